@@ -1,0 +1,2 @@
+//! The load scene and the comparison.
+fn main() {}

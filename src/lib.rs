@@ -1,0 +1,2 @@
+//! `lsock` lists the sockets of a Linux machine.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The `lsock` command.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,1 @@
+//! The number of allocations does not grow with the number of sockets.
