@@ -1,2 +1,9 @@
 //! `lsock` lists the sockets of a Linux machine.
 #![forbid(unsafe_code)]
+
+pub mod error;
+pub mod exit;
+pub mod model;
+pub mod render;
+pub mod source;
+pub mod text;

@@ -1,0 +1,117 @@
+//! What can go wrong, said once: each variant names the operation and the object, the cause is in
+//! [`Error::source`].
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::model::Table;
+
+/// An error that ends the program or one table of it.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line asks for something that does not exist or does not go together.
+    Usage(String),
+    /// A file could not be opened or read.
+    File {
+        /// `open`, `read` or `write`.
+        operation: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The netlink socket could not be made, or the request not sent.
+    Netlink {
+        /// What was to be listed.
+        table: Table,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The kernel or a recording sent bytes that make no message.
+    Malformed {
+        /// Where they came from.
+        origin: String,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+impl Error {
+    /// Was it the reader of a pipe that went away?
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The whole chain on one line, outermost first.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&describe(error));
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// An operating system's error without Rust's `(os error 13)`, and in lower case.
+fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let Some(io) = error.downcast_ref::<io::Error>() else {
+        return error.to_string();
+    };
+    let text = io.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) => f.write_str(text),
+            Self::File {
+                operation, path, ..
+            } => write!(f, "cannot {operation} {}", path.display()),
+            Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
+            Self::Malformed { origin, reason } => write!(f, "{origin}: {reason}"),
+            Self::Output(_) => f.write_str("cannot write to standard output"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Usage(_) | Self::Malformed { .. } => None,
+            Self::File { cause, .. } | Self::Netlink { cause, .. } | Self::Output(cause) => {
+                Some(cause)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use std::io;
+
+    #[test]
+    fn chain_names_operation_object_and_cause() {
+        let error = Error::File {
+            operation: "open",
+            path: "/proc/net/tcp".into(),
+            cause: io::Error::from_raw_os_error(13),
+        };
+        assert_eq!(
+            error.chain(),
+            "cannot open /proc/net/tcp: permission denied"
+        );
+    }
+}

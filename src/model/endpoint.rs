@@ -1,0 +1,31 @@
+//! One end of a socket.
+
+use std::net::IpAddr;
+
+/// An address and a port, or the name of a unix socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// The IP address; `None` for other families.
+    pub ip: Option<IpAddr>,
+    /// The name of a unix socket as the kernel holds it (a path, or with a leading NUL an abstract
+    /// name), or the netlink family in words. Empty = unnamed or unknown.
+    pub name: Vec<u8>,
+    /// The port (16 bits); for raw sockets the IP protocol number, for packet sockets the
+    /// `EtherType`, for netlink sockets the port id (32 bits). `None` = not bound.
+    pub port: Option<u32>,
+}
+
+impl Endpoint {
+    /// Empties it and keeps the memory of the name.
+    pub fn clear(&mut self) {
+        self.ip = None;
+        self.name.clear();
+        self.port = None;
+    }
+
+    /// Sets the name; no allocation once one as long was seen.
+    pub fn set_name(&mut self, name: &[u8]) {
+        self.name.clear();
+        self.name.extend_from_slice(name);
+    }
+}

@@ -1,0 +1,284 @@
+//! Kernel structures that grow from version to version: `tcp_info` and `mptcp_info`.
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Things, codes and bits.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Bytes per second.
+    Rate,
+    /// Microseconds.
+    Micros,
+    /// Milliseconds.
+    Millis,
+}
+
+/// One field of a kernel structure.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InfoField {
+    /// Its name, without the structure's prefix.
+    pub name: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    offset: usize,
+    /// Bytes.
+    size: usize,
+    /// Bits within the byte: where they begin, how many. 0 = the whole field.
+    shift: u32,
+    width: u32,
+}
+
+const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> InfoField {
+    InfoField {
+        name,
+        unit,
+        offset,
+        size,
+        shift: 0,
+        width: 0,
+    }
+}
+
+const fn bits(name: &'static str, offset: usize, shift: u32, width: u32) -> InfoField {
+    InfoField {
+        name,
+        unit: Unit::Count,
+        offset,
+        size: 1,
+        shift,
+        width,
+    }
+}
+
+/// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
+///
+/// The word at 276 has two layouts of one length in Linux 6.18 and 7.x: it is left out.
+pub const TCP_INFO: &[InfoField] = &[
+    field("state", 0, 1, Unit::Count),
+    field("ca_state", 1, 1, Unit::Count),
+    field("retransmits", 2, 1, Unit::Count),
+    field("probes", 3, 1, Unit::Count),
+    field("backoff", 4, 1, Unit::Count),
+    field("options", 5, 1, Unit::Count),
+    bits("snd_wscale", 6, 0, 4),
+    bits("rcv_wscale", 6, 4, 4),
+    bits("delivery_rate_app_limited", 7, 0, 1),
+    bits("fastopen_client_fail", 7, 1, 2),
+    field("rto", 8, 4, Unit::Micros),
+    field("ato", 12, 4, Unit::Micros),
+    field("snd_mss", 16, 4, Unit::Bytes),
+    field("rcv_mss", 20, 4, Unit::Bytes),
+    field("unacked", 24, 4, Unit::Count),
+    field("sacked", 28, 4, Unit::Count),
+    field("lost", 32, 4, Unit::Count),
+    field("retrans", 36, 4, Unit::Count),
+    field("fackets", 40, 4, Unit::Count),
+    field("last_data_sent", 44, 4, Unit::Millis),
+    field("last_ack_sent", 48, 4, Unit::Millis),
+    field("last_data_recv", 52, 4, Unit::Millis),
+    field("last_ack_recv", 56, 4, Unit::Millis),
+    field("pmtu", 60, 4, Unit::Bytes),
+    field("rcv_ssthresh", 64, 4, Unit::Bytes),
+    field("rtt", 68, 4, Unit::Micros),
+    field("rttvar", 72, 4, Unit::Micros),
+    field("snd_ssthresh", 76, 4, Unit::Count),
+    field("snd_cwnd", 80, 4, Unit::Count),
+    field("advmss", 84, 4, Unit::Bytes),
+    field("reordering", 88, 4, Unit::Count),
+    field("rcv_rtt", 92, 4, Unit::Micros),
+    field("rcv_space", 96, 4, Unit::Bytes),
+    field("total_retrans", 100, 4, Unit::Count),
+    field("pacing_rate", 104, 8, Unit::Rate),
+    field("max_pacing_rate", 112, 8, Unit::Rate),
+    field("bytes_acked", 120, 8, Unit::Bytes),
+    field("bytes_received", 128, 8, Unit::Bytes),
+    field("segs_out", 136, 4, Unit::Count),
+    field("segs_in", 140, 4, Unit::Count),
+    field("notsent_bytes", 144, 4, Unit::Bytes),
+    field("min_rtt", 148, 4, Unit::Micros),
+    field("data_segs_in", 152, 4, Unit::Count),
+    field("data_segs_out", 156, 4, Unit::Count),
+    field("delivery_rate", 160, 8, Unit::Rate),
+    field("busy_time", 168, 8, Unit::Micros),
+    field("rwnd_limited", 176, 8, Unit::Micros),
+    field("sndbuf_limited", 184, 8, Unit::Micros),
+    field("delivered", 192, 4, Unit::Count),
+    field("delivered_ce", 196, 4, Unit::Count),
+    field("bytes_sent", 200, 8, Unit::Bytes),
+    field("bytes_retrans", 208, 8, Unit::Bytes),
+    field("dsack_dups", 216, 4, Unit::Count),
+    field("reord_seen", 220, 4, Unit::Count),
+    field("rcv_ooopack", 224, 4, Unit::Count),
+    field("snd_wnd", 228, 4, Unit::Bytes),
+    field("rcv_wnd", 232, 4, Unit::Bytes),
+    field("rehash", 236, 4, Unit::Count),
+    field("total_rto", 240, 2, Unit::Count),
+    field("total_rto_recoveries", 242, 2, Unit::Count),
+    field("total_rto_time", 244, 4, Unit::Millis),
+    field("received_ce", 248, 4, Unit::Count),
+    field("delivered_e1_bytes", 252, 4, Unit::Bytes),
+    field("delivered_e0_bytes", 256, 4, Unit::Bytes),
+    field("delivered_ce_bytes", 260, 4, Unit::Bytes),
+    field("received_e1_bytes", 264, 4, Unit::Bytes),
+    field("received_e0_bytes", 268, 4, Unit::Bytes),
+    field("received_ce_bytes", 272, 4, Unit::Bytes),
+];
+
+/// `struct mptcp_info` (`include/uapi/linux/mptcp.h`), without the prefix `mptcpi_`.
+pub const MPTCP_INFO: &[InfoField] = &[
+    field("subflows", 0, 1, Unit::Count),
+    field("add_addr_signal", 1, 1, Unit::Count),
+    field("add_addr_accepted", 2, 1, Unit::Count),
+    field("subflows_max", 3, 1, Unit::Count),
+    field("add_addr_signal_max", 4, 1, Unit::Count),
+    field("add_addr_accepted_max", 5, 1, Unit::Count),
+    field("flags", 8, 4, Unit::Count),
+    field("token", 12, 4, Unit::Count),
+    field("write_seq", 16, 8, Unit::Count),
+    field("snd_una", 24, 8, Unit::Count),
+    field("rcv_nxt", 32, 8, Unit::Count),
+    field("local_addr_used", 40, 1, Unit::Count),
+    field("local_addr_max", 41, 1, Unit::Count),
+    field("csum_enabled", 42, 1, Unit::Count),
+    field("retransmits", 44, 4, Unit::Count),
+    field("bytes_retrans", 48, 8, Unit::Bytes),
+    field("bytes_sent", 56, 8, Unit::Bytes),
+    field("bytes_received", 64, 8, Unit::Bytes),
+    field("bytes_acked", 72, 8, Unit::Bytes),
+    field("subflows_total", 80, 1, Unit::Count),
+    field("endp_laminar_max", 81, 1, Unit::Count),
+    field("last_data_sent", 84, 4, Unit::Millis),
+    field("last_data_recv", 88, 4, Unit::Millis),
+    field("last_ack_recv", 92, 4, Unit::Millis),
+];
+
+/// Bytes of the longest structure that is decoded.
+const MAX_LEN: usize = 280;
+
+/// Such a structure as one kernel sent it. A field beyond its end is absent, not zero; bytes beyond
+/// the fields known here are ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    fields: &'static [InfoField],
+    bytes: [u8; MAX_LEN],
+    len: usize,
+}
+
+impl Info {
+    /// Keeps the bytes of a `tcp_info`.
+    pub fn tcp(payload: &[u8]) -> Self {
+        Self::new(TCP_INFO, payload)
+    }
+
+    /// Keeps the bytes of an `mptcp_info`.
+    pub fn mptcp(payload: &[u8]) -> Self {
+        Self::new(MPTCP_INFO, payload)
+    }
+
+    fn new(fields: &'static [InfoField], payload: &[u8]) -> Self {
+        let mut bytes = [0; MAX_LEN];
+        let len = payload.len().min(MAX_LEN);
+        for (slot, byte) in bytes.iter_mut().zip(payload) {
+            *slot = *byte;
+        }
+        Self { fields, bytes, len }
+    }
+
+    /// The value of a field; `None` when this kernel did not send it.
+    pub fn get(&self, field: &InfoField) -> Option<u64> {
+        let sent = self.bytes.get(..self.len)?;
+        let bytes = sent.get(field.offset..)?.get(..field.size)?;
+        match *bytes {
+            [byte] if field.width > 0 => {
+                // C compilers fill bit fields from the low end on little-endian machines.
+                let little = cfg!(target_endian = "little");
+                let shift = if little {
+                    field.shift
+                } else {
+                    8 - field.shift - field.width
+                };
+                Some(u64::from(byte >> shift) & ((1 << field.width) - 1))
+            }
+            [byte] => Some(u64::from(byte)),
+            [low, high] => Some(u64::from(u16::from_ne_bytes([low, high]))),
+            _ if field.size == 4 => bytes.try_into().ok().map(u32::from_ne_bytes).map(u64::from),
+            _ => bytes.try_into().ok().map(u64::from_ne_bytes),
+        }
+    }
+
+    /// Every field known here, with its value where the kernel sent one.
+    pub fn values(&self) -> impl Iterator<Item = (&'static InfoField, Option<u64>)> + '_ {
+        self.fields.iter().map(|field| (field, self.get(field)))
+    }
+
+    /// The value of the field with this name.
+    pub fn value(&self, name: &str) -> Option<u64> {
+        let field = self.fields.iter().find(|field| field.name == name)?;
+        self.get(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Info, MPTCP_INFO, TCP_INFO};
+
+    fn counting() -> Vec<u8> {
+        (0..=255).cycle().take(400).collect()
+    }
+
+    #[test]
+    fn fields_stand_at_the_offsets_of_the_header() {
+        let info = Info::tcp(&counting());
+        assert_eq!(info.value("snd_wscale"), Some(6));
+        assert_eq!(info.value("rcv_wscale"), Some(0));
+        assert_eq!(info.value("delivery_rate_app_limited"), Some(1));
+        assert_eq!(info.value("fastopen_client_fail"), Some(3));
+        assert_eq!(
+            info.value("rtt"),
+            Some(u64::from(u32::from_ne_bytes([68, 69, 70, 71])))
+        );
+        assert_eq!(
+            info.value("total_rto_recoveries"),
+            Some(u64::from(u16::from_ne_bytes([242, 243])))
+        );
+        let rate = u64::from_ne_bytes([160, 161, 162, 163, 164, 165, 166, 167]);
+        assert_eq!(info.value("delivery_rate"), Some(rate));
+    }
+
+    #[test]
+    fn a_field_the_kernel_did_not_send_is_absent() {
+        let bytes = counting();
+        for fields in [TCP_INFO, MPTCP_INFO] {
+            for len in 0..=bytes.len() {
+                let info = Info::new(fields, bytes.get(..len).unwrap_or_default());
+                for field in fields {
+                    let sent = field.offset + field.size <= len;
+                    assert_eq!(
+                        info.get(field).is_some(),
+                        sent,
+                        "{} of {len} bytes",
+                        field.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_do_not_overlap() {
+        for fields in [TCP_INFO, MPTCP_INFO] {
+            for pair in fields.windows(2) {
+                let [a, b] = pair else { continue };
+                let same_byte = a.width > 0 && a.offset == b.offset && a.shift + a.width <= b.shift;
+                assert!(
+                    a.offset + a.size <= b.offset || same_byte,
+                    "{} {}",
+                    a.name,
+                    b.name
+                );
+            }
+        }
+    }
+}

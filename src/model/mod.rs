@@ -1,0 +1,21 @@
+//! What a socket is: plain data with public fields, no input or output.
+
+mod endpoint;
+mod info;
+mod process;
+mod protocol;
+mod row;
+mod socket;
+mod state;
+mod summary;
+mod timer;
+
+pub use endpoint::Endpoint;
+pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
+pub use process::{Process, ProcessStatus};
+pub use protocol::{Family, Protocol, SocketType, Table};
+pub use row::{OwnedRow, Row};
+pub use socket::{Details, Memory, Shutdown, Socket};
+pub use state::{State, StateSet};
+pub use summary::{Origin, Source, Summary};
+pub use timer::{Timer, TimerKind};

@@ -1,0 +1,40 @@
+//! Who holds a socket.
+
+/// A process with descriptors of a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// The process id, as the procfs that was read numbers it.
+    pub pid: u32,
+    /// `comm`: the first 15 bytes of the program's name, any bytes but NUL.
+    pub name: Vec<u8>,
+    /// The command line, arguments separated by blanks; empty when the process hides or has none.
+    pub command: Vec<u8>,
+    /// Effective user id; `None` when the process was gone before it could be asked.
+    pub uid: Option<u32>,
+    /// The name of `uid`, or its number in digits where it has none or none was wanted.
+    pub user: Option<String>,
+    /// Its descriptors of this socket, ascending.
+    pub fds: Vec<u32>,
+}
+
+/// What the search for processes came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProcessStatus {
+    /// At least one.
+    Found,
+    /// Looked everywhere and there is none: the kernel's own, `TIME_WAIT`, an orphan, not yet accepted.
+    None,
+    /// Some process could not be read, so it cannot be told.
+    Unreadable,
+}
+
+impl ProcessStatus {
+    /// The name in every format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::None => "none",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}

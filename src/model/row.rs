@@ -1,0 +1,103 @@
+//! A socket with the names that were looked up for it.
+
+use super::{Process, ProcessStatus, Socket};
+
+/// A row of a listing, borrowed: valid until the next one.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The socket.
+    pub socket: &'a Socket,
+    /// The name of its interface.
+    pub interface: Option<&'a str>,
+    /// The name of its user; `None` = not looked up, or it has none.
+    pub user: Option<&'a str>,
+    /// The path of its cgroup below the cgroup2 mount; `None` = not looked up, or gone.
+    pub cgroup: Option<&'a str>,
+    /// Its network namespace; `None` = the one `lsock` runs in.
+    pub netns: Option<&'a str>,
+    /// Who holds it, by pid; `None` = not looked up, or it cannot be told.
+    pub processes: Option<&'a [Process]>,
+    /// What the search came to; `None` = not looked up.
+    pub process_status: Option<ProcessStatus>,
+    /// The service at its own port.
+    pub local_service: Option<&'a str>,
+    /// The service at the peer's port.
+    pub peer_service: Option<&'a str>,
+    /// The host name of its own address.
+    pub local_host: Option<&'a str>,
+    /// The host name of the peer's address.
+    pub peer_host: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    /// A row without any names.
+    pub const fn bare(socket: &'a Socket) -> Self {
+        Self {
+            socket,
+            interface: None,
+            user: None,
+            cgroup: None,
+            netns: None,
+            processes: None,
+            process_status: None,
+            local_service: None,
+            peer_service: None,
+            local_host: None,
+            peer_host: None,
+        }
+    }
+}
+
+/// A row that was kept: for a sort, or until host names are known.
+#[derive(Debug, Clone)]
+pub struct OwnedRow {
+    socket: Socket,
+    interface: Option<Box<str>>,
+    user: Option<Box<str>>,
+    cgroup: Option<Box<str>>,
+    netns: Option<Box<str>>,
+    processes: Option<Box<[Process]>>,
+    process_status: Option<ProcessStatus>,
+    local_service: Option<Box<str>>,
+    peer_service: Option<Box<str>>,
+    /// Set when host names are known.
+    pub local_host: Option<Box<str>>,
+    /// Set when host names are known.
+    pub peer_host: Option<Box<str>>,
+}
+
+impl OwnedRow {
+    /// Keeps a row.
+    pub fn keep(row: &Row<'_>) -> Self {
+        Self {
+            socket: row.socket.clone(),
+            interface: row.interface.map(Into::into),
+            user: row.user.map(Into::into),
+            cgroup: row.cgroup.map(Into::into),
+            netns: row.netns.map(Into::into),
+            processes: row.processes.map(Into::into),
+            process_status: row.process_status,
+            local_service: row.local_service.map(Into::into),
+            peer_service: row.peer_service.map(Into::into),
+            local_host: row.local_host.map(Into::into),
+            peer_host: row.peer_host.map(Into::into),
+        }
+    }
+
+    /// Lends it again.
+    pub fn row(&self) -> Row<'_> {
+        Row {
+            socket: &self.socket,
+            interface: self.interface.as_deref(),
+            user: self.user.as_deref(),
+            cgroup: self.cgroup.as_deref(),
+            netns: self.netns.as_deref(),
+            processes: self.processes.as_deref(),
+            process_status: self.process_status,
+            local_service: self.local_service.as_deref(),
+            peer_service: self.peer_service.as_deref(),
+            local_host: self.local_host.as_deref(),
+            peer_host: self.peer_host.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A socket as the kernel reports it.
+
+use super::{Endpoint, Family, Info, Protocol, SocketType, State, Timer};
+
+/// Which directions of a connection are shut: the half-close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shutdown {
+    /// Neither.
+    None,
+    /// Receiving is shut: the peer has sent its FIN, or `shutdown(SHUT_RD)`; can only send.
+    Receive,
+    /// Sending is shut: `shutdown(SHUT_WR)`, our FIN; can only receive.
+    Send,
+    /// Both.
+    Both,
+}
+
+impl Shutdown {
+    /// From the bits `RCV_SHUTDOWN` 1 and `SEND_SHUTDOWN` 2 (`include/net/sock.h`).
+    pub const fn from_bits(bits: u8) -> Self {
+        match bits & 3 {
+            0 => Self::None,
+            1 => Self::Receive,
+            2 => Self::Send,
+            _ => Self::Both,
+        }
+    }
+
+    /// The name in every format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Receive => "receive",
+            Self::Send => "send",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// Memory a socket uses, in bytes, as `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`) counts it.
+///
+/// A value the source does not have is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Held by received data not yet read.
+    pub rmem_alloc: Option<u32>,
+    /// Limit of the receive buffer.
+    pub rcvbuf: Option<u32>,
+    /// Held by data under way to the device.
+    pub wmem_alloc: Option<u32>,
+    /// Limit of the send buffer.
+    pub sndbuf: Option<u32>,
+    /// Set aside for future use.
+    pub fwd_alloc: Option<u32>,
+    /// Held by queued data, sent or not.
+    pub wmem_queued: Option<u32>,
+    /// Held by options and filters.
+    pub optmem: Option<u32>,
+    /// Held by segments that arrived while the socket was locked.
+    pub backlog: Option<u32>,
+    /// Packets dropped (a count, not bytes).
+    pub drops: Option<u32>,
+}
+
+impl Memory {
+    /// Names and values, in the order of every format.
+    pub const fn fields(&self) -> [(&'static str, Option<u32>); 9] {
+        [
+            ("rmem_alloc", self.rmem_alloc),
+            ("rcvbuf", self.rcvbuf),
+            ("wmem_alloc", self.wmem_alloc),
+            ("sndbuf", self.sndbuf),
+            ("fwd_alloc", self.fwd_alloc),
+            ("wmem_queued", self.wmem_queued),
+            ("optmem", self.optmem),
+            ("backlog", self.backlog),
+            ("drops", self.drops),
+        ]
+    }
+}
+
+/// What the kernel tells only when asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The congestion control algorithm; empty = unknown. Any bytes but NUL.
+    pub congestion: Vec<u8>,
+    /// `struct tcp_info`.
+    pub tcp_info: Option<Info>,
+    /// `struct mptcp_info`.
+    pub mptcp_info: Option<Info>,
+    /// Socket memory.
+    pub memory: Option<Memory>,
+}
+
+impl Details {
+    fn clear(&mut self) {
+        self.congestion.clear();
+        self.tcp_info = None;
+        self.mptcp_info = None;
+        self.memory = None;
+    }
+}
+
+/// One socket. `None` = unknown or not applicable, never zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Its address family.
+    pub family: Family,
+    /// Its type, where the protocol does not say it.
+    pub kind: Option<SocketType>,
+    /// Where it stands in the state machine.
+    pub state: State,
+    /// Bytes received but not yet read; for a listener, connections waiting for `accept`.
+    ///
+    /// `idiag_rqueue` (`include/uapi/linux/inet_diag.h`) or `rx_queue` in `/proc/net/tcp`.
+    pub recv_queue: Option<u32>,
+    /// Bytes sent but not acknowledged, or not yet sent; for a listener, the limit of its queue.
+    ///
+    /// `idiag_wqueue` or `tx_queue`; `/proc` does not tell the limit.
+    pub send_queue: Option<u32>,
+    /// Its own end.
+    pub local: Endpoint,
+    /// The other end.
+    pub peer: Endpoint,
+    /// Index of the interface it is bound to, or of the scope of a link-local address.
+    pub interface: Option<u32>,
+    /// The user who made it; `None` for sockets that belong to no user any more.
+    pub uid: Option<u32>,
+    /// Inode number in sockfs: what `/proc/PID/fd` shows. `None` = no descriptor can exist.
+    pub inode: Option<u64>,
+    /// The kernel's identifier of the socket, never used twice.
+    pub cookie: Option<u64>,
+    /// Half-close.
+    pub shutdown: Option<Shutdown>,
+    /// The timer that runs.
+    pub timer: Option<Timer>,
+    /// `SO_MARK`; told only to `CAP_NET_ADMIN`.
+    pub mark: Option<u32>,
+    /// Inode number of its cgroup's directory in cgroup2.
+    pub cgroup_id: Option<u64>,
+    /// Inode number of the socket at the other end (unix).
+    pub peer_inode: Option<u64>,
+    /// What was asked for with `-i` and `-m`.
+    pub details: Option<Box<Details>>,
+}
+
+impl Socket {
+    /// An empty socket of a table, to be filled again and again.
+    pub fn new(protocol: Protocol, family: Family) -> Self {
+        Self {
+            protocol,
+            family,
+            kind: None,
+            state: State::Unconn,
+            recv_queue: None,
+            send_queue: None,
+            local: Endpoint::default(),
+            peer: Endpoint::default(),
+            interface: None,
+            uid: None,
+            inode: None,
+            cookie: None,
+            shutdown: None,
+            timer: None,
+            mark: None,
+            cgroup_id: None,
+            peer_inode: None,
+            details: None,
+        }
+    }
+
+    /// Forgets everything but the memory it holds.
+    pub fn reset(&mut self, protocol: Protocol, family: Family) {
+        self.protocol = protocol;
+        self.family = family;
+        self.kind = None;
+        self.state = State::Unconn;
+        self.recv_queue = None;
+        self.send_queue = None;
+        self.local.clear();
+        self.peer.clear();
+        self.interface = None;
+        self.uid = None;
+        self.inode = None;
+        self.cookie = None;
+        self.shutdown = None;
+        self.timer = None;
+        self.mark = None;
+        self.cgroup_id = None;
+        self.peer_inode = None;
+        if let Some(details) = &mut self.details {
+            details.clear();
+        }
+    }
+
+    /// The details, made when there are none.
+    pub fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// The memory it uses, where that was asked for.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.details.as_ref()?.memory.as_ref()
+    }
+
+    /// Its `tcp_info`, where that was asked for.
+    pub fn tcp_info(&self) -> Option<&Info> {
+        self.details.as_ref()?.tcp_info.as_ref()
+    }
+
+    /// Its `mptcp_info`, where that was asked for.
+    pub fn mptcp_info(&self) -> Option<&Info> {
+        self.details.as_ref()?.mptcp_info.as_ref()
+    }
+
+    /// Its congestion control algorithm, where that was asked for.
+    pub fn congestion(&self) -> Option<&[u8]> {
+        let name = &self.details.as_ref()?.congestion;
+        (!name.is_empty()).then_some(name.as_slice())
+    }
+}

@@ -1,0 +1,273 @@
+//! Where a socket stands in the TCP state machine (RFC 9293, section 3.3.2), or beside it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A state, under the one name `lsock` has for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// No connection; the kernel lists no such socket, transitions begin and end here.
+    Closed,
+    /// Has a local port and neither connects nor listens (TCP).
+    Bound,
+    /// Waits for connections.
+    Listen,
+    /// Has sent a SYN and waits for the answer.
+    SynSent,
+    /// Has received a SYN, sent its own, and waits for the acknowledgement.
+    SynRcvd,
+    /// Open: data may flow both ways.
+    Established,
+    /// Closed first; its FIN is not acknowledged yet.
+    FinWait1,
+    /// Its FIN is acknowledged, the peer's has not come: can only receive.
+    FinWait2,
+    /// The peer has sent its FIN, the program has not closed yet: can only send.
+    CloseWait,
+    /// Both have sent a FIN, its own is not acknowledged yet.
+    Closing,
+    /// Closed after the peer; its FIN is not acknowledged yet.
+    LastAck,
+    /// Closed on both sides; waits 2·MSL for stray segments.
+    TimeWait,
+    /// Not connected, and of a protocol without a handshake.
+    Unconn,
+    /// A code this version does not know.
+    Unknown(u8),
+}
+
+/// `TCP_NEW_SYN_RECV` (`include/net/tcp_states.h`): a request that is no socket yet.
+const NEW_SYN_RECV: u8 = 12;
+/// `TCP_BOUND_INACTIVE` (Linux 6.8).
+const BOUND_INACTIVE: u8 = 13;
+/// `SO_ACCEPTCON` in the flags of `/proc/net/unix`.
+const UNIX_ACCEPTCON: u32 = 0x1_0000;
+
+impl State {
+    /// Every state that has a name, in the order of a connection's life.
+    pub const NAMED: [Self; 13] = [
+        Self::Closed,
+        Self::Bound,
+        Self::Listen,
+        Self::SynSent,
+        Self::SynRcvd,
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+        Self::Unconn,
+    ];
+
+    /// From the kernel's code for TCP and MPTCP (`include/net/tcp_states.h`).
+    ///
+    /// TCP sockets with code 7 (`TCP_CLOSE`) are listed only when they have a port: BOUND.
+    pub const fn from_tcp(code: u8) -> Self {
+        match code {
+            1 => Self::Established,
+            2 => Self::SynSent,
+            3 | NEW_SYN_RECV => Self::SynRcvd,
+            4 => Self::FinWait1,
+            5 => Self::FinWait2,
+            6 => Self::TimeWait,
+            7 | BOUND_INACTIVE => Self::Bound,
+            8 => Self::CloseWait,
+            9 => Self::LastAck,
+            10 => Self::Listen,
+            11 => Self::Closing,
+            other => Self::Unknown(other),
+        }
+    }
+
+    /// From the kernel's code for a protocol without a handshake (udp, raw, …), and from
+    /// `unix_diag`: TCP's numbering, where 7 means unconnected.
+    pub const fn from_datagram(code: u8) -> Self {
+        match code {
+            7 => Self::Unconn,
+            other => Self::from_tcp(other),
+        }
+    }
+
+    /// From `St` and `Flags` of `/proc/net/unix`: `socket_state` (`include/uapi/linux/net.h`).
+    pub const fn from_unix_proc(code: u8, flags: u32) -> Self {
+        match code {
+            _ if flags & UNIX_ACCEPTCON != 0 => Self::Listen,
+            1 => Self::Unconn,
+            2 => Self::SynSent,
+            3 => Self::Established,
+            other => Self::Unknown(other),
+        }
+    }
+
+    /// From `ndiag_state`: `NETLINK_UNCONNECTED` 0, `NETLINK_CONNECTED` 1 (`net/netlink/af_netlink.h`).
+    pub const fn from_netlink(code: u8) -> Self {
+        match code {
+            0 => Self::Unconn,
+            1 => Self::Established,
+            other => Self::Unknown(other),
+        }
+    }
+
+    /// The name in every format; without the number for an unknown one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "CLOSED",
+            Self::Bound => "BOUND",
+            Self::Listen => "LISTEN",
+            Self::SynSent => "SYN_SENT",
+            Self::SynRcvd => "SYN_RCVD",
+            Self::Established => "ESTABLISHED",
+            Self::FinWait1 => "FIN_WAIT_1",
+            Self::FinWait2 => "FIN_WAIT_2",
+            Self::CloseWait => "CLOSE_WAIT",
+            Self::Closing => "CLOSING",
+            Self::LastAck => "LAST_ACK",
+            Self::TimeWait => "TIME_WAIT",
+            Self::Unconn => "UNCONN",
+            Self::Unknown(_) => "UNKNOWN",
+        }
+    }
+
+    /// The bits of the kernel's state mask that may hold this state.
+    const fn kernel_bits(self) -> u32 {
+        match self {
+            Self::Established => 1 << 1,
+            Self::SynSent => 1 << 2,
+            Self::SynRcvd => 1 << 3 | 1 << NEW_SYN_RECV,
+            Self::FinWait1 => 1 << 4,
+            Self::FinWait2 => 1 << 5,
+            Self::TimeWait => 1 << 6,
+            Self::Closed | Self::Unconn => 1 << 7,
+            Self::Bound => 1 << 7 | 1 << BOUND_INACTIVE,
+            Self::CloseWait => 1 << 8,
+            Self::LastAck => 1 << 9,
+            Self::Listen => 1 << 10,
+            Self::Closing => 1 << 11,
+            // Bit 0 belongs to no code, 14 and up to none yet.
+            Self::Unknown(_) => !((1 << 14) - 2),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(code) => f.pad(&format!("UNKNOWN({code})")),
+            known => f.pad(known.name()),
+        }
+    }
+}
+
+/// A word that names no state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownState(pub String);
+
+impl fmt::Display for UnknownState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown state \"{}\"", self.0)
+    }
+}
+
+impl std::error::Error for UnknownState {}
+
+impl FromStr for State {
+    type Err = UnknownState;
+
+    /// Any case, `-` or `_` or neither, and the other tools' spellings.
+    fn from_str(word: &str) -> Result<Self, UnknownState> {
+        let plain: String = word
+            .chars()
+            .filter(|c| !matches!(c, '-' | '_'))
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        Ok(match plain.as_str() {
+            "CLOSED" | "CLOSE" => Self::Closed,
+            "BOUND" | "BOUNDINACTIVE" => Self::Bound,
+            "LISTEN" | "LISTENING" => Self::Listen,
+            "SYNSENT" => Self::SynSent,
+            "SYNRCVD" | "SYNRECV" | "NEWSYNRECV" => Self::SynRcvd,
+            "ESTABLISHED" | "ESTAB" => Self::Established,
+            "FINWAIT1" => Self::FinWait1,
+            "FINWAIT2" => Self::FinWait2,
+            "CLOSEWAIT" => Self::CloseWait,
+            "CLOSING" => Self::Closing,
+            "LASTACK" => Self::LastAck,
+            "TIMEWAIT" => Self::TimeWait,
+            "UNCONN" | "UNCONNECTED" => Self::Unconn,
+            other => {
+                let code = other
+                    .strip_prefix("UNKNOWN(")
+                    .and_then(|rest| rest.strip_suffix(')'));
+                match code.and_then(|digits| digits.parse().ok()) {
+                    Some(code) => Self::Unknown(code),
+                    None => return Err(UnknownState(word.to_owned())),
+                }
+            }
+        })
+    }
+}
+
+/// A set of states; all unknown ones are one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateSet(u16);
+
+impl StateSet {
+    /// No state.
+    pub const EMPTY: Self = Self(0);
+    /// Every state, the unknown ones too.
+    pub const ALL: Self = Self(0x3fff);
+
+    const fn bit(state: State) -> u16 {
+        1 << match state {
+            State::Closed => 0,
+            State::Bound => 1,
+            State::Listen => 2,
+            State::SynSent => 3,
+            State::SynRcvd => 4,
+            State::Established => 5,
+            State::FinWait1 => 6,
+            State::FinWait2 => 7,
+            State::CloseWait => 8,
+            State::Closing => 9,
+            State::LastAck => 10,
+            State::TimeWait => 11,
+            State::Unconn => 12,
+            State::Unknown(_) => 13,
+        }
+    }
+
+    /// The set with one more.
+    #[must_use]
+    pub const fn with(self, state: State) -> Self {
+        Self(self.0 | Self::bit(state))
+    }
+
+    /// The set without one.
+    #[must_use]
+    pub const fn without(self, state: State) -> Self {
+        Self(self.0 & !Self::bit(state))
+    }
+
+    /// Is it in the set?
+    pub const fn contains(self, state: State) -> bool {
+        self.0 & Self::bit(state) != 0
+    }
+
+    /// The mask of kernel codes that covers the set, for `idiag_states` and its like. It may cover
+    /// more; all ones for the full set, so that codes of later kernels come too.
+    pub fn kernel_mask(self) -> u32 {
+        if self == Self::ALL {
+            return u32::MAX;
+        }
+        State::NAMED
+            .into_iter()
+            .chain([State::Unknown(0)])
+            .filter(|state| self.contains(*state))
+            .fold(0, |mask, state| mask | state.kernel_bits())
+    }
+}
+
+#[cfg(test)]
+mod tests;

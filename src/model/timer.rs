@@ -1,0 +1,48 @@
+//! The timer that runs for a socket.
+
+/// Which timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// A segment waits for its acknowledgement.
+    Retransmit,
+    /// Keepalive, or another timer that runs while the connection is idle.
+    Keepalive,
+    /// The rest of 2·MSL.
+    TimeWait,
+    /// The peer's window is closed and is probed (persist timer).
+    Probe,
+}
+
+impl TimerKind {
+    /// From `idiag_timer`, or the field `tr` of `/proc/net/tcp`; `None` for 0 and unknown codes.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Retransmit),
+            2 => Some(Self::Keepalive),
+            3 => Some(Self::TimeWait),
+            4 => Some(Self::Probe),
+            _ => None,
+        }
+    }
+
+    /// The name in every format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "retransmit",
+            Self::Keepalive => "keepalive",
+            Self::TimeWait => "time_wait",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+/// A running timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timer {
+    /// Which one.
+    pub kind: TimerKind,
+    /// Milliseconds until it fires.
+    pub expires_ms: u32,
+    /// Segments sent again, or probes sent, without an answer.
+    pub retransmits: u8,
+}

@@ -1,0 +1,70 @@
+//! Where sockets come from.
+
+use std::ops::ControlFlow;
+
+use crate::error::Error;
+use crate::model::{Socket, Source as Kind, StateSet, Table};
+
+/// Which optional parts of a socket a listing shows: the kernel is asked for nothing else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
+    pub info: bool,
+    /// Socket memory and drops.
+    pub memory: bool,
+    /// Names of the peers of unix sockets.
+    pub unix_peers: bool,
+}
+
+/// What a listing asks of every table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// The states wanted. A source may show more, never fewer.
+    pub states: StateSet,
+    /// The optional parts wanted.
+    pub wanted: Wanted,
+}
+
+/// What takes the sockets of a source; `Break` ends the dump.
+pub type Visitor<'a> = dyn FnMut(&Socket) -> ControlFlow<()> + 'a;
+
+/// How a table was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Who answered; `None` = this kernel has no such sockets.
+    pub source: Option<Kind>,
+    /// Why not the first choice.
+    pub reason: Option<String>,
+    /// Why rows may be missing; empty = none is known to be.
+    pub gaps: Vec<String>,
+    /// What else must be said.
+    pub warnings: Vec<String>,
+}
+
+impl Outcome {
+    /// All rows came from this source.
+    pub const fn complete(source: Kind) -> Self {
+        Self {
+            source: Some(source),
+            reason: None,
+            gaps: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// A reader of tables.
+pub trait Source {
+    /// Lends every socket of a table to the visitor: the same scratch value again and again.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read at all; no socket was lent then. Later trouble is told in the
+    /// [`Outcome`].
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error>;
+}

@@ -1,0 +1,215 @@
+//! Words and numbers for people: escaping, durations, byte units.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Writes bytes that are not clean text so that no byte reaches a terminal raw and one name stays on
+/// one line: a backslash as `\\`; control characters, DEL, invalid UTF-8 and characters that reorder
+/// or break a line as one `\xHH` for each of their bytes. [`unescape`] gives the bytes back.
+pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && text.chars().all(is_clean)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                clean if is_clean(clean) => out.push(clean),
+                other => push_hex(&mut out, other.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        push_hex(&mut out, chunk.invalid());
+    }
+    Cow::Owned(out)
+}
+
+/// Escapes further characters of a text that [`escape`] made, as `\xHH`: a separator, say.
+pub fn escape_also(text: Cow<'_, str>, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&unwanted) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if unwanted(c) {
+            push_hex(&mut out, c.encode_utf8(&mut [0; 4]).as_bytes());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The bytes that [`escape`] was given.
+pub fn unescape(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        if *byte != b'\\' {
+            out.push(*byte);
+        } else if let [b'x', high, low, tail @ ..] = tail
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            out.push(high << 4 | low);
+            rest = tail;
+        } else if let [next, tail @ ..] = tail {
+            out.push(*next);
+            rest = tail;
+        }
+    }
+    out
+}
+
+fn is_clean(c: char) -> bool {
+    // Beyond control characters: marks that reorder the rest of the line, and line separators.
+    let reorders =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c != '\\' && !c.is_control() && !reorders
+}
+
+fn push_hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\\x{byte:02x}");
+    }
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// A duration in microseconds, with the unit that keeps it short: `250us`, `31.2ms`, `4.5s`, `2min`.
+pub fn micros(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us}us"),
+        1_000..1_000_000 => decimal(us, 1_000, "ms"),
+        1_000_000..120_000_000 => decimal(us, 1_000_000, "s"),
+        120_000_000..7_200_000_000 => decimal(us, 60_000_000, "min"),
+        _ => decimal(us, 3_600_000_000, "h"),
+    }
+}
+
+/// A duration in milliseconds, likewise.
+pub fn millis(ms: u64) -> String {
+    if ms < 1_000 {
+        format!("{ms}ms")
+    } else {
+        micros(ms.saturating_mul(1_000))
+    }
+}
+
+/// Bytes in binary units: `512B`, `64KiB`, `1.5MiB`.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_024 => format!("{count}B"),
+        1_024..1_048_576 => decimal(count, 1_024, "KiB"),
+        1_048_576..1_073_741_824 => decimal(count, 1_048_576, "MiB"),
+        _ => decimal(count, 1_073_741_824, "GiB"),
+    }
+}
+
+/// Bytes per second in decimal bits, as links are rated: `84kbit/s`, `1.2Gbit/s`.
+pub fn rate(bytes_per_second: u64) -> String {
+    let bits = bytes_per_second.saturating_mul(8);
+    match bits {
+        0..1_000 => format!("{bits}bit/s"),
+        1_000..1_000_000 => decimal(bits, 1_000, "kbit/s"),
+        1_000_000..1_000_000_000 => decimal(bits, 1_000_000, "Mbit/s"),
+        _ => decimal(bits, 1_000_000_000, "Gbit/s"),
+    }
+}
+
+/// `value / unit` with one decimal, cut, not rounded; a whole number without.
+fn decimal(value: u64, unit: u64, name: &str) -> String {
+    let (whole, tenths) = (value / unit, value % unit * 10 / unit);
+    if tenths == 0 {
+        format!("{whole}{name}")
+    } else {
+        format!("{whole}.{tenths}{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, escape, escape_also, micros, millis, rate, unescape};
+    use proptest::prelude::*;
+
+    #[test]
+    fn clean_text_is_borrowed() {
+        assert!(matches!(
+            escape("nginx: worker é".as_bytes()),
+            std::borrow::Cow::Borrowed(_)
+        ));
+    }
+
+    #[test]
+    fn escapes_newline_escape_and_del() {
+        assert_eq!(escape(b"a\nb\x1b[31m\x7f"), "a\\x0ab\\x1b[31m\\x7f");
+    }
+
+    #[test]
+    fn escapes_osc52_in_process_name() {
+        assert_eq!(escape(b"\x1b]52;c;aGk=\x07"), "\\x1b]52;c;aGk=\\x07");
+    }
+
+    #[test]
+    fn escapes_c1_controls_and_bidi_marks() {
+        assert_eq!(
+            escape("a\u{9b}b\u{202e}c".as_bytes()),
+            "a\\xc2\\x9bb\\xe2\\x80\\xaec"
+        );
+    }
+
+    #[test]
+    fn escapes_invalid_utf8_and_backslash() {
+        assert_eq!(escape(b"\xff\\n"), "\\xff\\\\n");
+    }
+
+    #[test]
+    fn escapes_a_separator_too() {
+        assert_eq!(escape_also(escape(b"a b\\"), |c| c == ' '), "a\\x20b\\\\");
+    }
+
+    #[test]
+    fn durations_choose_their_unit() {
+        let texts = [
+            micros(0),
+            micros(999),
+            micros(31_250),
+            micros(4_500_000),
+            millis(60_000),
+            millis(7_200_000),
+        ];
+        assert_eq!(texts.join(" "), "0us 999us 31.2ms 4.5s 60s 2h");
+    }
+
+    #[test]
+    fn sizes_and_rates_choose_their_unit() {
+        let texts = [
+            bytes(1_023),
+            bytes(65_536),
+            bytes(1_572_864),
+            rate(10_500),
+            rate(150_000_000),
+        ];
+        assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 84kbit/s 1.2Gbit/s");
+    }
+
+    proptest! {
+        #[test]
+        fn unescape_gives_the_bytes_back(name in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(unescape(&escape(&name)), name.clone());
+            prop_assert_eq!(unescape(&escape_also(escape(&name), |c| c == ' ' || c == ';')), name);
+        }
+
+        #[test]
+        fn escaped_text_is_one_clean_line(name in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert!(escape(&name).chars().all(|c| !c.is_control()));
+        }
+    }
+}
