@@ -1,9 +1,82 @@
-//! `lsock` lists the sockets of a Linux machine.
+//! `lsock` lists the sockets of a Linux machine, and where each stands in the TCP state machine.
+//!
+//! A [source] reads the kernel's socket state, through `sock_diag` netlink or from `/proc/net`, and
+//! lends one [`Socket`](model::Socket) after another; what the [`query`] selects becomes a
+//! [`Row`](model::Row) with the names that were asked for, and a [sink](render::Sink) writes it.
+//! Nothing is kept on the way, so memory does not grow with the number of sockets.
+//!
+//! | module | what it holds | may name |
+//! |---|---|---|
+//! | [`model`] [`text`] [`error`] [`exit`] | plain data; words for people; errors; exit status | – |
+//! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
+//! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
+//! | [`query`] [`mode`] | what was asked, decided beforehand; what is done about it | the above |
+//! | [`cli`] | the command line | the above |
+//!
+//! A module names only lower levels and its own folder; a test keeps it so. Only the program itself
+//! touches the standard output, the environment and the terminal.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod enrich;
 pub mod error;
 pub mod exit;
+pub mod mode;
 pub mod model;
+pub mod procfs;
+pub mod query;
 pub mod render;
 pub mod source;
 pub mod text;
+pub mod wire;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use cli::{Command, Terminal};
+use error::Error;
+use exit::Verdict;
+use mode::Messages;
+use render::Envelope;
+
+/// Runs the command line `arguments` (the program's name first): data to `out`, messages to
+/// `messages`. Gives the exit status.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    terminal: Terminal,
+    out: Box<dyn Write>,
+    messages: &mut dyn Write,
+) -> u8 {
+    let mut messages = Messages::new(messages);
+    let verdict = match execute(arguments, terminal, out, &mut messages) {
+        Ok(verdict) => verdict,
+        // The reader has seen enough: `lsock | head`.
+        Err(error) if error.is_broken_pipe() => Verdict::Done,
+        Err(error) => {
+            messages.error(&error.chain());
+            Verdict::Trouble
+        }
+    };
+    verdict.status()
+}
+
+fn execute(
+    arguments: impl IntoIterator<Item = OsString>,
+    terminal: Terminal,
+    mut out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    match cli::parse(arguments, terminal)? {
+        Command::List(query) => mode::list(&query, &envelope(), out, messages),
+        Command::Print(text) => {
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)?;
+            Ok(Verdict::Done)
+        }
+    }
+}
+
+/// Which machine, and when.
+fn envelope() -> Envelope {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Envelope { host, time: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string() }
+}

@@ -1,3 +1,32 @@
 //! The `lsock` command.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+use lsock::cli::Terminal;
+
+fn main() -> ExitCode {
+    // Without the line buffer of `std::io::Stdout`: the sinks write in large pieces.
+    let out: Box<dyn Write> = match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(descriptor) => Box::new(File::from(descriptor)),
+        Err(_) => Box::new(io::stdout()),
+    };
+    lsock::run(env::args_os(), terminal(), out, &mut io::stderr()).into()
+}
+
+fn terminal() -> Terminal {
+    let stdout = io::stdout();
+    let is_terminal = rustix::termios::isatty(&stdout);
+    let size = if is_terminal { rustix::termios::tcgetwinsize(&stdout).ok() } else { None };
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    Terminal {
+        width: size.map(|size| size.ws_col).filter(|columns| *columns > 0),
+        is_terminal,
+        no_color: no_color || dumb,
+    }
+}

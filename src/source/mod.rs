@@ -1,9 +1,24 @@
 //! Where sockets come from.
 
+mod auto;
+mod channel;
+mod lender;
+mod netlink;
+mod procfs;
+mod record;
+mod replay;
+mod unix_names;
+
 use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::model::{Socket, Source as Kind, StateSet, Table};
+
+pub use auto::AutoSource;
+pub use netlink::NetlinkSource;
+pub use procfs::ProcfsSource;
+pub use record::Recorder;
+pub use replay::ReplaySource;
 
 /// Which optional parts of a socket a listing shows: the kernel is asked for nothing else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +38,22 @@ pub struct Request {
     pub states: StateSet,
     /// The optional parts wanted.
     pub wanted: Wanted,
+}
+
+impl Request {
+    /// Drops the optional parts that came without being wanted.
+    fn trim(self, socket: &mut Socket) {
+        if let Some(details) = &mut socket.details {
+            if !self.wanted.info {
+                details.congestion.clear();
+                details.tcp_info = None;
+                details.mptcp_info = None;
+            }
+            if !self.wanted.memory {
+                details.memory = None;
+            }
+        }
+    }
 }
 
 /// What takes the sockets of a source; `Break` ends the dump.

@@ -1,0 +1,204 @@
+//! A listing, decided before the first system call.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::enrich::Lookups;
+use crate::model::{Family, Protocol, State, StateSet, Table};
+use crate::render::{Format, Layout, SortKey};
+use crate::source::{Request, Wanted};
+
+/// What to list, from where, and how to show it.
+#[derive(Debug)]
+pub struct Query {
+    /// The tables, in the order they are listed.
+    pub tables: Vec<Table>,
+    /// Protocols were named; otherwise `tables` is the default.
+    pub named: bool,
+    /// Which sockets of a table.
+    pub selection: Selection,
+    /// The optional parts of a socket.
+    pub wanted: Wanted,
+    /// The names to look up.
+    pub lookups: Lookups,
+    /// Look up host names too.
+    pub hosts: bool,
+    /// The form of the output.
+    pub format: Format,
+    /// Its columns and looks.
+    pub layout: Layout,
+    /// Sort keys, the first one first; empty = the kernel's order.
+    pub sort: Vec<SortKey>,
+    /// Rows shown at the most.
+    pub limit: Option<u64>,
+    /// Where sockets come from.
+    pub input: Input,
+    /// Where to keep what was read.
+    pub record: Option<PathBuf>,
+}
+
+impl Query {
+    /// What is asked of one table.
+    pub fn request(&self, table: Table) -> Request {
+        Request { states: self.selection.states(table.protocol), wanted: self.wanted }
+    }
+}
+
+/// Where sockets come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Netlink, and `/proc/net` where netlink does not list a table.
+    Auto,
+    /// Nothing but netlink.
+    Netlink,
+    /// Nothing but `/proc/net`, below this root.
+    Procfs(PathBuf),
+    /// A recording.
+    Replay(PathBuf),
+}
+
+/// Which sockets of a table are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// What is connected or connecting.
+    Connected,
+    /// What waits for peers.
+    Listening,
+    /// Everything.
+    All,
+}
+
+impl Selection {
+    /// The states shown of one protocol.
+    pub const fn states(self, protocol: Protocol) -> StateSet {
+        match (self, protocol) {
+            // Packet sockets know no connection: they are always shown. So are netlink sockets,
+            // but for connected ones among the listening.
+            (Self::All, _) | (_, Protocol::Packet) | (Self::Connected, Protocol::Netlink) => StateSet::ALL,
+            (Self::Connected, _) => StateSet::ALL
+                .without(State::Closed)
+                .without(State::Bound)
+                .without(State::Listen)
+                .without(State::Unconn),
+            (Self::Listening, Protocol::Tcp | Protocol::Mptcp | Protocol::Unix) => {
+                StateSet::EMPTY.with(State::Listen)
+            }
+            (Self::Listening, _) => StateSet::EMPTY.with(State::Unconn),
+        }
+    }
+}
+
+/// Protocols and families as they were named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Protocols named.
+    pub protocols: BTreeSet<Protocol>,
+    /// IP versions named.
+    pub families: BTreeSet<Family>,
+}
+
+/// What is listed when nothing is named: the IP protocols but MPTCP, whose subflows are among TCP.
+const DEFAULT: [Protocol; 5] = [
+    Protocol::Tcp,
+    Protocol::Udp,
+    Protocol::UdpLite,
+    Protocol::Raw,
+    Protocol::Icmp,
+];
+
+fn is_ip(protocol: Protocol) -> bool {
+    protocol.families().contains(&Family::Inet)
+}
+
+impl Tables {
+    /// Was anything named?
+    pub fn are_named(&self) -> bool {
+        !self.protocols.is_empty() || !self.families.is_empty()
+    }
+
+    /// The tables of what was named, in the order they are listed. An IP version without an IP
+    /// protocol means the default ones. Ping sockets, which netlink does not know, are left out
+    /// where it alone is asked, unless they were named themselves.
+    pub fn list(&self, input: &Input, pings: bool) -> Vec<Table> {
+        let mut protocols = self.protocols.clone();
+        let ip_named = protocols.iter().any(|protocol| is_ip(*protocol));
+        if protocols.is_empty() || (!self.families.is_empty() && !ip_named) {
+            protocols.extend(DEFAULT);
+        }
+        if *input == Input::Netlink && !pings {
+            protocols.remove(&Protocol::Icmp);
+        }
+        let wanted = |family: Family| {
+            let ip = matches!(family, Family::Inet | Family::Inet6);
+            !ip || self.families.is_empty() || self.families.contains(&family)
+        };
+        let table = |protocol: Protocol| {
+            let families = protocol.families().iter().copied();
+            families.map(move |family| Table { protocol, family })
+        };
+        protocols.into_iter().flat_map(table).filter(|table| wanted(table.family)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Input, Selection, Tables};
+    use crate::model::{Family, Protocol, State, StateSet};
+
+    fn listed(protocols: &[Protocol], families: &[Family]) -> String {
+        let tables = Tables {
+            protocols: protocols.iter().copied().collect(),
+            families: families.iter().copied().collect(),
+        };
+        let words: Vec<String> =
+            tables.list(&Input::Auto, false).iter().map(|table| format!("{}/{}", table.protocol, table.family)).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn nothing_named_means_tcp_udp_and_raw_over_both_ip_versions() {
+        assert_eq!(
+            listed(&[], &[]),
+            "tcp/inet tcp/inet6 udp/inet udp/inet6 udplite/inet udplite/inet6 raw/inet raw/inet6 \
+             icmp/inet icmp/inet6"
+        );
+    }
+
+    #[test]
+    fn both_ip_versions_mean_both() {
+        assert_eq!(listed(&[Protocol::Tcp], &[Family::Inet, Family::Inet6]), "tcp/inet tcp/inet6");
+    }
+
+    #[test]
+    fn an_ip_version_narrows_the_ip_protocols_named() {
+        assert_eq!(
+            listed(&[Protocol::Tcp, Protocol::Unix], &[Family::Inet6]),
+            "tcp/inet6 unix/unix"
+        );
+    }
+
+    #[test]
+    fn an_ip_version_beside_unix_adds_the_default_ip_protocols() {
+        assert_eq!(
+            listed(&[Protocol::Unix], &[Family::Inet]),
+            "tcp/inet udp/inet udplite/inet raw/inet icmp/inet unix/unix"
+        );
+    }
+
+    #[test]
+    fn listening_asks_tcp_for_listen_alone() {
+        let states = Selection::Listening.states(Protocol::Tcp);
+        assert_eq!(states, StateSet::EMPTY.with(State::Listen));
+    }
+
+    #[test]
+    fn connected_shows_the_handshake_and_the_close() {
+        let states = Selection::Connected.states(Protocol::Tcp);
+        for state in [State::SynSent, State::SynRcvd, State::TimeWait, State::LastAck, State::Unknown(14)] {
+            assert!(states.contains(state), "{state}");
+        }
+        for state in [State::Listen, State::Bound, State::Unconn] {
+            assert!(!states.contains(state), "{state}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Netlink first, `/proc/net` for the tables that netlink does not list.
+
+use std::io;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Visitor};
+use crate::error::Error;
+use crate::model::{Protocol, Table};
+
+/// Chooses per table, before its first row.
+pub struct AutoSource {
+    netlink: NetlinkSource,
+    procfs: ProcfsSource,
+    /// The refusal that concerns netlink as a whole was told.
+    told: bool,
+}
+
+impl AutoSource {
+    /// From its two halves.
+    pub const fn new(netlink: NetlinkSource, procfs: ProcfsSource) -> Self {
+        Self {
+            netlink,
+            procfs,
+            told: false,
+        }
+    }
+
+    /// A refusal for lack of rights is worth a word: `/proc/net` tells less. A protocol that this
+    /// kernel does not list over netlink is nothing to warn of.
+    fn warning(&mut self, refusal: Refusal, reason: &str) -> Option<String> {
+        if refusal == Refusal::NotSupported || self.told {
+            return None;
+        }
+        self.told = true;
+        Some(format!("{reason}; reading /proc/net, which tells less"))
+    }
+}
+
+/// Why netlink lists a table not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// For lack of rights: seccomp, an LSM, a sandbox.
+    NotAllowed,
+    /// This kernel has no such thing.
+    NotSupported,
+}
+
+fn refusal(cause: &io::Error) -> Option<Refusal> {
+    let code = cause.raw_os_error()?;
+    let is_one_of = |errors: &[Errno]| errors.iter().any(|errno| errno.raw_os_error() == code);
+    if is_one_of(&[Errno::PERM, Errno::ACCESS]) {
+        Some(Refusal::NotAllowed)
+    } else if is_one_of(&[
+        Errno::NOENT,
+        Errno::PROTONOSUPPORT,
+        Errno::AFNOSUPPORT,
+        Errno::OPNOTSUPP,
+        Errno::NOSYS,
+        Errno::INVAL,
+    ]) {
+        Some(Refusal::NotSupported)
+    } else {
+        None
+    }
+}
+
+impl Source for AutoSource {
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error> {
+        let error = match self.netlink.visit(table, request, visitor) {
+            Err(error @ Error::Netlink { .. }) => error,
+            other => return other,
+        };
+        let Error::Netlink { cause, .. } = &error else {
+            return Err(error);
+        };
+        let Some(refusal) = refusal(cause) else {
+            return Err(error);
+        };
+        let reason = error.chain();
+        let mut outcome = self.procfs.visit(table, request, visitor)?;
+        if outcome.source.is_none() && table.protocol == Protocol::Mptcp && mptcp_exists() {
+            outcome.gaps.push(reason.clone());
+        }
+        outcome.warnings.extend(self.warning(refusal, &reason));
+        outcome.reason = Some(reason);
+        Ok(outcome)
+    }
+}
+
+/// Does this kernel speak MPTCP, listed or not?
+fn mptcp_exists() -> bool {
+    Path::new("/proc/sys/net/mptcp").exists()
+}

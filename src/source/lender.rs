@@ -1,0 +1,127 @@
+//! Replies to lent sockets: what a live dump and a recording do alike.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use super::unix_names::UnixNames;
+use super::{Request, Visitor};
+use crate::model::{Family, Protocol, Socket, Table};
+use crate::procfs;
+use crate::wire::{self, WireError};
+
+/// Decodes replies of one table into a scratch socket and lends it.
+pub(super) struct Lender<'r> {
+    protocol: Protocol,
+    request: &'r Request,
+    names: Option<UnixNames>,
+    /// Cookies of the netlink sockets seen: the kernel lists those in a multicast group twice.
+    seen: HashSet<u64>,
+    scratch: Socket,
+    /// Sockets lent so far.
+    pub(super) lent: u64,
+    /// Replies that could not be read.
+    pub(super) malformed: Malformed,
+}
+
+/// Replies or lines that could not be read: how many, and what was wrong with the first.
+#[derive(Debug, Default)]
+pub(super) struct Malformed {
+    count: u64,
+    first: String,
+}
+
+impl Malformed {
+    /// Counts one.
+    pub(super) fn add(&mut self, why: &impl ToString) {
+        if self.count == 0 {
+            self.first = why.to_string();
+        }
+        self.count += 1;
+    }
+
+    /// What to say about them.
+    pub(super) fn gap(&self) -> Option<String> {
+        match self.count {
+            0 => None,
+            1 => Some(format!("a reply that cannot be read: {}", self.first)),
+            n => Some(format!(
+                "{n} replies that cannot be read, the first: {}",
+                self.first
+            )),
+        }
+    }
+}
+
+impl<'r> Lender<'r> {
+    /// For the replies to `request` about `protocol`; unix peers are named from `names`.
+    pub(super) fn new(protocol: Protocol, request: &'r Request, names: Option<UnixNames>) -> Self {
+        Self {
+            protocol,
+            request,
+            names,
+            seen: HashSet::new(),
+            scratch: Socket::new(protocol, Family::Inet),
+            lent: 0,
+            malformed: Malformed::default(),
+        }
+    }
+
+    /// Lends the socket of one reply; a reply that cannot be read is counted.
+    pub(super) fn lend(&mut self, payload: &[u8], visitor: &mut Visitor<'_>) -> ControlFlow<()> {
+        if let Err(error) = wire::decode(self.protocol, payload, &mut self.scratch) {
+            self.malformed.add(&error);
+            return ControlFlow::Continue(());
+        }
+        if self.protocol == Protocol::Netlink && self.is_repeated() {
+            return ControlFlow::Continue(());
+        }
+        self.name_peer();
+        self.pass_on(visitor)
+    }
+
+    /// Lends the socket of one line of `/proc/net`; a line that cannot be read is counted.
+    pub(super) fn lend_line(
+        &mut self,
+        table: Table,
+        line: &[u8],
+        visitor: &mut Visitor<'_>,
+    ) -> ControlFlow<()> {
+        if let Err(error) = procfs::decode_line(table, line, &mut self.scratch) {
+            self.malformed.add(&error);
+            return ControlFlow::Continue(());
+        }
+        self.pass_on(visitor)
+    }
+
+    fn pass_on(&mut self, visitor: &mut Visitor<'_>) -> ControlFlow<()> {
+        self.request.trim(&mut self.scratch);
+        self.lent += 1;
+        visitor(&self.scratch)
+    }
+
+    fn name_peer(&mut self) {
+        if let Some(names) = &mut self.names
+            && let Some(inode) = self.scratch.peer_inode
+            && let Some(name) = names.of(inode)
+        {
+            self.scratch.peer.set_name(name);
+        }
+    }
+
+    fn is_repeated(&mut self) -> bool {
+        self.scratch
+            .cookie
+            .is_some_and(|cookie| !self.seen.insert(cookie))
+    }
+
+    /// Forgets the replies of a dump that is begun again.
+    pub(super) fn restart(&mut self) {
+        self.seen.clear();
+        self.malformed = Malformed::default();
+    }
+
+    /// Counts a message whose frame is broken.
+    pub(super) fn broken(&mut self, error: WireError) {
+        self.malformed.add(&error);
+    }
+}

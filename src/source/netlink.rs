@@ -1,0 +1,194 @@
+//! Tables over `sock_diag` netlink.
+
+use std::io;
+
+use rustix::io::Errno;
+
+use super::channel::Channel;
+use super::lender::Lender;
+use super::unix_names::UnixNames;
+use super::{Outcome, Recorder, Request, Source, Visitor};
+use crate::error::Error;
+use crate::model::{Protocol, Source as Kind, Table};
+use crate::wire::{self, Ask, Body, Messages};
+
+/// How often a dump is begun again when it was disturbed before its first row was lent.
+const ATTEMPTS: u32 = 3;
+
+/// Reads tables over netlink: one dump after another, through one socket while all goes well.
+#[derive(Debug)]
+pub struct NetlinkSource {
+    channel: Option<Channel>,
+    recorder: Recorder,
+}
+
+/// How a dump ended.
+enum End {
+    /// With everything.
+    Whole,
+    /// The visitor wanted no more.
+    Stopped,
+    /// The kernel does not list this table; nothing was lent.
+    Refused(io::Error),
+    /// Something was lost.
+    Disturbed(String),
+}
+
+impl NetlinkSource {
+    /// A source that gives every datagram to `recorder` too.
+    pub const fn new(recorder: Recorder) -> Self {
+        Self {
+            channel: None,
+            recorder,
+        }
+    }
+
+    fn dump(
+        &mut self,
+        request: &[u8],
+        reader: &mut Reader<'_>,
+        visitor: &mut Visitor<'_>,
+    ) -> io::Result<End> {
+        let mut channel = match self.channel.take() {
+            Some(channel) => channel,
+            None => Channel::open()?,
+        };
+        channel.send(request)?;
+        loop {
+            let datagram = match channel.receive() {
+                Ok(datagram) => datagram,
+                Err(error) => return Ok(End::Disturbed(disturbance(&error))),
+            };
+            self.recorder.keep(datagram);
+            let Some(end) = reader.read(datagram, visitor) else {
+                continue;
+            };
+            // A dump that came to its own end leaves nothing behind in the socket.
+            if matches!(end, End::Whole | End::Refused(_)) {
+                self.channel = Some(channel);
+            }
+            return Ok(end);
+        }
+    }
+}
+
+impl Source for NetlinkSource {
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error> {
+        let netlink = |cause| Error::Netlink { table, cause };
+        let ask = Ask {
+            states: request.states,
+            info: request.wanted.info,
+            memory: request.wanted.memory,
+        };
+        let Some(bytes) = wire::dump_request(table, ask) else {
+            return Err(netlink(Errno::PROTONOSUPPORT.into()));
+        };
+        let peers = table.protocol == Protocol::Unix && request.wanted.unix_peers;
+        let names = peers.then(|| UnixNames::live(self.recorder.clone()));
+        let mut reader = Reader {
+            sequence: wire::tag(table),
+            interrupted: false,
+            lender: Lender::new(table.protocol, request, names),
+        };
+        let mut gaps = Vec::new();
+        for attempt in 1.. {
+            match self.dump(&bytes, &mut reader, visitor).map_err(netlink)? {
+                End::Whole | End::Stopped => break,
+                End::Refused(cause) => return Err(netlink(cause)),
+                // Rows that were lent cannot be taken back: then it is said instead.
+                End::Disturbed(_) if reader.lender.lent == 0 && attempt < ATTEMPTS => {
+                    reader.restart();
+                }
+                End::Disturbed(why) => {
+                    gaps.push(format!("{table}: {why}"));
+                    break;
+                }
+            }
+        }
+        gaps.extend(
+            reader
+                .lender
+                .malformed
+                .gap()
+                .map(|gap| format!("{table}: {gap}")),
+        );
+        Ok(Outcome {
+            gaps,
+            ..Outcome::complete(Kind::Netlink)
+        })
+    }
+}
+
+/// Reads the datagrams of one dump.
+struct Reader<'r> {
+    sequence: u32,
+    interrupted: bool,
+    lender: Lender<'r>,
+}
+
+impl Reader<'_> {
+    /// `Some` when the dump is over.
+    fn read(&mut self, datagram: &[u8], visitor: &mut Visitor<'_>) -> Option<End> {
+        for message in Messages::new(datagram) {
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => {
+                    self.lender.broken(error);
+                    continue;
+                }
+            };
+            if message.sequence != self.sequence {
+                return Some(End::Disturbed(
+                    "an answer to another request came between".to_owned(),
+                ));
+            }
+            self.interrupted |= message.interrupted;
+            match message.body {
+                Body::Socket(payload) => {
+                    if self.lender.lend(payload, visitor).is_break() {
+                        return Some(End::Stopped);
+                    }
+                }
+                Body::Done(code) | Body::Error(code) if code > 0 => return Some(self.failed(code)),
+                Body::Done(_) => return Some(self.done()),
+                Body::Error(_) | Body::ProcLine(_) | Body::Other => {}
+            }
+        }
+        None
+    }
+
+    fn done(&self) -> End {
+        if self.interrupted {
+            End::Disturbed("the table changed while it was read (NLM_F_DUMP_INTR)".to_owned())
+        } else {
+            End::Whole
+        }
+    }
+
+    fn failed(&self, code: i32) -> End {
+        let cause = io::Error::from_raw_os_error(code);
+        if self.lender.lent == 0 && self.lender.malformed.gap().is_none() {
+            End::Refused(cause)
+        } else {
+            End::Disturbed(format!("the kernel broke off: {cause}"))
+        }
+    }
+
+    fn restart(&mut self) {
+        self.interrupted = false;
+        self.lender.restart();
+    }
+}
+
+fn disturbance(error: &io::Error) -> String {
+    if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) {
+        "the receive buffer overran (ENOBUFS)".to_owned()
+    } else {
+        format!("receiving failed: {error}")
+    }
+}

@@ -1,0 +1,118 @@
+//! Names of the peers of unix sockets.
+//!
+//! The kernel finds a unix socket by its inode with a walk over all of them, so asking for every peer
+//! costs the square of their number. One dump of all names is as good; only a socket younger than
+//! that dump is asked for by itself.
+
+use super::Recorder;
+use super::channel::Channel;
+use crate::model::{Family, Protocol, Socket, Table};
+use crate::wire::{self, Body, Messages};
+
+/// Inode to name.
+#[derive(Debug)]
+pub(super) struct UnixNames {
+    /// (inode, begin and length in `bytes`), ascending; length 0 = unnamed.
+    index: Vec<(u64, usize, usize)>,
+    bytes: Vec<u8>,
+    scratch: Socket,
+    /// For sockets that are not in the index; `None` = nobody can be asked.
+    live: Option<(Channel, Recorder)>,
+}
+
+const TABLE: Table = Table {
+    protocol: Protocol::Unix,
+    family: Family::Unix,
+};
+
+impl UnixNames {
+    /// An index to be filled, then [sorted](Self::sort).
+    pub(super) fn new() -> Self {
+        Self {
+            index: Vec::new(),
+            bytes: Vec::new(),
+            scratch: Socket::new(Protocol::Unix, Family::Unix),
+            live: None,
+        }
+    }
+
+    /// The names of the machine's sockets. Where they cannot be had, peers stay unnamed.
+    pub(super) fn live(recorder: Recorder) -> Self {
+        let mut names = Self::new();
+        if let Ok(mut channel) = Channel::open()
+            && channel.send(&wire::unix_names(wire::tag(TABLE))).is_ok()
+        {
+            while let Ok(datagram) = channel.receive() {
+                if names.add_datagram(datagram) {
+                    names.live = Some((channel, recorder));
+                    break;
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+
+    /// Adds the sockets of a datagram; true at the end of the dump.
+    fn add_datagram(&mut self, datagram: &[u8]) -> bool {
+        for message in Messages::new(datagram).flatten() {
+            match message.body {
+                Body::Socket(payload) => self.add(payload),
+                Body::Done(_) | Body::Error(_) => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Adds the socket of one reply.
+    pub(super) fn add(&mut self, payload: &[u8]) {
+        if wire::decode(Protocol::Unix, payload, &mut self.scratch).is_err() {
+            return;
+        }
+        let Some(inode) = self.scratch.inode else {
+            return;
+        };
+        let name = &self.scratch.local.name;
+        self.index.push((inode, self.bytes.len(), name.len()));
+        self.bytes.extend_from_slice(name);
+    }
+
+    /// Makes the index fit for use.
+    pub(super) fn sort(&mut self) {
+        self.index.sort_unstable();
+    }
+
+    /// The name of the socket with this inode; `None` = it has none, or it is gone.
+    pub(super) fn of(&mut self, inode: u64) -> Option<&[u8]> {
+        let at = match self.index.binary_search_by_key(&inode, |entry| entry.0) {
+            Ok(at) => at,
+            Err(at) => {
+                self.ask(inode, at)?;
+                at
+            }
+        };
+        let (_, begin, len) = *self.index.get(at)?;
+        let name = self.bytes.get(begin..)?.get(..len)?;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// Asks the kernel for one socket and enters the answer at its place.
+    fn ask(&mut self, inode: u64, at: usize) -> Option<()> {
+        let (channel, recorder) = self.live.as_mut()?;
+        let request = wire::unix_lookup(wire::tag(TABLE), u32::try_from(inode).ok()?);
+        channel.send(&request).ok()?;
+        let datagram = channel.receive().ok()?;
+        recorder.keep(datagram);
+        self.index.insert(at, (inode, 0, 0));
+        let message = Messages::new(datagram).next()?.ok()?;
+        let Body::Socket(payload) = message.body else {
+            return Some(());
+        };
+        wire::decode(Protocol::Unix, payload, &mut self.scratch).ok()?;
+        let name = &self.scratch.local.name;
+        *self.index.get_mut(at)? = (inode, self.bytes.len(), name.len());
+        self.bytes.extend_from_slice(name);
+        Some(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Attributes and the numbers in them.
+
+use netlink_packet_core::NlasIterator;
+
+use super::WireError;
+use crate::model::Memory;
+
+/// Calls `each` with the type and the value of every attribute.
+///
+/// # Errors
+///
+/// When one does not fit the bytes that are there.
+pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), WireError> {
+    for attribute in NlasIterator::new(bytes) {
+        let attribute = attribute.map_err(|_| WireError::Attribute)?;
+        each(attribute.kind(), attribute.value());
+    }
+    Ok(())
+}
+
+/// A 32-bit number at the begin; `None` when it is shorter.
+pub(super) fn u32_at(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().copied().map(u32::from_ne_bytes)
+}
+
+/// A 64-bit number at the begin; `None` when it is shorter.
+pub(super) fn u64_at(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().copied().map(u64::from_ne_bytes)
+}
+
+/// The kernel's two words of a cookie; all ones mean none.
+pub(super) fn cookie(low: u32, high: u32) -> Option<u64> {
+    let cookie = u64::from(high) << 32 | u64::from(low);
+    (cookie != u64::MAX).then_some(cookie)
+}
+
+/// `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`): nine words, older kernels send fewer.
+pub(super) fn memory(bytes: &[u8]) -> Memory {
+    let word = |index: usize| bytes.get(index * 4..).and_then(u32_at);
+    Memory {
+        rmem_alloc: word(0),
+        rcvbuf: word(1),
+        wmem_alloc: word(2),
+        sndbuf: word(3),
+        fwd_alloc: word(4),
+        wmem_queued: word(5),
+        optmem: word(6),
+        backlog: word(7),
+        drops: word(8),
+    }
+}

@@ -1,0 +1,121 @@
+//! `struct inet_diag_msg` and its attributes (`include/uapi/linux/inet_diag.h`).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_sock_diag::constants::{
+    INET_DIAG_CONG, INET_DIAG_INFO, INET_DIAG_MARK, INET_DIAG_SHUTDOWN, INET_DIAG_SKMEMINFO,
+};
+use zerocopy::byteorder::{big_endian, native_endian};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use super::attribute::{cookie, memory, u32_at, u64_at, walk};
+use super::{WireError, address_family};
+use crate::model::{Endpoint, Family, Info, Protocol, Shutdown, Socket, State, Timer, TimerKind};
+
+/// `INET_DIAG_CGROUP_ID` (Linux 5.7).
+const INET_DIAG_CGROUP_ID: u16 = 21;
+
+/// `struct inet_diag_msg`.
+#[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct Header {
+    family: u8,
+    state: u8,
+    timer: u8,
+    retransmits: u8,
+    local_port: big_endian::U16,
+    peer_port: big_endian::U16,
+    local: [u8; 16],
+    peer: [u8; 16],
+    interface: native_endian::U32,
+    cookie: [native_endian::U32; 2],
+    expires: native_endian::U32,
+    recv_queue: native_endian::U32,
+    send_queue: native_endian::U32,
+    uid: native_endian::U32,
+    inode: native_endian::U32,
+}
+
+/// Reads a reply to a dump of an IP protocol.
+pub(super) fn decode(
+    protocol: Protocol,
+    payload: &[u8],
+    socket: &mut Socket,
+) -> Result<(), WireError> {
+    let (header, attributes) = Header::ref_from_prefix(payload).map_err(|_| WireError::Short {
+        what: "inet_diag_msg",
+        found: payload.len(),
+        needed: size_of::<Header>(),
+    })?;
+    let family = match header.family {
+        family if family == address_family(Family::Inet) => Family::Inet,
+        family if family == address_family(Family::Inet6) => Family::Inet6,
+        other => return Err(WireError::Family(other)),
+    };
+    socket.reset(protocol, family);
+    header.fill(socket);
+    walk(attributes, |kind, value| attribute(socket, kind, value))
+}
+
+impl Header {
+    fn fill(&self, socket: &mut Socket) {
+        let (protocol, family) = (socket.protocol, socket.family);
+        socket.state = match protocol {
+            // MPTCP lists no bound sockets: one with code 7 has been closed.
+            Protocol::Mptcp if self.state == 7 => State::Closed,
+            Protocol::Tcp | Protocol::Mptcp => State::from_tcp(self.state),
+            _ => State::from_datagram(self.state),
+        };
+        socket.recv_queue = Some(self.recv_queue.get());
+        socket.send_queue = Some(self.send_queue.get());
+        set_endpoint(&mut socket.local, family, self.local, self.local_port.get());
+        set_endpoint(&mut socket.peer, family, self.peer, self.peer_port.get());
+        if protocol == Protocol::Raw {
+            // The IP protocol number; 0 (IPPROTO_IP) is one of them.
+            socket.local.port = Some(u32::from(self.local_port.get()));
+        }
+        let (inode, uid) = (self.inode.get(), self.uid.get());
+        socket.inode = (inode != 0).then_some(u64::from(inode));
+        // TIME_WAIT, requests and orphans belong to nobody; the kernel says 0, which is root.
+        socket.uid = (inode != 0 || uid != 0).then_some(uid);
+        socket.interface = Some(self.interface.get()).filter(|index| *index != 0);
+        let [low, high] = self.cookie;
+        socket.cookie = cookie(low.get(), high.get());
+        socket.timer = TimerKind::from_code(self.timer).map(|kind| Timer {
+            kind,
+            expires_ms: self.expires.get(),
+            retransmits: self.retransmits,
+        });
+    }
+}
+
+fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) {
+    let [a, b, c, d, ..] = bytes;
+    end.ip = Some(match family {
+        Family::Inet => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        _ => IpAddr::V6(Ipv6Addr::from(bytes)),
+    });
+    end.port = (port != 0).then_some(u32::from(port));
+}
+
+fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
+    match kind {
+        INET_DIAG_INFO if socket.protocol == Protocol::Mptcp => {
+            socket.details_mut().mptcp_info = Some(Info::mptcp(value));
+        }
+        INET_DIAG_INFO if socket.protocol == Protocol::Tcp => {
+            socket.details_mut().tcp_info = Some(Info::tcp(value));
+        }
+        INET_DIAG_CONG => {
+            let name = value.split(|byte| *byte == 0).next().unwrap_or_default();
+            let congestion = &mut socket.details_mut().congestion;
+            congestion.clear();
+            congestion.extend_from_slice(name);
+        }
+        INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
+        INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
+        INET_DIAG_MARK => socket.mark = u32_at(value),
+        INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).filter(|id| *id != 0),
+        _ => {}
+    }
+}

@@ -1,0 +1,175 @@
+//! Netlink framing (`include/uapi/linux/netlink.h`).
+
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
+use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
+use zerocopy::byteorder::native_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::WireError;
+
+/// `NLM_F_MULTI`: part of a dump.
+const NLM_F_MULTI: u16 = 2;
+/// A line of `/proc/net` in a recording: a type of ours, beyond those of `sock_diag`.
+const PROC_LINE: u16 = 0x4c53;
+/// `NLMSG_ALIGNTO`.
+const ALIGN: usize = 4;
+
+/// `struct nlmsghdr`.
+#[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Header {
+    len: U32,
+    kind: U16,
+    flags: U16,
+    sequence: U32,
+    port: U32,
+}
+
+const HEADER_LEN: usize = size_of::<Header>();
+
+/// What a message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// A socket: the reply of `SOCK_DIAG_BY_FAMILY`.
+    Socket(&'a [u8]),
+    /// A line of `/proc/net`, in a recording.
+    ProcLine(&'a [u8]),
+    /// The end of a dump; 0, or why it is no list: a positive `errno`.
+    Done(i32),
+    /// The request was refused: a positive `errno` (0 is an acknowledgement).
+    Error(i32),
+    /// Nothing of meaning here.
+    Other,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// The number of the request it answers.
+    pub sequence: u32,
+    /// The table changed while it was dumped (`NLM_F_DUMP_INTR`): rows may be lost or doubled.
+    pub interrupted: bool,
+    /// It is part of a dump, not the answer to a look-up.
+    pub multi: bool,
+    /// What it holds.
+    pub body: Body<'a>,
+}
+
+/// The messages of a datagram, or of a recording.
+#[derive(Debug)]
+pub struct Messages<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Messages<'a> {
+    /// All messages in `bytes`.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    fn take(&mut self) -> Result<Message<'a>, WireError> {
+        let bytes = self.rest;
+        self.rest = &[];
+        let stated = Message::stated_len(bytes)?;
+        let whole = bytes.get(..stated).ok_or(WireError::Length {
+            stated,
+            found: bytes.len(),
+        })?;
+        self.rest = bytes
+            .get(stated.next_multiple_of(ALIGN)..)
+            .unwrap_or_default();
+        Message::read(whole)
+    }
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = Result<Message<'a>, WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.is_empty()).then(|| self.take())
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Bytes of a message's header.
+    pub const HEADER_LEN: usize = HEADER_LEN;
+
+    /// The length that a message states, header included, at its begin.
+    ///
+    /// # Errors
+    ///
+    /// When there is no whole header, or the length is less than one.
+    pub fn stated_len(bytes: &[u8]) -> Result<usize, WireError> {
+        let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| WireError::Short {
+            what: "netlink header",
+            found: bytes.len(),
+            needed: HEADER_LEN,
+        })?;
+        let stated = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
+        if stated < HEADER_LEN {
+            return Err(WireError::Length {
+                stated,
+                found: bytes.len(),
+            });
+        }
+        Ok(stated)
+    }
+
+    /// Reads a message that fills `whole`.
+    fn read(whole: &'a [u8]) -> Result<Self, WireError> {
+        let (header, payload) = Header::ref_from_prefix(whole).map_err(|_| WireError::Short {
+            what: "netlink header",
+            found: whole.len(),
+            needed: HEADER_LEN,
+        })?;
+        let flags = header.flags.get();
+        let body = match header.kind.get() {
+            SOCK_DIAG_BY_FAMILY => Body::Socket(payload),
+            PROC_LINE => Body::ProcLine(payload),
+            NLMSG_DONE => Body::Done(code(payload).unwrap_or(0)),
+            NLMSG_ERROR => Body::Error(code(payload).ok_or(WireError::Short {
+                what: "netlink error",
+                found: payload.len(),
+                needed: 4,
+            })?),
+            _ => Body::Other,
+        };
+        Ok(Self {
+            sequence: header.sequence.get(),
+            interrupted: flags & NLM_F_DUMP_INTR != 0 && header.kind.get() != NLMSG_NOOP,
+            multi: flags & NLM_F_MULTI != 0,
+            body,
+        })
+    }
+}
+
+/// The `errno` at the begin of DONE and ERROR, negative on the wire.
+fn code(payload: &[u8]) -> Option<i32> {
+    let (bytes, _) = payload.split_first_chunk()?;
+    Some(i32::from_ne_bytes(*bytes).saturating_neg())
+}
+
+/// A line of `/proc/net` as a message, for a recording.
+pub fn proc_line(sequence: u32, line: &[u8]) -> Vec<u8> {
+    message(PROC_LINE, sequence, line)
+}
+
+/// The end of such lines.
+pub fn done(sequence: u32) -> Vec<u8> {
+    message(NLMSG_DONE, sequence, &0_i32.to_ne_bytes())
+}
+
+fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let header = Header {
+        len: U32::new(u32::try_from(HEADER_LEN + payload.len()).unwrap_or(u32::MAX)),
+        kind: U16::new(kind),
+        flags: U16::new(NLM_F_MULTI),
+        sequence: U32::new(sequence),
+        port: U32::new(0),
+    };
+    let mut bytes = Vec::with_capacity(HEADER_LEN + payload.len() + ALIGN);
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend_from_slice(payload);
+    bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
+    bytes
+}

@@ -1,0 +1,110 @@
+//! Netlink bytes to and from the model: message framing, requests, replies of each `sock_diag` family.
+//!
+//! Replies are read in place: headers as structures over the bytes, attributes by
+//! [`NlasIterator`](netlink_packet_core::NlasIterator). Nothing is allocated for a socket.
+
+mod attribute;
+mod inet;
+mod message;
+mod netlink;
+mod packet;
+mod request;
+mod sequence;
+mod unix;
+
+use std::fmt;
+
+use crate::model::{Family, Protocol, Socket, Table};
+
+pub use message::{Body, Message, Messages, done, proc_line};
+pub use request::{Ask, dump_request, unix_lookup, unix_names};
+pub use sequence::{table_of, tag};
+
+/// Why bytes are not the message they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireError {
+    /// Shorter than its fixed part.
+    Short {
+        /// What was being read.
+        what: &'static str,
+        /// Bytes found.
+        found: usize,
+        /// Bytes needed.
+        needed: usize,
+    },
+    /// The length in the message does not fit the bytes that are there.
+    Length {
+        /// The length it states.
+        stated: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// An attribute's length does not fit.
+    Attribute,
+    /// A family the request did not ask for.
+    Family(u8),
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short {
+                what,
+                found,
+                needed,
+            } => write!(f, "{what} of {found} bytes, {needed} expected"),
+            Self::Length { stated, found } => {
+                write!(f, "message of {stated} bytes, {found} present")
+            }
+            Self::Attribute => f.write_str("malformed attribute"),
+            Self::Family(family) => write!(f, "reply of address family {family}"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// Reads one reply of a dump of `protocol` into the scratch socket.
+///
+/// # Errors
+///
+/// When the bytes are no such reply; the socket then holds no row.
+pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
+    match protocol {
+        Protocol::Unix => unix::decode(payload, socket),
+        Protocol::Packet => packet::decode(payload, socket),
+        Protocol::Netlink => netlink::decode(payload, socket),
+        inet => inet::decode(inet, payload, socket),
+    }
+}
+
+/// `AF_*` (`include/linux/socket.h`) of a family.
+pub const fn address_family(family: Family) -> u8 {
+    match family {
+        Family::Unix => 1,
+        Family::Inet => 2,
+        Family::Inet6 => 10,
+        Family::Netlink => 16,
+        Family::Packet => 17,
+    }
+}
+
+/// The table a reply belongs to, told by its first byte and, for IP, by what was asked.
+pub fn table_of_reply(asked: Option<Protocol>, payload: &[u8]) -> Option<Table> {
+    let inet = match asked {
+        Some(Protocol::Unix | Protocol::Packet | Protocol::Netlink) | None => Protocol::Tcp,
+        Some(inet) => inet,
+    };
+    let (protocol, family) = match payload.first()? {
+        1 => (Protocol::Unix, Family::Unix),
+        2 => (inet, Family::Inet),
+        10 => (inet, Family::Inet6),
+        16 => (Protocol::Netlink, Family::Netlink),
+        17 => (Protocol::Packet, Family::Packet),
+        _ => return None,
+    };
+    Some(Table { protocol, family })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req`.
+
+use netlink_packet_core::{
+    DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NetlinkSerializable,
+};
+use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
+use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
+use netlink_packet_sock_diag::unix::{self, ShowFlags, UnixRequest};
+use zerocopy::byteorder::native_endian::{U16, U32};
+use zerocopy::{Immutable, IntoBytes};
+
+use super::{address_family, tag};
+use crate::model::{Family, Protocol, StateSet, Table};
+
+/// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
+const INET_DIAG_REQ_PROTOCOL: u16 = 3;
+/// `IPPROTO_MPTCP`.
+const IPPROTO_MPTCP: u32 = 262;
+/// `UDIAG_SHOW_UID` (Linux 5.3).
+const UDIAG_SHOW_UID: u32 = 0x40;
+/// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
+const PACKET_SHOW: u32 = 0x01 | 0x10;
+/// `NDIAG_SHOW_MEMINFO`: queues.
+const NDIAG_SHOW: u32 = 0x01;
+/// `NDIAG_PROTO_ALL`.
+const NDIAG_PROTO_ALL: u8 = 0xff;
+
+/// What a dump asks for beside the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// The states wanted; the kernel may send more.
+    pub states: StateSet,
+    /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
+    pub info: bool,
+    /// Socket memory.
+    pub memory: bool,
+}
+
+/// The request of a whole table; `None` when `sock_diag` has no such table.
+pub fn dump_request(table: Table, ask: Ask) -> Option<Vec<u8>> {
+    let flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let family = address_family(table.family);
+    let body = match table.protocol {
+        Protocol::Icmp => return None,
+        Protocol::Unix => unix_body(ask),
+        Protocol::Packet => short_body(family, 0, PACKET_SHOW),
+        Protocol::Netlink => short_body(family, NDIAG_PROTO_ALL, NDIAG_SHOW),
+        inet => inet_body(inet, table.family, ask),
+    };
+    Some(message(tag(table), flags, body))
+}
+
+/// The request of nothing but the names of all unix sockets.
+pub fn unix_names(sequence: u32) -> Vec<u8> {
+    let request = UnixRequest {
+        state_flags: unix::StateFlags::from_bits_retain(u32::MAX),
+        inode: 0,
+        show_flags: ShowFlags::NAME,
+        cookie: [0xff; 8],
+    };
+    message(sequence, NLM_F_REQUEST | NLM_F_DUMP, bytes_of(&request))
+}
+
+/// The request of one unix socket by its inode: one reply, or `ENOENT`.
+pub fn unix_lookup(sequence: u32, inode: u32) -> Vec<u8> {
+    let request = UnixRequest {
+        state_flags: unix::StateFlags::from_bits_retain(u32::MAX),
+        inode,
+        show_flags: ShowFlags::NAME,
+        cookie: [0xff; 8],
+    };
+    message(sequence, NLM_F_REQUEST, bytes_of(&request))
+}
+
+fn unix_body(ask: Ask) -> Vec<u8> {
+    let shown = ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN;
+    let memory = if ask.memory {
+        ShowFlags::MEMINFO
+    } else {
+        ShowFlags::empty()
+    };
+    let request = UnixRequest {
+        state_flags: unix::StateFlags::from_bits_retain(ask.states.kernel_mask()),
+        inode: 0,
+        show_flags: shown | memory | ShowFlags::from_bits_retain(UDIAG_SHOW_UID),
+        cookie: [0xff; 8],
+    };
+    bytes_of(&request)
+}
+
+/// The 20 bytes that `packet_diag_req` and `netlink_diag_req` share.
+#[derive(Debug, IntoBytes, Immutable)]
+#[repr(C)]
+struct ShortRequest {
+    family: u8,
+    protocol: u8,
+    pad: U16,
+    inode: U32,
+    show: U32,
+    cookie: [u8; 8],
+}
+
+fn short_body(family: u8, protocol: u8, show: u32) -> Vec<u8> {
+    let request = ShortRequest {
+        family,
+        protocol,
+        pad: U16::ZERO,
+        inode: U32::ZERO,
+        show: U32::new(show),
+        cookie: [0xff; 8],
+    };
+    request.as_bytes().to_vec()
+}
+
+/// `IPPROTO_*` (`include/uapi/linux/in.h`); MPTCP goes into an attribute.
+const fn ip_protocol(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Udp => 17,
+        Protocol::UdpLite => 136,
+        Protocol::Raw => 255,
+        _ => 6,
+    }
+}
+
+fn inet_body(protocol: Protocol, family: Family, ask: Ask) -> Vec<u8> {
+    let mut extensions = ExtensionFlags::empty();
+    if ask.info {
+        extensions |= ExtensionFlags::INFO | ExtensionFlags::CONG;
+    }
+    if ask.memory {
+        extensions |= ExtensionFlags::SKMEMINFO;
+    }
+    let socket_id = if family == Family::Inet6 {
+        SocketId::new_v6()
+    } else {
+        SocketId::new_v4()
+    };
+    let mut body = bytes_of(&InetRequest {
+        family: address_family(family),
+        protocol: ip_protocol(protocol),
+        extensions,
+        states: StateFlags::from_bits_retain(ask.states.kernel_mask()),
+        socket_id,
+    });
+    if protocol == Protocol::Mptcp {
+        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
+        body.extend(bytes_of(&number));
+    }
+    body
+}
+
+fn bytes_of(part: &impl Emitable) -> Vec<u8> {
+    let mut bytes = vec![0; part.buffer_len()];
+    part.emit(&mut bytes);
+    bytes
+}
+
+/// The bytes behind the header of a request.
+struct Request(Vec<u8>);
+
+impl NetlinkSerializable for Request {
+    fn message_type(&self) -> u16 {
+        SOCK_DIAG_BY_FAMILY
+    }
+
+    fn buffer_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.0);
+    }
+}
+
+fn message(sequence: u32, flags: u16, body: Vec<u8>) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = flags;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(Request(body)));
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes
+}

@@ -1,0 +1,72 @@
+//! `struct unix_diag_msg` and its attributes (`include/uapi/linux/unix_diag.h`).
+
+use zerocopy::byteorder::native_endian::U32;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use super::attribute::{cookie, memory, u32_at, walk};
+use super::{WireError, address_family};
+use crate::model::{Family, Protocol, Shutdown, Socket, SocketType, State};
+
+const UNIX_DIAG_NAME: u16 = 0;
+const UNIX_DIAG_PEER: u16 = 2;
+const UNIX_DIAG_RQLEN: u16 = 4;
+const UNIX_DIAG_MEMINFO: u16 = 5;
+const UNIX_DIAG_SHUTDOWN: u16 = 6;
+/// Linux 5.3.
+const UNIX_DIAG_UID: u16 = 7;
+
+/// `struct unix_diag_msg`.
+#[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct Header {
+    family: u8,
+    kind: u8,
+    state: u8,
+    pad: u8,
+    inode: U32,
+    cookie: [U32; 2],
+}
+
+/// Reads a reply to a dump or a look-up of unix sockets.
+pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
+    let (header, attributes) = Header::ref_from_prefix(payload).map_err(|_| WireError::Short {
+        what: "unix_diag_msg",
+        found: payload.len(),
+        needed: size_of::<Header>(),
+    })?;
+    if header.family != address_family(Family::Unix) {
+        return Err(WireError::Family(header.family));
+    }
+    socket.reset(Protocol::Unix, Family::Unix);
+    socket.kind = SocketType::from_code(u32::from(header.kind));
+    socket.state = State::from_datagram(header.state);
+    socket.inode = Some(u64::from(header.inode.get())).filter(|inode| *inode != 0);
+    let [low, high] = header.cookie;
+    socket.cookie = cookie(low.get(), high.get());
+    walk(attributes, |kind, value| attribute(socket, kind, value))
+}
+
+fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
+    match kind {
+        UNIX_DIAG_NAME => socket.local.set_name(name(value)),
+        UNIX_DIAG_PEER => {
+            socket.peer_inode = u32_at(value).map(u64::from).filter(|inode| *inode != 0);
+        }
+        UNIX_DIAG_RQLEN => {
+            socket.recv_queue = u32_at(value);
+            socket.send_queue = value.get(4..).and_then(u32_at);
+        }
+        UNIX_DIAG_MEMINFO => socket.details_mut().memory = Some(memory(value)),
+        UNIX_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
+        UNIX_DIAG_UID => socket.uid = u32_at(value),
+        _ => {}
+    }
+}
+
+/// A path without its closing NUL; an abstract name (it begins with NUL) is kept as it is.
+fn name(value: &[u8]) -> &[u8] {
+    match value {
+        [first, path @ .., 0] if *first != 0 => value.get(..=path.len()).unwrap_or(value),
+        whole => whole,
+    }
+}
