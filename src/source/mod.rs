@@ -4,7 +4,7 @@ mod auto;
 mod channel;
 mod lender;
 mod netlink;
-mod procfs;
+pub mod procfs;
 mod record;
 mod replay;
 mod unix_names;
