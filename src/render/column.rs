@@ -133,11 +133,82 @@ impl Column {
         }
     }
 
-    /// The column with this name.
+    /// The column with this name, or with a familiar short one: `proto`, `recv_q`, `send_q`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::VOCABULARY
-            .into_iter()
-            .chain(Self::COMBINED)
-            .find(|column| column.name() == name)
+        match name {
+            "proto" => Some(Self::Protocol),
+            "recv_q" => Some(Self::RecvQueue),
+            "send_q" => Some(Self::SendQueue),
+            _ => Self::VOCABULARY
+                .into_iter()
+                .chain(Self::COMBINED)
+                .find(|column| column.name() == name),
+        }
+    }
+
+    /// Its title in text.
+    pub fn title(self) -> String {
+        match self {
+            Self::Protocol => "PROTO".to_owned(),
+            Self::RecvQueue => "RECV_Q".to_owned(),
+            Self::SendQueue => "SEND_Q".to_owned(),
+            other => other.name().to_ascii_uppercase(),
+        }
+    }
+
+    /// Can rows be ordered by it? Not by a structure that has no order.
+    pub const fn is_sortable(self) -> bool {
+        !matches!(self, Self::TcpInfo | Self::MptcpInfo | Self::Memory)
+    }
+
+    /// Is it text of any length that may be broken over lines? Never an address or a number.
+    pub(super) const fn is_free_text(self) -> bool {
+        matches!(
+            self,
+            Self::Processes | Self::Cgroup | Self::TcpInfo | Self::MptcpInfo | Self::Memory
+        )
+    }
+
+    /// Do its cells end at the right edge, as numbers do?
+    pub(super) const fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::RecvQueue
+                | Self::SendQueue
+                | Self::LocalPort
+                | Self::PeerPort
+                | Self::Uid
+                | Self::Inode
+                | Self::Mark
+                | Self::PeerInode
+        )
+    }
+
+    /// Its width in `plain`, which never depends on what is listed.
+    ///
+    /// With the columns shown by default an IPv4 listing is 80 wide.
+    pub(super) const fn plain_width(self) -> usize {
+        match self {
+            Self::RecvQueue | Self::SendQueue => 6,
+            Self::Protocol | Self::Family => 7,
+            Self::Cookie | Self::Shutdown | Self::TcpInfo | Self::Memory => 8,
+            Self::Type | Self::Interface => 9,
+            Self::LocalPort
+            | Self::PeerPort
+            | Self::Uid
+            | Self::User
+            | Self::Inode
+            | Self::PeerInode
+            | Self::Mark
+            | Self::Congestion
+            | Self::MptcpInfo => 10,
+            Self::State => 11,
+            Self::Netns => 12,
+            Self::ProcessStatus => 14,
+            Self::LocalAddress | Self::PeerAddress => 15,
+            Self::Timer => 20,
+            Self::Local | Self::Peer | Self::Processes => 24,
+            Self::Cgroup => 40,
+        }
     }
 }

@@ -1,12 +1,40 @@
 //! Rows to text, JSON and CSV.
+//!
+//! [`sink`] makes the sink of a format; [`Sorted`] and [`Limited`] are sinks around a sink. `plain`,
+//! `json`, `ndjson` and `csv` stream through one buffer, `table` holds the first thousand rows, and
+//! [`Sorted`] every row or, with a limit, twice as many as are shown. `schema.json` describes the
+//! JSON.
 
+mod cell;
 pub mod column;
+mod csv;
+mod detail;
+mod digits;
+mod endpoint;
+mod extras;
+mod json;
+mod limited;
+mod order;
+mod out;
+mod paint;
+mod plain;
+mod sorted;
+mod table;
+mod value;
+mod widths;
 
 use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{Row, Summary};
 pub use column::Column;
+pub use extras::{Extra, Extras, default_columns};
+pub use limited::Limited;
+pub use paint::Color;
+pub use sorted::{SortKey, Sorted};
+
+use cell::{Blanks, Descriptors, Style};
+use out::Out;
 
 /// Takes the rows of a listing, one after another.
 pub trait Sink {
@@ -24,3 +52,100 @@ pub trait Sink {
     /// When the output cannot be written.
     fn finish(&mut self, summary: &Summary) -> io::Result<()>;
 }
+
+/// How a listing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Aligned columns for people at a terminal.
+    Table,
+    /// Fixed columns for scripts: the same number of words in every line.
+    Plain,
+    /// One document.
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// RFC 4180.
+    Csv,
+}
+
+/// The line of titles, in `table`, `plain` and `csv`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// It comes first.
+    Shown,
+    /// `-H`.
+    Hidden,
+}
+
+/// Where `table` and `plain` put the details of `-i` and `-m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On a line of their own below the row.
+    Below,
+    /// `-O`: at the end of the row's line; then `table` breaks no cell either.
+    SameLine,
+}
+
+/// What is shown, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The columns, in their order; in JSON the keys. [`default_columns`] where none were chosen.
+    pub columns: Vec<Column>,
+    /// Is there a line of titles?
+    pub header: Header,
+    /// In `table` and `plain`: [`Extra::Info`] and [`Extra::Memory`] add details to each row,
+    /// [`Extra::Extended`] descriptors to the processes. The others change nothing here.
+    pub extras: Extras,
+    /// Where the details stand.
+    pub place: Place,
+    /// In `table`: are there colours?
+    pub color: Color,
+    /// In `table`: the width of the terminal; `None` = no limit.
+    pub width: Option<u16>,
+}
+
+impl Layout {
+    fn style(&self, blanks: Blanks) -> Style {
+        let descriptors = if self.extras.has(Extra::Extended) {
+            Descriptors::Shown
+        } else {
+            Descriptors::Hidden
+        };
+        Style {
+            blanks,
+            descriptors,
+        }
+    }
+}
+
+/// What a JSON document says before its sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The name of the machine.
+    pub host: String,
+    /// When it was asked, RFC 3339.
+    pub time: String,
+}
+
+/// The JSON schema (draft 2020-12) of `json`; `ndjson` lines are its `$defs/socket`.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+/// The sink that writes a format to `out`. The envelope is for `json` alone.
+pub fn sink<'w>(
+    format: Format,
+    layout: Layout,
+    envelope: &Envelope,
+    out: Box<dyn io::Write + 'w>,
+) -> Box<dyn Sink + 'w> {
+    let out = Out::new(out);
+    match format {
+        Format::Table => Box::new(table::Table::new(layout, out)),
+        Format::Plain => Box::new(plain::Plain::new(layout, out)),
+        Format::Json => Box::new(json::Json::document(&layout, envelope, out)),
+        Format::Ndjson => Box::new(json::Json::lines(&layout, out)),
+        Format::Csv => Box::new(csv::Csv::new(layout, out)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

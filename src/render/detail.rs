@@ -1,0 +1,122 @@
+//! `tcp_info`, `mptcp_info` and memory as words for people: `cubic rtt:31.2ms rcvbuf:128KiB`.
+
+use crate::model::{Info, InfoField, Memory, Row, Unit};
+use crate::text;
+
+use super::cell::{Blanks, Descriptors, Style};
+use super::digits;
+use super::{Extra, Extras};
+
+/// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no limit yet.
+const NO_SSTHRESH: u64 = 0x7fff_ffff;
+
+/// What begins a line of details.
+pub(super) const INDENT: &[u8] = b"        ";
+
+/// Writes the words of `-i` and `-m` that the row has; nothing where it has none.
+pub(super) fn words(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras) {
+    let mut words = Words::new(out, b' ');
+    if extras.has(Extra::Info) {
+        if let Some(name) = row.socket.congestion() {
+            words.congestion(name);
+        }
+        let infos = [row.socket.tcp_info(), row.socket.mptcp_info()];
+        for info in infos.into_iter().flatten() {
+            words.info(info);
+        }
+    }
+    if extras.has(Extra::Memory)
+        && let Some(memory) = row.socket.memory()
+    {
+        words.memory(memory);
+    }
+}
+
+/// Writes words as one cell; `-` when there are none.
+pub(super) fn cell(out: &mut Vec<u8>, separator: u8, write: impl FnOnce(&mut Words<'_>)) {
+    let start = out.len();
+    write(&mut Words::new(out, separator));
+    if out.len() == start {
+        out.push(b'-');
+    }
+}
+
+/// Words one after the other.
+pub(super) struct Words<'o> {
+    out: &'o mut Vec<u8>,
+    separator: u8,
+    start: usize,
+}
+
+impl<'o> Words<'o> {
+    fn new(out: &'o mut Vec<u8>, separator: u8) -> Self {
+        let start = out.len();
+        Self {
+            out,
+            separator,
+            start,
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.out.len() > self.start {
+            self.out.push(self.separator);
+        }
+    }
+
+    fn congestion(&mut self, name: &[u8]) {
+        self.begin();
+        let style = Style {
+            blanks: Blanks::Escape,
+            descriptors: Descriptors::Hidden,
+        };
+        style.name(self.out, name, &[':', ',']);
+    }
+
+    /// Every field that was sent, is not zero and says something.
+    pub(super) fn info(&mut self, info: &Info) {
+        for (field, value) in info.values() {
+            if let Some(value) = value.filter(|value| is_telling(field, *value)) {
+                self.pair(field.name, value, field.unit);
+            }
+        }
+    }
+
+    /// Every field that was sent, zeros too: a limit of 0 is news.
+    pub(super) fn memory(&mut self, memory: &Memory) {
+        for (name, value) in memory.fields() {
+            let unit = if name == "drops" {
+                Unit::Count
+            } else {
+                Unit::Bytes
+            };
+            if let Some(value) = value {
+                self.pair(name, value.into(), unit);
+            }
+        }
+    }
+
+    fn pair(&mut self, name: &str, value: u64, unit: Unit) {
+        self.begin();
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b':');
+        let text = match unit {
+            Unit::Count => return digits::integer(self.out, value),
+            Unit::Bytes => text::bytes(value),
+            Unit::Rate => text::rate(value),
+            Unit::Micros => text::micros(value),
+            Unit::Millis => text::millis(value),
+        };
+        self.out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Not zero, not the number that means "no limit", and not said in the row already.
+fn is_telling(field: &InfoField, value: u64) -> bool {
+    match field.name {
+        "state" => false,
+        "max_pacing_rate" => value != u64::MAX && value != 0,
+        "snd_ssthresh" => value != NO_SSTHRESH && value != 0,
+        _ => value != 0,
+    }
+}

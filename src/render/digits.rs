@@ -1,0 +1,129 @@
+//! Numbers and addresses as text, without `std::fmt`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Decimal.
+pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Hexadecimal, lower case, without leading zeros.
+pub(super) fn hex(out: &mut Vec<u8>, value: u64) {
+    let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        let digit = u8::try_from(value >> (4 * place) & 0xf).unwrap_or_default();
+        out.push(if digit < 10 {
+            b'0' + digit
+        } else {
+            b'a' + digit - 10
+        });
+    }
+}
+
+/// An address as RFC 5952 and `Display` write it, without brackets.
+pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => ipv4(out, address),
+        IpAddr::V6(address) => ipv6(out, address),
+    }
+}
+
+/// Four numbers and three dots.
+pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    let mut dot = false;
+    for octet in address.octets() {
+        if dot {
+            out.push(b'.');
+        }
+        dot = true;
+        out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+    }
+}
+
+/// The longest run of two or more zero groups, the first of equals, is `::`; an IPv4-mapped address
+/// keeps its dots.
+pub(super) fn ipv6(out: &mut Vec<u8>, address: Ipv6Addr) {
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        out.extend_from_slice(b"::ffff:");
+        return ipv4(out, mapped);
+    }
+    let groups = address.segments();
+    let gap = longest_zeros(&groups);
+    for (index, group) in groups.into_iter().enumerate() {
+        if gap.contains(&index) {
+            if index == gap.start {
+                out.extend_from_slice(b"::");
+            }
+            continue;
+        }
+        if index > 0 && index != gap.end {
+            out.push(b':');
+        }
+        hex(out, group.into());
+    }
+}
+
+/// Where the groups left out begin and end; `0..0` when none are.
+fn longest_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
+    let mut longest = 0..0;
+    let mut start = 0;
+    for (index, group) in groups.iter().enumerate() {
+        if *group != 0 {
+            start = index + 1;
+        } else if index + 1 - start > longest.len().max(1) {
+            longest = start..index + 1;
+        }
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hex, integer, ip};
+    use proptest::prelude::*;
+    use std::net::{IpAddr, Ipv6Addr};
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn extremes_of_numbers() {
+        assert_eq!(text(|out| integer(out, u64::MAX)), u64::MAX.to_string());
+        assert_eq!(text(|out| hex(out, 0)), "0");
+        assert_eq!(text(|out| hex(out, u64::MAX)), "ffffffffffffffff");
+        assert_eq!(text(|out| hex(out, 0x1a2b)), "1a2b");
+    }
+
+    #[test]
+    fn every_pattern_of_zero_groups_is_written_as_std_writes_it() {
+        for pattern in 0..=u8::MAX {
+            let groups = std::array::from_fn(|i| u16::from(pattern >> i & 1) * 0xdb8);
+            let address = IpAddr::V6(Ipv6Addr::from(groups));
+            assert_eq!(text(|out| ip(out, address)), address.to_string());
+        }
+    }
+
+    #[test]
+    fn mapped_and_compatible_addresses_are_written_as_std_writes_them() {
+        for address in ["::ffff:10.0.0.1", "::ffff:0:0", "::1.2.3.4", "::", "::1"] {
+            let address: IpAddr = address.parse().unwrap_or(IpAddr::from([0; 4]));
+            assert!(address.is_ipv6());
+            assert_eq!(text(|out| ip(out, address)), address.to_string());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_written_as_std_writes_them(address: IpAddr) {
+            prop_assert_eq!(text(|out| ip(out, address)), address.to_string());
+        }
+
+        #[test]
+        fn hexadecimal_is_written_as_std_writes_it(value: u64) {
+            prop_assert_eq!(text(|out| hex(out, value)), format!("{value:x}"));
+        }
+    }
+}

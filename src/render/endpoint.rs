@@ -1,0 +1,118 @@
+//! An end of a socket in one cell: `127.0.0.1:80`, `[fe80::1]%eth0:22`, `/run/a.sock`, `route:1234`.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::model::{Endpoint, Family, Row};
+
+use super::Column;
+use super::cell::Style;
+use super::digits;
+use super::value::{Side, Value};
+
+/// What a host or service name could be mistaken for a part of its cell by.
+const MEANINGFUL: [char; 4] = [':', '%', '[', ']'];
+
+/// Writes address, interface and port; names instead of numbers where the row has them.
+pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
+    let end = side.of(row);
+    match row.socket.family {
+        Family::Unix if end.name.is_empty() => out.push(b'*'),
+        Family::Unix => style.path(out, &end.name),
+        _ if is_unknown(end, side, row) => out.push(b'-'),
+        Family::Inet | Family::Inet6 => {
+            ip_or_host(style, out, side, row);
+            if side == Side::Local || end.ip.is_some_and(needs_scope) {
+                interface(style, out, row);
+            }
+            out.push(b':');
+            port(style, out, side, row);
+        }
+        Family::Packet => {
+            out.push(b'*');
+            if side == Side::Local {
+                interface(style, out, row);
+            }
+            out.push(b':');
+            port(style, out, side, row);
+        }
+        Family::Netlink => {
+            match &*end.name {
+                [] => out.push(b'*'),
+                name => style.name(out, name, &MEANINGFUL),
+            }
+            out.push(b':');
+            port(style, out, side, row);
+        }
+    }
+}
+
+/// Is nothing known of this end? A packet socket's own end always is: it may receive everything.
+fn is_unknown(end: &Endpoint, side: Side, row: &Row<'_>) -> bool {
+    let nothing = end.ip.is_none() && end.name.is_empty() && end.port.is_none();
+    let own_packet = side == Side::Local && row.socket.family == Family::Packet;
+    nothing && side.host(row).is_none() && !own_packet
+}
+
+/// Writes an address column of an end without address or name.
+pub(super) fn unnamed(out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
+    let any = match row.socket.family {
+        Family::Unix => true,
+        Family::Packet => side == Side::Local,
+        Family::Inet | Family::Inet6 | Family::Netlink => false,
+    };
+    out.push(if any { b'*' } else { b'-' });
+}
+
+/// Writes a port: the service, the number, or `*` where none is bound.
+pub(super) fn port(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
+    match (side.service(row), side.of(row).port) {
+        (Some("*"), _) => out.extend_from_slice(b"\\x2a"),
+        (Some(service), _) if !service.is_empty() => {
+            style.name(out, service.as_bytes(), &MEANINGFUL);
+        }
+        (_, Some(port)) => digits::integer(out, port.into()),
+        (_, None) if row.socket.family == Family::Unix => out.push(b'-'),
+        (_, None) => out.push(b'*'),
+    }
+}
+
+fn ip_or_host(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
+    match (side.host(row), side.of(row).ip) {
+        (Some(host), _) if !host.is_empty() => style.name(out, host.as_bytes(), &MEANINGFUL),
+        (_, Some(IpAddr::V4(address))) => digits::ipv4(out, address),
+        (_, Some(IpAddr::V6(address))) => {
+            out.push(b'[');
+            digits::ipv6(out, address);
+            out.push(b']');
+        }
+        (_, None) => out.push(b'*'),
+    }
+}
+
+fn interface(style: Style, out: &mut Vec<u8>, row: &Row<'_>) {
+    match Value::of(Column::Interface, row) {
+        Value::Name(name) => {
+            out.push(b'%');
+            style.name(out, name, &MEANINGFUL);
+        }
+        Value::Index(index) => {
+            out.push(b'%');
+            digits::integer(out, index.into());
+        }
+        _ => {}
+    }
+}
+
+/// Does the address mean something only together with an interface? `fe80::/10`, and multicast of
+/// interface-local and link-local scope (RFC 4291, RFC 4007).
+fn needs_scope(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local() || is_local_multicast(address),
+    }
+}
+
+fn is_local_multicast(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    first == 0xff && matches!(second & 0xf, 1 | 2)
+}

@@ -1,0 +1,125 @@
+//! What a listing shows beyond the plain row, and the columns that follow from it.
+
+use super::{Column, Format};
+
+/// One thing that adds columns or lines to a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// Unix sockets are asked for.
+    Unix,
+    /// Packet sockets are asked for.
+    Packet,
+    /// `-e`: user, inode, half-close, interface, mark, cgroup; descriptors beside the processes.
+    Extended,
+    /// `-o`: timers.
+    Timers,
+    /// `-i`: `tcp_info` and its like.
+    Info,
+    /// `-m`: memory.
+    Memory,
+    /// `-p`: processes.
+    Processes,
+}
+
+impl Extra {
+    const fn bit(self) -> u8 {
+        1 << match self {
+            Self::Unix => 0,
+            Self::Packet => 1,
+            Self::Extended => 2,
+            Self::Timers => 3,
+            Self::Info => 4,
+            Self::Memory => 5,
+            Self::Processes => 6,
+        }
+    }
+}
+
+/// A set of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras(u8);
+
+impl Extras {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// The set with one more.
+    #[must_use]
+    pub const fn with(self, extra: Extra) -> Self {
+        Self(self.0 | extra.bit())
+    }
+
+    /// Is it in the set?
+    pub const fn has(self, extra: Extra) -> bool {
+        self.0 & extra.bit() != 0
+    }
+
+    /// Does it ask for lines of details?
+    pub(super) const fn has_lines(self) -> bool {
+        self.has(Extra::Info) || self.has(Extra::Memory)
+    }
+}
+
+impl FromIterator<Extra> for Extras {
+    fn from_iter<I: IntoIterator<Item = Extra>>(extras: I) -> Self {
+        extras.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// The columns of a listing for which none were chosen.
+pub fn default_columns(format: Format, extras: Extras) -> Vec<Column> {
+    match format {
+        Format::Json | Format::Ndjson => Column::VOCABULARY.to_vec(),
+        Format::Csv => csv_columns(extras),
+        Format::Table | Format::Plain => text_columns(extras),
+    }
+}
+
+/// The vocabulary; of the large structures only those that were asked for.
+fn csv_columns(extras: Extras) -> Vec<Column> {
+    Column::VOCABULARY
+        .into_iter()
+        .filter(|column| match column {
+            Column::TcpInfo | Column::MptcpInfo => extras.has(Extra::Info),
+            Column::Memory => extras.has(Extra::Memory),
+            _ => true,
+        })
+        .collect()
+}
+
+fn text_columns(extras: Extras) -> Vec<Column> {
+    let mut columns = vec![Column::Protocol];
+    if extras.has(Extra::Unix) || extras.has(Extra::Packet) {
+        columns.push(Column::Type);
+    }
+    columns.extend([
+        Column::State,
+        Column::RecvQueue,
+        Column::SendQueue,
+        Column::Local,
+        Column::Peer,
+    ]);
+    if extras.has(Extra::Unix) {
+        columns.extend([Column::Inode, Column::PeerInode]);
+    }
+    if extras.has(Extra::Extended) {
+        columns.push(Column::User);
+        if !extras.has(Extra::Unix) {
+            columns.push(Column::Inode);
+        }
+        columns.extend([
+            Column::Cookie,
+            Column::Shutdown,
+            Column::Interface,
+            Column::Mark,
+            Column::Cgroup,
+        ]);
+    }
+    if extras.has(Extra::Timers) {
+        columns.push(Column::Timer);
+    }
+    if extras.has(Extra::Processes) {
+        columns.push(Column::Processes);
+    }
+    columns
+}

@@ -1,0 +1,287 @@
+//! `json` and `ndjson`: one object a socket. Key fragments and the words of the vocabulary are
+//! written literally; every text from outside goes through `serde_json`.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::model::{Info, Memory, Origin, Process, Row, Summary, Timer};
+use crate::text;
+
+use super::cell::{self, Style};
+use super::digits;
+use super::out::Out;
+use super::value::{Value, path_parts};
+use super::{Column, Envelope, Layout, Sink};
+
+/// One document, or one object a line?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    /// A document that has no row yet.
+    First,
+    /// A document that has.
+    Further,
+    /// Lines.
+    Lines,
+}
+
+/// A column with the literal text before its value: `,"state":`.
+struct Key {
+    column: Column,
+    text: String,
+}
+
+/// Writes rows as objects.
+pub(super) struct Json<'w> {
+    out: Out<'w>,
+    keys: Vec<Key>,
+    frame: Frame,
+    /// Text that is yet to be quoted.
+    scratch: Vec<u8>,
+}
+
+impl<'w> Json<'w> {
+    /// `json`: the envelope comes first, the summary last.
+    pub(super) fn document(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
+        let buffer = &mut out.buffer;
+        buffer.extend_from_slice(b"{\"version\":1,\"host\":");
+        string(buffer, &text::escape(envelope.host.as_bytes()));
+        buffer.extend_from_slice(b",\"time\":");
+        string(buffer, &text::escape(envelope.time.as_bytes()));
+        buffer.extend_from_slice(b",\"sockets\":[");
+        Self::new(layout, out, Frame::First)
+    }
+
+    /// `ndjson`.
+    pub(super) fn lines(layout: &Layout, out: Out<'w>) -> Self {
+        Self::new(layout, out, Frame::Lines)
+    }
+
+    fn new(layout: &Layout, out: Out<'w>, frame: Frame) -> Self {
+        let mut before = "{";
+        let mut keys = Vec::with_capacity(layout.columns.len());
+        for column in &layout.columns {
+            keys.push(Key {
+                column: *column,
+                text: format!("{before}\"{}\":", column.name()),
+            });
+            before = ",";
+        }
+        Self {
+            out,
+            keys,
+            frame,
+            scratch: Vec::new(),
+        }
+    }
+}
+
+impl Sink for Json<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let buffer = &mut self.out.buffer;
+        match self.frame {
+            Frame::First => {
+                buffer.push(b'\n');
+                self.frame = Frame::Further;
+            }
+            Frame::Further => buffer.extend_from_slice(b",\n"),
+            Frame::Lines => {}
+        }
+        for key in &self.keys {
+            buffer.extend_from_slice(key.text.as_bytes());
+            value(buffer, &mut self.scratch, &Value::of(key.column, row), row);
+        }
+        buffer.push(b'}');
+        if self.frame == Frame::Lines {
+            buffer.push(b'\n');
+        }
+        self.out.row_done()
+    }
+
+    fn finish(&mut self, end: &Summary) -> io::Result<()> {
+        let buffer = &mut self.out.buffer;
+        if self.frame == Frame::Further {
+            buffer.push(b'\n');
+        }
+        if self.frame != Frame::Lines {
+            buffer.extend_from_slice(b"],\"summary\":");
+            summary(buffer, end);
+            buffer.extend_from_slice(b"}\n");
+        }
+        self.out.finish()
+    }
+}
+
+/// Writes a text, quoted and escaped by `serde_json`.
+fn string(out: &mut Vec<u8>, text: &str) {
+    // A vector takes everything and a text can always be serialised: this cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// Writes a word of the vocabulary: letters, digits and underscores.
+fn word(out: &mut Vec<u8>, word: &str) {
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'"');
+}
+
+fn null(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"null");
+}
+
+fn number(out: &mut Vec<u8>, number: Option<u64>) {
+    match number {
+        Some(number) => digits::integer(out, number),
+        None => null(out),
+    }
+}
+
+/// Writes what is made of hexadecimal digits, dots, colons, letters and brackets alone.
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+fn value(out: &mut Vec<u8>, scratch: &mut Vec<u8>, value: &Value<'_>, row: &Row<'_>) {
+    match *value {
+        Value::Absent => null(out),
+        Value::Number(known) => digits::integer(out, known),
+        Value::Word(known) => word(out, known),
+        Value::State(state) => quoted(out, |out| cell::state(out, state)),
+        Value::Hex(id) => quoted(out, |out| digits::hex(out, id)),
+        Value::Index(index) => quoted(out, |out| digits::integer(out, index.into())),
+        Value::Ip(address) => quoted(out, |out| digits::ip(out, address)),
+        Value::Name(name) => string(out, &text::escape(name)),
+        Value::Path(name) => path(out, scratch, name),
+        Value::Timer(known) => timer(out, known),
+        Value::Processes(list) => processes(out, list),
+        Value::Info(known) => info(out, known),
+        Value::Memory(known) => memory(out, known),
+        Value::End(side) => {
+            scratch.clear();
+            Style::QUOTED.cell(scratch, side.column(), row);
+            match &**scratch {
+                b"-" => null(out),
+                cell => string(out, &String::from_utf8_lossy(cell)),
+            }
+        }
+    }
+}
+
+fn path(out: &mut Vec<u8>, scratch: &mut Vec<u8>, name: &[u8]) {
+    let (first, rest) = path_parts(name);
+    let rest = text::escape(rest);
+    if first.is_empty() {
+        return string(out, &rest);
+    }
+    scratch.clear();
+    scratch.extend_from_slice(first.as_bytes());
+    scratch.extend_from_slice(rest.as_bytes());
+    string(out, &String::from_utf8_lossy(scratch));
+}
+
+fn timer(out: &mut Vec<u8>, timer: Timer) {
+    out.extend_from_slice(b"{\"kind\":");
+    word(out, timer.kind.name());
+    out.extend_from_slice(b",\"expires_ms\":");
+    digits::integer(out, timer.expires_ms.into());
+    out.extend_from_slice(b",\"retransmits\":");
+    digits::integer(out, timer.retransmits.into());
+    out.push(b'}');
+}
+
+fn processes(out: &mut Vec<u8>, list: &[Process]) {
+    out.push(b'[');
+    for (index, process) in list.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"pid\":");
+        digits::integer(out, process.pid.into());
+        out.extend_from_slice(b",\"name\":");
+        string(out, &text::escape(&process.name));
+        out.extend_from_slice(b",\"command\":");
+        string(out, &text::escape(&process.command));
+        out.extend_from_slice(b",\"user\":");
+        match &process.user {
+            Some(user) => string(out, &text::escape(user.as_bytes())),
+            None => null(out),
+        }
+        out.extend_from_slice(b",\"fds\":[");
+        cell::integers(out, &process.fds, b',');
+        out.extend_from_slice(b"]}");
+    }
+    out.push(b']');
+}
+
+fn info(out: &mut Vec<u8>, info: &Info) {
+    let fields = info.values().map(|(field, value)| (field.name, value));
+    numbers(out, fields);
+}
+
+fn memory(out: &mut Vec<u8>, memory: &Memory) {
+    let fields = memory.fields().into_iter();
+    numbers(
+        out,
+        fields.map(|(name, value)| (name, value.map(u64::from))),
+    );
+}
+
+/// Writes an object of numbers.
+fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option<u64>)>) {
+    let mut before = b'{';
+    for (name, value) in fields {
+        out.push(before);
+        word(out, name);
+        out.push(b':');
+        number(out, value);
+        before = b',';
+    }
+    out.push(b'}');
+}
+
+fn summary(out: &mut Vec<u8>, summary: &Summary) {
+    out.extend_from_slice(b"{\"matched\":");
+    digits::integer(out, summary.matched);
+    out.extend_from_slice(b",\"complete\":");
+    out.extend_from_slice(boolean(summary.complete));
+    out.extend_from_slice(b",\"limited\":");
+    out.extend_from_slice(boolean(summary.limited));
+    out.extend_from_slice(b",\"sources\":[");
+    for (index, source) in summary.sources.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        origin(out, source);
+    }
+    out.extend_from_slice(b"],\"warnings\":[");
+    for (index, warning) in summary.warnings.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(out, &text::escape(warning.as_bytes()));
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn origin(out: &mut Vec<u8>, origin: &Origin) {
+    out.extend_from_slice(b"{\"protocol\":");
+    word(out, origin.table.protocol.name());
+    out.extend_from_slice(b",\"family\":");
+    word(out, origin.table.family.name());
+    out.extend_from_slice(b",\"source\":");
+    match origin.source {
+        Some(source) => word(out, source.name()),
+        None => null(out),
+    }
+    out.extend_from_slice(b",\"reason\":");
+    match &origin.reason {
+        Some(reason) => string(out, &text::escape(reason.as_bytes())),
+        None => null(out),
+    }
+    out.push(b'}');
+}
+
+const fn boolean(value: bool) -> &'static [u8] {
+    if value { b"true" } else { b"false" }
+}

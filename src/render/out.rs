@@ -1,0 +1,69 @@
+//! One buffer between the rows and the output.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+/// The buffer is written when it holds this many bytes.
+const FULL: usize = 64 * 1024;
+/// Room for the row that fills it, so that it seldom grows.
+const SLACK: usize = 8 * 1024;
+
+/// Collects rows and writes them in large pieces. After a failed write it writes nothing more and
+/// every further attempt fails alike.
+pub(super) struct Out<'w> {
+    to: Box<dyn Write + 'w>,
+    /// What is not written yet.
+    pub(super) buffer: Vec<u8>,
+    failed: Option<io::ErrorKind>,
+}
+
+impl<'w> Out<'w> {
+    pub(super) fn new(to: Box<dyn Write + 'w>) -> Self {
+        Self {
+            to,
+            buffer: Vec::with_capacity(FULL + SLACK),
+            failed: None,
+        }
+    }
+
+    /// A row is complete: writes the buffer if it is full.
+    pub(super) fn row_done(&mut self) -> io::Result<ControlFlow<()>> {
+        if self.buffer.len() >= FULL || self.failed.is_some() {
+            self.spill()?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Writes everything.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.spill()?;
+        self.attempt(|to| to.flush())
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.buffer);
+        let result = self.attempt(|to| to.write_all(&bytes));
+        self.buffer = bytes;
+        self.buffer.clear();
+        result
+    }
+
+    fn attempt(&mut self, what: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
+        what(&mut *self.to).inspect_err(|error| self.failed = Some(error.kind()))
+    }
+}
+
+/// For a writer with a buffer of its own: passes on what that one gives.
+impl Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.attempt(|to| to.write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt(|to| to.flush())
+    }
+}

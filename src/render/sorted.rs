@@ -1,0 +1,98 @@
+//! `--sort`: holds every row until the end, or with a limit at most twice as many as are shown.
+
+use std::cmp::Ordering;
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::model::{OwnedRow, Row, Summary};
+
+use super::{Column, Sink, limited, order};
+
+/// A word of `--sort`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// What to compare.
+    pub column: Column,
+    /// The largest first. Unknown values come last either way.
+    pub descending: bool,
+}
+
+impl SortKey {
+    fn compare(self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        order::compare(self.column, self.descending, a, b)
+    }
+}
+
+/// Passes on the rows in order, at the end. Rows with equal keys keep the order they came in.
+pub struct Sorted<'w> {
+    inner: Box<dyn Sink + 'w>,
+    keys: Vec<SortKey>,
+    limit: Option<usize>,
+    rows: Vec<OwnedRow>,
+    /// Rows beyond the limit were dropped.
+    more: bool,
+}
+
+impl<'w> Sorted<'w> {
+    /// Rows for `inner` in the order of the first key, among equals of the second, and so on; of
+    /// these only the first `limit`.
+    pub fn new(inner: Box<dyn Sink + 'w>, keys: Vec<SortKey>, limit: Option<u64>) -> Self {
+        Self {
+            inner,
+            keys,
+            limit: limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            rows: Vec::new(),
+            more: false,
+        }
+    }
+
+    fn sort(&mut self) {
+        let keys = &self.keys;
+        self.rows.sort_by(|a, b| {
+            let (a, b) = (a.row(), b.row());
+            keys.iter()
+                .map(|key| key.compare(&a, &b))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        });
+    }
+
+    fn sort_and_cut(&mut self) {
+        self.sort();
+        if let Some(limit) = self.limit.filter(|limit| self.rows.len() > *limit) {
+            self.rows.truncate(limit);
+            self.more = true;
+        }
+    }
+}
+
+impl Sink for Sorted<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        if self.limit == Some(0) {
+            self.more = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        self.rows.push(OwnedRow::keep(row));
+        let full = self.limit.map(|limit| limit.saturating_mul(2));
+        if full.is_some_and(|full| self.rows.len() > full) {
+            self.sort_and_cut();
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.sort_and_cut();
+        for row in std::mem::take(&mut self.rows) {
+            if self.inner.row(&row.row())?.is_break() {
+                break;
+            }
+        }
+        match self.limit {
+            Some(limit) if self.more => {
+                let shown = u64::try_from(limit).unwrap_or(u64::MAX);
+                self.inner.finish(&limited::cut(summary, shown))
+            }
+            _ => self.inner.finish(summary),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `table`: for people at a terminal. The first rows are held until the widths of the columns are
+//! known; later rows keep these widths and are written as they come.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
+
+use crate::model::{Row, Summary};
+
+use super::cell::Blanks;
+use super::out::Out;
+use super::{Column, Header, Layout, Place, Sink, detail, paint, widths};
+
+/// Rows that are held.
+pub(super) const WINDOW: usize = 1_000;
+
+/// Where the table stands.
+enum Stage {
+    /// Rows and their details, not laid out yet.
+    Held(Vec<Vec<String>>, Vec<String>),
+    /// The widths are set.
+    Streaming(Vec<usize>),
+}
+
+/// Writes rows of aligned columns.
+pub(super) struct Table<'w> {
+    out: Out<'w>,
+    layout: Layout,
+    stage: Stage,
+    scratch: Vec<u8>,
+}
+
+impl<'w> Table<'w> {
+    pub(super) fn new(layout: Layout, out: Out<'w>) -> Self {
+        Self {
+            out,
+            layout,
+            stage: Stage::Held(Vec::new(), Vec::new()),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn cells(&mut self, row: &Row<'_>) -> Vec<String> {
+        let style = self.layout.style(Blanks::Keep);
+        let mut cells = Vec::with_capacity(self.layout.columns.len());
+        for column in &self.layout.columns {
+            self.scratch.clear();
+            style.cell(&mut self.scratch, *column, row);
+            let text = String::from_utf8_lossy(&self.scratch);
+            cells.push(match column {
+                Column::State => paint::mark_state(&text),
+                free if free.is_free_text() => paint::mark_breaks(&text),
+                _ => text.into_owned(),
+            });
+        }
+        if let Some(first) = cells.first_mut() {
+            first.insert(0, paint::ROW);
+        }
+        cells
+    }
+
+    fn details(&mut self, row: &Row<'_>) -> String {
+        self.scratch.clear();
+        detail::words(&mut self.scratch, row, self.layout.extras);
+        String::from_utf8_lossy(&self.scratch).into_owned()
+    }
+
+    /// Lays out the rows that were held, writes them, and keeps their widths.
+    fn lay_out(&mut self) {
+        let Stage::Held(rows, details) = &mut self.stage else {
+            return;
+        };
+        let (rows, details) = (std::mem::take(rows), std::mem::take(details));
+        let widths = widths::fit(&self.layout, &rows);
+        let table = arranged(&self.layout, &widths, rows);
+        let mut lines = table.lines().peekable();
+        if self.layout.header == Header::Shown
+            && let Some(header) = lines.next()
+        {
+            paint::header(&mut self.out.buffer, &header, self.layout.color);
+        }
+        let mut details = details.into_iter();
+        while let Some(line) = lines.next() {
+            let row_ends = lines.peek().is_none_or(|next| next.contains(paint::ROW));
+            let words = if row_ends {
+                details.next().unwrap_or_default()
+            } else {
+                String::new()
+            };
+            write(&mut self.out.buffer, &self.layout, line, &words);
+        }
+        self.stage = Stage::Streaming(widths);
+    }
+}
+
+impl Sink for Table<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let cells = self.cells(row);
+        let words = self.details(row);
+        if let Stage::Held(rows, details) = &mut self.stage {
+            if rows.len() < WINDOW {
+                rows.push(cells);
+                details.push(words);
+                return Ok(ControlFlow::Continue(()));
+            }
+            self.lay_out();
+        }
+        if let Stage::Streaming(widths) = &self.stage {
+            let mut line = String::new();
+            widths::side_by_side(&mut line, &self.layout.columns, widths, &cells);
+            write(&mut self.out.buffer, &self.layout, line, &words);
+        }
+        self.out.row_done()
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        self.lay_out();
+        self.out.finish()
+    }
+}
+
+/// Rows in columns of these widths; cells of free text broken where they are longer.
+fn arranged(layout: &Layout, widths: &[usize], rows: Vec<Vec<String>>) -> Comfy {
+    let mut table = Comfy::new();
+    table.load_style(NOTHING).set_delimiter(paint::BREAK);
+    if layout.header == Header::Shown {
+        table.set_header(layout.columns.iter().map(|column| column.title()));
+    }
+    for row in rows {
+        table.add_row(row.into_iter().map(Cell::new_owned));
+    }
+    for ((column, width), place) in layout.columns.iter().zip(widths).zip(0..) {
+        let Some(arranged) = table.column_mut(place) else {
+            continue;
+        };
+        let outer = u16::try_from(width + widths::GAP).unwrap_or(u16::MAX);
+        arranged
+            .set_padding((0, 1))
+            .set_constraint(ColumnConstraint::Absolute(Width::Fixed(outer)));
+        if column.is_number() {
+            arranged.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Writes a line and the details that follow it.
+fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
+    match layout.place {
+        _ if details.is_empty() => paint::line(out, &line, layout.color),
+        Place::SameLine => {
+            line.truncate(line.trim_end_matches(' ').len());
+            line.push(' ');
+            line.push_str(details);
+            paint::line(out, &line, layout.color);
+        }
+        Place::Below => {
+            paint::line(out, &line, layout.color);
+            out.extend_from_slice(detail::INDENT);
+            out.extend_from_slice(details.as_bytes());
+            out.push(b'\n');
+        }
+    }
+}
