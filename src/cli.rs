@@ -57,14 +57,20 @@ Examples:
 Exit status: 0 done, 2 usage error, unreadable source or incomplete list.
 The man page lsock(1) explains fields and states.";
 
-/// Lists the sockets of this machine, and where each stands in the TCP state machine.
-///
-/// Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or -l: what is
-/// connected or connecting. Hosts are never looked up in the DNS unless -r is given.
+const ABOUT: &str = "\
+Lists the sockets of this machine, and where each stands in the TCP state machine.
+
+Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or -l:
+what is connected or connecting. Hosts are looked up in the DNS only with -r.";
+
+/// The command line as it is typed.
 #[derive(Debug, Parser)]
-#[command(name = "lsock", version, after_help = FROM_OTHERS, max_term_width = 100, styles = Styles::plain())]
+#[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, max_term_width = 100, styles = Styles::plain())]
 #[command(disable_help_flag = true, disable_version_flag = true)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct Typed {
     /// TCP
     #[arg(short, long, help_heading = "Which sockets")]
@@ -94,7 +100,13 @@ struct Typed {
     #[arg(short = '6', long, help_heading = "Which sockets")]
     ipv6: bool,
     /// Protocols and families, separated by commas
-    #[arg(short = 'A', long, value_name = "LIST", value_delimiter = ',', help_heading = "Which sockets")]
+    #[arg(
+        short = 'A',
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Which sockets"
+    )]
     family: Vec<FamilyWord>,
     /// Every state
     #[arg(short, long, help_heading = "Which sockets")]
@@ -129,7 +141,12 @@ struct Typed {
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
     format: Option<FormatWord>,
     /// The same as --format json
-    #[arg(short, long, conflicts_with = "format", help_heading = "How to show it")]
+    #[arg(
+        short,
+        long,
+        conflicts_with = "format",
+        help_heading = "How to show it"
+    )]
     json: bool,
     /// No line of titles
     #[arg(short = 'H', long, help_heading = "How to show it")]
@@ -141,30 +158,56 @@ struct Typed {
     #[arg(long, value_name = "LIST", help_heading = "How to show it")]
     columns: Option<String>,
     /// Fields to sort by, separated by commas; -FIELD descends. Holds all rows in memory
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true, help_heading = "How to show it")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        allow_hyphen_values = true,
+        help_heading = "How to show it"
+    )]
     sort: Option<String>,
     /// Rows to show at the most
     #[arg(long, value_name = "N", help_heading = "How to show it")]
     limit: Option<u64>,
     /// Colours
-    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "How to show it")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "How to show it"
+    )]
     color: ColorWord,
 
     /// Where sockets are read: netlink, and /proc/net where netlink does not list a protocol
-    #[arg(long, value_name = "SOURCE", default_value = "auto", help_heading = "Where from")]
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        default_value = "auto",
+        help_heading = "Where from"
+    )]
     source: SourceWord,
     /// Read the files of another /proc, and nothing but files
-    #[arg(long, value_name = "DIR", conflicts_with = "replay", help_heading = "Where from")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "replay",
+        help_heading = "Where from"
+    )]
     proc_root: Option<PathBuf>,
     /// Keep what was read in FILE: raw netlink messages, as ss -D writes them
-    #[arg(short = 'D', long, value_name = "FILE", conflicts_with = "replay", help_heading = "Where from")]
+    #[arg(
+        short = 'D',
+        long,
+        value_name = "FILE",
+        conflicts_with = "replay",
+        help_heading = "Where from"
+    )]
     record: Option<PathBuf>,
     /// List a recording of -D, or of ss -D, as if live
     #[arg(long, value_name = "FILE", help_heading = "Where from")]
     replay: Option<PathBuf>,
 
     /// Print help
-    #[arg(short, long, action = ArgAction::Help, help_heading = "Other")]
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Other")]
     help: Option<bool>,
     /// Print version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Other")]
@@ -271,11 +314,22 @@ impl Typed {
         let tables = self.tables();
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
-        let sort = self.sort.as_deref().map(sort_keys).transpose()?.unwrap_or_default();
+        let sort = self
+            .sort
+            .as_deref()
+            .map(sort_keys)
+            .transpose()?
+            .unwrap_or_default();
         let input = self.input()?;
         let extras = self.extras(&tables);
-        let columns = chosen.clone().unwrap_or_else(|| default_columns(format, extras));
-        let needs = Needs { shown: &columns, chosen: chosen.is_some(), sort: &sort };
+        let columns = chosen
+            .clone()
+            .unwrap_or_else(|| default_columns(format, extras));
+        let needs = Needs {
+            shown: &columns,
+            chosen: chosen.is_some(),
+            sort: &sort,
+        };
         if self.processes || needs.owners() {
             self.check_owners(&input)?;
         }
@@ -310,8 +364,14 @@ impl Typed {
             tables.protocols.extend(protocols);
         }
         let words = self.family.iter().copied();
-        let ip = [(self.ipv4, FamilyWord::Inet), (self.ipv6, FamilyWord::Inet6)];
-        let ip = ip.into_iter().filter(|(given, _)| *given).map(|(_, word)| word);
+        let ip = [
+            (self.ipv4, FamilyWord::Inet),
+            (self.ipv6, FamilyWord::Inet6),
+        ];
+        let ip = ip
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, word)| word);
         for word in words.chain(ip) {
             match word {
                 FamilyWord::All => tables.protocols.extend(Protocol::ALL),
@@ -354,7 +414,10 @@ impl Typed {
 
     fn input(&self) -> Result<Input, Error> {
         let clash = |option: &str| {
-            Error::Usage(format!("--source {} and {option} do not go together", word(self.source)))
+            Error::Usage(format!(
+                "--source {} and {option} do not go together",
+                word(self.source)
+            ))
         };
         match (self.source, &self.proc_root, &self.replay) {
             (SourceWord::Netlink, Some(_), _) => Err(clash("--proc-root")),
@@ -370,7 +433,8 @@ impl Typed {
     /// Processes can be told of this machine, and of another `/proc`; not of a recording.
     fn check_owners(&self, input: &Input) -> Result<(), Error> {
         if matches!(input, Input::Replay(_)) {
-            let text = "a recording does not hold the processes of its sockets: no -p with --replay";
+            let text =
+                "a recording does not hold the processes of its sockets: no -p with --replay";
             return Err(Error::Usage(text.to_owned()));
         }
         Ok(())
@@ -387,7 +451,11 @@ impl Typed {
             (self.memory, Extra::Memory),
             (self.processes, Extra::Processes),
         ];
-        extras.into_iter().filter(|(given, _)| *given).map(|(_, extra)| extra).collect()
+        extras
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, extra)| extra)
+            .collect()
     }
 
     fn wanted(&self, needs: &Needs<'_>) -> Wanted {
@@ -403,7 +471,12 @@ impl Typed {
         let text = matches!(format, Format::Table | Format::Plain);
         let here = matches!(input, Input::Auto | Input::Netlink)
             || matches!(input, Input::Procfs(_)) && self.proc_root.is_none();
-        let ports = [Column::Local, Column::Peer, Column::LocalPort, Column::PeerPort];
+        let ports = [
+            Column::Local,
+            Column::Peer,
+            Column::LocalPort,
+            Column::PeerPort,
+        ];
         let root = match input {
             Input::Procfs(root) => root.clone(),
             _ => PathBuf::from(PROC),
@@ -414,7 +487,11 @@ impl Typed {
             owners: owners.then_some(root),
             users: !self.numeric && !replayed && (owners || needs.any(&[Column::User])),
             services: !self.numeric && text && needs.any(&ports),
-            interfaces: if here { Interfaces::Live } else { Interfaces::NumbersOnly },
+            interfaces: if here {
+                Interfaces::Live
+            } else {
+                Interfaces::NumbersOnly
+            },
             cgroups: here && needs.any(&[Column::Cgroup]),
         }
     }
@@ -427,9 +504,17 @@ impl Typed {
         };
         Layout {
             columns,
-            header: if self.no_header { Header::Hidden } else { Header::Shown },
+            header: if self.no_header {
+                Header::Hidden
+            } else {
+                Header::Shown
+            },
             extras,
-            place: if self.oneline { Place::SameLine } else { Place::Below },
+            place: if self.oneline {
+                Place::SameLine
+            } else {
+                Place::Below
+            },
             color: if colored { Color::Always } else { Color::Never },
             width: terminal.width,
         }
@@ -441,7 +526,10 @@ const PROC: &str = "/proc";
 
 /// A word of the command line as it is typed.
 fn word(value: impl ValueEnum) -> String {
-    value.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default()
+    value
+        .to_possible_value()
+        .map(|word| word.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 /// Which fields a listing needs.
@@ -456,14 +544,20 @@ impl Needs<'_> {
     /// Is one of them shown, or sorted by?
     fn any(&self, columns: &[Column]) -> bool {
         let sorted = self.sort.iter().map(|key| &key.column);
-        self.shown.iter().chain(sorted).any(|column| columns.contains(column))
+        self.shown
+            .iter()
+            .chain(sorted)
+            .any(|column| columns.contains(column))
     }
 
     /// Was one of them named?
     fn any_wished(&self, columns: &[Column]) -> bool {
         let shown = if self.chosen { self.shown } else { &[] };
         let sorted = self.sort.iter().map(|key| &key.column);
-        shown.iter().chain(sorted).any(|column| columns.contains(column))
+        shown
+            .iter()
+            .chain(sorted)
+            .any(|column| columns.contains(column))
     }
 
     fn owners(&self) -> bool {
@@ -479,7 +573,10 @@ fn column(name: &str) -> Result<Column, Error> {
             .map(Column::name)
             .collect();
         let name = crate::text::escape(name.as_bytes());
-        Error::Usage(format!("unknown field \"{name}\"; the fields are: {}", names.join(", ")))
+        Error::Usage(format!(
+            "unknown field \"{name}\"; the fields are: {}",
+            names.join(", ")
+        ))
     })
 }
 
@@ -498,7 +595,9 @@ fn sort_keys(list: &str) -> Result<Vec<SortKey>, Error> {
             if column.is_sortable() {
                 Ok(SortKey { column, descending })
             } else {
-                Err(Error::Usage(format!("\"{name}\" has many values: no order")))
+                Err(Error::Usage(format!(
+                    "\"{name}\" has many values: no order"
+                )))
             }
         })
         .collect()

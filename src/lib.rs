@@ -69,7 +69,9 @@ fn execute(
     match cli::parse(arguments, terminal)? {
         Command::List(query) => mode::list(&query, &envelope(), out, messages),
         Command::Print(text) => {
-            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)?;
+            out.write_all(text.as_bytes())
+                .and_then(|()| out.flush())
+                .map_err(Error::Output)?;
             Ok(Verdict::Done)
         }
     }
@@ -77,6 +79,15 @@ fn execute(
 
 /// Which machine, and when.
 fn envelope() -> Envelope {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Envelope { host, time: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string() }
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    Envelope {
+        host,
+        time: jiff::Timestamp::now()
+            .round(jiff::Unit::Second)
+            .unwrap_or_default()
+            .to_string(),
+    }
 }

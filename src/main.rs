@@ -21,7 +21,11 @@ fn main() -> ExitCode {
 fn terminal() -> Terminal {
     let stdout = io::stdout();
     let is_terminal = rustix::termios::isatty(&stdout);
-    let size = if is_terminal { rustix::termios::tcgetwinsize(&stdout).ok() } else { None };
+    let size = if is_terminal {
+        rustix::termios::tcgetwinsize(&stdout).ok()
+    } else {
+        None
+    };
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
     Terminal {

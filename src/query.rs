@@ -40,7 +40,10 @@ pub struct Query {
 impl Query {
     /// What is asked of one table.
     pub fn request(&self, table: Table) -> Request {
-        Request { states: self.selection.states(table.protocol), wanted: self.wanted }
+        Request {
+            states: self.selection.states(table.protocol),
+            wanted: self.wanted,
+        }
     }
 }
 
@@ -74,7 +77,9 @@ impl Selection {
         match (self, protocol) {
             // Packet sockets know no connection: they are always shown. So are netlink sockets,
             // but for connected ones among the listening.
-            (Self::All, _) | (_, Protocol::Packet) | (Self::Connected, Protocol::Netlink) => StateSet::ALL,
+            (Self::All, _) | (_, Protocol::Packet) | (Self::Connected, Protocol::Netlink) => {
+                StateSet::ALL
+            }
             (Self::Connected, _) => StateSet::ALL
                 .without(State::Closed)
                 .without(State::Bound)
@@ -136,7 +141,11 @@ impl Tables {
             let families = protocol.families().iter().copied();
             families.map(move |family| Table { protocol, family })
         };
-        protocols.into_iter().flat_map(table).filter(|table| wanted(table.family)).collect()
+        protocols
+            .into_iter()
+            .flat_map(table)
+            .filter(|table| wanted(table.family))
+            .collect()
     }
 }
 
@@ -150,8 +159,11 @@ mod tests {
             protocols: protocols.iter().copied().collect(),
             families: families.iter().copied().collect(),
         };
-        let words: Vec<String> =
-            tables.list(&Input::Auto, false).iter().map(|table| format!("{}/{}", table.protocol, table.family)).collect();
+        let words: Vec<String> = tables
+            .list(&Input::Auto, false)
+            .iter()
+            .map(|table| format!("{}/{}", table.protocol, table.family))
+            .collect();
         words.join(" ")
     }
 
@@ -166,7 +178,10 @@ mod tests {
 
     #[test]
     fn both_ip_versions_mean_both() {
-        assert_eq!(listed(&[Protocol::Tcp], &[Family::Inet, Family::Inet6]), "tcp/inet tcp/inet6");
+        assert_eq!(
+            listed(&[Protocol::Tcp], &[Family::Inet, Family::Inet6]),
+            "tcp/inet tcp/inet6"
+        );
     }
 
     #[test]
@@ -194,7 +209,13 @@ mod tests {
     #[test]
     fn connected_shows_the_handshake_and_the_close() {
         let states = Selection::Connected.states(Protocol::Tcp);
-        for state in [State::SynSent, State::SynRcvd, State::TimeWait, State::LastAck, State::Unknown(14)] {
+        for state in [
+            State::SynSent,
+            State::SynRcvd,
+            State::TimeWait,
+            State::LastAck,
+            State::Unknown(14),
+        ] {
             assert!(states.contains(state), "{state}");
         }
         for state in [State::Listen, State::Bound, State::Unconn] {

@@ -86,7 +86,12 @@ impl<'q> Listing<'q> {
         } else if let Some(limit) = query.limit {
             sink = Box::new(Limited::new(sink, limit));
         }
-        Self { query, enricher: Enricher::new(query.lookups.clone()), sink, summary: Summary::default() }
+        Self {
+            query,
+            enricher: Enricher::new(query.lookups.clone()),
+            sink,
+            summary: Summary::default(),
+        }
     }
 
     /// Reads one table; `Break` when no further row is wanted.
@@ -131,7 +136,11 @@ impl<'q> Listing<'q> {
         for gap in outcome.gaps {
             self.gap(gap, messages);
         }
-        self.summary.sources.push(Origin { table, source: outcome.source, reason: outcome.reason });
+        self.summary.sources.push(Origin {
+            table,
+            source: outcome.source,
+            reason: outcome.reason,
+        });
     }
 
     fn gap(&mut self, text: String, messages: &mut Messages<'_>) {
@@ -141,14 +150,23 @@ impl<'q> Listing<'q> {
     }
 
     /// A table that cannot be read: the others still can.
-    fn missing(&mut self, table: Table, error: Error, messages: &mut Messages<'_>) -> Result<(), Error> {
+    fn missing(
+        &mut self,
+        table: Table,
+        error: Error,
+        messages: &mut Messages<'_>,
+    ) -> Result<(), Error> {
         if matches!(error, Error::Usage(_)) {
             return Err(error);
         }
         let text = error.chain();
         messages.error(&text);
         self.summary.complete = false;
-        self.summary.sources.push(Origin { table, source: None, reason: Some(text.clone()) });
+        self.summary.sources.push(Origin {
+            table,
+            source: None,
+            reason: Some(text.clone()),
+        });
         self.summary.warnings.push(text);
         Ok(())
     }
@@ -159,6 +177,10 @@ impl<'q> Listing<'q> {
             self.summary.warnings.push(warning);
         }
         self.sink.finish(&self.summary).map_err(Error::Output)?;
-        Ok(if self.summary.complete { Verdict::Done } else { Verdict::Trouble })
+        Ok(if self.summary.complete {
+            Verdict::Done
+        } else {
+            Verdict::Trouble
+        })
     }
 }

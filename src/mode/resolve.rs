@@ -22,7 +22,10 @@ pub(super) struct Resolving {
 impl Resolving {
     /// Around the sink that writes.
     pub(super) fn new(inner: Box<dyn Sink>) -> Self {
-        Self { inner, rows: Vec::new() }
+        Self {
+            inner,
+            rows: Vec::new(),
+        }
     }
 }
 

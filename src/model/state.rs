@@ -101,10 +101,11 @@ impl State {
         }
     }
 
-    /// From `ndiag_state`: `NETLINK_UNCONNECTED` 0, `NETLINK_CONNECTED` 1 (`net/netlink/af_netlink.h`).
+    /// From `ndiag_state`: `NETLINK_UNCONNECTED` 0, `NETLINK_CONNECTED` 1
+    /// (`net/netlink/af_netlink.c`), and 7, `TCP_CLOSE`, which a socket has before its first connect.
     pub const fn from_netlink(code: u8) -> Self {
         match code {
-            0 => Self::Unconn,
+            0 | 7 => Self::Unconn,
             1 => Self::Established,
             other => Self::Unknown(other),
         }

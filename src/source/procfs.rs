@@ -15,39 +15,28 @@ use std::path::{Path, PathBuf};
 
 use self::lines::Lines;
 use self::pings::Strays;
-use super::{Outcome, Request, Source, Visitor};
+use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, Table};
 use crate::procfs::{decode_line, is_header, path_of};
 use crate::text::escape;
 
-/// What is shown every line of every table, without its newline, the header and malformed lines
-/// included, before it is decoded. Of a line longer than any that the kernel writes it sees the
-/// beginning.
-pub type Tap = Box<dyn FnMut(Table, &[u8])>;
-
 /// Reads the tables from a directory like `/proc`.
 pub struct ProcfsSource {
     root: PathBuf,
     socket: Socket,
-    tap: Option<Tap>,
+    recorder: Recorder,
 }
 
 impl ProcfsSource {
-    /// Reads below this directory: `/proc`, `/proc/PID`, `/proc/thread-self` or a copy of one.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
+    /// Reads below this directory: `/proc`, `/proc/PID`, `/proc/thread-self` or a copy of one. Gives
+    /// the lines of sockets, malformed ones too, to `recorder`.
+    pub fn new(root: impl Into<PathBuf>, recorder: Recorder) -> Self {
         Self {
             root: root.into(),
             socket: Socket::new(Protocol::Tcp, Family::Inet),
-            tap: None,
+            recorder,
         }
-    }
-
-    /// Shows every line to somebody else too.
-    #[must_use]
-    pub fn with_tap(mut self, tap: Tap) -> Self {
-        self.tap = Some(tap);
-        self
     }
 
     /// A table whose file is not there: the kernel has no such sockets, provided that this is a
@@ -85,29 +74,25 @@ impl ProcfsSource {
     ) -> io::Result<()> {
         let table = task.table;
         while let Some(line) = lines.advance()? {
-            if let Some(tap) = &mut self.tap {
-                tap(table, line.text);
-            }
             if line.number == 1 && is_header(table, line.text) {
                 continue;
             }
             if !line.whole {
+                self.recorder.keep_line(table, line.text);
                 let reason = || "line: longer than any that the kernel writes".to_owned();
                 task.faults.add(line.number, reason);
                 continue;
             }
-            if let Err(error) = decode_line(table, line.text, &mut self.socket) {
+            let decoded = decode_line(table, line.text, &mut self.socket);
+            if decoded.is_ok() && task.strays.hold(&self.socket) {
+                continue;
+            }
+            self.recorder.keep_line(table, line.text);
+            if let Err(error) = decoded {
                 task.faults.add(line.number, || error.to_string());
                 continue;
             }
-            if task.strays.hold(&self.socket) {
-                continue;
-            }
-            if let Some(details) = &mut self.socket.details
-                && !task.memory
-            {
-                details.memory = None;
-            }
+            task.request.trim(&mut self.socket);
             if visitor(&self.socket).is_break() {
                 break;
             }
@@ -124,6 +109,7 @@ impl ProcfsSource {
     ) -> Result<Outcome, Error> {
         let mut lines = Lines::new(file);
         let end = self.lend(&mut task, &mut lines, visitor);
+        self.recorder.keep_end(task.table);
         let mut outcome = Outcome::complete(Kind::Procfs);
         outcome.gaps.extend(task.faults.gap(&path));
         match (end, lines.count()) {
@@ -138,12 +124,6 @@ impl ProcfsSource {
             }
         }
         Ok(outcome)
-    }
-}
-
-impl Default for ProcfsSource {
-    fn default() -> Self {
-        Self::new("/proc")
     }
 }
 
@@ -167,7 +147,7 @@ impl Source for ProcfsSource {
         };
         let task = Task {
             table,
-            memory: request.wanted.memory,
+            request: *request,
             strays: self.strays(table),
             faults: Faults::default(),
         };
@@ -178,8 +158,7 @@ impl Source for ProcfsSource {
 /// One table to be read.
 struct Task {
     table: Table,
-    /// Is socket memory wanted?
-    memory: bool,
+    request: Request,
     strays: Strays,
     faults: Faults,
 }

@@ -28,6 +28,20 @@ fn proc_net_unix_counts_by_socket_state() {
 }
 
 #[test]
+fn a_netlink_socket_is_unconnected_before_and_after_a_connection() {
+    let states = [0, 1, 7, 9].map(State::from_netlink);
+    assert_eq!(
+        states,
+        [
+            State::Unconn,
+            State::Established,
+            State::Unconn,
+            State::Unknown(9)
+        ]
+    );
+}
+
+#[test]
 fn names_parse_back() {
     for state in State::NAMED.into_iter().chain([State::Unknown(77)]) {
         assert_eq!(state.to_string().parse::<State>().unwrap(), state);

@@ -246,7 +246,11 @@ fn number_out_of_range_is_refused() {
         "inode: \"18446744073709551616\" is out of range"
     );
     assert_eq!(
-        refusal(LISTEN, "     0        0 21392", " 4294967296        0 21392"),
+        refusal(
+            LISTEN,
+            "     0        0 21392",
+            " 4294967296        0 21392"
+        ),
         "uid: \"4294967296\" is out of range"
     );
     assert_eq!(
