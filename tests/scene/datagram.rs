@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::net::{Protocol, SendFlags, SocketType, ipproto};
 
 use super::At;
-use super::expected::{family_of, local_address};
+use super::expected::{Expected, local_address};
 use super::held::Held;
 use super::namespace::Namespace;
 use super::tcp::{bind, open};
@@ -63,8 +63,10 @@ pub fn raw(ip: IpAddr) -> io::Result<Held> {
 pub fn raw_connected(ip: IpAddr) -> io::Result<Held> {
     let mut held = Held::new();
     let socket = raw_socket(ip)?;
-    rustix::net::connect(&socket, &SocketAddr::new(ip, 0)).at("connect")?;
-    keep_raw(&mut held, "raw connected", "ESTABLISHED", ip, socket)?;
+    let peer = SocketAddr::new(ip, 0);
+    rustix::net::connect(&socket, &peer).at("connect")?;
+    // `getpeername` calls a socket whose peer has port 0 unconnected.
+    keep_raw(&mut held, "raw connected", "ESTABLISHED", ip, socket)?.peer = Some(peer);
     Ok(held)
 }
 
@@ -108,20 +110,19 @@ fn raw_socket(ip: IpAddr) -> io::Result<OwnedFd> {
 }
 
 /// `getsockname` says port 0 for a raw IPv4 socket; every listing shows the protocol.
-fn keep_raw(
-    held: &mut Held,
+fn keep_raw<'a>(
+    held: &'a mut Held,
     what: &'static str,
     state: &'static str,
     ip: IpAddr,
     socket: OwnedFd,
-) -> io::Result<()> {
+) -> io::Result<&'a mut Expected> {
     let number = u16::try_from(icmp(ip).as_raw().get()).map_err(io::Error::other)?;
     let expected = held.keep_inet(what, "raw", state, socket)?;
     expected.local = Some(SocketAddr::new(ip, number));
     // What loopback carries arrives here too: the receive queue is anyone's guess.
     expected.send_queue = Some(0);
-    expected.family = family_of(SocketAddr::new(ip, 0));
-    Ok(())
+    Ok(expected)
 }
 
 /// Unconnected, with nothing queued.

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use super::{At, poll_until};
 
 /// A name (`comm`) that breaks parsers and terminals: parentheses, a newline, a colour
-/// sequence, a quote, and more than the 15 bytes the kernel keeps.
-pub const HOSTILE_NAME: &[u8] = b"a) (b\n\x1b[31m\"\xc3\xa9 and more";
+/// sequence, a quote, and a letter of two bytes which the kernel cuts after the 15th byte.
+pub const HOSTILE_NAME: &[u8] = b"a) (b\n\x1b[31m\"xy\xc3\xa9";
 
 /// A sleeping child; killed and waited for on drop.
 ///

@@ -119,11 +119,10 @@ fn half_close_reaches_the_other_end() {
         ("unix sending side shut", "<--"),
         ("unix receiving side shut", "-->"),
     ] {
-        let inode = format!("* {} ", held.the(what).inode.unwrap());
-        let line = output
-            .lines()
-            .find(|line| line.contains(&format!(" {inode}")))
-            .unwrap();
+        // `u_str ESTAB 0 0 * INODE * PEER <->`
+        let inode = held.the(what).inode.unwrap().to_string();
+        let is_it = |line: &&str| line.split_whitespace().nth(5) == Some(&inode);
+        let line = output.lines().find(is_it).unwrap();
         assert!(line.contains(shown), "{what}: {line}");
     }
 }

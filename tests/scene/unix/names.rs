@@ -19,7 +19,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("unix name with a blank", b"two words"),
     (
         "unix name with a newline",
-        b"line\nu_str LISTEN 0 1 /fake 1 * 0",
+        b"line\nu_str LISTEN 0 1 @fake 1 * 0",
     ),
     (
         "unix name with an OSC 52 sequence",
