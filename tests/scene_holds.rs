@@ -8,6 +8,7 @@ mod tcp;
 mod unix;
 mod whole;
 
+use std::collections::HashMap;
 use std::process::Command;
 
 use crate::scene::witness::{self, NetRow};
@@ -19,11 +20,19 @@ use crate::scene::{Expected, Held};
 ///
 /// When there is none, when there are two, and when the row says something else.
 fn proc_row(expected: &Expected) -> NetRow {
-    let mut rows = witness::rows_of(expected).unwrap();
-    // Two sockets can share addresses and inode 0 only in different states.
-    rows.retain(|row| row.state == witness::state_code(expected.state));
-    assert_eq!(rows.len(), 1, "{expected:#?}\nstands in {rows:#?}");
-    let row = rows.remove(0);
+    row_among(&witness::proc_net(expected).unwrap(), expected)
+}
+
+fn row_among(rows: &[NetRow], expected: &Expected) -> NetRow {
+    let found: Vec<&NetRow> = rows.iter().filter(|row| row.is_of(expected)).collect();
+    let [row] = found[..] else {
+        panic!("{expected:#?}\nstands in {found:#?}\nof {rows:#?}")
+    };
+    assert_eq!(
+        row.state,
+        witness::state_code(expected.state),
+        "{expected:#?}"
+    );
     if let Some(recv_queue) = expected.recv_queue {
         assert_eq!(row.recv_queue, recv_queue, "{expected:#?}");
     }
@@ -40,14 +49,21 @@ fn proc_row(expected: &Expected) -> NetRow {
         expected.timer.is_none_or(|kind| kind == timer),
         "{timer}: {expected:#?}"
     );
-    row
+    row.clone()
 }
 
 /// Every internet socket of `held` stands in `/proc/net` as expected.
 fn proc_agrees(held: &[Expected]) {
-    let inet = held.iter().filter(|e| e.family.starts_with("inet"));
-    for expected in inet.filter(|e| e.state != "BOUND") {
-        proc_row(expected);
+    let mut files: HashMap<(&str, &str), Vec<NetRow>> = HashMap::new();
+    let inet = held
+        .iter()
+        .filter(|e| e.family.starts_with("inet") && e.state != "BOUND");
+    for expected in inet {
+        let file = files.entry((expected.protocol, expected.family));
+        row_among(
+            file.or_insert_with(|| witness::proc_net(expected).unwrap()),
+            expected,
+        );
     }
 }
 

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::expected::Expected;
 use super::holder::Holder;
+use super::poll_until;
 use super::witness::{self, NetRow};
-use super::{At, poll_until};
 
 /// Keeps descriptors, child processes and directories until it is dropped.
 #[derive(Debug, Default)]
@@ -104,19 +104,18 @@ impl Held {
     ///
     /// `BOUND` sockets are left out: that file never lists them.
     pub fn settled(self) -> io::Result<Held> {
-        for expected in self
+        let tcp = self
             .expected
             .iter()
-            .filter(|e| e.protocol == "tcp" && e.state != "BOUND")
-        {
-            poll_until(expected.what, || match witness::proc_net(expected) {
-                Ok(rows) => rows
-                    .iter()
-                    .any(|row| agrees(row, expected))
-                    .then_some(Ok(())),
-                Err(error) => Some(Err(error)),
-            })?
-            .at(expected.what)?;
+            .filter(|e| e.protocol == "tcp" && e.state != "BOUND");
+        let mut waiting: Vec<&Expected> = tcp.collect();
+        // The file is slow to read: the kernel walks its whole table. So it is read once a round.
+        while let Some(first) = waiting.first().copied() {
+            let rows = poll_until(first.what, || match witness::proc_net(first) {
+                Ok(rows) if !rows.iter().any(|row| agrees(row, first)) => None,
+                other => Some(other),
+            })??;
+            waiting.retain(|expected| !rows.iter().any(|row| agrees(row, expected)));
         }
         Ok(self)
     }
