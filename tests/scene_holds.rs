@@ -8,11 +8,21 @@ mod tcp;
 mod unix;
 mod whole;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::scene::witness::{self, NetRow};
-use crate::scene::{Expected, Held};
+use crate::scene::{Expected, Held, poll_until};
+
+/// Repeats a look until it finds what it should, and tells what was wrong with the last one.
+///
+/// In a shared namespace one look proves nothing: the kernel hands out its tables piece by
+/// piece, and while others open and close sockets it shows some twice and some not at all.
+fn eventually<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
+    let mut wrong = String::new();
+    let found = poll_until("agreement", || look().map_err(|text| wrong = text).ok());
+    found.unwrap_or_else(|error| panic!("{error}: {wrong}"))
+}
 
 /// The one row `/proc/net` has for this socket.
 ///
@@ -20,50 +30,54 @@ use crate::scene::{Expected, Held};
 ///
 /// When there is none, when there are two, and when the row says something else.
 fn proc_row(expected: &Expected) -> NetRow {
-    row_among(&witness::proc_net(expected).unwrap(), expected)
+    eventually(|| row_among(&witness::proc_net(expected).unwrap(), expected))
 }
 
-fn row_among(rows: &[NetRow], expected: &Expected) -> NetRow {
+fn row_among(rows: &[NetRow], expected: &Expected) -> Result<NetRow, String> {
     let found: Vec<&NetRow> = rows.iter().filter(|row| row.is_of(expected)).collect();
     let [row] = found[..] else {
-        panic!("{expected:#?}\nstands in {found:#?}\nof {rows:#?}")
+        return Err(format!("{expected:#?}\nstands in {found:#?}\nof {rows:#?}"));
     };
-    assert_eq!(
-        row.state,
-        witness::state_code(expected.state),
-        "{expected:#?}"
-    );
-    if let Some(recv_queue) = expected.recv_queue {
-        assert_eq!(row.recv_queue, recv_queue, "{expected:#?}");
-    }
-    match expected.send_queue {
+    let send_queue = match expected.send_queue {
         // The file has no backlog.
-        Some(_) if expected.state == "LISTEN" => assert_eq!(row.send_queue, 0, "{expected:#?}"),
-        Some(send_queue) => assert_eq!(row.send_queue, send_queue, "{expected:#?}"),
-        None => {}
-    }
-    assert!(!expected.some_unread || row.recv_queue > 0, "{expected:#?}");
-    assert!(!expected.some_unsent || row.send_queue > 0, "{expected:#?}");
+        Some(_) if expected.state == "LISTEN" => Some(0),
+        known => known,
+    };
     let timer = ["", "retransmit", "keepalive", "time_wait", "probe"][usize::from(row.timer)];
-    assert!(
-        expected.timer.is_none_or(|kind| kind == timer),
-        "{timer}: {expected:#?}"
-    );
-    row.clone()
+    let agrees = row.state == witness::state_code(expected.state)
+        && expected
+            .recv_queue
+            .is_none_or(|queue| row.recv_queue == queue)
+        && send_queue.is_none_or(|queue| row.send_queue == queue)
+        && (!expected.some_unread || row.recv_queue > 0)
+        && (!expected.some_unsent || row.send_queue > 0)
+        && expected.timer.is_none_or(|kind| kind == timer);
+    if agrees {
+        Ok(row.clone())
+    } else {
+        Err(format!("{expected:#?}\nstands as {row:#?}"))
+    }
 }
 
 /// Every internet socket of `held` stands in `/proc/net` as expected.
 fn proc_agrees(held: &[Expected]) {
-    let mut files: HashMap<(&str, &str), Vec<NetRow>> = HashMap::new();
-    let inet = held
+    let mut files: BTreeMap<(&str, &str), Vec<&Expected>> = BTreeMap::new();
+    for expected in held
         .iter()
-        .filter(|e| e.family.starts_with("inet") && e.state != "BOUND");
-    for expected in inet {
-        let file = files.entry((expected.protocol, expected.family));
-        row_among(
-            file.or_insert_with(|| witness::proc_net(expected).unwrap()),
-            expected,
-        );
+        .filter(|e| e.family.starts_with("inet") && e.state != "BOUND")
+    {
+        files
+            .entry((expected.protocol, expected.family))
+            .or_default()
+            .push(expected);
+    }
+    for known in files.values() {
+        eventually(|| {
+            let rows = witness::proc_net(known[0]).unwrap();
+            known
+                .iter()
+                .try_for_each(|expected| row_among(&rows, expected).map(drop))
+        });
     }
 }
 
@@ -84,15 +98,19 @@ fn ss(flags: &[&str]) -> Option<Vec<u8>> {
 /// Every socket of `held` with this protocol stands in the output of `ss <flags>`: state,
 /// queues, addresses, inode, half-close.
 fn ss_agrees(held: &[Expected], protocol: &str, flags: &[&str]) {
-    let Some(output) = ss(flags) else { return };
-    let output = String::from_utf8(output).unwrap();
-    let known = held
-        .iter()
-        .filter(|e| e.protocol == protocol && e.state != "BOUND");
-    for expected in known {
-        let found = output.lines().any(|line| ss_line_is(line, expected));
-        assert!(found, "{expected:#?}\nstands not in\n{output}");
-    }
+    eventually(|| {
+        let Some(output) = ss(flags) else {
+            return Ok(());
+        };
+        let output = String::from_utf8(output).unwrap();
+        let mut known = held
+            .iter()
+            .filter(|e| e.protocol == protocol && e.state != "BOUND");
+        match known.find(|expected| !output.lines().any(|line| ss_line_is(line, expected))) {
+            Some(expected) => Err(format!("{expected:#?}\nstands not in\n{output}")),
+            None => Ok(()),
+        }
+    });
 }
 
 fn ss_line_is(line: &str, expected: &Expected) -> bool {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::{proc_agrees, ss_agrees};
-use crate::scene::{Expected, Held, Namespace, V4, V6, or_skip, witness};
+use super::{eventually, proc_agrees, proc_row, ss_agrees};
+use crate::scene::{Expected, Held, Namespace, V4, V6, or_skip};
 use crate::scene::{datagram, link, mptcp};
 
 /// One test for each recipe, over IPv4 and over IPv6, against `/proc/net` and `ss`.
@@ -43,11 +43,7 @@ fn mptcp_sockets_stand_in_proc_net_tcp_with_their_own_inodes() {
             continue;
         };
         for expected in &held.expected {
-            assert_eq!(
-                witness::rows_of(expected).unwrap().len(),
-                1,
-                "{expected:#?}"
-            );
+            proc_row(expected);
         }
     }
 }
@@ -65,36 +61,18 @@ fn packet_sockets_are_listed_with_type_ethertype_and_interface() {
 
 /// `sk RefCnt Type Proto Iface R Rmem User Inode`, the protocol in hexadecimal.
 fn assert_packet(expected: &Expected) {
-    let text = fs::read_to_string("/proc/thread-self/net/packet").unwrap();
-    let inode = expected.inode.unwrap().to_string();
-    let fields = |line: &str| {
-        line.split_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let row = text
-        .lines()
-        .map(fields)
-        .find(|row| row.last() == Some(&inode));
-    let row = row.unwrap_or_else(|| panic!("{expected:#?}\nstands not in\n{text}"));
-    assert_eq!(
-        row[2],
+    let index = |name| nix::net::if_::if_nametoindex(name).unwrap();
+    let wanted = [
         if expected.kind == Some("raw") {
-            "3"
+            "3".into()
         } else {
-            "2"
+            "2".into()
         },
-        "{expected:#?}"
-    );
-    assert_eq!(
-        row[3],
         format!("{:04x}", expected.number.unwrap()),
-        "{expected:#?}"
-    );
-    let interface = expected
-        .interface
-        .map_or(0, |name| nix::net::if_::if_nametoindex(name).unwrap());
-    assert_eq!(row[4], interface.to_string(), "{expected:#?}");
+        expected.interface.map_or(0, index).to_string(),
+    ];
+    let row = row_of("packet", expected);
+    assert_eq!(row[2..5], wanted, "{expected:#?}");
 }
 
 #[test]
@@ -103,17 +81,31 @@ fn netlink_sockets_are_listed_with_protocol_and_port_id() {
     let Some(held) = or_skip("netlink", link::netlink()) else {
         return;
     };
-    let text = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
     for expected in &held.expected {
-        // `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`.
-        let found = text
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>())
-            .any(|row| {
-                row.get(1) == Some(&expected.number.unwrap().to_string().as_str())
-                    && row.get(2) == Some(&expected.port_id.unwrap().to_string().as_str())
-                    && row.last() == Some(&expected.inode.unwrap().to_string().as_str())
-            });
-        assert!(found, "{expected:#?}\nstands not in\n{text}");
+        // `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`
+        let row = row_of("netlink", expected);
+        assert_eq!(
+            row[1],
+            expected.number.unwrap().to_string(),
+            "{expected:#?}"
+        );
+        assert_eq!(
+            row[2],
+            expected.port_id.unwrap().to_string(),
+            "{expected:#?}"
+        );
     }
+}
+
+/// The fields of the line of `/proc/net/<file>` that ends with the inode.
+fn row_of(file: &str, expected: &Expected) -> Vec<String> {
+    let inode = expected.inode.unwrap().to_string();
+    eventually(|| {
+        let text = fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap();
+        let mut rows = text
+            .lines()
+            .map(|line| line.split_whitespace().map(String::from).collect());
+        let found = rows.find(|row: &Vec<String>| row.last() == Some(&inode));
+        found.ok_or_else(|| format!("{expected:#?}\nstands not in\n{text}"))
+    })
 }

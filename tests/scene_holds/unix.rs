@@ -1,11 +1,11 @@
 //! Unix sockets.
 
-use super::ss;
+use super::{eventually, ss};
 use crate::scene::unix::{names, states};
 use crate::scene::{Expected, Namespace, witness};
 
 /// `/proc/net/unix` has the inode with exactly these bytes for a name, in the right state.
-fn assert_in_proc(expected: &Expected) {
+fn agrees_with_proc(expected: &Expected) -> Result<(), String> {
     let name = expected.name.as_deref().unwrap();
     let state = witness::unix_state(expected.inode.unwrap(), name).unwrap();
     let wanted = if expected.state == "ESTABLISHED" {
@@ -13,15 +13,37 @@ fn assert_in_proc(expected: &Expected) {
     } else {
         1
     };
-    assert_eq!(state, Some(wanted), "{expected:#?}");
+    if state == Some(wanted) {
+        Ok(())
+    } else {
+        Err(format!("{state:?}: {expected:#?}"))
+    }
 }
 
 /// `ss` has state, queues and both inodes. Its names may hold anything, so they are not read.
-fn assert_in_ss(expected: &Expected) {
+fn agrees_with_ss(held: &[Expected]) -> Result<(), String> {
     let Some(output) = ss(&["-xanHeO"]) else {
-        return;
+        return Ok(());
     };
     let output = String::from_utf8_lossy(&output);
+    let missing = held.iter().find(|expected| {
+        // A newline in the name splits the line of `ss`: then only the inode can be looked for.
+        let split = expected
+            .name
+            .as_ref()
+            .is_some_and(|name| name.contains(&b'\n'));
+        let inode = format!(" {} ", expected.inode.unwrap());
+        !output
+            .lines()
+            .any(|line| line.contains(&inode) && (split || ss_line_is(line, expected)))
+    });
+    match missing {
+        Some(expected) => Err(format!("{expected:#?}\nstands not in\n{output}")),
+        None => Ok(()),
+    }
+}
+
+fn ss_line_is(line: &str, expected: &Expected) -> bool {
     let kind = match expected.kind {
         Some("stream") => "u_str",
         Some("dgram") => "u_dgr",
@@ -32,32 +54,18 @@ fn assert_in_ss(expected: &Expected) {
     } else {
         expected.state
     };
-    let inode = expected.inode.unwrap();
-    let found = output.lines().any(|line| {
-        let field: Vec<&str> = line.split_whitespace().collect();
-        let queue = |index: usize| field.get(index).and_then(|text| text.parse::<u64>().ok());
-        let peer = expected.peer_inode.unwrap_or(0).to_string();
-        field.get(..2) == Some(&[kind, state])
-            && expected
-                .recv_queue
-                .is_none_or(|number| queue(2) == Some(number))
-            && expected
-                .send_queue
-                .is_none_or(|number| queue(3) == Some(number))
-            && (!expected.some_unsent || queue(3) > Some(0))
-            && line.contains(&format!(" {inode} "))
-            && field.contains(&peer.as_str())
-    });
-    // A newline in the name splits the line of `ss`: then only the inode can be looked for.
-    let split = expected
-        .name
-        .as_ref()
-        .is_some_and(|name| name.contains(&b'\n'));
-    let anywhere = output.contains(&format!(" {inode} "));
-    assert!(
-        found || (split && anywhere),
-        "{expected:#?}\nstands not in\n{output}"
-    );
+    let field: Vec<&str> = line.split_whitespace().collect();
+    let queue = |index: usize| field.get(index).and_then(|text| text.parse::<u64>().ok());
+    let peer = expected.peer_inode.unwrap_or(0).to_string();
+    field.get(..2) == Some(&[kind, state])
+        && expected
+            .recv_queue
+            .is_none_or(|number| queue(2) == Some(number))
+        && expected
+            .send_queue
+            .is_none_or(|number| queue(3) == Some(number))
+        && (!expected.some_unsent || queue(3) > Some(0))
+        && field.contains(&peer.as_str())
 }
 
 macro_rules! proc_and_ss_show {
@@ -67,8 +75,10 @@ macro_rules! proc_and_ss_show {
             let _namespace = Namespace::enter();
             let held = $open().unwrap();
             assert!(!held.expected.is_empty());
-            held.expected.iter().for_each(assert_in_proc);
-            held.expected.iter().for_each(assert_in_ss);
+            for expected in &held.expected {
+                eventually(|| agrees_with_proc(expected));
+            }
+            eventually(|| agrees_with_ss(&held.expected));
         }
     )*};
 }
@@ -111,18 +121,27 @@ fn relative_path_is_not_abstract() {
 fn half_close_reaches_the_other_end() {
     let _namespace = Namespace::enter();
     let held = states::half_closed().unwrap();
-    let Some(output) = ss(&["-xanHeO"]) else {
-        return;
-    };
-    let output = String::from_utf8_lossy(&output);
     for (what, shown) in [
         ("unix sending side shut", "<--"),
         ("unix receiving side shut", "-->"),
     ] {
-        // `u_str ESTAB 0 0 * INODE * PEER <->`
         let inode = held.the(what).inode.unwrap().to_string();
-        let is_it = |line: &&str| line.split_whitespace().nth(5) == Some(&inode);
-        let line = output.lines().find(is_it).unwrap();
-        assert!(line.contains(shown), "{what}: {line}");
+        eventually(|| {
+            let Some(output) = ss(&["-xanHeO"]) else {
+                return Ok(());
+            };
+            let output = String::from_utf8_lossy(&output);
+            // `u_str ESTAB 0 0 * INODE * PEER <->`
+            let mut lines = output
+                .lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>());
+            let found = lines.find(|field| field.get(5) == Some(&inode.as_str()));
+            let agrees = found.is_some_and(|field| field.last() == Some(&shown));
+            if agrees {
+                Ok(())
+            } else {
+                Err(format!("{what}: {output}"))
+            }
+        });
     }
 }
