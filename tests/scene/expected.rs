@@ -12,8 +12,8 @@ use super::At;
 /// One socket that is open, in the words of `lsock`. `None` = the scene does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// What makes this socket worth having; unique in one [`Held`](super::Held) together
-    /// with `family`.
+    /// What makes this socket worth having; together with `family` it names one socket of a
+    /// [`Held`](super::Held), but for the clients that wait in the full queue.
     pub what: &'static str,
     /// `tcp`, `udp`, `udplite`, `raw`, `icmp`, `mptcp`, `unix`, `packet`, `netlink`.
     pub protocol: &'static str,
