@@ -12,3 +12,6 @@
     unreachable_pub,
     reason = "a test stops at the first thing that is not as expected"
 )]
+
+mod scene;
+mod scene_holds;
