@@ -71,7 +71,7 @@ fn compare(options: &Options) -> io::Result<()> {
         report::print(name, &rows);
     }
     if options.instructions {
-        instructions::print();
+        instructions::print()?;
     }
     report::print_legend();
     Ok(())
