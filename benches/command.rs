@@ -1,0 +1,70 @@
+//! The commands that are compared, written as a user would type them.
+
+use std::ffi::OsString;
+use std::io;
+
+use crate::floor;
+
+/// What the output of a command must look like to count as an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One number, the count of sockets: the floor.
+    Count,
+    /// At least one line for each socket.
+    Lines,
+    /// One document, so lines say nothing, but at least [`BYTES_PER_SOCKET`].
+    Document,
+    /// Not known: a command from the command line.
+    Unknown,
+}
+
+/// No JSON object with the addresses of a socket is shorter.
+pub(crate) const BYTES_PER_SOCKET: usize = 40;
+
+/// A command line; blanks separate its words, there is no quoting.
+pub(crate) struct Command {
+    /// As it is shown; `lsock` is the binary built here and `floor` this bench.
+    pub(crate) text: String,
+    /// What its output must look like.
+    pub(crate) shape: Shape,
+}
+
+impl Command {
+    /// A command of ours, its shape taken from its words.
+    pub(crate) fn known(text: &str) -> Self {
+        let shape = match text {
+            _ if text.starts_with("floor") => Shape::Count,
+            _ if text.contains("--json") => Shape::Document,
+            _ => Shape::Lines,
+        };
+        let text = text.to_owned();
+        Self { text, shape }
+    }
+
+    /// A command from the command line.
+    pub(crate) fn given(text: &str) -> Self {
+        let text = text.to_owned();
+        let shape = Shape::Unknown;
+        Self { text, shape }
+    }
+
+    /// Whether it is the tool built here.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.text.split_whitespace().next() == Some("lsock")
+    }
+
+    /// The program and its arguments.
+    pub(crate) fn words(&self) -> io::Result<Vec<OsString>> {
+        let mut words = Vec::new();
+        for (position, word) in self.text.split_whitespace().enumerate() {
+            match (position, word) {
+                (0, "lsock") => words.push(env!("CARGO_BIN_EXE_lsock").into()),
+                (0, "floor") => {
+                    words.extend([std::env::current_exe()?.into(), floor::ROLE.into()]);
+                }
+                _ => words.push(word.into()),
+            }
+        }
+        Ok(words)
+    }
+}

@@ -1,0 +1,119 @@
+//! The floor: what the kernel alone costs. A dump that is received and thrown away.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use netlink_packet_core::{
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
+use netlink_packet_sock_diag::{AF_INET, AF_INET6, IPPROTO_TCP, SockDiagMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use nix::libc::MSG_TRUNC;
+
+use crate::failed;
+
+/// The hidden argument that makes the bench a floor.
+pub(crate) const ROLE: &str = "--floor";
+/// The kernel makes no datagram of a dump longer than this.
+const BUFFER_LENGTH: usize = 32 * 1024;
+/// Every state that has a socket of its own (`net/tcp_states.h`), as `ss` asks.
+const EVERY_STATE: u32 = 0xfff;
+/// `TCPF_BOUND_INACTIVE`: bound, neither connected nor listening; Linux 6.8.
+const BOUND_INACTIVE: u32 = 1 << 13;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+
+/// What is asked of the kernel.
+struct Question {
+    states: u32,
+    extensions: ExtensionFlags,
+}
+
+impl Question {
+    fn parse(word: &str) -> Option<Self> {
+        let states = |states| Self {
+            states,
+            extensions: ExtensionFlags::empty(),
+        };
+        Some(match word {
+            "all" => states(EVERY_STATE),
+            "bound" => states(EVERY_STATE | BOUND_INACTIVE),
+            "listen" => states(StateFlags::LISTEN.bits()),
+            "info" => Self {
+                states: EVERY_STATE,
+                extensions: ExtensionFlags::INFO,
+            },
+            _ => return None,
+        })
+    }
+
+    fn message(&self, family: u8) -> Vec<u8> {
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        header.sequence_number = u32::from(family);
+        let socket_id = if family == AF_INET {
+            SocketId::new_v4()
+        } else {
+            SocketId::new_v6()
+        };
+        let request = SockDiagMessage::InetRequest(InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: self.extensions.clone(),
+            states: StateFlags::from_bits_retain(self.states),
+            socket_id,
+        });
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        bytes
+    }
+}
+
+/// Dumps TCP over IPv4 and IPv6 and prints how many sockets came.
+pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
+    let question = words
+        .first()
+        .and_then(|word| Question::parse(word.to_str()?))
+        .ok_or_else(|| io::Error::other("the floor knows all, bound, listen and info"))?;
+    let socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    let mut buffer = Vec::with_capacity(BUFFER_LENGTH);
+    let mut count = 0;
+    for family in [AF_INET, AF_INET6] {
+        socket.send(&question.message(family), 0)?;
+        count += receive(&socket, &mut buffer).map_err(failed("sock_diag"))?;
+    }
+    writeln!(io::stdout(), "{count}")
+}
+
+/// Receives one dump to its end; only the message headers are looked at.
+fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut count = 0;
+    loop {
+        buffer.clear();
+        if socket.recv(buffer, MSG_TRUNC)? > buffer.len() {
+            return Err(io::Error::other("a datagram was longer than the buffer"));
+        }
+        let mut rest = buffer.as_slice();
+        while let Ok(message) = NetlinkBuffer::new_checked(rest) {
+            match message.message_type() {
+                NLMSG_DONE | NLMSG_ERROR => return end(message.payload()).map(|()| count),
+                _ => count += 1,
+            }
+            let length = usize::try_from(message.length()).unwrap_or(usize::MAX);
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+}
+
+/// The code at the end of a dump: 0 is a complete one.
+fn end(payload: &[u8]) -> io::Result<()> {
+    let code = payload.first_chunk().copied().map_or(0, i32::from_ne_bytes);
+    match code {
+        0.. => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(code.saturating_neg())),
+    }
+}
