@@ -130,7 +130,7 @@ struct Typed {
     /// The timer that runs
     #[arg(short = 'o', long, help_heading = "What to tell")]
     timers: bool,
-    /// Congestion control and the kernel's tcp_info
+    /// Congestion control and the kernel's `tcp_info`
     #[arg(short, long, help_heading = "What to tell")]
     info: bool,
     /// Socket memory and drops
@@ -331,7 +331,7 @@ impl Typed {
             sort: &sort,
         };
         if self.processes || needs.owners() {
-            self.check_owners(&input)?;
+            Self::check_owners(&input)?;
         }
         Ok(Query {
             wanted: self.wanted(&needs),
@@ -400,15 +400,20 @@ impl Typed {
     }
 
     fn output_format(&self, terminal: Terminal) -> Format {
-        match self.format {
-            _ if self.json => Format::Json,
-            Some(FormatWord::Json) => Format::Json,
-            Some(FormatWord::Table) => Format::Table,
-            Some(FormatWord::Plain) => Format::Plain,
-            Some(FormatWord::Ndjson) => Format::Ndjson,
-            Some(FormatWord::Csv) => Format::Csv,
-            None if terminal.is_terminal => Format::Table,
-            None => Format::Plain,
+        if self.json {
+            return Format::Json;
+        }
+        let usual = if terminal.is_terminal {
+            FormatWord::Table
+        } else {
+            FormatWord::Plain
+        };
+        match self.format.unwrap_or(usual) {
+            FormatWord::Json => Format::Json,
+            FormatWord::Table => Format::Table,
+            FormatWord::Plain => Format::Plain,
+            FormatWord::Ndjson => Format::Ndjson,
+            FormatWord::Csv => Format::Csv,
         }
     }
 
@@ -431,7 +436,7 @@ impl Typed {
     }
 
     /// Processes can be told of this machine, and of another `/proc`; not of a recording.
-    fn check_owners(&self, input: &Input) -> Result<(), Error> {
+    fn check_owners(input: &Input) -> Result<(), Error> {
         if matches!(input, Input::Replay(_)) {
             let text =
                 "a recording does not hold the processes of its sockets: no -p with --replay";
@@ -525,7 +530,7 @@ impl Typed {
 const PROC: &str = "/proc";
 
 /// A word of the command line as it is typed.
-fn word(value: impl ValueEnum) -> String {
+fn word(value: &impl ValueEnum) -> String {
     value
         .to_possible_value()
         .map(|word| word.get_name().to_owned())

@@ -13,5 +13,6 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+mod layers;
 mod scene;
 mod scene_holds;

@@ -33,9 +33,14 @@ fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
 
 /// The modules that a source text names with `crate::`.
 fn named(text: &str) -> Vec<&str> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1))
-        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .filter_map(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+        })
         .collect()
 }
 
@@ -79,5 +84,8 @@ fn only_the_program_touches_stdout_environment_and_terminal() {
 
 #[test]
 fn a_use_of_a_higher_level_is_seen() {
-    assert_eq!(named("use crate::render::Sink;\nlet x = crate::cli::parse();"), ["render", "cli"]);
+    assert_eq!(
+        named("use crate::render::Sink;\nlet x = crate::cli::parse();"),
+        ["render", "cli"]
+    );
 }
