@@ -421,7 +421,7 @@ impl Typed {
         let clash = |option: &str| {
             Error::Usage(format!(
                 "--source {} and {option} do not go together",
-                word(self.source)
+                word(&self.source)
             ))
         };
         match (self.source, &self.proc_root, &self.replay) {
