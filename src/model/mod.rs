@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod info;
+mod netlink;
 mod process;
 mod protocol;
 mod row;
@@ -12,6 +13,7 @@ mod timer;
 
 pub use endpoint::Endpoint;
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
+pub use netlink::netlink_family_name;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{Family, Protocol, SocketType, Table};
 pub use row::{OwnedRow, Row};
