@@ -4,6 +4,7 @@
 pub mod error;
 pub mod exit;
 pub mod model;
+pub mod procfs;
 pub mod render;
 pub mod source;
 pub mod text;

@@ -1,0 +1,154 @@
+//! Cuts a line into columns and a column into numbers.
+
+use std::ops::RangeInclusive;
+
+use super::LineError;
+
+/// The columns of a line that are still to be read; one or more blanks stand between them.
+pub(super) struct Columns<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Columns<'a> {
+    pub(super) const fn new(line: &'a [u8]) -> Self {
+        Self { rest: line }
+    }
+
+    /// The next column.
+    pub(super) fn next(&mut self, name: &'static str) -> Result<Column<'a>, LineError> {
+        let (_, rest) = cut(self.rest, |byte| byte != b' ');
+        let (text, rest) = cut(rest, |byte| byte == b' ');
+        self.rest = rest;
+        if text.is_empty() {
+            return Err(LineError::new(name, text, "missing"));
+        }
+        Ok(Column { name, text })
+    }
+
+    /// What no column was made of yet, blanks included.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Are there nothing but blanks left?
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.iter().all(|byte| *byte == b' ')
+    }
+
+    /// The line must be over; blanks may pad it.
+    pub(super) fn end(&self) -> Result<(), LineError> {
+        let (_, rest) = cut(self.rest, |byte| byte != b' ');
+        let (text, _) = cut(rest, |byte| byte == b' ');
+        if text.is_empty() {
+            return Ok(());
+        }
+        Err(LineError::new("line", text, "follows the last column"))
+    }
+}
+
+/// The bytes before the first one that is wanted, and those from there on.
+pub(super) fn cut(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let middle = bytes.iter().position(|byte| wanted(*byte));
+    bytes.split_at(middle.unwrap_or(bytes.len()))
+}
+
+/// One column, or a part of one.
+#[derive(Clone, Copy)]
+pub(super) struct Column<'a> {
+    pub(super) name: &'static str,
+    pub(super) text: &'a [u8],
+}
+
+impl<'a> Column<'a> {
+    /// An unsigned number: digits, nothing else (`%u`, `%lu`, `%d` of what is never negative).
+    pub(super) fn decimal<N: TryFrom<u64>>(self) -> Result<N, LineError> {
+        let mut value = 0_u64;
+        for byte in self.text {
+            let Some(digit) = char::from(*byte).to_digit(10) else {
+                return Err(self.error("is not a number"));
+            };
+            let next = value.checked_mul(10);
+            let Some(next) = next.and_then(|next| next.checked_add(digit.into())) else {
+                return Err(self.error("is out of range"));
+            };
+            value = next;
+        }
+        if self.text.is_empty() {
+            return Err(self.error("is not a number"));
+        }
+        N::try_from(value).map_err(|_| self.error("is out of range"))
+    }
+
+    /// A counter that some kernels print with `%d`: one past 2³¹ is negative then.
+    pub(super) fn counter(self) -> Result<u32, LineError> {
+        let Some(digits) = self.text.strip_prefix(b"-") else {
+            return self.decimal();
+        };
+        let column = Column {
+            text: digits,
+            ..self
+        };
+        let below_zero: u32 = column.decimal()?;
+        if below_zero > 1 << 31 {
+            return Err(self.error("is out of range"));
+        }
+        Ok(0_u32.wrapping_sub(below_zero))
+    }
+
+    /// A hexadecimal number of so many digits, at most 16.
+    pub(super) fn hex<N: TryFrom<u64>>(
+        self,
+        digits: RangeInclusive<usize>,
+    ) -> Result<N, LineError> {
+        if !digits.contains(&self.text.len()) {
+            return Err(self.error("has the wrong number of digits"));
+        }
+        let mut value = 0_u64;
+        for byte in self.text {
+            let Some(digit) = char::from(*byte).to_digit(16) else {
+                return Err(self.error("is not hexadecimal"));
+            };
+            value = value << 4 | u64::from(digit);
+        }
+        N::try_from(value).map_err(|_| self.error("is out of range"))
+    }
+
+    /// Its two parts around the colon.
+    pub(super) fn pair(self, otherwise: &'static str) -> Result<(Self, Self), LineError> {
+        let (first, rest) = cut(self.text, |byte| byte == b':');
+        let Some(second) = rest.strip_prefix(b":") else {
+            return Err(self.error(otherwise));
+        };
+        let part = |text: &'a [u8]| Self {
+            name: self.name,
+            text,
+        };
+        Ok((part(first), part(second)))
+    }
+
+    /// A place in the kernel's table: `17:`.
+    pub(super) fn slot(self) -> Result<u32, LineError> {
+        let Some(digits) = self.text.strip_suffix(b":") else {
+            return Err(self.error("has no colon"));
+        };
+        let column = Column {
+            text: digits,
+            ..self
+        };
+        column.decimal()
+    }
+
+    /// A kernel address: digits, or words in brackets where the kernel hides it.
+    pub(super) fn pointer(self) -> Result<(), LineError> {
+        if self.text.iter().all(u8::is_ascii_graphic) {
+            Ok(())
+        } else {
+            Err(self.error("is not an address"))
+        }
+    }
+
+    /// What is wrong with this column.
+    pub(super) fn error(self, reason: &'static str) -> LineError {
+        LineError::new(self.name, self.text, reason)
+    }
+}

@@ -1,0 +1,155 @@
+//! Lines of `net/tcp`, `net/udp`, `net/udplite`, `net/raw`, `net/icmp` and their IPv6 twins.
+//!
+//! The columns are those of `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`) and `udp4_format_sock`
+//! (`net/ipv4/udp.c`); a connection request and `TIME_WAIT` end after the pointer.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::column::{Column, Columns};
+use super::{LineError, nonzero, owner};
+use crate::model::{Endpoint, Family, Memory, Protocol, Socket, State, Table, Timer, TimerKind};
+
+/// Columns of a full TCP socket behind the pointer; the header does not name them.
+const TCP_TAIL: [&str; 4] = ["rto", "ato", "quickack", "cwnd"];
+/// Milliseconds of a clock tick in `/proc`: `USER_HZ` is 100 (`include/asm-generic/param.h`).
+const TICK_MS: u64 = 10;
+
+pub(super) fn decode(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+    let mut columns = Columns::new(line);
+    columns.next("sl")?.slot()?;
+    decode_ends(&mut columns, table, socket)?;
+    let code: u8 = columns.next("st")?.hex(2..=2)?;
+    decode_queues(columns.next("tx_queue")?, socket)?;
+    let clock = decode_clock(&mut columns)?;
+    let uid = columns.next("uid")?.decimal()?;
+    let probes = columns.next("timeout")?.decimal()?;
+    let inode = columns.next("inode")?.decimal()?;
+    columns.next("ref")?.decimal::<u32>()?;
+    columns.next("pointer")?.pointer()?;
+    if table.protocol == Protocol::Tcp {
+        socket.state = State::from_tcp(code);
+        socket.timer = clock.timer(probes);
+        decode_tcp_tail(&mut columns, socket.state)?;
+        if socket.state == State::Listen {
+            // The limit of the queue is not told.
+            socket.send_queue = None;
+        }
+    } else {
+        socket.state = State::from_datagram(code);
+        let drops = columns.next("drops")?.counter()?;
+        socket.details_mut().memory = Some(Memory {
+            drops: Some(drops),
+            ..Memory::default()
+        });
+    }
+    socket.uid = owner(uid, inode, socket.state);
+    socket.inode = nonzero(inode);
+    columns.end()
+}
+
+fn decode_ends(
+    columns: &mut Columns<'_>,
+    table: Table,
+    socket: &mut Socket,
+) -> Result<(), LineError> {
+    decode_end(
+        columns.next("local_address")?,
+        table.family,
+        &mut socket.local,
+    )?;
+    if table.protocol == Protocol::Raw {
+        // The number of the IP protocol, and 0 is one.
+        socket.local.port = socket.local.port.or(Some(0));
+    }
+    let name = if table.family == Family::Inet6 {
+        "remote_address"
+    } else {
+        "rem_address"
+    };
+    decode_end(columns.next(name)?, table.family, &mut socket.peer)
+}
+
+fn decode_end(column: Column<'_>, family: Family, end: &mut Endpoint) -> Result<(), LineError> {
+    let (ip, port) = column.pair("has no port")?;
+    end.ip = Some(if family == Family::Inet6 {
+        IpAddr::V6(decode_ipv6(ip)?)
+    } else {
+        IpAddr::V4(Ipv4Addr::from(decode_word(ip)?))
+    });
+    end.port = nonzero(port.hex::<u32>(4..=4)?);
+    Ok(())
+}
+
+/// Four bytes of an address: the kernel prints the word in which they lie as a number.
+fn decode_word(column: Column<'_>) -> Result<[u8; 4], LineError> {
+    Ok(column.hex::<u32>(8..=8)?.to_ne_bytes())
+}
+
+fn decode_ipv6(column: Column<'_>) -> Result<Ipv6Addr, LineError> {
+    let (words, []) = column.text.as_chunks::<8>() else {
+        return Err(column.error("has the wrong number of digits"));
+    };
+    let &[a, b, c, d] = words else {
+        return Err(column.error("has the wrong number of digits"));
+    };
+    let mut octets = [0; 16];
+    for (word, four) in [a, b, c, d].iter().zip(octets.as_chunks_mut::<4>().0) {
+        let name = column.name;
+        *four = decode_word(Column { name, text: word })?;
+    }
+    Ok(Ipv6Addr::from(octets))
+}
+
+fn decode_queues(column: Column<'_>, socket: &mut Socket) -> Result<(), LineError> {
+    let (sent, received) = column.pair("has no rx_queue")?;
+    socket.send_queue = Some(sent.hex(8..=8)?);
+    socket.recv_queue = Some(received.hex(8..=8)?);
+    Ok(())
+}
+
+/// `tr`, `tm->when` and `retrnsmt`.
+struct Clock {
+    code: u8,
+    ticks: u64,
+    retransmits: u32,
+}
+
+fn decode_clock(columns: &mut Columns<'_>) -> Result<Clock, LineError> {
+    let (code, ticks) = columns.next("tr")?.pair("has no tm->when")?;
+    Ok(Clock {
+        code: code.hex(2..=2)?,
+        // `%08lX`: more digits when it takes more.
+        ticks: ticks.hex(8..=16)?,
+        retransmits: columns.next("retrnsmt")?.hex(8..=8)?,
+    })
+}
+
+impl Clock {
+    /// The timer that runs. What counts the unanswered probes is called `timeout` in the header and
+    /// is `icsk_probes_out`; `inet_diag` reports it for these two timers as well.
+    fn timer(&self, probes: u32) -> Option<Timer> {
+        let kind = TimerKind::from_code(self.code)?;
+        let sent = match kind {
+            TimerKind::Keepalive | TimerKind::Probe => probes,
+            TimerKind::Retransmit | TimerKind::TimeWait => self.retransmits,
+        };
+        let expires_ms = self.ticks.saturating_mul(TICK_MS);
+        Some(Timer {
+            kind,
+            expires_ms: u32::try_from(expires_ms).unwrap_or(u32::MAX),
+            retransmits: u8::try_from(sent).unwrap_or(u8::MAX),
+        })
+    }
+}
+
+fn decode_tcp_tail(columns: &mut Columns<'_>, state: State) -> Result<(), LineError> {
+    if columns.is_empty() && matches!(state, State::SynRcvd | State::TimeWait) {
+        return Ok(());
+    }
+    for name in TCP_TAIL {
+        columns.next(name)?.decimal::<u64>()?;
+    }
+    // -1 while the congestion window has no such limit.
+    columns.next("ssthresh")?.counter()?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Text of `/proc/net` → model: one line, one socket.
+//!
+//! A line is taken as the kernel writes it or not at all: every column must be there, nothing may
+//! follow, and a number is as wide as its `printf` format makes it.
+
+mod column;
+mod inet;
+mod netlink;
+mod packet;
+mod unix;
+
+use std::fmt;
+
+use crate::model::{Family, Protocol, Socket, State, Table};
+use crate::text::escape;
+
+/// Bytes of a column that an error quotes.
+const QUOTED: usize = 64;
+
+/// The file of a table, below `/proc`; `None` for MPTCP, which has none.
+pub fn path_of(table: Table) -> Option<&'static str> {
+    let (inet, inet6) = match table.protocol {
+        Protocol::Tcp => ("net/tcp", "net/tcp6"),
+        Protocol::Udp => ("net/udp", "net/udp6"),
+        Protocol::UdpLite => ("net/udplite", "net/udplite6"),
+        Protocol::Raw => ("net/raw", "net/raw6"),
+        Protocol::Icmp => ("net/icmp", "net/icmp6"),
+        Protocol::Mptcp => return None,
+        Protocol::Unix => return Some("net/unix"),
+        Protocol::Packet => return Some("net/packet"),
+        Protocol::Netlink => return Some("net/netlink"),
+    };
+    Some(if table.family == Family::Inet6 {
+        inet6
+    } else {
+        inet
+    })
+}
+
+/// Is this the line of column names that begins the file of a table?
+pub fn is_header(table: Table, line: &[u8]) -> bool {
+    let word = match table.protocol {
+        Protocol::Unix => "Num",
+        Protocol::Packet | Protocol::Netlink => "sk",
+        _ => "sl",
+    };
+    line.trim_ascii_start().split(|byte| *byte == b' ').next() == Some(word.as_bytes())
+}
+
+/// Fills a socket from one line, without its newline, of the file of a table.
+///
+/// Cookie, shutdown, cgroup and mark stay unknown: `/proc` does not tell them. Drops are always
+/// filled in, for they cost nothing. After an error the socket holds nothing that has a meaning.
+///
+/// # Errors
+///
+/// When the line is not one that the kernel writes: a column is missing, or one too many, or is not
+/// a number of its kind.
+pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+    socket.reset(table.protocol, table.family);
+    match table.protocol {
+        Protocol::Unix => unix::decode(line, socket),
+        Protocol::Packet => packet::decode(line, socket),
+        Protocol::Netlink => netlink::decode(line, socket),
+        Protocol::Mptcp => Err(LineError::new("line", line, "is of a table without a file")),
+        _ => inet::decode(table, line, socket),
+    }
+}
+
+/// The hash bucket of a line of `net/icmp` or `net/icmp6`: its column `sl`.
+pub fn bucket_of(line: &[u8]) -> Option<u32> {
+    let column = column::Columns::new(line).next("sl").ok()?;
+    column.slot().ok()
+}
+
+/// The user a line names, unless nobody can be meant: a socket without a descriptor has the user 0
+/// when the kernel does not know better, and one in `TIME_WAIT` is nobody's.
+fn owner(uid: u32, inode: u64, state: State) -> Option<u32> {
+    let nobody = inode == 0 && (uid == 0 || state == State::TimeWait);
+    (!nobody).then_some(uid)
+}
+
+/// `None` for the zero that stands for nothing.
+fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
+    (number != N::default()).then_some(number)
+}
+
+/// Why a line is none that the kernel writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineError {
+    /// The column, as the header names it.
+    pub column: &'static str,
+    /// What stands there; its beginning and `...` when it is long, empty when nothing does.
+    pub text: Vec<u8>,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl LineError {
+    fn new(column: &'static str, text: &[u8], reason: &'static str) -> Self {
+        let text = match text.get(..QUOTED) {
+            Some(start) if text.len() > QUOTED => [start, b"..."].concat(),
+            _ => text.to_vec(),
+        };
+        Self {
+            column,
+            text,
+            reason,
+        }
+    }
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.is_empty() {
+            write!(f, "{}: {}", self.column, self.reason)
+        } else {
+            let text = escape(&self.text);
+            write!(f, "{}: \"{text}\" {}", self.column, self.reason)
+        }
+    }
+}
+
+impl std::error::Error for LineError {}
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as expected"
+)]
+
+mod inet;
+mod others;
+mod robust;
+
+use super::samples::Sample;
+use super::{LineError, decode_line};
+use crate::model::{Family, Protocol, Socket, Table};
+
+/// A socket from a line.
+fn decoded(table: Table, line: &[u8]) -> Result<Socket, LineError> {
+    let mut socket = Socket::new(Protocol::Mptcp, Family::Inet);
+    decode_line(table, line, &mut socket).map(|()| socket)
+}
+
+/// The socket of a sample.
+fn row((table, line): Sample) -> Socket {
+    decoded(table, line).unwrap()
+}
+
+/// A sample with its only `from` changed; may be decoded or not.
+fn changed((table, line): Sample, from: &str, to: &str) -> Result<Socket, LineError> {
+    let text = std::str::from_utf8(line).unwrap();
+    assert_eq!(text.matches(from).count(), 1, "{from:?} in {text:?}");
+    decoded(table, text.replacen(from, to, 1).as_bytes())
+}
+
+/// Why a changed sample is refused.
+fn refusal(sample: Sample, from: &str, to: &str) -> String {
+    changed(sample, from, to).unwrap_err().to_string()
+}

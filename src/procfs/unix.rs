@@ -1,0 +1,72 @@
+//! Lines of `net/unix`, as `unix_seq_show` (`net/unix/af_unix.c`) writes them.
+
+use super::column::{Column, Columns, cut};
+use super::{LineError, nonzero};
+use crate::model::{Endpoint, Socket, SocketType, State};
+
+/// Bytes of `sun_path` (`include/uapi/linux/un.h`).
+const PATH_MAX: usize = 108;
+/// The inode is printed with `%5lu`.
+const INODE_WIDTH: usize = 5;
+
+pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+    let mut columns = Columns::new(line);
+    let number = columns.next("Num")?;
+    if !number.text.ends_with(b":") {
+        return Err(number.error("has no colon"));
+    }
+    number.pointer()?;
+    columns.next("RefCount")?.hex::<u32>(8..=8)?;
+    columns.next("Protocol")?.hex::<u32>(8..=8)?;
+    let flags = columns.next("Flags")?.hex(8..=8)?;
+    let kind = columns.next("Type")?.hex(4..=4)?;
+    let code = columns.next("St")?.hex(2..=2)?;
+    let (inode, path) = cut_inode(columns.rest())?;
+    socket.inode = nonzero(inode.decimal()?);
+    socket.kind = SocketType::from_code(kind);
+    socket.state = State::from_unix_proc(code, flags);
+    match path {
+        Some(path) => decode_path(path, &mut socket.local),
+        None => Ok(()),
+    }
+}
+
+/// The inode, and what follows the one blank behind it. The width tells the inode's own padding from
+/// a blank within the path.
+fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), LineError> {
+    let field = rest.strip_prefix(b" ").unwrap_or_default();
+    let (padding, field) = cut(field, |byte| byte != b' ');
+    let (digits, rest) = cut(field, |byte| byte == b' ');
+    let inode = Column {
+        name: "Inode",
+        text: digits,
+    };
+    if digits.is_empty() {
+        return Err(inode.error("missing"));
+    }
+    if padding.len() + digits.len() < INODE_WIDTH {
+        return Err(inode.error("has too few digits"));
+    }
+    let path = rest.strip_prefix(b" ");
+    let path = path.map(|text| Column { name: "Path", text });
+    Ok((inode, path))
+}
+
+/// A leading `@` is taken for the NUL of an abstract name. The kernel writes every other NUL as `@`
+/// too, and a path may begin with one: neither can be told from the line.
+fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), LineError> {
+    if path.text.is_empty() {
+        return Err(path.error("missing"));
+    }
+    if path.text.len() > PATH_MAX {
+        return Err(path.error("is longer than a path can be"));
+    }
+    if path.text.contains(&0) || path.text.contains(&b'\n') {
+        return Err(path.error("holds what no path on one line can"));
+    }
+    end.set_name(path.text);
+    if let Some(first @ b'@') = end.name.first_mut() {
+        *first = 0;
+    }
+    Ok(())
+}
