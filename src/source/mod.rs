@@ -1,5 +1,7 @@
 //! Where sockets come from.
 
+pub mod procfs;
+
 use std::ops::ControlFlow;
 
 use crate::error::Error;

@@ -1,0 +1,241 @@
+//! The files of `/proc/net`.
+//!
+//! They show what a dump shows, with less detail, to everybody, and of every process's network
+//! namespace. The kernel hands them out a page at a time: sockets that come and go meanwhile may be
+//! missed or be listed twice.
+
+mod lines;
+mod pings;
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use self::lines::Lines;
+use self::pings::Strays;
+use super::{Outcome, Request, Source, Visitor};
+use crate::error::Error;
+use crate::model::{Family, Protocol, Socket, Source as Kind, Table};
+use crate::procfs::{decode_line, is_header, path_of};
+use crate::text::escape;
+
+/// What is shown every line of every table, without its newline, the header and malformed lines
+/// included, before it is decoded. Of a line longer than any that the kernel writes it sees the
+/// beginning.
+pub type Tap = Box<dyn FnMut(Table, &[u8])>;
+
+/// Reads the tables from a directory like `/proc`.
+pub struct ProcfsSource {
+    root: PathBuf,
+    socket: Socket,
+    tap: Option<Tap>,
+}
+
+impl ProcfsSource {
+    /// Reads below this directory: `/proc`, `/proc/PID`, `/proc/thread-self` or a copy of one.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            socket: Socket::new(Protocol::Tcp, Family::Inet),
+            tap: None,
+        }
+    }
+
+    /// Shows every line to somebody else too.
+    #[must_use]
+    pub fn with_tap(mut self, tap: Tap) -> Self {
+        self.tap = Some(tap);
+        self
+    }
+
+    /// A table whose file is not there: the kernel has no such sockets, provided that this is a
+    /// `/proc` at all.
+    fn absent(&self, path: PathBuf, cause: io::Error) -> Result<Outcome, Error> {
+        if !self.root.join("net").exists() {
+            return Err(unreadable("open", path, cause));
+        }
+        Ok(no_source(format!("there is no {}", shown(&path))))
+    }
+
+    /// The ping sockets that the kernel lists in this table by mistake.
+    fn strays(&self, table: Table) -> Strays {
+        let twin = Table {
+            family: match table.family {
+                Family::Inet6 => Family::Inet,
+                _ => Family::Inet6,
+            },
+            ..table
+        };
+        match path_of(twin) {
+            Some(name) if table.protocol == Protocol::Icmp => {
+                Strays::among(twin, &self.root.join(name))
+            }
+            _ => Strays::default(),
+        }
+    }
+
+    /// Lends what the lines tell, and notes which of them tell nothing.
+    fn lend(
+        &mut self,
+        task: &mut Task,
+        lines: &mut Lines<impl Read>,
+        visitor: &mut Visitor<'_>,
+    ) -> io::Result<()> {
+        let table = task.table;
+        while let Some(line) = lines.advance()? {
+            if let Some(tap) = &mut self.tap {
+                tap(table, line.text);
+            }
+            if line.number == 1 && is_header(table, line.text) {
+                continue;
+            }
+            if !line.whole {
+                let reason = || "line: longer than any that the kernel writes".to_owned();
+                task.faults.add(line.number, reason);
+                continue;
+            }
+            if let Err(error) = decode_line(table, line.text, &mut self.socket) {
+                task.faults.add(line.number, || error.to_string());
+                continue;
+            }
+            if task.strays.hold(&self.socket) {
+                continue;
+            }
+            if let Some(details) = &mut self.socket.details
+                && !task.memory
+            {
+                details.memory = None;
+            }
+            if visitor(&self.socket).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one table to its end. Trouble after the first line is a gap, for rows were lent.
+    fn read(
+        &mut self,
+        mut task: Task,
+        (path, file): (PathBuf, impl Read),
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error> {
+        let mut lines = Lines::new(file);
+        let end = self.lend(&mut task, &mut lines, visitor);
+        let mut outcome = Outcome::complete(Kind::Procfs);
+        outcome.gaps.extend(task.faults.gap(&path));
+        match (end, lines.count()) {
+            (Ok(()), 0) => outcome
+                .gaps
+                .push(format!("{}: empty, not even a header", shown(&path))),
+            (Ok(()), _) => {}
+            (Err(cause), 0) => return Err(unreadable("read", path, cause)),
+            (Err(cause), count) => {
+                let error = unreadable("read", path, cause).chain();
+                outcome.gaps.push(format!("{error} (after line {count})"));
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+impl Default for ProcfsSource {
+    fn default() -> Self {
+        Self::new("/proc")
+    }
+}
+
+impl Source for ProcfsSource {
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error> {
+        let Some(name) = path_of(table) else {
+            return Ok(no_source("not told by /proc".to_owned()));
+        };
+        let path = self.root.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                return self.absent(path, cause);
+            }
+            Err(cause) => return Err(unreadable("open", path, cause)),
+        };
+        let task = Task {
+            table,
+            memory: request.wanted.memory,
+            strays: self.strays(table),
+            faults: Faults::default(),
+        };
+        self.read(task, (path, file), visitor)
+    }
+}
+
+/// One table to be read.
+struct Task {
+    table: Table,
+    /// Is socket memory wanted?
+    memory: bool,
+    strays: Strays,
+    faults: Faults,
+}
+
+/// The lines that are no sockets: what is wrong with the first, and how many there are.
+#[derive(Default)]
+struct Faults {
+    first: Option<(u64, String)>,
+    more: u64,
+}
+
+impl Faults {
+    fn add(&mut self, number: u64, reason: impl FnOnce() -> String) {
+        if self.first.is_some() {
+            self.more += 1;
+        } else {
+            self.first = Some((number, reason()));
+        }
+    }
+
+    /// `/proc/net/tcp:17: local_address: "0100007F" has no port (and 3 more lines)`.
+    fn gap(self, path: &Path) -> Option<String> {
+        let (number, reason) = self.first?;
+        let place = format!("{}:{number}", shown(path));
+        Some(match self.more {
+            0 => format!("{place}: {reason}"),
+            1 => format!("{place}: {reason} (and 1 more line)"),
+            more => format!("{place}: {reason} (and {more} more lines)"),
+        })
+    }
+}
+
+/// Nobody can tell of these sockets.
+const fn no_source(reason: String) -> Outcome {
+    Outcome {
+        source: None,
+        reason: Some(reason),
+        gaps: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+const fn unreadable(operation: &'static str, path: PathBuf, cause: io::Error) -> Error {
+    Error::File {
+        operation,
+        path,
+        cause,
+    }
+}
+
+/// A path on one line.
+fn shown(path: &Path) -> Cow<'_, str> {
+    escape(path.as_os_str().as_bytes())
+}
+
+#[cfg(test)]
+mod live_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Lines of a file, one at a time, through one buffer.
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+/// Bytes kept of a line; the longest the kernel writes has some 200.
+pub(super) const LINE_MAX: usize = 4096;
+
+/// Reads a file line by line in constant memory.
+pub(super) struct Lines<R> {
+    reader: BufReader<R>,
+    text: Vec<u8>,
+    count: u64,
+}
+
+/// One line.
+pub(super) struct Line<'a> {
+    /// Counted from 1.
+    pub(super) number: u64,
+    /// Without its newline.
+    pub(super) text: &'a [u8],
+    /// Is this all of it?
+    pub(super) whole: bool,
+}
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(file: R) -> Self {
+        Self {
+            reader: BufReader::with_capacity(32 * 1024, file),
+            text: Vec::with_capacity(256),
+            count: 0,
+        }
+    }
+
+    /// The next line; the last one may lack its newline.
+    pub(super) fn advance(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.text.clear();
+        let limit = u64::try_from(LINE_MAX).unwrap_or(u64::MAX);
+        let mut start = self.reader.by_ref().take(limit);
+        if start.read_until(b'\n', &mut self.text)? == 0 {
+            return Ok(None);
+        }
+        let mut whole = true;
+        if self.text.last() == Some(&b'\n') {
+            self.text.pop();
+        } else if self.text.len() >= LINE_MAX {
+            whole = false;
+            self.reader.skip_until(b'\n')?;
+        }
+        self.count += 1;
+        Ok(Some(Line {
+            number: self.count,
+            text: &self.text,
+            whole,
+        }))
+    }
+
+    /// Lines read so far.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        reason = "a test stops at the first thing that is not as expected"
+    )]
+
+    use super::{LINE_MAX, Lines};
+
+    fn lengths(text: &[u8]) -> Vec<(usize, bool)> {
+        let mut lines = Lines::new(text);
+        let mut found = Vec::new();
+        while let Some(line) = lines.advance().unwrap() {
+            found.push((line.text.len(), line.whole));
+        }
+        found
+    }
+
+    #[test]
+    fn last_line_may_lack_its_newline() {
+        assert_eq!(lengths(b"ab\n\nc"), [(2, true), (0, true), (1, true)]);
+    }
+
+    #[test]
+    fn empty_file_has_no_line() {
+        assert_eq!(lengths(b""), []);
+    }
+
+    #[test]
+    fn long_line_is_cut_and_the_next_one_is_whole() {
+        let text = [vec![b'x'; 1 << 20], b"\nab\n".to_vec()].concat();
+        assert_eq!(lengths(&text), [(LINE_MAX, false), (2, true)]);
+    }
+}
