@@ -1,5 +1,5 @@
 //! What can go wrong, said once: each variant names the operation and the object, the cause is in
-//! [`Error::source`].
+//! [`std::error::Error::source`].
 
 use std::fmt;
 use std::io;

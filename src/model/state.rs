@@ -91,12 +91,14 @@ impl State {
     }
 
     /// From `St` and `Flags` of `/proc/net/unix`: `socket_state` (`include/uapi/linux/net.h`).
+    ///
+    /// There 2 and 4 mean no more than that no program holds the socket: 2 is connected and waits for
+    /// `accept`, 4 is not connected (`unix_seq_show` in `net/unix/af_unix.c`).
     pub const fn from_unix_proc(code: u8, flags: u32) -> Self {
         match code {
             _ if flags & UNIX_ACCEPTCON != 0 => Self::Listen,
-            1 => Self::Unconn,
-            2 => Self::SynSent,
-            3 => Self::Established,
+            1 | 4 => Self::Unconn,
+            2 | 3 => Self::Established,
             other => Self::Unknown(other),
         }
     }

@@ -37,11 +37,12 @@ impl<'a> Columns<'a> {
 
     /// The line must be over; blanks may pad it.
     pub(super) fn end(&self) -> Result<(), LineError> {
-        if self.is_empty() {
+        let (_, rest) = cut(self.rest, |byte| byte != b' ');
+        let (text, _) = cut(rest, |byte| byte == b' ');
+        if text.is_empty() {
             return Ok(());
         }
-        let (_, rest) = cut(self.rest, |byte| byte != b' ');
-        Err(LineError::new("line", rest, "follows the last column"))
+        Err(LineError::new("line", text, "follows the last column"))
     }
 }
 

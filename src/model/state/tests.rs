@@ -22,9 +22,10 @@ fn code_7_is_unconn_outside_tcp() {
 fn proc_net_unix_counts_by_socket_state() {
     assert_eq!(State::from_unix_proc(1, 0x1_0000), State::Listen);
     assert_eq!(State::from_unix_proc(1, 0), State::Unconn);
-    assert_eq!(State::from_unix_proc(2, 0), State::SynSent);
+    assert_eq!(State::from_unix_proc(2, 0), State::Established);
     assert_eq!(State::from_unix_proc(3, 0), State::Established);
-    assert_eq!(State::from_unix_proc(4, 0), State::Unknown(4));
+    assert_eq!(State::from_unix_proc(4, 0), State::Unconn);
+    assert_eq!(State::from_unix_proc(0, 0), State::Unknown(0));
 }
 
 #[test]

@@ -1,1 +1,337 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as expected"
+)]
 
+use std::fs;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::{Faults, ProcfsSource, Strays, Task};
+use crate::error::Error;
+use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
+use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
+use crate::wire::{Body, Messages};
+
+const TCP: Table = Table {
+    protocol: Protocol::Tcp,
+    family: Family::Inet,
+};
+const UDP: Table = Table {
+    protocol: Protocol::Udp,
+    ..TCP
+};
+const ICMP: Table = Table {
+    protocol: Protocol::Icmp,
+    ..TCP
+};
+const ICMP6: Table = Table {
+    family: Family::Inet6,
+    ..ICMP
+};
+const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n";
+const ROW: &str = "   1: 0100007F:C8A7 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \
+                   0        0 21400 2 00000000c1dd5c5d 100 0 0 10 0                     \n";
+const BAD: &str = "   2: 0100007F 00000000:0000 0A\n";
+
+fn request(memory: bool) -> Request {
+    let wanted = Wanted {
+        memory,
+        ..Wanted::default()
+    };
+    Request {
+        states: StateSet::ALL,
+        wanted,
+    }
+}
+
+fn sockets_of(
+    source: &mut ProcfsSource,
+    table: Table,
+    memory: bool,
+) -> Result<(Vec<Socket>, Outcome), Error> {
+    let mut found = Vec::new();
+    let outcome = source.visit(table, &request(memory), &mut |socket| {
+        found.push(socket.clone());
+        ControlFlow::Continue(())
+    })?;
+    Ok((found, outcome))
+}
+
+/// A directory with one file of a table.
+fn root(name: &str, text: impl AsRef<[u8]>) -> TempDir {
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join("net")).unwrap();
+    fs::write(root.path().join("net").join(name), text).unwrap();
+    root
+}
+
+/// How many rows `net/tcp` with this text has, and its gaps without the directory.
+fn read_tcp(text: impl AsRef<[u8]>) -> (usize, Vec<String>) {
+    let root = root("tcp", text);
+    let (found, outcome) = sockets_of(
+        &mut ProcfsSource::new(root.path(), Recorder::default()),
+        TCP,
+        false,
+    )
+    .unwrap();
+    assert_eq!(outcome.source, Some(Kind::Procfs));
+    let directory = format!("{}/", root.path().display());
+    let gaps = outcome.gaps.iter().map(|gap| gap.replace(&directory, ""));
+    (found.len(), gaps.collect())
+}
+
+#[test]
+fn header_is_no_row_and_no_gap() {
+    assert_eq!(read_tcp(HEADER), (0, vec![]));
+    assert_eq!(read_tcp(HEADER.trim_end()), (0, vec![]));
+}
+
+#[test]
+fn file_without_a_header_loses_no_row() {
+    assert_eq!(read_tcp([ROW, ROW].concat()), (2, vec![]));
+}
+
+#[test]
+fn last_row_may_lack_its_newline() {
+    assert_eq!(read_tcp([HEADER, ROW.trim_end()].concat()), (1, vec![]));
+}
+
+#[test]
+fn empty_file_is_a_gap() {
+    let gap = "net/tcp: empty, not even a header".to_owned();
+    assert_eq!(read_tcp(""), (0, vec![gap]));
+}
+
+#[test]
+fn one_bad_line_is_named() {
+    let gap = "net/tcp:3: local_address: \"0100007F\" has no port".to_owned();
+    assert_eq!(
+        read_tcp([HEADER, ROW, BAD, ROW].concat()),
+        (2, vec![gap.clone()])
+    );
+}
+
+#[test]
+fn further_bad_lines_are_counted() {
+    let gap = "net/tcp:2: local_address: \"0100007F\" has no port (and 1 more line)".to_owned();
+    assert_eq!(
+        read_tcp([HEADER, BAD, ROW, "\n"].concat()),
+        (1, vec![gap.clone()])
+    );
+    let gap = gap.replace("1 more line", "3 more lines");
+    assert_eq!(
+        read_tcp([HEADER, BAD, ROW, BAD, BAD, ROW, "cut"].concat()),
+        (2, vec![gap])
+    );
+}
+
+#[test]
+fn line_of_1_mib_is_counted_and_ends_nothing() {
+    let long = format!("{}{}\n", ROW.trim_end(), " ".repeat(1 << 20));
+    let gap = "net/tcp:2: line: longer than any that the kernel writes".to_owned();
+    assert_eq!(
+        read_tcp([HEADER, &long, ROW].concat()),
+        (1, vec![gap.clone()])
+    );
+    assert_eq!(
+        read_tcp([HEADER, &"x".repeat(1 << 20)].concat()),
+        (0, vec![gap])
+    );
+}
+
+#[test]
+fn bytes_of_every_value_are_counted_not_shown() {
+    let line: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
+    let (rows, gaps) = read_tcp([HEADER.as_bytes(), &line, b"\n", ROW.as_bytes()].concat());
+    assert_eq!((rows, gaps.len()), (1, 1));
+    assert!(gaps[0].chars().all(|c| !c.is_control()));
+}
+
+#[test]
+fn row_is_as_the_line_says() {
+    let root = root("tcp", [HEADER, ROW].concat());
+    let (found, outcome) = sockets_of(
+        &mut ProcfsSource::new(root.path(), Recorder::default()),
+        TCP,
+        true,
+    )
+    .unwrap();
+    assert_eq!(found[0].local.port, Some(0xc8a7));
+    assert_eq!(found[0].inode, Some(21400));
+    assert_eq!(outcome, Outcome::complete(Kind::Procfs));
+}
+
+#[test]
+fn drops_are_shown_only_when_memory_is_wanted() {
+    let row = ROW.replace(" 100 0 0 10 0 ", " 7 ").replace(" 0A ", " 07 ");
+    let root = root("udp", [HEADER, &row].concat());
+    let mut source = ProcfsSource::new(root.path(), Recorder::default());
+    let mut drops = |memory| {
+        let (found, _) = sockets_of(&mut source, UDP, memory).unwrap();
+        found[0].memory().map(|memory| memory.drops)
+    };
+    assert_eq!(drops(true), Some(Some(7)));
+    assert_eq!(drops(false), None);
+}
+
+#[test]
+fn visitor_ends_the_reading() {
+    let root = root("tcp", [HEADER, ROW, ROW, BAD].concat());
+    let mut rows = 0;
+    let mut visitor = |_: &Socket| {
+        rows += 1;
+        ControlFlow::Break(())
+    };
+    let mut source = ProcfsSource::new(root.path(), Recorder::default());
+    let outcome = source.visit(TCP, &request(false), &mut visitor).unwrap();
+    assert_eq!((rows, outcome.gaps.len()), (1, 0));
+}
+
+#[test]
+fn recorder_keeps_every_line_of_a_socket_as_it_is() {
+    let root = root("tcp", [HEADER, ROW, "cut"].concat());
+    let file = root.path().join("recording");
+    let recorder = Recorder::create(&file).unwrap();
+    let mut source = ProcfsSource::new(root.path(), recorder.clone());
+    sockets_of(&mut source, TCP, false).unwrap();
+    recorder.finish().unwrap();
+    let bytes = fs::read(file).unwrap();
+    let bodies: Vec<Body<'_>> = Messages::new(&bytes)
+        .map(|message| message.unwrap().body)
+        .collect();
+    let row = ROW.trim_end_matches('\n').as_bytes();
+    assert_eq!(
+        bodies,
+        [Body::ProcLine(row), Body::ProcLine(b"cut"), Body::Done(0)]
+    );
+}
+
+#[test]
+fn missing_file_means_that_there_are_no_such_sockets() {
+    let root = root("tcp", HEADER);
+    let (found, outcome) = sockets_of(
+        &mut ProcfsSource::new(root.path(), Recorder::default()),
+        UDP,
+        false,
+    )
+    .unwrap();
+    assert_eq!((found.len(), outcome.source), (0, None));
+    let path = root.path().join("net/udp");
+    assert_eq!(
+        outcome.reason,
+        Some(format!("there is no {}", path.display()))
+    );
+}
+
+#[test]
+fn missing_directory_is_an_error() {
+    let error = sockets_of(
+        &mut ProcfsSource::new("/nowhere", Recorder::default()),
+        TCP,
+        false,
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.chain(),
+        "cannot open /nowhere/net/tcp: no such file or directory"
+    );
+}
+
+#[test]
+fn mptcp_is_not_told() {
+    let table = Table {
+        protocol: Protocol::Mptcp,
+        ..TCP
+    };
+    let (_, outcome) = sockets_of(
+        &mut ProcfsSource::new("/proc", Recorder::default()),
+        table,
+        false,
+    )
+    .unwrap();
+    assert_eq!(outcome.source, None);
+    assert_eq!(outcome.reason.as_deref(), Some("not told by /proc"));
+}
+
+#[test]
+fn file_that_cannot_be_read_at_all_is_an_error() {
+    let root = TempDir::new().unwrap();
+    fs::create_dir_all(root.path().join("net/tcp")).unwrap();
+    let error = sockets_of(
+        &mut ProcfsSource::new(root.path(), Recorder::default()),
+        TCP,
+        false,
+    )
+    .unwrap_err();
+    assert!(error.chain().starts_with("cannot read "));
+    assert!(error.chain().ends_with("net/tcp: is a directory"));
+}
+
+/// A file whose disk breaks behind the text.
+struct Broken<'a>(&'a [u8]);
+
+impl Read for Broken<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn error_in_the_middle_is_a_gap_behind_the_rows() {
+    let text = [HEADER, ROW, BAD, ROW].concat();
+    let task = Task {
+        table: TCP,
+        request: request(false),
+        strays: Strays::default(),
+        faults: Faults::default(),
+    };
+    let mut rows = 0;
+    let file = (PathBuf::from("/p/net/tcp"), Broken(text.as_bytes()));
+    let outcome = ProcfsSource::new("/proc", Recorder::default()).read(task, file, &mut |_| {
+        rows += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(rows, 2);
+    assert_eq!(
+        outcome.unwrap().gaps,
+        [
+            "/p/net/tcp:3: local_address: \"0100007F\" has no port",
+            "cannot read /p/net/tcp: input/output error (after line 4)"
+        ]
+    );
+}
+
+/// What Linux 6.18 lists for one IPv6 and one IPv4 ping socket with the same identifier.
+const PING: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   10: 0100007F:419B 0100007F:0000 01 00000000:00000000 00:00000000 00000000     0        0 21422 2 000000009e2e318f 0         
+   60: 0100007F:004D 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 21421 2 000000002a8b455b 0         
+";
+const PING6: &str = "\
+  sl  local_address                         remote_address                        st tx_queue rx_queue
+   60: 00000000000000000000000001000000:004D 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 21427 2 00000000d9ed93a3 0
+   60: 00000000000000000000000000000000:004D 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 21421 2 000000002a8b455b 0
+";
+
+#[test]
+fn ping_socket_listed_under_both_families_has_the_right_one() {
+    let root = root("icmp", PING);
+    fs::write(root.path().join("net/icmp6"), PING6).unwrap();
+    let mut source = ProcfsSource::new(root.path(), Recorder::default());
+    let mut inodes = |table| {
+        let (found, _) = sockets_of(&mut source, table, false).unwrap();
+        found.iter().filter_map(|row| row.inode).collect::<Vec<_>>()
+    };
+    assert_eq!(inodes(ICMP), [21422, 21421]);
+    assert_eq!(inodes(ICMP6), [21427]);
+}
