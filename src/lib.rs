@@ -7,10 +7,12 @@
 //!
 //! | module | what it holds | may name |
 //! |---|---|---|
-//! | [`model`] [`text`] [`error`] [`exit`] | plain data; words for people; errors; exit status | – |
+//! | [`model`] [`text`] | plain data; words for people | – |
+//! | [`error`] [`exit`] | what can go wrong; how a run ends | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
-//! | [`query`] [`mode`] | what was asked, decided beforehand; what is done about it | the above |
+//! | [`query`] | what was asked, decided before the first system call | the above |
+//! | [`mode`] | what is done with the stream of sockets | the above |
 //! | [`cli`] | the command line | the above |
 //!
 //! A module names only lower levels and its own folder; a test keeps it so. Only the program itself

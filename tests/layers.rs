@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
-const LEVELS: [&[&str]; 6] = [
-    &["text", "model", "error", "exit"],
+const LEVELS: [&[&str]; 8] = [
+    &["text", "model"],
+    &["error", "exit"],
     &["wire", "procfs", "filter"],
     &["source", "enrich", "render"],
-    &["query", "mode"],
+    &["query"],
+    &["mode"],
     &["cli"],
     &["lib", "main"],
 ];
