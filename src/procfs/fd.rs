@@ -49,7 +49,10 @@ const PROCESSES_PER_THREAD: usize = 64;
 const DIRECTORY_BUFFER: usize = 32 * 1024;
 /// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
 const LINK_BUFFER: usize = 64;
-/// The task is a kernel thread (`PF_KTHREAD`, `include/linux/sched.h`): it has no descriptors.
+/// The task is ending (`PF_EXITING`, `include/linux/sched.h`): it refuses its own user, too, once
+/// its memory is gone (`task_dump_owner`, `fs/proc/base.c`).
+const PF_EXITING: u64 = 0x0000_0004;
+/// The task is a kernel thread (`PF_KTHREAD`, likewise): it has no descriptors.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// Reads the links of every descriptor of every process below `root`, a procfs or a copy of one.
@@ -140,31 +143,31 @@ impl<'a> Walker<'a> {
 
     fn process(&mut self, pid: u32) {
         let mut listing = self.descriptors(pid, &format!("{pid}/fd"));
-        if listing == Listing::Empty {
-            listing = self.threads(pid);
+        if matches!(listing, Listing::Empty | Listing::Refused) {
+            listing = self.threads(pid).unwrap_or(listing);
         }
         if listing == Listing::Refused && !self.holds_nothing(pid) {
             self.found.unreadable.push(pid);
         }
     }
 
-    /// A process whose first thread has ended shows its descriptors at the others only.
-    fn threads(&mut self, pid: u32) -> Listing {
+    /// A process whose first thread has ended shows its descriptors at the others only, and to its
+    /// user it refuses those of the first. `None` = there is no other thread.
+    fn threads(&mut self, pid: u32) -> Option<Listing> {
         let task = format!("{pid}/task");
         // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`).
-        let several =
-            statat(self.root, &task, AtFlags::empty()).is_ok_and(|stat| stat.st_nlink > 3);
-        if !several {
-            return Listing::Empty;
-        }
+        statat(self.root, &task, AtFlags::empty())
+            .ok()
+            .filter(|stat| stat.st_nlink > 3)?;
         let threads = open_directory(self.root, &task).and_then(numbers_in);
-        for thread in threads.unwrap_or_default() {
+        let others = threads.ok()?.into_iter().filter(|thread| *thread != pid);
+        for thread in others {
             let listing = self.descriptors(pid, &format!("{pid}/task/{thread}/fd"));
             if matches!(listing, Listing::Read | Listing::Refused) {
-                return listing;
+                return Some(listing);
             }
         }
-        Listing::Empty
+        None
     }
 
     fn descriptors(&mut self, pid: u32, path: &str) -> Listing {
@@ -217,8 +220,8 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Does `/proc/PID/stat` tell a kernel thread, or a process of which nothing but its exit status
-/// is left? A dead first thread (`Z`) with others alive does not count as that.
+/// Does `/proc/PID/stat` tell a kernel thread, or a process that is ending or has ended? A dead
+/// first thread with others alive does not count as that.
 fn cannot_hold_sockets(stat: &[u8]) -> bool {
     // The name before it may hold anything, blanks and parentheses included.
     let Some(end) = stat.iter().rposition(|byte| *byte == b')') else {
@@ -232,7 +235,8 @@ fn cannot_hold_sockets(stat: &[u8]) -> bool {
     let state = fields.next().unwrap_or_default();
     let flags = fields.nth(5).and_then(decimal).unwrap_or(0);
     let threads = fields.nth(10).and_then(decimal).unwrap_or(0);
-    flags & PF_KTHREAD != 0 || (matches!(state, b"Z" | b"X") && threads <= 1)
+    let ends = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
+    flags & PF_KTHREAD != 0 || (ends && threads <= 1)
 }
 
 /// The inode in `socket:[INODE]`.

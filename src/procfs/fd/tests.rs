@@ -104,6 +104,8 @@ fn kernel_threads_and_zombies_hold_no_sockets() {
         (stat("sh", 'S', 0x0040_0000, 1), false),
         (stat("sh", 'Z', 0x0040_000c, 1), true),
         (stat("sh", 'X', 0, 1), true),
+        (stat("sh", 'R', 0x0040_0004, 1), true),
+        (stat("java", 'R', 0x0040_0004, 2), false),
         // Its first thread has ended, the others have not.
         (stat("java", 'Z', 0, 12), false),
         (stat(") Z 1 1 1 1 1 2097152 (", 'S', 0, 1), false),
