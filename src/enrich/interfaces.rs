@@ -9,7 +9,7 @@ use crate::text;
 
 /// Where the names of interfaces come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum InterfaceNames {
+pub enum Interfaces {
     /// The kernel, in the network namespace of the calling thread.
     #[default]
     Live,
@@ -19,16 +19,16 @@ pub enum InterfaceNames {
 
 /// Names of the interfaces that were asked for.
 #[derive(Debug)]
-pub struct Interfaces {
-    names_from: InterfaceNames,
+pub struct InterfaceNames {
+    source: Interfaces,
     names: HashMap<u32, Box<str>>,
 }
 
-impl Interfaces {
+impl InterfaceNames {
     /// None yet.
-    pub fn new(names_from: InterfaceNames) -> Self {
+    pub fn new(source: Interfaces) -> Self {
         Self {
-            names_from,
+            source,
             names: HashMap::new(),
         }
     }
@@ -36,17 +36,17 @@ impl Interfaces {
     /// Finds the name of an interface, once. One that is gone, or has a name that is no UTF-8, is
     /// called by its index: `if7`.
     pub fn prepare(&mut self, index: u32) {
-        let names_from = self.names_from;
+        let source = self.source;
         self.names.entry(index).or_insert_with(|| {
-            let name = match names_from {
-                InterfaceNames::Live => ask(index),
-                InterfaceNames::NumbersOnly => None,
+            let name = match source {
+                Interfaces::Live => ask(index),
+                Interfaces::NumbersOnly => None,
             };
             name.unwrap_or_else(|| format!("if{index}").into())
         });
     }
 
-    /// The name that [`Interfaces::prepare`] found.
+    /// The name that [`InterfaceNames::prepare`] found.
     pub fn name(&self, index: u32) -> Option<&str> {
         self.names.get(&index).map(|name| &**name)
     }
@@ -70,30 +70,30 @@ fn ask(index: u32) -> Option<Box<str>> {
 mod tests {
     use super::{InterfaceNames, Interfaces};
 
-    fn name(names_from: InterfaceNames, index: u32) -> Option<String> {
-        let mut interfaces = Interfaces::new(names_from);
+    fn name(source: Interfaces, index: u32) -> Option<String> {
+        let mut interfaces = InterfaceNames::new(source);
         interfaces.prepare(index);
         interfaces.name(index).map(Into::into)
     }
 
     #[test]
     fn loopback_is_the_first_interface() {
-        assert_eq!(name(InterfaceNames::Live, 1).as_deref(), Some("lo"));
+        assert_eq!(name(Interfaces::Live, 1).as_deref(), Some("lo"));
     }
 
     #[test]
     fn unknown_interface_is_called_by_its_index() {
-        let unknown = name(InterfaceNames::Live, 2_000_000_007);
+        let unknown = name(Interfaces::Live, 2_000_000_007);
         assert_eq!(unknown.as_deref(), Some("if2000000007"));
     }
 
     #[test]
     fn indexes_of_a_recording_are_not_looked_up_here() {
-        assert_eq!(name(InterfaceNames::NumbersOnly, 1).as_deref(), Some("if1"));
+        assert_eq!(name(Interfaces::NumbersOnly, 1).as_deref(), Some("if1"));
     }
 
     #[test]
     fn nothing_is_known_unasked() {
-        assert_eq!(Interfaces::new(InterfaceNames::Live).name(1), None);
+        assert_eq!(InterfaceNames::new(Interfaces::Live).name(1), None);
     }
 }

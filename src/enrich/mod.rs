@@ -17,8 +17,9 @@ use std::path::PathBuf;
 
 use crate::model::{ProcessStatus, Row, Socket};
 use cgroups::Cgroups;
-pub use interfaces::InterfaceNames;
-use interfaces::Interfaces;
+pub use hosts::resolve;
+use interfaces::InterfaceNames;
+pub use interfaces::Interfaces;
 use owners::Owners;
 use services::Services;
 use users::Users;
@@ -33,7 +34,7 @@ pub struct Lookups {
     /// Names of ports.
     pub services: bool,
     /// Names of interfaces.
-    pub interfaces: InterfaceNames,
+    pub interfaces: Interfaces,
     /// Paths of cgroups.
     pub cgroups: bool,
 }
@@ -46,7 +47,7 @@ pub struct Enricher {
     status: ProcessStatus,
     users: Users,
     services: Services,
-    interfaces: Interfaces,
+    interfaces: InterfaceNames,
     cgroups: Option<Cgroups>,
 }
 
@@ -58,7 +59,7 @@ impl Enricher {
             status: ProcessStatus::None,
             users: Users::new(lookups.users),
             services: Services::new(lookups.services),
-            interfaces: Interfaces::new(lookups.interfaces),
+            interfaces: InterfaceNames::new(lookups.interfaces),
             cgroups: lookups.cgroups.then(Cgroups::new),
         }
     }
