@@ -176,7 +176,7 @@ pub(super) fn state(out: &mut Vec<u8>, state: State) {
 fn timer(out: &mut Vec<u8>, timer: Timer) {
     out.extend_from_slice(timer.kind.name().as_bytes());
     out.push(b'(');
-    out.extend_from_slice(text::millis(timer.expires_ms.into()).as_bytes());
+    text::push_millis(out, timer.expires_ms.into());
     out.push(b',');
     digits::integer(out, timer.retransmits.into());
     out.push(b')');
