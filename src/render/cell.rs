@@ -117,6 +117,14 @@ impl Style {
 
     /// Writes a name that is part of a cell in which some characters have a meaning.
     pub(super) fn name(self, out: &mut Vec<u8>, name: &[u8], meaningful: &[char]) {
+        let plain = |c: &u8| c.is_ascii_graphic() && *c != b'\\';
+        if name
+            .iter()
+            .all(|c| plain(c) && !meaningful.contains(&char::from(*c)))
+        {
+            // What nearly every name is: nothing below would change it.
+            return out.extend_from_slice(name);
+        }
         let clean = text::escape(name);
         let blanks = match self.blanks {
             Blanks::Escape => true,

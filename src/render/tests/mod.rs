@@ -13,6 +13,7 @@ mod failing;
 mod golden;
 mod json;
 mod kept;
+mod names;
 mod scene;
 mod table;
 
