@@ -100,14 +100,13 @@ impl<'o> Words<'o> {
         self.begin();
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b':');
-        let text = match unit {
-            Unit::Count => return digits::integer(self.out, value),
-            Unit::Bytes => text::bytes(value),
-            Unit::Rate => text::rate(value),
-            Unit::Micros => text::micros(value),
-            Unit::Millis => text::millis(value),
-        };
-        self.out.extend_from_slice(text.as_bytes());
+        match unit {
+            Unit::Count => digits::integer(self.out, value),
+            Unit::Bytes => text::push_bytes(self.out, value),
+            Unit::Rate => text::push_rate(self.out, value),
+            Unit::Micros => text::push_micros(self.out, value),
+            Unit::Millis => text::push_millis(self.out, value),
+        }
     }
 }
 
