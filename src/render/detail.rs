@@ -110,12 +110,14 @@ impl<'o> Words<'o> {
     }
 }
 
-/// Not zero, not the number that means "no limit", and not said in the row already.
+/// Not zero, not a number that means "no limit" or "not measured yet", and not said in the row already.
 fn is_telling(field: &InfoField, value: u64) -> bool {
     match field.name {
         "state" => false,
-        "max_pacing_rate" => value != u64::MAX && value != 0,
-        "snd_ssthresh" => value != NO_SSTHRESH && value != 0,
+        "snd_ssthresh" => value != 0 && value != NO_SSTHRESH,
+        // Both are all ones until there is a limit or a first segment was acknowledged.
+        "max_pacing_rate" | "pacing_rate" => value != 0 && value != u64::MAX,
+        "min_rtt" => value != 0 && value != u64::from(u32::MAX),
         _ => value != 0,
     }
 }
