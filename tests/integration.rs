@@ -14,5 +14,6 @@
 )]
 
 mod layers;
+mod other_reader;
 mod scene;
 mod scene_holds;
