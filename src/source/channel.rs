@@ -1,6 +1,9 @@
 //! One netlink socket and the datagrams that come from it.
 
 use std::io;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
@@ -15,6 +18,11 @@ pub(super) struct Channel {
     socket: Socket,
     buffer: Vec<u8>,
 }
+
+/// Datagrams that are read by the thread that decodes them: short dumps need no second one.
+const READ_INLINE: usize = 4;
+/// Buffers that go round between two threads.
+const RING: usize = 4;
 
 /// A datagram that did not fit the buffer: some of it is lost.
 const TRUNCATED: &str = "a datagram was cut";
@@ -42,18 +50,97 @@ impl Channel {
 
     /// The next datagram.
     pub(super) fn receive(&mut self) -> io::Result<&[u8]> {
-        let flags = i32::try_from(RecvFlags::TRUNC.bits()).unwrap_or_default();
-        loop {
-            self.buffer.clear();
-            match self.socket.recv(&mut self.buffer, flags) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(length) if length > self.buffer.len() => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, TRUNCATED));
-                }
-                Ok(_) => return Ok(&self.buffer),
+        receive(&self.socket, &mut self.buffer)?;
+        Ok(&self.buffer)
+    }
+
+    /// Gives every datagram of a dump to `take`, until it breaks with the end of the dump.
+    ///
+    /// A long dump is received by a second thread, ahead of the one that takes it: the kernel
+    /// collects sockets while others are decoded and written. `is_last` must be true for the
+    /// datagram that ends the dump, so that nobody waits for one behind it.
+    pub(super) fn receive_all<T>(
+        &mut self,
+        is_last: impl Fn(&[u8]) -> bool + Send,
+        mut take: impl FnMut(io::Result<&[u8]>) -> ControlFlow<T>,
+    ) -> T {
+        for _ in 0..READ_INLINE {
+            if let ControlFlow::Break(end) = take(self.receive()) {
+                return end;
             }
+        }
+        self.receive_ahead(is_last, &mut take).unwrap_or_else(|| {
+            loop {
+                if let ControlFlow::Break(end) = take(self.receive()) {
+                    return end;
+                }
+            }
+        })
+    }
+
+    /// `None` when there is no second thread to be had.
+    fn receive_ahead<T>(
+        &self,
+        is_last: impl Fn(&[u8]) -> bool + Send,
+        take: &mut impl FnMut(io::Result<&[u8]>) -> ControlFlow<T>,
+    ) -> Option<T> {
+        let (full, taken) = sync_channel(RING);
+        let (back, empty) = sync_channel(RING);
+        for _ in 0..RING {
+            // There is room for all of them.
+            let _ = back.send(Vec::with_capacity(BUFFER_LEN));
+        }
+        let socket = &self.socket;
+        // Both ends of this side go with the closure: without them the other thread ends.
+        thread::scope(move |scope| {
+            let ahead = move || fill(socket, is_last, &empty, &full);
+            thread::Builder::new().spawn_scoped(scope, ahead).ok()?;
+            loop {
+                let flow = match taken.recv().ok()? {
+                    Ok(datagram) => {
+                        let flow = take(Ok(&datagram));
+                        let _ = back.send(datagram);
+                        flow
+                    }
+                    Err(error) => take(Err(error)),
+                };
+                if let ControlFlow::Break(end) = flow {
+                    return Some(end);
+                }
+            }
+        })
+    }
+}
+
+/// Receives into the buffers of one queue and hands them to the other, up to the end of a dump.
+fn fill(
+    socket: &Socket,
+    is_last: impl Fn(&[u8]) -> bool,
+    empty: &Receiver<Vec<u8>>,
+    full: &SyncSender<io::Result<Vec<u8>>>,
+) {
+    while let Ok(mut buffer) = empty.recv() {
+        let datagram = receive(socket, &mut buffer).map(|()| buffer);
+        let over = datagram.as_deref().map_or(true, &is_last);
+        if full.send(datagram).is_err() || over {
+            return;
+        }
+    }
+}
+
+/// The next datagram, in place of what `buffer` held.
+fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let flags = i32::try_from(RecvFlags::TRUNC.bits()).unwrap_or_default();
+    loop {
+        buffer.clear();
+        match socket.recv(buffer, flags) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) if length > buffer.len() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, TRUNCATED));
+            }
+            Ok(_) => return Ok(()),
         }
     }
 }

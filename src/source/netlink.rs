@@ -1,6 +1,7 @@
 //! Tables over `sock_diag` netlink.
 
 use std::io;
+use std::ops::ControlFlow;
 
 use rustix::io::Errno;
 
@@ -54,21 +55,22 @@ impl NetlinkSource {
             None => Channel::open()?,
         };
         channel.send(request)?;
-        loop {
-            let datagram = match channel.receive() {
-                Ok(datagram) => datagram,
-                Err(error) => return Ok(End::Disturbed(disturbance(&error))),
+        let recorder = &self.recorder;
+        let end = channel.receive_all(wire::ends_dump, |datagram| {
+            let end = match datagram {
+                Ok(datagram) => {
+                    recorder.keep(datagram);
+                    reader.read(datagram, visitor)
+                }
+                Err(error) => Some(End::Disturbed(disturbance(&error))),
             };
-            self.recorder.keep(datagram);
-            let Some(end) = reader.read(datagram, visitor) else {
-                continue;
-            };
-            // A dump that came to its own end leaves nothing behind in the socket.
-            if matches!(end, End::Whole | End::Refused(_)) {
-                self.channel = Some(channel);
-            }
-            return Ok(end);
+            end.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        });
+        // A dump that came to its own end leaves nothing behind in the socket.
+        if matches!(end, End::Whole | End::Refused(_)) {
+            self.channel = Some(channel);
         }
+        Ok(end)
     }
 }
 

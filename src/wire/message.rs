@@ -143,6 +143,12 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Does a datagram end a dump, well or not?
+pub fn ends_dump(datagram: &[u8]) -> bool {
+    let mut messages = Messages::new(datagram).flatten();
+    messages.any(|message| matches!(message.body, Body::Done(_) | Body::Error(_)))
+}
+
 /// The `errno` at the begin of DONE and ERROR, negative on the wire.
 fn code(payload: &[u8]) -> Option<i32> {
     let (bytes, _) = payload.split_first_chunk()?;
