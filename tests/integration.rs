@@ -14,5 +14,7 @@
 )]
 
 mod layers;
+mod listing;
+mod program;
 mod scene;
 mod scene_holds;
