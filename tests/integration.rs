@@ -18,3 +18,4 @@ mod listing;
 mod program;
 mod scene;
 mod scene_holds;
+mod special;
