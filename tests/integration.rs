@@ -13,9 +13,11 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+mod asked;
 mod layers;
 mod listing;
 mod program;
 mod scene;
 mod scene_holds;
+mod selection;
 mod special;
