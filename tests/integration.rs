@@ -21,3 +21,4 @@ mod scene;
 mod scene_holds;
 mod selection;
 mod special;
+mod witnesses;

@@ -1,0 +1,289 @@
+//! The same sockets as `ss`, `netstat` and `/proc/net/unix` show, field by field.
+
+mod unix;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use serde_json::Value;
+
+use crate::program::{list, stage, tool};
+
+/// One internet socket in words that all tools share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    protocol: String,
+    state: String,
+    recv_queue: u64,
+    /// `None` of a listener where the tool has no limit of the queue.
+    send_queue: Option<u64>,
+    local: SocketAddr,
+    peer: SocketAddr,
+    /// Inode, cookie, half-close and mark, where the tool shows them.
+    extended: Vec<String>,
+}
+
+/// What `lsock` says, without the states that `ss` and `netstat` never show.
+fn ours(words: &[&str]) -> Vec<Line> {
+    let rows = list(words);
+    let rows = rows.iter().filter(|row| row["state"] != "BOUND");
+    let mut lines: Vec<Line> = rows.map(line_of_row).collect();
+    lines.sort();
+    lines
+}
+
+fn line_of_row(row: &Value) -> Line {
+    let end = |address: &str, port: &str| {
+        let ip: IpAddr = row[address].as_str().unwrap().parse().unwrap();
+        let port = row[port].as_u64().unwrap_or_default();
+        SocketAddr::new(ip, u16::try_from(port).unwrap())
+    };
+    let shutdown = match row["shutdown"].as_str() {
+        None => "",
+        Some("none") => "<->",
+        Some("receive") => "-->",
+        Some("send") => "<--",
+        Some(_) => "---",
+    };
+    let mark = row["mark"].as_u64().filter(|mark| *mark != 0);
+    Line {
+        protocol: row["protocol"].as_str().unwrap().to_owned(),
+        state: row["state"].as_str().unwrap().to_owned(),
+        recv_queue: row["recv_queue"].as_u64().unwrap(),
+        send_queue: row["send_queue"].as_u64(),
+        local: end("local_address", "local_port"),
+        peer: end("peer_address", "peer_port"),
+        extended: vec![
+            format!("ino:{}", row["inode"].as_u64().unwrap_or_default()),
+            format!("sk:{}", row["cookie"].as_str().unwrap()),
+            mark.map(|mark| format!("fwmark:{mark:#x}"))
+                .unwrap_or_default(),
+            shutdown.to_owned(),
+        ],
+    }
+}
+
+/// What `ss <words>` says.
+fn of_ss(words: &[&str]) -> Option<Vec<Line>> {
+    let output = String::from_utf8(tool("ss", words)?).unwrap();
+    let mut lines: Vec<Line> = output.lines().map(line_of_ss).collect();
+    lines.sort();
+    Some(lines)
+}
+
+fn line_of_ss(line: &str) -> Line {
+    let word: Vec<&str> = line.split_whitespace().collect();
+    let with = |beginning: &str| {
+        let mut words = word.iter().filter(|word| word.starts_with(beginning));
+        words.next().copied().unwrap_or_default().to_owned()
+    };
+    let arrows = ["<->", "-->", "<--", "---"];
+    let arrow = word.iter().find(|word| arrows.contains(word));
+    Line {
+        protocol: word[0].to_owned(),
+        state: state_of_ss(word[1]),
+        recv_queue: word[2].parse().unwrap(),
+        send_queue: Some(word[3].parse().unwrap()),
+        local: end(word[4]),
+        peer: end(word[5]),
+        extended: vec![
+            with("ino:"),
+            with("sk:"),
+            with("fwmark:"),
+            arrow.copied().unwrap_or_default().to_owned(),
+        ],
+    }
+}
+
+fn state_of_ss(word: &str) -> String {
+    match word {
+        "ESTAB" => "ESTABLISHED".to_owned(),
+        "SYN-RECV" => "SYN_RCVD".to_owned(),
+        other => other.replace('-', "_"),
+    }
+}
+
+/// `127.0.0.1%lo:80`, `[fe80::1]%veth:22`, `::1:22`, `0.0.0.0:*`; `*:80` is the `[::]` of both versions.
+fn end(text: &str) -> SocketAddr {
+    let (address, port) = text.rsplit_once(':').unwrap();
+    let address = address.split('%').next().unwrap();
+    let ip = match address.trim_matches(['[', ']']) {
+        "*" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        other => other
+            .parse()
+            .unwrap_or_else(|error| panic!("{text}: {error}")),
+    };
+    SocketAddr::new(ip, port.parse().unwrap_or_default())
+}
+
+fn without_extended(mut lines: Vec<Line>) -> Vec<Line> {
+    for line in &mut lines {
+        line.extended.clear();
+    }
+    lines.sort();
+    lines
+}
+
+/// What one has and the other has not.
+fn assert_same(ours: &[Line], theirs: &[Line]) {
+    let (one, two): (BTreeSet<_>, BTreeSet<_>) = (ours.iter().collect(), theirs.iter().collect());
+    assert!(
+        ours == theirs,
+        "only lsock: {:#?}\nonly the witness: {:#?}",
+        one.difference(&two).collect::<Vec<_>>(),
+        two.difference(&one).collect::<Vec<_>>()
+    );
+    assert!(!ours.is_empty());
+}
+
+#[test]
+fn ss_shows_the_same_tcp_and_udp_sockets() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let Some(theirs) = of_ss(&["-tuanHeO"]) else {
+        return;
+    };
+    assert_same(&ours(&["-A", "tcp,udp", "-a"]), &theirs);
+}
+
+#[test]
+fn ss_shows_the_same_listeners() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let Some(theirs) = of_ss(&["-tulnH"]) else {
+        return;
+    };
+    let ours = without_extended(ours(&["-A", "tcp,udp", "-l"]));
+    assert_same(&ours, &without_extended(theirs));
+}
+
+#[test]
+fn ss_shows_the_same_connections() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    // By itself it leaves SYN_RCVD and TIME_WAIT out.
+    let Some(theirs) = of_ss(&["-tunHeO", "state", "connected"]) else {
+        return;
+    };
+    assert_same(&ours(&["-A", "tcp,udp"]), &theirs);
+}
+
+#[test]
+fn netstat_shows_the_same_tcp_and_udp_sockets() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let Some(output) = tool("netstat", &["-tuanW"]) else {
+        return;
+    };
+    let output = String::from_utf8(output).unwrap();
+    let mut theirs: Vec<Line> = output.lines().skip(2).map(line_of_netstat).collect();
+    theirs.sort();
+    let mut ours = without_extended(ours(&["-A", "tcp,udp", "-a"]));
+    for line in &mut ours {
+        // It reads /proc/net/tcp, which has no limit of the queue.
+        line.send_queue = line.send_queue.filter(|_| line.state != "LISTEN");
+        // It shows a mapped address as the IPv4 one within.
+        for end in [&mut line.local, &mut line.peer] {
+            end.set_ip(end.ip().to_canonical());
+        }
+    }
+    ours.sort();
+    assert_same(&ours, &theirs);
+}
+
+fn line_of_netstat(line: &str) -> Line {
+    let word: Vec<&str> = line.split_whitespace().collect();
+    let state = match word.get(5) {
+        None => "UNCONN",
+        Some(&"SYN_RECV") => "SYN_RCVD",
+        Some(&"FIN_WAIT1") => "FIN_WAIT_1",
+        Some(&"FIN_WAIT2") => "FIN_WAIT_2",
+        Some(other) => other,
+    };
+    let send_queue = word[2].parse().unwrap();
+    Line {
+        protocol: word[0].trim_end_matches('6').to_owned(),
+        state: state.to_owned(),
+        recv_queue: word[1].parse().unwrap(),
+        send_queue: Some(send_queue).filter(|_| state != "LISTEN"),
+        local: end(word[3]),
+        peer: end(word[4]),
+        extended: Vec::new(),
+    }
+}
+
+/// Both ends, and the timer of a line of `ss -o`: its kind and its milliseconds.
+fn timers_of_ss() -> Option<BTreeMap<(SocketAddr, SocketAddr), (String, u64)>> {
+    let output = String::from_utf8(tool("ss", &["-tanHoO"])?).unwrap();
+    let timers = output.lines().filter_map(|line| {
+        let word: Vec<&str> = line.split_whitespace().collect();
+        let timer = word.iter().find_map(|word| word.strip_prefix("timer:("))?;
+        let mut parts = timer.split(',');
+        let kind = match parts.next()? {
+            "on" => "retransmit",
+            "timewait" => "time_wait",
+            "persist" => "probe",
+            other => other,
+        };
+        let ends = (end(word[3]), end(word[4]));
+        Some((ends, (kind.to_owned(), milliseconds(parts.next()?))))
+    });
+    Some(timers.collect())
+}
+
+/// `9min58sec`, `59sec`, `040ms`, and `5.040ms` for what is above five seconds.
+fn milliseconds(text: &str) -> u64 {
+    let (minutes, rest) = text.split_once("min").unwrap_or(("0", text));
+    let (seconds, rest) = match (rest.split_once("sec"), rest.split_once('.')) {
+        (Some(parts), _) | (None, Some(parts)) => parts,
+        (None, None) => ("0", rest),
+    };
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    (number(minutes) * 60 + number(seconds)) * 1_000 + number(rest.trim_end_matches("ms"))
+}
+
+#[test]
+fn ss_shows_the_same_timers() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(&["-ta"]);
+    let Some(theirs) = timers_of_ss() else { return };
+    let mut found = 0;
+    for row in rows.iter().filter(|row| row["state"] != "BOUND") {
+        let line = line_of_row(row);
+        let kind = theirs.get(&(line.local, line.peer)).map(|(kind, _)| kind);
+        assert_eq!(
+            row["timer"]["kind"].as_str(),
+            kind.map(String::as_str),
+            "{row:#}"
+        );
+        found += usize::from(kind.is_some());
+    }
+    assert_eq!(found, theirs.len());
+}
+
+#[test]
+fn time_wait_has_as_much_left_as_ss_says() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(&["-ta"]);
+    let Some(theirs) = timers_of_ss() else { return };
+    let waiting: Vec<&Value> = rows
+        .iter()
+        .filter(|row| row["state"] == "TIME_WAIT")
+        .collect();
+    assert_eq!(waiting.len(), 2);
+    for row in waiting {
+        let left = row["timer"]["expires_ms"].as_u64().unwrap();
+        assert!(left <= 60_000, "{row:#}");
+        let line = line_of_row(row);
+        let (_, theirs) = &theirs[&(line.local, line.peer)];
+        assert!(left.abs_diff(*theirs) <= 2_000, "{left} and {theirs}");
+    }
+}
