@@ -1,50 +1,128 @@
-//! stub
-use crate::model::{Row, Socket};
-use std::collections::HashMap;
-use std::net::IpAddr;
+//! Sockets to rows: owners, services, users, interfaces, cgroups and hosts. Each costs nothing
+//! unless asked for.
+
+mod births;
+pub mod cgroups;
+mod ethertypes;
+pub mod hosts;
+pub mod interfaces;
+mod mounts;
+pub mod owners;
+mod process;
+pub mod services;
+pub mod users;
+mod visibility;
+
 use std::path::PathBuf;
-use std::time::Duration;
-/// x
-#[derive(Debug, Clone)]
+
+use crate::model::{ProcessStatus, Row, Socket};
+use cgroups::Cgroups;
+pub use hosts::resolve;
+use interfaces::InterfaceNames;
+pub use interfaces::Interfaces;
+use owners::Owners;
+use services::Services;
+use users::Users;
+
+/// What is to be looked up. The default is nothing but the names of interfaces.
+#[derive(Debug, Clone, Default)]
 pub struct Lookups {
-    /// x
+    /// Processes, below this directory: `/proc`, another procfs, or a copy of one.
     pub owners: Option<PathBuf>,
-    /// x
+    /// Names of users.
     pub users: bool,
-    /// x
+    /// Names of ports.
     pub services: bool,
-    /// x
+    /// Names of interfaces.
     pub interfaces: Interfaces,
-    /// x
+    /// Paths of cgroups.
     pub cgroups: bool,
 }
-/// x
-#[derive(Debug, Clone, Copy)]
-pub enum Interfaces {
-    /// x
-    Live,
-    /// x
-    NumbersOnly,
+
+/// Looks up what belongs to a socket, and remembers it.
+#[derive(Debug)]
+pub struct Enricher {
+    owners: Option<Owners>,
+    /// What the search for the processes of the last socket came to.
+    status: ProcessStatus,
+    users: Users,
+    services: Services,
+    interfaces: InterfaceNames,
+    cgroups: Option<Cgroups>,
 }
-/// x
-pub struct Enricher;
+
 impl Enricher {
-    /// x
-    pub fn new(_l: Lookups) -> Self {
-        Self
+    /// Looks nothing up yet.
+    pub fn new(lookups: Lookups) -> Self {
+        Self {
+            owners: lookups.owners.map(Owners::new),
+            status: ProcessStatus::None,
+            users: Users::new(lookups.users),
+            services: Services::new(lookups.services),
+            interfaces: InterfaceNames::new(lookups.interfaces),
+            cgroups: lookups.cgroups.then(Cgroups::new),
+        }
     }
-    /// x
-    pub fn prepare(&mut self, _s: &Socket) {}
-    /// x
-    pub fn row<'a>(&'a self, s: &'a Socket) -> Row<'a> {
-        Row::bare(s)
+
+    /// Looks up everything that [`Enricher::row`] tells of this socket.
+    pub fn prepare(&mut self, socket: &Socket) {
+        if let Some(owners) = &mut self.owners {
+            self.status = owners.of(socket, &mut self.users).0;
+        }
+        if let Some(uid) = socket.uid {
+            self.users.prepare(uid);
+        }
+        if let Some(index) = socket.interface {
+            self.interfaces.prepare(index);
+        }
+        if let (Some(cgroups), Some(id)) = (&mut self.cgroups, socket.cgroup_id) {
+            cgroups.prepare(id);
+        }
+        self.services.prepare(socket);
     }
-    /// x
+
+    /// The socket that was prepared last, with its names. (Of another socket, everything but the
+    /// processes would be right, if it was prepared once.)
+    pub fn row<'a>(&'a self, socket: &'a Socket) -> Row<'a> {
+        let protocol = socket.protocol;
+        let cgroups = self.cgroups.as_ref();
+        let known = self.status != ProcessStatus::Unreadable;
+        Row {
+            interface: socket
+                .interface
+                .and_then(|index| self.interfaces.name(index)),
+            user: socket.uid.and_then(|uid| self.users.name(uid)),
+            cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
+            processes: self.owners.as_ref().filter(|_| known).map(Owners::found),
+            process_status: self.owners.as_ref().map(|_| self.status),
+            local_service: self.services.name(protocol, socket.local.port),
+            peer_service: self.services.name(protocol, socket.peer.port),
+            ..Row::bare(socket)
+        }
+    }
+
+    /// Begins another listing: processes, interfaces and cgroups may have changed; the names of
+    /// users and services are kept.
+    pub fn next_listing(&mut self) {
+        if let Some(owners) = &mut self.owners {
+            owners.forget();
+        }
+        if let Some(cgroups) = &mut self.cgroups {
+            cgroups.forget();
+        }
+        self.interfaces.forget();
+    }
+
+    /// What must be said about names that are missing.
     pub fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        self.owners.as_ref().map_or_else(Vec::new, Owners::warnings)
+    }
+
+    /// How many processes could not be read; 0 when none were asked for.
+    pub fn owners_unreadable(&self) -> usize {
+        self.owners.as_ref().map_or(0, Owners::unreadable)
     }
 }
-/// x
-pub fn resolve(_a: impl Iterator<Item = IpAddr>, _d: Duration) -> HashMap<IpAddr, Box<str>> {
-    HashMap::new()
-}
+
+#[cfg(test)]
+mod tests;

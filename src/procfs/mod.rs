@@ -4,6 +4,7 @@
 //! follow, and a number is as wide as its `printf` format makes it.
 
 mod column;
+pub mod fd;
 mod inet;
 mod netlink;
 mod packet;

@@ -271,13 +271,23 @@ fn next_message(file: &mut BufReader<File>, bytes: &mut Vec<u8>) -> Result<Optio
         return Err(Flaw::Bytes("not a message of sock_diag".to_owned()));
     }
     let padded = stated.next_multiple_of(4);
-    let mut padding = Vec::new();
-    take(file, padded - stated, &mut padding)?;
+    take(file, padded - stated, bytes)?;
+    bytes.truncate(stated);
     Ok(Some(u64::try_from(padded).unwrap_or_default()))
 }
 
-/// Appends up to `count` bytes of the file.
+/// Appends `count` bytes of the file, or fewer at its end.
 fn take(file: &mut BufReader<File>, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let limit = u64::try_from(count).unwrap_or_default();
-    file.by_ref().take(limit).read_to_end(bytes).map(|_| ())
+    let mut filled = bytes.len();
+    bytes.resize(filled + count, 0);
+    while let Some(free @ [_, ..]) = bytes.get_mut(filled..) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(())
 }

@@ -1,0 +1,155 @@
+//! Which inode numbers belong to sockets made after a certain moment.
+//!
+//! The kernel numbers sockets, pipes and the like from one counter, but every processor takes 1,024
+//! numbers of it at a time (`get_next_ino`, `fs/inode.c`): a new socket's number can be far below
+//! that of an old one made elsewhere. So one socket is made on every processor, and its number tells
+//! where that processor stands.
+
+use std::fs;
+use std::thread;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// How many numbers a processor takes at a time (`LAST_INO_BATCH`, `fs/inode.c`).
+const BATCH: u64 = 1_024;
+
+/// Where the numbering of inodes stood at one moment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Births {
+    /// The number given last, for each processor.
+    last: Vec<u64>,
+}
+
+impl Births {
+    /// Nothing is ever newer: for what no longer changes.
+    pub(super) const fn none() -> Self {
+        Self { last: Vec::new() }
+    }
+
+    /// The state of this moment. A processor that this process may not run on is left out; what it
+    /// makes later is recognised only once its numbers pass those of all others.
+    pub(super) fn now() -> Self {
+        let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+        // In a thread of its own, so that ours stays free to run anywhere.
+        let last = thread::scope(|scope| {
+            let probes = thread::Builder::new().spawn_scoped(scope, || {
+                let here = processors(&online).filter_map(number_on);
+                here.collect::<Vec<u64>>()
+            });
+            probes.ok().and_then(|thread| thread.join().ok())
+        });
+        let mut last = last.unwrap_or_default();
+        if last.is_empty() {
+            last.extend(next_number());
+        }
+        Self { last }
+    }
+
+    /// Can a socket with this number have been made after that moment? (A socket older than it
+    /// never is, one that is newer always, but for what [`Births::now`] says.)
+    pub(super) fn precede(&self, inode: u64) -> bool {
+        let end_of_batch = |last: &u64| last.next_multiple_of(BATCH);
+        let Some(all_given) = self.last.iter().map(end_of_batch).max() else {
+            return false;
+        };
+        inode > all_given
+            || self
+                .last
+                .iter()
+                .any(|last| inode > *last && inode <= end_of_batch(last))
+    }
+}
+
+/// The numbers in `0-3,8,10-11`.
+fn processors(ranges: &str) -> impl Iterator<Item = usize> {
+    ranges.trim().split(',').flat_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), Ok(last)) => first..last.saturating_add(1).min(CpuSet::MAX_CPU),
+            _ => 0..0,
+        }
+    })
+}
+
+/// Moves this thread to a processor and asks there.
+fn number_on(processor: usize) -> Option<u64> {
+    let mut only = CpuSet::new();
+    if processor >= CpuSet::MAX_CPU {
+        return None;
+    }
+    only.set(processor);
+    sched_setaffinity(None, &only).ok()?;
+    next_number()
+}
+
+/// The inode number of a new socket, closed at once.
+fn next_number() -> Option<u64> {
+    let family = AddressFamily::UNIX;
+    let socket = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
+    rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Births, next_number, number_on, processors};
+
+    #[test]
+    fn lists_of_processors_are_read() {
+        assert_eq!(
+            processors("0-2,5,7-8\n").collect::<Vec<_>>(),
+            [0, 1, 2, 5, 7, 8]
+        );
+        assert_eq!(processors("").count(), 0);
+    }
+
+    #[test]
+    fn new_numbers_come_from_the_rest_of_a_batch_or_from_beyond_all() {
+        let births = Births {
+            last: vec![5_000, 90_000],
+        };
+        for (inode, newer) in [
+            (4_999, false),
+            (5_000, false),
+            (5_001, true),
+            (5_120, true),
+            (5_121, false),
+            (89_999, false),
+            (90_001, true),
+            (90_113, true),
+            (200_000, true),
+        ] {
+            assert_eq!(births.precede(inode), newer, "{inode}");
+        }
+    }
+
+    #[test]
+    fn a_used_up_batch_leaves_nothing() {
+        let births = Births { last: vec![2_048] };
+        assert!(!births.precede(2_048));
+        assert!(births.precede(2_049));
+    }
+
+    #[test]
+    fn nothing_is_newer_than_a_frozen_copy() {
+        assert!(!Births::none().precede(u64::MAX));
+    }
+
+    #[test]
+    fn sockets_of_every_processor_are_told_old_from_new() {
+        let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+        // The affinity belongs to this test's own thread.
+        let make = || {
+            processors(&online)
+                .filter_map(number_on)
+                .collect::<Vec<_>>()
+        };
+        let old = make();
+        let births = Births::now();
+        let new = make();
+        assert!(!old.is_empty());
+        assert!(old.iter().all(|inode| !births.precede(*inode)));
+        assert!(new.iter().all(|inode| births.precede(*inode)));
+        assert!(next_number().is_some_and(|inode| births.precede(inode)));
+    }
+}

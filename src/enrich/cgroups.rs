@@ -1,0 +1,103 @@
+//! Paths of cgroups.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::DirEntryExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::text;
+
+use super::mounts::{MOUNTINFO, Mount, mounts, unescape};
+
+/// Walks over the tree per listing: the first, and one for cgroups made since.
+const MOST_WALKS: u8 = 2;
+
+/// Paths of all cgroups below the cgroup2 mount, by id, and the ids that have none.
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    /// The id is the inode number of the directory. `None` = not found.
+    paths: HashMap<u64, Option<Box<str>>>,
+    walks: u8,
+    /// Instead of the mount that the kernel tells.
+    mount: Option<PathBuf>,
+}
+
+impl Cgroups {
+    /// The cgroups of the tree that is mounted here.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The cgroups of another tree.
+    pub fn below(mount: impl Into<PathBuf>) -> Self {
+        Self {
+            mount: Some(mount.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
+    /// the first id asked for, and once more for the first that is not found.
+    pub fn prepare(&mut self, id: u64) {
+        if !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
+            self.walks += 1;
+            match self.mount.clone().or_else(mounted) {
+                Some(mount) => self.walk(mount),
+                None => self.walks = MOST_WALKS,
+            }
+        }
+        self.paths.entry(id).or_default();
+    }
+
+    /// The path that [`Cgroups::prepare`] found, below the mount: `/system.slice/x`, `/` for the
+    /// root.
+    pub fn path(&self, id: u64) -> Option<&str> {
+        self.paths.get(&id)?.as_deref()
+    }
+
+    /// A new listing may walk again.
+    pub fn forget(&mut self) {
+        self.paths.clear();
+        self.walks = 0;
+    }
+
+    fn walk(&mut self, mount: PathBuf) {
+        let Ok(root) = rustix::fs::stat(&mount) else {
+            return;
+        };
+        self.paths.insert(root.st_ino, Some("/".into()));
+        let mut directories = vec![(mount, String::new())];
+        while let Some((directory, path)) = directories.pop() {
+            for (id, below) in subdirectories(&directory) {
+                let name = below.file_name().unwrap_or_default();
+                let path = format!("{path}/{}", text::escape(name.as_bytes()));
+                self.paths.insert(id, Some(path.as_str().into()));
+                directories.push((below, path));
+            }
+        }
+    }
+}
+
+/// Inode numbers and paths; what vanishes or may not be read is left out.
+fn subdirectories(directory: &Path) -> impl Iterator<Item = (u64, PathBuf)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| (entry.ino(), entry.path()))
+}
+
+fn mounted() -> Option<PathBuf> {
+    mount_point(&fs::read(MOUNTINFO).ok()?)
+}
+
+/// Where cgroup2 is mounted: as a whole, if it is, else a part of it.
+fn mount_point(mountinfo: &[u8]) -> Option<PathBuf> {
+    let cgroup2 = |mount: &Mount<'_>| mount.kind == b"cgroup2";
+    let whole = mounts(mountinfo).find(|mount| cgroup2(mount) && mount.root == b"/");
+    let mount = whole.or_else(|| mounts(mountinfo).find(cgroup2))?;
+    Some(std::ffi::OsString::from_vec(unescape(mount.point)).into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise and says why it could not run"
+)]
+
+use super::{Cgroups, mount_point, mounted};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+fn id(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().ino()
+}
+
+#[test]
+fn paths_start_below_the_mount() {
+    let tree = tempfile::tempdir().unwrap();
+    let unit = tree.path().join("system.slice/a b.service");
+    fs::create_dir_all(&unit).unwrap();
+    fs::write(unit.join("cgroup.procs"), "").unwrap();
+    let mut cgroups = Cgroups::below(tree.path());
+    for (path, expected) in [
+        (tree.path(), "/"),
+        (&tree.path().join("system.slice"), "/system.slice"),
+        (&unit, "/system.slice/a b.service"),
+    ] {
+        cgroups.prepare(id(path));
+        assert_eq!(cgroups.path(id(path)), Some(expected));
+    }
+    assert_eq!(cgroups.walks, 1);
+}
+
+#[test]
+fn hostile_names_are_escaped() {
+    let tree = tempfile::tempdir().unwrap();
+    let hostile = tree.path().join(OsStr::from_bytes(b"\xff\n\x1b[2J"));
+    fs::create_dir(&hostile).unwrap();
+    let mut cgroups = Cgroups::below(tree.path());
+    cgroups.prepare(id(&hostile));
+    assert_eq!(cgroups.path(id(&hostile)), Some("/\\xff\\x0a\\x1b[2J"));
+}
+
+#[test]
+fn a_new_cgroup_costs_one_more_walk_and_no_third() {
+    let tree = tempfile::tempdir().unwrap();
+    let mut cgroups = Cgroups::below(tree.path());
+    cgroups.prepare(id(tree.path()));
+    let new = tree.path().join("new");
+    fs::create_dir(&new).unwrap();
+    cgroups.prepare(id(&new));
+    assert_eq!(cgroups.path(id(&new)), Some("/new"));
+    assert_eq!(cgroups.walks, 2);
+    let newer = tree.path().join("newer");
+    fs::create_dir(&newer).unwrap();
+    cgroups.prepare(id(&newer));
+    cgroups.prepare(id(&newer));
+    assert_eq!((cgroups.path(id(&newer)), cgroups.walks), (None, 2));
+    cgroups.forget();
+    cgroups.prepare(id(&newer));
+    assert_eq!(cgroups.path(id(&newer)), Some("/newer"));
+}
+
+#[test]
+fn ids_that_are_not_found_are_walked_for_once() {
+    let mut cgroups = Cgroups::below("/nonexistent");
+    for id in 0..1_000 {
+        cgroups.prepare(id);
+        assert_eq!(cgroups.path(id), None);
+    }
+    assert_eq!(cgroups.walks, 2);
+}
+
+#[test]
+fn nothing_is_walked_unasked() {
+    let cgroups = Cgroups::new();
+    assert_eq!((cgroups.path(1), cgroups.walks), (None, 0));
+}
+
+#[test]
+fn the_whole_tree_is_preferred_to_a_part() {
+    let text = b"40 31 0:38 /x /part rw - cgroup2 cgroup2 rw\n\
+        39 31 0:37 / /v1 rw - cgroup cgroup rw\n\
+        41 31 0:38 / /all\\040of\\134it rw - cgroup2 cgroup2 rw\n";
+    assert_eq!(mount_point(text).unwrap(), Path::new("/all of\\it"));
+    let part = text.split(|byte| *byte == b'\n').next().unwrap();
+    assert_eq!(mount_point(part).unwrap(), Path::new("/part"));
+    assert_eq!(mount_point(b""), None);
+}
+
+#[test]
+fn live_cgroups_have_their_paths() {
+    let Some(mount) = mounted() else {
+        eprintln!("skipped: no cgroup2 is mounted here");
+        return;
+    };
+    let mut cgroups = Cgroups::new();
+    cgroups.prepare(id(&mount));
+    assert_eq!(cgroups.path(id(&mount)), Some("/"));
+    let made = mount.join(format!("lsock-test-{}", std::process::id()));
+    if let Err(cause) = fs::create_dir(&made) {
+        eprintln!("skipped: cannot make {}: {cause}", made.display());
+        return;
+    }
+    let number = id(&made);
+    cgroups.prepare(number);
+    fs::remove_dir(&made).unwrap();
+    let expected = format!("/lsock-test-{}", std::process::id());
+    assert_eq!(cgroups.path(number), Some(expected.as_str()));
+}

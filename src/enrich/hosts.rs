@@ -1,0 +1,109 @@
+//! Names of hosts, from /etc/hosts, the DNS and whatever else the system is told to ask.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::text;
+
+/// How many questions are open at a time.
+const WORKERS: usize = 16;
+
+/// Longer than any listing; keeps the end a moment that the clock can tell.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The names of these addresses, as far as they are known by the deadline. Unspecified addresses
+/// (`0.0.0.0`, `::`) are never asked for, others once each.
+pub fn resolve(
+    addresses: impl Iterator<Item = IpAddr>,
+    deadline: Duration,
+) -> HashMap<IpAddr, Box<str>> {
+    resolve_with(addresses, deadline, |address| {
+        // Asks with NI_NAMEREQD: without a name it fails, no number is passed off as one.
+        dns_lookup::lookup_addr(&address).ok()
+    })
+}
+
+/// [`resolve`] with another resolver.
+pub fn resolve_with(
+    addresses: impl Iterator<Item = IpAddr>,
+    deadline: Duration,
+    look_up: impl Fn(IpAddr) -> Option<String> + Clone + Send + 'static,
+) -> HashMap<IpAddr, Box<str>> {
+    let end = Instant::now() + deadline.min(LONGEST);
+    let mut seen = HashSet::new();
+    let queue: VecDeque<IpAddr> = addresses
+        .filter(|address| !address.is_unspecified() && seen.insert(*address))
+        .collect();
+    let wanted = queue.len();
+    let queue = Arc::new(Mutex::new(queue));
+    let answers = ask(&queue, wanted.min(WORKERS), &look_up);
+    let names = collect(&answers, end);
+    // Workers still waiting for an answer end after it, or with the program.
+    queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    names
+}
+
+/// An address and its name, if it has one.
+type Answer = (IpAddr, Option<String>);
+
+/// Starts threads that outlive this call if the resolver hangs: it cannot be interrupted.
+fn ask(
+    queue: &Arc<Mutex<VecDeque<IpAddr>>>,
+    workers: usize,
+    look_up: &(impl Fn(IpAddr) -> Option<String> + Clone + Send + 'static),
+) -> Receiver<Answer> {
+    let (sender, answers) = mpsc::channel();
+    for _ in 0..workers {
+        let (queue, look_up, sender) = (Arc::clone(queue), look_up.clone(), sender.clone());
+        let work = move || work(&queue, &look_up, &sender);
+        if thread::Builder::new()
+            .name("resolver".into())
+            .spawn(work)
+            .is_err()
+        {
+            break;
+        }
+    }
+    answers
+}
+
+fn work(
+    queue: &Mutex<VecDeque<IpAddr>>,
+    look_up: impl Fn(IpAddr) -> Option<String>,
+    answers: &Sender<Answer>,
+) {
+    let next = || {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.pop_front()
+    };
+    while let Some(address) = next() {
+        // An IPv4-mapped address has the name of the IPv4 host.
+        if answers
+            .send((address, look_up(address.to_canonical())))
+            .is_err()
+        {
+            break;
+        }
+    }
+}
+
+/// Takes answers until every worker is done or time is up.
+fn collect(answers: &Receiver<Answer>, end: Instant) -> HashMap<IpAddr, Box<str>> {
+    let mut names = HashMap::new();
+    while let Ok((address, name)) =
+        answers.recv_timeout(end.saturating_duration_since(Instant::now()))
+    {
+        if let Some(name) = name {
+            // The name comes from the network: it can hold anything.
+            names.insert(address, text::escape(name.as_bytes()).into());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise and says why it could not run"
+)]
+
+use super::{resolve, resolve_with};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn addresses(count: u8) -> impl Iterator<Item = IpAddr> {
+    (1..=count).map(|last| Ipv4Addr::new(192, 0, 2, last).into())
+}
+
+#[test]
+fn every_address_is_asked_for_once() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    let names = resolve_with(addresses(100).chain(addresses(100)), LONG, move |address| {
+        log.lock().unwrap().push(address);
+        Some(format!("host-{address}"))
+    });
+    let mut asked = asked.lock().unwrap();
+    asked.sort_unstable();
+    assert_eq!(*asked, addresses(100).collect::<Vec<_>>());
+    assert_eq!(names.len(), 100);
+    let first = addresses(1).next().unwrap();
+    assert_eq!(
+        names.get(&first).map(|name| &**name),
+        Some("host-192.0.2.1")
+    );
+}
+
+#[test]
+fn unspecified_addresses_are_never_asked_for() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let any = ["0.0.0.0".parse().unwrap(), "::".parse().unwrap()];
+    let names = resolve_with(any.into_iter(), LONG, move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some("any".into())
+    });
+    assert!(names.is_empty());
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn resolver_that_never_answers_does_not_hold_the_listing_up() {
+    let started = Instant::now();
+    let deadline = Duration::from_millis(50);
+    let names = resolve_with(addresses(200), deadline, |address| {
+        if address == IpAddr::from([192, 0, 2, 1]) {
+            return Some("quick".into());
+        }
+        thread::sleep(LONG);
+        None
+    });
+    assert!(started.elapsed() < LONG / 2);
+    assert!(names.len() <= 1);
+}
+
+#[test]
+fn quick_answers_are_kept_when_others_hang() {
+    let (quick, slow) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+    let names = resolve_with(
+        [slow, quick].into_iter(),
+        Duration::from_secs(2),
+        move |address| {
+            if address == slow {
+                thread::sleep(LONG);
+            }
+            Some("quick".into())
+        },
+    );
+    assert_eq!(names.keys().collect::<Vec<_>>(), [&quick]);
+}
+
+#[test]
+fn hostile_names_are_escaped() {
+    let names = resolve_with(addresses(1), LONG, |_| Some("\x1b]0;x\x07".into()));
+    assert_eq!(
+        names.values().map(|name| &**name).collect::<Vec<_>>(),
+        ["\\x1b]0;x\\x07"]
+    );
+}
+
+#[test]
+fn mapped_address_has_the_name_of_the_ipv4_host() {
+    let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
+    let names = resolve_with([mapped].into_iter(), LONG, |address| {
+        Some(address.to_string())
+    });
+    assert_eq!(names.get(&mapped).map(|name| &**name), Some("192.0.2.7"));
+}
+
+#[test]
+fn loopback_is_localhost() {
+    let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let names = resolve([loopback].into_iter(), LONG);
+    if !std::fs::read_to_string("/etc/hosts").is_ok_and(|hosts| hosts.contains("127.0.0.1")) {
+        eprintln!("skipped: /etc/hosts does not name 127.0.0.1");
+        return;
+    }
+    assert!(names.contains_key(&loopback));
+}

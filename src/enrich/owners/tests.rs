@@ -1,0 +1,248 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise and says why it could not run"
+)]
+
+use super::{Owners, unreadable_text};
+use crate::enrich::births::Births;
+use crate::enrich::users::Users;
+use crate::enrich::visibility::Visibility;
+use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
+use std::ffi::OsStr;
+use std::fs;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A process of a copy of /proc.
+fn process(root: &Path, pid: u32, name: &[u8], links: &[(u32, u64)]) {
+    let directory = root.join(pid.to_string());
+    fs::create_dir_all(directory.join("fd")).unwrap();
+    fs::write(directory.join("comm"), [name, b"\n"].concat()).unwrap();
+    fs::write(directory.join("cmdline"), b"prog\0-x\0").unwrap();
+    fs::write(directory.join("status"), "Name:\tx\nUid:\t7\t0\t7\t7\n").unwrap();
+    for (fd, inode) in links {
+        let link = directory.join("fd").join(fd.to_string());
+        symlink(format!("socket:[{inode}]"), link).unwrap();
+    }
+}
+
+fn with_inode(inode: u64) -> Socket {
+    Socket {
+        inode: Some(inode),
+        ..Socket::new(Protocol::Udp, Family::Inet)
+    }
+}
+
+fn of(owners: &mut Owners, inode: u64) -> (ProcessStatus, Vec<Process>) {
+    let mut users = Users::new(true);
+    let (status, processes) = owners.of(&with_inode(inode), &mut users);
+    (status, processes.to_vec())
+}
+
+fn inode_of(socket: &impl AsFd) -> u64 {
+    rustix::fs::fstat(socket).unwrap().st_ino
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A program that waits, as a child with this socket for its standard input.
+fn child_holding(socket: &UdpSocket, program: &Path) -> Running {
+    let copy = socket.as_fd().try_clone_to_owned().unwrap();
+    let child = Command::new(program)
+        .arg("60")
+        .stdin(Stdio::from(copy))
+        .spawn();
+    Running(child.unwrap())
+}
+
+#[test]
+fn every_process_and_descriptor_is_listed_in_order() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 300, b"worker", &[(9, 5), (10, 5), (3, 6)]);
+    process(root.path(), 20, b"master", &[(12, 5), (4, 5)]);
+    let mut owners = Owners::new(root.path());
+    let (status, found) = of(&mut owners, 5);
+    assert_eq!(status, ProcessStatus::Found);
+    let found: Vec<_> = found.into_iter().map(|p| (p.pid, p.fds)).collect();
+    assert_eq!(found, [(20, vec![4, 12]), (300, vec![9, 10])]);
+    assert_eq!(of(&mut owners, 6).1.len(), 1, "nothing stays from before");
+    assert_eq!(of(&mut owners, 7), (ProcessStatus::None, Vec::new()));
+    assert!(owners.warnings().is_empty());
+}
+
+#[test]
+fn details_survive_whatever_the_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a) R\n\xff ", &[(3, 5)]);
+    let (_, found) = of(&mut Owners::new(root.path()), 5);
+    assert_eq!(found[0].name, b"a) R\n\xff ");
+    assert_eq!(found[0].command, b"prog -x");
+    assert_eq!(found[0].uid, Some(0));
+    assert_eq!(found[0].user.as_deref(), Some("root"));
+}
+
+#[test]
+fn process_that_vanished_after_the_walk_is_left_out() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    process(root.path(), 21, b"b", &[(3, 5), (4, 6)]);
+    let mut owners = Owners::new(root.path());
+    assert_eq!(of(&mut owners, 1).0, ProcessStatus::None);
+    fs::remove_dir_all(root.path().join("21")).unwrap();
+    let (status, found) = of(&mut owners, 5);
+    assert_eq!(
+        (status, found[0].pid, found.len()),
+        (ProcessStatus::Found, 20, 1)
+    );
+    assert_eq!(of(&mut owners, 6), (ProcessStatus::None, Vec::new()));
+}
+
+#[test]
+fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
+    let mut owners = Owners::new("/nonexistent");
+    let socket = Socket::new(Protocol::Tcp, Family::Inet);
+    let (status, found) = owners.of(&socket, &mut Users::new(false));
+    assert_eq!((status, found.len()), (ProcessStatus::None, 0));
+    assert!(owners.index.is_none(), "nothing was read");
+    assert!(owners.warnings().is_empty());
+}
+
+#[test]
+fn unreadable_root_is_told_and_nothing_is_denied() {
+    let mut owners = Owners::new("/nonexistent");
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
+    let texts = ["cannot open /nonexistent: no such file or directory"];
+    assert_eq!(owners.warnings(), texts);
+}
+
+#[test]
+fn unreadable_process_makes_misses_uncertain() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let mut owners = Owners::new(root.path());
+    assert_eq!(of(&mut owners, 6).0, ProcessStatus::None);
+    owners.index.as_mut().unwrap().unreadable = 212;
+    assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
+    assert_eq!(owners.warnings(), [unreadable_text(212)]);
+    assert!(unreadable_text(212).starts_with("212 processes not readable"));
+    assert!(unreadable_text(1).starts_with("1 process not readable"));
+}
+
+#[test]
+fn owners_out_of_sight_are_not_denied() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let mut owners = Owners::new(root.path());
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
+    owners.index.as_mut().unwrap().visibility = Visibility::PidNamespace;
+    assert!(owners.warnings().is_empty(), "no row was concerned");
+    assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
+    assert!(owners.warnings()[0].contains("PID namespace"));
+    owners.index.as_mut().unwrap().visibility = Visibility::OwnOnly;
+    assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
+    assert!(owners.warnings()[0].contains("hidepid"));
+}
+
+#[test]
+fn socket_made_after_the_walk_is_found_by_another() {
+    let mut owners = Owners::new("/proc");
+    let old = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(of(&mut owners, inode_of(&old)).0, ProcessStatus::Found);
+    assert_eq!(owners.walks, 1);
+    let new = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (status, found) = of(&mut owners, inode_of(&new));
+    assert_eq!(status, ProcessStatus::Found);
+    assert!(found.iter().any(|p| p.pid == std::process::id()));
+    assert_eq!(owners.walks, 2);
+}
+
+#[test]
+fn sockets_newer_than_the_last_walk_are_not_denied() {
+    let mut owners = Owners::new("/proc");
+    let mut sockets = Vec::new();
+    for walks in [1, 2, 3] {
+        sockets.push(UdpSocket::bind("127.0.0.1:0").unwrap());
+        let inode = inode_of(&sockets[walks - 1]);
+        assert_eq!(of(&mut owners, inode).0, ProcessStatus::Found);
+        assert_eq!(usize::from(owners.walks), walks);
+    }
+    let late = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(
+        of(&mut owners, inode_of(&late)).0,
+        ProcessStatus::Unreadable
+    );
+    assert_eq!(owners.walks, 3);
+    let text = "1 socket is too new to tell its processes";
+    assert!(owners.warnings().iter().any(|warning| warning == text));
+    owners.forget();
+    assert_eq!(of(&mut owners, inode_of(&late)).0, ProcessStatus::Found);
+}
+
+#[test]
+fn closed_socket_from_before_the_walk_costs_no_other_walk() {
+    let gone = inode_of(&UdpSocket::bind("127.0.0.1:0").unwrap());
+    let mut owners = Owners::new("/proc");
+    let expected = |owners: &Owners| match owners.unreadable() {
+        0 => ProcessStatus::None,
+        _ => ProcessStatus::Unreadable,
+    };
+    let status = of(&mut owners, gone).0;
+    if owners.index.as_ref().unwrap().visibility == Visibility::All {
+        assert_eq!(status, expected(&owners));
+    }
+    assert_eq!(owners.walks, 1);
+    assert_eq!(owners.too_new, 0);
+}
+
+#[test]
+fn copy_of_proc_has_nothing_newer() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let mut owners = Owners::new(root.path());
+    assert_eq!(of(&mut owners, u64::MAX).0, ProcessStatus::None);
+    assert_eq!(owners.index.unwrap().births, Births::none());
+}
+
+#[test]
+fn socket_shared_with_a_child_has_two_processes() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let child = child_holding(&socket, Path::new("sleep"));
+    let (status, found) = of(&mut Owners::new("/proc"), inode_of(&socket));
+    assert_eq!(status, ProcessStatus::Found);
+    let mine = found.iter().find(|p| p.pid == std::process::id()).unwrap();
+    assert_eq!(mine.fds, [u32::try_from(socket.as_raw_fd()).unwrap()]);
+    assert_eq!(mine.uid, Some(rustix::process::geteuid().as_raw()));
+    let theirs = found.iter().find(|p| p.pid == child.0.id()).unwrap();
+    assert_eq!(theirs.fds, [0]);
+    assert!(found.is_sorted_by_key(|p| p.pid));
+}
+
+#[test]
+fn hostile_name_of_a_live_process_survives() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = b"x) R\n\x1b]0;\xff";
+    let program = directory.path().join(OsStr::from_bytes(name));
+    fs::copy("/bin/sleep", &program).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let child = child_holding(&socket, &program);
+    let (_, found) = of(&mut Owners::new("/proc"), inode_of(&socket));
+    let theirs = found.iter().find(|p| p.pid == child.0.id()).unwrap();
+    assert_eq!(theirs.name, name);
+    let command = [program.as_os_str().as_bytes(), b" 60"].concat();
+    assert_eq!(theirs.command, command);
+}

@@ -1,0 +1,97 @@
+//! What `/proc/PID` tells about one process: name, command line, user.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+
+/// The details of a process; see [`crate::model::Process`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Details {
+    /// `/proc/PID/comm`.
+    pub(super) name: Vec<u8>,
+    /// `/proc/PID/cmdline`, with blanks between the arguments.
+    pub(super) command: Vec<u8>,
+    /// The effective user id.
+    pub(super) uid: Option<u32>,
+}
+
+impl Details {
+    /// Reads them; `None` when the process is gone. Where a file may not be read, or the process
+    /// ends on the way, the rest stays empty.
+    pub(super) fn read(root: &Path, pid: u32) -> Option<Self> {
+        // One open directory: what is read through it is one process, even if its number is
+        // given to another meanwhile.
+        let path = root.join(itoa::Buffer::new().format(pid));
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let process = openat(CWD, path, flags, Mode::empty()).ok()?;
+        let mut name = match read(&process, "comm") {
+            Ok(name) => name,
+            Err(Errno::NOENT | Errno::SRCH) => return None,
+            Err(_) => Vec::new(),
+        };
+        if name.last() == Some(&b'\n') {
+            name.pop();
+        }
+        let status = read(&process, "status").unwrap_or_default();
+        Some(Self {
+            name,
+            command: command_line(read(&process, "cmdline").unwrap_or_default()),
+            uid: effective_uid(&status),
+        })
+    }
+}
+
+/// Blanks for the NULs between arguments, nothing for those at the end.
+fn command_line(mut bytes: Vec<u8>) -> Vec<u8> {
+    let end = bytes.iter().rposition(|byte| *byte != 0);
+    bytes.truncate(end.map_or(0, |last| last + 1));
+    for byte in &mut bytes {
+        if *byte == 0 {
+            *byte = b' ';
+        }
+    }
+    bytes
+}
+
+/// The second value of `Uid:` (`proc_pid_status(5)`). The name of the process stands above it, but
+/// cannot pose as another line: the kernel writes its newlines as `\n`.
+fn effective_uid(status: &[u8]) -> Option<u32> {
+    let values = status
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let mut values = std::str::from_utf8(values).ok()?.split_whitespace();
+    values.nth(1)?.parse().ok()
+}
+
+/// A whole file.
+fn read(process: impl AsFd, name: &str) -> rustix::io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let mut file = File::from(openat(process, name, flags, Mode::empty())?);
+    let mut bytes = Vec::new();
+    let read = file.read_to_end(&mut bytes);
+    read.map_err(|cause| Errno::from_io_error(&cause).unwrap_or(Errno::IO))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{command_line, effective_uid};
+
+    #[test]
+    fn arguments_are_joined_by_blanks() {
+        assert_eq!(command_line(b"sh\0-c\0\0x y\0\0".to_vec()), b"sh -c  x y");
+        assert_eq!(command_line(b"\0\0".to_vec()), b"");
+        assert_eq!(command_line(Vec::new()), b"");
+    }
+
+    #[test]
+    fn uid_is_the_effective_one_whatever_the_name_says() {
+        let status = b"Name:\tUid: 1 2\\nUid:\t3\t4\nUmask:\t0022\nUid:\t1000\t0\t7\t8\n";
+        assert_eq!(effective_uid(status), Some(0));
+        assert_eq!(effective_uid(b"Name:\tx\n"), None);
+    }
+}

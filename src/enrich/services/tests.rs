@@ -1,0 +1,93 @@
+use super::{Kind, Names, Services, first_ephemeral, protocols, services};
+use crate::model::{Family, Protocol, Socket};
+
+const SERVICES: &[u8] = b"# comment\n\
+    http\t\t80/tcp\t\twww\t# WorldWideWeb HTTP\n\
+    second 80/tcp\n\
+    domain 53/udp\n\
+    #ssh 22/tcp\n\
+    sctp-only 81/sctp\n\
+    too-large 65536/tcp\n\
+    no-port\n\
+    none/tcp\n\
+    x 82\n\
+    \xff\x1b 83/tcp\r\n\
+    client 40000/tcp";
+
+fn table() -> Services {
+    let mut entries = services(SERVICES);
+    entries.extend(protocols(b"ip 0 IP\nicmp 1 ICMP # x\nospf\t89\tOSPFIGP\n"));
+    Services {
+        names: Some(Names::new(entries)),
+        ..Services::new(true)
+    }
+}
+
+#[test]
+fn first_name_of_a_port_wins_and_aliases_are_ignored() {
+    let table = table();
+    assert_eq!(table.name(Protocol::Tcp, Some(80)), Some("http"));
+    assert_eq!(table.name(Protocol::Udp, Some(80)), None);
+    for port in [0, 22, 81, 82, 65_536, 65_616] {
+        assert_eq!(table.name(Protocol::Tcp, Some(port)), None, "{port}");
+    }
+    assert_eq!(table.name(Protocol::Tcp, None), None);
+}
+
+#[test]
+fn names_are_clean_text() {
+    assert_eq!(table().name(Protocol::Tcp, Some(83)), Some("\\xff\\x1b"));
+}
+
+#[test]
+fn multipath_tcp_and_udplite_use_the_names_of_tcp_and_udp() {
+    let table = table();
+    assert_eq!(table.name(Protocol::Mptcp, Some(80)), Some("http"));
+    assert_eq!(table.name(Protocol::UdpLite, Some(53)), Some("domain"));
+    assert_eq!(table.name(Protocol::Icmp, Some(80)), None);
+}
+
+#[test]
+fn ephemeral_ports_have_no_names() {
+    let mut table = table();
+    assert_eq!(table.name(Protocol::Tcp, Some(40_000)), None);
+    table.ephemeral = 40_001;
+    assert_eq!(table.name(Protocol::Tcp, Some(40_000)), Some("client"));
+    assert_eq!(first_ephemeral("1024\t60999\n"), Some(1_024));
+    assert_eq!(first_ephemeral(""), None);
+}
+
+#[test]
+fn raw_packet_and_netlink_ports_have_their_own_names() {
+    let table = table();
+    assert_eq!(table.name(Protocol::Raw, Some(89)), Some("ospf"));
+    assert_eq!(table.name(Protocol::Raw, Some(255)), None);
+    assert_eq!(table.name(Protocol::Packet, Some(3)), Some("all"));
+    assert_eq!(table.name(Protocol::Netlink, Some(0)), Some("kernel"));
+    assert_eq!(table.name(Protocol::Netlink, Some(1)), None);
+}
+
+#[test]
+fn nothing_is_named_or_read_unless_asked() {
+    let mut services = Services::new(false);
+    services.prepare(&Socket::new(Protocol::Tcp, Family::Inet));
+    assert!(services.names.is_none());
+    assert_eq!(services.name(Protocol::Packet, Some(3)), None);
+    let mut services = Services::new(true);
+    services.prepare(&Socket::new(Protocol::Unix, Family::Unix));
+    assert!(services.names.is_none());
+    services.prepare(&Socket::new(Protocol::Udp, Family::Inet6));
+    assert!(services.names.is_some());
+}
+
+#[test]
+fn table_is_sorted_whatever_the_file() {
+    let names = Names::new(services(b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp"));
+    let keys: Vec<_> = names
+        .sorted
+        .iter()
+        .map(|entry| (entry.0, entry.1))
+        .collect();
+    assert_eq!(keys, [(Kind::Tcp, 9), (Kind::Udp, 7), (Kind::Udp, 9)]);
+    assert_eq!(names.get(Kind::Udp, 9), Some("b"));
+}

@@ -1,0 +1,85 @@
+use super::{Enricher, Lookups};
+use crate::model::{Family, ProcessStatus, Protocol, Socket};
+use std::fs;
+use std::os::unix::fs::symlink;
+
+fn socket() -> Socket {
+    Socket {
+        uid: Some(0),
+        inode: Some(77),
+        interface: Some(1),
+        cgroup_id: Some(1),
+        ..Socket::new(Protocol::Netlink, Family::Netlink)
+    }
+}
+
+#[test]
+fn what_is_not_asked_for_is_not_told() {
+    let mut enricher = Enricher::new(Lookups::default());
+    let mut socket = socket();
+    socket.local.port = Some(0);
+    enricher.prepare(&socket);
+    let row = enricher.row(&socket);
+    assert_eq!(row.interface, Some("lo"));
+    assert_eq!((row.user, row.cgroup), (None, None));
+    assert_eq!((row.local_service, row.peer_service), (None, None));
+    assert_eq!((row.processes, row.process_status), (None, None));
+    assert!(enricher.warnings().is_empty());
+}
+
+#[test]
+fn what_is_asked_for_is_told() -> std::io::Result<()> {
+    let root = tempfile::tempdir()?;
+    let process = root.path().join("9");
+    fs::create_dir_all(process.join("fd"))?;
+    fs::write(process.join("comm"), "a\n")?;
+    fs::write(process.join("status"), "Uid:\t1\t0\t0\t0\n")?;
+    symlink("socket:[77]", process.join("fd/3"))?;
+    let mut enricher = Enricher::new(Lookups {
+        owners: Some(root.path().into()),
+        users: true,
+        services: true,
+        ..Lookups::default()
+    });
+    let mut socket = socket();
+    socket.local.port = Some(0);
+    enricher.prepare(&socket);
+    let row = enricher.row(&socket);
+    assert_eq!(
+        (row.user, row.local_service),
+        (Some("root"), Some("kernel"))
+    );
+    assert_eq!(row.process_status, Some(ProcessStatus::Found));
+    let users = row.processes.unwrap_or_default().iter();
+    let users: Vec<_> = users
+        .map(|process| (process.pid, process.user.as_deref()))
+        .collect();
+    assert_eq!(users, [(9, Some("root"))]);
+
+    socket.inode = Some(78);
+    enricher.prepare(&socket);
+    let row = enricher.row(&socket);
+    assert_eq!(row.process_status, Some(ProcessStatus::None));
+    assert_eq!(row.processes, Some([].as_slice()), "looked and found none");
+    Ok(())
+}
+
+#[test]
+fn unknown_processes_are_not_an_empty_list() {
+    let mut enricher = Enricher::new(Lookups {
+        owners: Some("/nonexistent".into()),
+        ..Lookups::default()
+    });
+    assert!(enricher.warnings().is_empty());
+    let socket = socket();
+    enricher.prepare(&socket);
+    let row = enricher.row(&socket);
+    assert_eq!(row.process_status, Some(ProcessStatus::Unreadable));
+    assert_eq!(row.processes, None);
+    assert_eq!(
+        enricher.warnings(),
+        ["cannot open /nonexistent: no such file or directory"]
+    );
+    enricher.next_listing();
+    assert!(enricher.warnings().is_empty());
+}

@@ -1,0 +1,71 @@
+//! Names of users.
+
+use std::collections::HashMap;
+
+use crate::text;
+
+/// Names of the users that were asked for, those without a name included.
+#[derive(Debug)]
+pub struct Users {
+    wanted: bool,
+    names: HashMap<u32, Option<Box<str>>>,
+}
+
+impl Users {
+    /// Looks names up, or (`wanted` = false) never does.
+    pub fn new(wanted: bool) -> Self {
+        Self {
+            wanted,
+            names: HashMap::new(),
+        }
+    }
+
+    /// Asks the system for the name of a user, once.
+    pub fn prepare(&mut self, uid: u32) {
+        if self.wanted {
+            self.names.entry(uid).or_insert_with(|| {
+                let user = uzers::get_user_by_uid(uid)?;
+                Some(text::escape(user.name().as_encoded_bytes()).into())
+            });
+        }
+    }
+
+    /// The name that [`Users::prepare`] found.
+    pub fn name(&self, uid: u32) -> Option<&str> {
+        self.names.get(&uid)?.as_deref()
+    }
+
+    /// The name, or the number in digits where there is none or none is wanted.
+    pub fn name_or_digits(&mut self, uid: u32) -> Box<str> {
+        self.prepare(uid);
+        match self.name(uid) {
+            Some(name) => name.into(),
+            None => itoa::Buffer::new().format(uid).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Users;
+
+    /// Hardly anybody's.
+    const NOBODYS: u32 = 4_000_000_123;
+
+    #[test]
+    fn root_has_a_name_and_others_have_digits() {
+        let mut users = Users::new(true);
+        assert_eq!(&*users.name_or_digits(0), "root");
+        assert_eq!(users.name(0), Some("root"));
+        assert_eq!(&*users.name_or_digits(NOBODYS), "4000000123");
+        assert_eq!(users.name(NOBODYS), None);
+        assert_eq!(users.names.len(), 2, "misses are kept");
+    }
+
+    #[test]
+    fn nothing_is_looked_up_unless_asked() {
+        let mut users = Users::new(false);
+        assert_eq!(&*users.name_or_digits(0), "0");
+        assert!(users.names.is_empty());
+    }
+}

@@ -1,0 +1,148 @@
+//! Which processes a procfs does not even list.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::fs::{PROC_SUPER_MAGIC, major, minor, stat, statfs};
+use rustix::process::{Gid, getegid, getgroups};
+use rustix::thread::{CapabilitySet, capabilities};
+
+use super::mounts::{MOUNTINFO, Mount, mounts};
+
+/// Inode number of the first PID namespace (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+/// Inode number of the first user namespace (`PROC_USER_INIT_INO`, likewise).
+const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// Who can be seen in a directory of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visibility {
+    /// Everybody.
+    All,
+    /// Those of our own PID namespace, and others may be outside.
+    PidNamespace,
+    /// Our own only: the procfs was mounted with `hidepid`, and we are not exempt.
+    OwnOnly,
+}
+
+/// Is this a procfs, so that what it shows changes? Otherwise it is a copy of one.
+pub(super) fn is_live(root: &Path) -> bool {
+    statfs(root).is_ok_and(|file_system| file_system.f_type == PROC_SUPER_MAGIC)
+}
+
+impl Visibility {
+    /// What `root`, a live procfs, shows to this process.
+    pub(super) fn of(root: &Path) -> Self {
+        let text = fs::read(MOUNTINFO).unwrap_or_default();
+        let device = stat(root).map(|stat| (major(stat.st_dev), minor(stat.st_dev)));
+        if device.is_ok_and(|device| hides_others(&text, device, &Reader::of_this_process())) {
+            Self::OwnOnly
+        } else if root == Path::new("/proc") && !is_namespace("pid", FIRST_PID_NAMESPACE) {
+            Self::PidNamespace
+        } else {
+            Self::All
+        }
+    }
+}
+
+/// Is this process in the first namespace of a kind? A kernel without such namespaces has one only.
+fn is_namespace(kind: &str, inode: u64) -> bool {
+    stat(format!("/proc/self/ns/{kind}")).map_or(true, |stat| stat.st_ino == inode)
+}
+
+/// What decides over `hidepid`.
+struct Reader {
+    /// May look into every process: `CAP_SYS_PTRACE`, and not just inside a user namespace.
+    privileged: bool,
+    /// Its groups.
+    groups: Vec<u32>,
+}
+
+impl Reader {
+    fn of_this_process() -> Self {
+        let capable =
+            capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE));
+        let groups = getgroups().unwrap_or_default().into_iter();
+        Self {
+            privileged: capable && is_namespace("user", FIRST_USER_NAMESPACE),
+            groups: groups.chain([getegid()]).map(Gid::as_raw).collect(),
+        }
+    }
+}
+
+/// Does the procfs with this device number hide the processes of others from the reader?
+///
+/// `has_pid_permissions` (`fs/proc/base.c`): `hidepid` is `off`, `noaccess`, `invisible` or
+/// `ptraceable` (0, 1, 2, 4 before 5.8); all but the last exempt the group `gid`, by default 0.
+fn hides_others(mountinfo: &[u8], device: (u32, u32), reader: &Reader) -> bool {
+    let device = format!("{}:{}", device.0, device.1);
+    let of_device = |mount: &Mount<'_>| mount.device == device.as_bytes();
+    let Some(mount) = mounts(mountinfo).find(of_device) else {
+        return false;
+    };
+    let exempt_group = match mount.option("hidepid") {
+        None | Some(b"off" | b"0") => return false,
+        Some(b"ptraceable" | b"4") => None,
+        Some(_) => Some(mount.option("gid").map_or(Some(0), decimal)),
+    };
+    let exempt = exempt_group
+        .flatten()
+        .is_some_and(|gid| reader.groups.contains(&gid));
+    !reader.privileged && !exempt
+}
+
+fn decimal(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reader, Visibility, hides_others, is_live};
+    use std::path::Path;
+
+    fn hides(options: &str, groups: &[u32], privileged: bool) -> bool {
+        let line = format!("22 27 0:21 / /proc rw,relatime - proc proc {options}\n");
+        let reader = Reader {
+            privileged,
+            groups: groups.to_vec(),
+        };
+        hides_others(line.as_bytes(), (0, 21), &reader)
+    }
+
+    #[test]
+    fn hidepid_hides_from_those_without_privilege_and_group() {
+        assert!(hides("rw,hidepid=invisible", &[1000], false));
+        assert!(hides("rw,hidepid=2", &[1000], false));
+        assert!(hides("rw,gid=27,hidepid=noaccess", &[1000], false));
+        assert!(!hides("rw,gid=27,hidepid=invisible", &[1000, 27], false));
+        assert!(!hides("rw,hidepid=invisible", &[0], false));
+        assert!(!hides("rw,hidepid=invisible", &[1000], true));
+        assert!(hides("rw,gid=27,hidepid=ptraceable", &[27], false));
+        for open in ["rw", "rw,hidepid=off", "rw,hidepid=0"] {
+            assert!(!hides(open, &[1000], false), "{open}");
+        }
+    }
+
+    #[test]
+    fn only_the_procfs_that_is_read_counts() {
+        let line = b"22 27 0:99 / /mnt rw - proc proc rw,hidepid=invisible\n";
+        let reader = Reader {
+            privileged: false,
+            groups: vec![1000],
+        };
+        assert!(!hides_others(line, (0, 21), &reader));
+    }
+
+    #[test]
+    fn only_a_procfs_is_live() {
+        assert!(is_live(Path::new("/proc")));
+        assert!(!is_live(Path::new("/")));
+        assert!(!is_live(Path::new("/nonexistent")));
+    }
+
+    #[test]
+    fn namespace_counts_only_for_the_default_root() {
+        assert_ne!(Visibility::of(Path::new("/proc/")), Visibility::OwnOnly);
+        assert_eq!(Visibility::of(Path::new("/proc/1/..")), Visibility::All);
+    }
+}

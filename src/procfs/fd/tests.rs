@@ -1,0 +1,254 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise and says why it could not run"
+)]
+
+use super::{Descriptor, Walk, cannot_hold_sockets, socket_inode, walk};
+use std::fs;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// A process of a copy of /proc.
+fn process(root: &Path, pid: u32, stat: &str, links: &[(&str, &str)]) {
+    let directory = root.join(pid.to_string()).join("fd");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(root.join(pid.to_string()).join("stat"), stat).unwrap();
+    for (name, target) in links {
+        symlink(target, directory.join(name)).unwrap();
+    }
+}
+
+fn stat(comm: &str, state: char, flags: u64, threads: u32) -> String {
+    format!("7 ({comm}) {state} 1 7 7 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 99 0 0\n")
+}
+
+fn sorted(walk: Walk) -> Vec<(u64, u32, u32)> {
+    let mut found = walk.descriptors;
+    found.sort_unstable();
+    found
+        .into_iter()
+        .map(|held| (held.inode, held.pid, held.fd))
+        .collect()
+}
+
+fn inode_of(socket: &impl AsFd) -> u64 {
+    rustix::fs::fstat(socket).unwrap().st_ino
+}
+
+#[test]
+fn a_descriptor_takes_16_bytes() {
+    assert_eq!(size_of::<Descriptor>(), 16);
+}
+
+#[test]
+fn only_numeric_names_and_whole_socket_links_count() {
+    let root = tempfile::tempdir().unwrap();
+    let links = [
+        ("0", "/dev/null"),
+        ("3", "socket:[77]"),
+        ("4", "socket:[77"),
+        ("5", "socket:[]"),
+        ("6", "socket:[+77]"),
+        ("7", "/tmp/socket:[77]"),
+        ("8", "pipe:[77]"),
+        ("x", "socket:[78]"),
+        ("12", "socket:[4294967300]"),
+    ];
+    process(root.path(), 10, &stat("a", 'S', 0, 1), &links);
+    fs::create_dir_all(root.path().join("self/fd")).unwrap();
+    symlink("socket:[79]", root.path().join("self/fd/1")).unwrap();
+    let found = walk(root.path()).unwrap();
+    assert!(found.unreadable.is_empty());
+    assert_eq!(sorted(found), [(77, 10, 3), (4_294_967_300, 10, 12)]);
+}
+
+#[test]
+fn odd_entries_of_a_copy_are_skipped() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("11"), "a file").unwrap();
+    fs::create_dir(root.path().join("12")).unwrap();
+    symlink("nowhere", root.path().join("13")).unwrap();
+    fs::create_dir_all(root.path().join("14/fd/3")).unwrap();
+    fs::create_dir(root.path().join("99999999999")).unwrap();
+    let found = walk(root.path()).unwrap();
+    assert_eq!((found.descriptors.len(), found.unreadable.len()), (0, 0));
+}
+
+#[test]
+fn missing_root_is_an_error_that_names_it() {
+    let text = walk(Path::new("/nonexistent")).unwrap_err().chain();
+    assert_eq!(text, "cannot open /nonexistent: no such file or directory");
+}
+
+#[test]
+fn link_is_a_socket_only_as_a_whole() {
+    assert_eq!(
+        socket_inode(b"socket:[18446744073709551615]"),
+        Some(u64::MAX)
+    );
+    assert_eq!(socket_inode(b"socket:[18446744073709551616]"), None);
+    assert_eq!(socket_inode(b"socket:[1] (deleted)"), None);
+}
+
+#[test]
+fn kernel_threads_and_zombies_hold_no_sockets() {
+    let cases = [
+        (stat("kworker/0:1", 'I', 0x0420_8060, 1), true),
+        (stat("sh", 'S', 0x0040_0000, 1), false),
+        (stat("sh", 'Z', 0x0040_000c, 1), true),
+        (stat("sh", 'X', 0, 1), true),
+        (stat("sh", 'R', 0x0040_0004, 1), true),
+        (stat("java", 'R', 0x0040_0004, 2), false),
+        // Its first thread has ended, the others have not.
+        (stat("java", 'Z', 0, 12), false),
+        (stat(") Z 1 1 1 1 1 2097152 (", 'S', 0, 1), false),
+        (stat("S) I\n(", 'Z', 0, 1), true),
+        (String::new(), false),
+        ("7 (cut".into(), false),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(cannot_hold_sockets(text.as_bytes()), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, &stat("a", 'Z', 0, 2), &[]);
+    for (thread, target) in [(20, None), (21, Some("socket:[5]"))] {
+        let directory = root.path().join(format!("20/task/{thread}/fd"));
+        fs::create_dir_all(&directory).unwrap();
+        if let Some(target) = target {
+            symlink(target, directory.join("9")).unwrap();
+        }
+    }
+    // The directory must look as with two threads.
+    if fs::metadata(root.path().join("20/task")).unwrap().nlink() <= 3 {
+        eprintln!("skipped: this file system does not count subdirectories in st_nlink");
+        return;
+    }
+    assert_eq!(sorted(walk(root.path()).unwrap()), [(5, 20, 9)]);
+}
+
+#[test]
+fn unreadable_processes_are_counted_once_each() {
+    if rustix::process::geteuid().is_root() {
+        unreadable_as_another_user();
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    refuse_three(root.path());
+    let found = walk(root.path()).unwrap();
+    assert_eq!(found.unreadable, [1]);
+    assert_eq!(sorted(found), [(2, 4, 3)]);
+}
+
+/// One process that refuses, a kernel thread and a zombie that do too, and one that can be read.
+fn refuse_three(root: &Path) {
+    process(root, 1, &stat("a b) S", 'S', 0, 1), &[("3", "socket:[1]")]);
+    process(root, 2, &stat("kthreadd", 'S', 0x0020_8040, 1), &[]);
+    process(root, 3, &stat("sh", 'Z', 0, 1), &[]);
+    process(root, 4, &stat("d", 'S', 0, 1), &[("3", "socket:[2]")]);
+    for pid in 1..4 {
+        let directory = root.join(format!("{pid}/fd"));
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o000)).unwrap();
+    }
+}
+
+/// Root can read everything: the same test again as nobody.
+fn unreadable_as_another_user() {
+    let name = "procfs::fd::tests::unreadable_processes_are_counted_once_each";
+    let program = tempfile::tempdir().unwrap();
+    fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = program.path().join("tests");
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let status = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&copy)
+        .args([name, "--exact"])
+        .stdout(Stdio::null())
+        .status();
+    match status {
+        Ok(status) => assert!(status.success()),
+        Err(cause) => eprintln!("skipped: root, and setpriv cannot be run: {cause}"),
+    }
+}
+
+#[test]
+fn process_that_exits_during_scan_is_skipped() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let inode = inode_of(&socket);
+    let done = AtomicBool::new(false);
+    let (walks, children) = thread::scope(|scope| {
+        let spawners = [(); 2].map(|()| scope.spawn(|| short_lived_children(&done)));
+        let walks = (0..40).filter_map(|_| walk(Path::new("/proc")).ok());
+        let walks: Vec<Walk> = walks.collect();
+        done.store(true, Ordering::Relaxed);
+        let children = spawners.map(|spawner| spawner.join().unwrap());
+        (walks, children.concat())
+    });
+    assert_eq!(walks.len(), 40);
+    assert!(children.len() > 2);
+    for found in walks {
+        let me = std::process::id();
+        let held = found.descriptors.iter();
+        let mine = held.filter(|held| held.inode == inode && held.pid == me);
+        assert_eq!(mine.count(), 1);
+        let refused = |pid| found.unreadable.contains(pid);
+        assert!(!children.iter().any(refused), "the dead are not unreadable");
+    }
+}
+
+fn short_lived_children(done: &AtomicBool) -> Vec<u32> {
+    let mut pids = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let mut child = Command::new("true").spawn().unwrap();
+        pids.push(child.id());
+        child.wait().unwrap();
+    }
+    pids
+}
+
+#[test]
+fn five_thousand_descriptors_of_one_socket_are_all_found() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(u64::MAX);
+    let wanted = if limit < 5_400 {
+        eprintln!("limited: RLIMIT_NOFILE is {limit}, so fewer than 5,000 descriptors");
+        limit.saturating_sub(400)
+    } else {
+        5_000
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let copies: Vec<_> = (0..wanted).map(|_| socket.try_clone().unwrap()).collect();
+    let mut expected: Vec<_> = copies.iter().map(AsRawFd::as_raw_fd).collect();
+    expected.push(socket.as_raw_fd());
+    expected.sort_unstable();
+    let inode = inode_of(&socket);
+    let found = sorted(walk(Path::new("/proc")).unwrap());
+    let mine: Vec<i32> = found
+        .into_iter()
+        .filter(|held| held.0 == inode && held.1 == std::process::id())
+        .map(|held| held.2.try_into().unwrap())
+        .collect();
+    assert_eq!(mine, expected);
+}
+
+#[test]
+fn many_processes_are_spread_and_none_is_lost() {
+    let root = tempfile::tempdir().unwrap();
+    for pid in 1..=500 {
+        let target = format!("socket:[{pid}]");
+        process(root.path(), pid, &stat("a", 'S', 0, 1), &[("3", &target)]);
+    }
+    let expected: Vec<_> = (1..=500).map(|pid| (u64::from(pid), pid, 3)).collect();
+    assert_eq!(sorted(walk(root.path()).unwrap()), expected);
+}
