@@ -135,16 +135,30 @@ fn listening_receives_nothing_of_the_connections() {
 }
 
 #[test]
-fn no_socket_but_netlink_is_opened_without_resolve() {
+fn nothing_but_netlink_is_opened_for_numbers() {
     let Some(_namespace) = fresh() else { return };
     let _held = tcp::states::established(V4).unwrap();
-    for words in [&["-a"][..], &["-taj"], &["-tan"], &["-a", "-A", "all"]] {
-        let Some(trace) = traced("socket,connect,sendmmsg", words) else {
+    for words in [&["-an"][..], &["-tanj"], &["-tane"], &["-an", "-A", "all"]] {
+        let Some(trace) = traced("socket", words) else {
             return;
         };
-        let calls = trace.lines().filter(|line| line.contains('('));
+        let calls = trace.lines().filter(|line| line.contains("socket("));
         let mut others = calls.filter(|line| !line.contains("socket(AF_NETLINK"));
         assert_eq!(others.next(), None, "{words:?}");
+    }
+}
+
+#[test]
+fn no_name_server_is_asked_without_resolve() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = tcp::states::established(V4).unwrap();
+    for words in [&["-a"][..], &["-taj"], &["-tae"], &["-a", "-A", "all"]] {
+        // The names of users may come from a local service, over a unix socket.
+        let Some(trace) = traced("socket,connect", words) else {
+            return;
+        };
+        let over_ip = |line: &&str| line.contains("AF_INET");
+        assert_eq!(trace.lines().find(over_ip), None, "{words:?}");
     }
 }
 

@@ -16,6 +16,7 @@
 mod asked;
 mod layers;
 mod listing;
+mod names;
 mod program;
 mod scene;
 mod scene_holds;

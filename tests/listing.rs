@@ -156,6 +156,9 @@ fn unknown_to_proc(expected: &Expected) -> Vec<&str> {
     if expected.state == "LISTEN" {
         keys.push("send_queue");
     }
+    if expected.local.is_some() {
+        keys.push("interface");
+    }
     keys
 }
 

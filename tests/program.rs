@@ -135,8 +135,7 @@ pub fn is_of(row: &Value, expected: &Expected) -> bool {
     })
 }
 
-/// What the keys of its row must hold, as far as the scene says; an interface is known by its
-/// name and told in another test.
+/// What the keys of its row must hold, as far as the scene says.
 pub fn fields(expected: &Expected) -> Vec<(&'static str, Value)> {
     let mut fields: Vec<(&str, Value)> = vec![
         ("protocol", expected.protocol.into()),
@@ -183,6 +182,7 @@ pub fn fields(expected: &Expected) -> Vec<(&'static str, Value)> {
         Some((key, inode.into()))
     }));
     fields.extend(expected.shutdown.map(|side| ("shutdown", side.into())));
+    fields.extend(expected.interface.map(|name| ("interface", name.into())));
     fields
 }
 
