@@ -14,10 +14,13 @@
 )]
 
 mod asked;
+mod formats;
 mod layers;
 mod listing;
 mod names;
+mod order;
 mod program;
+mod recordings;
 mod scene;
 mod scene_holds;
 mod selection;

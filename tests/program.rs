@@ -39,6 +39,27 @@ impl Run {
         self
     }
 
+    /// A run that told at most, in one line, how many processes it could not read: there may be
+    /// one that is closed even to root.
+    ///
+    /// # Panics
+    ///
+    /// When it said something else or its status is not 0.
+    pub fn done(self) -> Run {
+        let told = self
+            .stderr
+            .lines()
+            .all(|line| line.contains(" not readable"));
+        let short = self.stderr.lines().count() <= 1;
+        assert!(
+            self.status == Some(0) && told && short,
+            "{:?}: {}",
+            self.status,
+            self.stderr
+        );
+        self
+    }
+
     /// Its data.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("every format is UTF-8")
@@ -199,6 +220,14 @@ pub fn shown(name: &[u8]) -> Value {
         [0, rest @ ..] => format!("@{}", lsock::text::escape(rest)).into(),
         [b'@', rest @ ..] => format!("\\x40{}", lsock::text::escape(rest)).into(),
         path => lsock::text::escape(path).into_owned().into(),
+    }
+}
+
+/// The bytes of a name as it is shown: an `@` that begins it is the NUL of an abstract one.
+pub fn bytes_of(shown: &str) -> Vec<u8> {
+    match shown.strip_prefix('@') {
+        Some(rest) => [b"\0", &lsock::text::unescape(rest)[..]].concat(),
+        None => lsock::text::unescape(shown),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::program::{fields, fresh, is_of, list, lsock, shown, stage};
+use crate::program::{bytes_of, fields, fresh, is_of, list, lsock, shown, stage};
 use crate::scene::tcp::{listeners, options, states};
 use crate::scene::{Expected, Held, V4, V6, datagram, link, mptcp, or_skip, unix};
 
@@ -260,14 +260,6 @@ fn unix_name_can_be_read_back_from_json_and_plain() {
             assert_eq!(bytes_of(text), name, "{text}");
             assert!(words.contains(name), "{text}");
         }
-    }
-}
-
-/// The bytes of a name as it is shown: an `@` that begins it is the NUL of an abstract one.
-fn bytes_of(shown: &str) -> Vec<u8> {
-    match shown.strip_prefix('@') {
-        Some(rest) => [b"\0", &lsock::text::unescape(rest)[..]].concat(),
-        None => lsock::text::unescape(shown),
     }
 }
 
