@@ -33,7 +33,7 @@ fn traced(calls: &str, words: &[&str]) -> Option<String> {
             return None;
         }
     }
-    Run::from(strace(LSOCK, words).unwrap()).clean();
+    Run::from(strace(LSOCK, words).unwrap()).done();
     Some(std::fs::read_to_string(&file).unwrap())
 }
 
@@ -162,20 +162,48 @@ fn no_name_server_is_asked_without_resolve() {
     }
 }
 
+/// The lines of the trace that tell of a look into the processes.
+fn look_into_processes(words: &[&str]) -> Option<Vec<String>> {
+    let trace = traced("openat,open,getdents64,readlinkat,readlink", words)?;
+    let into = |line: &&str| {
+        let beyond = line.split("\"/proc/").nth(1).unwrap_or_default();
+        let of_one = beyond.starts_with(|c: char| c.is_ascii_digit());
+        of_one || line.contains("\"/proc\"") || line.contains("/fd\"")
+    };
+    Some(trace.lines().filter(into).map(str::to_owned).collect())
+}
+
 #[test]
 fn no_process_is_looked_into_without_processes() {
     let Some(_namespace) = fresh() else { return };
     let _held = tcp::states::established(V4).unwrap();
     for words in [&["-a"][..], &["-taj"], &["-tanei"], &["-a", "-A", "all"]] {
-        let Some(trace) = traced("openat,open,getdents64,readlinkat,readlink", words) else {
+        let Some(found) = look_into_processes(words) else {
             return;
         };
-        let into = |line: &&str| {
-            let beyond = line.split("\"/proc/").nth(1).unwrap_or_default();
-            beyond.starts_with(|c: char| c.is_ascii_digit()) || line.contains("\"/proc\"")
-        };
-        assert_eq!(trace.lines().find(into), None, "{words:?}");
+        assert_eq!(found, Vec::<String>::new(), "{words:?}");
     }
+}
+
+#[test]
+fn processes_are_looked_into_when_a_socket_can_have_some() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = tcp::states::established(V4).unwrap();
+    for words in [&["-tap"][..], &["-ta", "--columns", "local,processes"]] {
+        let Some(found) = look_into_processes(words) else {
+            return;
+        };
+        assert!(!found.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn no_process_is_looked_into_when_no_socket_is_listed() {
+    let Some(_namespace) = fresh() else { return };
+    let Some(found) = look_into_processes(&["-tap"]) else {
+        return;
+    };
+    assert_eq!(found, Vec::<String>::new());
 }
 
 #[test]

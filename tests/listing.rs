@@ -273,7 +273,7 @@ fn proc_lists_every_unix_socket_without_what_only_netlink_tells() {
     let expected: Vec<&Expected> = held.expected.iter().collect();
     all_are_listed(&rows, &expected, |_| {
         let ends = ["peer_address", "peer_inode"];
-        [&UNKNOWN_TO_PROC[..], &["recv_queue", "send_queue"], &ends].concat()
+        [UNKNOWN_TO_PROC, &["recv_queue", "send_queue"], &ends].concat()
     });
     assert_eq!(rows.len(), expected.len());
 }

@@ -127,7 +127,7 @@ pub fn fresh() -> Option<Namespace> {
             eprintln!("skipped: no namespace of our own: {why}");
             None
         }
-        namespace => Some(namespace),
+        namespace @ Namespace::Fresh { .. } => Some(namespace),
     }
 }
 
