@@ -19,6 +19,7 @@ mod layers;
 mod listing;
 mod names;
 mod order;
+mod owners;
 mod program;
 mod recordings;
 mod scene;
