@@ -85,53 +85,81 @@ fn hex_digit(byte: u8) -> Option<u8> {
 
 /// A duration in microseconds, with the unit that keeps it short: `250us`, `31.2ms`, `4.5s`, `2min`.
 pub fn micros(us: u64) -> String {
-    match us {
-        0..1_000 => format!("{us}us"),
-        1_000..1_000_000 => decimal(us, 1_000, "ms"),
-        1_000_000..120_000_000 => decimal(us, 1_000_000, "s"),
-        120_000_000..7_200_000_000 => decimal(us, 60_000_000, "min"),
-        _ => decimal(us, 3_600_000_000, "h"),
-    }
+    text(us, push_micros)
 }
 
 /// A duration in milliseconds, likewise.
 pub fn millis(ms: u64) -> String {
-    if ms < 1_000 {
-        format!("{ms}ms")
-    } else {
-        micros(ms.saturating_mul(1_000))
-    }
+    text(ms, push_millis)
 }
 
 /// Bytes in binary units: `512B`, `64KiB`, `1.5MiB`.
 pub fn bytes(count: u64) -> String {
-    match count {
-        0..1_024 => format!("{count}B"),
-        1_024..1_048_576 => decimal(count, 1_024, "KiB"),
-        1_048_576..1_073_741_824 => decimal(count, 1_048_576, "MiB"),
-        _ => decimal(count, 1_073_741_824, "GiB"),
-    }
+    text(count, push_bytes)
 }
 
 /// Bytes per second in decimal bits, as links are rated: `84kbit/s`, `1.2Gbit/s`.
 pub fn rate(bytes_per_second: u64) -> String {
-    let bits = bytes_per_second.saturating_mul(8);
-    match bits {
-        0..1_000 => format!("{bits}bit/s"),
-        1_000..1_000_000 => decimal(bits, 1_000, "kbit/s"),
-        1_000_000..1_000_000_000 => decimal(bits, 1_000_000, "Mbit/s"),
-        _ => decimal(bits, 1_000_000_000, "Gbit/s"),
+    text(bytes_per_second, push_rate)
+}
+
+/// Appends what [`micros`] returns; allocates nothing.
+pub fn push_micros(out: &mut Vec<u8>, us: u64) {
+    match us {
+        0..1_000 => decimal(out, us, 1, "us"),
+        1_000..1_000_000 => decimal(out, us, 1_000, "ms"),
+        1_000_000..120_000_000 => decimal(out, us, 1_000_000, "s"),
+        120_000_000..7_200_000_000 => decimal(out, us, 60_000_000, "min"),
+        _ => decimal(out, us, 3_600_000_000, "h"),
     }
 }
 
-/// `value / unit` with one decimal, cut, not rounded; a whole number without.
-fn decimal(value: u64, unit: u64, name: &str) -> String {
-    let (whole, tenths) = (value / unit, value % unit * 10 / unit);
-    if tenths == 0 {
-        format!("{whole}{name}")
+/// Appends what [`millis`] returns; allocates nothing.
+pub fn push_millis(out: &mut Vec<u8>, ms: u64) {
+    if ms < 1_000 {
+        decimal(out, ms, 1, "ms");
     } else {
-        format!("{whole}.{tenths}{name}")
+        push_micros(out, ms.saturating_mul(1_000));
     }
+}
+
+/// Appends what [`bytes`] returns; allocates nothing.
+pub fn push_bytes(out: &mut Vec<u8>, count: u64) {
+    match count {
+        0..1_024 => decimal(out, count, 1, "B"),
+        1_024..1_048_576 => decimal(out, count, 1_024, "KiB"),
+        1_048_576..1_073_741_824 => decimal(out, count, 1_048_576, "MiB"),
+        _ => decimal(out, count, 1_073_741_824, "GiB"),
+    }
+}
+
+/// Appends what [`rate`] returns; allocates nothing.
+pub fn push_rate(out: &mut Vec<u8>, bytes_per_second: u64) {
+    let bits = bytes_per_second.saturating_mul(8);
+    match bits {
+        0..1_000 => decimal(out, bits, 1, "bit/s"),
+        1_000..1_000_000 => decimal(out, bits, 1_000, "kbit/s"),
+        1_000_000..1_000_000_000 => decimal(out, bits, 1_000_000, "Mbit/s"),
+        _ => decimal(out, bits, 1_000_000_000, "Gbit/s"),
+    }
+}
+
+fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
+    let mut out = Vec::with_capacity(16);
+    push(&mut out, value);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// `value / unit` with one decimal, cut, not rounded; a whole number without.
+fn decimal(out: &mut Vec<u8>, value: u64, unit: u64, name: &str) {
+    let mut digits = itoa::Buffer::new();
+    let (whole, tenths) = (value / unit, value % unit * 10 / unit);
+    out.extend_from_slice(digits.format(whole).as_bytes());
+    if tenths > 0 {
+        out.push(b'.');
+        out.extend_from_slice(digits.format(tenths).as_bytes());
+    }
+    out.extend_from_slice(name.as_bytes());
 }
 
 #[cfg(test)]

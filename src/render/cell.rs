@@ -117,6 +117,14 @@ impl Style {
 
     /// Writes a name that is part of a cell in which some characters have a meaning.
     pub(super) fn name(self, out: &mut Vec<u8>, name: &[u8], meaningful: &[char]) {
+        let plain = |c: &u8| c.is_ascii_graphic() && *c != b'\\';
+        if name
+            .iter()
+            .all(|c| plain(c) && !meaningful.contains(&char::from(*c)))
+        {
+            // What nearly every name is: nothing below would change it.
+            return out.extend_from_slice(name);
+        }
         let clean = text::escape(name);
         let blanks = match self.blanks {
             Blanks::Escape => true,
@@ -176,7 +184,7 @@ pub(super) fn state(out: &mut Vec<u8>, state: State) {
 fn timer(out: &mut Vec<u8>, timer: Timer) {
     out.extend_from_slice(timer.kind.name().as_bytes());
     out.push(b'(');
-    out.extend_from_slice(text::millis(timer.expires_ms.into()).as_bytes());
+    text::push_millis(out, timer.expires_ms.into());
     out.push(b',');
     digits::integer(out, timer.retransmits.into());
     out.push(b')');

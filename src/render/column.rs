@@ -184,6 +184,11 @@ impl Column {
         )
     }
 
+    /// Is it a port, which may be written as a service?
+    pub(super) const fn is_port(self) -> bool {
+        matches!(self, Self::LocalPort | Self::PeerPort)
+    }
+
     /// Its width in `plain`, which never depends on what is listed.
     ///
     /// With the columns shown by default an IPv4 listing is 80 wide.

@@ -100,23 +100,24 @@ impl<'o> Words<'o> {
         self.begin();
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b':');
-        let text = match unit {
-            Unit::Count => return digits::integer(self.out, value),
-            Unit::Bytes => text::bytes(value),
-            Unit::Rate => text::rate(value),
-            Unit::Micros => text::micros(value),
-            Unit::Millis => text::millis(value),
-        };
-        self.out.extend_from_slice(text.as_bytes());
+        match unit {
+            Unit::Count => digits::integer(self.out, value),
+            Unit::Bytes => text::push_bytes(self.out, value),
+            Unit::Rate => text::push_rate(self.out, value),
+            Unit::Micros => text::push_micros(self.out, value),
+            Unit::Millis => text::push_millis(self.out, value),
+        }
     }
 }
 
-/// Not zero, not the number that means "no limit", and not said in the row already.
+/// Not zero, not a number that means "no limit" or "not measured yet", and not said in the row already.
 fn is_telling(field: &InfoField, value: u64) -> bool {
     match field.name {
         "state" => false,
-        "max_pacing_rate" => value != u64::MAX && value != 0,
-        "snd_ssthresh" => value != NO_SSTHRESH && value != 0,
+        "snd_ssthresh" => value != 0 && value != NO_SSTHRESH,
+        // Both are all ones until there is a limit or a first segment was acknowledged.
+        "max_pacing_rate" | "pacing_rate" => value != 0 && value != u64::MAX,
+        "min_rtt" => value != 0 && value != u64::from(u32::MAX),
         _ => value != 0,
     }
 }

@@ -7,6 +7,14 @@ pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// Decimal that ends `width` columns from here, or further right where it is longer.
+pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(value).as_bytes();
+    out.resize(out.len() + width.saturating_sub(digits.len()), b' ');
+    out.extend_from_slice(digits);
+}
+
 /// Hexadecimal, lower case, without leading zeros.
 pub(super) fn hex(out: &mut Vec<u8>, value: u64) {
     let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
@@ -30,14 +38,27 @@ pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
 
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    let mut dot = false;
-    for octet in address.octets() {
-        if dot {
-            out.push(b'.');
+    // Put together first: one copy into the vector instead of seven.
+    let mut text = [0; 16];
+    let mut len = 0;
+    let mut push = |byte| {
+        if let Some(slot) = text.get_mut(len) {
+            *slot = byte;
+            len += 1;
         }
-        dot = true;
-        out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+    };
+    for octet in address.octets() {
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+        push(b'.');
     }
+    let without_last_dot = text.get(..len.saturating_sub(1));
+    out.extend_from_slice(without_last_dot.unwrap_or_default());
 }
 
 /// The longest run of two or more zero groups, the first of equals, is `::`; an IPv4-mapped address

@@ -140,7 +140,7 @@ pub fn sink<'w>(
     let out = Out::new(out);
     match format {
         Format::Table => Box::new(table::Table::new(layout, out)),
-        Format::Plain => Box::new(plain::Plain::new(layout, out)),
+        Format::Plain => Box::new(plain::Plain::new(&layout, out)),
         Format::Json => Box::new(json::Json::document(&layout, envelope, out)),
         Format::Ndjson => Box::new(json::Json::lines(&layout, out)),
         Format::Csv => Box::new(csv::Csv::new(layout, out)),

@@ -9,32 +9,57 @@ use crate::model::{Row, Summary};
 
 use super::cell::{Blanks, Style};
 use super::out::Out;
-use super::{Column, Extras, Header, Layout, Place, Sink, detail};
+use super::value::Value;
+use super::{Column, Extras, Header, Layout, Place, Sink, detail, digits};
+
+/// Is it the last cell of its line?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Yes,
+    No,
+}
+
+impl Last {
+    const fn separator(self) -> u8 {
+        match self {
+            Self::Yes => b'\n',
+            Self::No => b' ',
+        }
+    }
+}
+
+/// The columns; each with whether it is the last.
+fn columns(layout: &Layout) -> Vec<(Column, Last)> {
+    let mut columns: Vec<_> = layout.columns.iter().map(|c| (*c, Last::No)).collect();
+    if let Some((_, last)) = columns.last_mut() {
+        *last = Last::Yes;
+    }
+    columns
+}
 
 /// Writes rows of fixed columns.
 pub(super) struct Plain<'w> {
     out: Out<'w>,
-    columns: Vec<Column>,
+    columns: Vec<(Column, Last)>,
     style: Style,
     extras: Extras,
     place: Place,
 }
 
 impl<'w> Plain<'w> {
-    pub(super) fn new(layout: Layout, mut out: Out<'w>) -> Self {
+    pub(super) fn new(layout: &Layout, mut out: Out<'w>) -> Self {
+        let columns = columns(layout);
         if layout.header == Header::Shown {
-            let last = layout.columns.len().saturating_sub(1);
-            for (index, column) in layout.columns.iter().enumerate() {
-                let title = column.title();
-                aligned(&mut out.buffer, *column, index == last, |buffer| {
-                    buffer.extend_from_slice(title.as_bytes());
+            for (column, last) in &columns {
+                aligned(&mut out.buffer, *column, *last, |buffer| {
+                    buffer.extend_from_slice(column.title().as_bytes());
                 });
             }
         }
         Self {
             out,
+            columns,
             style: layout.style(Blanks::Escape),
-            columns: layout.columns,
             extras: layout.extras,
             place: layout.place,
         }
@@ -44,11 +69,8 @@ impl<'w> Plain<'w> {
 impl Sink for Plain<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let buffer = &mut self.out.buffer;
-        let last = self.columns.len().saturating_sub(1);
-        for (index, column) in self.columns.iter().enumerate() {
-            aligned(buffer, *column, index == last, |buffer| {
-                self.style.cell(buffer, *column, row);
-            });
+        for (column, last) in &self.columns {
+            cell(buffer, self.style, *column, row, *last);
         }
         if self.extras.has_lines() {
             details(buffer, row, self.extras, self.place);
@@ -61,23 +83,35 @@ impl Sink for Plain<'_> {
     }
 }
 
-/// Writes a cell and what stands between it and the next.
-fn aligned(out: &mut Vec<u8>, column: Column, last: bool, write: impl FnOnce(&mut Vec<u8>)) {
+/// Writes a cell of a row.
+fn cell(out: &mut Vec<u8>, style: Style, column: Column, row: &Row<'_>, last: Last) {
+    match Value::of(column, row) {
+        // The common case: no detour over a cell that is moved to the right afterwards.
+        Value::Number(number) if !column.is_port() => {
+            digits::right_aligned(out, number, column.plain_width());
+            out.push(last.separator());
+        }
+        _ => aligned(out, column, last, |out| style.cell(out, column, row)),
+    }
+}
+
+/// Writes a text as wide as its column, and what stands between it and the next.
+fn aligned(out: &mut Vec<u8>, column: Column, last: Last, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
+    let end = out.len();
     let cell = out.get(start..).unwrap_or_default();
     let missing = column.plain_width().saturating_sub(width(cell));
     if column.is_number() {
-        let end = out.len();
         out.resize(end + missing, b' ');
         out.copy_within(start..end, start + missing);
         if let Some(gap) = out.get_mut(start..start + missing) {
             gap.fill(b' ');
         }
-    } else if !last {
-        out.resize(out.len() + missing, b' ');
+    } else if last == Last::No {
+        out.resize(end + missing, b' ');
     }
-    out.push(if last { b'\n' } else { b' ' });
+    out.push(last.separator());
 }
 
 /// Columns a cell takes on a terminal.

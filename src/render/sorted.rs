@@ -74,7 +74,7 @@ impl Sink for Sorted<'_> {
         }
         self.rows.push(OwnedRow::keep(row));
         let full = self.limit.map(|limit| limit.saturating_mul(2));
-        if full.is_some_and(|full| self.rows.len() > full) {
+        if full.is_some_and(|full| self.rows.len() >= full) {
             self.sort_and_cut();
         }
         Ok(ControlFlow::Continue(()))

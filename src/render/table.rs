@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::model::{Row, Summary};
 
@@ -158,9 +159,23 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
         }
         Place::Below => {
             paint::line(out, &line, layout.color);
-            out.extend_from_slice(detail::INDENT);
-            out.extend_from_slice(details.as_bytes());
-            out.push(b'\n');
+            below(out, details, layout.width.map_or(usize::MAX, usize::from));
         }
     }
+}
+
+/// Writes details on lines of their own, broken between words where they do not fit.
+fn below(out: &mut Vec<u8>, details: &str, width: usize) {
+    let mut used = 0;
+    for word in details.split(' ') {
+        if used > 0 && used + 1 + word.width() > width {
+            out.push(b'\n');
+            used = 0;
+        }
+        let before = if used == 0 { detail::INDENT } else { b" " };
+        out.extend_from_slice(before);
+        out.extend_from_slice(word.as_bytes());
+        used += before.len() + word.width();
+    }
+    out.push(b'\n');
 }

@@ -1,1 +1,94 @@
+//! Every format over one scene of sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test stops at the first surprise"
+)]
 
+mod cells;
+mod csv;
+mod failing;
+mod golden;
+mod json;
+mod kept;
+mod names;
+mod scene;
+mod table;
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use super::{
+    Color, Envelope, Extra, Extras, Format, Header, Layout, Place, Sink, default_columns, sink,
+};
+use crate::model::{OwnedRow, Summary};
+
+/// Everything that can be added.
+const ALL: [Extra; 7] = [
+    Extra::Unix,
+    Extra::Packet,
+    Extra::Extended,
+    Extra::Timers,
+    Extra::Info,
+    Extra::Memory,
+    Extra::Processes,
+];
+
+fn layout(format: Format, extras: &[Extra]) -> Layout {
+    let extras: Extras = extras.iter().copied().collect();
+    Layout {
+        columns: default_columns(format, extras),
+        header: Header::Shown,
+        extras,
+        place: Place::Below,
+        color: Color::Never,
+        width: None,
+    }
+}
+
+fn envelope() -> Envelope {
+    Envelope {
+        host: "frodo \"the\" host".to_owned(),
+        time: "2026-01-02T03:04:05Z".to_owned(),
+    }
+}
+
+/// An output that can be looked at afterwards.
+#[derive(Clone, Default)]
+struct Page(Rc<RefCell<Vec<u8>>>);
+
+impl Page {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn feed(sink: &mut dyn Sink, rows: &[OwnedRow], summary: &Summary) -> io::Result<()> {
+    for row in rows {
+        if sink.row(&row.row())?.is_break() {
+            break;
+        }
+    }
+    sink.finish(summary)
+}
+
+fn render(format: Format, layout: Layout, rows: &[OwnedRow]) -> String {
+    let page = Page::default();
+    let mut sink = sink(format, layout, &envelope(), Box::new(page.clone()));
+    feed(&mut *sink, rows, &scene::summary()).unwrap();
+    page.text()
+}

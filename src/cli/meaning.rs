@@ -1,0 +1,242 @@
+//! What the words of the command line mean.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::fields::{Needs, columns, sort_keys};
+use super::{ColorWord, FamilyWord, FormatWord, SourceWord, Terminal, Typed};
+use crate::enrich::{Interfaces, Lookups};
+use crate::error::Error;
+use crate::model::{Family, Protocol};
+use crate::query::{Input, Query, Selection, Tables};
+use crate::render::{Color, Column, Extra, Extras, Format, Header, Layout, Place, default_columns};
+use crate::source::Wanted;
+
+impl Typed {
+    pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
+        let tables = self.tables();
+        let format = self.output_format(terminal);
+        let chosen = self.columns.as_deref().map(columns).transpose()?;
+        let sort = self
+            .sort
+            .as_deref()
+            .map(sort_keys)
+            .transpose()?
+            .unwrap_or_default();
+        let input = self.input()?;
+        let extras = self.extras(&tables);
+        let columns = chosen
+            .clone()
+            .unwrap_or_else(|| default_columns(format, extras));
+        let needs = Needs {
+            shown: &columns,
+            chosen: chosen.is_some(),
+            sort: &sort,
+        };
+        if self.processes || needs.owners() {
+            Self::check_owners(&input)?;
+        }
+        Ok(Query {
+            wanted: self.wanted(&needs),
+            lookups: self.lookups(&needs, format, &input),
+            layout: self.layout(columns.clone(), extras, terminal),
+            named: tables.are_named(),
+            tables: tables.list(&input, self.family.contains(&FamilyWord::Icmp)),
+            selection: self.selection(),
+            hosts: self.resolve && matches!(format, Format::Table | Format::Plain),
+            format,
+            sort,
+            limit: self.limit,
+            input,
+            record: self.record,
+        })
+    }
+
+    fn tables(&self) -> Tables {
+        let mut tables = Tables::default();
+        let flags = [
+            (self.tcp, &[Protocol::Tcp][..]),
+            (self.udp, &[Protocol::Udp, Protocol::UdpLite]),
+            (self.raw, &[Protocol::Raw, Protocol::Icmp]),
+            (self.unix, &[Protocol::Unix]),
+            (self.packet, &[Protocol::Packet]),
+            (self.netlink, &[Protocol::Netlink]),
+            (self.mptcp, &[Protocol::Mptcp]),
+        ];
+        for (_, protocols) in flags.into_iter().filter(|(given, _)| *given) {
+            tables.protocols.extend(protocols);
+        }
+        let words = self.family.iter().copied();
+        let ip = [
+            (self.ipv4, FamilyWord::Inet),
+            (self.ipv6, FamilyWord::Inet6),
+        ];
+        let ip = ip
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, word)| word);
+        for word in words.chain(ip) {
+            match word {
+                FamilyWord::All => tables.protocols.extend(Protocol::ALL),
+                FamilyWord::Inet => _ = tables.families.insert(Family::Inet),
+                FamilyWord::Inet6 => _ = tables.families.insert(Family::Inet6),
+                FamilyWord::Tcp => _ = tables.protocols.insert(Protocol::Tcp),
+                FamilyWord::Udp => _ = tables.protocols.insert(Protocol::Udp),
+                FamilyWord::Udplite => _ = tables.protocols.insert(Protocol::UdpLite),
+                FamilyWord::Raw => _ = tables.protocols.insert(Protocol::Raw),
+                FamilyWord::Icmp => _ = tables.protocols.insert(Protocol::Icmp),
+                FamilyWord::Unix => _ = tables.protocols.insert(Protocol::Unix),
+                FamilyWord::Packet => _ = tables.protocols.insert(Protocol::Packet),
+                FamilyWord::Netlink => _ = tables.protocols.insert(Protocol::Netlink),
+                FamilyWord::Mptcp => _ = tables.protocols.insert(Protocol::Mptcp),
+            }
+        }
+        tables
+    }
+
+    const fn selection(&self) -> Selection {
+        match (self.all, self.listening) {
+            (true, _) => Selection::All,
+            (false, true) => Selection::Listening,
+            (false, false) => Selection::Connected,
+        }
+    }
+
+    fn output_format(&self, terminal: Terminal) -> Format {
+        if self.json {
+            return Format::Json;
+        }
+        let usual = if terminal.is_terminal {
+            FormatWord::Table
+        } else {
+            FormatWord::Plain
+        };
+        match self.format.unwrap_or(usual) {
+            FormatWord::Json => Format::Json,
+            FormatWord::Table => Format::Table,
+            FormatWord::Plain => Format::Plain,
+            FormatWord::Ndjson => Format::Ndjson,
+            FormatWord::Csv => Format::Csv,
+        }
+    }
+
+    fn input(&self) -> Result<Input, Error> {
+        let clash = |option: &str| {
+            Error::Usage(format!(
+                "--source {} and {option} do not go together",
+                word(&self.source)
+            ))
+        };
+        match (self.source, &self.proc_root, &self.replay) {
+            (SourceWord::Netlink, Some(_), _) => Err(clash("--proc-root")),
+            (SourceWord::Netlink | SourceWord::Procfs, _, Some(_)) => Err(clash("--replay")),
+            (_, Some(root), _) => Ok(Input::Procfs(root.clone())),
+            (SourceWord::Procfs, None, None) => Ok(Input::Procfs(PathBuf::from(PROC))),
+            (_, _, Some(path)) => Ok(Input::Replay(path.clone())),
+            (SourceWord::Netlink, None, None) => Ok(Input::Netlink),
+            (SourceWord::Auto, None, None) => Ok(Input::Auto),
+        }
+    }
+
+    /// Processes can be told of this machine, and of another `/proc`; not of a recording.
+    fn check_owners(input: &Input) -> Result<(), Error> {
+        if matches!(input, Input::Replay(_)) {
+            let text =
+                "a recording does not hold the processes of its sockets: no -p with --replay";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn extras(&self, tables: &Tables) -> Extras {
+        let listed = |protocol| tables.protocols.contains(&protocol);
+        let extras = [
+            (listed(Protocol::Unix), Extra::Unix),
+            (listed(Protocol::Packet), Extra::Packet),
+            (self.extended, Extra::Extended),
+            (self.timers, Extra::Timers),
+            (self.info, Extra::Info),
+            (self.memory, Extra::Memory),
+            (self.processes, Extra::Processes),
+        ];
+        extras
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, extra)| extra)
+            .collect()
+    }
+
+    fn wanted(&self, needs: &Needs<'_>) -> Wanted {
+        let info = [Column::TcpInfo, Column::MptcpInfo, Column::Congestion];
+        Wanted {
+            info: self.info || needs.any_wished(&info),
+            memory: self.memory || needs.any_wished(&[Column::Memory]),
+            unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]),
+        }
+    }
+
+    fn lookups(&self, needs: &Needs<'_>, format: Format, input: &Input) -> Lookups {
+        let text = matches!(format, Format::Table | Format::Plain);
+        let here = matches!(input, Input::Auto | Input::Netlink)
+            || matches!(input, Input::Procfs(_)) && self.proc_root.is_none();
+        let ports = [
+            Column::Local,
+            Column::Peer,
+            Column::LocalPort,
+            Column::PeerPort,
+        ];
+        let root = match input {
+            Input::Procfs(root) => root.clone(),
+            _ => PathBuf::from(PROC),
+        };
+        let owners = self.processes || needs.owners();
+        let replayed = matches!(input, Input::Replay(_));
+        Lookups {
+            owners: owners.then_some(root),
+            users: !self.numeric && !replayed && (owners || needs.any(&[Column::User])),
+            services: !self.numeric && text && needs.any(&ports),
+            interfaces: if here {
+                Interfaces::Live
+            } else {
+                Interfaces::NumbersOnly
+            },
+            cgroups: here && needs.any(&[Column::Cgroup]),
+        }
+    }
+
+    fn layout(&self, columns: Vec<Column>, extras: Extras, terminal: Terminal) -> Layout {
+        let colored = match self.color {
+            ColorWord::Auto => terminal.is_terminal && !terminal.no_color,
+            ColorWord::Always => true,
+            ColorWord::Never => false,
+        };
+        Layout {
+            columns,
+            header: if self.no_header {
+                Header::Hidden
+            } else {
+                Header::Shown
+            },
+            extras,
+            place: if self.oneline {
+                Place::SameLine
+            } else {
+                Place::Below
+            },
+            color: if colored { Color::Always } else { Color::Never },
+            width: terminal.width,
+        }
+    }
+}
+
+/// The process file system of this machine.
+const PROC: &str = "/proc";
+
+/// A word of the command line as it is typed.
+fn word(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map(|word| word.get_name().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,246 @@
+//! What single cells and lines promise.
+
+use super::{ALL, layout, render, scene};
+use crate::model::{Family, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State};
+use crate::render::{Column, Extra, Extras, Format, Header, Place, default_columns};
+use crate::text;
+
+fn cell(column: Column, row: &Row<'_>) -> String {
+    let mut layout = layout(Format::Plain, &[]);
+    layout.columns = vec![column];
+    layout.header = Header::Hidden;
+    let line = render(Format::Plain, layout, &[OwnedRow::keep(row)]);
+    line.trim().to_owned()
+}
+
+#[test]
+fn every_plain_line_has_the_same_number_of_words() {
+    for extras in [&ALL[..4], &[], &[Extra::Processes]] {
+        let mut layout = layout(Format::Plain, extras);
+        let text = render(Format::Plain, layout.clone(), &scene::rows());
+        for line in text.lines() {
+            assert_eq!(
+                line.split_whitespace().count(),
+                layout.columns.len(),
+                "{line}"
+            );
+            assert_eq!(line, line.trim_end());
+        }
+        layout.columns = Column::VOCABULARY
+            .into_iter()
+            .chain(Column::COMBINED)
+            .collect();
+        for line in render(Format::Plain, layout, &scene::rows()).lines() {
+            assert_eq!(line.split_whitespace().count(), 29, "{line}");
+        }
+    }
+}
+
+#[test]
+fn plain_columns_do_not_move() {
+    let small = scene::inet(Protocol::Tcp, ("1.1.1.1", 1), ("1.1.1.1", Some(1)));
+    let mut large = scene::inet(
+        Protocol::UdpLite,
+        ("255.255.255.255", 65_535),
+        ("255.255.255.255", Some(65_535)),
+    );
+    large.state = State::FinWait1;
+    large.recv_queue = Some(999_999);
+    large.send_queue = Some(999_999);
+    let rows = [&small, &large].map(|socket| OwnedRow::keep(&Row::bare(socket)));
+    for extras in [&[][..], &[Extra::Processes, Extra::Timers]] {
+        for rows in [&rows[..], &rows[..1], &rows[1..]] {
+            let text = render(Format::Plain, layout(Format::Plain, extras), rows);
+            for line in text.lines().skip(1) {
+                let address = if line.starts_with("tcp") {
+                    "1.1.1.1:"
+                } else {
+                    "255.255.255.255:"
+                };
+                let peer = line.match_indices(address).nth(1).map(|(place, _)| place);
+                let state = line.find("UNCONN").or(line.find("FIN_WAIT_1"));
+                assert_eq!(
+                    (state, line.find(address), peer),
+                    (Some(8), Some(34), Some(59))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_ipv4_listing_fits_80_columns() {
+    let mut socket = scene::inet(
+        Protocol::UdpLite,
+        ("255.255.255.255", 65_535),
+        ("255.255.255.255", Some(65_535)),
+    );
+    socket.state = State::Established;
+    let row = [OwnedRow::keep(&Row::bare(&socket))];
+    let text = render(Format::Plain, layout(Format::Plain, &[]), &row);
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+}
+
+#[test]
+fn text_formats_have_no_control_characters() {
+    for format in [Format::Plain, Format::Table, Format::Csv, Format::Json] {
+        let text = render(format, layout(format, &ALL), &scene::rows());
+        let clean = |c: char| !c.is_control() || matches!(c, '\n' | '\r');
+        assert!(text.chars().all(clean), "{format:?}");
+    }
+}
+
+#[test]
+fn endpoints_are_written_as_people_know_them() {
+    let mut socket = scene::inet(Protocol::Tcp, ("fe80::1", 22), ("ff02::1", Some(5)));
+    socket.interface = Some(7);
+    let row = Row::bare(&socket);
+    assert_eq!(cell(Column::Local, &row), "[fe80::1]%7:22");
+    assert_eq!(cell(Column::Peer, &row), "[ff02::1]%7:5");
+    assert_eq!(cell(Column::LocalAddress, &row), "fe80::1");
+    socket.peer.ip = Some([192, 0, 2, 1].into());
+    let named = Row {
+        interface: Some("eth0"),
+        peer_host: Some("www.example.org"),
+        peer_service: Some("https"),
+        ..Row::bare(&socket)
+    };
+    assert_eq!(cell(Column::Local, &named), "[fe80::1]%eth0:22");
+    assert_eq!(cell(Column::Peer, &named), "www.example.org:https");
+}
+
+#[test]
+fn an_end_of_which_nothing_is_known_is_a_dash() {
+    let socket = Socket::new(Protocol::Tcp, Family::Inet);
+    assert_eq!(cell(Column::Local, &Row::bare(&socket)), "-");
+    let packet = Socket::new(Protocol::Packet, Family::Packet);
+    assert_eq!(cell(Column::Local, &Row::bare(&packet)), "*:*");
+    assert_eq!(cell(Column::Peer, &Row::bare(&packet)), "-");
+    let netlink = Socket::new(Protocol::Netlink, Family::Netlink);
+    assert_eq!(cell(Column::Local, &Row::bare(&netlink)), "-");
+}
+
+#[test]
+fn a_name_that_reads_like_a_sign_is_escaped() {
+    for (name, expected) in [("-", "\\x2d"), ("*", "\\x2a"), ("?", "\\x3f")] {
+        let socket = scene::unix(name.as_bytes(), b"");
+        let row = Row {
+            user: Some(name),
+            cgroup: Some(name),
+            ..Row::bare(&socket)
+        };
+        for column in [
+            Column::Local,
+            Column::LocalAddress,
+            Column::User,
+            Column::Cgroup,
+        ] {
+            assert_eq!(cell(column, &row), expected);
+        }
+        assert_eq!(cell(Column::Peer, &row), "*");
+    }
+}
+
+#[test]
+fn a_path_that_begins_with_at_is_not_taken_for_an_abstract_name() {
+    let (path, abstract_name) = (scene::unix(b"@a", b""), scene::unix(b"\0a", b""));
+    assert_eq!(cell(Column::Local, &Row::bare(&path)), "\\x40a");
+    assert_eq!(cell(Column::Local, &Row::bare(&abstract_name)), "@a");
+}
+
+#[test]
+fn one_process_cannot_look_like_two() {
+    let socket = Socket::new(Protocol::Tcp, Family::Inet);
+    let owners = [Process {
+        fds: vec![3, 4],
+        ..scene::process(7, b"a[1],b", &[])
+    }];
+    let row = Row {
+        processes: Some(&owners),
+        ..Row::bare(&socket)
+    };
+    let cell = cell(Column::Processes, &row);
+    assert_eq!(cell, "a\\x5b1\\x5d\\x2cb[7]");
+    assert_eq!(text::unescape(&cell), b"a[1],b[7]");
+}
+
+#[test]
+fn unknown_none_and_unasked_processes_differ_from_each_other_where_they_can() {
+    let socket = Socket::new(Protocol::Tcp, Family::Inet);
+    let row = |processes, process_status| Row {
+        processes,
+        process_status,
+        ..Row::bare(&socket)
+    };
+    let unreadable = row(None, Some(ProcessStatus::Unreadable));
+    assert_eq!(cell(Column::Processes, &unreadable), "?");
+    let none = row(Some(&[]), Some(ProcessStatus::None));
+    assert_eq!(cell(Column::Processes, &none), "-");
+    assert_eq!(cell(Column::Processes, &row(None, None)), "-");
+}
+
+#[test]
+fn a_user_without_a_name_is_a_number() {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    assert_eq!(cell(Column::User, &Row::bare(&socket)), "-");
+    socket.uid = Some(0);
+    assert_eq!(cell(Column::User, &Row::bare(&socket)), "0");
+}
+
+#[test]
+fn details_leave_out_zeros_and_limits_that_are_none() {
+    use crate::model::Info;
+    let mut bytes = [0; 232];
+    bytes[0] = 1;
+    bytes[68..72].copy_from_slice(&31_250_u32.to_ne_bytes());
+    bytes[76..80].copy_from_slice(&0x7fff_ffff_u32.to_ne_bytes());
+    bytes[112..120].copy_from_slice(&u64::MAX.to_ne_bytes());
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().congestion = b"cubic".to_vec();
+    let mut layout = layout(Format::Plain, &[Extra::Info]);
+    layout.header = Header::Hidden;
+    let rows = [OwnedRow::keep(&Row::bare(&socket))];
+    let below = render(Format::Plain, layout.clone(), &rows);
+    assert_eq!(below.lines().nth(1), Some("        cubic rtt:31.2ms"));
+    layout.place = Place::SameLine;
+    let beside = render(Format::Plain, layout, &rows);
+    assert!(beside.ends_with(" - cubic rtt:31.2ms\n"), "{beside}");
+    assert_eq!(beside.lines().count(), 1);
+    assert_eq!(cell(Column::TcpInfo, &rows[0].row()), "rtt:31.2ms");
+}
+
+#[test]
+fn default_columns_have_no_duplicates_and_put_processes_last() {
+    let all: Extras = ALL.into_iter().collect();
+    for format in [Format::Table, Format::Plain, Format::Json, Format::Csv] {
+        let columns = default_columns(format, all);
+        let mut unique = columns.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), columns.len(), "{format:?}");
+    }
+    assert_eq!(
+        default_columns(Format::Plain, all).last(),
+        Some(&Column::Processes)
+    );
+    let plain = default_columns(Format::Plain, Extras::NONE);
+    let names: Vec<_> = plain.iter().map(|column| column.name()).collect();
+    assert_eq!(
+        names.join(" "),
+        "protocol state recv_queue send_queue local peer"
+    );
+}
+
+#[test]
+fn a_column_is_found_by_its_name_and_by_its_title() {
+    for column in Column::VOCABULARY.into_iter().chain(Column::COMBINED) {
+        assert_eq!(Column::from_name(column.name()), Some(column));
+        assert_eq!(
+            Column::from_name(&column.title().to_ascii_lowercase()),
+            Some(column)
+        );
+        assert!(column.title().len() <= column.plain_width(), "{column:?}");
+    }
+    assert_eq!(Column::from_name("pid"), None);
+}

@@ -1,0 +1,103 @@
+//! Golden files: `LSOCK_BLESS=1` writes them anew.
+
+use std::fs;
+use std::path::Path;
+
+use super::{ALL, layout, render, scene};
+use crate::render::{Color, Column, Extra, Format, Header, Layout, Place};
+
+fn compare(file: &str, format: Format, layout: Layout) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/render")
+        .join(file);
+    let found = render(format, layout, &scene::rows());
+    if std::env::var_os("LSOCK_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, found).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, expected, "{file} differs; LSOCK_BLESS=1 rewrites it");
+}
+
+#[test]
+fn plain() {
+    compare("plain.txt", Format::Plain, layout(Format::Plain, &[]));
+}
+
+#[test]
+fn plain_with_everything() {
+    compare("plain-all.txt", Format::Plain, layout(Format::Plain, &ALL));
+}
+
+#[test]
+fn plain_with_details_on_the_same_line() {
+    let mut layout = layout(Format::Plain, &[Extra::Info, Extra::Memory]);
+    layout.place = Place::SameLine;
+    layout.header = Header::Hidden;
+    compare("plain-oneline.txt", Format::Plain, layout);
+}
+
+#[test]
+fn plain_with_every_column() {
+    let mut layout = layout(Format::Plain, &[]);
+    layout.columns = Column::VOCABULARY
+        .into_iter()
+        .chain(Column::COMBINED)
+        .collect();
+    compare("plain-columns.txt", Format::Plain, layout);
+}
+
+#[test]
+fn table() {
+    compare("table.txt", Format::Table, layout(Format::Table, &[]));
+}
+
+#[test]
+fn table_with_everything_at_200_columns() {
+    let mut layout = layout(Format::Table, &ALL);
+    layout.width = Some(200);
+    compare("table-all-200.txt", Format::Table, layout);
+}
+
+#[test]
+fn processes_wrap_at_50_columns() {
+    let mut layout = layout(Format::Table, &[Extra::Processes, Extra::Extended]);
+    layout.columns = vec![
+        Column::Protocol,
+        Column::State,
+        Column::LocalPort,
+        Column::Processes,
+    ];
+    layout.width = Some(50);
+    compare("table-wrapped-50.txt", Format::Table, layout);
+}
+
+#[test]
+fn table_in_colour() {
+    let mut layout = layout(Format::Table, &[]);
+    layout.color = Color::Always;
+    compare("table-colour.txt", Format::Table, layout);
+}
+
+#[test]
+fn json() {
+    compare("listing.json", Format::Json, layout(Format::Json, &ALL));
+}
+
+#[test]
+fn ndjson_with_chosen_columns() {
+    let mut layout = layout(Format::Ndjson, &[]);
+    layout.columns = vec![Column::Local, Column::Peer, Column::State, Column::Cookie];
+    compare("chosen.ndjson", Format::Ndjson, layout);
+}
+
+#[test]
+fn csv() {
+    compare("listing.csv", Format::Csv, layout(Format::Csv, &[]));
+}
+
+#[test]
+fn csv_with_everything() {
+    compare("listing-all.csv", Format::Csv, layout(Format::Csv, &ALL));
+}

@@ -1,0 +1,158 @@
+//! JSON parses, and is what the schema says.
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use super::{ALL, layout, render, scene};
+use crate::model::{MPTCP_INFO, Memory, TCP_INFO};
+use crate::render::{Column, Format, SCHEMA};
+use crate::text;
+
+fn schema() -> Value {
+    serde_json::from_str(SCHEMA).unwrap()
+}
+
+fn document() -> Value {
+    let text = render(Format::Json, layout(Format::Json, &ALL), &scene::rows());
+    serde_json::from_str(&text).unwrap()
+}
+
+fn validator() -> Validator {
+    jsonschema::draft202012::new(&schema()).unwrap()
+}
+
+#[test]
+fn the_schema_is_one_and_the_document_follows_it() {
+    assert!(jsonschema::draft202012::meta::is_valid(&schema()));
+    let document = document();
+    let errors: Vec<_> = validator()
+        .iter_errors(&document)
+        .map(|error| format!("{} {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_listing_follows_the_schema() {
+    let text = render(Format::Json, layout(Format::Json, &[]), &[]);
+    assert!(text.contains("\"sockets\":[],"), "{text}");
+    assert!(validator().is_valid(&serde_json::from_str(&text).unwrap()));
+}
+
+fn remove(object: &mut Value, key: &str) {
+    assert!(object.as_object_mut().unwrap().remove(key).is_some());
+}
+
+#[test]
+fn the_schema_rejects_what_is_broken() {
+    let breakages: [fn(&mut Value); 8] = [
+        |d| d["sockets"][0]["extra"] = Value::Null,
+        |d| d["sockets"][0]["state"] = "ESTAB".into(),
+        |d| d["sockets"][0]["cookie"] = 6_699.into(),
+        |d| d["sockets"][0]["recv_queue"] = "0".into(),
+        |d| remove(&mut d["sockets"][0], "mark"),
+        |d| remove(&mut d["sockets"][1]["tcp_info"], "rtt"),
+        |d| remove(d, "summary"),
+        |d| d["version"] = 2.into(),
+    ];
+    let validator = validator();
+    for (number, breakage) in breakages.into_iter().enumerate() {
+        let mut document = document();
+        breakage(&mut document);
+        assert!(!validator.is_valid(&document), "breakage {number}");
+    }
+}
+
+#[test]
+fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
+    let schema = schema();
+    let required = |path: &str| -> Vec<String> {
+        let list = schema.pointer(path).unwrap()["required"]
+            .as_array()
+            .unwrap();
+        list.iter()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let socket = "/$defs/socket";
+    assert_eq!(required(socket), Column::VOCABULARY.map(Column::name));
+    let fields = "/$defs/socket/properties";
+    let names: Vec<_> = TCP_INFO.iter().map(|field| field.name).collect();
+    assert_eq!(required(&format!("{fields}/tcp_info")), names);
+    let names: Vec<_> = MPTCP_INFO.iter().map(|field| field.name).collect();
+    assert_eq!(required(&format!("{fields}/mptcp_info")), names);
+    let names = Memory::default().fields().map(|(name, _)| name);
+    assert_eq!(required(&format!("{fields}/memory")), names);
+}
+
+#[test]
+fn keys_come_in_the_order_of_the_vocabulary_whatever_the_protocol() {
+    let text = render(Format::Ndjson, layout(Format::Ndjson, &[]), &scene::rows());
+    assert_eq!(text.lines().count(), scene::rows().len());
+    for line in text.lines() {
+        let places = Column::VOCABULARY.map(|column| line.find(&format!("\"{}\":", column.name())));
+        assert!(places.is_sorted() && places[0] == Some(1), "{line}");
+        let object: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(object.as_object().unwrap().len(), Column::VOCABULARY.len());
+    }
+}
+
+#[test]
+fn the_document_is_whole_only_with_its_summary() {
+    let rows = scene::rows();
+    let text = render(Format::Json, layout(Format::Json, &[]), &rows[3..6]);
+    assert!(text.ends_with("}\n"));
+    for end in 0..text.trim_end().len() {
+        let Some(cut) = text.get(..end) else { continue };
+        assert!(serde_json::from_str::<Value>(cut).is_err());
+    }
+}
+
+#[test]
+fn values_have_their_types() {
+    let sockets = &document()["sockets"];
+    assert_eq!(sockets[0]["cookie"], "1a2b");
+    assert_eq!(sockets[0]["local_port"], 80);
+    assert_eq!(sockets[0]["peer_port"], Value::Null);
+    assert_eq!(sockets[0]["processes"][1]["fds"], Value::from(vec![6]));
+    assert_eq!(sockets[1]["processes"], Value::Array(Vec::new()));
+    assert_eq!(sockets[1]["timer"]["expires_ms"], 7_140_000);
+    assert_eq!(sockets[1]["memory"]["sndbuf"], Value::Null);
+    assert_eq!(sockets[1]["memory"]["rmem_alloc"], 0);
+    assert_eq!(sockets[2]["local_address"], "::ffff:10.0.0.1");
+    assert_eq!(sockets[2]["tcp_info"]["bytes_acked"], Value::Null);
+    assert_eq!(sockets[2]["processes"], Value::Null);
+    assert_eq!(sockets[8]["state"], "UNKNOWN(14)");
+    assert_eq!(document()["host"], "frodo \"the\" host");
+}
+
+#[test]
+fn hostile_names_come_back_byte_for_byte() {
+    let document = document();
+    let name = |pointer: &str| {
+        document
+            .pointer(pointer)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let process = name("/sockets/0/processes/2/name");
+    assert_eq!(text::unescape(&process), scene::HOSTILE);
+    let unix = name("/sockets/15/local_address");
+    assert_eq!(text::unescape(&unix), scene::HOSTILE);
+    assert_eq!(name("/sockets/14/local_address"), "@/tmp/.X11-unix/X0");
+    assert_eq!(name("/sockets/14/peer_address"), "\\x40not abstract");
+}
+
+#[test]
+fn chosen_columns_are_the_only_keys_in_their_order() {
+    let mut layout = layout(Format::Ndjson, &[]);
+    layout.columns = vec![Column::State, Column::Local, Column::Uid, Column::Peer];
+    let text = render(Format::Ndjson, layout, &scene::rows());
+    let first = text.lines().next().unwrap();
+    assert_eq!(
+        first,
+        r#"{"state":"LISTEN","local":"0.0.0.0:http","uid":0,"peer":"0.0.0.0:*"}"#
+    );
+}

@@ -1,0 +1,132 @@
+//! Widths, wrapping and colours of `table`.
+
+use super::{ALL, layout, render, scene};
+use crate::model::{OwnedRow, Process, Protocol, Row};
+use crate::render::table::WINDOW;
+use crate::render::{Color, Column, Extra, Format, Place};
+
+#[test]
+fn no_address_is_ever_split() {
+    let cells: Vec<String> = scene::rows()
+        .iter()
+        .flat_map(|row| {
+            let mut layout = layout(Format::Table, &[]);
+            layout.columns = vec![Column::Local];
+            let text = render(Format::Table, layout, std::slice::from_ref(row));
+            text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(cells.len(), scene::rows().len());
+    for width in [1, 60, 80, 200] {
+        let mut layout = layout(Format::Table, &ALL);
+        layout.width = Some(width);
+        let text = render(Format::Table, layout, &scene::rows());
+        for cell in &cells {
+            assert!(
+                text.lines().any(|line| line.contains(&**cell)),
+                "{width}: {cell}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_free_text_wraps_and_nothing_of_it_is_lost() {
+    let mut layout = layout(Format::Table, &[Extra::Processes]);
+    layout.columns = vec![Column::Protocol, Column::Local, Column::Processes];
+    let socket = scene::inet(Protocol::Tcp, ("1.2.3.4", 5), ("1.2.3.4", None));
+    let owners: Vec<Process> = (100..140)
+        .map(|n| scene::process(n, b"a worker", &[]))
+        .collect();
+    let row = [OwnedRow::keep(&Row {
+        processes: Some(&owners),
+        ..Row::bare(&socket)
+    })];
+    layout.width = Some(60);
+    let text = render(Format::Table, layout.clone(), &row);
+    assert!(text.lines().all(|line| line.len() <= 60), "{text}");
+    assert!(text.lines().count() > 10);
+    let wrapped: String = text
+        .lines()
+        .skip(1)
+        .map(|line| line[16..].trim_end())
+        .collect();
+    let whole: Vec<String> = (100..140).map(|n| format!("a worker[{n}]")).collect();
+    let squeeze = |text: &str| text.replace(' ', "");
+    assert_eq!(squeeze(&wrapped), squeeze(&whole.join(",")));
+    // A line per socket is what -O asks for.
+    layout.place = Place::SameLine;
+    assert_eq!(render(Format::Table, layout, &row).lines().count(), 2);
+}
+
+#[test]
+fn what_fits_is_not_wrapped() {
+    let mut layout = layout(Format::Table, &[]);
+    layout.width = Some(200);
+    let narrow = render(Format::Table, layout.clone(), &scene::rows());
+    layout.width = None;
+    assert_eq!(narrow, render(Format::Table, layout, &scene::rows()));
+    assert_eq!(narrow.lines().count(), 1 + scene::rows().len());
+}
+
+#[test]
+fn no_line_ends_in_a_blank() {
+    for width in [Some(60), Some(200), None] {
+        let mut layout = layout(Format::Table, &ALL);
+        layout.width = width;
+        let text = render(Format::Table, layout, &scene::rows());
+        assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+    }
+}
+
+#[test]
+fn an_empty_table_is_its_header() {
+    let text = render(Format::Table, layout(Format::Table, &[]), &[]);
+    assert_eq!(text, "PROTO STATE RECV_Q SEND_Q LOCAL PEER\n");
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let mut layout = layout(Format::Table, &ALL);
+    layout.width = Some(120);
+    let black = render(Format::Table, layout.clone(), &scene::rows());
+    layout.color = Color::Always;
+    let coloured = render(Format::Table, layout, &scene::rows());
+    assert!(!black.contains('\x1b') && coloured.contains("\x1b[34mLISTEN\x1b[0m"));
+    let mut stripped = String::new();
+    for (index, part) in coloured.split('\x1b').enumerate() {
+        let rest = part.split_once('m').map_or(part, |(_, rest)| rest);
+        stripped.push_str(if index == 0 { part } else { rest });
+    }
+    assert_eq!(stripped, black);
+}
+
+#[test]
+fn rows_past_the_window_keep_its_widths() {
+    let short = scene::inet(Protocol::Tcp, ("10.0.0.1", 1), ("10.0.0.2", Some(22)));
+    let long = scene::inet(Protocol::Tcp, ("1:2:3:4:5:6:7:8", 1), ("::1", Some(2)));
+    let mut rows = vec![OwnedRow::keep(&Row::bare(&short)); WINDOW];
+    rows.push(OwnedRow::keep(&Row::bare(&long)));
+    rows.push(OwnedRow::keep(&Row::bare(&short)));
+    let text = render(Format::Table, layout(Format::Table, &[]), &rows);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + WINDOW + 2);
+    assert_eq!(lines[WINDOW + 2], lines[1]);
+    assert_eq!(
+        lines[WINDOW + 1],
+        "tcp   UNCONN      0      0 [1:2:3:4:5:6:7:8]:1 [::1]:2"
+    );
+}
+
+#[test]
+fn details_follow_their_row() {
+    let text = render(
+        Format::Table,
+        layout(Format::Table, &[Extra::Memory]),
+        &scene::rows(),
+    );
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[2].contains("192.168.100.200:54321"));
+    assert_eq!(lines[3], "        rmem_alloc:0B rcvbuf:128KiB drops:3");
+    assert_eq!(lines.len(), 2 + scene::rows().len());
+}
