@@ -19,6 +19,7 @@ mod layers;
 mod listing;
 mod names;
 mod order;
+mod other_reader;
 mod owners;
 mod program;
 mod recordings;
