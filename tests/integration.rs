@@ -13,7 +13,18 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+mod asked;
+mod formats;
 mod layers;
+mod listing;
+mod names;
+mod order;
 mod other_reader;
+mod owners;
+mod program;
+mod recordings;
 mod scene;
 mod scene_holds;
+mod selection;
+mod special;
+mod witnesses;

@@ -1,0 +1,193 @@
+//! What was recorded is listed as if live.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{fresh, is_of, list, lsock, stage, tool};
+use crate::scene::{V4, V6, tcp::listeners, tcp::states, unix};
+
+/// A place for a recording.
+struct Tape {
+    _directory: TempDir,
+    file: PathBuf,
+}
+
+impl Tape {
+    fn new() -> Tape {
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("recording");
+        Tape {
+            _directory: directory,
+            file,
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.file.to_str().unwrap()
+    }
+
+    /// The sockets `lsock <words>` lists while it records them.
+    fn record(&self, words: &[&str]) -> Vec<Value> {
+        list(&[words, &["-D", self.path()]].concat())
+    }
+
+    /// The sockets of the recording.
+    fn replay(&self, words: &[&str]) -> Vec<Value> {
+        list(&[words, &["--replay", self.path()]].concat())
+    }
+}
+
+/// Without what a recording does not hold: names that this machine has for numbers.
+fn without_names(mut rows: Vec<Value>) -> Vec<Value> {
+    for row in &mut rows {
+        for key in ["user", "cgroup", "interface"] {
+            row[key] = Value::Null;
+        }
+    }
+    rows
+}
+
+fn assert_replays(words: &[&str]) {
+    let tape = Tape::new();
+    let recorded = without_names(tape.record(words));
+    let replayed = without_names(tape.replay(words));
+    assert_eq!(recorded.len(), replayed.len(), "{words:?}");
+    for (one, two) in recorded.iter().zip(&replayed) {
+        assert_eq!(one, two, "{words:?}");
+    }
+}
+
+#[test]
+fn replay_is_the_same_field_by_field() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    assert_replays(&["-a"]);
+    assert_replays(&["-a", "-A", "all"]);
+    assert_replays(&["-a", "-A", "all", "-im"]);
+    assert_replays(&["-l", "-A", "tcp,unix"]);
+}
+
+#[test]
+fn replay_of_proc_is_the_same_field_by_field() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    assert_replays(&["-a", "--source", "auto", "-A", "raw,icmp"]);
+    let tape = Tape::new();
+    let words = ["-a", "-m", "-A", "inet,inet6,packet,netlink"];
+    let recorded = tape.record(&[&words[..], &["--source", "procfs"]].concat());
+    let replayed = tape.replay(&words);
+    assert_eq!(without_names(recorded), without_names(replayed));
+}
+
+#[test]
+fn replay_without_protocols_lists_everything_recorded() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let tape = Tape::new();
+    let recorded = tape.record(&["-a", "-A", "all"]);
+    assert_eq!(without_names(recorded), without_names(tape.replay(&["-a"])));
+}
+
+#[test]
+fn replay_selects_as_a_listing_does() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let tape = Tape::new();
+    tape.record(&["-a", "-A", "all"]);
+    for words in [&["-tl"][..], &["-u"], &["-6ta"], &["-x"]] {
+        assert_eq!(tape.replay(words).len(), list(words).len(), "{words:?}");
+    }
+}
+
+#[test]
+fn replay_has_numbers_for_interfaces_and_no_users() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = listeners::on_interface(V4).unwrap();
+    let tape = Tape::new();
+    tape.record(&["-tl"]);
+    let row = &tape.replay(&["-tl"])[0];
+    assert_eq!(row["interface"], "if1");
+    assert_eq!(row["user"], Value::Null);
+    assert_eq!(row["processes"], Value::Null);
+}
+
+#[test]
+fn replay_names_its_source() {
+    let Some(_namespace) = fresh() else { return };
+    let tape = Tape::new();
+    tape.record(&["-ta"]);
+    let document = lsock(&["-ta", "--json", "--replay", tape.path()])
+        .clean()
+        .document();
+    for source in document["summary"]["sources"].as_array().unwrap() {
+        assert_eq!(source["source"], "replay");
+    }
+}
+
+#[test]
+fn recording_changes_nothing_of_the_listing() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = unix::names::all().unwrap();
+    let tape = Tape::new();
+    assert_eq!(tape.record(&["-xa"]), list(&["-xa"]));
+}
+
+#[test]
+fn peers_of_unix_sockets_are_named_in_a_replay() {
+    let Some(_namespace) = fresh() else { return };
+    let held = unix::states::stream().unwrap();
+    let tape = Tape::new();
+    tape.record(&["-xa"]);
+    let expected = held.the("unix stream client");
+    let rows = tape.replay(&["-xa"]);
+    let row = rows.iter().find(|row| is_of(row, expected)).unwrap();
+    let name = held.the("unix stream listener").name.as_deref().unwrap();
+    assert_eq!(row["peer_address"], crate::program::shown(name));
+}
+
+#[test]
+fn table_that_was_not_recorded_makes_the_list_incomplete() {
+    let Some(_namespace) = fresh() else { return };
+    let tape = Tape::new();
+    tape.record(&["-t4a"]);
+    let run = lsock(&["-ua4", "--json", "--replay", tape.path()]);
+    assert_eq!(run.status, Some(2));
+    assert_eq!(run.document()["summary"]["complete"], false);
+    assert!(
+        run.stderr.starts_with("lsock: incomplete list: "),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn recording_of_ss_can_be_listed() {
+    let Some(_namespace) = fresh() else { return };
+    let mut held = states::established(V4).unwrap();
+    held.absorb(states::half_closed(V6).unwrap());
+    held.absorb(states::time_wait(V6).unwrap());
+    let tape = Tape::new();
+    if tool("ss", &["-D", tape.path(), "-tan"]).is_none() {
+        return;
+    }
+    let mut rows = tape.replay(&["-ta"]);
+    let mut live = list(&["-ta"]);
+    for row in rows.iter_mut().chain(&mut live) {
+        // The time goes on between the two.
+        row["timer"] = row["timer"]["kind"].clone();
+    }
+    assert_eq!(without_names(rows), without_names(live));
+}
+
+#[test]
+fn processes_of_a_recording_are_a_usage_error() {
+    let run = lsock(&["-tp", "--replay", "recording"]);
+    assert_eq!((run.status, run.stdout.len()), (Some(2), 0));
+    assert!(run.stderr.starts_with("lsock: "), "{}", run.stderr);
+}
