@@ -143,10 +143,18 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Does a datagram end a dump, well or not?
+/// Does a datagram end a dump, well or not? Looks at nothing but the headers.
 pub fn ends_dump(datagram: &[u8]) -> bool {
-    let mut messages = Messages::new(datagram).flatten();
-    messages.any(|message| matches!(message.body, Body::Done(_) | Body::Error(_)))
+    let mut rest = datagram;
+    while let Ok((header, _)) = Header::ref_from_prefix(rest) {
+        if matches!(header.kind.get(), NLMSG_DONE | NLMSG_ERROR) {
+            return true;
+        }
+        let length = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
+        let next = length.max(HEADER_LEN).checked_next_multiple_of(ALIGN);
+        rest = next.and_then(|next| rest.get(next..)).unwrap_or_default();
+    }
+    false
 }
 
 /// The `errno` at the begin of DONE and ERROR, negative on the wire.

@@ -263,6 +263,17 @@ fn messages_stop_at_a_broken_length() {
 }
 
 #[test]
+fn a_datagram_ends_a_dump_with_done_or_an_error() {
+    let mut bytes = proc_line(1, b"x");
+    assert!(!ends_dump(&bytes));
+    assert!(!ends_dump(&bytes[..10]));
+    bytes.extend(done(1));
+    assert!(ends_dump(&bytes));
+    bytes[0..4].copy_from_slice(&u32::MAX.to_ne_bytes());
+    assert!(!ends_dump(&bytes));
+}
+
+#[test]
 fn negative_done_is_not_the_end_of_an_empty_list() {
     let mut bytes = done(1);
     bytes[16..20].copy_from_slice(&(-2_i32).to_ne_bytes());
