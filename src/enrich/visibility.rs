@@ -8,10 +8,11 @@ use rustix::process::{Gid, getegid, getgroups};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::mounts::{MOUNTINFO, Mount, mounts};
+use crate::procfs::fd::is_kernel_thread;
 
-/// Inode number of the first PID namespace (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).
-const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
-/// Inode number of the first user namespace (`PROC_USER_INIT_INO`, likewise).
+/// The kernel's thread that starts all others of its threads (`rest_init`, `init/main.c`).
+const KTHREADD: &str = "2/stat";
+/// Inode number of the first user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// Who can be seen in a directory of processes.
@@ -19,7 +20,7 @@ const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 pub(super) enum Visibility {
     /// Everybody.
     All,
-    /// Those of our own PID namespace, and others may be outside.
+    /// Those of a PID namespace that is not the first one: others may be outside.
     PidNamespace,
     /// Our own only: the procfs was mounted with `hidepid`, and we are not exempt.
     OwnOnly,
@@ -37,12 +38,17 @@ impl Visibility {
         let device = stat(root).map(|stat| (major(stat.st_dev), minor(stat.st_dev)));
         if device.is_ok_and(|device| hides_others(&text, device, &Reader::of_this_process())) {
             Self::OwnOnly
-        } else if root == Path::new("/proc") && !is_namespace("pid", FIRST_PID_NAMESPACE) {
+        } else if !shows_kernel_threads(root) {
             Self::PidNamespace
         } else {
             Self::All
         }
     }
+}
+
+/// Is it the procfs of the first PID namespace? Kernel threads live in no other one.
+fn shows_kernel_threads(root: &Path) -> bool {
+    fs::read(root.join(KTHREADD)).is_ok_and(|stat| is_kernel_thread(&stat))
 }
 
 /// Is this process in the first namespace of a kind? A kernel without such namespaces has one only.
@@ -96,8 +102,9 @@ fn decimal(text: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use super::{Reader, Visibility, hides_others, is_live};
+    use super::{Reader, hides_others, is_live, shows_kernel_threads};
     use std::path::Path;
 
     fn hides(options: &str, groups: &[u32], privileged: bool) -> bool {
@@ -141,8 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn namespace_counts_only_for_the_default_root() {
-        assert_ne!(Visibility::of(Path::new("/proc/")), Visibility::OwnOnly);
-        assert_eq!(Visibility::of(Path::new("/proc/1/..")), Visibility::All);
+    fn a_procfs_without_kernel_threads_is_that_of_an_inner_pid_namespace() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!shows_kernel_threads(root.path()));
+        std::fs::create_dir(root.path().join("2")).unwrap();
+        for (stat, first) in [
+            ("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0", true),
+            ("2 (sh) S 1 2 2 0 -1 4194304 0 0", false),
+        ] {
+            std::fs::write(root.path().join("2/stat"), stat).unwrap();
+            assert_eq!(shows_kernel_threads(root.path()), first, "{stat}");
+        }
     }
 }

@@ -223,20 +223,30 @@ impl<'a> Walker<'a> {
 /// Does `/proc/PID/stat` tell a kernel thread, or a process that is ending or has ended? A dead
 /// first thread with others alive does not count as that.
 fn cannot_hold_sockets(stat: &[u8]) -> bool {
-    // The name before it may hold anything, blanks and parentheses included.
-    let Some(end) = stat.iter().rposition(|byte| *byte == b')') else {
+    let Some((state, flags, threads)) = state_flags_threads(stat) else {
         return false;
     };
+    let ends = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
+    flags & PF_KTHREAD != 0 || (ends && threads <= 1)
+}
+
+/// Does `/proc/PID/stat` tell a kernel thread?
+pub fn is_kernel_thread(stat: &[u8]) -> bool {
+    state_flags_threads(stat).is_some_and(|(_, flags, _)| flags & PF_KTHREAD != 0)
+}
+
+/// Fields 3 (state), 9 (flags) and 20 (`num_threads`) of `proc_pid_stat(5)`.
+fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
+    // The name before it may hold anything, blanks and parentheses included.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = stat.get(end + 1..).unwrap_or_default();
     let mut fields = fields
         .split(u8::is_ascii_whitespace)
         .filter(|field| !field.is_empty());
-    // Fields 3 (state), 9 (flags) and 20 (num_threads) of proc_pid_stat(5).
     let state = fields.next().unwrap_or_default();
     let flags = fields.nth(5).and_then(decimal).unwrap_or(0);
     let threads = fields.nth(10).and_then(decimal).unwrap_or(0);
-    let ends = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
-    flags & PF_KTHREAD != 0 || (ends && threads <= 1)
+    Some((state, flags, threads))
 }
 
 /// The inode in `socket:[INODE]`.
