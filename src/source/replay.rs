@@ -1,10 +1,13 @@
 //! Tables from a recording: raw netlink messages, several dumps one after another.
 
+mod reading;
+
 use std::fs::File;
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use self::reading::{Flaw, next_message};
 use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
@@ -12,9 +15,6 @@ use crate::error::{Error, describe};
 use crate::model::{Protocol, Source as Kind, Table};
 use crate::text::escape_path;
 use crate::wire::{self, Body, Message, Messages};
-
-/// No message of a recording is longer; a greater length is no length.
-const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// Reads tables from a recording of `ss -D` or `lsock -D`.
 ///
@@ -122,8 +122,6 @@ impl ReplaySource {
                     self.note_row(table, open, place);
                 }
             }
-            // The answer to what was asked beside a dump.
-            Body::Socket(_) => {}
             Body::ProcLine(_) => {
                 if let Some(table) = asked {
                     self.note_row(table, open, place);
@@ -134,7 +132,7 @@ impl ReplaySource {
                 self.tables
                     .extend(asked.filter(|table| !self.tables.contains(table)));
             }
-            // A refusal, or what was asked beside a dump, is no part of one.
+            // A refusal, or the answer to what was asked beside a dump: no part of one.
             Body::Error(_) if !message.multi => {}
             Body::Done(code) | Body::Error(code) => {
                 if open.take().is_some() {
@@ -142,7 +140,7 @@ impl ReplaySource {
                     self.note_flaw(&format!("the kernel broke off a dump: {cause}"));
                 }
             }
-            Body::Other => {}
+            Body::Socket(_) | Body::Other => {}
         }
     }
 
@@ -261,67 +259,10 @@ impl Source for ReplaySource {
     }
 }
 
-/// Why a recording cannot be read on.
-enum Flaw {
-    Io(io::Error),
-    Bytes(String),
-}
-
-impl From<io::Error> for Flaw {
-    fn from(cause: io::Error) -> Self {
-        Self::Io(cause)
-    }
-}
-
 fn file_error(operation: &'static str, path: &Path, cause: io::Error) -> Error {
     Error::File {
         operation,
         path: path.to_owned(),
         cause,
     }
-}
-
-/// Reads the next message into `bytes`; `None` at the end. Gives the bytes taken from the file.
-fn next_message(file: &mut BufReader<File>, bytes: &mut Vec<u8>) -> Result<Option<u64>, Flaw> {
-    bytes.clear();
-    take(file, Message::HEADER_LEN, bytes)?;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let stated = Message::stated_len(bytes).map_err(|error| Flaw::Bytes(error.to_string()))?;
-    if stated > MAX_MESSAGE {
-        return Err(Flaw::Bytes(format!("a message of {stated} bytes")));
-    }
-    take(file, stated - Message::HEADER_LEN, bytes)?;
-    if bytes.len() < stated {
-        return Err(Flaw::Bytes(format!(
-            "cut off in a message of {stated} bytes"
-        )));
-    }
-    let known = Messages::new(bytes)
-        .next()
-        .is_some_and(|message| message.is_ok_and(|message| !matches!(message.body, Body::Other)));
-    if !known {
-        return Err(Flaw::Bytes("not a message of sock_diag".to_owned()));
-    }
-    let padded = stated.next_multiple_of(4);
-    take(file, padded - stated, bytes)?;
-    bytes.truncate(stated);
-    Ok(Some(u64::try_from(padded).unwrap_or_default()))
-}
-
-/// Appends `count` bytes of the file, or fewer at its end.
-fn take(file: &mut BufReader<File>, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut filled = bytes.len();
-    bytes.resize(filled + count, 0);
-    while let Some(free @ [_, ..]) = bytes.get_mut(filled..) {
-        match file.read(free) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(())
 }
