@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::model::Table;
+use crate::text::escape_path;
 
 /// An error that ends the program or one table of it.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl Error {
 }
 
 /// An operating system's error without Rust's `(os error 13)`, and in lower case.
-fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn describe(error: &(dyn std::error::Error + 'static)) -> String {
     let Some(io) = error.downcast_ref::<io::Error>() else {
         return error.to_string();
     };
@@ -78,7 +79,7 @@ impl fmt::Display for Error {
             Self::Usage(text) => f.write_str(text),
             Self::File {
                 operation, path, ..
-            } => write!(f, "cannot {operation} {}", path.display()),
+            } => write!(f, "cannot {operation} {}", escape_path(path)),
             Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
             Self::Malformed { origin, reason } => write!(f, "{origin}: {reason}"),
             Self::Output(_) => f.write_str("cannot write to standard output"),

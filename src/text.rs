@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Writes bytes that are not clean text so that no byte reaches a terminal raw and one name stays on
 /// one line: a backslash as `\\`; control characters, DEL, invalid UTF-8 and characters that reorder
@@ -24,6 +26,11 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
         push_hex(&mut out, chunk.invalid());
     }
     Cow::Owned(out)
+}
+
+/// Writes a path the same way, for a message.
+pub fn escape_path(path: &Path) -> Cow<'_, str> {
+    escape(path.as_os_str().as_bytes())
 }
 
 /// Escapes further characters of a text that [`escape`] made, as `\xHH`: a separator, say.

@@ -14,17 +14,25 @@
 )]
 
 mod asked;
+mod attempt;
+mod exit_status;
+mod faults;
 mod formats;
 mod layers;
 mod listing;
 mod names;
 mod order;
 mod other_reader;
+mod output_errors;
 mod owners;
+mod proc_root;
 mod program;
+mod recording;
 mod recordings;
+mod replay;
 mod scene;
 mod scene_holds;
 mod selection;
 mod special;
+mod wire_fixtures;
 mod witnesses;

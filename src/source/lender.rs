@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
+use crate::error::describe;
 use crate::model::{Family, Protocol, Socket, Table};
 use crate::procfs;
 use crate::wire::{self, WireError};
@@ -91,6 +92,13 @@ impl<'r> Lender<'r> {
             return ControlFlow::Continue(());
         }
         self.pass_on(visitor)
+    }
+
+    /// What to say when names of unix peers may be missing.
+    pub(super) fn warning(&self) -> Option<String> {
+        let cause = self.names.as_ref()?.failure()?;
+        let cause = describe(cause);
+        Some(format!("netlink: names of unix peers are missing: {cause}"))
     }
 
     fn pass_on(&mut self, visitor: &mut Visitor<'_>) -> ControlFlow<()> {

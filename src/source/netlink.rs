@@ -9,7 +9,7 @@ use super::channel::Channel;
 use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
-use crate::error::Error;
+use crate::error::{Error, describe};
 use crate::model::{Protocol, Source as Kind, Table};
 use crate::wire::{self, Ask, Body, Messages};
 
@@ -121,6 +121,7 @@ impl Source for NetlinkSource {
         );
         Ok(Outcome {
             gaps,
+            warnings: reader.lender.warning().into_iter().collect(),
             ..Outcome::complete(Kind::Netlink)
         })
     }
@@ -177,7 +178,7 @@ impl Reader<'_> {
         if self.lender.lent == 0 && self.lender.malformed.gap().is_none() {
             End::Refused(cause)
         } else {
-            End::Disturbed(format!("the kernel broke off: {cause}"))
+            End::Disturbed(format!("the kernel broke off: {}", describe(&cause)))
         }
     }
 
@@ -191,6 +192,6 @@ fn disturbance(error: &io::Error) -> String {
     if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) {
         "the receive buffer overran (ENOBUFS)".to_owned()
     } else {
-        format!("receiving failed: {error}")
+        format!("receiving failed: {}", describe(error))
     }
 }

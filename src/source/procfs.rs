@@ -7,10 +7,8 @@
 mod lines;
 mod pings;
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use self::lines::Lines;
@@ -19,7 +17,7 @@ use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, Table};
 use crate::procfs::{decode_line, is_header, path_of};
-use crate::text::escape;
+use crate::text::escape_path;
 
 /// Reads the tables from a directory like `/proc`.
 pub struct ProcfsSource {
@@ -45,7 +43,7 @@ impl ProcfsSource {
         if !self.root.join("net").exists() {
             return Err(unreadable("open", path, cause));
         }
-        Ok(no_source(format!("there is no {}", shown(&path))))
+        Ok(no_source(format!("there is no {}", escape_path(&path))))
     }
 
     /// The ping sockets that the kernel lists in this table by mistake.
@@ -115,7 +113,7 @@ impl ProcfsSource {
         match (end, lines.count()) {
             (Ok(()), 0) => outcome
                 .gaps
-                .push(format!("{}: empty, not even a header", shown(&path))),
+                .push(format!("{}: empty, not even a header", escape_path(&path))),
             (Ok(()), _) => {}
             (Err(cause), 0) => return Err(unreadable("read", path, cause)),
             (Err(cause), count) => {
@@ -182,7 +180,7 @@ impl Faults {
     /// `/proc/net/tcp:17: local_address: "0100007F" has no port (and 3 more lines)`.
     fn gap(self, path: &Path) -> Option<String> {
         let (number, reason) = self.first?;
-        let place = format!("{}:{number}", shown(path));
+        let place = format!("{}:{number}", escape_path(path));
         Some(match self.more {
             0 => format!("{place}: {reason}"),
             1 => format!("{place}: {reason} (and 1 more line)"),
@@ -207,11 +205,6 @@ const fn unreadable(operation: &'static str, path: PathBuf, cause: io::Error) ->
         path,
         cause,
     }
-}
-
-/// A path on one line.
-fn shown(path: &Path) -> Cow<'_, str> {
-    escape(path.as_os_str().as_bytes())
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! Tables from a recording: raw netlink messages, several dumps one after another.
 
+mod reading;
+
 use std::fs::File;
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use self::reading::{Flaw, next_message};
 use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
-use crate::error::Error;
+use crate::error::{Error, describe};
 use crate::model::{Protocol, Source as Kind, Table};
+use crate::text::escape_path;
 use crate::wire::{self, Body, Message, Messages};
-
-/// No message of a recording is longer; a greater length is no length.
-const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// Reads tables from a recording of `ss -D` or `lsock -D`.
 ///
@@ -25,9 +27,7 @@ pub struct ReplaySource {
     tables: Vec<Table>,
     /// Runs of messages of one table.
     segments: Vec<Segment>,
-    /// Names of unix sockets, until they are used.
-    names: Option<UnixNames>,
-    /// What is wrong with the file, until it was told.
+    /// The first thing that is wrong with the file, until it was told.
     flaw: Option<String>,
 }
 
@@ -51,7 +51,6 @@ impl ReplaySource {
             file: BufReader::with_capacity(64 * 1024, file),
             tables: Vec::new(),
             segments: Vec::new(),
-            names: None,
             flaw: None,
         };
         replay.learn()?;
@@ -65,78 +64,88 @@ impl ReplaySource {
 
     fn learn(&mut self) -> Result<(), Error> {
         let mut bytes = Vec::new();
-        let mut names = UnixNames::new();
+        // The dump whose end was not seen yet.
+        let mut open = None;
         let mut at = 0;
-        let mut open = false;
         loop {
             let taken = match next_message(&mut self.file, &mut bytes) {
                 Ok(taken) => taken,
                 Err(Flaw::Io(cause)) => return Err(file_error("read", &self.path, cause)),
                 Err(Flaw::Bytes(reason)) if self.tables.is_empty() => {
-                    let reason =
-                        format!("byte {at}: {reason}; not a recording of netlink messages");
-                    return Err(Error::Malformed {
-                        origin: self.path.display().to_string(),
-                        reason,
-                    });
+                    return Err(self.malformed(format!(
+                        "byte {at}: {reason}; not a recording of netlink messages"
+                    )));
                 }
                 Err(Flaw::Bytes(reason)) => {
-                    self.flaw = Some(format!("{}: byte {at}: {reason}", self.path.display()));
+                    self.note_flaw(&format!("byte {at}: {reason}"));
                     break;
                 }
             };
             let Some(length) = taken else { break };
             let end = at + length;
-            open = self.note(&bytes, &mut names, at..end).unwrap_or(open);
+            if let Some(Ok(message)) = Messages::new(&bytes).next() {
+                self.note(&message, &mut open, at..end);
+            }
             at = end;
         }
-        if self.tables.is_empty() && self.flaw.is_none() {
-            let reason = "holds no netlink messages".to_owned();
-            return Err(Error::Malformed {
-                origin: self.path.display().to_string(),
-                reason,
-            });
+        if self.tables.is_empty() {
+            return Err(self.malformed("holds no netlink messages".to_owned()));
         }
-        if open && self.flaw.is_none() {
-            self.flaw = Some(format!(
-                "{}: ends in the middle of a dump",
-                self.path.display()
-            ));
+        if open.is_some() {
+            self.note_flaw("ends in the middle of a dump");
         }
-        names.sort();
-        self.names = Some(names);
         Ok(())
     }
 
-    /// Enters one message; tells whether a dump is open behind it, `None` = as before.
-    fn note(
-        &mut self,
-        bytes: &[u8],
-        names: &mut UnixNames,
-        place: std::ops::Range<u64>,
-    ) -> Option<bool> {
-        let message = Messages::new(bytes).next()?.ok()?;
+    fn malformed(&self, reason: String) -> Error {
+        Error::Malformed {
+            origin: escape_path(&self.path).into_owned(),
+            reason,
+        }
+    }
+
+    fn note_flaw(&mut self, what: &str) {
+        let path = &self.path;
+        self.flaw
+            .get_or_insert_with(|| format!("{}: {what}", escape_path(path)));
+    }
+
+    /// Enters one message.
+    fn note(&mut self, message: &Message<'_>, open: &mut Option<Table>, place: Range<u64>) {
         let asked = wire::table_of(message.sequence);
-        let table = match message.body {
-            Body::Socket(payload) => {
-                let table = wire::table_of_reply(asked.map(|table| table.protocol), payload)?;
-                if table.protocol == Protocol::Unix {
-                    names.add(payload);
+        if message.interrupted {
+            self.note_flaw("a table changed while it was recorded (NLM_F_DUMP_INTR)");
+        }
+        match message.body {
+            Body::Socket(payload) if message.multi => {
+                if let Some(table) = asked.or_else(|| wire::table_of_reply(payload)) {
+                    self.note_row(table, open, place);
                 }
-                if !message.multi {
-                    return None;
-                }
-                table
             }
-            Body::ProcLine(_) => asked?,
+            Body::ProcLine(_) => {
+                if let Some(table) = asked {
+                    self.note_row(table, open, place);
+                }
+            }
             Body::Done(code) if code <= 0 => {
+                self.note_end(asked, open.take());
                 self.tables
                     .extend(asked.filter(|table| !self.tables.contains(table)));
-                return Some(false);
             }
-            Body::Done(_) | Body::Error(_) => return Some(false),
-            Body::Other => return None,
-        };
+            // A refusal, or the answer to what was asked beside a dump: no part of one.
+            Body::Error(_) if !message.multi => {}
+            Body::Done(code) | Body::Error(code) => {
+                if open.take().is_some() {
+                    let cause = describe(&io::Error::from_raw_os_error(code));
+                    self.note_flaw(&format!("the kernel broke off a dump: {cause}"));
+                }
+            }
+            Body::Socket(_) | Body::Other => {}
+        }
+    }
+
+    fn note_row(&mut self, table: Table, open: &mut Option<Table>, place: Range<u64>) {
+        self.note_end(Some(table), open.replace(table));
         if !self.tables.contains(&table) {
             self.tables.push(table);
         }
@@ -148,7 +157,33 @@ impl ReplaySource {
                 end: place.end,
             }),
         }
-        Some(true)
+    }
+
+    /// A message about one table comes while the dump of another is open.
+    fn note_end(&mut self, table: Option<Table>, open: Option<Table>) {
+        if let (Some(table), Some(open)) = (table, open)
+            && table != open
+        {
+            self.note_flaw(&format!("breaks off in the middle of the {open}"));
+        }
+    }
+
+    /// The names of all unix sockets, also of those that were asked for beside the dump.
+    fn names(&mut self) -> Option<UnixNames> {
+        let mut names = UnixNames::new();
+        let mut bytes = Vec::new();
+        self.file.rewind().ok()?;
+        // What is wrong with the file is known already.
+        while let Ok(Some(_)) = next_message(&mut self.file, &mut bytes) {
+            if let Some(Ok(message)) = Messages::new(&bytes).next()
+                && let Body::Socket(payload) = message.body
+                && wire::table_of_reply(payload).is_some_and(|t| t.protocol == Protocol::Unix)
+            {
+                names.add(payload);
+            }
+        }
+        names.sort();
+        Some(names)
     }
 
     fn play(
@@ -197,16 +232,13 @@ impl Source for ReplaySource {
         request: &Request,
         visitor: &mut Visitor<'_>,
     ) -> Result<Outcome, Error> {
-        let path = self.path.display().to_string();
+        let path = escape_path(&self.path).into_owned();
         let mut outcome = Outcome::complete(Kind::Replay);
         if !self.tables.contains(&table) {
             outcome.gaps.push(format!("{path}: holds no {table}"));
         }
-        let names = if table.protocol == Protocol::Unix {
-            self.names.take()
-        } else {
-            None
-        };
+        let peers = table.protocol == Protocol::Unix && request.wanted.unix_peers;
+        let names = if peers { self.names() } else { None };
         let mut lender = Lender::new(table.protocol, request, names);
         match self.play(table, &mut lender, visitor) {
             Ok(()) => {}
@@ -214,7 +246,7 @@ impl Source for ReplaySource {
             Err(Flaw::Io(cause)) if lender.lent == 0 => {
                 return Err(file_error("read", &self.path, cause));
             }
-            Err(Flaw::Io(cause)) => outcome.gaps.push(format!("{path}: {cause}")),
+            Err(Flaw::Io(cause)) => outcome.gaps.push(format!("{path}: {}", describe(&cause))),
         }
         outcome.gaps.extend(
             lender
@@ -227,67 +259,10 @@ impl Source for ReplaySource {
     }
 }
 
-/// Why a recording cannot be read on.
-enum Flaw {
-    Io(io::Error),
-    Bytes(String),
-}
-
-impl From<io::Error> for Flaw {
-    fn from(cause: io::Error) -> Self {
-        Self::Io(cause)
-    }
-}
-
 fn file_error(operation: &'static str, path: &Path, cause: io::Error) -> Error {
     Error::File {
         operation,
         path: path.to_owned(),
         cause,
     }
-}
-
-/// Reads the next message into `bytes`; `None` at the end. Gives the bytes taken from the file.
-fn next_message(file: &mut BufReader<File>, bytes: &mut Vec<u8>) -> Result<Option<u64>, Flaw> {
-    bytes.clear();
-    take(file, Message::HEADER_LEN, bytes)?;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let stated = Message::stated_len(bytes).map_err(|error| Flaw::Bytes(error.to_string()))?;
-    if stated > MAX_MESSAGE {
-        return Err(Flaw::Bytes(format!("a message of {stated} bytes")));
-    }
-    take(file, stated - Message::HEADER_LEN, bytes)?;
-    if bytes.len() < stated {
-        return Err(Flaw::Bytes(format!(
-            "cut off in a message of {stated} bytes"
-        )));
-    }
-    let known = Messages::new(bytes)
-        .next()
-        .is_some_and(|message| message.is_ok_and(|message| !matches!(message.body, Body::Other)));
-    if !known {
-        return Err(Flaw::Bytes("not a message of sock_diag".to_owned()));
-    }
-    let padded = stated.next_multiple_of(4);
-    take(file, padded - stated, bytes)?;
-    bytes.truncate(stated);
-    Ok(Some(u64::try_from(padded).unwrap_or_default()))
-}
-
-/// Appends `count` bytes of the file, or fewer at its end.
-fn take(file: &mut BufReader<File>, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut filled = bytes.len();
-    bytes.resize(filled + count, 0);
-    while let Some(free @ [_, ..]) = bytes.get_mut(filled..) {
-        match file.read(free) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(())
 }

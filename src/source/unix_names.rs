@@ -4,6 +4,8 @@
 //! costs the square of their number. One dump of all names is as good; only a socket younger than
 //! that dump is asked for by itself.
 
+use std::io;
+
 use super::Recorder;
 use super::channel::Channel;
 use crate::model::{Family, Protocol, Socket, Table};
@@ -18,6 +20,8 @@ pub(super) struct UnixNames {
     scratch: Socket,
     /// For sockets that are not in the index; `None` = nobody can be asked.
     live: Option<(Channel, Recorder)>,
+    /// Why names may be missing.
+    failure: Option<io::Error>,
 }
 
 const TABLE: Table = Table {
@@ -33,24 +37,35 @@ impl UnixNames {
             bytes: Vec::new(),
             scratch: Socket::new(Protocol::Unix, Family::Unix),
             live: None,
+            failure: None,
         }
     }
 
-    /// The names of the machine's sockets. Where they cannot be had, peers stay unnamed.
+    /// The names of the machine's sockets. Where they cannot be had, peers stay unnamed and
+    /// [`failure`](Self::failure) says why.
     pub(super) fn live(recorder: Recorder) -> Self {
         let mut names = Self::new();
-        if let Ok(mut channel) = Channel::open()
-            && channel.send(&wire::unix_names(wire::tag(TABLE))).is_ok()
-        {
-            while let Ok(datagram) = channel.receive() {
-                if names.add_datagram(datagram) {
-                    names.live = Some((channel, recorder));
-                    break;
-                }
-            }
+        // A disturbed dump is begun again once.
+        match names.dump().or_else(|_| names.dump()) {
+            Ok(channel) => names.live = Some((channel, recorder)),
+            Err(cause) => names.failure = Some(cause),
         }
         names.sort();
         names
+    }
+
+    /// Why names may be missing, if they may.
+    pub(super) fn failure(&self) -> Option<&io::Error> {
+        self.failure.as_ref()
+    }
+
+    fn dump(&mut self) -> io::Result<Channel> {
+        self.index.clear();
+        self.bytes.clear();
+        let mut channel = Channel::open()?;
+        channel.send(&wire::unix_names(wire::tag(TABLE)))?;
+        while !self.add_datagram(channel.receive()?) {}
+        Ok(channel)
     }
 
     /// Adds the sockets of a datagram; true at the end of the dump.
@@ -99,20 +114,30 @@ impl UnixNames {
 
     /// Asks the kernel for one socket and enters the answer at its place.
     fn ask(&mut self, inode: u64, at: usize) -> Option<()> {
-        let (channel, recorder) = self.live.as_mut()?;
+        let (mut channel, recorder) = self.live.take()?;
         let request = wire::unix_lookup(wire::tag(TABLE), u32::try_from(inode).ok()?);
-        channel.send(&request).ok()?;
-        let datagram = channel.receive().ok()?;
+        let asked = channel.send(&request).and_then(|()| channel.receive());
+        let datagram = match asked {
+            Ok(datagram) => datagram,
+            // The answer may still come, so that this channel is of no use any more.
+            Err(cause) => {
+                self.failure = Some(cause);
+                return None;
+            }
+        };
         recorder.keep(datagram);
         self.index.insert(at, (inode, 0, 0));
-        let message = Messages::new(datagram).next()?.ok()?;
-        let Body::Socket(payload) = message.body else {
-            return Some(());
-        };
-        wire::decode(Protocol::Unix, payload, &mut self.scratch).ok()?;
-        let name = &self.scratch.local.name;
-        *self.index.get_mut(at)? = (inode, self.bytes.len(), name.len());
-        self.bytes.extend_from_slice(name);
+        if let Some(Ok(message)) = Messages::new(datagram).next()
+            && let Body::Socket(payload) = message.body
+            && wire::decode(Protocol::Unix, payload, &mut self.scratch).is_ok()
+        {
+            let name = &self.scratch.local.name;
+            if let Some(entry) = self.index.get_mut(at) {
+                *entry = (inode, self.bytes.len(), name.len());
+            }
+            self.bytes.extend_from_slice(name);
+        }
+        self.live = Some((channel, recorder));
         Some(())
     }
 }

@@ -89,16 +89,13 @@ pub const fn address_family(family: Family) -> u8 {
     }
 }
 
-/// The table a reply belongs to, told by its first byte and, for IP, by what was asked.
-pub fn table_of_reply(asked: Option<Protocol>, payload: &[u8]) -> Option<Table> {
-    let inet = match asked {
-        Some(Protocol::Unix | Protocol::Packet | Protocol::Netlink) | None => Protocol::Tcp,
-        Some(inet) => inet,
-    };
+/// The table a reply to a request of another program belongs to, told by its first byte; what is
+/// said about IP is taken for TCP.
+pub fn table_of_reply(payload: &[u8]) -> Option<Table> {
     let (protocol, family) = match payload.first()? {
         1 => (Protocol::Unix, Family::Unix),
-        2 => (inet, Family::Inet),
-        10 => (inet, Family::Inet6),
+        2 => (Protocol::Tcp, Family::Inet),
+        10 => (Protocol::Tcp, Family::Inet6),
         16 => (Protocol::Netlink, Family::Netlink),
         17 => (Protocol::Packet, Family::Packet),
         _ => return None,

@@ -4,10 +4,16 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod fixtures;
+mod frames;
+mod lengths;
+mod random;
+mod requests;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
-use crate::model::{Shutdown, SocketType, State, StateSet, Timer, TimerKind};
+use crate::model::{Shutdown, SocketType, State, Timer, TimerKind};
 
 fn scratch() -> Socket {
     Socket::new(Protocol::Tcp, Family::Inet)
@@ -236,109 +242,4 @@ fn no_prefix_of_a_reply_panics_or_makes_a_row_of_less_than_the_header() {
         let row = decode(Protocol::Tcp, &bytes[..len], &mut scratch());
         assert!(row.is_err() || len >= 72, "{len} bytes");
     }
-}
-
-#[test]
-fn messages_stop_at_a_broken_length() {
-    let whole = proc_line(1, b"x");
-    for len in 1..16 {
-        assert!(
-            Messages::new(&whole[..len]).next().unwrap().is_err(),
-            "{len} bytes"
-        );
-    }
-    let mut long = whole.clone();
-    long[0] = 200;
-    let found: Vec<_> = Messages::new(&long).collect();
-    assert_eq!(
-        found,
-        [Err(WireError::Length {
-            stated: 200,
-            found: whole.len()
-        })]
-    );
-    let mut short = whole;
-    short[0] = 15;
-    assert!(Messages::new(&short).next().unwrap().is_err());
-}
-
-#[test]
-fn a_datagram_ends_a_dump_with_done_or_an_error() {
-    let mut bytes = proc_line(1, b"x");
-    assert!(!ends_dump(&bytes));
-    assert!(!ends_dump(&bytes[..10]));
-    bytes.extend(done(1));
-    assert!(ends_dump(&bytes));
-    bytes[0..4].copy_from_slice(&u32::MAX.to_ne_bytes());
-    assert!(!ends_dump(&bytes));
-}
-
-#[test]
-fn negative_done_is_not_the_end_of_an_empty_list() {
-    let mut bytes = done(1);
-    bytes[16..20].copy_from_slice(&(-2_i32).to_ne_bytes());
-    let message = Messages::new(&bytes).next().unwrap().unwrap();
-    assert_eq!(message.body, Body::Done(2));
-}
-
-#[test]
-fn requests_have_the_sizes_of_the_kernel_structures() {
-    let ask = Ask {
-        states: StateSet::ALL,
-        info: false,
-        memory: false,
-    };
-    let len = |protocol, family| dump_request(Table { protocol, family }, ask).unwrap().len() - 16;
-    assert_eq!(len(Protocol::Tcp, Family::Inet), 56);
-    assert_eq!(len(Protocol::Mptcp, Family::Inet6), 56 + 8);
-    assert_eq!(len(Protocol::Unix, Family::Unix), 24);
-    assert_eq!(len(Protocol::Netlink, Family::Netlink), 20);
-    assert_eq!(len(Protocol::Packet, Family::Packet), 20);
-    assert_eq!(
-        dump_request(
-            Table {
-                protocol: Protocol::Icmp,
-                family: Family::Inet
-            },
-            ask
-        ),
-        None
-    );
-}
-
-#[test]
-fn extensions_are_asked_only_when_wanted() {
-    let table = Table {
-        protocol: Protocol::Tcp,
-        family: Family::Inet,
-    };
-    let extensions = |info, memory| {
-        dump_request(
-            table,
-            Ask {
-                states: StateSet::ALL,
-                info,
-                memory,
-            },
-        )
-        .unwrap()[18]
-    };
-    assert_eq!(extensions(false, false), 0);
-    assert_eq!(extensions(true, false), 1 << 1 | 1 << 3);
-    assert_eq!(extensions(false, true), 1 << 6);
-}
-
-#[test]
-fn state_mask_of_listeners_is_in_the_request() {
-    let table = Table {
-        protocol: Protocol::Tcp,
-        family: Family::Inet,
-    };
-    let ask = Ask {
-        states: StateSet::EMPTY.with(State::Listen),
-        info: false,
-        memory: false,
-    };
-    let request = dump_request(table, ask).unwrap();
-    assert_eq!(request[20..24], (1_u32 << 10).to_ne_bytes());
 }

@@ -1,0 +1,71 @@
+//! The messages of a file, one after another.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read as _};
+
+use crate::wire::{Body, Message, Messages};
+
+/// No message of a recording is longer; a greater length is no length.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// Why a recording cannot be read on.
+pub(super) enum Flaw {
+    /// The file cannot be read.
+    Io(io::Error),
+    /// Its bytes make no message.
+    Bytes(String),
+}
+
+impl From<io::Error> for Flaw {
+    fn from(cause: io::Error) -> Self {
+        Self::Io(cause)
+    }
+}
+
+/// Reads the next message into `bytes`; `None` at the end. Gives the bytes taken from the file.
+pub(super) fn next_message(
+    file: &mut BufReader<File>,
+    bytes: &mut Vec<u8>,
+) -> Result<Option<u64>, Flaw> {
+    bytes.clear();
+    take(file, Message::HEADER_LEN, bytes)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let stated = Message::stated_len(bytes).map_err(|error| Flaw::Bytes(error.to_string()))?;
+    if stated > MAX_MESSAGE {
+        return Err(Flaw::Bytes(format!("a message of {stated} bytes")));
+    }
+    take(file, stated - Message::HEADER_LEN, bytes)?;
+    if bytes.len() < stated {
+        return Err(Flaw::Bytes(format!(
+            "cut off in a message of {stated} bytes"
+        )));
+    }
+    let known = Messages::new(bytes)
+        .next()
+        .is_some_and(|message| message.is_ok_and(|message| !matches!(message.body, Body::Other)));
+    if !known {
+        return Err(Flaw::Bytes("not a message of sock_diag".to_owned()));
+    }
+    let padded = stated.next_multiple_of(4);
+    take(file, padded - stated, bytes)?;
+    bytes.truncate(stated);
+    Ok(Some(u64::try_from(padded).unwrap_or_default()))
+}
+
+/// Appends `count` bytes of the file, or fewer at its end.
+fn take(file: &mut BufReader<File>, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut filled = bytes.len();
+    bytes.resize(filled + count, 0);
+    while let Some(free @ [_, ..]) = bytes.get_mut(filled..) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! Words that mean nothing, values that are none, options that contradict.
+
+use super::assert_refused;
+
+#[test]
+fn unknown_word_is_a_usage_error() {
+    assert_refused(&[
+        (
+            "flag",
+            &["--nope"],
+            "unexpected argument '--nope'",
+            "Usage: lsock",
+        ),
+        ("letter", &["-Z"], "unexpected argument '-Z'", "--help"),
+        (
+            "letter among others",
+            &["-taZ"],
+            "unexpected argument '-Z'",
+            "",
+        ),
+        (
+            "format",
+            &["--format", "xml"],
+            "invalid value 'xml'",
+            "plain, json",
+        ),
+        (
+            "family",
+            &["--family", "foo"],
+            "invalid value 'foo'",
+            "inet6",
+        ),
+        (
+            "family in a list",
+            &["-A", "tcp,foo"],
+            "invalid value 'foo'",
+            "udplite",
+        ),
+        ("empty family", &["-A", ""], "", "--family"),
+        (
+            "color",
+            &["--color", "blue"],
+            "invalid value 'blue'",
+            "always",
+        ),
+        (
+            "source",
+            &["--source", "foo"],
+            "invalid value 'foo'",
+            "procfs",
+        ),
+        (
+            "shell",
+            &["--completions", "tcsh"],
+            "invalid value 'tcsh'",
+            "zsh",
+        ),
+        (
+            "positional",
+            &["established"],
+            "unexpected argument 'established'",
+            "",
+        ),
+        (
+            "netstat's -r with a value",
+            &["-r", "8.8.8.8"],
+            "unexpected argument",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn unknown_field_is_a_usage_error_that_lists_the_fields() {
+    const LIST: &str = "the fields are: protocol, family, type, state";
+    assert_refused(&[
+        (
+            "column",
+            &["--columns", "foo"],
+            "unknown field \"foo\"",
+            LIST,
+        ),
+        (
+            "second column",
+            &["--columns", "state,foo"],
+            "unknown field \"foo\"",
+            LIST,
+        ),
+        (
+            "case",
+            &["--columns", "STATE"],
+            "unknown field \"STATE\"",
+            LIST,
+        ),
+        ("no column", &["--columns", ""], "unknown field \"\"", LIST),
+        (
+            "empty column",
+            &["--columns", "state,,uid"],
+            "unknown field \"\"",
+            LIST,
+        ),
+        (
+            "blank",
+            &["--columns", "state, uid"],
+            "unknown field \" uid\"",
+            LIST,
+        ),
+        (
+            "control byte",
+            &["--columns", "\u{1b}c"],
+            "unknown field \"\\x1bc\"",
+            LIST,
+        ),
+        (
+            "sort key",
+            &["--sort", "foo"],
+            "unknown field \"foo\"",
+            LIST,
+        ),
+        (
+            "descending sort key",
+            &["--sort", "-foo"],
+            "unknown field \"foo\"",
+            LIST,
+        ),
+        (
+            "two signs",
+            &["--sort", "--uid"],
+            "unknown field \"-uid\"",
+            LIST,
+        ),
+    ]);
+}
+
+#[test]
+fn field_without_an_order_is_no_sort_key() {
+    assert_refused(&[
+        (
+            "tcp_info",
+            &["--sort", "tcp_info"],
+            "\"tcp_info\"",
+            "no order",
+        ),
+        ("memory", &["--sort", "-memory"], "\"memory\"", "no order"),
+    ]);
+}
+
+#[test]
+fn value_that_is_no_number_is_a_usage_error() {
+    assert_refused(&[
+        (
+            "below zero",
+            &["--limit", "-1"],
+            "unexpected argument '-1'",
+            "",
+        ),
+        (
+            "below zero, joined",
+            &["--limit=-1"],
+            "invalid value '-1'",
+            "--limit",
+        ),
+        ("word", &["--limit", "x"], "invalid value 'x'", "--limit"),
+        (
+            "fraction",
+            &["--limit", "1.5"],
+            "invalid value '1.5'",
+            "--limit",
+        ),
+        ("empty", &["--limit", ""], "", "--limit"),
+        (
+            "beyond 64 bits",
+            &["--limit", "18446744073709551616"],
+            "invalid value '18446744073709551616'",
+            "too large",
+        ),
+    ]);
+}
+
+#[test]
+fn option_without_its_value_is_a_usage_error() {
+    assert_refused(&[
+        (
+            "columns",
+            &["--columns"],
+            "a value is required",
+            "--columns",
+        ),
+        ("sort", &["--sort"], "a value is required", "--sort"),
+        ("family", &["-A"], "a value is required", "--family"),
+        ("replay", &["--replay"], "a value is required", "--replay"),
+        ("record", &["-D"], "a value is required", "--record"),
+    ]);
+}
+
+#[test]
+fn options_that_contradict_are_a_usage_error() {
+    assert_refused(&[
+        (
+            "two formats",
+            &["--json", "--format", "csv"],
+            "the argument '--json'",
+            "cannot be used",
+        ),
+        (
+            "netlink from files",
+            &["--source", "netlink", "--proc-root", "/proc"],
+            "--source netlink",
+            "--proc-root",
+        ),
+        (
+            "netlink from a recording",
+            &["--source", "netlink", "--replay", "x"],
+            "--source netlink",
+            "--replay",
+        ),
+        (
+            "files from a recording",
+            &["--source", "procfs", "--replay", "x"],
+            "--source procfs",
+            "--replay",
+        ),
+        (
+            "two origins",
+            &["--proc-root", "/proc", "--replay", "x"],
+            "the argument",
+            "--replay",
+        ),
+        (
+            "recording of a recording",
+            &["--replay", "x", "--record", "y"],
+            "the argument",
+            "cannot be used",
+        ),
+        (
+            "processes of a recording",
+            &["--replay", "x", "-p"],
+            "a recording does not hold the processes",
+            "--replay",
+        ),
+        (
+            "processes of a recording, as a column",
+            &["--replay", "x", "--columns", "processes"],
+            "a recording does not hold the processes",
+            "--replay",
+        ),
+        (
+            "processes of a recording, as an order",
+            &["--replay", "x", "--sort", "process_status"],
+            "a recording does not hold the processes",
+            "--replay",
+        ),
+    ]);
+}

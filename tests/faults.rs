@@ -1,0 +1,152 @@
+//! System calls fail, one at a time: `strace` makes them. A list is whole, or says that it is not.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+
+use rustix::net::{AddressFamily, SocketType};
+
+use crate::attempt::{Attempt, attempt, program};
+use crate::scene::expected::local_address;
+use crate::scene::{Namespace, poll_until};
+
+mod files;
+mod netlink;
+mod unix_peers;
+
+/// Connections to one listener; each is two sockets, and all together are several datagrams.
+const CONNECTIONS: usize = 200;
+/// What netlink and `/proc/net` both tell.
+const COLUMNS: &str = "protocol,family,state,local_address,local_port,peer_address,peer_port,inode";
+
+/// Many TCP sockets in a namespace of the test's own, listed as JSON.
+struct Stage {
+    rows: Vec<String>,
+    _sockets: (OwnedFd, Vec<TcpStream>),
+    _namespace: Namespace,
+}
+
+impl Stage {
+    /// Nothing, with the reason on stderr, where system calls cannot be made to fail or others
+    /// open sockets too.
+    fn new() -> Option<Self> {
+        let namespace = Namespace::enter();
+        if let Namespace::Shared { why } = &namespace {
+            eprintln!("skipped: no namespace of our own: {why}");
+            return None;
+        }
+        if !strace_works() {
+            return None;
+        }
+        let sockets = connections();
+        let list = || {
+            let attempt = attempt(LIST);
+            assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
+            let rows = attempt.rows();
+            (rows.len() == 2 * CONNECTIONS + 1).then_some(rows)
+        };
+        Some(Self {
+            rows: poll_until("every connection", list).unwrap(),
+            _sockets: sockets,
+            _namespace: namespace,
+        })
+    }
+}
+
+/// The list of which every row is known.
+const LIST: [&str; 4] = ["-tanj4", "--columns", COLUMNS, "--color=never"];
+
+/// A listener and its callers, of whom it accepts none.
+fn connections() -> (OwnedFd, Vec<TcpStream>) {
+    let kind = SocketType::STREAM;
+    let listener = rustix::net::socket(AddressFamily::INET, kind, None).unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    rustix::net::bind(&listener, &address).unwrap();
+    rustix::net::listen(&listener, i32::try_from(CONNECTIONS).unwrap()).unwrap();
+    let address = local_address(&listener).unwrap();
+    let callers = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap());
+    let callers = callers.collect();
+    (listener, callers)
+}
+
+fn strace_works() -> bool {
+    match Command::new("strace")
+        .args(["-qo/dev/null", "true"])
+        .output()
+    {
+        Ok(output) if output.status.success() => true,
+        Ok(output) => {
+            let why = String::from_utf8_lossy(&output.stderr);
+            eprintln!("skipped: strace: {}", why.trim());
+            false
+        }
+        Err(error) => {
+            eprintln!("skipped: strace: {error}");
+            false
+        }
+    }
+}
+
+/// Runs the program under `strace` with these options: `socket:error=EPERM`.
+fn with_faults(options: &[&str], arguments: &[&str]) -> Attempt {
+    let program = program();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qqq", "-o/dev/null"]);
+    for option in options {
+        // `/path` limits the fault to that file, everything else is one.
+        match option.strip_prefix('/') {
+            Some(_) => strace.arg("-P").arg(option),
+            None => strace.arg("-e").arg(format!("inject={option}")),
+        };
+    }
+    strace.arg(program.get_program()).args(arguments);
+    strace.env("LC_ALL", "C").env_remove("NO_COLOR");
+    let mut attempt = Attempt::from(strace.output().unwrap());
+    // What `strace` says about a path that is a link.
+    let lines = attempt.stderr.split_inclusive('\n');
+    let lines = lines.filter(|line| !line.starts_with("strace: Requested path"));
+    attempt.stderr = lines.collect();
+    attempt.assert_speaks_plainly();
+    attempt
+}
+
+/// The list is the undisturbed one, and who told it is `source`.
+fn assert_whole(attempt: &Attempt, stage: &Stage, source: &str) {
+    assert_eq!(attempt.status, Some(0), "{attempt:?}");
+    assert_same(&attempt.rows(), &stage.rows);
+    let document = attempt.document();
+    assert_eq!(document["summary"]["complete"], true, "{attempt:?}");
+    assert_eq!(
+        document["summary"]["sources"][0]["source"], source,
+        "{attempt:?}"
+    );
+}
+
+fn assert_same(found: &[String], expected: &[String]) {
+    let (is, was): (HashSet<_>, HashSet<_>) = (found.iter().collect(), expected.iter().collect());
+    let lost: Vec<_> = was.difference(&is).collect();
+    let new: Vec<_> = is.difference(&was).collect();
+    assert!(
+        lost.is_empty() && new.is_empty(),
+        "lost {lost:#?}, new {new:#?}"
+    );
+    assert_eq!(found.len(), expected.len());
+}
+
+/// The list may lack rows, says so, and has none twice and none that is not there.
+fn assert_incomplete(attempt: &Attempt, stage: &Stage, part: &str) {
+    assert_eq!(attempt.status, Some(2), "{attempt:?}");
+    assert!(attempt.stderr.contains(part), "{attempt:?}");
+    let document = attempt.document();
+    assert_eq!(document["summary"]["complete"], false, "{attempt:?}");
+    let rows = attempt.rows();
+    let distinct: HashSet<_> = rows.iter().collect();
+    assert_eq!(distinct.len(), rows.len(), "rows are doubled");
+    let known: HashSet<_> = stage.rows.iter().collect();
+    assert!(
+        distinct.is_subset(&known),
+        "{:#?}",
+        distinct.difference(&known)
+    );
+}

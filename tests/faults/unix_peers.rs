@@ -1,0 +1,84 @@
+//! The names of the peers of unix sockets, which are asked for apart.
+
+use super::*;
+use crate::scene::unix;
+
+/// The columns that do not depend on the other end.
+const WORDS: [&str; 3] = [
+    "-xanj",
+    "--columns",
+    "state,inode,local_address,peer_address",
+];
+
+struct Pairs {
+    rows: Vec<String>,
+    _stage: (crate::scene::Held, Namespace),
+}
+
+fn pairs() -> Option<Pairs> {
+    let namespace = Namespace::enter();
+    if !namespace.is_fresh() {
+        eprintln!("skipped: others open sockets here too");
+        return None;
+    }
+    if !strace_works() {
+        return None;
+    }
+    let held = unix::states::all().unwrap();
+    let attempt = attempt(WORDS);
+    assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
+    let rows = attempt.rows();
+    assert!(
+        rows.iter()
+            .any(|row| !row.contains("\"peer_address\":null"))
+    );
+    Some(Pairs {
+        rows,
+        _stage: (held, namespace),
+    })
+}
+
+#[test]
+fn names_that_cannot_be_had_are_warned_of() {
+    let Some(pairs) = pairs() else { return };
+    for fault in [
+        "socket:error=EMFILE:when=1..2",
+        "sendto:error=ENOBUFS:when=1..2",
+        "recvfrom:error=ENOBUFS:when=1..2",
+        "recvfrom:retval=0:when=1..2",
+    ] {
+        let attempt = with_faults(&[fault], &WORDS);
+        assert_eq!(attempt.status, Some(0), "{fault}: {attempt:?}");
+        assert_eq!(attempt.rows().len(), pairs.rows.len(), "{fault}");
+        let warning = "lsock: warning: netlink: names of unix peers are missing: ";
+        assert!(attempt.stderr.starts_with(warning), "{fault}: {attempt:?}");
+        let warnings = attempt.document()["summary"]["warnings"].clone();
+        assert_eq!(warnings.as_array().unwrap().len(), 1, "{fault}: {warnings}");
+    }
+}
+
+#[test]
+fn names_are_asked_for_twice() {
+    let Some(pairs) = pairs() else { return };
+    for when in ["1", "2"] {
+        let attempt = with_faults(&[&format!("recvfrom:error=ENOBUFS:when={when}")], &WORDS);
+        assert_eq!(
+            (attempt.status, attempt.stderr.as_str()),
+            (Some(0), ""),
+            "{when}"
+        );
+        assert_same(&attempt.rows(), &pairs.rows);
+    }
+}
+
+#[test]
+fn interrupted_calls_change_nothing() {
+    let Some(pairs) = pairs() else { return };
+    for call in ["recvfrom", "sendto"] {
+        for when in ["1", "2", "1+2"] {
+            let attempt = with_faults(&[&format!("{call}:error=EINTR:when={when}")], &WORDS);
+            assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
+            assert_same(&attempt.rows(), &pairs.rows);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Writing fails, the reader goes away, nobody reads.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::NamedTempFile;
+
+use crate::attempt::{Attempt, program};
+use crate::recording;
+use crate::scene::poll_until;
+
+const FORMATS: [&str; 5] = ["table", "plain", "json", "ndjson", "csv"];
+
+/// A recording whose listing is larger than any pipe.
+fn large() -> NamedTempFile {
+    recording::of_tcp(20_000)
+}
+
+/// A recording of no socket.
+fn empty() -> NamedTempFile {
+    recording::of_tcp(0)
+}
+
+/// The program that lists a recording, its output into a pipe.
+fn listing(format: &str, recording: &Path) -> Child {
+    let mut program = program();
+    program.args(["-an", "--format", format, "--replay"]);
+    program.arg(recording);
+    program.stdout(Stdio::piped()).stderr(Stdio::piped());
+    program.spawn().unwrap()
+}
+
+fn ended(child: Child) -> Attempt {
+    child.wait_with_output().unwrap().into()
+}
+
+fn onto_full_device(arguments: &[&str]) -> Attempt {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut program = program();
+    program.args(arguments).stdout(full);
+    program.output().unwrap().into()
+}
+
+/// The message of a full device, and 2.
+fn assert_full(attempt: &Attempt, what: &str) {
+    assert_eq!(attempt.status, Some(2), "{what}: {attempt:?}");
+    assert_eq!(
+        attempt.stderr, "lsock: cannot write to standard output: no space left on device\n",
+        "{what}"
+    );
+}
+
+#[test]
+fn full_device_is_an_error_of_every_format_of_a_long_list() {
+    let recording = large();
+    for format in FORMATS {
+        let path = recording.path().to_str().unwrap();
+        let arguments = ["-an", "--format", format, "--replay", path];
+        assert_full(&onto_full_device(&arguments), format);
+    }
+}
+
+#[test]
+fn full_device_is_an_error_of_every_format_that_says_something_of_no_socket() {
+    let recording = empty();
+    for format in FORMATS.into_iter().filter(|format| *format != "ndjson") {
+        let path = recording.path().to_str().unwrap();
+        let arguments = ["-an", "--format", format, "--replay", path];
+        assert_full(&onto_full_device(&arguments), format);
+    }
+}
+
+#[test]
+fn full_device_is_an_error_of_a_sorted_or_limited_list() {
+    let recording = large();
+    let path = recording.path().to_str().unwrap();
+    for more in [["--sort", "local_port"], ["--limit", "3"]] {
+        let arguments = [&["-anH", "--replay", path], &more[..]].concat();
+        assert_full(&onto_full_device(&arguments), more[0]);
+    }
+}
+
+#[test]
+fn full_device_is_an_error_of_what_is_no_list() {
+    for arguments in [&["-h"][..], &["-V"], &["--completions", "bash"]] {
+        assert_full(&onto_full_device(arguments), arguments[0]);
+    }
+}
+
+#[test]
+fn recording_that_cannot_be_written_is_an_error() {
+    let attempt: Attempt = program()
+        .args(["-ta", "--record", "/dev/full"])
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(attempt.status, Some(2), "{attempt:?}");
+    assert_eq!(
+        attempt.stderr,
+        "lsock: cannot write /dev/full: no space left on device\n"
+    );
+}
+
+#[test]
+fn message_that_cannot_be_written_changes_no_status() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut program = program();
+    program.arg("--nope").stderr(full);
+    assert_eq!(program.output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn reader_of_one_line_ends_the_list_quietly() {
+    let recording = large();
+    for format in FORMATS {
+        let mut child = listing(format, recording.path());
+        let mut reader = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "{format}");
+        drop(reader);
+        let attempt = ended(child);
+        assert_eq!(attempt.status, Some(0), "{format}: {attempt:?}");
+        assert_eq!(attempt.stderr, "", "{format}");
+    }
+}
+
+#[test]
+fn reader_that_never_reads_ends_the_list_quietly() {
+    for recording in [large(), empty()] {
+        for format in FORMATS {
+            let mut child = listing(format, recording.path());
+            drop(child.stdout.take());
+            let attempt = ended(child);
+            // A list of nothing may be written before the reader has gone.
+            assert_eq!(attempt.status, Some(0), "{format}: {attempt:?}");
+            assert_eq!(attempt.stderr, "", "{format}");
+        }
+    }
+}
+
+#[test]
+fn reader_that_leaves_ends_the_help_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let attempt: Attempt = program().arg("-h").stdout(writer).output().unwrap().into();
+    assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn document_cut_by_its_reader_does_not_parse() {
+    let recording = large();
+    let mut child = listing("json", recording.path());
+    let mut cut = vec![0; 100_000];
+    child.stdout.take().unwrap().read_exact(&mut cut).unwrap();
+    assert_eq!(ended(child).status, Some(0));
+    let parsed = serde_json::from_slice::<serde_json::Value>(&cut);
+    assert!(parsed.is_err_and(|error| error.is_eof()));
+}
+
+#[test]
+fn slow_reader_gets_everything() {
+    let recording = recording::of_tcp(3_000);
+    let whole = ended(listing("ndjson", recording.path()));
+    assert_eq!(
+        std::str::from_utf8(&whole.stdout).unwrap().lines().count(),
+        3_000
+    );
+    let mut child = listing("ndjson", recording.path());
+    let mut reader = child.stdout.take().unwrap();
+    let mut found = Vec::new();
+    let mut piece = vec![0; 8 * 1024];
+    loop {
+        // The writer meets a full pipe again and again.
+        std::thread::yield_now();
+        match reader.read(&mut piece).unwrap() {
+            0 => break,
+            count => found.extend_from_slice(&piece[..count]),
+        }
+    }
+    assert!(found == whole.stdout);
+    assert_eq!(ended(child).status, Some(0));
+}
+
+#[test]
+fn closed_standard_output_ends_without_a_panic() {
+    let recording = large();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "exec \"$0\" -an --replay \"$1\" >&-"]);
+    shell.arg(env!("CARGO_BIN_EXE_lsock")).arg(recording.path());
+    let attempt: Attempt = shell.output().unwrap().into();
+    assert!(matches!(attempt.status, Some(0 | 2)), "{attempt:?}");
+    attempt.assert_speaks_plainly();
+}
+
+#[test]
+fn interrupt_ends_a_list_that_nobody_reads() {
+    let recording = large();
+    for format in FORMATS {
+        let mut child = listing(format, recording.path());
+        let reader = child.stdout.take().unwrap();
+        let id = child.id();
+        if ignores_interrupts(id) {
+            eprintln!("skipped: SIGINT is ignored in what this test starts");
+            drop(reader);
+            child.wait().unwrap();
+            return;
+        }
+        // `pipe_write`, by the kernel's word: it waits for the reader.
+        poll_until("a full pipe", || waits_for_pipe(id)).unwrap();
+        kill(Pid::from_raw(id.cast_signed()), Signal::SIGINT).unwrap();
+        let attempt = ended(child);
+        assert_eq!(attempt.signal, Some(2), "{format}: {attempt:?}");
+        drop(reader);
+    }
+}
+
+/// Is the process in `write`?
+fn waits_for_pipe(id: u32) -> Option<()> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let state = status.rsplit(')').next()?.split_whitespace().next()?;
+    let wchan = std::fs::read_to_string(format!("/proc/{id}/wchan")).unwrap_or_default();
+    (state == "S" && (wchan == "0" || wchan.contains("pipe"))).then_some(())
+}
+
+/// A shell that starts the tests in the background makes them, and all they start, deaf to SIGINT.
+fn ignores_interrupts(id: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.unwrap_or("0").trim(), 16).unwrap();
+    ignored & 1 << (Signal::SIGINT as u32 - 1) != 0
+}

@@ -1,0 +1,233 @@
+//! Recordings that are cut, changed, made up, or of a listing that was itself incomplete.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use crate::attempt::{Attempt, attempt_within};
+use crate::recording::{
+    DONE, ERROR, HEADER, INTERRUPTED, MULTI, Message, SOCKET, file, file_of, fixture,
+};
+use crate::scene::{Namespace, Scene, V4, tcp};
+
+mod changed;
+mod cut;
+
+fn replay(path: &Path) -> Attempt {
+    let path = path.to_str().unwrap();
+    attempt_within(["-aimnj", "--replay", path])
+}
+
+/// The whole recordings whose bytes are cut and changed: two dumps of each, the second shorter.
+fn samples() -> Vec<Vec<Message>> {
+    let few = |name: &str, count: usize| {
+        let mut messages = fixture(name);
+        let end = messages.pop().unwrap();
+        messages.truncate(count);
+        if name.starts_with("tcp") || name.starts_with("mptcp") {
+            // The numbers of tcp_info are many bytes that are all read alike.
+            for message in &mut messages {
+                *message = message.without(72, &[2]);
+            }
+        }
+        messages.push(end);
+        messages
+    };
+    vec![
+        [few("tcp4.bin", 2), few("udp6.bin", 2)].concat(),
+        [
+            few("unix.bin", 6),
+            few("netlink.bin", 2),
+            few("packet.bin", 2),
+        ]
+        .concat(),
+        [few("mptcp4.bin", 1), proc_lines()].concat(),
+    ]
+}
+
+/// `/proc/net/icmp` in a recording of ours: lines in messages of the type `LS`.
+fn proc_lines() -> Vec<Message> {
+    const LINE: u16 = 0x4c53;
+    let table = lsock::model::Table {
+        protocol: lsock::model::Protocol::Icmp,
+        family: lsock::model::Family::Inet,
+    };
+    let sequence = lsock::wire::tag(table);
+    let line = |number: u32| {
+        let text = format!(
+            "  {number}: 0100007F:0007 00000000:0000 07 00000000:00000000 00:00000000 00000000  \
+             1000        0 {} 2 0000000000000000 0",
+            4711 + number
+        );
+        Message::new(LINE, sequence, text.as_bytes())
+    };
+    vec![
+        line(1),
+        line(2),
+        Message::new(DONE, sequence, &0_i32.to_ne_bytes()),
+    ]
+}
+
+/// Is every row of `part` one of `whole`, none more often than there?
+fn is_part(part: &[String], whole: &[String]) -> bool {
+    let mut left = whole.to_vec();
+    part.iter().all(|row| {
+        let found = left.iter().position(|other| other == row);
+        found.map(|index| left.swap_remove(index)).is_some()
+    })
+}
+
+fn assert_incomplete(attempt: &Attempt, part: &str) {
+    attempt.assert_speaks_plainly();
+    assert_eq!(attempt.status, Some(2), "{attempt:?}");
+    assert!(attempt.stderr.contains(part), "{attempt:?}");
+    assert_eq!(attempt.document()["summary"]["complete"], false);
+}
+
+#[test]
+fn sample_is_listed_whole() {
+    for sample in samples() {
+        let attempt = replay(file(&sample).path());
+        assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
+        let sockets = sample.iter().filter(|message| message.kind() != DONE);
+        assert_eq!(attempt.rows().len(), sockets.count());
+    }
+}
+
+#[test]
+fn dump_that_the_kernel_broke_off_is_incomplete() {
+    let mut dump = fixture("tcp4.bin");
+    let end = dump.pop().unwrap();
+    for (kind, code) in [(DONE, -12_i32), (ERROR, -105)] {
+        let broken = Message::new(kind, end.sequence(), &code.to_ne_bytes());
+        let attempt = replay(file(&[dump.clone(), vec![broken]].concat()).path());
+        assert_eq!(attempt.rows().len(), dump.len());
+        assert_incomplete(&attempt, "the kernel broke off");
+    }
+}
+
+#[test]
+fn table_that_changed_while_it_was_recorded_is_incomplete() {
+    let mut dump = fixture("tcp4.bin");
+    let sockets = dump.len() - 1;
+    let last = dump.last_mut().unwrap();
+    *last = last.with_flags(MULTI | INTERRUPTED);
+    let attempt = replay(file(&dump).path());
+    assert_eq!(attempt.rows().len(), sockets);
+    assert_incomplete(&attempt, "NLM_F_DUMP_INTR");
+}
+
+#[test]
+fn dump_without_an_end_before_another_one_is_incomplete() {
+    let mut first = fixture("tcp4.bin");
+    first.pop();
+    let second = fixture("udp4.bin");
+    let rows = first.len() + second.len() - 1;
+    let attempt = replay(file(&[first, second].concat()).path());
+    assert_eq!(attempt.rows().len(), rows);
+    assert_incomplete(&attempt, "breaks off in the middle of the IPv4 TCP sockets");
+}
+
+#[test]
+fn refused_table_is_none_of_the_recording() {
+    let udp = fixture("udp4.bin");
+    let sequence = fixture("tcp4.bin")[0].sequence();
+    let refused = Message::new(ERROR, sequence, &(-2_i32).to_ne_bytes());
+    let attempt = replay(file(&[vec![refused], udp.clone()].concat()).path());
+    assert_eq!(
+        (attempt.status, attempt.rows().len()),
+        (Some(0), udp.len() - 1)
+    );
+}
+
+#[test]
+fn table_that_is_not_in_the_recording_is_missing() {
+    let recording = file(&fixture("udp4.bin"));
+    let path = recording.path().to_str().unwrap();
+    let attempt = attempt_within(["-anj", "-A", "unix,udp", "--replay", path]);
+    assert_eq!(attempt.rows().len(), fixture("udp4.bin").len() - 1);
+    assert_incomplete(&attempt, "holds no");
+}
+
+#[test]
+fn unread_reply_of_a_recording_is_counted() {
+    let mut dump = fixture("tcp4.bin");
+    for length in [0, 1, 71] {
+        let payload = dump[0].payload()[..length].to_vec();
+        dump.insert(1, Message::new(SOCKET, dump[0].sequence(), &payload));
+    }
+    let rows = dump.len() - 1 - 3;
+    let attempt = replay(file(&dump).path());
+    assert_eq!(attempt.rows().len(), rows);
+    assert_incomplete(&attempt, "3 replies that cannot be read");
+}
+
+#[test]
+fn reply_of_a_family_that_was_not_asked_for_is_counted() {
+    let mut dump = fixture("tcp4.bin");
+    dump[0].0[HEADER] = 40;
+    let attempt = replay(file(&dump).path());
+    assert_eq!(attempt.rows().len(), dump.len() - 2);
+    assert_incomplete(&attempt, "address family 40");
+}
+
+#[test]
+fn recording_of_a_listing_replays_as_that_listing() {
+    let namespace = Namespace::enter();
+    let _scene = Scene::everything(&namespace);
+    let recording = file_of(b"");
+    let path = recording.path().to_str().unwrap();
+    // What `-e` shows beside these is of this machine: names of interfaces and control groups.
+    let columns = "protocol,family,type,state,local_address,local_port,peer_address,peer_port,\
+        inode,cookie,shutdown,mark,peer_inode,congestion";
+    let words = ["-anj", "-A", "all", "--columns", columns];
+    let live = attempt_within([&words[..], &["-D", path]].concat());
+    let replayed = attempt_within([&words[..], &["--replay", path]].concat());
+    if namespace.is_fresh() {
+        assert_eq!(live.status, Some(0), "{live:?}");
+    }
+    assert_eq!(replayed.status, live.status, "{replayed:?}");
+    assert!(live.rows().len() > 50, "{live:?}");
+    let (live, replayed) = (live.rows(), replayed.rows());
+    let lost: Vec<_> = live.iter().filter(|row| !replayed.contains(row)).collect();
+    let new: Vec<_> = replayed.iter().filter(|row| !live.contains(row)).collect();
+    assert!(
+        lost.is_empty() && new.is_empty(),
+        "lost {lost:#?}, new {new:#?}"
+    );
+    assert_eq!(live.len(), replayed.len());
+}
+
+#[test]
+fn recording_of_proc_replays_as_that_listing() {
+    let _namespace = Namespace::enter();
+    let _held = tcp::states::half_closed(V4).unwrap();
+    let recording = file_of(b"");
+    let path = recording.path().to_str().unwrap();
+    let words = ["-tanj", "--columns", "state,local,peer,inode,recv_queue"];
+    let root = ["--proc-root", "/proc/thread-self", "-D", path];
+    let live = attempt_within([&words[..], &root].concat());
+    let replayed = attempt_within([&words[..], &["--replay", path]].concat());
+    assert_eq!(
+        (live.status, replayed.status),
+        (Some(0), Some(0)),
+        "{replayed:?}"
+    );
+    assert!(live.rows().len() > 1, "{live:?}");
+    assert_eq!(live.rows(), replayed.rows());
+}
+
+#[test]
+fn limited_recording_is_replayed_as_incomplete() {
+    let _namespace = Namespace::enter();
+    let _held = tcp::states::half_closed(V4).unwrap();
+    let recording = file_of(b"");
+    let path = recording.path().to_str().unwrap();
+    let limited = attempt_within(["-t4anj", "--limit", "1", "-D", path]);
+    assert_eq!(limited.status, Some(0), "{limited:?}");
+    let replayed = replay(recording.path());
+    // The kernel may have put the end of the dump beside the first socket.
+    if replayed.status == Some(0) {
+        assert!(replayed.rows().len() > 1, "{replayed:?}");
+    }
+}
