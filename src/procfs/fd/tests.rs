@@ -7,13 +7,15 @@
 
 use super::{Descriptor, Walk, cannot_hold_sockets, socket_inode, walk};
 use std::fs;
+use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// A process of a copy of /proc.
 fn process(root: &Path, pid: u32, stat: &str, links: &[(&str, &str)]) {
@@ -169,12 +171,29 @@ fn unreadable_as_another_user() {
     fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = program.path().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    let status = Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(&copy)
-        .args([name, "--exact"])
-        .stdout(Stdio::null())
-        .status();
+    let run = || {
+        Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&copy)
+            .args([name, "--exact"])
+            .stdout(Stdio::null())
+            .status()
+    };
+    // A child that another test forked while the copy was written keeps it open (ETXTBSY, which
+    // setpriv tells as 126) until that child executes its own program.
+    let busy = |status: &io::Result<ExitStatus>| {
+        status
+            .as_ref()
+            .is_ok_and(|status| status.code() == Some(126))
+    };
+    let mut status = run();
+    for _ in 0..100 {
+        if !busy(&status) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+        status = run();
+    }
     match status {
         Ok(status) => assert!(status.success()),
         Err(cause) => eprintln!("skipped: root, and setpriv cannot be run: {cause}"),
