@@ -4,11 +4,14 @@ use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use lsock::cli::Terminal;
 use serde_json::Value;
+
+use crate::program::{LSOCK, command};
 
 /// What a run left behind.
 pub struct Attempt {
@@ -80,8 +83,7 @@ impl Attempt {
 
 /// The program, without settings of the environment.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lsock"));
-    command.env("LC_ALL", "C").env_remove("NO_COLOR");
+    let mut command = command(Path::new(LSOCK));
     command.stdin(Stdio::null());
     command
 }

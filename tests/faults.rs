@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::attempt::{Attempt, attempt, program};
@@ -15,8 +16,9 @@ mod files;
 mod netlink;
 mod unix_peers;
 
-/// Connections to one listener; each is two sockets, and all together are several datagrams.
-const CONNECTIONS: usize = 200;
+/// Connections to one listener; each is two sockets, and all together are a dozen datagrams: enough
+/// for a thread of their own that receives those behind the fourth.
+const CONNECTIONS: usize = 400;
 /// What netlink and `/proc/net` both tell.
 const COLUMNS: &str = "protocol,family,state,local_address,local_port,peer_address,peer_port,inode";
 
@@ -39,6 +41,7 @@ impl Stage {
         if !strace_works() {
             return None;
         }
+        allow_many_descriptors();
         let sockets = connections();
         let list = || {
             let attempt = attempt(LIST);
@@ -54,8 +57,8 @@ impl Stage {
     }
 }
 
-/// The list of which every row is known.
-const LIST: [&str; 4] = ["-tanj4", "--columns", COLUMNS, "--color=never"];
+/// The list of which every row is known; what `-i` and `-m` ask for makes the dump longer.
+const LIST: [&str; 4] = ["-tanj4", "--columns", COLUMNS, "-im"];
 
 /// A listener and its callers, of whom it accepts none.
 fn connections() -> (OwnedFd, Vec<TcpStream>) {
@@ -68,6 +71,13 @@ fn connections() -> (OwnedFd, Vec<TcpStream>) {
     let callers = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap());
     let callers = callers.collect();
     (listener, callers)
+}
+
+fn allow_many_descriptors() {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    }
 }
 
 fn strace_works() -> bool {

@@ -1,16 +1,11 @@
 //! The netlink socket.
 
+use std::io::Read as _;
+use std::process::Stdio;
+
 use super::*;
 
 const NETLINK: [&str; 6] = [LIST[0], LIST[1], LIST[2], LIST[3], "--source", "netlink"];
-
-#[test]
-fn stage_needs_several_datagrams() {
-    let Some(stage) = Stage::new() else { return };
-    // The fault at the third call meets a dump that is under way.
-    let attempt = with_faults(&["recvfrom:error=ENOBUFS:when=3"], &LIST);
-    assert_incomplete(&attempt, &stage, "ENOBUFS");
-}
 
 #[test]
 fn forbidden_netlink_falls_back_to_proc_with_one_warning() {
@@ -102,14 +97,22 @@ const LOSSES: [(&str, &str); 4] = [
     ("retval=40000", "receiving failed: a datagram was cut"),
 ];
 
+/// Of a short dump, for which one thread makes all calls.
 #[test]
 fn loss_before_the_first_row_begins_the_dump_again() {
-    let Some(stage) = Stage::new() else { return };
+    let Some(_stage) = Stage::new() else { return };
+    let words = ["-tlnj4", "--columns", COLUMNS];
+    let rows = attempt(words).rows();
     for (fault, _) in LOSSES {
         for when in ["1", "1..2"] {
-            let attempt = with_faults(&[&format!("recvfrom:{fault}:when={when}")], &LIST);
-            assert_whole(&attempt, &stage, "netlink");
-            assert_eq!(attempt.stderr, "", "{fault} {when}");
+            let attempt = with_faults(&[&format!("recvfrom:{fault}:when={when}")], &words);
+            assert_eq!(
+                (attempt.status, attempt.stderr.as_str()),
+                (Some(0), ""),
+                "{fault}"
+            );
+            assert_eq!(attempt.rows(), rows, "{fault} {when}");
+            assert_eq!(attempt.document()["summary"]["complete"], true);
         }
     }
 }
@@ -124,21 +127,68 @@ fn loss_before_the_first_row_again_and_again_is_told() {
     }
 }
 
+/// `strace` counts the calls of each thread by themselves. The first one makes four, the one that
+/// receives ahead makes the others, so that the fifth is always of the latter.
 #[test]
 fn loss_amid_the_rows_is_told_and_doubles_none() {
     let Some(stage) = Stage::new() else { return };
     for (fault, text) in LOSSES {
-        let attempt = with_faults(&[&format!("recvfrom:{fault}:when=2")], &LIST);
-        assert_incomplete(&attempt, &stage, text);
-        let rows = attempt.rows().len();
-        assert!(rows > 0 && rows < stage.rows.len(), "{fault}: {rows} rows");
+        for call in [2, 3, 4, 5, 6] {
+            let attempt = with_faults(&[&format!("recvfrom:{fault}:when={call}")], &LIST);
+            assert_incomplete(&attempt, &stage, text);
+            let rows = attempt.rows().len();
+            assert!(rows > 0 && rows < stage.rows.len(), "{fault}: {rows} rows");
+        }
     }
+}
+
+#[test]
+fn thread_that_cannot_be_had_changes_nothing() {
+    let Some(stage) = Stage::new() else { return };
+    let attempt = with_faults(&["?clone,?clone3:error=EAGAIN"], &LIST);
+    assert_whole(&attempt, &stage, "netlink");
+    assert_eq!(attempt.stderr, "");
+}
+
+#[test]
+fn long_dump_ends_when_no_more_rows_are_wanted() {
+    let Some(stage) = Stage::new() else { return };
+    for limit in ["1", "100", "500"] {
+        let attempt = attempt([&LIST[..], &["--limit", limit]].concat());
+        assert_eq!(
+            (attempt.status, attempt.stderr.as_str()),
+            (Some(0), ""),
+            "{limit}"
+        );
+        let rows = attempt.rows();
+        assert_eq!(rows.len().to_string(), limit);
+        assert!(rows.iter().all(|row| stage.rows.contains(row)), "{rows:#?}");
+    }
+}
+
+#[test]
+fn long_dump_ends_when_its_reader_leaves() {
+    let Some(_stage) = Stage::new() else { return };
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut program = program();
+    let child = program
+        .args(LIST)
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What the parent holds of the pipe goes with the command.
+    drop(program);
+    reader.read_exact(&mut [0; 100]).unwrap();
+    drop(reader);
+    let attempt = Attempt::from(child.wait_with_output().unwrap());
+    assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
 fn loss_in_one_table_leaves_the_next_one_whole() {
     let Some(stage) = Stage::new() else { return };
-    let words = ["-tanj46", "--columns", COLUMNS, "--color=never"];
+    let words = ["-tanj46", "--columns", COLUMNS, "-im"];
     let attempt = with_faults(&["recvfrom:error=ENOBUFS:when=2"], &words);
     assert_incomplete(
         &attempt,
@@ -156,7 +206,7 @@ fn recording_of_an_incomplete_list_replays_as_incomplete() {
     let Some(stage) = Stage::new() else { return };
     let recording = crate::recording::file_of(b"");
     let path = recording.path().to_str().unwrap();
-    let words = ["-tanj46", "--columns", COLUMNS, "-D", path];
+    let words = ["-tanj46", "--columns", COLUMNS, "-imD", path];
     let live = with_faults(&["recvfrom:error=ENOBUFS:when=2"], &words);
     assert_incomplete(&live, &stage, "ENOBUFS");
     let replayed = attempt(["-tanj46", "--columns", COLUMNS, "--replay", path]);
@@ -168,7 +218,7 @@ fn recording_of_an_incomplete_list_replays_as_incomplete() {
 fn interrupted_calls_change_nothing() {
     let Some(stage) = Stage::new() else { return };
     for call in ["recvfrom", "sendto", "write"] {
-        for when in ["1", "2", "3", "1+2", "1..3"] {
+        for when in ["1", "2", "5", "1+2", "1..3"] {
             let attempt = with_faults(&[&format!("{call}:error=EINTR:when={when}")], &LIST);
             assert_whole(&attempt, &stage, "netlink");
             assert_eq!(attempt.stderr, "", "{call} {when}");
