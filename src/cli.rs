@@ -32,6 +32,9 @@ pub enum Command {
     Print(String),
 }
 
+/// Help is not written wider, however wide the terminal is.
+const WIDEST: usize = 100;
+
 const FROM_OTHERS: &str = "\
 Coming from netstat or ss:
   netstat -tulpn, ss -tulpn   lsock -tulpn        netstat -i    ip -s link
@@ -44,7 +47,7 @@ Coming from netstat or ss:
 
 Examples:
   lsock -tulpn                     who listens, with processes
-  lsock -apn                       every TCP, UDP and raw socket with its processes
+  lsock -apn                       all of TCP, UDP and raw, with processes
   lsock -ta --sort -recv_queue     TCP, fullest receive queues first
   lsock -xlp                       unix listeners and who holds them
   lsock -tio                       TCP connections with timers and tcp_info
@@ -53,18 +56,18 @@ Examples:
   lsock -a --replay sockets.bin    list a recording
   lsock -aH --columns protocol,state | sort | uniq -c
 
-Exit status: 0 done, 2 usage error, unreadable source, incomplete list or failed write.
+Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
 The man page lsock(1) explains fields and states.";
 
 const ABOUT: &str = "\
-Lists the sockets of this machine, and where each stands in the TCP state machine.
+Lists the sockets of this machine and where they are in the TCP state machine.
 
-Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or -l:
-what is connected or connecting. Hosts are looked up in the DNS only with -r.";
+Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
+-l: what is connected or connecting. Hosts are looked up in the DNS only with -r.";
 
 /// The command line as it is typed.
 #[derive(Debug, Parser)]
-#[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, max_term_width = 100, styles = Styles::plain())]
+#[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, styles = Styles::plain())]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -275,10 +278,8 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
 ) -> Result<Command, Error> {
-    let mut definition = Typed::command();
-    if let Some(width) = terminal.width {
-        definition = definition.term_width(usize::from(width));
-    }
+    let width = terminal.width.map_or(WIDEST, usize::from);
+    let definition = Typed::command().term_width(width.min(WIDEST));
     let typed = match definition.try_get_matches_from(arguments) {
         Ok(matches) => Typed::from_arg_matches(&matches).map_err(|error| usage(&error))?,
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
