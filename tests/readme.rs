@@ -79,7 +79,7 @@ impl Sockets {
         let path = folder.join("agent");
         let agent = UnixListener::bind(&path).unwrap();
         let unix = UnixStream::connect(&path).unwrap();
-        let (served, _) = agent.accept().unwrap();
+        let (accepted, _) = agent.accept().unwrap();
         Self {
             _held: vec![
                 states::half_closed(V4).unwrap(),
@@ -93,7 +93,7 @@ impl Sockets {
                 server.into(),
                 agent.into(),
                 unix.into(),
-                served.into(),
+                accepted.into(),
             ],
         }
     }

@@ -4,10 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::program::LSOCK;
 use crate::scene::Namespace;
-
-/// The built program.
-pub const LSOCK: &str = env!("CARGO_BIN_EXE_lsock");
 
 /// A file of this repository.
 pub fn file(name: &str) -> PathBuf {
