@@ -129,7 +129,7 @@ fn commands_run_and_show_the_titles_they_are_shown_with() {
     let folder = folder();
     for shown in shown() {
         let needs_jq = shown.command.contains("jq");
-        let cargo = ["cargo test", "cargo install"]
+        let cargo = ["cargo test", "cargo install", "cargo bench"]
             .iter()
             .any(|other| shown.command.starts_with(other));
         if cargo || needs_jq && !shell::has("jq") {
