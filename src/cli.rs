@@ -32,37 +32,42 @@ pub enum Command {
     Print(String),
 }
 
+/// Help is not written wider, however wide the terminal is.
+const WIDEST: usize = 100;
+
 const FROM_OTHERS: &str = "\
 Coming from netstat or ss:
   netstat -tulpn, ss -tulpn   lsock -tulpn        netstat -i    ip -s link
-  netstat -W, ss -O           lsock -O            netstat -g    ip maddr
-  netstat -c                  watch lsock         netstat -r    ip route
-  ss -s                       lsock -a, counted   netstat -M    conntrack -L
-  ss state established        (the default)       netstat -s    nstat
+  netstat -tan, ss -tan       lsock -tan          netstat -g    ip maddr
+  ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
+  ss -O                       lsock -O            netstat -s    nstat
+  netstat -W                  no address is cut   netstat -M    conntrack -L
+  netstat -c                  watch lsock         ss -s         the last example
   Here -r resolves host names and -M lists MPTCP sockets.
 
 Examples:
   lsock -tulpn                     who listens, with processes
-  lsock -apn                       every TCP, UDP and raw socket with its processes
+  lsock -apn                       all of TCP, UDP and raw, with processes
   lsock -ta --sort -recv_queue     TCP, fullest receive queues first
   lsock -xlp                       unix listeners and who holds them
   lsock -tio                       TCP connections with timers and tcp_info
-  lsock -a --json | jq '.sockets[] | select(.state == \"CLOSE_WAIT\")'
-  lsock -a -A all -D sockets.bin   record what the kernel said, for a bug report
+  lsock -tj | jq '.sockets[] | select(.state == \"CLOSE_WAIT\")'
+  lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -a --replay sockets.bin    list a recording
+  lsock -aH --columns protocol,state | sort | uniq -c
 
-Exit status: 0 done, 2 usage error, unreadable source or incomplete list.
+Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
 The man page lsock(1) explains fields and states.";
 
 const ABOUT: &str = "\
-Lists the sockets of this machine, and where each stands in the TCP state machine.
+Lists the sockets of this machine and where they are in the TCP state machine.
 
-Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or -l:
-what is connected or connecting. Hosts are looked up in the DNS only with -r.";
+Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
+-l: what is connected or connecting. Hosts are looked up in the DNS only with -r.";
 
 /// The command line as it is typed.
 #[derive(Debug, Parser)]
-#[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, max_term_width = 100, styles = Styles::plain())]
+#[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, styles = Styles::plain())]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -105,20 +110,20 @@ struct Typed {
         help_heading = "Which sockets"
     )]
     family: Vec<FamilyWord>,
-    /// Every state
+    /// Every state: listeners, bound and unconnected sockets too
     #[arg(short, long, help_heading = "Which sockets")]
     all: bool,
-    /// Listeners: TCP and unix in LISTEN, others bound and unconnected; -a wins
+    /// Listeners: TCP and unix in LISTEN, others unconnected; -a wins
     #[arg(short, long, help_heading = "Which sockets")]
     listening: bool,
 
     /// Numbers instead of names for ports and users
     #[arg(short, long, help_heading = "What to tell")]
     numeric: bool,
-    /// Host names from the DNS, within two seconds in all (in text)
+    /// Host names from the DNS, for two seconds at the most; in table and plain
     #[arg(short, long, help_heading = "What to tell")]
     resolve: bool,
-    /// The processes that hold each socket
+    /// Every process that holds a socket
     #[arg(short, long, help_heading = "What to tell")]
     processes: bool,
     /// User, inode, cookie, half-close, interface, mark, cgroup; descriptors with -p
@@ -127,14 +132,18 @@ struct Typed {
     /// The timer that runs
     #[arg(short = 'o', long, help_heading = "What to tell")]
     timers: bool,
-    /// Congestion control and the kernel's `tcp_info`
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(
+        short,
+        long,
+        help = "Congestion control and the kernel's tcp_info",
+        help_heading = "What to tell"
+    )]
     info: bool,
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
 
-    /// Form of the output: `table` on a terminal and `plain` in a pipe unless given
+    /// Without it: table on a terminal, plain in a pipe
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
     format: Option<FormatWord>,
     /// The same as --format json
@@ -165,9 +174,9 @@ struct Typed {
     /// Rows to show at the most
     #[arg(long, value_name = "N", help_heading = "How to show it")]
     limit: Option<u64>,
-    /// Colours
     #[arg(
         long,
+        help = "Colours: auto = on a terminal, unless NO_COLOR is set",
         value_name = "WHEN",
         default_value = "auto",
         help_heading = "How to show it"
@@ -269,10 +278,8 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
 ) -> Result<Command, Error> {
-    let mut definition = Typed::command();
-    if let Some(width) = terminal.width {
-        definition = definition.term_width(usize::from(width));
-    }
+    let width = terminal.width.map_or(WIDEST, usize::from);
+    let definition = Typed::command().term_width(width.min(WIDEST));
     let typed = match definition.try_get_matches_from(arguments) {
         Ok(matches) => Typed::from_arg_matches(&matches).map_err(|error| usage(&error))?,
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),

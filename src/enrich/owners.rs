@@ -209,7 +209,7 @@ fn unreadable_text(count: usize) -> String {
         _ => ("processes", "their"),
     };
     if rustix::process::geteuid().is_root() {
-        format!("{count} {processes} not readable even by root; {their} sockets show no owner")
+        format!("{count} {processes} not readable even by root; {their} sockets show ?")
     } else {
         format!("{count} {processes} not readable; run as root to see {their} sockets")
     }

@@ -1,0 +1,73 @@
+//! What `--completions` prints is understood by the shells.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::NamedTempFile;
+
+use crate::shell;
+
+fn script(name: &str) -> NamedTempFile {
+    let text = shell::succeed(&format!("lsock --completions {name}"), Path::new("/"));
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// What bash would offer for the last of these words.
+fn offered(words: &[&str]) -> Vec<String> {
+    let file = script("bash");
+    let (word, before) = (words[words.len() - 1], words[words.len() - 2]);
+    let ask = format!(
+        "source {}; COMP_WORDS=({}); COMP_CWORD={}; _lsock lsock '{word}' '{before}'; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        file.path().display(),
+        words.join(" "),
+        words.len() - 1,
+    );
+    let output = Command::new("bash")
+        .args(["--norc", "-c", &ask])
+        .output()
+        .unwrap();
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_options_and_their_values() {
+    assert_eq!(offered(&["lsock", "--for"]), ["--format"]);
+    assert_eq!(offered(&["lsock", "--format", "nd"]), ["ndjson"]);
+    assert_eq!(
+        offered(&["lsock", "-a", "--s"]),
+        ["--sort", "--source"],
+        "after another option"
+    );
+}
+
+#[test]
+fn scripts_have_no_syntax_error() {
+    for name in ["bash", "zsh", "fish"] {
+        if !shell::has(name) {
+            continue;
+        }
+        let file = script(name);
+        let mut command = Command::new(name);
+        command.arg("-n").arg(file.path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+        assert!(output.stderr.is_empty(), "{name}: {output:?}");
+    }
+}
+
+#[test]
+fn scripts_name_every_option() {
+    for name in ["bash", "zsh", "fish"] {
+        let text = std::fs::read_to_string(script(name).path()).unwrap();
+        for option in lsock::cli::definition().get_arguments() {
+            let long = option.get_long().expect("every option has a long name");
+            assert!(text.contains(long), "{name}: --{long}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The manual has what the program has, and nothing else.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use clap::Arg;
+use lsock::exit::Verdict;
+use lsock::model::State;
+use lsock::render::Column;
+use tempfile::TempDir;
+
+use crate::scene::Namespace;
+use crate::shell::{self, commands};
+
+type Words = BTreeSet<String>;
+
+const PAGE: &str = "man/lsock.1";
+
+/// The lines of one section.
+fn section(name: &str) -> Vec<String> {
+    let text = shell::text(PAGE);
+    let heading = format!(".Sh {name}");
+    let lines = text.lines().skip_while(|line| *line != heading).skip(1);
+    let lines: Vec<String> = lines
+        .take_while(|line| !line.starts_with(".Sh "))
+        .map(str::to_owned)
+        .collect();
+    assert!(!lines.is_empty(), "no section {name}");
+    lines
+}
+
+/// The words of a line behind its macro, without commas.
+fn words<'a>(line: &'a str, start: &str) -> Option<Vec<&'a str>> {
+    let rest = line.strip_prefix(start)?;
+    Some(
+        rest.split([' ', ','])
+            .filter(|word| !word.is_empty())
+            .collect(),
+    )
+}
+
+/// `Fl t , -tcp` and `Fl -limit Ar n`: the options before the argument.
+fn options_of(words: &[&str]) -> Vec<String> {
+    let names = words.iter().take_while(|word| **word != "Ar");
+    names.map(|name| format!("-{name}")).collect()
+}
+
+/// Each option of the manual with the lines that describe it.
+fn described() -> Vec<(Vec<String>, Vec<String>)> {
+    let mut items: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for line in section("OPTIONS") {
+        if let Some(words) = words(&line, ".It Fl ") {
+            items.push((options_of(&words), Vec::new()));
+        } else if line.starts_with(".Ss ") {
+            items.push((Vec::new(), Vec::new()));
+        } else if let Some((_, lines)) = items.last_mut() {
+            lines.push(line);
+        }
+    }
+    items.retain(|(options, _)| !options.is_empty());
+    items
+}
+
+fn names(option: &Arg) -> Vec<String> {
+    let short = option.get_short().map(|short| format!("-{short}"));
+    let long = option.get_long().map(|long| format!("--{long}"));
+    short.into_iter().chain(long).collect()
+}
+
+fn definition() -> Vec<Arg> {
+    let mut definition = lsock::cli::definition();
+    definition.build();
+    definition.get_arguments().cloned().collect()
+}
+
+#[test]
+fn options_are_those_of_the_program() {
+    let mut manual: Vec<Vec<String>> = described().into_iter().map(|item| item.0).collect();
+    let mut program: Vec<Vec<String>> = definition().iter().map(names).collect();
+    manual.sort();
+    program.sort();
+    assert_eq!(manual, program);
+}
+
+#[test]
+fn synopsis_names_every_option() {
+    let mut found = Words::new();
+    for line in section("SYNOPSIS") {
+        let rest = line.strip_prefix(".Op Fl ").or(line.strip_prefix(".Fl "));
+        let Some(name) = rest.and_then(|rest| rest.split(' ').next()) else {
+            continue;
+        };
+        match name.strip_prefix('-') {
+            Some(long) => _ = found.insert(format!("--{long}")),
+            None => found.extend(name.chars().map(|short| format!("-{short}"))),
+        }
+    }
+    let program: Words = definition()
+        .iter()
+        .filter_map(|option| names(option).into_iter().next())
+        .filter(|name| !["-h", "-V"].contains(&name.as_str()))
+        .collect();
+    assert_eq!(found, program);
+}
+
+#[test]
+fn values_are_those_of_the_program() {
+    for option in definition() {
+        let values = option.get_possible_values();
+        if values.is_empty() || !option.get_action().takes_values() {
+            continue;
+        }
+        let values: Words = values
+            .iter()
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        let names = names(&option);
+        let (_, lines) = described()
+            .into_iter()
+            .find(|(found, _)| *found == names)
+            .unwrap_or_else(|| panic!("{names:?}"));
+        let told = lines
+            .iter()
+            .filter_map(|line| words(line, ".Cm ").or(words(line, ".It Cm ")))
+            .flatten()
+            .filter(|word| *word != ".")
+            .map(str::to_owned);
+        assert_eq!(told.collect::<Words>(), values, "{names:?}");
+    }
+}
+
+#[test]
+fn fields_are_those_of_the_program() {
+    let lines = section("FIELDS");
+    let told = lines
+        .iter()
+        .filter_map(|line| words(line, ".It Cm "))
+        .flatten();
+    let columns = Column::VOCABULARY.into_iter().chain(Column::COMBINED);
+    let fields: Words = columns.map(|column| column.name().to_owned()).collect();
+    assert_eq!(told.map(str::to_owned).collect::<Words>(), fields);
+}
+
+#[test]
+fn states_are_those_of_the_program() {
+    let lines = section("STATES");
+    let told: Words = lines
+        .iter()
+        .filter_map(|line| words(line, ".It "))
+        .map(|words| words[0].to_owned())
+        .collect();
+    let states = State::NAMED.into_iter().chain([State::Unknown(0)]);
+    assert_eq!(told, states.map(|state| state.name().to_owned()).collect());
+}
+
+#[test]
+fn exit_statuses_are_those_of_the_program() {
+    let lines = section("EXIT STATUS");
+    let told: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix(".It "))
+        .collect();
+    let verdicts = [Verdict::Done, Verdict::Trouble].map(|verdict| verdict.status().to_string());
+    assert_eq!(told, verdicts);
+}
+
+#[test]
+fn examples_run() {
+    let _namespace = Namespace::enter();
+    let folder = TempDir::new().unwrap();
+    let text = section("EXAMPLES").join("\n").replace("\\e", "\\");
+    let blocks = text.split(".Bd ").skip(1);
+    let blocks = blocks.map(|block| block.split(".Ed").next().unwrap());
+    let examples: Vec<_> = blocks.flat_map(commands).collect();
+    assert!(examples.len() >= 7, "{examples:?}");
+    for example in examples {
+        assert!(example.is_ours(), "{example:?}");
+        if example.command.contains("jq") && !shell::has("jq") {
+            continue;
+        }
+        let output = shell::succeed(&example.command, folder.path());
+        if example.is_bare() && !example.output.is_empty() {
+            let titles = |line: Option<&str>| -> Vec<String> {
+                let words = line.unwrap_or_default().split_whitespace();
+                words.map(str::to_owned).collect()
+            };
+            assert_eq!(
+                titles(output.lines().next()),
+                titles(example.output.first().map(String::as_str)),
+                "{example:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn mandoc_has_nothing_to_say() {
+    if !shell::has("mandoc") {
+        return;
+    }
+    let output = Command::new("mandoc")
+        .args(["-T", "lint", "-W", "warning"])
+        .arg(shell::file(PAGE))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[test]
+fn page_fits_80_columns() {
+    if !shell::has("mandoc") {
+        return;
+    }
+    let output = Command::new("mandoc")
+        .args(["-T", "ascii", "-O", "width=80"])
+        .arg(shell::file(PAGE))
+        .output()
+        .unwrap();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        // A letter is made bold or underlined by striking it over.
+        let struck = line.matches('\u{8}').count();
+        assert!(line.chars().count() - 2 * struck <= 80, "{line}");
+    }
+}
