@@ -65,7 +65,6 @@ const TABLE: [(&str, &[&str]); 7] = [
             "lsock -tan --json",
             "lsock -tan --format ndjson",
             "lsock -tan --format csv",
-            "lsock -tan --format netstat",
         ],
     ),
     (

@@ -68,7 +68,11 @@ Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
 /// The command line as it is typed.
 #[derive(Debug, Parser)]
 #[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, styles = Styles::plain())]
-#[command(disable_help_flag = true, disable_version_flag = true)]
+#[command(
+    disable_help_flag = true,
+    disable_version_flag = true,
+    args_override_self = true
+)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"

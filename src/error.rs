@@ -29,6 +29,13 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
+    /// Neither netlink nor `/proc/net` lists a table.
+    NoSource {
+        /// What netlink said.
+        netlink: Box<Self>,
+        /// What `/proc/net` said.
+        procfs: Box<Self>,
+    },
     /// The kernel or a recording sent bytes that make no message.
     Malformed {
         /// Where they came from.
@@ -81,6 +88,9 @@ impl fmt::Display for Error {
                 operation, path, ..
             } => write!(f, "cannot {operation} {}", escape_path(path)),
             Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
+            Self::NoSource { netlink, procfs } => {
+                write!(f, "{}; {}", netlink.chain(), procfs.chain())
+            }
             Self::Malformed { origin, reason } => write!(f, "{origin}: {reason}"),
             Self::Output(_) => f.write_str("cannot write to standard output"),
         }
@@ -90,7 +100,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Usage(_) | Self::Malformed { .. } => None,
+            Self::Usage(_) | Self::NoSource { .. } | Self::Malformed { .. } => None,
             Self::File { cause, .. } | Self::Netlink { cause, .. } | Self::Output(cause) => {
                 Some(cause)
             }

@@ -53,7 +53,18 @@ fn column(name: &str) -> Result<Column, Error> {
 }
 
 pub(super) fn columns(list: &str) -> Result<Vec<Column>, Error> {
-    list.split(',').map(column).collect()
+    let mut columns = Vec::new();
+    for word in list.split(',') {
+        let column = column(word)?;
+        if columns.contains(&column) {
+            return Err(Error::Usage(format!(
+                "field \"{}\" is given twice",
+                column.name()
+            )));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
 }
 
 pub(super) fn sort_keys(list: &str) -> Result<Vec<SortKey>, Error> {

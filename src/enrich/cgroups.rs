@@ -6,8 +6,6 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::text;
-
 use super::mounts::{MOUNTINFO, Mount, mounts, unescape};
 
 /// Walks over the tree per listing: the first, and one for cgroups made since.
@@ -17,7 +15,7 @@ const MOST_WALKS: u8 = 2;
 #[derive(Debug, Default)]
 pub struct Cgroups {
     /// The id is the inode number of the directory. `None` = not found.
-    paths: HashMap<u64, Option<Box<str>>>,
+    paths: HashMap<u64, Option<Box<[u8]>>>,
     walks: u8,
     /// Instead of the mount that the kernel tells.
     mount: Option<PathBuf>,
@@ -52,7 +50,7 @@ impl Cgroups {
 
     /// The path that [`Cgroups::prepare`] found, below the mount: `/system.slice/x`, `/` for the
     /// root.
-    pub fn path(&self, id: u64) -> Option<&str> {
+    pub fn path(&self, id: u64) -> Option<&[u8]> {
         self.paths.get(&id)?.as_deref()
     }
 
@@ -66,13 +64,13 @@ impl Cgroups {
         let Ok(root) = rustix::fs::stat(&mount) else {
             return;
         };
-        self.paths.insert(root.st_ino, Some("/".into()));
-        let mut directories = vec![(mount, String::new())];
+        self.paths.insert(root.st_ino, Some(b"/".as_slice().into()));
+        let mut directories = vec![(mount, Vec::new())];
         while let Some((directory, path)) = directories.pop() {
             for (id, below) in subdirectories(&directory) {
                 let name = below.file_name().unwrap_or_default();
-                let path = format!("{path}/{}", text::escape(name.as_bytes()));
-                self.paths.insert(id, Some(path.as_str().into()));
+                let path = [path.as_slice(), b"/", name.as_bytes()].concat();
+                self.paths.insert(id, Some(path.as_slice().into()));
                 directories.push((below, path));
             }
         }

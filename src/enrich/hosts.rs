@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::text;
-
 /// How many questions are open at a time.
 const WORKERS: usize = 16;
 
@@ -98,8 +96,7 @@ fn collect(answers: &Receiver<Answer>, end: Instant) -> HashMap<IpAddr, Box<str>
         answers.recv_timeout(end.saturating_duration_since(Instant::now()))
     {
         if let Some(name) = name {
-            // The name comes from the network: it can hold anything.
-            names.insert(address, text::escape(name.as_bytes()).into());
+            names.insert(address, name.into());
         }
     }
     names

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use rustix::net::netdevice::index_to_name_inlined;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::text;
-
 /// Where the names of interfaces come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Interfaces {
@@ -63,7 +61,7 @@ fn ask(index: u32) -> Option<Box<str>> {
     let family = AddressFamily::UNIX;
     let socket = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
     let name = index_to_name_inlined(socket, index).ok()?;
-    Some(text::escape(name.as_bytes()).into())
+    Some(name.as_str().into())
 }
 
 #[cfg(test)]

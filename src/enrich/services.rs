@@ -3,7 +3,6 @@
 use std::fs;
 
 use crate::model::{Protocol, Socket};
-use crate::text;
 
 use super::ethertypes;
 
@@ -118,7 +117,8 @@ fn services(text: &[u8]) -> Vec<(Kind, u16, Box<str>)> {
             "udp" => Kind::Udp,
             _ => return None,
         };
-        Some((kind, port.parse().ok()?, text::escape(name).into()))
+        let name = std::str::from_utf8(name).ok()?;
+        Some((kind, port.parse().ok()?, name.into()))
     };
     lines(text).filter_map(entry).collect()
 }
@@ -126,7 +126,8 @@ fn services(text: &[u8]) -> Vec<(Kind, u16, Box<str>)> {
 /// `name number aliases… # comment` (`protocols(5)`).
 fn protocols(text: &[u8]) -> Vec<(Kind, u16, Box<str>)> {
     let entry = |(name, number): (&[u8], &str)| {
-        Some((Kind::Ip, number.parse().ok()?, text::escape(name).into()))
+        let name = std::str::from_utf8(name).ok()?;
+        Some((Kind::Ip, number.parse().ok()?, name.into()))
     };
     lines(text).filter_map(entry).collect()
 }

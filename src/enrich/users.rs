@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::text;
-
 /// Names of the users that were asked for, those without a name included.
 #[derive(Debug)]
 pub struct Users {
@@ -25,7 +23,7 @@ impl Users {
         if self.wanted {
             self.names.entry(uid).or_insert_with(|| {
                 let user = uzers::get_user_by_uid(uid)?;
-                Some(text::escape(user.name().as_encoded_bytes()).into())
+                user.name().to_str().map(Into::into)
             });
         }
     }

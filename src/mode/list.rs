@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use super::Messages;
 use super::resolve::Resolving;
@@ -46,15 +45,15 @@ pub fn list(
 
 /// The source of a query, and the tables to ask it for.
 fn open(query: &Query, recorder: &Recorder) -> Result<(Box<dyn Source>, Vec<Table>), Error> {
-    let procfs = |root: PathBuf| ProcfsSource::new(root, recorder.clone());
     let mut tables = query.tables.clone();
     let source: Box<dyn Source> = match &query.input {
         Input::Auto => {
             let netlink = NetlinkSource::new(recorder.clone());
-            Box::new(AutoSource::new(netlink, procfs(PathBuf::from("/proc"))))
+            let procfs = ProcfsSource::new("/proc", recorder.clone());
+            Box::new(AutoSource::new(netlink, procfs))
         }
         Input::Netlink => Box::new(NetlinkSource::new(recorder.clone())),
-        Input::Procfs(root) => Box::new(procfs(root.clone())),
+        Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
         Input::Replay(path) => {
             let replay = ReplaySource::open(path)?;
             if !query.named {

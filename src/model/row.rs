@@ -2,7 +2,8 @@
 
 use super::{Process, ProcessStatus, Socket};
 
-/// A row of a listing, borrowed: valid until the next one.
+/// A row of a listing, borrowed: valid until the next one. Names are as they were found: whoever
+/// writes them escapes them.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     /// The socket.
@@ -12,7 +13,7 @@ pub struct Row<'a> {
     /// The name of its user; `None` = not looked up, or it has none.
     pub user: Option<&'a str>,
     /// The path of its cgroup below the cgroup2 mount; `None` = not looked up, or gone.
-    pub cgroup: Option<&'a str>,
+    pub cgroup: Option<&'a [u8]>,
     /// Its network namespace; `None` = the one `lsock` runs in.
     pub netns: Option<&'a str>,
     /// Who holds it, by pid; `None` = not looked up, or it cannot be told.
@@ -54,7 +55,7 @@ pub struct OwnedRow {
     socket: Socket,
     interface: Option<Box<str>>,
     user: Option<Box<str>>,
-    cgroup: Option<Box<str>>,
+    cgroup: Option<Box<[u8]>>,
     netns: Option<Box<str>>,
     processes: Option<Box<[Process]>>,
     process_status: Option<ProcessStatus>,

@@ -259,7 +259,7 @@ fn summary(out: &mut Vec<u8>, summary: &Summary) {
         if index > 0 {
             out.push(b',');
         }
-        string(out, &text::escape(warning.as_bytes()));
+        string(out, warning);
     }
     out.extend_from_slice(b"]}");
 }
@@ -276,7 +276,7 @@ fn origin(out: &mut Vec<u8>, origin: &Origin) {
     }
     out.extend_from_slice(b",\"reason\":");
     match &origin.reason {
-        Some(reason) => string(out, &text::escape(reason.as_bytes())),
+        Some(reason) => string(out, reason),
         None => null(out),
     }
     out.push(b'}');

@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
             Column::Shutdown => word(socket.shutdown.map(Shutdown::name)),
             Column::Timer => socket.timer.map_or(Self::Absent, Self::Timer),
             Column::Mark => number(socket.mark),
-            Column::Cgroup => name(row.cgroup),
+            Column::Cgroup => row.cgroup.map_or(Self::Absent, Self::Name),
             Column::Netns => name(row.netns),
             Column::PeerInode => number(socket.peer_inode),
             Column::Processes => row.processes.map_or(Self::Absent, Self::Processes),

@@ -84,7 +84,15 @@ impl Source for AutoSource {
             return Err(error);
         };
         let reason = error.chain();
-        let mut outcome = self.procfs.visit(table, request, visitor)?;
+        let mut outcome = match self.procfs.visit(table, request, visitor) {
+            Ok(outcome) => outcome,
+            Err(procfs) => {
+                return Err(Error::NoSource {
+                    netlink: Box::new(error),
+                    procfs: Box::new(procfs),
+                });
+            }
+        };
         if outcome.source.is_none() && table.protocol == Protocol::Mptcp && mptcp_exists() {
             outcome.gaps.push(reason.clone());
         }

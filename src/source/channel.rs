@@ -54,7 +54,8 @@ impl Channel {
         Ok(&self.buffer)
     }
 
-    /// Gives every datagram of a dump to `take`, until it breaks with the end of the dump.
+    /// Gives every datagram of a dump to `take`, until it breaks with the end of the dump, as it must
+    /// after an error.
     ///
     /// A long dump is received by a second thread, ahead of the one that takes it: the kernel
     /// collects sockets while others are decoded and written. `is_last` must be true for the
@@ -96,13 +97,15 @@ impl Channel {
             let ahead = move || fill(socket, is_last, &empty, &full);
             thread::Builder::new().spawn_scoped(scope, ahead).ok()?;
             loop {
-                let flow = match taken.recv().ok()? {
-                    Ok(datagram) => {
+                let flow = match taken.recv() {
+                    Ok(Ok(datagram)) => {
                         let flow = take(Ok(&datagram));
                         let _ = back.send(datagram);
                         flow
                     }
-                    Err(error) => take(Err(error)),
+                    Ok(Err(error)) => take(Err(error)),
+                    // The other thread saw an end where this one saw none: nothing follows.
+                    Err(_) => take(Err(io::ErrorKind::UnexpectedEof.into())),
                 };
                 if let ControlFlow::Break(end) = flow {
                     return Some(end);

@@ -7,7 +7,7 @@
 mod lines;
 mod pings;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,19 @@ impl ProcfsSource {
             root: root.into(),
             socket: Socket::new(Protocol::Tcp, Family::Inet),
             recorder,
+        }
+    }
+
+    /// The same, but first makes sure that there is such a directory.
+    ///
+    /// # Errors
+    ///
+    /// When it has no `net`.
+    pub fn open(root: &Path, recorder: Recorder) -> Result<Self, Error> {
+        let net = root.join("net");
+        match fs::read_dir(&net) {
+            Ok(_) => Ok(Self::new(root, recorder)),
+            Err(cause) => Err(unreadable("open", net, cause)),
         }
     }
 

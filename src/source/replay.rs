@@ -2,12 +2,11 @@
 
 mod reading;
 
-use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use self::reading::{Flaw, next_message};
+use self::reading::{Bytes, Flaw, next_message};
 use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
@@ -19,10 +18,9 @@ use crate::wire::{self, Body, Message, Messages};
 /// Reads tables from a recording of `ss -D` or `lsock -D`.
 ///
 /// The file is read once when it is opened, to learn what it holds, and then table by table.
-#[derive(Debug)]
 pub struct ReplaySource {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Box<dyn Bytes>>,
     /// The tables it holds, empty ones too, in their order.
     tables: Vec<Table>,
     /// Runs of messages of one table.
@@ -45,10 +43,10 @@ impl ReplaySource {
     ///
     /// When it cannot be read, or its begin is no netlink message.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|cause| file_error("open", path, cause))?;
+        let file = reading::open(path).map_err(|cause| file_error("open", path, cause))?;
         let mut replay = Self {
             path: path.to_owned(),
-            file: BufReader::with_capacity(64 * 1024, file),
+            file,
             tables: Vec::new(),
             segments: Vec::new(),
             flaw: None,

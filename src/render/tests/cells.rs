@@ -126,7 +126,7 @@ fn a_name_that_reads_like_a_sign_is_escaped() {
         let socket = scene::unix(name.as_bytes(), b"");
         let row = Row {
             user: Some(name),
-            cgroup: Some(name),
+            cgroup: Some(name.as_bytes()),
             ..Row::bare(&socket)
         };
         for column in [
@@ -243,4 +243,21 @@ fn a_column_is_found_by_its_name_and_by_its_title() {
         assert!(column.title().len() <= column.plain_width(), "{column:?}");
     }
     assert_eq!(Column::from_name("pid"), None);
+}
+
+#[test]
+fn a_backslash_in_a_cgroup_is_doubled_once() {
+    let socket = scene::inet(Protocol::Tcp, ("1.2.3.4", 5), ("1.2.3.4", None));
+    let row = [OwnedRow::keep(&Row {
+        cgroup: Some(b"/dev-disk-by\\x2duuid"),
+        user: Some("a\\b"),
+        ..Row::bare(&socket)
+    })];
+    for format in [Format::Plain, Format::Table, Format::Csv] {
+        let mut layout = layout(format, &[]);
+        layout.columns = vec![Column::User, Column::Cgroup];
+        let text = render(format, layout, &row);
+        assert!(text.contains(r"/dev-disk-by\\x2duuid"), "{text}");
+        assert!(text.contains(r"a\\b"), "{text}");
+    }
 }

@@ -23,7 +23,7 @@ fn row(name: &[u8], text: &str) -> OwnedRow {
     OwnedRow::keep(&Row {
         interface: Some(text),
         user: Some(text),
-        cgroup: Some(text),
+        cgroup: Some(name),
         netns: Some(text),
         processes: Some(&owners),
         process_status: Some(ProcessStatus::Found),

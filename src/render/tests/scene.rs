@@ -63,7 +63,7 @@ fn listener() -> OwnedRow {
     ];
     OwnedRow::keep(&Row {
         user: Some("root"),
-        cgroup: Some("/system.slice/nginx web.service"),
+        cgroup: Some(b"/system.slice/nginx web.service"),
         processes: Some(&owners),
         process_status: Some(ProcessStatus::Found),
         local_service: Some("http"),

@@ -1,12 +1,31 @@
 //! The messages of a file, one after another.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::path::Path;
 
 use crate::wire::{Body, Message, Messages};
 
 /// No message of a recording is longer; a greater length is no length.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// The bytes of a recording.
+pub(super) trait Bytes: Read + Seek {}
+
+impl<T: Read + Seek> Bytes for T {}
+
+/// Opens a recording. A pipe, which cannot be read twice, is held in memory.
+pub(super) fn open(path: &Path) -> io::Result<BufReader<Box<dyn Bytes>>> {
+    let mut file = File::open(path)?;
+    let bytes: Box<dyn Bytes> = if file.stream_position().is_ok() {
+        Box::new(file)
+    } else {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Box::new(Cursor::new(bytes))
+    };
+    Ok(BufReader::with_capacity(64 * 1024, bytes))
+}
 
 /// Why a recording cannot be read on.
 pub(super) enum Flaw {
@@ -23,10 +42,7 @@ impl From<io::Error> for Flaw {
 }
 
 /// Reads the next message into `bytes`; `None` at the end. Gives the bytes taken from the file.
-pub(super) fn next_message(
-    file: &mut BufReader<File>,
-    bytes: &mut Vec<u8>,
-) -> Result<Option<u64>, Flaw> {
+pub(super) fn next_message(file: &mut impl Read, bytes: &mut Vec<u8>) -> Result<Option<u64>, Flaw> {
     bytes.clear();
     take(file, Message::HEADER_LEN, bytes)?;
     if bytes.is_empty() {
@@ -55,7 +71,7 @@ pub(super) fn next_message(
 }
 
 /// Appends `count` bytes of the file, or fewer at its end.
-fn take(file: &mut BufReader<File>, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn take(file: &mut impl Read, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut filled = bytes.len();
     bytes.resize(filled + count, 0);
     while let Some(free @ [_, ..]) = bytes.get_mut(filled..) {
