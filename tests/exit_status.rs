@@ -84,8 +84,9 @@ fn missing_proc_root_is_named_with_the_reason() {
             (Some(2), 0),
             "{attempt:?}"
         );
-        let begin = format!("lsock: cannot open {root}/net/tcp: ");
+        let begin = format!("lsock: cannot open {root}/net: ");
         assert!(attempt.stderr.starts_with(&begin), "{attempt:?}");
+        assert_eq!(attempt.stderr.lines().count(), 1, "{attempt:?}");
     }
 }
 
@@ -155,7 +156,7 @@ fn good_command_line_ends_with_0_and_no_message() {
         ],
         &["-tan", "--sort", "state", "--limit", "9223372036854775808"],
         &["-tan", "--sort", "local,peer"],
-        &["-tanj", "--columns", "state,state"],
+        &["-ttannj", "--columns", "state,local"],
         &["-ln46"],
         &["-an", "--format", "csv"],
     ];

@@ -232,10 +232,11 @@ fn root_without_net_is_no_proc() {
     let root = TempDir::new().unwrap();
     let words = ["-t4anj", "--proc-root", root.path().to_str().unwrap()];
     let message = format!(
-        "cannot open {}/net/tcp: no such file or directory",
+        "lsock: cannot open {}/net: no such file or directory\n",
         root.path().display()
     );
-    assert_incomplete(&attempt(words), 0, &message);
+    let attempt = attempt(words);
+    assert_eq!((attempt.status, &attempt.stderr), (Some(2), &message));
 }
 
 #[test]

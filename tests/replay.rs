@@ -95,6 +95,22 @@ fn sample_is_listed_whole() {
 }
 
 #[test]
+fn recording_from_a_pipe_is_listed_as_from_a_file() {
+    let file = file(&samples().concat());
+    let mut shell = std::process::Command::new("sh");
+    let script = "cat \"$1\" | \"$0\" -aimnj --replay /dev/stdin";
+    let output = shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_lsock")])
+        .arg(file.path())
+        .output();
+    let document: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    let rows = document["sockets"].as_array().unwrap();
+    let expected = replay(file.path());
+    assert_eq!(rows.len(), expected.rows().len());
+    assert_eq!(document["sockets"], expected.document()["sockets"]);
+}
+
+#[test]
 fn dump_that_the_kernel_broke_off_is_incomplete() {
     let mut dump = fixture("tcp4.bin");
     let end = dump.pop().unwrap();

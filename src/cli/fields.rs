@@ -38,7 +38,8 @@ impl Needs<'_> {
 }
 
 fn column(name: &str) -> Result<Column, Error> {
-    Column::from_name(name).ok_or_else(|| {
+    // A title of a listing is a name too.
+    Column::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
         let names: Vec<&str> = Column::VOCABULARY
             .into_iter()
             .chain(Column::COMBINED)

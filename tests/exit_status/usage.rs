@@ -87,10 +87,10 @@ fn unknown_field_is_a_usage_error_that_lists_the_fields() {
             LIST,
         ),
         (
-            "case",
-            &["--columns", "STATE"],
-            "unknown field \"STATE\"",
-            LIST,
+            "column twice",
+            &["--columns", "state,uid,STATE"],
+            "field \"state\" is given twice",
+            "",
         ),
         ("no column", &["--columns", ""], "unknown field \"\"", LIST),
         (

@@ -53,7 +53,8 @@ fn netlink_and_file_that_are_both_refused_are_an_error() {
     assert_incomplete(
         &attempt,
         &stage,
-        "lsock: cannot open /proc/net/tcp: permission denied\n",
+        "lsock: netlink: cannot list IPv4 TCP sockets: operation not permitted; \
+         cannot open /proc/net/tcp: permission denied\n",
     );
     assert_eq!(attempt.rows().len(), 0, "{attempt:?}");
 }
