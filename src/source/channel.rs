@@ -21,8 +21,10 @@ pub(super) struct Channel {
 
 /// Datagrams that are read by the thread that decodes them: short dumps need no second one.
 const READ_INLINE: usize = 4;
-/// Buffers that go round between two threads.
-const RING: usize = 4;
+/// Datagrams that are handed from one thread to the other together.
+const BATCH_LEN: usize = 8;
+/// Batches that go round between two threads: one is filled, one is read, one waits.
+const BATCHES: usize = 3;
 
 /// A datagram that did not fit the buffer: some of it is lost.
 const TRUNCATED: &str = "a datagram was cut";
@@ -85,11 +87,11 @@ impl Channel {
         is_last: impl Fn(&[u8]) -> bool + Send,
         take: &mut impl FnMut(io::Result<&[u8]>) -> ControlFlow<T>,
     ) -> Option<T> {
-        let (full, taken) = sync_channel(RING);
-        let (back, empty) = sync_channel(RING);
-        for _ in 0..RING {
+        let (full, taken) = sync_channel(BATCHES);
+        let (back, empty) = sync_channel(BATCHES);
+        for _ in 0..BATCHES {
             // There is room for all of them.
-            let _ = back.send(Vec::with_capacity(BUFFER_LEN));
+            let _ = back.send(Batch::new());
         }
         let socket = &self.socket;
         // Both ends of this side go with the closure: without them the other thread ends.
@@ -97,35 +99,84 @@ impl Channel {
             let ahead = move || fill(socket, is_last, &empty, &full);
             thread::Builder::new().spawn_scoped(scope, ahead).ok()?;
             loop {
-                let flow = match taken.recv() {
-                    Ok(Ok(datagram)) => {
-                        let flow = take(Ok(&datagram));
-                        let _ = back.send(datagram);
-                        flow
+                // Where the other thread saw an end and this one saw none, nothing follows.
+                let mut batch = taken.recv().unwrap_or_else(|_| Batch::ended());
+                for datagram in batch.datagrams() {
+                    if let ControlFlow::Break(end) = take(datagram) {
+                        return Some(end);
                     }
-                    Ok(Err(error)) => take(Err(error)),
-                    // The other thread saw an end where this one saw none: nothing follows.
-                    Err(_) => take(Err(io::ErrorKind::UnexpectedEof.into())),
-                };
-                if let ControlFlow::Break(end) = flow {
-                    return Some(end);
                 }
+                let _ = back.send(batch);
             }
         })
     }
 }
 
-/// Receives into the buffers of one queue and hands them to the other, up to the end of a dump.
+/// Datagrams that go from one thread to the other together: waking a thread costs as much as
+/// receiving one of them.
+#[derive(Debug)]
+struct Batch {
+    buffers: Vec<Vec<u8>>,
+    /// How many of them hold a datagram.
+    filled: usize,
+    /// What went wrong behind the last one.
+    failure: Option<io::Error>,
+}
+
+impl Batch {
+    fn new() -> Self {
+        let buffers = (0..BATCH_LEN)
+            .map(|_| Vec::with_capacity(BUFFER_LEN))
+            .collect();
+        Self {
+            buffers,
+            filled: 0,
+            failure: None,
+        }
+    }
+
+    fn ended() -> Self {
+        let failure = Some(io::ErrorKind::UnexpectedEof.into());
+        Self {
+            buffers: Vec::new(),
+            filled: 0,
+            failure,
+        }
+    }
+
+    /// Receives datagrams up to the end of a dump; true when it is reached.
+    fn fill(&mut self, socket: &Socket, is_last: impl Fn(&[u8]) -> bool) -> bool {
+        self.filled = 0;
+        for buffer in &mut self.buffers {
+            if let Err(error) = receive(socket, buffer) {
+                self.failure = Some(error);
+                return true;
+            }
+            self.filled += 1;
+            if is_last(buffer) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn datagrams(&mut self) -> impl Iterator<Item = io::Result<&[u8]>> {
+        let filled = self.buffers.iter().take(self.filled);
+        let datagrams = filled.map(|buffer| Ok(buffer.as_slice()));
+        datagrams.chain(self.failure.take().map(Err))
+    }
+}
+
+/// Fills the batches of one queue and hands them to the other, up to the end of a dump.
 fn fill(
     socket: &Socket,
     is_last: impl Fn(&[u8]) -> bool,
-    empty: &Receiver<Vec<u8>>,
-    full: &SyncSender<io::Result<Vec<u8>>>,
+    empty: &Receiver<Batch>,
+    full: &SyncSender<Batch>,
 ) {
-    while let Ok(mut buffer) = empty.recv() {
-        let datagram = receive(socket, &mut buffer).map(|()| buffer);
-        let over = datagram.as_deref().map_or(true, &is_last);
-        if full.send(datagram).is_err() || over {
+    while let Ok(mut batch) = empty.recv() {
+        let over = batch.fill(socket, &is_last);
+        if full.send(batch).is_err() || over {
             return;
         }
     }
