@@ -1,9 +1,29 @@
-//! Attributes and the numbers in them.
+//! Headers, attributes and the numbers in them.
 
 use netlink_packet_core::NlasIterator;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
 use crate::model::Memory;
+
+/// The fixed part of a reply, and the attributes behind it.
+///
+/// # Errors
+///
+/// When the reply is shorter than that.
+pub(super) fn split<'a, H>(
+    what: &'static str,
+    payload: &'a [u8],
+) -> Result<(&'a H, &'a [u8]), WireError>
+where
+    H: FromBytes + KnownLayout + Immutable + Unaligned,
+{
+    H::ref_from_prefix(payload).map_err(|_| WireError::Short {
+        what,
+        found: payload.len(),
+        needed: size_of::<H>(),
+    })
+}
 
 /// Calls `each` with the type and the value of every attribute.
 ///

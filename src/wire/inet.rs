@@ -8,7 +8,7 @@ use netlink_packet_sock_diag::constants::{
 use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, u32_at, u64_at, walk};
+use super::attribute::{cookie, memory, split, u32_at, u64_at, walk};
 use super::{WireError, address_family};
 use crate::model::{Endpoint, Family, Info, Protocol, Shutdown, Socket, State, Timer, TimerKind};
 
@@ -42,11 +42,7 @@ pub(super) fn decode(
     payload: &[u8],
     socket: &mut Socket,
 ) -> Result<(), WireError> {
-    let (header, attributes) = Header::ref_from_prefix(payload).map_err(|_| WireError::Short {
-        what: "inet_diag_msg",
-        found: payload.len(),
-        needed: size_of::<Header>(),
-    })?;
+    let (header, attributes) = split::<Header>("inet_diag_msg", payload)?;
     let family = match header.family {
         family if family == address_family(Family::Inet) => Family::Inet,
         family if family == address_family(Family::Inet6) => Family::Inet6,

@@ -3,7 +3,7 @@
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, walk};
+use super::attribute::{cookie, memory, split, walk};
 use super::{WireError, address_family};
 use crate::model::{Family, Protocol, Socket, State, netlink_family_name};
 
@@ -26,11 +26,7 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump of netlink sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = Header::ref_from_prefix(payload).map_err(|_| WireError::Short {
-        what: "netlink_diag_msg",
-        found: payload.len(),
-        needed: size_of::<Header>(),
-    })?;
+    let (header, attributes) = split::<Header>("netlink_diag_msg", payload)?;
     if header.family != address_family(Family::Netlink) {
         return Err(WireError::Family(header.family));
     }

@@ -3,7 +3,7 @@
 use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, u32_at, walk};
+use super::attribute::{cookie, memory, split, u32_at, walk};
 use super::{WireError, address_family};
 use crate::model::{Family, Protocol, Socket, SocketType, State};
 
@@ -24,11 +24,7 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump of packet sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = Header::ref_from_prefix(payload).map_err(|_| WireError::Short {
-        what: "packet_diag_msg",
-        found: payload.len(),
-        needed: size_of::<Header>(),
-    })?;
+    let (header, attributes) = split::<Header>("packet_diag_msg", payload)?;
     if header.family != address_family(Family::Packet) {
         return Err(WireError::Family(header.family));
     }

@@ -3,7 +3,7 @@
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, u32_at, walk};
+use super::attribute::{cookie, memory, split, u32_at, walk};
 use super::{WireError, address_family};
 use crate::model::{Family, Protocol, Shutdown, Socket, SocketType, State};
 
@@ -29,11 +29,7 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump or a look-up of unix sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = Header::ref_from_prefix(payload).map_err(|_| WireError::Short {
-        what: "unix_diag_msg",
-        found: payload.len(),
-        needed: size_of::<Header>(),
-    })?;
+    let (header, attributes) = split::<Header>("unix_diag_msg", payload)?;
     if header.family != address_family(Family::Unix) {
         return Err(WireError::Family(header.family));
     }
