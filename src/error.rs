@@ -56,6 +56,10 @@ impl Error {
     /// The whole chain on one line, outermost first.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
+        // What sock_diag means by it; there is no file in this.
+        if matches!(self, Self::Netlink { cause, .. } if cause.kind() == io::ErrorKind::NotFound) {
+            return text + ": not supported by this kernel (ENOENT)";
+        }
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             text.push_str(": ");
@@ -111,7 +115,21 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::Error;
+    use crate::model::{Family, Protocol, Table};
     use std::io;
+
+    #[test]
+    fn missing_table_is_told_as_such() {
+        let error = Error::Netlink {
+            table: Table {
+                protocol: Protocol::Raw,
+                family: Family::Inet,
+            },
+            cause: io::Error::from_raw_os_error(2),
+        };
+        let text = "netlink: cannot list IPv4 raw sockets: not supported by this kernel (ENOENT)";
+        assert_eq!(error.chain(), text);
+    }
 
     #[test]
     fn chain_names_operation_object_and_cause() {
