@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::recent::Recent;
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
 use crate::error::describe;
@@ -17,6 +18,7 @@ pub(super) struct Lender<'r> {
     names: Option<UnixNames>,
     /// Cookies of the netlink sockets seen: the kernel lists those in a multicast group twice.
     seen: HashSet<u64>,
+    recent: Recent,
     scratch: Socket,
     /// Sockets lent so far.
     pub(super) lent: u64,
@@ -61,6 +63,7 @@ impl<'r> Lender<'r> {
             request,
             names,
             seen: HashSet::new(),
+            recent: Recent::default(),
             scratch: Socket::new(protocol, Family::Inet),
             lent: 0,
             malformed: Malformed::default(),
@@ -73,7 +76,7 @@ impl<'r> Lender<'r> {
             self.malformed.add(&error);
             return ControlFlow::Continue(());
         }
-        if self.protocol == Protocol::Netlink && self.is_repeated() {
+        if self.is_repeated() {
             return ControlFlow::Continue(());
         }
         self.name_peer();
@@ -117,14 +120,16 @@ impl<'r> Lender<'r> {
     }
 
     fn is_repeated(&mut self) -> bool {
-        self.scratch
-            .cookie
-            .is_some_and(|cookie| !self.seen.insert(cookie))
+        match (self.protocol, self.scratch.cookie) {
+            (Protocol::Netlink, Some(cookie)) => !self.seen.insert(cookie),
+            _ => self.recent.repeats(&self.scratch),
+        }
     }
 
     /// Forgets the replies of a dump that is begun again.
     pub(super) fn restart(&mut self) {
         self.seen.clear();
+        self.recent = Recent::default();
         self.malformed = Malformed::default();
     }
 

@@ -5,6 +5,7 @@ mod channel;
 mod lender;
 mod netlink;
 pub mod procfs;
+mod recent;
 mod record;
 mod replay;
 mod unix_names;

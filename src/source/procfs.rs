@@ -2,17 +2,19 @@
 //!
 //! They show what a dump shows, with less detail, to everybody, and of every process's network
 //! namespace. The kernel hands them out a page at a time: sockets that come and go meanwhile may be
-//! missed or be listed twice.
+//! missed, or come twice and are then lent once.
 
 mod lines;
 mod pings;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use self::lines::Lines;
 use self::pings::Strays;
+use super::recent::Recent;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, Table};
@@ -82,7 +84,7 @@ impl ProcfsSource {
         task: &mut Task,
         lines: &mut Lines<impl Read>,
         visitor: &mut Visitor<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<ControlFlow<()>> {
         let table = task.table;
         while let Some(line) = lines.advance()? {
             if line.number == 1 && is_header(table, line.text) {
@@ -95,7 +97,8 @@ impl ProcfsSource {
                 continue;
             }
             let decoded = decode_line(table, line.text, &mut self.socket);
-            if decoded.is_ok() && task.strays.hold(&self.socket) {
+            let again = decoded.is_ok() && task.recent.repeats(&self.socket);
+            if again || decoded.is_ok() && task.strays.hold(&self.socket) {
                 continue;
             }
             self.recorder.keep_line(table, line.text);
@@ -105,10 +108,10 @@ impl ProcfsSource {
             }
             task.request.trim(&mut self.socket);
             if visitor(&self.socket).is_break() {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Reads one table to its end. Trouble after the first line is a gap, for rows were lent.
@@ -120,14 +123,16 @@ impl ProcfsSource {
     ) -> Result<Outcome, Error> {
         let mut lines = Lines::new(file);
         let end = self.lend(&mut task, &mut lines, visitor);
-        self.recorder.keep_end(task.table);
+        if matches!(end, Ok(ControlFlow::Continue(()))) {
+            self.recorder.keep_end(task.table);
+        }
         let mut outcome = Outcome::complete(Kind::Procfs);
         outcome.gaps.extend(task.faults.gap(&path));
         match (end, lines.count()) {
-            (Ok(()), 0) => outcome
+            (Ok(_), 0) => outcome
                 .gaps
                 .push(format!("{}: empty, not even a header", escape_path(&path))),
-            (Ok(()), _) => {}
+            (Ok(_), _) => {}
             (Err(cause), 0) => return Err(unreadable("read", path, cause)),
             (Err(cause), count) => {
                 let error = unreadable("read", path, cause).chain();
@@ -160,6 +165,7 @@ impl Source for ProcfsSource {
             table,
             request: *request,
             strays: self.strays(table),
+            recent: Recent::default(),
             faults: Faults::default(),
         };
         self.read(task, (path, file), visitor)
@@ -171,6 +177,7 @@ struct Task {
     table: Table,
     request: Request,
     strays: Strays,
+    recent: Recent,
     faults: Faults,
 }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Faults, ProcfsSource, Strays, Task};
+use super::{Faults, ProcfsSource, Recent, Strays, Task};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
 use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
@@ -36,6 +36,9 @@ const ICMP6: Table = Table {
     ..ICMP
 };
 const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n";
+/// Another socket.
+const OTHER: &str = "   2: 0100007F:C8A8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \
+                     0        0 21401 2 00000000c1dd5c5d 100 0 0 10 0                     \n";
 const ROW: &str = "   1: 0100007F:C8A7 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \
                    0        0 21400 2 00000000c1dd5c5d 100 0 0 10 0                     \n";
 const BAD: &str = "   2: 0100007F 00000000:0000 0A\n";
@@ -95,7 +98,7 @@ fn header_is_no_row_and_no_gap() {
 
 #[test]
 fn file_without_a_header_loses_no_row() {
-    assert_eq!(read_tcp([ROW, ROW].concat()), (2, vec![]));
+    assert_eq!(read_tcp([ROW, OTHER].concat()), (2, vec![]));
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn empty_file_is_a_gap() {
 fn one_bad_line_is_named() {
     let gap = "net/tcp:3: local_address: \"0100007F\" has no port".to_owned();
     assert_eq!(
-        read_tcp([HEADER, ROW, BAD, ROW].concat()),
+        read_tcp([HEADER, ROW, BAD, OTHER].concat()),
         (2, vec![gap.clone()])
     );
 }
@@ -127,7 +130,7 @@ fn further_bad_lines_are_counted() {
     );
     let gap = gap.replace("1 more line", "3 more lines");
     assert_eq!(
-        read_tcp([HEADER, BAD, ROW, BAD, BAD, ROW, "cut"].concat()),
+        read_tcp([HEADER, BAD, ROW, BAD, BAD, OTHER, "cut"].concat()),
         (2, vec![gap])
     );
 }
@@ -183,7 +186,7 @@ fn drops_are_shown_only_when_memory_is_wanted() {
 
 #[test]
 fn visitor_ends_the_reading() {
-    let root = root("tcp", [HEADER, ROW, ROW, BAD].concat());
+    let root = root("tcp", [HEADER, ROW, OTHER, BAD].concat());
     let mut rows = 0;
     let mut visitor = |_: &Socket| {
         rows += 1;
@@ -211,6 +214,14 @@ fn recorder_keeps_every_line_of_a_socket_as_it_is() {
         bodies,
         [Body::ProcLine(row), Body::ProcLine(b"cut"), Body::Done(0)]
     );
+}
+
+#[test]
+fn row_that_the_kernel_gives_twice_is_lent_once() {
+    let root = root("tcp", [HEADER, ROW, OTHER, ROW, OTHER].concat());
+    let mut source = ProcfsSource::new(root.path(), Recorder::default());
+    let (found, outcome) = sockets_of(&mut source, TCP, false).unwrap();
+    assert_eq!((found.len(), outcome.gaps.len()), (2, 0));
 }
 
 #[test]
@@ -288,11 +299,12 @@ impl Read for Broken<'_> {
 
 #[test]
 fn error_in_the_middle_is_a_gap_behind_the_rows() {
-    let text = [HEADER, ROW, BAD, ROW].concat();
+    let text = [HEADER, ROW, BAD, OTHER].concat();
     let task = Task {
         table: TCP,
         request: request(false),
         strays: Strays::default(),
+        recent: Recent::default(),
         faults: Faults::default(),
     };
     let mut rows = 0;
