@@ -1,7 +1,8 @@
 //! Lines of `net/tcp`, `net/udp`, `net/udplite`, `net/raw`, `net/icmp` and their IPv6 twins.
 //!
 //! The columns are those of `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`) and `udp4_format_sock`
-//! (`net/ipv4/udp.c`); a connection request and `TIME_WAIT` end after the pointer.
+//! (`net/ipv4/udp.c`); a connection request and what is left of a closed connection end after
+//! the pointer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -142,8 +143,14 @@ impl Clock {
     }
 }
 
+/// Can it be a small socket, of which the kernel keeps no more than a connection needs? A request, or
+/// what is left of a connection: in `TIME_WAIT`, or before it in `FIN_WAIT_2` (`tw_substate`).
+const fn is_small(state: State) -> bool {
+    matches!(state, State::SynRcvd | State::TimeWait | State::FinWait2)
+}
+
 fn decode_tcp_tail(columns: &mut Columns<'_>, state: State) -> Result<(), LineError> {
-    if columns.is_empty() && matches!(state, State::SynRcvd | State::TimeWait) {
+    if columns.is_empty() && is_small(state) {
         return Ok(());
     }
     for name in TCP_TAIL {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use self::lines::Lines;
 use self::pings::Strays;
-use super::recent::Recent;
+use super::recent::RecentOfFile;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, Table};
@@ -165,7 +165,7 @@ impl Source for ProcfsSource {
             table,
             request: *request,
             strays: self.strays(table),
-            recent: Recent::default(),
+            recent: RecentOfFile::new(),
             faults: Faults::default(),
         };
         self.read(task, (path, file), visitor)
@@ -177,7 +177,7 @@ struct Task {
     table: Table,
     request: Request,
     strays: Strays,
-    recent: Recent,
+    recent: RecentOfFile,
     faults: Faults,
 }
 

@@ -54,6 +54,13 @@ fn queues_are_bytes() {
 }
 
 #[test]
+fn what_is_left_of_an_orphan_may_be_in_fin_wait_2() {
+    let socket = changed(TIME_WAIT, " 06 ", " 05 ").unwrap();
+    assert_eq!(socket.state, State::FinWait2);
+    assert_eq!((socket.inode, socket.uid), (None, None));
+}
+
+#[test]
 fn time_wait_belongs_to_nobody() {
     let socket = row(TIME_WAIT);
     assert_eq!(socket.state, State::TimeWait);

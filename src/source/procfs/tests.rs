@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Faults, ProcfsSource, Recent, Strays, Task};
+use super::{Faults, ProcfsSource, RecentOfFile, Strays, Task};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
 use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
@@ -304,7 +304,7 @@ fn error_in_the_middle_is_a_gap_behind_the_rows() {
         table: TCP,
         request: request(false),
         strays: Strays::default(),
-        recent: Recent::default(),
+        recent: RecentOfFile::new(),
         faults: Faults::default(),
     };
     let mut rows = 0;
