@@ -15,7 +15,7 @@ pub enum Error {
     Usage(String),
     /// A file could not be opened or read.
     File {
-        /// `open`, `read` or `write`.
+        /// `open`, `read`, `write` …
         operation: &'static str,
         /// Which file.
         path: PathBuf,

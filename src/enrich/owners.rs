@@ -178,7 +178,10 @@ impl Owners {
             return Vec::new();
         };
         let mut texts = Vec::new();
-        texts.extend(index.failure.as_ref().map(Error::chain));
+        if let Some(error) = &index.failure {
+            // Who is out of sight beside it makes no difference.
+            return vec![error.chain()];
+        }
         if index.visibility == Visibility::OwnOnly {
             texts.push(HIDEPID.into());
         } else if index.unreadable > 0 {

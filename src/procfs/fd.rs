@@ -1,5 +1,6 @@
 //! The descriptors of every process that are sockets: `/proc/PID/fd/N -> socket:[INODE]`.
 
+use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -62,7 +63,8 @@ const PF_KTHREAD: u64 = 0x0020_0000;
 ///
 /// # Errors
 ///
-/// When `root` itself cannot be opened or listed.
+/// When `root` itself cannot be opened or listed, or holds no process at all: a procfs that is not
+/// mounted tells nothing about who holds what.
 pub fn walk(root: &Path) -> Result<Walk, Error> {
     let failed = |operation, cause: Errno| Error::File {
         operation,
@@ -71,6 +73,13 @@ pub fn walk(root: &Path) -> Result<Walk, Error> {
     };
     let directory = open_directory(CWD, root).map_err(|cause| failed("open", cause))?;
     let first = numbers_in(&directory).map_err(|cause| failed("read", cause))?;
+    if first.is_empty() {
+        return Err(Error::File {
+            operation: "tell processes from",
+            path: root.into(),
+            cause: io::Error::other("it holds none"),
+        });
+    }
     let mut found = walk_processes(directory.as_fd(), &first);
     let again = open_directory(&directory, ".").and_then(numbers_in);
     let mut later = again.map_err(|cause| failed("read", cause))?;

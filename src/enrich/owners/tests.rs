@@ -210,6 +210,19 @@ fn closed_socket_from_before_the_walk_costs_no_other_walk() {
 }
 
 #[test]
+fn without_any_process_nobody_can_tell() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("net")).unwrap();
+    let mut owners = Owners::new(root.path());
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
+    let text = format!(
+        "cannot tell processes from {}: it holds none",
+        root.path().display()
+    );
+    assert_eq!(owners.warnings(), [text]);
+}
+
+#[test]
 fn copy_of_proc_has_nothing_newer() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
