@@ -176,7 +176,12 @@ struct Typed {
     )]
     sort: Option<String>,
     /// Rows to show at the most
-    #[arg(long, value_name = "N", help_heading = "How to show it")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "How to show it"
+    )]
     limit: Option<u64>,
     #[arg(
         long,

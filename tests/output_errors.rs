@@ -187,13 +187,14 @@ fn slow_reader_gets_everything() {
 }
 
 #[test]
-fn closed_standard_output_ends_without_a_panic() {
+fn closed_standard_output_is_like_dev_null() {
     let recording = large();
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" -an --replay \"$1\" >&-"]);
     shell.arg(env!("CARGO_BIN_EXE_lsock")).arg(recording.path());
     let attempt: Attempt = shell.output().unwrap().into();
-    assert!(matches!(attempt.status, Some(0 | 2)), "{attempt:?}");
+    // Rust opens /dev/null in its place before `main`, and nothing tells that from one that was given.
+    assert_eq!(attempt.status, Some(0), "{attempt:?}");
     attempt.assert_speaks_plainly();
 }
 

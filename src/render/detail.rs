@@ -1,6 +1,6 @@
 //! `tcp_info`, `mptcp_info` and memory as words for people: `cubic rtt:31.2ms rcvbuf:128KiB`.
 
-use crate::model::{Info, InfoField, Memory, Row, Unit};
+use crate::model::{Info, InfoField, Memory, Row, State, Unit};
 use crate::text;
 
 use super::cell::{Blanks, Descriptors, Style};
@@ -22,7 +22,7 @@ pub(super) fn words(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras) {
         }
         let infos = [row.socket.tcp_info(), row.socket.mptcp_info()];
         for info in infos.into_iter().flatten() {
-            words.info(info);
+            words.info_of(info, row.socket.state);
         }
     }
     if extras.has(Extra::Memory)
@@ -75,7 +75,16 @@ impl<'o> Words<'o> {
 
     /// Every field that was sent, is not zero and says something.
     pub(super) fn info(&mut self, info: &Info) {
+        self.info_of(info, State::Established);
+    }
+
+    /// The same; of a listener not the fields that hold its queue and the limit of that, which the
+    /// row shows already.
+    fn info_of(&mut self, info: &Info, state: State) {
         for (field, value) in info.values() {
+            if state == State::Listen && matches!(field.name, "unacked" | "sacked") {
+                continue;
+            }
             if let Some(value) = value.filter(|value| is_telling(field, *value)) {
                 self.pair(field.name, value, field.unit);
             }

@@ -75,6 +75,11 @@ impl<'w> Table<'w> {
         };
         let (rows, details) = (std::mem::take(rows), std::mem::take(details));
         let widths = widths::fit(&self.layout, &rows);
+        if widths::too_wide(&self.layout, &widths).is_some() {
+            self.fold(&widths, &rows, &details);
+            self.stage = Stage::Streaming(widths);
+            return;
+        }
         let table = arranged(&self.layout, &widths, rows);
         let mut lines = table.lines().peekable();
         if self.layout.header == Header::Shown
@@ -96,6 +101,34 @@ impl<'w> Table<'w> {
     }
 }
 
+impl Table<'_> {
+    /// Writes the rows that were held on lines that are folded between cells.
+    fn fold(&mut self, widths: &[usize], rows: &[Vec<String>], details: &[String]) {
+        let out = &mut self.out.buffer;
+        if self.layout.header == Header::Shown {
+            let titles: Vec<String> = self.layout.columns.iter().map(|c| c.title()).collect();
+            let header = folded(&self.layout, widths, &titles);
+            paint::header(out, &header, self.layout.color);
+        }
+        for (cells, words) in rows.iter().zip(details) {
+            write(
+                out,
+                &self.layout,
+                folded(&self.layout, widths, cells),
+                words,
+            );
+        }
+    }
+}
+
+/// A line of cells, or several where they do not fit the terminal.
+fn folded(layout: &Layout, widths: &[usize], cells: &[String]) -> String {
+    let mut line = String::new();
+    let fold = widths::too_wide(layout, widths);
+    widths::side_by_side(&mut line, &layout.columns, widths, cells, fold);
+    line
+}
+
 impl Sink for Table<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let cells = self.cells(row);
@@ -109,8 +142,7 @@ impl Sink for Table<'_> {
             self.lay_out();
         }
         if let Stage::Streaming(widths) = &self.stage {
-            let mut line = String::new();
-            widths::side_by_side(&mut line, &self.layout.columns, widths, &cells);
+            let line = folded(&self.layout, widths, &cells);
             write(&mut self.out.buffer, &self.layout, line, &words);
         }
         self.out.row_done()

@@ -7,6 +7,9 @@ use super::{Column, Layout, Place};
 /// Blanks between two columns.
 pub(super) const GAP: usize = 1;
 
+/// What begins the rest of a folded line.
+const FOLDED: &str = "    ";
+
 /// No column of free text is made narrower than this.
 const NARROWEST: usize = 16;
 
@@ -20,8 +23,8 @@ pub(super) fn of(text: &str) -> usize {
 }
 
 /// The width of every column: what its longest cell needs. When that is more than the terminal has,
-/// columns of free text are made narrower; when even that does not help, nothing is, and the
-/// terminal breaks the lines.
+/// columns of free text are made narrower; when even that does not help, nothing is, and lines are
+/// [folded](too_wide) between cells.
 pub(super) fn fit(layout: &Layout, rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths: Vec<usize> = layout.columns.iter().map(|c| of(&c.title())).collect();
     let floors: Vec<usize> = layout
@@ -70,14 +73,38 @@ fn shrink(widths: &mut [usize], floors: &[usize], mut excess: usize) {
     }
 }
 
-/// Appends cells side by side, each as wide as its column or, where it is longer, as itself.
+/// The width of the terminal, if columns of these widths do not fit into it and a line may be broken.
+pub(super) fn too_wide(layout: &Layout, widths: &[usize]) -> Option<usize> {
+    let terminal = layout
+        .width
+        .filter(|_| layout.place == Place::Below)?
+        .into();
+    let gaps = GAP * widths.len().saturating_sub(1);
+    (widths.iter().sum::<usize>() + gaps > terminal).then_some(terminal)
+}
+
+/// Appends cells side by side, each as wide as its column or, where it is longer, as itself. Where the
+/// next one would reach beyond `fold`, a new line begins: an address that the terminal breaks is read
+/// as another one.
 pub(super) fn side_by_side(
     line: &mut String,
     columns: &[Column],
     widths: &[usize],
     row: &[String],
+    fold: Option<usize>,
 ) {
-    for ((column, width), cell) in columns.iter().zip(widths).zip(row) {
+    let mut used = 0;
+    let last = row.len().saturating_sub(1);
+    for (((column, width), cell), place) in columns.iter().zip(widths).zip(row).zip(0..) {
+        // Columns are folded at the same place in every row; only the last may be short enough.
+        let needed = of(cell).max(if place == last { 0 } else { *width });
+        if used > 0 && fold.is_some_and(|fold| used + needed > fold) {
+            line.truncate(line.trim_end_matches(' ').len());
+            line.push('\n');
+            line.push_str(FOLDED);
+            used = FOLDED.len();
+        }
+        used += of(cell).max(*width) + GAP;
         let missing = width.saturating_sub(of(cell));
         let (before, after) = if column.is_number() {
             (missing, 0)

@@ -34,7 +34,9 @@ impl AutoSource {
             return None;
         }
         self.told = true;
-        Some(format!("{reason}; reading /proc/net, which tells less"))
+        Some(format!(
+            "{reason}; reading /proc/net, which has no BOUND sockets and fewer fields"
+        ))
     }
 }
 

@@ -151,8 +151,8 @@ fn value_that_is_no_number_is_a_usage_error() {
         (
             "below zero",
             &["--limit", "-1"],
-            "unexpected argument '-1'",
-            "",
+            "invalid value '-1'",
+            "--limit",
         ),
         (
             "below zero, joined",

@@ -18,8 +18,9 @@ fn forbidden_netlink_falls_back_to_proc_with_one_warning() {
             let attempt = with_faults(&[&format!("{call}:error={code}")], &LIST);
             assert_whole(&attempt, &stage, "procfs");
             let reason = format!("netlink: cannot list IPv4 TCP sockets: {text}");
-            let warning =
-                format!("lsock: warning: {reason}; reading /proc/net, which tells less\n");
+            let warning = format!(
+                "lsock: warning: {reason}; reading /proc/net, which has no BOUND sockets and fewer fields\n"
+            );
             assert_eq!(attempt.stderr, warning, "{call} {code}");
             let source = &attempt.document()["summary"]["sources"][0];
             assert_eq!(source["reason"], *reason, "{call} {code}");

@@ -130,3 +130,20 @@ fn details_follow_their_row() {
     assert_eq!(lines[3], "        rmem_alloc:0B rcvbuf:128KiB drops:3");
     assert_eq!(lines.len(), 2 + scene::rows().len());
 }
+
+#[test]
+fn lines_too_long_are_folded_between_cells() {
+    for width in [40, 60, 80] {
+        let mut layout = layout(Format::Table, &[]);
+        layout.width = Some(width);
+        layout.columns = vec![Column::Protocol, Column::State, Column::Local, Column::Peer];
+        let text = render(Format::Table, layout, &scene::rows());
+        assert!(text.lines().any(|line| line.starts_with("    ")));
+        let long = |line: &&str| line.chars().count() > usize::from(width);
+        for line in text.lines().filter(long) {
+            // Only a cell that is longer by itself may reach beyond the edge.
+            assert!(line.starts_with("    "), "{width}: {line}");
+            assert!(!line.trim().contains("  "), "{width}: {line}");
+        }
+    }
+}
