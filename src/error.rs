@@ -29,6 +29,8 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
+    /// `/proc` has no file for a table.
+    NotInProc(Table),
     /// Neither netlink nor `/proc/net` lists a table.
     NoSource {
         /// What netlink said.
@@ -92,6 +94,7 @@ impl fmt::Display for Error {
                 operation, path, ..
             } => write!(f, "cannot {operation} {}", escape_path(path)),
             Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
+            Self::NotInProc(table) => write!(f, "/proc does not list {table}"),
             Self::NoSource { netlink, procfs } => {
                 write!(f, "{}; {}", netlink.chain(), procfs.chain())
             }
@@ -104,7 +107,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Usage(_) | Self::NoSource { .. } | Self::Malformed { .. } => None,
+            Self::Usage(_)
+            | Self::NotInProc(_)
+            | Self::NoSource { .. }
+            | Self::Malformed { .. } => None,
             Self::File { cause, .. } | Self::Netlink { cause, .. } | Self::Output(cause) => {
                 Some(cause)
             }

@@ -122,17 +122,21 @@ impl Tables {
     }
 
     /// The tables of what was named, in the order they are listed. An IP version without an IP
-    /// protocol means the default ones. Ping sockets, which netlink does not know, are left out
-    /// where it alone is asked, unless they were named themselves.
-    pub fn list(&self, input: &Input, pings: bool) -> Vec<Table> {
+    /// protocol means the default ones. Ping sockets, which netlink does not know, and MPTCP, which
+    /// `/proc` does not, are left out where nothing else is asked, unless they are among `alone`:
+    /// named by themselves.
+    pub fn list(&self, input: &Input, alone: &[Protocol]) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
         let ip_named = protocols.iter().any(|protocol| is_ip(*protocol));
         if protocols.is_empty() || (!self.families.is_empty() && !ip_named) {
             protocols.extend(DEFAULT);
         }
-        if *input == Input::Netlink && !pings {
-            protocols.remove(&Protocol::Icmp);
-        }
+        let unknown = match input {
+            Input::Netlink => Some(Protocol::Icmp),
+            Input::Procfs(_) => Some(Protocol::Mptcp),
+            Input::Auto | Input::Replay(_) => None,
+        };
+        protocols.retain(|protocol| Some(*protocol) != unknown || alone.contains(protocol));
         let wanted = |family: Family| {
             let ip = matches!(family, Family::Inet | Family::Inet6);
             !ip || self.families.is_empty() || self.families.contains(&family)
@@ -160,7 +164,7 @@ mod tests {
             families: families.iter().copied().collect(),
         };
         let words: Vec<String> = tables
-            .list(&Input::Auto, false)
+            .list(&Input::Auto, &[])
             .iter()
             .map(|table| format!("{}/{}", table.protocol, table.family))
             .collect();

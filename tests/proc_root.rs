@@ -286,10 +286,11 @@ fn unreadable_file_is_an_error() {
 }
 
 #[test]
-fn mptcp_is_not_told_by_files_and_that_is_no_error() {
-    let root = Root::new();
-    let attempt = root.list(&["-M"]);
-    let source = attempt.document()["summary"]["sources"][0].clone();
-    assert!(source["source"].is_null(), "{source}");
-    assert_eq!(source["reason"], "not told by /proc", "{source}");
+fn mptcp_that_is_named_is_missing_and_among_all_is_left_out() {
+    let root = Root::new().with_lines("tcp", &[TCP, &listener(80)]);
+    let message = "/proc does not list IPv4 MPTCP sockets";
+    assert_incomplete(&root.list(&["-M4"]), 0, message);
+    assert_incomplete(&root.list(&["-tM4"]), 1, message);
+    let sources = root.list(&["-Aall"]).document()["summary"]["sources"].clone();
+    assert!(!sources.to_string().contains("mptcp"), "{sources}");
 }

@@ -42,7 +42,7 @@ impl Typed {
             lookups: self.lookups(&needs, format, &input),
             layout: self.layout(columns.clone(), extras, terminal),
             named: tables.are_named(),
-            tables: tables.list(&input, self.family.contains(&FamilyWord::Icmp)),
+            tables: tables.list(&input, &self.named_alone()),
             selection: self.selection(),
             hosts: self.resolve && matches!(format, Format::Table | Format::Plain),
             format,
@@ -93,6 +93,15 @@ impl Typed {
             }
         }
         tables
+    }
+
+    /// The protocols with a source of their own only, if they were named by themselves.
+    fn named_alone(&self) -> Vec<Protocol> {
+        let ping = self.family.contains(&FamilyWord::Icmp);
+        let mptcp = self.mptcp || self.family.contains(&FamilyWord::Mptcp);
+        let named = [(ping, Protocol::Icmp), (mptcp, Protocol::Mptcp)];
+        let named = named.into_iter().filter(|(named, _)| *named);
+        named.map(|(_, protocol)| protocol).collect()
     }
 
     const fn selection(&self) -> Selection {

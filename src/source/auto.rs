@@ -86,6 +86,9 @@ impl Source for AutoSource {
             return Err(error);
         };
         let reason = error.chain();
+        if table.protocol == Protocol::Mptcp {
+            return Ok(unlisted_mptcp(reason));
+        }
         let mut outcome = match self.procfs.visit(table, request, visitor) {
             Ok(outcome) => outcome,
             Err(procfs) => {
@@ -95,16 +98,23 @@ impl Source for AutoSource {
                 });
             }
         };
-        if outcome.source.is_none() && table.protocol == Protocol::Mptcp && mptcp_exists() {
-            outcome.gaps.push(reason.clone());
-        }
         outcome.warnings.extend(self.warning(refusal, &reason));
         outcome.reason = Some(reason);
         Ok(outcome)
     }
 }
 
-/// Does this kernel speak MPTCP, listed or not?
-fn mptcp_exists() -> bool {
-    Path::new("/proc/sys/net/mptcp").exists()
+/// `/proc` does not know MPTCP either: where the kernel speaks it, sockets may be missing.
+fn unlisted_mptcp(reason: String) -> Outcome {
+    let exists = Path::new("/proc/sys/net/mptcp").exists();
+    Outcome {
+        source: None,
+        gaps: if exists {
+            vec![reason.clone()]
+        } else {
+            Vec::new()
+        },
+        reason: Some(reason),
+        warnings: Vec::new(),
+    }
 }

@@ -151,7 +151,7 @@ impl Source for ProcfsSource {
         visitor: &mut Visitor<'_>,
     ) -> Result<Outcome, Error> {
         let Some(name) = path_of(table) else {
-            return Ok(no_source("not told by /proc".to_owned()));
+            return Err(Error::NotInProc(table));
         };
         let path = self.root.join(name);
         let file = match File::open(&path) {

@@ -57,8 +57,9 @@ fn row_of(socket: impl AsFd, protocol: Protocol, family: Family) -> Socket {
 
 #[test]
 fn every_line_of_every_table_but_unix_is_understood() {
+    let without = [Protocol::Unix, Protocol::Mptcp];
     let protocols = Protocol::ALL.into_iter();
-    for protocol in protocols.filter(|protocol| *protocol != Protocol::Unix) {
+    for protocol in protocols.filter(|protocol| !without.contains(protocol)) {
         for family in protocol.families() {
             let (_, outcome) = all(protocol, *family);
             assert_eq!(outcome.gaps, [""; 0], "{protocol} {family}");

@@ -261,14 +261,9 @@ fn mptcp_is_not_told() {
         protocol: Protocol::Mptcp,
         ..TCP
     };
-    let (_, outcome) = sockets_of(
-        &mut ProcfsSource::new("/proc", Recorder::default()),
-        table,
-        false,
-    )
-    .unwrap();
-    assert_eq!(outcome.source, None);
-    assert_eq!(outcome.reason.as_deref(), Some("not told by /proc"));
+    let mut source = ProcfsSource::new("/proc", Recorder::default());
+    let error = sockets_of(&mut source, table, false).unwrap_err();
+    assert_eq!(error.chain(), "/proc does not list IPv4 MPTCP sockets");
 }
 
 #[test]
