@@ -40,25 +40,29 @@ fn key(socket: &Socket) -> Option<Key> {
     Some((Identity::of(socket)?, socket.local.port, socket.peer.port))
 }
 
-/// The sockets of a dump listed last. Looking through so few costs less than hashing.
+/// The sockets of a dump listed last. Looking through so few numbers costs less than hashing one.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    keys: [Option<Key>; REMEMBERED],
+    /// Cookies; 0 is none.
+    numbers: [u64; REMEMBERED],
+    ports: [(Option<u32>, Option<u32>); REMEMBERED],
     next: usize,
 }
 
 impl Recent {
-    /// Was this socket among the last? It is remembered, if it can be told from others.
+    /// Was this socket among the last? It is remembered, if it has a number.
     pub(super) fn repeats(&mut self, socket: &Socket) -> bool {
-        let key = key(socket);
-        if key.is_none() {
+        let Some(number) = socket.cookie.or(socket.inode) else {
             return false;
-        }
-        if self.keys.contains(&key) {
+        };
+        let ports = (socket.local.port, socket.peer.port);
+        let mut known = self.numbers.iter().zip(&self.ports);
+        if self.numbers.contains(&number) && known.any(|old| old == (&number, &ports)) {
             return true;
         }
-        if let Some(oldest) = self.keys.get_mut(self.next) {
-            *oldest = key;
+        let oldest = self.numbers.iter_mut().zip(&mut self.ports).nth(self.next);
+        if let Some((old_number, old_ports)) = oldest {
+            (*old_number, *old_ports) = (number, ports);
         }
         self.next = (self.next + 1) % REMEMBERED;
         false
@@ -132,7 +136,7 @@ mod tests {
             socket.peer.port = Some(port);
             socket
         };
-        let mut recent = Recent::default();
+        let mut recent = RecentOfFile::new();
         assert!(!recent.repeats(&time_wait(1)));
         assert!(!recent.repeats(&time_wait(2)));
         assert!(recent.repeats(&time_wait(1)));
@@ -160,9 +164,9 @@ mod tests {
     #[test]
     fn old_ones_are_forgotten() {
         let mut recent = Recent::default();
-        for cookie in 0..=REMEMBERED {
+        for cookie in 1..=REMEMBERED + 1 {
             assert!(!recent.repeats(&socket(u64::try_from(cookie).ok(), None)));
         }
-        assert!(!recent.repeats(&socket(Some(0), None)));
+        assert!(!recent.repeats(&socket(Some(1), None)));
     }
 }
