@@ -117,11 +117,6 @@ impl Enricher {
     pub fn warnings(&self) -> Vec<String> {
         self.owners.as_ref().map_or_else(Vec::new, Owners::warnings)
     }
-
-    /// How many processes could not be read; 0 when none were asked for.
-    pub fn owners_unreadable(&self) -> usize {
-        self.owners.as_ref().map_or(0, Owners::unreadable)
-    }
 }
 
 #[cfg(test)]
