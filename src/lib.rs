@@ -23,6 +23,7 @@ pub mod cli;
 pub mod enrich;
 pub mod error;
 pub mod exit;
+pub mod filter;
 pub mod mode;
 pub mod model;
 pub mod procfs;

@@ -1,0 +1,285 @@
+//! The tree of an expression, and how it is written.
+
+use std::net::IpAddr;
+
+use super::{Field, Pattern};
+use crate::model::{Protocol, StateSet};
+
+/// Which sockets are wanted.
+///
+/// [`Expr::all`], [`Expr::any`] and [`Expr::negated`] build it so that no list holds a list of its own
+/// kind, and none has a single member. Lists are long where texts are; the depth is bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expr {
+    /// Every member holds; an empty list always does.
+    All(Vec<Self>),
+    /// Some member holds; an empty list never does.
+    Any(Vec<Self>),
+    /// It does not hold.
+    Not(Box<Self>),
+    /// One property of a socket.
+    Test(Test),
+}
+
+/// Which end of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// Its own.
+    Local,
+    /// The other.
+    Peer,
+}
+
+/// How a number is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// `=`
+    Equal,
+    /// `!=`
+    Unequal,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+}
+
+impl Op {
+    /// Does it hold between these two?
+    pub fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::Unequal => left != right,
+            Self::Less => left < right,
+            Self::AtMost => left <= right,
+            Self::Greater => left > right,
+            Self::AtLeast => left >= right,
+        }
+    }
+
+    /// As it is written.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::Unequal => "!=",
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+}
+
+/// Addresses that begin alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// The address, with the bits behind the prefix zero.
+    pub address: IpAddr,
+    /// Bits that count: 0 to 32, or to 128.
+    pub length: u8,
+}
+
+/// Ports named by one word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortItem {
+    /// From the first to the last, both included; one port where they are equal.
+    Range(u16, u16),
+    /// A service, an IP protocol (raw), an `EtherType` (packet) or `kernel` (netlink): its number for
+    /// each protocol that has one.
+    Service {
+        /// As it was typed.
+        name: String,
+        /// What it stands for.
+        numbers: Vec<(Protocol, u32)>,
+    },
+}
+
+/// One property of a socket. `equal` = false is `!=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    /// Its state is one of these.
+    State(StateSet),
+    /// A field that holds one word of few: `protocol`, `family`, `type`, `shutdown`, `timer`,
+    /// `process_status`. (`!=` is written as all other words.)
+    Word {
+        /// Which field.
+        field: Field,
+        /// The words that match, in the order of [`Field::words`].
+        words: Vec<&'static str>,
+    },
+    /// The IP address of an end is in one of the prefixes. IPv4 prefixes also meet IPv4-mapped
+    /// addresses. Other families have no such address.
+    Host {
+        /// Which end.
+        side: Side,
+        /// `=` or `!=`.
+        equal: bool,
+        /// Never empty.
+        prefixes: Vec<Prefix>,
+    },
+    /// The name of an end of a unix socket. An abstract name begins with a NUL.
+    Name {
+        /// Which end.
+        side: Side,
+        /// `=` or `!=`.
+        equal: bool,
+        /// What it is compared with.
+        pattern: Pattern,
+    },
+    /// The port of an end.
+    Port {
+        /// Which end.
+        side: Side,
+        /// How it is compared. With several items only `=` and `!=`; `!=` means none of them.
+        op: Op,
+        /// Never empty; a single port for the other operators.
+        items: Vec<PortItem>,
+    },
+    /// A field that holds a number, in its own unit but for durations, which are compared in
+    /// microseconds. Of a field with several values (`pid`, `fd`) one has to match; for `!=` none may
+    /// be equal.
+    Number {
+        /// Which field.
+        field: Field,
+        /// How it is compared.
+        op: Op,
+        /// With what.
+        value: u64,
+    },
+    /// `mark` under a mask: `mark & mask == value`.
+    Mark {
+        /// `=` or `!=`.
+        equal: bool,
+        /// What the masked mark is compared with.
+        value: u32,
+        /// Which bits count; all of them where none were given.
+        mask: u32,
+    },
+    /// The interface, by its name here.
+    Interface {
+        /// `=` or `!=`.
+        equal: bool,
+        /// The name, or the index in digits.
+        name: String,
+        /// Its index, where it could be found; then nothing else is compared.
+        index: Option<u32>,
+    },
+    /// The cgroup, by its path below the cgroup2 mount.
+    Cgroup {
+        /// `=` or `!=`.
+        equal: bool,
+        /// The path: `/system.slice`.
+        path: Vec<u8>,
+        /// Its id, where it could be found; then nothing else is compared.
+        id: Option<u64>,
+    },
+    /// A field that holds text: of a field with several values (`process`) one has to match; for `!=`
+    /// and `!~` none may.
+    Text {
+        /// Which field.
+        field: Field,
+        /// `=` and `~`, or `!=` and `!~`.
+        equal: bool,
+        /// What it is compared with.
+        pattern: Pattern,
+    },
+    /// The field has no value: it is unknown, or the socket has no such thing. `= unknown`, `= none`.
+    Missing {
+        /// Which field.
+        field: Field,
+        /// `=` or `!=`.
+        equal: bool,
+    },
+    /// The kernel chose its own port, as far as can be told: it is in `ip_local_port_range`. Of unix
+    /// sockets: an abstract name of five hexadecimal digits.
+    Autobound {
+        /// The first port of the range.
+        first: u16,
+        /// The last one.
+        last: u16,
+    },
+    /// One direction of the connection is shut, the other open.
+    HalfClosed,
+    /// A TCP connection that its program has closed, and the kernel not yet.
+    Orphan,
+    /// A shown field contains this text, whatever the case.
+    Shown(String),
+}
+
+impl Expr {
+    /// What always holds.
+    pub const ALWAYS: Self = Self::All(Vec::new());
+    /// What never holds.
+    pub const NEVER: Self = Self::Any(Vec::new());
+
+    /// All of them.
+    pub fn all(members: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat = Vec::new();
+        for member in members {
+            match member {
+                Self::All(members) => flat.extend(members),
+                other => flat.push(other),
+            }
+        }
+        if flat.contains(&Self::NEVER) {
+            return Self::NEVER;
+        }
+        single(flat, Self::All)
+    }
+
+    /// At least one of them.
+    pub fn any(members: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat = Vec::new();
+        for member in members {
+            match member {
+                Self::Any(members) => flat.extend(members),
+                other => flat.push(other),
+            }
+        }
+        if flat.contains(&Self::ALWAYS) {
+            return Self::ALWAYS;
+        }
+        single(flat, Self::Any)
+    }
+
+    /// Its opposite.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        match self {
+            always if always == Self::ALWAYS => Self::NEVER,
+            never if never == Self::NEVER => Self::ALWAYS,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// Every test in it, from left to right.
+    pub fn tests(&self) -> Vec<&Test> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found
+    }
+
+    fn collect<'e>(&'e self, found: &mut Vec<&'e Test>) {
+        match self {
+            Self::All(members) | Self::Any(members) => {
+                members.iter().for_each(|member| member.collect(found));
+            }
+            Self::Not(inner) => inner.collect(found),
+            Self::Test(test) => found.push(test),
+        }
+    }
+}
+
+/// A list, or its only member.
+fn single(mut members: Vec<Expr>, list: impl FnOnce(Vec<Expr>) -> Expr) -> Expr {
+    match members.pop() {
+        Some(only) if members.is_empty() => only,
+        last => {
+            members.extend(last);
+            list(members)
+        }
+    }
+}
