@@ -12,9 +12,17 @@ const INFO: u8 = 1 << 1;
 const CONG: u8 = 1 << 3;
 const SKMEMINFO: u8 = 1 << 6;
 
-/// What `strace -e trace=<calls>` writes about `lsock <words>`; bytes sent are in it as hexadecimal
-/// dumps. Nothing, and the reason on stderr, where there is no `strace` or it may not trace.
+/// What `strace -e trace=<calls>` writes about `lsock <words>`, which has nothing to complain of.
 fn traced(calls: &str, words: &[&str]) -> Option<String> {
+    let (run, trace) = traced_run(calls, words)?;
+    run.done();
+    Some(trace)
+}
+
+/// `lsock <words>` and what `strace -e trace=<calls>` writes about it; bytes sent are in that as
+/// hexadecimal dumps. Nothing, and the reason on stderr, where there is no `strace` or it may not
+/// trace.
+pub fn traced_run(calls: &str, words: &[&str]) -> Option<(Run, String)> {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("trace");
     let strace = |program: &str, words: &[&str]| {
@@ -33,14 +41,21 @@ fn traced(calls: &str, words: &[&str]) -> Option<String> {
             return None;
         }
     }
-    Run::from(strace(LSOCK, words).unwrap()).done();
-    Some(std::fs::read_to_string(&file).unwrap())
+    let run = Run::from(strace(LSOCK, words).unwrap());
+    Some((run, std::fs::read_to_string(&file).unwrap()))
 }
 
 /// The requests sent: each the bytes behind its netlink header.
 fn requests(words: &[&str]) -> Option<Vec<Vec<u8>>> {
     let trace = traced("sendto", words)?;
-    let mut requests = Vec::new();
+    let requests = sent(&trace);
+    assert!(!requests.is_empty(), "{trace}");
+    Some(requests.iter().map(|bytes| bytes[16..].to_vec()).collect())
+}
+
+/// The bytes of each message sent, out of the dumps in a trace.
+pub fn sent(trace: &str) -> Vec<Vec<u8>> {
+    let mut requests: Vec<Vec<u8>> = Vec::new();
     for line in trace.lines() {
         // ` | 00010  02 06 00 00 …  ........ |`
         let dump = line.trim_start().strip_prefix("| ");
@@ -57,8 +72,7 @@ fn requests(words: &[&str]) -> Option<Vec<Vec<u8>>> {
         let bytes = hex.split_whitespace();
         request.extend(bytes.map_while(|byte| u8::from_str_radix(byte, 16).ok()));
     }
-    assert!(!requests.is_empty(), "{trace}");
-    Some(requests.iter().map(|bytes| bytes[16..].to_vec()).collect())
+    requests
 }
 
 /// Family, protocol, extensions and states of an `inet_diag_req_v2`.

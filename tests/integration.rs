@@ -18,6 +18,7 @@ mod attempt;
 mod completions;
 mod exit_status;
 mod faults;
+mod filters;
 mod formats;
 mod help;
 mod layers;

@@ -1,7 +1,7 @@
 //! Who holds a socket.
 
 mod hostile;
-mod nobody;
+pub mod nobody;
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};

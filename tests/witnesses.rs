@@ -104,7 +104,7 @@ fn line_of_ss(line: &str) -> Line {
     }
 }
 
-fn state_of_ss(word: &str) -> String {
+pub fn state_of_ss(word: &str) -> String {
     match word {
         "ESTAB" => "ESTABLISHED".to_owned(),
         "SYN-RECV" => "SYN_RCVD".to_owned(),
@@ -113,7 +113,7 @@ fn state_of_ss(word: &str) -> String {
 }
 
 /// `127.0.0.1%lo:80`, `[fe80::1]%veth:22`, `::1:22`, `0.0.0.0:*`; `*:80` is the `[::]` of both versions.
-fn end(text: &str) -> SocketAddr {
+pub fn end(text: &str) -> SocketAddr {
     let (address, port) = text.rsplit_once(':').unwrap();
     let address = address.split('%').next().unwrap();
     let ip = match address.trim_matches(['[', ']']) {

@@ -14,14 +14,14 @@ use crate::scene::holder::{as_nobody, find_program};
 use crate::scene::{Expected, V4, poll_until, tcp};
 
 /// The program at a place that everybody can reach.
-struct Reachable {
+pub struct Reachable {
     _directory: TempDir,
     program: PathBuf,
 }
 
 impl Reachable {
     /// Nothing, with the reason on stderr, where nobody cannot be become.
-    fn new() -> Option<Reachable> {
+    pub fn new() -> Option<Reachable> {
         if !nix::unistd::Uid::effective().is_root() {
             eprintln!("skipped: only root can become nobody");
             return None;
@@ -40,7 +40,8 @@ impl Reachable {
         })
     }
 
-    fn run(&self, words: &[&str]) -> Run {
+    /// Runs it as nobody.
+    pub fn run(&self, words: &[&str]) -> Run {
         // While another test starts a command, the child may have the copy open for writing, and
         // then its execution is refused (126).
         let run = poll_until("execution of a copy", || {

@@ -1,0 +1,175 @@
+//! What an expression selects is what its words say, of all sockets of the scene and from each source.
+
+use serde_json::Value;
+
+use super::cases::{Case, check};
+use super::{fields, hosts, logic};
+use crate::program::{list, lsock, stage};
+
+const WORDS: &[&str] = &["-A", "all", "-a", "-n"];
+/// Shows every field.
+const SHOWN: &[&str] = &["-e", "-i", "-m", "-o"];
+/// What `/proc/net` lists without complaint: not the unix sockets, some of whose names have newlines.
+const PROC: &[&str] = &["-A", "inet,inet6,packet", "-a", "-n", "--source", "procfs"];
+
+/// The scene holds for the test, over all families.
+fn on_stage(cases: impl Fn(&[Value]) -> Vec<Case>) {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(&[WORDS, SHOWN].concat());
+    check(WORDS, SHOWN, &cases(&rows));
+}
+
+#[test]
+fn states_and_their_groups_select_what_their_names_say() {
+    on_stage(|_| {
+        [fields::states(), fields::rare_states()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+}
+
+#[test]
+fn words_and_what_is_missing_select_what_they_say() {
+    on_stage(|_| {
+        [fields::words(), fields::sides()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+}
+
+#[test]
+fn timers_select_what_they_say() {
+    on_stage(|_| fields::timers());
+}
+
+#[test]
+fn numbers_select_what_they_say() {
+    on_stage(fields::numbers);
+}
+
+#[test]
+fn structures_of_the_kernel_select_what_they_say() {
+    on_stage(fields::kernel);
+}
+
+#[test]
+fn addresses_and_interfaces_select_what_they_say() {
+    on_stage(|_| {
+        [hosts::addresses(), hosts::interfaces()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+}
+
+#[test]
+fn ports_select_what_they_say() {
+    on_stage(|rows| {
+        [hosts::ports(rows), hosts::named_ports()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+}
+
+#[test]
+fn unix_names_select_what_they_say() {
+    on_stage(hosts::names);
+}
+
+#[test]
+fn joined_tests_select_what_they_say() {
+    on_stage(|_| logic::joined());
+}
+
+#[test]
+fn compound_tests_select_what_they_say() {
+    on_stage(|_| logic::compound());
+}
+
+#[test]
+fn marks_select_what_they_say() {
+    let Some((scene, _namespace)) = stage() else {
+        return;
+    };
+    if scene
+        .expected
+        .iter()
+        .all(|expected| expected.mark.is_none())
+    {
+        eprintln!("skipped: no socket could be marked");
+        return;
+    }
+    // The kernel tells the marks of these.
+    check(&["-tuan"], &["-e"], &fields::marks());
+}
+
+#[test]
+fn words_of_several_arguments_are_one_expression() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let joined = list(&["-tan", "sport > 0 and ( state listen or dport > 0 )"]);
+    let apart = ["-tan", "sport", ">", "0", "and", "(", "state", "listen"];
+    let rest = ["or", "dport > 0", ")"];
+    assert_eq!(list(&[&apart[..], &rest].concat()).len(), joined.len());
+    assert!(!joined.is_empty());
+}
+
+#[test]
+fn proc_gives_the_same_answers() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(PROC);
+    let groups = [
+        fields::states(),
+        fields::words(),
+        fields::timers(),
+        hosts::addresses(),
+        hosts::ports(&rows),
+        logic::joined(),
+    ];
+    // Some states and types are not told there.
+    let cases: Vec<Case> = groups
+        .into_iter()
+        .flatten()
+        .map(Case::all_or_none)
+        .collect();
+    check(PROC, SHOWN, &cases);
+}
+
+#[test]
+fn recording_gives_the_same_answers() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("sockets");
+    let file = file.to_str().unwrap();
+    lsock(&["-tuxaimen", "-D", file]).clean();
+    let words = ["-tuxan", "--replay", file];
+    let rows = list(&[&words[..], SHOWN].concat());
+    let groups = [
+        fields::states(),
+        fields::words(),
+        fields::sides(),
+        fields::timers(),
+        fields::numbers(&rows),
+        fields::kernel(&rows),
+        hosts::addresses(),
+        hosts::ports(&rows),
+        hosts::names(&rows),
+        logic::joined(),
+    ];
+    let cases: Vec<Case> = groups
+        .into_iter()
+        .flatten()
+        .map(Case::all_or_none)
+        .collect();
+    check(&words, SHOWN, &cases);
+}

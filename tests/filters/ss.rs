@@ -1,0 +1,296 @@
+//! The same expression, or what it is called there, given to `ss`: the same sockets.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use crate::program::{fresh, list, lsock, stage, tool};
+use crate::scene::unix;
+use crate::witnesses::{end, state_of_ss};
+
+/// Protocol, state and both ends.
+type Line = (String, String, SocketAddr, SocketAddr);
+
+/// What `ss -A tcp,udp <flags> <expression>` lists.
+fn of_ss(flags: &[&str], expression: &str) -> Option<Vec<Line>> {
+    let words: Vec<&str> = expression.split_whitespace().collect();
+    let output = tool(
+        "ss",
+        &[&["-H", "-n", "-O", "-A", "tcp,udp"], flags, &words].concat(),
+    )?;
+    let output = String::from_utf8(output).unwrap();
+    let mut lines: Vec<Line> = output
+        .lines()
+        .map(|line| {
+            let word: Vec<&str> = line.split_whitespace().collect();
+            let state = state_of_ss(word[1]);
+            (word[0].to_owned(), state, end(word[4]), end(word[5]))
+        })
+        .collect();
+    lines.sort();
+    Some(lines)
+}
+
+/// What `lsock -A tcp,udp <flags> <expression>` lists, without the state that `ss` never shows.
+fn ours(flags: &[&str], expression: &str) -> Result<Vec<Line>, String> {
+    let words = ["-H", "-n", "--format", "plain", "-A", "tcp,udp"];
+    let run = lsock(&[&words[..], flags, &[expression]].concat());
+    if (run.status, run.stderr.as_str()) != (Some(0), "") {
+        return Err(format!("status {:?}: {}", run.status, run.stderr));
+    }
+    let lines = run.lines().into_iter();
+    let mut lines: Vec<Line> = lines
+        .map(|line| {
+            let word: Vec<&str> = line.split_whitespace().collect();
+            let state = word[2].to_owned();
+            (word[0].to_owned(), state, end(word[5]), end(word[6]))
+        })
+        .filter(|(_, state, ..)| state != "BOUND")
+        .collect();
+    lines.sort();
+    Ok(lines)
+}
+
+/// Compares, for expressions that are written alike and for those that are not.
+fn compare(flags: &[&str], pairs: &[(String, String)]) {
+    let mut wrong = Vec::new();
+    for (expression, theirs) in pairs {
+        let Some(theirs) = of_ss(flags, theirs) else {
+            return;
+        };
+        match ours(flags, expression) {
+            Err(message) => wrong.push(format!("{expression}\n    {message}")),
+            Ok(_) if theirs.is_empty() => wrong.push(format!("{expression}\n    proves nothing")),
+            Ok(ours) if ours != theirs => {
+                let missing: Vec<_> = theirs.iter().filter(|l| !ours.contains(l)).collect();
+                let added: Vec<_> = ours.iter().filter(|l| !theirs.contains(l)).collect();
+                let counts = (ours.len(), theirs.len());
+                wrong.push(format!(
+                    "{expression}: {counts:?}\n    only ss: {missing:?}\n    only lsock: {added:?}"
+                ));
+            }
+            Ok(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Written alike in both languages.
+fn alike(expressions: &[&str]) -> Vec<(String, String)> {
+    let pair = |text: &&str| ((*text).to_owned(), (*text).to_owned());
+    expressions.iter().map(pair).collect()
+}
+
+/// The ports of an established connection of that family: its own, and its peer's.
+fn connection(rows: &[Value], address: &str) -> (u64, u64) {
+    let connected = |row: &&Value| row["state"] == "ESTABLISHED" && row["local_address"] == address;
+    let row = rows.iter().find(connected).expect("in the scene");
+    let port = |key: &str| row[key].as_u64().expect("a port");
+    (port("local_port"), port("peer_port"))
+}
+
+#[test]
+fn ss_selects_the_same_ports() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(&["-tan"]);
+    let (one, two) = connection(&rows, "127.0.0.1");
+    let (low, high) = (one.min(two), one.max(two));
+    let texts = [
+        format!("sport = :{one}"),
+        format!("sport = {one}"),
+        format!("dport = :{two}"),
+        format!("sport == :{one}"),
+        format!("sport eq :{one}"),
+        format!("sport != :{one}"),
+        format!("sport ne :{one}"),
+        format!("sport neq :{one}"),
+        format!("sport >= :{low} and sport <= :{high}"),
+        format!("sport ge {low}"),
+        format!("sport geq {low}"),
+        format!("sport > :{low}"),
+        format!("sport gt :{low}"),
+        format!("sport < :{high}"),
+        format!("sport lt :{high}"),
+        format!("dport le :{high}"),
+        format!("dport leq :{high}"),
+        format!("sport = :{low} or sport = :{high}"),
+        format!("sport = :{low} | sport = :{high}"),
+        format!("sport = :{low} || sport = :{high}"),
+        format!("( sport = :{low} or dport = :{low} )"),
+        format!("not sport = :{one}"),
+        format!("! ( dport = :{two} )"),
+        format!("src *:{one}"),
+    ];
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    compare(&["-a"], &alike(&texts));
+}
+
+#[test]
+fn ss_selects_the_same_addresses() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(&["-tan"]);
+    let ((one, two), (six, six_peer)) = (connection(&rows, "127.0.0.1"), connection(&rows, "::1"));
+    let texts = [
+        "src 127.0.0.1".to_owned(),
+        "src = 127.0.0.1".to_owned(),
+        "dst 127.0.0.0/8".to_owned(),
+        "dst 127/8".to_owned(),
+        "src [::1]".to_owned(),
+        "dst [::1]".to_owned(),
+        "src inet:127.0.0.1".to_owned(),
+        "src inet6:[::1]".to_owned(),
+        "dst [::ffff:127.0.0.1]".to_owned(),
+        "src 127.0.0.1:*".to_owned(),
+        format!("src 127.0.0.1:{one}"),
+        format!("dst 127.0.0.1:{two}"),
+        format!("src [::1]:{six}"),
+        format!("dst [::1]:{six_peer} and src [::1]:{six}"),
+        format!("src 127.0.0.1 & sport = :{one}"),
+        format!("src 127.0.0.1 && sport >= :{one}"),
+        format!("src 127.0.0.1 sport >= :{one}"),
+        format!("( dport = :{six} or sport = :{six} ) and dst [::1]"),
+        "not src 127.0.0.1".to_owned(),
+        "dev lo".to_owned(),
+        "dev = scene0".to_owned(),
+        "not dev lo".to_owned(),
+        "dev != lo and dev = scene0".to_owned(),
+    ];
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    compare(&["-a"], &alike(&texts));
+}
+
+#[test]
+fn ss_selects_the_same_states() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let rows = list(&["-tan"]);
+    let (one, _) = connection(&rows, "127.0.0.1");
+    let filtered = format!("state established ( sport = :{one} or dport = :{one} ) src 127.0.0.1");
+    let applied = format!("state established sport = :{one} or dport = :{one}");
+    let later = format!("state listening sport >= :{one}");
+    let mut pairs = alike(&[
+        "state established",
+        "state listening",
+        "state connected",
+        "state synchronized",
+        "state big",
+        "state bucket",
+        "state fin-wait-1 state last-ack",
+        "state syn-sent",
+        "state syn-recv",
+        "state close-wait",
+        "state closing",
+        "state time-wait",
+        "state all",
+        "exclude listening",
+        "exclude bucket",
+        "exclude listening exclude time-wait",
+        &filtered,
+        &applied,
+        &later,
+    ]);
+    // What has another name there.
+    let also = [
+        ("state listen", "state listening"),
+        ("exclude listen", "exclude listening"),
+        ("excl bucket,listen", "exclude bucket exclude listening"),
+        (
+            "state fin_wait_1,last_ack",
+            "state fin-wait-1 state last-ack",
+        ),
+        ("not state listen", "exclude listening"),
+        ("state unconn", "state unconnected"),
+    ];
+    pairs.extend(also.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())));
+    compare(&[], &pairs);
+}
+
+#[test]
+fn ss_selects_the_same_marks_and_cgroups() {
+    let Some((scene, _namespace)) = stage() else {
+        return;
+    };
+    if scene
+        .expected
+        .iter()
+        .all(|expected| expected.mark.is_none())
+    {
+        eprintln!("skipped: no socket could be marked");
+        return;
+    }
+    let mut pairs = alike(&[
+        "fwmark = 0x5cea",
+        "fwmark 23786",
+        "fwmark = 0x5000/0xf000",
+        "not fwmark = 0x5cea",
+    ]);
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    let mounts = mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>());
+    match mounts.into_iter().find(|mount| mount[2] == "cgroup2") {
+        // It takes a path of the file system before one of the cgroups.
+        Some(mount) => pairs.push(("cgroup = /".to_owned(), format!("cgroup {}", mount[1]))),
+        None => eprintln!("skipped: no cgroup2 here"),
+    }
+    compare(&["-a"], &pairs);
+}
+
+/// Name and inode of each unix socket.
+type Named = (String, String);
+
+fn unix_of_ss(words: &[&str]) -> Option<Vec<Named>> {
+    let output = tool("ss", &[&["-H", "-n", "-O", "-x", "-a"], words].concat())?;
+    let output = String::from_utf8(output).unwrap();
+    let lines = output.lines().map(|line| {
+        let word: Vec<&str> = line.split_whitespace().collect();
+        (word[4].to_owned(), word[5].to_owned())
+    });
+    let mut lines: Vec<Named> = lines.collect();
+    lines.sort();
+    Some(lines)
+}
+
+fn unix_of_lsock(expression: &str) -> Vec<Named> {
+    let run = lsock(&["-H", "-n", "--format", "plain", "-xa", expression]).clean();
+    let lines = run.lines().into_iter().map(|line| {
+        let word: Vec<&str> = line.split_whitespace().collect();
+        (word[5].to_owned(), word[7].to_owned())
+    });
+    let mut lines: Vec<Named> = lines.collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn ss_selects_the_same_unix_sockets() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = unix::states::all().unwrap();
+    for expression in [
+        "src */stream.sock",
+        "src @*",
+        "src @lsock-*",
+        "src unix:@lsock*",
+        "src unix:*stream*",
+        "src /*",
+        "not src @*",
+        "src @* or src */stream.sock",
+        "( src @lsock-* ) and ! src *datagram",
+        "state listening",
+        "state established",
+        "state unconnected",
+        "state listening src @*",
+    ] {
+        let words: Vec<&str> = expression.split(' ').collect();
+        let Some(theirs) = unix_of_ss(&words) else {
+            return;
+        };
+        assert!(!theirs.is_empty(), "{expression}");
+        assert_eq!(unix_of_lsock(expression), theirs, "{expression}");
+    }
+}
