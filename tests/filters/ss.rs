@@ -9,7 +9,7 @@ use crate::scene::unix;
 use crate::witnesses::{end, state_of_ss};
 
 /// Protocol, state and both ends.
-type Line = (String, String, SocketAddr, SocketAddr);
+type Line = (String, Option<String>, SocketAddr, SocketAddr);
 
 /// What `ss -A tcp,udp <flags> <expression>` lists.
 fn of_ss(flags: &[&str], expression: &str) -> Option<Vec<Line>> {
@@ -23,12 +23,21 @@ fn of_ss(flags: &[&str], expression: &str) -> Option<Vec<Line>> {
         .lines()
         .map(|line| {
             let word: Vec<&str> = line.split_whitespace().collect();
-            let state = state_of_ss(word[1]);
-            (word[0].to_owned(), state, end(word[4]), end(word[5]))
+            let [.., local, peer] = word[..] else {
+                panic!("{line}");
+            };
+            // A single state is not shown.
+            let state = (word.len() == 6).then(|| state_of_ss(word[1]));
+            (word[0].to_owned(), state, end(local), end(peer))
         })
         .collect();
-    lines.sort();
+    lines.sort_by(in_order);
     Some(lines)
+}
+
+/// By all but the state.
+fn in_order(one: &Line, other: &Line) -> std::cmp::Ordering {
+    (&one.0, one.2, one.3).cmp(&(&other.0, other.2, other.3))
 }
 
 /// What `lsock -A tcp,udp <flags> <expression>` lists, without the state that `ss` never shows.
@@ -42,12 +51,12 @@ fn ours(flags: &[&str], expression: &str) -> Result<Vec<Line>, String> {
     let mut lines: Vec<Line> = lines
         .map(|line| {
             let word: Vec<&str> = line.split_whitespace().collect();
-            let state = word[2].to_owned();
+            let state = Some(word[2].to_owned());
             (word[0].to_owned(), state, end(word[5]), end(word[6]))
         })
-        .filter(|(_, state, ..)| state != "BOUND")
+        .filter(|(_, state, ..)| state.as_deref() != Some("BOUND"))
         .collect();
-    lines.sort();
+    lines.sort_by(in_order);
     Ok(lines)
 }
 
@@ -61,9 +70,10 @@ fn compare(flags: &[&str], pairs: &[(String, String)]) {
         match ours(flags, expression) {
             Err(message) => wrong.push(format!("{expression}\n    {message}")),
             Ok(_) if theirs.is_empty() => wrong.push(format!("{expression}\n    proves nothing")),
-            Ok(ours) if ours != theirs => {
-                let missing: Vec<_> = theirs.iter().filter(|l| !ours.contains(l)).collect();
-                let added: Vec<_> = ours.iter().filter(|l| !theirs.contains(l)).collect();
+            Ok(ours) if !same(&ours, &theirs) => {
+                let known = |l: &Line, of: &[Line]| of.iter().any(|o| (o.2, o.3) == (l.2, l.3));
+                let missing: Vec<_> = theirs.iter().filter(|l| !known(l, &ours)).collect();
+                let added: Vec<_> = ours.iter().filter(|l| !known(l, &theirs)).collect();
                 let counts = (ours.len(), theirs.len());
                 wrong.push(format!(
                     "{expression}: {counts:?}\n    only ss: {missing:?}\n    only lsock: {added:?}"
@@ -73,6 +83,15 @@ fn compare(flags: &[&str], pairs: &[(String, String)]) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Are these the same sockets, in states that are the same where both show them?
+fn same(ours: &[Line], theirs: &[Line]) -> bool {
+    let agree = |(a, b): (&Line, &Line)| {
+        let states = b.1.is_none() || a.1 == b.1;
+        states && (&a.0, a.2, a.3) == (&b.0, b.2, b.3)
+    };
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(agree)
 }
 
 /// Written alike in both languages.
@@ -249,7 +268,10 @@ fn unix_of_ss(words: &[&str]) -> Option<Vec<Named>> {
     let output = String::from_utf8(output).unwrap();
     let lines = output.lines().map(|line| {
         let word: Vec<&str> = line.split_whitespace().collect();
-        (word[4].to_owned(), word[5].to_owned())
+        let [.., name, inode, _, _] = word[..] else {
+            panic!("{line}");
+        };
+        (name.to_owned(), inode.to_owned())
     });
     let mut lines: Vec<Named> = lines.collect();
     lines.sort();
