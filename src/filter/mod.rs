@@ -10,8 +10,10 @@
 
 mod expr;
 mod field;
+mod names;
 mod pattern;
 
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
+pub use names::Names;
 pub use pattern::{Case, Pattern};
