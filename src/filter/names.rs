@@ -1,4 +1,4 @@
-//! What the names in a filter stand for.
+//! What names stand for, which only the machine knows.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
