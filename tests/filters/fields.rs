@@ -263,7 +263,7 @@ pub fn kernel(rows: &[Value]) -> Vec<Case> {
         }),
         case("rtt < 1h", move |r| !r["tcp_info"]["rtt"].is_null()),
         case("rtt = unknown", move |r| r["tcp_info"]["rtt"].is_null()),
-        case("bytes_received > 1K", move |r| {
+        case("tcp_info.bytes_received > 1K", move |r| {
             info(r, "bytes_received", &|bytes| bytes > 1_024)
         }),
         case("memory.rcvbuf < 64K", move |r| {
