@@ -11,6 +11,7 @@ mod limits;
 mod logic;
 mod narrowing;
 mod owners;
+mod random;
 mod ss;
 mod ss_wrong;
 mod unprivileged;

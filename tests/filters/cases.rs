@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use crate::program::lsock;
 
 /// An expression and what it selects.
+#[derive(Clone)]
 pub struct Case {
     text: String,
-    selects: Box<dyn Fn(&Value) -> bool>,
+    selects: Rc<dyn Fn(&Value) -> bool>,
     /// It may select nothing, or everything, in this scene.
     vacuous: bool,
 }
@@ -19,12 +21,38 @@ pub struct Case {
 pub fn case(text: impl Into<String>, selects: impl Fn(&Value) -> bool + 'static) -> Case {
     Case {
         text: text.into(),
-        selects: Box::new(selects),
+        selects: Rc::new(selects),
         vacuous: false,
     }
 }
 
 impl Case {
+    /// Both of them, with this word or sign between.
+    pub fn and(self, sign: &str, other: Case) -> Case {
+        let text = format!("({}){sign}({})", self.text, other.text);
+        case(text, move |row| (self.selects)(row) && (other.selects)(row))
+    }
+
+    /// At least one of them, with this word or sign between.
+    pub fn or(self, sign: &str, other: Case) -> Case {
+        let text = format!("({}){sign}({})", self.text, other.text);
+        case(text, move |row| (self.selects)(row) || (other.selects)(row))
+    }
+
+    /// Its opposite, with this word or sign in front.
+    pub fn negated(self, sign: &str) -> Case {
+        let text = format!("{sign}({})", self.text);
+        case(text, move |row| !(self.selects)(row))
+    }
+
+    /// May it stand in parentheses? What begins with a state may mean something else there.
+    pub fn is_movable(&self) -> bool {
+        let state = ["state ", "exc"]
+            .iter()
+            .any(|word| self.text.starts_with(word));
+        !state || self.text.split(' ').count() == 2
+    }
+
     /// The same, though here it selects all sockets, or none.
     pub fn all_or_none(self) -> Case {
         Case {
