@@ -8,12 +8,27 @@
 //! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
+mod display;
+mod ends;
+mod error;
 mod expr;
 mod field;
+mod hosts;
+mod lexer;
 mod names;
+mod number;
+mod parser;
 mod pattern;
+mod ports;
+mod refusal;
+mod subject;
+mod value;
+mod words;
 
+pub use error::FilterError;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
 pub use names::Names;
+pub use parser::parse;
 pub use pattern::{Case, Pattern};
+pub use subject::names as words;
