@@ -2,16 +2,23 @@
 //!
 //! A text becomes an [`Expr`] ([`parse`]), a tree of [`Test`]s under `and`, `or` and `not`. For one
 //! table of the kernel it is made smaller ([`Expr::for_table`]), what the kernel itself can leave out
-//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Expr::holds`]): results
+//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Rule::holds`]): results
 //! never depend on the kernel's part.
 //!
 //! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
+mod eval;
 mod expr;
 mod field;
+mod known;
 mod pattern;
+mod residual;
+#[cfg(test)]
+mod samples;
 
+pub use eval::Stage;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
 pub use pattern::{Case, Pattern};
+pub use residual::Rule;
