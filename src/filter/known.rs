@@ -1,4 +1,4 @@
-//! Which fields the sockets of a table have.
+//! Which fields the sockets of a table have, and which of them `/proc` tells.
 
 use super::{Field, Side, Test};
 use crate::model::{Family, Memory, Protocol, State, StateSet, Table};
@@ -87,5 +87,36 @@ pub(super) fn has(table: Table, field: Field) -> bool {
         | F::ProcessUser
         | F::Fd
         | F::ProcessStatus => true,
+    }
+}
+
+/// Does `/proc` tell this field of the sockets of this table, if they have it? (Only the limit of a
+/// listener's queue it does not, where it tells `send_queue` else.)
+pub(super) fn is_in_procfs(table: Table, field: Field) -> bool {
+    use Field as F;
+    let protocol = table.protocol;
+    let ip = is_ip(table);
+    match field {
+        F::Cookie
+        | F::Shutdown
+        | F::Mark
+        | F::Cgroup
+        | F::Congestion
+        | F::TcpInfo(_)
+        | F::MptcpInfo(_)
+        | F::PeerInode => false,
+        F::RecvQueue | F::Uid | F::User => protocol != Protocol::Unix,
+        F::SendQueue => ip || protocol == Protocol::Netlink,
+        F::PeerAddress | F::PeerPort => ip,
+        F::Interface => protocol == Protocol::Packet,
+        // Only what was dropped.
+        F::Memory(place) => {
+            let dropped = !matches!(
+                protocol,
+                Protocol::Tcp | Protocol::Unix | Protocol::Packet | Protocol::Mptcp
+            );
+            dropped && Field::Memory(place).own_name() == "drops"
+        }
+        _ => true,
     }
 }

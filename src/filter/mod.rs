@@ -8,6 +8,7 @@
 //! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
+mod bounds;
 mod eval;
 mod expr;
 mod field;
@@ -17,6 +18,7 @@ mod residual;
 #[cfg(test)]
 mod samples;
 
+pub use bounds::Needs;
 pub use eval::Stage;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
