@@ -31,7 +31,7 @@ use users::Users;
 pub struct Lookups {
     /// Processes, below this directory: `/proc`, another procfs, or a copy of one.
     pub owners: Option<PathBuf>,
-    /// The only processes that are looked at; `None` = all.
+    /// The only processes that are looked at; `None` = all. Who else holds a socket is not told then.
     pub only: Option<Vec<u32>>,
     /// Names of users.
     pub users: bool,

@@ -71,8 +71,8 @@ impl Owners {
         }
     }
 
-    /// Will look at these processes below `root` and at no others: what none of them holds is
-    /// `Unreadable`, and no reason for a warning.
+    /// Will look at these processes below `root` and at no others: who else holds a socket is not
+    /// told, and what none of them holds is `Unreadable`, without a warning.
     pub fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Self {
         Self {
             only: Some(pids),

@@ -2,18 +2,21 @@
 //!
 //! A text becomes an [`Expr`] ([`parse`]), a tree of [`Test`]s under `and`, `or` and `not`. For one
 //! table of the kernel it is made smaller ([`Expr::for_table`]), what the kernel itself can leave out
-//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Expr::holds`]): results
+//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Rule::holds`]): results
 //! never depend on the kernel's part.
 //!
 //! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
+mod bounds;
 mod display;
 mod ends;
 mod error;
+mod eval;
 mod expr;
 mod field;
 mod hosts;
+mod known;
 mod lexer;
 mod names;
 mod number;
@@ -21,14 +24,20 @@ mod parser;
 mod pattern;
 mod ports;
 mod refusal;
+mod residual;
+#[cfg(test)]
+mod samples;
 mod subject;
 mod value;
 mod words;
 
+pub use bounds::Needs;
 pub use error::FilterError;
+pub use eval::Stage;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
 pub use names::Names;
 pub use parser::parse;
 pub use pattern::{Case, Pattern};
+pub use residual::Rule;
 pub use subject::names as words;

@@ -1,0 +1,283 @@
+//! What an expression says of the sockets it accepts, before any is seen.
+
+use std::collections::BTreeSet;
+
+use super::known::{ORPHANED, has, is_in_procfs};
+use super::{Expr, Field, Op, Rule, Side, Test};
+use crate::model::{Protocol, Source, State, StateSet};
+
+/// A word of more protocols than this names none: it was written with `!=`.
+const FEW_PROTOCOLS: usize = 3;
+/// The same of families.
+const FEW_FAMILIES: usize = 2;
+
+/// What must be looked up, or asked for, before an expression can be answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is needed or not, whatever the others"
+)]
+pub struct Needs {
+    /// `tcp_info`, `mptcp_info`, `congestion`.
+    pub info: bool,
+    /// Socket memory.
+    pub memory: bool,
+    /// The names of the peers of unix sockets.
+    pub unix_peers: bool,
+    /// The names of users.
+    pub users: bool,
+    /// The paths of cgroups.
+    pub cgroups: bool,
+    /// Processes.
+    pub owners: bool,
+    /// The text of what is shown.
+    pub shown: bool,
+}
+
+impl Expr {
+    /// Does it say anything of states?
+    pub fn names_state(&self) -> bool {
+        self.any_test(&|test| matches!(test, Test::State(_)))
+    }
+
+    /// The processes of which one must hold a socket for it to be accepted, ascending; `None` = any
+    /// may, or none.
+    pub fn pids(&self) -> Option<Vec<u32>> {
+        let mut pids = self.some_pids()?;
+        pids.sort_unstable();
+        pids.dedup();
+        Some(pids)
+    }
+
+    /// What must be looked up for it.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        self.add_needs(&mut needs);
+        needs
+    }
+
+    /// The protocols that it names as wanted.
+    pub fn protocols(&self) -> BTreeSet<Protocol> {
+        let mut named = BTreeSet::new();
+        self.add_protocols(&mut named);
+        named
+    }
+
+    fn any_test(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
+        match self {
+            Self::All(members) | Self::Any(members) => {
+                members.iter().any(|member| member.any_test(wanted))
+            }
+            Self::Not(inner) => inner.any_test(wanted),
+            Self::Test(test) => wanted(test),
+        }
+    }
+
+    fn some_pids(&self) -> Option<Vec<u32>> {
+        match self {
+            Self::All(members) => {
+                let bounds = members.iter().filter_map(Self::some_pids);
+                bounds.min_by_key(Vec::len)
+            }
+            Self::Any(members) => {
+                let bounds: Option<Vec<_>> = members.iter().map(Self::some_pids).collect();
+                bounds.map(|bounds| bounds.concat())
+            }
+            Self::Test(Test::Number {
+                field: Field::Pid,
+                op: Op::Equal,
+                value,
+            }) => Some(u32::try_from(*value).into_iter().collect()),
+            Self::Not(_) | Self::Test(_) => None,
+        }
+    }
+
+    fn add_needs(&self, needs: &mut Needs) {
+        match self {
+            Self::All(members) | Self::Any(members) => {
+                for member in members {
+                    member.add_needs(needs);
+                }
+            }
+            Self::Not(inner) => inner.add_needs(needs),
+            Self::Test(test) => needs.add(test),
+        }
+    }
+
+    fn add_protocols(&self, named: &mut BTreeSet<Protocol>) {
+        match self {
+            Self::All(members) | Self::Any(members) => {
+                for member in members {
+                    member.add_protocols(named);
+                }
+            }
+            Self::Test(Test::Name { .. }) => {
+                named.insert(Protocol::Unix);
+            }
+            Self::Test(Test::Word {
+                field: Field::Protocol,
+                words,
+            }) if words.len() <= FEW_PROTOCOLS => {
+                let protocols = Protocol::ALL.into_iter();
+                named.extend(protocols.filter(|protocol| words.contains(&protocol.name())));
+            }
+            Self::Test(Test::Word {
+                field: Field::Family,
+                words,
+            }) if words.len() <= FEW_FAMILIES => {
+                let protocols = Protocol::ALL.into_iter();
+                named.extend(protocols.filter(|protocol| is_only_of(*protocol, words)));
+            }
+            Self::Not(_) | Self::Test(_) => {}
+        }
+    }
+}
+
+/// Is the protocol the one of a family named here?
+fn is_only_of(protocol: Protocol, families: &[&str]) -> bool {
+    match protocol.families() {
+        [family] => families.contains(&family.name()),
+        _ => false,
+    }
+}
+
+impl Needs {
+    fn add(&mut self, test: &Test) {
+        match test {
+            Test::Name {
+                side: Side::Peer, ..
+            } => self.unix_peers = true,
+            Test::Cgroup { id: None, .. } => self.cgroups = true,
+            Test::Shown(_) => self.shown = true,
+            Test::Word { field, .. }
+            | Test::Number { field, .. }
+            | Test::Text { field, .. }
+            | Test::Missing { field, .. } => self.add_field(*field),
+            _ => {}
+        }
+    }
+
+    fn add_field(&mut self, field: Field) {
+        match field {
+            Field::TcpInfo(_) | Field::MptcpInfo(_) | Field::Congestion => self.info = true,
+            Field::Memory(_) => self.memory = true,
+            Field::PeerAddress => self.unix_peers = true,
+            Field::User => self.users = true,
+            Field::Cgroup => self.cgroups = true,
+            Field::ProcessUser => (self.users, self.owners) = (true, true),
+            Field::Pid | Field::Process | Field::Command | Field::Fd | Field::ProcessStatus => {
+                self.owners = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Rule {
+    /// Every state in which it can hold.
+    pub fn states(&self) -> StateSet {
+        States::of(self.expr()).possible
+    }
+
+    /// The fields in it that this source does not tell of sockets that have them, each once. What a
+    /// recording holds depends on whoever made it: it is taken to hold everything.
+    pub fn unknowable(&self, source: Source, net_admin: bool) -> Vec<Field> {
+        let untold = |field: Field| match source {
+            Source::Netlink => field == Field::Mark && !net_admin,
+            Source::Procfs => !is_in_procfs(self.table(), field) || self.is_limit(field),
+            Source::Replay => false,
+        };
+        let mut found = Vec::new();
+        for test in self.expr().tests() {
+            if let Some(field) = self.looks_at(test)
+                && has(self.table(), field)
+                && untold(field)
+                && !found.contains(&field)
+            {
+                found.push(field);
+            }
+        }
+        found
+    }
+
+    /// The field of a test; of a half-close, where the state does not tell it.
+    fn looks_at(&self, test: &Test) -> Option<Field> {
+        match test {
+            Test::HalfClosed => match self.table().protocol {
+                Protocol::Tcp | Protocol::Mptcp => None,
+                _ => Some(Field::Shutdown),
+            },
+            other => other.field(),
+        }
+    }
+
+    /// Can the field be the limit of a listener's queue?
+    fn is_limit(&self, field: Field) -> bool {
+        field == Field::SendQueue
+            && self.table().protocol == Protocol::Tcp
+            && self.states().contains(State::Listen)
+    }
+}
+
+/// Bounds of the states in which an expression holds.
+#[derive(Debug, Clone, Copy)]
+struct States {
+    /// It may hold in these, and in no other.
+    possible: StateSet,
+    /// It does hold in these, whatever else is true.
+    certain: StateSet,
+}
+
+impl States {
+    const NEVER: Self = Self {
+        possible: StateSet::EMPTY,
+        certain: StateSet::EMPTY,
+    };
+    const ALWAYS: Self = Self {
+        possible: StateSet::ALL,
+        certain: StateSet::ALL,
+    };
+
+    fn of(expr: &Expr) -> Self {
+        match expr {
+            Expr::All(members) => members.iter().map(Self::of).fold(Self::ALWAYS, Self::and),
+            Expr::Any(members) => members.iter().map(Self::of).fold(Self::NEVER, Self::or),
+            Expr::Not(inner) => {
+                let inner = Self::of(inner);
+                Self {
+                    possible: inner.certain.complement(),
+                    certain: inner.possible.complement(),
+                }
+            }
+            Expr::Test(Test::State(states)) => Self {
+                possible: *states,
+                certain: *states,
+            },
+            Expr::Test(Test::Orphan) => Self {
+                possible: ORPHANED,
+                certain: StateSet::EMPTY,
+            },
+            Expr::Test(_) => Self {
+                possible: StateSet::ALL,
+                certain: StateSet::EMPTY,
+            },
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            possible: self.possible.intersection(other.possible),
+            certain: self.certain.intersection(other.certain),
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            possible: self.possible.union(other.possible),
+            certain: self.certain.union(other.certain),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+use proptest::prelude::*;
+
+use super::Needs;
+use crate::filter::samples::{any_sample, expr};
+use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Side, Stage, Test};
+use crate::model::{Family, Protocol, Source, State, StateSet, Table};
+
+const TCP: Table = Table {
+    protocol: Protocol::Tcp,
+    family: Family::Inet,
+};
+const UDP: Table = Table {
+    protocol: Protocol::Udp,
+    family: Family::Inet,
+};
+const UNIX: Table = Table {
+    protocol: Protocol::Unix,
+    family: Family::Unix,
+};
+
+fn state(state: State) -> Expr {
+    Expr::Test(Test::State(StateSet::EMPTY.with(state)))
+}
+
+fn number(field: Field, op: Op, value: u64) -> Expr {
+    Expr::Test(Test::Number { field, op, value })
+}
+
+fn pid(pid: u64) -> Expr {
+    number(Field::Pid, Op::Equal, pid)
+}
+
+fn word(field: Field, words: &[&'static str]) -> Expr {
+    let words = words.to_vec();
+    Expr::Test(Test::Word { field, words })
+}
+
+fn missing(field: Field) -> Expr {
+    Expr::Test(Test::Missing { field, equal: true })
+}
+
+fn text(field: Field) -> Expr {
+    Expr::Test(Test::Text {
+        field,
+        equal: true,
+        pattern: Pattern::Glob("*".into(), Case::Sensitive),
+    })
+}
+
+fn name(side: Side) -> Expr {
+    Expr::Test(Test::Name {
+        side,
+        equal: true,
+        pattern: Pattern::Exact(b"/run/a".to_vec()),
+    })
+}
+
+fn cgroup(id: Option<u64>) -> Expr {
+    Expr::Test(Test::Cgroup {
+        equal: true,
+        path: b"/".to_vec(),
+        id,
+    })
+}
+
+fn states(expr: &Expr) -> StateSet {
+    expr.for_table(TCP).states()
+}
+
+#[test]
+fn states_go_through_and_or_and_not() {
+    let listen = StateSet::EMPTY.with(State::Listen);
+    let either = listen.with(State::TimeWait);
+    let (one, other) = (state(State::Listen), state(State::TimeWait));
+    assert_eq!(states(&Expr::all([one.clone(), pid(1)])), listen);
+    assert_eq!(states(&Expr::any([one.clone(), other])), either);
+    assert_eq!(states(&one.clone().negated()), listen.complement());
+    assert_eq!(states(&Expr::any([one.clone(), pid(1)])), StateSet::ALL);
+    let neither = Expr::any([one.clone(), pid(1)]).negated();
+    assert_eq!(states(&neither), listen.complement());
+    assert_eq!(states(&Expr::all([one, pid(1)]).negated()), StateSet::ALL);
+}
+
+#[test]
+fn orphans_have_few_states() {
+    let orphaned = states(&Expr::Test(Test::Orphan));
+    assert!(orphaned.contains(State::LastAck));
+    assert!(!orphaned.contains(State::TimeWait));
+    assert_eq!(states(&Expr::Test(Test::Orphan).negated()), StateSet::ALL);
+}
+
+#[test]
+fn state_is_found_below_not() {
+    assert!(Expr::all([pid(1), state(State::Listen).negated()]).names_state());
+    assert!(!Expr::all([pid(1), Expr::Test(Test::Orphan)]).names_state());
+}
+
+#[test]
+fn pids_are_bounded_by_and_and_or() {
+    assert_eq!(pid(7).pids(), Some(vec![7]));
+    assert_eq!(Expr::any([pid(9), pid(7), pid(9)]).pids(), Some(vec![7, 9]));
+    let smaller = Expr::all([Expr::any([pid(1), pid(2)]), pid(3), state(State::Listen)]);
+    assert_eq!(smaller.pids(), Some(vec![3]));
+    assert_eq!(Expr::NEVER.pids(), Some(Vec::new()));
+    assert_eq!(pid(1 << 40).pids(), Some(Vec::new()));
+}
+
+#[test]
+fn pids_are_else_unbounded() {
+    assert_eq!(Expr::ALWAYS.pids(), None);
+    assert_eq!(pid(1).negated().pids(), None);
+    assert_eq!(number(Field::Pid, Op::Unequal, 1).pids(), None);
+    assert_eq!(Expr::any([pid(1), state(State::Listen)]).pids(), None);
+}
+
+#[test]
+fn cheap_tests_need_nothing() {
+    let cheap = Expr::all([
+        state(State::Listen),
+        name(Side::Local),
+        cgroup(Some(1)),
+        number(Field::Uid, Op::Equal, 0),
+    ]);
+    assert_eq!(cheap.needs(), Needs::default());
+}
+
+#[test]
+fn every_costly_test_needs_its_own() {
+    let none = Needs::default();
+    let info = Needs { info: true, ..none };
+    let memory = Needs {
+        memory: true,
+        ..none
+    };
+    let unix_peers = Needs {
+        unix_peers: true,
+        ..none
+    };
+    let users = Needs {
+        users: true,
+        ..none
+    };
+    let cgroups = Needs {
+        cgroups: true,
+        ..none
+    };
+    let owners = Needs {
+        owners: true,
+        ..none
+    };
+    let shown = Needs {
+        shown: true,
+        ..none
+    };
+    for (expr, needs) in [
+        (text(Field::Congestion), info),
+        (missing(Field::Congestion), info),
+        (number(Field::Memory(1), Op::Less, 1), memory),
+        (name(Side::Peer), unix_peers),
+        (text(Field::PeerAddress), unix_peers),
+        (missing(Field::PeerAddress), unix_peers),
+        (text(Field::User), users),
+        (cgroup(None), cgroups),
+        (text(Field::Cgroup), cgroups),
+        (pid(1).negated(), owners),
+        (word(Field::ProcessStatus, &["none"]), owners),
+        (missing(Field::Fd), owners),
+        (
+            text(Field::ProcessUser),
+            Needs {
+                users: true,
+                ..owners
+            },
+        ),
+        (Expr::Test(Test::Shown("x".into())), shown),
+    ] {
+        assert_eq!(expr.needs(), needs, "{expr:?}");
+    }
+}
+
+#[test]
+fn positive_tests_name_protocols() {
+    let expr = Expr::any([
+        word(Field::Protocol, &["tcp", "icmp"]),
+        word(Field::Family, &["packet", "inet"]),
+        name(Side::Local),
+    ]);
+    let named: Vec<_> = expr.protocols().into_iter().collect();
+    let expected = [
+        Protocol::Tcp,
+        Protocol::Icmp,
+        Protocol::Unix,
+        Protocol::Packet,
+    ];
+    assert_eq!(named, expected);
+}
+
+#[test]
+fn what_is_unwanted_names_no_protocol() {
+    let others = Field::Protocol.words().split_last().map(|(_, rest)| rest);
+    for expr in [
+        word(Field::Protocol, &["unix"]).negated(),
+        word(Field::Protocol, others.unwrap_or_default()),
+        word(Field::Family, &["inet6", "unix", "packet", "netlink"]),
+        pid(1),
+    ] {
+        assert!(expr.protocols().is_empty(), "{expr:?}");
+    }
+}
+
+fn untold(expr: &Expr, table: Table, source: Source) -> Vec<Field> {
+    expr.for_table(table).unknowable(source, false)
+}
+
+#[test]
+fn mark_is_told_to_the_privileged_only() {
+    let mark = number(Field::Mark, Op::Equal, 1);
+    assert_eq!(untold(&mark, TCP, Source::Netlink), [Field::Mark]);
+    let rule = mark.for_table(TCP);
+    assert_eq!(rule.unknowable(Source::Netlink, true), []);
+    assert_eq!(rule.unknowable(Source::Procfs, true), [Field::Mark]);
+}
+
+#[test]
+fn procfs_tells_no_cookie_nor_shutdown() {
+    let cookie = number(Field::Cookie, Op::Equal, 1);
+    let shutdown = word(Field::Shutdown, &["both"]);
+    let expr = Expr::all([cookie.clone(), shutdown, cookie]);
+    let fields = [Field::Cookie, Field::Shutdown];
+    assert_eq!(untold(&expr, TCP, Source::Procfs), fields);
+    assert_eq!(untold(&expr, TCP, Source::Netlink), []);
+}
+
+#[test]
+fn procfs_tells_drops_of_udp() {
+    let drops = number(Field::Memory(8), Op::Greater, 0);
+    let limit = number(Field::Memory(1), Op::Greater, 0);
+    assert_eq!(untold(&drops, UDP, Source::Procfs), []);
+    assert_eq!(untold(&limit, UDP, Source::Procfs), [Field::Memory(1)]);
+    assert_eq!(untold(&drops, TCP, Source::Procfs), [Field::Memory(8)]);
+}
+
+#[test]
+fn procfs_tells_no_peers_of_unix_sockets() {
+    let expr = Expr::all([name(Side::Peer), number(Field::PeerInode, Op::Equal, 1)]);
+    let fields = [Field::PeerAddress, Field::PeerInode];
+    assert_eq!(untold(&expr, UNIX, Source::Procfs), fields);
+    assert_eq!(untold(&name(Side::Local), UNIX, Source::Procfs), []);
+}
+
+#[test]
+fn half_close_is_told_by_the_state_of_tcp() {
+    let half = Expr::Test(Test::HalfClosed);
+    assert_eq!(untold(&half, TCP, Source::Procfs), []);
+    assert_eq!(untold(&half, UNIX, Source::Procfs), [Field::Shutdown]);
+}
+
+#[test]
+fn procfs_tells_no_limit_of_a_listeners_queue() {
+    let queue = number(Field::SendQueue, Op::Greater, 0);
+    assert_eq!(untold(&queue, TCP, Source::Procfs), [Field::SendQueue]);
+    let open = Expr::all([queue, state(State::Established)]);
+    assert_eq!(untold(&open, TCP, Source::Procfs), []);
+}
+
+#[test]
+fn what_the_table_has_not_is_not_unknowable() {
+    let mark = number(Field::Mark, Op::Equal, 1);
+    assert_eq!(untold(&mark, UNIX, Source::Procfs), []);
+    let items = vec![PortItem::Range(1, 1)];
+    let port = Expr::Test(Test::Port {
+        side: Side::Peer,
+        op: Op::Equal,
+        items,
+    });
+    assert_eq!(untold(&port, TCP, Source::Procfs), []);
+}
+
+/// Expressions that are mostly about processes and states.
+fn owned() -> impl Strategy<Value = Expr> {
+    let leaf = prop_oneof![
+        4 => (0_u64..6).prop_map(pid),
+        1 => prop::sample::select(State::NAMED.to_vec()).prop_map(state),
+        1 => expr(),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let members = || prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            3 => members().prop_map(Expr::all),
+            3 => members().prop_map(Expr::any),
+            1 => inner.prop_map(Expr::negated),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn bounds_hold_for_every_accepted_socket(sample in any_sample(), expr in owned()) {
+        let socket = &sample.socket;
+        let table = Table { protocol: socket.protocol, family: socket.family };
+        let rule = expr.for_table(table);
+        let accepted = rule.holds(&sample.row(), Stage::Owners, &mut |_| true);
+        if accepted == Some(true) {
+            prop_assert!(rule.states().contains(socket.state));
+            if let Some(pids) = expr.pids() {
+                let processes = sample.processes.unwrap_or_default();
+                let held = processes.iter().any(|process| pids.contains(&process.pid));
+                prop_assert!(held);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One of many: processes, ports, prefixes.
+
+use std::net::IpAddr;
+
+use crate::filter::{Op, Pattern, PortItem, Prefix};
+
+/// Of several numbers one has to match; for `!=` none may be equal, and there has to be one.
+pub(super) fn some_number(mut numbers: impl Iterator<Item = u32>, op: Op, value: u64) -> bool {
+    if op == Op::Unequal {
+        let mut some = false;
+        return numbers.all(|number| {
+            some = true;
+            u64::from(number) != value
+        }) && some;
+    }
+    numbers.any(|number| op.holds(&u64::from(number), &value))
+}
+
+/// Of several texts one has to match; for `!=` none may, and there has to be one.
+pub(super) fn some_text<'t>(
+    mut texts: impl Iterator<Item = &'t [u8]>,
+    equal: bool,
+    pattern: &Pattern,
+) -> bool {
+    if equal {
+        return texts.any(|text| pattern.matches(text));
+    }
+    let mut some = false;
+    texts.all(|text| {
+        some = true;
+        !pattern.matches(text)
+    }) && some
+}
+
+/// Is the port one of the items? They are ascending and disjoint ranges.
+pub(super) fn port_holds(port: u32, op: Op, items: &[PortItem]) -> bool {
+    let place = items.partition_point(|item| first(item) <= port);
+    let before = place.checked_sub(1).and_then(|place| items.get(place));
+    let among = || before.is_some_and(|item| port <= last(item));
+    match op {
+        Op::Equal => among(),
+        Op::Unequal => !among(),
+        _ => items
+            .first()
+            .is_some_and(|item| op.holds(&port, &first(item))),
+    }
+}
+
+/// A rule holds no services: they became numbers.
+fn first(item: &PortItem) -> u32 {
+    match item {
+        PortItem::Range(first, _) => u32::from(*first),
+        PortItem::Service { .. } => u32::MAX,
+    }
+}
+
+fn last(item: &PortItem) -> u32 {
+    match item {
+        PortItem::Range(_, last) => u32::from(*last),
+        PortItem::Service { .. } => 0,
+    }
+}
+
+/// Is the address in one of the prefixes, ascending and disjoint? One of IPv4 also holds IPv4-mapped
+/// addresses.
+pub(super) fn any_contains(prefixes: &[Prefix], ip: IpAddr) -> bool {
+    let mapped = match ip {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => ip.to_ipv4_mapped(),
+    };
+    let among = |ip: IpAddr| {
+        let place = prefixes.partition_point(|prefix| prefix.address <= ip);
+        let before = place.checked_sub(1).and_then(|place| prefixes.get(place));
+        before.is_some_and(|prefix| prefix.contains(ip))
+    };
+    among(ip) || mapped.is_some_and(|ip| among(ip.into()))
+}
+
+impl Prefix {
+    /// Does the address begin with it? Those of the other family do not.
+    pub(in crate::filter) fn contains(&self, ip: IpAddr) -> bool {
+        let length = u32::from(self.length);
+        match (self.address, ip) {
+            (IpAddr::V4(own), IpAddr::V4(ip)) => {
+                let differing = own.to_bits() ^ ip.to_bits();
+                differing.leading_zeros() >= length.min(u32::BITS)
+            }
+            (IpAddr::V6(own), IpAddr::V6(ip)) => {
+                let differing = own.to_bits() ^ ip.to_bits();
+                differing.leading_zeros() >= length.min(u128::BITS)
+            }
+            _ => false,
+        }
+    }
+}

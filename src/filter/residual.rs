@@ -1,0 +1,282 @@
+//! What is left of an expression when the table is known.
+
+use super::eval::Stage;
+use super::known::{has, is_ip};
+use super::{Expr, Field, Op, PortItem, Prefix, Side, Test};
+use crate::model::{Family, Protocol, StateSet, Table};
+
+/// An expression for the sockets of one table.
+///
+/// The ports and prefixes of a test are ascending and disjoint, and no services. What is cheap to
+/// answer comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    table: Table,
+    expr: Expr,
+}
+
+impl Rule {
+    /// The table.
+    pub const fn table(&self) -> Table {
+        self.table
+    }
+
+    /// What has to hold.
+    pub const fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// Does no socket of the table match?
+    pub fn is_never(&self) -> bool {
+        self.expr == Expr::NEVER
+    }
+
+    /// Does every socket of the table match?
+    pub fn is_always(&self) -> bool {
+        self.expr == Expr::ALWAYS
+    }
+
+    /// The expression as it is, but for lists, of which every member becomes a test.
+    #[cfg(test)]
+    pub(super) fn spelled_out(expr: &Expr, table: Table) -> Self {
+        let expr = super::samples::spelled_out(expr, table);
+        Self { table, expr }
+    }
+}
+
+impl Expr {
+    /// What is left of it for the sockets of one table.
+    pub fn for_table(&self, table: Table) -> Rule {
+        let expr = fold(self, table);
+        Rule { table, expr }
+    }
+}
+
+fn fold(expr: &Expr, table: Table) -> Expr {
+    match expr {
+        Expr::All(members) => {
+            let all = Expr::all(members.iter().map(|member| fold(member, table)));
+            match all {
+                Expr::All(members) => Expr::all(tidy(members, ListKind::All)),
+                other => other,
+            }
+        }
+        Expr::Any(members) => {
+            let any = Expr::any(members.iter().map(|member| fold(member, table)));
+            match any {
+                Expr::Any(members) => Expr::any(tidy(members, ListKind::Any)),
+                other => other,
+            }
+        }
+        Expr::Not(inner) => match fold(inner, table) {
+            Expr::Not(twice) => *twice,
+            other => other.negated(),
+        },
+        Expr::Test(test) => fold_test(test, table),
+    }
+}
+
+fn constant(holds: bool) -> Expr {
+    if holds { Expr::ALWAYS } else { Expr::NEVER }
+}
+
+fn fold_test(test: &Test, table: Table) -> Expr {
+    match test {
+        Test::Word {
+            field: Field::Protocol,
+            words,
+        } => constant(words.contains(&table.protocol.name())),
+        Test::Word {
+            field: Field::Family,
+            words,
+        } => constant(words.contains(&table.family.name())),
+        Test::Missing {
+            field: Field::Protocol | Field::Family,
+            equal,
+        } => constant(!equal),
+        Test::Missing { field, equal } if !has(table, *field) => constant(*equal),
+        other if other.field().is_some_and(|field| !has(table, field)) => Expr::NEVER,
+        Test::State(StateSet::EMPTY) => Expr::NEVER,
+        Test::State(StateSet::ALL) => Expr::ALWAYS,
+        Test::Host {
+            side,
+            equal,
+            prefixes,
+        } => fold_host(*side, *equal, prefixes, table),
+        Test::Name { .. } if table.protocol != Protocol::Unix => Expr::NEVER,
+        Test::Port { side, op, items } => fold_port(*side, *op, items, table),
+        Test::Autobound { first, last } => fold_autobound(*first, *last, table),
+        Test::HalfClosed if !has(table, Field::Shutdown) => Expr::NEVER,
+        Test::Orphan if !matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp) => Expr::NEVER,
+        other => Expr::Test(other.clone()),
+    }
+}
+
+fn fold_host(side: Side, equal: bool, prefixes: &[Prefix], table: Table) -> Expr {
+    if !is_ip(table) {
+        return Expr::NEVER;
+    }
+    let possible = |prefix: &&Prefix| table.family == Family::Inet6 || prefix.address.is_ipv4();
+    let prefixes: Vec<Prefix> = prefixes.iter().filter(possible).copied().collect();
+    if prefixes.is_empty() {
+        // Every socket of such a table has addresses.
+        return constant(!equal);
+    }
+    Expr::Test(Test::Host {
+        side,
+        equal,
+        prefixes: disjoint_prefixes(prefixes),
+    })
+}
+
+fn fold_port(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
+    let ranges = items
+        .iter()
+        .filter_map(|item| number_of(item, table.protocol));
+    let items = disjoint_ranges(ranges.collect());
+    if !items.is_empty() {
+        return Expr::Test(Test::Port { side, op, items });
+    }
+    match op {
+        Op::Unequal => Expr::Test(Test::Missing {
+            field: side.port(),
+            equal: false,
+        }),
+        _ => Expr::NEVER,
+    }
+}
+
+/// The range an item stands for; `None` = it has no number in this protocol.
+fn number_of(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
+    match item {
+        PortItem::Range(first, last) => (first <= last).then_some((*first, *last)),
+        PortItem::Service { numbers, .. } => {
+            let number = numbers.iter().find(|(of, _)| *of == protocol)?.1;
+            let number = u16::try_from(number).ok()?;
+            Some((number, number))
+        }
+    }
+}
+
+fn fold_autobound(first: u16, last: u16, table: Table) -> Expr {
+    match table.protocol {
+        Protocol::Tcp | Protocol::Udp | Protocol::UdpLite | Protocol::Mptcp => {
+            let items = [PortItem::Range(first, last)];
+            fold_port(Side::Local, Op::Equal, &items, table)
+        }
+        Protocol::Unix => Expr::Test(Test::Autobound { first, last }),
+        Protocol::Raw | Protocol::Icmp | Protocol::Packet | Protocol::Netlink => Expr::NEVER,
+    }
+}
+
+/// Ascending and disjoint ranges of the same ports.
+fn disjoint_ranges(mut ranges: Vec<(u16, u16)>) -> Vec<PortItem> {
+    ranges.sort_unstable();
+    let mut kept: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match kept.last_mut() {
+            Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
+            _ => kept.push((first, last)),
+        }
+    }
+    let items = kept.into_iter();
+    items
+        .map(|(first, last)| PortItem::Range(first, last))
+        .collect()
+}
+
+/// Ascending and disjoint prefixes of the same addresses.
+fn disjoint_prefixes(mut prefixes: Vec<Prefix>) -> Vec<Prefix> {
+    prefixes.sort_unstable_by_key(|prefix| (prefix.address, prefix.length));
+    // Prefixes do not overlap but one holds the other, and the shorter one came first.
+    prefixes.dedup_by(|prefix, kept| kept.contains(prefix.address));
+    prefixes
+}
+
+/// Which list it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListKind {
+    All,
+    Any,
+}
+
+/// Makes one test of those that name one of many ports or addresses, and puts what is cheap to answer
+/// first.
+fn tidy(members: Vec<Expr>, kind: ListKind) -> Vec<Expr> {
+    let mut kept: Vec<Expr> = Vec::with_capacity(members.len());
+    // Where the first test of each list that can be joined stands.
+    let mut places = [const { None }; 4];
+    for mut member in members {
+        if let Expr::Test(test) = &mut member
+            && let Some(place) = joined_as(test, kind).and_then(|list| places.get_mut(list))
+        {
+            let first = place.and_then(|place: usize| kept.get_mut(place));
+            if let Some(Expr::Test(first)) = first {
+                join(first, test);
+                continue;
+            }
+            *place = Some(kept.len());
+        }
+        kept.push(member);
+    }
+    for place in places.into_iter().flatten() {
+        if let Some(Expr::Test(test)) = kept.get_mut(place) {
+            make_disjoint(test);
+        }
+    }
+    kept.sort_by_cached_key(stage);
+    kept
+}
+
+/// Which of four lists a test adds to: ports or prefixes of one end, wanted by any list, unwanted by
+/// all.
+fn joined_as(test: &Test, kind: ListKind) -> Option<usize> {
+    let (side, equal, offset) = match test {
+        Test::Port {
+            side,
+            op: op @ (Op::Equal | Op::Unequal),
+            ..
+        } => (side, *op == Op::Equal, 0),
+        Test::Host { side, equal, .. } => (side, *equal, 2),
+        _ => return None,
+    };
+    let end = usize::from(*side == Side::Peer);
+    (equal == (kind == ListKind::Any)).then_some(offset + end)
+}
+
+fn join(first: &mut Test, other: &mut Test) {
+    match (first, other) {
+        (Test::Port { items, .. }, Test::Port { items: more, .. }) => items.append(more),
+        (Test::Host { prefixes, .. }, Test::Host { prefixes: more, .. }) => prefixes.append(more),
+        _ => {}
+    }
+}
+
+fn make_disjoint(test: &mut Test) {
+    match test {
+        Test::Port { items, .. } => {
+            let ranges = items.iter().filter_map(|item| match item {
+                PortItem::Range(first, last) => Some((*first, *last)),
+                PortItem::Service { .. } => None,
+            });
+            *items = disjoint_ranges(ranges.collect());
+        }
+        Test::Host { prefixes, .. } => *prefixes = disjoint_prefixes(std::mem::take(prefixes)),
+        _ => {}
+    }
+}
+
+/// When the last of its tests can be answered.
+fn stage(expr: &Expr) -> Stage {
+    match expr {
+        Expr::All(members) | Expr::Any(members) => {
+            let last = members.iter().map(stage).max();
+            last.unwrap_or(Stage::Socket)
+        }
+        Expr::Not(inner) => stage(inner),
+        Expr::Test(test) => Stage::of(test),
+    }
+}
+
+#[cfg(test)]
+mod tests;

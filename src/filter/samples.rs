@@ -1,0 +1,562 @@
+//! Random sockets, and random expressions that hold for some of them.
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::{Case, Expr, Field, Op, Pattern, PortItem, Prefix, Side, Test};
+use crate::model::{
+    Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
+    SocketType, State, StateSet, Table, Timer, TimerKind,
+};
+
+const IPV4: [&str; 5] = [
+    "0.0.0.0",
+    "127.0.0.1",
+    "10.0.0.1",
+    "10.0.1.7",
+    "192.168.1.1",
+];
+const IPV6: [&str; 6] = [
+    "::",
+    "::1",
+    "fe80::1",
+    "2001:db8::1",
+    "::ffff:10.0.0.1",
+    "::ffff:192.168.1.1",
+];
+const PORTS: [u16; 7] = [1, 22, 80, 443, 8080, 40_000, 65_535];
+const NAMES: [&str; 6] = [
+    "",
+    "/run/a.sock",
+    "/run/b.sock",
+    "\0bus",
+    "\x000a1b2",
+    "@odd",
+];
+const TEXTS: [&str; 9] = [
+    "nginx", "sshd", "eth0", "root", "/a.slice", "cubic", "10.0.0.1", "route", "if7",
+];
+const GLOBS: [&str; 9] = [
+    "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
+];
+/// Texts that are long or many, in the order of [`Field::every`]; they hold no numbers.
+const TEXT_FIELDS: [Field; 10] = [
+    Field::LocalAddress,
+    Field::PeerAddress,
+    Field::Interface,
+    Field::User,
+    Field::Cgroup,
+    Field::Netns,
+    Field::Congestion,
+    Field::Process,
+    Field::Command,
+    Field::ProcessUser,
+];
+const WORD_FIELDS: [Field; 6] = [
+    Field::Protocol,
+    Field::Family,
+    Field::Type,
+    Field::Shutdown,
+    Field::Timer,
+    Field::ProcessStatus,
+];
+
+/// A row with everything that is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub(super) socket: Socket,
+    pub(super) interface: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) cgroup: Option<Vec<u8>>,
+    pub(super) netns: Option<String>,
+    pub(super) processes: Option<Vec<Process>>,
+    pub(super) status: Option<ProcessStatus>,
+}
+
+impl Sample {
+    /// With everything.
+    pub(super) fn row(&self) -> Row<'_> {
+        Row {
+            processes: self.processes.as_deref(),
+            process_status: self.status,
+            ..self.named()
+        }
+    }
+
+    /// Without its processes.
+    pub(super) fn named(&self) -> Row<'_> {
+        Row {
+            interface: self.interface.as_deref(),
+            user: self.user.as_deref(),
+            cgroup: self.cgroup.as_deref(),
+            netns: self.netns.as_deref(),
+            ..Row::bare(&self.socket)
+        }
+    }
+}
+
+/// Every table there is.
+pub(super) fn tables() -> Vec<Table> {
+    let of = |protocol: Protocol| {
+        let families = protocol.families().iter();
+        families.map(move |family| Table {
+            protocol,
+            family: *family,
+        })
+    };
+    Protocol::ALL.into_iter().flat_map(of).collect()
+}
+
+/// A row of any table.
+pub(super) fn any_sample() -> impl Strategy<Value = Sample> {
+    select(tables()).prop_flat_map(sample)
+}
+
+/// A row of this table.
+pub(super) fn sample(table: Table) -> impl Strategy<Value = Sample> {
+    let names = (
+        option(select(vec!["eth0", "if7", "lo"])),
+        option(select(vec!["root", "nobody", ""])),
+        option(select(vec!["/a.slice", "/"])),
+        option(select(vec!["blue"])),
+    );
+    let owners = option(prop::collection::vec(process(), 0..3));
+    (socket(table), names, owners).prop_map(|(socket, names, owners)| {
+        let (interface, user, cgroup, netns) = names;
+        let processes = match socket.inode {
+            None => Some(Vec::new()),
+            Some(_) => owners,
+        };
+        let status = match processes.as_deref() {
+            None => ProcessStatus::Unreadable,
+            Some([]) => ProcessStatus::None,
+            Some(_) => ProcessStatus::Found,
+        };
+        Sample {
+            interface: interface
+                .filter(|_| socket.interface.is_some())
+                .map(Into::into),
+            user: user.filter(|_| socket.uid.is_some()).map(Into::into),
+            cgroup: cgroup
+                .filter(|_| socket.cgroup_id.is_some())
+                .map(Into::into),
+            netns: netns.map(Into::into),
+            processes,
+            status: Some(status),
+            socket,
+        }
+    })
+}
+
+fn option<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
+    prop::option::of(strategy)
+}
+
+fn process() -> impl Strategy<Value = Process> {
+    let user = option(select(vec!["root", "nobody"]));
+    let fds = prop::collection::vec(3_u32..6, 1..3);
+    (1_u32..5, text(), text(), user, fds).prop_map(|(pid, name, command, user, fds)| Process {
+        pid,
+        name: name.into(),
+        command: command.into(),
+        uid: user.map(|_| 0),
+        user: user.map(Into::into),
+        fds,
+    })
+}
+
+fn text() -> impl Strategy<Value = &'static str> {
+    select(TEXTS.to_vec())
+}
+
+fn number() -> impl Strategy<Value = u32> {
+    select(vec![0, 1, 2, 3, 5, 100, 1_500, 70_000])
+}
+
+fn states() -> impl Strategy<Value = StateSet> {
+    let every: Vec<State> = State::NAMED
+        .into_iter()
+        .chain([State::Unknown(9)])
+        .collect();
+    let some = subsequence(every, 0..=14);
+    some.prop_map(|states| states.into_iter().fold(StateSet::EMPTY, StateSet::with))
+}
+
+/// A socket as the sources fill it for this table; whatever may be unknown sometimes is.
+pub(super) fn socket(table: Table) -> impl Strategy<Value = Socket> {
+    let state = select(
+        State::NAMED
+            .into_iter()
+            .chain([State::Unknown(9)])
+            .collect::<Vec<_>>(),
+    );
+    let kind = option(select(vec![SocketType::Stream, SocketType::Raw]));
+    let queues = (option(number()), option(number()));
+    let ids = (option(number()), option(number()), option(number()));
+    let ends = (end(table), end(table));
+    (state, kind, queues, ids, ends, rest()).prop_map(
+        move |(state, kind, queues, ids, ends, rest)| {
+            let mut socket = Socket::new(table.protocol, table.family);
+            socket.state = state;
+            (socket.recv_queue, socket.send_queue) = queues;
+            (socket.local, socket.peer) = ends;
+            socket.uid = ids.0;
+            socket.inode = ids.1.map(u64::from);
+            socket.cookie = ids.2.map(u64::from);
+            rest.fill(&mut socket, kind);
+            socket
+        },
+    )
+}
+
+fn end(table: Table) -> impl Strategy<Value = Endpoint> {
+    let port = option(select(PORTS.to_vec()));
+    let ips = match table.family {
+        Family::Inet => IPV4.to_vec(),
+        _ => IPV6.to_vec(),
+    };
+    (port, select(ips), select(NAMES.to_vec())).prop_map(move |(port, ip, name)| {
+        let mut end = Endpoint::default();
+        match table.family {
+            Family::Inet | Family::Inet6 => {
+                end.ip = ip.parse().ok();
+                end.port = port.map(u32::from);
+            }
+            Family::Unix => end.set_name(name.as_bytes()),
+            Family::Packet => end.port = port.map(u32::from),
+            Family::Netlink => {
+                end.set_name(b"route");
+                end.port = port.map(|port| if port == 80 { 70_080 } else { port.into() });
+            }
+        }
+        end
+    })
+}
+
+/// What only some tables have.
+#[derive(Debug, Clone)]
+struct Rest {
+    numbers: [Option<u32>; 4],
+    shutdown: Option<u8>,
+    timer: Option<(u8, u32)>,
+    info: Option<usize>,
+    memory: Option<u32>,
+    congestion: Option<&'static str>,
+}
+
+fn rest() -> impl Strategy<Value = Rest> {
+    let numbers = [
+        option(number()),
+        option(number()),
+        option(number()),
+        option(number()),
+    ];
+    let timer = option((1_u8..5, number()));
+    let congestion = option(select(vec!["cubic", "bbr"]));
+    let details = (option(0_usize..300), option(number()), congestion);
+    (numbers, option(0_u8..4), timer, details).prop_map(|(numbers, shutdown, timer, details)| {
+        let (info, memory, congestion) = details;
+        Rest {
+            numbers,
+            shutdown,
+            timer,
+            info,
+            memory,
+            congestion,
+        }
+    })
+}
+
+impl Rest {
+    fn fill(self, socket: &mut Socket, kind: Option<SocketType>) {
+        let [interface, mark, cgroup, peer_inode] = self.numbers;
+        let shutdown = self.shutdown.map(Shutdown::from_bits);
+        if let Some(bytes) = self.memory {
+            socket.details_mut().memory = Some(Memory {
+                rcvbuf: Some(bytes),
+                drops: Some(1),
+                ..Memory::default()
+            });
+        }
+        match socket.protocol {
+            Protocol::Unix => {
+                socket.kind = kind;
+                socket.shutdown = shutdown;
+                socket.peer_inode = peer_inode.map(u64::from);
+            }
+            Protocol::Packet => {
+                socket.kind = kind;
+                socket.interface = interface;
+                socket.peer.clear();
+            }
+            Protocol::Netlink => socket.uid = None,
+            _ => {
+                socket.interface = interface;
+                socket.shutdown = shutdown;
+                socket.mark = mark;
+                socket.cgroup_id = cgroup.map(u64::from);
+                self.fill_connection(socket);
+            }
+        }
+    }
+
+    fn fill_connection(self, socket: &mut Socket) {
+        socket.timer = self.timer.and_then(|(code, expires_ms)| {
+            Some(Timer {
+                kind: TimerKind::from_code(code)?,
+                expires_ms,
+                retransmits: 2,
+            })
+        });
+        if let Some(name) = self.congestion {
+            socket.details_mut().congestion = name.into();
+        }
+        let Some(len) = self.info else { return };
+        let bytes: Vec<u8> = (0..=5).cycle().take(len).collect();
+        match socket.protocol {
+            Protocol::Tcp => socket.details_mut().tcp_info = Some(Info::tcp(&bytes)),
+            Protocol::Mptcp => socket.details_mut().mptcp_info = Some(Info::mptcp(&bytes)),
+            _ => {}
+        }
+    }
+}
+
+/// An expression of any shape.
+pub(super) fn expr() -> impl Strategy<Value = Expr> {
+    let leaf = test().prop_map(Expr::Test);
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let members = || prop::collection::vec(inner.clone(), 0..6);
+        prop_oneof![
+            members().prop_map(Expr::all),
+            members().prop_map(Expr::any),
+            inner.prop_map(Expr::negated),
+        ]
+    })
+}
+
+/// One test of any kind.
+pub(super) fn test() -> impl Strategy<Value = Test> {
+    prop_oneof![
+        2 => states().prop_map(Test::State),
+        3 => select(WORD_FIELDS.to_vec()).prop_flat_map(word),
+        3 => host(),
+        1 => (side(), any::<bool>(), pattern())
+            .prop_map(|(side, equal, pattern)| Test::Name { side, equal, pattern }),
+        5 => port(),
+        3 => numeric(),
+        3 => looked_up(),
+        2 => (select(TEXT_FIELDS.to_vec()), any::<bool>(), pattern())
+            .prop_map(|(field, equal, pattern)| Test::Text { field, equal, pattern }),
+        2 => (field(), any::<bool>()).prop_map(|(field, equal)| Test::Missing { field, equal }),
+        1 => select(vec![
+            Test::Autobound { first: 32_768, last: 60_999 },
+            Test::Autobound { first: 9, last: 8 },
+            Test::HalfClosed,
+            Test::Orphan,
+            Test::Shown("nginx".into()),
+        ]),
+    ]
+}
+
+fn field() -> impl Strategy<Value = Field> {
+    prop_oneof![
+        select(Field::PLAIN.to_vec()),
+        select(Field::every().collect::<Vec<_>>())
+    ]
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    select(vec![Side::Local, Side::Peer])
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    select(vec![
+        Op::Equal,
+        Op::Unequal,
+        Op::Less,
+        Op::AtMost,
+        Op::Greater,
+        Op::AtLeast,
+    ])
+}
+
+fn word(field: Field) -> impl Strategy<Value = Test> {
+    let words = field.words();
+    subsequence(words.to_vec(), 1..=words.len()).prop_map(move |words| Test::Word { field, words })
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    let case = select(vec![Case::Sensitive, Case::Insensitive]);
+    prop_oneof![
+        text().prop_map(|text| Pattern::Exact(text.into())),
+        select(NAMES.to_vec()).prop_map(|name| Pattern::Exact(name.into())),
+        (select(GLOBS.to_vec()), case).prop_map(|(glob, case)| Pattern::Glob(glob.into(), case)),
+    ]
+}
+
+/// Ports, several for `=` and `!=`.
+pub(super) fn port() -> impl Strategy<Value = Test> {
+    let items = prop::collection::vec(port_item(), 1..5);
+    (side(), op(), items, select(PORTS.to_vec())).prop_map(|(side, op, items, port)| {
+        let items = match op {
+            Op::Equal | Op::Unequal => items,
+            _ if port == 1 => vec![service("http", 80)],
+            _ => vec![PortItem::Range(port, port)],
+        };
+        Test::Port { side, op, items }
+    })
+}
+
+fn port_item() -> impl Strategy<Value = PortItem> {
+    let port = || select(PORTS.to_vec());
+    prop_oneof![
+        4 => port().prop_map(|port| PortItem::Range(port, port)),
+        3 => (port(), port()).prop_map(|(a, b)| PortItem::Range(a.min(b), a.max(b))),
+        1 => Just(service("http", 80)),
+        1 => Just(service("odd", 70_080)),
+    ]
+}
+
+fn service(name: &str, number: u32) -> PortItem {
+    PortItem::Service {
+        name: name.into(),
+        numbers: vec![(Protocol::Tcp, number), (Protocol::Netlink, number)],
+    }
+}
+
+fn host() -> impl Strategy<Value = Test> {
+    let address = select([IPV4.as_slice(), &IPV6].concat());
+    let length = select(vec![0, 8, 16, 24, 31, 32, 96, 128]);
+    let prefix = (address, length).prop_map(|(address, length)| prefix(address, length));
+    let prefixes = prop::collection::vec(prefix, 1..4);
+    (side(), any::<bool>(), prefixes).prop_map(|(side, equal, prefixes)| Test::Host {
+        side,
+        equal,
+        prefixes,
+    })
+}
+
+/// The prefix of an address.
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+pub(super) fn prefix(address: &str, length: u8) -> Prefix {
+    match address.parse().unwrap() {
+        IpAddr::V4(ip) => {
+            let length = length.min(32);
+            let kept = u32::MAX.checked_shr(length.into()).map_or(0, |rest| rest);
+            let address = std::net::Ipv4Addr::from_bits(ip.to_bits() & !kept);
+            Prefix {
+                address: address.into(),
+                length,
+            }
+        }
+        IpAddr::V6(ip) => {
+            let kept = u128::MAX.checked_shr(length.into()).map_or(0, |rest| rest);
+            let address = std::net::Ipv6Addr::from_bits(ip.to_bits() & !kept);
+            Prefix {
+                address: address.into(),
+                length,
+            }
+        }
+    }
+}
+
+fn numeric() -> impl Strategy<Value = Test> {
+    let fields = Field::every().filter(|field| field.unit().is_some());
+    let field = prop_oneof![
+        select(vec![Field::Pid, Field::Fd, Field::Uid, Field::RecvQueue]),
+        select(fields.collect::<Vec<_>>()),
+    ];
+    (field, op(), number()).prop_map(|(field, op, value)| Test::Number {
+        field,
+        op,
+        value: value.into(),
+    })
+}
+
+fn looked_up() -> impl Strategy<Value = Test> {
+    let mark = (any::<bool>(), number(), select(vec![u32::MAX, 1, 0xff]));
+    let interface = (any::<bool>(), select(vec!["eth0", "if5", "5"]));
+    let cgroup = (any::<bool>(), select(vec!["/a.slice", "/"]));
+    prop_oneof![
+        mark.prop_map(|(equal, value, mask)| Test::Mark { equal, value, mask }),
+        (interface, option(number())).prop_map(|((equal, name), index)| Test::Interface {
+            equal,
+            name: name.into(),
+            index,
+        }),
+        (cgroup, option(number())).prop_map(|((equal, path), id)| Test::Cgroup {
+            equal,
+            path: path.into(),
+            id: id.map(u64::from),
+        }),
+    ]
+}
+
+/// The expression as it is, but for lists of ports and prefixes, of which every member becomes a test.
+pub(super) fn spelled_out(expr: &Expr, table: Table) -> Expr {
+    let each = |members: &[Expr]| {
+        members
+            .iter()
+            .map(|member| spelled_out(member, table))
+            .collect()
+    };
+    match expr {
+        Expr::All(members) => Expr::All(each(members)),
+        Expr::Any(members) => Expr::Any(each(members)),
+        Expr::Not(inner) => Expr::Not(Box::new(spelled_out(inner, table))),
+        Expr::Test(Test::Port { side, op, items }) => spelled_ports(*side, *op, items, table),
+        Expr::Test(Test::Host {
+            side,
+            equal,
+            prefixes,
+        }) => {
+            let single = |prefix: &Prefix| {
+                Expr::Test(Test::Host {
+                    side: *side,
+                    equal: *equal,
+                    prefixes: vec![*prefix],
+                })
+            };
+            let tests = prefixes.iter().map(single).collect();
+            if *equal {
+                Expr::Any(tests)
+            } else {
+                Expr::All(tests)
+            }
+        }
+        Expr::Test(other) => Expr::Test(other.clone()),
+    }
+}
+
+fn spelled_ports(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
+    let number = |item: &PortItem| match item {
+        PortItem::Range(first, last) => Some(PortItem::Range(*first, *last)),
+        PortItem::Service { numbers, .. } => {
+            let of_table = numbers.iter().find(|(of, _)| *of == table.protocol)?;
+            let port = u16::try_from(of_table.1).ok()?;
+            Some(PortItem::Range(port, port))
+        }
+    };
+    let single = |item: PortItem| {
+        Expr::Test(Test::Port {
+            side,
+            op,
+            items: vec![item],
+        })
+    };
+    let tests = items.iter().filter_map(number).map(single);
+    if op != Op::Unequal {
+        return Expr::Any(tests.collect());
+    }
+    let field = match side {
+        Side::Local => Field::LocalPort,
+        Side::Peer => Field::PeerPort,
+    };
+    let known = Expr::Test(Test::Missing {
+        field,
+        equal: false,
+    });
+    Expr::All(tests.chain([known]).collect())
+}
