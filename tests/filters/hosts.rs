@@ -257,7 +257,13 @@ pub fn names(rows: &[Value]) -> Vec<Case> {
         }),
         case(format!("src {odd}"), move |r| local(r, &|name| name == odd)),
         case("local_address !~ *e* and protocol unix", move |r| {
-            local(r, &|name| !name.to_ascii_lowercase().contains('e'))
+            // Of the bytes, not of the escapes.
+            let has_e = |name: &str| {
+                lsock::text::unescape(name)
+                    .iter()
+                    .any(|b| b"eE".contains(b))
+            };
+            local(r, &|name| !has_e(name))
         }),
         case("protocol unix and local_address = none", |r| {
             is(r, "protocol", &["unix"]) && r["local_address"].is_null()

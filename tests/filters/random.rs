@@ -76,9 +76,9 @@ fn expressions_over_every_table_are_the_sum_of_their_parts() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    let words = ["-A", "all", "-a", "-n"];
+    let words = super::evaluation::TOLD;
     let shown = ["-e", "-i", "-m", "-o"];
-    let rows: Vec<Value> = list(&[&words[..], &shown].concat());
+    let rows: Vec<Value> = list(&[words, &shown].concat());
     let parts = vec![
         fields::states(),
         fields::words(),
@@ -91,5 +91,5 @@ fn expressions_over_every_table_are_the_sum_of_their_parts() {
         hosts::names(&rows),
         logic::compound(),
     ];
-    check(&words, &shown, &expressions(150, parts));
+    check(words, &shown, &expressions(150, parts));
 }

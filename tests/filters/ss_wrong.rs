@@ -70,6 +70,16 @@ fn star_before_a_port_is_any_address_and_this_port() {
     drop(six);
 }
 
+/// `ss` takes the lack of a peer for port 0, which is below every other.
+#[test]
+fn socket_without_a_peer_has_no_port_there() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = states::established(V4).unwrap();
+    assert_eq!(list(&["-ta", "dport <= 65535"]).len(), 2);
+    assert_eq!(list(&["-ta", "dport < 1"]).len(), 0);
+    assert_eq!(list(&["-ta", "dport = none"]).len(), 1);
+}
+
 /// `ss` says `"/10" does not look like a port`.
 #[test]
 fn ipv6_prefix_may_stand_behind_brackets() {
