@@ -8,10 +8,13 @@
 //! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
+mod bytecode;
 mod expr;
 mod field;
+mod narrow;
 mod pattern;
 
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
+pub use narrow::{Exact, Narrow};
 pub use pattern::{Case, Pattern};
