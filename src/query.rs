@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::enrich::Lookups;
+use crate::filter::Narrow;
 use crate::model::{Family, Protocol, State, StateSet, Table};
 use crate::render::{Format, Layout, SortKey};
 use crate::source::{Request, Wanted};
@@ -43,6 +44,7 @@ impl Query {
         Request {
             states: self.selection.states(table.protocol),
             wanted: self.wanted,
+            narrow: Narrow::default(),
         }
     }
 }
