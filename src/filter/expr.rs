@@ -265,7 +265,9 @@ impl Expr {
     fn collect<'e>(&'e self, found: &mut Vec<&'e Test>) {
         match self {
             Self::All(members) | Self::Any(members) => {
-                members.iter().for_each(|member| member.collect(found));
+                for member in members {
+                    member.collect(found);
+                }
             }
             Self::Not(inner) => inner.collect(found),
             Self::Test(test) => found.push(test),
@@ -277,8 +279,8 @@ impl Expr {
 fn single(mut members: Vec<Expr>, list: impl FnOnce(Vec<Expr>) -> Expr) -> Expr {
     match members.pop() {
         Some(only) if members.is_empty() => only,
-        last => {
-            members.extend(last);
+        popped => {
+            members.extend(popped);
             list(members)
         }
     }

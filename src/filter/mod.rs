@@ -9,12 +9,29 @@
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
 mod bytecode;
+mod display;
+mod ends;
+mod error;
 mod expr;
 mod field;
+mod hosts;
+mod lexer;
+mod names;
 mod narrow;
+mod number;
+mod parser;
 mod pattern;
+mod ports;
+mod refusal;
+mod subject;
+mod value;
+mod words;
 
+pub use error::FilterError;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
+pub use names::Names;
 pub use narrow::{Exact, Narrow};
+pub use parser::parse;
 pub use pattern::{Case, Pattern};
+pub use subject::names as words;

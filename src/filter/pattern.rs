@@ -1,6 +1,6 @@
 //! What a text is compared with.
 
-/// A text, or a glob: `*` stands for any characters, `?` for one.
+/// A text, or a glob: `*` stands for any bytes, `?` for one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     /// These bytes, no others.
@@ -18,8 +18,31 @@ pub enum Case {
     Insensitive,
 }
 
+impl Pattern {
+    /// Does it match all of the text?
+    pub fn matches(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Exact(bytes) => bytes == text,
+            Self::Glob(glob, case) => matches_glob(glob.as_bytes(), *case, text),
+        }
+    }
+
+    /// Does it match the name of a unix socket, as the kernel holds it? An `@` at the front of a glob
+    /// stands for the NUL of an abstract name; the character itself is written `\x40` there.
+    pub fn matches_name(&self, name: &[u8]) -> bool {
+        match (self, name) {
+            (Self::Exact(bytes), _) => bytes == name,
+            (Self::Glob(glob, case), _) => match (glob.as_bytes(), name) {
+                ([b'@', glob @ ..], [0, name @ ..]) => matches_glob(glob, *case, name),
+                ([b'@', ..], _) => false,
+                (glob, _) => matches_glob(glob, *case, name),
+            },
+        }
+    }
+}
+
 /// A piece of a glob.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
     /// Any bytes.
     Any,
@@ -28,3 +51,106 @@ enum Piece {
     /// This byte.
     Byte(u8),
 }
+
+impl Piece {
+    /// The first piece of a glob, and what follows it.
+    fn cut(glob: &[u8]) -> Option<(Self, &[u8])> {
+        Some(match glob {
+            [] | [b'\\'] => return None,
+            [b'*', rest @ ..] => (Self::Any, rest),
+            [b'?', rest @ ..] => (Self::One, rest),
+            [b'\\', rest @ ..] => escaped(rest)?,
+            [byte, rest @ ..] => (Self::Byte(*byte), rest),
+        })
+    }
+}
+
+/// What a backslash stands for, given what follows it; as in [`crate::text::unescape`].
+fn escaped(rest: &[u8]) -> Option<(Piece, &[u8])> {
+    if let [b'x', high, low, rest @ ..] = rest
+        && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+    {
+        return Some((Piece::Byte(high << 4 | low), rest));
+    }
+    let (next, rest) = rest.split_first()?;
+    Some((Piece::Byte(*next), rest))
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    let digit = char::from(byte).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
+
+/// Matches piece after piece, and after a mismatch lets the last `*` take one byte more: an earlier
+/// one never has to, for the pieces between them matched as early as they can.
+fn matches_glob(glob: &[u8], case: Case, text: &[u8]) -> bool {
+    let (mut glob, mut at) = (glob, 0);
+    let mut last_star = None;
+    loop {
+        let piece = Piece::cut(glob);
+        if let Some((Piece::Any, rest)) = piece {
+            glob = rest;
+            last_star = Some((rest, at));
+            continue;
+        }
+        let step = match piece {
+            Some((piece, rest)) => taken(piece, case, text, at).map(|bytes| (rest, at + bytes)),
+            None if at == text.len() => return true,
+            None => None,
+        };
+        if let Some(next) = step {
+            (glob, at) = next;
+            continue;
+        }
+        match last_star {
+            Some((rest, from)) if from < text.len() => {
+                (glob, at) = (rest, from + 1);
+                last_star = Some((glob, at));
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// How many bytes of the text a piece takes; `None` = it does not match there.
+fn taken(piece: Piece, case: Case, text: &[u8], at: usize) -> Option<usize> {
+    match piece {
+        Piece::Any => None,
+        Piece::One => character(text, at),
+        Piece::Byte(wanted) => {
+            let byte = text.get(at)?;
+            let equal = match case {
+                Case::Sensitive => *byte == wanted,
+                Case::Insensitive => byte.eq_ignore_ascii_case(&wanted),
+            };
+            equal.then_some(1)
+        }
+    }
+}
+
+/// The length of the character that begins here; `None` within one, and at the end.
+fn character(text: &[u8], at: usize) -> Option<usize> {
+    let byte = text.get(at)?;
+    if byte.is_ascii() {
+        return Some(1);
+    }
+    let within = (1..=3).any(|back| {
+        at.checked_sub(back)
+            .is_some_and(|begin| valid_len(text, begin) > back)
+    });
+    (!within).then(|| valid_len(text, at).max(1))
+}
+
+/// The length of the valid character that begins here; 0 = none does.
+fn valid_len(text: &[u8], begin: usize) -> usize {
+    let rest = text.get(begin..).unwrap_or_default();
+    // No character is longer than four bytes.
+    let start = rest.get(..4).unwrap_or(rest);
+    let first = start.utf8_chunks().next();
+    first
+        .and_then(|chunk| chunk.valid().chars().next())
+        .map_or(0, char::len_utf8)
+}
+
+#[cfg(test)]
+mod tests;

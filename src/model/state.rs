@@ -253,6 +253,24 @@ impl StateSet {
         Self(self.0 & !Self::bit(state))
     }
 
+    /// The states of both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The states of either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The states that are not in it.
+    #[must_use]
+    pub const fn complement(self) -> Self {
+        Self(Self::ALL.0 & !self.0)
+    }
+
     /// Is it in the set?
     pub const fn contains(self, state: State) -> bool {
         self.0 & Self::bit(state) != 0

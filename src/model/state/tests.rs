@@ -95,3 +95,20 @@ fn kernel_mask_covers_every_code_of_its_states() {
     }
     assert_eq!(StateSet::ALL.kernel_mask(), u32::MAX);
 }
+
+#[test]
+fn sets_of_states_are_joined_met_and_turned_around() {
+    let open = StateSet::EMPTY.with(State::Listen).with(State::Unconn);
+    let waiting = StateSet::EMPTY.with(State::Listen).with(State::TimeWait);
+    for state in State::NAMED.into_iter().chain([State::Unknown(77)]) {
+        let (a, b) = (open.contains(state), waiting.contains(state));
+        assert_eq!(open.union(waiting).contains(state), a || b, "{state}");
+        assert_eq!(
+            open.intersection(waiting).contains(state),
+            a && b,
+            "{state}"
+        );
+        assert_eq!(open.complement().contains(state), !a, "{state}");
+    }
+    assert_eq!(StateSet::EMPTY.complement(), StateSet::ALL);
+}
