@@ -70,18 +70,12 @@ impl Dice {
     }
 
     fn prefix(&mut self, sockets: &[Socket]) -> Prefix {
-        let address = self.end(sockets).ip.unwrap();
+        let address = self.end(sockets).ip.unwrap().to_canonical();
         let longest = if address.is_ipv4() { 32 } else { 128 };
+        let length: u8 = *self.of(&[0, 8, 31, 32, 96, 127, 128]);
         Prefix {
-            address: address.to_canonical(),
-            length: u8::try_from(*self.of(&[0, 8, 31, 32, 96, 127, 128]))
-                .unwrap()
-                .min(longest)
-                .min(if address.to_canonical().is_ipv4() {
-                    32
-                } else {
-                    128
-                }),
+            address,
+            length: length.min(longest),
         }
     }
 

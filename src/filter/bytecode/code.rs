@@ -14,28 +14,28 @@ use crate::filter::{Prefix, Side};
 
 /// `INET_DIAG_BC_JMP`: always fails.
 const JMP: u8 = 1;
-/// `INET_DIAG_BC_S_GE`
+/// `INET_DIAG_BC_S_GE`.
 const S_GE: u8 = 2;
-/// `INET_DIAG_BC_S_LE`
+/// `INET_DIAG_BC_S_LE`.
 const S_LE: u8 = 3;
-/// `INET_DIAG_BC_D_GE`
+/// `INET_DIAG_BC_D_GE`.
 const D_GE: u8 = 4;
-/// `INET_DIAG_BC_D_LE`
+/// `INET_DIAG_BC_D_LE`.
 const D_LE: u8 = 5;
-/// `INET_DIAG_BC_S_COND`
+/// `INET_DIAG_BC_S_COND`.
 const S_COND: u8 = 7;
-/// `INET_DIAG_BC_D_COND`
+/// `INET_DIAG_BC_D_COND`.
 const D_COND: u8 = 8;
-/// `INET_DIAG_BC_DEV_COND` (Linux 4.4)
+/// `INET_DIAG_BC_DEV_COND`.
 const DEV_COND: u8 = 9;
-/// `INET_DIAG_BC_MARK_COND` (Linux 4.8); refused without `CAP_NET_ADMIN`.
+/// `INET_DIAG_BC_MARK_COND`; refused without `CAP_NET_ADMIN`.
 const MARK_COND: u8 = 10;
-/// `INET_DIAG_BC_CGROUP_COND` (Linux 5.9)
+/// `INET_DIAG_BC_CGROUP_COND`.
 const CGROUP_COND: u8 = 13;
 
-/// `AF_INET` (`include/linux/socket.h`)
+/// `AF_INET` (`include/linux/socket.h`).
 const AF_INET: u8 = 2;
-/// `AF_INET6`
+/// `AF_INET6`.
 const AF_INET6: u8 = 10;
 /// `inet_diag_hostcond.port` where the port does not matter.
 const ANY_PORT: i32 = -1;
