@@ -203,6 +203,7 @@ impl Typed {
         let replayed = matches!(input, Input::Replay(_));
         Lookups {
             owners: owners.then_some(root),
+            only: None,
             users: !self.numeric && !replayed && (owners || needs.any(&[Column::User])),
             services: !self.numeric && text && needs.any(&ports),
             interfaces: if here {

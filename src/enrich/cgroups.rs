@@ -1,10 +1,11 @@
 //! Paths of cgroups.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::DirEntryExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
+use std::path::{Component, Path, PathBuf};
 
 use super::mounts::{MOUNTINFO, Mount, mounts, unescape};
 
@@ -77,6 +78,50 @@ impl Cgroups {
     }
 }
 
+/// The path of a cgroup below the cgroup2 mount, however it was written, and its id where it exists
+/// here.
+pub fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
+    match mounted() {
+        Some(mount) => locate_below(&mount, path),
+        None => (locate_elsewhere(path), None),
+    }
+}
+
+/// The path of a cgroup of another machine: it was below the usual mount point, if any.
+pub fn locate_elsewhere(path: &[u8]) -> Vec<u8> {
+    path_below(Path::new(MOUNT_POINT), path)
+}
+
+/// Where cgroup2 is mounted, as a rule.
+const MOUNT_POINT: &str = "/sys/fs/cgroup";
+
+fn locate_below(mount: &Path, path: &[u8]) -> (Vec<u8>, Option<u64>) {
+    let path = path_below(mount, path);
+    let relative = OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(&path));
+    // A step upwards could leave the tree.
+    let mut parts = Path::new(relative).components();
+    let inside = parts.all(|part| matches!(part, Component::Normal(_)));
+    let found = fs::symlink_metadata(mount.join(relative)).ok();
+    let directory = found.filter(|found| inside && found.is_dir());
+    (path, directory.map(|found| found.ino()))
+}
+
+/// The path without the mount point, with a slash before each of its parts.
+fn path_below(mount: &Path, path: &[u8]) -> Vec<u8> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let mut below = Vec::new();
+    for part in path.strip_prefix(mount).unwrap_or(path).components() {
+        if !matches!(part, Component::RootDir | Component::CurDir) {
+            below.push(b'/');
+            below.extend_from_slice(part.as_os_str().as_bytes());
+        }
+    }
+    if below.is_empty() {
+        below.push(b'/');
+    }
+    below
+}
+
 /// Inode numbers and paths; what vanishes or may not be read is left out.
 fn subdirectories(directory: &Path) -> impl Iterator<Item = (u64, PathBuf)> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -94,7 +139,7 @@ fn mount_point(mountinfo: &[u8]) -> Option<PathBuf> {
     let cgroup2 = |mount: &Mount<'_>| mount.kind == b"cgroup2";
     let whole = mounts(mountinfo).find(|mount| cgroup2(mount) && mount.root == b"/");
     let mount = whole.or_else(|| mounts(mountinfo).find(cgroup2))?;
-    Some(std::ffi::OsString::from_vec(unescape(mount.point)).into())
+    Some(OsString::from_vec(unescape(mount.point)).into())
 }
 
 #[cfg(test)]

@@ -77,9 +77,17 @@ pub(super) fn name(number: u32) -> Option<&'static str> {
     NAMES.get(at).map(|entry| entry.1)
 }
 
+/// The `EtherType` with this name, whatever its case.
+pub(super) fn number(name: &str) -> Option<u16> {
+    let found = NAMES
+        .iter()
+        .find(|entry| entry.1.eq_ignore_ascii_case(name));
+    found.map(|entry| entry.0)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{NAMES, name};
+    use super::{NAMES, name, number};
 
     #[test]
     fn numbers_ascend_and_names_are_different() {
@@ -94,5 +102,13 @@ mod tests {
         assert_eq!(name(0x888E), Some("eapol"));
         assert_eq!(name(0), None);
         assert_eq!(name(0x1_0003), None);
+    }
+
+    #[test]
+    fn every_name_has_its_number() {
+        for (known, name) in NAMES {
+            assert_eq!(number(&name.to_uppercase()), Some(*known));
+        }
+        assert_eq!(number(""), None);
     }
 }

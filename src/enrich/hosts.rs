@@ -13,6 +13,43 @@ const WORKERS: usize = 16;
 /// Longer than any listing; keeps the end a moment that the clock can tell.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The addresses of a host, each once, in the order of the system's resolver; `None` when it has
+/// none, or they are not known by the deadline.
+///
+/// A name that ends in a number is none: the resolver would take `10.1` for `10.0.0.1`.
+pub fn addresses(name: &str, deadline: Duration) -> Option<Vec<IpAddr>> {
+    addresses_with(name, deadline, |name| {
+        dns_lookup::lookup_host(name).map_or_else(|_| Vec::new(), Iterator::collect)
+    })
+}
+
+/// [`addresses`] with another resolver.
+fn addresses_with(
+    name: &str,
+    deadline: Duration,
+    look_up: impl FnOnce(&str) -> Vec<IpAddr> + Send + 'static,
+) -> Option<Vec<IpAddr>> {
+    let name = Some(name.to_owned()).filter(|name| is_host_name(name))?;
+    let (sender, answer) = mpsc::channel();
+    // It outlives this call if the resolver hangs: then nobody takes the answer.
+    let work = move || drop(sender.send(look_up(&name)));
+    let resolver = thread::Builder::new().name("resolver".into());
+    resolver.spawn(work).ok()?;
+    let mut found = answer.recv_timeout(deadline).ok()?;
+    let mut seen = HashSet::new();
+    found.retain(|address| seen.insert(*address));
+    (!found.is_empty()).then_some(found)
+}
+
+/// Could a host have this name? Numbers, `0x…` too, and IPv6 addresses are taken for addresses.
+fn is_host_name(name: &str) -> bool {
+    let last = name.trim_end_matches('.').rsplit('.').next();
+    let last = last.unwrap_or_default();
+    let digits = last.bytes().all(|byte| byte.is_ascii_digit());
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    !digits && hexadecimal.is_none() && !name.contains([':', '%', '\0'])
+}
+
 /// The names of these addresses, as far as they are known by the deadline. Unspecified addresses
 /// (`0.0.0.0`, `::`) are never asked for, others once each.
 pub fn resolve(

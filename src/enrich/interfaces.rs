@@ -1,8 +1,9 @@
 //! Names of network interfaces.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 
-use rustix::net::netdevice::index_to_name_inlined;
+use rustix::net::netdevice::{index_to_name_inlined, name_to_index};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 /// Where the names of interfaces come from.
@@ -55,18 +56,28 @@ impl InterfaceNames {
     }
 }
 
-/// `SIOCGIFNAME`, which any socket answers. It is closed at once, so that it never stands in a
-/// listing of unix sockets; interfaces are few.
+/// The index of the interface with this name, in the network namespace of the calling thread
+/// (`SIOCGIFINDEX`).
+pub fn index_of(name: &str) -> Option<u32> {
+    name_to_index(any_socket()?, name).ok()
+}
+
+/// `SIOCGIFNAME`.
 fn ask(index: u32) -> Option<Box<str>> {
-    let family = AddressFamily::UNIX;
-    let socket = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
-    let name = index_to_name_inlined(socket, index).ok()?;
+    let name = index_to_name_inlined(any_socket()?, index).ok()?;
     Some(name.as_str().into())
+}
+
+/// Any socket answers. It is closed at once, so that it never stands in a listing of unix sockets;
+/// interfaces are few.
+fn any_socket() -> Option<OwnedFd> {
+    let family = AddressFamily::UNIX;
+    socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{InterfaceNames, Interfaces};
+    use super::{InterfaceNames, Interfaces, index_of};
 
     fn name(source: Interfaces, index: u32) -> Option<String> {
         let mut interfaces = InterfaceNames::new(source);
@@ -77,6 +88,18 @@ mod tests {
     #[test]
     fn loopback_is_the_first_interface() {
         assert_eq!(name(Interfaces::Live, 1).as_deref(), Some("lo"));
+    }
+
+    #[test]
+    fn names_have_their_indexes() {
+        assert_eq!(index_of("lo"), Some(1));
+        for name in [
+            "",
+            "nosuchinterface",
+            "longer than any name of an interface",
+        ] {
+            assert_eq!(index_of(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod cgroups;
 mod ethertypes;
 pub mod hosts;
 pub mod interfaces;
+mod meanings;
 mod mounts;
 pub mod owners;
 mod process;
@@ -20,6 +21,7 @@ use cgroups::Cgroups;
 pub use hosts::resolve;
 use interfaces::InterfaceNames;
 pub use interfaces::Interfaces;
+pub use meanings::Meanings;
 use owners::Owners;
 use services::Services;
 use users::Users;
@@ -29,6 +31,8 @@ use users::Users;
 pub struct Lookups {
     /// Processes, below this directory: `/proc`, another procfs, or a copy of one.
     pub owners: Option<PathBuf>,
+    /// The only processes that are looked at; `None` = all. Who else holds a socket is not told then.
+    pub only: Option<Vec<u32>>,
     /// Names of users.
     pub users: bool,
     /// Names of ports.
@@ -43,8 +47,8 @@ pub struct Lookups {
 #[derive(Debug)]
 pub struct Enricher {
     owners: Option<Owners>,
-    /// What the search for the processes of the last socket came to.
-    status: ProcessStatus,
+    /// What the search for the processes of the last socket came to; `None` = not made yet.
+    status: Option<ProcessStatus>,
     users: Users,
     services: Services,
     interfaces: InterfaceNames,
@@ -54,9 +58,14 @@ pub struct Enricher {
 impl Enricher {
     /// Looks nothing up yet.
     pub fn new(lookups: Lookups) -> Self {
+        let only = lookups.only;
+        let owners = lookups.owners.map(|root| match only {
+            None => Owners::new(root),
+            Some(pids) => Owners::among(root, pids),
+        });
         Self {
-            owners: lookups.owners.map(Owners::new),
-            status: ProcessStatus::None,
+            owners,
+            status: None,
             users: Users::new(lookups.users),
             services: Services::new(lookups.services),
             interfaces: InterfaceNames::new(lookups.interfaces),
@@ -66,9 +75,13 @@ impl Enricher {
 
     /// Looks up everything that [`Enricher::row`] tells of this socket.
     pub fn prepare(&mut self, socket: &Socket) {
-        if let Some(owners) = &mut self.owners {
-            self.status = owners.of(socket, &mut self.users).0;
-        }
+        self.prepare_names(socket);
+        self.prepare_owners(socket);
+    }
+
+    /// Looks up everything but processes, which cost more: user, interface, cgroup and services.
+    pub fn prepare_names(&mut self, socket: &Socket) {
+        self.status = None;
         if let Some(uid) = socket.uid {
             self.users.prepare(uid);
         }
@@ -81,20 +94,31 @@ impl Enricher {
         self.services.prepare(socket);
     }
 
-    /// The socket that was prepared last, with its names. (Of another socket, everything but the
+    /// Looks up its processes.
+    pub fn prepare_owners(&mut self, socket: &Socket) {
+        if let Some(owners) = &mut self.owners {
+            self.status = Some(owners.of(socket, &mut self.users).0);
+        }
+    }
+
+    /// The socket that was prepared last, with its names; without processes until
+    /// [`Enricher::prepare_owners`] has looked for them. (Of another socket, everything but the
     /// processes would be right, if it was prepared once.)
     pub fn row<'a>(&'a self, socket: &'a Socket) -> Row<'a> {
         let protocol = socket.protocol;
         let cgroups = self.cgroups.as_ref();
-        let known = self.status != ProcessStatus::Unreadable;
+        let told = |status| status != ProcessStatus::Unreadable;
+        let owners = self.owners.as_ref();
         Row {
             interface: socket
                 .interface
                 .and_then(|index| self.interfaces.name(index)),
             user: socket.uid.and_then(|uid| self.users.name(uid)),
             cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
-            processes: self.owners.as_ref().filter(|_| known).map(Owners::found),
-            process_status: self.owners.as_ref().map(|_| self.status),
+            processes: owners
+                .filter(|_| self.status.is_some_and(told))
+                .map(Owners::found),
+            process_status: self.status,
             local_service: self.services.name(protocol, socket.local.port),
             peer_service: self.services.name(protocol, socket.peer.port),
             ..Row::bare(socket)
@@ -106,6 +130,7 @@ impl Enricher {
     pub fn next_listing(&mut self) {
         if let Some(owners) = &mut self.owners {
             owners.forget();
+            self.status = None;
         }
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();

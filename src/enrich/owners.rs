@@ -1,16 +1,19 @@
 //! Which processes hold a socket.
 
+mod texts;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::model::{Process, ProcessStatus, Socket};
-use crate::procfs::fd::{Descriptor, Walk, walk};
+use crate::procfs::fd::{Descriptor, Walk, walk, walk_of};
 
 use super::births::Births;
 use super::process::Details;
 use super::users::Users;
-use super::visibility::{Visibility, is_live};
+use super::visibility::{Visibility, is_hiding, is_live};
+use texts::{HIDEPID, PID_NAMESPACE, refused_text, unreadable_text};
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
@@ -19,6 +22,8 @@ const MOST_WALKS: u8 = 3;
 #[derive(Debug)]
 pub struct Owners {
     root: PathBuf,
+    /// The only processes that are looked at; `None` = all.
+    only: Option<Vec<u32>>,
     index: Option<Index>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
@@ -35,8 +40,8 @@ pub struct Owners {
 struct Index {
     /// Ascending.
     descriptors: Vec<Descriptor>,
-    /// How many processes could not be read.
-    unreadable: usize,
+    /// Processes that could not be read, ascending.
+    unreadable: Vec<u32>,
     visibility: Visibility,
     /// The moment before the walk.
     births: Births,
@@ -56,12 +61,22 @@ impl Owners {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            only: None,
             index: None,
             walks: 0,
             details: HashMap::new(),
             found: Scratch::default(),
             too_new: 0,
             out_of_sight: 0,
+        }
+    }
+
+    /// Will look at these processes below `root` and at no others: who else holds a socket is not
+    /// told, and what none of them holds is `Unreadable`, without a warning.
+    pub fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Self {
+        Self {
+            only: Some(pids),
+            ..Self::new(root)
         }
     }
 
@@ -96,7 +111,8 @@ impl Owners {
 
     /// How many processes could not be read.
     pub fn unreadable(&self) -> usize {
-        self.index.as_ref().map_or(0, |index| index.unreadable)
+        let index = self.index.as_ref();
+        index.map_or(0, |index| index.unreadable.len())
     }
 
     fn look_up(&mut self, inode: u64, users: &mut Users) -> ProcessStatus {
@@ -125,10 +141,13 @@ impl Owners {
 
     /// What it means that nobody holds a socket.
     fn missing(&mut self, index: &Index, newer: bool) -> ProcessStatus {
+        if self.only.is_some() {
+            return ProcessStatus::Unreadable;
+        }
         self.too_new += usize::from(newer);
         let out_of_sight = index.visibility != Visibility::All;
         self.out_of_sight += usize::from(out_of_sight);
-        if newer || out_of_sight || index.unreadable > 0 || index.failure.is_some() {
+        if newer || out_of_sight || !index.unreadable.is_empty() || index.failure.is_some() {
             ProcessStatus::Unreadable
         } else {
             ProcessStatus::None
@@ -139,7 +158,10 @@ impl Owners {
         self.walks += 1;
         // A number may belong to another process by now.
         self.details.clear();
-        Index::of(&self.root)
+        match &self.only {
+            None => Index::of(&self.root),
+            Some(pids) => Index::among(&self.root, pids),
+        }
     }
 
     /// Adds a process with these descriptors, unless it is gone.
@@ -184,8 +206,11 @@ impl Owners {
         }
         if index.visibility == Visibility::OwnOnly {
             texts.push(HIDEPID.into());
-        } else if index.unreadable > 0 {
-            texts.push(unreadable_text(index.unreadable));
+        } else if !index.unreadable.is_empty() {
+            texts.push(match self.only {
+                None => unreadable_text(index.unreadable.len()),
+                Some(_) => refused_text(&index.unreadable),
+            });
         }
         if index.visibility == Visibility::PidNamespace && self.out_of_sight > 0 {
             texts.push(PID_NAMESPACE.into());
@@ -201,41 +226,45 @@ impl Owners {
     }
 }
 
-const HIDEPID: &str = "processes of other users are hidden (/proc is mounted with hidepid); \
-    run as root to see their sockets";
-const PID_NAMESPACE: &str = "processes outside this PID namespace are not visible; \
-    run outside the container to see their sockets";
-
-fn unreadable_text(count: usize) -> String {
-    let (processes, their) = match count {
-        1 => ("process", "its"),
-        _ => ("processes", "their"),
-    };
-    if rustix::process::geteuid().is_root() {
-        format!("{count} {processes} not readable even by root; {their} sockets show ?")
-    } else {
-        format!("{count} {processes} not readable; run as root to see {their} sockets")
-    }
-}
-
 impl Index {
     fn of(root: &Path) -> Self {
         let live = is_live(root);
         let births = if live { Births::now() } else { Births::none() };
-        let (found, failure) = match walk(root) {
+        let found = walk(root);
+        let visibility = if live {
+            Visibility::of(root)
+        } else {
+            Visibility::All
+        };
+        Self::new(found, births, visibility)
+    }
+
+    /// Of these processes alone. Out of sight are those that `hidepid` may hide.
+    fn among(root: &Path, pids: &[u32]) -> Self {
+        let live = is_live(root);
+        let births = if live { Births::now() } else { Births::none() };
+        let found = walk_of(root, pids);
+        let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
+        let visibility = if live && pids.iter().any(is_absent) && is_hiding(root) {
+            Visibility::OwnOnly
+        } else {
+            Visibility::All
+        };
+        Self::new(found, births, visibility)
+    }
+
+    fn new(found: Result<Walk, Error>, births: Births, visibility: Visibility) -> Self {
+        let (found, failure) = match found {
             Ok(found) => (found, None),
             Err(error) => (Walk::default(), Some(error)),
         };
-        let mut descriptors = found.descriptors;
+        let (mut descriptors, mut unreadable) = (found.descriptors, found.unreadable);
         descriptors.sort_unstable();
+        unreadable.sort_unstable();
         Self {
             descriptors,
-            unreadable: found.unreadable.len(),
-            visibility: if live {
-                Visibility::of(root)
-            } else {
-                Visibility::All
-            },
+            unreadable,
+            visibility,
             births,
             failure,
         }

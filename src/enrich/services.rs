@@ -1,13 +1,14 @@
 //! Names of ports, from files: no packet leaves the machine for them.
 
 use std::fs;
+use std::ops::RangeInclusive;
 
 use crate::model::{Protocol, Socket};
 
 use super::ethertypes;
 
-/// Ports from here on belong to clients: a name there would be chance (`ip_local_port_range`).
-const DEFAULT_EPHEMERAL: u16 = 32_768;
+/// The ports the kernel chooses from unless it is told otherwise (`ip_local_port_range`).
+const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
 /// What numbers a service name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,7 @@ impl Names {
 pub struct Services {
     wanted: bool,
     names: Option<Names>,
+    /// Ports from here on belong to clients: a name there would be chance.
     ephemeral: u16,
 }
 
@@ -71,7 +73,7 @@ impl Services {
         Self {
             wanted,
             names: None,
-            ephemeral: DEFAULT_EPHEMERAL,
+            ephemeral: *DEFAULT_EPHEMERAL.start(),
         }
     }
 
@@ -81,13 +83,10 @@ impl Services {
         if !self.wanted || self.names.is_some() || Kind::of(socket.protocol).is_none() {
             return;
         }
-        let mut entries = services(&fs::read("/etc/services").unwrap_or_default());
-        entries.extend(protocols(&fs::read("/etc/protocols").unwrap_or_default()));
+        let mut entries = names(&services_file(), service);
+        entries.extend(names(&protocols_file(), protocol));
         self.names = Some(Names::new(entries));
-        let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-        if let Some(first) = range.ok().as_deref().and_then(first_ephemeral) {
-            self.ephemeral = first;
-        }
+        self.ephemeral = *ephemeral_range().start();
     }
 
     /// The name of a port of a socket: of the service, the IP protocol (raw), the `EtherType`
@@ -96,7 +95,7 @@ impl Services {
         let port = port.filter(|_| self.wanted)?;
         match protocol {
             Protocol::Packet => return ethertypes::name(port),
-            Protocol::Netlink => return (port == 0).then_some("kernel"),
+            Protocol::Netlink => return (port == 0).then_some(KERNEL),
             _ => {}
         }
         let kind = Kind::of(protocol)?;
@@ -108,42 +107,109 @@ impl Services {
     }
 }
 
-/// `name port/protocol aliases… # comment` (`services(5)`), for TCP and UDP.
-fn services(text: &[u8]) -> Vec<(Kind, u16, Box<str>)> {
-    let entry = |(name, number): (&[u8], &str)| {
-        let (port, protocol) = number.split_once('/')?;
-        let kind = match protocol {
-            "tcp" => Kind::Tcp,
-            "udp" => Kind::Udp,
-            _ => return None,
-        };
-        let name = std::str::from_utf8(name).ok()?;
-        Some((kind, port.parse().ok()?, name.into()))
+/// What a service, an IP protocol, an `EtherType` or `kernel` (netlink) stands for: the reverse of
+/// [`Services::name`], but ephemeral ports have names, too. Names are looked for before aliases, and
+/// capitals do not matter.
+pub fn numbers(name: &str) -> Vec<(Protocol, u32)> {
+    let mut found = known_as(name, &services_file(), service);
+    found.extend(known_as(name, &protocols_file(), protocol));
+    let of = |kind: Kind, number: u16| {
+        let protocols = Protocol::ALL.into_iter();
+        let those = protocols.filter(move |protocol| Kind::of(*protocol) == Some(kind));
+        those.map(move |protocol| (protocol, number.into()))
     };
-    lines(text).filter_map(entry).collect()
+    let mut numbers: Vec<(Protocol, u32)> = found
+        .into_iter()
+        .flat_map(|(kind, number)| of(kind, number))
+        .collect();
+    let ethertype = ethertypes::number(name).map(|number| (Protocol::Packet, number.into()));
+    let kernel = name.eq_ignore_ascii_case(KERNEL);
+    numbers.extend(ethertype);
+    numbers.extend(kernel.then_some((Protocol::Netlink, 0)));
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// The ports the kernel chooses from, in the network namespace of this process.
+pub fn ephemeral_range() -> RangeInclusive<u16> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let range = text.ok().as_deref().and_then(range);
+    range.unwrap_or(DEFAULT_EPHEMERAL)
+}
+
+/// The name of netlink port 0.
+const KERNEL: &str = "kernel";
+
+/// Reads a second word: what it numbers, and the number.
+type Second = fn(&str) -> Option<(Kind, u16)>;
+
+/// `name port/protocol aliases… # comment` (`services(5)`), for TCP and UDP.
+fn service(second: &str) -> Option<(Kind, u16)> {
+    let (port, protocol) = second.split_once('/')?;
+    let kind = match protocol {
+        "tcp" => Kind::Tcp,
+        "udp" => Kind::Udp,
+        _ => return None,
+    };
+    Some((kind, port.parse().ok()?))
 }
 
 /// `name number aliases… # comment` (`protocols(5)`).
-fn protocols(text: &[u8]) -> Vec<(Kind, u16, Box<str>)> {
-    let entry = |(name, number): (&[u8], &str)| {
+fn protocol(second: &str) -> Option<(Kind, u16)> {
+    Some((Kind::Ip, second.parse().ok()?))
+}
+
+fn services_file() -> Vec<u8> {
+    fs::read("/etc/services").unwrap_or_default()
+}
+
+fn protocols_file() -> Vec<u8> {
+    fs::read("/etc/protocols").unwrap_or_default()
+}
+
+/// The name in every line.
+fn names(text: &[u8], second: Second) -> Vec<(Kind, u16, Box<str>)> {
+    let entry = |(name, word, _)| {
+        let (kind, number) = second(word)?;
         let name = std::str::from_utf8(name).ok()?;
-        Some((Kind::Ip, number.parse().ok()?, name.into()))
+        Some((kind, number, name.into()))
     };
     lines(text).filter_map(entry).collect()
 }
 
-/// The first two words of every line that has two before its comment.
-fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], &str)> {
+/// The numbers with this name; of a kind without such a name, those with such an alias.
+fn known_as(name: &str, text: &[u8], second: Second) -> Vec<(Kind, u16)> {
+    let is_it = |word: &[u8]| word.eq_ignore_ascii_case(name.as_bytes());
+    let (mut named, mut aliased) = (Vec::new(), Vec::new());
+    for (first, word, mut aliases) in lines(text) {
+        if is_it(first) {
+            named.extend(second(word));
+        } else if aliases.any(is_it) {
+            aliased.extend(second(word));
+        }
+    }
+    aliased.retain(|(kind, _)| !named.iter().any(|(named, _)| named == kind));
+    named.extend(aliased);
+    named
+}
+
+/// The first two words, and the others, of every line that has two before its comment.
+fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], &str, impl Iterator<Item = &[u8]>)> {
     text.split(|byte| *byte == b'\n').filter_map(|line| {
         let line = line.split(|byte| *byte == b'#').next()?;
         let words = line.split(u8::is_ascii_whitespace);
         let mut words = words.filter(|word| !word.is_empty());
-        Some((words.next()?, std::str::from_utf8(words.next()?).ok()?))
+        let first = words.next()?;
+        let second = std::str::from_utf8(words.next()?).ok()?;
+        Some((first, second, words))
     })
 }
 
-fn first_ephemeral(range: &str) -> Option<u16> {
-    range.split_whitespace().next()?.parse().ok()
+fn range(text: &str) -> Option<RangeInclusive<u16>> {
+    let mut ports = text.split_whitespace().map(str::parse);
+    let (first, last) = (ports.next()?.ok()?, ports.next()?.ok()?);
+    Some(first..=last)
 }
 
 #[cfg(test)]

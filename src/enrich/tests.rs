@@ -1,5 +1,5 @@
 use super::{Enricher, Lookups};
-use crate::model::{Family, ProcessStatus, Protocol, Socket};
+use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -61,6 +61,40 @@ fn what_is_asked_for_is_told() -> std::io::Result<()> {
     let row = enricher.row(&socket);
     assert_eq!(row.process_status, Some(ProcessStatus::None));
     assert_eq!(row.processes, Some([].as_slice()), "looked and found none");
+    Ok(())
+}
+
+#[test]
+fn processes_of_the_socket_before_are_not_shown() -> std::io::Result<()> {
+    let root = tempfile::tempdir()?;
+    for (pid, inode) in [(9, 77), (10, 77)] {
+        let process = root.path().join(pid.to_string());
+        fs::create_dir_all(process.join("fd"))?;
+        fs::write(process.join("comm"), "a\n")?;
+        symlink(format!("socket:[{inode}]"), process.join("fd/3"))?;
+    }
+    let mut enricher = Enricher::new(Lookups {
+        owners: Some(root.path().into()),
+        only: Some(vec![10]),
+        users: true,
+        ..Lookups::default()
+    });
+    let socket = socket();
+    enricher.prepare(&socket);
+    let pids = |enricher: &Enricher| {
+        let row = enricher.row(&socket);
+        let pids = |list: &[Process]| list.iter().map(|process| process.pid).collect::<Vec<_>>();
+        (row.process_status, row.processes.map(pids))
+    };
+    assert_eq!(
+        pids(&enricher),
+        (Some(ProcessStatus::Found), Some(vec![10]))
+    );
+    enricher.prepare_names(&socket);
+    assert_eq!(pids(&enricher), (None, None));
+    assert_eq!(enricher.row(&socket).user, Some("root"));
+    enricher.prepare_owners(&socket);
+    assert_eq!(pids(&enricher).1, Some(vec![10]));
     Ok(())
 }
 

@@ -2,6 +2,13 @@
 
 use std::collections::HashMap;
 
+/// The user with this name.
+pub fn uid_of(name: &str) -> Option<u32> {
+    // The call cannot take a NUL.
+    let name = Some(name).filter(|name| !name.contains('\0'))?;
+    uzers::get_user_by_name(name).map(|user| user.uid())
+}
+
 /// Names of the users that were asked for, those without a name included.
 #[derive(Debug)]
 pub struct Users {
@@ -45,7 +52,7 @@ impl Users {
 
 #[cfg(test)]
 mod tests {
-    use super::Users;
+    use super::{Users, uid_of};
 
     /// Hardly anybody's.
     const NOBODYS: u32 = 4_000_000_123;
@@ -58,6 +65,13 @@ mod tests {
         assert_eq!(&*users.name_or_digits(NOBODYS), "4000000123");
         assert_eq!(users.name(NOBODYS), None);
         assert_eq!(users.names.len(), 2, "misses are kept");
+    }
+
+    #[test]
+    fn names_have_their_uids() {
+        assert_eq!(uid_of("root"), Some(0));
+        assert_eq!(uid_of("no such user"), None);
+        assert_eq!(uid_of("root\0x"), None);
     }
 
     #[test]

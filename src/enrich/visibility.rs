@@ -34,9 +34,7 @@ pub(super) fn is_live(root: &Path) -> bool {
 impl Visibility {
     /// What `root`, a live procfs, shows to this process.
     pub(super) fn of(root: &Path) -> Self {
-        let text = fs::read(MOUNTINFO).unwrap_or_default();
-        let device = stat(root).map(|stat| (major(stat.st_dev), minor(stat.st_dev)));
-        if device.is_ok_and(|device| hides_others(&text, device, &Reader::of_this_process())) {
+        if is_hiding(root) {
             Self::OwnOnly
         } else if !shows_kernel_threads(root) {
             Self::PidNamespace
@@ -44,6 +42,13 @@ impl Visibility {
             Self::All
         }
     }
+}
+
+/// Does `root`, a live procfs, hide the processes of others from this process?
+pub(super) fn is_hiding(root: &Path) -> bool {
+    let text = fs::read(MOUNTINFO).unwrap_or_default();
+    let device = stat(root).map(|stat| (major(stat.st_dev), minor(stat.st_dev)));
+    device.is_ok_and(|device| hides_others(&text, device, &Reader::of_this_process()))
 }
 
 /// Is it the procfs of the first PID namespace? Kernel threads live in no other one.

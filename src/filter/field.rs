@@ -126,6 +126,11 @@ impl Field {
         }
     }
 
+    /// Is it a field of its own, and no part of a structure?
+    pub(super) const fn is_whole(self) -> bool {
+        self.structure().is_empty()
+    }
+
     /// Its name within its structure.
     pub fn own_name(self) -> &'static str {
         match self {

@@ -9,18 +9,35 @@
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
 mod bounds;
+mod display;
+mod ends;
+mod error;
 mod eval;
 mod expr;
 mod field;
+mod hosts;
 mod known;
+mod lexer;
+mod names;
+mod number;
+mod parser;
 mod pattern;
+mod ports;
+mod refusal;
 mod residual;
 #[cfg(test)]
 mod samples;
+mod subject;
+mod value;
+mod words;
 
 pub use bounds::Needs;
+pub use error::FilterError;
 pub use eval::Stage;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
+pub use names::Names;
+pub use parser::parse;
 pub use pattern::{Case, Pattern};
 pub use residual::Rule;
+pub use subject::names as words;

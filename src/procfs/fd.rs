@@ -90,6 +90,25 @@ pub fn walk(root: &Path) -> Result<Walk, Error> {
     Ok(found)
 }
 
+/// Reads the same of these processes alone: no other is touched, `root` is not even listed. One that
+/// does not exist holds nothing.
+///
+/// # Errors
+///
+/// When `root` itself cannot be opened.
+pub fn walk_of(root: &Path, pids: &[u32]) -> Result<Walk, Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat(CWD, root, flags, Mode::empty()).map_err(|cause| Error::File {
+        operation: "open",
+        path: root.into(),
+        cause: cause.into(),
+    })?;
+    let mut pids = pids.to_vec();
+    pids.sort_unstable();
+    pids.dedup();
+    Ok(walk_processes(directory.as_fd(), &pids))
+}
+
 /// Spreads the processes over threads: each takes the next one that nobody has taken.
 fn walk_processes(root: BorrowedFd<'_>, pids: &[u32]) -> Walk {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);

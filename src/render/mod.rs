@@ -18,6 +18,7 @@ mod order;
 mod out;
 mod paint;
 mod plain;
+mod search;
 mod sorted;
 mod table;
 mod value;
@@ -31,6 +32,7 @@ pub use column::Column;
 pub use extras::{Extra, Extras, default_columns};
 pub use limited::Limited;
 pub use paint::Color;
+pub use search::Search;
 pub use sorted::{SortKey, Sorted};
 
 use cell::{Blanks, Descriptors, Style};

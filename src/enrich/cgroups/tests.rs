@@ -4,7 +4,7 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
-use super::{Cgroups, mount_point, mounted};
+use super::{Cgroups, locate, locate_below, locate_elsewhere, mount_point, mounted};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -83,6 +83,48 @@ fn nothing_is_walked_unasked() {
 }
 
 #[test]
+fn a_path_may_begin_with_the_mount_point() {
+    let tree = tempfile::tempdir().unwrap();
+    let unit = tree.path().join("system.slice/a b.service");
+    fs::create_dir_all(&unit).unwrap();
+    let full = unit.as_os_str().as_bytes();
+    let slash = [full, b"/"].concat();
+    let expected = (b"/system.slice/a b.service".to_vec(), Some(id(&unit)));
+    let short: [&[u8]; 3] = [
+        b"/system.slice/a b.service",
+        b"system.slice/a b.service",
+        b"//system.slice/./a b.service//",
+    ];
+    for path in short.into_iter().chain([full, slash.as_slice()]) {
+        assert_eq!(locate_below(tree.path(), path), expected);
+    }
+    let root = (b"/".to_vec(), Some(id(tree.path())));
+    for path in [b"/", b"".as_slice(), tree.path().as_os_str().as_bytes()] {
+        assert_eq!(locate_below(tree.path(), path), root);
+    }
+}
+
+#[test]
+fn only_a_directory_of_the_tree_is_a_cgroup() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir(tree.path().join("a")).unwrap();
+    fs::write(tree.path().join("a/cgroup.procs"), "").unwrap();
+    for path in ["/a/cgroup.procs", "/a/..", "/../..", "/gone", "/a\0b"] {
+        let (same, found) = locate_below(tree.path(), path.as_bytes());
+        assert_eq!((same.as_slice(), found), (path.as_bytes(), None));
+    }
+}
+
+#[test]
+fn a_cgroup_of_another_machine_was_below_the_usual_mount_point() {
+    for path in ["/sys/fs/cgroup/x.slice", "/x.slice/", "x.slice"] {
+        assert_eq!(locate_elsewhere(path.as_bytes()), b"/x.slice");
+    }
+    let beside = b"/sys/fs/cgroup2/x";
+    assert_eq!(locate_elsewhere(beside), beside, "not below it");
+}
+
+#[test]
 fn the_whole_tree_is_preferred_to_a_part() {
     let text = b"40 31 0:38 /x /part rw - cgroup2 cgroup2 rw\n\
         39 31 0:37 / /v1 rw - cgroup cgroup rw\n\
@@ -102,6 +144,7 @@ fn live_cgroups_have_their_paths() {
     let mut cgroups = Cgroups::new();
     cgroups.prepare(id(&mount));
     assert_eq!(cgroups.path(id(&mount)), Some(b"/".as_slice()));
+    assert_eq!(locate(b"/"), (b"/".to_vec(), Some(id(&mount))));
     let made = mount.join(format!("lsock-test-{}", std::process::id()));
     if let Err(cause) = fs::create_dir(&made) {
         eprintln!("skipped: cannot make {}: {cause}", made.display());

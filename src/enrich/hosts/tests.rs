@@ -4,7 +4,7 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
-use super::{resolve, resolve_with};
+use super::{addresses_with, resolve, resolve_with};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -107,4 +107,57 @@ fn loopback_is_localhost() {
         return;
     }
     assert!(names.contains_key(&loopback));
+}
+
+#[test]
+fn every_address_of_a_host_is_told_once() {
+    let twice = |_: &str| addresses(2).chain(addresses(3)).collect();
+    let expected: Vec<IpAddr> = addresses(3).collect();
+    assert_eq!(addresses_with("a.example", LONG, twice), Some(expected));
+    assert_eq!(addresses_with("a.example", LONG, |_| Vec::new()), None);
+}
+
+#[test]
+fn host_that_never_answers_does_not_hold_the_program_up() {
+    let started = Instant::now();
+    let hangs = |_: &str| {
+        thread::sleep(LONG);
+        Vec::new()
+    };
+    let found = addresses_with("a.example", Duration::from_millis(50), hangs);
+    assert_eq!(found, None);
+    assert!(started.elapsed() < LONG / 2);
+}
+
+#[test]
+fn numbers_are_no_host_names() {
+    for name in [
+        "",
+        ".",
+        "1",
+        "10.1",
+        "1.2.3.",
+        "0x7f",
+        "a.0x1",
+        "fe80::1",
+        "fe80::1%lo",
+        "a\0b",
+    ] {
+        let found = addresses_with(name, LONG, |_| addresses(1).collect());
+        assert_eq!(found, None, "{name:?}");
+    }
+    for name in ["a", "1a", "10.1.example", "example.", "x-1", "0x7f.a"] {
+        let found = addresses_with(name, LONG, |_| addresses(1).collect());
+        assert!(found.is_some(), "{name:?}");
+    }
+}
+
+#[test]
+fn localhost_is_loopback() {
+    let found = super::addresses("localhost", LONG).unwrap_or_default();
+    if found.is_empty() {
+        eprintln!("skipped: nothing here knows localhost");
+        return;
+    }
+    assert!(found.iter().all(IpAddr::is_loopback));
 }

@@ -5,7 +5,8 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
-use super::{Owners, unreadable_text};
+use super::texts::{refused_text, unreadable_text};
+use super::{HIDEPID, Owners};
 use crate::enrich::births::Births;
 use crate::enrich::users::Users;
 use crate::enrich::visibility::Visibility;
@@ -135,7 +136,7 @@ fn unreadable_process_makes_misses_uncertain() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = Owners::new(root.path());
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::None);
-    owners.index.as_mut().unwrap().unreadable = 212;
+    owners.index.as_mut().unwrap().unreadable = vec![1; 212];
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     assert_eq!(owners.warnings(), [unreadable_text(212)]);
@@ -258,4 +259,63 @@ fn hostile_name_of_a_live_process_survives() {
     assert_eq!(theirs.name, name);
     let command = [program.as_os_str().as_bytes(), b" 60"].concat();
     assert_eq!(theirs.command, command);
+}
+
+#[test]
+fn only_the_named_processes_are_looked_at() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    process(root.path(), 21, b"b", &[(3, 5), (4, 6)]);
+    let mut owners = Owners::among(root.path(), vec![21, 22]);
+    let (status, found) = of(&mut owners, 5);
+    assert_eq!(status, ProcessStatus::Found);
+    let found: Vec<_> = found.into_iter().map(|p| (p.pid, p.fds)).collect();
+    assert_eq!(found, [(21, vec![3])]);
+    assert!(!owners.details.contains_key(&20), "its name was not read");
+    let nobody = (ProcessStatus::Unreadable, Vec::new());
+    assert_eq!(of(&mut owners, 7), nobody, "others may hold it");
+    assert!(owners.warnings().is_empty());
+}
+
+#[test]
+fn named_process_that_does_not_exist_is_nobody() {
+    let root = tempfile::tempdir().unwrap();
+    let mut owners = Owners::among(root.path(), vec![22]);
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
+    assert!(owners.warnings().is_empty());
+    let mut owners = Owners::among("/nonexistent", vec![22]);
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
+    let texts = ["cannot open /nonexistent: no such file or directory"];
+    assert_eq!(owners.warnings(), texts);
+}
+
+#[test]
+fn named_process_that_cannot_be_read_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let mut owners = Owners::among(root.path(), vec![20, 1234]);
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
+    owners.index.as_mut().unwrap().unreadable = vec![1234];
+    assert_eq!(owners.warnings(), [refused_text(&[1234])]);
+    assert!(refused_text(&[1234]).starts_with("process 1234 not readable"));
+    assert!(refused_text(&[1, 2]).starts_with("processes 1, 2 not readable"));
+    assert!(refused_text(&[1, 2, 3, 4, 5, 6]).starts_with("6 processes not readable"));
+    owners.index.as_mut().unwrap().visibility = Visibility::OwnOnly;
+    assert_eq!(owners.warnings(), [HIDEPID]);
+}
+
+#[test]
+fn new_socket_of_a_named_process_is_found_by_another_walk() {
+    let me = std::process::id();
+    let mut owners = Owners::among("/proc", vec![me]);
+    for walks in 1..=3 {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (status, found) = of(&mut owners, inode_of(&socket));
+        assert_eq!((status, found.len()), (ProcessStatus::Found, 1));
+        assert_eq!((found[0].pid, owners.walks), (me, walks));
+    }
+    let late = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let status = of(&mut owners, inode_of(&late)).0;
+    assert_eq!(status, ProcessStatus::Unreadable);
+    assert!(owners.warnings().is_empty(), "it is not shown");
 }

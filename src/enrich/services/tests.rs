@@ -1,4 +1,8 @@
-use super::{Kind, Names, Services, first_ephemeral, protocols, services};
+#![allow(clippy::print_stderr, reason = "a test says why it could not run")]
+
+use super::{
+    Kind, Names, Services, ephemeral_range, known_as, names, numbers, protocol, range, service,
+};
 use crate::model::{Family, Protocol, Socket};
 
 const SERVICES: &[u8] = b"# comment\n\
@@ -14,9 +18,11 @@ const SERVICES: &[u8] = b"# comment\n\
     \xff\x1b 83/tcp\r\n\
     client 40000/tcp";
 
+const PROTOCOLS: &[u8] = b"ip 0 IP\nicmp 1 ICMP # x\nospf\t89\tOSPFIGP\n";
+
 fn table() -> Services {
-    let mut entries = services(SERVICES);
-    entries.extend(protocols(b"ip 0 IP\nicmp 1 ICMP # x\nospf\t89\tOSPFIGP\n"));
+    let mut entries = names(SERVICES, service);
+    entries.extend(names(PROTOCOLS, protocol));
     Services {
         names: Some(Names::new(entries)),
         ..Services::new(true)
@@ -53,8 +59,10 @@ fn ephemeral_ports_have_no_names() {
     assert_eq!(table.name(Protocol::Tcp, Some(40_000)), None);
     table.ephemeral = 40_001;
     assert_eq!(table.name(Protocol::Tcp, Some(40_000)), Some("client"));
-    assert_eq!(first_ephemeral("1024\t60999\n"), Some(1_024));
-    assert_eq!(first_ephemeral(""), None);
+    assert_eq!(range("1024\t60999\n"), Some(1_024..=60_999));
+    assert_eq!(range("1024"), None);
+    assert_eq!(range(""), None);
+    assert!(!ephemeral_range().is_empty());
 }
 
 #[test]
@@ -82,7 +90,7 @@ fn nothing_is_named_or_read_unless_asked() {
 
 #[test]
 fn table_is_sorted_whatever_the_file() {
-    let names = Names::new(services(b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp"));
+    let names = Names::new(names(b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp", service));
     let keys: Vec<_> = names
         .sorted
         .iter()
@@ -90,4 +98,54 @@ fn table_is_sorted_whatever_the_file() {
         .collect();
     assert_eq!(keys, [(Kind::Tcp, 9), (Kind::Udp, 7), (Kind::Udp, 9)]);
     assert_eq!(names.get(Kind::Udp, 9), Some("b"));
+}
+
+#[test]
+fn names_aliases_and_any_case_lead_to_the_number() {
+    let http = [(Kind::Tcp, 80)];
+    for name in ["http", "HTTP", "www", "second"] {
+        assert_eq!(known_as(name, SERVICES, service), http, "{name}");
+    }
+    for name in ["WorldWideWeb", "ssh", "sctp-only", "80/tcp", "x", ""] {
+        assert_eq!(known_as(name, SERVICES, service), [], "{name}");
+    }
+    let client = [(Kind::Tcp, 40_000)];
+    assert_eq!(
+        known_as("client", SERVICES, service),
+        client,
+        "ephemeral, too"
+    );
+    assert_eq!(
+        known_as("ospfigp", PROTOCOLS, protocol),
+        [(Kind::Ip, 89)],
+        "capitals do not matter"
+    );
+}
+
+#[test]
+fn an_alias_counts_only_where_nothing_has_the_name() {
+    let text = b"a 1/tcp b\nb 2/tcp\na 1/udp b\nb 3/tcp\n";
+    assert_eq!(
+        known_as("b", text, service),
+        [(Kind::Tcp, 2), (Kind::Tcp, 3), (Kind::Udp, 1)]
+    );
+}
+
+#[test]
+fn every_protocol_with_such_ports_is_named() {
+    assert_eq!(numbers("Kernel"), [(Protocol::Netlink, 0)]);
+    assert_eq!(numbers("qinq"), [(Protocol::Packet, 0x9100)]);
+    assert_eq!(numbers("no such service"), []);
+    let domain = numbers("domain");
+    if domain.is_empty() {
+        eprintln!("skipped: /etc/services does not name port 53");
+        return;
+    }
+    let with_ports = [
+        Protocol::Tcp,
+        Protocol::Udp,
+        Protocol::UdpLite,
+        Protocol::Mptcp,
+    ];
+    assert_eq!(domain, with_ports.map(|protocol| (protocol, 53)));
 }

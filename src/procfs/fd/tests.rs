@@ -5,7 +5,7 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
-use super::{Descriptor, Walk, cannot_hold_sockets, socket_inode, walk};
+use super::{Descriptor, Walk, cannot_hold_sockets, socket_inode, walk, walk_of};
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
@@ -142,7 +142,7 @@ fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
 #[test]
 fn unreadable_processes_are_counted_once_each() {
     if rustix::process::geteuid().is_root() {
-        unreadable_as_another_user();
+        as_another_user("unreadable_processes_are_counted_once_each");
         return;
     }
     let root = tempfile::tempdir().unwrap();
@@ -165,8 +165,8 @@ fn refuse_three(root: &Path) {
 }
 
 /// Root can read everything: the same test again as nobody.
-fn unreadable_as_another_user() {
-    let name = "procfs::fd::tests::unreadable_processes_are_counted_once_each";
+fn as_another_user(test: &str) {
+    let name = format!("procfs::fd::tests::{test}");
     let program = tempfile::tempdir().unwrap();
     fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = program.path().join("tests");
@@ -175,7 +175,7 @@ fn unreadable_as_another_user() {
         Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
             .arg(&copy)
-            .args([name, "--exact"])
+            .args([&name, "--exact"])
             .stdout(Stdio::null())
             .status()
     };
@@ -270,4 +270,49 @@ fn many_processes_are_spread_and_none_is_lost() {
     }
     let expected: Vec<_> = (1..=500).map(|pid| (u64::from(pid), pid, 3)).collect();
     assert_eq!(sorted(walk(root.path()).unwrap()), expected);
+}
+
+#[test]
+fn only_the_named_processes_are_read() {
+    if rustix::process::geteuid().is_root() {
+        as_another_user("only_the_named_processes_are_read");
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    refuse_three(root.path());
+    process(
+        root.path(),
+        5,
+        &stat("e", 'S', 0, 1),
+        &[("3", "socket:[2]")],
+    );
+    // Not even the list of processes can be read.
+    let only_search = fs::Permissions::from_mode(0o100);
+    fs::set_permissions(root.path(), only_search).unwrap();
+    let named = walk_of(root.path(), &[5]);
+    let refused = walk_of(root.path(), &[5, 1, 2, 1]);
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (named, refused) = (named.unwrap(), refused.unwrap());
+    assert!(named.unreadable.is_empty(), "nobody else was asked");
+    assert_eq!(sorted(named), [(2, 5, 3)]);
+    assert_eq!(refused.unreadable, [1]);
+    assert_eq!(sorted(refused), [(2, 5, 3)]);
+}
+
+#[test]
+fn named_process_that_does_not_exist_holds_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let found = walk_of(root.path(), &[7]).unwrap();
+    assert_eq!((found.descriptors.len(), found.unreadable.len()), (0, 0));
+    assert!(walk_of(Path::new("/nonexistent"), &[7]).is_err());
+}
+
+#[test]
+fn process_named_twice_is_read_once() {
+    let root = tempfile::tempdir().unwrap();
+    let links = [("3", "socket:[5]")];
+    process(root.path(), 9, &stat("a", 'S', 0, 1), &links);
+    process(root.path(), 8, &stat("b", 'S', 0, 1), &links);
+    let found = walk_of(root.path(), &[9, 9]).unwrap();
+    assert_eq!(sorted(found), [(5, 9, 3)]);
 }

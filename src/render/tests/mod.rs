@@ -15,6 +15,7 @@ mod json;
 mod kept;
 mod names;
 mod scene;
+mod search;
 mod table;
 
 use std::cell::RefCell;

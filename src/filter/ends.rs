@@ -1,0 +1,181 @@
+//! Ends of sockets to tests: hosts, names of unix sockets, netlink families, packet protocols.
+
+use super::hosts::{self, End, Version};
+use super::lexer::{Relation, Word};
+use super::ports::ports;
+use super::refusal::Refusal;
+use super::value::{Value, Values, is_missing, missing, op_of, text};
+use super::words::one_word;
+use super::{Case, Expr, Field, Op, Pattern, Side, Test};
+use crate::model::netlink_family_name;
+use crate::text::unescape;
+
+impl Values<'_> {
+    /// The test of an address, or of an address and a port.
+    pub(super) fn end(&self, side: Side, relation: Relation, word: &Word<'_>) -> Value {
+        let field = match side {
+            Side::Local => Field::LocalAddress,
+            Side::Peer => Field::PeerAddress,
+        };
+        let equal = match relation {
+            Relation::Compare(op) => op == Op::Equal,
+            Relation::Like | Relation::Unlike => return Ok(text(field, relation, word)),
+        };
+        if is_missing(word) {
+            return missing(field, op_of(relation));
+        }
+        let version = match word.text.split_once(':') {
+            Some(("unix", path)) => return Ok(name(side, equal, path, word.quoted)),
+            Some(("netlink", rest)) => return self.netlink(side, equal, rest),
+            Some(("link" | "packet", rest)) => return self.packet(side, equal, rest),
+            Some(("vsock", _)) => {
+                let reason = "vsock sockets are not listed by this version";
+                return Err(Refusal::Because(reason.to_owned()));
+            }
+            Some(("inet", rest)) => (Version::Four, rest),
+            Some(("inet6", rest)) => (Version::Six, rest),
+            _ => (Version::Both, &*word.text),
+        };
+        if version.0 == Version::Both && is_path(word) {
+            return Ok(name(side, equal, &word.text, word.quoted));
+        }
+        self.hosts(side, equal, version)
+    }
+
+    /// `10/8,fe80::/10`: any of them, or none.
+    fn hosts(&self, side: Side, equal: bool, (version, text): (Version, &str)) -> Value {
+        let mut prefixes = Vec::new();
+        let mut others = Vec::new();
+        for word in text.split(',') {
+            match hosts::end(word, version, self.names)? {
+                End {
+                    prefixes: Some(more),
+                    scope: None,
+                    port: None,
+                } => prefixes.extend(more),
+                end => others.push(self.parts(side, equal, version, end)?),
+            }
+        }
+        if !prefixes.is_empty() {
+            others.push(Expr::Test(Test::Host {
+                side,
+                equal,
+                prefixes,
+            }));
+        }
+        Ok(if equal {
+            Expr::any(others)
+        } else {
+            Expr::all(others)
+        })
+    }
+
+    /// Address, interface and port: all of them, or not.
+    fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Value {
+        let mut parts = Vec::new();
+        match (end.prefixes, version) {
+            (Some(prefixes), _) => parts.push(Expr::Test(Test::Host {
+                side,
+                equal,
+                prefixes,
+            })),
+            (None, Version::Both) => {}
+            (None, Version::Four) => parts.push(one_word(Field::Family, "inet", equal)),
+            (None, Version::Six) => parts.push(one_word(Field::Family, "inet6", equal)),
+        }
+        if let Some(name) = end.scope {
+            parts.push(self.interface(name, equal));
+        }
+        if let Some(port) = end.port {
+            let items = ports(port, self.names)?;
+            let op = if equal { Op::Equal } else { Op::Unequal };
+            parts.extend(items.map(|items| Expr::Test(Test::Port { side, op, items })));
+        }
+        Ok(conjunction(parts, equal))
+    }
+
+    /// `netlink:FAMILY[:PORT]`
+    fn netlink(&self, side: Side, equal: bool, text: &str) -> Value {
+        let (family, port) = text.split_once(':').unwrap_or((text, "*"));
+        let mut parts = vec![one_word(Field::Protocol, "netlink", equal)];
+        if !matches!(family, "" | "*") {
+            let name = match family.parse() {
+                Ok(number) => netlink_family_name(number).into_owned(),
+                Err(_) => family.to_owned(),
+            };
+            parts.push(Expr::Test(Test::Text {
+                field: match side {
+                    Side::Local => Field::LocalAddress,
+                    Side::Peer => Field::PeerAddress,
+                },
+                equal,
+                pattern: Pattern::Glob(name, Case::Insensitive),
+            }));
+        }
+        parts.extend(self.number_or_name(side, equal, port)?);
+        Ok(conjunction(parts, equal))
+    }
+
+    /// `link:PROTOCOL[:INTERFACE]`
+    fn packet(&self, side: Side, equal: bool, text: &str) -> Value {
+        let (protocol, interface) = text.split_once(':').unwrap_or((text, "*"));
+        let mut parts = vec![one_word(Field::Protocol, "packet", equal)];
+        parts.extend(self.number_or_name(side, equal, protocol)?);
+        if !matches!(interface, "" | "*") {
+            parts.push(self.interface(interface, equal));
+        }
+        Ok(conjunction(parts, equal))
+    }
+
+    fn number_or_name(&self, side: Side, equal: bool, text: &str) -> Result<Option<Expr>, Refusal> {
+        if matches!(text, "" | "*") {
+            return Ok(None);
+        }
+        let word = Word {
+            text: text.into(),
+            quoted: false,
+        };
+        let op = if equal { Op::Equal } else { Op::Unequal };
+        self.port(side, Relation::Compare(op), &word, true)
+            .map(Some)
+    }
+}
+
+/// A path, an abstract name, or a glob of them.
+fn name(side: Side, equal: bool, text: &str, quoted: bool) -> Expr {
+    if text == "*" && !quoted {
+        return one_word(Field::Protocol, "unix", equal);
+    }
+    let pattern = if !quoted && is_glob(text) {
+        Pattern::Glob(text.to_owned(), Case::Sensitive)
+    } else if let Some(rest) = text.strip_prefix('@') {
+        Pattern::Exact([&[0], unescape(rest).as_slice()].concat())
+    } else {
+        Pattern::Exact(unescape(text))
+    };
+    Expr::Test(Test::Name {
+        side,
+        equal,
+        pattern,
+    })
+}
+
+/// All parts hold; or, where each was made with `!=`, one does.
+fn conjunction(parts: Vec<Expr>, equal: bool) -> Expr {
+    if equal {
+        Expr::all(parts)
+    } else {
+        Expr::any(parts)
+    }
+}
+
+/// Could it be nothing but the name of a unix socket?
+fn is_path(word: &Word<'_>) -> bool {
+    let text = &*word.text;
+    let any = matches!(text.strip_prefix('*'), Some(rest) if rest.is_empty() || rest.starts_with([':', '%']));
+    text.starts_with(['/', '@']) || !word.quoted && is_glob(text) && !any && !text.contains(':')
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?'])
+}

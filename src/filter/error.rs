@@ -1,0 +1,115 @@
+//! What is wrong with a filter, and where.
+
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::text::escape;
+
+/// A filter that cannot be understood. Displayed as the reason, the text, and a caret below the word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterError {
+    /// What was expected, and what was found.
+    pub reason: String,
+    /// The text, clean, or the part of it around the place.
+    excerpt: String,
+    /// Columns of the excerpt before the place.
+    column: usize,
+}
+
+/// Characters of the text that are shown before the place, and from there on.
+const AROUND: (usize, usize) = (48, 32);
+/// Where the text was cut.
+const CUT: &str = "...";
+
+impl FilterError {
+    /// About the word that begins at this byte of the text.
+    pub(super) fn new(text: &str, at: usize, reason: String) -> Self {
+        let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+        let before_start = before
+            .char_indices()
+            .rev()
+            .nth(AROUND.0)
+            .map_or(0, |(place, c)| place + c.len_utf8());
+        let after_end = after
+            .char_indices()
+            .nth(AROUND.1)
+            .map_or(after.len(), |(place, _)| place);
+        let mut excerpt = String::new();
+        if before_start > 0 {
+            excerpt.push_str(CUT);
+        }
+        excerpt.push_str(&clean(before.get(before_start..).unwrap_or_default()));
+        let column = excerpt.width();
+        excerpt.push_str(&clean(after.get(..after_end).unwrap_or_default()));
+        if after_end < after.len() {
+            excerpt.push_str(CUT);
+        }
+        Self {
+            reason,
+            excerpt,
+            column,
+        }
+    }
+}
+
+/// Escaped, but with its backslashes as they were typed.
+fn clean(text: &str) -> String {
+    let pieces: Vec<_> = text
+        .split('\\')
+        .map(|part| escape(part.as_bytes()))
+        .collect();
+    pieces.join("\\")
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            reason, excerpt, ..
+        } = self;
+        let column = self.column;
+        write!(f, "{reason}\n  {excerpt}\n  {:column$}^", "")
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+#[cfg(test)]
+mod tests {
+    use super::FilterError;
+
+    fn shown(text: &str, at: usize) -> String {
+        FilterError::new(text, at, "no".to_owned()).to_string()
+    }
+
+    #[test]
+    fn a_caret_stands_below_the_word() {
+        assert_eq!(shown("sport >= )", 9), "no\n  sport >= )\n           ^");
+        assert_eq!(shown("a", 1), "no\n  a\n   ^");
+    }
+
+    #[test]
+    fn wide_characters_are_two_columns() {
+        assert_eq!(shown("\u{6f22} x", 4), "no\n  \u{6f22} x\n     ^");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(
+            shown("\u{1b}[2J\\ x", 6),
+            "no\n  \\x1b[2J\\ x\n           ^"
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_around_the_place() {
+        let text = format!("{}X{}", "a".repeat(100), "b".repeat(100));
+        let expected = format!(
+            "no\n  ...{}X{}...\n  {}^",
+            "a".repeat(48),
+            "b".repeat(31),
+            " ".repeat(51)
+        );
+        assert_eq!(shown(&text, 100), expected);
+    }
+}

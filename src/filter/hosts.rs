@@ -1,0 +1,226 @@
+//! Hosts: `10.0.0.1`, `10/8`, `fe80::/10`, `[::1]:22`, `fe80::1%eth0`, `*:80`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::refusal::{Refusal, expected};
+use super::{Names, Prefix};
+use crate::text::escape;
+
+/// An end of a socket as it was written: each part may be missing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct End<'t> {
+    /// `None` = any.
+    pub(super) prefixes: Option<Vec<Prefix>>,
+    /// The interface behind `%`.
+    pub(super) scope: Option<&'t str>,
+    /// What stands behind the colon.
+    pub(super) port: Option<&'t str>,
+}
+
+/// Which addresses a host may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Those of both IP versions.
+    Both,
+    /// `inet:`
+    Four,
+    /// `inet6:`
+    Six,
+}
+
+/// Reads a host with or without a port.
+pub(super) fn end<'t>(
+    text: &'t str,
+    version: Version,
+    names: &dyn Names,
+) -> Result<End<'t>, Refusal> {
+    let (host, port) = split_port(text);
+    let (host, scope) = take_scope(host);
+    if scope == Some("") {
+        return Err(Refusal::Because(
+            "there is no interface after \"%\"".to_owned(),
+        ));
+    }
+    let prefixes = match host.text {
+        "" | "*" if host.length.is_none() && !host.bracketed => None,
+        _ => Some(prefixes(&host, version, names)?),
+    };
+    if text.is_empty() {
+        return expected(version.host());
+    }
+    Ok(End {
+        prefixes,
+        scope,
+        port,
+    })
+}
+
+impl Version {
+    /// What is expected.
+    const fn host(self) -> &'static str {
+        match self {
+            Self::Both => "a host: an address, a prefix like 10.0.0.0/8, or * for any",
+            Self::Four => "an IPv4 address or prefix",
+            Self::Six => "an IPv6 address or prefix",
+        }
+    }
+}
+
+/// The part before the port, and the port.
+fn split_port(text: &str) -> (&str, Option<&str>) {
+    let split = |at: usize| match text.split_at_checked(at) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => (text, None),
+    };
+    if let Some(bracket) = text.rfind(']') {
+        let rest = text.get(bracket..).unwrap_or_default();
+        return rest
+            .find(':')
+            .map_or((text, None), |at| split(bracket + at));
+    }
+    // More than one colon: an IPv6 address without brackets, which has no port.
+    match (text.find(':'), text.rfind(':')) {
+        (Some(first), Some(last)) if first == last => split(first),
+        _ => (text, None),
+    }
+}
+
+/// A host without its scope.
+struct Host<'t> {
+    text: &'t str,
+    length: Option<&'t str>,
+    bracketed: bool,
+}
+
+/// `a/8%if`, `a%if/8`, `[a%if]/8`, `[a/8]%if` …: the scope, and the rest.
+fn take_scope(text: &str) -> (Host<'_>, Option<&str>) {
+    let (inner, outer) = text
+        .strip_prefix('[')
+        .and_then(|text| text.split_once(']'))
+        .unwrap_or((text, ""));
+    let (mut scope, mut length) = (None, None);
+    let end = inner.find(['%', '/']).unwrap_or(inner.len());
+    let (address, mut rest) = inner.split_at_checked(end).unwrap_or((inner, ""));
+    for part in [&mut rest, &mut { outer }] {
+        while let Some(mark) = part.chars().next() {
+            let tail = part.get(1..).unwrap_or_default();
+            let end = tail.find(['%', '/']).unwrap_or(tail.len());
+            let (value, next) = tail.split_at_checked(end).unwrap_or((tail, ""));
+            match mark {
+                '%' if scope.is_none() => scope = Some(value),
+                '/' if length.is_none() => length = Some(value),
+                // Twice, or anything else behind a bracket: no address has that.
+                _ => length = Some("?"),
+            }
+            *part = next;
+        }
+    }
+    let host = Host {
+        text: address,
+        length,
+        bracketed: inner.len() < text.len(),
+    };
+    (host, scope)
+}
+
+fn prefixes(host: &Host<'_>, version: Version, names: &dyn Names) -> Result<Vec<Prefix>, Refusal> {
+    let wrong = || expected(version.host());
+    let address = match (host.text.parse::<IpAddr>(), host.length) {
+        (Ok(address), _) if !host.bracketed || address.is_ipv6() => address,
+        (Err(_), Some(_)) if !host.bracketed => match abbreviated(host.text) {
+            Some(address) => IpAddr::V4(address),
+            None => return wrong(),
+        },
+        (Err(_), None) if !host.bracketed && is_host_name(host.text) => {
+            return named(host.text, version, names);
+        }
+        _ => return wrong(),
+    };
+    let allowed = match version {
+        Version::Both => true,
+        Version::Four => address.is_ipv4(),
+        Version::Six => address.is_ipv6(),
+    };
+    if !allowed {
+        return wrong();
+    }
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let length = match host.length {
+        None => bits,
+        Some(text) => match prefix_length(text, bits) {
+            Some(length) => length,
+            None => return expected(format!("a prefix length from 0 to {bits}")),
+        },
+    };
+    Ok(vec![Prefix::new(address, length)])
+}
+
+/// `10` and `192.168`, as they stand before a prefix length.
+fn abbreviated(text: &str) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut places = octets.iter_mut();
+    for part in text.split('.') {
+        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        *places.next()? = part.parse().ok().filter(|_| digits)?;
+    }
+    Some(octets.into())
+}
+
+/// `8`, or a netmask of IPv4.
+fn prefix_length(text: &str, bits: u8) -> Option<u8> {
+    if bits == 32
+        && let Ok(mask) = text.parse::<Ipv4Addr>()
+    {
+        let mask = mask.to_bits();
+        let length = mask.leading_ones();
+        return u8::try_from(length)
+            .ok()
+            .filter(|_| length + mask.trailing_zeros() >= 32);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|length| digits && *length <= bits)
+}
+
+/// Could the DNS know it? Not where it looks like an address that is wrong.
+fn is_host_name(text: &str) -> bool {
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(letters)
+}
+
+fn named(name: &str, version: Version, names: &dyn Names) -> Result<Vec<Prefix>, Refusal> {
+    let found = names.host(name).map_err(|why| {
+        let name = escape(name.as_bytes());
+        Refusal::Because(format!("\"{name}\" is no address; {why}"))
+    })?;
+    let of_version = |address: &IpAddr| match version {
+        Version::Both => true,
+        Version::Four => address.is_ipv4(),
+        Version::Six => address.is_ipv6(),
+    };
+    let prefixes: Vec<Prefix> = found
+        .into_iter()
+        .filter(of_version)
+        .map(|address| Prefix::new(address, if address.is_ipv4() { 32 } else { 128 }))
+        .collect();
+    if prefixes.is_empty() {
+        return expected(version.host());
+    }
+    Ok(prefixes)
+}
+
+impl Prefix {
+    /// A prefix, whatever the bits behind it are in `address`.
+    pub fn new(address: IpAddr, length: u8) -> Self {
+        let address = match address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+            }
+        };
+        Self { address, length }
+    }
+}

@@ -1,0 +1,213 @@
+//! Text to words and signs.
+
+use std::borrow::Cow;
+
+use super::Op;
+
+/// A sign between a field and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// `=`, `<`, …
+    Compare(Op),
+    /// `~`
+    Like,
+    /// `!~`
+    Unlike,
+}
+
+/// What stands at a place of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind<'t> {
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// `!`
+    Not,
+    /// `&`, `&&`
+    And,
+    /// `|`, `||`
+    Or,
+    /// `=`, `!=`, `~`, …
+    Relation(Relation),
+    /// Anything else up to a blank or a sign; parts of it may be quoted.
+    Word(Word<'t>),
+    /// A quotation mark without a second one.
+    Unclosed,
+    /// The end of the text.
+    End,
+}
+
+/// A word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word<'t> {
+    /// Without quotation marks.
+    pub(super) text: Cow<'t, str>,
+    /// Some part of it was quoted: it is no keyword, and no glob.
+    pub(super) quoted: bool,
+}
+
+/// A word or sign, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token<'t> {
+    /// What it is.
+    pub(super) kind: Kind<'t>,
+    /// Where it begins, in bytes.
+    pub(super) at: usize,
+    /// As it stands in the text.
+    pub(super) source: &'t str,
+}
+
+/// Hands out one token after another.
+#[derive(Debug, Clone)]
+pub(super) struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+/// Signs, the longer ones first.
+static SIGNS: [(&str, Kind<'static>); 17] = [
+    ("==", compare(Op::Equal)),
+    ("=~", Kind::Relation(Relation::Like)),
+    ("!=", compare(Op::Unequal)),
+    ("!~", Kind::Relation(Relation::Unlike)),
+    (">=", compare(Op::AtLeast)),
+    ("<=", compare(Op::AtMost)),
+    ("&&", Kind::And),
+    ("||", Kind::Or),
+    ("(", Kind::Open),
+    (")", Kind::Close),
+    ("=", compare(Op::Equal)),
+    (">", compare(Op::Greater)),
+    ("<", compare(Op::Less)),
+    ("~", Kind::Relation(Relation::Like)),
+    ("!", Kind::Not),
+    ("&", Kind::And),
+    ("|", Kind::Or),
+];
+
+const fn compare(op: Op) -> Kind<'static> {
+    Kind::Relation(Relation::Compare(op))
+}
+
+/// Does a word end before this character?
+fn ends_word(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '(' | ')' | '=' | '!' | '<' | '>' | '~' | '&' | '|')
+}
+
+impl<'t> Lexer<'t> {
+    /// From the beginning of a text.
+    pub(super) const fn new(text: &'t str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The next token; [`Kind::End`] again and again at the end.
+    pub(super) fn advance(&mut self) -> Token<'t> {
+        let rest = self.rest();
+        let blank = rest.len() - rest.trim_start().len();
+        self.at += blank;
+        let (at, rest) = (self.at, self.rest());
+        let (kind, len) = match SIGNS.iter().find(|(sign, _)| rest.starts_with(sign)) {
+            _ if rest.is_empty() => (Kind::End, 0),
+            Some((sign, kind)) => (kind.clone(), sign.len()),
+            None => word(rest),
+        };
+        self.at += len;
+        Token {
+            kind,
+            at,
+            source: rest.get(..len).unwrap_or_default(),
+        }
+    }
+
+    fn rest(&self) -> &'t str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+}
+
+/// The word a text begins with, and its length there.
+fn word(text: &str) -> (Kind<'_>, usize) {
+    let plain = text.find(|c| ends_word(c) || is_quote(c));
+    let end = plain.unwrap_or(text.len());
+    let head = text.get(..end).unwrap_or_default();
+    if !text
+        .get(end..)
+        .is_some_and(|rest| rest.starts_with(is_quote))
+    {
+        let word = Word {
+            text: Cow::Borrowed(head),
+            quoted: false,
+        };
+        return (Kind::Word(word), end);
+    }
+    let mut out = head.to_owned();
+    let mut rest = text.get(end..).unwrap_or_default();
+    while let Some(c) = rest.chars().next().filter(|c| !ends_word(*c)) {
+        let tail = rest.get(c.len_utf8()..).unwrap_or_default();
+        if !is_quote(c) {
+            out.push(c);
+            rest = tail;
+        } else if let Some((quoted, tail)) = tail.split_once(c) {
+            out.push_str(quoted);
+            rest = tail;
+        } else {
+            return (Kind::Unclosed, text.len());
+        }
+    }
+    let word = Word {
+        text: Cow::Owned(out),
+        quoted: true,
+    };
+    (Kind::Word(word), text.len() - rest.len())
+}
+
+const fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Lexer};
+
+    fn words(text: &str) -> Vec<String> {
+        let mut lexer = Lexer::new(text);
+        let mut found = Vec::new();
+        loop {
+            let token = lexer.advance();
+            match token.kind {
+                Kind::End => return found,
+                Kind::Word(word) if word.quoted => found.push(format!("<{}>", word.text)),
+                Kind::Unclosed => found.push("unclosed".to_owned()),
+                _ => found.push(token.source.to_owned()),
+            }
+        }
+    }
+
+    #[test]
+    fn blanks_are_optional_around_signs() {
+        assert_eq!(
+            words("(sport>=:22)&&!dst!=10/8||x!~y"),
+            [
+                "(", "sport", ">=", ":22", ")", "&&", "!", "dst", "!=", "10/8", "||", "x", "!~",
+                "y"
+            ]
+        );
+    }
+
+    #[test]
+    fn quoted_parts_belong_to_their_word() {
+        assert_eq!(
+            words(r#"unix:"/run/a b"'"'x "" 'and'"#),
+            ["<unix:/run/a b\"x>", "<>", "<and>"]
+        );
+        assert_eq!(words("a 'b c"), ["a", "unclosed"]);
+    }
+
+    #[test]
+    fn words_keep_what_addresses_and_paths_need() {
+        assert_eq!(
+            words("[fe80::1%eth0]:22 /run/*.sock @a? 1,2-3"),
+            ["[fe80::1%eth0]:22", "/run/*.sock", "@a?", "1,2-3"]
+        );
+    }
+}

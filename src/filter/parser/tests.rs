@@ -1,0 +1,133 @@
+//! Texts and what they mean; texts that mean nothing, and what is said then.
+
+mod tables;
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use proptest::prelude::*;
+
+use super::{Expr, Names, parse};
+use crate::model::Protocol;
+use tables::{ACCEPTED, REJECTED};
+
+/// A machine with a few names.
+struct Known;
+
+impl Names for Known {
+    fn service(&self, name: &str) -> Vec<(Protocol, u32)> {
+        match name {
+            "http" => vec![(Protocol::Tcp, 80), (Protocol::Mptcp, 80)],
+            "http-alt" => vec![(Protocol::Tcp, 8080)],
+            "domain" => vec![(Protocol::Tcp, 53), (Protocol::Udp, 53)],
+            "arp" => vec![(Protocol::Packet, 0x806)],
+            "kernel" => vec![(Protocol::Netlink, 0)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        (name == "www-data").then_some(33)
+    }
+
+    fn interface(&self, name: &str) -> Option<u32> {
+        (name == "eth0").then_some(2)
+    }
+
+    fn cgroup(&self, path: &[u8]) -> (Vec<u8>, Option<u64>) {
+        (path.to_vec(), (path == b"/system.slice").then_some(7))
+    }
+
+    fn ephemeral(&self) -> RangeInclusive<u16> {
+        32_768..=60_999
+    }
+
+    fn host(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        match name {
+            "db.example" => Ok(vec![
+                [10, 0, 0, 5].into(),
+                [0, 0, 0, 0, 0, 0, 0, 1u16].into(),
+            ]),
+            _ => Err("host names are looked up only with -r".to_owned()),
+        }
+    }
+}
+
+#[test]
+fn texts_have_their_meaning() {
+    for (text, written) in ACCEPTED {
+        match parse(text, &Known) {
+            Ok(expr) => assert_eq!(expr.to_string(), *written, "{text}"),
+            Err(error) => unreachable!("{text}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_written_in_full_reads_back_the_same() {
+    for (text, written) in ACCEPTED {
+        assert_eq!(parse(text, &Known), parse(written, &Known), "{text}");
+    }
+}
+
+#[test]
+fn texts_without_a_meaning_are_told_where_they_go_wrong() {
+    for (text, reason, column) in REJECTED {
+        let Err(error) = parse(text, &Known) else {
+            unreachable!("{text} is accepted")
+        };
+        let shown = format!("{reason}\n  {text}\n  {}^", " ".repeat(*column));
+        assert_eq!(error.to_string(), shown, "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_no_restriction() {
+    for text in ["", "  \t\n"] {
+        assert_eq!(parse(text, &Known), Ok(Expr::ALWAYS));
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    for open in ["(", "!", "not "] {
+        let text = format!("{}sport = 1{}", open.repeat(10_000), ")".repeat(10_000));
+        let Err(error) = parse(&text, &Known) else {
+            unreachable!("{open}")
+        };
+        assert_eq!(
+            error.reason,
+            "parentheses and \"not\" are nested deeper than 200"
+        );
+    }
+    let text = format!("{}sport = 1{}", "(".repeat(200), ")".repeat(200));
+    assert!(parse(&text, &Known).is_ok());
+}
+
+#[test]
+fn a_mebibyte_of_text_is_read() {
+    let text = "sport = 1234 or ".repeat(1 << 16) + "dport = 1";
+    let Ok(Expr::Any(members)) = parse(&text, &Known) else {
+        unreachable!("it is a list")
+    };
+    assert_eq!(members.len(), (1 << 16) + 1);
+    for text in [
+        "(".repeat(1 << 20),
+        "x".repeat(1 << 20),
+        "sport ".repeat(1 << 18),
+    ] {
+        let Err(error) = parse(&text, &Known) else {
+            unreachable!("it is wrong")
+        };
+        assert!(error.to_string().len() < 500);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "[a-z0-9:/@%.,*?\\[\\]()=<>!~&|\"' -]{0,40}|\\PC{0,30}") {
+        if let Ok(expr) = parse(&text, &Known) {
+            prop_assert_eq!(parse(&expr.to_string(), &Known), Ok(expr));
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The words a test begins with.
+
+use std::cmp::Reverse;
+
+use super::{Field, Side};
+
+/// What a test is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// `state`
+    State,
+    /// `exclude`
+    Exclude,
+    /// `any`
+    Shown,
+    /// `autobound`
+    Autobound,
+    /// `half-closed`
+    HalfClosed,
+    /// `orphan`
+    Orphan,
+    /// Address and port of these ends.
+    End(&'static [Side]),
+    /// The port of these ends.
+    Port(&'static [Side]),
+    /// Everything else.
+    Field(Field),
+}
+
+const LOCAL: &[Side] = &[Side::Local];
+const PEER: &[Side] = &[Side::Peer];
+pub(super) const EITHER: &[Side] = &[Side::Local, Side::Peer];
+
+/// Words that are no field of the vocabulary, or its short forms, and the headers of CSV.
+const WORDS: [(&str, Subject); 44] = [
+    ("state", Subject::State),
+    ("exclude", Subject::Exclude),
+    ("excl", Subject::Exclude),
+    ("any", Subject::Shown),
+    ("autobound", Subject::Autobound),
+    ("half-closed", Subject::HalfClosed),
+    ("half_closed", Subject::HalfClosed),
+    ("orphan", Subject::Orphan),
+    ("src", Subject::End(LOCAL)),
+    ("local", Subject::End(LOCAL)),
+    ("local_address", Subject::End(LOCAL)),
+    ("dst", Subject::End(PEER)),
+    ("peer", Subject::End(PEER)),
+    ("peer_address", Subject::End(PEER)),
+    ("addr", Subject::End(EITHER)),
+    ("address", Subject::End(EITHER)),
+    ("sport", Subject::Port(LOCAL)),
+    ("local_port", Subject::Port(LOCAL)),
+    ("dport", Subject::Port(PEER)),
+    ("peer_port", Subject::Port(PEER)),
+    ("port", Subject::Port(EITHER)),
+    ("proto", Subject::Field(Field::Protocol)),
+    ("recv_q", Subject::Field(Field::RecvQueue)),
+    ("send_q", Subject::Field(Field::SendQueue)),
+    ("dev", Subject::Field(Field::Interface)),
+    ("iface", Subject::Field(Field::Interface)),
+    ("fwmark", Subject::Field(Field::Mark)),
+    ("timer.kind", Subject::Field(Field::Timer)),
+    ("timer_kind", Subject::Field(Field::Timer)),
+    ("timer_expires_ms", Subject::Field(Field::TimerExpires)),
+    ("timer_retransmits", Subject::Field(Field::TimerRetransmits)),
+    ("pids", Subject::Field(Field::Pid)),
+    ("processes.pid", Subject::Field(Field::Pid)),
+    ("processes", Subject::Field(Field::Process)),
+    ("process_name", Subject::Field(Field::Process)),
+    ("process_names", Subject::Field(Field::Process)),
+    ("processes.name", Subject::Field(Field::Process)),
+    ("process_commands", Subject::Field(Field::Command)),
+    ("processes.command", Subject::Field(Field::Command)),
+    ("process_users", Subject::Field(Field::ProcessUser)),
+    ("processes.user", Subject::Field(Field::ProcessUser)),
+    ("fds", Subject::Field(Field::Fd)),
+    ("processes.fds", Subject::Field(Field::Fd)),
+    ("cong", Subject::Field(Field::Congestion)),
+];
+
+/// Why a word begins no test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// Several structures have such a field.
+    Ambiguous(Vec<String>),
+    /// There is none; perhaps this one was meant.
+    Slip(Option<String>),
+}
+
+impl Subject {
+    /// What a word stands for, whatever its case.
+    pub(super) fn of(word: &str) -> Result<Self, Unknown> {
+        let word = word.to_ascii_lowercase();
+        let known = WORDS.iter().find(|(name, _)| *name == word);
+        if let Some((_, subject)) = known {
+            return Ok(*subject);
+        }
+        if let Some(field) = Field::PLAIN
+            .into_iter()
+            .find(|field| field.is_whole() && field.own_name() == word)
+        {
+            return Ok(Self::Field(field));
+        }
+        let mut fields = Field::every().filter(|field| {
+            let structure = field.structure();
+            match word.strip_prefix(structure.trim_end_matches('.')) {
+                Some(rest) if !structure.is_empty() => {
+                    rest.strip_prefix(['.', '_']) == Some(field.own_name())
+                }
+                _ => field.own_name() == word,
+            }
+        });
+        match (fields.next(), fields.next()) {
+            (Some(field), None) => Ok(Self::Field(field)),
+            (Some(first), Some(second)) => {
+                let all = [first, second].into_iter().chain(fields);
+                Err(Unknown::Ambiguous(all.map(Field::name).collect()))
+            }
+            (None, _) => {
+                let mut known = names();
+                known.extend(Field::every().map(|field| field.own_name().to_owned()));
+                Err(Unknown::Slip(nearest(&word, &known).map(Into::into)))
+            }
+        }
+    }
+}
+
+/// Every word that can begin a test.
+pub fn names() -> Vec<String> {
+    let words = WORDS.iter().map(|(name, _)| (*name).to_owned());
+    let mut names: Vec<String> = words.chain(Field::every().map(Field::name)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The name that a word is probably a slip of.
+pub(super) fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> {
+    let length = word.chars().count();
+    if !(2..=40).contains(&length) {
+        return None;
+    }
+    let distance = |name: &&str| strsim::damerau_levenshtein(word, name);
+    let same_start = |name: &str| {
+        word.bytes()
+            .zip(name.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    let allowed = length.div_ceil(3).min(3);
+    let all = names.iter().map(AsRef::as_ref);
+    all.min_by_key(|name| (distance(name), Reverse(same_start(name))))
+        .filter(|name| distance(name) <= allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, Subject, Unknown, names, nearest};
+
+    #[test]
+    fn every_field_has_its_name() {
+        for field in Field::every() {
+            let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress);
+            let is_port = matches!(field, Field::LocalPort | Field::PeerPort);
+            match Subject::of(&field.name()) {
+                Ok(Subject::Field(found)) => assert_eq!(found, field),
+                Ok(Subject::End(_)) => assert!(is_end, "{field:?}"),
+                Ok(Subject::Port(_)) => assert!(is_port, "{field:?}"),
+                other => assert_eq!(other, Ok(Subject::Field(field))),
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_structures_have_short_names_where_no_other_has_them() {
+        for (short, long) in [
+            ("rtt", "tcp_info.rtt"),
+            ("TCP_INFO_RTT", "tcp_info.rtt"),
+            ("drops", "memory.drops"),
+            ("memory_rcvbuf", "memory.rcvbuf"),
+            ("subflows", "mptcp_info.subflows"),
+            ("expires_ms", "timer.expires_ms"),
+        ] {
+            assert_eq!(Subject::of(short), Subject::of(long), "{short}");
+        }
+        let Err(Unknown::Ambiguous(names)) = Subject::of("retransmits") else {
+            unreachable!("it is ambiguous")
+        };
+        assert_eq!(
+            names,
+            [
+                "timer.retransmits",
+                "tcp_info.retransmits",
+                "mptcp_info.retransmits"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_slip_is_recognised() {
+        let names = names();
+        for (word, meant) in [
+            ("sorce", "src"),
+            ("spotr", "sport"),
+            ("recv_que", "recv_queue"),
+            ("inteface", "interface"),
+            ("halfclosed", "half-closed"),
+        ] {
+            assert_eq!(nearest(word, &names), Some(meant), "{word}");
+        }
+        assert_eq!(nearest("zzzzzz", &names), None);
+        assert_eq!(nearest(&"s".repeat(1 << 20), &names), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! Values to tests: what stands behind a field and its operator.
+
+use super::hosts::{self, Version};
+use super::lexer::{Relation, Word};
+use super::number::number;
+use super::ports::ports;
+use super::refusal::{Refusal, expected};
+use super::subject::Subject;
+use super::words::{states, words};
+use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
+use crate::model::{ProcessStatus, Unit};
+use crate::text::{escape, unescape};
+
+pub(super) type Value = Result<Expr, Refusal>;
+
+impl Subject {
+    /// Does it go with this operator?
+    pub(super) fn takes(self, relation: Relation) -> bool {
+        match (self.signs(), relation) {
+            (ALL_SIGNS, _)
+            | (ORDER, Relation::Compare(_))
+            | (TEXT, Relation::Like | Relation::Unlike) => true,
+            (_, Relation::Compare(op)) => matches!(op, Op::Equal | Op::Unequal),
+            _ => false,
+        }
+    }
+
+    /// The operators it goes with, for a message.
+    pub(super) fn signs(self) -> &'static str {
+        match self {
+            Self::Port(_) => ORDER,
+            Self::Field(Field::Cookie) => EQUALITY,
+            Self::Field(Field::Timer) => ALL_SIGNS,
+            Self::Field(field) if field.unit().is_some() => ORDER,
+            _ => TEXT,
+        }
+    }
+
+    /// What its value is, for a message.
+    pub(super) fn value(self) -> &'static str {
+        match self {
+            Self::Port(_) => "a port",
+            Self::End(_) => "a host",
+            Self::Field(Field::Timer) => "a timer or a duration",
+            Self::Field(Field::Uid | Field::User) => "a user",
+            Self::Field(field) if !field.words().is_empty() => "a word",
+            Self::Field(field) => match field.unit() {
+                Some(Unit::Millis | Unit::Micros) => "a duration",
+                Some(_) => "a number",
+                None => "a text",
+            },
+            _ => "a value",
+        }
+    }
+}
+
+const EQUALITY: &str = "= !=";
+const ORDER: &str = "= != < <= > >=";
+const TEXT: &str = "= != ~ !~";
+const ALL_SIGNS: &str = "= != < <= > >= ~ !~";
+
+/// Reads values.
+pub(super) struct Values<'n> {
+    /// What names stand for.
+    pub(super) names: &'n dyn Names,
+}
+
+impl Values<'_> {
+    /// `autobound`
+    pub(super) fn autobound(&self) -> Test {
+        let range = self.names.ephemeral();
+        Test::Autobound {
+            first: *range.start(),
+            last: *range.end(),
+        }
+    }
+
+    /// What a word would be a value of.
+    pub(super) fn kind_of(&self, word: &str) -> Option<&'static str> {
+        let is_word = |field: Field| field.words().contains(&&*word.to_ascii_lowercase());
+        if states(word).is_ok() {
+            Some("a state follows \"state\"")
+        } else if is_word(Field::Protocol) {
+            Some("write \"protocol = ...\"")
+        } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            Some("a port is written \":80\"")
+        } else if hosts::end(word, Version::Both, self.names).is_ok()
+            || word.starts_with(['/', '@'])
+        {
+            Some("a host follows \"src\", \"dst\" or \"addr\"")
+        } else {
+            None
+        }
+    }
+
+    /// The test that compares a subject with a value. The operator is one that it takes.
+    pub(super) fn comparison(
+        &self,
+        subject: Subject,
+        name: &str,
+        relation: Relation,
+        word: &Word<'_>,
+    ) -> Value {
+        match subject {
+            Subject::End(sides) => each(sides, relation, |side| self.end(side, relation, word)),
+            Subject::Port(sides) => each(sides, relation, |side| {
+                let wide = name.ends_with("_port");
+                self.port(side, relation, word, wide)
+            }),
+            Subject::Field(field) => self.field(field, relation, word),
+            _ => Ok(Expr::ALWAYS),
+        }
+    }
+
+    pub(super) fn port(
+        &self,
+        side: Side,
+        relation: Relation,
+        word: &Word<'_>,
+        wide: bool,
+    ) -> Value {
+        let op = op_of(relation);
+        let field = match side {
+            Side::Local => Field::LocalPort,
+            Side::Peer => Field::PeerPort,
+        };
+        if is_missing(word) {
+            return missing(field, op);
+        }
+        // Port ids of netlink sockets have 32 bits.
+        if wide
+            && let Ok(value) = word.text.parse::<u32>()
+            && value > u16::MAX.into()
+        {
+            let value = value.into();
+            return Ok(Expr::Test(Test::Number { field, op, value }));
+        }
+        let Some(items) = ports(&word.text, self.names)? else {
+            return match op {
+                Op::Equal => Ok(Expr::ALWAYS),
+                Op::Unequal => Ok(Expr::NEVER),
+                _ => expected("a port"),
+            };
+        };
+        let single = match items.as_slice() {
+            [PortItem::Range(first, last)] => first == last,
+            [PortItem::Service { .. }] => true,
+            _ => false,
+        };
+        if !single && !matches!(op, Op::Equal | Op::Unequal) {
+            return expected("a single port");
+        }
+        Ok(Expr::Test(Test::Port { side, op, items }))
+    }
+
+    pub(super) fn interface(&self, name: &str, equal: bool) -> Expr {
+        let digits = name.strip_prefix("if").unwrap_or(name).parse();
+        Expr::Test(Test::Interface {
+            equal,
+            name: name.to_owned(),
+            index: self.names.interface(name).or(digits.ok()),
+        })
+    }
+
+    fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Value {
+        let like = matches!(relation, Relation::Like | Relation::Unlike);
+        if is_missing(word) && !like && !field.words().contains(&&*word.text) {
+            return if is_of_owners(field) {
+                owners(word, op_of(relation))
+            } else if field == Field::ProcessStatus {
+                words(field, relation, word)
+            } else {
+                missing(field, op_of(relation))
+            };
+        }
+        let op = op_of(relation);
+        match field {
+            Field::Timer if !like && word.text.starts_with(|c: char| c.is_ascii_digit()) => {
+                numeric(Field::TimerExpires, op, &word.text)
+            }
+            Field::Timer if !like && !matches!(op, Op::Equal | Op::Unequal) => {
+                expected("a duration, like 200ms or 5s")
+            }
+            Field::Uid => self.user(op, word),
+            Field::User if !like => self.user(op, word),
+            Field::Mark => mark(op, &word.text),
+            Field::Cookie => cookie(op, &word.text),
+            Field::Interface if !like => Ok(self.interface(&word.text, op == Op::Equal)),
+            Field::Cgroup if !like => {
+                let (path, id) = self.names.cgroup(&unescape(&word.text));
+                let equal = op == Op::Equal;
+                Ok(Expr::Test(Test::Cgroup { equal, path, id }))
+            }
+            _ if !field.words().is_empty() => words(field, relation, word),
+            _ if field.unit().is_some() => numeric(field, op, &word.text),
+            _ => Ok(text(field, relation, word)),
+        }
+    }
+
+    fn user(&self, op: Op, word: &Word<'_>) -> Value {
+        let digits = number(&word.text, Unit::Count).ok();
+        let value = match digits.or_else(|| self.names.user(&word.text).map(u64::from)) {
+            Some(value) => value,
+            None if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
+                return expected("a user");
+            }
+            None => {
+                let name = escape(word.text.as_bytes());
+                return Err(Refusal::Because(format!(
+                    "there is no user \"{name}\" here"
+                )));
+            }
+        };
+        let field = Field::Uid;
+        Ok(Expr::Test(Test::Number { field, op, value }))
+    }
+}
+
+/// For each end: one of them for `=` and its like, all of them for `!=`.
+fn each(sides: &[Side], relation: Relation, test: impl Fn(Side) -> Value) -> Value {
+    let tests: Vec<Expr> = sides
+        .iter()
+        .map(|side| test(*side))
+        .collect::<Result<_, _>>()?;
+    Ok(match relation {
+        Relation::Compare(Op::Unequal) | Relation::Unlike => Expr::all(tests),
+        _ => Expr::any(tests),
+    })
+}
+
+/// The operator without regard to what is compared: `~` is a kind of `=`.
+pub(super) const fn op_of(relation: Relation) -> Op {
+    match relation {
+        Relation::Compare(op) => op,
+        Relation::Like => Op::Equal,
+        Relation::Unlike => Op::Unequal,
+    }
+}
+
+/// `none`, `unknown`: the field has no value.
+pub(super) fn is_missing(word: &Word<'_>) -> bool {
+    !word.quoted && matches!(&*word.text, "none" | "unknown" | "null")
+}
+
+/// The field has no value, or has one.
+pub(super) fn missing(field: Field, op: Op) -> Value {
+    let equal = match op {
+        Op::Equal => true,
+        Op::Unequal => false,
+        _ => return expected("a value that has an order"),
+    };
+    Ok(Expr::Test(Test::Missing { field, equal }))
+}
+
+const fn is_of_owners(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Pid | Field::Process | Field::Command | Field::ProcessUser | Field::Fd
+    )
+}
+
+/// `pid = none`: looked everywhere, and there is none. `pid = unknown`: it cannot be told, so that it is
+/// no case of `pid != none`.
+fn owners(word: &Word<'_>, op: Op) -> Value {
+    let none = &*word.text == "none";
+    let words = match (op, none) {
+        (Op::Equal, true) => vec![ProcessStatus::None.name()],
+        (Op::Equal, false) => vec![ProcessStatus::Unreadable.name()],
+        (Op::Unequal, true) => vec![ProcessStatus::Found.name()],
+        (Op::Unequal, false) => vec![ProcessStatus::Found.name(), ProcessStatus::None.name()],
+        _ => return expected("a number"),
+    };
+    let field = Field::ProcessStatus;
+    Ok(Expr::Test(Test::Word { field, words }))
+}
+
+fn numeric(field: Field, op: Op, text: &str) -> Value {
+    let value = number(text, field.unit().unwrap_or(Unit::Count))?;
+    Ok(Expr::Test(Test::Number { field, op, value }))
+}
+
+/// `0x5`, `0x5/0xff`
+fn mark(op: Op, text: &str) -> Value {
+    let small = |text: &str| match number(text, Unit::Count).map(u32::try_from) {
+        Ok(Ok(value)) => Ok(value),
+        _ => expected("a mark of 32 bits, like 5, 0x5 or 0x5/0xff"),
+    };
+    let (value, mask) = match text.split_once('/') {
+        Some((value, mask)) => (small(value)?, Some(small(mask)?)),
+        None => (small(text)?, None),
+    };
+    let equal = match (op, mask) {
+        (Op::Equal, _) => true,
+        (Op::Unequal, _) => false,
+        (_, Some(_)) => return expected("a mark without a mask"),
+        (_, None) => {
+            let (field, value) = (Field::Mark, value.into());
+            return Ok(Expr::Test(Test::Number { field, op, value }));
+        }
+    };
+    let mask = mask.unwrap_or(u32::MAX);
+    Ok(Expr::Test(Test::Mark { equal, value, mask }))
+}
+
+/// As it is shown: hexadecimal, with `0x` in front or not.
+fn cookie(op: Op, text: &str) -> Value {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match u64::from_str_radix(digits, 16) {
+        Ok(value) if plain => {
+            let field = Field::Cookie;
+            Ok(Expr::Test(Test::Number { field, op, value }))
+        }
+        _ => expected("a cookie: hexadecimal digits"),
+    }
+}
+
+/// A text, or a glob.
+pub(super) fn text(field: Field, relation: Relation, word: &Word<'_>) -> Expr {
+    let like = matches!(relation, Relation::Like | Relation::Unlike);
+    let pattern = if like {
+        Pattern::Glob(word.text.to_string(), Case::Insensitive)
+    } else {
+        Pattern::Exact(unescape(&word.text))
+    };
+    Expr::Test(Test::Text {
+        field,
+        equal: op_of(relation) == Op::Equal,
+        pattern,
+    })
+}
