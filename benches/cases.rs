@@ -26,7 +26,7 @@ pub(crate) struct Row {
     spent: Duration,
 }
 
-const TABLE: [(&str, &[&str]); 7] = [
+const TABLE: [(&str, &[&str]); 9] = [
     (
         "floor: what the kernel alone costs, by what is asked",
         &["floor all", "floor bound", "floor info", "floor listen"],
@@ -70,6 +70,22 @@ const TABLE: [(&str, &[&str]); 7] = [
     (
         "extended: users, inodes, timers",
         &["floor all", "lsock -taneo", "ss -taneoH", "netstat -taneo"],
+    ),
+    (
+        "filter: one local port",
+        &[
+            "floor port",
+            "lsock -tan sport = 45000",
+            "ss -tanH sport = 45000",
+        ],
+    ),
+    (
+        "filter: one local address",
+        &[
+            "floor host",
+            "lsock -tan src 127.1.0.3",
+            "ss -tanH src 127.1.0.3",
+        ],
     ),
     (
         "info: the tcp_info of every socket",

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -24,10 +25,21 @@ const BOUND_INACTIVE: u32 = 1 << 13;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 
+/// The local port of the question `port`, in the middle of those the kernel chooses from.
+const PORT: u16 = 45_000;
+/// The local address of the question `host`: one of the holders listens there.
+const HOST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 3);
+/// `INET_DIAG_REQ_BYTECODE`.
+const BYTECODE: u16 = 1;
+
 /// What is asked of the kernel.
 struct Question {
     states: u32,
     extensions: ExtensionFlags,
+    /// Local port, in the request itself.
+    port: u16,
+    /// Local address, tested by a program.
+    host: Option<Ipv4Addr>,
 }
 
 impl Question {
@@ -35,14 +47,24 @@ impl Question {
         let states = |states| Self {
             states,
             extensions: ExtensionFlags::empty(),
+            port: 0,
+            host: None,
         };
         Some(match word {
             "all" => states(EVERY_STATE),
             "bound" => states(EVERY_STATE | BOUND_INACTIVE),
             "listen" => states(StateFlags::LISTEN.bits()),
             "info" => Self {
-                states: EVERY_STATE,
                 extensions: ExtensionFlags::INFO,
+                ..states(EVERY_STATE)
+            },
+            "port" => Self {
+                port: PORT,
+                ..states(EVERY_STATE | BOUND_INACTIVE)
+            },
+            "host" => Self {
+                host: Some(HOST),
+                ..states(EVERY_STATE | BOUND_INACTIVE)
             },
             _ => return None,
         })
@@ -52,11 +74,12 @@ impl Question {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
         header.sequence_number = u32::from(family);
-        let socket_id = if family == AF_INET {
+        let mut socket_id = if family == AF_INET {
             SocketId::new_v4()
         } else {
             SocketId::new_v6()
         };
+        socket_id.source_port = self.port;
         let request = SockDiagMessage::InetRequest(InetRequest {
             family,
             protocol: IPPROTO_TCP,
@@ -68,8 +91,30 @@ impl Question {
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
+        if let Some(host) = self.host {
+            bytes.extend(program(host));
+            let length = u32::try_from(bytes.len()).unwrap_or_default();
+            bytes.splice(..4, length.to_ne_bytes());
+        }
         bytes
     }
+}
+
+/// The attribute with the program that accepts one local address: `INET_DIAG_BC_S_COND`
+/// (`include/uapi/linux/inet_diag.h`).
+fn program(host: Ipv4Addr) -> Vec<u8> {
+    const S_COND: u8 = 7;
+    const LENGTH: u8 = 4 + 8 + 4;
+    let mut bytes = Vec::new();
+    bytes.extend((u16::from(LENGTH) + 4).to_ne_bytes());
+    bytes.extend(BYTECODE.to_ne_bytes());
+    // Accepted: on to the end. Not accepted: four bytes beyond it.
+    bytes.extend([S_COND, LENGTH]);
+    bytes.extend((u16::from(LENGTH) + 4).to_ne_bytes());
+    bytes.extend([AF_INET, 32, 0, 0]);
+    bytes.extend((-1_i32).to_ne_bytes());
+    bytes.extend(host.octets());
+    bytes
 }
 
 /// Dumps TCP over IPv4 and IPv6 and prints how many sockets came.
@@ -77,7 +122,9 @@ pub(crate) fn main(words: &[OsString]) -> io::Result<()> {
     let question = words
         .first()
         .and_then(|word| Question::parse(word.to_str()?))
-        .ok_or_else(|| io::Error::other("the floor knows all, bound, listen and info"))?;
+        .ok_or_else(|| {
+            io::Error::other("the floor knows all, bound, listen, info, port and host")
+        })?;
     let socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.connect(&SocketAddr::new(0, 0))?;
     let mut buffer = Vec::with_capacity(BUFFER_LENGTH);

@@ -6,10 +6,12 @@ mod meaning;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use crate::error::Error;
+use crate::filter;
 use crate::query::Query;
 
 /// What the program finds about its surroundings.
@@ -221,6 +223,10 @@ struct Typed {
     #[arg(long, value_name = "FILE", help_heading = "Where from")]
     replay: Option<PathBuf>,
 
+    /// Which of them: sport = :22, state time-wait, dst 10/8, process = nginx ...
+    #[arg(value_name = "FILTER")]
+    filter: Vec<OsString>,
+
     /// Print help
     #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Other")]
     help: Option<bool>,
@@ -307,14 +313,24 @@ fn usage(error: &clap::Error) -> Error {
 }
 
 fn completions(shell: ShellWord) -> String {
-    let shell = match shell {
+    let generator = match shell {
         ShellWord::Bash => clap_complete::Shell::Bash,
         ShellWord::Zsh => clap_complete::Shell::Zsh,
         ShellWord::Fish => clap_complete::Shell::Fish,
     };
+    // For the shell, the words that a test of a filter can begin with are the values to choose from.
+    let words = filter::words();
+    let choice = PossibleValuesParser::new(&words);
+    let mut definition = Typed::command().mut_arg("filter", |filter| filter.value_parser(choice));
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Typed::command(), "lsock", &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    clap_complete::generate(generator, &mut definition, "lsock", &mut text);
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    if shell == ShellWord::Fish {
+        // Its generator leaves out values that belong to no option.
+        let line = format!("complete -c lsock -f -a '{}'\n", words.join(" "));
+        text.push_str(&line);
+    }
+    text
 }
 
 /// The definition of the command line, for what must agree with it.

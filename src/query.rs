@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::enrich::Lookups;
-use crate::model::{Family, Protocol, State, StateSet, Table};
+use crate::filter::{Expr, Rule};
+use crate::model::{Family, Protocol, Row, State, StateSet, Table};
 use crate::render::{Format, Layout, SortKey};
 use crate::source::{Request, Wanted};
 
@@ -17,12 +18,16 @@ pub struct Query {
     pub named: bool,
     /// Which sockets of a table.
     pub selection: Selection,
+    /// Which of those.
+    pub filter: Expr,
     /// The optional parts of a socket.
     pub wanted: Wanted,
     /// The names to look up.
     pub lookups: Lookups,
     /// Look up host names too.
     pub hosts: bool,
+    /// What was looked up for the filter alone, and is not shown.
+    pub hidden: Hidden,
     /// The form of the output.
     pub format: Format,
     /// Its columns and looks.
@@ -37,11 +42,36 @@ pub struct Query {
     pub record: Option<PathBuf>,
 }
 
+/// What is looked up and yet not shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Processes, without `-p`.
+    pub owners: bool,
+    /// Names of users, with `-n`.
+    pub users: bool,
+}
+
+impl Hidden {
+    /// What is shown of a row.
+    pub fn from(self, row: Row<'_>) -> Row<'_> {
+        let mut shown = row;
+        if self.owners {
+            shown.processes = None;
+            shown.process_status = None;
+        }
+        if self.users {
+            shown.user = None;
+        }
+        shown
+    }
+}
+
 impl Query {
-    /// What is asked of one table.
-    pub fn request(&self, table: Table) -> Request {
+    /// What is asked of one table, given what the filter means for it.
+    pub fn request(&self, table: Table, rule: &Rule) -> Request {
+        let selected = self.selection.states(table.protocol);
         Request {
-            states: self.selection.states(table.protocol),
+            states: selected.intersection(rule.states()),
             wanted: self.wanted,
         }
     }
@@ -100,6 +130,8 @@ pub struct Tables {
     pub protocols: BTreeSet<Protocol>,
     /// IP versions named.
     pub families: BTreeSet<Family>,
+    /// Protocols that only the filter names: they are added to the default.
+    pub filtered: BTreeSet<Protocol>,
 }
 
 /// What is listed when nothing is named: the IP protocols but MPTCP, whose subflows are among TCP.
@@ -121,6 +153,12 @@ impl Tables {
         !self.protocols.is_empty() || !self.families.is_empty()
     }
 
+    /// Is this protocol among what is named, or added by the filter?
+    pub fn names(&self, protocol: Protocol) -> bool {
+        let added = self.protocols.is_empty() && self.filtered.contains(&protocol);
+        self.protocols.contains(&protocol) || added
+    }
+
     /// The tables of what was named, in the order they are listed. An IP version without an IP
     /// protocol means the default ones. Ping sockets, which netlink does not know, and MPTCP, which
     /// `/proc` does not, are left out where nothing else is asked, unless they are among `alone`:
@@ -128,7 +166,10 @@ impl Tables {
     pub fn list(&self, input: &Input, alone: &[Protocol]) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
         let ip_named = protocols.iter().any(|protocol| is_ip(*protocol));
-        if protocols.is_empty() || (!self.families.is_empty() && !ip_named) {
+        if protocols.is_empty() {
+            protocols.extend(&self.filtered);
+        }
+        if self.protocols.is_empty() || (!self.families.is_empty() && !ip_named) {
             protocols.extend(DEFAULT);
         }
         let unknown = match input {
@@ -155,6 +196,8 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{Input, Selection, Tables};
     use crate::model::{Family, Protocol, State, StateSet};
 
@@ -162,6 +205,7 @@ mod tests {
         let tables = Tables {
             protocols: protocols.iter().copied().collect(),
             families: families.iter().copied().collect(),
+            filtered: BTreeSet::new(),
         };
         let words: Vec<String> = tables
             .list(&Input::Auto, &[])
@@ -202,6 +246,17 @@ mod tests {
             listed(&[Protocol::Unix], &[Family::Inet]),
             "tcp/inet udp/inet udplite/inet raw/inet icmp/inet unix/unix"
         );
+    }
+
+    #[test]
+    fn a_filter_adds_to_the_default_alone() {
+        let mut tables = Tables {
+            filtered: BTreeSet::from([Protocol::Unix]),
+            ..Tables::default()
+        };
+        assert_eq!(tables.list(&Input::Auto, &[]).len(), 11);
+        tables.protocols.insert(Protocol::Packet);
+        assert_eq!(tables.list(&Input::Auto, &[]).len(), 1);
     }
 
     #[test]

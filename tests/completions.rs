@@ -47,6 +47,25 @@ fn bash_completes_options_and_their_values() {
 }
 
 #[test]
+fn bash_completes_the_fields_of_a_filter() {
+    assert_eq!(offered(&["lsock", "-t", "spo"]), ["sport"]);
+    assert_eq!(
+        offered(&["lsock", "sport", "=", ":22", "and", "tcp_info.rt"]),
+        ["tcp_info.rto", "tcp_info.rtt", "tcp_info.rttvar"]
+    );
+}
+
+#[test]
+fn every_shell_is_told_the_fields_of_a_filter() {
+    for shell in ["bash", "zsh", "fish"] {
+        let text = shell::succeed(&format!("lsock --completions {shell}"), Path::new("/"));
+        for word in lsock::filter::words() {
+            assert!(text.contains(&word), "{shell}: {word}");
+        }
+    }
+}
+
+#[test]
 fn scripts_have_no_syntax_error() {
     for name in ["bash", "zsh", "fish"] {
         if !shell::has(name) {

@@ -1,6 +1,7 @@
 //! Lists of fields: `--columns`, `--sort`, and what they make necessary.
 
 use crate::error::Error;
+use crate::filter;
 use crate::render::{Column, SortKey};
 use crate::text::escape;
 
@@ -10,6 +11,8 @@ pub(super) struct Needs<'a> {
     /// The columns were chosen by name: one that is costly is then wished for.
     pub(super) chosen: bool,
     pub(super) sort: &'a [SortKey],
+    /// What the filter looks at.
+    pub(super) filter: filter::Needs,
 }
 
 impl Needs<'_> {

@@ -1,21 +1,24 @@
 //! What the words of the command line mean.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use super::fields::{Needs, columns, sort_keys};
 use super::{ColorWord, FamilyWord, FormatWord, SourceWord, Terminal, Typed};
-use crate::enrich::{Interfaces, Lookups};
+use crate::enrich::{Interfaces, Lookups, Meanings};
 use crate::error::Error;
+use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol};
-use crate::query::{Input, Query, Selection, Tables};
+use crate::query::{Hidden, Input, Query, Selection, Tables};
 use crate::render::{Color, Column, Extra, Extras, Format, Header, Layout, Place, default_columns};
 use crate::source::Wanted;
+use crate::text::escape;
 
 impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
-        let tables = self.tables();
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
         let sort = self
@@ -25,6 +28,8 @@ impl Typed {
             .transpose()?
             .unwrap_or_default();
         let input = self.input()?;
+        let filter = self.filter(&input)?;
+        let tables = self.tables(&filter);
         let extras = self.extras(&tables);
         let columns = chosen
             .clone()
@@ -33,18 +38,28 @@ impl Typed {
             shown: &columns,
             chosen: chosen.is_some(),
             sort: &sort,
+            filter: filter.needs(),
         };
-        if self.processes || needs.owners() {
+        let owners = self.processes || needs.owners();
+        if owners || needs.filter.owners {
             Self::check_owners(&input)?;
         }
         Ok(Query {
             wanted: self.wanted(&needs),
-            lookups: self.lookups(&needs, format, &input),
+            lookups: Lookups {
+                only: filter.pids(),
+                ..self.lookups(&needs, format, &input)
+            },
             layout: self.layout(columns.clone(), extras, terminal),
             named: tables.are_named(),
-            tables: tables.list(&input, &self.named_alone()),
-            selection: self.selection(),
+            tables: tables.list(&input, &self.named_alone(&tables)),
+            selection: self.selection(&filter),
+            filter,
             hosts: self.resolve && matches!(format, Format::Table | Format::Plain),
+            hidden: Hidden {
+                owners: !owners,
+                users: self.numeric,
+            },
             format,
             sort,
             limit: self.limit,
@@ -53,8 +68,26 @@ impl Typed {
         })
     }
 
-    fn tables(&self) -> Tables {
-        let mut tables = Tables::default();
+    /// The words of the filter, joined by blanks, as one expression.
+    fn filter(&self, input: &Input) -> Result<Expr, Error> {
+        let words: Vec<&str> = self
+            .filter
+            .iter()
+            .map(|word| word.to_str().ok_or_else(|| not_text(word)))
+            .collect::<Result<_, _>>()?;
+        let meanings = Meanings {
+            live: self.is_live(input),
+            hosts: self.resolve,
+        };
+        filter::parse(&words.join(" "), &meanings)
+            .map_err(|error| Error::Usage(format!("filter: {error}")))
+    }
+
+    fn tables(&self, filter: &Expr) -> Tables {
+        let mut tables = Tables {
+            filtered: filter.protocols(),
+            ..Tables::default()
+        };
         let flags = [
             (self.tcp, &[Protocol::Tcp][..]),
             (self.udp, &[Protocol::Udp, Protocol::UdpLite]),
@@ -96,16 +129,19 @@ impl Typed {
     }
 
     /// The protocols with a source of their own only, if they were named by themselves.
-    fn named_alone(&self) -> Vec<Protocol> {
-        let ping = self.family.contains(&FamilyWord::Icmp);
-        let mptcp = self.mptcp || self.family.contains(&FamilyWord::Mptcp);
+    fn named_alone(&self, tables: &Tables) -> Vec<Protocol> {
+        let filtered = |protocol| tables.protocols.is_empty() && tables.names(protocol);
+        let ping = self.family.contains(&FamilyWord::Icmp) || filtered(Protocol::Icmp);
+        let mptcp = self.family.contains(&FamilyWord::Mptcp) || filtered(Protocol::Mptcp);
+        let mptcp = self.mptcp || mptcp;
         let named = [(ping, Protocol::Icmp), (mptcp, Protocol::Mptcp)];
         let named = named.into_iter().filter(|(named, _)| *named);
         named.map(|(_, protocol)| protocol).collect()
     }
 
-    const fn selection(&self) -> Selection {
-        match (self.all, self.listening) {
+    /// A filter that speaks of states has the last word about them.
+    fn selection(&self, filter: &Expr) -> Selection {
+        match (self.all || filter.names_state(), self.listening) {
             (true, _) => Selection::All,
             (false, true) => Selection::Listening,
             (false, false) => Selection::Connected,
@@ -151,15 +187,15 @@ impl Typed {
     /// Processes can be told of this machine, and of another `/proc`; not of a recording.
     fn check_owners(input: &Input) -> Result<(), Error> {
         if matches!(input, Input::Replay(_)) {
-            let text =
-                "a recording does not hold the processes of its sockets: no -p with --replay";
+            let text = "a recording does not hold the processes of its sockets: \
+                no -p with --replay, and no pid or process in a filter";
             return Err(Error::Usage(text.to_owned()));
         }
         Ok(())
     }
 
     fn extras(&self, tables: &Tables) -> Extras {
-        let listed = |protocol| tables.protocols.contains(&protocol);
+        let listed = |protocol| tables.names(protocol);
         let extras = [
             (listed(Protocol::Unix), Extra::Unix),
             (listed(Protocol::Packet), Extra::Packet),
@@ -179,16 +215,15 @@ impl Typed {
     fn wanted(&self, needs: &Needs<'_>) -> Wanted {
         let info = [Column::TcpInfo, Column::MptcpInfo, Column::Congestion];
         Wanted {
-            info: self.info || needs.any_wished(&info),
-            memory: self.memory || needs.any_wished(&[Column::Memory]),
-            unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]),
+            info: self.info || needs.any_wished(&info) || needs.filter.info,
+            memory: self.memory || needs.any_wished(&[Column::Memory]) || needs.filter.memory,
+            unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]) || needs.filter.unix_peers,
         }
     }
 
     fn lookups(&self, needs: &Needs<'_>, format: Format, input: &Input) -> Lookups {
         let text = matches!(format, Format::Table | Format::Plain);
-        let here = matches!(input, Input::Auto | Input::Netlink)
-            || matches!(input, Input::Procfs(_)) && self.proc_root.is_none();
+        let here = self.is_live(input);
         let ports = [
             Column::Local,
             Column::Peer,
@@ -199,19 +234,29 @@ impl Typed {
             Input::Procfs(root) => root.clone(),
             _ => PathBuf::from(PROC),
         };
-        let owners = self.processes || needs.owners();
+        let owners = self.processes || needs.owners() || needs.filter.owners;
         let replayed = matches!(input, Input::Replay(_));
+        let users = !self.numeric && (owners || needs.any(&[Column::User]));
         Lookups {
             owners: owners.then_some(root),
             only: None,
-            users: !self.numeric && !replayed && (owners || needs.any(&[Column::User])),
+            users: !replayed && (users || needs.filter.users),
             services: !self.numeric && text && needs.any(&ports),
             interfaces: if here {
                 Interfaces::Live
             } else {
                 Interfaces::NumbersOnly
             },
-            cgroups: here && needs.any(&[Column::Cgroup]),
+            cgroups: here && (needs.any(&[Column::Cgroup]) || needs.filter.cgroups),
+        }
+    }
+
+    /// Are these the sockets of this machine?
+    fn is_live(&self, input: &Input) -> bool {
+        match input {
+            Input::Auto | Input::Netlink => true,
+            Input::Procfs(_) => self.proc_root.is_none(),
+            Input::Replay(_) => false,
         }
     }
 
@@ -238,6 +283,13 @@ impl Typed {
             width: terminal.width,
         }
     }
+}
+
+fn not_text(word: &OsStr) -> Error {
+    let clean = escape(word.as_bytes());
+    Error::Usage(format!(
+        "filter: \"{clean}\" is not UTF-8; write such bytes as \\xHH within a quoted name"
+    ))
 }
 
 /// The process file system of this machine.

@@ -5,12 +5,14 @@ use std::ops::ControlFlow;
 
 use super::Messages;
 use super::resolve::Resolving;
+use super::seen::Seen;
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Origin, Socket, Summary, Table};
+use crate::filter::{Rule, Stage};
+use crate::model::{Origin, Row, Socket, Summary, Table};
 use crate::query::{Input, Query};
-use crate::render::{self, Envelope, Limited, Sink, Sorted};
+use crate::render::{self, Envelope, Limited, Search, Sink, Sorted};
 use crate::source::{
     AutoSource, NetlinkSource, Outcome, ProcfsSource, Recorder, ReplaySource, Source,
 };
@@ -70,6 +72,7 @@ fn open(query: &Query, recorder: &Recorder) -> Result<(Box<dyn Source>, Vec<Tabl
 struct Listing<'q> {
     query: &'q Query,
     enricher: Enricher,
+    search: Search,
     sink: Box<dyn Sink>,
     summary: Summary,
 }
@@ -88,6 +91,7 @@ impl<'q> Listing<'q> {
         Self {
             query,
             enricher: Enricher::new(query.lookups.clone()),
+            search: Search::new(&query.layout),
             sink,
             summary: Summary::default(),
         }
@@ -100,13 +104,19 @@ impl<'q> Listing<'q> {
         source: &mut dyn Source,
         messages: &mut Messages<'_>,
     ) -> Result<ControlFlow<()>, Error> {
-        let request = self.query.request(table);
+        let rule = self.query.filter.for_table(table);
+        if rule.is_never() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let request = self.query.request(table, &rule);
         let mut end = Ok(ControlFlow::Continue(()));
+        let mut seen = Seen::default();
         let outcome = source.visit(table, &request, &mut |socket| {
             if !request.states.contains(socket.state) {
                 return ControlFlow::Continue(());
             }
-            end = self.show(socket);
+            seen.note(socket);
+            end = self.show(socket, &rule);
             match end {
                 Ok(flow) => flow,
                 Err(_) => ControlFlow::Break(()),
@@ -114,15 +124,42 @@ impl<'q> Listing<'q> {
         });
         let flow = end.map_err(Error::Output)?;
         match outcome {
-            Ok(outcome) => self.note(table, outcome, messages),
+            Ok(mut outcome) => {
+                let unknown = seen.unknown_to(&rule, outcome.source);
+                outcome
+                    .gaps
+                    .extend(unknown.map(|gap| format!("{table}: {gap}")));
+                self.note(table, outcome, messages);
+            }
             Err(error) => self.missing(table, error, messages)?,
         }
         Ok(flow)
     }
 
-    fn show(&mut self, socket: &Socket) -> io::Result<ControlFlow<()>> {
-        self.enricher.prepare(socket);
-        let flow = self.sink.row(&self.enricher.row(socket))?;
+    /// Shows a socket, if the filter wants it: asked as early as it can tell.
+    fn show(&mut self, socket: &Socket, rule: &Rule) -> io::Result<ControlFlow<()>> {
+        let skipped = Ok(ControlFlow::Continue(()));
+        let mut held = rule.holds(&Row::bare(socket), Stage::Socket, &mut |_| false);
+        if held == Some(false) {
+            return skipped;
+        }
+        self.enricher.prepare_names(socket);
+        if held.is_none() {
+            let row = self.enricher.row(socket);
+            held = rule.holds(&row, Stage::Names, &mut |_| false);
+        }
+        if held == Some(false) {
+            return skipped;
+        }
+        self.enricher.prepare_owners(socket);
+        let row = self.enricher.row(socket);
+        let shown = self.query.hidden.from(row);
+        let search = &mut self.search;
+        let mut contains = |text: &str| search.contains(&shown, text);
+        if held.is_none() && rule.holds(&row, Stage::Owners, &mut contains) != Some(true) {
+            return skipped;
+        }
+        let flow = self.sink.row(&shown)?;
         self.summary.matched += 1;
         Ok(flow)
     }

@@ -2,6 +2,7 @@
 
 mod list;
 mod resolve;
+mod seen;
 
 use std::io::Write;
 

@@ -8,7 +8,7 @@ use super::{Column, Extras, Layout, detail};
 /// Looks for texts in what is shown of rows: in every cell by itself, as `table` writes it, and in
 /// the details of `-i` and `-m`. Capitals do not matter, of any script.
 ///
-/// Of an end that is shown in part, all of it is looked at, as one cell.
+/// An end whose address and port are shown as columns of their own is also looked at as one cell.
 #[derive(Debug)]
 pub struct Search {
     columns: Vec<Column>,
@@ -23,13 +23,11 @@ impl Search {
     /// Will look at what such a listing shows.
     pub fn new(layout: &Layout) -> Self {
         let mut columns = layout.columns.clone();
-        for (part, whole) in [
-            (Column::LocalAddress, Column::Local),
-            (Column::LocalPort, Column::Local),
-            (Column::PeerAddress, Column::Peer),
-            (Column::PeerPort, Column::Peer),
+        for (parts, whole) in [
+            ([Column::LocalAddress, Column::LocalPort], Column::Local),
+            ([Column::PeerAddress, Column::PeerPort], Column::Peer),
         ] {
-            if columns.contains(&part) && !columns.contains(&whole) {
+            if parts.iter().all(|part| columns.contains(part)) {
                 columns.push(whole);
             }
         }
