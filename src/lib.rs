@@ -10,6 +10,7 @@
 //! | [`model`] [`text`] | plain data; words for people | – |
 //! | [`error`] [`exit`] | what can go wrong; how a run ends | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
+//! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |
 //! | [`mode`] | what is done with the stream of sockets | the above |

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::enrich::Lookups;
-use crate::filter::{Expr, Rule};
+use crate::filter::{Expr, Narrow, Rule};
 use crate::model::{Family, Protocol, Row, State, StateSet, Table};
 use crate::render::{Format, Layout, SortKey};
 use crate::source::{Request, Wanted};
@@ -70,10 +70,20 @@ impl Query {
     /// What is asked of one table, given what the filter means for it.
     pub fn request(&self, table: Table, rule: &Rule) -> Request {
         let selected = self.selection.states(table.protocol);
+        let mut narrow = Narrow::of(rule.expr(), table);
+        narrow.exact = narrow
+            .exact
+            .filter(|exact| exact.interface.is_some() || self.ends_with_one_row());
         Request {
             states: selected.intersection(rule.states()),
             wanted: self.wanted,
+            narrow,
         }
+    }
+
+    /// Is one row enough? Then it may be any.
+    fn ends_with_one_row(&self) -> bool {
+        self.limit == Some(1) && self.sort.is_empty()
     }
 }
 

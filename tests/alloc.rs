@@ -19,6 +19,8 @@ use std::path::Path;
 
 use allocation_counter::AllocationInfo;
 use lsock::cli::Terminal;
+use lsock::filter::{Case, Expr, Field, Op, Pattern, PortItem, Side, Stage, Test};
+use lsock::model::{Family, Protocol, Row, Socket, State, StateSet, Table};
 use tempfile::{NamedTempFile, TempDir};
 
 const FEW: u32 = 10_000;
@@ -187,4 +189,46 @@ fn limited_sort_holds_as_many_rows_as_it_shows() {
     let words = ["-n", "--sort", "-inode", "--limit", "10"];
     let (few, many) = (replayed(&few, &words), replayed(&many, &words));
     assert!(many.bytes_max <= few.bytes_max + SLACK, "{few:?} {many:?}");
+}
+
+#[test]
+fn filtering_a_socket_costs_no_allocation() {
+    let (protocol, family) = (Protocol::Tcp, Family::Inet6);
+    let mut socket = Socket::new(protocol, family);
+    socket.local.ip = Some("fe80::1".parse().unwrap());
+    socket.local.port = Some(443);
+    (socket.uid, socket.inode, socket.interface) = (Some(0), Some(1), Some(2));
+    let side = Side::Local;
+    let glob = |field, text: &str| Test::Text {
+        field,
+        equal: true,
+        pattern: Pattern::Glob(text.into(), Case::Insensitive),
+    };
+    let ports = (1..1_000)
+        .step_by(2)
+        .map(|port| PortItem::Range(port, port));
+    let tests = [
+        Test::State(StateSet::EMPTY.with(State::Unconn)),
+        glob(Field::LocalAddress, "fe80*1"),
+        glob(Field::Interface, "?f2"),
+        glob(Field::User, "r*t"),
+        Test::Port {
+            side,
+            op: Op::Equal,
+            items: ports.collect(),
+        },
+        Test::Missing {
+            field: Field::Pid,
+            equal: true,
+        },
+    ];
+    let rule = Expr::all(tests.map(Expr::Test)).for_table(Table { protocol, family });
+    let row = Row {
+        user: Some("root"),
+        ..Row::bare(&socket)
+    };
+    let taken = allocation_counter::measure(|| {
+        assert_eq!(rule.holds(&row, Stage::Owners, &mut |_| false), Some(true));
+    });
+    assert_eq!(taken.count_total, 0);
 }

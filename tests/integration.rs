@@ -25,6 +25,7 @@ mod layers;
 mod listing;
 mod manual;
 mod names;
+mod narrowing;
 mod order;
 mod other_reader;
 mod output_errors;

@@ -9,6 +9,7 @@
 //! `!=`; `not` turns the answer of a whole test or expression around.
 
 mod bounds;
+mod bytecode;
 mod display;
 mod ends;
 mod error;
@@ -19,6 +20,7 @@ mod hosts;
 mod known;
 mod lexer;
 mod names;
+mod narrow;
 mod number;
 mod parser;
 mod pattern;
@@ -37,6 +39,7 @@ pub use eval::Stage;
 pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
 pub use names::Names;
+pub use narrow::{Exact, Narrow};
 pub use parser::parse;
 pub use pattern::{Case, Pattern};
 pub use residual::Rule;

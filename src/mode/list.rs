@@ -10,7 +10,7 @@ use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::{Rule, Stage};
-use crate::model::{Origin, Row, Socket, Summary, Table};
+use crate::model::{Origin, Row, Socket, StateSet, Summary, Table};
 use crate::query::{Input, Query};
 use crate::render::{self, Envelope, Limited, Search, Sink, Sorted};
 use crate::source::{
@@ -109,6 +109,9 @@ impl<'q> Listing<'q> {
             return Ok(ControlFlow::Continue(()));
         }
         let request = self.query.request(table, &rule);
+        if request.states == StateSet::EMPTY {
+            return Ok(ControlFlow::Continue(()));
+        }
         let mut end = Ok(ControlFlow::Continue(()));
         let mut seen = Seen::default();
         let outcome = source.visit(table, &request, &mut |socket| {

@@ -116,5 +116,6 @@ fn unlisted_mptcp(reason: String) -> Outcome {
         },
         reason: Some(reason),
         warnings: Vec::new(),
+        refused_program: false,
     }
 }

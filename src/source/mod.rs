@@ -2,6 +2,7 @@
 
 mod auto;
 mod channel;
+mod exact;
 mod lender;
 mod netlink;
 pub mod procfs;
@@ -13,6 +14,7 @@ mod unix_names;
 use std::ops::ControlFlow;
 
 use crate::error::Error;
+use crate::filter::Narrow;
 use crate::model::{Socket, Source as Kind, StateSet, Table};
 
 pub use auto::AutoSource;
@@ -33,17 +35,19 @@ pub struct Wanted {
 }
 
 /// What a listing asks of every table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The states wanted. A source may show more, never fewer.
     pub states: StateSet,
     /// The optional parts wanted.
     pub wanted: Wanted,
+    /// What of a table may be left out. A source may show more, never less.
+    pub narrow: Narrow,
 }
 
 impl Request {
     /// Drops the optional parts that came without being wanted.
-    fn trim(self, socket: &mut Socket) {
+    fn trim(&self, socket: &mut Socket) {
         if let Some(details) = &mut socket.details {
             if !self.wanted.info {
                 details.congestion.clear();
@@ -71,6 +75,8 @@ pub struct Outcome {
     pub gaps: Vec<String>,
     /// What else must be said.
     pub warnings: Vec<String>,
+    /// The kernel refused to leave out what the request allows it to: the list is the same.
+    pub refused_program: bool,
 }
 
 impl Outcome {
@@ -81,6 +87,7 @@ impl Outcome {
             reason: None,
             gaps: Vec::new(),
             warnings: Vec::new(),
+            refused_program: false,
         }
     }
 }

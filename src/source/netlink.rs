@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use rustix::io::Errno;
 
 use super::channel::Channel;
+use super::exact;
 use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
@@ -44,16 +45,83 @@ impl NetlinkSource {
         }
     }
 
+    fn open(&mut self) -> io::Result<Channel> {
+        self.channel.take().map_or_else(Channel::open, Ok)
+    }
+
+    /// Lends the only connection there can be, if the kernel finds it without a dump.
+    ///
+    /// Not for a recording: an answer that belongs to no dump is not listed from there.
+    fn look_up(
+        &mut self,
+        table: Table,
+        ask: Ask<'_>,
+        request: &Request,
+        (lender, visitor): (&mut Lender<'_>, &mut Visitor<'_>),
+    ) -> bool {
+        let Some(exact) = request.narrow.exact.filter(|_| !self.recorder.is_on()) else {
+            return false;
+        };
+        let Ok(mut channel) = self.open() else {
+            return false;
+        };
+        let found = match exact::reply(&mut channel, table, ask, &exact) {
+            Ok(Some(payload)) => {
+                // No other follows, whether the visitor wants one or not.
+                let _ = lender.lend(payload, visitor);
+                true
+            }
+            Ok(None) => false,
+            Err(_) => return false,
+        };
+        self.channel = Some(channel);
+        found
+    }
+
+    /// Dumps a table, again where a dump was of no use and nothing was lent.
+    fn read(
+        &mut self,
+        table: Table,
+        mut ask: Ask<'_>,
+        reader: &mut Reader<'_>,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error> {
+        let netlink = |cause| Error::Netlink { table, cause };
+        let mut outcome = Outcome::complete(Kind::Netlink);
+        let mut disturbed = 0;
+        loop {
+            let Some(bytes) = wire::dump_request(table, ask) else {
+                return Err(netlink(Errno::PROTONOSUPPORT.into()));
+            };
+            match self.dump(&bytes, reader, visitor) {
+                Ok(End::Whole | End::Stopped) => return Ok(outcome),
+                // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
+                // list is the same without it: more sockets come, and are left out later.
+                Ok(End::Refused(_)) | Err(_) if !ask.program.is_empty() => {
+                    ask.program = &[];
+                    outcome.refused_program = true;
+                }
+                Ok(End::Refused(cause)) | Err(cause) => return Err(netlink(cause)),
+                Ok(End::Disturbed(why)) => {
+                    disturbed += 1;
+                    // Rows that were lent cannot be taken back: then it is said instead.
+                    if reader.lender.lent > 0 || disturbed == ATTEMPTS {
+                        outcome.gaps.push(format!("{table}: {why}"));
+                        return Ok(outcome);
+                    }
+                    reader.restart();
+                }
+            }
+        }
+    }
+
     fn dump(
         &mut self,
         request: &[u8],
         reader: &mut Reader<'_>,
         visitor: &mut Visitor<'_>,
     ) -> io::Result<End> {
-        let mut channel = match self.channel.take() {
-            Some(channel) => channel,
-            None => Channel::open()?,
-        };
+        let mut channel = self.open()?;
         channel.send(request)?;
         let recorder = &self.recorder;
         let end = channel.receive_all(wire::ends_dump, |datagram| {
@@ -81,14 +149,13 @@ impl Source for NetlinkSource {
         request: &Request,
         visitor: &mut Visitor<'_>,
     ) -> Result<Outcome, Error> {
-        let netlink = |cause| Error::Netlink { table, cause };
+        let narrow = &request.narrow;
         let ask = Ask {
             states: request.states,
             info: request.wanted.info,
             memory: request.wanted.memory,
-        };
-        let Some(bytes) = wire::dump_request(table, ask) else {
-            return Err(netlink(Errno::PROTONOSUPPORT.into()));
+            ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
+            program: &narrow.program,
         };
         let peers = table.protocol == Protocol::Unix && request.wanted.unix_peers;
         let names = peers.then(|| UnixNames::live(self.recorder.clone()));
@@ -97,33 +164,19 @@ impl Source for NetlinkSource {
             interrupted: false,
             lender: Lender::new(table.protocol, request, names),
         };
-        let mut gaps = Vec::new();
-        for attempt in 1.. {
-            match self.dump(&bytes, &mut reader, visitor).map_err(netlink)? {
-                End::Whole | End::Stopped => break,
-                End::Refused(cause) => return Err(netlink(cause)),
-                // Rows that were lent cannot be taken back: then it is said instead.
-                End::Disturbed(_) if reader.lender.lent == 0 && attempt < ATTEMPTS => {
-                    reader.restart();
-                }
-                End::Disturbed(why) => {
-                    gaps.push(format!("{table}: {why}"));
-                    break;
-                }
-            }
-        }
-        gaps.extend(
-            reader
-                .lender
-                .malformed
-                .gap()
-                .map(|gap| format!("{table}: {gap}")),
-        );
-        Ok(Outcome {
-            gaps,
-            warnings: reader.lender.warning().into_iter().collect(),
-            ..Outcome::complete(Kind::Netlink)
-        })
+        let mut outcome = if self.look_up(table, ask, request, (&mut reader.lender, &mut *visitor))
+        {
+            Outcome::complete(Kind::Netlink)
+        } else {
+            self.read(table, ask, &mut reader, visitor)?
+        };
+        let lender = reader.lender;
+        let malformed = lender.malformed.gap();
+        outcome
+            .gaps
+            .extend(malformed.map(|gap| format!("{table}: {gap}")));
+        outcome.warnings.extend(lender.warning());
+        Ok(outcome)
     }
 }
 

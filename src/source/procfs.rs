@@ -163,7 +163,7 @@ impl Source for ProcfsSource {
         };
         let task = Task {
             table,
-            request: *request,
+            request: request.clone(),
             strays: self.strays(table),
             recent: RecentOfFile::new(),
             faults: Faults::default(),
@@ -216,6 +216,7 @@ const fn no_source(reason: String) -> Outcome {
         reason: Some(reason),
         gaps: Vec::new(),
         warnings: Vec::new(),
+        refused_program: false,
     }
 }
 

@@ -42,6 +42,11 @@ impl Recorder {
         Ok(Self(Some(Rc::new(RefCell::new(recording)))))
     }
 
+    /// Is anything kept?
+    pub(super) const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Keeps messages as they are.
     pub(super) fn keep(&self, messages: &[u8]) {
         let Some(recording) = &self.0 else { return };
@@ -53,14 +58,14 @@ impl Recorder {
 
     /// Keeps a line of `/proc/net`, as a message of our own.
     pub(super) fn keep_line(&self, table: Table, line: &[u8]) {
-        if self.0.is_some() {
+        if self.is_on() {
             self.keep(&wire::proc_line(wire::tag(table), line));
         }
     }
 
     /// Marks the end of the lines of a table.
     pub(super) fn keep_end(&self, table: Table) {
-        if self.0.is_some() {
+        if self.is_on() {
             self.keep(&wire::done(wire::tag(table)));
         }
     }

@@ -1,5 +1,7 @@
 //! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req`.
 
+use std::net::SocketAddr;
+
 use netlink_packet_core::{
     DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
     NetlinkSerializable,
@@ -13,6 +15,8 @@ use zerocopy::{Immutable, IntoBytes};
 use super::{address_family, tag};
 use crate::model::{Family, Protocol, StateSet, Table};
 
+/// `INET_DIAG_REQ_BYTECODE`: a program that leaves sockets out.
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 /// `IPPROTO_MPTCP`.
@@ -28,17 +32,22 @@ const NDIAG_PROTO_ALL: u8 = 0xff;
 
 /// What a dump asks for beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
+pub struct Ask<'p> {
     /// The states wanted; the kernel may send more.
     pub states: StateSet,
     /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
     pub info: bool,
     /// Socket memory.
     pub memory: bool,
+    /// The only port of the socket's own end and of the other one; 0 = any. For TCP, MPTCP, UDP and
+    /// UDP-Lite.
+    pub ports: [u16; 2],
+    /// What else leaves IP sockets out, as `INET_DIAG_REQ_BYTECODE`; empty = nothing.
+    pub program: &'p [u8],
 }
 
 /// The request of a whole table; `None` when `sock_diag` has no such table.
-pub fn dump_request(table: Table, ask: Ask) -> Option<Vec<u8>> {
+pub fn dump_request(table: Table, ask: Ask<'_>) -> Option<Vec<u8>> {
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
     let family = address_family(table.family);
     let body = match table.protocol {
@@ -46,9 +55,31 @@ pub fn dump_request(table: Table, ask: Ask) -> Option<Vec<u8>> {
         Protocol::Unix => unix_body(ask),
         Protocol::Packet => short_body(family, 0, PACKET_SHOW),
         Protocol::Netlink => short_body(family, NDIAG_PROTO_ALL, NDIAG_SHOW),
-        inet => inet_body(inet, table.family, ask),
+        _ => inet_body(table, ask),
     };
     Some(message(tag(table), flags, body))
+}
+
+/// The request of one TCP connection: its own end, the other end, and the interface it is bound to.
+///
+/// One reply, or `ENOENT`. Where there is no such connection, the reply is the listener that would
+/// take it.
+pub fn exact_request(
+    table: Table,
+    ask: Ask<'_>,
+    [local, peer]: [SocketAddr; 2],
+    interface: Option<u32>,
+) -> Vec<u8> {
+    let socket_id = SocketId {
+        source_port: local.port(),
+        destination_port: peer.port(),
+        source_address: local.ip(),
+        destination_address: peer.ip(),
+        interface_id: interface.unwrap_or(0),
+        cookie: [0xff; 8],
+    };
+    let body = inet_request(table, ask, socket_id);
+    message(tag(table), NLM_F_REQUEST, body)
 }
 
 /// The request of nothing but the names of all unix sockets.
@@ -73,7 +104,7 @@ pub fn unix_lookup(sequence: u32, inode: u32) -> Vec<u8> {
     message(sequence, NLM_F_REQUEST, bytes_of(&request))
 }
 
-fn unix_body(ask: Ask) -> Vec<u8> {
+fn unix_body(ask: Ask<'_>) -> Vec<u8> {
     let shown = ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN;
     let memory = if ask.memory {
         ShowFlags::MEMINFO
@@ -123,7 +154,31 @@ const fn ip_protocol(protocol: Protocol) -> u8 {
     }
 }
 
-fn inet_body(protocol: Protocol, family: Family, ask: Ask) -> Vec<u8> {
+fn inet_body(table: Table, ask: Ask<'_>) -> Vec<u8> {
+    let any = if table.family == Family::Inet6 {
+        SocketId::new_v6()
+    } else {
+        SocketId::new_v4()
+    };
+    let [source_port, destination_port] = ask.ports;
+    let socket_id = SocketId {
+        source_port,
+        destination_port,
+        ..any
+    };
+    let mut body = inet_request(table, ask, socket_id);
+    if table.protocol == Protocol::Mptcp {
+        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
+        body.extend(bytes_of(&number));
+    }
+    if !ask.program.is_empty() {
+        let program = DefaultNla::new(INET_DIAG_REQ_BYTECODE, ask.program.to_vec());
+        body.extend(bytes_of(&program));
+    }
+    body
+}
+
+fn inet_request(table: Table, ask: Ask<'_>, socket_id: SocketId) -> Vec<u8> {
     let mut extensions = ExtensionFlags::empty();
     if ask.info {
         extensions |= ExtensionFlags::INFO | ExtensionFlags::CONG;
@@ -131,23 +186,13 @@ fn inet_body(protocol: Protocol, family: Family, ask: Ask) -> Vec<u8> {
     if ask.memory {
         extensions |= ExtensionFlags::SKMEMINFO;
     }
-    let socket_id = if family == Family::Inet6 {
-        SocketId::new_v6()
-    } else {
-        SocketId::new_v4()
-    };
-    let mut body = bytes_of(&InetRequest {
-        family: address_family(family),
-        protocol: ip_protocol(protocol),
+    bytes_of(&InetRequest {
+        family: address_family(table.family),
+        protocol: ip_protocol(table.protocol),
         extensions,
         states: StateFlags::from_bits_retain(ask.states.kernel_mask()),
         socket_id,
-    });
-    if protocol == Protocol::Mptcp {
-        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
-        body.extend(bytes_of(&number));
-    }
-    body
+    })
 }
 
 fn bytes_of(part: &impl Emitable) -> Vec<u8> {

@@ -20,6 +20,7 @@ use nix::sys::socket::{
 };
 
 use super::ProcfsSource;
+use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, SocketType, State, StateSet, Table};
 use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
 
@@ -35,6 +36,7 @@ fn all(protocol: Protocol, family: Family) -> (Vec<Socket>, Outcome) {
     let request = Request {
         states: StateSet::ALL,
         wanted: Wanted::default(),
+        narrow: Narrow::default(),
     };
     let mut found = Vec::new();
     let outcome = ProcfsSource::new("/proc", Recorder::default())

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::{Faults, ProcfsSource, RecentOfFile, Strays, Task};
 use crate::error::Error;
+use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
 use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
 use crate::wire::{Body, Messages};
@@ -51,6 +52,7 @@ fn request(memory: bool) -> Request {
     Request {
         states: StateSet::ALL,
         wanted,
+        narrow: Narrow::default(),
     }
 }
 

@@ -1,16 +1,27 @@
 //! What the kernel is asked.
 
-use super::super::{Ask, dump_request};
+use std::net::SocketAddr;
+
+use super::super::{Ask, dump_request, exact_request};
 use crate::model::{Family, Protocol, State, StateSet, Table};
+
+/// Everything, without any part that is optional.
+const ALL: Ask<'_> = Ask {
+    states: StateSet::ALL,
+    info: false,
+    memory: false,
+    ports: [0, 0],
+    program: &[],
+};
+
+const TCP: Table = Table {
+    protocol: Protocol::Tcp,
+    family: Family::Inet,
+};
 
 #[test]
 fn requests_have_the_sizes_of_the_kernel_structures() {
-    let ask = Ask {
-        states: StateSet::ALL,
-        info: false,
-        memory: false,
-    };
-    let len = |protocol, family| dump_request(Table { protocol, family }, ask).unwrap().len() - 16;
+    let len = |protocol, family| dump_request(Table { protocol, family }, ALL).unwrap().len() - 16;
     assert_eq!(len(Protocol::Tcp, Family::Inet), 56);
     assert_eq!(len(Protocol::Mptcp, Family::Inet6), 56 + 8);
     assert_eq!(len(Protocol::Unix, Family::Unix), 24);
@@ -22,7 +33,7 @@ fn requests_have_the_sizes_of_the_kernel_structures() {
                 protocol: Protocol::Icmp,
                 family: Family::Inet
             },
-            ask
+            ALL
         ),
         None
     );
@@ -30,20 +41,13 @@ fn requests_have_the_sizes_of_the_kernel_structures() {
 
 #[test]
 fn extensions_are_asked_only_when_wanted() {
-    let table = Table {
-        protocol: Protocol::Tcp,
-        family: Family::Inet,
-    };
     let extensions = |info, memory| {
-        dump_request(
-            table,
-            Ask {
-                states: StateSet::ALL,
-                info,
-                memory,
-            },
-        )
-        .unwrap()[18]
+        let ask = Ask {
+            info,
+            memory,
+            ..ALL
+        };
+        dump_request(TCP, ask).unwrap()[18]
     };
     assert_eq!(extensions(false, false), 0);
     assert_eq!(extensions(true, false), 1 << 1 | 1 << 3);
@@ -52,15 +56,60 @@ fn extensions_are_asked_only_when_wanted() {
 
 #[test]
 fn state_mask_of_listeners_is_in_the_request() {
-    let table = Table {
-        protocol: Protocol::Tcp,
-        family: Family::Inet,
-    };
     let ask = Ask {
         states: StateSet::EMPTY.with(State::Listen),
-        info: false,
-        memory: false,
+        ..ALL
     };
-    let request = dump_request(table, ask).unwrap();
+    let request = dump_request(TCP, ask).unwrap();
     assert_eq!(request[20..24], (1_u32 << 10).to_ne_bytes());
+}
+
+#[test]
+fn ports_stand_in_the_id_and_the_program_behind_it() {
+    let ask = Ask {
+        ports: [80, 443],
+        program: &[1, 4, 8, 0],
+        ..ALL
+    };
+    let request = dump_request(TCP, ask).unwrap();
+    assert_eq!(request[24..28], [0, 80, 1, 187]);
+    let attribute = [8_u16.to_ne_bytes(), 1_u16.to_ne_bytes()].concat();
+    assert_eq!(request[72..], [&attribute[..], &[1, 4, 8, 0]].concat());
+}
+
+#[test]
+fn program_for_mptcp_comes_after_its_number() {
+    let table = Table {
+        protocol: Protocol::Mptcp,
+        family: Family::Inet6,
+    };
+    let ask = Ask {
+        program: &[1, 4, 8, 0],
+        ..ALL
+    };
+    let kinds = dump_request(table, ask).unwrap()[72..]
+        .chunks(8)
+        .map(|attribute| attribute[2])
+        .collect::<Vec<_>>();
+    assert_eq!(kinds, [3, 1]);
+}
+
+#[test]
+fn one_connection_is_asked_for_with_its_whole_id() {
+    let ends: [SocketAddr; 2] =
+        ["[2001:db8::1]:80", "[2001:db8::2]:443"].map(|e| e.parse().unwrap());
+    let table = Table {
+        family: Family::Inet6,
+        ..TCP
+    };
+    let request = exact_request(table, ALL, ends, Some(7));
+    assert_eq!(request.len(), 16 + 56);
+    // NLM_F_REQUEST alone: one reply.
+    assert_eq!(request[6..8], 1_u16.to_ne_bytes());
+    assert_eq!(request[16], 10);
+    assert_eq!(request[24..28], [0, 80, 1, 187]);
+    assert_eq!((request[28], request[43]), (0x20, 1));
+    assert_eq!((request[44], request[59]), (0x20, 2));
+    assert_eq!(request[60..64], 7_u32.to_ne_bytes());
+    assert_eq!(request[64..72], [0xff; 8]);
 }

@@ -1,0 +1,141 @@
+//! What the kernel is asked to leave out.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::bytecode::{compile, port_range};
+use super::{Expr, Op, Prefix, Side, Test};
+use crate::model::{Family, Protocol, Table};
+
+/// The part of an expression that makes the kernel send less. It never sends less than the
+/// expression accepts; by default it sends everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Narrow {
+    /// The only port of the socket's own end, for the id of the request.
+    pub local_port: Option<u16>,
+    /// The only port of the other end, for the id of the request.
+    pub peer_port: Option<u16>,
+    /// The only connection there can be.
+    pub exact: Option<Exact>,
+    /// The rest, for `INET_DIAG_REQ_BYTECODE`; empty = nothing.
+    pub program: Vec<u8>,
+}
+
+/// Both ends of a connection, in the family of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exact {
+    /// Its own end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// The interface it is bound to, where that was said too.
+    pub interface: Option<u32>,
+}
+
+impl Narrow {
+    /// For one table; nothing for a table without ports of 16 bits. (A raw socket's is its IP
+    /// protocol, and there are few of them.)
+    pub fn of(expr: &Expr, table: Table) -> Self {
+        let has_ports = matches!(
+            table.protocol,
+            Protocol::Tcp | Protocol::Mptcp | Protocol::Udp | Protocol::UdpLite
+        );
+        if !has_ports {
+            return Self::default();
+        }
+        let members = match expr {
+            Expr::All(members) => members.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        let mut narrow = Self::default();
+        let rest = members.iter().filter(|member| !narrow.takes(member, table));
+        let rest: Vec<Expr> = rest.cloned().collect();
+        narrow.program = compile(&Expr::all(rest), table);
+        narrow.exact = Exact::of(members, &narrow, table);
+        narrow
+    }
+
+    /// Puts the first single port of each end into the id.
+    fn takes(&mut self, member: &Expr, table: Table) -> bool {
+        let Expr::Test(Test::Port {
+            side,
+            op: Op::Equal,
+            items,
+        }) = member
+        else {
+            return false;
+        };
+        let place = match side {
+            Side::Local => &mut self.local_port,
+            Side::Peer => &mut self.peer_port,
+        };
+        let port = match items.as_slice() {
+            [item] => port_range(item, table.protocol),
+            _ => None,
+        };
+        match port {
+            Some((first, last)) if first == last && first != 0 && place.is_none() => {
+                *place = Some(first);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Exact {
+    fn of(members: &[Expr], narrow: &Narrow, table: Table) -> Option<Self> {
+        if table.protocol != Protocol::Tcp {
+            return None;
+        }
+        let end = |side, port| {
+            let ip = members.iter().find_map(|member| address(member, side))?;
+            Some(SocketAddr::new(in_family(ip, table.family)?, port))
+        };
+        Some(Self {
+            local: end(Side::Local, narrow.local_port?)?,
+            peer: end(Side::Peer, narrow.peer_port?)?,
+            interface: members.iter().find_map(interface),
+        })
+    }
+}
+
+/// The only address an end may have.
+fn address(member: &Expr, wanted: Side) -> Option<IpAddr> {
+    let Expr::Test(Test::Host {
+        side,
+        equal: true,
+        prefixes,
+    }) = member
+    else {
+        return None;
+    };
+    match prefixes.as_slice() {
+        [prefix] if *side == wanted => is_single(prefix).then_some(prefix.address),
+        _ => None,
+    }
+}
+
+const fn is_single(prefix: &Prefix) -> bool {
+    prefix.length == if prefix.address.is_ipv4() { 32 } else { 128 }
+}
+
+/// An address as the sockets of a family have it; an IPv4 one may be mapped.
+fn in_family(ip: IpAddr, family: Family) -> Option<IpAddr> {
+    match (ip, family) {
+        (IpAddr::V4(_), Family::Inet) | (IpAddr::V6(_), Family::Inet6) => Some(ip),
+        (IpAddr::V4(ip), Family::Inet6) => Some(ip.to_ipv6_mapped().into()),
+        _ => None,
+    }
+}
+
+fn interface(member: &Expr) -> Option<u32> {
+    match member {
+        Expr::Test(Test::Interface {
+            equal: true, index, ..
+        }) => index.filter(|index| *index != 0),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

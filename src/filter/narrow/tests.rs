@@ -1,0 +1,194 @@
+//! What becomes part of the request.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::net::SocketAddr;
+
+use super::{Exact, Narrow};
+use crate::filter::{Expr, Op, PortItem, Prefix, Side, Test};
+use crate::model::{Family, Protocol, Table};
+
+const fn table(protocol: Protocol, family: Family) -> Table {
+    Table { protocol, family }
+}
+
+const TCP: Table = table(Protocol::Tcp, Family::Inet);
+const TCP6: Table = table(Protocol::Tcp, Family::Inet6);
+
+fn port(side: Side, first: u16, last: u16) -> Expr {
+    Expr::Test(Test::Port {
+        side,
+        op: Op::Equal,
+        items: vec![PortItem::Range(first, last)],
+    })
+}
+
+fn host(side: Side, address: &str, length: u8) -> Expr {
+    let address = address.parse().unwrap();
+    Expr::Test(Test::Host {
+        side,
+        equal: true,
+        prefixes: vec![Prefix { address, length }],
+    })
+}
+
+fn on(index: Option<u32>) -> Expr {
+    Expr::Test(Test::Interface {
+        equal: true,
+        name: "eth0".to_owned(),
+        index,
+    })
+}
+
+/// A connection of `local`:5000 to `peer`:80.
+fn connection(local: &str, peer: &str, length: u8) -> Vec<Expr> {
+    vec![
+        host(Side::Local, local, length),
+        port(Side::Local, 5_000, 5_000),
+        port(Side::Peer, 80, 80),
+        host(Side::Peer, peer, length),
+    ]
+}
+
+fn exact(members: Vec<Expr>, table: Table) -> Option<Exact> {
+    Narrow::of(&Expr::all(members), table).exact
+}
+
+fn ends(local: &str, peer: &str, interface: Option<u32>) -> Exact {
+    let end = |text: &str| text.parse::<SocketAddr>().unwrap();
+    Exact {
+        local: end(local),
+        peer: end(peer),
+        interface,
+    }
+}
+
+#[test]
+fn lone_port_goes_into_the_request_and_leaves_no_program() {
+    let narrow = Narrow::of(&port(Side::Local, 443, 443), TCP);
+    assert_eq!((narrow.local_port, narrow.peer_port), (Some(443), None));
+    assert!(narrow.program.is_empty());
+    let narrow = Narrow::of(&port(Side::Peer, 443, 443), TCP);
+    assert_eq!((narrow.local_port, narrow.peer_port), (None, Some(443)));
+}
+
+#[test]
+fn service_goes_into_the_request_with_its_number() {
+    let expr = Expr::Test(Test::Port {
+        side: Side::Peer,
+        op: Op::Equal,
+        items: vec![PortItem::Service {
+            name: "domain".to_owned(),
+            numbers: vec![(Protocol::Tcp, 5_353), (Protocol::Udp, 53)],
+        }],
+    });
+    let udp = Narrow::of(&expr, table(Protocol::Udp, Family::Inet));
+    assert_eq!(udp.peer_port, Some(53));
+    // No UDP-Lite service of that name: nothing matches.
+    let lite = Narrow::of(&expr, table(Protocol::UdpLite, Family::Inet));
+    assert_eq!((lite.peer_port, lite.program.len()), (None, 4));
+}
+
+#[test]
+fn second_port_of_an_end_stays_in_the_program() {
+    let both = Expr::all([port(Side::Local, 1, 1), port(Side::Local, 2, 2)]);
+    let narrow = Narrow::of(&both, TCP);
+    assert_eq!(narrow.local_port, Some(1));
+    assert_eq!(narrow.program.len(), 16);
+}
+
+#[test]
+fn what_is_not_one_port_goes_into_the_program() {
+    let below_or = Expr::any([port(Side::Local, 1, 1), port(Side::Peer, 1, 1)]);
+    let many = Expr::Test(Test::Port {
+        side: Side::Local,
+        op: Op::Equal,
+        items: vec![PortItem::Range(1, 1), PortItem::Range(9, 9)],
+    });
+    for expr in [
+        below_or,
+        many,
+        port(Side::Local, 1, 2),
+        port(Side::Local, 0, 0),
+        port(Side::Local, 7, 7).negated(),
+    ] {
+        let narrow = Narrow::of(&expr, TCP);
+        assert_eq!((narrow.local_port, narrow.peer_port), (None, None));
+        assert!(!narrow.program.is_empty(), "{expr:?}");
+    }
+}
+
+#[test]
+fn tables_without_ports_of_16_bits_are_read_whole() {
+    for protocol in [
+        Protocol::Raw,
+        Protocol::Icmp,
+        Protocol::Unix,
+        Protocol::Packet,
+        Protocol::Netlink,
+    ] {
+        for family in protocol.families() {
+            let narrow = Narrow::of(&port(Side::Local, 6, 6), table(protocol, *family));
+            assert_eq!(narrow, Narrow::default());
+        }
+    }
+}
+
+#[test]
+fn complete_connection_can_be_looked_up() {
+    let four = connection("10.0.0.1", "10.0.0.2", 32);
+    let expected = ends("10.0.0.1:5000", "10.0.0.2:80", None);
+    assert_eq!(exact(four, TCP), Some(expected));
+    let six = connection("fe80::1", "fe80::2", 128);
+    assert_eq!(
+        exact(six, TCP6),
+        Some(ends("[fe80::1]:5000", "[fe80::2]:80", None))
+    );
+}
+
+#[test]
+fn ipv4_connection_is_a_mapped_one_among_ipv6() {
+    let four = connection("10.0.0.1", "10.0.0.2", 32);
+    assert_eq!(
+        exact(four, TCP6),
+        Some(ends("[::ffff:10.0.0.1]:5000", "[::ffff:10.0.0.2]:80", None))
+    );
+    let six = connection("::ffff:10.0.0.1", "::ffff:10.0.0.2", 128);
+    assert_eq!(exact(six, TCP), None);
+}
+
+#[test]
+fn interface_is_part_of_the_look_up_where_it_is_known() {
+    for (index, known) in [(Some(3), Some(3)), (None, None), (Some(0), None)] {
+        let mut members = connection("10.0.0.1", "10.0.0.2", 32);
+        members.push(on(index));
+        assert_eq!(
+            exact(members, TCP),
+            Some(ends("10.0.0.1:5000", "10.0.0.2:80", known))
+        );
+    }
+}
+
+#[test]
+fn incomplete_connection_is_not_looked_up() {
+    for left_out in 0..4 {
+        let mut members = connection("10.0.0.1", "10.0.0.2", 32);
+        members.remove(left_out);
+        assert_eq!(exact(members, TCP), None, "{left_out}");
+    }
+    assert_eq!(exact(connection("10.0.0.0", "10.0.0.2", 31), TCP), None);
+    let both = connection("10.0.0.1", "10.0.0.2", 32);
+    let udp = table(Protocol::Udp, Family::Inet);
+    let mptcp = table(Protocol::Mptcp, Family::Inet);
+    assert_eq!(exact(both.clone(), udp), None);
+    assert_eq!(exact(both.clone(), mptcp), None);
+    assert_eq!(exact(vec![Expr::any(both)], TCP), None);
+}
+
+#[test]
+fn rest_of_the_conjunction_is_the_program_beside_the_ids() {
+    let members = connection("10.0.0.1", "10.0.0.2", 32);
+    let narrow = Narrow::of(&Expr::all(members), TCP);
+    assert_eq!(narrow.local_port.zip(narrow.peer_port), Some((5_000, 80)));
+    // Two host conditions.
+    assert_eq!(narrow.program.len(), 2 * (4 + 8 + 4));
+}

@@ -1,0 +1,49 @@
+//! One connection, asked for by both its ends: no walk through the kernel's tables.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::channel::Channel;
+use crate::filter::Exact;
+use crate::model::{Endpoint, Socket, Table};
+use crate::wire::{self, Ask, Body, Messages};
+
+/// The reply that holds the connection; `None` when the kernel has no other than a dump can tell.
+///
+/// Where there is no such connection, the kernel answers with the listener that would take it, and
+/// one bound to an interface it finds only when asked for that interface. So nothing is concluded
+/// from an answer that is not this very connection. Of connections with the same ends, one bound to
+/// no interface is the one that is found.
+///
+/// # Errors
+///
+/// When there was no answer; it may still come, so that the channel is of no use any more.
+pub(super) fn reply<'c>(
+    channel: &'c mut Channel,
+    table: Table,
+    ask: Ask<'_>,
+    exact: &Exact,
+) -> io::Result<Option<&'c [u8]>> {
+    let ends = [exact.local, exact.peer];
+    channel.send(&wire::exact_request(table, ask, ends, exact.interface))?;
+    let datagram = channel.receive()?;
+    match Messages::new(datagram).next() {
+        Some(Ok(message)) if message.sequence == wire::tag(table) => Ok(match message.body {
+            Body::Socket(payload) if is_it(payload, table, exact) => Some(payload),
+            _ => None,
+        }),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+fn is_it(payload: &[u8], table: Table, exact: &Exact) -> bool {
+    let mut socket = Socket::new(table.protocol, table.family);
+    let is_at = |end: &Endpoint, wanted: SocketAddr| {
+        end.ip == Some(wanted.ip()) && end.port == Some(u32::from(wanted.port()))
+    };
+    wire::decode(table.protocol, payload, &mut socket).is_ok()
+        && socket.family == table.family
+        && is_at(&socket.local, exact.local)
+        && is_at(&socket.peer, exact.peer)
+        && socket.interface == exact.interface
+}

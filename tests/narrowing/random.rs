@@ -1,0 +1,171 @@
+//! Random programs, in the kernel and in an interpreter of its kind.
+
+use std::collections::HashSet;
+
+use lsock::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
+use lsock::model::{Endpoint, Socket};
+
+use super::kernel::{Entry, audit, runs};
+use super::{identity, listed, tables, whole};
+use crate::program::stage;
+
+/// Expressions tried on each table.
+const EXPRESSIONS: usize = 150;
+
+/// Numbers that are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`.
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    fn coin(&mut self) -> bool {
+        self.roll(2) == 0
+    }
+
+    fn of<'t, T>(&mut self, things: &'t [T]) -> &'t T {
+        &things[usize::try_from(self.roll(things.len() as u64)).unwrap()]
+    }
+
+    fn end<'s>(&mut self, sockets: &'s [Socket]) -> &'s Endpoint {
+        let socket = self.of(sockets);
+        if self.coin() {
+            &socket.local
+        } else {
+            &socket.peer
+        }
+    }
+
+    fn side(&mut self) -> Side {
+        if self.coin() { Side::Local } else { Side::Peer }
+    }
+
+    fn port(&mut self, sockets: &[Socket]) -> u16 {
+        u16::try_from(self.end(sockets).port.unwrap_or(0)).unwrap()
+    }
+
+    fn ports(&mut self, sockets: &[Socket]) -> Test {
+        let ordered = [Op::Less, Op::AtMost, Op::Greater, Op::AtLeast];
+        let (op, count) = if self.coin() {
+            (*self.of(&[Op::Equal, Op::Unequal]), 1 + self.roll(20))
+        } else {
+            (*self.of(&ordered), 1)
+        };
+        let items = (0..count).map(|_| {
+            let first = self.port(sockets);
+            let more = if count > 1 { *self.of(&[0, 0, 300]) } else { 0 };
+            PortItem::Range(first, first.saturating_add(more))
+        });
+        let items = items.collect();
+        Test::Port {
+            side: self.side(),
+            op,
+            items,
+        }
+    }
+
+    fn prefix(&mut self, sockets: &[Socket]) -> Prefix {
+        let address = self.end(sockets).ip.unwrap().to_canonical();
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let length: u8 = *self.of(&[0, 8, 31, 32, 96, 127, 128]);
+        Prefix {
+            address,
+            length: length.min(longest),
+        }
+    }
+
+    fn test(&mut self, sockets: &[Socket]) -> Test {
+        let equal = self.coin();
+        match self.roll(8) {
+            0..=2 => self.ports(sockets),
+            3..=4 => Test::Host {
+                side: self.side(),
+                equal,
+                prefixes: (0..=self.roll(4)).map(|_| self.prefix(sockets)).collect(),
+            },
+            5 => Test::Interface {
+                equal,
+                name: "lo".to_owned(),
+                index: Some(u32::try_from(self.roll(4)).unwrap()),
+            },
+            6 => Test::Mark {
+                equal,
+                value: self.of(sockets).mark.unwrap_or(0),
+                mask: *self.of(&[u32::MAX, 0xff, 0]),
+            },
+            _ => Test::Cgroup {
+                equal,
+                path: b"/".to_vec(),
+                id: self.of(sockets).cgroup_id,
+            },
+        }
+    }
+
+    fn expr(&mut self, sockets: &[Socket], depth: u32) -> Expr {
+        match self.roll(if depth == 0 { 2 } else { 5 }) {
+            0..=1 => Expr::Test(self.test(sockets)),
+            2 => self.expr(sockets, depth - 1).negated(),
+            list => {
+                let count = 2 + self.roll(3);
+                let members = (0..count).map(|_| self.expr(sockets, depth - 1));
+                let members: Vec<Expr> = members.collect();
+                if list == 3 {
+                    Expr::all(members)
+                } else {
+                    Expr::any(members)
+                }
+            }
+        }
+    }
+}
+
+/// A socket as a program sees it; root is told every mark.
+fn entry(socket: &Socket) -> Entry {
+    let port = |end: &Endpoint| u16::try_from(end.port.unwrap_or(0)).unwrap();
+    Entry {
+        sport: port(&socket.local),
+        dport: port(&socket.peer),
+        interface: socket.interface.unwrap_or(0),
+        mark: socket.mark.unwrap_or(0),
+        cgroup: socket.cgroup_id.unwrap_or(0),
+        ..Entry::between(socket.local.ip.unwrap(), socket.peer.ip.unwrap())
+    }
+}
+
+#[test]
+fn kernel_takes_random_programs_and_runs_them_as_expected() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let mut dice = Dice(0x5ca1_ab1e);
+    let mut both = HashSet::new();
+    for table in tables() {
+        let all = whole(table);
+        for _ in 0..if all.is_empty() { 0 } else { EXPRESSIONS } {
+            let expr = dice.expr(&all, 4);
+            // Without the ids, so that the program alone decides.
+            let program = Narrow::of(&expr, table).program;
+            if program.is_empty() {
+                continue;
+            }
+            assert!(audit(&program));
+            let narrow = Narrow {
+                program: program.clone(),
+                ..Narrow::default()
+            };
+            let rows = listed(table, narrow);
+            let accepted = all.iter().filter(|socket| runs(&program, &entry(socket)));
+            let accepted: Vec<_> = accepted.map(identity).collect();
+            let rows: Vec<_> = rows.iter().map(identity).collect();
+            assert_eq!(rows, accepted, "{table}: {program:?}");
+            both.insert((rows.is_empty(), rows.len() == all.len()));
+        }
+    }
+    // Nothing, something and everything was listed.
+    assert_eq!(both.len(), 3, "{both:?}");
+}

@@ -1,0 +1,81 @@
+//! Programs that the kernel does not take.
+
+use std::thread;
+
+use lsock::filter::{Expr, Narrow, Test};
+use lsock::model::Source as Kind;
+use lsock::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+use super::{TCP, identity, visit, whole};
+use crate::program::stage;
+
+/// Reads a table without `CAP_NET_ADMIN` and compares it with the whole.
+fn assert_whole(source: &mut dyn Source, narrow: Narrow) {
+    let all = whole(TCP);
+    let (rows, outcome) = visit(source, TCP, narrow);
+    assert!(outcome.refused_program);
+    assert_eq!(
+        (outcome.source, outcome.reason),
+        (Some(Kind::Netlink), None)
+    );
+    assert_eq!(outcome.warnings, Vec::<String>::new());
+    let rows: Vec<_> = rows.iter().map(identity).collect();
+    assert_eq!(rows, all.iter().map(identity).collect::<Vec<_>>());
+}
+
+/// Takes a right away from the current thread.
+fn renounce(right: CapabilitySet) {
+    let mut rights = capabilities(None).unwrap();
+    rights.effective.remove(right);
+    set_capabilities(None, rights).unwrap();
+}
+
+fn sources() -> [Box<dyn Source>; 2] {
+    let netlink = || NetlinkSource::new(Recorder::default());
+    let procfs = ProcfsSource::new("/proc/thread-self", Recorder::default());
+    [
+        Box::new(netlink()),
+        Box::new(AutoSource::new(netlink(), procfs)),
+    ]
+}
+
+#[test]
+fn refused_mark_is_left_to_user_space() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let marked = Expr::Test(Test::Mark {
+        equal: true,
+        value: 5,
+        mask: u32::MAX,
+    });
+    let narrow = Narrow::of(&marked, TCP);
+    assert_eq!(narrow.program.len(), 12);
+    // A thread is born into the namespace of the one that starts it.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            renounce(CapabilitySet::NET_ADMIN);
+            for mut source in sources() {
+                assert_whole(source.as_mut(), narrow.clone());
+            }
+        });
+    });
+}
+
+#[test]
+fn refused_bytes_are_no_reason_to_change_the_source() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    // An unknown operation, one that is cut off, and a program of an odd length.
+    for program in [vec![200, 4, 4, 0], vec![2, 8, 8, 0], vec![1, 4, 8, 0, 0]] {
+        let narrow = Narrow {
+            program,
+            ..Narrow::default()
+        };
+        for mut source in sources() {
+            assert_whole(source.as_mut(), narrow.clone());
+        }
+    }
+}
