@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::enrich::Lookups;
-use crate::filter::{Expr, Narrow, Rule};
+use crate::filter::{Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, State, StateSet, Table};
 use crate::render::{Format, Layout, SortKey};
 use crate::source::{Request, Wanted};
@@ -67,15 +67,23 @@ impl Hidden {
 }
 
 impl Query {
-    /// What is asked of one table, given what the filter means for it.
-    pub fn request(&self, table: Table, rule: &Rule) -> Request {
-        let selected = self.selection.states(table.protocol);
-        let mut narrow = Narrow::of(rule.expr(), table);
+    /// What the selection and the filter mean for one table.
+    pub fn rule(&self, table: Table) -> Rule {
+        let selected = Test::State(self.selection.states(table.protocol));
+        Expr::all([Expr::Test(selected), self.filter.clone()]).for_table(table)
+    }
+
+    /// What is asked of the table of a rule.
+    ///
+    /// A connection is looked up by its ends only where no other can have the same ends, or where it
+    /// is enough: one that is bound to an interface may stand beside one that is not.
+    pub fn request(&self, rule: &Rule) -> Request {
+        let mut narrow = Narrow::of(rule.expr(), rule.table());
         narrow.exact = narrow
             .exact
             .filter(|exact| exact.interface.is_some() || self.ends_with_one_row());
         Request {
-            states: selected.intersection(rule.states()),
+            states: rule.states(),
             wanted: self.wanted,
             narrow,
         }

@@ -104,20 +104,14 @@ impl<'q> Listing<'q> {
         source: &mut dyn Source,
         messages: &mut Messages<'_>,
     ) -> Result<ControlFlow<()>, Error> {
-        let rule = self.query.filter.for_table(table);
-        if rule.is_never() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let request = self.query.request(table, &rule);
-        if request.states == StateSet::EMPTY {
+        let rule = self.query.rule(table);
+        let request = self.query.request(&rule);
+        if rule.is_never() || request.states == StateSet::EMPTY {
             return Ok(ControlFlow::Continue(()));
         }
         let mut end = Ok(ControlFlow::Continue(()));
         let mut seen = Seen::default();
         let outcome = source.visit(table, &request, &mut |socket| {
-            if !request.states.contains(socket.state) {
-                return ControlFlow::Continue(());
-            }
             seen.note(socket);
             end = self.show(socket, &rule);
             match end {
