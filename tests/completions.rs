@@ -84,7 +84,11 @@ fn scripts_have_no_syntax_error() {
 fn scripts_name_every_option() {
     for name in ["bash", "zsh", "fish"] {
         let text = std::fs::read_to_string(script(name).path()).unwrap();
-        for option in lsock::cli::definition().get_opts() {
+        let definition = lsock::cli::definition();
+        for option in definition
+            .get_arguments()
+            .filter(|argument| !argument.is_positional())
+        {
             let long = option.get_long().expect("every option has a long name");
             assert!(text.contains(long), "{name}: --{long}");
         }

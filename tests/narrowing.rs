@@ -5,6 +5,7 @@ mod exact;
 mod kernel;
 mod random;
 mod refused;
+mod twins;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;

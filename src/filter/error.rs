@@ -17,8 +17,9 @@ pub struct FilterError {
     column: usize,
 }
 
-/// Characters of the text that are shown before the place, and from there on.
-const AROUND: (usize, usize) = (48, 32);
+/// Characters of the text that are shown at the most, and how many of them before the place.
+const SHOWN: usize = 76;
+const BEFORE: usize = 48;
 /// Where the text was cut.
 const CUT: &str = "...";
 
@@ -26,20 +27,19 @@ impl FilterError {
     /// About the word that begins at this byte of the text.
     pub(super) fn new(text: &str, at: usize, reason: String) -> Self {
         let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
-        let before_start = before
-            .char_indices()
-            .rev()
-            .nth(AROUND.0)
-            .map_or(0, |(place, c)| place + c.len_utf8());
+        let nearest = before.char_indices().rev().take(BEFORE);
+        let before_start = nearest.last().map_or(0, |(place, _)| place);
+        let before_shown = before.get(before_start..).unwrap_or_default();
+        let shown = before_shown.chars().count();
         let after_end = after
             .char_indices()
-            .nth(AROUND.1)
+            .nth(SHOWN - shown)
             .map_or(after.len(), |(place, _)| place);
         let mut excerpt = String::new();
         if before_start > 0 {
             excerpt.push_str(CUT);
         }
-        excerpt.push_str(&clean(before.get(before_start..).unwrap_or_default()));
+        excerpt.push_str(&clean(before_shown));
         let column = excerpt.width();
         excerpt.push_str(&clean(after.get(..after_end).unwrap_or_default()));
         if after_end < after.len() {
@@ -107,7 +107,7 @@ mod tests {
         let expected = format!(
             "no\n  ...{}X{}...\n  {}^",
             "a".repeat(48),
-            "b".repeat(31),
+            "b".repeat(27),
             " ".repeat(51)
         );
         assert_eq!(shown(&text, 100), expected);

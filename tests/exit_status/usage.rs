@@ -56,15 +56,15 @@ fn unknown_word_is_a_usage_error() {
             "zsh",
         ),
         (
-            "positional",
+            "word that is no filter",
             &["established"],
-            "unexpected argument 'established'",
-            "",
+            "filter: expected a field, found \"established\"",
+            "\n  ^",
         ),
         (
             "netstat's -r with a value",
             &["-r", "8.8.8.8"],
-            "unexpected argument",
+            "filter: expected a field, found \"8.8.8.8\"",
             "",
         ),
     ]);
