@@ -3,6 +3,9 @@
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::BindToDevice;
+
 use crate::asked::{sent, traced_run};
 use crate::program::{fresh, list, lsock};
 use crate::scene::expected::local_address;
@@ -70,16 +73,21 @@ fn state_alone_shows_listeners_and_receives_nothing_else() {
     assert!(bytes < 1_000 && rows == 1, "{bytes} {rows}");
 }
 
-/// Others may have the same ends, each on an interface of its own: only who wants one is given that
-/// without a search.
+/// Others may have the same ends, each on an interface of its own: only one that is asked for with its
+/// interface is the only one.
 #[test]
 fn one_connection_is_looked_up_and_not_searched_for() {
     let Some(_namespace) = fresh() else { return };
-    let (_listener, clients) = crowd(200);
-    let [local, peer] = [clients[7].local_addr(), clients[7].peer_addr()].map(Result::unwrap);
-    let expression = format!("src {local} and dst {peer}");
-    let words = ["-t4n", "--limit", "1", &expression];
-    let Some((run, trace)) = traced_run("sendto,recvfrom", &words) else {
+    let (listener, _clients) = crowd(200);
+    let to = local_address(&listener).unwrap();
+    let client = tcp::socket(V4).unwrap();
+    setsockopt(&client, BindToDevice, &"lo".into()).unwrap();
+    // Too many wait already: it stays in SYN_SENT.
+    rustix::io::ioctl_fionbio(&client, true).unwrap();
+    let _ = rustix::net::connect(&client, &to);
+    let expression = format!("src {} and dst {to}", local_address(&client).unwrap());
+    let on_lo = format!("{expression} and dev lo");
+    let Some((run, trace)) = traced_run("sendto,recvfrom", &["-t4n", &on_lo]) else {
         return;
     };
     // The connection below the names of the columns.

@@ -71,3 +71,22 @@ fn mark_that_may_not_be_seen_is_unknown_for_certain() {
     let run = lsock.run(&["-tlnj", "mark = unknown"]).clean();
     assert_eq!(run.sockets().len(), 1);
 }
+
+#[test]
+#[ignore = "a table is called incomplete once it has a row, whatever the rest of the filter says of it"]
+fn mark_that_decides_nothing_may_stay_unknown() {
+    let Some(_namespace) = fresh() else { return };
+    let Some(lsock) = Reachable::new() else {
+        return;
+    };
+    let listener = tcp::listener(V4, 1).unwrap();
+    let port = local_address(&listener).unwrap().port();
+    for (expression, rows) in [
+        ("inode = none and fwmark = 5".to_owned(), 0),
+        ("uid != 0 and fwmark = 5".to_owned(), 0),
+        (format!("fwmark = 5 or sport = {port}"), 1),
+    ] {
+        let run = lsock.run(&["-tlnj", &expression]).clean();
+        assert_eq!(run.sockets().len(), rows, "{expression}");
+    }
+}
