@@ -12,7 +12,8 @@ fn marks_that_may_not_be_seen_make_an_incomplete_list_over_netlink() {
     let Some(lsock) = Reachable::new() else {
         return;
     };
-    let listener = tcp::listener(V4, 1).unwrap();
+    // Of the other one it cannot be told.
+    let (listener, _other) = (tcp::listener(V4, 1).unwrap(), tcp::listener(V4, 1).unwrap());
     let port = local_address(&listener).unwrap().port();
     let known = format!("fwmark = 5 or sport = {port}");
     for (expression, rows) in [("fwmark = 5", 0), (&known, 1)] {
