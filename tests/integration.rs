@@ -16,6 +16,7 @@
 mod asked;
 mod attempt;
 mod completions;
+mod examples;
 mod exit_status;
 mod faults;
 mod filters;

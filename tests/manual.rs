@@ -5,12 +5,14 @@ use std::process::Command;
 
 use clap::Arg;
 use lsock::exit::Verdict;
-use lsock::model::State;
+use lsock::filter::Field;
+use lsock::model::{State, Unit};
 use lsock::render::Column;
 use tempfile::TempDir;
 
+use crate::examples;
 use crate::scene::Namespace;
-use crate::shell::{self, commands};
+use crate::shell::{self, Shown, commands};
 
 type Words = BTreeSet<String>;
 
@@ -70,7 +72,11 @@ fn names(option: &Arg) -> Vec<String> {
 fn definition() -> Vec<Arg> {
     let mut definition = lsock::cli::definition();
     definition.build();
-    definition.get_arguments().cloned().collect()
+    let arguments = definition.get_arguments();
+    arguments
+        .filter(|argument| !argument.is_positional())
+        .cloned()
+        .collect()
 }
 
 #[test]
@@ -141,6 +147,66 @@ fn fields_are_those_of_the_program() {
     assert_eq!(told.map(str::to_owned).collect::<Words>(), fields);
 }
 
+/// The lines of one part of a section.
+fn part(name: &str, heading: &str) -> Vec<String> {
+    let heading = format!(".Ss {heading}");
+    let lines = section(name).into_iter();
+    let lines = lines.skip_while(|line| *line != heading).skip(1);
+    lines.take_while(|line| !line.starts_with(".Ss ")).collect()
+}
+
+#[test]
+fn words_of_filters_are_those_of_the_program() {
+    let parts = ["Tests without a field", "Fields", "Parts of structures"];
+    let lines = parts.map(|heading| part("FILTERS", heading)).concat();
+    let told: Words = lines
+        .iter()
+        .filter_map(|line| words(line, ".It Cm "))
+        .flat_map(|words| words.into_iter().take_while(|word| *word != "Ns"))
+        .map(str::to_owned)
+        .collect();
+    // Parts of structures are told by a pattern, and one by one in the next test.
+    let structures = ["tcp_info.", "mptcp_info.", "memory."];
+    let program: Words = lsock::filter::words()
+        .into_iter()
+        .map(|word| {
+            let structure = structures.iter().find(|name| word.starts_with(**name));
+            structure.map_or(word.clone(), |name| (*name).to_owned())
+        })
+        .collect();
+    assert_eq!(told, program);
+}
+
+#[test]
+fn parts_of_structures_are_told_with_their_units() {
+    let mut told = BTreeSet::new();
+    let (mut structure, mut unit) = (String::new(), String::new());
+    for line in part("FILTERS", "Parts of structures") {
+        if let Some(item) = words(&line, ".It Cm ") {
+            item[0].clone_into(&mut structure);
+        } else if let Some(names) = words(&line, ".Cm ") {
+            let names = names.iter().filter(|name| **name != ".");
+            told.extend(names.map(|name| (format!("{structure}{name}"), unit.clone())));
+        } else if let Some(heading) = line.strip_suffix(':') {
+            heading.clone_into(&mut unit);
+        }
+    }
+    let program: BTreeSet<(String, String)> = Field::every()
+        .filter(|field| !["", "timer."].contains(&field.structure()))
+        .map(|field| {
+            let unit = match field.unit() {
+                Some(Unit::Micros) => "Microseconds",
+                Some(Unit::Millis) => "Milliseconds",
+                Some(Unit::Bytes) => "Bytes",
+                Some(Unit::Rate) => "Bytes per second",
+                Some(Unit::Count) | None => "Numbers",
+            };
+            (field.name(), unit.to_owned())
+        })
+        .collect();
+    assert_eq!(told, program);
+}
+
 #[test]
 fn states_are_those_of_the_program() {
     let lines = section("STATES");
@@ -164,22 +230,48 @@ fn exit_statuses_are_those_of_the_program() {
     assert_eq!(told, verdicts);
 }
 
+/// The literal blocks of a section, as they are shown.
+fn literal(name: &str) -> Vec<String> {
+    let text = section(name).join("\n").replace("\\e", "\\");
+    let blocks = text.split(".Bd ").skip(1);
+    blocks
+        .map(|block| block.split(".Ed").next().unwrap().to_owned())
+        .collect()
+}
+
+/// The blocks of commands about filters: the last one is a mistake.
+fn filter_blocks() -> Vec<String> {
+    let mut blocks = literal("FILTERS");
+    blocks.retain(|block| block.contains("\n$ "));
+    blocks
+}
+
+/// The commands about filters that do something.
+pub fn filter_examples() -> Vec<Shown> {
+    let mut blocks = filter_blocks();
+    blocks.pop();
+    blocks.iter().flat_map(|block| commands(block)).collect()
+}
+
+/// A command with a mistake in its filter, and the answer.
+pub fn filter_mistake() -> String {
+    filter_blocks().pop().unwrap_or_default()
+}
+
 #[test]
 fn examples_run() {
     let _namespace = Namespace::enter();
     let folder = TempDir::new().unwrap();
-    let text = section("EXAMPLES").join("\n").replace("\\e", "\\");
-    let blocks = text.split(".Bd ").skip(1);
-    let blocks = blocks.map(|block| block.split(".Ed").next().unwrap());
-    let examples: Vec<_> = blocks.flat_map(commands).collect();
-    assert!(examples.len() >= 7, "{examples:?}");
-    for example in examples {
+    let blocks = literal("EXAMPLES");
+    let shown: Vec<_> = blocks.iter().flat_map(|block| commands(block)).collect();
+    assert!(shown.len() >= 7, "{shown:?}");
+    for example in shown {
         assert!(example.is_ours(), "{example:?}");
         if example.command.contains("jq") && !shell::has("jq") {
             continue;
         }
         let output = shell::succeed(&example.command, folder.path());
-        if example.is_bare() && !example.output.is_empty() {
+        if examples::is_bare(&example) && !example.output.is_empty() {
             let titles = |line: Option<&str>| -> Vec<String> {
                 let words = line.unwrap_or_default().split_whitespace();
                 words.map(str::to_owned).collect()

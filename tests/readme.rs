@@ -14,6 +14,7 @@ use lsock::render::{Column, SCHEMA};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::examples;
 use crate::scene::tcp::{self, options, states};
 use crate::scene::{Held, Namespace, V4, poll_until};
 use crate::shell::{self, Shown, commands};
@@ -23,7 +24,7 @@ fn readme() -> String {
 }
 
 /// The code blocks of a language.
-fn blocks(language: &str) -> Vec<String> {
+pub fn blocks(language: &str) -> Vec<String> {
     let text = readme();
     let fence = format!("\n```{language}\n");
     let blocks = text.split(&fence).skip(1);
@@ -32,7 +33,8 @@ fn blocks(language: &str) -> Vec<String> {
         .collect()
 }
 
-fn shown() -> Vec<Shown> {
+/// The commands of all blocks.
+pub fn shown() -> Vec<Shown> {
     blocks("console")
         .iter()
         .flat_map(|block| commands(block))
@@ -40,7 +42,7 @@ fn shown() -> Vec<Shown> {
 }
 
 /// The text below a heading.
-fn chapter(heading: &str) -> String {
+pub fn chapter(heading: &str) -> String {
     let text = readme();
     let (_, rest) = text
         .split_once(&format!("\n## {heading}\n"))
@@ -116,7 +118,7 @@ fn commands_are_understood() {
     let ours: Vec<Shown> = shown().into_iter().filter(Shown::is_ours).collect();
     assert!(ours.len() > 30, "{} found", ours.len());
     for shown in ours {
-        let arguments = shown.arguments().unwrap();
+        let arguments = examples::arguments(&shown).unwrap();
         if let Err(error) = cli::parse(arguments, Terminal::default()) {
             panic!("$ {}\n{error}", shown.command);
         }
@@ -140,7 +142,7 @@ fn commands_run_and_show_the_titles_they_are_shown_with() {
             .output
             .first()
             .filter(|line| line.starts_with(['P', 'S']));
-        if let (Some(titles), true) = (titles, shown.is_bare()) {
+        if let (Some(titles), true) = (titles, examples::is_bare(&shown)) {
             let first = output.lines().next().unwrap_or_default();
             assert!(
                 first.split_whitespace().eq(titles.split_whitespace()),
@@ -221,7 +223,9 @@ fn vocabulary_is_that_of_the_program() {
 fn document_shown_is_a_document_of_this_version() {
     let documents: Vec<Value> = shown()
         .iter()
-        .filter(|shown| shown.is_bare() && shown.output.first().is_some_and(|o| o.starts_with('{')))
+        .filter(|shown| {
+            examples::is_bare(shown) && shown.output.first().is_some_and(|o| o.starts_with('{'))
+        })
         .map(|shown| serde_json::from_str(&shown.output.join("\n")).unwrap())
         .collect();
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
@@ -272,9 +276,13 @@ fn links_lead_to_files_of_this_repository() {
 }
 
 #[test]
-fn changelog_begins_with_this_version() {
+fn changelog_begins_with_this_version_or_what_follows_it() {
     let text = shell::text("CHANGELOG.md");
     let first = text.lines().find(|line| line.starts_with("## [")).unwrap();
     let version = concat!("## [", env!("CARGO_PKG_VERSION"), "] - ");
-    assert!(first.starts_with(version), "{first}");
+    assert!(text.contains(&format!("\n{version}")), "{version}");
+    assert!(
+        first == "## [Unreleased]" || first.starts_with(version),
+        "{first}"
+    );
 }
