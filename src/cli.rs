@@ -38,6 +38,11 @@ pub enum Command {
 const WIDEST: usize = 100;
 
 const FROM_OTHERS: &str = "\
+Filters, in quotes where the shell needs them; the man page has all:
+  sport = 22, dport 80,443, :8080, src 10/8, dst ::1, state listen,time-wait
+  recv_queue > 64K, rtt > 100ms, pid = 812, process = nginx, user != root
+  any nginx, half-closed, orphan, autobound    with not, and, or, ( )
+
 Coming from netstat or ss:
   netstat -tulpn, ss -tulpn   lsock -tulpn        netstat -i    ip -s link
   netstat -tan, ss -tan       lsock -tan          netstat -g    ip maddr
@@ -51,15 +56,17 @@ Examples:
   lsock -tulpn                     who listens, with processes
   lsock -apn                       all of TCP, UDP and raw, with processes
   lsock -ta --sort -recv_queue     TCP, fullest receive queues first
-  lsock -xlp                       unix listeners and who holds them
-  lsock -tio                       TCP connections with timers and tcp_info
-  lsock -tj | jq '.sockets[] | select(.state == \"CLOSE_WAIT\")'
+  lsock -an :8080                  port 8080 at either end
+  lsock -tp process = api state close-wait
+  lsock -tni 'rtt > 100ms or total_retrans > 0'
+  lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
+  lsock -tj half-closed | jq -r '.sockets[].peer_address'
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -a --replay sockets.bin    list a recording
   lsock -aH --columns protocol,state | sort | uniq -c
 
 Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
-The man page lsock(1) explains fields and states.";
+The man page lsock(1) explains filters, fields and states.";
 
 const ABOUT: &str = "\
 Lists the sockets of this machine and where they are in the TCP state machine.
@@ -223,7 +230,7 @@ struct Typed {
     #[arg(long, value_name = "FILE", help_heading = "Where from")]
     replay: Option<PathBuf>,
 
-    /// Which of them: sport = :22, state time-wait, dst 10/8, process = nginx ...
+    /// Which of them: dport = 443, state time-wait, src 10/8 ...
     #[arg(value_name = "FILTER")]
     filter: Vec<OsString>,
 

@@ -68,6 +68,7 @@ fn groups_come_in_the_order_of_the_manual() {
         "\nHow to show it:",
         "\nWhere from:",
         "\nOther:",
+        "\nFilters, ",
         "\nComing from netstat or ss:",
         "\nExamples:",
         "\nExit status: ",
@@ -77,6 +78,29 @@ fn groups_come_in_the_order_of_the_manual() {
         .map(|group| text.find(group).unwrap_or_else(|| panic!("no {group:?}")))
         .collect();
     assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn tests_of_filters_are_understood() {
+    let text = help("-h", None);
+    let (_, rest) = text.split_once("\nFilters, ").unwrap();
+    let lines = rest.lines().skip(1).take_while(|line| !line.is_empty());
+    // What stands apart in the last line are the operators.
+    let tests: Vec<&str> = lines
+        .flat_map(|line| line.trim().split("  ").next().unwrap().split(", "))
+        .collect();
+    assert!(tests.len() > 10, "{tests:?}");
+    for test in tests {
+        if let Err(error) = cli::parse(["lsock".into(), test.into()], Terminal::default()) {
+            panic!("{error}");
+        }
+    }
+}
+
+#[test]
+fn help_is_no_longer_than_two_screens() {
+    let lines = help("-h", Some(80)).lines().count();
+    assert!(lines <= 2 * 48, "{lines} lines");
 }
 
 #[test]
