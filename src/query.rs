@@ -74,24 +74,12 @@ impl Query {
     }
 
     /// What is asked of the table of a rule.
-    ///
-    /// A connection is looked up by its ends only where no other can have the same ends, or where it
-    /// is enough: one that is bound to an interface may stand beside one that is not.
     pub fn request(&self, rule: &Rule) -> Request {
-        let mut narrow = Narrow::of(rule.expr(), rule.table());
-        narrow.exact = narrow
-            .exact
-            .filter(|exact| exact.interface.is_some() || self.ends_with_one_row());
         Request {
             states: rule.states(),
             wanted: self.wanted,
-            narrow,
+            narrow: Narrow::of(rule.expr(), rule.table()),
         }
-    }
-
-    /// Is one row enough? Then it may be any.
-    fn ends_with_one_row(&self) -> bool {
-        self.limit == Some(1) && self.sort.is_empty()
     }
 }
 

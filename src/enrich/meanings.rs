@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::filter::Names;
 use crate::model::Protocol;
+use crate::text;
 
 use super::{cgroups, hosts, interfaces, services, users};
 
@@ -21,24 +22,38 @@ pub struct Meanings {
     pub hosts: bool,
 }
 
+impl Meanings {
+    fn here(self, what: &str, instead: &str) -> Result<(), String> {
+        if self.live {
+            return Ok(());
+        }
+        Err(format!(
+            "{what} of another machine have no names here; write the {instead}"
+        ))
+    }
+}
+
 impl Names for Meanings {
     fn service(&self, name: &str) -> Vec<(Protocol, u32)> {
         services::numbers(name)
     }
 
-    fn user(&self, name: &str) -> Option<u32> {
-        users::uid_of(name).filter(|_| self.live)
+    fn user(&self, name: &str) -> Result<u32, String> {
+        self.here("users", "uid")?;
+        let name_shown = text::escape(name.as_bytes());
+        users::uid_of(name).ok_or_else(|| format!("there is no user \"{name_shown}\""))
     }
 
-    fn interface(&self, name: &str) -> Option<u32> {
-        interfaces::index_of(name).filter(|_| self.live)
+    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
+        self.here("interfaces", "number")?;
+        Ok(interfaces::index_of(name))
     }
 
-    fn cgroup(&self, path: &[u8]) -> (Vec<u8>, Option<u64>) {
+    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
         if self.live {
-            cgroups::locate(path)
+            Ok(cgroups::locate(path))
         } else {
-            (cgroups::locate_elsewhere(path), None)
+            Err("cgroups of another machine have no paths here".into())
         }
     }
 
@@ -72,22 +87,20 @@ mod tests {
     };
 
     #[test]
-    fn users_and_interfaces_of_another_machine_are_unknown() {
+    fn names_of_another_machine_mean_nothing() {
+        assert_eq!(HERE.user("root"), Ok(0));
+        assert_eq!(HERE.interface("lo"), Ok(Some(1)));
+        assert_eq!(HERE.interface("nope0"), Ok(None));
         assert_eq!(
-            (HERE.user("root"), HERE.interface("lo")),
-            (Some(0), Some(1))
+            HERE.cgroup(b"x.slice/").map(|found| found.0),
+            Ok(b"/x.slice".to_vec())
         );
-        assert_eq!(
-            (ELSEWHERE.user("root"), ELSEWHERE.interface("lo")),
-            (None, None)
-        );
-    }
-
-    #[test]
-    fn cgroups_of_another_machine_have_a_path_and_no_id() {
-        let root = (b"/".to_vec(), None);
-        assert_eq!(ELSEWHERE.cgroup(b"/sys/fs/cgroup/"), root);
-        assert_eq!(HERE.cgroup(b"x.slice/").0, b"/x.slice");
+        let told = |what: &str, instead: &str| {
+            format!("{what} of another machine have no names here; write the {instead}")
+        };
+        assert_eq!(ELSEWHERE.user("root"), Err(told("users", "uid")));
+        assert_eq!(ELSEWHERE.interface("lo"), Err(told("interfaces", "number")));
+        assert!(ELSEWHERE.cgroup(b"/").is_err());
     }
 
     #[test]

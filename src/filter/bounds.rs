@@ -179,17 +179,17 @@ impl Rule {
         States::of(self.expr()).possible
     }
 
-    /// The fields in it that this source does not tell of sockets that have them, each once. What a
-    /// recording holds depends on whoever made it: it is taken to hold everything.
-    pub fn unknowable(&self, source: Source, net_admin: bool) -> Vec<Field> {
+    /// The fields in it that this source may not tell of sockets that have them, each once: marks to
+    /// those without `CAP_NET_ADMIN`; what a recording lacks depends on whoever made it.
+    pub fn unknowable(&self, source: Source) -> Vec<Field> {
         let untold = |field: Field| match source {
-            Source::Netlink => field == Field::Mark && !net_admin,
+            Source::Netlink => field == Field::Mark,
             Source::Procfs => !is_in_procfs(self.table(), field) || self.is_limit(field),
-            Source::Replay => false,
+            Source::Replay => is_optional(field),
         };
         let mut found = Vec::new();
         for test in self.expr().tests() {
-            if let Some(field) = self.looks_at(test)
+            if let Some(field) = test.told_field(self.table().protocol)
                 && has(self.table(), field)
                 && untold(field)
                 && !found.contains(&field)
@@ -200,23 +200,26 @@ impl Rule {
         found
     }
 
-    /// The field of a test; of a half-close, where the state does not tell it.
-    fn looks_at(&self, test: &Test) -> Option<Field> {
-        match test {
-            Test::HalfClosed => match self.table().protocol {
-                Protocol::Tcp | Protocol::Mptcp => None,
-                _ => Some(Field::Shutdown),
-            },
-            other => other.field(),
-        }
-    }
-
     /// Can the field be the limit of a listener's queue?
     fn is_limit(&self, field: Field) -> bool {
         field == Field::SendQueue
             && self.table().protocol == Protocol::Tcp
             && self.states().contains(State::Listen)
     }
+}
+
+/// Does it depend on what was asked for, or on the machine, whether a recording tells it?
+const fn is_optional(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Mark
+            | Field::User
+            | Field::Cgroup
+            | Field::Congestion
+            | Field::TcpInfo(_)
+            | Field::MptcpInfo(_)
+            | Field::Memory(_)
+    )
 }
 
 /// Bounds of the states in which an expression holds.

@@ -36,6 +36,9 @@ impl Values<'_> {
             Some(("inet6", rest)) => (Version::Six, rest),
             _ => (Version::Both, &*word.text),
         };
+        if !word.quoted && is_netlink_family(&word.text) {
+            return self.netlink(side, equal, &word.text);
+        }
         if version.0 == Version::Both && is_path(word) {
             return Ok(name(side, equal, &word.text, word.quoted));
         }
@@ -52,7 +55,7 @@ impl Values<'_> {
                     prefixes: Some(more),
                     scope: None,
                     port: None,
-                } => prefixes.extend(more),
+                } if version == Version::Both => prefixes.extend(more),
                 end => others.push(self.parts(side, equal, version, end)?),
             }
         }
@@ -73,18 +76,20 @@ impl Values<'_> {
     /// Address, interface and port: all of them, or not.
     fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Value {
         let mut parts = Vec::new();
-        match (end.prefixes, version) {
-            (Some(prefixes), _) => parts.push(Expr::Test(Test::Host {
+        match version {
+            Version::Both => {}
+            Version::Four => parts.push(one_word(Field::Family, "inet", equal)),
+            Version::Six => parts.push(one_word(Field::Family, "inet6", equal)),
+        }
+        parts.extend(end.prefixes.map(|prefixes| {
+            Expr::Test(Test::Host {
                 side,
                 equal,
                 prefixes,
-            })),
-            (None, Version::Both) => {}
-            (None, Version::Four) => parts.push(one_word(Field::Family, "inet", equal)),
-            (None, Version::Six) => parts.push(one_word(Field::Family, "inet6", equal)),
-        }
+            })
+        }));
         if let Some(name) = end.scope {
-            parts.push(self.interface(name, equal));
+            parts.push(self.interface(name, equal)?);
         }
         if let Some(port) = end.port {
             let items = ports(port, self.names)?;
@@ -122,7 +127,7 @@ impl Values<'_> {
         let mut parts = vec![one_word(Field::Protocol, "packet", equal)];
         parts.extend(self.number_or_name(side, equal, protocol)?);
         if !matches!(interface, "" | "*") {
-            parts.push(self.interface(interface, equal));
+            parts.push(self.interface(interface, equal)?);
         }
         Ok(conjunction(parts, equal))
     }
@@ -131,12 +136,8 @@ impl Values<'_> {
         if matches!(text, "" | "*") {
             return Ok(None);
         }
-        let word = Word {
-            text: text.into(),
-            quoted: false,
-        };
         let op = if equal { Op::Equal } else { Op::Unequal };
-        self.port(side, Relation::Compare(op), &word, true)
+        self.port(side, Relation::Compare(op), &Word::plain(text), true)
             .map(Some)
     }
 }
@@ -168,6 +169,16 @@ fn conjunction(parts: Vec<Expr>, equal: bool) -> Expr {
         Expr::any(parts)
     }
 }
+
+/// Is it shown as the address of a netlink socket, with a port or not?
+fn is_netlink_family(text: &str) -> bool {
+    let name = text.split_once(':').map_or(text, |(name, _)| name);
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    named && (0..NETLINK_FAMILIES).any(|family| netlink_family_name(family) == name)
+}
+
+/// `MAX_LINKS` (`include/uapi/linux/netlink.h`).
+const NETLINK_FAMILIES: u32 = 32;
 
 /// Could it be nothing but the name of a unix socket?
 fn is_path(word: &Word<'_>) -> bool {

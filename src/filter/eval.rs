@@ -2,7 +2,9 @@
 
 use super::known::ORPHANED;
 use super::{Expr, Field, Op, Pattern, Rule, Side, Test};
-use crate::model::{Endpoint, Family, ProcessStatus, Protocol, Row, Shutdown, SocketType, State};
+use crate::model::{
+    Endpoint, Family, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, State,
+};
 
 mod fields;
 mod lists;
@@ -64,7 +66,25 @@ impl Rule {
         stage: Stage,
         shown: &mut dyn FnMut(&str) -> bool,
     ) -> Option<bool> {
-        Look { row, stage, shown }.expr(self.expr()).ok()
+        self.holds_without(&[], row, stage, shown)
+    }
+
+    /// The same where a source did not tell some fields: `None` also where it depends on one of them
+    /// that the row lacks, though its socket may have it.
+    pub fn holds_without(
+        &self,
+        untold: &[Field],
+        row: &Row<'_>,
+        stage: Stage,
+        shown: &mut dyn FnMut(&str) -> bool,
+    ) -> Option<bool> {
+        let mut look = Look {
+            row,
+            stage,
+            shown,
+            untold,
+        };
+        look.expr(self.expr()).ok()
     }
 }
 
@@ -78,6 +98,7 @@ struct Look<'l, 'r> {
     row: &'l Row<'r>,
     stage: Stage,
     shown: &'l mut dyn FnMut(&str) -> bool,
+    untold: &'l [Field],
 }
 
 impl<'r> Look<'_, 'r> {
@@ -105,6 +126,9 @@ impl<'r> Look<'_, 'r> {
 
     fn test(&mut self, test: &Test) -> Told<bool> {
         let socket = self.row.socket;
+        if !self.untold.is_empty() && self.is_untold(test)? {
+            return Err(NotYet);
+        }
         Ok(match test {
             Test::State(states) => states.contains(socket.state),
             Test::Word { field, words } => return self.word(*field, words),
@@ -145,6 +169,16 @@ impl<'r> Look<'_, 'r> {
             Test::Shown(_) if self.stage < Stage::Owners => return Err(NotYet),
             Test::Shown(part) => (self.shown)(part),
         })
+    }
+
+    /// Does the test look at a field that the row lacks because it was not told?
+    fn is_untold(&self, test: &Test) -> Told<bool> {
+        let socket = self.row.socket;
+        let Some(field) = test.told_field(socket.protocol) else {
+            return Ok(false);
+        };
+        let can_be = self.untold.contains(&field) && !(is_small(socket) && is_of_whole(field));
+        Ok(can_be && !self.has(field)?)
     }
 
     fn end(&self, side: Side) -> &'r Endpoint {
@@ -288,6 +322,24 @@ impl<'r> Look<'_, 'r> {
         let socket = self.row.socket;
         self.is_tcp() && socket.inode.is_none() && ORPHANED.contains(socket.state)
     }
+}
+
+/// Is it what the kernel keeps of a connection before and after there is a socket?
+/// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too.)
+const fn is_small(socket: &Socket) -> bool {
+    match socket.state {
+        State::TimeWait | State::SynRcvd => true,
+        State::FinWait2 => socket.inode.is_none(),
+        _ => false,
+    }
+}
+
+/// Does nothing but a whole socket have the field?
+const fn is_of_whole(field: Field) -> bool {
+    !matches!(
+        field,
+        Field::Cookie | Field::Interface | Field::LocalAddress | Field::PeerAddress
+    )
 }
 
 #[cfg(test)]

@@ -50,6 +50,20 @@ impl Test {
     }
 }
 
+impl Test {
+    /// The field that must be told for it to be answered; of a half-close, where the state does not
+    /// tell it. Whether a field has a value is no question to it: one that was not told has none.
+    pub(super) const fn told_field(&self, protocol: Protocol) -> Option<Field> {
+        match self {
+            Self::HalfClosed if !matches!(protocol, Protocol::Tcp | Protocol::Mptcp) => {
+                Some(Field::Shutdown)
+            }
+            Self::Missing { .. } => None,
+            other => other.field(),
+        }
+    }
+}
+
 pub(super) const fn is_ip(table: Table) -> bool {
     matches!(table.family, Family::Inet | Family::Inet6)
 }
@@ -67,9 +81,8 @@ pub(super) fn has(table: Table, field: Field) -> bool {
         F::Interface => ip || protocol == Protocol::Packet,
         F::Uid | F::User => protocol != Protocol::Netlink,
         F::Shutdown => ip || protocol == Protocol::Unix,
-        F::Timer | F::TimerExpires | F::TimerRetransmits | F::Mark | F::Cgroup | F::Congestion => {
-            ip
-        }
+        F::Timer | F::TimerExpires | F::TimerRetransmits | F::Mark | F::Cgroup => ip,
+        F::Congestion => matches!(protocol, Protocol::Tcp | Protocol::Mptcp),
         F::PeerInode => protocol == Protocol::Unix,
         F::TcpInfo(_) => protocol == Protocol::Tcp,
         F::MptcpInfo(_) => protocol == Protocol::Mptcp,

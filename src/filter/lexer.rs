@@ -47,6 +47,16 @@ pub(super) struct Word<'t> {
     pub(super) quoted: bool,
 }
 
+impl<'t> Word<'t> {
+    /// A word without quotation marks.
+    pub(super) const fn plain(text: &'t str) -> Self {
+        Self {
+            text: Cow::Borrowed(text),
+            quoted: false,
+        }
+    }
+}
+
 /// A word or sign, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'t> {
@@ -134,11 +144,7 @@ fn word(text: &str) -> (Kind<'_>, usize) {
         .get(end..)
         .is_some_and(|rest| rest.starts_with(is_quote))
     {
-        let word = Word {
-            text: Cow::Borrowed(head),
-            quoted: false,
-        };
-        return (Kind::Word(word), end);
+        return (Kind::Word(Word::plain(head)), end);
     }
     let mut out = head.to_owned();
     let mut rest = text.get(end..).unwrap_or_default();

@@ -11,11 +11,23 @@ pub trait Names {
     /// with each protocol; empty = no such name.
     fn service(&self, name: &str) -> Vec<(Protocol, u32)>;
     /// The user with this name.
-    fn user(&self, name: &str) -> Option<u32>;
-    /// The index of an interface; `None` = there is none, or it is another machine's.
-    fn interface(&self, name: &str) -> Option<u32>;
-    /// A cgroup's path below the cgroup2 mount, and its id where it exists here.
-    fn cgroup(&self, path: &[u8]) -> (Vec<u8>, Option<u64>);
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    fn user(&self, name: &str) -> Result<u32, String>;
+    /// The index of an interface; `None` = there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// Why names of interfaces mean nothing.
+    fn interface(&self, name: &str) -> Result<Option<u32>, String>;
+    /// A cgroup's path below the cgroup2 mount, and its id where it exists.
+    ///
+    /// # Errors
+    ///
+    /// Why paths of cgroups mean nothing.
+    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String>;
     /// The ports the kernel chooses from.
     fn ephemeral(&self) -> RangeInclusive<u16>;
     /// The addresses of a host.

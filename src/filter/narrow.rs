@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::bytecode::{compile, port_range};
-use super::{Expr, Op, Prefix, Side, Test};
+use super::{Expr, Field, Op, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Table};
 
 /// The part of an expression that makes the kernel send less. It never sends less than the
@@ -14,7 +14,8 @@ pub struct Narrow {
     pub local_port: Option<u16>,
     /// The only port of the other end, for the id of the request.
     pub peer_port: Option<u16>,
-    /// The only connection there can be.
+    /// The only connection there can be. Two may have the same ends, where one is bound to an interface,
+    /// so this needs an expression that speaks of it.
     pub exact: Option<Exact>,
     /// The rest, for `INET_DIAG_REQ_BYTECODE`; empty = nothing.
     pub program: Vec<u8>,
@@ -27,7 +28,7 @@ pub struct Exact {
     pub local: SocketAddr,
     /// The other end.
     pub peer: SocketAddr,
-    /// The interface it is bound to, where that was said too.
+    /// The interface it is bound to; `None` = to none.
     pub interface: Option<u32>,
 }
 
@@ -94,7 +95,7 @@ impl Exact {
         Some(Self {
             local: end(Side::Local, narrow.local_port?)?,
             peer: end(Side::Peer, narrow.peer_port?)?,
-            interface: members.iter().find_map(interface),
+            interface: members.iter().find_map(interface)?,
         })
     }
 }
@@ -128,11 +129,17 @@ fn in_family(ip: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
-fn interface(member: &Expr) -> Option<u32> {
+/// The only interface a socket may be bound to; `Some(None)` = it must be bound to none.
+#[expect(clippy::option_option, reason = "whether it is said, and what is said")]
+fn interface(member: &Expr) -> Option<Option<u32>> {
     match member {
         Expr::Test(Test::Interface {
             equal: true, index, ..
-        }) => index.filter(|index| *index != 0),
+        }) => index.filter(|index| *index != 0).map(Some),
+        Expr::Test(Test::Missing {
+            field: Field::Interface,
+            equal: true,
+        }) => Some(None),
         _ => None,
     }
 }

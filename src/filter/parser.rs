@@ -180,7 +180,7 @@ impl<'t> Parser<'t> {
         if word.quoted || self.at_keyword("and") || self.at_keyword("or") {
             return Err(self.expected("a field, \"not\" or \"(\""));
         }
-        if word.text.starts_with(':') {
+        if word.text.starts_with(':') && !word.text.starts_with("::") {
             return self.port_of_either();
         }
         let subject = match Subject::of(&word.text) {
@@ -221,13 +221,18 @@ impl<'t> Parser<'t> {
     fn comparison(&mut self, subject: Subject, name: &'t str) -> Parsed {
         let relation_at = self.next.at;
         let relation = self.relation();
+        if self.next.kind == Kind::End && self.last == name && subject.takes(BELOW) {
+            // What followed may have become the name of a file.
+            let reason = expectation(subject.value(), name, "");
+            return Err(self.error_here(format!("{reason}; < and > need quotes in a shell")));
+        }
         if !subject.takes(relation) {
             let signs = subject.signs();
             let reason = format!("\"{}\" takes {signs}", escape(name.as_bytes()));
             return Err(FilterError::new(self.text, relation_at, reason));
         }
         let after = self.last;
-        let (token, word) = self.value(subject.value())?;
+        let (token, word) = self.values(subject.value())?;
         self.values
             .comparison(subject, name, relation, &word)
             .map_err(|refusal| self.refused(refusal, token.at, token.source, after))
@@ -285,31 +290,34 @@ impl<'t> Parser<'t> {
         Ok(Expr::Test(Test::State(states)))
     }
 
-    /// `name,name`, with blanks behind the commas or not.
+    /// `name,name`
     fn states(&mut self) -> Result<StateSet, FilterError> {
-        let mut set = StateSet::EMPTY;
-        loop {
-            let after = self.last;
-            let (token, word) = self.value("a state")?;
-            let text = word.text.strip_suffix(',');
-            let named = states(text.unwrap_or(&word.text))
-                .map_err(|refusal| self.refused(refusal, token.at, token.source, after))?;
-            set = set.union(named);
-            if text.is_none() {
-                return Ok(set);
-            }
+        let after = self.last;
+        let (token, word) = self.values("a state")?;
+        states(&word.text).map_err(|refusal| self.refused(refusal, token.at, token.source, after))
+    }
+
+    /// A word, or several with blanks behind their commas.
+    fn values(&mut self, what: &str) -> Result<(Token<'t>, Word<'t>), FilterError> {
+        let (token, mut word) = self.value(what)?;
+        while !word.quoted && word.text.ends_with(',') {
+            let more = self.value(what)?.1;
+            word.quoted |= more.quoted;
+            word.text.to_mut().push_str(&more.text);
         }
+        Ok((token, word))
     }
 
     fn unknown(&self, unknown: &Unknown) -> FilterError {
         let word = escape(self.next.source.as_bytes());
         let word = shortened(&word);
         self.error_here(match unknown {
+            Unknown::Structure(part) => format!("\"{word}\" has parts: write {part}, for one"),
             Unknown::Ambiguous(names) => format!("\"{word}\" is a part of {}", names.join(", ")),
-            Unknown::Slip(Some(name)) => format!("unknown field \"{word}\"; did you mean {name}?"),
-            Unknown::Slip(None) => match self.values.kind_of(self.next.source) {
-                Some(hint) => format!("expected a field, found \"{word}\"; {hint}"),
-                None => {
+            Unknown::Slip(meant) => match (self.values.hint(self.next.source), meant) {
+                (Some(hint), _) => format!("expected a field, found \"{word}\"; {hint}"),
+                (None, Some(name)) => format!("unknown field \"{word}\"; did you mean {name}?"),
+                (None, None) => {
                     format!("unknown field \"{word}\"; \"any {word}\" searches what is shown")
                 }
             },
@@ -339,6 +347,8 @@ impl<'t> Parser<'t> {
         FilterError::new(self.text, self.next.at, reason)
     }
 }
+
+const BELOW: Relation = Relation::Compare(Op::Less);
 
 /// `ge` and its like.
 fn relation_word(kind: &Kind<'_>) -> Option<Relation> {

@@ -310,7 +310,8 @@ impl Rest {
                 retransmits: 2,
             })
         });
-        if let Some(name) = self.congestion {
+        let is_tcp = matches!(socket.protocol, Protocol::Tcp | Protocol::Mptcp);
+        if let Some(name) = self.congestion.filter(|_| is_tcp) {
             socket.details_mut().congestion = name.into();
         }
         let Some(len) = self.info else { return };

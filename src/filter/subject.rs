@@ -32,7 +32,7 @@ const PEER: &[Side] = &[Side::Peer];
 pub(super) const EITHER: &[Side] = &[Side::Local, Side::Peer];
 
 /// Words that are no field of the vocabulary, or its short forms, and the headers of CSV.
-const WORDS: [(&str, Subject); 44] = [
+const WORDS: [(&str, Subject); 45] = [
     ("state", Subject::State),
     ("exclude", Subject::Exclude),
     ("excl", Subject::Exclude),
@@ -49,6 +49,7 @@ const WORDS: [(&str, Subject); 44] = [
     ("peer_address", Subject::End(PEER)),
     ("addr", Subject::End(EITHER)),
     ("address", Subject::End(EITHER)),
+    ("host", Subject::End(EITHER)),
     ("sport", Subject::Port(LOCAL)),
     ("local_port", Subject::Port(LOCAL)),
     ("dport", Subject::Port(PEER)),
@@ -82,6 +83,8 @@ const WORDS: [(&str, Subject); 44] = [
 /// Why a word begins no test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unknown {
+    /// It is a structure; this is one of its parts.
+    Structure(String),
     /// Several structures have such a field.
     Ambiguous(Vec<String>),
     /// There is none; perhaps this one was meant.
@@ -117,12 +120,24 @@ impl Subject {
                 let all = [first, second].into_iter().chain(fields);
                 Err(Unknown::Ambiguous(all.map(Field::name).collect()))
             }
-            (None, _) => {
-                let mut known = names();
-                known.extend(Field::every().map(|field| field.own_name().to_owned()));
-                Err(Unknown::Slip(nearest(&word, &known).map(Into::into)))
-            }
+            (None, _) => Err(Self::unknown(&word)),
         }
+    }
+
+    fn unknown(word: &str) -> Unknown {
+        let structure = format!("{word}.");
+        let part = Field::every().find(|field| field.structure() == structure);
+        if let Some(part) = part {
+            return Unknown::Structure(part.name());
+        }
+        let mut known = names();
+        known.extend(Field::every().map(|field| field.own_name().to_owned()));
+        known.extend(["and", "or", "not"].map(str::to_owned));
+        // `cwnd` for `snd_cwnd`
+        let is_part = |name: &&String| name.rsplit('_').next() == Some(word) && name.contains('_');
+        let part = known.iter().find(is_part).cloned();
+        let meant = nearest(word, &known).map(str::to_owned);
+        Unknown::Slip(part.or(meant))
     }
 }
 
@@ -148,7 +163,7 @@ pub(super) fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'
             .take_while(|(a, b)| a == b)
             .count()
     };
-    let allowed = length.div_ceil(3).min(3);
+    let allowed = length.div_ceil(3).min(2);
     let all = names.iter().map(AsRef::as_ref);
     all.min_by_key(|name| (distance(name), Reverse(same_start(name))))
         .filter(|name| distance(name) <= allowed)

@@ -9,7 +9,7 @@ use super::subject::Subject;
 use super::words::{states, words};
 use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
 use crate::model::{ProcessStatus, Unit};
-use crate::text::{escape, unescape};
+use crate::text::unescape;
 
 pub(super) type Value = Result<Expr, Refusal>;
 
@@ -75,22 +75,31 @@ impl Values<'_> {
         }
     }
 
-    /// What a word would be a value of.
-    pub(super) fn kind_of(&self, word: &str) -> Option<&'static str> {
-        let is_word = |field: Field| field.words().contains(&&*word.to_ascii_lowercase());
-        if states(word).is_ok() {
-            Some("a state follows \"state\"")
-        } else if is_word(Field::Protocol) {
-            Some("write \"protocol = ...\"")
-        } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
-            Some("a port is written \":80\"")
+    /// How a word that begins no test would be written in one.
+    pub(super) fn hint(&self, word: &str) -> Option<String> {
+        let lower = word.to_ascii_lowercase();
+        let field = Field::PLAIN
+            .into_iter()
+            .find(|field| field.words().contains(&&*lower));
+        if let Some((name, value)) = word.split_once(':')
+            && Subject::of(name).is_ok()
+        {
+            return Some(format!("write \"{name} = {value}\""));
+        }
+        let port = word.strip_prefix("*:").unwrap_or(word);
+        Some(if states(word).is_ok() {
+            format!("write \"state {word}\"")
+        } else if let Some(field) = field {
+            format!("write \"{} = {word}\"", field.name())
+        } else if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("a port is written \":{port}\"")
         } else if hosts::end(word, Version::Both, self.names).is_ok()
             || word.starts_with(['/', '@'])
         {
-            Some("a host follows \"src\", \"dst\" or \"addr\"")
+            "a host follows \"src\", \"dst\" or \"addr\"".to_owned()
         } else {
-            None
-        }
+            return None;
+        })
     }
 
     /// The test that compares a subject with a value. The operator is one that it takes.
@@ -107,7 +116,7 @@ impl Values<'_> {
                 let wide = name.ends_with("_port");
                 self.port(side, relation, word, wide)
             }),
-            Subject::Field(field) => self.field(field, relation, word),
+            Subject::Field(field) => self.fields(field, relation, word),
             _ => Ok(Expr::ALWAYS),
         }
     }
@@ -153,13 +162,34 @@ impl Values<'_> {
         Ok(Expr::Test(Test::Port { side, op, items }))
     }
 
-    pub(super) fn interface(&self, name: &str, equal: bool) -> Expr {
-        let digits = name.strip_prefix("if").unwrap_or(name).parse();
-        Expr::Test(Test::Interface {
+    pub(super) fn interface(&self, name: &str, equal: bool) -> Value {
+        let digits = name.strip_prefix("if").unwrap_or(name).parse().ok();
+        let index = match self.names.interface(name) {
+            Ok(found) => found.or(digits),
+            Err(why) if digits.is_none() => return Err(Refusal::Because(why)),
+            Err(_) => digits,
+        };
+        Ok(Expr::Test(Test::Interface {
             equal,
             name: name.to_owned(),
-            index: self.names.interface(name).or(digits.ok()),
-        })
+            index,
+        }))
+    }
+
+    /// `a,b`: either, or for `!=` neither. (Fields of few words have lists of their own.)
+    fn fields(&self, field: Field, relation: Relation, word: &Word<'_>) -> Value {
+        let ordered = matches!(
+            op_of(relation),
+            Op::Less | Op::AtMost | Op::Greater | Op::AtLeast
+        );
+        if word.quoted || ordered || !word.text.contains(',') || !field.words().is_empty() {
+            return self.field(field, relation, word);
+        }
+        let parts = word.text.split(',').map(|part| match part {
+            "" => expected(Subject::Field(field).value()),
+            part => self.field(field, relation, &Word::plain(part)),
+        });
+        Ok(joined(relation, parts.collect::<Result<_, _>>()?))
     }
 
     fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Value {
@@ -185,9 +215,10 @@ impl Values<'_> {
             Field::User if !like => self.user(op, word),
             Field::Mark => mark(op, &word.text),
             Field::Cookie => cookie(op, &word.text),
-            Field::Interface if !like => Ok(self.interface(&word.text, op == Op::Equal)),
+            Field::Interface if !like => self.interface(&word.text, op == Op::Equal),
             Field::Cgroup if !like => {
-                let (path, id) = self.names.cgroup(&unescape(&word.text));
+                let found = self.names.cgroup(&unescape(&word.text));
+                let (path, id) = found.map_err(Refusal::Because)?;
                 let equal = op == Op::Equal;
                 Ok(Expr::Test(Test::Cgroup { equal, path, id }))
             }
@@ -198,17 +229,14 @@ impl Values<'_> {
     }
 
     fn user(&self, op: Op, word: &Word<'_>) -> Value {
-        let digits = number(&word.text, Unit::Count).ok();
-        let value = match digits.or_else(|| self.names.user(&word.text).map(u64::from)) {
-            Some(value) => value,
-            None if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
+        let value = match number(&word.text, Unit::Count) {
+            Ok(uid) => uid,
+            Err(_) if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 return expected("a user");
             }
-            None => {
-                let name = escape(word.text.as_bytes());
-                return Err(Refusal::Because(format!(
-                    "there is no user \"{name}\" here"
-                )));
+            Err(_) => {
+                let found = self.names.user(&word.text).map_err(Refusal::Because)?;
+                found.into()
             }
         };
         let field = Field::Uid;
@@ -218,14 +246,15 @@ impl Values<'_> {
 
 /// For each end: one of them for `=` and its like, all of them for `!=`.
 fn each(sides: &[Side], relation: Relation, test: impl Fn(Side) -> Value) -> Value {
-    let tests: Vec<Expr> = sides
-        .iter()
-        .map(|side| test(*side))
-        .collect::<Result<_, _>>()?;
-    Ok(match relation {
-        Relation::Compare(Op::Unequal) | Relation::Unlike => Expr::all(tests),
+    let tests = sides.iter().map(|side| test(*side));
+    Ok(joined(relation, tests.collect::<Result<_, _>>()?))
+}
+
+fn joined(relation: Relation, tests: Vec<Expr>) -> Expr {
+    match op_of(relation) {
+        Op::Unequal => Expr::all(tests),
         _ => Expr::any(tests),
-    })
+    }
 }
 
 /// The operator without regard to what is compared: `~` is a kind of `=`.

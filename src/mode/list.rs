@@ -68,6 +68,9 @@ fn open(query: &Query, recorder: &Recorder) -> Result<(Box<dyn Source>, Vec<Tabl
     Ok((source, tables))
 }
 
+/// An empty list is right then, but hardly what was meant.
+const IN_VAIN: &str = "the filter wants nothing that the options list";
+
 /// A listing under way.
 struct Listing<'q> {
     query: &'q Query,
@@ -75,6 +78,8 @@ struct Listing<'q> {
     search: Search,
     sink: Box<dyn Sink>,
     summary: Summary,
+    /// Some table can have what the filter wants.
+    asked: bool,
 }
 
 impl<'q> Listing<'q> {
@@ -94,6 +99,7 @@ impl<'q> Listing<'q> {
             search: Search::new(&query.layout),
             sink,
             summary: Summary::default(),
+            asked: false,
         }
     }
 
@@ -110,10 +116,10 @@ impl<'q> Listing<'q> {
             return Ok(ControlFlow::Continue(()));
         }
         let mut end = Ok(ControlFlow::Continue(()));
-        let mut seen = Seen::default();
+        self.asked = true;
+        let mut seen = Seen::new(&rule, &self.query.input);
         let outcome = source.visit(table, &request, &mut |socket| {
-            seen.note(socket);
-            end = self.show(socket, &rule);
+            end = self.show(socket, &rule, &mut seen);
             match end {
                 Ok(flow) => flow,
                 Err(_) => ControlFlow::Break(()),
@@ -122,10 +128,8 @@ impl<'q> Listing<'q> {
         let flow = end.map_err(Error::Output)?;
         match outcome {
             Ok(mut outcome) => {
-                let unknown = seen.unknown_to(&rule, outcome.source);
-                outcome
-                    .gaps
-                    .extend(unknown.map(|gap| format!("{table}: {gap}")));
+                let gap = seen.gap().map(|gap| format!("{table}: {gap}"));
+                outcome.gaps.extend(gap);
                 self.note(table, outcome, messages);
             }
             Err(error) => self.missing(table, error, messages)?,
@@ -133,32 +137,56 @@ impl<'q> Listing<'q> {
         Ok(flow)
     }
 
-    /// Shows a socket, if the filter wants it: asked as early as it can tell.
-    fn show(&mut self, socket: &Socket, rule: &Rule) -> io::Result<ControlFlow<()>> {
-        let skipped = Ok(ControlFlow::Continue(()));
-        let mut held = rule.holds(&Row::bare(socket), Stage::Socket, &mut |_| false);
-        if held == Some(false) {
-            return skipped;
+    /// Shows a socket, if the filter wants it.
+    fn show(
+        &mut self,
+        socket: &Socket,
+        rule: &Rule,
+        seen: &mut Seen,
+    ) -> io::Result<ControlFlow<()>> {
+        if !self.wants(socket, rule, seen) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let row = self.query.hidden.from(self.enricher.row(socket));
+        let flow = self.sink.row(&row)?;
+        self.summary.matched += 1;
+        Ok(flow)
+    }
+
+    /// Asks the filter as early as it can tell, and only then for more; a socket that is wanted is
+    /// prepared.
+    fn wants(&mut self, socket: &Socket, rule: &Rule, seen: &mut Seen) -> bool {
+        let bare = Row::bare(socket);
+        let untold = seen.untold(socket);
+        let mut held = rule.holds(&bare, Stage::Socket, &mut |_| false);
+        let certain = untold.is_empty()
+            || rule
+                .holds_without(untold, &bare, Stage::Socket, &mut |_| false)
+                .is_some();
+        if held == Some(false) && certain {
+            return false;
         }
         self.enricher.prepare_names(socket);
         if held.is_none() {
             let row = self.enricher.row(socket);
             held = rule.holds(&row, Stage::Names, &mut |_| false);
         }
-        if held == Some(false) {
-            return skipped;
+        if held == Some(false) && certain {
+            return false;
         }
         self.enricher.prepare_owners(socket);
         let row = self.enricher.row(socket);
         let shown = self.query.hidden.from(row);
-        let search = &mut self.search;
-        let mut contains = |text: &str| search.contains(&shown, text);
-        if held.is_none() && rule.holds(&row, Stage::Owners, &mut contains) != Some(true) {
-            return skipped;
+        let mut contains = |text: &str| self.search.contains(&shown, text);
+        let told = certain
+            || rule
+                .holds_without(untold, &row, Stage::Owners, &mut contains)
+                .is_some();
+        let held = held.or_else(|| rule.holds(&row, Stage::Owners, &mut contains));
+        if !told {
+            seen.note(socket);
         }
-        let flow = self.sink.row(&shown)?;
-        self.summary.matched += 1;
-        Ok(flow)
+        held == Some(true)
     }
 
     fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
@@ -205,7 +233,8 @@ impl<'q> Listing<'q> {
     }
 
     fn finish(mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
-        for warning in self.enricher.warnings() {
+        let in_vain = (!self.asked).then(|| IN_VAIN.to_owned());
+        for warning in self.enricher.warnings().into_iter().chain(in_vain) {
             messages.warning(&warning);
             self.summary.warnings.push(warning);
         }

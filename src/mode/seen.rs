@@ -1,32 +1,66 @@
-//! What a source could not tell of the sockets that went by.
+//! What a source does not tell, and rows that depend on it.
 
 use crate::filter::{Field, Rule};
-use crate::model::{Protocol, Socket, Source, State};
+use crate::model::{Socket, Source};
+use crate::query::Input;
 
-/// Notes what is missing from sockets.
-#[derive(Debug, Default)]
+/// Notes rows of one table of which the filter cannot tell whether it wants them.
+#[derive(Debug)]
 pub(super) struct Seen {
-    /// Sockets went by.
-    any: bool,
-    /// A socket without a mark that the kernel tells to those who may know it.
-    unmarked: bool,
+    replayed: bool,
+    /// The fields that each source may leave out.
+    netlink: Vec<Field>,
+    procfs: Vec<Field>,
+    replay: Vec<Field>,
+    /// Where the first such row came from.
+    undecided: Option<Source>,
 }
 
 impl Seen {
-    /// One more socket.
-    pub(super) fn note(&mut self, socket: &Socket) {
-        self.any = true;
-        let full = !matches!(socket.state, State::TimeWait | State::SynRcvd);
-        self.unmarked |= full && socket.mark.is_none() && has_mark(socket.protocol);
+    /// None yet, of the table of a rule.
+    pub(super) fn new(rule: &Rule, input: &Input) -> Self {
+        Self {
+            replayed: matches!(input, Input::Replay(_)),
+            netlink: rule.unknowable(Source::Netlink),
+            procfs: rule.unknowable(Source::Procfs),
+            replay: rule.unknowable(Source::Replay),
+            undecided: None,
+        }
     }
 
-    /// What the filter asks about and this source does not tell, so that rows may be missing.
-    pub(super) fn unknown_to(&self, rule: &Rule, source: Option<Source>) -> Option<String> {
-        let source = source.filter(|_| self.any)?;
-        let fields = rule.unknowable(source, !self.unmarked);
-        let names: Vec<String> = fields.into_iter().map(Field::name).collect();
+    /// The fields that may be missing from a socket because of its source.
+    pub(super) fn untold(&self, socket: &Socket) -> &[Field] {
+        self.of(self.source(socket))
+    }
+
+    /// The filter depends on one of them.
+    pub(super) fn note(&mut self, socket: &Socket) {
+        self.undecided.get_or_insert(self.source(socket));
+    }
+
+    /// Every socket that netlink tells has a cookie.
+    const fn source(&self, socket: &Socket) -> Source {
+        match socket.cookie {
+            _ if self.replayed => Source::Replay,
+            Some(_) => Source::Netlink,
+            None => Source::Procfs,
+        }
+    }
+
+    fn of(&self, source: Source) -> &[Field] {
+        match source {
+            Source::Netlink => &self.netlink,
+            Source::Procfs => &self.procfs,
+            Source::Replay => &self.replay,
+        }
+    }
+
+    /// Why rows may be missing, or should be.
+    pub(super) fn gap(&self) -> Option<String> {
+        let source = self.undecided?;
+        let fields = self.of(source).iter().copied().map(Field::name);
+        let names: Vec<String> = fields.collect();
         let why = match source {
-            _ if names.is_empty() => return None,
             Source::Netlink => "the kernel tells only to CAP_NET_ADMIN; run as root",
             Source::Procfs => "/proc/net does not tell",
             Source::Replay => "the recording does not tell",
@@ -34,11 +68,4 @@ impl Seen {
         let names = names.join(", ");
         Some(format!("the filter asks for {names}, which {why}"))
     }
-}
-
-const fn has_mark(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::Tcp | Protocol::Udp | Protocol::UdpLite | Protocol::Raw | Protocol::Mptcp
-    )
 }

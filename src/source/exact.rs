@@ -13,8 +13,7 @@ use crate::wire::{self, Ask, Body, Messages};
 /// Where there is no such connection, the kernel answers with the listener that would take it, and
 /// one bound to an interface it finds only when asked for that interface. So nothing is concluded
 /// from an answer that is not this very connection. One that is bound to no interface may hide others
-/// with the same ends, which are bound to one: only of a connection that was asked for with its
-/// interface there is no other.
+/// with the same ends, which are bound to one; whoever asks must not want those.
 ///
 /// # Errors
 ///

@@ -67,9 +67,9 @@ impl NetlinkSource {
         };
         let found = match exact::reply(&mut channel, table, ask, &exact) {
             Ok(Some(payload)) => {
-                // Another connection with the same ends may be bound to an interface.
-                let flow = lender.lend(payload, visitor);
-                flow.is_break() || exact.interface.is_some()
+                // No other follows, whether the visitor wants one or not.
+                let _ = lender.lend(payload, visitor);
+                true
             }
             Ok(None) => false,
             Err(_) => return false,

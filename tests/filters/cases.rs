@@ -108,7 +108,9 @@ fn identity(row: &Value) -> Option<String> {
 /// The rows of `lsock <words>`, by their identity.
 fn rows(words: &[&str]) -> Result<BTreeMap<String, Value>, String> {
     let run = lsock(&[words, &["-j"]].concat());
-    let told = |line: &str| line.contains(" not readable");
+    let told = |line: &str| {
+        line.contains(" not readable") || line.ends_with("nothing that the options list")
+    };
     if run.status != Some(0) || !run.stderr.lines().all(told) {
         return Err(format!("status {:?}: {}", run.status, run.stderr.trim()));
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 
-use lsock::filter::{Exact, Expr, Narrow, Side, Test};
+use lsock::filter::{Exact, Expr, Field, Narrow, Side, Test};
 use lsock::model::{Socket, State, Table};
 use lsock::source::{NetlinkSource, Recorder, ReplaySource};
 use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
@@ -18,13 +18,23 @@ use crate::scene::{At, Expected, Held, V4, V6};
 /// Of the namespace's `lo`.
 const LO: u32 = 1;
 
-fn connection(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
+fn ends(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
     vec![
         host(Side::Local, local),
         port(Side::Local, local.port()),
         host(Side::Peer, peer),
         port(Side::Peer, peer.port()),
     ]
+}
+
+/// Bound to no interface.
+fn connection(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
+    let mut members = ends(local, peer);
+    members.push(Expr::Test(Test::Missing {
+        field: Field::Interface,
+        equal: true,
+    }));
+    members
 }
 
 fn narrow_to(expected: &Expected, table: Table) -> Narrow {
@@ -136,7 +146,7 @@ fn connection_bound_to_an_interface_is_found_by_the_dump_or_with_the_interface()
         name: "lo".to_owned(),
         index: Some(LO),
     });
-    let mut members = connection(expected.local(), expected.peer());
+    let mut members = ends(expected.local(), expected.peer());
     members.push(interface);
     let with_interface = Narrow::of(&Expr::all(members), TCP);
     assert_eq!(with_interface.exact.unwrap().interface, Some(LO));

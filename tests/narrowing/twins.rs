@@ -40,7 +40,7 @@ fn connections_that_only_their_interface_tells_apart_are_both_listed() {
         let filter = format!("src {from} dst {to}");
         let rows = list(&[&["-ta", &filter], words].concat());
         let mut interfaces: Vec<_> = rows.iter().map(|row| row["interface"].clone()).collect();
-        interfaces.sort_by_key(|interface| interface.is_null());
+        interfaces.sort_by_key(serde_json::Value::is_null);
         interfaces
     };
     assert_eq!(interfaces(&[]), ["lo".into(), serde_json::Value::Null]);

@@ -209,16 +209,19 @@ fn what_is_unwanted_names_no_protocol() {
 }
 
 fn untold(expr: &Expr, table: Table, source: Source) -> Vec<Field> {
-    expr.for_table(table).unknowable(source, false)
+    expr.for_table(table).unknowable(source)
 }
 
 #[test]
 fn mark_is_told_to_the_privileged_only() {
     let mark = number(Field::Mark, Op::Equal, 1);
     assert_eq!(untold(&mark, TCP, Source::Netlink), [Field::Mark]);
-    let rule = mark.for_table(TCP);
-    assert_eq!(rule.unknowable(Source::Netlink, true), []);
-    assert_eq!(rule.unknowable(Source::Procfs, true), [Field::Mark]);
+    assert_eq!(untold(&mark, TCP, Source::Procfs), [Field::Mark]);
+    let missing = Expr::Test(Test::Missing {
+        field: Field::Mark,
+        equal: true,
+    });
+    assert_eq!(untold(&missing, TCP, Source::Procfs), [], "it has none");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::{Exact, Narrow};
-use crate::filter::{Expr, Op, PortItem, Prefix, Side, Test};
+use crate::filter::{Expr, Field, Op, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Table};
 
 const fn table(protocol: Protocol, family: Family) -> Table {
@@ -133,12 +133,27 @@ fn tables_without_ports_of_16_bits_are_read_whole() {
     }
 }
 
+/// It must be bound to no interface.
+fn on_none() -> Expr {
+    Expr::Test(Test::Missing {
+        field: Field::Interface,
+        equal: true,
+    })
+}
+
+/// Two ends, and no interface.
+fn unbound(local: &str, peer: &str, length: u8) -> Vec<Expr> {
+    let mut members = connection(local, peer, length);
+    members.push(on_none());
+    members
+}
+
 #[test]
 fn complete_connection_can_be_looked_up() {
-    let four = connection("10.0.0.1", "10.0.0.2", 32);
+    let four = unbound("10.0.0.1", "10.0.0.2", 32);
     let expected = ends("10.0.0.1:5000", "10.0.0.2:80", None);
     assert_eq!(exact(four, TCP), Some(expected));
-    let six = connection("fe80::1", "fe80::2", 128);
+    let six = unbound("fe80::1", "fe80::2", 128);
     assert_eq!(
         exact(six, TCP6),
         Some(ends("[fe80::1]:5000", "[fe80::2]:80", None))
@@ -146,37 +161,45 @@ fn complete_connection_can_be_looked_up() {
 }
 
 #[test]
+fn connections_that_an_interface_may_tell_apart_are_not_looked_up() {
+    assert_eq!(exact(connection("10.0.0.1", "10.0.0.2", 32), TCP), None);
+    for unknown in [None, Some(0)] {
+        let mut members = connection("10.0.0.1", "10.0.0.2", 32);
+        members.push(on(unknown));
+        assert_eq!(exact(members, TCP), None);
+    }
+}
+
+#[test]
 fn ipv4_connection_is_a_mapped_one_among_ipv6() {
-    let four = connection("10.0.0.1", "10.0.0.2", 32);
+    let four = unbound("10.0.0.1", "10.0.0.2", 32);
     assert_eq!(
         exact(four, TCP6),
         Some(ends("[::ffff:10.0.0.1]:5000", "[::ffff:10.0.0.2]:80", None))
     );
-    let six = connection("::ffff:10.0.0.1", "::ffff:10.0.0.2", 128);
+    let six = unbound("::ffff:10.0.0.1", "::ffff:10.0.0.2", 128);
     assert_eq!(exact(six, TCP), None);
 }
 
 #[test]
-fn interface_is_part_of_the_look_up_where_it_is_known() {
-    for (index, known) in [(Some(3), Some(3)), (None, None), (Some(0), None)] {
-        let mut members = connection("10.0.0.1", "10.0.0.2", 32);
-        members.push(on(index));
-        assert_eq!(
-            exact(members, TCP),
-            Some(ends("10.0.0.1:5000", "10.0.0.2:80", known))
-        );
-    }
+fn interface_is_part_of_the_look_up() {
+    let mut members = connection("10.0.0.1", "10.0.0.2", 32);
+    members.push(on(Some(3)));
+    assert_eq!(
+        exact(members, TCP),
+        Some(ends("10.0.0.1:5000", "10.0.0.2:80", Some(3)))
+    );
 }
 
 #[test]
 fn incomplete_connection_is_not_looked_up() {
-    for left_out in 0..4 {
-        let mut members = connection("10.0.0.1", "10.0.0.2", 32);
+    for left_out in 0..5 {
+        let mut members = unbound("10.0.0.1", "10.0.0.2", 32);
         members.remove(left_out);
         assert_eq!(exact(members, TCP), None, "{left_out}");
     }
-    assert_eq!(exact(connection("10.0.0.0", "10.0.0.2", 31), TCP), None);
-    let both = connection("10.0.0.1", "10.0.0.2", 32);
+    assert_eq!(exact(unbound("10.0.0.0", "10.0.0.2", 31), TCP), None);
+    let both = unbound("10.0.0.1", "10.0.0.2", 32);
     let udp = table(Protocol::Udp, Family::Inet);
     let mptcp = table(Protocol::Mptcp, Family::Inet);
     assert_eq!(exact(both.clone(), udp), None);

@@ -26,16 +26,22 @@ impl Names for Known {
         }
     }
 
-    fn user(&self, name: &str) -> Option<u32> {
-        (name == "www-data").then_some(33)
+    fn user(&self, name: &str) -> Result<u32, String> {
+        match name {
+            "www-data" => Ok(33),
+            _ => Err("there is no such user".to_owned()),
+        }
     }
 
-    fn interface(&self, name: &str) -> Option<u32> {
-        (name == "eth0").then_some(2)
+    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
+        match name {
+            "elsewhere" => Err("names mean nothing".to_owned()),
+            _ => Ok((name == "eth0").then_some(2)),
+        }
     }
 
-    fn cgroup(&self, path: &[u8]) -> (Vec<u8>, Option<u64>) {
-        (path.to_vec(), (path == b"/system.slice").then_some(7))
+    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
+        Ok((path.to_vec(), (path == b"/system.slice").then_some(7)))
     }
 
     fn ephemeral(&self) -> RangeInclusive<u16> {
