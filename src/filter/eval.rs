@@ -177,8 +177,8 @@ impl<'r> Look<'_, 'r> {
         let Some(field) = test.told_field(socket.protocol) else {
             return Ok(false);
         };
-        let can_be = self.untold.contains(&field) && !(is_small(socket) && is_of_whole(field));
-        Ok(can_be && !self.has(field)?)
+        let untold = self.untold.contains(&field) && !is_never_told(socket, field);
+        Ok(untold && !self.has(field)?)
     }
 
     fn end(&self, side: Side) -> &'r Endpoint {
@@ -324,22 +324,25 @@ impl<'r> Look<'_, 'r> {
     }
 }
 
-/// Is it what the kernel keeps of a connection before and after there is a socket?
-/// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too.)
-const fn is_small(socket: &Socket) -> bool {
-    match socket.state {
-        State::TimeWait | State::SynRcvd => true,
-        State::FinWait2 => socket.inode.is_none(),
-        _ => false,
-    }
-}
-
-/// Does nothing but a whole socket have the field?
-const fn is_of_whole(field: Field) -> bool {
-    !matches!(
+/// Does nobody tell this field of such a socket?
+///
+/// Of a connection the kernel keeps less than a socket before and after there is one
+/// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too), and of sockets
+/// in BOUND it tells nothing of the protocol's own.
+const fn is_never_told(socket: &Socket, field: Field) -> bool {
+    let kept = matches!(
         field,
         Field::Cookie | Field::Interface | Field::LocalAddress | Field::PeerAddress
-    )
+    );
+    match socket.state {
+        State::TimeWait | State::SynRcvd => !kept,
+        State::FinWait2 if socket.inode.is_none() => !kept,
+        State::Bound => matches!(
+            field,
+            Field::Congestion | Field::TcpInfo(_) | Field::MptcpInfo(_)
+        ),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,6 @@ fn owner_that_cannot_be_read_is_unknown() {
 }
 
 #[test]
-#[ignore = "the list is called incomplete, though every mark is known to be unknown"]
 fn mark_that_may_not_be_seen_is_unknown_for_certain() {
     let Some(_namespace) = fresh() else { return };
     let Some(lsock) = Reachable::new() else {
@@ -74,7 +73,6 @@ fn mark_that_may_not_be_seen_is_unknown_for_certain() {
 }
 
 #[test]
-#[ignore = "a table is called incomplete once it has a row, whatever the rest of the filter says of it"]
 fn mark_that_decides_nothing_may_stay_unknown() {
     let Some(_namespace) = fresh() else { return };
     let Some(lsock) = Reachable::new() else {
