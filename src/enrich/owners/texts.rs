@@ -37,7 +37,8 @@ const fn number_of(processes: usize) -> (&'static str, &'static str) {
 pub(super) fn unreadable_text(count: usize) -> String {
     let (processes, their) = number_of(count);
     if rustix::process::geteuid().is_root() {
-        format!("{count} {processes} not readable even by root; {their} sockets cannot be told")
+        let holds = if count == 1 { "it holds" } else { "they hold" };
+        format!("{count} {processes} not readable even by root; which sockets {holds} is unknown")
     } else {
         format!("{count} {processes} not readable; run as root to see {their} sockets")
     }
