@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use lsock::render::Column;
 use tempfile::NamedTempFile;
 
 use crate::shell;
@@ -53,6 +54,19 @@ fn bash_completes_the_fields_of_a_filter() {
         offered(&["lsock", "sport", "=", ":22", "and", "tcp_info.rt"]),
         ["tcp_info.rto", "tcp_info.rtt", "tcp_info.rttvar"]
     );
+}
+
+#[test]
+fn fields_of_a_filter_are_those_of_the_vocabulary() {
+    let words = lsock::filter::words();
+    for column in Column::VOCABULARY.into_iter().chain(Column::COMBINED) {
+        let name = column.name();
+        let parts = format!("{name}.");
+        let known = words
+            .iter()
+            .any(|word| word == name || word.starts_with(&parts));
+        assert!(known, "{name}");
+    }
 }
 
 #[test]

@@ -83,13 +83,8 @@ impl Cgroups {
 pub fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
     match mounted() {
         Some(mount) => locate_below(&mount, path),
-        None => (locate_elsewhere(path), None),
+        None => (path_below(Path::new(MOUNT_POINT), path), None),
     }
-}
-
-/// The path of a cgroup of another machine: it was below the usual mount point, if any.
-pub fn locate_elsewhere(path: &[u8]) -> Vec<u8> {
-    path_below(Path::new(MOUNT_POINT), path)
 }
 
 /// Where cgroup2 is mounted, as a rule.

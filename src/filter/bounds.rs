@@ -37,7 +37,8 @@ pub struct Needs {
 impl Expr {
     /// Does it say anything of states?
     pub fn names_state(&self) -> bool {
-        self.any_test(&|test| matches!(test, Test::State(_)))
+        let tests = self.tests();
+        tests.iter().any(|test| matches!(test, Test::State(_)))
     }
 
     /// The processes of which one must hold a socket for it to be accepted, ascending; `None` = any
@@ -52,7 +53,9 @@ impl Expr {
     /// What must be looked up for it.
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        self.add_needs(&mut needs);
+        for test in self.tests() {
+            needs.add(test);
+        }
         needs
     }
 
@@ -61,16 +64,6 @@ impl Expr {
         let mut named = BTreeSet::new();
         self.add_protocols(&mut named);
         named
-    }
-
-    fn any_test(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
-        match self {
-            Self::All(members) | Self::Any(members) => {
-                members.iter().any(|member| member.any_test(wanted))
-            }
-            Self::Not(inner) => inner.any_test(wanted),
-            Self::Test(test) => wanted(test),
-        }
     }
 
     fn some_pids(&self) -> Option<Vec<u32>> {
@@ -89,18 +82,6 @@ impl Expr {
                 value,
             }) => Some(u32::try_from(*value).into_iter().collect()),
             Self::Not(_) | Self::Test(_) => None,
-        }
-    }
-
-    fn add_needs(&self, needs: &mut Needs) {
-        match self {
-            Self::All(members) | Self::Any(members) => {
-                for member in members {
-                    member.add_needs(needs);
-                }
-            }
-            Self::Not(inner) => inner.add_needs(needs),
-            Self::Test(test) => needs.add(test),
         }
     }
 
