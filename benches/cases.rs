@@ -75,16 +75,20 @@ const TABLE: [(&str, &[&str]); 9] = [
         "filter: one local port",
         &[
             "floor port",
-            "lsock -tan sport = 45000",
+            "lsock -tan exclude bound sport = 45000",
             "ss -tanH sport = 45000",
+            "lsock -tan sport = 45000",
         ],
     ),
     (
         "filter: one local address",
         &[
             "floor host",
-            "lsock -tan src 127.1.0.3",
+            "lsock -tan exclude bound src 127.1.0.3",
             "ss -tanH src 127.1.0.3",
+            "lsock -tan src 127.1.0.3",
+            "lsock -tan dst 127.1.0.3",
+            "ss -tanH dst 127.1.0.3",
         ],
     ),
     (

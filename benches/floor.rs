@@ -60,11 +60,11 @@ impl Question {
             },
             "port" => Self {
                 port: PORT,
-                ..states(EVERY_STATE | BOUND_INACTIVE)
+                ..states(EVERY_STATE)
             },
             "host" => Self {
                 host: Some(HOST),
-                ..states(EVERY_STATE | BOUND_INACTIVE)
+                ..states(EVERY_STATE)
             },
             _ => return None,
         })

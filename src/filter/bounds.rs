@@ -1,9 +1,10 @@
 //! What an expression says of the sockets it accepts, before any is seen.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::known::{ORPHANED, has, is_in_procfs};
-use super::{Expr, Field, Op, Rule, Side, Test};
+use super::{Expr, Field, Op, Prefix, Rule, Side, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 
 /// A word of more protocols than this names none: it was written with `!=`.
@@ -157,7 +158,7 @@ impl Needs {
 impl Rule {
     /// Every state in which it can hold.
     pub fn states(&self) -> StateSet {
-        States::of(self.expr()).possible
+        States::of(self.expr(), self.table().protocol).possible
     }
 
     /// The fields in it that this source may not tell of sockets that have them, each once: marks to
@@ -203,6 +204,33 @@ const fn is_optional(field: Field) -> bool {
     )
 }
 
+/// The states in which TCP has a peer. To leave out the others spares the kernel a walk of its own for
+/// each.
+const WITH_PEER: StateSet = StateSet::ALL.without(State::Listen).without(State::Bound);
+
+const fn is_tcp(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Tcp | Protocol::Mptcp)
+}
+
+/// Does it hold of nothing that has no peer: no port there, and the unspecified address?
+fn wants_peer(test: &Test) -> bool {
+    match test {
+        Test::Port {
+            side: Side::Peer, ..
+        } => true,
+        Test::Host {
+            side: Side::Peer,
+            equal: true,
+            prefixes,
+        } => {
+            let unspecified = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+            let holds = |prefix: &Prefix| unspecified.iter().any(|ip| prefix.contains(*ip));
+            !prefixes.iter().any(holds)
+        }
+        _ => false,
+    }
+}
+
 /// Bounds of the states in which an expression holds.
 #[derive(Debug, Clone, Copy)]
 struct States {
@@ -222,12 +250,13 @@ impl States {
         certain: StateSet::ALL,
     };
 
-    fn of(expr: &Expr) -> Self {
+    fn of(expr: &Expr, protocol: Protocol) -> Self {
+        let of = |member| Self::of(member, protocol);
         match expr {
-            Expr::All(members) => members.iter().map(Self::of).fold(Self::ALWAYS, Self::and),
-            Expr::Any(members) => members.iter().map(Self::of).fold(Self::NEVER, Self::or),
+            Expr::All(members) => members.iter().map(of).fold(Self::ALWAYS, Self::and),
+            Expr::Any(members) => members.iter().map(of).fold(Self::NEVER, Self::or),
             Expr::Not(inner) => {
-                let inner = Self::of(inner);
+                let inner = of(inner);
                 Self {
                     possible: inner.certain.complement(),
                     certain: inner.possible.complement(),
@@ -241,8 +270,12 @@ impl States {
                 possible: ORPHANED,
                 certain: StateSet::EMPTY,
             },
-            Expr::Test(_) => Self {
-                possible: StateSet::ALL,
+            Expr::Test(test) => Self {
+                possible: if is_tcp(protocol) && wants_peer(test) {
+                    WITH_PEER
+                } else {
+                    StateSet::ALL
+                },
                 certain: StateSet::EMPTY,
             },
         }

@@ -1,6 +1,6 @@
 //! Random sockets, and random expressions that hold for some of them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -311,6 +311,13 @@ impl Rest {
             })
         });
         let is_tcp = matches!(socket.protocol, Protocol::Tcp | Protocol::Mptcp);
+        if is_tcp && matches!(socket.state, State::Listen | State::Bound) {
+            let unspecified = match socket.family {
+                Family::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            };
+            (socket.peer.ip, socket.peer.port) = (Some(unspecified), None);
+        }
         if let Some(name) = self.congestion.filter(|_| is_tcp) {
             socket.details_mut().congestion = name.into();
         }
@@ -446,7 +453,7 @@ pub(super) fn prefix(address: &str, length: u8) -> Prefix {
         IpAddr::V4(ip) => {
             let length = length.min(32);
             let kept = u32::MAX.checked_shr(length.into()).map_or(0, |rest| rest);
-            let address = std::net::Ipv4Addr::from_bits(ip.to_bits() & !kept);
+            let address = Ipv4Addr::from_bits(ip.to_bits() & !kept);
             Prefix {
                 address: address.into(),
                 length,
@@ -454,7 +461,7 @@ pub(super) fn prefix(address: &str, length: u8) -> Prefix {
         }
         IpAddr::V6(ip) => {
             let kept = u128::MAX.checked_shr(length.into()).map_or(0, |rest| rest);
-            let address = std::net::Ipv6Addr::from_bits(ip.to_bits() & !kept);
+            let address = Ipv6Addr::from_bits(ip.to_bits() & !kept);
             Prefix {
                 address: address.into(),
                 length,

@@ -1,13 +1,19 @@
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
 use super::Needs;
 use crate::filter::samples::{any_sample, expr};
-use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Side, Stage, Test};
+use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Prefix, Side, Stage, Test};
 use crate::model::{Family, Protocol, Source, State, StateSet, Table};
 
 const TCP: Table = Table {
     protocol: Protocol::Tcp,
     family: Family::Inet,
+};
+const TCP6: Table = Table {
+    protocol: Protocol::Tcp,
+    family: Family::Inet6,
 };
 const UDP: Table = Table {
     protocol: Protocol::Udp,
@@ -277,6 +283,39 @@ fn what_the_table_has_not_is_not_unknowable() {
         items,
     });
     assert_eq!(untold(&port, TCP, Source::Procfs), []);
+}
+
+#[test]
+fn what_waits_for_peers_is_not_asked_for_by_its_peer() {
+    let port = |side| {
+        Expr::Test(Test::Port {
+            side,
+            op: Op::Equal,
+            items: vec![PortItem::Range(1, 1)],
+        })
+    };
+    let host = |address: &str, length| {
+        Expr::Test(Test::Host {
+            side: Side::Peer,
+            equal: true,
+            prefixes: address
+                .parse::<IpAddr>()
+                .map(|address| vec![Prefix::new(address, length)])
+                .unwrap_or_default(),
+        })
+    };
+    let waits = |expr: &Expr, table| {
+        let states = expr.for_table(table).states();
+        [State::Listen, State::Bound].map(|state| states.contains(state))
+    };
+    for without in [port(Side::Peer), host("10.0.0.0", 8), host("::1", 128)] {
+        assert_eq!(waits(&without, TCP6), [false; 2], "{without}");
+        assert_eq!(waits(&without.negated(), TCP6), [true; 2]);
+    }
+    for with in [port(Side::Local), host("::", 0), host("::", 128)] {
+        assert_eq!(waits(&with, TCP6), [true; 2], "{with}");
+    }
+    assert_eq!(waits(&port(Side::Peer), UDP), [true; 2], "no handshake");
 }
 
 /// Expressions that are mostly about processes and states.
