@@ -159,7 +159,8 @@ pub const EXPLANATIONS: [Explanation; 14] = [
         meaning: "The peer has sent its FIN, the program has not closed yet: can only send.",
         half_close: Some(
             "The peer has shut its sending and can only receive. This side can only send; \
-            it may read what came before the FIN, then read(2) gives 0.",
+            it may read what came before the FIN, then read(2) gives 0. \
+            After its close(2) the peer cannot receive either: it answers what is sent with RST.",
         ),
         stays: "Until the program closes: no sysctl ends it, tcp_fin_timeout has no effect here. Only \
             SO_KEEPALIVE finds out that the peer is gone.",
