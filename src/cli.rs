@@ -1,5 +1,6 @@
 //! The command line: what was typed, and what it means on this terminal.
 
+mod explain;
 mod fields;
 mod meaning;
 
@@ -30,7 +31,7 @@ pub struct Terminal {
 pub enum Command {
     /// List sockets.
     List(Box<Query>),
-    /// Print a text: help, version, completions.
+    /// Print a text: help, version, completions, explanations.
     Print(String),
 }
 
@@ -72,7 +73,7 @@ const ABOUT: &str = "\
 Lists the sockets of this machine and where they are in the TCP state machine.
 
 Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
--l: what is connected or connecting. Hosts are looked up in the DNS only with -r.";
+-l: what is connected or connecting. Host names are looked up only with -r.";
 
 /// The command line as it is typed.
 #[derive(Debug, Parser)]
@@ -240,6 +241,9 @@ struct Typed {
     /// Print version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Other")]
     version: Option<bool>,
+    /// Explain a state, or all of them
+    #[arg(long, value_name = "STATE", exclusive = true, help_heading = "Other")]
+    explain: Option<String>,
     /// Print completions for a shell
     #[arg(long, value_name = "SHELL", help_heading = "Other")]
     completions: Option<ShellWord>,
@@ -307,9 +311,10 @@ pub fn parse(
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
         Err(error) => return Err(usage(&error)),
     };
-    match typed.completions {
-        Some(shell) => Ok(Command::Print(completions(shell))),
-        None => typed.query(terminal).map(Box::new).map(Command::List),
+    match (typed.completions, &typed.explain) {
+        (Some(shell), _) => Ok(Command::Print(completions(shell))),
+        (None, Some(word)) => explain::explain(word, terminal).map(Command::Print),
+        (None, None) => typed.query(terminal).map(Box::new).map(Command::List),
     }
 }
 
@@ -328,7 +333,10 @@ fn completions(shell: ShellWord) -> String {
     // For the shell, the words that a test of a filter can begin with are the values to choose from.
     let words = filter::words();
     let choice = PossibleValuesParser::new(&words);
-    let mut definition = Typed::command().mut_arg("filter", |filter| filter.value_parser(choice));
+    let states = PossibleValuesParser::new(explain::words());
+    let mut definition = Typed::command()
+        .mut_arg("filter", |filter| filter.value_parser(choice))
+        .mut_arg("explain", |explain| explain.value_parser(states));
     let mut text = Vec::new();
     clap_complete::generate(generator, &mut definition, "lsock", &mut text);
     let mut text = String::from_utf8_lossy(&text).into_owned();

@@ -1,6 +1,7 @@
-//! Words and numbers for people: escaping, durations, byte units.
+//! Words and numbers for people: escaping, durations, byte units, slips, lines.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -169,9 +170,47 @@ fn decimal(out: &mut Vec<u8>, value: u64, unit: u64, name: &str) {
     out.extend_from_slice(name.as_bytes());
 }
 
+/// The name that a word is probably a slip of.
+pub fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> {
+    let length = word.chars().count();
+    if !(2..=40).contains(&length) {
+        return None;
+    }
+    let distance = |name: &&str| strsim::damerau_levenshtein(word, name);
+    let same_start = |name: &str| {
+        word.bytes()
+            .zip(name.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    let allowed = length.div_ceil(3).min(2);
+    let all = names.iter().map(AsRef::as_ref);
+    all.min_by_key(|name| (distance(name), Reverse(same_start(name))))
+        .filter(|name| distance(name) <= allowed)
+}
+
+/// Appends a text, broken at blanks into lines no wider than `width` where its words allow. Every
+/// line but the first begins with `indent` blanks; the first is taken to begin there too.
+pub fn push_wrapped(out: &mut String, text: &str, indent: usize, width: usize) {
+    let mut column = indent;
+    for (index, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if index > 0 && column + 1 + length > width {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if index > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, escape, escape_also, micros, millis, rate, unescape};
+    use super::{bytes, escape, escape_also, micros, millis, push_wrapped, rate, unescape};
     use proptest::prelude::*;
 
     #[test]
@@ -233,6 +272,21 @@ mod tests {
             rate(150_000_000),
         ];
         assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 84kbit/s 1.2Gbit/s");
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks_and_indented() {
+        let mut out = String::new();
+        push_wrapped(
+            &mut out,
+            "one two three incomprehensibilities 2·MSL four",
+            2,
+            12,
+        );
+        assert_eq!(
+            out,
+            "one two\n  three\n  incomprehensibilities\n  2·MSL four"
+        );
     }
 
     proptest! {

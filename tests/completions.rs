@@ -41,6 +41,10 @@ fn bash_completes_options_and_their_values() {
     assert_eq!(offered(&["lsock", "--for"]), ["--format"]);
     assert_eq!(offered(&["lsock", "--format", "nd"]), ["ndjson"]);
     assert_eq!(
+        offered(&["lsock", "--explain", "fin"]),
+        ["fin-wait-1", "fin-wait-2"]
+    );
+    assert_eq!(
         offered(&["lsock", "-a", "--s"]),
         ["--sort", "--source"],
         "after another option"

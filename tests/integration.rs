@@ -18,6 +18,7 @@ mod attempt;
 mod completions;
 mod examples;
 mod exit_status;
+mod explain;
 mod faults;
 mod filters;
 mod formats;

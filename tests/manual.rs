@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Arg;
 use lsock::exit::Verdict;
 use lsock::filter::Field;
-use lsock::model::{State, Unit};
+use lsock::model::{EXPLANATIONS, State, Unit};
 use lsock::render::Column;
 use tempfile::TempDir;
 
@@ -217,6 +217,28 @@ fn states_are_those_of_the_program() {
         .collect();
     let states = State::NAMED.into_iter().chain([State::Unknown(0)]);
     assert_eq!(told, states.map(|state| state.name().to_owned()).collect());
+}
+
+/// The manual may add to the meaning of a state what many of them mean, in one sentence.
+#[test]
+fn states_are_told_in_the_words_of_the_program() {
+    let mut told: Vec<String> = Vec::new();
+    let lines = section("STATES").into_iter();
+    for line in lines.take_while(|line| line != ".El") {
+        if line.starts_with(".It ") {
+            told.push(String::new());
+        } else if let Some(text) = told.last_mut() {
+            text.push_str(&line.replace("\\(pc", "·"));
+            text.push(' ');
+        }
+    }
+    assert_eq!(told.len(), EXPLANATIONS.len());
+    for explanation in EXPLANATIONS {
+        let (many, _) = explanation.many.split_once(". ").unwrap();
+        let both = format!("{} {many}.", explanation.meaning);
+        let is_told = |text: &String| [explanation.meaning, &both].contains(&text.trim_end());
+        assert!(told.iter().any(is_told), "{explanation:?}\n{told:#?}");
+    }
 }
 
 #[test]

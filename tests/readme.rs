@@ -194,6 +194,24 @@ fn completions_and_manual_are_installed_where_they_are_looked_for() {
 }
 
 #[test]
+fn explanation_shown_is_that_of_the_program() {
+    let shown = commands(&chapter("The TCP states"));
+    let explained: Vec<&Shown> = shown
+        .iter()
+        .filter(|shown| shown.command.contains("--explain ") && !shown.output.is_empty())
+        .collect();
+    assert_eq!(explained.len(), 1, "{shown:?}");
+    for shown in explained {
+        let output = shell::succeed(&shown.command, Path::new("/"));
+        let (told, _) = shown.output.join("\n").split_once("\n```").map_or_else(
+            || panic!("the block has no end: {shown:?}"),
+            |(told, rest)| (told.to_owned(), rest.to_owned()),
+        );
+        assert_eq!(told, output.trim_end());
+    }
+}
+
+#[test]
 fn exit_statuses_are_those_of_the_program() {
     let chapter = chapter("Exit status");
     let told: Vec<u8> = chapter

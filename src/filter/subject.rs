@@ -1,8 +1,7 @@
 //! The words a test begins with.
 
-use std::cmp::Reverse;
-
 use super::{Field, Side};
+use crate::text::nearest;
 
 /// What a test is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,25 +147,6 @@ pub fn names() -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// The name that a word is probably a slip of.
-pub(super) fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> {
-    let length = word.chars().count();
-    if !(2..=40).contains(&length) {
-        return None;
-    }
-    let distance = |name: &&str| strsim::damerau_levenshtein(word, name);
-    let same_start = |name: &str| {
-        word.bytes()
-            .zip(name.bytes())
-            .take_while(|(a, b)| a == b)
-            .count()
-    };
-    let allowed = length.div_ceil(3).min(2);
-    let all = names.iter().map(AsRef::as_ref);
-    all.min_by_key(|name| (distance(name), Reverse(same_start(name))))
-        .filter(|name| distance(name) <= allowed)
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use super::lexer::{Relation, Word};
 use super::refusal::{Refusal, expected};
-use super::subject::nearest;
 use super::value::{Value, op_of};
 use super::{Case, Expr, Field, Op, Pattern, Test};
 use crate::model::{State, StateSet};
-use crate::text::escape;
+use crate::text::{escape, nearest};
 
 /// Other names of words, as other tools have them.
 const ALIASES: [(&str, &str); 12] = [

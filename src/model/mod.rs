@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod info;
+mod machine;
 mod netlink;
 mod process;
 mod protocol;
@@ -13,6 +14,7 @@ mod timer;
 
 pub use endpoint::Endpoint;
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
+pub use machine::{EXPLANATIONS, Explanation, TRANSITIONS, Transition, transition};
 pub use netlink::netlink_family_name;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{Family, Protocol, SocketType, Table};

@@ -26,13 +26,23 @@ impl Shutdown {
         }
     }
 
-    /// The name in every format.
+    /// The name in every format but `table`, and in filters.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Receive => "receive",
             Self::Send => "send",
             Self::Both => "both",
+        }
+    }
+
+    /// What this end can still do, in words for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::None => "open both ways",
+            Self::Receive => "can only send",
+            Self::Send => "can only receive",
+            Self::Both => "closed both ways",
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Process, ProcessStatus, Row, State, Timer};
+use crate::model::{Process, ProcessStatus, Row, Shutdown, State, Timer};
 use crate::text;
 
 use super::detail;
@@ -59,6 +59,10 @@ impl Style {
                 if row.process_status == Some(ProcessStatus::Unreadable) =>
             {
                 out.push(b'?');
+            }
+            // Scripts read the word of the vocabulary; it has no blanks.
+            (Column::Shutdown, Value::Word(_)) if self.blanks == Blanks::Keep => {
+                shutdown(out, row.socket.shutdown);
             }
             (_, value) => self.value(out, &value, row),
         }
@@ -168,6 +172,16 @@ pub(super) fn integers(out: &mut Vec<u8>, numbers: &[u32], separator: u8) {
         }
         digits::integer(out, (*number).into());
     }
+}
+
+/// A half-close in words: what this end can still do.
+fn shutdown(out: &mut Vec<u8>, shutdown: Option<Shutdown>) {
+    let text = match shutdown {
+        Some(half @ (Shutdown::Receive | Shutdown::Send)) => half.words(),
+        Some(whole @ (Shutdown::None | Shutdown::Both)) => whole.name(),
+        None => "-",
+    };
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// `LISTEN`, `UNKNOWN(14)`.

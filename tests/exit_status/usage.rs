@@ -56,6 +56,24 @@ fn unknown_word_is_a_usage_error() {
             "zsh",
         ),
         (
+            "state to explain",
+            &["--explain", "foo"],
+            "unknown state \"foo\"; the states are: all, closed, bound, listen",
+            "unconn, unknown\n",
+        ),
+        (
+            "slip in a state to explain",
+            &["--explain", "CLSE_WAIT"],
+            "unknown state \"CLSE_WAIT\"; did you mean close-wait? the states are: all",
+            "",
+        ),
+        (
+            "control byte in a state to explain",
+            &["--explain", "\u{1b}c"],
+            "unknown state \"\\x1bc\"",
+            "the states are",
+        ),
+        (
             "word that is no filter",
             &["established"],
             "filter: expected a field, found \"established\"",
@@ -188,6 +206,12 @@ fn option_without_its_value_is_a_usage_error() {
         ),
         ("sort", &["--sort"], "a value is required", "--sort"),
         ("family", &["-A"], "a value is required", "--family"),
+        (
+            "explain",
+            &["--explain"],
+            "a value is required",
+            "--explain",
+        ),
         ("replay", &["--replay"], "a value is required", "--replay"),
         ("record", &["-D"], "a value is required", "--record"),
     ]);
@@ -201,6 +225,18 @@ fn options_that_contradict_are_a_usage_error() {
             &["--json", "--format", "csv"],
             "the argument '--json'",
             "cannot be used",
+        ),
+        (
+            "explanation in JSON",
+            &["--explain", "listen", "--json"],
+            "the argument '--explain <STATE>' cannot be used",
+            "",
+        ),
+        (
+            "explanation and a filter",
+            &["--explain", "fin", "wait"],
+            "the argument '--explain <STATE>' cannot be used",
+            "",
         ),
         (
             "netlink from files",

@@ -1,0 +1,124 @@
+//! `--explain`: a state in words.
+
+use super::Terminal;
+use crate::error::Error;
+use crate::model::{EXPLANATIONS, Explanation, State, Transition};
+use crate::text::{escape, nearest, push_wrapped};
+
+/// Text is not written wider, however wide the terminal is.
+const WIDEST: usize = 80;
+/// Nor narrower: the names of states need room.
+const NARROWEST: usize = 30;
+
+/// How far text stands below its heading.
+const INDENT: usize = 2;
+/// The column where the cause of a step stands, behind `from ESTABLISHED`.
+const CAUSE: usize = INDENT + 18;
+
+/// Every word that can be explained, as completions offer them.
+pub(super) fn words() -> Vec<String> {
+    let states = EXPLANATIONS.map(|explanation| explanation.state.name());
+    let names = states.map(|name| name.to_ascii_lowercase().replace('_', "-"));
+    std::iter::once("all".to_owned()).chain(names).collect()
+}
+
+/// What is to be said of a state, or of `all`.
+pub(super) fn explain(word: &str, terminal: Terminal) -> Result<String, Error> {
+    let width = terminal.width.map_or(WIDEST, usize::from);
+    let width = width.clamp(NARROWEST, WIDEST);
+    let mut out = String::new();
+    for state in states(word)? {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        push(&mut out, state, width);
+    }
+    Ok(out)
+}
+
+fn states(word: &str) -> Result<Vec<State>, Error> {
+    if word.eq_ignore_ascii_case("all") {
+        return Ok(EXPLANATIONS.map(|explanation| explanation.state).to_vec());
+    }
+    if word.eq_ignore_ascii_case(State::Unknown(0).name()) {
+        return Ok(vec![State::Unknown(0)]);
+    }
+    word.parse().map(|state| vec![state]).map_err(|_| {
+        let words = words();
+        let meant = nearest(&word.to_ascii_lowercase().replace('_', "-"), &words)
+            .map(|meant| format!("did you mean {meant}? "))
+            .unwrap_or_default();
+        Error::Usage(format!(
+            "unknown state \"{}\"; {meant}the states are: {}",
+            escape(word.as_bytes()),
+            words.join(", ")
+        ))
+    })
+}
+
+fn push(out: &mut String, state: State, width: usize) {
+    let explanation = Explanation::of(state);
+    match state {
+        // It stands for all of them: no number to show.
+        State::Unknown(0) => out.push_str("UNKNOWN(n)"),
+        state => out.push_str(&state.to_string()),
+    }
+    out.push('\n');
+    let paragraph = |out: &mut String, heading: &str, text: &str| {
+        push_heading(out, heading);
+        push_wrapped(out, text, INDENT, width);
+        out.push('\n');
+    };
+    paragraph(out, "Meaning", explanation.meaning);
+    if let Some(text) = explanation.half_close {
+        paragraph(out, "Half-close", text);
+    }
+    let enters = explanation.enters().map(|step| ("from", step.from, step));
+    push_steps(out, "How it gets there", enters, width);
+    let leaves = explanation.leaves().map(|step| ("to", step.to, step));
+    push_steps(out, "How it leaves", leaves, width);
+    paragraph(out, "How long", explanation.stays);
+    paragraph(out, "Many of them", explanation.many);
+    // A command stays on one line, to be copied.
+    push_heading(out, "List them");
+    out.push_str(explanation.command);
+    out.push('\n');
+}
+
+/// A blank line, a heading, and the indent of what follows.
+fn push_heading(out: &mut String, heading: &str) {
+    out.push('\n');
+    out.push_str(heading);
+    out.push('\n');
+    push_blanks(out, INDENT);
+}
+
+fn push_steps(
+    out: &mut String,
+    heading: &str,
+    steps: impl Iterator<Item = (&'static str, State, &'static Transition)>,
+    width: usize,
+) {
+    for (index, (preposition, other, step)) in steps.enumerate() {
+        if index == 0 {
+            push_heading(out, heading);
+        } else {
+            push_blanks(out, INDENT);
+        }
+        let name = format!("{preposition} {other}");
+        out.push_str(&name);
+        if width < 2 * CAUSE {
+            out.push('\n');
+            push_blanks(out, 2 * INDENT);
+            push_wrapped(out, step.cause, 2 * INDENT, width);
+        } else {
+            push_blanks(out, (CAUSE - INDENT).saturating_sub(name.len()));
+            push_wrapped(out, step.cause, CAUSE, width);
+        }
+        out.push('\n');
+    }
+}
+
+fn push_blanks(out: &mut String, count: usize) {
+    out.extend(std::iter::repeat_n(' ', count));
+}

@@ -1,0 +1,170 @@
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeSet;
+
+use super::{EXPLANATIONS, Explanation, TRANSITIONS, transition};
+use crate::model::{Shutdown, State, StateSet};
+
+#[test]
+fn every_state_can_be_reached_and_left() {
+    for state in State::NAMED {
+        let explanation = Explanation::of(state);
+        assert!(explanation.enters().count() > 0, "{state}");
+        assert!(explanation.leaves().count() > 0, "{state}");
+    }
+}
+
+#[test]
+fn every_state_can_end() {
+    for from in State::NAMED {
+        let end = transition(from, State::Closed);
+        assert_eq!(end.is_some(), from != State::Closed, "{from}");
+    }
+}
+
+#[test]
+fn a_step_leads_between_two_named_states() {
+    for step in TRANSITIONS {
+        assert!(State::NAMED.contains(&step.from), "{step:?}");
+        assert!(State::NAMED.contains(&step.to), "{step:?}");
+        assert_ne!(step.from, step.to);
+    }
+}
+
+#[test]
+fn no_step_is_there_twice() {
+    let all: BTreeSet<_> = TRANSITIONS
+        .iter()
+        .map(|step| (step.from, step.to, step.cause))
+        .collect();
+    assert_eq!(all.len(), TRANSITIONS.len());
+}
+
+#[test]
+fn usual_step_comes_first() {
+    let words = |from, to| transition(from, to).unwrap().step;
+    assert_eq!(
+        words(State::LastAck, State::Closed),
+        "close 4/4: FIN acknowledged"
+    );
+    assert_eq!(words(State::TimeWait, State::Closed), "2·MSL over");
+    assert_eq!(transition(State::TimeWait, State::Established), None);
+    assert_eq!(transition(State::Unknown(14), State::Closed), None);
+}
+
+/// The arrows of figure 5 of RFC 9293; there `SYN_RCVD` goes back to LISTEN on RST, which in Linux is
+/// a new socket that ends.
+#[test]
+fn every_step_of_the_rfc_is_there() {
+    use State::{
+        CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd,
+        SynSent, TimeWait,
+    };
+    for (from, to) in [
+        (Closed, Listen),
+        (Closed, SynSent),
+        (Listen, SynRcvd),
+        (Listen, Closed),
+        (SynSent, SynRcvd),
+        (SynSent, Established),
+        (SynSent, Closed),
+        (SynRcvd, Established),
+        (SynRcvd, FinWait1),
+        (Established, FinWait1),
+        (Established, CloseWait),
+        (FinWait1, FinWait2),
+        (FinWait1, Closing),
+        (FinWait1, TimeWait),
+        (FinWait2, TimeWait),
+        (Closing, TimeWait),
+        (CloseWait, LastAck),
+        (LastAck, Closed),
+        (TimeWait, Closed),
+    ] {
+        assert!(transition(from, to).is_some(), "{from} {to}");
+    }
+}
+
+#[test]
+fn every_state_is_explained_in_the_order_of_their_names() {
+    let named = State::NAMED.into_iter().chain([State::Unknown(0)]);
+    let explained = EXPLANATIONS.map(|explanation| explanation.state);
+    assert!(named.eq(explained));
+    for state in State::NAMED {
+        assert_eq!(Explanation::of(state).state, state);
+    }
+    assert_eq!(Explanation::of(State::Unknown(14)).state, State::Unknown(0));
+}
+
+/// One line, nothing doubled, no byte that a terminal or a pipe could stumble over.
+fn assert_clean(text: &str) {
+    let clean = |c: char| c == '·' || c == ' ' || c.is_ascii_graphic();
+    assert!(!text.is_empty() && text.trim() == text, "{text:?}");
+    assert!(text.chars().all(clean) && !text.contains("  "), "{text:?}");
+}
+
+#[test]
+fn texts_are_clean_sentences() {
+    for explanation in EXPLANATIONS {
+        let Explanation {
+            meaning,
+            half_close,
+            stays,
+            many,
+            command,
+            ..
+        } = explanation;
+        for text in [meaning, stays, many].into_iter().chain(half_close) {
+            assert_clean(text);
+            assert!(text.ends_with('.'), "{text:?}");
+        }
+        assert_clean(command);
+        assert!(command.starts_with("lsock -"), "{command}");
+    }
+    for step in TRANSITIONS {
+        for text in [step.cause, step.step] {
+            assert_clean(text);
+            assert!(!text.ends_with('.'), "{text:?}");
+        }
+    }
+}
+
+/// What is shut in a state.
+const fn shut(state: State) -> Option<Shutdown> {
+    match state {
+        State::Established => Some(Shutdown::None),
+        State::FinWait1 | State::FinWait2 => Some(Shutdown::Send),
+        State::CloseWait => Some(Shutdown::Receive),
+        State::Closing | State::LastAck | State::TimeWait => Some(Shutdown::Both),
+        _ => None,
+    }
+}
+
+#[test]
+fn half_close_is_told_in_the_words_of_the_field() {
+    for explanation in EXPLANATIONS {
+        let told = explanation.half_close.map(str::to_lowercase);
+        let words = shut(explanation.state).map(Shutdown::words);
+        assert_eq!(told.is_some(), words.is_some(), "{}", explanation.state);
+        if let (Some(told), Some(words)) = (told, words) {
+            assert!(told.contains(words), "{told}");
+        }
+    }
+}
+
+#[test]
+fn steps_tell_what_can_be_done_after_them() {
+    let tell = [
+        State::FinWait1,
+        State::FinWait2,
+        State::CloseWait,
+        State::LastAck,
+        State::Closing,
+    ]
+    .into_iter()
+    .fold(StateSet::EMPTY, StateSet::with);
+    for step in TRANSITIONS.iter().filter(|step| tell.contains(step.to)) {
+        let words = shut(step.to).unwrap().words();
+        assert!(step.step.ends_with(words), "{step:?}");
+    }
+}
