@@ -3,7 +3,7 @@
 mod fields;
 mod meaning;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -23,6 +23,8 @@ pub struct Terminal {
     pub is_terminal: bool,
     /// `NO_COLOR` is set, or the terminal is dumb.
     pub no_color: bool,
+    /// The locale is UTF-8.
+    pub utf8: bool,
 }
 
 /// What to do.
@@ -155,6 +157,9 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
+    /// How many sockets, by protocol and state; on a terminal the TCP state diagram
+    #[arg(short, long, help_heading = "What to tell")]
+    summary: bool,
 
     /// Without it: table on a terminal, plain in a pipe
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
@@ -313,6 +318,14 @@ pub fn parse(
     }
 }
 
+/// Does a locale, `de_DE.UTF-8`, write text in UTF-8?
+pub fn is_utf8(locale: &OsStr) -> bool {
+    let locale = locale.to_string_lossy().to_ascii_lowercase();
+    let codeset = locale.split_once('.').map_or("", |(_, codeset)| codeset);
+    let codeset = codeset.split('@').next().unwrap_or_default();
+    matches!(codeset, "utf-8" | "utf8")
+}
+
 /// An error of clap's in this program's form: no `error:` in front, no closing line feed.
 fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
@@ -343,4 +356,19 @@ fn completions(shell: ShellWord) -> String {
 /// The definition of the command line, for what must agree with it.
 pub fn definition() -> clap::Command {
     Typed::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_utf8;
+
+    #[test]
+    fn codeset_of_a_locale_is_told() {
+        for locale in ["C.UTF-8", "de_DE.utf8", "sr_RS.UTF-8@latin"] {
+            assert!(is_utf8(locale.as_ref()), "{locale}");
+        }
+        for locale in ["", "C", "POSIX", "de_DE", "de_DE.ISO-8859-1", "utf-8"] {
+            assert!(!is_utf8(locale.as_ref()), "{locale}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{OwnedRow, Protocol, Row, Socket, State, Table, TimerKind};
 /// grows with the number of tables and of listeners kept, not with that of sockets.
 #[derive(Debug, Clone)]
 pub struct Counts {
-    /// Each table that was read, in the order they were.
+    /// Each table that was read.
     pub tables: Vec<StateCounts>,
     /// Those that wait for connections.
     pub listeners: Listeners,
