@@ -51,21 +51,20 @@ Coming from netstat or ss:
   ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
   ss -O                       lsock -O            netstat -s    nstat
   netstat -W                  no address is cut   netstat -M    conntrack -L
-  netstat -c                  watch lsock         ss -s         the last example
+  netstat -c                  watch lsock         ss -s         lsock -s
   Here -r resolves host names and -M lists MPTCP sockets.
 
 Examples:
   lsock -tulpn                     who listens, with processes
   lsock -apn                       all of TCP, UDP and raw, with processes
   lsock -ta --sort -recv_queue     TCP, fullest receive queues first
-  lsock -an :8080                  port 8080 at either end
   lsock -tp process = api state close-wait
   lsock -tni 'rtt > 100ms or total_retrans > 0'
   lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
   lsock -tj half-closed | jq -r '.sockets[].peer_address'
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -a --replay sockets.bin    list a recording
-  lsock -aH --columns protocol,state | sort | uniq -c
+  lsock -s dport = :443            how many, in the TCP state diagram
 
 Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
 The man page lsock(1) explains filters, fields and states.";
@@ -157,7 +156,7 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
-    /// How many sockets, by protocol and state; on a terminal the TCP state diagram
+    /// How many sockets; on a terminal the TCP state diagram
     #[arg(short, long, help_heading = "What to tell")]
     summary: bool,
 

@@ -3,6 +3,8 @@
 //! An arrow says what leads along it and, behind a slash, the segment that is sent then. Calls of the
 //! program are in small letters, segments in capitals.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, Protocol, State};
@@ -85,14 +87,17 @@ const fn weight(state: State, count: u64, total: u64) -> Style {
 
 /// `9,999,999`, and from there on in millions: `12.3M`.
 fn number(count: u64) -> String {
-    if count >= 10_000_000 {
-        return format!("{}.{}M", count / 1_000_000, count / 100_000 % 10);
-    }
-    match (count / 1_000_000, count / 1_000 % 1_000, count % 1_000) {
-        (0, 0, ones) => format!("{ones}"),
-        (0, thousands, ones) => format!("{thousands},{ones:03}"),
-        (millions, thousands, ones) => format!("{millions},{thousands:03},{ones:03}"),
-    }
+    // Room for any of them: as many allocations for many sockets as for few.
+    let mut text = String::with_capacity(32);
+    let (millions, thousands, ones) = (count / 1_000_000, count / 1_000 % 1_000, count % 1_000);
+    // Writing to a String cannot fail.
+    let _ = match (millions, thousands) {
+        (10.., _) => write!(text, "{millions}.{}M", thousands / 100),
+        (0, 0) => write!(text, "{ones}"),
+        (0, _) => write!(text, "{thousands},{ones:03}"),
+        _ => write!(text, "{millions},{thousands:03},{ones:03}"),
+    };
+    text
 }
 
 #[cfg(test)]

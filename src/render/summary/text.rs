@@ -138,15 +138,16 @@ fn align(out: &mut Vec<u8>, lines: &[Vec<String>], numbers: &[usize], header: He
     let hidden = usize::from(header == Header::Hidden);
     for line in lines.iter().skip(hidden) {
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let gap = " ".repeat(width - cell.width());
+            let gap = width - cell.width();
             let last = column + 1 == line.len();
-            let (before, after) = match (numbers.contains(&column), last) {
-                (true, _) => (gap.as_str(), ""),
-                (false, true) => ("", ""),
-                (false, false) => ("", gap.as_str()),
-            };
-            let end = if last { '\n' } else { ' ' };
-            out.extend_from_slice(format!("{before}{cell}{after}{end}").as_bytes());
+            if numbers.contains(&column) {
+                out.resize(out.len() + gap, b' ');
+                out.extend_from_slice(cell.as_bytes());
+            } else {
+                out.extend_from_slice(cell.as_bytes());
+                out.resize(out.len() + if last { 0 } else { gap }, b' ');
+            }
+            out.push(if last { b'\n' } else { b' ' });
         }
     }
 }
