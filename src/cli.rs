@@ -4,7 +4,7 @@ mod explain;
 mod fields;
 mod meaning;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -24,6 +24,8 @@ pub struct Terminal {
     pub is_terminal: bool,
     /// `NO_COLOR` is set, or the terminal is dumb.
     pub no_color: bool,
+    /// The locale is UTF-8.
+    pub utf8: bool,
 }
 
 /// What to do.
@@ -50,21 +52,20 @@ Coming from netstat or ss:
   ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
   ss -O                       lsock -O            netstat -s    nstat
   netstat -W                  no address is cut   netstat -M    conntrack -L
-  netstat -c                  watch lsock         ss -s         the last example
+  netstat -c                  watch lsock         ss -s         lsock -s
   Here -r resolves host names and -M lists MPTCP sockets.
 
 Examples:
   lsock -tulpn                     who listens, with processes
   lsock -apn                       all of TCP, UDP and raw, with processes
   lsock -ta --sort -recv_queue     TCP, fullest receive queues first
-  lsock -an :8080                  port 8080 at either end
   lsock -tp process = api state close-wait
   lsock -tni 'rtt > 100ms or total_retrans > 0'
   lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
   lsock -tj half-closed | jq -r '.sockets[].peer_address'
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -a --replay sockets.bin    list a recording
-  lsock -aH --columns protocol,state | sort | uniq -c
+  lsock -s dport = :443            how many, in the TCP state diagram
 
 Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
 The man page lsock(1) explains filters, fields and states.";
@@ -156,6 +157,9 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
+    /// How many sockets; on a terminal the TCP state diagram
+    #[arg(short, long, help_heading = "What to tell")]
+    summary: bool,
 
     /// Without it: table on a terminal, plain in a pipe
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
@@ -318,6 +322,14 @@ pub fn parse(
     }
 }
 
+/// Does a locale, `de_DE.UTF-8`, write text in UTF-8?
+pub fn is_utf8(locale: &OsStr) -> bool {
+    let locale = locale.to_string_lossy().to_ascii_lowercase();
+    let codeset = locale.split_once('.').map_or("", |(_, codeset)| codeset);
+    let codeset = codeset.split('@').next().unwrap_or_default();
+    matches!(codeset, "utf-8" | "utf8")
+}
+
 /// An error of clap's in this program's form: no `error:` in front, no closing line feed.
 fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
@@ -351,4 +363,19 @@ fn completions(shell: ShellWord) -> String {
 /// The definition of the command line, for what must agree with it.
 pub fn definition() -> clap::Command {
     Typed::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_utf8;
+
+    #[test]
+    fn codeset_of_a_locale_is_told() {
+        for locale in ["C.UTF-8", "de_DE.utf8", "sr_RS.UTF-8@latin"] {
+            assert!(is_utf8(locale.as_ref()), "{locale}");
+        }
+        for locale in ["", "C", "POSIX", "de_DE", "de_DE.ISO-8859-1", "utf-8"] {
+            assert!(!is_utf8(locale.as_ref()), "{locale}");
+        }
+    }
 }

@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
-use lsock::cli::Terminal;
+use lsock::cli::{self, Terminal};
 
 fn main() -> ExitCode {
     // Without the line buffer of `std::io::Stdout`: the sinks write in large pieces.
@@ -32,5 +33,13 @@ fn terminal() -> Terminal {
         width: size.map(|size| size.ws_col).filter(|columns| *columns > 0),
         is_terminal,
         no_color: no_color || dumb,
+        utf8: cli::is_utf8(&locale()),
     }
+}
+
+/// What POSIX says: the first of these that is set and not empty counts.
+fn locale() -> OsString {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].map(env::var_os);
+    let mut set = set.into_iter().flatten();
+    set.find(|value| !value.is_empty()).unwrap_or_default()
 }

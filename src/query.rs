@@ -28,18 +28,29 @@ pub struct Query {
     pub hosts: bool,
     /// What was looked up for the filter alone, and is not shown.
     pub hidden: Hidden,
+    /// Rows, or how many there are.
+    pub report: Report,
     /// The form of the output.
     pub format: Format,
     /// Its columns and looks.
     pub layout: Layout,
     /// Sort keys, the first one first; empty = the kernel's order.
     pub sort: Vec<SortKey>,
-    /// Rows shown at the most.
+    /// Rows shown at the most; in a summary, listeners.
     pub limit: Option<u64>,
     /// Where sockets come from.
     pub input: Input,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
+}
+
+/// What is told of the sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// Each of them.
+    Rows,
+    /// `-s`: how many there are.
+    Summary,
 }
 
 /// What is looked up and yet not shown.

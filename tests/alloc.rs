@@ -109,6 +109,14 @@ fn tcp_sockets_cost_csv_no_allocation() {
 }
 
 #[test]
+fn counting_costs_no_allocation() {
+    let (few, many) = (recording::of_tcp(FEW), recording::of_tcp(MANY));
+    for format in ["table", "plain", "json", "ndjson", "csv"] {
+        assert_replays_alike(&few, &many, &["-s", "--format", format]);
+    }
+}
+
+#[test]
 fn tcp_info_and_memory_cost_no_allocation() {
     let few = recording::of_tcp_with_details(FEW / LESS);
     let many = recording::of_tcp_with_details(MANY / LESS);

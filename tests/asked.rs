@@ -112,6 +112,8 @@ fn extensions_are_asked_for_only_when_they_are_shown() {
         (&["-t4a"][..], 0),
         (&["-t4aeo"], 0),
         (&["-t4aj"], 0),
+        (&["-t4s"], 0),
+        (&["-t4sj"], 0),
         (&["-t4ai"], INFO | CONG),
         (&["-t4am"], SKMEMINFO),
         (&["-t4aimj"], INFO | CONG | SKMEMINFO),
@@ -152,7 +154,14 @@ fn listening_receives_nothing_of_the_connections() {
 fn nothing_but_netlink_is_opened_for_numbers() {
     let Some(_namespace) = fresh() else { return };
     let _held = tcp::states::established(V4).unwrap();
-    for words in [&["-an"][..], &["-tanj"], &["-tane"], &["-an", "-A", "all"]] {
+    for words in [
+        &["-an"][..],
+        &["-tanj"],
+        &["-tane"],
+        &["-an", "-A", "all"],
+        &["-s"],
+        &["-sj", "-A", "all"],
+    ] {
         let Some(trace) = traced("socket", words) else {
             return;
         };

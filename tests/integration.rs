@@ -43,5 +43,6 @@ mod scene_holds;
 mod selection;
 mod shell;
 mod special;
+mod summary;
 mod wire_fixtures;
 mod witnesses;

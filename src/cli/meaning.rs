@@ -12,13 +12,18 @@ use crate::enrich::{Interfaces, Lookups, Meanings};
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol};
-use crate::query::{Hidden, Input, Query, Selection, Tables};
-use crate::render::{Color, Column, Extra, Extras, Format, Header, Layout, Place, default_columns};
+use crate::query::{Hidden, Input, Query, Report, Selection, Tables};
+use crate::render::{
+    Color, Column, Extra, Extras, Format, Header, Layout, Place, Signs, default_columns,
+};
 use crate::source::Wanted;
 use crate::text::escape;
 
 impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
+        if self.summary {
+            self.check_summary()?;
+        }
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
         let sort = self
@@ -31,11 +36,15 @@ impl Typed {
         let filter = self.filter(&input)?;
         let tables = self.tables(&filter);
         let extras = self.extras(&tables);
-        let columns = chosen
-            .clone()
-            .unwrap_or_else(|| default_columns(format, extras));
+        let columns = match chosen.clone() {
+            Some(columns) => columns,
+            // What `any` searches, whatever the format of the numbers.
+            None if self.summary => default_columns(Format::Plain, extras),
+            None => default_columns(format, extras),
+        };
+        let shows = !self.summary || filter.needs().shown;
         let needs = Needs {
-            shown: &columns,
+            shown: if shows { &columns } else { &[] },
             chosen: chosen.is_some(),
             sort: &sort,
             filter: filter.needs(),
@@ -59,6 +68,11 @@ impl Typed {
             hidden: Hidden {
                 owners: !owners,
                 users: self.numeric,
+            },
+            report: if self.summary {
+                Report::Summary
+            } else {
+                Report::Rows
             },
             format,
             sort,
@@ -139,9 +153,32 @@ impl Typed {
         named.map(|(_, protocol)| protocol).collect()
     }
 
-    /// A filter that speaks of states has the last word about them.
+    /// A summary counts, and tells nothing of a single socket.
+    fn check_summary(&self) -> Result<(), Error> {
+        let of_rows = [
+            (self.resolve, "-r"),
+            (self.processes, "-p"),
+            (self.extended, "-e"),
+            (self.timers, "-o"),
+            (self.info, "-i"),
+            (self.memory, "-m"),
+            (self.oneline, "-O"),
+            (self.columns.is_some(), "--columns"),
+            (self.sort.is_some(), "--sort"),
+        ];
+        match of_rows.into_iter().find(|(given, _)| *given) {
+            Some((_, option)) => Err(Error::Usage(format!(
+                "-s counts sockets and {option} is about each of them: they do not go together"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// A filter that speaks of states has the last word about them. A summary counts every state.
     fn selection(&self, filter: &Expr) -> Selection {
-        match (self.all || filter.names_state(), self.listening) {
+        let counts_all = self.summary && !self.listening;
+        let all = self.all || counts_all || filter.names_state();
+        match (all, self.listening) {
             (true, _) => Selection::All,
             (false, true) => Selection::Listening,
             (false, false) => Selection::Connected,
@@ -281,6 +318,11 @@ impl Typed {
             },
             color: if colored { Color::Always } else { Color::Never },
             width: terminal.width,
+            signs: if terminal.utf8 {
+                Signs::Unicode
+            } else {
+                Signs::Ascii
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::known::{ORPHANED, has, is_in_procfs};
+use super::known::{has, is_in_procfs};
 use super::{Expr, Field, Op, Prefix, Rule, Side, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 
@@ -267,7 +267,7 @@ impl States {
                 certain: *states,
             },
             Expr::Test(Test::Orphan) => Self {
-                possible: ORPHANED,
+                possible: StateSet::ORPHANED,
                 certain: StateSet::EMPTY,
             },
             Expr::Test(test) => Self {

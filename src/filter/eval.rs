@@ -1,6 +1,5 @@
 //! Does an expression hold for a socket?
 
-use super::known::ORPHANED;
 use super::{Expr, Field, Op, Pattern, Rule, Side, Test};
 use crate::model::{
     Endpoint, Family, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, State,
@@ -164,8 +163,8 @@ impl<'r> Look<'_, 'r> {
             } => return self.text(*field, *equal, pattern),
             Test::Missing { field, equal } => return Ok(self.has(*field)? != *equal),
             Test::Autobound { first, last } => self.is_autobound(*first, *last),
-            Test::HalfClosed => self.is_half_closed(),
-            Test::Orphan => self.is_orphan(),
+            Test::HalfClosed => self.row.socket.is_half_closed(),
+            Test::Orphan => self.row.socket.is_orphan(),
             Test::Shown(_) if self.stage < Stage::Owners => return Err(NotYet),
             Test::Shown(part) => (self.shown)(part),
         })
@@ -191,10 +190,6 @@ impl<'r> Look<'_, 'r> {
     fn unix_name(&self, side: Side) -> Option<&'r [u8]> {
         let name = self.end(side).name.as_slice();
         (self.row.socket.family == Family::Unix && !name.is_empty()).then_some(name)
-    }
-
-    fn is_tcp(&self) -> bool {
-        matches!(self.row.socket.protocol, Protocol::Tcp | Protocol::Mptcp)
     }
 
     fn word(&self, field: Field, words: &[&str]) -> Told<bool> {
@@ -306,21 +301,6 @@ impl<'r> Look<'_, 'r> {
             }
             Protocol::Raw | Protocol::Icmp | Protocol::Packet | Protocol::Netlink => false,
         }
-    }
-
-    fn is_half_closed(&self) -> bool {
-        let socket = self.row.socket;
-        let by_state = matches!(
-            socket.state,
-            State::FinWait1 | State::FinWait2 | State::CloseWait
-        );
-        let by_shutdown = matches!(socket.shutdown, Some(Shutdown::Receive | Shutdown::Send));
-        self.is_tcp() && by_state || by_shutdown
-    }
-
-    fn is_orphan(&self) -> bool {
-        let socket = self.row.socket;
-        self.is_tcp() && socket.inode.is_none() && ORPHANED.contains(socket.state)
     }
 }
 

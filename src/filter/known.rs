@@ -1,14 +1,7 @@
 //! Which fields the sockets of a table have, and which of them `/proc` tells.
 
 use super::{Field, Side, Test};
-use crate::model::{Family, Memory, Protocol, State, StateSet, Table};
-
-/// Where a connection is that its program has closed and the kernel has not.
-pub(super) const ORPHANED: StateSet = StateSet::EMPTY
-    .with(State::FinWait1)
-    .with(State::FinWait2)
-    .with(State::Closing)
-    .with(State::LastAck);
+use crate::model::{Family, Memory, Protocol, Table};
 
 impl Side {
     /// The field of its port.

@@ -1,4 +1,4 @@
-//! A listing.
+//! A listing, or a summary: the same sockets, counted.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -11,13 +11,13 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::{Rule, Stage};
 use crate::model::{Origin, Row, Socket, StateSet, Summary, Table};
-use crate::query::{Input, Query};
+use crate::query::{Input, Query, Report};
 use crate::render::{self, Envelope, Limited, Search, Sink, Sorted};
 use crate::source::{
     AutoSource, NetlinkSource, Outcome, ProcfsSource, Recorder, ReplaySource, Source,
 };
 
-/// Lists what the query asks for.
+/// Lists, or counts, what the query asks for.
 ///
 /// # Errors
 ///
@@ -71,6 +71,20 @@ fn open(query: &Query, recorder: &Recorder) -> Result<(Box<dyn Source>, Vec<Tabl
 /// An empty list is right then, but hardly what was meant.
 const IN_VAIN: &str = "the filter wants nothing that the options list";
 
+/// The sink that shows rows.
+fn rows(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Box<dyn Sink> {
+    let mut sink = render::sink(query.format, query.layout.clone(), envelope, out);
+    if query.hosts {
+        sink = Box::new(Resolving::new(sink));
+    }
+    if !query.sort.is_empty() {
+        sink = Box::new(Sorted::new(sink, query.sort.clone(), query.limit));
+    } else if let Some(limit) = query.limit {
+        sink = Box::new(Limited::new(sink, limit));
+    }
+    sink
+}
+
 /// A listing under way.
 struct Listing<'q> {
     query: &'q Query,
@@ -84,15 +98,16 @@ struct Listing<'q> {
 
 impl<'q> Listing<'q> {
     fn new(query: &'q Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
-        let mut sink = render::sink(query.format, query.layout.clone(), envelope, out);
-        if query.hosts {
-            sink = Box::new(Resolving::new(sink));
-        }
-        if !query.sort.is_empty() {
-            sink = Box::new(Sorted::new(sink, query.sort.clone(), query.limit));
-        } else if let Some(limit) = query.limit {
-            sink = Box::new(Limited::new(sink, limit));
-        }
+        let sink = match query.report {
+            Report::Rows => rows(query, envelope, out),
+            Report::Summary => render::summing(
+                query.format,
+                query.layout.clone(),
+                query.limit,
+                envelope.clone(),
+                out,
+            ),
+        };
         Self {
             query,
             enricher: Enricher::new(query.lookups.clone()),

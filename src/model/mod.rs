@@ -1,5 +1,6 @@
 //! What a socket is: plain data with public fields, no input or output.
 
+mod counts;
 mod endpoint;
 mod info;
 mod machine;
@@ -12,6 +13,7 @@ mod state;
 mod summary;
 mod timer;
 
+pub use counts::{Counts, Listeners, StateCounts, TimeWait};
 pub use endpoint::Endpoint;
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{EXPLANATIONS, Explanation, TRANSITIONS, Transition, transition};

@@ -1,6 +1,6 @@
 //! A socket as the kernel reports it.
 
-use super::{Endpoint, Family, Info, Protocol, SocketType, State, Timer};
+use super::{Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Timer};
 
 /// Which directions of a connection are shut: the half-close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,6 +203,25 @@ impl Socket {
         if let Some(details) = &mut self.details {
             details.clear();
         }
+    }
+
+    /// One direction is shut, the other open: by the state of TCP, or as the kernel tells.
+    pub const fn is_half_closed(&self) -> bool {
+        let by_state = matches!(
+            self.state,
+            State::FinWait1 | State::FinWait2 | State::CloseWait
+        );
+        let by_shutdown = matches!(self.shutdown, Some(Shutdown::Receive | Shutdown::Send));
+        self.is_tcp() && by_state || by_shutdown
+    }
+
+    /// Closed by its program, not yet by the kernel, and held by no descriptor.
+    pub const fn is_orphan(&self) -> bool {
+        self.is_tcp() && self.inode.is_none() && StateSet::ORPHANED.contains(self.state)
+    }
+
+    const fn is_tcp(&self) -> bool {
+        matches!(self.protocol, Protocol::Tcp | Protocol::Mptcp)
     }
 
     /// The details, made when there are none.

@@ -221,6 +221,12 @@ impl StateSet {
     pub const EMPTY: Self = Self(0);
     /// Every state, the unknown ones too.
     pub const ALL: Self = Self(0x3fff);
+    /// Where a connection can be that its program has closed and the kernel has not.
+    pub const ORPHANED: Self = Self::EMPTY
+        .with(State::FinWait1)
+        .with(State::FinWait2)
+        .with(State::Closing)
+        .with(State::LastAck);
 
     const fn bit(state: State) -> u16 {
         1 << match state {

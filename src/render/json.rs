@@ -43,10 +43,7 @@ impl<'w> Json<'w> {
     /// `json`: the envelope comes first, the summary last.
     pub(super) fn document(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
         let buffer = &mut out.buffer;
-        buffer.extend_from_slice(b"{\"version\":1,\"host\":");
-        string(buffer, &text::escape(envelope.host.as_bytes()));
-        buffer.extend_from_slice(b",\"time\":");
-        string(buffer, &text::escape(envelope.time.as_bytes()));
+        opening(buffer, envelope);
         buffer.extend_from_slice(b",\"sockets\":[");
         Self::new(layout, out, Frame::First)
     }
@@ -111,6 +108,14 @@ impl Sink for Json<'_> {
     }
 }
 
+/// Writes how every document begins: version, host and time.
+pub(super) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
+    out.extend_from_slice(b"{\"version\":1,\"host\":");
+    string(out, &text::escape(envelope.host.as_bytes()));
+    out.extend_from_slice(b",\"time\":");
+    string(out, &text::escape(envelope.time.as_bytes()));
+}
+
 /// Writes a text, quoted and escaped by `serde_json`.
 fn string(out: &mut Vec<u8>, text: &str) {
     // A vector takes everything and a text can always be serialised: this cannot fail.
@@ -118,7 +123,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Writes a word of the vocabulary: letters, digits and underscores.
-fn word(out: &mut Vec<u8>, word: &str) {
+pub(super) fn word(out: &mut Vec<u8>, word: &str) {
     out.push(b'"');
     out.extend_from_slice(word.as_bytes());
     out.push(b'"');
@@ -128,7 +133,7 @@ fn null(out: &mut Vec<u8>) {
     out.extend_from_slice(b"null");
 }
 
-fn number(out: &mut Vec<u8>, number: Option<u64>) {
+pub(super) fn number(out: &mut Vec<u8>, number: Option<u64>) {
     match number {
         Some(number) => digits::integer(out, number),
         None => null(out),
@@ -136,13 +141,13 @@ fn number(out: &mut Vec<u8>, number: Option<u64>) {
 }
 
 /// Writes what is made of hexadecimal digits, dots, colons, letters and brackets alone.
-fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
     out.push(b'"');
 }
 
-fn value(out: &mut Vec<u8>, scratch: &mut Vec<u8>, value: &Value<'_>, row: &Row<'_>) {
+pub(super) fn value(out: &mut Vec<u8>, scratch: &mut Vec<u8>, value: &Value<'_>, row: &Row<'_>) {
     match *value {
         Value::Absent => null(out),
         Value::Number(known) => digits::integer(out, known),
@@ -240,7 +245,7 @@ fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option
     out.push(b'}');
 }
 
-fn summary(out: &mut Vec<u8>, summary: &Summary) {
+pub(super) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     out.extend_from_slice(b"{\"matched\":");
     digits::integer(out, summary.matched);
     out.extend_from_slice(b",\"complete\":");

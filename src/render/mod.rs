@@ -2,8 +2,8 @@
 //!
 //! [`sink`] makes the sink of a format; [`Sorted`] and [`Limited`] are sinks around a sink. `plain`,
 //! `json`, `ndjson` and `csv` stream through one buffer, `table` holds the first thousand rows, and
-//! [`Sorted`] every row or, with a limit, twice as many as are shown. `schema.json` describes the
-//! JSON.
+//! [`Sorted`] every row or, with a limit, twice as many as are shown. [`summing`] makes the sink that
+//! counts rows instead. `schema.json` describes the JSON.
 
 mod cell;
 pub mod column;
@@ -20,6 +20,7 @@ mod paint;
 mod plain;
 mod search;
 mod sorted;
+mod summary;
 mod table;
 mod value;
 mod widths;
@@ -34,6 +35,7 @@ pub use limited::Limited;
 pub use paint::Color;
 pub use search::Search;
 pub use sorted::{SortKey, Sorted};
+pub use summary::summing;
 
 use cell::{Blanks, Descriptors, Style};
 use out::Out;
@@ -88,6 +90,15 @@ pub enum Place {
     SameLine,
 }
 
+/// What lines and arrows are drawn with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signs {
+    /// `+-|`
+    Ascii,
+    /// `┌─│`
+    Unicode,
+}
+
 /// What is shown, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -104,6 +115,8 @@ pub struct Layout {
     pub color: Color,
     /// In `table`: the width of the terminal; `None` = no limit.
     pub width: Option<u16>,
+    /// In the `table` of `-s`: what the diagram is drawn with.
+    pub signs: Signs,
 }
 
 impl Layout {

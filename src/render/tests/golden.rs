@@ -7,10 +7,14 @@ use super::{ALL, layout, render, scene};
 use crate::render::{Color, Column, Extra, Format, Header, Layout, Place};
 
 fn compare(file: &str, format: Format, layout: Layout) {
+    compare_text(file, &render(format, layout, &scene::rows()));
+}
+
+/// Compares a text with a file.
+pub(super) fn compare_text(file: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/render")
         .join(file);
-    let found = render(format, layout, &scene::rows());
     if std::env::var_os("LSOCK_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, found).unwrap();

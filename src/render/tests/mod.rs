@@ -16,6 +16,7 @@ mod kept;
 mod names;
 mod scene;
 mod search;
+mod summary;
 mod table;
 
 use std::cell::RefCell;
@@ -23,7 +24,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::{
-    Color, Envelope, Extra, Extras, Format, Header, Layout, Place, Sink, default_columns, sink,
+    Color, Envelope, Extra, Extras, Format, Header, Layout, Place, Signs, Sink, default_columns,
+    sink,
 };
 use crate::model::{OwnedRow, Summary};
 
@@ -47,6 +49,7 @@ fn layout(format: Format, extras: &[Extra]) -> Layout {
         place: Place::Below,
         color: Color::Never,
         width: None,
+        signs: Signs::Unicode,
     }
 }
 

@@ -1,0 +1,289 @@
+//! Sockets counted instead of shown.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::{OwnedRow, Protocol, Row, Socket, State, Table, TimerKind};
+
+/// How many sockets there are, by table and state, and what can be said of TCP as a whole. Memory
+/// grows with the number of tables and of listeners kept, not with that of sockets.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// Each table that was read.
+    pub tables: Vec<StateCounts>,
+    /// Those that wait for connections.
+    pub listeners: Listeners,
+    /// TCP in `TIME_WAIT`.
+    pub time_wait: TimeWait,
+    /// TCP sockets of which one direction is shut: [`Socket::is_half_closed`].
+    pub half_closed: u64,
+    /// TCP sockets that their programs have closed: [`Socket::is_orphan`].
+    pub orphans: u64,
+}
+
+impl Counts {
+    /// Nothing yet; of the listeners at most so many will be kept.
+    pub const fn new(listeners: usize) -> Self {
+        Self {
+            tables: Vec::new(),
+            listeners: Listeners::new(listeners),
+            time_wait: TimeWait {
+                count: 0,
+                longest_ms: None,
+            },
+            half_closed: 0,
+            orphans: 0,
+        }
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, row: &Row<'_>) {
+        let socket = row.socket;
+        let table = Table {
+            protocol: socket.protocol,
+            family: socket.family,
+        };
+        self.add_state(table, socket.state);
+        if socket.state == State::Listen {
+            self.listeners.add(row);
+        }
+        if socket.protocol == Protocol::Tcp {
+            self.half_closed += u64::from(socket.is_half_closed());
+            self.orphans += u64::from(socket.is_orphan());
+            self.time_wait.add(socket);
+        }
+    }
+
+    /// A table was read, whatever was found in it.
+    pub fn note(&mut self, table: Table) {
+        if self.tables.iter().all(|counts| counts.table != table) {
+            self.tables.push(StateCounts::new(table));
+        }
+    }
+
+    fn add_state(&mut self, table: Table, state: State) {
+        // Tables are read one after another: it is nearly always the last one.
+        let mut known = self.tables.iter_mut().rev();
+        if let Some(counts) = known.find(|counts| counts.table == table) {
+            return counts.add(state);
+        }
+        let mut counts = StateCounts::new(table);
+        counts.add(state);
+        self.tables.push(counts);
+    }
+
+    /// How many sockets of a protocol are in a state, over every family.
+    pub fn of(&self, protocol: Protocol, state: State) -> u64 {
+        self.of_protocol(protocol).map(|t| t.of(state)).sum()
+    }
+
+    /// How many sockets of a protocol there are.
+    pub fn total(&self, protocol: Protocol) -> u64 {
+        self.of_protocol(protocol).map(StateCounts::total).sum()
+    }
+
+    /// The counts of one protocol: one for each family that was read.
+    pub fn of_protocol(&self, protocol: Protocol) -> impl Iterator<Item = &StateCounts> {
+        let tables = self.tables.iter();
+        tables.filter(move |counts| counts.table.protocol == protocol)
+    }
+}
+
+/// The sockets of one table by state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateCounts {
+    /// The table.
+    pub table: Table,
+    /// As [`State::NAMED`].
+    named: [u64; State::NAMED.len()],
+    /// By code.
+    unknown: BTreeMap<u8, u64>,
+}
+
+impl StateCounts {
+    const fn new(table: Table) -> Self {
+        Self {
+            table,
+            named: [0; State::NAMED.len()],
+            unknown: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, state: State) {
+        let place = State::NAMED.iter().position(|named| *named == state);
+        match (place.and_then(|place| self.named.get_mut(place)), state) {
+            (Some(count), _) => *count += 1,
+            (None, State::Unknown(code)) => *self.unknown.entry(code).or_default() += 1,
+            (None, _) => {}
+        }
+    }
+
+    /// How many are in a state.
+    pub fn of(&self, state: State) -> u64 {
+        self.states()
+            .find_map(|(other, count)| (other == state).then_some(count))
+            .unwrap_or_default()
+    }
+
+    /// Every state that has a name, and the unknown ones that were seen.
+    pub fn states(&self) -> impl Iterator<Item = (State, u64)> {
+        let unknown = self.unknown.iter();
+        let unknown = unknown.map(|(code, count)| (State::Unknown(*code), *count));
+        State::NAMED.into_iter().zip(self.named).chain(unknown)
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> u64 {
+        self.states().map(|(_, count)| count).sum()
+    }
+}
+
+/// The sockets in `LISTEN`, of which the fullest are kept: the largest share of the limit first.
+#[derive(Debug, Clone)]
+pub struct Listeners {
+    /// How many there are.
+    pub count: u64,
+    /// The fullest, by share of the limit in use, then by connections waiting, then as they came.
+    pub fullest: Vec<OwnedRow>,
+    most: usize,
+}
+
+impl Listeners {
+    const fn new(most: usize) -> Self {
+        Self {
+            count: 0,
+            fullest: Vec::new(),
+            most,
+        }
+    }
+
+    fn add(&mut self, row: &Row<'_>) {
+        self.count += 1;
+        let is_fuller = |kept: &OwnedRow| fullness(kept.row().socket, row.socket).is_ge();
+        let place = self.fullest.partition_point(is_fuller);
+        if place < self.most {
+            self.fullest.truncate(self.most.saturating_sub(1));
+            self.fullest.insert(place, OwnedRow::keep(row));
+        }
+    }
+
+    /// How many are not among the fullest.
+    pub fn left_out(&self) -> u64 {
+        let kept = u64::try_from(self.fullest.len()).unwrap_or(u64::MAX);
+        self.count.saturating_sub(kept)
+    }
+}
+
+/// Which of two queues is fuller. Where the source does not tell the limit, it counts as large.
+fn fullness(one: &Socket, other: &Socket) -> Ordering {
+    let waiting = |socket: &Socket| u64::from(socket.recv_queue.unwrap_or_default());
+    let limit = |socket: &Socket| u64::from(socket.send_queue.unwrap_or(u32::MAX).max(1));
+    let share = waiting(one) * limit(other);
+    share
+        .cmp(&(waiting(other) * limit(one)))
+        .then_with(|| waiting(one).cmp(&waiting(other)))
+}
+
+/// TCP in `TIME_WAIT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeWait {
+    /// How many.
+    pub count: u64,
+    /// Milliseconds until the last of them ends; `None` = there is none, or it is not told.
+    pub longest_ms: Option<u32>,
+}
+
+impl TimeWait {
+    fn add(&mut self, socket: &Socket) {
+        if socket.state != State::TimeWait {
+            return;
+        }
+        self.count += 1;
+        let rest = socket.timer.filter(|t| t.kind == TimerKind::TimeWait);
+        self.longest_ms = self.longest_ms.max(rest.map(|timer| timer.expires_ms));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+    use crate::model::{Family, Protocol, Row, Socket, State, Timer, TimerKind};
+
+    fn socket(state: State) -> Socket {
+        let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+        socket.state = state;
+        socket
+    }
+
+    fn listener(waiting: u32, limit: Option<u32>) -> Socket {
+        let mut socket = socket(State::Listen);
+        socket.recv_queue = Some(waiting);
+        socket.send_queue = limit;
+        socket
+    }
+
+    fn counted(most: usize, sockets: &[Socket]) -> Counts {
+        let mut counts = Counts::new(most);
+        for socket in sockets {
+            counts.add(&Row::bare(socket));
+        }
+        counts
+    }
+
+    #[test]
+    fn every_state_has_a_place_of_its_own() {
+        let states = State::NAMED.into_iter().chain([14, 15].map(State::Unknown));
+        for state in states {
+            let counts = counted(0, &[socket(state), socket(state)]);
+            assert_eq!(counts.of(Protocol::Tcp, state), 2, "{state}");
+            assert_eq!(counts.total(Protocol::Tcp), 2, "{state}");
+        }
+    }
+
+    #[test]
+    fn only_the_fullest_listeners_are_kept_in_order() {
+        let sockets = [(0, 5), (5, 10), (50, 4096), (10, 20), (6, 5)];
+        let sockets = sockets.map(|(waiting, limit)| listener(waiting, Some(limit)));
+        let counts = counted(3, &sockets);
+        let kept = counts.listeners.fullest.iter();
+        let kept: Vec<_> = kept.map(|kept| kept.row().socket.recv_queue).collect();
+        assert_eq!(kept, [Some(6), Some(10), Some(5)]);
+        assert_eq!(
+            (counts.listeners.count, counts.listeners.left_out()),
+            (5, 2)
+        );
+    }
+
+    #[test]
+    fn listeners_without_a_limit_are_ordered_by_what_waits() {
+        let counts = counted(2, &[1, 3, 2].map(|waiting| listener(waiting, None)));
+        let kept = counts.listeners.fullest.iter();
+        let kept: Vec<_> = kept.map(|kept| kept.row().socket.recv_queue).collect();
+        assert_eq!(kept, [Some(3), Some(2)]);
+    }
+
+    #[test]
+    fn none_kept_are_counted_all_the_same() {
+        let counts = counted(0, &[listener(1, Some(1))]);
+        assert_eq!(
+            (counts.listeners.count, counts.listeners.left_out()),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn longest_rest_of_time_wait_is_the_largest() {
+        let rests = [20_000, 59_000, 3_000].map(|expires_ms| {
+            let mut socket = socket(State::TimeWait);
+            socket.timer = Some(Timer {
+                kind: TimerKind::TimeWait,
+                expires_ms,
+                retransmits: 0,
+            });
+            socket
+        });
+        let counts = counted(0, &rests);
+        assert_eq!(counts.time_wait.count, 3);
+        assert_eq!(counts.time_wait.longest_ms, Some(59_000));
+    }
+}

@@ -1,0 +1,169 @@
+//! The TCP state machine, drawn after figure 5 of RFC 9293, with the number of sockets in each state.
+//!
+//! An arrow says what leads along it and, behind a slash, the segment that is sent then. Calls of the
+//! program are in small letters, segments in capitals.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::model::{Counts, Protocol, State};
+
+use super::super::{Color, Layout, Signs};
+
+/// Columns it needs.
+pub(super) const WIDTH: u16 = 80;
+
+/// The drawing without its numbers.
+const DIAGRAM: &str = include_str!("diagram.txt");
+/// Where a number stands in it.
+const CELL: &str = "###########";
+/// The states whose numbers these are, in the order of the drawing. CLOSED has none: the kernel lists
+/// no such socket.
+const STATES: [State; 11] = [
+    State::Bound,
+    State::Listen,
+    State::SynSent,
+    State::SynRcvd,
+    State::Established,
+    State::FinWait1,
+    State::Closing,
+    State::CloseWait,
+    State::FinWait2,
+    State::TimeWait,
+    State::LastAck,
+];
+
+/// Writes it.
+pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) {
+    let mut drawing = match layout.signs {
+        Signs::Unicode => DIAGRAM.to_owned(),
+        Signs::Ascii => DIAGRAM.chars().map(ascii).collect(),
+    };
+    let total = counts.total(Protocol::Tcp);
+    for state in STATES {
+        let count = counts.of(Protocol::Tcp, state);
+        let style = match layout.color {
+            Color::Never => Style::new(),
+            Color::Always => weight(state, count, total),
+        };
+        let cell = format!("{:^width$}", number(count), width = CELL.len());
+        let name = state.name();
+        drawing = drawing
+            .replacen(name, &format!("{style}{name}{style:#}"), 1)
+            .replacen(CELL, &format!("{style}{cell}{style:#}"), 1);
+    }
+    out.extend_from_slice(drawing.as_bytes());
+}
+
+/// The same line or arrow in ASCII.
+const fn ascii(sign: char) -> char {
+    match sign {
+        '─' => '-',
+        '│' => '|',
+        '┌' | '┐' | '└' | '┘' => '+',
+        '▶' => '>',
+        '◀' => '<',
+        '▼' => 'v',
+        other => other,
+    }
+}
+
+/// A state in which nothing is stands back; one with a tenth of all sockets stands out, and so the more
+/// where a connection should not stay long or waits for its own program.
+const fn weight(state: State, count: u64, total: u64) -> Style {
+    let passing = !matches!(
+        state,
+        State::Bound | State::Listen | State::Established | State::TimeWait
+    );
+    match (count, passing) {
+        (0, _) => Style::new().dimmed(),
+        _ if count.saturating_mul(10) < total => Style::new(),
+        (_, false) => Style::new().bold(),
+        _ if count.saturating_mul(2) < total => AnsiColor::Yellow.on_default().bold(),
+        _ => AnsiColor::Red.on_default().bold(),
+    }
+}
+
+/// `9,999,999`, and from there on in millions: `12.3M`.
+fn number(count: u64) -> String {
+    // Room for any of them: as many allocations for many sockets as for few.
+    let mut text = String::with_capacity(32);
+    let (millions, thousands, ones) = (count / 1_000_000, count / 1_000 % 1_000, count % 1_000);
+    // Writing to a String cannot fail.
+    let _ = match (millions, thousands) {
+        (10.., _) => write!(text, "{millions}.{}M", thousands / 100),
+        (0, 0) => write!(text, "{ones}"),
+        (0, _) => write!(text, "{thousands},{ones:03}"),
+        _ => write!(text, "{millions},{thousands:03},{ones:03}"),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CELL, DIAGRAM, STATES, WIDTH, ascii, number};
+    use crate::model::State;
+
+    #[test]
+    fn every_state_of_tcp_is_drawn_once() {
+        for state in State::NAMED {
+            let times = usize::from(state != State::Unconn);
+            assert_eq!(DIAGRAM.matches(state.name()).count(), times, "{state}");
+        }
+        assert_eq!(DIAGRAM.matches(CELL).count(), STATES.len());
+    }
+
+    #[test]
+    fn every_number_stands_below_the_name_of_its_state() {
+        let lines: Vec<Vec<char>> = DIAGRAM.lines().map(|l| l.chars().collect()).collect();
+        let mut states = STATES.iter();
+        for (row, line) in lines.iter().enumerate() {
+            for (column, _) in line
+                .windows(CELL.len())
+                .enumerate()
+                .filter(|(_, window)| window.iter().all(|sign| *sign == '#'))
+            {
+                let above: String = lines
+                    .get(row - 1)
+                    .into_iter()
+                    .flat_map(|line| line.iter().skip(column).take(CELL.len()))
+                    .filter(|sign| **sign != '─')
+                    .collect();
+                assert_eq!(Some(above.as_str()), states.next().map(|s| s.name()));
+            }
+        }
+        assert_eq!(states.next(), None);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for line in DIAGRAM.lines() {
+            assert!(line.chars().count() < usize::from(WIDTH), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_sign_has_one_in_ascii() {
+        let drawing: String = DIAGRAM.chars().map(ascii).collect();
+        assert!(drawing.is_ascii());
+        assert_eq!(drawing.chars().count(), DIAGRAM.chars().count());
+    }
+
+    #[test]
+    fn numbers_fit_their_boxes() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (45_006, "45,006"),
+            (9_999_999, "9,999,999"),
+            (10_000_000, "10.0M"),
+            (12_345_678, "12.3M"),
+            (4_294_967_295, "4294.9M"),
+        ] {
+            assert_eq!(number(count), text);
+            assert!(text.len() <= CELL.len());
+        }
+    }
+}

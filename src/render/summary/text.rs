@@ -1,0 +1,153 @@
+//! The counts as aligned text: by protocol and state, then TCP as a whole, then the listeners.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::model::{Counts, Family, Protocol, State, StateCounts};
+use crate::text;
+
+use super::super::cell::{Blanks, Descriptors, Style};
+use super::super::{Column, Header};
+
+/// Which states have a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum States {
+    /// Those in which something is.
+    All,
+    /// Not those of TCP that are drawn above.
+    NotOfTcp,
+}
+
+/// What stands in the column of the state where all of them are meant.
+const EVERY_STATE: &str = "all";
+
+/// Writes everything.
+pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, header: Header, states: States) {
+    let mut lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
+    for protocol in Protocol::ALL {
+        lines.extend(of_protocol(counts, protocol, states));
+    }
+    align(out, &lines, &[2, 3, 4], header);
+    if counts.of_protocol(Protocol::Tcp).next().is_some() {
+        of_tcp(out, counts);
+    }
+    let listeners = &counts.listeners;
+    if listeners.count > 0 {
+        out.push(b'\n');
+        let mut lines = titles(&["PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
+        if listeners.fullest.is_empty() {
+            lines.clear();
+        }
+        lines.extend(listeners.fullest.iter().map(|kept| {
+            let columns = [
+                Column::Protocol,
+                Column::RecvQueue,
+                Column::SendQueue,
+                Column::Local,
+            ];
+            columns.map(|column| cell(column, &kept.row())).to_vec()
+        }));
+        align(out, &lines, &[1, 2], header);
+        more(out, listeners.left_out(), listeners.fullest.is_empty());
+    }
+}
+
+fn titles(titles: &[&str]) -> Vec<Vec<String>> {
+    vec![titles.iter().map(|&title| title.to_owned()).collect()]
+}
+
+/// A line for all states of a protocol, and one for each in which something is.
+fn of_protocol(counts: &Counts, protocol: Protocol, states: States) -> Vec<Vec<String>> {
+    let tables: Vec<&StateCounts> = counts.of_protocol(protocol).collect();
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    // A table that was not read has no number: not the same as 0.
+    let line = |word: String, count: &dyn Fn(&StateCounts) -> u64| {
+        let family = |family: Family| {
+            let table = tables.iter().find(|counts| counts.table.family == family);
+            table.map_or_else(|| "-".to_owned(), |table| count(table).to_string())
+        };
+        let total: u64 = tables.iter().map(|table| count(table)).sum();
+        vec![
+            protocol.name().to_owned(),
+            word,
+            total.to_string(),
+            family(Family::Inet),
+            family(Family::Inet6),
+        ]
+    };
+    let mut lines = vec![line(EVERY_STATE.to_owned(), &StateCounts::total)];
+    let mut seen: Vec<State> = Vec::new();
+    for table in &tables {
+        let some = table.states().filter(|(_, count)| *count > 0);
+        seen.extend(some.map(|(state, _)| state));
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    let drawn = protocol == Protocol::Tcp && states == States::NotOfTcp;
+    seen.retain(|state| !drawn || matches!(state, State::Unknown(_)));
+    lines.extend(
+        seen.into_iter()
+            .map(|state| line(state.to_string(), &|table| table.of(state))),
+    );
+    lines
+}
+
+/// `TIME_WAIT 3, the last for 57.2s; half-closed 5; orphans 1`
+fn of_tcp(out: &mut Vec<u8>, counts: &Counts) {
+    let time_wait = counts.time_wait;
+    let rest = time_wait.longest_ms.map_or_else(String::new, |rest| {
+        format!(", the last for {}", text::millis(rest.into()))
+    });
+    let line = format!(
+        "\nTIME_WAIT {}{rest}; half-closed {}; orphans {}\n",
+        time_wait.count, counts.half_closed, counts.orphans
+    );
+    out.extend_from_slice(line.as_bytes());
+}
+
+/// How many listeners are not shown.
+fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
+    let line = match (count, none_shown) {
+        (0, _) => return,
+        (1, true) => "1 listener\n".to_owned(),
+        (_, true) => format!("{count} listeners\n"),
+        (_, false) => format!("and {count} more\n"),
+    };
+    out.extend_from_slice(line.as_bytes());
+}
+
+fn cell(column: Column, row: &crate::model::Row<'_>) -> String {
+    let style = Style {
+        blanks: Blanks::Escape,
+        descriptors: Descriptors::Hidden,
+    };
+    let mut cell = Vec::new();
+    style.cell(&mut cell, column, row);
+    String::from_utf8_lossy(&cell).into_owned()
+}
+
+/// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right.
+fn align(out: &mut Vec<u8>, lines: &[Vec<String>], numbers: &[usize], header: Header) {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let widest = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.width()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(widest).collect();
+    let hidden = usize::from(header == Header::Hidden);
+    for line in lines.iter().skip(hidden) {
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let gap = width - cell.width();
+            let last = column + 1 == line.len();
+            if numbers.contains(&column) {
+                out.resize(out.len() + gap, b' ');
+                out.extend_from_slice(cell.as_bytes());
+            } else {
+                out.extend_from_slice(cell.as_bytes());
+                out.resize(out.len() + if last { 0 } else { gap }, b' ');
+            }
+            out.push(if last { b'\n' } else { b' ' });
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The formats of `-s`.
+
+use super::golden::compare_text;
+use super::{Page, envelope, feed, layout, scene};
+use crate::model::{
+    Family, Origin, OwnedRow, Protocol, Row, Socket, Source, State, Summary, Table, Timer,
+    TimerKind,
+};
+use crate::render::{Color, Format, Header, Layout, Signs, summing};
+
+const SOURCES: [(Protocol, Family); 6] = [
+    (Protocol::Tcp, Family::Inet),
+    (Protocol::Tcp, Family::Inet6),
+    (Protocol::Udp, Family::Inet),
+    (Protocol::Udp, Family::Inet6),
+    (Protocol::Raw, Family::Inet),
+    (Protocol::Unix, Family::Unix),
+];
+
+/// A busy server that forgets to close.
+const TCP: [(State, usize); 12] = [
+    (State::Bound, 2),
+    (State::Listen, 0),
+    (State::SynSent, 1),
+    (State::SynRcvd, 12),
+    (State::Established, 1_234),
+    (State::FinWait1, 0),
+    (State::FinWait2, 3),
+    (State::CloseWait, 640),
+    (State::Closing, 0),
+    (State::LastAck, 1),
+    (State::TimeWait, 57),
+    (State::Unknown(14), 1),
+];
+
+fn socket(protocol: Protocol, family: Family, state: State) -> Socket {
+    let mut socket = Socket::new(protocol, family);
+    socket.state = state;
+    socket
+}
+
+fn rows() -> Vec<OwnedRow> {
+    let mut rows = Vec::new();
+    for (state, count) in TCP {
+        for number in 0..count {
+            let family = [Family::Inet, Family::Inet6][usize::from(number % 5 == 0)];
+            let mut socket = socket(Protocol::Tcp, family, state);
+            socket.inode = (state != State::LastAck).then_some(1);
+            socket.timer = (state == State::TimeWait).then(|| Timer {
+                kind: TimerKind::TimeWait,
+                expires_ms: u32::try_from(number * 1_000).unwrap(),
+                retransmits: 0,
+            });
+            rows.push(OwnedRow::keep(&Row::bare(&socket)));
+        }
+    }
+    for (address, port, waiting, limit) in [
+        ("0.0.0.0", 80, 0, 511),
+        ("::", 22, 3, 4_096),
+        ("2001:db8::1", 9_000, 129, 128),
+        ("127.0.0.1", 5_432, 0, 200),
+    ] {
+        let mut socket = scene::inet(Protocol::Tcp, (address, port), (address, None));
+        socket.state = State::Listen;
+        (socket.recv_queue, socket.send_queue) = (Some(waiting), Some(limit));
+        rows.push(OwnedRow::keep(&Row::bare(&socket)));
+    }
+    let mut named = scene::unix(b"/run/a b.sock", b"");
+    named.state = State::Listen;
+    (named.recv_queue, named.send_queue) = (Some(1), Some(5));
+    let udp = socket(Protocol::Udp, Family::Inet, State::Unconn);
+    rows.extend([named, udp].map(|socket| OwnedRow::keep(&Row::bare(&socket))));
+    rows
+}
+
+fn summed(format: Format, layout: Layout, limit: Option<u64>, rows: &[OwnedRow]) -> String {
+    let page = Page::default();
+    let origin = |(protocol, family)| Origin {
+        table: Table { protocol, family },
+        // As where the kernel has no raw sockets.
+        source: (protocol != Protocol::Raw).then_some(Source::Netlink),
+        reason: None,
+    };
+    let summary = Summary {
+        matched: u64::try_from(rows.len()).unwrap(),
+        sources: SOURCES.map(origin).to_vec(),
+        ..Summary::default()
+    };
+    let mut sink = summing(format, layout, limit, envelope(), Box::new(page.clone()));
+    feed(&mut *sink, rows, &summary).unwrap();
+    page.text()
+}
+
+fn drawn(signs: Signs, color: Color) -> String {
+    let layout = Layout {
+        color,
+        signs,
+        ..layout(Format::Table, &[])
+    };
+    summed(Format::Table, layout, None, &rows())
+}
+
+#[test]
+fn diagram() {
+    compare_text("summary.txt", &drawn(Signs::Unicode, Color::Never));
+}
+
+#[test]
+fn diagram_in_ascii() {
+    let text = drawn(Signs::Ascii, Color::Never);
+    assert!(text.is_ascii());
+    compare_text("summary-ascii.txt", &text);
+}
+
+#[test]
+fn diagram_in_colour() {
+    compare_text("summary-colour.txt", &drawn(Signs::Unicode, Color::Always));
+    let ascii = drawn(Signs::Ascii, Color::Always);
+    compare_text("summary-ascii-colour.txt", &ascii);
+}
+
+#[test]
+fn diagram_fits_80_columns() {
+    for line in drawn(Signs::Unicode, Color::Never).lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn text() {
+    let found = summed(Format::Plain, layout(Format::Plain, &[]), None, &rows());
+    compare_text("summary-plain.txt", &found);
+}
+
+#[test]
+fn narrow_terminal_shows_text() {
+    for (width, is_text) in [(79, true), (80, false)] {
+        let layout = Layout {
+            width: Some(width),
+            ..layout(Format::Table, &[])
+        };
+        let plain = summed(Format::Plain, layout.clone(), None, &rows());
+        let table = summed(Format::Table, layout, None, &rows());
+        assert_eq!(plain == table, is_text, "{width}");
+    }
+}
+
+#[test]
+fn json() {
+    let found = summed(Format::Json, layout(Format::Json, &[]), None, &rows());
+    compare_text("summary.json", &found);
+}
+
+#[test]
+fn records() {
+    let csv = summed(Format::Csv, layout(Format::Csv, &[]), None, &rows());
+    compare_text("summary.csv", &csv);
+    let ndjson = summed(Format::Ndjson, layout(Format::Ndjson, &[]), None, &rows());
+    compare_text("summary.ndjson", &ndjson);
+}
+
+#[test]
+fn listeners_that_are_left_out_are_counted() {
+    let layout = Layout {
+        header: Header::Hidden,
+        ..layout(Format::Plain, &[])
+    };
+    let end = |limit| {
+        let text = summed(Format::Plain, layout.clone(), Some(limit), &rows());
+        text.lines().last().unwrap().to_owned()
+    };
+    assert_eq!(end(0), "5 listeners");
+    assert_eq!(end(2), "and 3 more");
+    assert_eq!(end(5), "tcp        0    200 127.0.0.1:5432");
+}
