@@ -238,5 +238,52 @@ pub fn transition(from: State, to: State) -> Option<&'static Transition> {
         .find(|step| step.from == from && step.to == to)
 }
 
+/// The steps that a TCP socket made on every way from one state to another, in their order. Whoever
+/// saw it in the one and later, with the same ends, in the other knows that it made these.
+///
+/// BOUND does not appear: the kernel's code for it is that of CLOSED.
+pub fn certain(from: State, to: State) -> Vec<&'static Transition> {
+    let own = |step: &&Transition| {
+        let for_another = (step.from, step.to) == (Listen, SynRcvd);
+        let not_of_tcp = [step.from, step.to]
+            .iter()
+            .any(|s| [Bound, Unconn].contains(s));
+        let usual = transition(step.from, step.to) == Some(*step);
+        let of_another_life = step.from == Closed && from != Closed;
+        usual && !for_another && !not_of_tcp && !of_another_life
+    };
+    let ways: Vec<&'static Transition> = TRANSITIONS.iter().filter(own).collect();
+    if distance(from, to, &ways, None).is_none() {
+        return Vec::new();
+    }
+    let mut steps = ways.clone();
+    steps.retain(|step| distance(from, to, &ways, Some(step)).is_none());
+    steps.sort_by_key(|step| distance(from, step.from, &ways, None));
+    steps
+}
+
+/// How many of these steps, without that one, there are at the least from one state to another;
+/// `None` = there is no way.
+fn distance(
+    from: State,
+    to: State,
+    ways: &[&Transition],
+    without: Option<&Transition>,
+) -> Option<usize> {
+    let mut reached = vec![from];
+    let mut steps = 0;
+    while !reached.contains(&to) {
+        let open = ways.iter().filter(|way| Some(**way) != without);
+        let open = open.filter(|way| reached.contains(&way.from) && !reached.contains(&way.to));
+        let mut next: Vec<State> = open.map(|way| way.to).collect();
+        if next.is_empty() {
+            return None;
+        }
+        reached.append(&mut next);
+        steps += 1;
+    }
+    Some(steps)
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod auto;
 mod channel;
+pub mod events;
 mod exact;
 mod lender;
 mod netlink;

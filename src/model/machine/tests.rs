@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{EXPLANATIONS, Explanation, TRANSITIONS, transition};
+use super::{EXPLANATIONS, Explanation, TRANSITIONS, certain, transition};
 use crate::model::{Shutdown, State, StateSet};
 
 #[test]
@@ -166,5 +166,40 @@ fn steps_tell_what_can_be_done_after_them() {
     for step in TRANSITIONS.iter().filter(|step| tell.contains(step.to)) {
         let words = shut(step.to).unwrap().words();
         assert!(step.step.ends_with(words), "{step:?}");
+    }
+}
+
+#[test]
+fn certain_steps_are_those_of_every_way() {
+    use State::{
+        CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd,
+        SynSent, TimeWait,
+    };
+    for (from, to, steps) in [
+        (Closed, SynSent, &[(Closed, SynSent)][..]),
+        (Closed, Established, &[(Closed, SynSent)]),
+        (SynSent, Established, &[]),
+        (SynRcvd, Established, &[(SynRcvd, Established)]),
+        (
+            Established,
+            FinWait2,
+            &[(Established, FinWait1), (FinWait1, FinWait2)],
+        ),
+        (
+            Established,
+            LastAck,
+            &[(Established, CloseWait), (CloseWait, LastAck)],
+        ),
+        (Established, TimeWait, &[(Established, FinWait1)]),
+        (FinWait1, Closing, &[(FinWait1, Closing)]),
+        (FinWait2, TimeWait, &[(FinWait2, TimeWait)]),
+        (TimeWait, Closed, &[(TimeWait, Closed)]),
+        (LastAck, Closed, &[(LastAck, Closed)]),
+        (Established, Closed, &[]),
+        (Listen, Closed, &[(Listen, Closed)]),
+        (Listen, Listen, &[]),
+    ] {
+        let told: Vec<_> = certain(from, to).iter().map(|s| (s.from, s.to)).collect();
+        assert_eq!(told, steps, "{from} to {to}");
     }
 }

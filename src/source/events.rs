@@ -1,0 +1,47 @@
+//! Where events come from: steps of sockets through the TCP state machine, as they happen.
+
+use std::ops::ControlFlow;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::filter::Narrow;
+use crate::model::{Event, Table};
+
+/// What takes the events of a source; `Break` ends the watch.
+pub type EventVisitor<'a> = dyn FnMut(&Event) -> ControlFlow<()> + 'a;
+
+/// One table that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The table: TCP or MPTCP.
+    pub table: Table,
+    /// What of it may be left out. A source may tell more, never less.
+    pub narrow: Narrow,
+}
+
+/// A watch over sockets.
+pub trait EventSource {
+    /// Waits for something to tell and lends it, in the order of time. Returns at the latest when
+    /// `wake` can be read, or at `until`, and then has told everything that had happened before it
+    /// was called. `Break` = the visitor wants no more.
+    ///
+    /// # Errors
+    ///
+    /// When nothing more can be seen.
+    fn wait(
+        &mut self,
+        wake: BorrowedFd<'_>,
+        until: Option<Instant>,
+        visitor: &mut EventVisitor<'_>,
+    ) -> Result<ControlFlow<()>, Error>;
+
+    /// Records that the kernel had no room for, so far.
+    fn lost(&self) -> u64;
+
+    /// Why the steps are found by looking again and again; `None` = the kernel records them.
+    fn sampled(&self) -> Option<String>;
+
+    /// Why events may be missing, besides lost records; each is told once.
+    fn gaps(&mut self) -> Vec<String>;
+}
