@@ -29,6 +29,8 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
+    /// Nothing more can be seen of what is watched.
+    Watch(io::Error),
     /// `/proc` has no file for a table.
     NotInProc(Table),
     /// Neither netlink nor `/proc/net` lists a table.
@@ -94,6 +96,7 @@ impl fmt::Display for Error {
                 operation, path, ..
             } => write!(f, "cannot {operation} {}", escape_path(path)),
             Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
+            Self::Watch(_) => f.write_str("cannot wait for events"),
             Self::NotInProc(table) => write!(f, "/proc does not list {table}"),
             Self::NoSource { netlink, procfs } => {
                 write!(f, "{}; {}", netlink.chain(), procfs.chain())
@@ -111,9 +114,10 @@ impl std::error::Error for Error {
             | Self::NotInProc(_)
             | Self::NoSource { .. }
             | Self::Malformed { .. } => None,
-            Self::File { cause, .. } | Self::Netlink { cause, .. } | Self::Output(cause) => {
-                Some(cause)
-            }
+            Self::File { cause, .. }
+            | Self::Netlink { cause, .. }
+            | Self::Watch(cause)
+            | Self::Output(cause) => Some(cause),
         }
     }
 }

@@ -80,7 +80,7 @@ fn allow_many_descriptors() {
     }
 }
 
-fn strace_works() -> bool {
+pub fn strace_works() -> bool {
     match Command::new("strace")
         .args(["-qo/dev/null", "true"])
         .output()
@@ -99,7 +99,7 @@ fn strace_works() -> bool {
 }
 
 /// Runs the program under `strace` with these options: `socket:error=EPERM`.
-fn with_faults(options: &[&str], arguments: &[&str]) -> Attempt {
+pub fn with_faults(options: &[&str], arguments: &[&str]) -> Attempt {
     let program = program();
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qqq", "-o/dev/null"]);

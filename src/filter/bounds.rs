@@ -123,6 +123,25 @@ fn is_only_of(protocol: Protocol, families: &[&str]) -> bool {
     }
 }
 
+impl Expr {
+    /// A field in it that no event tells: what changes within a state, and what must be asked for.
+    pub fn not_of_events(&self) -> Option<Field> {
+        let fields = self.tests().into_iter().filter_map(Test::field);
+        let mut untold = fields.filter(|field| match field {
+            Field::RecvQueue
+            | Field::SendQueue
+            | Field::Shutdown
+            | Field::Timer
+            | Field::TimerExpires
+            | Field::TimerRetransmits => true,
+            field => {
+                is_optional(*field) && !matches!(field, Field::Mark | Field::User | Field::Cgroup)
+            }
+        });
+        untold.next()
+    }
+}
+
 impl Needs {
     fn add(&mut self, test: &Test) {
         match test {

@@ -40,6 +40,7 @@ pub use expr::{Expr, Op, PortItem, Prefix, Side, Test};
 pub use field::Field;
 pub use names::Names;
 pub use narrow::{Exact, Narrow};
+pub use number::duration;
 pub use parser::parse;
 pub use pattern::{Case, Pattern};
 pub use residual::Rule;

@@ -1,5 +1,7 @@
 //! Numbers and their units.
 
+use std::time::Duration;
+
 use super::refusal::{Refusal, expected};
 use crate::model::Unit;
 
@@ -32,6 +34,15 @@ pub(super) fn number(text: &str, unit: Unit) -> Result<u64, Refusal> {
             .map_or_else(|| expected("a smaller number"), Ok),
         None => wrong(),
     }
+}
+
+/// Reads a duration as options have it: `500ms`, `30s`, `5m`; a number alone counts seconds. `None` =
+/// it is none, or too long.
+pub fn duration(text: &str) -> Option<Duration> {
+    let is_bare = text.ends_with(|last: char| last.is_ascii_digit());
+    let seconds = if is_bare { "s" } else { "" };
+    let micros = number(&format!("{text}{seconds}"), Unit::Micros).ok()?;
+    Some(Duration::from_micros(micros))
 }
 
 /// What one of a suffix is worth: a fraction, so that bits can be told in bytes.

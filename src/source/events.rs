@@ -1,5 +1,11 @@
 //! Where events come from: steps of sockets through the TCP state machine, as they happen.
 
+mod ends;
+mod finder;
+mod sampled;
+mod traced;
+mod tracefs;
+
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -7,6 +13,9 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Event, Table};
+
+pub use sampled::{Destroyed, Sampled};
+pub use traced::Traced;
 
 /// What takes the events of a source; `Break` ends the watch.
 pub type EventVisitor<'a> = dyn FnMut(&Event) -> ControlFlow<()> + 'a;

@@ -25,25 +25,55 @@ pub(super) fn reply<'c>(
     exact: &Exact,
 ) -> io::Result<Option<&'c [u8]>> {
     let ends = [exact.local, exact.peer];
-    channel.send(&wire::exact_request(table, ask, ends, exact.interface))?;
+    let payload = payload(channel, table, ask, ends, exact.interface)?;
+    let is_it = |payload: &&[u8]| {
+        decode(payload, table, ends).is_some_and(|socket| socket.interface == exact.interface)
+    };
+    Ok(payload.filter(is_it))
+}
+
+/// The connection with these ends, bound to this interface or to none; `None` where there is no such.
+///
+/// # Errors
+///
+/// When there was no answer; it may still come, so that the channel is of no use any more.
+pub(super) fn answer(
+    channel: &mut Channel,
+    table: Table,
+    ask: Ask<'_>,
+    ends: [SocketAddr; 2],
+    interface: Option<u32>,
+) -> io::Result<Option<Socket>> {
+    let payload = payload(channel, table, ask, ends, interface)?;
+    Ok(payload.and_then(|payload| decode(payload, table, ends)))
+}
+
+/// What the kernel answers, be it the one that was asked for or not.
+fn payload<'c>(
+    channel: &'c mut Channel,
+    table: Table,
+    ask: Ask<'_>,
+    ends: [SocketAddr; 2],
+    interface: Option<u32>,
+) -> io::Result<Option<&'c [u8]>> {
+    channel.send(&wire::exact_request(table, ask, ends, interface))?;
     let datagram = channel.receive()?;
     match Messages::new(datagram).next() {
         Some(Ok(message)) if message.sequence == wire::tag(table) => Ok(match message.body {
-            Body::Socket(payload) if is_it(payload, table, exact) => Some(payload),
+            Body::Socket(payload) => Some(payload),
             _ => None,
         }),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
-fn is_it(payload: &[u8], table: Table, exact: &Exact) -> bool {
+/// The socket of an answer, if it has these ends.
+fn decode(payload: &[u8], table: Table, [local, peer]: [SocketAddr; 2]) -> Option<Socket> {
     let mut socket = Socket::new(table.protocol, table.family);
+    wire::decode(table.protocol, payload, &mut socket).ok()?;
     let is_at = |end: &Endpoint, wanted: SocketAddr| {
         end.ip == Some(wanted.ip()) && end.port == Some(u32::from(wanted.port()))
     };
-    wire::decode(table.protocol, payload, &mut socket).is_ok()
-        && socket.family == table.family
-        && is_at(&socket.local, exact.local)
-        && is_at(&socket.peer, exact.peer)
-        && socket.interface == exact.interface
+    let both = is_at(&socket.local, local) && is_at(&socket.peer, peer);
+    (both && socket.family == table.family).then_some(socket)
 }

@@ -23,6 +23,11 @@ struct Recording {
 }
 
 impl Recorder {
+    /// Records nothing.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
     /// Records into a new file.
     ///
     /// # Errors

@@ -1,0 +1,370 @@
+//! Records to events: which connection, whose, and what look-ups add.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
+
+use super::super::Watched;
+use super::super::ends::{Ends, Facts};
+use super::super::finder::Finder;
+use super::super::tracefs::{Context, Record};
+use super::Clock;
+use super::belonging::{Belonging, Judge};
+use super::remains::Remains;
+use crate::model::{Event, Family, Socket, State, Table};
+
+/// So many more lives than after the last sweep, and those whose end was not recorded are looked for.
+const SWEEP: usize = 1024;
+
+/// Follows sockets through their lives.
+#[derive(Debug)]
+pub(super) struct Tracker {
+    finder: Finder,
+    judge: Judge,
+    /// By the address of the kernel's structure, which tells sockets apart while they live.
+    living: HashMap<u64, u64>,
+    lives: HashMap<u64, Life>,
+    remains: Remains,
+    next: u64,
+    /// Lives after the last sweep.
+    swept: usize,
+}
+
+/// One socket, from its first record to its end.
+#[derive(Debug)]
+struct Life {
+    key: u64,
+    ends: Ends,
+    whose: Belonging,
+    /// What was found of it.
+    found: Option<Socket>,
+    /// What the kernel left in its place.
+    left: Option<Socket>,
+    /// The task that opened it, in a system call.
+    opener: Option<i32>,
+    /// The first task that made a step of it in a system call.
+    task: Option<i32>,
+    /// The last step recorded.
+    last: (State, State),
+}
+
+impl Tracker {
+    /// Knows of no socket but of those that wait for their end.
+    pub(super) fn new(watched: &[Watched]) -> Self {
+        let mut tracker = Self {
+            finder: Finder::new(),
+            judge: Judge::new(),
+            living: HashMap::new(),
+            lives: HashMap::new(),
+            remains: Remains::default(),
+            next: 0,
+            swept: 0,
+        };
+        for watched in watched {
+            for state in [State::TimeWait, State::FinWait2] {
+                let (next, remains) = (&mut tracker.next, &mut tracker.remains);
+                let narrow = watched.narrow.clone();
+                tracker
+                    .finder
+                    .each(watched.table, state, narrow, &mut |socket| {
+                        if socket.inode.is_none() && socket.uid.is_none() {
+                            *next += 1;
+                            remains.keep(*next, socket, Facts::default());
+                        }
+                    });
+            }
+        }
+        tracker
+    }
+
+    /// When something is to be looked up without a record.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.remains.due()
+    }
+
+    /// Records were lost: what is known may be out of date.
+    pub(super) fn forget(&mut self) {
+        self.living.clear();
+        self.lives.clear();
+        self.swept = 0;
+    }
+
+    /// Adds what changed without a record, of what is left of ended connections.
+    pub(super) fn finish(&mut self, events: &mut Vec<Event>) {
+        self.remains.look_at_all(&mut self.finder, events);
+    }
+
+    /// Adds the events of these records, and of what is left of ended connections. `since` tells the
+    /// sockets that were recorded behind them.
+    pub(super) fn follow(
+        &mut self,
+        records: &[Record],
+        clock: Clock,
+        since: &mut dyn FnMut() -> HashSet<u64>,
+        events: &mut Vec<Event>,
+    ) {
+        self.judge.next_batch();
+        let steps: Vec<(u64, &Record)> = records.iter().map(|r| (self.live(r), r)).collect();
+        let mut touched: Vec<u64> = steps.iter().map(|(life, _)| *life).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        self.look_up(&touched, since);
+        for (life, record) in steps {
+            self.tell(life, record, clock, events);
+        }
+        for life in touched {
+            self.end(life);
+        }
+        self.remains.look_up(&mut self.finder, events);
+        self.sweep();
+    }
+
+    /// The life that a record belongs to; it may begin with it.
+    fn live(&mut self, record: &Record) -> u64 {
+        let begins = record.old_state == State::Closed
+            || (record.old_state, record.new_state) == (State::Listen, State::SynRcvd);
+        let known = self.living.get(&record.socket).copied().filter(|_| !begins);
+        let number = known.unwrap_or_else(|| {
+            self.next += 1;
+            self.next
+        });
+        let ends = ends_of(record);
+        let task = (record.context == Context::Task).then_some(record.pid);
+        let life = self.lives.entry(number).or_insert_with(|| Life {
+            key: record.socket,
+            ends,
+            whose: Belonging::Unknown,
+            found: None,
+            left: None,
+            opener: task.filter(|_| record.old_state == State::Closed),
+            task,
+            last: (record.old_state, record.new_state),
+        });
+        life.last = (record.old_state, record.new_state);
+        if ends.local.port() != 0 {
+            life.ends = ends;
+        }
+        life.task = life.task.or(task);
+        if let Some(replaced) = self.living.insert(record.socket, number)
+            && replaced != number
+        {
+            // Its end is in the same batch, or was not recorded.
+            self.lives
+                .entry(replaced)
+                .and_modify(|life| life.last.1 = State::Closed);
+        }
+        number
+    }
+
+    /// Looks for what is not known yet.
+    fn look_up(&mut self, lives: &[u64], since: &mut dyn FnMut() -> HashSet<u64>) {
+        let mut unknown = Vec::new();
+        for number in lives {
+            let Some(life) = self.lives.get_mut(number) else {
+                continue;
+            };
+            // Another namespace may have the same addresses and ports, but not the same opener.
+            life.judge(life.opener, &self.judge);
+            life.look_up(&mut self.finder);
+            life.judge(life.task, &self.judge);
+            if life.whose == Belonging::Unknown {
+                unknown.push(*number);
+            }
+        }
+        if !unknown.is_empty() {
+            self.judge_by_other_ends(lives, &mut unknown);
+            self.judge_by_absence(unknown, since);
+        }
+    }
+
+    /// Both ends of a connection over loopback are in one namespace.
+    fn judge_by_other_ends(&mut self, lives: &[u64], unknown: &mut Vec<u64>) {
+        let lives = lives.iter().filter_map(|number| self.lives.get(number));
+        let known = lives.filter(|life| life.whose != Belonging::Unknown);
+        let known: HashMap<_, _> = known.map(|life| (life.ends.path(), life.whose)).collect();
+        unknown.retain(|number| {
+            let Some(life) = self.lives.get_mut(number) else {
+                return false;
+            };
+            let (local, peer) = life.ends.path();
+            let other = known
+                .get(&(peer, local))
+                .filter(|_| local.ip().is_loopback());
+            life.whose = other.copied().unwrap_or(Belonging::Unknown);
+            life.whose == Belonging::Unknown
+        });
+    }
+
+    /// What is open, has not moved since, and yet is not found, is not here.
+    fn judge_by_absence(&mut self, unknown: Vec<u64>, since: &mut dyn FnMut() -> HashSet<u64>) {
+        let mut moved = None;
+        for number in unknown {
+            let Some(life) = self.lives.get_mut(&number) else {
+                continue;
+            };
+            if !life.is_open() || life.ends.local.port() == 0 {
+                continue;
+            }
+            if moved.get_or_insert_with(&mut *since).contains(&life.key) {
+                continue;
+            }
+            let found = self.finder.find_anywhere(life.ends);
+            life.whose = match found {
+                Some(_) => Belonging::Ours,
+                None => Belonging::Foreign,
+            };
+            life.found = found;
+        }
+    }
+
+    /// Tells one step.
+    fn tell(&mut self, number: u64, record: &Record, clock: Clock, events: &mut Vec<Event>) {
+        let Some(life) = self.lives.get(&number) else {
+            return;
+        };
+        if life.whose == Belonging::Unknown && !self.judge.is_local(life.ends.local.ip())
+            || life.whose == Belonging::Foreign
+        {
+            return;
+        }
+        let time = clock.time_of(record.time_ns);
+        let step = (record.old_state, record.new_state);
+        let ends = life.ends;
+        let left = life.left.as_ref().filter(|_| step == life.last);
+        if let Some(left) = left {
+            if left.state != step.0 {
+                events.push(life.event(number, (step.0, left.state), time));
+            }
+            self.remains.keep(number, left, life.facts());
+        } else {
+            if step.0 == State::Closed || step == (State::Listen, State::SynRcvd) {
+                self.remains.replaced(ends, time, events);
+            }
+            events.push(life.event(number, step, time));
+        }
+        self.remains.stirred(ends, &mut self.finder, events);
+    }
+
+    /// Forgets a life that is over.
+    fn end(&mut self, number: u64) {
+        let over = self.lives.get(&number).filter(|life| !life.is_open());
+        if let Some(key) = over.map(|life| life.key) {
+            self.lives.remove(&number);
+            if self.living.get(&key) == Some(&number) {
+                self.living.remove(&key);
+            }
+        }
+    }
+
+    /// Forgets lives that ended without a record: the kernel's filter left it out, since the port of
+    /// the first record was not chosen yet and then was another.
+    fn sweep(&mut self) {
+        if self.lives.len() < self.swept.saturating_mul(2).saturating_add(SWEEP) {
+            return;
+        }
+        let finder = &mut self.finder;
+        self.lives.retain(|_, life| life.is_found(finder));
+        let lives = &self.lives;
+        self.living.retain(|_, number| lives.contains_key(number));
+        self.swept = self.lives.len();
+    }
+}
+
+impl Life {
+    const fn is_open(&self) -> bool {
+        !matches!(self.last.1, State::Closed)
+    }
+
+    /// By a task that had to do with it, while nothing else is known.
+    fn judge(&mut self, task: Option<i32>, judge: &Judge) {
+        if let (Belonging::Unknown, Some(task)) = (self.whose, task) {
+            self.whose = judge.by_task(task);
+        }
+    }
+
+    /// Looks for it as it is now, or for what is left of it.
+    fn look_up(&mut self, finder: &mut Finder) {
+        if self.whose == Belonging::Foreign {
+            return;
+        }
+        let known = self.found.as_ref();
+        let complete = known.is_some_and(|socket| socket.inode.is_some());
+        let found = match self.last {
+            (State::FinWait1 | State::FinWait2 | State::Closing, State::Closed) => {
+                self.left = finder.find(self.ends).filter(is_left);
+                self.left.is_some().then_some(Belonging::Ours)
+            }
+            (_, State::Closed) => None,
+            _ if complete => None,
+            (_, State::Listen) => self.keep(finder.listener(self.ends)),
+            (_, State::SynSent) if self.ends.local.port() == 0 => {
+                self.keep(only(finder.connecting(self.ends)))
+            }
+            _ => self.keep(finder.find(self.ends)),
+        };
+        self.whose = found.unwrap_or(self.whose);
+    }
+
+    fn keep(&mut self, found: Option<Socket>) -> Option<Belonging> {
+        let found = found?;
+        if let Some(ends) = Ends::of(&found) {
+            self.ends = ends;
+        }
+        self.found = Some(found);
+        Some(Belonging::Ours)
+    }
+
+    fn is_found(&self, finder: &mut Finder) -> bool {
+        if self.last.1 == State::Listen {
+            return finder.listener(self.ends).is_some();
+        }
+        self.ends.local.port() != 0 && finder.find(self.ends).is_some()
+    }
+
+    fn facts(&self) -> Facts {
+        self.found.as_ref().map(Facts::of).unwrap_or_default()
+    }
+
+    fn event(&self, connection: u64, step: (State, State), time: jiff::Timestamp) -> Event {
+        Event {
+            time,
+            old_state: Some(step.0),
+            socket: self.facts().socket(self.ends, step.1),
+            sampled: false,
+            connection,
+        }
+    }
+}
+
+/// Is it what the kernel leaves of a connection?
+fn is_left(found: &Socket) -> bool {
+    matches!(found.state, State::TimeWait | State::FinWait2) && found.inode.is_none()
+}
+
+/// The only one of them.
+fn only(mut found: Vec<Socket>) -> Option<Socket> {
+    let one = found.pop();
+    one.filter(|_| found.is_empty())
+}
+
+fn ends_of(record: &Record) -> Ends {
+    let table = Table {
+        protocol: record.protocol,
+        family: record.family,
+    };
+    // A listener keeps the addresses of a peer it had before.
+    let peer = match (record.new_state, record.family) {
+        (State::Listen, Family::Inet6) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        (State::Listen, _) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        _ => end(record.peer),
+    };
+    Ends {
+        table,
+        local: end(record.local),
+        peer,
+    }
+}
+
+const fn end((ip, port): (IpAddr, u16)) -> SocketAddr {
+    SocketAddr::new(ip, port)
+}
