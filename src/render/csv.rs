@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
-use crate::model::{InfoField, MPTCP_INFO, Memory, Process, Row, Summary, TCP_INFO, Timer};
+use crate::model::{InfoField, MPTCP_INFO, Memory, Process, Row, State, Summary, TCP_INFO, Timer};
 use crate::text;
 
 use super::cell::{self, Style};
@@ -44,48 +44,99 @@ enum List {
     Fds,
 }
 
-/// Writes records.
-pub(super) struct Csv<'w> {
+/// Writes records, field by field.
+pub(super) struct Records<'w> {
     writer: Writer<Out<'w>>,
-    columns: Vec<Column>,
     fields: Fields,
 }
 
-impl<'w> Csv<'w> {
-    pub(super) fn new(layout: Layout, out: Out<'w>) -> Self {
-        let mut writer = WriterBuilder::new()
+impl<'w> Records<'w> {
+    pub(super) fn new(out: Out<'w>) -> Self {
+        let writer = WriterBuilder::new()
             .has_headers(false)
             .flexible(true)
             .terminator(Terminator::CRLF)
             .buffer_capacity(BUFFER)
             .from_writer(out);
-        if layout.header == Header::Shown {
-            let header: Vec<String> = layout.columns.iter().flat_map(|c| headers(*c)).collect();
-            // It fits into the buffer: nothing is written yet that could fail.
-            let _ = writer.write_record(&header);
-        }
         Self {
             writer,
-            columns: layout.columns,
             fields: Fields::default(),
+        }
+    }
+
+    /// The names of all that these columns become.
+    pub(super) fn names(columns: &[Column]) -> impl Iterator<Item = String> {
+        columns.iter().flat_map(|column| headers(*column))
+    }
+
+    /// Writes the first record.
+    pub(super) fn header(&mut self, names: &[String]) {
+        // It fits into the buffer: nothing is written yet that could fail.
+        let _ = self.writer.write_record(names);
+    }
+
+    /// Adds all that these columns become.
+    pub(super) fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
+        for column in columns {
+            self.fields.value(*column, row);
+        }
+    }
+
+    /// Adds a field of clean text.
+    pub(super) fn text(&mut self, text: &str) {
+        self.fields
+            .put(|out| out.extend_from_slice(text.as_bytes()));
+    }
+
+    /// Adds a state; empty where it is not known.
+    pub(super) fn state(&mut self, known: Option<State>) {
+        self.fields.put(|out| {
+            if let Some(known) = known {
+                cell::state(out, known);
+            }
+        });
+    }
+
+    /// The record is complete.
+    pub(super) fn end(&mut self) -> io::Result<ControlFlow<()>> {
+        let written = self.writer.write_byte_record(&self.fields.record);
+        self.fields.record.clear();
+        written.map_err(io_error)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Writes rows as records.
+pub(super) struct Csv<'w> {
+    records: Records<'w>,
+    columns: Vec<Column>,
+}
+
+impl<'w> Csv<'w> {
+    pub(super) fn new(layout: Layout, out: Out<'w>) -> Self {
+        let mut records = Records::new(out);
+        if layout.header == Header::Shown {
+            records.header(&Records::names(&layout.columns).collect::<Vec<_>>());
+        }
+        Self {
+            records,
+            columns: layout.columns,
         }
     }
 }
 
 impl Sink for Csv<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.fields.record.clear();
-        for column in &self.columns {
-            self.fields.value(*column, row);
-        }
-        self.writer
-            .write_byte_record(&self.fields.record)
-            .map_err(io_error)?;
-        Ok(ControlFlow::Continue(()))
+        self.records.columns(&self.columns, row);
+        self.records.end()
     }
 
     fn finish(&mut self, _: &Summary) -> io::Result<()> {
-        self.writer.flush()
+        self.records.flush()
     }
 }
 

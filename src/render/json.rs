@@ -4,7 +4,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Info, Memory, Origin, Process, Row, Summary, Timer};
+use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer};
 use crate::text;
 
 use super::cell::{self, Style};
@@ -117,7 +117,7 @@ pub(super) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
 }
 
 /// Writes a text, quoted and escaped by `serde_json`.
-fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     // A vector takes everything and a text can always be serialised: this cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
@@ -129,7 +129,7 @@ pub(super) fn word(out: &mut Vec<u8>, word: &str) {
     out.push(b'"');
 }
 
-fn null(out: &mut Vec<u8>) {
+pub(super) fn null(out: &mut Vec<u8>) {
     out.extend_from_slice(b"null");
 }
 
@@ -259,14 +259,35 @@ pub(super) fn summary(out: &mut Vec<u8>, summary: &Summary) {
         }
         origin(out, source);
     }
-    out.extend_from_slice(b"],\"warnings\":[");
-    for (index, warning) in summary.warnings.iter().enumerate() {
+    out.extend_from_slice(b"],\"warnings\":");
+    strings(out, &summary.warnings);
+    out.push(b'}');
+}
+
+/// The same at the end of a watch.
+pub(super) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary) {
+    out.extend_from_slice(b"{\"matched\":");
+    digits::integer(out, summary.matched);
+    out.extend_from_slice(b",\"lost\":");
+    digits::integer(out, summary.lost);
+    out.extend_from_slice(b",\"sampled\":");
+    out.extend_from_slice(boolean(summary.sampled));
+    out.extend_from_slice(b",\"complete\":");
+    out.extend_from_slice(boolean(summary.complete));
+    out.extend_from_slice(b",\"warnings\":");
+    strings(out, &summary.warnings);
+    out.push(b'}');
+}
+
+fn strings(out: &mut Vec<u8>, texts: &[String]) {
+    out.push(b'[');
+    for (index, text) in texts.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        string(out, warning);
+        string(out, text);
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
 }
 
 fn origin(out: &mut Vec<u8>, origin: &Origin) {
@@ -287,6 +308,6 @@ fn origin(out: &mut Vec<u8>, origin: &Origin) {
     out.push(b'}');
 }
 
-const fn boolean(value: bool) -> &'static [u8] {
+pub(super) const fn boolean(value: bool) -> &'static [u8] {
     if value { b"true" } else { b"false" }
 }

@@ -11,6 +11,7 @@ mod csv;
 mod detail;
 mod digits;
 mod endpoint;
+mod events;
 mod extras;
 mod json;
 mod limited;
@@ -30,6 +31,7 @@ use std::ops::ControlFlow;
 
 use crate::model::{Row, Summary};
 pub use column::Column;
+pub use events::{EventLayout, EventSink, Grouping, Shown, event_sink};
 pub use extras::{Extra, Extras, default_columns};
 pub use limited::Limited;
 pub use paint::Color;

@@ -1,0 +1,114 @@
+//! Events as text, JSON and CSV: a line for each step, or for each connection.
+
+mod chain;
+mod lines;
+mod live;
+mod open;
+mod plain;
+mod records;
+mod stamp;
+
+use std::io;
+use std::ops::ControlFlow;
+
+use jiff::tz::TimeZone;
+
+use crate::model::{Event, EventSummary, Row};
+
+use super::out::Out;
+use super::{Color, Envelope, Format, Header, Signs};
+
+/// Takes events, one after another.
+pub trait EventSink {
+    /// One event, with its socket as a row; `Break` when no further one is wanted.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
+
+    /// Nothing more has happened for now: what is known is shown.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// The end of the watch: everything held back is written.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    fn finish(&mut self, summary: &EventSummary) -> io::Result<()>;
+}
+
+/// What makes a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// Every event.
+    None,
+    /// `--by connection`: all events of a connection, or of a listener.
+    Connection,
+}
+
+/// Are the processes of `-p` shown?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// They were looked up.
+    Yes,
+    /// They were not.
+    No,
+}
+
+/// How events are shown in text.
+#[derive(Debug, Clone)]
+pub struct EventLayout {
+    /// Is there a line of titles? Of CSV, too.
+    pub header: Header,
+    /// In `table`: are there colours?
+    pub color: Color,
+    /// In `table`: what arrows are drawn with.
+    pub signs: Signs,
+    /// Columns of the terminal; `None` = it is none.
+    pub width: Option<u16>,
+    /// Its lines.
+    pub height: Option<u16>,
+    /// In `table`: where the time of day is told.
+    pub zone: TimeZone,
+    /// Is there a column for processes?
+    pub processes: Shown,
+}
+
+/// The sink that writes events in a format to `out`. The envelope is for `json` alone. CSV has a record
+/// for each event, however they are grouped: it cannot hold a connection.
+pub fn event_sink<'w>(
+    format: Format,
+    grouping: Grouping,
+    layout: EventLayout,
+    envelope: &Envelope,
+    out: Box<dyn io::Write + 'w>,
+) -> Box<dyn EventSink + 'w> {
+    let out = Out::new(out);
+    match (format, grouping) {
+        (Format::Csv, _) => Box::new(records::Csv::new(layout.header, out)),
+        (Format::Json, Grouping::None) => Box::new(records::Events::document(envelope, out)),
+        (Format::Ndjson, Grouping::None) => Box::new(records::Events::lines(out)),
+        (Format::Json, Grouping::Connection) => {
+            let writer = records::Connections::document(envelope, out);
+            Box::new(open::Grouped::new(writer))
+        }
+        (Format::Ndjson, Grouping::Connection) => {
+            Box::new(open::Grouped::new(records::Connections::lines(out)))
+        }
+        (Format::Table | Format::Plain, Grouping::None) => {
+            Box::new(lines::Lines::new(format, layout, out))
+        }
+        (Format::Table, Grouping::Connection) => match (layout.width, layout.height) {
+            (Some(width), Some(height)) => Box::new(live::Live::new(layout, [width, height], out)),
+            _ => Box::new(open::Grouped::new(plain::Chains::new(format, layout, out))),
+        },
+        (Format::Plain, Grouping::Connection) => {
+            Box::new(open::Grouped::new(plain::Chains::new(format, layout, out)))
+        }
+    }
+}

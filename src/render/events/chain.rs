@@ -1,0 +1,135 @@
+//! The steps of one connection: a chain of states, with the time between.
+
+use jiff::Timestamp;
+
+use crate::model::{Event, OwnedRow, Row, State};
+use crate::text;
+
+use super::lines::name;
+use super::stamp::{Cells, SAMPLED};
+
+/// What happened to a connection since the watch began.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    /// Its number.
+    pub(super) connection: u64,
+    /// Its steps, in their order.
+    pub(super) steps: Vec<Step>,
+    /// What is known of its socket.
+    kept: OwnedRow,
+}
+
+/// A step, without its socket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) time: Timestamp,
+    pub(super) old: Option<State>,
+    pub(super) new: State,
+    pub(super) sampled: bool,
+    pub(super) words: Option<&'static str>,
+}
+
+impl Chain {
+    /// Begins with an event.
+    pub(super) fn new(event: &Event, row: &Row<'_>) -> Self {
+        Self {
+            connection: event.connection,
+            steps: vec![Step::of(event)],
+            kept: OwnedRow::keep(row),
+        }
+    }
+
+    /// Goes on with an event.
+    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
+        self.steps.push(Step::of(event));
+        // The first step of a connection may not know its port yet, and the last not its socket.
+        if knows(row) >= knows(&self.kept.row()) {
+            self.kept = OwnedRow::keep(row);
+        }
+    }
+
+    /// The socket, as far as it is known.
+    pub(super) fn row(&self) -> Row<'_> {
+        self.kept.row()
+    }
+
+    /// Is it at its end?
+    pub(super) fn is_over(&self) -> bool {
+        self.steps
+            .last()
+            .is_some_and(|step| step.new == State::Closed)
+    }
+
+    /// When the first step was.
+    pub(super) fn time(&self, cells: &Cells) -> String {
+        let first = self.steps.first();
+        first.map_or_else(String::new, |step| cells.time(step.time, step.sampled))
+    }
+
+    /// `CLOSED`, ` → SYN_SENT`, ` →(31ms) ESTABLISHED`, …: what a line may be broken between.
+    pub(super) fn links(&self, cells: &Cells) -> Vec<String> {
+        let arrow = cells.arrow();
+        let mut links: Vec<String> = Vec::with_capacity(self.steps.len() + 1);
+        let mut before: Option<&Step> = None;
+        for step in &self.steps {
+            let (old, new) = (
+                step.old.map_or_else(|| "?".to_owned(), name),
+                name(step.new),
+            );
+            let since = before.map(|before| since(before, step));
+            let link = match (since, before.map(|before| before.new)) {
+                (Some(since), Some(state)) if step.old == Some(state) => {
+                    format!(" {arrow}({since}) {new}")
+                }
+                (Some(since), _) if step.old.is_none() => {
+                    format!(" {arrow}({since}) ? {arrow} {new}")
+                }
+                (Some(since), _) => format!(" {arrow}({since}) ? {arrow} {old} {arrow} {new}"),
+                (None, _) => {
+                    links.push(old);
+                    format!(" {arrow} {new}")
+                }
+            };
+            links.push(link);
+            before = Some(step);
+        }
+        links
+    }
+}
+
+impl Step {
+    pub(super) fn of(event: &Event) -> Self {
+        Self {
+            time: event.time,
+            old: event.old_state,
+            new: event.socket.state,
+            sampled: event.sampled,
+            words: event.step(),
+        }
+    }
+
+    /// The time since the step before, in microseconds.
+    pub(super) fn since_us(&self, before: &Self) -> u64 {
+        let since = self.time.duration_since(before.time).as_micros();
+        u64::try_from(since).unwrap_or_default()
+    }
+}
+
+/// `31ms`, `~2.4s` where one of the two was only noticed.
+fn since(before: &Step, step: &Step) -> String {
+    let since = text::micros(step.since_us(before));
+    if step.sampled || before.sampled {
+        format!("{SAMPLED}{since}")
+    } else {
+        since
+    }
+}
+
+/// How much is known of a socket.
+fn knows(row: &Row<'_>) -> [bool; 3] {
+    [
+        row.socket.local.port.is_some(),
+        row.process_status.is_some(),
+        row.socket.cookie.is_some(),
+    ]
+}

@@ -1,0 +1,165 @@
+//! A line for each connection that grows in its place on a terminal: those that are over move up, those
+//! that are open are drawn again below them.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::model::{Event, EventSummary, Row};
+
+use super::super::out::Out;
+use super::super::{Color, Format, Header, paint};
+use super::chain::Chain;
+use super::open::Open;
+use super::plain::ChainLine;
+use super::{EventLayout, EventSink};
+
+/// Room for less of a chain than this is no room.
+const LEAST: usize = 16;
+
+/// Draws connections.
+pub(super) struct Live<'w> {
+    out: Out<'w>,
+    line: ChainLine,
+    color: Color,
+    width: usize,
+    /// Open connections that can be drawn.
+    most: usize,
+    open: Open,
+    /// When each was last changed, in events.
+    changed: HashMap<u64, u64>,
+    events: u64,
+    /// What is drawn is not what is known.
+    is_stale: bool,
+    over: Vec<Chain>,
+    /// Lines that are drawn again.
+    drawn: usize,
+}
+
+impl<'w> Live<'w> {
+    /// For a terminal of so many columns and lines.
+    pub(super) fn new(layout: EventLayout, [width, height]: [u16; 2], out: Out<'w>) -> Self {
+        let (header, color) = (layout.header, layout.color);
+        let mut live = Self {
+            out,
+            line: ChainLine::new(Format::Table, layout),
+            color,
+            width: usize::from(width),
+            most: usize::from(height).saturating_sub(2).max(1),
+            open: Open::default(),
+            changed: HashMap::new(),
+            events: 0,
+            is_stale: false,
+            over: Vec::new(),
+            drawn: 0,
+        };
+        if header == Header::Shown {
+            let titles = live.line.titles();
+            paint::header(&mut live.out.buffer, &titles, color);
+        }
+        live
+    }
+
+    fn draw(&mut self) {
+        if self.drawn > 0 {
+            // To the first of them, and away with everything from there.
+            let up = format!("\u{1b}[{}A\u{1b}[J", self.drawn);
+            self.out.buffer.extend_from_slice(up.as_bytes());
+        }
+        for chain in std::mem::take(&mut self.over) {
+            let mut line = self.line.before(&chain);
+            line.extend(chain.links(&self.line.cells));
+            paint::line(&mut self.out.buffer, &line, self.color);
+        }
+        let shown = self.shown();
+        let count = shown.len();
+        for number in shown {
+            if let Some(chain) = self.open.get(number) {
+                let line = fitting(&mut self.line, chain, self.width);
+                paint::line(&mut self.out.buffer, &line, self.color);
+            }
+        }
+        let more = self.open.count() - count;
+        self.drawn = count + usize::from(more > 0);
+        if more > 0 {
+            let line = self.line.cells.text(&format!("and {more} more open"));
+            paint::line(&mut self.out.buffer, &line, self.color);
+        }
+    }
+
+    /// The numbers of the connections to draw: those that changed last, in their order.
+    fn shown(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.open.chains().map(|chain| chain.connection).collect();
+        if numbers.len() > self.most {
+            numbers.sort_by_key(|number| std::cmp::Reverse(self.changed.get(number).copied()));
+            numbers.truncate(self.most);
+            numbers.sort_unstable();
+        }
+        numbers
+    }
+}
+
+impl EventSink for Live<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        self.events += 1;
+        self.is_stale = true;
+        match self.open.add(event, row) {
+            Some(over) => {
+                self.changed.remove(&over.connection);
+                self.over.push(over);
+            }
+            None => _ = self.changed.insert(event.connection, self.events),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_stale {
+            self.is_stale = false;
+            self.draw();
+        }
+        self.out.finish()
+    }
+
+    fn finish(&mut self, _: &EventSummary) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+/// The line of a connection, cut to the width: of its chain the end is what is looked for.
+fn fitting(line: &mut ChainLine, chain: &Chain, width: usize) -> String {
+    let before = line.before(chain);
+    let links = chain.links(&line.cells);
+    let room = width.saturating_sub(before.width());
+    let whole: usize = links.iter().map(|link| link.width()).sum();
+    if whole <= room {
+        return before + &links.concat();
+    }
+    if room < LEAST {
+        return cut(&(before + &links.concat()), width);
+    }
+    let mark = "...";
+    let mut kept = 0;
+    let mut used = mark.len();
+    for link in links.iter().rev() {
+        if used + link.width() > room {
+            break;
+        }
+        used += link.width();
+        kept += 1;
+    }
+    let tail = links.get(links.len() - kept..).unwrap_or_default().concat();
+    cut(&format!("{before}{mark}{tail}"), width)
+}
+
+/// As many characters as are no wider than this.
+fn cut(text: &str, width: usize) -> String {
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or_default();
+        used <= width
+    };
+    text.chars().take_while(fits).collect()
+}

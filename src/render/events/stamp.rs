@@ -1,0 +1,104 @@
+//! When, and what the cells of an event are written with.
+
+use jiff::Timestamp;
+
+use crate::model::Row;
+
+use super::super::cell::{Blanks, Descriptors, Style};
+use super::super::{Column, Format, Signs};
+use super::{EventLayout, Shown};
+
+/// Before a time that is that of a look, not of the step.
+pub(super) const SAMPLED: char = '~';
+
+/// RFC 3339 in UTC, to the microsecond.
+pub(super) fn rfc_3339(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
+/// How the cells of a line are written.
+#[derive(Debug, Clone)]
+pub(super) struct Cells {
+    format: Format,
+    layout: EventLayout,
+    style: Style,
+}
+
+impl Cells {
+    /// Those of `table` or `plain`.
+    pub(super) const fn new(format: Format, layout: EventLayout) -> Self {
+        let blanks = match format {
+            Format::Table => Blanks::Keep,
+            _ => Blanks::Escape,
+        };
+        let style = Style {
+            blanks,
+            descriptors: Descriptors::Hidden,
+        };
+        Self {
+            format,
+            layout,
+            style,
+        }
+    }
+
+    /// The looks of the line.
+    pub(super) const fn layout(&self) -> &EventLayout {
+        &self.layout
+    }
+
+    /// `->`, or a better one where it is for people and can be drawn.
+    pub(super) const fn arrow(&self) -> &'static str {
+        match (self.format, self.layout.signs) {
+            (Format::Table, Signs::Unicode) => "→",
+            _ => "->",
+        }
+    }
+
+    /// A text of ours, without signs that cannot be drawn.
+    pub(super) fn text(&self, text: &str) -> String {
+        match (self.format, self.layout.signs) {
+            (Format::Table, Signs::Ascii) => text.replace('·', "*"),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// The time of day for people, the whole time for scripts.
+    pub(super) fn time(&self, time: Timestamp, sampled: bool) -> String {
+        let mark = if sampled {
+            SAMPLED.to_string()
+        } else {
+            String::new()
+        };
+        let time = match self.format {
+            Format::Table => {
+                let here = time.to_zoned(self.layout.zone.clone());
+                here.strftime("%H:%M:%S%.6f").to_string()
+            }
+            _ => rfc_3339(time),
+        };
+        format!("{mark}{time}")
+    }
+
+    /// Protocol, both ends, and the processes where they are shown.
+    pub(super) fn socket(&self, row: &Row<'_>) -> Vec<String> {
+        let mut columns = vec![Column::Protocol, Column::Local, Column::Peer];
+        if self.layout.processes == Shown::Yes {
+            columns.push(Column::Processes);
+        }
+        columns
+            .into_iter()
+            .map(|column| self.cell(column, row))
+            .collect()
+    }
+
+    fn cell(&self, column: Column, row: &Row<'_>) -> String {
+        if column == Column::Processes && row.process_status.is_none() {
+            // It was gone before anybody could be asked.
+            return "?".to_owned();
+        }
+        let mut out = Vec::new();
+        self.style.cell(&mut out, column, row);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
