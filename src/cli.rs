@@ -1,5 +1,6 @@
 //! The command line: what was typed, and what it means on this terminal.
 
+mod events;
 mod explain;
 mod fields;
 mod meaning;
@@ -10,13 +11,14 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use jiff::tz::TimeZone;
 
 use crate::error::Error;
 use crate::filter;
-use crate::query::Query;
+use crate::query::{Query, Watching};
 
 /// What the program finds about its surroundings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal {
     /// Columns of the terminal on standard output; `None` = it is none, or does not say.
     pub width: Option<u16>,
@@ -26,6 +28,10 @@ pub struct Terminal {
     pub no_color: bool,
     /// The locale is UTF-8.
     pub utf8: bool,
+    /// Its lines.
+    pub height: Option<u16>,
+    /// Finds out where it is, for the time of day; `None` = UTC.
+    pub zone: Option<fn() -> TimeZone>,
 }
 
 /// What to do.
@@ -33,6 +39,8 @@ pub struct Terminal {
 pub enum Command {
     /// List sockets.
     List(Box<Query>),
+    /// Show events.
+    Watch(Box<Watching>),
     /// Print a text: help, version, completions, explanations.
     Print(String),
 }
@@ -160,6 +168,25 @@ struct Typed {
     /// How many sockets; on a terminal the TCP state diagram
     #[arg(short, long, help_heading = "What to tell")]
     summary: bool,
+    /// Steps through the TCP state machine as they happen; best as root
+    #[arg(short = 'E', long, help_heading = "What to tell")]
+    events: bool,
+    /// With -E: one line for each connection, with the time between its steps
+    #[arg(
+        long,
+        value_name = "WHAT",
+        requires = "events",
+        help_heading = "What to tell"
+    )]
+    by: Option<ByWord>,
+    /// With -E: end after this time, like 500ms, 30s, 5m
+    #[arg(
+        long,
+        value_name = "DURATION",
+        requires = "events",
+        help_heading = "What to tell"
+    )]
+    wait: Option<String>,
 
     /// Without it: table on a terminal, plain in a pipe
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
@@ -189,7 +216,7 @@ struct Typed {
         help_heading = "How to show it"
     )]
     sort: Option<String>,
-    /// Rows to show at the most
+    /// Rows, or events, to show at the most
     #[arg(
         long,
         value_name = "N",
@@ -293,6 +320,11 @@ enum SourceWord {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ByWord {
+    Connection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ShellWord {
     Bash,
     Zsh,
@@ -318,6 +350,10 @@ pub fn parse(
     match (typed.completions, &typed.explain) {
         (Some(shell), _) => Ok(Command::Print(completions(shell))),
         (None, Some(word)) => explain::explain(word, terminal).map(Command::Print),
+        (None, None) if typed.events => {
+            let watching = typed.watching(terminal)?;
+            Ok(Command::Watch(Box::new(watching)))
+        }
         (None, None) => typed.query(terminal).map(Box::new).map(Command::List),
     }
 }

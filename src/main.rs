@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
+use jiff::tz::TimeZone;
 use lsock::cli::{self, Terminal};
 
 fn main() -> ExitCode {
@@ -31,6 +32,8 @@ fn terminal() -> Terminal {
     let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
     Terminal {
         width: size.map(|size| size.ws_col).filter(|columns| *columns > 0),
+        height: size.map(|size| size.ws_row).filter(|rows| *rows > 0),
+        zone: Some(TimeZone::system),
         is_terminal,
         no_color: no_color || dumb,
         utf8: cli::is_utf8(&locale()),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::enrich::Lookups;
 use crate::filter::{Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, State, StateSet, Table};
-use crate::render::{Format, Layout, SortKey};
+use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
+use crate::source::events::Watched;
 use crate::source::{Request, Wanted};
 
 /// What to list, from where, and how to show it.
@@ -42,6 +44,34 @@ pub struct Query {
     pub input: Input,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
+}
+
+/// Events to wait for, and how to show them.
+#[derive(Debug)]
+pub struct Watching {
+    /// Which sockets, from where, and what to look up.
+    pub query: Query,
+    /// One line for each event, or for each connection.
+    pub grouping: Grouping,
+    /// The looks of the output.
+    pub layout: EventLayout,
+    /// When to end; `None` = when interrupted.
+    pub duration: Option<Duration>,
+}
+
+impl Watching {
+    /// What is watched, as the filter narrows it.
+    pub fn watched(&self) -> Vec<Watched> {
+        let tables = self.query.tables.iter();
+        let watched = tables.map(|table| Watched {
+            table: *table,
+            narrow: Narrow {
+                exact: None,
+                ..Narrow::of(self.query.rule(*table).expr(), *table)
+            },
+        });
+        watched.collect()
+    }
 }
 
 /// What is told of the sockets.

@@ -139,6 +139,9 @@ impl Typed {
                 FamilyWord::Mptcp => _ = tables.protocols.insert(Protocol::Mptcp),
             }
         }
+        if self.events && tables.protocols.is_empty() && tables.filtered.is_empty() {
+            tables.protocols.insert(Protocol::Tcp);
+        }
         tables
     }
 
@@ -174,10 +177,11 @@ impl Typed {
         }
     }
 
-    /// A filter that speaks of states has the last word about them. A summary counts every state.
+    /// A filter that speaks of states has the last word about them. A summary counts every
+    /// state, and events are of all.
     fn selection(&self, filter: &Expr) -> Selection {
-        let counts_all = self.summary && !self.listening;
-        let all = self.all || counts_all || filter.names_state();
+        let every_state = (self.summary || self.events) && !self.listening;
+        let all = self.all || every_state || filter.names_state();
         match (all, self.listening) {
             (true, _) => Selection::All,
             (false, true) => Selection::Listening,

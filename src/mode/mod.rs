@@ -1,11 +1,13 @@
 //! What `lsock` does with the stream of sockets.
 
+mod events;
 mod list;
 mod resolve;
 mod seen;
 
 use std::io::Write;
 
+pub use events::events;
 pub use list::list;
 
 /// Where messages go: the standard error, one line each.

@@ -1,0 +1,113 @@
+//! `-E`: what its options mean, and which do not go with it.
+
+use jiff::tz::TimeZone;
+
+use super::{ByWord, Terminal, Typed};
+use crate::error::Error;
+use crate::filter;
+use crate::model::Protocol;
+use crate::query::Watching;
+use crate::render::{EventLayout, Format, Grouping, Shown};
+use crate::text::escape;
+
+impl Typed {
+    pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
+        self.check_events()?;
+        let duration = self.wait.as_deref().map(duration).transpose()?;
+        let grouping = match self.by {
+            Some(ByWord::Connection) => Grouping::Connection,
+            None => Grouping::None,
+        };
+        let processes = if self.processes {
+            Shown::Yes
+        } else {
+            Shown::No
+        };
+        let height = terminal.height;
+        let mut query = self.query(terminal)?;
+        // Found out where it is shown only: that reads many files.
+        let zone = terminal.zone.filter(|_| query.format == Format::Table);
+        let zone = zone.map_or(TimeZone::UTC, |find| find());
+        if (grouping, query.format) == (Grouping::Connection, Format::Csv) {
+            let text = "--by connection has lines of many steps, which csv cannot hold: use ndjson";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        if let Some(field) = query.filter.not_of_events() {
+            return Err(Error::Usage(format!(
+                "filter: events do not tell {}; they tell states, ends, users, interfaces, marks, \
+                 cgroups and processes",
+                field.name()
+            )));
+        }
+        let has_steps = |protocol| matches!(protocol, Protocol::Tcp | Protocol::Mptcp);
+        let tables = std::mem::take(&mut query.tables).into_iter();
+        let tables = tables.filter(|table| has_steps(table.protocol));
+        query.tables = tables
+            .filter(|table| !query.rule(*table).is_never())
+            .collect();
+        if query.tables.is_empty() {
+            let text = "-E shows steps of TCP and MPTCP, and neither is asked for";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        let layout = EventLayout {
+            header: query.layout.header,
+            color: query.layout.color,
+            signs: query.layout.signs,
+            width: query.layout.width,
+            height,
+            zone,
+            processes,
+        };
+        Ok(Watching {
+            query,
+            grouping,
+            layout,
+            duration,
+        })
+    }
+
+    /// Events are of TCP and MPTCP, live, and tell nothing but the step.
+    fn check_events(&self) -> Result<(), Error> {
+        let others = [
+            (self.udp, "-u"),
+            (self.raw, "-w"),
+            (self.unix, "-x"),
+            (self.packet, "-0"),
+            (self.netlink, "--netlink"),
+        ];
+        if let Some((_, option)) = others.into_iter().find(|(given, _)| *given) {
+            return Err(Error::Usage(format!(
+                "-E shows steps of TCP and MPTCP: {option} has no state machine to show"
+            )));
+        }
+        let of_rows = [
+            (self.summary, "-s"),
+            (self.resolve, "-r"),
+            (self.extended, "-e"),
+            (self.timers, "-o"),
+            (self.info, "-i"),
+            (self.memory, "-m"),
+            (self.oneline, "-O"),
+            (self.columns.is_some(), "--columns"),
+            (self.sort.is_some(), "--sort"),
+            (self.proc_root.is_some(), "--proc-root"),
+            (self.replay.is_some(), "--replay"),
+            (self.record.is_some(), "-D"),
+        ];
+        match of_rows.into_iter().find(|(given, _)| *given) {
+            Some((_, option)) => Err(Error::Usage(format!(
+                "-E shows events as they happen and {option} is for listings: they do not go together"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, Error> {
+    filter::duration(text).ok_or_else(|| {
+        Error::Usage(format!(
+            "--wait: \"{}\" is no duration, like 500ms, 30s or 5m",
+            escape(text.as_bytes())
+        ))
+    })
+}

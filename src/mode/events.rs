@@ -1,0 +1,308 @@
+//! `-E`: steps through the TCP state machine, as they happen.
+
+mod owners;
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+
+use super::Messages;
+use crate::enrich::Enricher;
+use crate::error::Error;
+use crate::exit::Verdict;
+use crate::filter::{Rule, Stage};
+use crate::model::{Event, EventSummary, Row, Socket, Table};
+use crate::query::{Input, Watching};
+use crate::render::{self, Envelope, EventSink, Search};
+use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
+use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
+use owners::Owners;
+
+/// Shows events until the time is up, enough were shown, or a signal says so.
+///
+/// # Errors
+///
+/// When nothing can be watched at all, or the output cannot be written.
+pub fn events(
+    watching: &Watching,
+    envelope: &Envelope,
+    out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let stop = stop().map_err(Error::Watch)?;
+    let until = watching
+        .duration
+        .and_then(|d| Instant::now().checked_add(d));
+    let mut source = open(watching)?;
+    let sampled = source.sampled();
+    let mut watch = Watch::new(watching, envelope, out);
+    if let Some(why) = &sampled {
+        watch.warn(&format!("{why}: {SAMPLED}"), messages);
+    }
+    // Titles tell that the watch has begun.
+    watch.end_batch()?;
+    let mut flow = watch.is_full();
+    while flow.is_continue() {
+        let over = is_over(&stop, until);
+        flow = source.wait(stop.as_fd(), over.or(until), &mut |event| watch.take(event))?;
+        watch.end_batch()?;
+        for gap in source.gaps() {
+            watch.miss(gap, messages);
+        }
+        if over.is_some() {
+            break;
+        }
+    }
+    watch.finish(source.as_ref(), messages)
+}
+
+/// What that means.
+const SAMPLED: &str = "looking again and again instead (sampled): \
+    steps are told late, and those of sockets that live shortly not at all";
+
+/// Now, if it is time to end.
+fn is_over(stop: &UnixStream, until: Option<Instant>) -> Option<Instant> {
+    let now = Instant::now();
+    let mut byte = [0];
+    let signalled = matches!(rustix::io::read(stop, &mut byte), Ok(1));
+    (signalled || until.is_some_and(|until| until <= now)).then_some(now)
+}
+
+/// What can be read when a signal asks to end. Without this, what the kernel records for us would go
+/// on being recorded.
+fn stop() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        pipe::register(signal, write.try_clone()?)?;
+    }
+    Ok(read)
+}
+
+/// The best source there is.
+fn open(watching: &Watching) -> Result<Box<dyn EventSource>, Error> {
+    let watched = watching.watched();
+    let off = Recorder::default;
+    let why = match &watching.query.input {
+        Input::Netlink => "--source netlink".to_owned(),
+        Input::Procfs(root) => {
+            let source = Box::new(ProcfsSource::open(root, off())?);
+            let why = "--source procfs".to_owned();
+            return sampled(source, Destroyed::NotTold, watched, why);
+        }
+        Input::Auto | Input::Replay(_) => match Traced::new(&watched) {
+            Ok(source) => return Ok(Box::new(source)),
+            Err(error) => error.chain(),
+        },
+    };
+    let netlink = NetlinkSource::new(off());
+    let source: Box<dyn Source> = match watching.query.input {
+        Input::Netlink => Box::new(netlink),
+        _ => Box::new(AutoSource::new(netlink, ProcfsSource::new("/proc", off()))),
+    };
+    sampled(source, Destroyed::Told, watched, why)
+}
+
+fn sampled(
+    source: Box<dyn Source>,
+    destroyed: Destroyed,
+    watched: Vec<Watched>,
+    why: String,
+) -> Result<Box<dyn EventSource>, Error> {
+    let source = Sampled::new(source, destroyed, watched, why)?;
+    Ok(Box::new(source))
+}
+
+/// A run under way.
+struct Watch<'w> {
+    watching: &'w Watching,
+    rules: Vec<(Table, Rule)>,
+    enricher: Enricher,
+    owners: Option<Owners>,
+    search: Search,
+    sink: Box<dyn EventSink>,
+    summary: EventSummary,
+    /// Why the output cannot be written.
+    failure: Option<io::Error>,
+}
+
+impl<'w> Watch<'w> {
+    fn new(watching: &'w Watching, envelope: &Envelope, out: Box<dyn Write>) -> Self {
+        let query = &watching.query;
+        let layout = watching.layout.clone();
+        let tables = query.tables.iter();
+        Self {
+            watching,
+            rules: tables.map(|table| (*table, query.rule(*table))).collect(),
+            enricher: Enricher::new(query.lookups.clone()),
+            owners: query.lookups.owners.is_some().then(Owners::default),
+            search: Search::new(&query.layout),
+            sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
+            summary: EventSummary {
+                matched: 0,
+                lost: 0,
+                sampled: false,
+                complete: true,
+                warnings: Vec::new(),
+            },
+            failure: None,
+        }
+    }
+
+    fn take(&mut self, event: &Event) -> ControlFlow<()> {
+        match self.show(event) {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
+        let mut flow = ControlFlow::Continue(());
+        if self.wants(event) {
+            let row = row(&self.enricher, self.owners.as_ref(), event, &event.socket);
+            let row = self.watching.query.hidden.from(row);
+            flow = self.sink.event(event, &row)?;
+            self.summary.matched += 1;
+        }
+        if let Some(owners) = &mut self.owners {
+            owners.forget_ended(event);
+        }
+        Ok(if flow.is_break() {
+            flow
+        } else {
+            self.is_full()
+        })
+    }
+
+    /// `Break` = as many events as wanted were shown.
+    fn is_full(&self) -> ControlFlow<()> {
+        match self.watching.query.limit {
+            Some(limit) if self.summary.matched >= limit => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
+    /// is wanted is prepared.
+    fn wants(&mut self, event: &Event) -> bool {
+        let table = Table {
+            protocol: event.socket.protocol,
+            family: event.socket.family,
+        };
+        let Some(place) = self.rules.iter().position(|(of, _)| *of == table) else {
+            return false;
+        };
+        let before = event.old_state.map(|state| Socket {
+            state,
+            ..event.socket.clone()
+        });
+        let mut held = false;
+        for stage in [Stage::Socket, Stage::Names, Stage::Owners] {
+            self.prepare(event, stage);
+            let verdicts = [Some(&event.socket), before.as_ref()].map(|socket| {
+                let socket = socket?;
+                Some(self.holds(place, event, socket, stage))
+            });
+            held = verdicts.contains(&Some(Some(true)));
+            let open = verdicts.contains(&Some(None));
+            if !held && !open {
+                return false;
+            }
+        }
+        held
+    }
+
+    fn prepare(&mut self, event: &Event, stage: Stage) {
+        match stage {
+            Stage::Socket => {}
+            Stage::Names => self.enricher.prepare_names(&event.socket),
+            Stage::Owners => {
+                if let Some(owners) = &mut self.owners {
+                    owners.prepare(event, &mut self.enricher);
+                }
+            }
+        }
+    }
+
+    fn holds(
+        &mut self,
+        place: usize,
+        event: &Event,
+        socket: &Socket,
+        stage: Stage,
+    ) -> Option<bool> {
+        let row = match stage {
+            Stage::Socket => Row::bare(socket),
+            Stage::Names => self.enricher.row(socket),
+            Stage::Owners => row(&self.enricher, self.owners.as_ref(), event, socket),
+        };
+        let shown = self.watching.query.hidden.from(row);
+        let search = &mut self.search;
+        let mut contains = |text: &str| search.contains(&shown, text);
+        let (_, rule) = self.rules.get(place)?;
+        rule.holds(&row, stage, &mut contains)
+    }
+
+    /// What was written is to be seen now.
+    fn end_batch(&mut self) -> Result<(), Error> {
+        match self.failure.take() {
+            Some(failure) => Err(Error::Output(failure)),
+            None => self.sink.flush().map_err(Error::Output),
+        }
+    }
+
+    fn warn(&mut self, text: &str, messages: &mut Messages<'_>) {
+        messages.warning(text);
+        self.summary.warnings.push(text.to_owned());
+    }
+
+    fn miss(&mut self, text: String, messages: &mut Messages<'_>) {
+        messages.error(&format!("incomplete events: {text}"));
+        self.summary.complete = false;
+        self.summary.warnings.push(text);
+    }
+
+    fn finish(
+        mut self,
+        source: &dyn EventSource,
+        messages: &mut Messages<'_>,
+    ) -> Result<Verdict, Error> {
+        self.summary.sampled = source.sampled().is_some();
+        self.summary.lost = source.lost();
+        if self.summary.lost > 0 {
+            let lost = self.summary.lost;
+            self.miss(
+                format!("the kernel had no room for {lost} records"),
+                messages,
+            );
+        }
+        for warning in self.enricher.warnings() {
+            self.warn(&warning, messages);
+        }
+        self.sink.finish(&self.summary).map_err(Error::Output)?;
+        Ok(if self.summary.complete {
+            Verdict::Done
+        } else {
+            Verdict::Trouble
+        })
+    }
+}
+
+/// The socket with the names that were looked up for an event of it.
+fn row<'s>(
+    enricher: &'s Enricher,
+    owners: Option<&'s Owners>,
+    event: &Event,
+    socket: &'s Socket,
+) -> Row<'s> {
+    let row = enricher.row(socket);
+    owners.map_or(row, |owners| owners.tell(event, row))
+}
