@@ -16,6 +16,7 @@
 mod asked;
 mod attempt;
 mod completions;
+mod events;
 mod examples;
 mod exit_status;
 mod explain;

@@ -288,3 +288,86 @@ fn options_that_contradict_are_a_usage_error() {
         ),
     ]);
 }
+
+#[test]
+fn events_refuse_what_is_not_theirs() {
+    let listing = "-E shows events as they happen and";
+    let required = "the following required arguments were not provided";
+    assert_refused(&[
+        ("UDP", &["-E", "-u"], "-E shows steps of TCP", "-u has no"),
+        (
+            "a filter of UDP",
+            &["-E", "protocol = udp"],
+            "-E shows steps of TCP and MPTCP, and neither is asked for",
+            "",
+        ),
+        (
+            "a family of UDP",
+            &["-E", "-A", "udp"],
+            "-E shows steps of TCP and MPTCP, and neither is asked for",
+            "",
+        ),
+        ("summary", &["-Es"], listing, "-s is for listings"),
+        (
+            "columns",
+            &["-E", "--columns", "uid"],
+            listing,
+            "--columns is",
+        ),
+        (
+            "recording",
+            &["-E", "--replay", "x"],
+            listing,
+            "--replay is",
+        ),
+        (
+            "queues",
+            &["-E", "recv_queue > 0"],
+            "filter: events do not tell recv_queue; they tell",
+            "processes",
+        ),
+        (
+            "tcp_info",
+            &["-E", "rtt > 1ms"],
+            "filter: events do not tell tcp_info",
+            "",
+        ),
+        (
+            "connections in CSV",
+            &["-E", "--by", "connection", "--format", "csv"],
+            "--by connection has lines of many steps",
+            "ndjson",
+        ),
+        (
+            "grouping",
+            &["-E", "--by", "host"],
+            "invalid value 'host'",
+            "connection",
+        ),
+        (
+            "grouping of a listing",
+            &["--by", "connection"],
+            required,
+            "--events",
+        ),
+        ("end of a listing", &["--wait", "1s"], required, "--events"),
+        (
+            "end",
+            &["-E", "--wait", "soon"],
+            "--wait: \"soon\" is no duration",
+            "500ms",
+        ),
+        (
+            "end before the beginning",
+            &["-E", "--wait=-1s"],
+            "--wait: \"-1s\" is no duration",
+            "",
+        ),
+        (
+            "unit",
+            &["-E", "--wait", "3k"],
+            "--wait: \"3k\" is no duration",
+            "",
+        ),
+    ]);
+}

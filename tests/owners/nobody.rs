@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,6 +38,13 @@ impl Reachable {
             _directory: directory,
             program,
         })
+    }
+
+    /// A command that runs it as nobody.
+    pub fn command(&self) -> Command {
+        let mut command = as_nobody(&self.program);
+        command.env("LC_ALL", "C").env_remove("NO_COLOR");
+        command
     }
 
     /// Runs it as nobody.

@@ -1,0 +1,262 @@
+//! Lives of connections, from the handshake to the end, and the steps that each end goes.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::net::sockopt;
+
+use super::{CLIENT, SERVER};
+use crate::scene::expected::local_address;
+use crate::scene::{Namespace, V4, tcp};
+
+/// What a life needs.
+pub struct Stage<'n> {
+    pub namespace: &'n Namespace,
+    pub ip: IpAddr,
+    /// Between what happens, so that who only looks now and then sees it.
+    pub pause: Duration,
+}
+
+impl Stage<'_> {
+    fn pause(&self) {
+        std::thread::sleep(self.pause);
+    }
+
+    /// A connection whose ends are open, and its listener.
+    fn open(&self) -> tcp::Pair {
+        let listener = tcp::listener(self.ip, 16).unwrap();
+        self.pause();
+        let client = tcp::connect(&listener).unwrap();
+        self.pause();
+        let server = tcp::accept(&listener).unwrap();
+        self.pause();
+        tcp::Pair {
+            listener,
+            client,
+            server,
+        }
+    }
+}
+
+/// What one end must be told to have gone through.
+#[derive(Debug)]
+pub struct End {
+    pub local: u16,
+    pub peer: u16,
+    pub chain: &'static str,
+}
+
+/// Both ends of a connection.
+fn ends(pair: &tcp::Pair, client: &'static str, server: &'static str) -> Vec<End> {
+    let (here, there) = (port(&pair.client), port(&pair.server));
+    vec![
+        End {
+            local: here,
+            peer: there,
+            chain: client,
+        },
+        End {
+            local: there,
+            peer: here,
+            chain: server,
+        },
+    ]
+}
+
+fn port(stream: &TcpStream) -> u16 {
+    stream.local_addr().unwrap().port()
+}
+
+/// Waits until the other end has closed.
+fn read_to_end(mut stream: &TcpStream) -> usize {
+    stream.read_to_end(&mut Vec::new()).unwrap()
+}
+
+pub type Life = fn(&Stage<'_>) -> Vec<End>;
+
+/// Every life, by what happens in it.
+pub const LIVES: &[(&str, Life)] = &[
+    ("client closes first", client_closes_first),
+    ("server closes first", server_closes_first),
+    ("half-close with data back", half_close),
+    ("simultaneous close", simultaneous_close),
+    ("reset", reset),
+    ("refused", refused),
+    ("nobody answers", nobody_answers),
+    ("IPv4 to an IPv6 listener", mapped),
+    ("a listener", listener),
+];
+
+fn client_closes_first(stage: &Stage<'_>) -> Vec<End> {
+    let pair = stage.open();
+    let ends = ends(&pair, CLIENT, SERVER);
+    drop(pair.client);
+    assert_eq!(read_to_end(&pair.server), 0);
+    stage.pause();
+    drop(pair.server);
+    stage.pause();
+    ends
+}
+
+fn server_closes_first(stage: &Stage<'_>) -> Vec<End> {
+    let pair = stage.open();
+    let ends = ends(
+        &pair,
+        "CLOSED SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+        "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+    );
+    drop(pair.server);
+    assert_eq!(read_to_end(&pair.client), 0);
+    stage.pause();
+    drop(pair.client);
+    stage.pause();
+    ends
+}
+
+fn half_close(stage: &Stage<'_>) -> Vec<End> {
+    let mut pair = stage.open();
+    let ends = ends(&pair, CLIENT, SERVER);
+    pair.client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&pair.server), 0);
+    stage.pause();
+    let back = vec![b'.'; 20_000];
+    pair.server.write_all(&back).unwrap();
+    stage.pause();
+    drop(pair.server);
+    assert_eq!(read_to_end(&pair.client), back.len());
+    stage.pause();
+    ends
+}
+
+/// Each end sends its FIN before the other's arrives: the interface is slow for a while.
+fn simultaneous_close(stage: &Stage<'_>) -> Vec<End> {
+    let mut pair = stage.open();
+    let ends = ends(
+        &pair,
+        "CLOSED SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
+        "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
+    );
+    let slow = "qdisc add dev lo root tbf rate 8kbit burst 1600 latency 10s";
+    tc(slow);
+    // Uses up what may be sent at once; then every segment waits its turn.
+    pair.client.write_all(&[b'.'; 1_500]).unwrap();
+    let mut taken = [0; 1_500];
+    pair.server.read_exact(&mut taken).unwrap();
+    pair.client.shutdown(Shutdown::Write).unwrap();
+    pair.server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&pair.server), 0);
+    assert_eq!(read_to_end(&pair.client), 0);
+    // The last two ACKs, each of which ends a CLOSING.
+    std::thread::sleep(Duration::from_millis(300));
+    tc("qdisc del dev lo root");
+    stage.pause();
+    ends
+}
+
+fn tc(words: &str) {
+    let status = Command::new("tc").args(words.split(' ')).status().unwrap();
+    assert!(status.success(), "tc {words}");
+}
+
+fn reset(stage: &Stage<'_>) -> Vec<End> {
+    let pair = stage.open();
+    let ends = ends(
+        &pair,
+        "CLOSED SYN_SENT ESTABLISHED CLOSED",
+        "LISTEN SYN_RCVD ESTABLISHED CLOSED",
+    );
+    sockopt::set_socket_linger(&pair.client, Some(Duration::ZERO)).unwrap();
+    drop(pair.client);
+    stage.pause();
+    ends
+}
+
+fn refused(stage: &Stage<'_>) -> Vec<End> {
+    // Nobody listens where somebody has just listened.
+    let to = local_address(tcp::listener(stage.ip, 1).unwrap()).unwrap();
+    let socket = bound(stage.ip);
+    let refused = rustix::net::connect(&socket, &to).unwrap_err();
+    assert_eq!(refused, rustix::io::Errno::CONNREFUSED);
+    vec![End {
+        local: local_address(&socket).unwrap().port(),
+        peer: to.port(),
+        chain: "CLOSED SYN_SENT CLOSED",
+    }]
+}
+
+/// A socket that knows its port before it connects.
+fn bound(ip: IpAddr) -> OwnedFd {
+    let socket = tcp::socket(ip).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::new(ip, 0)).unwrap();
+    socket
+}
+
+fn nobody_answers(stage: &Stage<'_>) -> Vec<End> {
+    stage
+        .namespace
+        .set_sysctl("ipv4/tcp_syn_retries", "1")
+        .unwrap();
+    stage
+        .namespace
+        .set_sysctl("ipv4/tcp_syn_linear_timeouts", "0")
+        .unwrap();
+    // A full accept queue drops every SYN.
+    let listener = tcp::listener(stage.ip, 0).unwrap();
+    let _waiting = tcp::connect(&listener).unwrap();
+    let socket = tcp::socket(stage.ip).unwrap();
+    let to = local_address(&listener).unwrap();
+    rustix::io::ioctl_fionbio(&socket, true).unwrap();
+    let begun = rustix::net::connect(&socket, &to).unwrap_err();
+    assert_eq!(begun, rustix::io::Errno::INPROGRESS);
+    let local = local_address(&socket).unwrap().port();
+    rustix::io::ioctl_fionbio(&socket, false).unwrap();
+    // Waits for the end, like a call that blocks.
+    let timed_out = TcpStream::from(socket).read(&mut [0]).unwrap_err();
+    assert_eq!(timed_out.kind(), std::io::ErrorKind::TimedOut);
+    vec![End {
+        local,
+        peer: to.port(),
+        chain: "CLOSED SYN_SENT CLOSED",
+    }]
+}
+
+fn mapped(stage: &Stage<'_>) -> Vec<End> {
+    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let listener = tcp::listener_with(any, 16, |socket| {
+        Ok(sockopt::set_ipv6_v6only(socket, false)?)
+    });
+    let listener = listener.unwrap();
+    let to = local_address(&listener).unwrap().port();
+    let client = tcp::socket(V4).unwrap();
+    rustix::net::connect(&client, &SocketAddr::from((Ipv4Addr::LOCALHOST, to))).unwrap();
+    let client = TcpStream::from(client);
+    let server = tcp::accept(&listener).unwrap();
+    let pair = tcp::Pair {
+        listener,
+        client,
+        server,
+    };
+    let ends = ends(&pair, CLIENT, SERVER);
+    stage.pause();
+    drop(pair.client);
+    stage.pause();
+    drop(pair.server);
+    stage.pause();
+    ends
+}
+
+fn listener(stage: &Stage<'_>) -> Vec<End> {
+    let listener = tcp::listener(stage.ip, 16).unwrap();
+    let local = local_address(&listener).unwrap().port();
+    stage.pause();
+    drop(listener);
+    stage.pause();
+    vec![End {
+        local,
+        peer: 0,
+        chain: "CLOSED LISTEN CLOSED",
+    }]
+}

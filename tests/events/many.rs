@@ -1,0 +1,130 @@
+//! Ten thousand connections, and too many: every step is told, or counted as lost.
+
+use std::collections::HashMap;
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::watch::{Steps, Watch, can_trace};
+use super::{CLIENT, SERVER};
+use crate::program::{Run, fresh};
+use crate::scene::expected::local_address;
+use crate::scene::{Namespace, V4, tcp};
+
+const CONNECTIONS: usize = 10_000;
+/// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.
+const STEPS: usize = 5 + 5;
+
+/// Opens and closes so many connections, one after the other; gives the listener's port.
+fn open_and_close(count: usize) -> u16 {
+    let listener = tcp::listener(V4, 16).unwrap();
+    for _ in 0..count {
+        let client = tcp::connect(&listener).unwrap();
+        let server = tcp::accept(&listener).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        wait_for_end(&server);
+        drop(server);
+        wait_for_end(&client);
+    }
+    local_address(&listener).unwrap().port()
+}
+
+fn wait_for_end(mut stream: &TcpStream) {
+    use std::io::Read as _;
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+/// The steps of each socket of the connections with this port, by local and peer port.
+fn sockets(events: &[Value], port: u16) -> HashMap<(u64, u64), Steps> {
+    let mut found: HashMap<(u64, u64), Vec<Value>> = HashMap::new();
+    for event in events {
+        let [local, peer] = ["local_port", "peer_port"].map(|key| event[key].as_u64());
+        let (Some(local), Some(peer)) = (local, peer) else {
+            continue;
+        };
+        if local == u64::from(port) || peer == u64::from(port) {
+            found.entry((local, peer)).or_default().push(event.clone());
+        }
+    }
+    let found = found.into_iter();
+    found
+        .map(|(ends, events)| (ends, Steps::of(&events, |_| true)))
+        .collect()
+}
+
+fn allow_many(namespace: &Namespace) {
+    namespace
+        .set_sysctl("ipv4/tcp_max_tw_buckets", "100000")
+        .unwrap();
+}
+
+#[test]
+fn every_step_of_ten_thousand_connections_is_told() {
+    if !can_trace() {
+        return;
+    }
+    let Some(namespace) = fresh() else { return };
+    allow_many(&namespace);
+    let watch = Watch::begin(&[], "");
+    let port = open_and_close(CONNECTIONS);
+    let (events, run) = watch.end();
+    let lost = lost(&run);
+    let sockets = sockets(&events, port);
+    let told: usize = sockets.values().map(|steps| steps.0.len()).sum();
+    assert!(
+        told + lost >= CONNECTIONS * STEPS,
+        "{told} told and {lost} lost"
+    );
+    if lost > 0 {
+        return;
+    }
+    assert_eq!(sockets.len(), 2 * CONNECTIONS);
+    for ((local, peer), steps) in sockets {
+        let wanted = if peer == u64::from(port) {
+            CLIENT
+        } else {
+            SERVER
+        };
+        assert_eq!(steps.chain(), wanted, "{local} to {peer}");
+    }
+}
+
+/// How many records the run says it lost: it says so on stderr, and with its status.
+fn lost(run: &Run) -> usize {
+    if run.status == Some(0) {
+        assert_eq!(run.stderr, "");
+        return 0;
+    }
+    assert_eq!(run.status, Some(2), "{run:?}");
+    let mut words = run.stderr.split_whitespace();
+    let number = words.find_map(|word| word.parse().ok());
+    number.unwrap_or_else(|| panic!("no number: {}", run.stderr))
+}
+
+#[test]
+fn what_the_kernel_had_no_room_for_is_counted() {
+    if !can_trace() {
+        return;
+    }
+    let Some(namespace) = fresh() else { return };
+    allow_many(&namespace);
+    let watch = Watch::begin(&[], "");
+    watch.signal(Signal::SIGSTOP);
+    // More than the largest buffer holds.
+    let port = open_and_close(2 * CONNECTIONS);
+    watch.signal(Signal::SIGCONT);
+    std::thread::sleep(Duration::from_millis(100));
+    let (events, run) = watch.end();
+    let told: usize = sockets(&events, port)
+        .values()
+        .map(|steps| steps.0.len())
+        .sum();
+    let lost = lost(&run);
+    assert!(lost > 0, "{told} told");
+    assert!(
+        told + lost >= 2 * CONNECTIONS * STEPS,
+        "{told} told and {lost} lost"
+    );
+}

@@ -1,0 +1,255 @@
+//! A run of `lsock -E` under way, and what it tells.
+
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::program::{LSOCK, Run, command};
+use crate::scene::expected::local_address;
+use crate::scene::{V4, tcp};
+
+/// How long an event may take until it is told.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The bell is rung again when it was not heard for so long: the watch had not begun.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// `lsock -E` in the namespace of this thread.
+///
+/// It is told what to wait for by a bell: a listener that is opened and closed. What happened before
+/// the bell is told before the bell.
+pub struct Watch {
+    child: Child,
+    told: Arc<Mutex<Vec<Value>>>,
+    reader: Option<JoinHandle<()>>,
+    /// Of the bells.
+    port: u16,
+    rung: Cell<u8>,
+}
+
+impl Watch {
+    /// Begins to watch with these options, and returns when it does.
+    pub fn begin(options: &[&str], filter: &str) -> Watch {
+        Watch::begin_as(command(Path::new(LSOCK)), options, filter)
+    }
+
+    /// The same, run by this command.
+    pub fn begin_as(mut command: Command, options: &[&str], filter: &str) -> Watch {
+        let port = local_address(tcp::listener(V4, 1).unwrap()).unwrap().port();
+        command
+            .args(["-E", "-n", "--format", "ndjson"])
+            .args(options);
+        if !filter.is_empty() {
+            command.arg(format!("({filter}) or port = :{port}"));
+        }
+        let watch = Watch::spawn(command, port);
+        watch.ring();
+        watch
+    }
+
+    fn spawn(mut command: Command, port: u16) -> Watch {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let told = Arc::default();
+        let reader = read(child.stdout.take().unwrap(), &told);
+        Watch {
+            child,
+            told,
+            reader: Some(reader),
+            port,
+            rung: Cell::new(0),
+        }
+    }
+
+    /// Waits until everything that happened before this call is told.
+    ///
+    /// # Panics
+    ///
+    /// When it is not told in time.
+    pub fn ring(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let bell = self.next_bell();
+            let before = self.told.lock().unwrap().len();
+            let _listener = open(bell);
+            let rung = Instant::now();
+            while rung.elapsed() < AGAIN {
+                let told = self.told.lock().unwrap();
+                if told.iter().skip(before).any(|event| is_at(event, bell)) {
+                    return;
+                }
+                drop(told);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        panic!("the bell was not heard in {PATIENCE:?}");
+    }
+
+    /// Each has an address of its own, so that none is taken for one before it.
+    fn next_bell(&self) -> SocketAddr {
+        self.rung.set(self.rung.get() + 1);
+        SocketAddr::from(([127, 0, 1, self.rung.get()], self.port))
+    }
+
+    /// What was told until now, but for the bell.
+    pub fn events(&self) -> Vec<Value> {
+        let told = self.told.lock().unwrap();
+        let others = told.iter().filter(|event| event["local_port"] != self.port);
+        others.cloned().collect()
+    }
+
+    /// Waits until such an event is told.
+    ///
+    /// # Panics
+    ///
+    /// When it is not told in time.
+    pub fn wait_for(&self, patience: Duration, is_it: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        while !self.events().iter().any(&is_it) {
+            assert!(begun.elapsed() < patience, "{:#?}", self.events());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The process id of what runs.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    /// Ends it as a user does, when everything that happened is told; gives what it told and how it
+    /// ended.
+    pub fn end(self) -> (Vec<Value>, Run) {
+        self.ring();
+        self.end_by(Signal::SIGINT)
+    }
+
+    /// Ends it by this signal.
+    pub fn end_by(mut self, signal: Signal) -> (Vec<Value>, Run) {
+        self.signal(signal);
+        let run = self.outcome();
+        (self.events(), run)
+    }
+
+    /// Waits for its end.
+    pub fn outcome(&mut self) -> Run {
+        let mut stderr = String::new();
+        std::io::Read::read_to_string(self.child.stderr.as_mut().unwrap(), &mut stderr).unwrap();
+        let status = self.child.wait().unwrap().code();
+        self.reader.take().unwrap().join().unwrap();
+        Run {
+            status,
+            stdout: Vec::new(),
+            stderr,
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn open(bell: SocketAddr) -> OwnedFd {
+    let listener = tcp::socket(V4).unwrap();
+    rustix::net::bind(&listener, &bell).unwrap();
+    rustix::net::listen(&listener, 1).unwrap();
+    listener
+}
+
+fn is_at(event: &Value, bell: SocketAddr) -> bool {
+    event["local_port"] == bell.port() && event["local_address"] == bell.ip().to_string()
+}
+
+fn read(stdout: ChildStdout, told: &Arc<Mutex<Vec<Value>>>) -> JoinHandle<()> {
+    let told = Arc::clone(told);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines() {
+            let event = serde_json::from_str(&line.unwrap()).unwrap();
+            told.lock().unwrap().push(event);
+        }
+    })
+}
+
+/// Can this machine and user have the kernel's records? Says on stderr why not.
+pub fn can_trace() -> bool {
+    let run = Command::new(LSOCK)
+        .args(["-E", "--wait", "0", "--json"])
+        .output()
+        .unwrap();
+    let run = Run::from(run);
+    let traced = run.document()["summary"]["sampled"] == false;
+    if !traced {
+        eprintln!("skipped: {}", run.stderr);
+    }
+    traced
+}
+
+/// The steps of each end of the connections of a port, in the order they were told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Steps(pub Vec<(Option<String>, String)>);
+
+impl Steps {
+    /// Those of events that are so.
+    pub fn of(events: &[Value], is_it: impl Fn(&Value) -> bool) -> Steps {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let those = events.iter().filter(|event| is_it(event));
+        Steps(
+            those
+                .map(|event| {
+                    (
+                        text(&event["old_state"]),
+                        text(&event["new_state"]).unwrap(),
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    /// `CLOSED SYN_SENT ESTABLISHED …`
+    ///
+    /// # Panics
+    ///
+    /// When a step does not begin where the one before it ended.
+    pub fn chain(&self) -> String {
+        let mut chain = String::new();
+        for (old, new) in &self.0 {
+            let old = old.as_deref().unwrap_or("?");
+            if chain.is_empty() {
+                chain.push_str(old);
+            }
+            assert!(chain.ends_with(old), "{chain}, and then {old} to {new}");
+            chain = format!("{chain} {new}");
+        }
+        chain
+    }
+
+    /// Is each of them one of the chain's, in the same order? A step whose beginning is not known
+    /// must arrive where one of the chain's arrives.
+    pub fn are_of(&self, chain: &str) -> bool {
+        let states: Vec<&str> = chain.split(' ').collect();
+        let mut truth = states.windows(2);
+        self.0.iter().all(|(old, new)| {
+            truth.any(|step| {
+                step[1] == new.as_str() && old.as_deref().is_none_or(|old| old == step[0])
+            })
+        })
+    }
+}
