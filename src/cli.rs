@@ -66,7 +66,6 @@ Coming from netstat or ss:
 Examples:
   lsock -tulpn                     who listens, with processes
   lsock -apn                       all of TCP, UDP and raw, with processes
-  lsock -ta --sort -recv_queue     TCP, fullest receive queues first
   lsock -tp process = api state close-wait
   lsock -tni 'rtt > 100ms or total_retrans > 0'
   lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
@@ -74,6 +73,7 @@ Examples:
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -a --replay sockets.bin    list a recording
   lsock -s dport = :443            how many, in the TCP state diagram
+  lsock -En --by connection --wait 1s   TCP connections open and close
 
 Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
 The man page lsock(1) explains filters, fields and states.";
@@ -136,20 +136,20 @@ struct Typed {
     /// Every state: listeners, bound and unconnected sockets too
     #[arg(short, long, help_heading = "Which sockets")]
     all: bool,
-    /// Listeners: TCP and unix in LISTEN, others unconnected; -a wins
+    /// TCP and unix in LISTEN, others unconnected; -a wins
     #[arg(short, long, help_heading = "Which sockets")]
     listening: bool,
 
     /// Numbers instead of names for ports and users
     #[arg(short, long, help_heading = "What to tell")]
     numeric: bool,
-    /// Host names from the DNS, for two seconds at the most; in table and plain
+    /// Host names from the DNS, within two seconds; in text
     #[arg(short, long, help_heading = "What to tell")]
     resolve: bool,
     /// Every process that holds a socket
     #[arg(short, long, help_heading = "What to tell")]
     processes: bool,
-    /// User, inode, cookie, half-close, interface, mark, cgroup; descriptors with -p
+    /// User, inode, half-close, mark, cgroup ...; with -p fds
     #[arg(short, long, help_heading = "What to tell")]
     extended: bool,
     /// The timer that runs
@@ -168,10 +168,10 @@ struct Typed {
     /// How many sockets; on a terminal the TCP state diagram
     #[arg(short, long, help_heading = "What to tell")]
     summary: bool,
-    /// Steps through the TCP state machine as they happen; best as root
+    /// Steps of TCP as they happen, in this network namespace as far as look-ups can tell; best as root
     #[arg(short = 'E', long, help_heading = "What to tell")]
     events: bool,
-    /// With -E: one line for each connection, with the time between its steps
+    /// With -E: a line for each, with the times between
     #[arg(
         long,
         value_name = "WHAT",
@@ -208,7 +208,7 @@ struct Typed {
     /// Fields to show, separated by commas
     #[arg(long, value_name = "LIST", help_heading = "How to show it")]
     columns: Option<String>,
-    /// Fields to sort by, separated by commas; -FIELD descends. Holds all rows in memory
+    /// Fields to sort by; -FIELD descends. Holds all rows
     #[arg(
         long,
         value_name = "LIST",
@@ -233,11 +233,12 @@ struct Typed {
     )]
     color: ColorWord,
 
-    /// Where sockets are read: netlink, and /proc/net where netlink does not list a protocol
+    /// As a rule netlink, and /proc/net for what it does not list
     #[arg(
         long,
         value_name = "SOURCE",
         default_value = "auto",
+        hide_default_value = true,
         help_heading = "Where from"
     )]
     source: SourceWord,
@@ -249,7 +250,7 @@ struct Typed {
         help_heading = "Where from"
     )]
     proc_root: Option<PathBuf>,
-    /// Keep what was read in FILE: raw netlink messages, as ss -D writes them
+    /// Keep what was read in FILE, in the format of ss -D
     #[arg(
         short = 'D',
         long,

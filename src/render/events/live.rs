@@ -84,7 +84,7 @@ impl<'w> Live<'w> {
         let more = self.open.count() - count;
         self.drawn = count + usize::from(more > 0);
         if more > 0 {
-            let line = self.line.cells.text(&format!("and {more} more open"));
+            let line = cut(&format!("and {more} more open"), self.width);
             paint::line(&mut self.out.buffer, &line, self.color);
         }
     }

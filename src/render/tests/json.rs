@@ -18,7 +18,18 @@ fn document() -> Value {
 }
 
 fn validator() -> Validator {
-    jsonschema::draft202012::new(&schema()).unwrap()
+    validator_of("")
+}
+
+/// Of one definition of the schema; of the whole where none is named.
+pub(super) fn validator_of(definition: &str) -> Validator {
+    let mut schema = schema();
+    if !definition.is_empty() {
+        let definitions = schema["$defs"].clone();
+        schema = definitions[definition].clone();
+        schema["$defs"] = definitions;
+    }
+    jsonschema::draft202012::new(&schema).unwrap()
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod cells;
 mod csv;
+mod events;
 mod failing;
 mod golden;
 mod json;
