@@ -45,6 +45,8 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// `poll(2)` failed.
+    Wait(io::Error),
     /// Standard output could not be written.
     Output(io::Error),
 }
@@ -99,6 +101,7 @@ impl fmt::Display for Error {
                 write!(f, "{}; {}", netlink.chain(), procfs.chain())
             }
             Self::Malformed { origin, reason } => write!(f, "{origin}: {reason}"),
+            Self::Wait(_) => f.write_str("cannot wait for events"),
             Self::Output(_) => f.write_str("cannot write to standard output"),
         }
     }
@@ -111,9 +114,10 @@ impl std::error::Error for Error {
             | Self::NotInProc(_)
             | Self::NoSource { .. }
             | Self::Malformed { .. } => None,
-            Self::File { cause, .. } | Self::Netlink { cause, .. } | Self::Output(cause) => {
-                Some(cause)
-            }
+            Self::File { cause, .. }
+            | Self::Netlink { cause, .. }
+            | Self::Wait(cause)
+            | Self::Output(cause) => Some(cause),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Where events come from: steps of sockets through the TCP state machine, as they happen.
 
+mod sampled;
+
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -7,6 +9,8 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Event, Table};
+
+pub use sampled::{Destroyed, Sampled};
 
 /// What takes the events of a source; `Break` ends the watch.
 pub type EventVisitor<'a> = dyn FnMut(&Event) -> ControlFlow<()> + 'a;
