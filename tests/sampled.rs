@@ -25,6 +25,13 @@ use crate::program::fresh;
 /// How long a step may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where a listener is, and where connections to it go; at the last there are both families.
+const ENDS: [[&str; 2]; 3] = [
+    ["127.0.0.1", "127.0.0.1"],
+    ["::1", "::1"],
+    ["::", "127.0.0.1"],
+];
+
 /// A step: where from, where to.
 type Pair = (Option<State>, State);
 
@@ -97,13 +104,13 @@ fn pairs(events: &[Event], local: u16, peer: Option<u16>) -> Vec<Pair> {
 }
 
 /// Opens, half-closes and closes a connection, and looks after each.
-fn a_slow_life(sampled: &mut Sampled, address: &str) {
-    let listener = TcpListener::bind(address).unwrap();
+fn a_slow_life(sampled: &mut Sampled, [at, to]: [&str; 2]) {
+    let listener = TcpListener::bind((at, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let told = events(sampled, |told| arrived(told, &[Listen]));
     assert_eq!(pairs(&told, port, None), [(Some(Closed), Listen)]);
 
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let client = TcpStream::connect((to, port)).unwrap();
     let (server, from) = listener.accept().unwrap();
     let from = from.port();
     let mut told = events(sampled, |told| arrived(told, &[Established, Established]));
@@ -144,8 +151,9 @@ fn a_slow_life(sampled: &mut Sampled, address: &str) {
 fn a_slow_life_is_told_step_by_step() {
     let Some(_namespace) = fresh() else { return };
     let mut sampled = netlink();
-    a_slow_life(&mut sampled, "127.0.0.1:0");
-    a_slow_life(&mut sampled, "[::1]:0");
+    for ends in ENDS {
+        a_slow_life(&mut sampled, ends);
+    }
 }
 
 #[test]
@@ -153,8 +161,9 @@ fn a_slow_life_is_told_step_by_step_from_proc() {
     let Some(_namespace) = fresh() else { return };
     let source = ProcfsSource::new("/proc/thread-self", Recorder::default());
     let mut sampled = sample(Box::new(source), Destroyed::NotTold);
-    a_slow_life(&mut sampled, "127.0.0.1:0");
-    a_slow_life(&mut sampled, "[::1]:0");
+    for ends in ENDS {
+        a_slow_life(&mut sampled, ends);
+    }
 }
 
 /// Opens a connection and closes both ends, the client's first or not.
@@ -269,7 +278,7 @@ fn notices_without_room_are_told_and_the_watch_goes_on() {
         gaps,
         ["the kernel's notices of closed sockets overran (ENOBUFS)"]
     );
-    a_slow_life(&mut sampled, "127.0.0.1:0");
+    a_slow_life(&mut sampled, ENDS[0]);
 }
 
 #[test]

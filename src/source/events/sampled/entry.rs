@@ -15,7 +15,7 @@ pub(super) struct Ends {
     local_port: u16,
     /// 0 = none.
     peer_port: u16,
-    /// 0 = none.
+    /// 0 = none. A listener can be bound to another one later.
     interface: u32,
     /// The cookie of a listener, or its inode where there are no cookies: several may share a port.
     listener: Option<NonZeroU64>,
@@ -25,15 +25,19 @@ impl Ends {
     /// `None` for what is no IP socket.
     pub(super) fn of(socket: &Socket) -> Option<Self> {
         let port = |port: Option<u32>| u16::try_from(port.unwrap_or_default()).ok();
-        let number = || NonZeroU64::new(socket.cookie.or(socket.inode)?);
-        let listens = socket.state == State::Listen;
+        let listener = if socket.state == State::Listen {
+            socket.cookie.or(socket.inode).and_then(NonZeroU64::new)
+        } else {
+            None
+        };
+        let interface = socket.interface.filter(|_| listener.is_none());
         Some(Self {
             local: socket.local.ip?,
             peer: socket.peer.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             local_port: port(socket.local.port)?,
             peer_port: port(socket.peer.port)?,
-            interface: socket.interface.unwrap_or_default(),
-            listener: if listens { number() } else { None },
+            interface: interface.unwrap_or_default(),
+            listener,
         })
     }
 }
@@ -47,6 +51,8 @@ pub(super) struct Entry {
     pub(super) connection: u64,
     /// The number of the look that saw it.
     pub(super) seen: u64,
+    /// 0 = none.
+    interface: u32,
     uid: Option<u32>,
     mark: Option<u32>,
     inode: Option<NonZeroU64>,
@@ -73,6 +79,7 @@ impl Entry {
             state: socket.state,
             connection,
             seen,
+            interface: socket.interface.unwrap_or_default(),
             uid: socket.uid,
             mark: socket.mark,
             inode: number(socket.inode),
@@ -126,7 +133,7 @@ impl Entry {
         socket.state = self.state;
         (socket.local.ip, socket.peer.ip) = (Some(ends.local), Some(ends.peer));
         (socket.local.port, socket.peer.port) = (port(ends.local_port), port(ends.peer_port));
-        socket.interface = Some(ends.interface).filter(|index| *index != 0);
+        socket.interface = Some(self.interface).filter(|index| *index != 0);
         (socket.uid, socket.mark) = (self.uid, self.mark);
         socket.inode = number(self.inode);
         socket.cookie = number(self.cookie);

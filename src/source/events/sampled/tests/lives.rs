@@ -201,6 +201,16 @@ fn listeners_that_share_a_port_are_told_apart() {
 }
 
 #[test]
+fn a_listener_that_is_bound_to_an_interface_is_the_same() {
+    let mut play = Play::of(vec![listener(1)]);
+    let mut bound = listener(1);
+    bound.interface = Some(3);
+    assert_eq!(play.steps(vec![bound.clone()]), []);
+    bound.state = Closed;
+    assert_eq!(play.events(vec![])[0].socket, bound);
+}
+
+#[test]
 fn connections_on_two_interfaces_are_two() {
     let on = |interface, state| {
         let mut socket = connection(state, u64::from(interface));
