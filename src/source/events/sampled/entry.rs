@@ -51,6 +51,8 @@ pub(super) struct Entry {
     pub(super) connection: u64,
     /// The number of the look that saw it.
     pub(super) seen: u64,
+    /// How many complete looks missed it since.
+    pub(super) missed: u64,
     /// 0 = none.
     interface: u32,
     uid: Option<u32>,
@@ -79,6 +81,7 @@ impl Entry {
             state: socket.state,
             connection,
             seen,
+            missed: 0,
             interface: socket.interface.unwrap_or_default(),
             uid: socket.uid,
             mark: socket.mark,

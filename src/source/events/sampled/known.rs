@@ -34,8 +34,10 @@ pub(super) struct Known {
     gone: HashMap<Ends, Instant>,
     /// Sockets of whose end the kernel told, and that no look had seen.
     unseen: Vec<(Ends, Entry)>,
-    /// Complete looks so far.
+    /// Looks so far.
     looks: u64,
+    /// Complete looks so far.
+    complete: u64,
 }
 
 impl Known {
@@ -47,6 +49,7 @@ impl Known {
             gone: HashMap::new(),
             unseen: Vec::new(),
             looks: 0,
+            complete: 0,
         }
     }
 
@@ -57,7 +60,7 @@ impl Known {
 
     /// Have there been looks enough to tell what is new?
     pub(super) const fn is_learnt(&self) -> bool {
-        self.looks >= LOOKS
+        self.complete >= LOOKS
     }
 
     /// A look lists a socket.
@@ -116,25 +119,29 @@ impl Known {
     /// A complete look is over: tells what it missed. `Change` = the next one decides about something.
     pub(super) fn settle(&mut self, now: Instant, news: &mut News) -> Found {
         self.looks += 1;
+        self.complete += 1;
         let (table, looks) = (self.table, self.looks);
         let mut found = Found::Nothing;
         self.gone
             .retain(|_, since| now.saturating_duration_since(*since) < REMEMBERED);
         let gone = &mut self.gone;
         self.entries.retain(|ends, entry| {
-            if entry.seen + LOOKS <= looks {
+            if entry.seen == looks {
+                return true;
+            }
+            entry.missed += 1;
+            if entry.missed >= LOOKS {
                 end(entry, table, ends, news);
                 gone.insert(*ends, now);
                 return false;
             }
-            if entry.seen < looks {
-                found = Found::Change;
-            }
+            found = Found::Change;
             true
         });
-        self.unseen.retain(|(ends, entry)| {
+        self.unseen.retain_mut(|(ends, entry)| {
             let replaced = self.entries.contains_key(ends) || self.gone.contains_key(ends);
-            if !replaced && entry.seen + LOOKS <= looks {
+            entry.missed += 1;
+            if !replaced && entry.missed >= LOOKS {
                 let connection = news.number();
                 news.arrived(&ended(entry, table, ends), connection);
             } else if !replaced {
@@ -146,8 +153,10 @@ impl Known {
         found
     }
 
-    /// Forgets what the kernel told of destroyed sockets: the looks that follow miss some.
-    pub(super) fn forget_unseen(&mut self) {
+    /// A look is over that may have missed anything: nothing is concluded from it, and what the kernel
+    /// told of destroyed sockets cannot be compared with it.
+    pub(super) fn give_up(&mut self) {
+        self.looks += 1;
         self.unseen.clear();
     }
 }

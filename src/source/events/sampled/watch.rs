@@ -98,7 +98,7 @@ impl Watch {
         }
         if let Some(gap) = outcome.gaps.into_iter().next() {
             self.miss(gap);
-            self.known.forget_unseen();
+            self.known.give_up();
             return found(news, before);
         }
         match self.known.settle(Instant::now(), news) {

@@ -47,6 +47,16 @@ fn what_an_incomplete_look_shows_is_told() {
 }
 
 #[test]
+fn after_an_incomplete_look_two_complete_ones_tell_what_is_gone() {
+    let there = vec![connection(Established, 1)];
+    let mut play = Play::of(there.clone());
+    play.stage.borrow_mut().gap = Some("interrupted");
+    assert_eq!(play.steps(there), []);
+    play.stage.borrow_mut().gap = None;
+    assert_eq!(play.steps(vec![]), [(None, Closed, 1)]);
+}
+
+#[test]
 fn what_the_first_look_missed_is_not_new() {
     let mut play = Play::on(Stage {
         gap: Some("interrupted"),
