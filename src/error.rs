@@ -29,7 +29,7 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
-    /// Nothing more can be seen of what is watched.
+    /// `poll(2)` failed, or signals cannot be heard: nothing more can be seen of what is watched.
     Watch(io::Error),
     /// `/proc` has no file for a table.
     NotInProc(Table),

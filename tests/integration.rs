@@ -39,6 +39,7 @@ mod readme;
 mod recording;
 mod recordings;
 mod replay;
+mod sampled;
 mod scene;
 mod scene_holds;
 mod selection;

@@ -8,6 +8,8 @@
 mod code;
 mod ports;
 
+pub(super) use self::code::lasts;
+
 use self::code::{Leaf, Node};
 use self::ports::Ports;
 use super::{Expr, Op, PortItem, Prefix, Side, Test};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::bytecode::{compile, port_range};
+use super::bytecode::{compile, lasts, port_range};
 use super::{Expr, Field, Op, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Table};
 
@@ -53,6 +53,16 @@ impl Narrow {
         narrow.program = compile(&Expr::all(rest), table);
         narrow.exact = Exact::of(members, &narrow, table);
         narrow
+    }
+
+    /// Without what may leave a socket out at one moment of its life and not at another: what is
+    /// missed is gone then.
+    #[must_use]
+    pub fn for_life(mut self) -> Self {
+        if !lasts(&self.program) {
+            self.program.clear();
+        }
+        self
     }
 
     /// Puts the first single port of each end into the id.

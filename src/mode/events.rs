@@ -2,6 +2,7 @@
 
 mod owners;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
@@ -155,7 +156,12 @@ impl<'w> Watch<'w> {
     }
 
     fn take(&mut self, event: &Event) -> ControlFlow<()> {
-        match self.show(event) {
+        let mut event = Cow::Borrowed(event);
+        let held = self.owners.as_ref().and_then(|owners| owners.inode(&event));
+        if event.socket.inode.is_none() && held.is_some() {
+            event.to_mut().socket.inode = held;
+        }
+        match self.show(&event) {
             Ok(flow) => flow,
             Err(error) => {
                 self.failure = Some(error);

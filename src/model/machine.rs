@@ -243,6 +243,25 @@ pub fn transition(from: State, to: State) -> Option<&'static Transition> {
 ///
 /// BOUND does not appear: the kernel's code for it is that of CLOSED.
 pub fn certain(from: State, to: State) -> Vec<&'static Transition> {
+    let ways = ways(from);
+    if distance(from, to, &ways, None).is_none() {
+        return Vec::new();
+    }
+    let mut steps = ways.clone();
+    steps.retain(|step| distance(from, to, &ways, Some(step)).is_none());
+    steps.sort_by_key(|step| distance(from, step.from, &ways, None));
+    steps
+}
+
+/// Can a TCP socket come from one state to another within one life, that is, without being CLOSED in
+/// between? Of a state that this version does not know, nothing is denied.
+pub fn can_follow(from: State, to: State) -> bool {
+    let is_known = |state| !matches!(state, State::Unknown(_));
+    !is_known(from) || !is_known(to) || distance(from, to, &ways(from), None).is_some()
+}
+
+/// The steps that a TCP socket may make from a state on, without beginning another life.
+fn ways(from: State) -> Vec<&'static Transition> {
     let own = |step: &&Transition| {
         let for_another = (step.from, step.to) == (Listen, SynRcvd);
         let not_of_tcp = [step.from, step.to]
@@ -252,14 +271,7 @@ pub fn certain(from: State, to: State) -> Vec<&'static Transition> {
         let of_another_life = step.from == Closed && from != Closed;
         usual && !for_another && !not_of_tcp && !of_another_life
     };
-    let ways: Vec<&'static Transition> = TRANSITIONS.iter().filter(own).collect();
-    if distance(from, to, &ways, None).is_none() {
-        return Vec::new();
-    }
-    let mut steps = ways.clone();
-    steps.retain(|step| distance(from, to, &ways, Some(step)).is_none());
-    steps.sort_by_key(|step| distance(from, step.from, &ways, None));
-    steps
+    TRANSITIONS.iter().filter(own).collect()
 }
 
 /// How many of these steps, without that one, there are at the least from one state to another;

@@ -18,7 +18,9 @@ pub use counts::{Counts, Listeners, StateCounts, TimeWait};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
-pub use machine::{EXPLANATIONS, Explanation, TRANSITIONS, Transition, certain, transition};
+pub use machine::{
+    EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,
+};
 pub use netlink::netlink_family_name;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{Family, Protocol, SocketType, Table};

@@ -10,7 +10,7 @@ use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use rustix::net::RecvFlags;
 
 /// The kernel fills at most 32 KiB per `recv`.
-const BUFFER_LEN: usize = 32 * 1024;
+pub(super) const BUFFER_LEN: usize = 32 * 1024;
 
 /// A `sock_diag` socket with its receive buffer.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ fn fill(
 }
 
 /// The next datagram, in place of what `buffer` held.
-fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<()> {
     let flags = i32::try_from(RecvFlags::TRUNC.bits()).unwrap_or_default();
     loop {
         buffer.clear();

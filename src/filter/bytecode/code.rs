@@ -49,6 +49,21 @@ struct Op {
     no: U16,
 }
 
+/// Does a program say of a socket the same through its whole life? Its mark can be set again, and what
+/// the kernel keeps of a closed connection belongs to no cgroup.
+pub(in crate::filter) fn lasts(program: &[u8]) -> bool {
+    let mut rest = program;
+    while let [code, yes, ..] = *rest {
+        if [MARK_COND, CGROUP_COND].contains(&code) {
+            return false;
+        }
+        // An operation is no shorter than its own head.
+        let len = usize::from(yes).max(OP_LEN);
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    true
+}
+
 /// How long the test of an address takes, in other tests.
 const HOST_STEPS: usize = 4;
 

@@ -215,3 +215,32 @@ fn rest_of_the_conjunction_is_the_program_beside_the_ids() {
     // Two host conditions.
     assert_eq!(narrow.program.len(), 2 * (4 + 8 + 4));
 }
+
+#[test]
+fn a_whole_life_is_narrowed_by_its_ends_and_not_by_mark_or_cgroup() {
+    let number = |test| Expr::all(vec![port(Side::Peer, 80, 80), test]);
+    let mark = number(Expr::Test(Test::Mark {
+        equal: true,
+        value: 7,
+        mask: u32::MAX,
+    }));
+    let cgroup = number(Expr::Test(Test::Cgroup {
+        equal: true,
+        path: b"/a".to_vec(),
+        id: Some(9),
+    }));
+    for passing in [mark, cgroup] {
+        let narrow = Narrow::of(&passing, TCP);
+        assert!(!narrow.program.is_empty());
+        let life = narrow.for_life();
+        assert_eq!((life.peer_port, life.program), (Some(80), Vec::new()));
+    }
+    let lasting = [
+        host(Side::Peer, "10.0.0.0", 8),
+        port(Side::Local, 1, 1_023),
+        on(Some(3)),
+    ];
+    let narrow = Narrow::of(&Expr::any(lasting.to_vec()), TCP);
+    assert!(!narrow.program.is_empty());
+    assert_eq!(narrow.clone().for_life(), narrow);
+}

@@ -15,12 +15,25 @@ const SHARE: u32 = 10;
 /// is still to be named.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    found: HashMap<u64, Box<[Process]>>,
+    found: HashMap<u64, Held>,
     /// Before this, nothing that was read is out of date.
     walk_again: Option<Instant>,
 }
 
+/// A socket, and who held it.
+#[derive(Debug)]
+struct Held {
+    inode: Option<u64>,
+    processes: Box<[Process]>,
+}
+
 impl Owners {
+    /// The inode that a connection's socket had while somebody held it: what the kernel leaves of it has
+    /// none, and yet belongs to the same processes.
+    pub(super) fn inode(&self, event: &Event) -> Option<u64> {
+        self.found.get(&event.connection)?.inode
+    }
+
     /// Looks for the processes of an event's socket, if they are not known.
     pub(super) fn prepare(&mut self, event: &Event, enricher: &mut Enricher) {
         if self.found.contains_key(&event.connection) {
@@ -39,7 +52,11 @@ impl Owners {
         }
         let row = enricher.row(&event.socket);
         if let (Some(ProcessStatus::Found), Some(processes)) = (row.process_status, row.processes) {
-            self.found.insert(event.connection, processes.into());
+            let held = Held {
+                inode: event.socket.inode,
+                processes: processes.into(),
+            };
+            self.found.insert(event.connection, held);
         }
     }
 
@@ -48,7 +65,7 @@ impl Owners {
     pub(super) fn tell<'s>(&'s self, event: &Event, row: Row<'s>) -> Row<'s> {
         if let Some(found) = self.found.get(&event.connection) {
             return Row {
-                processes: Some(found),
+                processes: Some(&found.processes),
                 process_status: Some(ProcessStatus::Found),
                 ..row
             };

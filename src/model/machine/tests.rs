@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{EXPLANATIONS, Explanation, TRANSITIONS, certain, transition};
+use super::{EXPLANATIONS, Explanation, TRANSITIONS, can_follow, certain, transition};
 use crate::model::{Shutdown, State, StateSet};
 
 #[test]
@@ -201,5 +201,27 @@ fn certain_steps_are_those_of_every_way() {
     ] {
         let told: Vec<_> = certain(from, to).iter().map(|s| (s.from, s.to)).collect();
         assert_eq!(told, steps, "{from} to {to}");
+    }
+}
+
+#[test]
+fn one_life_leads_onwards_and_never_back() {
+    use State::{
+        Closed, Established, FinWait1, FinWait2, Listen, SynRcvd, SynSent, TimeWait, Unknown,
+    };
+    for (from, to, can) in [
+        (Established, Established, true),
+        (SynRcvd, TimeWait, true),
+        (FinWait1, FinWait2, true),
+        (FinWait2, FinWait1, false),
+        (TimeWait, Closed, true),
+        (TimeWait, SynSent, false),
+        (TimeWait, Established, false),
+        (Established, SynRcvd, false),
+        (Listen, SynRcvd, false),
+        (Unknown(20), SynSent, true),
+        (Established, Unknown(20), true),
+    ] {
+        assert_eq!(can_follow(from, to), can, "{from} to {to}");
     }
 }

@@ -1,0 +1,288 @@
+//! Steps found by looking at the tables again and again: no privilege is needed, and nothing is told
+//! but what certainly happened between two looks.
+//!
+//! Of a close, the kernel's notice of the destroyed socket is the reason to look again at once. What
+//! begins and ends between two looks is told only as far as that notice goes: that it was CLOSED.
+
+mod entry;
+mod known;
+mod news;
+mod notices;
+mod pace;
+mod watch;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use self::news::News;
+use self::notices::{Heard, Notices};
+use self::pace::{Found, Pace};
+use self::watch::Watch;
+use super::{EventSource, EventVisitor, Watched};
+use crate::error::{Error, describe};
+use crate::model::{Event, Protocol, Table};
+use crate::source::Source;
+
+/// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
+/// cost more than the looks.
+const PIECE: Duration = Duration::from_millis(5);
+
+/// Does the kernel tell of destroyed sockets?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destroyed {
+    /// It is asked to, over netlink.
+    Told,
+    /// It is not asked: the tables are not those of this network namespace, or netlink is refused.
+    NotTold,
+}
+
+/// A watch by looking again and again.
+pub struct Sampled {
+    source: Box<dyn Source>,
+    watches: Vec<Watch>,
+    notices: Option<Notices>,
+    /// A notice came that no look has followed yet.
+    heard: Heard,
+    overrun: Overrun,
+    /// Why there are no notices any more.
+    deaf: Option<String>,
+    pace: Pace,
+    news: News,
+    ready: VecDeque<Event>,
+    why: String,
+}
+
+/// Notices for which there was no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overrun {
+    None,
+    New,
+    Told,
+}
+
+/// Why a pause ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rested {
+    /// It is time to look.
+    Due,
+    /// The watch is to return.
+    Over,
+}
+
+impl Sampled {
+    /// Looks at the tables of `source` for the first time. `why` says why the kernel's own records
+    /// cannot be had.
+    ///
+    /// # Errors
+    ///
+    /// When not one of the tables can be read.
+    pub fn new(
+        source: Box<dyn Source>,
+        destroyed: Destroyed,
+        watched: Vec<Watched>,
+        why: String,
+    ) -> Result<Self, Error> {
+        let tables: Vec<_> = watched.iter().map(|watched| watched.table).collect();
+        let mut deaf = None;
+        let notices = match destroyed {
+            Destroyed::NotTold => None,
+            Destroyed::Told => Notices::join(tables.into_iter())
+                .map_err(|error| deaf = Some(describe(&error)))
+                .ok(),
+        };
+        let mut sampled = Self {
+            source,
+            watches: watched.into_iter().map(Watch::new).collect(),
+            notices,
+            heard: Heard::Nothing,
+            overrun: Overrun::None,
+            deaf,
+            pace: Pace::new(Instant::now(), Duration::ZERO),
+            news: News::default(),
+            ready: VecDeque::new(),
+            why,
+        };
+        sampled.look()?;
+        // The second look tells what the first one missed from what is new.
+        sampled.look()?;
+        Ok(sampled)
+    }
+
+    /// Looks at every table once; what it finds is ready to be lent.
+    fn look(&mut self) -> Result<Found, Error> {
+        self.listen();
+        self.heard = Heard::Nothing;
+        let begin = Instant::now();
+        let mut found = Found::Nothing;
+        let mut warnings = Vec::new();
+        let mut seen = 0_usize;
+        let mut failure = None;
+        for watch in &mut self.watches {
+            match watch.look(&mut *self.source, &mut self.news, &mut warnings) {
+                Ok(Found::Nothing) => seen += 1,
+                Ok(Found::Change) => {
+                    seen += 1;
+                    found = Found::Change;
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if let Some(error) = failure.filter(|_| seen == 0) {
+            return Err(error);
+        }
+        warnings.retain(|warning| !self.why.contains(warning));
+        for warning in warnings {
+            self.why = format!("{}; {warning}", self.why);
+        }
+        self.publish();
+        let now = Instant::now();
+        self.pace.looked(now, now - begin, found);
+        Ok(found)
+    }
+
+    /// Gives the steps of a look their time.
+    fn publish(&mut self) {
+        let time = Timestamp::now();
+        let events = self.news.take().into_iter().map(|step| Event {
+            time,
+            old_state: step.old_state,
+            socket: step.socket,
+            sampled: true,
+            connection: step.connection,
+        });
+        self.ready.extend(events);
+    }
+
+    /// Takes the notices that wait.
+    fn listen(&mut self) {
+        let Some(notices) = &mut self.notices else {
+            return;
+        };
+        let watches = &mut self.watches;
+        let heard = notices.drain(|socket| {
+            let table = Table {
+                protocol: Protocol::Tcp,
+                family: socket.family,
+            };
+            let mut known = watches.iter_mut().map(|watch| &mut watch.known);
+            if let Some(known) = known.find(|known| known.table() == table) {
+                known.destroyed(socket);
+            }
+        });
+        match heard {
+            Ok(Heard::Nothing) => {}
+            Ok(Heard::Ends) => self.heard = Heard::Ends,
+            Ok(Heard::Overrun) => {
+                self.heard = Heard::Ends;
+                if self.overrun == Overrun::None {
+                    self.overrun = Overrun::New;
+                }
+            }
+            Err(error) => {
+                self.deaf = Some(describe(&error));
+                self.notices = None;
+            }
+        }
+    }
+
+    /// Waits until it is time to look, or to return.
+    fn rest(&mut self, wake: BorrowedFd<'_>, until: Option<Instant>) -> Result<Rested, Error> {
+        loop {
+            let now = Instant::now();
+            if until.is_some_and(|until| until <= now) {
+                return Ok(Rested::Over);
+            }
+            let heard = self.heard != Heard::Nothing;
+            let due = if heard {
+                self.pace.earliest()
+            } else {
+                self.pace.due()
+            };
+            if due <= now {
+                return Ok(Rested::Due);
+            }
+            let end = until.map_or(due, |until| until.min(due));
+            let mut pause = end - now;
+            let listened = self.notices.as_ref().filter(|_| !heard);
+            let mut polled = vec![PollFd::from_borrowed_fd(wake, PollFlags::IN)];
+            polled.extend(
+                listened.map(|notices| PollFd::from_borrowed_fd(notices.as_fd(), PollFlags::IN)),
+            );
+            if heard {
+                pause = pause.min(PIECE);
+            }
+            match poll(&mut polled, pause.try_into().ok().as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(Error::Watch(error.into())),
+            }
+            if polled
+                .first()
+                .is_some_and(|wake| !wake.revents().is_empty())
+            {
+                return Ok(Rested::Over);
+            }
+            self.listen();
+        }
+    }
+
+    /// Lends what is ready.
+    fn lend(&mut self, visitor: &mut EventVisitor<'_>) -> ControlFlow<()> {
+        while let Some(event) = self.ready.pop_front() {
+            visitor(&event)?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl EventSource for Sampled {
+    fn wait(
+        &mut self,
+        wake: BorrowedFd<'_>,
+        until: Option<Instant>,
+        visitor: &mut EventVisitor<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        loop {
+            let rested = self.rest(wake, until)?;
+            let found = self.look()?;
+            if rested == Rested::Over && found == Found::Change {
+                // What one look misses is gone when the next one misses it too.
+                self.look()?;
+            }
+            let told = !self.ready.is_empty();
+            if self.lend(visitor).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if told || rested == Rested::Over {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        0
+    }
+
+    fn sampled(&self) -> Option<String> {
+        Some(self.why.clone())
+    }
+
+    fn gaps(&mut self) -> Vec<String> {
+        let mut gaps: Vec<String> = self.watches.iter_mut().filter_map(Watch::gap).collect();
+        if self.overrun == Overrun::New {
+            self.overrun = Overrun::Told;
+            gaps.push("the kernel's notices of closed sockets overran (ENOBUFS)".to_owned());
+        }
+        let deaf = self.deaf.take();
+        gaps.extend(deaf.map(|why| format!("the kernel does not tell of closed sockets: {why}")));
+        gaps
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The kernel's notices of destroyed sockets.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use netlink_sys::Socket as Netlink;
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+use rustix::io::Errno;
+
+use crate::model::{Family, Protocol, Socket, State, Table};
+use crate::source::channel::{BUFFER_LEN, receive};
+use crate::wire::{self, Body, Messages};
+
+/// `SKNLGRP_INET_TCP_DESTROY` (`include/uapi/linux/sock_diag.h`).
+const INET_TCP_DESTROY: u32 = 1;
+/// `SKNLGRP_INET6_TCP_DESTROY`.
+const INET6_TCP_DESTROY: u32 = 3;
+
+/// Room for notices that come while a look takes its time; the kernel gives less to those without
+/// privilege (`net.core.rmem_max`).
+const ROOM: i32 = 4 << 20;
+
+/// What the kernel said since it was asked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing.
+    Nothing,
+    /// Sockets were destroyed.
+    Ends,
+    /// Sockets were destroyed, of some it could not tell.
+    Overrun,
+}
+
+/// A socket in the multicast groups.
+pub(super) struct Notices {
+    socket: Netlink,
+    buffer: Vec<u8>,
+    scratch: Socket,
+}
+
+/// The group that tells of a table; MPTCP has none.
+const fn group(table: Table) -> Option<u32> {
+    match (table.protocol, table.family) {
+        (Protocol::Tcp, Family::Inet) => Some(INET_TCP_DESTROY),
+        (Protocol::Tcp, Family::Inet6) => Some(INET6_TCP_DESTROY),
+        _ => None,
+    }
+}
+
+impl Notices {
+    /// Joins the groups of the tables.
+    pub(super) fn join(tables: impl Iterator<Item = Table>) -> io::Result<Self> {
+        let mut socket = Netlink::new(NETLINK_SOCK_DIAG)?;
+        // A socket without an address is in no group.
+        socket.bind_auto()?;
+        socket.set_non_blocking(true)?;
+        // With less room it only overruns earlier.
+        let _ = socket.set_rx_buf_sz(ROOM);
+        for group in tables.filter_map(group) {
+            socket.add_membership(group)?;
+        }
+        Ok(Self {
+            socket,
+            buffer: Vec::with_capacity(BUFFER_LEN),
+            scratch: Socket::new(Protocol::Tcp, Family::Inet),
+        })
+    }
+
+    /// Lends every socket that was destroyed, as its end left it.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(&Socket)) -> io::Result<Heard> {
+        let mut heard = Heard::Nothing;
+        loop {
+            match receive(&self.socket, &mut self.buffer) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(heard),
+                Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
+                    heard = Heard::Overrun;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            if heard == Heard::Nothing {
+                heard = Heard::Ends;
+            }
+            // A message that cannot be read is no more than a reason to look again.
+            for message in Messages::new(&self.buffer).flatten() {
+                if let Body::Socket(payload) = message.body
+                    && wire::decode(Protocol::Tcp, payload, &mut self.scratch).is_ok()
+                {
+                    self.scratch.state = State::Closed;
+                    take(&self.scratch);
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for Notices {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,154 @@
+//! What is told between looks whose contents the test decides.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as expected"
+)]
+
+mod lives;
+mod looks;
+
+use std::cell::RefCell;
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::{Destroyed, Sampled};
+use crate::error::Error;
+use crate::filter::Narrow;
+use crate::model::{Event, Family, Protocol, Socket, Source as Kind, State, Table};
+use crate::source::events::{EventSource as _, Watched};
+use crate::source::{Outcome, Request, Source, Visitor};
+
+const TCP: Table = Table {
+    protocol: Protocol::Tcp,
+    family: Family::Inet,
+};
+
+/// What the looks of one table show.
+#[derive(Debug, Default)]
+struct Stage {
+    sockets: Vec<Socket>,
+    /// Why a look is not complete.
+    gap: Option<&'static str>,
+    /// The table cannot be read.
+    refused: bool,
+    warning: Option<&'static str>,
+    kind: Option<Kind>,
+    /// How long a look takes.
+    cost: Duration,
+    /// When looks began.
+    looks: Vec<Instant>,
+    requests: Vec<Request>,
+}
+
+/// A source that shows what stands on the stage.
+struct Script(Rc<RefCell<Stage>>);
+
+impl Source for Script {
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut Visitor<'_>,
+    ) -> Result<Outcome, Error> {
+        let stage = &mut *self.0.borrow_mut();
+        stage.looks.push(Instant::now());
+        stage.requests.push(request.clone());
+        std::thread::sleep(stage.cost);
+        if stage.refused {
+            return Err(Error::NotInProc(table));
+        }
+        for socket in &stage.sockets {
+            let _ = visitor(socket);
+        }
+        let mut outcome = Outcome::complete(stage.kind.unwrap_or(Kind::Netlink));
+        outcome.gaps.extend(stage.gap.map(str::to_owned));
+        outcome.warnings.extend(stage.warning.map(str::to_owned));
+        Ok(outcome)
+    }
+}
+
+/// A watch over a stage.
+struct Play {
+    stage: Rc<RefCell<Stage>>,
+    sampled: Sampled,
+    wake: (PipeReader, PipeWriter),
+}
+
+/// A step in short: where from, where to, of which connection.
+type Told = (Option<State>, State, u64);
+
+impl Play {
+    /// Begins with these sockets.
+    fn of(sockets: Vec<Socket>) -> Self {
+        Self::on(Stage {
+            sockets,
+            ..Stage::default()
+        })
+    }
+
+    fn on(stage: Stage) -> Self {
+        let stage = Rc::new(RefCell::new(stage));
+        let script = Box::new(Script(Rc::clone(&stage)));
+        let watched = vec![Watched {
+            table: TCP,
+            narrow: Narrow::default(),
+        }];
+        let sampled = Sampled::new(script, Destroyed::NotTold, watched, "no right".to_owned());
+        Self {
+            stage,
+            sampled: sampled.unwrap(),
+            wake: pipe().unwrap(),
+        }
+    }
+
+    /// What is told when these are there.
+    fn events(&mut self, sockets: Vec<Socket>) -> Vec<Event> {
+        self.stage.borrow_mut().sockets = sockets;
+        let mut events = Vec::new();
+        let now = Some(Instant::now());
+        let wake = self.wake.0.as_fd();
+        let flow = self.sampled.wait(wake, now, &mut |event| {
+            events.push(event.clone());
+            ControlFlow::Continue(())
+        });
+        assert_eq!(flow.unwrap(), ControlFlow::Continue(()));
+        events
+    }
+
+    /// The same, in short.
+    fn steps(&mut self, sockets: Vec<Socket>) -> Vec<Told> {
+        let events = self.events(sockets);
+        let short = events.iter();
+        short
+            .map(|event| (event.old_state, event.socket.state, event.connection))
+            .collect()
+    }
+}
+
+/// A connection between two fixed ends.
+fn connection(state: State, cookie: u64) -> Socket {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    socket.state = state;
+    socket.local.ip = Some(Ipv4Addr::LOCALHOST.into());
+    socket.peer.ip = Some(Ipv4Addr::LOCALHOST.into());
+    (socket.local.port, socket.peer.port) = (Some(4_000), Some(80));
+    socket.cookie = Some(cookie).filter(|cookie| *cookie != 0);
+    let held = ![State::TimeWait, State::SynRcvd].contains(&state);
+    socket.inode = held.then_some(7);
+    socket
+}
+
+/// A listener on port 80.
+fn listener(cookie: u64) -> Socket {
+    let mut socket = connection(State::Listen, cookie);
+    (socket.local.port, socket.peer.port) = (Some(80), None);
+    socket.inode = Some(cookie);
+    socket
+}
