@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 
-use super::tracefs::{Record, Tracer, kernel_filter};
+use super::tracefs::{Record, Tracer, kernel_filter, now_ns};
 use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
 use crate::model::Event;
-use tracker::Tracker;
+use tracker::{Since, Tracker};
 
 /// After the first record of a batch: what belongs together comes together, and most sockets are still
 /// there to be looked up.
@@ -36,6 +35,8 @@ pub struct Traced {
     records: Vec<Record>,
     events: Vec<Event>,
     lost: u64,
+    /// Records up to this moment may have been lost, in nanoseconds of the monotonic clock.
+    lost_until_ns: u64,
     counted: Option<Instant>,
 }
 
@@ -53,6 +54,7 @@ impl Traced {
             records: Vec::new(),
             events: Vec::new(),
             lost: 0,
+            lost_until_ns: 0,
             counted: None,
         })
     }
@@ -95,6 +97,7 @@ impl Traced {
         let lost = self.tracer.lost()?;
         if lost > self.lost {
             self.lost = lost;
+            self.lost_until_ns = now_ns();
             // An end may be among what was lost: then the address of the socket is another's by now.
             self.tracker.forget();
         }
@@ -121,10 +124,18 @@ impl EventSource for Traced {
         let is_last = until.is_some_and(|until| until <= now);
         self.count_lost(now, is_last)?;
         let (tracer, mut newer) = (&mut self.tracer, Vec::new());
+        let (lost, lost_until_ns) = (self.lost, self.lost_until_ns);
         let mut since = || {
             // What cannot be read now is read, or refused, next time.
             let _ = tracer.read(&mut newer);
-            newer.iter().map(|record: &Record| record.socket).collect()
+            Since {
+                moved: newer.iter().map(|record: &Record| record.socket).collect(),
+                lost_until_ns: match tracer.lost() {
+                    Ok(now) if now == lost => lost_until_ns,
+                    // Counted, or refused, next time.
+                    _ => u64::MAX,
+                },
+            }
         };
         self.tracker
             .follow(&self.records, Clock::now(), &mut since, &mut self.events);
@@ -164,12 +175,9 @@ struct Clock {
 
 impl Clock {
     fn now() -> Self {
-        let mono = clock_gettime(ClockId::Monotonic);
-        let seconds = u64::try_from(mono.tv_sec).unwrap_or_default();
-        let rest = u64::try_from(mono.tv_nsec).unwrap_or_default();
         Self {
             wall: Timestamp::now(),
-            mono_ns: seconds.saturating_mul(1_000_000_000).saturating_add(rest),
+            mono_ns: now_ns(),
         }
     }
 

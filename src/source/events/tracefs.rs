@@ -187,8 +187,8 @@ fn lost_of(stats: &str) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-/// The clock of the records.
-fn now_ns() -> u64 {
+/// The clock of the records, in nanoseconds: `CLOCK_MONOTONIC`.
+pub(super) fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     let rest = u64::try_from(now.tv_nsec).unwrap_or_default();

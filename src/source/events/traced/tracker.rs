@@ -46,6 +46,17 @@ struct Life {
     task: Option<i32>,
     /// The last step recorded.
     last: (State, State),
+    /// When, in nanoseconds of the monotonic clock.
+    last_ns: u64,
+}
+
+/// What happened behind the records at hand.
+#[derive(Debug)]
+pub(super) struct Since {
+    /// The sockets recorded since.
+    pub(super) moved: HashSet<u64>,
+    /// Records up to this moment may have been lost, in nanoseconds of the monotonic clock.
+    pub(super) lost_until_ns: u64,
 }
 
 impl Tracker {
@@ -94,13 +105,13 @@ impl Tracker {
         self.remains.look_at_all(&mut self.finder, events);
     }
 
-    /// Adds the events of these records, and of what is left of ended connections. `since` tells the
-    /// sockets that were recorded behind them.
+    /// Adds the events of these records, and of what is left of ended connections. `since` tells
+    /// what happened behind them.
     pub(super) fn follow(
         &mut self,
         records: &[Record],
         clock: Clock,
-        since: &mut dyn FnMut() -> HashSet<u64>,
+        since: &mut dyn FnMut() -> Since,
         events: &mut Vec<Event>,
     ) {
         self.judge.next_batch();
@@ -139,8 +150,10 @@ impl Tracker {
             opener: task.filter(|_| record.old_state == State::Closed),
             task,
             last: (record.old_state, record.new_state),
+            last_ns: record.time_ns,
         });
         life.last = (record.old_state, record.new_state);
+        life.last_ns = record.time_ns;
         if ends.local.port() != 0 {
             life.ends = ends;
         }
@@ -157,7 +170,7 @@ impl Tracker {
     }
 
     /// Looks for what is not known yet.
-    fn look_up(&mut self, lives: &[u64], since: &mut dyn FnMut() -> HashSet<u64>) {
+    fn look_up(&mut self, lives: &[u64], since: &mut dyn FnMut() -> Since) {
         let mut unknown = Vec::new();
         for number in lives {
             let Some(life) = self.lives.get_mut(number) else {
@@ -195,9 +208,10 @@ impl Tracker {
         });
     }
 
-    /// What is open, has not moved since, and yet is not found, is not here.
-    fn judge_by_absence(&mut self, unknown: Vec<u64>, since: &mut dyn FnMut() -> HashSet<u64>) {
-        let mut moved = None;
+    /// What is open, has not moved since, and yet is not found, is not here. Where records were lost
+    /// it may have moved.
+    fn judge_by_absence(&mut self, unknown: Vec<u64>, since: &mut dyn FnMut() -> Since) {
+        let mut behind = None;
         for number in unknown {
             let Some(life) = self.lives.get_mut(&number) else {
                 continue;
@@ -205,7 +219,8 @@ impl Tracker {
             if !life.is_open() || life.ends.local.port() == 0 {
                 continue;
             }
-            if moved.get_or_insert_with(&mut *since).contains(&life.key) {
+            let behind = behind.get_or_insert_with(&mut *since);
+            if behind.moved.contains(&life.key) || life.last_ns <= behind.lost_until_ns {
                 continue;
             }
             let found = self.finder.find_anywhere(life.ends);
