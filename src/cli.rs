@@ -58,24 +58,21 @@ Coming from netstat or ss:
   netstat -tulpn, ss -tulpn   lsock -tulpn        netstat -i    ip -s link
   netstat -tan, ss -tan       lsock -tan          netstat -g    ip maddr
   ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
-  ss -O                       lsock -O            netstat -s    nstat
-  netstat -W                  no address is cut   netstat -M    conntrack -L
-  netstat -c                  watch lsock         ss -s         lsock -s
+  netstat -W                  no address is cut   netstat -s    nstat
+  netstat -c                  watch lsock         netstat -M    conntrack -L
   Here -r resolves host names and -M lists MPTCP sockets.
 
 Examples:
   lsock -tulpn                     who listens, with processes
-  lsock -apn                       all of TCP, UDP and raw, with processes
   lsock -tp process = api state close-wait
   lsock -tni 'rtt > 100ms or total_retrans > 0'
   lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
-  lsock -tj half-closed | jq -r '.sockets[].peer_address'
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
-  lsock -a --replay sockets.bin    list a recording
   lsock -s dport = :443            how many, in the TCP state diagram
+  lsock -st --fail-on warning      what is wrong, for a script
   lsock -En --by connection --wait 1s   TCP connections open and close
 
-Exit status: 0 done; 2 usage error, failed read or write, or incomplete list.
+Exit status: 0 done; 1 a check failed; 2 anything else, as an incomplete list.
 The man page lsock(1) explains filters, fields and states.";
 
 const ABOUT: &str = "\
@@ -165,16 +162,25 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
-    /// How many sockets; on a terminal the TCP state diagram
+    /// How many sockets, in the TCP state diagram, and what is wrong
     #[arg(short, long, help_heading = "What to tell")]
     summary: bool,
+    /// With -s: exit status 1 if a finding is so grave
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        requires = "summary",
+        help_heading = "What to tell"
+    )]
+    fail_on: Option<SeverityWord>,
     /// Steps of TCP as they happen, in this network namespace as far as look-ups can tell; best as root
     #[arg(short = 'E', long, help_heading = "What to tell")]
     events: bool,
-    /// With -E: a line for each, with the times between
+    /// With -E: "connection" = a line for each, with the times
     #[arg(
         long,
         value_name = "WHAT",
+        hide_possible_values = true,
         requires = "events",
         help_heading = "What to tell"
     )]
@@ -318,6 +324,13 @@ enum SourceWord {
     Auto,
     Netlink,
     Procfs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SeverityWord {
+    Info,
+    Warning,
+    Critical,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::enrich::Lookups;
 use crate::filter::{Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, State, StateSet, Table};
+use crate::model::{Family, Protocol, Row, Severity, State, StateSet, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Request, Wanted};
@@ -79,8 +79,11 @@ impl Watching {
 pub enum Report {
     /// Each of them.
     Rows,
-    /// `-s`: how many there are.
-    Summary,
+    /// `-s`: how many there are, and what is wrong.
+    Summary {
+        /// `--fail-on`: a finding so grave, or graver, fails the run.
+        fail_on: Option<Severity>,
+    },
 }
 
 /// What is looked up and yet not shown.
@@ -135,6 +138,17 @@ pub enum Input {
     Procfs(PathBuf),
     /// A recording.
     Replay(PathBuf),
+}
+
+impl Input {
+    /// Are these the sockets of this kernel, now?
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Auto | Self::Netlink => true,
+            Self::Procfs(root) => root.as_os_str() == "/proc",
+            Self::Replay(_) => false,
+        }
+    }
 }
 
 /// Which sockets of a table are shown.

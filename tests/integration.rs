@@ -22,6 +22,7 @@ mod exit_status;
 mod explain;
 mod faults;
 mod filters;
+mod findings;
 mod formats;
 mod help;
 mod layers;

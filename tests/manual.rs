@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Arg;
 use lsock::exit::Verdict;
 use lsock::filter::Field;
-use lsock::model::{EXPLANATIONS, State, Unit};
+use lsock::model::{EXPLANATIONS, Kind, State, THRESHOLDS, Threshold, Unit};
 use lsock::render::Column;
 use tempfile::TempDir;
 
@@ -248,8 +248,48 @@ fn exit_statuses_are_those_of_the_program() {
         .iter()
         .filter_map(|line| line.strip_prefix(".It "))
         .collect();
-    let verdicts = [Verdict::Done, Verdict::Trouble].map(|verdict| verdict.status().to_string());
+    let verdicts = [Verdict::Done, Verdict::Failed, Verdict::Trouble]
+        .map(|verdict| verdict.status().to_string());
     assert_eq!(told, verdicts);
+}
+
+#[test]
+fn thresholds_of_findings_are_those_of_the_program() {
+    let lines = section("SUMMARY");
+    let first = lines
+        .iter()
+        .position(|line| line == ".Ss Findings")
+        .unwrap();
+    let text = lines[first..].join(" ");
+    let mut items = text.split(" .It Cm ").skip(1);
+    let mut kinds: Vec<Kind> = THRESHOLDS.iter().map(|threshold| threshold.kind).collect();
+    kinds.dedup();
+    for kind in kinds {
+        let item = items.next().unwrap().trim_end_matches(" .El");
+        let of_kind = THRESHOLDS.iter().filter(|threshold| threshold.kind == kind);
+        let told: Vec<String> = of_kind
+            .map(|threshold| {
+                let severity = threshold.severity.name();
+                let (first, rest) = severity.split_at(1);
+                let Threshold {
+                    least,
+                    unit,
+                    reason,
+                    ..
+                } = threshold;
+                format!(
+                    "{}{rest} from {least} {unit}: {reason}.",
+                    first.to_uppercase()
+                )
+            })
+            .collect();
+        let told = format!(" {}", told.join(" "));
+        assert!(
+            item.starts_with(kind.name()) && item.ends_with(&told),
+            "{item}\n{told}"
+        );
+    }
+    assert_eq!(items.next(), None);
 }
 
 /// The literal blocks of a section, as they are shown.

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::fields::{Needs, columns, sort_keys};
-use super::{ColorWord, FamilyWord, FormatWord, SourceWord, Terminal, Typed};
+use super::{ColorWord, FamilyWord, FormatWord, SeverityWord, SourceWord, Terminal, Typed};
 use crate::enrich::{Interfaces, Lookups, Meanings};
 use crate::error::Error;
 use crate::filter::{self, Expr};
-use crate::model::{Family, Protocol};
+use crate::model::{Family, Protocol, Severity};
 use crate::query::{Hidden, Input, Query, Report, Selection, Tables};
 use crate::render::{
     Color, Column, Extra, Extras, Format, Header, Layout, Place, Signs, default_columns,
@@ -69,11 +69,7 @@ impl Typed {
                 owners: !owners,
                 users: self.numeric,
             },
-            report: if self.summary {
-                Report::Summary
-            } else {
-                Report::Rows
-            },
+            report: self.report(&input)?,
             format,
             sort,
             limit: self.limit,
@@ -175,6 +171,23 @@ impl Typed {
             ))),
             None => Ok(()),
         }
+    }
+
+    fn report(&self, input: &Input) -> Result<Report, Error> {
+        if !self.summary {
+            return Ok(Report::Rows);
+        }
+        let fail_on = self.fail_on.map(severity);
+        if fail_on.is_some() && !input.is_live() {
+            let what = match input {
+                Input::Replay(_) => "a recording",
+                _ => "another /proc",
+            };
+            return Err(Error::Usage(format!(
+                "{what} is not looked through for what is wrong: no --fail-on"
+            )));
+        }
+        Ok(Report::Summary { fail_on })
     }
 
     /// A filter that speaks of states has the last word about them. A summary counts every
@@ -347,4 +360,12 @@ fn word(value: &impl ValueEnum) -> String {
         .to_possible_value()
         .map(|word| word.get_name().to_owned())
         .unwrap_or_default()
+}
+
+const fn severity(word: SeverityWord) -> Severity {
+    match word {
+        SeverityWord::Info => Severity::Info,
+        SeverityWord::Warning => Severity::Warning,
+        SeverityWord::Critical => Severity::Critical,
+    }
 }

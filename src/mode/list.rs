@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use super::Messages;
+use super::findings;
 use super::resolve::Resolving;
 use super::seen::Seen;
 use crate::enrich::Enricher;
@@ -12,7 +13,7 @@ use crate::exit::Verdict;
 use crate::filter::{Rule, Stage};
 use crate::model::{Origin, Row, Socket, StateSet, Summary, Table};
 use crate::query::{Input, Query, Report};
-use crate::render::{self, Envelope, Limited, Search, Sink, Sorted};
+use crate::render::{self, Envelope, Limited, Search, Sink, Sorted, Summing};
 use crate::source::{
     AutoSource, NetlinkSource, Outcome, ProcfsSource, Recorder, ReplaySource, Source,
 };
@@ -85,12 +86,27 @@ fn rows(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Box<dyn Sink
     sink
 }
 
+/// Where rows go.
+enum Output {
+    Rows(Box<dyn Sink>),
+    Counts(Box<Summing<'static>>),
+}
+
+impl Output {
+    fn sink(&mut self) -> &mut dyn Sink {
+        match self {
+            Self::Rows(sink) => sink.as_mut(),
+            Self::Counts(summing) => summing.as_mut(),
+        }
+    }
+}
+
 /// A listing under way.
 struct Listing<'q> {
     query: &'q Query,
     enricher: Enricher,
     search: Search,
-    sink: Box<dyn Sink>,
+    output: Output,
     summary: Summary,
     /// Some table can have what the filter wants.
     asked: bool,
@@ -98,21 +114,21 @@ struct Listing<'q> {
 
 impl<'q> Listing<'q> {
     fn new(query: &'q Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
-        let sink = match query.report {
-            Report::Rows => rows(query, envelope, out),
-            Report::Summary => render::summing(
+        let output = match query.report {
+            Report::Rows => Output::Rows(rows(query, envelope, out)),
+            Report::Summary { .. } => Output::Counts(Box::new(Summing::new(
                 query.format,
                 query.layout.clone(),
                 query.limit,
                 envelope.clone(),
                 out,
-            ),
+            ))),
         };
         Self {
             query,
             enricher: Enricher::new(query.lookups.clone()),
             search: Search::new(&query.layout),
-            sink,
+            output,
             summary: Summary::default(),
             asked: false,
         }
@@ -163,7 +179,7 @@ impl<'q> Listing<'q> {
             return Ok(ControlFlow::Continue(()));
         }
         let row = self.query.hidden.from(self.enricher.row(socket));
-        let flow = self.sink.row(&row)?;
+        let flow = self.output.sink().row(&row)?;
         self.summary.matched += 1;
         Ok(flow)
     }
@@ -253,11 +269,42 @@ impl<'q> Listing<'q> {
             messages.warning(&warning);
             self.summary.warnings.push(warning);
         }
-        self.sink.finish(&self.summary).map_err(Error::Output)?;
-        Ok(if self.summary.complete {
-            Verdict::Done
-        } else {
-            Verdict::Trouble
+        let failed = self.find(messages)?;
+        let sink = self.output.sink();
+        sink.finish(&self.summary).map_err(Error::Output)?;
+        Ok(match (self.summary.complete, failed) {
+            (false, _) => Verdict::Trouble,
+            (true, true) => Verdict::Failed,
+            (true, false) => Verdict::Done,
         })
+    }
+
+    /// Looks for what is wrong, where sockets are counted; `true` = the run fails for it.
+    fn find(&mut self, messages: &mut Messages<'_>) -> Result<bool, Error> {
+        let (Output::Counts(summing), Report::Summary { fail_on }) =
+            (&mut self.output, self.query.report)
+        else {
+            return Ok(false);
+        };
+        let mut gaps = Vec::new();
+        let findings = findings::find(self.query, summing.counts(), &mut gaps)?;
+        let grave = findings
+            .iter()
+            .flatten()
+            .filter(|finding| Some(finding.severity) >= fail_on);
+        let count = if fail_on.is_some() { grave.count() } else { 0 };
+        if let Some(findings) = findings {
+            summing.tell(findings);
+        }
+        for gap in gaps {
+            self.gap(format!("findings: {gap}"), messages);
+        }
+        if let (Some(severity), 1..) = (fail_on, count) {
+            let findings = if count == 1 { "finding" } else { "findings" };
+            messages.error(&format!(
+                "{count} {findings} of severity {severity} or graver"
+            ));
+        }
+        Ok(count > 0)
     }
 }

@@ -1,6 +1,7 @@
 //! What `lsock` does with the stream of sockets.
 
 mod events;
+mod findings;
 mod list;
 mod resolve;
 mod seen;

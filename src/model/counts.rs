@@ -19,6 +19,10 @@ pub struct Counts {
     pub half_closed: u64,
     /// TCP sockets that their programs have closed: [`Socket::is_orphan`].
     pub orphans: u64,
+    /// TCP connections with [`super::UNREAD`] bytes or more that wait to be read.
+    pub unread: u64,
+    /// TCP connections whose data does not get through: [`Socket::is_held_up`].
+    pub held_up: u64,
 }
 
 impl Counts {
@@ -33,6 +37,8 @@ impl Counts {
             },
             half_closed: 0,
             orphans: 0,
+            unread: 0,
+            held_up: 0,
         }
     }
 
@@ -51,6 +57,8 @@ impl Counts {
             self.half_closed += u64::from(socket.is_half_closed());
             self.orphans += u64::from(socket.is_orphan());
             self.time_wait.add(socket);
+            self.unread += u64::from(socket.is_unread());
+            self.held_up += u64::from(socket.is_held_up());
         }
     }
 

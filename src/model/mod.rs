@@ -3,6 +3,7 @@
 mod counts;
 mod endpoint;
 mod event;
+mod finding;
 mod info;
 mod machine;
 mod netlink;
@@ -17,6 +18,10 @@ mod timer;
 pub use counts::{Counts, Listeners, StateCounts, TimeWait};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};
+pub use finding::{
+    BACKOFF, Finding, Kind, RETRANSMITS, SYN_RETRANSMITS, Severity, THRESHOLDS, Threshold, UNREAD,
+    UNREAD_FOR_MS,
+};
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,

@@ -1,6 +1,9 @@
 //! A socket as the kernel reports it.
 
-use super::{Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Timer};
+use super::{
+    Endpoint, Family, Info, Protocol, RETRANSMITS, SocketType, State, StateSet, Timer, TimerKind,
+    UNREAD,
+};
 
 /// Which directions of a connection are shut: the half-close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,6 +221,23 @@ impl Socket {
     /// Closed by its program, not yet by the kernel, and held by no descriptor.
     pub const fn is_orphan(&self) -> bool {
         self.is_tcp() && self.inode.is_none() && StateSet::ORPHANED.contains(self.state)
+    }
+
+    /// Much waits to be read: [`UNREAD`] bytes or more. Of a listener, connections wait, not bytes.
+    pub fn is_unread(&self) -> bool {
+        let waiting = self.recv_queue.is_some_and(|bytes| bytes >= UNREAD);
+        waiting && self.is_tcp() && self.state != State::Listen
+    }
+
+    /// Data does not get through: it was sent again [`RETRANSMITS`] times or more, or the window of the
+    /// peer is closed.
+    pub fn is_held_up(&self) -> bool {
+        let held_up = |timer: &Timer| match timer.kind {
+            TimerKind::Retransmit => timer.retransmits >= RETRANSMITS,
+            TimerKind::Probe => true,
+            TimerKind::Keepalive | TimerKind::TimeWait => false,
+        };
+        self.is_tcp() && self.timer.as_ref().is_some_and(held_up)
     }
 
     const fn is_tcp(&self) -> bool {

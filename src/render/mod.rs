@@ -2,7 +2,7 @@
 //!
 //! [`sink`] makes the sink of a format; [`Sorted`] and [`Limited`] are sinks around a sink. `plain`,
 //! `json`, `ndjson` and `csv` stream through one buffer, `table` holds the first thousand rows, and
-//! [`Sorted`] every row or, with a limit, twice as many as are shown. [`summing`] makes the sink that
+//! [`Sorted`] every row or, with a limit, twice as many as are shown. [`Summing`] is the sink that
 //! counts rows instead. `schema.json` describes the JSON.
 
 mod cell;
@@ -37,7 +37,7 @@ pub use limited::Limited;
 pub use paint::Color;
 pub use search::Search;
 pub use sorted::{SortKey, Sorted};
-pub use summary::summing;
+pub use summary::Summing;
 
 use cell::{Blanks, Descriptors, Style};
 use out::Out;

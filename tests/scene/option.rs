@@ -10,3 +10,12 @@ sockopt_impl!(
     libc::TCP_DEFER_ACCEPT,
     u32
 );
+
+sockopt_impl!(
+    /// A classic BPF program that says how much of a segment the socket gets to see.
+    AttachFilter,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_ATTACH_FILTER,
+    libc::sock_fprog
+);

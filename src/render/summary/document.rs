@@ -1,6 +1,6 @@
 //! The counts as one JSON document, in the envelope of a listing.
 
-use crate::model::{Counts, Row, StateCounts, Summary};
+use crate::model::{Counts, Finding, Row, StateCounts, Summary};
 
 use super::super::value::Value;
 use super::super::{Column, Envelope, cell, digits, json};
@@ -17,7 +17,12 @@ const LISTENER: [Column; 7] = [
 ];
 
 /// Writes it.
-pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, envelope: &Envelope, summary: &Summary) {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    counts: &Counts,
+    findings: Option<&[Finding]>,
+    (envelope, summary): (&Envelope, &Summary),
+) {
     json::opening(out, envelope);
     out.extend_from_slice(b",\"counts\":[");
     list(out, &counts.tables, table);
@@ -33,7 +38,16 @@ pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, envelope: &Envelope, sum
     list(out, &counts.listeners.fullest, |out, kept| {
         listener(out, &kept.row());
     });
-    out.extend_from_slice(b"],\"summary\":");
+    out.extend_from_slice(b"],\"findings\":");
+    match findings {
+        Some(findings) => {
+            out.push(b'[');
+            list(out, findings, finding);
+            out.push(b']');
+        }
+        None => json::null(out),
+    }
+    out.extend_from_slice(b",\"summary\":");
     json::summary(out, summary);
     out.extend_from_slice(b"}\n");
 }
@@ -47,6 +61,20 @@ fn list<T>(out: &mut Vec<u8>, members: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     if !members.is_empty() {
         out.push(b'\n');
     }
+}
+
+fn finding(out: &mut Vec<u8>, finding: &Finding) {
+    out.extend_from_slice(b"{\"kind\":");
+    json::word(out, finding.kind.name());
+    out.extend_from_slice(b",\"severity\":");
+    json::word(out, finding.severity.name());
+    out.extend_from_slice(b",\"count\":");
+    digits::integer(out, finding.count);
+    out.extend_from_slice(b",\"sockets\":");
+    json::string(out, &finding.sockets);
+    out.extend_from_slice(b",\"text\":");
+    json::string(out, &finding.text);
+    out.push(b'}');
 }
 
 fn table(out: &mut Vec<u8>, counts: &StateCounts) {

@@ -3,13 +3,14 @@
 
 mod diagram;
 mod document;
+mod findings;
 mod records;
 mod text;
 
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Counts, Protocol, Row, Summary};
+use crate::model::{Counts, Finding, Protocol, Row, Summary};
 
 use super::out::Out;
 use super::{Envelope, Format, Layout, Sink};
@@ -17,31 +18,46 @@ use super::{Envelope, Format, Layout, Sink};
 /// Listeners shown, unless `--limit` says otherwise.
 const LISTENERS: usize = 20;
 
-/// The sink that counts rows and writes the counts to `out` in a format. In a [`Layout`] it looks at
-/// the line of titles, colours, signs and width; at most `limit` listeners are shown.
-pub fn summing<'w>(
-    format: Format,
-    layout: Layout,
-    limit: Option<u64>,
-    envelope: Envelope,
-    out: Box<dyn io::Write + 'w>,
-) -> Box<dyn Sink + 'w> {
-    let most = limit.map_or(LISTENERS, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    Box::new(Summing {
-        counts: Counts::new(most),
-        format,
-        layout,
-        envelope,
-        out: Out::new(out),
-    })
-}
-
-struct Summing<'w> {
+/// Counts rows, and writes the counts at the end, with what was found wrong.
+pub struct Summing<'w> {
     counts: Counts,
+    findings: Option<Vec<Finding>>,
     format: Format,
     layout: Layout,
     envelope: Envelope,
     out: Out<'w>,
+}
+
+impl<'w> Summing<'w> {
+    /// Will write to `out` in a format. In a [`Layout`] it looks at the line of titles, colours, signs
+    /// and width; at most `limit` listeners are shown.
+    pub fn new(
+        format: Format,
+        layout: Layout,
+        limit: Option<u64>,
+        envelope: Envelope,
+        out: Box<dyn io::Write + 'w>,
+    ) -> Self {
+        let most = limit.map_or(LISTENERS, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        Self {
+            counts: Counts::new(most),
+            findings: None,
+            format,
+            layout,
+            envelope,
+            out: Out::new(out),
+        }
+    }
+
+    /// What was counted.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What was found; without this, nothing was looked for.
+    pub fn tell(&mut self, findings: Vec<Finding>) {
+        self.findings = Some(findings);
+    }
 }
 
 impl Sink for Summing<'_> {
@@ -59,6 +75,7 @@ impl Sink for Summing<'_> {
         }
         self.counts.tables.sort_by_key(|counts| counts.table);
         let (counts, layout) = (&self.counts, &self.layout);
+        let findings = self.findings.as_deref();
         let out = &mut self.out.buffer;
         match self.format {
             Format::Table if draws(counts, layout) => {
@@ -74,10 +91,13 @@ impl Sink for Summing<'_> {
                     limited: counts.listeners.left_out() > 0,
                     ..summary.clone()
                 };
-                document::write(out, counts, &self.envelope, &summary);
+                document::write(out, counts, findings, (&self.envelope, &summary));
             }
             Format::Ndjson => records::ndjson(out, counts),
             Format::Csv => records::csv(out, counts, layout.header),
+        }
+        if matches!(self.format, Format::Table | Format::Plain) {
+            findings::write(out, findings.unwrap_or_default(), self.format, layout);
         }
         self.out.finish()
     }

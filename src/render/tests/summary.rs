@@ -3,10 +3,10 @@
 use super::golden::compare_text;
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
-    Family, Origin, OwnedRow, Protocol, Row, Socket, Source, State, Summary, Table, Timer,
-    TimerKind,
+    Family, Finding, Kind, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State,
+    Summary, Table, Timer, TimerKind,
 };
-use crate::render::{Color, Format, Header, Layout, Signs, summing};
+use crate::render::{Color, Format, Header, Layout, Signs, Summing};
 
 const SOURCES: [(Protocol, Family); 6] = [
     (Protocol::Tcp, Family::Inet),
@@ -86,15 +86,52 @@ fn summed(format: Format, layout: Layout, limit: Option<u64>, rows: &[OwnedRow])
         sources: SOURCES.map(origin).to_vec(),
         ..Summary::default()
     };
-    let mut sink = summing(format, layout, limit, envelope(), Box::new(page.clone()));
-    feed(&mut *sink, rows, &summary).unwrap();
+    let mut sink = Summing::new(format, layout, limit, envelope(), Box::new(page.clone()));
+    sink.tell(findings());
+    feed(&mut sink, rows, &summary).unwrap();
     page.text()
+}
+
+/// One of each severity; a name and a filter of any length.
+fn findings() -> Vec<Finding> {
+    let finding = |kind, severity, count, sockets: &str, text: &str| Finding {
+        kind,
+        severity,
+        count,
+        sockets: sockets.to_owned(),
+        text: text.to_owned(),
+    };
+    vec![
+        finding(
+            Kind::CloseWait,
+            Severity::Critical,
+            1_640,
+            "protocol = tcp and state close-wait and pid = 812",
+            "api[812] holds 1640 connections in CLOSE_WAIT: the peers have closed, the program has not. \
+             It leaks them: it must close a connection when it reads its end.",
+        ),
+        finding(
+            Kind::SynSent,
+            Severity::Warning,
+            1,
+            "(process = \"it's \\\\x22b\") and protocol = tcp and state syn-sent and dst [2001:db8::1]:443",
+            "[2001:db8::1]:443 does not answer: 1 connection in SYN_SENT (a\\x1b[812]).",
+        ),
+        finding(
+            Kind::WildcardAndLoopback,
+            Severity::Info,
+            2,
+            "inode = 1 or inode = 2",
+            "Port 80 is listened on twice.",
+        ),
+    ]
 }
 
 fn drawn(signs: Signs, color: Color) -> String {
     let layout = Layout {
         color,
         signs,
+        width: Some(80),
         ..layout(Format::Table, &[])
     };
     summed(Format::Table, layout, None, &rows())
@@ -121,7 +158,10 @@ fn diagram_in_colour() {
 
 #[test]
 fn diagram_fits_80_columns() {
-    for line in drawn(Signs::Unicode, Color::Never).lines() {
+    let text = drawn(Signs::Unicode, Color::Never);
+    // A command is in one piece, to be copied.
+    let lines = text.lines().filter(|line| !line.contains(" lsock -ap "));
+    for line in lines {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
@@ -152,6 +192,22 @@ fn json() {
 }
 
 #[test]
+fn many_findings_alike_are_told_as_one() {
+    let (page, layout) = (Page::default(), layout(Format::Plain, &[]));
+    let out = Box::new(page.clone());
+    let mut sink = Summing::new(Format::Plain, layout, None, envelope(), out);
+    let alike = findings().into_iter().cycle().skip(1).step_by(3).take(7);
+    sink.tell(alike.collect());
+    feed(&mut sink, &[], &Summary::default()).unwrap();
+    let text = page.text();
+    assert_eq!(text.matches("does not answer").count(), 5, "{text}");
+    assert!(
+        text.ends_with("\n\n         and 2 more of syn_sent, of 2 sockets: see -j\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn records() {
     let csv = summed(Format::Csv, layout(Format::Csv, &[]), None, &rows());
     compare_text("summary.csv", &csv);
@@ -167,7 +223,8 @@ fn listeners_that_are_left_out_are_counted() {
     };
     let end = |limit| {
         let text = summed(Format::Plain, layout.clone(), Some(limit), &rows());
-        text.lines().last().unwrap().to_owned()
+        let (counts, _findings) = text.split_once("\n\ncritical ").unwrap();
+        counts.lines().last().unwrap().to_owned()
     };
     assert_eq!(end(0), "5 listeners");
     assert_eq!(end(2), "and 3 more");

@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 use super::At;
 use super::expected::{local_address, unspecified};
 use super::held::Held;
+use super::option::AttachFilter;
 
 /// Bytes that are written where a queue must not empty: far more than [`SMALL`] takes.
 const STUFFING: usize = 65_536;
@@ -102,7 +103,7 @@ pub fn pair(ip: IpAddr) -> io::Result<Pair> {
 }
 
 /// A connection whose client has unsent bytes, because the server does not read.
-fn stuffed_client(ip: IpAddr) -> io::Result<Pair> {
+pub fn stuffed_client(ip: IpAddr) -> io::Result<Pair> {
     let listener = listener_with(ip, BACKLOG, |socket| {
         sockopt::set_socket_recv_buffer_size(socket, SMALL).at("SO_RCVBUF")
     })?;
@@ -129,6 +130,27 @@ fn narrow_client(ip: IpAddr) -> io::Result<Pair> {
         server,
     })
 }
+
+/// A connection whose client sends bytes that the server's kernel drops, as if the way were broken.
+pub fn broken(ip: IpAddr) -> io::Result<Pair> {
+    let pair = pair(ip)?;
+    let mut nothing = nix::libc::sock_filter {
+        code: BPF_RET,
+        jt: 0,
+        jf: 0,
+        k: 0,
+    };
+    let program = nix::libc::sock_fprog {
+        len: 1,
+        filter: &raw mut nothing,
+    };
+    nix::sys::socket::setsockopt(&pair.server, AttachFilter, &program).at("SO_ATTACH_FILTER")?;
+    (&pair.client).write_all(b"to nobody").at("write")?;
+    Ok(pair)
+}
+
+/// `BPF_RET | BPF_K`: keep so many bytes.
+const BPF_RET: u16 = 0x06;
 
 /// Hands the kernel more bytes than the other end's receive buffer takes.
 fn stuff(mut sender: &TcpStream) -> io::Result<()> {

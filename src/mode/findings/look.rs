@@ -1,0 +1,191 @@
+//! The second look: few states, and no more of a socket than a finding tells.
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+
+use crate::enrich::{Enricher, Lookups};
+use crate::error::Error;
+use crate::filter::{Expr, Stage};
+use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet, Table};
+use crate::query::{Input, Query};
+use crate::render::Search;
+use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Request, Source, Wanted};
+
+use super::who::Held;
+
+/// Looks again at the sockets of a query.
+pub(super) struct Looker<'q> {
+    query: &'q Query,
+    source: Box<dyn Source>,
+    enricher: Enricher,
+    search: Search,
+    /// Why something may be missing.
+    pub(super) gaps: Vec<String>,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub(super) protocol: Protocol,
+    pub(super) states: StateSet,
+    pub(super) wanted: Wanted,
+    pub(super) owners: Owners,
+}
+
+/// Are the processes looked up?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    Asked,
+    NotAsked,
+}
+
+impl Look {
+    /// TCP in these states, with its processes.
+    pub(super) const fn tcp(states: StateSet) -> Self {
+        Self {
+            protocol: Protocol::Tcp,
+            states,
+            wanted: Wanted {
+                info: false,
+                memory: false,
+                unix_peers: false,
+            },
+            owners: Owners::Asked,
+        }
+    }
+}
+
+/// A socket that was found, and who holds it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) socket: Socket,
+    pub(super) held: Held,
+}
+
+impl<'q> Looker<'q> {
+    /// Will look where the query looked.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` cannot be opened.
+    pub(super) fn new(query: &'q Query) -> Result<Self, Error> {
+        let off = Recorder::off;
+        let source: Box<dyn Source> = match &query.input {
+            Input::Netlink => Box::new(NetlinkSource::new(off())),
+            Input::Procfs(root) => Box::new(ProcfsSource::open(root, off())?),
+            Input::Auto | Input::Replay(_) => {
+                let netlink = NetlinkSource::new(off());
+                Box::new(AutoSource::new(netlink, ProcfsSource::new("/proc", off())))
+            }
+        };
+        let lookups = Lookups {
+            owners: Some("/proc".into()),
+            ..query.lookups.clone()
+        };
+        Ok(Self {
+            query,
+            source,
+            enricher: Enricher::new(lookups),
+            search: Search::new(&query.layout),
+            gaps: Vec::new(),
+        })
+    }
+
+    /// The sockets that are so, of those that the query wants.
+    pub(super) fn look(&mut self, look: Look, keep: &dyn Fn(&Socket) -> bool) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.each(look, keep, &mut |socket, held| {
+            found.push(Found {
+                socket: socket.clone(),
+                held,
+            });
+        });
+        found
+    }
+
+    /// Lends each of them, and keeps none.
+    pub(super) fn each(
+        &mut self,
+        look: Look,
+        keep: &dyn Fn(&Socket) -> bool,
+        take: &mut dyn FnMut(&Socket, Held),
+    ) {
+        let tables = self.query.tables.iter().copied();
+        for table in tables.filter(|table| table.protocol == look.protocol) {
+            self.look_at(table, look, keep, take);
+        }
+    }
+
+    fn look_at(
+        &mut self,
+        table: Table,
+        look: Look,
+        keep: &dyn Fn(&Socket) -> bool,
+        take: &mut dyn FnMut(&Socket, Held),
+    ) {
+        let rule = self.query.rule(table);
+        let asked = self.query.request(&rule);
+        let request = Request {
+            states: asked.states.intersection(look.states),
+            wanted: Wanted {
+                info: asked.wanted.info || look.wanted.info,
+                memory: asked.wanted.memory || look.wanted.memory,
+                unix_peers: false,
+            },
+            narrow: asked.narrow,
+        };
+        if rule.is_never() || request.states == StateSet::EMPTY {
+            return;
+        }
+        let (enricher, search, hidden) = (&mut self.enricher, &mut self.search, self.query.hidden);
+        let for_filter = self.query.filter.needs().owners;
+        let outcome = self.source.visit(table, &request, &mut |socket| {
+            let is_it = look.states.contains(socket.state) && keep(socket);
+            let bare = Row::bare(socket);
+            let held = rule.holds(&bare, Stage::Socket, &mut |_| false);
+            if !is_it || held == Some(false) {
+                return ControlFlow::Continue(());
+            }
+            enricher.prepare_names(socket);
+            if look.owners == Owners::Asked || for_filter {
+                enricher.prepare_owners(socket);
+            }
+            let row = enricher.row(socket);
+            let shown = hidden.from(row);
+            let mut contains = |text: &str| search.contains(&shown, text);
+            let held = held.or_else(|| rule.holds(&row, Stage::Owners, &mut contains));
+            if held == Some(true) {
+                take(socket, Held::of(&row));
+            }
+            ControlFlow::Continue(())
+        });
+        match outcome {
+            Ok(outcome) => self.gaps.extend(outcome.gaps),
+            Err(error) => self.gaps.push(error.chain()),
+        }
+    }
+
+    /// A filter that lists, with `-a`, what is so of the sockets that the query wants.
+    pub(super) fn filter(&self, protocol: Protocol, own: &str) -> String {
+        let mut parts = Vec::new();
+        if self.query.filter != Expr::ALWAYS {
+            parts.push(format!("({})", self.query.filter));
+        }
+        parts.push(format!("protocol = {protocol}"));
+        let tables = self.query.tables.iter();
+        let of_protocol = tables.filter(|table| table.protocol == protocol);
+        let families: Vec<Family> = of_protocol.map(|table| table.family).collect();
+        if let [only] = families[..] {
+            parts.push(format!("family = {only}"));
+        }
+        parts.push(own.to_owned());
+        parts.join(" and ")
+    }
+}
+
+/// An end as filters and people write it; an unknown one is not. An IPv4-mapped address is one of IPv4,
+/// for filters take them for the same.
+pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
+    let port = u16::try_from(end.port?).ok()?;
+    Some(SocketAddr::new(end.ip?.to_canonical(), port))
+}

@@ -1,0 +1,90 @@
+//! `-s`: what is wrong, each found in a scene made for it, and not without.
+
+mod closing;
+mod healthy;
+mod listeners;
+mod opening;
+mod queues;
+
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{list, lsock};
+use crate::scene::{V4, tcp};
+
+/// How long a timer of the kernel may take until something is stuck.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The findings of `lsock -s <words>`.
+fn findings(words: &[&str]) -> Vec<Value> {
+    let document = lsock(&[&["-sj"], words].concat()).done().document();
+    document["findings"].as_array().unwrap().clone()
+}
+
+fn kinds(words: &[&str]) -> Vec<String> {
+    let found = findings(words);
+    let kinds = found.iter().map(|f| f["kind"].as_str().unwrap().to_owned());
+    kinds.collect()
+}
+
+/// The only finding of a kind, if there is one: as grave as this, about so many sockets, and the
+/// command that it names lists exactly these.
+fn found(words: &[&str], kind: &str, severity: &str, count: u64) -> Option<String> {
+    let found = findings(words);
+    let mut of_kind = found.iter().filter(|finding| finding["kind"] == kind);
+    let finding = of_kind.next()?;
+    assert!(of_kind.next().is_none(), "{found:#?}");
+    if finding["severity"] != severity || finding["count"] != count {
+        return None;
+    }
+    let filter = finding["sockets"].as_str().unwrap();
+    let listed = list_done(&["-an", filter]);
+    assert_eq!(u64::try_from(listed.len()).unwrap(), count, "{filter}");
+    Some(finding["text"].as_str().unwrap().to_owned())
+}
+
+fn list_done(words: &[&str]) -> Vec<Value> {
+    lsock(&[words, &["--json"]].concat()).done().sockets()
+}
+
+/// Waits for it: timers have to expire.
+fn comes(words: &[&str], kind: &str, severity: &str, count: u64) -> String {
+    let begun = Instant::now();
+    loop {
+        if let Some(text) = found(words, kind, severity, count) {
+            return text;
+        }
+        let found = findings(words);
+        assert!(begun.elapsed() < PATIENCE, "no {kind}: {found:#?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// This process, as a text names it.
+fn me() -> String {
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    format!("{}[{}]", name.trim_end(), std::process::id())
+}
+
+/// So many connections to one listener.
+fn connections(count: usize) -> (OwnedFd, Vec<(TcpStream, TcpStream)>) {
+    let listener = tcp::listener(V4, 128).unwrap();
+    let pair = |_| {
+        let client = tcp::connect(&listener).unwrap();
+        (client, tcp::accept(&listener).unwrap())
+    };
+    let pairs = (0..count).map(pair).collect();
+    (listener, pairs)
+}
+
+/// Waits until so many sockets are in a state.
+fn wait_for(state: &str, count: usize) {
+    let what = format!("{count} in {state}");
+    crate::scene::poll_until(&what, || {
+        (list(&["-tan", "state", state]).len() == count).then_some(())
+    })
+    .unwrap();
+}
