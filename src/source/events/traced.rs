@@ -17,7 +17,7 @@ use super::tracefs::{Record, Tracer, kernel_filter, now_ns};
 use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
 use crate::model::Event;
-use tracker::{Since, Tracker};
+use tracker::{Since, Tracker, ends_of};
 
 /// After the first record of a batch: what belongs together comes together, and most sockets are still
 /// there to be looked up.
@@ -129,7 +129,12 @@ impl EventSource for Traced {
             // What cannot be read now is read, or refused, next time.
             let _ = tracer.read(&mut newer);
             Since {
-                moved: newer.iter().map(|record: &Record| record.socket).collect(),
+                // The next record is kept: it comes last here.
+                moved: newer
+                    .iter()
+                    .rev()
+                    .map(|record: &Record| (record.socket, ends_of(record).local))
+                    .collect(),
                 lost_until_ns: match tracer.lost() {
                     Ok(now) if now == lost => lost_until_ns,
                     // Counted, or refused, next time.

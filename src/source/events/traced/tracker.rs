@@ -1,6 +1,6 @@
 //! Records to events: which connection, whose, and what look-ups add.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
@@ -53,10 +53,22 @@ struct Life {
 /// What happened behind the records at hand.
 #[derive(Debug)]
 pub(super) struct Since {
-    /// The sockets recorded since.
-    pub(super) moved: HashSet<u64>,
+    /// The sockets recorded since, and the local end in the next record of each.
+    pub(super) moved: HashMap<u64, SocketAddr>,
     /// Records up to this moment may have been lost, in nanoseconds of the monotonic clock.
     pub(super) lost_until_ns: u64,
+}
+
+/// The same, read when it is asked for.
+struct Behind<'s> {
+    since: &'s mut dyn FnMut() -> Since,
+    read: Option<Since>,
+}
+
+impl Behind<'_> {
+    fn get(&mut self) -> &Since {
+        self.read.get_or_insert_with(&mut *self.since)
+    }
 }
 
 impl Tracker {
@@ -171,6 +183,7 @@ impl Tracker {
 
     /// Looks for what is not known yet.
     fn look_up(&mut self, lives: &[u64], since: &mut dyn FnMut() -> Since) {
+        let mut behind = Behind { since, read: None };
         let mut unknown = Vec::new();
         for number in lives {
             let Some(life) = self.lives.get_mut(number) else {
@@ -179,6 +192,9 @@ impl Tracker {
             // Another namespace may have the same addresses and ports, but not the same opener.
             life.judge(life.opener, &self.judge);
             life.look_up(&mut self.finder);
+            if life.last.1 == State::SynSent && life.ends.local.port() == 0 {
+                life.look_behind(&mut behind, &mut self.finder);
+            }
             life.judge(life.task, &self.judge);
             if life.whose == Belonging::Unknown {
                 unknown.push(*number);
@@ -186,7 +202,7 @@ impl Tracker {
         }
         if !unknown.is_empty() {
             self.judge_by_other_ends(lives, &mut unknown);
-            self.judge_by_absence(unknown, since);
+            self.judge_by_absence(unknown, &mut behind);
         }
     }
 
@@ -210,8 +226,7 @@ impl Tracker {
 
     /// What is open, has not moved since, and yet is not found, is not here. Where records were lost
     /// it may have moved.
-    fn judge_by_absence(&mut self, unknown: Vec<u64>, since: &mut dyn FnMut() -> Since) {
-        let mut behind = None;
+    fn judge_by_absence(&mut self, unknown: Vec<u64>, behind: &mut Behind<'_>) {
         for number in unknown {
             let Some(life) = self.lives.get_mut(&number) else {
                 continue;
@@ -219,8 +234,8 @@ impl Tracker {
             if !life.is_open() || life.ends.local.port() == 0 {
                 continue;
             }
-            let behind = behind.get_or_insert_with(&mut *since);
-            if behind.moved.contains(&life.key) || life.last_ns <= behind.lost_until_ns {
+            let behind = behind.get();
+            if behind.moved.contains_key(&life.key) || life.last_ns <= behind.lost_until_ns {
                 continue;
             }
             let found = self.finder.find_anywhere(life.ends);
@@ -320,6 +335,14 @@ impl Life {
         self.whose = found.unwrap_or(self.whose);
     }
 
+    /// It connected so quickly that it was not found connecting: its next record tells the port.
+    fn look_behind(&mut self, behind: &mut Behind<'_>, finder: &mut Finder) {
+        if let Some(local) = behind.get().moved.get(&self.key) {
+            self.ends.local = *local;
+            self.look_up(finder);
+        }
+    }
+
     fn keep(&mut self, found: Option<Socket>) -> Option<Belonging> {
         let found = found?;
         if let Some(ends) = Ends::of(&found) {
@@ -362,7 +385,7 @@ fn only(mut found: Vec<Socket>) -> Option<Socket> {
     one.filter(|_| found.is_empty())
 }
 
-fn ends_of(record: &Record) -> Ends {
+pub(super) fn ends_of(record: &Record) -> Ends {
     let table = Table {
         protocol: record.protocol,
         family: record.family,
