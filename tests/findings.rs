@@ -71,6 +71,7 @@ fn me() -> String {
 
 /// So many connections to one listener.
 fn connections(count: usize) -> (OwnedFd, Vec<(TcpStream, TcpStream)>) {
+    tcp::options::allow_descriptors(8_000).unwrap();
     let listener = tcp::listener(V4, 128).unwrap();
     let pair = |_| {
         let client = tcp::connect(&listener).unwrap();

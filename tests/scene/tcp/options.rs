@@ -121,7 +121,8 @@ pub fn held_many_times(ip: IpAddr, count: u16) -> io::Result<Held> {
     held.settled()
 }
 
-fn allow_descriptors(wanted: u64) -> io::Result<()> {
+/// Makes sure of room for so many descriptors.
+pub fn allow_descriptors(wanted: u64) -> io::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).at("getrlimit")?;
     if soft >= wanted {
         return Ok(());
