@@ -14,6 +14,7 @@ use crate::scene::{Namespace, poll_until};
 
 mod files;
 mod netlink;
+mod repeats;
 mod unix_peers;
 
 /// Connections to one listener; each is two sockets, and all together are a dozen datagrams: enough
@@ -42,7 +43,7 @@ impl Stage {
             return None;
         }
         allow_many_descriptors();
-        let sockets = connections();
+        let sockets = connections_of(CONNECTIONS);
         let list = || {
             let attempt = attempt(LIST);
             assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
@@ -61,14 +62,14 @@ impl Stage {
 const LIST: [&str; 4] = ["-tanj4", "--columns", COLUMNS, "-im"];
 
 /// A listener and its callers, of whom it accepts none.
-fn connections() -> (OwnedFd, Vec<TcpStream>) {
+fn connections_of(count: usize) -> (OwnedFd, Vec<TcpStream>) {
     let kind = SocketType::STREAM;
     let listener = rustix::net::socket(AddressFamily::INET, kind, None).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, i32::try_from(CONNECTIONS).unwrap()).unwrap();
+    rustix::net::listen(&listener, i32::try_from(count).unwrap()).unwrap();
     let address = local_address(&listener).unwrap();
-    let callers = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap());
+    let callers = (0..count).map(|_| TcpStream::connect(address).unwrap());
     let callers = callers.collect();
     (listener, callers)
 }

@@ -48,7 +48,7 @@ fn visit(source: &mut dyn Source, table: Table, narrow: Narrow) -> (Vec<Socket>,
     };
     let mut rows = Vec::new();
     let outcome = source
-        .visit(table, &request, &mut |socket| {
+        .visit(table, &request, &mut |socket: &Socket| {
             rows.push(socket.clone());
             ControlFlow::Continue(())
         })
@@ -73,7 +73,7 @@ fn whole(table: Table) -> Vec<Socket> {
         narrow: Narrow::default(),
     };
     let mut source = NetlinkSource::new(Recorder::default());
-    let visited = source.visit(table, &request, &mut |_| ControlFlow::Break(()));
+    let visited = source.visit(table, &request, &mut |_: &Socket| ControlFlow::Break(()));
     if let Err(error) = visited {
         eprintln!("skipped: {error:?}");
         return Vec::new();

@@ -149,7 +149,7 @@ impl<'q> Listing<'q> {
         let mut end = Ok(ControlFlow::Continue(()));
         self.asked = true;
         let mut seen = Seen::new(&rule, &self.query.input);
-        let outcome = source.visit(table, &request, &mut |socket| {
+        let outcome = source.visit(table, &request, &mut |socket: &Socket| {
             end = self.show(socket, &rule, &mut seen);
             match end {
                 Ok(flow) => flow,

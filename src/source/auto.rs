@@ -73,7 +73,7 @@ impl Source for AutoSource {
         &mut self,
         table: Table,
         request: &Request,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let error = match self.netlink.visit(table, request, visitor) {
             Err(error @ Error::Netlink { .. }) => error,

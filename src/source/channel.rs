@@ -12,15 +12,18 @@ use rustix::net::RecvFlags;
 /// The kernel fills at most 32 KiB per `recv`.
 pub(super) const BUFFER_LEN: usize = 32 * 1024;
 
-/// A `sock_diag` socket with its receive buffer.
+/// A `sock_diag` socket with its receive buffers.
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: Socket,
     buffer: Vec<u8>,
+    /// How a dump begins.
+    begin: Batch,
 }
 
-/// Datagrams that are read by the thread that decodes them: short dumps need no second one.
-const READ_INLINE: usize = 4;
+/// Datagrams of a dump that are received before any of them is looked at. Most dumps are no longer:
+/// what disturbs one is known in time to begin it again. It also spares them a second thread.
+const READ_FIRST: usize = 4;
 /// Datagrams that are handed from one thread to the other together.
 const BATCH_LEN: usize = 8;
 /// Batches that go round between two threads: one is filled, one is read, one waits.
@@ -35,6 +38,7 @@ impl Channel {
         Ok(Self {
             socket: Socket::new(NETLINK_SOCK_DIAG)?,
             buffer: Vec::with_capacity(BUFFER_LEN),
+            begin: Batch::of(READ_FIRST),
         })
     }
 
@@ -56,22 +60,23 @@ impl Channel {
         Ok(&self.buffer)
     }
 
-    /// Gives every datagram of a dump to `take`, until it breaks with the end of the dump, as it must
-    /// after an error.
+    /// The first datagrams of a dump; of a short one all, up to that of which `is_last` is true.
+    pub(super) fn receive_first(&mut self, is_last: impl Fn(&[u8]) -> bool) -> &mut Batch {
+        self.begin.fill(&self.socket, is_last);
+        &mut self.begin
+    }
+
+    /// Gives every datagram that follows to `take`, until it breaks with the end of the dump, as it
+    /// must after an error.
     ///
-    /// A long dump is received by a second thread, ahead of the one that takes it: the kernel
-    /// collects sockets while others are decoded and written. `is_last` must be true for the
-    /// datagram that ends the dump, so that nobody waits for one behind it.
-    pub(super) fn receive_all<T>(
+    /// They are received by a second thread, ahead of the one that takes them: the kernel collects
+    /// sockets while others are decoded and written. `is_last` must be true for the datagram that ends
+    /// the dump, so that nobody waits for one behind it.
+    pub(super) fn receive_rest<T>(
         &mut self,
         is_last: impl Fn(&[u8]) -> bool + Send,
         mut take: impl FnMut(io::Result<&[u8]>) -> ControlFlow<T>,
     ) -> T {
-        for _ in 0..READ_INLINE {
-            if let ControlFlow::Break(end) = take(self.receive()) {
-                return end;
-            }
-        }
         self.receive_ahead(is_last, &mut take).unwrap_or_else(|| {
             loop {
                 if let ControlFlow::Break(end) = take(self.receive()) {
@@ -91,7 +96,7 @@ impl Channel {
         let (back, empty) = sync_channel(BATCHES);
         for _ in 0..BATCHES {
             // There is room for all of them.
-            let _ = back.send(Batch::new());
+            let _ = back.send(Batch::of(BATCH_LEN));
         }
         let socket = &self.socket;
         // Both ends of this side go with the closure: without them the other thread ends.
@@ -112,24 +117,23 @@ impl Channel {
     }
 }
 
-/// Datagrams that go from one thread to the other together: waking a thread costs as much as
-/// receiving one of them.
+/// Datagrams that were received together. Those that go from one thread to the other do, because
+/// waking a thread costs as much as receiving one of them.
 #[derive(Debug)]
-struct Batch {
+pub(super) struct Batch {
     buffers: Vec<Vec<u8>>,
     /// How many of them hold a datagram.
     filled: usize,
     /// What went wrong behind the last one.
-    failure: Option<io::Error>,
+    pub(super) failure: Option<io::Error>,
 }
 
 impl Batch {
-    fn new() -> Self {
-        let buffers = (0..BATCH_LEN)
-            .map(|_| Vec::with_capacity(BUFFER_LEN))
-            .collect();
+    /// Room for so many.
+    fn of(length: usize) -> Self {
+        let buffers = (0..length).map(|_| Vec::with_capacity(BUFFER_LEN));
         Self {
-            buffers,
+            buffers: buffers.collect(),
             filled: 0,
             failure: None,
         }
@@ -138,9 +142,8 @@ impl Batch {
     fn ended() -> Self {
         let failure = Some(io::ErrorKind::UnexpectedEof.into());
         Self {
-            buffers: Vec::new(),
-            filled: 0,
             failure,
+            ..Self::of(0)
         }
     }
 
@@ -160,10 +163,15 @@ impl Batch {
         false
     }
 
-    fn datagrams(&mut self) -> impl Iterator<Item = io::Result<&[u8]>> {
-        let filled = self.buffers.iter().take(self.filled);
-        let datagrams = filled.map(|buffer| Ok(buffer.as_slice()));
-        datagrams.chain(self.failure.take().map(Err))
+    /// What was received.
+    pub(super) fn received(&self) -> impl Iterator<Item = &[u8]> {
+        self.buffers.iter().take(self.filled).map(Vec::as_slice)
+    }
+
+    /// The same, and what went wrong behind it.
+    pub(super) fn datagrams(&mut self) -> impl Iterator<Item = io::Result<&[u8]>> {
+        let failure = self.failure.take();
+        self.received().map(Ok).chain(failure.map(Err))
     }
 }
 

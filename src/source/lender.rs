@@ -71,7 +71,7 @@ impl<'r> Lender<'r> {
     }
 
     /// Lends the socket of one reply; a reply that cannot be read is counted.
-    pub(super) fn lend(&mut self, payload: &[u8], visitor: &mut Visitor<'_>) -> ControlFlow<()> {
+    pub(super) fn lend(&mut self, payload: &[u8], visitor: &mut dyn Visitor) -> ControlFlow<()> {
         if let Err(error) = wire::decode(self.protocol, payload, &mut self.scratch) {
             self.malformed.add(&error);
             return ControlFlow::Continue(());
@@ -88,7 +88,7 @@ impl<'r> Lender<'r> {
         &mut self,
         table: Table,
         line: &[u8],
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> ControlFlow<()> {
         if let Err(error) = procfs::decode_line(table, line, &mut self.scratch) {
             self.malformed.add(&error);
@@ -104,10 +104,10 @@ impl<'r> Lender<'r> {
         Some(format!("netlink: names of unix peers are missing: {cause}"))
     }
 
-    fn pass_on(&mut self, visitor: &mut Visitor<'_>) -> ControlFlow<()> {
+    fn pass_on(&mut self, visitor: &mut dyn Visitor) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
         self.lent += 1;
-        visitor(&self.scratch)
+        visitor.take(&self.scratch)
     }
 
     fn name_peer(&mut self) {
@@ -128,6 +128,7 @@ impl<'r> Lender<'r> {
 
     /// Forgets the replies of a dump that is begun again.
     pub(super) fn restart(&mut self) {
+        self.lent = 0;
         self.seen.clear();
         self.recent = Recent::default();
         self.malformed = Malformed::default();

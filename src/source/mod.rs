@@ -62,8 +62,23 @@ impl Request {
     }
 }
 
-/// What takes the sockets of a source; `Break` ends the dump.
-pub type Visitor<'a> = dyn FnMut(&Socket) -> ControlFlow<()> + 'a;
+/// What takes the sockets of a table, one after another. A closure does, and keeps what it took.
+pub trait Visitor {
+    /// One socket; `Break` ends the dump.
+    fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
+
+    /// The table is to be read again from its begin, for something was lost: forgets every socket of
+    /// it. `false` = it cannot, for some may have been shown; then the rest of the table is lost.
+    fn forget(&mut self) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut(&Socket) -> ControlFlow<()>> Visitor for F {
+    fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
+        self(socket)
+    }
+}
 
 /// How a table was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +120,6 @@ pub trait Source {
         &mut self,
         table: Table,
         request: &Request,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error>;
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use rustix::io::Errno;
 
-use super::channel::Channel;
+use super::channel::{Batch, Channel};
 use super::exact;
 use super::lender::Lender;
 use super::unix_names::UnixNames;
@@ -14,8 +14,11 @@ use crate::error::{Error, describe};
 use crate::model::{Protocol, Source as Kind, Table};
 use crate::wire::{self, Ask, Body, Messages};
 
-/// How often a dump is begun again when it was disturbed before its first row was lent.
-const ATTEMPTS: u32 = 3;
+/// How often a dump is begun again when it was disturbed and nothing of it was shown.
+const REPEATS: u32 = 3;
+
+/// The kernel says so.
+const INTERRUPTED: &str = "the table changed while it was read (NLM_F_DUMP_INTR)";
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl NetlinkSource {
         table: Table,
         ask: Ask<'_>,
         request: &Request,
-        (lender, visitor): (&mut Lender<'_>, &mut Visitor<'_>),
+        (lender, visitor): (&mut Lender<'_>, &mut dyn Visitor),
     ) -> bool {
         let Some(exact) = request.narrow.exact.filter(|_| !self.recorder.is_on()) else {
             return false;
@@ -78,17 +81,16 @@ impl NetlinkSource {
         found
     }
 
-    /// Dumps a table, again where a dump was of no use and nothing was lent.
+    /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
     fn read(
         &mut self,
         table: Table,
         mut ask: Ask<'_>,
         reader: &mut Reader<'_>,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let netlink = |cause| Error::Netlink { table, cause };
         let mut outcome = Outcome::complete(Kind::Netlink);
-        let mut disturbed = 0;
         loop {
             let Some(bytes) = wire::dump_request(table, ask) else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
@@ -103,13 +105,12 @@ impl NetlinkSource {
                 }
                 Ok(End::Refused(cause)) | Err(cause) => return Err(netlink(cause)),
                 Ok(End::Disturbed(why)) => {
-                    disturbed += 1;
-                    // Rows that were lent cannot be taken back: then it is said instead.
-                    if reader.lender.lent > 0 || disturbed == ATTEMPTS {
+                    // What was recorded cannot be taken back, nor what was shown: then it is said.
+                    let is_kept = reader.lender.lent > 0 && self.recorder.is_on();
+                    if is_kept || reader.repeats == 0 || !reader.restart(visitor) {
                         outcome.gaps.push(format!("{table}: {why}"));
                         return Ok(outcome);
                     }
-                    reader.restart();
                 }
             }
         }
@@ -119,20 +120,28 @@ impl NetlinkSource {
         &mut self,
         request: &[u8],
         reader: &mut Reader<'_>,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> io::Result<End> {
         let mut channel = self.open()?;
         channel.send(request)?;
         let recorder = &self.recorder;
-        let end = channel.receive_all(wire::ends_dump, |datagram| {
-            let end = match datagram {
-                Ok(datagram) => {
-                    recorder.keep(datagram);
-                    reader.read(datagram, visitor)
-                }
-                Err(error) => Some(End::Disturbed(disturbance(&error))),
-            };
-            end.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        let may_repeat = reader.repeats > 0;
+        let mut read = |datagram: io::Result<&[u8]>| match datagram {
+            Ok(datagram) => {
+                recorder.keep(datagram);
+                reader.read(datagram, visitor)
+            }
+            Err(error) => Some(End::Disturbed(disturbance(&error))),
+        };
+        let first = channel.receive_first(wire::ends_dump);
+        let end = match flaw(first).filter(|_| may_repeat) {
+            Some(why) => Some(End::Disturbed(why)),
+            None => first.datagrams().find_map(&mut read),
+        };
+        let end = end.unwrap_or_else(|| {
+            channel.receive_rest(wire::ends_dump, |datagram| {
+                read(datagram).map_or(ControlFlow::Continue(()), ControlFlow::Break)
+            })
         });
         // A dump that came to its own end leaves nothing behind in the socket.
         if matches!(end, End::Whole | End::Refused(_)) {
@@ -147,7 +156,7 @@ impl Source for NetlinkSource {
         &mut self,
         table: Table,
         request: &Request,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let narrow = &request.narrow;
         let ask = Ask {
@@ -162,6 +171,7 @@ impl Source for NetlinkSource {
         let mut reader = Reader {
             sequence: wire::tag(table),
             interrupted: false,
+            repeats: REPEATS,
             lender: Lender::new(table.protocol, request, names),
         };
         let mut outcome = if self.look_up(table, ask, request, (&mut reader.lender, &mut *visitor))
@@ -184,12 +194,14 @@ impl Source for NetlinkSource {
 struct Reader<'r> {
     sequence: u32,
     interrupted: bool,
+    /// How often the dump may be begun again.
+    repeats: u32,
     lender: Lender<'r>,
 }
 
 impl Reader<'_> {
     /// `Some` when the dump is over.
-    fn read(&mut self, datagram: &[u8], visitor: &mut Visitor<'_>) -> Option<End> {
+    fn read(&mut self, datagram: &[u8], visitor: &mut dyn Visitor) -> Option<End> {
         for message in Messages::new(datagram) {
             let message = match message {
                 Ok(message) => message,
@@ -220,7 +232,7 @@ impl Reader<'_> {
 
     fn done(&self) -> End {
         if self.interrupted {
-            End::Disturbed("the table changed while it was read (NLM_F_DUMP_INTR)".to_owned())
+            End::Disturbed(INTERRUPTED.to_owned())
         } else {
             End::Whole
         }
@@ -235,9 +247,26 @@ impl Reader<'_> {
         }
     }
 
-    fn restart(&mut self) {
-        self.interrupted = false;
-        self.lender.restart();
+    /// Makes ready for the same dump again; `false` = something of it was shown.
+    fn restart(&mut self, visitor: &mut dyn Visitor) -> bool {
+        let is_forgotten = self.lender.lent == 0 || visitor.forget();
+        if is_forgotten {
+            self.repeats -= 1;
+            self.interrupted = false;
+            self.lender.restart();
+        }
+        is_forgotten
+    }
+}
+
+/// Why the begin of a dump is not worth looking at.
+fn flaw(first: &Batch) -> Option<String> {
+    match &first.failure {
+        Some(error) => Some(disturbance(error)),
+        None => first
+            .received()
+            .any(wire::is_interrupted)
+            .then(|| INTERRUPTED.to_owned()),
     }
 }
 

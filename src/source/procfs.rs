@@ -83,7 +83,7 @@ impl ProcfsSource {
         &mut self,
         task: &mut Task,
         lines: &mut Lines<impl Read>,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> io::Result<ControlFlow<()>> {
         let table = task.table;
         while let Some(line) = lines.advance()? {
@@ -107,7 +107,7 @@ impl ProcfsSource {
                 continue;
             }
             task.request.trim(&mut self.socket);
-            if visitor(&self.socket).is_break() {
+            if visitor.take(&self.socket).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -119,7 +119,7 @@ impl ProcfsSource {
         &mut self,
         mut task: Task,
         (path, file): (PathBuf, impl Read),
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let mut lines = Lines::new(file);
         let end = self.lend(&mut task, &mut lines, visitor);
@@ -148,7 +148,7 @@ impl Source for ProcfsSource {
         &mut self,
         table: Table,
         request: &Request,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let Some(name) = path_of(table) else {
             return Err(Error::NotInProc(table));

@@ -188,7 +188,7 @@ impl ReplaySource {
         &mut self,
         table: Table,
         lender: &mut Lender<'_>,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
         for segment in self
@@ -228,7 +228,7 @@ impl Source for ReplaySource {
         &mut self,
         table: Table,
         request: &Request,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let path = escape_path(&self.path).into_owned();
         let mut outcome = Outcome::complete(Kind::Replay);

@@ -157,6 +157,11 @@ pub fn ends_dump(datagram: &[u8]) -> bool {
     false
 }
 
+/// Does a datagram say that its table changed while it was dumped?
+pub fn is_interrupted(datagram: &[u8]) -> bool {
+    Messages::new(datagram).any(|message| message.is_ok_and(|message| message.interrupted))
+}
+
 /// The `errno` at the begin of DONE and ERROR, negative on the wire.
 fn code(payload: &[u8]) -> Option<i32> {
     let (bytes, _) = payload.split_first_chunk()?;

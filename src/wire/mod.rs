@@ -16,7 +16,7 @@ use std::fmt;
 
 use crate::model::{Family, Protocol, Socket, Table};
 
-pub use message::{Body, Message, Messages, done, ends_dump, proc_line};
+pub use message::{Body, Message, Messages, done, ends_dump, is_interrupted, proc_line};
 pub use request::{Ask, dump_request, exact_request, unix_lookup, unix_names};
 pub use sequence::{table_of, tag};
 

@@ -139,7 +139,7 @@ impl<'q> Looker<'q> {
         }
         let (enricher, search, hidden) = (&mut self.enricher, &mut self.search, self.query.hidden);
         let for_filter = self.query.filter.needs().owners;
-        let outcome = self.source.visit(table, &request, &mut |socket| {
+        let outcome = self.source.visit(table, &request, &mut |socket: &Socket| {
             let is_it = look.states.contains(socket.state) && keep(socket);
             let bare = Row::bare(socket);
             let held = rule.holds(&bare, Stage::Socket, &mut |_| false);

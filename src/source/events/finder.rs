@@ -121,7 +121,7 @@ impl Finder {
             narrow,
         };
         // What cannot be asked for is not known.
-        let _ = self.dumps.visit(table, &request, &mut |socket| {
+        let _ = self.dumps.visit(table, &request, &mut |socket: &Socket| {
             if socket.state == state {
                 take(socket);
             }

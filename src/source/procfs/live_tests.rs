@@ -40,10 +40,14 @@ fn all(protocol: Protocol, family: Family) -> (Vec<Socket>, Outcome) {
     };
     let mut found = Vec::new();
     let outcome = ProcfsSource::new("/proc", Recorder::default())
-        .visit(Table { protocol, family }, &request, &mut |socket| {
-            found.push(socket.clone());
-            ControlFlow::Continue(())
-        })
+        .visit(
+            Table { protocol, family },
+            &request,
+            &mut |socket: &Socket| {
+                found.push(socket.clone());
+                ControlFlow::Continue(())
+            },
+        )
         .unwrap();
     (found, outcome)
 }

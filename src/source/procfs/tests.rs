@@ -62,7 +62,7 @@ fn sockets_of(
     memory: bool,
 ) -> Result<(Vec<Socket>, Outcome), Error> {
     let mut found = Vec::new();
-    let outcome = source.visit(table, &request(memory), &mut |socket| {
+    let outcome = source.visit(table, &request(memory), &mut |socket: &Socket| {
         found.push(socket.clone());
         ControlFlow::Continue(())
     })?;
@@ -306,10 +306,11 @@ fn error_in_the_middle_is_a_gap_behind_the_rows() {
     };
     let mut rows = 0;
     let file = (PathBuf::from("/p/net/tcp"), Broken(text.as_bytes()));
-    let outcome = ProcfsSource::new("/proc", Recorder::default()).read(task, file, &mut |_| {
-        rows += 1;
-        ControlFlow::Continue(())
-    });
+    let outcome =
+        ProcfsSource::new("/proc", Recorder::default()).read(task, file, &mut |_: &Socket| {
+            rows += 1;
+            ControlFlow::Continue(())
+        });
     assert_eq!(rows, 2);
     assert_eq!(
         outcome.unwrap().gaps,

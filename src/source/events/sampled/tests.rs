@@ -55,7 +55,7 @@ impl Source for Script {
         &mut self,
         table: Table,
         request: &Request,
-        visitor: &mut Visitor<'_>,
+        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let stage = &mut *self.0.borrow_mut();
         stage.looks.push(Instant::now());
@@ -65,7 +65,7 @@ impl Source for Script {
             return Err(Error::NotInProc(table));
         }
         for socket in &stage.sockets {
-            let _ = visitor(socket);
+            let _ = visitor.take(socket);
         }
         let mut outcome = Outcome::complete(stage.kind.unwrap_or(Kind::Netlink));
         outcome.gaps.extend(stage.gap.map(str::to_owned));

@@ -60,7 +60,7 @@ impl Watch {
         let before = news.len();
         let known = &mut self.known;
         let exact = self.request.narrow.exact;
-        let visited = source.visit(known.table(), &self.request, &mut |socket| {
+        let visited = source.visit(known.table(), &self.request, &mut |socket: &Socket| {
             if is_wanted(exact, socket) {
                 known.meet(socket, news);
             }
