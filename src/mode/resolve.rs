@@ -17,6 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub(super) struct Resolving {
     inner: Box<dyn Sink>,
     rows: Vec<OwnedRow>,
+    /// How many there were at the last mark.
+    marked: usize,
 }
 
 impl Resolving {
@@ -25,6 +27,7 @@ impl Resolving {
         Self {
             inner,
             rows: Vec::new(),
+            marked: 0,
         }
     }
 }
@@ -33,6 +36,15 @@ impl Sink for Resolving {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         self.rows.push(OwnedRow::keep(row));
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn mark(&mut self) {
+        self.marked = self.rows.len();
+    }
+
+    fn take_back(&mut self) -> bool {
+        self.rows.truncate(self.marked);
+        true
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

@@ -14,6 +14,8 @@ pub struct Limited<'w> {
     limit: u64,
     passed: u64,
     more: bool,
+    /// The same two at the last mark.
+    marked: (u64, bool),
 }
 
 impl<'w> Limited<'w> {
@@ -24,6 +26,7 @@ impl<'w> Limited<'w> {
             limit,
             passed: 0,
             more: false,
+            marked: (0, false),
         }
     }
 }
@@ -36,6 +39,19 @@ impl Sink for Limited<'_> {
         }
         self.passed += 1;
         self.inner.row(row)
+    }
+
+    fn mark(&mut self) {
+        self.marked = (self.passed, self.more);
+        self.inner.mark();
+    }
+
+    fn take_back(&mut self) -> bool {
+        let is_taken = self.inner.take_back();
+        if is_taken {
+            (self.passed, self.more) = self.marked;
+        }
+        is_taken
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! [`sink`] makes the sink of a format; [`Sorted`] and [`Limited`] are sinks around a sink. `plain`,
 //! `json`, `ndjson` and `csv` stream through one buffer, `table` holds the first thousand rows, and
-//! [`Sorted`] every row or, with a limit, twice as many as are shown. [`Summing`] is the sink that
+//! [`Sorted`] every row or, with a limit, some times as many as are shown. [`Summing`] is the sink that
 //! counts rows instead. `schema.json` describes the JSON.
 
 mod cell;
@@ -50,6 +50,14 @@ pub trait Sink {
     ///
     /// When the output cannot be written.
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
+
+    /// The rows that follow may have to be taken back.
+    fn mark(&mut self) {}
+
+    /// Takes back every row since the last mark; `false` = it cannot, for some may be written.
+    fn take_back(&mut self) -> bool {
+        false
+    }
 
     /// The end of the listing: everything held back is written.
     ///

@@ -1,4 +1,5 @@
-//! `--sort`: holds every row until the end, or with a limit at most twice as many as are shown.
+//! `--sort`: holds every row until the end, or with a limit at most four times as many as are shown:
+//! twice as many, and those of earlier tables as they were before the table that is read.
 
 use std::cmp::Ordering;
 use std::io;
@@ -31,6 +32,10 @@ pub struct Sorted<'w> {
     rows: Vec<OwnedRow>,
     /// Rows beyond the limit were dropped.
     more: bool,
+    /// How many rows there were at the last mark, and whether some were dropped before.
+    marked: (usize, bool),
+    /// The rows of that time, where they are no longer the first ones.
+    before: Option<Vec<OwnedRow>>,
 }
 
 impl<'w> Sorted<'w> {
@@ -43,6 +48,8 @@ impl<'w> Sorted<'w> {
             limit: limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             rows: Vec::new(),
             more: false,
+            marked: (0, false),
+            before: None,
         }
     }
 
@@ -55,6 +62,14 @@ impl<'w> Sorted<'w> {
                 .find(|order| order.is_ne())
                 .unwrap_or(Ordering::Equal)
         });
+    }
+
+    /// The rows are about to change places.
+    fn keep_marked(&mut self) {
+        if self.before.is_none() {
+            let (length, _) = self.marked;
+            self.before = self.rows.get(..length).map(<[OwnedRow]>::to_vec);
+        }
     }
 
     fn sort_and_cut(&mut self) {
@@ -75,9 +90,25 @@ impl Sink for Sorted<'_> {
         self.rows.push(OwnedRow::keep(row));
         let full = self.limit.map(|limit| limit.saturating_mul(2));
         if full.is_some_and(|full| self.rows.len() >= full) {
+            self.keep_marked();
             self.sort_and_cut();
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn mark(&mut self) {
+        self.marked = (self.rows.len(), self.more);
+        self.before = None;
+    }
+
+    fn take_back(&mut self) -> bool {
+        let (length, more) = self.marked;
+        match self.before.take() {
+            Some(before) => self.rows = before,
+            None => self.rows.truncate(length),
+        }
+        self.more = more;
+        true
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

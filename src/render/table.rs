@@ -31,6 +31,8 @@ pub(super) struct Table<'w> {
     layout: Layout,
     stage: Stage,
     scratch: Vec<u8>,
+    /// How many rows were held at the last mark.
+    marked: usize,
 }
 
 impl<'w> Table<'w> {
@@ -40,6 +42,7 @@ impl<'w> Table<'w> {
             layout,
             stage: Stage::Held(Vec::new(), Vec::new()),
             scratch: Vec::new(),
+            marked: 0,
         }
     }
 
@@ -146,6 +149,21 @@ impl Sink for Table<'_> {
             write(&mut self.out.buffer, &self.layout, line, &words);
         }
         self.out.row_done()
+    }
+
+    fn mark(&mut self) {
+        if let Stage::Held(rows, _) = &self.stage {
+            self.marked = rows.len();
+        }
+    }
+
+    fn take_back(&mut self) -> bool {
+        let Stage::Held(rows, details) = &mut self.stage else {
+            return false;
+        };
+        rows.truncate(self.marked);
+        details.truncate(self.marked);
+        true
     }
 
     fn finish(&mut self, _: &Summary) -> io::Result<()> {

@@ -21,6 +21,8 @@ const LISTENERS: usize = 20;
 /// Counts rows, and writes the counts at the end, with what was found wrong.
 pub struct Summing<'w> {
     counts: Counts,
+    /// What was counted at the last mark.
+    marked: Counts,
     findings: Option<Vec<Finding>>,
     format: Format,
     layout: Layout,
@@ -41,6 +43,7 @@ impl<'w> Summing<'w> {
         let most = limit.map_or(LISTENERS, |n| usize::try_from(n).unwrap_or(usize::MAX));
         Self {
             counts: Counts::new(most),
+            marked: Counts::new(most),
             findings: None,
             format,
             layout,
@@ -64,6 +67,15 @@ impl Sink for Summing<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         self.counts.add(row);
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn mark(&mut self) {
+        self.marked.clone_from(&self.counts);
+    }
+
+    fn take_back(&mut self) -> bool {
+        self.counts.clone_from(&self.marked);
+        true
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

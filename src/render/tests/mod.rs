@@ -19,6 +19,7 @@ mod scene;
 mod search;
 mod summary;
 mod table;
+mod taken;
 
 use std::cell::RefCell;
 use std::io;

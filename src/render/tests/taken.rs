@@ -1,0 +1,108 @@
+//! Rows that are taken back leave nothing behind.
+
+use std::ops::ControlFlow;
+
+use super::{Page, envelope, layout, scene};
+use crate::model::{OwnedRow, Protocol, Row, Socket, State};
+use crate::render::{Column, Format, Limited, Sink, SortKey, Sorted, Summing, sink};
+
+/// Listeners at ports from 1, whose queues are out of order.
+fn rows(count: u16) -> Vec<OwnedRow> {
+    let row = |number: u16| {
+        let port = Some(u32::from(number));
+        let mut socket: Socket = scene::inet(Protocol::Tcp, ("1.1.1.1", 1), ("1.1.1.1", port));
+        socket.state = State::Listen;
+        socket.recv_queue = Some(u32::from(number) * 37 % 101);
+        OwnedRow::keep(&Row::bare(&socket))
+    };
+    (1..=count).map(row).collect()
+}
+
+fn offer(sink: &mut dyn Sink, rows: &[OwnedRow]) {
+    for row in rows {
+        if sink.row(&row.row()).unwrap() == ControlFlow::Break(()) {
+            break;
+        }
+    }
+}
+
+/// What is written when `lost` of the rows come between the first ones and the others, and are taken
+/// back; `None` = they cannot be.
+fn taken_back(make: &dyn Fn(Page) -> Box<dyn Sink>, lost: usize) -> Option<String> {
+    let page = Page::default();
+    let mut sink = make(page.clone());
+    let rows = rows(40);
+    offer(&mut *sink, &rows[..10]);
+    sink.mark();
+    offer(&mut *sink, &rows[10..10 + lost]);
+    if lost > 0 && !sink.take_back() {
+        return None;
+    }
+    offer(&mut *sink, &rows[10..]);
+    sink.finish(&scene::summary()).unwrap();
+    Some(page.text())
+}
+
+fn assert_leaves_nothing(make: &dyn Fn(Page) -> Box<dyn Sink>) {
+    let undisturbed = taken_back(make, 0);
+    assert!(undisturbed.is_some());
+    for lost in [1, 5, 29, 30] {
+        assert_eq!(taken_back(make, lost), undisturbed, "{lost}");
+    }
+}
+
+fn of(format: Format, page: Page) -> Box<dyn Sink> {
+    sink(format, layout(format, &[]), &envelope(), Box::new(page))
+}
+
+fn sorted(limit: Option<u64>) -> impl Fn(Page) -> Box<dyn Sink> {
+    let key = SortKey {
+        column: Column::RecvQueue,
+        descending: true,
+    };
+    move |page| Box::new(Sorted::new(of(Format::Json, page), vec![key], limit))
+}
+
+#[test]
+fn sorted_rows_are_taken_back() {
+    assert_leaves_nothing(&sorted(None));
+}
+
+#[test]
+fn rows_sorted_and_cut_are_taken_back() {
+    for limit in [1, 3, 8, 25, 39, 40] {
+        assert_leaves_nothing(&sorted(Some(limit)));
+    }
+}
+
+#[test]
+fn rows_of_a_table_are_taken_back_until_its_widths_are_set() {
+    assert_leaves_nothing(&|page| of(Format::Table, page));
+    let mut table = of(Format::Table, Page::default());
+    table.mark();
+    offer(&mut *table, &rows(1_001));
+    assert!(!table.take_back());
+}
+
+#[test]
+fn counts_are_taken_back() {
+    assert_leaves_nothing(&|page| {
+        let layout = layout(Format::Json, &[]);
+        let out = Box::new(page);
+        Box::new(Summing::new(Format::Json, layout, None, envelope(), out))
+    });
+}
+
+#[test]
+fn a_limit_counts_the_rows_that_are_left() {
+    for limit in [5, 10, 15, 40, 50] {
+        assert_leaves_nothing(&|page| Box::new(Limited::new(of(Format::Table, page), limit)));
+    }
+}
+
+#[test]
+fn rows_that_are_written_as_they_come_are_not_taken_back() {
+    for format in [Format::Plain, Format::Json, Format::Ndjson, Format::Csv] {
+        assert_eq!(taken_back(&|page| of(format, page), 1), None, "{format:?}");
+    }
+}
