@@ -101,6 +101,11 @@ impl Enricher {
         }
     }
 
+    /// Was no process found of the socket that was prepared last, and might it have one?
+    pub fn doubts_owners(&self) -> bool {
+        self.status.is_some() && self.owners.as_ref().is_some_and(Owners::are_in_doubt)
+    }
+
     /// The socket that was prepared last, with its names; without processes until
     /// [`Enricher::prepare_owners`] has looked for them. (Of another socket, everything but the
     /// processes would be right, if it was prepared once.)

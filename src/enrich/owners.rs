@@ -2,7 +2,7 @@
 
 mod texts;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -29,8 +29,10 @@ pub struct Owners {
     /// Processes that were asked for; `None` = gone.
     details: HashMap<u32, Option<Known>>,
     found: Scratch,
-    /// Sockets too new for the last walk that was made.
-    too_new: usize,
+    /// The last socket has no process that was found, and may have one.
+    in_doubt: bool,
+    /// Sockets too new for the last walk that was made, by inode.
+    too_new: HashSet<u64>,
     /// Sockets whose owners may be outside of what we can see.
     out_of_sight: usize,
 }
@@ -66,7 +68,8 @@ impl Owners {
             walks: 0,
             details: HashMap::new(),
             found: Scratch::default(),
-            too_new: 0,
+            in_doubt: false,
+            too_new: HashSet::new(),
             out_of_sight: 0,
         }
     }
@@ -86,7 +89,8 @@ impl Owners {
         self.walks = 0;
         self.details.clear();
         self.found.clear();
-        self.too_new = 0;
+        self.in_doubt = false;
+        self.too_new.clear();
         self.out_of_sight = 0;
     }
 
@@ -97,6 +101,7 @@ impl Owners {
     /// and the socket was there before they were.
     pub fn of(&mut self, socket: &Socket, users: &mut Users) -> (ProcessStatus, &[Process]) {
         self.found.clear();
+        self.in_doubt = false;
         let status = match socket.inode {
             Some(inode) => self.look_up(inode, users),
             None => ProcessStatus::None,
@@ -107,6 +112,12 @@ impl Owners {
     /// The processes that the last call of [`Owners::of`] found.
     pub fn found(&self) -> &[Process] {
         self.found.get()
+    }
+
+    /// Had the last socket no process, and might it have one? Of those that are looked at, that is,
+    /// where they are [chosen](Self::among).
+    pub const fn are_in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// How many processes could not be read.
@@ -130,7 +141,7 @@ impl Owners {
                 self.add(of_process, users);
             }
             let status = if self.found.get().is_empty() {
-                self.missing(&index, newer)
+                self.missing(&index, newer.then_some(inode))
             } else {
                 ProcessStatus::Found
             };
@@ -139,15 +150,19 @@ impl Owners {
         }
     }
 
-    /// What it means that nobody holds a socket.
-    fn missing(&mut self, index: &Index, newer: bool) -> ProcessStatus {
+    /// What it means that nobody holds a socket; its inode, if it is too new.
+    fn missing(&mut self, index: &Index, newer: Option<u64>) -> ProcessStatus {
+        let out_of_sight = index.visibility != Visibility::All;
+        self.in_doubt = newer.is_some()
+            || out_of_sight
+            || !index.unreadable.is_empty()
+            || index.failure.is_some();
         if self.only.is_some() {
             return ProcessStatus::Unreadable;
         }
-        self.too_new += usize::from(newer);
-        let out_of_sight = index.visibility != Visibility::All;
+        self.too_new.extend(newer);
         self.out_of_sight += usize::from(out_of_sight);
-        if newer || out_of_sight || !index.unreadable.is_empty() || index.failure.is_some() {
+        if self.in_doubt {
             ProcessStatus::Unreadable
         } else {
             ProcessStatus::None
@@ -215,7 +230,7 @@ impl Owners {
         if index.visibility == Visibility::PidNamespace && self.out_of_sight > 0 {
             texts.push(PID_NAMESPACE.into());
         }
-        match self.too_new {
+        match self.too_new.len() {
             0 => {}
             1 => texts.push("1 socket is too new to tell its processes".into()),
             count => texts.push(format!(

@@ -2,6 +2,7 @@ use super::{Enricher, Lookups};
 use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 fn socket() -> Socket {
     Socket {
@@ -116,4 +117,35 @@ fn unknown_processes_are_not_an_empty_list() {
     );
     enricher.next_listing();
     assert!(enricher.warnings().is_empty());
+}
+
+#[test]
+fn owner_is_in_doubt_where_a_process_could_not_be_looked_at() -> std::io::Result<()> {
+    let root = tempfile::tempdir()?;
+    let process = root.path().join("9");
+    fs::create_dir_all(process.join("fd"))?;
+    fs::write(process.join("comm"), "a\n")?;
+    symlink("socket:[77]", process.join("fd/3"))?;
+    let doubts = |root: &Path, only: Option<Vec<u32>>, inode| {
+        let mut enricher = Enricher::new(Lookups {
+            owners: Some(root.into()),
+            only,
+            ..Lookups::default()
+        });
+        let mut socket = socket();
+        socket.inode = inode;
+        enricher.prepare_names(&socket);
+        assert!(!enricher.doubts_owners(), "nothing was looked up");
+        enricher.prepare_owners(&socket);
+        enricher.doubts_owners()
+    };
+    // Held, held by nobody, and held by none of those that were looked at.
+    assert!(!doubts(root.path(), None, Some(77)));
+    assert!(!doubts(root.path(), None, Some(78)));
+    assert!(!doubts(root.path(), Some(vec![9]), Some(78)));
+    let nowhere = Path::new("/nonexistent");
+    assert!(doubts(nowhere, None, Some(78)));
+    assert!(doubts(nowhere, Some(vec![9]), Some(78)));
+    assert!(!doubts(nowhere, None, None), "nobody can hold it");
+    Ok(())
 }

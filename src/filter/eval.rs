@@ -176,8 +176,24 @@ impl<'r> Look<'_, 'r> {
         let Some(field) = test.told_field(socket.protocol) else {
             return Ok(false);
         };
-        let untold = self.untold.contains(&field) && !is_never_told(socket, field);
-        Ok(untold && !self.has(field)?)
+        if !self.untold.contains(&field) || is_never_told(socket, field) {
+            return Ok(false);
+        }
+        match test {
+            Test::Word {
+                field: Field::ProcessStatus,
+                words,
+            } => self.is_status_untold(words),
+            _ => Ok(!self.has(field)?),
+        }
+    }
+
+    /// Does it ask whether some process holds the socket, where that cannot be told? (Whether it can
+    /// be told is another question, and has an answer.)
+    fn is_status_untold(&self, words: &[&str]) -> Told<bool> {
+        let unreadable = ProcessStatus::Unreadable;
+        let asks_that = words.len() == 1 && !words.contains(&unreadable.name());
+        Ok(self.process_status()? == Some(unreadable) && asks_that)
     }
 
     fn end(&self, side: Side) -> &'r Endpoint {
@@ -308,8 +324,12 @@ impl<'r> Look<'_, 'r> {
 ///
 /// Of a connection the kernel keeps less than a socket before and after there is one
 /// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too), and of sockets
-/// in BOUND it tells nothing of the protocol's own.
-const fn is_never_told(socket: &Socket, field: Field) -> bool {
+/// in BOUND it tells nothing of the protocol's own. Who holds it is no question where no descriptor
+/// can exist.
+fn is_never_told(socket: &Socket, field: Field) -> bool {
+    if Field::OWNERS.contains(&field) {
+        return socket.inode.is_none();
+    }
     let kept = matches!(
         field,
         Field::Cookie | Field::Interface | Field::LocalAddress | Field::PeerAddress

@@ -105,6 +105,16 @@ impl Field {
         Self::Congestion,
     ];
 
+    /// Those about the processes that hold a socket.
+    pub const OWNERS: [Self; 6] = [
+        Self::Pid,
+        Self::Process,
+        Self::Command,
+        Self::ProcessUser,
+        Self::Fd,
+        Self::ProcessStatus,
+    ];
+
     /// Every field there is.
     pub fn every() -> impl Iterator<Item = Self> {
         let memory = 0..Memory::default().fields().len();

@@ -4,6 +4,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod doubt;
+
 use proptest::prelude::*;
 
 use crate::filter::samples::{any_sample, expr, prefix};

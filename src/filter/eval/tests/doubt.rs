@@ -1,0 +1,122 @@
+//! What is certain of a socket whose processes cannot be told.
+
+use proptest::prelude::*;
+
+use super::{held, missing, number, process, table, tcp, text, word};
+use crate::filter::samples::{any_sample, expr};
+use crate::filter::{Expr, Field, Op, Stage, Test};
+use crate::model::{ProcessStatus, Row, Socket, State, StateSet};
+
+/// The answer for a socket that somebody may hold, or nobody.
+fn unread(expr: &Expr, socket: &Socket) -> Option<bool> {
+    let row = Row {
+        process_status: Some(ProcessStatus::Unreadable),
+        ..Row::bare(socket)
+    };
+    let rule = expr.for_table(table(socket));
+    rule.holds_without(&Field::OWNERS, &row, Stage::Owners, &mut |_| false)
+}
+
+#[test]
+fn test_of_a_process_has_no_answer_where_none_can_be_read() {
+    let socket = tcp();
+    for test in [
+        number(Field::Pid, Op::Equal, 1),
+        number(Field::Pid, Op::Unequal, 1),
+        number(Field::Fd, Op::Greater, 2),
+        text(Field::Process, true, "nginx"),
+        text(Field::Process, false, "nginx"),
+        text(Field::Command, true, "*"),
+        text(Field::ProcessUser, true, "root"),
+        word(Field::ProcessStatus, "none"),
+        word(Field::ProcessStatus, "found"),
+    ] {
+        let test = Expr::Test(test);
+        assert_eq!(unread(&test, &socket), None, "{test}");
+        assert_eq!(unread(&test.clone().negated(), &socket), None, "not {test}");
+    }
+}
+
+#[test]
+fn whether_processes_can_be_told_has_an_answer() {
+    let socket = tcp();
+    for (words, answer) in [(&["unreadable"][..], true), (&["found", "none"], false)] {
+        let test = Test::Word {
+            field: Field::ProcessStatus,
+            words: words.to_vec(),
+        };
+        assert_eq!(
+            unread(&Expr::Test(test), &socket),
+            Some(answer),
+            "{words:?}"
+        );
+    }
+    let unknown = Expr::Test(missing(Field::Process));
+    assert_eq!(unread(&unknown, &socket), Some(true));
+}
+
+#[test]
+fn what_decides_without_them_decides() {
+    let socket = tcp();
+    let state = |state| Expr::Test(Test::State(StateSet::EMPTY.with(state)));
+    let nginx = || Expr::Test(text(Field::Process, true, "nginx"));
+    let (wrong, right) = (state(State::Listen), state(State::Established));
+    for (expr, answer) in [
+        (Expr::all([nginx(), wrong.clone()]), Some(false)),
+        (Expr::all([nginx(), right.clone()]), None),
+        (Expr::any([nginx(), right]), Some(true)),
+        (Expr::any([nginx(), wrong]), None),
+    ] {
+        assert_eq!(unread(&expr, &socket), answer, "{expr}");
+    }
+}
+
+#[test]
+fn socket_that_nobody_can_hold_is_certain() {
+    let mut socket = tcp();
+    socket.state = State::TimeWait;
+    socket.inode = None;
+    let test = Expr::Test(text(Field::Process, true, "nginx"));
+    assert_eq!(unread(&test, &socket), Some(false));
+}
+
+#[test]
+fn processes_that_were_found_are_certain() {
+    let (socket, processes) = (tcp(), [process(1, "nginx", None)]);
+    let row = held(&socket, &processes);
+    for (name, answer) in [("nginx", true), ("api", false)] {
+        let test = Expr::Test(text(Field::Process, true, name));
+        let rule = test.for_table(table(&socket));
+        let told = rule.holds_without(&Field::OWNERS, &row, Stage::Owners, &mut |_| false);
+        assert_eq!(told, Some(answer), "{name}");
+    }
+}
+
+/// Whether processes can be told is asked, and answered otherwise when they can.
+fn asks_whether_told(expr: &Expr) -> bool {
+    expr.tests().into_iter().any(|test| match test {
+        Test::Missing { field, .. } => Field::OWNERS.contains(field),
+        Test::Word { field, .. } => *field == Field::ProcessStatus,
+        _ => false,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_is_certain_is_so_whoever_holds_the_socket(sample in any_sample(), expr in expr()) {
+        let row = sample.row();
+        let mut none = |_: &str| false;
+        let rule = expr.for_table(table(&sample.socket));
+        let unread = Row {
+            process_status: Some(ProcessStatus::Unreadable),
+            ..sample.named()
+        };
+        let told = rule.holds_without(&Field::OWNERS, &unread, Stage::Owners, &mut none);
+        let is_read = row.process_status != Some(ProcessStatus::Unreadable);
+        if told.is_some() && is_read && !asks_whether_told(&expr) {
+            prop_assert_eq!(rule.holds(&row, Stage::Owners, &mut none), told);
+        }
+    }
+}
