@@ -1,5 +1,6 @@
 //! The command line: what was typed, and what it means on this terminal.
 
+mod check;
 mod events;
 mod explain;
 mod fields;
@@ -185,14 +186,6 @@ struct Typed {
         help_heading = "What to tell"
     )]
     by: Option<ByWord>,
-    /// With -E: end after this time, like 500ms, 30s, 5m
-    #[arg(
-        long,
-        value_name = "DURATION",
-        requires = "events",
-        help_heading = "What to tell"
-    )]
-    wait: Option<String>,
 
     /// Without it: table on a terminal, plain in a pipe
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
@@ -238,6 +231,29 @@ struct Typed {
         help_heading = "How to show it"
     )]
     color: ColorWord,
+
+    /// Show nothing; exit status 0 if something matches, 1 if nothing
+    #[arg(short, long, help_heading = "Checks")]
+    quiet: bool,
+    /// Exit status 1 unless so many match: 3, 1.., ..5, 2..4
+    #[arg(
+        long,
+        value_name = "COUNT",
+        allow_hyphen_values = true,
+        help_heading = "Checks"
+    )]
+    expect: Option<String>,
+    /// Look again until it is so, up to 500ms, 30s, 5m; with -E: end then
+    #[arg(
+        long,
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        help_heading = "Checks"
+    )]
+    wait: Option<String>,
+    /// Exit status 2 if some processes could not be read
+    #[arg(long, help_heading = "Checks")]
+    strict: bool,
 
     /// As a rule netlink, and /proc/net for what it does not list
     #[arg(

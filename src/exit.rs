@@ -5,19 +5,22 @@
 pub enum Verdict {
     /// Done, and everything asked for was told.
     Done,
-    /// A check found what it was to find wrong: `--fail-on`.
+    /// A check does not hold: `--expect`, `-q`, `--wait`, `--fail-on`.
     Failed,
-    /// Usage, an unreadable source, or a list known to be incomplete.
+    /// Usage, an unreadable source, a list known to be incomplete, or a check that cannot be answered.
     Trouble,
+    /// A signal ended a wait; its number.
+    Interrupted(u8),
 }
 
 impl Verdict {
-    /// The exit status: 0, 1 or 2.
+    /// The exit status: 0, 1 or 2; of a signal that which shells tell of it.
     pub const fn status(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Trouble => 2,
+            Self::Interrupted(signal) => 128_u8.saturating_add(signal),
         }
     }
 }

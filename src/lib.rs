@@ -71,7 +71,7 @@ fn execute(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     match cli::parse(arguments, terminal)? {
-        Command::List(query) => mode::list(&query, &envelope(), out, messages),
+        Command::List(query) => mode::list(&query, envelope, out, messages),
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
         Command::Print(text) => {
             out.write_all(text.as_bytes())

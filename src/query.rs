@@ -1,5 +1,7 @@
 //! A listing, decided before the first system call.
 
+mod check;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,9 +12,10 @@ use crate::model::{Family, Protocol, Row, Severity, State, StateSet, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Request, Wanted};
+pub use check::{Check, Count};
 
 /// What to list, from where, and how to show it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Query {
     /// The tables, in the order they are listed.
     pub tables: Vec<Table>,
@@ -44,6 +47,8 @@ pub struct Query {
     pub input: Input,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
+    /// What must hold of what matches.
+    pub check: Check,
 }
 
 /// Events to wait for, and how to show them.
@@ -145,11 +150,22 @@ impl Input {
     pub fn is_live(&self) -> bool {
         match self {
             Self::Auto | Self::Netlink => true,
-            Self::Procfs(root) => root.as_os_str() == "/proc",
+            Self::Procfs(root) => root.as_os_str() == PROC,
             Self::Replay(_) => false,
         }
     }
+
+    /// Where the processes that hold its sockets are found.
+    pub fn processes(&self) -> PathBuf {
+        match self {
+            Self::Procfs(root) => root.clone(),
+            Self::Auto | Self::Netlink | Self::Replay(_) => PathBuf::from(PROC),
+        }
+    }
 }
+
+/// The process file system of this machine.
+pub const PROC: &str = "/proc";
 
 /// Which sockets of a table are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

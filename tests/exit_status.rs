@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::attempt::{Attempt, attempt};
 
+mod checks;
 mod usage;
 
 /// Name, arguments, the begin of the message behind `lsock: `, another part of it.

@@ -42,7 +42,6 @@ impl Stage {
         if !strace_works() {
             return None;
         }
-        allow_many_descriptors();
         let sockets = connections_of(CONNECTIONS);
         let list = || {
             let attempt = attempt(LIST);
@@ -62,7 +61,8 @@ impl Stage {
 const LIST: [&str; 4] = ["-tanj4", "--columns", COLUMNS, "-im"];
 
 /// A listener and its callers, of whom it accepts none.
-fn connections_of(count: usize) -> (OwnedFd, Vec<TcpStream>) {
+pub fn connections_of(count: usize) -> (OwnedFd, Vec<TcpStream>) {
+    allow_many_descriptors();
     let kind = SocketType::STREAM;
     let listener = rustix::net::socket(AddressFamily::INET, kind, None).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

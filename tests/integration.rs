@@ -15,6 +15,7 @@
 
 mod asked;
 mod attempt;
+mod checks;
 mod churn;
 mod completions;
 mod events;

@@ -4,16 +4,14 @@ use jiff::tz::TimeZone;
 
 use super::{ByWord, Terminal, Typed};
 use crate::error::Error;
-use crate::filter;
 use crate::model::Protocol;
 use crate::query::Watching;
 use crate::render::{EventLayout, Format, Grouping, Shown};
-use crate::text::escape;
 
 impl Typed {
     pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
         self.check_events()?;
-        let duration = self.wait.as_deref().map(duration).transpose()?;
+        let duration = self.duration()?;
         let grouping = match self.by {
             Some(ByWord::Connection) => Grouping::Connection,
             None => Grouping::None,
@@ -101,13 +99,4 @@ impl Typed {
             None => Ok(()),
         }
     }
-}
-
-fn duration(text: &str) -> Result<std::time::Duration, Error> {
-    filter::duration(text).ok_or_else(|| {
-        Error::Usage(format!(
-            "--wait: \"{}\" is no duration, like 500ms, 30s or 5m",
-            escape(text.as_bytes())
-        ))
-    })
 }

@@ -12,7 +12,7 @@ use crate::enrich::{Interfaces, Lookups, Meanings};
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Severity};
-use crate::query::{Hidden, Input, Query, Report, Selection, Tables};
+use crate::query::{Hidden, Input, PROC, Query, Report, Selection, Tables};
 use crate::render::{
     Color, Column, Extra, Extras, Format, Header, Layout, Place, Signs, default_columns,
 };
@@ -42,22 +42,22 @@ impl Typed {
             None if self.summary => default_columns(Format::Plain, extras),
             None => default_columns(format, extras),
         };
-        let shows = !self.summary || filter.needs().shown;
+        let shows = !(self.summary || self.quiet) || filter.needs().shown;
         let needs = Needs {
             shown: if shows { &columns } else { &[] },
             chosen: chosen.is_some(),
             sort: &sort,
             filter: filter.needs(),
         };
-        let owners = self.processes || needs.owners();
+        let owners = shows && self.processes || needs.owners();
         if owners || needs.filter.owners {
             Self::check_owners(&input)?;
         }
         Ok(Query {
-            wanted: self.wanted(&needs),
+            wanted: self.wanted(&needs, shows),
             lookups: Lookups {
                 only: filter.pids(),
-                ..self.lookups(&needs, format, &input)
+                ..self.lookups(&needs, format, (&input, owners))
             },
             layout: self.layout(columns.clone(), extras, terminal),
             named: tables.are_named(),
@@ -74,6 +74,7 @@ impl Typed {
             sort,
             limit: self.limit,
             input,
+            check: self.check()?,
             record: self.record,
         })
     }
@@ -266,16 +267,24 @@ impl Typed {
             .collect()
     }
 
-    fn wanted(&self, needs: &Needs<'_>) -> Wanted {
+    fn wanted(&self, needs: &Needs<'_>, shows: bool) -> Wanted {
         let info = [Column::TcpInfo, Column::MptcpInfo, Column::Congestion];
         Wanted {
-            info: self.info || needs.any_wished(&info) || needs.filter.info,
-            memory: self.memory || needs.any_wished(&[Column::Memory]) || needs.filter.memory,
+            info: shows && self.info || needs.any_wished(&info) || needs.filter.info,
+            memory: shows && self.memory
+                || needs.any_wished(&[Column::Memory])
+                || needs.filter.memory,
             unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]) || needs.filter.unix_peers,
         }
     }
 
-    fn lookups(&self, needs: &Needs<'_>, format: Format, input: &Input) -> Lookups {
+    /// `owners` = processes are shown.
+    fn lookups(
+        &self,
+        needs: &Needs<'_>,
+        format: Format,
+        (input, owners): (&Input, bool),
+    ) -> Lookups {
         let text = matches!(format, Format::Table | Format::Plain);
         let here = self.is_live(input);
         let ports = [
@@ -284,15 +293,11 @@ impl Typed {
             Column::LocalPort,
             Column::PeerPort,
         ];
-        let root = match input {
-            Input::Procfs(root) => root.clone(),
-            _ => PathBuf::from(PROC),
-        };
-        let owners = self.processes || needs.owners() || needs.filter.owners;
+        let owners = owners || needs.filter.owners;
         let replayed = matches!(input, Input::Replay(_));
         let users = !self.numeric && (owners || needs.any(&[Column::User]));
         Lookups {
-            owners: owners.then_some(root),
+            owners: owners.then(|| input.processes()),
             only: None,
             users: !replayed && (users || needs.filter.users),
             services: !self.numeric && text && needs.any(&ports),
@@ -350,9 +355,6 @@ fn not_text(word: &OsStr) -> Error {
         "filter: \"{clean}\" is not UTF-8; write such bytes as \\xHH within a quoted name"
     ))
 }
-
-/// The process file system of this machine.
-const PROC: &str = "/proc";
 
 /// A word of the command line as it is typed.
 fn word(value: &impl ValueEnum) -> String {

@@ -1,18 +1,17 @@
 //! `-E`: steps through the TCP state machine, as they happen.
 
+mod checked;
 mod owners;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
-
 use super::Messages;
+use super::check::checked;
+use super::signals::Signals;
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -35,12 +34,29 @@ pub fn events(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let stop = stop().map_err(Error::Watch)?;
+    checked(&watching.query.check, messages, |messages| {
+        run(watching, envelope, out, messages)
+    })
+}
+
+fn run(
+    watching: &Watching,
+    envelope: &Envelope,
+    out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    // Without this, what the kernel records for us would go on being recorded.
+    let signals = Signals::catch().map_err(Error::Watch)?;
     let until = watching
         .duration
         .and_then(|d| Instant::now().checked_add(d));
     let mut source = open(watching)?;
     let sampled = source.sampled();
+    let out = if watching.query.check.quiet {
+        Box::new(io::sink())
+    } else {
+        out
+    };
     let mut watch = Watch::new(watching, envelope, out);
     if let Some(why) = &sampled {
         watch.warn(&format!("{why}: {SAMPLED}"), messages);
@@ -49,8 +65,10 @@ pub fn events(
     watch.end_batch()?;
     let mut flow = watch.is_full();
     while flow.is_continue() {
-        let over = is_over(&stop, until);
-        flow = source.wait(stop.as_fd(), over.or(until), &mut |event| watch.take(event))?;
+        let over = is_over(&signals, until);
+        flow = source.wait(signals.as_fd(), over.or(until), &mut |event| {
+            watch.take(event)
+        })?;
         watch.end_batch()?;
         for gap in source.gaps() {
             watch.miss(gap, messages);
@@ -67,22 +85,10 @@ const SAMPLED: &str = "looking again and again instead (sampled): \
     steps are told late, and those of sockets that live shortly not at all";
 
 /// Now, if it is time to end.
-fn is_over(stop: &UnixStream, until: Option<Instant>) -> Option<Instant> {
+fn is_over(signals: &Signals, until: Option<Instant>) -> Option<Instant> {
     let now = Instant::now();
-    let mut byte = [0];
-    let signalled = matches!(rustix::io::read(stop, &mut byte), Ok(1));
-    (signalled || until.is_some_and(|until| until <= now)).then_some(now)
-}
-
-/// What can be read when a signal asks to end. Without this, what the kernel records for us would go
-/// on being recorded.
-fn stop() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    read.set_nonblocking(true)?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        pipe::register(signal, write.try_clone()?)?;
-    }
-    Ok(read)
+    let is_signalled = signals.caught().is_some();
+    (is_signalled || until.is_some_and(|until| until <= now)).then_some(now)
 }
 
 /// The best source there is.
@@ -188,14 +194,6 @@ impl<'w> Watch<'w> {
         })
     }
 
-    /// `Break` = as many events as wanted were shown.
-    fn is_full(&self) -> ControlFlow<()> {
-        match self.watching.query.limit {
-            Some(limit) if self.summary.matched >= limit => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    }
-
     /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
     /// is wanted is prepared.
     fn wants(&mut self, event: &Event) -> bool {
@@ -290,15 +288,10 @@ impl<'w> Watch<'w> {
                 messages,
             );
         }
-        for warning in self.enricher.warnings() {
-            self.warn(&warning, messages);
-        }
+        let answer = self.answer();
+        let is_too_little = self.warn_of_names(messages);
         self.sink.finish(&self.summary).map_err(Error::Output)?;
-        Ok(if self.summary.complete {
-            Verdict::Done
-        } else {
-            Verdict::Trouble
-        })
+        Ok(self.verdict(answer, is_too_little, messages))
     }
 }
 

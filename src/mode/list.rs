@@ -1,24 +1,25 @@
 //! A listing, or a summary: the same sockets, counted.
 
+mod output;
+mod reading;
+
 use std::io::{self, Write};
-use std::ops::ControlFlow;
+
+pub(super) use output::{Output, rows};
 
 use super::Messages;
+use super::check::{Counted, Outcome, Tally, checked, sentence, tell, verdict};
 use super::findings;
-use super::resolve::Resolving;
-use super::seen::Seen;
-use crate::enrich::Enricher;
+use super::judge::Judge;
+use super::wait;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::filter::{Rule, Stage};
-use crate::model::{Origin, Row, Socket, StateSet, Summary, Table};
-use crate::query::{Input, Query, Report};
-use crate::render::{self, Envelope, Limited, Search, Sink, Sorted, Summing};
-use crate::source::{
-    AutoSource, NetlinkSource, Outcome, ProcfsSource, Recorder, ReplaySource, Source,
-};
+use crate::model::{Origin, Summary, Table};
+use crate::query::{Count, Input, Query, Report};
+use crate::render::Envelope;
+use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource, Source};
 
-/// Lists, or counts, what the query asks for.
+/// Lists, or counts, what the query asks for, or checks it.
 ///
 /// # Errors
 ///
@@ -26,28 +27,47 @@ use crate::source::{
 /// list goes to `messages` and into the verdict.
 pub fn list(
     query: &Query,
-    envelope: &Envelope,
+    envelope: fn() -> Envelope,
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
+    checked(&query.check, messages, |messages| {
+        run(query, envelope, out, messages)
+    })
+}
+
+fn run(
+    query: &Query,
+    envelope: fn() -> Envelope,
+    out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    if let Some(time) = query.check.wait {
+        return wait::wait(query, time, envelope, out, messages);
+    }
     let recorder = match &query.record {
         Some(path) => Recorder::create(path)?,
         None => Recorder::default(),
     };
     let (mut source, tables) = open(query, &recorder)?;
-    let mut listing = Listing::new(query, envelope, out);
-    for table in tables {
-        if listing.read(table, source.as_mut(), messages)?.is_break() {
-            break;
-        }
-    }
+    let mut judge = Judge::new(query);
+    let output = Output::of(query, &envelope(), out);
+    let mut listing = Listing::new(query, &mut judge, output);
+    listing.read_all(&tables, source.as_mut(), messages)?;
     let verdict = listing.finish(messages)?;
     recorder.finish()?;
     Ok(verdict)
 }
 
 /// The source of a query, and the tables to ask it for.
-fn open(query: &Query, recorder: &Recorder) -> Result<(Box<dyn Source>, Vec<Table>), Error> {
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub(super) fn open(
+    query: &Query,
+    recorder: &Recorder,
+) -> Result<(Box<dyn Source>, Vec<Table>), Error> {
     let mut tables = query.tables.clone();
     let source: Box<dyn Source> = match &query.input {
         Input::Auto => {
@@ -72,169 +92,80 @@ fn open(query: &Query, recorder: &Recorder) -> Result<(Box<dyn Source>, Vec<Tabl
 /// An empty list is right then, but hardly what was meant.
 const IN_VAIN: &str = "the filter wants nothing that the options list";
 
-/// The sink that shows rows.
-fn rows(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Box<dyn Sink> {
-    let mut sink = render::sink(query.format, query.layout.clone(), envelope, out);
-    if query.hosts {
-        sink = Box::new(Resolving::new(sink));
-    }
-    if !query.sort.is_empty() {
-        sink = Box::new(Sorted::new(sink, query.sort.clone(), query.limit));
-    } else if let Some(limit) = query.limit {
-        sink = Box::new(Limited::new(sink, limit));
-    }
-    sink
-}
-
-/// Where rows go.
-enum Output {
-    Rows(Box<dyn Sink>),
-    Counts(Box<Summing<'static>>),
-}
-
-impl Output {
-    fn sink(&mut self) -> &mut dyn Sink {
-        match self {
-            Self::Rows(sink) => sink.as_mut(),
-            Self::Counts(summing) => summing.as_mut(),
-        }
-    }
+/// How much is read of what is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Everything, to be told how much there is.
+    Whole,
+    /// No more than it takes to see that the check fails.
+    Enough,
 }
 
 /// A listing under way.
-struct Listing<'q> {
-    query: &'q Query,
-    enricher: Enricher,
-    search: Search,
-    output: Output,
+pub(super) struct Listing<'l> {
+    query: &'l Query,
+    judge: &'l mut Judge,
+    output: Output<'l>,
+    /// Rows that went there from the table that is read.
+    shown: u64,
+    extent: Extent,
+    /// No further row is to be shown; they may still be counted.
+    is_full: bool,
+    tally: Tally,
     summary: Summary,
     /// Some table can have what the filter wants.
     asked: bool,
 }
 
-impl<'q> Listing<'q> {
-    fn new(query: &'q Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
-        let output = match query.report {
-            Report::Rows => Output::Rows(rows(query, envelope, out)),
-            Report::Summary { .. } => Output::Counts(Box::new(Summing::new(
-                query.format,
-                query.layout.clone(),
-                query.limit,
-                envelope.clone(),
-                out,
-            ))),
-        };
+impl<'l> Listing<'l> {
+    pub(super) fn new(query: &'l Query, judge: &'l mut Judge, output: Output<'l>) -> Self {
         Self {
             query,
-            enricher: Enricher::new(query.lookups.clone()),
-            search: Search::new(&query.layout),
+            judge,
             output,
+            shown: 0,
+            extent: Extent::Whole,
+            is_full: false,
+            tally: Tally::default(),
             summary: Summary::default(),
             asked: false,
         }
     }
 
-    /// Reads one table; `Break` when no further row is wanted.
-    fn read(
-        &mut self,
-        table: Table,
-        source: &mut dyn Source,
-        messages: &mut Messages<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
-        let rule = self.query.rule(table);
-        let request = self.query.request(&rule);
-        if rule.is_never() || request.states == StateSet::EMPTY {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let mut end = Ok(ControlFlow::Continue(()));
-        self.asked = true;
-        let mut seen = Seen::new(&rule, &self.query.input);
-        let outcome = source.visit(table, &request, &mut |socket: &Socket| {
-            end = self.show(socket, &rule, &mut seen);
-            match end {
-                Ok(flow) => flow,
-                Err(_) => ControlFlow::Break(()),
-            }
-        });
-        let flow = end.map_err(Error::Output)?;
-        match outcome {
-            Ok(mut outcome) => {
-                let gap = seen.gap().map(|gap| format!("{table}: {gap}"));
-                outcome.gaps.extend(gap);
-                self.note(table, outcome, messages);
-            }
-            Err(error) => self.missing(table, error, messages)?,
-        }
-        Ok(flow)
+    /// Will end as soon as it is seen that the check fails.
+    pub(super) const fn read_no_more_than_enough(&mut self) {
+        self.extent = Extent::Enough;
     }
 
-    /// Shows a socket, if the filter wants it.
-    fn show(
-        &mut self,
-        socket: &Socket,
-        rule: &Rule,
-        seen: &mut Seen,
-    ) -> io::Result<ControlFlow<()>> {
-        if !self.wants(socket, rule, seen) {
-            return Ok(ControlFlow::Continue(()));
+    /// Is anything shown already?
+    pub(super) const fn has_shown(&self) -> bool {
+        match &self.output {
+            Output::Held(held) => held.is_open(),
+            _ => false,
         }
-        let row = self.query.hidden.from(self.enricher.row(socket));
-        let flow = self.output.sink().row(&row)?;
-        self.summary.matched += 1;
-        Ok(flow)
     }
 
-    /// Asks the filter as early as it can tell, and only then for more; a socket that is wanted is
-    /// prepared.
-    fn wants(&mut self, socket: &Socket, rule: &Rule, seen: &mut Seen) -> bool {
-        let bare = Row::bare(socket);
-        let untold = seen.untold(socket);
-        let mut held = rule.holds(&bare, Stage::Socket, &mut |_| false);
-        let certain = untold.is_empty()
-            || rule
-                .holds_without(untold, &bare, Stage::Socket, &mut |_| false)
-                .is_some();
-        if held == Some(false) && certain {
-            return false;
-        }
-        self.enricher.prepare_names(socket);
-        if held.is_none() {
-            let row = self.enricher.row(socket);
-            held = rule.holds(&row, Stage::Names, &mut |_| false);
-        }
-        if held == Some(false) && certain {
-            return false;
-        }
-        self.enricher.prepare_owners(socket);
-        let row = self.enricher.row(socket);
-        let shown = self.query.hidden.from(row);
-        let mut contains = |text: &str| self.search.contains(&shown, text);
-        let told = certain
-            || rule
-                .holds_without(untold, &row, Stage::Owners, &mut contains)
-                .is_some();
-        let held = held.or_else(|| rule.holds(&row, Stage::Owners, &mut contains));
-        if !told {
-            seen.note(socket);
-        }
-        held == Some(true)
+    /// What was found.
+    pub(super) const fn tally(&self) -> Tally {
+        self.tally
     }
 
-    fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
-        for warning in outcome.warnings {
-            messages.warning(&warning);
-            self.summary.warnings.push(warning);
-        }
-        for gap in outcome.gaps {
-            self.gap(gap, messages);
-        }
-        self.summary.sources.push(Origin {
-            table,
-            source: outcome.source,
-            reason: outcome.reason,
-        });
+    /// Is nothing known to be missing?
+    pub(super) const fn is_complete(&self) -> bool {
+        self.summary.complete
     }
 
+    /// Can the filter want anything of what the options list?
+    pub(super) const fn can_find(&self) -> bool {
+        self.asked
+    }
+
+    /// Does the check hold?
+    pub(super) fn outcome(&self, expected: Count) -> Outcome {
+        self.tally.outcome(expected, self.is_complete())
+    }
+
+    /// Something is missing.
     fn gap(&mut self, text: String, messages: &mut Messages<'_>) {
         messages.error(&format!("incomplete list: {text}"));
         self.summary.complete = false;
@@ -263,20 +194,80 @@ impl<'q> Listing<'q> {
         Ok(())
     }
 
-    fn finish(mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
-        let in_vain = (!self.asked).then(|| IN_VAIN.to_owned());
-        for warning in self.enricher.warnings().into_iter().chain(in_vain) {
-            messages.warning(&warning);
-            self.summary.warnings.push(warning);
+    /// Says what must be said of names, and of a list that is empty for no other reason. `true` =
+    /// owners are missing that must not be.
+    pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
+        let missing = self.judge.warnings();
+        let is_too_little = self.query.check.strict && !missing.is_empty();
+        for text in missing {
+            if is_too_little {
+                self.gap(text, messages);
+            } else {
+                self.warning(text, messages);
+            }
         }
+        if !self.asked {
+            self.warning(IN_VAIN.to_owned(), messages);
+        }
+        is_too_little
+    }
+
+    fn warning(&mut self, text: String, messages: &mut Messages<'_>) {
+        messages.warning(&text);
+        self.summary.warnings.push(text);
+    }
+
+    /// Writes what is held back, and judges.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub(super) fn finish(mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
+        // Before what is wrong with owners counts: they are nothing to this check.
+        let expected = self.query.check.expected;
+        let outcome = expected.map(|expected| (expected, self.outcome(expected)));
+        let shown = self.show_held();
+        self.written(shown)?;
+        let is_too_little = self.warn(messages);
+        self.summary.matched = self.tally.found;
         let failed = self.find(messages)?;
-        let sink = self.output.sink();
-        sink.finish(&self.summary).map_err(Error::Output)?;
-        Ok(match (self.summary.complete, failed) {
-            (false, _) => Verdict::Trouble,
-            (true, true) => Verdict::Failed,
-            (true, false) => Verdict::Done,
+        let ended = match self.output.sink() {
+            Some(sink) => sink.finish(&self.summary),
+            None => Ok(()),
+        };
+        self.written(ended)?;
+        if let Some((expected, outcome)) = outcome {
+            let sentence = sentence(self.query, expected, Counted::Sockets, self.tally);
+            tell(outcome, &sentence, messages);
+        }
+        // A list must be whole; of one that is not shown, the answer counts.
+        let is_shown = !matches!(self.output, Output::Nothing);
+        let is_incomplete = is_shown && !self.is_complete();
+        let outcome = outcome.map(|(_, outcome)| outcome);
+        Ok(match verdict(outcome, is_too_little || is_incomplete) {
+            Verdict::Done if failed => Verdict::Failed,
+            verdict => verdict,
         })
+    }
+
+    /// What is held is looked up only when it is shown.
+    fn show_held(&mut self) -> io::Result<()> {
+        match &mut self.output {
+            Output::Held(held) => held.show(self.judge).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    fn written(&self, result: io::Result<()>) -> Result<(), Error> {
+        match result {
+            Err(cause) if !self.may_ignore(&cause) => Err(Error::Output(cause)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The reader of the rows has left: where they are checked, somebody still asks for the status.
+    fn may_ignore(&self, cause: &io::Error) -> bool {
+        cause.kind() == io::ErrorKind::BrokenPipe && self.query.check.expected.is_some()
     }
 
     /// Looks for what is wrong, where sockets are counted; `true` = the run fails for it.

@@ -1,10 +1,15 @@
 //! What `lsock` does with the stream of sockets.
 
+mod check;
 mod events;
 mod findings;
+mod held;
+mod judge;
 mod list;
 mod resolve;
 mod seen;
+mod signals;
+mod wait;
 
 use std::io::Write;
 
@@ -20,6 +25,11 @@ impl<'a> Messages<'a> {
     /// Messages to `out`.
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self { out }
+    }
+
+    /// What others have said already.
+    fn pass_on(&mut self, said: &[u8]) {
+        let _ = self.out.write_all(said);
     }
 
     /// Something is wrong. A message that cannot be written is lost: there is nobody to tell.

@@ -9,9 +9,9 @@ use crate::query::Input;
 pub(super) struct Seen {
     replayed: bool,
     /// The fields that each source may leave out.
-    netlink: Vec<Field>,
-    procfs: Vec<Field>,
-    replay: Vec<Field>,
+    netlink: Untold,
+    procfs: Untold,
+    replay: Untold,
     /// Where the first such row came from.
     undecided: Option<Source>,
 }
@@ -21,16 +21,21 @@ impl Seen {
     pub(super) fn new(rule: &Rule, input: &Input) -> Self {
         Self {
             replayed: matches!(input, Input::Replay(_)),
-            netlink: rule.unknowable(Source::Netlink),
-            procfs: rule.unknowable(Source::Procfs),
-            replay: rule.unknowable(Source::Replay),
+            netlink: Untold::by(rule, Source::Netlink),
+            procfs: Untold::by(rule, Source::Procfs),
+            replay: Untold::by(rule, Source::Replay),
             undecided: None,
         }
     }
 
     /// The fields that may be missing from a socket because of its source.
     pub(super) fn untold(&self, socket: &Socket) -> &[Field] {
-        self.of(self.source(socket))
+        self.of(self.source(socket)).by_source()
+    }
+
+    /// The same, and those of the processes that hold it.
+    pub(super) fn untold_or_owner(&self, socket: &Socket) -> &[Field] {
+        &self.of(self.source(socket)).fields
     }
 
     /// The filter depends on one of them.
@@ -47,7 +52,7 @@ impl Seen {
         }
     }
 
-    fn of(&self, source: Source) -> &[Field] {
+    const fn of(&self, source: Source) -> &Untold {
         match source {
             Source::Netlink => &self.netlink,
             Source::Procfs => &self.procfs,
@@ -58,7 +63,8 @@ impl Seen {
     /// Why rows may be missing, or should be.
     pub(super) fn gap(&self) -> Option<String> {
         let source = self.undecided?;
-        let fields = self.of(source).iter().copied().map(Field::name);
+        let fields = self.of(source).by_source().iter();
+        let fields = fields.copied().map(Field::name);
         let names: Vec<String> = fields.collect();
         let why = match source {
             Source::Netlink => "the kernel tells only to CAP_NET_ADMIN; run as root",
@@ -67,5 +73,26 @@ impl Seen {
         };
         let names = names.join(", ");
         Some(format!("the filter asks for {names}, which {why}"))
+    }
+}
+
+/// The fields that a source may leave out, and behind them those of owners.
+#[derive(Debug)]
+struct Untold {
+    fields: Vec<Field>,
+    /// How many the source leaves out.
+    by_source: usize,
+}
+
+impl Untold {
+    fn by(rule: &Rule, source: Source) -> Self {
+        let mut fields = rule.unknowable(source);
+        let by_source = fields.len();
+        fields.extend(Field::OWNERS);
+        Self { fields, by_source }
+    }
+
+    fn by_source(&self) -> &[Field] {
+        self.fields.get(..self.by_source).unwrap_or_default()
     }
 }

@@ -54,6 +54,21 @@ impl Protocol {
         }
     }
 
+    /// The name in a sentence.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::UdpLite => "UDP-Lite",
+            Self::Raw => "raw",
+            Self::Icmp => "ping",
+            Self::Mptcp => "MPTCP",
+            Self::Unix => "unix",
+            Self::Packet => "packet",
+            Self::Netlink => "netlink",
+        }
+    }
+
     /// The families a socket of this protocol can have.
     pub const fn families(self) -> &'static [Family] {
         match self {
@@ -116,23 +131,12 @@ pub struct Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.protocol {
-            Protocol::Tcp => "TCP",
-            Protocol::Udp => "UDP",
-            Protocol::UdpLite => "UDP-Lite",
-            Protocol::Raw => "raw",
-            Protocol::Icmp => "ping",
-            Protocol::Mptcp => "MPTCP",
-            Protocol::Unix => return f.write_str("unix sockets"),
-            Protocol::Packet => return f.write_str("packet sockets"),
-            Protocol::Netlink => return f.write_str("netlink sockets"),
+        let version = match self.family {
+            Family::Inet => "IPv4 ",
+            Family::Inet6 => "IPv6 ",
+            Family::Unix | Family::Packet | Family::Netlink => "",
         };
-        let version = if self.family == Family::Inet6 {
-            "IPv6"
-        } else {
-            "IPv4"
-        };
-        write!(f, "{version} {name} sockets")
+        write!(f, "{version}{} sockets", self.protocol.title())
     }
 }
 

@@ -116,6 +116,7 @@ fn unlisted_mptcp(reason: String) -> Outcome {
         },
         reason: Some(reason),
         warnings: Vec::new(),
+        unnamed: None,
         refused_program: false,
     }
 }

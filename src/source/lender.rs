@@ -98,7 +98,7 @@ impl<'r> Lender<'r> {
     }
 
     /// What to say when names of unix peers may be missing.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(super) fn unnamed(&self) -> Option<String> {
         let cause = self.names.as_ref()?.failure()?;
         let cause = describe(cause);
         Some(format!("netlink: names of unix peers are missing: {cause}"))

@@ -91,6 +91,8 @@ pub struct Outcome {
     pub gaps: Vec<String>,
     /// What else must be said.
     pub warnings: Vec<String>,
+    /// Why names of unix peers are missing, if they were wanted and are.
+    pub unnamed: Option<String>,
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
 }
@@ -103,6 +105,7 @@ impl Outcome {
             reason: None,
             gaps: Vec::new(),
             warnings: Vec::new(),
+            unnamed: None,
             refused_program: false,
         }
     }

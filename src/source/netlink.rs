@@ -15,10 +15,10 @@ use crate::model::{Protocol, Source as Kind, Table};
 use crate::wire::{self, Ask, Body, Messages};
 
 /// How often a dump is begun again when it was disturbed and nothing of it was shown.
-const REPEATS: u32 = 3;
+pub(super) const REPEATS: u32 = 3;
 
 /// The kernel says so.
-const INTERRUPTED: &str = "the table changed while it was read (NLM_F_DUMP_INTR)";
+pub(super) const INTERRUPTED: &str = "the table changed while it was read (NLM_F_DUMP_INTR)";
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl Source for NetlinkSource {
         outcome
             .gaps
             .extend(malformed.map(|gap| format!("{table}: {gap}")));
-        outcome.warnings.extend(lender.warning());
+        outcome.unnamed = lender.unnamed();
         Ok(outcome)
     }
 }

@@ -216,6 +216,7 @@ const fn no_source(reason: String) -> Outcome {
         reason: Some(reason),
         gaps: Vec::new(),
         warnings: Vec::new(),
+        unnamed: None,
         refused_program: false,
     }
 }

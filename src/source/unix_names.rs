@@ -8,6 +8,7 @@ use std::io;
 
 use super::Recorder;
 use super::channel::Channel;
+use super::netlink::{INTERRUPTED, REPEATS};
 use crate::model::{Family, Protocol, Socket, Table};
 use crate::wire::{self, Body, Messages};
 
@@ -45,8 +46,11 @@ impl UnixNames {
     /// [`failure`](Self::failure) says why.
     pub(super) fn live(recorder: Recorder) -> Self {
         let mut names = Self::new();
-        // A disturbed dump is begun again once.
-        match names.dump().or_else(|_| names.dump()) {
+        let mut dump = names.dump();
+        for _ in 0..REPEATS {
+            dump = dump.or_else(|_| names.dump());
+        }
+        match dump {
             Ok(channel) => names.live = Some((channel, recorder)),
             Err(cause) => names.failure = Some(cause),
         }
@@ -64,20 +68,27 @@ impl UnixNames {
         self.bytes.clear();
         let mut channel = Channel::open()?;
         channel.send(&wire::unix_names(wire::tag(TABLE)))?;
-        while !self.add_datagram(channel.receive()?) {}
+        while !self.add_datagram(channel.receive()?)? {}
         Ok(channel)
     }
 
-    /// Adds the sockets of a datagram; true at the end of the dump.
-    fn add_datagram(&mut self, datagram: &[u8]) -> bool {
+    /// Adds the sockets of a datagram; true at the end of the dump. Where it is disturbed, what was
+    /// added stays.
+    fn add_datagram(&mut self, datagram: &[u8]) -> io::Result<bool> {
+        if wire::is_interrupted(datagram) {
+            return Err(io::Error::other(INTERRUPTED));
+        }
         for message in Messages::new(datagram).flatten() {
             match message.body {
                 Body::Socket(payload) => self.add(payload),
-                Body::Done(_) | Body::Error(_) => return true,
+                Body::Done(code) | Body::Error(code) if code > 0 => {
+                    return Err(io::Error::from_raw_os_error(code));
+                }
+                Body::Done(_) | Body::Error(_) => return Ok(true),
                 _ => {}
             }
         }
-        false
+        Ok(false)
     }
 
     /// Adds the socket of one reply.

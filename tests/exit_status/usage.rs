@@ -350,24 +350,5 @@ fn events_refuse_what_is_not_theirs() {
             required,
             "--events",
         ),
-        ("end of a listing", &["--wait", "1s"], required, "--events"),
-        (
-            "end",
-            &["-E", "--wait", "soon"],
-            "--wait: \"soon\" is no duration",
-            "500ms",
-        ),
-        (
-            "end before the beginning",
-            &["-E", "--wait=-1s"],
-            "--wait: \"-1s\" is no duration",
-            "",
-        ),
-        (
-            "unit",
-            &["-E", "--wait", "3k"],
-            "--wait: \"3k\" is no duration",
-            "",
-        ),
     ]);
 }

@@ -39,6 +39,44 @@ fn loss_behind_them_is_told_where_rows_are_shown() {
 }
 
 #[test]
+fn loss_is_made_good_to_the_end_where_rows_are_held() {
+    let Some(stage) = Stage::new() else { return };
+    let sorted = [&LIST[..], &["--sort", "inode"]].concat();
+    for call in [FIRST + 1, FIRST + 3] {
+        let attempt = with_loss("error=ENOBUFS", &call.to_string(), &sorted);
+        assert_whole(&attempt, &stage, "netlink");
+        assert_eq!(attempt.stderr, "");
+    }
+    let rows = stage.rows.len();
+    for (arguments, lines) in [
+        // Titles, and the rows.
+        (&["-tanim4O", "--format", "table"][..], rows + 1),
+        (&["-tanim4", "--sort", "inode", "--limit", "10", "-HO"], 10),
+        (&["-tim4O", "sport = 1"], 1),
+    ] {
+        let attempt = with_loss("error=ENOBUFS", "7", arguments);
+        assert_eq!(attempt.status, Some(0), "{arguments:?}: {attempt:?}");
+        let text = String::from_utf8_lossy(&attempt.stdout);
+        assert_eq!(text.lines().count(), lines, "{arguments:?}: {attempt:?}");
+    }
+}
+
+#[test]
+fn sockets_of_a_dump_that_was_lost_are_counted_once() {
+    let Some(stage) = Stage::new() else { return };
+    // Counted are sockets, not what `-i` tells of them: there are fewer datagrams.
+    let count = |attempt: &Attempt| attempt.document()["counts"][0]["states"].clone();
+    let words = ["-stj4", "state", "established"];
+    let undisturbed = attempt(words);
+    for call in 1..=4 {
+        let attempt = with_loss("error=ENOBUFS", &call.to_string(), &words);
+        assert_eq!(attempt.status, Some(0), "{attempt:?}");
+        assert_eq!(count(&attempt), count(&undisturbed), "{call}");
+    }
+    assert_eq!(count(&undisturbed)["ESTABLISHED"], stage.rows.len() - 1);
+}
+
+#[test]
 fn three_repeats_are_made_and_no_more() {
     let Some(stage) = Stage::new() else { return };
     let whole = with_loss("error=ENOBUFS", "1..3", &LIST);

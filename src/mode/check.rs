@@ -1,0 +1,181 @@
+//! What was found of what is checked.
+
+mod words;
+
+use super::Messages;
+use crate::error::Error;
+use crate::exit::Verdict;
+use crate::query::{Check, Count};
+
+pub(super) use words::{Counted, sentence};
+
+/// Runs what a check asks for. With `-q` its messages are told only where they explain why there is
+/// no answer.
+///
+/// # Errors
+///
+/// Those of the run.
+pub(super) fn checked(
+    check: &Check,
+    messages: &mut Messages<'_>,
+    run: impl FnOnce(&mut Messages<'_>) -> Result<Verdict, Error>,
+) -> Result<Verdict, Error> {
+    if !check.quiet {
+        return run(messages);
+    }
+    let mut kept = Vec::new();
+    let verdict = run(&mut Messages::new(&mut kept))?;
+    if verdict == Verdict::Trouble {
+        messages.pass_on(&kept);
+    }
+    Ok(verdict)
+}
+
+/// Tells of a check that does not hold, or has no answer.
+pub(super) fn tell(outcome: Outcome, sentence: &str, messages: &mut Messages<'_>) {
+    match outcome {
+        Outcome::Holds => {}
+        Outcome::Fails => messages.error(sentence),
+        Outcome::Unknown => messages.error(&format!("cannot tell: {sentence}")),
+    }
+}
+
+/// What a run came to, but for what is no trouble and no matter of this check.
+pub(super) const fn verdict(outcome: Option<Outcome>, is_trouble: bool) -> Verdict {
+    match outcome {
+        _ if is_trouble => Verdict::Trouble,
+        Some(Outcome::Unknown) => Verdict::Trouble,
+        Some(Outcome::Fails) => Verdict::Failed,
+        Some(Outcome::Holds) | None => Verdict::Done,
+    }
+}
+
+/// What a look came to, socket by socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Sockets that match, as far as can be told: what is shown.
+    pub(super) found: u64,
+    /// Sockets that match for certain.
+    pub(super) certain: u64,
+    /// Sockets of which it cannot be told whether they match.
+    pub(super) doubtful: u64,
+}
+
+/// What the filter says of one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// It matches, as far as can be told.
+    pub(super) held: bool,
+    /// What cannot be told of the socket makes no difference.
+    pub(super) is_certain: bool,
+}
+
+/// Does a check hold?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It does.
+    Holds,
+    /// It does not.
+    Fails,
+    /// That cannot be told.
+    Unknown,
+}
+
+impl Tally {
+    /// Counts one socket.
+    pub(super) fn add(&mut self, answer: Answer) {
+        self.found += u64::from(answer.held);
+        self.certain += u64::from(answer.held && answer.is_certain);
+        self.doubtful += u64::from(!answer.is_certain);
+    }
+
+    /// Whatever could not be told, or is missing from an incomplete list, is taken both ways.
+    pub(super) fn outcome(&self, expected: Count, is_complete: bool) -> Outcome {
+        let least = self.certain;
+        let most = is_complete.then_some(self.certain + self.doubtful);
+        let is_less = most.is_some_and(|most| most < expected.least);
+        if is_less || expected.is_exceeded(least) {
+            return Outcome::Fails;
+        }
+        let is_limited = expected.most.is_some();
+        let may_exceed = most.map_or(is_limited, |most| expected.is_exceeded(most));
+        if least < expected.least || may_exceed {
+            return Outcome::Unknown;
+        }
+        Outcome::Holds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Outcome, Tally};
+    use crate::query::Count;
+
+    fn tally(certain: u64, doubtful: u64) -> Tally {
+        Tally {
+            found: certain,
+            certain,
+            doubtful,
+        }
+    }
+
+    fn outcome(text: &str, tally: Tally, is_complete: bool) -> Outcome {
+        let expected = Count::parse(text).unwrap_or(Count::SOME);
+        tally.outcome(expected, is_complete)
+    }
+
+    #[test]
+    fn whole_list_holds_or_fails() {
+        for (text, found, expected) in [
+            ("1..", 1, Outcome::Holds),
+            ("1..", 0, Outcome::Fails),
+            ("0", 0, Outcome::Holds),
+            ("0", 1, Outcome::Fails),
+            ("2..4", 1, Outcome::Fails),
+            ("2..4", 3, Outcome::Holds),
+            ("2..4", 5, Outcome::Fails),
+        ] {
+            assert_eq!(outcome(text, tally(found, 0), true), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn incomplete_list_tells_what_further_sockets_cannot_change() {
+        for (text, found, expected) in [
+            ("1..", 1, Outcome::Holds),
+            ("1..", 0, Outcome::Unknown),
+            ("0", 0, Outcome::Unknown),
+            ("0", 1, Outcome::Fails),
+            ("2..4", 3, Outcome::Unknown),
+            ("2..4", 5, Outcome::Fails),
+            ("0..", 0, Outcome::Holds),
+        ] {
+            assert_eq!(outcome(text, tally(found, 0), false), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubtful_sockets_count_both_ways() {
+        for (text, certain, doubtful, expected) in [
+            ("1..", 0, 1, Outcome::Unknown),
+            ("1..", 1, 1, Outcome::Holds),
+            ("0", 0, 1, Outcome::Unknown),
+            ("0", 1, 1, Outcome::Fails),
+            ("3..", 1, 1, Outcome::Fails),
+            ("..3", 1, 2, Outcome::Holds),
+            ("..3", 1, 3, Outcome::Unknown),
+        ] {
+            let tally = tally(certain, doubtful);
+            assert_eq!(outcome(text, tally, true), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_doubtful_match_is_shown_and_is_no_certain_one() {
+        let mut tally = Tally::default();
+        for (held, is_certain) in [(true, true), (true, false), (false, true), (false, false)] {
+            tally.add(Answer { held, is_certain });
+        }
+        assert_eq!((tally.found, tally.certain, tally.doubtful), (2, 1, 2));
+    }
+}

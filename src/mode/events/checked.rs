@@ -1,0 +1,71 @@
+//! What is checked of events: how many there were.
+
+use std::ops::ControlFlow;
+
+use super::Watch;
+use crate::exit::Verdict;
+use crate::mode::Messages;
+use crate::mode::check::{self, Counted, Outcome, Tally, sentence, tell};
+
+impl Watch<'_> {
+    /// `Break` = as many events as wanted were shown, or there is an answer and nothing else is asked.
+    pub(super) fn is_full(&self) -> ControlFlow<()> {
+        let query = &self.watching.query;
+        let shown = self.summary.matched;
+        let answer = query.check.expected.filter(|_| query.check.quiet);
+        let is_settled = answer.is_some_and(|expected| expected.is_settled(shown));
+        if is_settled || query.limit.is_some_and(|limit| shown >= limit) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Does the check hold, if there is one? Steps between two looks are not seen: then there may be
+    /// more.
+    pub(super) fn answer(&self) -> Option<Outcome> {
+        let expected = self.watching.query.check.expected?;
+        let is_whole = self.summary.complete && !self.summary.sampled;
+        Some(self.tally().outcome(expected, is_whole))
+    }
+
+    const fn tally(&self) -> Tally {
+        Tally {
+            found: self.summary.matched,
+            certain: self.summary.matched,
+            doubtful: 0,
+        }
+    }
+
+    /// Says what must be said of names; `true` = owners are missing that must not be.
+    pub(super) fn warn_of_names(&mut self, messages: &mut Messages<'_>) -> bool {
+        let missing = self.enricher.warnings();
+        let is_too_little = self.watching.query.check.strict && !missing.is_empty();
+        for text in missing {
+            if is_too_little {
+                self.miss(text, messages);
+            } else {
+                self.warn(&text, messages);
+            }
+        }
+        is_too_little
+    }
+
+    /// What the run came to; tells why, where a check is the reason.
+    pub(super) fn verdict(
+        &self,
+        answer: Option<Outcome>,
+        is_too_little: bool,
+        messages: &mut Messages<'_>,
+    ) -> Verdict {
+        let query = &self.watching.query;
+        if let (Some(expected), Some(outcome)) = (query.check.expected, answer) {
+            let sentence = sentence(query, expected, Counted::Steps, self.tally());
+            tell(outcome, &sentence, messages);
+        }
+        // Of events that are not shown, the answer counts.
+        let is_shown = !query.check.quiet;
+        let is_incomplete = is_shown && !self.summary.complete;
+        check::verdict(answer, is_too_little || is_incomplete)
+    }
+}

@@ -1,0 +1,150 @@
+//! Is a socket wanted? The filter is asked as early as it can tell, and only then is more looked up.
+
+use super::check::Answer;
+use super::seen::Seen;
+use crate::enrich::{Enricher, Lookups};
+use crate::filter::{Rule, Stage};
+use crate::model::{Row, Socket};
+use crate::query::{Hidden, Query};
+use crate::render::Search;
+
+/// Asks the filter of a query, and looks up what it needs and what is shown.
+pub(super) struct Judge {
+    enricher: Enricher,
+    search: Search,
+    hidden: Hidden,
+    /// How far the socket asked about last was looked up.
+    reached: Stage,
+}
+
+impl Judge {
+    /// Has looked up nothing yet.
+    pub(super) fn new(query: &Query) -> Self {
+        Self {
+            enricher: Enricher::new(query.lookups.clone()),
+            search: Search::new(&query.layout),
+            hidden: query.hidden,
+            reached: Stage::Socket,
+        }
+    }
+
+    /// Looks up processes, and tells them, whatever the query wants to know of them.
+    pub(super) fn telling_owners(query: &Query) -> Self {
+        let lookups = Lookups {
+            owners: Some(query.input.processes()),
+            only: None,
+            ..query.lookups.clone()
+        };
+        Self {
+            enricher: Enricher::new(lookups),
+            hidden: Hidden::default(),
+            ..Self::new(query)
+        }
+    }
+
+    /// Asks about a socket.
+    pub(super) fn ask(&mut self, socket: &Socket, rule: &Rule, seen: &mut Seen) -> Answer {
+        let bare = Row::bare(socket);
+        let untold = seen.untold(socket);
+        self.reached = Stage::Socket;
+        let mut held = rule.holds(&bare, Stage::Socket, &mut |_| false);
+        let is_certain = untold.is_empty()
+            || rule
+                .holds_without(untold, &bare, Stage::Socket, &mut |_| false)
+                .is_some();
+        if let (Some(held), true) = (held, is_certain) {
+            return Answer { held, is_certain };
+        }
+        self.reached = Stage::Names;
+        self.enricher.prepare_names(socket);
+        if held.is_none() {
+            let row = self.enricher.row(socket);
+            held = rule.holds(&row, Stage::Names, &mut |_| false);
+        }
+        if let (Some(held), true) = (held, is_certain) {
+            return Answer { held, is_certain };
+        }
+        self.ask_last(socket, rule, seen, held)
+    }
+
+    /// With everything looked up. What was told before stands.
+    fn ask_last(
+        &mut self,
+        socket: &Socket,
+        rule: &Rule,
+        seen: &mut Seen,
+        held: Option<bool>,
+    ) -> Answer {
+        self.reached = Stage::Owners;
+        self.enricher.prepare_owners(socket);
+        let row = self.enricher.row(socket);
+        let shown = self.hidden.from(row);
+        let search = &mut self.search;
+        let mut contains = |text: &str| search.contains(&shown, text);
+        let mut is_told = |untold| {
+            let told = rule.holds_without(untold, &row, Stage::Owners, &mut contains);
+            told.is_some()
+        };
+        let untold = seen.untold(socket);
+        let is_source_enough = untold.is_empty() || is_told(untold);
+        let is_certain = is_source_enough
+            && (!self.enricher.doubts_owners() || is_told(seen.untold_or_owner(socket)));
+        let held = held.or_else(|| rule.holds(&row, Stage::Owners, &mut contains));
+        if !is_source_enough {
+            seen.note(socket);
+        }
+        Answer {
+            held: held == Some(true),
+            is_certain,
+        }
+    }
+
+    /// The only one of these rules that a socket fails for certain; `None` = it fails none, or more
+    /// than one.
+    pub(super) fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
+        let bare = Row::bare(socket);
+        let fails = |rule: &&Rule| rule.holds(&bare, Stage::Socket, &mut |_| false) == Some(false);
+        if rules.iter().filter(fails).nth(1).is_some() {
+            return None;
+        }
+        self.reached = Stage::Owners;
+        self.enricher.prepare(socket);
+        let row = self.enricher.row(socket);
+        let shown = self.hidden.from(row);
+        let mut contains = |text: &str| self.search.contains(&shown, text);
+        let mut failing = (0..).zip(rules).filter_map(|(place, rule)| {
+            let held = rule.holds(&row, Stage::Owners, &mut contains);
+            (held == Some(false)).then_some(place)
+        });
+        let only = failing.next();
+        let is_one = failing.next().is_none() && !self.enricher.doubts_owners();
+        only.filter(|_| is_one)
+    }
+
+    /// The socket that was asked about last, with what is shown of it.
+    pub(super) fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
+        if self.reached < Stage::Names {
+            self.enricher.prepare_names(socket);
+        }
+        if self.reached < Stage::Owners && !self.hidden.owners {
+            self.enricher.prepare_owners(socket);
+        }
+        self.hidden.from(self.enricher.row(socket))
+    }
+
+    /// Any other socket, with what is shown of it.
+    pub(super) fn row_of<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
+        self.reached = Stage::Socket;
+        self.row(socket)
+    }
+
+    /// Begins another look: what may have changed is looked up again.
+    pub(super) fn look_again(&mut self) {
+        self.enricher.next_listing();
+    }
+
+    /// What must be said about names that are missing.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.enricher.warnings()
+    }
+}

@@ -1,0 +1,83 @@
+//! Where rows go.
+
+use std::io::{self, Write};
+
+use crate::mode::held::Held;
+use crate::mode::resolve::Resolving;
+use crate::query::{Query, Report};
+use crate::render::{self, Envelope, Limited, Sink, Sorted, Summing};
+
+/// The sink that shows rows.
+pub(in crate::mode) fn rows(
+    query: &Query,
+    envelope: &Envelope,
+    out: Box<dyn Write>,
+) -> Box<dyn Sink> {
+    let mut sink = render::sink(query.format, query.layout.clone(), envelope, out);
+    if query.hosts {
+        sink = Box::new(Resolving::new(sink));
+    }
+    if !query.sort.is_empty() {
+        sink = Box::new(Sorted::new(sink, query.sort.clone(), query.limit));
+    } else if let Some(limit) = query.limit {
+        sink = Box::new(Limited::new(sink, limit));
+    }
+    sink
+}
+
+/// Where rows go.
+pub(in crate::mode) enum Output<'l> {
+    Rows(Box<dyn Sink>),
+    Counts(Box<Summing<'static>>),
+    /// Nothing of them is wanted but how many there are.
+    Nothing,
+    /// A wait, which shows them when its check holds.
+    Held(&'l mut Held),
+}
+
+impl Output<'_> {
+    pub(super) fn of(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
+        match (query.report, query.check.quiet) {
+            (Report::Rows, true) => Self::Nothing,
+            (Report::Rows, false) => Self::Rows(rows(query, envelope, out)),
+            (Report::Summary { .. }, quiet) => Self::Counts(Box::new(Summing::new(
+                query.format,
+                query.layout.clone(),
+                query.limit,
+                envelope.clone(),
+                if quiet { Box::new(io::sink()) } else { out },
+            ))),
+        }
+    }
+
+    /// What follows may have to be taken back.
+    pub(super) fn mark(&mut self) {
+        match self {
+            Self::Held(held) => held.mark(),
+            output => {
+                if let Some(sink) = output.sink() {
+                    sink.mark();
+                }
+            }
+        }
+    }
+
+    /// Takes back what came since the last mark.
+    pub(super) fn take_back(&mut self) -> bool {
+        match self {
+            Self::Rows(sink) => sink.take_back(),
+            Self::Counts(summing) => summing.take_back(),
+            Self::Held(held) => held.take_back(),
+            Self::Nothing => true,
+        }
+    }
+
+    pub(super) fn sink(&mut self) -> Option<&mut dyn Sink> {
+        match self {
+            Self::Rows(sink) => Some(sink.as_mut()),
+            Self::Counts(summing) => Some(summing.as_mut()),
+            Self::Held(held) => held.opened(),
+            Self::Nothing => None,
+        }
+    }
+}

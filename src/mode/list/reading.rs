@@ -1,0 +1,177 @@
+//! One table after another: which of their sockets are wanted, and where they go.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use super::{Extent, Listing, Output};
+use crate::error::Error;
+use crate::filter::Rule;
+use crate::mode::Messages;
+use crate::mode::check::Tally;
+use crate::mode::seen::Seen;
+use crate::model::{Origin, Socket, StateSet, Table};
+use crate::source::{Outcome, Source, Visitor};
+
+impl Listing<'_> {
+    /// Reads tables until no further row is wanted.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written, or a table must not be asked for.
+    pub(in crate::mode) fn read_all(
+        &mut self,
+        tables: &[Table],
+        source: &mut dyn Source,
+        messages: &mut Messages<'_>,
+    ) -> Result<(), Error> {
+        for table in tables {
+            if self.read(*table, source, messages)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one table; `Break` when no further row is wanted.
+    fn read(
+        &mut self,
+        table: Table,
+        source: &mut dyn Source,
+        messages: &mut Messages<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let rule = self.query.rule(table);
+        let request = self.query.request(&rule);
+        if rule.is_never() || request.states == StateSet::EMPTY {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.asked = true;
+        let mut reading = Reading::new(self, &rule);
+        let outcome = source.visit(table, &request, &mut reading);
+        let Reading { seen, end, .. } = reading;
+        let flow = end.map_err(Error::Output)?;
+        match outcome {
+            Ok(mut outcome) => {
+                let gap = seen.gap().map(|gap| format!("{table}: {gap}"));
+                outcome.gaps.extend(gap);
+                self.note(table, outcome, messages);
+            }
+            Err(error) => self.missing(table, error, messages)?,
+        }
+        Ok(flow)
+    }
+
+    fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
+        for warning in outcome.warnings {
+            self.warning(warning, messages);
+        }
+        for gap in outcome.gaps {
+            self.gap(gap, messages);
+        }
+        // A filter that asks for them has chosen among sockets without names.
+        match outcome.unnamed {
+            Some(why) if self.query.filter.needs().unix_peers => self.gap(why, messages),
+            Some(why) => self.warning(why, messages),
+            None => {}
+        }
+        self.summary.sources.push(Origin {
+            table,
+            source: outcome.source,
+            reason: outcome.reason,
+        });
+    }
+
+    /// Counts a socket, and shows it, if the filter wants it.
+    fn take(
+        &mut self,
+        socket: &Socket,
+        rule: &Rule,
+        seen: &mut Seen,
+    ) -> io::Result<ControlFlow<()>> {
+        let answer = self.judge.ask(socket, rule, seen);
+        self.tally.add(answer);
+        if answer.held && !self.is_full {
+            self.is_full = self.show(socket)?.is_break();
+        }
+        Ok(if self.is_enough() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Shows the socket that was asked about last; `Break` when no further row is to be shown.
+    fn show(&mut self, socket: &Socket) -> io::Result<ControlFlow<()>> {
+        self.shown += 1;
+        let flow = match &mut self.output {
+            Output::Held(held) => held.take(socket, self.tally, self.judge),
+            output => match output.sink() {
+                Some(sink) => sink.row(&self.judge.row(socket)),
+                None => Ok(ControlFlow::Continue(())),
+            },
+        };
+        match flow {
+            Err(cause) if self.may_ignore(&cause) => Ok(ControlFlow::Break(())),
+            flow => flow,
+        }
+    }
+
+    /// Can no further socket change anything?
+    fn is_enough(&self) -> bool {
+        let expected = self.query.check.expected;
+        let is_settled = expected.is_none_or(|count| count.is_settled(self.tally.certain));
+        let is_exceeded = expected.is_some_and(|count| count.is_exceeded(self.tally.certain));
+        match &self.output {
+            Output::Nothing => is_settled,
+            Output::Held(held) if !held.is_open() => self.extent == Extent::Enough && is_exceeded,
+            _ => self.is_full && is_settled,
+        }
+    }
+}
+
+/// A table that is read.
+struct Reading<'r, 'l> {
+    listing: &'r mut Listing<'l>,
+    rule: &'r Rule,
+    seen: Seen,
+    /// What was found before.
+    tally: Tally,
+    is_full: bool,
+    end: io::Result<ControlFlow<()>>,
+}
+
+impl<'r, 'l> Reading<'r, 'l> {
+    fn new(listing: &'r mut Listing<'l>, rule: &'r Rule) -> Self {
+        listing.shown = 0;
+        listing.output.mark();
+        Self {
+            seen: Seen::new(rule, &listing.query.input),
+            tally: listing.tally,
+            is_full: listing.is_full,
+            end: Ok(ControlFlow::Continue(())),
+            listing,
+            rule,
+        }
+    }
+}
+
+impl Visitor for Reading<'_, '_> {
+    fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
+        self.end = self.listing.take(socket, self.rule, &mut self.seen);
+        match self.end {
+            Ok(flow) => flow,
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    fn forget(&mut self) -> bool {
+        let listing = &mut *self.listing;
+        let is_taken = listing.shown == 0 || listing.output.take_back();
+        if is_taken {
+            listing.shown = 0;
+            listing.tally = self.tally;
+            listing.is_full = self.is_full;
+            self.seen = Seen::new(self.rule, &listing.query.input);
+        }
+        is_taken
+    }
+}

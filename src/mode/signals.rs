@@ -1,0 +1,95 @@
+//! Signals that ask to end.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::{register_conditional_default, register_usize};
+use signal_hook::low_level::pipe;
+
+/// Hears of them instead of being ended by them.
+#[derive(Debug)]
+pub(super) struct Signals {
+    /// Readable once one has come.
+    wake: UnixStream,
+    /// The number of the last one; 0 = none has come.
+    last: Arc<AtomicUsize>,
+    /// They end the program again.
+    released: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// From now on.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no room for it.
+    pub(super) fn catch() -> io::Result<Self> {
+        let (wake, write) = UnixStream::pair()?;
+        let last = Arc::new(AtomicUsize::new(0));
+        let released = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            register_conditional_default(signal, Arc::clone(&released))?;
+            let number = usize::try_from(signal).unwrap_or_default();
+            register_usize(signal, Arc::clone(&last), number)?;
+            pipe::register(signal, write.try_clone()?)?;
+        }
+        Ok(Self {
+            wake,
+            last,
+            released,
+        })
+    }
+
+    /// The number of the one that has come.
+    pub(super) fn caught(&self) -> Option<u8> {
+        let number = u8::try_from(self.last.load(Ordering::Relaxed));
+        number.ok().filter(|number| *number > 0)
+    }
+
+    /// Sleeps until this moment, or until one comes.
+    ///
+    /// # Errors
+    ///
+    /// When `poll(2)` fails.
+    pub(super) fn sleep(&self, until: Instant) -> io::Result<()> {
+        loop {
+            let rest = until.saturating_duration_since(Instant::now());
+            if rest.is_zero() || self.caught().is_some() {
+                return Ok(());
+            }
+            match poll(
+                &mut [PollFd::new(&self.wake, PollFlags::IN)],
+                Some(&timespec(rest)),
+            ) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// From now on they end the program, as if they had never been caught.
+    pub(super) fn release(&self) {
+        self.released.store(true, Ordering::Relaxed);
+    }
+}
+
+/// For whoever waits for something else besides.
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}

@@ -1,0 +1,194 @@
+//! `--wait`: looks again until the check holds, then shows what was found.
+
+mod closest;
+mod nearest;
+mod pace;
+mod sightings;
+
+use std::io::Write;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::Messages;
+use super::check::{Counted, Outcome, Tally, sentence, tell};
+use super::held::Held;
+use super::judge::Judge;
+use super::list::{Listing, Output, open, rows};
+use super::signals::Signals;
+use crate::error::Error;
+use crate::exit::Verdict;
+use crate::model::Table;
+use crate::query::{Count, Query, Selection};
+use crate::render::Envelope;
+use crate::source::{Recorder, Source};
+use crate::text;
+use closest::closest;
+use pace::{Target, pause, processor_time};
+
+/// A source that fails for so long will not come to itself.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waits until the check of a query holds, or the time is over.
+///
+/// # Errors
+///
+/// When nothing can be looked at, or the output cannot be written.
+pub(super) fn wait(
+    query: &Query,
+    time: Duration,
+    envelope: fn() -> Envelope,
+    out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let signals = Rc::new(Signals::catch().map_err(Error::Watch)?);
+    let mut wait = Wait::new(query, time)?;
+    let (caught, shown) = (Rc::clone(&signals), query.clone());
+    let opening = move || {
+        // From here on it is a listing like any other.
+        caught.release();
+        rows(&shown, &envelope(), out)
+    };
+    let mut held = Held::new(wait.expected, Box::new(opening));
+    loop {
+        if let Some(verdict) = wait.look(&mut held, messages)? {
+            return Ok(verdict);
+        }
+        signals.sleep(wait.next()).map_err(Error::Watch)?;
+        if let Some(signal) = signals.caught() {
+            return Ok(Verdict::Interrupted(signal));
+        }
+    }
+}
+
+/// A wait under way.
+struct Wait<'q> {
+    query: &'q Query,
+    expected: Count,
+    source: Box<dyn Source>,
+    tables: Vec<Table>,
+    judge: Judge,
+    target: Target,
+    time: Duration,
+    begun: Instant,
+    /// When to look next.
+    due: Instant,
+    failing: Failing,
+}
+
+impl<'q> Wait<'q> {
+    fn new(query: &'q Query, time: Duration) -> Result<Self, Error> {
+        let (source, tables) = open(query, &Recorder::off())?;
+        let begun = Instant::now();
+        Ok(Self {
+            query,
+            expected: query.check.expected.unwrap_or(Count::SOME),
+            target: target(query, &tables),
+            source,
+            tables,
+            judge: Judge::new(query),
+            time,
+            begun,
+            due: begun,
+            failing: Failing::default(),
+        })
+    }
+
+    /// Looks once; `None` = it was in vain, and there is time for another look.
+    fn look(
+        &mut self,
+        held: &mut Held,
+        messages: &mut Messages<'_>,
+    ) -> Result<Option<Verdict>, Error> {
+        let before = processor_time();
+        let is_last = self.begun.elapsed() >= self.time;
+        // Nobody wants to know what was wrong with a look that is made again.
+        let mut kept = Vec::new();
+        let mut of_look = Messages::new(&mut kept);
+        self.judge.look_again();
+        held.forget();
+        let output = if self.query.check.quiet {
+            Output::Nothing
+        } else {
+            Output::Held(held)
+        };
+        let mut listing = Listing::new(self.query, &mut self.judge, output);
+        if !is_last {
+            listing.read_no_more_than_enough();
+        }
+        listing.read_all(&self.tables, self.source.as_mut(), &mut of_look)?;
+        let failing = self.failing.note(listing.is_complete());
+        let is_over = is_last || !listing.can_find() || failing;
+        let outcome = listing.outcome(self.expected);
+        let is_shown = self.query.check.quiet || listing.is_complete() || listing.has_shown();
+        let verdict = if outcome == Outcome::Holds && (is_shown || is_over) {
+            listing.finish(&mut of_look)?
+        } else if is_over {
+            let (tally, is_too_little) = (listing.tally(), listing.warn(&mut of_look));
+            self.tell(outcome, tally, &mut of_look);
+            if is_too_little || outcome == Outcome::Unknown {
+                Verdict::Trouble
+            } else {
+                Verdict::Failed
+            }
+        } else {
+            let cost = processor_time().saturating_sub(before);
+            self.due = Instant::now() + pause(self.target, cost, self.begun.elapsed());
+            return Ok(None);
+        };
+        messages.pass_on(&kept);
+        Ok(Some(verdict))
+    }
+
+    /// When to look again: at the end of the time at the latest.
+    fn next(&self) -> Instant {
+        let end = self.begun.checked_add(self.time);
+        end.map_or(self.due, |end| end.min(self.due))
+    }
+
+    /// Tells what was waited for in vain, and what came closest to it.
+    fn tell(&mut self, outcome: Outcome, tally: Tally, messages: &mut Messages<'_>) {
+        if self.query.check.quiet {
+            return;
+        }
+        let sentence = sentence(self.query, self.expected, Counted::Sockets, tally);
+        let is_exceeded = self.expected.is_exceeded(tally.found);
+        let closest = closest(self.query, self.source.as_mut(), is_exceeded);
+        let closest = closest.map(|text| format!("; {text}")).unwrap_or_default();
+        let waited = match u64::try_from(self.time.as_millis()) {
+            Ok(millis @ 1..) if outcome == Outcome::Fails => {
+                format!("waited {} in vain: ", text::millis(millis))
+            }
+            _ => String::new(),
+        };
+        tell(outcome, &format!("{waited}{sentence}{closest}"), messages);
+    }
+}
+
+/// Since when looks were incomplete, one after another.
+#[derive(Debug, Default)]
+struct Failing(Option<Instant>);
+
+impl Failing {
+    /// Notes one more; `true` = there is no hope of a complete one.
+    fn note(&mut self, is_complete: bool) -> bool {
+        if is_complete {
+            self.0 = None;
+            return false;
+        }
+        self.0.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+    }
+}
+
+/// Listeners cost little to look for, but not with a look into processes.
+fn target(query: &Query, tables: &[Table]) -> Target {
+    let is_of_listeners = |table: &Table| {
+        let asked = query.rule(*table).states();
+        let listening = Selection::Listening.states(table.protocol);
+        asked.intersection(listening) == asked
+    };
+    if tables.iter().all(is_of_listeners) && !query.filter.needs().owners {
+        Target::Listeners
+    } else {
+        Target::Sockets
+    }
+}

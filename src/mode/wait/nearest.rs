@@ -1,0 +1,93 @@
+//! Sockets that are left out for a single reason.
+
+use std::fmt::Write as _;
+
+use super::closest::visit;
+use super::sightings::{end, holder};
+use crate::filter::{Expr, Rule, Test};
+use crate::mode::judge::Judge;
+use crate::model::Row;
+use crate::query::Query;
+use crate::source::Source;
+
+/// The sockets that lack one thing, and nothing else.
+struct Missed {
+    /// What they lack.
+    what: String,
+    count: u64,
+    /// The first of them.
+    first: String,
+}
+
+/// One socket of those that lack what the fewest others do.
+pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
+    let mut judge = Judge::telling_owners(query);
+    let mut missed: Vec<Missed> = Vec::new();
+    for rule in rules {
+        let parts = parts(rule);
+        if parts.len() < 2 {
+            continue;
+        }
+        let all = Expr::ALWAYS.for_table(rule.table());
+        // What is not seen cannot be the closest.
+        let _ = visit(query, source, &all, &mut |socket, _| {
+            let Some(only) = judge.only_failing(socket, &parts) else {
+                return;
+            };
+            let Some(what) = told(&parts, only) else {
+                return;
+            };
+            match missed.iter_mut().find(|missed| missed.what == what) {
+                Some(missed) => missed.count += 1,
+                None => missed.push(Missed {
+                    what,
+                    count: 1,
+                    first: words(&judge.row(socket)),
+                }),
+            }
+        });
+    }
+    let nearest = missed.into_iter().min_by_key(|missed| missed.count)?;
+    let Missed { first, what, .. } = nearest;
+    Some(format!("the closest is {first}, but not {what}"))
+}
+
+/// What has to hold, each thing by itself.
+fn parts(rule: &Rule) -> Vec<Rule> {
+    match rule.expr() {
+        Expr::All(members) => {
+            let members = members.iter();
+            members.map(|part| part.for_table(rule.table())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What is lacking, if the rest says more than in which state a socket is.
+fn told(parts: &[Rule], only: usize) -> Option<String> {
+    let is_state = |part: &Rule| matches!(part.expr(), Expr::Test(Test::State(_)));
+    let mut rest = parts.iter().enumerate().filter(|(place, _)| *place != only);
+    if rest.all(|(_, part)| is_state(part)) {
+        return None;
+    }
+    let part = parts.get(only)?;
+    Some(if is_state(part) {
+        "in such a state".to_owned()
+    } else {
+        part.expr().to_string()
+    })
+}
+
+/// `tcp LISTEN 127.0.0.1:8080 of python3[123]`
+fn words(row: &Row<'_>) -> String {
+    let socket = row.socket;
+    let mut text = format!("{} {}", socket.protocol, socket.state);
+    for (before, end) in [("", end(&socket.local)), ("to ", end(&socket.peer))] {
+        if let Some(end) = end {
+            // Writing to a String cannot fail.
+            let _ = write!(text, " {before}{end}");
+        }
+    }
+    let _ = write!(text, " of {}", holder(row));
+    text
+}

@@ -1,0 +1,120 @@
+//! What a look at the end of a wait sees, put together.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::model::{Endpoint, Family, Process, ProcessStatus, Row, Socket, State, TimerKind};
+use crate::text::escape;
+
+/// So many processes, or addresses, are named.
+const NAMED: usize = 3;
+
+/// Sockets in one of three ways to have a port, and in whose hands.
+#[derive(Debug, Default)]
+pub(super) struct Sightings {
+    /// Those that wait for others, or only have the port.
+    pub(super) bound: Group,
+    /// Connections, `TIME_WAIT` left out.
+    pub(super) connected: Group,
+    /// How many are in `TIME_WAIT`.
+    pub(super) time_wait: u64,
+    /// Milliseconds to the end of the last of these.
+    pub(super) rest_ms: Option<u32>,
+}
+
+/// Some sockets.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) count: u64,
+    /// Who holds them.
+    pub(super) holders: BTreeSet<String>,
+    /// Their own addresses.
+    pub(super) addresses: BTreeSet<IpAddr>,
+    /// Their families.
+    pub(super) families: BTreeSet<Family>,
+    /// One of them waits for others.
+    pub(super) listens: bool,
+}
+
+impl Sightings {
+    /// One more.
+    pub(super) fn add(&mut self, row: &Row<'_>) {
+        let socket = row.socket;
+        match socket.state {
+            State::TimeWait => {
+                self.time_wait += 1;
+                self.rest_ms = self.rest_ms.max(rest_ms(socket));
+            }
+            State::Listen | State::Unconn | State::Bound => self.bound.add(row),
+            _ => self.connected.add(row),
+        }
+    }
+}
+
+impl Group {
+    fn add(&mut self, row: &Row<'_>) {
+        let socket = row.socket;
+        self.count += 1;
+        self.holders.insert(holder(row));
+        self.addresses.extend(socket.local.ip);
+        self.families.insert(socket.family);
+        self.listens |= socket.state != State::Bound;
+    }
+
+    /// `nginx[812], nginx[813], api[900] and 2 more`
+    pub(super) fn holders(&self) -> String {
+        listed(self.holders.iter().cloned())
+    }
+
+    /// `127.0.0.1 and ::1`; `None` = one of them stands for every address.
+    pub(super) fn places(&self) -> Option<String> {
+        let is_everywhere =
+            self.addresses.is_empty() || self.addresses.iter().any(IpAddr::is_unspecified);
+        let addresses = self.addresses.iter().map(IpAddr::to_string);
+        (!is_everywhere).then(|| listed(addresses))
+    }
+}
+
+/// Milliseconds that `TIME_WAIT` still lasts.
+fn rest_ms(socket: &Socket) -> Option<u32> {
+    let timer = socket.timer?;
+    (timer.kind == TimerKind::TimeWait).then_some(timer.expires_ms)
+}
+
+/// Who holds a socket: `nginx[812] and nginx[813]`
+pub(super) fn holder(row: &Row<'_>) -> String {
+    match (row.process_status, row.processes) {
+        (Some(ProcessStatus::Found), Some(processes)) => {
+            let name = |process: &Process| format!("{}[{}]", escape(&process.name), process.pid);
+            listed(processes.iter().map(name))
+        }
+        (Some(ProcessStatus::None), _) => "no process".to_owned(),
+        _ => match row.socket.uid {
+            Some(uid) => format!("a process of user {uid} that cannot be read"),
+            None => "a process that cannot be read".to_owned(),
+        },
+    }
+}
+
+/// `a, b and c`, or `a, b, c and 2 more`
+pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    if more > 0 {
+        return format!("{} and {more} more", names.join(", "));
+    }
+    match names.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} and {last}", before.join(", ")),
+        _ => names.join(", "),
+    }
+}
+
+/// An end as people write it; `None` = there is nothing to write.
+pub(super) fn end(end: &Endpoint) -> Option<String> {
+    if !end.name.is_empty() {
+        return Some(escape(&end.name).into_owned());
+    }
+    let port = u16::try_from(end.port?).ok()?;
+    Some(SocketAddr::new(end.ip?, port).to_string())
+}

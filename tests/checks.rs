@@ -1,0 +1,52 @@
+//! `-q`, `--expect`, `--wait` and `--strict`, on servers that the tests start.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::attempt::{Attempt, attempt, program};
+use crate::program::fresh;
+use crate::scene::expected::local_address;
+use crate::scene::{V4, V6, tcp};
+
+mod expect;
+mod faults;
+mod owners;
+mod quiet;
+mod statuses;
+mod wait;
+mod waiting;
+
+/// A port that nobody has, and nobody else takes: nothing connects here but the tests.
+fn free_port() -> u16 {
+    let listener = tcp::listener(V4, 1).unwrap();
+    local_address(&listener).unwrap().port()
+}
+
+/// A server that listens.
+fn listen_at(ip: IpAddr, port: u16) -> OwnedFd {
+    let listener = tcp::socket(ip).unwrap();
+    rustix::net::sockopt::set_socket_reuseaddr(&listener, true).unwrap();
+    rustix::net::bind(&listener, &SocketAddr::new(ip, port)).unwrap();
+    rustix::net::listen(&listener, 5).unwrap();
+    listener
+}
+
+/// A check of a port, `sport = 8080`.
+fn at(port: u16) -> String {
+    format!("sport = {port}")
+}
+
+/// The exit status and what was said.
+fn told(attempt: &Attempt) -> (Option<i32>, &str) {
+    attempt.assert_speaks_plainly();
+    (attempt.status, attempt.stderr.as_str())
+}
+
+/// What is written to standard output.
+fn lines(attempt: &Attempt) -> Vec<String> {
+    let text = String::from_utf8_lossy(&attempt.stdout);
+    text.lines().map(str::to_owned).collect()
+}
