@@ -102,6 +102,10 @@ impl Source for AutoSource {
         outcome.reason = Some(reason);
         Ok(outcome)
     }
+
+    fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
+        self.netlink.visit_both(request, visitor)
+    }
 }
 
 /// `/proc` does not know MPTCP either: where the kernel speaks it, sockets may be missing.

@@ -125,4 +125,11 @@ pub trait Source {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error>;
+
+    /// Lends the sockets of TCP over both IP versions in one walk, as they come; `None` = this source
+    /// cannot, or it does not pay, and nothing was lent.
+    fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
+        let _ = (request, visitor);
+        None
+    }
 }

@@ -1,5 +1,6 @@
 //! Tables over `sock_diag` netlink.
 
+use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 
@@ -11,7 +12,7 @@ use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::{Error, describe};
-use crate::model::{Protocol, Source as Kind, Table};
+use crate::model::{Family, Protocol, Source as Kind, State, StateSet, Table};
 use crate::wire::{self, Ask, Body, Messages};
 
 /// How often a dump is begun again when it was disturbed and nothing of it was shown.
@@ -84,15 +85,16 @@ impl NetlinkSource {
     /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
     fn read(
         &mut self,
-        table: Table,
+        walk: Walk,
         mut ask: Ask<'_>,
         reader: &mut Reader<'_>,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
+        let table = walk.table();
         let netlink = |cause| Error::Netlink { table, cause };
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
-            let Some(bytes) = wire::dump_request(table, ask) else {
+            let Some(bytes) = walk.request(ask) else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
             match self.dump(&bytes, reader, visitor) {
@@ -108,7 +110,7 @@ impl NetlinkSource {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
                     let is_kept = reader.lender.lent > 0 && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart(visitor) {
-                        outcome.gaps.push(format!("{table}: {why}"));
+                        outcome.gaps.push(format!("{walk}: {why}"));
                         return Ok(outcome);
                     }
                 }
@@ -158,40 +160,88 @@ impl Source for NetlinkSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let narrow = &request.narrow;
-        let ask = Ask {
-            states: request.states,
-            info: request.wanted.info,
-            memory: request.wanted.memory,
-            ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
-            program: &narrow.program,
-        };
+        let ask = ask(request);
         let peers = table.protocol == Protocol::Unix && request.wanted.unix_peers;
         let names = peers.then(|| UnixNames::live(self.recorder.clone()));
-        let mut reader = Reader {
-            sequence: wire::tag(table),
-            interrupted: false,
-            repeats: REPEATS,
-            lender: Lender::new(table.protocol, request, names),
-        };
+        let mut reader = Reader::new(Walk::Table(table), request, names);
         let mut outcome = if self.look_up(table, ask, request, (&mut reader.lender, &mut *visitor))
         {
             Outcome::complete(Kind::Netlink)
         } else {
-            self.read(table, ask, &mut reader, visitor)?
+            self.read(Walk::Table(table), ask, &mut reader, visitor)?
         };
-        let lender = reader.lender;
-        let malformed = lender.malformed.gap();
-        outcome
-            .gaps
-            .extend(malformed.map(|gap| format!("{table}: {gap}")));
-        outcome.unnamed = lender.unnamed();
+        reader.tell(&mut outcome);
         Ok(outcome)
+    }
+
+    /// Where the table of connections is walked: there one walk costs less than two.
+    fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
+        let states = request.states.without(State::Listen).without(State::Bound);
+        let is_looked_up = request.narrow.exact.is_some();
+        // A recording tells the tables apart by their requests.
+        if states == StateSet::EMPTY || is_looked_up || self.recorder.is_on() {
+            return None;
+        }
+        let mut reader = Reader::new(Walk::Both, request, None);
+        let outcome = self.read(Walk::Both, ask(request), &mut reader, visitor);
+        let mut outcome = outcome.ok()?;
+        reader.tell(&mut outcome);
+        Some(outcome)
+    }
+}
+
+/// What the kernel goes through for a dump.
+#[derive(Debug, Clone, Copy)]
+enum Walk {
+    Table(Table),
+    /// TCP over both IP versions.
+    Both,
+}
+
+impl Walk {
+    /// The table, or the first one.
+    const fn table(self) -> Table {
+        match self {
+            Self::Table(table) => table,
+            Self::Both => Table {
+                protocol: Protocol::Tcp,
+                family: Family::Inet,
+            },
+        }
+    }
+
+    fn request(self, ask: Ask<'_>) -> Option<Vec<u8>> {
+        match self {
+            Self::Table(table) => wire::dump_request(table, ask),
+            Self::Both => Some(wire::both_request(ask)),
+        }
+    }
+}
+
+impl fmt::Display for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => table.fmt(f),
+            Self::Both => f.write_str("TCP sockets"),
+        }
+    }
+}
+
+/// What a request asks of the kernel.
+fn ask(request: &Request) -> Ask<'_> {
+    let narrow = &request.narrow;
+    Ask {
+        states: request.states,
+        info: request.wanted.info,
+        memory: request.wanted.memory,
+        ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
+        program: &narrow.program,
     }
 }
 
 /// Reads the datagrams of one dump.
 struct Reader<'r> {
+    walk: Walk,
     sequence: u32,
     interrupted: bool,
     /// How often the dump may be begun again.
@@ -199,7 +249,27 @@ struct Reader<'r> {
     lender: Lender<'r>,
 }
 
-impl Reader<'_> {
+impl<'r> Reader<'r> {
+    /// For the answers to `request`; unix peers are named from `names`.
+    fn new(walk: Walk, request: &'r Request, names: Option<UnixNames>) -> Self {
+        let table = walk.table();
+        Self {
+            walk,
+            sequence: wire::tag(table),
+            interrupted: false,
+            repeats: REPEATS,
+            lender: Lender::new(table.protocol, request, names),
+        }
+    }
+
+    /// Tells what could not be read, or not be named.
+    fn tell(&self, outcome: &mut Outcome) {
+        let malformed = self.lender.malformed.gap();
+        let malformed = malformed.map(|gap| format!("{}: {gap}", self.walk));
+        outcome.gaps.extend(malformed);
+        outcome.unnamed = self.lender.unnamed();
+    }
+
     /// `Some` when the dump is over.
     fn read(&mut self, datagram: &[u8], visitor: &mut dyn Visitor) -> Option<End> {
         for message in Messages::new(datagram) {

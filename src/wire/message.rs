@@ -7,6 +7,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::WireError;
 
+/// The older request for TCP, and its replies (`include/uapi/linux/inet_diag.h`).
+pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 /// `NLM_F_MULTI`: part of a dump.
 const NLM_F_MULTI: u16 = 2;
 /// A line of `/proc/net` in a recording: a type of ours, beyond those of `sock_diag`.
@@ -30,7 +32,7 @@ const HEADER_LEN: usize = size_of::<Header>();
 /// What a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body<'a> {
-    /// A socket: the reply of `SOCK_DIAG_BY_FAMILY`.
+    /// A socket: the reply of `SOCK_DIAG_BY_FAMILY`, or of the older `TCPDIAG_GETSOCK`.
     Socket(&'a [u8]),
     /// A line of `/proc/net`, in a recording.
     ProcLine(&'a [u8]),
@@ -124,7 +126,7 @@ impl<'a> Message<'a> {
         })?;
         let flags = header.flags.get();
         let body = match header.kind.get() {
-            SOCK_DIAG_BY_FAMILY => Body::Socket(payload),
+            SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => Body::Socket(payload),
             PROC_LINE => Body::ProcLine(payload),
             NLMSG_DONE => Body::Done(code(payload).unwrap_or(0)),
             NLMSG_ERROR => Body::Error(code(payload).ok_or(WireError::Short {

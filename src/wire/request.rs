@@ -12,6 +12,7 @@ use netlink_packet_sock_diag::unix::{self, ShowFlags, UnixRequest};
 use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes};
 
+use super::message::TCPDIAG_GETSOCK;
 use super::{address_family, tag};
 use crate::model::{Family, Protocol, StateSet, Table};
 
@@ -58,6 +59,34 @@ pub fn dump_request(table: Table, ask: Ask<'_>) -> Option<Vec<u8>> {
         _ => inet_body(table, ask),
     };
     Some(message(tag(table), flags, body))
+}
+
+/// The request of TCP over both IP versions, in one walk through the kernel's tables: the older
+/// request, `struct inet_diag_req`, which knows no family.
+pub fn both_request(ask: Ask<'_>) -> Vec<u8> {
+    let table = Table {
+        protocol: Protocol::Tcp,
+        family: Family::Inet,
+    };
+    let request = inet_request(table, ask, socket_id(table, ask));
+    // Family, protocol, extensions and padding; states; the identity of a socket.
+    let (states, identity) = request
+        .get(4..)
+        .and_then(|rest| rest.split_at_checked(4))
+        .unwrap_or_default();
+    let extensions = request.get(2).copied().unwrap_or_default();
+    let mut body = vec![0, 0, 0, extensions];
+    body.extend_from_slice(identity);
+    body.extend_from_slice(states);
+    // `idiag_dbs`: tables to dump, of which there is one.
+    body.extend_from_slice(&[0; 4]);
+    push_program(&mut body, ask);
+    message_of(
+        TCPDIAG_GETSOCK,
+        tag(table),
+        NLM_F_REQUEST | NLM_F_DUMP,
+        body,
+    )
 }
 
 /// The request of one TCP connection: its own end, the other end, and the interface it is bound to.
@@ -154,27 +183,34 @@ const fn ip_protocol(protocol: Protocol) -> u8 {
     }
 }
 
-fn inet_body(table: Table, ask: Ask<'_>) -> Vec<u8> {
+fn socket_id(table: Table, ask: Ask<'_>) -> SocketId {
     let any = if table.family == Family::Inet6 {
         SocketId::new_v6()
     } else {
         SocketId::new_v4()
     };
     let [source_port, destination_port] = ask.ports;
-    let socket_id = SocketId {
+    SocketId {
         source_port,
         destination_port,
         ..any
-    };
-    let mut body = inet_request(table, ask, socket_id);
-    if table.protocol == Protocol::Mptcp {
-        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
-        body.extend(bytes_of(&number));
     }
+}
+
+fn push_program(body: &mut Vec<u8>, ask: Ask<'_>) {
     if !ask.program.is_empty() {
         let program = DefaultNla::new(INET_DIAG_REQ_BYTECODE, ask.program.to_vec());
         body.extend(bytes_of(&program));
     }
+}
+
+fn inet_body(table: Table, ask: Ask<'_>) -> Vec<u8> {
+    let mut body = inet_request(table, ask, socket_id(table, ask));
+    if table.protocol == Protocol::Mptcp {
+        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
+        body.extend(bytes_of(&number));
+    }
+    push_program(&mut body, ask);
     body
 }
 
@@ -201,28 +237,33 @@ fn bytes_of(part: &impl Emitable) -> Vec<u8> {
     bytes
 }
 
-/// The bytes behind the header of a request.
-struct Request(Vec<u8>);
+/// Type, and the bytes behind the header, of a request.
+struct Request(u16, Vec<u8>);
 
 impl NetlinkSerializable for Request {
     fn message_type(&self) -> u16 {
-        SOCK_DIAG_BY_FAMILY
+        self.0
     }
 
     fn buffer_len(&self) -> usize {
-        self.0.len()
+        self.1.len()
     }
 
     fn serialize(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&self.0);
+        buffer.copy_from_slice(&self.1);
     }
 }
 
 fn message(sequence: u32, flags: u16, body: Vec<u8>) -> Vec<u8> {
+    message_of(SOCK_DIAG_BY_FAMILY, sequence, flags, body)
+}
+
+fn message_of(kind: u16, sequence: u32, flags: u16, body: Vec<u8>) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = flags;
     header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(Request(body)));
+    let mut message =
+        NetlinkMessage::new(header, NetlinkPayload::InnerMessage(Request(kind, body)));
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);

@@ -189,7 +189,7 @@ fn long_dump_ends_when_its_reader_leaves() {
 #[test]
 fn loss_in_one_table_leaves_the_next_one_whole() {
     let Some(stage) = Stage::new() else { return };
-    let words = ["-tanj46", "--columns", COLUMNS, "-im"];
+    let words = ["-tuanj4", "--columns", COLUMNS, "-im"];
     let attempt = with_faults(&["recvfrom:error=ENOBUFS:when=2"], &words);
     assert_incomplete(
         &attempt,
@@ -197,7 +197,7 @@ fn loss_in_one_table_leaves_the_next_one_whole() {
         "IPv4 TCP sockets: the receive buffer overran",
     );
     let sources = &attempt.document()["summary"]["sources"];
-    assert_eq!(sources[1]["family"], "inet6");
+    assert_eq!(sources[1]["protocol"], "udp");
     assert_eq!(sources[1]["source"], "netlink");
     assert_eq!(attempt.stderr.lines().count(), 1, "{attempt:?}");
 }
@@ -237,4 +237,13 @@ fn request_sent_by_half_is_an_error() {
         "lsock: netlink: cannot list IPv4 TCP sockets: ",
     );
     assert_eq!(attempt.rows().len(), 0);
+}
+
+#[test]
+fn both_ip_versions_at_once_are_asked_for_one_by_one_where_that_is_refused() {
+    let Some(stage) = Stage::new() else { return };
+    let words = ["-tanj", "--columns", COLUMNS];
+    let refused = with_faults(&["sendto:error=EINVAL:when=1"], &words);
+    assert_eq!((refused.status, refused.stderr.as_str()), (Some(0), ""));
+    assert_same(&refused.rows(), &stage.rows);
 }

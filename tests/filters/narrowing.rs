@@ -148,14 +148,20 @@ fn tables_that_cannot_match_are_not_asked_for() {
         unix::states::pair().unwrap(),
     );
     let (inet, inet6, unix, tcp, udp) = (2, 10, 1, 6, 17);
+    // The older request, for TCP over both IP versions.
+    let both = (0, 0);
     for (expression, wanted) in [
-        ("protocol = tcp", &[(inet, tcp), (inet6, tcp)][..]),
+        ("protocol = tcp", &[both][..]),
         ("protocol = tcp and family = inet", &[(inet, tcp)]),
         ("protocol udp family inet6", &[(inet6, udp)]),
         ("protocol = unix", &[(unix, 0)]),
         ("family = unix", &[(unix, 0)]),
         ("type = stream and family != packet", &[(unix, 0)]),
-        ("state time-wait", &[(inet, tcp), (inet6, tcp)]),
+        (
+            "state listen and protocol = tcp",
+            &[(inet, tcp), (inet6, tcp)],
+        ),
+        ("state time-wait", &[both]),
         ("protocol = tcp and protocol = udp", &[]),
     ] {
         let Some(mut asked) = tables(&["-A", "all", "-a", "-n", expression]) else {

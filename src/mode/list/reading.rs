@@ -9,7 +9,7 @@ use crate::filter::Rule;
 use crate::mode::Messages;
 use crate::mode::check::Tally;
 use crate::mode::seen::Seen;
-use crate::model::{Origin, Socket, StateSet, Table};
+use crate::model::{Origin, Protocol, Socket, StateSet, Table};
 use crate::source::{Outcome, Source, Visitor};
 
 impl Listing<'_> {
@@ -24,12 +24,62 @@ impl Listing<'_> {
         source: &mut dyn Source,
         messages: &mut Messages<'_>,
     ) -> Result<(), Error> {
-        for table in tables {
-            if self.read(*table, source, messages)?.is_break() {
+        let mut rest = tables;
+        while let [table, others @ ..] = rest {
+            let both = match others {
+                [next, ..] => self.read_both([*table, *next], source, messages)?,
+                [] => None,
+            };
+            let flow = match both {
+                Some(flow) => flow,
+                None => self.read(*table, source, messages)?,
+            };
+            rest = if both.is_some() {
+                others.get(1..).unwrap_or_default()
+            } else {
+                others
+            };
+            if flow.is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Reads TCP over both IP versions in one walk; `None` = the source or the query cannot.
+    fn read_both(
+        &mut self,
+        tables: [Table; 2],
+        source: &mut dyn Source,
+        messages: &mut Messages<'_>,
+    ) -> Result<Option<ControlFlow<()>>, Error> {
+        let is_tcp = |table: &Table| table.protocol == Protocol::Tcp;
+        if !tables.iter().all(is_tcp) {
+            return Ok(None);
+        }
+        let rules = tables.map(|table| self.query.rule(table));
+        let [request, other] = rules.each_ref().map(|rule| self.query.request(rule));
+        if request != other || rules.iter().any(Rule::is_never) {
+            return Ok(None);
+        }
+        let mut reading = Reading::new(self, &rules);
+        let outcome = source.visit_both(&request, &mut reading);
+        let (gaps, end) = reading.end();
+        let Some(mut outcome) = outcome else {
+            return Ok(None);
+        };
+        self.asked = true;
+        let flow = end.map_err(Error::Output)?;
+        outcome.gaps.extend(gaps);
+        let [first, second] = tables;
+        let source = (outcome.source, outcome.reason.clone());
+        self.note(first, outcome, messages);
+        self.summary.sources.push(Origin {
+            table: second,
+            source: source.0,
+            reason: source.1,
+        });
+        Ok(Some(flow))
     }
 
     /// Reads one table; `Break` when no further row is wanted.
@@ -45,14 +95,13 @@ impl Listing<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         self.asked = true;
-        let mut reading = Reading::new(self, &rule);
+        let mut reading = Reading::new(self, std::slice::from_ref(&rule));
         let outcome = source.visit(table, &request, &mut reading);
-        let Reading { seen, end, .. } = reading;
+        let (gaps, end) = reading.end();
         let flow = end.map_err(Error::Output)?;
         match outcome {
             Ok(mut outcome) => {
-                let gap = seen.gap().map(|gap| format!("{table}: {gap}"));
-                outcome.gaps.extend(gap);
+                outcome.gaps.extend(gaps);
                 self.note(table, outcome, messages);
             }
             Err(error) => self.missing(table, error, messages)?,
@@ -128,11 +177,12 @@ impl Listing<'_> {
     }
 }
 
-/// A table that is read.
+/// Tables that are read together: one, or TCP over both IP versions.
 struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
-    rule: &'r Rule,
-    seen: Seen,
+    /// Of each table.
+    rules: &'r [Rule],
+    seen: Vec<Seen>,
     /// What was found before.
     tally: Tally,
     is_full: bool,
@@ -140,23 +190,45 @@ struct Reading<'r, 'l> {
 }
 
 impl<'r, 'l> Reading<'r, 'l> {
-    fn new(listing: &'r mut Listing<'l>, rule: &'r Rule) -> Self {
+    fn new(listing: &'r mut Listing<'l>, rules: &'r [Rule]) -> Self {
         listing.shown = 0;
         listing.output.mark();
         Self {
-            seen: Seen::new(rule, &listing.query.input),
+            seen: seen(rules, listing),
             tally: listing.tally,
             is_full: listing.is_full,
             end: Ok(ControlFlow::Continue(())),
             listing,
-            rule,
+            rules,
         }
     }
+
+    /// What the filter asked for and was not told, and how it ended.
+    fn end(self) -> (Vec<String>, io::Result<ControlFlow<()>>) {
+        let both = self.rules.iter().zip(&self.seen);
+        let gaps =
+            both.filter_map(|(rule, seen)| Some(format!("{}: {}", rule.table(), seen.gap()?)));
+        (gaps.collect(), self.end)
+    }
+}
+
+fn seen(rules: &[Rule], listing: &Listing<'_>) -> Vec<Seen> {
+    let input = &listing.query.input;
+    rules.iter().map(|rule| Seen::new(rule, input)).collect()
 }
 
 impl Visitor for Reading<'_, '_> {
     fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        self.end = self.listing.take(socket, self.rule, &mut self.seen);
+        let mut both = self.rules.iter().zip(&mut self.seen);
+        let own = match self.rules {
+            [_] => both.next(),
+            _ => both.find(|(rule, _)| rule.table().family == socket.family),
+        };
+        // The source lends nothing of another table.
+        let Some((rule, seen)) = own else {
+            return ControlFlow::Continue(());
+        };
+        self.end = self.listing.take(socket, rule, seen);
         match self.end {
             Ok(flow) => flow,
             Err(_) => ControlFlow::Break(()),
@@ -170,7 +242,7 @@ impl Visitor for Reading<'_, '_> {
             listing.shown = 0;
             listing.tally = self.tally;
             listing.is_full = self.is_full;
-            self.seen = Seen::new(self.rule, &listing.query.input);
+            self.seen = seen(self.rules, listing);
         }
         is_taken
     }

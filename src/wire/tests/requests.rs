@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::super::{Ask, dump_request, exact_request};
+use super::super::{Ask, both_request, dump_request, exact_request};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
 /// Everything, without any part that is optional.
@@ -37,6 +37,25 @@ fn requests_have_the_sizes_of_the_kernel_structures() {
         ),
         None
     );
+}
+
+#[test]
+fn request_for_both_ip_versions_is_the_older_one() {
+    let ask = Ask {
+        states: StateSet::EMPTY.with(State::TimeWait),
+        info: true,
+        ports: [22, 0],
+        program: &[1, 2, 3, 4],
+        ..ALL
+    };
+    let request = both_request(ask);
+    assert_eq!(request.len(), 16 + 60 + 8);
+    // `TCPDIAG_GETSOCK`; the family is left open.
+    assert_eq!((request[4], request[16]), (18, 0));
+    assert_eq!(request[19], 1 << 1 | 1 << 3);
+    assert_eq!(request[20..24], [0, 22, 0, 0]);
+    assert_eq!(request[68..72], (1_u32 << 6).to_ne_bytes());
+    assert_eq!(request[80..], [1, 2, 3, 4]);
 }
 
 #[test]
