@@ -5,6 +5,7 @@ mod events;
 mod explain;
 mod fields;
 mod meaning;
+mod repeat;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use jiff::tz::TimeZone;
 
 use crate::error::Error;
 use crate::filter;
+use crate::mode::{OpenConsole, Output, Repeating};
 use crate::query::{Query, Watching};
 
 /// What the program finds about its surroundings.
@@ -33,6 +35,10 @@ pub struct Terminal {
     pub height: Option<u16>,
     /// Finds out where it is, for the time of day; `None` = UTC.
     pub zone: Option<fn() -> TimeZone>,
+    /// Takes it for a view; `None` = it is none, or a dumb one.
+    pub console: Option<OpenConsole>,
+    /// The standard output, terminal or not.
+    pub output: Option<Output>,
 }
 
 /// What to do.
@@ -40,6 +46,8 @@ pub struct Terminal {
 pub enum Command {
     /// List sockets.
     List(Box<Query>),
+    /// List them again and again.
+    Repeat(Box<Repeating>),
     /// Show events.
     Watch(Box<Watching>),
     /// Print a text: help, version, completions, explanations.
@@ -60,7 +68,7 @@ Coming from netstat or ss:
   netstat -tan, ss -tan       lsock -tan          netstat -g    ip maddr
   ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
   netstat -W                  no address is cut   netstat -s    nstat
-  netstat -c                  watch lsock         netstat -M    conntrack -L
+  netstat -c                  lsock -c            netstat -M    conntrack -L
   Here -r resolves host names and -M lists MPTCP sockets.
 
 Examples:
@@ -83,7 +91,7 @@ Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
 -l: what is connected or connecting. Host names are looked up only with -r.";
 
 /// The command line as it is typed.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, styles = Styles::plain())]
 #[command(
     disable_help_flag = true,
@@ -147,7 +155,7 @@ struct Typed {
     /// Every process that holds a socket
     #[arg(short, long, help_heading = "What to tell")]
     processes: bool,
-    /// User, inode, half-close, mark, cgroup ...; with -p fds
+    /// User, inode, half-close, mark, cgroup ...; -p: fds
     #[arg(short, long, help_heading = "What to tell")]
     extended: bool,
     /// The timer that runs
@@ -163,7 +171,7 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
-    /// How many sockets, in the TCP state diagram, and what is wrong
+    /// How many, in the TCP state diagram; what is wrong
     #[arg(short, long, help_heading = "What to tell")]
     summary: bool,
     /// With -s: exit status 1 if a finding is so grave
@@ -174,15 +182,26 @@ struct Typed {
         help_heading = "What to tell"
     )]
     fail_on: Option<SeverityWord>,
-    /// Steps of TCP as they happen, in this network namespace as far as look-ups can tell; best as root
+    /// Again every second, or SEC; with keys on a terminal
+    #[arg(
+        short,
+        long,
+        value_name = "SEC",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        help_heading = "What to tell"
+    )]
+    continuous: Option<String>,
+    /// Steps of TCP as they happen; best as root
     #[arg(short = 'E', long, help_heading = "What to tell")]
     events: bool,
-    /// With -E: "connection" = a line for each, with the times
+    /// With -E: connection = a line for each, with times
     #[arg(
         long,
         value_name = "WHAT",
-        hide_possible_values = true,
         requires = "events",
+        hide_possible_values = true,
         help_heading = "What to tell"
     )]
     by: Option<ByWord>,
@@ -372,6 +391,7 @@ pub fn parse(
 ) -> Result<Command, Error> {
     let width = terminal.width.map_or(WIDEST, usize::from);
     let definition = Typed::command().term_width(width.min(WIDEST));
+    let arguments = repeat::joined(arguments, &definition);
     let typed = match definition.try_get_matches_from(arguments) {
         Ok(matches) => Typed::from_arg_matches(&matches).map_err(|error| usage(&error))?,
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
@@ -380,6 +400,10 @@ pub fn parse(
     match (typed.completions, &typed.explain) {
         (Some(shell), _) => Ok(Command::Print(completions(shell))),
         (None, Some(word)) => explain::explain(word, terminal).map(Command::Print),
+        (None, None) if typed.continuous.is_some() => {
+            let repeating = typed.repeating(terminal)?;
+            Ok(Command::Repeat(Box::new(repeating)))
+        }
         (None, None) if typed.events => {
             let watching = typed.watching(terminal)?;
             Ok(Command::Watch(Box::new(watching)))

@@ -1,7 +1,7 @@
 //! How a run ends: the only place that knows exit statuses.
 
-/// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a run came to; of several the last one here is the word about all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Done, and everything asked for was told.
     Done,

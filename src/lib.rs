@@ -17,7 +17,8 @@
 //! | [`cli`] | the command line | the above |
 //!
 //! A module names only lower levels and its own folder; a test keeps it so. Only the program itself
-//! touches the standard output, the environment and the terminal.
+//! (`main`, and `terminal` for the view of `-c`) touches the standard output, the environment and the
+//! terminal.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -72,6 +73,7 @@ fn execute(
 ) -> Result<Verdict, Error> {
     match cli::parse(arguments, terminal)? {
         Command::List(query) => mode::list(&query, envelope, out, messages),
+        Command::Repeat(repeating) => mode::watch(*repeating, &envelope(), out, messages),
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
         Command::Print(text) => {
             out.write_all(text.as_bytes())

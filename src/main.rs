@@ -1,6 +1,8 @@
 //! The `lsock` command.
 #![forbid(unsafe_code)]
 
+mod terminal;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,6 +12,7 @@ use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use lsock::cli::{self, Terminal};
+use lsock::mode::{OpenConsole, Output};
 
 fn main() -> ExitCode {
     // Without the line buffer of `std::io::Stdout`: the sinks write in large pieces.
@@ -28,12 +31,17 @@ fn terminal() -> Terminal {
     } else {
         None
     };
+    let kind = env::var_os("TERM").unwrap_or_default();
+    let dumb = kind == "dumb";
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let console: OpenConsole = terminal::open;
+    let output: Output = || io::stdout().as_fd().try_clone_to_owned();
     Terminal {
+        output: Some(output),
         width: size.map(|size| size.ws_col).filter(|columns| *columns > 0),
         height: size.map(|size| size.ws_row).filter(|rows| *rows > 0),
         zone: Some(TimeZone::system),
+        console: Some(console).filter(|_| is_terminal && !dumb && !kind.is_empty()),
         is_terminal,
         no_color: no_color || dumb,
         utf8: cli::is_utf8(&locale()),

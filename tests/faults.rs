@@ -74,7 +74,8 @@ pub fn connections_of(count: usize) -> (OwnedFd, Vec<TcpStream>) {
     (listener, callers)
 }
 
-fn allow_many_descriptors() {
+/// As many as this user may have.
+pub fn allow_many_descriptors() {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();

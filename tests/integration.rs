@@ -18,6 +18,7 @@ mod attempt;
 mod checks;
 mod churn;
 mod completions;
+mod continuous;
 mod events;
 mod examples;
 mod exit_status;

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::Messages;
 use super::check::checked;
-use super::signals::Signals;
+use super::signals::{Second, Signals};
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -46,7 +46,7 @@ fn run(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     // Without this, what the kernel records for us would go on being recorded.
-    let signals = Signals::catch().map_err(Error::Watch)?;
+    let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
     let until = watching
         .duration
         .and_then(|d| Instant::now().checked_add(d));

@@ -113,6 +113,8 @@ pub(super) struct Listing<'l> {
     is_full: bool,
     tally: Tally,
     summary: Summary,
+    /// How often something was found to be missing.
+    gaps: usize,
     /// Some table can have what the filter wants.
     asked: bool,
 }
@@ -128,6 +130,7 @@ impl<'l> Listing<'l> {
             is_full: false,
             tally: Tally::default(),
             summary: Summary::default(),
+            gaps: 0,
             asked: false,
         }
     }
@@ -155,6 +158,18 @@ impl<'l> Listing<'l> {
         self.summary.complete
     }
 
+    /// How often something was found to be missing.
+    pub(super) const fn gaps(&self) -> usize {
+        self.gaps
+    }
+
+    /// The end of a look whose rows went elsewhere: what is to be known of it.
+    pub(super) fn close(mut self, messages: &mut Messages<'_>) -> Summary {
+        self.warn(messages);
+        self.summary.matched = self.tally.found;
+        self.summary
+    }
+
     /// Can the filter want anything of what the options list?
     pub(super) const fn can_find(&self) -> bool {
         self.asked
@@ -168,6 +183,7 @@ impl<'l> Listing<'l> {
     /// Something is missing.
     fn gap(&mut self, text: String, messages: &mut Messages<'_>) {
         messages.error(&format!("incomplete list: {text}"));
+        self.gaps += 1;
         self.summary.complete = false;
         self.summary.warnings.push(text);
     }
@@ -184,6 +200,7 @@ impl<'l> Listing<'l> {
         }
         let text = error.chain();
         messages.error(&text);
+        self.gaps += 1;
         self.summary.complete = false;
         self.summary.sources.push(Origin {
             table,

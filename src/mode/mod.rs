@@ -7,38 +7,61 @@ mod held;
 mod judge;
 mod list;
 mod resolve;
+mod said;
 mod seen;
 mod signals;
 mod wait;
+mod watch;
 
 use std::io::Write;
 
 pub use events::events;
 pub use list::list;
+use said::Said;
+pub use watch::{Console, Input, OpenConsole, Output, Refilter, Repeating, Viewing, watch};
 
 /// Where messages go: the standard error, one line each.
 pub struct Messages<'a> {
     out: &'a mut dyn Write,
+    /// Over many rounds: what need not be said again.
+    said: Option<Said>,
 }
 
 impl<'a> Messages<'a> {
     /// Messages to `out`.
     pub fn new(out: &'a mut dyn Write) -> Self {
-        Self { out }
+        Self { out, said: None }
     }
 
-    /// What others have said already.
-    fn pass_on(&mut self, said: &[u8]) {
-        let _ = self.out.write_all(said);
+    /// From now on the same is said in round after round: a warning is written once, what is wrong
+    /// when the round before did not say so.
+    fn repeat(&mut self) {
+        self.said = Some(Said::default());
+    }
+
+    /// Another round begins.
+    fn next_round(&mut self) {
+        if let Some(said) = &mut self.said {
+            said.next_round();
+        }
+    }
+
+    /// Messages that were kept, as they are.
+    fn pass_on(&mut self, kept: &[u8]) {
+        let _ = self.out.write_all(kept);
     }
 
     /// Something is wrong. A message that cannot be written is lost: there is nobody to tell.
     pub fn error(&mut self, text: &str) {
-        let _ = writeln!(self.out, "lsock: {text}");
+        if self.said.as_mut().is_none_or(|said| said.error(text)) {
+            let _ = writeln!(self.out, "lsock: {text}");
+        }
     }
 
     /// Something must be known.
     pub fn warning(&mut self, text: &str) {
-        let _ = writeln!(self.out, "lsock: warning: {text}");
+        if self.said.as_mut().is_none_or(|said| said.warning(text)) {
+            let _ = writeln!(self.out, "lsock: warning: {text}");
+        }
     }
 }

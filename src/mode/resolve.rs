@@ -1,6 +1,6 @@
 //! `-r`: a sink that holds rows until host names are known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -48,16 +48,8 @@ impl Sink for Resolving {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        let ends = self.rows.iter().flat_map(|row| {
-            let socket = row.row().socket;
-            [socket.local.ip, socket.peer.ip]
-        });
-        let names = resolve(ends.flatten(), DEADLINE);
-        for row in &mut self.rows {
-            let socket = row.row().socket;
-            let (local, peer) = (name(&names, socket.local.ip), name(&names, socket.peer.ip));
-            row.local_host = local;
-            row.peer_host = peer;
+        Hosts::default().name(self.rows.iter_mut().collect());
+        for row in &self.rows {
             if self.inner.row(&row.row())?.is_break() {
                 break;
             }
@@ -66,6 +58,38 @@ impl Sink for Resolving {
     }
 }
 
-fn name(names: &HashMap<IpAddr, Box<str>>, ip: Option<IpAddr>) -> Option<Box<str>> {
-    names.get(&ip?).cloned()
+/// Host names that were looked up, for as long as their addresses are listed.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    /// `None` = there is none, or no answer came in time.
+    names: HashMap<IpAddr, Option<Box<str>>>,
+}
+
+impl Hosts {
+    /// Gives rows the names of their hosts. Only addresses that were not among the rows before are
+    /// looked up.
+    pub(super) fn name(&mut self, rows: Vec<&mut OwnedRow>) {
+        let listed = rows.iter().flat_map(|row| ends(row));
+        let listed: HashSet<IpAddr> = listed.flatten().collect();
+        self.names.retain(|ip, _| listed.contains(ip));
+        let unknown = listed.iter().copied();
+        let unknown: Vec<IpAddr> = unknown.filter(|ip| !self.names.contains_key(ip)).collect();
+        let mut found = resolve(unknown.iter().copied(), DEADLINE);
+        let found = unknown.iter().map(|ip| (*ip, found.remove(ip)));
+        self.names.extend(found);
+        for row in rows {
+            let [local, peer] = ends(row);
+            row.local_host = self.of(local);
+            row.peer_host = self.of(peer);
+        }
+    }
+
+    fn of(&self, ip: Option<IpAddr>) -> Option<Box<str>> {
+        self.names.get(&ip?).cloned().flatten()
+    }
+}
+
+fn ends(row: &OwnedRow) -> [Option<IpAddr>; 2] {
+    let socket = row.row().socket;
+    [socket.local.ip, socket.peer.ip]
 }

@@ -1,5 +1,6 @@
 //! Signals that ask to end.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -10,10 +11,20 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::{register_conditional_default, register_usize};
+use signal_hook::flag::{register, register_conditional_default, register_usize};
 use signal_hook::low_level::pipe;
 
-/// Hears of them instead of being ended by them.
+/// What a second signal does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    /// It asks again: what is to be put in order first is not left as it is.
+    Asks,
+    /// It ends the program, which may hang in a write that nobody reads.
+    Ends,
+}
+
+/// Hears of `SIGINT`, `SIGTERM` and, unless `nohup` says not to, `SIGHUP`, instead of being ended by
+/// them.
 #[derive(Debug)]
 pub(super) struct Signals {
     /// Readable once one has come.
@@ -30,12 +41,16 @@ impl Signals {
     /// # Errors
     ///
     /// When the system has no room for it.
-    pub(super) fn catch() -> io::Result<Self> {
+    pub(super) fn catch(second: Second) -> io::Result<Self> {
         let (wake, write) = UnixStream::pair()?;
         let last = Arc::new(AtomicUsize::new(0));
         let released = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let hang_up = Some(SIGHUP).filter(|_| !is_ignored(SIGHUP));
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
             register_conditional_default(signal, Arc::clone(&released))?;
+            if second == Second::Ends {
+                register(signal, Arc::clone(&released))?;
+            }
             let number = usize::try_from(signal).unwrap_or_default();
             register_usize(signal, Arc::clone(&last), number)?;
             pipe::register(signal, write.try_clone()?)?;
@@ -78,6 +93,14 @@ impl Signals {
     pub(super) fn release(&self) {
         self.released.store(true, Ordering::Relaxed);
     }
+}
+
+/// Was this signal ignored when the program began?
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// For whoever waits for something else besides.

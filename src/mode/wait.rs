@@ -14,12 +14,12 @@ use super::check::{Counted, Outcome, Tally, sentence, tell};
 use super::held::Held;
 use super::judge::Judge;
 use super::list::{Listing, Output, open, rows};
-use super::signals::Signals;
+use super::signals::{Second, Signals};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::Table;
 use crate::query::{Count, Query, Selection};
-use crate::render::Envelope;
+use crate::render::{self, Envelope};
 use crate::source::{Recorder, Source};
 use crate::text;
 use closest::closest;
@@ -40,13 +40,14 @@ pub(super) fn wait(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let signals = Rc::new(Signals::catch().map_err(Error::Watch)?);
+    let signals = Rc::new(Signals::catch(Second::Asks).map_err(Error::Watch)?);
     let mut wait = Wait::new(query, time)?;
     let (caught, shown) = (Rc::clone(&signals), query.clone());
     let opening = move || {
         // From here on it is a listing like any other.
         caught.release();
-        rows(&shown, &envelope(), out)
+        let layout = shown.layout.clone();
+        rows(&shown, render::sink(shown.format, layout, &envelope(), out))
     };
     let mut held = Held::new(wait.expected, Box::new(opening));
     loop {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// An address and a port, or the name of a unix socket.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     /// The IP address; `None` for other families.
     pub ip: Option<IpAddr>,

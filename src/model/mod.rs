@@ -1,9 +1,11 @@
 //! What a socket is: plain data with public fields, no input or output.
 
+mod change;
 mod counts;
 mod endpoint;
 mod event;
 mod finding;
+mod identity;
 mod info;
 mod machine;
 mod netlink;
@@ -15,6 +17,7 @@ mod state;
 mod summary;
 mod timer;
 
+pub use change::Change;
 pub use counts::{Counts, Listeners, StateCounts, TimeWait};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};
@@ -22,6 +25,7 @@ pub use finding::{
     BACKOFF, Finding, Kind, RETRANSMITS, SYN_RETRANSMITS, Severity, THRESHOLDS, Threshold, UNREAD,
     UNREAD_FOR_MS,
 };
+pub use identity::{Ends, Identity, Kinship};
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,

@@ -114,23 +114,40 @@ impl<'w> Records<'w> {
 pub(super) struct Csv<'w> {
     records: Records<'w>,
     columns: Vec<Column>,
+    /// What every record begins with.
+    time: Option<String>,
 }
 
 impl<'w> Csv<'w> {
     pub(super) fn new(layout: Layout, out: Out<'w>) -> Self {
+        Self::of(layout, None, out)
+    }
+
+    /// With a time before the columns.
+    pub(super) fn timed(layout: Layout, time: String, out: Out<'w>) -> Self {
+        Self::of(layout, Some(time), out)
+    }
+
+    fn of(layout: Layout, time: Option<String>, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
         if layout.header == Header::Shown {
-            records.header(&Records::names(&layout.columns).collect::<Vec<_>>());
+            let time = time.iter().map(|_| "time".to_owned());
+            let names = time.chain(Records::names(&layout.columns));
+            records.header(&names.collect::<Vec<_>>());
         }
         Self {
             records,
             columns: layout.columns,
+            time,
         }
     }
 }
 
 impl Sink for Csv<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        if let Some(time) = &self.time {
+            self.records.text(time);
+        }
         self.records.columns(&self.columns, row);
         self.records.end()
     }

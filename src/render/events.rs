@@ -16,6 +16,8 @@ use jiff::tz::TimeZone;
 use crate::model::{Event, EventSummary, Row};
 
 use super::out::Out;
+pub use stamp::rfc_3339;
+
 use super::{Color, Envelope, Format, Header, Signs};
 
 /// Takes events, one after another.

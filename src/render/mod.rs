@@ -6,6 +6,7 @@
 //! counts rows instead. `schema.json` describes the JSON.
 
 mod cell;
+mod changes;
 pub mod column;
 mod csv;
 mod detail;
@@ -19,22 +20,26 @@ mod order;
 mod out;
 mod paint;
 mod plain;
+mod rounds;
 mod search;
 mod sorted;
 mod summary;
 mod table;
 mod value;
+pub mod view;
 mod widths;
 
 use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{Row, Summary};
+pub use changes::Changes;
 pub use column::Column;
-pub use events::{EventLayout, EventSink, Grouping, Shown, event_sink};
+pub use events::{EventLayout, EventSink, Grouping, Shown, event_sink, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use limited::Limited;
 pub use paint::Color;
+pub use rounds::{Round, round_out, round_sink};
 pub use search::Search;
 pub use sorted::{SortKey, Sorted};
 pub use summary::Summing;

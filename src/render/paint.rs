@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::State;
+use crate::model::{Change, State};
 
 /// Begins the first line of a row.
 pub(super) const ROW: char = '\u{2066}';
@@ -44,6 +44,13 @@ pub(super) fn mark_breaks(text: &str) -> String {
 
 /// Appends a line of the layout without trailing blanks and with colours instead of marks.
 pub(super) fn line(out: &mut Vec<u8>, line: &str, color: Color) {
+    let painted = text(line, color);
+    out.extend_from_slice(painted.trim_end_matches(' ').as_bytes());
+    out.push(b'\n');
+}
+
+/// A text of the layout with colours instead of marks.
+pub(super) fn text(line: &str, color: Color) -> String {
     let mut painted = String::with_capacity(line.len() + 16);
     let mut parts = line.split(STATE);
     plain(&mut painted, parts.next().unwrap_or_default());
@@ -52,22 +59,54 @@ pub(super) fn line(out: &mut Vec<u8>, line: &str, color: Color) {
         state(&mut painted, name, color);
         plain(&mut painted, rest);
     }
-    out.extend_from_slice(painted.trim_end_matches(' ').as_bytes());
-    out.push(b'\n');
+    painted
 }
 
 /// Appends the header.
 pub(super) fn header(out: &mut Vec<u8>, line: &str, color: Color) {
+    let title = title(line.trim_end_matches(' '), color);
+    out.extend_from_slice(title.as_bytes());
+    out.push(b'\n');
+}
+
+/// A text that stands above others.
+pub(super) fn title(text: &str, color: Color) -> String {
+    whole(text, Style::new().bold(), color)
+}
+
+/// A text that must not be overlooked.
+pub(super) fn alarm(text: &str, color: Color) -> String {
+    whole(text, AnsiColor::Red.on_default().bold(), color)
+}
+
+/// The text of a row in the colour of what became of it; of one that is as it was, with the colours of
+/// its parts.
+pub(super) fn change(line: &str, change: Change, color: Color) -> String {
+    let style = match change {
+        Change::None | Change::Found => return text(line, color),
+        Change::New => AnsiColor::Green.on_default().bold(),
+        Change::Changed(_) => AnsiColor::Yellow.on_default().bold(),
+        Change::Gone => AnsiColor::Red.on_default(),
+    };
+    whole(line, style, color)
+}
+
+/// A text in one style, whatever its parts are.
+fn whole(text: &str, style: Style, color: Color) -> String {
     let style = match color {
         Color::Never => Style::new(),
-        Color::Always => Style::new().bold(),
+        Color::Always => style,
     };
-    let line = line.trim_end_matches(' ');
-    out.extend_from_slice(format!("{style}{line}{style:#}\n").as_bytes());
+    let mut bare = String::with_capacity(text.len());
+    plain(&mut bare, text);
+    format!("{style}{bare}{style:#}")
 }
 
 fn plain(out: &mut String, text: &str) {
-    out.extend(text.chars().filter(|c| !matches!(*c, ROW | BREAK | END)));
+    out.extend(
+        text.chars()
+            .filter(|c| !matches!(*c, ROW | BREAK | STATE | END)),
+    );
 }
 
 fn state(out: &mut String, name: &str, color: Color) {

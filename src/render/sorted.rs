@@ -22,6 +22,20 @@ impl SortKey {
     fn compare(self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
         order::compare(self.column, self.descending, a, b)
     }
+
+    /// By a column, as it is mostly wanted: the fullest queues first, everything else ascending.
+    pub const fn usual(column: Column) -> Self {
+        let descending = matches!(column, Column::RecvQueue | Column::SendQueue);
+        Self { column, descending }
+    }
+
+    /// Which of two rows comes first, by the first key that tells them apart.
+    pub fn compare_all(keys: &[Self], a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        keys.iter()
+            .map(|key| key.compare(a, b))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
 }
 
 /// Passes on the rows in order, at the end. Rows with equal keys keep the order they came in.
@@ -55,13 +69,8 @@ impl<'w> Sorted<'w> {
 
     fn sort(&mut self) {
         let keys = &self.keys;
-        self.rows.sort_by(|a, b| {
-            let (a, b) = (a.row(), b.row());
-            keys.iter()
-                .map(|key| key.compare(&a, &b))
-                .find(|order| order.is_ne())
-                .unwrap_or(Ordering::Equal)
-        });
+        self.rows
+            .sort_by(|a, b| SortKey::compare_all(keys, &a.row(), &b.row()));
     }
 
     /// The rows are about to change places.

@@ -106,6 +106,11 @@ impl Source for AutoSource {
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         self.netlink.visit_both(request, visitor)
     }
+
+    fn shift(&mut self) {
+        self.netlink.shift();
+        self.procfs.shift();
+    }
 }
 
 /// `/proc` does not know MPTCP either: where the kernel speaks it, sockets may be missing.

@@ -188,6 +188,11 @@ impl Source for NetlinkSource {
         reader.tell(&mut outcome);
         Some(outcome)
     }
+
+    /// The first datagram through a socket is a short one.
+    fn shift(&mut self) {
+        self.channel = None;
+    }
 }
 
 /// What the kernel goes through for a dump.

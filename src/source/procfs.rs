@@ -9,6 +9,7 @@ mod pings;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,12 @@ pub struct ProcfsSource {
     root: PathBuf,
     socket: Socket,
     recorder: Recorder,
+    /// The length of the first piece of the next file; 0 = as long as the others.
+    first: u64,
 }
+
+/// Half of what the kernel hands out at once.
+const SHORT: u64 = 2_048;
 
 impl ProcfsSource {
     /// Reads below this directory: `/proc`, `/proc/PID`, `/proc/thread-self` or a copy of one. Gives
@@ -36,6 +42,7 @@ impl ProcfsSource {
             root: root.into(),
             socket: Socket::new(Protocol::Tcp, Family::Inet),
             recorder,
+            first: 0,
         }
     }
 
@@ -168,7 +175,12 @@ impl Source for ProcfsSource {
             recent: RecentOfFile::new(),
             faults: Faults::default(),
         };
-        self.read(task, (path, file), visitor)
+        let first = (&file).take(mem::take(&mut self.first));
+        self.read(task, (path, first.chain(&file)), visitor)
+    }
+
+    fn shift(&mut self) {
+        self.first = SHORT;
     }
 }
 

@@ -352,3 +352,101 @@ fn events_refuse_what_is_not_theirs() {
         ),
     ]);
 }
+
+#[test]
+fn repeating_refuses_what_is_no_time() {
+    let number = "is no number of seconds, like 0.5, 2 or 1m";
+    assert_refused(&[
+        ("zero", &["-c", "0"], "-c: \"0\" is no time between two", ""),
+        ("zero, joined", &["-c0"], "-c: \"0\" is no time between", ""),
+        (
+            "less than a microsecond",
+            &["-tc", "0.0000001"],
+            "-c: \"0.0000001\" is no time between",
+            "",
+        ),
+        ("below zero", &["-c", "-1"], "-c: \"-1\"", number),
+        ("below zero, joined", &["-c=-1"], "-c: \"-1\"", number),
+        (
+            "below zero, long",
+            &["--continuous=-0.5"],
+            "-c: \"-0.5\"",
+            number,
+        ),
+        (
+            "beyond all time",
+            &["-c", "99999999999999999999"],
+            "-c: \"99999999999999999999\"",
+            number,
+        ),
+        ("exponent", &["-c", "1e9"], "-c: \"1e9\"", number),
+        ("two points", &["-tc", "1.2.3"], "-c: \"1.2.3\"", number),
+        ("no digit", &["-c", "."], "-c: \".\"", number),
+        ("empty", &["-c="], "-c: \"\"", number),
+        ("unit", &["-c", "3k"], "-c: \"3k\"", number),
+        ("digits and letters", &["-c4t"], "-c: \"4t\"", number),
+        (
+            "an address, which begins no filter",
+            &["-c", "10.0.0.1"],
+            "-c: \"10.0.0.1\"",
+            number,
+        ),
+        ("not a number", &["-c=nan"], "-c: \"nan\"", number),
+        ("control byte", &["-c=\u{1b}c"], "-c: \"\\x1bc\"", number),
+        (
+            "a word, which is a filter",
+            &["-c", "soon"],
+            "filter: unknown field \"soon\"",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn repeating_refuses_what_does_not_go_with_it() {
+    let together = "they do not go together";
+    assert_refused(&[
+        (
+            "events",
+            &["-cE"],
+            "-c lists again and again and -E shows each step as it happens",
+            together,
+        ),
+        (
+            "what is replayed",
+            &["-c", "--replay", "x"],
+            "-c lists again and again and --replay lists what never changes",
+            together,
+        ),
+        (
+            "what is recorded",
+            &["-c", "-D", "x"],
+            "-c lists again and again and -D keeps one listing",
+            together,
+        ),
+        (
+            "changes, some left out",
+            &["-c", "--format", "ndjson", "--limit", "3"],
+            "-c tells every change in ndjson and --limit would leave some out",
+            together,
+        ),
+        (
+            "counts without a time",
+            &["-sc", "--format", "csv"],
+            "the counts of -s have no time in ndjson and csv, which -c needs",
+            "use json or plain",
+        ),
+        (
+            "explanation",
+            &["-c", "--explain", "listen"],
+            "the argument '--explain <STATE>' cannot be used",
+            "",
+        ),
+        (
+            "a filter that is wrong",
+            &["-c", "2", "sport", ">=", ")"],
+            "filter: expected a port after \">=\"",
+            "^",
+        ),
+    ]);
+}

@@ -7,13 +7,8 @@ use crate::mode::resolve::Resolving;
 use crate::query::{Query, Report};
 use crate::render::{self, Envelope, Limited, Sink, Sorted, Summing};
 
-/// The sink that shows rows.
-pub(in crate::mode) fn rows(
-    query: &Query,
-    envelope: &Envelope,
-    out: Box<dyn Write>,
-) -> Box<dyn Sink> {
-    let mut sink = render::sink(query.format, query.layout.clone(), envelope, out);
+/// The sink that shows the rows of a query: the one that writes, with what goes before it.
+pub(in crate::mode) fn rows(query: &Query, mut sink: Box<dyn Sink>) -> Box<dyn Sink> {
     if query.hosts {
         sink = Box::new(Resolving::new(sink));
     }
@@ -39,7 +34,10 @@ impl Output<'_> {
     pub(super) fn of(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
         match (query.report, query.check.quiet) {
             (Report::Rows, true) => Self::Nothing,
-            (Report::Rows, false) => Self::Rows(rows(query, envelope, out)),
+            (Report::Rows, false) => {
+                let sink = render::sink(query.format, query.layout.clone(), envelope, out);
+                Self::Rows(rows(query, sink))
+            }
             (Report::Summary { .. }, quiet) => Self::Counts(Box::new(Summing::new(
                 query.format,
                 query.layout.clone(),

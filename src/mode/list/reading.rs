@@ -83,7 +83,11 @@ impl Listing<'_> {
     }
 
     /// Reads one table; `Break` when no further row is wanted.
-    fn read(
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written, or the table must not be asked for.
+    pub(in crate::mode) fn read(
         &mut self,
         table: Table,
         source: &mut dyn Source,

@@ -12,7 +12,7 @@ use super::{EventLayout, Shown};
 pub(super) const SAMPLED: char = '~';
 
 /// RFC 3339 in UTC, to the microsecond.
-pub(super) fn rfc_3339(time: Timestamp) -> String {
+pub fn rfc_3339(time: Timestamp) -> String {
     format!("{time:.6}")
 }
 

@@ -15,11 +15,13 @@ mod golden;
 mod json;
 mod kept;
 mod names;
+mod rounds;
 mod scene;
 mod search;
 mod summary;
 mod table;
 mod taken;
+mod view;
 
 use std::cell::RefCell;
 use std::io;

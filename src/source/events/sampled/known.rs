@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map;
 use std::time::{Duration, Instant};
 
-use super::entry::{Ends, Entry, Kinship};
+use super::entry::Entry;
 use super::news::News;
 use super::pace::Found;
-use crate::model::{Socket, State, Table};
+use crate::model::{Ends, Kinship, Socket, State, Table};
 
 /// So many looks in a row must miss a socket before it is gone, and as many list a table before one
 /// that they did not list is new. A dump goes on where its last piece ended, and leaves a socket out
@@ -83,9 +83,10 @@ impl Known {
         };
         let old = *entry.get();
         let mut connection = old.connection;
+        let old_state = old.identity.state;
         match old.kinship(socket, look) {
-            Kinship::Same | Kinship::Unclear if old.state == socket.state => {}
-            Kinship::Same => news.moved(old.state, socket, connection),
+            Kinship::Same | Kinship::Unclear if old_state == socket.state => {}
+            Kinship::Same => news.moved(old_state, socket, connection),
             Kinship::Unclear => news.arrived(socket, connection),
             // Two in one look cannot be told apart: the first is kept.
             Kinship::Another if old.seen == look => return,
@@ -105,7 +106,8 @@ impl Known {
     pub(super) fn destroyed(&mut self, socket: &Socket) {
         let known = |ends: &Ends| {
             let entry = self.entries.get(ends);
-            entry.is_some_and(|entry| entry.has_cookie_of(socket)) || self.gone.contains_key(ends)
+            entry.is_some_and(|entry| entry.identity.has_cookie_of(socket))
+                || self.gone.contains_key(ends)
         };
         let Some(ends) = Ends::of(socket).filter(|ends| !known(ends)) else {
             return;
@@ -170,9 +172,10 @@ fn ended(entry: &Entry, table: Table, ends: &Ends) -> Socket {
 
 /// Tells the end of a socket, unless it was seen CLOSED.
 fn end(entry: &Entry, table: Table, ends: &Ends, news: &mut News) {
-    if entry.state != State::Closed {
+    let state = entry.identity.state;
+    if state != State::Closed {
         let socket = ended(entry, table, ends);
-        news.moved(entry.state, &socket, entry.connection);
+        news.moved(state, &socket, entry.connection);
     }
 }
 

@@ -1,0 +1,133 @@
+//! Looks at the sockets of a query again and again, and knows what became of each.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+pub(super) use super::known::Kept;
+use super::known::{Known, Whole};
+use crate::error::Error;
+use crate::mode::Messages;
+use crate::mode::judge::Judge;
+use crate::mode::list::{self, Listing, Output};
+use crate::mode::resolve::Hosts;
+use crate::model::{Row, Summary, Table};
+use crate::query::Query;
+use crate::render::Sink;
+use crate::source::{Recorder, Source};
+
+/// What it takes to look.
+pub(super) struct Looker {
+    query: Query,
+    source: Box<dyn Source>,
+    tables: Vec<Table>,
+    judge: Judge,
+    hosts: Hosts,
+    /// Of each table.
+    known: Rc<RefCell<Vec<Known>>>,
+}
+
+impl Looker {
+    /// Has not looked yet.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such source.
+    pub(super) fn new(query: Query) -> Result<Self, Error> {
+        let (source, tables) = list::open(&query, &Recorder::default())?;
+        Ok(Self {
+            judge: Judge::new(&query),
+            known: Rc::new(RefCell::new(
+                tables.iter().map(|_| Known::default()).collect(),
+            )),
+            hosts: Hosts::default(),
+            query,
+            source,
+            tables,
+        })
+    }
+
+    /// One round. What is missing from it is in the summary.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be listed at all.
+    pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
+        self.judge.look_again();
+        let meet = Meet {
+            known: Rc::clone(&self.known),
+            table: Rc::default(),
+        };
+        let output = Output::Rows(Box::new(meet.clone()));
+        let mut listing = Listing::new(&self.query, &mut self.judge, output);
+        for (place, table) in self.tables.iter().enumerate() {
+            meet.table.set(place);
+            meet.with(Known::begin);
+            let mut whole = read(&mut listing, *table, self.source.as_mut(), messages)?;
+            if whole == Whole::Yes && meet.with(|known| (*known).is_open()) == Some(true) {
+                meet.with(Known::again);
+                self.source.shift();
+                whole = read(&mut listing, *table, self.source.as_mut(), messages)?;
+            }
+            meet.with(|known| known.end(whole));
+        }
+        let summary = listing.close(messages);
+        if self.query.hosts {
+            let mut known = self.known.borrow_mut();
+            let rows = known.iter_mut().flat_map(Known::rows_mut);
+            self.hosts.name(rows.collect());
+        }
+        Ok(summary)
+    }
+
+    /// Such rows of the last round in the order of the kernel, those that are gone where they were.
+    pub(super) fn rows(&self, wanted: impl Fn(&Kept) -> bool) -> Vec<Kept> {
+        let known = self.known.borrow();
+        let rows = known.iter().flat_map(|known| known.rows(&wanted));
+        rows.collect()
+    }
+}
+
+/// Reads a table once; was all of it told?
+fn read(
+    listing: &mut Listing<'_>,
+    table: Table,
+    source: &mut dyn Source,
+    messages: &mut Messages<'_>,
+) -> Result<Whole, Error> {
+    let gaps = listing.gaps();
+    // The sink always wants more.
+    let _ = listing.read(table, source, messages)?;
+    Ok(if listing.gaps() == gaps {
+        Whole::Yes
+    } else {
+        Whole::No
+    })
+}
+
+/// The sink of a look: what is known of the table that is read.
+#[derive(Clone)]
+struct Meet {
+    known: Rc<RefCell<Vec<Known>>>,
+    /// The place of the table.
+    table: Rc<Cell<usize>>,
+}
+
+impl Meet {
+    fn with<T>(&self, of_table: impl FnOnce(&mut Known) -> T) -> Option<T> {
+        let mut known = self.known.borrow_mut();
+        known.get_mut(self.table.get()).map(of_table)
+    }
+}
+
+impl Sink for Meet {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        self.with(|known| known.meet(row));
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}

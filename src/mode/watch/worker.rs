@@ -1,0 +1,170 @@
+//! Rounds on a thread of their own: keys are answered while it looks.
+
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::looker::{Kept, Looker};
+use super::shared::Shared;
+use crate::error::Error;
+use crate::mode::Messages;
+use crate::model::Summary;
+use crate::query::Query;
+
+/// What one round brought.
+pub(super) struct Round {
+    /// When it began, for people.
+    pub(super) time: Timestamp,
+    /// When it began.
+    pub(super) begun: Instant,
+    /// When it ended.
+    pub(super) ended: Instant,
+    /// The rows in the order of the kernel, those that are gone as well.
+    pub(super) rows: Vec<Kept>,
+    /// What there is to say of it.
+    pub(super) summary: Summary,
+    /// Messages that were not written yet.
+    pub(super) told: Vec<u8>,
+}
+
+/// Looks when it is asked to.
+pub(super) struct Worker {
+    asked: Sender<Option<Box<Query>>>,
+    rounds: Receiver<Result<Round, Error>>,
+    /// Can be read when a round is over.
+    wake: UnixStream,
+    /// Rounds that were asked for and are not over.
+    open: usize,
+    /// Messages of rounds that are of no use any more.
+    told: Vec<u8>,
+}
+
+impl Worker {
+    /// For this query. Has not been asked yet.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no other thread.
+    pub(super) fn start(query: Query) -> io::Result<Self> {
+        let (asked, questions) = mpsc::channel();
+        let (answers, rounds) = mpsc::channel();
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        thread::Builder::new().spawn(move || work(query, &questions, &answers, waker))?;
+        Ok(Self {
+            asked,
+            rounds,
+            wake,
+            open: 0,
+            told: Vec::new(),
+        })
+    }
+
+    /// Asks for a round, unless one is under way.
+    pub(super) fn look(&mut self) {
+        if !self.is_busy() {
+            self.ask(None);
+        }
+    }
+
+    /// Asks for a round of another query. What is under way is of no use any more.
+    pub(super) fn look_for(&mut self, query: Box<Query>) {
+        self.ask(Some(query));
+    }
+
+    /// Is a round under way?
+    pub(super) const fn is_busy(&self) -> bool {
+        self.open > 0
+    }
+
+    fn ask(&mut self, query: Option<Box<Query>>) {
+        // Where nobody hears it, the next call of `round` says so.
+        let _ = self.asked.send(query);
+        self.open += 1;
+    }
+
+    /// The round that was asked for, when it is over.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be listed at all.
+    pub(super) fn round(&mut self) -> Result<Option<Round>, Error> {
+        let _ = rustix::io::read(&self.wake, &mut [0; 64]);
+        loop {
+            let mut round = match self.rounds.try_recv() {
+                Ok(round) => round?,
+                Err(mpsc::TryRecvError::Empty) => return Ok(None),
+                Err(mpsc::TryRecvError::Disconnected) => {
+                    let text = "the thread that looks has ended";
+                    return Err(Error::Watch(io::Error::other(text)));
+                }
+            };
+            self.open -= 1;
+            self.told.append(&mut round.told);
+            if self.open == 0 {
+                round.told = std::mem::take(&mut self.told);
+                return Ok(Some(round));
+            }
+        }
+    }
+}
+
+impl AsFd for Worker {
+    /// Can be read when a round is over.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+/// Looks as often as it is asked to; every question is one for a round, and may change the query.
+fn work(
+    query: Query,
+    questions: &Receiver<Option<Box<Query>>>,
+    answers: &Sender<Result<Round, Error>>,
+    mut waker: UnixStream,
+) {
+    let told = Shared::new(Vec::new());
+    let mut out = told.clone();
+    let mut messages = Messages::new(&mut out);
+    messages.repeat();
+    let mut looker = Looker::new(query);
+    for query in questions {
+        if let Some(query) = query {
+            looker = Looker::new(*query);
+        }
+        let round = looker.and_then(|mut looker| {
+            let round = round(&mut looker, &mut messages)?;
+            Ok((looker, round))
+        });
+        let (next, answer) = match round {
+            Ok((looker, round)) => {
+                let told = told.take();
+                (Some(looker), Ok(Round { told, ..round }))
+            }
+            Err(error) => (None, Err(error)),
+        };
+        let is_heard = answers.send(answer).is_ok() && waker.write_all(&[0]).is_ok();
+        match next {
+            Some(next) if is_heard => looker = Ok(next),
+            _ => return,
+        }
+    }
+}
+
+fn round(looker: &mut Looker, messages: &mut Messages<'_>) -> Result<Round, Error> {
+    let (time, begun) = (Timestamp::now(), Instant::now());
+    let summary = looker.look(messages)?;
+    Ok(Round {
+        time,
+        begun,
+        ended: Instant::now(),
+        rows: looker.rows(|_| true),
+        summary,
+        told: Vec::new(),
+    })
+}

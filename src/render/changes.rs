@@ -1,0 +1,70 @@
+//! `ndjson` of many rounds: what became of sockets.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+
+use crate::model::{Change, Row};
+
+use super::events::rfc_3339;
+use super::out::Out;
+use super::value::Value;
+use super::{Column, Layout, cell, json};
+
+/// Writes an object for each change.
+pub struct Changes<'w> {
+    out: Out<'w>,
+    columns: Vec<Column>,
+    /// Text that is yet to be quoted.
+    scratch: Vec<u8>,
+}
+
+impl<'w> Changes<'w> {
+    /// To `out`, with the columns of a layout.
+    pub fn new(layout: &Layout, out: Box<dyn Write + 'w>) -> Self {
+        Self {
+            out: Out::new(out),
+            columns: layout.columns.clone(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Writes what became of a socket, as it is now or was last.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
+        let out = &mut self.out.buffer;
+        out.extend_from_slice(b"{\"time\":");
+        json::word(out, &rfc_3339(time));
+        out.extend_from_slice(b",\"change\":");
+        match change.name() {
+            Some(name) => json::word(out, name),
+            None => json::null(out),
+        }
+        out.extend_from_slice(b",\"old_state\":");
+        match change.old_state() {
+            Some(state) => json::quoted(out, |out| cell::state(out, state)),
+            None => json::null(out),
+        }
+        for column in &self.columns {
+            out.push(b',');
+            json::word(out, column.name());
+            out.push(b':');
+            let value = Value::of(*column, row);
+            json::value(out, &mut self.scratch, &value, row);
+        }
+        out.extend_from_slice(b"}\n");
+        self.out.row_done().map(|_| ())
+    }
+
+    /// The round is over: what is known is shown.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.finish()
+    }
+}

@@ -1,0 +1,238 @@
+//! `-c` on a terminal: a page of a long list, drawn again and again in its place.
+//!
+//! What is drawn is clean text in the columns of `table`. Columns and counts become wider with what
+//! they show and never narrower, so that a page does not move while it is read.
+
+mod foot;
+mod head;
+mod line;
+mod screen;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::model::{Change, Row, State};
+
+use super::{Header, Layout, SortKey, paint, widths};
+pub use foot::Foot;
+use head::Head;
+use line::Columns;
+use screen::{Line, Screen};
+
+/// What is told of the rows of a page.
+pub struct Page<'p> {
+    /// When the last round began.
+    pub time: Timestamp,
+    /// How far rounds are apart.
+    pub every: Duration,
+    /// Is there another round to come?
+    pub pause: Pause,
+    /// The order of the rows; empty = as the kernel lists them.
+    pub sort: &'p [SortKey],
+    /// The filter; empty = there is none.
+    pub filter: &'p str,
+    /// How many sockets there are in each state, in the order of a connection's life.
+    pub counts: &'p [StateCount],
+    /// What became of sockets since the round before.
+    pub changes: Changed,
+    /// What must be known besides, if anything.
+    pub notice: Option<&'p str>,
+    /// The rows, of which only those that are seen are asked for.
+    pub rows: &'p dyn Rows,
+    /// What stands at the bottom.
+    pub foot: Foot<'p>,
+}
+
+/// Are there rounds?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// One after another.
+    Off,
+    /// None, until a key says so.
+    On,
+}
+
+/// A state that was seen, and how many sockets are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateCount {
+    /// The state.
+    pub state: State,
+    /// In the last round.
+    pub now: u64,
+    /// In the round before; `None` = there was none.
+    pub before: Option<u64>,
+}
+
+/// How many sockets are not as they were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// They were not there.
+    pub new: u64,
+    /// They are not there any more.
+    pub gone: u64,
+    /// They are in another state.
+    pub changed: u64,
+}
+
+/// The rows of a list.
+pub trait Rows {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them, and what became of it.
+    fn row(&self, index: usize) -> Option<(Row<'_>, Change)>;
+}
+
+/// Another part of the list is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scroll {
+    /// The row above.
+    Up,
+    /// The row below.
+    Down,
+    /// The page above.
+    PageUp,
+    /// The page below.
+    PageDown,
+    /// The first page.
+    First,
+    /// The last page.
+    Last,
+    /// Columns to the left.
+    Left,
+    /// Columns to the right.
+    Right,
+}
+
+/// Columns that one step sideways moves.
+const SIDEWAYS: usize = 8;
+
+/// Draws pages.
+pub struct View {
+    layout: Layout,
+    zone: TimeZone,
+    head: Head,
+    columns: Columns,
+    screen: Screen,
+    /// The first row that is seen.
+    first: usize,
+    /// The first column.
+    left: usize,
+    /// Rows that are seen at once.
+    room: usize,
+}
+
+impl View {
+    /// Of rows in this layout; its width does not count. The time of day is told in `zone`.
+    pub fn new(layout: Layout, zone: TimeZone) -> Self {
+        Self {
+            head: Head::new(&layout),
+            columns: Columns::new(&layout),
+            layout,
+            zone,
+            screen: Screen::default(),
+            first: 0,
+            left: 0,
+            room: 1,
+        }
+    }
+
+    /// Another part is to be seen from the next page on.
+    pub fn scroll(&mut self, scroll: Scroll) {
+        self.first = match scroll {
+            Scroll::Up => self.first.saturating_sub(1),
+            Scroll::Down => self.first + 1,
+            Scroll::PageUp => self.first.saturating_sub(self.room),
+            Scroll::PageDown => self.first + self.room,
+            Scroll::First => 0,
+            Scroll::Last => usize::MAX / 2,
+            Scroll::Left | Scroll::Right => self.first,
+        };
+        self.left = match scroll {
+            Scroll::Left => self.left.saturating_sub(SIDEWAYS),
+            Scroll::Right => self.left + SIDEWAYS,
+            _ => self.left,
+        };
+    }
+
+    /// The screen does not show what was drawn last: the next page is drawn whole.
+    pub fn forget_screen(&mut self) {
+        self.screen.forget();
+    }
+
+    /// What makes a screen of so many columns and lines show a page.
+    pub fn draw(&mut self, page: &Page<'_>, [width, height]: [u16; 2]) -> Vec<u8> {
+        let (width, height) = (usize::from(width), usize::from(height));
+        if self.screen.resize(width, height) {
+            self.head.forget_widths();
+        }
+        let (foot, cursor) = page.foot.lines(width, height);
+        let mut lines = self.head.lines(page, &self.zone, width);
+        let titles = usize::from(self.layout.header == Header::Shown);
+        // At least one row is seen, whatever has to give way.
+        let most = height.saturating_sub(foot.len() + titles + 1);
+        lines.truncate(most);
+        self.room = height.saturating_sub(lines.len() + titles + foot.len());
+        self.first = self.first.min(page.rows.count().saturating_sub(self.room));
+        lines.extend(self.list(page, width));
+        lines.resize_with(height.saturating_sub(foot.len()), Line::default);
+        let position = self.position(page);
+        lines.extend(foot);
+        if let Some(last) = lines.last_mut() {
+            last.put_beside(&position, width);
+        }
+        self.screen.show(lines, cursor)
+    }
+
+    /// The titles and the rows that are seen.
+    fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<Line> {
+        let seen = (self.first..page.rows.count()).take(self.room);
+        let seen: Vec<_> = seen.filter_map(|index| page.rows.row(index)).collect();
+        let cells: Vec<_> = seen
+            .iter()
+            .map(|(row, _)| self.columns.cells(row))
+            .collect();
+        self.columns.widen(&cells);
+        let widths = self.columns.on(width);
+        let rows = seen.iter().zip(cells);
+        let rows: Vec<_> = rows
+            .map(|((row, change), cells)| {
+                let text = self.columns.line(&widths, (row, *change), cells);
+                (text, *change)
+            })
+            .collect();
+        let widest = rows.iter().map(|(text, _)| widths::of(text)).max();
+        let hidden = (line::MARK + widest.unwrap_or_default()).saturating_sub(width);
+        self.left = self.left.min(hidden);
+        let mut lines = Vec::new();
+        if self.layout.header == Header::Shown {
+            let text = self.part(&self.columns.titles(&widths), Change::None, width);
+            lines.push(Line::new(paint::title(&text, self.layout.color), &text));
+        }
+        lines.extend(rows.iter().map(|(text, change)| {
+            let text = self.part(text, *change, width);
+            Line::new(paint::change(&text, *change, self.layout.color), &text)
+        }));
+        lines
+    }
+
+    /// What is seen of a line, behind the mark of what became of its socket.
+    fn part(&self, text: &str, change: Change, width: usize) -> String {
+        let more = line::more(self.layout.signs);
+        let seen = line::part(text, self.left, width.saturating_sub(line::MARK), more);
+        line::part(&format!("{}{seen}", line::mark(change)), 0, width, more)
+    }
+
+    /// Which rows are seen.
+    fn position(&self, page: &Page<'_>) -> String {
+        match page.rows.count() {
+            0 => "no sockets".to_owned(),
+            count => {
+                let last = (self.first + self.room).min(count);
+                format!("{}-{last} of {count}", self.first + 1)
+            }
+        }
+    }
+}

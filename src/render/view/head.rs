@@ -1,0 +1,168 @@
+//! The top of the screen: when, how many, and what changed.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+
+use crate::text;
+
+use super::super::{Color, Layout, Signs, SortKey, paint, widths};
+use super::screen::Line;
+use super::{Page, Pause, StateCount, line};
+
+/// Blanks between two counts.
+const GAP: usize = 2;
+
+/// Draws the top, whose parts keep their places as far as that is possible.
+pub(super) struct Head {
+    color: Color,
+    signs: Signs,
+    /// Digits of the longest count so far.
+    digits: usize,
+    /// Columns of the longest difference so far.
+    difference: usize,
+    /// Lines of counts so far.
+    lines: usize,
+    /// There was a notice: its line stays.
+    noticed: bool,
+}
+
+impl Head {
+    pub(super) const fn new(layout: &Layout) -> Self {
+        Self {
+            color: layout.color,
+            signs: layout.signs,
+            digits: 1,
+            difference: 2,
+            lines: 0,
+            noticed: false,
+        }
+    }
+
+    /// The screen is another one: nothing need stay where it was.
+    pub(super) const fn forget_widths(&mut self) {
+        self.lines = 0;
+    }
+
+    pub(super) fn lines(&mut self, page: &Page<'_>, zone: &TimeZone, width: usize) -> Vec<Line> {
+        let mut lines = vec![self.first(page, zone, width)];
+        let counts = self.counts(page, width);
+        self.lines = self.lines.max(counts.len());
+        let missing = self.lines - counts.len();
+        lines.extend(counts);
+        lines.extend(std::iter::repeat_n(Line::default(), missing));
+        if !page.filter.is_empty() {
+            let filter = text::escape(page.filter.as_bytes());
+            lines.push(self.plain(&format!("filter: {filter}"), width));
+        }
+        self.noticed |= page.notice.is_some();
+        if self.noticed {
+            let notice = page
+                .notice
+                .map_or(String::new(), |text| format!("! {text}"));
+            let seen = line::part(&notice, 0, width, line::more(self.signs));
+            lines.push(Line::new(paint::alarm(&seen, self.color), &seen));
+        }
+        lines
+    }
+
+    fn plain(&self, text: &str, width: usize) -> Line {
+        let seen = line::part(text, 0, width, line::more(self.signs));
+        Line::new(paint::text(&seen, self.color), &seen)
+    }
+
+    fn first(&self, page: &Page<'_>, zone: &TimeZone, width: usize) -> Line {
+        let time = page.time.to_zoned(zone.clone());
+        let time = time.strftime("%H:%M:%S");
+        let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
+        let every = text::micros(every);
+        let sort = sort_text(page.sort);
+        let pause = match page.pause {
+            Pause::Off => "",
+            Pause::On => "  PAUSED",
+        };
+        let line = format!("lsock  {time}  every {every}  sort: {sort}{pause}");
+        let seen = line::part(&line, 0, width, line::more(self.signs));
+        Line::new(paint::title(&seen, self.color), &seen)
+    }
+
+    /// Counts side by side, each as wide as the longest of its kind was.
+    fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<Line> {
+        let total: u64 = page.counts.iter().map(|count| count.now).sum();
+        let counts = page.counts.iter();
+        let digits = counts.map(|count| digits(count.now)).chain([digits(total)]);
+        self.digits = digits.max().unwrap_or_default().max(self.digits);
+        let differences = page.counts.iter().map(|count| difference(count).len());
+        self.difference = differences.max().unwrap_or_default().max(self.difference);
+        let digits = self.digits;
+        let mut cells = vec![format!("{total:digits$} sockets")];
+        let changes = page.changes;
+        for (sign, count, word) in [
+            ('+', changes.new, "new"),
+            ('-', changes.gone, "gone"),
+            ('~', changes.changed, "changed"),
+        ] {
+            let number = format!("{sign}{count}");
+            cells.push(format!("{number:>width$} {word}", width = digits + 1));
+        }
+        cells.extend(page.counts.iter().map(|count| self.state(count)));
+        let lines = wrapped(&cells, width);
+        lines.iter().map(|line| self.plain(line, width)).collect()
+    }
+
+    fn state(&self, count: &StateCount) -> String {
+        let mut cell = paint::mark_state(&count.state.to_string());
+        let (digits, width) = (self.digits, self.difference);
+        let difference = difference(count);
+        // Writing to a String cannot fail.
+        let _ = write!(cell, " {:digits$} {difference:width$}", count.now);
+        cell
+    }
+}
+
+/// How many digits a number has.
+fn digits(number: u64) -> usize {
+    number.to_string().len()
+}
+
+/// `+3`, `-2`, or nothing.
+fn difference(count: &StateCount) -> String {
+    let before = count.before.unwrap_or(count.now);
+    match count.now.cmp(&before) {
+        std::cmp::Ordering::Less => format!("-{}", before - count.now),
+        std::cmp::Ordering::Equal => String::new(),
+        std::cmp::Ordering::Greater => format!("+{}", count.now - before),
+    }
+}
+
+fn sort_text(sort: &[SortKey]) -> String {
+    if sort.is_empty() {
+        return "none".to_owned();
+    }
+    let keys = sort.iter().map(|key| {
+        let sign = if key.descending { "-" } else { "" };
+        format!("{sign}{}", key.column.name())
+    });
+    keys.collect::<Vec<_>>().join(",")
+}
+
+/// Cells side by side, on as many lines as it takes.
+fn wrapped(cells: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
+    for cell in cells {
+        let needed = widths::of(cell.trim_end());
+        match lines.last_mut() {
+            Some(line) if used + GAP + needed <= width => {
+                line.extend(std::iter::repeat_n(' ', GAP));
+                line.push_str(cell);
+                used += GAP + widths::of(cell);
+            }
+            _ => {
+                lines.push(cell.clone());
+                used = widths::of(cell);
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,96 @@
+//! What is on the screen, and what must be written so that it is something else.
+
+use std::fmt::Write as _;
+
+use super::super::widths;
+
+/// One line of the screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    /// With the sequences that colour it.
+    painted: String,
+    /// Columns it takes.
+    width: usize,
+}
+
+impl Line {
+    /// A line as it is painted, and its bare text.
+    pub(super) fn new(painted: String, text: &str) -> Self {
+        Self {
+            painted,
+            width: widths::of(text),
+        }
+    }
+
+    /// Puts a text at the right edge, where there is room for it.
+    pub(super) fn put_beside(&mut self, text: &str, width: usize) {
+        let gap = width.saturating_sub(self.width + widths::of(text));
+        if gap > 0 {
+            self.painted.extend(std::iter::repeat_n(' ', gap));
+            self.painted.push_str(text);
+            self.width = width;
+        }
+    }
+}
+
+/// A column and a line of the screen, from 0.
+pub(super) type Place = (usize, usize);
+
+/// What was drawn last.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    width: usize,
+    height: usize,
+    /// `None` = not known.
+    lines: Option<Vec<Line>>,
+}
+
+/// A terminal that knows these two shows nothing of what is between them until the end.
+const BEGIN: &str = "\u{1b}[?2026h";
+const END: &str = "\u{1b}[?2026l";
+
+impl Screen {
+    /// The screen has this size; `true` = it had another.
+    pub(super) fn resize(&mut self, width: usize, height: usize) -> bool {
+        let is_other = (self.width, self.height) != (width, height);
+        if is_other {
+            (self.width, self.height) = (width, height);
+            self.lines = None;
+        }
+        is_other
+    }
+
+    /// Something else was drawn meanwhile.
+    pub(super) fn forget(&mut self) {
+        self.lines = None;
+    }
+
+    /// What makes the screen show these lines, and the cursor at this place or nowhere: the lines that
+    /// are not there yet.
+    pub(super) fn show(&mut self, mut lines: Vec<Line>, cursor: Option<Place>) -> Vec<u8> {
+        lines.truncate(self.height);
+        let mut out = String::from(BEGIN);
+        out.push_str("\u{1b}[?25l");
+        if self.lines.is_none() {
+            out.push_str("\u{1b}[2J");
+        }
+        let before = self.lines.take().unwrap_or_default();
+        let blank = Line::default();
+        for (row, line) in lines.iter().enumerate() {
+            if before.get(row).unwrap_or(&blank) == line {
+                continue;
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\u{1b}[{};1H{}", row + 1, line.painted);
+            if line.width < self.width {
+                out.push_str("\u{1b}[K");
+            }
+        }
+        if let Some((column, row)) = cursor {
+            let _ = write!(out, "\u{1b}[{};{}H\u{1b}[?25h", row + 1, column + 1);
+        }
+        out.push_str(END);
+        self.lines = Some(lines);
+        out.into_bytes()
+    }
+}

@@ -1,0 +1,9 @@
+//! `-c`: a listing again and again, in a pipe and on a terminal.
+
+mod changes;
+mod churn;
+mod memory;
+mod rounds;
+mod run;
+mod screen;
+mod tmux;
