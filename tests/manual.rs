@@ -41,9 +41,9 @@ fn words<'a>(line: &'a str, start: &str) -> Option<Vec<&'a str>> {
     )
 }
 
-/// `Fl t , -tcp` and `Fl -limit Ar n`: the options before the argument.
+/// `Fl t , -tcp`, `Fl -limit Ar n` and `Fl c Op Ar n`: the options before the argument.
 fn options_of(words: &[&str]) -> Vec<String> {
-    let names = words.iter().take_while(|word| **word != "Ar");
+    let names = words.iter().take_while(|word| !["Ar", "Op"].contains(word));
     names.map(|name| format!("-{name}")).collect()
 }
 

@@ -45,7 +45,15 @@ fn story(changes: &[Value]) -> String {
 /// Waits until this is the story of the socket with these ports so far.
 fn wait_for(running: &Running, (local, peer): (u16, u16), expected: &str) {
     running.wait_for(expected, |lines| {
-        story(&of(&read(lines), local, peer)) == expected
+        let story = story(&of(&read(lines), local, peer));
+        // States that last as long as an acknowledgement may be seen, or not.
+        let story = story
+            .replace("FIN_WAIT_1, changed FIN_WAIT_1 FIN_WAIT_2", "FIN_WAIT_2")
+            .replace(
+                "changed CLOSE_WAIT LAST_ACK, gone LAST_ACK",
+                "gone CLOSE_WAIT",
+            );
+        story == expected
     });
 }
 
@@ -296,9 +304,8 @@ fn an_incomplete_round_says_so_and_nothing_is_concluded_from_it() {
     assert_eq!(count, 3 * pairs.len());
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qqq", "-o/dev/null", "-e"]);
-    // Four calls make the first dump through a socket and three the others, and the first round has
-    // two: this is in the middle of every other round.
-    strace.arg("inject=recvfrom:error=ENOBUFS:when=10+7");
+    // A disturbed dump is made again, three times: this disturbs those too.
+    strace.arg("inject=recvfrom:error=ENOBUFS:when=10..33");
     strace
         .arg(LSOCK)
         .args(["-tan4c", "0.05", "--format", "ndjson"]);

@@ -92,6 +92,18 @@ fn connection() -> (OwnedFd, TcpStream, TcpStream) {
     (pair.listener, pair.client, pair.server)
 }
 
+/// The other one with the ends of this one.
+fn take_by_ends(there: &mut HashMap<String, Value>, cookie: &str) -> Option<Value> {
+    let ends = |row: &Value| {
+        let keys = ["local_address", "local_port", "peer_address", "peer_port"];
+        keys.map(|key| row[key].clone())
+    };
+    let own = ends(there.get(cookie)?);
+    let mut others = there.iter().filter(|(other, _)| *other != cookie);
+    let other = others.find(|(_, row)| ends(row) == own)?.0.clone();
+    there.remove(&other)
+}
+
 /// Plays the changes: every socket by its cookie. One that is new was not there, one that is gone or
 /// changed was.
 fn play(changes: &[Value]) -> HashMap<String, Value> {
@@ -104,7 +116,9 @@ fn play(changes: &[Value]) -> HashMap<String, Value> {
                 assert_eq!(before, None, "listed twice: {change}");
             }
             Some("changed") => {
-                let before = there.insert(cookie, change.clone());
+                let before = there.insert(cookie.clone(), change.clone());
+                // A request has a cookie of its own: what it becomes has the same ends.
+                let before = before.or_else(|| take_by_ends(&mut there, &cookie));
                 let before = before.unwrap_or_else(|| panic!("was never listed: {change}"));
                 assert_eq!(before["state"], change["old_state"], "{before} {change}");
             }
