@@ -26,7 +26,7 @@ pub(crate) struct Row {
     spent: Duration,
 }
 
-const TABLE: [(&str, &[&str]); 9] = [
+const TABLE: [(&str, &[&str]); 11] = [
     (
         "floor: what the kernel alone costs, by what is asked",
         &["floor all", "floor bound", "floor info", "floor listen"],
@@ -56,6 +56,14 @@ const TABLE: [(&str, &[&str]); 9] = [
     (
         "owners: every TCP socket with its processes",
         &["floor all", "lsock -tanp", "ss -tanpH", "netstat -tanp"],
+    ),
+    (
+        "as netstat: every TCP socket",
+        &["floor all", "lsock as netstat -tan", "netstat -tan"],
+    ),
+    (
+        "as netstat: every TCP socket with a process",
+        &["floor all", "lsock as netstat -tanp", "netstat -tanp"],
     ),
     (
         "formats for machines",

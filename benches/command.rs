@@ -1,7 +1,9 @@
 //! The commands that are compared, written as a user would type them.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use crate::floor;
 
@@ -23,7 +25,8 @@ pub(crate) const BYTES_PER_SOCKET: usize = 40;
 
 /// A command line; blanks separate its words, there is no quoting.
 pub(crate) struct Command {
-    /// As it is shown; `lsock` is the binary built here and `floor` this bench.
+    /// As it is shown; `lsock` is the binary built here, `lsock as netstat` the same under that name,
+    /// and `floor` this bench.
     pub(crate) text: String,
     /// What its output must look like.
     pub(crate) shape: Shape,
@@ -55,16 +58,26 @@ impl Command {
 
     /// The program and its arguments.
     pub(crate) fn words(&self) -> io::Result<Vec<OsString>> {
-        let mut words = Vec::new();
-        for (position, word) in self.text.split_whitespace().enumerate() {
-            match (position, word) {
-                (0, "lsock") => words.push(env!("CARGO_BIN_EXE_lsock").into()),
-                (0, "floor") => {
-                    words.extend([std::env::current_exe()?.into(), floor::ROLE.into()]);
-                }
-                _ => words.push(word.into()),
+        let words: Vec<&str> = self.text.split_whitespace().collect();
+        let (program, arguments) = match words.as_slice() {
+            ["lsock", "as", "netstat", rest @ ..] => (vec![netstat()?], rest),
+            ["lsock", rest @ ..] => (vec![env!("CARGO_BIN_EXE_lsock").into()], rest),
+            ["floor", rest @ ..] => {
+                let bench = std::env::current_exe()?;
+                (vec![bench.into(), floor::ROLE.into()], rest)
             }
-        }
-        Ok(words)
+            all => (Vec::new(), all),
+        };
+        let arguments = arguments.iter().map(|word| OsString::from(*word));
+        Ok(program.into_iter().chain(arguments).collect())
+    }
+}
+
+/// A link under which the binary built here is `netstat`.
+fn netstat() -> io::Result<OsString> {
+    let link = Path::new(env!("CARGO_TARGET_TMPDIR")).join("netstat");
+    match symlink(env!("CARGO_BIN_EXE_lsock"), &link) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(link.into()),
     }
 }

@@ -1,14 +1,16 @@
 //! The command line: what was typed, and what it means on this terminal.
 
+mod as_netstat;
 mod check;
 mod events;
 mod explain;
 mod fields;
 mod meaning;
+mod netstat;
 mod repeat;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
@@ -16,8 +18,10 @@ use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnu
 use jiff::tz::TimeZone;
 
 use crate::error::Error;
+use crate::exit::Verdict;
 use crate::filter;
 use crate::mode::{OpenConsole, Output, Repeating};
+use crate::query::netstat::Netstat;
 use crate::query::{Query, Watching};
 
 /// What the program finds about its surroundings.
@@ -50,8 +54,22 @@ pub enum Command {
     Repeat(Box<Repeating>),
     /// Show events.
     Watch(Box<Watching>),
+    /// List sockets as `netstat` does.
+    Netstat(Box<Netstat>),
     /// Print a text: help, version, completions, explanations.
     Print(String),
+    /// Say on the standard error why nothing is done, and end so.
+    Refuse(String, Verdict),
+}
+
+/// The name that messages begin with: that of the program, or `netstat` if it was called so.
+pub fn program(arguments: &[OsString]) -> &'static str {
+    let called = arguments.first().map(Path::new).and_then(Path::file_name);
+    if called == Some(OsStr::new(netstat::NAME)) {
+        netstat::NAME
+    } else {
+        "lsock"
+    }
 }
 
 /// Help is not written wider, however wide the terminal is.
@@ -69,7 +87,7 @@ Coming from netstat or ss:
   ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
   netstat -W                  no address is cut   netstat -s    nstat
   netstat -c                  lsock -c            netstat -M    conntrack -L
-  Here -r resolves host names and -M lists MPTCP sockets.
+  Here -r resolves host names, -M lists MPTCP; called netstat, lsock is netstat.
 
 Examples:
   lsock -tulpn                     who listens, with processes
@@ -206,7 +224,7 @@ struct Typed {
     )]
     by: Option<ByWord>,
 
-    /// Without it: table on a terminal, plain in a pipe
+    /// Else table on a terminal, plain in a pipe
     #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
     format: Option<FormatWord>,
     /// The same as --format json
@@ -345,6 +363,7 @@ enum FormatWord {
     Json,
     Ndjson,
     Csv,
+    Netstat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -389,6 +408,10 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     terminal: Terminal,
 ) -> Result<Command, Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if program(&arguments) == netstat::NAME {
+        return Ok(netstat::parse(arguments.into_iter().skip(1), terminal));
+    }
     let width = terminal.width.map_or(WIDEST, usize::from);
     let definition = Typed::command().term_width(width.min(WIDEST));
     let arguments = repeat::joined(arguments, &definition);

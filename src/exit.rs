@@ -5,10 +5,13 @@
 pub enum Verdict {
     /// Done, and everything asked for was told.
     Done,
-    /// A check does not hold: `--expect`, `-q`, `--wait`, `--fail-on`.
+    /// A check does not hold: `--expect`, `-q`, `--wait`, `--fail-on`. Under the name `netstat`: this
+    /// system does not have what was asked for by name.
     Failed,
     /// Usage, an unreadable source, a list known to be incomplete, or a check that cannot be answered.
     Trouble,
+    /// An option that `netstat` does not have, under its name.
+    Misused,
     /// A signal ended a wait; its number.
     Interrupted(u8),
 }
@@ -20,6 +23,7 @@ impl Verdict {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Trouble => 2,
+            Self::Misused => 3,
             Self::Interrupted(signal) => 128_u8.saturating_add(signal),
         }
     }

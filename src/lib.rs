@@ -52,7 +52,8 @@ pub fn run(
     out: Box<dyn Write>,
     messages: &mut dyn Write,
 ) -> u8 {
-    let mut messages = Messages::new(messages);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut messages = Messages::new(cli::program(&arguments), messages);
     let verdict = match execute(arguments, terminal, out, &mut messages) {
         Ok(verdict) => verdict,
         // The reader has seen enough: `lsock | head`.
@@ -66,7 +67,7 @@ pub fn run(
 }
 
 fn execute(
-    arguments: impl IntoIterator<Item = OsString>,
+    arguments: Vec<OsString>,
     terminal: Terminal,
     mut out: Box<dyn Write>,
     messages: &mut Messages<'_>,
@@ -75,6 +76,11 @@ fn execute(
         Command::List(query) => mode::list(&query, envelope, out, messages),
         Command::Repeat(repeating) => mode::watch(*repeating, &envelope(), out, messages),
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
+        Command::Netstat(query) => mode::netstat(&query, out, messages),
+        Command::Refuse(text, verdict) => {
+            messages.plain(&text);
+            Ok(verdict)
+        }
         Command::Print(text) => {
             out.write_all(text.as_bytes())
                 .and_then(|()| out.flush())

@@ -1,6 +1,7 @@
 //! A listing, decided before the first system call.
 
 mod check;
+pub mod netstat;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -137,6 +138,9 @@ impl Query {
 pub enum Input {
     /// Netlink, and `/proc/net` where netlink does not list a table.
     Auto,
+    /// What the files of `/proc/net` list, in their order: TCP from netlink, but for what it does not
+    /// tell.
+    Files,
     /// Nothing but netlink.
     Netlink,
     /// Nothing but `/proc/net`, below this root.
@@ -149,7 +153,7 @@ impl Input {
     /// Are these the sockets of this kernel, now?
     pub fn is_live(&self) -> bool {
         match self {
-            Self::Auto | Self::Netlink => true,
+            Self::Auto | Self::Files | Self::Netlink => true,
             Self::Procfs(root) => root.as_os_str() == PROC,
             Self::Replay(_) => false,
         }
@@ -159,7 +163,7 @@ impl Input {
     pub fn processes(&self) -> PathBuf {
         match self {
             Self::Procfs(root) => root.clone(),
-            Self::Auto | Self::Netlink | Self::Replay(_) => PathBuf::from(PROC),
+            Self::Auto | Self::Files | Self::Netlink | Self::Replay(_) => PathBuf::from(PROC),
         }
     }
 }
@@ -252,7 +256,7 @@ impl Tables {
         let unknown = match input {
             Input::Netlink => Some(Protocol::Icmp),
             Input::Procfs(_) => Some(Protocol::Mptcp),
-            Input::Auto | Input::Replay(_) => None,
+            Input::Auto | Input::Files | Input::Replay(_) => None,
         };
         protocols.retain(|protocol| Some(*protocol) != unknown || alone.contains(protocol));
         let wanted = |family: Family| {

@@ -33,6 +33,7 @@ mod listing;
 mod manual;
 mod names;
 mod narrowing;
+mod netstat;
 mod order;
 mod other_reader;
 mod output_errors;

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::fields::{Needs, columns, sort_keys};
 use super::{ColorWord, FamilyWord, FormatWord, SeverityWord, SourceWord, Terminal, Typed};
-use crate::enrich::{Interfaces, Lookups, Meanings};
+use crate::enrich::{Interfaces, Lookups, Meanings, Ports};
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Severity};
@@ -24,6 +24,7 @@ impl Typed {
         if self.summary {
             self.check_summary()?;
         }
+        let netstat = self.as_netstat(terminal)?;
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
         let sort = self
@@ -53,7 +54,7 @@ impl Typed {
         if owners || needs.filter.owners {
             Self::check_owners(&input)?;
         }
-        Ok(Query {
+        let query = Query {
             wanted: self.wanted(&needs, shows),
             lookups: Lookups {
                 only: filter.pids(),
@@ -64,7 +65,7 @@ impl Typed {
             tables: tables.list(&input, &self.named_alone(&tables)),
             selection: self.selection(&filter),
             filter,
-            hosts: self.resolve && matches!(format, Format::Table | Format::Plain),
+            hosts: self.resolve && format.is_text(),
             hidden: Hidden {
                 owners: !owners,
                 users: self.numeric,
@@ -76,6 +77,10 @@ impl Typed {
             input,
             check: self.check()?,
             record: self.record,
+        };
+        Ok(match netstat {
+            Some(netstat) => netstat.of(query),
+            None => query,
         })
     }
 
@@ -215,7 +220,8 @@ impl Typed {
         match self.format.unwrap_or(usual) {
             FormatWord::Json => Format::Json,
             FormatWord::Table => Format::Table,
-            FormatWord::Plain => Format::Plain,
+            // Its rows have the names that those of `plain` have.
+            FormatWord::Plain | FormatWord::Netstat => Format::Plain,
             FormatWord::Ndjson => Format::Ndjson,
             FormatWord::Csv => Format::Csv,
         }
@@ -275,6 +281,7 @@ impl Typed {
                 || needs.any_wished(&[Column::Memory])
                 || needs.filter.memory,
             unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]) || needs.filter.unix_peers,
+            listed: false,
         }
     }
 
@@ -285,7 +292,6 @@ impl Typed {
         format: Format,
         (input, owners): (&Input, bool),
     ) -> Lookups {
-        let text = matches!(format, Format::Table | Format::Plain);
         let here = self.is_live(input);
         let ports = [
             Column::Local,
@@ -299,8 +305,14 @@ impl Typed {
         Lookups {
             owners: owners.then(|| input.processes()),
             only: None,
+            first_threads: false,
+            nobody: None,
             users: !replayed && (users || needs.filter.users),
-            services: !self.numeric && text && needs.any(&ports),
+            services: if !self.numeric && format.is_text() && needs.any(&ports) {
+                Ports::Named
+            } else {
+                Ports::Numbers
+            },
             interfaces: if here {
                 Interfaces::Live
             } else {
@@ -313,7 +325,7 @@ impl Typed {
     /// Are these the sockets of this machine?
     fn is_live(&self, input: &Input) -> bool {
         match input {
-            Input::Auto | Input::Netlink => true,
+            Input::Auto | Input::Files | Input::Netlink => true,
             Input::Procfs(_) => self.proc_root.is_none(),
             Input::Replay(_) => false,
         }

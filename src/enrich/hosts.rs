@@ -50,15 +50,35 @@ fn is_host_name(name: &str) -> bool {
     !digits && hexadecimal.is_none() && !name.contains([':', '%', '\0'])
 }
 
+/// What an IPv4-mapped IPv6 address is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapped {
+    /// As the IPv4 host is.
+    AsIpv4,
+    /// As the system's resolver calls it when it is asked for the IPv6 address: the DNS knows the IPv4
+    /// host, `/etc/hosts` does not. So `netstat` asks.
+    AsIpv6,
+}
+
+impl Mapped {
+    const fn asked(self, address: IpAddr) -> IpAddr {
+        match self {
+            Self::AsIpv4 => address.to_canonical(),
+            Self::AsIpv6 => address,
+        }
+    }
+}
+
 /// The names of these addresses, as far as they are known by the deadline. Unspecified addresses
 /// (`0.0.0.0`, `::`) are never asked for, others once each.
 pub fn resolve(
     addresses: impl Iterator<Item = IpAddr>,
+    mapped: Mapped,
     deadline: Duration,
 ) -> HashMap<IpAddr, Box<str>> {
-    resolve_with(addresses, deadline, |address| {
+    resolve_with(addresses, deadline, move |address| {
         // Asks with NI_NAMEREQD: without a name it fails, no number is passed off as one.
-        dns_lookup::lookup_addr(&address).ok()
+        dns_lookup::lookup_addr(&mapped.asked(address)).ok()
     })
 }
 
@@ -116,11 +136,7 @@ fn work(
         queue.pop_front()
     };
     while let Some(address) = next() {
-        // An IPv4-mapped address has the name of the IPv4 host.
-        if answers
-            .send((address, look_up(address.to_canonical())))
-            .is_err()
-        {
+        if answers.send((address, look_up(address))).is_err() {
             break;
         }
     }

@@ -18,11 +18,13 @@ use std::path::PathBuf;
 
 use crate::model::{ProcessStatus, Row, Socket};
 use cgroups::Cgroups;
-pub use hosts::resolve;
+pub use hosts::{Mapped, resolve};
 use interfaces::InterfaceNames;
 pub use interfaces::Interfaces;
 pub use meanings::Meanings;
 use owners::Owners;
+pub use owners::Sight;
+pub use services::Ports;
 use services::Services;
 use users::Users;
 
@@ -33,10 +35,14 @@ pub struct Lookups {
     pub owners: Option<PathBuf>,
     /// The only processes that are looked at; `None` = all. Who else holds a socket is not told then.
     pub only: Option<Vec<u32>>,
+    /// All, but only what the first thread of each shows: as `netstat` looks.
+    pub first_threads: bool,
     /// Names of users.
     pub users: bool,
+    /// The user whose name sockets without a user have; `None` = they have none.
+    pub nobody: Option<u32>,
     /// Names of ports.
-    pub services: bool,
+    pub services: Ports,
     /// Names of interfaces.
     pub interfaces: Interfaces,
     /// Paths of cgroups.
@@ -50,6 +56,7 @@ pub struct Enricher {
     /// What the search for the processes of the last socket came to; `None` = not made yet.
     status: Option<ProcessStatus>,
     users: Users,
+    nobody: Option<u32>,
     services: Services,
     interfaces: InterfaceNames,
     cgroups: Option<Cgroups>,
@@ -58,8 +65,9 @@ pub struct Enricher {
 impl Enricher {
     /// Looks nothing up yet.
     pub fn new(lookups: Lookups) -> Self {
-        let only = lookups.only;
+        let (only, first_threads) = (lookups.only, lookups.first_threads);
         let owners = lookups.owners.map(|root| match only {
+            None if first_threads => Owners::of_first_threads(root),
             None => Owners::new(root),
             Some(pids) => Owners::among(root, pids),
         });
@@ -67,6 +75,7 @@ impl Enricher {
             owners,
             status: None,
             users: Users::new(lookups.users),
+            nobody: lookups.nobody,
             services: Services::new(lookups.services),
             interfaces: InterfaceNames::new(lookups.interfaces),
             cgroups: lookups.cgroups.then(Cgroups::new),
@@ -82,7 +91,7 @@ impl Enricher {
     /// Looks up everything but processes, which cost more: user, interface, cgroup and services.
     pub fn prepare_names(&mut self, socket: &Socket) {
         self.status = None;
-        if let Some(uid) = socket.uid {
+        if let Some(uid) = socket.uid.or(self.nobody) {
             self.users.prepare(uid);
         }
         if let Some(index) = socket.interface {
@@ -106,6 +115,11 @@ impl Enricher {
         self.status.is_some() && self.owners.as_ref().is_some_and(Owners::are_in_doubt)
     }
 
+    /// Looks for processes before the first socket that asks for them, where any are asked for.
+    pub fn look_for_owners(&mut self) -> Option<Sight> {
+        self.owners.as_mut().map(Owners::look)
+    }
+
     /// The socket that was prepared last, with its names; without processes until
     /// [`Enricher::prepare_owners`] has looked for them. (Of another socket, everything but the
     /// processes would be right, if it was prepared once.)
@@ -118,7 +132,10 @@ impl Enricher {
             interface: socket
                 .interface
                 .and_then(|index| self.interfaces.name(index)),
-            user: socket.uid.and_then(|uid| self.users.name(uid)),
+            user: socket
+                .uid
+                .or(self.nobody)
+                .and_then(|uid| self.users.name(uid)),
             cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
             processes: owners
                 .filter(|_| self.status.is_some_and(told))

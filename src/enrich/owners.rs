@@ -1,5 +1,6 @@
 //! Which processes hold a socket.
 
+mod scratch;
 mod texts;
 
 use std::collections::{HashMap, HashSet};
@@ -7,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::model::{Process, ProcessStatus, Socket};
-use crate::procfs::fd::{Descriptor, Walk, walk, walk_of};
+use crate::procfs::fd::{Descriptor, Walk, walk, walk_first_threads, walk_of};
 
 use super::births::Births;
 use super::process::Details;
 use super::users::Users;
 use super::visibility::{Visibility, is_hiding, is_live};
+use scratch::Scratch;
 use texts::{HIDEPID, PID_NAMESPACE, refused_text, unreadable_text};
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
@@ -22,8 +24,7 @@ const MOST_WALKS: u8 = 3;
 #[derive(Debug)]
 pub struct Owners {
     root: PathBuf,
-    /// The only processes that are looked at; `None` = all.
-    only: Option<Vec<u32>>,
+    sought: Sought,
     index: Option<Index>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
@@ -37,6 +38,27 @@ pub struct Owners {
     out_of_sight: usize,
 }
 
+/// Whose descriptors are looked at.
+#[derive(Debug)]
+enum Sought {
+    /// Everybody's.
+    All,
+    /// Everybody's, as the first thread of each shows them.
+    FirstThreads,
+    /// Those of these processes.
+    Only(Vec<u32>),
+}
+
+/// How far a search could look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// Somebody holds a socket, of whatever kind.
+    pub found: bool,
+    /// There is a process, maybe one of the kernel's, whose descriptors this user may not list; or
+    /// there are no processes to look at.
+    pub refused: bool,
+}
+
 /// What one walk brought.
 #[derive(Debug)]
 struct Index {
@@ -44,6 +66,8 @@ struct Index {
     descriptors: Vec<Descriptor>,
     /// Processes that could not be read, ascending.
     unreadable: Vec<u32>,
+    /// The directory of some could not be opened.
+    refused: bool,
     visibility: Visibility,
     /// The moment before the walk.
     births: Births,
@@ -63,7 +87,7 @@ impl Owners {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            only: None,
+            sought: Sought::All,
             index: None,
             walks: 0,
             details: HashMap::new(),
@@ -78,9 +102,31 @@ impl Owners {
     /// told, and what none of them holds is `Unreadable`, without a warning.
     pub fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Self {
         Self {
-            only: Some(pids),
+            sought: Sought::Only(pids),
             ..Self::new(root)
         }
+    }
+
+    /// Will look at the first thread of every process below `root`: what only others show is nobody's.
+    pub fn of_first_threads(root: impl Into<PathBuf>) -> Self {
+        Self {
+            sought: Sought::FirstThreads,
+            ..Self::new(root)
+        }
+    }
+
+    /// Looks at once, whether a socket asks for it or not.
+    pub fn look(&mut self) -> Sight {
+        let index = match self.index.take() {
+            Some(index) => index,
+            None => self.walk(),
+        };
+        let sight = Sight {
+            found: !index.descriptors.is_empty(),
+            refused: index.refused || index.failure.is_some(),
+        };
+        self.index = Some(index);
+        sight
     }
 
     /// Everything found is out of date: the next listing walks again.
@@ -157,7 +203,7 @@ impl Owners {
             || out_of_sight
             || !index.unreadable.is_empty()
             || index.failure.is_some();
-        if self.only.is_some() {
+        if matches!(self.sought, Sought::Only(_)) {
             return ProcessStatus::Unreadable;
         }
         self.too_new.extend(newer);
@@ -173,9 +219,10 @@ impl Owners {
         self.walks += 1;
         // A number may belong to another process by now.
         self.details.clear();
-        match &self.only {
-            None => Index::of(&self.root),
-            Some(pids) => Index::among(&self.root, pids),
+        match &self.sought {
+            Sought::All => Index::of(&self.root, walk),
+            Sought::FirstThreads => Index::of(&self.root, walk_first_threads),
+            Sought::Only(pids) => Index::among(&self.root, pids),
         }
     }
 
@@ -196,6 +243,7 @@ impl Owners {
             process.pid = pid;
             process.name.clone_from(&known.details.name);
             process.command.clone_from(&known.details.command);
+            process.called = known.details.called;
             process.uid = known.details.uid;
             match (&mut process.user, &known.user) {
                 (Some(text), Some(user)) => {
@@ -222,9 +270,9 @@ impl Owners {
         if index.visibility == Visibility::OwnOnly {
             texts.push(HIDEPID.into());
         } else if !index.unreadable.is_empty() {
-            texts.push(match self.only {
-                None => unreadable_text(index.unreadable.len()),
-                Some(_) => refused_text(&index.unreadable),
+            texts.push(match self.sought {
+                Sought::Only(_) => refused_text(&index.unreadable),
+                _ => unreadable_text(index.unreadable.len()),
             });
         }
         if index.visibility == Visibility::PidNamespace && self.out_of_sight > 0 {
@@ -242,7 +290,7 @@ impl Owners {
 }
 
 impl Index {
-    fn of(root: &Path) -> Self {
+    fn of(root: &Path, walk: impl Fn(&Path) -> Result<Walk, Error>) -> Self {
         let live = is_live(root);
         let births = if live { Births::now() } else { Births::none() };
         let found = walk(root);
@@ -279,6 +327,7 @@ impl Index {
         Self {
             descriptors,
             unreadable,
+            refused: found.refused,
             visibility,
             births,
             failure,
@@ -291,38 +340,6 @@ impl Index {
         let from = all.get(start..).unwrap_or_default();
         let end = from.partition_point(|held| held.inode == inode);
         from.get(..end).unwrap_or_default()
-    }
-}
-
-/// Processes that are written again and again without new memory.
-#[derive(Debug, Default)]
-struct Scratch {
-    processes: Vec<Process>,
-    used: usize,
-}
-
-impl Scratch {
-    fn clear(&mut self) {
-        self.used = 0;
-    }
-
-    fn get(&self) -> &[Process] {
-        self.processes.get(..self.used).unwrap_or_default()
-    }
-
-    fn add(&mut self, pid: u32) -> Option<&mut Process> {
-        if self.used == self.processes.len() {
-            self.processes.push(Process {
-                pid,
-                name: Vec::new(),
-                command: Vec::new(),
-                uid: None,
-                user: None,
-                fds: Vec::new(),
-            });
-        }
-        self.used += 1;
-        self.processes.get_mut(self.used - 1)
     }
 }
 

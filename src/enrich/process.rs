@@ -15,6 +15,8 @@ pub(super) struct Details {
     pub(super) name: Vec<u8>,
     /// `/proc/PID/cmdline`, with blanks between the arguments.
     pub(super) command: Vec<u8>,
+    /// Where its first argument ends.
+    pub(super) called: usize,
     /// The effective user id.
     pub(super) uid: Option<u32>,
 }
@@ -37,9 +39,12 @@ impl Details {
             name.pop();
         }
         let status = read(&process, "status").unwrap_or_default();
+        let arguments = read(&process, "cmdline").unwrap_or_default();
+        let first = arguments.split(|byte| *byte == 0).next();
         Some(Self {
             name,
-            command: command_line(read(&process, "cmdline").unwrap_or_default()),
+            called: first.map_or(0, <[u8]>::len),
+            command: command_line(arguments),
             uid: effective_uid(&status),
         })
     }

@@ -33,6 +33,18 @@ impl Kind {
     }
 }
 
+/// Which names ports are given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// None: they stay numbers.
+    #[default]
+    Numbers,
+    /// The first name of a port in the files, unless the kernel gives such ports to clients.
+    Named,
+    /// The last name of a port in the files, whatever the port: what `netstat` shows.
+    NamedLast,
+}
+
 /// Numbers and their names.
 #[derive(Debug, Default)]
 struct Names {
@@ -41,8 +53,11 @@ struct Names {
 }
 
 impl Names {
-    /// Of a number with several names the first one stays.
-    fn new(mut entries: Vec<(Kind, u16, Box<str>)>) -> Self {
+    /// Of a number with several names one stays.
+    fn new(mut entries: Vec<(Kind, u16, Box<str>)>, ports: Ports) -> Self {
+        if ports == Ports::NamedLast {
+            entries.reverse();
+        }
         entries.sort_by_key(|entry| (entry.0, entry.1));
         entries.dedup_by_key(|entry| (entry.0, entry.1));
         Self { sorted: entries }
@@ -58,18 +73,18 @@ impl Names {
     }
 }
 
-/// The names of ports that are not chosen by chance.
+/// The names of ports.
 #[derive(Debug)]
 pub struct Services {
-    wanted: bool,
+    wanted: Ports,
     names: Option<Names>,
     /// Ports from here on belong to clients: a name there would be chance.
     ephemeral: u16,
 }
 
 impl Services {
-    /// Names ports, or (`wanted` = false) never does.
-    pub fn new(wanted: bool) -> Self {
+    /// Names ports as `wanted`.
+    pub fn new(wanted: Ports) -> Self {
         Self {
             wanted,
             names: None,
@@ -80,19 +95,20 @@ impl Services {
     /// Reads `/etc/services` and `/etc/protocols` before the first socket that has such a port. A
     /// file that is missing has no names.
     pub fn prepare(&mut self, socket: &Socket) {
-        if !self.wanted || self.names.is_some() || Kind::of(socket.protocol).is_none() {
+        let named = self.wanted != Ports::Numbers;
+        if !named || self.names.is_some() || Kind::of(socket.protocol).is_none() {
             return;
         }
         let mut entries = names(&services_file(), service);
         entries.extend(names(&protocols_file(), protocol));
-        self.names = Some(Names::new(entries));
+        self.names = Some(Names::new(entries, self.wanted));
         self.ephemeral = *ephemeral_range().start();
     }
 
     /// The name of a port of a socket: of the service, the IP protocol (raw), the `EtherType`
     /// (packet), or `kernel` (netlink port 0).
     pub fn name(&self, protocol: Protocol, port: Option<u32>) -> Option<&str> {
-        let port = port.filter(|_| self.wanted)?;
+        let port = port.filter(|_| self.wanted != Ports::Numbers)?;
         match protocol {
             Protocol::Packet => return ethertypes::name(port),
             Protocol::Netlink => return (port == 0).then_some(KERNEL),
@@ -100,7 +116,8 @@ impl Services {
         }
         let kind = Kind::of(protocol)?;
         let number = u16::try_from(port).ok()?;
-        if kind != Kind::Ip && number >= self.ephemeral {
+        let by_chance = kind != Kind::Ip && number >= self.ephemeral;
+        if by_chance && self.wanted == Ports::Named {
             return None;
         }
         self.names.as_ref()?.get(kind, number)

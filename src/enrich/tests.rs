@@ -1,4 +1,4 @@
-use super::{Enricher, Lookups};
+use super::{Enricher, Lookups, Ports, Sight};
 use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -39,7 +39,7 @@ fn what_is_asked_for_is_told() -> std::io::Result<()> {
     let mut enricher = Enricher::new(Lookups {
         owners: Some(root.path().into()),
         users: true,
-        services: true,
+        services: Ports::Named,
         ..Lookups::default()
     });
     let mut socket = socket();
@@ -96,6 +96,26 @@ fn processes_of_the_socket_before_are_not_shown() -> std::io::Result<()> {
     assert_eq!(enricher.row(&socket).user, Some("root"));
     enricher.prepare_owners(&socket);
     assert_eq!(pids(&enricher).1, Some(vec![10]));
+    Ok(())
+}
+
+#[test]
+fn a_search_for_processes_tells_how_far_it_could_look() -> std::io::Result<()> {
+    let look = |owners: Option<&Path>| {
+        let mut enricher = Enricher::new(Lookups {
+            owners: owners.map(Into::into),
+            ..Lookups::default()
+        });
+        enricher.look_for_owners()
+    };
+    let sight = |found, refused| Some(Sight { found, refused });
+    let root = tempfile::tempdir()?;
+    fs::create_dir_all(root.path().join("9/fd"))?;
+    assert_eq!(look(Some(root.path())), sight(false, false));
+    symlink("socket:[77]", root.path().join("9/fd/3"))?;
+    assert_eq!(look(Some(root.path())), sight(true, false));
+    assert_eq!(look(Some("/nonexistent".as_ref())), sight(false, true));
+    assert_eq!(look(None), None);
     Ok(())
 }
 

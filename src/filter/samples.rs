@@ -161,6 +161,7 @@ fn process() -> impl Strategy<Value = Process> {
         pid,
         name: name.into(),
         command: command.into(),
+        called: 0,
         uid: user.map(|_| 0),
         user: user.map(Into::into),
         fds,

@@ -24,7 +24,7 @@ pub(super) fn checked(
         return run(messages);
     }
     let mut kept = Vec::new();
-    let verdict = run(&mut Messages::new(&mut kept))?;
+    let verdict = run(&mut Messages::new(messages.program, &mut kept))?;
     if verdict == Verdict::Trouble {
         messages.pass_on(&kept);
     }

@@ -102,7 +102,7 @@ fn open(watching: &Watching) -> Result<Box<dyn EventSource>, Error> {
             let why = "--source procfs".to_owned();
             return sampled(source, Destroyed::NotTold, watched, why);
         }
-        Input::Auto | Input::Replay(_) => match Traced::new(&watched) {
+        Input::Auto | Input::Files | Input::Replay(_) => match Traced::new(&watched) {
             Ok(source) => return Ok(Box::new(source)),
             Err(error) => error.chain(),
         },

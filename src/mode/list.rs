@@ -17,7 +17,9 @@ use crate::exit::Verdict;
 use crate::model::{Origin, Summary, Table};
 use crate::query::{Count, Input, Query, Report};
 use crate::render::Envelope;
-use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource, Source};
+use crate::source::{
+    AutoSource, FilesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource, Source,
+};
 
 /// Lists, or counts, what the query asks for, or checks it.
 ///
@@ -75,6 +77,7 @@ pub(super) fn open(
             let procfs = ProcfsSource::new("/proc", recorder.clone());
             Box::new(AutoSource::new(netlink, procfs))
         }
+        Input::Files => Box::new(FilesSource::live()),
         Input::Netlink => Box::new(NetlinkSource::new(recorder.clone())),
         Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
         Input::Replay(path) => {

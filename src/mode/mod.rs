@@ -6,6 +6,7 @@ mod findings;
 mod held;
 mod judge;
 mod list;
+mod netstat;
 mod resolve;
 mod said;
 mod seen;
@@ -17,20 +18,26 @@ use std::io::Write;
 
 pub use events::events;
 pub use list::list;
+pub use netstat::netstat;
 use said::Said;
 pub use watch::{Console, Input, OpenConsole, Output, Refilter, Repeating, Viewing, watch};
 
 /// Where messages go: the standard error, one line each.
 pub struct Messages<'a> {
+    program: &'a str,
     out: &'a mut dyn Write,
     /// Over many rounds: what need not be said again.
     said: Option<Said>,
 }
 
 impl<'a> Messages<'a> {
-    /// Messages to `out`.
-    pub fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, said: None }
+    /// Messages of `program` to `out`.
+    pub fn new(program: &'a str, out: &'a mut dyn Write) -> Self {
+        Self {
+            program,
+            out,
+            said: None,
+        }
     }
 
     /// From now on the same is said in round after round: a warning is written once, what is wrong
@@ -54,14 +61,19 @@ impl<'a> Messages<'a> {
     /// Something is wrong. A message that cannot be written is lost: there is nobody to tell.
     pub fn error(&mut self, text: &str) {
         if self.said.as_mut().is_none_or(|said| said.error(text)) {
-            let _ = writeln!(self.out, "lsock: {text}");
+            let _ = writeln!(self.out, "{}: {text}", self.program);
         }
     }
 
     /// Something must be known.
     pub fn warning(&mut self, text: &str) {
         if self.said.as_mut().is_none_or(|said| said.warning(text)) {
-            let _ = writeln!(self.out, "lsock: warning: {text}");
+            let _ = writeln!(self.out, "{}: warning: {text}", self.program);
         }
+    }
+
+    /// Something in words of its own.
+    pub fn plain(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! `-r`: a sink that holds rows until host names are known.
+//! Names of hosts: rows are held until they are known.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::enrich::resolve;
+use crate::enrich::{Mapped, resolve};
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::Sink;
 
 /// All look-ups of a listing together take no longer.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Keeps every row, looks all addresses up at once, then passes the rows on.
+/// `-r`: keeps every row, looks all addresses up at once, then passes the rows on.
 pub(super) struct Resolving {
     inner: Box<dyn Sink>,
     rows: Vec<OwnedRow>,
@@ -48,7 +48,7 @@ impl Sink for Resolving {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        Hosts::default().name(self.rows.iter_mut().collect());
+        Hosts::new(Mapped::AsIpv4).name(self.rows.iter_mut().collect());
         for row in &self.rows {
             if self.inner.row(&row.row())?.is_break() {
                 break;
@@ -59,13 +59,22 @@ impl Sink for Resolving {
 }
 
 /// Host names that were looked up, for as long as their addresses are listed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hosts {
+    mapped: Mapped,
     /// `None` = there is none, or no answer came in time.
     names: HashMap<IpAddr, Option<Box<str>>>,
 }
 
 impl Hosts {
+    /// Knows none.
+    pub(super) fn new(mapped: Mapped) -> Self {
+        Self {
+            mapped,
+            names: HashMap::new(),
+        }
+    }
+
     /// Gives rows the names of their hosts. Only addresses that were not among the rows before are
     /// looked up.
     pub(super) fn name(&mut self, rows: Vec<&mut OwnedRow>) {
@@ -74,7 +83,7 @@ impl Hosts {
         self.names.retain(|ip, _| listed.contains(ip));
         let unknown = listed.iter().copied();
         let unknown: Vec<IpAddr> = unknown.filter(|ip| !self.names.contains_key(ip)).collect();
-        let mut found = resolve(unknown.iter().copied(), DEADLINE);
+        let mut found = resolve(unknown.iter().copied(), self.mapped, DEADLINE);
         let found = unknown.iter().map(|ip| (*ip, found.remove(ip)));
         self.names.extend(found);
         for row in rows {

@@ -104,7 +104,7 @@ impl<'q> Wait<'q> {
         let is_last = self.begun.elapsed() >= self.time;
         // Nobody wants to know what was wrong with a look that is made again.
         let mut kept = Vec::new();
-        let mut of_look = Messages::new(&mut kept);
+        let mut of_look = Messages::new(messages.program, &mut kept);
         self.judge.look_again();
         held.forget();
         let output = if self.query.check.quiet {

@@ -7,6 +7,7 @@ mod event;
 mod finding;
 mod identity;
 mod info;
+mod listed;
 mod machine;
 mod netlink;
 mod process;
@@ -27,6 +28,7 @@ pub use finding::{
 };
 pub use identity::{Ends, Identity, Kinship};
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
+pub use listed::Listed;
 pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,
 };

@@ -9,6 +9,8 @@ pub struct Process {
     pub name: Vec<u8>,
     /// The command line, arguments separated by blanks; empty when the process hides or has none.
     pub command: Vec<u8>,
+    /// How many bytes of `command` are its first argument: what the program was called as.
+    pub called: usize,
     /// Effective user id; `None` when the process was gone before it could be asked.
     pub uid: Option<u32>,
     /// The name of `uid`, or its number in digits where it has none or none was wanted.

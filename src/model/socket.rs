@@ -1,8 +1,8 @@
 //! A socket as the kernel reports it.
 
 use super::{
-    Endpoint, Family, Info, Protocol, RETRANSMITS, SocketType, State, StateSet, Timer, TimerKind,
-    UNREAD,
+    Endpoint, Family, Info, Listed, Protocol, RETRANSMITS, SocketType, State, StateSet, Timer,
+    TimerKind, UNREAD,
 };
 
 /// Which directions of a connection are shut: the half-close.
@@ -155,6 +155,8 @@ pub struct Socket {
     pub cgroup_id: Option<u64>,
     /// Inode number of the socket at the other end (unix).
     pub peer_inode: Option<u64>,
+    /// What a file of `/proc/net` has beside that; of TCP and unix sockets that were read there.
+    pub listed: Option<Listed>,
     /// What was asked for with `-i` and `-m`.
     pub details: Option<Box<Details>>,
 }
@@ -180,6 +182,7 @@ impl Socket {
             mark: None,
             cgroup_id: None,
             peer_inode: None,
+            listed: None,
             details: None,
         }
     }
@@ -203,6 +206,7 @@ impl Socket {
         self.mark = None;
         self.cgroup_id = None;
         self.peer_inode = None;
+        self.listed = None;
         if let Some(details) = &mut self.details {
             details.clear();
         }

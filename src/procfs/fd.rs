@@ -33,13 +33,26 @@ pub struct Walk {
     /// Processes that may hold sockets but could not be read, for lack of privilege or of
     /// descriptors of our own; in no order, each once.
     pub unreadable: Vec<u32>,
+    /// Some directory of descriptors could not even be opened, for lack of privilege; that of a kernel
+    /// thread counts, too.
+    pub refused: bool,
 }
 
 impl Walk {
     fn add(&mut self, other: Self) {
         self.descriptors.extend(other.descriptors);
         self.unreadable.extend(other.unreadable);
+        self.refused |= other.refused;
     }
+}
+
+/// Which threads of a process are asked for its descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The first, and where that has none to show, another.
+    Any,
+    /// The first.
+    First,
 }
 
 /// How many threads walk at most.
@@ -66,6 +79,19 @@ const PF_KTHREAD: u64 = 0x0020_0000;
 /// When `root` itself cannot be opened or listed, or holds no process at all: a procfs that is not
 /// mounted tells nothing about who holds what.
 pub fn walk(root: &Path) -> Result<Walk, Error> {
+    walk_all(root, Asked::Any)
+}
+
+/// The same, but a process whose first thread has ended holds nothing: so `netstat` sees it.
+///
+/// # Errors
+///
+/// As those of [`walk`].
+pub fn walk_first_threads(root: &Path) -> Result<Walk, Error> {
+    walk_all(root, Asked::First)
+}
+
+fn walk_all(root: &Path, asked: Asked) -> Result<Walk, Error> {
     let failed = |operation, cause: Errno| Error::File {
         operation,
         path: root.into(),
@@ -80,11 +106,11 @@ pub fn walk(root: &Path) -> Result<Walk, Error> {
             cause: io::Error::other("it holds none"),
         });
     }
-    let mut found = walk_processes(directory.as_fd(), &first);
+    let mut found = walk_processes(directory.as_fd(), &first, asked);
     let again = open_directory(&directory, ".").and_then(numbers_in);
     let mut later = again.map_err(|cause| failed("read", cause))?;
     later.retain(|pid| first.binary_search(pid).is_err());
-    let started = walk_processes(directory.as_fd(), &later);
+    let started = walk_processes(directory.as_fd(), &later, asked);
     found.add(started);
     found.descriptors.shrink_to_fit();
     Ok(found)
@@ -106,11 +132,11 @@ pub fn walk_of(root: &Path, pids: &[u32]) -> Result<Walk, Error> {
     let mut pids = pids.to_vec();
     pids.sort_unstable();
     pids.dedup();
-    Ok(walk_processes(directory.as_fd(), &pids))
+    Ok(walk_processes(directory.as_fd(), &pids, Asked::Any))
 }
 
 /// Spreads the processes over threads: each takes the next one that nobody has taken.
-fn walk_processes(root: BorrowedFd<'_>, pids: &[u32]) -> Walk {
+fn walk_processes(root: BorrowedFd<'_>, pids: &[u32], asked: Asked) -> Walk {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let helpers = (pids.len() / PROCESSES_PER_THREAD)
         .min(cores)
@@ -118,7 +144,7 @@ fn walk_processes(root: BorrowedFd<'_>, pids: &[u32]) -> Walk {
         - 1;
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut walker = Walker::new(root);
+        let mut walker = Walker::new(root, asked);
         while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
             walker.process(*pid);
         }
@@ -156,14 +182,16 @@ enum Listing {
 /// One thread's part of the walk.
 struct Walker<'a> {
     root: BorrowedFd<'a>,
+    asked: Asked,
     found: Walk,
     buffer: Vec<u8>,
 }
 
 impl<'a> Walker<'a> {
-    fn new(root: BorrowedFd<'a>) -> Self {
+    fn new(root: BorrowedFd<'a>, asked: Asked) -> Self {
         Self {
             root,
+            asked,
             found: Walk::default(),
             buffer: Vec::with_capacity(DIRECTORY_BUFFER),
         }
@@ -171,7 +199,8 @@ impl<'a> Walker<'a> {
 
     fn process(&mut self, pid: u32) {
         let mut listing = self.descriptors(pid, &format!("{pid}/fd"));
-        if matches!(listing, Listing::Empty | Listing::Refused) {
+        let shows_none = matches!(listing, Listing::Empty | Listing::Refused);
+        if shows_none && self.asked == Asked::Any {
             listing = self.threads(pid).unwrap_or(listing);
         }
         if listing == Listing::Refused && !self.holds_nothing(pid) {
@@ -202,7 +231,10 @@ impl<'a> Walker<'a> {
         let directory = match open_directory(self.root, path) {
             Ok(directory) => directory,
             Err(cause) if is_gone(cause) => return Listing::Gone,
-            Err(_) => return Listing::Refused,
+            Err(cause) => {
+                self.found.refused |= cause == Errno::ACCESS;
+                return Listing::Refused;
+            }
         };
         let mut listing = Listing::Empty;
         let mut entries = RawDir::new(&directory, self.buffer.spare_capacity_mut());

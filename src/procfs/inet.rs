@@ -8,7 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::column::{Column, Columns};
 use super::{LineError, nonzero, owner};
-use crate::model::{Endpoint, Family, Memory, Protocol, Socket, State, Table, Timer, TimerKind};
+use crate::model::{
+    Endpoint, Family, Listed, Memory, Protocol, Socket, State, Table, Timer, TimerKind,
+};
 
 /// Columns of a full TCP socket behind the pointer; the header does not name them.
 const TCP_TAIL: [&str; 4] = ["rto", "ato", "quickack", "cwnd"];
@@ -30,6 +32,14 @@ pub(super) fn decode(table: Table, line: &[u8], socket: &mut Socket) -> Result<(
     if table.protocol == Protocol::Tcp {
         socket.state = State::from_tcp(code);
         socket.timer = clock.timer(probes);
+        socket.listed = Some(Listed {
+            tx_queue: socket.send_queue.unwrap_or_default(),
+            timer: clock.code,
+            ticks: clock.ticks,
+            retransmits: clock.retransmits,
+            probes,
+            ..Listed::default()
+        });
         decode_tcp_tail(&mut columns, socket.state)?;
         if socket.state == State::Listen {
             // The limit of the queue is not told.

@@ -2,7 +2,7 @@
 
 use super::column::{Column, Columns, cut};
 use super::{LineError, nonzero};
-use crate::model::{Endpoint, Socket, SocketType, State};
+use crate::model::{Endpoint, Listed, Socket, SocketType, State};
 
 /// Bytes of `sun_path` (`include/uapi/linux/un.h`).
 const PATH_MAX: usize = 108;
@@ -16,7 +16,7 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
         return Err(number.error("has no colon"));
     }
     number.pointer()?;
-    columns.next("RefCount")?.hex::<u32>(8..=8)?;
+    let references = columns.next("RefCount")?.hex(8..=8)?;
     columns.next("Protocol")?.hex::<u32>(8..=8)?;
     let flags = columns.next("Flags")?.hex(8..=8)?;
     let kind = columns.next("Type")?.hex(4..=4)?;
@@ -25,6 +25,10 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
     socket.inode = nonzero(inode.decimal()?);
     socket.kind = SocketType::from_code(kind);
     socket.state = State::from_unix_proc(code, flags);
+    socket.listed = Some(Listed {
+        references,
+        ..Listed::default()
+    });
     match path {
         Some(path) => decode_path(path, &mut socket.local),
         None => Ok(()),
@@ -53,11 +57,9 @@ fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), LineError>
 }
 
 /// A leading `@` is taken for the NUL of an abstract name. The kernel writes every other NUL as `@`
-/// too, and a path may begin with one: neither can be told from the line.
+/// too, and a path may begin with one: neither can be told from the line. Nothing is left of a name that
+/// begins with a newline; the rest of it is the next line.
 fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), LineError> {
-    if path.text.is_empty() {
-        return Err(path.error("missing"));
-    }
     if path.text.len() > PATH_MAX {
         return Err(path.error("is longer than a path can be"));
     }

@@ -102,14 +102,14 @@ pub fn event_sink<'w>(
         (Format::Ndjson, Grouping::Connection) => {
             Box::new(open::Grouped::new(records::Connections::lines(out)))
         }
-        (Format::Table | Format::Plain, Grouping::None) => {
+        (Format::Table | Format::Plain | Format::Netstat(_), Grouping::None) => {
             Box::new(lines::Lines::new(format, layout, out))
         }
         (Format::Table, Grouping::Connection) => match (layout.width, layout.height) {
             (Some(width), Some(height)) => Box::new(live::Live::new(layout, [width, height], out)),
             _ => Box::new(open::Grouped::new(plain::Chains::new(format, layout, out))),
         },
-        (Format::Plain, Grouping::Connection) => {
+        (Format::Plain | Format::Netstat(_), Grouping::Connection) => {
             Box::new(open::Grouped::new(plain::Chains::new(format, layout, out)))
         }
     }

@@ -71,7 +71,7 @@ pub fn default_columns(format: Format, extras: Extras) -> Vec<Column> {
     match format {
         Format::Json | Format::Ndjson => Column::VOCABULARY.to_vec(),
         Format::Csv => csv_columns(extras),
-        Format::Table | Format::Plain => text_columns(extras),
+        Format::Table | Format::Plain | Format::Netstat(_) => text_columns(extras),
     }
 }
 

@@ -16,6 +16,7 @@ mod events;
 mod extras;
 mod json;
 mod limited;
+mod netstat;
 mod order;
 mod out;
 mod paint;
@@ -38,6 +39,7 @@ pub use column::Column;
 pub use events::{EventLayout, EventSink, Grouping, Shown, event_sink, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use limited::Limited;
+pub use netstat::{Addresses, Banner, Bytes, Hosts, Netstat, NetstatLayout, Section};
 pub use paint::Color;
 pub use rounds::{Round, round_out, round_sink};
 pub use search::Search;
@@ -85,6 +87,15 @@ pub enum Format {
     Ndjson,
     /// RFC 4180.
     Csv,
+    /// The lines of `netstat`, in a layout of its own.
+    Netstat(NetstatLayout),
+}
+
+impl Format {
+    /// For people and scripts, not for programs: with the names of ports and hosts.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Table | Self::Plain | Self::Netstat(_))
+    }
 }
 
 /// The line of titles, in `table`, `plain` and `csv`.
@@ -174,7 +185,13 @@ pub fn sink<'w>(
         Format::Json => Box::new(json::Json::document(&layout, envelope, out)),
         Format::Ndjson => Box::new(json::Json::lines(&layout, out)),
         Format::Csv => Box::new(csv::Csv::new(layout, out)),
+        Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
     }
+}
+
+/// The writer of `netstat`, for whoever begins its sections.
+pub fn netstat<'w>(layout: NetstatLayout, out: Box<dyn io::Write + 'w>) -> Netstat<'w> {
+    Netstat::new(layout, Out::new(out))
 }
 
 #[cfg(test)]

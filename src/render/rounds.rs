@@ -56,7 +56,7 @@ pub fn round_out<'w>(
             Ok(out)
         }
         Format::Json => Ok(Box::new(OneLine(out))),
-        Format::Ndjson | Format::Csv => Ok(out),
+        Format::Ndjson | Format::Csv | Format::Netstat(_) => Ok(out),
     }
 }
 

@@ -124,6 +124,7 @@ fn unlisted_mptcp(reason: String) -> Outcome {
             Vec::new()
         },
         reason: Some(reason),
+        bad_lines: 0,
         warnings: Vec::new(),
         unnamed: None,
         refused_program: false,

@@ -4,6 +4,7 @@ mod auto;
 mod channel;
 pub mod events;
 mod exact;
+mod files;
 mod lender;
 mod netlink;
 pub mod procfs;
@@ -19,6 +20,7 @@ use crate::filter::Narrow;
 use crate::model::{Socket, Source as Kind, StateSet, Table};
 
 pub use auto::AutoSource;
+pub use files::FilesSource;
 pub use netlink::NetlinkSource;
 pub use procfs::ProcfsSource;
 pub use record::Recorder;
@@ -26,6 +28,7 @@ pub use replay::ReplaySource;
 
 /// Which optional parts of a socket a listing shows: the kernel is asked for nothing else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is wanted by itself")]
 pub struct Wanted {
     /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
     pub info: bool,
@@ -33,6 +36,9 @@ pub struct Wanted {
     pub memory: bool,
     /// Names of the peers of unix sockets.
     pub unix_peers: bool,
+    /// What netlink does not tell of TCP connections: [`crate::model::Listed`], and the user of one that
+    /// is not accepted yet. [`FilesSource`] looks into the file for it.
+    pub listed: bool,
 }
 
 /// What a listing asks of every table.
@@ -89,6 +95,8 @@ pub struct Outcome {
     pub reason: Option<String>,
     /// Why rows may be missing; empty = none is known to be.
     pub gaps: Vec<String>,
+    /// Lines of a file that are no sockets; the first gap tells of them.
+    pub bad_lines: u64,
     /// What else must be said.
     pub warnings: Vec<String>,
     /// Why names of unix peers are missing, if they were wanted and are.
@@ -104,10 +112,17 @@ impl Outcome {
             source: Some(source),
             reason: None,
             gaps: Vec::new(),
+            bad_lines: 0,
             warnings: Vec::new(),
             unnamed: None,
             refused_program: false,
         }
+    }
+
+    /// The gaps but for that of bad lines.
+    pub fn other_gaps(&self) -> &[String] {
+        let told = usize::from(self.bad_lines > 0);
+        self.gaps.get(told..).unwrap_or_default()
     }
 }
 

@@ -134,6 +134,7 @@ impl ProcfsSource {
             self.recorder.keep_end(task.table);
         }
         let mut outcome = Outcome::complete(Kind::Procfs);
+        outcome.bad_lines = task.faults.count();
         outcome.gaps.extend(task.faults.gap(&path));
         match (end, lines.count()) {
             (Ok(_), 0) => outcome
@@ -209,6 +210,13 @@ impl Faults {
         }
     }
 
+    const fn count(&self) -> u64 {
+        match self.first {
+            Some(_) => self.more + 1,
+            None => 0,
+        }
+    }
+
     /// `/proc/net/tcp:17: local_address: "0100007F" has no port (and 3 more lines)`.
     fn gap(self, path: &Path) -> Option<String> {
         let (number, reason) = self.first?;
@@ -227,6 +235,7 @@ const fn no_source(reason: String) -> Outcome {
         source: None,
         reason: Some(reason),
         gaps: Vec::new(),
+        bad_lines: 0,
         warnings: Vec::new(),
         unnamed: None,
         refused_program: false,

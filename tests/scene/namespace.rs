@@ -121,7 +121,7 @@ impl Drop for Namespace {
 }
 
 /// Runs `ip` in the namespace of the current thread.
-fn ip(arguments: &[&str]) -> io::Result<()> {
+pub fn ip(arguments: &[&str]) -> io::Result<()> {
     let line = format!("ip {}", arguments.join(" "));
     let output = Command::new("ip").args(arguments).output().at(&line)?;
     if output.status.success() {

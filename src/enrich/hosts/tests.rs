@@ -4,7 +4,7 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
-use super::{addresses_with, resolve, resolve_with};
+use super::{Mapped, addresses_with, resolve, resolve_with};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -90,18 +90,17 @@ fn hostile_names_are_kept_for_the_writer_to_escape() {
 }
 
 #[test]
-fn mapped_address_has_the_name_of_the_ipv4_host() {
-    let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
-    let names = resolve_with([mapped].into_iter(), LONG, |address| {
-        Some(address.to_string())
-    });
-    assert_eq!(names.get(&mapped).map(|name| &**name), Some("192.0.2.7"));
+fn mapped_address_is_asked_for_as_wanted() {
+    let [mapped, ipv4]: [IpAddr; 2] =
+        ["::ffff:192.0.2.7", "192.0.2.7"].map(|text| text.parse().unwrap());
+    assert_eq!(Mapped::AsIpv4.asked(mapped), ipv4);
+    assert_eq!(Mapped::AsIpv6.asked(mapped), mapped);
 }
 
 #[test]
 fn loopback_is_localhost() {
     let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let names = resolve([loopback].into_iter(), LONG);
+    let names = resolve([loopback].into_iter(), Mapped::AsIpv4, LONG);
     if !std::fs::read_to_string("/etc/hosts").is_ok_and(|hosts| hosts.contains("127.0.0.1")) {
         eprintln!("skipped: /etc/hosts does not name 127.0.0.1");
         return;

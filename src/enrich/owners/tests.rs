@@ -92,6 +92,7 @@ fn details_survive_whatever_the_bytes() {
     let (_, found) = of(&mut Owners::new(root.path()), 5);
     assert_eq!(found[0].name, b"a) R\n\xff ");
     assert_eq!(found[0].command, b"prog -x");
+    assert_eq!(found[0].called, 4);
     assert_eq!(found[0].uid, Some(0));
     assert_eq!(found[0].user.as_deref(), Some("root"));
 }

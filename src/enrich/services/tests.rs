@@ -1,7 +1,8 @@
 #![allow(clippy::print_stderr, reason = "a test says why it could not run")]
 
 use super::{
-    Kind, Names, Services, ephemeral_range, known_as, names, numbers, protocol, range, service,
+    Kind, Names, Ports, Services, ephemeral_range, known_as, names, numbers, protocol, range,
+    service,
 };
 use crate::model::{Family, Protocol, Socket};
 
@@ -21,11 +22,15 @@ const SERVICES: &[u8] = b"# comment\n\
 const PROTOCOLS: &[u8] = b"ip 0 IP\nicmp 1 ICMP # x\nospf\t89\tOSPFIGP\n";
 
 fn table() -> Services {
+    table_of(Ports::Named)
+}
+
+fn table_of(ports: Ports) -> Services {
     let mut entries = names(SERVICES, service);
     entries.extend(names(PROTOCOLS, protocol));
     Services {
-        names: Some(Names::new(entries)),
-        ..Services::new(true)
+        names: Some(Names::new(entries, ports)),
+        ..Services::new(ports)
     }
 }
 
@@ -66,6 +71,14 @@ fn ephemeral_ports_have_no_names() {
 }
 
 #[test]
+fn last_name_wins_and_no_port_is_left_out_for_netstat() {
+    let table = table_of(Ports::NamedLast);
+    assert_eq!(table.name(Protocol::Tcp, Some(80)), Some("second"));
+    assert_eq!(table.name(Protocol::Tcp, Some(40_000)), Some("client"));
+    assert_eq!(table.name(Protocol::Raw, Some(1)), Some("icmp"));
+}
+
+#[test]
 fn raw_packet_and_netlink_ports_have_their_own_names() {
     let table = table();
     assert_eq!(table.name(Protocol::Raw, Some(89)), Some("ospf"));
@@ -77,11 +90,11 @@ fn raw_packet_and_netlink_ports_have_their_own_names() {
 
 #[test]
 fn nothing_is_named_or_read_unless_asked() {
-    let mut services = Services::new(false);
+    let mut services = Services::new(Ports::Numbers);
     services.prepare(&Socket::new(Protocol::Tcp, Family::Inet));
     assert!(services.names.is_none());
     assert_eq!(services.name(Protocol::Packet, Some(3)), None);
-    let mut services = Services::new(true);
+    let mut services = Services::new(Ports::Named);
     services.prepare(&Socket::new(Protocol::Unix, Family::Unix));
     assert!(services.names.is_none());
     services.prepare(&Socket::new(Protocol::Udp, Family::Inet6));
@@ -90,7 +103,10 @@ fn nothing_is_named_or_read_unless_asked() {
 
 #[test]
 fn table_is_sorted_whatever_the_file() {
-    let names = Names::new(names(b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp", service));
+    let names = Names::new(
+        names(b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp", service),
+        Ports::Named,
+    );
     let keys: Vec<_> = names
         .sorted
         .iter()

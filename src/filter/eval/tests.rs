@@ -79,6 +79,7 @@ fn process(pid: u32, name: &str, user: Option<&str>) -> Process {
         pid,
         name: name.into(),
         command: format!("/usr/sbin/{name} -D").into(),
+        called: 0,
         uid: None,
         user: user.map(Into::into),
         fds: vec![pid + 3, pid + 4],

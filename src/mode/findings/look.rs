@@ -49,6 +49,7 @@ impl Look {
                 info: false,
                 memory: false,
                 unix_peers: false,
+                listed: false,
             },
             owners: Owners::Asked,
         }
@@ -73,7 +74,7 @@ impl<'q> Looker<'q> {
         let source: Box<dyn Source> = match &query.input {
             Input::Netlink => Box::new(NetlinkSource::new(off())),
             Input::Procfs(root) => Box::new(ProcfsSource::open(root, off())?),
-            Input::Auto | Input::Replay(_) => {
+            Input::Auto | Input::Files | Input::Replay(_) => {
                 let netlink = NetlinkSource::new(off());
                 Box::new(AutoSource::new(netlink, ProcfsSource::new("/proc", off())))
             }
@@ -130,7 +131,7 @@ impl<'q> Looker<'q> {
             wanted: Wanted {
                 info: asked.wanted.info || look.wanted.info,
                 memory: asked.wanted.memory || look.wanted.memory,
-                unix_peers: false,
+                ..Wanted::default()
             },
             narrow: asked.narrow,
         };

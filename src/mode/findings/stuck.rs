@@ -6,6 +6,7 @@ use crate::source::Wanted;
 /// What a look must ask for: `tcp_info` tells how long a window has been closed.
 pub(super) const WANTED: Wanted = Wanted {
     info: true,
+    listed: false,
     memory: false,
     unix_peers: false,
 };

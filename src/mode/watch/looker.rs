@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 pub(super) use super::known::Kept;
 use super::known::{Known, Whole};
+use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
 use crate::mode::judge::Judge;
@@ -41,7 +42,7 @@ impl Looker {
             known: Rc::new(RefCell::new(
                 tables.iter().map(|_| Known::default()).collect(),
             )),
-            hosts: Hosts::default(),
+            hosts: Hosts::new(Mapped::AsIpv4),
             query,
             source,
             tables,

@@ -130,7 +130,7 @@ fn work(
 ) {
     let told = Shared::new(Vec::new());
     let mut out = told.clone();
-    let mut messages = Messages::new(&mut out);
+    let mut messages = Messages::new("lsock", &mut out);
     messages.repeat();
     let mut looker = Looker::new(query);
     for query in questions {

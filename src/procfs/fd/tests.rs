@@ -5,7 +5,9 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
-use super::{Descriptor, Walk, cannot_hold_sockets, socket_inode, walk, walk_of};
+use super::{
+    Descriptor, Walk, cannot_hold_sockets, socket_inode, walk, walk_first_threads, walk_of,
+};
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
@@ -137,6 +139,7 @@ fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
         return;
     }
     assert_eq!(sorted(walk(root.path()).unwrap()), [(5, 20, 9)]);
+    assert_eq!(sorted(walk_first_threads(root.path()).unwrap()), []);
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn unreadable_processes_are_counted_once_each() {
     let root = tempfile::tempdir().unwrap();
     refuse_three(root.path());
     let found = walk(root.path()).unwrap();
-    assert_eq!(found.unreadable, [1]);
+    assert_eq!((&found.unreadable[..], found.refused), (&[1][..], true));
     assert_eq!(sorted(found), [(2, 4, 3)]);
 }
 

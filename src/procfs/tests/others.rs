@@ -108,7 +108,6 @@ fn unix_type_is_told_and_queues_and_peer_are_not() {
 
 #[test]
 fn unix_names_the_kernel_cannot_write_are_refused() {
-    assert_eq!(refusal(UNIX, " /tmp/pf a b", " "), "Path: missing");
     let nul = refusal(UNIX, "pf a", "pf\0a");
     assert_eq!(
         nul,
@@ -118,6 +117,19 @@ fn unix_names_the_kernel_cannot_write_are_refused() {
     assert_eq!(name(longest.as_bytes()).len(), 108);
     let longer = refusal(UNIX, "/tmp/pf a b", &format!("{longest}n"));
     assert!(longer.ends_with("is longer than a path can be"));
+}
+
+#[test]
+fn unix_name_that_begins_with_a_newline_is_empty() {
+    let socket = changed(UNIX, " /tmp/pf a b", " ").unwrap();
+    assert_eq!(socket.local.name, b"");
+    assert_eq!(socket.inode, row(UNIX).inode);
+}
+
+#[test]
+fn unix_references_are_hexadecimal() {
+    let socket = changed(UNIX, "00000002", "0000001F").unwrap();
+    assert_eq!(socket.listed.unwrap().references, 31);
 }
 
 #[test]

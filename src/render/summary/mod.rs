@@ -95,7 +95,7 @@ impl Sink for Summing<'_> {
                 out.push(b'\n');
                 text::write(out, counts, layout.header, text::States::NotOfTcp);
             }
-            Format::Table | Format::Plain => {
+            Format::Table | Format::Plain | Format::Netstat(_) => {
                 text::write(out, counts, layout.header, text::States::All);
             }
             Format::Json => {
@@ -108,7 +108,7 @@ impl Sink for Summing<'_> {
             Format::Ndjson => records::ndjson(out, counts),
             Format::Csv => records::csv(out, counts, layout.header),
         }
-        if matches!(self.format, Format::Table | Format::Plain) {
+        if self.format.is_text() {
             findings::write(out, findings.unwrap_or_default(), self.format, layout);
         }
         self.out.finish()

@@ -15,6 +15,7 @@ mod golden;
 mod json;
 mod kept;
 mod names;
+mod netstat;
 mod rounds;
 mod scene;
 mod search;

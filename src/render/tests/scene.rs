@@ -42,6 +42,7 @@ pub(super) fn process(pid: u32, name: &[u8], fds: &[u32]) -> Process {
         pid,
         name: name.to_vec(),
         command: [name, b" --run"].concat(),
+        called: name.len(),
         uid: Some(33),
         user: Some("www-data".to_owned()),
         fds: fds.to_vec(),

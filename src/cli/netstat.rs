@@ -1,0 +1,198 @@
+//! The command line of `netstat`: its options, combined as it combines them.
+
+mod getopt;
+mod plan;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS, Options};
+use self::plan::{Named, steps};
+use super::{Command, Terminal};
+use crate::enrich::{Interfaces, Lookups, Ports};
+use crate::exit::Verdict;
+use crate::query::netstat::{Netstat, Rounds};
+use crate::render::{Addresses, Banner, Bytes, Extra, Extras, Header, Hosts, NetstatLayout};
+use crate::source::Wanted;
+use crate::text::escape;
+
+/// The name under which the program is `netstat`.
+pub(super) const NAME: &str = "netstat";
+
+const HELP: &str = "\
+usage: netstat [-aceflnopStuUvwWx246] [-A FAMILY,...] [LONG OPTIONS]
+
+The sockets of this machine as netstat of net-tools lists them, told by lsock.
+
+  -a, --all          servers too       -e, --extend     user and inode
+  -l, --listening    servers alone     -o, --timers     timers
+  -t, --tcp          TCP               -p, --programs   process and name
+  -u, --udp          UDP               -n, --numeric    no names of hosts,
+  -U, --udplite      UDP-Lite                           ports and users
+  -w, --raw          raw sockets       -W, --wide       no address is cut
+  -x, --unix         unix sockets      -c, --continuous every second
+  -4, --inet         IPv4              -v, --verbose    what there is not
+  -6, --inet6        IPv6              -h, --help       this text
+  -A, --protocol=    families          -V, --version    the version
+  --numeric-hosts, --numeric-ports, --numeric-users
+
+Neither -a nor -l: what is connected. No protocol: all of these.
+Other tools: -r ip route, -i ip -s link, -g ip maddr, -s nstat, -M conntrack -L.
+The same program as lsock, which tells more and cuts nothing: lsock --help.
+";
+
+/// Options of `netstat` that are none of listing sockets, and today's tool for each.
+const ELSEWHERE: [(u8, &str); 6] = [
+    (b'r', "the routing table is shown by: ip route"),
+    (b'i', "interfaces are shown by: ip -s link"),
+    (b'g', "multicast groups are shown by: ip maddr"),
+    (b's', "statistics are shown by: nstat"),
+    (b'M', "masqueraded connections are shown by: conntrack -L"),
+    (b'Z', "security contexts are shown by: ss -Z"),
+];
+
+/// Reads the command line, without the program's name.
+pub(super) fn parse(words: impl IntoIterator<Item = OsString>, terminal: Terminal) -> Command {
+    let mut typed = Typed::default();
+    for given in Options::new(words) {
+        match given {
+            Ok(Given::Letter(b'h')) => return Command::Print(HELP.to_owned()),
+            Ok(Given::Letter(b'V')) => return Command::Print(version()),
+            Ok(Given::Letter(b'?')) => return misused("no option is called '?'"),
+            Ok(Given::Letter(letter)) => typed.letter(letter),
+            Ok(Given::Families(names)) => {
+                if let Err(name) = typed.name(&names) {
+                    let text = format!("Unknown address family `{name}'.");
+                    return Command::Refuse(text, Verdict::Failed);
+                }
+            }
+            Err(mistake) => return misused(&mistake),
+        }
+    }
+    match typed.elsewhere {
+        Some((letter, tool)) => Command::Refuse(
+            format!("{NAME}: -{} is not for sockets; {tool}", char::from(letter)),
+            Verdict::Trouble,
+        ),
+        None => Command::Netstat(Box::new(typed.query(terminal))),
+    }
+}
+
+/// No byte reaches a terminal raw; what reads a pipe may be used to the bytes of `netstat`.
+pub(super) const fn bytes_for(terminal: Terminal) -> Bytes {
+    if terminal.is_terminal {
+        Bytes::Escaped
+    } else {
+        Bytes::Raw
+    }
+}
+
+fn misused(mistake: &str) -> Command {
+    let text = format!("{NAME}: {mistake}\n{NAME}: the options are told by: {NAME} --help");
+    Command::Refuse(text, Verdict::Misused)
+}
+
+fn version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("lsock {version}, in the place of netstat (net-tools 2.10)\n")
+}
+
+/// What was typed.
+#[derive(Debug, Default)]
+struct Typed {
+    letters: BTreeSet<u8>,
+    families: BTreeSet<Named>,
+    /// The first option that is for another tool.
+    elsewhere: Option<(u8, &'static str)>,
+}
+
+impl Typed {
+    fn letter(&mut self, letter: u8) {
+        let numeric = [NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS];
+        match letter {
+            b'n' => self.letters.extend(numeric),
+            b'4' => _ = self.families.insert(Named::Inet),
+            b'6' => _ = self.families.insert(Named::Inet6),
+            b'x' => _ = self.families.insert(Named::Unix),
+            _ => _ = self.letters.insert(letter),
+        }
+        let found = ELSEWHERE.into_iter().find(|(other, _)| *other == letter);
+        self.elsewhere = self.elsewhere.or(found);
+    }
+
+    /// Families, separated by commas; the first that there is not is the error.
+    fn name(&mut self, names: &[u8]) -> Result<(), String> {
+        for name in names.split(|byte| *byte == b',') {
+            let family = Named::of(name).ok_or_else(|| escape(name).into_owned())?;
+            self.families.insert(family);
+        }
+        Ok(())
+    }
+
+    fn has(&self, letter: u8) -> bool {
+        self.letters.contains(&letter)
+    }
+
+    fn query(&self, terminal: Terminal) -> Netstat {
+        let layout = self.layout(terminal);
+        Netstat {
+            steps: steps(&self.letters, &self.families),
+            wanted: Wanted {
+                listed: self.has(b'e') || self.has(b'o'),
+                ..Wanted::default()
+            },
+            lookups: Lookups {
+                owners: self.has(b'p').then(|| "/proc".into()),
+                first_threads: true,
+                users: self.has(b'e') && !self.has(NUMERIC_USERS),
+                nobody: Some(0),
+                services: if self.has(NUMERIC_PORTS) {
+                    Ports::Numbers
+                } else {
+                    Ports::NamedLast
+                },
+                interfaces: Interfaces::NumbersOnly,
+                ..Lookups::default()
+            },
+            layout,
+            rounds: if self.has(b'c') {
+                Rounds::Endless
+            } else {
+                Rounds::One
+            },
+        }
+    }
+
+    fn layout(&self, terminal: Terminal) -> NetstatLayout {
+        let extras = [
+            (b'e', Extra::Extended),
+            (b'p', Extra::Processes),
+            (b'o', Extra::Timers),
+        ];
+        let extras = extras.into_iter().filter(|(letter, _)| self.has(*letter));
+        NetstatLayout {
+            banner: match (self.has(b'a'), self.has(b'l')) {
+                (true, _) => Banner::All,
+                (false, true) => Banner::Listening,
+                (false, false) => Banner::Connected,
+            },
+            header: Header::Shown,
+            sections: &[],
+            extras: extras.map(|(_, extra)| extra).collect::<Extras>(),
+            hosts: if self.has(NUMERIC_HOSTS) {
+                Hosts::Numeric
+            } else {
+                Hosts::Named
+            },
+            addresses: if self.has(b'W') {
+                Addresses::Whole
+            } else {
+                Addresses::Cut
+            },
+            bytes: bytes_for(terminal),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

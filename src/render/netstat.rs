@@ -1,0 +1,245 @@
+//! `netstat`: the lines of `netstat` of net-tools 2.10, byte for byte.
+//!
+//! It writes IPv6 addresses that are cut, names of unix sockets that end at their first blank, and one
+//! process of each socket: who needs to know takes another format.
+
+mod address;
+mod internet;
+mod unix;
+
+use std::borrow::Cow;
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::model::{Process, Protocol, Row, Summary};
+use crate::text::escape;
+
+use super::out::Out;
+use super::{Extra, Extras, Header, Sink, digits};
+
+/// How `netstat` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetstatLayout {
+    /// What the banners say is listed.
+    pub banner: Banner,
+    /// Are there banners and titles?
+    pub header: Header,
+    /// The sections that have their banner even without a row.
+    pub sections: &'static [Section],
+    /// [`Extra::Extended`] adds user and inode, [`Extra::Processes`] a process, [`Extra::Timers`] the
+    /// timer; the others change nothing.
+    pub extras: Extras,
+    /// How hosts are written.
+    pub hosts: Hosts,
+    /// What becomes of addresses that are too long for their column.
+    pub addresses: Addresses,
+    /// What becomes of bytes that are no clean text.
+    pub bytes: Bytes,
+}
+
+/// Which sockets are listed, in the words of the banners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Banner {
+    /// `w/o servers`
+    Connected,
+    /// `only servers`
+    Listening,
+    /// `servers and established`
+    All,
+}
+
+/// Rows below one banner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// TCP, UDP, UDP-Lite and raw sockets.
+    Internet,
+    /// Unix sockets.
+    Unix,
+}
+
+impl Section {
+    const fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Unix => Self::Unix,
+            _ => Self::Internet,
+        }
+    }
+}
+
+/// Numbers or names of hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hosts {
+    /// Addresses.
+    Numeric,
+    /// Names, where they were found; any IPv6 address is `[::]` then.
+    Named,
+}
+
+/// Addresses that are longer than their column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addresses {
+    /// They are cut; an IPv6 address may look like another one then.
+    Cut,
+    /// They stay whole.
+    Whole,
+}
+
+/// Names that are no clean text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bytes {
+    /// They are written as they are: for whoever reads a pipe.
+    Raw,
+    /// They are escaped: for a terminal.
+    Escaped,
+}
+
+impl Bytes {
+    fn shown(self, name: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Raw => Cow::Borrowed(name),
+            Self::Escaped => match escape(name) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+        }
+    }
+}
+
+/// Writes banners and rows.
+pub struct Netstat<'w> {
+    out: Out<'w>,
+    layout: NetstatLayout,
+    /// The section that rows are in.
+    section: Option<Section>,
+    /// Those that are still to have their banner.
+    due: &'static [Section],
+}
+
+impl<'w> Netstat<'w> {
+    /// To `out`.
+    pub(super) const fn new(layout: NetstatLayout, out: Out<'w>) -> Self {
+        Self {
+            out,
+            layout,
+            section: None,
+            due: layout.sections,
+        }
+    }
+
+    /// Begins a section, with its banner, behind those that come before it.
+    pub fn begin(&mut self, section: Section) {
+        let place = self.due.iter().position(|due| *due == section);
+        if let Some((before, [_, behind @ ..])) = place.map(|place| self.due.split_at(place)) {
+            self.due = behind;
+            for empty in before {
+                self.banner(*empty);
+            }
+        }
+        self.section = Some(section);
+        self.banner(section);
+    }
+
+    fn banner(&mut self, section: Section) {
+        if self.layout.header == Header::Hidden {
+            return;
+        }
+        let what = match section {
+            Section::Internet => "Active Internet connections",
+            Section::Unix => "Active UNIX domain sockets",
+        };
+        let listed = match self.layout.banner {
+            Banner::Connected => "w/o servers",
+            Banner::Listening => "only servers",
+            Banner::All => "servers and established",
+        };
+        let out = &mut self.out.buffer;
+        out.extend_from_slice(format!("{what} ({listed})\n").as_bytes());
+        match section {
+            Section::Internet => internet::titles(out, self.layout.extras),
+            Section::Unix => unix::titles(out, self.layout.extras),
+        }
+    }
+
+    /// Writes what was held back.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.finish()
+    }
+}
+
+impl Sink for Netstat<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let section = Section::of(row.socket.protocol);
+        if self.section != Some(section) {
+            self.begin(section);
+        }
+        let out = &mut self.out.buffer;
+        match section {
+            Section::Internet => internet::row(out, &self.layout, row),
+            Section::Unix => unix::row(out, &self.layout, row),
+        }
+        self.out.row_done()
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        for empty in std::mem::take(&mut self.due) {
+            self.banner(*empty);
+        }
+        self.flush()
+    }
+}
+
+/// Writes a text and the blanks up to a width, if it is not longer.
+fn padded(out: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    let end = out.len() + width;
+    write(out);
+    if out.len() < end {
+        out.resize(end, b' ');
+    }
+}
+
+/// Writes the column of the process, if it is wanted.
+fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
+    if layout.extras.has(Extra::Processes) {
+        out.push(b' ');
+        let first = row.processes.unwrap_or_default().first();
+        padded(out, PROGRAM_WIDTH, |out| match first {
+            Some(process) => out.extend_from_slice(&layout.bytes.shown(&name_of(process))),
+            None => out.push(b'-'),
+        });
+    }
+}
+
+/// Writes its title.
+fn program_title(out: &mut Vec<u8>, extras: Extras) {
+    if extras.has(Extra::Processes) {
+        out.push(b' ');
+        padded(out, PROGRAM_WIDTH, |out| {
+            out.extend_from_slice(b"PID/Program name");
+        });
+    }
+}
+
+/// Columns of `PID/Program name`; the name is one byte shorter at the most.
+const PROGRAM_WIDTH: usize = 20;
+/// How much `netstat` reads of a command line.
+const COMMAND_READ: usize = 511;
+
+/// The process id and what the program was called as, without its directory, cut.
+fn name_of(process: &Process) -> Vec<u8> {
+    let called = process.command.get(..process.called).unwrap_or_default();
+    let called = called.get(..COMMAND_READ).unwrap_or(called);
+    let base = match called {
+        [b'/', ..] => called.rsplit(|byte| *byte == b'/').next(),
+        _ => None,
+    };
+    let mut name = Vec::new();
+    digits::integer(&mut name, process.pid.into());
+    name.push(b'/');
+    name.extend_from_slice(base.unwrap_or(called));
+    name.truncate(PROGRAM_WIDTH - 1);
+    name
+}

@@ -1,0 +1,116 @@
+//! Addresses as the C library writes them, and cut as `netstat` cuts them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Addresses, Hosts, NetstatLayout, padded};
+use crate::render::digits;
+
+/// Columns of an address with its port.
+const WIDTH: usize = 23;
+/// Bytes of address and port together, without the colon between them.
+const FITTING: usize = WIDTH - 1;
+/// Bytes of the address that are left however long the port is.
+const LEAST: usize = 4;
+/// `netstat` has room for so many bytes of an address, and for so many of address, colon and port.
+const ROOM: usize = 127;
+
+/// One end of a socket, with the names that were looked up for it.
+pub(super) struct End<'a> {
+    pub(super) ip: Option<IpAddr>,
+    pub(super) host: Option<&'a str>,
+    pub(super) port: Option<u32>,
+    pub(super) service: Option<&'a str>,
+}
+
+impl End<'_> {
+    /// Writes it, as wide as its column at the least.
+    pub(super) fn write(&self, out: &mut Vec<u8>, layout: &NetstatLayout) {
+        padded(out, WIDTH, |out| {
+            let start = out.len();
+            self.address(out, layout);
+            let mut number = itoa::Buffer::new();
+            let port = match (self.port.filter(|port| *port != 0), self.service) {
+                (None, _) => "*",
+                (Some(_), Some(service)) => service,
+                (Some(port), None) => number.format(port),
+            };
+            let port = port.as_bytes();
+            if layout.addresses == Addresses::Cut && out.len() - start + port.len() > FITTING {
+                let port = port.get(..FITTING - LEAST).unwrap_or(port);
+                out.truncate(start + FITTING - port.len());
+                out.push(b':');
+                out.extend_from_slice(port);
+            } else {
+                out.push(b':');
+                out.extend_from_slice(port);
+                out.truncate(start + ROOM);
+            }
+        });
+    }
+
+    fn address(&self, out: &mut Vec<u8>, layout: &NetstatLayout) {
+        let start = out.len();
+        match (self.host, self.ip) {
+            (Some(host), _) => {
+                out.extend_from_slice(&layout.bytes.shown(host.as_bytes()));
+                out.truncate(start + ROOM);
+            }
+            (None, Some(IpAddr::V4(ip))) => digits::ipv4(out, ip),
+            (None, Some(IpAddr::V6(ip))) => {
+                if layout.hosts == Hosts::Named && ip.is_unspecified() {
+                    out.extend_from_slice(b"[::]");
+                } else {
+                    ipv6(out, ip);
+                }
+            }
+            (None, None) => out.push(b'*'),
+        }
+    }
+}
+
+/// As `inet_ntop(3)` writes it, which ends an IPv4-compatible address with dots; of an IPv4-mapped one
+/// `netstat` shows the IPv4 address alone.
+fn ipv6(out: &mut Vec<u8>, ip: Ipv6Addr) {
+    if let Some(mapped) = ip.to_ipv4_mapped() {
+        return digits::ipv4(out, mapped);
+    }
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => {
+            let [.., a, b, c, d] = ip.octets();
+            out.extend_from_slice(b"::");
+            digits::ipv4(out, Ipv4Addr::new(a, b, c, d));
+        }
+        _ => digits::ipv6(out, ip),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ipv6;
+
+    fn written(address: &str) -> String {
+        let mut out = Vec::new();
+        ipv6(
+            &mut out,
+            address.parse().unwrap_or(std::net::Ipv6Addr::UNSPECIFIED),
+        );
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_c_library() {
+        for (address, text) in [
+            ("::", "::"),
+            ("::1", "::1"),
+            ("::2:3", "::0.2.0.3"),
+            ("::1:0:2:3", "::1:0:2:3"),
+            ("::102:304", "::1.2.3.4"),
+            ("::ffff:1.2.3.4", "1.2.3.4"),
+            ("1:0:0:2::3", "1:0:0:2::3"),
+            ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
+            ("fe80::1", "fe80::1"),
+        ] {
+            assert_eq!(written(address), text, "{address}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! TCP, UDP, UDP-Lite and raw sockets.
+
+use super::address::End;
+use super::{NetstatLayout, padded, program, program_title};
+use crate::model::{Family, Listed, Protocol, Row, Socket, State, Timer, TimerKind};
+use crate::render::{Extra, Extras, digits};
+
+/// Writes the line of titles.
+pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
+    out.extend_from_slice(
+        b"Proto Recv-Q Send-Q Local Address           Foreign Address         State      ",
+    );
+    if extras.has(Extra::Extended) {
+        out.extend_from_slice(b" User       Inode     ");
+    }
+    program_title(out, extras);
+    if extras.has(Extra::Timers) {
+        out.extend_from_slice(b" Timer");
+    }
+    out.push(b'\n');
+}
+
+/// Writes a row.
+pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
+    let socket = row.socket;
+    padded(out, 6, |out| {
+        out.extend_from_slice(protocol(socket).as_bytes());
+    });
+    for queue in [socket.recv_queue.unwrap_or_default(), send_queue(socket)] {
+        digits::right_aligned(out, queue.into(), 6);
+        out.push(b' ');
+    }
+    let local = End {
+        ip: socket.local.ip,
+        host: row.local_host,
+        port: socket.local.port,
+        service: row.local_service,
+    };
+    let peer = End {
+        ip: socket.peer.ip,
+        host: row.peer_host,
+        port: socket.peer.port,
+        service: row.peer_service,
+    };
+    for end in [local, peer] {
+        end.write(out, layout);
+        out.push(b' ');
+    }
+    padded(out, 11, |out| state(out, socket));
+    if layout.extras.has(Extra::Extended) {
+        owner(out, row);
+    }
+    program(out, layout, row);
+    if layout.extras.has(Extra::Timers) {
+        timer(out, socket);
+    }
+    out.push(b'\n');
+}
+
+const fn protocol(socket: &Socket) -> &'static str {
+    match (socket.protocol, socket.family) {
+        (Protocol::Udp, Family::Inet6) => "udp6",
+        (Protocol::Udp, _) => "udp",
+        (Protocol::UdpLite, Family::Inet6) => "udpl6",
+        (Protocol::UdpLite, _) => "udpl",
+        (Protocol::Raw, Family::Inet6) => "raw6",
+        (Protocol::Raw, _) => "raw",
+        (_, Family::Inet6) => "tcp6",
+        _ => "tcp",
+    }
+}
+
+/// What stands in `/proc/net/tcp`: of a listener that is not the limit of its queue.
+fn send_queue(socket: &Socket) -> u32 {
+    match (socket.listed, socket.state) {
+        (Some(listed), _) => listed.tx_queue,
+        (None, State::Listen) => 0,
+        (None, _) => socket.send_queue.unwrap_or_default(),
+    }
+}
+
+fn state(out: &mut Vec<u8>, socket: &Socket) {
+    let word = match socket.protocol {
+        Protocol::Raw => return digits::integer(out, raw_state(socket.state).into()),
+        Protocol::Tcp => tcp_state(socket.state),
+        _ => match socket.state {
+            State::Established => "ESTABLISHED",
+            State::Unconn => "",
+            _ => "UNKNOWN",
+        },
+    };
+    out.extend_from_slice(word.as_bytes());
+}
+
+const fn tcp_state(state: State) -> &'static str {
+    match state {
+        State::Established => "ESTABLISHED",
+        State::SynSent => "SYN_SENT",
+        State::SynRcvd => "SYN_RECV",
+        State::FinWait1 => "FIN_WAIT1",
+        State::FinWait2 => "FIN_WAIT2",
+        State::TimeWait => "TIME_WAIT",
+        State::Closed | State::Bound | State::Unconn => "CLOSE",
+        State::CloseWait => "CLOSE_WAIT",
+        State::LastAck => "LAST_ACK",
+        State::Listen => "LISTEN",
+        State::Closing => "CLOSING",
+        State::Unknown(_) => "UNKNOWN",
+    }
+}
+
+/// The kernel's number; a raw socket has no other state than these.
+const fn raw_state(state: State) -> u8 {
+    match state {
+        State::Established => 1,
+        State::Unknown(code) => code,
+        _ => 7,
+    }
+}
+
+/// User and inode.
+fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
+    let socket = row.socket;
+    let mut number = itoa::Buffer::new();
+    let user = row.user.unwrap_or_else(|| {
+        // What belongs to nobody is root's here, and the number is printed as a signed one.
+        number.format(socket.uid.unwrap_or_default().cast_signed())
+    });
+    out.push(b' ');
+    padded(out, 10, |out| out.extend_from_slice(user.as_bytes()));
+    out.push(b' ');
+    padded(out, 10, |out| {
+        digits::integer(out, socket.inode.unwrap_or_default());
+    });
+}
+
+/// `on (0.20/3/0)`: the timer, its seconds, what was sent again and the probes sent, in vain.
+fn timer(out: &mut Vec<u8>, socket: &Socket) {
+    let listed = socket.listed.or(socket.timer.map(as_listed));
+    let listed = listed.unwrap_or_default();
+    let word = match listed.timer {
+        0 => " off (",
+        1 => " on (",
+        2 => " keepalive (",
+        3 => " timewait (",
+        4 => " probe (",
+        other => {
+            out.extend_from_slice(b" unkn-");
+            digits::integer(out, other.into());
+            " ("
+        }
+    };
+    out.extend_from_slice(word.as_bytes());
+    let ticks = if listed.timer == 0 { 0 } else { listed.ticks };
+    digits::integer(out, ticks / 100);
+    out.push(b'.');
+    for digit in [ticks / 10 % 10, ticks % 10] {
+        digits::integer(out, digit);
+    }
+    for count in [listed.retransmits, listed.probes] {
+        out.push(b'/');
+        digits::integer(out, count.into());
+    }
+    out.push(b')');
+}
+
+/// What netlink tells of a timer, in the columns of `/proc/net/tcp`.
+fn as_listed(timer: Timer) -> Listed {
+    let sent = timer.retransmits.into();
+    let (code, retransmits, probes) = match timer.kind {
+        TimerKind::Retransmit => (1, sent, 0),
+        TimerKind::Keepalive => (2, 0, sent),
+        TimerKind::TimeWait => (3, sent, 0),
+        TimerKind::Probe => (4, 0, sent),
+    };
+    Listed {
+        timer: code,
+        ticks: u64::from(timer.expires_ms) / 10,
+        retransmits,
+        probes,
+        ..Listed::default()
+    }
+}

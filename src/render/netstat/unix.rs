@@ -1,0 +1,74 @@
+//! Unix sockets.
+
+use super::{NetstatLayout, padded, program, program_title};
+use crate::model::{Row, Socket, SocketType, State};
+use crate::render::{Extras, digits};
+
+/// Writes the line of titles.
+pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
+    out.extend_from_slice(b"Proto RefCnt Flags       Type       State         I-Node  ");
+    program_title(out, extras);
+    out.extend_from_slice(b" Path\n");
+}
+
+/// Writes a row.
+pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
+    let socket = row.socket;
+    out.extend_from_slice(b"unix  ");
+    padded(out, 6, |out| match socket.listed {
+        Some(listed) => digits::integer(out, listed.references.into()),
+        None => out.push(b'-'),
+    });
+    out.push(b' ');
+    let flags = if socket.state == State::Listen {
+        "[ ACC ]"
+    } else {
+        "[ ]"
+    };
+    for (word, width) in [(flags, 12), (kind(socket), 11), (state(socket), 14)] {
+        padded(out, width, |out| out.extend_from_slice(word.as_bytes()));
+    }
+    padded(out, 8, |out| {
+        digits::integer(out, socket.inode.unwrap_or_default());
+    });
+    program(out, layout, row);
+    out.push(b' ');
+    out.extend_from_slice(&layout.bytes.shown(&path(&socket.local.name)));
+    out.push(b'\n');
+}
+
+const fn kind(socket: &Socket) -> &'static str {
+    match socket.kind {
+        Some(SocketType::Stream) => "STREAM",
+        Some(SocketType::Dgram) => "DGRAM",
+        Some(SocketType::Raw) => "RAW",
+        Some(SocketType::Seqpacket) => "SEQPACKET",
+        None => "UNKNOWN",
+    }
+}
+
+/// In `/proc/net/unix` a socket that nobody holds any more is connecting or disconnecting.
+const fn state(socket: &Socket) -> &'static str {
+    match (socket.state, socket.inode) {
+        (State::Listen, _) => "LISTENING",
+        (State::Established, Some(_)) => "CONNECTED",
+        (State::Established, None) => "CONNECTING",
+        (State::Unconn, None) => "DISCONNECTING",
+        (State::Unconn, Some(_)) => "",
+        (State::Unknown(0), _) => "FREE",
+        _ => "UNKNOWN",
+    }
+}
+
+/// The name up to its first blank, every NUL as `@`.
+fn path(name: &[u8]) -> Vec<u8> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let mut words = name.split(is_blank).filter(|word| !word.is_empty());
+    let mut word = words.next().unwrap_or_default().to_vec();
+    for byte in &mut word {
+        if *byte == 0 {
+            *byte = b'@';
+        }
+    }
+    word
+}

@@ -1,0 +1,12 @@
+//! Under the name `netstat` the program says what `netstat` of net-tools says, byte for byte.
+
+mod combinations;
+mod format;
+mod refused;
+mod said;
+mod sources;
+mod stage;
+mod watched;
+
+pub use said::{Said, difference};
+pub use stage::{Stage, User};
