@@ -11,6 +11,7 @@ use crate::program::fresh;
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
 
+mod events;
 mod expect;
 mod faults;
 mod owners;
