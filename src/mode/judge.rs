@@ -103,22 +103,18 @@ impl Judge {
     /// than one.
     pub(super) fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
         let bare = Row::bare(socket);
-        let fails = |rule: &&Rule| rule.holds(&bare, Stage::Socket, &mut |_| false) == Some(false);
-        if rules.iter().filter(fails).nth(1).is_some() {
-            return None;
+        let early = |rule: &Rule| rule.holds(&bare, Stage::Socket, &mut |_| false);
+        let (failing, is_told) = single_failure(rules, early)?;
+        if is_told {
+            return failing;
         }
-        self.reached = Stage::Owners;
         self.enricher.prepare(socket);
         let row = self.enricher.row(socket);
         let shown = self.hidden.from(row);
         let mut contains = |text: &str| self.search.contains(&shown, text);
-        let mut failing = (0..).zip(rules).filter_map(|(place, rule)| {
-            let held = rule.holds(&row, Stage::Owners, &mut contains);
-            (held == Some(false)).then_some(place)
-        });
-        let only = failing.next();
-        let is_one = failing.next().is_none() && !self.enricher.doubts_owners();
-        only.filter(|_| is_one)
+        let late = |rule: &Rule| rule.holds(&row, Stage::Owners, &mut contains);
+        let (failing, _) = single_failure(rules, late)?;
+        failing.filter(|_| !self.enricher.doubts_owners())
     }
 
     /// The socket that was asked about last, with what is shown of it.
@@ -147,4 +143,21 @@ impl Judge {
     pub(super) fn warnings(&self) -> Vec<String> {
         self.enricher.warnings()
     }
+}
+
+/// The rule that fails, if one does, and whether all of them have an answer; `None` = several fail.
+fn single_failure(
+    rules: &[Rule],
+    mut ask: impl FnMut(&Rule) -> Option<bool>,
+) -> Option<(Option<usize>, bool)> {
+    let (mut failing, mut is_told) = (None, true);
+    for (place, rule) in rules.iter().enumerate() {
+        match ask(rule) {
+            Some(true) => {}
+            Some(false) if failing.is_some() => return None,
+            Some(false) => failing = Some(place),
+            None => is_told = false,
+        }
+    }
+    Some((failing, is_told))
 }

@@ -14,7 +14,7 @@ use super::judge::Judge;
 use super::wait;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Origin, Summary, Table};
+use crate::model::{Origin, Protocol, Source as Kind, Summary, Table};
 use crate::query::{Count, Input, Query, Report};
 use crate::render::Envelope;
 use crate::source::{
@@ -171,6 +171,14 @@ impl<'l> Listing<'l> {
         self.warn(messages);
         self.summary.matched = self.tally.found;
         self.summary
+    }
+
+    /// Was a table read from `/proc/net`, whole, that netlink would have narrowed?
+    pub(super) fn is_from_files(&self) -> bool {
+        let mut sources = self.summary.sources.iter();
+        sources.any(|origin| {
+            origin.source == Some(Kind::Procfs) && origin.table.protocol != Protocol::Icmp
+        })
     }
 
     /// Can the filter want anything of what the options list?

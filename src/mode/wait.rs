@@ -133,7 +133,12 @@ impl<'q> Wait<'q> {
             }
         } else {
             let cost = processor_time().saturating_sub(before);
-            self.due = Instant::now() + pause(self.target, cost, self.begun.elapsed());
+            let target = if listing.is_from_files() {
+                Target::Sockets
+            } else {
+                self.target
+            };
+            self.due = Instant::now() + pause(target, cost, self.begun.elapsed());
             return Ok(None);
         };
         messages.pass_on(&kept);

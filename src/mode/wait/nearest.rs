@@ -6,7 +6,7 @@ use super::closest::visit;
 use super::sightings::{end, holder};
 use crate::filter::{Expr, Rule, Test};
 use crate::mode::judge::Judge;
-use crate::model::Row;
+use crate::model::{Row, Socket};
 use crate::query::Query;
 use crate::source::Source;
 
@@ -15,8 +15,7 @@ struct Missed {
     /// What they lack.
     what: String,
     count: u64,
-    /// The first of them.
-    first: String,
+    first: Socket,
 }
 
 /// One socket of those that lack what the fewest others do.
@@ -42,14 +41,14 @@ pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) ->
                 None => missed.push(Missed {
                     what,
                     count: 1,
-                    first: words(&judge.row(socket)),
+                    first: socket.clone(),
                 }),
             }
         });
     }
     let nearest = missed.into_iter().min_by_key(|missed| missed.count)?;
-    let Missed { first, what, .. } = nearest;
-    Some(format!("the closest is {first}, but not {what}"))
+    let first = words(&judge.row_of(&nearest.first));
+    Some(format!("the closest is {first}, but not {}", nearest.what))
 }
 
 /// What has to hold, each thing by itself.
