@@ -97,9 +97,11 @@ Examples:
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -s dport = :443            how many, in the TCP state diagram
   lsock -st --fail-on warning      what is wrong, for a script
+  lsock -tl --wait 9s --expect 0 sport = 80   until nobody listens there
   lsock -En --by connection --wait 1s   TCP connections open and close
 
-Exit status: 0 done; 1 a check failed; 2 anything else, as an incomplete list.
+Exit status: 0 done; 1 a check failed; 2 usage error, failed read or write,
+incomplete list, or no answer.
 The man page lsock(1) explains filters, fields and states.";
 
 const ABOUT: &str = "\
@@ -189,7 +191,7 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long, help_heading = "What to tell")]
     memory: bool,
-    /// How many, in the TCP state diagram; what is wrong
+    /// How many sockets in which state, and what is wrong
     #[arg(short, long, help_heading = "What to tell")]
     summary: bool,
     /// With -s: exit status 1 if a finding is so grave
@@ -269,7 +271,7 @@ struct Typed {
     )]
     color: ColorWord,
 
-    /// Show nothing; exit status 0 if something matches, 1 if nothing
+    /// Show nothing; exit status 0 if something matches
     #[arg(short, long, help_heading = "Checks")]
     quiet: bool,
     /// Exit status 1 unless so many match: 3, 1.., ..5, 2..4
@@ -280,7 +282,7 @@ struct Typed {
         help_heading = "Checks"
     )]
     expect: Option<String>,
-    /// Look again until it is so, up to 500ms, 30s, 5m; with -E: end then
+    /// Look again until it is so, up to 30s; with -E: the end
     #[arg(
         long,
         value_name = "DURATION",
@@ -323,7 +325,7 @@ struct Typed {
     replay: Option<PathBuf>,
 
     /// Which of them: dport = 443, state time-wait, src 10/8 ...
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", help_heading = "Which sockets")]
     filter: Vec<OsString>,
 
     /// Print help
@@ -335,8 +337,13 @@ struct Typed {
     /// Explain a state, or all of them
     #[arg(long, value_name = "STATE", exclusive = true, help_heading = "Other")]
     explain: Option<String>,
-    /// Print completions for a shell
-    #[arg(long, value_name = "SHELL", help_heading = "Other")]
+    /// Print completions for bash, zsh or fish
+    #[arg(
+        long,
+        value_name = "SHELL",
+        hide_possible_values = true,
+        help_heading = "Other"
+    )]
     completions: Option<ShellWord>,
 }
 

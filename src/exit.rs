@@ -17,6 +17,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Each of them; of signals that of Ctrl-C.
+    pub const EACH: [Self; 4] = [
+        Self::Done,
+        Self::Failed,
+        Self::Trouble,
+        Self::Interrupted(2),
+    ];
+
     /// The exit status: 0, 1 or 2; of a signal that which shells tell of it.
     pub const fn status(self) -> u8 {
         match self {

@@ -16,6 +16,7 @@ mod expect;
 mod faults;
 mod owners;
 mod quiet;
+mod recipes;
 mod statuses;
 mod wait;
 mod waiting;

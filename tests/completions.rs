@@ -46,7 +46,7 @@ fn bash_completes_options_and_their_values() {
     );
     assert_eq!(
         offered(&["lsock", "-a", "--s"]),
-        ["--summary", "--sort", "--source"],
+        ["--summary", "--sort", "--strict", "--source"],
         "after another option"
     );
 }

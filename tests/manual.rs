@@ -248,8 +248,7 @@ fn exit_statuses_are_those_of_the_program() {
         .iter()
         .filter_map(|line| line.strip_prefix(".It "))
         .collect();
-    let verdicts = [Verdict::Done, Verdict::Failed, Verdict::Trouble]
-        .map(|verdict| verdict.status().to_string());
+    let verdicts = Verdict::EACH.map(|verdict| verdict.status().to_string());
     assert_eq!(told, verdicts);
 }
 
@@ -293,7 +292,7 @@ fn thresholds_of_findings_are_those_of_the_program() {
 }
 
 /// The literal blocks of a section, as they are shown.
-fn literal(name: &str) -> Vec<String> {
+pub fn literal(name: &str) -> Vec<String> {
     let text = section(name).join("\n").replace("\\e", "\\");
     let blocks = text.split(".Bd ").skip(1);
     blocks
