@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter;
-use crate::mode::{OpenConsole, Output, Repeating};
+use crate::mode::{OpenConsole, OpenOutput, Repeating};
 use crate::query::netstat::Netstat;
 use crate::query::{Query, Watching};
 
@@ -42,7 +42,7 @@ pub struct Terminal {
     /// Takes it for a view; `None` = it is none, or a dumb one.
     pub console: Option<OpenConsole>,
     /// The standard output, terminal or not.
-    pub output: Option<Output>,
+    pub output: Option<OpenOutput>,
 }
 
 /// What to do.

@@ -1,10 +1,12 @@
-//! The terminal of the program: its screen is taken for a view, its keys are read, and it is given back
-//! as it was, whatever happens.
+//! The surroundings of the program. Of a terminal the screen is taken for a view, the keys are read, and
+//! it is given back as it was, whatever happens.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::mem;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -18,12 +20,47 @@ use crossterm::terminal::{
     DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
     enable_raw_mode,
 };
+use jiff::tz::TimeZone;
+use lsock::cli::{self, Terminal};
 use lsock::mode::{Console, Input};
 use rustix::process::{Signal, kill_current_process_group};
-use rustix::termios::tcgetwinsize;
+use rustix::termios::{isatty, tcgetwinsize};
 
 /// The size of a terminal that does not say it.
 const USUAL: [u16; 2] = [80, 24];
+
+/// What there is.
+pub(crate) fn found() -> Terminal {
+    let stdout = io::stdout();
+    let is_terminal = isatty(&stdout);
+    let size = tcgetwinsize(&stdout).ok().filter(|_| is_terminal);
+    let kind = env::var_os("TERM").unwrap_or_default();
+    let is_dumb = kind == "dumb";
+    let has_screen = is_terminal && !is_dumb && !kind.is_empty();
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Terminal {
+        width: size.map(|size| size.ws_col).filter(|columns| *columns > 0),
+        height: size.map(|size| size.ws_row).filter(|rows| *rows > 0),
+        zone: Some(TimeZone::system),
+        console: has_screen.then_some(open),
+        output: Some(output),
+        is_terminal,
+        no_color: no_color || is_dumb,
+        utf8: cli::is_utf8(&locale()),
+    }
+}
+
+/// What POSIX says: the first of these that is set and not empty counts.
+fn locale() -> OsString {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].map(env::var_os);
+    let mut set = set.into_iter().flatten();
+    set.find(|value| !value.is_empty()).unwrap_or_default()
+}
+
+/// Another descriptor of the standard output.
+pub(crate) fn output() -> io::Result<OwnedFd> {
+    io::stdout().as_fd().try_clone_to_owned()
+}
 
 /// Is the terminal taken? Whoever writes to it holds this: a thread that panics gives the terminal back,
 /// and another one must not draw on it afterwards.
@@ -34,8 +71,8 @@ fn taken() -> MutexGuard<'static, bool> {
 }
 
 /// Takes the terminal on standard output.
-pub(crate) fn open() -> io::Result<Box<dyn Console>> {
-    let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+fn open() -> io::Result<Box<dyn Console>> {
+    let out = File::from(output()?);
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         give_back();

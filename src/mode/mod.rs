@@ -20,7 +20,7 @@ pub use events::events;
 pub use list::list;
 pub use netstat::netstat;
 use said::Said;
-pub use watch::{Console, Input, OpenConsole, Output, Refilter, Repeating, Viewing, watch};
+pub use watch::{Console, Input, OpenConsole, OpenOutput, Refilter, Repeating, Viewing, watch};
 
 /// Where messages go: the standard error, one line each.
 pub struct Messages<'a> {

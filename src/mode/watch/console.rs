@@ -79,4 +79,4 @@ pub trait Console {
 pub type OpenConsole = fn() -> io::Result<Box<dyn Console>>;
 
 /// Another descriptor of the standard output, by which it is noticed that nobody reads any more.
-pub type Output = fn() -> io::Result<OwnedFd>;
+pub type OpenOutput = fn() -> io::Result<OwnedFd>;

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{Query, Report};
 use crate::render::{Envelope, Format, rfc_3339};
-pub use console::{Console, Input, OpenConsole, Output};
+pub use console::{Console, Input, OpenConsole, OpenOutput};
 use interactive::Interaction;
 use pace::Pace;
 pub use session::Refilter;
@@ -42,7 +42,7 @@ pub struct Repeating {
     /// How it is looked at; `None` = it is written.
     pub viewing: Option<Viewing>,
     /// Where it is written to, if that is known.
-    pub output: Option<Output>,
+    pub output: Option<OpenOutput>,
 }
 
 /// A view on a terminal.
