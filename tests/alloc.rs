@@ -109,6 +109,11 @@ fn tcp_sockets_cost_csv_no_allocation() {
 }
 
 #[test]
+fn tcp_sockets_cost_netstat_no_allocation() {
+    assert_tcp_alike("netstat");
+}
+
+#[test]
 fn counting_costs_no_allocation() {
     let (few, many) = (recording::of_tcp(FEW), recording::of_tcp(MANY));
     for format in ["table", "plain", "json", "ndjson", "csv"] {

@@ -94,13 +94,17 @@ pub enum Bytes {
 }
 
 impl Bytes {
-    fn shown(self, name: &[u8]) -> Cow<'_, [u8]> {
-        match self {
-            Self::Raw => Cow::Borrowed(name),
-            Self::Escaped => match escape(name) {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            },
+    /// Writes a name, at most so many bytes of it.
+    fn name(self, out: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = out.len();
+        write(out);
+        out.truncate(start + most);
+        let name = out.get(start..).unwrap_or_default();
+        if self == Self::Escaped
+            && let Cow::Owned(clean) = escape(name)
+        {
+            out.truncate(start);
+            out.extend_from_slice(clean.as_bytes());
         }
     }
 }
@@ -207,7 +211,9 @@ fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
         out.push(b' ');
         let first = row.processes.unwrap_or_default().first();
         padded(out, PROGRAM_WIDTH, |out| match first {
-            Some(process) => out.extend_from_slice(&layout.bytes.shown(&name_of(process))),
+            Some(process) => layout
+                .bytes
+                .name(out, PROGRAM_WIDTH - 1, |out| name(out, process)),
             None => out.push(b'-'),
         });
     }
@@ -223,23 +229,20 @@ fn program_title(out: &mut Vec<u8>, extras: Extras) {
     }
 }
 
-/// Columns of `PID/Program name`; the name is one byte shorter at the most.
+/// Columns of `PID/Program name`; what stands there is one byte shorter at the most.
 const PROGRAM_WIDTH: usize = 20;
 /// How much `netstat` reads of a command line.
 const COMMAND_READ: usize = 511;
 
-/// The process id and what the program was called as, without its directory, cut.
-fn name_of(process: &Process) -> Vec<u8> {
+/// The process id and what the program was called as, without its directory.
+fn name(out: &mut Vec<u8>, process: &Process) {
     let called = process.command.get(..process.called).unwrap_or_default();
     let called = called.get(..COMMAND_READ).unwrap_or(called);
     let base = match called {
         [b'/', ..] => called.rsplit(|byte| *byte == b'/').next(),
         _ => None,
     };
-    let mut name = Vec::new();
-    digits::integer(&mut name, process.pid.into());
-    name.push(b'/');
-    name.extend_from_slice(base.unwrap_or(called));
-    name.truncate(PROGRAM_WIDTH - 1);
-    name
+    digits::integer(out, process.pid.into());
+    out.push(b'/');
+    out.extend_from_slice(base.unwrap_or(called));
 }

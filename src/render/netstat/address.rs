@@ -49,12 +49,10 @@ impl End<'_> {
     }
 
     fn address(&self, out: &mut Vec<u8>, layout: &NetstatLayout) {
-        let start = out.len();
         match (self.host, self.ip) {
-            (Some(host), _) => {
-                out.extend_from_slice(&layout.bytes.shown(host.as_bytes()));
-                out.truncate(start + ROOM);
-            }
+            (Some(host), _) => layout.bytes.name(out, ROOM, |out| {
+                out.extend_from_slice(host.as_bytes());
+            }),
             (None, Some(IpAddr::V4(ip))) => digits::ipv4(out, ip),
             (None, Some(IpAddr::V6(ip))) => {
                 if layout.hosts == Hosts::Named && ip.is_unspecified() {

@@ -33,7 +33,8 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     });
     program(out, layout, row);
     out.push(b' ');
-    out.extend_from_slice(&layout.bytes.shown(&path(&socket.local.name)));
+    let name = &socket.local.name;
+    layout.bytes.name(out, name.len(), |out| path(out, name));
     out.push(b'\n');
 }
 
@@ -61,14 +62,9 @@ const fn state(socket: &Socket) -> &'static str {
 }
 
 /// The name up to its first blank, every NUL as `@`.
-fn path(name: &[u8]) -> Vec<u8> {
+fn path(out: &mut Vec<u8>, name: &[u8]) {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let mut words = name.split(is_blank).filter(|word| !word.is_empty());
-    let mut word = words.next().unwrap_or_default().to_vec();
-    for byte in &mut word {
-        if *byte == 0 {
-            *byte = b'@';
-        }
-    }
-    word
+    let word = words.next().unwrap_or_default().iter();
+    out.extend(word.map(|byte| if *byte == 0 { b'@' } else { *byte }));
 }
