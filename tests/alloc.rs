@@ -122,6 +122,15 @@ fn counting_costs_no_allocation() {
 }
 
 #[test]
+fn checking_costs_no_allocation() {
+    let (few, many) = (recording::of_tcp(FEW), recording::of_tcp(MANY));
+    let count = format!("{FEW}..{MANY}");
+    for more in [&["--format", "plain"][..], &["-q"]] {
+        assert_replays_alike(&few, &many, &[&["--expect", &count], more].concat());
+    }
+}
+
+#[test]
 fn tcp_info_and_memory_cost_no_allocation() {
     let few = recording::of_tcp_with_details(FEW / LESS);
     let many = recording::of_tcp_with_details(MANY / LESS);
