@@ -2,6 +2,7 @@
 
 mod combinations;
 mod format;
+mod made_up;
 mod refused;
 mod said;
 mod sources;

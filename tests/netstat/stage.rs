@@ -168,7 +168,7 @@ pub fn needed(program: &str) -> Option<PathBuf> {
 }
 
 /// A folder that everybody can reach, with the program under both names and the names of hosts.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     fs::copy(LSOCK, folder.path().join("lsock")).unwrap();
