@@ -95,8 +95,7 @@ Examples:
   lsock -tni 'rtt > 100ms or total_retrans > 0'
   lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
-  lsock -s dport = :443            how many, in the TCP state diagram
-  lsock -st --fail-on warning      what is wrong, for a script
+  lsock -st --fail-on warning      the TCP state diagram; what is wrong
   lsock -tl --wait 9s --expect 0 sport = 80   until nobody listens there
   lsock -En --by connection --wait 1s   TCP connections open and close
 
