@@ -40,7 +40,7 @@ pub(super) fn tell(outcome: Outcome, sentence: &str, messages: &mut Messages<'_>
     }
 }
 
-/// What a run came to, but for what is no trouble and no matter of this check.
+/// What a check came to; trouble with the run goes before it.
 pub(super) const fn verdict(outcome: Option<Outcome>, is_trouble: bool) -> Verdict {
     match outcome {
         _ if is_trouble => Verdict::Trouble,

@@ -12,8 +12,10 @@ impl Watch<'_> {
     pub(super) fn is_full(&self) -> ControlFlow<()> {
         let query = &self.watching.query;
         let shown = self.summary.matched;
-        let answer = query.check.expected.filter(|_| query.check.quiet);
-        let is_settled = answer.is_some_and(|expected| expected.is_settled(shown));
+        let is_settled = query
+            .check
+            .only()
+            .is_some_and(|expected| expected.is_settled(shown));
         if is_settled || query.limit.is_some_and(|limit| shown >= limit) {
             ControlFlow::Break(())
         } else {

@@ -6,8 +6,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// The pause after a look that costs next to nothing.
 const SHORTEST: Duration = Duration::from_millis(5);
-/// A pause is so many times as long as the look before it: looks take 1 % of a core. With the first one,
-/// the last one, and one more to tell why it was in vain, a wait of seconds stays below 2 %.
+/// A pause is so many times as long as the look before it: looks take 1 % of a core. The first one, the
+/// last one, and one more to tell why it was in vain come on top of that, and count in a short wait.
 const REST: u32 = 100;
 /// What has been waited for so long can wait for this part of it longer,
 const LATENESS: u32 = 50;
