@@ -207,13 +207,17 @@ type Odd = (Held, Vec<OwnedFd>, Vec<Called>);
 
 /// What the scene has not, because `netstat` alone makes something of it.
 fn odd(namespace: &Namespace) -> io::Result<Odd> {
-    for address in ADDRESSES {
-        ip(&["address", "add", address, "dev", "lo"])?;
-    }
     let mut held = Held::new();
     for address in ADDRESSES {
+        ip(&["address", "add", address, "dev", "lo"])?;
         let (address, _) = address.split_once('/').unwrap();
-        held.absorb(states::established(address.parse().unwrap())?);
+        let address = address.parse().unwrap();
+        // An IPv6 address is tentative at first, and has its route even later.
+        let connected = poll_until("a new address", || match states::established(address) {
+            Err(error) if is_too_early(&error) => None,
+            other => Some(other),
+        });
+        held.absorb(connected??);
     }
     let mut sockets = vec![to_port_0(namespace)?, listener_that_was_connected()?];
     sockets.extend(request_of_nobody()?);
@@ -224,6 +228,11 @@ fn odd(namespace: &Namespace) -> io::Result<Odd> {
         callees.push(Called::new(name, shared.try_clone()?)?);
     }
     Ok((held, sockets, callees))
+}
+
+fn is_too_early(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, NetworkUnreachable};
+    matches!(error.kind(), AddrNotAvailable | NetworkUnreachable)
 }
 
 /// What programs call themselves.
