@@ -14,7 +14,7 @@ use crate::shell::{self, Shown, commands};
 /// The transcripts of the README and of the manual.
 fn transcripts() -> Vec<Vec<Shown>> {
     let chapter = chapter("In CI");
-    let blocks = chapter.split("\n```text\n").skip(1);
+    let blocks = chapter.split("\n```shellsession\n").skip(1);
     let blocks = blocks.map(|block| block.split("\n```\n").next().unwrap());
     let manual = manual::literal("IN CI");
     let of = |blocks: &mut dyn Iterator<Item = &str>| blocks.flat_map(commands).collect();
@@ -63,7 +63,7 @@ fn without_numbers(line: &str) -> String {
 
 #[test]
 fn there_are_six_recipes_and_two_snippets() {
-    let recipes = chapter("In CI").matches("\n```text\n").count();
+    let recipes = chapter("In CI").matches("\n```shellsession\n").count();
     assert_eq!((recipes, blocks("yaml").len()), (6, 2));
 }
 
