@@ -54,7 +54,10 @@ fn sockets(events: &[Value], port: u16) -> HashMap<(u64, u64), Steps> {
         .collect()
 }
 
+/// Room for every connection in `TIME_WAIT`, and none with the ports of one before it: loopback would
+/// use them again after a second.
 fn allow_many(namespace: &Namespace) {
+    namespace.set_sysctl("ipv4/tcp_tw_reuse", "0").unwrap();
     namespace
         .set_sysctl("ipv4/tcp_max_tw_buckets", "100000")
         .unwrap();
