@@ -28,7 +28,7 @@ pub struct Descriptor {
 /// What a walk over all processes found.
 #[derive(Debug, Default)]
 pub struct Walk {
-    /// Every descriptor that is a socket, in no order. 16 bytes each.
+    /// Every descriptor that is a socket, in no order, some twice. 16 bytes each.
     pub descriptors: Vec<Descriptor>,
     /// Processes that may hold sockets but could not be read, for lack of privilege or of
     /// descriptors of our own; in no order, each once.
@@ -36,6 +36,15 @@ pub struct Walk {
     /// Some directory of descriptors could not even be opened, for lack of privilege; that of a kernel
     /// thread counts, too.
     pub refused: bool,
+}
+
+/// What something else than `/proc` tells of descriptors.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Descriptors that are sockets, in no order.
+    pub descriptors: Vec<Descriptor>,
+    /// The processes of which it tells everything, ascending.
+    pub pids: Vec<u32>,
 }
 
 impl Walk {
@@ -91,7 +100,36 @@ pub fn walk_first_threads(root: &Path) -> Result<Walk, Error> {
     walk_all(root, Asked::First)
 }
 
+/// As [`walk`], where something else tells of most processes; the others are read.
+///
+/// # Errors
+///
+/// Those of [`walk`], and that of `tell`.
+pub fn walk_rest(root: &Path, tell: impl FnOnce() -> Result<Told, Error>) -> Result<Walk, Error> {
+    in_two_rounds(root, Asked::Any, |directory, pids| {
+        let told = tell()?;
+        let is_untold = |pid: &u32| told.pids.binary_search(pid).is_err();
+        let untold: Vec<u32> = pids.iter().copied().filter(is_untold).collect();
+        let mut found = Walk {
+            descriptors: told.descriptors,
+            ..Walk::default()
+        };
+        found.add(walk_processes(directory, &untold, Asked::Any));
+        Ok(found)
+    })
+}
+
 fn walk_all(root: &Path, asked: Asked) -> Result<Walk, Error> {
+    in_two_rounds(root, asked, |directory, pids| {
+        Ok(walk_processes(directory, pids, asked))
+    })
+}
+
+fn in_two_rounds(
+    root: &Path,
+    asked: Asked,
+    first_round: impl FnOnce(BorrowedFd<'_>, &[u32]) -> Result<Walk, Error>,
+) -> Result<Walk, Error> {
     let failed = |operation, cause: Errno| Error::File {
         operation,
         path: root.into(),
@@ -106,12 +144,11 @@ fn walk_all(root: &Path, asked: Asked) -> Result<Walk, Error> {
             cause: io::Error::other("it holds none"),
         });
     }
-    let mut found = walk_processes(directory.as_fd(), &first, asked);
+    let mut found = first_round(directory.as_fd(), &first)?;
     let again = open_directory(&directory, ".").and_then(numbers_in);
     let mut later = again.map_err(|cause| failed("read", cause))?;
     later.retain(|pid| first.binary_search(pid).is_err());
-    let started = walk_processes(directory.as_fd(), &later, asked);
-    found.add(started);
+    found.add(walk_processes(directory.as_fd(), &later, asked));
     found.descriptors.shrink_to_fit();
     Ok(found)
 }
@@ -295,18 +332,28 @@ pub fn is_kernel_thread(stat: &[u8]) -> bool {
     state_flags_threads(stat).is_some_and(|(_, flags, _)| flags & PF_KTHREAD != 0)
 }
 
-/// Fields 3 (state), 9 (flags) and 20 (`num_threads`) of `proc_pid_stat(5)`.
-fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
+/// The fields of `proc_pid_stat(5)` from the third on.
+fn fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     // The name before it may hold anything, blanks and parentheses included.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = stat.get(end + 1..).unwrap_or_default();
-    let mut fields = fields
-        .split(u8::is_ascii_whitespace)
-        .filter(|field| !field.is_empty());
+    let fields = fields.split(u8::is_ascii_whitespace);
+    Some(fields.filter(|field| !field.is_empty()))
+}
+
+/// Fields 3 (state), 9 (flags) and 20 (`num_threads`) of `proc_pid_stat(5)`.
+fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
+    let mut fields = fields(stat)?;
     let state = fields.next().unwrap_or_default();
     let flags = fields.nth(5).and_then(decimal).unwrap_or(0);
     let threads = fields.nth(10).and_then(decimal).unwrap_or(0);
     Some((state, flags, threads))
+}
+
+/// Field 22 (`starttime`) of `proc_pid_stat(5)`: when the process started, in ticks since the system
+/// did.
+pub fn start_ticks(stat: &[u8]) -> Option<u64> {
+    fields(stat)?.nth(19).and_then(decimal)
 }
 
 /// The inode in `socket:[INODE]`.
