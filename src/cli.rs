@@ -263,9 +263,11 @@ struct Typed {
     limit: Option<u64>,
     #[arg(
         long,
-        help = "Colours: auto = on a terminal, unless NO_COLOR is set",
+        help = "Colours: auto, always or never; auto heeds NO_COLOR",
         value_name = "WHEN",
         default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
         help_heading = "How to show it"
     )]
     color: ColorWord,
@@ -293,15 +295,26 @@ struct Typed {
     #[arg(long, help_heading = "Checks")]
     strict: bool,
 
-    /// As a rule netlink, and /proc/net for what it does not list
+    /// How to find sockets: auto, netlink, procfs
     #[arg(
         long,
         value_name = "SOURCE",
         default_value = "auto",
         hide_default_value = true,
+        hide_possible_values = true,
         help_heading = "Where from"
     )]
     source: SourceWord,
+    /// How to find processes: auto, proc, bpf
+    #[arg(
+        long,
+        value_name = "WAY",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "Where from"
+    )]
+    owners: OwnersWord,
     /// Read the files of another /proc, and nothing but files
     #[arg(
         long,
@@ -384,6 +397,13 @@ enum SourceWord {
     Auto,
     Netlink,
     Procfs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OwnersWord {
+    Auto,
+    Proc,
+    Bpf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

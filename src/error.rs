@@ -29,6 +29,13 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
+    /// The kernel's iterator over descriptors cannot be used.
+    Bpf {
+        /// `load a program`, …
+        operation: &'static str,
+        /// Why.
+        cause: io::Error,
+    },
     /// `poll(2)` failed, or signals cannot be heard: nothing more can be seen of what is watched.
     Watch(io::Error),
     /// `/proc` has no file for a table.
@@ -96,6 +103,7 @@ impl fmt::Display for Error {
                 operation, path, ..
             } => write!(f, "cannot {operation} {}", escape_path(path)),
             Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
+            Self::Bpf { operation, .. } => write!(f, "bpf: cannot {operation}"),
             Self::Watch(_) => f.write_str("cannot wait for events"),
             Self::NotInProc(table) => write!(f, "/proc does not list {table}"),
             Self::NoSource { netlink, procfs } => {
@@ -116,6 +124,7 @@ impl std::error::Error for Error {
             | Self::Malformed { .. } => None,
             Self::File { cause, .. }
             | Self::Netlink { cause, .. }
+            | Self::Bpf { cause, .. }
             | Self::Watch(cause)
             | Self::Output(cause) => Some(cause),
         }

@@ -2,6 +2,7 @@
 
 mod hostile;
 pub mod nobody;
+mod ways;
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};

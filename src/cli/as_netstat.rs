@@ -2,7 +2,7 @@
 //! mean is not.
 
 use super::netstat::bytes_for;
-use super::{FamilyWord, FormatWord, Terminal, Typed};
+use super::{FamilyWord, FormatWord, OwnersWord, Terminal, Typed};
 use crate::enrich::Ports;
 use crate::error::Error;
 use crate::filter::{Expr, Test};
@@ -71,6 +71,8 @@ impl Typed {
             (self.memory, "-m"),
             (self.oneline, "-O"),
             (self.columns.is_some(), "--columns"),
+            // It cannot tell what first threads show.
+            (self.owners == OwnersWord::Bpf, "--owners bpf"),
         ];
         if let Some((_, option)) = others.into_iter().find(|(given, _)| *given) {
             return Err(Error::Usage(format!(

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::fields::{Needs, columns, sort_keys};
-use super::{ColorWord, FamilyWord, FormatWord, SeverityWord, SourceWord, Terminal, Typed};
-use crate::enrich::{Interfaces, Lookups, Meanings, Ports};
+use super::{
+    ColorWord, FamilyWord, FormatWord, OwnersWord, SeverityWord, SourceWord, Terminal, Typed,
+};
+use crate::enrich::{Interfaces, Lookups, Meanings, Ports, Way};
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Severity};
@@ -58,6 +60,7 @@ impl Typed {
             wanted: self.wanted(&needs, shows),
             lookups: Lookups {
                 only: filter.pids(),
+                way: self.way()?,
                 ..self.lookups(&needs, format, (&input, owners))
             },
             layout: self.layout(columns.clone(), extras, terminal),
@@ -245,6 +248,23 @@ impl Typed {
         }
     }
 
+    /// The kernel's iterator knows the processes of this machine, and is no file.
+    fn way(&self) -> Result<Way, Error> {
+        let elsewhere = match (&self.proc_root, &self.replay) {
+            (Some(_), _) => Some("--proc-root"),
+            (None, Some(_)) => Some("--replay"),
+            (None, None) => None,
+        };
+        match (self.owners, elsewhere) {
+            (OwnersWord::Bpf, Some(option)) => Err(Error::Usage(format!(
+                "--owners bpf and {option} do not go together"
+            ))),
+            (OwnersWord::Proc, _) | (OwnersWord::Auto, Some(_)) => Ok(Way::Proc),
+            (OwnersWord::Auto, None) => Ok(Way::Auto),
+            (OwnersWord::Bpf, None) => Ok(Way::Bpf),
+        }
+    }
+
     /// Processes can be told of this machine, and of another `/proc`; not of a recording.
     fn check_owners(input: &Input) -> Result<(), Error> {
         if matches!(input, Input::Replay(_)) {
@@ -306,6 +326,7 @@ impl Typed {
             owners: owners.then(|| input.processes()),
             only: None,
             first_threads: false,
+            way: Way::default(),
             nobody: None,
             users: !replayed && (users || needs.filter.users),
             services: if !self.numeric && format.is_text() && needs.any(&ports) {

@@ -2,6 +2,7 @@
 //! unless asked for.
 
 mod births;
+mod bpf;
 pub mod cgroups;
 mod ethertypes;
 pub mod hosts;
@@ -16,6 +17,7 @@ mod visibility;
 
 use std::path::PathBuf;
 
+use crate::error::Error;
 use crate::model::{ProcessStatus, Row, Socket};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
@@ -23,7 +25,7 @@ use interfaces::InterfaceNames;
 pub use interfaces::Interfaces;
 pub use meanings::Meanings;
 use owners::Owners;
-pub use owners::Sight;
+pub use owners::{Sight, Way};
 pub use services::Ports;
 use services::Services;
 use users::Users;
@@ -37,6 +39,8 @@ pub struct Lookups {
     pub only: Option<Vec<u32>>,
     /// All, but only what the first thread of each shows: as `netstat` looks.
     pub first_threads: bool,
+    /// How the descriptors of processes are found.
+    pub way: Way,
     /// Names of users.
     pub users: bool,
     /// The user whose name sockets without a user have; `None` = they have none.
@@ -64,14 +68,19 @@ pub struct Enricher {
 
 impl Enricher {
     /// Looks nothing up yet.
-    pub fn new(lookups: Lookups) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When processes are to be found in a way that cannot be gone here.
+    pub fn new(lookups: Lookups) -> Result<Self, Error> {
         let (only, first_threads) = (lookups.only, lookups.first_threads);
         let owners = lookups.owners.map(|root| match only {
             None if first_threads => Owners::of_first_threads(root),
             None => Owners::new(root),
             Some(pids) => Owners::among(root, pids),
         });
-        Self {
+        let owners = owners.map(|owners| owners.by(lookups.way)).transpose()?;
+        Ok(Self {
             owners,
             status: None,
             users: Users::new(lookups.users),
@@ -79,7 +88,7 @@ impl Enricher {
             services: Services::new(lookups.services),
             interfaces: InterfaceNames::new(lookups.interfaces),
             cgroups: lookups.cgroups.then(Cgroups::new),
-        }
+        })
     }
 
     /// Looks up everything that [`Enricher::row`] tells of this socket.
@@ -158,6 +167,11 @@ impl Enricher {
             cgroups.forget();
         }
         self.interfaces.forget();
+    }
+
+    /// Why processes are missing that were to be found in one way only.
+    pub fn gap(&self) -> Option<String> {
+        self.owners.as_ref()?.gap()
     }
 
     /// What must be said about names that are missing.

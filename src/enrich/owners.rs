@@ -1,5 +1,8 @@
 //! Which processes hold a socket.
 
+mod finder;
+mod held;
+mod index;
 mod scratch;
 mod texts;
 
@@ -8,23 +11,23 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::model::{Process, ProcessStatus, Socket};
-use crate::procfs::fd::{Descriptor, Walk, walk, walk_first_threads, walk_of};
+use crate::procfs::fd::{Descriptor, walk_of};
 
-use super::births::Births;
 use super::process::Details;
 use super::users::Users;
-use super::visibility::{Visibility, is_hiding, is_live};
+use super::visibility::Visibility;
+pub use finder::Way;
+use finder::{Finder, Sought};
+use index::Index;
 use scratch::Scratch;
 use texts::{HIDEPID, PID_NAMESPACE, refused_text, unreadable_text};
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
-
 /// Finds the processes of sockets. Nothing is read before the first socket that can have any.
 #[derive(Debug)]
 pub struct Owners {
-    root: PathBuf,
-    sought: Sought,
+    finder: Finder,
     index: Option<Index>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
@@ -38,17 +41,6 @@ pub struct Owners {
     out_of_sight: usize,
 }
 
-/// Whose descriptors are looked at.
-#[derive(Debug)]
-enum Sought {
-    /// Everybody's.
-    All,
-    /// Everybody's, as the first thread of each shows them.
-    FirstThreads,
-    /// Those of these processes.
-    Only(Vec<u32>),
-}
-
 /// How far a search could look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
@@ -59,22 +51,6 @@ pub struct Sight {
     pub refused: bool,
 }
 
-/// What one walk brought.
-#[derive(Debug)]
-struct Index {
-    /// Ascending.
-    descriptors: Vec<Descriptor>,
-    /// Processes that could not be read, ascending.
-    unreadable: Vec<u32>,
-    /// The directory of some could not be opened.
-    refused: bool,
-    visibility: Visibility,
-    /// The moment before the walk.
-    births: Births,
-    /// Why there was none.
-    failure: Option<Error>,
-}
-
 /// A process and the name of its user.
 #[derive(Debug)]
 struct Known {
@@ -83,11 +59,20 @@ struct Known {
 }
 
 impl Owners {
-    /// Will look below `root`: `/proc`, another procfs, or a copy of one.
+    /// Will walk below `root`: `/proc`, another procfs, or a copy of one.
     pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self::with(Finder::new(root.into(), Sought::All))
+    }
+
+    /// Will look at these processes below `root` and at no others: who else holds a socket is not
+    /// told, and what none of them holds is `Unreadable`, without a warning.
+    pub fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Self {
+        Self::with(Finder::new(root.into(), Sought::Only(pids)))
+    }
+
+    fn with(finder: Finder) -> Self {
         Self {
-            root: root.into(),
-            sought: Sought::All,
+            finder,
             index: None,
             walks: 0,
             details: HashMap::new(),
@@ -98,21 +83,19 @@ impl Owners {
         }
     }
 
-    /// Will look at these processes below `root` and at no others: who else holds a socket is not
-    /// told, and what none of them holds is `Unreadable`, without a warning.
-    pub fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Self {
-        Self {
-            sought: Sought::Only(pids),
-            ..Self::new(root)
-        }
+    /// Will find descriptors this way.
+    ///
+    /// # Errors
+    ///
+    /// When it is that of the kernel's iterator, which cannot be used here.
+    pub fn by(self, way: Way) -> Result<Self, Error> {
+        let finder = self.finder.by(way)?;
+        Ok(Self { finder, ..self })
     }
 
     /// Will look at the first thread of every process below `root`: what only others show is nobody's.
     pub fn of_first_threads(root: impl Into<PathBuf>) -> Self {
-        Self {
-            sought: Sought::FirstThreads,
-            ..Self::new(root)
-        }
+        Self::with(Finder::new(root.into(), Sought::FirstThreads))
     }
 
     /// Looks at once, whether a socket asks for it or not.
@@ -122,7 +105,7 @@ impl Owners {
             None => self.walk(),
         };
         let sight = Sight {
-            found: !index.descriptors.is_empty(),
+            found: !index.is_empty(),
             refused: index.refused || index.failure.is_some(),
         };
         self.index = Some(index);
@@ -184,7 +167,7 @@ impl Owners {
                 continue;
             }
             for of_process in held.chunk_by(|a, b| a.pid == b.pid) {
-                self.add(of_process, users);
+                self.add(of_process, index.began, users);
             }
             let status = if self.found.get().is_empty() {
                 self.missing(&index, newer.then_some(inode))
@@ -203,7 +186,7 @@ impl Owners {
             || out_of_sight
             || !index.unreadable.is_empty()
             || index.failure.is_some();
-        if matches!(self.sought, Sought::Only(_)) {
+        if matches!(self.finder.sought, Sought::Only(_)) {
             return ProcessStatus::Unreadable;
         }
         self.too_new.extend(newer);
@@ -219,21 +202,23 @@ impl Owners {
         self.walks += 1;
         // A number may belong to another process by now.
         self.details.clear();
-        match &self.sought {
-            Sought::All => Index::of(&self.root, walk),
-            Sought::FirstThreads => Index::of(&self.root, walk_first_threads),
-            Sought::Only(pids) => Index::among(&self.root, pids),
-        }
+        self.finder.look()
     }
 
-    /// Adds a process with these descriptors, unless it is gone.
-    fn add(&mut self, held: &[Descriptor], users: &mut Users) {
-        let Some(pid) = held.first().map(|first| first.pid) else {
+    /// Adds a process with these descriptors, found by a look that began then, unless it is gone.
+    fn add(&mut self, held: &[Descriptor], began: u64, users: &mut Users) {
+        let Some(&first) = held.first() else {
             return;
         };
-        let root = &self.root;
+        let pid = first.pid;
+        let root = &self.finder.root;
         let known = self.details.entry(pid).or_insert_with(|| {
             let details = Details::read(root, pid)?;
+            let older = details.started.is_some_and(|started| started < began);
+            if !older && !still_holds(root, first) {
+                // The number is another process's by now.
+                return None;
+            }
             let user = details.uid.map(|uid| users.name_or_digits(uid));
             Some(Known { details, user })
         });
@@ -257,6 +242,12 @@ impl Owners {
         }
     }
 
+    /// Why the kernel's iterator told nothing, where no other way was wanted.
+    pub fn gap(&self) -> Option<String> {
+        let failure = self.index.as_ref()?.failure.as_ref()?;
+        (self.finder.way == Way::Bpf).then(|| failure.chain())
+    }
+
     /// What must be said about owners that are not shown; empty when none were asked for.
     pub fn warnings(&self) -> Vec<String> {
         let Some(index) = &self.index else {
@@ -265,14 +256,15 @@ impl Owners {
         let mut texts = Vec::new();
         if let Some(error) = &index.failure {
             // Who is out of sight beside it makes no difference.
-            return vec![error.chain()];
+            let is_gap = self.finder.way == Way::Bpf;
+            return (!is_gap).then(|| error.chain()).into_iter().collect();
         }
         if index.visibility == Visibility::OwnOnly {
             texts.push(HIDEPID.into());
         } else if !index.unreadable.is_empty() {
-            texts.push(match self.sought {
+            texts.push(match self.finder.sought {
                 Sought::Only(_) => refused_text(&index.unreadable),
-                _ => unreadable_text(index.unreadable.len()),
+                Sought::All | Sought::FirstThreads => unreadable_text(index.unreadable.len()),
             });
         }
         if index.visibility == Visibility::PidNamespace && self.out_of_sight > 0 {
@@ -289,58 +281,9 @@ impl Owners {
     }
 }
 
-impl Index {
-    fn of(root: &Path, walk: impl Fn(&Path) -> Result<Walk, Error>) -> Self {
-        let live = is_live(root);
-        let births = if live { Births::now() } else { Births::none() };
-        let found = walk(root);
-        let visibility = if live {
-            Visibility::of(root)
-        } else {
-            Visibility::All
-        };
-        Self::new(found, births, visibility)
-    }
-
-    /// Of these processes alone. Out of sight are those that `hidepid` may hide.
-    fn among(root: &Path, pids: &[u32]) -> Self {
-        let live = is_live(root);
-        let births = if live { Births::now() } else { Births::none() };
-        let found = walk_of(root, pids);
-        let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
-        let visibility = if live && pids.iter().any(is_absent) && is_hiding(root) {
-            Visibility::OwnOnly
-        } else {
-            Visibility::All
-        };
-        Self::new(found, births, visibility)
-    }
-
-    fn new(found: Result<Walk, Error>, births: Births, visibility: Visibility) -> Self {
-        let (found, failure) = match found {
-            Ok(found) => (found, None),
-            Err(error) => (Walk::default(), Some(error)),
-        };
-        let (mut descriptors, mut unreadable) = (found.descriptors, found.unreadable);
-        descriptors.sort_unstable();
-        unreadable.sort_unstable();
-        Self {
-            descriptors,
-            unreadable,
-            refused: found.refused,
-            visibility,
-            births,
-            failure,
-        }
-    }
-
-    fn descriptors_of(&self, inode: u64) -> &[Descriptor] {
-        let all = &self.descriptors;
-        let start = all.partition_point(|held| held.inode < inode);
-        let from = all.get(start..).unwrap_or_default();
-        let end = from.partition_point(|held| held.inode == inode);
-        from.get(..end).unwrap_or_default()
-    }
+/// Does the process have this descriptor of this socket, now?
+fn still_holds(root: &Path, held: Descriptor) -> bool {
+    walk_of(root, &[held.pid]).is_ok_and(|found| found.descriptors.contains(&held))
 }
 
 #[cfg(test)]

@@ -7,6 +7,10 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
+use rustix::param::clock_ticks_per_second;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::procfs::fd::start_ticks;
 
 /// The details of a process; see [`crate::model::Process`].
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,6 +23,16 @@ pub(super) struct Details {
     pub(super) called: usize,
     /// The effective user id.
     pub(super) uid: Option<u32>,
+    /// When it started, in ticks since the system did; see [`now`].
+    pub(super) started: Option<u64>,
+}
+
+/// This moment, as [`Details::started`] counts.
+pub(super) fn now() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let [seconds, nanoseconds] = [now.tv_sec, now.tv_nsec].map(|n| u64::try_from(n).unwrap_or(0));
+    let per_second = clock_ticks_per_second();
+    seconds * per_second + nanoseconds * per_second / 1_000_000_000
 }
 
 impl Details {
@@ -46,6 +60,7 @@ impl Details {
             called: first.map_or(0, <[u8]>::len),
             command: command_line(arguments),
             uid: effective_uid(&status),
+            started: start_ticks(&read(&process, "stat").unwrap_or_default()),
         })
     }
 }

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as expected"
+)]
+
 use super::{Enricher, Lookups, Ports, Sight};
 use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
 use std::fs;
@@ -16,7 +21,7 @@ fn socket() -> Socket {
 
 #[test]
 fn what_is_not_asked_for_is_not_told() {
-    let mut enricher = Enricher::new(Lookups::default());
+    let mut enricher = Enricher::new(Lookups::default()).unwrap();
     let mut socket = socket();
     socket.local.port = Some(0);
     enricher.prepare(&socket);
@@ -41,7 +46,8 @@ fn what_is_asked_for_is_told() -> std::io::Result<()> {
         users: true,
         services: Ports::Named,
         ..Lookups::default()
-    });
+    })
+    .unwrap();
     let mut socket = socket();
     socket.local.port = Some(0);
     enricher.prepare(&socket);
@@ -79,7 +85,8 @@ fn processes_of_the_socket_before_are_not_shown() -> std::io::Result<()> {
         only: Some(vec![10]),
         users: true,
         ..Lookups::default()
-    });
+    })
+    .unwrap();
     let socket = socket();
     enricher.prepare(&socket);
     let pids = |enricher: &Enricher| {
@@ -105,7 +112,8 @@ fn a_search_for_processes_tells_how_far_it_could_look() -> std::io::Result<()> {
         let mut enricher = Enricher::new(Lookups {
             owners: owners.map(Into::into),
             ..Lookups::default()
-        });
+        })
+        .unwrap();
         enricher.look_for_owners()
     };
     let sight = |found, refused| Some(Sight { found, refused });
@@ -124,7 +132,8 @@ fn unknown_processes_are_not_an_empty_list() {
     let mut enricher = Enricher::new(Lookups {
         owners: Some("/nonexistent".into()),
         ..Lookups::default()
-    });
+    })
+    .unwrap();
     assert!(enricher.warnings().is_empty());
     let socket = socket();
     enricher.prepare(&socket);
@@ -151,7 +160,8 @@ fn owner_is_in_doubt_where_a_process_could_not_be_looked_at() -> std::io::Result
             owners: Some(root.into()),
             only,
             ..Lookups::default()
-        });
+        })
+        .unwrap();
         let mut socket = socket();
         socket.inode = inode;
         enricher.prepare_names(&socket);

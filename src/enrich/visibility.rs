@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rustix::fs::{PROC_SUPER_MAGIC, major, minor, stat, statfs};
 use rustix::process::{Gid, getegid, getgroups};
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 use super::mounts::{MOUNTINFO, Mount, mounts};
 use crate::procfs::fd::is_kernel_thread;
@@ -14,6 +14,9 @@ use crate::procfs::fd::is_kernel_thread;
 const KTHREADD: &str = "2/stat";
 /// Inode number of the first user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// Inode number of the first PID namespace (`PROC_PID_INIT_INO`, likewise).
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// Who can be seen in a directory of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,24 @@ impl Visibility {
         } else {
             Self::All
         }
+    }
+}
+
+/// What keeps a walk through `root` by this process from every process there is; `None` = nothing.
+pub(super) fn limit(root: &Path) -> Option<&'static str> {
+    let in_first = stat("/proc/self/ns/pid").is_ok_and(|stat| stat.st_ino == FIRST_PID_NAMESPACE);
+    let enters = |sets: CapabilitySets| {
+        let any = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
+        sets.effective.intersects(any)
+    };
+    if !is_live(root) {
+        Some("it is a copy of one")
+    } else if !in_first || !shows_kernel_threads(root) {
+        Some("this is not the first PID namespace")
+    } else if !Reader::of_this_process().privileged || !capabilities(None).is_ok_and(enters) {
+        Some("only root may look into every process")
+    } else {
+        None
     }
 }
 

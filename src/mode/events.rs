@@ -57,7 +57,7 @@ fn run(
     } else {
         out
     };
-    let mut watch = Watch::new(watching, envelope, out);
+    let mut watch = Watch::new(watching, envelope, out)?;
     if let Some(why) = &sampled {
         watch.warn(&format!("{why}: {SAMPLED}"), messages);
     }
@@ -139,14 +139,18 @@ struct Watch<'w> {
 }
 
 impl<'w> Watch<'w> {
-    fn new(watching: &'w Watching, envelope: &Envelope, out: Box<dyn Write>) -> Self {
+    fn new(
+        watching: &'w Watching,
+        envelope: &Envelope,
+        out: Box<dyn Write>,
+    ) -> Result<Self, Error> {
         let query = &watching.query;
         let layout = watching.layout.clone();
         let tables = query.tables.iter();
-        Self {
+        Ok(Self {
             watching,
             rules: tables.map(|table| (*table, query.rule(*table))).collect(),
-            enricher: Enricher::new(query.lookups.clone()),
+            enricher: Enricher::new(query.lookups.clone())?,
             owners: query.lookups.owners.is_some().then(Owners::default),
             search: Search::new(&query.layout),
             sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
@@ -158,7 +162,7 @@ impl<'w> Watch<'w> {
                 warnings: Vec::new(),
             },
             failure: None,
-        }
+        })
     }
 
     fn take(&mut self, event: &Event) -> ControlFlow<()> {

@@ -48,7 +48,7 @@ pub(super) fn find(
             Reverse(finding.count),
         )
     });
-    gaps.append(&mut looker.gaps);
+    gaps.append(&mut looker.into_gaps());
     Ok(Some(found))
 }
 

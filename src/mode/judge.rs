@@ -3,6 +3,7 @@
 use super::check::Answer;
 use super::seen::Seen;
 use crate::enrich::{Enricher, Lookups};
+use crate::error::Error;
 use crate::filter::{Rule, Stage};
 use crate::model::{Row, Socket};
 use crate::query::{Hidden, Query};
@@ -19,27 +20,35 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Has looked up nothing yet.
-    pub(super) fn new(query: &Query) -> Self {
-        Self {
-            enricher: Enricher::new(query.lookups.clone()),
-            search: Search::new(&query.layout),
-            hidden: query.hidden,
-            reached: Stage::Socket,
-        }
+    ///
+    /// # Errors
+    ///
+    /// When processes cannot be found in the way that is wanted.
+    pub(super) fn new(query: &Query) -> Result<Self, Error> {
+        Self::with(query, query.lookups.clone(), query.hidden)
     }
 
     /// Looks up processes, and tells them, whatever the query wants to know of them.
-    pub(super) fn telling_owners(query: &Query) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Judge::new`].
+    pub(super) fn telling_owners(query: &Query) -> Result<Self, Error> {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
             only: None,
             ..query.lookups.clone()
         };
-        Self {
-            enricher: Enricher::new(lookups),
-            hidden: Hidden::default(),
-            ..Self::new(query)
-        }
+        Self::with(query, lookups, Hidden::default())
+    }
+
+    fn with(query: &Query, lookups: Lookups, hidden: Hidden) -> Result<Self, Error> {
+        Ok(Self {
+            enricher: Enricher::new(lookups)?,
+            search: Search::new(&query.layout),
+            hidden,
+            reached: Stage::Socket,
+        })
     }
 
     /// Asks about a socket.
@@ -137,6 +146,11 @@ impl Judge {
     /// Begins another look: what may have changed is looked up again.
     pub(super) fn look_again(&mut self) {
         self.enricher.next_listing();
+    }
+
+    /// Why processes are missing that were to be found in one way only.
+    pub(super) fn gap(&self) -> Option<String> {
+        self.enricher.gap()
     }
 
     /// What must be said about names that are missing.

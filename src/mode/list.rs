@@ -52,7 +52,7 @@ fn run(
         None => Recorder::default(),
     };
     let (mut source, tables) = open(query, &recorder)?;
-    let mut judge = Judge::new(query);
+    let mut judge = Judge::new(query)?;
     let output = Output::of(query, &envelope(), out);
     let mut listing = Listing::new(query, &mut judge, output);
     listing.read_all(&tables, source.as_mut(), messages)?;
@@ -226,13 +226,18 @@ impl<'l> Listing<'l> {
     /// owners are missing that must not be.
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
         let missing = self.judge.warnings();
-        let is_too_little = self.query.check.strict && !missing.is_empty();
+        let gap = self.judge.gap();
+        let is_lacking = gap.is_some() || !missing.is_empty();
+        let is_too_little = self.query.check.strict && is_lacking;
         for text in missing {
             if is_too_little {
                 self.gap(text, messages);
             } else {
                 self.warning(text, messages);
             }
+        }
+        if let Some(gap) = gap {
+            self.gap(gap, messages);
         }
         if !self.asked {
             self.warning(IN_VAIN.to_owned(), messages);

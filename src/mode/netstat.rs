@@ -33,7 +33,7 @@ pub fn netstat(
     let mut round = Round {
         query,
         source: FilesSource::live(),
-        enricher: Enricher::new(query.lookups.clone()),
+        enricher: Enricher::new(query.lookups.clone())?,
         writer: render::netstat(query.layout, out),
         waiting: Vec::new(),
         complete: true,

@@ -86,7 +86,7 @@ impl<'q> Wait<'q> {
             target: target(query, &tables),
             source,
             tables,
-            judge: Judge::new(query),
+            judge: Judge::new(query)?,
             time,
             begun,
             due: begun,

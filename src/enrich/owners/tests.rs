@@ -6,8 +6,9 @@
 )]
 
 use super::texts::{refused_text, unreadable_text};
-use super::{HIDEPID, Owners};
+use super::{HIDEPID, Owners, Way};
 use crate::enrich::births::Births;
+use crate::enrich::process::now;
 use crate::enrich::users::Users;
 use crate::enrich::visibility::Visibility;
 use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
@@ -319,4 +320,43 @@ fn new_socket_of_a_named_process_is_found_by_another_walk() {
     let status = of(&mut owners, inode_of(&late)).0;
     assert_eq!(status, ProcessStatus::Unreadable);
     assert!(owners.warnings().is_empty(), "it is not shown");
+}
+
+/// `/proc/PID/stat` of a process that started so many ticks after the system.
+fn started(root: &Path, pid: u32, ticks: u64) {
+    let stat = format!("{pid} (a b) S{} {ticks} 0", " 1".repeat(18));
+    fs::write(root.join(format!("{pid}/stat")), stat).unwrap();
+}
+
+#[test]
+fn number_that_was_given_to_another_process_names_no_owner() {
+    let root = tempfile::tempdir().unwrap();
+    let later = now() + 100_000;
+    process(root.path(), 20, b"same", &[(3, 5)]);
+    started(root.path(), 20, 1);
+    process(root.path(), 21, b"new", &[(3, 5)]);
+    started(root.path(), 21, later);
+    process(root.path(), 22, b"old", &[(3, 5)]);
+    let mut owners = Owners::new(root.path());
+    assert_eq!(of(&mut owners, 1).0, ProcessStatus::None);
+    // Meanwhile the first closes its descriptor, and the number of the last is another's.
+    for pid in [20, 22] {
+        fs::remove_file(root.path().join(format!("{pid}/fd/3"))).unwrap();
+    }
+    started(root.path(), 22, later);
+    let (_, found) = of(&mut owners, 5);
+    let pids: Vec<u32> = found.iter().map(|process| process.pid).collect();
+    assert_eq!(pids, [20, 21]);
+}
+
+#[test]
+fn only_the_iterator_where_it_cannot_be_used_is_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let by = |way| Owners::new(root.path()).by(way);
+    let error = by(Way::Bpf).unwrap_err().chain();
+    assert_eq!(error, "bpf: cannot stand in for /proc: it is a copy of one");
+    let mut owners = by(Way::Auto).unwrap();
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
+    assert!(owners.warnings().is_empty());
 }

@@ -42,13 +42,18 @@ impl Watch<'_> {
     /// Says what must be said of names; `true` = owners are missing that must not be.
     pub(super) fn warn_of_names(&mut self, messages: &mut Messages<'_>) -> bool {
         let missing = self.enricher.warnings();
-        let is_too_little = self.watching.query.check.strict && !missing.is_empty();
+        let gap = self.enricher.gap();
+        let is_lacking = gap.is_some() || !missing.is_empty();
+        let is_too_little = self.watching.query.check.strict && is_lacking;
         for text in missing {
             if is_too_little {
                 self.miss(text, messages);
             } else {
                 self.warn(&text, messages);
             }
+        }
+        if let Some(gap) = gap {
+            self.miss(gap, messages);
         }
         is_too_little
     }

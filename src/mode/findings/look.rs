@@ -20,7 +20,7 @@ pub(super) struct Looker<'q> {
     enricher: Enricher,
     search: Search,
     /// Why something may be missing.
-    pub(super) gaps: Vec<String>,
+    gaps: Vec<String>,
 }
 
 /// What is looked at.
@@ -68,7 +68,7 @@ impl<'q> Looker<'q> {
     ///
     /// # Errors
     ///
-    /// When `/proc` cannot be opened.
+    /// When `/proc` cannot be opened, or processes cannot be found in the way that is wanted.
     pub(super) fn new(query: &'q Query) -> Result<Self, Error> {
         let off = Recorder::off;
         let source: Box<dyn Source> = match &query.input {
@@ -86,10 +86,15 @@ impl<'q> Looker<'q> {
         Ok(Self {
             query,
             source,
-            enricher: Enricher::new(lookups),
+            enricher: Enricher::new(lookups)?,
             search: Search::new(&query.layout),
             gaps: Vec::new(),
         })
+    }
+
+    /// Why something may be missing.
+    pub(super) fn into_gaps(self) -> Vec<String> {
+        self.gaps.into_iter().chain(self.enricher.gap()).collect()
     }
 
     /// The sockets that are so, of those that the query wants.

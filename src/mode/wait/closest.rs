@@ -36,7 +36,7 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, is_exceeded: bool)
 
 /// What the sockets are that these rules want; `None` = there may be others.
 fn sightings(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<Sightings> {
-    let mut judge = Judge::telling_owners(query);
+    let mut judge = Judge::telling_owners(query).ok()?;
     let mut sightings = Sightings::default();
     for rule in rules {
         let is_whole = visit(query, source, rule, &mut |socket, seen| {

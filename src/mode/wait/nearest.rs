@@ -20,7 +20,7 @@ struct Missed {
 
 /// One socket of those that lack what the fewest others do.
 pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
-    let mut judge = Judge::telling_owners(query);
+    let mut judge = Judge::telling_owners(query).ok()?;
     let mut missed: Vec<Missed> = Vec::new();
     for rule in rules {
         let parts = parts(rule);

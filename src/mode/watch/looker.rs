@@ -34,11 +34,11 @@ impl Looker {
     ///
     /// # Errors
     ///
-    /// When there is no such source.
+    /// When there is no such source, or processes cannot be found in the way that is wanted.
     pub(super) fn new(query: Query) -> Result<Self, Error> {
         let (source, tables) = list::open(&query, &Recorder::default())?;
         Ok(Self {
-            judge: Judge::new(&query),
+            judge: Judge::new(&query)?,
             known: Rc::new(RefCell::new(
                 tables.iter().map(|_| Known::default()).collect(),
             )),

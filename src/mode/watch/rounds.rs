@@ -30,7 +30,7 @@ pub(super) fn rounds(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, tables) = list::open(query, &Recorder::default())?;
-    let mut judge = Judge::new(query);
+    let mut judge = Judge::new(query)?;
     let out = Shared::new(out);
     let mut round = Round::First;
     let mut verdict = Verdict::Done;

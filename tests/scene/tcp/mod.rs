@@ -134,13 +134,13 @@ fn narrow_client(ip: IpAddr) -> io::Result<Pair> {
 /// A connection whose client sends bytes that the server's kernel drops, as if the way were broken.
 pub fn broken(ip: IpAddr) -> io::Result<Pair> {
     let pair = pair(ip)?;
-    let mut nothing = nix::libc::sock_filter {
+    let mut nothing = libc::sock_filter {
         code: BPF_RET,
         jt: 0,
         jf: 0,
         k: 0,
     };
-    let program = nix::libc::sock_fprog {
+    let program = libc::sock_fprog {
         len: 1,
         filter: &raw mut nothing,
     };

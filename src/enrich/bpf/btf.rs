@@ -1,0 +1,281 @@
+//! BTF: the kernel's own description of its types (`include/uapi/linux/btf.h`). It tells where a field
+//! stands in a structure.
+
+use zerocopy::byteorder::native_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// `BTF_MAGIC`, in the byte order of this machine.
+const MAGIC: u16 = 0xeb9f;
+/// Steps from a name to what it stands for.
+const MOST_NAMES: usize = 32;
+/// Structures without a name that are looked through for a member.
+const MOST_UNNAMED: usize = 64;
+
+const INT: u32 = 1;
+const PTR: u32 = 2;
+const STRUCT: u32 = 4;
+const UNION: u32 = 5;
+const FUNC: u32 = 12;
+
+/// `struct btf_header`.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Header {
+    magic: U16,
+    version: u8,
+    flags: u8,
+    length: U32,
+    types_start: U32,
+    types_length: U32,
+    strings_start: U32,
+    strings_length: U32,
+}
+
+/// `struct btf_type`.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Record {
+    name: U32,
+    info: U32,
+    /// Bytes, or the number of another type.
+    size_or_type: U32,
+}
+
+/// `struct btf_member`.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Member {
+    name: U32,
+    kind: U32,
+    offset: U32,
+}
+
+/// A type that has a name of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `struct NAME`.
+    Struct,
+    /// A function.
+    Function,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    /// A number of so many bytes.
+    Number(u32),
+    /// The address of something.
+    Pointer,
+    /// Anything else.
+    Other,
+}
+
+/// A field of a structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field {
+    /// Bytes from the begin of the structure.
+    pub(super) offset: u32,
+    /// What stands there.
+    pub(super) value: Value,
+}
+
+/// What is wrong with a description.
+pub(super) type Malformed = String;
+
+/// The types of a kernel.
+#[derive(Debug)]
+pub(super) struct Btf<'a> {
+    types: &'a [u8],
+    strings: &'a [u8],
+    /// Where each type stands; the first one has the number 1.
+    places: Vec<u32>,
+    /// Those that were asked for, as often as they were found, with their numbers.
+    named: Vec<(Kind, &'static str, u32)>,
+}
+
+impl Record {
+    fn kind(&self) -> u32 {
+        self.info.get() >> 24 & 0x1f
+    }
+
+    /// How many parts it has.
+    fn parts(&self) -> u32 {
+        self.info.get() & 0xffff
+    }
+
+    /// Do the offsets of its members count bits, in 24 of their bits?
+    fn has_bit_fields(&self) -> bool {
+        self.info.get() >> 31 == 1
+    }
+
+    /// Bytes that follow it.
+    fn rest(&self) -> Result<u32, Malformed> {
+        Ok(match self.kind() {
+            // A pointer, a declaration, another name, a function; a number with a point; a tag.
+            2 | 7..=12 | 16 | 18 => 0,
+            // A number, a variable, a tag of a declaration.
+            1 | 14 | 17 => 4,
+            // An array.
+            3 => 12,
+            // A list of small numbers, parameters.
+            6 | 13 => 8 * self.parts(),
+            // Members, variables of a section, large numbers.
+            4 | 5 | 15 | 19 => 12 * self.parts(),
+            kind => return Err(format!("unknown kind of type {kind}")),
+        })
+    }
+}
+
+impl<'a> Btf<'a> {
+    /// Looks through all types for those with one of these names.
+    ///
+    /// # Errors
+    ///
+    /// When it is not BTF as it is known here.
+    pub(super) fn read(
+        bytes: &'a [u8],
+        wanted: &[(Kind, &'static str)],
+    ) -> Result<Self, Malformed> {
+        let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| "it has no header")?;
+        if header.magic.get() != MAGIC {
+            return Err("no BTF of this machine".into());
+        }
+        let after = bytes.get(index(header.length.get())..);
+        let part = |start: U32, length: U32| {
+            let from = after?.get(index(start.get())..)?;
+            from.get(..index(length.get()))
+        };
+        let types = part(header.types_start, header.types_length);
+        let strings = part(header.strings_start, header.strings_length);
+        let mut btf = Self {
+            types: types.ok_or("its types are cut")?,
+            strings: strings.ok_or("its names are cut")?,
+            places: Vec::new(),
+            named: Vec::new(),
+        };
+        btf.look_through(wanted)?;
+        Ok(btf)
+    }
+
+    fn look_through(&mut self, wanted: &[(Kind, &'static str)]) -> Result<(), Malformed> {
+        let mut place = 0;
+        while index(place) < self.types.len() {
+            let (record, rest) = self.record_at(place)?;
+            self.places.push(place);
+            let kind = match record.kind() {
+                STRUCT => Some(Kind::Struct),
+                FUNC => Some(Kind::Function),
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                let name = self.text(record.name.get());
+                let of_kind = wanted.iter().filter(|(wanted, _)| *wanted == kind);
+                let mut same = of_kind.filter(|(_, wanted)| begins(name, wanted));
+                if let Some((_, name)) = same.next() {
+                    let number = u32::try_from(self.places.len()).unwrap_or(0);
+                    self.named.push((kind, name, number));
+                }
+            }
+            let length = record.rest()?;
+            if index(length) > rest.len() {
+                return Err("its last type is cut".into());
+            }
+            // It was checked that all of it is there.
+            place += u32::try_from(size_of::<Record>()).unwrap_or(0) + length;
+        }
+        Ok(())
+    }
+
+    /// The number of the only type of this kind and name; none when there are several.
+    pub(super) fn find(&self, kind: Kind, name: &str) -> Option<u32> {
+        let found = |&&(of, other, _): &&(Kind, &str, u32)| of == kind && other == name;
+        let mut found = self.named.iter().filter(found);
+        let (.., number) = found.next()?;
+        found.next().is_none().then_some(*number)
+    }
+
+    /// The field with this name in a structure, or in a nameless structure or union within it.
+    ///
+    /// # Errors
+    ///
+    /// When the description makes no sense.
+    pub(super) fn field(&self, structure: u32, name: &str) -> Result<Option<Field>, Malformed> {
+        let mut inner = vec![(structure, 0_u32)];
+        for _ in 0..MOST_UNNAMED {
+            let Some((structure, base)) = inner.pop() else {
+                return Ok(None);
+            };
+            let (record, rest) = self.numbered(structure)?;
+            if !matches!(record.kind(), STRUCT | UNION) {
+                continue;
+            }
+            let members = <[Member]>::ref_from_prefix_with_elems(rest, index(record.parts()));
+            let (members, _) = members.map_err(|_| "its members are cut")?;
+            for member in members {
+                let bits = member.offset.get();
+                let (bits, width) = if record.has_bit_fields() {
+                    (bits & 0xff_ffff, bits >> 24)
+                } else {
+                    (bits, 0)
+                };
+                let offset = base.saturating_add(bits / 8);
+                if begins(self.text(member.name.get()), name) {
+                    let value = match (width, bits % 8) {
+                        (0, 0) => self.value(member.kind.get())?,
+                        _ => Value::Other,
+                    };
+                    return Ok(Some(Field { offset, value }));
+                }
+                if member.name.get() == 0 {
+                    inner.push((member.kind.get(), offset));
+                }
+            }
+        }
+        Err("structures within structures without an end".into())
+    }
+
+    /// What a type with any number of names on top comes to.
+    fn value(&self, mut number: u32) -> Result<Value, Malformed> {
+        for _ in 0..MOST_NAMES {
+            let (record, _) = self.numbered(number)?;
+            match record.kind() {
+                INT => return Ok(Value::Number(record.size_or_type.get())),
+                PTR => return Ok(Value::Pointer),
+                // Another name, `volatile`, `const`, `restrict`, a tag.
+                8..=11 | 18 => number = record.size_or_type.get(),
+                _ => return Ok(Value::Other),
+            }
+        }
+        Err("names of names without an end".into())
+    }
+
+    /// The type with this number and what follows it. 0 is `void`, which has nothing.
+    fn numbered(&self, number: u32) -> Result<(&'a Record, &'a [u8]), Malformed> {
+        let place = number.checked_sub(1).map(index);
+        let place = place.and_then(|place| self.places.get(place));
+        self.record_at(*place.ok_or_else(|| format!("it has no type {number}"))?)
+    }
+
+    fn record_at(&self, place: u32) -> Result<(&'a Record, &'a [u8]), Malformed> {
+        let from = self.types.get(index(place)..).unwrap_or_default();
+        Record::ref_from_prefix(from).map_err(|_| "its last type is cut".into())
+    }
+
+    /// What begins there among the names; each ends with a NUL.
+    fn text(&self, place: u32) -> &'a [u8] {
+        self.strings.get(index(place)..).unwrap_or_default()
+    }
+}
+
+/// Is this the name that the text begins with? Mostly the first byte tells.
+fn begins(text: &[u8], name: &str) -> bool {
+    let name = name.as_bytes();
+    text.first() == name.first() && text.starts_with(name) && text.get(name.len()) == Some(&0)
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,197 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise and says why it could not run"
+)]
+
+use super::{MOST_IN_VAIN, TaskFiles, read};
+use crate::enrich::visibility::limit;
+use crate::procfs::fd::{Descriptor, walk, walk_rest};
+use nix::sched::{CloneFlags, unshare};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+
+/// The iterator, or nothing and the reason on stderr.
+fn loaded() -> Option<TaskFiles> {
+    if let Some(limit) = limit(Path::new("/proc")) {
+        eprintln!("skipped: {limit}");
+        return None;
+    }
+    match TaskFiles::load() {
+        Ok(iterator) => Some(iterator),
+        Err(error) => {
+            eprintln!("skipped: {}", error.chain());
+            None
+        }
+    }
+}
+
+fn inode_of(socket: &impl AsFd) -> u64 {
+    rustix::fs::fstat(socket).unwrap().st_ino
+}
+
+/// What the iterator tells of this process.
+fn own(iterator: &TaskFiles) -> Vec<Descriptor> {
+    let mut told = iterator.run().unwrap();
+    let own = std::process::id();
+    assert!(told.pids.contains(&own));
+    told.descriptors.retain(|held| held.pid == own);
+    told.descriptors
+}
+
+fn fds(held: &[Descriptor], inode: u64) -> Vec<i32> {
+    let held = held.iter().filter(|held| held.inode == inode);
+    held.map(|held| held.fd.try_into().unwrap()).collect()
+}
+
+#[test]
+fn every_descriptor_of_a_socket_is_told() {
+    let Some(iterator) = loaded() else { return };
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let copies: Vec<_> = (0..10_000).map_while(|_| socket.try_clone().ok()).collect();
+    let mut expected: Vec<_> = copies.iter().map(AsRawFd::as_raw_fd).collect();
+    expected.push(socket.as_raw_fd());
+    expected.sort_unstable();
+    assert!(expected.len() > 500, "{} descriptors", expected.len());
+    assert_eq!(fds(&own(&iterator), inode_of(&socket)), expected);
+}
+
+#[test]
+fn name_of_a_socket_that_is_opened_is_no_socket() {
+    let Some(iterator) = loaded() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let open = |path: &Path| openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let name = open(&path).unwrap();
+    let stat = rustix::fs::fstat(&name).unwrap();
+    assert_eq!(stat.st_mode & 0o170_000, 0o140_000, "S_IFSOCK");
+    let number = u32::try_from(name.as_raw_fd()).unwrap();
+    assert!(own(&iterator).iter().all(|held| held.fd != number));
+
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    let again = open(Path::new(&link)).unwrap();
+    let mut expected = [socket.as_raw_fd(), again.as_raw_fd()];
+    expected.sort_unstable();
+    assert_eq!(fds(&own(&iterator), inode_of(&socket)), expected);
+}
+
+/// Both ways, of this process.
+fn both(iterator: &TaskFiles) -> [Vec<Descriptor>; 2] {
+    let proc = Path::new("/proc");
+    let ways = [walk(proc), walk_rest(proc, || iterator.run())];
+    ways.map(|found| {
+        let mut held = found.unwrap().descriptors;
+        held.retain(|held| held.pid == std::process::id());
+        held.sort_unstable();
+        held
+    })
+}
+
+#[test]
+fn thread_with_descriptors_of_its_own_counts_in_neither_way() {
+    let Some(iterator) = loaded() else { return };
+    let (opened, is_opened) = channel();
+    let (done, is_done) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            unshare(CloneFlags::CLONE_FILES).unwrap();
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            opened.send(inode_of(&socket)).unwrap();
+            let _ = is_done.recv();
+        });
+        let inode = is_opened.recv().unwrap();
+        for held in both(&iterator) {
+            assert_eq!(fds(&held, inode), [0; 0]);
+        }
+        drop(done);
+    });
+}
+
+#[test]
+fn program_and_its_run_leave_no_descriptor() {
+    let Some(iterator) = loaded() else { return };
+    let links = || {
+        let entries = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let links = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let bpf = links.filter(|link| link.to_string_lossy().contains("bpf"));
+        bpf.count()
+    };
+    // Another test may have one for a moment.
+    let few = (0..200).any(|_| {
+        iterator.run().unwrap();
+        links() <= 1
+    });
+    assert!(few, "{} descriptors", links());
+}
+
+#[test]
+fn kernel_without_a_description_of_its_types_is_told() {
+    let error = TaskFiles::load_with(Path::new("/nonexistent")).unwrap_err();
+    let text = "cannot read /nonexistent: no such file or directory";
+    assert_eq!(error.chain(), text);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vmlinux");
+    std::fs::write(&path, b"no BTF at all, but long enough").unwrap();
+    let error = TaskFiles::load_with(&path).unwrap_err();
+    let text = format!("{}: no BTF of this machine", path.display());
+    assert_eq!(error.chain(), text);
+}
+
+/// Gives these in turn, then the end.
+struct Output(VecDeque<io::Result<Vec<u8>>>);
+
+impl Read for Output {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(next) = self.0.pop_front() else {
+            return Ok(0);
+        };
+        let next = next?;
+        buffer[..next.len()].copy_from_slice(&next);
+        Ok(next.len())
+    }
+}
+
+fn record(inode: u64, pid: u32, fd: u32) -> Vec<u8> {
+    let numbers = [pid.to_ne_bytes(), fd.to_ne_bytes()].concat();
+    [&inode.to_ne_bytes()[..], &numbers].concat()
+}
+
+#[test]
+fn processes_without_sockets_are_told_as_seen() {
+    let first = [record(0, 7, 0), record(5, 7, 3), record(0, 9, 1)].concat();
+    let output = Output([Ok(first), Ok(record(6, 9, 2))].into());
+    let told = read(output).unwrap();
+    assert_eq!(told.pids, [7, 9]);
+    let held = |inode, pid, fd| Descriptor { inode, pid, fd };
+    assert_eq!(told.descriptors, [held(5, 7, 3), held(6, 9, 2)]);
+}
+
+#[test]
+fn output_that_is_cut_or_fails_tells_nothing() {
+    let cut = record(5, 7, 3)[..15].to_vec();
+    assert!(read(Output([Ok(record(5, 7, 3)), Ok(cut)].into())).is_err());
+    let failed = Err(io::Error::from(ErrorKind::PermissionDenied));
+    assert!(read(Output([Ok(record(5, 7, 3)), failed].into())).is_err());
+}
+
+#[test]
+fn interruptions_are_passed_and_endless_threads_are_not() {
+    let kind = |kind: ErrorKind, times| {
+        let errors = (0..times).map(move |_| Err(io::Error::from(kind)));
+        Output(errors.chain([Ok(record(5, 7, 3))]).collect())
+    };
+    assert_eq!(read(kind(ErrorKind::Interrupted, 100)).unwrap().pids, [7]);
+    let most = kind(ErrorKind::WouldBlock, MOST_IN_VAIN);
+    assert_eq!(read(most).unwrap().pids, [7]);
+    assert!(read(kind(ErrorKind::WouldBlock, MOST_IN_VAIN + 1)).is_err());
+}

@@ -1,0 +1,166 @@
+//! How the descriptors of all processes are found.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::index::Index;
+use crate::enrich::bpf::TaskFiles;
+use crate::enrich::visibility::limit;
+use crate::error::Error;
+
+/// With fewer open files on the machine a walk takes no longer than to read the description of the
+/// kernel, some milliseconds.
+const WORTH_AN_ITERATOR: u64 = 4_000;
+
+/// How the descriptors of all processes are found. Both ways find the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// The quicker one of those that can be used here.
+    #[default]
+    Auto,
+    /// A walk through `/proc`.
+    Proc,
+    /// The kernel's iterator over descriptors, a BPF program. It can only be used where a walk may
+    /// look at every process, and needs rights of its own.
+    Bpf,
+}
+
+/// Whose descriptors are looked at.
+#[derive(Debug)]
+pub(super) enum Sought {
+    /// Everybody's.
+    All,
+    /// Everybody's, as the first thread of each shows them; the kernel's iterator cannot tell that.
+    FirstThreads,
+    /// Those of these processes.
+    Only(Vec<u32>),
+}
+
+/// Finds descriptors below a root, again and again.
+#[derive(Debug)]
+pub(super) struct Finder {
+    pub(super) root: PathBuf,
+    pub(super) sought: Sought,
+    /// [`Way::Auto`] = not decided, or for the iterator.
+    pub(super) way: Way,
+    iterator: Option<TaskFiles>,
+}
+
+impl Finder {
+    /// Will walk.
+    pub(super) fn new(root: PathBuf, sought: Sought) -> Self {
+        Self {
+            root,
+            sought,
+            way: Way::Proc,
+            iterator: None,
+        }
+    }
+
+    /// Will go this way, or walk where first threads are sought.
+    pub(super) fn by(self, way: Way) -> Result<Self, Error> {
+        let way = match self.sought {
+            Sought::FirstThreads => Way::Proc,
+            Sought::All | Sought::Only(_) => way,
+        };
+        let iterator = match way {
+            Way::Bpf => Some(iterator(&self.root)?),
+            Way::Auto | Way::Proc => None,
+        };
+        Ok(Self {
+            way,
+            iterator,
+            ..self
+        })
+    }
+
+    /// Looks for everything.
+    pub(super) fn look(&mut self) -> Index {
+        if self.way == Way::Auto && self.iterator.is_none() && self.pays() {
+            self.choose(iterator(&self.root));
+        }
+        if let Some(iterator) = &self.iterator {
+            match Index::told(&self.root, iterator, &self.sought) {
+                Ok(index) => return index,
+                Err(error) if self.way == Way::Bpf => return Index::failed(error),
+                Err(error) => self.choose(Err(error)),
+            }
+        }
+        Index::walked(&self.root, &self.sought)
+    }
+
+    /// What cannot be used is not tried again.
+    fn choose(&mut self, iterator: Result<TaskFiles, Error>) {
+        if iterator.is_err() {
+            self.way = Way::Proc;
+        }
+        self.iterator = iterator.ok();
+    }
+
+    /// Few processes, or few descriptors, are read as quickly. Where system calls are filtered, one
+    /// that is unusual might be the end.
+    fn pays(&self) -> bool {
+        matches!(self.sought, Sought::All) && has_many_files(&self.root) && !is_filtered(&self.root)
+    }
+}
+
+/// The kernel's iterator, where it tells the same as a walk through `root`.
+fn iterator(root: &Path) -> Result<TaskFiles, Error> {
+    match limit(root) {
+        None => TaskFiles::load(),
+        Some(limit) => Err(Error::Bpf {
+            operation: "stand in for /proc",
+            cause: io::Error::other(limit),
+        }),
+    }
+}
+
+/// The first number in `/proc/sys/fs/file-nr`: files that are open on this machine.
+fn has_many_files(root: &Path) -> bool {
+    let text = fs::read_to_string(root.join("sys/fs/file-nr")).unwrap_or_default();
+    let open = text.split_whitespace().next();
+    open.and_then(|open| open.parse().ok()) >= Some(WORTH_AN_ITERATOR)
+}
+
+/// `Seccomp:` in `/proc/self/status` (`proc_pid_status(5)`), but for 0.
+fn is_filtered(root: &Path) -> bool {
+    let text = fs::read(root.join("self/status")).unwrap_or_default();
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let mode = lines.find_map(|line| line.strip_prefix(b"Seccomp:"));
+    mode.is_some_and(|mode| mode.trim_ascii() != b"0")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::{has_many_files, is_filtered};
+    use std::fs;
+
+    #[test]
+    fn machine_with_few_files_is_walked() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!has_many_files(root.path()));
+        fs::create_dir_all(root.path().join("sys/fs")).unwrap();
+        for (text, many) in [
+            ("1236\t0\t99\n", false),
+            ("200000\t0\t9\n", true),
+            ("x", false),
+        ] {
+            fs::write(root.path().join("sys/fs/file-nr"), text).unwrap();
+            assert_eq!(has_many_files(root.path()), many, "{text}");
+        }
+    }
+
+    #[test]
+    fn filter_of_system_calls_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!is_filtered(root.path()));
+        fs::create_dir(root.path().join("self")).unwrap();
+        for (mode, filtered) in [("0", false), ("1", true), ("2", true)] {
+            let text = format!("Name:\tx\nSeccomp:\t{mode}\nSeccomp_filters:\t{mode}\n");
+            fs::write(root.path().join("self/status"), text).unwrap();
+            assert_eq!(is_filtered(root.path()), filtered, "{mode}");
+        }
+    }
+}
