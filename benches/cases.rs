@@ -49,13 +49,20 @@ const TABLE: [(&str, &[&str]); 11] = [
             "ss -tlnH",
             "netstat -tln",
             "lsock -tlnp",
+            "lsock -tlnp --owners proc",
             "ss -tlnpH",
             "netstat -tlnp",
         ],
     ),
     (
         "owners: every TCP socket with its processes",
-        &["floor all", "lsock -tanp", "ss -tanpH", "netstat -tanp"],
+        &[
+            "floor all",
+            "lsock -tanp",
+            "lsock -tanp --owners proc",
+            "ss -tanpH",
+            "netstat -tanp",
+        ],
     ),
     (
         "as netstat: every TCP socket",

@@ -6,8 +6,10 @@
 )]
 
 use super::{
-    Descriptor, Walk, cannot_hold_sockets, socket_inode, walk, walk_first_threads, walk_of,
+    Descriptor, Told, Walk, cannot_hold_sockets, socket_inode, start_ticks, walk,
+    walk_first_threads, walk_of, walk_rest,
 };
+use crate::error::Error;
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
@@ -318,4 +320,57 @@ fn process_named_twice_is_read_once() {
     process(root.path(), 8, &stat("b", 'S', 0, 1), &links);
     let found = walk_of(root.path(), &[9, 9]).unwrap();
     assert_eq!(sorted(found), [(5, 9, 3)]);
+}
+
+#[test]
+fn what_is_told_is_not_read_and_the_rest_is() {
+    let root = tempfile::tempdir().unwrap();
+    for (pid, link) in [(8, "socket:[1]"), (9, "socket:[2]")] {
+        process(root.path(), pid, &stat("a", 'S', 0, 1), &[("3", link)]);
+    }
+    let held = |inode, pid, fd| Descriptor { inode, pid, fd };
+    let found = walk_rest(root.path(), || {
+        // One that has just started, too, which the walk then meets.
+        process(
+            root.path(),
+            10,
+            &stat("b", 'S', 0, 1),
+            &[("4", "socket:[5]")],
+        );
+        Ok(Told {
+            descriptors: vec![held(7, 8, 6), held(5, 10, 4)],
+            pids: vec![8, 10],
+        })
+    });
+    assert_eq!(
+        sorted(found.unwrap()),
+        [(2, 9, 3), (5, 10, 4), (5, 10, 4), (7, 8, 6)]
+    );
+}
+
+#[test]
+fn nothing_is_walked_when_nothing_could_be_told() {
+    let root = tempfile::tempdir().unwrap();
+    process(
+        root.path(),
+        8,
+        &stat("a", 'S', 0, 1),
+        &[("3", "socket:[1]")],
+    );
+    let refused = || {
+        Err(Error::Bpf {
+            operation: "tell",
+            cause: io::ErrorKind::PermissionDenied.into(),
+        })
+    };
+    let error = walk_rest(root.path(), refused).unwrap_err();
+    assert_eq!(error.chain(), "bpf: cannot tell: permission denied");
+}
+
+#[test]
+fn start_is_counted_from_the_end_of_the_name() {
+    let stat = format!("8 (a) S 1 (b) S {} 4242 7", ["1"; 18].join(" "));
+    assert_eq!(start_ticks(stat.as_bytes()), Some(4_242));
+    assert_eq!(start_ticks(b"8 (a) S 1"), None);
+    assert_eq!(start_ticks(b"no name"), None);
 }
