@@ -8,13 +8,14 @@ mod fields;
 mod meaning;
 mod netstat;
 mod repeat;
+mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser};
 use jiff::tz::TimeZone;
 
 use crate::error::Error;
@@ -23,6 +24,9 @@ use crate::filter;
 use crate::mode::{OpenConsole, OpenOutput, Repeating};
 use crate::query::netstat::Netstat;
 use crate::query::{Query, Watching};
+use words::{
+    ByWord, ColorWord, FamilyWord, FormatWord, OwnersWord, SeverityWord, ShellWord, SourceWord,
+};
 
 /// What the program finds about its surroundings.
 #[derive(Debug, Clone, Copy, Default)]
@@ -357,72 +361,6 @@ struct Typed {
         help_heading = "Other"
     )]
     completions: Option<ShellWord>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FamilyWord {
-    All,
-    Inet,
-    Inet6,
-    Tcp,
-    Udp,
-    Udplite,
-    Raw,
-    Icmp,
-    Unix,
-    Packet,
-    Netlink,
-    Mptcp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatWord {
-    Table,
-    Plain,
-    Json,
-    Ndjson,
-    Csv,
-    Netstat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ColorWord {
-    Auto,
-    Always,
-    Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SourceWord {
-    Auto,
-    Netlink,
-    Procfs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OwnersWord {
-    Auto,
-    Proc,
-    Bpf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SeverityWord {
-    Info,
-    Warning,
-    Critical,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ByWord {
-    Connection,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ShellWord {
-    Bash,
-    Zsh,
-    Fish,
 }
 
 /// Reads the command line.
