@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Expr, Stage};
+use crate::mode::list::open;
 use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet, Table};
-use crate::query::{Input, Query};
+use crate::query::Query;
 use crate::render::Search;
-use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Request, Source, Wanted};
+use crate::source::{Recorder, Request, Source, Wanted};
 
 use super::who::Held;
 
@@ -70,17 +71,9 @@ impl<'q> Looker<'q> {
     ///
     /// When `/proc` cannot be opened, or processes cannot be found in the way that is wanted.
     pub(super) fn new(query: &'q Query) -> Result<Self, Error> {
-        let off = Recorder::off;
-        let source: Box<dyn Source> = match &query.input {
-            Input::Netlink => Box::new(NetlinkSource::new(off())),
-            Input::Procfs(root) => Box::new(ProcfsSource::open(root, off())?),
-            Input::Auto | Input::Files | Input::Replay(_) => {
-                let netlink = NetlinkSource::new(off());
-                Box::new(AutoSource::new(netlink, ProcfsSource::new("/proc", off())))
-            }
-        };
+        let (source, _) = open(query, &Recorder::off())?;
         let lookups = Lookups {
-            owners: Some("/proc".into()),
+            owners: Some(query.input.processes()),
             ..query.lookups.clone()
         };
         Ok(Self {
