@@ -73,6 +73,12 @@ pub trait Visitor {
     /// One socket; `Break` ends the dump.
     fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
 
+    /// Does it hold what it takes, so that it can [forget](Self::forget) it? Then it is given sockets as
+    /// they come; otherwise a short table as a whole.
+    fn holds(&self) -> bool {
+        false
+    }
+
     /// The table is to be read again from its begin, for something was lost: forgets every socket of
     /// it. `false` = it cannot, for some may have been shown; then the rest of the table is lost.
     fn forget(&mut self) -> bool {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use rustix::io::Errno;
 
-use super::channel::{Batch, Channel};
+use super::channel::{Batch, Channel, READ_FIRST};
 use super::exact;
 use super::lender::Lender;
 use super::unix_names::UnixNames;
@@ -128,6 +128,7 @@ impl NetlinkSource {
         channel.send(request)?;
         let recorder = &self.recorder;
         let may_repeat = reader.repeats > 0;
+        let is_held = visitor.holds();
         let mut read = |datagram: io::Result<&[u8]>| match datagram {
             Ok(datagram) => {
                 recorder.keep(datagram);
@@ -135,10 +136,14 @@ impl NetlinkSource {
             }
             Err(error) => Some(End::Disturbed(disturbance(&error))),
         };
-        let first = channel.receive_first(wire::ends_dump);
-        let end = match flaw(first).filter(|_| may_repeat) {
-            Some(why) => Some(End::Disturbed(why)),
-            None => first.datagrams().find_map(&mut read),
+        let end = if is_held {
+            (0..READ_FIRST).find_map(|_| read(channel.receive()))
+        } else {
+            let first = channel.receive_first(wire::ends_dump);
+            match flaw(first).filter(|_| may_repeat) {
+                Some(why) => Some(End::Disturbed(why)),
+                None => first.datagrams().find_map(&mut read),
+            }
         };
         let end = end.unwrap_or_else(|| {
             channel.receive_rest(wire::ends_dump, |datagram| {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::mode::held::Held;
 use crate::mode::resolve::Resolving;
 use crate::query::{Query, Report};
-use crate::render::{self, Envelope, Limited, Sink, Sorted, Summing};
+use crate::render::{self, Envelope, Format, Limited, Sink, Sorted, Summing};
 
 /// The sink that shows the rows of a query: the one that writes, with what goes before it.
 pub(in crate::mode) fn rows(query: &Query, mut sink: Box<dyn Sink>) -> Box<dyn Sink> {
@@ -20,9 +20,22 @@ pub(in crate::mode) fn rows(query: &Query, mut sink: Box<dyn Sink>) -> Box<dyn S
     sink
 }
 
+/// Does that sink hold rows, the first ones at least, so that they can be taken back?
+const fn holds(query: &Query) -> bool {
+    let is_cut = match query.limit {
+        Some(limit) => limit <= Limited::HELD,
+        None => false,
+    };
+    !query.sort.is_empty() || query.hosts || is_cut || matches!(query.format, Format::Table)
+}
+
 /// Where rows go.
 pub(in crate::mode) enum Output<'l> {
-    Rows(Box<dyn Sink>),
+    Rows {
+        sink: Box<dyn Sink>,
+        /// The sink holds them, the first ones at least.
+        is_held: bool,
+    },
     Counts(Box<Summing<'static>>),
     /// Nothing of them is wanted but how many there are.
     Nothing,
@@ -36,7 +49,7 @@ impl Output<'_> {
             (Report::Rows, true) => Self::Nothing,
             (Report::Rows, false) => {
                 let sink = render::sink(query.format, query.layout.clone(), envelope, out);
-                Self::Rows(rows(query, sink))
+                Self::of_rows(query, sink)
             }
             (Report::Summary { .. }, quiet) => Self::Counts(Box::new(Summing::new(
                 query.format,
@@ -45,6 +58,22 @@ impl Output<'_> {
                 envelope.clone(),
                 if quiet { Box::new(io::sink()) } else { out },
             ))),
+        }
+    }
+
+    /// Rows that this sink writes.
+    pub(in crate::mode) fn of_rows(query: &Query, sink: Box<dyn Sink>) -> Self {
+        Self::Rows {
+            sink: rows(query, sink),
+            is_held: holds(query),
+        }
+    }
+
+    /// Can what it gets be taken back, as long as that is not much?
+    pub(super) const fn holds(&self) -> bool {
+        match self {
+            Self::Rows { is_held, .. } => *is_held,
+            Self::Counts(_) | Self::Nothing | Self::Held(_) => true,
         }
     }
 
@@ -63,7 +92,7 @@ impl Output<'_> {
     /// Takes back what came since the last mark.
     pub(super) fn take_back(&mut self) -> bool {
         match self {
-            Self::Rows(sink) => sink.take_back(),
+            Self::Rows { sink, .. } => sink.take_back(),
             Self::Counts(summing) => summing.take_back(),
             Self::Held(held) => held.take_back(),
             Self::Nothing => true,
@@ -72,7 +101,7 @@ impl Output<'_> {
 
     pub(super) fn sink(&mut self) -> Option<&mut dyn Sink> {
         match self {
-            Self::Rows(sink) => Some(sink.as_mut()),
+            Self::Rows { sink, .. } => Some(sink.as_mut()),
             Self::Counts(summing) => Some(summing.as_mut()),
             Self::Held(held) => held.opened(),
             Self::Nothing => None,

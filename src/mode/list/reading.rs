@@ -239,6 +239,10 @@ impl Visitor for Reading<'_, '_> {
         }
     }
 
+    fn holds(&self) -> bool {
+        self.listing.output.holds()
+    }
+
     fn forget(&mut self) -> bool {
         let listing = &mut *self.listing;
         let is_taken = listing.shown == 0 || listing.output.take_back();

@@ -60,7 +60,10 @@ impl Looker {
             known: Rc::clone(&self.known),
             table: Rc::default(),
         };
-        let output = Output::Rows(Box::new(meet.clone()));
+        let output = Output::Rows {
+            sink: Box::new(meet.clone()),
+            is_held: false,
+        };
         let mut listing = Listing::new(&self.query, &mut self.judge, output);
         for (place, table) in self.tables.iter().enumerate() {
             meet.table.set(place);

@@ -58,7 +58,7 @@ fn output(
     Ok(match query.report {
         Report::Rows => {
             let sink = render::round_sink(format, layout, (envelope, round), out)?;
-            Output::Rows(list::rows(query, sink))
+            Output::of_rows(query, sink)
         }
         Report::Summary { .. } => {
             let out = render::round_out(format, envelope, out)?;

@@ -95,9 +95,19 @@ fn counts_are_taken_back() {
 
 #[test]
 fn a_limit_counts_the_rows_that_are_left() {
-    for limit in [5, 10, 15, 40, 50] {
+    for limit in [0, 5, 10, 15, 40, 50, Limited::HELD + 1] {
         assert_leaves_nothing(&|page| Box::new(Limited::new(of(Format::Table, page), limit)));
     }
+}
+
+#[test]
+fn few_rows_are_held_whatever_the_format() {
+    let limited = |limit| {
+        move |page| -> Box<dyn Sink> { Box::new(Limited::new(of(Format::Json, page), limit)) }
+    };
+    assert_leaves_nothing(&limited(20));
+    assert_leaves_nothing(&limited(Limited::HELD));
+    assert_eq!(taken_back(&limited(Limited::HELD + 1), 1), None);
 }
 
 #[test]
