@@ -128,6 +128,42 @@ fn extensions_are_asked_for_only_when_they_are_shown() {
     }
 }
 
+/// One walk goes through both tables.
+#[test]
+fn wait_in_vain_asks_for_no_more_than_it_has_not_seen() {
+    /// The states of an `inet_diag_req`, the request for both tables.
+    fn asked(message: &[u8]) -> u32 {
+        const TCPDIAG_GETSOCK: u16 = 18;
+        let kind = u16::from_ne_bytes(message[4..6].try_into().unwrap());
+        assert_eq!(kind, TCPDIAG_GETSOCK);
+        u32::from_ne_bytes(message[68..72].try_into().unwrap())
+    }
+    let Some(_namespace) = fresh() else { return };
+    let in_states = |states: &[u32]| states.iter().fold(0, |mask, state| mask | 1 << state);
+    // CLOSE, LISTEN, and what is only bound.
+    let unconnected = in_states(&[7, 10, 13]);
+    let connected = in_states(&[1, 2, 3, 4, 5, 6, 8, 9, 11, 12]);
+    let all = connected | unconnected;
+    for (words, filter, expected) in [
+        ("-ta", "sport = 1", vec![all]),
+        ("-ta", "port = 1", vec![all]),
+        ("-t", "sport = 1", vec![connected, unconnected]),
+        ("-ta", "sport = 1 and uid = 7", vec![all, all]),
+        ("-t", "sport = 1 and uid = 7", vec![connected, all]),
+    ] {
+        let Some((run, trace)) = traced_run("sendto", &[words, "--wait", "0", filter]) else {
+            return;
+        };
+        assert_eq!(run.status, Some(1), "{words} {filter}: {}", run.stderr);
+        // Every bit is set where all states are asked for.
+        let states: Vec<u32> = sent(&trace)
+            .iter()
+            .map(|message| asked(message) & all)
+            .collect();
+        assert_eq!(states, expected, "{words} {filter}: {trace}");
+    }
+}
+
 #[test]
 fn listening_receives_nothing_of_the_connections() {
     let Some(_namespace) = fresh() else { return };

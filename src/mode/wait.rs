@@ -22,7 +22,7 @@ use crate::query::{Count, Query, Selection};
 use crate::render::{self, Envelope};
 use crate::source::{Recorder, Source};
 use crate::text;
-use closest::closest;
+use closest::{Last, closest};
 use pace::{Target, pause, processor_time};
 
 /// A source that fails for so long will not come to itself.
@@ -138,7 +138,9 @@ impl<'q> Wait<'q> {
             } else {
                 self.target
             };
-            self.due = Instant::now() + pause(target, cost, self.begun.elapsed());
+            let waited = self.begun.elapsed();
+            let rest = self.time.saturating_sub(waited);
+            self.due = Instant::now() + pause(target, cost, waited, rest);
             return Ok(None);
         };
         messages.pass_on(&kept);
@@ -157,8 +159,11 @@ impl<'q> Wait<'q> {
             return;
         }
         let sentence = sentence(self.query, self.expected, Counted::Sockets, tally);
-        let is_exceeded = self.expected.is_exceeded(tally.found);
-        let closest = closest(self.query, self.source.as_mut(), is_exceeded);
+        let last = Last {
+            is_exceeded: self.expected.is_exceeded(tally.found),
+            is_none: outcome == Outcome::Fails && tally.found == 0,
+        };
+        let closest = closest(self.query, self.source.as_mut(), &last);
         let closest = closest.map(|text| format!("; {text}")).unwrap_or_default();
         let waited = match u64::try_from(self.time.as_millis()) {
             Ok(millis @ 1..) if outcome == Outcome::Fails => {

@@ -1,19 +1,23 @@
 //! What came closest to what was waited for in vain, in words.
 
-use std::ops::ControlFlow;
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
 
 use super::nearest::nearest;
-use super::sightings::{Group, Sightings};
+use super::sightings::{Group, Seeing, Sightings};
 use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
+use crate::mode::Messages;
 use crate::mode::judge::Judge;
-use crate::mode::seen::Seen;
-use crate::model::{Family, Protocol, Socket, Table};
-use crate::query::Query;
+use crate::mode::list::{Listing, Output};
+use crate::model::{Family, Protocol, StateSet, Table};
+use crate::query::{Query, Selection};
 use crate::source::Source;
 
 /// Looks once more: at what there is too much of; or at the port that the filter names, whatever else
-/// it asks for; or at what it leaves out for a single reason. `None` = there is nothing to tell.
-pub(super) fn closest(query: &Query, source: &mut dyn Source, is_exceeded: bool) -> Option<String> {
+/// it asks for, but for what the last look saw already; or at what it leaves out for a single reason.
+/// `None` = there is nothing to tell.
+pub(super) fn closest(query: &Query, source: &mut dyn Source, last: &Last) -> Option<String> {
     let rules: Vec<Rule> = query
         .tables
         .iter()
@@ -21,59 +25,83 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, is_exceeded: bool)
         .collect();
     let with_port = rules.iter().filter(|rule| has_ports(rule.table().protocol));
     let port = with_port.clone().find_map(|rule| port(rule.expr()));
+    let sightings = Rc::default();
     match port {
-        _ if is_exceeded => taken(port, &sightings(query, source, &rules)?),
+        _ if last.is_exceeded => {
+            look(query, source, &sightings)?;
+            taken(port, &sightings.borrow())
+        }
         Some(port) => {
-            let tables = with_port.map(|rule| rule.table().protocol);
-            let rules: Vec<Rule> = of_both_versions(tables)
-                .map(|table| at_port(port).for_table(table))
-                .collect();
-            Some(seen_at(port, &sightings(query, source, &rules)?, query))
+            let mut protocols: Vec<Protocol> =
+                with_port.map(|rule| rule.table().protocol).collect();
+            protocols.dedup();
+            for protocol in protocols {
+                look(&last.unseen(query, port, protocol), source, &sightings)?;
+            }
+            Some(seen_at(port, &sightings.borrow(), query))
         }
         None => nearest(query, source, &rules),
     }
 }
 
-/// What the sockets are that these rules want; `None` = there may be others.
-fn sightings(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<Sightings> {
-    let mut judge = Judge::telling_owners(query).ok()?;
-    let mut sightings = Sightings::default();
-    for rule in rules {
-        let is_whole = visit(query, source, rule, &mut |socket, seen| {
-            if judge.ask(socket, rule, seen).held {
-                sightings.add(&judge.row(socket));
-            }
-        });
-        if !is_whole {
-            return None;
-        }
-    }
-    Some(sightings)
+/// What the last look of a wait came to.
+pub(super) struct Last {
+    /// There is more than was expected.
+    pub(super) is_exceeded: bool,
+    /// It is certain that nothing matches.
+    pub(super) is_none: bool,
 }
 
-/// Lends what the kernel sends for a rule; `true` = that is everything.
-pub(super) fn visit(
-    query: &Query,
-    source: &mut dyn Source,
-    rule: &Rule,
-    take: &mut dyn FnMut(&Socket, &mut Seen),
-) -> bool {
-    if rule.is_never() {
-        return true;
+impl Last {
+    /// All sockets of a protocol that have this port, over both versions of IP, but for states in which
+    /// the last look would have seen them.
+    fn unseen(&self, query: &Query, port: u16, protocol: Protocol) -> Query {
+        let families = protocol.families().iter().copied();
+        let tables: Vec<Table> = families.map(|family| Table { protocol, family }).collect();
+        let is_asked = |table: &Table| query.tables.contains(table);
+        let asks_no_more = port_of_ends(&query.filter) == Some(port);
+        let states = if self.is_none && asks_no_more && tables.iter().all(is_asked) {
+            query.selection.states(protocol).complement()
+        } else {
+            StateSet::ALL
+        };
+        Query {
+            tables,
+            selection: Selection::All,
+            filter: Expr::all([Expr::Test(Test::State(states)), at_port(port)]),
+            ..query.clone()
+        }
     }
-    let mut seen = Seen::new(rule, &query.input);
-    let request = query.request(rule);
-    let outcome = source.visit(rule.table(), &request, &mut |socket: &Socket| {
-        take(socket, &mut seen);
-        ControlFlow::Continue(())
-    });
-    outcome.is_ok_and(|outcome| outcome.gaps.is_empty())
+}
+
+/// Looks at all that a query wants; `None` = there may be more.
+fn look(query: &Query, source: &mut dyn Source, sightings: &Rc<RefCell<Sightings>>) -> Option<()> {
+    let mut judge = Judge::telling_owners(query).ok()?;
+    let output = Output::Rows {
+        sink: Box::new(Seeing(Rc::clone(sightings))),
+        is_held: false,
+    };
+    let mut listing = Listing::new(query, &mut judge, output);
+    // What is wrong with this look was wrong with the last one.
+    let mut untold = io::sink();
+    let mut messages = Messages::new("", &mut untold);
+    listing
+        .read_all(&query.tables, source, &mut messages)
+        .ok()?;
+    listing.is_complete().then_some(())
 }
 
 /// The only local port that an expression allows, or the only one of either end.
 fn port(expr: &Expr) -> Option<u16> {
     match expr {
         Expr::All(members) => members.iter().find_map(port),
+        other => port_of_ends(other),
+    }
+}
+
+/// The port of an expression that allows every socket with this one as its own.
+fn port_of_ends(expr: &Expr) -> Option<u16> {
+    match expr {
         Expr::Any(ends) => {
             let mut ports = ends.iter().map(port_of);
             let first = ports.next()??;
@@ -121,17 +149,6 @@ fn at_port(port: u16) -> Expr {
         op: Op::Equal,
         items: vec![PortItem::Range(port, port)],
     })
-}
-
-/// The tables of these protocols, over both versions of IP, each once.
-fn of_both_versions(protocols: impl Iterator<Item = Protocol>) -> impl Iterator<Item = Table> {
-    let mut protocols: Vec<Protocol> = protocols.collect();
-    protocols.dedup();
-    let table = |protocol: Protocol| {
-        let families = protocol.families().iter().copied();
-        families.map(move |family| Table { protocol, family })
-    };
-    protocols.into_iter().flat_map(table)
 }
 
 /// Of what there is too much.

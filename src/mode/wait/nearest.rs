@@ -1,8 +1,8 @@
 //! Sockets that are left out for a single reason.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 
-use super::closest::visit;
 use super::sightings::{end, holder};
 use crate::filter::{Expr, Rule, Test};
 use crate::mode::judge::Judge;
@@ -29,12 +29,10 @@ pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) ->
         }
         let all = Expr::ALWAYS.for_table(rule.table());
         // What is not seen cannot be the closest.
-        let _ = visit(query, source, &all, &mut |socket, _| {
-            let Some(only) = judge.only_failing(socket, &parts) else {
-                return;
-            };
-            let Some(what) = told(&parts, only) else {
-                return;
+        let _ = source.visit(all.table(), &query.request(&all), &mut |socket: &Socket| {
+            let only = judge.only_failing(socket, &parts);
+            let Some(what) = only.and_then(|only| told(&parts, only)) else {
+                return ControlFlow::Continue(());
             };
             match missed.iter_mut().find(|missed| missed.what == what) {
                 Some(missed) => missed.count += 1,
@@ -44,6 +42,7 @@ pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) ->
                     first: socket.clone(),
                 }),
             }
+            ControlFlow::Continue(())
         });
     }
     let nearest = missed.into_iter().min_by_key(|missed| missed.count)?;

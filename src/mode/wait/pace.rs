@@ -6,8 +6,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// The pause after a look that costs next to nothing.
 const SHORTEST: Duration = Duration::from_millis(5);
-/// A pause is so many times as long as the look before it: looks take 1 % of a core. The first one, the
-/// last one, and one more to tell why it was in vain come on top of that, and count in a short wait.
+/// A pause is at least so many times as long as the look before it: looks take 1 % of a core. The first
+/// one, and one more to tell why it was in vain, come on top of that, and count in a short wait.
 const REST: u32 = 100;
 /// What has been waited for so long can wait for this part of it longer,
 const LATENESS: u32 = 50;
@@ -25,14 +25,25 @@ pub(super) enum Target {
     Sockets,
 }
 
-/// The pause after a look that took so much of the processor, `waited` after the first one began.
-pub(super) fn pause(target: Target, cost: Duration, waited: Duration) -> Duration {
+/// The pause after a look that took so much of the processor, `waited` after the first one began and
+/// `left` before the last one.
+pub(super) fn pause(target: Target, cost: Duration, waited: Duration, left: Duration) -> Duration {
+    let patience = (waited / LATENESS).min(PATIENCE).max(SHORTEST);
     let rest = cost.saturating_mul(REST);
-    let patience = (waited / LATENESS).min(PATIENCE);
-    let pause = rest.max(patience).max(SHORTEST);
     match target {
-        Target::Listeners => pause.min(LONGEST),
-        Target::Sockets => pause,
+        Target::Listeners => rest.clamp(patience, LONGEST),
+        Target::Sockets if rest <= patience => patience,
+        Target::Sockets => spread(rest, left),
+    }
+}
+
+/// Equal pauses of this length or longer, the last of them up to the end.
+fn spread(pause: Duration, left: Duration) -> Duration {
+    let number = left.as_nanos() / pause.as_nanos().max(1);
+    match u32::try_from(number) {
+        Ok(number @ 1..) => left / number,
+        // No time is left for another one, or for more than can be counted.
+        _ => pause,
     }
 }
 
@@ -53,34 +64,67 @@ mod tests {
     const MILLI: Duration = Duration::from_millis(1);
     const LONG: Duration = Duration::from_secs(3_600);
 
+    /// In a wait without an end.
+    fn endless(target: Target, cost: Duration, waited: Duration) -> Duration {
+        pause(target, cost, waited, Duration::MAX)
+    }
+
     #[test]
     fn first_pauses_are_5_ms() {
         for target in [Target::Listeners, Target::Sockets] {
-            assert_eq!(pause(target, MICRO, Duration::ZERO), SHORTEST);
-            assert_eq!(pause(target, 50 * MICRO, 250 * MILLI), SHORTEST);
+            assert_eq!(endless(target, MICRO, Duration::ZERO), SHORTEST);
+            assert_eq!(endless(target, 50 * MICRO, 250 * MILLI), SHORTEST);
         }
     }
 
     #[test]
     fn looks_take_1_percent_of_the_time_at_the_most() {
         for cost in [MICRO, 200 * MICRO, MILLI, 3 * MILLI, 160 * MILLI, LONG] {
-            let pause = pause(Target::Sockets, cost, Duration::ZERO);
-            assert!(cost * 100 <= pause, "{cost:?}: {pause:?}");
+            for left in [Duration::ZERO, 10 * MILLI, Duration::from_secs(10), LONG] {
+                let pause = pause(Target::Sockets, cost, Duration::ZERO, left);
+                assert!(cost * 100 <= pause, "{cost:?}, {left:?}: {pause:?}");
+            }
+        }
+    }
+
+    /// With the first look, and another one to tell what came closest.
+    #[test]
+    fn whole_wait_takes_2_percent_at_the_most() {
+        let time = Duration::from_secs(10);
+        for cost in (1..=66).map(|millis| millis * MILLI) {
+            let (mut waited, mut looks) = (Duration::ZERO, 1);
+            while waited < time {
+                let pause = pause(Target::Sockets, cost, waited, time.saturating_sub(waited));
+                waited = (waited + pause).min(time);
+                looks += 1;
+            }
+            assert!(cost * (looks + 1) <= time / 50, "{looks} of {cost:?}");
+        }
+    }
+
+    #[test]
+    fn last_pause_is_as_long_as_the_others() {
+        let (left, third) = (Duration::from_secs(9), Duration::from_secs(3));
+        for cost in [23, 25, 27, 30] {
+            let pause = pause(Target::Sockets, cost * MILLI, Duration::ZERO, left);
+            assert_eq!(pause, third, "{cost}");
         }
     }
 
     #[test]
     fn long_waits_are_paused_longer_but_not_for_long() {
         assert_eq!(
-            pause(Target::Sockets, MICRO, Duration::from_secs(2)),
+            endless(Target::Sockets, MICRO, Duration::from_secs(2)),
             40 * MILLI
         );
-        assert_eq!(pause(Target::Sockets, MICRO, LONG), PATIENCE);
+        assert_eq!(endless(Target::Sockets, MICRO, LONG), PATIENCE);
     }
 
     #[test]
     fn listeners_are_looked_for_five_times_a_second_whatever_it_costs() {
-        assert_eq!(pause(Target::Listeners, LONG, LONG), LONGEST);
+        for left in [Duration::ZERO, LONG] {
+            assert_eq!(pause(Target::Listeners, LONG, LONG, left), LONGEST);
+        }
     }
 
     #[test]

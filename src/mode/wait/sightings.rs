@@ -1,9 +1,16 @@
 //! What a look at the end of a wait sees, put together.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
+use std::rc::Rc;
 
-use crate::model::{Endpoint, Family, Process, ProcessStatus, Row, Socket, State, TimerKind};
+use crate::model::{
+    Endpoint, Family, Process, ProcessStatus, Row, Socket, State, Summary, TimerKind,
+};
+use crate::render::Sink;
 use crate::text::escape;
 
 /// So many processes, or addresses, are named.
@@ -36,9 +43,23 @@ pub(super) struct Group {
     pub(super) listens: bool,
 }
 
+/// Adds the rows of a look.
+pub(super) struct Seeing(pub(super) Rc<RefCell<Sightings>>);
+
+impl Sink for Seeing {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        self.0.borrow_mut().add(row);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Sightings {
     /// One more.
-    pub(super) fn add(&mut self, row: &Row<'_>) {
+    fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;
         match socket.state {
             State::TimeWait => {
