@@ -26,7 +26,7 @@ pub(crate) struct Row {
     spent: Duration,
 }
 
-const TABLE: [(&str, &[&str]); 11] = [
+const TABLE: [(&str, &[&str]); 13] = [
     (
         "floor: what the kernel alone costs, by what is asked",
         &["floor all", "floor bound", "floor info", "floor listen"],
@@ -39,6 +39,20 @@ const TABLE: [(&str, &[&str]); 11] = [
             "lsock -tan",
             "ss -tanH",
             "netstat -tan",
+        ],
+    ),
+    (
+        "connected: without those that listen or are bound",
+        &["floor all", "lsock -tn", "ss -tnH", "netstat -tn"],
+    ),
+    (
+        "summary and checks",
+        &[
+            "floor all",
+            "lsock -tas",
+            "lsock -tas --format json",
+            "lsock -tanq state close-wait",
+            "lsock -tan --expect 1..",
         ],
     ),
     (

@@ -16,7 +16,7 @@ pub(crate) enum Shape {
     Lines,
     /// One document, so lines say nothing, but at least [`BYTES_PER_SOCKET`].
     Document,
-    /// Not known: a command from the command line.
+    /// The same for many sockets as for few, or not known: a command from the command line.
     Unknown,
 }
 
@@ -38,6 +38,12 @@ impl Command {
         let shape = match text {
             _ if text.starts_with("floor") => Shape::Count,
             _ if text.contains("--json") => Shape::Document,
+            _ if ["-tas", "-tanq", "ss -s"]
+                .iter()
+                .any(|words| text.contains(words)) =>
+            {
+                Shape::Unknown
+            }
             _ => Shape::Lines,
         };
         let text = text.to_owned();

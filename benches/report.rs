@@ -6,10 +6,10 @@ use crate::cases::Row;
 use crate::command::Shape;
 use crate::measure::Run;
 
-/// What a command is compared with: the medians of the floor and of the first lsock row.
-struct References {
-    floor: Option<Duration>,
-    ours: Option<Duration>,
+/// What a command is compared with: the floor and the first lsock row.
+struct References<'r> {
+    floor: Option<&'r Row>,
+    ours: Option<&'r Row>,
 }
 
 /// Prints the rows of a case under its name.
@@ -18,16 +18,12 @@ pub(crate) fn print(name: &str, rows: &[Row]) {
     let width = width.unwrap_or_default();
     let answered = || rows.iter().filter(|row| row.failure.is_none());
     let references = References {
-        floor: answered()
-            .find(|row| row.command.shape == Shape::Count)
-            .and_then(median_wall),
-        ours: answered()
-            .find(|row| row.command.is_ours())
-            .and_then(median_wall),
+        floor: answered().find(|row| row.command.shape == Shape::Count),
+        ours: answered().find(|row| row.command.is_ours()),
     };
     println!("\n{name}");
     println!(
-        "  {:width$} {:>4} {:>9} {:>19} {:>7} {:>7} {:>9} {:>8} {:>9}",
+        "  {:width$} {:>4} {:>9} {:>19} {:>22} {:>22} {:>9} {:>8} {:>9}",
         "command", "runs", "wall ms", "min-max", "/floor", "/lsock", "cpu ms", "peak MiB", "lines"
     );
     for row in rows {
@@ -44,52 +40,66 @@ pub(crate) fn print_legend() {
     println!(
         "\nwall and cpu (user + system): medians of the runs of a row, which took turns with the \
          other rows of its case.\n/floor and /lsock: wall time as a multiple of the first floor \
-         and of the first lsock row of the case.\npeak: resident memory; < means not \
+         and of the first lsock row of the case, in the same turn: median (min-max).\npeak: resident memory; < means not \
          more than the measuring process has.  lines: as printed; of the floor: sockets received."
     );
 }
 
-fn cells(row: &Row, references: &References) -> String {
-    let (Some(wall), Some(cpu)) = (median_wall(row), median(&row.runs, |run| run.cpu)) else {
+fn cells(row: &Row, references: &References<'_>) -> String {
+    let times =
+        |time: fn(&Run) -> Duration| row.runs.iter().map(move |run| milliseconds(time(run)));
+    let (Some(wall), Some(cpu)) = (spread(times(|run| run.wall)), spread(times(|run| run.cpu)))
+    else {
         return "no run".to_owned();
     };
-    let walls = || row.runs.iter().map(|run| milliseconds(run.wall));
-    let range = format!(
-        "{:.1}-{:.1}",
-        walls().fold(f64::INFINITY, f64::min),
-        walls().fold(0.0, f64::max)
-    );
     format!(
-        "{:>4} {:>9.1} {range:>19} {:>7} {:>7} {:>9.1} {:>8} {:>9}",
+        "{:>4} {:>9.1} {:>19} {:>22} {:>22} {:>9.1} {:>8} {:>9}",
         row.runs.len(),
-        milliseconds(wall),
-        ratio(wall, references.floor),
-        ratio(wall, references.ours),
-        milliseconds(cpu),
+        wall.median,
+        format!("{:.1}-{:.1}", wall.least, wall.most),
+        ratio(row, references.floor),
+        ratio(row, references.ours),
+        cpu.median,
         peak(&row.runs),
         lines(row),
     )
 }
 
-fn median_wall(row: &Row) -> Option<Duration> {
-    median(&row.runs, |run| run.wall)
+/// The middle of some numbers, and both ends.
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
 }
 
-fn median(runs: &[Run], value: impl Fn(&Run) -> Duration) -> Option<Duration> {
-    let mut values: Vec<Duration> = runs.iter().map(value).collect();
-    values.sort_unstable();
-    values.get(values.len() / 2).copied()
+/// `None` of no numbers.
+fn spread(numbers: impl Iterator<Item = f64>) -> Option<Spread> {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    Some(Spread {
+        median: *numbers.get(numbers.len() / 2)?,
+        least: *numbers.first()?,
+        most: *numbers.last()?,
+    })
 }
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn ratio(time: Duration, reference: Option<Duration>) -> String {
-    reference.map_or_else(
-        || "-".to_owned(),
-        |reference| format!("{:.2}", time.div_duration_f64(reference)),
-    )
+/// Of the runs in the same turn: what disturbed one disturbed the other.
+fn ratio(row: &Row, reference: Option<&Row>) -> String {
+    let Some(reference) = reference else {
+        return "-".to_owned();
+    };
+    let turns = row.runs.iter().zip(&reference.runs);
+    match spread(turns.map(|(run, other)| run.wall.div_duration_f64(other.wall))) {
+        Some(ratio) if ratio.least < ratio.most => {
+            format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.least, ratio.most)
+        }
+        Some(ratio) => format!("{:.2}", ratio.median),
+        None => "-".to_owned(),
+    }
 }
 
 fn peak(runs: &[Run]) -> String {

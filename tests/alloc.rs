@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::as_conversions,
+    clippy::print_stderr,
     missing_docs,
     unreachable_pub,
     reason = "a test stops at the first thing that is not as expected"
@@ -15,12 +16,16 @@
 mod recording;
 
 use std::io;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 
 use allocation_counter::AllocationInfo;
 use lsock::cli::Terminal;
 use lsock::filter::{Case, Expr, Field, Op, Pattern, PortItem, Side, Stage, Test};
 use lsock::model::{Family, Protocol, Row, Socket, State, StateSet, Table};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::{NamedTempFile, TempDir};
 
 const FEW: u32 = 10_000;
@@ -118,6 +123,65 @@ fn counting_costs_no_allocation() {
     let (few, many) = (recording::of_tcp(FEW), recording::of_tcp(MANY));
     for format in ["table", "plain", "json", "ndjson", "csv"] {
         assert_replays_alike(&few, &many, &["-s", "--format", format]);
+    }
+}
+
+/// Sockets of this kernel, for a recording has no findings. The index of descriptors, which tells who
+/// does not close, grows with them: in steps.
+#[test]
+fn findings_cost_less_than_one_allocation_for_a_hundred_sockets() {
+    if let Err(why) = enter_namespace() {
+        eprintln!("skipped: no namespace of our own: {why}");
+        return;
+    }
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard.min(16_000), hard).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connect = || {
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    };
+    // Closed by the peers, and not by us.
+    let _leaked: Vec<_> = (0..100).map(|_| connect().1).collect();
+    // The list is long already: a second thread receives it.
+    let _healthy: Vec<_> = (0..1_000).map(|_| connect()).collect();
+    for format in ["table", "json"] {
+        let count = || {
+            let out = NamedTempFile::new().unwrap();
+            let data = Box::new(out.reopen().unwrap());
+            let words = ["lsock", "-ts", "--owners", "proc", "--format", format];
+            let taken = allocation_counter::measure(|| {
+                lsock::run(
+                    words.map(Into::into),
+                    Terminal::default(),
+                    data,
+                    &mut io::sink(),
+                );
+            });
+            let text = std::fs::read_to_string(out.path()).unwrap();
+            assert!(text.contains("state close-wait"), "{text}");
+            taken
+        };
+        count();
+        let few = count();
+        let more_healthy: Vec<_> = (0..4_000).map(|_| connect()).collect();
+        count();
+        let many = count();
+        let more = many.count_total.saturating_sub(few.count_total);
+        let sockets = 2 * u64::try_from(more_healthy.len()).unwrap();
+        assert!(more < sockets / 100, "{format}: {few:?} {many:?}");
+        assert!(many.bytes_max <= few.bytes_max + SLACK, "{few:?} {many:?}");
+    }
+}
+
+/// Moves this thread into a network namespace whose loopback interface is up.
+fn enter_namespace() -> Result<(), String> {
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| error.to_string())?;
+    let mut up = Command::new("ip");
+    up.args(["link", "set", "lo", "up"]);
+    match up.status() {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(format!("{other:?}")),
     }
 }
 

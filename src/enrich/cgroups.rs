@@ -17,6 +17,8 @@ const MOST_WALKS: u8 = 2;
 pub struct Cgroups {
     /// The id is the inode number of the directory. `None` = not found.
     paths: HashMap<u64, Option<Box<[u8]>>>,
+    /// The id asked for last: most sockets in a row are of one cgroup.
+    last: Option<u64>,
     walks: u8,
     /// Instead of the mount that the kernel tells.
     mount: Option<PathBuf>,
@@ -39,6 +41,9 @@ impl Cgroups {
     /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
     /// the first id asked for, and once more for the first that is not found.
     pub fn prepare(&mut self, id: u64) {
+        if self.last.replace(id) == Some(id) {
+            return;
+        }
         if !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
             self.walks += 1;
             match self.mount.clone().or_else(mounted) {
@@ -58,6 +63,7 @@ impl Cgroups {
     /// A new listing may walk again.
     pub fn forget(&mut self) {
         self.paths.clear();
+        self.last = None;
         self.walks = 0;
     }
 
