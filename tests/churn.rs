@@ -1,7 +1,7 @@
 //! Long lists, and lists of what comes and goes meanwhile: who stays is listed exactly once.
 
 use std::collections::HashMap;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
 use crate::program::{fresh, lsock};
+use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
 
 /// Connections that stay, over each IP version: their lists take many datagrams.
@@ -145,4 +146,40 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
             }
         }
     });
+}
+
+/// The kernel goes through those that are bound first, and through connections after that.
+#[test]
+fn who_is_bound_and_connects_meanwhile_is_listed_once() {
+    const BOUND: u16 = 100;
+    let Some(_namespace) = fresh() else { return };
+    let _crowd = crowd();
+    let here = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+    for _ in 0..LOOKS {
+        let listener = tcp::listener(V4, i32::from(BOUND)).unwrap();
+        let server = local_address(&listener).unwrap();
+        let sockets: Vec<OwnedFd> = (0..BOUND)
+            .map(|_| {
+                let socket = tcp::socket(V4).unwrap();
+                rustix::net::bind(&socket, &SocketAddr::new(V4, 0)).unwrap();
+                socket
+            })
+            .collect();
+        let inodes: Vec<u64> = sockets
+            .iter()
+            .map(|socket| rustix::fs::fstat(socket).unwrap().st_ino)
+            .collect();
+        let (times, _) = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                setns(&here, CloneFlags::CLONE_NEWNET).unwrap();
+                for socket in &sockets {
+                    rustix::net::connect(socket, &server).unwrap();
+                }
+            });
+            listed(&["-ta"])
+        });
+        for inode in &inodes {
+            assert_eq!(times.get(inode), Some(&1));
+        }
+    }
 }

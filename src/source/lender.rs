@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use super::recent::Recent;
+use super::recent::{BoundBefore, Recent};
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
 use crate::error::describe;
@@ -19,6 +19,7 @@ pub(super) struct Lender<'r> {
     /// Cookies of the netlink sockets seen: the kernel lists those in a multicast group twice.
     seen: HashSet<u64>,
     recent: Recent,
+    bound: BoundBefore,
     scratch: Socket,
     /// Sockets lent so far.
     pub(super) lent: u64,
@@ -64,6 +65,7 @@ impl<'r> Lender<'r> {
             names,
             seen: HashSet::new(),
             recent: Recent::default(),
+            bound: BoundBefore::default(),
             scratch: Socket::new(protocol, Family::Inet),
             lent: 0,
             malformed: Malformed::default(),
@@ -122,7 +124,7 @@ impl<'r> Lender<'r> {
     fn is_repeated(&mut self) -> bool {
         match (self.protocol, self.scratch.cookie) {
             (Protocol::Netlink, Some(cookie)) => !self.seen.insert(cookie),
-            _ => self.recent.repeats(&self.scratch),
+            _ => self.recent.repeats(&self.scratch) || self.bound.repeats(&self.scratch),
         }
     }
 
@@ -131,6 +133,7 @@ impl<'r> Lender<'r> {
         self.lent = 0;
         self.seen.clear();
         self.recent = Recent::default();
+        self.bound = BoundBefore::default();
         self.malformed = Malformed::default();
     }
 

@@ -9,12 +9,15 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
-use crate::model::Socket;
+use crate::model::{Socket, State};
 
 /// How many sockets of a dump are remembered: more than come to one bucket between two datagrams.
 const REMEMBERED: usize = 16;
 /// How many sockets of a file are remembered.
 const REMEMBERED_OF_FILE: usize = 4_096;
+
+/// How many sockets that are only bound are remembered: more than any program has on the way to connect.
+const REMEMBERED_OF_BOUND: usize = 4_096;
 
 /// What tells a socket from others: cookie or inode, or of a connection without either (`TIME_WAIT`
 /// in `/proc/net/tcp`) both addresses; and its ports.
@@ -69,6 +72,29 @@ impl Recent {
     }
 }
 
+/// The bound sockets of a dump. The kernel goes through them first: one that connects meanwhile is met
+/// again among the connections.
+#[derive(Debug, Default)]
+pub(super) struct BoundBefore {
+    cookies: HashSet<u64>,
+}
+
+impl BoundBefore {
+    /// Was this socket met when it was bound? One that is bound is remembered.
+    pub(super) fn repeats(&mut self, socket: &Socket) -> bool {
+        match socket.cookie {
+            Some(cookie) if socket.state == State::Bound => {
+                if self.cookies.len() < REMEMBERED_OF_BOUND {
+                    self.cookies.insert(cookie);
+                }
+                false
+            }
+            Some(cookie) => !self.cookies.is_empty() && self.cookies.contains(&cookie),
+            None => false,
+        }
+    }
+}
+
 /// The sockets of a file listed last.
 #[derive(Debug)]
 pub(super) struct RecentOfFile {
@@ -105,8 +131,10 @@ impl RecentOfFile {
 
 #[cfg(test)]
 mod tests {
-    use super::{REMEMBERED, REMEMBERED_OF_FILE, Recent, RecentOfFile};
-    use crate::model::{Family, Protocol, Socket};
+    use super::{
+        BoundBefore, REMEMBERED, REMEMBERED_OF_BOUND, REMEMBERED_OF_FILE, Recent, RecentOfFile,
+    };
+    use crate::model::{Family, Protocol, Socket, State};
     use std::net::Ipv4Addr;
 
     fn socket(cookie: Option<u64>, inode: Option<u64>) -> Socket {
@@ -125,6 +153,26 @@ mod tests {
         assert!(recent.repeats(&socket(Some(2), Some(9))));
         assert!(!recent.repeats(&socket(None, Some(9))));
         assert!(recent.repeats(&socket(None, Some(9))));
+    }
+
+    #[test]
+    fn a_bound_socket_that_connects_is_seen() {
+        let met = |before: &mut BoundBefore, cookie, state| {
+            let mut socket = socket(cookie, Some(9));
+            socket.state = state;
+            before.repeats(&socket)
+        };
+        let mut before = BoundBefore::default();
+        assert!(!met(&mut before, Some(1), State::Established));
+        assert!(!met(&mut before, Some(2), State::Bound));
+        assert!(!met(&mut before, None, State::Bound));
+        assert!(!met(&mut before, Some(1), State::Established));
+        assert!(!met(&mut before, None, State::SynSent));
+        assert!(met(&mut before, Some(2), State::SynSent));
+        for cookie in 0..100_000 {
+            met(&mut before, Some(cookie), State::Bound);
+        }
+        assert_eq!(before.cookies.len(), REMEMBERED_OF_BOUND);
     }
 
     #[test]
