@@ -50,7 +50,7 @@ const TABLE: [(&str, &[&str]); 13] = [
         &[
             "floor all",
             "lsock -tas",
-            "lsock -tas --format json",
+            "lsock -ts state established",
             "lsock -tanq state close-wait",
             "lsock -tan --expect 1..",
         ],

@@ -38,7 +38,7 @@ impl Command {
         let shape = match text {
             _ if text.starts_with("floor") => Shape::Count,
             _ if text.contains("--json") => Shape::Document,
-            _ if ["-tas", "-tanq", "ss -s"]
+            _ if ["-tas", "-ts", "-tanq"]
                 .iter()
                 .any(|words| text.contains(words)) =>
             {

@@ -164,6 +164,35 @@ fn wait_in_vain_asks_for_no_more_than_it_has_not_seen() {
     }
 }
 
+/// Both ends of half-closed connections, over both IP versions, are what findings are about.
+#[test]
+fn findings_go_through_the_connections_once_more() {
+    let Some(_namespace) = fresh() else { return };
+    let listener = tcp::listener(V4, 40).unwrap();
+    let _pairs: Vec<_> = (0..40)
+        .map(|_| {
+            let client = tcp::connect(&listener).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            (client, tcp::accept(&listener).unwrap())
+        })
+        .collect();
+    let Some((run, trace)) = traced_run("sendto", &["-ts"]) else {
+        return;
+    };
+    let run = run.done();
+    for state in ["close-wait", "fin-wait-2"] {
+        assert!(
+            run.text().contains(&format!("state {state} and")),
+            "{run:?}"
+        );
+    }
+    let walks = sent(&trace)
+        .iter()
+        .filter(|message| message[4] == 18)
+        .count();
+    assert_eq!(walks, 2, "{trace}");
+}
+
 #[test]
 fn listening_receives_nothing_of_the_connections() {
     let Some(_namespace) = fresh() else { return };

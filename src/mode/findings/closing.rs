@@ -9,11 +9,21 @@ use super::{finding, many, number, stuck};
 
 pub(super) fn find(looker: &mut Looker<'_>, counts: &Counts, out: &mut Vec<Finding>) {
     let count = |state| counts.of(Protocol::Tcp, state);
-    if count(State::CloseWait) >= Kind::CloseWait.least() {
-        close_wait(looker, out);
-    }
-    if count(State::FinWait2) >= Kind::HalfClosed.least() {
-        half_closed(looker, out);
+    let leaks = [
+        (State::CloseWait, Kind::CloseWait),
+        (State::FinWait2, Kind::HalfClosed),
+    ];
+    let many = leaks
+        .iter()
+        .filter(|(state, kind)| count(*state) >= kind.least());
+    let states = many.fold(StateSet::EMPTY, |states, (state, _)| states.with(*state));
+    if states != StateSet::EMPTY {
+        let found = looker.look(Look::tcp(states), &|_| true);
+        let (waiting, rest): (Vec<Found>, Vec<Found>) = found
+            .into_iter()
+            .partition(|found| found.socket.state == State::CloseWait);
+        close_wait(looker, &waiting, out);
+        half_closed(looker, rest, out);
     }
     if counts.held_up > 0 && count(State::LastAck) + count(State::Closing) > 0 {
         no_end(looker, out);
@@ -23,10 +33,8 @@ pub(super) fn find(looker: &mut Looker<'_>, counts: &Counts, out: &mut Vec<Findi
     }
 }
 
-fn close_wait(looker: &mut Looker<'_>, out: &mut Vec<Finding>) {
-    let states = StateSet::EMPTY.with(State::CloseWait);
-    let found = looker.look(Look::tcp(states), &|_| true);
-    for group in groups(&found) {
+fn close_wait(looker: &Looker<'_>, found: &[Found], out: &mut Vec<Finding>) {
+    for group in groups(found) {
         let count = group.sockets.len();
         let own = format!("state close-wait and {}", group.who.filter());
         let sockets = looker.filter(Protocol::Tcp, &own);
@@ -47,9 +55,7 @@ fn close_wait(looker: &mut Looker<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-fn half_closed(looker: &mut Looker<'_>, out: &mut Vec<Finding>) {
-    let states = StateSet::EMPTY.with(State::FinWait2);
-    let found = looker.look(Look::tcp(states), &|_| true);
+fn half_closed(looker: &Looker<'_>, found: Vec<Found>, out: &mut Vec<Finding>) {
     let (held, orphaned): (Vec<Found>, Vec<Found>) = found
         .into_iter()
         .partition(|found| !found.socket.is_orphan());

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
-use crate::filter::{Expr, Stage};
+use crate::filter::{Expr, Rule, Stage};
 use crate::mode::list::open;
-use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet, Table};
+use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet};
 use crate::query::Query;
 use crate::render::Search;
 use crate::source::{Recorder, Request, Source, Wanted};
@@ -109,36 +109,21 @@ impl<'q> Looker<'q> {
         keep: &dyn Fn(&Socket) -> bool,
         take: &mut dyn FnMut(&Socket, Held),
     ) {
-        let tables = self.query.tables.iter().copied();
-        for table in tables.filter(|table| table.protocol == look.protocol) {
-            self.look_at(table, look, keep, take);
-        }
-    }
-
-    fn look_at(
-        &mut self,
-        table: Table,
-        look: Look,
-        keep: &dyn Fn(&Socket) -> bool,
-        take: &mut dyn FnMut(&Socket, Held),
-    ) {
-        let rule = self.query.rule(table);
-        let asked = self.query.request(&rule);
-        let request = Request {
-            states: asked.states.intersection(look.states),
-            wanted: Wanted {
-                info: asked.wanted.info || look.wanted.info,
-                memory: asked.wanted.memory || look.wanted.memory,
-                ..Wanted::default()
-            },
-            narrow: asked.narrow,
-        };
-        if rule.is_never() || request.states == StateSet::EMPTY {
-            return;
-        }
-        let (enricher, search, hidden) = (&mut self.enricher, &mut self.search, self.query.hidden);
-        let for_filter = self.query.filter.needs().owners;
-        let outcome = self.source.visit(table, &request, &mut |socket: &Socket| {
+        let query = self.query;
+        let tables = query.tables.iter().copied();
+        let rules: Vec<(Rule, Request)> = tables
+            .filter(|table| table.protocol == look.protocol)
+            .map(|table| query.rule(table))
+            .map(|rule| (rule.clone(), narrowed(query.request(&rule), look)))
+            .filter(|(rule, request)| !rule.is_never() && request.states != StateSet::EMPTY)
+            .collect();
+        let (enricher, search, hidden) = (&mut self.enricher, &mut self.search, query.hidden);
+        let asks_owners = look.owners == Owners::Asked || query.filter.needs().owners;
+        let mut visit = |socket: &Socket| {
+            let mut own = rules.iter().map(|(rule, _)| rule);
+            let Some(rule) = own.find(|rule| rule.table().family == socket.family) else {
+                return ControlFlow::Continue(());
+            };
             let is_it = look.states.contains(socket.state) && keep(socket);
             let bare = Row::bare(socket);
             let held = rule.holds(&bare, Stage::Socket, &mut |_| false);
@@ -146,7 +131,7 @@ impl<'q> Looker<'q> {
                 return ControlFlow::Continue(());
             }
             enricher.prepare_names(socket);
-            if look.owners == Owners::Asked || for_filter {
+            if asks_owners {
                 enricher.prepare_owners(socket);
             }
             let row = enricher.row(socket);
@@ -157,10 +142,20 @@ impl<'q> Looker<'q> {
                 take(socket, Held::of(&row));
             }
             ControlFlow::Continue(())
-        });
-        match outcome {
-            Ok(outcome) => self.gaps.extend(outcome.gaps),
-            Err(error) => self.gaps.push(error.chain()),
+        };
+        if let [(_, request), (_, other)] = rules.as_slice()
+            && look.protocol == Protocol::Tcp
+            && request == other
+            && let Some(outcome) = self.source.visit_both(request, &mut visit)
+        {
+            self.gaps.extend(outcome.gaps);
+            return;
+        }
+        for (rule, request) in &rules {
+            match self.source.visit(rule.table(), request, &mut visit) {
+                Ok(outcome) => self.gaps.extend(outcome.gaps),
+                Err(error) => self.gaps.push(error.chain()),
+            }
         }
     }
 
@@ -179,6 +174,19 @@ impl<'q> Looker<'q> {
         }
         parts.push(own.to_owned());
         parts.join(" and ")
+    }
+}
+
+/// What a look asks for, of what the query asks for.
+fn narrowed(asked: Request, look: Look) -> Request {
+    Request {
+        states: asked.states.intersection(look.states),
+        wanted: Wanted {
+            info: asked.wanted.info || look.wanted.info,
+            memory: asked.wanted.memory || look.wanted.memory,
+            ..Wanted::default()
+        },
+        narrow: asked.narrow,
     }
 }
 

@@ -105,7 +105,8 @@ fn port_of_ends(expr: &Expr) -> Option<u16> {
         Expr::Any(ends) => {
             let mut ports = ends.iter().map(port_of);
             let first = ports.next()??;
-            ports.all(|port| port == Some(first)).then_some(first)
+            let is_only = ports.all(|port| port == Some(first));
+            (is_only && ends.iter().any(is_local)).then_some(first)
         }
         test => port_of(test).filter(|_| is_local(test)),
     }
