@@ -89,3 +89,10 @@ fn wait_for(state: &str, count: usize) {
     })
     .unwrap();
 }
+
+/// Until both ends of so many connections are where half-close leads.
+fn wait_for_half_closed(count: usize) {
+    for state in ["close-wait", "fin-wait-2"] {
+        wait_for(state, count);
+    }
+}

@@ -6,7 +6,7 @@ use std::process::Command;
 use nix::unistd::Uid;
 use tempfile::NamedTempFile;
 
-use super::{comes, connections, found, kinds, me, wait_for};
+use super::{comes, connections, found, kinds, me, wait_for, wait_for_half_closed};
 use crate::program::{LSOCK, Run, fresh};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
@@ -21,10 +21,10 @@ fn a_process_that_does_not_close_is_named() {
         }
     };
     close(0..19);
-    wait_for("close-wait", 19);
+    wait_for_half_closed(19);
     assert_eq!(kinds(&["-t"]), [""; 0]);
     close(19..20);
-    wait_for("close-wait", 20);
+    wait_for_half_closed(20);
     let text = found(&["-t"], "close_wait", "warning", 20).unwrap();
     let told = format!("{} holds 20 connections in CLOSE_WAIT", me());
     assert!(text.starts_with(&told), "{text}");
@@ -40,7 +40,7 @@ fn many_that_are_not_closed_are_critical() {
     for (client, _) in &pairs {
         client.shutdown(Shutdown::Write).unwrap();
     }
-    wait_for("close-wait", 1_000);
+    wait_for_half_closed(1_000);
     assert!(found(&["-t"], "close_wait", "critical", 1_000).is_some());
     assert_eq!(kinds(&["-t"]), ["close_wait", "half_closed"]);
 }
@@ -53,7 +53,7 @@ fn peers_that_gave_up_before_they_were_accepted_are_no_leak() {
     for client in &clients {
         client.shutdown(Shutdown::Write).unwrap();
     }
-    wait_for("close-wait", 20);
+    wait_for_half_closed(20);
     let text = found(&["-t"], "close_wait", "warning", 20).unwrap();
     let told = "20 connections in CLOSE_WAIT wait to be accepted";
     assert!(text.starts_with(told), "{text}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{connections, findings, found, kinds, wait_for};
+use super::{connections, findings, found, kinds, wait_for_half_closed};
 use crate::program::{fresh, lsock};
 use crate::recording;
 use crate::scene::expected::local_address;
@@ -37,7 +37,7 @@ fn fail_on_compares_severities() {
     for (client, _) in &pairs {
         client.shutdown(std::net::Shutdown::Write).unwrap();
     }
-    wait_for("close-wait", 20);
+    wait_for_half_closed(20);
     let told = "lsock: 2 findings of severity ";
     for (severity, status) in [("info", 1), ("warning", 1), ("critical", 0)] {
         let run = lsock(&["-st", "--fail-on", severity]);
@@ -88,7 +88,7 @@ fn findings_are_of_what_options_and_filter_select() {
     for (client, _) in &pairs {
         client.shutdown(std::net::Shutdown::Write).unwrap();
     }
-    wait_for("close-wait", 20);
+    wait_for_half_closed(20);
     let port = local_address(&listener).unwrap().port();
     let here = format!("sport = :{port}");
     assert!(found(&["-t", &here], "close_wait", "warning", 20).is_some());
