@@ -104,7 +104,13 @@ impl Watch {
     /// What was told until now, but for the bell.
     pub fn events(&self) -> Vec<Value> {
         let told = self.told.lock().unwrap();
-        let others = told.iter().filter(|event| event["local_port"] != self.port);
+        // A connection may have the same port, but not at this address.
+        let is_bell = |event: &&Value| {
+            let address = event["local_address"].as_str();
+            event["local_port"] == self.port
+                && address.is_some_and(|address| address.starts_with("127.0.1."))
+        };
+        let others = told.iter().filter(|event| !is_bell(event));
         others.cloned().collect()
     }
 

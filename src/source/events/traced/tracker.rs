@@ -146,12 +146,17 @@ impl Tracker {
     fn live(&mut self, record: &Record) -> u64 {
         let begins = record.old_state == State::Closed
             || (record.old_state, record.new_state) == (State::Listen, State::SynRcvd);
+        let ends = ends_of(record);
         let known = self.living.get(&record.socket).copied().filter(|_| !begins);
-        let number = known.unwrap_or_else(|| {
+        let goes_on = |number: &u64| {
+            self.lives
+                .get(number)
+                .is_some_and(|life| life.goes_on(record))
+        };
+        let number = known.filter(goes_on).unwrap_or_else(|| {
             self.next += 1;
             self.next
         });
-        let ends = ends_of(record);
         let task = (record.context == Context::Task).then_some(record.pid);
         let life = self.lives.entry(number).or_insert_with(|| Life {
             key: record.socket,
@@ -301,6 +306,18 @@ impl Tracker {
 }
 
 impl Life {
+    /// Is a record of the same socket in the kernel's memory one of this life? Where records were lost it
+    /// may be of another that got the place. The last one of a life has no port any more.
+    fn goes_on(&self, record: &Record) -> bool {
+        let (known, ends) = (self.ends, ends_of(record));
+        if known.local.port() == 0 || ends.local.port() == 0 {
+            return self.last.1 == record.old_state;
+        }
+        let is_listener = record.old_state == State::Listen;
+        known.local.port() == ends.local.port()
+            && (is_listener || known.peer.port() == ends.peer.port())
+    }
+
     const fn is_open(&self) -> bool {
         !matches!(self.last.1, State::Closed)
     }
@@ -405,4 +422,51 @@ pub(super) fn ends_of(record: &Record) -> Ends {
 
 const fn end((ip, port): (IpAddr, u16)) -> SocketAddr {
     SocketAddr::new(ip, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Protocol;
+    use crate::source::events::tracefs::Context;
+    use std::net::Ipv4Addr;
+
+    /// A step of what is at place 7 of the kernel's memory, by its own port and the peer's.
+    fn record(step: (State, State), local: u16, peer: u16) -> Record {
+        let ip = Ipv4Addr::LOCALHOST.into();
+        Record {
+            time_ns: 1,
+            socket: 7,
+            pid: 1,
+            context: Context::Interrupt,
+            old_state: step.0,
+            new_state: step.1,
+            protocol: Protocol::Tcp,
+            family: Family::Inet,
+            local: (ip, local),
+            peer: (ip, peer),
+        }
+    }
+
+    #[test]
+    fn what_got_the_place_of_another_is_not_the_other() {
+        let mut tracker = Tracker::new(&[]);
+        let mut live = |step, local, peer| tracker.live(&record(step, local, peer));
+        let first = live((State::Closed, State::SynSent), 0, 80);
+        assert_eq!(live((State::SynSent, State::Established), 5_000, 80), first);
+        assert_eq!(
+            live((State::Established, State::CloseWait), 5_000, 80),
+            first
+        );
+        // One or two records were lost.
+        assert_eq!(live((State::LastAck, State::Closed), 5_000, 80), first);
+        let second = live((State::SynSent, State::Established), 6_000, 80);
+        assert_ne!(second, first);
+        // The last one has no port any more.
+        assert_eq!(live((State::Established, State::Closed), 0, 80), second);
+        let third = live((State::LastAck, State::Closed), 0, 80);
+        assert_ne!(third, second);
+        let listener = live((State::Closed, State::Listen), 80, 9);
+        assert_eq!(live((State::Listen, State::Closed), 80, 7), listener);
+    }
 }
