@@ -12,9 +12,8 @@ use tempfile::TempDir;
 
 use super::Said;
 use super::said::difference;
-use super::stage::folder;
-use super::stage::needed;
-use crate::program::{command, fresh};
+use super::stage::{folder, in_mounts_of_its_own, needed};
+use crate::program::fresh;
 
 /// What puts our directory in the place of `/proc`.
 const COVER: &str =
@@ -179,17 +178,7 @@ fn proc() -> TempDir {
 }
 
 fn run(program: &Path, covered: (&Path, &Path), words: &[&str]) -> Said {
-    let mut unshare = command(Path::new("unshare"));
-    unshare.args([
-        "--mount",
-        "--propagation",
-        "private",
-        "--",
-        "sh",
-        "-c",
-        COVER,
-        "sh",
-    ]);
+    let mut unshare = in_mounts_of_its_own(COVER);
     unshare.args([covered.0, covered.1, program]).args(words);
     unshare.output().unwrap().into()
 }

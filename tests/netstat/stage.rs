@@ -112,17 +112,7 @@ impl Stage {
     }
 
     fn run(&self, user: User, program: &Path, words: &[&str]) -> Said {
-        let mut command = command(Path::new("unshare"));
-        command.args([
-            "--mount",
-            "--propagation",
-            "private",
-            "--",
-            "sh",
-            "-c",
-            PREPARE,
-            "sh",
-        ]);
+        let mut command = in_mounts_of_its_own(PREPARE);
         command.arg(self.folder.path().join("hosts"));
         if user == User::Nobody {
             command.args([
@@ -165,6 +155,14 @@ pub fn needed(program: &str) -> Option<PathBuf> {
     found
         .inspect_err(|error| eprintln!("skipped: {error}"))
         .ok()
+}
+
+/// A shell with this script, in a mount namespace of its own: what follows is the script's arguments.
+pub fn in_mounts_of_its_own(script: &str) -> Command {
+    let mut command = command(Path::new("unshare"));
+    command.args(["--mount", "--propagation", "private", "--"]);
+    command.args(["sh", "-c", script, "sh"]);
+    command
 }
 
 /// A folder that everybody can reach, with the program under both names and the names of hosts.

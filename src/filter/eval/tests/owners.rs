@@ -1,0 +1,77 @@
+//! Tests of the processes of a socket.
+
+use super::{answer, held, holds, missing, number, process, tcp, text, word};
+use crate::filter::{Field, Op, Stage};
+use crate::model::{ProcessStatus, Row};
+
+#[test]
+fn one_process_of_several_has_to_match() {
+    let socket = tcp();
+    let processes = [process(1, "nginx", Some("root")), process(9, "sshd", None)];
+    let row = held(&socket, &processes);
+    for test in [
+        number(Field::Pid, Op::Equal, 9),
+        number(Field::Pid, Op::Less, 2),
+        number(Field::Fd, Op::Equal, 13),
+        text(Field::Process, true, "sshd"),
+        text(Field::Command, true, "*/nginx -D"),
+        text(Field::ProcessUser, true, "root"),
+    ] {
+        assert!(holds(&test, &row), "{test:?}");
+    }
+}
+
+#[test]
+fn no_process_may_match_what_is_unequal() {
+    let socket = tcp();
+    let processes = [process(1, "nginx", Some("root")), process(9, "sshd", None)];
+    let row = held(&socket, &processes);
+    for (test, expected) in [
+        (number(Field::Pid, Op::Unequal, 9), false),
+        (number(Field::Pid, Op::Unequal, 2), true),
+        (number(Field::Fd, Op::Unequal, 4), false),
+        (text(Field::Process, false, "sshd"), false),
+        (text(Field::Process, false, "bash"), true),
+        (text(Field::ProcessUser, false, "root"), false),
+    ] {
+        assert_eq!(holds(&test, &row), expected, "{test:?}");
+    }
+}
+
+#[test]
+fn owners_of_a_socket_nobody_holds_are_missing() {
+    let socket = tcp();
+    for row in [held(&socket, &[]), Row::bare(&socket)] {
+        for field in [Field::Pid, Field::Process, Field::Fd, Field::ProcessUser] {
+            assert!(holds(&missing(field), &row), "{field:?}");
+        }
+        assert!(!holds(&text(Field::Process, false, "x"), &row));
+    }
+}
+
+#[test]
+fn socket_without_an_inode_has_no_owner_for_certain() {
+    let mut socket = tcp();
+    socket.inode = None;
+    let row = Row::bare(&socket);
+    for (test, expected) in [
+        (number(Field::Pid, Op::Unequal, 1), false),
+        (text(Field::Process, true, "*"), false),
+        (missing(Field::Pid), true),
+        (word(Field::ProcessStatus, "none"), true),
+        (word(Field::ProcessStatus, "unreadable"), false),
+    ] {
+        assert_eq!(answer(&test, &row, Stage::Socket), Some(expected));
+    }
+}
+
+#[test]
+fn process_status_is_what_the_search_came_to() {
+    let socket = tcp();
+    let row = Row {
+        process_status: Some(ProcessStatus::Unreadable),
+        ..Row::bare(&socket)
+    };
+    assert!(holds(&word(Field::ProcessStatus, "unreadable"), &row));
+    assert!(!holds(&word(Field::ProcessStatus, "none"), &row));
+}
