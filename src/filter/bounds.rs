@@ -7,11 +7,6 @@ use super::known::{has, is_in_procfs};
 use super::{Expr, Field, Op, Prefix, Rule, Side, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 
-/// A word of more protocols than this names none: it was written with `!=`.
-const FEW_PROTOCOLS: usize = 3;
-/// The same of families.
-const FEW_FAMILIES: usize = 2;
-
 /// What must be looked up, or asked for, before an expression can be answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(
@@ -98,15 +93,17 @@ impl Expr {
             }
             Self::Test(Test::Word {
                 field: Field::Protocol,
+                equal: true,
                 words,
-            }) if words.len() <= FEW_PROTOCOLS => {
+            }) => {
                 let protocols = Protocol::ALL.into_iter();
                 named.extend(protocols.filter(|protocol| words.contains(&protocol.name())));
             }
             Self::Test(Test::Word {
                 field: Field::Family,
+                equal: true,
                 words,
-            }) if words.len() <= FEW_FAMILIES => {
+            }) => {
                 let protocols = Protocol::ALL.into_iter();
                 named.extend(protocols.filter(|protocol| is_only_of(*protocol, words)));
             }

@@ -66,7 +66,11 @@ impl Display for Test {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::State(states) => write_states(f, *states),
-            Self::Word { field, words } => write!(f, "{} = {}", field.name(), words.join(",")),
+            Self::Word {
+                field,
+                equal,
+                words,
+            } => write!(f, "{} {} {}", field.name(), equals(*equal), words.join(",")),
             Self::Host {
                 side,
                 equal,

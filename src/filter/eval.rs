@@ -130,7 +130,14 @@ impl<'r> Look<'_, 'r> {
         }
         Ok(match test {
             Test::State(states) => states.contains(socket.state),
-            Test::Word { field, words } => return self.word(*field, words),
+            Test::Word {
+                field,
+                equal,
+                words,
+            } => {
+                let word = self.word(*field)?;
+                word.is_some_and(|word| words.contains(&word) == *equal)
+            }
             Test::Host {
                 side,
                 equal,
@@ -182,18 +189,19 @@ impl<'r> Look<'_, 'r> {
         match test {
             Test::Word {
                 field: Field::ProcessStatus,
+                equal,
                 words,
-            } => self.is_status_untold(words),
+            } => self.is_status_untold(&|status| words.contains(&status.name()) == *equal),
             _ => Ok(!self.has(field)?),
         }
     }
 
     /// Does it ask whether some process holds the socket, where that cannot be told? (Whether it can
     /// be told is another question, and has an answer.)
-    fn is_status_untold(&self, words: &[&str]) -> Told<bool> {
+    fn is_status_untold(&self, accepts: &dyn Fn(ProcessStatus) -> bool) -> Told<bool> {
+        let asks_that = accepts(ProcessStatus::Found) != accepts(ProcessStatus::None);
         let unreadable = ProcessStatus::Unreadable;
-        let asks_that = words.len() == 1 && !words.contains(&unreadable.name());
-        Ok(self.process_status()? == Some(unreadable) && asks_that)
+        Ok(self.process_status()? == Some(unreadable) && asks_that && !accepts(unreadable))
     }
 
     fn end(&self, side: Side) -> &'r Endpoint {
@@ -208,9 +216,9 @@ impl<'r> Look<'_, 'r> {
         (self.row.socket.family == Family::Unix && !name.is_empty()).then_some(name)
     }
 
-    fn word(&self, field: Field, words: &[&str]) -> Told<bool> {
+    fn word(&self, field: Field) -> Told<Option<&'static str>> {
         let socket = self.row.socket;
-        let word = match field {
+        Ok(match field {
             Field::Protocol => Some(socket.protocol.name()),
             Field::Family => Some(socket.family.name()),
             Field::Type => socket.kind.map(SocketType::name),
@@ -218,8 +226,7 @@ impl<'r> Look<'_, 'r> {
             Field::Timer => socket.timer.map(|timer| timer.kind.name()),
             Field::ProcessStatus => self.process_status()?.map(ProcessStatus::name),
             _ => None,
-        };
-        Ok(word.is_some_and(|word| words.contains(&word)))
+        })
     }
 
     fn number(&self, field: Field, op: Op, value: u64) -> Told<bool> {

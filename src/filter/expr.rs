@@ -103,11 +103,13 @@ pub enum Test {
     /// Its state is one of these.
     State(StateSet),
     /// A field that holds one word of few: `protocol`, `family`, `type`, `shutdown`, `timer`,
-    /// `process_status`. (`!=` is written as all other words.)
+    /// `process_status`.
     Word {
         /// Which field.
         field: Field,
-        /// The words that match, in the order of [`Field::words`].
+        /// `=` or `!=`.
+        equal: bool,
+        /// The words that are named, in the order of [`Field::words`].
         words: Vec<&'static str>,
     },
     /// The IP address of an end is in one of the prefixes. IPv4 prefixes also meet IPv4-mapped

@@ -79,12 +79,14 @@ fn fold_test(test: &Test, table: Table) -> Expr {
     match test {
         Test::Word {
             field: Field::Protocol,
+            equal,
             words,
-        } => constant(words.contains(&table.protocol.name())),
+        } => constant(words.contains(&table.protocol.name()) == *equal),
         Test::Word {
             field: Field::Family,
+            equal,
             words,
-        } => constant(words.contains(&table.family.name())),
+        } => constant(words.contains(&table.family.name()) == *equal),
         Test::Missing {
             field: Field::Protocol | Field::Family,
             equal,

@@ -299,8 +299,11 @@ fn owners(word: &Word<'_>, op: Op) -> Value {
         (Op::Unequal, false) => vec![ProcessStatus::Found.name(), ProcessStatus::None.name()],
         _ => return expected("a number"),
     };
-    let field = Field::ProcessStatus;
-    Ok(Expr::Test(Test::Word { field, words }))
+    Ok(Expr::Test(Test::Word {
+        field: Field::ProcessStatus,
+        equal: true,
+        words,
+    }))
 }
 
 fn numeric(field: Field, op: Op, text: &str) -> Value {

@@ -88,9 +88,12 @@ fn unknown_state(word: &str) -> Refusal {
 
 /// The field holds this word, or another one.
 pub(super) fn one_word(field: Field, word: &'static str, equal: bool) -> Expr {
-    let all = field.words().iter().copied();
-    let words = all.filter(|other| (*other == word) == equal).collect();
-    Expr::Test(Test::Word { field, words })
+    let words = vec![word];
+    Expr::Test(Test::Word {
+        field,
+        equal,
+        words,
+    })
 }
 
 /// `tcp,udp`, or the words a glob meets.
@@ -110,11 +113,15 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Value 
         }
     }
     let equal = op_of(relation) == Op::Equal;
-    let words: Vec<_> = all.filter(|word| named.contains(word) == equal).collect();
-    if words.is_empty() {
+    let words: Vec<_> = all.filter(|word| named.contains(word)).collect();
+    if !equal && words.len() == field.words().len() {
         return Ok(Expr::NEVER);
     }
-    Ok(Expr::Test(Test::Word { field, words }))
+    Ok(Expr::Test(Test::Word {
+        field,
+        equal,
+        words,
+    }))
 }
 
 fn one_of(field: Field, word: &str) -> Result<&'static str, Refusal> {

@@ -148,3 +148,34 @@ fn filter_that_wants_nothing_of_what_is_listed_finds_none() {
     assert_eq!(checked.status, Some(1), "{checked:?}");
     assert!(checked.stderr.contains("wants nothing"), "{checked:?}");
 }
+
+#[test]
+fn every_family_and_protocol_that_a_filter_names_is_counted() {
+    let Some(_namespace) = fresh() else { return };
+    let _pair = nix::sys::socket::socketpair(
+        nix::sys::socket::AddressFamily::Unix,
+        nix::sys::socket::SockType::Stream,
+        None,
+        nix::sys::socket::SockFlag::empty(),
+    )
+    .unwrap();
+    for filter in [
+        "family = unix",
+        "family = unix,packet,netlink",
+        "protocol = unix,packet,netlink,mptcp",
+        "protocol = tcp,udp,udplite,raw,icmp,mptcp,unix,packet,netlink",
+        "family ~ *i*",
+        "protocol ~ *",
+    ] {
+        let checked = attempt(["-aq", "--expect", "0", filter]);
+        assert_eq!(checked.status, Some(1), "{filter}: {}", checked.stderr);
+    }
+    for filter in [
+        "family != unix",
+        "protocol != unix,netlink",
+        "not family = unix",
+    ] {
+        let checked = attempt(["-aq", "--expect", "0", filter]);
+        assert_eq!(checked.status, Some(0), "{filter}: {}", checked.stderr);
+    }
+}

@@ -110,7 +110,11 @@ fn text(field: Field, equal: bool, glob: &str) -> Test {
 
 fn word(field: Field, word: &'static str) -> Test {
     let words = vec![word];
-    Test::Word { field, words }
+    Test::Word {
+        field,
+        equal: true,
+        words,
+    }
 }
 
 fn missing(field: Field) -> Test {

@@ -31,7 +31,11 @@ fn folded(test: Test, table: Table) -> Expr {
 
 fn word(field: Field, words: &[&'static str]) -> Test {
     let words = words.to_vec();
-    Test::Word { field, words }
+    Test::Word {
+        field,
+        equal: true,
+        words,
+    }
 }
 
 fn port(op: Op, items: Vec<PortItem>) -> Test {

@@ -72,7 +72,12 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn word(field: Field) -> impl Strategy<Value = Test> {
     let words = field.words();
-    subsequence(words.to_vec(), 1..=words.len()).prop_map(move |words| Test::Word { field, words })
+    let words = subsequence(words.to_vec(), 1..=words.len());
+    (any::<bool>(), words).prop_map(move |(equal, words)| Test::Word {
+        field,
+        equal,
+        words,
+    })
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {

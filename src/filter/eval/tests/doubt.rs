@@ -43,6 +43,7 @@ fn whether_processes_can_be_told_has_an_answer() {
     for (words, answer) in [(&["unreadable"][..], true), (&["found", "none"], false)] {
         let test = Test::Word {
             field: Field::ProcessStatus,
+            equal: true,
             words: words.to_vec(),
         };
         assert_eq!(
