@@ -69,6 +69,31 @@ impl Protocol {
         }
     }
 
+    /// The code of the protocol in a recording: a number of 6 bits that never changes, for old
+    /// recordings hold it.
+    pub const fn recording_code(self) -> u8 {
+        match self {
+            Self::Tcp => 0,
+            Self::Udp => 1,
+            Self::UdpLite => 2,
+            Self::Raw => 3,
+            Self::Icmp => 4,
+            Self::Mptcp => 5,
+            Self::Unix => 6,
+            Self::Packet => 7,
+            Self::Netlink => 8,
+        }
+    }
+
+    /// Its tables, one for each family.
+    pub fn tables(self) -> impl Iterator<Item = Table> {
+        let families = self.families().iter();
+        families.map(move |family| Table {
+            protocol: self,
+            family: *family,
+        })
+    }
+
     /// The families a socket of this protocol can have.
     pub const fn families(self) -> &'static [Family] {
         match self {
@@ -127,6 +152,23 @@ pub struct Table {
     pub protocol: Protocol,
     /// Their address family.
     pub family: Family,
+}
+
+impl Table {
+    /// Every table, in the order they are listed.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Protocol::ALL.into_iter().flat_map(Protocol::tables)
+    }
+
+    /// The code of the table in a recording: that of the protocol, and a bit for IPv6.
+    pub fn recording_code(self) -> u8 {
+        let version = if self.family == Family::Inet6 {
+            0x40
+        } else {
+            0
+        };
+        version | self.protocol.recording_code()
+    }
 }
 
 impl fmt::Display for Table {

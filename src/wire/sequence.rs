@@ -4,68 +4,68 @@
 //! of the request into every reply, so `lsock` puts the table there, and a recording of raw messages
 //! stays what `ss -D` writes and yet says which table each message belongs to.
 
-use crate::model::{Family, Protocol, Table};
+use crate::model::Table;
 
 /// The upper half of every sequence number of ours: `LS`.
 const MAGIC: u32 = 0x4c53;
-/// IPv6, in the byte that holds the protocol.
-const INET6: u32 = 0x40;
 
 /// The sequence number of a request for `table`.
 pub fn tag(table: Table) -> u32 {
-    let protocol = Protocol::ALL
-        .iter()
-        .position(|p| *p == table.protocol)
-        .unwrap_or_default();
-    let family = if table.family == Family::Inet6 {
-        INET6
-    } else {
-        0
-    };
-    MAGIC << 16 | family | u32::try_from(protocol).unwrap_or_default()
+    MAGIC << 16 | u32::from(table.recording_code())
 }
 
-/// The table a sequence number stands for; `None` when another program chose it.
+/// The table a sequence number stands for; `None` when another program, or a later version of this
+/// one, chose it.
 pub fn table_of(sequence: u32) -> Option<Table> {
-    Protocol::ALL
-        .into_iter()
-        .flat_map(|protocol| {
-            protocol.families().iter().map(move |family| Table {
-                protocol,
-                family: *family,
-            })
-        })
-        .find(|table| tag(*table) == sequence)
+    Table::all().find(|table| tag(*table) == sequence)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, Protocol, Table, table_of, tag};
+    use super::{Table, table_of, tag};
+    use crate::model::{Family, Protocol};
+
+    /// As they stand in recordings since the first version.
+    #[rustfmt::skip]
+    const RECORDED: [(u32, Protocol, Family); 15] = [
+        (0x4c53_0000, Protocol::Tcp, Family::Inet),
+        (0x4c53_0040, Protocol::Tcp, Family::Inet6),
+        (0x4c53_0001, Protocol::Udp, Family::Inet),
+        (0x4c53_0041, Protocol::Udp, Family::Inet6),
+        (0x4c53_0002, Protocol::UdpLite, Family::Inet),
+        (0x4c53_0042, Protocol::UdpLite, Family::Inet6),
+        (0x4c53_0003, Protocol::Raw, Family::Inet),
+        (0x4c53_0043, Protocol::Raw, Family::Inet6),
+        (0x4c53_0004, Protocol::Icmp, Family::Inet),
+        (0x4c53_0044, Protocol::Icmp, Family::Inet6),
+        (0x4c53_0005, Protocol::Mptcp, Family::Inet),
+        (0x4c53_0045, Protocol::Mptcp, Family::Inet6),
+        (0x4c53_0006, Protocol::Unix, Family::Unix),
+        (0x4c53_0007, Protocol::Packet, Family::Packet),
+        (0x4c53_0008, Protocol::Netlink, Family::Netlink),
+    ];
 
     #[test]
-    fn a_sequence_number_tells_its_table() {
-        for protocol in Protocol::ALL {
-            for family in protocol.families() {
-                let table = Table {
-                    protocol,
-                    family: *family,
-                };
-                assert_eq!(table_of(tag(table)), Some(table));
-            }
+    fn recorded_sequence_numbers_never_change() {
+        for (number, protocol, family) in RECORDED {
+            let table = Table { protocol, family };
+            assert_eq!(tag(table), number, "{table}");
+            assert_eq!(table_of(number), Some(table), "{table}");
         }
     }
 
     #[test]
-    fn the_sequence_number_of_ss_is_not_ours() {
-        assert_eq!(table_of(123_456), None);
+    fn every_table_has_a_number_of_its_own() {
+        for table in Table::all() {
+            assert!(table.protocol.recording_code() < 0x40, "{table}");
+            assert_eq!(table_of(tag(table)), Some(table));
+        }
     }
 
     #[test]
-    fn ip_versions_differ() {
-        let table = |family| Table {
-            protocol: Protocol::Udp,
-            family,
-        };
-        assert_ne!(tag(table(Family::Inet)), tag(table(Family::Inet6)));
+    fn other_numbers_are_not_ours() {
+        // That of `ss`, and one of a protocol that does not exist yet.
+        assert_eq!(table_of(123_456), None);
+        assert_eq!(table_of(0x4c53_003f), None);
     }
 }
