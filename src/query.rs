@@ -12,7 +12,7 @@ use crate::filter::{Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Severity, State, StateSet, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
-use crate::source::{Request, Wanted};
+use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
 
 /// What to list, from where, and how to show it.
@@ -27,7 +27,7 @@ pub struct Query {
     /// Which of those.
     pub filter: Expr,
     /// The optional parts of a socket.
-    pub wanted: Wanted,
+    pub extensions: Extensions,
     /// The names to look up.
     pub lookups: Lookups,
     /// Look up host names too.
@@ -127,7 +127,7 @@ impl Query {
     pub fn request(&self, rule: &Rule) -> Request {
         Request {
             states: rule.states(),
-            wanted: self.wanted,
+            extensions: self.extensions,
             narrow: Narrow::of(rule.expr(), rule.table()),
         }
     }

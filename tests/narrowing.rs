@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use lsock::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
 use lsock::model::{Endpoint, Family, Protocol, Socket, State, StateSet, Table};
-use lsock::source::{NetlinkSource, Outcome, Recorder, Request, Source, Wanted};
+use lsock::source::{Extensions, NetlinkSource, Outcome, Recorder, Request, Source};
 
 use crate::program::stage;
 
@@ -43,7 +43,7 @@ fn tables() -> impl Iterator<Item = Table> {
 fn visit(source: &mut dyn Source, table: Table, narrow: Narrow) -> (Vec<Socket>, Outcome) {
     let request = Request {
         states: StateSet::ALL,
-        wanted: Wanted::default(),
+        extensions: Extensions::default(),
         narrow,
     };
     let mut rows = Vec::new();
@@ -69,7 +69,7 @@ fn listed(table: Table, narrow: Narrow) -> Vec<Socket> {
 fn whole(table: Table) -> Vec<Socket> {
     let request = Request {
         states: StateSet::ALL,
-        wanted: Wanted::default(),
+        extensions: Extensions::default(),
         narrow: Narrow::default(),
     };
     let mut source = NetlinkSource::new(Recorder::default());

@@ -103,7 +103,7 @@ impl AsNetstat {
             .retain(|table| LISTED.contains(&table.protocol));
         let listed = Test::State(StateSet::ALL.without(State::Bound));
         query.filter = Expr::all([Expr::Test(listed), query.filter]);
-        query.wanted.listed = self.listed;
+        query.extensions.proc_net = self.listed;
         query.lookups.first_threads = true;
         query.lookups.nobody = Some(0);
         if query.lookups.services == Ports::Named {

@@ -18,7 +18,7 @@ use crate::query::{Hidden, Input, PROC, Query, Report, Selection, Tables};
 use crate::render::{
     Color, Column, Extra, Extras, Format, Header, Layout, Place, Signs, default_columns,
 };
-use crate::source::Wanted;
+use crate::source::Extensions;
 use crate::text::escape;
 
 impl Typed {
@@ -57,7 +57,7 @@ impl Typed {
             Self::check_owners(&input)?;
         }
         let query = Query {
-            wanted: self.wanted(&needs, shows),
+            extensions: self.extensions(&needs, shows),
             lookups: Lookups {
                 only: filter.pids(),
                 way: self.way()?,
@@ -293,15 +293,15 @@ impl Typed {
             .collect()
     }
 
-    fn wanted(&self, needs: &Needs<'_>, shows: bool) -> Wanted {
+    fn extensions(&self, needs: &Needs<'_>, shows: bool) -> Extensions {
         let info = [Column::TcpInfo, Column::MptcpInfo, Column::Congestion];
-        Wanted {
+        Extensions {
             info: shows && self.info || needs.any_wished(&info) || needs.filter.info,
             memory: shows && self.memory
                 || needs.any_wished(&[Column::Memory])
                 || needs.filter.memory,
             unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]) || needs.filter.unix_peers,
-            listed: false,
+            proc_net: false,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::enrich::{Interfaces, Lookups, Ports};
 use crate::exit::Verdict;
 use crate::query::netstat::{Netstat, Rounds};
 use crate::render::{Addresses, Banner, Bytes, Extra, Extras, Header, Hosts, NetstatLayout};
-use crate::source::Wanted;
+use crate::source::Extensions;
 use crate::text::escape;
 
 /// The name under which the program is `netstat`.
@@ -137,9 +137,9 @@ impl Typed {
         let layout = self.layout(terminal);
         Netstat {
             steps: steps(&self.letters, &self.families),
-            wanted: Wanted {
-                listed: self.has(b'e') || self.has(b'o'),
-                ..Wanted::default()
+            extensions: Extensions {
+                proc_net: self.has(b'e') || self.has(b'o'),
+                ..Extensions::default()
             },
             lookups: Lookups {
                 owners: self.has(b'p').then(|| "/proc".into()),

@@ -7,9 +7,9 @@ mod event;
 mod finding;
 mod identity;
 mod info;
-mod listed;
 mod machine;
 mod netlink;
+mod proc_net;
 mod process;
 mod protocol;
 mod row;
@@ -28,11 +28,11 @@ pub use finding::{
 };
 pub use identity::{Ends, Identity, Kinship};
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
-pub use listed::Listed;
 pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,
 };
 pub use netlink::netlink_family_name;
+pub use proc_net::ProcNetExtras;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{Family, Protocol, SocketType, Table};
 pub use row::{OwnedRow, Row};

@@ -1,8 +1,8 @@
 //! A socket as the kernel reports it.
 
 use super::{
-    Endpoint, Family, Info, Listed, Protocol, RETRANSMITS, SocketType, State, StateSet, Timer,
-    TimerKind, UNREAD,
+    Endpoint, Family, Info, ProcNetExtras, Protocol, RETRANSMITS, SocketType, State, StateSet,
+    Timer, TimerKind, UNREAD,
 };
 
 /// Which directions of a connection are shut: the half-close.
@@ -156,7 +156,7 @@ pub struct Socket {
     /// Inode number of the socket at the other end (unix).
     pub peer_inode: Option<u64>,
     /// What a file of `/proc/net` has beside that; of TCP and unix sockets that were read there.
-    pub listed: Option<Listed>,
+    pub proc_net: Option<ProcNetExtras>,
     /// What was asked for with `-i` and `-m`.
     pub details: Option<Box<Details>>,
 }
@@ -182,7 +182,7 @@ impl Socket {
             mark: None,
             cgroup_id: None,
             peer_inode: None,
-            listed: None,
+            proc_net: None,
             details: None,
         }
     }
@@ -206,7 +206,7 @@ impl Socket {
         self.mark = None;
         self.cgroup_id = None;
         self.peer_inode = None;
-        self.listed = None;
+        self.proc_net = None;
         if let Some(details) = &mut self.details {
             details.clear();
         }

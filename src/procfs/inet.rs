@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::column::{Column, Columns};
 use super::{LineError, nonzero, owner};
 use crate::model::{
-    Endpoint, Family, Listed, Memory, Protocol, Socket, State, Table, Timer, TimerKind,
+    Endpoint, Family, Memory, ProcNetExtras, Protocol, Socket, State, Table, Timer, TimerKind,
 };
 
 /// Columns of a full TCP socket behind the pointer; the header does not name them.
@@ -32,13 +32,13 @@ pub(super) fn decode(table: Table, line: &[u8], socket: &mut Socket) -> Result<(
     if table.protocol == Protocol::Tcp {
         socket.state = State::from_tcp(code);
         socket.timer = clock.timer(probes);
-        socket.listed = Some(Listed {
+        socket.proc_net = Some(ProcNetExtras {
             tx_queue: socket.send_queue.unwrap_or_default(),
             timer: clock.code,
             ticks: clock.ticks,
             retransmits: clock.retransmits,
             probes,
-            ..Listed::default()
+            ..ProcNetExtras::default()
         });
         decode_tcp_tail(&mut columns, socket.state)?;
         if socket.state == State::Listen {

@@ -2,7 +2,7 @@
 
 use super::column::{Column, Columns, cut};
 use super::{LineError, nonzero};
-use crate::model::{Endpoint, Listed, Socket, SocketType, State};
+use crate::model::{Endpoint, ProcNetExtras, Socket, SocketType, State};
 
 /// Bytes of `sun_path` (`include/uapi/linux/un.h`).
 const PATH_MAX: usize = 108;
@@ -25,9 +25,9 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
     socket.inode = nonzero(inode.decimal()?);
     socket.kind = SocketType::from_code(kind);
     socket.state = State::from_unix_proc(code, flags);
-    socket.listed = Some(Listed {
+    socket.proc_net = Some(ProcNetExtras {
         references,
-        ..Listed::default()
+        ..ProcNetExtras::default()
     });
     match path {
         Some(path) => decode_path(path, &mut socket.local),

@@ -4,7 +4,7 @@ use crate::enrich::Lookups;
 use crate::filter::{Expr, Narrow, Op, PortItem, Side, Test};
 use crate::model::{Protocol, Socket, State, StateSet, Table};
 use crate::render::{Banner, Hosts, NetstatLayout, Section};
-use crate::source::{Request, Wanted};
+use crate::source::{Extensions, Request};
 
 /// What to list, in which order, and how.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct Netstat {
     /// What is done, one after another.
     pub steps: Vec<Step>,
     /// The optional parts of a socket.
-    pub wanted: Wanted,
+    pub extensions: Extensions,
     /// The names to look up.
     pub lookups: Lookups,
     /// Banners, columns and looks.
@@ -97,7 +97,7 @@ impl Netstat {
             } else {
                 StateSet::ALL
             },
-            wanted: self.wanted,
+            extensions: self.extensions,
             narrow: if tcp && banner == Banner::Listening {
                 Narrow::of(&without_peer_port(), table)
             } else {

@@ -107,9 +107,9 @@ impl Source for AutoSource {
         self.netlink.visit_both(request, visitor)
     }
 
-    fn shift(&mut self) {
-        self.netlink.shift();
-        self.procfs.shift();
+    fn vary_chunk_boundary(&mut self) {
+        self.netlink.vary_chunk_boundary();
+        self.procfs.vary_chunk_boundary();
     }
 }
 

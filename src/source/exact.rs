@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::channel::Channel;
 use crate::filter::Exact;
 use crate::model::{Endpoint, Socket, Table};
-use crate::wire::{self, Ask, Body, Messages};
+use crate::wire::{self, Body, DumpParams, Messages};
 
 /// The reply that holds the connection; `None` when the kernel has no other than a dump can tell.
 ///
@@ -21,11 +21,11 @@ use crate::wire::{self, Ask, Body, Messages};
 pub(super) fn reply<'c>(
     channel: &'c mut Channel,
     table: Table,
-    ask: Ask<'_>,
+    params: DumpParams<'_>,
     exact: &Exact,
 ) -> io::Result<Option<&'c [u8]>> {
     let ends = [exact.local, exact.peer];
-    let payload = payload(channel, table, ask, ends, exact.interface)?;
+    let payload = payload(channel, table, params, ends, exact.interface)?;
     let is_it = |payload: &&[u8]| {
         decode(payload, table, ends).is_some_and(|socket| socket.interface == exact.interface)
     };
@@ -40,11 +40,11 @@ pub(super) fn reply<'c>(
 pub(super) fn answer(
     channel: &mut Channel,
     table: Table,
-    ask: Ask<'_>,
+    params: DumpParams<'_>,
     ends: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> io::Result<Option<Socket>> {
-    let payload = payload(channel, table, ask, ends, interface)?;
+    let payload = payload(channel, table, params, ends, interface)?;
     Ok(payload.and_then(|payload| decode(payload, table, ends)))
 }
 
@@ -52,11 +52,11 @@ pub(super) fn answer(
 fn payload<'c>(
     channel: &'c mut Channel,
     table: Table,
-    ask: Ask<'_>,
+    params: DumpParams<'_>,
     ends: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> io::Result<Option<&'c [u8]>> {
-    channel.send(&wire::exact_request(table, ask, ends, interface))?;
+    channel.send(&wire::exact_request(table, params, ends, interface))?;
     let datagram = channel.receive()?;
     match Messages::new(datagram).next() {
         Some(Ok(message)) if message.sequence == wire::tag(table) => Ok(match message.body {

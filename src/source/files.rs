@@ -58,7 +58,7 @@ impl Source for FilesSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        if table.protocol != Protocol::Tcp || request.wanted.listed {
+        if table.protocol != Protocol::Tcp || request.extensions.proc_net {
             return self.procfs.visit(table, request, visitor);
         }
         let mut listeners = Outcome::complete(Kind::Procfs);

@@ -2,10 +2,10 @@
 
 mod auto;
 mod channel;
+mod decoder;
 pub mod events;
 mod exact;
 mod files;
-mod lender;
 mod netlink;
 pub mod procfs;
 mod recent;
@@ -26,19 +26,19 @@ pub use procfs::ProcfsSource;
 pub use record::Recorder;
 pub use replay::ReplaySource;
 
-/// Which optional parts of a socket a listing shows: the kernel is asked for nothing else.
+/// Optional parts of a socket: the kernel is asked only for those that are needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is wanted by itself")]
-pub struct Wanted {
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
+pub struct Extensions {
     /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
     pub info: bool,
     /// Socket memory and drops.
     pub memory: bool,
     /// Names of the peers of unix sockets.
     pub unix_peers: bool,
-    /// What netlink does not tell of TCP connections: [`crate::model::Listed`], and the user of one that
-    /// is not accepted yet. [`FilesSource`] looks into the file for it.
-    pub listed: bool,
+    /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
+    /// and the user of one that is not accepted yet. [`FilesSource`] reads the file for it.
+    pub proc_net: bool,
 }
 
 /// What a listing asks of every table.
@@ -47,7 +47,7 @@ pub struct Request {
     /// The states wanted. A source may show more, never fewer.
     pub states: StateSet,
     /// The optional parts wanted.
-    pub wanted: Wanted,
+    pub extensions: Extensions,
     /// What of a table may be left out. A source may show more, never less.
     pub narrow: Narrow,
 }
@@ -56,12 +56,12 @@ impl Request {
     /// Drops the optional parts that came without being wanted.
     fn trim(&self, socket: &mut Socket) {
         if let Some(details) = &mut socket.details {
-            if !self.wanted.info {
+            if !self.extensions.info {
                 details.congestion.clear();
                 details.tcp_info = None;
                 details.mptcp_info = None;
             }
-            if !self.wanted.memory {
+            if !self.extensions.memory {
                 details.memory = None;
             }
         }
@@ -73,15 +73,15 @@ pub trait Visitor {
     /// One socket; `Break` ends the dump.
     fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
 
-    /// Does it hold what it takes, so that it can [forget](Self::forget) it? Then it is given sockets as
-    /// they come; otherwise a short table as a whole.
-    fn holds(&self) -> bool {
+    /// True if it keeps what it takes, so that it can [rewind](Self::rewind). Then it is given sockets
+    /// as they come; otherwise a short table as a whole.
+    fn can_rewind(&self) -> bool {
         false
     }
 
-    /// The table is to be read again from its begin, for something was lost: forgets every socket of
-    /// it. `false` = it cannot, for some may have been shown; then the rest of the table is lost.
-    fn forget(&mut self) -> bool {
+    /// Drops every socket of the table, which is read again from its start because something was lost.
+    /// False if some may have been shown; then the rest of the table is lost.
+    fn rewind(&mut self) -> bool {
         false
     }
 }
@@ -154,7 +154,7 @@ pub trait Source {
         None
     }
 
-    /// The next table is read in pieces that end elsewhere. The kernel leaves out sockets behind the end
-    /// of a piece when others before them go away meanwhile: those that are left out twice are gone.
-    fn shift(&mut self) {}
+    /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of
+    /// a chunk when others before them go away meanwhile: those that are left out twice are gone.
+    fn vary_chunk_boundary(&mut self) {}
 }

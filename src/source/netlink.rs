@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use rustix::io::Errno;
 
 use super::channel::{Batch, Channel, READ_FIRST};
+use super::decoder::ReplyDecoder;
 use super::exact;
-use super::lender::Lender;
 use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::{Error, describe};
 use crate::model::{Family, Protocol, Source as Kind, State, StateSet, Table};
-use crate::wire::{self, Ask, Body, Messages};
+use crate::wire::{self, Body, DumpParams, Messages};
 
 /// How often a dump is begun again when it was disturbed and nothing of it was shown.
 pub(super) const REPEATS: u32 = 3;
@@ -59,9 +59,9 @@ impl NetlinkSource {
     fn look_up(
         &mut self,
         table: Table,
-        ask: Ask<'_>,
+        params: DumpParams<'_>,
         request: &Request,
-        (lender, visitor): (&mut Lender<'_>, &mut dyn Visitor),
+        (decoder, visitor): (&mut ReplyDecoder<'_>, &mut dyn Visitor),
     ) -> bool {
         let Some(exact) = request.narrow.exact.filter(|_| !self.recorder.is_on()) else {
             return false;
@@ -69,10 +69,10 @@ impl NetlinkSource {
         let Ok(mut channel) = self.open() else {
             return false;
         };
-        let found = match exact::reply(&mut channel, table, ask, &exact) {
+        let found = match exact::reply(&mut channel, table, params, &exact) {
             Ok(Some(payload)) => {
                 // No other follows, whether the visitor wants one or not.
-                let _ = lender.lend(payload, visitor);
+                let _ = decoder.lend(payload, visitor);
                 true
             }
             Ok(None) => false,
@@ -86,7 +86,7 @@ impl NetlinkSource {
     fn read(
         &mut self,
         walk: Walk,
-        mut ask: Ask<'_>,
+        mut params: DumpParams<'_>,
         reader: &mut Reader<'_>,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
@@ -94,21 +94,21 @@ impl NetlinkSource {
         let netlink = |cause| Error::Netlink { table, cause };
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
-            let Some(bytes) = walk.request(ask) else {
+            let Some(bytes) = walk.request(params) else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
             match self.dump(&bytes, reader, visitor) {
                 Ok(End::Whole | End::Stopped) => return Ok(outcome),
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
                 // list is the same without it: more sockets come, and are left out later.
-                Ok(End::Refused(_)) | Err(_) if !ask.program.is_empty() => {
-                    ask.program = &[];
+                Ok(End::Refused(_)) | Err(_) if !params.program.is_empty() => {
+                    params.program = &[];
                     outcome.refused_program = true;
                 }
                 Ok(End::Refused(cause)) | Err(cause) => return Err(netlink(cause)),
                 Ok(End::Disturbed(why)) => {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
-                    let is_kept = reader.lender.lent > 0 && self.recorder.is_on();
+                    let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart(visitor) {
                         outcome.gaps.push(format!("{walk}: {why}"));
                         return Ok(outcome);
@@ -128,7 +128,7 @@ impl NetlinkSource {
         channel.send(request)?;
         let recorder = &self.recorder;
         let may_repeat = reader.repeats > 0;
-        let is_held = visitor.holds();
+        let is_held = visitor.can_rewind();
         let mut read = |datagram: io::Result<&[u8]>| match datagram {
             Ok(datagram) => {
                 recorder.keep(datagram);
@@ -165,16 +165,16 @@ impl Source for NetlinkSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let ask = ask(request);
-        let peers = table.protocol == Protocol::Unix && request.wanted.unix_peers;
+        let params = params(request);
+        let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = peers.then(|| UnixNames::live(self.recorder.clone()));
         let mut reader = Reader::new(Walk::Table(table), request, names);
-        let mut outcome = if self.look_up(table, ask, request, (&mut reader.lender, &mut *visitor))
-        {
-            Outcome::complete(Kind::Netlink)
-        } else {
-            self.read(Walk::Table(table), ask, &mut reader, visitor)?
-        };
+        let mut outcome =
+            if self.look_up(table, params, request, (&mut reader.decoder, &mut *visitor)) {
+                Outcome::complete(Kind::Netlink)
+            } else {
+                self.read(Walk::Table(table), params, &mut reader, visitor)?
+            };
         reader.tell(&mut outcome);
         Ok(outcome)
     }
@@ -188,14 +188,14 @@ impl Source for NetlinkSource {
             return None;
         }
         let mut reader = Reader::new(Walk::Both, request, None);
-        let outcome = self.read(Walk::Both, ask(request), &mut reader, visitor);
+        let outcome = self.read(Walk::Both, params(request), &mut reader, visitor);
         let mut outcome = outcome.ok()?;
         reader.tell(&mut outcome);
         Some(outcome)
     }
 
     /// The first datagram through a socket is a short one.
-    fn shift(&mut self) {
+    fn vary_chunk_boundary(&mut self) {
         self.channel = None;
     }
 }
@@ -220,10 +220,10 @@ impl Walk {
         }
     }
 
-    fn request(self, ask: Ask<'_>) -> Option<Vec<u8>> {
+    fn request(self, params: DumpParams<'_>) -> Option<Vec<u8>> {
         match self {
-            Self::Table(table) => wire::dump_request(table, ask),
-            Self::Both => Some(wire::both_request(ask)),
+            Self::Table(table) => wire::dump_request(table, params),
+            Self::Both => Some(wire::both_request(params)),
         }
     }
 }
@@ -238,12 +238,12 @@ impl fmt::Display for Walk {
 }
 
 /// What a request asks of the kernel.
-fn ask(request: &Request) -> Ask<'_> {
+fn params(request: &Request) -> DumpParams<'_> {
     let narrow = &request.narrow;
-    Ask {
+    DumpParams {
         states: request.states,
-        info: request.wanted.info,
-        memory: request.wanted.memory,
+        info: request.extensions.info,
+        memory: request.extensions.memory,
         ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
         program: &narrow.program,
     }
@@ -256,7 +256,7 @@ struct Reader<'r> {
     interrupted: bool,
     /// How often the dump may be begun again.
     repeats: u32,
-    lender: Lender<'r>,
+    decoder: ReplyDecoder<'r>,
 }
 
 impl<'r> Reader<'r> {
@@ -268,16 +268,16 @@ impl<'r> Reader<'r> {
             sequence: wire::tag(table),
             interrupted: false,
             repeats: REPEATS,
-            lender: Lender::new(table.protocol, request, names),
+            decoder: ReplyDecoder::new(table.protocol, request, names),
         }
     }
 
     /// Tells what could not be read, or not be named.
     fn tell(&self, outcome: &mut Outcome) {
-        let malformed = self.lender.malformed.gap();
+        let malformed = self.decoder.malformed.gap();
         let malformed = malformed.map(|gap| format!("{}: {gap}", self.walk));
         outcome.gaps.extend(malformed);
-        outcome.unnamed = self.lender.unnamed();
+        outcome.unnamed = self.decoder.unnamed();
     }
 
     /// `Some` when the dump is over.
@@ -286,7 +286,7 @@ impl<'r> Reader<'r> {
             let message = match message {
                 Ok(message) => message,
                 Err(error) => {
-                    self.lender.broken(error);
+                    self.decoder.broken(error);
                     continue;
                 }
             };
@@ -298,7 +298,7 @@ impl<'r> Reader<'r> {
             self.interrupted |= message.interrupted;
             match message.body {
                 Body::Socket(payload) => {
-                    if self.lender.lend(payload, visitor).is_break() {
+                    if self.decoder.lend(payload, visitor).is_break() {
                         return Some(End::Stopped);
                     }
                 }
@@ -320,7 +320,7 @@ impl<'r> Reader<'r> {
 
     fn failed(&self, code: i32) -> End {
         let cause = io::Error::from_raw_os_error(code);
-        if self.lender.lent == 0 && self.lender.malformed.gap().is_none() {
+        if self.decoder.lent == 0 && self.decoder.malformed.gap().is_none() {
             End::Refused(cause)
         } else {
             End::Disturbed(format!("the kernel broke off: {}", describe(&cause)))
@@ -329,11 +329,11 @@ impl<'r> Reader<'r> {
 
     /// Makes ready for the same dump again; `false` = something of it was shown.
     fn restart(&mut self, visitor: &mut dyn Visitor) -> bool {
-        let is_forgotten = self.lender.lent == 0 || visitor.forget();
+        let is_forgotten = self.decoder.lent == 0 || visitor.rewind();
         if is_forgotten {
             self.repeats -= 1;
             self.interrupted = false;
-            self.lender.restart();
+            self.decoder.restart();
         }
         is_forgotten
     }

@@ -180,7 +180,7 @@ impl Source for ProcfsSource {
         self.read(task, (path, first.chain(&file)), visitor)
     }
 
-    fn shift(&mut self) {
+    fn vary_chunk_boundary(&mut self) {
         self.first = SHORT;
     }
 }

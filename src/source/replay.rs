@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use self::reading::{Bytes, Flaw, next_message};
-use super::lender::Lender;
+use super::decoder::ReplyDecoder;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
 use crate::error::{Error, describe};
@@ -187,7 +187,7 @@ impl ReplaySource {
     fn play(
         &mut self,
         table: Table,
-        lender: &mut Lender<'_>,
+        decoder: &mut ReplyDecoder<'_>,
         visitor: &mut dyn Visitor,
     ) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
@@ -207,11 +207,11 @@ impl ReplaySource {
                     Some(Ok(Message {
                         body: Body::Socket(payload),
                         ..
-                    })) => lender.lend(payload, visitor),
+                    })) => decoder.lend(payload, visitor),
                     Some(Ok(Message {
                         body: Body::ProcLine(line),
                         ..
-                    })) => lender.lend_line(table, line, visitor),
+                    })) => decoder.lend_line(table, line, visitor),
                     _ => continue,
                 };
                 if flow.is_break() {
@@ -235,19 +235,19 @@ impl Source for ReplaySource {
         if !self.tables.contains(&table) {
             outcome.gaps.push(format!("{path}: holds no {table}"));
         }
-        let peers = table.protocol == Protocol::Unix && request.wanted.unix_peers;
+        let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.names() } else { None };
-        let mut lender = Lender::new(table.protocol, request, names);
-        match self.play(table, &mut lender, visitor) {
+        let mut decoder = ReplyDecoder::new(table.protocol, request, names);
+        match self.play(table, &mut decoder, visitor) {
             Ok(()) => {}
             Err(Flaw::Bytes(reason)) => outcome.gaps.push(format!("{path}: {reason}")),
-            Err(Flaw::Io(cause)) if lender.lent == 0 => {
+            Err(Flaw::Io(cause)) if decoder.lent == 0 => {
                 return Err(file_error("read", &self.path, cause));
             }
             Err(Flaw::Io(cause)) => outcome.gaps.push(format!("{path}: {}", describe(&cause))),
         }
         outcome.gaps.extend(
-            lender
+            decoder
                 .malformed
                 .gap()
                 .map(|gap| format!("{path}: {table}: {gap}")),

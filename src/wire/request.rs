@@ -33,7 +33,7 @@ const NDIAG_PROTO_ALL: u8 = 0xff;
 
 /// What a dump asks for beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask<'p> {
+pub struct DumpParams<'p> {
     /// The states wanted; the kernel may send more.
     pub states: StateSet,
     /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
@@ -48,27 +48,27 @@ pub struct Ask<'p> {
 }
 
 /// The request of a whole table; `None` when `sock_diag` has no such table.
-pub fn dump_request(table: Table, ask: Ask<'_>) -> Option<Vec<u8>> {
+pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
     let family = address_family(table.family);
     let body = match table.protocol {
         Protocol::Icmp => return None,
-        Protocol::Unix => unix_body(ask),
+        Protocol::Unix => unix_body(params),
         Protocol::Packet => short_body(family, 0, PACKET_SHOW),
         Protocol::Netlink => short_body(family, NDIAG_PROTO_ALL, NDIAG_SHOW),
-        _ => inet_body(table, ask),
+        _ => inet_body(table, params),
     };
     Some(message(tag(table), flags, body))
 }
 
 /// The request of TCP over both IP versions, in one walk through the kernel's tables: the older
 /// request, `struct inet_diag_req`, which knows no family.
-pub fn both_request(ask: Ask<'_>) -> Vec<u8> {
+pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
     let table = Table {
         protocol: Protocol::Tcp,
         family: Family::Inet,
     };
-    let request = inet_request(table, ask, socket_id(table, ask));
+    let request = inet_request(table, params, socket_id(table, params));
     // Family, protocol, extensions and padding; states; the identity of a socket.
     let (states, identity) = request
         .get(4..)
@@ -80,7 +80,7 @@ pub fn both_request(ask: Ask<'_>) -> Vec<u8> {
     body.extend_from_slice(states);
     // `idiag_dbs`: tables to dump, of which there is one.
     body.extend_from_slice(&[0; 4]);
-    push_program(&mut body, ask);
+    push_program(&mut body, params);
     message_of(
         TCPDIAG_GETSOCK,
         tag(table),
@@ -95,7 +95,7 @@ pub fn both_request(ask: Ask<'_>) -> Vec<u8> {
 /// take it.
 pub fn exact_request(
     table: Table,
-    ask: Ask<'_>,
+    params: DumpParams<'_>,
     [local, peer]: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> Vec<u8> {
@@ -107,7 +107,7 @@ pub fn exact_request(
         interface_id: interface.unwrap_or(0),
         cookie: [0xff; 8],
     };
-    let body = inet_request(table, ask, socket_id);
+    let body = inet_request(table, params, socket_id);
     message(tag(table), NLM_F_REQUEST, body)
 }
 
@@ -133,15 +133,15 @@ pub fn unix_lookup(sequence: u32, inode: u32) -> Vec<u8> {
     message(sequence, NLM_F_REQUEST, bytes_of(&request))
 }
 
-fn unix_body(ask: Ask<'_>) -> Vec<u8> {
+fn unix_body(params: DumpParams<'_>) -> Vec<u8> {
     let shown = ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN;
-    let memory = if ask.memory {
+    let memory = if params.memory {
         ShowFlags::MEMINFO
     } else {
         ShowFlags::empty()
     };
     let request = UnixRequest {
-        state_flags: unix::StateFlags::from_bits_retain(ask.states.kernel_mask()),
+        state_flags: unix::StateFlags::from_bits_retain(params.states.kernel_mask()),
         inode: 0,
         show_flags: shown | memory | ShowFlags::from_bits_retain(UDIAG_SHOW_UID),
         cookie: [0xff; 8],
@@ -183,13 +183,13 @@ const fn ip_protocol(protocol: Protocol) -> u8 {
     }
 }
 
-fn socket_id(table: Table, ask: Ask<'_>) -> SocketId {
+fn socket_id(table: Table, params: DumpParams<'_>) -> SocketId {
     let any = if table.family == Family::Inet6 {
         SocketId::new_v6()
     } else {
         SocketId::new_v4()
     };
-    let [source_port, destination_port] = ask.ports;
+    let [source_port, destination_port] = params.ports;
     SocketId {
         source_port,
         destination_port,
@@ -197,36 +197,36 @@ fn socket_id(table: Table, ask: Ask<'_>) -> SocketId {
     }
 }
 
-fn push_program(body: &mut Vec<u8>, ask: Ask<'_>) {
-    if !ask.program.is_empty() {
-        let program = DefaultNla::new(INET_DIAG_REQ_BYTECODE, ask.program.to_vec());
+fn push_program(body: &mut Vec<u8>, params: DumpParams<'_>) {
+    if !params.program.is_empty() {
+        let program = DefaultNla::new(INET_DIAG_REQ_BYTECODE, params.program.to_vec());
         body.extend(bytes_of(&program));
     }
 }
 
-fn inet_body(table: Table, ask: Ask<'_>) -> Vec<u8> {
-    let mut body = inet_request(table, ask, socket_id(table, ask));
+fn inet_body(table: Table, params: DumpParams<'_>) -> Vec<u8> {
+    let mut body = inet_request(table, params, socket_id(table, params));
     if table.protocol == Protocol::Mptcp {
         let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
         body.extend(bytes_of(&number));
     }
-    push_program(&mut body, ask);
+    push_program(&mut body, params);
     body
 }
 
-fn inet_request(table: Table, ask: Ask<'_>, socket_id: SocketId) -> Vec<u8> {
+fn inet_request(table: Table, params: DumpParams<'_>, socket_id: SocketId) -> Vec<u8> {
     let mut extensions = ExtensionFlags::empty();
-    if ask.info {
+    if params.info {
         extensions |= ExtensionFlags::INFO | ExtensionFlags::CONG;
     }
-    if ask.memory {
+    if params.memory {
         extensions |= ExtensionFlags::SKMEMINFO;
     }
     bytes_of(&InetRequest {
         family: address_family(table.family),
         protocol: ip_protocol(table.protocol),
         extensions,
-        states: StateFlags::from_bits_retain(ask.states.kernel_mask()),
+        states: StateFlags::from_bits_retain(params.states.kernel_mask()),
         socket_id,
     })
 }

@@ -128,9 +128,9 @@ fn abbreviations_and_arguments_are_those_of_getopt() {
 
 #[test]
 fn columns_come_from_where_they_are_told() {
-    assert!(!netstat("-tanpW").wanted.listed);
-    assert!(netstat("-tane").wanted.listed);
-    assert!(netstat("-tano").wanted.listed);
+    assert!(!netstat("-tanpW").extensions.proc_net);
+    assert!(netstat("-tane").extensions.proc_net);
+    assert!(netstat("-tano").extensions.proc_net);
     let plain = netstat("-t");
     assert_eq!(plain.lookups.owners, None);
     assert!(!plain.lookups.users);

@@ -10,7 +10,7 @@ use crate::mode::list::open;
 use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet};
 use crate::query::Query;
 use crate::render::Search;
-use crate::source::{Recorder, Request, Source, Wanted};
+use crate::source::{Extensions, Recorder, Request, Source};
 
 use super::who::Held;
 
@@ -29,7 +29,7 @@ pub(super) struct Looker<'q> {
 pub(super) struct Look {
     pub(super) protocol: Protocol,
     pub(super) states: StateSet,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Extensions,
     pub(super) owners: Owners,
 }
 
@@ -46,11 +46,11 @@ impl Look {
         Self {
             protocol: Protocol::Tcp,
             states,
-            wanted: Wanted {
+            wanted: Extensions {
                 info: false,
                 memory: false,
                 unix_peers: false,
-                listed: false,
+                proc_net: false,
             },
             owners: Owners::Asked,
         }
@@ -181,10 +181,10 @@ impl<'q> Looker<'q> {
 fn narrowed(asked: Request, look: Look) -> Request {
     Request {
         states: asked.states.intersection(look.states),
-        wanted: Wanted {
-            info: asked.wanted.info || look.wanted.info,
-            memory: asked.wanted.memory || look.wanted.memory,
-            ..Wanted::default()
+        extensions: Extensions {
+            info: asked.extensions.info || look.wanted.info,
+            memory: asked.extensions.memory || look.wanted.memory,
+            ..Extensions::default()
         },
         narrow: asked.narrow,
     }

@@ -1,12 +1,12 @@
 //! What was sent and does not get through.
 
 use crate::model::{BACKOFF, RETRANSMITS, Socket, TimerKind};
-use crate::source::Wanted;
+use crate::source::Extensions;
 
 /// What a look must ask for: `tcp_info` tells how long a window has been closed.
-pub(super) const WANTED: Wanted = Wanted {
+pub(super) const WANTED: Extensions = Extensions {
     info: true,
-    listed: false,
+    proc_net: false,
     memory: false,
     unix_peers: false,
 };

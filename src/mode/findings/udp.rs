@@ -1,7 +1,7 @@
 //! Datagrams that are not read in time.
 
 use crate::model::{Counts, Finding, Kind, Protocol, Socket, StateSet};
-use crate::source::Wanted;
+use crate::source::Extensions;
 
 use super::finding;
 use super::limits::{sysctl, udp_without_room};
@@ -26,9 +26,9 @@ pub(super) fn find(looker: &mut Looker<'_>, counts: &Counts, out: &mut Vec<Findi
     for protocol in [Protocol::Udp, Protocol::UdpLite] {
         let look = Look {
             protocol,
-            wanted: Wanted {
+            wanted: Extensions {
                 memory: true,
-                ..Wanted::default()
+                ..Extensions::default()
             },
             ..Look::tcp(StateSet::ALL)
         };

@@ -239,11 +239,11 @@ impl Visitor for Reading<'_, '_> {
         }
     }
 
-    fn holds(&self) -> bool {
+    fn can_rewind(&self) -> bool {
         self.listing.output.holds()
     }
 
-    fn forget(&mut self) -> bool {
+    fn rewind(&mut self) -> bool {
         let listing = &mut *self.listing;
         let is_taken = listing.shown == 0 || listing.output.take_back();
         if is_taken {

@@ -71,7 +71,7 @@ impl Looker {
             let mut whole = read(&mut listing, *table, self.source.as_mut(), messages)?;
             if whole == Whole::Yes && meet.with(|known| (*known).is_open()) == Some(true) {
                 meet.with(Known::again);
-                self.source.shift();
+                self.source.vary_chunk_boundary();
                 whole = read(&mut listing, *table, self.source.as_mut(), messages)?;
             }
             meet.with(|known| known.end(whole));

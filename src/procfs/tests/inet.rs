@@ -129,13 +129,13 @@ fn timer_beyond_its_type_is_the_largest() {
 fn columns_that_netlink_does_not_tell_are_kept_as_they_are() {
     let from = "02:000AFC61 00000000     0        0 21393";
     let to = "05:000AFC61 0000000A     0        9 21393";
-    let listed = changed(KEEPALIVE, from, to).unwrap().listed.unwrap();
+    let listed = changed(KEEPALIVE, from, to).unwrap().proc_net.unwrap();
     assert_eq!((listed.timer, listed.ticks), (5, 0xA_FC61));
     assert_eq!((listed.retransmits, listed.probes), (10, 9));
     let socket = changed(LISTEN, "00000000:00000001", "00011402:00000001").unwrap();
     assert_eq!(socket.send_queue, None);
-    assert_eq!(socket.listed.unwrap().tx_queue, 0x1_1402);
-    assert_eq!(row(UDP).listed, None);
+    assert_eq!(socket.proc_net.unwrap().tx_queue, 0x1_1402);
+    assert_eq!(row(UDP).proc_net, None);
 }
 
 #[test]

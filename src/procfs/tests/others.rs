@@ -129,7 +129,7 @@ fn unix_name_that_begins_with_a_newline_is_empty() {
 #[test]
 fn unix_references_are_hexadecimal() {
     let socket = changed(UNIX, "00000002", "0000001F").unwrap();
-    assert_eq!(socket.listed.unwrap().references, 31);
+    assert_eq!(socket.proc_net.unwrap().references, 31);
 }
 
 #[test]

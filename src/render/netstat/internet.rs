@@ -2,7 +2,7 @@
 
 use super::address::End;
 use super::{NetstatLayout, padded, program, program_title};
-use crate::model::{Family, Listed, Protocol, Row, Socket, State, Timer, TimerKind};
+use crate::model::{Family, ProcNetExtras, Protocol, Row, Socket, State, Timer, TimerKind};
 use crate::render::{Extra, Extras, digits};
 
 /// Writes the line of titles.
@@ -72,7 +72,7 @@ const fn protocol(socket: &Socket) -> &'static str {
 
 /// What stands in `/proc/net/tcp`: of a listener that is not the limit of its queue.
 fn send_queue(socket: &Socket) -> u32 {
-    match (socket.listed, socket.state) {
+    match (socket.proc_net, socket.state) {
         (Some(listed), _) => listed.tx_queue,
         (None, State::Listen) => 0,
         (None, _) => socket.send_queue.unwrap_or_default(),
@@ -136,7 +136,7 @@ fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
 
 /// `on (0.20/3/0)`: the timer, its seconds, what was sent again and the probes sent, in vain.
 fn timer(out: &mut Vec<u8>, socket: &Socket) {
-    let listed = socket.listed.or(socket.timer.map(as_listed));
+    let listed = socket.proc_net.or(socket.timer.map(as_listed));
     let listed = listed.unwrap_or_default();
     let word = match listed.timer {
         0 => " off (",
@@ -165,7 +165,7 @@ fn timer(out: &mut Vec<u8>, socket: &Socket) {
 }
 
 /// What netlink tells of a timer, in the columns of `/proc/net/tcp`.
-fn as_listed(timer: Timer) -> Listed {
+fn as_listed(timer: Timer) -> ProcNetExtras {
     let sent = timer.retransmits.into();
     let (code, retransmits, probes) = match timer.kind {
         TimerKind::Retransmit => (1, sent, 0),
@@ -173,11 +173,11 @@ fn as_listed(timer: Timer) -> Listed {
         TimerKind::TimeWait => (3, sent, 0),
         TimerKind::Probe => (4, 0, sent),
     };
-    Listed {
+    ProcNetExtras {
         timer: code,
         ticks: u64::from(timer.expires_ms) / 10,
         retransmits,
         probes,
-        ..Listed::default()
+        ..ProcNetExtras::default()
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;
     out.extend_from_slice(b"unix  ");
-    padded(out, 6, |out| match socket.listed {
+    padded(out, 6, |out| match socket.proc_net {
         Some(listed) => digits::integer(out, listed.references.into()),
         None => out.push(b'-'),
     });

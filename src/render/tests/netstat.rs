@@ -2,7 +2,8 @@
 
 use super::{Page, feed, scene};
 use crate::model::{
-    Family, Listed, OwnedRow, Process, Protocol, Row, Socket, SocketType, State, Timer, TimerKind,
+    Family, OwnedRow, ProcNetExtras, Process, Protocol, Row, Socket, SocketType, State, Timer,
+    TimerKind,
 };
 use crate::render::{
     Addresses, Banner, Bytes, Extra, Extras, Header, Hosts, NetstatLayout, Section, netstat,
@@ -131,17 +132,17 @@ fn timers_tell_seconds_retransmits_and_probes() {
         (4, "probe (1234.05/3/1)"),
         (5, "unkn-5 (1234.05/3/1)"),
     ] {
-        socket.listed = Some(Listed {
+        socket.proc_net = Some(ProcNetExtras {
             timer: code,
             ticks: 123_405,
             retransmits: 3,
             probes: 1,
-            ..Listed::default()
+            ..ProcNetExtras::default()
         });
         assert!(shown(&socket).ends_with(&format!(" {text}\n")), "{text}");
     }
     // Over netlink it is in milliseconds, and one of the two counts.
-    socket.listed = None;
+    socket.proc_net = None;
     for (kind, text) in [
         (TimerKind::Retransmit, "on (0.69/2/0)"),
         (TimerKind::Probe, "probe (0.69/0/2)"),
@@ -165,11 +166,11 @@ fn send_queue_of_a_listener_is_what_the_file_says_and_not_its_limit() {
         )
     };
     assert_eq!(line(PLAIN, &Row::bare(&socket)), listener(0));
-    (socket.send_queue, socket.listed) = (
+    (socket.send_queue, socket.proc_net) = (
         None,
-        Some(Listed {
+        Some(ProcNetExtras {
             tx_queue: 70_658,
-            ..Listed::default()
+            ..ProcNetExtras::default()
         }),
     );
     assert_eq!(line(PLAIN, &Row::bare(&socket)), listener(70_658));
@@ -222,9 +223,9 @@ fn unix(name: &[u8]) -> Socket {
     socket.kind = Some(SocketType::Stream);
     socket.state = State::Listen;
     socket.inode = Some(4_711);
-    socket.listed = Some(Listed {
+    socket.proc_net = Some(ProcNetExtras {
         references: 2,
-        ..Listed::default()
+        ..ProcNetExtras::default()
     });
     socket
 }
@@ -234,7 +235,7 @@ fn unix_sockets_have_columns_of_their_own() {
     let mut socket = unix(b"\0name\0x");
     let listener = "unix  2      [ ACC ]     STREAM     LISTENING     4711     @name@x\n";
     assert_eq!(line(PLAIN, &Row::bare(&socket)), listener);
-    socket.listed = None;
+    socket.proc_net = None;
     let unknown = "unix  -      [ ACC ]     STREAM     LISTENING     4711     @name@x\n";
     assert_eq!(line(PLAIN, &Row::bare(&socket)), unknown);
     socket.local.name.clear();

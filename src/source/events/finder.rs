@@ -9,8 +9,8 @@ use crate::filter::Narrow;
 use crate::model::{Socket, State, StateSet, Table};
 use crate::source::channel::Channel;
 use crate::source::exact::answer;
-use crate::source::{NetlinkSource, Recorder, Request, Source as _, Wanted};
-use crate::wire::Ask;
+use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
+use crate::wire::DumpParams;
 
 /// A socket that was not found is asked for on so many interfaces at the most.
 const MOST_INTERFACES: usize = 16;
@@ -33,12 +33,12 @@ impl Finder {
 
     /// The connection with these ends, and bound to no interface.
     pub(super) fn find(&mut self, ends: Ends) -> Option<Socket> {
-        self.ask(ends, None)
+        self.params(ends, None)
     }
 
     /// The connection with these ends, and bound to this interface or to none.
     pub(super) fn find_on(&mut self, ends: Ends, interface: u32) -> Option<Socket> {
-        self.ask(ends, Some(interface))
+        self.params(ends, Some(interface))
     }
 
     /// The connection with these ends, on whatever interface: for sockets known to be somewhere.
@@ -50,8 +50,8 @@ impl Finder {
         })
     }
 
-    fn ask(&mut self, ends: Ends, interface: Option<u32>) -> Option<Socket> {
-        let ask = Ask {
+    fn params(&mut self, ends: Ends, interface: Option<u32>) -> Option<Socket> {
+        let params = DumpParams {
             states: StateSet::ALL,
             info: false,
             memory: false,
@@ -63,7 +63,7 @@ impl Finder {
         let found = answer(
             &mut channel,
             ends.table,
-            ask,
+            params,
             [ends.local, ends.peer],
             interface,
         );
@@ -117,7 +117,7 @@ impl Finder {
     ) {
         let request = Request {
             states: StateSet::EMPTY.with(state),
-            wanted: Wanted::default(),
+            extensions: Extensions::default(),
             narrow,
         };
         // What cannot be asked for is not known.

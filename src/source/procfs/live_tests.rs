@@ -22,7 +22,7 @@ use nix::sys::socket::{
 use super::ProcfsSource;
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, SocketType, State, StateSet, Table};
-use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
+use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
 
 fn inode_of(socket: impl AsFd) -> u64 {
     let link = format!("/proc/self/fd/{}", socket.as_fd().as_raw_fd());
@@ -35,7 +35,7 @@ fn inode_of(socket: impl AsFd) -> u64 {
 fn all(protocol: Protocol, family: Family) -> (Vec<Socket>, Outcome) {
     let request = Request {
         states: StateSet::ALL,
-        wanted: Wanted::default(),
+        extensions: Extensions::default(),
         narrow: Narrow::default(),
     };
     let mut found = Vec::new();

@@ -17,7 +17,7 @@ use super::{Faults, ProcfsSource, RecentOfFile, Strays, Task};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
-use crate::source::{Outcome, Recorder, Request, Source as _, Wanted};
+use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
 use crate::wire::{Body, Messages};
 
 const TCP: Table = Table {
@@ -45,13 +45,13 @@ const ROW: &str = "   1: 0100007F:C8A7 00000000:0000 0A 00000000:00000000 00:000
 const BAD: &str = "   2: 0100007F 00000000:0000 0A\n";
 
 fn request(memory: bool) -> Request {
-    let wanted = Wanted {
+    let extensions = Extensions {
         memory,
-        ..Wanted::default()
+        ..Extensions::default()
     };
     Request {
         states: StateSet::ALL,
-        wanted,
+        extensions,
         narrow: Narrow::default(),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::super::{Ask, both_request, dump_request, exact_request};
+use super::super::{DumpParams, both_request, dump_request, exact_request};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
 /// Everything, without any part that is optional.
-const ALL: Ask<'_> = Ask {
+const ALL: DumpParams<'_> = DumpParams {
     states: StateSet::ALL,
     info: false,
     memory: false,
@@ -41,7 +41,7 @@ fn requests_have_the_sizes_of_the_kernel_structures() {
 
 #[test]
 fn request_for_both_ip_versions_is_the_older_one() {
-    let ask = Ask {
+    let ask = DumpParams {
         states: StateSet::EMPTY.with(State::TimeWait),
         info: true,
         ports: [22, 0],
@@ -61,7 +61,7 @@ fn request_for_both_ip_versions_is_the_older_one() {
 #[test]
 fn extensions_are_asked_only_when_wanted() {
     let extensions = |info, memory| {
-        let ask = Ask {
+        let ask = DumpParams {
             info,
             memory,
             ..ALL
@@ -75,7 +75,7 @@ fn extensions_are_asked_only_when_wanted() {
 
 #[test]
 fn state_mask_of_listeners_is_in_the_request() {
-    let ask = Ask {
+    let ask = DumpParams {
         states: StateSet::EMPTY.with(State::Listen),
         ..ALL
     };
@@ -85,7 +85,7 @@ fn state_mask_of_listeners_is_in_the_request() {
 
 #[test]
 fn ports_stand_in_the_id_and_the_program_behind_it() {
-    let ask = Ask {
+    let ask = DumpParams {
         ports: [80, 443],
         program: &[1, 4, 8, 0],
         ..ALL
@@ -102,7 +102,7 @@ fn program_for_mptcp_comes_after_its_number() {
         protocol: Protocol::Mptcp,
         family: Family::Inet6,
     };
-    let ask = Ask {
+    let ask = DumpParams {
         program: &[1, 4, 8, 0],
         ..ALL
     };

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::filter::Exact;
 use crate::model::{Endpoint, Socket, Source as Kind, State, StateSet};
 use crate::source::events::Watched;
-use crate::source::{Outcome, Request, Source, Wanted};
+use crate::source::{Extensions, Outcome, Request, Source};
 
 /// A table, what is asked about it, and what is known of it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Watch {
         Self {
             request: Request {
                 states: StateSet::ALL.without(State::Bound),
-                wanted: Wanted::default(),
+                extensions: Extensions::default(),
                 narrow: watched.narrow.for_life(),
             },
             known: Known::new(watched.table),

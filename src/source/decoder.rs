@@ -1,4 +1,4 @@
-//! Replies to lent sockets: what a live dump and a recording do alike.
+//! Decodes replies, and lends their sockets: for a live dump and for a recording.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use crate::procfs;
 use crate::wire::{self, WireError};
 
 /// Decodes replies of one table into a scratch socket and lends it.
-pub(super) struct Lender<'r> {
+pub(super) struct ReplyDecoder<'r> {
     protocol: Protocol,
     request: &'r Request,
     names: Option<UnixNames>,
@@ -56,7 +56,7 @@ impl Malformed {
     }
 }
 
-impl<'r> Lender<'r> {
+impl<'r> ReplyDecoder<'r> {
     /// For the replies to `request` about `protocol`; unix peers are named from `names`.
     pub(super) fn new(protocol: Protocol, request: &'r Request, names: Option<UnixNames>) -> Self {
         Self {

@@ -1,9 +1,9 @@
-//! What `/proc/net` tells and netlink does not.
+//! Columns of `/proc/net` that netlink does not have.
 
 /// Columns of a line of `net/tcp` or `net/unix`, as they stand there; those the file does not have
 /// are 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Listed {
+pub struct ProcNetExtras {
     /// `RefCount` of a unix socket: how often the kernel refers to it, its descriptors as one.
     pub references: u32,
     /// `tx_queue` of TCP. A listener has no such queue: what stands there is left of a connection that
