@@ -2,10 +2,8 @@
 
 mod chain;
 mod lines;
-mod live;
 mod open;
 mod plain;
-mod records;
 mod stamp;
 
 use std::io;
@@ -15,10 +13,26 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Event, EventSummary, Row};
 
+use super::format::{csv, json, table};
 use super::out::Out;
+use super::{Color, Column, Envelope, Format, Header, Signs};
+pub(super) use chain::{Chain, Step};
+pub(super) use open::{ChainWriter, Open};
+pub(super) use plain::ChainLine;
 pub use stamp::rfc_3339;
 
-use super::{Color, Envelope, Format, Header, Signs};
+/// Where a connection is.
+pub(super) const ENDS: [Column; 6] = [
+    Column::Protocol,
+    Column::Family,
+    Column::LocalAddress,
+    Column::LocalPort,
+    Column::PeerAddress,
+    Column::PeerPort,
+];
+
+/// Which it is, and whose.
+pub(super) const OWNERS: [Column; 2] = [Column::Cookie, Column::Processes];
 
 /// Takes events, one after another.
 pub trait EventSink {
@@ -92,21 +106,23 @@ pub fn event_sink<'w>(
 ) -> Box<dyn EventSink + 'w> {
     let out = Out::new(out);
     match (format, grouping) {
-        (Format::Csv, _) => Box::new(records::Csv::new(layout.header, out)),
-        (Format::Json, Grouping::None) => Box::new(records::Events::document(envelope, out)),
-        (Format::Ndjson, Grouping::None) => Box::new(records::Events::lines(out)),
+        (Format::Csv, _) => Box::new(csv::events::Csv::new(layout.header, out)),
+        (Format::Json, Grouping::None) => Box::new(json::events::Events::document(envelope, out)),
+        (Format::Ndjson, Grouping::None) => Box::new(json::events::Events::lines(out)),
         (Format::Json, Grouping::Connection) => {
-            let writer = records::Connections::document(envelope, out);
+            let writer = json::events::Connections::document(envelope, out);
             Box::new(open::Grouped::new(writer))
         }
         (Format::Ndjson, Grouping::Connection) => {
-            Box::new(open::Grouped::new(records::Connections::lines(out)))
+            Box::new(open::Grouped::new(json::events::Connections::lines(out)))
         }
         (Format::Table | Format::Plain | Format::Netstat(_), Grouping::None) => {
             Box::new(lines::Lines::new(format, layout, out))
         }
         (Format::Table, Grouping::Connection) => match (layout.width, layout.height) {
-            (Some(width), Some(height)) => Box::new(live::Live::new(layout, [width, height], out)),
+            (Some(width), Some(height)) => {
+                Box::new(table::live::Live::new(layout, [width, height], out))
+            }
             _ => Box::new(open::Grouped::new(plain::Chains::new(format, layout, out))),
         },
         (Format::Plain | Format::Netstat(_), Grouping::Connection) => {

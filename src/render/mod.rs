@@ -6,26 +6,22 @@
 //! counts rows instead. `schema.json` describes the JSON.
 
 mod cell;
-mod changes;
 pub mod column;
-mod csv;
 mod detail;
 mod digits;
 mod endpoint;
 mod events;
 mod extras;
-mod json;
+mod format;
 mod limited;
 mod netstat;
 mod order;
 mod out;
 mod paint;
-mod plain;
 mod rounds;
 mod search;
 mod sorted;
 mod summary;
-mod table;
 mod value;
 pub mod view;
 mod widths;
@@ -34,10 +30,10 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{Row, Summary};
-pub use changes::Changes;
 pub use column::Column;
 pub use events::{EventLayout, EventSink, Grouping, Shown, event_sink, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
+pub use format::ndjson::Changes;
 pub use limited::Limited;
 pub use netstat::{Addresses, Banner, Bytes, Hosts, Netstat, NetstatLayout, Section};
 pub use paint::Color;
@@ -47,6 +43,7 @@ pub use sorted::{SortKey, Sorted};
 pub use summary::Summing;
 
 use cell::{Blanks, Descriptors, Style};
+use format::{csv, json, plain, table};
 use out::Out;
 
 /// Takes the rows of a listing, one after another.

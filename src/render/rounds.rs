@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::csv::Csv;
+use super::format::csv::Csv;
 use super::out::Out;
 use super::{Envelope, Format, Header, Layout, Sink, sink};
 

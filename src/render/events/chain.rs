@@ -10,28 +10,28 @@ use super::stamp::{Cells, SAMPLED};
 
 /// What happened to a connection since the watch began.
 #[derive(Debug, Clone)]
-pub(super) struct Chain {
+pub(in crate::render) struct Chain {
     /// Its number.
-    pub(super) connection: u64,
+    pub(in crate::render) connection: u64,
     /// Its steps, in their order.
-    pub(super) steps: Vec<Step>,
+    pub(in crate::render) steps: Vec<Step>,
     /// What is known of its socket.
     kept: OwnedRow,
 }
 
 /// A step, without its socket.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
-    pub(super) time: Timestamp,
-    pub(super) old: Option<State>,
-    pub(super) new: State,
-    pub(super) sampled: bool,
-    pub(super) words: Option<&'static str>,
+pub(in crate::render) struct Step {
+    pub(in crate::render) time: Timestamp,
+    pub(in crate::render) old: Option<State>,
+    pub(in crate::render) new: State,
+    pub(in crate::render) sampled: bool,
+    pub(in crate::render) words: Option<&'static str>,
 }
 
 impl Chain {
     /// Begins with an event.
-    pub(super) fn new(event: &Event, row: &Row<'_>) -> Self {
+    pub(in crate::render) fn new(event: &Event, row: &Row<'_>) -> Self {
         Self {
             connection: event.connection,
             steps: vec![Step::of(event)],
@@ -40,7 +40,7 @@ impl Chain {
     }
 
     /// Goes on with an event.
-    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
+    pub(in crate::render) fn add(&mut self, event: &Event, row: &Row<'_>) {
         self.steps.push(Step::of(event));
         // The first step of a connection may not know its port yet, and the last not its socket.
         if knows(row) >= knows(&self.kept.row()) {
@@ -49,25 +49,25 @@ impl Chain {
     }
 
     /// The socket, as far as it is known.
-    pub(super) fn row(&self) -> Row<'_> {
+    pub(in crate::render) fn row(&self) -> Row<'_> {
         self.kept.row()
     }
 
     /// Is it at its end?
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::render) fn is_over(&self) -> bool {
         self.steps
             .last()
             .is_some_and(|step| step.new == State::Closed)
     }
 
     /// When the first step was.
-    pub(super) fn time(&self, cells: &Cells) -> String {
+    pub(in crate::render) fn time(&self, cells: &Cells) -> String {
         let first = self.steps.first();
         first.map_or_else(String::new, |step| cells.time(step.time, step.sampled))
     }
 
     /// `CLOSED`, ` → SYN_SENT`, ` →(31ms) ESTABLISHED`, …: what a line may be broken between.
-    pub(super) fn links(&self, cells: &Cells) -> Vec<String> {
+    pub(in crate::render) fn links(&self, cells: &Cells) -> Vec<String> {
         let arrow = cells.arrow();
         let mut links: Vec<String> = Vec::with_capacity(self.steps.len() + 1);
         let mut before: Option<&Step> = None;
@@ -98,7 +98,7 @@ impl Chain {
 }
 
 impl Step {
-    pub(super) fn of(event: &Event) -> Self {
+    pub(in crate::render) fn of(event: &Event) -> Self {
         Self {
             time: event.time,
             old: event.old_state,
@@ -109,7 +109,7 @@ impl Step {
     }
 
     /// The time since the step before, in microseconds.
-    pub(super) fn since_us(&self, before: &Self) -> u64 {
+    pub(in crate::render) fn since_us(&self, before: &Self) -> u64 {
         let since = self.time.duration_since(before.time).as_micros();
         u64::try_from(since).unwrap_or_default()
     }

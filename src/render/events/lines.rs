@@ -22,7 +22,7 @@ const WIDTHS: [(&str, usize); 5] = [
 ];
 
 /// Writes events as lines.
-pub(super) struct Lines<'w> {
+pub(in crate::render) struct Lines<'w> {
     out: Out<'w>,
     cells: Cells,
     color: Color,
@@ -31,7 +31,7 @@ pub(super) struct Lines<'w> {
 
 impl<'w> Lines<'w> {
     /// Those of `table` or `plain`.
-    pub(super) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
         let color = match format {
             Format::Table => layout.color,
             _ => Color::Never,
@@ -106,7 +106,7 @@ impl EventSink for Lines<'_> {
 }
 
 /// The name of a state.
-pub(super) fn name(state: State) -> String {
+pub(in crate::render) fn name(state: State) -> String {
     let mut out = Vec::new();
     cell::state(&mut out, state);
     String::from_utf8_lossy(&out).into_owned()
@@ -114,11 +114,11 @@ pub(super) fn name(state: State) -> String {
 
 /// Columns grow with what comes, and never shrink.
 #[derive(Debug, Default)]
-pub(super) struct Widths([usize; 7]);
+pub(in crate::render) struct Widths([usize; 7]);
 
 impl Widths {
     /// The cell, as wide as its column, and a blank.
-    pub(super) fn pad(&mut self, column: usize, cell: &str, least: usize) -> String {
+    pub(in crate::render) fn pad(&mut self, column: usize, cell: &str, least: usize) -> String {
         let width = cell.width();
         let mut wide = width.max(least);
         if let Some(known) = self.0.get_mut(column) {

@@ -10,7 +10,7 @@ use super::EventSink;
 use super::chain::Chain;
 
 /// Writes whole connections.
-pub(super) trait ChainWriter {
+pub(in crate::render) trait ChainWriter {
     /// One that is over, or with whose last step the watch ends.
     fn chain(&mut self, chain: &Chain) -> io::Result<()>;
 
@@ -23,11 +23,11 @@ pub(super) trait ChainWriter {
 
 /// The connections that are open, by number: in the order in which they were first seen.
 #[derive(Debug, Default)]
-pub(super) struct Open(BTreeMap<u64, Chain>);
+pub(in crate::render) struct Open(BTreeMap<u64, Chain>);
 
 impl Open {
     /// Adds an event; gives the connection if that was its end.
-    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) -> Option<Chain> {
+    pub(in crate::render) fn add(&mut self, event: &Event, row: &Row<'_>) -> Option<Chain> {
         let number = event.connection;
         let chain = self.0.entry(number);
         let chain = chain
@@ -41,30 +41,30 @@ impl Open {
     }
 
     /// One of them.
-    pub(super) fn get(&self, number: u64) -> Option<&Chain> {
+    pub(in crate::render) fn get(&self, number: u64) -> Option<&Chain> {
         self.0.get(&number)
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::render) fn count(&self) -> usize {
         self.0.len()
     }
 
     /// Those that are open.
-    pub(super) fn chains(&self) -> impl Iterator<Item = &Chain> {
+    pub(in crate::render) fn chains(&self) -> impl Iterator<Item = &Chain> {
         self.0.values()
     }
 }
 
 /// Writes each connection when it is over; those that are not, at the end.
-pub(super) struct Grouped<W> {
+pub(in crate::render) struct Grouped<W> {
     writer: W,
     open: Open,
 }
 
 impl<W: ChainWriter> Grouped<W> {
     /// Has seen nothing yet.
-    pub(super) fn new(writer: W) -> Self {
+    pub(in crate::render) fn new(writer: W) -> Self {
         Self {
             writer,
             open: Open::default(),

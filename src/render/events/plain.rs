@@ -16,14 +16,14 @@ use super::{EventLayout, Shown};
 const WIDTHS: [(&str, usize); 3] = [("PROTO", 5), ("LOCAL", 21), ("PEER", 21)];
 
 /// The line of a connection, in columns that grow.
-pub(super) struct ChainLine {
-    pub(super) cells: Cells,
+pub(in crate::render) struct ChainLine {
+    pub(in crate::render) cells: Cells,
     widths: Widths,
 }
 
 impl ChainLine {
     /// That of `table` or `plain`.
-    pub(super) fn new(format: Format, layout: EventLayout) -> Self {
+    pub(in crate::render) fn new(format: Format, layout: EventLayout) -> Self {
         Self {
             cells: Cells::new(format, layout),
             widths: Widths::default(),
@@ -31,7 +31,7 @@ impl ChainLine {
     }
 
     /// The line of titles.
-    pub(super) fn titles(&mut self) -> String {
+    pub(in crate::render) fn titles(&mut self) -> String {
         let time = self.cells.time(jiff::Timestamp::UNIX_EPOCH, true).len();
         let mut line = self.widths.pad(0, "TIME", time);
         for (index, (title, width)) in WIDTHS.into_iter().enumerate() {
@@ -45,7 +45,7 @@ impl ChainLine {
     }
 
     /// What comes before the chain.
-    pub(super) fn before(&mut self, chain: &Chain) -> String {
+    pub(in crate::render) fn before(&mut self, chain: &Chain) -> String {
         let least = self.cells.time(jiff::Timestamp::UNIX_EPOCH, true).len();
         let mut line = self.widths.pad(0, &chain.time(&self.cells), least);
         for (index, cell) in self.cells.socket(&chain.row()).iter().enumerate() {
@@ -59,14 +59,14 @@ impl ChainLine {
 }
 
 /// Writes the line of a connection when it is over.
-pub(super) struct Chains<'w> {
+pub(in crate::render) struct Chains<'w> {
     out: Out<'w>,
     line: ChainLine,
 }
 
 impl<'w> Chains<'w> {
     /// Begins with the titles.
-    pub(super) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
         let header = layout.header;
         let mut chains = Self {
             out,

@@ -9,7 +9,7 @@ use super::super::{Column, Format, Signs};
 use super::{EventLayout, Shown};
 
 /// Before a time that is that of a look, not of the step.
-pub(super) const SAMPLED: char = '~';
+pub(in crate::render) const SAMPLED: char = '~';
 
 /// RFC 3339 in UTC, to the microsecond.
 pub fn rfc_3339(time: Timestamp) -> String {
@@ -18,7 +18,7 @@ pub fn rfc_3339(time: Timestamp) -> String {
 
 /// How the cells of a line are written.
 #[derive(Debug, Clone)]
-pub(super) struct Cells {
+pub(in crate::render) struct Cells {
     format: Format,
     layout: EventLayout,
     style: Style,
@@ -26,7 +26,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// Those of `table` or `plain`.
-    pub(super) const fn new(format: Format, layout: EventLayout) -> Self {
+    pub(in crate::render) const fn new(format: Format, layout: EventLayout) -> Self {
         let blanks = match format {
             Format::Table => Blanks::Keep,
             _ => Blanks::Escape,
@@ -43,12 +43,12 @@ impl Cells {
     }
 
     /// The looks of the line.
-    pub(super) const fn layout(&self) -> &EventLayout {
+    pub(in crate::render) const fn layout(&self) -> &EventLayout {
         &self.layout
     }
 
     /// `->`, or a better one where it is for people and can be drawn.
-    pub(super) const fn arrow(&self) -> &'static str {
+    pub(in crate::render) const fn arrow(&self) -> &'static str {
         match (self.format, self.layout.signs) {
             (Format::Table, Signs::Unicode) => "→",
             _ => "->",
@@ -56,7 +56,7 @@ impl Cells {
     }
 
     /// A text of ours, without signs that cannot be drawn.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(in crate::render) fn text(&self, text: &str) -> String {
         match (self.format, self.layout.signs) {
             (Format::Table, Signs::Ascii) => text.replace('·', "*"),
             _ => text.to_owned(),
@@ -64,7 +64,7 @@ impl Cells {
     }
 
     /// The time of day for people, the whole time for scripts.
-    pub(super) fn time(&self, time: Timestamp, sampled: bool) -> String {
+    pub(in crate::render) fn time(&self, time: Timestamp, sampled: bool) -> String {
         let mark = if sampled {
             SAMPLED.to_string()
         } else {
@@ -81,7 +81,7 @@ impl Cells {
     }
 
     /// Protocol, both ends, and the processes where they are shown.
-    pub(super) fn socket(&self, row: &Row<'_>) -> Vec<String> {
+    pub(in crate::render) fn socket(&self, row: &Row<'_>) -> Vec<String> {
         let mut columns = vec![Column::Protocol, Column::Local, Column::Peer];
         if self.layout.processes == Shown::Yes {
             columns.push(Column::Processes);

@@ -1,17 +1,15 @@
 //! `-s`: how many sockets, instead of which. A sink that counts; what it counted is written at the
 //! end, and [`Counts`] knows nothing of how.
 
-mod diagram;
-mod document;
 mod findings;
-mod records;
 mod text;
 
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Counts, Finding, Protocol, Row, Summary};
+use crate::model::{Counts, Finding, Protocol, Row, State, Summary, Table};
 
+use super::format::{csv, json, ndjson, table::diagram};
 use super::out::Out;
 use super::{Envelope, Format, Layout, Sink};
 
@@ -103,10 +101,10 @@ impl Sink for Summing<'_> {
                     limited: counts.listeners.left_out() > 0,
                     ..summary.clone()
                 };
-                document::write(out, counts, findings, (&self.envelope, &summary));
+                json::counts::write(out, counts, findings, (&self.envelope, &summary));
             }
-            Format::Ndjson => records::ndjson(out, counts),
-            Format::Csv => records::csv(out, counts, layout.header),
+            Format::Ndjson => ndjson::counts::write(out, counts),
+            Format::Csv => csv::counts::write(out, counts, layout.header),
         }
         if self.format.is_text() {
             findings::write(out, findings.unwrap_or_default(), self.format, layout);
@@ -119,4 +117,12 @@ impl Sink for Summing<'_> {
 fn draws(counts: &Counts, layout: &Layout) -> bool {
     let room = layout.width.is_none_or(|width| width >= diagram::WIDTH);
     room && counts.of_protocol(Protocol::Tcp).next().is_some()
+}
+
+/// Each number that is not zero.
+pub(super) fn records(counts: &Counts) -> impl Iterator<Item = (Table, State, u64)> {
+    counts.tables.iter().flat_map(|counts| {
+        let some = counts.states().filter(|(_, count)| *count > 0);
+        some.map(|(state, count)| (counts.table, state, count))
+    })
 }

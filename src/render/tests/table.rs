@@ -2,7 +2,7 @@
 
 use super::{ALL, layout, render, scene};
 use crate::model::{OwnedRow, Process, Protocol, Row};
-use crate::render::table::WINDOW;
+use crate::render::format::table::WINDOW;
 use crate::render::{Color, Column, Extra, Format, Place};
 
 #[test]

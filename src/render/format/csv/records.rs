@@ -1,23 +1,16 @@
-//! `csv`: RFC 4180, lines end in CR LF. Nested fields are flattened; unknown is empty.
-//!
-//! `timer` becomes `timer_kind`, `timer_expires_ms`, `timer_retransmits`; `processes` becomes `pids`,
-//! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process, joined with
-//! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
-//! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
+//! Records, field by field.
 
 use std::io;
 use std::ops::ControlFlow;
 
 use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
-use crate::model::{InfoField, MPTCP_INFO, Memory, Process, Row, State, Summary, TCP_INFO, Timer};
+use crate::model::{InfoField, MPTCP_INFO, Memory, Process, Row, State, TCP_INFO, Timer};
+use crate::render::cell::{self, Style};
+use crate::render::out::Out;
+use crate::render::value::{Value, path_parts};
+use crate::render::{Column, digits};
 use crate::text;
-
-use super::cell::{self, Style};
-use super::digits;
-use super::out::Out;
-use super::value::{Value, path_parts};
-use super::{Column, Header, Layout, Sink};
 
 /// Bytes the writer collects before it writes.
 const BUFFER: usize = 64 * 1024;
@@ -45,13 +38,13 @@ enum List {
 }
 
 /// Writes records, field by field.
-pub(super) struct Records<'w> {
+pub(in crate::render) struct Records<'w> {
     writer: Writer<Out<'w>>,
     fields: Fields,
 }
 
 impl<'w> Records<'w> {
-    pub(super) fn new(out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(out: Out<'w>) -> Self {
         let writer = WriterBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -65,31 +58,31 @@ impl<'w> Records<'w> {
     }
 
     /// The names of all that these columns become.
-    pub(super) fn names(columns: &[Column]) -> impl Iterator<Item = String> {
+    pub(in crate::render) fn names(columns: &[Column]) -> impl Iterator<Item = String> {
         columns.iter().flat_map(|column| headers(*column))
     }
 
     /// Writes the first record.
-    pub(super) fn header(&mut self, names: &[String]) {
+    pub(in crate::render) fn header(&mut self, names: &[String]) {
         // It fits into the buffer: nothing is written yet that could fail.
         let _ = self.writer.write_record(names);
     }
 
     /// Adds all that these columns become.
-    pub(super) fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
+    pub(in crate::render) fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
         for column in columns {
             self.fields.value(*column, row);
         }
     }
 
     /// Adds a field of clean text.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(in crate::render) fn text(&mut self, text: &str) {
         self.fields
             .put(|out| out.extend_from_slice(text.as_bytes()));
     }
 
     /// Adds a state; empty where it is not known.
-    pub(super) fn state(&mut self, known: Option<State>) {
+    pub(in crate::render) fn state(&mut self, known: Option<State>) {
         self.fields.put(|out| {
             if let Some(known) = known {
                 cell::state(out, known);
@@ -98,62 +91,15 @@ impl<'w> Records<'w> {
     }
 
     /// The record is complete.
-    pub(super) fn end(&mut self) -> io::Result<ControlFlow<()>> {
+    pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
         let written = self.writer.write_byte_record(&self.fields.record);
         self.fields.record.clear();
         written.map_err(io_error)?;
         Ok(ControlFlow::Continue(()))
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(in crate::render) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
-    }
-}
-
-/// Writes rows as records.
-pub(super) struct Csv<'w> {
-    records: Records<'w>,
-    columns: Vec<Column>,
-    /// What every record begins with.
-    time: Option<String>,
-}
-
-impl<'w> Csv<'w> {
-    pub(super) fn new(layout: Layout, out: Out<'w>) -> Self {
-        Self::of(layout, None, out)
-    }
-
-    /// With a time before the columns.
-    pub(super) fn timed(layout: Layout, time: String, out: Out<'w>) -> Self {
-        Self::of(layout, Some(time), out)
-    }
-
-    fn of(layout: Layout, time: Option<String>, out: Out<'w>) -> Self {
-        let mut records = Records::new(out);
-        if layout.header == Header::Shown {
-            let time = time.iter().map(|_| "time".to_owned());
-            let names = time.chain(Records::names(&layout.columns));
-            records.header(&names.collect::<Vec<_>>());
-        }
-        Self {
-            records,
-            columns: layout.columns,
-            time,
-        }
-    }
-}
-
-impl Sink for Csv<'_> {
-    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        if let Some(time) = &self.time {
-            self.records.text(time);
-        }
-        self.records.columns(&self.columns, row);
-        self.records.end()
-    }
-
-    fn finish(&mut self, _: &Summary) -> io::Result<()> {
-        self.records.flush()
     }
 }
 

@@ -9,10 +9,10 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, Protocol, State};
 
-use super::super::{Color, Layout, Signs};
+use crate::render::{Color, Layout, Signs};
 
 /// Columns it needs.
-pub(super) const WIDTH: u16 = 80;
+pub(in crate::render) const WIDTH: u16 = 80;
 
 /// The drawing without its numbers.
 const DIAGRAM: &str = include_str!("diagram.txt");
@@ -35,7 +35,7 @@ const STATES: [State; 11] = [
 ];
 
 /// Writes it.
-pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) {
+pub(in crate::render) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) {
     let mut drawing = match layout.signs {
         Signs::Unicode => DIAGRAM.to_owned(),
         Signs::Ascii => DIAGRAM.chars().map(ascii).collect(),

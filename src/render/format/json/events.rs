@@ -1,31 +1,15 @@
-//! Events as JSON and CSV.
+//! Events as JSON.
 
 use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{Event, EventSummary, Row};
 
-use super::super::csv::Records;
-use super::super::out::Out;
-use super::super::value::Value;
-use super::super::{Column, Envelope, Header, cell, json};
-use super::EventSink;
-use super::chain::{Chain, Step};
-use super::open::ChainWriter;
-use super::stamp::rfc_3339;
-
-/// Where a connection is.
-const ENDS: [Column; 6] = [
-    Column::Protocol,
-    Column::Family,
-    Column::LocalAddress,
-    Column::LocalPort,
-    Column::PeerAddress,
-    Column::PeerPort,
-];
-
-/// Which it is, and whose.
-const OWNERS: [Column; 2] = [Column::Cookie, Column::Processes];
+use super::value as json;
+use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, OWNERS, Step, rfc_3339};
+use crate::render::out::Out;
+use crate::render::value::Value;
+use crate::render::{Column, Envelope, cell};
 
 /// One document, or one object a line.
 struct Objects<'w> {
@@ -126,16 +110,16 @@ fn sampled(out: &mut Vec<u8>, step: &Step) {
 }
 
 /// Writes each event as an object.
-pub(super) struct Events<'w>(Objects<'w>);
+pub(in crate::render) struct Events<'w>(Objects<'w>);
 
 impl<'w> Events<'w> {
     /// In one document.
-    pub(super) fn document(envelope: &Envelope, out: Out<'w>) -> Self {
+    pub(in crate::render) fn document(envelope: &Envelope, out: Out<'w>) -> Self {
         Self(Objects::document("events", envelope, out))
     }
 
     /// One a line.
-    pub(super) const fn lines(out: Out<'w>) -> Self {
+    pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
         Self(Objects::lines(out))
     }
 }
@@ -163,16 +147,16 @@ impl EventSink for Events<'_> {
 }
 
 /// Writes each connection as an object.
-pub(super) struct Connections<'w>(Objects<'w>);
+pub(in crate::render) struct Connections<'w>(Objects<'w>);
 
 impl<'w> Connections<'w> {
     /// In one document.
-    pub(super) fn document(envelope: &Envelope, out: Out<'w>) -> Self {
+    pub(in crate::render) fn document(envelope: &Envelope, out: Out<'w>) -> Self {
         Self(Objects::document("connections", envelope, out))
     }
 
     /// One a line.
-    pub(super) const fn lines(out: Out<'w>) -> Self {
+    pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
         Self(Objects::lines(out))
     }
 }
@@ -210,47 +194,5 @@ impl ChainWriter for Connections<'_> {
 
     fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
         self.0.finish(summary)
-    }
-}
-
-/// Writes each event as a record.
-pub(super) struct Csv<'w>(Records<'w>);
-
-impl<'w> Csv<'w> {
-    /// Begins with the names of the fields.
-    pub(super) fn new(header: Header, out: Out<'w>) -> Self {
-        let mut records = Records::new(out);
-        if header == Header::Shown {
-            let mut names = vec!["time".to_owned()];
-            names.extend(Records::names(&ENDS));
-            names.extend(["old_state", "new_state", "step"].map(str::to_owned));
-            names.extend(Records::names(&OWNERS));
-            names.push("sampled".to_owned());
-            records.header(&names);
-        }
-        Self(records)
-    }
-}
-
-impl EventSink for Csv<'_> {
-    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let records = &mut self.0;
-        let step = Step::of(event);
-        records.text(&rfc_3339(step.time));
-        records.columns(&ENDS, row);
-        records.state(step.old);
-        records.state(Some(step.new));
-        records.text(step.words.unwrap_or_default());
-        records.columns(&OWNERS, row);
-        records.text(if step.sampled { "true" } else { "false" });
-        records.end()
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-
-    fn finish(&mut self, _: &EventSummary) -> io::Result<()> {
-        self.0.flush()
     }
 }

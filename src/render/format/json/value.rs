@@ -1,115 +1,14 @@
-//! `json` and `ndjson`: one object a socket. Key fragments and the words of the vocabulary are
-//! written literally; every text from outside goes through `serde_json`.
-
-use std::io;
-use std::ops::ControlFlow;
+//! Values as JSON. Key fragments and the words of the vocabulary are written literally; every text from
+//! outside goes through `serde_json`.
 
 use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer};
+use crate::render::cell::{self, Style};
+use crate::render::value::{Value, path_parts};
+use crate::render::{Envelope, digits};
 use crate::text;
 
-use super::cell::{self, Style};
-use super::digits;
-use super::out::Out;
-use super::value::{Value, path_parts};
-use super::{Column, Envelope, Layout, Sink};
-
-/// One document, or one object a line?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Frame {
-    /// A document that has no row yet.
-    First,
-    /// A document that has.
-    Further,
-    /// Lines.
-    Lines,
-}
-
-/// A column with the literal text before its value: `,"state":`.
-struct Key {
-    column: Column,
-    text: String,
-}
-
-/// Writes rows as objects.
-pub(super) struct Json<'w> {
-    out: Out<'w>,
-    keys: Vec<Key>,
-    frame: Frame,
-    /// Text that is yet to be quoted.
-    scratch: Vec<u8>,
-}
-
-impl<'w> Json<'w> {
-    /// `json`: the envelope comes first, the summary last.
-    pub(super) fn document(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
-        let buffer = &mut out.buffer;
-        opening(buffer, envelope);
-        buffer.extend_from_slice(b",\"sockets\":[");
-        Self::new(layout, out, Frame::First)
-    }
-
-    /// `ndjson`.
-    pub(super) fn lines(layout: &Layout, out: Out<'w>) -> Self {
-        Self::new(layout, out, Frame::Lines)
-    }
-
-    fn new(layout: &Layout, out: Out<'w>, frame: Frame) -> Self {
-        let mut before = "{";
-        let mut keys = Vec::with_capacity(layout.columns.len());
-        for column in &layout.columns {
-            keys.push(Key {
-                column: *column,
-                text: format!("{before}\"{}\":", column.name()),
-            });
-            before = ",";
-        }
-        Self {
-            out,
-            keys,
-            frame,
-            scratch: Vec::new(),
-        }
-    }
-}
-
-impl Sink for Json<'_> {
-    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let buffer = &mut self.out.buffer;
-        match self.frame {
-            Frame::First => {
-                buffer.push(b'\n');
-                self.frame = Frame::Further;
-            }
-            Frame::Further => buffer.extend_from_slice(b",\n"),
-            Frame::Lines => {}
-        }
-        for key in &self.keys {
-            buffer.extend_from_slice(key.text.as_bytes());
-            value(buffer, &mut self.scratch, &Value::of(key.column, row), row);
-        }
-        buffer.push(b'}');
-        if self.frame == Frame::Lines {
-            buffer.push(b'\n');
-        }
-        self.out.row_done()
-    }
-
-    fn finish(&mut self, end: &Summary) -> io::Result<()> {
-        let buffer = &mut self.out.buffer;
-        if self.frame == Frame::Further {
-            buffer.push(b'\n');
-        }
-        if self.frame != Frame::Lines {
-            buffer.extend_from_slice(b"],\"summary\":");
-            summary(buffer, end);
-            buffer.extend_from_slice(b"}\n");
-        }
-        self.out.finish()
-    }
-}
-
 /// Writes how every document begins: version, host and time.
-pub(super) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
+pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
     out.extend_from_slice(b"{\"version\":1,\"host\":");
     string(out, &text::escape(envelope.host.as_bytes()));
     out.extend_from_slice(b",\"time\":");
@@ -117,23 +16,23 @@ pub(super) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
 }
 
 /// Writes a text, quoted and escaped by `serde_json`.
-pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+pub(in crate::render) fn string(out: &mut Vec<u8>, text: &str) {
     // A vector takes everything and a text can always be serialised: this cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 
 /// Writes a word of the vocabulary: letters, digits and underscores.
-pub(super) fn word(out: &mut Vec<u8>, word: &str) {
+pub(in crate::render) fn word(out: &mut Vec<u8>, word: &str) {
     out.push(b'"');
     out.extend_from_slice(word.as_bytes());
     out.push(b'"');
 }
 
-pub(super) fn null(out: &mut Vec<u8>) {
+pub(in crate::render) fn null(out: &mut Vec<u8>) {
     out.extend_from_slice(b"null");
 }
 
-pub(super) fn number(out: &mut Vec<u8>, number: Option<u64>) {
+pub(in crate::render) fn number(out: &mut Vec<u8>, number: Option<u64>) {
     match number {
         Some(number) => digits::integer(out, number),
         None => null(out),
@@ -141,13 +40,18 @@ pub(super) fn number(out: &mut Vec<u8>, number: Option<u64>) {
 }
 
 /// Writes what is made of hexadecimal digits, dots, colons, letters and brackets alone.
-pub(super) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(in crate::render) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
     out.push(b'"');
 }
 
-pub(super) fn value(out: &mut Vec<u8>, scratch: &mut Vec<u8>, value: &Value<'_>, row: &Row<'_>) {
+pub(in crate::render) fn value(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    value: &Value<'_>,
+    row: &Row<'_>,
+) {
     match *value {
         Value::Absent => null(out),
         Value::Number(known) => digits::integer(out, known),
@@ -245,7 +149,7 @@ fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option
     out.push(b'}');
 }
 
-pub(super) fn summary(out: &mut Vec<u8>, summary: &Summary) {
+pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     out.extend_from_slice(b"{\"matched\":");
     digits::integer(out, summary.matched);
     out.extend_from_slice(b",\"complete\":");
@@ -265,7 +169,7 @@ pub(super) fn summary(out: &mut Vec<u8>, summary: &Summary) {
 }
 
 /// The same at the end of a watch.
-pub(super) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary) {
+pub(in crate::render) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary) {
     out.extend_from_slice(b"{\"matched\":");
     digits::integer(out, summary.matched);
     out.extend_from_slice(b",\"lost\":");
@@ -308,6 +212,6 @@ fn origin(out: &mut Vec<u8>, origin: &Origin) {
     out.push(b'}');
 }
 
-pub(super) const fn boolean(value: bool) -> &'static [u8] {
+pub(in crate::render) const fn boolean(value: bool) -> &'static [u8] {
     if value { b"true" } else { b"false" }
 }

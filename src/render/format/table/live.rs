@@ -9,18 +9,15 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::model::{Event, EventSummary, Row};
 
-use super::super::out::Out;
-use super::super::{Color, Format, Header, paint};
-use super::chain::Chain;
-use super::open::Open;
-use super::plain::ChainLine;
-use super::{EventLayout, EventSink};
+use crate::render::events::{Chain, ChainLine, EventLayout, EventSink, Open};
+use crate::render::out::Out;
+use crate::render::{Color, Format, Header, paint};
 
 /// Room for less of a chain than this is no room.
 const LEAST: usize = 16;
 
 /// Draws connections.
-pub(super) struct Live<'w> {
+pub(in crate::render) struct Live<'w> {
     out: Out<'w>,
     line: ChainLine,
     color: Color,
@@ -40,7 +37,11 @@ pub(super) struct Live<'w> {
 
 impl<'w> Live<'w> {
     /// For a terminal of so many columns and lines.
-    pub(super) fn new(layout: EventLayout, [width, height]: [u16; 2], out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(
+        layout: EventLayout,
+        [width, height]: [u16; 2],
+        out: Out<'w>,
+    ) -> Self {
         let (header, color) = (layout.header, layout.color);
         let mut live = Self {
             out,

@@ -1,6 +1,9 @@
 //! `table`: for people at a terminal. The first rows are held until the widths of the columns are
 //! known; later rows keep these widths and are written as they come.
 
+pub(in crate::render) mod diagram;
+pub(in crate::render) mod live;
+
 use std::io;
 use std::ops::ControlFlow;
 
@@ -10,12 +13,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::model::{Row, Summary};
 
-use super::cell::Blanks;
-use super::out::Out;
-use super::{Column, Header, Layout, Place, Sink, detail, paint, widths};
+use crate::render::cell::Blanks;
+use crate::render::out::Out;
+use crate::render::{Column, Header, Layout, Place, Sink, detail, paint, widths};
 
 /// Rows that are held.
-pub(super) const WINDOW: usize = 1_000;
+pub(in crate::render) const WINDOW: usize = 1_000;
 
 /// Where the table stands.
 enum Stage {
@@ -26,7 +29,7 @@ enum Stage {
 }
 
 /// Writes rows of aligned columns.
-pub(super) struct Table<'w> {
+pub(in crate::render) struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
     stage: Stage,
@@ -36,7 +39,7 @@ pub(super) struct Table<'w> {
 }
 
 impl<'w> Table<'w> {
-    pub(super) fn new(layout: Layout, out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(layout: Layout, out: Out<'w>) -> Self {
         Self {
             out,
             layout,

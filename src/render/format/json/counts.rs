@@ -2,8 +2,9 @@
 
 use crate::model::{Counts, Finding, Row, StateCounts, Summary};
 
-use super::super::value::Value;
-use super::super::{Column, Envelope, cell, digits, json};
+use super::value as json;
+use crate::render::value::Value;
+use crate::render::{Column, Envelope, cell, digits};
 
 /// What is told of a listener.
 const LISTENER: [Column; 7] = [
@@ -17,7 +18,7 @@ const LISTENER: [Column; 7] = [
 ];
 
 /// Writes it.
-pub(super) fn write(
+pub(in crate::render) fn write(
     out: &mut Vec<u8>,
     counts: &Counts,
     findings: Option<&[Finding]>,

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use crate::model::{Change, Row};
 
-use super::events::rfc_3339;
-use super::out::Out;
-use super::value::Value;
-use super::{Column, Layout, cell, json};
+use crate::render::events::rfc_3339;
+use crate::render::format::json::value as json;
+use crate::render::out::Out;
+use crate::render::value::Value;
+use crate::render::{Column, Layout, cell};
 
 /// Writes an object for each change.
 pub struct Changes<'w> {

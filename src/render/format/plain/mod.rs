@@ -7,10 +7,10 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::{Row, Summary};
 
-use super::cell::{Blanks, Style};
-use super::out::Out;
-use super::value::Value;
-use super::{Column, Extras, Header, Layout, Place, Sink, detail, digits};
+use crate::render::cell::{Blanks, Style};
+use crate::render::out::Out;
+use crate::render::value::Value;
+use crate::render::{Column, Extras, Header, Layout, Place, Sink, detail, digits};
 
 /// Is it the last cell of its line?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ fn columns(layout: &Layout) -> Vec<(Column, Last)> {
 }
 
 /// Writes rows of fixed columns.
-pub(super) struct Plain<'w> {
+pub(in crate::render) struct Plain<'w> {
     out: Out<'w>,
     columns: Vec<(Column, Last)>,
     style: Style,
@@ -47,7 +47,7 @@ pub(super) struct Plain<'w> {
 }
 
 impl<'w> Plain<'w> {
-    pub(super) fn new(layout: &Layout, mut out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(layout: &Layout, mut out: Out<'w>) -> Self {
         let columns = columns(layout);
         if layout.header == Header::Shown {
             for (column, last) in &columns {

@@ -1,0 +1,52 @@
+//! Events as records.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use super::Records;
+use crate::model::{Event, EventSummary, Row};
+use crate::render::Header;
+use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
+use crate::render::out::Out;
+
+/// Writes each event as a record.
+pub(in crate::render) struct Csv<'w>(Records<'w>);
+
+impl<'w> Csv<'w> {
+    /// Begins with the names of the fields.
+    pub(in crate::render) fn new(header: Header, out: Out<'w>) -> Self {
+        let mut records = Records::new(out);
+        if header == Header::Shown {
+            let mut names = vec!["time".to_owned()];
+            names.extend(Records::names(&ENDS));
+            names.extend(["old_state", "new_state", "step"].map(str::to_owned));
+            names.extend(Records::names(&OWNERS));
+            names.push("sampled".to_owned());
+            records.header(&names);
+        }
+        Self(records)
+    }
+}
+
+impl EventSink for Csv<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let records = &mut self.0;
+        let step = Step::of(event);
+        records.text(&rfc_3339(step.time));
+        records.columns(&ENDS, row);
+        records.state(step.old);
+        records.state(Some(step.new));
+        records.text(step.words.unwrap_or_default());
+        records.columns(&OWNERS, row);
+        records.text(if step.sampled { "true" } else { "false" });
+        records.end()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn finish(&mut self, _: &EventSummary) -> io::Result<()> {
+        self.0.flush()
+    }
+}
