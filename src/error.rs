@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::model::Table;
-use crate::text::escape_path;
+use crate::text::{chain, escape_path};
 
 /// An error that ends the program or one table of it.
 #[derive(Debug)]
@@ -66,33 +66,8 @@ impl Error {
 
     /// The whole chain on one line, outermost first.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        // What sock_diag means by it; there is no file in this.
-        if matches!(self, Self::Netlink { cause, .. } if cause.kind() == io::ErrorKind::NotFound) {
-            return text + ": not supported by this kernel (ENOENT)";
-        }
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&describe(error));
-            cause = error.source();
-        }
-        text
+        chain(self)
     }
-}
-
-/// An operating system's error without Rust's `(os error 13)`, and in lower case.
-pub fn describe(error: &(dyn std::error::Error + 'static)) -> String {
-    let Some(io) = error.downcast_ref::<io::Error>() else {
-        return error.to_string();
-    };
-    let text = io.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_lowercase().chain(chars).collect())
-        .unwrap_or_default()
 }
 
 impl fmt::Display for Error {
@@ -102,7 +77,16 @@ impl fmt::Display for Error {
             Self::File {
                 operation, path, ..
             } => write!(f, "cannot {operation} {}", escape_path(path)),
-            Self::Netlink { table, .. } => write!(f, "netlink: cannot list {table}"),
+            Self::Netlink { table, cause } => {
+                write!(f, "netlink: cannot list {table}")?;
+                // What sock_diag means by it; there is no file in this.
+                match cause.kind() {
+                    io::ErrorKind::NotFound => {
+                        f.write_str(": not supported by this kernel (ENOENT)")
+                    }
+                    _ => Ok(()),
+                }
+            }
             Self::Bpf { operation, .. } => write!(f, "bpf: cannot {operation}"),
             Self::Watch(_) => f.write_str("cannot wait for events"),
             Self::NotInProc(table) => write!(f, "/proc does not list {table}"),
@@ -122,6 +106,7 @@ impl std::error::Error for Error {
             | Self::NotInProc(_)
             | Self::NoSource { .. }
             | Self::Malformed { .. } => None,
+            Self::Netlink { cause, .. } if cause.kind() == io::ErrorKind::NotFound => None,
             Self::File { cause, .. }
             | Self::Netlink { cause, .. }
             | Self::Bpf { cause, .. }

@@ -7,7 +7,8 @@
 //!
 //! | module | what it holds | may name |
 //! |---|---|---|
-//! | [`model`] [`text`] | plain data; words for people | – |
+//! | [`text`] | words for people | – |
+//! | [`model`] | plain data | the above |
 //! | [`error`] [`exit`] | what can go wrong; how a run ends | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` |

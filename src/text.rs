@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::error::Error;
 use std::fmt::Write as _;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -48,6 +50,26 @@ pub fn escape_also(text: Cow<'_, str>, unwanted: impl Fn(char) -> bool) -> Cow<'
         }
     }
     Cow::Owned(out)
+}
+
+/// An error and its causes on one line, outermost first.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| {
+        (*error).source()
+    });
+    causes.map(describe).collect::<Vec<_>>().join(": ")
+}
+
+/// An operating system's error without Rust's `(os error 13)`, and in lower case.
+fn describe(error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    if !error.is::<io::Error>() {
+        return text;
+    }
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(chars).collect()
 }
 
 /// The bytes that [`escape`] was given.

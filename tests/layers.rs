@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
-const LEVELS: [&[&str]; 8] = [
-    &["text", "model"],
+const LEVELS: [&[&str]; 9] = [
+    &["text"],
+    &["model"],
     &["error", "exit"],
     &["wire", "procfs", "filter"],
     &["source", "enrich", "render"],

@@ -18,7 +18,7 @@ mod visibility;
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::model::{ProcessStatus, Row, Socket};
+use crate::model::{ProcessStatus, Row, Socket, Warning};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 use interfaces::InterfaceNames;
@@ -169,13 +169,8 @@ impl Enricher {
         self.interfaces.forget();
     }
 
-    /// Why processes are missing that were to be found in one way only.
-    pub fn gap(&self) -> Option<String> {
-        self.owners.as_ref()?.gap()
-    }
-
     /// What must be said about names that are missing.
-    pub fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self) -> Vec<Warning> {
         self.owners.as_ref().map_or_else(Vec::new, Owners::warnings)
     }
 }

@@ -4,13 +4,12 @@ mod finder;
 mod held;
 mod index;
 mod scratch;
-mod texts;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::model::{Process, ProcessStatus, Socket};
+use crate::model::{MissingOwners, Process, ProcessStatus, Reader, Socket, Warning};
 use crate::procfs::fd::{Descriptor, walk_of};
 
 use super::process::Details;
@@ -20,7 +19,6 @@ pub use finder::Way;
 use finder::{Finder, Sought};
 use index::Index;
 use scratch::Scratch;
-use texts::{HIDEPID, PID_NAMESPACE, refused_text, unreadable_text};
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
@@ -242,42 +240,41 @@ impl Owners {
         }
     }
 
-    /// Why the kernel's iterator told nothing, where no other way was wanted.
-    pub fn gap(&self) -> Option<String> {
-        let failure = self.index.as_ref()?.failure.as_ref()?;
-        (self.finder.way == Way::Bpf).then(|| failure.chain())
-    }
-
-    /// What must be said about owners that are not shown; empty when none were asked for.
-    pub fn warnings(&self) -> Vec<String> {
+    /// What must be known of owners that are not shown; nothing when none were asked for.
+    pub fn warnings(&self) -> Vec<Warning> {
         let Some(index) = &self.index else {
             return Vec::new();
         };
-        let mut texts = Vec::new();
-        if let Some(error) = &index.failure {
-            // Who is out of sight beside it makes no difference.
-            let is_gap = self.finder.way == Way::Bpf;
-            return (!is_gap).then(|| error.chain()).into_iter().collect();
+        // Who is out of sight beside it makes no difference.
+        match &index.failure {
+            Some(cause) if self.finder.way == Way::Bpf => {
+                return vec![Warning::NoIterator(cause.clone())];
+            }
+            Some(cause) => {
+                let none = MissingOwners::NoProcesses(cause.clone());
+                return vec![Warning::MissingOwners(none)];
+            }
+            None => {}
         }
-        if index.visibility == Visibility::OwnOnly {
-            texts.push(HIDEPID.into());
-        } else if !index.unreadable.is_empty() {
-            texts.push(match self.finder.sought {
-                Sought::Only(_) => refused_text(&index.unreadable),
-                Sought::All | Sought::FirstThreads => unreadable_text(index.unreadable.len()),
-            });
-        }
-        if index.visibility == Visibility::PidNamespace && self.out_of_sight > 0 {
-            texts.push(PID_NAMESPACE.into());
-        }
-        match self.too_new.len() {
-            0 => {}
-            1 => texts.push("1 socket is too new to tell its processes".into()),
-            count => texts.push(format!(
-                "{count} sockets are too new to tell their processes"
-            )),
-        }
-        texts
+        let reader = if rustix::process::geteuid().is_root() {
+            Reader::Root
+        } else {
+            Reader::Other
+        };
+        let (unreadable, too_new) = (&index.unreadable, self.too_new.len());
+        let is_outside = index.visibility == Visibility::PidNamespace && self.out_of_sight > 0;
+        let not_read = match self.finder.sought {
+            _ if index.visibility == Visibility::OwnOnly => Some(MissingOwners::Hidden),
+            _ if unreadable.is_empty() => None,
+            Sought::Only(_) => Some(MissingOwners::Refused(unreadable.clone(), reader)),
+            Sought::All | Sought::FirstThreads => {
+                Some(MissingOwners::Unreadable(unreadable.len(), reader))
+            }
+        };
+        let outside = is_outside.then_some(MissingOwners::OutsideNamespace);
+        let too_new = (too_new > 0).then_some(MissingOwners::TooNew(too_new));
+        let missing = [not_read, outside, too_new].into_iter().flatten();
+        missing.map(Warning::MissingOwners).collect()
     }
 }
 

@@ -140,8 +140,10 @@ fn unknown_processes_are_not_an_empty_list() {
     let row = enricher.row(&socket);
     assert_eq!(row.process_status, Some(ProcessStatus::Unreadable));
     assert_eq!(row.processes, None);
+    let warnings = enricher.warnings();
+    let texts: Vec<_> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
-        enricher.warnings(),
+        texts,
         ["cannot open /nonexistent: no such file or directory"]
     );
     enricher.next_listing();

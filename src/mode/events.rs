@@ -16,7 +16,7 @@ use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::{Rule, Stage};
-use crate::model::{Event, EventSummary, Row, Socket, Table};
+use crate::model::{Event, EventSummary, Row, Socket, Table, Warning};
 use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
@@ -59,7 +59,7 @@ fn run(
     };
     let mut watch = Watch::new(watching, envelope, out)?;
     if let Some(why) = &sampled {
-        watch.warn(&format!("{why}: {SAMPLED}"), messages);
+        watch.warn(Warning::Sampled(why.clone()), messages);
     }
     // Titles tell that the watch has begun.
     watch.end_batch()?;
@@ -79,10 +79,6 @@ fn run(
     }
     watch.finish(source.as_ref(), messages)
 }
-
-/// What that means.
-const SAMPLED: &str = "looking again and again instead (sampled): \
-    steps are told late, and those of sockets that live shortly not at all";
 
 /// Now, if it is time to end.
 fn is_over(signals: &Signals, until: Option<Instant>) -> Option<Instant> {
@@ -267,15 +263,18 @@ impl<'w> Watch<'w> {
         }
     }
 
-    fn warn(&mut self, text: &str, messages: &mut Messages<'_>) {
-        messages.warning(text);
-        self.summary.warnings.push(text.to_owned());
+    fn warn(&mut self, warning: Warning, messages: &mut Messages<'_>) {
+        if warning.is_gap() {
+            return self.miss(warning, messages);
+        }
+        messages.warning(&warning);
+        self.summary.warnings.push(warning);
     }
 
-    fn miss(&mut self, text: String, messages: &mut Messages<'_>) {
-        messages.error(&format!("incomplete events: {text}"));
+    fn miss(&mut self, warning: Warning, messages: &mut Messages<'_>) {
+        messages.trouble("incomplete events: ", &warning);
         self.summary.complete = false;
-        self.summary.warnings.push(text);
+        self.summary.warnings.push(warning);
     }
 
     fn finish(
@@ -287,10 +286,7 @@ impl<'w> Watch<'w> {
         self.summary.lost = source.lost();
         if self.summary.lost > 0 {
             let lost = self.summary.lost;
-            self.miss(
-                format!("the kernel had no room for {lost} records"),
-                messages,
-            );
+            self.miss(Warning::LostRecords(lost), messages);
         }
         let answer = self.answer();
         let is_too_little = self.warn_of_names(messages);

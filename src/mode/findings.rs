@@ -15,7 +15,7 @@ mod who;
 use std::cmp::Reverse;
 
 use crate::error::Error;
-use crate::model::{Counts, Finding, Kind};
+use crate::model::{Counts, Finding, Kind, Warning};
 use crate::query::Query;
 use look::Looker;
 
@@ -28,7 +28,7 @@ use look::Looker;
 pub(super) fn find(
     query: &Query,
     counts: &Counts,
-    gaps: &mut Vec<String>,
+    gaps: &mut Vec<Warning>,
 ) -> Result<Option<Vec<Finding>>, Error> {
     if !query.input.is_live() {
         return Ok(None);
@@ -48,7 +48,7 @@ pub(super) fn find(
             Reverse(finding.count),
         )
     });
-    gaps.append(&mut looker.into_gaps());
+    gaps.extend(looker.into_gaps());
     Ok(Some(found))
 }
 

@@ -5,7 +5,7 @@ use super::seen::Seen;
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Rule, Stage};
-use crate::model::{Row, Socket};
+use crate::model::{Row, Socket, Warning};
 use crate::query::{Hidden, Query};
 use crate::render::Search;
 
@@ -148,13 +148,8 @@ impl Judge {
         self.enricher.next_listing();
     }
 
-    /// Why processes are missing that were to be found in one way only.
-    pub(super) fn gap(&self) -> Option<String> {
-        self.enricher.gap()
-    }
-
     /// What must be said about names that are missing.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<Warning> {
         self.enricher.warnings()
     }
 }

@@ -14,7 +14,7 @@ use super::judge::Judge;
 use super::wait;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Origin, Protocol, Source as Kind, Summary, Table};
+use crate::model::{Cause, Origin, Protocol, Source as Kind, Summary, Table, Warning};
 use crate::query::{Count, Input, Query, Report};
 use crate::render::Envelope;
 use crate::source::{
@@ -91,9 +91,6 @@ pub(super) fn open(
     };
     Ok((source, tables))
 }
-
-/// An empty list is right then, but hardly what was meant.
-const IN_VAIN: &str = "the filter wants nothing that the options list";
 
 /// How much is read of what is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,11 +189,11 @@ impl<'l> Listing<'l> {
     }
 
     /// Something is missing.
-    fn gap(&mut self, text: String, messages: &mut Messages<'_>) {
-        messages.error(&format!("incomplete list: {text}"));
+    fn gap(&mut self, warning: Warning, messages: &mut Messages<'_>) {
+        messages.trouble("incomplete list: ", &warning);
         self.gaps += 1;
         self.summary.complete = false;
-        self.summary.warnings.push(text);
+        self.summary.warnings.push(warning);
     }
 
     /// A table that cannot be read: the others still can.
@@ -209,45 +206,45 @@ impl<'l> Listing<'l> {
         if matches!(error, Error::Usage(_)) {
             return Err(error);
         }
-        let text = error.chain();
-        messages.error(&text);
+        let cause = Cause::from(error);
+        let warning = Warning::Failed(cause.clone());
+        messages.trouble("", &warning);
         self.gaps += 1;
         self.summary.complete = false;
         self.summary.sources.push(Origin {
             table,
             source: None,
-            reason: Some(text.clone()),
+            reason: Some(cause),
         });
-        self.summary.warnings.push(text);
+        self.summary.warnings.push(warning);
         Ok(())
     }
 
     /// Says what must be said of names, and of a list that is empty for no other reason. `true` =
     /// owners are missing that must not be.
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
-        let missing = self.judge.warnings();
-        let gap = self.judge.gap();
-        let is_lacking = gap.is_some() || !missing.is_empty();
-        let is_too_little = self.query.check.strict && is_lacking;
-        for text in missing {
+        let of_owners = self.judge.warnings();
+        let is_too_little = self.query.check.strict && !of_owners.is_empty();
+        for warning in of_owners {
             if is_too_little {
-                self.gap(text, messages);
+                self.gap(warning, messages);
             } else {
-                self.warning(text, messages);
+                self.warning(warning, messages);
             }
         }
-        if let Some(gap) = gap {
-            self.gap(gap, messages);
-        }
         if !self.asked {
-            self.warning(IN_VAIN.to_owned(), messages);
+            // An empty list is right then, but hardly what was meant.
+            self.warning(Warning::NothingListed, messages);
         }
         is_too_little
     }
 
-    fn warning(&mut self, text: String, messages: &mut Messages<'_>) {
-        messages.warning(&text);
-        self.summary.warnings.push(text);
+    fn warning(&mut self, warning: Warning, messages: &mut Messages<'_>) {
+        if warning.is_gap() {
+            return self.gap(warning, messages);
+        }
+        messages.warning(&warning);
+        self.summary.warnings.push(warning);
     }
 
     /// Writes what is held back, and judges.
@@ -321,13 +318,10 @@ impl<'l> Listing<'l> {
             summing.tell(findings);
         }
         for gap in gaps {
-            self.gap(format!("findings: {gap}"), messages);
+            self.gap(Warning::Findings(Box::new(gap)), messages);
         }
         if let (Some(severity), 1..) = (fail_on, count) {
-            let findings = if count == 1 { "finding" } else { "findings" };
-            messages.error(&format!(
-                "{count} {findings} of severity {severity} or graver"
-            ));
+            messages.trouble("", &Warning::Grave(count, severity));
         }
         Ok(count > 0)
     }

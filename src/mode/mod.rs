@@ -6,9 +6,9 @@ mod findings;
 mod held;
 mod judge;
 mod list;
+mod message_dedup;
 mod netstat;
 mod resolve;
-mod said;
 mod seen;
 mod signals;
 mod wait;
@@ -16,18 +16,20 @@ mod watch;
 
 use std::io::Write;
 
+use crate::model::Warning;
+
 pub use events::events;
 pub use list::list;
+use message_dedup::MessageDedup;
 pub use netstat::netstat;
-use said::Said;
 pub use watch::{Console, Input, OpenConsole, OpenOutput, Refilter, Repeating, Viewing, watch};
 
 /// Where messages go: the standard error, one line each.
 pub struct Messages<'a> {
     program: &'a str,
     out: &'a mut dyn Write,
-    /// Over many rounds: what need not be said again.
-    said: Option<Said>,
+    /// Over many rounds: what need not be written again.
+    dedup: Option<MessageDedup>,
 }
 
 impl<'a> Messages<'a> {
@@ -36,20 +38,20 @@ impl<'a> Messages<'a> {
         Self {
             program,
             out,
-            said: None,
+            dedup: None,
         }
     }
 
     /// From now on the same is said in round after round: a warning is written once, what is wrong
     /// when the round before did not say so.
     fn repeat(&mut self) {
-        self.said = Some(Said::default());
+        self.dedup = Some(MessageDedup::default());
     }
 
     /// Another round begins.
     fn next_round(&mut self) {
-        if let Some(said) = &mut self.said {
-            said.next_round();
+        if let Some(dedup) = &mut self.dedup {
+            dedup.next_round();
         }
     }
 
@@ -60,15 +62,22 @@ impl<'a> Messages<'a> {
 
     /// Something is wrong. A message that cannot be written is lost: there is nobody to tell.
     pub fn error(&mut self, text: &str) {
-        if self.said.as_mut().is_none_or(|said| said.error(text)) {
-            let _ = writeln!(self.out, "{}: {text}", self.program);
+        let _ = writeln!(self.out, "{}: {text}", self.program);
+    }
+
+    /// The same of a part of a list, which goes on without it; `what` says what is wrong then.
+    fn trouble(&mut self, what: &str, warning: &Warning) {
+        let dedup = self.dedup.as_mut();
+        if dedup.is_none_or(|dedup| dedup.is_new_trouble(warning)) {
+            self.error(&format!("{what}{warning}"));
         }
     }
 
     /// Something must be known.
-    pub fn warning(&mut self, text: &str) {
-        if self.said.as_mut().is_none_or(|said| said.warning(text)) {
-            let _ = writeln!(self.out, "{}: warning: {text}", self.program);
+    fn warning(&mut self, warning: &Warning) {
+        let dedup = self.dedup.as_mut();
+        if dedup.is_none_or(|dedup| dedup.is_new_warning(warning)) {
+            self.error(&format!("warning: {warning}"));
         }
     }
 

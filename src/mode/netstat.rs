@@ -12,7 +12,7 @@ use super::resolve::Hosts;
 use crate::enrich::{Enricher, Mapped};
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Family, OwnedRow, Protocol, Socket, Table};
+use crate::model::{Family, OwnedRow, Protocol, Socket, Table, Warning};
 use crate::query::netstat::{Absence, Netstat, Other, Rounds, Step};
 use crate::render::{self, Sink as _};
 use crate::source::{FilesSource, Outcome, Source as _};
@@ -177,19 +177,22 @@ impl Round<'_, '_> {
             Ok(outcome) if outcome.source.is_none() => {
                 return Ok(absent(title(table), absence, messages));
             }
-            Ok(outcome) => self.note(table, &outcome, messages),
+            Ok(outcome) => self.note(table, outcome, messages),
             Err(error) => self.incomplete(&error.chain(), messages),
         }
         Ok(ControlFlow::Continue(()))
     }
 
     /// What is wrong with a table: lines that are no sockets are an old story to `netstat`.
-    fn note(&mut self, table: Table, outcome: &Outcome, messages: &mut Messages<'_>) {
-        for _ in 0..outcome.bad_lines {
-            messages.plain(&format!("warning, got bogus {} line.", word(table)));
-        }
-        for gap in outcome.other_gaps() {
-            self.incomplete(gap, messages);
+    fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
+        for gap in outcome.into_gaps() {
+            let Warning::BadLines { more, .. } = gap else {
+                self.incomplete(&gap.to_string(), messages);
+                continue;
+            };
+            for _ in 0..=more {
+                messages.plain(&format!("warning, got bogus {} line.", word(table)));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a source does not tell, and rows that depend on it.
 
 use crate::filter::{Field, Rule};
-use crate::model::{Socket, Source};
+use crate::model::{Socket, Source, Table, Warning};
 use crate::query::Input;
 
 /// Notes rows of one table of which the filter cannot tell whether it wants them.
@@ -61,18 +61,14 @@ impl Seen {
     }
 
     /// Why rows may be missing, or should be.
-    pub(super) fn gap(&self) -> Option<String> {
+    pub(super) fn gap(&self, table: Table) -> Option<Warning> {
         let source = self.undecided?;
         let fields = self.of(source).by_source().iter();
-        let fields = fields.copied().map(Field::name);
-        let names: Vec<String> = fields.collect();
-        let why = match source {
-            Source::Netlink => "the kernel tells only to CAP_NET_ADMIN; run as root",
-            Source::Procfs => "/proc/net does not tell",
-            Source::Replay => "the recording does not tell",
-        };
-        let names = names.join(", ");
-        Some(format!("the filter asks for {names}, which {why}"))
+        Some(Warning::MissingFields {
+            table,
+            fields: fields.copied().map(Field::name).collect(),
+            source,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::machine::transition;
-use super::{Socket, State};
+use super::{Socket, State, Warning};
 
 /// One step of one socket.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,5 +41,5 @@ pub struct EventSummary {
     /// False when something is known to be missing.
     pub complete: bool,
     /// What went to the standard error.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }

@@ -17,6 +17,7 @@ mod socket;
 mod state;
 mod summary;
 mod timer;
+mod warning;
 
 pub use change::Change;
 pub use counts::{Counts, Listeners, StateCounts, TimeWait};
@@ -40,3 +41,4 @@ pub use socket::{Details, Memory, Shutdown, Socket};
 pub use state::{State, StateSet};
 pub use summary::{Origin, Source, Summary};
 pub use timer::{Timer, TimerKind};
+pub use warning::{Cause, Disturbance, MissingOwners, Reader, Warning};

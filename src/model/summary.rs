@@ -1,6 +1,6 @@
 //! How a listing came about.
 
-use super::Table;
+use super::{Cause, Table, Warning};
 
 /// Where rows came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Origin {
     /// Who answered; `None` = this kernel has no such sockets.
     pub source: Option<Source>,
     /// Why not the first choice.
-    pub reason: Option<String>,
+    pub reason: Option<Cause>,
 }
 
 /// The end of a listing.
@@ -47,7 +47,7 @@ pub struct Summary {
     /// Where the rows came from, in the order they were asked for.
     pub sources: Vec<Origin>,
     /// What else must be known; also said on the standard error.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Default for Summary {

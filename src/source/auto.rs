@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Protocol, Table};
+use crate::model::{Cause, Protocol, Table, Warning};
 
 /// Chooses per table, before its first row.
 pub struct AutoSource {
@@ -29,14 +29,12 @@ impl AutoSource {
 
     /// A refusal for lack of rights is worth a word: `/proc/net` tells less. A protocol that this
     /// kernel does not list over netlink is nothing to warn of.
-    fn warning(&mut self, refusal: Refusal, reason: &str) -> Option<String> {
+    fn warning(&mut self, refusal: Refusal, reason: &Cause) -> Option<Warning> {
         if refusal == Refusal::NotSupported || self.told {
             return None;
         }
         self.told = true;
-        Some(format!(
-            "{reason}; reading /proc/net, which has no BOUND sockets and fewer fields"
-        ))
+        Some(Warning::FewerFields(reason.clone()))
     }
 }
 
@@ -85,9 +83,8 @@ impl Source for AutoSource {
         let Some(refusal) = refusal(cause) else {
             return Err(error);
         };
-        let reason = error.chain();
         if table.protocol == Protocol::Mptcp {
-            return Ok(unlisted_mptcp(reason));
+            return Ok(unlisted_mptcp(error.into()));
         }
         let mut outcome = match self.procfs.visit(table, request, visitor) {
             Ok(outcome) => outcome,
@@ -98,7 +95,9 @@ impl Source for AutoSource {
                 });
             }
         };
-        outcome.warnings.extend(self.warning(refusal, &reason));
+        let reason = error.into();
+        let warning = self.warning(refusal, &reason);
+        outcome.warnings.splice(0..0, warning);
         outcome.reason = Some(reason);
         Ok(outcome)
     }
@@ -114,19 +113,10 @@ impl Source for AutoSource {
 }
 
 /// `/proc` does not know MPTCP either: where the kernel speaks it, sockets may be missing.
-fn unlisted_mptcp(reason: String) -> Outcome {
+fn unlisted_mptcp(reason: Cause) -> Outcome {
     let exists = Path::new("/proc/sys/net/mptcp").exists();
-    Outcome {
-        source: None,
-        gaps: if exists {
-            vec![reason.clone()]
-        } else {
-            Vec::new()
-        },
-        reason: Some(reason),
-        bad_lines: 0,
-        warnings: Vec::new(),
-        unnamed: None,
-        refused_program: false,
-    }
+    let gap = exists.then(|| Warning::Failed(reason.clone()));
+    let mut outcome = Outcome::absent(reason);
+    outcome.warnings.extend(gap);
+    outcome
 }

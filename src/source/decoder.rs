@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::recent::{BoundBefore, Recent};
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
-use crate::error::describe;
-use crate::model::{Family, Protocol, Socket, Table};
+use crate::model::{Cause, Family, Protocol, Socket, Table, Warning};
 use crate::procfs;
 use crate::wire::{self, WireError};
 
@@ -31,28 +31,29 @@ pub(super) struct ReplyDecoder<'r> {
 #[derive(Debug, Default)]
 pub(super) struct Malformed {
     count: u64,
-    first: String,
+    first: Option<Cause>,
 }
 
 impl Malformed {
     /// Counts one.
-    pub(super) fn add(&mut self, why: &impl ToString) {
-        if self.count == 0 {
-            self.first = why.to_string();
-        }
+    pub(super) fn add(&mut self, why: impl Into<Cause>) {
+        self.first.get_or_insert_with(|| why.into());
         self.count += 1;
     }
 
+    /// True if all could be read.
+    pub(super) const fn is_none(&self) -> bool {
+        self.count == 0
+    }
+
     /// What to say about them.
-    pub(super) fn gap(&self) -> Option<String> {
-        match self.count {
-            0 => None,
-            1 => Some(format!("a reply that cannot be read: {}", self.first)),
-            n => Some(format!(
-                "{n} replies that cannot be read, the first: {}",
-                self.first
-            )),
-        }
+    pub(super) fn warning(&self, table: Option<Table>, path: Option<&Path>) -> Option<Warning> {
+        Some(Warning::BadReplies {
+            table,
+            path: path.map(Path::to_owned),
+            count: self.count,
+            first: self.first.clone()?,
+        })
     }
 }
 
@@ -75,7 +76,7 @@ impl<'r> ReplyDecoder<'r> {
     /// Lends the socket of one reply; a reply that cannot be read is counted.
     pub(super) fn lend(&mut self, payload: &[u8], visitor: &mut dyn Visitor) -> ControlFlow<()> {
         if let Err(error) = wire::decode(self.protocol, payload, &mut self.scratch) {
-            self.malformed.add(&error);
+            self.malformed.add(error);
             return ControlFlow::Continue(());
         }
         if self.is_repeated() {
@@ -93,17 +94,16 @@ impl<'r> ReplyDecoder<'r> {
         visitor: &mut dyn Visitor,
     ) -> ControlFlow<()> {
         if let Err(error) = procfs::decode_line(table, line, &mut self.scratch) {
-            self.malformed.add(&error);
+            self.malformed.add(error);
             return ControlFlow::Continue(());
         }
         self.pass_on(visitor)
     }
 
     /// What to say when names of unix peers may be missing.
-    pub(super) fn unnamed(&self) -> Option<String> {
+    pub(super) fn unnamed(&self) -> Option<Warning> {
         let cause = self.names.as_ref()?.failure()?;
-        let cause = describe(cause);
-        Some(format!("netlink: names of unix peers are missing: {cause}"))
+        Some(Warning::UnnamedPeers(cause.clone()))
     }
 
     fn pass_on(&mut self, visitor: &mut dyn Visitor) -> ControlFlow<()> {
@@ -139,6 +139,6 @@ impl<'r> ReplyDecoder<'r> {
 
     /// Counts a message whose frame is broken.
     pub(super) fn broken(&mut self, error: WireError) {
-        self.malformed.add(&error);
+        self.malformed.add(error);
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Event, Table};
+use crate::model::{Event, Table, Warning};
 
 pub use sampled::{Destroyed, Sampled};
 pub use traced::Traced;
@@ -52,5 +52,5 @@ pub trait EventSource {
     fn sampled(&self) -> Option<String>;
 
     /// Why events may be missing, besides lost records; each is told once.
-    fn gaps(&mut self) -> Vec<String>;
+    fn gaps(&mut self) -> Vec<Warning>;
 }

@@ -85,8 +85,7 @@ impl Source for FilesSource {
                 visitor.take(socket)
             });
         };
-        outcome.bad_lines = listeners.bad_lines;
-        outcome.gaps.splice(0..0, listeners.gaps);
+        outcome.warnings.splice(0..0, listeners.warnings);
         Ok(outcome)
     }
 }

@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Socket, Source as Kind, StateSet, Table};
+use crate::model::{Cause, Socket, Source as Kind, StateSet, Table, Warning};
 
 pub use auto::AutoSource;
 pub use files::FilesSource;
@@ -98,15 +98,9 @@ pub struct Outcome {
     /// Who answered; `None` = this kernel has no such sockets.
     pub source: Option<Kind>,
     /// Why not the first choice.
-    pub reason: Option<String>,
-    /// Why rows may be missing; empty = none is known to be.
-    pub gaps: Vec<String>,
-    /// Lines of a file that are no sockets; the first gap tells of them.
-    pub bad_lines: u64,
-    /// What else must be said.
-    pub warnings: Vec<String>,
-    /// Why names of unix peers are missing, if they were wanted and are.
-    pub unnamed: Option<String>,
+    pub reason: Option<Cause>,
+    /// What must be known of it.
+    pub warnings: Vec<Warning>,
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
 }
@@ -117,18 +111,24 @@ impl Outcome {
         Self {
             source: Some(source),
             reason: None,
-            gaps: Vec::new(),
-            bad_lines: 0,
             warnings: Vec::new(),
-            unnamed: None,
             refused_program: false,
         }
     }
 
-    /// The gaps but for that of bad lines.
-    pub fn other_gaps(&self) -> &[String] {
-        let told = usize::from(self.bad_lines > 0);
-        self.gaps.get(told..).unwrap_or_default()
+    /// Nobody can tell of these sockets.
+    pub const fn absent(reason: Cause) -> Self {
+        Self {
+            source: None,
+            reason: Some(reason),
+            warnings: Vec::new(),
+            refused_program: false,
+        }
+    }
+
+    /// Why rows may be missing.
+    pub fn into_gaps(self) -> impl Iterator<Item = Warning> {
+        self.warnings.into_iter().filter(Warning::is_gap)
     }
 }
 

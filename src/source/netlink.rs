@@ -1,6 +1,5 @@
 //! Tables over `sock_diag` netlink.
 
-use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 
@@ -11,15 +10,14 @@ use super::decoder::ReplyDecoder;
 use super::exact;
 use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
-use crate::error::{Error, describe};
-use crate::model::{Family, Protocol, Source as Kind, State, StateSet, Table};
+use crate::error::Error;
+use crate::model::{
+    Disturbance, Family, Protocol, Source as Kind, State, StateSet, Table, Warning,
+};
 use crate::wire::{self, Body, DumpParams, Messages};
 
 /// How often a dump is begun again when it was disturbed and nothing of it was shown.
 pub(super) const REPEATS: u32 = 3;
-
-/// The kernel says so.
-pub(super) const INTERRUPTED: &str = "the table changed while it was read (NLM_F_DUMP_INTR)";
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ enum End {
     /// The kernel does not list this table; nothing was lent.
     Refused(io::Error),
     /// Something was lost.
-    Disturbed(String),
+    Disturbed(Disturbance),
 }
 
 impl NetlinkSource {
@@ -110,7 +108,7 @@ impl NetlinkSource {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
                     let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart(visitor) {
-                        outcome.gaps.push(format!("{walk}: {why}"));
+                        outcome.warnings.push(Warning::Disturbed(walk.of(), why));
                         return Ok(outcome);
                     }
                 }
@@ -134,13 +132,13 @@ impl NetlinkSource {
                 recorder.keep(datagram);
                 reader.read(datagram, visitor)
             }
-            Err(error) => Some(End::Disturbed(disturbance(&error))),
+            Err(error) => Some(End::Disturbed(disturbance(error))),
         };
         let end = if is_held {
             (0..READ_FIRST).find_map(|_| read(channel.receive()))
         } else {
             let first = channel.receive_first(wire::ends_dump);
-            match flaw(first).filter(|_| may_repeat) {
+            match may_repeat.then(|| flaw(first)).flatten() {
                 Some(why) => Some(End::Disturbed(why)),
                 None => first.datagrams().find_map(&mut read),
             }
@@ -209,6 +207,14 @@ enum Walk {
 }
 
 impl Walk {
+    /// The table; `None` = more than one.
+    const fn of(self) -> Option<Table> {
+        match self {
+            Self::Table(table) => Some(table),
+            Self::Both => None,
+        }
+    }
+
     /// The table, or the first one.
     const fn table(self) -> Table {
         match self {
@@ -224,15 +230,6 @@ impl Walk {
         match self {
             Self::Table(table) => wire::dump_request(table, params),
             Self::Both => Some(wire::both_request(params)),
-        }
-    }
-}
-
-impl fmt::Display for Walk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Table(table) => table.fmt(f),
-            Self::Both => f.write_str("TCP sockets"),
         }
     }
 }
@@ -274,10 +271,9 @@ impl<'r> Reader<'r> {
 
     /// Tells what could not be read, or not be named.
     fn tell(&self, outcome: &mut Outcome) {
-        let malformed = self.decoder.malformed.gap();
-        let malformed = malformed.map(|gap| format!("{}: {gap}", self.walk));
-        outcome.gaps.extend(malformed);
-        outcome.unnamed = self.decoder.unnamed();
+        let malformed = self.decoder.malformed.warning(self.walk.of(), None);
+        outcome.warnings.extend(malformed);
+        outcome.warnings.extend(self.decoder.unnamed());
     }
 
     /// `Some` when the dump is over.
@@ -291,9 +287,7 @@ impl<'r> Reader<'r> {
                 }
             };
             if message.sequence != self.sequence {
-                return Some(End::Disturbed(
-                    "an answer to another request came between".to_owned(),
-                ));
+                return Some(End::Disturbed(Disturbance::OtherReply));
             }
             self.interrupted |= message.interrupted;
             match message.body {
@@ -312,7 +306,7 @@ impl<'r> Reader<'r> {
 
     fn done(&self) -> End {
         if self.interrupted {
-            End::Disturbed(INTERRUPTED.to_owned())
+            End::Disturbed(Disturbance::Changed)
         } else {
             End::Whole
         }
@@ -320,10 +314,10 @@ impl<'r> Reader<'r> {
 
     fn failed(&self, code: i32) -> End {
         let cause = io::Error::from_raw_os_error(code);
-        if self.decoder.lent == 0 && self.decoder.malformed.gap().is_none() {
+        if self.decoder.lent == 0 && self.decoder.malformed.is_none() {
             End::Refused(cause)
         } else {
-            End::Disturbed(format!("the kernel broke off: {}", describe(&cause)))
+            End::Disturbed(Disturbance::BrokenOff(cause.into()))
         }
     }
 
@@ -340,20 +334,20 @@ impl<'r> Reader<'r> {
 }
 
 /// Why the begin of a dump is not worth looking at.
-fn flaw(first: &Batch) -> Option<String> {
-    match &first.failure {
+fn flaw(first: &mut Batch) -> Option<Disturbance> {
+    match first.failure.take() {
         Some(error) => Some(disturbance(error)),
         None => first
             .received()
             .any(wire::is_interrupted)
-            .then(|| INTERRUPTED.to_owned()),
+            .then_some(Disturbance::Changed),
     }
 }
 
-fn disturbance(error: &io::Error) -> String {
+fn disturbance(error: io::Error) -> Disturbance {
     if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) {
-        "the receive buffer overran (ENOBUFS)".to_owned()
+        Disturbance::Overrun
     } else {
-        format!("receiving failed: {}", describe(error))
+        Disturbance::Receiving(error.into())
     }
 }

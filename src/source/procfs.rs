@@ -18,7 +18,7 @@ use self::pings::Strays;
 use super::recent::RecentOfFile;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Family, Protocol, Socket, Source as Kind, Table};
+use crate::model::{Cause, Family, Protocol, Socket, Source as Kind, Table, Warning};
 use crate::procfs::{decode_line, is_header, path_of};
 use crate::text::escape_path;
 
@@ -65,7 +65,9 @@ impl ProcfsSource {
         if !self.root.join("net").exists() {
             return Err(unreadable("open", path, cause));
         }
-        Ok(no_source(format!("there is no {}", escape_path(&path))))
+        Ok(Outcome::absent(
+            format!("there is no {}", escape_path(&path)).into(),
+        ))
     }
 
     /// The ping sockets that the kernel lists in this table by mistake.
@@ -99,7 +101,7 @@ impl ProcfsSource {
             }
             if !line.whole {
                 self.recorder.keep_line(table, line.text);
-                let reason = || "line: longer than any that the kernel writes".to_owned();
+                let reason = "line: longer than any that the kernel writes";
                 task.faults.add(line.number, reason);
                 continue;
             }
@@ -110,7 +112,7 @@ impl ProcfsSource {
             }
             self.recorder.keep_line(table, line.text);
             if let Err(error) = decoded {
-                task.faults.add(line.number, || error.to_string());
+                task.faults.add(line.number, error);
                 continue;
             }
             task.request.trim(&mut self.socket);
@@ -134,17 +136,14 @@ impl ProcfsSource {
             self.recorder.keep_end(task.table);
         }
         let mut outcome = Outcome::complete(Kind::Procfs);
-        outcome.bad_lines = task.faults.count();
-        outcome.gaps.extend(task.faults.gap(&path));
+        outcome.warnings.extend(task.faults.warning(&path));
         match (end, lines.count()) {
-            (Ok(_), 0) => outcome
-                .gaps
-                .push(format!("{}: empty, not even a header", escape_path(&path))),
+            (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
             (Ok(_), _) => {}
             (Err(cause), 0) => return Err(unreadable("read", path, cause)),
             (Err(cause), count) => {
-                let error = unreadable("read", path, cause).chain();
-                outcome.gaps.push(format!("{error} (after line {count})"));
+                let error = unreadable("read", path, cause);
+                outcome.warnings.push(Warning::CutFile(error.into(), count));
             }
         }
         Ok(outcome)
@@ -197,48 +196,27 @@ struct Task {
 /// The lines that are no sockets: what is wrong with the first, and how many there are.
 #[derive(Default)]
 struct Faults {
-    first: Option<(u64, String)>,
+    first: Option<(u64, Cause)>,
     more: u64,
 }
 
 impl Faults {
-    fn add(&mut self, number: u64, reason: impl FnOnce() -> String) {
+    fn add(&mut self, number: u64, reason: impl Into<Cause>) {
         if self.first.is_some() {
             self.more += 1;
         } else {
-            self.first = Some((number, reason()));
+            self.first = Some((number, reason.into()));
         }
     }
 
-    const fn count(&self) -> u64 {
-        match self.first {
-            Some(_) => self.more + 1,
-            None => 0,
-        }
-    }
-
-    /// `/proc/net/tcp:17: local_address: "0100007F" has no port (and 3 more lines)`.
-    fn gap(self, path: &Path) -> Option<String> {
-        let (number, reason) = self.first?;
-        let place = format!("{}:{number}", escape_path(path));
-        Some(match self.more {
-            0 => format!("{place}: {reason}"),
-            1 => format!("{place}: {reason} (and 1 more line)"),
-            more => format!("{place}: {reason} (and {more} more lines)"),
+    fn warning(self, path: &Path) -> Option<Warning> {
+        let (line, first) = self.first?;
+        Some(Warning::BadLines {
+            path: path.to_owned(),
+            line,
+            first,
+            more: self.more,
         })
-    }
-}
-
-/// Nobody can tell of these sockets.
-const fn no_source(reason: String) -> Outcome {
-    Outcome {
-        source: None,
-        reason: Some(reason),
-        gaps: Vec::new(),
-        bad_lines: 0,
-        warnings: Vec::new(),
-        unnamed: None,
-        refused_program: false,
     }
 }
 

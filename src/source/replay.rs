@@ -10,8 +10,8 @@ use self::reading::{Bytes, Flaw, next_message};
 use super::decoder::ReplyDecoder;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
-use crate::error::{Error, describe};
-use crate::model::{Protocol, Source as Kind, Table};
+use crate::error::Error;
+use crate::model::{Cause, Protocol, Source as Kind, Table, Warning};
 use crate::text::escape_path;
 use crate::wire::{self, Body, Message, Messages};
 
@@ -26,7 +26,7 @@ pub struct ReplaySource {
     /// Runs of messages of one table.
     segments: Vec<Segment>,
     /// The first thing that is wrong with the file, until it was told.
-    flaw: Option<String>,
+    flaw: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -103,9 +103,9 @@ impl ReplaySource {
     }
 
     fn note_flaw(&mut self, what: &str) {
-        let path = &self.path;
-        self.flaw
-            .get_or_insert_with(|| format!("{}: {what}", escape_path(path)));
+        if self.flaw.is_none() {
+            self.flaw = Some(self.malformed(what.to_owned()));
+        }
     }
 
     /// Enters one message.
@@ -134,7 +134,7 @@ impl ReplaySource {
             Body::Error(_) if !message.multi => {}
             Body::Done(code) | Body::Error(code) => {
                 if open.take().is_some() {
-                    let cause = describe(&io::Error::from_raw_os_error(code));
+                    let cause = Cause::from(io::Error::from_raw_os_error(code));
                     self.note_flaw(&format!("the kernel broke off a dump: {cause}"));
                 }
             }
@@ -230,29 +230,27 @@ impl Source for ReplaySource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let path = escape_path(&self.path).into_owned();
         let mut outcome = Outcome::complete(Kind::Replay);
+        let gaps = &mut outcome.warnings;
         if !self.tables.contains(&table) {
-            outcome.gaps.push(format!("{path}: holds no {table}"));
+            gaps.push(Warning::NotRecorded(self.path.clone(), table));
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.names() } else { None };
         let mut decoder = ReplyDecoder::new(table.protocol, request, names);
         match self.play(table, &mut decoder, visitor) {
             Ok(()) => {}
-            Err(Flaw::Bytes(reason)) => outcome.gaps.push(format!("{path}: {reason}")),
+            Err(Flaw::Bytes(reason)) => gaps.push(Warning::Failed(self.malformed(reason).into())),
             Err(Flaw::Io(cause)) if decoder.lent == 0 => {
                 return Err(file_error("read", &self.path, cause));
             }
-            Err(Flaw::Io(cause)) => outcome.gaps.push(format!("{path}: {}", describe(&cause))),
+            Err(Flaw::Io(cause)) => {
+                let reason = Cause::from(cause).to_string();
+                gaps.push(Warning::Failed(self.malformed(reason).into()));
+            }
         }
-        outcome.gaps.extend(
-            decoder
-                .malformed
-                .gap()
-                .map(|gap| format!("{path}: {table}: {gap}")),
-        );
-        outcome.gaps.extend(self.flaw.take());
+        gaps.extend(decoder.malformed.warning(Some(table), Some(&self.path)));
+        gaps.extend(self.flaw.take().map(|flaw| Warning::Failed(flaw.into())));
         Ok(outcome)
     }
 }

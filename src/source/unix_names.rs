@@ -8,8 +8,8 @@ use std::io;
 
 use super::Recorder;
 use super::channel::Channel;
-use super::netlink::{INTERRUPTED, REPEATS};
-use crate::model::{Family, Protocol, Socket, Table};
+use super::netlink::REPEATS;
+use crate::model::{Cause, Disturbance, Family, Protocol, Socket, Table};
 use crate::wire::{self, Body, Messages};
 
 /// Inode to name.
@@ -22,7 +22,7 @@ pub(super) struct UnixNames {
     /// For sockets that are not in the index; `None` = nobody can be asked.
     live: Option<(Channel, Recorder)>,
     /// Why names may be missing.
-    failure: Option<io::Error>,
+    failure: Option<Cause>,
 }
 
 const TABLE: Table = Table {
@@ -52,14 +52,14 @@ impl UnixNames {
         }
         match dump {
             Ok(channel) => names.live = Some((channel, recorder)),
-            Err(cause) => names.failure = Some(cause),
+            Err(cause) => names.failure = Some(cause.into()),
         }
         names.sort();
         names
     }
 
     /// Why names may be missing, if they may.
-    pub(super) fn failure(&self) -> Option<&io::Error> {
+    pub(super) fn failure(&self) -> Option<&Cause> {
         self.failure.as_ref()
     }
 
@@ -76,7 +76,7 @@ impl UnixNames {
     /// added stays.
     fn add_datagram(&mut self, datagram: &[u8]) -> io::Result<bool> {
         if wire::is_interrupted(datagram) {
-            return Err(io::Error::other(INTERRUPTED));
+            return Err(io::Error::other(Disturbance::Changed));
         }
         for message in Messages::new(datagram).flatten() {
             match message.body {
@@ -132,7 +132,7 @@ impl UnixNames {
             Ok(datagram) => datagram,
             // The answer may still come, so that this channel is of no use any more.
             Err(cause) => {
-                self.failure = Some(cause);
+                self.failure = Some(cause.into());
                 return None;
             }
         };

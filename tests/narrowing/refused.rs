@@ -19,7 +19,7 @@ fn assert_whole(source: &mut dyn Source, narrow: Narrow) {
         (outcome.source, outcome.reason),
         (Some(Kind::Netlink), None)
     );
-    assert_eq!(outcome.warnings, Vec::<String>::new());
+    assert_eq!(outcome.warnings, []);
     let rows: Vec<_> = rows.iter().map(identity).collect();
     assert_eq!(rows, all.iter().map(identity).collect::<Vec<_>>());
 }

@@ -9,6 +9,7 @@ use crate::enrich::bpf::TaskFiles;
 use crate::enrich::process::now;
 use crate::enrich::visibility::{Visibility, is_hiding, is_live};
 use crate::error::Error;
+use crate::model::Cause;
 use crate::procfs::fd::{Descriptor, Walk, walk, walk_first_threads, walk_of, walk_rest};
 
 /// Descriptors by inode, and how much they say.
@@ -25,7 +26,7 @@ pub(super) struct Index {
     /// which is this, in ticks.
     pub(super) began: u64,
     /// Why there was none.
-    pub(super) failure: Option<Error>,
+    pub(super) failure: Option<Cause>,
 }
 
 impl Index {
@@ -55,7 +56,7 @@ impl Index {
             },
             Err(error) => Self {
                 visibility,
-                failure: Some(error),
+                failure: Some(error.into()),
                 ..blank
             },
         }
@@ -76,7 +77,7 @@ impl Index {
     /// Nothing can be told.
     pub(super) fn failed(error: Error) -> Self {
         Self {
-            failure: Some(error),
+            failure: Some(error.into()),
             ..Self::blank(true)
         }
     }

@@ -41,19 +41,14 @@ impl Watch<'_> {
 
     /// Says what must be said of names; `true` = owners are missing that must not be.
     pub(super) fn warn_of_names(&mut self, messages: &mut Messages<'_>) -> bool {
-        let missing = self.enricher.warnings();
-        let gap = self.enricher.gap();
-        let is_lacking = gap.is_some() || !missing.is_empty();
-        let is_too_little = self.watching.query.check.strict && is_lacking;
-        for text in missing {
+        let of_owners = self.enricher.warnings();
+        let is_too_little = self.watching.query.check.strict && !of_owners.is_empty();
+        for warning in of_owners {
             if is_too_little {
-                self.miss(text, messages);
+                self.miss(warning, messages);
             } else {
-                self.warn(&text, messages);
+                self.warn(warning, messages);
             }
-        }
-        if let Some(gap) = gap {
-            self.miss(gap, messages);
         }
         is_too_little
     }

@@ -7,7 +7,7 @@ use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Expr, Rule, Stage};
 use crate::mode::list::open;
-use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet};
+use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet, Warning};
 use crate::query::Query;
 use crate::render::Search;
 use crate::source::{Extensions, Recorder, Request, Source};
@@ -21,7 +21,7 @@ pub(super) struct Looker<'q> {
     enricher: Enricher,
     search: Search,
     /// Why something may be missing.
-    gaps: Vec<String>,
+    gaps: Vec<Warning>,
 }
 
 /// What is looked at.
@@ -86,8 +86,10 @@ impl<'q> Looker<'q> {
     }
 
     /// Why something may be missing.
-    pub(super) fn into_gaps(self) -> Vec<String> {
-        self.gaps.into_iter().chain(self.enricher.gap()).collect()
+    pub(super) fn into_gaps(self) -> impl Iterator<Item = Warning> {
+        let of_owners = self.enricher.warnings().into_iter();
+        let gaps = self.gaps.into_iter();
+        gaps.chain(of_owners.filter(Warning::is_gap))
     }
 
     /// The sockets that are so, of those that the query wants.
@@ -148,13 +150,13 @@ impl<'q> Looker<'q> {
             && request == other
             && let Some(outcome) = self.source.visit_both(request, &mut visit)
         {
-            self.gaps.extend(outcome.gaps);
+            self.gaps.extend(outcome.into_gaps());
             return;
         }
         for (rule, request) in &rules {
             match self.source.visit(rule.table(), request, &mut visit) {
-                Ok(outcome) => self.gaps.extend(outcome.gaps),
-                Err(error) => self.gaps.push(error.chain()),
+                Ok(outcome) => self.gaps.extend(outcome.into_gaps()),
+                Err(error) => self.gaps.push(Warning::Failed(error.into())),
             }
         }
     }

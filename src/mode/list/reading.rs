@@ -9,7 +9,7 @@ use crate::filter::Rule;
 use crate::mode::Messages;
 use crate::mode::check::Tally;
 use crate::mode::seen::Seen;
-use crate::model::{Origin, Protocol, Socket, StateSet, Table};
+use crate::model::{Origin, Protocol, Socket, StateSet, Table, Warning};
 use crate::source::{Outcome, Source, Visitor};
 
 impl Listing<'_> {
@@ -70,7 +70,7 @@ impl Listing<'_> {
         };
         self.asked = true;
         let flow = end.map_err(Error::Output)?;
-        outcome.gaps.extend(gaps);
+        outcome.warnings.extend(gaps);
         let [first, second] = tables;
         let source = (outcome.source, outcome.reason.clone());
         self.note(first, outcome, messages);
@@ -105,7 +105,7 @@ impl Listing<'_> {
         let flow = end.map_err(Error::Output)?;
         match outcome {
             Ok(mut outcome) => {
-                outcome.gaps.extend(gaps);
+                outcome.warnings.extend(gaps);
                 self.note(table, outcome, messages);
             }
             Err(error) => self.missing(table, error, messages)?,
@@ -114,17 +114,13 @@ impl Listing<'_> {
     }
 
     fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
-        for warning in outcome.warnings {
-            self.warning(warning, messages);
-        }
-        for gap in outcome.gaps {
-            self.gap(gap, messages);
-        }
         // A filter that asks for them has chosen among sockets without names.
-        match outcome.unnamed {
-            Some(why) if self.query.filter.needs().unix_peers => self.gap(why, messages),
-            Some(why) => self.warning(why, messages),
-            None => {}
+        let are_names_needed = self.query.filter.needs().unix_peers;
+        for warning in outcome.warnings {
+            match warning {
+                Warning::UnnamedPeers(_) if are_names_needed => self.gap(warning, messages),
+                _ => self.warning(warning, messages),
+            }
         }
         self.summary.sources.push(Origin {
             table,
@@ -208,10 +204,9 @@ impl<'r, 'l> Reading<'r, 'l> {
     }
 
     /// What the filter asked for and was not told, and how it ended.
-    fn end(self) -> (Vec<String>, io::Result<ControlFlow<()>>) {
+    fn end(self) -> (Vec<Warning>, io::Result<ControlFlow<()>>) {
         let both = self.rules.iter().zip(&self.seen);
-        let gaps =
-            both.filter_map(|(rule, seen)| Some(format!("{}: {}", rule.table(), seen.gap()?)));
+        let gaps = both.filter_map(|(rule, seen)| seen.gap(rule.table()));
         (gaps.collect(), self.end)
     }
 }

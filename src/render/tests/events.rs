@@ -8,7 +8,7 @@ use super::golden::compare_text;
 use super::json::validator_of;
 use super::{Page, envelope, scene};
 use crate::model::{
-    Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State,
+    Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State, Warning,
 };
 use crate::render::{Color, EventLayout, Format, Grouping, Header, Shown, Signs, event_sink};
 
@@ -131,7 +131,7 @@ fn summary() -> EventSummary {
         lost: 0,
         sampled: false,
         complete: true,
-        warnings: vec!["a \"warning\"".to_owned()],
+        warnings: vec![Warning::Failed("a \"warning\"".into())],
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::model::{
-    Family, Info, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol, Row, Shutdown,
-    Socket, SocketType, Source, State, Summary, Table, Timer, TimerKind,
+    Cause, Family, Info, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol, Row, Shutdown,
+    Socket, SocketType, Source, State, Summary, Table, Timer, TimerKind, Warning,
 };
 
 /// A name that would rewrite the clipboard, end the line, end the cell and end the string.
@@ -221,7 +221,7 @@ pub(super) fn summary() -> Summary {
     let origin = |protocol, family, source, reason: Option<&str>| Origin {
         table: Table { protocol, family },
         source,
-        reason: reason.map(str::to_owned),
+        reason: reason.map(Cause::from),
     };
     Summary {
         matched: 19,
@@ -238,8 +238,8 @@ pub(super) fn summary() -> Summary {
             origin(Protocol::UdpLite, Family::Inet, None, None),
         ],
         warnings: vec![
-            "212 processes not readable".to_owned(),
-            "\u{1b}[31m".to_owned(),
+            Warning::Failed("212 processes not readable".into()),
+            Warning::Failed("\u{1b}[31m".into()),
         ],
     }
 }

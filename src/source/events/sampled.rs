@@ -25,8 +25,8 @@ use self::notices::{Heard, Notices};
 use self::pace::{Found, Pace};
 use self::watch::Watch;
 use super::{EventSource, EventVisitor, Watched};
-use crate::error::{Error, describe};
-use crate::model::{Event, Protocol, Table};
+use crate::error::Error;
+use crate::model::{Cause, Event, Protocol, Table, Warning};
 use crate::source::Source;
 
 /// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
@@ -51,11 +51,13 @@ pub struct Sampled {
     heard: Heard,
     overrun: Overrun,
     /// Why there are no notices any more.
-    deaf: Option<String>,
+    deaf: Option<Cause>,
     pace: Pace,
     news: News,
     ready: VecDeque<Event>,
     why: String,
+    /// What the source warned of.
+    warnings: Vec<Warning>,
 }
 
 /// Notices for which there was no room.
@@ -93,7 +95,7 @@ impl Sampled {
         let notices = match destroyed {
             Destroyed::NotTold => None,
             Destroyed::Told => Notices::join(tables.into_iter())
-                .map_err(|error| deaf = Some(describe(&error)))
+                .map_err(|error| deaf = Some(error.into()))
                 .ok(),
         };
         let mut sampled = Self {
@@ -107,6 +109,7 @@ impl Sampled {
             news: News::default(),
             ready: VecDeque::new(),
             why,
+            warnings: Vec::new(),
         };
         sampled.look()?;
         // The second look tells what the first one missed from what is new.
@@ -120,11 +123,10 @@ impl Sampled {
         self.heard = Heard::Nothing;
         let begin = Instant::now();
         let mut found = Found::Nothing;
-        let mut warnings = Vec::new();
         let mut seen = 0_usize;
         let mut failure = None;
         for watch in &mut self.watches {
-            match watch.look(&mut *self.source, &mut self.news, &mut warnings) {
+            match watch.look(&mut *self.source, &mut self.news, &mut self.warnings) {
                 Ok(Found::Nothing) => seen += 1,
                 Ok(Found::Change) => {
                     seen += 1;
@@ -135,10 +137,6 @@ impl Sampled {
         }
         if let Some(error) = failure.filter(|_| seen == 0) {
             return Err(error);
-        }
-        warnings.retain(|warning| !self.why.contains(warning));
-        for warning in warnings {
-            self.why = format!("{}; {warning}", self.why);
         }
         self.publish();
         let now = Instant::now();
@@ -185,7 +183,7 @@ impl Sampled {
                 }
             }
             Err(error) => {
-                self.deaf = Some(describe(&error));
+                self.deaf = Some(error.into());
                 self.notices = None;
             }
         }
@@ -269,17 +267,17 @@ impl EventSource for Sampled {
     }
 
     fn sampled(&self) -> Option<String> {
-        Some(self.why.clone())
+        let warnings = self.warnings.iter();
+        Some(warnings.fold(self.why.clone(), |why, warning| format!("{why}; {warning}")))
     }
 
-    fn gaps(&mut self) -> Vec<String> {
-        let mut gaps: Vec<String> = self.watches.iter_mut().filter_map(Watch::gap).collect();
+    fn gaps(&mut self) -> Vec<Warning> {
+        let mut gaps: Vec<_> = self.watches.iter_mut().filter_map(Watch::gap).collect();
         if self.overrun == Overrun::New {
             self.overrun = Overrun::Told;
-            gaps.push("the kernel's notices of closed sockets overran (ENOBUFS)".to_owned());
+            gaps.push(Warning::LostNotices);
         }
-        let deaf = self.deaf.take();
-        gaps.extend(deaf.map(|why| format!("the kernel does not tell of closed sockets: {why}")));
+        gaps.extend(self.deaf.take().map(Warning::NoNotices));
         gaps
     }
 }

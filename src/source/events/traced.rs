@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::tracefs::{Record, Tracer, kernel_filter, now_ns};
 use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
-use crate::model::Event;
+use crate::model::{Event, Warning};
 use tracker::{Since, Tracker, ends_of};
 
 /// After the first record of a batch: what belongs together comes together, and most sockets are still
@@ -165,7 +165,7 @@ impl EventSource for Traced {
         None
     }
 
-    fn gaps(&mut self) -> Vec<String> {
+    fn gaps(&mut self) -> Vec<Warning> {
         Vec::new()
     }
 }

@@ -1,7 +1,7 @@
 //! Values as JSON. Key fragments and the words of the vocabulary are written literally; every text from
 //! outside goes through `serde_json`.
 
-use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer};
+use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer, Warning};
 use crate::render::cell::{self, Style};
 use crate::render::value::{Value, path_parts};
 use crate::render::{Envelope, digits};
@@ -183,13 +183,13 @@ pub(in crate::render) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary
     out.push(b'}');
 }
 
-fn strings(out: &mut Vec<u8>, texts: &[String]) {
+fn strings(out: &mut Vec<u8>, texts: &[Warning]) {
     out.push(b'[');
     for (index, text) in texts.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        string(out, text);
+        string(out, &text.to_string());
     }
     out.push(b']');
 }
@@ -206,7 +206,7 @@ fn origin(out: &mut Vec<u8>, origin: &Origin) {
     }
     out.extend_from_slice(b",\"reason\":");
     match &origin.reason {
-        Some(reason) => string(out, reason),
+        Some(reason) => string(out, &reason.to_string()),
         None => null(out),
     }
     out.push(b'}');

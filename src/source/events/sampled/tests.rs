@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::{Destroyed, Sampled};
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Event, Family, Protocol, Socket, Source as Kind, State, Table};
+use crate::model::{Event, Family, Protocol, Socket, Source as Kind, State, Table, Warning};
 use crate::source::events::{EventSource as _, Watched};
 use crate::source::{Outcome, Request, Source, Visitor};
 
@@ -38,7 +38,7 @@ struct Stage {
     gap: Option<&'static str>,
     /// The table cannot be read.
     refused: bool,
-    warning: Option<&'static str>,
+    warning: Option<Warning>,
     kind: Option<Kind>,
     /// How long a look takes.
     cost: Duration,
@@ -68,8 +68,9 @@ impl Source for Script {
             let _ = visitor.take(socket);
         }
         let mut outcome = Outcome::complete(stage.kind.unwrap_or(Kind::Netlink));
-        outcome.gaps.extend(stage.gap.map(str::to_owned));
-        outcome.warnings.extend(stage.warning.map(str::to_owned));
+        let gap = stage.gap.map(|why| Warning::Failed(why.into()));
+        outcome.warnings.extend(gap);
+        outcome.warnings.extend(stage.warning.clone());
         Ok(outcome)
     }
 }

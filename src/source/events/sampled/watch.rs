@@ -8,7 +8,7 @@ use super::news::News;
 use super::pace::Found;
 use crate::error::Error;
 use crate::filter::Exact;
-use crate::model::{Endpoint, Socket, Source as Kind, State, StateSet};
+use crate::model::{Endpoint, Socket, Source as Kind, State, StateSet, Warning};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Outcome, Request, Source};
 
@@ -27,7 +27,7 @@ pub(super) struct Watch {
 #[derive(Debug)]
 enum Gap {
     None,
-    New(String),
+    New(Warning),
     Told,
 }
 
@@ -46,7 +46,7 @@ impl Watch {
         }
     }
 
-    /// Looks at the table once. What must be said besides goes to `warnings`.
+    /// Looks at the table once. What else it brings to be known joins `warnings`.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Watch {
         &mut self,
         source: &mut dyn Source,
         news: &mut News,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Found, Error> {
         let before = news.len();
         let known = &mut self.known;
@@ -69,7 +69,7 @@ impl Watch {
         let outcome = match visited {
             Ok(outcome) => outcome,
             Err(error) => {
-                self.miss(error.chain());
+                self.miss(Warning::Failed(error.chain().into()));
                 return Err(error);
             }
         };
@@ -81,22 +81,23 @@ impl Watch {
         &mut self,
         outcome: Outcome,
         before: usize,
-        (news, warnings): (&mut News, &mut Vec<String>),
+        (news, warnings): (&mut News, &mut Vec<Warning>),
     ) -> Found {
-        warnings.extend(outcome.warnings);
+        for warning in &outcome.warnings {
+            if !warning.is_gap() && !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
         let last = self.source;
         self.source = outcome.source.or(last);
         if last.is_some() && self.source != last {
             // Two sources do not tell sockets apart by the same marks.
             news.truncate(before);
             self.known = Known::new(self.known.table());
-            self.miss(format!(
-                "{}: they are read in another way now",
-                self.known.table()
-            ));
+            self.miss(Warning::OtherSource(self.known.table()));
             return Found::Change;
         }
-        if let Some(gap) = outcome.gaps.into_iter().next() {
+        if let Some(gap) = outcome.into_gaps().next() {
             self.miss(gap);
             self.known.give_up();
             return found(news, before);
@@ -107,14 +108,14 @@ impl Watch {
         }
     }
 
-    fn miss(&mut self, why: String) {
+    fn miss(&mut self, why: Warning) {
         if matches!(self.gap, Gap::None) {
             self.gap = Gap::New(why);
         }
     }
 
     /// Why something may be missing, once.
-    pub(super) fn gap(&mut self) -> Option<String> {
+    pub(super) fn gap(&mut self) -> Option<Warning> {
         match std::mem::replace(&mut self.gap, Gap::Told) {
             Gap::New(why) => Some(why),
             Gap::None => {

@@ -1,5 +1,6 @@
 //! When looks are made, and what they are worth.
 
+use crate::model::Warning;
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -30,10 +31,10 @@ fn what_an_incomplete_look_misses_is_not_gone() {
     for _ in 0..5 {
         assert_eq!(play.steps(vec![]), []);
     }
-    assert_eq!(play.sampled.gaps(), ["interrupted"]);
+    assert_eq!(play.sampled.gaps(), [Warning::Failed("interrupted".into())]);
     play.stage.borrow_mut().gap = Some("interrupted again");
     assert_eq!(play.steps(vec![]), []);
-    assert_eq!(play.sampled.gaps(), [""; 0]);
+    assert_eq!(play.sampled.gaps(), []);
     play.stage.borrow_mut().gap = None;
     assert_eq!(play.steps(vec![]), [(None, Closed, 1)]);
 }
@@ -97,10 +98,11 @@ fn sockets_read_in_another_way_are_learnt_anew() {
 #[test]
 fn the_reason_and_what_the_source_warns_of_are_told() {
     let play = Play::on(Stage {
-        warning: Some("fewer fields"),
+        warning: Some(Warning::FewerFields("refused".into())),
         ..Stage::default()
     });
-    let why = Some("no right; fewer fields".to_owned());
+    let fewer = "reading /proc/net, which has no BOUND sockets and fewer fields";
+    let why = Some(format!("no right; refused; {fewer}"));
     assert_eq!((play.sampled.sampled(), play.sampled.lost()), (why, 0));
 }
 

@@ -1,0 +1,76 @@
+//! Messages of rounds before: what need not be written again.
+
+use crate::model::Warning;
+
+/// The kinds of warnings that were written.
+#[derive(Debug, Default)]
+pub(super) struct MessageDedup {
+    warnings: Vec<Warning>,
+    troubles_before: Vec<Warning>,
+    troubles: Vec<Warning>,
+}
+
+impl MessageDedup {
+    /// Begins another round.
+    pub(super) fn next_round(&mut self) {
+        self.troubles_before = std::mem::take(&mut self.troubles);
+    }
+
+    /// Notes a warning; true if it is the first of its kind.
+    pub(super) fn is_new_warning(&mut self, warning: &Warning) -> bool {
+        insert(&mut self.warnings, warning.kind())
+    }
+
+    /// Notes something that is wrong; true if it is the first of its kind in this round, and the
+    /// round before had none.
+    pub(super) fn is_new_trouble(&mut self, warning: &Warning) -> bool {
+        let kind = warning.kind();
+        let is_new = !self.troubles_before.contains(&kind);
+        insert(&mut self.troubles, kind) && is_new
+    }
+}
+
+/// True if it was not there yet.
+fn insert(kinds: &mut Vec<Warning>, kind: Warning) -> bool {
+    let is_new = !kinds.contains(&kind);
+    if is_new {
+        kinds.push(kind);
+    }
+    is_new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MessageDedup;
+    use crate::model::{Disturbance, Family, MissingOwners, Protocol, Reader, Table, Warning};
+
+    #[test]
+    fn a_warning_is_said_once_whatever_its_number() {
+        let mut dedup = MessageDedup::default();
+        let unreadable =
+            |count| Warning::MissingOwners(MissingOwners::Unreadable(count, Reader::Other));
+        assert!(dedup.is_new_warning(&unreadable(212)));
+        assert!(!dedup.is_new_warning(&unreadable(213)));
+        dedup.next_round();
+        assert!(!dedup.is_new_warning(&unreadable(1)));
+        let too_new = |count| Warning::MissingOwners(MissingOwners::TooNew(count));
+        assert!(dedup.is_new_warning(&too_new(1)));
+        assert!(!dedup.is_new_warning(&too_new(2)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_again_after_a_round_in_which_it_was_not() {
+        let mut dedup = MessageDedup::default();
+        let [four, six] = [Family::Inet, Family::Inet6].map(|family| {
+            let protocol = Protocol::Tcp;
+            Warning::Disturbed(Some(Table { protocol, family }), Disturbance::Changed)
+        });
+        assert!(dedup.is_new_trouble(&four));
+        assert!(dedup.is_new_trouble(&six));
+        dedup.next_round();
+        assert!(!dedup.is_new_trouble(&four));
+        dedup.next_round();
+        assert!(dedup.is_new_trouble(&six));
+        assert!(!dedup.is_new_trouble(&six));
+    }
+}

@@ -1,0 +1,329 @@
+//! Warnings: what must be known of a list besides its rows. Their text is made when it is written.
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Severity, Source, Table};
+use crate::text::{chain, escape_path};
+
+/// Why something failed: an error that several may keep.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<dyn Error + Send + Sync>);
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Cause {
+    fn from(error: E) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self.0.as_ref()))
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Cause {}
+
+/// What must be known of a list, or of a series of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A table cannot be read, or not to its end.
+    Failed(Cause),
+    /// A dump over netlink lost something. `None` = of TCP over both IP versions.
+    Disturbed(Option<Table>, Disturbance),
+    /// Replies of the kernel, or of a recording, that are no sockets.
+    BadReplies {
+        /// Of which table; `None` = of TCP over both IP versions.
+        table: Option<Table>,
+        /// The recording.
+        path: Option<PathBuf>,
+        /// How many.
+        count: u64,
+        /// What is wrong with the first.
+        first: Cause,
+    },
+    /// Lines of a file that are no sockets.
+    BadLines {
+        /// The file.
+        path: PathBuf,
+        /// Number of the first.
+        line: u64,
+        /// What is wrong with the first.
+        first: Cause,
+        /// How many follow it.
+        more: u64,
+    },
+    /// A file of `/proc/net` without a line.
+    EmptyFile(PathBuf),
+    /// A file cannot be read behind this line.
+    CutFile(Cause, u64),
+    /// A recording does not have a table.
+    NotRecorded(PathBuf, Table),
+    /// The filter asks for fields that the source leaves out.
+    MissingFields {
+        /// In which table.
+        table: Table,
+        /// Which fields.
+        fields: Vec<String>,
+        /// Who leaves them out.
+        source: Source,
+    },
+    /// The search for findings could not see everything.
+    Findings(Box<Self>),
+    /// Findings of this severity, or a higher one, make the run fail.
+    Grave(usize, Severity),
+    /// The iterator over descriptors, the only wanted way to processes, failed.
+    NoIterator(Cause),
+    /// The kernel had no room for records of events.
+    LostRecords(u64),
+    /// The kernel had no room for notices of closed sockets.
+    LostNotices,
+    /// The kernel sends no notices of closed sockets.
+    NoNotices(Cause),
+    /// Another source answers for a table than before.
+    OtherSource(Table),
+    /// Names of peers of unix sockets are missing.
+    UnnamedPeers(Cause),
+    /// Netlink is refused, and `/proc/net` read instead.
+    FewerFields(Cause),
+    /// Events are found by polling, for this reason.
+    Sampled(String),
+    /// Owners of sockets are missing.
+    MissingOwners(MissingOwners),
+    /// No table that the options list can have what the filter wants.
+    NothingListed,
+}
+
+/// Why owners of sockets are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MissingOwners {
+    /// There are no processes to look at.
+    NoProcesses(Cause),
+    /// `/proc` is mounted with `hidepid`.
+    Hidden,
+    /// There may be processes outside this PID namespace.
+    OutsideNamespace,
+    /// So many processes could not be read.
+    Unreadable(usize, Reader),
+    /// Processes that were asked for by pid could not be read.
+    Refused(Vec<u32>, Reader),
+    /// So many sockets were made after the search for processes.
+    TooNew(usize),
+}
+
+/// How a dump over netlink was disturbed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disturbance {
+    /// `NLM_F_DUMP_INTR`.
+    Changed,
+    /// A datagram of another dump.
+    OtherReply,
+    /// `ENOBUFS`.
+    Overrun,
+    /// `recvmsg(2)` failed.
+    Receiving(Cause),
+    /// The kernel ended the dump with an error.
+    BrokenOff(Cause),
+}
+
+/// Who tried to read processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The superuser.
+    Root,
+    /// Any other user.
+    Other,
+}
+
+impl Warning {
+    /// True if rows or events are known to be missing, or may be.
+    pub const fn is_gap(&self) -> bool {
+        !matches!(
+            self,
+            Self::UnnamedPeers(_)
+                | Self::FewerFields(_)
+                | Self::Sampled(_)
+                | Self::MissingOwners(_)
+                | Self::NothingListed
+        )
+    }
+
+    /// The same without its numbers: what need not be said again.
+    #[must_use]
+    pub fn kind(&self) -> Self {
+        let mut kind = self.clone();
+        match &mut kind {
+            Self::BadReplies { count: number, .. }
+            | Self::BadLines { more: number, .. }
+            | Self::LostRecords(number) => *number = 0,
+            Self::Grave(number, _)
+            | Self::MissingOwners(
+                MissingOwners::Unreadable(number, _) | MissingOwners::TooNew(number),
+            ) => *number = 0,
+            Self::Findings(inner) => **inner = inner.kind(),
+            _ => {}
+        }
+        kind
+    }
+}
+
+impl Display for Warning {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(cause) | Self::NoIterator(cause) => cause.fmt(f),
+            Self::Disturbed(table, by) => write!(f, "{}: {by}", Dumped(*table)),
+            Self::BadReplies {
+                table,
+                path,
+                count,
+                first,
+            } => {
+                if let Some(path) = path {
+                    write!(f, "{}: ", escape_path(path))?;
+                }
+                write!(f, "{}: ", Dumped(*table))?;
+                match count {
+                    1 => write!(f, "a reply that cannot be read: {first}"),
+                    _ => write!(f, "{count} replies that cannot be read, the first: {first}"),
+                }
+            }
+            Self::BadLines {
+                path,
+                line,
+                first,
+                more,
+            } => {
+                write!(f, "{}:{line}: {first}", escape_path(path))?;
+                match more {
+                    0 => Ok(()),
+                    1 => f.write_str(" (and 1 more line)"),
+                    _ => write!(f, " (and {more} more lines)"),
+                }
+            }
+            Self::EmptyFile(path) => write!(f, "{}: empty, not even a header", escape_path(path)),
+            Self::CutFile(cause, line) => write!(f, "{cause} (after line {line})"),
+            Self::NotRecorded(path, table) => write!(f, "{}: holds no {table}", escape_path(path)),
+            Self::MissingFields {
+                table,
+                fields,
+                source,
+            } => {
+                let why = match source {
+                    Source::Netlink => "the kernel tells only to CAP_NET_ADMIN; run as root",
+                    Source::Procfs => "/proc/net does not tell",
+                    Source::Replay => "the recording does not tell",
+                };
+                let fields = fields.join(", ");
+                write!(f, "{table}: the filter asks for {fields}, which {why}")
+            }
+            Self::Findings(inner) => write!(f, "findings: {inner}"),
+            Self::Grave(1, severity) => write!(f, "1 finding of severity {severity} or graver"),
+            Self::Grave(count, severity) => {
+                write!(f, "{count} findings of severity {severity} or graver")
+            }
+            Self::LostRecords(lost) => write!(f, "the kernel had no room for {lost} records"),
+            Self::LostNotices => {
+                f.write_str("the kernel's notices of closed sockets overran (ENOBUFS)")
+            }
+            Self::NoNotices(cause) => {
+                write!(f, "the kernel does not tell of closed sockets: {cause}")
+            }
+            Self::OtherSource(table) => write!(f, "{table}: they are read in another way now"),
+            Self::UnnamedPeers(cause) => {
+                write!(f, "netlink: names of unix peers are missing: {cause}")
+            }
+            Self::FewerFields(cause) => write!(
+                f,
+                "{cause}; reading /proc/net, which has no BOUND sockets and fewer fields"
+            ),
+            Self::Sampled(why) => write!(
+                f,
+                "{why}: looking again and again instead (sampled): \
+                 steps are told late, and those of sockets that live shortly not at all"
+            ),
+            Self::MissingOwners(owners) => owners.fmt(f),
+            Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
+        }
+    }
+}
+
+impl Display for MissingOwners {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (count, reader) = match self {
+            Self::NoProcesses(cause) => return cause.fmt(f),
+            Self::Hidden => {
+                return f.write_str(
+                    "processes of other users are hidden (/proc is mounted with hidepid); \
+                     run as root to see their sockets",
+                );
+            }
+            Self::OutsideNamespace => {
+                return f.write_str(
+                    "processes outside this PID namespace are not visible; \
+                     run outside the container to see their sockets",
+                );
+            }
+            Self::TooNew(1) => return f.write_str("1 socket is too new to tell its processes"),
+            Self::TooNew(count) => {
+                return write!(f, "{count} sockets are too new to tell their processes");
+            }
+            Self::Unreadable(count, reader) => (*count, *reader),
+            Self::Refused(pids, reader) => (pids.len(), *reader),
+        };
+        let (processes, their, they_hold) = match count {
+            1 => ("process", "its", "it holds"),
+            _ => ("processes", "their", "they hold"),
+        };
+        match self {
+            Self::Refused(pids, _) if count <= MOST_LISTED => {
+                let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+                write!(f, "{processes} {} not readable", pids.join(", "))?;
+            }
+            _ => write!(f, "{count} {processes} not readable")?,
+        }
+        match (reader, self) {
+            (Reader::Other, _) => write!(f, "; run as root to see {their} sockets"),
+            (Reader::Root, Self::Refused(..)) => {
+                write!(f, " even by root; {their} sockets are not shown")
+            }
+            (Reader::Root, _) => write!(f, " even by root; which sockets {they_hold} is unknown"),
+        }
+    }
+}
+
+/// What a dump lists; `None` = TCP over both IP versions.
+struct Dumped(Option<Table>);
+
+impl Display for Dumped {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(table) => table.fmt(f),
+            None => f.write_str("TCP sockets"),
+        }
+    }
+}
+
+impl Display for Disturbance {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => f.write_str("the table changed while it was read (NLM_F_DUMP_INTR)"),
+            Self::OtherReply => f.write_str("an answer to another request came between"),
+            Self::Overrun => f.write_str("the receive buffer overran (ENOBUFS)"),
+            Self::Receiving(cause) => write!(f, "receiving failed: {cause}"),
+            Self::BrokenOff(cause) => write!(f, "the kernel broke off: {cause}"),
+        }
+    }
+}
+
+impl Error for Disturbance {}
+
+/// More processes than this are counted, not listed.
+const MOST_LISTED: usize = 5;
