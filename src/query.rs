@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::enrich::Lookups;
 use crate::filter::{Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Severity, State, StateSet, Table};
+use crate::model::{Family, Protocol, Row, Severity, StateSet, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
@@ -185,21 +185,10 @@ pub enum Selection {
 impl Selection {
     /// The states shown of one protocol.
     pub const fn states(self, protocol: Protocol) -> StateSet {
-        match (self, protocol) {
-            // Packet sockets know no connection: they are always shown. So are netlink sockets,
-            // but for connected ones among the listening.
-            (Self::All, _) | (_, Protocol::Packet) | (Self::Connected, Protocol::Netlink) => {
-                StateSet::ALL
-            }
-            (Self::Connected, _) => StateSet::ALL
-                .without(State::Closed)
-                .without(State::Bound)
-                .without(State::Listen)
-                .without(State::Unconn),
-            (Self::Listening, Protocol::Tcp | Protocol::Mptcp | Protocol::Unix) => {
-                StateSet::EMPTY.with(State::Listen)
-            }
-            (Self::Listening, _) => StateSet::EMPTY.with(State::Unconn),
+        match self {
+            Self::Connected => protocol.connected(),
+            Self::Listening => protocol.listening(),
+            Self::All => StateSet::ALL,
         }
     }
 }
@@ -213,19 +202,6 @@ pub struct Tables {
     pub families: BTreeSet<Family>,
     /// Protocols that only the filter names: they are added to the default.
     pub filtered: BTreeSet<Protocol>,
-}
-
-/// What is listed when nothing is named: the IP protocols but MPTCP, whose subflows are among TCP.
-const DEFAULT: [Protocol; 5] = [
-    Protocol::Tcp,
-    Protocol::Udp,
-    Protocol::UdpLite,
-    Protocol::Raw,
-    Protocol::Icmp,
-];
-
-fn is_ip(protocol: Protocol) -> bool {
-    protocol.families().contains(&Family::Inet)
 }
 
 impl Tables {
@@ -246,32 +222,29 @@ impl Tables {
     /// named by themselves.
     pub fn list(&self, input: &Input, alone: &[Protocol]) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
-        let ip_named = protocols.iter().any(|protocol| is_ip(*protocol));
+        let ip_named = protocols.iter().any(|protocol| protocol.is_ip());
         if protocols.is_empty() {
             protocols.extend(&self.filtered);
         }
         if self.protocols.is_empty() || (!self.families.is_empty() && !ip_named) {
-            protocols.extend(DEFAULT);
+            protocols.extend(
+                Protocol::ALL
+                    .into_iter()
+                    .filter(|protocol| protocol.is_default()),
+            );
         }
-        let unknown = match input {
-            Input::Netlink => Some(Protocol::Icmp),
-            Input::Procfs(_) => Some(Protocol::Mptcp),
-            Input::Auto | Input::Files | Input::Replay(_) => None,
+        let is_known = |protocol: &Protocol| match input {
+            Input::Netlink => protocol.sock_diag().is_some(),
+            Input::Procfs(_) => protocol.proc_net().is_some(),
+            Input::Auto | Input::Files | Input::Replay(_) => true,
         };
-        protocols.retain(|protocol| Some(*protocol) != unknown || alone.contains(protocol));
-        let wanted = |family: Family| {
-            let ip = matches!(family, Family::Inet | Family::Inet6);
-            !ip || self.families.is_empty() || self.families.contains(&family)
+        protocols.retain(|protocol| is_known(protocol) || alone.contains(protocol));
+        let tables = protocols.into_iter().flat_map(Protocol::tables);
+        let is_asked_for = |table: &Table| {
+            let any_version = !table.protocol.is_ip() || self.families.is_empty();
+            any_version || self.families.contains(&table.family)
         };
-        let table = |protocol: Protocol| {
-            let families = protocol.families().iter().copied();
-            families.map(move |family| Table { protocol, family })
-        };
-        protocols
-            .into_iter()
-            .flat_map(table)
-            .filter(|table| wanted(table.family))
-            .collect()
+        tables.filter(is_asked_for).collect()
     }
 }
 

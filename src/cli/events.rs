@@ -4,7 +4,6 @@ use jiff::tz::TimeZone;
 
 use super::{ByWord, Terminal, Typed};
 use crate::error::Error;
-use crate::model::Protocol;
 use crate::query::Watching;
 use crate::render::{EventLayout, Format, Grouping, Shown};
 
@@ -37,9 +36,8 @@ impl Typed {
                 field.name()
             )));
         }
-        let has_steps = |protocol| matches!(protocol, Protocol::Tcp | Protocol::Mptcp);
         let tables = std::mem::take(&mut query.tables).into_iter();
-        let tables = tables.filter(|table| has_steps(table.protocol));
+        let tables = tables.filter(|table| table.protocol.is_tcp_like());
         query.tables = tables
             .filter(|table| !query.rule(*table).is_never())
             .collect();

@@ -35,7 +35,9 @@ pub use machine::{
 pub use netlink::netlink_family_name;
 pub use proc_net::ProcNetExtras;
 pub use process::{Process, ProcessStatus};
-pub use protocol::{Family, Protocol, SocketType, Table};
+pub use protocol::{
+    AddressKind, Family, LineFormat, PortKind, ProcNet, Protocol, SocketType, Table,
+};
 pub use row::{OwnedRow, Row};
 pub use socket::{Details, Memory, Shutdown, Socket};
 pub use state::{State, StateSet};

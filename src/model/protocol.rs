@@ -1,8 +1,15 @@
 //! Protocols, address families and socket types, under their one name each.
 
+mod definition;
+
 use std::fmt;
 
-/// What a socket speaks.
+use self::definition::{Definition, StateCodes};
+use super::{State, StateSet};
+
+pub use self::definition::{AddressKind, LineFormat, PortKind, ProcNet};
+
+/// What a socket speaks. [`definition`] has what is known of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// Transmission Control Protocol, RFC 9293.
@@ -39,69 +46,106 @@ impl Protocol {
         Self::Netlink,
     ];
 
+    const fn definition(self) -> &'static Definition {
+        match self {
+            Self::Tcp => &definition::TCP,
+            Self::Udp => &definition::UDP,
+            Self::UdpLite => &definition::UDPLITE,
+            Self::Raw => &definition::RAW,
+            Self::Icmp => &definition::ICMP,
+            Self::Mptcp => &definition::MPTCP,
+            Self::Unix => &definition::UNIX,
+            Self::Packet => &definition::PACKET,
+            Self::Netlink => &definition::NETLINK,
+        }
+    }
+
     /// The name in every format and on the command line.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::UdpLite => "udplite",
-            Self::Raw => "raw",
-            Self::Icmp => "icmp",
-            Self::Mptcp => "mptcp",
-            Self::Unix => "unix",
-            Self::Packet => "packet",
-            Self::Netlink => "netlink",
-        }
+        self.definition().name
     }
 
     /// The name in a sentence.
     pub const fn title(self) -> &'static str {
-        match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-            Self::UdpLite => "UDP-Lite",
-            Self::Raw => "raw",
-            Self::Icmp => "ping",
-            Self::Mptcp => "MPTCP",
-            Self::Unix => "unix",
-            Self::Packet => "packet",
-            Self::Netlink => "netlink",
-        }
+        self.definition().title
     }
 
-    /// The code of the protocol in a recording: a number of 6 bits that never changes, for old
-    /// recordings hold it.
-    pub const fn recording_code(self) -> u8 {
-        match self {
-            Self::Tcp => 0,
-            Self::Udp => 1,
-            Self::UdpLite => 2,
-            Self::Raw => 3,
-            Self::Icmp => 4,
-            Self::Mptcp => 5,
-            Self::Unix => 6,
-            Self::Packet => 7,
-            Self::Netlink => 8,
-        }
+    /// The families a socket of this protocol can have.
+    pub const fn families(self) -> &'static [Family] {
+        self.definition().families
     }
 
     /// Its tables, one for each family.
     pub fn tables(self) -> impl Iterator<Item = Table> {
         let families = self.families().iter();
-        families.map(move |family| Table {
-            protocol: self,
-            family: *family,
-        })
+        families.map(move |family| Table::new(self, *family))
     }
 
-    /// The families a socket of this protocol can have.
-    pub const fn families(self) -> &'static [Family] {
-        match self {
-            Self::Unix => &[Family::Unix],
-            Self::Packet => &[Family::Packet],
-            Self::Netlink => &[Family::Netlink],
-            _ => &[Family::Inet, Family::Inet6],
+    /// `sdiag_protocol` of the request that dumps it: `IPPROTO_*` (`include/uapi/linux/in.h`) of an IP
+    /// protocol. `None` = `sock_diag` does not list it.
+    pub const fn sock_diag(self) -> Option<u16> {
+        self.definition().sock_diag
+    }
+
+    /// The files that list it; `None` = `/proc/net` does not.
+    pub const fn proc_net(self) -> Option<ProcNet> {
+        self.definition().proc_net
+    }
+
+    /// The state with this code of the kernel, in a netlink reply or in `/proc/net`. (`/proc/net/unix`
+    /// has other codes: [`State::from_unix_proc`].)
+    pub const fn state(self, code: u8) -> State {
+        match self.definition().codes {
+            StateCodes::Tcp => State::from_tcp(code),
+            StateCodes::Mptcp => State::from_mptcp(code),
+            StateCodes::Datagram => State::from_datagram(code),
+            StateCodes::Netlink => State::from_netlink(code),
         }
+    }
+
+    /// The states of sockets that are connected or connecting.
+    pub const fn connected(self) -> StateSet {
+        self.definition().connected
+    }
+
+    /// The states of sockets that wait for peers.
+    pub const fn listening(self) -> StateSet {
+        self.definition().listening
+    }
+
+    /// What the address of an end is.
+    pub const fn address(self) -> AddressKind {
+        self.definition().address
+    }
+
+    /// What the port of an end is.
+    pub const fn port(self) -> PortKind {
+        self.definition().port
+    }
+
+    /// True if it runs over IPv4 and IPv6.
+    pub const fn is_ip(self) -> bool {
+        matches!(self.address(), AddressKind::Ip)
+    }
+
+    /// True if both ends have ports of 16 bits, as services have them.
+    pub const fn has_service_ports(self) -> bool {
+        matches!(self.port(), PortKind::Tcp | PortKind::Udp)
+    }
+
+    /// True if its sockets differ in their [type](SocketType).
+    pub const fn has_types(self) -> bool {
+        self.definition().has_types
+    }
+
+    /// True if it has the state machine of TCP.
+    pub const fn is_tcp_like(self) -> bool {
+        self.definition().is_tcp_like
+    }
+
+    /// True if it is listed when no protocol is named.
+    pub const fn is_default(self) -> bool {
+        self.definition().is_default
     }
 }
 
@@ -127,6 +171,31 @@ pub enum Family {
 }
 
 impl Family {
+    /// Every family, in the order they are listed.
+    pub const ALL: [Self; 5] = [
+        Self::Inet,
+        Self::Inet6,
+        Self::Unix,
+        Self::Packet,
+        Self::Netlink,
+    ];
+
+    /// `AF_*` (`include/linux/socket.h`).
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Unix => 1,
+            Self::Inet => 2,
+            Self::Inet6 => 10,
+            Self::Netlink => 16,
+            Self::Packet => 17,
+        }
+    }
+
+    /// The family with this code.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.code() == code)
+    }
+
     /// The name in every format and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
@@ -155,19 +224,31 @@ pub struct Table {
 }
 
 impl Table {
+    /// The table of a protocol over a family.
+    pub const fn new(protocol: Protocol, family: Family) -> Self {
+        Self { protocol, family }
+    }
+
     /// Every table, in the order they are listed.
     pub fn all() -> impl Iterator<Item = Self> {
         Protocol::ALL.into_iter().flat_map(Protocol::tables)
     }
 
     /// The code of the table in a recording: that of the protocol, and a bit for IPv6.
-    pub fn recording_code(self) -> u8 {
-        let version = if self.family == Family::Inet6 {
-            0x40
-        } else {
-            0
+    pub const fn recording_code(self) -> u8 {
+        let version = match self.family {
+            Family::Inet6 => 0x40,
+            _ => 0,
         };
-        version | self.protocol.recording_code()
+        version | self.protocol.definition().recording_code
+    }
+
+    /// Its file below `/proc`, for example `net/tcp6`; `None` = `/proc/net` does not list it.
+    pub fn proc_file(self) -> Option<&'static str> {
+        let files = self.protocol.proc_net()?.files;
+        let families = self.protocol.families().iter();
+        let file = families.zip(files).find(|(of, _)| **of == self.family);
+        file.map(|(_, file)| *file)
     }
 }
 
@@ -217,3 +298,6 @@ impl SocketType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

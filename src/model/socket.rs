@@ -219,18 +219,20 @@ impl Socket {
             State::FinWait1 | State::FinWait2 | State::CloseWait
         );
         let by_shutdown = matches!(self.shutdown, Some(Shutdown::Receive | Shutdown::Send));
-        self.is_tcp() && by_state || by_shutdown
+        self.protocol.is_tcp_like() && by_state || by_shutdown
     }
 
     /// Closed by its program, not yet by the kernel, and held by no descriptor.
     pub const fn is_orphan(&self) -> bool {
-        self.is_tcp() && self.inode.is_none() && StateSet::ORPHANED.contains(self.state)
+        self.protocol.is_tcp_like()
+            && self.inode.is_none()
+            && StateSet::ORPHANED.contains(self.state)
     }
 
     /// Much waits to be read: [`UNREAD`] bytes or more. Of a listener, connections wait, not bytes.
     pub fn is_unread(&self) -> bool {
         let waiting = self.recv_queue.is_some_and(|bytes| bytes >= UNREAD);
-        waiting && self.is_tcp() && self.state != State::Listen
+        waiting && self.protocol.is_tcp_like() && self.state != State::Listen
     }
 
     /// Data does not get through: it was sent again [`RETRANSMITS`] times or more, or the window of the
@@ -241,11 +243,7 @@ impl Socket {
             TimerKind::Probe => true,
             TimerKind::Keepalive | TimerKind::TimeWait => false,
         };
-        self.is_tcp() && self.timer.as_ref().is_some_and(held_up)
-    }
-
-    const fn is_tcp(&self) -> bool {
-        matches!(self.protocol, Protocol::Tcp | Protocol::Mptcp)
+        self.protocol.is_tcp_like() && self.timer.as_ref().is_some_and(held_up)
     }
 
     /// The details, made when there are none.

@@ -61,7 +61,7 @@ impl State {
         Self::Unconn,
     ];
 
-    /// From the kernel's code for TCP and MPTCP (`include/net/tcp_states.h`).
+    /// From the kernel's code for TCP (`include/net/tcp_states.h`).
     ///
     /// TCP sockets with code 7 (`TCP_CLOSE`) are listed only when they have a port: BOUND.
     pub const fn from_tcp(code: u8) -> Self {
@@ -78,6 +78,14 @@ impl State {
             10 => Self::Listen,
             11 => Self::Closing,
             other => Self::Unknown(other),
+        }
+    }
+
+    /// From the kernel's code for MPTCP, which lists no bound sockets: one with code 7 has been closed.
+    pub const fn from_mptcp(code: u8) -> Self {
+        match code {
+            7 => Self::Closed,
+            other => Self::from_tcp(other),
         }
     }
 

@@ -7,9 +7,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::column::{Column, Columns};
-use super::{LineError, nonzero, owner};
+use super::{LineError, nonzero, owner, set_drops};
 use crate::model::{
-    Endpoint, Family, Memory, ProcNetExtras, Protocol, Socket, State, Table, Timer, TimerKind,
+    Endpoint, Family, LineFormat, PortKind, ProcNetExtras, Socket, State, Timer, TimerKind,
 };
 
 /// Columns of a full TCP socket behind the pointer; the header does not name them.
@@ -17,11 +17,15 @@ const TCP_TAIL: [&str; 4] = ["rto", "ato", "quickack", "cwnd"];
 /// Milliseconds of a clock tick in `/proc`: `USER_HZ` is 100 (`include/asm-generic/param.h`).
 const TICK_MS: u64 = 10;
 
-pub(super) fn decode(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+pub(super) fn decode(
+    format: LineFormat,
+    line: &[u8],
+    socket: &mut Socket,
+) -> Result<(), LineError> {
     let mut columns = Columns::new(line);
     columns.next("sl")?.slot()?;
-    decode_ends(&mut columns, table, socket)?;
-    let code: u8 = columns.next("st")?.hex(2..=2)?;
+    decode_ends(&mut columns, socket)?;
+    socket.state = socket.protocol.state(columns.next("st")?.hex(2..=2)?);
     decode_queues(columns.next("tx_queue")?, socket)?;
     let clock = decode_clock(&mut columns)?;
     let uid = columns.next("uid")?.decimal()?;
@@ -29,8 +33,7 @@ pub(super) fn decode(table: Table, line: &[u8], socket: &mut Socket) -> Result<(
     let inode = columns.next("inode")?.decimal()?;
     columns.next("ref")?.decimal::<u32>()?;
     columns.next("pointer")?.pointer()?;
-    if table.protocol == Protocol::Tcp {
-        socket.state = State::from_tcp(code);
+    if format == LineFormat::Tcp {
         socket.timer = clock.timer(probes);
         socket.proc_net = Some(ProcNetExtras {
             tx_queue: socket.send_queue.unwrap_or_default(),
@@ -46,38 +49,26 @@ pub(super) fn decode(table: Table, line: &[u8], socket: &mut Socket) -> Result<(
             socket.send_queue = None;
         }
     } else {
-        socket.state = State::from_datagram(code);
-        let drops = columns.next("drops")?.counter()?;
-        socket.details_mut().memory = Some(Memory {
-            drops: Some(drops),
-            ..Memory::default()
-        });
+        set_drops(socket, columns.next("drops")?.counter()?);
     }
     socket.uid = owner(uid, inode, socket.state);
     socket.inode = nonzero(inode);
     columns.end()
 }
 
-fn decode_ends(
-    columns: &mut Columns<'_>,
-    table: Table,
-    socket: &mut Socket,
-) -> Result<(), LineError> {
-    decode_end(
-        columns.next("local_address")?,
-        table.family,
-        &mut socket.local,
-    )?;
-    if table.protocol == Protocol::Raw {
+fn decode_ends(columns: &mut Columns<'_>, socket: &mut Socket) -> Result<(), LineError> {
+    let family = socket.family;
+    decode_end(columns.next("local_address")?, family, &mut socket.local)?;
+    if socket.protocol.port() == PortKind::IpProtocol {
         // The number of the IP protocol, and 0 is one.
         socket.local.port = socket.local.port.or(Some(0));
     }
-    let name = if table.family == Family::Inet6 {
+    let name = if family == Family::Inet6 {
         "remote_address"
     } else {
         "rem_address"
     };
-    decode_end(columns.next(name)?, table.family, &mut socket.peer)
+    decode_end(columns.next(name)?, family, &mut socket.peer)
 }
 
 fn decode_end(column: Column<'_>, family: Family, end: &mut Endpoint) -> Result<(), LineError> {

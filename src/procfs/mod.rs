@@ -12,38 +12,19 @@ mod unix;
 
 use std::fmt;
 
-use crate::model::{Family, Protocol, Socket, State, Table};
+use crate::model::{LineFormat, Memory, Socket, State, Table};
 use crate::text::escape;
 
 /// Bytes of a column that an error quotes.
 const QUOTED: usize = 64;
 
-/// The file of a table, below `/proc`; `None` for MPTCP, which has none.
-pub fn path_of(table: Table) -> Option<&'static str> {
-    let (inet, inet6) = match table.protocol {
-        Protocol::Tcp => ("net/tcp", "net/tcp6"),
-        Protocol::Udp => ("net/udp", "net/udp6"),
-        Protocol::UdpLite => ("net/udplite", "net/udplite6"),
-        Protocol::Raw => ("net/raw", "net/raw6"),
-        Protocol::Icmp => ("net/icmp", "net/icmp6"),
-        Protocol::Mptcp => return None,
-        Protocol::Unix => return Some("net/unix"),
-        Protocol::Packet => return Some("net/packet"),
-        Protocol::Netlink => return Some("net/netlink"),
-    };
-    Some(if table.family == Family::Inet6 {
-        inet6
-    } else {
-        inet
-    })
-}
-
 /// Is this the line of column names that begins the file of a table?
 pub fn is_header(table: Table, line: &[u8]) -> bool {
-    let word = match table.protocol {
-        Protocol::Unix => "Num",
-        Protocol::Packet | Protocol::Netlink => "sk",
-        _ => "sl",
+    let word = match table.protocol.proc_net().map(|proc_net| proc_net.lines) {
+        Some(LineFormat::Tcp | LineFormat::Datagram) => "sl",
+        Some(LineFormat::Unix) => "Num",
+        Some(LineFormat::Packet | LineFormat::Netlink) => "sk",
+        None => return false,
     };
     line.trim_ascii_start().split(|byte| *byte == b' ').next() == Some(word.as_bytes())
 }
@@ -59,12 +40,14 @@ pub fn is_header(table: Table, line: &[u8]) -> bool {
 /// a number of its kind.
 pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     socket.reset(table.protocol, table.family);
-    match table.protocol {
-        Protocol::Unix => unix::decode(line, socket),
-        Protocol::Packet => packet::decode(line, socket),
-        Protocol::Netlink => netlink::decode(line, socket),
-        Protocol::Mptcp => Err(LineError::new("line", line, "is of a table without a file")),
-        _ => inet::decode(table, line, socket),
+    let Some(proc_net) = table.protocol.proc_net() else {
+        return Err(LineError::new("line", line, "is of a table without a file"));
+    };
+    match proc_net.lines {
+        LineFormat::Tcp | LineFormat::Datagram => inet::decode(proc_net.lines, line, socket),
+        LineFormat::Unix => unix::decode(line, socket),
+        LineFormat::Packet => packet::decode(line, socket),
+        LineFormat::Netlink => netlink::decode(line, socket),
     }
 }
 
@@ -79,6 +62,14 @@ pub fn bucket_of(line: &[u8]) -> Option<u32> {
 fn owner(uid: u32, inode: u64, state: State) -> Option<u32> {
     let nobody = inode == 0 && (uid == 0 || state == State::TimeWait);
     (!nobody).then_some(uid)
+}
+
+/// Enters the count of dropped packets, the only memory field of `/proc/net`.
+fn set_drops(socket: &mut Socket, drops: u32) {
+    socket.details_mut().memory = Some(Memory {
+        drops: Some(drops),
+        ..Memory::default()
+    });
 }
 
 /// `None` for the zero that stands for nothing.

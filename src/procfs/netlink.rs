@@ -1,8 +1,8 @@
 //! Lines of `net/netlink`, as `netlink_seq_show` (`net/netlink/af_netlink.c`) writes them.
 
 use super::column::Columns;
-use super::{LineError, nonzero};
-use crate::model::{Memory, Socket, netlink_family_name};
+use super::{LineError, nonzero, set_drops};
+use crate::model::{Socket, netlink_family_name};
 
 pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     let mut columns = Columns::new(line);
@@ -21,9 +21,6 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
     columns.end()?;
     let name = netlink_family_name(family);
     socket.local.set_name(name.as_bytes());
-    socket.details_mut().memory = Some(Memory {
-        drops: Some(drops),
-        ..Memory::default()
-    });
+    set_drops(socket, drops);
     Ok(())
 }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Protocol, Table, Warning};
+use crate::model::{Cause, Table, Warning};
 
 /// Chooses per table, before its first row.
 pub struct AutoSource {
@@ -83,8 +83,8 @@ impl Source for AutoSource {
         let Some(refusal) = refusal(cause) else {
             return Err(error);
         };
-        if table.protocol == Protocol::Mptcp {
-            return Ok(unlisted_mptcp(error.into()));
+        if table.protocol.proc_net().is_none() {
+            return Ok(unlisted(table, error.into()));
         }
         let mut outcome = match self.procfs.visit(table, request, visitor) {
             Ok(outcome) => outcome,
@@ -112,10 +112,10 @@ impl Source for AutoSource {
     }
 }
 
-/// `/proc` does not know MPTCP either: where the kernel speaks it, sockets may be missing.
-fn unlisted_mptcp(reason: Cause) -> Outcome {
-    let exists = Path::new("/proc/sys/net/mptcp").exists();
-    let gap = exists.then(|| Warning::Failed(reason.clone()));
+/// `/proc/net` does not list the protocol either: where the kernel speaks it, sockets may be missing.
+fn unlisted(table: Table, reason: Cause) -> Outcome {
+    let settings = Path::new("/proc/sys/net").join(table.protocol.name());
+    let gap = settings.exists().then(|| Warning::Failed(reason.clone()));
     let mut outcome = Outcome::absent(reason);
     outcome.warnings.extend(gap);
     outcome

@@ -19,7 +19,7 @@ use super::recent::RecentOfFile;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Family, Protocol, Socket, Source as Kind, Table, Warning};
-use crate::procfs::{decode_line, is_header, path_of};
+use crate::procfs::{decode_line, is_header};
 use crate::text::escape_path;
 
 /// Reads the tables from a directory like `/proc`.
@@ -79,7 +79,7 @@ impl ProcfsSource {
             },
             ..table
         };
-        match path_of(twin) {
+        match twin.proc_file() {
             Some(name) if table.protocol == Protocol::Icmp => {
                 Strays::among(twin, &self.root.join(name))
             }
@@ -157,7 +157,7 @@ impl Source for ProcfsSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let Some(name) = path_of(table) else {
+        let Some(name) = table.proc_file() else {
             return Err(Error::NotInProc(table));
         };
         let path = self.root.join(name);

@@ -1,10 +1,11 @@
 //! Headers, attributes and the numbers in them.
 
 use netlink_packet_core::NlasIterator;
+use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
-use crate::model::Memory;
+use crate::model::{Memory, Socket};
 
 /// The fixed part of a reply, and the attributes behind it.
 ///
@@ -48,9 +49,14 @@ pub(super) fn u64_at(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().copied().map(u64::from_ne_bytes)
 }
 
+/// `None` for the zero that stands for nothing.
+pub(super) fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
+    (number != N::default()).then_some(number)
+}
+
 /// The kernel's two words of a cookie; all ones mean none.
-pub(super) fn cookie(low: u32, high: u32) -> Option<u64> {
-    let cookie = u64::from(high) << 32 | u64::from(low);
+pub(super) fn cookie([low, high]: [U32; 2]) -> Option<u64> {
+    let cookie = u64::from(high.get()) << 32 | u64::from(low.get());
     (cookie != u64::MAX).then_some(cookie)
 }
 
@@ -68,4 +74,11 @@ pub(super) fn memory(bytes: &[u8]) -> Memory {
         backlog: word(7),
         drops: word(8),
     }
+}
+
+/// Memory, and the queues, which are a part of it: of packet and netlink sockets.
+pub(super) fn queues_and_memory(socket: &mut Socket, value: &[u8]) {
+    let memory = memory(value);
+    (socket.recv_queue, socket.send_queue) = (memory.rmem_alloc, memory.wmem_alloc);
+    socket.details_mut().memory = Some(memory);
 }

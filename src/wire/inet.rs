@@ -8,9 +8,11 @@ use netlink_packet_sock_diag::constants::{
 use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, split, u32_at, u64_at, walk};
-use super::{WireError, address_family};
-use crate::model::{Endpoint, Family, Info, Protocol, Shutdown, Socket, State, Timer, TimerKind};
+use super::WireError;
+use super::attribute::{cookie, memory, nonzero, split, u32_at, u64_at, walk};
+use crate::model::{
+    Endpoint, Family, Info, PortKind, Protocol, Shutdown, Socket, Timer, TimerKind,
+};
 
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
@@ -37,18 +39,8 @@ pub(super) struct Header {
 }
 
 /// Reads a reply to a dump of an IP protocol.
-pub(super) fn decode(
-    protocol: Protocol,
-    payload: &[u8],
-    socket: &mut Socket,
-) -> Result<(), WireError> {
+pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
     let (header, attributes) = split::<Header>("inet_diag_msg", payload)?;
-    let family = match header.family {
-        family if family == address_family(Family::Inet) => Family::Inet,
-        family if family == address_family(Family::Inet6) => Family::Inet6,
-        other => return Err(WireError::Family(other)),
-    };
-    socket.reset(protocol, family);
     header.fill(socket);
     walk(attributes, |kind, value| attribute(socket, kind, value))
 }
@@ -56,27 +48,21 @@ pub(super) fn decode(
 impl Header {
     fn fill(&self, socket: &mut Socket) {
         let (protocol, family) = (socket.protocol, socket.family);
-        socket.state = match protocol {
-            // MPTCP lists no bound sockets: one with code 7 has been closed.
-            Protocol::Mptcp if self.state == 7 => State::Closed,
-            Protocol::Tcp | Protocol::Mptcp => State::from_tcp(self.state),
-            _ => State::from_datagram(self.state),
-        };
+        socket.state = protocol.state(self.state);
         socket.recv_queue = Some(self.recv_queue.get());
         socket.send_queue = Some(self.send_queue.get());
         set_endpoint(&mut socket.local, family, self.local, self.local_port.get());
         set_endpoint(&mut socket.peer, family, self.peer, self.peer_port.get());
-        if protocol == Protocol::Raw {
+        if protocol.port() == PortKind::IpProtocol {
             // The IP protocol number; 0 (IPPROTO_IP) is one of them.
             socket.local.port = Some(u32::from(self.local_port.get()));
         }
         let (inode, uid) = (self.inode.get(), self.uid.get());
-        socket.inode = (inode != 0).then_some(u64::from(inode));
+        socket.inode = nonzero(inode).map(u64::from);
         // TIME_WAIT, requests and orphans belong to nobody; the kernel says 0, which is root.
         socket.uid = (inode != 0 || uid != 0).then_some(uid);
-        socket.interface = Some(self.interface.get()).filter(|index| *index != 0);
-        let [low, high] = self.cookie;
-        socket.cookie = cookie(low.get(), high.get());
+        socket.interface = nonzero(self.interface.get());
+        socket.cookie = cookie(self.cookie);
         socket.timer = TimerKind::from_code(self.timer).map(|kind| Timer {
             kind,
             expires_ms: self.expires.get(),
@@ -91,7 +77,7 @@ fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) 
         Family::Inet => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
         _ => IpAddr::V6(Ipv6Addr::from(bytes)),
     });
-    end.port = (port != 0).then_some(u32::from(port));
+    end.port = nonzero(port).map(u32::from);
 }
 
 fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
@@ -111,7 +97,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
         INET_DIAG_MARK => socket.mark = u32_at(value),
-        INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).filter(|id| *id != 0),
+        INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),
         _ => {}
     }
 }

@@ -70,37 +70,26 @@ impl std::error::Error for WireError {}
 ///
 /// When the bytes are no such reply; the socket then holds no row.
 pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    match protocol {
-        Protocol::Unix => unix::decode(payload, socket),
-        Protocol::Packet => packet::decode(payload, socket),
-        Protocol::Netlink => netlink::decode(payload, socket),
-        inet => inet::decode(inet, payload, socket),
-    }
-}
-
-/// `AF_*` (`include/linux/socket.h`) of a family.
-pub const fn address_family(family: Family) -> u8 {
+    // Each begins with its family; an empty reply is too short for any.
+    let code = payload.first().copied();
+    let is_it = |family: &&Family| code.is_none_or(|code| family.code() == code);
+    let Some(family) = protocol.families().iter().find(is_it) else {
+        return Err(WireError::Family(code.unwrap_or_default()));
+    };
+    socket.reset(protocol, *family);
     match family {
-        Family::Unix => 1,
-        Family::Inet => 2,
-        Family::Inet6 => 10,
-        Family::Netlink => 16,
-        Family::Packet => 17,
+        Family::Inet | Family::Inet6 => inet::decode(payload, socket),
+        Family::Unix => unix::decode(payload, socket),
+        Family::Packet => packet::decode(payload, socket),
+        Family::Netlink => netlink::decode(payload, socket),
     }
 }
 
 /// The table a reply to a request of another program belongs to, told by its first byte; what is
 /// said about IP is taken for TCP.
 pub fn table_of_reply(payload: &[u8]) -> Option<Table> {
-    let (protocol, family) = match payload.first()? {
-        1 => (Protocol::Unix, Family::Unix),
-        2 => (Protocol::Tcp, Family::Inet),
-        10 => (Protocol::Tcp, Family::Inet6),
-        16 => (Protocol::Netlink, Family::Netlink),
-        17 => (Protocol::Packet, Family::Packet),
-        _ => return None,
-    };
-    Some(Table { protocol, family })
+    let family = Family::from_code(*payload.first()?)?;
+    Table::all().find(|table| table.family == family)
 }
 
 #[cfg(test)]

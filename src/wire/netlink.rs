@@ -3,9 +3,9 @@
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, split, walk};
-use super::{WireError, address_family};
-use crate::model::{Family, Protocol, Socket, State, netlink_family_name};
+use super::WireError;
+use super::attribute::{cookie, nonzero, queues_and_memory, split, walk};
+use crate::model::{Socket, State, netlink_family_name};
 
 const NETLINK_DIAG_MEMINFO: u16 = 0;
 
@@ -27,11 +27,7 @@ pub(super) struct Header {
 /// Reads a reply to a dump of netlink sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
     let (header, attributes) = split::<Header>("netlink_diag_msg", payload)?;
-    if header.family != address_family(Family::Netlink) {
-        return Err(WireError::Family(header.family));
-    }
-    socket.reset(Protocol::Netlink, Family::Netlink);
-    socket.state = State::from_netlink(header.state);
+    socket.state = socket.protocol.state(header.state);
     let name = netlink_family_name(u32::from(header.protocol));
     socket.local.set_name(name.as_bytes());
     socket.local.port = Some(header.port.get());
@@ -39,15 +35,11 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireErro
         socket.peer.set_name(name.as_bytes());
         socket.peer.port = Some(header.peer_port.get());
     }
-    socket.inode = Some(u64::from(header.inode.get())).filter(|inode| *inode != 0);
-    let [low, high] = header.cookie;
-    socket.cookie = cookie(low.get(), high.get());
+    socket.inode = nonzero(header.inode.get()).map(u64::from);
+    socket.cookie = cookie(header.cookie);
     walk(attributes, |kind, value| {
         if kind == NETLINK_DIAG_MEMINFO {
-            let memory = memory(value);
-            socket.recv_queue = memory.rmem_alloc;
-            socket.send_queue = memory.wmem_alloc;
-            socket.details_mut().memory = Some(memory);
+            queues_and_memory(socket, value);
         }
     })
 }

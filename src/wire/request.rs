@@ -13,23 +13,21 @@ use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::message::TCPDIAG_GETSOCK;
-use super::{address_family, tag};
+use super::tag;
 use crate::model::{Family, Protocol, StateSet, Table};
 
 /// `INET_DIAG_REQ_BYTECODE`: a program that leaves sockets out.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
-/// `IPPROTO_MPTCP`.
-const IPPROTO_MPTCP: u32 = 262;
+/// `IPPROTO_TCP` (`include/uapi/linux/in.h`).
+const IPPROTO_TCP: u8 = 6;
 /// `UDIAG_SHOW_UID` (Linux 5.3).
 const UDIAG_SHOW_UID: u32 = 0x40;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
 const PACKET_SHOW: u32 = 0x01 | 0x10;
 /// `NDIAG_SHOW_MEMINFO`: queues.
 const NDIAG_SHOW: u32 = 0x01;
-/// `NDIAG_PROTO_ALL`.
-const NDIAG_PROTO_ALL: u8 = 0xff;
 
 /// What a dump asks for beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,25 +47,20 @@ pub struct DumpParams<'p> {
 
 /// The request of a whole table; `None` when `sock_diag` has no such table.
 pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
-    let flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let family = address_family(table.family);
-    let body = match table.protocol {
-        Protocol::Icmp => return None,
-        Protocol::Unix => unix_body(params),
-        Protocol::Packet => short_body(family, 0, PACKET_SHOW),
-        Protocol::Netlink => short_body(family, NDIAG_PROTO_ALL, NDIAG_SHOW),
-        _ => inet_body(table, params),
+    table.protocol.sock_diag()?;
+    let body = match table.family {
+        Family::Inet | Family::Inet6 => inet_body(table, params),
+        Family::Unix => unix_body(params),
+        Family::Packet => short_body(table, PACKET_SHOW),
+        Family::Netlink => short_body(table, NDIAG_SHOW),
     };
-    Some(message(tag(table), flags, body))
+    Some(message(tag(table), NLM_F_REQUEST | NLM_F_DUMP, body))
 }
 
 /// The request of TCP over both IP versions, in one walk through the kernel's tables: the older
 /// request, `struct inet_diag_req`, which knows no family.
 pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
-    let table = Table {
-        protocol: Protocol::Tcp,
-        family: Family::Inet,
-    };
+    let table = Table::new(Protocol::Tcp, Family::Inet);
     let request = inet_request(table, params, socket_id(table, params));
     // Family, protocol, extensions and padding; states; the identity of a socket.
     let (states, identity) = request
@@ -113,24 +106,14 @@ pub fn exact_request(
 
 /// The request of nothing but the names of all unix sockets.
 pub fn unix_names(sequence: u32) -> Vec<u8> {
-    let request = UnixRequest {
-        state_flags: unix::StateFlags::from_bits_retain(u32::MAX),
-        inode: 0,
-        show_flags: ShowFlags::NAME,
-        cookie: [0xff; 8],
-    };
-    message(sequence, NLM_F_REQUEST | NLM_F_DUMP, bytes_of(&request))
+    let body = unix_request(StateSet::ALL, 0, ShowFlags::NAME);
+    message(sequence, NLM_F_REQUEST | NLM_F_DUMP, body)
 }
 
 /// The request of one unix socket by its inode: one reply, or `ENOENT`.
 pub fn unix_lookup(sequence: u32, inode: u32) -> Vec<u8> {
-    let request = UnixRequest {
-        state_flags: unix::StateFlags::from_bits_retain(u32::MAX),
-        inode,
-        show_flags: ShowFlags::NAME,
-        cookie: [0xff; 8],
-    };
-    message(sequence, NLM_F_REQUEST, bytes_of(&request))
+    let body = unix_request(StateSet::ALL, inode, ShowFlags::NAME);
+    message(sequence, NLM_F_REQUEST, body)
 }
 
 fn unix_body(params: DumpParams<'_>) -> Vec<u8> {
@@ -140,13 +123,17 @@ fn unix_body(params: DumpParams<'_>) -> Vec<u8> {
     } else {
         ShowFlags::empty()
     };
-    let request = UnixRequest {
-        state_flags: unix::StateFlags::from_bits_retain(params.states.kernel_mask()),
-        inode: 0,
-        show_flags: shown | memory | ShowFlags::from_bits_retain(UDIAG_SHOW_UID),
+    let shown = shown | memory | ShowFlags::from_bits_retain(UDIAG_SHOW_UID);
+    unix_request(params.states, 0, shown)
+}
+
+fn unix_request(states: StateSet, inode: u32, show_flags: ShowFlags) -> Vec<u8> {
+    bytes_of(&UnixRequest {
+        state_flags: unix::StateFlags::from_bits_retain(states.kernel_mask()),
+        inode,
+        show_flags,
         cookie: [0xff; 8],
-    };
-    bytes_of(&request)
+    })
 }
 
 /// The 20 bytes that `packet_diag_req` and `netlink_diag_req` share.
@@ -161,10 +148,10 @@ struct ShortRequest {
     cookie: [u8; 8],
 }
 
-fn short_body(family: u8, protocol: u8, show: u32) -> Vec<u8> {
+fn short_body(table: Table, show: u32) -> Vec<u8> {
     let request = ShortRequest {
-        family,
-        protocol,
+        family: table.family.code(),
+        protocol: short_number(table).unwrap_or_default(),
         pad: U16::ZERO,
         inode: U32::ZERO,
         show: U32::new(show),
@@ -173,14 +160,9 @@ fn short_body(family: u8, protocol: u8, show: u32) -> Vec<u8> {
     request.as_bytes().to_vec()
 }
 
-/// `IPPROTO_*` (`include/uapi/linux/in.h`); MPTCP goes into an attribute.
-const fn ip_protocol(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Udp => 17,
-        Protocol::UdpLite => 136,
-        Protocol::Raw => 255,
-        _ => 6,
-    }
+/// `sdiag_protocol`, if its field has room for it.
+fn short_number(table: Table) -> Option<u8> {
+    table.protocol.sock_diag()?.try_into().ok()
 }
 
 fn socket_id(table: Table, params: DumpParams<'_>) -> SocketId {
@@ -206,8 +188,9 @@ fn push_program(body: &mut Vec<u8>, params: DumpParams<'_>) {
 
 fn inet_body(table: Table, params: DumpParams<'_>) -> Vec<u8> {
     let mut body = inet_request(table, params, socket_id(table, params));
-    if table.protocol == Protocol::Mptcp {
-        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP.to_ne_bytes().to_vec());
+    if let (None, Some(number)) = (short_number(table), table.protocol.sock_diag()) {
+        let number = u32::from(number).to_ne_bytes();
+        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, number.to_vec());
         body.extend(bytes_of(&number));
     }
     push_program(&mut body, params);
@@ -223,8 +206,9 @@ fn inet_request(table: Table, params: DumpParams<'_>, socket_id: SocketId) -> Ve
         extensions |= ExtensionFlags::SKMEMINFO;
     }
     bytes_of(&InetRequest {
-        family: address_family(table.family),
-        protocol: ip_protocol(table.protocol),
+        family: table.family.code(),
+        // The kernel looks at the attribute where there is one.
+        protocol: short_number(table).unwrap_or(IPPROTO_TCP),
         extensions,
         states: StateFlags::from_bits_retain(params.states.kernel_mask()),
         socket_id,

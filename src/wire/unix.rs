@@ -3,9 +3,9 @@
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::attribute::{cookie, memory, split, u32_at, walk};
-use super::{WireError, address_family};
-use crate::model::{Family, Protocol, Shutdown, Socket, SocketType, State};
+use super::WireError;
+use super::attribute::{cookie, memory, nonzero, split, u32_at, walk};
+use crate::model::{Shutdown, Socket, SocketType};
 
 const UNIX_DIAG_NAME: u16 = 0;
 const UNIX_DIAG_PEER: u16 = 2;
@@ -30,15 +30,10 @@ pub(super) struct Header {
 /// Reads a reply to a dump or a look-up of unix sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
     let (header, attributes) = split::<Header>("unix_diag_msg", payload)?;
-    if header.family != address_family(Family::Unix) {
-        return Err(WireError::Family(header.family));
-    }
-    socket.reset(Protocol::Unix, Family::Unix);
     socket.kind = SocketType::from_code(u32::from(header.kind));
-    socket.state = State::from_datagram(header.state);
-    socket.inode = Some(u64::from(header.inode.get())).filter(|inode| *inode != 0);
-    let [low, high] = header.cookie;
-    socket.cookie = cookie(low.get(), high.get());
+    socket.state = socket.protocol.state(header.state);
+    socket.inode = nonzero(header.inode.get()).map(u64::from);
+    socket.cookie = cookie(header.cookie);
     walk(attributes, |kind, value| attribute(socket, kind, value))
 }
 
@@ -46,7 +41,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
     match kind {
         UNIX_DIAG_NAME => socket.local.set_name(name(value)),
         UNIX_DIAG_PEER => {
-            socket.peer_inode = u32_at(value).map(u64::from).filter(|inode| *inode != 0);
+            socket.peer_inode = u32_at(value).and_then(nonzero).map(u64::from);
         }
         UNIX_DIAG_RQLEN => {
             socket.recv_queue = u32_at(value);

@@ -23,7 +23,9 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, last: &Last) -> Op
         .iter()
         .map(|table| query.rule(*table))
         .collect();
-    let with_port = rules.iter().filter(|rule| has_ports(rule.table().protocol));
+    let with_port = rules
+        .iter()
+        .filter(|rule| rule.table().protocol.has_service_ports());
     let port = with_port.clone().find_map(|rule| port(rule.expr()));
     let sightings = Rc::default();
     match port {
@@ -134,13 +136,6 @@ const fn is_local(expr: &Expr) -> bool {
             side: Side::Local,
             ..
         })
-    )
-}
-
-const fn has_ports(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::Tcp | Protocol::Udp | Protocol::UdpLite | Protocol::Mptcp
     )
 }
 

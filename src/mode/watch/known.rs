@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{
-    Change, Endpoint, Ends, Identity, Kinship, OwnedRow, Protocol, Row, Socket, State,
-};
+use crate::model::{Change, Endpoint, Ends, Identity, Kinship, OwnedRow, Row, Socket, State};
 
 /// A socket as a round saw it, and what became of it since the round before.
 #[derive(Debug, Clone)]
@@ -253,8 +251,9 @@ impl Link {
 
 /// Can nobody else have its ends?
 const fn is_connection(socket: &Socket) -> bool {
-    let is_tcp = matches!(socket.protocol, Protocol::Tcp | Protocol::Mptcp);
-    is_tcp && socket.peer.port.is_some() && !matches!(socket.state, State::Listen | State::Bound)
+    socket.protocol.is_tcp_like()
+        && socket.peer.port.is_some()
+        && !matches!(socket.state, State::Listen | State::Bound)
 }
 
 /// Are two sockets with the same key one?

@@ -1,9 +1,9 @@
 //! What a line of the unix, packet and netlink tables says, and what all tables share.
 
 use super::super::samples::*;
-use super::super::{bucket_of, is_header, path_of};
+use super::super::{bucket_of, is_header};
 use super::{changed, decoded, refusal, row};
-use crate::model::{Family, Protocol, SocketType, State, Table};
+use crate::model::{AddressKind, PortKind, SocketType, State, Table};
 
 fn name(path: &[u8]) -> Vec<u8> {
     let line = [b"0: 00000002 00000000 00000000 0001 01 21429 ", path].concat();
@@ -11,13 +11,24 @@ fn name(path: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_table_has_a_file_but_mptcp() {
-    assert_eq!(path_of(TABLE_TCP), Some("net/tcp"));
-    assert_eq!(path_of(TABLE_UDPLITE6), Some("net/udplite6"));
-    assert_eq!(path_of(TABLE_UNIX), Some("net/unix"));
-    let family = Family::Inet;
-    let protocol = Protocol::Mptcp;
-    assert_eq!(path_of(Table { protocol, family }), None);
+fn every_table_with_a_file_has_lines_that_are_decoded() {
+    for table in Table::all() {
+        let has_lines = SAMPLES.iter().any(|(of, _)| *of == table);
+        assert_eq!(has_lines, table.proc_file().is_some(), "{table}");
+    }
+    for sample in SAMPLES {
+        let (table, socket) = (sample.0, row(*sample));
+        assert_eq!(
+            (socket.protocol, socket.family),
+            (table.protocol, table.family)
+        );
+        let ip = table.protocol.address() == AddressKind::Ip;
+        assert_eq!(socket.local.ip.is_some(), ip, "{table}");
+        let types = table.protocol.has_types();
+        assert_eq!(socket.kind.is_some(), types, "{table}");
+        let has_port = table.protocol.port() != PortKind::None;
+        assert!(has_port || socket.local.port.is_none(), "{table}");
+    }
 }
 
 #[test]

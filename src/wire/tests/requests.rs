@@ -14,29 +14,40 @@ const ALL: DumpParams<'_> = DumpParams {
     program: &[],
 };
 
-const TCP: Table = Table {
-    protocol: Protocol::Tcp,
-    family: Family::Inet,
-};
+const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
+
+#[test]
+fn every_table_that_sock_diag_lists_has_a_request() {
+    for table in Table::all() {
+        let number = table.protocol.sock_diag();
+        let request = dump_request(table, ALL);
+        assert_eq!(request.is_some(), number.is_some(), "{table}");
+        let (Some(request), Some(number)) = (request, number) else {
+            continue;
+        };
+        assert_eq!(request[16], table.family.code(), "{table}");
+        match u8::try_from(number) {
+            Ok(number) => assert_eq!(request[17], number, "{table}"),
+            Err(_) => assert_eq!(request[76..], u32::from(number).to_ne_bytes(), "{table}"),
+        }
+    }
+}
 
 #[test]
 fn requests_have_the_sizes_of_the_kernel_structures() {
-    let len = |protocol, family| dump_request(Table { protocol, family }, ALL).unwrap().len() - 16;
+    let len = |protocol, family| {
+        dump_request(Table::new(protocol, family), ALL)
+            .unwrap()
+            .len()
+            - 16
+    };
     assert_eq!(len(Protocol::Tcp, Family::Inet), 56);
     assert_eq!(len(Protocol::Mptcp, Family::Inet6), 56 + 8);
     assert_eq!(len(Protocol::Unix, Family::Unix), 24);
     assert_eq!(len(Protocol::Netlink, Family::Netlink), 20);
     assert_eq!(len(Protocol::Packet, Family::Packet), 20);
-    assert_eq!(
-        dump_request(
-            Table {
-                protocol: Protocol::Icmp,
-                family: Family::Inet
-            },
-            ALL
-        ),
-        None
-    );
+    let icmp = Table::new(Protocol::Icmp, Family::Inet);
+    assert_eq!(dump_request(icmp, ALL), None);
 }
 
 #[test]
