@@ -12,6 +12,7 @@
 //! | [`error`] [`exit`] | what can go wrong; how a run ends | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` |
+//! | [`track`] | which socket is which in the next look, and when that is due | `model` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |
 //! | [`mode`] | what is done with the stream of sockets | the above |
@@ -34,6 +35,7 @@ pub mod query;
 pub mod render;
 pub mod source;
 pub mod text;
+pub mod track;
 pub mod wire;
 
 use std::ffi::OsString;

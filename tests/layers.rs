@@ -13,7 +13,7 @@ const LEVELS: [&[&str]; 9] = [
     &["text"],
     &["model"],
     &["error", "exit"],
-    &["wire", "procfs", "filter"],
+    &["wire", "procfs", "filter", "track"],
     &["source", "enrich", "render"],
     &["query"],
     &["mode"],

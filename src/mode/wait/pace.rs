@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The pause after a look that costs next to nothing.
-const SHORTEST: Duration = Duration::from_millis(5);
-/// A pause is at least so many times as long as the look before it: looks take 1 % of a core. The first
-/// one, and one more to tell why it was in vain, come on top of that, and count in a short wait.
-const REST: u32 = 100;
-/// What has been waited for so long can wait for this part of it longer,
+use crate::track::Pacer;
+
+/// Looks take 1 % of a core. The first one, and one more to tell why it was in vain, come on top of that,
+/// and count in a short wait.
+const PACER: Pacer = Pacer {
+    rest: 100,
+    shortest: Duration::from_millis(5),
+    longest: Duration::from_millis(100),
+};
+/// What has been waited for so long can wait for this part of it longer.
 const LATENESS: u32 = 50;
-/// but for no more than this.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// The longest pause between looks for listeners alone, whatever they cost.
 const LONGEST: Duration = Duration::from_millis(200);
 
@@ -28,12 +30,12 @@ pub(super) enum Target {
 /// The pause after a look that took so much of the processor, `waited` after the first one began and
 /// `left` before the last one.
 pub(super) fn pause(target: Target, cost: Duration, waited: Duration, left: Duration) -> Duration {
-    let patience = (waited / LATENESS).min(PATIENCE).max(SHORTEST);
-    let rest = cost.saturating_mul(REST);
+    let lateness = waited / LATENESS;
+    let pause = PACER.pause(lateness, cost);
     match target {
-        Target::Listeners => rest.clamp(patience, LONGEST),
-        Target::Sockets if rest <= patience => patience,
-        Target::Sockets => spread(rest, left),
+        Target::Listeners => pause.min(LONGEST),
+        Target::Sockets if pause == PACER.pause(lateness, Duration::ZERO) => pause,
+        Target::Sockets => spread(pause, left),
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) fn processor_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, PATIENCE, SHORTEST, Target, pause, processor_time};
+    use super::{LONGEST, PACER, Target, pause, processor_time};
     use std::time::Duration;
 
     const MICRO: Duration = Duration::from_micros(1);
@@ -72,8 +74,8 @@ mod tests {
     #[test]
     fn first_pauses_are_5_ms() {
         for target in [Target::Listeners, Target::Sockets] {
-            assert_eq!(endless(target, MICRO, Duration::ZERO), SHORTEST);
-            assert_eq!(endless(target, 50 * MICRO, 250 * MILLI), SHORTEST);
+            assert_eq!(endless(target, MICRO, Duration::ZERO), PACER.shortest);
+            assert_eq!(endless(target, 50 * MICRO, 250 * MILLI), PACER.shortest);
         }
     }
 
@@ -117,7 +119,7 @@ mod tests {
             endless(Target::Sockets, MICRO, Duration::from_secs(2)),
             40 * MILLI
         );
-        assert_eq!(endless(Target::Sockets, MICRO, LONG), PATIENCE);
+        assert_eq!(endless(Target::Sockets, MICRO, LONG), PACER.longest);
     }
 
     #[test]

@@ -9,9 +9,16 @@ use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::mode::signals::Signals;
+use crate::track::Pacer;
 
-/// Rounds begin so far apart, and looking takes no more than half of the time: a pause is at least as
-/// long as the round before it.
+/// Looking takes no more than half of the time.
+const PACER: Pacer = Pacer {
+    rest: 1,
+    shortest: Duration::ZERO,
+    longest: Duration::MAX,
+};
+
+/// Rounds begin so far apart; a pause is at least as long as the round before it.
 #[derive(Debug)]
 pub(super) struct Pace {
     every: Duration,
@@ -35,11 +42,9 @@ impl Pace {
 
     /// A round began and ended.
     pub(super) fn looked(&mut self, begun: Instant, ended: Instant) {
-        let rested = ended.checked_add(ended.saturating_duration_since(begun));
-        let planned = begun.checked_add(self.every);
-        self.due = planned
-            .zip(rested)
-            .map(|(planned, rested)| planned.max(rested));
+        let cost = ended.saturating_duration_since(begun);
+        let pause = PACER.pause(self.every.saturating_sub(cost), cost);
+        self.due = ended.checked_add(pause);
     }
 
     /// Waits until the next round begins; `false` = a signal asks to end first.

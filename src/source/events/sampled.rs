@@ -8,7 +8,6 @@ mod entry;
 mod known;
 mod news;
 mod notices;
-mod pace;
 mod watch;
 
 use std::collections::VecDeque;
@@ -22,16 +21,23 @@ use rustix::io::Errno;
 
 use self::news::News;
 use self::notices::{Heard, Notices};
-use self::pace::{Found, Pace};
 use self::watch::Watch;
 use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
 use crate::model::{Cause, Event, Protocol, Table, Warning};
 use crate::source::Source;
+use crate::track::Pacer;
 
 /// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
 /// cost more than the looks.
 const PIECE: Duration = Duration::from_millis(5);
+
+/// Looks take less than 5 % of one core. After a change another one is likely to come soon.
+const PACER: Pacer = Pacer {
+    rest: 20,
+    shortest: Duration::from_millis(5),
+    longest: Duration::from_millis(100),
+};
 
 /// Does the kernel tell of destroyed sockets?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +58,10 @@ pub struct Sampled {
     overrun: Overrun,
     /// Why there are no notices any more.
     deaf: Option<Cause>,
-    pace: Pace,
+    /// When the last look ended, and how long it took.
+    looked: (Instant, Duration),
+    /// The pause after it, if nothing is heard.
+    pause: Duration,
     news: News,
     ready: VecDeque<Event>,
     why: String,
@@ -66,6 +75,15 @@ enum Overrun {
     None,
     New,
     Told,
+}
+
+/// What a look found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Something that is to be told, or that the next look decides.
+    Change,
+    /// All as it was.
+    Nothing,
 }
 
 /// Why a pause ended.
@@ -105,7 +123,8 @@ impl Sampled {
             heard: Heard::Nothing,
             overrun: Overrun::None,
             deaf,
-            pace: Pace::new(Instant::now(), Duration::ZERO),
+            looked: (Instant::now(), Duration::ZERO),
+            pause: Duration::ZERO,
             news: News::default(),
             ready: VecDeque::new(),
             why,
@@ -140,7 +159,11 @@ impl Sampled {
         }
         self.publish();
         let now = Instant::now();
-        self.pace.looked(now, now - begin, found);
+        self.looked = (now, now - begin);
+        self.pause = match found {
+            Found::Change => Duration::ZERO,
+            Found::Nothing => PACER.longer(self.pause),
+        };
         Ok(found)
     }
 
@@ -197,11 +220,9 @@ impl Sampled {
                 return Ok(Rested::Over);
             }
             let heard = self.heard != Heard::Nothing;
-            let due = if heard {
-                self.pace.earliest()
-            } else {
-                self.pace.due()
-            };
+            let (ended, cost) = self.looked;
+            let wanted = if heard { Duration::ZERO } else { self.pause };
+            let due = ended + PACER.pause(wanted, cost);
             if due <= now {
                 return Ok(Rested::Due);
             }

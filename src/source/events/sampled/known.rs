@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map;
 use std::time::{Duration, Instant};
 
+use super::Found;
 use super::entry::Entry;
 use super::news::News;
-use super::pace::Found;
 use crate::model::{Ends, Kinship, Socket, State, Table};
 
 /// So many looks in a row must miss a socket before it is gone, and as many list a table before one

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::Found;
 use super::known::Known;
 use super::news::News;
-use super::pace::Found;
 use crate::error::Error;
 use crate::filter::Exact;
 use crate::model::{Endpoint, Socket, Source as Kind, State, StateSet, Warning};

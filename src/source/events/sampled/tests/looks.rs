@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::Source as Kind;
 use crate::model::State::{CloseWait, Closed, Established, SynSent, TimeWait};
 use crate::source::events::EventSource as _;
-use crate::source::events::sampled::pace::REST;
+use crate::source::events::sampled::PACER;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -131,7 +131,11 @@ fn a_costly_look_is_rare() {
     // The last one is made because the time is up.
     let regular = &stage.looks[..stage.looks.len() - 1];
     let pauses = regular.windows(2).map(|pair| pair[1] - pair[0]);
-    assert!(pauses.min().is_none_or(|pause| pause >= 4 * MS * REST));
+    assert!(
+        pauses
+            .min()
+            .is_none_or(|pause| pause >= 4 * MS * PACER.rest)
+    );
     assert!(Instant::now() >= until);
 }
 
