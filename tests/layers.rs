@@ -25,7 +25,7 @@ const LEVELS: [&[&str]; 9] = [
 const PROGRAM: [&str; 2] = ["main", "terminal"];
 
 /// The circles that are still to be opened: a module, and those of its rooms that name each other.
-const KNOWN_CIRCLES: [(&str, &[&str]); 9] = [
+const KNOWN_CIRCLES: [(&str, &[&str]); 8] = [
     ("enrich::owners", &["finder", "index"]),
     ("filter", &["eval", "residual"]),
     ("filter", &["value", "words"]),
@@ -34,7 +34,6 @@ const KNOWN_CIRCLES: [(&str, &[&str]); 9] = [
     ("model", &["summary", "warning"]),
     ("render", &["events", "format", "summary"]),
     ("render", &["cell", "detail", "endpoint"]),
-    ("source", &["decoder", "netlink", "unix_names"]),
 ];
 
 fn level(module: &str) -> usize {

@@ -1,6 +1,6 @@
 //! One end of a socket.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// An address and a port, or the name of a unix socket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,11 @@ impl Endpoint {
         self.ip = None;
         self.name.clear();
         self.port = None;
+    }
+
+    /// True if it is this address and port.
+    pub fn is_at(&self, end: SocketAddr) -> bool {
+        self.ip == Some(end.ip()) && self.port == Some(u32::from(end.port()))
     }
 
     /// Sets the name; no allocation once one as long was seen.

@@ -9,6 +9,8 @@ use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use rustix::net::RecvFlags;
 
+/// How often a dump is begun again when it was disturbed and nothing of it was shown.
+pub(super) const REPEATS: u32 = 3;
 /// The kernel fills at most 32 KiB per `recv`.
 pub(super) const BUFFER_LEN: usize = 32 * 1024;
 
@@ -52,6 +54,13 @@ impl Channel {
                 Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
             }
         }
+    }
+
+    /// The answer to a request that is no dump. When none came, it may still come: then the channel
+    /// is of no use any more.
+    pub(super) fn ask(&mut self, request: &[u8]) -> io::Result<&[u8]> {
+        self.send(request)?;
+        self.receive()
     }
 
     /// The next datagram.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use super::channel::Channel;
 use crate::filter::Exact;
-use crate::model::{Endpoint, Socket, Table};
-use crate::wire::{self, Body, DumpParams, Messages};
+use crate::model::{Socket, Table};
+use crate::wire::{self, DumpParams, Messages};
 
 /// The reply that holds the connection; `None` when the kernel has no other than a dump can tell.
 ///
@@ -56,13 +56,9 @@ fn payload<'c>(
     ends: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> io::Result<Option<&'c [u8]>> {
-    channel.send(&wire::exact_request(table, params, ends, interface))?;
-    let datagram = channel.receive()?;
-    match Messages::new(datagram).next() {
-        Some(Ok(message)) if message.sequence == wire::tag(table) => Ok(match message.body {
-            Body::Socket(payload) => Some(payload),
-            _ => None,
-        }),
+    let request = wire::exact_request(table, params, ends, interface);
+    match Messages::new(channel.ask(&request)?).next() {
+        Some(Ok(message)) if message.sequence == wire::tag(table) => Ok(message.socket()),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
@@ -71,9 +67,6 @@ fn payload<'c>(
 fn decode(payload: &[u8], table: Table, [local, peer]: [SocketAddr; 2]) -> Option<Socket> {
     let mut socket = Socket::new(table.protocol, table.family);
     wire::decode(table.protocol, payload, &mut socket).ok()?;
-    let is_at = |end: &Endpoint, wanted: SocketAddr| {
-        end.ip == Some(wanted.ip()) && end.port == Some(u32::from(wanted.port()))
-    };
-    let both = is_at(&socket.local, local) && is_at(&socket.peer, peer);
+    let both = socket.local.is_at(local) && socket.peer.is_at(peer);
     (both && socket.family == table.family).then_some(socket)
 }

@@ -16,13 +16,6 @@ pub struct FilesSource {
     procfs: ProcfsSource,
 }
 
-/// The states whose sockets `/proc/net/tcp` lists behind the listeners.
-const CONNECTIONS: StateSet = StateSet::ALL
-    .without(State::Listen)
-    .without(State::Bound)
-    .without(State::Closed)
-    .without(State::Unconn);
-
 impl FilesSource {
     /// Of this machine.
     pub fn live() -> Self {
@@ -70,7 +63,7 @@ impl Source for FilesSource {
             listeners = outcome;
         }
         let connections = Request {
-            states: request.states.intersection(CONNECTIONS),
+            states: request.states.intersection(table.protocol.connected()),
             ..request.clone()
         };
         if connections.states == StateSet::EMPTY {

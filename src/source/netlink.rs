@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use rustix::io::Errno;
 
-use super::channel::{Batch, Channel, READ_FIRST};
+use super::channel::{Batch, Channel, READ_FIRST, REPEATS};
 use super::decoder::ReplyDecoder;
 use super::exact;
 use super::unix_names::UnixNames;
@@ -16,8 +16,8 @@ use crate::model::{
 };
 use crate::wire::{self, Body, DumpParams, Messages};
 
-/// How often a dump is begun again when it was disturbed and nothing of it was shown.
-pub(super) const REPEATS: u32 = 3;
+/// The first table of a dump of TCP over both IP versions, which has its sequence number.
+const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
@@ -83,19 +83,22 @@ impl NetlinkSource {
     /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
     fn read(
         &mut self,
-        walk: Walk,
         mut params: DumpParams<'_>,
         reader: &mut Reader<'_>,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let table = walk.table();
+        let table = reader.table.unwrap_or(TCP);
         let netlink = |cause| Error::Netlink { table, cause };
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
-            let Some(bytes) = walk.request(params) else {
+            let request = match reader.table {
+                Some(table) => wire::dump_request(table, params),
+                None => Some(wire::both_request(params)),
+            };
+            let Some(request) = request else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
-            match self.dump(&bytes, reader, visitor) {
+            match self.dump(&request, reader, visitor) {
                 Ok(End::Whole | End::Stopped) => return Ok(outcome),
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
                 // list is the same without it: more sockets come, and are left out later.
@@ -108,7 +111,7 @@ impl NetlinkSource {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
                     let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart(visitor) {
-                        outcome.warnings.push(Warning::Disturbed(walk.of(), why));
+                        outcome.warnings.push(Warning::Disturbed(reader.table, why));
                         return Ok(outcome);
                     }
                 }
@@ -166,12 +169,12 @@ impl Source for NetlinkSource {
         let params = params(request);
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = peers.then(|| UnixNames::live(self.recorder.clone()));
-        let mut reader = Reader::new(Walk::Table(table), request, names);
+        let mut reader = Reader::new(Some(table), request, names);
         let mut outcome =
             if self.look_up(table, params, request, (&mut reader.decoder, &mut *visitor)) {
                 Outcome::complete(Kind::Netlink)
             } else {
-                self.read(Walk::Table(table), params, &mut reader, visitor)?
+                self.read(params, &mut reader, visitor)?
             };
         reader.tell(&mut outcome);
         Ok(outcome)
@@ -185,8 +188,8 @@ impl Source for NetlinkSource {
         if states == StateSet::EMPTY || is_looked_up || self.recorder.is_on() {
             return None;
         }
-        let mut reader = Reader::new(Walk::Both, request, None);
-        let outcome = self.read(Walk::Both, params(request), &mut reader, visitor);
+        let mut reader = Reader::new(None, request, None);
+        let outcome = self.read(params(request), &mut reader, visitor);
         let mut outcome = outcome.ok()?;
         reader.tell(&mut outcome);
         Some(outcome)
@@ -195,42 +198,6 @@ impl Source for NetlinkSource {
     /// The first datagram through a socket is a short one.
     fn vary_chunk_boundary(&mut self) {
         self.channel = None;
-    }
-}
-
-/// What the kernel goes through for a dump.
-#[derive(Debug, Clone, Copy)]
-enum Walk {
-    Table(Table),
-    /// TCP over both IP versions.
-    Both,
-}
-
-impl Walk {
-    /// The table; `None` = more than one.
-    const fn of(self) -> Option<Table> {
-        match self {
-            Self::Table(table) => Some(table),
-            Self::Both => None,
-        }
-    }
-
-    /// The table, or the first one.
-    const fn table(self) -> Table {
-        match self {
-            Self::Table(table) => table,
-            Self::Both => Table {
-                protocol: Protocol::Tcp,
-                family: Family::Inet,
-            },
-        }
-    }
-
-    fn request(self, params: DumpParams<'_>) -> Option<Vec<u8>> {
-        match self {
-            Self::Table(table) => wire::dump_request(table, params),
-            Self::Both => Some(wire::both_request(params)),
-        }
     }
 }
 
@@ -248,7 +215,8 @@ fn params(request: &Request) -> DumpParams<'_> {
 
 /// Reads the datagrams of one dump.
 struct Reader<'r> {
-    walk: Walk,
+    /// The table; `None` = TCP over both IP versions.
+    table: Option<Table>,
     sequence: u32,
     interrupted: bool,
     /// How often the dump may be begun again.
@@ -258,20 +226,20 @@ struct Reader<'r> {
 
 impl<'r> Reader<'r> {
     /// For the answers to `request`; unix peers are named from `names`.
-    fn new(walk: Walk, request: &'r Request, names: Option<UnixNames>) -> Self {
-        let table = walk.table();
+    fn new(table: Option<Table>, request: &'r Request, names: Option<UnixNames>) -> Self {
+        let first = table.unwrap_or(TCP);
         Self {
-            walk,
-            sequence: wire::tag(table),
+            table,
+            sequence: wire::tag(first),
             interrupted: false,
             repeats: REPEATS,
-            decoder: ReplyDecoder::new(table.protocol, request, names),
+            decoder: ReplyDecoder::new(first.protocol, request, names),
         }
     }
 
     /// Tells what could not be read, or not be named.
     fn tell(&self, outcome: &mut Outcome) {
-        let malformed = self.decoder.malformed.warning(self.walk.of(), None);
+        let malformed = self.decoder.malformed.warning(self.table, None);
         outcome.warnings.extend(malformed);
         outcome.warnings.extend(self.decoder.unnamed());
     }

@@ -13,7 +13,7 @@ use super::{Outcome, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Protocol, Source as Kind, Table, Warning};
 use crate::text::escape_path;
-use crate::wire::{self, Body, Message, Messages};
+use crate::wire::{self, Body, Message};
 
 /// Reads tables from a recording of `ss -D` or `lsock -D`.
 ///
@@ -66,8 +66,12 @@ impl ReplaySource {
         let mut open = None;
         let mut at = 0;
         loop {
-            let taken = match next_message(&mut self.file, &mut bytes) {
-                Ok(taken) => taken,
+            match next_message(&mut self.file, &mut bytes) {
+                Ok(Some((length, message))) => {
+                    self.note(&message, &mut open, at..at + length);
+                    at += length;
+                }
+                Ok(None) => break,
                 Err(Flaw::Io(cause)) => return Err(file_error("read", &self.path, cause)),
                 Err(Flaw::Bytes(reason)) if self.tables.is_empty() => {
                     return Err(self.malformed(format!(
@@ -78,13 +82,7 @@ impl ReplaySource {
                     self.note_flaw(&format!("byte {at}: {reason}"));
                     break;
                 }
-            };
-            let Some(length) = taken else { break };
-            let end = at + length;
-            if let Some(Ok(message)) = Messages::new(&bytes).next() {
-                self.note(&message, &mut open, at..end);
             }
-            at = end;
         }
         if self.tables.is_empty() {
             return Err(self.malformed("holds no netlink messages".to_owned()));
@@ -172,9 +170,8 @@ impl ReplaySource {
         let mut bytes = Vec::new();
         self.file.rewind().ok()?;
         // What is wrong with the file is known already.
-        while let Ok(Some(_)) = next_message(&mut self.file, &mut bytes) {
-            if let Some(Ok(message)) = Messages::new(&bytes).next()
-                && let Body::Socket(payload) = message.body
+        while let Ok(Some((_, message))) = next_message(&mut self.file, &mut bytes) {
+            if let Some(payload) = message.socket()
                 && wire::table_of_reply(payload).is_some_and(|t| t.protocol == Protocol::Unix)
             {
                 names.add(payload);
@@ -191,27 +188,18 @@ impl ReplaySource {
         visitor: &mut dyn Visitor,
     ) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
-        for segment in self
-            .segments
-            .iter()
-            .filter(|segment| segment.table == table)
-        {
+        let segments = self.segments.iter();
+        for segment in segments.filter(|segment| segment.table == table) {
             self.file.seek(SeekFrom::Start(segment.begin))?;
             let mut at = segment.begin;
             while at < segment.end {
-                let Some(length) = next_message(&mut self.file, &mut bytes)? else {
+                let Some((length, message)) = next_message(&mut self.file, &mut bytes)? else {
                     break;
                 };
                 at += length;
-                let flow = match Messages::new(&bytes).next() {
-                    Some(Ok(Message {
-                        body: Body::Socket(payload),
-                        ..
-                    })) => decoder.lend(payload, visitor),
-                    Some(Ok(Message {
-                        body: Body::ProcLine(line),
-                        ..
-                    })) => decoder.lend_line(table, line, visitor),
+                let flow = match message.body {
+                    Body::Socket(payload) => decoder.lend(payload, visitor),
+                    Body::ProcLine(line) => decoder.lend_line(table, line, visitor),
                     _ => continue,
                 };
                 if flow.is_break() {

@@ -7,8 +7,7 @@
 use std::io;
 
 use super::Recorder;
-use super::channel::Channel;
-use super::netlink::REPEATS;
+use super::channel::{Channel, REPEATS};
 use crate::model::{Cause, Disturbance, Family, Protocol, Socket, Table};
 use crate::wire::{self, Body, Messages};
 
@@ -25,10 +24,7 @@ pub(super) struct UnixNames {
     failure: Option<Cause>,
 }
 
-const TABLE: Table = Table {
-    protocol: Protocol::Unix,
-    family: Family::Unix,
-};
+const TABLE: Table = Table::new(Protocol::Unix, Family::Unix);
 
 impl UnixNames {
     /// An index to be filled, then [sorted](Self::sort).
@@ -93,15 +89,17 @@ impl UnixNames {
 
     /// Adds the socket of one reply.
     pub(super) fn add(&mut self, payload: &[u8]) {
-        if wire::decode(Protocol::Unix, payload, &mut self.scratch).is_err() {
-            return;
-        }
-        let Some(inode) = self.scratch.inode else {
-            return;
-        };
+        let entry = self.keep(payload);
+        self.index.extend(entry);
+    }
+
+    /// Keeps the name of the socket of one reply, and makes its entry of the index.
+    fn keep(&mut self, payload: &[u8]) -> Option<(u64, usize, usize)> {
+        wire::decode(Protocol::Unix, payload, &mut self.scratch).ok()?;
         let name = &self.scratch.local.name;
-        self.index.push((inode, self.bytes.len(), name.len()));
+        let entry = (self.scratch.inode?, self.bytes.len(), name.len());
         self.bytes.extend_from_slice(name);
+        Some(entry)
     }
 
     /// Makes the index fit for use.
@@ -127,27 +125,18 @@ impl UnixNames {
     fn ask(&mut self, inode: u64, at: usize) -> Option<()> {
         let (mut channel, recorder) = self.live.take()?;
         let request = wire::unix_lookup(wire::tag(TABLE), u32::try_from(inode).ok()?);
-        let asked = channel.send(&request).and_then(|()| channel.receive());
-        let datagram = match asked {
+        let datagram = match channel.ask(&request) {
             Ok(datagram) => datagram,
-            // The answer may still come, so that this channel is of no use any more.
             Err(cause) => {
                 self.failure = Some(cause.into());
                 return None;
             }
         };
         recorder.keep(datagram);
-        self.index.insert(at, (inode, 0, 0));
-        if let Some(Ok(message)) = Messages::new(datagram).next()
-            && let Body::Socket(payload) = message.body
-            && wire::decode(Protocol::Unix, payload, &mut self.scratch).is_ok()
-        {
-            let name = &self.scratch.local.name;
-            if let Some(entry) = self.index.get_mut(at) {
-                *entry = (inode, self.bytes.len(), name.len());
-            }
-            self.bytes.extend_from_slice(name);
-        }
+        let first = Messages::new(datagram).next();
+        let payload = first.and_then(|message| message.ok()?.socket());
+        let (_, begin, len) = payload.and_then(|it| self.keep(it)).unwrap_or_default();
+        self.index.insert(at, (inode, begin, len));
         self.live = Some((channel, recorder));
         Some(())
     }

@@ -93,6 +93,14 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// The reply it holds, if it is a socket.
+    pub const fn socket(&self) -> Option<&'a [u8]> {
+        match self.body {
+            Body::Socket(payload) => Some(payload),
+            _ => None,
+        }
+    }
+
     /// Bytes of a message's header.
     pub const HEADER_LEN: usize = HEADER_LEN;
 

@@ -45,6 +45,17 @@ pub struct DumpParams<'p> {
     pub program: &'p [u8],
 }
 
+impl DumpParams<'_> {
+    /// Every socket, without the optional parts.
+    pub const PLAIN: Self = Self {
+        states: StateSet::ALL,
+        info: false,
+        memory: false,
+        ports: [0, 0],
+        program: &[],
+    };
+}
+
 /// The request of a whole table; `None` when `sock_diag` has no such table.
 pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
     table.protocol.sock_diag()?;

@@ -33,12 +33,12 @@ impl Finder {
 
     /// The connection with these ends, and bound to no interface.
     pub(super) fn find(&mut self, ends: Ends) -> Option<Socket> {
-        self.params(ends, None)
+        self.ask(ends, None)
     }
 
     /// The connection with these ends, and bound to this interface or to none.
     pub(super) fn find_on(&mut self, ends: Ends, interface: u32) -> Option<Socket> {
-        self.params(ends, Some(interface))
+        self.ask(ends, Some(interface))
     }
 
     /// The connection with these ends, on whatever interface: for sockets known to be somewhere.
@@ -50,20 +50,13 @@ impl Finder {
         })
     }
 
-    fn params(&mut self, ends: Ends, interface: Option<u32>) -> Option<Socket> {
-        let params = DumpParams {
-            states: StateSet::ALL,
-            info: false,
-            memory: false,
-            ports: [0, 0],
-            program: &[],
-        };
+    fn ask(&mut self, ends: Ends, interface: Option<u32>) -> Option<Socket> {
         // An answer that did not come may come later: such a channel is of no further use.
         let mut channel = self.channel.take().map_or_else(Channel::open, Ok).ok()?;
         let found = answer(
             &mut channel,
             ends.table,
-            params,
+            DumpParams::PLAIN,
             [ends.local, ends.peer],
             interface,
         );

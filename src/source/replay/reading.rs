@@ -41,8 +41,11 @@ impl From<io::Error> for Flaw {
     }
 }
 
-/// Reads the next message into `bytes`; `None` at the end. Gives the bytes taken from the file.
-pub(super) fn next_message(file: &mut impl Read, bytes: &mut Vec<u8>) -> Result<Option<u64>, Flaw> {
+/// Reads the next message into `bytes`, and how many bytes of the file it takes; `None` at the end.
+pub(super) fn next_message<'b>(
+    file: &mut impl Read,
+    bytes: &'b mut Vec<u8>,
+) -> Result<Option<(u64, Message<'b>)>, Flaw> {
     bytes.clear();
     take(file, Message::HEADER_LEN, bytes)?;
     if bytes.is_empty() {
@@ -58,16 +61,15 @@ pub(super) fn next_message(file: &mut impl Read, bytes: &mut Vec<u8>) -> Result<
             "cut off in a message of {stated} bytes"
         )));
     }
-    let known = Messages::new(bytes)
-        .next()
-        .is_some_and(|message| message.is_ok_and(|message| !matches!(message.body, Body::Other)));
-    if !known {
-        return Err(Flaw::Bytes("not a message of sock_diag".to_owned()));
-    }
     let padded = stated.next_multiple_of(4);
     take(file, padded - stated, bytes)?;
     bytes.truncate(stated);
-    Ok(Some(u64::try_from(padded).unwrap_or_default()))
+    match Messages::new(bytes).next() {
+        Some(Ok(message)) if !matches!(message.body, Body::Other) => {
+            Ok(Some((u64::try_from(padded).unwrap_or_default(), message)))
+        }
+        _ => Err(Flaw::Bytes("not a message of sock_diag".to_owned())),
+    }
 }
 
 /// Appends `count` bytes of the file, or fewer at its end.

@@ -5,15 +5,7 @@ use std::net::SocketAddr;
 use super::super::{DumpParams, both_request, dump_request, exact_request};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
-/// Everything, without any part that is optional.
-const ALL: DumpParams<'_> = DumpParams {
-    states: StateSet::ALL,
-    info: false,
-    memory: false,
-    ports: [0, 0],
-    program: &[],
-};
-
+const ALL: DumpParams<'_> = DumpParams::PLAIN;
 const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
 
 #[test]
@@ -52,14 +44,14 @@ fn requests_have_the_sizes_of_the_kernel_structures() {
 
 #[test]
 fn request_for_both_ip_versions_is_the_older_one() {
-    let ask = DumpParams {
+    let params = DumpParams {
         states: StateSet::EMPTY.with(State::TimeWait),
         info: true,
         ports: [22, 0],
         program: &[1, 2, 3, 4],
         ..ALL
     };
-    let request = both_request(ask);
+    let request = both_request(params);
     assert_eq!(request.len(), 16 + 60 + 8);
     // `TCPDIAG_GETSOCK`; the family is left open.
     assert_eq!((request[4], request[16]), (18, 0));
@@ -72,12 +64,12 @@ fn request_for_both_ip_versions_is_the_older_one() {
 #[test]
 fn extensions_are_asked_only_when_wanted() {
     let extensions = |info, memory| {
-        let ask = DumpParams {
+        let params = DumpParams {
             info,
             memory,
             ..ALL
         };
-        dump_request(TCP, ask).unwrap()[18]
+        dump_request(TCP, params).unwrap()[18]
     };
     assert_eq!(extensions(false, false), 0);
     assert_eq!(extensions(true, false), 1 << 1 | 1 << 3);
@@ -86,22 +78,22 @@ fn extensions_are_asked_only_when_wanted() {
 
 #[test]
 fn state_mask_of_listeners_is_in_the_request() {
-    let ask = DumpParams {
+    let params = DumpParams {
         states: StateSet::EMPTY.with(State::Listen),
         ..ALL
     };
-    let request = dump_request(TCP, ask).unwrap();
+    let request = dump_request(TCP, params).unwrap();
     assert_eq!(request[20..24], (1_u32 << 10).to_ne_bytes());
 }
 
 #[test]
 fn ports_stand_in_the_id_and_the_program_behind_it() {
-    let ask = DumpParams {
+    let params = DumpParams {
         ports: [80, 443],
         program: &[1, 4, 8, 0],
         ..ALL
     };
-    let request = dump_request(TCP, ask).unwrap();
+    let request = dump_request(TCP, params).unwrap();
     assert_eq!(request[24..28], [0, 80, 1, 187]);
     let attribute = [8_u16.to_ne_bytes(), 1_u16.to_ne_bytes()].concat();
     assert_eq!(request[72..], [&attribute[..], &[1, 4, 8, 0]].concat());
@@ -113,11 +105,11 @@ fn program_for_mptcp_comes_after_its_number() {
         protocol: Protocol::Mptcp,
         family: Family::Inet6,
     };
-    let ask = DumpParams {
+    let params = DumpParams {
         program: &[1, 4, 8, 0],
         ..ALL
     };
-    let kinds = dump_request(table, ask).unwrap()[72..]
+    let kinds = dump_request(table, params).unwrap()[72..]
         .chunks(8)
         .map(|attribute| attribute[2])
         .collect::<Vec<_>>();

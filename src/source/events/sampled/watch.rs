@@ -8,7 +8,7 @@ use super::known::Known;
 use super::news::News;
 use crate::error::Error;
 use crate::filter::Exact;
-use crate::model::{Endpoint, Socket, Source as Kind, State, StateSet, Warning};
+use crate::model::{Socket, Source as Kind, State, StateSet, Warning};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Outcome, Request, Source};
 
@@ -138,12 +138,9 @@ fn found(news: &News, before: usize) -> Found {
 /// A connection asked for by both ends is looked up, and listed among others while it is not there:
 /// the others would seem to come and go.
 fn is_wanted(exact: Option<Exact>, socket: &Socket) -> bool {
-    let is_at = |end: &Endpoint, wanted: std::net::SocketAddr| {
-        end.ip == Some(wanted.ip()) && end.port == Some(u32::from(wanted.port()))
-    };
     exact.is_none_or(|exact| {
-        is_at(&socket.local, exact.local)
-            && is_at(&socket.peer, exact.peer)
+        socket.local.is_at(exact.local)
+            && socket.peer.is_at(exact.peer)
             && socket.interface == exact.interface
     })
 }
