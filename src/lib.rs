@@ -9,9 +9,9 @@
 //! |---|---|---|
 //! | [`text`] | words for people | – |
 //! | [`model`] | plain data | the above |
-//! | [`error`] [`exit`] | what can go wrong; how a run ends | the above |
+//! | [`error`] [`exit`] [`fields`] | what can go wrong; how a run ends; the vocabulary | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
-//! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` |
+//! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
 //! | [`track`] | which socket is which in the next look, and when that is due | `model` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |
@@ -27,6 +27,7 @@ pub mod cli;
 pub mod enrich;
 pub mod error;
 pub mod exit;
+pub mod fields;
 pub mod filter;
 pub mod mode;
 pub mod model;

@@ -64,7 +64,7 @@ fn bash_completes_the_fields_of_a_filter() {
 fn fields_of_a_filter_are_those_of_the_vocabulary() {
     let words = lsock::filter::words();
     for column in Column::VOCABULARY.into_iter().chain(Column::COMBINED) {
-        let name = column.name();
+        let name = column.own_name();
         let parts = format!("{name}.");
         let known = words
             .iter()

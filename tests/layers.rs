@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: [&[&str]; 9] = [
     &["text"],
     &["model"],
-    &["error", "exit"],
+    &["error", "exit", "fields"],
     &["wire", "procfs", "filter", "track"],
     &["source", "enrich", "render"],
     &["query"],
@@ -25,10 +25,8 @@ const LEVELS: [&[&str]; 9] = [
 const PROGRAM: [&str; 2] = ["main", "terminal"];
 
 /// The circles that are still to be opened: a module, and those of its rooms that name each other.
-const KNOWN_CIRCLES: [(&str, &[&str]); 8] = [
+const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
     ("enrich::owners", &["finder", "index"]),
-    ("filter", &["eval", "residual"]),
-    ("filter", &["value", "words"]),
     ("mode", &["findings", "list", "wait"]),
     ("mode::findings", &["look", "who"]),
     ("model", &["summary", "warning"]),

@@ -143,7 +143,7 @@ fn fields_are_those_of_the_program() {
         .filter_map(|line| words(line, ".It Cm "))
         .flatten();
     let columns = Column::VOCABULARY.into_iter().chain(Column::COMBINED);
-    let fields: Words = columns.map(|column| column.name().to_owned()).collect();
+    let fields: Words = columns.map(Column::name).collect();
     assert_eq!(told.map(str::to_owned).collect::<Words>(), fields);
 }
 
@@ -191,8 +191,8 @@ fn parts_of_structures_are_told_with_their_units() {
             heading.clone_into(&mut unit);
         }
     }
-    let program: BTreeSet<(String, String)> = Field::every()
-        .filter(|field| !["", "timer."].contains(&field.structure()))
+    let program: BTreeSet<(String, String)> = Field::comparable()
+        .filter(|field| !["", "timer."].contains(&field.prefix()))
         .map(|field| {
             let unit = match field.unit() {
                 Some(Unit::Micros) => "Microseconds",

@@ -1,52 +1,45 @@
 //! Lists of fields: `--columns`, `--sort`, and what they make necessary.
 
 use crate::error::Error;
-use crate::filter;
-use crate::render::{Column, SortKey};
+use crate::fields::{Field, Needs};
+use crate::render::SortKey;
 use crate::text::escape;
 
-/// Which fields a listing needs.
-pub(super) struct Needs<'a> {
-    pub(super) shown: &'a [Column],
-    /// The columns were chosen by name: one that is costly is then wished for.
-    pub(super) chosen: bool,
-    pub(super) sort: &'a [SortKey],
-    /// What the filter looks at.
-    pub(super) filter: filter::Needs,
+/// What the fields of a listing need.
+pub(super) struct FieldNeeds {
+    /// Those that were named, as columns or sort keys: a costly one is then wished for.
+    pub(super) named: Needs,
+    /// Those that are shown or sorted by.
+    pub(super) shown: Needs,
+    /// Those that the filter looks at.
+    pub(super) filter: Needs,
+    /// True if a port is shown or sorted by.
+    pub(super) has_ports: bool,
 }
 
-impl Needs<'_> {
-    /// Is one of them shown, or sorted by?
-    pub(super) fn any(&self, columns: &[Column]) -> bool {
-        let sorted = self.sort.iter().map(|key| &key.column);
-        self.shown
-            .iter()
-            .chain(sorted)
-            .any(|column| columns.contains(column))
-    }
-
-    /// Was one of them named?
-    pub(super) fn any_wished(&self, columns: &[Column]) -> bool {
-        let shown = if self.chosen { self.shown } else { &[] };
-        let sorted = self.sort.iter().map(|key| &key.column);
-        shown
-            .iter()
-            .chain(sorted)
-            .any(|column| columns.contains(column))
-    }
-
-    pub(super) fn owners(&self) -> bool {
-        self.any_wished(&[Column::Processes, Column::ProcessStatus])
+impl FieldNeeds {
+    /// `is_chosen`: the columns were chosen by name.
+    pub(super) fn new(shown: &[Field], is_chosen: bool, sort: &[SortKey], filter: Needs) -> Self {
+        let sorted = sort.iter().map(|key| key.column);
+        let named = if is_chosen { shown } else { &[] };
+        let shown = shown.iter().copied().chain(sorted.clone());
+        let shows_port = |field: Field| field.is_port() || Field::COMBINED.contains(&field);
+        Self {
+            named: Needs::of(named.iter().copied().chain(sorted)),
+            has_ports: shown.clone().any(shows_port),
+            shown: Needs::of(shown),
+            filter,
+        }
     }
 }
 
-fn column(name: &str) -> Result<Column, Error> {
+fn column(name: &str) -> Result<Field, Error> {
     // A title of a listing is a name too.
-    Column::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
-        let names: Vec<&str> = Column::VOCABULARY
+    Field::column(&name.to_ascii_lowercase()).ok_or_else(|| {
+        let names: Vec<&str> = Field::VOCABULARY
             .into_iter()
-            .chain(Column::COMBINED)
-            .map(Column::name)
+            .chain(Field::COMBINED)
+            .map(Field::own_name)
             .collect();
         let name = escape(name.as_bytes());
         Error::Usage(format!(
@@ -56,14 +49,14 @@ fn column(name: &str) -> Result<Column, Error> {
     })
 }
 
-pub(super) fn columns(list: &str) -> Result<Vec<Column>, Error> {
+pub(super) fn columns(list: &str) -> Result<Vec<Field>, Error> {
     let mut columns = Vec::new();
     for word in list.split(',') {
         let column = column(word)?;
         if columns.contains(&column) {
             return Err(Error::Usage(format!(
                 "field \"{}\" is given twice",
-                column.name()
+                column.own_name()
             )));
         }
         columns.push(column);

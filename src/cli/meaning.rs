@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::fields::{Needs, columns, sort_keys};
+use super::fields::{FieldNeeds, columns, sort_keys};
 use super::{
     ColorWord, FamilyWord, FormatWord, OwnersWord, SeverityWord, SourceWord, Terminal, Typed,
 };
@@ -46,13 +46,9 @@ impl Typed {
             None => default_columns(format, extras),
         };
         let shows = !(self.summary || self.quiet) || filter.needs().shown;
-        let needs = Needs {
-            shown: if shows { &columns } else { &[] },
-            chosen: chosen.is_some(),
-            sort: &sort,
-            filter: filter.needs(),
-        };
-        let owners = shows && self.processes || needs.owners();
+        let listed = if shows { &*columns } else { &[] };
+        let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
+        let owners = shows && self.processes || needs.named.owners;
         if owners || needs.filter.owners {
             Self::check_owners(&input)?;
         }
@@ -293,14 +289,12 @@ impl Typed {
             .collect()
     }
 
-    fn extensions(&self, needs: &Needs<'_>, shows: bool) -> Extensions {
-        let info = [Column::TcpInfo, Column::MptcpInfo, Column::Congestion];
+    fn extensions(&self, needs: &FieldNeeds, shows: bool) -> Extensions {
+        let (named, filter) = (needs.named, needs.filter);
         Extensions {
-            info: shows && self.info || needs.any_wished(&info) || needs.filter.info,
-            memory: shows && self.memory
-                || needs.any_wished(&[Column::Memory])
-                || needs.filter.memory,
-            unix_peers: needs.any(&[Column::Peer, Column::PeerAddress]) || needs.filter.unix_peers,
+            info: shows && self.info || named.info || filter.info,
+            memory: shows && self.memory || named.memory || filter.memory,
+            unix_peers: needs.shown.unix_peers || filter.unix_peers,
             proc_net: false,
         }
     }
@@ -308,20 +302,14 @@ impl Typed {
     /// `owners` = processes are shown.
     fn lookups(
         &self,
-        needs: &Needs<'_>,
+        needs: &FieldNeeds,
         format: Format,
         (input, owners): (&Input, bool),
     ) -> Lookups {
         let here = self.is_live(input);
-        let ports = [
-            Column::Local,
-            Column::Peer,
-            Column::LocalPort,
-            Column::PeerPort,
-        ];
         let owners = owners || needs.filter.owners;
         let replayed = matches!(input, Input::Replay(_));
-        let users = !self.numeric && (owners || needs.any(&[Column::User]));
+        let users = !self.numeric && (owners || needs.shown.users);
         Lookups {
             owners: owners.then(|| input.processes()),
             only: None,
@@ -329,7 +317,7 @@ impl Typed {
             way: Way::default(),
             nobody: None,
             users: !replayed && (users || needs.filter.users),
-            services: if !self.numeric && format.is_text() && needs.any(&ports) {
+            services: if !self.numeric && format.is_text() && needs.has_ports {
                 Ports::Named
             } else {
                 Ports::Numbers
@@ -339,7 +327,7 @@ impl Typed {
             } else {
                 Interfaces::NumbersOnly
             },
-            cgroups: here && (needs.any(&[Column::Cgroup]) || needs.filter.cgroups),
+            cgroups: here && (needs.shown.cgroups || needs.filter.cgroups),
         }
     }
 

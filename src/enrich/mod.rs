@@ -18,7 +18,7 @@ mod visibility;
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::model::{ProcessStatus, Row, Socket, Warning};
+use crate::model::{ProcessStatus, Row, Socket, Stage, Warning};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 use interfaces::InterfaceNames;
@@ -146,6 +146,8 @@ impl Enricher {
                 .or(self.nobody)
                 .and_then(|uid| self.users.name(uid)),
             cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
+            stage: Stage::Owners,
+            is_owner_in_doubt: self.doubts_owners(),
             processes: owners
                 .filter(|_| self.status.is_some_and(told))
                 .map(Owners::found),

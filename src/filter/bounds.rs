@@ -3,32 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::known::{has, is_in_procfs};
 use super::{Expr, Field, Op, Prefix, Rule, Side, Test};
+use crate::fields::Needs;
 use crate::model::{Protocol, Source, State, StateSet};
-
-/// What must be looked up, or asked for, before an expression can be answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is needed or not, whatever the others"
-)]
-pub struct Needs {
-    /// `tcp_info`, `mptcp_info`, `congestion`.
-    pub info: bool,
-    /// Socket memory.
-    pub memory: bool,
-    /// The names of the peers of unix sockets.
-    pub unix_peers: bool,
-    /// The names of users.
-    pub users: bool,
-    /// The paths of cgroups.
-    pub cgroups: bool,
-    /// Processes.
-    pub owners: bool,
-    /// The text of what is shown.
-    pub shown: bool,
-}
 
 impl Expr {
     /// Does it say anything of states?
@@ -50,7 +27,11 @@ impl Expr {
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         for test in self.tests() {
-            needs.add(test);
+            match test {
+                Test::Shown(_) => needs.shown = true,
+                Test::Cgroup { id: Some(_), .. } | Test::Host { .. } => {}
+                other => other.field().into_iter().for_each(|field| needs.add(field)),
+            }
         }
         needs
     }
@@ -124,50 +105,8 @@ impl Expr {
     /// A field in it that no event tells: what changes within a state, and what must be asked for.
     pub fn not_of_events(&self) -> Option<Field> {
         let fields = self.tests().into_iter().filter_map(Test::field);
-        let mut untold = fields.filter(|field| match field {
-            Field::RecvQueue
-            | Field::SendQueue
-            | Field::Shutdown
-            | Field::Timer
-            | Field::TimerExpires
-            | Field::TimerRetransmits => true,
-            field => {
-                is_optional(*field) && !matches!(field, Field::Mark | Field::User | Field::Cgroup)
-            }
-        });
+        let mut untold = fields.filter(|field| !field.is_in_events());
         untold.next()
-    }
-}
-
-impl Needs {
-    fn add(&mut self, test: &Test) {
-        match test {
-            Test::Name {
-                side: Side::Peer, ..
-            } => self.unix_peers = true,
-            Test::Cgroup { id: None, .. } => self.cgroups = true,
-            Test::Shown(_) => self.shown = true,
-            Test::Word { field, .. }
-            | Test::Number { field, .. }
-            | Test::Text { field, .. }
-            | Test::Missing { field, .. } => self.add_field(*field),
-            _ => {}
-        }
-    }
-
-    fn add_field(&mut self, field: Field) {
-        match field {
-            Field::TcpInfo(_) | Field::MptcpInfo(_) | Field::Congestion => self.info = true,
-            Field::Memory(_) => self.memory = true,
-            Field::PeerAddress => self.unix_peers = true,
-            Field::User => self.users = true,
-            Field::Cgroup => self.cgroups = true,
-            Field::ProcessUser => (self.users, self.owners) = (true, true),
-            Field::Pid | Field::Process | Field::Command | Field::Fd | Field::ProcessStatus => {
-                self.owners = true;
-            }
-            _ => {}
-        }
     }
 }
 
@@ -177,19 +116,18 @@ impl Rule {
         States::of(self.expr(), self.table().protocol).possible
     }
 
-    /// The fields in it that this source may not tell of sockets that have them, each once: marks to
+    /// The fields in it that this source may not report of sockets that have them, each once: marks to
     /// those without `CAP_NET_ADMIN`; what a recording lacks depends on whoever made it.
     pub fn unknowable(&self, source: Source) -> Vec<Field> {
-        let untold = |field: Field| match source {
-            Source::Netlink => field == Field::Mark,
-            Source::Procfs => !is_in_procfs(self.table(), field) || self.is_limit(field),
-            Source::Replay => is_optional(field),
+        let table = self.table();
+        let is_missing = |field: Field| {
+            !field.reported_by(source, table) || source == Source::Procfs && self.is_limit(field)
         };
         let mut found = Vec::new();
         for test in self.expr().tests() {
-            if let Some(field) = test.told_field(self.table().protocol)
-                && has(self.table(), field)
-                && untold(field)
+            if let Some(field) = test.needed_field(table.protocol)
+                && field.applies_to(table)
+                && is_missing(field)
                 && !found.contains(&field)
             {
                 found.push(field);
@@ -204,20 +142,6 @@ impl Rule {
             && self.table().protocol == Protocol::Tcp
             && self.states().contains(State::Listen)
     }
-}
-
-/// Does it depend on what was asked for, or on the machine, whether a recording tells it?
-const fn is_optional(field: Field) -> bool {
-    matches!(
-        field,
-        Field::Mark
-            | Field::User
-            | Field::Cgroup
-            | Field::Congestion
-            | Field::TcpInfo(_)
-            | Field::MptcpInfo(_)
-            | Field::Memory(_)
-    )
 }
 
 /// The states in which TCP has a peer. To leave out the others spares the kernel a walk of its own for

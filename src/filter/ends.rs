@@ -3,8 +3,8 @@
 use super::hosts::{self, End, Version};
 use super::lexer::{Relation, Word};
 use super::ports::ports;
-use super::refusal::Refusal;
-use super::value::{Value, Values, is_missing, missing, op_of, text};
+use super::refusal::{Compared, Refusal};
+use super::value::{Values, is_missing, missing, text};
 use super::words::one_word;
 use super::{Case, Expr, Field, Op, Pattern, Side, Test};
 use crate::model::netlink_family_name;
@@ -12,7 +12,7 @@ use crate::text::unescape;
 
 impl Values<'_> {
     /// The test of an address, or of an address and a port.
-    pub(super) fn end(&self, side: Side, relation: Relation, word: &Word<'_>) -> Value {
+    pub(super) fn end(&self, side: Side, relation: Relation, word: &Word<'_>) -> Compared {
         let field = match side {
             Side::Local => Field::LocalAddress,
             Side::Peer => Field::PeerAddress,
@@ -22,7 +22,7 @@ impl Values<'_> {
             Relation::Like | Relation::Unlike => return Ok(text(field, relation, word)),
         };
         if is_missing(word) {
-            return missing(field, op_of(relation));
+            return missing(field, relation.op());
         }
         let version = match word.text.split_once(':') {
             Some(("unix", path)) => return Ok(name(side, equal, path, word.quoted)),
@@ -46,7 +46,7 @@ impl Values<'_> {
     }
 
     /// `10/8,fe80::/10`: any of them, or none.
-    fn hosts(&self, side: Side, equal: bool, (version, text): (Version, &str)) -> Value {
+    fn hosts(&self, side: Side, equal: bool, (version, text): (Version, &str)) -> Compared {
         let mut prefixes = Vec::new();
         let mut others = Vec::new();
         for word in text.split(',') {
@@ -74,7 +74,7 @@ impl Values<'_> {
     }
 
     /// Address, interface and port: all of them, or not.
-    fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Value {
+    fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Compared {
         let mut parts = Vec::new();
         match version {
             Version::Both => {}
@@ -100,7 +100,7 @@ impl Values<'_> {
     }
 
     /// `netlink:FAMILY[:PORT]`
-    fn netlink(&self, side: Side, equal: bool, text: &str) -> Value {
+    fn netlink(&self, side: Side, equal: bool, text: &str) -> Compared {
         let (family, port) = text.split_once(':').unwrap_or((text, "*"));
         let mut parts = vec![one_word(Field::Protocol, "netlink", equal)];
         if !matches!(family, "" | "*") {
@@ -122,7 +122,7 @@ impl Values<'_> {
     }
 
     /// `link:PROTOCOL[:INTERFACE]`
-    fn packet(&self, side: Side, equal: bool, text: &str) -> Value {
+    fn packet(&self, side: Side, equal: bool, text: &str) -> Compared {
         let (protocol, interface) = text.split_once(':').unwrap_or((text, "*"));
         let mut parts = vec![one_word(Field::Protocol, "packet", equal)];
         parts.extend(self.number_or_name(side, equal, protocol)?);

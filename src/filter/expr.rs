@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Field, Pattern};
-use crate::model::{Protocol, StateSet};
+use super::{Field, Pattern, Side};
+use crate::model::{Protocol, Stage, StateSet};
 
 /// Which sockets are wanted.
 ///
@@ -19,15 +19,6 @@ pub enum Expr {
     Not(Box<Self>),
     /// One property of a socket.
     Test(Test),
-}
-
-/// Which end of a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
-    /// Its own.
-    Local,
-    /// The other.
-    Peer,
 }
 
 /// How a number is compared.
@@ -209,6 +200,54 @@ pub enum Test {
     Orphan,
     /// A shown field contains this text, whatever the case.
     Shown(String),
+}
+
+impl Test {
+    /// The field it looks at, where it is one.
+    pub(super) const fn field(&self) -> Option<Field> {
+        match self {
+            Self::Word { field, .. }
+            | Self::Number { field, .. }
+            | Self::Text { field, .. }
+            | Self::Missing { field, .. } => Some(*field),
+            Self::Host { side, .. } | Self::Name { side, .. } => Some(side.address()),
+            Self::Port { side, .. } => Some(side.port()),
+            Self::Mark { .. } => Some(Field::Mark),
+            Self::Interface { .. } => Some(Field::Interface),
+            Self::Cgroup { .. } => Some(Field::Cgroup),
+            Self::State(_)
+            | Self::Autobound { .. }
+            | Self::HalfClosed
+            | Self::Orphan
+            | Self::Shown(_) => None,
+        }
+    }
+
+    /// The field that must be reported for it to be answered; of a half-close, where the state does not
+    /// tell it. Whether a field has a value is no question to it: one that was not reported has none.
+    pub(super) const fn needed_field(&self, protocol: Protocol) -> Option<Field> {
+        match self {
+            Self::HalfClosed if !matches!(protocol, Protocol::Tcp | Protocol::Mptcp) => {
+                Some(Field::Shutdown)
+            }
+            Self::Missing { .. } => None,
+            other => other.field(),
+        }
+    }
+
+    /// How far a row must be looked up for it.
+    pub(super) const fn stage(&self) -> Stage {
+        match self {
+            Self::Interface { index: Some(_), .. } | Self::Cgroup { id: Some(_), .. } => {
+                Stage::Socket
+            }
+            Self::Shown(_) => Stage::Owners,
+            other => match other.field() {
+                Some(field) => field.cost().stage(),
+                None => Stage::Socket,
+            },
+        }
+    }
 }
 
 impl Expr {

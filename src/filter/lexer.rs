@@ -15,6 +15,17 @@ pub(super) enum Relation {
     Unlike,
 }
 
+impl Relation {
+    /// The operator without regard to what is compared: `~` is a kind of `=`.
+    pub(super) const fn op(self) -> Op {
+        match self {
+            Self::Compare(op) => op,
+            Self::Like => Op::Equal,
+            Self::Unlike => Op::Unequal,
+        }
+    }
+}
+
 /// What stands at a place of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind<'t> {

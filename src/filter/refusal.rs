@@ -1,5 +1,10 @@
 //! Why a word is not the value it should be.
 
+use super::Expr;
+
+/// What a value makes of a test.
+pub(super) type Compared = Result<Expr, Refusal>;
+
 /// The place is told by whoever read the word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {

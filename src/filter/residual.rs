@@ -1,9 +1,7 @@
 //! What is left of an expression when the table is known.
 
-use super::eval::Stage;
-use super::known::{has, is_ip};
 use super::{Expr, Field, Op, PortItem, Prefix, Side, Test};
-use crate::model::{Family, Protocol, StateSet, Table};
+use crate::model::{Family, Protocol, Stage, StateSet, Table};
 
 /// An expression for the sockets of one table.
 ///
@@ -91,8 +89,8 @@ fn fold_test(test: &Test, table: Table) -> Expr {
             field: Field::Protocol | Field::Family,
             equal,
         } => constant(!equal),
-        Test::Missing { field, equal } if !has(table, *field) => constant(*equal),
-        other if other.field().is_some_and(|field| !has(table, field)) => Expr::NEVER,
+        Test::Missing { field, equal } if !field.applies_to(table) => constant(*equal),
+        other if other.field().is_some_and(|field| !field.applies_to(table)) => Expr::NEVER,
         Test::State(StateSet::EMPTY) => Expr::NEVER,
         Test::State(StateSet::ALL) => Expr::ALWAYS,
         Test::Host {
@@ -103,14 +101,14 @@ fn fold_test(test: &Test, table: Table) -> Expr {
         Test::Name { .. } if table.protocol != Protocol::Unix => Expr::NEVER,
         Test::Port { side, op, items } => fold_port(*side, *op, items, table),
         Test::Autobound { first, last } => fold_autobound(*first, *last, table),
-        Test::HalfClosed if !has(table, Field::Shutdown) => Expr::NEVER,
+        Test::HalfClosed if !Field::Shutdown.applies_to(table) => Expr::NEVER,
         Test::Orphan if !matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp) => Expr::NEVER,
         other => Expr::Test(other.clone()),
     }
 }
 
 fn fold_host(side: Side, equal: bool, prefixes: &[Prefix], table: Table) -> Expr {
-    if !is_ip(table) {
+    if !matches!(table.family, Family::Inet | Family::Inet6) {
         return Expr::NEVER;
     }
     let possible = |prefix: &&Prefix| table.family == Family::Inet6 || prefix.address.is_ipv4();
@@ -271,7 +269,7 @@ fn stage(expr: &Expr) -> Stage {
             last.unwrap_or(Stage::Socket)
         }
         Expr::Not(inner) => stage(inner),
-        Expr::Test(test) => Stage::of(test),
+        Expr::Test(test) => test.stage(),
     }
 }
 

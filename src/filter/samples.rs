@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 use super::Field;
 use crate::model::{
     Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
-    SocketType, State, StateSet, Table, Timer, TimerKind,
+    SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
 };
 pub(super) use exprs::{expr, prefix, spelled_out, test};
 
@@ -44,7 +44,7 @@ const TEXTS: [&str; 9] = [
 const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
-/// Texts that are long or many, in the order of [`Field::every`]; they hold no numbers.
+/// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
 const TEXT_FIELDS: [Field; 10] = [
     Field::LocalAddress,
     Field::PeerAddress,
@@ -62,7 +62,7 @@ const WORD_FIELDS: [Field; 6] = [
     Field::Family,
     Field::Type,
     Field::Shutdown,
-    Field::Timer,
+    Field::TimerKind,
     Field::ProcessStatus,
 ];
 
@@ -82,6 +82,7 @@ impl Sample {
     /// With everything.
     pub(super) fn row(&self) -> Row<'_> {
         Row {
+            stage: Stage::Owners,
             processes: self.processes.as_deref(),
             process_status: self.status,
             ..self.named()
@@ -91,6 +92,7 @@ impl Sample {
     /// Without its processes.
     pub(super) fn named(&self) -> Row<'_> {
         Row {
+            stage: Stage::Names,
             interface: self.interface.as_deref(),
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),

@@ -30,8 +30,8 @@ const LOCAL: &[Side] = &[Side::Local];
 const PEER: &[Side] = &[Side::Peer];
 pub(super) const EITHER: &[Side] = &[Side::Local, Side::Peer];
 
-/// Words that are no field of the vocabulary, or its short forms, and the headers of CSV.
-const WORDS: [(&str, Subject); 45] = [
+/// Words that are no field of the vocabulary, or mean more than one.
+const WORDS: [(&str, Subject); 22] = [
     ("state", Subject::State),
     ("exclude", Subject::Exclude),
     ("excl", Subject::Exclude),
@@ -54,29 +54,6 @@ const WORDS: [(&str, Subject); 45] = [
     ("dport", Subject::Port(PEER)),
     ("peer_port", Subject::Port(PEER)),
     ("port", Subject::Port(EITHER)),
-    ("proto", Subject::Field(Field::Protocol)),
-    ("recv_q", Subject::Field(Field::RecvQueue)),
-    ("send_q", Subject::Field(Field::SendQueue)),
-    ("dev", Subject::Field(Field::Interface)),
-    ("iface", Subject::Field(Field::Interface)),
-    ("fwmark", Subject::Field(Field::Mark)),
-    ("timer.kind", Subject::Field(Field::Timer)),
-    ("timer_kind", Subject::Field(Field::Timer)),
-    ("timer_expires_ms", Subject::Field(Field::TimerExpires)),
-    ("timer_retransmits", Subject::Field(Field::TimerRetransmits)),
-    ("pids", Subject::Field(Field::Pid)),
-    ("processes.pid", Subject::Field(Field::Pid)),
-    ("processes", Subject::Field(Field::Process)),
-    ("process_name", Subject::Field(Field::Process)),
-    ("process_names", Subject::Field(Field::Process)),
-    ("processes.name", Subject::Field(Field::Process)),
-    ("process_commands", Subject::Field(Field::Command)),
-    ("processes.command", Subject::Field(Field::Command)),
-    ("process_users", Subject::Field(Field::ProcessUser)),
-    ("processes.user", Subject::Field(Field::ProcessUser)),
-    ("fds", Subject::Field(Field::Fd)),
-    ("processes.fds", Subject::Field(Field::Fd)),
-    ("cong", Subject::Field(Field::Congestion)),
 ];
 
 /// Why a word begins no test.
@@ -98,20 +75,15 @@ impl Subject {
         if let Some((_, subject)) = known {
             return Ok(*subject);
         }
-        if let Some(field) = Field::PLAIN
-            .into_iter()
-            .find(|field| field.is_whole() && field.own_name() == word)
-        {
+        let is_whole = |field: &Field| field.prefix().is_empty() && field.own_name() == word;
+        let is_alias = |field: &Field| field.aliases().any(|alias| alias == word);
+        if let Some(field) = Field::comparable().find(|field| is_whole(field) || is_alias(field)) {
             return Ok(Self::Field(field));
         }
-        let mut fields = Field::every().filter(|field| {
-            let structure = field.structure();
-            match word.strip_prefix(structure.trim_end_matches('.')) {
-                Some(rest) if !structure.is_empty() => {
-                    rest.strip_prefix(['.', '_']) == Some(field.own_name())
-                }
-                _ => field.own_name() == word,
-            }
+        let mut fields = Field::comparable().filter(|field| {
+            let rest = word.strip_prefix(field.prefix().trim_end_matches('.'));
+            let part = rest.and_then(|rest| rest.strip_prefix(['.', '_']));
+            field.own_name() == word || part == Some(field.own_name())
         });
         match (fields.next(), fields.next()) {
             (Some(field), None) => Ok(Self::Field(field)),
@@ -124,13 +96,13 @@ impl Subject {
     }
 
     fn unknown(word: &str) -> Unknown {
-        let structure = format!("{word}.");
-        let part = Field::every().find(|field| field.structure() == structure);
+        let prefix = format!("{word}.");
+        let part = Field::comparable().find(|field| field.prefix() == prefix);
         if let Some(part) = part {
             return Unknown::Structure(part.name());
         }
         let mut known = names();
-        known.extend(Field::every().map(|field| field.own_name().to_owned()));
+        known.extend(Field::comparable().map(|field| field.own_name().to_owned()));
         known.extend(["and", "or", "not"].map(str::to_owned));
         // `cwnd` for `snd_cwnd`
         let is_part = |name: &&String| name.rsplit('_').next() == Some(word) && name.contains('_');
@@ -142,8 +114,11 @@ impl Subject {
 
 /// Every word that can begin a test.
 pub fn names() -> Vec<String> {
-    let words = WORDS.iter().map(|(name, _)| (*name).to_owned());
-    let mut names: Vec<String> = words.chain(Field::every().map(Field::name)).collect();
+    let mut names: Vec<String> = WORDS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for field in Field::comparable() {
+        names.push(field.name());
+        names.extend(field.aliases().map(str::to_owned));
+    }
     names.sort();
     names.dedup();
     names
@@ -155,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_field_has_its_name() {
-        for field in Field::every() {
+        for field in Field::comparable() {
             let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress);
             let is_port = matches!(field, Field::LocalPort | Field::PeerPort);
             match Subject::of(&field.name()) {

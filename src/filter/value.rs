@@ -4,14 +4,12 @@ use super::hosts::{self, Version};
 use super::lexer::{Relation, Word};
 use super::number::number;
 use super::ports::ports;
-use super::refusal::{Refusal, expected};
+use super::refusal::{Compared, Refusal, expected};
 use super::subject::Subject;
 use super::words::{states, words};
 use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
 use crate::model::{ProcessStatus, Unit};
 use crate::text::unescape;
-
-pub(super) type Value = Result<Expr, Refusal>;
 
 impl Subject {
     /// Does it go with this operator?
@@ -30,7 +28,7 @@ impl Subject {
         match self {
             Self::Port(_) => ORDER,
             Self::Field(Field::Cookie) => EQUALITY,
-            Self::Field(Field::Timer) => ALL_SIGNS,
+            Self::Field(Field::TimerKind) => ALL_SIGNS,
             Self::Field(field) if field.unit().is_some() => ORDER,
             _ => TEXT,
         }
@@ -41,7 +39,7 @@ impl Subject {
         match self {
             Self::Port(_) => "a port",
             Self::End(_) => "a host",
-            Self::Field(Field::Timer) => "a timer or a duration",
+            Self::Field(Field::TimerKind) => "a timer or a duration",
             Self::Field(Field::Uid | Field::User) => "a user",
             Self::Field(field) if !field.words().is_empty() => "a word",
             Self::Field(field) => match field.unit() {
@@ -78,9 +76,7 @@ impl Values<'_> {
     /// How a word that begins no test would be written in one.
     pub(super) fn hint(&self, word: &str) -> Option<String> {
         let lower = word.to_ascii_lowercase();
-        let field = Field::PLAIN
-            .into_iter()
-            .find(|field| field.words().contains(&&*lower));
+        let field = Field::comparable().find(|field| field.words().contains(&&*lower));
         if let Some((name, value)) = word.split_once(':')
             && Subject::of(name).is_ok()
         {
@@ -109,7 +105,7 @@ impl Values<'_> {
         name: &str,
         relation: Relation,
         word: &Word<'_>,
-    ) -> Value {
+    ) -> Compared {
         match subject {
             Subject::End(sides) => each(sides, relation, |side| self.end(side, relation, word)),
             Subject::Port(sides) => each(sides, relation, |side| {
@@ -127,8 +123,8 @@ impl Values<'_> {
         relation: Relation,
         word: &Word<'_>,
         wide: bool,
-    ) -> Value {
-        let op = op_of(relation);
+    ) -> Compared {
+        let op = relation.op();
         let field = match side {
             Side::Local => Field::LocalPort,
             Side::Peer => Field::PeerPort,
@@ -162,7 +158,7 @@ impl Values<'_> {
         Ok(Expr::Test(Test::Port { side, op, items }))
     }
 
-    pub(super) fn interface(&self, name: &str, equal: bool) -> Value {
+    pub(super) fn interface(&self, name: &str, equal: bool) -> Compared {
         let digits = name.strip_prefix("if").unwrap_or(name).parse().ok();
         let index = match self.names.interface(name) {
             Ok(found) => found.or(digits),
@@ -177,9 +173,9 @@ impl Values<'_> {
     }
 
     /// `a,b`: either, or for `!=` neither. (Fields of few words have lists of their own.)
-    fn fields(&self, field: Field, relation: Relation, word: &Word<'_>) -> Value {
+    fn fields(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
         let ordered = matches!(
-            op_of(relation),
+            relation.op(),
             Op::Less | Op::AtMost | Op::Greater | Op::AtLeast
         );
         if word.quoted || ordered || !word.text.contains(',') || !field.words().is_empty() {
@@ -192,23 +188,23 @@ impl Values<'_> {
         Ok(joined(relation, parts.collect::<Result<_, _>>()?))
     }
 
-    fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Value {
+    fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
         let like = matches!(relation, Relation::Like | Relation::Unlike);
         if is_missing(word) && !like && !field.words().contains(&&*word.text) {
-            return if is_of_owners(field) {
-                owners(word, op_of(relation))
+            return if field.is_of_owners() && field != Field::ProcessStatus {
+                owners(word, relation.op())
             } else if field == Field::ProcessStatus {
                 words(field, relation, word)
             } else {
-                missing(field, op_of(relation))
+                missing(field, relation.op())
             };
         }
-        let op = op_of(relation);
+        let op = relation.op();
         match field {
-            Field::Timer if !like && word.text.starts_with(|c: char| c.is_ascii_digit()) => {
+            Field::TimerKind if !like && word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 numeric(Field::TimerExpires, op, &word.text)
             }
-            Field::Timer if !like && !matches!(op, Op::Equal | Op::Unequal) => {
+            Field::TimerKind if !like && !matches!(op, Op::Equal | Op::Unequal) => {
                 expected("a duration, like 200ms or 5s")
             }
             Field::Uid => self.user(op, word),
@@ -228,7 +224,7 @@ impl Values<'_> {
         }
     }
 
-    fn user(&self, op: Op, word: &Word<'_>) -> Value {
+    fn user(&self, op: Op, word: &Word<'_>) -> Compared {
         let value = match number(&word.text, Unit::Count) {
             Ok(uid) => uid,
             Err(_) if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -245,24 +241,15 @@ impl Values<'_> {
 }
 
 /// For each end: one of them for `=` and its like, all of them for `!=`.
-fn each(sides: &[Side], relation: Relation, test: impl Fn(Side) -> Value) -> Value {
+fn each(sides: &[Side], relation: Relation, test: impl Fn(Side) -> Compared) -> Compared {
     let tests = sides.iter().map(|side| test(*side));
     Ok(joined(relation, tests.collect::<Result<_, _>>()?))
 }
 
 fn joined(relation: Relation, tests: Vec<Expr>) -> Expr {
-    match op_of(relation) {
+    match relation.op() {
         Op::Unequal => Expr::all(tests),
         _ => Expr::any(tests),
-    }
-}
-
-/// The operator without regard to what is compared: `~` is a kind of `=`.
-pub(super) const fn op_of(relation: Relation) -> Op {
-    match relation {
-        Relation::Compare(op) => op,
-        Relation::Like => Op::Equal,
-        Relation::Unlike => Op::Unequal,
     }
 }
 
@@ -272,7 +259,7 @@ pub(super) fn is_missing(word: &Word<'_>) -> bool {
 }
 
 /// The field has no value, or has one.
-pub(super) fn missing(field: Field, op: Op) -> Value {
+pub(super) fn missing(field: Field, op: Op) -> Compared {
     let equal = match op {
         Op::Equal => true,
         Op::Unequal => false,
@@ -281,16 +268,9 @@ pub(super) fn missing(field: Field, op: Op) -> Value {
     Ok(Expr::Test(Test::Missing { field, equal }))
 }
 
-const fn is_of_owners(field: Field) -> bool {
-    matches!(
-        field,
-        Field::Pid | Field::Process | Field::Command | Field::ProcessUser | Field::Fd
-    )
-}
-
 /// `pid = none`: looked everywhere, and there is none. `pid = unknown`: it cannot be told, so that it is
 /// no case of `pid != none`.
-fn owners(word: &Word<'_>, op: Op) -> Value {
+fn owners(word: &Word<'_>, op: Op) -> Compared {
     let none = &*word.text == "none";
     let words = match (op, none) {
         (Op::Equal, true) => vec![ProcessStatus::None.name()],
@@ -306,13 +286,13 @@ fn owners(word: &Word<'_>, op: Op) -> Value {
     }))
 }
 
-fn numeric(field: Field, op: Op, text: &str) -> Value {
+fn numeric(field: Field, op: Op, text: &str) -> Compared {
     let value = number(text, field.unit().unwrap_or(Unit::Count))?;
     Ok(Expr::Test(Test::Number { field, op, value }))
 }
 
 /// `0x5`, `0x5/0xff`
-fn mark(op: Op, text: &str) -> Value {
+fn mark(op: Op, text: &str) -> Compared {
     let small = |text: &str| match number(text, Unit::Count).map(u32::try_from) {
         Ok(Ok(value)) => Ok(value),
         _ => expected("a mark of 32 bits, like 5, 0x5 or 0x5/0xff"),
@@ -335,7 +315,7 @@ fn mark(op: Op, text: &str) -> Value {
 }
 
 /// As it is shown: hexadecimal, with `0x` in front or not.
-fn cookie(op: Op, text: &str) -> Value {
+fn cookie(op: Op, text: &str) -> Compared {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     match u64::from_str_radix(digits, 16) {
@@ -357,7 +337,7 @@ pub(super) fn text(field: Field, relation: Relation, word: &Word<'_>) -> Expr {
     };
     Expr::Test(Test::Text {
         field,
-        equal: op_of(relation) == Op::Equal,
+        equal: relation.op() == Op::Equal,
         pattern,
     })
 }

@@ -1,8 +1,7 @@
 //! Values that are words of a few: states, protocols and their like.
 
 use super::lexer::{Relation, Word};
-use super::refusal::{Refusal, expected};
-use super::value::{Value, op_of};
+use super::refusal::{Compared, Refusal, expected};
 use super::{Case, Expr, Field, Op, Pattern, Test};
 use crate::model::{State, StateSet};
 use crate::text::{escape, nearest};
@@ -97,7 +96,7 @@ pub(super) fn one_word(field: Field, word: &'static str, equal: bool) -> Expr {
 }
 
 /// `tcp,udp`, or the words a glob meets.
-pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Value {
+pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compared {
     let all = field.words().iter().copied();
     let mut named: Vec<&str> = Vec::new();
     if let Relation::Like | Relation::Unlike = relation {
@@ -112,7 +111,7 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Value 
             named.push(one_of(field, part)?);
         }
     }
-    let equal = op_of(relation) == Op::Equal;
+    let equal = relation.op() == Op::Equal;
     let words: Vec<_> = all.filter(|word| named.contains(word)).collect();
     if !equal && words.len() == field.words().len() {
         return Ok(Expr::NEVER);
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn aliases_are_names_of_words() {
         for (alias, word) in ALIASES {
-            let known = |name| Field::every().any(|field| field.words().contains(&name));
+            let known = |name| Field::comparable().any(|field| field.words().contains(&name));
             assert!(known(word), "{word}");
             assert!(!known(alias), "{alias}");
         }

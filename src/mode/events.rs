@@ -15,8 +15,8 @@ use super::signals::{Second, Signals};
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::filter::{Rule, Stage};
-use crate::model::{Event, EventSummary, Row, Socket, Table, Warning};
+use crate::filter::Rule;
+use crate::model::{Event, EventSummary, Row, Socket, Stage, Table, Warning};
 use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
@@ -252,7 +252,7 @@ impl<'w> Watch<'w> {
         let search = &mut self.search;
         let mut contains = |text: &str| search.contains(&shown, text);
         let (_, rule) = self.rules.get(place)?;
-        rule.holds(&row, stage, &mut contains)
+        rule.decide(&Row { stage, ..row }, &mut contains).held()
     }
 
     /// What was written is to be seen now.

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::check::Tally;
-use super::judge::Judge;
+use super::matcher::Matcher;
 use crate::model::Socket;
 use crate::query::Count;
 use crate::render::Sink;
@@ -68,7 +68,7 @@ impl Held {
         !self.is_open()
     }
 
-    /// One more, which the judge was asked about last; `Break` when no further one is to be shown.
+    /// One more, which the matcher was asked about last; `Break` when no further one is to be shown.
     ///
     /// # Errors
     ///
@@ -77,10 +77,10 @@ impl Held {
         &mut self,
         socket: &Socket,
         tally: Tally,
-        judge: &mut Judge,
+        matcher: &mut Matcher,
     ) -> io::Result<ControlFlow<()>> {
         if let Some(sink) = &mut self.sink {
-            return sink.row(&judge.row(socket));
+            return sink.row(&matcher.row(socket));
         }
         if self.expected.is_exceeded(tally.found) {
             // The look has failed.
@@ -89,7 +89,7 @@ impl Held {
         }
         self.sockets.push(socket.clone());
         if self.sockets.len() > MOST && self.expected.is_settled(tally.certain) {
-            return self.show(judge);
+            return self.show(matcher);
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -99,7 +99,7 @@ impl Held {
     /// # Errors
     ///
     /// When the output cannot be written.
-    pub(super) fn show(&mut self, judge: &mut Judge) -> io::Result<ControlFlow<()>> {
+    pub(super) fn show(&mut self, matcher: &mut Matcher) -> io::Result<ControlFlow<()>> {
         if let Some(opening) = self.opening.take() {
             self.sink = Some(opening());
         }
@@ -107,7 +107,7 @@ impl Held {
             return Ok(ControlFlow::Break(()));
         };
         for socket in self.sockets.drain(..) {
-            if sink.row(&judge.row_of(&socket))?.is_break() {
+            if sink.row(&matcher.row_of(&socket))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -10,7 +10,7 @@ pub(super) use output::{Output, rows};
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, checked, sentence, tell, verdict};
 use super::findings;
-use super::judge::Judge;
+use super::matcher::Matcher;
 use super::wait;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -52,9 +52,9 @@ fn run(
         None => Recorder::default(),
     };
     let (mut source, tables) = open(query, &recorder)?;
-    let mut judge = Judge::new(query)?;
+    let mut matcher = Matcher::new(query)?;
     let output = Output::of(query, &envelope(), out);
-    let mut listing = Listing::new(query, &mut judge, output);
+    let mut listing = Listing::new(query, &mut matcher, output);
     listing.read_all(&tables, source.as_mut(), messages)?;
     let verdict = listing.finish(messages)?;
     recorder.finish()?;
@@ -104,7 +104,7 @@ enum Extent {
 /// A listing under way.
 pub(super) struct Listing<'l> {
     query: &'l Query,
-    judge: &'l mut Judge,
+    matcher: &'l mut Matcher,
     output: Output<'l>,
     /// Rows that went there from the table that is read.
     shown: u64,
@@ -120,10 +120,10 @@ pub(super) struct Listing<'l> {
 }
 
 impl<'l> Listing<'l> {
-    pub(super) fn new(query: &'l Query, judge: &'l mut Judge, output: Output<'l>) -> Self {
+    pub(super) fn new(query: &'l Query, matcher: &'l mut Matcher, output: Output<'l>) -> Self {
         Self {
             query,
-            judge,
+            matcher,
             output,
             shown: 0,
             extent: Extent::Whole,
@@ -223,7 +223,7 @@ impl<'l> Listing<'l> {
     /// Says what must be said of names, and of a list that is empty for no other reason. `true` =
     /// owners are missing that must not be.
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
-        let of_owners = self.judge.warnings();
+        let of_owners = self.matcher.warnings();
         let is_too_little = self.query.check.strict && !of_owners.is_empty();
         for warning in of_owners {
             if is_too_little {
@@ -283,7 +283,7 @@ impl<'l> Listing<'l> {
     /// What is held is looked up only when it is shown.
     fn show_held(&mut self) -> io::Result<()> {
         match &mut self.output {
-            Output::Held(held) => held.show(self.judge).map(|_| ()),
+            Output::Held(held) => held.show(self.matcher).map(|_| ()),
             _ => Ok(()),
         }
     }

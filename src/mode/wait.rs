@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, sentence, tell};
 use super::held::Held;
-use super::judge::Judge;
 use super::list::{Listing, Output, open, rows};
+use super::matcher::Matcher;
 use super::signals::{Second, Signals};
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -67,7 +67,7 @@ struct Wait<'q> {
     expected: Count,
     source: Box<dyn Source>,
     tables: Vec<Table>,
-    judge: Judge,
+    matcher: Matcher,
     target: Target,
     time: Duration,
     begun: Instant,
@@ -86,7 +86,7 @@ impl<'q> Wait<'q> {
             target: target(query, &tables),
             source,
             tables,
-            judge: Judge::new(query)?,
+            matcher: Matcher::new(query)?,
             time,
             begun,
             due: begun,
@@ -105,14 +105,14 @@ impl<'q> Wait<'q> {
         // Nobody wants to know what was wrong with a look that is made again.
         let mut kept = Vec::new();
         let mut of_look = Messages::new(messages.program, &mut kept);
-        self.judge.look_again();
+        self.matcher.look_again();
         held.forget();
         let output = if self.query.check.quiet {
             Output::Nothing
         } else {
             Output::Held(held)
         };
-        let mut listing = Listing::new(self.query, &mut self.judge, output);
+        let mut listing = Listing::new(self.query, &mut self.matcher, output);
         if !is_last {
             listing.read_no_more_than_enough();
         }

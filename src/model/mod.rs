@@ -38,7 +38,7 @@ pub use process::{Process, ProcessStatus};
 pub use protocol::{
     AddressKind, Family, LineFormat, PortKind, ProcNet, Protocol, SocketType, Table,
 };
-pub use row::{OwnedRow, Row};
+pub use row::{OwnedRow, Row, Stage};
 pub use socket::{Details, Memory, Shutdown, Socket};
 pub use state::{State, StateSet};
 pub use summary::{Origin, Source, Summary};

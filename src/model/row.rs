@@ -2,12 +2,27 @@
 
 use super::{Process, ProcessStatus, Socket};
 
+/// How far a row was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The socket alone.
+    Socket,
+    /// The names of interface, user, cgroup and network namespace too.
+    Names,
+    /// Everything.
+    Owners,
+}
+
 /// A row of a listing, borrowed: valid until the next one. Names are as they were found: whoever
 /// writes them escapes them.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     /// The socket.
     pub socket: &'a Socket,
+    /// How far it was looked up.
+    pub stage: Stage,
+    /// True if no process was found, and one may hold it: some could not be read.
+    pub is_owner_in_doubt: bool,
     /// The name of its interface.
     pub interface: Option<&'a str>,
     /// The name of its user; `None` = not looked up, or it has none.
@@ -35,6 +50,8 @@ impl<'a> Row<'a> {
     pub const fn bare(socket: &'a Socket) -> Self {
         Self {
             socket,
+            stage: Stage::Socket,
+            is_owner_in_doubt: false,
             interface: None,
             user: None,
             cgroup: None,
@@ -53,6 +70,7 @@ impl<'a> Row<'a> {
 #[derive(Debug, Clone)]
 pub struct OwnedRow {
     socket: Socket,
+    is_owner_in_doubt: bool,
     interface: Option<Box<str>>,
     user: Option<Box<str>>,
     cgroup: Option<Box<[u8]>>,
@@ -72,6 +90,7 @@ impl OwnedRow {
     pub fn keep(row: &Row<'_>) -> Self {
         Self {
             socket: row.socket.clone(),
+            is_owner_in_doubt: row.is_owner_in_doubt,
             interface: row.interface.map(Into::into),
             user: row.user.map(Into::into),
             cgroup: row.cgroup.map(Into::into),
@@ -89,6 +108,8 @@ impl OwnedRow {
     pub fn row(&self) -> Row<'_> {
         Row {
             socket: &self.socket,
+            stage: Stage::Owners,
+            is_owner_in_doubt: self.is_owner_in_doubt,
             interface: self.interface.as_deref(),
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),

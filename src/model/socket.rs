@@ -1,8 +1,8 @@
 //! A socket as the kernel reports it.
 
 use super::{
-    Endpoint, Family, Info, ProcNetExtras, Protocol, RETRANSMITS, SocketType, State, StateSet,
-    Timer, TimerKind, UNREAD,
+    Endpoint, Family, Info, ProcNetExtras, Protocol, RETRANSMITS, SocketType, Source, State,
+    StateSet, Table, Timer, TimerKind, UNREAD,
 };
 
 /// Which directions of a connection are shut: the half-close.
@@ -121,6 +121,8 @@ pub struct Socket {
     pub protocol: Protocol,
     /// Its address family.
     pub family: Family,
+    /// Who reports it; set once by the source that fills it.
+    pub source: Source,
     /// Its type, where the protocol does not say it.
     pub kind: Option<SocketType>,
     /// Where it stands in the state machine.
@@ -162,11 +164,12 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// An empty socket of a table, to be filled again and again.
+    /// An empty socket of a table, reported by netlink, to be filled again and again.
     pub fn new(protocol: Protocol, family: Family) -> Self {
         Self {
             protocol,
             family,
+            source: Source::Netlink,
             kind: None,
             state: State::Unconn,
             recv_queue: None,
@@ -187,7 +190,13 @@ impl Socket {
         }
     }
 
-    /// Forgets everything but the memory it holds.
+    /// The same, reported by this source.
+    #[must_use]
+    pub fn from_source(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Forgets everything but who reports it, and the memory it holds.
     pub fn reset(&mut self, protocol: Protocol, family: Family) {
         self.protocol = protocol;
         self.family = family;
@@ -209,6 +218,14 @@ impl Socket {
         self.proc_net = None;
         if let Some(details) = &mut self.details {
             details.clear();
+        }
+    }
+
+    /// The table it is in.
+    pub const fn table(&self) -> Table {
+        Table {
+            protocol: self.protocol,
+            family: self.family,
         }
     }
 

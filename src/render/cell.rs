@@ -9,7 +9,7 @@ use crate::text;
 
 use super::detail;
 use super::digits;
-use super::value::{Side, Value, path_parts};
+use super::value::{Datum, Side, path_parts};
 use super::{Column, endpoint};
 
 /// What becomes of blanks inside a cell.
@@ -46,46 +46,44 @@ impl Style {
 
     /// Writes one cell.
     pub(super) fn cell(self, out: &mut Vec<u8>, column: Column, row: &Row<'_>) {
-        match (column, Value::of(column, row)) {
+        match (column, column.get(row)) {
             (Column::LocalPort, _) => endpoint::port(self, out, Side::Local, row),
             (Column::PeerPort, _) => endpoint::port(self, out, Side::Peer, row),
-            (Column::LocalAddress, Value::Absent) => endpoint::unnamed(out, Side::Local, row),
-            (Column::PeerAddress, Value::Absent) => endpoint::unnamed(out, Side::Peer, row),
-            (Column::User, Value::Absent) => match row.socket.uid {
+            (Column::LocalAddress, None) => endpoint::unnamed(out, Side::Local, row),
+            (Column::PeerAddress, None) => endpoint::unnamed(out, Side::Peer, row),
+            (Column::User, None) => match row.socket.uid {
                 Some(uid) => digits::integer(out, uid.into()),
                 None => out.push(b'-'),
             },
-            (Column::Processes, Value::Absent)
-                if row.process_status == Some(ProcessStatus::Unreadable) =>
-            {
+            (Column::Processes, None) if row.process_status == Some(ProcessStatus::Unreadable) => {
                 out.push(b'?');
             }
             // Scripts read the word of the vocabulary; it has no blanks.
-            (Column::Shutdown, Value::Word(_)) if self.blanks == Blanks::Keep => {
+            (Column::Shutdown, Some(Datum::Word(_))) if self.blanks == Blanks::Keep => {
                 shutdown(out, row.socket.shutdown);
             }
-            (_, value) => self.value(out, &value, row),
+            (_, Some(value)) => self.value(out, value, row),
+            (_, None) => out.push(b'-'),
         }
     }
 
-    fn value(self, out: &mut Vec<u8>, value: &Value<'_>, row: &Row<'_>) {
-        match *value {
-            Value::Absent => out.push(b'-'),
-            Value::Number(number) => digits::integer(out, number),
-            Value::Word(word) => out.extend_from_slice(word.as_bytes()),
-            Value::State(known) => state(out, known),
-            Value::Hex(id) => digits::hex(out, id),
-            Value::Index(index) => digits::integer(out, index.into()),
-            Value::Ip(address) => digits::ip(out, address),
-            Value::Name(name) => self.lone_name(out, name),
-            Value::Path(name) => self.path(out, name),
-            Value::Timer(known) => timer(out, known),
-            Value::Processes(list) => self.processes(out, list),
-            Value::Info(info) => detail::cell(out, self.separator(), |words| words.info(info)),
-            Value::Memory(memory) => {
+    fn value(self, out: &mut Vec<u8>, value: Datum<'_>, row: &Row<'_>) {
+        match value {
+            Datum::Number(number) => digits::integer(out, number),
+            Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
+            Datum::State(known) => state(out, known),
+            Datum::Hex(id) => digits::hex(out, id),
+            Datum::Index(index) => digits::integer(out, index.into()),
+            Datum::Ip(address) => digits::ip(out, address),
+            Datum::Name(name) => self.lone_name(out, name),
+            Datum::Path(name) => self.path(out, name),
+            Datum::Timer(known) => timer(out, known),
+            Datum::Processes(list) => self.processes(out, list),
+            Datum::Info(info) => detail::cell(out, self.separator(), |words| words.info(info)),
+            Datum::Memory(memory) => {
                 detail::cell(out, self.separator(), |words| words.memory(memory));
             }
-            Value::End(side) => endpoint::write(self, out, side, row),
+            Datum::End(side) => endpoint::write(self, out, side, row),
         }
     }
 

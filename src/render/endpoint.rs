@@ -7,7 +7,7 @@ use crate::model::{Endpoint, Family, Row};
 use super::Column;
 use super::cell::Style;
 use super::digits;
-use super::value::{Side, Value};
+use super::value::{Datum, Side};
 
 /// What a host or service name could be mistaken for a part of its cell by.
 const MEANINGFUL: [char; 4] = [':', '%', '[', ']'];
@@ -90,12 +90,12 @@ fn ip_or_host(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
 }
 
 fn interface(style: Style, out: &mut Vec<u8>, row: &Row<'_>) {
-    match Value::of(Column::Interface, row) {
-        Value::Name(name) => {
+    match Column::Interface.get(row) {
+        Some(Datum::Name(name)) => {
             out.push(b'%');
             style.name(out, name, &MEANINGFUL);
         }
-        Value::Index(index) => {
+        Some(Datum::Index(index)) => {
             out.push(b'%');
             digits::integer(out, index.into());
         }

@@ -181,7 +181,7 @@ pub fn sink<'w>(
         Format::Plain => Box::new(plain::Plain::new(&layout, out)),
         Format::Json => Box::new(json::Json::document(&layout, envelope, out)),
         Format::Ndjson => Box::new(json::Json::lines(&layout, out)),
-        Format::Csv => Box::new(csv::Csv::new(layout, out)),
+        Format::Csv => Box::new(csv::Csv::new(&layout, out)),
         Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
     }
 }

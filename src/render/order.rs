@@ -5,34 +5,35 @@ use std::cmp::Ordering;
 use crate::model::{Endpoint, Process, Row, State};
 
 use super::Column;
-use super::value::{Side, Value};
+use super::value::{Datum, Side};
 
 /// Compares two rows by a column: numbers and addresses by their value, text by its bytes. Unknown
 /// comes last, descending or not.
 pub(super) fn compare(column: Column, descending: bool, a: &Row<'_>, b: &Row<'_>) -> Ordering {
     let turn = |order: Ordering| if descending { order.reverse() } else { order };
-    match (Value::of(column, a), Value::of(column, b)) {
-        (a, b) if is_unknown(&a) || is_unknown(&b) => is_unknown(&a).cmp(&is_unknown(&b)),
-        (Value::End(side), Value::End(_)) => ends(side, descending, a, b),
-        (a, b) => turn(values(&a, &b)),
+    match (known(column, a), known(column, b)) {
+        (Some(Datum::End(side)), Some(Datum::End(_))) => ends(side, descending, a, b),
+        (Some(a), Some(b)) => turn(values(&a, &b)),
+        (a, b) => a.is_none().cmp(&b.is_none()),
     }
 }
 
 /// An empty list of processes counts as unknown: there is nothing to compare.
-const fn is_unknown(value: &Value<'_>) -> bool {
-    matches!(value, Value::Absent | Value::Processes([]))
+fn known<'a>(column: Column, row: &Row<'a>) -> Option<Datum<'a>> {
+    let value = column.get(row);
+    value.filter(|value| !matches!(value, Datum::Processes([])))
 }
 
-fn values(a: &Value<'_>, b: &Value<'_>) -> Ordering {
+fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) | (Value::Hex(a), Value::Hex(b)) => a.cmp(b),
-        (Value::Word(a), Value::Word(b)) => a.cmp(b),
-        (Value::State(a), Value::State(b)) => states(*a, *b),
-        (Value::Index(a), Value::Index(b)) => a.cmp(b),
-        (Value::Ip(a), Value::Ip(b)) => a.cmp(b),
-        (Value::Name(a), Value::Name(b)) | (Value::Path(a), Value::Path(b)) => a.cmp(b),
-        (Value::Timer(a), Value::Timer(b)) => a.expires_ms.cmp(&b.expires_ms),
-        (Value::Processes(a), Value::Processes(b)) => first(a).cmp(&first(b)),
+        (Datum::Number(a), Datum::Number(b)) | (Datum::Hex(a), Datum::Hex(b)) => a.cmp(b),
+        (Datum::Word(a), Datum::Word(b)) => a.cmp(b),
+        (Datum::State(a), Datum::State(b)) => states(*a, *b),
+        (Datum::Index(a), Datum::Index(b)) => a.cmp(b),
+        (Datum::Ip(a), Datum::Ip(b)) => a.cmp(b),
+        (Datum::Name(a), Datum::Name(b)) | (Datum::Path(a), Datum::Path(b)) => a.cmp(b),
+        (Datum::Timer(a), Datum::Timer(b)) => a.expires_ms.cmp(&b.expires_ms),
+        (Datum::Processes(a), Datum::Processes(b)) => first(a).cmp(&first(b)),
         // Addresses of different families; an interface without a name.
         (a, b) => rank(a).cmp(&rank(b)),
     }
@@ -48,11 +49,11 @@ fn first(processes: &[Process]) -> Option<(&[u8], u32)> {
 }
 
 /// Addresses of inet and inet6 first, then unix, then others.
-const fn rank(value: &Value<'_>) -> u8 {
+const fn rank(value: &Datum<'_>) -> u8 {
     match value {
-        Value::Ip(_) => 0,
-        Value::Path(_) => 1,
-        Value::Name(_) => 2,
+        Datum::Ip(_) => 0,
+        Datum::Path(_) => 1,
+        Datum::Name(_) => 2,
         _ => 3,
     }
 }

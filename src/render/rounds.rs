@@ -33,7 +33,7 @@ pub fn round_sink<'w>(
         if round == Round::Later {
             layout.header = Header::Hidden;
         }
-        let csv = Csv::timed(layout, envelope.time.clone(), Out::new(out));
+        let csv = Csv::timed(&layout, envelope.time.clone(), Out::new(out));
         return Ok(Box::new(csv));
     }
     let out = round_out(format, envelope, out)?;

@@ -32,7 +32,7 @@ pub(super) fn fit(layout: &Layout, rows: &[Vec<String>]) -> Vec<usize> {
         .iter()
         .zip(&widths)
         .map(|(column, title)| {
-            if column.is_free_text() {
+            if column.definition().is_free_text() {
                 NARROWEST.max(*title)
             } else {
                 usize::MAX
@@ -106,7 +106,7 @@ pub(super) fn side_by_side(
         }
         used += of(cell).max(*width) + GAP;
         let missing = width.saturating_sub(of(cell));
-        let (before, after) = if column.is_number() {
+        let (before, after) = if column.definition().is_right() {
             (missing, 0)
         } else {
             (0, missing)

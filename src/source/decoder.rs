@@ -7,7 +7,7 @@ use std::path::Path;
 use super::recent::{BoundBefore, Recent};
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
-use crate::model::{Cause, Family, Protocol, Socket, Table, Warning};
+use crate::model::{Cause, Family, Protocol, Socket, Source as Kind, Table, Warning};
 use crate::procfs;
 use crate::wire::{self, WireError};
 
@@ -71,6 +71,12 @@ impl<'r> ReplyDecoder<'r> {
             lent: 0,
             malformed: Malformed::default(),
         }
+    }
+
+    /// The same for the messages of a recording.
+    pub(super) fn replaying(mut self) -> Self {
+        self.scratch.source = Kind::Replay;
+        self
     }
 
     /// Lends the socket of one reply; a reply that cannot be read is counted.

@@ -40,7 +40,7 @@ impl ProcfsSource {
     pub fn new(root: impl Into<PathBuf>, recorder: Recorder) -> Self {
         Self {
             root: root.into(),
-            socket: Socket::new(Protocol::Tcp, Family::Inet),
+            socket: Socket::new(Protocol::Tcp, Family::Inet).from_source(Kind::Procfs),
             recorder,
             first: 0,
         }

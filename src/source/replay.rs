@@ -225,7 +225,7 @@ impl Source for ReplaySource {
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.names() } else { None };
-        let mut decoder = ReplyDecoder::new(table.protocol, request, names);
+        let mut decoder = ReplyDecoder::new(table.protocol, request, names).replaying();
         match self.play(table, &mut decoder, visitor) {
             Ok(()) => {}
             Err(Flaw::Bytes(reason)) => gaps.push(Warning::Failed(self.malformed(reason).into())),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::Needs;
 use crate::filter::samples::{any_sample, expr};
-use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Prefix, Side, Stage, Test};
+use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Source, State, StateSet, Table};
 
 const TCP: Table = Table {
@@ -199,7 +199,7 @@ fn every_costly_test_needs_its_own() {
     for (expr, needs) in [
         (text(Field::Congestion), info),
         (missing(Field::Congestion), info),
-        (number(Field::Memory(1), Op::Less, 1), memory),
+        (number(Field::MemoryPart(1), Op::Less, 1), memory),
         (name(Side::Peer), unix_peers),
         (text(Field::PeerAddress), unix_peers),
         (missing(Field::PeerAddress), unix_peers),
@@ -279,11 +279,11 @@ fn procfs_tells_no_cookie_nor_shutdown() {
 
 #[test]
 fn procfs_tells_drops_of_udp() {
-    let drops = number(Field::Memory(8), Op::Greater, 0);
-    let limit = number(Field::Memory(1), Op::Greater, 0);
+    let drops = number(Field::MemoryPart(8), Op::Greater, 0);
+    let limit = number(Field::MemoryPart(1), Op::Greater, 0);
     assert_eq!(untold(&drops, UDP, Source::Procfs), []);
-    assert_eq!(untold(&limit, UDP, Source::Procfs), [Field::Memory(1)]);
-    assert_eq!(untold(&drops, TCP, Source::Procfs), [Field::Memory(8)]);
+    assert_eq!(untold(&limit, UDP, Source::Procfs), [Field::MemoryPart(1)]);
+    assert_eq!(untold(&drops, TCP, Source::Procfs), [Field::MemoryPart(8)]);
 }
 
 #[test]
@@ -380,7 +380,7 @@ proptest! {
         let socket = &sample.socket;
         let table = Table { protocol: socket.protocol, family: socket.family };
         let rule = expr.for_table(table);
-        let accepted = rule.holds(&sample.row(), Stage::Owners, &mut |_| true);
+        let accepted = rule.decide(&sample.row(), &mut |_| true).held();
         if accepted == Some(true) {
             prop_assert!(rule.states().contains(socket.state));
             if let Some(pids) = expr.pids() {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use crate::filter::samples::{Sample, any_sample, expr, prefix, tables, test};
-use crate::filter::{Expr, Field, Op, PortItem, Prefix, Rule, Side, Stage, Test};
+use crate::filter::{Expr, Field, Op, PortItem, Prefix, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
 const TCP: Table = Table {
@@ -295,7 +295,7 @@ fn answers(sample: &Sample, expr: &Expr) -> (Option<bool>, Option<bool>) {
     };
     let answer = |rule: Rule| {
         let mut shown = |text: &str| text.len() % 2 == usize::from(socket.uid.is_some());
-        rule.holds(&sample.row(), Stage::Owners, &mut shown)
+        rule.decide(&sample.row(), &mut shown).held()
     };
     let whole = answer(Rule::spelled_out(expr, table));
     (answer(expr.for_table(table)), whole)

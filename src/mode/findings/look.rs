@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
-use crate::filter::{Expr, Rule, Stage};
+use crate::filter::{Expr, Rule};
 use crate::mode::list::open;
 use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet, Warning};
 use crate::query::Query;
@@ -128,7 +128,7 @@ impl<'q> Looker<'q> {
             };
             let is_it = look.states.contains(socket.state) && keep(socket);
             let bare = Row::bare(socket);
-            let held = rule.holds(&bare, Stage::Socket, &mut |_| false);
+            let held = rule.decide(&bare, &mut |_| false).held();
             if !is_it || held == Some(false) {
                 return ControlFlow::Continue(());
             }
@@ -139,7 +139,7 @@ impl<'q> Looker<'q> {
             let row = enricher.row(socket);
             let shown = hidden.from(row);
             let mut contains = |text: &str| search.contains(&shown, text);
-            let held = held.or_else(|| rule.holds(&row, Stage::Owners, &mut contains));
+            let held = held.or_else(|| rule.decide(&row, &mut contains).held());
             if held == Some(true) {
                 take(socket, Held::of(&row));
             }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::filter::Rule;
 use crate::mode::Messages;
 use crate::mode::check::Tally;
-use crate::mode::seen::Seen;
+use crate::mode::missing_fields::MissingFields;
 use crate::model::{Origin, Protocol, Socket, StateSet, Table, Warning};
 use crate::source::{Outcome, Source, Visitor};
 
@@ -134,9 +134,9 @@ impl Listing<'_> {
         &mut self,
         socket: &Socket,
         rule: &Rule,
-        seen: &mut Seen,
+        missing: &mut MissingFields,
     ) -> io::Result<ControlFlow<()>> {
-        let answer = self.judge.ask(socket, rule, seen);
+        let answer = self.matcher.decide(socket, rule, missing);
         self.tally.add(answer);
         if answer.held && !self.is_full {
             self.is_full = self.show(socket)?.is_break();
@@ -152,9 +152,9 @@ impl Listing<'_> {
     fn show(&mut self, socket: &Socket) -> io::Result<ControlFlow<()>> {
         self.shown += 1;
         let flow = match &mut self.output {
-            Output::Held(held) => held.take(socket, self.tally, self.judge),
+            Output::Held(held) => held.take(socket, self.tally, self.matcher),
             output => match output.sink() {
-                Some(sink) => sink.row(&self.judge.row(socket)),
+                Some(sink) => sink.row(&self.matcher.row(socket)),
                 None => Ok(ControlFlow::Continue(())),
             },
         };
@@ -182,7 +182,7 @@ struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
     /// Of each table.
     rules: &'r [Rule],
-    seen: Vec<Seen>,
+    missing: Vec<MissingFields>,
     /// What was found before.
     tally: Tally,
     is_full: bool,
@@ -194,7 +194,7 @@ impl<'r, 'l> Reading<'r, 'l> {
         listing.shown = 0;
         listing.output.mark();
         Self {
-            seen: seen(rules, listing),
+            missing: missing(rules),
             tally: listing.tally,
             is_full: listing.is_full,
             end: Ok(ControlFlow::Continue(())),
@@ -205,29 +205,28 @@ impl<'r, 'l> Reading<'r, 'l> {
 
     /// What the filter asked for and was not told, and how it ended.
     fn end(self) -> (Vec<Warning>, io::Result<ControlFlow<()>>) {
-        let both = self.rules.iter().zip(&self.seen);
-        let gaps = both.filter_map(|(rule, seen)| seen.gap(rule.table()));
+        let both = self.rules.iter().zip(&self.missing);
+        let gaps = both.filter_map(|(rule, missing)| missing.gap(rule));
         (gaps.collect(), self.end)
     }
 }
 
-fn seen(rules: &[Rule], listing: &Listing<'_>) -> Vec<Seen> {
-    let input = &listing.query.input;
-    rules.iter().map(|rule| Seen::new(rule, input)).collect()
+fn missing(rules: &[Rule]) -> Vec<MissingFields> {
+    rules.iter().map(|_| MissingFields::default()).collect()
 }
 
 impl Visitor for Reading<'_, '_> {
     fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        let mut both = self.rules.iter().zip(&mut self.seen);
+        let mut both = self.rules.iter().zip(&mut self.missing);
         let own = match self.rules {
             [_] => both.next(),
             _ => both.find(|(rule, _)| rule.table().family == socket.family),
         };
         // The source lends nothing of another table.
-        let Some((rule, seen)) = own else {
+        let Some((rule, missing)) = own else {
             return ControlFlow::Continue(());
         };
-        self.end = self.listing.take(socket, rule, seen);
+        self.end = self.listing.take(socket, rule, missing);
         match self.end {
             Ok(flow) => flow,
             Err(_) => ControlFlow::Break(()),
@@ -245,7 +244,7 @@ impl Visitor for Reading<'_, '_> {
             listing.shown = 0;
             listing.tally = self.tally;
             listing.is_full = self.is_full;
-            self.seen = seen(self.rules, listing);
+            self.missing = missing(self.rules);
         }
         is_taken
     }

@@ -8,8 +8,8 @@ use super::nearest::nearest;
 use super::sightings::{Group, Seeing, Sightings};
 use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
-use crate::mode::judge::Judge;
 use crate::mode::list::{Listing, Output};
+use crate::mode::matcher::Matcher;
 use crate::model::{Family, Protocol, StateSet, Table};
 use crate::query::{Query, Selection};
 use crate::source::Source;
@@ -78,12 +78,12 @@ impl Last {
 
 /// Looks at all that a query wants; `None` = there may be more.
 fn look(query: &Query, source: &mut dyn Source, sightings: &Rc<RefCell<Sightings>>) -> Option<()> {
-    let mut judge = Judge::telling_owners(query).ok()?;
+    let mut matcher = Matcher::telling_owners(query).ok()?;
     let output = Output::Rows {
         sink: Box::new(Seeing(Rc::clone(sightings))),
         is_held: false,
     };
-    let mut listing = Listing::new(query, &mut judge, output);
+    let mut listing = Listing::new(query, &mut matcher, output);
     // What is wrong with this look was wrong with the last one.
     let mut untold = io::sink();
     let mut messages = Messages::new("", &mut untold);

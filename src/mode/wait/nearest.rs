@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::sightings::{end, holder};
 use crate::filter::{Expr, Rule, Test};
-use crate::mode::judge::Judge;
+use crate::mode::matcher::Matcher;
 use crate::model::{Row, Socket};
 use crate::query::Query;
 use crate::source::Source;
@@ -20,7 +20,7 @@ struct Missed {
 
 /// One socket of those that lack what the fewest others do.
 pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
-    let mut judge = Judge::telling_owners(query).ok()?;
+    let mut matcher = Matcher::telling_owners(query).ok()?;
     let mut missed: Vec<Missed> = Vec::new();
     for rule in rules {
         let parts = parts(rule);
@@ -30,7 +30,7 @@ pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) ->
         let all = Expr::ALWAYS.for_table(rule.table());
         // What is not seen cannot be the closest.
         let _ = source.visit(all.table(), &query.request(&all), &mut |socket: &Socket| {
-            let only = judge.only_failing(socket, &parts);
+            let only = matcher.only_failing(socket, &parts);
             let Some(what) = only.and_then(|only| told(&parts, only)) else {
                 return ControlFlow::Continue(());
             };
@@ -46,7 +46,7 @@ pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) ->
         });
     }
     let nearest = missed.into_iter().min_by_key(|missed| missed.count)?;
-    let first = words(&judge.row_of(&nearest.first));
+    let first = words(&matcher.row_of(&nearest.first));
     Some(format!("the closest is {first}, but not {}", nearest.what))
 }
 

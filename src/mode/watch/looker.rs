@@ -10,8 +10,8 @@ use super::known::{Known, Whole};
 use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
-use crate::mode::judge::Judge;
 use crate::mode::list::{self, Listing, Output};
+use crate::mode::matcher::Matcher;
 use crate::mode::resolve::Hosts;
 use crate::model::{Row, Summary, Table};
 use crate::query::Query;
@@ -23,7 +23,7 @@ pub(super) struct Looker {
     query: Query,
     source: Box<dyn Source>,
     tables: Vec<Table>,
-    judge: Judge,
+    matcher: Matcher,
     hosts: Hosts,
     /// Of each table.
     known: Rc<RefCell<Vec<Known>>>,
@@ -38,7 +38,7 @@ impl Looker {
     pub(super) fn new(query: Query) -> Result<Self, Error> {
         let (source, tables) = list::open(&query, &Recorder::default())?;
         Ok(Self {
-            judge: Judge::new(&query)?,
+            matcher: Matcher::new(&query)?,
             known: Rc::new(RefCell::new(
                 tables.iter().map(|_| Known::default()).collect(),
             )),
@@ -55,7 +55,7 @@ impl Looker {
     ///
     /// When nothing can be listed at all.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
-        self.judge.look_again();
+        self.matcher.look_again();
         let meet = Meet {
             known: Rc::clone(&self.known),
             table: Rc::default(),
@@ -64,7 +64,7 @@ impl Looker {
             sink: Box::new(meet.clone()),
             is_held: false,
         };
-        let mut listing = Listing::new(&self.query, &mut self.judge, output);
+        let mut listing = Listing::new(&self.query, &mut self.matcher, output);
         for (place, table) in self.tables.iter().enumerate() {
             meet.table.set(place);
             meet.with(Known::begin);

@@ -10,8 +10,8 @@ use super::stamped;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::Messages;
-use crate::mode::judge::Judge;
 use crate::mode::list::{self, Listing, Output};
+use crate::mode::matcher::Matcher;
 use crate::mode::signals::Signals;
 use crate::query::{Query, Report};
 use crate::render::{self, Envelope, Round, Summing};
@@ -30,17 +30,17 @@ pub(super) fn rounds(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, tables) = list::open(query, &Recorder::default())?;
-    let mut judge = Judge::new(query)?;
+    let mut matcher = Matcher::new(query)?;
     let out = Shared::new(out);
     let mut round = Round::First;
     let mut verdict = Verdict::Done;
     while pace.rest(signals, read)? {
         let begun = Instant::now();
         messages.next_round();
-        judge.look_again();
+        matcher.look_again();
         let output = output(query, (&stamped(envelope), round), Box::new(out.clone()));
         let output = output.map_err(Error::Output)?;
-        let mut listing = Listing::new(query, &mut judge, output);
+        let mut listing = Listing::new(query, &mut matcher, output);
         listing.read_all(&tables, source.as_mut(), messages)?;
         verdict = verdict.max(listing.finish(messages)?);
         pace.looked(begun, Instant::now());

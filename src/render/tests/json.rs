@@ -86,7 +86,7 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
             .collect()
     };
     let socket = "/$defs/socket";
-    assert_eq!(required(socket), Column::VOCABULARY.map(Column::name));
+    assert_eq!(required(socket), Column::VOCABULARY.map(Column::own_name));
     let fields = "/$defs/socket/properties";
     let names: Vec<_> = TCP_INFO.iter().map(|field| field.name).collect();
     assert_eq!(required(&format!("{fields}/tcp_info")), names);
@@ -101,7 +101,8 @@ fn keys_come_in_the_order_of_the_vocabulary_whatever_the_protocol() {
     let text = render(Format::Ndjson, layout(Format::Ndjson, &[]), &scene::rows());
     assert_eq!(text.lines().count(), scene::rows().len());
     for line in text.lines() {
-        let places = Column::VOCABULARY.map(|column| line.find(&format!("\"{}\":", column.name())));
+        let places =
+            Column::VOCABULARY.map(|column| line.find(&format!("\"{}\":", column.own_name())));
         assert!(places.is_sorted() && places[0] == Some(1), "{line}");
         let object: Value = serde_json::from_str(line).unwrap();
         assert_eq!(object.as_object().unwrap().len(), Column::VOCABULARY.len());

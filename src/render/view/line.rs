@@ -90,7 +90,7 @@ impl Columns {
         }
         let columns = self.layout.columns.iter().zip(&self.widths);
         columns
-            .map(|(column, width)| column.plain_width().min(*width))
+            .map(|(column, width)| column.definition().width().min(*width))
             .collect()
     }
 
@@ -142,7 +142,7 @@ impl Columns {
                 .layout
                 .columns
                 .get(place)
-                .is_some_and(|c| c.is_number());
+                .is_some_and(|c| c.definition().is_right());
             let wished = if is_number {
                 begin + width.saturating_sub(needed)
             } else {

@@ -4,49 +4,54 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::Records;
+use super::records::flat;
 use crate::model::{Event, EventSummary, Row};
-use crate::render::Header;
 use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
 use crate::render::out::Out;
+use crate::render::{Column, Header};
 
 /// Writes each event as a record.
-pub(in crate::render) struct Csv<'w>(Records<'w>);
+pub(in crate::render) struct Csv<'w> {
+    records: Records<'w>,
+    owners: Vec<Column>,
+}
 
 impl<'w> Csv<'w> {
     /// Begins with the names of the fields.
     pub(in crate::render) fn new(header: Header, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
+        let owners = flat(&OWNERS);
         if header == Header::Shown {
             let mut names = vec!["time".to_owned()];
             names.extend(Records::names(&ENDS));
             names.extend(["old_state", "new_state", "step"].map(str::to_owned));
-            names.extend(Records::names(&OWNERS));
+            names.extend(Records::names(&owners));
             names.push("sampled".to_owned());
             records.header(&names);
         }
-        Self(records)
+        Self { records, owners }
     }
 }
 
 impl EventSink for Csv<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let records = &mut self.0;
+        let records = &mut self.records;
         let step = Step::of(event);
         records.text(&rfc_3339(step.time));
         records.columns(&ENDS, row);
         records.state(step.old);
         records.state(Some(step.new));
         records.text(step.words.unwrap_or_default());
-        records.columns(&OWNERS, row);
+        records.columns(&self.owners, row);
         records.text(if step.sampled { "true" } else { "false" });
         records.end()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.records.flush()
     }
 
     fn finish(&mut self, _: &EventSummary) -> io::Result<()> {
-        self.0.flush()
+        self.records.flush()
     }
 }

@@ -16,6 +16,7 @@ use crate::model::{Row, Summary};
 use crate::render::out::Out;
 use crate::render::{Column, Header, Layout, Sink};
 pub(in crate::render) use records::Records;
+use records::flat;
 
 /// Writes rows as records.
 pub(in crate::render) struct Csv<'w> {
@@ -26,25 +27,26 @@ pub(in crate::render) struct Csv<'w> {
 }
 
 impl<'w> Csv<'w> {
-    pub(in crate::render) fn new(layout: Layout, out: Out<'w>) -> Self {
+    pub(in crate::render) fn new(layout: &Layout, out: Out<'w>) -> Self {
         Self::of(layout, None, out)
     }
 
     /// With a time before the columns.
-    pub(in crate::render) fn timed(layout: Layout, time: String, out: Out<'w>) -> Self {
+    pub(in crate::render) fn timed(layout: &Layout, time: String, out: Out<'w>) -> Self {
         Self::of(layout, Some(time), out)
     }
 
-    fn of(layout: Layout, time: Option<String>, out: Out<'w>) -> Self {
+    fn of(layout: &Layout, time: Option<String>, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
+        let columns = flat(&layout.columns);
         if layout.header == Header::Shown {
             let time = time.iter().map(|_| "time".to_owned());
-            let names = time.chain(Records::names(&layout.columns));
+            let names = time.chain(Records::names(&columns));
             records.header(&names.collect::<Vec<_>>());
         }
         Self {
             records,
-            columns: layout.columns,
+            columns,
             time,
         }
     }

@@ -5,37 +5,15 @@ use std::ops::ControlFlow;
 
 use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
-use crate::model::{InfoField, MPTCP_INFO, Memory, Process, Row, State, TCP_INFO, Timer};
+use crate::model::{Process, Row, State};
 use crate::render::cell::{self, Style};
 use crate::render::out::Out;
-use crate::render::value::{Value, path_parts};
+use crate::render::value::{Datum, path_parts};
 use crate::render::{Column, digits};
 use crate::text;
 
 /// Bytes the writer collects before it writes.
 const BUFFER: usize = 64 * 1024;
-
-/// What `timer` becomes.
-const TIMER: [&str; 3] = ["timer_kind", "timer_expires_ms", "timer_retransmits"];
-
-/// What `processes` becomes.
-const PROCESSES: [(&str, List); 5] = [
-    ("pids", List::Pids),
-    ("process_names", List::Names),
-    ("process_commands", List::Commands),
-    ("process_users", List::Users),
-    ("fds", List::Fds),
-];
-
-/// A property of processes that makes a column.
-#[derive(Debug, Clone, Copy)]
-enum List {
-    Pids,
-    Names,
-    Commands,
-    Users,
-    Fds,
-}
 
 /// Writes records, field by field.
 pub(in crate::render) struct Records<'w> {
@@ -57,9 +35,9 @@ impl<'w> Records<'w> {
         }
     }
 
-    /// The names of all that these columns become.
+    /// The headers of columns that are no structures.
     pub(in crate::render) fn names(columns: &[Column]) -> impl Iterator<Item = String> {
-        columns.iter().flat_map(|column| headers(*column))
+        columns.iter().map(|column| column.csv_header())
     }
 
     /// Writes the first record.
@@ -68,7 +46,7 @@ impl<'w> Records<'w> {
         let _ = self.writer.write_record(names);
     }
 
-    /// Adds all that these columns become.
+    /// Adds the values of columns that are no structures.
     pub(in crate::render) fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
         for column in columns {
             self.fields.value(*column, row);
@@ -119,124 +97,66 @@ impl Fields {
         self.record.push_field(&self.field);
     }
 
-    /// Adds all that a column becomes.
+    /// Adds the value of a column that is no structure.
     fn value(&mut self, column: Column, row: &Row<'_>) {
-        match Value::of(column, row) {
-            Value::Absent => {
-                for _ in 0..headers_count(column) {
-                    self.record.push_field(b"");
-                }
-            }
-            Value::Timer(timer) => self.timer(timer),
-            Value::Processes(processes) => self.processes(processes),
-            Value::Info(info) => info.values().for_each(|(_, value)| self.number(value)),
-            Value::Memory(memory) => {
-                for (_, value) in memory.fields() {
-                    self.number(value.map(u64::from));
-                }
-            }
-            single => self.put(|out| field(out, &single, row)),
-        }
-    }
-
-    fn number(&mut self, value: Option<u64>) {
         self.put(|out| {
-            if let Some(value) = value {
-                digits::integer(out, value);
+            if let Some(value) = column.get(row) {
+                field(out, column, value, row);
             }
         });
     }
-
-    fn timer(&mut self, timer: Timer) {
-        self.put(|out| out.extend_from_slice(timer.kind.name().as_bytes()));
-        self.number(Some(timer.expires_ms.into()));
-        self.number(Some(timer.retransmits.into()));
-    }
-
-    fn processes(&mut self, processes: &[Process]) {
-        for (_, list) in PROCESSES {
-            self.put(|out| {
-                for (index, process) in processes.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b';');
-                    }
-                    entry(out, list, process);
-                }
-            });
-        }
-    }
 }
 
-/// The headers a column becomes.
-fn headers(column: Column) -> Vec<String> {
-    let of = |fields: &[InfoField]| -> Vec<String> {
-        let prefix = column.name();
-        fields
-            .iter()
-            .map(|field| format!("{prefix}_{}", field.name))
-            .collect()
-    };
-    match column {
-        Column::Timer => TIMER.map(str::to_owned).to_vec(),
-        Column::Processes => PROCESSES.map(|(name, _)| name.to_owned()).to_vec(),
-        Column::TcpInfo => of(TCP_INFO),
-        Column::MptcpInfo => of(MPTCP_INFO),
-        Column::Memory => Memory::default()
-            .fields()
-            .map(|(name, _)| format!("memory_{name}"))
-            .to_vec(),
-        single => vec![single.name().to_owned()],
-    }
+/// The columns that these become: those of structures one for each part.
+pub(super) fn flat(columns: &[Column]) -> Vec<Column> {
+    let flat = columns.iter().flat_map(|column| match column.parts() {
+        parts if parts.is_empty() => vec![*column],
+        parts => parts,
+    });
+    flat.collect()
 }
 
-/// How many they are.
-const fn headers_count(column: Column) -> usize {
-    match column {
-        Column::Timer => TIMER.len(),
-        Column::Processes => PROCESSES.len(),
-        Column::TcpInfo => TCP_INFO.len(),
-        Column::MptcpInfo => MPTCP_INFO.len(),
-        Column::Memory => 9,
-        _ => 1,
-    }
-}
-
-fn field(out: &mut Vec<u8>, value: &Value<'_>, row: &Row<'_>) {
-    match *value {
-        Value::Number(number) => digits::integer(out, number),
-        Value::Word(word) => out.extend_from_slice(word.as_bytes()),
-        Value::State(state) => cell::state(out, state),
-        Value::Hex(id) => digits::hex(out, id),
-        Value::Index(index) => digits::integer(out, index.into()),
-        Value::Ip(address) => digits::ip(out, address),
-        Value::Name(name) => out.extend_from_slice(text::escape(name).as_bytes()),
-        Value::Path(name) => {
+fn field(out: &mut Vec<u8>, column: Column, value: Datum<'_>, row: &Row<'_>) {
+    match value {
+        Datum::Number(number) => digits::integer(out, number),
+        Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
+        Datum::State(state) => cell::state(out, state),
+        Datum::Hex(id) => digits::hex(out, id),
+        Datum::Index(index) => digits::integer(out, index.into()),
+        Datum::Ip(address) => digits::ip(out, address),
+        Datum::Name(name) => out.extend_from_slice(text::escape(name).as_bytes()),
+        Datum::Path(name) => {
             let (first, rest) = path_parts(name);
             out.extend_from_slice(first.as_bytes());
             out.extend_from_slice(text::escape(rest).as_bytes());
         }
-        Value::End(side) => {
+        Datum::End(side) => {
             Style::QUOTED.cell(out, side.column(), row);
             if *out == b"-" {
                 out.clear();
             }
         }
-        Value::Absent
-        | Value::Timer(_)
-        | Value::Processes(_)
-        | Value::Info(_)
-        | Value::Memory(_) => {}
+        Datum::Processes(processes) => {
+            for (index, process) in processes.iter().enumerate() {
+                if index > 0 {
+                    out.push(b';');
+                }
+                entry(out, column, process);
+            }
+        }
+        // Structures have a column for each part.
+        Datum::Timer(_) | Datum::Info(_) | Datum::Memory(_) => {}
     }
 }
 
 /// What one process adds to a list.
-fn entry(out: &mut Vec<u8>, list: List, process: &Process) {
-    let name = match list {
-        List::Pids => return digits::integer(out, process.pid.into()),
-        List::Fds => return cell::integers(out, &process.fds, b','),
-        List::Names => &*process.name,
-        List::Commands => &*process.command,
-        List::Users => process.user.as_deref().unwrap_or_default().as_bytes(),
+fn entry(out: &mut Vec<u8>, part: Column, process: &Process) {
+    let name = match part {
+        Column::Pid => return digits::integer(out, process.pid.into()),
+        Column::Fd => return cell::integers(out, &process.fds, b','),
+        Column::Process => &*process.name,
+        Column::Command => &*process.command,
+        _ => process.user.as_deref().unwrap_or_default().as_bytes(),
     };
     let name = text::escape_also(text::escape(name), |c| c == ';');
     out.extend_from_slice(name.as_bytes());

@@ -3,7 +3,6 @@
 use crate::model::{Counts, Finding, Row, StateCounts, Summary};
 
 use super::value as json;
-use crate::render::value::Value;
 use crate::render::{Column, Envelope, cell, digits};
 
 /// What is told of a listener.
@@ -102,9 +101,9 @@ fn listener(out: &mut Vec<u8>, row: &Row<'_>) {
     let mut before = b'{';
     for column in LISTENER {
         out.push(before);
-        json::word(out, column.name());
+        json::word(out, column.own_name());
         out.push(b':');
-        json::value(out, &mut scratch, &Value::of(column, row), row);
+        json::value(out, &mut scratch, column.get(row), row);
         before = b',';
     }
     out.push(b'}');

@@ -8,7 +8,6 @@ use crate::model::{Event, EventSummary, Row};
 use super::value as json;
 use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, OWNERS, Step, rfc_3339};
 use crate::render::out::Out;
-use crate::render::value::Value;
 use crate::render::{Column, Envelope, cell};
 
 /// One document, or one object a line.
@@ -51,9 +50,9 @@ impl<'w> Objects<'w> {
     fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
         for column in columns {
             let out = &mut self.out.buffer;
-            json::word(out, column.name());
+            json::word(out, column.own_name());
             out.push(b':');
-            json::value(out, &mut self.scratch, &Value::of(*column, row), row);
+            json::value(out, &mut self.scratch, column.get(row), row);
             out.push(b',');
         }
     }

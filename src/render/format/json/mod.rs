@@ -9,7 +9,6 @@ use std::ops::ControlFlow;
 
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::value::Value;
 use crate::render::{Column, Envelope, Layout, Sink};
 use value::{opening, summary, value};
 
@@ -89,7 +88,7 @@ impl Sink for Json<'_> {
         }
         for key in &self.keys {
             buffer.extend_from_slice(key.text.as_bytes());
-            value(buffer, &mut self.scratch, &Value::of(key.column, row), row);
+            value(buffer, &mut self.scratch, key.column.get(row), row);
         }
         buffer.push(b'}');
         if self.frame == Frame::Lines {

@@ -3,7 +3,7 @@
 
 use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer, Warning};
 use crate::render::cell::{self, Style};
-use crate::render::value::{Value, path_parts};
+use crate::render::value::{Datum, path_parts};
 use crate::render::{Envelope, digits};
 use crate::text;
 
@@ -49,24 +49,26 @@ pub(in crate::render) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u
 pub(in crate::render) fn value(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
-    value: &Value<'_>,
+    value: Option<Datum<'_>>,
     row: &Row<'_>,
 ) {
-    match *value {
-        Value::Absent => null(out),
-        Value::Number(known) => digits::integer(out, known),
-        Value::Word(known) => word(out, known),
-        Value::State(state) => quoted(out, |out| cell::state(out, state)),
-        Value::Hex(id) => quoted(out, |out| digits::hex(out, id)),
-        Value::Index(index) => quoted(out, |out| digits::integer(out, index.into())),
-        Value::Ip(address) => quoted(out, |out| digits::ip(out, address)),
-        Value::Name(name) => string(out, &text::escape(name)),
-        Value::Path(name) => path(out, scratch, name),
-        Value::Timer(known) => timer(out, known),
-        Value::Processes(list) => processes(out, list),
-        Value::Info(known) => info(out, known),
-        Value::Memory(known) => memory(out, known),
-        Value::End(side) => {
+    let Some(value) = value else {
+        return null(out);
+    };
+    match value {
+        Datum::Number(known) => digits::integer(out, known),
+        Datum::Word(known) => word(out, known),
+        Datum::State(state) => quoted(out, |out| cell::state(out, state)),
+        Datum::Hex(id) => quoted(out, |out| digits::hex(out, id)),
+        Datum::Index(index) => quoted(out, |out| digits::integer(out, index.into())),
+        Datum::Ip(address) => quoted(out, |out| digits::ip(out, address)),
+        Datum::Name(name) => string(out, &text::escape(name)),
+        Datum::Path(name) => path(out, scratch, name),
+        Datum::Timer(known) => timer(out, known),
+        Datum::Processes(list) => processes(out, list),
+        Datum::Info(known) => info(out, known),
+        Datum::Memory(known) => memory(out, known),
+        Datum::End(side) => {
             scratch.clear();
             Style::QUOTED.cell(scratch, side.column(), row);
             match &**scratch {

@@ -9,7 +9,6 @@ use crate::model::{Change, Row};
 use crate::render::events::rfc_3339;
 use crate::render::format::json::value as json;
 use crate::render::out::Out;
-use crate::render::value::Value;
 use crate::render::{Column, Layout, cell};
 
 /// Writes an object for each change.
@@ -51,10 +50,10 @@ impl<'w> Changes<'w> {
         }
         for column in &self.columns {
             out.push(b',');
-            json::word(out, column.name());
+            json::word(out, column.own_name());
             out.push(b':');
-            let value = Value::of(*column, row);
-            json::value(out, &mut self.scratch, &value, row);
+            let value = column.get(row);
+            json::value(out, &mut self.scratch, value, row);
         }
         out.extend_from_slice(b"}\n");
         self.out.row_done().map(|_| ())

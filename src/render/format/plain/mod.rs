@@ -9,7 +9,7 @@ use crate::model::{Row, Summary};
 
 use crate::render::cell::{Blanks, Style};
 use crate::render::out::Out;
-use crate::render::value::Value;
+use crate::render::value::Datum;
 use crate::render::{Column, Extras, Header, Layout, Place, Sink, detail, digits};
 
 /// Is it the last cell of its line?
@@ -85,10 +85,10 @@ impl Sink for Plain<'_> {
 
 /// Writes a cell of a row.
 fn cell(out: &mut Vec<u8>, style: Style, column: Column, row: &Row<'_>, last: Last) {
-    match Value::of(column, row) {
+    match column.get(row) {
         // The common case: no detour over a cell that is moved to the right afterwards.
-        Value::Number(number) if !column.is_port() => {
-            digits::right_aligned(out, number, column.plain_width());
+        Some(Datum::Number(number)) if !column.is_port() => {
+            digits::right_aligned(out, number, column.definition().width());
             out.push(last.separator());
         }
         _ => aligned(out, column, last, |out| style.cell(out, column, row)),
@@ -101,8 +101,8 @@ fn aligned(out: &mut Vec<u8>, column: Column, last: Last, write: impl FnOnce(&mu
     write(out);
     let end = out.len();
     let cell = out.get(start..).unwrap_or_default();
-    let missing = column.plain_width().saturating_sub(width(cell));
-    if column.is_number() {
+    let missing = column.definition().width().saturating_sub(width(cell));
+    if column.definition().is_right() {
         out.resize(end + missing, b' ');
         out.copy_within(start..end, start + missing);
         if let Some(gap) = out.get_mut(start..start + missing) {

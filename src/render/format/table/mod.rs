@@ -58,7 +58,7 @@ impl<'w> Table<'w> {
             let text = String::from_utf8_lossy(&self.scratch);
             cells.push(match column {
                 Column::State => paint::mark_state(&text),
-                free if free.is_free_text() => paint::mark_breaks(&text),
+                free if free.definition().is_free_text() => paint::mark_breaks(&text),
                 _ => text.into_owned(),
             });
         }
@@ -193,7 +193,7 @@ fn arranged(layout: &Layout, widths: &[usize], rows: Vec<Vec<String>>) -> Comfy 
         arranged
             .set_padding((0, 1))
             .set_constraint(ColumnConstraint::Absolute(Width::Fixed(outer)));
-        if column.is_number() {
+        if column.definition().is_right() {
             arranged.set_cell_alignment(CellAlignment::Right);
         }
     }

@@ -1,8 +1,8 @@
 //! Tests of the processes of a socket.
 
 use super::{answer, held, holds, missing, number, process, tcp, text, word};
-use crate::filter::{Field, Op, Stage};
-use crate::model::{ProcessStatus, Row};
+use crate::filter::{Field, Op};
+use crate::model::{ProcessStatus, Row, Stage};
 
 #[test]
 fn one_process_of_several_has_to_match() {

@@ -4,17 +4,26 @@ use proptest::prelude::*;
 
 use super::{held, missing, number, process, table, tcp, text, word};
 use crate::filter::samples::{any_sample, expr};
-use crate::filter::{Expr, Field, Op, Stage, Test};
-use crate::model::{ProcessStatus, Row, Socket, State, StateSet};
+use crate::filter::{Decision, Expr, Field, Op, Rule, Test};
+use crate::model::{ProcessStatus, Row, Socket, Stage, State, StateSet};
+
+/// The answer, where it is certain.
+fn certain(rule: &Rule, row: &Row<'_>) -> Option<bool> {
+    let stage = Stage::Owners;
+    match rule.decide(&Row { stage, ..*row }, &mut |_| false) {
+        Decision::CannotTell { .. } => None,
+        decision => decision.held(),
+    }
+}
 
 /// The answer for a socket that somebody may hold, or nobody.
 fn unread(expr: &Expr, socket: &Socket) -> Option<bool> {
     let row = Row {
         process_status: Some(ProcessStatus::Unreadable),
+        is_owner_in_doubt: true,
         ..Row::bare(socket)
     };
-    let rule = expr.for_table(table(socket));
-    rule.holds_without(&Field::OWNERS, &row, Stage::Owners, &mut |_| false)
+    certain(&expr.for_table(table(socket)), &row)
 }
 
 #[test]
@@ -88,15 +97,14 @@ fn processes_that_were_found_are_certain() {
     for (name, answer) in [("nginx", true), ("api", false)] {
         let test = Expr::Test(text(Field::Process, true, name));
         let rule = test.for_table(table(&socket));
-        let told = rule.holds_without(&Field::OWNERS, &row, Stage::Owners, &mut |_| false);
-        assert_eq!(told, Some(answer), "{name}");
+        assert_eq!(certain(&rule, &row), Some(answer), "{name}");
     }
 }
 
 /// Whether processes can be told is asked, and answered otherwise when they can.
 fn asks_whether_told(expr: &Expr) -> bool {
     expr.tests().into_iter().any(|test| match test {
-        Test::Missing { field, .. } => Field::OWNERS.contains(field),
+        Test::Missing { field, .. } => field.is_of_owners(),
         Test::Word { field, .. } => *field == Field::ProcessStatus,
         _ => false,
     })
@@ -108,16 +116,16 @@ proptest! {
     #[test]
     fn what_is_certain_is_so_whoever_holds_the_socket(sample in any_sample(), expr in expr()) {
         let row = sample.row();
-        let mut none = |_: &str| false;
         let rule = expr.for_table(table(&sample.socket));
         let unread = Row {
             process_status: Some(ProcessStatus::Unreadable),
+            is_owner_in_doubt: true,
             ..sample.named()
         };
-        let told = rule.holds_without(&Field::OWNERS, &unread, Stage::Owners, &mut none);
+        let told = certain(&rule, &unread);
         let is_read = row.process_status != Some(ProcessStatus::Unreadable);
         if told.is_some() && is_read && !asks_whether_told(&expr) {
-            prop_assert_eq!(rule.holds(&row, Stage::Owners, &mut none), told);
+            prop_assert_eq!(rule.decide(&row, &mut |_| false).held(), told);
         }
     }
 }

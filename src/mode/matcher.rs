@@ -1,16 +1,16 @@
-//! Is a socket wanted? The filter is asked as early as it can tell, and only then is more looked up.
+//! Evaluates the filter on a socket as early as it can answer; only then is more looked up.
 
 use super::check::Answer;
-use super::seen::Seen;
+use super::missing_fields::MissingFields;
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
-use crate::filter::{Rule, Stage};
-use crate::model::{Row, Socket, Warning};
+use crate::filter::{Decision, Rule};
+use crate::model::{Row, Socket, Stage, Warning};
 use crate::query::{Hidden, Query};
 use crate::render::Search;
 
 /// Asks the filter of a query, and looks up what it needs and what is shown.
-pub(super) struct Judge {
+pub(super) struct Matcher {
     enricher: Enricher,
     search: Search,
     hidden: Hidden,
@@ -18,7 +18,7 @@ pub(super) struct Judge {
     reached: Stage,
 }
 
-impl Judge {
+impl Matcher {
     /// Has looked up nothing yet.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// As those of [`Judge::new`].
+    /// As those of [`Matcher::new`].
     pub(super) fn telling_owners(query: &Query) -> Result<Self, Error> {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
@@ -51,88 +51,81 @@ impl Judge {
         })
     }
 
-    /// Asks about a socket.
-    pub(super) fn ask(&mut self, socket: &Socket, rule: &Rule, seen: &mut Seen) -> Answer {
-        let bare = Row::bare(socket);
-        let untold = seen.untold(socket);
-        self.reached = Stage::Socket;
-        let mut held = rule.holds(&bare, Stage::Socket, &mut |_| false);
-        let is_certain = untold.is_empty()
-            || rule
-                .holds_without(untold, &bare, Stage::Socket, &mut |_| false)
-                .is_some();
-        if let (Some(held), true) = (held, is_certain) {
-            return Answer { held, is_certain };
-        }
-        self.reached = Stage::Names;
-        self.enricher.prepare_names(socket);
-        if held.is_none() {
-            let row = self.enricher.row(socket);
-            held = rule.holds(&row, Stage::Names, &mut |_| false);
-        }
-        if let (Some(held), true) = (held, is_certain) {
-            return Answer { held, is_certain };
-        }
-        self.ask_last(socket, rule, seen, held)
-    }
-
-    /// With everything looked up. What was told before stands.
-    fn ask_last(
+    /// Evaluates a rule on a socket, looking up no more than it needs. Rows whose answer depends on what
+    /// the source does not report are noted in `missing`.
+    pub(super) fn decide(
         &mut self,
         socket: &Socket,
         rule: &Rule,
-        seen: &mut Seen,
-        held: Option<bool>,
+        missing: &mut MissingFields,
     ) -> Answer {
-        self.reached = Stage::Owners;
-        self.enricher.prepare_owners(socket);
-        let row = self.enricher.row(socket);
-        let shown = self.hidden.from(row);
-        let search = &mut self.search;
-        let mut contains = |text: &str| search.contains(&shown, text);
-        let mut is_told = |untold| {
-            let told = rule.holds_without(untold, &row, Stage::Owners, &mut contains);
-            told.is_some()
-        };
-        let untold = seen.untold(socket);
-        let is_source_enough = untold.is_empty() || is_told(untold);
-        let is_certain = is_source_enough
-            && (!self.enricher.doubts_owners() || is_told(seen.untold_or_owner(socket)));
-        let held = held.or_else(|| rule.holds(&row, Stage::Owners, &mut contains));
-        if !is_source_enough {
-            seen.note(socket);
+        self.reached = Stage::Socket;
+        let mut decision = rule.decide(&Row::bare(socket), &mut |_| false);
+        for stage in [Stage::Names, Stage::Owners] {
+            if decision != Decision::NotYet {
+                break;
+            }
+            self.look_up(socket, stage);
+            decision = self.decide_row(socket, rule);
+        }
+        let held = decision.held() == Some(true);
+        if let Decision::CannotTell { by_source, .. } = decision {
+            if by_source {
+                missing.note(socket);
+            }
+            return Answer {
+                held,
+                is_certain: false,
+            };
         }
         Answer {
-            held: held == Some(true),
-            is_certain,
+            held,
+            is_certain: true,
         }
+    }
+
+    fn look_up(&mut self, socket: &Socket, stage: Stage) {
+        self.reached = stage;
+        match stage {
+            Stage::Socket => {}
+            Stage::Names => self.enricher.prepare_names(socket),
+            Stage::Owners => self.enricher.prepare_owners(socket),
+        }
+    }
+
+    /// Evaluates a rule on what was looked up of a socket.
+    fn decide_row(&mut self, socket: &Socket, rule: &Rule) -> Decision {
+        let row = Row {
+            stage: self.reached,
+            ..self.enricher.row(socket)
+        };
+        let shown = self.hidden.from(row);
+        let search = &mut self.search;
+        rule.decide(&row, &mut |text| search.contains(&shown, text))
     }
 
     /// The only one of these rules that a socket fails for certain; `None` = it fails none, or more
     /// than one.
     pub(super) fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
         let bare = Row::bare(socket);
-        let early = |rule: &Rule| rule.holds(&bare, Stage::Socket, &mut |_| false);
+        let early = |rule: &Rule| rule.decide(&bare, &mut |_| false);
         let (failing, is_told) = single_failure(rules, early)?;
         if is_told {
             return failing;
         }
-        self.enricher.prepare(socket);
-        let row = self.enricher.row(socket);
-        let shown = self.hidden.from(row);
-        let mut contains = |text: &str| self.search.contains(&shown, text);
-        let late = |rule: &Rule| rule.holds(&row, Stage::Owners, &mut contains);
-        let (failing, _) = single_failure(rules, late)?;
+        self.look_up(socket, Stage::Names);
+        self.look_up(socket, Stage::Owners);
+        let (failing, _) = single_failure(rules, |rule| self.decide_row(socket, rule))?;
         failing.filter(|_| !self.enricher.doubts_owners())
     }
 
     /// The socket that was asked about last, with what is shown of it.
     pub(super) fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         if self.reached < Stage::Names {
-            self.enricher.prepare_names(socket);
+            self.look_up(socket, Stage::Names);
         }
         if self.reached < Stage::Owners && !self.hidden.owners {
-            self.enricher.prepare_owners(socket);
+            self.look_up(socket, Stage::Owners);
         }
         self.hidden.from(self.enricher.row(socket))
     }
@@ -157,11 +150,11 @@ impl Judge {
 /// The rule that fails, if one does, and whether all of them have an answer; `None` = several fail.
 fn single_failure(
     rules: &[Rule],
-    mut ask: impl FnMut(&Rule) -> Option<bool>,
+    mut ask: impl FnMut(&Rule) -> Decision,
 ) -> Option<(Option<usize>, bool)> {
     let (mut failing, mut is_told) = (None, true);
     for (place, rule) in rules.iter().enumerate() {
-        match ask(rule) {
+        match ask(rule).held() {
             Some(true) => {}
             Some(false) if failing.is_some() => return None,
             Some(false) => failing = Some(place),

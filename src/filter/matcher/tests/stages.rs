@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{answer, cgroup, holds, interface, missing, number, table, tcp, text, word};
+use super::{answer, cgroup, held_at, holds, interface, missing, number, table, tcp, text, word};
 use crate::filter::samples::{any_sample, expr};
-use crate::filter::{Expr, Field, Op, Stage, Test};
-use crate::model::{Row, State, StateSet};
+use crate::filter::{Expr, Field, Op, Test};
+use crate::model::{Row, Stage, State, StateSet};
 
 #[test]
 fn shown_text_is_asked_for_at_the_end() {
@@ -60,7 +60,7 @@ fn decided_member_decides_early() {
     let state = |state| Expr::Test(Test::State(StateSet::EMPTY.with(state)));
     let early = |expr: Expr| {
         let rule = expr.for_table(table(&socket));
-        rule.holds(&Row::bare(&socket), Stage::Socket, &mut |_| false)
+        held_at(&rule, &Row::bare(&socket), Stage::Socket, &mut |_| false)
     };
     let (wrong, right) = (state(State::Listen), state(State::Established));
     assert_eq!(early(Expr::all([pid(), wrong.clone()])), Some(false));
@@ -78,13 +78,13 @@ proptest! {
     fn an_early_answer_is_the_last_one(sample in any_sample(), expr in expr()) {
         let rule = expr.for_table(table(&sample.socket));
         let mut shown = |_: &str| true;
-        let end = rule.holds(&sample.row(), Stage::Owners, &mut shown);
+        let end = held_at(&rule, &sample.row(), Stage::Owners, &mut shown);
         prop_assert!(end.is_some());
         let mut unasked = |_: &str| -> bool { unreachable!("asked too early") };
         let bare = Row::bare(&sample.socket);
-        let first = rule.holds(&bare, Stage::Socket, &mut unasked);
+        let first = held_at(&rule, &bare, Stage::Socket, &mut unasked);
         prop_assert!(first.is_none() || first == end);
-        let named = rule.holds(&sample.named(), Stage::Names, &mut unasked);
+        let named = held_at(&rule, &sample.named(), Stage::Names, &mut unasked);
         prop_assert!(named.is_none() || named == end);
         prop_assert!(first.is_none() || named == first);
     }

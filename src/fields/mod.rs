@@ -1,0 +1,322 @@
+//! The vocabulary: one definition per field, from which everything else follows.
+//!
+//! A [`Field`] names a property of a socket: JSON key, CSV header, word of `--columns`, `--sort` and
+//! filters. Its [`Definition`] in `table` says what it holds, which sockets have it, who reports it, what
+//! it costs, and how it is read from a row; a new field is a variant and a definition there, and its
+//! description in `schema.json` and the manual. [`Field::get`] reads a row for a writer,
+//! [`Field::value`] tells apart why there is nothing.
+
+mod cost;
+mod definition;
+mod table;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::{InfoField, MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
+pub use cost::{Cost, Needs};
+pub use definition::Definition;
+pub use value::{Datum, Side, Value};
+
+/// A property of a socket under its one name. The order is that of JSON, parts after their structures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `protocol`
+    Protocol,
+    /// `family`
+    Family,
+    /// `type`
+    Type,
+    /// `state`
+    State,
+    /// `recv_queue`
+    RecvQueue,
+    /// `send_queue`
+    SendQueue,
+    /// `local_address`
+    LocalAddress,
+    /// `local_port`
+    LocalPort,
+    /// `peer_address`
+    PeerAddress,
+    /// `peer_port`
+    PeerPort,
+    /// `interface`
+    Interface,
+    /// `uid`
+    Uid,
+    /// `user`
+    User,
+    /// `inode`
+    Inode,
+    /// `cookie`
+    Cookie,
+    /// `shutdown`
+    Shutdown,
+    /// `timer`
+    Timer,
+    /// `mark`
+    Mark,
+    /// `cgroup`
+    Cgroup,
+    /// `netns`
+    Netns,
+    /// `peer_inode`
+    PeerInode,
+    /// `processes`
+    Processes,
+    /// `process_status`
+    ProcessStatus,
+    /// `congestion`
+    Congestion,
+    /// `tcp_info`
+    TcpInfo,
+    /// `mptcp_info`
+    MptcpInfo,
+    /// `memory`
+    Memory,
+    /// `local`: address, interface and port in one cell.
+    Local,
+    /// `peer`: likewise.
+    Peer,
+    /// `timer.kind`
+    TimerKind,
+    /// `timer.expires_ms`
+    TimerExpires,
+    /// `timer.retransmits`
+    TimerRetransmits,
+    /// `processes.pid`
+    Pid,
+    /// `processes.name`
+    Process,
+    /// `processes.command`
+    Command,
+    /// `processes.user`
+    ProcessUser,
+    /// `processes.fds`
+    Fd,
+    /// `tcp_info.…`
+    TcpPart(&'static InfoField),
+    /// `mptcp_info.…`
+    MptcpPart(&'static InfoField),
+    /// `memory.…`: the place in [`Memory::fields`].
+    MemoryPart(usize),
+}
+
+/// Every field of the vocabulary, in the order of JSON.
+const WHOLE: [Field; 27] = [
+    Field::Protocol,
+    Field::Family,
+    Field::Type,
+    Field::State,
+    Field::RecvQueue,
+    Field::SendQueue,
+    Field::LocalAddress,
+    Field::LocalPort,
+    Field::PeerAddress,
+    Field::PeerPort,
+    Field::Interface,
+    Field::Uid,
+    Field::User,
+    Field::Inode,
+    Field::Cookie,
+    Field::Shutdown,
+    Field::Timer,
+    Field::Mark,
+    Field::Cgroup,
+    Field::Netns,
+    Field::PeerInode,
+    Field::Processes,
+    Field::ProcessStatus,
+    Field::Congestion,
+    Field::TcpInfo,
+    Field::MptcpInfo,
+    Field::Memory,
+];
+
+const TIMER: [Field; 3] = [
+    Field::TimerKind,
+    Field::TimerExpires,
+    Field::TimerRetransmits,
+];
+
+const PROCESSES: [Field; 5] = [
+    Field::Pid,
+    Field::Process,
+    Field::Command,
+    Field::ProcessUser,
+    Field::Fd,
+];
+
+impl Field {
+    /// Every field of the vocabulary, in the order of JSON: the keys of a row.
+    pub const VOCABULARY: [Self; 27] = WHOLE;
+
+    /// The two that put address, interface and port into one cell.
+    pub const COMBINED: [Self; 2] = [Self::Local, Self::Peer];
+
+    /// The parts of a structure, in the order of every format; empty for a field that is none.
+    pub fn parts(self) -> Vec<Self> {
+        match self {
+            Self::Timer => TIMER.to_vec(),
+            Self::Processes => PROCESSES.to_vec(),
+            Self::TcpInfo => TCP_INFO.iter().map(Self::TcpPart).collect(),
+            Self::MptcpInfo => MPTCP_INFO.iter().map(Self::MptcpPart).collect(),
+            Self::Memory => {
+                let places = 0..Memory::default().fields().len();
+                places.map(Self::MemoryPart).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every field that holds a single value, or one for each process: what filters compare.
+    pub fn comparable() -> impl Iterator<Item = Self> {
+        let fields = WHOLE.into_iter().filter(|field| *field != Self::State);
+        fields.flat_map(|field| match field.parts() {
+            parts if parts.is_empty() => vec![field],
+            parts => parts,
+        })
+    }
+
+    /// The structure that a field is a part of, as its name says.
+    const fn structure(self) -> Option<Self> {
+        match self {
+            Self::TimerExpires | Self::TimerRetransmits => Some(Self::Timer),
+            Self::TcpPart(_) => Some(Self::TcpInfo),
+            Self::MptcpPart(_) => Some(Self::MptcpInfo),
+            Self::MemoryPart(_) => Some(Self::Memory),
+            _ => None,
+        }
+    }
+
+    /// The prefix of its full name, with a dot: `tcp_info.`; empty for most.
+    pub fn prefix(self) -> &'static str {
+        match self.structure() {
+            Some(Self::Timer) => "timer.",
+            Some(Self::TcpInfo) => "tcp_info.",
+            Some(Self::MptcpInfo) => "mptcp_info.",
+            Some(Self::Memory) => "memory.",
+            _ => "",
+        }
+    }
+
+    /// Its name within its structure.
+    pub fn own_name(self) -> &'static str {
+        match self {
+            Self::TcpPart(part) | Self::MptcpPart(part) => part.name,
+            Self::MemoryPart(place) => memory_part(place).0,
+            other => other.definition().name,
+        }
+    }
+
+    /// Its full name.
+    pub fn name(self) -> String {
+        format!("{}{}", self.prefix(), self.own_name())
+    }
+
+    /// Further words for it: short names, and the headers of CSV.
+    pub fn aliases(self) -> impl Iterator<Item = &'static str> {
+        let definition = match self.structure() {
+            None | Some(Self::Timer) => Some(self.definition()),
+            Some(_) => None,
+        };
+        let aliases = definition.map_or(&[][..], |definition| definition.aliases);
+        let short = definition.and_then(|definition| definition.short);
+        short.into_iter().chain(aliases.iter().copied())
+    }
+
+    /// The header of its column in CSV, where structures have one for each part.
+    pub fn csv_header(self) -> String {
+        match self.definition().csv {
+            Some(header) => header.to_owned(),
+            None => self.name().replace('.', "_"),
+        }
+    }
+
+    /// The title of its column in text.
+    pub fn title(self) -> String {
+        match self.definition().title {
+            Some(title) => title.to_owned(),
+            None => self.own_name().to_ascii_uppercase(),
+        }
+    }
+
+    /// The column with this name, or with a familiar short one: `proto`, `recv_q`, `send_q`.
+    pub fn column(name: &str) -> Option<Self> {
+        let columns = WHOLE.into_iter().chain(Self::COMBINED);
+        let mut columns = columns.filter(|field| {
+            let definition = field.definition();
+            definition.name == name || definition.short == Some(name)
+        });
+        columns.next()
+    }
+
+    /// True if rows can be ordered by it: not by a structure that has no order.
+    pub const fn is_sortable(self) -> bool {
+        !matches!(self, Self::TcpInfo | Self::MptcpInfo | Self::Memory)
+    }
+
+    /// True if it is a port, which may be written as a service.
+    pub const fn is_port(self) -> bool {
+        matches!(self, Self::LocalPort | Self::PeerPort)
+    }
+
+    /// What its number counts; `None` for a field that holds no number.
+    pub fn unit(self) -> Option<Unit> {
+        match self {
+            Self::TcpPart(part) | Self::MptcpPart(part) => Some(part.unit),
+            Self::MemoryPart(place) => Some(memory_part(place).1),
+            other => other.definition().unit,
+        }
+    }
+
+    /// The words that it can hold, where they are few.
+    pub fn words(self) -> &'static [&'static str] {
+        self.definition().words
+    }
+
+    /// What has to be looked up or asked for before it can be read.
+    pub const fn cost(self) -> Cost {
+        self.definition().cost
+    }
+
+    /// True if it is about the processes that hold a socket.
+    pub fn is_of_owners(self) -> bool {
+        matches!(self.cost(), Cost::Owners)
+    }
+
+    /// True if a socket of this table can have it, whoever reports.
+    pub fn applies_to(self, table: Table) -> bool {
+        (self.definition().applies)(table)
+    }
+
+    /// True if this source always reports it of the sockets of a table that have it. (`/proc/net` does
+    /// not report the limit of a listener's queue, where it reports `send_queue` else.)
+    pub fn reported_by(self, source: Source, table: Table) -> bool {
+        let definition = self.definition();
+        match source {
+            Source::Netlink => !definition.privileged,
+            Source::Procfs => (definition.in_procfs)(self, table),
+            Source::Replay => definition.recorded,
+        }
+    }
+
+    /// True if events carry it: not what changes within a state, nor what must be asked for.
+    pub const fn is_in_events(self) -> bool {
+        self.definition().in_events
+    }
+}
+
+/// Name and unit of the part of `memory` at this place.
+fn memory_part(place: usize) -> (&'static str, Unit) {
+    let fields = Memory::default().fields();
+    let name = fields.get(place).map_or("", |(name, _)| *name);
+    let unit = if name == "drops" {
+        Unit::Count
+    } else {
+        Unit::Bytes
+    };
+    (name, unit)
+}

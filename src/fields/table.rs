@@ -1,0 +1,355 @@
+//! The definitions, in the order of [`Field`].
+
+use super::cost::Cost;
+use super::definition::Definition as D;
+use super::value::{Datum, Side};
+use super::{Field, memory_part};
+use crate::model::{Family, ProcessStatus, Protocol, Shutdown, SocketType, Table, Unit};
+
+const PROTOCOLS: [&str; 9] = [
+    "tcp", "udp", "udplite", "raw", "icmp", "mptcp", "unix", "packet", "netlink",
+];
+const FAMILIES: [&str; 5] = ["inet", "inet6", "unix", "packet", "netlink"];
+const TYPES: [&str; 4] = ["stream", "dgram", "raw", "seqpacket"];
+const SHUTDOWNS: [&str; 4] = ["none", "receive", "send", "both"];
+const TIMERS: [&str; 4] = ["retransmit", "keepalive", "time_wait", "probe"];
+const STATUSES: [&str; 3] = ["found", "none", "unreadable"];
+
+impl Field {
+    /// What is said of it; of a part of a kernel structure, what is said of all of them.
+    #[expect(clippy::too_many_lines, reason = "a table: a few lines for each field")]
+    pub const fn definition(self) -> &'static D {
+        match self {
+            Self::Protocol => {
+                const {
+                    &D::word("protocol", 7, &PROTOCOLS, |row| {
+                        Some(Datum::Word(row.socket.protocol.name()))
+                    })
+                    .short("proto", "PROTO")
+                }
+            }
+            Self::Family => {
+                const {
+                    &D::word("family", 7, &FAMILIES, |row| {
+                        Some(Datum::Word(row.socket.family.name()))
+                    })
+                }
+            }
+            Self::Type => {
+                const {
+                    &D::word("type", 9, &TYPES, |row| {
+                        row.socket.kind.map(SocketType::name).map(Datum::Word)
+                    })
+                    .of(|table| matches!(table.protocol, Protocol::Unix | Protocol::Packet))
+                }
+            }
+            Self::State => {
+                const { &D::new("state", 11, |row| Some(Datum::State(row.socket.state))) }
+            }
+            Self::RecvQueue => {
+                const {
+                    &D::number("recv_queue", 6, |row| {
+                        row.socket.recv_queue.map(Datum::from)
+                    })
+                    .short("recv_q", "RECV_Q")
+                    .counts(Unit::Bytes)
+                    .in_procfs(|_, table| table.protocol != Protocol::Unix)
+                    .not_in_events()
+                }
+            }
+            Self::SendQueue => {
+                const {
+                    &D::number("send_queue", 6, |row| {
+                        row.socket.send_queue.map(Datum::from)
+                    })
+                    .short("send_q", "SEND_Q")
+                    .counts(Unit::Bytes)
+                    .in_procfs(|_, table| is_ip(table) || table.protocol == Protocol::Netlink)
+                    .not_in_events()
+                }
+            }
+            Self::LocalAddress => {
+                const {
+                    &D::new("local_address", 15, |row| Datum::address(Side::Local, row))
+                        .of(|table| table.protocol != Protocol::Packet)
+                        .kept()
+                }
+            }
+            Self::LocalPort => {
+                const {
+                    &D::new("local_port", 10, |row| {
+                        row.socket.local.port.map(Datum::from)
+                    })
+                    .of(|table| table.protocol != Protocol::Unix)
+                    .right()
+                }
+            }
+            Self::PeerAddress => {
+                const {
+                    &D::new("peer_address", 15, |row| Datum::address(Side::Peer, row))
+                        .of(|table| table.protocol != Protocol::Packet)
+                        .in_procfs(|_, table| is_ip(table))
+                        .costs(Cost::UnixPeers)
+                        .kept()
+                }
+            }
+            Self::PeerPort => {
+                const {
+                    &D::new("peer_port", 10, |row| row.socket.peer.port.map(Datum::from))
+                        .of(|table| is_ip(table) || table.protocol == Protocol::Netlink)
+                        .in_procfs(|_, table| is_ip(table))
+                        .right()
+                }
+            }
+            Self::Interface => {
+                const {
+                    &D::new("interface", 9, |row| Datum::interface(row))
+                        .aliases(&["dev", "iface"])
+                        .of(|table| is_ip(table) || table.protocol == Protocol::Packet)
+                        .in_procfs(|_, table| table.protocol == Protocol::Packet)
+                        .costs(Cost::Interface)
+                        .kept()
+                }
+            }
+            Self::Uid => {
+                const {
+                    &D::number("uid", 10, |row| row.socket.uid.map(Datum::from))
+                        .of(|table| table.protocol != Protocol::Netlink)
+                        .in_procfs(|_, table| table.protocol != Protocol::Unix)
+                }
+            }
+            Self::User => {
+                const {
+                    &D::new("user", 10, |row| Datum::name(row.user))
+                        .of(|table| table.protocol != Protocol::Netlink)
+                        .in_procfs(|_, table| table.protocol != Protocol::Unix)
+                        .costs(Cost::User)
+                        .optional()
+                }
+            }
+            Self::Inode => {
+                const { &D::number("inode", 10, |row| row.socket.inode.map(Datum::Number)) }
+            }
+            Self::Cookie => {
+                const {
+                    &D::new("cookie", 8, |row| row.socket.cookie.map(Datum::Hex))
+                        .counts(Unit::Count)
+                        .netlink_only()
+                        .kept()
+                }
+            }
+            Self::Shutdown => {
+                const {
+                    &D::word("shutdown", 8, &SHUTDOWNS, |row| {
+                        row.socket.shutdown.map(Shutdown::name).map(Datum::Word)
+                    })
+                    .of(|table| is_ip(table) || table.protocol == Protocol::Unix)
+                    .netlink_only()
+                    .not_in_events()
+                }
+            }
+            Self::Timer => {
+                const {
+                    &D::new("timer", 20, |row| row.socket.timer.map(Datum::Timer))
+                        .of(is_ip)
+                        .not_in_events()
+                }
+            }
+            Self::TimerKind => {
+                const {
+                    &D::word("timer", 11, &TIMERS, |row| {
+                        row.socket.timer.map(|timer| Datum::Word(timer.kind.name()))
+                    })
+                    .aliases(&["timer.kind", "timer_kind"])
+                    .csv("timer_kind")
+                    .of(is_ip)
+                    .not_in_events()
+                }
+            }
+            Self::TimerExpires => {
+                const {
+                    &D::number("expires_ms", 10, |row| {
+                        row.socket.timer.map(|timer| Datum::from(timer.expires_ms))
+                    })
+                    .aliases(&["timer_expires_ms"])
+                    .counts(Unit::Millis)
+                    .of(is_ip)
+                    .not_in_events()
+                }
+            }
+            Self::TimerRetransmits => {
+                const {
+                    &D::number("retransmits", 11, |row| {
+                        row.socket
+                            .timer
+                            .map(|timer| Datum::from(u32::from(timer.retransmits)))
+                    })
+                    .aliases(&["timer_retransmits"])
+                    .of(is_ip)
+                    .not_in_events()
+                }
+            }
+            Self::Mark => {
+                const {
+                    &D::number("mark", 10, |row| row.socket.mark.map(Datum::from))
+                        .aliases(&["fwmark"])
+                        .of(is_ip)
+                        .netlink_only()
+                        .privileged()
+                        .optional()
+                }
+            }
+            Self::Cgroup => {
+                const {
+                    &D::new("cgroup", 40, |row| row.cgroup.map(Datum::Name))
+                        .of(is_ip)
+                        .netlink_only()
+                        .costs(Cost::Cgroup)
+                        .optional()
+                        .wraps()
+                }
+            }
+            Self::Netns => {
+                const { &D::new("netns", 12, |row| Datum::name(row.netns)).costs(Cost::Netns) }
+            }
+            Self::PeerInode => {
+                const {
+                    &D::number("peer_inode", 10, |row| {
+                        row.socket.peer_inode.map(Datum::Number)
+                    })
+                    .of(|table| table.protocol == Protocol::Unix)
+                    .netlink_only()
+                }
+            }
+            Self::Processes => {
+                const {
+                    &D::new("processes", 24, |row| row.processes.map(Datum::Processes))
+                        .costs(Cost::Owners)
+                        .wraps()
+                }
+            }
+            Self::Pid => {
+                const {
+                    &D::number("pid", 10, |row| row.processes.map(Datum::Processes))
+                        .aliases(&["pids", "processes.pid"])
+                        .csv("pids")
+                        .costs(Cost::Owners)
+                }
+            }
+            Self::Process => {
+                const {
+                    &D::new("process", 16, |row| row.processes.map(Datum::Processes))
+                        .aliases(&[
+                            "processes",
+                            "process_name",
+                            "process_names",
+                            "processes.name",
+                        ])
+                        .csv("process_names")
+                        .costs(Cost::Owners)
+                }
+            }
+            Self::Command => {
+                const {
+                    &D::new("command", 24, |row| row.processes.map(Datum::Processes))
+                        .aliases(&["process_commands", "processes.command"])
+                        .csv("process_commands")
+                        .costs(Cost::Owners)
+                }
+            }
+            Self::ProcessUser => {
+                const {
+                    &D::new("process_user", 12, |row| {
+                        row.processes.map(Datum::Processes)
+                    })
+                    .aliases(&["process_users", "processes.user"])
+                    .csv("process_users")
+                    .costs(Cost::Owners)
+                }
+            }
+            Self::Fd => {
+                const {
+                    &D::number("fd", 10, |row| row.processes.map(Datum::Processes))
+                        .aliases(&["fds", "processes.fds"])
+                        .csv("fds")
+                        .costs(Cost::Owners)
+                }
+            }
+            Self::ProcessStatus => {
+                const {
+                    &D::word("process_status", 14, &STATUSES, |row| {
+                        row.process_status.map(ProcessStatus::name).map(Datum::Word)
+                    })
+                    .costs(Cost::Owners)
+                }
+            }
+            Self::Congestion => {
+                const {
+                    &D::new("congestion", 10, |row| {
+                        row.socket.congestion().map(Datum::Name)
+                    })
+                    .aliases(&["cong"])
+                    .of(|table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp))
+                    .netlink_only()
+                    .costs(Cost::Info)
+                    .optional()
+                    .not_in_events()
+                }
+            }
+            Self::TcpInfo | Self::TcpPart(_) => {
+                const {
+                    &D::new("tcp_info", 8, |row| row.socket.tcp_info().map(Datum::Info))
+                        .of(|table| table.protocol == Protocol::Tcp)
+                        .netlink_only()
+                        .costs(Cost::Info)
+                        .optional()
+                        .not_in_events()
+                        .wraps()
+                }
+            }
+            Self::MptcpInfo | Self::MptcpPart(_) => {
+                const {
+                    &D::new("mptcp_info", 10, |row| {
+                        row.socket.mptcp_info().map(Datum::Info)
+                    })
+                    .of(|table| table.protocol == Protocol::Mptcp)
+                    .netlink_only()
+                    .costs(Cost::Info)
+                    .optional()
+                    .not_in_events()
+                    .wraps()
+                }
+            }
+            Self::Memory | Self::MemoryPart(_) => {
+                const {
+                    &D::new("memory", 8, |row| row.socket.memory().map(Datum::Memory))
+                        .in_procfs(|field, table| has_drops(table) && is_drops(field))
+                        .costs(Cost::Memory)
+                        .optional()
+                        .not_in_events()
+                        .wraps()
+                }
+            }
+            Self::Local => const { &D::new("local", 24, |_| Some(Datum::End(Side::Local))) },
+            Self::Peer => {
+                const { &D::new("peer", 24, |_| Some(Datum::End(Side::Peer))).costs(Cost::UnixPeers) }
+            }
+        }
+    }
+}
+
+fn is_ip(table: Table) -> bool {
+    matches!(table.family, Family::Inet | Family::Inet6)
+}
+
+/// Of memory `/proc/net` reports what was dropped, and nothing else.
+fn is_drops(field: Field) -> bool {
+    matches!(field, Field::MemoryPart(place) if memory_part(place).0 == "drops")
+}
+
+const fn has_drops(table: Table) -> bool {
+    !matches!(
+        table.protocol,
+        Protocol::Tcp | Protocol::Unix | Protocol::Packet | Protocol::Mptcp
+    )
+}

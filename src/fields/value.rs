@@ -1,0 +1,209 @@
+//! What a row has in a field, before any format and any comparison.
+
+use std::net::IpAddr;
+
+use super::Field;
+use super::cost::Cost;
+use crate::model::{Endpoint, Family, Info, Memory, Process, Protocol, Row, Source, State, Timer};
+
+/// Reads a field from a row; `None` = there is nothing, for whatever reason.
+pub(super) type Reader = for<'a> fn(&Row<'a>) -> Option<Datum<'a>>;
+
+/// Which end of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// Its own.
+    Local,
+    /// The other.
+    Peer,
+}
+
+impl Side {
+    /// The column that shows all of it.
+    pub const fn column(self) -> Field {
+        match self {
+            Self::Local => Field::Local,
+            Self::Peer => Field::Peer,
+        }
+    }
+
+    /// The field of its address.
+    pub const fn address(self) -> Field {
+        match self {
+            Self::Local => Field::LocalAddress,
+            Self::Peer => Field::PeerAddress,
+        }
+    }
+
+    /// The field of its port.
+    pub const fn port(self) -> Field {
+        match self {
+            Self::Local => Field::LocalPort,
+            Self::Peer => Field::PeerPort,
+        }
+    }
+
+    /// This end of a row's socket.
+    pub const fn of<'a>(self, row: &Row<'a>) -> &'a Endpoint {
+        match self {
+            Self::Local => &row.socket.local,
+            Self::Peer => &row.socket.peer,
+        }
+    }
+
+    /// The service at its port.
+    pub const fn service<'a>(self, row: &Row<'a>) -> Option<&'a str> {
+        match self {
+            Self::Local => row.local_service,
+            Self::Peer => row.peer_service,
+        }
+    }
+
+    /// The host name of its address.
+    pub const fn host<'a>(self, row: &Row<'a>) -> Option<&'a str> {
+        match self {
+            Self::Local => row.local_host,
+            Self::Peer => row.peer_host,
+        }
+    }
+}
+
+/// A value that is known.
+#[derive(Debug, Clone, Copy)]
+pub enum Datum<'a> {
+    /// A number.
+    Number(u64),
+    /// A word of the vocabulary: clean text.
+    Word(&'static str),
+    /// A state.
+    State(State),
+    /// An identifier that is written in hexadecimal.
+    Hex(u64),
+    /// The index of an interface whose name is not known; written as text.
+    Index(u32),
+    /// An address.
+    Ip(IpAddr),
+    /// A name from outside, any bytes.
+    Name(&'a [u8]),
+    /// The name of a unix socket: a path, or with a leading NUL an abstract name.
+    Path(&'a [u8]),
+    /// A timer.
+    Timer(Timer),
+    /// Processes; of a part, its value in each of them.
+    Processes(&'a [Process]),
+    /// A kernel structure.
+    Info(&'a Info),
+    /// Memory.
+    Memory(&'a Memory),
+    /// An end of the socket in one cell; text only.
+    End(Side),
+}
+
+impl From<u32> for Datum<'_> {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl<'a> Datum<'a> {
+    /// A name; an empty one is none.
+    pub(super) fn name(name: Option<&'a str>) -> Option<Self> {
+        let name = name.filter(|name| !name.is_empty())?;
+        Some(Self::Name(name.as_bytes()))
+    }
+
+    pub(super) fn interface(row: &Row<'a>) -> Option<Self> {
+        Self::name(row.interface).or_else(|| row.socket.interface.map(Self::Index))
+    }
+
+    pub(super) fn address(side: Side, row: &Row<'a>) -> Option<Self> {
+        let end = side.of(row);
+        match end.ip {
+            Some(ip) => Some(Self::Ip(ip)),
+            None if end.name.is_empty() => None,
+            None if row.socket.family == Family::Unix => Some(Self::Path(&end.name)),
+            None => Some(Self::Name(&end.name)),
+        }
+    }
+}
+
+/// What is known of a field of one row.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    /// It has this value.
+    Known(Datum<'a>),
+    /// It is known not to be there.
+    Absent,
+    /// It may be there: this source does not report it, or who holds the socket cannot be told.
+    NotReported,
+    /// It was not looked up yet.
+    NotYet,
+}
+
+impl Field {
+    /// Its value in a row, for a writer; `None` = there is nothing to write, for whatever reason.
+    pub fn get<'a>(self, row: &Row<'a>) -> Option<Datum<'a>> {
+        match self {
+            Self::TcpPart(part) => row.socket.tcp_info()?.get(part).map(Datum::Number),
+            Self::MptcpPart(part) => row.socket.mptcp_info()?.get(part).map(Datum::Number),
+            Self::MemoryPart(place) => {
+                let (_, value) = *row.socket.memory()?.fields().get(place)?;
+                value.map(Datum::from)
+            }
+            field => field.definition().read(row),
+        }
+    }
+
+    /// Its value in a row, and why there is none.
+    pub fn value<'a>(self, row: &Row<'a>) -> Value<'a> {
+        if self.cost().is_pending(row) {
+            return Value::NotYet;
+        }
+        match self.get(row) {
+            Some(datum) => Value::Known(datum),
+            None if self.is_unreported(row) => Value::NotReported,
+            None => Value::Absent,
+        }
+    }
+
+    /// True if nobody has said whether it is there.
+    fn is_unreported(self, row: &Row<'_>) -> bool {
+        let socket = row.socket;
+        if self.is_never_reported(row) {
+            return false;
+        }
+        if self.is_of_owners() {
+            return row.is_owner_in_doubt;
+        }
+        let table = socket.table();
+        self.applies_to(table) && (!self.reported_by(socket.source, table) || self.is_backlog(row))
+    }
+
+    /// The limit of a listener's queue, from `/proc/net`.
+    fn is_backlog(self, row: &Row<'_>) -> bool {
+        self == Self::SendQueue
+            && row.socket.source == Source::Procfs
+            && row.socket.protocol == Protocol::Tcp
+            && row.socket.state == State::Listen
+    }
+
+    /// True if nobody reports it of such a socket.
+    ///
+    /// Of a connection the kernel keeps less than a socket before and after there is one
+    /// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too), and of sockets
+    /// in BOUND it reports nothing of the protocol's own. Who holds it is no question where no
+    /// descriptor can exist.
+    fn is_never_reported(self, row: &Row<'_>) -> bool {
+        let socket = row.socket;
+        if self.is_of_owners() {
+            return socket.inode.is_none();
+        }
+        let is_kept = self.definition().is_kept;
+        match socket.state {
+            State::TimeWait | State::SynRcvd => !is_kept,
+            State::FinWait2 if socket.inode.is_none() => !is_kept,
+            State::Bound => self.cost() == Cost::Info,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Does an expression hold for a row?
+
+use super::{Expr, Field, Op, Pattern, Rule, Test};
+use crate::fields::{Datum, Value};
+use crate::model::{Process, ProcessStatus, Protocol, Row, Stage, Unit};
+
+mod lists;
+mod short;
+
+use lists::{any_contains, port_holds, some_number, some_text};
+use short::Short;
+
+/// Hexadecimal digits in the name that the kernel gives a unix socket (`unix_autobind`).
+const AUTOBIND_DIGITS: usize = 5;
+
+/// What an expression says of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It holds.
+    Yes,
+    /// It does not.
+    No,
+    /// It depends on a field that was not reported.
+    CannotTell {
+        /// True if it holds as long as such a field has no value.
+        held: bool,
+        /// True if the source is the reason; false if processes could not be read.
+        by_source: bool,
+    },
+    /// It depends on what was not looked up yet; never at [`Stage::Owners`].
+    NotYet,
+}
+
+impl Decision {
+    const fn of(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+
+    const fn negated(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::CannotTell { held, by_source } => Self::CannotTell {
+                held: !held,
+                by_source,
+            },
+            Self::NotYet => Self::NotYet,
+        }
+    }
+
+    /// Joins the answers of two members of a list, neither of which decides it.
+    const fn joined(self, other: Self, decisive: bool) -> Self {
+        match (self, other) {
+            (Self::NotYet, _) | (_, Self::NotYet) => Self::NotYet,
+            (
+                Self::CannotTell { held, by_source },
+                Self::CannotTell {
+                    held: other_held,
+                    by_source: other_source,
+                },
+            ) => Self::CannotTell {
+                held: if decisive {
+                    held || other_held
+                } else {
+                    held && other_held
+                },
+                by_source: by_source || other_source,
+            },
+            (Self::CannotTell { .. }, _) => self,
+            (_, other) => other,
+        }
+    }
+
+    /// True if the row is taken for one that matches; `None` = not yet known.
+    pub const fn held(self) -> Option<bool> {
+        match self {
+            Self::Yes => Some(true),
+            Self::No => Some(false),
+            Self::CannotTell { held, .. } => Some(held),
+            Self::NotYet => None,
+        }
+    }
+}
+
+impl Rule {
+    /// Evaluates it on a row, as far as that was looked up. `shown` tells whether a shown field contains
+    /// a text, and is asked only of a row with everything.
+    pub fn decide(&self, row: &Row<'_>, shown: &mut dyn FnMut(&str) -> bool) -> Decision {
+        Matcher { row, shown }.expr(self.expr())
+    }
+}
+
+/// The answer of a test, or why it has none.
+type Answer<T = bool> = Result<T, Decision>;
+
+struct Matcher<'l, 'r> {
+    row: &'l Row<'r>,
+    shown: &'l mut dyn FnMut(&str) -> bool,
+}
+
+impl<'r> Matcher<'_, 'r> {
+    fn expr(&mut self, expr: &Expr) -> Decision {
+        match expr {
+            Expr::All(members) => self.until(members, false),
+            Expr::Any(members) => self.until(members, true),
+            Expr::Not(inner) => self.expr(inner).negated(),
+            Expr::Test(test) => match self.test(test) {
+                Ok(holds) => Decision::of(holds),
+                Err(unknown) => unknown,
+            },
+        }
+    }
+
+    /// The first member with the answer that decides gives it; without one it is the other answer.
+    fn until(&mut self, members: &[Expr], decisive: bool) -> Decision {
+        let mut answer = Decision::of(!decisive);
+        for member in members {
+            let next = self.expr(member);
+            if next == Decision::of(decisive) {
+                return next;
+            }
+            answer = answer.joined(next, decisive);
+        }
+        answer
+    }
+
+    fn test(&mut self, test: &Test) -> Answer {
+        let socket = self.row.socket;
+        Ok(match test {
+            Test::State(states) => states.contains(socket.state),
+            Test::Word {
+                field: Field::ProcessStatus,
+                equal,
+                words,
+            } => return self.status(&|status| words.contains(&status.name()) == *equal),
+            Test::Word {
+                field,
+                equal,
+                words,
+            } => match self.known(*field)? {
+                Datum::Word(word) => words.contains(&word) == *equal,
+                _ => false,
+            },
+            Test::Host {
+                side,
+                equal,
+                prefixes,
+            } => match side.of(self.row).ip {
+                Some(ip) => any_contains(prefixes, ip) == *equal,
+                None => return Err(self.lacking(side.address())),
+            },
+            Test::Name {
+                side,
+                equal,
+                pattern,
+            } => match self.known(side.address())? {
+                Datum::Path(name) => pattern.matches_name(name) == *equal,
+                _ => false,
+            },
+            Test::Port { side, op, items } => match side.of(self.row).port {
+                Some(port) => port_holds(port, *op, items),
+                None => return Err(self.lacking(side.port())),
+            },
+            Test::Number { field, op, value } => return self.number(*field, *op, *value),
+            Test::Mark { equal, value, mask } => match socket.mark {
+                Some(mark) => (mark & mask == *value) == *equal,
+                None => return Err(self.lacking(Field::Mark)),
+            },
+            Test::Interface { equal, name, index } => return self.interface(*equal, name, *index),
+            Test::Cgroup { equal, path, id } => return self.cgroup(*equal, path, *id),
+            Test::Text {
+                field,
+                equal,
+                pattern,
+            } => return self.text(*field, *equal, pattern),
+            Test::Missing { field, equal } => return Ok(self.has(*field)? != *equal),
+            Test::Autobound { first, last } => self.is_autobound(*first, *last),
+            Test::HalfClosed => return self.is_half_closed(test),
+            Test::Orphan => socket.is_orphan(),
+            Test::Shown(_) if self.row.stage < Stage::Owners => return Err(Decision::NotYet),
+            Test::Shown(part) => (self.shown)(part),
+        })
+    }
+
+    /// The value of a field; without one no test of it holds.
+    fn known(&self, field: Field) -> Answer<Datum<'r>> {
+        match field.value(self.row) {
+            Value::Known(datum) => Ok(datum),
+            Value::Absent => Err(Decision::No),
+            Value::NotReported => Err(Decision::CannotTell {
+                held: false,
+                by_source: !field.is_of_owners(),
+            }),
+            Value::NotYet => Err(Decision::NotYet),
+        }
+    }
+
+    /// The answer of a test about a field that has no value.
+    fn lacking(&self, field: Field) -> Decision {
+        self.known(field).err().unwrap_or(Decision::No)
+    }
+
+    /// Where some process could not be read, whether one holds the socket cannot be told; whether it can
+    /// be told is another question, and has an answer. Without an inode nobody can.
+    fn status(&self, accepts: &dyn Fn(ProcessStatus) -> bool) -> Answer {
+        if self.row.socket.inode.is_none() {
+            return Ok(accepts(ProcessStatus::None));
+        }
+        self.known(Field::ProcessStatus)?;
+        let Some(status) = self.row.process_status else {
+            return Ok(false);
+        };
+        let asks_whether_held = accepts(ProcessStatus::Found) != accepts(ProcessStatus::None);
+        let is_open = self.row.is_owner_in_doubt && status == ProcessStatus::Unreadable;
+        if is_open && asks_whether_held && !accepts(status) {
+            return Err(Decision::CannotTell {
+                held: false,
+                by_source: false,
+            });
+        }
+        Ok(accepts(status))
+    }
+
+    /// A number in the unit of filters, where durations are in microseconds.
+    fn number(&self, field: Field, op: Op, value: u64) -> Answer {
+        Ok(match self.known(field)? {
+            Datum::Processes(processes) if field == Field::Pid => {
+                some_number(processes.iter().map(|process| process.pid), op, value)
+            }
+            Datum::Processes(processes) => {
+                let fds = processes.iter().flat_map(|process| &process.fds);
+                some_number(fds.copied(), op, value)
+            }
+            Datum::Number(number) if field.unit() == Some(Unit::Millis) => {
+                op.holds(&number.saturating_mul(1_000), &value)
+            }
+            Datum::Number(number) | Datum::Hex(number) => op.holds(&number, &value),
+            _ => false,
+        })
+    }
+
+    fn interface(&self, equal: bool, name: &str, index: Option<u32>) -> Answer {
+        let Some(own) = self.row.socket.interface else {
+            return Err(self.lacking(Field::Interface));
+        };
+        if let Some(index) = index {
+            return Ok((own == index) == equal);
+        }
+        let known = self.known(Field::Interface)?;
+        let is_name = matches!(known, Datum::Name(known) if known == name.as_bytes());
+        let same = is_name || Short::of(own) == *name || Short::interface(own) == *name;
+        Ok(same == equal)
+    }
+
+    fn cgroup(&self, equal: bool, path: &[u8], id: Option<u64>) -> Answer {
+        match (self.row.socket.cgroup_id, id) {
+            (Some(own), Some(id)) => Ok((own == id) == equal),
+            _ => Ok(match self.known(Field::Cgroup)? {
+                Datum::Name(known) => (known == path) == equal,
+                _ => false,
+            }),
+        }
+    }
+
+    fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
+        let matches = match self.known(field)? {
+            Datum::Processes(processes) => {
+                let texts = processes.iter();
+                let texts = texts.filter_map(|process| process_text(process, field));
+                return Ok(some_text(texts, equal, pattern));
+            }
+            Datum::Index(index) => {
+                let names = [Short::of(index), Short::interface(index)];
+                let texts = names.iter().map(Short::as_bytes);
+                return Ok(some_text(texts, equal, pattern));
+            }
+            Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
+            Datum::Path(name) => pattern.matches_name(name),
+            Datum::Name(name) => pattern.matches(name),
+            _ => return Ok(false),
+        };
+        Ok(matches == equal)
+    }
+
+    /// True if the field has a value.
+    fn has(&self, field: Field) -> Answer {
+        Ok(match field.value(self.row) {
+            Value::NotYet => return Err(Decision::NotYet),
+            _ if field == Field::ProcessStatus && self.row.socket.inode.is_none() => true,
+            Value::Known(Datum::Processes(processes)) => {
+                processes.iter().any(|process| match field {
+                    Field::ProcessUser => process.user.is_some(),
+                    Field::Fd => !process.fds.is_empty(),
+                    _ => true,
+                })
+            }
+            Value::Known(_) => true,
+            Value::Absent | Value::NotReported => false,
+        })
+    }
+
+    fn is_half_closed(&self, test: &Test) -> Answer {
+        let socket = self.row.socket;
+        match test.needed_field(socket.protocol) {
+            Some(field) if socket.shutdown.is_none() => Err(self.lacking(field)),
+            _ => Ok(socket.is_half_closed()),
+        }
+    }
+
+    fn is_autobound(&self, first: u16, last: u16) -> bool {
+        let socket = self.row.socket;
+        match socket.protocol {
+            Protocol::Unix => match &*socket.local.name {
+                [0, digits @ ..] => {
+                    digits.len() == AUTOBIND_DIGITS && digits.iter().all(u8::is_ascii_hexdigit)
+                }
+                _ => false,
+            },
+            Protocol::Tcp | Protocol::Udp | Protocol::UdpLite | Protocol::Mptcp => {
+                let range = u32::from(first)..=u32::from(last);
+                socket.local.port.is_some_and(|port| range.contains(&port))
+            }
+            Protocol::Raw | Protocol::Icmp | Protocol::Packet | Protocol::Netlink => false,
+        }
+    }
+}
+
+fn process_text(process: &Process, field: Field) -> Option<&[u8]> {
+    match field {
+        Field::Process => Some(&process.name),
+        Field::Command => Some(&process.command),
+        _ => process.user.as_deref().map(str::as_bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests;
