@@ -79,12 +79,12 @@ impl Typed {
                 "the lines of --format netstat are those of netstat: {option} does not go with it"
             )));
         }
-        let named = |word| self.family.contains(&word);
+        let named = |protocol| self.family.contains(&FamilyWord::Protocol(protocol));
         let families = [
-            (self.packet || named(FamilyWord::Packet), "packet"),
-            (self.netlink || named(FamilyWord::Netlink), "netlink"),
-            (self.mptcp || named(FamilyWord::Mptcp), "MPTCP"),
-            (named(FamilyWord::Icmp), "ping"),
+            (self.packet || named(Protocol::Packet), "packet"),
+            (self.netlink || named(Protocol::Netlink), "netlink"),
+            (self.mptcp || named(Protocol::Mptcp), "MPTCP"),
+            (named(Protocol::Icmp), "ping"),
         ];
         match families.into_iter().find(|(given, _)| *given) {
             Some((_, name)) => Err(Error::Usage(format!(

@@ -115,29 +115,14 @@ impl Typed {
         for (_, protocols) in flags.into_iter().filter(|(given, _)| *given) {
             tables.protocols.extend(protocols);
         }
-        let words = self.family.iter().copied();
-        let ip = [
-            (self.ipv4, FamilyWord::Inet),
-            (self.ipv6, FamilyWord::Inet6),
-        ];
-        let ip = ip
-            .into_iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, word)| word);
-        for word in words.chain(ip) {
-            match word {
+        let versions = [(self.ipv4, Family::Inet), (self.ipv6, Family::Inet6)];
+        let versions = versions.into_iter().filter(|(given, _)| *given);
+        tables.families.extend(versions.map(|(_, family)| family));
+        for word in &self.family {
+            match *word {
                 FamilyWord::All => tables.protocols.extend(Protocol::ALL),
-                FamilyWord::Inet => _ = tables.families.insert(Family::Inet),
-                FamilyWord::Inet6 => _ = tables.families.insert(Family::Inet6),
-                FamilyWord::Tcp => _ = tables.protocols.insert(Protocol::Tcp),
-                FamilyWord::Udp => _ = tables.protocols.insert(Protocol::Udp),
-                FamilyWord::Udplite => _ = tables.protocols.insert(Protocol::UdpLite),
-                FamilyWord::Raw => _ = tables.protocols.insert(Protocol::Raw),
-                FamilyWord::Icmp => _ = tables.protocols.insert(Protocol::Icmp),
-                FamilyWord::Unix => _ = tables.protocols.insert(Protocol::Unix),
-                FamilyWord::Packet => _ = tables.protocols.insert(Protocol::Packet),
-                FamilyWord::Netlink => _ = tables.protocols.insert(Protocol::Netlink),
-                FamilyWord::Mptcp => _ = tables.protocols.insert(Protocol::Mptcp),
+                FamilyWord::Version(family) => _ = tables.families.insert(family),
+                FamilyWord::Protocol(protocol) => _ = tables.protocols.insert(protocol),
             }
         }
         if self.events && tables.protocols.is_empty() && tables.filtered.is_empty() {
@@ -148,13 +133,17 @@ impl Typed {
 
     /// The protocols with a source of their own only, if they were named by themselves.
     fn named_alone(&self, tables: &Tables) -> Vec<Protocol> {
-        let filtered = |protocol| tables.protocols.is_empty() && tables.names(protocol);
-        let ping = self.family.contains(&FamilyWord::Icmp) || filtered(Protocol::Icmp);
-        let mptcp = self.family.contains(&FamilyWord::Mptcp) || filtered(Protocol::Mptcp);
-        let mptcp = self.mptcp || mptcp;
-        let named = [(ping, Protocol::Icmp), (mptcp, Protocol::Mptcp)];
-        let named = named.into_iter().filter(|(named, _)| *named);
-        named.map(|(_, protocol)| protocol).collect()
+        let has_one_source =
+            |protocol: &Protocol| protocol.sock_diag().is_none() || protocol.proc_net().is_none();
+        let is_named = |protocol: &Protocol| {
+            let flagged = self.mptcp && *protocol == Protocol::Mptcp;
+            let filtered = tables.protocols.is_empty() && tables.names(*protocol);
+            flagged || filtered || self.family.contains(&FamilyWord::Protocol(*protocol))
+        };
+        let protocols = Protocol::ALL.into_iter();
+        protocols
+            .filter(|protocol| has_one_source(protocol) && is_named(protocol))
+            .collect()
     }
 
     /// A summary counts, and tells nothing of a single socket.

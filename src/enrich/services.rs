@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::RangeInclusive;
 
-use crate::model::{Protocol, Socket};
+use crate::model::{PortKind, Protocol, Socket};
 
 use super::ethertypes;
 
@@ -24,11 +24,11 @@ enum Kind {
 impl Kind {
     /// Multipath TCP uses the ports of TCP, UDP-Lite those of UDP (RFC 3828, section 6).
     const fn of(protocol: Protocol) -> Option<Self> {
-        match protocol {
-            Protocol::Tcp | Protocol::Mptcp => Some(Self::Tcp),
-            Protocol::Udp | Protocol::UdpLite => Some(Self::Udp),
-            Protocol::Raw => Some(Self::Ip),
-            Protocol::Icmp | Protocol::Unix | Protocol::Packet | Protocol::Netlink => None,
+        match protocol.port() {
+            PortKind::Tcp => Some(Self::Tcp),
+            PortKind::Udp => Some(Self::Udp),
+            PortKind::IpProtocol => Some(Self::Ip),
+            PortKind::None | PortKind::EchoId | PortKind::EtherType | PortKind::PortId => None,
         }
     }
 }
@@ -109,9 +109,9 @@ impl Services {
     /// (packet), or `kernel` (netlink port 0).
     pub fn name(&self, protocol: Protocol, port: Option<u32>) -> Option<&str> {
         let port = port.filter(|_| self.wanted != Ports::Numbers)?;
-        match protocol {
-            Protocol::Packet => return ethertypes::name(port),
-            Protocol::Netlink => return (port == 0).then_some(KERNEL),
+        match protocol.port() {
+            PortKind::EtherType => return ethertypes::name(port),
+            PortKind::PortId => return (port == 0).then_some(KERNEL),
             _ => {}
         }
         let kind = Kind::of(protocol)?;
