@@ -5,7 +5,6 @@ mod counts;
 mod endpoint;
 mod event;
 mod finding;
-mod identity;
 mod info;
 mod machine;
 mod netlink;
@@ -27,7 +26,6 @@ pub use finding::{
     BACKOFF, Finding, Kind, RETRANSMITS, SYN_RETRANSMITS, Severity, THRESHOLDS, Threshold, UNREAD,
     UNREAD_FOR_MS,
 };
-pub use identity::{Ends, Identity, Kinship};
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,

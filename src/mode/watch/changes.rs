@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::looker::{Kept, Looker};
+use super::looker::{Looker, TrackedRow};
 use super::pace::Pace;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -39,8 +39,8 @@ pub(super) fn changes(
         if !looker.look(messages)?.complete {
             verdict = Verdict::Trouble;
         }
-        let is_gone = |kept: &Kept| kept.change == Change::Gone;
-        let is_there = |kept: &Kept| !matches!(kept.change, Change::None | Change::Gone);
+        let is_gone = |kept: &TrackedRow| kept.change == Change::Gone;
+        let is_there = |kept: &TrackedRow| !matches!(kept.change, Change::None | Change::Gone);
         for mut rows in [looker.rows(is_gone), looker.rows(is_there)] {
             rows.sort_by(|a, b| SortKey::compare_all(&sort, &a.row.row(), &b.row.row()));
             for kept in rows {

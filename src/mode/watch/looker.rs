@@ -5,8 +5,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-pub(super) use super::known::Kept;
-use super::known::{Known, Whole};
+pub(super) use super::tracked::TrackedRow;
+use super::tracked::TrackedTable;
 use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
@@ -26,7 +26,7 @@ pub(super) struct Looker {
     matcher: Matcher,
     hosts: Hosts,
     /// Of each table.
-    known: Rc<RefCell<Vec<Known>>>,
+    known: Rc<RefCell<Vec<TrackedTable>>>,
 }
 
 impl Looker {
@@ -40,7 +40,7 @@ impl Looker {
         Ok(Self {
             matcher: Matcher::new(&query)?,
             known: Rc::new(RefCell::new(
-                tables.iter().map(|_| Known::default()).collect(),
+                tables.iter().map(|_| TrackedTable::default()).collect(),
             )),
             hosts: Hosts::new(Mapped::AsIpv4),
             query,
@@ -67,59 +67,60 @@ impl Looker {
         let mut listing = Listing::new(&self.query, &mut self.matcher, output);
         for (place, table) in self.tables.iter().enumerate() {
             meet.table.set(place);
-            meet.with(Known::begin);
-            let mut whole = read(&mut listing, *table, self.source.as_mut(), messages)?;
-            if whole == Whole::Yes && meet.with(|known| (*known).is_open()) == Some(true) {
-                meet.with(Known::again);
-                self.source.vary_chunk_boundary();
-                whole = read(&mut listing, *table, self.source.as_mut(), messages)?;
+            meet.with(TrackedTable::begin);
+            let source = self.source.as_mut();
+            if read(&mut listing, *table, source, (messages, &meet))? {
+                source.vary_chunk_boundary();
+                read(&mut listing, *table, source, (messages, &meet))?;
             }
-            meet.with(|known| known.end(whole));
         }
         let summary = listing.close(messages);
         if self.query.hosts {
             let mut known = self.known.borrow_mut();
-            let rows = known.iter_mut().flat_map(Known::rows_mut);
+            let rows = known.iter_mut().flat_map(TrackedTable::rows_mut);
             self.hosts.name(rows.collect());
         }
         Ok(summary)
     }
 
     /// Such rows of the last round in the order of the kernel, those that are gone where they were.
-    pub(super) fn rows(&self, wanted: impl Fn(&Kept) -> bool) -> Vec<Kept> {
+    pub(super) fn rows(&self, wanted: impl Fn(&TrackedRow) -> bool) -> Vec<TrackedRow> {
         let known = self.known.borrow();
         let rows = known.iter().flat_map(|known| known.rows(&wanted));
         rows.collect()
     }
 }
 
-/// Reads a table once; was all of it told?
+/// Reads a table once. True if another look is needed.
 fn read(
     listing: &mut Listing<'_>,
     table: Table,
     source: &mut dyn Source,
-    messages: &mut Messages<'_>,
-) -> Result<Whole, Error> {
+    (messages, meet): (&mut Messages<'_>, &Meet),
+) -> Result<bool, Error> {
     let gaps = listing.gaps();
     // The sink always wants more.
     let _ = listing.read(table, source, messages)?;
-    Ok(if listing.gaps() == gaps {
-        Whole::Yes
-    } else {
-        Whole::No
-    })
+    let is_open = meet.with(|known| {
+        if listing.gaps() == gaps {
+            return known.settle();
+        }
+        known.give_up();
+        false
+    });
+    Ok(is_open == Some(true))
 }
 
 /// The sink of a look: what is known of the table that is read.
 #[derive(Clone)]
 struct Meet {
-    known: Rc<RefCell<Vec<Known>>>,
+    known: Rc<RefCell<Vec<TrackedTable>>>,
     /// The place of the table.
     table: Rc<Cell<usize>>,
 }
 
 impl Meet {
-    fn with<T>(&self, of_table: impl FnOnce(&mut Known) -> T) -> Option<T> {
+    fn with<T>(&self, of_table: impl FnOnce(&mut TrackedTable) -> T) -> Option<T> {
         let mut known = self.known.borrow_mut();
         known.get_mut(self.table.get()).map(of_table)
     }

@@ -3,13 +3,13 @@
 mod changes;
 mod console;
 mod interactive;
-mod known;
 mod looker;
 mod pace;
 mod prompt;
 mod rounds;
 mod session;
 mod shared;
+mod tracked;
 mod worker;
 
 use std::io::Write;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::console::Input;
-use super::looker::Kept;
+use super::looker::TrackedRow;
 use super::prompt::{Edited, Prompt};
 use crate::error::Error;
 use crate::model::{Change, Row, State, Summary};
@@ -63,7 +63,7 @@ pub(super) struct Session {
     prompt: Option<Prompt>,
     time: Timestamp,
     /// Of the last round, in the order of the kernel.
-    rows: Vec<Kept>,
+    rows: Vec<TrackedRow>,
     /// Which of them are shown, in their order.
     shown: Vec<usize>,
     /// Every state that was seen, in this round and the one before.
@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// A round is over: it is to be shown.
-    pub(super) fn take(&mut self, time: Timestamp, rows: Vec<Kept>, summary: &Summary) {
+    pub(super) fn take(&mut self, time: Timestamp, rows: Vec<TrackedRow>, summary: &Summary) {
         if std::mem::take(&mut self.is_other) {
             self.counts.clear();
             self.rounds = 0;
@@ -257,7 +257,7 @@ impl Session {
 
 /// The rows in their order.
 struct Shown<'s> {
-    rows: &'s [Kept],
+    rows: &'s [TrackedRow],
     shown: &'s [usize],
 }
 

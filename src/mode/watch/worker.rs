@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::looker::{Kept, Looker};
+use super::looker::{Looker, TrackedRow};
 use super::shared::Shared;
 use crate::error::Error;
 use crate::mode::Messages;
@@ -25,7 +25,7 @@ pub(super) struct Round {
     /// When it ended.
     pub(super) ended: Instant,
     /// The rows in the order of the kernel, those that are gone as well.
-    pub(super) rows: Vec<Kept>,
+    pub(super) rows: Vec<TrackedRow>,
     /// What there is to say of it.
     pub(super) summary: Summary,
     /// Messages that were not written yet.

@@ -4,13 +4,11 @@
 //! Of a close, the kernel's notice of the destroyed socket is the reason to look again at once. What
 //! begins and ends between two looks is told only as far as that notice goes: that it was CLOSED.
 
-mod entry;
 mod known;
-mod news;
 mod notices;
-mod watch;
+mod pending;
+mod table;
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -19,12 +17,12 @@ use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use self::news::News;
 use self::notices::{Heard, Notices};
-use self::watch::Watch;
+use self::pending::PendingEvents;
+use self::table::{Gap, SampledTable};
 use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
-use crate::model::{Cause, Event, Protocol, Table, Warning};
+use crate::model::{Protocol, Table, Warning};
 use crate::source::Source;
 use crate::track::Pacer;
 
@@ -51,39 +49,31 @@ pub enum Destroyed {
 /// A watch by looking again and again.
 pub struct Sampled {
     source: Box<dyn Source>,
-    watches: Vec<Watch>,
+    tables: Vec<SampledTable>,
     notices: Option<Notices>,
     /// A notice came that no look has followed yet.
     heard: Heard,
-    overrun: Overrun,
-    /// Why there are no notices any more.
-    deaf: Option<Cause>,
+    /// There was no room for notices.
+    overrun: Gap,
+    /// There are no notices any more.
+    deaf: Option<Warning>,
     /// When the last look ended, and how long it took.
     looked: (Instant, Duration),
     /// The pause after it, if nothing is heard.
     pause: Duration,
-    news: News,
-    ready: VecDeque<Event>,
+    pending: PendingEvents,
     why: String,
     /// What the source warned of.
     warnings: Vec<Warning>,
 }
 
-/// Notices for which there was no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Overrun {
-    None,
-    New,
-    Told,
-}
-
 /// What a look found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
-    /// Something that is to be told, or that the next look decides.
-    Change,
     /// All as it was.
     Nothing,
+    /// Something that is to be told, or that the next look decides.
+    Change,
 }
 
 /// Why a pause ended.
@@ -113,20 +103,19 @@ impl Sampled {
         let notices = match destroyed {
             Destroyed::NotTold => None,
             Destroyed::Told => Notices::join(tables.into_iter())
-                .map_err(|error| deaf = Some(error.into()))
+                .map_err(|error| deaf = Some(Warning::NoNotices(error.into())))
                 .ok(),
         };
         let mut sampled = Self {
             source,
-            watches: watched.into_iter().map(Watch::new).collect(),
+            tables: watched.into_iter().map(SampledTable::new).collect(),
             notices,
             heard: Heard::Nothing,
-            overrun: Overrun::None,
+            overrun: Gap::default(),
             deaf,
             looked: (Instant::now(), Duration::ZERO),
             pause: Duration::ZERO,
-            news: News::default(),
-            ready: VecDeque::new(),
+            pending: PendingEvents::default(),
             why,
             warnings: Vec::new(),
         };
@@ -140,26 +129,20 @@ impl Sampled {
     fn look(&mut self) -> Result<Found, Error> {
         self.listen();
         self.heard = Heard::Nothing;
-        let begin = Instant::now();
-        let mut found = Found::Nothing;
-        let mut seen = 0_usize;
-        let mut failure = None;
-        for watch in &mut self.watches {
-            match watch.look(&mut *self.source, &mut self.news, &mut self.warnings) {
-                Ok(Found::Nothing) => seen += 1,
-                Ok(Found::Change) => {
-                    seen += 1;
-                    found = Found::Change;
-                }
+        let (begun, before) = (Instant::now(), self.pending.len());
+        let (mut found, mut failure) = (None, None);
+        for table in &mut self.tables {
+            match table.look(&mut *self.source, &mut self.pending, &mut self.warnings) {
+                Ok(one) => found = found.max(Some(one)),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        if let Some(error) = failure.filter(|_| seen == 0) {
-            return Err(error);
-        }
-        self.publish();
-        let now = Instant::now();
-        self.looked = (now, now - begin);
+        let found = match (found, failure) {
+            (None, Some(error)) => return Err(error),
+            (found, _) => found.unwrap_or(Found::Nothing),
+        };
+        self.pending.stamp(before, Timestamp::now());
+        self.looked = (Instant::now(), begun.elapsed());
         self.pause = match found {
             Found::Change => Duration::ZERO,
             Found::Nothing => PACER.longer(self.pause),
@@ -167,32 +150,19 @@ impl Sampled {
         Ok(found)
     }
 
-    /// Gives the steps of a look their time.
-    fn publish(&mut self) {
-        let time = Timestamp::now();
-        let events = self.news.take().into_iter().map(|step| Event {
-            time,
-            old_state: step.old_state,
-            socket: step.socket,
-            sampled: true,
-            connection: step.connection,
-        });
-        self.ready.extend(events);
-    }
-
     /// Takes the notices that wait.
     fn listen(&mut self) {
         let Some(notices) = &mut self.notices else {
             return;
         };
-        let watches = &mut self.watches;
+        let tables = &mut self.tables;
         let heard = notices.drain(|socket| {
             let table = Table {
                 protocol: Protocol::Tcp,
                 family: socket.family,
             };
-            let mut known = watches.iter_mut().map(|watch| &mut watch.known);
-            if let Some(known) = known.find(|known| known.table() == table) {
+            let mut known = tables.iter_mut().map(|table| &mut table.known);
+            if let Some(known) = known.find(|known| known.table == table) {
                 known.destroyed(socket);
             }
         });
@@ -201,12 +171,10 @@ impl Sampled {
             Ok(Heard::Ends) => self.heard = Heard::Ends,
             Ok(Heard::Overrun) => {
                 self.heard = Heard::Ends;
-                if self.overrun == Overrun::None {
-                    self.overrun = Overrun::New;
-                }
+                self.overrun.note(Warning::LostNotices);
             }
             Err(error) => {
-                self.deaf = Some(error.into());
+                self.deaf = Some(Warning::NoNotices(error.into()));
                 self.notices = None;
             }
         }
@@ -249,14 +217,6 @@ impl Sampled {
             self.listen();
         }
     }
-
-    /// Lends what is ready.
-    fn lend(&mut self, visitor: &mut EventVisitor<'_>) -> ControlFlow<()> {
-        while let Some(event) = self.ready.pop_front() {
-            visitor(&event)?;
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 impl EventSource for Sampled {
@@ -273,11 +233,13 @@ impl EventSource for Sampled {
                 // What one look misses is gone when the next one misses it too.
                 self.look()?;
             }
-            let told = !self.ready.is_empty();
-            if self.lend(visitor).is_break() {
-                return Ok(ControlFlow::Break(()));
+            let is_told = self.pending.len() > 0;
+            while let Some(event) = self.pending.pop() {
+                if visitor(&event).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-            if told || rested == Rested::Over {
+            if is_told || rested == Rested::Over {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -293,13 +255,9 @@ impl EventSource for Sampled {
     }
 
     fn gaps(&mut self) -> Vec<Warning> {
-        let mut gaps: Vec<_> = self.watches.iter_mut().filter_map(Watch::gap).collect();
-        if self.overrun == Overrun::New {
-            self.overrun = Overrun::Told;
-            gaps.push(Warning::LostNotices);
-        }
-        gaps.extend(self.deaf.take().map(Warning::NoNotices));
-        gaps
+        let gaps = self.tables.iter_mut().map(|table| table.gap.take());
+        let others = [self.overrun.take(), self.deaf.take()];
+        gaps.chain(others).flatten().collect()
     }
 }
 

@@ -1,18 +1,12 @@
 //! What is known of one table, and what certainly happened since the look before.
 
 use std::collections::HashMap;
-use std::collections::hash_map;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use super::Found;
-use super::entry::Entry;
-use super::news::News;
-use crate::model::{Ends, Kinship, Socket, State, Table};
-
-/// So many looks in a row must miss a socket before it is gone, and as many list a table before one
-/// that they did not list is new. A dump goes on where its last piece ended, and leaves a socket out
-/// when another one before it in the same bucket went away meanwhile.
-const LOOKS: u64 = 2;
+use super::pending::PendingEvents;
+use crate::model::{Socket, State, Table};
+use crate::track::{Endpoints, Entry, Key, Sameness, Tracker};
 
 /// A connection without a sign of life for so long was seen before, or is not told of: its program
 /// may have kept the descriptor of a connection that ended long ago.
@@ -25,19 +19,48 @@ const REMEMBERED: Duration = Duration::from_secs(3);
 /// Sockets that were destroyed before any look: more than this are not kept.
 const MOST_UNSEEN: usize = 65_536;
 
+/// So many complete looks must show that nothing took the place of a socket that none of them saw.
+const UNSEEN_LOOKS: u64 = 2;
+
+/// What is told of a socket that is gone, beside its ends and identity.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    /// The number of its connection.
+    connection: u64,
+    /// 0 = none.
+    interface: u32,
+    uid: Option<u32>,
+    mark: Option<u32>,
+    cgroup_id: Option<NonZeroU64>,
+}
+
+impl Facts {
+    fn of(socket: &Socket, connection: u64) -> Self {
+        Self {
+            connection,
+            interface: socket.interface.unwrap_or_default(),
+            uid: socket.uid,
+            mark: socket.mark,
+            cgroup_id: socket.cgroup_id.and_then(NonZeroU64::new),
+        }
+    }
+}
+
+impl Key for Endpoints {
+    fn is_unique(&self) -> bool {
+        false
+    }
+}
+
 /// The sockets of a table.
 #[derive(Debug)]
 pub(super) struct Known {
-    table: Table,
-    entries: HashMap<Ends, Entry>,
+    pub(super) table: Table,
+    tracker: Tracker<Endpoints, Facts>,
     /// Sockets that were told to be gone, and when.
-    gone: HashMap<Ends, Instant>,
+    gone: HashMap<Endpoints, Instant>,
     /// Sockets of whose end the kernel told, and that no look had seen.
-    unseen: Vec<(Ends, Entry)>,
-    /// Looks so far.
-    looks: u64,
-    /// Complete looks so far.
-    complete: u64,
+    unseen: Vec<(Endpoints, Entry<Facts>)>,
 }
 
 impl Known {
@@ -45,58 +68,38 @@ impl Known {
     pub(super) fn new(table: Table) -> Self {
         Self {
             table,
-            entries: HashMap::new(),
+            tracker: Tracker::default(),
             gone: HashMap::new(),
             unseen: Vec::new(),
-            looks: 0,
-            complete: 0,
         }
-    }
-
-    /// Which table it is.
-    pub(super) const fn table(&self) -> Table {
-        self.table
-    }
-
-    /// Have there been looks enough to tell what is new?
-    pub(super) const fn is_learnt(&self) -> bool {
-        self.complete >= LOOKS
     }
 
     /// A look lists a socket.
-    pub(super) fn meet(&mut self, socket: &Socket, news: &mut News) {
-        let learnt = self.is_learnt();
-        let look = self.looks + 1;
-        let Some(ends) = Ends::of(socket).filter(|_| socket.state != State::Bound) else {
+    pub(super) fn meet(&mut self, socket: &Socket, pending: &mut PendingEvents) {
+        let is_learnt = self.tracker.is_learnt();
+        let Some(ends) = Endpoints::of(socket).filter(|_| socket.state != State::Bound) else {
             return;
         };
-        let mut entry = match self.entries.entry(ends) {
-            hash_map::Entry::Vacant(place) => {
-                let connection = news.number();
-                if learnt {
-                    news.appeared(socket, connection);
+        self.tracker.meet(ends, socket, |before| {
+            let connection = match before {
+                None if !is_learnt => pending.number(),
+                None => pending.appeared(socket),
+                Some((Sameness::Other, old)) => {
+                    end(self.table, &ends, old, pending);
+                    pending.appeared(socket)
                 }
-                place.insert(Entry::new(socket, connection, look));
-                return;
-            }
-            hash_map::Entry::Occupied(place) => place,
-        };
-        let old = *entry.get();
-        let mut connection = old.connection;
-        let old_state = old.identity.state;
-        match old.kinship(socket, look) {
-            Kinship::Same | Kinship::Unclear if old_state == socket.state => {}
-            Kinship::Same => news.moved(old_state, socket, connection),
-            Kinship::Unclear => news.arrived(socket, connection),
-            // Two in one look cannot be told apart: the first is kept.
-            Kinship::Another if old.seen == look => return,
-            Kinship::Another => {
-                end(&old, self.table, &ends, news);
-                connection = news.number();
-                news.appeared(socket, connection);
-            }
-        }
-        entry.insert(Entry::new(socket, connection, look));
+                Some((sameness, old)) => {
+                    let (from, connection) = (old.identity.state, old.kept.connection);
+                    match sameness {
+                        _ if from == socket.state => {}
+                        Sameness::Same => pending.moved(from, socket, connection),
+                        _ => pending.arrived(socket, connection),
+                    }
+                    connection
+                }
+            };
+            Facts::of(socket, connection)
+        });
     }
 
     /// The kernel tells that a socket was destroyed. One that was seen is missed by the looks that
@@ -104,78 +107,73 @@ impl Known {
     ///
     /// Sockets that were never connected are destroyed too, and make no step.
     pub(super) fn destroyed(&mut self, socket: &Socket) {
-        let known = |ends: &Ends| {
-            let entry = self.entries.get(ends);
+        let is_known = |ends: &Endpoints| {
+            let entry = self.tracker.get(ends);
             entry.is_some_and(|entry| entry.identity.has_cookie_of(socket))
                 || self.gone.contains_key(ends)
         };
-        let Some(ends) = Ends::of(socket).filter(|ends| !known(ends)) else {
+        let Some(ends) = Endpoints::of(socket).filter(|ends| !is_known(ends)) else {
             return;
         };
-        if socket.peer.port.is_none() || !is_fresh(socket) || self.unseen.len() >= MOST_UNSEEN {
-            return;
+        if socket.peer.port.is_some() && is_fresh(socket) && self.unseen.len() < MOST_UNSEEN {
+            let entry = Entry::new(socket, self.tracker.looks(), Facts::of(socket, 0));
+            self.unseen.push((ends, entry));
         }
-        self.unseen.push((ends, Entry::new(socket, 0, self.looks)));
     }
 
-    /// A complete look is over: tells what it missed. `Change` = the next one decides about something.
-    pub(super) fn settle(&mut self, now: Instant, news: &mut News) -> Found {
-        self.looks += 1;
-        self.complete += 1;
-        let (table, looks) = (self.table, self.looks);
-        let mut found = Found::Nothing;
-        self.gone
-            .retain(|_, since| now.saturating_duration_since(*since) < REMEMBERED);
-        let gone = &mut self.gone;
-        self.entries.retain(|ends, entry| {
-            if entry.seen == looks {
-                return true;
-            }
-            entry.missed += 1;
-            if entry.missed >= LOOKS {
-                end(entry, table, ends, news);
-                gone.insert(*ends, now);
+    /// A complete look is over: tells what it missed. True if the next one decides about something.
+    pub(super) fn settle(&mut self, now: Instant, pending: &mut PendingEvents) -> bool {
+        let (table, gone) = (self.table, &mut self.gone);
+        gone.retain(|_, since| now.saturating_duration_since(*since) < REMEMBERED);
+        let mut is_open = self.tracker.settle(|ends, entry| {
+            end(table, ends, entry, pending);
+            gone.insert(*ends, now);
+        });
+        let tracker = &self.tracker;
+        self.unseen.retain(|(ends, entry)| {
+            if tracker.get(ends).is_some() || gone.contains_key(ends) {
                 return false;
             }
-            found = Found::Change;
-            true
-        });
-        self.unseen.retain_mut(|(ends, entry)| {
-            let replaced = self.entries.contains_key(ends) || self.gone.contains_key(ends);
-            entry.missed += 1;
-            if !replaced && entry.missed >= LOOKS {
-                let connection = news.number();
-                news.arrived(&ended(entry, table, ends), connection);
-            } else if !replaced {
-                found = Found::Change;
-                return true;
+            let is_over = tracker.looks() >= entry.seen + UNSEEN_LOOKS;
+            if is_over {
+                let connection = pending.number();
+                pending.arrived(&closed(table, ends, entry), connection);
             }
-            false
+            is_open |= !is_over;
+            !is_over
         });
-        found
+        is_open
     }
 
     /// A look is over that may have missed anything: nothing is concluded from it, and what the kernel
     /// told of destroyed sockets cannot be compared with it.
     pub(super) fn give_up(&mut self) {
-        self.looks += 1;
+        self.tracker.give_up();
         self.unseen.clear();
     }
 }
 
 /// The socket of an entry, closed.
-fn ended(entry: &Entry, table: Table, ends: &Ends) -> Socket {
-    let mut socket = entry.socket(table, ends);
+fn closed(table: Table, ends: &Endpoints, entry: &Entry<Facts>) -> Socket {
+    let port = |port: u16| Some(u32::from(port)).filter(|port| *port != 0);
+    let number = |number: Option<NonZeroU64>| number.map(NonZeroU64::get);
+    let (identity, facts) = (&entry.identity, &entry.kept);
+    let mut socket = Socket::new(table.protocol, table.family);
     socket.state = State::Closed;
+    (socket.local.ip, socket.peer.ip) = (Some(ends.local), Some(ends.peer));
+    (socket.local.port, socket.peer.port) = (port(ends.local_port), port(ends.peer_port));
+    socket.interface = Some(facts.interface).filter(|index| *index != 0);
+    (socket.uid, socket.mark) = (facts.uid, facts.mark);
+    (socket.inode, socket.cookie) = (number(identity.inode), number(identity.cookie));
+    socket.cgroup_id = number(facts.cgroup_id);
     socket
 }
 
 /// Tells the end of a socket, unless it was seen CLOSED.
-fn end(entry: &Entry, table: Table, ends: &Ends, news: &mut News) {
+fn end(table: Table, ends: &Endpoints, entry: &Entry<Facts>, pending: &mut PendingEvents) {
     let state = entry.identity.state;
     if state != State::Closed {
-        let socket = ended(entry, table, ends);
-        news.moved(state, &socket, entry.connection);
+        pending.moved(state, &closed(table, ends, entry), entry.kept.connection);
     }
 }
 

@@ -13,8 +13,8 @@ use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
 use super::Known;
-use crate::model::{Family, Info, Protocol, Socket, State, TRANSITIONS, Table};
-use crate::source::events::sampled::news::{News, Step};
+use crate::model::{Event, Family, Info, Protocol, Socket, State, TRANSITIONS, Table};
+use crate::source::events::sampled::pending::PendingEvents;
 
 const TCP: Table = Table {
     protocol: Protocol::Tcp,
@@ -110,15 +110,20 @@ impl Place {
 }
 
 /// Looks at all places.
-fn look(known: &mut Known, places: &[Place], news: &mut News) {
+fn look(known: &mut Known, places: &[Place], pending: &mut PendingEvents) {
     for socket in places.iter().filter_map(Place::socket) {
-        known.meet(&socket, news);
+        known.meet(&socket, pending);
     }
-    known.settle(Instant::now(), news);
+    known.settle(Instant::now(), pending);
+}
+
+/// Takes what is to be told.
+fn all(pending: &mut PendingEvents) -> Vec<Event> {
+    std::iter::from_fn(|| pending.pop()).collect()
 }
 
 /// Are the steps of one connection, in their order, among the steps there were?
-fn is_part(told: &[&Step], truth: &[(State, State)]) -> bool {
+fn is_part(told: &[&Event], truth: &[(State, State)]) -> bool {
     let mut truth = truth.iter();
     told.iter().all(|step| {
         truth.any(|(from, to)| {
@@ -130,10 +135,10 @@ fn is_part(told: &[&Step], truth: &[(State, State)]) -> bool {
 /// Lets the places live, and looks at them where the choice says so.
 fn walk(choices: &[(usize, usize)], marks: Marks) {
     let mut known = Known::new(TCP);
-    let mut news = News::default();
+    let mut pending = PendingEvents::default();
     let mut places = [1, 2, 3].map(|port| Place::new(port, marks));
-    look(&mut known, &places, &mut news);
-    look(&mut known, &places, &mut news);
+    look(&mut known, &places, &mut pending);
+    look(&mut known, &places, &mut pending);
     for (place, choice) in choices {
         let over = match places.get_mut(*place) {
             Some(place) => place.advance(*choice),
@@ -141,14 +146,14 @@ fn walk(choices: &[(usize, usize)], marks: Marks) {
         };
         // Where nothing but the ends is known, a look between two lives must see neither.
         if *place >= places.len() || over && marks == Marks::None {
-            look(&mut known, &places, &mut news);
+            look(&mut known, &places, &mut pending);
         }
     }
-    look(&mut known, &places, &mut news);
-    look(&mut known, &places, &mut news);
-    let steps = news.take();
+    look(&mut known, &places, &mut pending);
+    look(&mut known, &places, &mut pending);
+    let steps = all(&mut pending);
     for connection in 1..=steps.iter().map(|step| step.connection).max().unwrap_or(0) {
-        let told: Vec<&Step> = steps
+        let told: Vec<&Event> = steps
             .iter()
             .filter(|step| step.connection == connection)
             .collect();
@@ -185,10 +190,13 @@ proptest! {
 }
 
 /// Looks at no socket at all, twice: what is told then.
-fn told_when_none_is_there(known: &mut Known, news: &mut News) -> Vec<(Option<State>, State)> {
-    look(known, &[], news);
-    look(known, &[], news);
-    let steps = news.take();
+fn told_when_none_is_there(
+    known: &mut Known,
+    pending: &mut PendingEvents,
+) -> Vec<(Option<State>, State)> {
+    look(known, &[], pending);
+    look(known, &[], pending);
+    let steps = all(pending);
     let pairs = steps.iter().map(|step| (step.old_state, step.socket.state));
     pairs.collect()
 }
@@ -211,33 +219,33 @@ fn destroyed(idle_ms: u32) -> Socket {
     socket
 }
 
-fn learnt(places: &[Place]) -> (Known, News) {
+fn learnt(places: &[Place]) -> (Known, PendingEvents) {
     let mut known = Known::new(TCP);
-    let mut news = News::default();
-    look(&mut known, places, &mut news);
-    look(&mut known, places, &mut news);
-    (known, news)
+    let mut pending = PendingEvents::default();
+    look(&mut known, places, &mut pending);
+    look(&mut known, places, &mut pending);
+    (known, pending)
 }
 
 #[test]
 fn a_socket_that_no_look_saw_is_told_when_it_was_destroyed() {
-    let (mut known, mut news) = learnt(&[]);
+    let (mut known, mut pending) = learnt(&[]);
     known.destroyed(&destroyed(0));
-    let told = told_when_none_is_there(&mut known, &mut news);
+    let told = told_when_none_is_there(&mut known, &mut pending);
     assert_eq!(told, [(None, State::Closed)]);
-    let told = told_when_none_is_there(&mut known, &mut news);
+    let told = told_when_none_is_there(&mut known, &mut pending);
     assert_eq!(told, []);
 }
 
 #[test]
 fn a_destroyed_socket_whose_place_was_taken_is_not_closed() {
     for state in [State::TimeWait, State::FinWait2, State::Established] {
-        let (mut known, mut news) = learnt(&[]);
+        let (mut known, mut pending) = learnt(&[]);
         known.destroyed(&destroyed(0));
         let mut left = place(state);
         left.cookie = 2;
-        look(&mut known, &[left], &mut news);
-        let steps = news.take();
+        look(&mut known, &[left], &mut pending);
+        let steps = all(&mut pending);
         assert_eq!(steps.len(), 1);
         assert_eq!((steps[0].old_state, steps[0].socket.state), (None, state));
     }
@@ -245,27 +253,27 @@ fn a_destroyed_socket_whose_place_was_taken_is_not_closed() {
 
 #[test]
 fn a_socket_that_a_look_saw_is_closed_once() {
-    let (mut known, mut news) = learnt(&[place(State::LastAck)]);
+    let (mut known, mut pending) = learnt(&[place(State::LastAck)]);
     known.destroyed(&destroyed(0));
-    let told = told_when_none_is_there(&mut known, &mut news);
+    let told = told_when_none_is_there(&mut known, &mut pending);
     assert_eq!(told, [(Some(State::LastAck), State::Closed)]);
     // Its program kept the descriptor until now.
     known.destroyed(&destroyed(20));
-    assert_eq!(told_when_none_is_there(&mut known, &mut news), []);
+    assert_eq!(told_when_none_is_there(&mut known, &mut pending), []);
 }
 
 #[test]
 fn a_connection_that_ended_long_ago_is_not_told_when_its_descriptor_is_closed() {
-    let (mut known, mut news) = learnt(&[]);
+    let (mut known, mut pending) = learnt(&[]);
     known.destroyed(&destroyed(5_000));
-    assert_eq!(told_when_none_is_there(&mut known, &mut news), []);
+    assert_eq!(told_when_none_is_there(&mut known, &mut pending), []);
 }
 
 #[test]
 fn a_socket_that_was_never_connected_makes_no_step() {
-    let (mut known, mut news) = learnt(&[]);
+    let (mut known, mut pending) = learnt(&[]);
     let mut socket = destroyed(0);
     socket.peer.port = None;
     known.destroyed(&socket);
-    assert_eq!(told_when_none_is_there(&mut known, &mut news), []);
+    assert_eq!(told_when_none_is_there(&mut known, &mut pending), []);
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Found;
 use super::known::Known;
-use super::news::News;
+use super::pending::PendingEvents;
 use crate::error::Error;
 use crate::filter::Exact;
 use crate::model::{Socket, Source as Kind, State, StateSet, Warning};
@@ -14,24 +14,37 @@ use crate::source::{Extensions, Outcome, Request, Source};
 
 /// A table, what is asked about it, and what is known of it.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct SampledTable {
     request: Request,
     pub(super) known: Known,
     /// Who answered last.
     source: Option<Kind>,
     /// Why a look was not complete, the first time.
-    gap: Gap,
+    pub(super) gap: Gap,
 }
 
-/// What is said of a table that cannot be seen whole.
-#[derive(Debug)]
-enum Gap {
-    None,
-    New(Warning),
-    Told,
+/// Why events may be missing: told once, whatever comes later.
+#[derive(Debug, Default)]
+pub(super) struct Gap {
+    pending: Option<Warning>,
+    is_noted: bool,
 }
 
-impl Watch {
+impl Gap {
+    /// Notes the first reason.
+    pub(super) fn note(&mut self, why: Warning) {
+        if !std::mem::replace(&mut self.is_noted, true) {
+            self.pending = Some(why);
+        }
+    }
+
+    /// Takes the reason that was not told yet.
+    pub(super) const fn take(&mut self) -> Option<Warning> {
+        self.pending.take()
+    }
+}
+
+impl SampledTable {
     /// Asks for all states but BOUND, which the kernel cannot tell from CLOSED.
     pub(super) fn new(watched: Watched) -> Self {
         Self {
@@ -42,7 +55,7 @@ impl Watch {
             },
             known: Known::new(watched.table),
             source: None,
-            gap: Gap::None,
+            gap: Gap::default(),
         }
     }
 
@@ -54,84 +67,52 @@ impl Watch {
     pub(super) fn look(
         &mut self,
         source: &mut dyn Source,
-        news: &mut News,
+        pending: &mut PendingEvents,
         warnings: &mut Vec<Warning>,
     ) -> Result<Found, Error> {
-        let before = news.len();
+        let before = pending.len();
         let known = &mut self.known;
         let exact = self.request.narrow.exact;
-        let visited = source.visit(known.table(), &self.request, &mut |socket: &Socket| {
+        let visited = source.visit(known.table, &self.request, &mut |socket: &Socket| {
             if is_wanted(exact, socket) {
-                known.meet(socket, news);
+                known.meet(socket, pending);
             }
             ControlFlow::Continue(())
         });
-        let outcome = match visited {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                self.miss(Warning::Failed(error.chain().into()));
-                return Err(error);
-            }
-        };
-        Ok(self.judge(outcome, before, (news, warnings)))
-    }
-
-    /// What the look is worth.
-    fn judge(
-        &mut self,
-        outcome: Outcome,
-        before: usize,
-        (news, warnings): (&mut News, &mut Vec<Warning>),
-    ) -> Found {
+        let outcome = visited.inspect_err(|error| {
+            self.gap.note(Warning::Failed(error.chain().into()));
+        })?;
         for warning in &outcome.warnings {
             if !warning.is_gap() && !warnings.contains(warning) {
                 warnings.push(warning.clone());
             }
         }
+        let is_open = self.conclude(outcome, before, pending);
+        Ok(if is_open || pending.len() > before {
+            Found::Change
+        } else {
+            Found::Nothing
+        })
+    }
+
+    /// Decides what the look is worth. True if the next one decides about something.
+    fn conclude(&mut self, outcome: Outcome, before: usize, pending: &mut PendingEvents) -> bool {
         let last = self.source;
         self.source = outcome.source.or(last);
         if last.is_some() && self.source != last {
             // Two sources do not tell sockets apart by the same marks.
-            news.truncate(before);
-            self.known = Known::new(self.known.table());
-            self.miss(Warning::OtherSource(self.known.table()));
-            return Found::Change;
+            pending.truncate(before);
+            let table = self.known.table;
+            self.known = Known::new(table);
+            self.gap.note(Warning::OtherSource(table));
+            return true;
         }
         if let Some(gap) = outcome.into_gaps().next() {
-            self.miss(gap);
+            self.gap.note(gap);
             self.known.give_up();
-            return found(news, before);
+            return false;
         }
-        match self.known.settle(Instant::now(), news) {
-            Found::Change => Found::Change,
-            Found::Nothing => found(news, before),
-        }
-    }
-
-    fn miss(&mut self, why: Warning) {
-        if matches!(self.gap, Gap::None) {
-            self.gap = Gap::New(why);
-        }
-    }
-
-    /// Why something may be missing, once.
-    pub(super) fn gap(&mut self) -> Option<Warning> {
-        match std::mem::replace(&mut self.gap, Gap::Told) {
-            Gap::New(why) => Some(why),
-            Gap::None => {
-                self.gap = Gap::None;
-                None
-            }
-            Gap::Told => None,
-        }
-    }
-}
-
-fn found(news: &News, before: usize) -> Found {
-    if news.len() > before {
-        Found::Change
-    } else {
-        Found::Nothing
+        self.known.settle(Instant::now(), pending)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU64;
 
-use super::{Socket, State, can_follow};
+use crate::model::{Socket, State, can_follow};
 
 /// What tells the IP sockets of a table apart: both ends and the interface of a connection, the end
 /// and the cookie of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ends {
+pub struct Endpoints {
     /// Its own address.
     pub local: IpAddr,
     /// The other one; all zeros = none.
@@ -23,7 +23,7 @@ pub struct Ends {
     pub listener: Option<NonZeroU64>,
 }
 
-impl Ends {
+impl Endpoints {
     /// `None` for what is no IP socket.
     pub fn of(socket: &Socket) -> Option<Self> {
         let port = |port: Option<u32>| u16::try_from(port.unwrap_or_default()).ok();
@@ -57,13 +57,13 @@ pub struct Identity {
 
 /// What a socket has to do with the one that had its ends before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kinship {
+pub enum Sameness {
     /// It is the same.
     Same,
     /// It may be what the kernel put in the place of the same connection, or a later connection.
     Unclear,
     /// It is another: the one before is gone.
-    Another,
+    Other,
 }
 
 impl Identity {
@@ -89,19 +89,19 @@ impl Identity {
     ///
     /// The kernel hands the cookie on where one structure takes the place of another, if there is one
     /// at that moment; it may be given one a moment later, by somebody who lists both.
-    pub fn kinship(&self, socket: &Socket) -> Kinship {
+    pub fn sameness(&self, socket: &Socket) -> Sameness {
         let differ = |old: Option<NonZeroU64>, new: Option<u64>| {
             old.zip(new).is_some_and(|(old, new)| old.get() != new)
         };
         let stays = self.state == socket.state;
         if differ(self.inode, socket.inode) || !stays && !can_follow(self.state, socket.state) {
-            Kinship::Another
+            Sameness::Other
         } else if !differ(self.cookie, socket.cookie) {
-            Kinship::Same
+            Sameness::Same
         } else if self.may_become(socket) {
-            Kinship::Unclear
+            Sameness::Unclear
         } else {
-            Kinship::Another
+            Sameness::Other
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Kept, Known, Whole};
+use super::{TrackedRow, TrackedTable};
 use crate::model::State::{
     Bound, CloseWait, Established, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait, Unconn,
 };
@@ -38,9 +38,9 @@ fn unix(name: &[u8], inode: Option<u64>) -> Socket {
 /// What a round says: of what is there, and of what is gone.
 type Told = Vec<(u32, State, Change)>;
 
-fn told(known: &Known) -> Told {
-    let is_gone = |kept: &Kept| kept.change == Change::Gone;
-    let rows = [known.rows(|kept| !is_gone(kept)), known.rows(is_gone)];
+fn told(table: &TrackedTable) -> Told {
+    let is_gone = |kept: &TrackedRow| kept.change == Change::Gone;
+    let rows = [table.rows(|kept| !is_gone(kept)), table.rows(is_gone)];
     let told = rows.iter().flatten().map(|kept| {
         let row = kept.row.row();
         let port = row.socket.local.port.unwrap_or_default();
@@ -49,43 +49,42 @@ fn told(known: &Known) -> Told {
     told.collect()
 }
 
-fn look(known: &mut Known, sockets: &[Socket]) {
+fn look(table: &mut TrackedTable, sockets: &[Socket]) {
     for socket in sockets {
-        known.meet(&Row::bare(socket));
+        table.meet(&Row::bare(socket));
     }
 }
 
 /// A round whose looks list the same.
-fn round(known: &mut Known, sockets: &[Socket]) -> Told {
-    known.begin();
-    look(known, sockets);
-    if known.is_open() {
-        known.again();
-        look(known, sockets);
+fn round(table: &mut TrackedTable, sockets: &[Socket]) -> Told {
+    table.begin();
+    look(table, sockets);
+    if table.settle() {
+        look(table, sockets);
+        table.settle();
     }
-    known.end(Whole::Yes);
-    told(known)
+    told(table)
 }
 
 #[test]
 fn what_is_there_at_first_is_found_and_what_comes_is_new() {
-    let mut known = Known::default();
+    let mut table = TrackedTable::default();
     let first = tcp(1, Established, Some(1), Some(1));
     let second = tcp(2, SynSent, Some(2), Some(2));
     assert_eq!(
-        round(&mut known, std::slice::from_ref(&first)),
+        round(&mut table, std::slice::from_ref(&first)),
         [(1, Established, Change::Found)]
     );
     assert_eq!(
-        round(&mut known, &[first.clone(), second.clone()]),
+        round(&mut table, &[first.clone(), second.clone()]),
         [(1, Established, Change::None), (2, SynSent, Change::New)]
     );
     assert_eq!(
-        round(&mut known, &[second]),
+        round(&mut table, &[second]),
         [(2, SynSent, Change::None), (1, Established, Change::Gone)]
     );
-    assert_eq!(round(&mut known, &[]), [(2, SynSent, Change::Gone)]);
-    assert_eq!(round(&mut known, &[]), []);
+    assert_eq!(round(&mut table, &[]), [(2, SynSent, Change::Gone)]);
+    assert_eq!(round(&mut table, &[]), []);
 }
 
 #[test]
@@ -97,14 +96,14 @@ fn a_life_is_one_socket_from_the_request_to_time_wait() {
         [None, None, None, None],
     ];
     for cookies in cookies {
-        let mut known = Known::default();
-        round(&mut known, &[]);
+        let mut table = TrackedTable::default();
+        round(&mut table, &[]);
         let steps = [SynRcvd, Established, FinWait2, TimeWait];
         let inodes = [None, Some(7), Some(7), None];
         let mut before = None;
         for ((state, cookie), inode) in steps.into_iter().zip(cookies).zip(inodes) {
             let change = before.map_or(Change::New, Change::Changed);
-            let told = round(&mut known, &[tcp(1, state, cookie, inode)]);
+            let told = round(&mut table, &[tcp(1, state, cookie, inode)]);
             assert_eq!(told, [(1, state, change)], "{cookies:?}");
             before = Some(state);
         }
@@ -119,9 +118,9 @@ fn another_connection_with_the_same_ends_is_another() {
             (TimeWait, Established),
             (LastAck, SynRcvd),
         ] {
-            let mut known = Known::default();
-            round(&mut known, &[tcp(1, old, cookies[0], None)]);
-            let told = round(&mut known, &[tcp(1, new, cookies[1], None)]);
+            let mut table = TrackedTable::default();
+            round(&mut table, &[tcp(1, old, cookies[0], None)]);
+            let told = round(&mut table, &[tcp(1, new, cookies[1], None)]);
             assert_eq!(told, [(1, new, Change::New), (1, old, Change::Gone)]);
         }
     }
@@ -133,9 +132,9 @@ fn a_bound_socket_that_connects_or_listens_is_the_same() {
         (SynSent, Change::Changed(Bound)),
         (Listen, Change::Changed(Bound)),
     ] {
-        let mut known = Known::default();
-        round(&mut known, &[tcp(1, Bound, Some(1), Some(1))]);
-        let told = round(&mut known, &[tcp(1, state, Some(1), Some(1))]);
+        let mut table = TrackedTable::default();
+        round(&mut table, &[tcp(1, Bound, Some(1), Some(1))]);
+        let told = round(&mut table, &[tcp(1, state, Some(1), Some(1))]);
         assert_eq!(told, [(1, state, change)]);
     }
 }
@@ -144,56 +143,53 @@ fn a_bound_socket_that_connects_or_listens_is_the_same() {
 fn another_peer_of_the_same_socket_is_a_change() {
     let mut socket = tcp(1, Established, Some(1), Some(1));
     socket.protocol = Protocol::Udp;
-    let mut known = Known::default();
-    round(&mut known, std::slice::from_ref(&socket));
+    let mut table = TrackedTable::default();
+    round(&mut table, std::slice::from_ref(&socket));
     socket.peer.port = Some(10);
-    let told = round(&mut known, std::slice::from_ref(&socket));
+    let told = round(&mut table, std::slice::from_ref(&socket));
     assert_eq!(told, [(1, Established, Change::Changed(Established))]);
     socket.state = Unconn;
     (socket.peer.ip, socket.peer.port) = (None, None);
-    let told = round(&mut known, &[socket]);
+    let told = round(&mut table, &[socket]);
     assert_eq!(told, [(1, Unconn, Change::Changed(Established))]);
 }
 
 #[test]
 fn what_one_look_of_a_round_misses_is_not_gone() {
     let both = [1, 2].map(|port| tcp(port, Established, Some(port.into()), None));
-    let mut known = Known::default();
-    round(&mut known, &both);
-    known.begin();
-    look(&mut known, &both[1..]);
-    assert!(known.is_open());
-    known.again();
-    look(&mut known, &both);
-    assert!(!known.is_open());
-    known.end(Whole::Yes);
+    let mut table = TrackedTable::default();
+    round(&mut table, &both);
+    table.begin();
+    look(&mut table, &both[1..]);
+    assert!(table.settle());
+    look(&mut table, &both);
+    assert!(!table.settle());
     let rows = [
         (2, Established, Change::None),
         (1, Established, Change::None),
     ];
-    assert_eq!(told(&known), rows);
+    assert_eq!(told(&table), rows);
 }
 
 #[test]
 fn what_the_very_first_look_missed_is_not_new() {
     let both = [1, 2].map(|port| tcp(port, Established, Some(port.into()), None));
-    let mut known = Known::default();
-    known.begin();
-    look(&mut known, &both[1..]);
-    assert!(known.is_open());
-    known.again();
-    look(&mut known, &both);
-    known.end(Whole::Yes);
-    assert!(told(&known).iter().all(|told| told.2 == Change::Found));
+    let mut table = TrackedTable::default();
+    table.begin();
+    look(&mut table, &both[1..]);
+    assert!(table.settle());
+    look(&mut table, &both);
+    table.settle();
+    assert!(told(&table).iter().all(|told| told.2 == Change::Found));
 }
 
 #[test]
 fn a_look_that_lists_a_socket_twice_shows_it_once_as_it_was_last() {
-    let mut known = Known::default();
-    round(&mut known, &[tcp(1, Bound, Some(1), None)]);
+    let mut table = TrackedTable::default();
+    round(&mut table, &[tcp(1, Bound, Some(1), None)]);
     let twice = [Bound, SynSent].map(|state| tcp(1, state, Some(1), None));
     assert_eq!(
-        round(&mut known, &twice),
+        round(&mut table, &twice),
         [(1, SynSent, Change::Changed(Bound))]
     );
 }
@@ -201,28 +197,28 @@ fn a_look_that_lists_a_socket_twice_shows_it_once_as_it_was_last() {
 #[test]
 fn an_incomplete_round_ends_no_socket_and_makes_none_new() {
     let both = [1, 2].map(|port| tcp(port, Established, Some(port.into()), None));
-    let mut known = Known::default();
-    round(&mut known, &both);
-    known.begin();
-    look(&mut known, &both[..1]);
-    known.end(Whole::No);
+    let mut table = TrackedTable::default();
+    round(&mut table, &both);
+    table.begin();
+    look(&mut table, &both[..1]);
+    table.give_up();
     let whole = [
         (1, Established, Change::None),
         (2, Established, Change::None),
     ];
-    assert_eq!(told(&known), whole);
-    assert_eq!(round(&mut known, &both), whole);
+    assert_eq!(told(&table), whole);
+    assert_eq!(round(&mut table, &both), whole);
 }
 
 #[test]
 fn until_a_round_was_whole_nothing_is_new() {
     let both = [1, 2].map(|port| tcp(port, Established, Some(port.into()), None));
-    let mut known = Known::default();
-    known.begin();
-    look(&mut known, &both[..1]);
-    known.end(Whole::No);
+    let mut table = TrackedTable::default();
+    table.begin();
+    look(&mut table, &both[..1]);
+    table.give_up();
     assert_eq!(
-        round(&mut known, &both),
+        round(&mut table, &both),
         [
             (1, Established, Change::None),
             (2, Established, Change::Found)
@@ -232,33 +228,33 @@ fn until_a_round_was_whole_nothing_is_new() {
 
 #[test]
 fn what_another_one_replaced_is_gone_in_an_incomplete_round_too() {
-    let mut known = Known::default();
-    round(&mut known, &[tcp(1, TimeWait, None, None)]);
-    known.begin();
-    look(&mut known, &[tcp(1, SynSent, None, Some(3))]);
-    known.end(Whole::No);
+    let mut table = TrackedTable::default();
+    round(&mut table, &[tcp(1, TimeWait, None, None)]);
+    table.begin();
+    look(&mut table, &[tcp(1, SynSent, None, Some(3))]);
+    table.give_up();
     let rows = [(1, SynSent, Change::New), (1, TimeWait, Change::Gone)];
-    assert_eq!(told(&known), rows);
+    assert_eq!(told(&table), rows);
 }
 
 #[test]
 fn sockets_that_nothing_tells_apart_are_counted() {
-    let mut known = Known::default();
-    let count = |known: &Known, change| {
-        let told = told(known);
+    let mut table = TrackedTable::default();
+    let count = |table: &TrackedTable, change| {
+        let told = told(table);
         told.iter().filter(|told| told.2 == change).count()
     };
     let alike = |count: usize| vec![unix(b"/run/a", None); count];
-    round(&mut known, &alike(3));
-    assert_eq!(count(&known, Change::Found), 3);
-    round(&mut known, &alike(5));
+    round(&mut table, &alike(3));
+    assert_eq!(count(&table, Change::Found), 3);
+    round(&mut table, &alike(5));
     assert_eq!(
-        (count(&known, Change::None), count(&known, Change::New)),
+        (count(&table, Change::None), count(&table, Change::New)),
         (3, 2)
     );
-    round(&mut known, &alike(1));
+    round(&mut table, &alike(1));
     assert_eq!(
-        (count(&known, Change::None), count(&known, Change::Gone)),
+        (count(&table, Change::None), count(&table, Change::Gone)),
         (1, 4)
     );
 }
@@ -272,9 +268,9 @@ fn read_in_another_way_sockets_are_known_again() {
         ]
     };
     for [before, now] in [[Some(1), None], [None, Some(1)]] {
-        let mut known = Known::default();
-        round(&mut known, &with(before));
-        let told = round(&mut known, &with(now));
+        let mut table = TrackedTable::default();
+        round(&mut table, &with(before));
+        let told = round(&mut table, &with(now));
         assert!(told.iter().all(|told| told.2 == Change::None), "{told:?}");
     }
 }
@@ -282,10 +278,44 @@ fn read_in_another_way_sockets_are_known_again() {
 #[test]
 fn what_is_gone_stands_where_it_was() {
     let all = [1, 2, 3].map(|port| tcp(port, Established, Some(port.into()), None));
-    let mut known = Known::default();
-    round(&mut known, &all);
-    round(&mut known, &[all[0].clone(), all[2].clone()]);
-    let ports = known.rows(|_| true);
+    let mut table = TrackedTable::default();
+    round(&mut table, &all);
+    round(&mut table, &[all[0].clone(), all[2].clone()]);
+    let ports = table.rows(|_| true);
     let ports = ports.iter().map(|kept| kept.row.row().socket.local.port);
     assert_eq!(ports.collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+}
+
+#[test]
+fn swap_between_the_looks_of_a_round_is_a_change_of_one_socket() {
+    let mut table = TrackedTable::default();
+    let both = [(1, Some(1)), (2, Some(3))].map(|(port, id)| tcp(port, FinWait2, id, None));
+    round(&mut table, &both);
+    table.begin();
+    look(&mut table, &both[..1]);
+    assert!(table.settle());
+    let swapped = tcp(1, TimeWait, Some(2), None);
+    look(&mut table, &[swapped, both[1].clone()]);
+    assert!(!table.settle());
+    let rows = [
+        (1, TimeWait, Change::Changed(FinWait2)),
+        (2, FinWait2, Change::None),
+    ];
+    let mut told = told(&table);
+    told.sort_by_key(|row| row.0);
+    assert_eq!(told, rows);
+}
+
+#[test]
+fn socket_that_came_and_went_in_one_round_is_not_told_as_gone() {
+    let mut table = TrackedTable::default();
+    let other = tcp(2, Established, None, None);
+    round(&mut table, std::slice::from_ref(&other));
+    table.begin();
+    look(&mut table, &[tcp(1, TimeWait, None, None)]);
+    assert!(table.settle());
+    look(&mut table, &[tcp(1, SynSent, None, Some(3)), other]);
+    assert!(!table.settle());
+    let rows = [(1, SynSent, Change::New), (2, Established, Change::None)];
+    assert_eq!(told(&table), rows);
 }

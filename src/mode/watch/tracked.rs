@@ -1,0 +1,242 @@
+//! The sockets of one table, and what became of them from round to round.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::{Change, Endpoint, OwnedRow, Protocol, Row, Socket, State};
+use crate::track::{self, Endpoints, Identity, Sameness, Tracker};
+
+/// A socket as a round saw it, and what became of it since the round before.
+#[derive(Debug, Clone)]
+pub(super) struct TrackedRow {
+    /// Its row.
+    pub(super) row: Arc<OwnedRow>,
+    /// What became of it.
+    pub(super) change: Change,
+    /// Where it stood in the round that listed it last, and the looks before that round.
+    place: (usize, u64),
+}
+
+impl TrackedRow {
+    fn socket(&self) -> &Socket {
+        self.row.row().socket
+    }
+
+    fn is_new(&self) -> bool {
+        matches!(self.change, Change::New | Change::Found)
+    }
+
+    /// What became of it since the round before, now that it is this socket.
+    fn become_now(&self, socket: &Socket) -> Change {
+        match self.change {
+            Change::None => compare(self.socket(), socket),
+            told => told,
+        }
+    }
+}
+
+/// What a socket is found by in the next look.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// Nothing is better; never used twice.
+    Cookie(u64),
+    /// A TCP connection without a cookie: what is left of it has no inode either.
+    Ends(Endpoints),
+    /// Any other socket without a cookie.
+    Inode(u64),
+    /// Nothing but its ends, and it may share them with others: the number of it among those.
+    Place(Box<(Endpoint, Endpoint)>, u32),
+}
+
+impl track::Key for Key {
+    fn is_unique(&self) -> bool {
+        !matches!(self, Self::Ends(_))
+    }
+}
+
+/// The sockets of a table. A round [`begins`](Self::begin), and has a look or two. A look
+/// [`meets`](Self::meet) what is listed, and then [`settles`](Self::settle) or
+/// [`gives up`](Self::give_up).
+#[derive(Debug, Default)]
+pub(super) struct TrackedTable {
+    tracker: Tracker<Key, TrackedRow>,
+    gone: Vec<TrackedRow>,
+    /// The place of the next socket.
+    next: (usize, u64),
+    /// Sockets that nothing but a place tells from others, in this look.
+    places: HashMap<(Endpoint, Endpoint), u32>,
+}
+
+impl TrackedTable {
+    /// A round begins.
+    pub(super) fn begin(&mut self) {
+        self.next = (0, self.tracker.looks());
+        self.gone.clear();
+        for entry in self.tracker.entries_mut() {
+            entry.kept.change = Change::None;
+        }
+    }
+
+    /// A look lists a socket.
+    pub(super) fn meet(&mut self, row: &Row<'_>) {
+        let socket = row.socket;
+        let key = self.key(socket);
+        let new = if self.tracker.is_learnt() {
+            Change::New
+        } else {
+            Change::Found
+        };
+        let (next, gone) = (&mut self.next, &mut self.gone);
+        self.tracker.meet(key, socket, |before| {
+            let (change, place) = match before {
+                Some((Sameness::Other, old)) => {
+                    bury(gone, &old.kept);
+                    (new, *next)
+                }
+                Some((_, old)) if old.seen > next.1 => {
+                    (old.kept.become_now(socket), old.kept.place)
+                }
+                Some((_, old)) => (old.kept.become_now(socket), *next),
+                None => (new, *next),
+            };
+            next.0 += usize::from(place == *next);
+            let row = Arc::new(OwnedRow::keep(row));
+            TrackedRow { row, change, place }
+        });
+    }
+
+    /// A complete look is over. True if another one is needed before anything is concluded from it.
+    pub(super) fn settle(&mut self) -> bool {
+        self.join();
+        let gone = &mut self.gone;
+        let is_open = self.tracker.settle(|_, entry| bury(gone, &entry.kept));
+        is_open || !self.tracker.is_learnt()
+    }
+
+    /// A look is over that may have missed anything: nothing is gone but what another socket replaced.
+    pub(super) fn give_up(&mut self) {
+        self.join();
+        self.tracker.give_up();
+    }
+
+    /// Finds what the kernel put in the place of sockets that are not listed any more.
+    fn join(&mut self) {
+        self.places.clear();
+        let look = self.tracker.looks() + 1;
+        let missed = self
+            .tracker
+            .entries()
+            .filter(|(_, entry)| entry.seen < look);
+        let missed = missed.filter_map(|(key, entry)| {
+            let link = Link::of(entry.kept.socket())?;
+            Some((link, (key.clone(), entry.kept.clone())))
+        });
+        let mut missed: HashMap<Link, (Key, TrackedRow)> = missed.collect();
+        if missed.is_empty() {
+            return;
+        }
+        let mut joined = Vec::new();
+        let entries = self.tracker.entries_mut();
+        for entry in entries.filter(|entry| entry.seen == look && entry.kept.is_new()) {
+            let socket = entry.kept.socket();
+            let link = Link::of(socket).filter(|link| {
+                let before = missed.get(link);
+                before.is_some_and(|(_, before)| is_kin(before.socket(), socket))
+            });
+            if let Some((key, before)) = link.and_then(|link| missed.remove(&link)) {
+                entry.kept.change = before.become_now(socket);
+                joined.push(key);
+            }
+        }
+        for key in joined {
+            self.tracker.remove(&key);
+        }
+    }
+
+    /// Such sockets of the last round in the order it met them, those that are gone where they were.
+    pub(super) fn rows(&self, wanted: impl Fn(&TrackedRow) -> bool) -> Vec<TrackedRow> {
+        let there = self.tracker.entries().map(|(_, entry)| &entry.kept);
+        let rows = self.gone.iter().chain(there);
+        let mut rows: Vec<_> = rows.filter(|row| wanted(row)).cloned().collect();
+        rows.sort_by_key(|row| row.place);
+        rows
+    }
+
+    /// The rows of the last round, to be changed.
+    pub(super) fn rows_mut(&mut self) -> impl Iterator<Item = &mut OwnedRow> {
+        let entries = self.tracker.entries_mut();
+        entries.map(|entry| Arc::make_mut(&mut entry.kept.row))
+    }
+
+    fn key(&mut self, socket: &Socket) -> Key {
+        let ends = || Endpoints::of(socket).filter(|_| is_connection(socket));
+        if let Some(cookie) = socket.cookie {
+            return Key::Cookie(cookie);
+        }
+        if let Some(ends) = ends() {
+            return Key::Ends(ends);
+        }
+        if let Some(inode) = socket.inode {
+            return Key::Inode(inode);
+        }
+        let ends = (socket.local.clone(), socket.peer.clone());
+        let count = self.places.entry(ends.clone()).or_default();
+        *count += 1;
+        Key::Place(Box::new(ends), *count)
+    }
+}
+
+/// Keeps a socket as gone, unless nobody was told of it.
+fn bury(gone: &mut Vec<TrackedRow>, row: &TrackedRow) {
+    if !row.is_new() {
+        let change = Change::Gone;
+        gone.push(TrackedRow {
+            change,
+            ..row.clone()
+        });
+    }
+}
+
+/// By what a socket is known again that has another key now.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Link {
+    Ends(Endpoints),
+    Inode(u64),
+}
+
+impl Link {
+    fn of(socket: &Socket) -> Option<Self> {
+        if is_connection(socket) {
+            return Endpoints::of(socket).map(Self::Ends);
+        }
+        socket.inode.map(Self::Inode)
+    }
+}
+
+/// Can nobody else have its ends?
+const fn is_connection(socket: &Socket) -> bool {
+    let is_tcp = matches!(socket.protocol, Protocol::Tcp | Protocol::Mptcp);
+    is_tcp && socket.peer.port.is_some() && !matches!(socket.state, State::Listen | State::Bound)
+}
+
+/// Are two sockets with the same ends, or with the same inode, one connection?
+fn is_kin(before: &Socket, now: &Socket) -> bool {
+    if is_connection(now) {
+        return Identity::of(before).sameness(now) != Sameness::Other;
+    }
+    before.cookie.is_none() || now.cookie.is_none()
+}
+
+/// What became of a socket.
+fn compare(before: &Socket, now: &Socket) -> Change {
+    // The name of a unix peer is looked up elsewhere; its inode says which it is.
+    let peer = |socket: &Socket| (socket.peer.ip, socket.peer.port, socket.peer_inode);
+    if before.state == now.state && before.local == now.local && peer(before) == peer(now) {
+        Change::None
+    } else {
+        Change::Changed(before.state)
+    }
+}
+
+#[cfg(test)]
+mod tests;

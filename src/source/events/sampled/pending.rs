@@ -1,0 +1,82 @@
+//! Events that were found and are to be told.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use crate::model::{Event, Socket, State, certain};
+
+/// Events in their order.
+#[derive(Debug, Default)]
+pub(super) struct PendingEvents {
+    events: VecDeque<Event>,
+    connections: u64,
+}
+
+impl PendingEvents {
+    /// The number of another connection.
+    pub(super) const fn number(&mut self) -> u64 {
+        self.connections += 1;
+        self.connections
+    }
+
+    /// A socket arrived in its state, nobody saw from where.
+    pub(super) fn arrived(&mut self, socket: &Socket, connection: u64) {
+        self.push(None, socket.clone(), connection);
+    }
+
+    /// A socket is there that was not: gives its connection a number. A listener and a connection that
+    /// just begins can come from nowhere but CLOSED.
+    pub(super) fn appeared(&mut self, socket: &Socket) -> u64 {
+        let connection = self.number();
+        let begins = matches!(socket.state, State::Listen | State::SynSent);
+        let old_state = begins.then_some(State::Closed);
+        self.push(old_state, socket.clone(), connection);
+        connection
+    }
+
+    /// A socket was in a state and is in another now: what it must have passed on its way.
+    pub(super) fn moved(&mut self, from: State, socket: &Socket, connection: u64) {
+        let steps = certain(from, socket.state);
+        for step in &steps {
+            let mut passed = socket.clone();
+            passed.state = step.to;
+            self.push(Some(step.from), passed, connection);
+        }
+        if steps.iter().all(|step| step.to != socket.state) {
+            self.arrived(socket, connection);
+        }
+    }
+
+    fn push(&mut self, old_state: Option<State>, socket: Socket, connection: u64) {
+        self.events.push_back(Event {
+            time: Timestamp::UNIX_EPOCH,
+            old_state,
+            socket,
+            sampled: true,
+            connection,
+        });
+    }
+
+    /// How many events wait to be told.
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Takes back all but the first events.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.events.truncate(len);
+    }
+
+    /// Gives all but the first events their time.
+    pub(super) fn stamp(&mut self, len: usize, time: Timestamp) {
+        for event in self.events.range_mut(len..) {
+            event.time = time;
+        }
+    }
+
+    /// Takes the first event.
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+}
