@@ -46,7 +46,7 @@ use cli::{Command, Terminal};
 use error::Error;
 use exit::Verdict;
 use mode::Messages;
-use render::Envelope;
+use render::{Envelope, Repetition};
 
 /// Runs the command line `arguments` (the program's name first): data to `out`, messages to
 /// `messages`. Gives the exit status.
@@ -106,5 +106,6 @@ fn envelope() -> Envelope {
             .round(jiff::Unit::Second)
             .unwrap_or_default()
             .to_string(),
+        repetition: Repetition::Single,
     }
 }

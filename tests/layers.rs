@@ -30,7 +30,6 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
     ("mode", &["findings", "list", "wait"]),
     ("mode::findings", &["look", "who"]),
     ("model", &["summary", "warning"]),
-    ("render", &["events", "format", "summary"]),
     ("render", &["cell", "detail", "endpoint"]),
 ];
 

@@ -25,7 +25,7 @@ impl Typed {
         // Found out where it is shown only: that reads many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);
         let zone = zone.map_or(TimeZone::UTC, |find| find());
-        if (grouping, query.format) == (Grouping::Connection, Format::Csv) {
+        if grouping == Grouping::Connection && !query.format.groups_events() {
             let text = "--by connection has lines of many steps, which csv cannot hold: use ndjson";
             return Err(Error::Usage(text.to_owned()));
         }

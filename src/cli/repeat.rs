@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::filter;
 use crate::mode::{OpenConsole, Refilter, Repeating, Viewing};
 use crate::query::{Query, Report};
-use crate::render::Format;
+use crate::render::{Format, Repeats};
 use crate::text::escape;
 
 /// The letter of the option.
@@ -202,11 +202,11 @@ impl Typed {
 }
 
 fn check_rounds(query: &Query) -> Result<(), Error> {
-    let text = match (query.report, query.format) {
-        (Report::Rows, Format::Ndjson) if query.limit.is_some() => {
+    let text = match (query.report, query.format.repeats()) {
+        (Report::Rows, Repeats::Changes) if query.limit.is_some() => {
             "-c tells every change in ndjson and --limit would leave some out: they do not go together"
         }
-        (Report::Summary { .. }, Format::Ndjson | Format::Csv) => {
+        (Report::Summary { .. }, Repeats::Changes | Repeats::Listings) => {
             "the counts of -s have no time in ndjson and csv, which -c needs: use json or plain"
         }
         _ => return Ok(()),

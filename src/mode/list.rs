@@ -5,7 +5,7 @@ mod reading;
 
 use std::io::{self, Write};
 
-pub(super) use output::{Output, rows};
+pub(super) use output::{Output, buffer};
 
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, checked, sentence, tell, verdict};
@@ -143,7 +143,7 @@ impl<'l> Listing<'l> {
     /// Is anything shown already?
     pub(super) const fn has_shown(&self) -> bool {
         match &self.output {
-            Output::Held(held) => held.is_open(),
+            Output::Pending(pending) => pending.is_open(),
             _ => false,
         }
     }
@@ -256,7 +256,7 @@ impl<'l> Listing<'l> {
         // Before what is wrong with owners counts: they are nothing to this check.
         let expected = self.query.check.expected;
         let outcome = expected.map(|expected| (expected, self.outcome(expected)));
-        let shown = self.show_held();
+        let shown = self.show_pending();
         self.written(shown)?;
         let is_too_little = self.warn(messages);
         self.summary.matched = self.tally.found;
@@ -280,10 +280,10 @@ impl<'l> Listing<'l> {
         })
     }
 
-    /// What is held is looked up only when it is shown.
-    fn show_held(&mut self) -> io::Result<()> {
+    /// Pending rows are looked up only when they are shown.
+    fn show_pending(&mut self) -> io::Result<()> {
         match &mut self.output {
-            Output::Held(held) => held.show(self.matcher).map(|_| ()),
+            Output::Pending(pending) => pending.show(self.matcher).map(|_| ()),
             _ => Ok(()),
         }
     }

@@ -3,13 +3,13 @@
 mod check;
 mod events;
 mod findings;
-mod held;
+mod host_names;
 mod list;
 mod matcher;
 mod message_dedup;
 mod missing_fields;
 mod netstat;
-mod resolve;
+mod pending_rows;
 mod signals;
 mod wait;
 mod watch;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Messages;
-use super::resolve::Hosts;
+use super::host_names::HostNames;
 use crate::enrich::{Enricher, Mapped};
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -225,7 +225,7 @@ impl Round<'_, '_> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        Hosts::new(Mapped::AsIpv6).name(self.waiting.iter_mut().collect());
+        HostNames::new(Mapped::AsIpv6).name(self.waiting.iter_mut().collect());
         for row in self.waiting.drain(..) {
             let flow = self.writer.row(&row.row()).map_err(Error::Output)?;
             if flow.is_break() {

@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, sentence, tell};
-use super::held::Held;
-use super::list::{Listing, Output, open, rows};
+use super::list::{Listing, Output, buffer, open};
 use super::matcher::Matcher;
+use super::pending_rows::PendingRows;
 use super::signals::{Second, Signals};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::Table;
 use crate::query::{Count, Query, Selection};
-use crate::render::{self, Envelope};
+use crate::render::Envelope;
 use crate::source::{Recorder, Source};
 use crate::text;
 use closest::{Last, closest};
@@ -46,12 +46,11 @@ pub(super) fn wait(
     let opening = move || {
         // From here on it is a listing like any other.
         caught.release();
-        let layout = shown.layout.clone();
-        rows(&shown, render::sink(shown.format, layout, &envelope(), out))
+        buffer(&shown, &envelope(), out)
     };
-    let mut held = Held::new(wait.expected, Box::new(opening));
+    let mut pending = PendingRows::new(wait.expected, Box::new(opening));
     loop {
-        if let Some(verdict) = wait.look(&mut held, messages)? {
+        if let Some(verdict) = wait.look(&mut pending, messages)? {
             return Ok(verdict);
         }
         signals.sleep(wait.next()).map_err(Error::Watch)?;
@@ -97,7 +96,7 @@ impl<'q> Wait<'q> {
     /// Looks once; `None` = it was in vain, and there is time for another look.
     fn look(
         &mut self,
-        held: &mut Held,
+        pending: &mut PendingRows,
         messages: &mut Messages<'_>,
     ) -> Result<Option<Verdict>, Error> {
         let before = processor_time();
@@ -106,11 +105,11 @@ impl<'q> Wait<'q> {
         let mut kept = Vec::new();
         let mut of_look = Messages::new(messages.program, &mut kept);
         self.matcher.look_again();
-        held.forget();
+        pending.restart();
         let output = if self.query.check.quiet {
             Output::Nothing
         } else {
-            Output::Held(held)
+            Output::Pending(pending)
         };
         let mut listing = Listing::new(self.query, &mut self.matcher, output);
         if !is_last {

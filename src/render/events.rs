@@ -13,12 +13,11 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Event, EventSummary, Row};
 
-use super::format::{csv, json, table};
-use super::out::Out;
-use super::{Color, Column, Envelope, Format, Header, Signs};
+use super::{Color, Column, Header, Signs};
 pub(super) use chain::{Chain, Step};
-pub(super) use open::{ChainWriter, Open};
-pub(super) use plain::ChainLine;
+pub(super) use lines::Lines;
+pub(super) use open::{ChainWriter, Grouped, Open};
+pub(super) use plain::{ChainLine, Chains};
 pub use stamp::rfc_3339;
 
 /// Where a connection is.
@@ -93,40 +92,4 @@ pub struct EventLayout {
     pub zone: TimeZone,
     /// Is there a column for processes?
     pub processes: Shown,
-}
-
-/// The sink that writes events in a format to `out`. The envelope is for `json` alone. CSV has a record
-/// for each event, however they are grouped: it cannot hold a connection.
-pub fn event_sink<'w>(
-    format: Format,
-    grouping: Grouping,
-    layout: EventLayout,
-    envelope: &Envelope,
-    out: Box<dyn io::Write + 'w>,
-) -> Box<dyn EventSink + 'w> {
-    let out = Out::new(out);
-    match (format, grouping) {
-        (Format::Csv, _) => Box::new(csv::events::Csv::new(layout.header, out)),
-        (Format::Json, Grouping::None) => Box::new(json::events::Events::document(envelope, out)),
-        (Format::Ndjson, Grouping::None) => Box::new(json::events::Events::lines(out)),
-        (Format::Json, Grouping::Connection) => {
-            let writer = json::events::Connections::document(envelope, out);
-            Box::new(open::Grouped::new(writer))
-        }
-        (Format::Ndjson, Grouping::Connection) => {
-            Box::new(open::Grouped::new(json::events::Connections::lines(out)))
-        }
-        (Format::Table | Format::Plain | Format::Netstat(_), Grouping::None) => {
-            Box::new(lines::Lines::new(format, layout, out))
-        }
-        (Format::Table, Grouping::Connection) => match (layout.width, layout.height) {
-            (Some(width), Some(height)) => {
-                Box::new(table::live::Live::new(layout, [width, height], out))
-            }
-            _ => Box::new(open::Grouped::new(plain::Chains::new(format, layout, out))),
-        },
-        (Format::Plain | Format::Netstat(_), Grouping::Connection) => {
-            Box::new(open::Grouped::new(plain::Chains::new(format, layout, out)))
-        }
-    }
 }

@@ -1,10 +1,10 @@
 //! Rows to text, JSON and CSV.
 //!
-//! [`sink`] makes the sink of a format; [`Sorted`] and [`Limited`] are sinks around a sink. `plain`,
-//! `json`, `ndjson` and `csv` stream through one buffer, `table` holds the first thousand rows, and
-//! [`Sorted`] every row or, with a limit, some times as many as are shown. [`Summing`] is the sink that
-//! counts rows instead. `schema.json` describes the JSON.
+//! [`sink`] makes the writer of a format, [`RowBuffer`] stands before it: it sorts, limits, and keeps the
+//! rows that this takes. [`Summing`] counts rows instead. [`Format`] has a folder for each format.
+//! `schema.json` describes the JSON.
 
+mod buffer;
 mod cell;
 pub mod column;
 mod detail;
@@ -13,15 +13,13 @@ mod endpoint;
 mod events;
 mod extras;
 mod format;
-mod limited;
 mod netstat;
 mod order;
 mod out;
 mod paint;
-mod rounds;
 mod search;
-mod sorted;
 mod summary;
+mod summing;
 mod value;
 pub mod view;
 mod widths;
@@ -29,21 +27,19 @@ mod widths;
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Row, Summary};
+use crate::model::{OwnedRow, Row, Summary};
+pub use buffer::{Arrangement, RowBuffer, SortKey};
 pub use column::Column;
-pub use events::{EventLayout, EventSink, Grouping, Shown, event_sink, rfc_3339};
+pub use events::{EventLayout, EventSink, Grouping, Shown, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use format::ndjson::Changes;
-pub use limited::Limited;
+pub use format::{Repeats, event_sink, sink};
 pub use netstat::{Addresses, Banner, Bytes, Hosts, Netstat, NetstatLayout, Section};
 pub use paint::Color;
-pub use rounds::{Round, round_out, round_sink};
 pub use search::Search;
-pub use sorted::{SortKey, Sorted};
-pub use summary::Summing;
+pub use summing::Summing;
 
 use cell::{Blanks, Descriptors, Style};
-use format::{csv, json, plain, table};
 use out::Out;
 
 /// Takes the rows of a listing, one after another.
@@ -55,11 +51,22 @@ pub trait Sink {
     /// When the output cannot be written.
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
 
-    /// The rows that follow may have to be taken back.
-    fn mark(&mut self) {}
+    /// Many rows at once, in their order; `Break` when no further row is wanted.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    fn rows(&mut self, rows: &[OwnedRow]) -> io::Result<ControlFlow<()>> {
+        for row in rows {
+            if self.row(&row.row())?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
 
-    /// Takes back every row since the last mark; `false` = it cannot, for some may be written.
-    fn take_back(&mut self) -> bool {
+    /// True if the first rows, given at once, decide how all are laid out.
+    fn is_laid_out(&self) -> bool {
         false
     }
 
@@ -84,15 +91,8 @@ pub enum Format {
     Ndjson,
     /// RFC 4180.
     Csv,
-    /// The lines of `netstat`, in a layout of its own.
+    /// The lines of `netstat`, in a layout of its own; everything else is as in `plain`.
     Netstat(NetstatLayout),
-}
-
-impl Format {
-    /// For people and scripts, not for programs: with the names of ports and hosts.
-    pub const fn is_text(self) -> bool {
-        matches!(self, Self::Table | Self::Plain | Self::Netstat(_))
-    }
 }
 
 /// The line of titles, in `table`, `plain` and `csv`.
@@ -156,35 +156,41 @@ impl Layout {
     }
 }
 
-/// What a JSON document says before its sockets.
+/// Where and when a list is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// The name of the machine.
     pub host: String,
     /// When it was asked, RFC 3339.
     pub time: String,
+    /// Whether there are several.
+    pub repetition: Repetition,
+}
+
+/// The place of a list among those that `-c` writes into one output. In text the time stands before each
+/// of them, a JSON document is one line, and CSV is one table, whose first column is the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repetition {
+    /// There is only this one.
+    Single,
+    /// Others follow.
+    First,
+    /// It follows another one.
+    Later,
+}
+
+impl Envelope {
+    /// Begins a text: with the time, if it is one of several.
+    fn begin_text(&self, out: &mut Vec<u8>) {
+        if self.repetition != Repetition::Single {
+            out.extend_from_slice(self.time.as_bytes());
+            out.push(b'\n');
+        }
+    }
 }
 
 /// The JSON schema (draft 2020-12) of `json`; `ndjson` lines are its `$defs/socket`.
 pub const SCHEMA: &str = include_str!("schema.json");
-
-/// The sink that writes a format to `out`. The envelope is for `json` alone.
-pub fn sink<'w>(
-    format: Format,
-    layout: Layout,
-    envelope: &Envelope,
-    out: Box<dyn io::Write + 'w>,
-) -> Box<dyn Sink + 'w> {
-    let out = Out::new(out);
-    match format {
-        Format::Table => Box::new(table::Table::new(layout, out)),
-        Format::Plain => Box::new(plain::Plain::new(&layout, out)),
-        Format::Json => Box::new(json::Json::document(&layout, envelope, out)),
-        Format::Ndjson => Box::new(json::Json::lines(&layout, out)),
-        Format::Csv => Box::new(csv::Csv::new(&layout, out)),
-        Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
-    }
-}
 
 /// The writer of `netstat`, for whoever begins its sections.
 pub fn netstat<'w>(layout: NetstatLayout, out: Box<dyn io::Write + 'w>) -> Netstat<'w> {

@@ -2,55 +2,46 @@
 
 use std::io::{self, Write};
 
-use crate::mode::held::Held;
-use crate::mode::resolve::Resolving;
+use crate::enrich::Mapped;
+use crate::mode::host_names::HostNames;
+use crate::mode::pending_rows::PendingRows;
+use crate::model::OwnedRow;
 use crate::query::{Query, Report};
-use crate::render::{self, Envelope, Format, Limited, Sink, Sorted, Summing};
+use crate::render::{self, Arrangement, Envelope, RowBuffer, Sink, Summing};
 
-/// The sink that shows the rows of a query: the one that writes, with what goes before it.
-pub(in crate::mode) fn rows(query: &Query, mut sink: Box<dyn Sink>) -> Box<dyn Sink> {
-    if query.hosts {
-        sink = Box::new(Resolving::new(sink));
-    }
-    if !query.sort.is_empty() {
-        sink = Box::new(Sorted::new(sink, query.sort.clone(), query.limit));
-    } else if let Some(limit) = query.limit {
-        sink = Box::new(Limited::new(sink, limit));
-    }
-    sink
-}
-
-/// Does that sink hold rows, the first ones at least, so that they can be taken back?
-const fn holds(query: &Query) -> bool {
-    let is_cut = match query.limit {
-        Some(limit) => limit <= Limited::HELD,
-        None => false,
+/// The rows of a query, before what writes them.
+pub(in crate::mode) fn buffer(
+    query: &Query,
+    envelope: &Envelope,
+    out: Box<dyn Write>,
+) -> RowBuffer<'static> {
+    let writer = render::sink(query.format, query.layout.clone(), envelope, out);
+    let name_hosts: fn(&mut [OwnedRow]) =
+        |rows| HostNames::new(Mapped::AsIpv4).name(rows.iter_mut().collect());
+    let arrangement = Arrangement {
+        sort: query.sort.clone(),
+        limit: query.limit,
+        name_hosts: query.hosts.then_some(name_hosts),
     };
-    !query.sort.is_empty() || query.hosts || is_cut || matches!(query.format, Format::Table)
+    RowBuffer::new(writer, arrangement)
 }
 
 /// Where rows go.
 pub(in crate::mode) enum Output<'l> {
-    Rows {
-        sink: Box<dyn Sink>,
-        /// The sink holds them, the first ones at least.
-        is_held: bool,
-    },
+    Rows(Box<RowBuffer<'static>>),
     Counts(Box<Summing<'static>>),
     /// Nothing of them is wanted but how many there are.
     Nothing,
-    /// A wait, which shows them when its check holds.
-    Held(&'l mut Held),
+    /// A wait, which shows them once its check holds.
+    Pending(&'l mut PendingRows),
 }
 
 impl Output<'_> {
-    pub(super) fn of(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
+    /// What a query reports.
+    pub(in crate::mode) fn of(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
         match (query.report, query.check.quiet) {
             (Report::Rows, true) => Self::Nothing,
-            (Report::Rows, false) => {
-                let sink = render::sink(query.format, query.layout.clone(), envelope, out);
-                Self::of_rows(query, sink)
-            }
+            (Report::Rows, false) => Self::Rows(Box::new(buffer(query, envelope, out))),
             (Report::Summary { .. }, quiet) => Self::Counts(Box::new(Summing::new(
                 query.format,
                 query.layout.clone(),
@@ -61,49 +52,44 @@ impl Output<'_> {
         }
     }
 
-    /// Rows that this sink writes.
-    pub(in crate::mode) fn of_rows(query: &Query, sink: Box<dyn Sink>) -> Self {
-        Self::Rows {
-            sink: rows(query, sink),
-            is_held: holds(query),
+    /// Rows as they come.
+    pub(in crate::mode) fn to(sink: Box<dyn Sink>) -> Self {
+        Self::Rows(Box::new(RowBuffer::new(sink, Arrangement::default())))
+    }
+
+    /// True if what it gets can be rolled back, as long as that is not much.
+    pub(super) fn keeps(&self) -> bool {
+        match self {
+            Self::Rows(rows) => rows.keeps(),
+            Self::Counts(_) | Self::Nothing | Self::Pending(_) => true,
         }
     }
 
-    /// Can what it gets be taken back, as long as that is not much?
-    pub(super) const fn holds(&self) -> bool {
+    /// Begins rows that may have to be rolled back.
+    pub(super) fn checkpoint(&mut self) {
         match self {
-            Self::Rows { is_held, .. } => *is_held,
-            Self::Counts(_) | Self::Nothing | Self::Held(_) => true,
+            Self::Rows(rows) => rows.checkpoint(),
+            Self::Counts(summing) => summing.checkpoint(),
+            Self::Pending(pending) => pending.checkpoint(),
+            Self::Nothing => {}
         }
     }
 
-    /// What follows may have to be taken back.
-    pub(super) fn mark(&mut self) {
+    /// Drops every row since the last checkpoint; `false` = some may be written.
+    pub(super) fn rollback(&mut self) -> bool {
         match self {
-            Self::Held(held) => held.mark(),
-            output => {
-                if let Some(sink) = output.sink() {
-                    sink.mark();
-                }
-            }
-        }
-    }
-
-    /// Takes back what came since the last mark.
-    pub(super) fn take_back(&mut self) -> bool {
-        match self {
-            Self::Rows { sink, .. } => sink.take_back(),
-            Self::Counts(summing) => summing.take_back(),
-            Self::Held(held) => held.take_back(),
+            Self::Rows(rows) => rows.rollback(),
+            Self::Counts(summing) => summing.rollback(),
+            Self::Pending(pending) => pending.rollback(),
             Self::Nothing => true,
         }
     }
 
     pub(super) fn sink(&mut self) -> Option<&mut dyn Sink> {
         match self {
-            Self::Rows { sink, .. } => Some(sink.as_mut()),
+            Self::Rows(rows) => Some(rows.as_mut()),
             Self::Counts(summing) => Some(summing.as_mut()),
-            Self::Held(held) => held.opened(),
+            Self::Pending(pending) => Some(pending.shown()?),
             Self::Nothing => None,
         }
     }

@@ -152,7 +152,7 @@ impl Listing<'_> {
     fn show(&mut self, socket: &Socket) -> io::Result<ControlFlow<()>> {
         self.shown += 1;
         let flow = match &mut self.output {
-            Output::Held(held) => held.take(socket, self.tally, self.matcher),
+            Output::Pending(pending) => pending.take(socket, self.tally, self.matcher),
             output => match output.sink() {
                 Some(sink) => sink.row(&self.matcher.row(socket)),
                 None => Ok(ControlFlow::Continue(())),
@@ -171,7 +171,9 @@ impl Listing<'_> {
         let is_exceeded = expected.is_some_and(|count| count.is_exceeded(self.tally.certain));
         match &self.output {
             Output::Nothing => is_settled,
-            Output::Held(held) if !held.is_open() => self.extent == Extent::Enough && is_exceeded,
+            Output::Pending(pending) if !pending.is_open() => {
+                self.extent == Extent::Enough && is_exceeded
+            }
             _ => self.is_full && is_settled,
         }
     }
@@ -192,7 +194,7 @@ struct Reading<'r, 'l> {
 impl<'r, 'l> Reading<'r, 'l> {
     fn new(listing: &'r mut Listing<'l>, rules: &'r [Rule]) -> Self {
         listing.shown = 0;
-        listing.output.mark();
+        listing.output.checkpoint();
         Self {
             missing: missing(rules),
             tally: listing.tally,
@@ -234,12 +236,12 @@ impl Visitor for Reading<'_, '_> {
     }
 
     fn can_rewind(&self) -> bool {
-        self.listing.output.holds()
+        self.listing.output.keeps()
     }
 
     fn rewind(&mut self) -> bool {
         let listing = &mut *self.listing;
-        let is_taken = listing.shown == 0 || listing.output.take_back();
+        let is_taken = listing.shown == 0 || listing.output.rollback();
         if is_taken {
             listing.shown = 0;
             listing.tally = self.tally;

@@ -79,10 +79,7 @@ impl Last {
 /// Looks at all that a query wants; `None` = there may be more.
 fn look(query: &Query, source: &mut dyn Source, sightings: &Rc<RefCell<Sightings>>) -> Option<()> {
     let mut matcher = Matcher::telling_owners(query).ok()?;
-    let output = Output::Rows {
-        sink: Box::new(Seeing(Rc::clone(sightings))),
-        is_held: false,
-    };
+    let output = Output::to(Box::new(Seeing(Rc::clone(sightings))));
     let mut listing = Listing::new(query, &mut matcher, output);
     // What is wrong with this look was wrong with the last one.
     let mut untold = io::sink();

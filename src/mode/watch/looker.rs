@@ -10,9 +10,9 @@ use super::tracked::TrackedTable;
 use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
+use crate::mode::host_names::HostNames;
 use crate::mode::list::{self, Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::mode::resolve::Hosts;
 use crate::model::{Row, Summary, Table};
 use crate::query::Query;
 use crate::render::Sink;
@@ -24,7 +24,7 @@ pub(super) struct Looker {
     source: Box<dyn Source>,
     tables: Vec<Table>,
     matcher: Matcher,
-    hosts: Hosts,
+    hosts: HostNames,
     /// Of each table.
     known: Rc<RefCell<Vec<TrackedTable>>>,
 }
@@ -42,7 +42,7 @@ impl Looker {
             known: Rc::new(RefCell::new(
                 tables.iter().map(|_| TrackedTable::default()).collect(),
             )),
-            hosts: Hosts::new(Mapped::AsIpv4),
+            hosts: HostNames::new(Mapped::AsIpv4),
             query,
             source,
             tables,
@@ -60,10 +60,7 @@ impl Looker {
             known: Rc::clone(&self.known),
             table: Rc::default(),
         };
-        let output = Output::Rows {
-            sink: Box::new(meet.clone()),
-            is_held: false,
-        };
+        let output = Output::to(Box::new(meet.clone()));
         let mut listing = Listing::new(&self.query, &mut self.matcher, output);
         for (place, table) in self.tables.iter().enumerate() {
             meet.table.set(place);

@@ -16,7 +16,6 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Messages;
@@ -24,7 +23,7 @@ use super::signals::{Second, Signals};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{Query, Report};
-use crate::render::{Envelope, Format, rfc_3339};
+use crate::render::{Envelope, Repeats};
 pub use console::{Console, Input, OpenConsole, OpenOutput};
 use interactive::Interaction;
 use pace::Pace;
@@ -83,8 +82,8 @@ pub fn watch(
     let signals = Signals::catch(Second::Ends).map_err(Error::Watch)?;
     let output = output.and_then(|output| output().ok());
     let pace = (pace, &signals, output.as_ref().map(AsFd::as_fd));
-    match (query.format, query.report) {
-        (Format::Ndjson, Report::Rows) => changes::changes(query, pace, out, messages),
+    match (query.format.repeats(), query.report) {
+        (Repeats::Changes, Report::Rows) => changes::changes(query, pace, out, messages),
         _ => rounds::rounds(&query, pace, envelope, out, messages),
     }
 }
@@ -104,12 +103,4 @@ fn view(
     let (end, told) = interaction.run(&signals);
     messages.pass_on(&told);
     end
-}
-
-/// The envelope of a round that begins now.
-fn stamped(envelope: &Envelope) -> Envelope {
-    Envelope {
-        time: rfc_3339(Timestamp::now()),
-        ..envelope.clone()
-    }
 }

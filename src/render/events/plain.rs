@@ -8,9 +8,9 @@ use super::super::out::Out;
 use super::super::{Color, Format, Header, paint};
 use super::chain::Chain;
 use super::lines::Widths;
-use super::open::ChainWriter;
+use super::open::{ChainWriter, Grouped};
 use super::stamp::Cells;
-use super::{EventLayout, Shown};
+use super::{EventLayout, EventSink, Shown};
 
 /// Room for an IPv4 end.
 const WIDTHS: [(&str, usize); 3] = [("PROTO", 5), ("LOCAL", 21), ("PEER", 21)];
@@ -65,8 +65,12 @@ pub(in crate::render) struct Chains<'w> {
 }
 
 impl<'w> Chains<'w> {
-    /// Begins with the titles.
-    pub(in crate::render) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
+    /// Gathers events to connections, and writes these, behind the titles.
+    pub(in crate::render) fn sink(
+        format: Format,
+        layout: EventLayout,
+        out: Out<'w>,
+    ) -> Box<dyn EventSink + 'w> {
         let header = layout.header;
         let mut chains = Self {
             out,
@@ -76,7 +80,7 @@ impl<'w> Chains<'w> {
             let titles = chains.line.titles();
             paint::header(&mut chains.out.buffer, &titles, Color::Never);
         }
-        chains
+        Box::new(Grouped::new(chains))
     }
 }
 

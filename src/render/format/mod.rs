@@ -1,7 +1,101 @@
-//! A folder for each format.
+//! A folder for each format: listings, counts, events and rounds in it.
 
 pub(super) mod csv;
 pub(super) mod json;
 pub(super) mod ndjson;
 pub(super) mod plain;
 pub(super) mod table;
+
+use std::io;
+
+use super::events::{EventLayout, EventSink, Grouping};
+use super::out::Out;
+use super::summary::Totals;
+use super::{Envelope, Format, Layout, Netstat, Sink};
+
+impl Format {
+    pub(super) const fn definition(self) -> &'static Definition {
+        match self {
+            Self::Table => &table::FORMAT,
+            Self::Plain | Self::Netstat(_) => &plain::FORMAT,
+            Self::Json => &json::FORMAT,
+            Self::Ndjson => &ndjson::FORMAT,
+            Self::Csv => &csv::FORMAT,
+        }
+    }
+
+    /// True if it is for people and scripts, not for programs: with the names of ports and hosts.
+    pub const fn is_text(self) -> bool {
+        self.definition().is_text
+    }
+
+    /// True if it can hold the steps of a connection in one line or object.
+    pub const fn groups_events(self) -> bool {
+        self.definition().connections.is_some()
+    }
+
+    /// What `-c` writes.
+    pub const fn repeats(self) -> Repeats {
+        self.definition().repeats
+    }
+}
+
+/// What writes a listing in a format to `out`.
+pub fn sink<'w>(
+    format: Format,
+    layout: Layout,
+    envelope: &Envelope,
+    out: Box<dyn io::Write + 'w>,
+) -> Box<dyn Sink + 'w> {
+    let out = Out::new(out);
+    match format {
+        Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
+        _ => (format.definition().rows)(layout, envelope, out),
+    }
+}
+
+/// The sink that writes events in a format to `out`. The envelope is for `json` alone. A format that
+/// [cannot group](Format::groups_events) writes each event.
+pub fn event_sink<'w>(
+    format: Format,
+    grouping: Grouping,
+    layout: EventLayout,
+    envelope: &Envelope,
+    out: Box<dyn io::Write + 'w>,
+) -> Box<dyn EventSink + 'w> {
+    let (definition, out) = (format.definition(), Out::new(out));
+    match (grouping, definition.connections) {
+        (Grouping::Connection, Some(connections)) => connections(layout, envelope, out),
+        _ => (definition.events)(layout, envelope, out),
+    }
+}
+
+/// What a format writes of a list that is made again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// Every listing, or all counts.
+    Everything,
+    /// Every listing; counts have no time.
+    Listings,
+    /// What became of sockets; counts have no time.
+    Changes,
+}
+
+/// Makes a sink of events.
+type Events = for<'w> fn(EventLayout, &Envelope, Out<'w>) -> Box<dyn EventSink + 'w>;
+
+/// What a format can do, and how it does it.
+pub(super) struct Definition {
+    /// True if it is for people and scripts.
+    is_text: bool,
+    /// A listing.
+    pub(super) rows: for<'w> fn(Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
+    /// `-s`.
+    pub(super) counts: fn(&mut Vec<u8>, &Totals<'_>),
+    /// `-E`.
+    pub(super) events: Events,
+    /// `-E --by connection`.
+    pub(super) connections: Option<Events>,
+    /// `-c`.
+    repeats: Repeats,
+}

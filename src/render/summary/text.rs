@@ -6,11 +6,12 @@ use crate::model::{Counts, Family, Protocol, State, StateCounts};
 use crate::text;
 
 use super::super::cell::{Blanks, Descriptors, Style};
-use super::super::{Column, Header};
+use super::super::{Column, Format, Header};
+use super::{Totals, findings};
 
 /// Which states have a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum States {
+pub(in crate::render) enum States {
     /// Those in which something is.
     All,
     /// Not those of TCP that are drawn above.
@@ -20,8 +21,14 @@ pub(super) enum States {
 /// What stands in the column of the state where all of them are meant.
 const EVERY_STATE: &str = "all";
 
-/// Writes everything.
-pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, header: Header, states: States) {
+/// Writes everything, and what was found wrong.
+pub(in crate::render) fn write(
+    out: &mut Vec<u8>,
+    totals: &Totals<'_>,
+    format: Format,
+    states: States,
+) {
+    let (counts, header) = (totals.counts, totals.layout.header);
     let mut lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
     for protocol in Protocol::ALL {
         lines.extend(of_protocol(counts, protocol, states));
@@ -49,6 +56,8 @@ pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, header: Header, states: 
         align(out, &lines, &[1, 2], header);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
+    let findings = totals.findings.unwrap_or_default();
+    findings::write(out, findings, format, totals.layout);
 }
 
 fn titles(titles: &[&str]) -> Vec<Vec<String>> {

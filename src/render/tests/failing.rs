@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use super::{envelope, feed, layout, render, scene};
+use super::{Arrangement, RowBuffer, Sink as _, envelope, feed, layout, render, scene};
 use crate::model::OwnedRow;
 use crate::render::{Extra, Format, sink};
 
@@ -48,8 +48,9 @@ fn write(format: Format, rows: &[OwnedRow], room: usize) -> (io::Result<()>, u32
         attempts_when_full: Rc::clone(&attempts_when_full),
     };
     let layout = layout(format, EXTRAS);
-    let mut sink = sink(format, layout, &envelope(), Box::new(out));
-    let result = feed(&mut *sink, rows, &scene::summary());
+    let writer = sink(format, layout, &envelope(), Box::new(out));
+    let mut sink = RowBuffer::new(writer, Arrangement::default());
+    let result = feed(&mut sink, rows, &scene::summary());
     if result.is_err() {
         let again = sink.finish(&scene::summary()).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::BrokenPipe);

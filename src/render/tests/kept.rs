@@ -1,4 +1,4 @@
-//! `Sorted` and `Limited`.
+//! Rows that are sorted and limited.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::{feed, scene};
 use crate::model::{OwnedRow, ProcessStatus, Protocol, Row, Socket, State, Summary};
-use crate::render::{Column, Limited, Sink, SortKey, Sorted};
+use crate::render::{Arrangement, Column, RowBuffer, Sink, SortKey};
 
 /// Keeps what it is given.
 #[derive(Default)]
@@ -31,17 +31,14 @@ impl Sink for Witness {
     }
 }
 
-fn pass<'w>(
-    rows: &[OwnedRow],
-    make: impl FnOnce(Box<dyn Sink + 'w>) -> Box<dyn Sink + 'w>,
-) -> (Vec<u64>, Summary) {
+fn pass(rows: &[OwnedRow], arrangement: Arrangement) -> (Vec<u64>, Summary) {
     let seen = Rc::new(RefCell::new(Seen::default()));
-    let mut sink = make(Box::new(Witness(Rc::clone(&seen))));
+    let mut sink = RowBuffer::new(Box::new(Witness(Rc::clone(&seen))), arrangement);
     let summary = Summary {
         matched: 77,
         ..Summary::default()
     };
-    feed(&mut *sink, rows, &summary).unwrap();
+    feed(&mut sink, rows, &summary).unwrap();
     let seen = seen.take();
     (seen.inodes, seen.summary.unwrap())
 }
@@ -62,8 +59,12 @@ fn sorted(rows: &[OwnedRow], keys: &[(Column, bool)], limit: Option<u64>) -> (Ve
         column: *column,
         descending: *descending,
     };
-    let keys = keys.iter().map(key).collect();
-    pass(rows, |inner| Box::new(Sorted::new(inner, keys, limit)))
+    let arrangement = Arrangement {
+        sort: keys.iter().map(key).collect(),
+        limit,
+        name_hosts: None,
+    };
+    pass(rows, arrangement)
 }
 
 fn order(rows: &[OwnedRow], column: Column, descending: bool) -> Vec<u64> {
@@ -177,7 +178,7 @@ fn a_limit_is_reached_only_when_one_more_row_is_offered() {
         (3, 3, false, 77),
         (4, 3, false, 77),
     ] {
-        let (seen, summary) = pass(&rows, |inner| Box::new(Limited::new(inner, limit)));
+        let (seen, summary) = sorted(&rows, &[], Some(limit));
         assert_eq!(seen.len(), shown, "limit {limit}");
         assert_eq!((summary.limited, summary.matched), (limited, matched));
     }

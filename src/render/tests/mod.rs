@@ -29,8 +29,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::{
-    Color, Envelope, Extra, Extras, Format, Header, Layout, Place, Signs, Sink, default_columns,
-    sink,
+    Arrangement, Color, Envelope, Extra, Extras, Format, Header, Layout, Place, Repetition,
+    RowBuffer, Signs, Sink, default_columns, sink,
 };
 use crate::model::{OwnedRow, Summary};
 
@@ -62,6 +62,7 @@ fn envelope() -> Envelope {
     Envelope {
         host: "frodo \"the\" host".to_owned(),
         time: "2026-01-02T03:04:05Z".to_owned(),
+        repetition: Repetition::Single,
     }
 }
 
@@ -97,7 +98,8 @@ fn feed(sink: &mut dyn Sink, rows: &[OwnedRow], summary: &Summary) -> io::Result
 
 fn render(format: Format, layout: Layout, rows: &[OwnedRow]) -> String {
     let page = Page::default();
-    let mut sink = sink(format, layout, &envelope(), Box::new(page.clone()));
-    feed(&mut *sink, rows, &scene::summary()).unwrap();
+    let writer = sink(format, layout, &envelope(), Box::new(page.clone()));
+    let mut buffer = RowBuffer::new(writer, Arrangement::default());
+    feed(&mut buffer, rows, &scene::summary()).unwrap();
     page.text()
 }

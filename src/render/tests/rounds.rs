@@ -5,27 +5,27 @@ use serde_json::Value;
 
 use super::golden::compare_text;
 use super::json::validator_of;
-use super::{Page, envelope, feed, layout, scene};
+use super::{Arrangement, Page, RowBuffer, envelope, feed, layout, scene};
 use crate::model::{Change, State};
-use crate::render::{
-    Changes, Column, Envelope, Format, Header, Layout, Round, Summing, round_out, round_sink,
-};
+use crate::render::{Changes, Column, Envelope, Format, Header, Layout, Repetition, Summing, sink};
 
 /// Two rounds, the second of them a second later and with one row less.
 fn rounds(format: Format, layout: &Layout) -> String {
     let page = Page::default();
     let rows = scene::rows();
-    for (round, time, count) in [
-        (Round::First, "2026-01-02T03:04:05.000001Z", 2),
-        (Round::Later, "2026-01-02T03:04:06.000002Z", 1),
+    for (repetition, time, count) in [
+        (Repetition::First, "2026-01-02T03:04:05.000001Z", 2),
+        (Repetition::Later, "2026-01-02T03:04:06.000002Z", 1),
     ] {
         let envelope = Envelope {
             time: time.to_owned(),
+            repetition,
             ..envelope()
         };
         let out = Box::new(page.clone());
-        let sink = round_sink(format, layout.clone(), (&envelope, round), out);
-        feed(&mut *sink.unwrap(), &rows[..count], &scene::summary()).unwrap();
+        let writer = sink(format, layout.clone(), &envelope, out);
+        let mut buffer = RowBuffer::new(writer, Arrangement::default());
+        feed(&mut buffer, &rows[..count], &scene::summary()).unwrap();
     }
     page.text()
 }
@@ -90,9 +90,12 @@ fn a_round_of_json_is_a_document_on_one_line() {
 #[test]
 fn counts_of_json_are_one_line_too() {
     let page = Page::default();
-    let out = round_out(Format::Json, &envelope(), Box::new(page.clone())).unwrap();
-    let layout = layout(Format::Json, &[]);
-    let mut summing = Summing::new(Format::Json, layout, None, envelope(), out);
+    let envelope = Envelope {
+        repetition: Repetition::First,
+        ..envelope()
+    };
+    let (layout, out) = (layout(Format::Json, &[]), Box::new(page.clone()));
+    let mut summing = Summing::new(Format::Json, layout, None, envelope, out);
     feed(&mut summing, &scene::rows(), &scene::summary()).unwrap();
     let text = page.text();
     assert_eq!(text.lines().count(), 1, "{text}");

@@ -1,8 +1,7 @@
 //! Widths, wrapping and colours of `table`.
 
-use super::{ALL, layout, render, scene};
+use super::{ALL, RowBuffer, layout, render, scene};
 use crate::model::{OwnedRow, Process, Protocol, Row};
-use crate::render::format::table::WINDOW;
 use crate::render::{Color, Column, Extra, Format, Place};
 
 #[test]
@@ -105,15 +104,15 @@ fn colours_change_nothing_but_colours() {
 fn rows_past_the_window_keep_its_widths() {
     let short = scene::inet(Protocol::Tcp, ("10.0.0.1", 1), ("10.0.0.2", Some(22)));
     let long = scene::inet(Protocol::Tcp, ("1:2:3:4:5:6:7:8", 1), ("::1", Some(2)));
-    let mut rows = vec![OwnedRow::keep(&Row::bare(&short)); WINDOW];
+    let mut rows = vec![OwnedRow::keep(&Row::bare(&short)); RowBuffer::WINDOW];
     rows.push(OwnedRow::keep(&Row::bare(&long)));
     rows.push(OwnedRow::keep(&Row::bare(&short)));
     let text = render(Format::Table, layout(Format::Table, &[]), &rows);
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 1 + WINDOW + 2);
-    assert_eq!(lines[WINDOW + 2], lines[1]);
+    assert_eq!(lines.len(), 1 + RowBuffer::WINDOW + 2);
+    assert_eq!(lines[RowBuffer::WINDOW + 2], lines[1]);
     assert_eq!(
-        lines[WINDOW + 1],
+        lines[RowBuffer::WINDOW + 1],
         "tcp   UNCONN      0      0 [1:2:3:4:5:6:7:8]:1 [::1]:2"
     );
 }

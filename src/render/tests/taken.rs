@@ -1,10 +1,10 @@
-//! Rows that are taken back leave nothing behind.
+//! Rows that are rolled back leave nothing behind.
 
 use std::ops::ControlFlow;
 
 use super::{Page, envelope, layout, scene};
 use crate::model::{OwnedRow, Protocol, Row, Socket, State};
-use crate::render::{Column, Format, Limited, Sink, SortKey, Sorted, Summing, sink};
+use crate::render::{Arrangement, Column, Format, RowBuffer, Sink, SortKey, Summing, sink};
 
 /// Listeners at ports from 1, whose queues are out of order.
 fn rows(count: u16) -> Vec<OwnedRow> {
@@ -18,6 +18,35 @@ fn rows(count: u16) -> Vec<OwnedRow> {
     (1..=count).map(row).collect()
 }
 
+/// The highest limit of which the rows are kept.
+const WINDOW: u64 = 1_000;
+
+/// What can be rolled back.
+trait Buffer: Sink {
+    fn checkpoint(&mut self);
+    fn rollback(&mut self) -> bool;
+}
+
+impl Buffer for RowBuffer<'_> {
+    fn checkpoint(&mut self) {
+        self.checkpoint();
+    }
+
+    fn rollback(&mut self) -> bool {
+        self.rollback()
+    }
+}
+
+impl Buffer for Summing<'_> {
+    fn checkpoint(&mut self) {
+        self.checkpoint();
+    }
+
+    fn rollback(&mut self) -> bool {
+        self.rollback()
+    }
+}
+
 fn offer(sink: &mut dyn Sink, rows: &[OwnedRow]) {
     for row in rows {
         if sink.row(&row.row()).unwrap() == ControlFlow::Break(()) {
@@ -26,16 +55,16 @@ fn offer(sink: &mut dyn Sink, rows: &[OwnedRow]) {
     }
 }
 
-/// What is written when `lost` of the rows come between the first ones and the others, and are taken
+/// What is written when `lost` of the rows come between the first ones and the others, and are rolled
 /// back; `None` = they cannot be.
-fn taken_back(make: &dyn Fn(Page) -> Box<dyn Sink>, lost: usize) -> Option<String> {
+fn rolled_back(make: &dyn Fn(Page) -> Box<dyn Buffer>, lost: usize) -> Option<String> {
     let page = Page::default();
     let mut sink = make(page.clone());
     let rows = rows(40);
     offer(&mut *sink, &rows[..10]);
-    sink.mark();
+    sink.checkpoint();
     offer(&mut *sink, &rows[10..10 + lost]);
-    if lost > 0 && !sink.take_back() {
+    if lost > 0 && !sink.rollback() {
         return None;
     }
     offer(&mut *sink, &rows[10..]);
@@ -43,49 +72,69 @@ fn taken_back(make: &dyn Fn(Page) -> Box<dyn Sink>, lost: usize) -> Option<Strin
     Some(page.text())
 }
 
-fn assert_leaves_nothing(make: &dyn Fn(Page) -> Box<dyn Sink>) {
-    let undisturbed = taken_back(make, 0);
+fn assert_leaves_nothing(make: &dyn Fn(Page) -> Box<dyn Buffer>) {
+    let undisturbed = rolled_back(make, 0);
     assert!(undisturbed.is_some());
     for lost in [1, 5, 29, 30] {
-        assert_eq!(taken_back(make, lost), undisturbed, "{lost}");
+        assert_eq!(rolled_back(make, lost), undisturbed, "{lost}");
     }
 }
 
-fn of(format: Format, page: Page) -> Box<dyn Sink> {
-    sink(format, layout(format, &[]), &envelope(), Box::new(page))
+fn arranged(format: Format, arrangement: Arrangement, page: Page) -> Box<dyn Buffer> {
+    let writer = sink(format, layout(format, &[]), &envelope(), Box::new(page));
+    Box::new(RowBuffer::new(writer, arrangement))
 }
 
-fn sorted(limit: Option<u64>) -> impl Fn(Page) -> Box<dyn Sink> {
+fn of(format: Format, page: Page) -> Box<dyn Buffer> {
+    arranged(format, Arrangement::default(), page)
+}
+
+fn limited(format: Format, limit: u64, page: Page) -> Box<dyn Buffer> {
+    let arrangement = Arrangement {
+        limit: Some(limit),
+        ..Arrangement::default()
+    };
+    arranged(format, arrangement, page)
+}
+
+fn sorted(limit: Option<u64>) -> impl Fn(Page) -> Box<dyn Buffer> {
     let key = SortKey {
         column: Column::RecvQueue,
         descending: true,
     };
-    move |page| Box::new(Sorted::new(of(Format::Json, page), vec![key], limit))
+    move |page| {
+        let arrangement = Arrangement {
+            sort: vec![key],
+            limit,
+            name_hosts: None,
+        };
+        arranged(Format::Json, arrangement, page)
+    }
 }
 
 #[test]
-fn sorted_rows_are_taken_back() {
+fn sorted_rows_are_rolled_back() {
     assert_leaves_nothing(&sorted(None));
 }
 
 #[test]
-fn rows_sorted_and_cut_are_taken_back() {
+fn rows_sorted_and_cut_are_rolled_back() {
     for limit in [1, 3, 8, 25, 39, 40] {
         assert_leaves_nothing(&sorted(Some(limit)));
     }
 }
 
 #[test]
-fn rows_of_a_table_are_taken_back_until_its_widths_are_set() {
+fn rows_of_a_table_are_rolled_back_until_its_widths_are_set() {
     assert_leaves_nothing(&|page| of(Format::Table, page));
     let mut table = of(Format::Table, Page::default());
-    table.mark();
+    table.checkpoint();
     offer(&mut *table, &rows(1_001));
-    assert!(!table.take_back());
+    assert!(!table.rollback());
 }
 
 #[test]
-fn counts_are_taken_back() {
+fn counts_are_rolled_back() {
     assert_leaves_nothing(&|page| {
         let layout = layout(Format::Json, &[]);
         let out = Box::new(page);
@@ -95,24 +144,22 @@ fn counts_are_taken_back() {
 
 #[test]
 fn a_limit_counts_the_rows_that_are_left() {
-    for limit in [0, 5, 10, 15, 40, 50, Limited::HELD + 1] {
-        assert_leaves_nothing(&|page| Box::new(Limited::new(of(Format::Table, page), limit)));
+    for limit in [0, 5, 10, 15, 40, 50, WINDOW + 1] {
+        assert_leaves_nothing(&|page| limited(Format::Table, limit, page));
     }
 }
 
 #[test]
 fn few_rows_are_held_whatever_the_format() {
-    let limited = |limit| {
-        move |page| -> Box<dyn Sink> { Box::new(Limited::new(of(Format::Json, page), limit)) }
-    };
+    let limited = |limit| move |page| limited(Format::Json, limit, page);
     assert_leaves_nothing(&limited(20));
-    assert_leaves_nothing(&limited(Limited::HELD));
-    assert_eq!(taken_back(&limited(Limited::HELD + 1), 1), None);
+    assert_leaves_nothing(&limited(WINDOW));
+    assert_eq!(rolled_back(&limited(WINDOW + 1), 1), None);
 }
 
 #[test]
-fn rows_that_are_written_as_they_come_are_not_taken_back() {
+fn rows_that_are_written_as_they_come_are_not_rolled_back() {
     for format in [Format::Plain, Format::Json, Format::Ndjson, Format::Csv] {
-        assert_eq!(taken_back(&|page| of(format, page), 1), None, "{format:?}");
+        assert_eq!(rolled_back(&|page| of(format, page), 1), None, "{format:?}");
     }
 }

@@ -3,22 +3,21 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::Records;
-use super::records::flat;
+use super::records::{Records, flat};
 use crate::model::{Event, EventSummary, Row};
 use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
 use crate::render::out::Out;
 use crate::render::{Column, Header};
 
 /// Writes each event as a record.
-pub(in crate::render) struct Csv<'w> {
+pub(super) struct Csv<'w> {
     records: Records<'w>,
     owners: Vec<Column>,
 }
 
 impl<'w> Csv<'w> {
     /// Begins with the names of the fields.
-    pub(in crate::render) fn new(header: Header, out: Out<'w>) -> Self {
+    pub(super) fn new(header: Header, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
         let owners = flat(&OWNERS);
         if header == Header::Shown {

@@ -5,41 +5,47 @@
 //! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
 //! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
 
-pub(in crate::render) mod counts;
-pub(in crate::render) mod events;
+mod counts;
+mod events;
 mod records;
 
 use std::io;
 use std::ops::ControlFlow;
 
+use super::{Definition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::{Column, Header, Layout, Sink};
-pub(in crate::render) use records::Records;
-use records::flat;
+use crate::render::{Column, Envelope, Header, Layout, Repetition, Sink};
+use records::{Records, flat};
+
+/// A record cannot hold the steps of a connection.
+pub(super) const FORMAT: Definition = Definition {
+    is_text: false,
+    rows: |layout, envelope, out| Box::new(Csv::new(&layout, envelope, out)),
+    counts: counts::write,
+    events: |layout, _, out| Box::new(events::Csv::new(layout.header, out)),
+    connections: None,
+    repeats: Repeats::Listings,
+};
 
 /// Writes rows as records.
-pub(in crate::render) struct Csv<'w> {
+struct Csv<'w> {
     records: Records<'w>,
     columns: Vec<Column>,
-    /// What every record begins with.
+    /// What every record begins with, where there are several listings: one table holds them all.
     time: Option<String>,
 }
 
 impl<'w> Csv<'w> {
-    pub(in crate::render) fn new(layout: &Layout, out: Out<'w>) -> Self {
-        Self::of(layout, None, out)
-    }
-
-    /// With a time before the columns.
-    pub(in crate::render) fn timed(layout: &Layout, time: String, out: Out<'w>) -> Self {
-        Self::of(layout, Some(time), out)
-    }
-
-    fn of(layout: &Layout, time: Option<String>, out: Out<'w>) -> Self {
+    fn new(layout: &Layout, envelope: &Envelope, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
+        let (header, time) = match envelope.repetition {
+            Repetition::Single => (layout.header, None),
+            Repetition::First => (layout.header, Some(envelope.time.clone())),
+            Repetition::Later => (Header::Hidden, Some(envelope.time.clone())),
+        };
         let columns = flat(&layout.columns);
-        if layout.header == Header::Shown {
+        if header == Header::Shown {
             let time = time.iter().map(|_| "time".to_owned());
             let names = time.chain(Records::names(&columns));
             records.header(&names.collect::<Vec<_>>());

@@ -1,9 +1,11 @@
 //! The counts as one JSON document, in the envelope of a listing.
 
-use crate::model::{Counts, Finding, Row, StateCounts, Summary};
+use crate::model::{Finding, StateCounts, Summary};
 
+use super::objects::Members;
 use super::value as json;
-use crate::render::{Column, Envelope, cell, digits};
+use crate::render::summary::Totals;
+use crate::render::{Column, Repetition, cell, digits};
 
 /// What is told of a listener.
 const LISTENER: [Column; 7] = [
@@ -17,13 +19,9 @@ const LISTENER: [Column; 7] = [
 ];
 
 /// Writes it.
-pub(in crate::render) fn write(
-    out: &mut Vec<u8>,
-    counts: &Counts,
-    findings: Option<&[Finding]>,
-    (envelope, summary): (&Envelope, &Summary),
-) {
-    json::opening(out, envelope);
+pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
+    let (counts, start) = (totals.counts, out.len());
+    json::opening(out, totals.envelope);
     out.extend_from_slice(b",\"counts\":[");
     list(out, &counts.tables, table);
     out.extend_from_slice(b"],\"time_wait\":{\"count\":");
@@ -35,11 +33,14 @@ pub(in crate::render) fn write(
     out.extend_from_slice(b",\"orphans\":");
     digits::integer(out, counts.orphans);
     out.extend_from_slice(b",\"listeners\":[");
+    let mut members = Members::of(&LISTENER);
     list(out, &counts.listeners.fullest, |out, kept| {
-        listener(out, &kept.row());
+        out.push(b'{');
+        members.write(out, &kept.row());
+        out.push(b'}');
     });
     out.extend_from_slice(b"],\"findings\":");
-    match findings {
+    match totals.findings {
         Some(findings) => {
             out.push(b'[');
             list(out, findings, finding);
@@ -48,12 +49,22 @@ pub(in crate::render) fn write(
         None => json::null(out),
     }
     out.extend_from_slice(b",\"summary\":");
-    json::summary(out, summary);
+    let summary = Summary {
+        limited: counts.listeners.left_out() > 0,
+        ..totals.summary.clone()
+    };
+    json::summary(out, &summary);
     out.extend_from_slice(b"}\n");
+    if totals.envelope.repetition != Repetition::Single {
+        // One line.
+        let document = out.split_off(start);
+        out.extend(document.into_iter().filter(|byte| *byte != b'\n'));
+        out.push(b'\n');
+    }
 }
 
 /// Writes the members of an array, one a line.
-fn list<T>(out: &mut Vec<u8>, members: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+fn list<T>(out: &mut Vec<u8>, members: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
     for (index, member) in members.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
         write(out, member);
@@ -94,17 +105,4 @@ fn table(out: &mut Vec<u8>, counts: &StateCounts) {
         before = b',';
     }
     out.extend_from_slice(b"}}");
-}
-
-fn listener(out: &mut Vec<u8>, row: &Row<'_>) {
-    let mut scratch = Vec::new();
-    let mut before = b'{';
-    for column in LISTENER {
-        out.push(before);
-        json::word(out, column.own_name());
-        out.push(b':');
-        json::value(out, &mut scratch, column.get(row), row);
-        before = b',';
-    }
-    out.push(b'}');
 }

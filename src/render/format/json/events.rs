@@ -3,81 +3,11 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Event, EventSummary, Row};
-
+use super::objects::{Members, Objects};
 use super::value as json;
-use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, OWNERS, Step, rfc_3339};
-use crate::render::out::Out;
-use crate::render::{Column, Envelope, cell};
-
-/// One document, or one object a line.
-struct Objects<'w> {
-    out: Out<'w>,
-    /// Before the next object of a document; `None` = lines.
-    before: Option<&'static [u8]>,
-    scratch: Vec<u8>,
-}
-
-impl<'w> Objects<'w> {
-    /// A document with an array of this name.
-    fn document(name: &str, envelope: &Envelope, mut out: Out<'w>) -> Self {
-        json::opening(&mut out.buffer, envelope);
-        out.buffer
-            .extend_from_slice(format!(",\"{name}\":[").as_bytes());
-        Self {
-            before: Some(b"\n"),
-            ..Self::lines(out)
-        }
-    }
-
-    const fn lines(out: Out<'w>) -> Self {
-        Self {
-            out,
-            before: None,
-            scratch: Vec::new(),
-        }
-    }
-
-    fn begin(&mut self) {
-        if let Some(before) = self.before {
-            self.out.buffer.extend_from_slice(before);
-            self.before = Some(b",\n");
-        }
-        self.out.buffer.push(b'{');
-    }
-
-    /// Writes the values of columns, each followed by a comma.
-    fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
-        for column in columns {
-            let out = &mut self.out.buffer;
-            json::word(out, column.own_name());
-            out.push(b':');
-            json::value(out, &mut self.scratch, column.get(row), row);
-            out.push(b',');
-        }
-    }
-
-    fn end(&mut self) -> io::Result<ControlFlow<()>> {
-        self.out.buffer.push(b'}');
-        if self.before.is_none() {
-            self.out.buffer.push(b'\n');
-        }
-        self.out.row_done()
-    }
-
-    fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
-        if let Some(before) = self.before {
-            let out = &mut self.out.buffer;
-            if before == b",\n" {
-                out.push(b'\n');
-            }
-            out.extend_from_slice(b"],\"summary\":");
-            json::event_summary(out, summary);
-            out.extend_from_slice(b"}\n");
-        }
-        self.out.finish()
-    }
-}
+use crate::model::{Event, EventSummary, Row};
+use crate::render::cell;
+use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, Grouped, OWNERS, Step, rfc_3339};
 
 /// Writes `"time":…,` of a step.
 fn time(out: &mut Vec<u8>, step: &Step) {
@@ -109,68 +39,69 @@ fn sampled(out: &mut Vec<u8>, step: &Step) {
 }
 
 /// Writes each event as an object.
-pub(in crate::render) struct Events<'w>(Objects<'w>);
+pub(in crate::render) struct Events<'w> {
+    objects: Objects<'w>,
+    ends: Members,
+    owners: Members,
+}
 
 impl<'w> Events<'w> {
-    /// In one document.
-    pub(in crate::render) fn document(envelope: &Envelope, out: Out<'w>) -> Self {
-        Self(Objects::document("events", envelope, out))
-    }
-
-    /// One a line.
-    pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
-        Self(Objects::lines(out))
+    pub(in crate::render) fn new(objects: Objects<'w>) -> Self {
+        Self {
+            objects,
+            ends: Members::of(&ENDS),
+            owners: Members::of(&OWNERS),
+        }
     }
 }
 
 impl EventSink for Events<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let objects = &mut self.0;
         let step = Step::of(event);
-        objects.begin();
-        time(&mut objects.out.buffer, &step);
-        objects.columns(&ENDS, row);
-        states(&mut objects.out.buffer, &step);
-        objects.columns(&OWNERS, row);
-        sampled(&mut objects.out.buffer, &step);
-        objects.end()
+        self.objects.begin();
+        let out = &mut self.objects.out.buffer;
+        time(out, &step);
+        self.ends.write(out, row);
+        out.push(b',');
+        states(out, &step);
+        self.owners.write(out, row);
+        out.push(b',');
+        sampled(out, &step);
+        self.objects.end()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.out.finish()
+        self.objects.out.finish()
     }
 
     fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
-        self.0.finish(summary)
+        self.objects.finish(|out| json::event_summary(out, summary))
     }
 }
 
 /// Writes each connection as an object.
-pub(in crate::render) struct Connections<'w>(Objects<'w>);
+pub(in crate::render) struct Connections<'w> {
+    objects: Objects<'w>,
+    members: Members,
+}
 
 impl<'w> Connections<'w> {
-    /// In one document.
-    pub(in crate::render) fn document(envelope: &Envelope, out: Out<'w>) -> Self {
-        Self(Objects::document("connections", envelope, out))
-    }
-
-    /// One a line.
-    pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
-        Self(Objects::lines(out))
+    /// Gathers events to connections, and writes these.
+    pub(in crate::render) fn sink(objects: Objects<'w>) -> Box<dyn EventSink + 'w> {
+        let members = Members::of(&[&ENDS[..], &OWNERS].concat());
+        Box::new(Grouped::new(Self { objects, members }))
     }
 }
 
 impl ChainWriter for Connections<'_> {
     fn chain(&mut self, chain: &Chain) -> io::Result<()> {
-        let objects = &mut self.0;
-        objects.begin();
+        self.objects.begin();
+        let out = &mut self.objects.out.buffer;
         if let Some(first) = chain.steps.first() {
-            time(&mut objects.out.buffer, first);
+            time(out, first);
         }
-        objects.columns(&ENDS, &chain.row());
-        objects.columns(&OWNERS, &chain.row());
-        let out = &mut objects.out.buffer;
-        out.extend_from_slice(b"\"steps\":[");
+        self.members.write(out, &chain.row());
+        out.extend_from_slice(b",\"steps\":[");
         let mut before: Option<&Step> = None;
         for step in &chain.steps {
             out.extend_from_slice(if before.is_some() { b",{" } else { b"{" });
@@ -184,14 +115,14 @@ impl ChainWriter for Connections<'_> {
             before = Some(step);
         }
         out.push(b']');
-        objects.end().map(|_| ())
+        self.objects.end().map(|_| ())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.out.finish()
+        self.objects.out.finish()
     }
 
     fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
-        self.0.finish(summary)
+        self.objects.finish(|out| json::event_summary(out, summary))
     }
 }

@@ -1,31 +1,28 @@
-//! `ndjson` of many rounds: what became of sockets.
+//! `-c`: what became of sockets.
 
 use std::io::{self, Write};
 
 use jiff::Timestamp;
 
 use crate::model::{Change, Row};
-
 use crate::render::events::rfc_3339;
+use crate::render::format::json::objects::{Members, Objects};
 use crate::render::format::json::value as json;
 use crate::render::out::Out;
-use crate::render::{Column, Layout, cell};
+use crate::render::{Layout, cell};
 
 /// Writes an object for each change.
 pub struct Changes<'w> {
-    out: Out<'w>,
-    columns: Vec<Column>,
-    /// Text that is yet to be quoted.
-    scratch: Vec<u8>,
+    objects: Objects<'w>,
+    members: Members,
 }
 
 impl<'w> Changes<'w> {
     /// To `out`, with the columns of a layout.
     pub fn new(layout: &Layout, out: Box<dyn Write + 'w>) -> Self {
         Self {
-            out: Out::new(out),
-            columns: layout.columns.clone(),
-            scratch: Vec::new(),
+            objects: Objects::lines(Out::new(out)),
+            members: Members::of(&layout.columns),
         }
     }
 
@@ -35,8 +32,9 @@ impl<'w> Changes<'w> {
     ///
     /// When the output cannot be written.
     pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
-        let out = &mut self.out.buffer;
-        out.extend_from_slice(b"{\"time\":");
+        self.objects.begin();
+        let out = &mut self.objects.out.buffer;
+        out.extend_from_slice(b"\"time\":");
         json::word(out, &rfc_3339(time));
         out.extend_from_slice(b",\"change\":");
         match change.name() {
@@ -48,15 +46,9 @@ impl<'w> Changes<'w> {
             Some(state) => json::quoted(out, |out| cell::state(out, state)),
             None => json::null(out),
         }
-        for column in &self.columns {
-            out.push(b',');
-            json::word(out, column.own_name());
-            out.push(b':');
-            let value = column.get(row);
-            json::value(out, &mut self.scratch, value, row);
-        }
-        out.extend_from_slice(b"}\n");
-        self.out.row_done().map(|_| ())
+        out.push(b',');
+        self.members.write(out, row);
+        self.objects.end().map(|_| ())
     }
 
     /// The round is over: what is known is shown.
@@ -65,6 +57,6 @@ impl<'w> Changes<'w> {
     ///
     /// When the output cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.out.finish()
+        self.objects.out.finish()
     }
 }

@@ -1,13 +1,12 @@
 //! Counts: an object for each table and state in which something is.
 
-use crate::model::Counts;
 use crate::render::format::json::value as json;
-use crate::render::summary::records;
+use crate::render::summary::Totals;
 use crate::render::{cell, digits};
 
 /// One object a line.
-pub(in crate::render) fn write(out: &mut Vec<u8>, counts: &Counts) {
-    for (table, state, count) in records(counts) {
+pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
+    for (table, state, count) in totals.records() {
         out.extend_from_slice(b"{\"protocol\":");
         json::word(out, table.protocol.name());
         out.extend_from_slice(b",\"family\":");

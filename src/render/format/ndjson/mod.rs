@@ -1,6 +1,19 @@
 //! `ndjson`: one object a line.
 
 mod changes;
-pub(in crate::render) mod counts;
+mod counts;
 
+use super::json::Json;
+use super::json::events::{Connections, Events};
+use super::json::objects::Objects;
+use super::{Definition, Repeats};
 pub use changes::Changes;
+
+pub(super) const FORMAT: Definition = Definition {
+    is_text: false,
+    rows: |layout, _, out| Box::new(Json::new(&layout, Objects::lines(out))),
+    counts: counts::write,
+    events: |_, _, out| Box::new(Events::new(Objects::lines(out))),
+    connections: Some(|_, _, out| Connections::sink(Objects::lines(out))),
+    repeats: Repeats::Changes,
+};

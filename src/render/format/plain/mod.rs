@@ -5,12 +5,29 @@ use std::ops::ControlFlow;
 
 use unicode_width::UnicodeWidthStr;
 
+use super::{Definition, Repeats};
 use crate::model::{Row, Summary};
 
 use crate::render::cell::{Blanks, Style};
+use crate::render::events::{Chains, Lines};
 use crate::render::out::Out;
+use crate::render::summary::text;
 use crate::render::value::Datum;
-use crate::render::{Column, Extras, Header, Layout, Place, Sink, detail, digits};
+use crate::render::{
+    Column, Envelope, Extras, Format, Header, Layout, Place, Sink, detail, digits,
+};
+
+pub(super) const FORMAT: Definition = Definition {
+    is_text: true,
+    rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
+    counts: |out, totals| {
+        totals.envelope.begin_text(out);
+        text::write(out, totals, Format::Plain, text::States::All);
+    },
+    events: |layout, _, out| Box::new(Lines::new(Format::Plain, layout, out)),
+    connections: Some(|layout, _, out| Chains::sink(Format::Plain, layout, out)),
+    repeats: Repeats::Everything,
+};
 
 /// Is it the last cell of its line?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +55,7 @@ fn columns(layout: &Layout) -> Vec<(Column, Last)> {
 }
 
 /// Writes rows of fixed columns.
-pub(in crate::render) struct Plain<'w> {
+struct Plain<'w> {
     out: Out<'w>,
     columns: Vec<(Column, Last)>,
     style: Style,
@@ -47,7 +64,8 @@ pub(in crate::render) struct Plain<'w> {
 }
 
 impl<'w> Plain<'w> {
-    pub(in crate::render) fn new(layout: &Layout, mut out: Out<'w>) -> Self {
+    fn new(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
+        envelope.begin_text(&mut out.buffer);
         let columns = columns(layout);
         if layout.header == Header::Shown {
             for (column, last) in &columns {

@@ -9,10 +9,11 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, Protocol, State};
 
+use crate::render::summary::text::States;
 use crate::render::{Color, Layout, Signs};
 
 /// Columns it needs.
-pub(in crate::render) const WIDTH: u16 = 80;
+const WIDTH: u16 = 80;
 
 /// The drawing without its numbers.
 const DIAGRAM: &str = include_str!("diagram.txt");
@@ -34,8 +35,12 @@ const STATES: [State; 11] = [
     State::LastAck,
 ];
 
-/// Writes it.
-pub(in crate::render) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) {
+/// Writes it, if there is TCP to draw, and room for it. Gives the states that are still to be written.
+pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> States {
+    let has_room = layout.width.is_none_or(|width| width >= WIDTH);
+    if !has_room || counts.of_protocol(Protocol::Tcp).next().is_none() {
+        return States::All;
+    }
     let mut drawing = match layout.signs {
         Signs::Unicode => DIAGRAM.to_owned(),
         Signs::Ascii => DIAGRAM.chars().map(ascii).collect(),
@@ -54,6 +59,8 @@ pub(in crate::render) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layo
             .replacen(CELL, &format!("{style}{cell}{style:#}"), 1);
     }
     out.extend_from_slice(drawing.as_bytes());
+    out.push(b'\n');
+    States::NotOfTcp
 }
 
 /// The same line or arrow in ASCII.

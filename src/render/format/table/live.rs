@@ -17,7 +17,7 @@ use crate::render::{Color, Format, Header, paint};
 const LEAST: usize = 16;
 
 /// Draws connections.
-pub(in crate::render) struct Live<'w> {
+pub(super) struct Live<'w> {
     out: Out<'w>,
     line: ChainLine,
     color: Color,
@@ -37,11 +37,7 @@ pub(in crate::render) struct Live<'w> {
 
 impl<'w> Live<'w> {
     /// For a terminal of so many columns and lines.
-    pub(in crate::render) fn new(
-        layout: EventLayout,
-        [width, height]: [u16; 2],
-        out: Out<'w>,
-    ) -> Self {
+    pub(super) fn new(layout: EventLayout, [width, height]: [u16; 2], out: Out<'w>) -> Self {
         let (header, color) = (layout.header, layout.color);
         let mut live = Self {
             out,

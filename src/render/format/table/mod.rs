@@ -1,51 +1,60 @@
-//! `table`: for people at a terminal. The first rows are held until the widths of the columns are
-//! known; later rows keep these widths and are written as they come.
+//! `table`: for people at a terminal. The first rows set the widths of the columns; later rows keep
+//! these widths.
 
-pub(in crate::render) mod diagram;
-pub(in crate::render) mod live;
+mod diagram;
+mod live;
 
 use std::io;
 use std::ops::ControlFlow;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
-use unicode_width::UnicodeWidthStr as _;
 
-use crate::model::{Row, Summary};
-
+use super::{Definition, Repeats};
+use crate::model::{OwnedRow, Row, Summary};
 use crate::render::cell::Blanks;
+use crate::render::events::{Chains, Lines};
 use crate::render::out::Out;
-use crate::render::{Column, Header, Layout, Place, Sink, detail, paint, widths};
+use crate::render::summary::text;
+use crate::render::{
+    Column, Envelope, Format, Header, Layout, Place, RowBuffer, Sink, detail, paint, widths,
+};
+use crate::text::push_wrapped;
 
-/// Rows that are held.
-pub(in crate::render) const WINDOW: usize = 1_000;
-
-/// Where the table stands.
-enum Stage {
-    /// Rows and their details, not laid out yet.
-    Held(Vec<Vec<String>>, Vec<String>),
-    /// The widths are set.
-    Streaming(Vec<usize>),
-}
+/// Where there is TCP and room, its counts are drawn.
+pub(super) const FORMAT: Definition = Definition {
+    is_text: true,
+    rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
+    counts: |out, totals| {
+        totals.envelope.begin_text(out);
+        let states = diagram::write(out, totals.counts, totals.layout);
+        text::write(out, totals, Format::Table, states);
+    },
+    events: |layout, _, out| Box::new(Lines::new(Format::Table, layout, out)),
+    connections: Some(|layout, _, out| match (layout.width, layout.height) {
+        (Some(width), Some(height)) => Box::new(live::Live::new(layout, [width, height], out)),
+        _ => Chains::sink(Format::Table, layout, out),
+    }),
+    repeats: Repeats::Everything,
+};
 
 /// Writes rows of aligned columns.
-pub(in crate::render) struct Table<'w> {
+struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
-    stage: Stage,
+    /// `None` = no row was seen yet.
+    widths: Option<Vec<usize>>,
     scratch: Vec<u8>,
-    /// How many rows were held at the last mark.
-    marked: usize,
 }
 
 impl<'w> Table<'w> {
-    pub(in crate::render) fn new(layout: Layout, out: Out<'w>) -> Self {
+    fn new(layout: Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
+        envelope.begin_text(&mut out.buffer);
         Self {
             out,
             layout,
-            stage: Stage::Held(Vec::new(), Vec::new()),
+            widths: None,
             scratch: Vec::new(),
-            marked: 0,
         }
     }
 
@@ -74,17 +83,14 @@ impl<'w> Table<'w> {
         String::from_utf8_lossy(&self.scratch).into_owned()
     }
 
-    /// Lays out the rows that were held, writes them, and keeps their widths.
-    fn lay_out(&mut self) {
-        let Stage::Held(rows, details) = &mut self.stage else {
-            return;
-        };
-        let (rows, details) = (std::mem::take(rows), std::mem::take(details));
+    /// Lays out the first rows and writes them. Their widths are those of all that follow.
+    fn lay_out(&mut self, rows: &[OwnedRow]) -> Vec<usize> {
+        let details: Vec<_> = rows.iter().map(|row| self.details(&row.row())).collect();
+        let rows: Vec<_> = rows.iter().map(|row| self.cells(&row.row())).collect();
         let widths = widths::fit(&self.layout, &rows);
         if widths::too_wide(&self.layout, &widths).is_some() {
             self.fold(&widths, &rows, &details);
-            self.stage = Stage::Streaming(widths);
-            return;
+            return widths;
         }
         let table = arranged(&self.layout, &widths, rows);
         let mut lines = table.lines().peekable();
@@ -103,12 +109,10 @@ impl<'w> Table<'w> {
             };
             write(&mut self.out.buffer, &self.layout, line, &words);
         }
-        self.stage = Stage::Streaming(widths);
+        widths
     }
-}
 
-impl Table<'_> {
-    /// Writes the rows that were held on lines that are folded between cells.
+    /// Writes the first rows on lines that are folded between cells.
     fn fold(&mut self, widths: &[usize], rows: &[Vec<String>], details: &[String]) {
         let out = &mut self.out.buffer;
         if self.layout.header == Header::Shown {
@@ -117,12 +121,8 @@ impl Table<'_> {
             paint::header(out, &header, self.layout.color);
         }
         for (cells, words) in rows.iter().zip(details) {
-            write(
-                out,
-                &self.layout,
-                folded(&self.layout, widths, cells),
-                words,
-            );
+            let line = folded(&self.layout, widths, cells);
+            write(out, &self.layout, line, words);
         }
     }
 }
@@ -136,41 +136,36 @@ fn folded(layout: &Layout, widths: &[usize], cells: &[String]) -> String {
 }
 
 impl Sink for Table<'_> {
-    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let cells = self.cells(row);
-        let words = self.details(row);
-        if let Stage::Held(rows, details) = &mut self.stage {
-            if rows.len() < WINDOW {
-                rows.push(cells);
-                details.push(words);
-                return Ok(ControlFlow::Continue(()));
-            }
-            self.lay_out();
-        }
-        if let Stage::Streaming(widths) = &self.stage {
-            let line = folded(&self.layout, widths, &cells);
-            write(&mut self.out.buffer, &self.layout, line, &words);
-        }
-        self.out.row_done()
-    }
-
-    fn mark(&mut self) {
-        if let Stage::Held(rows, _) = &self.stage {
-            self.marked = rows.len();
-        }
-    }
-
-    fn take_back(&mut self) -> bool {
-        let Stage::Held(rows, details) = &mut self.stage else {
-            return false;
-        };
-        rows.truncate(self.marked);
-        details.truncate(self.marked);
+    fn is_laid_out(&self) -> bool {
         true
     }
 
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let Some(widths) = self.widths.take() else {
+            return self.rows(&[OwnedRow::keep(row)]);
+        };
+        let (cells, words) = (self.cells(row), self.details(row));
+        let line = folded(&self.layout, &widths, &cells);
+        write(&mut self.out.buffer, &self.layout, line, &words);
+        self.widths = Some(widths);
+        self.out.row_done()
+    }
+
+    fn rows(&mut self, rows: &[OwnedRow]) -> io::Result<ControlFlow<()>> {
+        let mut rest = rows;
+        if self.widths.is_none() {
+            let (first, others) = rows.split_at(rows.len().min(RowBuffer::WINDOW));
+            self.widths = Some(self.lay_out(first));
+            rest = others;
+        }
+        let mut flow = self.out.row_done()?;
+        for row in rest {
+            flow = self.row(&row.row())?;
+        }
+        Ok(flow)
+    }
+
     fn finish(&mut self, _: &Summary) -> io::Result<()> {
-        self.lay_out();
         self.out.finish()
     }
 }
@@ -212,23 +207,11 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
         }
         Place::Below => {
             paint::line(out, &line, layout.color);
-            below(out, details, layout.width.map_or(usize::MAX, usize::from));
+            let mut below = String::from_utf8_lossy(detail::INDENT).into_owned();
+            let width = layout.width.map_or(usize::MAX, usize::from);
+            push_wrapped(&mut below, details, detail::INDENT.len(), width);
+            below.push('\n');
+            out.extend_from_slice(below.as_bytes());
         }
     }
-}
-
-/// Writes details on lines of their own, broken between words where they do not fit.
-fn below(out: &mut Vec<u8>, details: &str, width: usize) {
-    let mut used = 0;
-    for word in details.split(' ') {
-        if used > 0 && used + 1 + word.width() > width {
-            out.push(b'\n');
-            used = 0;
-        }
-        let before = if used == 0 { detail::INDENT } else { b" " };
-        out.extend_from_slice(before);
-        out.extend_from_slice(word.as_bytes());
-        used += before.len() + word.width();
-    }
-    out.push(b'\n');
 }

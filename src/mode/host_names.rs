@@ -1,72 +1,24 @@
-//! Names of hosts: rows are held until they are known.
+//! Names of hosts.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::enrich::{Mapped, resolve};
-use crate::model::{OwnedRow, Row, Summary};
-use crate::render::Sink;
+use crate::model::OwnedRow;
 
 /// All look-ups of a listing together take no longer.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// `-r`: keeps every row, looks all addresses up at once, then passes the rows on.
-pub(super) struct Resolving {
-    inner: Box<dyn Sink>,
-    rows: Vec<OwnedRow>,
-    /// How many there were at the last mark.
-    marked: usize,
-}
-
-impl Resolving {
-    /// Around the sink that writes.
-    pub(super) fn new(inner: Box<dyn Sink>) -> Self {
-        Self {
-            inner,
-            rows: Vec::new(),
-            marked: 0,
-        }
-    }
-}
-
-impl Sink for Resolving {
-    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.rows.push(OwnedRow::keep(row));
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn mark(&mut self) {
-        self.marked = self.rows.len();
-    }
-
-    fn take_back(&mut self) -> bool {
-        self.rows.truncate(self.marked);
-        true
-    }
-
-    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        Hosts::new(Mapped::AsIpv4).name(self.rows.iter_mut().collect());
-        for row in &self.rows {
-            if self.inner.row(&row.row())?.is_break() {
-                break;
-            }
-        }
-        self.inner.finish(summary)
-    }
-}
-
 /// Host names that were looked up, for as long as their addresses are listed.
 #[derive(Debug)]
-pub(super) struct Hosts {
+pub(super) struct HostNames {
     mapped: Mapped,
     /// `None` = there is none, or no answer came in time.
     names: HashMap<IpAddr, Option<Box<str>>>,
 }
 
-impl Hosts {
+impl HostNames {
     /// Knows none.
     pub(super) fn new(mapped: Mapped) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The sockets of a look that may still fail: they are shown when the check holds.
+//! The sockets of a `--wait` whose check may still fail: they are shown once it holds.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -7,64 +7,61 @@ use super::check::Tally;
 use super::matcher::Matcher;
 use crate::model::Socket;
 use crate::query::Count;
-use crate::render::Sink;
+use crate::render::{RowBuffer, Sink as _};
 
-/// So many are held to the end of a look that cannot fail any more, so that it can be begun again if
+/// So many are kept to the end of a listing that cannot fail any more, so that it can start over if
 /// something is lost. Further ones are shown as they come.
 const MOST: usize = 1_000;
 
 /// Opens the output.
-type Opening = Box<dyn FnOnce() -> Box<dyn Sink>>;
+type Opening = Box<dyn FnOnce() -> RowBuffer<'static>>;
 
-/// Holds sockets until they may be shown.
-pub(super) struct Held {
+/// Keeps sockets until they may be shown.
+pub(super) struct PendingRows {
     expected: Count,
     sockets: Vec<Socket>,
-    /// How many there were at the last mark.
-    marked: usize,
+    /// How many there were at the last checkpoint.
+    checkpoint: usize,
     opening: Option<Opening>,
     /// Where they go; `None` = nothing is shown yet.
-    sink: Option<Box<dyn Sink>>,
+    shown: Option<RowBuffer<'static>>,
 }
 
-impl Held {
-    /// Nothing yet; what is shown goes to the sink that `opening` makes.
+impl PendingRows {
+    /// Nothing yet; what is shown goes where `opening` says.
     pub(super) fn new(expected: Count, opening: Opening) -> Self {
         Self {
             expected,
             sockets: Vec::new(),
-            marked: 0,
+            checkpoint: 0,
             opening: Some(opening),
-            sink: None,
+            shown: None,
         }
     }
 
-    /// Begins another look.
-    pub(super) fn forget(&mut self) {
+    /// Starts over.
+    pub(super) fn restart(&mut self) {
         self.sockets.clear();
     }
 
-    /// Is anything shown?
+    /// True if something is shown.
     pub(super) const fn is_open(&self) -> bool {
-        self.sink.is_some()
+        self.shown.is_some()
     }
 
     /// Where the sockets go that are shown.
-    pub(super) fn opened(&mut self) -> Option<&mut dyn Sink> {
-        match &mut self.sink {
-            Some(sink) => Some(sink.as_mut()),
-            None => None,
-        }
+    pub(super) const fn shown(&mut self) -> Option<&mut RowBuffer<'static>> {
+        self.shown.as_mut()
     }
 
-    /// What follows may have to be taken back.
-    pub(super) fn mark(&mut self) {
-        self.marked = self.sockets.len();
+    /// Begins sockets that may have to be rolled back.
+    pub(super) fn checkpoint(&mut self) {
+        self.checkpoint = self.sockets.len();
     }
 
-    /// Takes back what came since the last mark; `false` = some is shown.
-    pub(super) fn take_back(&mut self) -> bool {
-        self.sockets.truncate(self.marked);
+    /// Drops every socket since the last checkpoint; `false` = some are shown.
+    pub(super) fn rollback(&mut self) -> bool {
+        self.sockets.truncate(self.checkpoint);
         !self.is_open()
     }
 
@@ -79,8 +76,8 @@ impl Held {
         tally: Tally,
         matcher: &mut Matcher,
     ) -> io::Result<ControlFlow<()>> {
-        if let Some(sink) = &mut self.sink {
-            return sink.row(&matcher.row(socket));
+        if let Some(rows) = &mut self.shown {
+            return rows.row(&matcher.row(socket));
         }
         if self.expected.is_exceeded(tally.found) {
             // The look has failed.
@@ -94,20 +91,20 @@ impl Held {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Shows what is held; `Break` when no further one is to be shown.
+    /// Shows what is kept; `Break` when no further one is to be shown.
     ///
     /// # Errors
     ///
     /// When the output cannot be written.
     pub(super) fn show(&mut self, matcher: &mut Matcher) -> io::Result<ControlFlow<()>> {
         if let Some(opening) = self.opening.take() {
-            self.sink = Some(opening());
+            self.shown = Some(opening());
         }
-        let Some(sink) = &mut self.sink else {
+        let Some(rows) = &mut self.shown else {
             return Ok(ControlFlow::Break(()));
         };
         for socket in self.sockets.drain(..) {
-            if sink.row(&matcher.row_of(&socket))?.is_break() {
+            if rows.row(&matcher.row_of(&socket))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

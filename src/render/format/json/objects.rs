@@ -1,0 +1,131 @@
+//! Objects in the array of a document, or one a line.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use super::value::{opening, value};
+use crate::model::Row;
+use crate::render::out::Out;
+use crate::render::{Column, Envelope, Repetition};
+
+/// What stands between objects.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    /// A document, whose values are on lines of their own or all on one.
+    Document {
+        line_feed: &'static [u8],
+        is_empty: bool,
+    },
+    /// A line feed behind each.
+    Lines,
+}
+
+/// Writes objects.
+pub(in crate::render) struct Objects<'w> {
+    pub(in crate::render) out: Out<'w>,
+    frame: Frame,
+}
+
+impl<'w> Objects<'w> {
+    /// In one document, whose array has this name.
+    pub(in crate::render) fn document(name: &str, envelope: &Envelope, mut out: Out<'w>) -> Self {
+        opening(&mut out.buffer, envelope);
+        out.buffer
+            .extend_from_slice(format!(",\"{name}\":[").as_bytes());
+        let line_feed: &[u8] = match envelope.repetition {
+            Repetition::Single => b"\n",
+            Repetition::First | Repetition::Later => b"",
+        };
+        let is_empty = true;
+        Self {
+            out,
+            frame: Frame::Document {
+                line_feed,
+                is_empty,
+            },
+        }
+    }
+
+    /// One a line.
+    pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
+        Self {
+            out,
+            frame: Frame::Lines,
+        }
+    }
+
+    /// Begins an object.
+    pub(in crate::render) fn begin(&mut self) {
+        let out = &mut self.out.buffer;
+        if let Frame::Document {
+            line_feed,
+            is_empty,
+        } = &mut self.frame
+        {
+            if !std::mem::replace(is_empty, false) {
+                out.push(b',');
+            }
+            out.extend_from_slice(line_feed);
+        }
+        out.push(b'{');
+    }
+
+    /// Ends it.
+    pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
+        self.out.buffer.push(b'}');
+        if matches!(self.frame, Frame::Lines) {
+            self.out.buffer.push(b'\n');
+        }
+        self.out.row_done()
+    }
+
+    /// Ends the document, with a summary.
+    pub(in crate::render) fn finish(
+        &mut self,
+        summary: impl FnOnce(&mut Vec<u8>),
+    ) -> io::Result<()> {
+        if let Frame::Document {
+            line_feed,
+            is_empty,
+        } = self.frame
+        {
+            let out = &mut self.out.buffer;
+            if !is_empty {
+                out.extend_from_slice(line_feed);
+            }
+            out.extend_from_slice(b"],\"summary\":");
+            summary(out);
+            out.extend_from_slice(b"}\n");
+        }
+        self.out.finish()
+    }
+}
+
+/// Members of objects: the values of columns.
+pub(in crate::render) struct Members {
+    /// Each with the literal text before its value: `,"state":`.
+    keys: Vec<(Column, String)>,
+    /// Text that is yet to be quoted.
+    scratch: Vec<u8>,
+}
+
+impl Members {
+    pub(in crate::render) fn of(columns: &[Column]) -> Self {
+        let key = |(index, column): (usize, &Column)| {
+            let before = if index == 0 { "" } else { "," };
+            (*column, format!("{before}\"{}\":", column.name()))
+        };
+        Self {
+            keys: columns.iter().enumerate().map(key).collect(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Writes them, with commas between.
+    pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        for (column, key) in &self.keys {
+            out.extend_from_slice(key.as_bytes());
+            value(out, &mut self.scratch, column.get(row), row);
+        }
+    }
+}
