@@ -39,6 +39,16 @@ pub mod text;
 pub mod track;
 pub mod wire;
 
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+#[expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "the tests' own; the list of what was skipped is read elsewhere"
+)]
+mod skip;
+
 use std::ffi::OsString;
 use std::io::Write;
 

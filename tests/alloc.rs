@@ -14,6 +14,8 @@
 )]
 
 mod recording;
+#[path = "support/skip.rs"]
+mod skip;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -131,7 +133,7 @@ fn counting_costs_no_allocation() {
 #[test]
 fn findings_cost_less_than_one_allocation_for_a_hundred_sockets() {
     if let Err(why) = enter_namespace() {
-        eprintln!("skipped: no namespace of our own: {why}");
+        skip::skip(format_args!("no namespace of our own: {why}"));
         return;
     }
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();

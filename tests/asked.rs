@@ -1,11 +1,9 @@
 //! What the program asks the system for, as `strace` sees it: no more than is shown.
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
-use crate::program::{LSOCK, Run, command, fresh};
 use crate::scene::{V4, tcp};
+use crate::support::{LSOCK, Run, command, fresh, skip};
 
 /// `INET_DIAG_*` as bits of `idiag_ext` (`include/uapi/linux/inet_diag.h`).
 const INFO: u8 = 1 << 1;
@@ -26,7 +24,7 @@ pub fn traced_run(calls: &str, words: &[&str]) -> Option<(Run, String)> {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("trace");
     let strace = |program: &str, words: &[&str]| {
-        command(Path::new("strace"))
+        command("strace")
             .args(["-f", "-q", "-e", &format!("trace={calls}")])
             .args(["-e", "write=all", "-o"])
             .arg(&file)
@@ -37,7 +35,7 @@ pub fn traced_run(calls: &str, words: &[&str]) -> Option<(Run, String)> {
     match strace("true", &[]) {
         Ok(output) if output.status.success() => {}
         other => {
-            eprintln!("skipped: strace: {other:?}");
+            skip(format_args!("strace: {other:?}"));
             return None;
         }
     }

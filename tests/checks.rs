@@ -2,14 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::attempt::{Attempt, attempt, program};
-use crate::program::fresh;
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
+use crate::support::{Child, Run, fresh, lsock, program};
 
 mod events;
 mod expect;
@@ -42,13 +41,13 @@ fn at(port: u16) -> String {
 }
 
 /// The exit status and what was said.
-fn told(attempt: &Attempt) -> (Option<i32>, &str) {
+fn told(attempt: &Run) -> (Option<i32>, &str) {
     attempt.assert_speaks_plainly();
     (attempt.status, attempt.stderr.as_str())
 }
 
 /// What is written to standard output.
-fn lines(attempt: &Attempt) -> Vec<String> {
+fn lines(attempt: &Run) -> Vec<String> {
     let text = String::from_utf8_lossy(&attempt.stdout);
     text.lines().map(str::to_owned).collect()
 }

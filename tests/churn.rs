@@ -9,9 +9,9 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
-use crate::program::{fresh, lsock};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
+use crate::support::{fresh, lsock};
 
 /// Connections that stay, over each IP version: their lists take many datagrams.
 const STAY: usize = 500;
@@ -49,7 +49,7 @@ fn crowd() -> Crowd {
 
 /// How often each inode is listed, and how many rows there are.
 fn listed(words: &[&str]) -> (HashMap<u64, u32>, usize) {
-    let run = lsock(&[words, &["--format", "ndjson", "--columns", "inode"]].concat()).done();
+    let run = lsock([words, &["--format", "ndjson", "--columns", "inode"]].concat()).done();
     let mut times = HashMap::new();
     for line in run.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -111,7 +111,7 @@ fn both_ip_versions_at_once_are_the_two_lists() {
     ] {
         let [both, v4, v6] = ["-46", "-4", "-6"].map(|version| {
             let columns = "family,state,local,peer,inode,cookie,uid";
-            let run = lsock(&[&[version, "-H", "--columns", columns], words].concat()).clean();
+            let run = lsock([&[version, "-H", "--columns", columns], words].concat()).clean();
             let mut rows: Vec<String> = run.lines().into_iter().map(str::to_owned).collect();
             rows.sort();
             rows

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::fresh;
 use crate::scene::{V4, V6};
+use crate::support::{Run, fresh};
 use lives::{LIVES, Stage};
 use watch::{Steps, Watch, can_trace};
 
@@ -28,47 +28,52 @@ fn steps(events: &[Value], local: u16, peer: u16) -> Steps {
     })
 }
 
+/// Watches every life, each in a namespace of its own, and looks at the steps of each end. Most of
+/// their time they pause, so they are lived at once.
+fn each_life(options: &[&str], pause: Duration, look: impl Fn(&Run, &Steps, &str) + Sync) {
+    if fresh().is_none() {
+        return;
+    }
+    for ip in [V4, V6] {
+        std::thread::scope(|scope| {
+            for (name, life) in LIVES {
+                let thread = std::thread::Builder::new().name(format!("{name} over {ip}"));
+                let look = &look;
+                let live = move || {
+                    let namespace = fresh().unwrap();
+                    let watch = Watch::begin(options, "");
+                    let ends = life(&Stage {
+                        namespace: &namespace,
+                        ip,
+                        pause,
+                    });
+                    let (events, run) = watch.end();
+                    for end in ends {
+                        look(&run, &steps(&events, end.local, end.peer), end.chain);
+                    }
+                };
+                thread.spawn_scoped(scope, live).unwrap();
+            }
+        });
+    }
+}
+
 #[test]
 fn both_ends_of_every_life_are_told_exactly() {
     if !can_trace() {
         return;
     }
-    for ip in [V4, V6] {
-        for (name, life) in LIVES {
-            let Some(namespace) = fresh() else { return };
-            let watch = Watch::begin(&[], "");
-            let ends = life(&Stage {
-                namespace: &namespace,
-                ip,
-                pause: Duration::from_millis(1),
-            });
-            let (events, run) = watch.end();
-            run.clean();
-            for end in ends {
-                let steps = steps(&events, end.local, end.peer);
-                assert_eq!(steps.chain(), end.chain, "{name} over {ip}: {events:#?}");
-            }
-        }
-    }
+    each_life(&[], Duration::from_millis(1), |run, steps, chain| {
+        assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""));
+        assert_eq!(steps.chain(), chain);
+    });
 }
 
 #[test]
 fn who_only_looks_now_and_then_invents_nothing() {
-    for ip in [V4, V6] {
-        for (name, life) in LIVES {
-            let Some(namespace) = fresh() else { return };
-            let watch = Watch::begin(&["--source", "netlink"], "");
-            let ends = life(&Stage {
-                namespace: &namespace,
-                ip,
-                pause: Duration::from_millis(250),
-            });
-            let (events, run) = watch.end();
-            assert_eq!(run.status, Some(0));
-            for end in ends {
-                let steps = steps(&events, end.local, end.peer);
-                assert!(steps.are_of(end.chain), "{name} over {ip}: {events:#?}");
-            }
-        }
-    }
+    let options = ["--source", "netlink"];
+    each_life(&options, Duration::from_millis(250), |run, steps, chain| {
+        assert_eq!(run.status, Some(0));
+        assert!(steps.are_of(chain), "{steps:?}");
+    });
 }

@@ -4,9 +4,9 @@ use lsock::cli::{self, Command, Terminal};
 use lsock::model::{EXPLANATIONS, State, TRANSITIONS};
 use tempfile::TempDir;
 
-use crate::attempt::attempt;
 use crate::scene::Namespace;
 use crate::shell;
+use crate::support::lsock;
 
 fn explained(word: &str, width: Option<u16>) -> String {
     let terminal = Terminal {
@@ -110,7 +110,7 @@ fn commands_that_list_them_run() {
 
 #[test]
 fn explanation_goes_to_standard_output_alone() {
-    let attempt = attempt(["--explain", "time-wait"]);
+    let attempt = lsock(["--explain", "time-wait"]);
     assert_eq!((attempt.status, &*attempt.stderr), (Some(0), ""));
     let text = String::from_utf8(attempt.stdout).unwrap();
     assert_eq!(text, explained("time-wait", None));

@@ -8,9 +8,9 @@ use std::process::Command;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::attempt::{Attempt, attempt, program};
+use crate::scene::Namespace;
 use crate::scene::expected::local_address;
-use crate::scene::{Namespace, poll_until};
+use crate::support::{Run, lsock, program, skip, until};
 
 mod files;
 mod netlink;
@@ -36,7 +36,7 @@ impl Stage {
     fn new() -> Option<Self> {
         let namespace = Namespace::enter();
         if let Namespace::Shared { why } = &namespace {
-            eprintln!("skipped: no namespace of our own: {why}");
+            skip(format_args!("no namespace of our own: {why}"));
             return None;
         }
         if !strace_works() {
@@ -44,13 +44,13 @@ impl Stage {
         }
         let sockets = connections_of(CONNECTIONS);
         let list = || {
-            let attempt = attempt(LIST);
+            let attempt = lsock(LIST);
             assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
             let rows = attempt.rows();
             (rows.len() == 2 * CONNECTIONS + 1).then_some(rows)
         };
         Some(Self {
-            rows: poll_until("every connection", list).unwrap(),
+            rows: until("every connection", list),
             _sockets: sockets,
             _namespace: namespace,
         })
@@ -90,18 +90,18 @@ pub fn strace_works() -> bool {
         Ok(output) if output.status.success() => true,
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr);
-            eprintln!("skipped: strace: {}", why.trim());
+            skip(format_args!("strace: {}", why.trim()));
             false
         }
         Err(error) => {
-            eprintln!("skipped: strace: {error}");
+            skip(format_args!("strace: {error}"));
             false
         }
     }
 }
 
 /// Runs the program under `strace` with these options: `socket:error=EPERM`.
-pub fn with_faults(options: &[&str], arguments: &[&str]) -> Attempt {
+pub fn with_faults(options: &[&str], arguments: &[&str]) -> Run {
     let program = program();
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qqq", "-o/dev/null"]);
@@ -114,7 +114,7 @@ pub fn with_faults(options: &[&str], arguments: &[&str]) -> Attempt {
     }
     strace.arg(program.get_program()).args(arguments);
     strace.env("LC_ALL", "C").env_remove("NO_COLOR");
-    let mut attempt = Attempt::from(strace.output().unwrap());
+    let mut attempt = Run::from(strace.output().unwrap());
     // What `strace` says about a path that is a link.
     let lines = attempt.stderr.split_inclusive('\n');
     let lines = lines.filter(|line| !line.starts_with("strace: Requested path"));
@@ -124,7 +124,7 @@ pub fn with_faults(options: &[&str], arguments: &[&str]) -> Attempt {
 }
 
 /// The list is the undisturbed one, and who told it is `source`.
-fn assert_whole(attempt: &Attempt, stage: &Stage, source: &str) {
+fn assert_whole(attempt: &Run, stage: &Stage, source: &str) {
     assert_eq!(attempt.status, Some(0), "{attempt:?}");
     assert_same(&attempt.rows(), &stage.rows);
     let document = attempt.document();
@@ -147,7 +147,7 @@ fn assert_same(found: &[String], expected: &[String]) {
 }
 
 /// The list may lack rows, says so, and has none twice and none that is not there.
-fn assert_incomplete(attempt: &Attempt, stage: &Stage, part: &str) {
+fn assert_incomplete(attempt: &Run, stage: &Stage, part: &str) {
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
     assert!(attempt.stderr.contains(part), "{attempt:?}");
     let document = attempt.document();

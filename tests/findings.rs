@@ -8,19 +8,15 @@ mod queues;
 
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{list, lsock};
 use crate::scene::{V4, tcp};
-
-/// How long a timer of the kernel may take until something is stuck.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{list, lsock, until, until_ok};
 
 /// The findings of `lsock -s <words>`.
 fn findings(words: &[&str]) -> Vec<Value> {
-    let document = lsock(&[&["-sj"], words].concat()).done().document();
+    let document = lsock([&["-sj"], words].concat()).done().document();
     document["findings"].as_array().unwrap().clone()
 }
 
@@ -47,20 +43,15 @@ fn found(words: &[&str], kind: &str, severity: &str, count: u64) -> Option<Strin
 }
 
 fn list_done(words: &[&str]) -> Vec<Value> {
-    lsock(&[words, &["--json"]].concat()).done().sockets()
+    lsock([words, &["--json"]].concat()).done().sockets()
 }
 
 /// Waits for it: timers have to expire.
 fn comes(words: &[&str], kind: &str, severity: &str, count: u64) -> String {
-    let begun = Instant::now();
-    loop {
-        if let Some(text) = found(words, kind, severity, count) {
-            return text;
-        }
-        let found = findings(words);
-        assert!(begun.elapsed() < PATIENCE, "no {kind}: {found:#?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until_ok(kind, || {
+        let found = found(words, kind, severity, count);
+        found.ok_or_else(|| format!("{:#?}", findings(words)))
+    })
 }
 
 /// This process, as a text names it.
@@ -84,10 +75,9 @@ fn connections(count: usize) -> (OwnedFd, Vec<(TcpStream, TcpStream)>) {
 /// Waits until so many sockets are in a state.
 fn wait_for(state: &str, count: usize) {
     let what = format!("{count} in {state}");
-    crate::scene::poll_until(&what, || {
+    until(&what, || {
         (list(&["-tan", "state", state]).len() == count).then_some(())
-    })
-    .unwrap();
+    });
 }
 
 /// Until both ends of so many connections are where half-close leads.

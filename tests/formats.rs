@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::program::{Run, fresh, list, lsock, stage};
 use crate::scene::{V4, tcp::options, unix};
+use crate::support::{Run, fresh, list, lsock, stage};
 
 /// What does not change between two looks at a scene that stands still.
 const STILL: &[&str] = &["-A", "tcp,udp,udplite,unix", "-a"];
@@ -25,7 +25,7 @@ fn comparable(rows: &[Value]) -> BTreeSet<String> {
 }
 
 fn ndjson(words: &[&str]) -> Vec<Value> {
-    let run = lsock(&[words, &["--format", "ndjson"]].concat()).done();
+    let run = lsock([words, &["--format", "ndjson"]].concat()).done();
     let lines = run.lines();
     let rows = lines.iter().map(|line| serde_json::from_str(line).unwrap());
     rows.collect()
@@ -51,7 +51,7 @@ fn json_is_what_the_schema_says() {
         &["--limit", "3"],
         &["--source", "procfs"],
     ] {
-        let run = lsock(&[&["-a", "-A", "all", "--json"], words].concat());
+        let run = lsock([&["-a", "-A", "all", "--json"], words].concat());
         let document = run.document();
         let wrong: Vec<String> = validator
             .iter_errors(&document)
@@ -91,7 +91,7 @@ fn keys_come_in_the_order_of_the_vocabulary_in_every_row() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    let run = lsock(&["-a", "-A", "all", "--format", "ndjson"]).clean();
+    let run = lsock(["-a", "-A", "all", "--format", "ndjson"]).clean();
     for line in run.lines() {
         let places = lsock::render::Column::VOCABULARY
             .map(|column| line.find(&format!("\"{}\":", column.name())).unwrap());
@@ -124,7 +124,7 @@ fn csv_has_the_addresses_of_json() {
         .iter()
         .map(|row| keys.iter().map(|key| text(&row[*key])).collect())
         .collect();
-    let records = csv_rows(&lsock(&[STILL, &["--format", "csv"]].concat()).clean());
+    let records = csv_rows(&lsock([STILL, &["--format", "csv"]].concat()).clean());
     let of_csv: BTreeSet<Vec<String>> = records
         .iter()
         .map(|record| keys.iter().map(|key| record[*key].clone()).collect())
@@ -137,7 +137,7 @@ fn csv_has_the_addresses_of_json() {
 fn csv_splits_the_timer() {
     let Some(_namespace) = fresh() else { return };
     let _held = options::keepalive(V4).unwrap();
-    let run = lsock(&["-t", "--format", "csv", "--sort", "timer"]).clean();
+    let run = lsock(["-t", "--format", "csv", "--sort", "timer"]).clean();
     let first = &csv_rows(&run)[0];
     assert_eq!(first["timer_kind"], "keepalive");
     assert!(first["timer_expires_ms"].parse::<u64>().unwrap() <= 600_000);
@@ -148,7 +148,7 @@ fn csv_splits_the_timer() {
 fn csv_lines_end_as_rfc_4180_says() {
     let Some(_namespace) = fresh() else { return };
     let _held = unix::names::all().unwrap();
-    let run = lsock(&["-xa", "--format", "csv"]).clean();
+    let run = lsock(["-xa", "--format", "csv"]).clean();
     let text = run.text();
     assert!(text.ends_with("\r\n"));
     assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
@@ -176,7 +176,7 @@ fn chosen_columns_are_the_titles_of_text_and_csv() {
     let _held = options::unread(V4, 7).unwrap();
     let first = |format: &str| {
         let columns = ["--columns", "recv_queue,state,local,protocol"];
-        let run = lsock(&[&["-ta", "--format", format], &columns[..]].concat()).clean();
+        let run = lsock([&["-ta", "--format", format], &columns[..]].concat()).clean();
         let line = run.lines()[0];
         line.split_whitespace().collect::<Vec<_>>().join(" ")
     };
@@ -192,7 +192,7 @@ fn chosen_columns_hold_the_same_in_every_format() {
     let port = held.the("unread bytes").local().port();
     for format in FORMATS {
         let columns = ["--columns", "local_port,recv_queue", "--format", format];
-        let run = lsock(&[&["-t", "--sort", "-recv_queue"], &columns[..]].concat()).clean();
+        let run = lsock([&["-t", "--sort", "-recv_queue"], &columns[..]].concat()).clean();
         let text = run.text().replace([',', ':', '"', '}'], " ");
         let words: Vec<&str> = text.split_whitespace().collect();
         let found = match *format {
@@ -207,7 +207,7 @@ fn chosen_columns_hold_the_same_in_every_format() {
 
 #[test]
 fn unknown_column_is_a_usage_error_that_names_the_known_ones() {
-    let run = lsock(&["--columns", "state,colour"]);
+    let run = lsock(["--columns", "state,colour"]);
     assert_eq!((run.status, run.stdout.len()), (Some(2), 0));
     let beginning = "lsock: unknown field \"colour\"; the fields are: protocol, family, ";
     assert!(run.stderr.starts_with(beginning), "{}", run.stderr);
@@ -219,8 +219,8 @@ fn no_header_leaves_only_the_titles_out() {
     let _held = unix::states::all().unwrap();
     for format in ["plain", "table", "csv"] {
         let words = ["-xa", "--format", format];
-        let all = lsock(&words).clean();
-        let bare = lsock(&[&words[..], &["-H"]].concat()).clean();
+        let all = lsock(words).clean();
+        let bare = lsock([&words[..], &["-H"]].concat()).clean();
         assert_eq!(bare.lines(), all.lines()[1..], "{format}");
     }
 }
@@ -232,10 +232,10 @@ fn details_stand_below_and_with_oneline_beside() {
     let count = held.expected.len();
     for format in ["plain", "table"] {
         let words = ["-taH", "-im", "--format", format];
-        let below = lsock(&words).clean();
+        let below = lsock(words).clean();
         assert_eq!(below.lines().len(), 2 * count, "{format}");
         assert!(below.lines()[1].starts_with("        "), "{format}");
-        let beside = lsock(&[&words[..], &["-O"]].concat()).clean();
+        let beside = lsock([&words[..], &["-O"]].concat()).clean();
         assert_eq!(beside.lines().len(), count, "{format}");
         for line in beside.lines() {
             assert!(line.contains(" rcvbuf:"), "{format}: {line}");

@@ -14,7 +14,6 @@
 )]
 
 mod asked;
-mod attempt;
 mod checks;
 mod churn;
 mod completions;
@@ -39,7 +38,6 @@ mod other_reader;
 mod output_errors;
 mod owners;
 mod proc_root;
-mod program;
 mod readme;
 mod recording;
 mod recordings;
@@ -51,5 +49,6 @@ mod selection;
 mod shell;
 mod special;
 mod summary;
+mod support;
 mod wire_fixtures;
 mod witnesses;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::program::{differences, fresh, is_of, list, lsock, stage};
 use crate::scene::{Expected, unix};
+use crate::support::{differences, fresh, is_of, list, lsock, skip, stage};
 
 const EVERYTHING: &[&str] = &["-a", "-A", "all"];
 
@@ -93,7 +93,7 @@ fn whole_list_is_complete_and_says_so() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    let run = lsock(&[EVERYTHING, &["--json"]].concat()).clean();
+    let run = lsock([EVERYTHING, &["--json"]].concat()).clean();
     let document = run.document();
     assert_eq!(document["summary"]["complete"], true);
     assert_eq!(document["summary"]["limited"], false);
@@ -106,7 +106,7 @@ fn empty_namespace_gives_an_empty_list_without_complaint() {
     let Some(_namespace) = fresh() else {
         return;
     };
-    let run = lsock(&["-a", "--json"]).clean();
+    let run = lsock(["-a", "--json"]).clean();
     assert_eq!(run.sockets(), Vec::<Value>::new());
     assert_eq!(run.document()["summary"]["complete"], true);
 }
@@ -223,7 +223,7 @@ fn source_netlink_lists_raw_sockets_or_says_that_it_cannot() {
     let Some((scene, _namespace)) = stage() else {
         return;
     };
-    let run = lsock(&["--source", "netlink", "-w", "-a", "--json"]);
+    let run = lsock(["--source", "netlink", "-w", "-a", "--json"]);
     let raw: Vec<&Expected> = scene
         .expected
         .iter()
@@ -235,7 +235,7 @@ fn source_netlink_lists_raw_sockets_or_says_that_it_cannot() {
         assert_eq!(summary["complete"], true);
         return;
     }
-    eprintln!("skipped: this kernel does not list raw sockets over netlink");
+    skip("this kernel does not list raw sockets over netlink");
     assert_eq!(run.status, Some(2));
     assert_eq!(run.sockets(), Vec::<Value>::new());
     assert_eq!(summary["complete"], false);
@@ -251,7 +251,7 @@ fn summary_names_the_source_of_each_table() {
     let Some(_namespace) = fresh() else {
         return;
     };
-    let document = lsock(&["-a", "--json"]).clean().document();
+    let document = lsock(["-a", "--json"]).clean().document();
     for source in document["summary"]["sources"].as_array().unwrap() {
         let by_netlink = source["source"] == "netlink";
         assert_eq!(source["reason"].is_null(), by_netlink, "{source}");
@@ -284,7 +284,7 @@ fn newline_in_a_unix_name_makes_no_row_of_the_proc_list() {
         return;
     };
     let held = unix::names::files().unwrap();
-    let run = lsock(&["--source", "procfs", "-xa", "--json"]);
+    let run = lsock(["--source", "procfs", "-xa", "--json"]);
     assert_eq!(run.status, Some(2));
     let beginning = "lsock: incomplete list: /proc/net/unix:";
     assert!(run.stderr.starts_with(beginning), "{}", run.stderr);

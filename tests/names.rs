@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
 
-use crate::program::{fresh, list, lsock, tool};
 use crate::scene::tcp::{self, listeners, states};
 use crate::scene::{Held, V4, V6, or_skip};
+use crate::support::{fresh, list, lsock, skip, tool};
 
 /// The fields `local` and `peer` of the only socket listed.
 fn ends(words: &[&str]) -> Vec<String> {
-    let run = lsock(&[&["-H", "--columns", "local,peer"], words].concat()).clean();
+    let run = lsock([&["-H", "--columns", "local,peer"], words].concat()).clean();
     let lines = run.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     lines[0].split_whitespace().map(str::to_owned).collect()
@@ -72,7 +72,7 @@ fn user_is_named_in_json_and_not_with_numeric() {
 fn user_column_has_the_number_with_numeric() {
     let Some(_namespace) = fresh() else { return };
     let _held = states::listen(V4).unwrap();
-    let run = lsock(&["-tlnH", "--columns", "user"]).clean();
+    let run = lsock(["-tlnH", "--columns", "user"]).clean();
     let uid = nix::unistd::Uid::effective();
     assert_eq!(run.text().trim(), uid.to_string());
 }
@@ -85,7 +85,7 @@ fn at_domain() -> Option<std::os::fd::OwnedFd> {
         (words.next(), words.next()) == (Some("domain"), Some("53/tcp"))
     };
     if !services.lines().any(known) {
-        eprintln!("skipped: /etc/services has no domain");
+        skip("/etc/services has no domain");
         return None;
     }
     let listener = tcp::socket(V4).unwrap();
@@ -109,13 +109,13 @@ fn cgroup_is_the_one_of_who_made_the_socket() {
     let Some(_namespace) = fresh() else { return };
     let own = fs::read_to_string("/proc/thread-self/cgroup").unwrap();
     let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) else {
-        eprintln!("skipped: no cgroup2 here: {own:?}");
+        skip(format_args!("no cgroup2 here: {own:?}"));
         return;
     };
     let _held = states::listen(V4).unwrap();
     let row = &list(&["-tl"])[0];
     if row["cgroup"].is_null() {
-        eprintln!("skipped: cgroup2 is not mounted, or this kernel does not tell the cgroup");
+        skip("cgroup2 is not mounted, or this kernel does not tell the cgroup");
         return;
     }
     assert_eq!(row["cgroup"], path);

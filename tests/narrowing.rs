@@ -14,7 +14,7 @@ use lsock::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
 use lsock::model::{Endpoint, Family, Protocol, Socket, State, StateSet, Table};
 use lsock::source::{Extensions, NetlinkSource, Outcome, Recorder, Request, Source};
 
-use crate::program::stage;
+use crate::support::{skip, stage};
 
 const TCP: Table = Table {
     protocol: Protocol::Tcp,
@@ -75,7 +75,7 @@ fn whole(table: Table) -> Vec<Socket> {
     let mut source = NetlinkSource::new(Recorder::default());
     let visited = source.visit(table, &request, &mut |_: &Socket| ControlFlow::Break(()));
     if let Err(error) = visited {
-        eprintln!("skipped: {error:?}");
+        skip(format_args!("{error:?}"));
         return Vec::new();
     }
     listed(table, Narrow::default())

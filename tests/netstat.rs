@@ -9,5 +9,5 @@ mod sources;
 mod stage;
 mod watched;
 
-pub use said::{Said, difference};
+pub use said::difference;
 pub use stage::{Stage, User};

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use lsock::render::Column;
 use serde_json::Value;
 
-use crate::program::{bytes_of, fresh, list, lsock, stage};
 use crate::scene::unix;
+use crate::support::{bytes_of, fresh, list, lsock, stage};
 
 /// What a row is ordered by; the variants in their order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ fn assert_sorted(column: Column, rows: &[Value], descending: bool) {
 
 /// Everything in this order.
 fn sorted_by(key: &str) -> Vec<Value> {
-    let run = lsock(&["-a", "-A", "all", "--json", "--sort", key]);
+    let run = lsock(["-a", "-A", "all", "--json", "--sort", key]);
     run.done().sockets()
 }
 
@@ -115,7 +115,7 @@ fn combined_column_sorts_by_address_then_port() {
 #[test]
 fn structure_cannot_be_sorted_by() {
     for field in ["tcp_info", "mptcp_info", "memory"] {
-        let run = lsock(&["--sort", field]);
+        let run = lsock(["--sort", field]);
         assert_eq!((run.status, run.stdout.len()), (Some(2), 0));
         assert!(
             run.stderr.starts_with(&format!("lsock: \"{field}\"")),
@@ -137,7 +137,7 @@ fn limit_shows_so_many_and_says_that_there_are_more() {
         (total, total, false),
         (total + 1, total, false),
     ] {
-        let run = lsock(&["-xa", "--json", "--limit", &limit.to_string()]).clean();
+        let run = lsock(["-xa", "--json", "--limit", &limit.to_string()]).clean();
         let summary = &run.document()["summary"];
         assert_eq!(run.sockets().len(), shown, "{limit}");
         assert_eq!(summary["limited"], limited, "{limit}");
@@ -159,7 +159,7 @@ fn limit_counts_sockets_in_every_format() {
     let Some(_namespace) = fresh() else { return };
     let _held = unix::states::all().unwrap();
     for format in ["plain", "table", "csv", "ndjson"] {
-        let run = lsock(&["-xaH", "--limit", "4", "--format", format]).clean();
+        let run = lsock(["-xaH", "--limit", "4", "--format", format]).clean();
         assert_eq!(run.lines().len(), 4, "{format}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::process::Command;
 
 use procfs::net::{TcpNetEntries, TcpNetEntry};
 use procfs::process::{FDTarget, Process};
@@ -10,6 +9,7 @@ use procfs::{FromReadSI as _, current_system_info};
 use serde_json::Value;
 
 use crate::scene::{Namespace, V4, tcp};
+use crate::support::{program, skip};
 
 /// The sockets of one file of this thread's network namespace, as the crate reads them.
 fn entries() -> Vec<TcpNetEntry> {
@@ -20,10 +20,7 @@ fn entries() -> Vec<TcpNetEntry> {
 }
 
 fn listed(arguments: &[&str]) -> Vec<Value> {
-    let output = Command::new(env!("CARGO_BIN_EXE_lsock"))
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = program().args(arguments).output().unwrap();
     let mut document: Value = serde_json::from_slice(&output.stdout).unwrap();
     serde_json::from_value(document["sockets"].take()).unwrap()
 }
@@ -49,7 +46,7 @@ fn of_row(row: &Value) -> String {
 fn own_namespace() -> Option<Namespace> {
     let namespace = Namespace::enter();
     if !namespace.is_fresh() {
-        eprintln!("skipped: needs a network namespace of its own");
+        skip("needs a network namespace of its own");
     }
     namespace.is_fresh().then_some(namespace)
 }

@@ -3,15 +3,12 @@
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::NamedTempFile;
 
-use crate::attempt::{Attempt, program};
 use crate::recording;
-use crate::scene::poll_until;
+use crate::support::{Child, LSOCK, Run, program, skip};
 
 const FORMATS: [&str; 5] = ["table", "plain", "json", "ndjson", "csv"];
 
@@ -30,15 +27,10 @@ fn listing(format: &str, recording: &Path) -> Child {
     let mut program = program();
     program.args(["-an", "--format", format, "--replay"]);
     program.arg(recording);
-    program.stdout(Stdio::piped()).stderr(Stdio::piped());
-    program.spawn().unwrap()
+    Child::piped(&mut program)
 }
 
-fn ended(child: Child) -> Attempt {
-    child.wait_with_output().unwrap().into()
-}
-
-fn onto_full_device(arguments: &[&str]) -> Attempt {
+fn onto_full_device(arguments: &[&str]) -> Run {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut program = program();
     program.args(arguments).stdout(full);
@@ -46,7 +38,7 @@ fn onto_full_device(arguments: &[&str]) -> Attempt {
 }
 
 /// The message of a full device, and 2.
-fn assert_full(attempt: &Attempt, what: &str) {
+fn assert_full(attempt: &Run, what: &str) {
     assert_eq!(attempt.status, Some(2), "{what}: {attempt:?}");
     assert_eq!(
         attempt.stderr, "lsock: cannot write to standard output: no space left on device\n",
@@ -93,7 +85,7 @@ fn full_device_is_an_error_of_what_is_no_list() {
 
 #[test]
 fn recording_that_cannot_be_written_is_an_error() {
-    let attempt: Attempt = program()
+    let attempt: Run = program()
         .args(["-ta", "--record", "/dev/full"])
         .output()
         .unwrap()
@@ -118,12 +110,12 @@ fn reader_of_one_line_ends_the_list_quietly() {
     let recording = large();
     for format in FORMATS {
         let mut child = listing(format, recording.path());
-        let mut reader = BufReader::new(child.stdout.take().unwrap());
+        let mut reader = BufReader::new(child.stdout());
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
         assert!(line.ends_with('\n'), "{format}");
         drop(reader);
-        let attempt = ended(child);
+        let attempt = child.end();
         assert_eq!(attempt.status, Some(0), "{format}: {attempt:?}");
         assert_eq!(attempt.stderr, "", "{format}");
     }
@@ -134,8 +126,8 @@ fn reader_that_never_reads_ends_the_list_quietly() {
     for recording in [large(), empty()] {
         for format in FORMATS {
             let mut child = listing(format, recording.path());
-            drop(child.stdout.take());
-            let attempt = ended(child);
+            drop(child.stdout());
+            let attempt = child.end();
             // A list of nothing may be written before the reader has gone.
             assert_eq!(attempt.status, Some(0), "{format}: {attempt:?}");
             assert_eq!(attempt.stderr, "", "{format}");
@@ -147,7 +139,7 @@ fn reader_that_never_reads_ends_the_list_quietly() {
 fn reader_that_leaves_ends_the_help_quietly() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let attempt: Attempt = program().arg("-h").stdout(writer).output().unwrap().into();
+    let attempt: Run = program().arg("-h").stdout(writer).output().unwrap().into();
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 
@@ -156,8 +148,8 @@ fn document_cut_by_its_reader_does_not_parse() {
     let recording = large();
     let mut child = listing("json", recording.path());
     let mut cut = vec![0; 100_000];
-    child.stdout.take().unwrap().read_exact(&mut cut).unwrap();
-    assert_eq!(ended(child).status, Some(0));
+    child.stdout().read_exact(&mut cut).unwrap();
+    assert_eq!(child.end().status, Some(0));
     let parsed = serde_json::from_slice::<serde_json::Value>(&cut);
     assert!(parsed.is_err_and(|error| error.is_eof()));
 }
@@ -165,13 +157,13 @@ fn document_cut_by_its_reader_does_not_parse() {
 #[test]
 fn slow_reader_gets_everything() {
     let recording = recording::of_tcp(3_000);
-    let whole = ended(listing("ndjson", recording.path()));
+    let whole = listing("ndjson", recording.path()).end();
     assert_eq!(
         std::str::from_utf8(&whole.stdout).unwrap().lines().count(),
         3_000
     );
     let mut child = listing("ndjson", recording.path());
-    let mut reader = child.stdout.take().unwrap();
+    let mut reader = child.stdout();
     let mut found = Vec::new();
     let mut piece = vec![0; 8 * 1024];
     loop {
@@ -183,7 +175,7 @@ fn slow_reader_gets_everything() {
         }
     }
     assert!(found == whole.stdout);
-    assert_eq!(ended(child).status, Some(0));
+    assert_eq!(child.end().status, Some(0));
 }
 
 #[test]
@@ -191,8 +183,8 @@ fn closed_standard_output_is_like_dev_null() {
     let recording = large();
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" -an --replay \"$1\" >&-"]);
-    shell.arg(env!("CARGO_BIN_EXE_lsock")).arg(recording.path());
-    let attempt: Attempt = shell.output().unwrap().into();
+    shell.arg(LSOCK).arg(recording.path());
+    let attempt: Run = shell.output().unwrap().into();
     // Rust opens /dev/null in its place before `main`, and nothing tells that from one that was given.
     assert_eq!(attempt.status, Some(0), "{attempt:?}");
     attempt.assert_speaks_plainly();
@@ -203,29 +195,18 @@ fn interrupt_ends_a_list_that_nobody_reads() {
     let recording = large();
     for format in FORMATS {
         let mut child = listing(format, recording.path());
-        let reader = child.stdout.take().unwrap();
-        let id = child.id();
+        let reader = child.stdout();
+        let id = child.pid();
         if ignores_interrupts(id) {
-            eprintln!("skipped: SIGINT is ignored in what this test starts");
-            drop(reader);
-            child.wait().unwrap();
+            skip("SIGINT is ignored in what this test starts");
             return;
         }
-        // `pipe_write`, by the kernel's word: it waits for the reader.
-        poll_until("a full pipe", || waits_for_pipe(id)).unwrap();
-        kill(Pid::from_raw(id.cast_signed()), Signal::SIGINT).unwrap();
-        let attempt = ended(child);
+        child.wait_for_full_pipe();
+        child.signal(Signal::SIGINT);
+        let attempt = child.end();
         assert_eq!(attempt.signal, Some(2), "{format}: {attempt:?}");
         drop(reader);
     }
-}
-
-/// Is the process in `write`?
-fn waits_for_pipe(id: u32) -> Option<()> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let state = status.rsplit(')').next()?.split_whitespace().next()?;
-    let wchan = std::fs::read_to_string(format!("/proc/{id}/wchan")).unwrap_or_default();
-    (state == "S" && (wchan == "0" || wchan.contains("pipe"))).then_some(())
 }
 
 /// A shell that starts the tests in the background makes them, and all they start, deaf to SIGINT.

@@ -9,13 +9,13 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use serde_json::Value;
 
-use crate::program::{fresh, is_of, lsock, stage};
 use crate::scene::tcp::{self, listeners, options, states};
 use crate::scene::{Expected, Held, V4, expected, holder, unix};
+use crate::support::{fresh, is_of, lsock, stage, until};
 
 /// The sockets of `lsock -p <words>`.
 fn listed(words: &[&str]) -> Vec<Value> {
-    lsock(&[&["-p", "--json"], words].concat()).done().sockets()
+    lsock([&["-p", "--json"], words].concat()).done().sockets()
 }
 
 /// The row of that socket.
@@ -169,7 +169,7 @@ fn owner_in_text_is_name_and_pid() {
 fn owner_in_text_has_all_its_descriptors_with_extended() {
     let Some(_namespace) = fresh() else { return };
     let held = listeners::shared(V4).unwrap();
-    let run = lsock(&["-tlpneH"]).done();
+    let run = lsock(["-tlpneH"]).done();
     for (pid, fds) in &held.the("listener of three processes").owners {
         let fds: Vec<String> = fds.iter().map(ToString::to_string).collect();
         let own = format!("[{pid}]{{{}}}", fds.join(","));
@@ -181,7 +181,7 @@ fn owner_in_text_has_all_its_descriptors_with_extended() {
 fn owners_in_csv_are_lists_of_equal_length() {
     let Some(_namespace) = fresh() else { return };
     let held = listeners::shared(V4).unwrap();
-    let run = lsock(&["-tlp", "--format", "csv"]).done();
+    let run = lsock(["-tlp", "--format", "csv"]).done();
     let mut reader = csv::Reader::from_reader(&run.stdout[..]);
     let record: std::collections::HashMap<String, String> =
         reader.deserialize().next().unwrap().unwrap();
@@ -230,11 +230,10 @@ fn socket_in_flight_has_no_owner_if_every_process_can_be_read() {
     let _ends = send_away(&listener);
     drop(listener);
     // A command that another test starts may hold a copy for a moment.
-    let row = crate::scene::poll_until("the last owner's end", || {
+    let row = until("the last owner's end", || {
         let row = row_of(&listed(&["-tl"]), &expected);
         (row["process_status"] != "found").then_some(row)
-    })
-    .unwrap();
+    });
     if some_process_is_closed() {
         assert_eq!(row["process_status"], "unreadable");
         assert_eq!(row["processes"], Value::Null);
@@ -253,7 +252,7 @@ fn owners_are_null_unless_asked_for() {
             .iter()
             .all(|expected| !expected.owners.is_empty())
     );
-    for row in crate::program::list(&["-xa"]) {
+    for row in crate::support::list(&["-xa"]) {
         assert_eq!(
             (&row["processes"], &row["process_status"]),
             (&Value::Null, &Value::Null)

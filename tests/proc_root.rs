@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::attempt::{Attempt, attempt};
+use crate::owners::nobody::Reachable;
+use crate::support::{Run, lsock};
 
 const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
     uid  timeout inode                                                     ";
@@ -49,23 +50,23 @@ impl Root {
         self.with(name, lines.join("\n") + "\n")
     }
 
-    fn list(&self, words: &[&str]) -> Attempt {
+    fn list(&self, words: &[&str]) -> Run {
         let root = self.0.path().to_str().unwrap();
-        let attempt = attempt([&["-anj", "--proc-root", root], words].concat());
+        let attempt = lsock([&["-anj", "--proc-root", root], words].concat());
         attempt.assert_speaks_plainly();
         attempt
     }
 }
 
 /// The good rows are there, the list is not complete, and that is said in this one line.
-fn assert_incomplete(attempt: &Attempt, rows: usize, message: &str) {
+fn assert_incomplete(attempt: &Run, rows: usize, message: &str) {
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
     assert_eq!(attempt.rows().len(), rows, "{attempt:?}");
     assert_eq!(attempt.document()["summary"]["complete"], false);
     assert_eq!(attempt.stderr, format!("lsock: {message}\n"));
 }
 
-fn assert_whole(attempt: &Attempt, rows: usize) {
+fn assert_whole(attempt: &Run, rows: usize) {
     assert_eq!(
         (attempt.status, attempt.stderr.as_str()),
         (Some(0), ""),
@@ -235,7 +236,7 @@ fn root_without_net_is_no_proc() {
         "lsock: cannot open {}/net: no such file or directory\n",
         root.path().display()
     );
-    let attempt = attempt(words);
+    let attempt = lsock(words);
     assert_eq!((attempt.status, &attempt.stderr), (Some(2), &message));
 }
 
@@ -274,15 +275,22 @@ fn link_that_leads_to_itself_is_an_error() {
 fn unreadable_file_is_an_error() {
     let root = Root::new().with_lines("tcp", &[TCP, &listener(80)]);
     fs::set_permissions(root.file("tcp"), Permissions::from_mode(0o000)).unwrap();
-    if fs::File::open(root.file("tcp")).is_ok() {
-        eprintln!("skipped: this user may read every file; see faults::files for the same");
-        return;
-    }
+    let run = if fs::File::open(root.file("tcp")).is_err() {
+        root.list(&["-t4"])
+    } else {
+        // Root reads every file.
+        let Some(nobody) = Reachable::new() else {
+            return;
+        };
+        let path = root.0.path();
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        nobody.run(&["-anjt4", "--proc-root", path.to_str().unwrap()])
+    };
     let message = format!(
         "cannot open {}: permission denied",
         root.file("tcp").display()
     );
-    assert_incomplete(&root.list(&["-t4"]), 0, &message);
+    assert_incomplete(&run, 0, &message);
 }
 
 #[test]

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 
 use crate::examples;
 use crate::scene::tcp::{self, options, states};
-use crate::scene::{Held, Namespace, V4, poll_until};
+use crate::scene::{Held, Namespace, V4};
 use crate::shell::{self, Shown, commands};
+use crate::support::until;
 
 fn readme() -> String {
     shell::text("README.md")
@@ -166,11 +167,10 @@ fn recipes_have_something_to_tell() {
     for recipe in recipes {
         assert!(recipe.command.contains("jq"), "{recipe:?}");
         // A lost segment is sent again after a second.
-        poll_until(&recipe.command, || {
+        until(&recipe.command, || {
             let output = shell::succeed(&recipe.command, folder.path());
             (!output.trim().is_empty()).then_some(())
-        })
-        .unwrap();
+        });
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{fresh, is_of, list, lsock, stage, tool};
 use crate::scene::{V4, V6, tcp::listeners, tcp::states, unix};
+use crate::support::{fresh, is_of, list, lsock, stage, tool};
 
 /// A place for a recording.
 struct Tape {
@@ -122,7 +122,7 @@ fn replay_names_its_source() {
     let Some(_namespace) = fresh() else { return };
     let tape = Tape::new();
     tape.record(&["-ta"]);
-    let document = lsock(&["-ta", "--json", "--replay", tape.path()])
+    let document = lsock(["-ta", "--json", "--replay", tape.path()])
         .clean()
         .document();
     for source in document["summary"]["sources"].as_array().unwrap() {
@@ -148,7 +148,7 @@ fn peers_of_unix_sockets_are_named_in_a_replay() {
     let rows = tape.replay(&["-xa"]);
     let row = rows.iter().find(|row| is_of(row, expected)).unwrap();
     let name = held.the("unix stream listener").name.as_deref().unwrap();
-    assert_eq!(row["peer_address"], crate::program::shown(name));
+    assert_eq!(row["peer_address"], crate::support::shown(name));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn table_that_was_not_recorded_makes_the_list_incomplete() {
     let Some(_namespace) = fresh() else { return };
     let tape = Tape::new();
     tape.record(&["-t4a"]);
-    let run = lsock(&["-ua4", "--json", "--replay", tape.path()]);
+    let run = lsock(["-ua4", "--json", "--replay", tape.path()]);
     assert_eq!(run.status, Some(2));
     assert_eq!(run.document()["summary"]["complete"], false);
     assert!(
@@ -193,7 +193,7 @@ fn recording_of_ss_can_be_listed() {
 
 #[test]
 fn processes_of_a_recording_are_a_usage_error() {
-    let run = lsock(&["-tp", "--replay", "recording"]);
+    let run = lsock(["-tp", "--replay", "recording"]);
     assert_eq!((run.status, run.stdout.len()), (Some(2), 0));
     assert!(run.stderr.starts_with("lsock: "), "{}", run.stderr);
 }

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use crate::attempt::{Attempt, attempt_within};
 use crate::recording::{
     DONE, ERROR, HEADER, INTERRUPTED, MULTI, Message, SOCKET, file, file_of, fixture,
 };
 use crate::scene::{Namespace, V4, tcp};
+use crate::support::{LSOCK, Run, lsock_within};
 
 mod changed;
 mod cut;
 
-fn replay(path: &Path) -> Attempt {
+fn replay(path: &Path) -> Run {
     let path = path.to_str().unwrap();
-    attempt_within(["-aimnj", "--replay", path])
+    lsock_within(["-aimnj", "--replay", path])
 }
 
 /// The whole recordings whose bytes are cut and changed: two dumps of each, the second shorter.
@@ -77,7 +77,7 @@ fn is_part(part: &[String], whole: &[String]) -> bool {
     })
 }
 
-fn assert_incomplete(attempt: &Attempt, part: &str) {
+fn assert_incomplete(attempt: &Run, part: &str) {
     attempt.assert_speaks_plainly();
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
     assert!(attempt.stderr.contains(part), "{attempt:?}");
@@ -99,10 +99,7 @@ fn recording_from_a_pipe_is_listed_as_from_a_file() {
     let file = file(&samples().concat());
     let mut shell = std::process::Command::new("sh");
     let script = "cat \"$1\" | \"$0\" -aimnj --replay /dev/stdin";
-    let output = shell
-        .args(["-c", script, env!("CARGO_BIN_EXE_lsock")])
-        .arg(file.path())
-        .output();
+    let output = shell.args(["-c", script, LSOCK]).arg(file.path()).output();
     let document: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
     let rows = document["sockets"].as_array().unwrap();
     let expected = replay(file.path());
@@ -160,7 +157,7 @@ fn refused_table_is_none_of_the_recording() {
 fn table_that_is_not_in_the_recording_is_missing() {
     let recording = file(&fixture("udp4.bin"));
     let path = recording.path().to_str().unwrap();
-    let attempt = attempt_within(["-anj", "-A", "unix,udp", "--replay", path]);
+    let attempt = lsock_within(["-anj", "-A", "unix,udp", "--replay", path]);
     assert_eq!(attempt.rows().len(), fixture("udp4.bin").len() - 1);
     assert_incomplete(&attempt, "holds no");
 }
@@ -193,7 +190,7 @@ fn limited_recording_is_replayed_as_incomplete() {
     let _held = tcp::states::half_closed(V4).unwrap();
     let recording = file_of(b"");
     let path = recording.path().to_str().unwrap();
-    let limited = attempt_within(["-t4anj", "--limit", "1", "-D", path]);
+    let limited = lsock_within(["-t4anj", "--limit", "1", "-D", path]);
     assert_eq!(limited.status, Some(0), "{limited:?}");
     let replayed = replay(recording.path());
     // The kernel may have put the end of the dump beside the first socket.

@@ -20,10 +20,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
-use crate::program::fresh;
-
-/// How long a step may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::support::{PATIENCE, fresh, until};
 
 /// Where a listener is, and where connections to it go; at the last there are both families.
 const ENDS: [[&str; 2]; 3] = [
@@ -266,9 +263,7 @@ fn of_2000_fast_connections_nothing_is_invented() {
 fn notices_without_room_are_told_and_the_watch_goes_on() {
     let Some(_namespace) = fresh() else { return };
     let mut sampled = netlink();
-    let end = Instant::now() + PATIENCE;
-    let mut gaps = Vec::new();
-    while gaps.is_empty() && Instant::now() < end {
+    let gaps = until("an overrun", || {
         // More than any receive buffer holds; each of them makes a notice and no step.
         for _ in 0..20_000 {
             let flags = SockFlag::SOCK_CLOEXEC;
@@ -277,8 +272,8 @@ fn notices_without_room_are_told_and_the_watch_goes_on() {
         // Another thread of the kernel writes the notices.
         thread::sleep(Duration::from_millis(200));
         assert_eq!(events(&mut sampled, |_| true), []);
-        gaps = sampled.gaps();
-    }
+        Some(sampled.gaps()).filter(|gaps| !gaps.is_empty())
+    });
     assert_eq!(gaps, [Warning::LostNotices]);
     assert_eq!(
         gaps[0].to_string(),

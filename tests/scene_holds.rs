@@ -12,16 +12,15 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::scene::witness::{self, NetRow};
-use crate::scene::{Expected, Held, poll_until};
+use crate::scene::{Expected, Held};
+use crate::support::{skip, until_ok};
 
 /// Repeats a look until it finds what it should, and tells what was wrong with the last one.
 ///
 /// In a shared namespace one look proves nothing: the kernel hands out its tables piece by
 /// piece, and while others open and close sockets it shows some twice and some not at all.
-fn eventually<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
-    let mut wrong = String::new();
-    let found = poll_until("agreement", || look().map_err(|text| wrong = text).ok());
-    found.unwrap_or_else(|error| panic!("{error}: {wrong}"))
+fn eventually<T>(look: impl FnMut() -> Result<T, String>) -> T {
+    until_ok("agreement", look)
 }
 
 /// The one row `/proc/net` has for this socket.
@@ -89,7 +88,7 @@ fn ss(flags: &[&str]) -> Option<Vec<u8>> {
             Some(output.stdout)
         }
         Err(error) => {
-            eprintln!("skipped: ss {flags:?}: {error}");
+            skip(format_args!("ss {flags:?}: {error}"));
             None
         }
     }

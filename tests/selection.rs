@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::program::{fresh, list, lsock, stage};
 use crate::scene::Scene;
+use crate::support::{fresh, list, lsock, stage};
 
 /// The different values of a key.
 fn values(rows: &[Value], key: &str) -> BTreeSet<String> {
@@ -221,7 +221,7 @@ fn ip_version_beside_unix_leaves_unix_sockets_in() {
 #[test]
 fn unknown_family_is_a_usage_error_without_data() {
     let Some(_namespace) = fresh() else { return };
-    let run = lsock(&["-A", "tcp,ipx"]);
+    let run = lsock(["-A", "tcp,ipx"]);
     assert_eq!((run.status, run.stdout.len()), (Some(2), 0));
     assert!(run.stderr.starts_with("lsock: "), "{}", run.stderr);
     assert!(run.stderr.contains("ipx"), "{}", run.stderr);

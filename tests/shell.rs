@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::program::LSOCK;
 use crate::scene::Namespace;
+use crate::support::{LSOCK, skip};
 
 /// A file of this repository.
 pub fn file(name: &str) -> PathBuf {
@@ -118,7 +118,7 @@ pub fn succeed(command: &str, folder: &Path) -> String {
 pub fn has(program: &str) -> bool {
     let found = crate::scene::holder::find_program(program).is_ok();
     if !found {
-        eprintln!("skipped: no {program} here");
+        skip(format_args!("no {program} here"));
     }
     found
 }
@@ -126,7 +126,7 @@ pub fn has(program: &str) -> bool {
 /// Is the namespace our own? If not, says that something is skipped.
 pub fn is_ours(namespace: &Namespace) -> bool {
     if let Namespace::Shared { why } = namespace {
-        eprintln!("skipped: no network namespace of our own: {why}");
+        skip(format_args!("no network namespace of our own: {why}"));
     }
     namespace.is_fresh()
 }

@@ -5,9 +5,9 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::program::{bytes_of, fields, fresh, is_of, list, lsock, shown, stage};
 use crate::scene::tcp::{listeners, options, states};
 use crate::scene::{Expected, Held, V4, V6, datagram, link, mptcp, or_skip, unix};
+use crate::support::{bytes_of, fields, fresh, is_of, list, lsock, shown, skip, stage};
 
 /// The row of that socket of the scene, among those that `lsock <words>` lists.
 fn row_of(held: &Held, what: &str, words: &[&str]) -> Value {
@@ -22,7 +22,7 @@ fn row_of(held: &Held, what: &str, words: &[&str]) -> Value {
 /// The only line of `lsock -n <words>` that ends a word with this port, in words.
 fn line_of(held: &Held, what: &str, words: &[&str]) -> Vec<String> {
     let port = held.the(what).local().port();
-    let run = lsock(&[&["-n"], words].concat()).clean();
+    let run = lsock([&["-n"], words].concat()).clean();
     let own = |line: &&str| {
         let local = line.split_whitespace().nth(4);
         local.is_some_and(|word| word.ends_with(&format!(":{port}")))
@@ -169,7 +169,7 @@ fn netlink_port_ids_are_not_negative() {
     // The kernel gives the second socket of a process a number above those of processes.
     let high = |e: &&Expected| e.port_id.is_some_and(|id| id > i32::MAX.unsigned_abs());
     let Some(expected) = held.expected.iter().find(high) else {
-        eprintln!("skipped: no port id above 2,147,483,647: {held:#?}");
+        skip(format_args!("no port id above 2,147,483,647: {held:#?}"));
         return;
     };
     for words in [&["--netlink"][..], &["--netlink", "--source", "procfs"]] {
@@ -219,7 +219,7 @@ fn no_format_lets_a_control_character_of_a_name_through() {
     let Some(_namespace) = fresh() else { return };
     let _held = hostile().unwrap();
     for format in TEXTS {
-        let run = lsock(&["-xa", "--format", format]).clean();
+        let run = lsock(["-xa", "--format", format]).clean();
         let text = run.text().replace("\r\n", "\n");
         let raw = |c: &char| {
             let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -234,7 +234,7 @@ fn one_unix_socket_is_one_line() {
     let Some(_namespace) = fresh() else { return };
     let held = hostile().unwrap();
     for format in ["plain", "table", "csv", "ndjson"] {
-        let run = lsock(&["-xaH", "--format", format]).clean();
+        let run = lsock(["-xaH", "--format", format]).clean();
         assert_eq!(
             run.lines().len(),
             held.expected.len(),
@@ -249,7 +249,7 @@ fn unix_name_can_be_read_back_from_json_and_plain() {
     let Some(_namespace) = fresh() else { return };
     let held = hostile().unwrap();
     let rows = list(&["-xa"]);
-    let plain = lsock(&["-xaH", "--columns", "local_address"]).clean();
+    let plain = lsock(["-xaH", "--columns", "local_address"]).clean();
     let words: HashSet<Vec<u8>> = plain.lines().iter().map(|word| bytes_of(word)).collect();
     for expected in &held.expected {
         let name = expected.name.as_deref().unwrap();
@@ -269,7 +269,7 @@ fn plain_lines_all_have_the_same_number_of_words() {
         return;
     };
     for words in [&["-A", "all"][..], &["-A", "all", "-eo"], &["-neo"]] {
-        let run = lsock(&[words, &["-a"]].concat()).clean();
+        let run = lsock([words, &["-a"]].concat()).clean();
         let counts: HashSet<usize> = run
             .lines()
             .iter()

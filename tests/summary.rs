@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{LSOCK, Run, command, fresh, list, lsock, stage};
 use crate::recording;
-use crate::scene::{Namespace, V4, poll_until, tcp};
+use crate::scene::{Namespace, V4, tcp};
+use crate::support::{Run, fresh, list, lsock, program, stage, until};
 
 /// Protocol, family and state.
 type Key = [String; 3];
@@ -45,12 +45,12 @@ fn of_rows(rows: &[Value]) -> BTreeMap<Key, u64> {
 }
 
 fn document(words: &[&str]) -> Value {
-    lsock(&[&["-sj"], words].concat()).clean().document()
+    lsock([&["-sj"], words].concat()).clean().document()
 }
 
 /// A table on a terminal of this locale.
 fn drawn(words: &[&str], locale: &[(&str, &str)]) -> String {
-    let mut command = command(Path::new(LSOCK));
+    let mut command = program();
     command.env_remove("LC_ALL").env_remove("LC_CTYPE");
     command.env_remove("LANG").envs(locale.iter().copied());
     let words = [&["-s", "--format", "table"], words].concat();
@@ -136,7 +136,7 @@ fn longest_time_wait_is_below_2_msl() {
     assert_eq!(some["count"], 1);
     let rest = some["longest_ms"].as_u64().unwrap();
     assert!((40_000..=60_000).contains(&rest), "{rest}");
-    let text = lsock(&["-st"]).clean();
+    let text = lsock(["-st"]).clean();
     assert!(
         text.text().contains("\nTIME_WAIT 1, the last for "),
         "{}",
@@ -156,17 +156,16 @@ fn listeners_are_shown_with_what_waits_and_its_limit() {
         queues.map(|[a, b]| (a.unwrap(), b.unwrap())).collect()
     };
     let document_of = |words: &[&str]| {
-        poll_until("a connection that waits", || {
+        until("a connection that waits", || {
             let document = document(words);
             (document["listeners"][0]["recv_queue"] == 1).then_some(document)
         })
-        .unwrap()
     };
     assert_eq!(queues(&document_of(&["-t"])), [(1, 2), (0, 7)]);
     let limited = document_of(&["-t", "--limit", "1"]);
     assert_eq!(queues(&limited), [(1, 2)]);
     assert_eq!(limited["summary"]["limited"], true);
-    let text = lsock(&["-st", "--limit", "1"]).clean();
+    let text = lsock(["-st", "--limit", "1"]).clean();
     assert_eq!(text.lines().last(), Some(&"and 1 more"));
 }
 
@@ -280,7 +279,7 @@ fn summary_is_what_the_schema_says() {
         &["-t", "--limit", "0"],
         &["-u", "pid = none"],
     ] {
-        let document = lsock(&[&["-sj"], words].concat()).done().document();
+        let document = lsock([&["-sj"], words].concat()).done().document();
         let wrong: Vec<String> = validator
             .iter_errors(&document)
             .map(|e| e.to_string())
@@ -293,7 +292,7 @@ fn summary_is_what_the_schema_says() {
     let definitions = schema["$defs"].take();
     let schema = serde_json::json!({"$ref": "#/$defs/record", "$defs": definitions});
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for line in lsock(&["-s", "-A", "all", "--format", "ndjson"])
+    for line in lsock(["-s", "-A", "all", "--format", "ndjson"])
         .clean()
         .lines()
     {
@@ -310,13 +309,13 @@ fn records_are_the_numbers_of_json() {
         return;
     };
     let wanted = counted(&document(&["-tux"]));
-    let ndjson = lsock(&["-stux", "--format", "ndjson"]).clean();
+    let ndjson = lsock(["-stux", "--format", "ndjson"]).clean();
     let rows = ndjson.lines().into_iter().map(|line| {
         let row: Value = serde_json::from_str(line).unwrap();
         (key(&row), row["count"].as_u64().unwrap())
     });
     assert_eq!(rows.collect::<BTreeMap<_, _>>(), wanted);
-    let csv = lsock(&["-stux", "--format", "csv"]).clean();
+    let csv = lsock(["-stux", "--format", "csv"]).clean();
     let mut reader = csv::Reader::from_reader(&csv.stdout[..]);
     let rows = reader.records().map(|record| {
         let record = record.unwrap();
@@ -344,7 +343,7 @@ fn recording_has_the_same_summary() {
 fn incomplete_summary_ends_with_2_and_says_so() {
     let whole = recording::fixture("tcp4.bin");
     let cut = recording::file(&whole[..whole.len() - 1]);
-    let run = lsock(&["-sj", "--replay", cut.path().to_str().unwrap()]);
+    let run = lsock(["-sj", "--replay", cut.path().to_str().unwrap()]);
     assert_eq!(run.status, Some(2));
     assert_eq!(run.document()["summary"]["complete"], false);
     assert!(
@@ -378,8 +377,8 @@ fn options_about_rows_are_usage_errors() {
 fn no_header_leaves_only_the_titles_out() {
     let Some(_namespace) = fresh() else { return };
     let _held = tcp::listener(V4, 5).unwrap();
-    let all = lsock(&["-st"]).clean();
-    let bare = lsock(&["-stH"]).clean();
+    let all = lsock(["-st"]).clean();
+    let bare = lsock(["-stH"]).clean();
     let kept = all
         .lines()
         .into_iter()

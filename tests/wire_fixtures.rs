@@ -7,18 +7,17 @@ use lsock::model::Family;
 use lsock::wire::table_of;
 use tempfile::NamedTempFile;
 
-use crate::attempt::attempt_within;
 use crate::recording::{DONE, Message, SOCKET, fixtures, messages};
 use crate::scene::{Namespace, Scene};
+use crate::support::lsock_within;
 
 /// Messages kept of a table.
 const KEPT: usize = 12;
 
-/// `LSOCK_BLESS=1` records them anew, from the sockets of the scene in a namespace of their own.
+/// No test: `LSOCK_BLESS=1` records them anew, from the sockets of the scene in a namespace of their own.
 #[test]
 fn fixtures_are_recorded_anew_when_blessed() {
     if std::env::var_os("LSOCK_BLESS").is_none() {
-        eprintln!("skipped: the fixtures stay as they are without LSOCK_BLESS=1");
         return;
     }
     let namespace = Namespace::enter();
@@ -26,7 +25,7 @@ fn fixtures_are_recorded_anew_when_blessed() {
     let _scene = Scene::everything(&namespace);
     let recording = NamedTempFile::new().unwrap();
     let path = recording.path().to_str().unwrap();
-    attempt_within(["-aimn", "-A", "all", "--source", "netlink", "-D", path]);
+    lsock_within(["-aimn", "-A", "all", "--source", "netlink", "-D", path]);
     let mut tables: BTreeMap<String, Vec<Message>> = BTreeMap::new();
     for message in messages(&fs::read(path).unwrap()) {
         let table = table_of(message.sequence()).expect("a request of ours");

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde_json::Value;
 
-use crate::program::{list, stage, tool};
+use crate::support::{list, stage, tool};
 
 /// One internet socket in words that all tools share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,12 @@
 //! Checks of `-E`: how many steps there were.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 
 use nix::sys::signal::Signal;
 
 use super::waiting::Waiting;
 use super::*;
+use crate::support::{lsock, skip};
 
 /// How `lsock -E` ends that saw a listener come.
 fn end_with_a_step(more: &[&str]) -> (Option<i32>, String) {
@@ -13,25 +14,17 @@ fn end_with_a_step(more: &[&str]) -> (Option<i32>, String) {
     let mut program = program();
     program.args(["-E", "-n", "--wait", "60s", &at(port)]);
     program.args(more);
-    program.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = program.spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut child = Child::piped(&mut program);
+    let mut out = BufReader::new(child.stdout());
     let mut line = String::new();
     // Titles tell that it watches.
     out.read_line(&mut line).unwrap();
     let _listener = listen_at(V4, port);
     out.read_line(&mut line).unwrap();
     assert!(line.contains("LISTEN"), "{line}");
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(pid, Signal::SIGINT).unwrap();
-    let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    (child.wait().unwrap().code(), said)
+    child.signal(Signal::SIGINT);
+    let run = child.end();
+    (run.status, run.stderr)
 }
 
 #[test]
@@ -70,18 +63,18 @@ fn quiet_watch_ends_with_the_first_step() {
 fn that_no_step_was_made_is_certain_of_recorded_steps_only() {
     let Some(_namespace) = fresh() else { return };
     let words = ["-En", "--wait", "200ms", "--expect", "0", "sport = 1"];
-    let best = attempt(words);
+    let best = lsock(words);
     if best.stderr.contains("(sampled)") {
-        eprintln!("skipped: steps are not recorded here");
+        skip("steps are not recorded here");
     } else {
         assert_eq!(told(&best), (Some(0), ""));
     }
-    let sampled = attempt([&words[..], &["--source", "netlink"]].concat());
+    let sampled = lsock([&words[..], &["--source", "netlink"]].concat());
     assert_eq!(sampled.status, Some(2), "{sampled:?}");
     let line = sampled.stderr.lines().last().unwrap();
     let message = "lsock: cannot tell: expected no TCP step where sport = 1, found none";
     assert_eq!(line, message, "{sampled:?}");
-    let quiet = attempt([
+    let quiet = lsock([
         "-Eqn",
         "--wait",
         "200ms",

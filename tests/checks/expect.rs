@@ -11,9 +11,9 @@ fn three() -> [OwnedFd; 3] {
 fn count_that_holds_adds_nothing() {
     let Some(_namespace) = fresh() else { return };
     let _listeners = three();
-    let plain = attempt(["-tln"]);
+    let plain = lsock(["-tln"]);
     for count in ["3", "1..", "3..", "..3", "..5", "2..4", "0.."] {
-        let checked = attempt(["-tln", "--expect", count]);
+        let checked = lsock(["-tln", "--expect", count]);
         assert_eq!(told(&checked), (Some(0), ""), "{count}");
         assert_eq!(checked.stdout, plain.stdout, "{count}");
     }
@@ -23,7 +23,7 @@ fn count_that_holds_adds_nothing() {
 fn count_that_fails_is_one_line_behind_the_same_listing() {
     let Some(_namespace) = fresh() else { return };
     let _listeners = three();
-    let plain = attempt(["-tln"]);
+    let plain = lsock(["-tln"]);
     for (count, expected) in [
         ("0", "no TCP listener"),
         ("1", "exactly 1 TCP listener"),
@@ -35,7 +35,7 @@ fn count_that_fails_is_one_line_behind_the_same_listing() {
             "exactly 18446744073709551615 TCP listeners",
         ),
     ] {
-        let checked = attempt(["-tln", "--expect", count]);
+        let checked = lsock(["-tln", "--expect", count]);
         let message = format!("lsock: expected {expected}, found 3\n");
         assert_eq!(told(&checked), (Some(1), message.as_str()));
         assert_eq!(checked.stdout, plain.stdout, "{count}");
@@ -58,7 +58,7 @@ fn line_tells_what_was_asked_for_in_words() {
             "at least 1 TCP socket where state CLOSE_WAIT and process = \"api\"",
         ),
     ] {
-        let checked = attempt([words, &["--expect", "1.."]].concat());
+        let checked = lsock([words, &["--expect", "1.."]].concat());
         let message = format!("lsock: expected {expected}, found none\n");
         // There may be a process that even root cannot read, in front of it.
         assert!(checked.stderr.ends_with(&message), "{checked:?}");
@@ -71,9 +71,9 @@ fn every_format_is_checked_and_whole() {
     let Some(_namespace) = fresh() else { return };
     let _listeners = three();
     for format in ["table", "plain", "json", "ndjson", "csv"] {
-        let plain = attempt(["-tln", "--format", format]);
+        let plain = lsock(["-tln", "--format", format]);
         for (count, status) in [("3", 0), ("0", 1)] {
-            let checked = attempt(["-tln", "--format", format, "--expect", count]);
+            let checked = lsock(["-tln", "--format", format, "--expect", count]);
             assert_eq!(checked.status, Some(status), "{format}: {checked:?}");
             // The document holds the time.
             if format != "json" {
@@ -81,7 +81,7 @@ fn every_format_is_checked_and_whole() {
             }
         }
     }
-    let failed = attempt(["-tlnj", "--expect", "0"]).document();
+    let failed = lsock(["-tlnj", "--expect", "0"]).document();
     assert_eq!(failed["summary"]["matched"], 3);
     assert_eq!(failed["summary"]["complete"], true);
 }
@@ -93,12 +93,12 @@ fn limit_shows_fewer_and_all_are_counted() {
     for more in [&[][..], &["--sort", "local_port"]] {
         for (count, status) in [("3", 0), ("2", 1)] {
             let words = ["-tlnH", "--limit", "2", "--expect", count];
-            let checked = attempt([&words, more].concat());
+            let checked = lsock([&words, more].concat());
             assert_eq!(checked.status, Some(status), "{checked:?}");
             assert_eq!(lines(&checked).len(), 2);
         }
     }
-    let limited = attempt(["-tlnj", "--limit", "1", "--expect", "3"]).document();
+    let limited = lsock(["-tlnj", "--limit", "1", "--expect", "3"]).document();
     assert_eq!(limited["summary"]["matched"], 1);
     assert_eq!(limited["summary"]["limited"], true);
 }
@@ -107,9 +107,9 @@ fn limit_shows_fewer_and_all_are_counted() {
 fn sockets_that_a_summary_counts_are_checked() {
     let Some(_namespace) = fresh() else { return };
     let _listeners = three();
-    let whole = attempt(["-st"]);
+    let whole = lsock(["-st"]);
     for (count, status) in [("3", 0), ("0", 1)] {
-        let checked = attempt(["-st", "--expect", count]);
+        let checked = lsock(["-st", "--expect", count]);
         assert_eq!(checked.status, Some(status), "{checked:?}");
         assert_eq!(checked.stdout, whole.stdout);
     }
@@ -124,7 +124,7 @@ fn reader_that_leaves_changes_no_answer() {
         drop(reader);
         let mut program = program();
         program.args(["-tln", "--expect", count]).stdout(writer);
-        let checked: Attempt = program.output().unwrap().into();
+        let checked: Run = program.output().unwrap().into();
         assert_eq!(checked.status, Some(status), "{checked:?}");
     }
 }
@@ -135,16 +135,16 @@ fn recording_is_checked_like_the_machine() {
     let _listeners = three();
     let recording = crate::recording::file_of(b"");
     let path = recording.path().to_str().unwrap();
-    attempt(["-taD", path]);
+    lsock(["-taD", path]);
     for (count, status) in [("3", 0), ("0", 1)] {
-        let checked = attempt(["-tln", "--replay", path, "--expect", count]);
+        let checked = lsock(["-tln", "--replay", path, "--expect", count]);
         assert_eq!(checked.status, Some(status), "{checked:?}");
     }
 }
 
 #[test]
 fn filter_that_wants_nothing_of_what_is_listed_finds_none() {
-    let checked = attempt(["-t", "--expect", "1..", "protocol", "=", "udp"]);
+    let checked = lsock(["-t", "--expect", "1..", "protocol", "=", "udp"]);
     assert_eq!(checked.status, Some(1), "{checked:?}");
     assert!(checked.stderr.contains("wants nothing"), "{checked:?}");
 }
@@ -167,7 +167,7 @@ fn every_family_and_protocol_that_a_filter_names_is_counted() {
         "family ~ *i*",
         "protocol ~ *",
     ] {
-        let checked = attempt(["-aq", "--expect", "0", filter]);
+        let checked = lsock(["-aq", "--expect", "0", filter]);
         assert_eq!(checked.status, Some(1), "{filter}: {}", checked.stderr);
     }
     for filter in [
@@ -175,7 +175,7 @@ fn every_family_and_protocol_that_a_filter_names_is_counted() {
         "protocol != unix,netlink",
         "not family = unix",
     ] {
-        let checked = attempt(["-aq", "--expect", "0", filter]);
+        let checked = lsock(["-aq", "--expect", "0", filter]);
         assert_eq!(checked.status, Some(0), "{filter}: {}", checked.stderr);
     }
 }

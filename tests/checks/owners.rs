@@ -3,7 +3,7 @@
 use super::waiting::Waiting;
 use super::*;
 use crate::owners::nobody::Reachable;
-use crate::program::Run;
+use crate::support::Run;
 
 /// A listener of this process, which is root's, and a program that nobody runs.
 struct Stage {
@@ -173,11 +173,8 @@ fn wait_on_an_unreadable_owner_has_no_answer_when_the_time_is_over() {
 fn certain_match_beside_an_unreadable_one_is_a_match() {
     let Some(stage) = Stage::new() else { return };
     let filter = "process = nginx or sport = 1";
-    let mut waiting = Waiting::of({
-        let mut command = stage.lsock.command();
-        command.args(["-tlnH", "--wait", "60s", filter]);
-        command
-    });
+    let words = ["-tlnH", "--wait", "60s", filter];
+    let mut waiting = Waiting::of(stage.lsock.command().args(words));
     waiting.let_pass(300);
     assert!(!waiting.is_over());
     let _listener = listen_at(V4, 1);

@@ -13,7 +13,7 @@ fn something_is_0_and_nothing_is_1_without_a_word() {
     let port = local_address(&listener).unwrap().port();
     for words in [&["-tlq"][..], &["-taq"], &["-lq"], &["-tlpq"], &["-tlqj"]] {
         for (expression, status) in [(at(port), 0), (at(port - 1), 1)] {
-            let attempt = attempt([words, &[&expression]].concat());
+            let attempt = lsock([words, &[&expression]].concat());
             assert_eq!(told(&attempt), (Some(status), ""), "{words:?} {expression}");
             assert_eq!(lines(&attempt), [""; 0], "{words:?}");
         }
@@ -32,7 +32,7 @@ fn count_is_answered_without_a_word() {
         ("1..", 0),
         ("0..", 0),
     ] {
-        let attempt = attempt(["-tlq", "--expect", count]);
+        let attempt = lsock(["-tlq", "--expect", count]);
         assert_eq!(told(&attempt), (Some(status), ""), "{count}");
         assert_eq!(lines(&attempt), [""; 0], "{count}");
     }
@@ -47,7 +47,7 @@ fn summary_that_is_not_shown_is_checked() {
         (&["-stq", "--expect", "0"], 1),
         (&["-stq", "--fail-on", "info"], 0),
     ] {
-        let attempt = attempt(words);
+        let attempt = lsock(words);
         assert_eq!(told(&attempt), (Some(status), ""), "{words:?}");
         assert_eq!(lines(&attempt), [""; 0], "{words:?}");
     }
@@ -67,7 +67,7 @@ fn what_explains_a_status_of_2_is_said() {
     ] {
         let namespace = fresh();
         let _sockets = tcp::states::established(V4).unwrap();
-        let attempt = attempt(words);
+        let attempt = lsock(words);
         assert_eq!(attempt.status, Some(2), "{attempt:?}");
         assert!(attempt.stderr.starts_with(message), "{attempt:?}");
         assert_eq!(lines(&attempt), [""; 0], "{words:?}");

@@ -36,7 +36,7 @@ impl Stage {
 
     /// The words of a row: `PORT` and `FREE` are ports with and without a listener, `CUT` is a recording
     /// that is incomplete.
-    fn run(&self, row: &str) -> Attempt {
+    fn run(&self, row: &str) -> Run {
         let (port, free) = (self.port.to_string(), (self.port - 1).to_string());
         let cut = self.cut.path().to_str().unwrap();
         let words = row.split(' ').map(|word| match word {
@@ -45,7 +45,7 @@ impl Stage {
             "CUT" => cut,
             other => other,
         });
-        attempt(words)
+        lsock(words)
     }
 }
 
@@ -147,7 +147,7 @@ fn failed_write_is_2_whatever_is_checked() {
         program
             .args([&["-tl", &filter], more].concat())
             .stdout(full);
-        let attempt: Attempt = program.output().unwrap().into();
+        let attempt: Run = program.output().unwrap().into();
         let message = "lsock: cannot write to standard output: no space left on device\n";
         assert_eq!(told(&attempt), (Some(2), message), "{more:?}");
     }

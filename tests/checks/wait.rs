@@ -41,9 +41,9 @@ fn what_is_so_already_is_shown_at_once() {
     let Some(_namespace) = fresh() else { return };
     let port = free_port();
     let _listener = listen_at(V4, port);
-    let plain = attempt(["-tln", &at(port)]);
+    let plain = lsock(["-tln", &at(port)]);
     for wait in ["0", "0s", "0.0", "5m", "99999d", "18446744073709551615us"] {
-        let attempt = attempt(["-tln", "--wait", wait, &at(port)]);
+        let attempt = lsock(["-tln", "--wait", wait, &at(port)]);
         assert_eq!(told(&attempt), (Some(0), ""), "{wait}");
         assert_eq!(attempt.stdout, plain.stdout, "{wait}");
     }
@@ -68,7 +68,7 @@ fn no_time_is_one_look() {
     let Some(_namespace) = fresh() else { return };
     let port = free_port();
     for wait in ["0", "0ms", "0.0s"] {
-        let attempt = attempt(["-tln", "--wait", wait, &at(port)]);
+        let attempt = lsock(["-tln", "--wait", wait, &at(port)]);
         let message = format!(
             "lsock: expected at least 1 TCP listener where sport = {port}, found none; \
              nothing has port {port}\n"
@@ -99,7 +99,7 @@ fn holder_of_a_port_that_stays_taken_is_named() {
     let listener = listen_at(V4, port);
     let (holder, _) = crate::scene::holder::owner(&listener, &[]).unwrap();
     drop(listener);
-    let attempt = attempt(["-tan", "--wait", "100ms", "--expect", "0", &at(port)]);
+    let attempt = lsock(["-tan", "--wait", "100ms", "--expect", "0", &at(port)]);
     assert_eq!(attempt.status, Some(1), "{attempt:?}");
     let closest = format!(
         "expected no TCP socket where sport = {port}, found 1; port {port} is held by sleep[{}]\n",
@@ -143,7 +143,7 @@ fn time_wait_in_between_is_told_with_what_is_left_of_it() {
 }
 
 /// The end of a wait for a listener at a port in `TIME_WAIT`.
-fn attempt_again(words: &[&str], port: u16) -> Attempt {
+fn attempt_again(words: &[&str], port: u16) -> Run {
     let waiting = Waiting::begin(words);
     waiting.let_pass(100);
     let _listener = listen_at(V4, port);
@@ -168,7 +168,7 @@ fn listener_at_another_address_is_the_closest() {
         ("-tn", "", format!("bound by {who} on 127.0.0.1 only")),
     ] {
         let filter = format!("{}{filter}", at(port));
-        let attempt = attempt([words, "--wait", "50ms", &filter]);
+        let attempt = lsock([words, "--wait", "50ms", &filter]);
         assert_eq!(attempt.status, Some(1), "{attempt:?}");
         let closest = format!("found none; port {port} is {closest}\n");
         assert!(attempt.stderr.ends_with(&closest), "{attempt:?}");
@@ -184,7 +184,7 @@ fn what_uses_a_port_without_listening_is_told() {
     let (holder, _) = crate::scene::holder::owner(&bound, &[]).unwrap();
     drop(bound);
     let closest = |words: &[&str], port: u16| {
-        let attempt = attempt([words, &["--wait", "50ms", &at(port)]].concat());
+        let attempt = lsock([words, &["--wait", "50ms", &at(port)]].concat());
         assert_eq!(attempt.status, Some(1), "{attempt:?}");
         attempt
             .stderr
@@ -218,7 +218,7 @@ fn socket_that_lacks_one_thing_is_the_closest_where_no_port_is_named() {
     let port = local_address(&listener).unwrap().port();
     drop(listener);
     let filter = format!("pid = {} and recv_queue > 7", holder.pid());
-    let attempt = attempt(["-tln", "--wait", "50ms", &filter]);
+    let attempt = lsock(["-tln", "--wait", "50ms", &filter]);
     assert_eq!(attempt.status, Some(1), "{attempt:?}");
     let closest = format!(
         "; the closest is tcp LISTEN 127.0.0.1:{port} of sleep[{}], but not recv_queue > 7\n",
@@ -262,7 +262,7 @@ fn wait_from_files_ends_the_same() {
     assert_eq!((told(&attempt), lines(&attempt).len()), ((Some(0), ""), 1));
     drop(listener);
     let words = ["-tln", "--source", "procfs", "--wait", "50ms", &at(port)];
-    assert_eq!(crate::attempt::attempt(words).status, Some(1));
+    assert_eq!(lsock(words).status, Some(1));
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn unix_socket_is_waited_for() {
 fn quiet_wait_says_nothing_either_way() {
     let Some(_namespace) = fresh() else { return };
     let port = free_port();
-    let missed = attempt(["-tlnq", "--wait", "100ms", &at(port)]);
+    let missed = lsock(["-tlnq", "--wait", "100ms", &at(port)]);
     assert_eq!((told(&missed), lines(&missed).len()), ((Some(1), ""), 0));
     let waiting = Waiting::begin(&["-tlnq", "--wait", "30s", &at(port)]);
     waiting.let_pass(100);
@@ -332,7 +332,7 @@ fn signal_ends_a_wait_in_order() {
 #[test]
 fn filter_that_wants_nothing_of_what_is_listed_is_not_waited_for() {
     let begun = Instant::now();
-    let attempt = attempt(["-t", "--wait", "5m", "protocol = udp"]);
+    let attempt = lsock(["-t", "--wait", "5m", "protocol = udp"]);
     assert_eq!(attempt.status, Some(1), "{attempt:?}");
     assert!(attempt.stderr.contains("wants nothing"), "{attempt:?}");
     assert!(begun.elapsed() < Duration::from_secs(60));
@@ -343,8 +343,8 @@ fn filter_that_wants_nothing_of_what_is_listed_is_not_waited_for() {
 fn long_list_is_shown_whole() {
     let Some(_namespace) = fresh() else { return };
     let _connections = crate::faults::connections_of(700);
-    let plain = attempt(["-tanH", "--sort", "inode,local_port"]);
-    let waited = attempt(["-tanH", "--sort", "inode,local_port", "--wait", "5s"]);
+    let plain = lsock(["-tanH", "--sort", "inode,local_port"]);
+    let waited = lsock(["-tanH", "--sort", "inode,local_port", "--wait", "5s"]);
     assert_eq!(told(&waited), (Some(0), ""));
     assert_eq!(lines(&waited).len(), 1_401);
     assert_eq!(waited.stdout, plain.stdout);

@@ -1,10 +1,9 @@
 //! A run of `lsock --wait` under way.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::*;
-use crate::scene::poll_until;
+use crate::support::{Child, until};
 
 /// `lsock` in the namespace of this thread.
 pub struct Waiting {
@@ -14,40 +13,35 @@ pub struct Waiting {
 
 impl Waiting {
     pub fn begin(words: &[&str]) -> Self {
-        let mut program = program();
-        program.args(words);
-        Self::of(program)
+        Self::of(program().args(words))
     }
 
     /// Of a command.
-    pub fn of(mut command: Command) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub fn of(command: &mut Command) -> Self {
         Self {
             begun: Instant::now(),
-            child: command.spawn().unwrap(),
+            child: Child::piped(command),
         }
     }
 
     pub fn is_over(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+        self.child.is_over()
     }
 
-    /// Sleeps until the program would hear of this signal.
+    /// Waits until the program would hear of this signal.
     pub fn until_caught(&self, signal: Signal) {
-        let path = format!("/proc/{}/status", self.child.id());
+        let path = format!("/proc/{}/status", self.child.pid());
         let bit = 1_u64 << (signal as i32 - 1);
-        poll_until("a handler", || {
+        until("a handler", || {
             let status = std::fs::read_to_string(&path).unwrap();
             let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
             let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
             (caught & bit != 0).then_some(())
-        })
-        .unwrap();
+        });
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        kill(pid, signal).unwrap();
+        self.child.signal(signal);
     }
 
     /// Sleeps until so much has passed since the begin.
@@ -57,10 +51,8 @@ impl Waiting {
     }
 
     /// The end, and when it came.
-    pub fn end(self) -> (Attempt, Duration) {
-        let begun = self.begun;
-        let attempt = Attempt::from(self.child.wait_with_output().unwrap());
-        (attempt, begun.elapsed())
+    pub fn end(self) -> (Run, Duration) {
+        (self.child.end(), self.begun.elapsed())
     }
 }
 

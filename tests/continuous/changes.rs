@@ -9,13 +9,13 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::run::{Running, read, send};
+use super::run::{Running, read};
 use crate::faults::strace_works;
 use crate::owners::nobody::Reachable;
-use crate::program::{LSOCK, fresh, list};
 use crate::scene::expected::local_address;
 use crate::scene::option::TcpDeferAccept;
-use crate::scene::{V4, V6, poll_until, tcp};
+use crate::scene::{V4, V6, tcp};
+use crate::support::{LSOCK, fresh, list, send, until};
 
 /// Often, in lines, and without names.
 const CHANGES: [&str; 4] = ["-tanc", "0.05", "--format", "ndjson"];
@@ -283,7 +283,7 @@ fn nobody_is_told_the_same_but_for_the_processes_of_others() {
     let port = local_address(&listener).unwrap().port();
     let mut command = lsock.command();
     command.args(["-tlnpc", "0.05", "--format", "ndjson"]);
-    let running = Running::begin_as(command);
+    let running = Running::begin_as(&mut command);
     let is_it = |change: &Value| change["local_port"] == port;
     running.wait_for_change("the listener", |c| {
         is_it(c) && c["process_status"] == "unreadable"
@@ -321,9 +321,9 @@ fn an_incomplete_round_says_so_and_nothing_is_concluded_from_it() {
         .arg(LSOCK)
         .args(["-tan4c", "0.05", "--format", "ndjson"]);
     strace.env("LC_ALL", "C");
-    let running = Running::begin_as(strace);
+    let running = Running::begin_as(&mut strace);
     running.wait_for("all of them", |lines| lines.len() >= count);
-    let lsock = poll_until("the program", || child_of(running.pid())).unwrap();
+    let lsock = until("the program", || child_of(running.pid()));
     std::thread::sleep(std::time::Duration::from_secs(2));
     send(lsock, Signal::SIGTERM);
     let (lines, run) = running.outcome();

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::run::{Running, read};
 use crate::faults::allow_many_descriptors;
-use crate::program::{fresh, list};
-use crate::scene::{V4, V6, poll_until, tcp};
+use crate::scene::{V4, V6, tcp};
+use crate::support::{fresh, list, until};
 
 /// Sockets that come, and as many that go, in a second.
 pub const RATE: u32 = 1_000;
@@ -168,12 +168,11 @@ fn assert_nothing_is_lost<T: Send + 'static>(
     let churn = Churn::begin(sockets, open);
     running.wait_for("changes", |lines| lines.len() > before.len() + CHANGES);
     drop(churn);
-    let there = poll_until("the last changes", || {
+    until("the last changes", || {
         let now = cookies(&list(&[options, &["-n"]].concat()));
         let told = play(&running.changes());
-        (cookies(told.values()) == now).then_some(told)
+        (cookies(told.values()) == now).then_some(())
     });
-    there.unwrap_or_else(|error| panic!("{error}"));
     let (lines, run) = running.end();
     run.clean();
     // Those that were there all the time are told once.

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::churn::{Churn, listener};
 use super::run::{Running, memory};
-use crate::program::fresh;
 use crate::scene::{V4, tcp};
+use crate::support::fresh;
 
 /// Rounds in all, and those in which everything that is kept gets its size.
 const ROUNDS: usize = 500;

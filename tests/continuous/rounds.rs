@@ -3,18 +3,15 @@
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::run::{Running, send};
-use crate::attempt::program;
-use crate::program::{fresh, lsock};
-use crate::scene::{V4, poll_until, tcp};
+use super::run::Running;
+use crate::scene::{V4, tcp};
+use crate::support::{Child, fresh, lsock, program};
 
 /// The line that tells when a round began.
 fn time(line: &str) -> Option<Timestamp> {
@@ -155,7 +152,7 @@ fn rounds_of_json_are_documents_and_of_csv_one_table() {
 fn counts_are_repeated_too() {
     let Some(_namespace) = fresh() else { return };
     let _listener = tcp::listener(V4, 1).unwrap();
-    let once = lsock(&["-stl"]).clean();
+    let once = lsock(["-stl"]).clean();
     for round in rounds(&["-stl", "-c", "0.05"], 2) {
         assert_eq!(round, once.lines());
     }
@@ -182,28 +179,13 @@ fn signals_end_it_in_order() {
 fn a_second_signal_ends_it_where_nobody_reads() {
     let Some(_namespace) = fresh() else { return };
     let _listeners: Vec<_> = (0..50).map(|_| tcp::listener(V4, 1).unwrap()).collect();
-    let mut command = program();
-    command.args(["-tlnc", "0.001"]).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let pid = child.id();
-    let status = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
-    let is_full = || {
-        status("wchan")
-            .is_ok_and(|wchan| wchan.contains("pipe"))
-            .then_some(())
-    };
-    if status("wchan").is_ok_and(|wchan| wchan == "0") {
-        eprintln!("skipped: the kernel does not tell what a process waits for");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        return;
-    }
-    poll_until("a full pipe", is_full).unwrap();
-    send(pid, Signal::SIGTERM);
+    let mut child = Child::piped(program().args(["-tlnc", "0.001"]));
+    child.wait_for_full_pipe();
+    child.signal(Signal::SIGTERM);
     std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(child.try_wait().unwrap(), None);
-    send(pid, Signal::SIGTERM);
-    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    assert!(!child.is_over());
+    child.signal(Signal::SIGTERM);
+    assert_eq!(child.end().signal, Some(15));
 }
 
 #[test]
@@ -211,19 +193,9 @@ fn a_reader_that_leaves_ends_it_quietly() {
     let Some(_namespace) = fresh() else { return };
     for format in ["plain", "table", "json", "csv"] {
         let _listener = tcp::listener(V4, 1).unwrap();
-        let mut command = program();
-        command.args(["-tlnc", "0.01", "--format", format]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child
-            .stdout
-            .take()
-            .unwrap()
-            .read_exact(&mut [0; 20])
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{format}: {output:?}");
-        assert!(output.stderr.is_empty(), "{format}: {output:?}");
+        let mut child = Child::piped(program().args(["-tlnc", "0.01", "--format", format]));
+        child.stdout().read_exact(&mut [0; 20]).unwrap();
+        child.end().clean();
     }
 }
 
@@ -235,16 +207,9 @@ fn a_reader_that_leaves_is_noticed_though_nothing_changes() {
         &["-tlnc", "0.05", "--format", "ndjson"][..],
         &["-tlnc", "1000", "--format", "plain"],
     ] {
-        let mut command = program();
-        command.args(words);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut reader = child.stdout.take().unwrap();
-        reader.read_exact(&mut [0; 20]).unwrap();
-        drop(reader);
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
-        assert!(output.stderr.is_empty(), "{words:?}: {output:?}");
+        let mut child = Child::piped(program().args(words));
+        child.stdout().read_exact(&mut [0; 20]).unwrap();
+        child.end().clean();
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::churn::{Churn, listener};
-use super::run::{memory, send};
+use super::run::memory;
 use super::tmux::Terminal;
-use crate::program::fresh;
 use crate::scene::holder::{HOSTILE_NAME, Holder};
 use crate::scene::{V4, tcp};
+use crate::support::{fresh, send};
 
 /// Listeners at ports from this one on, each with its own address.
 const FIRST: u16 = 20_000;
@@ -274,7 +274,7 @@ fn without_any_keys_it_runs_until_a_signal() {
     };
     // Another session has no /dev/tty.
     let pid = terminal.file("pid");
-    let program = crate::program::LSOCK;
+    let program = crate::support::LSOCK;
     let command = format!("echo $$ > {}; exec {program} -tlnc 0.1", pid.display());
     terminal.write(&format!("setsid sh -c '{command}' < /dev/null &"));
     terminal.press(&["Enter"]);
@@ -300,7 +300,7 @@ fn what_is_no_terminal_for_a_view_gets_rounds() {
         ("", "-tlnc 0.1 --format plain", 2),
         ("", "-tlsc 0.1", 1),
     ] {
-        terminal.write(&format!("{before} {} {words}", crate::program::LSOCK));
+        terminal.write(&format!("{before} {} {words}", crate::support::LSOCK));
         terminal.press(&["Enter"]);
         terminal.wait_for("rounds", |screen| {
             screen.lines().filter(|line| line.ends_with('Z')).count() >= rounds

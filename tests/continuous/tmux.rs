@@ -2,15 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::LSOCK;
 use crate::shell;
-
-/// How long the screen may take to be as expected.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{LSOCK, until_ok};
 
 /// A shell in `tmux`, in the namespace of this thread.
 pub struct Terminal {
@@ -98,16 +94,16 @@ impl Terminal {
     /// # Panics
     ///
     /// When it is not in time.
+    #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
-        let begun = Instant::now();
-        loop {
+        until_ok(what, || {
             let screen = self.screen();
             if is_so(&screen) {
-                return screen;
+                Ok(screen)
+            } else {
+                Err(screen)
             }
-            assert!(begun.elapsed() < PATIENCE, "{what}:\n{screen}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        })
     }
 
     /// Gives the screen another size.
@@ -143,11 +139,9 @@ impl Terminal {
             modes.display()
         ));
         self.press(&["Enter"]);
-        let begun = Instant::now();
-        while !modes.exists() {
-            assert!(begun.elapsed() < PATIENCE, "{}", self.screen());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until_ok("modes", || {
+            modes.exists().then_some(()).ok_or_else(|| self.screen())
+        });
         let stty = std::fs::read_to_string(&modes).unwrap();
         std::fs::remove_file(&modes).unwrap();
         self.press(&["C-l"]);

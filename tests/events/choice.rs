@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::watch::{Watch, can_trace};
 use super::{CLIENT, SERVER, steps};
-use crate::program::{fresh, lsock};
 use crate::scene::{V4, V6, tcp};
+use crate::support::{fresh, lsock};
 
 /// Opens and closes a connection; gives the ports of who connects and of who accepts.
 fn connection(ip: std::net::IpAddr) -> (u16, u16) {
@@ -178,13 +178,13 @@ fn time_wait_ends_after_two_msl() {
             && step == [Some("TIME_WAIT"), Some("CLOSED")]
     };
     for of in [old, new] {
-        watch.wait_for(Duration::from_secs(75), |event| is_end(event, of));
+        watch.wait_for(|event| is_end(event, of));
     }
     let (events, run) = watch.end();
     run.clean();
     let whole = format!("{CLIENT} CLOSED");
     assert_eq!(steps(&events, new.0, new.1).chain(), whole);
-    let rows = lsock(&["-tan", "state", "time-wait"]).clean();
+    let rows = lsock(["-tan", "state", "time-wait"]).clean();
     assert_eq!(rows.lines().len(), 1, "{}", rows.text());
 }
 

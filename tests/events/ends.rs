@@ -3,8 +3,6 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -15,8 +13,8 @@ use serde_json::Value;
 use super::watch::{Watch, can_trace};
 use crate::faults::{strace_works, with_faults};
 use crate::owners::nobody::Reachable;
-use crate::program::{LSOCK, Run, command, fresh};
 use crate::scene::{V4, tcp};
+use crate::support::{Child, fresh, program};
 
 /// The instances of the process in tracefs, as a mount of the test's own shows them.
 fn instances_of(pid: u32) -> Vec<String> {
@@ -55,9 +53,9 @@ fn nothing_is_left_in_the_kernel_after_any_end() {
         run.clean();
         assert_eq!(instances_of(pid), Vec::<String>::new(), "{signal}");
     }
-    let mut watch = Watch::begin(&["--wait", "3s"], "");
+    let watch = Watch::begin(&["--wait", "3s"], "");
     let pid = watch.pid();
-    watch.outcome().clean();
+    watch.outcome().1.clean();
     assert_eq!(instances_of(pid), Vec::<String>::new(), "--wait");
     assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap(), mounts);
 }
@@ -68,26 +66,15 @@ fn reader_that_goes_away_ends_it_in_order() {
         return;
     }
     let Some(_namespace) = fresh() else { return };
-    let mut child = command(Path::new(LSOCK))
-        .args(["-E", "-n", "--format", "plain"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = child.id();
+    let mut child = Child::piped(program().args(["-E", "-n", "--format", "plain"]));
+    let pid = child.pid();
     // The titles: it has begun.
-    let mut titles = [0];
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut titles)
-        .unwrap();
+    let mut stdout = child.stdout();
+    stdout.read_exact(&mut [0]).unwrap();
     assert_eq!(instances_of(pid).len(), 1);
-    drop(child.stdout.take());
+    drop(stdout);
     drop(tcp::listener(V4, 1).unwrap());
-    let run = Run::from(child.wait_with_output().unwrap());
-    run.clean();
+    child.end().clean();
     assert_eq!(instances_of(pid), Vec::<String>::new());
 }
 
@@ -95,21 +82,16 @@ fn reader_that_goes_away_ends_it_in_order() {
 fn limit_ends_it_after_so_many_events() {
     let Some(_namespace) = fresh() else { return };
     for (limit, lines) in [("0", 0), ("1", 1)] {
-        let child = command(Path::new(LSOCK))
-            .args([
-                "-E", "-n", "--format", "ndjson", "--limit", limit, "--wait", "20s",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let exe = format!("/proc/{}/exe", child.id());
-        // Until it has seen enough; a process that has ended has no program any more.
-        while fs::read_link(&exe).is_ok() {
+        let words = [
+            "-En", "--format", "ndjson", "--limit", limit, "--wait", "20s",
+        ];
+        let mut child = Child::piped(program().args(words));
+        // Until it has seen enough.
+        while !child.is_over() {
             let _listener = tcp::listener(V4, 1).unwrap();
-            std::thread::sleep(Duration::from_millis(150));
+            std::thread::sleep(Duration::from_millis(50));
         }
-        let run = Run::from(child.wait_with_output().unwrap());
+        let run = child.end();
         assert_eq!((run.status, run.lines().len()), (Some(0), lines), "{run:?}");
     }
 }

@@ -213,6 +213,8 @@ fn nobody_answers(stage: &Stage<'_>) -> Vec<End> {
     assert_eq!(begun, rustix::io::Errno::INPROGRESS);
     let local = local_address(&socket).unwrap().port();
     rustix::io::ioctl_fionbio(&socket, false).unwrap();
+    // Given up when it would be asked again, and not after that.
+    sockopt::set_tcp_user_timeout(&socket, 500).unwrap();
     // Waits for the end, like a call that blocks.
     let timed_out = TcpStream::from(socket).read(&mut [0]).unwrap_err();
     assert_eq!(timed_out.kind(), std::io::ErrorKind::TimedOut);

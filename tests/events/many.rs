@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::watch::{Steps, Watch, can_trace};
 use super::{CLIENT, SERVER};
-use crate::program::{Run, fresh};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
+use crate::support::{Run, fresh};
 
 const CONNECTIONS: usize = 10_000;
 /// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.

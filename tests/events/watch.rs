@@ -1,25 +1,17 @@
 //! A run of `lsock -E` under way, and what it tells.
 
 use std::cell::Cell;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::program::{LSOCK, Run, command};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
-
-/// How long an event may take until it is told.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{Reading, Run, lsock, program, skip, until};
 
 /// The bell is rung again when it was not heard for so long: the watch had not begun.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -29,9 +21,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// It is told what to wait for by a bell: a listener that is opened and closed. What happened before
 /// the bell is told before the bell.
 pub struct Watch {
-    child: Child,
-    told: Arc<Mutex<Vec<Value>>>,
-    reader: Option<JoinHandle<()>>,
+    running: Reading<Value>,
     /// Of the bells.
     port: u16,
     rung: Cell<u8>,
@@ -40,7 +30,7 @@ pub struct Watch {
 impl Watch {
     /// Begins to watch with these options, and returns when it does.
     pub fn begin(options: &[&str], filter: &str) -> Watch {
-        Watch::begin_as(command(Path::new(LSOCK)), options, filter)
+        Watch::begin_as(program(), options, filter)
     }
 
     /// The same, run by this command.
@@ -52,23 +42,13 @@ impl Watch {
         if !filter.is_empty() {
             command.arg(format!("({filter}) or port = :{port}"));
         }
-        let watch = Watch::spawn(command, port);
-        watch.ring();
-        watch
-    }
-
-    fn spawn(mut command: Command, port: u16) -> Watch {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let told = Arc::default();
-        let reader = read(child.stdout.take().unwrap(), &told);
-        Watch {
-            child,
-            told,
-            reader: Some(reader),
+        let watch = Watch {
+            running: Reading::start(&mut command, |line| serde_json::from_str(&line).unwrap()),
             port,
             rung: Cell::new(0),
-        }
+        };
+        watch.ring();
+        watch
     }
 
     /// Waits until everything that happened before this call is told.
@@ -77,22 +57,20 @@ impl Watch {
     ///
     /// When it is not told in time.
     pub fn ring(&self) {
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        until("the bell is heard", || {
             let bell = self.next_bell();
-            let before = self.told.lock().unwrap().len();
+            let before = self.running.told().len();
             let _listener = open(bell);
             let rung = Instant::now();
-            while rung.elapsed() < AGAIN {
-                let told = self.told.lock().unwrap();
-                if told.iter().skip(before).any(|event| is_at(event, bell)) {
-                    return;
+            let is_told = |told: &[Value]| told.iter().skip(before).any(|event| is_at(event, bell));
+            while !self.running.is(is_told) {
+                if rung.elapsed() > AGAIN {
+                    return None;
                 }
-                drop(told);
                 std::thread::sleep(Duration::from_millis(5));
             }
-        }
-        panic!("the bell was not heard in {PATIENCE:?}");
+            Some(())
+        });
     }
 
     /// Each has an address of its own, so that none is taken for one before it.
@@ -101,41 +79,25 @@ impl Watch {
         SocketAddr::from(([127, 0, 1, self.rung.get()], self.port))
     }
 
-    /// What was told until now, but for the bell.
-    pub fn events(&self) -> Vec<Value> {
-        let told = self.told.lock().unwrap();
-        // A connection may have the same port, but not at this address.
-        let is_bell = |event: &&Value| {
-            let address = event["local_address"].as_str();
-            event["local_port"] == self.port
-                && address.is_some_and(|address| address.starts_with("127.0.1."))
-        };
-        let others = told.iter().filter(|event| !is_bell(event));
-        others.cloned().collect()
-    }
-
     /// Waits until such an event is told.
     ///
     /// # Panics
     ///
     /// When it is not told in time.
-    pub fn wait_for(&self, patience: Duration, is_it: impl Fn(&Value) -> bool) {
-        let begun = Instant::now();
-        while !self.events().iter().any(&is_it) {
-            assert!(begun.elapsed() < patience, "{:#?}", self.events());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    #[track_caller]
+    pub fn wait_for(&self, is_it: impl Fn(&Value) -> bool) {
+        self.running
+            .wait_for("the event", |told| told.iter().any(&is_it));
     }
 
     /// The process id of what runs.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.pid()
     }
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap());
-        kill(pid, signal).unwrap();
+        self.running.signal(signal);
     }
 
     /// Ends it as a user does, when everything that happened is told; gives what it told and how it
@@ -146,31 +108,27 @@ impl Watch {
     }
 
     /// Ends it by this signal.
-    pub fn end_by(mut self, signal: Signal) -> (Vec<Value>, Run) {
+    pub fn end_by(self, signal: Signal) -> (Vec<Value>, Run) {
         self.signal(signal);
-        let run = self.outcome();
-        (self.events(), run)
+        self.outcome()
     }
 
     /// Waits for its end.
-    pub fn outcome(&mut self) -> Run {
-        let mut stderr = String::new();
-        std::io::Read::read_to_string(self.child.stderr.as_mut().unwrap(), &mut stderr).unwrap();
-        let status = self.child.wait().unwrap().code();
-        self.reader.take().unwrap().join().unwrap();
-        Run {
-            status,
-            stdout: Vec::new(),
-            stderr,
-        }
+    pub fn outcome(self) -> (Vec<Value>, Run) {
+        let (told, run) = self.running.outcome();
+        (without_bells(told, self.port), run)
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// All that was told but for the bells.
+fn without_bells(told: Vec<Value>, port: u16) -> Vec<Value> {
+    // A connection may have the same port, but not at this address.
+    let is_bell = |event: &Value| {
+        let address = event["local_address"].as_str();
+        event["local_port"] == port
+            && address.is_some_and(|address| address.starts_with("127.0.1."))
+    };
+    told.into_iter().filter(|event| !is_bell(event)).collect()
 }
 
 fn open(bell: SocketAddr) -> OwnedFd {
@@ -184,26 +142,12 @@ fn is_at(event: &Value, bell: SocketAddr) -> bool {
     event["local_port"] == bell.port() && event["local_address"] == bell.ip().to_string()
 }
 
-fn read(stdout: ChildStdout, told: &Arc<Mutex<Vec<Value>>>) -> JoinHandle<()> {
-    let told = Arc::clone(told);
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines() {
-            let event = serde_json::from_str(&line.unwrap()).unwrap();
-            told.lock().unwrap().push(event);
-        }
-    })
-}
-
 /// Can this machine and user have the kernel's records? Says on stderr why not.
 pub fn can_trace() -> bool {
-    let run = Command::new(LSOCK)
-        .args(["-E", "--wait", "0", "--json"])
-        .output()
-        .unwrap();
-    let run = Run::from(run);
+    let run = lsock(["-E", "--wait", "0", "--json"]);
     let traced = run.document()["summary"]["sampled"] == false;
     if !traced {
-        eprintln!("skipped: {}", run.stderr);
+        skip(run.stderr);
     }
     traced
 }

@@ -1,12 +1,13 @@
 //! Counts and durations that are none, and checks that do not go together.
 
-use super::{assert_refused, attempt};
+use super::assert_refused;
+use crate::support::lsock;
 
 /// Each value of an option is refused, and named in the message.
 fn assert_no_value(option: &str, values: &[&str], message: &str) {
     for value in values {
         for mode in [&["-tl"][..], &["-tlq"], &["-E"]] {
-            let attempt = attempt([mode, &[option, value, "sport = 1"]].concat());
+            let attempt = lsock([mode, &[option, value, "sport = 1"]].concat());
             attempt.assert_speaks_plainly();
             let said = format!("lsock: {option}: \"{}\" {message}\n", value.escape_debug());
             assert_eq!(attempt.stderr, said, "{mode:?}");

@@ -22,7 +22,7 @@ impl Copy {
         Self { root, file }
     }
 
-    fn with_fault(&self, fault: &str) -> Attempt {
+    fn with_fault(&self, fault: &str) -> Run {
         let root = self.root.path().to_str().unwrap();
         with_faults(
             &[&self.file, fault],
@@ -69,7 +69,7 @@ fn number_of_open(file: &str) -> usize {
         "-einject=socket:error=EPERM",
         "-o/dev/stderr",
     ]);
-    let attempt = Attempt::from(
+    let attempt = Run::from(
         strace
             .arg(program().get_program())
             .args(LIST)

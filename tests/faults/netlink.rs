@@ -103,7 +103,7 @@ const LOSSES: [(&str, &str); 4] = [
 fn loss_before_the_first_row_begins_the_dump_again() {
     let Some(_stage) = Stage::new() else { return };
     let words = ["-tlnj4", "--columns", COLUMNS];
-    let rows = attempt(words).rows();
+    let rows = lsock(words).rows();
     for (fault, _) in LOSSES {
         for when in ["1", "1..2"] {
             let attempt = with_faults(&[&format!("recvfrom:{fault}:when={when}")], &words);
@@ -155,7 +155,7 @@ fn thread_that_cannot_be_had_changes_nothing() {
 fn long_dump_ends_when_no_more_rows_are_wanted() {
     let Some(stage) = Stage::new() else { return };
     for limit in ["1", "100", "500"] {
-        let attempt = attempt([&LIST[..], &["--limit", limit]].concat());
+        let attempt = lsock([&LIST[..], &["--limit", limit]].concat());
         assert_eq!(
             (attempt.status, attempt.stderr.as_str()),
             (Some(0), ""),
@@ -182,7 +182,7 @@ fn long_dump_ends_when_its_reader_leaves() {
     drop(program);
     reader.read_exact(&mut [0; 100]).unwrap();
     drop(reader);
-    let attempt = Attempt::from(child.wait_with_output().unwrap());
+    let attempt = Run::from(child.wait_with_output().unwrap());
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 
@@ -210,7 +210,7 @@ fn recording_of_an_incomplete_list_replays_as_incomplete() {
     let words = ["-tanj46", "--columns", COLUMNS, "-imD", path];
     let live = with_faults(&["recvfrom:error=ENOBUFS:when=2"], &words);
     assert_incomplete(&live, &stage, "ENOBUFS");
-    let replayed = attempt(["-tanj46", "--columns", COLUMNS, "--replay", path]);
+    let replayed = lsock(["-tanj46", "--columns", COLUMNS, "--replay", path]);
     assert_incomplete(&replayed, &stage, "in the middle of");
     assert_same(&replayed.rows(), &live.rows());
 }

@@ -10,7 +10,7 @@ const FIRST: u32 = 4;
 /// What can happen to `recv`.
 const FAULTS: [&str; 3] = ["error=ENOBUFS", "retval=0", "retval=40000"];
 
-fn with_loss(fault: &str, calls: &str, arguments: &[&str]) -> Attempt {
+fn with_loss(fault: &str, calls: &str, arguments: &[&str]) -> Run {
     let loss = format!("recvfrom:{fault}:when={calls}");
     with_faults(&[ONE_THREAD, &loss], arguments)
 }
@@ -65,9 +65,9 @@ fn loss_is_made_good_to_the_end_where_rows_are_held() {
 fn sockets_of_a_dump_that_was_lost_are_counted_once() {
     let Some(stage) = Stage::new() else { return };
     // Counted are sockets, not what `-i` tells of them: there are fewer datagrams.
-    let count = |attempt: &Attempt| attempt.document()["counts"][0]["states"].clone();
+    let count = |attempt: &Run| attempt.document()["counts"][0]["states"].clone();
     let words = ["-stj4", "state", "established"];
-    let undisturbed = attempt(words);
+    let undisturbed = lsock(words);
     for call in 1..=4 {
         let attempt = with_loss("error=ENOBUFS", &call.to_string(), &words);
         assert_eq!(attempt.status, Some(0), "{attempt:?}");
@@ -94,7 +94,7 @@ fn recording_has_no_dump_that_was_begun_again() {
     let words = ["-tanj4", "--columns", COLUMNS, "-imD", path];
     let live = with_loss("error=ENOBUFS", "3", &words);
     assert_whole(&live, &stage, "netlink");
-    let replayed = attempt(["-tanj4", "--columns", COLUMNS, "--replay", path]);
+    let replayed = lsock(["-tanj4", "--columns", COLUMNS, "--replay", path]);
     assert_eq!((replayed.status, replayed.stderr.as_str()), (Some(0), ""));
     assert_same(&replayed.rows(), &stage.rows);
 }
@@ -114,14 +114,14 @@ const DUMP_INTR: u8 = 0x10;
 
 impl Few {
     fn new() -> Option<Self> {
-        let namespace = crate::program::fresh()?;
+        let namespace = crate::support::fresh()?;
         if !strace_works() {
             return None;
         }
         let sockets = connections_of(3);
         let recording = crate::recording::file_of(b"");
         let path = recording.path().to_str().unwrap();
-        let recorded = attempt([&FEW[..], &["-D", path]].concat());
+        let recorded = lsock([&FEW[..], &["-D", path]].concat());
         let bytes = std::fs::read(path).unwrap();
         let mut begin: [u8; 8] = bytes[..8].try_into().unwrap();
         begin[6] |= DUMP_INTR;
@@ -134,7 +134,7 @@ impl Few {
     }
 
     /// So many dumps, one after another, say that the table changed.
-    fn with_changes(&self, dumps: u32) -> Attempt {
+    fn with_changes(&self, dumps: u32) -> Run {
         // Every other call has the end of a dump.
         let last = 2 * dumps - 1;
         let poke = format!("recvfrom:poke_exit=@arg2={}:when=1..{last}+2", self.changed);

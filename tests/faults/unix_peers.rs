@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::scene::unix;
+use crate::support::{lsock, skip};
 
 /// The columns that do not depend on the other end.
 const WORDS: [&str; 3] = [
@@ -18,14 +19,14 @@ struct Pairs {
 fn pairs() -> Option<Pairs> {
     let namespace = Namespace::enter();
     if !namespace.is_fresh() {
-        eprintln!("skipped: others open sockets here too");
+        skip("others open sockets here too");
         return None;
     }
     if !strace_works() {
         return None;
     }
     let held = unix::states::all().unwrap();
-    let attempt = attempt(WORDS);
+    let attempt = lsock(WORDS);
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
     let rows = attempt.rows();
     assert!(
@@ -88,7 +89,7 @@ fn filter_by_names_that_cannot_be_had_has_no_answer() {
     let Some(_pairs) = pairs() else { return };
     let fault = "recvfrom:error=ENOBUFS:when=1..4";
     for (words, expression) in [("-xaj", "dst @nobody"), ("-xaq", "dst @nobody")] {
-        let undisturbed = attempt([words, expression]);
+        let undisturbed = lsock([words, expression]);
         let expected = i32::from(words == "-xaq");
         assert_eq!(undisturbed.status, Some(expected), "{undisturbed:?}");
         let attempt = with_faults(&[fault], &[words, expression]);

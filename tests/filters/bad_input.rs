@@ -3,10 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
-use crate::attempt::{Attempt, attempt};
+use crate::support::{Run, lsock};
 
 /// Whether the message is `lsock: filter: …`, the text, and a mark below it at `column`.
-fn is_refused(attempt: &Attempt, text: &str, column: Option<usize>, part: &str) -> bool {
+fn is_refused(attempt: &Run, text: &str, column: Option<usize>, part: &str) -> bool {
     attempt.assert_speaks_plainly();
     let lines: Vec<&str> = attempt.stderr.lines().collect();
     let [first, shown, mark, ..] = lines[..] else {
@@ -27,7 +27,7 @@ fn is_refused(attempt: &Attempt, text: &str, column: Option<usize>, part: &str) 
 fn assert_refused(rows: &[(&str, Option<usize>, &str)]) {
     let mut wrong = Vec::new();
     for (text, column, part) in rows {
-        let attempt = attempt(["-t", text]);
+        let attempt = lsock(["-t", text]);
         if !is_refused(&attempt, text, *column, part) {
             wrong.push(format!("{text}: {column:?} {part:?}: {attempt:?}"));
         }
@@ -124,7 +124,7 @@ fn name_of_a_host_needs_resolve() {
 
 #[test]
 fn words_of_several_arguments_are_shown_as_one_text() {
-    let attempt = attempt(["-t", "sport", ">=", ")"]);
+    let attempt = lsock(["-t", "sport", ">=", ")"]);
     assert!(
         is_refused(&attempt, "sport >= )", Some(9), ")"),
         "{attempt:?}"
@@ -142,7 +142,7 @@ fn control_characters_of_the_text_reach_no_terminal() {
         "state \u{202e}netsil",
         "sport = 1\r\nlsock: all is well",
     ] {
-        let attempt = attempt(["-t", text]);
+        let attempt = lsock(["-t", text]);
         assert_eq!(attempt.status, Some(2), "{attempt:?}");
         assert!(attempt.stdout.is_empty());
         let raw = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
@@ -156,7 +156,7 @@ fn control_characters_of_the_text_reach_no_terminal() {
 fn argument_that_is_no_text_is_refused() {
     for bytes in [&b"src /tmp/\xff*"[..], b"\xff", b"sport = 80 \xc3("] {
         let words: Vec<OsString> = vec!["-t".into(), OsStr::from_bytes(bytes).to_owned()];
-        let attempt = attempt(words);
+        let attempt = lsock(words);
         attempt.assert_speaks_plainly();
         assert_eq!(attempt.status, Some(2), "{attempt:?}");
         assert!(attempt.stdout.is_empty(), "{attempt:?}");
@@ -174,7 +174,7 @@ fn error_is_told_before_anything_is_asked() {
         &["--sort", "uid", "--limit", "1"],
         &["-p", "-i", "-m"],
     ] {
-        let attempt = attempt([words, &["-ta", "sport >= )"]].concat());
+        let attempt = lsock([words, &["-ta", "sport >= )"]].concat());
         assert!(
             is_refused(&attempt, "sport >= )", Some(9), ")"),
             "{attempt:?}"

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::program::lsock;
+use crate::support::lsock;
 
 /// An expression and what it selects.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ fn identity(row: &Value) -> Option<String> {
 
 /// The rows of `lsock <words>`, by their identity.
 fn rows(words: &[&str]) -> Result<BTreeMap<String, Value>, String> {
-    let run = lsock(&[words, &["-j"]].concat());
+    let run = lsock([words, &["-j"]].concat());
     let told = |line: &str| {
         line.contains(" not readable") || line.ends_with("nothing that the options list")
     };

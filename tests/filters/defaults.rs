@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::program::{fresh, list};
 use crate::scene::tcp::states;
 use crate::scene::{Held, V4, unix};
+use crate::support::{fresh, list};
 
 /// A listener, both ends of a connection, and a bound socket.
 struct Small {

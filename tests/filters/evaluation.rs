@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::cases::{Case, check};
 use super::{fields, hosts, logic};
-use crate::program::{list, lsock, stage};
+use crate::support::{list, lsock, skip, stage};
 
 const WORDS: &[&str] = &["-A", "all", "-a", "-n"];
 /// All of which the kernel tells everything by netlink. (Raw sockets it may, ping sockets it does not.)
@@ -106,7 +106,7 @@ fn marks_select_what_they_say() {
         .iter()
         .all(|expected| expected.mark.is_none())
     {
-        eprintln!("skipped: no socket could be marked");
+        skip("no socket could be marked");
         return;
     }
     // The kernel tells the marks of these.
@@ -156,7 +156,7 @@ fn recording_gives_the_same_answers() {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("sockets");
     let file = file.to_str().unwrap();
-    lsock(&["-tuxaimen", "-D", file]).clean();
+    lsock(["-tuxaimen", "-D", file]).clean();
     let words = ["-tuxan", "--replay", file];
     let rows = list(&[&words[..], SHOWN].concat());
     let groups = vec![

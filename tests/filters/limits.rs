@@ -1,9 +1,8 @@
 //! Expressions that are longer or deeper than anybody would type.
 
-use crate::attempt::{Attempt, attempt};
-use crate::program::fresh;
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
+use crate::support::{Run, fresh, lsock};
 
 /// So many ports but this one.
 pub fn ports(count: u16, without: u16) -> Vec<u16> {
@@ -34,20 +33,20 @@ fn in_arguments(text: &str) -> Vec<String> {
     arguments
 }
 
-fn listen(text: &str) -> Attempt {
+fn listen(text: &str) -> Run {
     let words = ["-t", "-l", "-n", "-j"].map(str::to_owned);
-    attempt(words.into_iter().chain(in_arguments(text)))
+    lsock(words.into_iter().chain(in_arguments(text)))
 }
 
 /// A list with so many sockets, and nothing to complain of.
-fn assert_listed(attempt: &Attempt, count: usize) {
+fn assert_listed(attempt: &Run, count: usize) {
     assert_eq!(attempt.status, Some(0), "{attempt:?}");
     assert_eq!(attempt.stderr, "");
     assert_eq!(attempt.rows().len(), count, "{attempt:?}");
 }
 
 /// Nothing but one message of a few lines.
-fn assert_refused(attempt: &Attempt) {
+fn assert_refused(attempt: &Run) {
     attempt.assert_speaks_plainly();
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
     assert!(attempt.stdout.is_empty(), "{attempt:?}");
@@ -82,7 +81,7 @@ fn mib_of_one_word_is_refused_in_few_words() {
     let Some(_namespace) = fresh() else { return };
     let text = "x".repeat(100_000);
     let words = vec![text; 10];
-    assert_refused(&attempt(["-t"].map(str::to_owned).into_iter().chain(words)));
+    assert_refused(&lsock(["-t"].map(str::to_owned).into_iter().chain(words)));
 }
 
 #[test]

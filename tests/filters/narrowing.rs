@@ -7,10 +7,10 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::BindToDevice;
 
 use crate::asked::{sent, traced_run};
-use crate::program::{fresh, list, lsock};
 use crate::scene::expected::local_address;
 use crate::scene::tcp::{self, listeners, states};
 use crate::scene::{V4, unix};
+use crate::support::{fresh, list, lsock};
 
 /// `NLM_F_REQUEST` (`include/uapi/linux/netlink.h`).
 const REQUEST: u16 = 1;

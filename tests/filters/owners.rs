@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::cases::{Case, case, check, is};
-use crate::program::{fresh, list, lsock, stage};
 use crate::scene::tcp::listeners;
 use crate::scene::{Held, V4};
+use crate::support::{fresh, list, lsock, stage};
 
 /// The processes of a row.
 fn processes(row: &Value) -> impl Iterator<Item = &Value> {
@@ -115,7 +115,7 @@ fn process_that_is_asked_for_is_the_one_that_is_named() {
     let Some(_namespace) = fresh() else { return };
     let held = listeners::shared(V4).unwrap();
     let (pid, fds) = held.the("listener of three processes").owners[2].clone();
-    let run = lsock(&["-tlpj", &format!("pid = {pid}")]).done();
+    let run = lsock(["-tlpj", &format!("pid = {pid}")]).done();
     let rows = run.sockets();
     assert_eq!(rows.len(), 1, "{rows:#?}");
     let found: Vec<&Value> = processes(&rows[0]).collect();
@@ -131,6 +131,6 @@ fn process_that_is_not_there_holds_nothing() {
     let Some(_namespace) = fresh() else { return };
     let _held = of_a_child();
     // Beyond any pid that Linux gives.
-    let run = lsock(&["-tlj", "pid = 4194305"]).done();
+    let run = lsock(["-tlj", "pid = 4194305"]).done();
     assert_eq!(run.sockets(), Vec::<Value>::new());
 }

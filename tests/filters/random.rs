@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::cases::{Case, check};
 use super::{fields, hosts, logic};
-use crate::program::{list, stage};
+use crate::support::{list, stage};
 
 /// The same numbers in every run (Knuth's MMIX generator).
 struct Dice(u64);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use crate::program::{fresh, list, lsock, stage, tool};
 use crate::scene::unix;
+use crate::support::{fresh, list, lsock, skip, stage, tool};
 use crate::witnesses::{end, state_of_ss};
 
 /// Protocol, state and both ends.
@@ -44,7 +44,7 @@ fn in_order(one: &Line, other: &Line) -> std::cmp::Ordering {
 fn ours(flags: &[&str], expression: &str) -> Result<Vec<Line>, String> {
     let words = ["-H", "-n", "--format", "plain", "-A", "tcp,udp"];
     let columns = ["--columns", "protocol,state,local,peer"];
-    let run = lsock(&[&words[..], &columns, flags, &[expression]].concat());
+    let run = lsock([&words[..], &columns, flags, &[expression]].concat());
     if (run.status, run.stderr.as_str()) != (Some(0), "") {
         return Err(format!("status {:?}: {}", run.status, run.stderr));
     }
@@ -239,7 +239,7 @@ fn ss_selects_the_same_marks_and_cgroups() {
         .iter()
         .all(|expected| expected.mark.is_none())
     {
-        eprintln!("skipped: no socket could be marked");
+        skip("no socket could be marked");
         return;
     }
     let mut pairs = alike(&[
@@ -255,7 +255,7 @@ fn ss_selects_the_same_marks_and_cgroups() {
     match mounts.into_iter().find(|mount| mount[2] == "cgroup2") {
         // It takes a path of the file system before one of the cgroups.
         Some(mount) => pairs.push(("cgroup = /".to_owned(), format!("cgroup {}", mount[1]))),
-        None => eprintln!("skipped: no cgroup2 here"),
+        None => skip("no cgroup2 here"),
     }
     compare(&["-a"], &pairs);
 }
@@ -281,7 +281,7 @@ fn unix_of_ss(words: &[&str]) -> Option<Vec<Named>> {
 fn unix_of_lsock(expression: &str) -> Vec<Named> {
     let words = ["-H", "-n", "--format", "plain", "-xa"];
     let columns = ["--columns", "local,inode", expression];
-    let run = lsock(&[&words[..], &columns].concat()).clean();
+    let run = lsock([&words[..], &columns].concat()).clean();
     let lines = run.lines().into_iter().map(|line| {
         let word: Vec<&str> = line.split_whitespace().collect();
         (word[0].to_owned(), word[1].to_owned())

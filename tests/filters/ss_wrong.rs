@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::limits::{or_of_ports, ports};
-use crate::program::{fresh, list, lsock, stage};
 use crate::scene::expected::local_address;
 use crate::scene::tcp::{self, states};
 use crate::scene::{V4, V6};
+use crate::support::{fresh, list, lsock, skip, stage};
 
 fn ports_of(rows: &[Value], key: &str) -> Vec<u64> {
     let mut ports: Vec<u64> = rows.iter().filter_map(|row| row[key].as_u64()).collect();
@@ -107,7 +107,7 @@ fn root_of_the_cgroups_is_a_cgroup() {
     let all = list(&["-tane"]);
     let wanted = all.iter().filter(|row| row["cgroup"] == "/").count();
     if wanted == 0 {
-        eprintln!("skipped: no socket of the root cgroup");
+        skip("no socket of the root cgroup");
         return;
     }
     assert_eq!(list(&["-tan", "cgroup = /"]).len(), wanted);
@@ -123,7 +123,7 @@ fn thousands_of_ports_do_not_change_the_source() {
     let listener = held.the("listener of ESTABLISHED").local().port();
     let mut ports = ports(5_000, listener);
     ports.push(listener);
-    let run = lsock(&["-tanj", &or_of_ports(&ports)]).clean();
+    let run = lsock(["-tanj", &or_of_ports(&ports)]).clean();
     let document = run.document();
     for source in document["summary"]["sources"].as_array().unwrap() {
         assert_eq!(source["source"], "netlink", "{source}");

@@ -1,10 +1,10 @@
 //! What a user without rights can filter by, and what that user is told.
 
 use crate::owners::nobody::Reachable;
-use crate::program::fresh;
 use crate::scene::V4;
 use crate::scene::expected::local_address;
 use crate::scene::tcp;
+use crate::support::fresh;
 
 #[test]
 fn marks_that_may_not_be_seen_make_an_incomplete_list_over_netlink() {

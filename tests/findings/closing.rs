@@ -7,9 +7,9 @@ use nix::unistd::Uid;
 use tempfile::NamedTempFile;
 
 use super::{comes, connections, found, kinds, me, wait_for, wait_for_half_closed};
-use crate::program::{LSOCK, Run, fresh};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
+use crate::support::{LSOCK, Run, fresh, skip};
 
 #[test]
 fn a_process_that_does_not_close_is_named() {
@@ -93,11 +93,11 @@ fn last_fins_that_do_not_get_through_are_told() {
 #[test]
 fn orphans_near_the_limit_of_the_kernel_are_told() {
     if !Uid::effective().is_root() {
-        eprintln!("skipped: a mount namespace needs root");
+        skip("a mount namespace needs root");
         return;
     }
     if !std::path::Path::new(LIMIT).exists() {
-        eprintln!("skipped: {LIMIT} is not here");
+        skip(format_args!("{LIMIT} is not here"));
         return;
     }
     // Of the first namespace alone the kernel shows the limit: what is opened here has one port.

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{connections, findings, found, kinds, wait_for_half_closed};
-use crate::program::{fresh, lsock};
 use crate::recording;
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
+use crate::support::{fresh, lsock};
 
 #[test]
 fn nothing_is_reported_of_a_healthy_namespace() {
@@ -17,7 +17,7 @@ fn nothing_is_reported_of_a_healthy_namespace() {
     let _idle = tcp::listener(V4, 5).unwrap();
     let _closed = tcp::states::time_wait(V4).unwrap();
     assert_eq!(findings(&["-A", "all"]), Vec::<Value>::new());
-    let run = lsock(&["-s", "--fail-on", "info"]).clean();
+    let run = lsock(["-s", "--fail-on", "info"]).clean();
     assert!(!run.text().contains("lsock -ap"), "{}", run.text());
 }
 
@@ -26,7 +26,7 @@ fn a_recording_is_not_looked_through() {
     let whole = recording::fixture("tcp4.bin");
     let file = recording::file(&whole);
     let path = file.path().to_str().unwrap();
-    let run = lsock(&["-sj", "--replay", path]).clean();
+    let run = lsock(["-sj", "--replay", path]).clean();
     assert_eq!(run.document()["findings"], Value::Null);
 }
 
@@ -40,13 +40,13 @@ fn fail_on_compares_severities() {
     wait_for_half_closed(20);
     let told = "lsock: 2 findings of severity ";
     for (severity, status) in [("info", 1), ("warning", 1), ("critical", 0)] {
-        let run = lsock(&["-st", "--fail-on", severity]);
+        let run = lsock(["-st", "--fail-on", severity]);
         assert_eq!(run.status, Some(status), "{severity}: {}", run.stderr);
         let is_told = run.stderr.contains(told);
         assert_eq!(is_told, status == 1, "{}", run.stderr);
         assert!(run.text().contains("\nwarning  "), "{}", run.text());
     }
-    assert_eq!(lsock(&["-st"]).done().status, Some(0));
+    assert_eq!(lsock(["-st"]).done().status, Some(0));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn an_incomplete_summary_is_2_whatever_was_found() {
     let whole = recording::fixture("tcp4.bin");
     let cut = recording::file(&whole[..whole.len() - 1]);
     let path = cut.path().to_str().unwrap();
-    let run = lsock(&["-s", "--fail-on", "info", "--replay", path]);
+    let run = lsock(["-s", "--fail-on", "info", "--replay", path]);
     assert_eq!(run.status, Some(2), "{}", run.stderr);
 }
 

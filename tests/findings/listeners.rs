@@ -7,9 +7,9 @@ use rustix::net::sockopt;
 use tempfile::TempDir;
 
 use super::{found, kinds, me};
-use crate::program::fresh;
 use crate::scene::expected::local_address;
-use crate::scene::{At as _, V4, poll_until, tcp};
+use crate::scene::{At as _, V4, tcp};
+use crate::support::{fresh, until};
 
 #[test]
 fn a_full_accept_queue_is_told_and_before_that_a_nearly_full_one() {
@@ -20,12 +20,11 @@ fn a_full_accept_queue_is_told_and_before_that_a_nearly_full_one() {
     for wanted in [None, None, Some("warning"), Some("critical")] {
         clients.push(tcp::connect(&listener).unwrap());
         let waits = Some(clients.len());
-        poll_until("the connection waits", || {
-            let rows = crate::program::list(&["-tln", "recv_queue > 0"]);
+        until("the connection waits", || {
+            let rows = crate::support::list(&["-tln", "recv_queue > 0"]);
             let waiting = rows.first().and_then(|row| row["recv_queue"].as_u64());
             (waiting.map(|w| usize::try_from(w).unwrap()) == waits).then_some(())
-        })
-        .unwrap();
+        });
         let Some(severity) = wanted else {
             assert_eq!(kinds(&["-t"]), [""; 0]);
             continue;

@@ -3,10 +3,10 @@
 use nix::sys::socket::setsockopt;
 
 use super::{comes, connections, found, kinds, me, wait_for};
-use crate::program::fresh;
 use crate::scene::expected::local_address;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::{At as _, V4, tcp};
+use crate::support::fresh;
 
 #[test]
 fn a_peer_that_does_not_answer_is_named() {

@@ -5,8 +5,8 @@ use std::net::UdpSocket;
 use rustix::net::sockopt;
 
 use super::{comes, findings, found, kinds, me};
-use crate::program::fresh;
 use crate::scene::{V4, V6, tcp};
+use crate::support::fresh;
 
 #[test]
 fn what_nobody_reads_and_what_cannot_be_sent_for_it_are_told() {

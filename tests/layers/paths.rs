@@ -67,8 +67,8 @@ fn walk(tokens: TokenStream, tests: Tests, found: &mut Vec<Named>) {
 
 /// True if the attribute `#[cfg(test)]` begins with this token.
 fn is_for_tests(token: &TokenTree, rest: &Tokens) -> bool {
-    let attribute = rest.clone().next().map(|group| group.to_string());
-    is(token, '#') && attribute.is_some_and(|text| text.replace(' ', "") == "[cfg(test)]")
+    let attribute = || rest.clone().next().map(|group| group.to_string());
+    is(token, '#') && attribute().is_some_and(|text| text.replace(' ', "") == "[cfg(test)]")
 }
 
 /// Takes the item that follows: to its semicolon or its block.

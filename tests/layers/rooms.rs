@@ -15,12 +15,16 @@ pub struct Rooms(BTreeMap<Place, Vec<Named>>);
 impl Rooms {
     pub fn of(texts: impl Iterator<Item = (Place, String)>) -> Rooms {
         let texts: BTreeMap<Place, String> = texts.collect();
-        let for_tests = |place: &Place| {
-            (0..place.len()).any(|depth| {
-                let parent = texts.get(&place[..depth]);
-                parent.is_some_and(|text| test_modules(text).contains(&place[depth]))
+        let for_tests: BTreeSet<Place> = texts
+            .iter()
+            .flat_map(|(place, text)| {
+                test_modules(text)
+                    .into_iter()
+                    .map(|word| child(place, &word))
             })
-        };
+            .collect();
+        let for_tests =
+            |place: &Place| (1..=place.len()).any(|depth| for_tests.contains(&place[..depth]));
         let rooms = texts.iter().filter(|(place, _)| !for_tests(place));
         let read = |(place, text): (&Place, &String)| (place.clone(), named(text, Tests::Skipped));
         Rooms(rooms.map(read).collect())
@@ -57,7 +61,7 @@ impl Rooms {
                 "self" => {}
                 "super" => drop(at.pop()),
                 _ => {
-                    let child = [at.as_slice(), std::slice::from_ref(word)].concat();
+                    let child = child(&at, word);
                     if self.0.contains_key(&child) {
                         at = child;
                         continue;
@@ -75,6 +79,10 @@ impl Rooms {
         }
         at
     }
+}
+
+fn child(place: &[String], word: &str) -> Place {
+    [place, &[word.to_owned()]].concat()
 }
 
 /// Lists the groups in which each leads to each; both lists are in order.

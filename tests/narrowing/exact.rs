@@ -11,9 +11,9 @@ use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
 use tempfile::TempDir;
 
 use super::{TCP, TCP6, host, listed, port, visit};
-use crate::program::fresh;
 use crate::scene::tcp::{self, listeners, states};
 use crate::scene::{At, Expected, Held, V4, V6};
+use crate::support::fresh;
 
 /// Of the namespace's `lo`.
 const LO: u32 = 1;

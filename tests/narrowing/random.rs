@@ -7,7 +7,7 @@ use lsock::model::{Endpoint, Socket};
 
 use super::kernel::{Entry, audit, runs};
 use super::{identity, listed, tables, whole};
-use crate::program::stage;
+use crate::support::stage;
 
 /// Expressions tried on each table.
 const EXPRESSIONS: usize = 150;

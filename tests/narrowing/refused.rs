@@ -8,7 +8,7 @@ use lsock::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 use super::{TCP, identity, visit, whole};
-use crate::program::stage;
+use crate::support::stage;
 
 /// Reads a table without `CAP_NET_ADMIN` and compares it with the whole.
 fn assert_whole(source: &mut dyn Source, narrow: Narrow) {

@@ -7,10 +7,10 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::program::{fresh, list};
 use crate::scene::expected::local_address;
 use crate::scene::tcp;
 use crate::scene::{At, V4};
+use crate::support::{fresh, list};
 
 /// A client from a given place, bound to `lo` or not, that connects or tries to.
 fn client(from: SocketAddr, to: SocketAddr, on_lo: bool) -> io::Result<OwnedFd> {

@@ -1,8 +1,9 @@
 //! `--format netstat` with the program's own options.
 
-use super::{Said, Stage, User};
-use crate::program::{fresh, lsock};
+use super::{Stage, User};
 use crate::scene::{V4, tcp};
+use crate::support::Run;
+use crate::support::{fresh, lsock};
 
 /// The lines of `lsock <words> --format netstat`, and those of `netstat`.
 fn agrees(stage: &Stage, ours: &[&str], theirs: &[&str]) {
@@ -37,7 +38,7 @@ fn unix_sockets_have_the_same_lines_too() {
     for words in [&["-xan"][..], &["-xln"], &["-tuwxanp"]] {
         let theirs = stage.theirs(User::Root, &[words, &["-U"]].concat());
         let ours = stage.lsock(User::Root, &[words, &["--format", "netstat"]].concat());
-        let lines = |said: &Said| {
+        let lines = |said: &Run| {
             let lines = said.stdout.split(|byte| *byte == b'\n');
             let unix = lines.filter(|line| line.starts_with(b"unix"));
             unix.map(<[u8]>::to_vec).collect::<Vec<_>>()
@@ -45,7 +46,7 @@ fn unix_sockets_have_the_same_lines_too() {
         assert_eq!(lines(&ours), lines(&theirs), "{words:?}");
         assert!(lines(&ours).len() > 10, "{words:?}");
         assert_eq!(ours.status, Some(2));
-        assert!(String::from_utf8_lossy(&ours.stderr).contains("incomplete list: /proc/net/unix"));
+        assert!(ours.stderr.contains("incomplete list: /proc/net/unix"));
     }
 }
 
@@ -67,7 +68,7 @@ fn filters_sort_limit_and_header_work() {
         format!("tcp        0      0 {local:<23} 0.0.0.0:*               LISTEN     ")
     };
     let listed = |words: &[&str]| {
-        let run = lsock(&[&["-tlnH", "--format", "netstat"], words].concat()).clean();
+        let run = lsock([&["-tlnH", "--format", "netstat"], words].concat()).clean();
         run.lines()
             .into_iter()
             .map(str::to_owned)
@@ -89,7 +90,7 @@ fn sections_have_their_banners_without_a_row() {
         "Proto Recv-Q Send-Q Local Address           Foreign Address         State      \n";
     let unix = "Proto RefCnt Flags       Type       State         I-Node   Path\n";
     let listed = |words: &[&str]| {
-        let run = lsock(&[words, &["--format", "netstat"]].concat()).clean();
+        let run = lsock([words, &["--format", "netstat"]].concat()).clean();
         run.text().to_owned()
     };
     assert_eq!(
@@ -114,9 +115,9 @@ fn sections_have_their_banners_without_a_row() {
 fn bound_sockets_are_none_of_netstat() {
     let Some(_namespace) = fresh() else { return };
     let _held = tcp::states::bound(V4).unwrap();
-    assert_eq!(lsock(&["-tanH"]).clean().lines().len(), 1);
-    assert_eq!(lsock(&["-tanH", "--format", "netstat"]).clean().text(), "");
-    let run = lsock(&["-tnH", "--format", "netstat", "state", "bound"]);
+    assert_eq!(lsock(["-tanH"]).clean().lines().len(), 1);
+    assert_eq!(lsock(["-tanH", "--format", "netstat"]).clean().text(), "");
+    let run = lsock(["-tnH", "--format", "netstat", "state", "bound"]);
     assert_eq!((run.status, run.text()), (Some(0), ""));
     assert!(
         run.stderr.contains("the filter wants nothing"),
@@ -140,7 +141,7 @@ fn what_has_no_line_is_refused() {
         &["-A", "icmp"],
         &["-A", "tcp,packet"],
     ] {
-        let run = lsock(&[&["--format", "netstat"], words].concat());
+        let run = lsock([&["--format", "netstat"], words].concat());
         assert_eq!((run.status, run.text()), (Some(2), ""), "{words:?}");
         assert!(run.stderr.contains("netstat"), "{words:?}: {}", run.stderr);
     }

@@ -10,10 +10,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::Said;
 use super::said::difference;
 use super::stage::{folder, in_mounts_of_its_own, needed};
-use crate::program::fresh;
+use crate::support::{Run, fresh, skip};
 
 /// What puts our directory in the place of `/proc`.
 const COVER: &str =
@@ -177,7 +176,7 @@ fn proc() -> TempDir {
     proc
 }
 
-fn run(program: &Path, covered: (&Path, &Path), words: &[&str]) -> Said {
+fn run(program: &Path, covered: (&Path, &Path), words: &[&str]) -> Run {
     let mut unshare = in_mounts_of_its_own(COVER);
     unshare.args([covered.0, covered.1, program]).args(words);
     unshare.output().unwrap().into()
@@ -192,7 +191,7 @@ fn every_line_the_kernel_can_write_is_shown_as_netstat_shows_it() {
         .args(["--mount", "mount", "--bind", "/", "/"])
         .output();
     if !cover.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no mount namespace of our own");
+        skip("no mount namespace of our own");
         return;
     }
     // No packet leaves for the name of a host that is made up.

@@ -1,21 +1,13 @@
 //! What `netstat` can and this program does not.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 
-use super::Said;
 use super::stage::needed;
-use crate::program::{LSOCK, command};
+use crate::support::{Run, command, program, run};
 
 /// The program under the name `netstat`, where it is.
-fn ours(words: &[&str]) -> Said {
-    let mut command = command(Path::new(LSOCK));
-    command.arg0("/somewhere/netstat").args(words);
-    command.output().unwrap().into()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+fn ours(words: &[&str]) -> Run {
+    run(program().arg0("/somewhere/netstat").args(words))
 }
 
 #[test]
@@ -36,12 +28,8 @@ fn what_is_not_for_sockets_names_the_tool_of_today_and_ends_with_2() {
         (&["-tan", "-r", "-i"], "ip route"),
     ] {
         let said = ours(words);
-        assert_eq!(
-            (said.status, text(&said.stdout)),
-            (Some(2), String::new()),
-            "{words:?}"
-        );
-        let message = text(&said.stderr);
+        assert_eq!((said.status, said.text()), (Some(2), ""), "{words:?}");
+        let message = &said.stderr;
         assert_eq!(message.lines().count(), 1, "{words:?}: {message}");
         assert!(message.starts_with("netstat: -"), "{words:?}: {message}");
         assert!(message.trim_end().ends_with(tool), "{words:?}: {message}");
@@ -72,16 +60,14 @@ fn mistakes_are_those_of_netstat() {
         &["-q", "-V"],
     ] {
         let mut command = command(&netstat);
-        let theirs = Said::from(command.arg0("netstat").args(words).output().unwrap());
+        let theirs = run(command.arg0("netstat").args(words));
         let said = ours(words);
         assert_eq!(said.status, theirs.status, "{words:?}");
-        let first = |said: &Said| text(&said.stderr).lines().next().map(str::to_owned);
+        let first = |said: &Run| said.stderr.lines().next().map(str::to_owned);
         if !words.contains(&"-\u{1b}") {
             assert_eq!(first(&said), first(&theirs), "{words:?}");
         }
-        let clean = text(&said.stderr)
-            .chars()
-            .all(|c| c == '\n' || !c.is_control());
+        let clean = said.stderr.chars().all(|c| c == '\n' || !c.is_control());
         assert!(clean, "{words:?}: {said:?}");
     }
 }
@@ -97,13 +83,14 @@ fn help_and_version_are_our_own_and_end_with_0() {
     ] {
         let said = ours(words);
         assert_eq!(
-            (said.status, text(&said.stderr)),
-            (Some(0), String::new()),
+            (said.status, said.stderr.as_str()),
+            (Some(0), ""),
             "{words:?}"
         );
-        assert!(text(&said.stdout).contains(part), "{words:?}: {said:?}");
+        assert!(said.text().contains(part), "{words:?}: {said:?}");
     }
-    let help = text(&ours(&["-h"]).stdout);
+    let help = ours(&["-h"]);
+    let help = help.text();
     assert!(help.lines().all(|line| line.len() <= 80), "{help}");
     assert!(help.lines().count() <= 24, "{help}");
 }
@@ -111,18 +98,21 @@ fn help_and_version_are_our_own_and_end_with_0() {
 #[test]
 fn only_the_whole_name_is_netstat() {
     for name in ["netstat2", "xnetstat", "netstat/lsock", "", "NETSTAT"] {
-        let mut command = command(Path::new(LSOCK));
-        let said = Said::from(command.arg0(name).arg("-V").output().unwrap());
+        let mut command = program();
+        let said = run(command.arg0(name).arg("-V"));
         let version = concat!("lsock ", env!("CARGO_PKG_VERSION"), "\n");
-        assert_eq!(text(&said.stdout), version, "{name:?}");
+        assert_eq!(said.text(), version, "{name:?}");
     }
 }
 
 #[test]
 fn failed_write_is_said_as_netstat_and_ends_with_2() {
     let full = std::fs::File::create("/dev/full").unwrap();
-    let mut command = command(Path::new(LSOCK));
-    let said = Said::from(command.arg0("netstat").stdout(full).output().unwrap());
+    let mut command = program();
+    let said = run(command.arg0("netstat").stdout(full));
     assert_eq!(said.status, Some(2));
-    assert!(text(&said.stderr).starts_with("netstat: cannot write to standard output"));
+    assert!(
+        said.stderr
+            .starts_with("netstat: cannot write to standard output")
+    );
 }

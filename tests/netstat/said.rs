@@ -1,33 +1,15 @@
 //! What a run said, and how two of them differ.
 
-use std::process::Output;
-
-/// Everything that can be seen of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    pub status: Option<i32>,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-}
-
-impl From<Output> for Said {
-    fn from(output: Output) -> Said {
-        Said {
-            status: output.status.code(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-        }
-    }
-}
+use crate::support::Run;
 
 /// Timers that run, as `-o` calls them.
 const RUNNING: [&str; 4] = [" on (", " keepalive (", " timewait (", " probe ("];
 
-impl Said {
+impl Run {
     /// The same with `#` for the seconds of each timer that runs: nothing else moves by itself.
-    pub fn at_any_time(&self) -> Said {
+    pub fn at_any_time(&self) -> Run {
         let lines = self.stdout.split_inclusive(|byte| *byte == b'\n');
-        Said {
+        Run {
             stdout: lines.flat_map(without_seconds).collect(),
             ..self.clone()
         }
@@ -64,16 +46,16 @@ fn is_seconds(text: &[u8]) -> bool {
 }
 
 /// Where one differs from the other; `None` = nowhere.
-pub fn difference(theirs: &Said, ours: &Said) -> Option<String> {
+pub fn difference(theirs: &Run, ours: &Run) -> Option<String> {
     if theirs == ours {
         return None;
     }
     let mut text = format!("status {:?} and {:?}\n", theirs.status, ours.status);
     for (what, theirs, ours) in [
-        ("stdout", &theirs.stdout, &ours.stdout),
-        ("stderr", &theirs.stderr, &ours.stderr),
+        ("stdout", &theirs.stdout[..], &ours.stdout[..]),
+        ("stderr", theirs.stderr.as_bytes(), ours.stderr.as_bytes()),
     ] {
-        let [theirs, ours] = [theirs, ours].map(|bytes| lines(bytes));
+        let [theirs, ours] = [theirs, ours].map(lines);
         let count = theirs.len().max(ours.len());
         let differs = |line: &usize| theirs.get(*line) != ours.get(*line);
         if let Some(line) = (0..count).find(differs) {
@@ -97,11 +79,12 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     lines.map(|line| line.escape_ascii().to_string()).collect()
 }
 
-fn said(stdout: &str) -> Said {
-    Said {
+fn said(stdout: &str) -> Run {
+    Run {
         status: Some(0),
+        signal: None,
         stdout: stdout.into(),
-        stderr: Vec::new(),
+        stderr: String::new(),
     }
 }
 
@@ -141,12 +124,12 @@ fn everything_else_counts() {
 #[test]
 fn status_messages_and_missing_lines_count() {
     let one = said(LINE);
-    let failed = Said {
+    let failed = Run {
         status: Some(1),
         ..one.clone()
     };
-    let warned = Said {
-        stderr: b"x\n".to_vec(),
+    let warned = Run {
+        stderr: "x\n".to_owned(),
         ..one.clone()
     };
     for other in [failed, warned, said(""), said(&LINE.repeat(2))] {

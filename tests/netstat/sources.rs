@@ -7,12 +7,13 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::difference;
 use super::stage::needed;
-use super::{Said, difference};
 use crate::asked::sent;
-use crate::program::{LSOCK, command, fresh};
 use crate::scene::holder::Holder;
 use crate::scene::{Namespace, V4, V6, tcp};
+use crate::support::{LSOCK, command, fresh, skip};
+use crate::support::{Run, run};
 
 /// Connections to each of the listeners: some thousand sockets, in many datagrams and pages.
 const CONNECTIONS: usize = 300;
@@ -52,18 +53,18 @@ impl Crowd {
         })
     }
 
-    fn ours(&self, before: &[&str], words: &[&str]) -> Said {
+    fn ours(&self, before: &[&str], words: &[&str]) -> Run {
         let program = self.folder.path().join("netstat");
         let line = before.iter().map(|word| (*word).to_owned());
         let line: Vec<String> = line.chain([program.to_str().unwrap().to_owned()]).collect();
         let mut command = command(Path::new(&line[0]));
-        Said::from(command.args(&line[1..]).args(words).output().unwrap())
+        run(command.args(&line[1..]).args(words))
     }
 
     /// `before` is a command that runs the program.
     fn agrees(&self, before: &[&str], words: &[&str]) {
-        let mut netstat = command(Path::new("netstat"));
-        let theirs = Said::from(netstat.args(words).output().unwrap());
+        let mut netstat = command("netstat");
+        let theirs = run(netstat.args(words));
         let ours = self.ours(before, words);
         if let Some(difference) = difference(&theirs, &ours) {
             panic!("{words:?}: {difference}");
@@ -132,7 +133,7 @@ fn asked(crowd: &Crowd, words: &[&str]) -> Option<Vec<(u32, bool)>> {
     ];
     let said = crowd.ours(&before, words);
     if said.status != Some(0) {
-        eprintln!("skipped: strace: {said:?}");
+        skip(format_args!("strace: {said:?}"));
         return None;
     }
     let trace = std::fs::read_to_string(&file).unwrap();

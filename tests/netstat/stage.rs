@@ -9,19 +9,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::setsockopt;
 use tempfile::TempDir;
 
-use super::{Said, difference};
-use crate::program::{LSOCK, command, fresh};
+use super::difference;
 use crate::scene::holder::{Holder, find_program};
 use crate::scene::namespace::ip;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::tcp::{self, states};
-use crate::scene::{At, Held, Namespace, Scene, V4, V6, poll_until};
+use crate::scene::{At, Held, Namespace, Scene, V4, V6};
+use crate::support::{Child, LSOCK, Run, command, fresh, run, skip, until};
 
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum User {
 pub struct Stage {
     folder: TempDir,
     theirs: PathBuf,
-    _callees: Vec<Called>,
+    _callees: Vec<Child>,
     _sockets: Vec<OwnedFd>,
     _held: Held,
     _scene: Scene,
@@ -79,7 +79,7 @@ impl Stage {
         let pids = match Pids::enter() {
             Ok(pids) => pids,
             Err(error) => {
-                eprintln!("skipped: no PID namespace of our own: {error}");
+                skip(format_args!("no PID namespace of our own: {error}"));
                 return None;
             }
         };
@@ -97,21 +97,21 @@ impl Stage {
     }
 
     /// What `netstat` of net-tools says.
-    pub fn theirs(&self, user: User, words: &[&str]) -> Said {
+    pub fn theirs(&self, user: User, words: &[&str]) -> Run {
         self.run(user, &self.theirs, words)
     }
 
     /// What the program built here says under that name.
-    pub fn ours(&self, user: User, words: &[&str]) -> Said {
+    pub fn ours(&self, user: User, words: &[&str]) -> Run {
         self.run(user, &self.folder.path().join("netstat"), words)
     }
 
     /// What it says under its own name.
-    pub fn lsock(&self, user: User, words: &[&str]) -> Said {
+    pub fn lsock(&self, user: User, words: &[&str]) -> Run {
         self.run(user, &self.folder.path().join("lsock"), words)
     }
 
-    fn run(&self, user: User, program: &Path, words: &[&str]) -> Said {
+    fn run(&self, user: User, program: &Path, words: &[&str]) -> Run {
         let mut command = in_mounts_of_its_own(PREPARE);
         command.arg(self.folder.path().join("hosts"));
         if user == User::Nobody {
@@ -124,16 +124,11 @@ impl Stage {
             ]);
         }
         command.arg(program).args(words).current_dir("/");
-        // While another test starts a command, its child may have the copy open for writing.
-        let said = poll_until("execution of a copy", || {
-            let said = Said::from(command.output().unwrap());
-            (said.status != Some(126)).then_some(said)
-        });
-        said.unwrap()
+        run(&mut command)
     }
 
     /// Both say the same of `netstat <theirs>`, where ours is another command line.
-    pub fn compare(&self, theirs: (User, &[&str]), ours: impl Fn() -> Said) -> Result<(), String> {
+    pub fn compare(&self, theirs: (User, &[&str]), ours: impl Fn() -> Run) -> Result<(), String> {
         let (user, words) = theirs;
         let mut last = String::new();
         for _ in 0..ATTEMPTS {
@@ -152,14 +147,12 @@ impl Stage {
 /// Where a program is; else that something is skipped is said on stderr.
 pub fn needed(program: &str) -> Option<PathBuf> {
     let found = find_program(program);
-    found
-        .inspect_err(|error| eprintln!("skipped: {error}"))
-        .ok()
+    found.inspect_err(|error| skip(error)).ok()
 }
 
 /// A shell with this script, in a mount namespace of its own: what follows is the script's arguments.
 pub fn in_mounts_of_its_own(script: &str) -> Command {
-    let mut command = command(Path::new("unshare"));
+    let mut command = command("unshare");
     command.args(["--mount", "--propagation", "private", "--"]);
     command.args(["sh", "-c", script, "sh"]);
     command
@@ -201,7 +194,7 @@ impl Drop for Pids {
     }
 }
 
-type Odd = (Held, Vec<OwnedFd>, Vec<Called>);
+type Odd = (Held, Vec<OwnedFd>, Vec<Child>);
 
 /// What the scene has not, because `netstat` alone makes something of it.
 fn odd(namespace: &Namespace) -> io::Result<Odd> {
@@ -211,19 +204,19 @@ fn odd(namespace: &Namespace) -> io::Result<Odd> {
         let (address, _) = address.split_once('/').unwrap();
         let address = address.parse().unwrap();
         // An IPv6 address is tentative at first, and has its route even later.
-        let connected = poll_until("a new address", || match states::established(address) {
+        let connected = until("a new address", || match states::established(address) {
             Err(error) if is_too_early(&error) => None,
             other => Some(other),
         });
-        held.absorb(connected??);
+        held.absorb(connected?);
     }
     let mut sockets = vec![to_port_0(namespace)?, listener_that_was_connected()?];
     sockets.extend(request_of_nobody()?);
     let shared = tcp::listener(V4, 1)?;
     let mut callees = Vec::new();
     for name in CALLED {
-        callees.push(Called::new(name, tcp::listener(V6, 1)?)?);
-        callees.push(Called::new(name, shared.try_clone()?)?);
+        callees.push(called(name, tcp::listener(V6, 1)?));
+        callees.push(called(name, shared.try_clone()?));
     }
     Ok((held, sockets, callees))
 }
@@ -244,25 +237,13 @@ const CALLED: [&[u8]; 7] = [
     b"",
 ];
 
-/// A child that holds a socket and was called by some name; killed and waited for on drop, before the
-/// first process of its namespace, which could not end otherwise.
-struct Called(Child);
-
-impl Called {
-    fn new(name: &[u8], socket: OwnedFd) -> io::Result<Called> {
-        let mut command = Command::new("sleep");
-        command.arg0(OsStr::from_bytes(name)).arg("600");
-        command.stdin(Stdio::from(socket));
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Called)
-    }
-}
-
-impl Drop for Called {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A child that holds a socket and was called by some name. It ends before the first process of its
+/// namespace, which could not end otherwise.
+fn called(name: &[u8], socket: OwnedFd) -> Child {
+    let mut command = Command::new("sleep");
+    command.arg0(OsStr::from_bytes(name)).arg("600");
+    command.stdin(Stdio::from(socket));
+    Child::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 /// A call to port 0 that nobody answers: no listener, but `-l` shows it.

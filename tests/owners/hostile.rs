@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::listed;
-use crate::program::{fresh, lsock, shown};
 use crate::scene::holder::{HOSTILE_NAME, Holder};
 use crate::scene::{V4, tcp};
+use crate::support::{fresh, lsock, shown};
 
 /// A child with a name that breaks parsers, holding the only listener here.
 fn hostile() -> (OwnedFd, Holder) {
@@ -32,7 +32,7 @@ fn hostile_process_name_reaches_no_format_raw() {
     let Some(_namespace) = fresh() else { return };
     let (_listener, child) = hostile();
     for format in ["plain", "table", "csv", "json", "ndjson"] {
-        let run = lsock(&["-tlpe", "--format", format]).done();
+        let run = lsock(["-tlpe", "--format", format]).done();
         let text = run.text().replace("\r\n", "\n");
         let raw = text.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(raw, None, "{format}: {text:?}");
@@ -50,7 +50,7 @@ fn hostile_process_name_reaches_no_format_raw() {
 fn hostile_process_name_is_one_word_with_one_pid_in_plain() {
     let Some(_namespace) = fresh() else { return };
     let (_listener, child) = hostile();
-    let run = lsock(&["-tlpnH"]).done();
+    let run = lsock(["-tlpnH"]).done();
     let words: Vec<&str> = run.text().split_whitespace().collect();
     assert_eq!(words.len(), 7, "{words:?}");
     let own = format!("\\x20(b\\x0a\\x1b\\x5b31m\"xy\\xc3[{}]", child.pid());

@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{LSOCK, Run, fresh};
 use crate::scene::holder::{as_nobody, find_program};
-use crate::scene::{Expected, V4, poll_until, tcp};
+use crate::scene::{Expected, V4, tcp};
+use crate::support::{Child, LSOCK, Run, fresh, run, skip, until};
 
 /// The program at a place that everybody can reach.
 pub struct Reachable {
@@ -23,11 +23,11 @@ impl Reachable {
     /// Nothing, with the reason on stderr, where nobody cannot be become.
     pub fn new() -> Option<Reachable> {
         if !nix::unistd::Uid::effective().is_root() {
-            eprintln!("skipped: only root can become nobody");
+            skip("only root can become nobody");
             return None;
         }
         if let Err(error) = find_program("setpriv") {
-            eprintln!("skipped: {error}");
+            skip(error);
             return None;
         }
         let directory = TempDir::new().unwrap();
@@ -49,13 +49,7 @@ impl Reachable {
 
     /// Runs it as nobody.
     pub fn run(&self, words: &[&str]) -> Run {
-        // While another test starts a command, the child may have the copy open for writing, and
-        // then its execution is refused (126).
-        let run = poll_until("execution of a copy", || {
-            let run = Run::from(as_nobody(&self.program).args(words).output().unwrap());
-            (run.status != Some(126)).then_some(run)
-        });
-        run.unwrap()
+        run(self.command().args(words))
     }
 }
 
@@ -128,25 +122,19 @@ fn own_processes_are_found_by_nobody_too() {
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("of nobody", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let mut sleep = as_nobody(&find_program("sleep").unwrap());
-    let mut child = sleep
-        .arg("600")
-        .stdin(Stdio::from(listener))
-        .spawn()
-        .unwrap();
+    let child = Child::start(sleep.arg("600").stdin(Stdio::from(listener)));
     // Until then it is still root's.
-    let comm = format!("/proc/{}/comm", child.id());
-    let settled = poll_until(&comm, || {
+    let comm = format!("/proc/{}/comm", child.pid());
+    until(&comm, || {
         fs::read(&comm)
             .is_ok_and(|name| name == b"sleep\n")
             .then_some(())
     });
     let run = lsock.run(&["-tlp", "--json"]);
-    let (pid, _) = (child.id(), (child.kill(), child.wait()));
-    settled.unwrap();
     let row = &run.sockets()[0];
     assert_eq!(row["inode"], Value::from(expected.inode));
     assert_eq!(row["process_status"], "found");
-    assert_eq!(row["processes"][0]["pid"], pid);
+    assert_eq!(row["processes"][0]["pid"], child.pid());
     assert_eq!(row["processes"][0]["fds"], serde_json::json!([0]));
 }
 
@@ -159,7 +147,7 @@ fn rows_of_everybody_are_listed_for_nobody() {
     let scene = crate::scene::Scene::everything(&namespace);
     let words = ["-a", "-A", "inet,inet6,unix", "--json"];
     let run = lsock.run(&words).clean();
-    let as_root = crate::program::list(&words[..3]);
+    let as_root = crate::support::list(&words[..3]);
     assert_eq!(run.sockets().len(), as_root.len());
     assert!(scene.expected.len() > 100);
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -14,11 +13,11 @@ use tempfile::TempDir;
 use super::nobody::Reachable;
 use super::{row_of, send_away};
 use crate::faults::{allow_many_descriptors, strace_works, with_faults};
-use crate::program::{LSOCK, Run, command, fresh, lsock, stage};
 use crate::scene::holder::{Holder, find_program};
 use crate::scene::tcp::options::held_many_times;
 use crate::scene::tcp::{self, listeners};
-use crate::scene::{Expected, Namespace, V4, or_skip, poll_until};
+use crate::scene::{Expected, Namespace, V4, or_skip};
+use crate::support::{Child, LSOCK, Run, command, fresh, lsock, skip, stage, until};
 
 const BPF: [&str; 5] = ["-p", "--json", "-tl", "--owners", "bpf"];
 /// From so many open files on, the iterator is taken where it can be.
@@ -26,9 +25,9 @@ const MANY: usize = 6_000;
 
 /// Whether the iterator can be used; the reason why not is on stderr.
 fn usable() -> bool {
-    let run = lsock(&BPF);
+    let run = lsock(BPF);
     if run.status == Some(2) {
-        eprintln!("skipped: {}", run.stderr.trim());
+        skip(run.stderr.trim());
     }
     run.status != Some(2)
 }
@@ -53,17 +52,16 @@ fn told(run: &Run) -> Told {
 }
 
 fn by(way: &str, words: &[&str]) -> Told {
-    told(&lsock(&[&["-p", "--json", "--owners", way], words].concat()).done())
+    told(&lsock([&["-p", "--json", "--owners", way], words].concat()).done())
 }
 
 /// What both ways tell. Commands that other tests start hold copies of everything for a moment, so
 /// they may have to be asked again.
 fn agreed(words: &[&str]) -> Told {
-    let told = poll_until("both ways tell the same", || {
+    until("both ways tell the same", || {
         let [bpf, proc] = ["bpf", "proc"].map(|way| by(way, words));
         (bpf == proc).then_some(bpf)
-    });
-    told.unwrap()
+    })
 }
 
 fn pids((_, processes): &(Value, Value)) -> Vec<u64> {
@@ -125,11 +123,11 @@ fn socket_in_flight_is_told_alike_both_ways() {
     let expected = Expected::inet("in flight", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let _ends = send_away(&listener);
     drop(listener);
-    let end = poll_until("the last owner's end", || {
+    let end = until("the last owner's end", || {
         let told = agreed(&["-tl"]);
         (told[&expected.inode.unwrap()].0 != "found").then_some(told)
     });
-    let (_, processes) = &end.unwrap()[&expected.inode.unwrap()];
+    let (_, processes) = &end[&expected.inode.unwrap()];
     assert_eq!(processes.as_array().map_or(0, Vec::len), 0);
 }
 
@@ -170,27 +168,19 @@ fn process_whose_first_thread_has_ended_is_an_owner_both_ways() {
         .arg(&program)
         .status();
     if !compiler.as_ref().is_ok_and(ExitStatus::success) {
-        eprintln!("skipped: cc: {compiler:?}");
+        skip(format_args!("cc: {compiler:?}"));
         return;
     }
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("headless", "tcp", "LISTEN", listener.as_fd()).unwrap();
-    let mut child = poll_until("execution of a program just written", || {
-        let stdin = Stdio::from(listener.try_clone().unwrap());
-        Command::new(&program)
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .spawn()
-            .ok()
-    })
-    .unwrap();
+    let stdin = Stdio::from(listener.try_clone().unwrap());
+    let mut child = Child::piped(Command::new(&program).stdin(stdin));
     let mut line = String::new();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = BufReader::new(child.stdout());
     lines.read_line(&mut line).unwrap();
     let told = agreed(&["-tl"]);
-    let _ = (child.kill(), child.wait());
     assert_eq!(line, "ready\n");
-    assert!(pids(&told[&expected.inode.unwrap()]).contains(&child.id().into()));
+    assert!(pids(&told[&expected.inode.unwrap()]).contains(&child.pid().into()));
 }
 
 #[test]
@@ -204,15 +194,13 @@ fn processes_of_another_pid_namespace_have_the_same_numbers_both_ways() {
     let stdin = Stdio::from(listener.try_clone().unwrap());
     let mut unshare = Command::new("unshare");
     let unshare = unshare.args(["--pid", "--fork", "--kill-child", "sleep", "600"]);
-    let mut child = unshare.stdin(stdin).spawn().unwrap();
-    let told = poll_until("a process inside", || {
+    let _child = Child::start(unshare.stdin(stdin));
+    until("a process inside", || {
         let told = agreed(&["-tl"]);
         let (_, processes) = &told[&expected.inode.unwrap()];
         let names = processes.as_array()?.iter().map(|process| &process["name"]);
         names.into_iter().any(|name| name == "sleep").then_some(())
     });
-    let _ = (child.kill(), child.wait());
-    told.unwrap();
 }
 
 #[test]
@@ -223,7 +211,7 @@ fn inside_a_pid_namespace_only_its_processes_are_told() {
     }
     for mount in [&["--mount-proc"][..], &[]] {
         let inside = |words: &[&str]| {
-            let mut unshare = command(Path::new("unshare"));
+            let mut unshare = command("unshare");
             let unshare = unshare
                 .args(["--pid", "--fork"])
                 .args(mount)
@@ -283,7 +271,7 @@ fn many_files() -> Vec<File> {
 fn calls(words: &[&str]) -> usize {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
-    let mut strace = command(Path::new("strace"));
+    let mut strace = command("strace");
     let strace = strace
         .args(["-f", "-qqq", "-e", "trace=bpf", "-o"])
         .arg(&log);
@@ -300,7 +288,7 @@ fn iterator_is_taken_where_there_are_many_files() {
         return;
     }
     if busy.files.len() < MANY {
-        eprintln!("skipped: no more than {} files", busy.files.len());
+        skip(format_args!("no more than {} files", busy.files.len()));
         return;
     }
     assert_eq!(calls(&["-tlp"]), 3, "load, attach, run");
@@ -363,7 +351,7 @@ fn kernel_that_does_not_describe_its_types_is_told_or_passed_over() {
         let script = format!(
             "mount -t tmpfs none /sys/kernel/btf && exec {LSOCK} -p --json -tl --owners {way}"
         );
-        let mut unshare = command(Path::new("unshare"));
+        let mut unshare = command("unshare");
         Run::from(
             unshare
                 .args(["--mount", "sh", "-c", &script])
@@ -402,11 +390,11 @@ fn root_without_the_right_to_load_programs_walks() {
         return;
     }
     if let Err(error) = find_program("setpriv") {
-        eprintln!("skipped: {error}");
+        skip(error);
         return;
     }
     let run = |lost: &str, words: &[&str]| {
-        let mut setpriv = command(Path::new("setpriv"));
+        let mut setpriv = command("setpriv");
         let setpriv = setpriv.arg(format!("--bounding-set={lost}")).arg(LSOCK);
         Run::from(setpriv.args(words).output().unwrap())
     };

@@ -39,7 +39,7 @@ fn changed_byte_changes_no_row_but_that_of_its_own_message() {
 /// What is no recording at all, and how the message goes on behind the file's name.
 #[test]
 fn garbage_is_refused_with_the_file_and_the_byte() {
-    let elf = std::fs::read(env!("CARGO_BIN_EXE_lsock")).unwrap();
+    let elf = std::fs::read(LSOCK).unwrap();
     let huge = [&u32::MAX.to_ne_bytes()[..], &[20, 0, 2, 0], &[0; 200]].concat();
     let unknown = Message::new(4711, 1, &[0; 40]).0;
     let rows: [(&str, &[u8], &str); 8] = [

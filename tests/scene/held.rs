@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::expected::Expected;
 use super::holder::Holder;
-use super::poll_until;
 use super::witness::{self, NetRow};
+use crate::support::until;
 
 /// Keeps descriptors, child processes and directories until it is dropped.
 #[derive(Debug, Default)]
@@ -111,10 +111,10 @@ impl Held {
         let mut waiting: Vec<&Expected> = tcp.collect();
         // The file is slow to read: the kernel walks its whole table. So it is read once a round.
         while let Some(first) = waiting.first().copied() {
-            let rows = poll_until(first.what, || match witness::proc_net(first) {
+            let rows = until(first.what, || match witness::proc_net(first) {
                 Ok(rows) if !rows.iter().any(|row| agrees(row, first)) => None,
                 other => Some(other),
-            })??;
+            })?;
             waiting.retain(|expected| !rows.iter().any(|row| agrees(row, expected)));
         }
         Ok(self)

@@ -7,17 +7,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{At, poll_until};
+use super::At;
+use crate::support::{Child, until};
 
 /// A name (`comm`) that breaks parsers and terminals: parentheses, a newline, a colour
 /// sequence, a quote, and a letter of two bytes which the kernel cuts after the 15th byte.
 pub const HOSTILE_NAME: &[u8] = b"a) (b\n\x1b[31m\"xy\xc3\xa9";
 
-/// A sleeping child; killed and waited for on drop.
+/// A sleeping child.
 ///
 /// It has the sockets as descriptors 0, 1 and 2 (those not given are `/dev/null`), which needs
 /// no descriptor of this process to lose its close-on-exec flag: a command started by another
@@ -84,39 +85,22 @@ impl Holder {
         let [zero, one, two] = std::array::from_fn(|_| streams.next().unwrap_or_else(Stdio::null));
         command.stdin(zero).stdout(one).stderr(two);
         let holder = Holder {
-            child: spawn_settled(command)?,
+            child: Child::start(command),
             _program: program,
         };
         let comm = [&name[..name.len().min(15)], b"\n"].concat();
         let path = format!("/proc/{}/comm", holder.pid());
         // Until the last `exec` it has this process's descriptors or the shell's.
-        poll_until(&path, || {
+        until(&path, || {
             fs::read(&path).is_ok_and(|now| now == comm).then_some(())
-        })?;
+        });
         Ok(holder)
     }
 
     /// Process id of the child.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Starts the command; a program just written may be held open by a child another thread is
-/// starting, which refuses its execution for a moment.
-fn spawn_settled(command: &mut Command) -> io::Result<Child> {
-    poll_until("exec of a program just written", || match command.spawn() {
-        Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
-        other => Some(other),
-    })?
-    .at("spawn")
 }
 
 /// Where `PATH` has this program.

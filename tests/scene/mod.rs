@@ -22,7 +22,8 @@ pub mod witness;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, Instant};
+
+use crate::support::skip;
 
 pub use expected::Expected;
 pub use held::Held;
@@ -32,9 +33,6 @@ pub use namespace::Namespace;
 pub const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Loopback of IPv6.
 pub const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
-
-/// How long a socket may take to reach its state before the scene gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything that can be opened here.
 #[derive(Debug)]
@@ -153,25 +151,10 @@ pub fn or_skip(what: &str, opened: io::Result<Held>) -> Option<Held> {
     match opened {
         Ok(held) => Some(held),
         Err(error) if is_denied(&error) => {
-            eprintln!("skipped: {what}: {error}");
+            skip(format_args!("{what}: {error}"));
             None
         }
         Err(error) => panic!("{what}: {error}"),
-    }
-}
-
-/// Asks until there is an answer, for ten seconds at most.
-pub fn poll_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> io::Result<T> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask() {
-            return Ok(answer);
-        }
-        if Instant::now() > deadline {
-            let text = format!("{what}: not there after {PATIENCE:?}");
-            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-        }
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

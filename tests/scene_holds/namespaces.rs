@@ -2,13 +2,14 @@
 
 use crate::scene::expected::inode;
 use crate::scene::{Namespace, V4, tcp};
+use crate::support::skip;
 use std::fs;
 
 #[test]
 fn fresh_namespace_lists_nothing_but_our_own() {
     let namespace = Namespace::enter();
     if let Namespace::Shared { why } = &namespace {
-        eprintln!("skipped: {why}");
+        skip(why);
         return;
     }
     let rows = || {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::scene::holder::{self, HOSTILE_NAME, Holder};
 use crate::scene::tcp::{self, listeners, options};
 use crate::scene::{Expected, Namespace, V4};
+use crate::support::skip;
 
 /// Every owner has the socket under exactly the expected descriptors.
 pub(super) fn assert_owned(expected: &Expected) {
@@ -90,7 +91,7 @@ fn child_is_gone_when_its_guard_is_dropped() {
 #[test]
 fn command_runs_as_nobody() {
     if !nix::unistd::Uid::effective().is_root() {
-        eprintln!("skipped: only root can become nobody");
+        skip("only root can become nobody");
         return;
     }
     let id = holder::find_program("id").unwrap();

@@ -7,7 +7,8 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 
 use super::{proc_row, ss, tcp_agrees};
 use crate::scene::tcp::{listeners, options, states};
-use crate::scene::{Namespace, V4, V6, or_skip, poll_until, witness};
+use crate::scene::{Namespace, V4, V6, or_skip, witness};
+use crate::support::{skip, until};
 
 /// One test for each recipe, over IPv4 and over IPv6: `/proc/net/tcp` and `ss` both show every
 /// socket of it in the expected state, with the expected queues, inode and half-close.
@@ -108,7 +109,7 @@ fn both_queues_together_hold_what_was_written() {
                 + proc_row(held.the("peer of unsent bytes")).recv_queue
         };
         let total = options::written_by_unsent();
-        poll_until("sum of the queues", || (sum() == total).then_some(())).unwrap();
+        until("sum of the queues", || (sum() == total).then_some(()));
     }
 }
 
@@ -140,7 +141,7 @@ fn bound_socket_is_known_to_sock_diag_under_bit_13() {
         };
         let inode = u32::try_from(held.the("BOUND").inode.unwrap()).unwrap();
         if kernel_release() < (6, 8) {
-            eprintln!("skipped: sock_diag lists bound sockets since Linux 6.8");
+            skip("sock_diag lists bound sockets since Linux 6.8");
             return;
         }
         let listed = || {
@@ -148,7 +149,7 @@ fn bound_socket_is_known_to_sock_diag_under_bit_13() {
                 .contains(&(7, inode))
                 .then_some(())
         };
-        poll_until("the bound socket in the dump", listed).unwrap();
+        until("the bound socket in the dump", listed);
     }
 }
 

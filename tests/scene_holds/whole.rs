@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::owners::assert_owned;
 use super::{proc_agrees, ss_agrees};
 use crate::scene::tcp::states;
-use crate::scene::{Namespace, Scene, V4, poll_until, witness};
+use crate::scene::{Namespace, Scene, V4, witness};
+use crate::support::{skip, until_ok};
 
 #[test]
 fn whole_scene_agrees_with_proc() {
@@ -68,7 +69,7 @@ fn whole_scene_is_possible_for_root() {
     let namespace = Namespace::enter();
     let scene = Scene::everything(&namespace);
     if !namespace.is_fresh() {
-        eprintln!("skipped: no namespace of our own: {:?}", scene.skipped);
+        skip(format_args!("no namespace of our own: {:?}", scene.skipped));
         return;
     }
     // What a kernel may be built without.
@@ -93,7 +94,7 @@ fn two_scenes_can_be_open_at_once() {
 fn nothing_but_time_wait_is_left_after_the_scene() {
     let namespace = Namespace::enter();
     if !namespace.is_fresh() {
-        eprintln!("skipped: others open sockets here too");
+        skip("others open sockets here too");
         return;
     }
     let scene = Scene::everything(&namespace);
@@ -106,16 +107,15 @@ fn nothing_but_time_wait_is_left_after_the_scene() {
                 family,
                 ..like.clone()
             };
-            let left = || {
-                witness::proc_net(&like)
-                    .unwrap()
-                    .into_iter()
-                    .filter(|row| row.state != 6)
-            };
-            poll_until("the end of every socket", || {
-                (left().count() == 0).then_some(())
-            })
-            .unwrap_or_else(|_| panic!("left: {:#?}", left().collect::<Vec<_>>()));
+            until_ok("the end of every socket", || {
+                let mut left = witness::proc_net(&like).unwrap();
+                left.retain(|row| row.state != 6);
+                if left.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("{left:#?}"))
+                }
+            });
         }
     }
 }

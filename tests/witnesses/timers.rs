@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use super::{end, ends_of_row};
-use crate::program::{list, stage, tool};
+use crate::support::{list, stage, tool};
 
 /// Both ends, and the timer of a line of `ss -o`: its kind and its milliseconds.
 fn timers_of_ss() -> Option<BTreeMap<(SocketAddr, SocketAddr), (String, u64)>> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::state_of_ss;
-use crate::program::{fresh, list, tool};
 use crate::scene::unix;
+use crate::support::{fresh, list, tool};
 
 #[test]
 fn ss_shows_the_same_unix_sockets() {

@@ -1,13 +1,13 @@
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::indexing_slicing,
-    reason = "a test stops at the first surprise and says why it could not run"
+    reason = "a test stops at the first surprise"
 )]
 
 use super::{MOST_IN_VAIN, TaskFiles, read};
 use crate::enrich::visibility::limit;
 use crate::procfs::fd::{Descriptor, walk, walk_rest};
+use crate::skip::skip;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::collections::VecDeque;
@@ -22,13 +22,13 @@ use std::thread;
 /// The iterator, or nothing and the reason on stderr.
 fn loaded() -> Option<TaskFiles> {
     if let Some(limit) = limit(Path::new("/proc")) {
-        eprintln!("skipped: {limit}");
+        skip(limit);
         return None;
     }
     match TaskFiles::load() {
         Ok(iterator) => Some(iterator),
         Err(error) => {
-            eprintln!("skipped: {}", error.chain());
+            skip(error.chain());
             None
         }
     }

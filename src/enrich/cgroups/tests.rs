@@ -1,10 +1,7 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test stops at the first surprise and says why it could not run"
-)]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::{Cgroups, locate, locate_below, mount_point, mounted, path_below};
+use crate::skip::skip;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -139,7 +136,7 @@ fn the_whole_tree_is_preferred_to_a_part() {
 #[test]
 fn live_cgroups_have_their_paths() {
     let Some(mount) = mounted() else {
-        eprintln!("skipped: no cgroup2 is mounted here");
+        skip("no cgroup2 is mounted here");
         return;
     };
     let mut cgroups = Cgroups::new();
@@ -148,7 +145,7 @@ fn live_cgroups_have_their_paths() {
     assert_eq!(locate(b"/"), (b"/".to_vec(), Some(id(&mount))));
     let made = mount.join(format!("lsock-test-{}", std::process::id()));
     if let Err(cause) = fs::create_dir(&made) {
-        eprintln!("skipped: cannot make {}: {cause}", made.display());
+        skip(format_args!("cannot make {}: {cause}", made.display()));
         return;
     }
     let number = id(&made);

@@ -1,10 +1,7 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test stops at the first surprise and says why it could not run"
-)]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::{Mapped, addresses_with, resolve, resolve_with};
+use crate::skip::skip;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -102,7 +99,7 @@ fn loopback_is_localhost() {
     let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
     let names = resolve([loopback].into_iter(), Mapped::AsIpv4, LONG);
     if !std::fs::read_to_string("/etc/hosts").is_ok_and(|hosts| hosts.contains("127.0.0.1")) {
-        eprintln!("skipped: /etc/hosts does not name 127.0.0.1");
+        skip("/etc/hosts does not name 127.0.0.1");
         return;
     }
     assert!(names.contains_key(&loopback));
@@ -155,7 +152,7 @@ fn numbers_are_no_host_names() {
 fn localhost_is_loopback() {
     let found = super::addresses("localhost", LONG).unwrap_or_default();
     if found.is_empty() {
-        eprintln!("skipped: nothing here knows localhost");
+        skip("nothing here knows localhost");
         return;
     }
     assert!(found.iter().all(IpAddr::is_loopback));

@@ -1,8 +1,7 @@
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::indexing_slicing,
-    reason = "a test stops at the first surprise and says why it could not run"
+    reason = "a test stops at the first surprise"
 )]
 
 use super::{Owners, Way};

@@ -10,6 +10,7 @@ use super::{
     walk_first_threads, walk_of, walk_rest,
 };
 use crate::error::Error;
+use crate::skip::skip;
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
@@ -137,7 +138,7 @@ fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
     }
     // The directory must look as with two threads.
     if fs::metadata(root.path().join("20/task")).unwrap().nlink() <= 3 {
-        eprintln!("skipped: this file system does not count subdirectories in st_nlink");
+        skip("this file system does not count subdirectories in st_nlink");
         return;
     }
     assert_eq!(sorted(walk(root.path()).unwrap()), [(5, 20, 9)]);
@@ -201,7 +202,7 @@ fn as_another_user(test: &str) {
     }
     match status {
         Ok(status) => assert!(status.success()),
-        Err(cause) => eprintln!("skipped: root, and setpriv cannot be run: {cause}"),
+        Err(cause) => skip(format_args!("root, and setpriv cannot be run: {cause}")),
     }
 }
 

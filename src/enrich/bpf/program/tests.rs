@@ -1,12 +1,9 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test stops at the first surprise and says why it could not run"
-)]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::super::BTF;
 use super::super::btf::{Value, tests::Kernel};
 use super::{EXIT, FIELDS, FUNCTION, Label, Layout, Step, assemble, program, set, unless_is};
+use crate::skip::skip;
 use std::fs;
 use std::process::Command;
 
@@ -105,7 +102,7 @@ fn witness(text: &str, head: &str) -> (Option<u32>, Vec<String>) {
 #[test]
 fn layout_of_this_kernel_is_what_bpftool_says() {
     let Ok(bytes) = fs::read(BTF) else {
-        eprintln!("skipped: this kernel does not describe its types");
+        skip("this kernel does not describe its types");
         return;
     };
     let layout = Layout::read(&bytes).unwrap();
@@ -113,7 +110,7 @@ fn layout_of_this_kernel_is_what_bpftool_says() {
         .args(["btf", "dump", "file", BTF])
         .output();
     let Some(dump) = dump.ok().filter(|dump| dump.status.success()) else {
-        eprintln!("skipped: bpftool cannot be run");
+        skip("bpftool cannot be run");
         return;
     };
     let text = String::from_utf8(dump.stdout).unwrap();

@@ -3,7 +3,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     clippy::as_conversions,
     reason = "a test stops at the first thing that is not as expected"
 )]
@@ -16,6 +15,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::filter::Narrow;
 use crate::model::Table;
+use crate::skip::skip;
 use crate::source::events::Watched;
 
 const FORMAT: &str = "name: inet_sock_set_state
@@ -246,7 +246,7 @@ fn tracer(filter: &str, buffers: [usize; 2]) -> Option<Tracer> {
     match Tracer::with_buffers(filter, buffers) {
         Ok(tracer) => Some(tracer),
         Err(Error::File { cause, .. }) if is_denied(&cause) => {
-            eprintln!("skipped: no records: {cause}");
+            skip(format_args!("no records: {cause}"));
             None
         }
         Err(error) => panic!("{}", error.chain()),

@@ -1,0 +1,177 @@
+//! Programs that run while a test goes on, and end with it.
+
+use std::fmt::{self, Debug, Display};
+use std::fs::read_to_string;
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::process::{self, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Run, until, until_ok};
+
+/// A child; killed and waited for on drop.
+#[derive(Debug)]
+pub struct Child(Option<process::Child>);
+
+impl Child {
+    /// Starts a command; see [`super::run`] for what may be in its way.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn start(command: &mut Command) -> Child {
+        let child = until("start", || match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
+            other => Some(other),
+        });
+        Child(Some(
+            child.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+        ))
+    }
+
+    /// The same with both outputs in pipes.
+    #[track_caller]
+    pub fn piped(command: &mut Command) -> Child {
+        Child::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+    }
+
+    fn child(&self) -> &process::Child {
+        self.0.as_ref().expect("it has not been waited for")
+    }
+
+    fn child_mut(&mut self) -> &mut process::Child {
+        self.0.as_mut().expect("it has not been waited for")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child().id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    /// Takes the pipe of its output.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.child_mut().stdout.take().expect("a pipe")
+    }
+
+    /// True if it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child_mut().try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it is blocked in `write`: the pipe of its output is full.
+    #[track_caller]
+    pub fn wait_for_full_pipe(&self) {
+        let calls = [libc::SYS_write, libc::SYS_writev].map(|call| format!("{call} "));
+        until("a full pipe", || {
+            let call = read_to_string(format!("/proc/{}/syscall", self.pid())).ok()?;
+            let is_write = calls.iter().any(|write| call.starts_with(write));
+            is_write.then_some(())
+        });
+    }
+
+    /// Waits for its end; gives what is left in the pipes.
+    pub fn end(mut self) -> Run {
+        let child = self.0.take().expect("it has not been waited for");
+        child.wait_with_output().unwrap().into()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = (child.kill(), child.wait());
+        }
+    }
+}
+
+/// Sends a signal to a process.
+pub fn send(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+}
+
+/// A child whose lines are read as it writes them.
+pub struct Reading<T> {
+    child: Child,
+    told: Arc<Mutex<Vec<T>>>,
+    reader: JoinHandle<()>,
+}
+
+impl<T: Clone + Debug + Send + 'static> Reading<T> {
+    /// Starts a command, of which each line is read so.
+    #[track_caller]
+    pub fn start(command: &mut Command, read: fn(String) -> T) -> Reading<T> {
+        let mut child = Child::piped(command);
+        let stdout = BufReader::new(child.stdout());
+        let told: Arc<Mutex<Vec<T>>> = Arc::default();
+        let kept = Arc::clone(&told);
+        let reader = std::thread::spawn(move || {
+            for line in stdout.lines() {
+                kept.lock().unwrap().push(read(line.unwrap()));
+            }
+        });
+        Reading {
+            child,
+            told,
+            reader,
+        }
+    }
+
+    /// What was written until now.
+    pub fn told(&self) -> Vec<T> {
+        self.told.lock().unwrap().clone()
+    }
+
+    /// True if what was written is so.
+    pub fn is(&self, is_so: impl Fn(&[T]) -> bool) -> bool {
+        is_so(&self.told.lock().unwrap())
+    }
+
+    /// Waits until what was written is so.
+    ///
+    /// # Panics
+    ///
+    /// When it is not in time.
+    #[track_caller]
+    pub fn wait_for(&self, what: impl Display, is_so: impl Fn(&[T]) -> bool) {
+        until_ok(what, || self.is(&is_so).then_some(()).ok_or(self));
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.child.signal(signal);
+    }
+
+    /// Ends it by a signal; gives what it wrote and how it ended.
+    pub fn end_by(self, signal: Signal) -> (Vec<T>, Run) {
+        self.signal(signal);
+        self.outcome()
+    }
+
+    /// Waits for its end.
+    pub fn outcome(self) -> (Vec<T>, Run) {
+        let run = self.child.end();
+        self.reader.join().unwrap();
+        (std::mem::take(&mut *self.told.lock().unwrap()), run)
+    }
+}
+
+impl<T: Debug> Display for &Reading<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#?}", self.told.lock().unwrap())
+    }
+}

@@ -1,0 +1,13 @@
+//! What the tests have in common.
+
+mod child;
+mod rows;
+mod run;
+mod skip;
+mod wait;
+
+pub use child::{Child, Reading, send};
+pub use rows::{bytes_of, differences, fields, is_of, shown};
+pub use run::{LSOCK, Run, command, fresh, list, lsock, lsock_within, program, run, stage, tool};
+pub use skip::skip;
+pub use wait::{PATIENCE, short, until, until_ok};

@@ -1,0 +1,234 @@
+//! Programs that run to their end in the namespace of the thread that asks, and what they said.
+
+use std::ffi::OsStr;
+use std::fmt::{self, Debug};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use lsock::cli::Terminal;
+use serde_json::Value;
+
+use super::{short, skip, until};
+use crate::scene::{Namespace, Scene};
+
+/// The built program.
+pub const LSOCK: &str = env!("CARGO_BIN_EXE_lsock");
+
+/// What one run gave.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Exit status; `None` = a signal ended it.
+    pub status: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Run {
+        Run {
+            status: output.status.code(),
+            signal: output.status.signal(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).expect("messages are text"),
+        }
+    }
+}
+
+impl Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = &self.stdout[..self.stdout.len().min(500)];
+        let start = start.escape_ascii().to_string().replace("\\n", "\n");
+        let (status, signal, stderr) = (self.status, self.signal, short(&self.stderr));
+        write!(f, "status {status:?}, signal {signal:?}\n{start}\n{stderr}")
+    }
+}
+
+impl Run {
+    /// A run that had nothing to complain of.
+    ///
+    /// # Panics
+    ///
+    /// When it said something on stderr or its status is not 0.
+    #[track_caller]
+    pub fn clean(self) -> Run {
+        assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""));
+        self
+    }
+
+    /// A run that told at most, in one line, how many processes it could not read: there may be
+    /// one that is closed even to root.
+    ///
+    /// # Panics
+    ///
+    /// When it said something else or its status is not 0.
+    #[track_caller]
+    pub fn done(self) -> Run {
+        let mut lines = self.stderr.lines();
+        let told = lines.all(|line| line.contains(" not readable"));
+        let is_short = self.stderr.lines().count() <= 1;
+        assert!(self.status == Some(0) && told && is_short, "{self:?}");
+        self
+    }
+
+    /// Its data.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("every format is UTF-8")
+    }
+
+    /// Its lines.
+    pub fn lines(&self) -> Vec<&str> {
+        self.text().lines().collect()
+    }
+
+    /// Its document.
+    pub fn document(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The sockets of its document.
+    pub fn sockets(&self) -> Vec<Value> {
+        let document = self.document();
+        document["sockets"].as_array().expect("an array").clone()
+    }
+
+    /// The sockets of its document, each as one line, in order.
+    pub fn rows(&self) -> Vec<String> {
+        let mut rows: Vec<String> = self.sockets().iter().map(Value::to_string).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Every message is one of ours and none shows how Rust prints an error.
+    ///
+    /// # Panics
+    ///
+    /// When one is not.
+    #[track_caller]
+    pub fn assert_speaks_plainly(&self) {
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let Some(first) = lines.first() else { return };
+        let text = first
+            .strip_prefix("lsock: ")
+            .unwrap_or_else(|| panic!("{self:?}"));
+        let initial = text.chars().next().expect("a message");
+        assert!(!initial.is_uppercase(), "{self:?}");
+        assert!(!self.stderr.contains("os error"), "{self:?}");
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+    }
+}
+
+/// A command whose messages are in English and whose output has no colours.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env("LC_ALL", "C").env_remove("NO_COLOR");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The program, without settings of the environment.
+pub fn program() -> Command {
+    command(LSOCK)
+}
+
+/// Runs a command. A copy of a program may be open for writing while another test starts a child, and
+/// its execution is refused for that moment: by the kernel, or as 126 by a program between.
+///
+/// # Panics
+///
+/// When it cannot be started.
+#[track_caller]
+pub fn run(command: &mut Command) -> Run {
+    let output = until("execution", || match command.output() {
+        Ok(output) if output.status.code() == Some(126) => None,
+        Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => None,
+        other => Some(other),
+    });
+    let name = command.get_program().to_owned();
+    output
+        .unwrap_or_else(|error| panic!("{}: {error}", name.display()))
+        .into()
+}
+
+/// Runs the program with these words.
+#[track_caller]
+pub fn lsock(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
+    run(program().args(words))
+}
+
+/// The sockets that `lsock <words> --json` lists without complaint.
+#[track_caller]
+pub fn list(words: &[&str]) -> Vec<Value> {
+    lsock([words, &["--json"]].concat()).clean().sockets()
+}
+
+/// What another tool prints, or nothing with the reason on stderr when it is not here.
+pub fn tool(name: &str, words: &[&str]) -> Option<Vec<u8>> {
+    match command(name).args(words).output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{name} {words:?}: {output:?}");
+            Some(output.stdout)
+        }
+        Err(error) => {
+            skip(format_args!("{name}: {error}"));
+            None
+        }
+    }
+}
+
+/// A namespace in which nobody else has sockets, or nothing with the reason on stderr.
+pub fn fresh() -> Option<Namespace> {
+    match Namespace::enter() {
+        Namespace::Shared { ref why } => {
+            skip(format_args!("no namespace of our own: {why}"));
+            None
+        }
+        namespace @ Namespace::Fresh { .. } => Some(namespace),
+    }
+}
+
+/// Everything there is, in a namespace of its own.
+pub fn stage() -> Option<(Scene, Namespace)> {
+    let namespace = fresh()?;
+    let scene = Scene::everything(&namespace);
+    Some((scene, namespace))
+}
+
+/// A writer whose bytes can be had afterwards.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs the program's code in this process and thread: thousands of runs are quick.
+pub fn lsock_within(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
+    let words = arguments.into_iter().map(|word| word.as_ref().to_owned());
+    let words = std::iter::once("lsock".into()).chain(words);
+    let out = Kept::default();
+    let mut messages = Vec::new();
+    let status = lsock::run(
+        words,
+        Terminal::default(),
+        Box::new(out.clone()),
+        &mut messages,
+    );
+    let stdout = std::mem::take(&mut *out.0.lock().unwrap());
+    Run {
+        status: Some(status.into()),
+        signal: None,
+        stdout,
+        stderr: String::from_utf8(messages).expect("messages are text"),
+    }
+}

@@ -1,0 +1,69 @@
+//! Waiting for a condition.
+
+use std::fmt::Display;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long anything may take: longer than `TIME_WAIT`, on a machine with a lot to do.
+pub const PATIENCE: Duration = Duration::from_secs(100);
+/// Between two attempts, at first and at last.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
+/// Lines of a text that are shown of its begin, and as many of its end.
+const SHOWN: usize = 40;
+
+/// Asks until there is an answer.
+///
+/// # Panics
+///
+/// When there is none in time.
+#[track_caller]
+pub fn until<T>(what: impl Display, mut ask: impl FnMut() -> Option<T>) -> T {
+    until_ok(what, || ask().ok_or(""))
+}
+
+/// Asks until there is an answer; on giving up the last refusal is shown.
+///
+/// # Panics
+///
+/// When there is none in time.
+#[track_caller]
+pub fn until_ok<T, E: Display>(what: impl Display, mut ask: impl FnMut() -> Result<T, E>) -> T {
+    let begun = Instant::now();
+    let [mut pause, longest] = PAUSES;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(refusal) if begun.elapsed() > PATIENCE => {
+                panic!(
+                    "{what}: not so after {PATIENCE:?}: {}",
+                    short(&refusal.to_string())
+                )
+            }
+            Err(_) => sleep(pause),
+        }
+        pause = longest.min(pause * 2);
+    }
+}
+
+/// A text without its middle when it is long.
+pub fn short(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= 2 * SHOWN {
+        return text.to_owned();
+    }
+    let left_out = format!("… {} lines …", lines.len() - 2 * SHOWN);
+    let end = &lines[lines.len() - SHOWN..];
+    [&lines[..SHOWN], &[&left_out], end].concat().join("\n")
+}
+
+#[test]
+fn a_long_text_is_shown_in_a_hundred_lines() {
+    let text = (0..5_000).map(|line| line.to_string()).collect::<Vec<_>>();
+    let text = text.join("\n");
+    let short = short(&text);
+    assert_eq!(short.lines().count(), 2 * SHOWN + 1);
+    assert!(
+        short.starts_with("0\n") && short.ends_with("\n4999"),
+        "{short}"
+    );
+}
