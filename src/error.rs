@@ -59,6 +59,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::File`]: `open`, `read` or `write` failed.
+    pub fn file(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+        cause: impl Into<io::Error>,
+    ) -> Self {
+        Self::File {
+            operation,
+            path: path.into(),
+            cause: cause.into(),
+        }
+    }
+
     /// Was it the reader of a pipe that went away?
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)

@@ -4,8 +4,8 @@ mod definition;
 
 use std::fmt;
 
-use self::definition::{Definition, StateCodes};
-use super::{State, StateSet};
+use self::definition::Definition;
+use super::State;
 
 pub use self::definition::{AddressKind, LineFormat, PortKind, ProcNet};
 
@@ -60,67 +60,15 @@ impl Protocol {
         }
     }
 
-    /// The name in every format and on the command line.
-    pub const fn name(self) -> &'static str {
-        self.definition().name
-    }
-
-    /// The name in a sentence.
-    pub const fn title(self) -> &'static str {
-        self.definition().title
-    }
-
-    /// The families a socket of this protocol can have.
-    pub const fn families(self) -> &'static [Family] {
-        self.definition().families
-    }
-
     /// Its tables, one for each family.
     pub fn tables(self) -> impl Iterator<Item = Table> {
         let families = self.families().iter();
         families.map(move |family| Table::new(self, *family))
     }
 
-    /// `sdiag_protocol` of the request that dumps it: `IPPROTO_*` (`include/uapi/linux/in.h`) of an IP
-    /// protocol. `None` = `sock_diag` does not list it.
-    pub const fn sock_diag(self) -> Option<u16> {
-        self.definition().sock_diag
-    }
-
-    /// The files that list it; `None` = `/proc/net` does not.
-    pub const fn proc_net(self) -> Option<ProcNet> {
-        self.definition().proc_net
-    }
-
-    /// The state with this code of the kernel, in a netlink reply or in `/proc/net`. (`/proc/net/unix`
-    /// has other codes: [`State::from_unix_proc`].)
-    pub const fn state(self, code: u8) -> State {
-        match self.definition().codes {
-            StateCodes::Tcp => State::from_tcp(code),
-            StateCodes::Mptcp => State::from_mptcp(code),
-            StateCodes::Datagram => State::from_datagram(code),
-            StateCodes::Netlink => State::from_netlink(code),
-        }
-    }
-
-    /// The states of sockets that are connected or connecting.
-    pub const fn connected(self) -> StateSet {
-        self.definition().connected
-    }
-
-    /// The states of sockets that wait for peers.
-    pub const fn listening(self) -> StateSet {
-        self.definition().listening
-    }
-
-    /// What the address of an end is.
-    pub const fn address(self) -> AddressKind {
-        self.definition().address
-    }
-
-    /// What the port of an end is.
-    pub const fn port(self) -> PortKind {
-        self.definition().port
+    /// The state with this code of the kernel.
+    pub fn state(self, code: u8) -> State {
+        self.state_of()(code)
     }
 
     /// True if it runs over IPv4 and IPv6.
@@ -131,21 +79,6 @@ impl Protocol {
     /// True if both ends have ports of 16 bits, as services have them.
     pub const fn has_service_ports(self) -> bool {
         matches!(self.port(), PortKind::Tcp | PortKind::Udp)
-    }
-
-    /// True if its sockets differ in their [type](SocketType).
-    pub const fn has_types(self) -> bool {
-        self.definition().has_types
-    }
-
-    /// True if it has the state machine of TCP.
-    pub const fn is_tcp_like(self) -> bool {
-        self.definition().is_tcp_like
-    }
-
-    /// True if it is listed when no protocol is named.
-    pub const fn is_default(self) -> bool {
-        self.definition().is_default
     }
 }
 
@@ -240,7 +173,7 @@ impl Table {
             Family::Inet6 => 0x40,
             _ => 0,
         };
-        version | self.protocol.definition().recording_code
+        version | self.protocol.recording_code()
     }
 
     /// Its file below `/proc`, for example `net/tcp6`; `None` = `/proc/net` does not list it.

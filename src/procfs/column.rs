@@ -62,19 +62,23 @@ pub(super) struct Column<'a> {
 impl<'a> Column<'a> {
     /// An unsigned number: digits, nothing else (`%u`, `%lu`, `%d` of what is never negative).
     pub(super) fn decimal<N: TryFrom<u64>>(self) -> Result<N, LineError> {
+        if self.text.is_empty() {
+            return Err(self.error("is not a number"));
+        }
+        self.number(10, "is not a number")
+    }
+
+    fn number<N: TryFrom<u64>>(self, radix: u32, reason: &'static str) -> Result<N, LineError> {
         let mut value = 0_u64;
         for byte in self.text {
-            let Some(digit) = char::from(*byte).to_digit(10) else {
-                return Err(self.error("is not a number"));
+            let Some(digit) = char::from(*byte).to_digit(radix) else {
+                return Err(self.error(reason));
             };
-            let next = value.checked_mul(10);
+            let next = value.checked_mul(radix.into());
             let Some(next) = next.and_then(|next| next.checked_add(digit.into())) else {
                 return Err(self.error("is out of range"));
             };
             value = next;
-        }
-        if self.text.is_empty() {
-            return Err(self.error("is not a number"));
         }
         N::try_from(value).map_err(|_| self.error("is out of range"))
     }
@@ -84,11 +88,7 @@ impl<'a> Column<'a> {
         let Some(digits) = self.text.strip_prefix(b"-") else {
             return self.decimal();
         };
-        let column = Column {
-            text: digits,
-            ..self
-        };
-        let below_zero: u32 = column.decimal()?;
+        let below_zero: u32 = self.part(digits).decimal()?;
         if below_zero > 1 << 31 {
             return Err(self.error("is out of range"));
         }
@@ -103,14 +103,7 @@ impl<'a> Column<'a> {
         if !digits.contains(&self.text.len()) {
             return Err(self.error("has the wrong number of digits"));
         }
-        let mut value = 0_u64;
-        for byte in self.text {
-            let Some(digit) = char::from(*byte).to_digit(16) else {
-                return Err(self.error("is not hexadecimal"));
-            };
-            value = value << 4 | u64::from(digit);
-        }
-        N::try_from(value).map_err(|_| self.error("is out of range"))
+        self.number(16, "is not hexadecimal")
     }
 
     /// Its two parts around the colon.
@@ -119,11 +112,12 @@ impl<'a> Column<'a> {
         let Some(second) = rest.strip_prefix(b":") else {
             return Err(self.error(otherwise));
         };
-        let part = |text: &'a [u8]| Self {
-            name: self.name,
-            text,
-        };
-        Ok((part(first), part(second)))
+        Ok((self.part(first), self.part(second)))
+    }
+
+    /// A part of it, under the same name.
+    pub(super) const fn part(self, text: &'a [u8]) -> Self {
+        Self { text, ..self }
     }
 
     /// A place in the kernel's table: `17:`.
@@ -131,11 +125,7 @@ impl<'a> Column<'a> {
         let Some(digits) = self.text.strip_suffix(b":") else {
             return Err(self.error("has no colon"));
         };
-        let column = Column {
-            text: digits,
-            ..self
-        };
-        column.decimal()
+        self.part(digits).decimal()
     }
 
     /// A kernel address: digits, or words in brackets where the kernel hides it.

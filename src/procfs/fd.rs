@@ -130,19 +130,12 @@ fn in_two_rounds(
     asked: Asked,
     first_round: impl FnOnce(BorrowedFd<'_>, &[u32]) -> Result<Walk, Error>,
 ) -> Result<Walk, Error> {
-    let failed = |operation, cause: Errno| Error::File {
-        operation,
-        path: root.into(),
-        cause: cause.into(),
-    };
+    let failed = |operation, cause: Errno| Error::file(operation, root, cause);
     let directory = open_directory(CWD, root).map_err(|cause| failed("open", cause))?;
     let first = numbers_in(&directory).map_err(|cause| failed("read", cause))?;
     if first.is_empty() {
-        return Err(Error::File {
-            operation: "tell processes from",
-            path: root.into(),
-            cause: io::Error::other("it holds none"),
-        });
+        let cause = io::Error::other("it holds none");
+        return Err(Error::file("tell processes from", root, cause));
     }
     let mut found = first_round(directory.as_fd(), &first)?;
     let again = open_directory(&directory, ".").and_then(numbers_in);
@@ -161,11 +154,8 @@ fn in_two_rounds(
 /// When `root` itself cannot be opened.
 pub fn walk_of(root: &Path, pids: &[u32]) -> Result<Walk, Error> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat(CWD, root, flags, Mode::empty()).map_err(|cause| Error::File {
-        operation: "open",
-        path: root.into(),
-        cause: cause.into(),
-    })?;
+    let directory = openat(CWD, root, flags, Mode::empty())
+        .map_err(|cause| Error::file("open", root, cause))?;
     let mut pids = pids.to_vec();
     pids.sort_unstable();
     pids.dedup();

@@ -96,8 +96,7 @@ fn decode_ipv6(column: Column<'_>) -> Result<Ipv6Addr, LineError> {
     };
     let mut octets = [0; 16];
     for (word, four) in [a, b, c, d].iter().zip(octets.as_chunks_mut::<4>().0) {
-        let name = column.name;
-        *four = decode_word(Column { name, text: word })?;
+        *four = decode_word(column.part(word))?;
     }
     Ok(Ipv6Addr::from(octets))
 }

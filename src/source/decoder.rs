@@ -106,6 +106,16 @@ impl<'r> ReplyDecoder<'r> {
         self.pass_on(visitor)
     }
 
+    /// Lends a socket that was decoded elsewhere.
+    pub(super) fn lend_socket(
+        &mut self,
+        socket: Socket,
+        visitor: &mut dyn Visitor,
+    ) -> ControlFlow<()> {
+        self.scratch = socket;
+        self.pass_on(visitor)
+    }
+
     /// What to say when names of unix peers may be missing.
     pub(super) fn unnamed(&self) -> Option<Warning> {
         let cause = self.names.as_ref()?.failure()?;

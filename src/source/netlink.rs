@@ -12,7 +12,7 @@ use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{
-    Disturbance, Family, Protocol, Source as Kind, State, StateSet, Table, Warning,
+    Disturbance, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
 use crate::wire::{self, Body, DumpParams, Messages};
 
@@ -51,54 +51,39 @@ impl NetlinkSource {
         self.channel.take().map_or_else(Channel::open, Ok)
     }
 
-    /// Lends the only connection there can be, if the kernel finds it without a dump.
+    /// The only connection there can be, if the kernel finds it without a dump.
     ///
     /// Not for a recording: an answer that belongs to no dump is not listed from there.
-    fn look_up(
-        &mut self,
-        table: Table,
-        params: DumpParams<'_>,
-        request: &Request,
-        (decoder, visitor): (&mut ReplyDecoder<'_>, &mut dyn Visitor),
-    ) -> bool {
-        let Some(exact) = request.narrow.exact.filter(|_| !self.recorder.is_on()) else {
-            return false;
-        };
-        let Ok(mut channel) = self.open() else {
-            return false;
-        };
-        let found = match exact::reply(&mut channel, table, params, &exact) {
-            Ok(Some(payload)) => {
-                // No other follows, whether the visitor wants one or not.
-                let _ = decoder.lend(payload, visitor);
-                true
-            }
-            Ok(None) => false,
-            Err(_) => return false,
-        };
+    fn look_up(&mut self, table: Table, request: &Request) -> Option<Socket> {
+        let exact = request.narrow.exact.filter(|_| !self.recorder.is_on())?;
+        let mut channel = self.open().ok()?;
+        let ends = [exact.local, exact.peer];
+        let params = params(request);
+        let found = exact::answer(&mut channel, table, params, ends, exact.interface).ok()?;
         self.channel = Some(channel);
-        found
+        found.filter(|socket| socket.interface == exact.interface)
     }
 
     /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
     fn read(
         &mut self,
-        mut params: DumpParams<'_>,
+        request: &Request,
         reader: &mut Reader<'_>,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let table = reader.table.unwrap_or(TCP);
+        let mut params = params(request);
         let netlink = |cause| Error::Netlink { table, cause };
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
-            let request = match reader.table {
+            let bytes = match reader.table {
                 Some(table) => wire::dump_request(table, params),
                 None => Some(wire::both_request(params)),
             };
-            let Some(request) = request else {
+            let Some(bytes) = bytes else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
-            match self.dump(&request, reader, visitor) {
+            match self.dump(&bytes, reader, visitor) {
                 Ok(End::Whole | End::Stopped) => return Ok(outcome),
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
                 // list is the same without it: more sockets come, and are left out later.
@@ -166,16 +151,17 @@ impl Source for NetlinkSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let params = params(request);
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = peers.then(|| UnixNames::live(self.recorder.clone()));
         let mut reader = Reader::new(Some(table), request, names);
-        let mut outcome =
-            if self.look_up(table, params, request, (&mut reader.decoder, &mut *visitor)) {
+        let mut outcome = match self.look_up(table, request) {
+            Some(socket) => {
+                // No other follows, whether the visitor wants one or not.
+                let _ = reader.decoder.lend_socket(socket, visitor);
                 Outcome::complete(Kind::Netlink)
-            } else {
-                self.read(params, &mut reader, visitor)?
-            };
+            }
+            None => self.read(request, &mut reader, visitor)?,
+        };
         reader.tell(&mut outcome);
         Ok(outcome)
     }
@@ -189,7 +175,7 @@ impl Source for NetlinkSource {
             return None;
         }
         let mut reader = Reader::new(None, request, None);
-        let outcome = self.read(params(request), &mut reader, visitor);
+        let outcome = self.read(request, &mut reader, visitor);
         let mut outcome = outcome.ok()?;
         reader.tell(&mut outcome);
         Some(outcome)

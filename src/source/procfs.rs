@@ -55,7 +55,7 @@ impl ProcfsSource {
         let net = root.join("net");
         match fs::read_dir(&net) {
             Ok(_) => Ok(Self::new(root, recorder)),
-            Err(cause) => Err(unreadable("open", net, cause)),
+            Err(cause) => Err(Error::file("open", net, cause)),
         }
     }
 
@@ -63,7 +63,7 @@ impl ProcfsSource {
     /// `/proc` at all.
     fn absent(&self, path: PathBuf, cause: io::Error) -> Result<Outcome, Error> {
         if !self.root.join("net").exists() {
-            return Err(unreadable("open", path, cause));
+            return Err(Error::file("open", path, cause));
         }
         Ok(Outcome::absent(
             format!("there is no {}", escape_path(&path)).into(),
@@ -140,9 +140,9 @@ impl ProcfsSource {
         match (end, lines.count()) {
             (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
             (Ok(_), _) => {}
-            (Err(cause), 0) => return Err(unreadable("read", path, cause)),
+            (Err(cause), 0) => return Err(Error::file("read", path, cause)),
             (Err(cause), count) => {
-                let error = unreadable("read", path, cause);
+                let error = Error::file("read", path, cause);
                 outcome.warnings.push(Warning::CutFile(error.into(), count));
             }
         }
@@ -166,7 +166,7 @@ impl Source for ProcfsSource {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 return self.absent(path, cause);
             }
-            Err(cause) => return Err(unreadable("open", path, cause)),
+            Err(cause) => return Err(Error::file("open", path, cause)),
         };
         let task = Task {
             table,
@@ -217,14 +217,6 @@ impl Faults {
             first,
             more: self.more,
         })
-    }
-}
-
-const fn unreadable(operation: &'static str, path: PathBuf, cause: io::Error) -> Error {
-    Error::File {
-        operation,
-        path,
-        cause,
     }
 }
 

@@ -34,11 +34,7 @@ impl Recorder {
     ///
     /// When it cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let file = File::create(path).map_err(|cause| Error::File {
-            operation: "create",
-            path: path.to_owned(),
-            cause,
-        })?;
+        let file = File::create(path).map_err(|cause| Error::file("create", path, cause))?;
         let recording = Recording {
             path: path.to_owned(),
             file: BufWriter::new(file),
@@ -91,11 +87,7 @@ impl Recorder {
             .or_else(|| recording.file.flush().err());
         match failure {
             None => Ok(()),
-            Some(cause) => Err(Error::File {
-                operation: "write",
-                path: recording.path.clone(),
-                cause,
-            }),
+            Some(cause) => Err(Error::file("write", &recording.path, cause)),
         }
     }
 }

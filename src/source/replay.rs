@@ -43,7 +43,7 @@ impl ReplaySource {
     ///
     /// When it cannot be read, or its begin is no netlink message.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = reading::open(path).map_err(|cause| file_error("open", path, cause))?;
+        let file = reading::open(path).map_err(|cause| Error::file("open", path, cause))?;
         let mut replay = Self {
             path: path.to_owned(),
             file,
@@ -72,7 +72,7 @@ impl ReplaySource {
                     at += length;
                 }
                 Ok(None) => break,
-                Err(Flaw::Io(cause)) => return Err(file_error("read", &self.path, cause)),
+                Err(Flaw::Io(cause)) => return Err(Error::file("read", &self.path, cause)),
                 Err(Flaw::Bytes(reason)) if self.tables.is_empty() => {
                     return Err(self.malformed(format!(
                         "byte {at}: {reason}; not a recording of netlink messages"
@@ -230,7 +230,7 @@ impl Source for ReplaySource {
             Ok(()) => {}
             Err(Flaw::Bytes(reason)) => gaps.push(Warning::Failed(self.malformed(reason).into())),
             Err(Flaw::Io(cause)) if decoder.lent == 0 => {
-                return Err(file_error("read", &self.path, cause));
+                return Err(Error::file("read", &self.path, cause));
             }
             Err(Flaw::Io(cause)) => {
                 let reason = Cause::from(cause).to_string();
@@ -240,13 +240,5 @@ impl Source for ReplaySource {
         gaps.extend(decoder.malformed.warning(Some(table), Some(&self.path)));
         gaps.extend(self.flaw.take().map(|flaw| Warning::Failed(flaw.into())));
         Ok(outcome)
-    }
-}
-
-fn file_error(operation: &'static str, path: &Path, cause: io::Error) -> Error {
-    Error::File {
-        operation,
-        path: path.to_owned(),
-        cause,
     }
 }

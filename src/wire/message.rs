@@ -180,19 +180,20 @@ fn code(payload: &[u8]) -> Option<i32> {
 
 /// A line of `/proc/net` as a message, for a recording.
 pub fn proc_line(sequence: u32, line: &[u8]) -> Vec<u8> {
-    message(PROC_LINE, sequence, line)
+    message(PROC_LINE, NLM_F_MULTI, sequence, line)
 }
 
 /// The end of such lines.
 pub fn done(sequence: u32) -> Vec<u8> {
-    message(NLMSG_DONE, sequence, &0_i32.to_ne_bytes())
+    message(NLMSG_DONE, NLM_F_MULTI, sequence, &0_i32.to_ne_bytes())
 }
 
-fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+/// A whole message.
+pub(super) fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let header = Header {
         len: U32::new(u32::try_from(HEADER_LEN + payload.len()).unwrap_or(u32::MAX)),
         kind: U16::new(kind),
-        flags: U16::new(NLM_F_MULTI),
+        flags: U16::new(flags),
         sequence: U32::new(sequence),
         port: U32::new(0),
     };

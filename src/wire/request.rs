@@ -2,20 +2,19 @@
 
 use std::net::SocketAddr;
 
-use netlink_packet_core::{
-    DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    NetlinkSerializable,
-};
+use netlink_packet_core::{DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
 use netlink_packet_sock_diag::unix::{self, ShowFlags, UnixRequest};
 use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes};
 
-use super::message::TCPDIAG_GETSOCK;
+use super::message::{TCPDIAG_GETSOCK, message};
 use super::tag;
 use crate::model::{Family, Protocol, StateSet, Table};
 
+/// The flags of a request for a whole table.
+const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
 /// `INET_DIAG_REQ_BYTECODE`: a program that leaves sockets out.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
@@ -65,7 +64,7 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         Family::Packet => short_body(table, PACKET_SHOW),
         Family::Netlink => short_body(table, NDIAG_SHOW),
     };
-    Some(message(tag(table), NLM_F_REQUEST | NLM_F_DUMP, body))
+    Some(message(SOCK_DIAG_BY_FAMILY, DUMP, tag(table), &body))
 }
 
 /// The request of TCP over both IP versions, in one walk through the kernel's tables: the older
@@ -85,12 +84,7 @@ pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
     // `idiag_dbs`: tables to dump, of which there is one.
     body.extend_from_slice(&[0; 4]);
     push_program(&mut body, params);
-    message_of(
-        TCPDIAG_GETSOCK,
-        tag(table),
-        NLM_F_REQUEST | NLM_F_DUMP,
-        body,
-    )
+    message(TCPDIAG_GETSOCK, DUMP, tag(table), &body)
 }
 
 /// The request of one TCP connection: its own end, the other end, and the interface it is bound to.
@@ -112,19 +106,19 @@ pub fn exact_request(
         cookie: [0xff; 8],
     };
     let body = inet_request(table, params, socket_id);
-    message(tag(table), NLM_F_REQUEST, body)
+    message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, tag(table), &body)
 }
 
 /// The request of nothing but the names of all unix sockets.
 pub fn unix_names(sequence: u32) -> Vec<u8> {
     let body = unix_request(StateSet::ALL, 0, ShowFlags::NAME);
-    message(sequence, NLM_F_REQUEST | NLM_F_DUMP, body)
+    message(SOCK_DIAG_BY_FAMILY, DUMP, sequence, &body)
 }
 
 /// The request of one unix socket by its inode: one reply, or `ENOENT`.
 pub fn unix_lookup(sequence: u32, inode: u32) -> Vec<u8> {
     let body = unix_request(StateSet::ALL, inode, ShowFlags::NAME);
-    message(sequence, NLM_F_REQUEST, body)
+    message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, sequence, &body)
 }
 
 fn unix_body(params: DumpParams<'_>) -> Vec<u8> {
@@ -229,38 +223,5 @@ fn inet_request(table: Table, params: DumpParams<'_>, socket_id: SocketId) -> Ve
 fn bytes_of(part: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0; part.buffer_len()];
     part.emit(&mut bytes);
-    bytes
-}
-
-/// Type, and the bytes behind the header, of a request.
-struct Request(u16, Vec<u8>);
-
-impl NetlinkSerializable for Request {
-    fn message_type(&self) -> u16 {
-        self.0
-    }
-
-    fn buffer_len(&self) -> usize {
-        self.1.len()
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&self.1);
-    }
-}
-
-fn message(sequence: u32, flags: u16, body: Vec<u8>) -> Vec<u8> {
-    message_of(SOCK_DIAG_BY_FAMILY, sequence, flags, body)
-}
-
-fn message_of(kind: u16, sequence: u32, flags: u16, body: Vec<u8>) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = flags;
-    header.sequence_number = sequence;
-    let mut message =
-        NetlinkMessage::new(header, NetlinkPayload::InnerMessage(Request(kind, body)));
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
     bytes
 }

@@ -42,11 +42,7 @@ impl TaskFiles {
 
     fn load_with(btf: &Path) -> Result<Self, Error> {
         // Megabytes, and gone before there are descriptors to be held.
-        let layout = fs::read(btf).map_err(|cause| Error::File {
-            operation: "read",
-            path: btf.into(),
-            cause,
-        })?;
+        let layout = fs::read(btf).map_err(|cause| Error::file("read", btf, cause))?;
         let layout = Layout::read(&layout).map_err(|reason| Error::Malformed {
             origin: btf.display().to_string(),
             reason,

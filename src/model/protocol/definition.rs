@@ -1,39 +1,55 @@
 //! The table of protocols: what distinguishes each from the others.
 
-use super::Family;
+use super::{Family, Protocol};
 use crate::model::{State, StateSet};
 
-/// Everything that is known of a protocol before one of its sockets is read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Definition {
+/// Makes a column of the table, and the method that reads it, of each line.
+macro_rules! columns {
+    ($($(#[$doc:meta])+ $name:ident: $type:ty,)+) => {
+        /// Everything that is known of a protocol before one of its sockets is read.
+        pub(super) struct Definition {
+            $($(#[$doc])+ $name: $type,)+
+        }
+
+        impl Protocol {
+            $($(#[$doc])+ pub const fn $name(self) -> $type {
+                self.definition().$name
+            })+
+        }
+    };
+}
+
+columns! {
     /// The name in every format and on the command line.
-    pub(super) name: &'static str,
+    name: &'static str,
     /// The name in a sentence.
-    pub(super) title: &'static str,
+    title: &'static str,
     /// The code in a recording: a number of 6 bits that never changes, for old recordings hold it.
-    pub(super) recording_code: u8,
-    /// The families a socket of it can have.
-    pub(super) families: &'static [Family],
-    /// `sdiag_protocol` of the request that dumps it; `None` = `sock_diag` does not list it.
-    pub(super) sock_diag: Option<u16>,
+    recording_code: u8,
+    /// The families a socket of this protocol can have.
+    families: &'static [Family],
+    /// `sdiag_protocol` of the request that dumps it: `IPPROTO_*` (`include/uapi/linux/in.h`) of an IP
+    /// protocol. `None` = `sock_diag` does not list it.
+    sock_diag: Option<u16>,
     /// The files that list it; `None` = `/proc/net` does not.
-    pub(super) proc_net: Option<ProcNet>,
-    /// How the kernel numbers its states.
-    pub(super) codes: StateCodes,
-    /// The states of those shown as connected or connecting.
-    pub(super) connected: StateSet,
-    /// The states of those shown as waiting for peers.
-    pub(super) listening: StateSet,
+    proc_net: Option<ProcNet>,
+    /// Reads the kernel's code of a state, in netlink replies and in `/proc/net`. (`/proc/net/unix` has
+    /// codes of its own: [`State::from_unix_proc`].)
+    state_of: fn(u8) -> State,
+    /// The states of sockets that are connected or connecting.
+    connected: StateSet,
+    /// The states of sockets that wait for peers.
+    listening: StateSet,
     /// What the address of an end is.
-    pub(super) address: AddressKind,
+    address: AddressKind,
     /// What the port of an end is.
-    pub(super) port: PortKind,
-    /// True if its sockets differ in their type.
-    pub(super) has_types: bool,
+    port: PortKind,
+    /// True if its sockets differ in their [type](super::SocketType).
+    has_types: bool,
     /// True if it has the state machine of TCP.
-    pub(super) is_tcp_like: bool,
+    is_tcp_like: bool,
     /// True if it is listed when no protocol is named.
-    pub(super) is_default: bool,
+    is_default: bool,
 }
 
 /// The files of `/proc/net` that list a protocol.
@@ -63,19 +79,6 @@ pub enum LineFormat {
     /// `net/packet`.
     Packet,
     /// `net/netlink`.
-    Netlink,
-}
-
-/// How the kernel numbers the states of a protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StateCodes {
-    /// [`State::from_tcp`].
-    Tcp,
-    /// [`State::from_mptcp`].
-    Mptcp,
-    /// [`State::from_datagram`].
-    Datagram,
-    /// [`State::from_netlink`].
     Netlink,
 }
 
@@ -130,7 +133,7 @@ pub(super) const TCP: Definition = Definition {
     families: IP,
     sock_diag: Some(6),
     proc_net: Some(ProcNet::new(&["net/tcp", "net/tcp6"], LineFormat::Tcp)),
-    codes: StateCodes::Tcp,
+    state_of: State::from_tcp,
     connected: CONNECTED,
     listening: LISTEN,
     address: AddressKind::Ip,
@@ -146,7 +149,7 @@ pub(super) const UDP: Definition = Definition {
     recording_code: 1,
     sock_diag: Some(17),
     proc_net: Some(ProcNet::new(&["net/udp", "net/udp6"], LineFormat::Datagram)),
-    codes: StateCodes::Datagram,
+    state_of: State::from_datagram,
     listening: UNCONNECTED,
     port: PortKind::Udp,
     is_tcp_like: false,
@@ -195,7 +198,7 @@ pub(super) const MPTCP: Definition = Definition {
     recording_code: 5,
     sock_diag: Some(262),
     proc_net: None,
-    codes: StateCodes::Mptcp,
+    state_of: State::from_mptcp,
     is_default: false,
     ..TCP
 };
@@ -207,7 +210,7 @@ pub(super) const UNIX: Definition = Definition {
     families: &[Family::Unix],
     sock_diag: Some(0),
     proc_net: Some(ProcNet::new(&["net/unix"], LineFormat::Unix)),
-    codes: StateCodes::Datagram,
+    state_of: State::from_datagram,
     listening: LISTEN,
     address: AddressKind::UnixName,
     port: PortKind::None,
@@ -238,7 +241,7 @@ pub(super) const NETLINK: Definition = Definition {
     families: &[Family::Netlink],
     sock_diag: Some(NDIAG_PROTO_ALL),
     proc_net: Some(ProcNet::new(&["net/netlink"], LineFormat::Netlink)),
-    codes: StateCodes::Netlink,
+    state_of: State::from_netlink,
     connected: StateSet::ALL,
     listening: UNCONNECTED,
     address: AddressKind::NetlinkFamily,
