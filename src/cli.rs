@@ -16,17 +16,19 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser};
+use clap_complete::Shell;
 use jiff::tz::TimeZone;
 
+use crate::enrich::OwnerSource;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter;
 use crate::mode::{OpenConsole, OpenOutput, Repeating};
+use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
 use crate::query::{Query, Watching};
-use words::{
-    ByWord, ColorWord, FamilyWord, FormatWord, OwnersWord, SeverityWord, ShellWord, SourceWord,
-};
+use crate::render::{Color, Grouping};
+use words::{FormatWord, Named, OrAuto};
 
 /// What the program finds about its surroundings.
 #[derive(Debug, Clone, Copy, Default)]
@@ -159,9 +161,10 @@ struct Typed {
         long,
         value_name = "LIST",
         value_delimiter = ',',
+        value_parser = words::families(),
         help_heading = "Which sockets"
     )]
-    family: Vec<FamilyWord>,
+    family: Vec<Named>,
     /// Every state: listeners, bound and unconnected sockets too
     #[arg(short, long, help_heading = "Which sockets")]
     all: bool,
@@ -202,9 +205,10 @@ struct Typed {
         long,
         value_name = "SEVERITY",
         requires = "summary",
+        value_parser = words::severities(),
         help_heading = "What to tell"
     )]
-    fail_on: Option<SeverityWord>,
+    fail_on: Option<Severity>,
     /// Again every second, or SEC; with keys on a terminal
     #[arg(
         short,
@@ -224,13 +228,14 @@ struct Typed {
         long,
         value_name = "WHAT",
         requires = "events",
+        value_parser = words::groupings(),
         hide_possible_values = true,
         help_heading = "What to tell"
     )]
-    by: Option<ByWord>,
+    by: Option<Grouping>,
 
     /// Else table on a terminal, plain in a pipe
-    #[arg(long, value_name = "FORMAT", help_heading = "How to show it")]
+    #[arg(long, value_name = "FORMAT", value_parser = words::formats(), help_heading = "How to show it")]
     format: Option<FormatWord>,
     /// The same as --format json
     #[arg(
@@ -269,12 +274,13 @@ struct Typed {
         long,
         help = "Colours: auto, always or never; auto heeds NO_COLOR",
         value_name = "WHEN",
+        value_parser = words::colors(),
         default_value = "auto",
         hide_default_value = true,
         hide_possible_values = true,
         help_heading = "How to show it"
     )]
-    color: ColorWord,
+    color: OrAuto<Color>,
 
     /// Show nothing; exit status 0 if something matches
     #[arg(short, long, help_heading = "Checks")]
@@ -303,22 +309,24 @@ struct Typed {
     #[arg(
         long,
         value_name = "SOURCE",
+        value_parser = words::sources(),
         default_value = "auto",
         hide_default_value = true,
         hide_possible_values = true,
         help_heading = "Where from"
     )]
-    source: SourceWord,
+    source: OrAuto<Source>,
     /// How to find processes: auto, proc, bpf
     #[arg(
         long,
         value_name = "WAY",
+        value_parser = words::owner_sources(),
         default_value = "auto",
         hide_default_value = true,
         hide_possible_values = true,
         help_heading = "Where from"
     )]
-    owners: OwnersWord,
+    owners: OwnerSource,
     /// Read the files of another /proc, and nothing but files
     #[arg(
         long,
@@ -357,10 +365,11 @@ struct Typed {
     #[arg(
         long,
         value_name = "SHELL",
+        value_parser = words::shells(),
         hide_possible_values = true,
         help_heading = "Other"
     )]
-    completions: Option<ShellWord>,
+    completions: Option<Shell>,
 }
 
 /// Reads the command line.
@@ -399,6 +408,23 @@ pub fn parse(
     }
 }
 
+/// What belongs to the options that are given.
+fn given<T>(options: impl IntoIterator<Item = (bool, T)>) -> impl Iterator<Item = T> {
+    let given = options.into_iter().filter(|(given, _)| *given);
+    given.map(|(_, what)| what)
+}
+
+/// Refuses the first of the options that are given.
+fn refuse<T>(
+    options: impl IntoIterator<Item = (bool, T)>,
+    text: impl FnOnce(T) -> String,
+) -> Result<(), Error> {
+    match given(options).next() {
+        Some(option) => Err(Error::Usage(text(option))),
+        None => Ok(()),
+    }
+}
+
 /// Does a locale, `de_DE.UTF-8`, write text in UTF-8?
 pub fn is_utf8(locale: &OsStr) -> bool {
     let locale = locale.to_string_lossy().to_ascii_lowercase();
@@ -413,12 +439,7 @@ fn usage(error: &clap::Error) -> Error {
     Error::Usage(text.trim_start_matches("error: ").trim_end().to_owned())
 }
 
-fn completions(shell: ShellWord) -> String {
-    let generator = match shell {
-        ShellWord::Bash => clap_complete::Shell::Bash,
-        ShellWord::Zsh => clap_complete::Shell::Zsh,
-        ShellWord::Fish => clap_complete::Shell::Fish,
-    };
+fn completions(shell: Shell) -> String {
     // For the shell, the words that a test of a filter can begin with are the values to choose from.
     let words = filter::words();
     let choice = PossibleValuesParser::new(&words);
@@ -427,9 +448,9 @@ fn completions(shell: ShellWord) -> String {
         .mut_arg("filter", |filter| filter.value_parser(choice))
         .mut_arg("explain", |explain| explain.value_parser(states));
     let mut text = Vec::new();
-    clap_complete::generate(generator, &mut definition, "lsock", &mut text);
+    clap_complete::generate(shell, &mut definition, "lsock", &mut text);
     let mut text = String::from_utf8_lossy(&text).into_owned();
-    if shell == ShellWord::Fish {
+    if shell == Shell::Fish {
         // Its generator leaves out values that belong to no option.
         let line = format!("complete -c lsock -f -a '{}'\n", words.join(" "));
         text.push_str(&line);

@@ -200,6 +200,8 @@ pub struct Tables {
     pub protocols: BTreeSet<Protocol>,
     /// IP versions named.
     pub families: BTreeSet<Family>,
+    /// Those that were named by themselves, not among others.
+    pub alone: BTreeSet<Protocol>,
     /// Protocols that only the filter names: they are added to the default.
     pub filtered: BTreeSet<Protocol>,
 }
@@ -218,9 +220,8 @@ impl Tables {
 
     /// The tables of what was named, in the order they are listed. An IP version without an IP
     /// protocol means the default ones. Ping sockets, which netlink does not know, and MPTCP, which
-    /// `/proc` does not, are left out where nothing else is asked, unless they are among `alone`:
-    /// named by themselves.
-    pub fn list(&self, input: &Input, alone: &[Protocol]) -> Vec<Table> {
+    /// `/proc` does not, are left out where nothing else is asked, unless they are named alone.
+    pub fn list(&self, input: &Input) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
         let ip_named = protocols.iter().any(|protocol| protocol.is_ip());
         if protocols.is_empty() {
@@ -238,7 +239,11 @@ impl Tables {
             Input::Procfs(_) => protocol.proc_net().is_some(),
             Input::Auto | Input::Files | Input::Replay(_) => true,
         };
-        protocols.retain(|protocol| is_known(protocol) || alone.contains(protocol));
+        let is_alone = |protocol: &Protocol| {
+            let is_filtered = self.protocols.is_empty() && self.filtered.contains(protocol);
+            is_filtered || self.alone.contains(protocol)
+        };
+        protocols.retain(|protocol| is_known(protocol) || is_alone(protocol));
         let tables = protocols.into_iter().flat_map(Protocol::tables);
         let is_asked_for = |table: &Table| {
             let any_version = !table.protocol.is_ip() || self.families.is_empty();
@@ -259,10 +264,10 @@ mod tests {
         let tables = Tables {
             protocols: protocols.iter().copied().collect(),
             families: families.iter().copied().collect(),
-            filtered: BTreeSet::new(),
+            ..Tables::default()
         };
         let words: Vec<String> = tables
-            .list(&Input::Auto, &[])
+            .list(&Input::Auto)
             .iter()
             .map(|table| format!("{}/{}", table.protocol, table.family))
             .collect();
@@ -308,9 +313,9 @@ mod tests {
             filtered: BTreeSet::from([Protocol::Unix]),
             ..Tables::default()
         };
-        assert_eq!(tables.list(&Input::Auto, &[]).len(), 11);
+        assert_eq!(tables.list(&Input::Auto).len(), 11);
         tables.protocols.insert(Protocol::Packet);
-        assert_eq!(tables.list(&Input::Auto, &[]).len(), 1);
+        assert_eq!(tables.list(&Input::Auto).len(), 1);
     }
 
     #[test]

@@ -27,10 +27,8 @@ const PROGRAM: [&str; 2] = ["main", "terminal"];
 
 /// The circles that are still to be opened: a module, and those of its rooms that name each other.
 const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
-    ("enrich::owners", &["finder", "index"]),
     ("mode", &["findings", "list", "wait"]),
     ("mode::findings", &["look", "who"]),
-    ("model", &["summary", "warning"]),
     ("render", &["cell", "detail", "endpoint"]),
 ];
 

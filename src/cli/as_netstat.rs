@@ -2,8 +2,8 @@
 //! mean is not.
 
 use super::netstat::bytes_for;
-use super::{FamilyWord, FormatWord, OwnersWord, Terminal, Typed};
-use crate::enrich::Ports;
+use super::{FormatWord, Named, Terminal, Typed, given, refuse};
+use crate::enrich::{OwnerSource, Ports, ScanScope};
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
@@ -40,7 +40,6 @@ impl Typed {
             (self.processes, Extra::Processes),
             (self.timers, Extra::Timers),
         ];
-        let extras = extras.into_iter().filter(|(given, _)| *given);
         Ok(Some(AsNetstat {
             layout: NetstatLayout {
                 banner: Banner::Connected,
@@ -50,7 +49,7 @@ impl Typed {
                     Header::Shown
                 },
                 sections: &[],
-                extras: extras.map(|(_, extra)| extra).collect::<Extras>(),
+                extras: given(extras).collect::<Extras>(),
                 hosts: if self.resolve {
                     Hosts::Named
                 } else {
@@ -72,26 +71,23 @@ impl Typed {
             (self.oneline, "-O"),
             (self.columns.is_some(), "--columns"),
             // It cannot tell what first threads show.
-            (self.owners == OwnersWord::Bpf, "--owners bpf"),
+            (self.owners == OwnerSource::Bpf, "--owners bpf"),
         ];
-        if let Some((_, option)) = others.into_iter().find(|(given, _)| *given) {
-            return Err(Error::Usage(format!(
+        refuse(others, |option| {
+            format!(
                 "the lines of --format netstat are those of netstat: {option} does not go with it"
-            )));
-        }
-        let named = |protocol| self.family.contains(&FamilyWord::Protocol(protocol));
+            )
+        })?;
+        let named = |protocol| self.family.contains(&Named::Protocol(protocol));
         let families = [
             (self.packet || named(Protocol::Packet), "packet"),
             (self.netlink || named(Protocol::Netlink), "netlink"),
             (self.mptcp || named(Protocol::Mptcp), "MPTCP"),
             (named(Protocol::Icmp), "ping"),
         ];
-        match families.into_iter().find(|(given, _)| *given) {
-            Some((_, name)) => Err(Error::Usage(format!(
-                "netstat lists no {name} sockets, and --format netstat has no line for them"
-            ))),
-            None => Ok(()),
-        }
+        refuse(families, |name| {
+            format!("netstat lists no {name} sockets, and --format netstat has no line for them")
+        })
     }
 }
 
@@ -104,7 +100,9 @@ impl AsNetstat {
         let listed = Test::State(StateSet::ALL.without(State::Bound));
         query.filter = Expr::all([Expr::Test(listed), query.filter]);
         query.extensions.proc_net = self.listed;
-        query.lookups.first_threads = true;
+        if query.lookups.scope == ScanScope::All {
+            query.lookups.scope = ScanScope::FirstThreads;
+        }
         query.lookups.nobody = Some(0);
         if query.lookups.services == Ports::Named {
             query.lookups.services = Ports::NamedLast;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Typed;
+use super::{Typed, refuse};
 use crate::error::Error;
 use crate::filter;
 use crate::query::{Check, Count};
@@ -54,19 +54,14 @@ impl Typed {
         let reasons = [
             (
                 self.replay.is_some(),
-                "--replay",
-                "lists a recording, which does not change",
+                "--replay lists a recording, which does not change",
             ),
-            (self.record.is_some(), "-D", "records one list"),
-            (self.summary, "-s", "counts once"),
+            (self.record.is_some(), "-D records one list"),
+            (self.summary, "-s counts once"),
         ];
-        let reason = reasons.into_iter().find(|(given, ..)| *given);
-        match reason {
-            Some((_, option, why)) => Err(Error::Usage(format!(
-                "--wait looks again and again and {option} {why}: they do not go together"
-            ))),
-            None => Ok(()),
-        }
+        refuse(reasons, |other| {
+            format!("--wait looks again and again and {other}: they do not go together")
+        })
     }
 }
 

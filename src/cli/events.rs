@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::{ByWord, Terminal, Typed};
+use super::{Terminal, Typed, refuse};
 use crate::error::Error;
 use crate::query::Watching;
 use crate::render::{EventLayout, Format, Grouping, Shown};
@@ -11,10 +11,7 @@ impl Typed {
     pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
         self.check_events()?;
         let duration = self.duration()?;
-        let grouping = match self.by {
-            Some(ByWord::Connection) => Grouping::Connection,
-            None => Grouping::None,
-        };
+        let grouping = self.by.unwrap_or(Grouping::None);
         let processes = if self.processes {
             Shown::Yes
         } else {
@@ -64,18 +61,12 @@ impl Typed {
 
     /// Events are of TCP and MPTCP, live, and tell nothing but the step.
     fn check_events(&self) -> Result<(), Error> {
-        let others = [
-            (self.udp, "-u"),
-            (self.raw, "-w"),
-            (self.unix, "-x"),
-            (self.packet, "-0"),
-            (self.netlink, "--netlink"),
-        ];
-        if let Some((_, option)) = others.into_iter().find(|(given, _)| *given) {
-            return Err(Error::Usage(format!(
-                "-E shows steps of TCP and MPTCP: {option} has no state machine to show"
-            )));
-        }
+        let flags = self.protocol_flags().into_iter();
+        let others = flags
+            .filter(|(_, (_, protocols))| !protocols.iter().any(|protocol| protocol.is_tcp_like()));
+        refuse(others, |(option, _)| {
+            format!("-E shows steps of TCP and MPTCP: {option} has no state machine to show")
+        })?;
         let of_rows = [
             (self.summary, "-s"),
             (self.resolve, "-r"),
@@ -90,11 +81,10 @@ impl Typed {
             (self.replay.is_some(), "--replay"),
             (self.record.is_some(), "-D"),
         ];
-        match of_rows.into_iter().find(|(given, _)| *given) {
-            Some((_, option)) => Err(Error::Usage(format!(
+        refuse(of_rows, |option| {
+            format!(
                 "-E shows events as they happen and {option} is for listings: they do not go together"
-            ))),
-            None => Ok(()),
-        }
+            )
+        })
     }
 }

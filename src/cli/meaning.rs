@@ -4,16 +4,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-
 use super::fields::{FieldNeeds, columns, sort_keys};
-use super::{
-    ColorWord, FamilyWord, FormatWord, OwnersWord, SeverityWord, SourceWord, Terminal, Typed,
-};
-use crate::enrich::{Interfaces, Lookups, Meanings, Ports, Way};
+use super::{FormatWord, Named, Terminal, Typed, given, refuse};
+use crate::enrich::{Interfaces, Lookups, OwnerSource, Ports, ScanScope, SystemNames};
 use crate::error::Error;
 use crate::filter::{self, Expr};
-use crate::model::{Family, Protocol, Severity};
+use crate::model::{Family, Protocol, Source};
 use crate::query::{Hidden, Input, PROC, Query, Report, Selection, Tables};
 use crate::render::{
     Color, Column, Extra, Extras, Format, Header, Layout, Place, Signs, default_columns,
@@ -55,13 +51,13 @@ impl Typed {
         let query = Query {
             extensions: self.extensions(&needs, shows),
             lookups: Lookups {
-                only: filter.pids(),
-                way: self.way()?,
+                scope: filter.pids().map_or(ScanScope::All, ScanScope::Only),
+                owner_source: self.owner_source()?,
                 ..self.lookups(&needs, format, (&input, owners))
             },
             layout: self.layout(columns.clone(), extras, terminal),
             named: tables.are_named(),
-            tables: tables.list(&input, &self.named_alone(&tables)),
+            tables: tables.list(&input),
             selection: self.selection(&filter),
             filter,
             hosts: self.resolve && format.is_text(),
@@ -90,7 +86,7 @@ impl Typed {
             .iter()
             .map(|word| word.to_str().ok_or_else(|| not_text(word)))
             .collect::<Result<_, _>>()?;
-        let meanings = Meanings {
+        let meanings = SystemNames {
             live: self.is_live(input),
             hosts: self.resolve,
         };
@@ -103,26 +99,23 @@ impl Typed {
             filtered: filter.protocols(),
             ..Tables::default()
         };
-        let flags = [
-            (self.tcp, &[Protocol::Tcp][..]),
-            (self.udp, &[Protocol::Udp, Protocol::UdpLite]),
-            (self.raw, &[Protocol::Raw, Protocol::Icmp]),
-            (self.unix, &[Protocol::Unix]),
-            (self.packet, &[Protocol::Packet]),
-            (self.netlink, &[Protocol::Netlink]),
-            (self.mptcp, &[Protocol::Mptcp]),
-        ];
-        for (_, protocols) in flags.into_iter().filter(|(given, _)| *given) {
+        let flags = given(self.protocol_flags());
+        for protocols in flags.map(|(_, protocols)| protocols) {
             tables.protocols.extend(protocols);
+            if let [only] = protocols {
+                tables.alone.insert(*only);
+            }
         }
-        let versions = [(self.ipv4, Family::Inet), (self.ipv6, Family::Inet6)];
-        let versions = versions.into_iter().filter(|(given, _)| *given);
-        tables.families.extend(versions.map(|(_, family)| family));
-        for word in &self.family {
-            match *word {
-                FamilyWord::All => tables.protocols.extend(Protocol::ALL),
-                FamilyWord::Version(family) => _ = tables.families.insert(family),
-                FamilyWord::Protocol(protocol) => _ = tables.protocols.insert(protocol),
+        let versions = given([(self.ipv4, Family::Inet), (self.ipv6, Family::Inet6)]);
+        let versions = versions.map(Named::Version);
+        for named in self.family.iter().copied().chain(versions) {
+            match named {
+                Named::All => tables.protocols.extend(Protocol::ALL),
+                Named::Version(family) => _ = tables.families.insert(family),
+                Named::Protocol(protocol) => {
+                    tables.protocols.insert(protocol);
+                    tables.alone.insert(protocol);
+                }
             }
         }
         if self.events && tables.protocols.is_empty() && tables.filtered.is_empty() {
@@ -131,19 +124,17 @@ impl Typed {
         tables
     }
 
-    /// The protocols with a source of their own only, if they were named by themselves.
-    fn named_alone(&self, tables: &Tables) -> Vec<Protocol> {
-        let has_one_source =
-            |protocol: &Protocol| protocol.sock_diag().is_none() || protocol.proc_net().is_none();
-        let is_named = |protocol: &Protocol| {
-            let flagged = self.mptcp && *protocol == Protocol::Mptcp;
-            let filtered = tables.protocols.is_empty() && tables.names(*protocol);
-            flagged || filtered || self.family.contains(&FamilyWord::Protocol(*protocol))
-        };
-        let protocols = Protocol::ALL.into_iter();
-        protocols
-            .filter(|protocol| has_one_source(protocol) && is_named(protocol))
-            .collect()
+    /// The options that name protocols, and which.
+    pub(super) const fn protocol_flags(&self) -> [(bool, (&'static str, &'static [Protocol])); 7] {
+        [
+            (self.tcp, ("-t", &[Protocol::Tcp])),
+            (self.udp, ("-u", &[Protocol::Udp, Protocol::UdpLite])),
+            (self.raw, ("-w", &[Protocol::Raw, Protocol::Icmp])),
+            (self.unix, ("-x", &[Protocol::Unix])),
+            (self.packet, ("-0", &[Protocol::Packet])),
+            (self.netlink, ("--netlink", &[Protocol::Netlink])),
+            (self.mptcp, ("-M", &[Protocol::Mptcp])),
+        ]
     }
 
     /// A summary counts, and tells nothing of a single socket.
@@ -159,19 +150,16 @@ impl Typed {
             (self.columns.is_some(), "--columns"),
             (self.sort.is_some(), "--sort"),
         ];
-        match of_rows.into_iter().find(|(given, _)| *given) {
-            Some((_, option)) => Err(Error::Usage(format!(
-                "-s counts sockets and {option} is about each of them: they do not go together"
-            ))),
-            None => Ok(()),
-        }
+        refuse(of_rows, |option| {
+            format!("-s counts sockets and {option} is about each of them: they do not go together")
+        })
     }
 
     fn report(&self, input: &Input) -> Result<Report, Error> {
         if !self.summary {
             return Ok(Report::Rows);
         }
-        let fail_on = self.fail_on.map(severity);
+        let fail_on = self.fail_on;
         if fail_on.is_some() && !input.is_live() {
             let what = match input {
                 Input::Replay(_) => "a recording",
@@ -200,53 +188,45 @@ impl Typed {
         if self.json {
             return Format::Json;
         }
-        let usual = if terminal.is_terminal {
-            FormatWord::Table
-        } else {
-            FormatWord::Plain
-        };
-        match self.format.unwrap_or(usual) {
-            FormatWord::Json => Format::Json,
-            FormatWord::Table => Format::Table,
-            // Its rows have the names that those of `plain` have.
-            FormatWord::Plain | FormatWord::Netstat => Format::Plain,
-            FormatWord::Ndjson => Format::Ndjson,
-            FormatWord::Csv => Format::Csv,
+        match self.format {
+            Some(FormatWord::Own(format)) => format,
+            None if terminal.is_terminal => Format::Table,
+            // The rows of `netstat` have the names that those of `plain` have.
+            Some(FormatWord::Netstat) | None => Format::Plain,
         }
     }
 
     fn input(&self) -> Result<Input, Error> {
-        let clash = |option: &str| {
-            Error::Usage(format!(
-                "--source {} and {option} do not go together",
-                word(&self.source)
-            ))
+        let clash = |source: Source, option: &str| {
+            let source = source.name();
+            Err(Error::Usage(format!(
+                "--source {source} and {option} do not go together"
+            )))
         };
-        match (self.source, &self.proc_root, &self.replay) {
-            (SourceWord::Netlink, Some(_), _) => Err(clash("--proc-root")),
-            (SourceWord::Netlink | SourceWord::Procfs, _, Some(_)) => Err(clash("--replay")),
-            (_, Some(root), _) => Ok(Input::Procfs(root.clone())),
-            (SourceWord::Procfs, None, None) => Ok(Input::Procfs(PathBuf::from(PROC))),
-            (_, _, Some(path)) => Ok(Input::Replay(path.clone())),
-            (SourceWord::Netlink, None, None) => Ok(Input::Netlink),
-            (SourceWord::Auto, None, None) => Ok(Input::Auto),
-        }
+        Ok(match (self.source, &self.proc_root, &self.replay) {
+            (Some(source @ Source::Netlink), Some(_), _) => return clash(source, "--proc-root"),
+            (Some(source), _, Some(_)) => return clash(source, "--replay"),
+            (_, Some(root), _) => Input::Procfs(root.clone()),
+            (None, None, Some(path)) => Input::Replay(path.clone()),
+            (Some(Source::Procfs), None, None) => Input::Procfs(PathBuf::from(PROC)),
+            (Some(Source::Netlink), None, None) => Input::Netlink,
+            (Some(Source::Replay) | None, None, None) => Input::Auto,
+        })
     }
 
     /// The kernel's iterator knows the processes of this machine, and is no file.
-    fn way(&self) -> Result<Way, Error> {
+    fn owner_source(&self) -> Result<OwnerSource, Error> {
         let elsewhere = match (&self.proc_root, &self.replay) {
             (Some(_), _) => Some("--proc-root"),
             (None, Some(_)) => Some("--replay"),
             (None, None) => None,
         };
         match (self.owners, elsewhere) {
-            (OwnersWord::Bpf, Some(option)) => Err(Error::Usage(format!(
+            (OwnerSource::Bpf, Some(option)) => Err(Error::Usage(format!(
                 "--owners bpf and {option} do not go together"
             ))),
-            (OwnersWord::Proc, _) | (OwnersWord::Auto, Some(_)) => Ok(Way::Proc),
-            (OwnersWord::Auto, None) => Ok(Way::Auto),
-            (OwnersWord::Bpf, None) => Ok(Way::Bpf),
+            (_, Some(_)) => Ok(OwnerSource::Proc),
+            (source, None) => Ok(source),
         }
     }
 
@@ -271,11 +251,7 @@ impl Typed {
             (self.memory, Extra::Memory),
             (self.processes, Extra::Processes),
         ];
-        extras
-            .into_iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, extra)| extra)
-            .collect()
+        given(extras).collect()
     }
 
     fn extensions(&self, needs: &FieldNeeds, shows: bool) -> Extensions {
@@ -301,10 +277,6 @@ impl Typed {
         let users = !self.numeric && (owners || needs.shown.users);
         Lookups {
             owners: owners.then(|| input.processes()),
-            only: None,
-            first_threads: false,
-            way: Way::default(),
-            nobody: None,
             users: !replayed && (users || needs.filter.users),
             services: if !self.numeric && format.is_text() && needs.has_ports {
                 Ports::Named
@@ -317,6 +289,7 @@ impl Typed {
                 Interfaces::NumbersOnly
             },
             cgroups: here && (needs.shown.cgroups || needs.filter.cgroups),
+            ..Lookups::default()
         }
     }
 
@@ -330,10 +303,10 @@ impl Typed {
     }
 
     fn layout(&self, columns: Vec<Column>, extras: Extras, terminal: Terminal) -> Layout {
-        let colored = match self.color {
-            ColorWord::Auto => terminal.is_terminal && !terminal.no_color,
-            ColorWord::Always => true,
-            ColorWord::Never => false,
+        let usual = if terminal.is_terminal && !terminal.no_color {
+            Color::Always
+        } else {
+            Color::Never
         };
         Layout {
             columns,
@@ -348,7 +321,7 @@ impl Typed {
             } else {
                 Place::Below
             },
-            color: if colored { Color::Always } else { Color::Never },
+            color: self.color.unwrap_or(usual),
             width: terminal.width,
             signs: if terminal.utf8 {
                 Signs::Unicode
@@ -364,20 +337,4 @@ fn not_text(word: &OsStr) -> Error {
     Error::Usage(format!(
         "filter: \"{clean}\" is not UTF-8; write such bytes as \\xHH within a quoted name"
     ))
-}
-
-/// A word of the command line as it is typed.
-fn word(value: &impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map(|word| word.get_name().to_owned())
-        .unwrap_or_default()
-}
-
-const fn severity(word: SeverityWord) -> Severity {
-    match word {
-        SeverityWord::Info => Severity::Info,
-        SeverityWord::Warning => Severity::Warning,
-        SeverityWord::Critical => Severity::Critical,
-    }
 }

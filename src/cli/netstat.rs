@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS, Options};
 use self::plan::{Named, steps};
 use super::{Command, Terminal};
-use crate::enrich::{Interfaces, Lookups, Ports};
+use crate::enrich::{Interfaces, Lookups, Ports, ScanScope};
 use crate::exit::Verdict;
 use crate::query::netstat::{Netstat, Rounds};
 use crate::render::{Addresses, Banner, Bytes, Extra, Extras, Header, Hosts, NetstatLayout};
@@ -143,7 +143,7 @@ impl Typed {
             },
             lookups: Lookups {
                 owners: self.has(b'p').then(|| "/proc".into()),
-                first_threads: true,
+                scope: ScanScope::FirstThreads,
                 users: self.has(b'e') && !self.has(NUMERIC_USERS),
                 nobody: Some(0),
                 services: if self.has(NUMERIC_PORTS) {

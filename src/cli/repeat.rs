@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Terminal, Typed};
+use super::{Terminal, Typed, refuse};
 use crate::error::Error;
 use crate::filter;
 use crate::mode::{OpenConsole, Refilter, Repeating, Viewing};
@@ -173,31 +173,22 @@ impl Typed {
 
     fn check_repeating(&self) -> Result<(), Error> {
         let others = [
-            (self.events, "-E", "shows each step as it happens"),
-            (self.quiet, "-q", "shows nothing"),
-            (self.expect.is_some(), "--expect", "judges one listing"),
+            (self.events, "-E shows each step as it happens"),
+            (self.quiet, "-q shows nothing"),
+            (self.expect.is_some(), "--expect judges one listing"),
             (
                 self.wait.is_some(),
-                "--wait",
-                "shows one listing, when it holds",
+                "--wait shows one listing, when it holds",
             ),
-            (
-                self.replay.is_some(),
-                "--replay",
-                "lists what never changes",
-            ),
+            (self.replay.is_some(), "--replay lists what never changes"),
             (
                 self.record.is_some(),
-                "-D",
-                "keeps one listing, to be listed again",
+                "-D keeps one listing, to be listed again",
             ),
         ];
-        match others.into_iter().find(|(given, ..)| *given) {
-            Some((_, option, why)) => Err(Error::Usage(format!(
-                "-c lists again and again and {option} {why}: they do not go together"
-            ))),
-            None => Ok(()),
-        }
+        refuse(others, |other| {
+            format!("-c lists again and again and {other}: they do not go together")
+        })
     }
 }
 

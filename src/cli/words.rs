@@ -1,91 +1,93 @@
-//! Words that options take.
+//! Words that options take, each with what it means.
 
-use std::sync::LazyLock;
+use std::iter::once;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap_complete::Shell;
 
-use crate::model::{Family, Protocol};
+use crate::enrich::OwnerSource;
+use crate::model::{Family, Protocol, Severity, Source};
+use crate::render::{Color, Format, Grouping};
 
-/// A word of `-A`.
+/// What a word of `-A` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FamilyWord {
+pub(super) enum Named {
     All,
-    /// An IP version.
     Version(Family),
     Protocol(Protocol),
 }
 
-/// Every word of `-A`, in the order of the manual: MPTCP is the last.
-static FAMILY_WORDS: LazyLock<Vec<FamilyWord>> = LazyLock::new(|| {
-    let versions = [Family::Inet, Family::Inet6].map(FamilyWord::Version);
-    let mut protocols = Protocol::ALL;
-    protocols.sort_by_key(|protocol| *protocol == Protocol::Mptcp);
-    let protocols = protocols.map(FamilyWord::Protocol);
-    let words = [FamilyWord::All].into_iter().chain(versions);
-    words.chain(protocols).collect()
-});
-
-impl ValueEnum for FamilyWord {
-    fn value_variants<'a>() -> &'a [Self] {
-        &FAMILY_WORDS
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(match self {
-            Self::All => "all",
-            Self::Version(family) => family.name(),
-            Self::Protocol(protocol) => protocol.name(),
-        }))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What a word of `--format` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormatWord {
-    Table,
-    Plain,
-    Json,
-    Ndjson,
-    Csv,
+    Own(Format),
     Netstat,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ColorWord {
-    Auto,
-    Always,
-    Never,
+/// `None` = `auto`. (Of a type called `Option`, clap would think that it may be left out.)
+pub(super) type OrAuto<T> = Option<T>;
+
+pub(super) fn families() -> impl TypedValueParser<Value = Named> {
+    let versions = [Family::Inet, Family::Inet6].map(|family| (family.name(), family));
+    let versions = versions.map(|(name, family)| (name, Named::Version(family)));
+    let mut protocols = Protocol::ALL;
+    protocols.sort_by_key(|protocol| *protocol == Protocol::Mptcp);
+    let protocols = protocols.map(|protocol| (protocol.name(), Named::Protocol(protocol)));
+    one_of(once(("all", Named::All)).chain(versions).chain(protocols))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SourceWord {
-    Auto,
-    Netlink,
-    Procfs,
+pub(super) fn formats() -> impl TypedValueParser<Value = FormatWord> {
+    one_of([
+        ("table", FormatWord::Own(Format::Table)),
+        ("plain", FormatWord::Own(Format::Plain)),
+        ("json", FormatWord::Own(Format::Json)),
+        ("ndjson", FormatWord::Own(Format::Ndjson)),
+        ("csv", FormatWord::Own(Format::Csv)),
+        ("netstat", FormatWord::Netstat),
+    ])
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum OwnersWord {
-    Auto,
-    Proc,
-    Bpf,
+pub(super) fn colors() -> impl TypedValueParser<Value = OrAuto<Color>> {
+    one_of([
+        ("auto", None),
+        ("always", Some(Color::Always)),
+        ("never", Some(Color::Never)),
+    ])
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SeverityWord {
-    Info,
-    Warning,
-    Critical,
+pub(super) fn sources() -> impl TypedValueParser<Value = OrAuto<Source>> {
+    let sources = [Source::Netlink, Source::Procfs].map(|source| (source.name(), Some(source)));
+    one_of(once(("auto", None)).chain(sources))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ByWord {
-    Connection,
+pub(super) fn owner_sources() -> impl TypedValueParser<Value = OwnerSource> {
+    one_of(OwnerSource::ALL.map(|source| (source.name(), source)))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ShellWord {
-    Bash,
-    Zsh,
-    Fish,
+pub(super) fn severities() -> impl TypedValueParser<Value = Severity> {
+    one_of(Severity::ALL.map(|severity| (severity.name(), severity)))
+}
+
+pub(super) fn groupings() -> impl TypedValueParser<Value = Grouping> {
+    one_of([("connection", Grouping::Connection)])
+}
+
+pub(super) fn shells() -> impl TypedValueParser<Value = Shell> {
+    one_of([
+        ("bash", Shell::Bash),
+        ("zsh", Shell::Zsh),
+        ("fish", Shell::Fish),
+    ])
+}
+
+/// Takes one of these words for what it means.
+fn one_of<T: Clone + Send + Sync + 'static>(
+    words: impl IntoIterator<Item = (&'static str, T)>,
+) -> impl TypedValueParser<Value = T> {
+    let (names, meanings): (Vec<_>, Vec<_>) = words.into_iter().unzip();
+    PossibleValuesParser::new(names.clone()).try_map(move |typed| {
+        let place = names.iter().position(|name| *name == typed);
+        let meaning = place.and_then(|place| meanings.get(place));
+        meaning.cloned().ok_or("an unknown word")
+    })
 }

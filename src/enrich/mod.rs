@@ -1,17 +1,17 @@
 //! Sockets to rows: owners, services, users, interfaces, cgroups and hosts. Each costs nothing
 //! unless asked for.
 
-mod births;
 mod bpf;
 pub mod cgroups;
 mod ethertypes;
 pub mod hosts;
+mod inode_counters;
 pub mod interfaces;
-mod meanings;
 mod mounts;
 pub mod owners;
 mod process;
 pub mod services;
+mod system_names;
 pub mod users;
 mod visibility;
 
@@ -23,11 +23,11 @@ use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 use interfaces::InterfaceNames;
 pub use interfaces::Interfaces;
-pub use meanings::Meanings;
 use owners::Owners;
-pub use owners::{Sight, Way};
+pub use owners::{OwnerSource, ScanScope, Sight};
 pub use services::Ports;
 use services::Services;
+pub use system_names::SystemNames;
 use users::Users;
 
 /// What is to be looked up. The default is nothing but the names of interfaces.
@@ -35,12 +35,10 @@ use users::Users;
 pub struct Lookups {
     /// Processes, below this directory: `/proc`, another procfs, or a copy of one.
     pub owners: Option<PathBuf>,
-    /// The only processes that are looked at; `None` = all. Who else holds a socket is not told then.
-    pub only: Option<Vec<u32>>,
-    /// All, but only what the first thread of each shows: as `netstat` looks.
-    pub first_threads: bool,
+    /// Which of them.
+    pub scope: ScanScope,
     /// How the descriptors of processes are found.
-    pub way: Way,
+    pub owner_source: OwnerSource,
     /// Names of users.
     pub users: bool,
     /// The user whose name sockets without a user have; `None` = they have none.
@@ -73,15 +71,10 @@ impl Enricher {
     ///
     /// When processes are to be found in a way that cannot be gone here.
     pub fn new(lookups: Lookups) -> Result<Self, Error> {
-        let (only, first_threads) = (lookups.only, lookups.first_threads);
-        let owners = lookups.owners.map(|root| match only {
-            None if first_threads => Owners::of_first_threads(root),
-            None => Owners::new(root),
-            Some(pids) => Owners::among(root, pids),
-        });
-        let owners = owners.map(|owners| owners.by(lookups.way)).transpose()?;
+        let (scope, source) = (lookups.scope, lookups.owner_source);
+        let owners = lookups.owners.map(|root| Owners::new(root, scope, source));
         Ok(Self {
-            owners,
+            owners: owners.transpose()?,
             status: None,
             users: Users::new(lookups.users),
             nobody: lookups.nobody,

@@ -1,8 +1,8 @@
 //! Which processes hold a socket.
 
-mod finder;
-mod held;
-mod index;
+mod fd_index;
+mod fd_scan;
+mod scanner;
 mod scratch;
 
 use std::collections::{HashMap, HashSet};
@@ -15,18 +15,20 @@ use crate::procfs::fd::{Descriptor, walk_of};
 use super::process::Details;
 use super::users::Users;
 use super::visibility::Visibility;
-pub use finder::Way;
-use finder::{Finder, Sought};
-use index::Index;
+use fd_scan::FdScan;
+pub use fd_scan::ScanScope;
+use scanner::FdScanner;
+pub use scanner::OwnerSource;
 use scratch::Scratch;
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
+
 /// Finds the processes of sockets. Nothing is read before the first socket that can have any.
 #[derive(Debug)]
 pub struct Owners {
-    finder: Finder,
-    index: Option<Index>,
+    scanner: FdScanner,
+    scan: Option<FdScan>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
     details: HashMap<u32, Option<Known>>,
@@ -57,62 +59,42 @@ struct Known {
 }
 
 impl Owners {
-    /// Will walk below `root`: `/proc`, another procfs, or a copy of one.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self::with(Finder::new(root.into(), Sought::All))
-    }
-
-    /// Will look at these processes below `root` and at no others: who else holds a socket is not
-    /// told, and what none of them holds is `Unreadable`, without a warning.
-    pub fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Self {
-        Self::with(Finder::new(root.into(), Sought::Only(pids)))
-    }
-
-    fn with(finder: Finder) -> Self {
-        Self {
-            finder,
-            index: None,
+    /// Will look below `root`: `/proc`, another procfs, or a copy of one.
+    ///
+    /// # Errors
+    ///
+    /// When the source is the kernel's iterator, which cannot be used here.
+    pub fn new(
+        root: impl Into<PathBuf>,
+        scope: ScanScope,
+        source: OwnerSource,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            scanner: FdScanner::new(root.into(), scope, source)?,
+            scan: None,
             walks: 0,
             details: HashMap::new(),
             found: Scratch::default(),
             in_doubt: false,
             too_new: HashSet::new(),
             out_of_sight: 0,
-        }
-    }
-
-    /// Will find descriptors this way.
-    ///
-    /// # Errors
-    ///
-    /// When it is that of the kernel's iterator, which cannot be used here.
-    pub fn by(self, way: Way) -> Result<Self, Error> {
-        let finder = self.finder.by(way)?;
-        Ok(Self { finder, ..self })
-    }
-
-    /// Will look at the first thread of every process below `root`: what only others show is nobody's.
-    pub fn of_first_threads(root: impl Into<PathBuf>) -> Self {
-        Self::with(Finder::new(root.into(), Sought::FirstThreads))
+        })
     }
 
     /// Looks at once, whether a socket asks for it or not.
     pub fn look(&mut self) -> Sight {
-        let index = match self.index.take() {
-            Some(index) => index,
-            None => self.walk(),
-        };
+        let scan = self.take_scan();
         let sight = Sight {
-            found: !index.is_empty(),
-            refused: index.refused || index.failure.is_some(),
+            found: !scan.index.is_empty(),
+            refused: scan.refused || scan.failure.is_some(),
         };
-        self.index = Some(index);
+        self.scan = Some(scan);
         sight
     }
 
     /// Everything found is out of date: the next listing walks again.
     pub fn forget(&mut self) {
-        self.index = None;
+        self.scan = None;
         self.walks = 0;
         self.details.clear();
         self.found.clear();
@@ -142,49 +124,46 @@ impl Owners {
     }
 
     /// Had the last socket no process, and might it have one? Of those that are looked at, that is,
-    /// where they are [chosen](Self::among).
+    /// where they are [chosen](ScanScope::Only).
     pub const fn are_in_doubt(&self) -> bool {
         self.in_doubt
     }
 
     /// How many processes could not be read.
     pub fn unreadable(&self) -> usize {
-        let index = self.index.as_ref();
-        index.map_or(0, |index| index.unreadable.len())
+        let scan = self.scan.as_ref();
+        scan.map_or(0, |scan| scan.unreadable.len())
     }
 
     fn look_up(&mut self, inode: u64, users: &mut Users) -> ProcessStatus {
         loop {
-            let index = match self.index.take() {
-                Some(index) => index,
-                None => self.walk(),
-            };
-            let held = index.descriptors_of(inode);
-            let newer = held.is_empty() && index.births.precede(inode);
+            let scan = self.take_scan();
+            let held = scan.index.of(inode);
+            let newer = held.is_empty() && scan.counters.is_older_than(inode);
             if newer && self.walks < MOST_WALKS {
                 continue;
             }
             for of_process in held.chunk_by(|a, b| a.pid == b.pid) {
-                self.add(of_process, index.began, users);
+                self.add(of_process, scan.began, users);
             }
             let status = if self.found.get().is_empty() {
-                self.missing(&index, newer.then_some(inode))
+                self.missing(&scan, newer.then_some(inode))
             } else {
                 ProcessStatus::Found
             };
-            self.index = Some(index);
+            self.scan = Some(scan);
             return status;
         }
     }
 
     /// What it means that nobody holds a socket; its inode, if it is too new.
-    fn missing(&mut self, index: &Index, newer: Option<u64>) -> ProcessStatus {
-        let out_of_sight = index.visibility != Visibility::All;
+    fn missing(&mut self, scan: &FdScan, newer: Option<u64>) -> ProcessStatus {
+        let out_of_sight = scan.visibility != Visibility::All;
         self.in_doubt = newer.is_some()
             || out_of_sight
-            || !index.unreadable.is_empty()
-            || index.failure.is_some();
-        if matches!(self.finder.sought, Sought::Only(_)) {
+            || !scan.unreadable.is_empty()
+            || scan.failure.is_some();
+        if matches!(self.scanner.scope, ScanScope::Only(_)) {
             return ProcessStatus::Unreadable;
         }
         self.too_new.extend(newer);
@@ -196,11 +175,14 @@ impl Owners {
         }
     }
 
-    fn walk(&mut self) -> Index {
-        self.walks += 1;
-        // A number may belong to another process by now.
-        self.details.clear();
-        self.finder.look()
+    /// The last scan, or the first.
+    fn take_scan(&mut self) -> FdScan {
+        self.scan.take().unwrap_or_else(|| {
+            self.walks += 1;
+            // A number may belong to another process by now.
+            self.details.clear();
+            self.scanner.scan()
+        })
     }
 
     /// Adds a process with these descriptors, found by a look that began then, unless it is gone.
@@ -209,7 +191,7 @@ impl Owners {
             return;
         };
         let pid = first.pid;
-        let root = &self.finder.root;
+        let root = &self.scanner.root;
         let known = self.details.entry(pid).or_insert_with(|| {
             let details = Details::read(root, pid)?;
             let older = details.started.is_some_and(|started| started < began);
@@ -242,12 +224,12 @@ impl Owners {
 
     /// What must be known of owners that are not shown; nothing when none were asked for.
     pub fn warnings(&self) -> Vec<Warning> {
-        let Some(index) = &self.index else {
+        let Some(scan) = &self.scan else {
             return Vec::new();
         };
         // Who is out of sight beside it makes no difference.
-        match &index.failure {
-            Some(cause) if self.finder.way == Way::Bpf => {
+        match &scan.failure {
+            Some(cause) if self.scanner.source == OwnerSource::Bpf => {
                 return vec![Warning::NoIterator(cause.clone())];
             }
             Some(cause) => {
@@ -261,13 +243,13 @@ impl Owners {
         } else {
             Reader::Other
         };
-        let (unreadable, too_new) = (&index.unreadable, self.too_new.len());
-        let is_outside = index.visibility == Visibility::PidNamespace && self.out_of_sight > 0;
-        let not_read = match self.finder.sought {
-            _ if index.visibility == Visibility::OwnOnly => Some(MissingOwners::Hidden),
+        let (unreadable, too_new) = (&scan.unreadable, self.too_new.len());
+        let is_outside = scan.visibility == Visibility::PidNamespace && self.out_of_sight > 0;
+        let not_read = match self.scanner.scope {
+            _ if scan.visibility == Visibility::OwnOnly => Some(MissingOwners::Hidden),
             _ if unreadable.is_empty() => None,
-            Sought::Only(_) => Some(MissingOwners::Refused(unreadable.clone(), reader)),
-            Sought::All | Sought::FirstThreads => {
+            ScanScope::Only(_) => Some(MissingOwners::Refused(unreadable.clone(), reader)),
+            ScanScope::All | ScanScope::FirstThreads => {
                 Some(MissingOwners::Unreadable(unreadable.len(), reader))
             }
         };

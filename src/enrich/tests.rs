@@ -3,7 +3,7 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
-use super::{Enricher, Lookups, Ports, Sight};
+use super::{Enricher, Lookups, Ports, ScanScope, Sight};
 use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -82,7 +82,7 @@ fn processes_of_the_socket_before_are_not_shown() -> std::io::Result<()> {
     }
     let mut enricher = Enricher::new(Lookups {
         owners: Some(root.path().into()),
-        only: Some(vec![10]),
+        scope: ScanScope::Only(vec![10]),
         users: true,
         ..Lookups::default()
     })
@@ -157,10 +157,10 @@ fn owner_is_in_doubt_where_a_process_could_not_be_looked_at() -> std::io::Result
     fs::create_dir_all(process.join("fd"))?;
     fs::write(process.join("comm"), "a\n")?;
     symlink("socket:[77]", process.join("fd/3"))?;
-    let doubts = |root: &Path, only: Option<Vec<u32>>, inode| {
+    let doubts = |root: &Path, scope, inode| {
         let mut enricher = Enricher::new(Lookups {
             owners: Some(root.into()),
-            only,
+            scope,
             ..Lookups::default()
         })
         .unwrap();
@@ -172,12 +172,12 @@ fn owner_is_in_doubt_where_a_process_could_not_be_looked_at() -> std::io::Result
         enricher.doubts_owners()
     };
     // Held, held by nobody, and held by none of those that were looked at.
-    assert!(!doubts(root.path(), None, Some(77)));
-    assert!(!doubts(root.path(), None, Some(78)));
-    assert!(!doubts(root.path(), Some(vec![9]), Some(78)));
+    assert!(!doubts(root.path(), ScanScope::All, Some(77)));
+    assert!(!doubts(root.path(), ScanScope::All, Some(78)));
+    assert!(!doubts(root.path(), ScanScope::Only(vec![9]), Some(78)));
     let nowhere = Path::new("/nonexistent");
-    assert!(doubts(nowhere, None, Some(78)));
-    assert!(doubts(nowhere, Some(vec![9]), Some(78)));
-    assert!(!doubts(nowhere, None, None), "nobody can hold it");
+    assert!(doubts(nowhere, ScanScope::All, Some(78)));
+    assert!(doubts(nowhere, ScanScope::Only(vec![9]), Some(78)));
+    assert!(!doubts(nowhere, ScanScope::All, None), "nobody can hold it");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::check::Answer;
 use super::missing_fields::MissingFields;
-use crate::enrich::{Enricher, Lookups};
+use crate::enrich::{Enricher, Lookups, ScanScope};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
 use crate::model::{Row, Socket, Stage, Warning};
@@ -36,7 +36,7 @@ impl Matcher {
     pub(super) fn telling_owners(query: &Query) -> Result<Self, Error> {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
-            only: None,
+            scope: ScanScope::All,
             ..query.lookups.clone()
         };
         Self::with(query, lookups, Hidden::default())

@@ -13,6 +13,7 @@ mod process;
 mod protocol;
 mod row;
 mod socket;
+mod source;
 mod state;
 mod summary;
 mod timer;
@@ -38,7 +39,8 @@ pub use protocol::{
 };
 pub use row::{OwnedRow, Row, Stage};
 pub use socket::{Details, Memory, Shutdown, Socket};
+pub use source::Source;
 pub use state::{State, StateSet};
-pub use summary::{Origin, Source, Summary};
+pub use summary::{Origin, Summary};
 pub use timer::{Timer, TimerKind};
 pub use warning::{Cause, Disturbance, MissingOwners, Reader, Warning};

@@ -4,8 +4,8 @@
     reason = "a test stops at the first surprise"
 )]
 
-use super::{Owners, Way};
-use crate::enrich::births::Births;
+use super::{OwnerSource, Owners, ScanScope};
+use crate::enrich::inode_counters::InodeCounters;
 use crate::enrich::process::now;
 use crate::enrich::users::Users;
 use crate::enrich::visibility::Visibility;
@@ -16,7 +16,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A process of a copy of /proc.
@@ -69,6 +69,14 @@ fn child_holding(socket: &UdpSocket, program: &Path) -> Running {
     Running(child.unwrap())
 }
 
+fn walking(root: impl Into<PathBuf>) -> Owners {
+    Owners::new(root, ScanScope::All, OwnerSource::Proc).unwrap()
+}
+
+fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Owners {
+    Owners::new(root, ScanScope::Only(pids), OwnerSource::Proc).unwrap()
+}
+
 fn texts_of(owners: &Owners) -> Vec<String> {
     owners.warnings().iter().map(ToString::to_string).collect()
 }
@@ -78,7 +86,7 @@ fn every_process_and_descriptor_is_listed_in_order() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 300, b"worker", &[(9, 5), (10, 5), (3, 6)]);
     process(root.path(), 20, b"master", &[(12, 5), (4, 5)]);
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     let (status, found) = of(&mut owners, 5);
     assert_eq!(status, ProcessStatus::Found);
     let found: Vec<_> = found.into_iter().map(|p| (p.pid, p.fds)).collect();
@@ -92,7 +100,7 @@ fn every_process_and_descriptor_is_listed_in_order() {
 fn details_survive_whatever_the_bytes() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a) R\n\xff ", &[(3, 5)]);
-    let (_, found) = of(&mut Owners::new(root.path()), 5);
+    let (_, found) = of(&mut walking(root.path()), 5);
     assert_eq!(found[0].name, b"a) R\n\xff ");
     assert_eq!(found[0].command, b"prog -x");
     assert_eq!(found[0].called, 4);
@@ -105,7 +113,7 @@ fn process_that_vanished_after_the_walk_is_left_out() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
     process(root.path(), 21, b"b", &[(3, 5), (4, 6)]);
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 1).0, ProcessStatus::None);
     fs::remove_dir_all(root.path().join("21")).unwrap();
     let (status, found) = of(&mut owners, 5);
@@ -118,17 +126,17 @@ fn process_that_vanished_after_the_walk_is_left_out() {
 
 #[test]
 fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
-    let mut owners = Owners::new("/nonexistent");
+    let mut owners = walking("/nonexistent");
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
     let (status, found) = owners.of(&socket, &mut Users::new(false));
     assert_eq!((status, found.len()), (ProcessStatus::None, 0));
-    assert!(owners.index.is_none(), "nothing was read");
+    assert!(owners.scan.is_none(), "nothing was read");
     assert!(owners.warnings().is_empty());
 }
 
 #[test]
 fn unreadable_root_is_told_and_nothing_is_denied() {
-    let mut owners = Owners::new("/nonexistent");
+    let mut owners = walking("/nonexistent");
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     let texts = ["cannot open /nonexistent: no such file or directory"];
     assert_eq!(texts_of(&owners), texts);
@@ -138,13 +146,13 @@ fn unreadable_root_is_told_and_nothing_is_denied() {
 fn unreadable_process_makes_misses_uncertain() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::None);
-    owners.index.as_mut().unwrap().unreadable = vec![1; 212];
+    owners.scan.as_mut().unwrap().unreadable = vec![1; 212];
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     assert!(texts_of(&owners)[0].starts_with("212 processes not readable"));
-    owners.index.as_mut().unwrap().unreadable = vec![1];
+    owners.scan.as_mut().unwrap().unreadable = vec![1];
     assert!(texts_of(&owners)[0].starts_with("1 process not readable"));
 }
 
@@ -152,20 +160,20 @@ fn unreadable_process_makes_misses_uncertain() {
 fn owners_out_of_sight_are_not_denied() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
-    owners.index.as_mut().unwrap().visibility = Visibility::PidNamespace;
+    owners.scan.as_mut().unwrap().visibility = Visibility::PidNamespace;
     assert!(owners.warnings().is_empty(), "no row was concerned");
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert!(texts_of(&owners)[0].contains("PID namespace"));
-    owners.index.as_mut().unwrap().visibility = Visibility::OwnOnly;
+    owners.scan.as_mut().unwrap().visibility = Visibility::OwnOnly;
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert!(texts_of(&owners)[0].contains("hidepid"));
 }
 
 #[test]
 fn socket_made_after_the_walk_is_found_by_another() {
-    let mut owners = Owners::new("/proc");
+    let mut owners = walking("/proc");
     let old = UdpSocket::bind("127.0.0.1:0").unwrap();
     assert_eq!(of(&mut owners, inode_of(&old)).0, ProcessStatus::Found);
     assert_eq!(owners.walks, 1);
@@ -178,7 +186,7 @@ fn socket_made_after_the_walk_is_found_by_another() {
 
 #[test]
 fn sockets_newer_than_the_last_walk_are_not_denied() {
-    let mut owners = Owners::new("/proc");
+    let mut owners = walking("/proc");
     let mut sockets = Vec::new();
     for walks in [1, 2, 3] {
         sockets.push(UdpSocket::bind("127.0.0.1:0").unwrap());
@@ -201,13 +209,13 @@ fn sockets_newer_than_the_last_walk_are_not_denied() {
 #[test]
 fn closed_socket_from_before_the_walk_costs_no_other_walk() {
     let gone = inode_of(&UdpSocket::bind("127.0.0.1:0").unwrap());
-    let mut owners = Owners::new("/proc");
+    let mut owners = walking("/proc");
     let expected = |owners: &Owners| match owners.unreadable() {
         0 => ProcessStatus::None,
         _ => ProcessStatus::Unreadable,
     };
     let status = of(&mut owners, gone).0;
-    if owners.index.as_ref().unwrap().visibility == Visibility::All {
+    if owners.scan.as_ref().unwrap().visibility == Visibility::All {
         assert_eq!(status, expected(&owners));
     }
     assert_eq!(owners.walks, 1);
@@ -218,7 +226,7 @@ fn closed_socket_from_before_the_walk_costs_no_other_walk() {
 fn without_any_process_nobody_can_tell() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("net")).unwrap();
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     let text = format!(
         "cannot tell processes from {}: it holds none",
@@ -231,16 +239,16 @@ fn without_any_process_nobody_can_tell() {
 fn copy_of_proc_has_nothing_newer() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, u64::MAX).0, ProcessStatus::None);
-    assert_eq!(owners.index.unwrap().births, Births::none());
+    assert_eq!(owners.scan.unwrap().counters, InodeCounters::none());
 }
 
 #[test]
 fn socket_shared_with_a_child_has_two_processes() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let child = child_holding(&socket, Path::new("sleep"));
-    let (status, found) = of(&mut Owners::new("/proc"), inode_of(&socket));
+    let (status, found) = of(&mut walking("/proc"), inode_of(&socket));
     assert_eq!(status, ProcessStatus::Found);
     let mine = found.iter().find(|p| p.pid == std::process::id()).unwrap();
     assert_eq!(mine.fds, [u32::try_from(socket.as_raw_fd()).unwrap()]);
@@ -258,7 +266,7 @@ fn hostile_name_of_a_live_process_survives() {
     fs::copy("/bin/sleep", &program).unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let child = child_holding(&socket, &program);
-    let (_, found) = of(&mut Owners::new("/proc"), inode_of(&socket));
+    let (_, found) = of(&mut walking("/proc"), inode_of(&socket));
     let theirs = found.iter().find(|p| p.pid == child.0.id()).unwrap();
     assert_eq!(theirs.name, name);
     let command = [program.as_os_str().as_bytes(), b" 60"].concat();
@@ -270,7 +278,7 @@ fn only_the_named_processes_are_looked_at() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
     process(root.path(), 21, b"b", &[(3, 5), (4, 6)]);
-    let mut owners = Owners::among(root.path(), vec![21, 22]);
+    let mut owners = among(root.path(), vec![21, 22]);
     let (status, found) = of(&mut owners, 5);
     assert_eq!(status, ProcessStatus::Found);
     let found: Vec<_> = found.into_iter().map(|p| (p.pid, p.fds)).collect();
@@ -284,10 +292,10 @@ fn only_the_named_processes_are_looked_at() {
 #[test]
 fn named_process_that_does_not_exist_is_nobody() {
     let root = tempfile::tempdir().unwrap();
-    let mut owners = Owners::among(root.path(), vec![22]);
+    let mut owners = among(root.path(), vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     assert!(owners.warnings().is_empty());
-    let mut owners = Owners::among("/nonexistent", vec![22]);
+    let mut owners = among("/nonexistent", vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     let texts = ["cannot open /nonexistent: no such file or directory"];
     assert_eq!(texts_of(&owners), texts);
@@ -297,19 +305,19 @@ fn named_process_that_does_not_exist_is_nobody() {
 fn named_process_that_cannot_be_read_is_told() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
-    let mut owners = Owners::among(root.path(), vec![20, 1234]);
+    let mut owners = among(root.path(), vec![20, 1234]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     for (unreadable, start) in [
         (vec![1234], "process 1234 not readable"),
         (vec![1, 2], "processes 1, 2 not readable"),
         (vec![1, 2, 3, 4, 5, 6], "6 processes not readable"),
     ] {
-        owners.index.as_mut().unwrap().unreadable = unreadable;
+        owners.scan.as_mut().unwrap().unreadable = unreadable;
         let texts = texts_of(&owners);
         assert_eq!(texts.len(), 1);
         assert!(texts[0].starts_with(start), "{texts:?}");
     }
-    owners.index.as_mut().unwrap().visibility = Visibility::OwnOnly;
+    owners.scan.as_mut().unwrap().visibility = Visibility::OwnOnly;
     let hidden = Warning::MissingOwners(MissingOwners::Hidden);
     assert_eq!(owners.warnings(), [hidden]);
 }
@@ -317,7 +325,7 @@ fn named_process_that_cannot_be_read_is_told() {
 #[test]
 fn new_socket_of_a_named_process_is_found_by_another_walk() {
     let me = std::process::id();
-    let mut owners = Owners::among("/proc", vec![me]);
+    let mut owners = among("/proc", vec![me]);
     for walks in 1..=3 {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let (status, found) = of(&mut owners, inode_of(&socket));
@@ -345,7 +353,7 @@ fn number_that_was_given_to_another_process_names_no_owner() {
     process(root.path(), 21, b"new", &[(3, 5)]);
     started(root.path(), 21, later);
     process(root.path(), 22, b"old", &[(3, 5)]);
-    let mut owners = Owners::new(root.path());
+    let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 1).0, ProcessStatus::None);
     // Meanwhile the first closes its descriptor, and the number of the last is another's.
     for pid in [20, 22] {
@@ -361,10 +369,10 @@ fn number_that_was_given_to_another_process_names_no_owner() {
 fn only_the_iterator_where_it_cannot_be_used_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
-    let by = |way| Owners::new(root.path()).by(way);
-    let error = by(Way::Bpf).unwrap_err().chain();
+    let by = |source| Owners::new(root.path(), ScanScope::All, source);
+    let error = by(OwnerSource::Bpf).unwrap_err().chain();
     assert_eq!(error, "bpf: cannot stand in for /proc: it is a copy of one");
-    let mut owners = by(Way::Auto).unwrap();
+    let mut owners = by(OwnerSource::Auto).unwrap();
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     assert!(owners.warnings().is_empty());
 }

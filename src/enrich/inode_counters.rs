@@ -16,12 +16,12 @@ const BATCH: u64 = 1_024;
 
 /// Where the numbering of inodes stood at one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Births {
+pub(super) struct InodeCounters {
     /// The number given last, for each processor.
     last: Vec<u64>,
 }
 
-impl Births {
+impl InodeCounters {
     /// Nothing is ever newer: for what no longer changes.
     pub(super) const fn none() -> Self {
         Self { last: Vec::new() }
@@ -47,8 +47,8 @@ impl Births {
     }
 
     /// Can a socket with this number have been made after that moment? (A socket older than it
-    /// never is, one that is newer always, but for what [`Births::now`] says.)
-    pub(super) fn precede(&self, inode: u64) -> bool {
+    /// never is, one that is newer always, but for what [`InodeCounters::now`] says.)
+    pub(super) fn is_older_than(&self, inode: u64) -> bool {
         let end_of_batch = |last: &u64| last.next_multiple_of(BATCH);
         let Some(all_given) = self.last.iter().map(end_of_batch).max() else {
             return false;
@@ -92,7 +92,7 @@ fn next_number() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Births, next_number, number_on, processors};
+    use super::{InodeCounters, next_number, number_on, processors};
 
     #[test]
     fn lists_of_processors_are_read() {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn new_numbers_come_from_the_rest_of_a_batch_or_from_beyond_all() {
-        let births = Births {
+        let counters = InodeCounters {
             last: vec![5_000, 90_000],
         };
         for (inode, newer) in [
@@ -119,20 +119,20 @@ mod tests {
             (90_113, true),
             (200_000, true),
         ] {
-            assert_eq!(births.precede(inode), newer, "{inode}");
+            assert_eq!(counters.is_older_than(inode), newer, "{inode}");
         }
     }
 
     #[test]
     fn a_used_up_batch_leaves_nothing() {
-        let births = Births { last: vec![2_048] };
-        assert!(!births.precede(2_048));
-        assert!(births.precede(2_049));
+        let counters = InodeCounters { last: vec![2_048] };
+        assert!(!counters.is_older_than(2_048));
+        assert!(counters.is_older_than(2_049));
     }
 
     #[test]
     fn nothing_is_newer_than_a_frozen_copy() {
-        assert!(!Births::none().precede(u64::MAX));
+        assert!(!InodeCounters::none().is_older_than(u64::MAX));
     }
 
     #[test]
@@ -145,11 +145,11 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let old = make();
-        let births = Births::now();
+        let counters = InodeCounters::now();
         let new = make();
         assert!(!old.is_empty());
-        assert!(old.iter().all(|inode| !births.precede(*inode)));
-        assert!(new.iter().all(|inode| births.precede(*inode)));
-        assert!(next_number().is_some_and(|inode| births.precede(inode)));
+        assert!(old.iter().all(|inode| !counters.is_older_than(*inode)));
+        assert!(new.iter().all(|inode| counters.is_older_than(*inode)));
+        assert!(next_number().is_some_and(|inode| counters.is_older_than(inode)));
     }
 }

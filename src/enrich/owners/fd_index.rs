@@ -8,14 +8,14 @@ use crate::procfs::fd::Descriptor;
 /// To halve the list again and again instead would take longer for all sockets of a large machine than
 /// to find their descriptors: nearly every step misses the caches.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct FdIndex {
     descriptors: Vec<Descriptor>,
     /// A hash table with open addresses, at most half full: places in the list, counted from 1; 0 =
     /// nothing. Its length is a power of two, and not 1.
     places: Vec<u32>,
 }
 
-impl Held {
+impl FdIndex {
     pub(super) fn new(mut descriptors: Vec<Descriptor>) -> Self {
         descriptors.sort_unstable();
         descriptors.dedup();
@@ -78,14 +78,14 @@ fn slots(inode: u64, length: usize) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use super::Held;
+    use super::FdIndex;
     use crate::procfs::fd::Descriptor;
 
-    fn held(list: &[(u64, u32, u32)]) -> Held {
+    fn held(list: &[(u64, u32, u32)]) -> FdIndex {
         let held = list
             .iter()
             .map(|&(inode, pid, fd)| Descriptor { inode, pid, fd });
-        Held::new(held.collect())
+        FdIndex::new(held.collect())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::index::Index;
+use super::fd_scan::{FdScan, ScanScope};
 use crate::enrich::bpf::TaskFiles;
 use crate::enrich::visibility::limit;
 use crate::error::Error;
@@ -15,7 +15,7 @@ const WORTH_AN_ITERATOR: u64 = 4_000;
 
 /// How the descriptors of all processes are found. Both ways find the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Way {
+pub enum OwnerSource {
     /// The quicker one of those that can be used here.
     #[default]
     Auto,
@@ -26,74 +26,68 @@ pub enum Way {
     Bpf,
 }
 
-/// Whose descriptors are looked at.
-#[derive(Debug)]
-pub(super) enum Sought {
-    /// Everybody's.
-    All,
-    /// Everybody's, as the first thread of each shows them; the kernel's iterator cannot tell that.
-    FirstThreads,
-    /// Those of these processes.
-    Only(Vec<u32>),
+impl OwnerSource {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Proc, Self::Bpf];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Proc => "proc",
+            Self::Bpf => "bpf",
+        }
+    }
 }
 
 /// Finds descriptors below a root, again and again.
 #[derive(Debug)]
-pub(super) struct Finder {
+pub(super) struct FdScanner {
     pub(super) root: PathBuf,
-    pub(super) sought: Sought,
-    /// [`Way::Auto`] = not decided, or for the iterator.
-    pub(super) way: Way,
+    pub(super) scope: ScanScope,
+    /// [`OwnerSource::Auto`] = not decided, or for the iterator.
+    pub(super) source: OwnerSource,
     iterator: Option<TaskFiles>,
 }
 
-impl Finder {
-    /// Will walk.
-    pub(super) fn new(root: PathBuf, sought: Sought) -> Self {
-        Self {
-            root,
-            sought,
-            way: Way::Proc,
-            iterator: None,
-        }
-    }
-
-    /// Will go this way, or walk where first threads are sought.
-    pub(super) fn by(self, way: Way) -> Result<Self, Error> {
-        let way = match self.sought {
-            Sought::FirstThreads => Way::Proc,
-            Sought::All | Sought::Only(_) => way,
+impl FdScanner {
+    /// Will ask this source, or walk where first threads are wanted.
+    pub(super) fn new(root: PathBuf, scope: ScanScope, source: OwnerSource) -> Result<Self, Error> {
+        let source = match scope {
+            ScanScope::FirstThreads => OwnerSource::Proc,
+            ScanScope::All | ScanScope::Only(_) => source,
         };
-        let iterator = match way {
-            Way::Bpf => Some(iterator(&self.root)?),
-            Way::Auto | Way::Proc => None,
+        let iterator = match source {
+            OwnerSource::Bpf => Some(iterator(&root)?),
+            OwnerSource::Auto | OwnerSource::Proc => None,
         };
         Ok(Self {
-            way,
+            root,
+            scope,
+            source,
             iterator,
-            ..self
         })
     }
 
     /// Looks for everything.
-    pub(super) fn look(&mut self) -> Index {
-        if self.way == Way::Auto && self.iterator.is_none() && self.pays() {
+    pub(super) fn scan(&mut self) -> FdScan {
+        if self.source == OwnerSource::Auto && self.iterator.is_none() && self.pays() {
             self.choose(iterator(&self.root));
         }
         if let Some(iterator) = &self.iterator {
-            match Index::told(&self.root, iterator, &self.sought) {
-                Ok(index) => return index,
-                Err(error) if self.way == Way::Bpf => return Index::failed(error),
+            match FdScan::told(&self.root, iterator, &self.scope) {
+                Ok(scan) => return scan,
+                Err(error) if self.source == OwnerSource::Bpf => return FdScan::failed(error),
                 Err(error) => self.choose(Err(error)),
             }
         }
-        Index::walked(&self.root, &self.sought)
+        FdScan::walked(&self.root, &self.scope)
     }
 
     /// What cannot be used is not tried again.
     fn choose(&mut self, iterator: Result<TaskFiles, Error>) {
         if iterator.is_err() {
-            self.way = Way::Proc;
+            self.source = OwnerSource::Proc;
         }
         self.iterator = iterator.ok();
     }
@@ -101,7 +95,7 @@ impl Finder {
     /// Few processes, or few descriptors, are read as quickly. Where system calls are filtered, one
     /// that is unusual might be the end.
     fn pays(&self) -> bool {
-        matches!(self.sought, Sought::All) && has_many_files(&self.root) && !is_filtered(&self.root)
+        self.scope == ScanScope::All && has_many_files(&self.root) && !is_filtered(&self.root)
     }
 }
 

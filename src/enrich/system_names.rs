@@ -15,14 +15,14 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Asks this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Meanings {
+pub struct SystemNames {
     /// The sockets are this machine's. Otherwise its users, interfaces and cgroups mean nothing.
     pub live: bool,
     /// Hosts are looked up.
     pub hosts: bool,
 }
 
-impl Meanings {
+impl SystemNames {
     fn here(self, what: &str, instead: &str) -> Result<(), String> {
         if self.live {
             return Ok(());
@@ -33,7 +33,7 @@ impl Meanings {
     }
 }
 
-impl Names for Meanings {
+impl Names for SystemNames {
     fn service(&self, name: &str) -> Vec<(Protocol, u32)> {
         services::numbers(name)
     }
@@ -73,15 +73,15 @@ impl Names for Meanings {
 
 #[cfg(test)]
 mod tests {
-    use super::Meanings;
+    use super::SystemNames;
     use crate::filter::Names;
     use crate::model::Protocol;
 
-    const HERE: Meanings = Meanings {
+    const HERE: SystemNames = SystemNames {
         live: true,
         hosts: true,
     };
-    const ELSEWHERE: Meanings = Meanings {
+    const ELSEWHERE: SystemNames = SystemNames {
         live: false,
         hosts: false,
     };

@@ -1,0 +1,23 @@
+//! Where rows come from.
+
+/// Where rows came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// `sock_diag` netlink.
+    Netlink,
+    /// The files of `/proc/net`.
+    Procfs,
+    /// A recording.
+    Replay,
+}
+
+impl Source {
+    /// The name in every format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Netlink => "netlink",
+            Self::Procfs => "procfs",
+            Self::Replay => "replay",
+        }
+    }
+}
