@@ -2,8 +2,7 @@
 
 use super::Field;
 use super::cost::Cost;
-use super::value::{Datum, Reader};
-use crate::model::{Row, Table, Unit};
+use crate::model::{Table, Unit};
 
 /// Everything that is said of one field.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +43,11 @@ pub struct Definition {
     pub(super) in_events: bool,
     /// True if the kernel keeps it of a connection whose full socket is gone or not there yet.
     pub(super) is_kept: bool,
-    /// Reads it from a row.
-    pub(super) get: Reader,
 }
 
 impl Definition {
     /// A field of every socket, which every source reports, for nothing.
-    pub(super) const fn new(name: &'static str, width: usize, get: Reader) -> Self {
+    pub(super) const fn new(name: &'static str, width: usize) -> Self {
         Self {
             name,
             short: None,
@@ -69,13 +66,12 @@ impl Definition {
             recorded: true,
             in_events: true,
             is_kept: false,
-            get,
         }
     }
 
     /// A count, or a number that names something.
-    pub(super) const fn number(name: &'static str, width: usize, get: Reader) -> Self {
-        let plain = Self::new(name, width, get).counts(Unit::Count);
+    pub(super) const fn number(name: &'static str, width: usize) -> Self {
+        let plain = Self::new(name, width).counts(Unit::Count);
         Self {
             is_right: true,
             ..plain
@@ -87,11 +83,10 @@ impl Definition {
         name: &'static str,
         width: usize,
         words: &'static [&'static str],
-        get: Reader,
     ) -> Self {
         Self {
             words,
-            ..Self::new(name, width, get)
+            ..Self::new(name, width)
         }
     }
 
@@ -199,10 +194,5 @@ impl Definition {
     /// True if it is text of any length that may be broken over lines.
     pub const fn is_free_text(&self) -> bool {
         self.wraps
-    }
-
-    /// Reads it from a row; `None` = there is nothing, for whatever reason.
-    pub fn read<'a>(&self, row: &Row<'a>) -> Option<Datum<'a>> {
-        (self.get)(row)
     }
 }

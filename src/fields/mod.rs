@@ -1,10 +1,10 @@
 //! The vocabulary: one definition per field, from which everything else follows.
 //!
 //! A [`Field`] names a property of a socket: JSON key, CSV header, word of `--columns`, `--sort` and
-//! filters. Its [`Definition`] in `table` says what it holds, which sockets have it, who reports it, what
-//! it costs, and how it is read from a row; a new field is a variant and a definition there, and its
-//! description in `schema.json` and the manual. [`Field::get`] reads a row for a writer,
-//! [`Field::value`] tells apart why there is nothing.
+//! filters. Its [`Definition`] in `table` says what it holds, which sockets have it, who reports it,
+//! and what it costs. [`Field::get`] reads it from a row for a writer, [`Field::value`] tells apart why
+//! there is nothing. A new field is a variant here, a definition in `table`, a line in `value`, and its
+//! description in `schema.json` and the manual.
 
 mod cost;
 mod definition;
@@ -104,36 +104,38 @@ pub enum Field {
     MemoryPart(usize),
 }
 
-/// Every field of the vocabulary, in the order of JSON.
-const WHOLE: [Field; 27] = [
-    Field::Protocol,
-    Field::Family,
-    Field::Type,
-    Field::State,
-    Field::RecvQueue,
-    Field::SendQueue,
-    Field::LocalAddress,
-    Field::LocalPort,
-    Field::PeerAddress,
-    Field::PeerPort,
-    Field::Interface,
-    Field::Uid,
-    Field::User,
-    Field::Inode,
-    Field::Cookie,
-    Field::Shutdown,
-    Field::Timer,
-    Field::Mark,
-    Field::Cgroup,
-    Field::Netns,
-    Field::PeerInode,
-    Field::Processes,
-    Field::ProcessStatus,
-    Field::Congestion,
-    Field::TcpInfo,
-    Field::MptcpInfo,
-    Field::Memory,
-];
+impl Field {
+    /// Every field of the vocabulary, in the order of JSON: the keys of a row.
+    pub const VOCABULARY: [Self; 27] = [
+        Self::Protocol,
+        Self::Family,
+        Self::Type,
+        Self::State,
+        Self::RecvQueue,
+        Self::SendQueue,
+        Self::LocalAddress,
+        Self::LocalPort,
+        Self::PeerAddress,
+        Self::PeerPort,
+        Self::Interface,
+        Self::Uid,
+        Self::User,
+        Self::Inode,
+        Self::Cookie,
+        Self::Shutdown,
+        Self::Timer,
+        Self::Mark,
+        Self::Cgroup,
+        Self::Netns,
+        Self::PeerInode,
+        Self::Processes,
+        Self::ProcessStatus,
+        Self::Congestion,
+        Self::TcpInfo,
+        Self::MptcpInfo,
+        Self::Memory,
+    ];
+}
 
 const TIMER: [Field; 3] = [
     Field::TimerKind,
@@ -150,9 +152,6 @@ const PROCESSES: [Field; 5] = [
 ];
 
 impl Field {
-    /// Every field of the vocabulary, in the order of JSON: the keys of a row.
-    pub const VOCABULARY: [Self; 27] = WHOLE;
-
     /// The two that put address, interface and port into one cell.
     pub const COMBINED: [Self; 2] = [Self::Local, Self::Peer];
 
@@ -173,7 +172,9 @@ impl Field {
 
     /// Every field that holds a single value, or one for each process: what filters compare.
     pub fn comparable() -> impl Iterator<Item = Self> {
-        let fields = WHOLE.into_iter().filter(|field| *field != Self::State);
+        let fields = Self::VOCABULARY
+            .into_iter()
+            .filter(|field| *field != Self::State);
         fields.flat_map(|field| match field.parts() {
             parts if parts.is_empty() => vec![field],
             parts => parts,
@@ -245,7 +246,7 @@ impl Field {
 
     /// The column with this name, or with a familiar short one: `proto`, `recv_q`, `send_q`.
     pub fn column(name: &str) -> Option<Self> {
-        let columns = WHOLE.into_iter().chain(Self::COMBINED);
+        let columns = Self::VOCABULARY.into_iter().chain(Self::COMBINED);
         let mut columns = columns.filter(|field| {
             let definition = field.definition();
             definition.name == name || definition.short == Some(name)

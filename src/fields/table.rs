@@ -2,9 +2,8 @@
 
 use super::cost::Cost;
 use super::definition::Definition as D;
-use super::value::{Datum, Side};
 use super::{Field, memory_part};
-use crate::model::{Family, ProcessStatus, Protocol, Shutdown, SocketType, Table, Unit};
+use crate::model::{Family, Protocol, Table, Unit};
 
 const PROTOCOLS: [&str; 9] = [
     "tcp", "udp", "udplite", "raw", "icmp", "mptcp", "unix", "packet", "netlink",
@@ -20,73 +19,50 @@ impl Field {
     #[expect(clippy::too_many_lines, reason = "a table: a few lines for each field")]
     pub const fn definition(self) -> &'static D {
         match self {
-            Self::Protocol => {
-                const {
-                    &D::word("protocol", 7, &PROTOCOLS, |row| {
-                        Some(Datum::Word(row.socket.protocol.name()))
-                    })
-                    .short("proto", "PROTO")
-                }
-            }
-            Self::Family => {
-                const {
-                    &D::word("family", 7, &FAMILIES, |row| {
-                        Some(Datum::Word(row.socket.family.name()))
-                    })
-                }
-            }
+            Self::Protocol => const { &D::word("protocol", 7, &PROTOCOLS).short("proto", "PROTO") },
+            Self::Family => const { &D::word("family", 7, &FAMILIES) },
             Self::Type => {
                 const {
-                    &D::word("type", 9, &TYPES, |row| {
-                        row.socket.kind.map(SocketType::name).map(Datum::Word)
-                    })
-                    .of(|table| matches!(table.protocol, Protocol::Unix | Protocol::Packet))
+                    &D::word("type", 9, &TYPES)
+                        .of(|table| matches!(table.protocol, Protocol::Unix | Protocol::Packet))
                 }
             }
-            Self::State => {
-                const { &D::new("state", 11, |row| Some(Datum::State(row.socket.state))) }
-            }
+            Self::State => const { &D::new("state", 11) },
             Self::RecvQueue => {
                 const {
-                    &D::number("recv_queue", 6, |row| {
-                        row.socket.recv_queue.map(Datum::from)
-                    })
-                    .short("recv_q", "RECV_Q")
-                    .counts(Unit::Bytes)
-                    .in_procfs(|_, table| table.protocol != Protocol::Unix)
-                    .not_in_events()
+                    &D::number("recv_queue", 6)
+                        .short("recv_q", "RECV_Q")
+                        .counts(Unit::Bytes)
+                        .in_procfs(|_, table| table.protocol != Protocol::Unix)
+                        .not_in_events()
                 }
             }
             Self::SendQueue => {
                 const {
-                    &D::number("send_queue", 6, |row| {
-                        row.socket.send_queue.map(Datum::from)
-                    })
-                    .short("send_q", "SEND_Q")
-                    .counts(Unit::Bytes)
-                    .in_procfs(|_, table| is_ip(table) || table.protocol == Protocol::Netlink)
-                    .not_in_events()
+                    &D::number("send_queue", 6)
+                        .short("send_q", "SEND_Q")
+                        .counts(Unit::Bytes)
+                        .in_procfs(|_, table| is_ip(table) || table.protocol == Protocol::Netlink)
+                        .not_in_events()
                 }
             }
             Self::LocalAddress => {
                 const {
-                    &D::new("local_address", 15, |row| Datum::address(Side::Local, row))
+                    &D::new("local_address", 15)
                         .of(|table| table.protocol != Protocol::Packet)
                         .kept()
                 }
             }
             Self::LocalPort => {
                 const {
-                    &D::new("local_port", 10, |row| {
-                        row.socket.local.port.map(Datum::from)
-                    })
-                    .of(|table| table.protocol != Protocol::Unix)
-                    .right()
+                    &D::new("local_port", 10)
+                        .of(|table| table.protocol != Protocol::Unix)
+                        .right()
                 }
             }
             Self::PeerAddress => {
                 const {
-                    &D::new("peer_address", 15, |row| Datum::address(Side::Peer, row))
+                    &D::new("peer_address", 15)
                         .of(|table| table.protocol != Protocol::Packet)
                         .in_procfs(|_, table| is_ip(table))
                         .costs(Cost::UnixPeers)
@@ -95,7 +71,7 @@ impl Field {
             }
             Self::PeerPort => {
                 const {
-                    &D::new("peer_port", 10, |row| row.socket.peer.port.map(Datum::from))
+                    &D::new("peer_port", 10)
                         .of(|table| is_ip(table) || table.protocol == Protocol::Netlink)
                         .in_procfs(|_, table| is_ip(table))
                         .right()
@@ -103,7 +79,7 @@ impl Field {
             }
             Self::Interface => {
                 const {
-                    &D::new("interface", 9, |row| Datum::interface(row))
+                    &D::new("interface", 9)
                         .aliases(&["dev", "iface"])
                         .of(|table| is_ip(table) || table.protocol == Protocol::Packet)
                         .in_procfs(|_, table| table.protocol == Protocol::Packet)
@@ -113,26 +89,24 @@ impl Field {
             }
             Self::Uid => {
                 const {
-                    &D::number("uid", 10, |row| row.socket.uid.map(Datum::from))
+                    &D::number("uid", 10)
                         .of(|table| table.protocol != Protocol::Netlink)
                         .in_procfs(|_, table| table.protocol != Protocol::Unix)
                 }
             }
             Self::User => {
                 const {
-                    &D::new("user", 10, |row| Datum::name(row.user))
+                    &D::new("user", 10)
                         .of(|table| table.protocol != Protocol::Netlink)
                         .in_procfs(|_, table| table.protocol != Protocol::Unix)
                         .costs(Cost::User)
                         .optional()
                 }
             }
-            Self::Inode => {
-                const { &D::number("inode", 10, |row| row.socket.inode.map(Datum::Number)) }
-            }
+            Self::Inode => const { &D::number("inode", 10) },
             Self::Cookie => {
                 const {
-                    &D::new("cookie", 8, |row| row.socket.cookie.map(Datum::Hex))
+                    &D::new("cookie", 8)
                         .counts(Unit::Count)
                         .netlink_only()
                         .kept()
@@ -140,58 +114,42 @@ impl Field {
             }
             Self::Shutdown => {
                 const {
-                    &D::word("shutdown", 8, &SHUTDOWNS, |row| {
-                        row.socket.shutdown.map(Shutdown::name).map(Datum::Word)
-                    })
-                    .of(|table| is_ip(table) || table.protocol == Protocol::Unix)
-                    .netlink_only()
-                    .not_in_events()
+                    &D::word("shutdown", 8, &SHUTDOWNS)
+                        .of(|table| is_ip(table) || table.protocol == Protocol::Unix)
+                        .netlink_only()
+                        .not_in_events()
                 }
             }
-            Self::Timer => {
+            Self::Timer => const { &D::new("timer", 20).of(is_ip).not_in_events() },
+            Self::TimerKind => {
                 const {
-                    &D::new("timer", 20, |row| row.socket.timer.map(Datum::Timer))
+                    &D::word("timer", 11, &TIMERS)
+                        .aliases(&["timer.kind", "timer_kind"])
+                        .csv("timer_kind")
                         .of(is_ip)
                         .not_in_events()
                 }
             }
-            Self::TimerKind => {
-                const {
-                    &D::word("timer", 11, &TIMERS, |row| {
-                        row.socket.timer.map(|timer| Datum::Word(timer.kind.name()))
-                    })
-                    .aliases(&["timer.kind", "timer_kind"])
-                    .csv("timer_kind")
-                    .of(is_ip)
-                    .not_in_events()
-                }
-            }
             Self::TimerExpires => {
                 const {
-                    &D::number("expires_ms", 10, |row| {
-                        row.socket.timer.map(|timer| Datum::from(timer.expires_ms))
-                    })
-                    .aliases(&["timer_expires_ms"])
-                    .counts(Unit::Millis)
-                    .of(is_ip)
-                    .not_in_events()
+                    &D::number("expires_ms", 10)
+                        .aliases(&["timer_expires_ms"])
+                        .counts(Unit::Millis)
+                        .of(is_ip)
+                        .not_in_events()
                 }
             }
             Self::TimerRetransmits => {
                 const {
-                    &D::number("retransmits", 11, |row| {
-                        row.socket
-                            .timer
-                            .map(|timer| Datum::from(u32::from(timer.retransmits)))
-                    })
-                    .aliases(&["timer_retransmits"])
-                    .of(is_ip)
-                    .not_in_events()
+                    &D::number("retransmits", 11)
+                        .aliases(&["timer_retransmits"])
+                        .of(is_ip)
+                        .not_in_events()
                 }
             }
             Self::Mark => {
                 const {
-                    &D::number("mark", 10, |row| row.socket.mark.map(Datum::from))
+                    &D::number("mark", 10)
                         .aliases(&["fwmark"])
                         .of(is_ip)
                         .netlink_only()
@@ -201,7 +159,7 @@ impl Field {
             }
             Self::Cgroup => {
                 const {
-                    &D::new("cgroup", 40, |row| row.cgroup.map(Datum::Name))
+                    &D::new("cgroup", 40)
                         .of(is_ip)
                         .netlink_only()
                         .costs(Cost::Cgroup)
@@ -209,28 +167,18 @@ impl Field {
                         .wraps()
                 }
             }
-            Self::Netns => {
-                const { &D::new("netns", 12, |row| Datum::name(row.netns)).costs(Cost::Netns) }
-            }
+            Self::Netns => const { &D::new("netns", 12).costs(Cost::Netns) },
             Self::PeerInode => {
                 const {
-                    &D::number("peer_inode", 10, |row| {
-                        row.socket.peer_inode.map(Datum::Number)
-                    })
-                    .of(|table| table.protocol == Protocol::Unix)
-                    .netlink_only()
+                    &D::number("peer_inode", 10)
+                        .of(|table| table.protocol == Protocol::Unix)
+                        .netlink_only()
                 }
             }
-            Self::Processes => {
-                const {
-                    &D::new("processes", 24, |row| row.processes.map(Datum::Processes))
-                        .costs(Cost::Owners)
-                        .wraps()
-                }
-            }
+            Self::Processes => const { &D::new("processes", 24).costs(Cost::Owners).wraps() },
             Self::Pid => {
                 const {
-                    &D::number("pid", 10, |row| row.processes.map(Datum::Processes))
+                    &D::number("pid", 10)
                         .aliases(&["pids", "processes.pid"])
                         .csv("pids")
                         .costs(Cost::Owners)
@@ -238,7 +186,7 @@ impl Field {
             }
             Self::Process => {
                 const {
-                    &D::new("process", 16, |row| row.processes.map(Datum::Processes))
+                    &D::new("process", 16)
                         .aliases(&[
                             "processes",
                             "process_name",
@@ -251,7 +199,7 @@ impl Field {
             }
             Self::Command => {
                 const {
-                    &D::new("command", 24, |row| row.processes.map(Datum::Processes))
+                    &D::new("command", 24)
                         .aliases(&["process_commands", "processes.command"])
                         .csv("process_commands")
                         .costs(Cost::Owners)
@@ -259,46 +207,37 @@ impl Field {
             }
             Self::ProcessUser => {
                 const {
-                    &D::new("process_user", 12, |row| {
-                        row.processes.map(Datum::Processes)
-                    })
-                    .aliases(&["process_users", "processes.user"])
-                    .csv("process_users")
-                    .costs(Cost::Owners)
+                    &D::new("process_user", 12)
+                        .aliases(&["process_users", "processes.user"])
+                        .csv("process_users")
+                        .costs(Cost::Owners)
                 }
             }
             Self::Fd => {
                 const {
-                    &D::number("fd", 10, |row| row.processes.map(Datum::Processes))
+                    &D::number("fd", 10)
                         .aliases(&["fds", "processes.fds"])
                         .csv("fds")
                         .costs(Cost::Owners)
                 }
             }
             Self::ProcessStatus => {
-                const {
-                    &D::word("process_status", 14, &STATUSES, |row| {
-                        row.process_status.map(ProcessStatus::name).map(Datum::Word)
-                    })
-                    .costs(Cost::Owners)
-                }
+                const { &D::word("process_status", 14, &STATUSES).costs(Cost::Owners) }
             }
             Self::Congestion => {
                 const {
-                    &D::new("congestion", 10, |row| {
-                        row.socket.congestion().map(Datum::Name)
-                    })
-                    .aliases(&["cong"])
-                    .of(|table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp))
-                    .netlink_only()
-                    .costs(Cost::Info)
-                    .optional()
-                    .not_in_events()
+                    &D::new("congestion", 10)
+                        .aliases(&["cong"])
+                        .of(|table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp))
+                        .netlink_only()
+                        .costs(Cost::Info)
+                        .optional()
+                        .not_in_events()
                 }
             }
             Self::TcpInfo | Self::TcpPart(_) => {
                 const {
-                    &D::new("tcp_info", 8, |row| row.socket.tcp_info().map(Datum::Info))
+                    &D::new("tcp_info", 8)
                         .of(|table| table.protocol == Protocol::Tcp)
                         .netlink_only()
                         .costs(Cost::Info)
@@ -309,20 +248,18 @@ impl Field {
             }
             Self::MptcpInfo | Self::MptcpPart(_) => {
                 const {
-                    &D::new("mptcp_info", 10, |row| {
-                        row.socket.mptcp_info().map(Datum::Info)
-                    })
-                    .of(|table| table.protocol == Protocol::Mptcp)
-                    .netlink_only()
-                    .costs(Cost::Info)
-                    .optional()
-                    .not_in_events()
-                    .wraps()
+                    &D::new("mptcp_info", 10)
+                        .of(|table| table.protocol == Protocol::Mptcp)
+                        .netlink_only()
+                        .costs(Cost::Info)
+                        .optional()
+                        .not_in_events()
+                        .wraps()
                 }
             }
             Self::Memory | Self::MemoryPart(_) => {
                 const {
-                    &D::new("memory", 8, |row| row.socket.memory().map(Datum::Memory))
+                    &D::new("memory", 8)
                         .in_procfs(|field, table| has_drops(table) && is_drops(field))
                         .costs(Cost::Memory)
                         .optional()
@@ -330,10 +267,8 @@ impl Field {
                         .wraps()
                 }
             }
-            Self::Local => const { &D::new("local", 24, |_| Some(Datum::End(Side::Local))) },
-            Self::Peer => {
-                const { &D::new("peer", 24, |_| Some(Datum::End(Side::Peer))).costs(Cost::UnixPeers) }
-            }
+            Self::Local => const { &D::new("local", 24) },
+            Self::Peer => const { &D::new("peer", 24).costs(Cost::UnixPeers) },
         }
     }
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::Field;
 use super::cost::Cost;
-use crate::model::{Endpoint, Family, Info, Memory, Process, Protocol, Row, Source, State, Timer};
-
-/// Reads a field from a row; `None` = there is nothing, for whatever reason.
-pub(super) type Reader = for<'a> fn(&Row<'a>) -> Option<Datum<'a>>;
+use crate::model::{
+    Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, SocketType,
+    Source, State, Timer,
+};
 
 /// Which end of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,31 +99,27 @@ pub enum Datum<'a> {
     End(Side),
 }
 
-impl From<u32> for Datum<'_> {
-    fn from(number: u32) -> Self {
-        Self::Number(number.into())
-    }
+fn number<'a>(value: Option<impl Into<u64>>) -> Option<Datum<'a>> {
+    value.map(|value| Datum::Number(value.into()))
 }
 
-impl<'a> Datum<'a> {
-    /// A name; an empty one is none.
-    pub(super) fn name(name: Option<&'a str>) -> Option<Self> {
-        let name = name.filter(|name| !name.is_empty())?;
-        Some(Self::Name(name.as_bytes()))
-    }
+fn word<'a>(word: Option<&'static str>) -> Option<Datum<'a>> {
+    word.map(Datum::Word)
+}
 
-    pub(super) fn interface(row: &Row<'a>) -> Option<Self> {
-        Self::name(row.interface).or_else(|| row.socket.interface.map(Self::Index))
-    }
+/// A name; an empty one is none.
+fn name(name: Option<&str>) -> Option<Datum<'_>> {
+    let name = name.filter(|name| !name.is_empty())?;
+    Some(Datum::Name(name.as_bytes()))
+}
 
-    pub(super) fn address(side: Side, row: &Row<'a>) -> Option<Self> {
-        let end = side.of(row);
-        match end.ip {
-            Some(ip) => Some(Self::Ip(ip)),
-            None if end.name.is_empty() => None,
-            None if row.socket.family == Family::Unix => Some(Self::Path(&end.name)),
-            None => Some(Self::Name(&end.name)),
-        }
+fn address<'a>(side: Side, row: &Row<'a>) -> Option<Datum<'a>> {
+    let end = side.of(row);
+    match end.ip {
+        Some(ip) => Some(Datum::Ip(ip)),
+        None if end.name.is_empty() => None,
+        None if row.socket.family == Family::Unix => Some(Datum::Path(&end.name)),
+        None => Some(Datum::Name(&end.name)),
     }
 }
 
@@ -142,15 +138,50 @@ pub enum Value<'a> {
 
 impl Field {
     /// Its value in a row, for a writer; `None` = there is nothing to write, for whatever reason.
+    #[inline]
     pub fn get<'a>(self, row: &Row<'a>) -> Option<Datum<'a>> {
+        let socket = row.socket;
         match self {
-            Self::TcpPart(part) => row.socket.tcp_info()?.get(part).map(Datum::Number),
-            Self::MptcpPart(part) => row.socket.mptcp_info()?.get(part).map(Datum::Number),
-            Self::MemoryPart(place) => {
-                let (_, value) = *row.socket.memory()?.fields().get(place)?;
-                value.map(Datum::from)
-            }
-            field => field.definition().read(row),
+            Self::Protocol => Some(Datum::Word(socket.protocol.name())),
+            Self::Family => Some(Datum::Word(socket.family.name())),
+            Self::Type => word(socket.kind.map(SocketType::name)),
+            Self::State => Some(Datum::State(socket.state)),
+            Self::RecvQueue => number(socket.recv_queue),
+            Self::SendQueue => number(socket.send_queue),
+            Self::LocalAddress => address(Side::Local, row),
+            Self::LocalPort => number(socket.local.port),
+            Self::PeerAddress => address(Side::Peer, row),
+            Self::PeerPort => number(socket.peer.port),
+            Self::Interface => name(row.interface).or(socket.interface.map(Datum::Index)),
+            Self::Uid => number(socket.uid),
+            Self::User => name(row.user),
+            Self::Inode => number(socket.inode),
+            Self::Cookie => socket.cookie.map(Datum::Hex),
+            Self::Shutdown => word(socket.shutdown.map(Shutdown::name)),
+            Self::Timer => socket.timer.map(Datum::Timer),
+            Self::TimerKind => word(socket.timer.map(|timer| timer.kind.name())),
+            Self::TimerExpires => number(socket.timer.map(|timer| timer.expires_ms)),
+            Self::TimerRetransmits => number(socket.timer.map(|timer| timer.retransmits)),
+            Self::Mark => number(socket.mark),
+            Self::Cgroup => row.cgroup.map(Datum::Name),
+            Self::Netns => name(row.netns),
+            Self::PeerInode => number(socket.peer_inode),
+            Self::Processes
+            | Self::Pid
+            | Self::Process
+            | Self::Command
+            | Self::ProcessUser
+            | Self::Fd => row.processes.map(Datum::Processes),
+            Self::ProcessStatus => word(row.process_status.map(ProcessStatus::name)),
+            Self::Congestion => socket.congestion().map(Datum::Name),
+            Self::TcpInfo => socket.tcp_info().map(Datum::Info),
+            Self::TcpPart(part) => number(socket.tcp_info()?.get(part)),
+            Self::MptcpInfo => socket.mptcp_info().map(Datum::Info),
+            Self::MptcpPart(part) => number(socket.mptcp_info()?.get(part)),
+            Self::Memory => socket.memory().map(Datum::Memory),
+            Self::MemoryPart(place) => number(socket.memory()?.fields().get(place)?.1),
+            Self::Local => Some(Datum::End(Side::Local)),
+            Self::Peer => Some(Datum::End(Side::Peer)),
         }
     }
 
