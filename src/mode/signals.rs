@@ -6,13 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_default, register_usize};
 use signal_hook::low_level::pipe;
+
+use crate::error::Error;
+use crate::track::{Woken, wait};
 
 /// What a second signal does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,23 +69,27 @@ impl Signals {
         number.ok().filter(|number| *number > 0)
     }
 
-    /// Sleeps until this moment, or until one comes.
+    /// Sleeps until this moment, or for ever; false if a signal came first.
     ///
     /// # Errors
     ///
-    /// When `poll(2)` fails.
-    pub(super) fn sleep(&self, until: Instant) -> io::Result<()> {
+    /// When `poll(2)` fails, or whoever reads `output` has left: there may be nothing to write by which
+    /// that would be noticed.
+    pub(super) fn sleep(
+        &self,
+        until: Option<Instant>,
+        output: Option<BorrowedFd<'_>>,
+    ) -> Result<bool, Error> {
         loop {
-            let rest = until.saturating_duration_since(Instant::now());
-            if rest.is_zero() || self.caught().is_some() {
-                return Ok(());
+            if self.caught().is_some() {
+                return Ok(false);
             }
-            match poll(
-                &mut [PollFd::new(&self.wake, PollFlags::IN)],
-                Some(&timespec(rest)),
-            ) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Ok(true);
+            }
+            let woken = wait(&[self.as_fd()], output, until).map_err(Error::Watch)?;
+            if woken == Woken::HungUp {
+                return Err(Error::Output(io::ErrorKind::BrokenPipe.into()));
             }
         }
     }
@@ -107,12 +112,5 @@ fn is_ignored(signal: i32) -> bool {
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
-    }
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
     }
 }

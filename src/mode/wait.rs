@@ -53,7 +53,7 @@ pub(super) fn wait(
         if let Some(verdict) = wait.look(&mut pending, messages)? {
             return Ok(verdict);
         }
-        signals.sleep(wait.next()).map_err(Error::Watch)?;
+        signals.sleep(Some(wait.next()), None)?;
         if let Some(signal) = signals.caught() {
             return Ok(Verdict::Interrupted(signal));
         }

@@ -242,7 +242,7 @@ pub fn transition(from: State, to: State) -> Option<&'static Transition> {
 /// saw it in the one and later, with the same ends, in the other knows that it made these.
 ///
 /// BOUND does not appear: the kernel's code for it is that of CLOSED.
-pub fn certain(from: State, to: State) -> Vec<&'static Transition> {
+fn certain(from: State, to: State) -> Vec<&'static Transition> {
     let ways = ways(from);
     if distance(from, to, &ways, None).is_none() {
         return Vec::new();
@@ -250,6 +250,17 @@ pub fn certain(from: State, to: State) -> Vec<&'static Transition> {
     let mut steps = ways.clone();
     steps.retain(|step| distance(from, to, &ways, Some(step)).is_none());
     steps.sort_by_key(|step| distance(from, step.from, &ways, None));
+    steps
+}
+
+/// The same, as what it left and where it arrived. The last of them leads to `to`; `None` where nobody
+/// knows from where.
+pub fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
+    let certain = certain(from, to).into_iter();
+    let mut steps: Vec<_> = certain.map(|step| (Some(step.from), step.to)).collect();
+    if steps.last().is_none_or(|(_, last)| *last != to) {
+        steps.push((None, to));
+    }
     steps
 }
 

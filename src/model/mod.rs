@@ -29,7 +29,7 @@ pub use finding::{
 };
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{
-    EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, certain, transition,
+    EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, steps, transition,
 };
 pub use netlink::netlink_family_name;
 pub use proc_net::ProcNetExtras;

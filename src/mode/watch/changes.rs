@@ -32,7 +32,7 @@ pub(super) fn changes(
     let mut writer = Changes::new(&query.layout, out);
     let mut looker = Looker::new(query)?;
     let mut verdict = Verdict::Done;
-    while pace.rest(signals, read)? {
+    while signals.sleep(pace.due(), read)? {
         let begun = Instant::now();
         let time = Timestamp::now();
         messages.next_round();

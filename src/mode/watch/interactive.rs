@@ -6,13 +6,14 @@ use std::os::fd::AsFd as _;
 use std::time::Instant;
 
 use super::console::{Console, OpenConsole};
-use super::pace::{Pace, Woken, wait};
+use super::pace::Pace;
 use super::session::{Asked, Session};
 use super::worker::Worker;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::signals::Signals;
 use crate::render::view::Pause;
+use crate::track::{Woken, wait};
 
 /// A session, who looks for it, and where it is seen.
 pub(super) struct Interaction {
@@ -76,7 +77,7 @@ impl Interaction {
         let keys = console.and_then(Console::input);
         let others = [self.worker.as_fd(), signals.as_fd()];
         let readable: Vec<_> = keys.into_iter().chain(others).collect();
-        wait(&readable, console.map(Console::output), until)
+        wait(&readable, console.map(Console::output), until).map_err(Error::Watch)
     }
 
     /// Takes the round that is over, if one is.

@@ -35,7 +35,7 @@ pub(super) fn rounds(
     let out = Shared::new(out);
     let mut repetition = Repetition::First;
     let mut verdict = Verdict::Done;
-    while pace.rest(signals, read)? {
+    while signals.sleep(pace.due(), read)? {
         let begun = Instant::now();
         messages.next_round();
         matcher.look_again();

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::model::{Endpoint, Socket, State, Table, certain};
+use crate::model::{Endpoint, Socket, State, Table};
 
 /// Where a connection is, or a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,17 +96,6 @@ impl Facts {
         (socket.mark, socket.cgroup_id) = (self.mark, self.cgroup_id);
         socket
     }
-}
-
-/// The steps that are certain between two states a socket was seen in. The last of them arrives; where
-/// that is not certain, nobody knows from where.
-pub(super) fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
-    let certain = certain(from, to).into_iter();
-    let mut steps: Vec<_> = certain.map(|step| (Some(step.from), step.to)).collect();
-    if steps.last().is_none_or(|(_, last)| *last != to) {
-        steps.push((None, to));
-    }
-    steps
 }
 
 fn set(end: &mut Endpoint, address: SocketAddr) {

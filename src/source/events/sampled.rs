@@ -14,8 +14,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 
 use self::notices::{Heard, Notices};
 use self::pending::PendingEvents;
@@ -24,7 +22,7 @@ use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
 use crate::model::{Protocol, Table, Warning};
 use crate::source::Source;
-use crate::track::Pacer;
+use crate::track::{Pacer, Woken, wait};
 
 /// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
 /// cost more than the looks.
@@ -51,8 +49,8 @@ pub struct Sampled {
     source: Box<dyn Source>,
     tables: Vec<SampledTable>,
     notices: Option<Notices>,
-    /// A notice came that no look has followed yet.
-    heard: Heard,
+    /// True if a notice came that no look has followed yet.
+    heard: bool,
     /// There was no room for notices.
     overrun: Gap,
     /// There are no notices any more.
@@ -65,24 +63,6 @@ pub struct Sampled {
     why: String,
     /// What the source warned of.
     warnings: Vec<Warning>,
-}
-
-/// What a look found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Found {
-    /// All as it was.
-    Nothing,
-    /// Something that is to be told, or that the next look decides.
-    Change,
-}
-
-/// Why a pause ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rested {
-    /// It is time to look.
-    Due,
-    /// The watch is to return.
-    Over,
 }
 
 impl Sampled {
@@ -110,7 +90,7 @@ impl Sampled {
             source,
             tables: watched.into_iter().map(SampledTable::new).collect(),
             notices,
-            heard: Heard::Nothing,
+            heard: false,
             overrun: Gap::default(),
             deaf,
             looked: (Instant::now(), Duration::ZERO),
@@ -125,10 +105,11 @@ impl Sampled {
         Ok(sampled)
     }
 
-    /// Looks at every table once; what it finds is ready to be lent.
-    fn look(&mut self) -> Result<Found, Error> {
+    /// Looks at every table once; what it finds is ready to be lent. True if it found anything that is to
+    /// be told, or that the next look decides.
+    fn look(&mut self) -> Result<bool, Error> {
         self.listen();
-        self.heard = Heard::Nothing;
+        self.heard = false;
         let (begun, before) = (Instant::now(), self.pending.len());
         let (mut found, mut failure) = (None, None);
         for table in &mut self.tables {
@@ -137,17 +118,18 @@ impl Sampled {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let found = match (found, failure) {
+        let is_changed = match (found, failure) {
             (None, Some(error)) => return Err(error),
-            (found, _) => found.unwrap_or(Found::Nothing),
+            (found, _) => found == Some(true),
         };
         self.pending.stamp(before, Timestamp::now());
         self.looked = (Instant::now(), begun.elapsed());
-        self.pause = match found {
-            Found::Change => Duration::ZERO,
-            Found::Nothing => PACER.longer(self.pause),
+        self.pause = if is_changed {
+            Duration::ZERO
+        } else {
+            PACER.longer(self.pause)
         };
-        Ok(found)
+        Ok(is_changed)
     }
 
     /// Takes the notices that wait.
@@ -167,11 +149,11 @@ impl Sampled {
             }
         });
         match heard {
-            Ok(Heard::Nothing) => {}
-            Ok(Heard::Ends) => self.heard = Heard::Ends,
-            Ok(Heard::Overrun) => {
-                self.heard = Heard::Ends;
-                self.overrun.note(Warning::LostNotices);
+            Ok(heard) => {
+                self.heard |= heard != Heard::Nothing;
+                if heard == Heard::Overrun {
+                    self.overrun.note(Warning::LostNotices);
+                }
             }
             Err(error) => {
                 self.deaf = Some(Warning::NoNotices(error.into()));
@@ -180,39 +162,33 @@ impl Sampled {
         }
     }
 
-    /// Waits until it is time to look, or to return.
-    fn rest(&mut self, wake: BorrowedFd<'_>, until: Option<Instant>) -> Result<Rested, Error> {
+    /// Waits until it is time to look; true if it is time to return.
+    fn rest(&mut self, wake: BorrowedFd<'_>, until: Option<Instant>) -> Result<bool, Error> {
         loop {
             let now = Instant::now();
             if until.is_some_and(|until| until <= now) {
-                return Ok(Rested::Over);
+                return Ok(true);
             }
-            let heard = self.heard != Heard::Nothing;
             let (ended, cost) = self.looked;
-            let wanted = if heard { Duration::ZERO } else { self.pause };
+            let wanted = if self.heard {
+                Duration::ZERO
+            } else {
+                self.pause
+            };
             let due = ended + PACER.pause(wanted, cost);
             if due <= now {
-                return Ok(Rested::Due);
+                return Ok(false);
             }
-            let end = until.map_or(due, |until| until.min(due));
-            let mut pause = end - now;
-            let listened = self.notices.as_ref().filter(|_| !heard);
-            let mut polled = vec![PollFd::from_borrowed_fd(wake, PollFlags::IN)];
-            polled.extend(
-                listened.map(|notices| PollFd::from_borrowed_fd(notices.as_fd(), PollFlags::IN)),
-            );
-            if heard {
-                pause = pause.min(PIECE);
+            let mut end = until.map_or(due, |until| until.min(due));
+            let mut readable = vec![wake];
+            if self.heard {
+                end = end.min(now + PIECE);
+            } else {
+                readable.extend(self.notices.as_ref().map(AsFd::as_fd));
             }
-            match poll(&mut polled, pause.try_into().ok().as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(Error::Watch(error.into())),
-            }
-            if polled
-                .first()
-                .is_some_and(|wake| !wake.revents().is_empty())
-            {
-                return Ok(Rested::Over);
+            let woken = wait(&readable, None, Some(end)).map_err(Error::Watch)?;
+            if woken == Woken::Readable(0) {
+                return Ok(true);
             }
             self.listen();
         }
@@ -227,9 +203,8 @@ impl EventSource for Sampled {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         loop {
-            let rested = self.rest(wake, until)?;
-            let found = self.look()?;
-            if rested == Rested::Over && found == Found::Change {
+            let is_over = self.rest(wake, until)?;
+            if self.look()? && is_over {
                 // What one look misses is gone when the next one misses it too.
                 self.look()?;
             }
@@ -239,7 +214,7 @@ impl EventSource for Sampled {
                     return Ok(ControlFlow::Break(()));
                 }
             }
-            if is_told || rested == Rested::Over {
+            if is_told || is_over {
                 return Ok(ControlFlow::Continue(()));
             }
         }

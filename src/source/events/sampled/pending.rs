@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use crate::model::{Event, Socket, State, certain};
+use crate::model::{Event, Socket, State, steps};
 
 /// Events in their order.
 #[derive(Debug, Default)]
@@ -37,14 +37,10 @@ impl PendingEvents {
 
     /// A socket was in a state and is in another now: what it must have passed on its way.
     pub(super) fn moved(&mut self, from: State, socket: &Socket, connection: u64) {
-        let steps = certain(from, socket.state);
-        for step in &steps {
+        for (old_state, to) in steps(from, socket.state) {
             let mut passed = socket.clone();
-            passed.state = step.to;
-            self.push(Some(step.from), passed, connection);
-        }
-        if steps.iter().all(|step| step.to != socket.state) {
-            self.arrived(socket, connection);
+            passed.state = to;
+            self.push(old_state, passed, connection);
         }
     }
 

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::Found;
 use super::known::Known;
 use super::pending::PendingEvents;
 use crate::error::Error;
@@ -59,7 +58,8 @@ impl SampledTable {
         }
     }
 
-    /// Looks at the table once. What else it brings to be known joins `warnings`.
+    /// Looks at the table once. What else it brings to be known joins `warnings`. True if it found
+    /// anything that is to be told, or that the next look decides.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl SampledTable {
         source: &mut dyn Source,
         pending: &mut PendingEvents,
         warnings: &mut Vec<Warning>,
-    ) -> Result<Found, Error> {
+    ) -> Result<bool, Error> {
         let before = pending.len();
         let known = &mut self.known;
         let exact = self.request.narrow.exact;
@@ -88,11 +88,7 @@ impl SampledTable {
             }
         }
         let is_open = self.conclude(outcome, before, pending);
-        Ok(if is_open || pending.len() > before {
-            Found::Change
-        } else {
-            Found::Nothing
-        })
+        Ok(is_open || pending.len() > before)
     }
 
     /// Decides what the look is worth. True if the next one decides about something.

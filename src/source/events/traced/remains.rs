@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::super::ends::{Ends, Facts, steps};
+use super::super::ends::{Ends, Facts};
 use super::super::finder::Finder;
-use crate::model::{Event, Socket, State};
+use crate::model::{Event, Socket, State, steps};
 
 /// What is left in `FIN_WAIT_2` is looked up as often.
 const AGAIN: Duration = Duration::from_millis(100);
