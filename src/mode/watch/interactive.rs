@@ -55,8 +55,9 @@ impl Interaction {
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
     fn turn(&mut self, signals: &Signals) -> Result<ControlFlow<()>, Error> {
         let is_running = self.session.pause == Pause::Off;
-        if is_running && self.pace.due().is_some_and(|due| due <= Instant::now()) {
-            self.worker.look();
+        let is_due = self.pace.due().is_some_and(|due| due <= Instant::now());
+        if is_running && is_due && !self.worker.is_busy() {
+            self.worker.ask(None);
         }
         if let Some(console) = &mut self.console {
             let frame = self.session.draw(console.size(), console.input().is_some());
@@ -105,7 +106,7 @@ impl Interaction {
         while let Some(input) = console.next() {
             match self.session.key(input) {
                 Asked::Draw => {}
-                Asked::Query(query) => self.worker.look_for(query),
+                Asked::Query(query) => self.worker.ask(Some(query)),
                 Asked::Quit => return Ok(ControlFlow::Break(())),
                 Asked::Suspend => {
                     console.suspend().map_err(Error::Output)?;

@@ -1,6 +1,6 @@
 //! Looks at the sockets of a query again and again, and knows what became of each.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -22,11 +22,9 @@ use crate::source::{Recorder, Source};
 pub(super) struct Looker {
     query: Query,
     source: Box<dyn Source>,
-    tables: Vec<Table>,
+    tables: Vec<(Table, TrackedTable)>,
     matcher: Matcher,
     hosts: HostNames,
-    /// Of each table.
-    known: Rc<RefCell<Vec<TrackedTable>>>,
 }
 
 impl Looker {
@@ -39,13 +37,13 @@ impl Looker {
         let (source, tables) = list::open(&query, &Recorder::default())?;
         Ok(Self {
             matcher: Matcher::new(&query)?,
-            known: Rc::new(RefCell::new(
-                tables.iter().map(|_| TrackedTable::default()).collect(),
-            )),
             hosts: HostNames::new(Mapped::AsIpv4),
             query,
             source,
-            tables,
+            tables: tables
+                .into_iter()
+                .map(|table| (table, TrackedTable::default()))
+                .collect(),
         })
     }
 
@@ -56,35 +54,34 @@ impl Looker {
     /// When nothing can be listed at all.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
         self.matcher.look_again();
-        let meet = Meet {
-            known: Rc::clone(&self.known),
-            table: Rc::default(),
-        };
-        let output = Output::to(Box::new(meet.clone()));
+        let current = TrackingSink::default();
+        let output = Output::to(Box::new(current.clone()));
         let mut listing = Listing::new(&self.query, &mut self.matcher, output);
-        for (place, table) in self.tables.iter().enumerate() {
-            meet.table.set(place);
-            meet.with(TrackedTable::begin);
+        for (table, tracked) in &mut self.tables {
+            current.0.replace(std::mem::take(tracked));
+            current.0.borrow_mut().begin();
             let source = self.source.as_mut();
-            if read(&mut listing, *table, source, (messages, &meet))? {
+            if read(&mut listing, *table, source, (messages, &current))? {
                 source.vary_chunk_boundary();
-                read(&mut listing, *table, source, (messages, &meet))?;
+                read(&mut listing, *table, source, (messages, &current))?;
             }
+            *tracked = current.0.take();
         }
         let summary = listing.close(messages);
         if self.query.hosts {
-            let mut known = self.known.borrow_mut();
-            let rows = known.iter_mut().flat_map(TrackedTable::rows_mut);
-            self.hosts.name(rows.collect());
+            let tracked = self.tables.iter_mut().map(|(_, tracked)| tracked);
+            self.hosts
+                .name(tracked.flat_map(TrackedTable::rows_mut).collect());
         }
         Ok(summary)
     }
 
     /// Such rows of the last round in the order of the kernel, those that are gone where they were.
     pub(super) fn rows(&self, wanted: impl Fn(&TrackedRow) -> bool) -> Vec<TrackedRow> {
-        let known = self.known.borrow();
-        let rows = known.iter().flat_map(|known| known.rows(&wanted));
-        rows.collect()
+        let tracked = self.tables.iter();
+        tracked
+            .flat_map(|(_, tracked)| tracked.rows(&wanted))
+            .collect()
     }
 }
 
@@ -93,39 +90,26 @@ fn read(
     listing: &mut Listing<'_>,
     table: Table,
     source: &mut dyn Source,
-    (messages, meet): (&mut Messages<'_>, &Meet),
+    (messages, current): (&mut Messages<'_>, &TrackingSink),
 ) -> Result<bool, Error> {
     let gaps = listing.gaps();
     // The sink always wants more.
     let _ = listing.read(table, source, messages)?;
-    let is_open = meet.with(|known| {
-        if listing.gaps() == gaps {
-            return known.settle();
-        }
-        known.give_up();
-        false
-    });
-    Ok(is_open == Some(true))
-}
-
-/// The sink of a look: what is known of the table that is read.
-#[derive(Clone)]
-struct Meet {
-    known: Rc<RefCell<Vec<TrackedTable>>>,
-    /// The place of the table.
-    table: Rc<Cell<usize>>,
-}
-
-impl Meet {
-    fn with<T>(&self, of_table: impl FnOnce(&mut TrackedTable) -> T) -> Option<T> {
-        let mut known = self.known.borrow_mut();
-        known.get_mut(self.table.get()).map(of_table)
+    let mut tracked = current.0.borrow_mut();
+    if listing.gaps() == gaps {
+        return Ok(tracked.settle());
     }
+    tracked.give_up();
+    Ok(false)
 }
 
-impl Sink for Meet {
+/// The sink of a look: the table that is read.
+#[derive(Clone, Default)]
+struct TrackingSink(Rc<RefCell<TrackedTable>>);
+
+impl Sink for TrackingSink {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.with(|known| known.meet(row));
+        self.0.borrow_mut().meet(row);
         Ok(ControlFlow::Continue(()))
     }
 

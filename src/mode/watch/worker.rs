@@ -55,7 +55,12 @@ impl Worker {
         let (answers, rounds) = mpsc::channel();
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        thread::Builder::new().spawn(move || work(query, &questions, &answers, waker))?;
+        thread::Builder::new().spawn(move || {
+            let tell = |round| answers.send(round).is_ok() && (&waker).write_all(&[0]).is_ok();
+            if let Err(error) = work(query, &questions, &tell) {
+                tell(Err(error));
+            }
+        })?;
         Ok(Self {
             asked,
             rounds,
@@ -65,27 +70,16 @@ impl Worker {
         })
     }
 
-    /// Asks for a round, unless one is under way.
-    pub(super) fn look(&mut self) {
-        if !self.is_busy() {
-            self.ask(None);
-        }
-    }
-
-    /// Asks for a round of another query. What is under way is of no use any more.
-    pub(super) fn look_for(&mut self, query: Box<Query>) {
-        self.ask(Some(query));
+    /// Asks for a round, of another query if there is one: what is under way is of no use any more then.
+    pub(super) fn ask(&mut self, query: Option<Box<Query>>) {
+        // Where nobody hears it, the next call of `round` says so.
+        let _ = self.asked.send(query);
+        self.open += 1;
     }
 
     /// Is a round under way?
     pub(super) const fn is_busy(&self) -> bool {
         self.open > 0
-    }
-
-    fn ask(&mut self, query: Option<Box<Query>>) {
-        // Where nobody hears it, the next call of `round` says so.
-        let _ = self.asked.send(query);
-        self.open += 1;
     }
 
     /// The round that was asked for, when it is over.
@@ -122,49 +116,34 @@ impl AsFd for Worker {
 }
 
 /// Looks as often as it is asked to; every question is one for a round, and may change the query.
+/// Ends when `tell` finds nobody to tell.
 fn work(
     query: Query,
     questions: &Receiver<Option<Box<Query>>>,
-    answers: &Sender<Result<Round, Error>>,
-    mut waker: UnixStream,
-) {
+    tell: &dyn Fn(Result<Round, Error>) -> bool,
+) -> Result<(), Error> {
     let told = Shared::new(Vec::new());
     let mut out = told.clone();
     let mut messages = Messages::new("lsock", &mut out);
     messages.repeat();
-    let mut looker = Looker::new(query);
+    let mut looker = Looker::new(query)?;
     for query in questions {
         if let Some(query) = query {
-            looker = Looker::new(*query);
+            looker = Looker::new(*query)?;
         }
-        let round = looker.and_then(|mut looker| {
-            let round = round(&mut looker, &mut messages)?;
-            Ok((looker, round))
-        });
-        let (next, answer) = match round {
-            Ok((looker, round)) => {
-                let told = told.take();
-                (Some(looker), Ok(Round { told, ..round }))
-            }
-            Err(error) => (None, Err(error)),
+        let (time, begun) = (Timestamp::now(), Instant::now());
+        let summary = looker.look(&mut messages)?;
+        let round = Round {
+            time,
+            begun,
+            ended: Instant::now(),
+            rows: looker.rows(|_| true),
+            summary,
+            told: told.take(),
         };
-        let is_heard = answers.send(answer).is_ok() && waker.write_all(&[0]).is_ok();
-        match next {
-            Some(next) if is_heard => looker = Ok(next),
-            _ => return,
+        if !tell(Ok(round)) {
+            break;
         }
     }
-}
-
-fn round(looker: &mut Looker, messages: &mut Messages<'_>) -> Result<Round, Error> {
-    let (time, begun) = (Timestamp::now(), Instant::now());
-    let summary = looker.look(messages)?;
-    Ok(Round {
-        time,
-        begun,
-        ended: Instant::now(),
-        rows: looker.rows(|_| true),
-        summary,
-        told: Vec::new(),
-    })
+    Ok(())
 }
