@@ -197,10 +197,7 @@ impl<'w> Watch<'w> {
     /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
     /// is wanted is prepared.
     fn wants(&mut self, event: &Event) -> bool {
-        let table = Table {
-            protocol: event.socket.protocol,
-            family: event.socket.family,
-        };
+        let table = event.socket.table();
         let Some(place) = self.rules.iter().position(|(of, _)| *of == table) else {
             return false;
         };

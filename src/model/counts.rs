@@ -45,11 +45,7 @@ impl Counts {
     /// Counts one more.
     pub fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;
-        let table = Table {
-            protocol: socket.protocol,
-            family: socket.family,
-        };
-        self.add_state(table, socket.state);
+        self.add_state(socket.table(), socket.state);
         if socket.state == State::Listen {
             self.listeners.add(row);
         }

@@ -6,6 +6,7 @@ mod decoder;
 pub mod events;
 mod exact;
 mod files;
+mod malformed;
 mod netlink;
 pub mod procfs;
 mod recent;

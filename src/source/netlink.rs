@@ -225,7 +225,7 @@ impl<'r> Reader<'r> {
 
     /// Tells what could not be read, or not be named.
     fn tell(&self, outcome: &mut Outcome) {
-        let malformed = self.decoder.malformed.warning(self.table, None);
+        let malformed = self.decoder.malformed.replies(self.table, None);
         outcome.warnings.extend(malformed);
         outcome.warnings.extend(self.decoder.unnamed());
     }

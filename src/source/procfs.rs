@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use self::lines::Lines;
 use self::pings::Strays;
+use super::malformed::Malformed;
 use super::recent::RecentOfFile;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Family, Protocol, Socket, Source as Kind, Table, Warning};
+use crate::model::{Family, Protocol, Socket, Source as Kind, Table, Warning};
 use crate::procfs::{decode_line, is_header};
 use crate::text::escape_path;
 
@@ -102,7 +103,7 @@ impl ProcfsSource {
             if !line.whole {
                 self.recorder.keep_line(table, line.text);
                 let reason = "line: longer than any that the kernel writes";
-                task.faults.add(line.number, reason);
+                task.malformed.add(line.number, reason);
                 continue;
             }
             let decoded = decode_line(table, line.text, &mut self.socket);
@@ -112,7 +113,7 @@ impl ProcfsSource {
             }
             self.recorder.keep_line(table, line.text);
             if let Err(error) = decoded {
-                task.faults.add(line.number, error);
+                task.malformed.add(line.number, error);
                 continue;
             }
             task.request.trim(&mut self.socket);
@@ -136,7 +137,7 @@ impl ProcfsSource {
             self.recorder.keep_end(task.table);
         }
         let mut outcome = Outcome::complete(Kind::Procfs);
-        outcome.warnings.extend(task.faults.warning(&path));
+        outcome.warnings.extend(task.malformed.lines(&path));
         match (end, lines.count()) {
             (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
             (Ok(_), _) => {}
@@ -173,7 +174,7 @@ impl Source for ProcfsSource {
             request: request.clone(),
             strays: self.strays(table),
             recent: RecentOfFile::new(),
-            faults: Faults::default(),
+            malformed: Malformed::default(),
         };
         let first = (&file).take(mem::take(&mut self.first));
         self.read(task, (path, first.chain(&file)), visitor)
@@ -190,34 +191,7 @@ struct Task {
     request: Request,
     strays: Strays,
     recent: RecentOfFile,
-    faults: Faults,
-}
-
-/// The lines that are no sockets: what is wrong with the first, and how many there are.
-#[derive(Default)]
-struct Faults {
-    first: Option<(u64, Cause)>,
-    more: u64,
-}
-
-impl Faults {
-    fn add(&mut self, number: u64, reason: impl Into<Cause>) {
-        if self.first.is_some() {
-            self.more += 1;
-        } else {
-            self.first = Some((number, reason.into()));
-        }
-    }
-
-    fn warning(self, path: &Path) -> Option<Warning> {
-        let (line, first) = self.first?;
-        Some(Warning::BadLines {
-            path: path.to_owned(),
-            line,
-            first,
-            more: self.more,
-        })
-    }
+    malformed: Malformed,
 }
 
 #[cfg(test)]

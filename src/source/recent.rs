@@ -9,7 +9,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
-use crate::model::{Socket, State};
+use crate::model::{Protocol, Socket, State};
 
 /// How many sockets of a dump are remembered: more than come to one bucket between two datagrams.
 const REMEMBERED: usize = 16;
@@ -43,9 +43,28 @@ fn key(socket: &Socket) -> Option<Key> {
     Some((Identity::of(socket)?, socket.local.port, socket.peer.port))
 }
 
+/// The sockets of a dump that may be listed again.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    /// Cookies of netlink sockets: the kernel lists those in a multicast group twice.
+    netlink: HashSet<u64>,
+    recent: Recent,
+    bound: BoundBefore,
+}
+
+impl Repeats {
+    /// True if this socket was listed before. It is remembered.
+    pub(super) fn has(&mut self, socket: &Socket) -> bool {
+        match (socket.protocol, socket.cookie) {
+            (Protocol::Netlink, Some(cookie)) => !self.netlink.insert(cookie),
+            _ => self.recent.repeats(socket) || self.bound.repeats(socket),
+        }
+    }
+}
+
 /// The sockets of a dump listed last. Looking through so few numbers costs less than hashing one.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+struct Recent {
     /// Cookies; 0 is none.
     numbers: [u64; REMEMBERED],
     ports: [(Option<u32>, Option<u32>); REMEMBERED],
@@ -54,7 +73,7 @@ pub(super) struct Recent {
 
 impl Recent {
     /// Was this socket among the last? It is remembered, if it has a number.
-    pub(super) fn repeats(&mut self, socket: &Socket) -> bool {
+    fn repeats(&mut self, socket: &Socket) -> bool {
         let Some(number) = socket.cookie.or(socket.inode) else {
             return false;
         };
@@ -75,13 +94,13 @@ impl Recent {
 /// The bound sockets of a dump. The kernel goes through them first: one that connects meanwhile is met
 /// again among the connections.
 #[derive(Debug, Default)]
-pub(super) struct BoundBefore {
+struct BoundBefore {
     cookies: HashSet<u64>,
 }
 
 impl BoundBefore {
     /// Was this socket met when it was bound? One that is bound is remembered.
-    pub(super) fn repeats(&mut self, socket: &Socket) -> bool {
+    fn repeats(&mut self, socket: &Socket) -> bool {
         match socket.cookie {
             Some(cookie) if socket.state == State::Bound => {
                 if self.cookies.len() < REMEMBERED_OF_BOUND {

@@ -237,7 +237,7 @@ impl Source for ReplaySource {
                 gaps.push(Warning::Failed(self.malformed(reason).into()));
             }
         }
-        gaps.extend(decoder.malformed.warning(Some(table), Some(&self.path)));
+        gaps.extend(decoder.malformed.replies(Some(table), Some(&self.path)));
         gaps.extend(self.flaw.take().map(|flaw| Warning::Failed(flaw.into())));
         Ok(outcome)
     }

@@ -6,6 +6,7 @@ use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::WireError;
+use super::attribute::split;
 
 /// The older request for TCP, and its replies (`include/uapi/linux/inet_diag.h`).
 pub(super) const TCPDIAG_GETSOCK: u16 = 18;
@@ -110,11 +111,7 @@ impl<'a> Message<'a> {
     ///
     /// When there is no whole header, or the length is less than one.
     pub fn stated_len(bytes: &[u8]) -> Result<usize, WireError> {
-        let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| WireError::Short {
-            what: "netlink header",
-            found: bytes.len(),
-            needed: HEADER_LEN,
-        })?;
+        let (header, _) = split::<Header>("netlink header", bytes)?;
         let stated = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
         if stated < HEADER_LEN {
             return Err(WireError::Length {
@@ -127,11 +124,7 @@ impl<'a> Message<'a> {
 
     /// Reads a message that fills `whole`.
     fn read(whole: &'a [u8]) -> Result<Self, WireError> {
-        let (header, payload) = Header::ref_from_prefix(whole).map_err(|_| WireError::Short {
-            what: "netlink header",
-            found: whole.len(),
-            needed: HEADER_LEN,
-        })?;
+        let (header, payload) = split::<Header>("netlink header", whole)?;
         let flags = header.flags.get();
         let body = match header.kind.get() {
             SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => Body::Socket(payload),

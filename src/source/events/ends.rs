@@ -23,10 +23,7 @@ impl Ends {
             Some(SocketAddr::new(end.ip?, port))
         };
         Some(Self {
-            table: Table {
-                protocol: socket.protocol,
-                family: socket.family,
-            },
+            table: socket.table(),
             local: end(&socket.local)?,
             peer: end(&socket.peer)?,
         })

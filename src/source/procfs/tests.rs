@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Faults, ProcfsSource, RecentOfFile, Strays, Task};
+use super::{Malformed, ProcfsSource, RecentOfFile, Strays, Task};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
@@ -307,7 +307,7 @@ fn error_in_the_middle_is_a_gap_behind_the_rows() {
         request: request(false),
         strays: Strays::default(),
         recent: RecentOfFile::new(),
-        faults: Faults::default(),
+        malformed: Malformed::default(),
     };
     let mut rows = 0;
     let file = (PathBuf::from("/p/net/tcp"), Broken(text.as_bytes()));
