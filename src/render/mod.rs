@@ -13,6 +13,7 @@ mod endpoint;
 mod events;
 mod extras;
 mod format;
+mod grid;
 mod netstat;
 mod order;
 mod out;
@@ -22,7 +23,6 @@ mod summary;
 mod summing;
 mod value;
 pub mod view;
-mod widths;
 
 use std::io;
 use std::ops::ControlFlow;

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Change, Row, State};
 
-use super::{Header, Layout, SortKey, paint, widths};
+use super::{Header, Layout, SortKey, grid, paint};
 pub use foot::Foot;
 use head::Head;
 use line::Columns;
@@ -195,20 +195,20 @@ impl View {
             .map(|(row, _)| self.columns.cells(row))
             .collect();
         self.columns.widen(&cells);
-        let widths = self.columns.on(width);
+        let grid = self.columns.on(width);
         let rows = seen.iter().zip(cells);
         let rows: Vec<_> = rows
             .map(|((row, change), cells)| {
-                let text = self.columns.line(&widths, (row, *change), cells);
+                let text = self.columns.line(&grid, (row, *change), cells);
                 (text, *change)
             })
             .collect();
-        let widest = rows.iter().map(|(text, _)| widths::of(text)).max();
+        let widest = rows.iter().map(|(text, _)| grid::width(text)).max();
         let hidden = (line::MARK + widest.unwrap_or_default()).saturating_sub(width);
         self.left = self.left.min(hidden);
         let mut lines = Vec::new();
         if self.layout.header == Header::Shown {
-            let text = self.part(&self.columns.titles(&widths), Change::None, width);
+            let text = self.part(&self.columns.titles(&grid), Change::None, width);
             lines.push(Line::new(paint::title(&text, self.layout.color), &text));
         }
         lines.extend(rows.iter().map(|(text, change)| {

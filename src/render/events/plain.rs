@@ -4,57 +4,59 @@ use std::io;
 
 use crate::model::EventSummary;
 
+use super::super::grid::Grid;
 use super::super::out::Out;
-use super::super::{Color, Format, Header, paint};
+use super::super::{Color, Format, paint};
 use super::chain::Chain;
-use super::lines::Widths;
 use super::open::{ChainWriter, Grouped};
 use super::stamp::Cells;
 use super::{EventLayout, EventSink, Shown};
 
-/// Room for an IPv4 end.
-const WIDTHS: [(&str, usize); 3] = [("PROTO", 5), ("LOCAL", 21), ("PEER", 21)];
-
 /// The line of a connection, in columns that grow.
 pub(in crate::render) struct ChainLine {
-    pub(in crate::render) cells: Cells,
-    widths: Widths,
+    cells: Cells,
+    grid: Grid,
 }
 
 impl ChainLine {
-    /// That of `table` or `plain`.
-    pub(in crate::render) fn new(format: Format, layout: EventLayout) -> Self {
+    /// That of `table` or `plain`, below its titles.
+    pub(in crate::render) fn new(
+        format: Format,
+        layout: EventLayout,
+        out: &mut Out<'_>,
+        color: Color,
+    ) -> Self {
+        let processes = layout.processes;
+        let cells = Cells::new(format, layout);
+        let mut columns = cells.columns();
+        if processes == Shown::Yes {
+            columns.push(("PROCESSES", 0));
+        }
+        columns.push(("STATES", 0));
         Self {
-            cells: Cells::new(format, layout),
-            widths: Widths::default(),
+            grid: cells.begin(&columns, out, color),
+            cells,
         }
     }
 
-    /// The line of titles.
-    pub(in crate::render) fn titles(&mut self) -> String {
-        let time = self.cells.time(jiff::Timestamp::UNIX_EPOCH, true).len();
-        let mut line = self.widths.pad(0, "TIME", time);
-        for (index, (title, width)) in WIDTHS.into_iter().enumerate() {
-            line.push_str(&self.widths.pad(index + 1, title, width));
-        }
-        if self.cells.layout().processes == Shown::Yes {
-            line.push_str(&self.widths.pad(WIDTHS.len() + 1, "PROCESSES", 0));
-        }
-        line.push_str("STATES");
-        line
+    /// The line, with as much of the chain as `fit` leaves of its links in the columns before which it
+    /// begins.
+    pub(in crate::render) fn of(
+        &mut self,
+        chain: &Chain,
+        fit: impl FnOnce(Vec<String>, usize) -> String,
+    ) -> String {
+        let mut cells = vec![chain.time(&self.cells)];
+        cells.extend(self.cells.socket(&chain.row()));
+        self.grid.widen(&cells);
+        let begin = self.grid.begin(cells.len());
+        cells.push(fit(chain.links(&self.cells), begin));
+        self.grid.line(&cells)
     }
 
-    /// What comes before the chain.
-    pub(in crate::render) fn before(&mut self, chain: &Chain) -> String {
-        let least = self.cells.time(jiff::Timestamp::UNIX_EPOCH, true).len();
-        let mut line = self.widths.pad(0, &chain.time(&self.cells), least);
-        for (index, cell) in self.cells.socket(&chain.row()).iter().enumerate() {
-            let least = WIDTHS
-                .get(index)
-                .map_or("PROCESSES".len(), |(_, width)| *width);
-            line.push_str(&self.widths.pad(index + 1, cell, least));
-        }
-        line
+    /// The whole line.
+    pub(in crate::render) fn whole(&mut self, chain: &Chain) -> String {
+        self.of(chain, |links, _| links.concat())
     }
 }
 
@@ -69,25 +71,16 @@ impl<'w> Chains<'w> {
     pub(in crate::render) fn sink(
         format: Format,
         layout: EventLayout,
-        out: Out<'w>,
+        mut out: Out<'w>,
     ) -> Box<dyn EventSink + 'w> {
-        let header = layout.header;
-        let mut chains = Self {
-            out,
-            line: ChainLine::new(format, layout),
-        };
-        if header == Header::Shown {
-            let titles = chains.line.titles();
-            paint::header(&mut chains.out.buffer, &titles, Color::Never);
-        }
-        Box::new(Grouped::new(chains))
+        let line = ChainLine::new(format, layout, &mut out, Color::Never);
+        Box::new(Grouped::new(Self { out, line }))
     }
 }
 
 impl ChainWriter for Chains<'_> {
     fn chain(&mut self, chain: &Chain) -> io::Result<()> {
-        let mut line = self.line.before(chain);
-        line.extend(chain.links(&self.line.cells));
+        let line = self.line.whole(chain);
         paint::line(&mut self.out.buffer, &line, Color::Never);
         self.out.row_done().map(|_| ())
     }

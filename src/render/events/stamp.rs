@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use crate::model::Row;
 
 use super::super::cell::{Blanks, Descriptors, Style};
-use super::super::{Column, Format, Signs};
+use super::super::grid::{self, Grid};
+use super::super::out::Out;
+use super::super::{Color, Column, Format, Header, Signs, paint};
 use super::{EventLayout, Shown};
 
 /// Before a time that is that of a look, not of the step.
@@ -42,9 +44,26 @@ impl Cells {
         }
     }
 
-    /// The looks of the line.
-    pub(in crate::render) const fn layout(&self) -> &EventLayout {
-        &self.layout
+    /// Time, protocol and both ends: their titles, and room for an IPv4 end.
+    pub(in crate::render) fn columns(&self) -> Vec<(&'static str, usize)> {
+        let time = self.time(Timestamp::UNIX_EPOCH, true).len();
+        vec![("TIME", time), ("PROTO", 5), ("LOCAL", 21), ("PEER", 21)]
+    }
+
+    /// Begins lines of columns with these titles and least widths.
+    pub(in crate::render) fn begin(
+        &self,
+        columns: &[(&str, usize)],
+        out: &mut Out<'_>,
+        color: Color,
+    ) -> Grid {
+        let width = |(title, least): &(&str, usize)| (grid::width(title).max(*least), false);
+        let grid = Grid::new(columns.iter().map(width));
+        if self.layout.header == Header::Shown {
+            let titles: Vec<_> = columns.iter().map(|(title, _)| *title).collect();
+            paint::header(&mut out.buffer, &grid.line(&titles), color);
+        }
+        grid
     }
 
     /// `->`, or a better one where it is for people and can be drawn.

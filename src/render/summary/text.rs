@@ -1,11 +1,10 @@
 //! The counts as aligned text: by protocol and state, then TCP as a whole, then the listeners.
 
-use unicode_width::UnicodeWidthStr as _;
-
 use crate::model::{Counts, Family, Protocol, State, StateCounts};
 use crate::text;
 
 use super::super::cell::{Blanks, Descriptors, Style};
+use super::super::grid::Grid;
 use super::super::{Column, Format, Header};
 use super::{Totals, findings};
 
@@ -139,24 +138,12 @@ fn cell(column: Column, row: &crate::model::Row<'_>) -> String {
 /// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right.
 fn align(out: &mut Vec<u8>, lines: &[Vec<String>], numbers: &[usize], header: Header) {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
-    let widest = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.width()).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..columns).map(widest).collect();
-    let hidden = usize::from(header == Header::Hidden);
-    for line in lines.iter().skip(hidden) {
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let gap = width - cell.width();
-            let last = column + 1 == line.len();
-            if numbers.contains(&column) {
-                out.resize(out.len() + gap, b' ');
-                out.extend_from_slice(cell.as_bytes());
-            } else {
-                out.extend_from_slice(cell.as_bytes());
-                out.resize(out.len() + if last { 0 } else { gap }, b' ');
-            }
-            out.push(if last { b'\n' } else { b' ' });
-        }
+    let mut grid = Grid::new((0..columns).map(|column| (0, numbers.contains(&column))));
+    for line in lines {
+        grid.widen(line);
+    }
+    for line in lines.iter().skip(usize::from(header == Header::Hidden)) {
+        out.extend_from_slice(grid.line(line).as_bytes());
+        out.push(b'\n');
     }
 }

@@ -2,6 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::super::grid;
 use super::line;
 use super::screen::{Line, Place};
 
@@ -67,11 +68,6 @@ fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
         let Some(c) = chars.next() else { break };
         skipped += c.width().unwrap_or_default();
     }
-    let mut used = 0;
-    let fits = |c: &char| {
-        used += c.width().unwrap_or_default();
-        used <= width
-    };
-    let shown = chars.take_while(fits).collect();
+    let shown = grid::cut(chars.as_str(), width);
     (shown, before.width().saturating_sub(skipped))
 }

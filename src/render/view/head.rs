@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::text;
 
-use super::super::{Color, Layout, Signs, SortKey, paint, widths};
+use super::super::{Color, Layout, Signs, SortKey, grid, paint};
 use super::screen::Line;
 use super::{Page, Pause, StateCount, line};
 
@@ -151,16 +151,16 @@ fn wrapped(cells: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut used = 0;
     for cell in cells {
-        let needed = widths::of(cell.trim_end());
+        let needed = grid::width(cell.trim_end());
         match lines.last_mut() {
             Some(line) if used + GAP + needed <= width => {
                 line.extend(std::iter::repeat_n(' ', GAP));
                 line.push_str(cell);
-                used += GAP + widths::of(cell);
+                used += GAP + grid::width(cell);
             }
             _ => {
                 lines.push(cell.clone());
-                used = widths::of(cell);
+                used = grid::width(cell);
             }
         }
     }

@@ -5,7 +5,8 @@ use unicode_width::UnicodeWidthChar as _;
 use crate::model::{Change, Row, State};
 
 use super::super::cell::{Blanks, Style};
-use super::super::{Column, Layout, Signs, cell, detail, paint, widths};
+use super::super::grid::{Grid, Overflow};
+use super::super::{Column, Layout, Signs, cell, detail, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
 pub(super) const MARK: usize = 2;
@@ -38,21 +39,20 @@ pub(super) const fn more(signs: Signs) -> char {
 pub(super) struct Columns {
     layout: Layout,
     style: Style,
-    widths: Vec<usize>,
+    grid: Grid,
 }
 
 impl Columns {
     pub(super) fn new(layout: &Layout) -> Self {
-        let least = |column: &Column| {
-            let title = widths::of(&column.title());
-            match column {
-                Column::State => STATE.max(title),
-                _ => title,
+        let mut grid = Grid::of(&layout.columns).with_overflow(Overflow::Recover);
+        for (column, width) in layout.columns.iter().zip(grid.widths()) {
+            if *column == Column::State {
+                *width = STATE.max(*width);
             }
-        };
+        }
         Self {
             style: layout.style(Blanks::Keep),
-            widths: layout.columns.iter().map(least).collect(),
+            grid,
             layout: layout.clone(),
         }
     }
@@ -76,34 +76,31 @@ impl Columns {
     /// Makes room for cells.
     pub(super) fn widen(&mut self, rows: &[Vec<String>]) {
         for row in rows {
-            for (width, cell) in self.widths.iter_mut().zip(row) {
-                *width = widths::of(cell).max(*width);
+            self.grid.widen(row);
+        }
+    }
+
+    /// The columns on a screen.
+    pub(super) fn on(&self, screen: usize) -> Grid {
+        let mut grid = self.grid.clone();
+        if MARK + grid.width() > screen {
+            for (column, width) in self.layout.columns.iter().zip(grid.widths()) {
+                *width = column.definition().width().min(*width);
             }
         }
+        grid
     }
 
-    /// How wide each column is on a screen.
-    pub(super) fn on(&self, screen: usize) -> Vec<usize> {
-        let cells = self.widths.iter().map(|width| width + widths::GAP);
-        if MARK + cells.sum::<usize>() <= screen + widths::GAP {
-            return self.widths.clone();
-        }
-        let columns = self.layout.columns.iter().zip(&self.widths);
-        columns
-            .map(|(column, width)| column.definition().width().min(*width))
-            .collect()
-    }
-
-    pub(super) fn titles(&self, widths: &[usize]) -> String {
+    pub(super) fn titles(&self, grid: &Grid) -> String {
         let titles = self.layout.columns.iter().map(|column| column.title());
-        self.side_by_side(widths, &titles.collect::<Vec<_>>())
+        grid.line(&titles.collect::<Vec<_>>())
     }
 
     /// The line of a row. The state that it left takes room from the columns behind it, in this line
     /// alone.
     pub(super) fn line(
         &self,
-        widths: &[usize],
+        grid: &Grid,
         (row, change): (&Row<'_>, Change),
         mut cells: Vec<String>,
     ) -> String {
@@ -117,7 +114,7 @@ impl Columns {
                 };
             }
         }
-        self.side_by_side(widths, &cells)
+        grid.line(&cells)
     }
 
     fn step(&self, old: State, now: &str) -> String {
@@ -128,36 +125,6 @@ impl Columns {
             Signs::Unicode => "→",
         };
         format!("{}{arrow}{now}", String::from_utf8_lossy(&text))
-    }
-
-    /// Cells one after another, each in its column or, where one before it was too long, as near to it
-    /// as can be. What is behind the last column follows it.
-    fn side_by_side(&self, widths: &[usize], cells: &[String]) -> String {
-        let mut line = String::new();
-        let (mut used, mut begin) = (0, 0);
-        for (place, cell) in cells.iter().enumerate() {
-            let width = widths.get(place).copied().unwrap_or_default();
-            let needed = widths::of(cell);
-            let is_number = self
-                .layout
-                .columns
-                .get(place)
-                .is_some_and(|c| c.definition().is_right());
-            let wished = if is_number {
-                begin + width.saturating_sub(needed)
-            } else {
-                begin
-            };
-            let free = if place == 0 { 0 } else { used + widths::GAP };
-            let at = wished.max(free);
-            if needed > 0 {
-                line.extend(std::iter::repeat_n(' ', at - used));
-                line.push_str(cell);
-                used = at + needed;
-            }
-            begin += width + widths::GAP;
-        }
-        line
     }
 }
 
@@ -190,16 +157,8 @@ pub(super) fn part(line: &str, left: usize, width: usize, more: char) -> String 
 
 /// A part that goes on, with the sign of it in its last column.
 fn ended(part: &str, width: usize, more: char) -> String {
-    let mut ended = String::new();
-    let mut used = 0;
-    for c in part.chars() {
-        let wide = c.width().unwrap_or_default();
-        if used + wide >= width {
-            break;
-        }
-        ended.push(c);
-        used += wide;
-    }
+    let mut ended = grid::cut(part, width.saturating_sub(1));
+    let used = grid::width(&ended);
     ended.extend(std::iter::repeat_n(' ', width.saturating_sub(used + 1)));
     if width > 0 {
         ended.push(more);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::widths;
+use super::super::grid;
 
 /// One line of the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,13 +18,13 @@ impl Line {
     pub(super) fn new(painted: String, text: &str) -> Self {
         Self {
             painted,
-            width: widths::of(text),
+            width: grid::width(text),
         }
     }
 
     /// Puts a text at the right edge, where there is room for it.
     pub(super) fn put_beside(&mut self, text: &str, width: usize) {
-        let gap = width.saturating_sub(self.width + widths::of(text));
+        let gap = width.saturating_sub(self.width + grid::width(text));
         if gap > 0 {
             self.painted.extend(std::iter::repeat_n(' ', gap));
             self.painted.push_str(text);

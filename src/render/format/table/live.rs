@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
 use crate::model::{Event, EventSummary, Row};
 
 use crate::render::events::{Chain, ChainLine, EventLayout, EventSink, Open};
 use crate::render::out::Out;
-use crate::render::{Color, Format, Header, paint};
+use crate::render::{Color, Format, grid, paint};
 
 /// Room for less of a chain than this is no room.
 const LEAST: usize = 16;
+
+/// Stands for what is left out of a chain.
+const MORE: &str = "...";
 
 /// Draws connections.
 pub(super) struct Live<'w> {
@@ -37,11 +38,11 @@ pub(super) struct Live<'w> {
 
 impl<'w> Live<'w> {
     /// For a terminal of so many columns and lines.
-    pub(super) fn new(layout: EventLayout, [width, height]: [u16; 2], out: Out<'w>) -> Self {
-        let (header, color) = (layout.header, layout.color);
-        let mut live = Self {
+    pub(super) fn new(layout: EventLayout, [width, height]: [u16; 2], mut out: Out<'w>) -> Self {
+        let color = layout.color;
+        Self {
+            line: ChainLine::new(Format::Table, layout, &mut out, color),
             out,
-            line: ChainLine::new(Format::Table, layout),
             color,
             width: usize::from(width),
             most: usize::from(height).saturating_sub(2).max(1),
@@ -51,12 +52,7 @@ impl<'w> Live<'w> {
             is_stale: false,
             over: Vec::new(),
             drawn: 0,
-        };
-        if header == Header::Shown {
-            let titles = live.line.titles();
-            paint::header(&mut live.out.buffer, &titles, color);
         }
-        live
     }
 
     fn draw(&mut self) {
@@ -66,8 +62,7 @@ impl<'w> Live<'w> {
             self.out.buffer.extend_from_slice(up.as_bytes());
         }
         for chain in std::mem::take(&mut self.over) {
-            let mut line = self.line.before(&chain);
-            line.extend(chain.links(&self.line.cells));
+            let line = self.line.whole(&chain);
             paint::line(&mut self.out.buffer, &line, self.color);
         }
         let shown = self.shown();
@@ -81,7 +76,7 @@ impl<'w> Live<'w> {
         let more = self.open.count() - count;
         self.drawn = count + usize::from(more > 0);
         if more > 0 {
-            let line = cut(&format!("and {more} more open"), self.width);
+            let line = grid::cut(&format!("and {more} more open"), self.width);
             paint::line(&mut self.out.buffer, &line, self.color);
         }
     }
@@ -127,36 +122,20 @@ impl EventSink for Live<'_> {
 
 /// The line of a connection, cut to the width: of its chain the end is what is looked for.
 fn fitting(line: &mut ChainLine, chain: &Chain, width: usize) -> String {
-    let before = line.before(chain);
-    let links = chain.links(&line.cells);
-    let room = width.saturating_sub(before.width());
-    let whole: usize = links.iter().map(|link| link.width()).sum();
-    if whole <= room {
-        return before + &links.concat();
-    }
-    if room < LEAST {
-        return cut(&(before + &links.concat()), width);
-    }
-    let mark = "...";
-    let mut kept = 0;
-    let mut used = mark.len();
-    for link in links.iter().rev() {
-        if used + link.width() > room {
-            break;
+    let tail = |links: Vec<String>, begin: usize| {
+        let room = width.saturating_sub(begin);
+        let whole: usize = links.iter().map(|link| grid::width(link)).sum();
+        if whole <= room || room < LEAST {
+            return links.concat();
         }
-        used += link.width();
-        kept += 1;
-    }
-    let tail = links.get(links.len() - kept..).unwrap_or_default().concat();
-    cut(&format!("{before}{mark}{tail}"), width)
-}
-
-/// As many characters as are no wider than this.
-fn cut(text: &str, width: usize) -> String {
-    let mut used = 0;
-    let fits = |c: &char| {
-        used += c.width().unwrap_or_default();
-        used <= width
+        let mut used = MORE.len();
+        let fits = |link: &&String| {
+            used += grid::width(link);
+            used <= room
+        };
+        let kept = links.iter().rev().take_while(fits).count();
+        let tail = links.get(links.len() - kept..).unwrap_or_default();
+        format!("{MORE}{}", tail.concat())
     };
-    text.chars().take_while(fits).collect()
+    grid::cut(&line.of(chain, tail), width)
 }

@@ -2,6 +2,7 @@
 //! these widths.
 
 mod diagram;
+mod fit;
 mod live;
 
 use std::io;
@@ -14,10 +15,11 @@ use super::{Definition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::cell::Blanks;
 use crate::render::events::{Chains, Lines};
+use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::summary::text;
 use crate::render::{
-    Column, Envelope, Format, Header, Layout, Place, RowBuffer, Sink, detail, paint, widths,
+    Column, Envelope, Format, Header, Layout, Place, RowBuffer, Sink, detail, paint,
 };
 use crate::text::push_wrapped;
 
@@ -43,7 +45,7 @@ struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
     /// `None` = no row was seen yet.
-    widths: Option<Vec<usize>>,
+    grid: Option<Grid>,
     scratch: Vec<u8>,
 }
 
@@ -53,7 +55,7 @@ impl<'w> Table<'w> {
         Self {
             out,
             layout,
-            widths: None,
+            grid: None,
             scratch: Vec::new(),
         }
     }
@@ -83,22 +85,24 @@ impl<'w> Table<'w> {
         String::from_utf8_lossy(&self.scratch).into_owned()
     }
 
-    /// Lays out the first rows and writes them. Their widths are those of all that follow.
-    fn lay_out(&mut self, rows: &[OwnedRow]) -> Vec<usize> {
+    /// Lays out the first rows and writes them. Their columns are those of all that follow.
+    fn lay_out(&mut self, rows: &[OwnedRow]) -> Grid {
         let details: Vec<_> = rows.iter().map(|row| self.details(&row.row())).collect();
         let rows: Vec<_> = rows.iter().map(|row| self.cells(&row.row())).collect();
-        let widths = widths::fit(&self.layout, &rows);
-        if widths::too_wide(&self.layout, &widths).is_some() {
-            self.fold(&widths, &rows, &details);
-            return widths;
+        let mut grid = fit::fit(&self.layout, &rows);
+        let (out, layout) = (&mut self.out.buffer, &self.layout);
+        let titles: Vec<_> = layout.columns.iter().map(|c| c.title()).collect();
+        if layout.header == Header::Shown {
+            paint::header(out, &grid.line(&titles), layout.color);
         }
-        let table = arranged(&self.layout, &widths, rows);
+        if grid.is_folded() {
+            for (cells, words) in rows.iter().zip(details) {
+                write(out, layout, grid.line(cells), &words);
+            }
+            return grid;
+        }
+        let table = arranged(layout, &mut grid, rows);
         let mut lines = table.lines().peekable();
-        if self.layout.header == Header::Shown
-            && let Some(header) = lines.next()
-        {
-            paint::header(&mut self.out.buffer, &header, self.layout.color);
-        }
         let mut details = details.into_iter();
         while let Some(line) = lines.next() {
             let row_ends = lines.peek().is_none_or(|next| next.contains(paint::ROW));
@@ -107,32 +111,10 @@ impl<'w> Table<'w> {
             } else {
                 String::new()
             };
-            write(&mut self.out.buffer, &self.layout, line, &words);
+            write(out, layout, line, &words);
         }
-        widths
+        grid
     }
-
-    /// Writes the first rows on lines that are folded between cells.
-    fn fold(&mut self, widths: &[usize], rows: &[Vec<String>], details: &[String]) {
-        let out = &mut self.out.buffer;
-        if self.layout.header == Header::Shown {
-            let titles: Vec<String> = self.layout.columns.iter().map(|c| c.title()).collect();
-            let header = folded(&self.layout, widths, &titles);
-            paint::header(out, &header, self.layout.color);
-        }
-        for (cells, words) in rows.iter().zip(details) {
-            let line = folded(&self.layout, widths, cells);
-            write(out, &self.layout, line, words);
-        }
-    }
-}
-
-/// A line of cells, or several where they do not fit the terminal.
-fn folded(layout: &Layout, widths: &[usize], cells: &[String]) -> String {
-    let mut line = String::new();
-    let fold = widths::too_wide(layout, widths);
-    widths::side_by_side(&mut line, &layout.columns, widths, cells, fold);
-    line
 }
 
 impl Sink for Table<'_> {
@@ -141,21 +123,24 @@ impl Sink for Table<'_> {
     }
 
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let Some(widths) = self.widths.take() else {
+        let (cells, words) = (self.cells(row), self.details(row));
+        let Some(grid) = &self.grid else {
             return self.rows(&[OwnedRow::keep(row)]);
         };
-        let (cells, words) = (self.cells(row), self.details(row));
-        let line = folded(&self.layout, &widths, &cells);
-        write(&mut self.out.buffer, &self.layout, line, &words);
-        self.widths = Some(widths);
+        write(
+            &mut self.out.buffer,
+            &self.layout,
+            grid.line(&cells),
+            &words,
+        );
         self.out.row_done()
     }
 
     fn rows(&mut self, rows: &[OwnedRow]) -> io::Result<ControlFlow<()>> {
         let mut rest = rows;
-        if self.widths.is_none() {
+        if self.grid.is_none() {
             let (first, others) = rows.split_at(rows.len().min(RowBuffer::WINDOW));
-            self.widths = Some(self.lay_out(first));
+            self.grid = Some(self.lay_out(first));
             rest = others;
         }
         let mut flow = self.out.row_done()?;
@@ -170,21 +155,18 @@ impl Sink for Table<'_> {
     }
 }
 
-/// Rows in columns of these widths; cells of free text broken where they are longer.
-fn arranged(layout: &Layout, widths: &[usize], rows: Vec<Vec<String>>) -> Comfy {
+/// Rows in these columns; cells of free text broken where they are longer.
+fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
     let mut table = Comfy::new();
     table.load_style(NOTHING).set_delimiter(paint::BREAK);
-    if layout.header == Header::Shown {
-        table.set_header(layout.columns.iter().map(|column| column.title()));
-    }
     for row in rows {
         table.add_row(row.into_iter().map(Cell::new_owned));
     }
-    for ((column, width), place) in layout.columns.iter().zip(widths).zip(0..) {
+    for ((column, width), place) in layout.columns.iter().zip(grid.widths()).zip(0..) {
         let Some(arranged) = table.column_mut(place) else {
             continue;
         };
-        let outer = u16::try_from(width + widths::GAP).unwrap_or(u16::MAX);
+        let outer = u16::try_from(*width + GAP).unwrap_or(u16::MAX);
         arranged
             .set_padding((0, 1))
             .set_constraint(ColumnConstraint::Absolute(Width::Fixed(outer)));
