@@ -9,7 +9,7 @@ use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 use crate::query::{Input, Query, Selection};
 use crate::render::{
-    Addresses, Banner, Extra, Extras, Format, Header, Hosts, NetstatLayout, Section,
+    Addresses, Banner, Extra, Extras, Format, HeaderLine, Hosts, NetstatLayout, Section,
 };
 
 /// What the format needs of a query.
@@ -44,9 +44,9 @@ impl Typed {
             layout: NetstatLayout {
                 banner: Banner::Connected,
                 header: if self.no_header {
-                    Header::Hidden
+                    HeaderLine::Hidden
                 } else {
-                    Header::Shown
+                    HeaderLine::Shown
                 },
                 sections: &[],
                 extras: given(extras).collect::<Extras>(),

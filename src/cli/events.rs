@@ -5,19 +5,14 @@ use jiff::tz::TimeZone;
 use super::{Terminal, Typed, refuse};
 use crate::error::Error;
 use crate::query::Watching;
-use crate::render::{EventLayout, Format, Grouping, Shown};
+use crate::render::{EventLayout, Format, Grouping};
 
 impl Typed {
     pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
         self.check_events()?;
         let duration = self.duration()?;
         let grouping = self.by.unwrap_or(Grouping::None);
-        let processes = if self.processes {
-            Shown::Yes
-        } else {
-            Shown::No
-        };
-        let height = terminal.height;
+        let (processes, height) = (self.processes, terminal.height);
         let mut query = self.query(terminal)?;
         // Found out where it is shown only: that reads many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);

@@ -12,7 +12,7 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Source};
 use crate::query::{Hidden, Input, PROC, Query, Report, Selection, Tables};
 use crate::render::{
-    Color, Column, Extra, Extras, Format, Header, Layout, Place, Signs, default_columns,
+    Color, Column, DetailPlace, Extra, Extras, Format, HeaderLine, Layout, Signs, default_columns,
 };
 use crate::source::Extensions;
 use crate::text::escape;
@@ -311,15 +311,15 @@ impl Typed {
         Layout {
             columns,
             header: if self.no_header {
-                Header::Hidden
+                HeaderLine::Hidden
             } else {
-                Header::Shown
+                HeaderLine::Shown
             },
             extras,
             place: if self.oneline {
-                Place::SameLine
+                DetailPlace::SameLine
             } else {
-                Place::Below
+                DetailPlace::Below
             },
             color: self.color.unwrap_or(usual),
             width: terminal.width,

@@ -12,7 +12,7 @@ use super::{Command, Terminal};
 use crate::enrich::{Interfaces, Lookups, Ports, ScanScope};
 use crate::exit::Verdict;
 use crate::query::netstat::{Netstat, Rounds};
-use crate::render::{Addresses, Banner, Bytes, Extra, Extras, Header, Hosts, NetstatLayout};
+use crate::render::{Addresses, Banner, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout};
 use crate::source::Extensions;
 use crate::text::escape;
 
@@ -176,7 +176,7 @@ impl Typed {
                 (false, true) => Banner::Listening,
                 (false, false) => Banner::Connected,
             },
-            header: Header::Shown,
+            header: HeaderLine::Shown,
             sections: &[],
             extras: extras.map(|(_, extra)| extra).collect::<Extras>(),
             hosts: if self.has(NUMERIC_HOSTS) {

@@ -13,9 +13,9 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Event, EventSummary, Row};
 
-use super::{Color, Column, Header, Signs};
+use super::{Color, Column, HeaderLine, Signs};
 pub(super) use chain::{Chain, Step};
-pub(super) use lines::Lines;
+pub(super) use lines::EventLines;
 pub(super) use open::{ChainWriter, Grouped, Open};
 pub(super) use plain::{ChainLine, Chains};
 pub use stamp::rfc_3339;
@@ -66,21 +66,12 @@ pub enum Grouping {
     Connection,
 }
 
-/// Are the processes of `-p` shown?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// They were looked up.
-    Yes,
-    /// They were not.
-    No,
-}
-
 /// How events are shown in text.
 #[derive(Debug, Clone)]
 pub struct EventLayout {
-    /// Is there a line of titles? Of CSV, too.
-    pub header: Header,
-    /// In `table`: are there colours?
+    /// Of CSV, too.
+    pub header: HeaderLine,
+    /// In `table`.
     pub color: Color,
     /// In `table`: what arrows are drawn with.
     pub signs: Signs,
@@ -90,6 +81,6 @@ pub struct EventLayout {
     pub height: Option<u16>,
     /// In `table`: where the time of day is told.
     pub zone: TimeZone,
-    /// Is there a column for processes?
-    pub processes: Shown,
+    /// True if there is a column for processes.
+    pub processes: bool,
 }

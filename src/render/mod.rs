@@ -30,7 +30,7 @@ use std::ops::ControlFlow;
 use crate::model::{OwnedRow, Row, Summary};
 pub use buffer::{Arrangement, RowBuffer, SortKey};
 pub use column::Column;
-pub use events::{EventLayout, EventSink, Grouping, Shown, rfc_3339};
+pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use format::ndjson::Changes;
 pub use format::{Repeats, event_sink, sink};
@@ -97,7 +97,7 @@ pub enum Format {
 
 /// The line of titles, in `table`, `plain` and `csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Header {
+pub enum HeaderLine {
     /// It comes first.
     Shown,
     /// `-H`.
@@ -106,7 +106,7 @@ pub enum Header {
 
 /// Where `table` and `plain` put the details of `-i` and `-m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum DetailPlace {
     /// On a line of their own below the row.
     Below,
     /// `-O`: at the end of the row's line; then `table` breaks no cell either.
@@ -128,12 +128,12 @@ pub struct Layout {
     /// The columns, in their order; in JSON the keys. [`default_columns`] where none were chosen.
     pub columns: Vec<Column>,
     /// Is there a line of titles?
-    pub header: Header,
+    pub header: HeaderLine,
     /// In `table` and `plain`: [`Extra::Info`] and [`Extra::Memory`] add details to each row,
     /// [`Extra::Extended`] descriptors to the processes. The others change nothing here.
     pub extras: Extras,
     /// Where the details stand.
-    pub place: Place,
+    pub place: DetailPlace,
     /// In `table`: are there colours?
     pub color: Color,
     /// In `table`: the width of the terminal; `None` = no limit.

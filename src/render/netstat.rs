@@ -15,7 +15,7 @@ use crate::model::{Process, Protocol, Row, Summary};
 use crate::text::escape;
 
 use super::out::Out;
-use super::{Extra, Extras, Header, Sink, digits};
+use super::{Extra, Extras, HeaderLine, Sink, digits};
 
 /// How `netstat` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct NetstatLayout {
     /// What the banners say is listed.
     pub banner: Banner,
     /// Are there banners and titles?
-    pub header: Header,
+    pub header: HeaderLine,
     /// The sections that have their banner even without a row.
     pub sections: &'static [Section],
     /// [`Extra::Extended`] adds user and inode, [`Extra::Processes`] a process, [`Extra::Timers`] the
@@ -144,7 +144,7 @@ impl<'w> Netstat<'w> {
     }
 
     fn banner(&mut self, section: Section) {
-        if self.layout.header == Header::Hidden {
+        if self.layout.header == HeaderLine::Hidden {
             return;
         }
         let what = match section {

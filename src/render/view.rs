@@ -15,11 +15,11 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Change, Row, State};
 
-use super::{Header, Layout, SortKey, grid, paint};
+use super::{HeaderLine, Layout, SortKey, grid, paint};
 pub use foot::Foot;
 use head::Head;
-use line::Columns;
-use screen::{Line, Screen};
+use line::ListColumns;
+use screen::{Screen, ScreenLine};
 
 /// What is told of the rows of a page.
 pub struct Page<'p> {
@@ -114,7 +114,7 @@ pub struct View {
     layout: Layout,
     zone: TimeZone,
     head: Head,
-    columns: Columns,
+    columns: ListColumns,
     screen: Screen,
     /// The first row that is seen.
     first: usize,
@@ -129,7 +129,7 @@ impl View {
     pub fn new(layout: Layout, zone: TimeZone) -> Self {
         Self {
             head: Head::new(&layout),
-            columns: Columns::new(&layout),
+            columns: ListColumns::new(&layout),
             layout,
             zone,
             screen: Screen::default(),
@@ -170,14 +170,14 @@ impl View {
         }
         let (foot, cursor) = page.foot.lines(width, height);
         let mut lines = self.head.lines(page, &self.zone, width);
-        let titles = usize::from(self.layout.header == Header::Shown);
+        let titles = usize::from(self.layout.header == HeaderLine::Shown);
         // At least one row is seen, whatever has to give way.
         let most = height.saturating_sub(foot.len() + titles + 1);
         lines.truncate(most);
         self.room = height.saturating_sub(lines.len() + titles + foot.len());
         self.first = self.first.min(page.rows.count().saturating_sub(self.room));
         lines.extend(self.list(page, width));
-        lines.resize_with(height.saturating_sub(foot.len()), Line::default);
+        lines.resize_with(height.saturating_sub(foot.len()), ScreenLine::default);
         let position = self.position(page);
         lines.extend(foot);
         if let Some(last) = lines.last_mut() {
@@ -187,7 +187,7 @@ impl View {
     }
 
     /// The titles and the rows that are seen.
-    fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<Line> {
+    fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<ScreenLine> {
         let seen = (self.first..page.rows.count()).take(self.room);
         let seen: Vec<_> = seen.filter_map(|index| page.rows.row(index)).collect();
         let cells: Vec<_> = seen
@@ -207,13 +207,16 @@ impl View {
         let hidden = (line::MARK + widest.unwrap_or_default()).saturating_sub(width);
         self.left = self.left.min(hidden);
         let mut lines = Vec::new();
-        if self.layout.header == Header::Shown {
+        if self.layout.header == HeaderLine::Shown {
             let text = self.part(&self.columns.titles(&grid), Change::None, width);
-            lines.push(Line::new(paint::title(&text, self.layout.color), &text));
+            lines.push(ScreenLine::new(
+                paint::title(&text, self.layout.color),
+                &text,
+            ));
         }
         lines.extend(rows.iter().map(|(text, change)| {
             let text = self.part(text, *change, width);
-            Line::new(paint::change(&text, *change, self.layout.color), &text)
+            ScreenLine::new(paint::change(&text, *change, self.layout.color), &text)
         }));
         lines
     }

@@ -9,20 +9,20 @@ use super::super::grid::Grid;
 use super::super::out::Out;
 use super::super::{Color, Format, cell, paint};
 use super::stamp::Cells;
-use super::{EventLayout, EventSink, Shown};
+use super::{EventLayout, EventSink};
 
 /// Columns of the longest state.
 const STATE: usize = 11;
 
 /// Writes events as lines.
-pub(in crate::render) struct Lines<'w> {
+pub(in crate::render) struct EventLines<'w> {
     out: Out<'w>,
     cells: Cells,
     color: Color,
     grid: Grid,
 }
 
-impl<'w> Lines<'w> {
+impl<'w> EventLines<'w> {
     /// Those of `table` or `plain`.
     pub(in crate::render) fn new(format: Format, layout: EventLayout, mut out: Out<'w>) -> Self {
         let color = match format {
@@ -33,7 +33,7 @@ impl<'w> Lines<'w> {
         let cells = Cells::new(format, layout);
         let mut columns = cells.columns();
         columns.extend([("OLD", STATE), (cells.arrow(), 0), ("NEW", STATE)]);
-        if processes == Shown::Yes {
+        if processes {
             columns.push(("PROCESSES", 0));
         }
         columns.push(("STEP", 0));
@@ -46,7 +46,7 @@ impl<'w> Lines<'w> {
     }
 }
 
-impl EventSink for Lines<'_> {
+impl EventSink for EventLines<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let mut cells = vec![self.cells.time(event.time, event.sampled)];
         cells.extend(self.cells.socket(row));

@@ -10,7 +10,7 @@ use super::super::{Color, Format, paint};
 use super::chain::Chain;
 use super::open::{ChainWriter, Grouped};
 use super::stamp::Cells;
-use super::{EventLayout, EventSink, Shown};
+use super::{EventLayout, EventSink};
 
 /// The line of a connection, in columns that grow.
 pub(in crate::render) struct ChainLine {
@@ -29,7 +29,7 @@ impl ChainLine {
         let processes = layout.processes;
         let cells = Cells::new(format, layout);
         let mut columns = cells.columns();
-        if processes == Shown::Yes {
+        if processes {
             columns.push(("PROCESSES", 0));
         }
         columns.push(("STATES", 0));

@@ -7,8 +7,8 @@ use crate::model::Row;
 use super::super::cell::{Blanks, Descriptors, Style};
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
-use super::super::{Color, Column, Format, Header, Signs, paint};
-use super::{EventLayout, Shown};
+use super::super::{Color, Column, Format, HeaderLine, Signs, paint};
+use super::EventLayout;
 
 /// Before a time that is that of a look, not of the step.
 pub(in crate::render) const SAMPLED: char = '~';
@@ -59,7 +59,7 @@ impl Cells {
     ) -> Grid {
         let width = |(title, least): &(&str, usize)| (grid::width(title).max(*least), false);
         let grid = Grid::new(columns.iter().map(width));
-        if self.layout.header == Header::Shown {
+        if self.layout.header == HeaderLine::Shown {
             let titles: Vec<_> = columns.iter().map(|(title, _)| *title).collect();
             paint::header(&mut out.buffer, &grid.line(&titles), color);
         }
@@ -102,7 +102,7 @@ impl Cells {
     /// Protocol, both ends, and the processes where they are shown.
     pub(in crate::render) fn socket(&self, row: &Row<'_>) -> Vec<String> {
         let mut columns = vec![Column::Protocol, Column::Local, Column::Peer];
-        if self.layout.processes == Shown::Yes {
+        if self.layout.processes {
             columns.push(Column::Processes);
         }
         columns

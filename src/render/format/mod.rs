@@ -14,7 +14,7 @@ use super::summary::Totals;
 use super::{Envelope, Format, Layout, Netstat, Sink};
 
 impl Format {
-    pub(super) const fn definition(self) -> &'static Definition {
+    pub(super) const fn definition(self) -> &'static FormatDefinition {
         match self {
             Self::Table => &table::FORMAT,
             Self::Plain | Self::Netstat(_) => &plain::FORMAT,
@@ -82,10 +82,10 @@ pub enum Repeats {
 }
 
 /// Makes a sink of events.
-type Events = for<'w> fn(EventLayout, &Envelope, Out<'w>) -> Box<dyn EventSink + 'w>;
+type MakeEvents = for<'w> fn(EventLayout, &Envelope, Out<'w>) -> Box<dyn EventSink + 'w>;
 
 /// What a format can do, and how it does it.
-pub(super) struct Definition {
+pub(super) struct FormatDefinition {
     /// True if it is for people and scripts.
     is_text: bool,
     /// A listing.
@@ -93,9 +93,9 @@ pub(super) struct Definition {
     /// `-s`.
     pub(super) counts: fn(&mut Vec<u8>, &Totals<'_>),
     /// `-E`.
-    pub(super) events: Events,
+    pub(super) events: MakeEvents,
     /// `-E --by connection`.
-    pub(super) connections: Option<Events>,
+    pub(super) connections: Option<MakeEvents>,
     /// `-c`.
     repeats: Repeats,
 }

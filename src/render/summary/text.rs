@@ -5,7 +5,7 @@ use crate::text;
 
 use super::super::cell::{Blanks, Descriptors, Style};
 use super::super::grid::Grid;
-use super::super::{Column, Format, Header};
+use super::super::{Column, Format, HeaderLine};
 use super::{Totals, findings};
 
 /// Which states have a line.
@@ -136,13 +136,13 @@ fn cell(column: Column, row: &crate::model::Row<'_>) -> String {
 }
 
 /// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right.
-fn align(out: &mut Vec<u8>, lines: &[Vec<String>], numbers: &[usize], header: Header) {
+fn align(out: &mut Vec<u8>, lines: &[Vec<String>], numbers: &[usize], header: HeaderLine) {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
     let mut grid = Grid::new((0..columns).map(|column| (0, numbers.contains(&column))));
     for line in lines {
         grid.widen(line);
     }
-    for line in lines.iter().skip(usize::from(header == Header::Hidden)) {
+    for line in lines.iter().skip(usize::from(header == HeaderLine::Hidden)) {
         out.extend_from_slice(grid.line(line).as_bytes());
         out.push(b'\n');
     }

@@ -2,13 +2,13 @@
 
 use super::{ALL, layout, render, scene};
 use crate::model::{Family, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State};
-use crate::render::{Column, Extra, Extras, Format, Header, Place, default_columns};
+use crate::render::{Column, DetailPlace, Extra, Extras, Format, HeaderLine, default_columns};
 use crate::text;
 
 fn cell(column: Column, row: &Row<'_>) -> String {
     let mut layout = layout(Format::Plain, &[]);
     layout.columns = vec![column];
-    layout.header = Header::Hidden;
+    layout.header = HeaderLine::Hidden;
     let line = render(Format::Plain, layout, &[OwnedRow::keep(row)]);
     line.trim().to_owned()
 }
@@ -199,11 +199,11 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
     socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
     socket.details_mut().congestion = b"cubic".to_vec();
     let mut layout = layout(Format::Plain, &[Extra::Info]);
-    layout.header = Header::Hidden;
+    layout.header = HeaderLine::Hidden;
     let rows = [OwnedRow::keep(&Row::bare(&socket))];
     let below = render(Format::Plain, layout.clone(), &rows);
     assert_eq!(below.lines().nth(1), Some("        cubic rtt:31.2ms"));
-    layout.place = Place::SameLine;
+    layout.place = DetailPlace::SameLine;
     let beside = render(Format::Plain, layout, &rows);
     assert!(beside.ends_with(" - cubic rtt:31.2ms\n"), "{beside}");
     assert_eq!(beside.lines().count(), 1);

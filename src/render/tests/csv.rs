@@ -6,7 +6,7 @@ use csv::ReaderBuilder;
 
 use super::{ALL, layout, render, scene};
 use crate::model::{MPTCP_INFO, TCP_INFO};
-use crate::render::{Column, Extra, Format, Header};
+use crate::render::{Column, Extra, Format, HeaderLine};
 use crate::text;
 
 fn records(extras: &[Extra]) -> Vec<HashMap<String, String>> {
@@ -61,7 +61,7 @@ fn hostile_names_come_back_byte_for_byte() {
 fn lines_end_in_cr_lf_and_the_header_can_be_left_out() {
     let mut layout = layout(Format::Csv, &[]);
     layout.columns = vec![Column::Local, Column::Peer];
-    layout.header = Header::Hidden;
+    layout.header = HeaderLine::Hidden;
     let text = render(Format::Csv, layout, &scene::rows());
     assert!(text.starts_with("0.0.0.0:http,0.0.0.0:*\r\n"), "{text}");
     assert_eq!(text.matches("\r\n").count(), scene::rows().len());

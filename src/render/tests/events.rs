@@ -10,7 +10,7 @@ use super::{Page, envelope, scene};
 use crate::model::{
     Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State, Warning,
 };
-use crate::render::{Color, EventLayout, Format, Grouping, Header, Shown, Signs, event_sink};
+use crate::render::{Color, EventLayout, Format, Grouping, HeaderLine, Signs, event_sink};
 
 use State::{
     CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
@@ -115,13 +115,13 @@ fn scene_of_events() -> Vec<Told> {
 
 fn layout() -> EventLayout {
     EventLayout {
-        header: Header::Shown,
+        header: HeaderLine::Shown,
         color: Color::Never,
         signs: Signs::Unicode,
         width: None,
         height: None,
         zone: TimeZone::fixed(jiff::tz::offset(2)),
-        processes: Shown::No,
+        processes: false,
     }
 }
 
@@ -165,7 +165,7 @@ fn table() {
 fn table_with_processes_in_colour() {
     let layout = EventLayout {
         color: Color::Always,
-        processes: Shown::Yes,
+        processes: true,
         ..layout()
     };
     let found = written(Format::Table, Grouping::None, layout);
@@ -187,7 +187,7 @@ fn table_in_ascii() {
 #[test]
 fn plain() {
     let layout = EventLayout {
-        processes: Shown::Yes,
+        processes: true,
         ..layout()
     };
     let found = written(Format::Plain, Grouping::None, layout);
@@ -202,7 +202,7 @@ fn plain() {
 #[test]
 fn titles_can_be_left_out() {
     let hidden = EventLayout {
-        header: Header::Hidden,
+        header: HeaderLine::Hidden,
         ..layout()
     };
     for format in [Format::Table, Format::Plain, Format::Csv] {
@@ -228,7 +228,7 @@ fn records() {
 #[test]
 fn connections() {
     let plain = EventLayout {
-        processes: Shown::Yes,
+        processes: true,
         ..layout()
     };
     let found = written(Format::Plain, Grouping::Connection, plain);
@@ -313,7 +313,7 @@ fn a_terminal_of_any_size_is_not_written_beyond() {
             let layout = EventLayout {
                 width: Some(width),
                 height: Some(height),
-                header: Header::Hidden,
+                header: HeaderLine::Hidden,
                 ..layout()
             };
             let found = written(Format::Table, Grouping::Connection, layout);

@@ -29,8 +29,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::{
-    Arrangement, Color, Envelope, Extra, Extras, Format, Header, Layout, Place, Repetition,
-    RowBuffer, Signs, Sink, default_columns, sink,
+    Arrangement, Color, DetailPlace, Envelope, Extra, Extras, Format, HeaderLine, Layout,
+    Repetition, RowBuffer, Signs, Sink, default_columns, sink,
 };
 use crate::model::{OwnedRow, Summary};
 
@@ -49,9 +49,9 @@ fn layout(format: Format, extras: &[Extra]) -> Layout {
     let extras: Extras = extras.iter().copied().collect();
     Layout {
         columns: default_columns(format, extras),
-        header: Header::Shown,
+        header: HeaderLine::Shown,
         extras,
-        place: Place::Below,
+        place: DetailPlace::Below,
         color: Color::Never,
         width: None,
         signs: Signs::Unicode,

@@ -6,12 +6,12 @@ use crate::model::{
     TimerKind,
 };
 use crate::render::{
-    Addresses, Banner, Bytes, Extra, Extras, Header, Hosts, NetstatLayout, Section, netstat,
+    Addresses, Banner, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout, Section, netstat,
 };
 
 const PLAIN: NetstatLayout = NetstatLayout {
     banner: Banner::All,
-    header: Header::Hidden,
+    header: HeaderLine::Hidden,
     sections: &[],
     extras: Extras::NONE,
     hosts: Hosts::Numeric,
@@ -339,7 +339,7 @@ fn every_row_of_the_scene_is_one_line_and_clean_on_a_terminal() {
 }
 
 const BOTH: NetstatLayout = NetstatLayout {
-    header: Header::Shown,
+    header: HeaderLine::Shown,
     sections: &[Section::Internet, Section::Unix],
     ..PLAIN
 };
@@ -378,7 +378,7 @@ fn every_section_has_its_banner_with_rows_or_without() {
 fn titles_name_the_columns_asked_for() {
     let layout = NetstatLayout {
         sections: &[Section::Internet, Section::Unix],
-        header: Header::Shown,
+        header: HeaderLine::Shown,
         ..with(&[Extra::Extended, Extra::Processes, Extra::Timers])
     };
     let text = String::from_utf8(bytes(layout, &[])).unwrap();

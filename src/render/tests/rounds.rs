@@ -7,7 +7,9 @@ use super::golden::compare_text;
 use super::json::validator_of;
 use super::{Arrangement, Page, RowBuffer, envelope, feed, layout, scene};
 use crate::model::{Change, State};
-use crate::render::{Changes, Column, Envelope, Format, Header, Layout, Repetition, Summing, sink};
+use crate::render::{
+    Changes, Column, Envelope, Format, HeaderLine, Layout, Repetition, Summing, sink,
+};
 
 /// Two rounds, the second of them a second later and with one row less.
 fn rounds(format: Format, layout: &Layout) -> String {
@@ -49,7 +51,7 @@ fn rounds_of_text_begin_with_their_time() {
 #[test]
 fn without_titles_the_time_is_told_all_the_same() {
     let mut layout = chosen(Format::Plain);
-    layout.header = Header::Hidden;
+    layout.header = HeaderLine::Hidden;
     let text = rounds(Format::Plain, &layout);
     let words = text.lines().map(|line| line.split_whitespace().count());
     assert_eq!(words.collect::<Vec<_>>(), [1, 3, 3, 1, 3], "{text}");

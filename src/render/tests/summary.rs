@@ -6,7 +6,7 @@ use crate::model::{
     Family, Finding, Kind, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State,
     Summary, Table, Timer, TimerKind,
 };
-use crate::render::{Color, Format, Header, Layout, Signs, Summing};
+use crate::render::{Color, Format, HeaderLine, Layout, Signs, Summing};
 
 const SOURCES: [(Protocol, Family); 6] = [
     (Protocol::Tcp, Family::Inet),
@@ -218,7 +218,7 @@ fn records() {
 #[test]
 fn listeners_that_are_left_out_are_counted() {
     let layout = Layout {
-        header: Header::Hidden,
+        header: HeaderLine::Hidden,
         ..layout(Format::Plain, &[])
     };
     let end = |limit| {

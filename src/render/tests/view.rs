@@ -11,7 +11,7 @@ use super::scene::{HOSTILE, inet, process, unix};
 use super::{layout, scene};
 use crate::model::{Change, OwnedRow, ProcessStatus, Protocol, Row, State};
 use crate::render::view::{Changed, Foot, Page, Pause, Rows, Scroll, StateCount, View};
-use crate::render::{Color, Column, Extra, Format, Header, Layout, Signs, SortKey};
+use crate::render::{Color, Column, Extra, Format, HeaderLine, Layout, Signs, SortKey};
 
 /// A screen that understands what a view writes, and nothing else.
 struct Glass {
@@ -443,7 +443,7 @@ fn without_titles_there_is_a_row_more() {
     let mut layout = table(&[]);
     let list = connections(30);
     let with = shown(layout.clone(), &page(&list), 80, 13);
-    layout.header = Header::Hidden;
+    layout.header = HeaderLine::Hidden;
     let without = shown(layout, &page(&list), 80, 13);
     assert!(with.text().contains("PROTO") && !without.text().contains("PROTO"));
     assert!(with.text().contains("1-8 of 30") && without.text().contains("1-9 of 30"));

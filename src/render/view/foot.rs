@@ -4,7 +4,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::super::grid;
 use super::line;
-use super::screen::{Line, Place};
+use super::screen::{Cursor, ScreenLine};
 
 /// What stands at the bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,10 @@ const PROMPT: &str = "/";
 
 impl Foot<'_> {
     /// Its lines on a screen of so many columns and lines, and where the cursor is.
-    pub(super) fn lines(&self, width: usize, height: usize) -> (Vec<Line>, Option<Place>) {
+    pub(super) fn lines(&self, width: usize, height: usize) -> (Vec<ScreenLine>, Option<Cursor>) {
         let plain = |text: &str| {
             let seen = line::part(text, 0, width, '>');
-            Line::new(seen.clone(), &seen)
+            ScreenLine::new(seen.clone(), &seen)
         };
         match self {
             Foot::Keys => (vec![plain(KEYS)], None),
@@ -46,10 +46,10 @@ impl Foot<'_> {
             } => {
                 let told = error.iter().flat_map(|text| text.lines());
                 let room = height.saturating_sub(1);
-                let mut lines: Vec<Line> = told.take(room).map(plain).collect();
+                let mut lines: Vec<ScreenLine> = told.take(room).map(plain).collect();
                 let (text, column) = window(text, *cursor, width.saturating_sub(PROMPT.len()));
                 let text = format!("{PROMPT}{text}");
-                lines.push(Line::new(text.clone(), &text));
+                lines.push(ScreenLine::new(text.clone(), &text));
                 let place = (PROMPT.len() + column, height.saturating_sub(1));
                 (lines, Some(place))
             }

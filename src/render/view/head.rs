@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::text;
 
 use super::super::{Color, Layout, Signs, SortKey, grid, paint};
-use super::screen::Line;
+use super::screen::ScreenLine;
 use super::{Page, Pause, StateCount, line};
 
 /// Blanks between two counts.
@@ -44,13 +44,18 @@ impl Head {
         self.lines = 0;
     }
 
-    pub(super) fn lines(&mut self, page: &Page<'_>, zone: &TimeZone, width: usize) -> Vec<Line> {
+    pub(super) fn lines(
+        &mut self,
+        page: &Page<'_>,
+        zone: &TimeZone,
+        width: usize,
+    ) -> Vec<ScreenLine> {
         let mut lines = vec![self.first(page, zone, width)];
         let counts = self.counts(page, width);
         self.lines = self.lines.max(counts.len());
         let missing = self.lines - counts.len();
         lines.extend(counts);
-        lines.extend(std::iter::repeat_n(Line::default(), missing));
+        lines.extend(std::iter::repeat_n(ScreenLine::default(), missing));
         if !page.filter.is_empty() {
             let filter = text::escape(page.filter.as_bytes());
             lines.push(self.plain(&format!("filter: {filter}"), width));
@@ -61,17 +66,17 @@ impl Head {
                 .notice
                 .map_or(String::new(), |text| format!("! {text}"));
             let seen = line::part(&notice, 0, width, line::more(self.signs));
-            lines.push(Line::new(paint::alarm(&seen, self.color), &seen));
+            lines.push(ScreenLine::new(paint::alarm(&seen, self.color), &seen));
         }
         lines
     }
 
-    fn plain(&self, text: &str, width: usize) -> Line {
+    fn plain(&self, text: &str, width: usize) -> ScreenLine {
         let seen = line::part(text, 0, width, line::more(self.signs));
-        Line::new(paint::text(&seen, self.color), &seen)
+        ScreenLine::new(paint::text(&seen, self.color), &seen)
     }
 
-    fn first(&self, page: &Page<'_>, zone: &TimeZone, width: usize) -> Line {
+    fn first(&self, page: &Page<'_>, zone: &TimeZone, width: usize) -> ScreenLine {
         let time = page.time.to_zoned(zone.clone());
         let time = time.strftime("%H:%M:%S");
         let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
@@ -83,11 +88,11 @@ impl Head {
         };
         let line = format!("lsock  {time}  every {every}  sort: {sort}{pause}");
         let seen = line::part(&line, 0, width, line::more(self.signs));
-        Line::new(paint::title(&seen, self.color), &seen)
+        ScreenLine::new(paint::title(&seen, self.color), &seen)
     }
 
     /// Counts side by side, each as wide as the longest of its kind was.
-    fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<Line> {
+    fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<ScreenLine> {
         let total: u64 = page.counts.iter().map(|count| count.now).sum();
         let counts = page.counts.iter();
         let digits = counts.map(|count| digits(count.now)).chain([digits(total)]);

@@ -36,13 +36,13 @@ pub(super) const fn more(signs: Signs) -> char {
 ///
 /// Where all of them do not fit the screen, none is wider than in `plain`: a long cell moves what is
 /// behind it in its own line.
-pub(super) struct Columns {
+pub(super) struct ListColumns {
     layout: Layout,
     style: Style,
     grid: Grid,
 }
 
-impl Columns {
+impl ListColumns {
     pub(super) fn new(layout: &Layout) -> Self {
         let mut grid = Grid::of(&layout.columns).with_overflow(Overflow::Recover);
         for (column, width) in layout.columns.iter().zip(grid.widths()) {

@@ -6,14 +6,14 @@ use super::super::grid;
 
 /// One line of the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct ScreenLine {
     /// With the sequences that colour it.
     painted: String,
     /// Columns it takes.
     width: usize,
 }
 
-impl Line {
+impl ScreenLine {
     /// A line as it is painted, and its bare text.
     pub(super) fn new(painted: String, text: &str) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Line {
 }
 
 /// A column and a line of the screen, from 0.
-pub(super) type Place = (usize, usize);
+pub(super) type Cursor = (usize, usize);
 
 /// What was drawn last.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub(super) struct Screen {
     width: usize,
     height: usize,
     /// `None` = not known.
-    lines: Option<Vec<Line>>,
+    lines: Option<Vec<ScreenLine>>,
 }
 
 /// A terminal that knows these two shows nothing of what is between them until the end.
@@ -67,7 +67,7 @@ impl Screen {
 
     /// What makes the screen show these lines, and the cursor at this place or nowhere: the lines that
     /// are not there yet.
-    pub(super) fn show(&mut self, mut lines: Vec<Line>, cursor: Option<Place>) -> Vec<u8> {
+    pub(super) fn show(&mut self, mut lines: Vec<ScreenLine>, cursor: Option<Cursor>) -> Vec<u8> {
         lines.truncate(self.height);
         let mut out = String::from(BEGIN);
         out.push_str("\u{1b}[?25l");
@@ -75,7 +75,7 @@ impl Screen {
             out.push_str("\u{1b}[2J");
         }
         let before = self.lines.take().unwrap_or_default();
-        let blank = Line::default();
+        let blank = ScreenLine::default();
         for (row, line) in lines.iter().enumerate() {
             if before.get(row).unwrap_or(&blank) == line {
                 continue;

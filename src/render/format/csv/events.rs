@@ -7,20 +7,20 @@ use super::records::{Records, flat};
 use crate::model::{Event, EventSummary, Row};
 use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
 use crate::render::out::Out;
-use crate::render::{Column, Header};
+use crate::render::{Column, HeaderLine};
 
 /// Writes each event as a record.
-pub(super) struct Csv<'w> {
+pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
     owners: Vec<Column>,
 }
 
-impl<'w> Csv<'w> {
+impl<'w> CsvEvents<'w> {
     /// Begins with the names of the fields.
-    pub(super) fn new(header: Header, out: Out<'w>) -> Self {
+    pub(super) fn new(header: HeaderLine, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
         let owners = flat(&OWNERS);
-        if header == Header::Shown {
+        if header == HeaderLine::Shown {
             let mut names = vec!["time".to_owned()];
             names.extend(Records::names(&ENDS));
             names.extend(["old_state", "new_state", "step"].map(str::to_owned));
@@ -32,7 +32,7 @@ impl<'w> Csv<'w> {
     }
 }
 
-impl EventSink for Csv<'_> {
+impl EventSink for CsvEvents<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let records = &mut self.records;
         let step = Step::of(event);

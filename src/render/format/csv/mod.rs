@@ -12,40 +12,40 @@ mod records;
 use std::io;
 use std::ops::ControlFlow;
 
-use super::{Definition, Repeats};
+use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::{Column, Envelope, Header, Layout, Repetition, Sink};
+use crate::render::{Column, Envelope, HeaderLine, Layout, Repetition, Sink};
 use records::{Records, flat};
 
 /// A record cannot hold the steps of a connection.
-pub(super) const FORMAT: Definition = Definition {
+pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: false,
-    rows: |layout, envelope, out| Box::new(Csv::new(&layout, envelope, out)),
+    rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
     counts: counts::write,
-    events: |layout, _, out| Box::new(events::Csv::new(layout.header, out)),
+    events: |layout, _, out| Box::new(events::CsvEvents::new(layout.header, out)),
     connections: None,
     repeats: Repeats::Listings,
 };
 
 /// Writes rows as records.
-struct Csv<'w> {
+struct CsvRows<'w> {
     records: Records<'w>,
     columns: Vec<Column>,
     /// What every record begins with, where there are several listings: one table holds them all.
     time: Option<String>,
 }
 
-impl<'w> Csv<'w> {
+impl<'w> CsvRows<'w> {
     fn new(layout: &Layout, envelope: &Envelope, out: Out<'w>) -> Self {
         let mut records = Records::new(out);
         let (header, time) = match envelope.repetition {
             Repetition::Single => (layout.header, None),
             Repetition::First => (layout.header, Some(envelope.time.clone())),
-            Repetition::Later => (Header::Hidden, Some(envelope.time.clone())),
+            Repetition::Later => (HeaderLine::Hidden, Some(envelope.time.clone())),
         };
         let columns = flat(&layout.columns);
-        if header == Header::Shown {
+        if header == HeaderLine::Shown {
             let time = time.iter().map(|_| "time".to_owned());
             let names = time.chain(Records::names(&columns));
             records.header(&names.collect::<Vec<_>>());
@@ -58,7 +58,7 @@ impl<'w> Csv<'w> {
     }
 }
 
-impl Sink for Csv<'_> {
+impl Sink for CsvRows<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         if let Some(time) = &self.time {
             self.records.text(time);

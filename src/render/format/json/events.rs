@@ -39,13 +39,13 @@ fn sampled(out: &mut Vec<u8>, step: &Step) {
 }
 
 /// Writes each event as an object.
-pub(in crate::render) struct Events<'w> {
+pub(in crate::render) struct JsonEvents<'w> {
     objects: Objects<'w>,
     ends: Members,
     owners: Members,
 }
 
-impl<'w> Events<'w> {
+impl<'w> JsonEvents<'w> {
     pub(in crate::render) fn new(objects: Objects<'w>) -> Self {
         Self {
             objects,
@@ -55,7 +55,7 @@ impl<'w> Events<'w> {
     }
 }
 
-impl EventSink for Events<'_> {
+impl EventSink for JsonEvents<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let step = Step::of(event);
         self.objects.begin();

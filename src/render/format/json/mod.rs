@@ -8,20 +8,22 @@ pub(super) mod value;
 use std::io;
 use std::ops::ControlFlow;
 
-use super::{Definition, Repeats};
+use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::{Layout, Sink};
-use events::{Connections, Events};
+use events::{Connections, JsonEvents};
 use objects::{Members, Objects};
 
-pub(super) const FORMAT: Definition = Definition {
+pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: false,
     rows: |layout, envelope, out| {
         let objects = Objects::document("sockets", envelope, out);
         Box::new(Json::new(&layout, objects))
     },
     counts: counts::write,
-    events: |_, envelope, out| Box::new(Events::new(Objects::document("events", envelope, out))),
+    events: |_, envelope, out| {
+        Box::new(JsonEvents::new(Objects::document("events", envelope, out)))
+    },
     connections: Some(|_, envelope, out| {
         Connections::sink(Objects::document("connections", envelope, out))
     }),

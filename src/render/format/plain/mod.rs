@@ -5,26 +5,26 @@ use std::ops::ControlFlow;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Definition, Repeats};
+use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 
 use crate::render::cell::{Blanks, Style};
-use crate::render::events::{Chains, Lines};
+use crate::render::events::{Chains, EventLines};
 use crate::render::out::Out;
 use crate::render::summary::text;
 use crate::render::value::Datum;
 use crate::render::{
-    Column, Envelope, Extras, Format, Header, Layout, Place, Sink, detail, digits,
+    Column, DetailPlace, Envelope, Extras, Format, HeaderLine, Layout, Sink, detail, digits,
 };
 
-pub(super) const FORMAT: Definition = Definition {
+pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: true,
     rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
     counts: |out, totals| {
         totals.envelope.begin_text(out);
         text::write(out, totals, Format::Plain, text::States::All);
     },
-    events: |layout, _, out| Box::new(Lines::new(Format::Plain, layout, out)),
+    events: |layout, _, out| Box::new(EventLines::new(Format::Plain, layout, out)),
     connections: Some(|layout, _, out| Chains::sink(Format::Plain, layout, out)),
     repeats: Repeats::Everything,
 };
@@ -60,14 +60,14 @@ struct Plain<'w> {
     columns: Vec<(Column, Last)>,
     style: Style,
     extras: Extras,
-    place: Place,
+    place: DetailPlace,
 }
 
 impl<'w> Plain<'w> {
     fn new(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
         envelope.begin_text(&mut out.buffer);
         let columns = columns(layout);
-        if layout.header == Header::Shown {
+        if layout.header == HeaderLine::Shown {
             for (column, last) in &columns {
                 aligned(&mut out.buffer, *column, *last, |buffer| {
                     buffer.extend_from_slice(column.title().as_bytes());
@@ -141,11 +141,11 @@ fn width(cell: &[u8]) -> usize {
 }
 
 /// Writes the details of a row whose line is complete: below it, or at its end.
-fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, place: Place) {
+fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, place: DetailPlace) {
     let line = out.len();
     match place {
-        Place::Below => out.extend_from_slice(detail::INDENT),
-        Place::SameLine => {
+        DetailPlace::Below => out.extend_from_slice(detail::INDENT),
+        DetailPlace::SameLine => {
             out.pop();
             out.push(b' ');
         }
@@ -156,7 +156,7 @@ fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, place: Place) {
         out.push(b'\n');
     } else {
         out.truncate(line.min(start));
-        if place == Place::SameLine {
+        if place == DetailPlace::SameLine {
             out.pop();
             out.push(b'\n');
         }

@@ -11,20 +11,20 @@ use std::ops::ControlFlow;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 
-use super::{Definition, Repeats};
+use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::cell::Blanks;
-use crate::render::events::{Chains, Lines};
+use crate::render::events::{Chains, EventLines};
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::summary::text;
 use crate::render::{
-    Column, Envelope, Format, Header, Layout, Place, RowBuffer, Sink, detail, paint,
+    Column, DetailPlace, Envelope, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint,
 };
 use crate::text::push_wrapped;
 
 /// Where there is TCP and room, its counts are drawn.
-pub(super) const FORMAT: Definition = Definition {
+pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: true,
     rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
     counts: |out, totals| {
@@ -32,7 +32,7 @@ pub(super) const FORMAT: Definition = Definition {
         let states = diagram::write(out, totals.counts, totals.layout);
         text::write(out, totals, Format::Table, states);
     },
-    events: |layout, _, out| Box::new(Lines::new(Format::Table, layout, out)),
+    events: |layout, _, out| Box::new(EventLines::new(Format::Table, layout, out)),
     connections: Some(|layout, _, out| match (layout.width, layout.height) {
         (Some(width), Some(height)) => Box::new(live::Live::new(layout, [width, height], out)),
         _ => Chains::sink(Format::Table, layout, out),
@@ -92,7 +92,7 @@ impl<'w> Table<'w> {
         let mut grid = fit::fit(&self.layout, &rows);
         let (out, layout) = (&mut self.out.buffer, &self.layout);
         let titles: Vec<_> = layout.columns.iter().map(|c| c.title()).collect();
-        if layout.header == Header::Shown {
+        if layout.header == HeaderLine::Shown {
             paint::header(out, &grid.line(&titles), layout.color);
         }
         if grid.is_folded() {
@@ -181,13 +181,13 @@ fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
 fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
     match layout.place {
         _ if details.is_empty() => paint::line(out, &line, layout.color),
-        Place::SameLine => {
+        DetailPlace::SameLine => {
             line.truncate(line.trim_end_matches(' ').len());
             line.push(' ');
             line.push_str(details);
             paint::line(out, &line, layout.color);
         }
-        Place::Below => {
+        DetailPlace::Below => {
             paint::line(out, &line, layout.color);
             let mut below = String::from_utf8_lossy(detail::INDENT).into_owned();
             let width = layout.width.map_or(usize::MAX, usize::from);
