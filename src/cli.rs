@@ -129,31 +129,31 @@ Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
 )]
 struct Typed {
     /// TCP
-    #[arg(short, long, help_heading = "Which sockets")]
+    #[arg(short, long)]
     tcp: bool,
     /// UDP and UDP-Lite
-    #[arg(short, long, help_heading = "Which sockets")]
+    #[arg(short, long)]
     udp: bool,
     /// Raw and ping sockets
-    #[arg(short = 'w', long, help_heading = "Which sockets")]
+    #[arg(short = 'w', long)]
     raw: bool,
     /// Unix domain
-    #[arg(short = 'x', long, help_heading = "Which sockets")]
+    #[arg(short = 'x', long)]
     unix: bool,
     /// Packet sockets
-    #[arg(short = '0', long, help_heading = "Which sockets")]
+    #[arg(short = '0', long)]
     packet: bool,
     /// Netlink
-    #[arg(long, help_heading = "Which sockets")]
+    #[arg(long)]
     netlink: bool,
     /// Multipath TCP
-    #[arg(short = 'M', long, help_heading = "Which sockets")]
+    #[arg(short = 'M', long)]
     mptcp: bool,
     /// IPv4
-    #[arg(short = '4', long, help_heading = "Which sockets")]
+    #[arg(short = '4', long)]
     ipv4: bool,
     /// IPv6; with -4 both
-    #[arg(short = '6', long, help_heading = "Which sockets")]
+    #[arg(short = '6', long)]
     ipv6: bool,
     /// Protocols and families, separated by commas
     #[arg(
@@ -161,52 +161,45 @@ struct Typed {
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        value_parser = words::families(),
-        help_heading = "Which sockets"
+        value_parser = words::families()
     )]
     family: Vec<Named>,
     /// Every state: listeners, bound and unconnected sockets too
-    #[arg(short, long, help_heading = "Which sockets")]
+    #[arg(short, long)]
     all: bool,
     /// TCP and unix in LISTEN, others unconnected; -a wins
-    #[arg(short, long, help_heading = "Which sockets")]
+    #[arg(short, long)]
     listening: bool,
 
     /// Numbers instead of names for ports and users
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(short, long)]
     numeric: bool,
     /// Host names from the DNS, within two seconds; in text
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(short, long)]
     resolve: bool,
     /// Every process that holds a socket
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(short, long)]
     processes: bool,
     /// User, inode, half-close, mark, cgroup ...; -p: fds
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(short, long)]
     extended: bool,
     /// The timer that runs
-    #[arg(short = 'o', long, help_heading = "What to tell")]
+    #[arg(short = 'o', long)]
     timers: bool,
-    #[arg(
-        short,
-        long,
-        help = "Congestion control and the kernel's tcp_info",
-        help_heading = "What to tell"
-    )]
+    #[arg(short, long, help = "Congestion control and the kernel's tcp_info")]
     info: bool,
     /// Socket memory and drops
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(short, long)]
     memory: bool,
     /// How many sockets in which state, and what is wrong
-    #[arg(short, long, help_heading = "What to tell")]
+    #[arg(short, long)]
     summary: bool,
     /// With -s: exit status 1 if a finding is so grave
     #[arg(
         long,
         value_name = "SEVERITY",
         requires = "summary",
-        value_parser = words::severities(),
-        help_heading = "What to tell"
+        value_parser = words::severities()
     )]
     fail_on: Option<Severity>,
     /// Again every second, or SEC; with keys on a terminal
@@ -216,12 +209,11 @@ struct Typed {
         value_name = "SEC",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "1",
-        help_heading = "What to tell"
+        default_missing_value = "1"
     )]
     continuous: Option<String>,
     /// Steps of TCP as they happen; best as root
-    #[arg(short = 'E', long, help_heading = "What to tell")]
+    #[arg(short = 'E', long)]
     events: bool,
     /// With -E: connection = a line for each, with times
     #[arg(
@@ -229,46 +221,30 @@ struct Typed {
         value_name = "WHAT",
         requires = "events",
         value_parser = words::groupings(),
-        hide_possible_values = true,
-        help_heading = "What to tell"
+        hide_possible_values = true
     )]
     by: Option<Grouping>,
 
     /// Else table on a terminal, plain in a pipe
-    #[arg(long, value_name = "FORMAT", value_parser = words::formats(), help_heading = "How to show it")]
+    #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
     format: Option<FormatWord>,
     /// The same as --format json
-    #[arg(
-        short,
-        long,
-        conflicts_with = "format",
-        help_heading = "How to show it"
-    )]
+    #[arg(short, long, conflicts_with = "format")]
     json: bool,
     /// No line of titles
-    #[arg(short = 'H', long, help_heading = "How to show it")]
+    #[arg(short = 'H', long)]
     no_header: bool,
     /// What -i and -m tell on the socket's own line
-    #[arg(short = 'O', long, help_heading = "How to show it")]
+    #[arg(short = 'O', long)]
     oneline: bool,
     /// Fields to show, separated by commas
-    #[arg(long, value_name = "LIST", help_heading = "How to show it")]
+    #[arg(long, value_name = "LIST")]
     columns: Option<String>,
     /// Fields to sort by; -FIELD descends. Holds all rows
-    #[arg(
-        long,
-        value_name = "LIST",
-        allow_hyphen_values = true,
-        help_heading = "How to show it"
-    )]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Rows, or events, to show at the most
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        help_heading = "How to show it"
-    )]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<u64>,
     #[arg(
         long,
@@ -277,32 +253,21 @@ struct Typed {
         value_parser = words::colors(),
         default_value = "auto",
         hide_default_value = true,
-        hide_possible_values = true,
-        help_heading = "How to show it"
+        hide_possible_values = true
     )]
     color: OrAuto<Color>,
 
     /// Show nothing; exit status 0 if something matches
-    #[arg(short, long, help_heading = "Checks")]
+    #[arg(short, long)]
     quiet: bool,
     /// Exit status 1 unless so many match: 3, 1.., ..5, 2..4
-    #[arg(
-        long,
-        value_name = "COUNT",
-        allow_hyphen_values = true,
-        help_heading = "Checks"
-    )]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
     expect: Option<String>,
     /// Look again until it is so, up to 30s; with -E: the end
-    #[arg(
-        long,
-        value_name = "DURATION",
-        allow_hyphen_values = true,
-        help_heading = "Checks"
-    )]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     wait: Option<String>,
     /// Exit status 2 if some processes could not be read
-    #[arg(long, help_heading = "Checks")]
+    #[arg(long)]
     strict: bool,
 
     /// How to find sockets: auto, netlink, procfs
@@ -312,8 +277,7 @@ struct Typed {
         value_parser = words::sources(),
         default_value = "auto",
         hide_default_value = true,
-        hide_possible_values = true,
-        help_heading = "Where from"
+        hide_possible_values = true
     )]
     source: OrAuto<Source>,
     /// How to find processes: auto, proc, bpf
@@ -323,51 +287,38 @@ struct Typed {
         value_parser = words::owner_sources(),
         default_value = "auto",
         hide_default_value = true,
-        hide_possible_values = true,
-        help_heading = "Where from"
+        hide_possible_values = true
     )]
     owners: OwnerSource,
     /// Read the files of another /proc, and nothing but files
-    #[arg(
-        long,
-        value_name = "DIR",
-        conflicts_with = "replay",
-        help_heading = "Where from"
-    )]
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     proc_root: Option<PathBuf>,
     /// Keep what was read in FILE, in the format of ss -D
-    #[arg(
-        short = 'D',
-        long,
-        value_name = "FILE",
-        conflicts_with = "replay",
-        help_heading = "Where from"
-    )]
+    #[arg(short = 'D', long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
     /// List a recording of -D, or of ss -D, as if live
-    #[arg(long, value_name = "FILE", help_heading = "Where from")]
+    #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
 
     /// Which of them: dport = 443, state time-wait, src 10/8 ...
-    #[arg(value_name = "FILTER", help_heading = "Which sockets")]
+    #[arg(value_name = "FILTER")]
     filter: Vec<OsString>,
 
     /// Print help
-    #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Other")]
+    #[arg(short, long, action = ArgAction::HelpShort)]
     help: Option<bool>,
     /// Print version
-    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Other")]
+    #[arg(short = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
     /// Explain a state, or all of them
-    #[arg(long, value_name = "STATE", exclusive = true, help_heading = "Other")]
+    #[arg(long, value_name = "STATE", exclusive = true)]
     explain: Option<String>,
     /// Print completions for bash, zsh or fish
     #[arg(
         long,
         value_name = "SHELL",
         value_parser = words::shells(),
-        hide_possible_values = true,
-        help_heading = "Other"
+        hide_possible_values = true
     )]
     completions: Option<Shell>,
 }
@@ -386,7 +337,7 @@ pub fn parse(
         return Ok(netstat::parse(arguments.into_iter().skip(1), terminal));
     }
     let width = terminal.width.map_or(WIDEST, usize::from);
-    let definition = Typed::command().term_width(width.min(WIDEST));
+    let definition = definition().term_width(width.min(WIDEST));
     let arguments = repeat::joined(arguments, &definition);
     let typed = match definition.try_get_matches_from(arguments) {
         Ok(matches) => Typed::from_arg_matches(&matches).map_err(|error| usage(&error))?,
@@ -444,7 +395,7 @@ fn completions(shell: Shell) -> String {
     let words = filter::words();
     let choice = PossibleValuesParser::new(&words);
     let states = PossibleValuesParser::new(explain::words());
-    let mut definition = Typed::command()
+    let mut definition = definition()
         .mut_arg("filter", |filter| filter.value_parser(choice))
         .mut_arg("explain", |explain| explain.value_parser(states));
     let mut text = Vec::new();
@@ -460,8 +411,26 @@ fn completions(shell: Shell) -> String {
 
 /// The definition of the command line, for what must agree with it.
 pub fn definition() -> clap::Command {
-    Typed::command()
+    let mut heading = "";
+    Typed::command().mut_args(|argument| {
+        let id = argument.get_id().as_str();
+        if let Some((_, begins)) = HEADINGS.iter().find(|(first, _)| *first == id) {
+            heading = begins;
+        }
+        argument.help_heading(heading)
+    })
 }
+
+/// The headings of the help, each with the first argument below it.
+const HEADINGS: [(&str, &str); 7] = [
+    ("tcp", "Which sockets"),
+    ("numeric", "What to tell"),
+    ("format", "How to show it"),
+    ("quiet", "Checks"),
+    ("source", "Where from"),
+    ("filter", "Which sockets"),
+    ("help", "Other"),
+];
 
 #[cfg(test)]
 mod tests {
