@@ -1,13 +1,15 @@
 //! Paths of cgroups.
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use super::mounts::{MOUNTINFO, Mount, mounts, unescape};
+use procfs::process::MountInfo;
+
+use super::mounts::{mounts, point};
 
 /// Walks over the tree per listing: the first, and one for cgroups made since.
 const MOST_WALKS: u8 = 2;
@@ -132,15 +134,14 @@ fn subdirectories(directory: &Path) -> impl Iterator<Item = (u64, PathBuf)> {
 }
 
 fn mounted() -> Option<PathBuf> {
-    mount_point(&fs::read(MOUNTINFO).ok()?)
+    mount_point(&mounts())
 }
 
 /// Where cgroup2 is mounted: as a whole, if it is, else a part of it.
-fn mount_point(mountinfo: &[u8]) -> Option<PathBuf> {
-    let cgroup2 = |mount: &Mount<'_>| mount.kind == b"cgroup2";
-    let whole = mounts(mountinfo).find(|mount| cgroup2(mount) && mount.root == b"/");
-    let mount = whole.or_else(|| mounts(mountinfo).find(cgroup2))?;
-    Some(OsString::from_vec(unescape(mount.point)).into())
+fn mount_point(mounts: &[MountInfo]) -> Option<PathBuf> {
+    let mut cgroup2 = mounts.iter().filter(|mount| mount.fs_type == "cgroup2");
+    let whole = cgroup2.clone().find(|mount| mount.root == "/");
+    whole.or_else(|| cgroup2.next()).map(point)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::model::{MissingOwners, Process, ProcessStatus, Reader, Socket, Warning};
 use crate::procfs::fd::{Descriptor, walk_of};
 
-use super::process::Details;
+use super::process;
 use super::users::Users;
 use super::visibility::Visibility;
 use fd_scan::FdScan;
@@ -31,7 +31,7 @@ pub struct Owners {
     scan: Option<FdScan>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
-    details: HashMap<u32, Option<Known>>,
+    details: HashMap<u32, Option<Process>>,
     found: Scratch,
     /// The last socket has no process that was found, and may have one.
     in_doubt: bool,
@@ -49,13 +49,6 @@ pub struct Sight {
     /// There is a process, maybe one of the kernel's, whose descriptors this user may not list; or
     /// there are no processes to look at.
     pub refused: bool,
-}
-
-/// A process and the name of its user.
-#[derive(Debug)]
-struct Known {
-    details: Details,
-    user: Option<Box<str>>,
 }
 
 impl Owners {
@@ -193,32 +186,17 @@ impl Owners {
         let pid = first.pid;
         let root = &self.scanner.root;
         let known = self.details.entry(pid).or_insert_with(|| {
-            let details = Details::read(root, pid)?;
-            let older = details.started.is_some_and(|started| started < began);
-            if !older && !still_holds(root, first) {
+            let (mut process, started) = process::read(root, pid)?;
+            let is_older = started.is_some_and(|started| started < began);
+            if !is_older && !still_holds(root, first) {
                 // The number is another process's by now.
                 return None;
             }
-            let user = details.uid.map(|uid| users.name_or_digits(uid));
-            Some(Known { details, user })
+            process.user = process.uid.map(|uid| users.name_or_digits(uid).into());
+            Some(process)
         });
-        if let Some(known) = known
-            && let Some(process) = self.found.add(pid)
-        {
-            process.pid = pid;
-            process.name.clone_from(&known.details.name);
-            process.command.clone_from(&known.details.command);
-            process.called = known.details.called;
-            process.uid = known.details.uid;
-            match (&mut process.user, &known.user) {
-                (Some(text), Some(user)) => {
-                    text.clear();
-                    text.push_str(user);
-                }
-                (text, user) => *text = user.as_deref().map(Into::into),
-            }
-            process.fds.clear();
-            process.fds.extend(held.iter().map(|held| held.fd));
+        if let Some(process) = known {
+            self.found.add(process, held.iter().map(|held| held.fd));
         }
     }
 

@@ -10,24 +10,10 @@ use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::model::Process;
 use crate::procfs::fd::start_ticks;
 
-/// The details of a process; see [`crate::model::Process`].
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Details {
-    /// `/proc/PID/comm`.
-    pub(super) name: Vec<u8>,
-    /// `/proc/PID/cmdline`, with blanks between the arguments.
-    pub(super) command: Vec<u8>,
-    /// Where its first argument ends.
-    pub(super) called: usize,
-    /// The effective user id.
-    pub(super) uid: Option<u32>,
-    /// When it started, in ticks since the system did; see [`now`].
-    pub(super) started: Option<u64>,
-}
-
-/// This moment, as [`Details::started`] counts.
+/// This moment, in ticks since the system started.
 pub(super) fn now() -> u64 {
     let now = clock_gettime(ClockId::Boottime);
     let [seconds, nanoseconds] = [now.tv_sec, now.tv_nsec].map(|n| u64::try_from(n).unwrap_or(0));
@@ -35,34 +21,33 @@ pub(super) fn now() -> u64 {
     seconds * per_second + nanoseconds * per_second / 1_000_000_000
 }
 
-impl Details {
-    /// Reads them; `None` when the process is gone. Where a file may not be read, or the process
-    /// ends on the way, the rest stays empty.
-    pub(super) fn read(root: &Path, pid: u32) -> Option<Self> {
-        // One open directory: what is read through it is one process, even if its number is
-        // given to another meanwhile.
-        let path = root.join(itoa::Buffer::new().format(pid));
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let process = openat(CWD, path, flags, Mode::empty()).ok()?;
-        let mut name = match read(&process, "comm") {
-            Ok(name) => name,
-            Err(Errno::NOENT | Errno::SRCH) => return None,
-            Err(_) => Vec::new(),
-        };
-        if name.last() == Some(&b'\n') {
-            name.pop();
-        }
-        let status = read(&process, "status").unwrap_or_default();
-        let arguments = read(&process, "cmdline").unwrap_or_default();
-        let first = arguments.split(|byte| *byte == 0).next();
-        Some(Self {
-            name,
-            called: first.map_or(0, <[u8]>::len),
-            command: command_line(arguments),
-            uid: effective_uid(&status),
-            started: start_ticks(&read(&process, "stat").unwrap_or_default()),
-        })
+/// A process without user name and descriptors, and when it started, as [`now`] counts. `None` when the
+/// process is gone. Where a file may not be read, or the process ends on the way, the rest stays empty.
+pub(super) fn read(root: &Path, pid: u32) -> Option<(Process, Option<u64>)> {
+    // One open directory: what is read through it is one process, even if its number is given to
+    // another meanwhile.
+    let path = root.join(itoa::Buffer::new().format(pid));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat(CWD, path, flags, Mode::empty()).ok()?;
+    let file = |name| file(&directory, name).unwrap_or_default();
+    let mut name = match self::file(&directory, "comm") {
+        Err(Errno::NOENT | Errno::SRCH) => return None,
+        name => name.unwrap_or_default(),
+    };
+    if name.last() == Some(&b'\n') {
+        name.pop();
     }
+    let arguments = file("cmdline");
+    let first = arguments.split(|byte| *byte == 0).next();
+    let process = Process {
+        pid,
+        name,
+        called: first.map_or(0, <[u8]>::len),
+        command: command_line(arguments),
+        uid: effective_uid(&file("status")),
+        ..Process::default()
+    };
+    Some((process, start_ticks(&file("stat"))))
 }
 
 /// Blanks for the NULs between arguments, nothing for those at the end.
@@ -88,7 +73,7 @@ fn effective_uid(status: &[u8]) -> Option<u32> {
 }
 
 /// A whole file.
-fn read(process: impl AsFd, name: &str) -> rustix::io::Result<Vec<u8>> {
+fn file(process: impl AsFd, name: &str) -> rustix::io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let mut file = File::from(openat(process, name, flags, Mode::empty())?);
     let mut bytes = Vec::new();

@@ -7,7 +7,9 @@ use rustix::fs::{PROC_SUPER_MAGIC, major, minor, stat, statfs};
 use rustix::process::{Gid, getegid, getgroups};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
-use super::mounts::{MOUNTINFO, Mount, mounts};
+use procfs::process::MountInfo;
+
+use super::mounts::mounts;
 use crate::procfs::fd::is_kernel_thread;
 
 /// The kernel's thread that starts all others of its threads (`rest_init`, `init/main.c`).
@@ -67,9 +69,8 @@ pub(super) fn limit(root: &Path) -> Option<&'static str> {
 
 /// Does `root`, a live procfs, hide the processes of others from this process?
 pub(super) fn is_hiding(root: &Path) -> bool {
-    let text = fs::read(MOUNTINFO).unwrap_or_default();
     let device = stat(root).map(|stat| (major(stat.st_dev), minor(stat.st_dev)));
-    device.is_ok_and(|device| hides_others(&text, device, &Reader::of_this_process()))
+    device.is_ok_and(|device| hides_others(&mounts(), device, &Reader::of_this_process()))
 }
 
 /// Is it the procfs of the first PID namespace? Kernel threads live in no other one.
@@ -106,32 +107,31 @@ impl Reader {
 ///
 /// `has_pid_permissions` (`fs/proc/base.c`): `hidepid` is `off`, `noaccess`, `invisible` or
 /// `ptraceable` (0, 1, 2, 4 before 5.8); all but the last exempt the group `gid`, by default 0.
-fn hides_others(mountinfo: &[u8], device: (u32, u32), reader: &Reader) -> bool {
+fn hides_others(mounts: &[MountInfo], device: (u32, u32), reader: &Reader) -> bool {
     let device = format!("{}:{}", device.0, device.1);
-    let of_device = |mount: &Mount<'_>| mount.device == device.as_bytes();
-    let Some(mount) = mounts(mountinfo).find(of_device) else {
+    let Some(mount) = mounts.iter().find(|mount| mount.majmin == device) else {
         return false;
     };
-    let exempt_group = match mount.option("hidepid") {
-        None | Some(b"off" | b"0") => return false,
-        Some(b"ptraceable" | b"4") => None,
-        Some(_) => Some(mount.option("gid").map_or(Some(0), decimal)),
+    let option = |name| mount.super_options.get(name).and_then(Option::as_deref);
+    let exempt_group = match option("hidepid") {
+        None | Some("off" | "0") => return false,
+        Some("ptraceable" | "4") => None,
+        Some(_) => option("gid").map_or(Some(0), |gid| gid.parse().ok()),
     };
-    let exempt = exempt_group
-        .flatten()
-        .is_some_and(|gid| reader.groups.contains(&gid));
-    !reader.privileged && !exempt
-}
-
-fn decimal(text: &[u8]) -> Option<u32> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let is_exempt = exempt_group.is_some_and(|gid| reader.groups.contains(&gid));
+    !reader.privileged && !is_exempt
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use super::{Reader, hides_others, is_live, shows_kernel_threads};
+    use super::{MountInfo, Reader, hides_others, is_live, shows_kernel_threads};
+    use crate::enrich::mounts::parsed;
     use std::path::Path;
+
+    fn mounts_in(text: &[u8]) -> Vec<MountInfo> {
+        parsed(text).collect()
+    }
 
     fn hides(options: &str, groups: &[u32], privileged: bool) -> bool {
         let line = format!("22 27 0:21 / /proc rw,relatime - proc proc {options}\n");
@@ -139,7 +139,7 @@ mod tests {
             privileged,
             groups: groups.to_vec(),
         };
-        hides_others(line.as_bytes(), (0, 21), &reader)
+        hides_others(&mounts_in(line.as_bytes()), (0, 21), &reader)
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
             privileged: false,
             groups: vec![1000],
         };
-        assert!(!hides_others(line, (0, 21), &reader));
+        assert!(!hides_others(&mounts_in(line), (0, 21), &reader));
     }
 
     #[test]

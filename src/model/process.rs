@@ -1,7 +1,7 @@
 //! Who holds a socket.
 
 /// A process with descriptors of a socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// The process id, as the procfs that was read numbers it.
     pub pid: u32,

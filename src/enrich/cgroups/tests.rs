@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::{Cgroups, locate, locate_below, mount_point, mounted, path_below};
+use crate::enrich::mounts::parsed;
 use crate::skip::skip;
 use std::ffi::OsStr;
 use std::fs;
@@ -127,10 +128,11 @@ fn the_whole_tree_is_preferred_to_a_part() {
     let text = b"40 31 0:38 /x /part rw - cgroup2 cgroup2 rw\n\
         39 31 0:37 / /v1 rw - cgroup cgroup rw\n\
         41 31 0:38 / /all\\040of\\134it rw - cgroup2 cgroup2 rw\n";
-    assert_eq!(mount_point(text).unwrap(), Path::new("/all of\\it"));
+    let point_in = |text: &[u8]| mount_point(&parsed(text).collect::<Vec<_>>());
+    assert_eq!(point_in(text).unwrap(), Path::new("/all of\\it"));
     let part = text.split(|byte| *byte == b'\n').next().unwrap();
-    assert_eq!(mount_point(part).unwrap(), Path::new("/part"));
-    assert_eq!(mount_point(b""), None);
+    assert_eq!(point_in(part).unwrap(), Path::new("/part"));
+    assert_eq!(point_in(b""), None);
 }
 
 #[test]

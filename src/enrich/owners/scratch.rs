@@ -18,19 +18,21 @@ impl Scratch {
         self.processes.get(..self.used).unwrap_or_default()
     }
 
-    pub(super) fn add(&mut self, pid: u32) -> Option<&mut Process> {
+    /// Adds a process with these descriptors.
+    pub(super) fn add(&mut self, process: &Process, fds: impl Iterator<Item = u32>) {
         if self.used == self.processes.len() {
-            self.processes.push(Process {
-                pid,
-                name: Vec::new(),
-                command: Vec::new(),
-                called: 0,
-                uid: None,
-                user: None,
-                fds: Vec::new(),
-            });
+            self.processes.push(Process::default());
         }
-        self.used += 1;
-        self.processes.get_mut(self.used - 1)
+        if let Some(copy) = self.processes.get_mut(self.used) {
+            copy.pid = process.pid;
+            copy.name.clone_from(&process.name);
+            copy.command.clone_from(&process.command);
+            copy.called = process.called;
+            copy.uid = process.uid;
+            copy.user.clone_from(&process.user);
+            copy.fds.clear();
+            copy.fds.extend(fds);
+            self.used += 1;
+        }
     }
 }
