@@ -1,51 +1,23 @@
 //! What the program asks the system for, as `strace` sees it: no more than is shown.
 
-use tempfile::TempDir;
-
 use crate::scene::{V4, tcp};
-use crate::support::{LSOCK, Run, command, fresh, skip};
+use crate::support::{fresh, traced};
 
 /// `INET_DIAG_*` as bits of `idiag_ext` (`include/uapi/linux/inet_diag.h`).
 const INFO: u8 = 1 << 1;
 const CONG: u8 = 1 << 3;
 const SKMEMINFO: u8 = 1 << 6;
 
-/// What `strace -e trace=<calls>` writes about `lsock <words>`, which has nothing to complain of.
-fn traced(calls: &str, words: &[&str]) -> Option<String> {
-    let (run, trace) = traced_run(calls, words)?;
+/// What `strace` writes about these calls of `lsock <words>`, which has nothing to complain of.
+fn traced_done(calls: &str, words: &[&str]) -> Option<String> {
+    let (run, trace) = traced(calls, words)?;
     run.done();
     Some(trace)
 }
 
-/// `lsock <words>` and what `strace -e trace=<calls>` writes about it; bytes sent are in that as
-/// hexadecimal dumps. Nothing, and the reason on stderr, where there is no `strace` or it may not
-/// trace.
-pub fn traced_run(calls: &str, words: &[&str]) -> Option<(Run, String)> {
-    let directory = TempDir::new().unwrap();
-    let file = directory.path().join("trace");
-    let strace = |program: &str, words: &[&str]| {
-        command("strace")
-            .args(["-f", "-q", "-e", &format!("trace={calls}")])
-            .args(["-e", "write=all", "-o"])
-            .arg(&file)
-            .arg(program)
-            .args(words)
-            .output()
-    };
-    match strace("true", &[]) {
-        Ok(output) if output.status.success() => {}
-        other => {
-            skip(format_args!("strace: {other:?}"));
-            return None;
-        }
-    }
-    let run = Run::from(strace(LSOCK, words).unwrap());
-    Some((run, std::fs::read_to_string(&file).unwrap()))
-}
-
 /// The requests sent: each the bytes behind its netlink header.
 fn requests(words: &[&str]) -> Option<Vec<Vec<u8>>> {
-    let trace = traced("sendto", words)?;
+    let trace = traced_done("sendto", words)?;
     let requests = sent(&trace);
     assert!(!requests.is_empty(), "{trace}");
     Some(requests.iter().map(|bytes| bytes[16..].to_vec()).collect())
@@ -149,7 +121,7 @@ fn wait_in_vain_asks_for_no_more_than_it_has_not_seen() {
         ("-ta", "sport = 1 and uid = 7", vec![all, all]),
         ("-t", "sport = 1 and uid = 7", vec![connected, all]),
     ] {
-        let Some((run, trace)) = traced_run("sendto", &[words, "--wait", "0", filter]) else {
+        let Some((run, trace)) = traced("sendto", &[words, "--wait", "0", filter]) else {
             return;
         };
         assert_eq!(run.status, Some(1), "{words} {filter}: {}", run.stderr);
@@ -175,7 +147,7 @@ fn findings_go_through_the_connections_once_more() {
             (client, tcp::accept(&listener).unwrap())
         })
         .collect();
-    let Some((run, trace)) = traced_run("sendto", &["-ts"]) else {
+    let Some((run, trace)) = traced("sendto", &["-ts"]) else {
         return;
     };
     let run = run.done();
@@ -198,7 +170,7 @@ fn listening_receives_nothing_of_the_connections() {
     let listener = tcp::listener(V4, 200).unwrap();
     let _clients: Vec<_> = (0..200).map(|_| tcp::connect(&listener).unwrap()).collect();
     let received = |words: &[&str]| -> Option<u64> {
-        let trace = traced("recvfrom", words)?;
+        let trace = traced_done("recvfrom", words)?;
         let counts = trace.lines().filter_map(|line| line.rsplit_once(" = "));
         Some(
             counts
@@ -226,7 +198,7 @@ fn nothing_but_netlink_is_opened_for_numbers() {
         &["-s"],
         &["-sj", "-A", "all"],
     ] {
-        let Some(trace) = traced("socket", words) else {
+        let Some(trace) = traced_done("socket", words) else {
             return;
         };
         let calls = trace.lines().filter(|line| line.contains("socket("));
@@ -241,7 +213,7 @@ fn no_name_server_is_asked_without_resolve() {
     let _held = tcp::states::established(V4).unwrap();
     for words in [&["-a"][..], &["-taj"], &["-tae"], &["-a", "-A", "all"]] {
         // The names of users may come from a local service, over a unix socket.
-        let Some(trace) = traced("socket,connect", words) else {
+        let Some(trace) = traced_done("socket,connect", words) else {
             return;
         };
         let over_ip = |line: &&str| line.contains("AF_INET");
@@ -251,7 +223,7 @@ fn no_name_server_is_asked_without_resolve() {
 
 /// The lines of the trace that tell of a look into the processes.
 fn look_into_processes(words: &[&str]) -> Option<Vec<String>> {
-    let trace = traced("openat,open,getdents64,readlinkat,readlink", words)?;
+    let trace = traced_done("openat,open,getdents64,readlinkat,readlink", words)?;
     let into = |line: &&str| {
         let beyond = line.split("\"/proc/").nth(1).unwrap_or_default();
         let of_one = beyond.starts_with(|c: char| c.is_ascii_digit());
@@ -297,7 +269,7 @@ fn no_process_is_looked_into_when_no_socket_is_listed() {
 fn proc_source_opens_no_socket() {
     let Some(_namespace) = fresh() else { return };
     let words = ["-a", "-A", "inet,inet6,packet", "--source", "procfs"];
-    let Some(trace) = traced("socket", &words) else {
+    let Some(trace) = traced_done("socket", &words) else {
         return;
     };
     assert_eq!(trace.lines().find(|line| line.contains("socket(")), None);

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{Child, Run, fresh, lsock, program};
+use crate::support::{Child, Run, calls, fresh, lsock, program, straced, with_faults};
 
 mod events;
 mod expect;

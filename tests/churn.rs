@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
-use serde_json::Value;
 
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
@@ -51,8 +50,7 @@ fn crowd() -> Crowd {
 fn listed(words: &[&str]) -> (HashMap<u64, u32>, usize) {
     let run = lsock([words, &["--format", "ndjson", "--columns", "inode"]].concat()).done();
     let mut times = HashMap::new();
-    for line in run.lines() {
-        let row: Value = serde_json::from_str(line).unwrap();
+    for row in run.values() {
         if let Some(inode) = row["inode"].as_u64() {
             *times.entry(inode).or_default() += 1;
         }

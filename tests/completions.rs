@@ -8,6 +8,7 @@ use lsock::render::Column;
 use tempfile::NamedTempFile;
 
 use crate::shell;
+use crate::support::has;
 
 fn script(name: &str) -> NamedTempFile {
     let text = shell::succeed(&format!("lsock --completions {name}"), Path::new("/"));
@@ -86,7 +87,7 @@ fn every_shell_is_told_the_fields_of_a_filter() {
 #[test]
 fn scripts_have_no_syntax_error() {
     for name in ["bash", "zsh", "fish"] {
-        if !shell::has(name) {
+        if !has(name) {
             continue;
         }
         let file = script(name);

@@ -10,6 +10,7 @@ use crate::manual;
 use crate::readme;
 use crate::scene::Namespace;
 use crate::shell::{self, Shown};
+use crate::support::has;
 
 /// The words of a command as a shell splits them, and whether its output is led anywhere else.
 /// Ends at a pipe, a redirection or a comment.
@@ -76,7 +77,7 @@ fn every_filter_shown_runs() {
         let filters: Vec<Shown> = commands.into_iter().filter(has_filter).collect();
         assert!(filters.len() >= least, "{document}: {}", filters.len());
         for shown in filters {
-            if !shown.command.contains("jq") || shell::has("jq") {
+            if !shown.command.contains("jq") || has("jq") {
                 shell::succeed(&shown.command, folder.path());
             }
         }

@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::Command;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::scene::Namespace;
 use crate::scene::expected::local_address;
-use crate::support::{Run, lsock, program, skip, until};
+use crate::support::{Run, can_strace, lsock, program, run, strace, straced, until, with_faults};
 
 mod files;
 mod netlink;
@@ -31,17 +30,9 @@ struct Stage {
 }
 
 impl Stage {
-    /// Nothing, with the reason on stderr, where system calls cannot be made to fail or others
-    /// open sockets too.
+    /// Nothing where system calls cannot be made to fail or others open sockets too.
     fn new() -> Option<Self> {
-        let namespace = Namespace::enter();
-        if let Namespace::Shared { why } = &namespace {
-            skip(format_args!("no namespace of our own: {why}"));
-            return None;
-        }
-        if !strace_works() {
-            return None;
-        }
+        let namespace = straced()?;
         let sockets = connections_of(CONNECTIONS);
         let list = || {
             let attempt = lsock(LIST);
@@ -80,47 +71,6 @@ pub fn allow_many_descriptors() {
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     }
-}
-
-pub fn strace_works() -> bool {
-    match Command::new("strace")
-        .args(["-qo/dev/null", "true"])
-        .output()
-    {
-        Ok(output) if output.status.success() => true,
-        Ok(output) => {
-            let why = String::from_utf8_lossy(&output.stderr);
-            skip(format_args!("strace: {}", why.trim()));
-            false
-        }
-        Err(error) => {
-            skip(format_args!("strace: {error}"));
-            false
-        }
-    }
-}
-
-/// Runs the program under `strace` with these options: `socket:error=EPERM`.
-pub fn with_faults(options: &[&str], arguments: &[&str]) -> Run {
-    let program = program();
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qqq", "-o/dev/null"]);
-    for option in options {
-        // `/path` limits the fault to that file, everything else is one.
-        match option.strip_prefix('/') {
-            Some(_) => strace.arg("-P").arg(option),
-            None => strace.arg("-e").arg(format!("inject={option}")),
-        };
-    }
-    strace.arg(program.get_program()).args(arguments);
-    strace.env("LC_ALL", "C").env_remove("NO_COLOR");
-    let mut attempt = Run::from(strace.output().unwrap());
-    // What `strace` says about a path that is a link.
-    let lines = attempt.stderr.split_inclusive('\n');
-    let lines = lines.filter(|line| !line.starts_with("strace: Requested path"));
-    attempt.stderr = lines.collect();
-    attempt.assert_speaks_plainly();
-    attempt
 }
 
 /// The list is the undisturbed one, and who told it is `source`.

@@ -25,10 +25,8 @@ fn comparable(rows: &[Value]) -> BTreeSet<String> {
 }
 
 fn ndjson(words: &[&str]) -> Vec<Value> {
-    let run = lsock([words, &["--format", "ndjson"]].concat()).done();
-    let lines = run.lines();
-    let rows = lines.iter().map(|line| serde_json::from_str(line).unwrap());
-    rows.collect()
+    let run = lsock([words, &["--format", "ndjson"]].concat());
+    run.done().values()
 }
 
 /// The records of a listing in CSV, by the names of their fields.

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use crate::scene::Namespace;
 use crate::shell::{self, Shown};
+use crate::support::has;
 
 fn help(flag: &str, width: Option<u16>) -> String {
     let terminal = Terminal {
@@ -112,7 +113,7 @@ fn examples_run() {
     assert!(examples.len() >= 8, "{examples:?}");
     for example in examples {
         assert!(example.is_ours(), "{example:?}");
-        if example.command.contains("jq") && !shell::has("jq") {
+        if example.command.contains("jq") && !has("jq") {
             continue;
         }
         shell::succeed(&example.command, folder.path());

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::examples;
 use crate::scene::Namespace;
 use crate::shell::{self, Shown, commands};
+use crate::support::has;
 
 type Words = BTreeSet<String>;
 
@@ -328,7 +329,7 @@ fn examples_run() {
     assert!(shown.len() >= 7, "{shown:?}");
     for example in shown {
         assert!(example.is_ours(), "{example:?}");
-        if example.command.contains("jq") && !shell::has("jq") {
+        if example.command.contains("jq") && !has("jq") {
             continue;
         }
         let output = shell::succeed(&example.command, folder.path());
@@ -348,7 +349,7 @@ fn examples_run() {
 
 #[test]
 fn mandoc_has_nothing_to_say() {
-    if !shell::has("mandoc") {
+    if !has("mandoc") {
         return;
     }
     let output = Command::new("mandoc")
@@ -361,7 +362,7 @@ fn mandoc_has_nothing_to_say() {
 
 #[test]
 fn page_fits_80_columns() {
-    if !shell::has("mandoc") {
+    if !has("mandoc") {
         return;
     }
     let output = Command::new("mandoc")

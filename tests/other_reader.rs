@@ -8,8 +8,8 @@ use procfs::process::{FDTarget, Process};
 use procfs::{FromReadSI as _, current_system_info};
 use serde_json::Value;
 
-use crate::scene::{Namespace, V4, tcp};
-use crate::support::{program, skip};
+use crate::scene::{V4, tcp};
+use crate::support::{fresh, lsock};
 
 /// The sockets of one file of this thread's network namespace, as the crate reads them.
 fn entries() -> Vec<TcpNetEntry> {
@@ -17,12 +17,6 @@ fn entries() -> Vec<TcpNetEntry> {
     TcpNetEntries::from_read(file, current_system_info())
         .unwrap()
         .0
-}
-
-fn listed(arguments: &[&str]) -> Vec<Value> {
-    let output = program().args(arguments).output().unwrap();
-    let mut document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    serde_json::from_value(document["sockets"].take()).unwrap()
 }
 
 /// `ADDRESS:PORT ADDRESS:PORT INODE` of a row of `lsock`.
@@ -42,20 +36,9 @@ fn of_row(row: &Value) -> String {
     )
 }
 
-/// Sockets of others come and go where the namespace is shared.
-fn own_namespace() -> Option<Namespace> {
-    let namespace = Namespace::enter();
-    if !namespace.is_fresh() {
-        skip("needs a network namespace of its own");
-    }
-    namespace.is_fresh().then_some(namespace)
-}
-
 #[test]
 fn rows_of_proc_net_tcp_are_those_another_reader_finds() {
-    let Some(_namespace) = own_namespace() else {
-        return;
-    };
+    let Some(_namespace) = fresh() else { return };
     let _pair = tcp::pair(V4).unwrap();
     let _bound = tcp::states::half_closed(V4).unwrap();
     let theirs: BTreeSet<String> = entries()
@@ -69,7 +52,7 @@ fn rows_of_proc_net_tcp_are_those_another_reader_finds() {
         .collect();
     assert!(theirs.len() > 4, "{theirs:?}");
     for source in ["procfs", "netlink"] {
-        let rows = listed(&["-ta4", "--json", "--source", source]);
+        let rows = lsock(["-ta4j", "--source", source]).sockets();
         assert_eq!(
             rows.iter().map(of_row).collect::<BTreeSet<_>>(),
             theirs,
@@ -80,9 +63,7 @@ fn rows_of_proc_net_tcp_are_those_another_reader_finds() {
 
 #[test]
 fn descriptors_of_this_process_are_those_another_reader_finds() {
-    let Some(_namespace) = own_namespace() else {
-        return;
-    };
+    let Some(_namespace) = fresh() else { return };
     let _pair = tcp::pair(V4).unwrap();
     let inodes: BTreeSet<u64> = entries()
         .iter()
@@ -99,7 +80,7 @@ fn descriptors_of_this_process_are_those_another_reader_finds() {
         .collect();
     assert!(theirs.len() >= 3, "{theirs:?}");
     let mut ours = BTreeSet::new();
-    for row in listed(&["-ta4p", "--json"]) {
+    for row in lsock(["-ta4pj"]).sockets() {
         let processes = row["processes"].as_array().cloned().unwrap_or_default();
         let own = processes
             .iter()

@@ -18,7 +18,7 @@ use crate::examples;
 use crate::scene::tcp::{self, options, states};
 use crate::scene::{Held, Namespace, V4};
 use crate::shell::{self, Shown, commands};
-use crate::support::until;
+use crate::support::{fresh, has, until};
 
 fn readme() -> String {
     shell::text("README.md")
@@ -135,7 +135,7 @@ fn commands_run_and_show_the_titles_they_are_shown_with() {
         let cargo = ["cargo test", "cargo install", "cargo bench"]
             .iter()
             .any(|other| shown.command.starts_with(other));
-        if cargo || needs_jq && !shell::has("jq") {
+        if cargo || needs_jq && !has("jq") {
             continue;
         }
         let output = shell::succeed(&shown.command, folder.path());
@@ -156,8 +156,8 @@ fn commands_run_and_show_the_titles_they_are_shown_with() {
 
 #[test]
 fn recipes_have_something_to_tell() {
-    let namespace = Namespace::enter();
-    if !shell::is_ours(&namespace) || !shell::has("jq") {
+    let Some(_namespace) = fresh() else { return };
+    if !has("jq") {
         return;
     }
     let folder = folder();

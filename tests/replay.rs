@@ -8,7 +8,7 @@ use crate::recording::{
     DONE, ERROR, HEADER, INTERRUPTED, MULTI, Message, SOCKET, file, file_of, fixture,
 };
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{LSOCK, Run, lsock_within};
+use crate::support::{LSOCK, Run, command, lsock_within, run};
 
 mod changed;
 mod cut;
@@ -97,14 +97,9 @@ fn sample_is_listed_whole() {
 #[test]
 fn recording_from_a_pipe_is_listed_as_from_a_file() {
     let file = file(&samples().concat());
-    let mut shell = std::process::Command::new("sh");
     let script = "cat \"$1\" | \"$0\" -aimnj --replay /dev/stdin";
-    let output = shell.args(["-c", script, LSOCK]).arg(file.path()).output();
-    let document: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
-    let rows = document["sockets"].as_array().unwrap();
-    let expected = replay(file.path());
-    assert_eq!(rows.len(), expected.rows().len());
-    assert_eq!(document["sockets"], expected.document()["sockets"]);
+    let piped = run(command("sh").args(["-c", script, LSOCK]).arg(file.path()));
+    assert_eq!(piped.sockets(), replay(file.path()).sockets());
 }
 
 #[test]

@@ -9,11 +9,10 @@ mod unix;
 mod whole;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use crate::scene::witness::{self, NetRow};
 use crate::scene::{Expected, Held};
-use crate::support::{skip, until_ok};
+use crate::support::{tool, until_ok};
 
 /// Repeats a look until it finds what it should, and tells what was wrong with the last one.
 ///
@@ -80,25 +79,11 @@ fn proc_agrees(held: &[Expected]) {
     }
 }
 
-/// What `ss` prints with these flags, and nothing when there is no `ss` here.
-fn ss(flags: &[&str]) -> Option<Vec<u8>> {
-    match Command::new("ss").args(flags).output() {
-        Ok(output) => {
-            assert!(output.status.success(), "ss {flags:?}: {output:?}");
-            Some(output.stdout)
-        }
-        Err(error) => {
-            skip(format_args!("ss {flags:?}: {error}"));
-            None
-        }
-    }
-}
-
 /// Every socket of `held` with this protocol stands in the output of `ss <flags>`: state,
 /// queues, addresses, inode, half-close.
 fn ss_agrees(held: &[Expected], protocol: &str, flags: &[&str]) {
     eventually(|| {
-        let Some(output) = ss(flags) else {
+        let Some(output) = tool("ss", flags) else {
             return Ok(());
         };
         let output = String::from_utf8(output).unwrap();

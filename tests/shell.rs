@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::scene::Namespace;
-use crate::support::{LSOCK, skip};
+use crate::support::LSOCK;
 
 /// A file of this repository.
 pub fn file(name: &str) -> PathBuf {
@@ -112,23 +111,6 @@ pub fn succeed(command: &str, folder: &Path) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// Is this program here? If not, says that something is skipped.
-pub fn has(program: &str) -> bool {
-    let found = crate::scene::holder::find_program(program).is_ok();
-    if !found {
-        skip(format_args!("no {program} here"));
-    }
-    found
-}
-
-/// Is the namespace our own? If not, says that something is skipped.
-pub fn is_ours(namespace: &Namespace) -> bool {
-    if let Namespace::Shared { why } = namespace {
-        skip(format_args!("no network namespace of our own: {why}"));
-    }
-    namespace.is_fresh()
 }
 
 #[test]

@@ -2,15 +2,11 @@
 
 use super::waiting::after;
 use super::*;
-use crate::faults::{strace_works, with_faults};
 
 /// What failed once and came back is nobody's business.
 #[test]
 fn loss_in_the_middle_of_a_wait_is_looked_at_again() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     for fault in ["error=ENOBUFS", "retval=0", "retval=40000"] {
         let port = free_port();
         // Some looks are whole, a dozen fail, whose dumps were begun again in vain, others follow.
@@ -25,10 +21,7 @@ fn loss_in_the_middle_of_a_wait_is_looked_at_again() {
 
 #[test]
 fn source_that_fails_for_good_ends_the_wait_with_2() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     for (fault, reason) in [
         (
             "recvfrom:error=ENOBUFS:when=10+",
@@ -53,10 +46,7 @@ fn source_that_fails_for_good_ends_the_wait_with_2() {
 
 #[test]
 fn quiet_wait_says_why_it_has_no_answer() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     let words = [
         "-tln4q",
         "--source",
@@ -72,10 +62,7 @@ fn quiet_wait_says_why_it_has_no_answer() {
 
 #[test]
 fn match_that_was_found_before_the_loss_is_a_match() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     let listener = tcp::listener(V4, 1).unwrap();
     let port = local_address(&listener).unwrap().port();
     // What is lost is the table of IPv6, whatever is done.

@@ -1,10 +1,7 @@
 //! `-q`: nothing but the exit status, and no more work than that takes.
 
-use std::process::Command;
-
 use super::*;
-use crate::faults::{connections_of, strace_works};
-use crate::recording;
+use crate::faults::connections_of;
 
 #[test]
 fn something_is_0_and_nothing_is_1_without_a_word() {
@@ -76,56 +73,28 @@ fn what_explains_a_status_of_2_is_said() {
 }
 
 /// Datagrams that were received from netlink, and tables that were asked for.
-fn calls(words: &[&str]) -> (usize, usize) {
-    let log = recording::file_of(b"");
-    let path = log.path().to_str().unwrap();
-    let program = program();
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qqq", "-e", "trace=recvfrom,sendto", "-o", path]);
-    strace.arg(program.get_program()).args(words);
-    strace.stdout(Stdio::null());
-    assert!(strace.status().unwrap().code().is_some());
-    let text = std::fs::read_to_string(path).unwrap();
-    let count = |call: &str| text.lines().filter(|line| line.contains(call)).count();
-    (count("recvfrom("), count("sendto("))
+fn datagrams(words: &[&str]) -> (usize, usize) {
+    (calls("recvfrom", words), calls("sendto", words))
 }
 
 #[test]
 fn first_match_ends_the_dump_and_leaves_the_other_tables_alone() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     let _connections = connections_of(1_200);
-    let (all, tables) = calls(&["-tuan"]);
+    let (all, tables) = datagrams(&["-tuan"]);
     assert!(all > 12 && tables >= 4, "{all} of {tables} tables");
-    assert_eq!(calls(&["-tuaq"]), (1, 1), "of {all} datagrams");
-    let (none, asked) = calls(&["-tuaq", "sport = 1"]);
+    assert_eq!(datagrams(&["-tuaq"]), (1, 1), "of {all} datagrams");
+    let (none, asked) = datagrams(&["-tuaq", "sport = 1"]);
     assert_eq!(asked, tables, "{none}");
-    assert_eq!(calls(&["-tuaq", "--expect", "0"]), (1, 1));
-    assert_eq!(calls(&["-tuanH", "--limit", "1"]), (1, 1));
+    assert_eq!(datagrams(&["-tuaq", "--expect", "0"]), (1, 1));
+    assert_eq!(datagrams(&["-tuanH", "--limit", "1"]), (1, 1));
 }
 
 #[test]
 fn processes_are_looked_at_only_where_the_filter_asks_for_them() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     let _listener = tcp::listener(V4, 1).unwrap();
-    let links = |words: &[&str]| {
-        let log = recording::file_of(b"");
-        let path = log.path().to_str().unwrap();
-        let program = program();
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-qqq", "-e", "trace=readlinkat", "-o", path]);
-        strace.arg(program.get_program()).args(words);
-        assert!(strace.status().unwrap().code().is_some());
-        let text = std::fs::read_to_string(path).unwrap();
-        text.lines()
-            .filter(|line| line.contains("readlinkat("))
-            .count()
-    };
+    let links = |words: &[&str]| calls("readlinkat", words);
     assert_eq!(links(&["-tlpq"]), 0);
     let pid = format!("pid = {}", std::process::id());
     assert!(links(&["-tlq", &pid]) > 0);

@@ -4,18 +4,16 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
-use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::run::{Running, read};
-use crate::faults::strace_works;
 use crate::owners::nobody::Reachable;
 use crate::scene::expected::local_address;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{LSOCK, fresh, list, send, until};
+use crate::support::{fresh, list, send, strace, straced, until};
 
 /// Often, in lines, and without names.
 const CHANGES: [&str; 4] = ["-tanc", "0.05", "--format", "ndjson"];
@@ -306,21 +304,14 @@ fn nobody_is_told_the_same_but_for_the_processes_of_others() {
 /// What a dump loses in the middle is neither gone nor, when it is back, new.
 #[test]
 fn an_incomplete_round_says_so_and_nothing_is_concluded_from_it() {
-    let Some(_namespace) = fresh() else { return };
-    if !strace_works() {
-        return;
-    }
+    let Some(_namespace) = straced() else { return };
     let pairs: Vec<_> = (0..100).map(|_| tcp::pair(V4).unwrap()).collect();
     let count = list(&["-tan4"]).len();
     assert_eq!(count, 3 * pairs.len());
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qqq", "-o/dev/null", "-e"]);
     // A disturbed dump is made again, three times: this disturbs those too.
-    strace.arg("inject=recvfrom:error=ENOBUFS:when=10..33");
-    strace
-        .arg(LSOCK)
-        .args(["-tan4c", "0.05", "--format", "ndjson"]);
-    strace.env("LC_ALL", "C");
+    let fault = "inject=recvfrom:error=ENOBUFS:when=10..33";
+    let mut strace = strace(&["-o/dev/null", "-e", fault]);
+    strace.args(["-tan4c", "0.05", "--format", "ndjson"]);
     let running = Running::begin_as(&mut strace);
     running.wait_for("all of them", |lines| lines.len() >= count);
     let lsock = until("the program", || child_of(running.pid()));

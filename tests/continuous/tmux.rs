@@ -5,8 +5,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::shell;
-use crate::support::{LSOCK, until_ok};
+use crate::support::{LSOCK, has, until_ok};
 
 /// A shell in `tmux`, in the namespace of this thread.
 pub struct Terminal {
@@ -20,7 +19,7 @@ impl Terminal {
     /// With a screen of this size, and in this environment; nothing, with the reason on stderr, where
     /// there is no `tmux`.
     pub fn open(width: u16, height: u16, environment: &[(&str, &str)]) -> Option<Terminal> {
-        if !shell::has("tmux") {
+        if !has("tmux") {
             return None;
         }
         let folder = TempDir::new().unwrap();

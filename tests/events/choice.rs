@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::watch::{Watch, can_trace};
+use super::watch::{Watch, traced};
 use super::{CLIENT, SERVER, steps};
 use crate::scene::{V4, V6, tcp};
 use crate::support::{fresh, lsock};
@@ -29,10 +29,7 @@ fn values(events: &[Value], key: &str) -> BTreeSet<String> {
 
 #[test]
 fn filter_of_ports_is_the_kernels_too_and_nothing_is_missing() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let listener = tcp::listener(V4, 4).unwrap();
     let port = crate::scene::expected::local_address(&listener)
         .unwrap()
@@ -69,10 +66,7 @@ fn filter_of_ports_is_the_kernels_too_and_nothing_is_missing() {
 
 #[test]
 fn filter_of_states_holds_for_the_state_before_or_after() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let watch = Watch::begin(&[], "state close-wait");
     let (here, there) = connection(V4);
     let (events, run) = watch.end();
@@ -86,10 +80,7 @@ fn filter_of_states_holds_for_the_state_before_or_after() {
 
 #[test]
 fn families_are_told_apart() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     for (words, wanted) in [
         (&["-4"][..], &["\"inet\""][..]),
         (&[], &["\"inet\"", "\"inet6\""]),
@@ -108,10 +99,7 @@ fn families_are_told_apart() {
 
 #[test]
 fn owner_is_who_holds_the_socket() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let ours = std::process::id();
     let watch = Watch::begin(&["-p"], &format!("pid = {ours}"));
     let pair = tcp::pair(V4).unwrap();
@@ -135,10 +123,7 @@ fn owner_is_who_holds_the_socket() {
 
 #[test]
 fn sockets_of_another_namespace_are_not_told() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let watch = Watch::begin(&[], "");
     let elsewhere = std::thread::spawn(|| {
         let _namespace = fresh()?;
@@ -163,10 +148,7 @@ fn sockets_of_another_namespace_are_not_told() {
 
 #[test]
 fn time_wait_ends_after_two_msl() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let old = connection(V4);
     let watch = Watch::begin(&[], "");
     let new = connection(V4);
@@ -190,10 +172,7 @@ fn time_wait_ends_after_two_msl() {
 
 #[test]
 fn new_connection_ends_the_time_wait_in_its_place() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let listener = tcp::listener(V4, 4).unwrap();
     let to = crate::scene::expected::local_address(&listener).unwrap();
     let watch = Watch::begin(&[], "");

@@ -10,11 +10,11 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use serde_json::Value;
 
-use super::watch::{Watch, can_trace};
-use crate::faults::{strace_works, with_faults};
+use super::watch::{Watch, traced};
+
 use crate::owners::nobody::Reachable;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, fresh, program};
+use crate::support::{Child, can_strace, fresh, program, with_faults};
 
 /// The instances of the process in tracefs, as a mount of the test's own shows them.
 fn instances_of(pid: u32) -> Vec<String> {
@@ -40,10 +40,7 @@ fn instances_of(pid: u32) -> Vec<String> {
 
 #[test]
 fn nothing_is_left_in_the_kernel_after_any_end() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let watch = Watch::begin(&[], "");
@@ -62,10 +59,7 @@ fn nothing_is_left_in_the_kernel_after_any_end() {
 
 #[test]
 fn reader_that_goes_away_ends_it_in_order() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let mut child = Child::piped(program().args(["-E", "-n", "--format", "plain"]));
     let pid = child.pid();
     // The titles: it has begun.
@@ -98,10 +92,7 @@ fn limit_ends_it_after_so_many_events() {
 
 #[test]
 fn killed_run_leaves_what_the_next_one_removes() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let watch = Watch::begin(&[], "");
     let pid = watch.pid();
     let (_, run) = watch.end_by(Signal::SIGKILL);
@@ -117,10 +108,7 @@ fn killed_run_leaves_what_the_next_one_removes() {
 
 #[test]
 fn two_runs_at_once_tell_the_same() {
-    if !can_trace() {
-        return;
-    }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let [one, two] = [Watch::begin(&[], ""), Watch::begin(&[], "")];
     assert_ne!(instances_of(one.pid()), instances_of(two.pid()));
     let pair = tcp::pair(V4).unwrap();
@@ -149,10 +137,10 @@ fn fallback(faults: &[&str]) -> (Value, String) {
 
 #[test]
 fn what_the_kernel_refuses_is_said_and_replaced() {
-    if !can_trace() || !strace_works() {
+    if !can_strace() {
         return;
     }
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     for (faults, words) in [
         // tracefs is not built in; where it is mounted, it cannot be written to.
         (

@@ -7,11 +7,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::watch::{Steps, Watch, can_trace};
+use super::watch::{Steps, Watch, traced};
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Run, fresh};
+use crate::support::Run;
 
 const CONNECTIONS: usize = 10_000;
 /// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.
@@ -75,10 +75,7 @@ fn allow_many(namespace: &Namespace) {
 
 #[test]
 fn every_step_of_ten_thousand_connections_is_told() {
-    if !can_trace() {
-        return;
-    }
-    let Some(namespace) = fresh() else { return };
+    let Some(namespace) = traced() else { return };
     allow_many(&namespace);
     let watch = Watch::begin(&[], "");
     let port = open_and_close(CONNECTIONS);
@@ -118,10 +115,7 @@ fn lost(run: &Run) -> usize {
 
 #[test]
 fn what_the_kernel_had_no_room_for_is_counted() {
-    if !can_trace() {
-        return;
-    }
-    let Some(namespace) = fresh() else { return };
+    let Some(namespace) = traced() else { return };
     allow_many(&namespace);
     let watch = Watch::begin(&[], "");
     watch.signal(Signal::SIGSTOP);

@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::scene::expected::local_address;
-use crate::scene::{V4, tcp};
-use crate::support::{Reading, Run, lsock, program, skip, until};
+use crate::scene::{Namespace, V4, tcp};
+use crate::support::{Reading, Run, fresh, lsock, program, skip, until};
 
 /// The bell is rung again when it was not heard for so long: the watch had not begun.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -35,7 +35,9 @@ impl Watch {
 
     /// The same, run by this command.
     pub fn begin_as(mut command: Command, options: &[&str], filter: &str) -> Watch {
-        let port = local_address(tcp::listener(V4, 1).unwrap()).unwrap().port();
+        // A child that another test starts may hold it a little longer: it has an address of the bells.
+        let free = tcp::listener([127, 0, 1, 0].into(), 1).unwrap();
+        let port = local_address(free).unwrap().port();
         command
             .args(["-E", "-n", "--format", "ndjson"])
             .args(options);
@@ -142,7 +144,12 @@ fn is_at(event: &Value, bell: SocketAddr) -> bool {
     event["local_port"] == bell.port() && event["local_address"] == bell.ip().to_string()
 }
 
-/// Can this machine and user have the kernel's records? Says on stderr why not.
+/// A namespace of its own, where the kernel's records can be had.
+pub fn traced() -> Option<Namespace> {
+    fresh().filter(|_| can_trace())
+}
+
+/// True if this machine and user can have the kernel's records; otherwise the test is skipped.
 pub fn can_trace() -> bool {
     let run = lsock(["-E", "--wait", "0", "--json"]);
     let traced = run.document()["summary"]["sampled"] == false;

@@ -61,21 +61,9 @@ fn netlink_and_file_that_are_both_refused_are_an_error() {
 
 /// Which of the calls of `openat` opens this file when netlink is refused.
 fn number_of_open(file: &str) -> usize {
-    let mut strace = Command::new("strace");
-    strace.args([
-        "-f",
-        "-qqq",
-        "-etrace=openat,socket",
-        "-einject=socket:error=EPERM",
-        "-o/dev/stderr",
-    ]);
-    let attempt = Run::from(
-        strace
-            .arg(program().get_program())
-            .args(LIST)
-            .output()
-            .unwrap(),
-    );
+    let refused = "-einject=socket:error=EPERM";
+    let mut strace = strace(&["-etrace=openat,socket", refused, "-o/dev/stderr"]);
+    let attempt = run(strace.args(LIST));
     let mut calls = attempt
         .stderr
         .lines()

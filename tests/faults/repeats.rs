@@ -115,7 +115,7 @@ const DUMP_INTR: u8 = 0x10;
 impl Few {
     fn new() -> Option<Self> {
         let namespace = crate::support::fresh()?;
-        if !strace_works() {
+        if !can_strace() {
             return None;
         }
         let sockets = connections_of(3);

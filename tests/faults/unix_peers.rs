@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::scene::unix;
-use crate::support::{lsock, skip};
+use crate::support::lsock;
 
 /// The columns that do not depend on the other end.
 const WORDS: [&str; 3] = [
@@ -17,14 +17,7 @@ struct Pairs {
 }
 
 fn pairs() -> Option<Pairs> {
-    let namespace = Namespace::enter();
-    if !namespace.is_fresh() {
-        skip("others open sockets here too");
-        return None;
-    }
-    if !strace_works() {
-        return None;
-    }
+    let namespace = straced()?;
     let held = unix::states::all().unwrap();
     let attempt = lsock(WORDS);
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));

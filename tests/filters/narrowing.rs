@@ -6,11 +6,11 @@ use std::os::fd::OwnedFd;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::BindToDevice;
 
-use crate::asked::{sent, traced_run};
+use crate::asked::sent;
 use crate::scene::expected::local_address;
 use crate::scene::tcp::{self, listeners, states};
 use crate::scene::{V4, unix};
-use crate::support::{fresh, list, lsock};
+use crate::support::{fresh, list, lsock, traced};
 
 /// `NLM_F_REQUEST` (`include/uapi/linux/netlink.h`).
 const REQUEST: u16 = 1;
@@ -25,7 +25,7 @@ fn crowd(count: i32) -> (OwnedFd, Vec<TcpStream>) {
 
 /// How many bytes `lsock <words>` gets from the kernel, and how many rows it shows.
 fn received(words: &[&str]) -> Option<(u64, usize)> {
-    let (run, trace) = traced_run("recvfrom,recvmsg", &[words, &["-j"]].concat())?;
+    let (run, trace) = traced("recvfrom,recvmsg", &[words, &["-j"]].concat())?;
     let counts = trace.lines().filter_map(|line| line.rsplit_once(" = "));
     let counts = counts.filter_map(|(_, count)| count.parse::<u64>().ok());
     Some((counts.sum(), run.clean().sockets().len()))
@@ -87,7 +87,7 @@ fn one_connection_is_looked_up_and_not_searched_for() {
     let _ = rustix::net::connect(&client, &to);
     let expression = format!("src {} and dst {to}", local_address(&client).unwrap());
     let on_lo = format!("{expression} and dev lo");
-    let Some((run, trace)) = traced_run("sendto,recvfrom", &["-t4n", &on_lo]) else {
+    let Some((run, trace)) = traced("sendto,recvfrom", &["-t4n", &on_lo]) else {
         return;
     };
     // The connection below the names of the columns.
@@ -129,7 +129,7 @@ fn connection_that_is_looked_up_is_the_one_that_is_meant() {
 
 /// Family and protocol of each request.
 fn tables(words: &[&str]) -> Option<Vec<(u8, u8)>> {
-    let (run, trace) = traced_run("sendto", words)?;
+    let (run, trace) = traced("sendto", words)?;
     assert_eq!(run.status, Some(0), "{words:?}: {}", run.stderr);
     let requests = sent(&trace);
     Some(
@@ -190,7 +190,7 @@ fn name_of_a_host_is_looked_up_nowhere_without_resolve() {
         ("dst www.example.org:80", 2),
     ] {
         let words = ["-tan", expression];
-        let Some((run, trace)) = traced_run("openat,open,connect,sendto", &words) else {
+        let Some((run, trace)) = traced("openat,open,connect,sendto", &words) else {
             return;
         };
         assert_eq!(run.status, Some(status), "{expression}: {}", run.stderr);
@@ -207,7 +207,7 @@ fn name_of_a_host_is_looked_up_nowhere_without_resolve() {
 
 /// The processes of which something is opened or read.
 fn processes_read(words: &[&str]) -> Option<Vec<String>> {
-    let (run, trace) = traced_run("openat,open,readlink,readlinkat", words)?;
+    let (run, trace) = traced("openat,open,readlink,readlinkat", words)?;
     run.done();
     let pids = trace.lines().filter_map(|line| {
         let beyond = line.split_once("\"/proc/")?.1;

@@ -11,8 +11,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::said::difference;
-use super::stage::{folder, in_mounts_of_its_own, needed};
-use crate::support::{Run, fresh, skip};
+use super::stage::{folder, in_mounts_of_its_own};
+use crate::support::{Run, fresh, needed, skip};
 
 /// What puts our directory in the place of `/proc`.
 const COVER: &str =

@@ -2,8 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 
-use super::stage::needed;
-use crate::support::{Run, command, program, run};
+use crate::support::{Run, command, needed, program, run};
 
 /// The program under the name `netstat`, where it is.
 fn ours(words: &[&str]) -> Run {

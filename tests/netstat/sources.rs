@@ -8,12 +8,10 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::difference;
-use super::stage::needed;
 use crate::asked::sent;
 use crate::scene::holder::Holder;
 use crate::scene::{Namespace, V4, V6, tcp};
-use crate::support::{LSOCK, command, fresh, skip};
-use crate::support::{Run, run};
+use crate::support::{LSOCK, Run, command, fresh, needed, run, skip};
 
 /// Connections to each of the listeners: some thousand sockets, in many datagrams and pages.
 const CONNECTIONS: usize = 300;

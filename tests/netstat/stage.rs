@@ -16,12 +16,12 @@ use nix::sys::socket::setsockopt;
 use tempfile::TempDir;
 
 use super::difference;
-use crate::scene::holder::{Holder, find_program};
+use crate::scene::holder::Holder;
 use crate::scene::namespace::ip;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::tcp::{self, states};
 use crate::scene::{At, Held, Namespace, Scene, V4, V6};
-use crate::support::{Child, LSOCK, Run, command, fresh, run, skip, until};
+use crate::support::{Child, LSOCK, Run, command, fresh, needed, run, skip, until};
 
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +142,6 @@ impl Stage {
         }
         Err(last)
     }
-}
-
-/// Where a program is; else that something is skipped is said on stderr.
-pub fn needed(program: &str) -> Option<PathBuf> {
-    let found = find_program(program);
-    found.inspect_err(|error| skip(error)).ok()
 }
 
 /// A shell with this script, in a mount namespace of its own: what follows is the script's arguments.

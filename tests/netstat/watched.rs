@@ -6,9 +6,8 @@ use std::process::Stdio;
 
 use rustix::net::{SocketAddrUnix, SocketType};
 
-use super::stage::needed;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, LSOCK, command, fresh, program};
+use crate::support::{Child, LSOCK, command, fresh, needed, program};
 
 /// An abstract name with an escape sequence in it; nothing of it is a blank.
 const NAME: &[u8] = b"lsock-\x1b[31m\xff-red";

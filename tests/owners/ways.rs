@@ -12,24 +12,31 @@ use tempfile::TempDir;
 
 use super::nobody::Reachable;
 use super::{row_of, send_away};
-use crate::faults::{allow_many_descriptors, strace_works, with_faults};
+use crate::faults::allow_many_descriptors;
 use crate::scene::holder::{Holder, find_program};
 use crate::scene::tcp::options::held_many_times;
 use crate::scene::tcp::{self, listeners};
 use crate::scene::{Expected, Namespace, V4, or_skip};
-use crate::support::{Child, LSOCK, Run, command, fresh, lsock, skip, stage, until};
+use crate::support::{
+    Child, LSOCK, Run, calls, can_strace, command, fresh, lsock, skip, stage, until, with_faults,
+};
 
 const BPF: [&str; 5] = ["-p", "--json", "-tl", "--owners", "bpf"];
 /// From so many open files on, the iterator is taken where it can be.
 const MANY: usize = 6_000;
 
-/// Whether the iterator can be used; the reason why not is on stderr.
-fn usable() -> bool {
+/// True if the iterator can be used; otherwise the test is skipped.
+fn is_usable() -> bool {
     let run = lsock(BPF);
     if run.status == Some(2) {
         skip(run.stderr.trim());
     }
     run.status != Some(2)
+}
+
+/// A namespace of its own, where the iterator can be used.
+fn usable() -> Option<Namespace> {
+    fresh().filter(|_| is_usable())
 }
 
 /// By inode, the status and the processes with their descriptors; without those of the program itself,
@@ -76,7 +83,7 @@ fn both_ways_tell_the_same_of_every_socket_of_the_scene() {
     let Some((scene, _namespace)) = stage() else {
         return;
     };
-    if !usable() {
+    if !is_usable() {
         return;
     }
     let told = agreed(&["-a", "-A", "all"]);
@@ -90,10 +97,7 @@ fn both_ways_tell_the_same_of_every_socket_of_the_scene() {
 
 #[test]
 fn shared_copied_and_handed_over_sockets_have_the_same_owners_both_ways() {
-    let Some(_namespace) = fresh() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_namespace) = usable() else { return };
     let opened = held_many_times(V4, 10_000);
     let Some(many) = or_skip("10,000 descriptors", opened) else {
         return;
@@ -115,10 +119,7 @@ fn shared_copied_and_handed_over_sockets_have_the_same_owners_both_ways() {
 
 #[test]
 fn socket_in_flight_is_told_alike_both_ways() {
-    let Some(_namespace) = fresh() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_namespace) = usable() else { return };
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("in flight", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let _ends = send_away(&listener);
@@ -154,10 +155,7 @@ int main(void) {
 
 #[test]
 fn process_whose_first_thread_has_ended_is_an_owner_both_ways() {
-    let Some(_namespace) = fresh() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_namespace) = usable() else { return };
     let directory = TempDir::new().unwrap();
     let [source, program] = ["headless.c", "headless"].map(|name| directory.path().join(name));
     fs::write(&source, HEADLESS).unwrap();
@@ -185,10 +183,7 @@ fn process_whose_first_thread_has_ended_is_an_owner_both_ways() {
 
 #[test]
 fn processes_of_another_pid_namespace_have_the_same_numbers_both_ways() {
-    let Some(_namespace) = fresh() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_namespace) = usable() else { return };
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("inside", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let stdin = Stdio::from(listener.try_clone().unwrap());
@@ -205,10 +200,7 @@ fn processes_of_another_pid_namespace_have_the_same_numbers_both_ways() {
 
 #[test]
 fn inside_a_pid_namespace_only_its_processes_are_told() {
-    let Some(busy) = Busy::new() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(busy) = Busy::usable() else { return };
     for mount in [&["--mount-proc"][..], &[]] {
         let inside = |words: &[&str]| {
             let mut unshare = command("unshare");
@@ -254,6 +246,11 @@ impl Busy {
         })
     }
 
+    /// Where the iterator can be used.
+    fn usable() -> Option<Busy> {
+        Busy::new().filter(|_| is_usable())
+    }
+
     /// The listener among these rows.
     fn row(&self, rows: &[Value]) -> Value {
         row_of(rows, &self.expected)
@@ -267,35 +264,25 @@ fn many_files() -> Vec<File> {
     files.collect()
 }
 
-/// How often `auto` calls `bpf(2)` here.
-fn calls(words: &[&str]) -> usize {
-    let directory = TempDir::new().unwrap();
-    let log = directory.path().join("log");
-    let mut strace = command("strace");
-    let strace = strace
-        .args(["-f", "-qqq", "-e", "trace=bpf", "-o"])
-        .arg(&log);
-    let output = strace.arg(LSOCK).args(words).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let log = fs::read_to_string(log).unwrap();
-    log.lines().filter(|line| line.contains("bpf(")).count()
-}
-
 #[test]
 fn iterator_is_taken_where_there_are_many_files() {
-    let Some(busy) = Busy::new() else { return };
-    if !usable() || !strace_works() {
+    let Some(busy) = Busy::usable() else { return };
+    if !can_strace() {
         return;
     }
     if busy.files.len() < MANY {
         skip(format_args!("no more than {} files", busy.files.len()));
         return;
     }
-    assert_eq!(calls(&["-tlp"]), 3, "load, attach, run");
-    assert_eq!(calls(&["-tlp", "--owners", "proc"]), 0);
-    assert_eq!(calls(&["-tl"]), 0, "nobody asks for owners");
+    assert_eq!(calls("bpf", &["-tlp"]), 3, "load, attach, run");
+    assert_eq!(calls("bpf", &["-tlp", "--owners", "proc"]), 0);
+    assert_eq!(calls("bpf", &["-tl"]), 0, "nobody asks for owners");
     let own = format!("pid = {}", std::process::id());
-    assert_eq!(calls(&["-tlp", &own]), 0, "one process is quicker to read");
+    assert_eq!(
+        calls("bpf", &["-tlp", &own]),
+        0,
+        "one process is quicker to read"
+    );
 }
 
 /// The calls that can be refused, what fails then, and whether that shows before the first row.
@@ -319,8 +306,8 @@ const REFUSALS: [(&str, &str, bool); 3] = [
 
 #[test]
 fn refused_calls_are_told_or_passed_over_in_silence() {
-    let Some(busy) = Busy::new() else { return };
-    if !usable() || !strace_works() {
+    let Some(busy) = Busy::usable() else { return };
+    if !can_strace() {
         return;
     }
     for (fault, text, early) in REFUSALS {
@@ -343,10 +330,7 @@ fn refused_calls_are_told_or_passed_over_in_silence() {
 
 #[test]
 fn kernel_that_does_not_describe_its_types_is_told_or_passed_over() {
-    let Some(busy) = Busy::new() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(busy) = Busy::usable() else { return };
     let hidden = |way| {
         let script = format!(
             "mount -t tmpfs none /sys/kernel/btf && exec {LSOCK} -p --json -tl --owners {way}"
@@ -385,10 +369,7 @@ fn without_rights_the_iterator_is_refused_and_nothing_else() {
 
 #[test]
 fn root_without_the_right_to_load_programs_walks() {
-    let Some(_busy) = Busy::new() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_busy) = Busy::usable() else { return };
     if let Err(error) = find_program("setpriv") {
         skip(error);
         return;
@@ -420,10 +401,7 @@ fn root_without_the_right_to_load_programs_walks() {
 
 #[test]
 fn processes_that_come_and_go_disturb_neither_way() {
-    let Some(_namespace) = fresh() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_namespace) = usable() else { return };
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("listener", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let holder = Holder::sleeping(&[listener.as_fd()]).unwrap();
@@ -449,10 +427,7 @@ fn processes_that_come_and_go_disturb_neither_way() {
 
 #[test]
 fn named_processes_are_told_alike_both_ways() {
-    let Some(_namespace) = fresh() else { return };
-    if !usable() {
-        return;
-    }
+    let Some(_namespace) = usable() else { return };
     let held = listeners::shared(V4).unwrap();
     let expected = held.the("listener of three processes");
     let (pid, _) = expected.owners[1];

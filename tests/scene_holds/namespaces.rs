@@ -2,16 +2,12 @@
 
 use crate::scene::expected::inode;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::skip;
+use crate::support::fresh;
 use std::fs;
 
 #[test]
 fn fresh_namespace_lists_nothing_but_our_own() {
-    let namespace = Namespace::enter();
-    if let Namespace::Shared { why } = &namespace {
-        skip(why);
-        return;
-    }
+    let Some(_namespace) = fresh() else { return };
     let rows = || {
         fs::read_to_string("/proc/thread-self/net/tcp")
             .unwrap()

@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 
-use super::{proc_row, ss, tcp_agrees};
+use super::{proc_row, tcp_agrees};
 use crate::scene::tcp::{listeners, options, states};
 use crate::scene::{Namespace, V4, V6, or_skip, witness};
-use crate::support::{skip, until};
+use crate::support::{skip, tool, until};
 
 /// One test for each recipe, over IPv4 and over IPv6: `/proc/net/tcp` and `ss` both show every
 /// socket of it in the expected state, with the expected queues, inode and half-close.
@@ -160,7 +160,7 @@ fn ss_shows_the_mark_to_root() {
         return;
     };
     let inode = held.the("marked listener").inode.unwrap();
-    let Some(output) = ss(&["-tlnHeO"]) else {
+    let Some(output) = tool("ss", &["-tlnHeO"]) else {
         return;
     };
     let output = String::from_utf8(output).unwrap();

@@ -1,8 +1,9 @@
 //! Unix sockets.
 
-use super::{eventually, ss};
+use super::eventually;
 use crate::scene::unix::{names, states};
 use crate::scene::{Expected, Namespace, witness};
+use crate::support::tool;
 
 /// `/proc/net/unix` has the inode with exactly these bytes for a name, in the right state.
 fn agrees_with_proc(expected: &Expected) -> Result<(), String> {
@@ -22,7 +23,7 @@ fn agrees_with_proc(expected: &Expected) -> Result<(), String> {
 
 /// `ss` has state, queues and both inodes. Its names may hold anything, so they are not read.
 fn agrees_with_ss(held: &[Expected]) -> Result<(), String> {
-    let Some(output) = ss(&["-xanHeO"]) else {
+    let Some(output) = tool("ss", &["-xanHeO"]) else {
         return Ok(());
     };
     let output = String::from_utf8_lossy(&output);
@@ -127,7 +128,7 @@ fn half_close_reaches_the_other_end() {
     ] {
         let inode = held.the(what).inode.unwrap().to_string();
         eventually(|| {
-            let Some(output) = ss(&["-xanHeO"]) else {
+            let Some(output) = tool("ss", &["-xanHeO"]) else {
                 return Ok(());
             };
             let output = String::from_utf8_lossy(&output);

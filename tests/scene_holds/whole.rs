@@ -6,7 +6,7 @@ use super::owners::assert_owned;
 use super::{proc_agrees, ss_agrees};
 use crate::scene::tcp::states;
 use crate::scene::{Namespace, Scene, V4, witness};
-use crate::support::{skip, until_ok};
+use crate::support::{stage, until_ok};
 
 #[test]
 fn whole_scene_agrees_with_proc() {
@@ -66,12 +66,9 @@ fn whole_scene_has_every_tcp_state_over_both_families() {
 
 #[test]
 fn whole_scene_is_possible_for_root() {
-    let namespace = Namespace::enter();
-    let scene = Scene::everything(&namespace);
-    if !namespace.is_fresh() {
-        skip(format_args!("no namespace of our own: {:?}", scene.skipped));
+    let Some((scene, _namespace)) = stage() else {
         return;
-    }
+    };
     // What a kernel may be built without.
     let optional = ["udplite", "mptcp", "on_link_local", "packet"];
     let missing = scene
@@ -92,12 +89,9 @@ fn two_scenes_can_be_open_at_once() {
 
 #[test]
 fn nothing_but_time_wait_is_left_after_the_scene() {
-    let namespace = Namespace::enter();
-    if !namespace.is_fresh() {
-        skip("others open sockets here too");
+    let Some((scene, _namespace)) = stage() else {
         return;
-    }
-    let scene = Scene::everything(&namespace);
+    };
     let kinds = ["tcp", "udp", "udplite", "raw", "icmp"];
     let of_each = kinds.map(|kind| scene.expected.iter().find(|e| e.protocol == kind).cloned());
     drop(scene);

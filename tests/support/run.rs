@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use lsock::cli::Terminal;
 use serde_json::Value;
 
 use super::{short, skip, until};
+use crate::scene::holder::find_program;
 use crate::scene::{Namespace, Scene};
 
 /// The built program.
@@ -82,6 +84,14 @@ impl Run {
     /// Its lines.
     pub fn lines(&self) -> Vec<&str> {
         self.text().lines().collect()
+    }
+
+    /// Its lines, each a value.
+    pub fn values(&self) -> Vec<Value> {
+        let lines = self.text().lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Its document.
@@ -165,29 +175,31 @@ pub fn list(words: &[&str]) -> Vec<Value> {
     lsock([words, &["--json"]].concat()).clean().sockets()
 }
 
-/// What another tool prints, or nothing with the reason on stderr when it is not here.
-pub fn tool(name: &str, words: &[&str]) -> Option<Vec<u8>> {
-    match command(name).args(words).output() {
-        Ok(output) => {
-            assert!(output.status.success(), "{name} {words:?}: {output:?}");
-            Some(output.stdout)
-        }
-        Err(error) => {
-            skip(format_args!("{name}: {error}"));
-            None
-        }
-    }
+/// Where a program is; without it the test is skipped.
+pub fn needed(program: &str) -> Option<PathBuf> {
+    let found = find_program(program);
+    found.inspect_err(|error| skip(error)).ok()
 }
 
-/// A namespace in which nobody else has sockets, or nothing with the reason on stderr.
+/// True if a program is here; otherwise the test is skipped.
+pub fn has(program: &str) -> bool {
+    needed(program).is_some()
+}
+
+/// What another tool prints; without it the test is skipped.
+pub fn tool(name: &str, words: &[&str]) -> Option<Vec<u8>> {
+    let run = run(command(needed(name)?).args(words));
+    assert_eq!(run.status, Some(0), "{name} {words:?}: {run:?}");
+    Some(run.stdout)
+}
+
+/// A namespace in which nobody else has sockets; without it the test is skipped.
 pub fn fresh() -> Option<Namespace> {
-    match Namespace::enter() {
-        Namespace::Shared { ref why } => {
-            skip(format_args!("no namespace of our own: {why}"));
-            None
-        }
-        namespace @ Namespace::Fresh { .. } => Some(namespace),
+    let namespace = Namespace::enter();
+    if let Namespace::Shared { why } = &namespace {
+        skip(format_args!("no namespace of our own: {why}"));
     }
+    Some(namespace).filter(Namespace::is_fresh)
 }
 
 /// Everything there is, in a namespace of its own.
