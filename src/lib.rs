@@ -12,7 +12,7 @@
 //! | [`error`] [`exit`] [`fields`] | what can go wrong; how a run ends; the vocabulary | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
-//! | [`track`] | which socket is which in the next look, and when that is due | `model` |
+//! | [`track`] | which socket is which in the next look, and when that is due | `model` `error` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |
 //! | [`mode`] | what is done with the stream of sockets | the above |

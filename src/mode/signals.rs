@@ -13,7 +13,7 @@ use signal_hook::flag::{register, register_conditional_default, register_usize};
 use signal_hook::low_level::pipe;
 
 use crate::error::Error;
-use crate::track::{Woken, wait};
+use crate::track::wait;
 
 /// What a second signal does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,7 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// When `poll(2)` fails, or whoever reads `output` has left: there may be nothing to write by which
-    /// that would be noticed.
+    /// When `poll(2)` fails, or whoever reads `output` has left.
     pub(super) fn sleep(
         &self,
         until: Option<Instant>,
@@ -87,10 +86,7 @@ impl Signals {
             if until.is_some_and(|until| until <= Instant::now()) {
                 return Ok(true);
             }
-            let woken = wait(&[self.as_fd()], output, until).map_err(Error::Watch)?;
-            if woken == Woken::HungUp {
-                return Err(Error::Output(io::ErrorKind::BrokenPipe.into()));
-            }
+            wait(&[self.as_fd()], output, until)?;
         }
     }
 

@@ -8,4 +8,4 @@ mod wait;
 pub use identity::{Endpoints, Identity, Sameness};
 pub use pacer::Pacer;
 pub use tracker::{Entry, Key, Tracker};
-pub use wait::{Woken, wait};
+pub use wait::wait;

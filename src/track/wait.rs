@@ -7,27 +7,20 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// Why a wait ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
-    /// It is time, or a signal came.
-    Time,
-    /// This one can be read, and none before it.
-    Readable(usize),
-    /// The output leads nowhere.
-    HungUp,
-}
+use crate::error::Error;
 
-/// Waits until one of these can be read, the output is hung up, or until then; `None` = for ever.
+/// Waits until then (`None` = for ever), until a signal comes, or until one of these can be read: gives
+/// the place of the first that can.
 ///
 /// # Errors
 ///
-/// When `poll(2)` fails.
+/// When `poll(2)` fails, or whoever reads `output` has left: there may be nothing to write by which that
+/// would be noticed.
 pub fn wait(
     readable: &[BorrowedFd<'_>],
     output: Option<BorrowedFd<'_>>,
     until: Option<Instant>,
-) -> io::Result<Woken> {
+) -> Result<Option<usize>, Error> {
     let readable = readable.iter().map(|fd| (*fd, PollFlags::IN));
     // That it is hung up is told without being asked for.
     let output = output.map(|fd| (fd, PollFlags::empty()));
@@ -39,50 +32,52 @@ pub fn wait(
     let pause = pause.and_then(|pause| pause.try_into().ok());
     match poll(&mut polled, pause.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(Error::Watch(error.into())),
     }
     let lost = PollFlags::ERR | PollFlags::HUP;
     let output = output.and_then(|_| polled.pop());
     if output.is_some_and(|output| output.revents().intersects(lost)) {
-        return Ok(Woken::HungUp);
+        return Err(Error::Output(io::ErrorKind::BrokenPipe.into()));
     }
-    let first = polled.iter().position(|fd| !fd.revents().is_empty());
-    Ok(first.map_or(Woken::Time, Woken::Readable))
+    Ok(polled.iter().position(|fd| !fd.revents().is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Woken, wait};
-    use std::io::{self, Write as _, pipe};
+    use super::wait;
+    use std::error::Error;
+    use std::io::{Write as _, pipe};
     use std::os::fd::AsFd as _;
     use std::time::{Duration, Instant};
 
+    type Test = Result<(), Box<dyn Error>>;
+
     #[test]
-    fn first_that_can_be_read_is_told() -> io::Result<()> {
+    fn first_that_can_be_read_is_told() -> Test {
         let (quiet, _open) = pipe()?;
         let (ready, mut writer) = pipe()?;
         writer.write_all(b"!")?;
         let readable = [quiet.as_fd(), ready.as_fd(), ready.as_fd()];
-        assert_eq!(wait(&readable, None, None)?, Woken::Readable(1));
+        assert_eq!(wait(&readable, None, None)?, Some(1));
         Ok(())
     }
 
     #[test]
-    fn output_that_nobody_reads_is_told_first() -> io::Result<()> {
+    fn output_that_nobody_reads_is_an_error_even_if_there_is_something_to_read() -> Test {
         let (ready, mut writer) = pipe()?;
         writer.write_all(b"!")?;
         let (reader, output) = pipe()?;
-        let wait = |until| wait(&[ready.as_fd()], Some(output.as_fd()), until);
-        assert_eq!(wait(None)?, Woken::Readable(0));
+        let wait = || wait(&[ready.as_fd()], Some(output.as_fd()), None);
+        assert_eq!(wait()?, Some(0));
         drop(reader);
-        assert_eq!(wait(None)?, Woken::HungUp);
+        assert!(wait().is_err_and(|error| error.is_broken_pipe()));
         Ok(())
     }
 
     #[test]
-    fn wait_lasts_until_it_is_time() -> io::Result<()> {
+    fn wait_lasts_until_it_is_time() -> Test {
         let until = Instant::now() + Duration::from_millis(2);
-        assert_eq!(wait(&[], None, Some(until))?, Woken::Time);
+        assert_eq!(wait(&[], None, Some(until))?, None);
         assert!(Instant::now() >= until);
         Ok(())
     }

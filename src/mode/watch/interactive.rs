@@ -1,6 +1,5 @@
 //! The view on a terminal: draws, answers keys, and asks for rounds when it is time to.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::time::Instant;
@@ -13,7 +12,7 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::signals::Signals;
 use crate::render::view::Pause;
-use crate::track::{Woken, wait};
+use crate::track::wait;
 
 /// A session, who looks for it, and where it is seen.
 pub(super) struct Interaction {
@@ -65,20 +64,19 @@ impl Interaction {
         }
         // A round that is under way ends by itself.
         let is_waiting = is_running && !self.worker.is_busy();
-        if self.rest(signals, self.pace.due().filter(|_| is_waiting))? == Woken::HungUp {
-            return Err(Error::Output(io::ErrorKind::BrokenPipe.into()));
-        }
+        self.rest(signals, self.pace.due().filter(|_| is_waiting))?;
         self.receive()?;
         self.answer()
     }
 
     /// Waits for a round, a key, a signal, or until then.
-    fn rest(&self, signals: &Signals, until: Option<Instant>) -> Result<Woken, Error> {
+    fn rest(&self, signals: &Signals, until: Option<Instant>) -> Result<(), Error> {
         let console = self.console.as_deref();
         let keys = console.and_then(Console::input);
         let others = [self.worker.as_fd(), signals.as_fd()];
         let readable: Vec<_> = keys.into_iter().chain(others).collect();
-        wait(&readable, console.map(Console::output), until).map_err(Error::Watch)
+        wait(&readable, console.map(Console::output), until)?;
+        Ok(())
     }
 
     /// Takes the round that is over, if one is.

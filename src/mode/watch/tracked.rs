@@ -48,6 +48,16 @@ enum Key {
     Place(Box<(Endpoint, Endpoint)>, u32),
 }
 
+impl Key {
+    /// What the socket is known by whether it has a cookie or not.
+    fn without_cookie(socket: &Socket) -> Option<Self> {
+        if is_connection(socket) {
+            return Endpoints::of(socket).map(Self::Ends);
+        }
+        socket.inode.map(Self::Inode)
+    }
+}
+
 impl track::Key for Key {
     fn is_unique(&self) -> bool {
         !matches!(self, Self::Ends(_))
@@ -128,10 +138,10 @@ impl TrackedTable {
             .entries()
             .filter(|(_, entry)| entry.seen < look);
         let missed = missed.filter_map(|(key, entry)| {
-            let link = Link::of(entry.kept.socket())?;
+            let link = Key::without_cookie(entry.kept.socket())?;
             Some((link, (key.clone(), entry.kept.clone())))
         });
-        let mut missed: HashMap<Link, (Key, TrackedRow)> = missed.collect();
+        let mut missed: HashMap<Key, (Key, TrackedRow)> = missed.collect();
         if missed.is_empty() {
             return;
         }
@@ -139,7 +149,7 @@ impl TrackedTable {
         let entries = self.tracker.entries_mut();
         for entry in entries.filter(|entry| entry.seen == look && entry.kept.is_new()) {
             let socket = entry.kept.socket();
-            let link = Link::of(socket).filter(|link| {
+            let link = Key::without_cookie(socket).filter(|link| {
                 let before = missed.get(link);
                 before.is_some_and(|(_, before)| is_kin(before.socket(), socket))
             });
@@ -169,20 +179,14 @@ impl TrackedTable {
     }
 
     fn key(&mut self, socket: &Socket) -> Key {
-        let ends = || Endpoints::of(socket).filter(|_| is_connection(socket));
-        if let Some(cookie) = socket.cookie {
-            return Key::Cookie(cookie);
-        }
-        if let Some(ends) = ends() {
-            return Key::Ends(ends);
-        }
-        if let Some(inode) = socket.inode {
-            return Key::Inode(inode);
-        }
-        let ends = (socket.local.clone(), socket.peer.clone());
-        let count = self.places.entry(ends.clone()).or_default();
-        *count += 1;
-        Key::Place(Box::new(ends), *count)
+        let cookie = socket.cookie.map(Key::Cookie);
+        let key = cookie.or_else(|| Key::without_cookie(socket));
+        key.unwrap_or_else(|| {
+            let ends = (socket.local.clone(), socket.peer.clone());
+            let count = self.places.entry(ends.clone()).or_default();
+            *count += 1;
+            Key::Place(Box::new(ends), *count)
+        })
     }
 }
 
@@ -194,22 +198,6 @@ fn bury(gone: &mut Vec<TrackedRow>, row: &TrackedRow) {
             change,
             ..row.clone()
         });
-    }
-}
-
-/// By what a socket is known again that has another key now.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Link {
-    Ends(Endpoints),
-    Inode(u64),
-}
-
-impl Link {
-    fn of(socket: &Socket) -> Option<Self> {
-        if is_connection(socket) {
-            return Endpoints::of(socket).map(Self::Ends);
-        }
-        socket.inode.map(Self::Inode)
     }
 }
 

@@ -22,7 +22,7 @@ use super::{EventSource, EventVisitor, Watched};
 use crate::error::Error;
 use crate::model::{Protocol, Table, Warning};
 use crate::source::Source;
-use crate::track::{Pacer, Woken, wait};
+use crate::track::{Pacer, wait};
 
 /// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
 /// cost more than the looks.
@@ -78,11 +78,10 @@ impl Sampled {
         watched: Vec<Watched>,
         why: String,
     ) -> Result<Self, Error> {
-        let tables: Vec<_> = watched.iter().map(|watched| watched.table).collect();
         let mut deaf = None;
         let notices = match destroyed {
             Destroyed::NotTold => None,
-            Destroyed::Told => Notices::join(tables.into_iter())
+            Destroyed::Told => Notices::join(watched.iter().map(|watched| watched.table))
                 .map_err(|error| deaf = Some(Warning::NoNotices(error.into())))
                 .ok(),
         };
@@ -186,8 +185,7 @@ impl Sampled {
             } else {
                 readable.extend(self.notices.as_ref().map(AsFd::as_fd));
             }
-            let woken = wait(&readable, None, Some(end)).map_err(Error::Watch)?;
-            if woken == Woken::Readable(0) {
+            if wait(&readable, None, Some(end))? == Some(0) {
                 return Ok(true);
             }
             self.listen();
