@@ -46,7 +46,18 @@ impl Style {
 
     /// Writes one cell.
     pub(super) fn cell(self, out: &mut Vec<u8>, column: Column, row: &Row<'_>) {
-        match (column, column.get(row)) {
+        self.known(out, column, column.get(row), row);
+    }
+
+    /// Writes the cell of a value that was read.
+    pub(super) fn known(
+        self,
+        out: &mut Vec<u8>,
+        column: Column,
+        value: Option<Datum<'_>>,
+        row: &Row<'_>,
+    ) {
+        match (column, value) {
             (Column::LocalPort, _) => endpoint::port(self, out, Side::Local, row),
             (Column::PeerPort, _) => endpoint::port(self, out, Side::Peer, row),
             (Column::LocalAddress, None) => endpoint::unnamed(out, Side::Local, row),

@@ -55,15 +55,3 @@ impl<'w> Out<'w> {
         what(&mut *self.to).inspect_err(|error| self.failed = Some(error.kind()))
     }
 }
-
-/// For a writer with a buffer of its own: passes on what that one gives.
-impl Write for Out<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.attempt(|to| to.write_all(bytes))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.attempt(|to| to.flush())
-    }
-}

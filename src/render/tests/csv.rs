@@ -67,3 +67,26 @@ fn lines_end_in_cr_lf_and_the_header_can_be_left_out() {
     assert_eq!(text.matches("\r\n").count(), scene::rows().len());
     assert_eq!(text.matches('\n').count(), scene::rows().len());
 }
+
+#[test]
+fn only_fields_that_need_quotes_have_them() {
+    let chosen = |columns: &[Column]| crate::render::Layout {
+        columns: columns.to_vec(),
+        header: HeaderLine::Hidden,
+        ..layout(Format::Csv, &[])
+    };
+    let mut socket =
+        crate::model::Socket::new(crate::model::Protocol::Unix, crate::model::Family::Unix);
+    for (name, written) in [
+        ("", "\"\""),
+        ("/a b;c", "/a b;c"),
+        ("/a,b", "\"/a,b\""),
+        ("/\"a\"", "\"/\"\"a\"\"\""),
+        ("/a\nb", "/a\\x0ab"),
+    ] {
+        socket.local.set_name(name.as_bytes());
+        let row = crate::model::OwnedRow::keep(&crate::model::Row::bare(&socket));
+        let text = render(Format::Csv, chosen(&[Column::LocalAddress]), &[row]);
+        assert_eq!(text, format!("{written}\r\n"));
+    }
+}

@@ -1,9 +1,7 @@
-//! Records, field by field.
+//! Records, field by field: RFC 4180.
 
 use std::io;
 use std::ops::ControlFlow;
-
-use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
 use crate::model::{Process, Row, State};
 use crate::render::cell::{self, Style};
@@ -12,26 +10,24 @@ use crate::render::value::{Datum, path_parts};
 use crate::render::{Column, digits};
 use crate::text;
 
-/// Bytes the writer collects before it writes.
-const BUFFER: usize = 64 * 1024;
-
 /// Writes records, field by field.
 pub(in crate::render) struct Records<'w> {
-    writer: Writer<Out<'w>>,
-    fields: Fields,
+    out: Out<'w>,
+    /// Where the record begins in the buffer.
+    start: usize,
+    /// Fields that the record has.
+    fields: usize,
+    /// A field that is quoted.
+    scratch: Vec<u8>,
 }
 
 impl<'w> Records<'w> {
-    pub(in crate::render) fn new(out: Out<'w>) -> Self {
-        let writer = WriterBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .terminator(Terminator::CRLF)
-            .buffer_capacity(BUFFER)
-            .from_writer(out);
+    pub(in crate::render) const fn new(out: Out<'w>) -> Self {
         Self {
-            writer,
-            fields: Fields::default(),
+            out,
+            start: 0,
+            fields: 0,
+            scratch: Vec::new(),
         }
     }
 
@@ -42,69 +38,102 @@ impl<'w> Records<'w> {
 
     /// Writes the first record.
     pub(in crate::render) fn header(&mut self, names: &[String]) {
-        // It fits into the buffer: nothing is written yet that could fail.
-        let _ = self.writer.write_record(names);
+        for name in names {
+            self.text(name);
+        }
+        self.close();
     }
 
     /// Adds the values of columns that are no structures.
     pub(in crate::render) fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
         for column in columns {
-            self.fields.value(*column, row);
+            self.begin();
+            if let Some(value) = column.get(row) {
+                let start = self.out.buffer.len();
+                field(&mut self.out.buffer, *column, value, row);
+                if is_text(value) {
+                    self.quote(start);
+                }
+            }
         }
     }
 
     /// Adds a field of clean text.
     pub(in crate::render) fn text(&mut self, text: &str) {
-        self.fields
-            .put(|out| out.extend_from_slice(text.as_bytes()));
+        self.begin();
+        let start = self.out.buffer.len();
+        self.out.buffer.extend_from_slice(text.as_bytes());
+        self.quote(start);
     }
 
     /// Adds a state; empty where it is not known.
     pub(in crate::render) fn state(&mut self, known: Option<State>) {
-        self.fields.put(|out| {
-            if let Some(known) = known {
-                cell::state(out, known);
-            }
-        });
+        self.begin();
+        if let Some(known) = known {
+            cell::state(&mut self.out.buffer, known);
+        }
     }
 
     /// The record is complete.
     pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
-        let written = self.writer.write_byte_record(&self.fields.record);
-        self.fields.record.clear();
-        written.map_err(io_error)?;
-        Ok(ControlFlow::Continue(()))
+        self.close();
+        let flow = self.out.row_done();
+        self.start = self.out.buffer.len();
+        flow
     }
 
     pub(in crate::render) fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-/// The fields of one record, in memory that is used again and again.
-#[derive(Default)]
-struct Fields {
-    record: ByteRecord,
-    /// The field that is being made.
-    field: Vec<u8>,
-}
-
-impl Fields {
-    /// Adds a field.
-    fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.field.clear();
-        write(&mut self.field);
-        self.record.push_field(&self.field);
+        let flushed = self.out.finish();
+        self.start = self.out.buffer.len();
+        flushed
     }
 
-    /// Adds the value of a column that is no structure.
-    fn value(&mut self, column: Column, row: &Row<'_>) {
-        self.put(|out| {
-            if let Some(value) = column.get(row) {
-                field(out, column, value, row);
+    fn begin(&mut self) {
+        if self.fields > 0 {
+            self.out.buffer.push(b',');
+        }
+        self.fields += 1;
+    }
+
+    /// Ends the line. A record of one empty field is quoted: an empty line is none.
+    fn close(&mut self) {
+        let buffer = &mut self.out.buffer;
+        if self.fields == 1 && buffer.len() == self.start {
+            buffer.extend_from_slice(b"\"\"");
+        }
+        buffer.extend_from_slice(b"\r\n");
+        self.fields = 0;
+        self.start = buffer.len();
+    }
+
+    /// Quotes the field that begins here, where a character in it has a meaning.
+    fn quote(&mut self, start: usize) {
+        let buffer = &mut self.out.buffer;
+        let has_meaning = |byte: &u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
+        let field = buffer.get(start..).unwrap_or_default();
+        if !field.iter().any(has_meaning) {
+            return;
+        }
+        self.scratch.clear();
+        self.scratch.extend_from_slice(field);
+        buffer.truncate(start);
+        buffer.push(b'"');
+        for byte in &self.scratch {
+            if *byte == b'"' {
+                buffer.push(b'"');
             }
-        });
+            buffer.push(*byte);
+        }
+        buffer.push(b'"');
     }
+}
+
+/// True for what may hold any character.
+const fn is_text(value: Datum<'_>) -> bool {
+    matches!(
+        value,
+        Datum::Name(_) | Datum::Path(_) | Datum::Processes(_) | Datum::End(_)
+    )
 }
 
 /// The columns that these become: those of structures one for each part.
@@ -131,9 +160,10 @@ fn field(out: &mut Vec<u8>, column: Column, value: Datum<'_>, row: &Row<'_>) {
             out.extend_from_slice(text::escape(rest).as_bytes());
         }
         Datum::End(side) => {
+            let start = out.len();
             Style::QUOTED.cell(out, side.column(), row);
-            if *out == b"-" {
-                out.clear();
+            if out.get(start..) == Some(b"-") {
+                out.truncate(start);
             }
         }
         Datum::Processes(processes) => {
@@ -160,12 +190,4 @@ fn entry(out: &mut Vec<u8>, part: Column, process: &Process) {
     };
     let name = text::escape_also(text::escape(name), |c| c == ';');
     out.extend_from_slice(name.as_bytes());
-}
-
-/// The input or output error inside, with its kind.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("csv: {other:?}")),
-    }
 }

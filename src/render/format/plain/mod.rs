@@ -29,57 +29,54 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     repeats: Repeats::Everything,
 };
 
-/// Is it the last cell of its line?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
-    Yes,
-    No,
+/// Where the cells of a column stand.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    column: Column,
+    width: usize,
+    /// True if they end at the right edge.
+    is_right: bool,
+    /// What follows them: a blank, or the end of the line.
+    after: u8,
 }
 
-impl Last {
-    const fn separator(self) -> u8 {
-        match self {
-            Self::Yes => b'\n',
-            Self::No => b' ',
-        }
-    }
-}
-
-/// The columns; each with whether it is the last.
-fn columns(layout: &Layout) -> Vec<(Column, Last)> {
-    let mut columns: Vec<_> = layout.columns.iter().map(|c| (*c, Last::No)).collect();
-    if let Some((_, last)) = columns.last_mut() {
-        *last = Last::Yes;
-    }
-    columns
+fn places(columns: &[Column]) -> Vec<Place> {
+    let last = columns.len().saturating_sub(1);
+    let places = columns.iter().zip(0..).map(|(column, place)| Place {
+        column: *column,
+        width: column.definition().width(),
+        is_right: column.definition().is_right(),
+        after: if place == last { b'\n' } else { b' ' },
+    });
+    places.collect()
 }
 
 /// Writes rows of fixed columns.
 struct Plain<'w> {
     out: Out<'w>,
-    columns: Vec<(Column, Last)>,
+    places: Vec<Place>,
     style: Style,
     extras: Extras,
-    place: DetailPlace,
+    details: DetailPlace,
 }
 
 impl<'w> Plain<'w> {
     fn new(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
         envelope.begin_text(&mut out.buffer);
-        let columns = columns(layout);
+        let places = places(&layout.columns);
         if layout.header == HeaderLine::Shown {
-            for (column, last) in &columns {
-                aligned(&mut out.buffer, *column, *last, |buffer| {
-                    buffer.extend_from_slice(column.title().as_bytes());
+            for place in &places {
+                aligned(&mut out.buffer, *place, |buffer| {
+                    buffer.extend_from_slice(place.column.title().as_bytes());
                 });
             }
         }
         Self {
             out,
-            columns,
+            places,
             style: layout.style(Blanks::Escape),
             extras: layout.extras,
-            place: layout.place,
+            details: layout.place,
         }
     }
 }
@@ -87,11 +84,11 @@ impl<'w> Plain<'w> {
 impl Sink for Plain<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let buffer = &mut self.out.buffer;
-        for (column, last) in &self.columns {
-            cell(buffer, self.style, *column, row, *last);
+        for place in &self.places {
+            cell(buffer, self.style, *place, row);
         }
         if self.extras.has_lines() {
-            details(buffer, row, self.extras, self.place);
+            details(buffer, row, self.extras, self.details);
         }
         self.out.row_done()
     }
@@ -102,34 +99,35 @@ impl Sink for Plain<'_> {
 }
 
 /// Writes a cell of a row.
-fn cell(out: &mut Vec<u8>, style: Style, column: Column, row: &Row<'_>, last: Last) {
+fn cell(out: &mut Vec<u8>, style: Style, place: Place, row: &Row<'_>) {
+    let column = place.column;
     match column.get(row) {
         // The common case: no detour over a cell that is moved to the right afterwards.
         Some(Datum::Number(number)) if !column.is_port() => {
-            digits::right_aligned(out, number, column.definition().width());
-            out.push(last.separator());
+            digits::right_aligned(out, number, place.width);
+            out.push(place.after);
         }
-        _ => aligned(out, column, last, |out| style.cell(out, column, row)),
+        value => aligned(out, place, |out| style.known(out, column, value, row)),
     }
 }
 
 /// Writes a text as wide as its column, and what stands between it and the next.
-fn aligned(out: &mut Vec<u8>, column: Column, last: Last, write: impl FnOnce(&mut Vec<u8>)) {
+fn aligned(out: &mut Vec<u8>, place: Place, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
     let end = out.len();
     let cell = out.get(start..).unwrap_or_default();
-    let missing = column.definition().width().saturating_sub(width(cell));
-    if column.definition().is_right() {
+    let missing = place.width.saturating_sub(width(cell));
+    if place.is_right {
         out.resize(end + missing, b' ');
         out.copy_within(start..end, start + missing);
         if let Some(gap) = out.get_mut(start..start + missing) {
             gap.fill(b' ');
         }
-    } else if last == Last::No {
+    } else if place.after == b' ' {
         out.resize(end + missing, b' ');
     }
-    out.push(last.separator());
+    out.push(place.after);
 }
 
 /// Columns a cell takes on a terminal.
