@@ -62,21 +62,15 @@ impl Typed {
         refuse(others, |(option, _)| {
             format!("-E shows steps of TCP and MPTCP: {option} has no state machine to show")
         })?;
-        let of_rows = [
-            (self.summary, "-s"),
-            (self.resolve, "-r"),
-            (self.extended, "-e"),
-            (self.timers, "-o"),
-            (self.info, "-i"),
-            (self.memory, "-m"),
-            (self.oneline, "-O"),
-            (self.columns.is_some(), "--columns"),
-            (self.sort.is_some(), "--sort"),
+        let of_rows = self.of_rows().into_iter();
+        let of_rows = of_rows.filter(|(_, option)| *option != "-p");
+        let of_listings = [
             (self.proc_root.is_some(), "--proc-root"),
             (self.replay.is_some(), "--replay"),
             (self.record.is_some(), "-D"),
         ];
-        refuse(of_rows, |option| {
+        let others = [(self.summary, "-s")].into_iter().chain(of_rows);
+        refuse(others.chain(of_listings), |option| {
             format!(
                 "-E shows events as they happen and {option} is for listings: they do not go together"
             )

@@ -139,7 +139,14 @@ impl Typed {
 
     /// A summary counts, and tells nothing of a single socket.
     fn check_summary(&self) -> Result<(), Error> {
-        let of_rows = [
+        refuse(self.of_rows(), |option| {
+            format!("-s counts sockets and {option} is about each of them: they do not go together")
+        })
+    }
+
+    /// The options that are about single rows of a listing.
+    pub(super) const fn of_rows(&self) -> [(bool, &'static str); 9] {
+        [
             (self.resolve, "-r"),
             (self.processes, "-p"),
             (self.extended, "-e"),
@@ -149,10 +156,7 @@ impl Typed {
             (self.oneline, "-O"),
             (self.columns.is_some(), "--columns"),
             (self.sort.is_some(), "--sort"),
-        ];
-        refuse(of_rows, |option| {
-            format!("-s counts sockets and {option} is about each of them: they do not go together")
-        })
+        ]
     }
 
     fn report(&self, input: &Input) -> Result<Report, Error> {

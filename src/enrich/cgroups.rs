@@ -27,19 +27,6 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// The cgroups of the tree that is mounted here.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The cgroups of another tree.
-    pub fn below(mount: impl Into<PathBuf>) -> Self {
-        Self {
-            mount: Some(mount.into()),
-            ..Self::default()
-        }
-    }
-
     /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
     /// the first id asked for, and once more for the first that is not found.
     pub fn prepare(&mut self, id: u64) {

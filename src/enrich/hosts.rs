@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -96,7 +96,11 @@ pub fn resolve_with(
     let wanted = queue.len();
     let queue = Arc::new(Mutex::new(queue));
     let answers = ask(&queue, wanted.min(WORKERS), &look_up);
-    let names = collect(&answers, end);
+    // Until every worker is done or time is up.
+    let rest = || end.saturating_duration_since(Instant::now());
+    let answers = std::iter::from_fn(|| answers.recv_timeout(rest()).ok());
+    let names = answers.filter_map(|(address, name)| Some((address, name?.into())));
+    let names = names.collect();
     // Workers still waiting for an answer end after it, or with the program.
     queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
     names
@@ -114,45 +118,23 @@ fn ask(
     let (sender, answers) = mpsc::channel();
     for _ in 0..workers {
         let (queue, look_up, sender) = (Arc::clone(queue), look_up.clone(), sender.clone());
-        let work = move || work(&queue, &look_up, &sender);
-        if thread::Builder::new()
-            .name("resolver".into())
-            .spawn(work)
-            .is_err()
-        {
+        let next = move || {
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.pop_front()
+        };
+        let work = move || {
+            while let Some(address) = next() {
+                if sender.send((address, look_up(address))).is_err() {
+                    break;
+                }
+            }
+        };
+        let worker = thread::Builder::new().name("resolver".into());
+        if worker.spawn(work).is_err() {
             break;
         }
     }
     answers
-}
-
-fn work(
-    queue: &Mutex<VecDeque<IpAddr>>,
-    look_up: impl Fn(IpAddr) -> Option<String>,
-    answers: &Sender<Answer>,
-) {
-    let next = || {
-        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.pop_front()
-    };
-    while let Some(address) = next() {
-        if answers.send((address, look_up(address))).is_err() {
-            break;
-        }
-    }
-}
-
-/// Takes answers until every worker is done or time is up.
-fn collect(answers: &Receiver<Answer>, end: Instant) -> HashMap<IpAddr, Box<str>> {
-    let mut names = HashMap::new();
-    while let Ok((address, name)) =
-        answers.recv_timeout(end.saturating_duration_since(Instant::now()))
-    {
-        if let Some(name) = name {
-            names.insert(address, name.into());
-        }
-    }
-    names
 }
 
 #[cfg(test)]

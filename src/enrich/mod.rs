@@ -80,7 +80,7 @@ impl Enricher {
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
             interfaces: InterfaceNames::new(lookups.interfaces),
-            cgroups: lookups.cgroups.then(Cgroups::new),
+            cgroups: lookups.cgroups.then(Cgroups::default),
         })
     }
 

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::model::{MissingOwners, Process, ProcessStatus, Reader, Socket, Warning};
+use crate::model::{MissingOwners, Process, ProcessStatus, Socket, Warning};
 use crate::procfs::fd::{Descriptor, walk_of};
 
 use super::process;
@@ -122,12 +122,6 @@ impl Owners {
         self.in_doubt
     }
 
-    /// How many processes could not be read.
-    pub fn unreadable(&self) -> usize {
-        let scan = self.scan.as_ref();
-        scan.map_or(0, |scan| scan.unreadable.len())
-    }
-
     fn look_up(&mut self, inode: u64, users: &mut Users) -> ProcessStatus {
         loop {
             let scan = self.take_scan();
@@ -216,19 +210,15 @@ impl Owners {
             }
             None => {}
         }
-        let reader = if rustix::process::geteuid().is_root() {
-            Reader::Root
-        } else {
-            Reader::Other
-        };
+        let by_root = rustix::process::geteuid().is_root();
         let (unreadable, too_new) = (&scan.unreadable, self.too_new.len());
         let is_outside = scan.visibility == Visibility::PidNamespace && self.out_of_sight > 0;
         let not_read = match self.scanner.scope {
             _ if scan.visibility == Visibility::OwnOnly => Some(MissingOwners::Hidden),
             _ if unreadable.is_empty() => None,
-            ScanScope::Only(_) => Some(MissingOwners::Refused(unreadable.clone(), reader)),
+            ScanScope::Only(_) => Some(MissingOwners::Refused(unreadable.clone(), by_root)),
             ScanScope::All | ScanScope::FirstThreads => {
-                Some(MissingOwners::Unreadable(unreadable.len(), reader))
+                Some(MissingOwners::Unreadable(unreadable.len(), by_root))
             }
         };
         let outside = is_outside.then_some(MissingOwners::OutsideNamespace);

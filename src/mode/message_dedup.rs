@@ -42,13 +42,12 @@ fn insert(kinds: &mut Vec<Warning>, kind: Warning) -> bool {
 #[cfg(test)]
 mod tests {
     use super::MessageDedup;
-    use crate::model::{Disturbance, Family, MissingOwners, Protocol, Reader, Table, Warning};
+    use crate::model::{Disturbance, Family, MissingOwners, Protocol, Table, Warning};
 
     #[test]
     fn a_warning_is_said_once_whatever_its_number() {
         let mut dedup = MessageDedup::default();
-        let unreadable =
-            |count| Warning::MissingOwners(MissingOwners::Unreadable(count, Reader::Other));
+        let unreadable = |count| Warning::MissingOwners(MissingOwners::Unreadable(count, false));
         assert!(dedup.is_new_warning(&unreadable(212)));
         assert!(!dedup.is_new_warning(&unreadable(213)));
         dedup.next_round();

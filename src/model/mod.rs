@@ -43,4 +43,4 @@ pub use source::Source;
 pub use state::{State, StateSet};
 pub use summary::{Origin, Summary};
 pub use timer::{Timer, TimerKind};
-pub use warning::{Cause, Disturbance, MissingOwners, Reader, Warning};
+pub use warning::{Cause, Disturbance, MissingOwners, Warning};

@@ -111,10 +111,10 @@ pub enum MissingOwners {
     Hidden,
     /// There may be processes outside this PID namespace.
     OutsideNamespace,
-    /// So many processes could not be read.
-    Unreadable(usize, Reader),
-    /// Processes that were asked for by pid could not be read.
-    Refused(Vec<u32>, Reader),
+    /// So many processes could not be read; true if root tried.
+    Unreadable(usize, bool),
+    /// Processes that were asked for by pid could not be read; true if root tried.
+    Refused(Vec<u32>, bool),
     /// So many sockets were made after the search for processes.
     TooNew(usize),
 }
@@ -132,15 +132,6 @@ pub enum Disturbance {
     Receiving(Cause),
     /// The kernel ended the dump with an error.
     BrokenOff(Cause),
-}
-
-/// Who tried to read processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// The superuser.
-    Root,
-    /// Any other user.
-    Other,
 }
 
 impl Warning {
@@ -168,6 +159,7 @@ impl Warning {
             | Self::MissingOwners(
                 MissingOwners::Unreadable(number, _) | MissingOwners::TooNew(number),
             ) => *number = 0,
+            Self::MissingOwners(MissingOwners::Refused(pids, _)) => pids.clear(),
             Self::Findings(inner) => **inner = inner.kind(),
             _ => {}
         }
@@ -179,7 +171,7 @@ impl Display for Warning {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(cause) | Self::NoIterator(cause) => cause.fmt(f),
-            Self::Disturbed(table, by) => write!(f, "{}: {by}", Dumped(*table)),
+            Self::Disturbed(table, by) => write!(f, "{}: {by}", dumped(*table)),
             Self::BadReplies {
                 table,
                 path,
@@ -189,7 +181,7 @@ impl Display for Warning {
                 if let Some(path) = path {
                     write!(f, "{}: ", escape_path(path))?;
                 }
-                write!(f, "{}: ", Dumped(*table))?;
+                write!(f, "{}: ", dumped(*table))?;
                 match count {
                     1 => write!(f, "a reply that cannot be read: {first}"),
                     _ => write!(f, "{count} replies that cannot be read, the first: {first}"),
@@ -257,7 +249,7 @@ impl Display for Warning {
 
 impl Display for MissingOwners {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (count, reader) = match self {
+        let (count, by_root) = match self {
             Self::NoProcesses(cause) => return cause.fmt(f),
             Self::Hidden => {
                 return f.write_str(
@@ -275,8 +267,8 @@ impl Display for MissingOwners {
             Self::TooNew(count) => {
                 return write!(f, "{count} sockets are too new to tell their processes");
             }
-            Self::Unreadable(count, reader) => (*count, *reader),
-            Self::Refused(pids, reader) => (pids.len(), *reader),
+            Self::Unreadable(count, by_root) => (*count, *by_root),
+            Self::Refused(pids, by_root) => (pids.len(), *by_root),
         };
         let (processes, their, they_hold) = match count {
             1 => ("process", "its", "it holds"),
@@ -289,26 +281,19 @@ impl Display for MissingOwners {
             }
             _ => write!(f, "{count} {processes} not readable")?,
         }
-        match (reader, self) {
-            (Reader::Other, _) => write!(f, "; run as root to see {their} sockets"),
-            (Reader::Root, Self::Refused(..)) => {
+        match self {
+            _ if !by_root => write!(f, "; run as root to see {their} sockets"),
+            Self::Refused(..) => {
                 write!(f, " even by root; {their} sockets are not shown")
             }
-            (Reader::Root, _) => write!(f, " even by root; which sockets {they_hold} is unknown"),
+            _ => write!(f, " even by root; which sockets {they_hold} is unknown"),
         }
     }
 }
 
 /// What a dump lists; `None` = TCP over both IP versions.
-struct Dumped(Option<Table>);
-
-impl Display for Dumped {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(table) => table.fmt(f),
-            None => f.write_str("TCP sockets"),
-        }
-    }
+fn dumped(table: Option<Table>) -> String {
+    table.map_or_else(|| "TCP sockets".to_owned(), |table| table.to_string())
 }
 
 impl Display for Disturbance {

@@ -7,7 +7,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+fn below(mount: impl Into<PathBuf>) -> Cgroups {
+    Cgroups {
+        mount: Some(mount.into()),
+        ..Cgroups::default()
+    }
+}
 
 fn id(path: &Path) -> u64 {
     fs::metadata(path).unwrap().ino()
@@ -19,7 +26,7 @@ fn paths_start_below_the_mount() {
     let unit = tree.path().join("system.slice/a b.service");
     fs::create_dir_all(&unit).unwrap();
     fs::write(unit.join("cgroup.procs"), "").unwrap();
-    let mut cgroups = Cgroups::below(tree.path());
+    let mut cgroups = below(tree.path());
     for (path, expected) in [
         (tree.path(), "/"),
         (&tree.path().join("system.slice"), "/system.slice"),
@@ -36,7 +43,7 @@ fn hostile_names_keep_their_bytes() {
     let tree = tempfile::tempdir().unwrap();
     let hostile = tree.path().join(OsStr::from_bytes(b"\xff\n\x1b[2J"));
     fs::create_dir(&hostile).unwrap();
-    let mut cgroups = Cgroups::below(tree.path());
+    let mut cgroups = below(tree.path());
     cgroups.prepare(id(&hostile));
     assert_eq!(
         cgroups.path(id(&hostile)),
@@ -47,7 +54,7 @@ fn hostile_names_keep_their_bytes() {
 #[test]
 fn a_new_cgroup_costs_one_more_walk_and_no_third() {
     let tree = tempfile::tempdir().unwrap();
-    let mut cgroups = Cgroups::below(tree.path());
+    let mut cgroups = below(tree.path());
     cgroups.prepare(id(tree.path()));
     let new = tree.path().join("new");
     fs::create_dir(&new).unwrap();
@@ -66,7 +73,7 @@ fn a_new_cgroup_costs_one_more_walk_and_no_third() {
 
 #[test]
 fn ids_that_are_not_found_are_walked_for_once() {
-    let mut cgroups = Cgroups::below("/nonexistent");
+    let mut cgroups = below("/nonexistent");
     for id in 0..1_000 {
         cgroups.prepare(id);
         assert_eq!(cgroups.path(id), None);
@@ -76,7 +83,7 @@ fn ids_that_are_not_found_are_walked_for_once() {
 
 #[test]
 fn nothing_is_walked_unasked() {
-    let cgroups = Cgroups::new();
+    let cgroups = Cgroups::default();
     assert_eq!((cgroups.path(1), cgroups.walks), (None, 0));
 }
 
@@ -141,7 +148,7 @@ fn live_cgroups_have_their_paths() {
         skip("no cgroup2 is mounted here");
         return;
     };
-    let mut cgroups = Cgroups::new();
+    let mut cgroups = Cgroups::default();
     cgroups.prepare(id(&mount));
     assert_eq!(cgroups.path(id(&mount)), Some(b"/".as_slice()));
     assert_eq!(locate(b"/"), (b"/".to_vec(), Some(id(&mount))));

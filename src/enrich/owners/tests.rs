@@ -210,7 +210,7 @@ fn sockets_newer_than_the_last_walk_are_not_denied() {
 fn closed_socket_from_before_the_walk_costs_no_other_walk() {
     let gone = inode_of(&UdpSocket::bind("127.0.0.1:0").unwrap());
     let mut owners = walking("/proc");
-    let expected = |owners: &Owners| match owners.unreadable() {
+    let expected = |owners: &Owners| match owners.scan.as_ref().unwrap().unreadable.len() {
         0 => ProcessStatus::None,
         _ => ProcessStatus::Unreadable,
     };
