@@ -258,7 +258,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{Input, Selection, Tables};
-    use crate::model::{Family, Protocol, State, StateSet};
+    use crate::enrich::SystemNames;
+    use crate::filter::{self, Expr};
+    use crate::model::{Family, Protocol, State, StateSet, Table};
 
     fn listed(protocols: &[Protocol], families: &[Family]) -> String {
         let tables = Tables {
@@ -272,6 +274,26 @@ mod tests {
             .map(|table| format!("{}/{}", table.protocol, table.family))
             .collect();
         words.join(" ")
+    }
+
+    #[test]
+    fn a_filter_that_names_a_table_leaves_out_every_other() {
+        let names = SystemNames {
+            live: false,
+            hosts: false,
+        };
+        for named in Table::all() {
+            let Table { protocol, family } = named;
+            let text = format!("protocol = {protocol} and family = {family}");
+            let filter = filter::parse(&text, &names).ok();
+            let named_by_it = filter.as_ref().map(Expr::protocols);
+            assert_eq!(named_by_it, Some(BTreeSet::from([protocol])), "{text}");
+            for table in Table::all() {
+                let rule = filter.as_ref().map(|filter| filter.for_table(table));
+                let is_left_out = rule.map(|rule| rule.is_never());
+                assert_eq!(is_left_out, Some(table != named), "{text}: {table}");
+            }
+        }
     }
 
     #[test]

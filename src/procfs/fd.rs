@@ -1,5 +1,7 @@
 //! The descriptors of every process that are sockets: `/proc/PID/fd/N -> socket:[INODE]`.
 
+mod stat;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZero;
@@ -12,7 +14,10 @@ use std::thread;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
+use self::stat::{cannot_hold_sockets, decimal};
 use crate::error::Error;
+
+pub use self::stat::{is_kernel_thread, start_ticks};
 
 /// A descriptor that is a socket; ordered by inode, then pid, then number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,12 +77,6 @@ const PROCESSES_PER_THREAD: usize = 64;
 const DIRECTORY_BUFFER: usize = 32 * 1024;
 /// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
 const LINK_BUFFER: usize = 64;
-/// The task is ending (`PF_EXITING`, `include/linux/sched.h`): it refuses its own user, too, once
-/// its memory is gone (`task_dump_owner`, `fs/proc/base.c`).
-const PF_EXITING: u64 = 0x0000_0004;
-/// The task is a kernel thread (`PF_KTHREAD`, likewise): it has no descriptors.
-const PF_KTHREAD: u64 = 0x0020_0000;
-
 /// Reads the links of every descriptor of every process below `root`, a procfs or a copy of one.
 ///
 /// A process that vanishes on the way is skipped; what starts on the way is looked at in a second
@@ -307,56 +306,9 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Does `/proc/PID/stat` tell a kernel thread, or a process that is ending or has ended? A dead
-/// first thread with others alive does not count as that.
-fn cannot_hold_sockets(stat: &[u8]) -> bool {
-    let Some((state, flags, threads)) = state_flags_threads(stat) else {
-        return false;
-    };
-    let ends = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
-    flags & PF_KTHREAD != 0 || (ends && threads <= 1)
-}
-
-/// Does `/proc/PID/stat` tell a kernel thread?
-pub fn is_kernel_thread(stat: &[u8]) -> bool {
-    state_flags_threads(stat).is_some_and(|(_, flags, _)| flags & PF_KTHREAD != 0)
-}
-
-/// The fields of `proc_pid_stat(5)` from the third on.
-fn fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    // The name before it may hold anything, blanks and parentheses included.
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let fields = stat.get(end + 1..).unwrap_or_default();
-    let fields = fields.split(u8::is_ascii_whitespace);
-    Some(fields.filter(|field| !field.is_empty()))
-}
-
-/// Fields 3 (state), 9 (flags) and 20 (`num_threads`) of `proc_pid_stat(5)`.
-fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
-    let mut fields = fields(stat)?;
-    let state = fields.next().unwrap_or_default();
-    let flags = fields.nth(5).and_then(decimal).unwrap_or(0);
-    let threads = fields.nth(10).and_then(decimal).unwrap_or(0);
-    Some((state, flags, threads))
-}
-
-/// Field 22 (`starttime`) of `proc_pid_stat(5)`: when the process started, in ticks since the system
-/// did.
-pub fn start_ticks(stat: &[u8]) -> Option<u64> {
-    fields(stat)?.nth(19).and_then(decimal)
-}
-
 /// The inode in `socket:[INODE]`.
 fn socket_inode(target: &[u8]) -> Option<u64> {
     decimal(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
-}
-
-/// Digits and nothing else.
-fn decimal(text: &[u8]) -> Option<u64> {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn number(name: &[u8]) -> Option<u32> {

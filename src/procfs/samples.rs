@@ -4,10 +4,7 @@ use crate::model::{Family, Protocol, Table};
 
 macro_rules! tables {
     ($($name:ident $protocol:ident $family:ident,)*) => {$(
-        pub(super) const $name: Table = Table {
-            protocol: Protocol::$protocol,
-            family: Family::$family,
-        };
+        pub(super) const $name: Table = Table::new(Protocol::$protocol, Family::$family);
     )*};
 }
 

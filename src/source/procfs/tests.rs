@@ -20,22 +20,10 @@ use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
 use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
 use crate::wire::{Body, Messages};
 
-const TCP: Table = Table {
-    protocol: Protocol::Tcp,
-    family: Family::Inet,
-};
-const UDP: Table = Table {
-    protocol: Protocol::Udp,
-    ..TCP
-};
-const ICMP: Table = Table {
-    protocol: Protocol::Icmp,
-    ..TCP
-};
-const ICMP6: Table = Table {
-    family: Family::Inet6,
-    ..ICMP
-};
+const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
+const UDP: Table = Table::new(Protocol::Udp, Family::Inet);
+const ICMP: Table = Table::new(Protocol::Icmp, Family::Inet);
+const ICMP6: Table = Table::new(Protocol::Icmp, Family::Inet6);
 const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n";
 /// Another socket.
 const OTHER: &str = "   2: 0100007F:C8A8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \

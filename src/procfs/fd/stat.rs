@@ -1,0 +1,54 @@
+//! `/proc/PID/stat`: what tells a process from a kernel thread, and one that runs from one that ends.
+
+/// The task is ending (`PF_EXITING`, `include/linux/sched.h`): it refuses its own user, too, once
+/// its memory is gone (`task_dump_owner`, `fs/proc/base.c`).
+const PF_EXITING: u64 = 0x0000_0004;
+/// The task is a kernel thread (`PF_KTHREAD`, likewise): it has no descriptors.
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+/// Does `/proc/PID/stat` tell a kernel thread, or a process that is ending or has ended? A dead
+/// first thread with others alive does not count as that.
+pub(super) fn cannot_hold_sockets(stat: &[u8]) -> bool {
+    let Some((state, flags, threads)) = state_flags_threads(stat) else {
+        return false;
+    };
+    let ends = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
+    flags & PF_KTHREAD != 0 || (ends && threads <= 1)
+}
+
+/// Does `/proc/PID/stat` tell a kernel thread?
+pub fn is_kernel_thread(stat: &[u8]) -> bool {
+    state_flags_threads(stat).is_some_and(|(_, flags, _)| flags & PF_KTHREAD != 0)
+}
+
+/// The fields of `proc_pid_stat(5)` from the third on.
+fn fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    // The name before it may hold anything, blanks and parentheses included.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = stat.get(end + 1..).unwrap_or_default();
+    let fields = fields.split(u8::is_ascii_whitespace);
+    Some(fields.filter(|field| !field.is_empty()))
+}
+
+/// Fields 3 (state), 9 (flags) and 20 (`num_threads`) of `proc_pid_stat(5)`.
+fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
+    let mut fields = fields(stat)?;
+    let state = fields.next().unwrap_or_default();
+    let flags = fields.nth(5).and_then(decimal).unwrap_or(0);
+    let threads = fields.nth(10).and_then(decimal).unwrap_or(0);
+    Some((state, flags, threads))
+}
+
+/// Field 22 (`starttime`) of `proc_pid_stat(5)`: when the process started, in ticks since the system
+/// did.
+pub fn start_ticks(stat: &[u8]) -> Option<u64> {
+    fields(stat)?.nth(19).and_then(decimal)
+}
+
+/// Digits and nothing else.
+pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+    if !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
