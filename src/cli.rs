@@ -334,7 +334,7 @@ pub fn parse(
 ) -> Result<Command, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if program(&arguments) == netstat::NAME {
-        return Ok(netstat::parse(arguments.into_iter().skip(1), terminal));
+        return netstat::parse(arguments.into_iter().skip(1), terminal);
     }
     let width = terminal.width.map_or(WIDEST, usize::from);
     let definition = definition().term_width(width.min(WIDEST));

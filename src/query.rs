@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::enrich::Lookups;
+use crate::enrich::{Lookups, Mapped};
 use crate::filter::{Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Severity, StateSet, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
@@ -30,8 +30,8 @@ pub struct Query {
     pub extensions: Extensions,
     /// The names to look up.
     pub lookups: Lookups,
-    /// Look up host names too.
-    pub hosts: bool,
+    /// Look up host names too, of IPv4-mapped addresses so.
+    pub hosts: Option<Mapped>,
     /// What was looked up for the filter alone, and is not shown.
     pub hidden: Hidden,
     /// Rows, or how many there are.

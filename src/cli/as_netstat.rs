@@ -2,22 +2,13 @@
 //! mean is not.
 
 use super::netstat::bytes_for;
-use super::{FormatWord, Named, Terminal, Typed, given, refuse};
-use crate::enrich::{OwnerSource, Ports, ScanScope};
+use super::{FormatWord, Named, Terminal, Typed, refuse};
+use crate::enrich::OwnerSource;
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 use crate::query::{Input, Query, Selection};
-use crate::render::{
-    Addresses, Banner, Extra, Extras, Format, HeaderLine, Hosts, NetstatLayout, Section,
-};
-
-/// What the format needs of a query.
-pub(super) struct AsNetstat {
-    layout: NetstatLayout,
-    /// Columns of which netlink does not tell all are shown.
-    listed: bool,
-}
+use crate::render::{Addresses, Banner, Hosts, NetstatLayout, Section};
 
 /// The protocols whose sockets `netstat` lists.
 const LISTED: [Protocol; 5] = [
@@ -29,37 +20,13 @@ const LISTED: [Protocol; 5] = [
 ];
 
 impl Typed {
-    /// `None` for another format.
-    pub(super) fn as_netstat(&self, terminal: Terminal) -> Result<Option<AsNetstat>, Error> {
-        if self.format != Some(FormatWord::Netstat) {
-            return Ok(None);
+    /// True if this is the format, and everything else goes with it.
+    pub(super) fn is_netstat(&self) -> Result<bool, Error> {
+        let is_netstat = self.format == Some(FormatWord::Netstat);
+        if is_netstat {
+            self.check_netstat()?;
         }
-        self.check_netstat()?;
-        let extras = [
-            (self.extended, Extra::Extended),
-            (self.processes, Extra::Processes),
-            (self.timers, Extra::Timers),
-        ];
-        Ok(Some(AsNetstat {
-            layout: NetstatLayout {
-                banner: Banner::Connected,
-                header: if self.no_header {
-                    HeaderLine::Hidden
-                } else {
-                    HeaderLine::Shown
-                },
-                sections: &[],
-                extras: given(extras).collect::<Extras>(),
-                hosts: if self.resolve {
-                    Hosts::Named
-                } else {
-                    Hosts::Numeric
-                },
-                addresses: Addresses::Cut,
-                bytes: bytes_for(terminal),
-            },
-            listed: self.extended || self.timers,
-        }))
+        Ok(is_netstat)
     }
 
     fn check_netstat(&self) -> Result<(), Error> {
@@ -91,37 +58,31 @@ impl Typed {
     }
 }
 
-impl AsNetstat {
-    /// Makes it the query whose rows have such lines.
-    pub(super) fn of(self, mut query: Query) -> Query {
-        query
-            .tables
-            .retain(|table| LISTED.contains(&table.protocol));
-        let listed = Test::State(StateSet::ALL.without(State::Bound));
-        query.filter = Expr::all([Expr::Test(listed), query.filter]);
-        query.extensions.proc_net = self.listed;
-        if query.lookups.scope == ScanScope::All {
-            query.lookups.scope = ScanScope::FirstThreads;
-        }
-        query.lookups.nobody = Some(0);
-        if query.lookups.services == Ports::Named {
-            query.lookups.services = Ports::NamedLast;
-        }
-        let banner = match query.selection {
+/// Makes a query one whose rows have such lines.
+pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
+    query
+        .tables
+        .retain(|table| LISTED.contains(&table.protocol));
+    let listed = Test::State(StateSet::ALL.without(State::Bound));
+    query.filter = Expr::all([Expr::Test(listed), query.filter]);
+    let layout = NetstatLayout {
+        banner: match query.selection {
             Selection::Connected => Banner::Connected,
             Selection::Listening => Banner::Listening,
             Selection::All => Banner::All,
-        };
-        query.format = Format::Netstat(NetstatLayout {
-            banner,
-            sections: sections(&query),
-            ..self.layout
-        });
-        if query.input == Input::Auto && query.record.is_none() && is_in_files(&query) {
-            query.input = Input::Files;
-        }
-        query
+        },
+        header: query.layout.header,
+        sections: sections(&query),
+        extras: query.layout.extras,
+        hosts: Hosts::of(query.hosts.is_some()),
+        addresses: Addresses::Cut,
+        bytes: bytes_for(terminal),
+    };
+    let mut query = query.as_netstat(layout);
+    if query.input == Input::Auto && query.record.is_none() && is_in_files(&query) {
+        query.input = Input::Files;
     }
+    query
 }
 
 /// Those that have a table.

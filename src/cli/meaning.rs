@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use super::as_netstat::as_netstat;
 use super::fields::{FieldNeeds, columns, sort_keys};
 use super::{FormatWord, Named, Terminal, Typed, given, refuse};
-use crate::enrich::{Interfaces, Lookups, OwnerSource, Ports, ScanScope, SystemNames};
+use crate::enrich::{Interfaces, Lookups, Mapped, OwnerSource, Ports, ScanScope, SystemNames};
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Source};
@@ -22,7 +23,7 @@ impl Typed {
         if self.summary {
             self.check_summary()?;
         }
-        let netstat = self.as_netstat(terminal)?;
+        let is_netstat = self.is_netstat()?;
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
         let sort = self
@@ -60,7 +61,7 @@ impl Typed {
             tables: tables.list(&input),
             selection: self.selection(&filter),
             filter,
-            hosts: self.resolve && format.is_text(),
+            hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),
             hidden: Hidden {
                 owners: !owners,
                 users: self.numeric,
@@ -73,9 +74,10 @@ impl Typed {
             check: self.check()?,
             record: self.record,
         };
-        Ok(match netstat {
-            Some(netstat) => netstat.of(query),
-            None => query,
+        Ok(if is_netstat {
+            as_netstat(query, terminal)
+        } else {
+            query
         })
     }
 

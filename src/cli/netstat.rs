@@ -7,12 +7,18 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS, Options};
-use self::plan::{Named, steps};
-use super::{Command, Terminal};
-use crate::enrich::{Interfaces, Lookups, Ports, ScanScope};
+use self::plan::{Named, parts};
+use super::{Command, Terminal, given};
+use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames};
+use crate::error::Error;
 use crate::exit::Verdict;
-use crate::query::netstat::{Netstat, Rounds};
-use crate::render::{Addresses, Banner, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout};
+use crate::filter::{self, Expr};
+use crate::query::netstat::{Netstat, Part};
+use crate::query::{Check, Hidden, Input, PROC, Query, Report, Selection};
+use crate::render::{
+    Addresses, Banner, Bytes, Color, DetailPlace, Extra, Extras, Format, HeaderLine, Hosts, Layout,
+    NetstatLayout, Section, Signs,
+};
 use crate::source::Extensions;
 use crate::text::escape;
 
@@ -52,30 +58,33 @@ const ELSEWHERE: [(u8, &str); 6] = [
 ];
 
 /// Reads the command line, without the program's name.
-pub(super) fn parse(words: impl IntoIterator<Item = OsString>, terminal: Terminal) -> Command {
+pub(super) fn parse(
+    words: impl IntoIterator<Item = OsString>,
+    terminal: Terminal,
+) -> Result<Command, Error> {
     let mut typed = Typed::default();
     for given in Options::new(words) {
         match given {
-            Ok(Given::Letter(b'h')) => return Command::Print(HELP.to_owned()),
-            Ok(Given::Letter(b'V')) => return Command::Print(version()),
-            Ok(Given::Letter(b'?')) => return misused("no option is called '?'"),
+            Ok(Given::Letter(b'h')) => return Ok(Command::Print(HELP.to_owned())),
+            Ok(Given::Letter(b'V')) => return Ok(Command::Print(version())),
+            Ok(Given::Letter(b'?')) => return Ok(misused("no option is called '?'")),
             Ok(Given::Letter(letter)) => typed.letter(letter),
             Ok(Given::Families(names)) => {
                 if let Err(name) = typed.name(&names) {
                     let text = format!("Unknown address family `{name}'.");
-                    return Command::Refuse(text, Verdict::Failed);
+                    return Ok(Command::Refuse(text, Verdict::Failed));
                 }
             }
-            Err(mistake) => return misused(&mistake),
+            Err(mistake) => return Ok(misused(&mistake)),
         }
     }
-    match typed.elsewhere {
+    Ok(match typed.elsewhere {
         Some((letter, tool)) => Command::Refuse(
             format!("{NAME}: -{} is not for sockets; {tool}", char::from(letter)),
             Verdict::Trouble,
         ),
-        None => Command::Netstat(Box::new(typed.query(terminal))),
-    }
+        None => Command::Netstat(Box::new(typed.netstat(terminal)?)),
+    })
 }
 
 /// No byte reaches a terminal raw; what reads a pipe may be used to the bytes of `netstat`.
@@ -133,43 +142,72 @@ impl Typed {
         self.letters.contains(&letter)
     }
 
-    fn query(&self, terminal: Terminal) -> Netstat {
+    fn netstat(&self, terminal: Terminal) -> Result<Netstat, Error> {
         let layout = self.layout(terminal);
-        Netstat {
-            steps: steps(&self.letters, &self.families),
-            extensions: Extensions {
-                proc_net: self.has(b'e') || self.has(b'o'),
-                ..Extensions::default()
+        let query = self.query(layout)?;
+        let parts = parts(&self.letters, &self.families).into_iter();
+        let parts = parts.map(|(sections, steps)| Part {
+            query: Query {
+                hosts: query.hosts.filter(|_| sections == [Section::Internet]),
+                format: Format::Netstat(NetstatLayout { sections, ..layout }),
+                ..query.clone()
             },
+            steps,
+        });
+        Ok(Netstat {
+            parts: parts.collect(),
+            query,
+            is_continuous: self.has(b'c'),
+        })
+    }
+
+    /// What is the same for all parts.
+    fn query(&self, layout: NetstatLayout) -> Result<Query, Error> {
+        let query = Query {
+            tables: Vec::new(),
+            named: true,
+            selection: Selection::All,
+            filter: listed(layout.banner)?,
+            extensions: Extensions::default(),
             lookups: Lookups {
-                owners: self.has(b'p').then(|| "/proc".into()),
-                scope: ScanScope::FirstThreads,
+                owners: self.has(b'p').then(|| PROC.into()),
                 users: self.has(b'e') && !self.has(NUMERIC_USERS),
-                nobody: Some(0),
                 services: if self.has(NUMERIC_PORTS) {
                     Ports::Numbers
                 } else {
-                    Ports::NamedLast
+                    Ports::Named
                 },
                 interfaces: Interfaces::NumbersOnly,
                 ..Lookups::default()
             },
-            layout,
-            rounds: if self.has(b'c') {
-                Rounds::Endless
-            } else {
-                Rounds::One
+            hosts: (!self.has(NUMERIC_HOSTS)).then_some(Mapped::AsIpv6),
+            hidden: Hidden::default(),
+            report: Report::Rows,
+            format: Format::Netstat(layout),
+            layout: Layout {
+                columns: Vec::new(),
+                header: layout.header,
+                extras: layout.extras,
+                place: DetailPlace::Below,
+                color: Color::Never,
+                width: None,
+                signs: Signs::Ascii,
             },
-        }
+            sort: Vec::new(),
+            limit: None,
+            input: Input::Files,
+            record: None,
+            check: Check::default(),
+        };
+        Ok(query.as_netstat(layout))
     }
 
     fn layout(&self, terminal: Terminal) -> NetstatLayout {
         let extras = [
-            (b'e', Extra::Extended),
-            (b'p', Extra::Processes),
-            (b'o', Extra::Timers),
+            (self.has(b'e'), Extra::Extended),
+            (self.has(b'p'), Extra::Processes),
+            (self.has(b'o'), Extra::Timers),
         ];
-        let extras = extras.into_iter().filter(|(letter, _)| self.has(*letter));
         NetstatLayout {
             banner: match (self.has(b'a'), self.has(b'l')) {
                 (true, _) => Banner::All,
@@ -178,12 +216,8 @@ impl Typed {
             },
             header: HeaderLine::Shown,
             sections: &[],
-            extras: extras.map(|(_, extra)| extra).collect::<Extras>(),
-            hosts: if self.has(NUMERIC_HOSTS) {
-                Hosts::Numeric
-            } else {
-                Hosts::Named
-            },
+            extras: given(extras).collect::<Extras>(),
+            hosts: Hosts::of(!self.has(NUMERIC_HOSTS)),
             addresses: if self.has(b'W') {
                 Addresses::Whole
             } else {
@@ -192,6 +226,29 @@ impl Typed {
             bytes: bytes_for(terminal),
         }
     }
+}
+
+/// What `netstat` takes for a server: a TCP socket whose peer has no port, a UDP or raw socket whose peer
+/// has no address.
+const SERVERS: &str = "protocol = tcp and not dport >= 1 \
+    or protocol = udp,udplite,raw and (dst ::/128 or family = inet and dst 0.0.0.0/32) \
+    or protocol = unix and state listen";
+
+/// Which sockets are listed.
+fn listed(banner: Banner) -> Result<Expr, Error> {
+    if banner == Banner::All {
+        return Ok(Expr::ALWAYS);
+    }
+    let names = SystemNames {
+        live: false,
+        hosts: false,
+    };
+    let servers =
+        filter::parse(SERVERS, &names).map_err(|error| Error::Usage(format!("filter: {error}")))?;
+    Ok(match banner {
+        Banner::Connected => servers.negated(),
+        _ => servers,
+    })
 }
 
 #[cfg(test)]

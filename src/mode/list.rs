@@ -4,6 +4,7 @@ mod output;
 mod reading;
 
 use std::io::{self, Write};
+use std::mem;
 
 pub(super) use output::{Output, buffer};
 
@@ -168,6 +169,11 @@ impl<'l> Listing<'l> {
         self.warn(messages);
         self.summary.matched = self.tally.found;
         self.summary
+    }
+
+    /// What was read since this was asked last, where no more than that is to be known.
+    pub(super) fn take_summary(&mut self) -> Summary {
+        mem::take(&mut self.summary)
     }
 
     /// Was a table read from `/proc/net`, whole, that netlink would have narrowed?

@@ -2,7 +2,7 @@
 
 use super::check::Answer;
 use super::missing_fields::MissingFields;
-use crate::enrich::{Enricher, Lookups, ScanScope};
+use crate::enrich::{Enricher, Lookups, ScanScope, Sight};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
 use crate::model::{Row, Socket, Stage, Warning};
@@ -134,6 +134,11 @@ impl Matcher {
     pub(super) fn row_of<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         self.reached = Stage::Socket;
         self.row(socket)
+    }
+
+    /// Looks for processes before the first socket that asks for them, where any are asked for.
+    pub(super) fn look_for_owners(&mut self) -> Option<Sight> {
+        self.enricher.look_for_owners()
     }
 
     /// Begins another look: what may have changed is looked up again.

@@ -1,23 +1,26 @@
 //! A listing under the name `netstat`: the same rows, in the same order, with the same words.
 
+use std::fmt::Display;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use super::Messages;
-use super::host_names::HostNames;
-use crate::enrich::{Enricher, Mapped};
+use super::list::{self, Listing, Output};
+use super::matcher::Matcher;
+use super::watch::Shared;
+use crate::enrich::Sight;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Family, OwnedRow, Protocol, Socket, Table, Warning};
-use crate::query::netstat::{Absence, Netstat, Other, Rounds, Step};
-use crate::render::{self, Sink as _};
-use crate::source::{FilesSource, Outcome, Source as _};
+use crate::model::{Family, Origin, Protocol, Table, Warning};
+use crate::query::netstat::{Absence, Netstat, Other, Part, Step};
+use crate::render::Envelope;
+use crate::source::{Recorder, Source};
 
-/// Between two rounds of `-c`.
+/// Between two rounds of `-c`, however long they take.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Lists, once or again and again.
@@ -26,224 +29,155 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// When the output cannot be written.
 pub fn netstat(
-    query: &Netstat,
+    netstat: &Netstat,
+    envelope: &Envelope,
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let mut round = Round {
-        query,
-        source: FilesSource::live(),
-        enricher: Enricher::new(query.lookups.clone())?,
-        writer: render::netstat(query.layout, out),
-        waiting: Vec::new(),
-        complete: true,
-    };
+    let (mut source, _) = list::open(&netstat.query, &Recorder::default())?;
+    let mut matcher = Matcher::new(&netstat.query)?;
+    let out = Shared::new(out);
     loop {
-        let flow = round.list(messages)?;
-        if flow.is_break() {
-            return Ok(Verdict::Failed);
+        // Before the first row, as there may be something to say about it.
+        if let Some(sight) = matcher.look_for_owners() {
+            tell(sight, messages);
         }
-        if query.rounds == Rounds::One {
-            return Ok(if round.complete {
-                Verdict::Done
-            } else {
-                Verdict::Trouble
-            });
+        let mut verdict = Verdict::Done;
+        for part in &netstat.parts {
+            let output = Output::of(&part.query, envelope, Box::new(out.clone()));
+            let reading = Reading {
+                listing: Listing::new(&part.query, &mut matcher, output),
+                source: source.as_mut(),
+                messages,
+                verdict,
+            };
+            verdict = reading.read(part)?;
+            if verdict == Verdict::Failed {
+                return Ok(verdict);
+            }
+        }
+        if !netstat.is_continuous {
+            return Ok(verdict);
         }
         thread::sleep(PAUSE);
-        round.enricher.next_listing();
+        matcher.look_again();
     }
 }
 
-/// One listing.
-struct Round<'q, 'w> {
-    query: &'q Netstat,
-    source: FilesSource,
-    enricher: Enricher,
-    writer: render::Netstat<'w>,
-    /// Rows that wait for the names of their hosts.
-    waiting: Vec<OwnedRow>,
-    /// No row is known to be missing.
-    complete: bool,
+fn tell(sight: Sight, messages: &mut Messages<'_>) {
+    if sight.refused && sight.found {
+        messages.plain(
+            "(Not all processes could be identified, non-owned process info\n \
+            will not be shown, you would have to be root to see it all.)",
+        );
+    } else if sight.refused {
+        let user = rustix::process::geteuid();
+        messages.plain(&format!(
+            "(No info could be read for \"-p\": geteuid()={user} but you should be root.)"
+        ));
+    }
 }
 
-impl Round<'_, '_> {
-    /// `Break` when something that was asked for by name does not exist here.
-    fn list(&mut self, messages: &mut Messages<'_>) -> Result<ControlFlow<()>, Error> {
-        let mut flow = ControlFlow::Continue(());
-        let mut searched = false;
-        for step in &self.query.steps {
-            if let (Step::Begin(_), false) = (step, searched) {
-                searched = true;
-                self.look_for_owners(messages);
-            }
-            flow = self.take(step, messages)?;
+/// One part of a listing, which says in its own words what is missing.
+struct Reading<'r, 'm> {
+    listing: Listing<'r>,
+    source: &'r mut dyn Source,
+    messages: &'r mut Messages<'m>,
+    /// [`Verdict::Trouble`] once a row is known to be missing.
+    verdict: Verdict,
+}
+
+impl Reading<'_, '_> {
+    /// Lists the part; [`Verdict::Failed`] when something that was asked for by name does not exist here.
+    fn read(mut self, part: &Part) -> Result<Verdict, Error> {
+        for step in &part.steps {
+            let flow = match step {
+                Step::Tables(tables, absence) => self.tables(tables, *absence)?,
+                Step::Other(other, absence) => self.other(other, *absence),
+            };
             if flow.is_break() {
+                self.verdict = Verdict::Failed;
                 break;
             }
         }
-        self.write_waiting()?;
-        self.writer.flush().map_err(Error::Output)?;
-        Ok(flow)
+        self.listing
+            .finish(&mut Messages::new("", &mut io::sink()))?;
+        Ok(self.verdict)
     }
 
-    /// Every process is looked at before the first row, as there may be something to say about it.
-    fn look_for_owners(&mut self, messages: &mut Messages<'_>) {
-        let Some(sight) = self.enricher.look_for_owners() else {
-            return;
-        };
-        if sight.refused && sight.found {
-            messages.plain(
-                "(Not all processes could be identified, non-owned process info\n \
-                will not be shown, you would have to be root to see it all.)",
-            );
-        } else if sight.refused {
-            let user = rustix::process::geteuid();
-            messages.plain(&format!(
-                "(No info could be read for \"-p\": geteuid()={user} but you should be root.)"
-            ));
-        }
-    }
-
-    fn take(&mut self, step: &Step, messages: &mut Messages<'_>) -> Result<ControlFlow<()>, Error> {
-        match step {
-            Step::Begin(section) => {
-                self.write_waiting()?;
-                self.writer.begin(*section);
-                Ok(ControlFlow::Continue(()))
-            }
-            Step::Tables(tables, absence) => self.read_all(tables, *absence, messages),
-            Step::Other(other, absence) => Ok(self.look_at(other, *absence, messages)),
-            Step::Never(name) => {
-                messages.error(&format!(
-                    "feature `{name}' not supported.\n\
-                    Please recompile `net-tools' with newer kernel source or full configuration."
-                ));
-                Ok(ControlFlow::Break(()))
-            }
-        }
-    }
-
-    /// Reads the tables of a protocol: all of them, even if the first is not there.
-    fn read_all(
-        &mut self,
-        tables: &[Table],
-        absence: Absence,
-        messages: &mut Messages<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
+    /// Lists the tables of a protocol: all of them, even if the first is not there.
+    fn tables(&mut self, tables: &[Table], absence: Absence) -> Result<ControlFlow<()>, Error> {
         let mut flow = ControlFlow::Continue(());
         for table in tables {
-            let absence = match table.family {
-                Family::Inet6 => Absence::Silent,
-                _ => absence,
-            };
-            if self.read(*table, absence, messages)?.is_break() {
-                flow = ControlFlow::Break(());
+            let mut unheard = io::sink();
+            let mut unheard = Messages::new("", &mut unheard);
+            let _ = self.listing.read(*table, self.source, &mut unheard)?;
+            let summary = self.listing.take_summary();
+            let is_there = |origin: &Origin| origin.source.is_some();
+            if summary.complete && !summary.sources.iter().all(is_there) {
+                if table.family != Family::Inet6 && self.absent(title(*table), absence).is_break() {
+                    flow = ControlFlow::Break(());
+                }
+            } else {
+                self.gaps(*table, summary.warnings);
             }
         }
         Ok(flow)
-    }
-
-    /// Reads one table.
-    fn read(
-        &mut self,
-        table: Table,
-        absence: Absence,
-        messages: &mut Messages<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
-        let (query, enricher) = (self.query, &mut self.enricher);
-        let (writer, waiting) = (&mut self.writer, &mut self.waiting);
-        let waits = query.names_hosts() && table.protocol != Protocol::Unix;
-        let mut end = Ok(());
-        let outcome = self
-            .source
-            .visit(table, &query.request(table), &mut |socket: &Socket| {
-                if !query.lists(socket) {
-                    return ControlFlow::Continue(());
-                }
-                enricher.prepare(socket);
-                let row = enricher.row(socket);
-                if waits {
-                    waiting.push(OwnedRow::keep(&row));
-                    return ControlFlow::Continue(());
-                }
-                writer.row(&row).unwrap_or_else(|error| {
-                    end = Err(Error::Output(error));
-                    ControlFlow::Break(())
-                })
-            });
-        end?;
-        match outcome {
-            Ok(outcome) if outcome.source.is_none() => {
-                return Ok(absent(title(table), absence, messages));
-            }
-            Ok(outcome) => self.note(table, outcome, messages),
-            Err(error) => self.incomplete(&error.chain(), messages),
-        }
-        Ok(ControlFlow::Continue(()))
     }
 
     /// What is wrong with a table: lines that are no sockets are an old story to `netstat`.
-    fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
-        for gap in outcome.into_gaps() {
+    fn gaps(&mut self, table: Table, warnings: Vec<Warning>) {
+        for gap in warnings.into_iter().filter(Warning::is_gap) {
             let Warning::BadLines { more, .. } = gap else {
-                self.incomplete(&gap.to_string(), messages);
+                self.incomplete(&gap);
                 continue;
             };
             for _ in 0..=more {
-                messages.plain(&format!("warning, got bogus {} line.", word(table)));
+                let text = format!("warning, got bogus {} line.", word(table));
+                self.messages.plain(&text);
             }
         }
     }
 
-    fn incomplete(&mut self, why: &str, messages: &mut Messages<'_>) {
-        messages.error(&format!("incomplete list: {why}"));
-        self.complete = false;
+    fn incomplete(&mut self, why: impl Display) {
+        self.messages.error(&format!("incomplete list: {why}"));
+        self.verdict = Verdict::Trouble;
     }
 
     /// Sockets that are not listed must not be there.
-    fn look_at(
-        &mut self,
-        other: &Other,
-        absence: Absence,
-        messages: &mut Messages<'_>,
-    ) -> ControlFlow<()> {
+    fn other(&mut self, other: &Other, absence: Absence) -> ControlFlow<()> {
+        if other.files.is_empty() {
+            self.messages.error(&format!(
+                "feature `{}' not supported.\n\
+                Please recompile `net-tools' with newer kernel source or full configuration.",
+                other.name
+            ));
+            return ControlFlow::Break(());
+        }
         let files = other.files.iter().map(|file| Path::new("/proc").join(file));
         let Some(file) = files.into_iter().find(|file| file.is_file()) else {
-            return absent(other.name, absence, messages);
+            return self.absent(other.name, absence);
         };
         let text = fs::read(file).unwrap_or_default();
         if text.split_inclusive(|byte| *byte == b'\n').count() > other.titles {
-            let why = format!("lsock does not list sockets of {}", other.name);
-            self.incomplete(&why, messages);
+            self.incomplete(format_args!(
+                "lsock does not list sockets of {}",
+                other.name
+            ));
         }
         ControlFlow::Continue(())
     }
 
-    /// Writes the rows that wait, once their hosts have names.
-    fn write_waiting(&mut self) -> Result<(), Error> {
-        if self.waiting.is_empty() {
-            return Ok(());
+    /// There are no such sockets.
+    fn absent(&mut self, name: &str, absence: Absence) -> ControlFlow<()> {
+        if absence != Absence::Silent {
+            let text = format!("no support for `{name}' on this system.");
+            self.messages.error(&text);
         }
-        HostNames::new(Mapped::AsIpv6).name(self.waiting.iter_mut().collect());
-        for row in self.waiting.drain(..) {
-            let flow = self.writer.row(&row.row()).map_err(Error::Output)?;
-            if flow.is_break() {
-                break;
-            }
+        match absence {
+            Absence::Final => ControlFlow::Break(()),
+            Absence::Silent | Absence::Told => ControlFlow::Continue(()),
         }
-        Ok(())
-    }
-}
-
-/// There are no such sockets.
-fn absent(name: &str, absence: Absence, messages: &mut Messages<'_>) -> ControlFlow<()> {
-    if absence != Absence::Silent {
-        messages.error(&format!("no support for `{name}' on this system."));
-    }
-    match absence {
-        Absence::Final => ControlFlow::Break(()),
-        Absence::Silent | Absence::Told => ControlFlow::Continue(()),
     }
 }
 

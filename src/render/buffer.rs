@@ -46,8 +46,11 @@ pub struct Arrangement {
     /// At most so many rows.
     pub limit: Option<u64>,
     /// Gives the rows that are written the names of their hosts.
-    pub name_hosts: Option<fn(&mut [OwnedRow])>,
+    pub name_hosts: Option<NameHosts>,
 }
+
+/// Gives rows the names of their hosts.
+pub type NameHosts = Box<dyn Fn(&mut [OwnedRow])>;
 
 /// What a buffer knew at a point that it can go back to.
 #[derive(Default)]
@@ -176,7 +179,7 @@ impl<'w> RowBuffer<'w> {
         }
         self.sort();
         let mut rows = std::mem::take(&mut self.rows);
-        if let Some(name_hosts) = self.arrangement.name_hosts {
+        if let Some(name_hosts) = &self.arrangement.name_hosts {
             name_hosts(&mut rows);
         }
         self.writer.rows(&rows)

@@ -28,19 +28,19 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{OwnedRow, Row, Summary};
-pub use buffer::{Arrangement, RowBuffer, SortKey};
+pub use buffer::{Arrangement, NameHosts, RowBuffer, SortKey};
 pub use column::Column;
 pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use format::ndjson::Changes;
 pub use format::{Repeats, event_sink, sink};
-pub use netstat::{Addresses, Banner, Bytes, Hosts, Netstat, NetstatLayout, Section};
+pub use netstat::{Addresses, Banner, Bytes, Hosts, NetstatLayout, Section};
 pub use paint::Color;
 pub use search::Search;
 pub use summing::Summing;
 
 use cell::{Blanks, Descriptors, Style};
-use out::Out;
+use netstat::Netstat;
 
 /// Takes the rows of a listing, one after another.
 pub trait Sink {
@@ -191,11 +191,6 @@ impl Envelope {
 
 /// The JSON schema (draft 2020-12) of `json`; `ndjson` lines are its `$defs/socket`.
 pub const SCHEMA: &str = include_str!("schema.json");
-
-/// The writer of `netstat`, for whoever begins its sections.
-pub fn netstat<'w>(layout: NetstatLayout, out: Box<dyn io::Write + 'w>) -> Netstat<'w> {
-    Netstat::new(layout, Out::new(out))
-}
 
 #[cfg(test)]
 mod tests;

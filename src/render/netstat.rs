@@ -75,6 +75,17 @@ pub enum Hosts {
     Named,
 }
 
+impl Hosts {
+    /// Whether names are looked up.
+    pub const fn of(are_named: bool) -> Self {
+        if are_named {
+            Self::Named
+        } else {
+            Self::Numeric
+        }
+    }
+}
+
 /// Addresses that are longer than their column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addresses {
@@ -110,7 +121,7 @@ impl Bytes {
 }
 
 /// Writes banners and rows.
-pub struct Netstat<'w> {
+pub(super) struct Netstat<'w> {
     out: Out<'w>,
     layout: NetstatLayout,
     /// The section that rows are in.
@@ -131,16 +142,17 @@ impl<'w> Netstat<'w> {
     }
 
     /// Begins a section, with its banner, behind those that come before it.
-    pub fn begin(&mut self, section: Section) {
-        let place = self.due.iter().position(|due| *due == section);
-        if let Some((before, [_, behind @ ..])) = place.map(|place| self.due.split_at(place)) {
-            self.due = behind;
-            for empty in before {
-                self.banner(*empty);
-            }
-        }
+    fn begin(&mut self, section: Section) {
         self.section = Some(section);
-        self.banner(section);
+        let place = self.due.iter().position(|due| *due == section);
+        let (begun, behind) = self.due.split_at(place.map_or(0, |place| place + 1));
+        self.due = behind;
+        for before in begun {
+            self.banner(*before);
+        }
+        if place.is_none() {
+            self.banner(section);
+        }
     }
 
     fn banner(&mut self, section: Section) {
@@ -163,15 +175,6 @@ impl<'w> Netstat<'w> {
             Section::Unix => unix::titles(out, self.layout.extras),
         }
     }
-
-    /// Writes what was held back.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.out.finish()
-    }
 }
 
 impl Sink for Netstat<'_> {
@@ -192,7 +195,7 @@ impl Sink for Netstat<'_> {
         for empty in std::mem::take(&mut self.due) {
             self.banner(*empty);
         }
-        self.flush()
+        self.out.finish()
     }
 }
 

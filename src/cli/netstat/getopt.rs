@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
+use super::plan::{FAMILIES, LONG_FAMILIES};
 use crate::text::escape;
 
 /// Letters that are options.
@@ -11,55 +12,49 @@ const LETTERS: &[u8] = b"ACFMacdeghilnNoprsStuUvVWw2fx64?Z";
 /// The one that takes an argument.
 const WITH_ARGUMENT: u8 = b'A';
 
-/// Options with long names, in the order in which those that an abbreviation may mean are told:
-/// letters, some of which exist here alone, and names of families.
-const LONG: [(&str, Option<u8>); 45] = [
-    ("ax25", None),
-    ("x25", None),
-    ("ip", None),
-    ("ipx", None),
-    ("appletalk", None),
-    ("netrom", None),
-    ("inet", None),
-    ("inet6", None),
-    ("ddp", None),
-    ("rose", None),
-    ("unix", None),
-    ("bluetooth", None),
-    ("tcpip", None),
-    ("version", Some(b'V')),
-    ("interfaces", Some(b'i')),
-    ("help", Some(b'h')),
-    ("route", Some(b'r')),
-    ("masquerade", Some(b'M')),
-    ("protocol", Some(WITH_ARGUMENT)),
-    ("tcp", Some(b't')),
-    ("sctp", Some(b'S')),
-    ("udp", Some(b'u')),
-    ("udplite", Some(b'U')),
-    ("raw", Some(b'w')),
-    ("unix", Some(b'x')),
-    ("l2cap", Some(b'2')),
-    ("rfcomm", Some(b'f')),
-    ("listening", Some(b'l')),
-    ("all", Some(b'a')),
-    ("timers", Some(b'o')),
-    ("continuous", Some(b'c')),
-    ("extend", Some(b'e')),
-    ("programs", Some(b'p')),
-    ("verbose", Some(b'v')),
-    ("statistics", Some(b's')),
-    ("wide", Some(b'W')),
-    ("numeric", Some(b'n')),
-    ("numeric-hosts", Some(NUMERIC_HOSTS)),
-    ("numeric-ports", Some(NUMERIC_PORTS)),
-    ("numeric-users", Some(NUMERIC_USERS)),
-    ("symbolic", Some(b'N')),
-    ("cache", Some(b'C')),
-    ("fib", Some(b'F')),
-    ("groups", Some(b'g')),
-    ("context", Some(b'Z')),
+/// Options with long names, in the order in which those that an abbreviation may mean are told, behind
+/// those for families: letters, some of which exist here alone.
+const LONG: [(&str, u8); 32] = [
+    ("version", b'V'),
+    ("interfaces", b'i'),
+    ("help", b'h'),
+    ("route", b'r'),
+    ("masquerade", b'M'),
+    ("protocol", WITH_ARGUMENT),
+    ("tcp", b't'),
+    ("sctp", b'S'),
+    ("udp", b'u'),
+    ("udplite", b'U'),
+    ("raw", b'w'),
+    ("unix", b'x'),
+    ("l2cap", b'2'),
+    ("rfcomm", b'f'),
+    ("listening", b'l'),
+    ("all", b'a'),
+    ("timers", b'o'),
+    ("continuous", b'c'),
+    ("extend", b'e'),
+    ("programs", b'p'),
+    ("verbose", b'v'),
+    ("statistics", b's'),
+    ("wide", b'W'),
+    ("numeric", b'n'),
+    ("numeric-hosts", NUMERIC_HOSTS),
+    ("numeric-ports", NUMERIC_PORTS),
+    ("numeric-users", NUMERIC_USERS),
+    ("symbolic", b'N'),
+    ("cache", b'C'),
+    ("fib", b'F'),
+    ("groups", b'g'),
+    ("context", b'Z'),
 ];
+
+/// All of them, and their letters; a family has none.
+fn long() -> impl Iterator<Item = (&'static str, Option<u8>)> {
+    let families = FAMILIES.iter().take(LONG_FAMILIES);
+    let families = families.map(|(name, _)| (*name, None));
+    families.chain(LONG.map(|(name, letter)| (name, Some(letter))))
+}
 
 /// `--numeric-hosts`
 pub(super) const NUMERIC_HOSTS: u8 = b'!';
@@ -137,21 +132,18 @@ impl Options {
 /// The option of this name, or the one whose name begins so. All families are one option to the C
 /// library: of these the first is meant.
 fn meant(name: &[u8], word: &[u8]) -> Result<(&'static str, Option<u8>), Mistake> {
-    let exact = LONG.iter().find(|(long, _)| long.as_bytes() == name);
-    if let Some(exact) = exact {
-        return Ok(*exact);
+    if let Some(exact) = long().find(|(long, _)| long.as_bytes() == name) {
+        return Ok(exact);
     }
-    let mut matches = LONG
-        .iter()
-        .filter(|(long, _)| long.as_bytes().starts_with(name));
+    let mut matches = long().filter(|(long, _)| long.as_bytes().starts_with(name));
     let shown = escape(word);
     let Some(first) = matches.next() else {
         return Err(format!("unrecognized option '--{shown}'"));
     };
     let others = matches.filter(|(_, letter)| *letter != first.1);
-    let others: Vec<&str> = others.map(|(long, _)| *long).collect();
+    let others: Vec<&str> = others.map(|(long, _)| long).collect();
     if others.is_empty() {
-        return Ok(*first);
+        return Ok(first);
     }
     Err(format!(
         "option '--{shown}' is ambiguous; possibilities: '--{}' '--{}'",

@@ -18,6 +18,7 @@ pub(super) enum Named {
     Netrom,
     Rose,
     Bluetooth,
+    Sctp,
     /// It is known, and means nothing for sockets.
     Nothing,
 }
@@ -30,50 +31,54 @@ impl Named {
     }
 }
 
-/// Families as they are named.
-const FAMILIES: [(&str, Named); 16] = [
+/// Families as they are named: first, in its order, those that are options of their own.
+pub(super) const FAMILIES: [(&str, Named); 16] = [
     ("ax25", Named::Ax25),
+    ("x25", Named::X25),
     ("ip", Named::Inet),
-    ("ip6", Named::Inet6),
     ("ipx", Named::Ipx),
-    ("rose", Named::Rose),
     ("appletalk", Named::Nothing),
     ("netrom", Named::Netrom),
     ("inet", Named::Inet),
     ("inet6", Named::Inet6),
     ("ddp", Named::Nothing),
+    ("rose", Named::Rose),
     ("unix", Named::Unix),
-    ("tcpip", Named::Inet),
-    ("econet", Named::Nothing),
-    ("x25", Named::X25),
-    ("ash", Named::Nothing),
     ("bluetooth", Named::Bluetooth),
+    ("tcpip", Named::Inet),
+    ("ip6", Named::Inet6),
+    ("econet", Named::Nothing),
+    ("ash", Named::Nothing),
 ];
 
-/// SCTP: what waits, and what is connected.
-const SCTP: [Other; 2] = [
-    other("AF INET (sctp)", &["net/sctp/eps"], 1),
-    other("AF INET (sctp)", &["net/sctp/assocs"], 1),
+/// How many are options.
+pub(super) const LONG_FAMILIES: usize = 13;
+
+/// What `netstat` lists and `lsock` does not, in the order of `netstat`: SCTP, what waits and what is
+/// connected, with the internet protocols, the others behind unix sockets.
+const OTHERS: [(Named, Other); 8] = [
+    other(Named::Sctp, "AF INET (sctp)", &["net/sctp/eps"], 1),
+    other(Named::Sctp, "AF INET (sctp)", &["net/sctp/assocs"], 1),
+    other(Named::Ipx, "AF IPX", &["net/ipx/socket", "net/ipx"], 1),
+    other(Named::Ax25, "AF AX25", &["net/ax25"], 0),
+    other(Named::X25, "AF X25", &["net/x25"], 1),
+    other(Named::Netrom, "AF NETROM", &["net/nr"], 1),
+    other(Named::Rose, "AF ROSE", &["net/rose"], 1),
+    other(Named::Bluetooth, "AF BLUETOOTH", &[], 0),
 ];
 
-/// Families that `netstat` lists behind unix sockets, in its order.
-const OTHERS: [(Named, Other); 5] = [
-    (
-        Named::Ipx,
-        other("AF IPX", &["net/ipx/socket", "net/ipx"], 1),
-    ),
-    (Named::Ax25, other("AF AX25", &["net/ax25"], 0)),
-    (Named::X25, other("AF X25", &["net/x25"], 1)),
-    (Named::Netrom, other("AF NETROM", &["net/nr"], 1)),
-    (Named::Rose, other("AF ROSE", &["net/rose"], 1)),
-];
-
-const fn other(name: &'static str, files: &'static [&'static str], titles: usize) -> Other {
-    Other {
+const fn other(
+    family: Named,
+    name: &'static str,
+    files: &'static [&'static str],
+    titles: usize,
+) -> (Named, Other) {
+    let other = Other {
         name,
         files,
         titles,
-    }
+    };
+    (family, other)
 }
 
 /// Protocols of the internet section, by their letters; SCTP has no place in the model.
@@ -85,36 +90,33 @@ const PROTOCOLS: [(u8, Option<Protocol>); 5] = [
     (b'w', Some(Protocol::Raw)),
 ];
 
-/// What is listed, in the order of `netstat`, which ends where it finds that something it was asked for
-/// does not exist.
-pub(super) fn steps(letters: &BTreeSet<u8>, families: &BTreeSet<Named>) -> Vec<Step> {
+/// What is listed below which banners, in the order of `netstat`, which ends where it finds that something
+/// it was asked for does not exist.
+pub(super) fn parts(
+    letters: &BTreeSet<u8>,
+    families: &BTreeSet<Named>,
+) -> Vec<(&'static [Section], Vec<Step>)> {
     let asked = Asked::of(letters, families);
-    let mut steps = Vec::new();
+    let mut parts = Vec::new();
     if !asked.protocols.is_empty() {
-        steps.push(Step::Begin(Section::Internet));
-    }
-    for (letter, protocol) in PROTOCOLS {
-        match protocol {
-            _ if !asked.protocols.contains(&letter) => {}
-            Some(protocol) => steps.push(asked.tables(protocol)),
-            None => steps.extend(asked.sctp(letters)),
-        }
+        let protocols = PROTOCOLS.into_iter();
+        let protocols = protocols.filter(|(letter, _)| asked.protocols.contains(letter));
+        let steps = protocols.flat_map(|(_, protocol)| match protocol {
+            Some(protocol) => vec![asked.tables(protocol)],
+            None => asked.sctp(letters),
+        });
+        parts.push((&[Section::Internet][..], steps.collect()));
     }
     if asked.wants(Named::Unix) {
-        let table = Table {
-            protocol: Protocol::Unix,
-            family: Family::Unix,
-        };
-        steps.push(Step::Begin(Section::Unix));
-        steps.push(Step::Tables(vec![table], asked.absence));
+        let tables = Protocol::Unix.tables().collect();
+        let steps = vec![Step::Tables(tables, asked.absence)];
+        parts.push((&[Section::Unix], steps));
     }
     let others = OTHERS.into_iter();
     let others = others.filter(|(family, _)| asked.wants(*family));
-    steps.extend(others.map(|(_, other)| Step::Other(other, asked.absence)));
-    if asked.named.contains(&Named::Bluetooth) {
-        steps.push(Step::Never("AF BLUETOOTH"));
-    }
-    steps
+    let others = others.map(|(_, other)| Step::Other(other, asked.absence));
+    parts.push((&[], others.collect()));
+    parts
 }
 
 /// What the options come to.
@@ -165,8 +167,10 @@ impl Asked {
         }
     }
 
+    /// What is never listed must be named; SCTP is among the protocols.
     fn wants(&self, family: Named) -> bool {
-        self.everything || self.named.contains(&family)
+        let is_usual = !matches!(family, Named::Sctp | Named::Bluetooth);
+        self.everything && is_usual || self.named.contains(&family)
     }
 
     fn tables(&self, protocol: Protocol) -> Step {
@@ -177,12 +181,13 @@ impl Asked {
     }
 
     /// Only the files of IPv4 exist; they have the sockets of both.
-    fn sctp(&self, letters: &BTreeSet<u8>) -> impl Iterator<Item = Step> + use<> {
+    fn sctp(&self, letters: &BTreeSet<u8>) -> Vec<Step> {
         let [all, listening] = [b'a', b'l'].map(|letter| letters.contains(&letter));
-        let [waiting, connected] = SCTP;
+        let [(_, waiting), (_, connected), ..] = OTHERS;
         let files = [(all || listening, waiting), (all || !listening, connected)];
-        let (ipv4, absence) = (self.ipv4, self.of_internet);
-        let files = files.into_iter().filter(move |(wanted, _)| *wanted && ipv4);
-        files.map(move |(_, other)| Step::Other(other, absence))
+        let files = files.into_iter().filter(|(wanted, _)| *wanted && self.ipv4);
+        files
+            .map(|(_, other)| Step::Other(other, self.of_internet))
+            .collect()
     }
 }

@@ -9,14 +9,22 @@ use super::super::{Command, Terminal};
 use super::getopt::{Given, Options};
 use super::parse;
 use crate::exit::Verdict;
-use crate::model::Protocol;
-use crate::query::netstat::{Absence, Netstat, Rounds, Step};
-use crate::render::{Banner, Bytes, Hosts, Section};
+use crate::filter::Decision;
+use crate::model::{Endpoint, Family, Protocol, Row, Socket, State, StateSet, Table};
+use crate::query::netstat::{Absence, Netstat, Part, Step};
+use crate::render::{Banner, Bytes, Format, Hosts, NetstatLayout, Section};
 
 fn netstat(words: &str) -> Netstat {
     let words = words.split_whitespace().map(Into::into);
     match parse(words, Terminal::default()) {
-        Command::Netstat(query) => *query,
+        Ok(Command::Netstat(netstat)) => *netstat,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn layout(netstat: &Netstat) -> NetstatLayout {
+    match netstat.query.format {
+        Format::Netstat(layout) => layout,
         other => panic!("{other:?}"),
     }
 }
@@ -29,26 +37,33 @@ fn steps(words: &str) -> String {
         Absence::Final => "!",
     };
     let step = |step: &Step| match step {
-        Step::Begin(Section::Internet) => "inet:".to_owned(),
-        Step::Begin(Section::Unix) => "unix:".to_owned(),
         Step::Tables(tables, absence) => {
             let protocol = tables.first().unwrap().protocol;
             let families = tables.iter().map(|table| match table.family {
-                crate::model::Family::Inet => "4",
-                crate::model::Family::Inet6 => "6",
+                Family::Inet => "4",
+                Family::Inet6 => "6",
                 _ => "",
             });
             let families: String = families.collect();
             format!("{protocol}{families}{}", mark(*absence))
         }
         Step::Other(other, absence) => {
-            let name = other.files.first().unwrap().trim_start_matches("net/");
-            format!("{name}{}", mark(*absence))
+            let file = other.files.first().unwrap_or(&other.name);
+            format!("{}{}", file.trim_start_matches("net/"), mark(*absence))
         }
-        Step::Never(name) => format!("{name}!"),
     };
-    let steps: Vec<String> = netstat(words).steps.iter().map(step).collect();
-    steps.join(" ")
+    let part = |part: &Part| {
+        let banner = match part.query.format {
+            Format::Netstat(layout) if layout.sections == [Section::Internet] => Some("inet:"),
+            Format::Netstat(layout) if layout.sections == [Section::Unix] => Some("unix:"),
+            _ => None,
+        };
+        let banner = banner.map(str::to_owned).into_iter();
+        let words: Vec<_> = banner.chain(part.steps.iter().map(step)).collect();
+        words.join(" ")
+    };
+    let parts: Vec<String> = netstat(words).parts.iter().map(part).collect();
+    parts.join(" ").trim().to_owned()
 }
 
 #[test]
@@ -128,48 +143,58 @@ fn abbreviations_and_arguments_are_those_of_getopt() {
 
 #[test]
 fn columns_come_from_where_they_are_told() {
-    assert!(!netstat("-tanpW").extensions.proc_net);
-    assert!(netstat("-tane").extensions.proc_net);
-    assert!(netstat("-tano").extensions.proc_net);
-    let plain = netstat("-t");
+    assert!(!netstat("-tanpW").query.extensions.proc_net);
+    assert!(netstat("-tane").query.extensions.proc_net);
+    assert!(netstat("-tano").query.extensions.proc_net);
+    let plain = netstat("-t").query;
     assert_eq!(plain.lookups.owners, None);
     assert!(!plain.lookups.users);
-    assert!(netstat("-tep").lookups.owners.is_some());
-    assert!(netstat("-te").lookups.users);
-    assert!(!netstat("-te --numeric-users").lookups.users);
-    assert!(plain.names_hosts());
+    assert!(netstat("-tep").query.lookups.owners.is_some());
+    assert!(netstat("-te").query.lookups.users);
+    assert!(!netstat("-te --numeric-users").query.lookups.users);
+    let resolved = |words: &str| -> Vec<bool> {
+        let parts = netstat(words).parts.into_iter();
+        parts.map(|part| part.query.hosts.is_some()).collect()
+    };
+    assert_eq!(resolved("-t"), [true, false]);
+    assert_eq!(
+        resolved("-tx"),
+        [true, false, false],
+        "unix sockets have no hosts"
+    );
     for words in ["-n", "--numeric", "--numeric-hosts"] {
-        assert_eq!(netstat(words).layout.hosts, Hosts::Numeric, "{words}");
+        assert_eq!(resolved(words), [false; 3], "{words}");
+        assert_eq!(layout(&netstat(words)).hosts, Hosts::Numeric, "{words}");
     }
 }
 
 #[test]
 fn all_wins_over_listening_and_rounds_are_endless_when_asked() {
-    assert_eq!(netstat("-la").layout.banner, Banner::All);
-    assert_eq!(netstat("-l").layout.banner, Banner::Listening);
-    assert_eq!(netstat("").layout.banner, Banner::Connected);
-    assert_eq!(netstat("").rounds, Rounds::One);
-    assert_eq!(netstat("-c").rounds, Rounds::Endless);
+    assert_eq!(layout(&netstat("-la")).banner, Banner::All);
+    assert_eq!(layout(&netstat("-l")).banner, Banner::Listening);
+    assert_eq!(layout(&netstat("")).banner, Banner::Connected);
+    assert!(!netstat("").is_continuous);
+    assert!(netstat("-c").is_continuous);
 }
 
 #[test]
 fn no_byte_reaches_a_terminal_raw() {
+    assert_eq!(layout(&netstat("")).bytes, Bytes::Raw);
     let terminal = Terminal {
         is_terminal: true,
         ..Terminal::default()
     };
-    let Command::Netstat(query) = parse([], terminal) else {
+    let Ok(Command::Netstat(netstat)) = parse([], terminal) else {
         panic!("no listing");
     };
-    assert_eq!(query.layout.bytes, Bytes::Escaped);
-    assert_eq!(netstat("").layout.bytes, Bytes::Raw);
+    assert_eq!(layout(&netstat).bytes, Bytes::Escaped);
 }
 
 #[test]
 fn first_mistake_ends_the_reading() {
     let verdict = |words: &str| match parse(words.split(' ').map(Into::into), Terminal::default()) {
-        Command::Refuse(_, verdict) => verdict,
-        Command::Print(_) => Verdict::Done,
+        Ok(Command::Refuse(_, verdict)) => verdict,
+        Ok(Command::Print(_)) => Verdict::Done,
         other => panic!("{other:?}"),
     };
     assert_eq!(verdict("-q -A bogus"), Verdict::Misused);
@@ -182,14 +207,18 @@ fn first_mistake_ends_the_reading() {
 
 #[test]
 fn sockets_are_taken_for_listeners_as_netstat_takes_them() {
-    use crate::model::{Endpoint, Family, Socket, State};
     let end = |ip: &str, port| Endpoint {
         ip: Some(ip.parse().unwrap()),
         port,
         ..Endpoint::default()
     };
     let socket = |protocol, state, peer: Endpoint| {
-        let mut socket = Socket::new(protocol, Family::Inet);
+        let family = match peer.ip {
+            _ if protocol == Protocol::Unix => Family::Unix,
+            Some(ip) if ip.is_ipv6() => Family::Inet6,
+            _ => Family::Inet,
+        };
+        let mut socket = Socket::new(protocol, family);
         (socket.state, socket.peer) = (state, peer);
         socket
     };
@@ -224,8 +253,30 @@ fn sockets_are_taken_for_listeners_as_netstat_takes_them() {
             socket(Protocol::Unix, State::Unconn, Endpoint::default()),
         ),
     ] {
-        assert!(netstat("-a").lists(&socket), "{socket:?}");
-        assert_eq!(netstat("-l").lists(&socket), waits, "{socket:?}");
-        assert_eq!(netstat("").lists(&socket), !waits, "{socket:?}");
+        for (words, listed) in [("-a", true), ("-l", waits), ("", !waits)] {
+            let rule = netstat(words).query.rule(socket.table());
+            let decision = rule.decide(&Row::bare(&socket), &mut |_| false);
+            let expected = if listed { Decision::Yes } else { Decision::No };
+            assert_eq!(decision, expected, "{words} {socket:?}");
+        }
+    }
+}
+
+#[test]
+fn kernel_is_asked_for_what_is_listed_and_no_more() {
+    for family in [Family::Inet, Family::Inet6] {
+        let table = Table::new(Protocol::Tcp, family);
+        let asked = |words: &str| {
+            let query = netstat(words).query;
+            let request = query.request(&query.rule(table));
+            (request.states, !request.narrow.program.is_empty())
+        };
+        assert_eq!(asked("-ta"), (StateSet::ALL, false));
+        let (states, is_narrowed) = asked("-tl");
+        assert!(states.contains(State::Listen) && states.contains(State::SynSent));
+        assert!(is_narrowed);
+        let connected = asked("-t").0;
+        assert!(!connected.contains(State::Listen));
+        assert!(connected.contains(State::SynRcvd) && connected.contains(State::TimeWait));
     }
 }

@@ -2,12 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::enrich::Mapped;
 use crate::mode::host_names::HostNames;
 use crate::mode::pending_rows::PendingRows;
-use crate::model::OwnedRow;
 use crate::query::{Query, Report};
-use crate::render::{self, Arrangement, Envelope, RowBuffer, Sink, Summing};
+use crate::render::{self, Arrangement, Envelope, NameHosts, RowBuffer, Sink, Summing};
 
 /// The rows of a query, before what writes them.
 pub(in crate::mode) fn buffer(
@@ -16,12 +14,12 @@ pub(in crate::mode) fn buffer(
     out: Box<dyn Write>,
 ) -> RowBuffer<'static> {
     let writer = render::sink(query.format, query.layout.clone(), envelope, out);
-    let name_hosts: fn(&mut [OwnedRow]) =
-        |rows| HostNames::new(Mapped::AsIpv4).name(rows.iter_mut().collect());
     let arrangement = Arrangement {
         sort: query.sort.clone(),
         limit: query.limit,
-        name_hosts: query.hosts.then_some(name_hosts),
+        name_hosts: query.hosts.map(|mapped| -> NameHosts {
+            Box::new(move |rows| HostNames::new(mapped).name(rows.iter_mut().collect()))
+        }),
     };
     RowBuffer::new(writer, arrangement)
 }

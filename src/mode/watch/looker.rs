@@ -68,7 +68,7 @@ impl Looker {
             *tracked = current.0.take();
         }
         let summary = listing.close(messages);
-        if self.query.hosts {
+        if self.query.hosts.is_some() {
             let tracked = self.tables.iter_mut().map(|(_, tracked)| tracked);
             self.hosts
                 .name(tracked.flat_map(TrackedTable::rows_mut).collect());

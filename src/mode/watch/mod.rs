@@ -29,6 +29,7 @@ use interactive::Interaction;
 use pace::Pace;
 pub use session::Refilter;
 use session::Session;
+pub(super) use shared::Shared;
 use worker::Worker;
 
 /// A listing that is repeated.

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 /// A writer of it.
-pub(super) struct Shared<W>(Rc<RefCell<W>>);
+pub(in crate::mode) struct Shared<W>(Rc<RefCell<W>>);
 
 impl<W: Write> Shared<W> {
     /// The first writer of this output.
-    pub(super) fn new(out: W) -> Self {
+    pub(in crate::mode) fn new(out: W) -> Self {
         Self(Rc::new(RefCell::new(out)))
     }
 

@@ -5,8 +5,10 @@ use crate::model::{
     Family, OwnedRow, ProcNetExtras, Process, Protocol, Row, Socket, SocketType, State, Timer,
     TimerKind,
 };
+use crate::render::netstat::Netstat;
+use crate::render::out::Out;
 use crate::render::{
-    Addresses, Banner, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout, Section, netstat,
+    Addresses, Banner, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout, Section,
 };
 
 const PLAIN: NetstatLayout = NetstatLayout {
@@ -28,7 +30,7 @@ fn with(extras: &[Extra]) -> NetstatLayout {
 
 fn bytes(layout: NetstatLayout, rows: &[OwnedRow]) -> Vec<u8> {
     let page = Page::default();
-    let mut sink = netstat(layout, Box::new(page.clone()));
+    let mut sink = Netstat::new(layout, Out::new(Box::new(page.clone())));
     feed(&mut sink, rows, &scene::summary()).unwrap();
     page.0.borrow().clone()
 }
