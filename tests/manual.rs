@@ -1,7 +1,6 @@
 //! The manual has what the program has, and nothing else.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use clap::Arg;
 use lsock::exit::Verdict;
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 use crate::examples;
 use crate::scene::Namespace;
 use crate::shell::{self, Shown, commands};
-use crate::support::has;
+use crate::support::{command, has, run};
 
 type Words = BTreeSet<String>;
 
@@ -352,12 +351,9 @@ fn mandoc_has_nothing_to_say() {
     if !has("mandoc") {
         return;
     }
-    let output = Command::new("mandoc")
-        .args(["-T", "lint", "-W", "warning"])
-        .arg(shell::file(PAGE))
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let mut mandoc = command("mandoc");
+    mandoc.args(["-T", "lint", "-W", "warning"]);
+    assert_eq!(run(mandoc.arg(shell::file(PAGE))).text(), "");
 }
 
 #[test]
@@ -365,12 +361,9 @@ fn page_fits_80_columns() {
     if !has("mandoc") {
         return;
     }
-    let output = Command::new("mandoc")
-        .args(["-T", "ascii", "-O", "width=80"])
-        .arg(shell::file(PAGE))
-        .output()
-        .unwrap();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
+    let mut mandoc = command("mandoc");
+    mandoc.args(["-T", "ascii", "-O", "width=80"]);
+    for line in run(mandoc.arg(shell::file(PAGE))).lines() {
         // A letter is made bold or underlined by striking it over.
         let struck = line.matches('\u{8}').count();
         assert!(line.chars().count() - 2 * struck <= 80, "{line}");
