@@ -1,22 +1,20 @@
-//! What is wrong, found in the sockets that `-s` counts. The counts say what is worth a second look;
-//! that one asks for few states, and tells of a finding what it says: numbers, processes, what to do.
+//! What is wrong, found in the sockets that `-s` counts. The counts say which findings are possible;
+//! one more walk through few states selects the sockets of all of these.
 
-mod closing;
+mod hunt;
 mod limits;
-mod listeners;
 mod look;
-mod opening;
-mod ports;
-mod queues;
-mod stuck;
-mod udp;
-mod who;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 
 use crate::error::Error;
-use crate::model::{Counts, Finding, Kind, Warning};
+use crate::filter::Rule;
+use crate::model::{Counts, FINDINGS, Finding, Limits, Protocol, Warning};
 use crate::query::Query;
+use hunt::Hunt;
+use limits::Kernel;
 use look::Looker;
 
 /// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
@@ -34,49 +32,69 @@ pub(super) fn find(
         return Ok(None);
     }
     let mut looker = Looker::new(query)?;
-    let mut found = Vec::new();
-    closing::find(&mut looker, counts, &mut found);
-    opening::find(&mut looker, counts, &mut found);
-    listeners::find(&mut looker, counts, &mut found);
-    queues::find(&mut looker, counts, &mut found);
-    ports::find(&mut looker, counts, &mut found);
-    udp::find(&mut looker, counts, &mut found);
-    found.sort_by_key(|finding| {
-        (
-            Reverse(finding.severity),
-            finding.kind,
-            Reverse(finding.count),
-        )
-    });
+    let found = find_in(&mut looker, counts, &Kernel);
     gaps.extend(looker.into_gaps());
     Ok(Some(found))
 }
 
-/// A finding about so many sockets, if it is one: `amount` is what its threshold counts.
-fn finding(
-    kind: Kind,
-    amount: u64,
-    (count, sockets): (usize, String),
-    text: impl FnOnce() -> String,
-) -> Option<Finding> {
-    Some(Finding {
-        kind,
-        severity: kind.severity(amount)?,
-        count: u64::try_from(count).unwrap_or(u64::MAX),
-        sockets,
-        text: text(),
-    })
+/// Sockets that can be gone through again.
+trait Sockets {
+    /// What the query selects of each table of a protocol.
+    fn rules(&self, protocol: Protocol) -> Vec<Rule>;
+
+    /// Goes through the tables of a protocol once, for all hunts.
+    fn walk(&mut self, protocol: Protocol, hunts: &mut [Hunt]);
+
+    /// A filter that lists, with `-a`, what is so of the sockets that the query selects.
+    fn filter(&self, protocol: Protocol, own: &str) -> String;
 }
 
-/// `1 connection`, `2 connections`
-fn number(count: usize, one: &str) -> String {
-    if count == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{count} {one}s")
+/// The most severe first.
+fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for protocol in Protocol::ALL {
+        let rules = sockets.rules(protocol);
+        let of_protocol = FINDINGS.iter().filter(|f| f.protocols.contains(&protocol));
+        let hunts = of_protocol.filter_map(|f| Hunt::new(f, &rules, limits));
+        let mut hunts: Vec<Hunt> = hunts
+            .filter(|hunt| hunt.is_possible(counts, limits))
+            .collect();
+        walk(sockets, protocol, &mut hunts);
+        let mut related: Vec<Hunt> = hunts
+            .iter()
+            .filter_map(|hunt| hunt.related(&rules, limits))
+            .collect();
+        walk(sockets, protocol, &mut related);
+        for hunt in &hunts {
+            for group in hunt.groups(&related) {
+                let definition = hunt.definition;
+                let Some(severity) = definition.severity(definition.amount(&group, limits)) else {
+                    continue;
+                };
+                let (count, own) = match definition.listed {
+                    Some(_) if group.related.is_empty() => continue,
+                    Some(listed) => listed(&group),
+                    None => (
+                        group.count,
+                        hunt::text(definition.filter, Some(&group.key), limits),
+                    ),
+                };
+                findings.push(Finding {
+                    kind: definition.kind,
+                    severity,
+                    count,
+                    sockets: sockets.filter(protocol, &own),
+                    text: (definition.sentence)(&group, limits),
+                });
+            }
+        }
     }
+    findings.sort_by_key(|found| (Reverse(found.severity), found.kind, Reverse(found.count)));
+    findings
 }
 
-fn many(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+fn walk(sockets: &mut dyn Sockets, protocol: Protocol, hunts: &mut [Hunt]) {
+    if !hunts.is_empty() {
+        sockets.walk(protocol, hunts);
+    }
 }

@@ -24,8 +24,8 @@ pub use counts::{Counts, Listeners, StateCounts, TimeWait};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};
 pub use finding::{
-    BACKOFF, Finding, Kind, RETRANSMITS, SYN_RETRANSMITS, Severity, THRESHOLDS, Threshold, UNREAD,
-    UNREAD_FOR_MS,
+    Definition, FINDINGS, Finding, Found, Group, GroupBy, Held, Key, Kind, Limits, Measure,
+    Severity, THRESHOLDS, Threshold, Who, by_process,
 };
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{
@@ -38,7 +38,7 @@ pub use protocol::{
     AddressKind, Family, LineFormat, PortKind, ProcNet, Protocol, SocketType, Table,
 };
 pub use row::{OwnedRow, Row, Stage};
-pub use socket::{Details, Memory, Shutdown, Socket};
+pub use socket::{Details, Memory, RETRANSMITS, Shutdown, Socket, UNREAD};
 pub use source::Source;
 pub use state::{State, StateSet};
 pub use summary::{Origin, Summary};

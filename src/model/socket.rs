@@ -1,9 +1,16 @@
 //! A socket as the kernel reports it.
 
 use super::{
-    Endpoint, Family, Info, ProcNetExtras, Protocol, RETRANSMITS, SocketType, Source, State,
-    StateSet, Table, Timer, TimerKind, UNREAD,
+    Endpoint, Family, Info, ProcNetExtras, Protocol, SocketType, Source, State, StateSet, Table,
+    Timer, TimerKind,
 };
+
+/// A connection is stuck if it was sent again so often: over a second and a half, for each pause is
+/// twice the one before it and the first is 200 ms. A lost segment takes one or two.
+pub const RETRANSMITS: u8 = 3;
+
+/// Bytes that wait to be read. A program may leave the rest of a message for later, but not this much.
+pub const UNREAD: u32 = 16 * 1024;
 
 /// Which directions of a connection are shut: the half-close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

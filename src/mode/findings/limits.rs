@@ -3,34 +3,34 @@
 use std::fs;
 use std::str::FromStr;
 
-/// A number below `/proc/sys/net`; `None` = this kernel, or this namespace, does not show it.
-pub(super) fn sysctl(key: &str) -> Option<u64> {
-    numbers(key)?.first().copied()
-}
+use crate::model::Limits;
 
-/// The numbers below `/proc/sys/net`.
-pub(super) fn numbers(key: &str) -> Option<Vec<u64>> {
-    let text = fs::read_to_string(format!("/proc/sys/net/{key}")).ok()?;
-    let numbers = text.split_whitespace().map(u64::from_str);
-    numbers.collect::<Result<_, _>>().ok()
-}
+/// Those of the kernel that runs.
+pub(super) struct Kernel;
 
-/// `TCP: inuse 5 orphan 0 …` of `/proc/net/sockstat`: the orphans of the whole machine.
-pub(super) fn orphans() -> Option<u64> {
-    let text = fs::read_to_string("/proc/thread-self/net/sockstat").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
-    let mut words = line.split_whitespace().skip_while(|word| *word != "orphan");
-    words.nth(1)?.parse().ok()
-}
+impl Limits for Kernel {
+    fn numbers(&self, key: &str) -> Option<Vec<u64>> {
+        let text = fs::read_to_string(format!("/proc/sys/net/{key}")).ok()?;
+        let numbers = text.split_whitespace().map(u64::from_str);
+        numbers.collect::<Result<_, _>>().ok()
+    }
 
-/// The datagrams that this namespace dropped because a socket had no room.
-pub(super) fn udp_without_room() -> u64 {
-    let read = |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
-    let v4 = read("snmp").map(|text| of_snmp(&text)).unwrap_or_default();
-    let v6 = read("snmp6")
-        .map(|text| of_snmp6(&text))
-        .unwrap_or_default();
-    v4.saturating_add(v6)
+    /// `TCP: inuse 5 orphan 0 …` of `/proc/net/sockstat`.
+    fn orphans(&self) -> Option<u64> {
+        let text = fs::read_to_string("/proc/thread-self/net/sockstat").ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+        let mut words = line.split_whitespace().skip_while(|word| *word != "orphan");
+        words.nth(1)?.parse().ok()
+    }
+
+    fn udp_without_room(&self) -> u64 {
+        let read = |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
+        let v4 = read("snmp").map(|text| of_snmp(&text)).unwrap_or_default();
+        let v6 = read("snmp6")
+            .map(|text| of_snmp6(&text))
+            .unwrap_or_default();
+        v4.saturating_add(v6)
+    }
 }
 
 /// A line of names, and one of numbers, for each protocol.

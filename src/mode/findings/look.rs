@@ -1,18 +1,18 @@
-//! The second look: few states, and no more of a socket than a finding tells.
+//! The second walk: few states, and no more of a socket than the findings need.
 
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Expr, Rule};
 use crate::mode::list::open;
-use crate::model::{Endpoint, Family, Protocol, Row, Socket, StateSet, Warning};
+use crate::model::{Family, Held, Protocol, Row, Socket, StateSet, Warning};
 use crate::query::Query;
 use crate::render::Search;
 use crate::source::{Extensions, Recorder, Request, Source};
 
-use super::who::Held;
+use super::Sockets;
+use super::hunt::Hunt;
 
 /// Looks again at the sockets of a query.
 pub(super) struct Looker<'q> {
@@ -22,46 +22,6 @@ pub(super) struct Looker<'q> {
     search: Search,
     /// Why something may be missing.
     gaps: Vec<Warning>,
-}
-
-/// What is looked at.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) protocol: Protocol,
-    pub(super) states: StateSet,
-    pub(super) wanted: Extensions,
-    pub(super) owners: Owners,
-}
-
-/// Are the processes looked up?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owners {
-    Asked,
-    NotAsked,
-}
-
-impl Look {
-    /// TCP in these states, with its processes.
-    pub(super) const fn tcp(states: StateSet) -> Self {
-        Self {
-            protocol: Protocol::Tcp,
-            states,
-            wanted: Extensions {
-                info: false,
-                memory: false,
-                unix_peers: false,
-                proc_net: false,
-            },
-            owners: Owners::Asked,
-        }
-    }
-}
-
-/// A socket that was found, and who holds it.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) socket: Socket,
-    pub(super) held: Held,
 }
 
 impl<'q> Looker<'q> {
@@ -91,62 +51,57 @@ impl<'q> Looker<'q> {
         let gaps = self.gaps.into_iter();
         gaps.chain(of_owners.filter(Warning::is_gap))
     }
+}
 
-    /// The sockets that are so, of those that the query wants.
-    pub(super) fn look(&mut self, look: Look, keep: &dyn Fn(&Socket) -> bool) -> Vec<Found> {
-        let mut found = Vec::new();
-        self.each(look, keep, &mut |socket, held| {
-            found.push(Found {
-                socket: socket.clone(),
-                held,
-            });
-        });
-        found
+impl Sockets for Looker<'_> {
+    fn rules(&self, protocol: Protocol) -> Vec<Rule> {
+        let tables = self.query.tables.iter().copied();
+        let tables = tables.filter(|table| table.protocol == protocol);
+        let rules = tables.map(|table| self.query.rule(table));
+        rules.filter(|rule| !rule.is_never()).collect()
     }
 
-    /// Lends each of them, and keeps none.
-    pub(super) fn each(
-        &mut self,
-        look: Look,
-        keep: &dyn Fn(&Socket) -> bool,
-        take: &mut dyn FnMut(&Socket, Held),
-    ) {
+    fn walk(&mut self, protocol: Protocol, hunts: &mut [Hunt]) {
         let query = self.query;
-        let tables = query.tables.iter().copied();
-        let rules: Vec<(Rule, Request)> = tables
-            .filter(|table| table.protocol == look.protocol)
-            .map(|table| query.rule(table))
-            .map(|rule| (rule.clone(), narrowed(query.request(&rule), look)))
-            .filter(|(rule, request)| !rule.is_never() && request.states != StateSet::EMPTY)
+        let rules = self.rules(protocol).into_iter();
+        let rules: Vec<(Rule, Request)> = rules
+            .map(|rule| (request(query, &rule, hunts), rule))
+            .filter(|(request, _)| request.states != StateSet::EMPTY)
+            .map(|(request, rule)| (rule, request))
             .collect();
         let (enricher, search, hidden) = (&mut self.enricher, &mut self.search, query.hidden);
-        let asks_owners = look.owners == Owners::Asked || query.filter.needs().owners;
+        let needs_owners = query.filter.needs().owners;
         let mut visit = |socket: &Socket| {
             let mut own = rules.iter().map(|(rule, _)| rule);
             let Some(rule) = own.find(|rule| rule.table().family == socket.family) else {
                 return ControlFlow::Continue(());
             };
-            let is_it = look.states.contains(socket.state) && keep(socket);
-            let bare = Row::bare(socket);
-            let held = rule.decide(&bare, &mut |_| false).held();
-            if !is_it || held == Some(false) {
+            let selects = |any, hunt: &mut Hunt| hunt.selects(socket) || any;
+            if !hunts.iter_mut().fold(false, selects) {
+                return ControlFlow::Continue(());
+            }
+            let decided = rule.decide(&Row::bare(socket), &mut |_| false).held();
+            if decided == Some(false) {
                 return ControlFlow::Continue(());
             }
             enricher.prepare_names(socket);
-            if asks_owners {
+            if needs_owners || hunts.iter().any(Hunt::wants_owners) {
                 enricher.prepare_owners(socket);
             }
             let row = enricher.row(socket);
             let shown = hidden.from(row);
             let mut contains = |text: &str| search.contains(&shown, text);
-            let held = held.or_else(|| rule.decide(&row, &mut contains).held());
-            if held == Some(true) {
-                take(socket, Held::of(&row));
+            let decided = decided.or_else(|| rule.decide(&row, &mut contains).held());
+            if decided == Some(true) {
+                let held = Held::of(&row);
+                for hunt in &mut *hunts {
+                    hunt.take(socket, &held);
+                }
             }
             ControlFlow::Continue(())
         };
         if let [(_, request), (_, other)] = rules.as_slice()
-            && look.protocol == Protocol::Tcp
+            && protocol == Protocol::Tcp
             && request == other
             && let Some(outcome) = self.source.visit_both(request, &mut visit)
         {
@@ -161,8 +116,7 @@ impl<'q> Looker<'q> {
         }
     }
 
-    /// A filter that lists, with `-a`, what is so of the sockets that the query wants.
-    pub(super) fn filter(&self, protocol: Protocol, own: &str) -> String {
+    fn filter(&self, protocol: Protocol, own: &str) -> String {
         let mut parts = Vec::new();
         if self.query.filter != Expr::ALWAYS {
             parts.push(format!("({})", self.query.filter));
@@ -179,22 +133,22 @@ impl<'q> Looker<'q> {
     }
 }
 
-/// What a look asks for, of what the query asks for.
-fn narrowed(asked: Request, look: Look) -> Request {
+/// What a walk asks of a table: of what the query asks for, no more than the hunts look at.
+fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
+    let asked = query.request(rule);
+    let states = hunts.iter().map(|hunt| hunt.states(rule.table().family));
+    let mut extensions = Extensions {
+        info: asked.extensions.info,
+        memory: asked.extensions.memory,
+        ..Extensions::default()
+    };
+    for own in hunts.iter().map(Hunt::extensions) {
+        extensions.info |= own.info;
+        extensions.memory |= own.memory;
+    }
     Request {
-        states: asked.states.intersection(look.states),
-        extensions: Extensions {
-            info: asked.extensions.info || look.wanted.info,
-            memory: asked.extensions.memory || look.wanted.memory,
-            ..Extensions::default()
-        },
+        states: states.fold(StateSet::EMPTY, StateSet::union),
+        extensions,
         narrow: asked.narrow,
     }
-}
-
-/// An end as filters and people write it; an unknown one is not. An IPv4-mapped address is one of IPv4,
-/// for filters take them for the same.
-pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
-    let port = u16::try_from(end.port?).ok()?;
-    Some(SocketAddr::new(end.ip?.to_canonical(), port))
 }

@@ -1,18 +1,17 @@
-//! Who holds the sockets of a finding.
+//! The sockets of a finding, and who holds them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
-use crate::model::{ProcessStatus, Row};
+use super::super::{Endpoint, ProcessStatus, Protocol, Row, Socket};
 use crate::text::escape;
-
-use super::look::Found;
 
 /// So many processes are named in a text.
 const NAMED: usize = 3;
 
 /// Who holds a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Held {
+pub enum Held {
     /// These processes: pid and name.
     By(Vec<(u32, String)>),
     /// Nobody.
@@ -22,7 +21,8 @@ pub(super) enum Held {
 }
 
 impl Held {
-    pub(super) fn of(row: &Row<'_>) -> Self {
+    /// The processes that were looked up for a row.
+    pub fn of(row: &Row<'_>) -> Self {
         match (row.process_status, row.processes) {
             (Some(ProcessStatus::Found), Some(processes)) => {
                 let names = processes.iter();
@@ -38,16 +38,105 @@ impl Held {
     }
 }
 
-/// The sockets of one process, or of all processes of a user that cannot be read.
+/// A socket that was found, and who holds it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The socket.
+    pub socket: Socket,
+    /// Its processes.
+    pub held: Held,
+}
+
+/// How the sockets of a finding are grouped: each group may be a finding of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupBy {
+    /// All are one group.
+    Nothing,
+    /// By process.
+    Process,
+    /// By the address and port of the peer.
+    Peer,
+    /// By their own port.
+    Port,
+    /// By their own address, and address and port of the peer.
+    Route,
+    /// Each socket is a group.
+    Socket,
+}
+
+/// What the sockets of a group have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// Nothing.
+    Nothing,
+    /// Who holds them.
+    Process(Who),
+    /// The other end.
+    Peer(SocketAddr),
+    /// Their own port.
+    Port(u32),
+    /// Their own address, and the other end.
+    Route(IpAddr, SocketAddr),
+    /// The inode of the only one.
+    Socket(u64),
+}
+
+impl Key {
+    /// The key of a socket; `None` = it has none, or its processes decide.
+    pub fn of(socket: &Socket, by: GroupBy) -> Option<Self> {
+        match by {
+            GroupBy::Nothing => Some(Self::Nothing),
+            GroupBy::Process => None,
+            GroupBy::Peer => end(&socket.peer).map(Self::Peer),
+            GroupBy::Port => socket.local.port.map(Self::Port),
+            GroupBy::Route => {
+                let local = end(&socket.local)?;
+                Some(Self::Route(local.ip(), end(&socket.peer)?))
+            }
+            GroupBy::Socket => socket.inode.map(Self::Socket),
+        }
+    }
+
+    /// The filter that selects the group.
+    pub fn filter(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Process(who) => who.filter(),
+            Self::Peer(peer) => format!("dst {peer}"),
+            Self::Port(port) => format!("sport = :{port}"),
+            Self::Route(local, peer) => format!("src {local} and dst {peer}"),
+            Self::Socket(inode) => format!("inode = {inode}"),
+        }
+    }
+}
+
+/// An end as filters and people write it; an unknown one is not. An IPv4-mapped address is one of IPv4,
+/// for filters take them for the same.
+pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
+    let port = u16::try_from(end.port?).ok()?;
+    Some(SocketAddr::new(end.ip?.to_canonical(), port))
+}
+
+/// The sockets that may be one finding.
 #[derive(Debug)]
-pub(super) struct Group<'f> {
-    pub(super) who: Who,
-    pub(super) sockets: Vec<&'f Found>,
+pub struct Group<'f> {
+    /// Their protocol.
+    pub protocol: Protocol,
+    /// What they have in common.
+    pub key: Key,
+    /// How many were looked at.
+    pub all: u64,
+    /// How many of these the filter selects.
+    pub count: u64,
+    /// Those, if they are kept.
+    pub sockets: Vec<&'f Found>,
+    /// The sockets that tell which processes are concerned, where those of the group do not.
+    pub related: Vec<&'f Found>,
 }
 
 /// Whose they are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who {
+pub enum Who {
     /// A process.
     Process(u32, String),
     /// Processes that cannot be read, of this user where that is told.
@@ -58,7 +147,7 @@ pub(super) enum Who {
 
 impl Who {
     /// What a filter says of it.
-    pub(super) fn filter(&self) -> String {
+    fn filter(&self) -> String {
         match self {
             Self::Process(pid, _) => format!("pid = {pid}"),
             Self::Unreadable(Some(uid)) => format!("process_status = unreadable and uid = {uid}"),
@@ -78,9 +167,35 @@ impl Who {
     }
 }
 
+impl Group<'_> {
+    /// `1 connection`, `2 connections`
+    pub(super) fn number(&self, one: &str) -> String {
+        match self.count {
+            1 => format!("1 {one}"),
+            count => format!("{count} {one}s"),
+        }
+    }
+
+    /// What to call the group in a sentence.
+    pub(super) fn who(&self) -> String {
+        match &self.key {
+            Key::Nothing | Key::Socket(_) => String::new(),
+            Key::Process(who) => who.words(),
+            Key::Peer(peer) => peer.to_string(),
+            Key::Port(port) => port.to_string(),
+            Key::Route(local, peer) => format!("{local} to {peer}"),
+        }
+    }
+
+    /// Of all its sockets.
+    pub(super) fn sum(&self, of: impl Fn(&Socket) -> u64) -> u64 {
+        self.sockets.iter().map(|found| of(&found.socket)).sum()
+    }
+}
+
 /// The sockets by who holds them, the most first. Processes that hold the same sockets, or some of
 /// those of another, are one.
-pub(super) fn groups(found: &[Found]) -> Vec<Group<'_>> {
+pub fn by_process(found: &[Found]) -> Vec<(Who, Vec<&Found>)> {
     let mut by_who: BTreeMap<Who, Vec<usize>> = BTreeMap::new();
     for (index, found) in found.iter().enumerate() {
         match &found.held {
@@ -105,11 +220,8 @@ pub(super) fn groups(found: &[Found]) -> Vec<Group<'_>> {
         let before = told.len();
         told.extend(indices.iter().copied());
         if told.len() > before {
-            let sockets = indices
-                .iter()
-                .filter_map(|index| found.get(*index))
-                .collect();
-            groups.push(Group { who, sockets });
+            let sockets = indices.iter().filter_map(|index| found.get(*index));
+            groups.push((who, sockets.collect()));
         }
     }
     groups
@@ -137,8 +249,7 @@ pub(super) fn names<'f>(found: impl IntoIterator<Item = &'f Found>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, Who, groups, names};
-    use crate::mode::findings::look::Found;
+    use super::{Found, Held, Who, by_process, names};
     use crate::model::{Family, Protocol, Socket};
 
     fn found(held: Held, uid: Option<u32>) -> Found {
@@ -161,10 +272,10 @@ mod tests {
             found(Held::Unknown, Some(7)),
             found(Held::Unknown, None),
         ];
-        let groups = groups(&all);
+        let groups = by_process(&all);
         let told = groups
             .iter()
-            .map(|group| (group.who.words(), group.sockets.len()));
+            .map(|(who, sockets)| (who.words(), sockets.len()));
         assert_eq!(
             told.collect::<Vec<_>>(),
             [

@@ -1,0 +1,274 @@
+//! The hunt for one finding in the tables of one protocol.
+
+use std::collections::BTreeMap;
+
+use crate::enrich::SystemNames;
+use crate::filter::{Expr, Rule, parse};
+use crate::model::{
+    Counts, Definition, Family, Found, Group, GroupBy, Held, Key, Limits, Protocol, Row, Socket,
+    StateCounts, StateSet, by_process,
+};
+use crate::source::Extensions;
+
+/// How many sockets of a group were looked at, and how many of these the filter selects.
+type Numbers = [u64; 2];
+
+/// What is looked for, and what was found.
+pub(super) struct Hunt {
+    pub(super) definition: &'static Definition,
+    protocol: Protocol,
+    /// For each table.
+    rules: Vec<Selecting>,
+    /// True if sockets are kept, with their processes.
+    pub(super) keeps: bool,
+    found: Vec<Found>,
+    numbers: BTreeMap<Key, Numbers>,
+    /// Nothing else is looked for.
+    only: Option<BTreeMap<Key, Numbers>>,
+    /// The socket that was tested last is of the finding.
+    is_selected: bool,
+}
+
+/// What is selected of one table.
+struct Selecting {
+    among: Rule,
+    filter: Rule,
+    /// The states in which a socket is looked at, and those in which the filter can select it.
+    states: [StateSet; 2],
+}
+
+impl Hunt {
+    /// `None` = there is no such table. `rules` are what the query selects of each.
+    pub(super) fn new(
+        definition: &'static Definition,
+        rules: &[Rule],
+        limits: &dyn Limits,
+    ) -> Option<Self> {
+        let filters = [definition.among, definition.filter];
+        Self::with(definition, filters, definition.keeps, (rules, limits))
+    }
+
+    fn with(
+        definition: &'static Definition,
+        filters: [&str; 2],
+        keeps: bool,
+        (rules, limits): (&[Rule], &dyn Limits),
+    ) -> Option<Self> {
+        let [among, filter] = filters.map(|filter| parsed(filter, limits));
+        let (among, filter) = (among?, filter?);
+        let both = Expr::all([among.clone(), filter.clone()]);
+        // What is counted is counted among others; without these, only the filter narrows.
+        let looked_at = if keeps || among == Expr::ALWAYS {
+            &both
+        } else {
+            &among
+        };
+        let selecting = |rule: &Rule| {
+            let table = rule.table();
+            let states = |expr: &Expr| {
+                let all = Expr::all([rule.expr().clone(), expr.clone()]);
+                all.for_table(table).states()
+            };
+            Selecting {
+                among: looked_at.for_table(table),
+                filter: filter.for_table(table),
+                states: [looked_at, &both].map(states),
+            }
+        };
+        let protocol = rules.first()?.table().protocol;
+        Some(Self {
+            definition,
+            protocol,
+            rules: rules.iter().map(selecting).collect(),
+            keeps,
+            found: Vec::new(),
+            numbers: BTreeMap::new(),
+            only: None,
+            is_selected: false,
+        })
+    }
+
+    /// The hunt for the sockets that tell which processes are concerned, where it is needed.
+    pub(super) fn related(&self, rules: &[Rule], limits: &dyn Limits) -> Option<Self> {
+        let definition = self.definition;
+        let mut only = self.numbers.clone();
+        only.retain(|key, numbers| {
+            let amount = definition.amount(&self.counted(key.clone(), *numbers), limits);
+            definition.severity(amount).is_some()
+        });
+        if definition.related.is_empty() || only.is_empty() {
+            return None;
+        }
+        let filters = ["", definition.related];
+        let mut hunt = Self::with(definition, filters, true, (rules, limits))?;
+        hunt.only = Some(only);
+        Some(hunt)
+    }
+
+    /// Can it be a finding, by the counts of all sockets?
+    pub(super) fn is_possible(&self, counts: &Counts, limits: &dyn Limits) -> bool {
+        let states = self.rules.iter().map(|rule| rule.states[1]);
+        let states = states.fold(StateSet::EMPTY, StateSet::union);
+        let tables = counts.of_protocol(self.protocol);
+        let counted = tables.flat_map(StateCounts::states);
+        let counted = counted.filter(|(state, _)| states.contains(*state));
+        let count: u64 = counted.map(|(_, count)| count).sum();
+        count >= self.definition.fewest() && (self.definition.is_possible)(counts, limits)
+    }
+
+    /// The states that it looks at.
+    pub(super) fn states(&self, family: Family) -> StateSet {
+        let own = self.of(family).map(|rule| rule.states[0]);
+        own.unwrap_or(StateSet::EMPTY)
+    }
+
+    /// The optional parts of a socket that it looks at.
+    pub(super) fn extensions(&self) -> Extensions {
+        let rules = self
+            .rules
+            .iter()
+            .flat_map(|rule| [&rule.among, &rule.filter]);
+        let needs = rules.map(|rule| rule.expr().needs());
+        needs.fold(Extensions::default(), |all, needs| Extensions {
+            info: all.info || needs.info,
+            memory: all.memory || needs.memory,
+            ..all
+        })
+    }
+
+    fn of(&self, family: Family) -> Option<&Selecting> {
+        let mut rules = self.rules.iter();
+        rules.find(|rule| rule.among.table().family == family)
+    }
+
+    /// Is the socket looked at?
+    pub(super) fn selects(&mut self, socket: &Socket) -> bool {
+        self.is_selected = self.of(socket.family).is_some_and(|rule| {
+            rule.states[0].contains(socket.state) && holds(&rule.among, socket)
+        }) && (self.definition.passes)(socket)
+            && self.is_wanted(socket);
+        self.is_selected
+    }
+
+    fn is_wanted(&self, socket: &Socket) -> bool {
+        self.only.as_ref().is_none_or(|only| {
+            let key = Key::of(socket, self.definition.group_by);
+            key.is_some_and(|key| only.contains_key(&key))
+        })
+    }
+
+    /// Is the socket that was tested last one to keep?
+    pub(super) const fn wants_owners(&self) -> bool {
+        self.is_selected && self.keeps
+    }
+
+    /// Takes the socket that was tested last, if it is looked at.
+    pub(super) fn take(&mut self, socket: &Socket, held: &Held) {
+        if !self.is_selected {
+            return;
+        }
+        if self.keeps {
+            self.found.push(Found {
+                socket: socket.clone(),
+                held: held.clone(),
+            });
+        } else if let Some(key) = Key::of(socket, self.definition.group_by) {
+            let rule = self.of(socket.family);
+            let is_of_it = rule.is_some_and(|rule| holds(&rule.filter, socket));
+            let [all, count] = self.numbers.entry(key).or_default();
+            *all += 1;
+            *count += u64::from(is_of_it);
+        }
+    }
+
+    const fn counted(&self, key: Key, [all, count]: Numbers) -> Group<'static> {
+        Group {
+            protocol: self.protocol,
+            key,
+            all,
+            count,
+            sockets: Vec::new(),
+            related: Vec::new(),
+        }
+    }
+
+    /// What was found, grouped, with what was found of it in these other hunts.
+    pub(super) fn groups<'f>(&'f self, related: &'f [Self]) -> Vec<Group<'f>> {
+        if !self.keeps {
+            let related = related
+                .iter()
+                .find(|hunt| hunt.definition.kind == self.definition.kind);
+            let mut by_key = related.map(Self::by_key).unwrap_or_default();
+            let numbers = self.numbers.iter();
+            let counted = numbers.map(|(key, numbers)| Group {
+                related: by_key.remove(key).unwrap_or_default(),
+                ..self.counted(key.clone(), *numbers)
+            });
+            return counted.collect();
+        }
+        let groups: Vec<(Key, Vec<&Found>)> = match self.definition.group_by {
+            GroupBy::Nothing if self.found.is_empty() => Vec::new(),
+            GroupBy::Process => {
+                let groups = by_process(&self.found).into_iter();
+                groups
+                    .map(|(who, found)| (Key::Process(who), found))
+                    .collect()
+            }
+            // As they came.
+            GroupBy::Socket => {
+                let found = self.found.iter();
+                let keyed = found.filter_map(|found| {
+                    Some((Key::of(&found.socket, GroupBy::Socket)?, vec![found]))
+                });
+                keyed.collect()
+            }
+            _ => self.by_key().into_iter().collect(),
+        };
+        let kept = groups.into_iter().map(|(key, sockets)| {
+            let count = u64::try_from(sockets.len()).unwrap_or(u64::MAX);
+            Group {
+                sockets,
+                ..self.counted(key, [count, count])
+            }
+        });
+        kept.collect()
+    }
+
+    fn by_key(&self) -> BTreeMap<Key, Vec<&Found>> {
+        let mut by_key: BTreeMap<Key, Vec<&Found>> = BTreeMap::new();
+        for found in &self.found {
+            if let Some(key) = Key::of(&found.socket, self.definition.group_by) {
+                by_key.entry(key).or_default().push(found);
+            }
+        }
+        by_key
+    }
+}
+
+/// The only use that findings make of the matcher: no definition asks for what must be looked up.
+fn holds(rule: &Rule, socket: &Socket) -> bool {
+    rule.decide(&Row::bare(socket), &mut |_| false).held() == Some(true)
+}
+
+/// A filter of a definition, for one group or for all.
+pub(super) fn text(filter: &str, key: Option<&Key>, limits: &dyn Limits) -> String {
+    let text = match key {
+        Some(key) => filter.replace("{group}", &key.filter()),
+        None => filter.replace(" and {group}", "").replace("{group}", ""),
+    };
+    if !text.contains("{first}") {
+        return text;
+    }
+    let [first, last, _] = limits.ephemeral().unwrap_or_default();
+    text.replace("{first}", &first.to_string())
+        .replace("{last}", &last.to_string())
+}
+
+/// A test proves that every definition can be parsed.
+fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
+    let names = SystemNames {
+        live: true,
+        hosts: false,
+    };
+    parse(&text(filter, None, limits), &names).ok()
+}

@@ -1,0 +1,644 @@
+//! The table of findings: each is a filter, a grouping, thresholds and a sentence. A further one is
+//! added here, and to the manual's table of thresholds.
+
+use super::super::{Counts, Protocol, Socket, State};
+use super::group::{Found, Group, GroupBy, Key, Who, end, names};
+use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
+use crate::text::{bytes, escape, millis};
+
+/// What kind of trouble it is: the order of findings that are equally severe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A process does not close connections that its peers have closed.
+    CloseWait,
+    /// A process waits for peers that do not close their direction.
+    HalfClosed,
+    /// Connections that nobody holds wait for the FIN of their peers.
+    HalfClosedOrphans,
+    /// A listener does not accept.
+    AcceptQueue,
+    /// Handshakes are not completed by the clients.
+    SynRcvd,
+    /// A peer does not answer.
+    SynSent,
+    /// The ports towards one destination run out.
+    EphemeralPorts,
+    /// Closed sockets near the limit of the kernel.
+    Orphans,
+    /// The last FIN is not acknowledged.
+    ClosingStuck,
+    /// Nobody reads what has arrived.
+    ReceiveQueue,
+    /// The peer takes nothing more.
+    PeerWindow,
+    /// What was sent is not acknowledged.
+    SendQueue,
+    /// Datagrams were dropped for want of room.
+    UdpDrops,
+    /// A port is listened on by every address and, apart, by loopback.
+    WildcardAndLoopback,
+}
+
+/// Limits and counters of the kernel.
+pub trait Limits {
+    /// The numbers of a key below `/proc/sys/net`; `None` = this kernel, or this namespace, has none.
+    fn numbers(&self, key: &str) -> Option<Vec<u64>>;
+
+    /// Orphans of the whole machine.
+    fn orphans(&self) -> Option<u64>;
+
+    /// Datagrams dropped because a socket had no room, in this namespace.
+    fn udp_without_room(&self) -> u64;
+
+    /// The first of these numbers.
+    fn number(&self, key: &str) -> Option<u64> {
+        self.numbers(key)?.first().copied()
+    }
+
+    /// The ports that the kernel chooses from: first, last, and how many.
+    fn ephemeral(&self) -> Option<[u64; 3]> {
+        let range: [u64; 2] = self.numbers("ipv4/ip_local_port_range")?.try_into().ok()?;
+        let [first, last] = range;
+        (first <= last).then(|| [first, last, (last - first).saturating_add(1)])
+    }
+}
+
+/// What the thresholds of a finding count.
+#[derive(Debug, Clone, Copy)]
+pub enum Measure {
+    /// The sockets of a group.
+    Count,
+    /// Something else.
+    Of(fn(&Group<'_>, &dyn Limits) -> u64),
+}
+
+/// How many sockets a filter lists, and this filter.
+type Listed = fn(&Group<'_>) -> (u64, String);
+
+/// What makes a finding. In its filters, `{group}` stands for the filter of the group, `{first}` and
+/// `{last}` for the ports that the kernel chooses from.
+#[derive(Debug)]
+pub struct Definition {
+    /// What kind it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: &'static str,
+    /// What the thresholds count.
+    pub unit: &'static str,
+    /// Severity, the least that has it, and the reason for this number.
+    pub levels: &'static [(Severity, u64, &'static str)],
+    /// The protocols that it is looked for in, each by itself.
+    pub protocols: &'static [Protocol],
+    /// Selects the sockets to look at, where the filter alone does not narrow them.
+    pub among: &'static str,
+    /// Selects the sockets of the finding; printed as the command that lists them.
+    pub filter: &'static str,
+    /// What else must be true of a socket.
+    pub passes: fn(&Socket) -> bool,
+    /// How they are grouped.
+    pub group_by: GroupBy,
+    /// True if the sockets are kept, with their processes, and not just counted.
+    pub keeps: bool,
+    /// Selects the sockets that tell which processes are concerned; empty = those of the group do.
+    pub related: &'static str,
+    /// True if it can be, by the counts of all sockets and the limits of the kernel.
+    pub is_possible: fn(&Counts, &dyn Limits) -> bool,
+    /// What is compared with the thresholds.
+    pub measure: Measure,
+    /// The filter that is printed and how many sockets it lists, where it is not the one above.
+    pub listed: Option<Listed>,
+    /// Numbers, processes and what to do.
+    pub sentence: fn(&Group<'_>, &dyn Limits) -> String,
+}
+
+impl Definition {
+    /// What most have in common.
+    const USUAL: Self = Self {
+        kind: Kind::CloseWait,
+        name: "",
+        unit: "connections",
+        levels: &[],
+        protocols: &[Protocol::Tcp],
+        among: "",
+        filter: "",
+        passes: |_| true,
+        group_by: GroupBy::Nothing,
+        keeps: true,
+        related: "",
+        is_possible: |_, _| true,
+        measure: Measure::Count,
+        listed: None,
+        sentence: |_, _| String::new(),
+    };
+
+    /// How severe so much of it is; `None` = it is no finding.
+    pub fn severity(&self, amount: u64) -> Option<Severity> {
+        let reached = self.levels.iter().filter(|level| amount >= level.1);
+        reached.map(|level| level.0).max()
+    }
+
+    /// The fewest sockets that can be a finding.
+    pub fn fewest(&self) -> u64 {
+        let least = self.levels.iter().map(|level| level.1).min();
+        match self.measure {
+            Measure::Count => least.unwrap_or(u64::MAX),
+            Measure::Of(_) => 1,
+        }
+    }
+
+    /// What is compared with the thresholds.
+    pub fn amount(&self, group: &Group<'_>, limits: &dyn Limits) -> u64 {
+        match self.measure {
+            Measure::Count => group.count,
+            Measure::Of(measure) => measure(group, limits),
+        }
+    }
+}
+
+/// All findings, in the order of their kinds. The numbers in the filters:
+///
+/// - `timer.retransmits >= 3`: [`RETRANSMITS`](crate::model::RETRANSMITS).
+/// - `tcp_info.backoff >= 3`: a window stays closed if it was probed so often: each pause is twice the
+///   one before it, too, though every probe is answered. `icsk_backoff` in the kernel.
+/// - `timer.retransmits >= 2` of a SYN: two seconds, or three on older kernels. A reply over any
+///   distance comes within one.
+/// - `recv_queue >= 16384`: [`UNREAD`](crate::model::UNREAD); and nothing more has arrived for 5 s.
+pub const FINDINGS: &[Definition] = &[
+    Definition {
+        kind: Kind::CloseWait,
+        name: "close_wait",
+        unit: "connections of one process",
+        levels: &[
+            (
+                Warning,
+                20,
+                "a program closes soon after it has read the end: some are seen in passing, not 20 at once",
+            ),
+            (
+                Critical,
+                1_000,
+                "1024 is the usual limit of descriptors: there the program can open nothing more",
+            ),
+        ],
+        filter: "state close-wait and {group}",
+        group_by: GroupBy::Process,
+        sentence: |group, _| {
+            let connections = group.number("connection");
+            match &group.key {
+                Key::Process(Who::Nobody) => format!(
+                    "{connections} in CLOSE_WAIT wait to be accepted, and their peers have already \
+                     closed: the program must accept faster."
+                ),
+                _ => format!(
+                    "{} holds {connections} in CLOSE_WAIT: the peers have closed, the program has \
+                     not. It leaks them: it must close a connection when it reads its end.",
+                    group.who(),
+                ),
+            }
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::HalfClosed,
+        name: "half_closed",
+        unit: "connections of one process",
+        levels: &[(
+            Warning,
+            20,
+            "no timer ends them; a few may be meant so, as while a peer still answers",
+        )],
+        filter: "state fin-wait-2 and not orphan and {group}",
+        group_by: GroupBy::Process,
+        sentence: |group, _| {
+            format!(
+                "{} holds {} half-closed in FIN_WAIT_2: it has shut its direction and waits for \
+                 peers that do not shut theirs, and no timer ends that. Give the wait a time limit, \
+                 or close.",
+                group.who(),
+                group.number("connection"),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::HalfClosedOrphans,
+        name: "half_closed_orphans",
+        levels: &[(
+            Warning,
+            100,
+            "each lasts tcp_fin_timeout at the most; so many come from peers that do not close",
+        )],
+        filter: "state fin-wait-2 and orphan",
+        keeps: false,
+        sentence: |group, limits| {
+            let limit = limits.number("ipv4/tcp_fin_timeout");
+            let limit = limit.map_or_else(String::new, |limit| format!(" ({limit} s)"));
+            format!(
+                "{} that no process holds wait in FIN_WAIT_2 for the FIN of their peers, each for \
+                 tcp_fin_timeout{limit} at the most. Look at the peers: there they are in CLOSE_WAIT.",
+                group.number("connection"),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::AcceptQueue,
+        name: "accept_queue",
+        unit: "% of the accept queue, which takes backlog + 1",
+        levels: &[
+            (
+                Warning,
+                NEARLY_FULL,
+                "a program that accepts keeps its queue nearly empty",
+            ),
+            (
+                Critical,
+                100,
+                "the kernel drops the handshakes that come next",
+            ),
+        ],
+        protocols: &[Protocol::Tcp, Protocol::Unix],
+        among: "state listen",
+        filter: "{group}",
+        passes: |socket| queue_in_use(socket) >= NEARLY_FULL,
+        group_by: GroupBy::Socket,
+        is_possible: |counts, _| {
+            let fullest = counts.listeners.fullest.first();
+            fullest.is_none_or(|row| queue_in_use(row.row().socket) >= NEARLY_FULL)
+        },
+        measure: Measure::Of(|group, _| group.sum(queue_in_use)),
+        sentence: |group, limits| {
+            let socket = group.sockets.first().map(|found| &found.socket);
+            let local = socket.map(|socket| match end(&socket.local) {
+                Some(end) => end.to_string(),
+                None => escape(&socket.local.name).into_owned(),
+            });
+            let most = limits.number("core/somaxconn");
+            let most = most.map_or_else(String::new, |most| format!(" (somaxconn is {most})"));
+            let is_full = group.sum(queue_in_use) >= 100;
+            format!(
+                "The accept queue of {} ({}) is {}: {} waiting, the backlog is \
+                 {}{most}. The program must accept faster; a larger backlog helps with bursts \
+                 only.",
+                local.unwrap_or_default(),
+                names(group.sockets.iter().copied()),
+                if is_full { "full" } else { "nearly full" },
+                group.sum(|socket| socket.recv_queue.unwrap_or_default().into()),
+                group.sum(|socket| socket.send_queue.unwrap_or_default().into()),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::SynRcvd,
+        name: "syn_rcvd",
+        unit: "handshakes on one port",
+        levels: &[
+            (
+                Warning,
+                64,
+                "a handshake takes a round trip: so many at once come from clients that do not answer",
+            ),
+            (
+                Critical,
+                1_024,
+                "about where tcp_max_syn_backlog drops them, or cookies begin, on usual machines",
+            ),
+        ],
+        filter: "state syn-rcvd and {group}",
+        group_by: GroupBy::Port,
+        keeps: false,
+        related: "state listen",
+        sentence: |group, limits| {
+            let backlogs = group
+                .related
+                .iter()
+                .filter_map(|found| found.socket.send_queue);
+            let backlog = backlogs.max();
+            let backlog = backlog.map(|backlog| format!("the backlog is {backlog}"));
+            let most = limits.number("ipv4/tcp_max_syn_backlog");
+            let most = most.map(|most| format!("tcp_max_syn_backlog is {most}"));
+            let limits: Vec<String> = backlog.into_iter().chain(most).collect();
+            format!(
+                "{} to port {} ({}) wait in SYN_RCVD for the clients; {}. The clients do not answer, \
+                 the way back to them is broken, or this is a SYN flood: see tcp_syncookies.",
+                group.number("handshake"),
+                group.who(),
+                names(group.related.iter().copied()),
+                limits.join(", "),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::SynSent,
+        name: "syn_sent",
+        unit: "connections to one peer, their SYN sent 3 times or more",
+        levels: &[(
+            Warning,
+            1,
+            "a reply over any distance comes within a second",
+        )],
+        filter: "state syn-sent and {group} and timer.retransmits >= 2",
+        group_by: GroupBy::Peer,
+        sentence: |group, _| {
+            format!(
+                "{} does not answer: {} in SYN_SENT ({}), each SYN sent 3 times or more. The \
+                 host is down, a firewall drops the SYN, or the accept queue there is full.",
+                group.who(),
+                group.number("connection"),
+                names(group.sockets.iter().copied()),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::EphemeralPorts,
+        name: "ephemeral_ports",
+        unit: "% of the ports towards one destination, most in TIME_WAIT",
+        levels: &[
+            (
+                Warning,
+                75,
+                "the rest is used up within 15 s at the pace that brought it there",
+            ),
+            (
+                Critical,
+                95,
+                "connect begins to search long, and to fail with EADDRNOTAVAIL",
+            ),
+        ],
+        among: "not state listen,bound and sport >= :{first} and sport <= :{last}",
+        filter: "state time-wait and {group} and sport >= :{first} and sport <= :{last}",
+        group_by: GroupBy::Route,
+        keeps: false,
+        related: "not state listen,bound,syn-rcvd,time-wait",
+        is_possible: |counts, limits| {
+            // Most of what uses them up is in TIME_WAIT.
+            let most = counts.of(Protocol::Tcp, State::TimeWait).saturating_mul(2);
+            ports_in_use(most, limits) >= 75
+        },
+        measure: Measure::Of(|group, limits| {
+            let is_most = group.count.saturating_mul(2) >= group.all;
+            if is_most {
+                ports_in_use(group.all, limits)
+            } else {
+                0
+            }
+        }),
+        sentence: |group, limits| {
+            let [first, last, size] = limits.ephemeral().unwrap_or_default();
+            let by = match names(group.related.iter().copied()) {
+                names if names.is_empty() => names,
+                names => format!(" by {names}"),
+            };
+            format!(
+                "{} of the {size} ports of ip_local_port_range ({first} to {last}) are used from \
+                 {}{by}, {} of them in TIME_WAIT; {} are left. Keep connections open and use \
+                 them again, widen the range, or see tcp_tw_reuse.",
+                group.all,
+                group.who(),
+                group.count,
+                size.saturating_sub(group.all),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::Orphans,
+        name: "orphans",
+        unit: "% of tcp_max_orphans",
+        levels: &[
+            (
+                Warning,
+                50,
+                "the kernel counts busy orphans twice: from here on it may reset them",
+            ),
+            (
+                Critical,
+                90,
+                "beyond the limit every further one is reset, and what it had to send is lost",
+            ),
+        ],
+        filter: "orphan and not state fin-wait-2",
+        keeps: false,
+        is_possible: |counts, limits| counts.orphans > 0 && orphans_of_limit(limits) >= 50,
+        measure: Measure::Of(|_, limits| orphans_of_limit(limits)),
+        sentence: |group, limits| {
+            format!(
+                "The kernel holds {} connections that no process holds any more, of {} allowed \
+                 (tcp_max_orphans); {} of them are here. Beyond that it resets them: find peers that \
+                 do not read, lower tcp_orphan_retries, or raise the limit.",
+                limits.orphans().unwrap_or_default(),
+                limits.number("ipv4/tcp_max_orphans").unwrap_or_default(),
+                group.count,
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::ClosingStuck,
+        name: "closing_stuck",
+        unit: "connections in LAST_ACK or CLOSING, their FIN sent 4 times or more, or kept back by a window probed 3 times",
+        levels: &[(
+            Warning,
+            1,
+            "a lost FIN takes one or two; more than three take the peer",
+        )],
+        filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
+                 timer = probe and tcp_info.backoff >= 3)",
+        is_possible: |counts, _| counts.held_up > 0,
+        sentence: |group, _| {
+            format!(
+                "{} in LAST_ACK or CLOSING ({}): the last FIN gets no answer, or waits behind data that the \
+                 peer does not read. Look at the peers; the kernel gives up after tcp_orphan_retries.",
+                group.number("connection"),
+                names(group.sockets.iter().copied()),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::ReceiveQueue,
+        name: "receive_queue",
+        unit: "connections of one process with 16 KiB or more unread, for 5 s or longer",
+        levels: &[(Warning, 1, "a program that works reads within milliseconds")],
+        among: "state established,close-wait,fin-wait-1,fin-wait-2",
+        filter: "recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and {group}",
+        group_by: GroupBy::Process,
+        is_possible: |counts, _| counts.unread > 0,
+        sentence: |group, _| {
+            format!(
+                "{} does not read: {} waits on {}, and nothing more has come for {}. The program hangs, \
+                 or waits for something else first.",
+                group.who(),
+                bytes(group.sum(|socket| socket.recv_queue.unwrap_or_default().into())),
+                group.number("connection"),
+                millis(5_000),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::PeerWindow,
+        name: "peer_window",
+        unit: "connections with data whose closed window was probed 3 times or more",
+        levels: &[(
+            Warning,
+            1,
+            "a peer that reads opens its window before the third",
+        )],
+        filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
+                 tcp_info.backoff >= 3",
+        is_possible: |counts, _| counts.held_up > 0,
+        sentence: |group, _| {
+            format!(
+                "{}: the window of the peer is closed, and the persist timer probes it. The \
+                 program at the other end does not read: look there.",
+                unsent(group),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::SendQueue,
+        name: "send_queue",
+        unit: "connections with data sent 4 times or more",
+        levels: &[(
+            Warning,
+            1,
+            "a lost segment takes one or two; more than three take the way or the peer",
+        )],
+        filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
+                 timer.retransmits >= 3",
+        is_possible: |counts, _| counts.held_up > 0,
+        sentence: |group, _| {
+            format!(
+                "{}: sent 4 times or more without an acknowledgement. The peer or the way to \
+                 it is gone; the kernel gives up after tcp_retries2.",
+                unsent(group),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::UdpDrops,
+        name: "udp_drops",
+        unit: "datagrams of one socket, since it was opened",
+        levels: &[(
+            Warning,
+            100,
+            "some are lost in the bursts of a long life; more are the rule of a slow reader",
+        )],
+        protocols: &[Protocol::Udp, Protocol::UdpLite],
+        filter: "memory.drops >= 100 and {group}",
+        group_by: GroupBy::Process,
+        is_possible: |_, limits| limits.udp_without_room() >= 100,
+        measure: Measure::Of(|group, _| group.sum(drops)),
+        sentence: |group, limits| {
+            let most = limits.number("core/rmem_max");
+            let most = most.map_or_else(String::new, |most| format!(" (rmem_max is {most})"));
+            let ports = group
+                .sockets
+                .iter()
+                .filter_map(|found| found.socket.local.port);
+            let mut ports: Vec<String> = ports.take(3).map(|port| port.to_string()).collect();
+            ports.dedup();
+            format!(
+                "{} lost {} datagrams at port {}: its buffer was full when they came. It reads \
+                 too slowly for the bursts; a larger SO_RCVBUF takes more{most}.",
+                group.who(),
+                group.sum(drops),
+                ports.join(", "),
+            )
+        },
+        ..Definition::USUAL
+    },
+    Definition {
+        kind: Kind::WildcardAndLoopback,
+        name: "wildcard_and_loopback",
+        unit: "ports",
+        levels: &[(
+            Info,
+            1,
+            "who connects decides by the address which program answers: seldom meant so",
+        )],
+        among: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
+        filter: "src 127.0.0.0/8 or src [::1]",
+        group_by: GroupBy::Port,
+        keeps: false,
+        related: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
+        is_possible: |counts, _| counts.of(Protocol::Tcp, State::Listen) > 1,
+        measure: Measure::Of(|group, _| u64::from(0 < group.count && group.count < group.all)),
+        listed: Some(|group| {
+            let [loopback, wildcard] = places(group);
+            let both = loopback.into_iter().chain(wildcard);
+            let inodes = both.filter_map(|found| found.socket.inode);
+            let inodes: Vec<String> = inodes.map(|inode| format!("inode = {inode}")).collect();
+            let count = u64::try_from(inodes.len()).unwrap_or(u64::MAX);
+            (count, format!("({})", inodes.join(" or ")))
+        }),
+        sentence: |group, _| {
+            let [loopback, wildcard] = places(group).map(names);
+            format!(
+                "Port {} is listened on at every address by {wildcard} and at loopback by {loopback}: over \
+                 loopback the latter answers, from elsewhere the former. Close one if that is not meant.",
+                group.who(),
+            )
+        },
+        ..Definition::USUAL
+    },
+];
+
+/// From this share of its accept queue on a listener is nearly full, in percent.
+const NEARLY_FULL: u64 = 75;
+
+/// How much of its accept queue is in use, in percent; 0 where that is not told. The queue takes one
+/// connection more than the backlog: `sk_acceptq_is_full`, `unix_recvq_full` in the kernel.
+fn queue_in_use(socket: &Socket) -> u64 {
+    match (socket.recv_queue, socket.send_queue) {
+        (Some(waiting), Some(backlog)) if socket.state == State::Listen => {
+            u64::from(waiting) * 100 / (u64::from(backlog) + 1)
+        }
+        _ => 0,
+    }
+}
+
+/// In percent of the ports that the kernel chooses from.
+fn ports_in_use(count: u64, limits: &dyn Limits) -> u64 {
+    let size = limits.ephemeral().map(|[_, _, size]| size);
+    size.map_or(0, |size| count.saturating_mul(100) / size)
+}
+
+/// In percent of the limit; 0 where that is not told.
+fn orphans_of_limit(limits: &dyn Limits) -> u64 {
+    match (limits.orphans(), limits.number("ipv4/tcp_max_orphans")) {
+        (Some(all), Some(most)) => all.saturating_mul(100) / most.max(1),
+        _ => 0,
+    }
+}
+
+/// How many datagrams the socket has dropped.
+fn drops(socket: &Socket) -> u64 {
+    let drops = socket.memory().and_then(|memory| memory.drops);
+    drops.map(u64::from).unwrap_or_default()
+}
+
+fn unsent(group: &Group<'_>) -> String {
+    format!(
+        "{} on {} of {} cannot be sent",
+        bytes(group.sum(|socket| socket.send_queue.unwrap_or_default().into())),
+        group.number("connection"),
+        names(group.sockets.iter().copied()),
+    )
+}
+
+/// Listeners at loopback, and at every address.
+fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
+    let related = group.related.iter().copied();
+    let (loopback, wildcard) = related.partition(|found| {
+        let ip = found.socket.local.ip;
+        ip.is_some_and(|ip| ip.to_canonical().is_loopback())
+    });
+    [loopback, wildcard]
+}
