@@ -37,14 +37,12 @@ pub(super) fn families() -> impl TypedValueParser<Value = Named> {
 }
 
 pub(super) fn formats() -> impl TypedValueParser<Value = FormatWord> {
-    one_of([
-        ("table", FormatWord::Own(Format::Table)),
-        ("plain", FormatWord::Own(Format::Plain)),
-        ("json", FormatWord::Own(Format::Json)),
-        ("ndjson", FormatWord::Own(Format::Ndjson)),
-        ("csv", FormatWord::Own(Format::Csv)),
-        ("netstat", FormatWord::Netstat),
-    ])
+    let formats = Format::ALL.map(|format| (format.name(), FormatWord::Own(format)));
+    one_of(
+        formats
+            .into_iter()
+            .chain(once(("netstat", FormatWord::Netstat))),
+    )
 }
 
 pub(super) fn colors() -> impl TypedValueParser<Value = OrAuto<Color>> {

@@ -24,6 +24,20 @@ impl Format {
         }
     }
 
+    /// Those that have a definition of their own, as the help lists them.
+    pub const ALL: [Self; 5] = [
+        Self::Table,
+        Self::Plain,
+        Self::Json,
+        Self::Ndjson,
+        Self::Csv,
+    ];
+
+    /// What `--format` calls it.
+    pub const fn name(self) -> &'static str {
+        self.definition().name
+    }
+
     /// True if it is for people and scripts, not for programs: with the names of ports and hosts.
     pub const fn is_text(self) -> bool {
         self.definition().is_text
@@ -86,6 +100,8 @@ type MakeEvents = for<'w> fn(EventLayout, &Envelope, Out<'w>) -> Box<dyn EventSi
 
 /// What a format can do, and how it does it.
 pub(super) struct FormatDefinition {
+    /// What `--format` calls it.
+    name: &'static str,
     /// True if it is for people and scripts.
     is_text: bool,
     /// A listing.

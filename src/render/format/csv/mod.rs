@@ -20,6 +20,7 @@ use records::{Records, flat};
 
 /// A record cannot hold the steps of a connection.
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
+    name: "csv",
     is_text: false,
     rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
     counts: counts::write,

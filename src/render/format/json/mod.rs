@@ -15,6 +15,7 @@ use events::{Connections, JsonEvents};
 use objects::{Members, Objects};
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
+    name: "json",
     is_text: false,
     rows: |layout, envelope, out| {
         let objects = Objects::document("sockets", envelope, out);

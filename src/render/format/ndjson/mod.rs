@@ -10,6 +10,7 @@ use super::{FormatDefinition, Repeats};
 pub use changes::Changes;
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
+    name: "ndjson",
     is_text: false,
     rows: |layout, _, out| Box::new(Json::new(&layout, Objects::lines(out))),
     counts: counts::write,

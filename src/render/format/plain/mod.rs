@@ -18,6 +18,7 @@ use crate::render::{
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
+    name: "plain",
     is_text: true,
     rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
     counts: |out, totals| {

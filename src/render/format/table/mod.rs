@@ -25,6 +25,7 @@ use crate::text::push_wrapped;
 
 /// Where there is TCP and room, its counts are drawn.
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
+    name: "table",
     is_text: true,
     rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
     counts: |out, totals| {
