@@ -191,3 +191,49 @@ fn entry(out: &mut Vec<u8>, part: Column, process: &Process) {
     let name = text::escape_also(text::escape(name), |c| c == ';');
     out.extend_from_slice(name.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::io;
+    use std::rc::Rc;
+
+    use proptest::prelude::*;
+
+    use super::Records;
+    use crate::render::out::Out;
+
+    #[derive(Clone, Default)]
+    struct Written(Rc<RefCell<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    proptest! {
+        /// The reference is the crate `csv`.
+        #[test]
+        fn fields_are_quoted_where_they_must_be(
+            records in prop::collection::vec(prop::collection::vec("[\"',;a \r\n\\\\é]{0,4}", 1..4), 0..4)
+        ) {
+            let written = Written::default();
+            let mut ours = Records::new(Out::new(Box::new(written.clone())));
+            let mut reference = csv::WriterBuilder::new()
+                .flexible(true)
+                .terminator(csv::Terminator::CRLF)
+                .from_writer(Vec::new());
+            for record in &records {
+                ours.header(record);
+                prop_assert!(reference.write_record(record).is_ok());
+            }
+            prop_assert!(ours.flush().is_ok());
+            prop_assert_eq!(&*written.0.borrow(), &reference.into_inner().unwrap_or_default());
+        }
+    }
+}
