@@ -54,6 +54,9 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
     let mut findings = Vec::new();
     for protocol in Protocol::ALL {
         let rules = sockets.rules(protocol);
+        if rules.is_empty() {
+            continue;
+        }
         let of_protocol = FINDINGS.iter().filter(|f| f.protocols.contains(&protocol));
         let hunts = of_protocol.filter_map(|f| Hunt::new(f, &rules, limits));
         let mut hunts: Vec<Hunt> = hunts

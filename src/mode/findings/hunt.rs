@@ -245,7 +245,7 @@ impl Hunt {
     }
 }
 
-/// The only use that findings make of the matcher: no definition asks for what must be looked up.
+/// No definition asks for what must be looked up.
 fn holds(rule: &Rule, socket: &Socket) -> bool {
     rule.decide(&Row::bare(socket), &mut |_| false).held() == Some(true)
 }
