@@ -28,7 +28,6 @@ const PROGRAM: [&str; 2] = ["main", "terminal"];
 /// The circles that are still to be opened: a module, and those of its rooms that name each other.
 const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
     ("mode", &["findings", "list", "wait"]),
-    ("render", &["cell", "detail", "endpoint"]),
 ];
 
 fn level(module: &str) -> usize {

@@ -2,48 +2,16 @@
 //! socket `*`, processes that cannot be told `?`. A name that reads like one of these signs has its
 //! first byte escaped.
 
-use std::borrow::Cow;
-
 use crate::model::{Process, ProcessStatus, Row, Shutdown, State, Timer};
 use crate::text;
 
 use super::detail;
 use super::digits;
-use super::value::{Datum, Side, path_parts};
+use super::style::{Blanks, Descriptors, Style};
+use super::value::{Datum, Side};
 use super::{Column, endpoint};
 
-/// What becomes of blanks inside a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Blanks {
-    /// They stay, but for those at the edge of a name.
-    Keep,
-    /// They are written `\x20`: a line has as many words as it has cells.
-    Escape,
-}
-
-/// Are descriptors shown beside the processes?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Descriptors {
-    /// `nginx[812]`
-    Hidden,
-    /// `nginx[812]{3,4}`
-    Shown,
-}
-
-/// How cells are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Style {
-    pub(super) blanks: Blanks,
-    pub(super) descriptors: Descriptors,
-}
-
 impl Style {
-    /// For `local` and `peer` where the format itself marks the ends of a text.
-    pub(super) const QUOTED: Self = Self {
-        blanks: Blanks::Keep,
-        descriptors: Descriptors::Hidden,
-    };
-
     /// Writes one cell.
     pub(super) fn cell(self, out: &mut Vec<u8>, column: Column, row: &Row<'_>) {
         self.known(out, column, column.get(row), row);
@@ -96,59 +64,6 @@ impl Style {
             }
             Datum::End(side) => endpoint::write(self, out, side, row),
         }
-    }
-
-    /// Between the words of a cell that has several.
-    const fn separator(self) -> u8 {
-        match self.blanks {
-            Blanks::Keep => b' ',
-            Blanks::Escape => b',',
-        }
-    }
-
-    /// Writes a name that is a cell of its own.
-    pub(super) fn lone_name(self, out: &mut Vec<u8>, name: &[u8]) {
-        match name {
-            [] => out.push(b'-'),
-            [b'-'] => out.extend_from_slice(b"\\x2d"),
-            [b'*'] => out.extend_from_slice(b"\\x2a"),
-            [b'?'] => out.extend_from_slice(b"\\x3f"),
-            name => self.name(out, name, &[]),
-        }
-    }
-
-    /// Writes the name of a unix socket.
-    pub(super) fn path(self, out: &mut Vec<u8>, name: &[u8]) {
-        match path_parts(name) {
-            ("", path) => self.lone_name(out, path),
-            (first, rest) => {
-                out.extend_from_slice(first.as_bytes());
-                self.name(out, rest, &[]);
-            }
-        }
-    }
-
-    /// Writes a name that is part of a cell in which some characters have a meaning.
-    pub(super) fn name(self, out: &mut Vec<u8>, name: &[u8], meaningful: &[char]) {
-        let plain = |c: &u8| c.is_ascii_graphic() && *c != b'\\';
-        if name
-            .iter()
-            .all(|c| plain(c) && !meaningful.contains(&char::from(*c)))
-        {
-            // What nearly every name is: nothing below would change it.
-            return out.extend_from_slice(name);
-        }
-        let clean = text::escape(name);
-        let blanks = match self.blanks {
-            Blanks::Escape => true,
-            Blanks::Keep => {
-                clean.starts_with(char::is_whitespace) || clean.ends_with(char::is_whitespace)
-            }
-        };
-        let clean: Cow<'_, str> = text::escape_also(clean, |c| {
-            blanks && c.is_whitespace() || meaningful.contains(&c)
-        });
-        out.extend_from_slice(clean.as_bytes());
     }
 
     /// `nginx[812],nginx[813]`: no name can make one process look like two.

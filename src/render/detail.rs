@@ -3,8 +3,8 @@
 use crate::model::{Info, InfoField, Memory, Row, State, Unit};
 use crate::text;
 
-use super::cell::{Blanks, Descriptors, Style};
 use super::digits;
+use super::style::{Blanks, Descriptors, Style};
 use super::{Extra, Extras};
 
 /// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no limit yet.

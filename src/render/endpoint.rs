@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::model::{Endpoint, Family, Row};
 
 use super::Column;
-use super::cell::Style;
 use super::digits;
+use super::style::Style;
 use super::value::{Datum, Side};
 
 /// What a host or service name could be mistaken for a part of its cell by.

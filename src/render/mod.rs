@@ -19,6 +19,7 @@ mod order;
 mod out;
 mod paint;
 mod search;
+mod style;
 mod summary;
 mod summing;
 mod value;
@@ -39,8 +40,8 @@ pub use paint::Color;
 pub use search::Search;
 pub use summing::Summing;
 
-use cell::{Blanks, Descriptors, Style};
 use netstat::Netstat;
+use style::{Blanks, Descriptors, Style};
 
 /// Takes the rows of a listing, one after another.
 pub trait Sink {

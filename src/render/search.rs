@@ -2,7 +2,7 @@
 
 use crate::model::Row;
 
-use super::cell::{Blanks, Style};
+use super::style::{Blanks, Style};
 use super::{Column, Extras, Layout, detail};
 
 /// Looks for texts in what is shown of rows: in every cell by itself, as `table` writes it, and in

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use crate::model::Row;
 
-use super::super::cell::{Blanks, Descriptors, Style};
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
+use super::super::style::{Blanks, Descriptors, Style};
 use super::super::{Color, Column, Format, HeaderLine, Signs, paint};
 use super::EventLayout;
 

@@ -3,8 +3,8 @@
 use crate::model::{Counts, Family, Protocol, State, StateCounts};
 use crate::text;
 
-use super::super::cell::{Blanks, Descriptors, Style};
 use super::super::grid::Grid;
+use super::super::style::{Blanks, Descriptors, Style};
 use super::super::{Column, Format, HeaderLine};
 use super::{Totals, findings};
 

@@ -4,8 +4,8 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::model::{Change, Row, State};
 
-use super::super::cell::{Blanks, Style};
 use super::super::grid::{Grid, Overflow};
+use super::super::style::{Blanks, Style};
 use super::super::{Column, Layout, Signs, cell, detail, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.

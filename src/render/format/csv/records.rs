@@ -4,8 +4,9 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{Process, Row, State};
-use crate::render::cell::{self, Style};
+use crate::render::cell;
 use crate::render::out::Out;
+use crate::render::style::Style;
 use crate::render::value::{Datum, path_parts};
 use crate::render::{Column, digits};
 use crate::text;

@@ -2,7 +2,8 @@
 //! outside goes through `serde_json`.
 
 use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer, Warning};
-use crate::render::cell::{self, Style};
+use crate::render::cell;
+use crate::render::style::Style;
 use crate::render::value::{Datum, path_parts};
 use crate::render::{Envelope, digits};
 use crate::text;

@@ -8,9 +8,9 @@ use unicode_width::UnicodeWidthStr;
 use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 
-use crate::render::cell::{Blanks, Style};
 use crate::render::events::{Chains, EventLines};
 use crate::render::out::Out;
+use crate::render::style::{Blanks, Style};
 use crate::render::summary::text;
 use crate::render::value::Datum;
 use crate::render::{

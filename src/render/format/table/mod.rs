@@ -13,10 +13,10 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 
 use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
-use crate::render::cell::Blanks;
 use crate::render::events::{Chains, EventLines};
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
+use crate::render::style::Blanks;
 use crate::render::summary::text;
 use crate::render::{
     Column, DetailPlace, Envelope, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint,
