@@ -26,9 +26,7 @@ const LEVELS: [&[&str]; 9] = [
 const PROGRAM: [&str; 2] = ["main", "terminal"];
 
 /// The circles that are still to be opened: a module, and those of its rooms that name each other.
-const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
-    ("mode", &["findings", "list", "wait"]),
-];
+const KNOWN_CIRCLES: &[(&str, &[&str])] = &[("mode", &["findings", "list", "wait"])];
 
 fn level(module: &str) -> usize {
     LEVELS
