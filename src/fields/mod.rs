@@ -14,6 +14,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use crate::model::{InfoField, MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
 pub use cost::{Cost, Needs};
 pub use definition::Definition;
@@ -137,6 +139,9 @@ impl Field {
     ];
 }
 
+/// Made once: every word of a filter is looked for among them.
+static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| Field::comparable_ones().collect());
+
 const TIMER: [Field; 3] = [
     Field::TimerKind,
     Field::TimerExpires,
@@ -172,6 +177,10 @@ impl Field {
 
     /// Every field that holds a single value, or one for each process: what filters compare.
     pub fn comparable() -> impl Iterator<Item = Self> {
+        COMPARABLE.iter().copied()
+    }
+
+    fn comparable_ones() -> impl Iterator<Item = Self> {
         let fields = Self::VOCABULARY
             .into_iter()
             .filter(|field| *field != Self::State);

@@ -58,10 +58,9 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
             continue;
         }
         let of_protocol = FINDINGS.iter().filter(|f| f.protocols.contains(&protocol));
-        let hunts = of_protocol.filter_map(|f| Hunt::new(f, &rules, limits));
-        let mut hunts: Vec<Hunt> = hunts
-            .filter(|hunt| hunt.is_possible(counts, limits))
-            .collect();
+        let possible = of_protocol.filter(|f| (f.is_possible)(counts, limits));
+        let hunts = possible.filter_map(|f| Hunt::new(f, &rules, limits));
+        let mut hunts: Vec<Hunt> = hunts.filter(|hunt| hunt.is_possible(counts)).collect();
         walk(sockets, protocol, &mut hunts);
         let mut related: Vec<Hunt> = hunts
             .iter()

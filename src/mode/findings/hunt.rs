@@ -105,15 +105,15 @@ impl Hunt {
         Some(hunt)
     }
 
-    /// Can it be a finding, by the counts of all sockets?
-    pub(super) fn is_possible(&self, counts: &Counts, limits: &dyn Limits) -> bool {
+    /// True if there are enough sockets in the states of the filter.
+    pub(super) fn is_possible(&self, counts: &Counts) -> bool {
         let states = self.rules.iter().map(|rule| rule.states[1]);
         let states = states.fold(StateSet::EMPTY, StateSet::union);
         let tables = counts.of_protocol(self.protocol);
         let counted = tables.flat_map(StateCounts::states);
         let counted = counted.filter(|(state, _)| states.contains(*state));
         let count: u64 = counted.map(|(_, count)| count).sum();
-        count >= self.definition.fewest() && (self.definition.is_possible)(counts, limits)
+        count >= self.definition.fewest()
     }
 
     /// The states that it looks at.
