@@ -4,7 +4,6 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{ALL, layout, render, scene};
-use crate::model::{MPTCP_INFO, Memory, TCP_INFO};
 use crate::render::{Column, Format, SCHEMA};
 use crate::text;
 
@@ -87,13 +86,37 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
     };
     let socket = "/$defs/socket";
     assert_eq!(required(socket), Column::VOCABULARY.map(Column::own_name));
-    let fields = "/$defs/socket/properties";
-    let names: Vec<_> = TCP_INFO.iter().map(|field| field.name).collect();
-    assert_eq!(required(&format!("{fields}/tcp_info")), names);
-    let names: Vec<_> = MPTCP_INFO.iter().map(|field| field.name).collect();
-    assert_eq!(required(&format!("{fields}/mptcp_info")), names);
-    let names = Memory::default().fields().map(|(name, _)| name);
-    assert_eq!(required(&format!("{fields}/memory")), names);
+    let properties = "/$defs/socket/properties";
+    for structure in [
+        Column::Timer,
+        Column::TcpInfo,
+        Column::MptcpInfo,
+        Column::Memory,
+    ] {
+        let parts = structure.parts().into_iter();
+        // The kind of a timer is the word that filters call `timer`.
+        let parts = parts.map(|part| match part {
+            Column::TimerKind => "kind",
+            part => part.own_name(),
+        });
+        let named = required(&format!("{properties}/{}", structure.own_name()));
+        assert_eq!(named, parts.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_schema_names_every_word_of_a_field() {
+    let schema = schema();
+    for field in Column::comparable().filter(|field| !field.words().is_empty()) {
+        let name = match field {
+            Column::TimerKind => "timer/properties/kind".to_owned(),
+            field => field.name(),
+        };
+        let property = format!("/$defs/socket/properties/{name}/enum");
+        let words = schema.pointer(&property).unwrap().as_array().unwrap();
+        let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+        assert_eq!(words, field.words(), "{name}");
+    }
 }
 
 #[test]
