@@ -35,6 +35,8 @@ pub mod procfs;
 pub mod query;
 pub mod render;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod track;
 pub mod wire;

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use lsock::render::Column;
 use tempfile::NamedTempFile;
 
 use crate::shell;
-use crate::support::{command, has, run};
+use crate::support::has;
 
 fn script(name: &str) -> NamedTempFile {
     let text = shell::succeed(&format!("lsock --completions {name}"), Path::new("/"));
@@ -27,9 +28,13 @@ fn offered(words: &[&str]) -> Vec<String> {
         words.join(" "),
         words.len() - 1,
     );
-    let offered = run(command("bash").args(["--norc", "-c", &ask]));
-    assert_eq!(offered.stderr, "");
-    offered.text().lines().map(str::to_owned).collect()
+    let output = Command::new("bash")
+        .args(["--norc", "-c", &ask])
+        .output()
+        .unwrap();
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -86,7 +91,11 @@ fn scripts_have_no_syntax_error() {
             continue;
         }
         let file = script(name);
-        run(command(name).arg("-n").arg(file.path())).clean();
+        let mut command = Command::new(name);
+        command.arg("-n").arg(file.path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+        assert!(output.stderr.is_empty(), "{name}: {output:?}");
     }
 }
 

@@ -28,23 +28,33 @@ fn steps(events: &[Value], local: u16, peer: u16) -> Steps {
     })
 }
 
-/// Watches every life, each in a namespace of its own, and looks at the steps of each end.
-fn each_life(options: &[&str], pause: Duration, look: impl Fn(&Run, &Steps, &str)) {
+/// Watches every life, each in a namespace of its own, and looks at the steps of each end. Most of
+/// their time they pause, so they are lived at once.
+fn each_life(options: &[&str], pause: Duration, look: impl Fn(&Run, &Steps, &str) + Sync) {
+    if fresh().is_none() {
+        return;
+    }
     for ip in [V4, V6] {
-        for (name, life) in LIVES {
-            let Some(namespace) = fresh() else { return };
-            eprintln!("{name} over {ip}");
-            let watch = Watch::begin(options, "");
-            let ends = life(&Stage {
-                namespace: &namespace,
-                ip,
-                pause,
-            });
-            let (events, run) = watch.end();
-            for end in ends {
-                look(&run, &steps(&events, end.local, end.peer), end.chain);
+        std::thread::scope(|scope| {
+            for (name, life) in LIVES {
+                let thread = std::thread::Builder::new().name(format!("{name} over {ip}"));
+                let look = &look;
+                let live = move || {
+                    let namespace = fresh().unwrap();
+                    let watch = Watch::begin(options, "");
+                    let ends = life(&Stage {
+                        namespace: &namespace,
+                        ip,
+                        pause,
+                    });
+                    let (events, run) = watch.end();
+                    for end in ends {
+                        look(&run, &steps(&events, end.local, end.peer), end.chain);
+                    }
+                };
+                thread.spawn_scoped(scope, live).unwrap();
             }
-        }
+        });
     }
 }
 

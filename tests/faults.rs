@@ -9,9 +9,7 @@ use rustix::net::{AddressFamily, SocketType};
 
 use crate::scene::Namespace;
 use crate::scene::expected::local_address;
-use crate::support::{
-    Child, Run, can_strace, lsock, program, run, strace, straced, until, with_faults,
-};
+use crate::support::{Run, can_strace, lsock, program, run, strace, straced, until, with_faults};
 
 mod files;
 mod netlink;

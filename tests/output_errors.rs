@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use tempfile::NamedTempFile;
 
 use crate::recording;
-use crate::support::{Child, LSOCK, Run, command, lsock, program, run, skip};
+use crate::support::{Child, LSOCK, Run, program, skip};
 
 const FORMATS: [&str; 5] = ["table", "plain", "json", "ndjson", "csv"];
 
@@ -32,7 +32,9 @@ fn listing(format: &str, recording: &Path) -> Child {
 
 fn onto_full_device(arguments: &[&str]) -> Run {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    run(program().args(arguments).stdout(full))
+    let mut program = program();
+    program.args(arguments).stdout(full);
+    program.output().unwrap().into()
 }
 
 /// The message of a full device, and 2.
@@ -83,7 +85,11 @@ fn full_device_is_an_error_of_what_is_no_list() {
 
 #[test]
 fn recording_that_cannot_be_written_is_an_error() {
-    let attempt = lsock(["-ta", "--record", "/dev/full"]);
+    let attempt: Run = program()
+        .args(["-ta", "--record", "/dev/full"])
+        .output()
+        .unwrap()
+        .into();
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
     assert_eq!(
         attempt.stderr,
@@ -94,8 +100,9 @@ fn recording_that_cannot_be_written_is_an_error() {
 #[test]
 fn message_that_cannot_be_written_changes_no_status() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let attempt = run(program().arg("--nope").stderr(full));
-    assert_eq!(attempt.status, Some(2));
+    let mut program = program();
+    program.arg("--nope").stderr(full);
+    assert_eq!(program.output().unwrap().status.code(), Some(2));
 }
 
 #[test]
@@ -132,7 +139,7 @@ fn reader_that_never_reads_ends_the_list_quietly() {
 fn reader_that_leaves_ends_the_help_quietly() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let attempt = run(program().arg("-h").stdout(writer));
+    let attempt: Run = program().arg("-h").stdout(writer).output().unwrap().into();
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 
@@ -174,9 +181,10 @@ fn slow_reader_gets_everything() {
 #[test]
 fn closed_standard_output_is_like_dev_null() {
     let recording = large();
-    let mut shell = command("sh");
-    shell.args(["-c", "exec \"$0\" -an --replay \"$1\" >&-", LSOCK]);
-    let attempt = run(shell.arg(recording.path()));
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "exec \"$0\" -an --replay \"$1\" >&-"]);
+    shell.arg(LSOCK).arg(recording.path());
+    let attempt: Run = shell.output().unwrap().into();
     // Rust opens /dev/null in its place before `main`, and nothing tells that from one that was given.
     assert_eq!(attempt.status, Some(0), "{attempt:?}");
     attempt.assert_speaks_plainly();

@@ -130,38 +130,27 @@ fn commands_are_understood() {
 fn commands_run_and_show_the_titles_they_are_shown_with() {
     let _namespace = Namespace::enter();
     let folder = folder();
-    std::thread::scope(|scope| {
-        for shown in shown() {
-            let needs_jq = shown.command.contains("jq");
-            let cargo = ["cargo test", "cargo install", "cargo bench"]
-                .iter()
-                .any(|other| shown.command.starts_with(other));
-            if cargo || needs_jq && !has("jq") {
-                continue;
-            }
-            let folder = folder.path();
-            // Others may need what these leave behind; a watch leaves nothing, and takes its time.
-            if shown.command.starts_with("lsock -E") && shown.command.contains("--wait") {
-                scope.spawn(move || assert_titles(&shown, folder));
-            } else {
-                assert_titles(&shown, folder);
-            }
+    for shown in shown() {
+        let needs_jq = shown.command.contains("jq");
+        let cargo = ["cargo test", "cargo install", "cargo bench"]
+            .iter()
+            .any(|other| shown.command.starts_with(other));
+        if cargo || needs_jq && !has("jq") {
+            continue;
         }
-    });
-}
-
-/// The command succeeds, and the titles are those it is shown with.
-fn assert_titles(shown: &Shown, folder: &Path) {
-    let output = shell::succeed(&shown.command, folder);
-    let mut titles = shown.output.iter().take(1);
-    let titles = titles.find(|line| line.starts_with(['P', 'S']));
-    if let (Some(titles), true) = (titles, examples::is_bare(shown)) {
-        let first = output.lines().next().unwrap_or_default();
-        assert!(
-            first.split_whitespace().eq(titles.split_whitespace()),
-            "$ {}\n{first}",
-            shown.command
-        );
+        let output = shell::succeed(&shown.command, folder.path());
+        let titles = shown
+            .output
+            .first()
+            .filter(|line| line.starts_with(['P', 'S']));
+        if let (Some(titles), true) = (titles, examples::is_bare(&shown)) {
+            let first = output.lines().next().unwrap_or_default();
+            assert!(
+                first.split_whitespace().eq(titles.split_whitespace()),
+                "$ {}\n{first}",
+                shown.command
+            );
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod words;
 use super::Messages;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::query::{Check, Count};
+use crate::query::{Check, Count, Query};
 
 pub(super) use words::{Counted, sentence};
 
@@ -38,6 +38,24 @@ pub(super) fn tell(outcome: Outcome, sentence: &str, messages: &mut Messages<'_>
         Outcome::Fails => messages.error(sentence),
         Outcome::Unknown => messages.error(&format!("cannot tell: {sentence}")),
     }
+}
+
+/// Tells what the check of a query came to, and gives the verdict.
+pub(super) fn conclude(
+    query: &Query,
+    counted: Counted,
+    (outcome, tally): (Option<Outcome>, Tally),
+    is_trouble: bool,
+    messages: &mut Messages<'_>,
+) -> Verdict {
+    if let (Some(expected), Some(outcome)) = (query.check.expected, outcome) {
+        tell(
+            outcome,
+            &sentence(query, expected, counted, tally),
+            messages,
+        );
+    }
+    verdict(outcome, is_trouble)
 }
 
 /// What a check came to; trouble with the run goes before it.
@@ -108,7 +126,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Outcome, Tally};
+    use super::{Answer, Outcome, Tally, verdict};
+    use crate::exit::Verdict;
     use crate::query::Count;
 
     fn tally(certain: u64, doubtful: u64) -> Tally {
@@ -177,5 +196,54 @@ mod tests {
             tally.add(Answer { held, is_certain });
         }
         assert_eq!((tally.found, tally.certain, tally.doubtful), (2, 1, 2));
+    }
+
+    /// What a check comes to if the true number may be any of these.
+    fn true_outcome(count: &str, mut numbers: impl Iterator<Item = u64> + Clone) -> Outcome {
+        let expected = Count::parse(count).unwrap_or(Count::SOME);
+        match (
+            numbers.clone().all(|number| expected.holds(number)),
+            numbers.any(|number| expected.holds(number)),
+        ) {
+            (true, _) => Outcome::Holds,
+            (false, true) => Outcome::Unknown,
+            (false, false) => Outcome::Fails,
+        }
+    }
+
+    #[test]
+    fn check_holds_or_fails_whatever_is_doubtful_or_missing() {
+        for count in ["0", "1", "3", "0..", "1..", "3..", "..0", "..2", "1..2"] {
+            for certain in 0..5 {
+                for doubtful in 0..5 {
+                    for is_complete in [true, false] {
+                        let tally = Tally {
+                            found: certain,
+                            certain,
+                            doubtful,
+                        };
+                        let most = if is_complete { certain + doubtful } else { 9 };
+                        assert_eq!(
+                            tally.outcome(Count::parse(count).unwrap_or(Count::SOME), is_complete),
+                            true_outcome(count, certain..=most),
+                            "{count}: {tally:?}, complete: {is_complete}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn trouble_goes_before_every_outcome() {
+        for (outcome, whole) in [
+            (None, Verdict::Done),
+            (Some(Outcome::Holds), Verdict::Done),
+            (Some(Outcome::Fails), Verdict::Failed),
+            (Some(Outcome::Unknown), Verdict::Trouble),
+        ] {
+            assert_eq!(verdict(outcome, false), whole, "{outcome:?}");
+            assert_eq!(verdict(outcome, true), Verdict::Trouble, "{outcome:?}");
+        }
     }
 }

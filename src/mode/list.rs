@@ -9,45 +9,29 @@ use std::mem;
 pub(super) use output::{Output, buffer};
 
 use super::Messages;
-use super::check::{Counted, Outcome, Tally, checked, sentence, tell, verdict};
+use super::check::{Counted, Outcome, Tally, conclude};
 use super::findings;
 use super::matcher::Matcher;
-use super::wait;
+use super::sources::Open;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Cause, Origin, Protocol, Source as Kind, Summary, Table, Warning};
-use crate::query::{Count, Input, Query, Report};
+use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
-use crate::source::{
-    AutoSource, FilesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource, Source,
-};
+use crate::source::Recorder;
 
-/// Lists, or counts, what the query asks for, or checks it.
+/// Lists once.
 ///
 /// # Errors
 ///
-/// When nothing can be listed at all, or the output cannot be written. Trouble with a part of the
-/// list goes to `messages` and into the verdict.
-pub fn list(
+/// When nothing can be listed at all, or the output cannot be written.
+pub(super) fn run(
     query: &Query,
+    open: Open<'_>,
     envelope: fn() -> Envelope,
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    checked(&query.check, messages, |messages| {
-        run(query, envelope, out, messages)
-    })
-}
-
-fn run(
-    query: &Query,
-    envelope: fn() -> Envelope,
-    out: Box<dyn Write>,
-    messages: &mut Messages<'_>,
-) -> Result<Verdict, Error> {
-    if let Some(time) = query.check.wait {
-        return wait::wait(query, time, envelope, out, messages);
-    }
     let recorder = match &query.record {
         Some(path) => Recorder::create(path)?,
         None => Recorder::default(),
@@ -60,37 +44,6 @@ fn run(
     let verdict = listing.finish(messages)?;
     recorder.finish()?;
     Ok(verdict)
-}
-
-/// The source of a query, and the tables to ask it for.
-///
-/// # Errors
-///
-/// When it cannot be opened.
-pub(super) fn open(
-    query: &Query,
-    recorder: &Recorder,
-) -> Result<(Box<dyn Source>, Vec<Table>), Error> {
-    let mut tables = query.tables.clone();
-    let source: Box<dyn Source> = match &query.input {
-        Input::Auto => {
-            let netlink = NetlinkSource::new(recorder.clone());
-            let procfs = ProcfsSource::new("/proc", recorder.clone());
-            Box::new(AutoSource::new(netlink, procfs))
-        }
-        Input::Files => Box::new(FilesSource::live()),
-        Input::Netlink => Box::new(NetlinkSource::new(recorder.clone())),
-        Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
-        Input::Replay(path) => {
-            let replay = ReplaySource::open(path)?;
-            if !query.named {
-                tables = replay.tables().to_vec();
-                tables.sort_unstable();
-            }
-            Box::new(replay)
-        }
-    };
-    Ok((source, tables))
 }
 
 /// How much is read of what is not shown.
@@ -196,7 +149,11 @@ impl<'l> Listing<'l> {
 
     /// Something is missing.
     fn gap(&mut self, warning: Warning, messages: &mut Messages<'_>) {
-        messages.trouble("incomplete list: ", &warning);
+        self.trouble("incomplete list: ", warning, messages);
+    }
+
+    fn trouble(&mut self, what: &str, warning: Warning, messages: &mut Messages<'_>) {
+        messages.trouble(what, &warning);
         self.gaps += 1;
         self.summary.complete = false;
         self.summary.warnings.push(warning);
@@ -213,16 +170,12 @@ impl<'l> Listing<'l> {
             return Err(error);
         }
         let cause = Cause::from(error);
-        let warning = Warning::Failed(cause.clone());
-        messages.trouble("", &warning);
-        self.gaps += 1;
-        self.summary.complete = false;
+        self.trouble("", Warning::Failed(cause.clone()), messages);
         self.summary.sources.push(Origin {
             table,
             source: None,
             reason: Some(cause),
         });
-        self.summary.warnings.push(warning);
         Ok(())
     }
 
@@ -231,12 +184,13 @@ impl<'l> Listing<'l> {
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
         let of_owners = self.matcher.warnings();
         let is_too_little = self.query.check.strict && !of_owners.is_empty();
+        let note = if is_too_little {
+            Self::gap
+        } else {
+            Self::warning
+        };
         for warning in of_owners {
-            if is_too_little {
-                self.gap(warning, messages);
-            } else {
-                self.warning(warning, messages);
-            }
+            note(self, warning, messages);
         }
         if !self.asked {
             // An empty list is right then, but hardly what was meant.
@@ -261,7 +215,7 @@ impl<'l> Listing<'l> {
     pub(super) fn finish(mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
         // Before what is wrong with owners counts: they are nothing to this check.
         let expected = self.query.check.expected;
-        let outcome = expected.map(|expected| (expected, self.outcome(expected)));
+        let outcome = expected.map(|expected| self.outcome(expected));
         let shown = self.show_pending();
         self.written(shown)?;
         let is_too_little = self.warn(messages);
@@ -272,18 +226,17 @@ impl<'l> Listing<'l> {
             None => Ok(()),
         };
         self.written(ended)?;
-        if let Some((expected, outcome)) = outcome {
-            let sentence = sentence(self.query, expected, Counted::Sockets, self.tally);
-            tell(outcome, &sentence, messages);
-        }
         // A list must be whole; of one that is not shown, the answer counts.
         let is_shown = !matches!(self.output, Output::Nothing);
-        let is_incomplete = is_shown && !self.is_complete();
-        let outcome = outcome.map(|(_, outcome)| outcome);
-        Ok(match verdict(outcome, is_too_little || is_incomplete) {
-            Verdict::Done if failed => Verdict::Failed,
-            verdict => verdict,
-        })
+        let is_trouble = is_too_little || (is_shown && !self.is_complete());
+        let came_to = (outcome, self.tally);
+        let counted = Counted::Sockets;
+        Ok(
+            match conclude(self.query, counted, came_to, is_trouble, messages) {
+                Verdict::Done if failed => Verdict::Failed,
+                verdict => verdict,
+            },
+        )
     }
 
     /// Pending rows are looked up only when they are shown.

@@ -2,6 +2,8 @@
 
 mod check;
 mod events;
+#[cfg(test)]
+pub(crate) mod fake;
 mod findings;
 mod host_names;
 mod list;
@@ -11,18 +13,41 @@ mod missing_fields;
 mod netstat;
 mod pending_rows;
 mod signals;
+mod sources;
 mod wait;
 mod watch;
 
 use std::io::Write;
 
+use crate::error::Error;
+use crate::exit::Verdict;
 use crate::model::Warning;
+use crate::query::Query;
+use crate::render::Envelope;
 
+use check::checked;
 pub use events::events;
-pub use list::list;
 use message_dedup::MessageDedup;
 pub use netstat::netstat;
 pub use watch::{Console, Input, OpenConsole, OpenOutput, Refilter, Repeating, Viewing, watch};
+
+/// Lists, or counts, what the query asks for, or checks it.
+///
+/// # Errors
+///
+/// When nothing can be listed at all, or the output cannot be written. Trouble with a part of the
+/// list goes to `messages` and into the verdict.
+pub fn list(
+    query: &Query,
+    envelope: fn() -> Envelope,
+    out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    checked(&query.check, messages, |messages| match query.check.wait {
+        Some(time) => wait::wait(query, time, envelope, out, messages),
+        None => list::run(query, &sources::open, envelope, out, messages),
+    })
+}
 
 /// Where messages go: the standard error, one line each.
 pub struct Messages<'a> {

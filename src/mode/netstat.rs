@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::Messages;
-use super::list::{self, Listing, Output};
+use super::list::{Listing, Output};
 use super::matcher::Matcher;
+use super::sources;
 use super::watch::Shared;
 use crate::enrich::Sight;
 use crate::error::Error;
@@ -34,7 +35,7 @@ pub fn netstat(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let (mut source, _) = list::open(&netstat.query, &Recorder::default())?;
+    let (mut source, _) = sources::open(&netstat.query, &Recorder::default())?;
     let mut matcher = Matcher::new(&netstat.query)?;
     let out = Shared::new(out);
     loop {

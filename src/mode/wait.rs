@@ -3,7 +3,7 @@
 mod closest;
 mod nearest;
 mod pace;
-mod sightings;
+mod port_usage;
 
 use std::io::Write;
 use std::rc::Rc;
@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, sentence, tell};
-use super::list::{Listing, Output, buffer, open};
+use super::list::{Listing, Output, buffer};
 use super::matcher::Matcher;
 use super::pending_rows::PendingRows;
 use super::signals::{Second, Signals};
+use super::sources::{Open, open};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::Table;
@@ -22,7 +23,7 @@ use crate::query::{Count, Query, Selection};
 use crate::render::Envelope;
 use crate::source::{Recorder, Source};
 use crate::text;
-use closest::{Last, closest};
+use closest::{LastLook, closest};
 use pace::{Target, pause, processor_time};
 
 /// A source that fails for so long will not come to itself.
@@ -41,7 +42,7 @@ pub(super) fn wait(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let signals = Rc::new(Signals::catch(Second::Asks).map_err(Error::Watch)?);
-    let mut wait = Wait::new(query, time)?;
+    let mut wait = Wait::new(query, time, &open, signals.now())?;
     let (caught, shown) = (Rc::clone(&signals), query.clone());
     let opening = move || {
         // From here on it is a listing like any other.
@@ -49,19 +50,35 @@ pub(super) fn wait(
         buffer(&shown, &envelope(), out)
     };
     let mut pending = PendingRows::new(wait.expected, Box::new(opening));
-    loop {
-        if let Some(verdict) = wait.look(&mut pending, messages)? {
-            return Ok(verdict);
-        }
-        signals.sleep(Some(wait.next()), None)?;
-        if let Some(signal) = signals.caught() {
-            return Ok(Verdict::Interrupted(signal));
-        }
+    wait.run(signals.as_ref(), &mut pending, messages)
+}
+
+/// The time of a wait.
+pub(super) trait Clock {
+    /// This moment.
+    fn now(&self) -> Instant;
+
+    /// Sleeps until a moment. Gives the signal that came before.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot sleep.
+    fn sleep(&self, until: Instant) -> Result<Option<u8>, Error>;
+}
+
+impl Clock for Signals {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep(&self, until: Instant) -> Result<Option<u8>, Error> {
+        self.sleep(Some(until), None)?;
+        Ok(self.caught())
     }
 }
 
 /// A wait under way.
-struct Wait<'q> {
+pub(super) struct Wait<'q> {
     query: &'q Query,
     expected: Count,
     source: Box<dyn Source>,
@@ -76,9 +93,18 @@ struct Wait<'q> {
 }
 
 impl<'q> Wait<'q> {
-    fn new(query: &'q Query, time: Duration) -> Result<Self, Error> {
+    /// Begins at this moment.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be opened, or processes cannot be found in the way that is wanted.
+    pub(super) fn new(
+        query: &'q Query,
+        time: Duration,
+        open: Open<'_>,
+        begun: Instant,
+    ) -> Result<Self, Error> {
         let (source, tables) = open(query, &Recorder::off())?;
-        let begun = Instant::now();
         Ok(Self {
             query,
             expected: query.check.expected.unwrap_or(Count::SOME),
@@ -93,14 +119,36 @@ impl<'q> Wait<'q> {
         })
     }
 
+    /// Looks until there is an answer, or a signal comes.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`wait`].
+    pub(super) fn run(
+        &mut self,
+        clock: &dyn Clock,
+        pending: &mut PendingRows,
+        messages: &mut Messages<'_>,
+    ) -> Result<Verdict, Error> {
+        loop {
+            if let Some(verdict) = self.look(clock, pending, messages)? {
+                return Ok(verdict);
+            }
+            if let Some(signal) = clock.sleep(self.next())? {
+                return Ok(Verdict::Interrupted(signal));
+            }
+        }
+    }
+
     /// Looks once; `None` = it was in vain, and there is time for another look.
     fn look(
         &mut self,
+        clock: &dyn Clock,
         pending: &mut PendingRows,
         messages: &mut Messages<'_>,
     ) -> Result<Option<Verdict>, Error> {
         let before = processor_time();
-        let is_last = self.begun.elapsed() >= self.time;
+        let is_last = clock.now().saturating_duration_since(self.begun) >= self.time;
         // Nobody wants to know what was wrong with a look that is made again.
         let mut kept = Vec::new();
         let mut of_look = Messages::new(messages.program, &mut kept);
@@ -116,7 +164,7 @@ impl<'q> Wait<'q> {
             listing.read_no_more_than_enough();
         }
         listing.read_all(&self.tables, self.source.as_mut(), &mut of_look)?;
-        let failing = self.failing.note(listing.is_complete());
+        let failing = self.failing.note(listing.is_complete(), clock.now());
         let is_over = is_last || !listing.can_find() || failing;
         let outcome = listing.outcome(self.expected);
         let is_shown = self.query.check.quiet || listing.is_complete() || listing.has_shown();
@@ -124,6 +172,7 @@ impl<'q> Wait<'q> {
             listing.finish(&mut of_look)?
         } else if is_over {
             let (tally, is_too_little) = (listing.tally(), listing.warn(&mut of_look));
+            drop(listing);
             self.tell(outcome, tally, &mut of_look);
             if is_too_little || outcome == Outcome::Unknown {
                 Verdict::Trouble
@@ -137,9 +186,10 @@ impl<'q> Wait<'q> {
             } else {
                 self.target
             };
-            let waited = self.begun.elapsed();
+            let now = clock.now();
+            let waited = now.saturating_duration_since(self.begun);
             let rest = self.time.saturating_sub(waited);
-            self.due = Instant::now() + pause(target, cost, waited, rest);
+            self.due = now + pause(target, cost, waited, rest);
             return Ok(None);
         };
         messages.pass_on(&kept);
@@ -158,7 +208,7 @@ impl<'q> Wait<'q> {
             return;
         }
         let sentence = sentence(self.query, self.expected, Counted::Sockets, tally);
-        let last = Last {
+        let last = LastLook {
             is_exceeded: self.expected.is_exceeded(tally.found),
             is_none: outcome == Outcome::Fails && tally.found == 0,
         };
@@ -180,12 +230,12 @@ struct Failing(Option<Instant>);
 
 impl Failing {
     /// Notes one more; `true` = there is no hope of a complete one.
-    fn note(&mut self, is_complete: bool) -> bool {
+    fn note(&mut self, is_complete: bool, now: Instant) -> bool {
         if is_complete {
             self.0 = None;
             return false;
         }
-        self.0.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+        now.saturating_duration_since(*self.0.get_or_insert(now)) >= PATIENCE
     }
 }
 

@@ -3,7 +3,7 @@
 use super::waiting::Waiting;
 use super::*;
 use crate::owners::nobody::Reachable;
-use crate::support::{Run, run};
+use crate::support::Run;
 
 /// A listener of this process, which is root's, and a program that nobody runs.
 struct Stage {
@@ -87,14 +87,16 @@ fn filter_that_does_not_depend_on_the_owner_has_an_answer() {
 fn process_of_its_own_is_read_by_nobody_too() {
     let Some(stage) = Stage::new() else { return };
     // Its own process has no listener, which is certain: no other one is looked at.
-    let of_others = stage.lsock.run(&["-tlq", "pid = 1 or pid = 2"]);
-    assert_eq!(of_others.status, Some(2));
+    let mut command = stage.lsock.command();
+    command.args(["-tlq", "pid = 1 or pid = 2"]);
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
     let mut shell = crate::scene::holder::as_nobody("/bin/sh".as_ref());
     let program = stage.lsock.command();
     let path = program.get_args().last().unwrap().to_str().unwrap();
     shell.args(["-c", &format!("{path} -tlq \"pid = $$\"; exit $?")]);
-    let own = run(&mut shell);
-    assert_eq!((own.status, own.stderr.as_str()), (Some(1), ""));
+    let output = shell.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]

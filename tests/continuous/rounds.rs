@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::run::Running;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, fresh, lsock, program, run};
+use crate::support::{Child, fresh, lsock, program};
 
 /// The line that tells when a round began.
 fn time(line: &str) -> Option<Timestamp> {
@@ -219,11 +219,14 @@ fn an_output_that_cannot_be_written_ends_it_with_2() {
     let _listener = tcp::listener(V4, 1).unwrap();
     for format in ["plain", "table", "json", "ndjson", "csv"] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let words = ["-tlnc", "0.01", "--format", format];
-        let run = run(program().args(words).stdout(full));
-        assert_eq!(run.status, Some(2), "{format}: {run:?}");
+        let mut command = program();
+        command
+            .args(["-tlnc", "0.01", "--format", format])
+            .stdout(full);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{format}: {output:?}");
         let text = "lsock: cannot write to standard output: no space left on device\n";
-        assert_eq!(run.stderr, text, "{format}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), text, "{format}");
     }
 }
 

@@ -189,49 +189,35 @@ fn it_can_be_stopped_and_go_on() {
     assert_eq!(terminal.modes(), modes);
 }
 
-/// The signs of a listener that comes and goes, in a namespace of its own.
-fn assert_signs(environment: &[(&str, &str)], colours: bool) {
-    let Some(_namespace) = fresh() else { return };
-    let _pair = tcp::pair(V4).unwrap();
-    let Some(terminal) = Terminal::open(120, 24, environment) else {
-        return;
-    };
-    // Long enough to look at a round, and a pause before it is over.
-    terminal.run("-tnac 2");
-    terminal.wait_for("rows", |screen| screen.contains("3 sockets"));
-    let other = TcpListener::bind((V4, 0)).unwrap();
-    let port = format!(":{} ", other.local_addr().unwrap().port());
-    let sign = |sign: &str| {
-        let (sign, port) = (sign.to_owned(), port.clone());
-        move |screen: &str| {
-            let mut lines = screen.lines();
-            lines.any(|line| line.starts_with(&sign) && line.contains(&port))
-        }
-    };
-    terminal.wait_for("a new row", sign("+ tcp"));
-    let painted = terminal.painted();
-    assert_eq!(painted.contains("\u{1b}[32m"), colours, "{painted}");
-    terminal.wait_for("an old row", sign("  tcp"));
-    drop(other);
-    terminal.wait_for("a row that is gone", sign("- tcp"));
-    terminal.wait_for("no such row", |screen| !screen.contains(&port));
-    terminal.press(&["q"]);
-}
-
 #[test]
-fn signs_are_coloured() {
-    assert_signs(&[], true);
-}
-
-#[test]
-fn signs_are_not_coloured_without_colours() {
-    assert_signs(&[("NO_COLOR", "1")], false);
-}
-
-#[test]
-fn what_became_of_sockets_is_told_by_signs() {
+fn what_became_of_sockets_is_told_by_signs_and_colours() {
     let Some(_namespace) = fresh() else { return };
     let pair = tcp::pair(V4).unwrap();
+    for (environment, colours) in [(&[][..], true), (&[("NO_COLOR", "1")][..], false)] {
+        let Some(terminal) = Terminal::open(120, 24, environment) else {
+            return;
+        };
+        // Long enough to look at a round, and a pause before it is over.
+        terminal.run("-tnac 2");
+        terminal.wait_for("rows", |screen| screen.contains("3 sockets"));
+        let other = TcpListener::bind((V4, 0)).unwrap();
+        let port = format!(":{} ", other.local_addr().unwrap().port());
+        let sign = |sign: &str| {
+            let (sign, port) = (sign.to_owned(), port.clone());
+            move |screen: &str| {
+                let mut lines = screen.lines();
+                lines.any(|line| line.starts_with(&sign) && line.contains(&port))
+            }
+        };
+        terminal.wait_for("a new row", sign("+ tcp"));
+        let painted = terminal.painted();
+        assert_eq!(painted.contains("\u{1b}[32m"), colours, "{painted}");
+        terminal.wait_for("an old row", sign("  tcp"));
+        drop(other);
+        terminal.wait_for("a row that is gone", sign("- tcp"));
+        terminal.wait_for("no such row", |screen| !screen.contains(&port));
+        terminal.press(&["q"]);
+    }
     let Some(terminal) = Terminal::open(80, 24, &[("LC_ALL", "C")]) else {
         return;
     };

@@ -172,12 +172,18 @@ fn long_dump_ends_when_its_reader_leaves() {
     let Some(_stage) = Stage::new() else { return };
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut program = program();
-    let child = Child::start(program.args(LIST).stdout(writer).stderr(Stdio::piped()));
+    let child = program
+        .args(LIST)
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // What the parent holds of the pipe goes with the command.
     drop(program);
     reader.read_exact(&mut [0; 100]).unwrap();
     drop(reader);
-    child.end().clean();
+    let attempt = Run::from(child.wait_with_output().unwrap());
+    assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Closes that do not come to their end.
 
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 
 use nix::unistd::Uid;
 use tempfile::NamedTempFile;
@@ -8,7 +9,7 @@ use tempfile::NamedTempFile;
 use super::{comes, connections, found, kinds, me, wait_for, wait_for_half_closed};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{LSOCK, command, fresh, run, skip};
+use crate::support::{LSOCK, Run, fresh, skip};
 
 #[test]
 fn a_process_that_does_not_close_is_named() {
@@ -112,7 +113,8 @@ fn orphans_near_the_limit_of_the_kernel_are_told() {
         let path = file.path().to_str().unwrap();
         let script = format!("mount --bind {path} {LIMIT} && exec {LSOCK} -stj '{filter}'");
         let words = ["-m", "sh", "-c", &script];
-        let document = run(command("unshare").args(words)).done().document();
+        let run: Run = Command::new("unshare").args(words).output().unwrap().into();
+        let document = run.done().document();
         let found = document["findings"].as_array().unwrap();
         let found = found.iter().find(|finding| finding["kind"] == "orphans");
         found.cloned()

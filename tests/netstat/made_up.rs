@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::said::difference;
 use super::stage::{folder, in_mounts_of_its_own};
-use crate::support::{Run, fresh, needed, run, skip};
+use crate::support::{Run, fresh, needed, skip};
 
 /// What puts our directory in the place of `/proc`.
 const COVER: &str =
@@ -176,10 +176,10 @@ fn proc() -> TempDir {
     proc
 }
 
-fn covered_run(program: &Path, covered: (&Path, &Path), words: &[&str]) -> Run {
+fn run(program: &Path, covered: (&Path, &Path), words: &[&str]) -> Run {
     let mut unshare = in_mounts_of_its_own(COVER);
     unshare.args([covered.0, covered.1, program]).args(words);
-    run(&mut unshare)
+    unshare.output().unwrap().into()
 }
 
 #[test]
@@ -210,8 +210,8 @@ fn every_line_the_kernel_can_write_is_shown_as_netstat_shows_it() {
         &["-aux", "--numeric-hosts"],
         &["-xl"],
     ] {
-        let theirs = covered_run(&netstat, covered, words);
-        let said = covered_run(&ours, covered, words);
+        let theirs = run(&netstat, covered, words);
+        let said = run(&ours, covered, words);
         if let Some(difference) = difference(&theirs, &said) {
             panic!("{words:?}: {difference}");
         }

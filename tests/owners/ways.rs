@@ -13,13 +13,12 @@ use tempfile::TempDir;
 use super::nobody::Reachable;
 use super::{row_of, send_away};
 use crate::faults::allow_many_descriptors;
-use crate::scene::holder::Holder;
+use crate::scene::holder::{Holder, find_program};
 use crate::scene::tcp::options::held_many_times;
 use crate::scene::tcp::{self, listeners};
 use crate::scene::{Expected, Namespace, V4, or_skip};
 use crate::support::{
-    Child, LSOCK, Run, calls, can_strace, command, fresh, has, lsock, run, skip, stage, until,
-    with_faults,
+    Child, LSOCK, Run, calls, can_strace, command, fresh, lsock, skip, stage, until, with_faults,
 };
 
 const BPF: [&str; 5] = ["-p", "--json", "-tl", "--owners", "bpf"];
@@ -205,8 +204,12 @@ fn inside_a_pid_namespace_only_its_processes_are_told() {
     for mount in [&["--mount-proc"][..], &[]] {
         let inside = |words: &[&str]| {
             let mut unshare = command("unshare");
-            unshare.args(["--pid", "--fork"]).args(mount);
-            run(unshare.arg(LSOCK).args(words))
+            let unshare = unshare
+                .args(["--pid", "--fork"])
+                .args(mount)
+                .arg(LSOCK)
+                .args(words);
+            Run::from(unshare.output().unwrap())
         };
         let run = inside(&BPF);
         assert_eq!((run.status, run.text()), (Some(2), ""));
@@ -332,7 +335,13 @@ fn kernel_that_does_not_describe_its_types_is_told_or_passed_over() {
         let script = format!(
             "mount -t tmpfs none /sys/kernel/btf && exec {LSOCK} -p --json -tl --owners {way}"
         );
-        run(command("unshare").args(["--mount", "sh", "-c", &script]))
+        let mut unshare = command("unshare");
+        Run::from(
+            unshare
+                .args(["--mount", "sh", "-c", &script])
+                .output()
+                .unwrap(),
+        )
     };
     let run = hidden("bpf");
     let text = "lsock: cannot read /sys/kernel/btf/vmlinux: no such file or directory\n";
@@ -361,13 +370,14 @@ fn without_rights_the_iterator_is_refused_and_nothing_else() {
 #[test]
 fn root_without_the_right_to_load_programs_walks() {
     let Some(_busy) = Busy::usable() else { return };
-    if !has("setpriv") {
+    if let Err(error) = find_program("setpriv") {
+        skip(error);
         return;
     }
     let run = |lost: &str, words: &[&str]| {
         let mut setpriv = command("setpriv");
-        setpriv.arg(format!("--bounding-set={lost}")).arg(LSOCK);
-        run(setpriv.args(words))
+        let setpriv = setpriv.arg(format!("--bounding-set={lost}")).arg(LSOCK);
+        Run::from(setpriv.args(words).output().unwrap())
     };
     for (lost, text) in [
         (

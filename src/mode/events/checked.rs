@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::Watch;
 use crate::exit::Verdict;
 use crate::mode::Messages;
-use crate::mode::check::{self, Counted, Outcome, Tally, sentence, tell};
+use crate::mode::check::{Counted, Outcome, Tally, conclude};
 
 impl Watch<'_> {
     /// `Break` = as many events as wanted were shown, or there is an answer and nothing else is asked.
@@ -43,12 +43,13 @@ impl Watch<'_> {
     pub(super) fn warn_of_names(&mut self, messages: &mut Messages<'_>) -> bool {
         let of_owners = self.enricher.warnings();
         let is_too_little = self.watching.query.check.strict && !of_owners.is_empty();
+        let note = if is_too_little {
+            Self::miss
+        } else {
+            Self::warn
+        };
         for warning in of_owners {
-            if is_too_little {
-                self.miss(warning, messages);
-            } else {
-                self.warn(warning, messages);
-            }
+            note(self, warning, messages);
         }
         is_too_little
     }
@@ -61,13 +62,10 @@ impl Watch<'_> {
         messages: &mut Messages<'_>,
     ) -> Verdict {
         let query = &self.watching.query;
-        if let (Some(expected), Some(outcome)) = (query.check.expected, answer) {
-            let sentence = sentence(query, expected, Counted::Steps, self.tally());
-            tell(outcome, &sentence, messages);
-        }
         // Of events that are not shown, the answer counts.
-        let is_shown = !query.check.quiet;
-        let is_incomplete = is_shown && !self.summary.complete;
-        check::verdict(answer, is_too_little || is_incomplete)
+        let is_incomplete = !query.check.quiet && !self.summary.complete;
+        let came_to = (answer, self.tally());
+        let is_trouble = is_too_little || is_incomplete;
+        conclude(query, Counted::Steps, came_to, is_trouble, messages)
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Expr, Rule};
-use crate::mode::list::open;
+use crate::mode::sources::open;
 use crate::model::{Family, Held, Protocol, Row, Socket, StateSet, Warning};
 use crate::query::Query;
 use crate::render::Search;

@@ -26,7 +26,7 @@ pub(in crate::mode) fn buffer(
 
 /// Where rows go.
 pub(in crate::mode) enum Output<'l> {
-    Rows(Box<RowBuffer<'static>>),
+    Rows(Box<RowBuffer<'l>>),
     Counts(Box<Summing<'static>>),
     /// Nothing of them is wanted but how many there are.
     Nothing,
@@ -34,7 +34,7 @@ pub(in crate::mode) enum Output<'l> {
     Pending(&'l mut PendingRows),
 }
 
-impl Output<'_> {
+impl<'l> Output<'l> {
     /// What a query reports.
     pub(in crate::mode) fn of(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
         match (query.report, query.check.quiet) {
@@ -51,7 +51,7 @@ impl Output<'_> {
     }
 
     /// Rows as they come.
-    pub(in crate::mode) fn to(sink: Box<dyn Sink>) -> Self {
+    pub(in crate::mode) fn to(sink: Box<dyn Sink + 'l>) -> Self {
         Self::Rows(Box::new(RowBuffer::new(sink, Arrangement::default())))
     }
 

@@ -30,14 +30,12 @@ impl Listing<'_> {
                 [next, ..] => self.read_both([*table, *next], source, messages)?,
                 [] => None,
             };
+            rest = others
+                .get(usize::from(both.is_some())..)
+                .unwrap_or_default();
             let flow = match both {
                 Some(flow) => flow,
                 None => self.read(*table, source, messages)?,
-            };
-            rest = if both.is_some() {
-                others.get(1..).unwrap_or_default()
-            } else {
-                others
             };
             if flow.is_break() {
                 break;
@@ -71,14 +69,7 @@ impl Listing<'_> {
         self.asked = true;
         let flow = end.map_err(Error::Output)?;
         outcome.warnings.extend(gaps);
-        let [first, second] = tables;
-        let source = (outcome.source, outcome.reason.clone());
-        self.note(first, outcome, messages);
-        self.summary.sources.push(Origin {
-            table: second,
-            source: source.0,
-            reason: source.1,
-        });
+        self.note(&tables, outcome, messages);
         Ok(Some(flow))
     }
 
@@ -106,14 +97,14 @@ impl Listing<'_> {
         match outcome {
             Ok(mut outcome) => {
                 outcome.warnings.extend(gaps);
-                self.note(table, outcome, messages);
+                self.note(&[table], outcome, messages);
             }
             Err(error) => self.missing(table, error, messages)?,
         }
         Ok(flow)
     }
 
-    fn note(&mut self, table: Table, outcome: Outcome, messages: &mut Messages<'_>) {
+    fn note(&mut self, tables: &[Table], outcome: Outcome, messages: &mut Messages<'_>) {
         // A filter that asks for them has chosen among sockets without names.
         let are_names_needed = self.query.filter.needs().unix_peers;
         for warning in outcome.warnings {
@@ -122,11 +113,13 @@ impl Listing<'_> {
                 _ => self.warning(warning, messages),
             }
         }
-        self.summary.sources.push(Origin {
-            table,
-            source: outcome.source,
-            reason: outcome.reason,
-        });
+        self.summary
+            .sources
+            .extend(tables.iter().map(|table| Origin {
+                table: *table,
+                source: outcome.source,
+                reason: outcome.reason.clone(),
+            }));
     }
 
     /// Counts a socket, and shows it, if the filter wants it.

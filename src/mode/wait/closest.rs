@@ -1,11 +1,9 @@
 //! What came closest to what was waited for in vain, in words.
 
-use std::cell::RefCell;
 use std::io;
-use std::rc::Rc;
 
 use super::nearest::nearest;
-use super::sightings::{Group, Seeing, Sightings};
+use super::port_usage::{Group, PortUsage, listed};
 use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
@@ -17,7 +15,7 @@ use crate::source::Source;
 /// Looks once more: at what there is too much of; or at the port that the filter names, whatever else
 /// it asks for, but for what the last look saw already; or at what it leaves out for a single reason.
 /// `None` = there is nothing to tell.
-pub(super) fn closest(query: &Query, source: &mut dyn Source, last: &Last) -> Option<String> {
+pub(super) fn closest(query: &Query, source: &mut dyn Source, last: &LastLook) -> Option<String> {
     let rules: Vec<Rule> = query
         .tables
         .iter()
@@ -27,34 +25,34 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, last: &Last) -> Op
         .iter()
         .filter(|rule| rule.table().protocol.has_service_ports());
     let port = with_port.clone().find_map(|rule| port(rule.expr()));
-    let sightings = Rc::default();
+    let mut usage = PortUsage::default();
     match port {
         _ if last.is_exceeded => {
-            look(query, source, &sightings)?;
-            taken(port, &sightings.borrow())
+            look(query, source, &mut usage)?;
+            taken(port, &usage)
         }
         Some(port) => {
             let mut protocols: Vec<Protocol> =
                 with_port.map(|rule| rule.table().protocol).collect();
             protocols.dedup();
             for protocol in protocols {
-                look(&last.unseen(query, port, protocol), source, &sightings)?;
+                look(&last.unseen(query, port, protocol), source, &mut usage)?;
             }
-            Some(seen_at(port, &sightings.borrow(), query))
+            Some(seen_at(port, &usage, query))
         }
         None => nearest(query, source, &rules),
     }
 }
 
 /// What the last look of a wait came to.
-pub(super) struct Last {
+pub(super) struct LastLook {
     /// There is more than was expected.
     pub(super) is_exceeded: bool,
     /// It is certain that nothing matches.
     pub(super) is_none: bool,
 }
 
-impl Last {
+impl LastLook {
     /// All sockets of a protocol that have this port, over both versions of IP, but for states in which
     /// the last look would have seen them.
     fn unseen(&self, query: &Query, port: u16, protocol: Protocol) -> Query {
@@ -77,9 +75,9 @@ impl Last {
 }
 
 /// Looks at all that a query wants; `None` = there may be more.
-fn look(query: &Query, source: &mut dyn Source, sightings: &Rc<RefCell<Sightings>>) -> Option<()> {
+fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<()> {
     let mut matcher = Matcher::telling_owners(query).ok()?;
-    let output = Output::to(Box::new(Seeing(Rc::clone(sightings))));
+    let output = Output::to(Box::new(usage));
     let mut listing = Listing::new(query, &mut matcher, output);
     // What is wrong with this look was wrong with the last one.
     let mut untold = io::sink();
@@ -145,11 +143,11 @@ fn at_port(port: u16) -> Expr {
 }
 
 /// Of what there is too much.
-fn taken(port: Option<u16>, sightings: &Sightings) -> Option<String> {
-    let holders = sightings.bound.holders.union(&sightings.connected.holders);
-    let holders = super::sightings::listed(holders.cloned());
+fn taken(port: Option<u16>, usage: &PortUsage) -> Option<String> {
+    let holders = usage.bound.holders.union(&usage.connected.holders);
+    let holders = listed(holders.cloned());
     let held = (!holders.is_empty()).then(|| format!("held by {holders}"));
-    let parts: Vec<String> = held.into_iter().chain(time_wait(sightings)).collect();
+    let parts: Vec<String> = held.into_iter().chain(time_wait(usage)).collect();
     let what = parts.join(" and ");
     match port {
         _ if what.is_empty() => None,
@@ -159,10 +157,10 @@ fn taken(port: Option<u16>, sightings: &Sightings) -> Option<String> {
 }
 
 /// What a port is to somebody else.
-fn seen_at(port: u16, sightings: &Sightings, query: &Query) -> String {
-    let bound = (sightings.bound.count > 0).then(|| bound(&sightings.bound, query));
-    let connected = (sightings.connected.count > 0).then(|| connected(&sightings.connected));
-    let parts: Vec<String> = [bound, connected, time_wait(sightings)]
+fn seen_at(port: u16, usage: &PortUsage, query: &Query) -> String {
+    let bound = (usage.bound.count > 0).then(|| bound(&usage.bound, query));
+    let connected = (usage.connected.count > 0).then(|| connected(&usage.connected));
+    let parts: Vec<String> = [bound, connected, time_wait(usage)]
         .into_iter()
         .flatten()
         .collect();
@@ -199,9 +197,9 @@ fn connected(group: &Group) -> String {
 }
 
 /// `in TIME_WAIT for another 41 s`
-fn time_wait(sightings: &Sightings) -> Option<String> {
-    let rest = sightings.rest_ms.map(|rest| rest.div_ceil(1_000));
-    match (sightings.time_wait, rest) {
+fn time_wait(usage: &PortUsage) -> Option<String> {
+    let rest = usage.rest_ms.map(|rest| rest.div_ceil(1_000));
+    match (usage.time_wait, rest) {
         (0, _) => None,
         (_, Some(seconds)) => Some(format!("in TIME_WAIT for another {seconds} s")),
         (_, None) => Some("in TIME_WAIT".to_owned()),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-use super::sightings::{end, holder};
+use super::port_usage::{end, holder};
 use crate::filter::{Expr, Rule, Test};
 use crate::mode::matcher::Matcher;
 use crate::model::{Row, Socket};
@@ -11,7 +11,7 @@ use crate::query::Query;
 use crate::source::Source;
 
 /// The sockets that lack one thing, and nothing else.
-struct Missed {
+struct NearMiss {
     /// What they lack.
     what: String,
     count: u64,
@@ -21,7 +21,7 @@ struct Missed {
 /// One socket of those that lack what the fewest others do.
 pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
     let mut matcher = Matcher::telling_owners(query).ok()?;
-    let mut missed: Vec<Missed> = Vec::new();
+    let mut missed: Vec<NearMiss> = Vec::new();
     for rule in rules {
         let parts = parts(rule);
         if parts.len() < 2 {
@@ -31,12 +31,12 @@ pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) ->
         // What is not seen cannot be the closest.
         let _ = source.visit(all.table(), &query.request(&all), &mut |socket: &Socket| {
             let only = matcher.only_failing(socket, &parts);
-            let Some(what) = only.and_then(|only| told(&parts, only)) else {
+            let Some(what) = only.and_then(|only| lacking(&parts, only)) else {
                 return ControlFlow::Continue(());
             };
             match missed.iter_mut().find(|missed| missed.what == what) {
                 Some(missed) => missed.count += 1,
-                None => missed.push(Missed {
+                None => missed.push(NearMiss {
                     what,
                     count: 1,
                     first: socket.clone(),
@@ -62,7 +62,7 @@ fn parts(rule: &Rule) -> Vec<Rule> {
 }
 
 /// What is lacking, if the rest says more than in which state a socket is.
-fn told(parts: &[Rule], only: usize) -> Option<String> {
+fn lacking(parts: &[Rule], only: usize) -> Option<String> {
     let is_state = |part: &Rule| matches!(part.expr(), Expr::Test(Test::State(_)));
     let mut rest = parts.iter().enumerate().filter(|(place, _)| *place != only);
     if rest.all(|(_, part)| is_state(part)) {

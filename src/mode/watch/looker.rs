@@ -11,8 +11,9 @@ use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
 use crate::mode::host_names::HostNames;
-use crate::mode::list::{self, Listing, Output};
+use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
+use crate::mode::sources;
 use crate::model::{Row, Summary, Table};
 use crate::query::Query;
 use crate::render::Sink;
@@ -34,7 +35,7 @@ impl Looker {
     ///
     /// When there is no such source, or processes cannot be found in the way that is wanted.
     pub(super) fn new(query: Query) -> Result<Self, Error> {
-        let (source, tables) = list::open(&query, &Recorder::default())?;
+        let (source, tables) = sources::open(&query, &Recorder::default())?;
         Ok(Self {
             matcher: Matcher::new(&query)?,
             hosts: HostNames::new(Mapped::AsIpv4),

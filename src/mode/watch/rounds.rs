@@ -11,9 +11,10 @@ use super::shared::Shared;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::Messages;
-use crate::mode::list::{self, Listing, Output};
+use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
 use crate::mode::signals::Signals;
+use crate::mode::sources;
 use crate::query::Query;
 use crate::render::{Envelope, Repetition, rfc_3339};
 use crate::source::Recorder;
@@ -30,7 +31,7 @@ pub(super) fn rounds(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let (mut source, tables) = list::open(query, &Recorder::default())?;
+    let (mut source, tables) = sources::open(query, &Recorder::default())?;
     let mut matcher = Matcher::new(query)?;
     let out = Shared::new(out);
     let mut repetition = Repetition::First;

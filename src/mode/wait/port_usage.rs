@@ -1,11 +1,9 @@
-//! What a look at the end of a wait sees, put together.
+//! Who uses a port, and how.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
-use std::rc::Rc;
 
 use crate::model::{
     Endpoint, Family, Process, ProcessStatus, Row, Socket, State, Summary, TimerKind,
@@ -18,7 +16,7 @@ const NAMED: usize = 3;
 
 /// Sockets in one of three ways to have a port, and in whose hands.
 #[derive(Debug, Default)]
-pub(super) struct Sightings {
+pub(super) struct PortUsage {
     /// Those that wait for others, or only have the port.
     pub(super) bound: Group,
     /// Connections, `TIME_WAIT` left out.
@@ -43,12 +41,9 @@ pub(super) struct Group {
     pub(super) listens: bool,
 }
 
-/// Adds the rows of a look.
-pub(super) struct Seeing(pub(super) Rc<RefCell<Sightings>>);
-
-impl Sink for Seeing {
+impl Sink for &mut PortUsage {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.0.borrow_mut().add(row);
+        self.add(row);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -57,7 +52,7 @@ impl Sink for Seeing {
     }
 }
 
-impl Sightings {
+impl PortUsage {
     /// One more.
     fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;

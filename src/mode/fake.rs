@@ -1,0 +1,296 @@
+//! A source that lists what it is told to and fails as it is told to, and a clock that nobody waits for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::Messages;
+use super::check::checked;
+use super::list::{self, buffer};
+use super::pending_rows::PendingRows;
+use super::sources::Opened;
+use super::wait::{Clock, Wait};
+use crate::error::Error;
+use crate::exit::Verdict;
+use crate::model::{Cause, Disturbance, Socket, Source as Kind, Table, Warning};
+use crate::query::{Count, Query};
+use crate::render::{Envelope, Repetition};
+use crate::source::{Outcome, Recorder, Request, Source, Visitor};
+
+/// What befalls a table.
+#[derive(Clone)]
+enum Event {
+    /// It cannot be read.
+    Failure(Rc<dyn Fn() -> Error>),
+    /// Nobody can tell of it, for this reason.
+    Absence(Cause),
+    /// Something must be known of it.
+    Warning(Warning),
+    /// Something is lost behind so many sockets: they are lent again if the visitor can rewind.
+    Disturbance(usize),
+}
+
+/// What there is to see at one time.
+#[derive(Clone, Default)]
+pub(crate) struct Look {
+    sockets: Vec<Socket>,
+    events: Vec<(Table, Event)>,
+}
+
+/// These sockets, of any table.
+pub(crate) fn look(sockets: impl Into<Vec<Socket>>) -> Look {
+    Look {
+        sockets: sockets.into(),
+        events: Vec::new(),
+    }
+}
+
+impl Look {
+    pub(crate) fn fails(self, table: Table, error: impl Fn() -> Error + 'static) -> Self {
+        self.with(table, Event::Failure(Rc::new(error)))
+    }
+
+    pub(crate) fn lacks(self, table: Table, cause: Cause) -> Self {
+        self.with(table, Event::Absence(cause))
+    }
+
+    pub(crate) fn warns(self, table: Table, warning: Warning) -> Self {
+        self.with(table, Event::Warning(warning))
+    }
+
+    pub(crate) fn disturbed(self, table: Table, behind: usize) -> Self {
+        self.with(table, Event::Disturbance(behind))
+    }
+
+    fn with(mut self, table: Table, event: Event) -> Self {
+        self.events.push((table, event));
+        self
+    }
+}
+
+/// Lists one look after the other, the last one again and again. A look ends when one of its tables is
+/// asked for a second time.
+struct FakeSource {
+    looks: Vec<Look>,
+    current: usize,
+    asked: Vec<Table>,
+}
+
+impl FakeSource {
+    fn new(looks: Vec<Look>) -> Self {
+        Self {
+            looks,
+            current: 0,
+            asked: Vec::new(),
+        }
+    }
+
+    fn look_at(&mut self, table: Table) -> Look {
+        if self.asked.contains(&table) {
+            self.asked.clear();
+            self.current = (self.current + 1).min(self.looks.len() - 1);
+        }
+        self.asked.push(table);
+        self.looks[self.current].clone()
+    }
+}
+
+impl Source for FakeSource {
+    fn visit(
+        &mut self,
+        table: Table,
+        _: &Request,
+        visitor: &mut dyn Visitor,
+    ) -> Result<Outcome, Error> {
+        let look = self.look_at(table);
+        let mut outcome = Outcome::complete(Kind::Netlink);
+        let mut disturbed = None;
+        for (_, event) in look.events.into_iter().filter(|(of, _)| *of == table) {
+            match event {
+                Event::Failure(error) => return Err(error()),
+                Event::Absence(cause) => return Ok(Outcome::absent(cause)),
+                Event::Warning(warning) => outcome.warnings.push(warning),
+                Event::Disturbance(behind) => disturbed = Some(behind),
+            }
+        }
+        let own =
+            |socket: &&Socket| (socket.protocol, socket.family) == (table.protocol, table.family);
+        let sockets: Vec<&Socket> = look.sockets.iter().filter(own).collect();
+        if let Some(behind) = disturbed {
+            if lend(&sockets[..behind], visitor).is_break() {
+                return Ok(outcome);
+            }
+            if !visitor.rewind() {
+                let lost = Warning::Disturbed(Some(table), Disturbance::Overrun);
+                outcome.warnings.push(lost);
+                return Ok(outcome);
+            }
+        }
+        let _ = lend(&sockets, visitor);
+        Ok(outcome)
+    }
+}
+
+fn lend(sockets: &[&Socket], visitor: &mut dyn Visitor) -> ControlFlow<()> {
+    sockets.iter().try_for_each(|socket| visitor.take(socket))
+}
+
+fn envelope() -> Envelope {
+    Envelope {
+        host: "frodo".to_owned(),
+        time: "2026-01-02T03:04:05Z".to_owned(),
+        repetition: Repetition::Single,
+    }
+}
+
+/// An output that can be looked at afterwards; its reader may have left.
+#[derive(Clone, Default)]
+pub(crate) struct Page {
+    pub(crate) text: Rc<RefCell<Vec<u8>>>,
+    pub(crate) is_closed: bool,
+}
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.text.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) verdict: Result<Verdict, Error>,
+    pub(crate) out: String,
+    pub(crate) messages: String,
+}
+
+impl Run {
+    /// The exit status, and what was said.
+    pub(crate) fn told(&self) -> (u8, &str) {
+        (self.verdict.as_ref().unwrap().status(), &self.messages)
+    }
+
+    /// The exit status.
+    pub(crate) fn status(&self) -> u8 {
+        self.told().0
+    }
+
+    pub(crate) fn lines(&self) -> usize {
+        self.out.lines().count()
+    }
+}
+
+/// Runs what writes to an output, with messages.
+fn running(
+    query: &Query,
+    page: &Page,
+    run: impl FnOnce(Box<dyn io::Write>, &mut Messages<'_>) -> Result<Verdict, Error>,
+) -> Run {
+    let mut said = Vec::new();
+    let mut messages = Messages::new("lsock", &mut said);
+    let verdict = checked(&query.check, &mut messages, |messages| {
+        run(Box::new(page.clone()), messages)
+    });
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    Run {
+        verdict,
+        out: text(&page.text.borrow()),
+        messages: text(&said),
+    }
+}
+
+/// Opens this source, for the tables of the query.
+fn opening(looks: &[Look]) -> impl Fn(&Query, &Recorder) -> Opened {
+    move |query, _| {
+        let source = FakeSource::new(looks.to_vec());
+        Ok((Box::new(source), query.tables.clone()))
+    }
+}
+
+/// Time that passes while somebody sleeps, and no other.
+pub(crate) struct FakeClock {
+    now: Cell<Instant>,
+    /// How often somebody slept.
+    pub(crate) sleeps: Cell<usize>,
+    /// A signal that comes in the sleep of this number.
+    signal: Option<(usize, u8)>,
+}
+
+impl FakeClock {
+    pub(crate) fn new(signal: Option<(usize, u8)>) -> Self {
+        Self {
+            now: Cell::new(Instant::now()),
+            sleeps: Cell::new(0),
+            signal,
+        }
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    fn sleep(&self, until: Instant) -> Result<Option<u8>, Error> {
+        self.sleeps.set(self.sleeps.get() + 1);
+        self.now.set(self.now.get().max(until));
+        let signal = self.signal.filter(|(sleep, _)| *sleep == self.sleeps.get());
+        Ok(signal.map(|(_, signal)| signal))
+    }
+}
+
+/// Lists what there is in one look.
+pub(crate) fn list_once(page: &Page, query: &Query, look: Look) -> Run {
+    running(query, page, |out, messages| {
+        list::run(query, &opening(&[look]), envelope, out, messages)
+    })
+}
+
+/// Lists in another round.
+pub(crate) fn list_again(
+    query: &Query,
+    look: Look,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    messages.next_round();
+    let out = Box::new(Page::default());
+    list::run(query, &opening(&[look]), envelope, out, messages)
+}
+
+/// Messages of round after round.
+pub(crate) fn repeating(said: &mut Vec<u8>) -> Messages<'_> {
+    let mut messages = Messages::new("lsock", said);
+    messages.repeat();
+    messages
+}
+
+/// Waits by this clock, over these looks; the last one is had again and again. Gives how long it took.
+pub(crate) fn wait_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> (Run, Duration) {
+    let page = Page::default();
+    let time = query.check.wait.unwrap();
+    let begun = clock.now();
+    let run = running(query, &page, |out, messages| {
+        let mut wait = Wait::new(query, time, &opening(looks), begun)?;
+        let expected = query.check.expected.unwrap_or(Count::SOME);
+        let shown = query.clone();
+        let opening = move || buffer(&shown, &envelope(), out);
+        let mut pending = PendingRows::new(expected, Box::new(opening));
+        wait.run(clock, &mut pending, messages)
+    });
+    (run, clock.now() - begun)
+}

@@ -1,0 +1,42 @@
+//! The sources of queries.
+
+use crate::error::Error;
+use crate::model::Table;
+use crate::query::{Input, Query};
+use crate::source::{
+    AutoSource, FilesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource, Source,
+};
+
+/// The source of a query, and the tables to ask it for.
+pub(super) type Opened = Result<(Box<dyn Source>, Vec<Table>), Error>;
+
+/// Opens the source of a query, which is recorded.
+pub(super) type Open<'o> = &'o dyn Fn(&Query, &Recorder) -> Opened;
+
+/// The source of a query, and the tables to ask it for.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
+    let mut tables = query.tables.clone();
+    let source: Box<dyn Source> = match &query.input {
+        Input::Auto => {
+            let netlink = NetlinkSource::new(recorder.clone());
+            let procfs = ProcfsSource::new("/proc", recorder.clone());
+            Box::new(AutoSource::new(netlink, procfs))
+        }
+        Input::Files => Box::new(FilesSource::live()),
+        Input::Netlink => Box::new(NetlinkSource::new(recorder.clone())),
+        Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
+        Input::Replay(path) => {
+            let replay = ReplaySource::open(path)?;
+            if !query.named {
+                tables = replay.tables().to_vec();
+                tables.sort_unstable();
+            }
+            Box::new(replay)
+        }
+    };
+    Ok((source, tables))
+}
