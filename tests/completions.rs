@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lsock::render::Column;
+use lsock::render::Field;
 use tempfile::NamedTempFile;
 
 use crate::shell;
@@ -64,7 +64,7 @@ fn bash_completes_the_fields_of_a_filter() {
 #[test]
 fn fields_of_a_filter_are_those_of_the_vocabulary() {
     let words = lsock::filter::words();
-    for column in Column::VOCABULARY.into_iter().chain(Column::COMBINED) {
+    for column in Field::VOCABULARY.into_iter().chain(Field::COMBINED) {
         let name = column.own_name();
         let parts = format!("{name}.");
         let known = words

@@ -91,7 +91,7 @@ fn keys_come_in_the_order_of_the_vocabulary_in_every_row() {
     };
     let run = lsock(["-a", "-A", "all", "--format", "ndjson"]).clean();
     for line in run.lines() {
-        let places = lsock::render::Column::VOCABULARY
+        let places = lsock::render::Field::VOCABULARY
             .map(|column| line.find(&format!("\"{}\":", column.name())).unwrap());
         assert!(places.is_sorted(), "{line}");
     }

@@ -5,9 +5,8 @@ use std::process::Command;
 
 use clap::Arg;
 use lsock::exit::Verdict;
-use lsock::filter::Field;
+use lsock::fields::Field;
 use lsock::model::{EXPLANATIONS, Kind, State, THRESHOLDS, Threshold, Unit};
-use lsock::render::Column;
 use tempfile::TempDir;
 
 use crate::examples;
@@ -143,8 +142,8 @@ fn fields_are_those_of_the_program() {
         .iter()
         .filter_map(|line| words(line, ".It Cm "))
         .flatten();
-    let columns = Column::VOCABULARY.into_iter().chain(Column::COMBINED);
-    let fields: Words = columns.map(Column::name).collect();
+    let columns = Field::VOCABULARY.into_iter().chain(Field::COMBINED);
+    let fields: Words = columns.map(Field::name).collect();
     assert_eq!(told.map(str::to_owned).collect::<Words>(), fields);
 }
 

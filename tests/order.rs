@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use lsock::render::Column;
+use lsock::render::Field;
 use serde_json::Value;
 
 use crate::scene::unix;
@@ -18,19 +18,19 @@ enum Key {
 }
 
 /// `None` = unknown.
-fn key_of(column: Column, row: &Value) -> Option<Key> {
+fn key_of(column: Field, row: &Value) -> Option<Key> {
     let value = &row[column.own_name()];
     match column {
-        Column::Timer => value["expires_ms"].as_u64().map(Key::Number),
-        Column::Cookie => {
+        Field::Timer => value["expires_ms"].as_u64().map(Key::Number),
+        Field::Cookie => {
             let cookie = value.as_str()?;
             Some(Key::Number(u64::from_str_radix(cookie, 16).unwrap()))
         }
-        Column::Processes => {
+        Field::Processes => {
             let first = value.as_array()?.first()?;
             Some(Key::Text(bytes_of(first["name"].as_str()?)))
         }
-        Column::LocalAddress | Column::PeerAddress => {
+        Field::LocalAddress | Field::PeerAddress => {
             let text = value.as_str()?;
             Some(match text.parse() {
                 Ok(ip) => Key::Ip(ip),
@@ -44,7 +44,7 @@ fn key_of(column: Column, row: &Value) -> Option<Key> {
 }
 
 /// Known keys in order, then the unknown.
-fn assert_sorted(column: Column, rows: &[Value], descending: bool) {
+fn assert_sorted(column: Field, rows: &[Value], descending: bool) {
     let keys: Vec<Option<Key>> = rows.iter().map(|row| key_of(column, row)).collect();
     let known = keys.iter().take_while(|key| key.is_some()).count();
     let unknown_last = keys[known..].iter().all(Option::is_none);
@@ -67,7 +67,7 @@ fn every_sortable_column_sorts() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    let fields = Column::VOCABULARY.into_iter();
+    let fields = Field::VOCABULARY.into_iter();
     for column in fields.filter(|column| column.is_sortable()) {
         let rows = sorted_by(column.own_name());
         assert!(rows.len() > 100);
@@ -80,7 +80,7 @@ fn every_sortable_column_sorts_downwards_with_unknown_last() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    let fields = Column::VOCABULARY.into_iter();
+    let fields = Field::VOCABULARY.into_iter();
     for column in fields.filter(|column| column.is_sortable()) {
         let key = format!("-{}", column.own_name());
         let rows = sorted_by(&key);
@@ -94,9 +94,9 @@ fn second_key_orders_what_the_first_leaves_equal() {
         return;
     };
     let rows = list(&["-ta", "--sort", "state,-local_port"]);
-    assert_sorted(Column::State, &rows, false);
+    assert_sorted(Field::State, &rows, false);
     for same in rows.chunk_by(|a, b| a["state"] == b["state"]) {
-        assert_sorted(Column::LocalPort, same, true);
+        assert_sorted(Field::LocalPort, same, true);
     }
 }
 
@@ -106,9 +106,9 @@ fn combined_column_sorts_by_address_then_port() {
         return;
     };
     let rows = list(&["-ta", "--sort", "local"]);
-    assert_sorted(Column::LocalAddress, &rows, false);
+    assert_sorted(Field::LocalAddress, &rows, false);
     for same in rows.chunk_by(|a, b| a["local_address"] == b["local_address"]) {
-        assert_sorted(Column::LocalPort, same, false);
+        assert_sorted(Field::LocalPort, same, false);
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use lsock::cli::{self, Terminal};
 use lsock::exit::Verdict;
-use lsock::render::{Column, SCHEMA};
+use lsock::render::{Field, SCHEMA};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -234,7 +234,7 @@ fn vocabulary_is_that_of_the_program() {
         .split_whitespace()
         .map(|word| word.trim_matches('`'))
         .collect();
-    assert_eq!(words, Column::VOCABULARY.map(Column::name));
+    assert_eq!(words, Field::VOCABULARY.map(Field::name));
 }
 
 #[test]

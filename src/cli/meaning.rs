@@ -13,7 +13,7 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Source};
 use crate::query::{Hidden, Input, PROC, Query, Report, Selection, Tables};
 use crate::render::{
-    Color, Column, DetailPlace, Extra, Extras, Format, HeaderLine, Layout, Signs, default_columns,
+    Color, DetailPlace, Extra, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns,
 };
 use crate::source::Extensions;
 use crate::text::escape;
@@ -308,7 +308,7 @@ impl Typed {
         }
     }
 
-    fn layout(&self, columns: Vec<Column>, extras: Extras, terminal: Terminal) -> Layout {
+    fn layout(&self, columns: Vec<Field>, extras: Extras, terminal: Terminal) -> Layout {
         let usual = if terminal.is_terminal && !terminal.no_color {
             Color::Always
         } else {

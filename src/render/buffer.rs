@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 
 use crate::model::{OwnedRow, Row, Summary};
 
-use super::{Column, Sink, order};
+use super::{Field, Sink, order};
 
 /// A word of `--sort`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SortKey {
     /// What to compare.
-    pub column: Column,
+    pub column: Field,
     /// True if the largest comes first. Unknown values come last either way.
     pub descending: bool,
 }
@@ -23,8 +23,8 @@ impl SortKey {
     }
 
     /// By a column, as it is mostly wanted: the fullest queues first, everything else ascending.
-    pub const fn usual(column: Column) -> Self {
-        let descending = matches!(column, Column::RecvQueue | Column::SendQueue);
+    pub const fn usual(column: Field) -> Self {
+        let descending = matches!(column, Field::RecvQueue | Field::SendQueue);
         Self { column, descending }
     }
 

@@ -9,11 +9,11 @@ use super::detail;
 use super::digits;
 use super::style::{Blanks, Descriptors, Style};
 use super::value::{Datum, Side};
-use super::{Column, endpoint};
+use super::{Field, endpoint};
 
 impl Style {
     /// Writes one cell.
-    pub(super) fn cell(self, out: &mut Vec<u8>, column: Column, row: &Row<'_>) {
+    pub(super) fn cell(self, out: &mut Vec<u8>, column: Field, row: &Row<'_>) {
         self.known(out, column, column.get(row), row);
     }
 
@@ -21,24 +21,24 @@ impl Style {
     pub(super) fn known(
         self,
         out: &mut Vec<u8>,
-        column: Column,
+        column: Field,
         value: Option<Datum<'_>>,
         row: &Row<'_>,
     ) {
         match (column, value) {
-            (Column::LocalPort, _) => endpoint::port(self, out, Side::Local, row),
-            (Column::PeerPort, _) => endpoint::port(self, out, Side::Peer, row),
-            (Column::LocalAddress, None) => endpoint::unnamed(out, Side::Local, row),
-            (Column::PeerAddress, None) => endpoint::unnamed(out, Side::Peer, row),
-            (Column::User, None) => match row.socket.uid {
+            (Field::LocalPort, _) => endpoint::port(self, out, Side::Local, row),
+            (Field::PeerPort, _) => endpoint::port(self, out, Side::Peer, row),
+            (Field::LocalAddress, None) => endpoint::unnamed(out, Side::Local, row),
+            (Field::PeerAddress, None) => endpoint::unnamed(out, Side::Peer, row),
+            (Field::User, None) => match row.socket.uid {
                 Some(uid) => digits::integer(out, uid.into()),
                 None => out.push(b'-'),
             },
-            (Column::Processes, None) if row.process_status == Some(ProcessStatus::Unreadable) => {
+            (Field::Processes, None) if row.process_status == Some(ProcessStatus::Unreadable) => {
                 out.push(b'?');
             }
             // Scripts read the word of the vocabulary; it has no blanks.
-            (Column::Shutdown, Some(Datum::Word(_))) if self.blanks == Blanks::Keep => {
+            (Field::Shutdown, Some(Datum::Word(_))) if self.blanks == Blanks::Keep => {
                 shutdown(out, row.socket.shutdown);
             }
             (_, Some(value)) => self.value(out, value, row),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::model::{Endpoint, Family, Row};
 
-use super::Column;
+use super::Field;
 use super::digits;
 use super::style::Style;
 use super::value::{Datum, Side};
@@ -90,7 +90,7 @@ fn ip_or_host(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
 }
 
 fn interface(style: Style, out: &mut Vec<u8>, row: &Row<'_>) {
-    match Column::Interface.get(row) {
+    match Field::Interface.get(row) {
         Some(Datum::Name(name)) => {
             out.push(b'%');
             style.name(out, name, &MEANINGFUL);

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Event, EventSummary, Row};
 
-use super::{Color, Column, HeaderLine, Signs};
+use super::{Color, Field, HeaderLine, Signs};
 pub(super) use chain::{Chain, Step};
 pub(super) use lines::EventLines;
 pub(super) use open::{ChainWriter, Grouped, Open};
@@ -21,17 +21,17 @@ pub(super) use plain::{ChainLine, Chains};
 pub use stamp::rfc_3339;
 
 /// Where a connection is.
-pub(super) const ENDS: [Column; 6] = [
-    Column::Protocol,
-    Column::Family,
-    Column::LocalAddress,
-    Column::LocalPort,
-    Column::PeerAddress,
-    Column::PeerPort,
+pub(super) const ENDS: [Field; 6] = [
+    Field::Protocol,
+    Field::Family,
+    Field::LocalAddress,
+    Field::LocalPort,
+    Field::PeerAddress,
+    Field::PeerPort,
 ];
 
 /// Which it is, and whose.
-pub(super) const OWNERS: [Column; 2] = [Column::Cookie, Column::Processes];
+pub(super) const OWNERS: [Field; 2] = [Field::Cookie, Field::Processes];
 
 /// Takes events, one after another.
 pub trait EventSink {

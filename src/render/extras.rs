@@ -1,6 +1,6 @@
 //! What a listing shows beyond the plain row, and the columns that follow from it.
 
-use super::{Column, Format};
+use super::{Field, Format};
 
 /// One thing that adds columns or lines to a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,59 +67,59 @@ impl FromIterator<Extra> for Extras {
 }
 
 /// The columns of a listing for which none were chosen.
-pub fn default_columns(format: Format, extras: Extras) -> Vec<Column> {
+pub fn default_columns(format: Format, extras: Extras) -> Vec<Field> {
     match format {
-        Format::Json | Format::Ndjson => Column::VOCABULARY.to_vec(),
+        Format::Json | Format::Ndjson => Field::VOCABULARY.to_vec(),
         Format::Csv => csv_columns(extras),
         Format::Table | Format::Plain | Format::Netstat(_) => text_columns(extras),
     }
 }
 
 /// The vocabulary; of the large structures only those that were asked for.
-fn csv_columns(extras: Extras) -> Vec<Column> {
-    Column::VOCABULARY
+fn csv_columns(extras: Extras) -> Vec<Field> {
+    Field::VOCABULARY
         .into_iter()
         .filter(|column| match column {
-            Column::TcpInfo | Column::MptcpInfo => extras.has(Extra::Info),
-            Column::Memory => extras.has(Extra::Memory),
+            Field::TcpInfo | Field::MptcpInfo => extras.has(Extra::Info),
+            Field::Memory => extras.has(Extra::Memory),
             _ => true,
         })
         .collect()
 }
 
-fn text_columns(extras: Extras) -> Vec<Column> {
-    let mut columns = vec![Column::Protocol];
+fn text_columns(extras: Extras) -> Vec<Field> {
+    let mut columns = vec![Field::Protocol];
     if extras.has(Extra::Unix) || extras.has(Extra::Packet) {
-        columns.push(Column::Type);
+        columns.push(Field::Type);
     }
     columns.extend([
-        Column::State,
-        Column::RecvQueue,
-        Column::SendQueue,
-        Column::Local,
-        Column::Peer,
+        Field::State,
+        Field::RecvQueue,
+        Field::SendQueue,
+        Field::Local,
+        Field::Peer,
     ]);
     if extras.has(Extra::Unix) {
-        columns.extend([Column::Inode, Column::PeerInode]);
+        columns.extend([Field::Inode, Field::PeerInode]);
     }
     if extras.has(Extra::Extended) {
-        columns.push(Column::User);
+        columns.push(Field::User);
         if !extras.has(Extra::Unix) {
-            columns.push(Column::Inode);
+            columns.push(Field::Inode);
         }
         columns.extend([
-            Column::Cookie,
-            Column::Shutdown,
-            Column::Interface,
-            Column::Mark,
-            Column::Cgroup,
+            Field::Cookie,
+            Field::Shutdown,
+            Field::Interface,
+            Field::Mark,
+            Field::Cgroup,
         ]);
     }
     if extras.has(Extra::Timers) {
-        columns.push(Column::Timer);
+        columns.push(Field::Timer);
     }
     if extras.has(Extra::Processes) {
-        columns.push(Column::Processes);
+        columns.push(Field::Processes);
     }
     columns
 }

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::Column;
+use super::Field;
 
 /// Blanks between two columns.
 pub(super) const GAP: usize = 1;
@@ -59,7 +59,7 @@ impl Grid {
     }
 
     /// Columns as wide as their titles.
-    pub(super) fn of(columns: &[Column]) -> Self {
+    pub(super) fn of(columns: &[Field]) -> Self {
         Self::new(
             columns
                 .iter()

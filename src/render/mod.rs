@@ -6,7 +6,6 @@
 
 mod buffer;
 mod cell;
-pub mod column;
 mod detail;
 mod digits;
 mod endpoint;
@@ -28,9 +27,9 @@ pub mod view;
 use std::io;
 use std::ops::ControlFlow;
 
+pub use crate::fields::Field;
 use crate::model::{OwnedRow, Row, Summary};
 pub use buffer::{Arrangement, NameHosts, RowBuffer, SortKey};
-pub use column::Column;
 pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use format::ndjson::Changes;
@@ -127,7 +126,7 @@ pub enum Signs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// The columns, in their order; in JSON the keys. [`default_columns`] where none were chosen.
-    pub columns: Vec<Column>,
+    pub columns: Vec<Field>,
     /// Is there a line of titles?
     pub header: HeaderLine,
     /// In `table` and `plain`: [`Extra::Info`] and [`Extra::Memory`] add details to each row,

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use crate::model::{Endpoint, Process, Row, State};
 
-use super::Column;
+use super::Field;
 use super::value::{Datum, Side};
 
 /// Compares two rows by a column: numbers and addresses by their value, text by its bytes. Unknown
 /// comes last, descending or not.
-pub(super) fn compare(column: Column, descending: bool, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+pub(super) fn compare(column: Field, descending: bool, a: &Row<'_>, b: &Row<'_>) -> Ordering {
     let turn = |order: Ordering| if descending { order.reverse() } else { order };
     match (known(column, a), known(column, b)) {
         (Some(Datum::End(side)), Some(Datum::End(_))) => ends(side, descending, a, b),
@@ -19,7 +19,7 @@ pub(super) fn compare(column: Column, descending: bool, a: &Row<'_>, b: &Row<'_>
 }
 
 /// An empty list of processes counts as unknown: there is nothing to compare.
-fn known<'a>(column: Column, row: &Row<'a>) -> Option<Datum<'a>> {
+fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
     let value = column.get(row);
     value.filter(|value| !matches!(value, Datum::Processes([])))
 }
@@ -61,8 +61,8 @@ const fn rank(value: &Datum<'_>) -> u8 {
 /// By address, then by port; an end without an address after all that have one.
 fn ends(side: Side, descending: bool, a: &Row<'_>, b: &Row<'_>) -> Ordering {
     let (address, port) = match side {
-        Side::Local => (Column::LocalAddress, Column::LocalPort),
-        Side::Peer => (Column::PeerAddress, Column::PeerPort),
+        Side::Local => (Field::LocalAddress, Field::LocalPort),
+        Side::Peer => (Field::PeerAddress, Field::PeerPort),
     };
     let unknown = |row: &Row<'_>| *side.of(row) == Endpoint::default();
     unknown(a)

@@ -3,7 +3,7 @@
 use crate::model::Row;
 
 use super::style::{Blanks, Style};
-use super::{Column, Extras, Layout, detail};
+use super::{Extras, Field, Layout, detail};
 
 /// Looks for texts in what is shown of rows: in every cell by itself, as `table` writes it, and in
 /// the details of `-i` and `-m`. Capitals do not matter, of any script.
@@ -11,7 +11,7 @@ use super::{Column, Extras, Layout, detail};
 /// An end whose address and port are shown as columns of their own is also looked at as one cell.
 #[derive(Debug)]
 pub struct Search {
-    columns: Vec<Column>,
+    columns: Vec<Field>,
     style: Style,
     extras: Extras,
     cell: Vec<u8>,
@@ -24,8 +24,8 @@ impl Search {
     pub fn new(layout: &Layout) -> Self {
         let mut columns = layout.columns.clone();
         for (parts, whole) in [
-            ([Column::LocalAddress, Column::LocalPort], Column::Local),
-            ([Column::PeerAddress, Column::PeerPort], Column::Peer),
+            ([Field::LocalAddress, Field::LocalPort], Field::Local),
+            ([Field::PeerAddress, Field::PeerPort], Field::Peer),
         ] {
             if parts.iter().all(|part| columns.contains(part)) {
                 columns.push(whole);

@@ -7,7 +7,7 @@ use crate::model::Row;
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
 use super::super::style::{Blanks, Descriptors, Style};
-use super::super::{Color, Column, Format, HeaderLine, Signs, paint};
+use super::super::{Color, Field, Format, HeaderLine, Signs, paint};
 use super::EventLayout;
 
 /// Before a time that is that of a look, not of the step.
@@ -101,9 +101,9 @@ impl Cells {
 
     /// Protocol, both ends, and the processes where they are shown.
     pub(in crate::render) fn socket(&self, row: &Row<'_>) -> Vec<String> {
-        let mut columns = vec![Column::Protocol, Column::Local, Column::Peer];
+        let mut columns = vec![Field::Protocol, Field::Local, Field::Peer];
         if self.layout.processes {
-            columns.push(Column::Processes);
+            columns.push(Field::Processes);
         }
         columns
             .into_iter()
@@ -111,8 +111,8 @@ impl Cells {
             .collect()
     }
 
-    fn cell(&self, column: Column, row: &Row<'_>) -> String {
-        if column == Column::Processes && row.process_status.is_none() {
+    fn cell(&self, column: Field, row: &Row<'_>) -> String {
+        if column == Field::Processes && row.process_status.is_none() {
             // It was gone before anybody could be asked.
             return "?".to_owned();
         }

@@ -5,7 +5,7 @@ use crate::text;
 
 use super::super::grid::Grid;
 use super::super::style::{Blanks, Descriptors, Style};
-use super::super::{Column, Format, HeaderLine};
+use super::super::{Field, Format, HeaderLine};
 use super::{Totals, findings};
 
 /// Which states have a line.
@@ -45,10 +45,10 @@ pub(in crate::render) fn write(
         }
         lines.extend(listeners.fullest.iter().map(|kept| {
             let columns = [
-                Column::Protocol,
-                Column::RecvQueue,
-                Column::SendQueue,
-                Column::Local,
+                Field::Protocol,
+                Field::RecvQueue,
+                Field::SendQueue,
+                Field::Local,
             ];
             columns.map(|column| cell(column, &kept.row())).to_vec()
         }));
@@ -125,7 +125,7 @@ fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
     out.extend_from_slice(line.as_bytes());
 }
 
-fn cell(column: Column, row: &crate::model::Row<'_>) -> String {
+fn cell(column: Field, row: &crate::model::Row<'_>) -> String {
     let style = Style {
         blanks: Blanks::Escape,
         descriptors: Descriptors::Hidden,

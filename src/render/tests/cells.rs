@@ -2,10 +2,10 @@
 
 use super::{ALL, layout, render, scene};
 use crate::model::{Family, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State};
-use crate::render::{Column, DetailPlace, Extra, Extras, Format, HeaderLine, default_columns};
+use crate::render::{DetailPlace, Extra, Extras, Field, Format, HeaderLine, default_columns};
 use crate::text;
 
-fn cell(column: Column, row: &Row<'_>) -> String {
+fn cell(column: Field, row: &Row<'_>) -> String {
     let mut layout = layout(Format::Plain, &[]);
     layout.columns = vec![column];
     layout.header = HeaderLine::Hidden;
@@ -26,9 +26,9 @@ fn every_plain_line_has_the_same_number_of_words() {
             );
             assert_eq!(line, line.trim_end());
         }
-        layout.columns = Column::VOCABULARY
+        layout.columns = Field::VOCABULARY
             .into_iter()
-            .chain(Column::COMBINED)
+            .chain(Field::COMBINED)
             .collect();
         for line in render(Format::Plain, layout, &scene::rows()).lines() {
             assert_eq!(line.split_whitespace().count(), 29, "{line}");
@@ -95,9 +95,9 @@ fn endpoints_are_written_as_people_know_them() {
     let mut socket = scene::inet(Protocol::Tcp, ("fe80::1", 22), ("ff02::1", Some(5)));
     socket.interface = Some(7);
     let row = Row::bare(&socket);
-    assert_eq!(cell(Column::Local, &row), "[fe80::1]%7:22");
-    assert_eq!(cell(Column::Peer, &row), "[ff02::1]%7:5");
-    assert_eq!(cell(Column::LocalAddress, &row), "fe80::1");
+    assert_eq!(cell(Field::Local, &row), "[fe80::1]%7:22");
+    assert_eq!(cell(Field::Peer, &row), "[ff02::1]%7:5");
+    assert_eq!(cell(Field::LocalAddress, &row), "fe80::1");
     socket.peer.ip = Some([192, 0, 2, 1].into());
     let named = Row {
         interface: Some("eth0"),
@@ -105,19 +105,19 @@ fn endpoints_are_written_as_people_know_them() {
         peer_service: Some("https"),
         ..Row::bare(&socket)
     };
-    assert_eq!(cell(Column::Local, &named), "[fe80::1]%eth0:22");
-    assert_eq!(cell(Column::Peer, &named), "www.example.org:https");
+    assert_eq!(cell(Field::Local, &named), "[fe80::1]%eth0:22");
+    assert_eq!(cell(Field::Peer, &named), "www.example.org:https");
 }
 
 #[test]
 fn an_end_of_which_nothing_is_known_is_a_dash() {
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
-    assert_eq!(cell(Column::Local, &Row::bare(&socket)), "-");
+    assert_eq!(cell(Field::Local, &Row::bare(&socket)), "-");
     let packet = Socket::new(Protocol::Packet, Family::Packet);
-    assert_eq!(cell(Column::Local, &Row::bare(&packet)), "*:*");
-    assert_eq!(cell(Column::Peer, &Row::bare(&packet)), "-");
+    assert_eq!(cell(Field::Local, &Row::bare(&packet)), "*:*");
+    assert_eq!(cell(Field::Peer, &Row::bare(&packet)), "-");
     let netlink = Socket::new(Protocol::Netlink, Family::Netlink);
-    assert_eq!(cell(Column::Local, &Row::bare(&netlink)), "-");
+    assert_eq!(cell(Field::Local, &Row::bare(&netlink)), "-");
 }
 
 #[test]
@@ -130,22 +130,22 @@ fn a_name_that_reads_like_a_sign_is_escaped() {
             ..Row::bare(&socket)
         };
         for column in [
-            Column::Local,
-            Column::LocalAddress,
-            Column::User,
-            Column::Cgroup,
+            Field::Local,
+            Field::LocalAddress,
+            Field::User,
+            Field::Cgroup,
         ] {
             assert_eq!(cell(column, &row), expected);
         }
-        assert_eq!(cell(Column::Peer, &row), "*");
+        assert_eq!(cell(Field::Peer, &row), "*");
     }
 }
 
 #[test]
 fn a_path_that_begins_with_at_is_not_taken_for_an_abstract_name() {
     let (path, abstract_name) = (scene::unix(b"@a", b""), scene::unix(b"\0a", b""));
-    assert_eq!(cell(Column::Local, &Row::bare(&path)), "\\x40a");
-    assert_eq!(cell(Column::Local, &Row::bare(&abstract_name)), "@a");
+    assert_eq!(cell(Field::Local, &Row::bare(&path)), "\\x40a");
+    assert_eq!(cell(Field::Local, &Row::bare(&abstract_name)), "@a");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn one_process_cannot_look_like_two() {
         processes: Some(&owners),
         ..Row::bare(&socket)
     };
-    let cell = cell(Column::Processes, &row);
+    let cell = cell(Field::Processes, &row);
     assert_eq!(cell, "a\\x5b1\\x5d\\x2cb[7]");
     assert_eq!(text::unescape(&cell), b"a[1],b[7]");
 }
@@ -173,18 +173,18 @@ fn unknown_none_and_unasked_processes_differ_from_each_other_where_they_can() {
         ..Row::bare(&socket)
     };
     let unreadable = row(None, Some(ProcessStatus::Unreadable));
-    assert_eq!(cell(Column::Processes, &unreadable), "?");
+    assert_eq!(cell(Field::Processes, &unreadable), "?");
     let none = row(Some(&[]), Some(ProcessStatus::None));
-    assert_eq!(cell(Column::Processes, &none), "-");
-    assert_eq!(cell(Column::Processes, &row(None, None)), "-");
+    assert_eq!(cell(Field::Processes, &none), "-");
+    assert_eq!(cell(Field::Processes, &row(None, None)), "-");
 }
 
 #[test]
 fn a_user_without_a_name_is_a_number() {
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
-    assert_eq!(cell(Column::User, &Row::bare(&socket)), "-");
+    assert_eq!(cell(Field::User, &Row::bare(&socket)), "-");
     socket.uid = Some(0);
-    assert_eq!(cell(Column::User, &Row::bare(&socket)), "0");
+    assert_eq!(cell(Field::User, &Row::bare(&socket)), "0");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
     let beside = render(Format::Plain, layout, &rows);
     assert!(beside.ends_with(" - cubic rtt:31.2ms\n"), "{beside}");
     assert_eq!(beside.lines().count(), 1);
-    assert_eq!(cell(Column::TcpInfo, &rows[0].row()), "rtt:31.2ms");
+    assert_eq!(cell(Field::TcpInfo, &rows[0].row()), "rtt:31.2ms");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn default_columns_have_no_duplicates_and_put_processes_last() {
     }
     assert_eq!(
         default_columns(Format::Plain, all).last(),
-        Some(&Column::Processes)
+        Some(&Field::Processes)
     );
     let plain = default_columns(Format::Plain, Extras::NONE);
     let names: Vec<_> = plain.iter().map(|column| column.own_name()).collect();
@@ -234,10 +234,10 @@ fn default_columns_have_no_duplicates_and_put_processes_last() {
 
 #[test]
 fn a_column_is_found_by_its_name_and_by_its_title() {
-    for column in Column::VOCABULARY.into_iter().chain(Column::COMBINED) {
-        assert_eq!(Column::column(column.own_name()), Some(column));
+    for column in Field::VOCABULARY.into_iter().chain(Field::COMBINED) {
+        assert_eq!(Field::column(column.own_name()), Some(column));
         assert_eq!(
-            Column::column(&column.title().to_ascii_lowercase()),
+            Field::column(&column.title().to_ascii_lowercase()),
             Some(column)
         );
         assert!(
@@ -245,7 +245,7 @@ fn a_column_is_found_by_its_name_and_by_its_title() {
             "{column:?}"
         );
     }
-    assert_eq!(Column::column("pid"), None);
+    assert_eq!(Field::column("pid"), None);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_backslash_in_a_cgroup_is_doubled_once() {
     })];
     for format in [Format::Plain, Format::Table, Format::Csv] {
         let mut layout = layout(format, &[]);
-        layout.columns = vec![Column::User, Column::Cgroup];
+        layout.columns = vec![Field::User, Field::Cgroup];
         let text = render(format, layout, &row);
         assert!(text.contains(r"/dev-disk-by\\x2duuid"), "{text}");
         assert!(text.contains(r"a\\b"), "{text}");

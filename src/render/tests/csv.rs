@@ -6,7 +6,7 @@ use csv::ReaderBuilder;
 
 use super::{ALL, layout, render, scene};
 use crate::model::{MPTCP_INFO, TCP_INFO};
-use crate::render::{Column, Extra, Format, HeaderLine};
+use crate::render::{Extra, Field, Format, HeaderLine};
 use crate::text;
 
 fn records(extras: &[Extra]) -> Vec<HashMap<String, String>> {
@@ -60,7 +60,7 @@ fn hostile_names_come_back_byte_for_byte() {
 #[test]
 fn lines_end_in_cr_lf_and_the_header_can_be_left_out() {
     let mut layout = layout(Format::Csv, &[]);
-    layout.columns = vec![Column::Local, Column::Peer];
+    layout.columns = vec![Field::Local, Field::Peer];
     layout.header = HeaderLine::Hidden;
     let text = render(Format::Csv, layout, &scene::rows());
     assert!(text.starts_with("0.0.0.0:http,0.0.0.0:*\r\n"), "{text}");
@@ -70,7 +70,7 @@ fn lines_end_in_cr_lf_and_the_header_can_be_left_out() {
 
 #[test]
 fn only_fields_that_need_quotes_have_them() {
-    let chosen = |columns: &[Column]| crate::render::Layout {
+    let chosen = |columns: &[Field]| crate::render::Layout {
         columns: columns.to_vec(),
         header: HeaderLine::Hidden,
         ..layout(Format::Csv, &[])
@@ -86,7 +86,7 @@ fn only_fields_that_need_quotes_have_them() {
     ] {
         socket.local.set_name(name.as_bytes());
         let row = crate::model::OwnedRow::keep(&crate::model::Row::bare(&socket));
-        let text = render(Format::Csv, chosen(&[Column::LocalAddress]), &[row]);
+        let text = render(Format::Csv, chosen(&[Field::LocalAddress]), &[row]);
         assert_eq!(text, format!("{written}\r\n"));
     }
 }

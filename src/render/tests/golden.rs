@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{ALL, layout, render, scene};
-use crate::render::{Color, Column, DetailPlace, Extra, Format, HeaderLine, Layout};
+use crate::render::{Color, DetailPlace, Extra, Field, Format, HeaderLine, Layout};
 
 fn compare(file: &str, format: Format, layout: Layout) {
     compare_text(file, &render(format, layout, &scene::rows()));
@@ -45,9 +45,9 @@ fn plain_with_details_on_the_same_line() {
 #[test]
 fn plain_with_every_column() {
     let mut layout = layout(Format::Plain, &[]);
-    layout.columns = Column::VOCABULARY
+    layout.columns = Field::VOCABULARY
         .into_iter()
-        .chain(Column::COMBINED)
+        .chain(Field::COMBINED)
         .collect();
     compare("plain-columns.txt", Format::Plain, layout);
 }
@@ -68,10 +68,10 @@ fn table_with_everything_at_200_columns() {
 fn processes_wrap_at_50_columns() {
     let mut layout = layout(Format::Table, &[Extra::Processes, Extra::Extended]);
     layout.columns = vec![
-        Column::Protocol,
-        Column::State,
-        Column::LocalPort,
-        Column::Processes,
+        Field::Protocol,
+        Field::State,
+        Field::LocalPort,
+        Field::Processes,
     ];
     layout.width = Some(50);
     compare("table-wrapped-50.txt", Format::Table, layout);
@@ -92,7 +92,7 @@ fn json() {
 #[test]
 fn ndjson_with_chosen_columns() {
     let mut layout = layout(Format::Ndjson, &[]);
-    layout.columns = vec![Column::Local, Column::Peer, Column::State, Column::Cookie];
+    layout.columns = vec![Field::Local, Field::Peer, Field::State, Field::Cookie];
     compare("chosen.ndjson", Format::Ndjson, layout);
 }
 

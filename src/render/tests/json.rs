@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{ALL, layout, render, scene};
-use crate::render::{Column, Format, SCHEMA};
+use crate::render::{Field, Format, SCHEMA};
 use crate::text;
 
 fn schema() -> Value {
@@ -85,18 +85,18 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
             .collect()
     };
     let socket = "/$defs/socket";
-    assert_eq!(required(socket), Column::VOCABULARY.map(Column::own_name));
+    assert_eq!(required(socket), Field::VOCABULARY.map(Field::own_name));
     let properties = "/$defs/socket/properties";
     for structure in [
-        Column::Timer,
-        Column::TcpInfo,
-        Column::MptcpInfo,
-        Column::Memory,
+        Field::Timer,
+        Field::TcpInfo,
+        Field::MptcpInfo,
+        Field::Memory,
     ] {
         let parts = structure.parts().into_iter();
         // The kind of a timer is the word that filters call `timer`.
         let parts = parts.map(|part| match part {
-            Column::TimerKind => "kind",
+            Field::TimerKind => "kind",
             part => part.own_name(),
         });
         let named = required(&format!("{properties}/{}", structure.own_name()));
@@ -107,9 +107,9 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
 #[test]
 fn the_schema_names_every_word_of_a_field() {
     let schema = schema();
-    for field in Column::comparable().filter(|field| !field.words().is_empty()) {
+    for field in Field::comparable().filter(|field| !field.words().is_empty()) {
         let name = match field {
-            Column::TimerKind => "timer/properties/kind".to_owned(),
+            Field::TimerKind => "timer/properties/kind".to_owned(),
             field => field.name(),
         };
         let property = format!("/$defs/socket/properties/{name}/enum");
@@ -125,10 +125,10 @@ fn keys_come_in_the_order_of_the_vocabulary_whatever_the_protocol() {
     assert_eq!(text.lines().count(), scene::rows().len());
     for line in text.lines() {
         let places =
-            Column::VOCABULARY.map(|column| line.find(&format!("\"{}\":", column.own_name())));
+            Field::VOCABULARY.map(|column| line.find(&format!("\"{}\":", column.own_name())));
         assert!(places.is_sorted() && places[0] == Some(1), "{line}");
         let object: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(object.as_object().unwrap().len(), Column::VOCABULARY.len());
+        assert_eq!(object.as_object().unwrap().len(), Field::VOCABULARY.len());
     }
 }
 
@@ -183,7 +183,7 @@ fn hostile_names_come_back_byte_for_byte() {
 #[test]
 fn chosen_columns_are_the_only_keys_in_their_order() {
     let mut layout = layout(Format::Ndjson, &[]);
-    layout.columns = vec![Column::State, Column::Local, Column::Uid, Column::Peer];
+    layout.columns = vec![Field::State, Field::Local, Field::Uid, Field::Peer];
     let text = render(Format::Ndjson, layout, &scene::rows());
     let first = text.lines().next().unwrap();
     assert_eq!(

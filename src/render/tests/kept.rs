@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::{feed, scene};
 use crate::model::{OwnedRow, ProcessStatus, Protocol, Row, Socket, State, Summary};
-use crate::render::{Arrangement, Column, RowBuffer, Sink, SortKey};
+use crate::render::{Arrangement, Field, RowBuffer, Sink, SortKey};
 
 /// Keeps what it is given.
 #[derive(Default)]
@@ -54,8 +54,8 @@ fn rows<T: Clone>(values: &[T], set: impl Fn(&mut Socket, T)) -> Vec<OwnedRow> {
     (0..).zip(values).map(row).collect()
 }
 
-fn sorted(rows: &[OwnedRow], keys: &[(Column, bool)], limit: Option<u64>) -> (Vec<u64>, Summary) {
-    let key = |(column, descending): &(Column, bool)| SortKey {
+fn sorted(rows: &[OwnedRow], keys: &[(Field, bool)], limit: Option<u64>) -> (Vec<u64>, Summary) {
+    let key = |(column, descending): &(Field, bool)| SortKey {
         column: *column,
         descending: *descending,
     };
@@ -67,7 +67,7 @@ fn sorted(rows: &[OwnedRow], keys: &[(Column, bool)], limit: Option<u64>) -> (Ve
     pass(rows, arrangement)
 }
 
-fn order(rows: &[OwnedRow], column: Column, descending: bool) -> Vec<u64> {
+fn order(rows: &[OwnedRow], column: Field, descending: bool) -> Vec<u64> {
     sorted(rows, &[(column, descending)], None).0
 }
 
@@ -76,8 +76,8 @@ fn numbers_are_sorted_by_value_and_unknown_comes_last_both_ways() {
     let rows = rows(&[Some(10), None, Some(9), Some(100)], |s, n| {
         s.recv_queue = n;
     });
-    assert_eq!(order(&rows, Column::RecvQueue, false), [2, 0, 3, 1]);
-    assert_eq!(order(&rows, Column::RecvQueue, true), [3, 0, 2, 1]);
+    assert_eq!(order(&rows, Field::RecvQueue, false), [2, 0, 3, 1]);
+    assert_eq!(order(&rows, Field::RecvQueue, true), [3, 0, 2, 1]);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn addresses_are_sorted_by_family_then_by_value() {
     let rows = rows(&addresses, |s, text| {
         s.local.ip = text.parse::<IpAddr>().ok();
     });
-    assert_eq!(order(&rows, Column::LocalAddress, false), [4, 2, 1, 0, 3]);
-    assert_eq!(order(&rows, Column::Local, true), [3, 0, 1, 2, 4]);
+    assert_eq!(order(&rows, Field::LocalAddress, false), [4, 2, 1, 0, 3]);
+    assert_eq!(order(&rows, Field::Local, true), [3, 0, 1, 2, 4]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn one_cell_ends_are_sorted_by_address_then_by_port() {
     let rows = rows(&[Some(443), Some(80), None, Some(8_080)], |s, port| {
         s.peer.port = port;
     });
-    assert_eq!(order(&rows, Column::Peer, false), [1, 0, 3, 2]);
+    assert_eq!(order(&rows, Field::Peer, false), [1, 0, 3, 2]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn text_is_sorted_by_its_bytes() {
         State::Unknown(9),
     ];
     let rows = rows(&states, |socket, state| socket.state = state);
-    assert_eq!(order(&rows, Column::State, false), [1, 0, 3, 2]);
+    assert_eq!(order(&rows, Field::State, false), [1, 0, 3, 2]);
 }
 
 #[test]
@@ -137,8 +137,8 @@ fn rows_without_processes_come_last() {
         row(2, None),
         row(3, Some(&owners[1])),
     ];
-    assert_eq!(order(&rows, Column::Processes, false), [3, 1, 0, 2]);
-    assert_eq!(order(&rows, Column::Processes, true), [1, 3, 0, 2]);
+    assert_eq!(order(&rows, Field::Processes, false), [3, 1, 0, 2]);
+    assert_eq!(order(&rows, Field::Processes, true), [1, 3, 0, 2]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn equal_rows_keep_their_order_and_the_next_key_decides() {
     let rows = rows(&[(1, 5), (0, 5), (1, 4), (0, 5)], |s, (uid, mark)| {
         (s.uid, s.mark) = (Some(uid), Some(mark));
     });
-    let keys = [(Column::Uid, false), (Column::Mark, true)];
+    let keys = [(Field::Uid, false), (Field::Mark, true)];
     assert_eq!(sorted(&rows, &keys, None).0, [1, 3, 0, 2]);
 }
 
@@ -154,7 +154,7 @@ fn equal_rows_keep_their_order_and_the_next_key_decides() {
 fn a_sort_with_a_limit_is_the_sort_cut_at_the_limit() {
     let values: Vec<Option<u32>> = (0..100_u32).map(|n| Some(n * 37 % 11)).collect();
     let rows = rows(&values, |socket, n| socket.recv_queue = n);
-    let keys = [(Column::RecvQueue, true)];
+    let keys = [(Field::RecvQueue, true)];
     let (all, summary) = sorted(&rows, &keys, None);
     assert_eq!((summary.limited, summary.matched), (false, 77));
     for limit in [0, 1, 7, 50, 99] {

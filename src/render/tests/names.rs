@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{ALL, layout, render, scene};
 use crate::model::{OwnedRow, ProcessStatus, Row};
-use crate::render::{Column, Format, HeaderLine};
+use crate::render::{Field, Format, HeaderLine};
 use crate::text;
 
 /// Bytes that matter to some format, more often than others.
@@ -44,7 +44,7 @@ proptest! {
     fn plain_is_one_line_of_as_many_words_and_the_name_comes_back(name in name(), text: String) {
         let mut layout = layout(Format::Plain, &[]);
         layout.header = HeaderLine::Hidden;
-        layout.columns = Column::VOCABULARY.into_iter().chain(Column::COMBINED).collect();
+        layout.columns = Field::VOCABULARY.into_iter().chain(Field::COMBINED).collect();
         let page = render(Format::Plain, layout, &[row(&name, &text)]);
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));

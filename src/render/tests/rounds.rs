@@ -8,7 +8,7 @@ use super::json::validator_of;
 use super::{Arrangement, Page, RowBuffer, envelope, feed, layout, scene};
 use crate::model::{Change, State};
 use crate::render::{
-    Changes, Column, Envelope, Format, HeaderLine, Layout, Repetition, Summing, sink,
+    Changes, Envelope, Field, Format, HeaderLine, Layout, Repetition, Summing, sink,
 };
 
 /// Two rounds, the second of them a second later and with one row less.
@@ -34,7 +34,7 @@ fn rounds(format: Format, layout: &Layout) -> String {
 
 fn chosen(format: Format) -> Layout {
     let mut layout = layout(format, &[]);
-    layout.columns = vec![Column::Protocol, Column::State, Column::Local];
+    layout.columns = vec![Field::Protocol, Field::State, Field::Local];
     layout
 }
 

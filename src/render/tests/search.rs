@@ -2,7 +2,7 @@
 
 use super::{ALL, Extra, Format, Layout, layout, scene};
 use crate::model::{Family, OwnedRow, Protocol, Row, Socket};
-use crate::render::{Column, Search};
+use crate::render::{Field, Search};
 
 /// How many rows of the scene show the text.
 fn count(layout: &Layout, needle: &str) -> usize {
@@ -12,7 +12,7 @@ fn count(layout: &Layout, needle: &str) -> usize {
     rows.iter().filter(shows).count()
 }
 
-fn with_columns(columns: &[Column]) -> Layout {
+fn with_columns(columns: &[Field]) -> Layout {
     Layout {
         columns: columns.to_vec(),
         ..layout(Format::Table, &[])
@@ -21,11 +21,11 @@ fn with_columns(columns: &[Column]) -> Layout {
 
 #[test]
 fn whatever_the_case() {
-    let state = with_columns(&[Column::State]);
+    let state = with_columns(&[Field::State]);
     for needle in ["listen", "LISTEN", "Iste"] {
         assert_eq!(count(&state, needle), 1, "{needle}");
     }
-    let mut search = Search::new(&with_columns(&[Column::Local]));
+    let mut search = Search::new(&with_columns(&[Field::Local]));
     let socket = scene::unix("/run/ÉΣ漢".as_bytes(), b"");
     for needle in ["/RUN/éσ", "éΣ漢", "É"] {
         assert!(search.contains(&Row::bare(&socket), needle), "{needle}");
@@ -47,7 +47,7 @@ fn only_what_is_shown_is_looked_at() {
 
 #[test]
 fn no_match_across_cells() {
-    let two = with_columns(&[Column::Protocol, Column::State]);
+    let two = with_columns(&[Field::Protocol, Field::State]);
     assert_eq!(count(&two, "tcpLISTEN"), 0);
     assert_eq!(count(&two, "tcp LISTEN"), 0);
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
@@ -61,15 +61,15 @@ fn no_match_across_cells() {
 fn an_end_is_looked_at_as_a_whole_where_all_of_it_is_shown() {
     let listener = "0.0.0.0:http";
     for shown in [
-        &[Column::Local][..],
-        &[Column::LocalPort, Column::LocalAddress],
+        &[Field::Local][..],
+        &[Field::LocalPort, Field::LocalAddress],
     ] {
         assert_eq!(count(&with_columns(shown), listener), 1, "{shown:?}");
     }
-    for column in [Column::LocalPort, Column::LocalAddress, Column::Peer] {
+    for column in [Field::LocalPort, Field::LocalAddress, Field::Peer] {
         assert_eq!(count(&with_columns(&[column]), listener), 0, "{column:?}");
     }
-    let peer = with_columns(&[Column::PeerPort, Column::PeerAddress]);
+    let peer = with_columns(&[Field::PeerPort, Field::PeerAddress]);
     assert_eq!(count(&peer, "203.0.113.255:443"), 1);
     assert_eq!(count(&layout(Format::Csv, &[]), "%eth0:22"), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::{ALL, RowBuffer, layout, render, scene};
 use crate::model::{OwnedRow, Process, Protocol, Row};
-use crate::render::{Color, Column, DetailPlace, Extra, Format};
+use crate::render::{Color, DetailPlace, Extra, Field, Format};
 
 #[test]
 fn no_address_is_ever_split() {
@@ -10,7 +10,7 @@ fn no_address_is_ever_split() {
         .iter()
         .flat_map(|row| {
             let mut layout = layout(Format::Table, &[]);
-            layout.columns = vec![Column::Local];
+            layout.columns = vec![Field::Local];
             let text = render(Format::Table, layout, std::slice::from_ref(row));
             text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
         })
@@ -32,7 +32,7 @@ fn no_address_is_ever_split() {
 #[test]
 fn only_free_text_wraps_and_nothing_of_it_is_lost() {
     let mut layout = layout(Format::Table, &[Extra::Processes]);
-    layout.columns = vec![Column::Protocol, Column::Local, Column::Processes];
+    layout.columns = vec![Field::Protocol, Field::Local, Field::Processes];
     let socket = scene::inet(Protocol::Tcp, ("1.2.3.4", 5), ("1.2.3.4", None));
     let owners: Vec<Process> = (100..140)
         .map(|n| scene::process(n, b"a worker", &[]))
@@ -135,7 +135,7 @@ fn lines_too_long_are_folded_between_cells() {
     for width in [40, 60, 80] {
         let mut layout = layout(Format::Table, &[]);
         layout.width = Some(width);
-        layout.columns = vec![Column::Protocol, Column::State, Column::Local, Column::Peer];
+        layout.columns = vec![Field::Protocol, Field::State, Field::Local, Field::Peer];
         let text = render(Format::Table, layout, &scene::rows());
         assert!(text.lines().any(|line| line.starts_with("    ")));
         let long = |line: &&str| line.chars().count() > usize::from(width);

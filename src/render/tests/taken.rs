@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Page, envelope, layout, scene};
 use crate::model::{OwnedRow, Protocol, Row, Socket, State};
-use crate::render::{Arrangement, Column, Format, RowBuffer, Sink, SortKey, Summing, sink};
+use crate::render::{Arrangement, Field, Format, RowBuffer, Sink, SortKey, Summing, sink};
 
 /// Listeners at ports from 1, whose queues are out of order.
 fn rows(count: u16) -> Vec<OwnedRow> {
@@ -99,7 +99,7 @@ fn limited(format: Format, limit: u64, page: Page) -> Box<dyn Buffer> {
 
 fn sorted(limit: Option<u64>) -> impl Fn(Page) -> Box<dyn Buffer> {
     let key = SortKey {
-        column: Column::RecvQueue,
+        column: Field::RecvQueue,
         descending: true,
     };
     move |page| {

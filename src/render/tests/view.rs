@@ -11,7 +11,7 @@ use super::scene::{HOSTILE, inet, process, unix};
 use super::{layout, scene};
 use crate::model::{Change, OwnedRow, ProcessStatus, Protocol, Row, State};
 use crate::render::view::{Changed, Foot, Page, Pause, Rows, Scroll, StateCount, View};
-use crate::render::{Color, Column, Extra, Format, HeaderLine, Layout, Signs, SortKey};
+use crate::render::{Color, Extra, Field, Format, HeaderLine, Layout, Signs, SortKey};
 
 /// A screen that understands what a view writes, and nothing else.
 struct Glass {
@@ -204,7 +204,7 @@ fn a_screen_of_160_columns_in_ascii_with_everything() {
     let mut layout = table(&super::ALL);
     layout.signs = Signs::Ascii;
     let list = list();
-    let sort = [SortKey::usual(Column::RecvQueue)];
+    let sort = [SortKey::usual(Field::RecvQueue)];
     let page = Page {
         pause: Pause::On,
         sort: &sort,

@@ -6,7 +6,7 @@ use crate::model::{Change, Row, State};
 
 use super::super::grid::{Grid, Overflow};
 use super::super::style::{Blanks, Style};
-use super::super::{Column, Layout, Signs, cell, detail, grid, paint};
+use super::super::{Field, Layout, Signs, cell, detail, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
 pub(super) const MARK: usize = 2;
@@ -46,7 +46,7 @@ impl ListColumns {
     pub(super) fn new(layout: &Layout) -> Self {
         let mut grid = Grid::of(&layout.columns).with_overflow(Overflow::Recover);
         for (column, width) in layout.columns.iter().zip(grid.widths()) {
-            if *column == Column::State {
+            if *column == Field::State {
                 *width = STATE.max(*width);
             }
         }
@@ -107,7 +107,7 @@ impl ListColumns {
         let state = row.socket.state;
         let columns = self.layout.columns.iter();
         for (column, cell) in columns.zip(&mut cells) {
-            if *column == Column::State {
+            if *column == Field::State {
                 *cell = match change.old_state() {
                     Some(old) if old != state => self.step(old, cell),
                     _ => paint::mark_state(cell),

@@ -7,12 +7,12 @@ use super::records::{Records, flat};
 use crate::model::{Event, EventSummary, Row};
 use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
 use crate::render::out::Out;
-use crate::render::{Column, HeaderLine};
+use crate::render::{Field, HeaderLine};
 
 /// Writes each event as a record.
 pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
-    owners: Vec<Column>,
+    owners: Vec<Field>,
 }
 
 impl<'w> CsvEvents<'w> {

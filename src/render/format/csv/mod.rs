@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
-use crate::render::{Column, Envelope, HeaderLine, Layout, Repetition, Sink};
+use crate::render::{Envelope, Field, HeaderLine, Layout, Repetition, Sink};
 use records::{Records, flat};
 
 /// A record cannot hold the steps of a connection.
@@ -32,7 +32,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 /// Writes rows as records.
 struct CsvRows<'w> {
     records: Records<'w>,
-    columns: Vec<Column>,
+    columns: Vec<Field>,
     /// What every record begins with, where there are several listings: one table holds them all.
     time: Option<String>,
 }

@@ -8,7 +8,7 @@ use crate::render::cell;
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::value::{Datum, path_parts};
-use crate::render::{Column, digits};
+use crate::render::{Field, digits};
 use crate::text;
 
 /// Writes records, field by field.
@@ -33,7 +33,7 @@ impl<'w> Records<'w> {
     }
 
     /// The headers of columns that are no structures.
-    pub(in crate::render) fn names(columns: &[Column]) -> impl Iterator<Item = String> {
+    pub(in crate::render) fn names(columns: &[Field]) -> impl Iterator<Item = String> {
         columns.iter().map(|column| column.csv_header())
     }
 
@@ -46,7 +46,7 @@ impl<'w> Records<'w> {
     }
 
     /// Adds the values of columns that are no structures.
-    pub(in crate::render) fn columns(&mut self, columns: &[Column], row: &Row<'_>) {
+    pub(in crate::render) fn columns(&mut self, columns: &[Field], row: &Row<'_>) {
         for column in columns {
             self.begin();
             if let Some(value) = column.get(row) {
@@ -138,7 +138,7 @@ const fn is_text(value: Datum<'_>) -> bool {
 }
 
 /// The columns that these become: those of structures one for each part.
-pub(super) fn flat(columns: &[Column]) -> Vec<Column> {
+pub(super) fn flat(columns: &[Field]) -> Vec<Field> {
     let flat = columns.iter().flat_map(|column| match column.parts() {
         parts if parts.is_empty() => vec![*column],
         parts => parts,
@@ -146,7 +146,7 @@ pub(super) fn flat(columns: &[Column]) -> Vec<Column> {
     flat.collect()
 }
 
-fn field(out: &mut Vec<u8>, column: Column, value: Datum<'_>, row: &Row<'_>) {
+fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
     match value {
         Datum::Number(number) => digits::integer(out, number),
         Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
@@ -181,12 +181,12 @@ fn field(out: &mut Vec<u8>, column: Column, value: Datum<'_>, row: &Row<'_>) {
 }
 
 /// What one process adds to a list.
-fn entry(out: &mut Vec<u8>, part: Column, process: &Process) {
+fn entry(out: &mut Vec<u8>, part: Field, process: &Process) {
     let name = match part {
-        Column::Pid => return digits::integer(out, process.pid.into()),
-        Column::Fd => return cell::integers(out, &process.fds, b','),
-        Column::Process => &*process.name,
-        Column::Command => &*process.command,
+        Field::Pid => return digits::integer(out, process.pid.into()),
+        Field::Fd => return cell::integers(out, &process.fds, b','),
+        Field::Process => &*process.name,
+        Field::Command => &*process.command,
         _ => process.user.as_deref().unwrap_or_default().as_bytes(),
     };
     let name = text::escape_also(text::escape(name), |c| c == ';');

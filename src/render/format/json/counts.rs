@@ -5,17 +5,17 @@ use crate::model::{Finding, StateCounts, Summary};
 use super::objects::Members;
 use super::value as json;
 use crate::render::summary::Totals;
-use crate::render::{Column, Repetition, cell, digits};
+use crate::render::{Field, Repetition, cell, digits};
 
 /// What is told of a listener.
-const LISTENER: [Column; 7] = [
-    Column::Protocol,
-    Column::Family,
-    Column::LocalAddress,
-    Column::LocalPort,
-    Column::Interface,
-    Column::RecvQueue,
-    Column::SendQueue,
+const LISTENER: [Field; 7] = [
+    Field::Protocol,
+    Field::Family,
+    Field::LocalAddress,
+    Field::LocalPort,
+    Field::Interface,
+    Field::RecvQueue,
+    Field::SendQueue,
 ];
 
 /// Writes it.

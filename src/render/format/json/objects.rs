@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::value::{opening, value};
 use crate::model::Row;
 use crate::render::out::Out;
-use crate::render::{Column, Envelope, Repetition};
+use crate::render::{Envelope, Field, Repetition};
 
 /// What stands between objects.
 #[derive(Debug, Clone, Copy)]
@@ -104,14 +104,14 @@ impl<'w> Objects<'w> {
 /// Members of objects: the values of columns.
 pub(in crate::render) struct Members {
     /// Each with the literal text before its value: `,"state":`.
-    keys: Vec<(Column, String)>,
+    keys: Vec<(Field, String)>,
     /// Text that is yet to be quoted.
     scratch: Vec<u8>,
 }
 
 impl Members {
-    pub(in crate::render) fn of(columns: &[Column]) -> Self {
-        let key = |(index, column): (usize, &Column)| {
+    pub(in crate::render) fn of(columns: &[Field]) -> Self {
+        let key = |(index, column): (usize, &Field)| {
             let before = if index == 0 { "" } else { "," };
             (*column, format!("{before}\"{}\":", column.name()))
         };

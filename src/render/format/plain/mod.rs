@@ -14,7 +14,7 @@ use crate::render::style::{Blanks, Style};
 use crate::render::summary::text;
 use crate::render::value::Datum;
 use crate::render::{
-    Column, DetailPlace, Envelope, Extras, Format, HeaderLine, Layout, Sink, detail, digits,
+    DetailPlace, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits,
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -33,7 +33,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 /// Where the cells of a column stand.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    column: Column,
+    column: Field,
     width: usize,
     /// True if they end at the right edge.
     is_right: bool,
@@ -41,7 +41,7 @@ struct Place {
     after: u8,
 }
 
-fn places(columns: &[Column]) -> Vec<Place> {
+fn places(columns: &[Field]) -> Vec<Place> {
     let last = columns.len().saturating_sub(1);
     let places = columns.iter().zip(0..).map(|(column, place)| Place {
         column: *column,

@@ -19,7 +19,7 @@ use crate::render::out::Out;
 use crate::render::style::Blanks;
 use crate::render::summary::text;
 use crate::render::{
-    Column, DetailPlace, Envelope, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint,
+    DetailPlace, Envelope, Field, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint,
 };
 use crate::text::push_wrapped;
 
@@ -69,7 +69,7 @@ impl<'w> Table<'w> {
             style.cell(&mut self.scratch, *column, row);
             let text = String::from_utf8_lossy(&self.scratch);
             cells.push(match column {
-                Column::State => paint::mark_state(&text),
+                Field::State => paint::mark_state(&text),
                 free if free.definition().is_free_text() => paint::mark_breaks(&text),
                 _ => text.into_owned(),
             });

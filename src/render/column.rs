@@ -1,3 +1,0 @@
-//! Fields as columns.
-
-pub use crate::fields::Field as Column;
