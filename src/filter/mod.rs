@@ -2,7 +2,7 @@
 //!
 //! A text becomes an [`Expr`] ([`parse`]), a tree of [`Test`]s under `and`, `or` and `not`. For one
 //! table of the kernel it is made smaller ([`Expr::for_table`]), what the kernel itself can leave out
-//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Rule::holds`]): results
+//! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Rule::decide`]): results
 //! never depend on the kernel's part.
 //!
 //! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor

@@ -9,7 +9,7 @@ use super::State;
 
 pub use self::definition::{AddressKind, LineFormat, PortKind, ProcNet};
 
-/// What a socket speaks. [`definition`] has what is known of each.
+/// What a socket speaks. `definition` has what is known of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// Transmission Control Protocol, RFC 9293.
