@@ -2,7 +2,7 @@
 
 use super::lexer::{Kind, Lexer, Relation, Token, Word};
 use super::refusal::Refusal;
-use super::subject::{EITHER, Subject, Unknown};
+use super::subject::{EITHER, Subject, Unknown, meant};
 use super::value::Values;
 use super::words::{states, states_like};
 use super::{Expr, FilterError, Names, Op, Test};
@@ -314,12 +314,14 @@ impl<'t> Parser<'t> {
         self.error_here(match unknown {
             Unknown::Structure(part) => format!("\"{word}\" has parts: write {part}, for one"),
             Unknown::Ambiguous(names) => format!("\"{word}\" is a part of {}", names.join(", ")),
-            Unknown::Slip(meant) => match (self.values.hint(self.next.source), meant) {
-                (Some(hint), _) => format!("expected a field, found \"{word}\"; {hint}"),
-                (None, Some(name)) => format!("unknown field \"{word}\"; did you mean {name}?"),
-                (None, None) => {
-                    format!("unknown field \"{word}\"; \"any {word}\" searches what is shown")
-                }
+            Unknown::Slip => match self.values.hint(self.next.source) {
+                Some(hint) => format!("expected a field, found \"{word}\"; {hint}"),
+                None => match meant(self.next.source) {
+                    Some(name) => format!("unknown field \"{word}\"; did you mean {name}?"),
+                    None => {
+                        format!("unknown field \"{word}\"; \"any {word}\" searches what is shown")
+                    }
+                },
             },
         })
     }

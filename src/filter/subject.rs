@@ -63,8 +63,8 @@ pub(super) enum Unknown {
     Structure(String),
     /// Several structures have such a field.
     Ambiguous(Vec<String>),
-    /// There is none; perhaps this one was meant.
-    Slip(Option<String>),
+    /// There is none.
+    Slip,
 }
 
 impl Subject {
@@ -98,18 +98,20 @@ impl Subject {
     fn unknown(word: &str) -> Unknown {
         let prefix = format!("{word}.");
         let part = Field::comparable().find(|field| field.prefix() == prefix);
-        if let Some(part) = part {
-            return Unknown::Structure(part.name());
-        }
-        let mut known = names();
-        known.extend(Field::comparable().map(|field| field.own_name().to_owned()));
-        known.extend(["and", "or", "not"].map(str::to_owned));
-        // `cwnd` for `snd_cwnd`
-        let is_part = |name: &&String| name.rsplit('_').next() == Some(word) && name.contains('_');
-        let part = known.iter().find(is_part).cloned();
-        let meant = nearest(word, &known).map(str::to_owned);
-        Unknown::Slip(part.or(meant))
+        part.map_or(Unknown::Slip, |part| Unknown::Structure(part.name()))
     }
+}
+
+/// The word that may have been meant by one that begins no test.
+pub(super) fn meant(word: &str) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    let mut known = names();
+    known.extend(Field::comparable().map(|field| field.own_name().to_owned()));
+    known.extend(["and", "or", "not"].map(str::to_owned));
+    // `cwnd` for `snd_cwnd`
+    let is_part = |name: &&String| name.rsplit('_').next() == Some(&word) && name.contains('_');
+    let part = known.iter().find(is_part).cloned();
+    part.or_else(|| nearest(&word, &known).map(str::to_owned))
 }
 
 /// Every word that can begin a test.
