@@ -302,6 +302,21 @@ fn netlink_port_ids_exceed_every_port() {
 }
 
 #[test]
+fn port_id_of_a_netlink_socket_is_compared_in_full() {
+    let socket = netlink(700_800);
+    for (op, value, expected) in [
+        (Op::Equal, 700_800, true),
+        (Op::Equal, 700_801, false),
+        (Op::Unequal, 700_801, true),
+        (Op::Unequal, 700_800, false),
+        (Op::Greater, 700_000, true),
+    ] {
+        let test = number(Field::LocalPort, op, value);
+        assert_eq!(of(&test, &socket), expected, "{test:?}");
+    }
+}
+
+#[test]
 fn unbound_port_matches_nothing() {
     let mut socket = tcp();
     socket.local.port = None;
