@@ -1,13 +1,15 @@
 //! What is wrong, found in the sockets.
 
 mod group;
+mod measure;
 mod table;
 
 use std::fmt;
 use std::sync::LazyLock;
 
 pub use group::{Found, Group, GroupBy, Held, Key, Who, by_process};
-pub use table::{Definition, FINDINGS, Kind, Limits, Measure};
+pub use measure::Limits;
+pub use table::{Definition, FINDINGS, Kind, Measure};
 
 /// How grave a finding is; a graver one is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
