@@ -360,6 +360,34 @@ fn mandoc_has_nothing_to_say() {
 }
 
 #[test]
+fn no_word_is_taken_for_a_macro() {
+    if !has("mandoc") {
+        return;
+    }
+    let output = Command::new("mandoc")
+        .args(["-T", "ascii"])
+        .arg(shell::file(PAGE))
+        .output()
+        .unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    // A letter is made bold or underlined by striking it over.
+    let mut plain = String::new();
+    for letter in page.chars() {
+        if letter == '\u{8}' {
+            plain.pop();
+        } else {
+            plain.push(letter);
+        }
+    }
+    assert!(plain.contains("In text"), "{} bytes", plain.len());
+    // The macro In writes its argument as a header: <text>.
+    for line in plain.lines() {
+        let eaten = |(before, after): (char, char)| before == '<' && after.is_alphabetic();
+        assert!(!line.chars().zip(line.chars().skip(1)).any(eaten), "{line}");
+    }
+}
+
+#[test]
 fn page_fits_80_columns() {
     if !has("mandoc") {
         return;

@@ -24,8 +24,7 @@ pub(super) fn now() -> u64 {
 /// A process without user name and descriptors, and when it started, as [`now`] counts. `None` when the
 /// process is gone. Where a file may not be read, or the process ends on the way, the rest stays empty.
 pub(super) fn read(root: &Path, pid: u32) -> Option<(Process, Option<u64>)> {
-    // One open directory: what is read through it is one process, even if its number is given to
-    // another meanwhile.
+    // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = openat(CWD, path, flags, Mode::empty()).ok()?;

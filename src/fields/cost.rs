@@ -70,7 +70,7 @@ pub struct Needs {
     pub cgroups: bool,
     /// True if processes are needed.
     pub owners: bool,
-    /// True if the text of what is shown is needed.
+    /// True if the shown text is needed.
     pub shown: bool,
 }
 

@@ -15,7 +15,7 @@ const TIMERS: [&str; 4] = ["retransmit", "keepalive", "time_wait", "probe"];
 const STATUSES: [&str; 3] = ["found", "none", "unreadable"];
 
 impl Field {
-    /// What is said of it; of a part of a kernel structure, what is said of all of them.
+    /// Its definition; parts of a kernel structure share that of the structure.
     #[expect(clippy::too_many_lines, reason = "a table: a few lines for each field")]
     pub const fn definition(self) -> &'static D {
         match self {

@@ -16,7 +16,7 @@ pub(super) enum Relation {
 }
 
 impl Relation {
-    /// The operator without regard to what is compared: `~` is a kind of `=`.
+    /// The operator; `~` counts as `=`.
     pub(super) const fn op(self) -> Op {
         match self {
             Self::Compare(op) => op,

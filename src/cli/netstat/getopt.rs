@@ -12,8 +12,8 @@ const LETTERS: &[u8] = b"ACFMacdeghilnNoprsStuUvVWw2fx64?Z";
 /// The one that takes an argument.
 const WITH_ARGUMENT: u8 = b'A';
 
-/// Options with long names, in the order in which those that an abbreviation may mean are told, behind
-/// those for families: letters, some of which exist here alone.
+/// Long options and their letters, some of which exist here alone. An ambiguous abbreviation lists its
+/// candidates in this order, after those for families.
 const LONG: [(&str, u8); 32] = [
     ("version", b'V'),
     ("interfaces", b'i'),

@@ -167,7 +167,7 @@ impl Asked {
         }
     }
 
-    /// What is never listed must be named; SCTP is among the protocols.
+    /// True if a family is listed. Bluetooth has to be named; SCTP belongs to the protocols.
     fn wants(&self, family: Named) -> bool {
         let is_usual = !matches!(family, Named::Sctp | Named::Bluetooth);
         self.everything && is_usual || self.named.contains(&family)
