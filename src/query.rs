@@ -103,16 +103,15 @@ pub struct Hidden {
 
 impl Hidden {
     /// What is shown of a row.
-    pub fn from(self, row: Row<'_>) -> Row<'_> {
-        let mut shown = row;
+    pub const fn from(self, mut row: Row<'_>) -> Row<'_> {
         if self.owners {
-            shown.processes = None;
-            shown.process_status = None;
+            row.processes = None;
+            row.process_status = None;
         }
         if self.users {
-            shown.user = None;
+            row.user = None;
         }
-        shown
+        row
     }
 }
 

@@ -29,6 +29,11 @@ impl Rule {
         self.expr == Expr::NEVER
     }
 
+    /// Does every socket of the table match?
+    pub fn is_always(&self) -> bool {
+        self.expr == Expr::ALWAYS
+    }
+
     /// The expression as it is, but for lists, of which every member becomes a test.
     #[cfg(test)]
     pub(super) fn spelled_out(expr: &Expr, table: Table) -> Self {

@@ -4,15 +4,34 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Decimal.
 pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
+    // Most numbers are 0.
+    if value == 0 {
+        return out.push(b'0');
+    }
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Decimal that ends `width` columns from here, or further right where it is longer.
 pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(value).as_bytes();
-    out.resize(out.len() + width.saturating_sub(digits.len()), b' ');
-    out.extend_from_slice(digits);
+    let digits = value.checked_ilog10().unwrap_or_default() + 1;
+    blanks(
+        out,
+        width.saturating_sub(usize::try_from(digits).unwrap_or(width)),
+    );
+    integer(out, value);
+}
+
+/// So many blanks.
+pub(super) fn blanks(out: &mut Vec<u8>, count: usize) {
+    // Mostly few: a copy of a length that the compiler knows.
+    const SOME: [u8; 32] = [b' '; 32];
+    let end = out.len() + count;
+    if count <= SOME.len() {
+        out.extend_from_slice(&SOME);
+        out.truncate(end);
+    } else {
+        out.resize(end, b' ');
+    }
 }
 
 /// Hexadecimal, lower case, without leading zeros.
@@ -36,29 +55,42 @@ pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
+/// Every octet, with a dot behind it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "checked by the compiler, as it is a constant"
+)]
+const OCTETS: [[u8; 4]; 256] = {
+    let mut octets = [[0; 4]; 256];
+    let (mut place, mut octet) = (0, 0_u8);
+    while place < octets.len() {
+        let [ones, tens] = [b'0' + octet % 10, b'0' + octet / 10 % 10];
+        octets[place] = match octet {
+            0..10 => [ones, b'.', 0, 0],
+            10..100 => [tens, ones, b'.', 0],
+            100.. => [b'0' + octet / 100, tens, ones, b'.'],
+        };
+        place += 1;
+        octet = octet.wrapping_add(1);
+    }
+    octets
+};
+
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    // Put together first: one copy into the vector instead of seven.
+    // Put together first: one copy into the vector, of a length that the compiler knows.
     let mut text = [0; 16];
-    let mut len = 0;
-    let mut push = |byte| {
-        if let Some(slot) = text.get_mut(len) {
-            *slot = byte;
-            len += 1;
-        }
-    };
+    let mut end = 0;
     for octet in address.octets() {
-        if octet >= 100 {
-            push(b'0' + octet / 100);
+        let place = text.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
+        if let (Some(place), Some(octet)) = (place, OCTETS.get(usize::from(octet))) {
+            *place = *octet;
         }
-        if octet >= 10 {
-            push(b'0' + octet / 10 % 10);
-        }
-        push(b'0' + octet % 10);
-        push(b'.');
+        end += 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
     }
-    let without_last_dot = text.get(..len.saturating_sub(1));
-    out.extend_from_slice(without_last_dot.unwrap_or_default());
+    let start = out.len();
+    out.extend_from_slice(&text);
+    out.truncate(start + end - 1);
 }
 
 /// The longest run of two or more zero groups, the first of equals, is `::`; an IPv4-mapped address

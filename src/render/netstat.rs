@@ -203,9 +203,7 @@ impl Sink for Netstat<'_> {
 fn padded(out: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
     let end = out.len() + width;
     write(out);
-    if out.len() < end {
-        out.resize(end, b' ');
-    }
+    digits::blanks(out, end.saturating_sub(out.len()));
 }
 
 /// Writes the column of the process, if it is wanted.

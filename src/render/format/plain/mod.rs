@@ -120,13 +120,13 @@ fn aligned(out: &mut Vec<u8>, place: Place, write: impl FnOnce(&mut Vec<u8>)) {
     let cell = out.get(start..).unwrap_or_default();
     let missing = place.width.saturating_sub(width(cell));
     if place.is_right {
-        out.resize(end + missing, b' ');
+        digits::blanks(out, missing);
         out.copy_within(start..end, start + missing);
         if let Some(gap) = out.get_mut(start..start + missing) {
             gap.fill(b' ');
         }
     } else if place.after == b' ' {
-        out.resize(end + missing, b' ');
+        digits::blanks(out, missing);
     }
     out.push(place.after);
 }
