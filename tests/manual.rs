@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Arg;
 use lsock::exit::Verdict;
 use lsock::fields::Field;
-use lsock::model::{EXPLANATIONS, Kind, State, THRESHOLDS, Threshold, Unit};
+use lsock::model::{EXPLANATIONS, FINDINGS, Severity, State, Unit};
 use tempfile::TempDir;
 
 use crate::examples;
@@ -261,32 +261,25 @@ fn thresholds_of_findings_are_those_of_the_program() {
         .unwrap();
     let text = lines[first..].join(" ");
     let mut items = text.split(" .It Cm ").skip(1);
-    let mut kinds: Vec<Kind> = THRESHOLDS.iter().map(|threshold| threshold.kind).collect();
-    kinds.dedup();
-    for kind in kinds {
-        let item = items.next().unwrap().trim_end_matches(" .El");
-        let of_kind = THRESHOLDS.iter().filter(|threshold| threshold.kind == kind);
-        let told: Vec<String> = of_kind
-            .map(|threshold| {
-                let severity = threshold.severity.name();
-                let (first, rest) = severity.split_at(1);
-                let Threshold {
-                    least,
-                    unit,
-                    reason,
-                    ..
-                } = threshold;
-                format!(
-                    "{}{rest} from {least} {unit}: {reason}.",
-                    first.to_uppercase()
-                )
-            })
-            .collect();
-        let told = format!(" {}", told.join(" "));
-        assert!(
-            item.starts_with(kind.name()) && item.ends_with(&told),
-            "{item}\n{told}"
-        );
+    for finding in FINDINGS {
+        let item = items.next().unwrap();
+        let (name, mut rest) = item.split_once(' ').unwrap();
+        assert_eq!(name, finding.name);
+        for (severity, least) in finding.levels {
+            let (first, others) = severity.name().split_at(1);
+            let from = format!(" {}{others} from {least} ", first.to_uppercase());
+            let (_, what) = rest.split_once(&from).expect(&from);
+            let (unit, reason) = what.split_once(": ").unwrap();
+            assert!(!unit.contains('.') && reason.contains('.'), "{item}");
+            rest = what;
+        }
+        let severities = Severity::ALL.map(|severity| severity.name().to_uppercase());
+        let told = severities.map(|name| {
+            item.to_uppercase()
+                .matches(&format!(" {name} FROM "))
+                .count()
+        });
+        assert_eq!(told.iter().sum::<usize>(), finding.levels.len(), "{item}");
     }
     assert_eq!(items.next(), None);
 }

@@ -82,7 +82,7 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
                     ),
                 };
                 findings.push(Finding {
-                    kind: definition.kind,
+                    kind: definition.name,
                     severity,
                     count,
                     sockets: sockets.filter(protocol, &own),
@@ -91,7 +91,8 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
             }
         }
     }
-    findings.sort_by_key(|found| (Reverse(found.severity), found.kind, Reverse(found.count)));
+    let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
+    findings.sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
     findings
 }
 

@@ -5,11 +5,10 @@ mod measure;
 mod table;
 
 use std::fmt;
-use std::sync::LazyLock;
 
-pub use group::{Found, Group, GroupBy, Held, Key, Who, by_process};
+pub use group::{Found, Group, GroupBy, GroupKey, Holder, by_process};
 pub use measure::Limits;
-pub use table::{Definition, FINDINGS, Kind, Measure};
+pub use table::{FINDINGS, FindingKind};
 
 /// How grave a finding is; a graver one is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,51 +41,11 @@ impl fmt::Display for Severity {
     }
 }
 
-/// From how much on there is a finding, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threshold {
-    /// What it is of.
-    pub kind: Kind,
-    /// How grave it is from there on.
-    pub severity: Severity,
-    /// So much or more.
-    pub least: u64,
-    /// Of what.
-    pub unit: &'static str,
-    /// Why so much, and not less.
-    pub reason: &'static str,
-}
-
-impl Kind {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        let mut all = FINDINGS.iter();
-        let own = all.find(|finding| finding.kind == self);
-        own.map_or("unknown", |finding| finding.name)
-    }
-}
-
-/// All thresholds.
-pub static THRESHOLDS: LazyLock<Vec<Threshold>> = LazyLock::new(|| {
-    let of = |finding: &Definition| {
-        let (kind, unit) = (finding.kind, finding.unit);
-        let levels = finding.levels.iter();
-        levels.map(move |&(severity, least, reason)| Threshold {
-            kind,
-            severity,
-            least,
-            unit,
-            reason,
-        })
-    };
-    FINDINGS.iter().flat_map(of).collect()
-});
-
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
-    pub kind: Kind,
+    /// The name of its [kind](FindingKind).
+    pub kind: &'static str,
     /// How grave it is.
     pub severity: Severity,
     /// How many sockets it is about.
@@ -99,17 +58,16 @@ pub struct Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{FINDINGS, Kind, Severity, THRESHOLDS};
+    use super::{FINDINGS, Severity};
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_threshold_is_reached_at_its_number() {
-        for threshold in THRESHOLDS.iter() {
-            let below = threshold.least - 1;
-            let (kind, severity) = (threshold.kind, threshold.severity);
-            for finding in FINDINGS.iter().filter(|finding| finding.kind == kind) {
-                let reached = finding.severity(threshold.least);
-                assert_eq!(reached, Some(severity), "{threshold:?}");
-                assert!(finding.severity(below) < Some(severity), "{threshold:?}");
+        for finding in FINDINGS {
+            for &(severity, least) in finding.levels {
+                let name = finding.name;
+                assert_eq!(finding.severity(least), Some(severity), "{name}");
+                assert!(finding.severity(least - 1) < Some(severity), "{name}");
             }
         }
     }
@@ -117,12 +75,16 @@ mod tests {
     #[test]
     fn graver_is_greater_and_more() {
         assert!(Severity::ALL.is_sorted());
-        let grave = |kind: Kind| THRESHOLDS.iter().filter(move |t| t.kind == kind);
-        for threshold in THRESHOLDS.iter() {
-            let mut same = grave(threshold.kind);
-            assert!(same.all(|other| {
-                (other.severity > threshold.severity) == (other.least > threshold.least)
-            }));
+        for finding in FINDINGS {
+            let levels = finding.levels;
+            assert!(!levels.is_empty(), "{}", finding.name);
+            assert!(levels.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
         }
+    }
+
+    #[test]
+    fn every_finding_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = FINDINGS.iter().map(|finding| finding.name).collect();
+        assert_eq!(names.len(), FINDINGS.len());
     }
 }

@@ -24,8 +24,8 @@ pub use counts::{Counts, Listeners, StateCounts, TimeWait};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};
 pub use finding::{
-    Definition, FINDINGS, Finding, Found, Group, GroupBy, Held, Key, Kind, Limits, Measure,
-    Severity, THRESHOLDS, Threshold, Who, by_process,
+    FINDINGS, Finding, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Severity,
+    by_process,
 };
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::enrich::SystemNames;
 use crate::filter::{Expr, Rule, parse};
 use crate::model::{
-    Counts, Definition, Family, Found, Group, GroupBy, Held, Key, Limits, Protocol, Row, Socket,
-    StateCounts, StateSet, by_process,
+    Counts, Family, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Protocol, Row,
+    Socket, StateCounts, StateSet, by_process,
 };
 use crate::source::Extensions;
 
@@ -15,16 +15,16 @@ type Numbers = [u64; 2];
 
 /// What is looked for, and what was found.
 pub(super) struct Hunt {
-    pub(super) definition: &'static Definition,
+    pub(super) definition: &'static FindingKind,
     protocol: Protocol,
     /// For each table.
     rules: Vec<Selecting>,
     /// True if sockets are kept, with their processes.
     pub(super) keeps: bool,
     found: Vec<Found>,
-    numbers: BTreeMap<Key, Numbers>,
+    numbers: BTreeMap<GroupKey, Numbers>,
     /// Nothing else is looked for.
-    only: Option<BTreeMap<Key, Numbers>>,
+    only: Option<BTreeMap<GroupKey, Numbers>>,
     /// The socket that was tested last is of the finding.
     is_selected: bool,
 }
@@ -40,7 +40,7 @@ struct Selecting {
 impl Hunt {
     /// `None` = there is no such table. `rules` are what the query selects of each.
     pub(super) fn new(
-        definition: &'static Definition,
+        definition: &'static FindingKind,
         rules: &[Rule],
         limits: &dyn Limits,
     ) -> Option<Self> {
@@ -49,7 +49,7 @@ impl Hunt {
     }
 
     fn with(
-        definition: &'static Definition,
+        definition: &'static FindingKind,
         filters: [&str; 2],
         keeps: bool,
         (rules, limits): (&[Rule], &dyn Limits),
@@ -152,7 +152,7 @@ impl Hunt {
 
     fn is_wanted(&self, socket: &Socket) -> bool {
         self.only.as_ref().is_none_or(|only| {
-            let key = Key::of(socket, self.definition.group_by);
+            let key = GroupKey::of(socket, self.definition.group_by);
             key.is_some_and(|key| only.contains_key(&key))
         })
     }
@@ -163,16 +163,16 @@ impl Hunt {
     }
 
     /// Takes the socket that was tested last, if it is looked at.
-    pub(super) fn take(&mut self, socket: &Socket, held: &Held) {
+    pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
         if !self.is_selected {
             return;
         }
         if self.keeps {
             self.found.push(Found {
                 socket: socket.clone(),
-                held: held.clone(),
+                holders: holders(),
             });
-        } else if let Some(key) = Key::of(socket, self.definition.group_by) {
+        } else if let Some(key) = GroupKey::of(socket, self.definition.group_by) {
             let rule = self.of(socket.family);
             let is_of_it = rule.is_some_and(|rule| holds(&rule.filter, socket));
             let [all, count] = self.numbers.entry(key).or_default();
@@ -181,7 +181,7 @@ impl Hunt {
         }
     }
 
-    const fn counted(&self, key: Key, [all, count]: Numbers) -> Group<'static> {
+    const fn counted(&self, key: GroupKey, [all, count]: Numbers) -> Group<'static> {
         Group {
             protocol: self.protocol,
             key,
@@ -197,7 +197,7 @@ impl Hunt {
         if !self.keeps {
             let related = related
                 .iter()
-                .find(|hunt| hunt.definition.kind == self.definition.kind);
+                .find(|hunt| hunt.definition.name == self.definition.name);
             let mut by_key = related.map(Self::by_key).unwrap_or_default();
             let numbers = self.numbers.iter();
             let counted = numbers.map(|(key, numbers)| Group {
@@ -206,19 +206,14 @@ impl Hunt {
             });
             return counted.collect();
         }
-        let groups: Vec<(Key, Vec<&Found>)> = match self.definition.group_by {
+        let groups: Vec<(GroupKey, Vec<&Found>)> = match self.definition.group_by {
             GroupBy::Nothing if self.found.is_empty() => Vec::new(),
-            GroupBy::Process => {
-                let groups = by_process(&self.found).into_iter();
-                groups
-                    .map(|(who, found)| (Key::Process(who), found))
-                    .collect()
-            }
+            GroupBy::Process => by_process(&self.found),
             // As they came.
             GroupBy::Socket => {
                 let found = self.found.iter();
                 let keyed = found.filter_map(|found| {
-                    Some((Key::of(&found.socket, GroupBy::Socket)?, vec![found]))
+                    Some((GroupKey::of(&found.socket, GroupBy::Socket)?, vec![found]))
                 });
                 keyed.collect()
             }
@@ -234,10 +229,10 @@ impl Hunt {
         kept.collect()
     }
 
-    fn by_key(&self) -> BTreeMap<Key, Vec<&Found>> {
-        let mut by_key: BTreeMap<Key, Vec<&Found>> = BTreeMap::new();
+    fn by_key(&self) -> BTreeMap<GroupKey, Vec<&Found>> {
+        let mut by_key: BTreeMap<GroupKey, Vec<&Found>> = BTreeMap::new();
         for found in &self.found {
-            if let Some(key) = Key::of(&found.socket, self.definition.group_by) {
+            if let Some(key) = GroupKey::of(&found.socket, self.definition.group_by) {
                 by_key.entry(key).or_default().push(found);
             }
         }
@@ -251,7 +246,7 @@ fn holds(rule: &Rule, socket: &Socket) -> bool {
 }
 
 /// A filter of a definition, for one group or for all.
-pub(super) fn text(filter: &str, key: Option<&Key>, limits: &dyn Limits) -> String {
+pub(super) fn text(filter: &str, key: Option<&GroupKey>, limits: &dyn Limits) -> String {
     let text = match key {
         Some(key) => filter.replace("{group}", &key.filter()),
         None => filter.replace(" and {group}", "").replace("{group}", ""),

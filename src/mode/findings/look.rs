@@ -6,7 +6,7 @@ use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Expr, Rule};
 use crate::mode::sources::open;
-use crate::model::{Family, Held, Protocol, Row, Socket, StateSet, Warning};
+use crate::model::{Family, Holder, Protocol, Row, Socket, StateSet, Warning};
 use crate::query::Query;
 use crate::render::Search;
 use crate::source::{Extensions, Recorder, Request, Source};
@@ -93,9 +93,8 @@ impl Sockets for Looker<'_> {
             let mut contains = |text: &str| search.contains(&shown, text);
             let decided = decided.or_else(|| rule.decide(&row, &mut contains).held());
             if decided == Some(true) {
-                let held = Held::of(&row);
                 for hunt in &mut *hunts {
-                    hunt.take(socket, &held);
+                    hunt.take(socket, || Holder::of(&row));
                 }
             }
             ControlFlow::Continue(())

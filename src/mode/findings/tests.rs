@@ -11,7 +11,7 @@ use super::hunt::{self, Hunt};
 use super::{Sockets, find_in};
 use crate::filter::{Expr, Rule};
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Found, Held, Info, Kind, Limits, Protocol, Row, Severity,
+    Counts, FINDINGS, Family, Finding, Found, Holder, Info, Limits, Protocol, Row, Severity,
     Socket, State, Table, Timer, TimerKind,
 };
 
@@ -30,10 +30,10 @@ impl Sockets for Made {
 
     fn walk(&mut self, protocol: Protocol, hunts: &mut [Hunt]) {
         self.walks += 1;
-        for Found { socket, held } in &self.sockets {
+        for Found { socket, holders } in &self.sockets {
             for hunt in &mut *hunts {
                 if socket.protocol == protocol && hunt.selects(socket) {
-                    hunt.take(socket, held);
+                    hunt.take(socket, || holders.clone());
                 }
             }
         }
@@ -79,7 +79,7 @@ fn search(sockets: &[Found], limits: &Machine) -> (Vec<Finding>, usize) {
 }
 
 /// What is found, as kind and severity.
-fn kinds(sockets: &[Found], limits: &Machine) -> Vec<(Kind, Severity)> {
+fn kinds(sockets: &[Found], limits: &Machine) -> Vec<(&'static str, Severity)> {
     let (findings, _) = search(sockets, limits);
     findings.iter().map(|f| (f.kind, f.severity)).collect()
 }
@@ -95,7 +95,7 @@ fn tcp(state: State) -> Found {
     socket.peer.port = Some(443);
     Found {
         socket,
-        held: Held::By(vec![(812, "api".to_owned())]),
+        holders: vec![Holder::Process(812, "api".to_owned())],
     }
 }
 
@@ -122,7 +122,13 @@ fn info(socket: &mut Socket, backoff: u8, last_data_recv: u32) {
 
 /// Nothing is found of one socket fewer, and a finding of this severity of so many.
 #[track_caller]
-fn begins_at(count: usize, kind: Kind, severity: Severity, socket: &Found, limits: &Machine) {
+fn begins_at(
+    count: usize,
+    kind: &'static str,
+    severity: Severity,
+    socket: &Found,
+    limits: &Machine,
+) {
     let all = vec![socket.clone(); count];
     let fewer = kinds(&all[1..], limits);
     assert!(!fewer.contains(&(kind, severity)), "{fewer:?}");
@@ -133,9 +139,8 @@ const WARNING: Severity = Severity::Warning;
 const CRITICAL: Severity = Severity::Critical;
 
 #[test]
-fn every_definition_can_be_parsed_and_has_the_place_of_its_kind() {
+fn every_definition_can_be_parsed() {
     let limits = machine(&[("ipv4/ip_local_port_range", &[1, 2])]);
-    assert!(FINDINGS.is_sorted_by_key(|definition| definition.kind));
     for definition in FINDINGS {
         for protocol in definition.protocols {
             let families = protocol.families().iter();
@@ -183,29 +188,17 @@ fn connections_are_gone_through_once_for_all_findings() {
 #[test]
 fn close_wait_and_half_closed_are_counted_by_process() {
     let limits = Machine::default();
-    begins_at(
-        20,
-        Kind::CloseWait,
-        WARNING,
-        &tcp(State::CloseWait),
-        &limits,
-    );
+    begins_at(20, "close_wait", WARNING, &tcp(State::CloseWait), &limits);
     begins_at(
         1_000,
-        Kind::CloseWait,
+        "close_wait",
         CRITICAL,
         &tcp(State::CloseWait),
         &limits,
     );
-    begins_at(
-        20,
-        Kind::HalfClosed,
-        WARNING,
-        &tcp(State::FinWait2),
-        &limits,
-    );
+    begins_at(20, "half_closed", WARNING, &tcp(State::FinWait2), &limits);
     let mut two = vec![tcp(State::CloseWait); 20];
-    two[0].held = Held::By(vec![(813, "other".to_owned())]);
+    two[0].holders = vec![Holder::Process(813, "other".to_owned())];
     assert_eq!(kinds(&two, &limits), []);
     two.push(tcp(State::CloseWait));
     let (findings, _) = search(&two, &limits);
@@ -220,7 +213,7 @@ fn close_wait_and_half_closed_are_counted_by_process() {
 fn orphans_in_fin_wait_2_are_counted_together() {
     let limits = machine(&[("ipv4/tcp_fin_timeout", &[60])]);
     let orphan = with(tcp(State::FinWait2), |s| s.inode = None);
-    begins_at(100, Kind::HalfClosedOrphans, WARNING, &orphan, &limits);
+    begins_at(100, "half_closed_orphans", WARNING, &orphan, &limits);
     let (findings, _) = search(&vec![orphan; 100], &limits);
     assert!(
         findings[0].text.contains("tcp_fin_timeout (60 s)"),
@@ -237,7 +230,7 @@ fn accept_queue_is_measured_by_its_share() {
         })
     };
     assert_eq!(kinds(&[full(2)], &limits), []);
-    assert_eq!(kinds(&[full(3)], &limits), [(Kind::AcceptQueue, WARNING)]);
+    assert_eq!(kinds(&[full(3)], &limits), [("accept_queue", WARNING)]);
     let (findings, _) = search(&[full(4), full(0)], &limits);
     assert_eq!((findings.len(), findings[0].severity), (1, CRITICAL));
     assert_eq!(findings[0].sockets, "protocol = tcp and inode = 7");
@@ -250,8 +243,8 @@ fn accept_queue_is_measured_by_its_share() {
 fn handshakes_are_counted_by_port_and_its_listener_is_named() {
     let limits = Machine::default();
     let waiting = with(tcp(State::SynRcvd), |s| s.inode = None);
-    begins_at(64, Kind::SynRcvd, WARNING, &waiting, &limits);
-    begins_at(1_024, Kind::SynRcvd, CRITICAL, &waiting, &limits);
+    begins_at(64, "syn_rcvd", WARNING, &waiting, &limits);
+    begins_at(1_024, "syn_rcvd", CRITICAL, &waiting, &limits);
     let mut all = vec![waiting; 64];
     all.push(with(tcp(State::Listen), |s| {
         (s.recv_queue, s.send_queue) = (Some(0), Some(200));
@@ -300,7 +293,7 @@ fn ports_run_out_where_most_are_in_time_wait() {
         });
         ports.collect()
     };
-    let ports = |severity| vec![(Kind::EphemeralPorts, severity)];
+    let ports = |severity| vec![("ephemeral_ports", severity)];
     assert_eq!(kinds(&used(28, 1), &limits), []);
     assert_eq!(kinds(&used(29, 1), &limits), ports(WARNING));
     assert_eq!(kinds(&used(37, 1), &limits), ports(CRITICAL));
@@ -323,7 +316,7 @@ fn orphans_are_measured_by_the_limit() {
     let of = |count| machine(&[("orphans", &[count]), ("ipv4/tcp_max_orphans", &[100])]);
     let all = vec![orphan; 3];
     assert_eq!(kinds(&all, &of(49)), []);
-    assert_eq!(kinds(&all, &of(50)), [(Kind::Orphans, WARNING)]);
+    assert_eq!(kinds(&all, &of(50)), [("orphans", WARNING)]);
     let (findings, _) = search(&all, &of(90));
     assert_eq!((findings[0].severity, findings[0].count), (CRITICAL, 3));
 }
@@ -345,7 +338,7 @@ fn closing_is_stuck_after_three_retransmissions_or_probes() {
             (TimerKind::Probe, 0, 3, true),
         ] {
             let found = kinds(&[stuck(state, kind, again, backoff)], &limits);
-            let expected = [(Kind::ClosingStuck, WARNING)];
+            let expected = [("closing_stuck", WARNING)];
             assert_eq!(found, expected[..usize::from(is_stuck)], "{state} {kind:?}");
         }
     }
@@ -363,7 +356,7 @@ fn data_is_unread_from_16_kib_and_five_seconds_on() {
     assert_eq!(kinds(&[unread(16_383, 5_000)], &limits), []);
     assert_eq!(kinds(&[unread(16_384, 4_999)], &limits), []);
     let (findings, _) = search(&[unread(16_384, 5_000)], &limits);
-    assert_eq!(findings[0].kind, Kind::ReceiveQueue);
+    assert_eq!(findings[0].kind, "receive_queue");
     assert_eq!(
         findings[0].sockets,
         "protocol = tcp and recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and pid = 812"
@@ -385,9 +378,9 @@ fn data_that_does_not_get_through_is_told_by_its_timer() {
     assert_eq!(kinds(&[unsent(again, 3, 3, 0)], &limits), []);
     assert_eq!(kinds(&[unsent(probe, 0, 2, 1)], &limits), []);
     let found = kinds(&[unsent(again, 3, 3, 1)], &limits);
-    assert_eq!(found, [(Kind::SendQueue, WARNING)]);
+    assert_eq!(found, [("send_queue", WARNING)]);
     let found = kinds(&[unsent(probe, 0, 3, 1)], &limits);
-    assert_eq!(found, [(Kind::PeerWindow, WARNING)]);
+    assert_eq!(found, [("peer_window", WARNING)]);
 }
 
 #[test]
@@ -402,13 +395,13 @@ fn datagrams_are_dropped_from_a_hundred_on() {
                 ..crate::model::Memory::default()
             };
             socket.details_mut().memory = Some(memory);
-            let held = Held::By(vec![(1, "dns".to_owned())]);
-            Found { socket, held }
+            let holders = vec![Holder::Process(1, "dns".to_owned())];
+            Found { socket, holders }
         };
         assert_eq!(kinds(&[dropping(99)], &limits), []);
         assert_eq!(kinds(&[dropping(100)], &Machine::default()), []);
         let (findings, _) = search(&[dropping(100)], &limits);
-        assert_eq!(findings[0].kind, Kind::UdpDrops);
+        assert_eq!(findings[0].kind, "udp_drops");
         let own = format!("protocol = {protocol} and memory.drops >= 100 and pid = 1");
         assert_eq!(findings[0].sockets, own);
         let told = "dns[1] lost 100 datagrams at port 53:";
@@ -456,15 +449,15 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
 fn counts_of_the_first_walk_have_the_numbers_of_the_filters() {
     let text = |kind| {
         let mut all = FINDINGS.iter();
-        all.find(|definition| definition.kind == kind)
+        all.find(|definition| definition.name == kind)
             .unwrap()
             .filter
     };
     let unread = format!("recv_queue >= {} ", crate::model::UNREAD);
-    assert!(text(Kind::ReceiveQueue).starts_with(&unread));
+    assert!(text("receive_queue").starts_with(&unread));
     let again = format!("timer.retransmits >= {}", crate::model::RETRANSMITS);
-    assert!(text(Kind::SendQueue).ends_with(&again));
-    assert!(text(Kind::ClosingStuck).contains(&format!("{again} or ")));
+    assert!(text("send_queue").ends_with(&again));
+    assert!(text("closing_stuck").contains(&format!("{again} or ")));
 }
 
 /// The time it takes does not grow with the square of the listeners.

@@ -1,39 +1,56 @@
 //! The sockets of a finding, and who holds them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::{Endpoint, ProcessStatus, Protocol, Row, Socket};
+use super::super::{Endpoint, Process, ProcessStatus, Protocol, Row, Socket};
 use crate::text::escape;
 
 /// So many processes are named in a text.
 const NAMED: usize = 3;
 
 /// Who holds a socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
-    /// These processes: pid and name.
-    By(Vec<(u32, String)>),
-    /// Nobody.
-    ByNobody,
-    /// Somebody, or nobody: it cannot be told.
-    Unknown,
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A process: its pid and name.
+    Process(u32, String),
+    /// A process that cannot be read, or nobody: of this user where that is told.
+    Unreadable(Option<u32>),
+    /// No process.
+    Nobody,
 }
 
-impl Held {
-    /// The processes that were looked up for a row.
-    pub fn of(row: &Row<'_>) -> Self {
+impl Holder {
+    /// Those that were looked up for a row.
+    pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(ProcessStatus::Found), Some(processes)) => {
-                let names = processes.iter();
-                Self::By(
-                    names
-                        .map(|p| (p.pid, escape(&p.name).into_owned()))
-                        .collect(),
-                )
+                let name = |p: &Process| Self::Process(p.pid, escape(&p.name).into_owned());
+                processes.iter().map(name).collect()
             }
-            (Some(ProcessStatus::None), _) => Self::ByNobody,
-            _ => Self::Unknown,
+            (Some(ProcessStatus::None), _) => vec![Self::Nobody],
+            _ => vec![Self::Unreadable(row.socket.uid)],
+        }
+    }
+
+    /// The filter that selects its sockets.
+    fn filter(&self) -> String {
+        match self {
+            Self::Process(pid, _) => format!("pid = {pid}"),
+            Self::Unreadable(Some(uid)) => format!("process_status = unreadable and uid = {uid}"),
+            Self::Unreadable(None) => "process_status = unreadable and uid = unknown".to_owned(),
+            Self::Nobody => "process_status = none".to_owned(),
+        }
+    }
+
+    /// What to call it at the begin of a sentence.
+    fn words(&self) -> String {
+        match self {
+            Self::Process(pid, name) => format!("{name}[{pid}]"),
+            Self::Unreadable(Some(uid)) => format!("A process of user {uid} that cannot be read"),
+            Self::Unreadable(None) => "A process that cannot be read".to_owned(),
+            Self::Nobody => "No process".to_owned(),
         }
     }
 }
@@ -43,8 +60,8 @@ impl Held {
 pub struct Found {
     /// The socket.
     pub socket: Socket,
-    /// Its processes.
-    pub held: Held,
+    /// Its processes, or that there is none.
+    pub holders: Vec<Holder>,
 }
 
 /// How the sockets of a finding are grouped: each group may be a finding of its own.
@@ -66,11 +83,11 @@ pub enum GroupBy {
 
 /// What the sockets of a group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key {
+pub enum GroupKey {
     /// Nothing.
     Nothing,
     /// Who holds them.
-    Process(Who),
+    Process(Holder),
     /// The other end.
     Peer(SocketAddr),
     /// Their own port.
@@ -81,7 +98,7 @@ pub enum Key {
     Socket(u64),
 }
 
-impl Key {
+impl GroupKey {
     /// The key of a socket; `None` = it has none, or its processes decide.
     pub fn of(socket: &Socket, by: GroupBy) -> Option<Self> {
         match by {
@@ -101,7 +118,7 @@ impl Key {
     pub fn filter(&self) -> String {
         match self {
             Self::Nothing => String::new(),
-            Self::Process(who) => who.filter(),
+            Self::Process(holder) => holder.filter(),
             Self::Peer(peer) => format!("dst {peer}"),
             Self::Port(port) => format!("sport = :{port}"),
             Self::Route(local, peer) => format!("src {local} and dst {peer}"),
@@ -123,7 +140,7 @@ pub struct Group<'f> {
     /// Their protocol.
     pub protocol: Protocol,
     /// What they have in common.
-    pub key: Key,
+    pub key: GroupKey,
     /// How many were looked at.
     pub all: u64,
     /// How many of these the filter selects.
@@ -132,39 +149,6 @@ pub struct Group<'f> {
     pub sockets: Vec<&'f Found>,
     /// The sockets that tell which processes are concerned, where those of the group do not.
     pub related: Vec<&'f Found>,
-}
-
-/// Whose they are.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Who {
-    /// A process.
-    Process(u32, String),
-    /// Processes that cannot be read, of this user where that is told.
-    Unreadable(Option<u32>),
-    /// No process.
-    Nobody,
-}
-
-impl Who {
-    /// What a filter says of it.
-    fn filter(&self) -> String {
-        match self {
-            Self::Process(pid, _) => format!("pid = {pid}"),
-            Self::Unreadable(Some(uid)) => format!("process_status = unreadable and uid = {uid}"),
-            Self::Unreadable(None) => "process_status = unreadable and uid = unknown".to_owned(),
-            Self::Nobody => "process_status = none".to_owned(),
-        }
-    }
-
-    /// What to call it at the begin of a sentence.
-    pub(super) fn words(&self) -> String {
-        match self {
-            Self::Process(pid, name) => format!("{name}[{pid}]"),
-            Self::Unreadable(Some(uid)) => format!("A process of user {uid} that cannot be read"),
-            Self::Unreadable(None) => "A process that cannot be read".to_owned(),
-            Self::Nobody => "No process".to_owned(),
-        }
-    }
 }
 
 impl Group<'_> {
@@ -179,12 +163,17 @@ impl Group<'_> {
     /// What to call the group in a sentence.
     pub(super) fn who(&self) -> String {
         match &self.key {
-            Key::Nothing | Key::Socket(_) => String::new(),
-            Key::Process(who) => who.words(),
-            Key::Peer(peer) => peer.to_string(),
-            Key::Port(port) => port.to_string(),
-            Key::Route(local, peer) => format!("{local} to {peer}"),
+            GroupKey::Nothing | GroupKey::Socket(_) => String::new(),
+            GroupKey::Process(holder) => holder.words(),
+            GroupKey::Peer(peer) => peer.to_string(),
+            GroupKey::Port(port) => port.to_string(),
+            GroupKey::Route(local, peer) => format!("{local} to {peer}"),
         }
+    }
+
+    /// Who holds its sockets: see [`names`].
+    pub(super) fn holders(&self) -> String {
+        names(&self.sockets)
     }
 
     /// Of all its sockets.
@@ -195,50 +184,38 @@ impl Group<'_> {
 
 /// The sockets by who holds them, the most first. Processes that hold the same sockets, or some of
 /// those of another, are one.
-pub fn by_process(found: &[Found]) -> Vec<(Who, Vec<&Found>)> {
-    let mut by_who: BTreeMap<Who, Vec<usize>> = BTreeMap::new();
+pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
+    let mut by_holder: BTreeMap<&Holder, Vec<usize>> = BTreeMap::new();
     for (index, found) in found.iter().enumerate() {
-        match &found.held {
-            Held::By(processes) => {
-                for (pid, name) in processes {
-                    let who = Who::Process(*pid, name.clone());
-                    by_who.entry(who).or_default().push(index);
-                }
-            }
-            Held::ByNobody => by_who.entry(Who::Nobody).or_default().push(index),
-            Held::Unknown => {
-                let who = Who::Unreadable(found.socket.uid);
-                by_who.entry(who).or_default().push(index);
-            }
+        for holder in &found.holders {
+            by_holder.entry(holder).or_default().push(index);
         }
     }
-    let mut by_who: Vec<(Who, Vec<usize>)> = by_who.into_iter().collect();
-    by_who.sort_by_key(|(_, indices)| std::cmp::Reverse(indices.len()));
+    let mut by_holder: Vec<(&Holder, Vec<usize>)> = by_holder.into_iter().collect();
+    by_holder.sort_by_key(|(_, indices)| Reverse(indices.len()));
     let mut told = BTreeSet::new();
-    let mut groups = Vec::new();
-    for (who, indices) in by_who {
+    by_holder.retain(|(_, indices)| {
         let before = told.len();
         told.extend(indices.iter().copied());
-        if told.len() > before {
-            let sockets = indices.iter().filter_map(|index| found.get(*index));
-            groups.push((who, sockets.collect()));
-        }
-    }
-    groups
+        told.len() > before
+    });
+    let group = |(holder, indices): (&Holder, Vec<usize>)| {
+        let sockets = indices.iter().filter_map(|index| found.get(*index));
+        (GroupKey::Process(holder.clone()), sockets.collect())
+    };
+    by_holder.into_iter().map(group).collect()
 }
 
 /// `nginx[812], nginx[813], api[900] and 2 more`
-pub(super) fn names<'f>(found: impl IntoIterator<Item = &'f Found>) -> String {
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for found in found {
-        match &found.held {
-            Held::By(processes) => {
-                names.extend(processes.iter().map(|(pid, name)| format!("{name}[{pid}]")));
-            }
-            Held::ByNobody => _ = names.insert("no process".to_owned()),
-            Held::Unknown => _ = names.insert("processes that cannot be read".to_owned()),
-        }
-    }
+pub(super) fn names(found: &[&Found]) -> String {
+    let holders = found.iter().flat_map(|found| &found.holders);
+    let names: BTreeSet<String> = holders
+        .map(|holder| match holder {
+            Holder::Process(..) => holder.words(),
+            Holder::Unreadable(_) => "processes that cannot be read".to_owned(),
+            Holder::Nobody => "no process".to_owned(),
+        })
+        .collect();
     let more = names.len().saturating_sub(NAMED);
     let shown: Vec<String> = names.into_iter().take(NAMED).collect();
     if more > 0 {
@@ -249,33 +226,35 @@ pub(super) fn names<'f>(found: impl IntoIterator<Item = &'f Found>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Held, Who, by_process, names};
+    use super::{Found, GroupKey, Holder, by_process, names};
     use crate::model::{Family, Protocol, Socket};
 
-    fn found(held: Held, uid: Option<u32>) -> Found {
-        let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
-        socket.uid = uid;
-        Found { socket, held }
+    fn found(holders: &[Holder]) -> Found {
+        let socket = Socket::new(Protocol::Tcp, Family::Inet);
+        let holders = holders.to_vec();
+        Found { socket, holders }
     }
 
-    fn by(pids: &[u32]) -> Held {
-        Held::By(pids.iter().map(|pid| (*pid, "api".to_owned())).collect())
+    fn by(pids: &[u32]) -> Found {
+        let holder = |pid: &u32| Holder::Process(*pid, "api".to_owned());
+        found(&pids.iter().map(holder).collect::<Vec<_>>())
     }
 
     #[test]
     fn processes_that_share_sockets_are_told_once() {
         let all = [
-            found(by(&[1, 2]), None),
-            found(by(&[1, 2]), None),
-            found(by(&[3]), None),
-            found(Held::ByNobody, None),
-            found(Held::Unknown, Some(7)),
-            found(Held::Unknown, None),
+            by(&[1, 2]),
+            by(&[1, 2]),
+            by(&[3]),
+            found(&[Holder::Nobody]),
+            found(&[Holder::Unreadable(Some(7))]),
+            found(&[Holder::Unreadable(None)]),
         ];
-        let groups = by_process(&all);
-        let told = groups
-            .iter()
-            .map(|(who, sockets)| (who.words(), sockets.len()));
+        let groups = by_process(&all).into_iter();
+        let told = groups.filter_map(|(key, sockets)| match key {
+            GroupKey::Process(holder) => Some((holder.words(), sockets.len())),
+            _ => None,
+        });
         assert_eq!(
             told.collect::<Vec<_>>(),
             [
@@ -286,13 +265,16 @@ mod tests {
                 ("No process".to_owned(), 1),
             ]
         );
-        let filter = Who::Unreadable(Some(7)).filter();
+        let filter = Holder::Unreadable(Some(7)).filter();
         assert_eq!(filter, "process_status = unreadable and uid = 7");
     }
 
     #[test]
     fn three_processes_are_named_and_the_others_counted() {
-        let all = [found(by(&[1, 2, 3]), None), found(by(&[4, 5]), None)];
-        assert_eq!(names(&all), "api[1], api[2], api[3] and 2 more");
+        let all = [by(&[1, 2, 3]), by(&[4, 5])];
+        assert_eq!(
+            names(&all.iter().collect::<Vec<_>>()),
+            "api[1], api[2], api[3] and 2 more"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What findings measure: queues, ports and orphans against the limits of the kernel.
 
 use super::super::{Socket, State};
-use super::group::{Found, Group, names};
+use super::group::{Found, Group};
 use crate::text::bytes;
 
 /// Limits and counters of the kernel.
@@ -62,22 +62,32 @@ pub(super) fn drops(socket: &Socket) -> u64 {
     drops.map(u64::from).unwrap_or_default()
 }
 
-/// What of a group cannot be sent, and whose it is.
-pub(super) fn unsent(group: &Group<'_>) -> String {
+/// The receive queue; 0 where that is not told.
+pub(super) fn unread(socket: &Socket) -> u64 {
+    socket.recv_queue.unwrap_or_default().into()
+}
+
+/// The send queue; 0 where that is not told.
+pub(super) fn unsent(socket: &Socket) -> u64 {
+    socket.send_queue.unwrap_or_default().into()
+}
+
+/// What of a group cannot be sent, whose it is, and why.
+pub(super) fn cannot_be_sent(group: &Group<'_>, why: &str) -> String {
     format!(
-        "{} on {} of {} cannot be sent",
-        bytes(group.sum(|socket| socket.send_queue.unwrap_or_default().into())),
+        "{} on {} of {} cannot be sent: {why}",
+        bytes(group.sum(unsent)),
         group.number("connection"),
-        names(group.sockets.iter().copied()),
+        group.holders(),
     )
 }
 
 /// Listeners at loopback, and at every address.
 pub(super) fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
-    let related = group.related.iter().copied();
-    let (loopback, wildcard) = related.partition(|found| {
+    let is_loopback = |found: &&Found| {
         let ip = found.socket.local.ip;
         ip.is_some_and(|ip| ip.to_canonical().is_loopback())
-    });
+    };
+    let (loopback, wildcard) = group.related.iter().copied().partition(is_loopback);
     [loopback, wildcard]
 }

@@ -1,71 +1,26 @@
 //! The table of findings: each is a filter, a grouping, thresholds and a sentence. A further one is
-//! added here, and to the manual's table of thresholds.
+//! added here, and to the manual, which says what each threshold counts and why it is no lower.
 
 use super::super::{Counts, Protocol, Socket, State};
-use super::group::{Group, GroupBy, Key, Who, end, names};
+use super::group::{Group, GroupBy, GroupKey, Holder, end, names};
 use super::measure::{
-    Limits, NEARLY_FULL, drops, orphans_of_limit, places, ports_in_use, queue_in_use, unsent,
+    Limits, NEARLY_FULL, cannot_be_sent, drops, orphans_of_limit, places, ports_in_use,
+    queue_in_use, unread, unsent,
 };
 use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
 use crate::text::{bytes, escape, millis};
 
-/// What kind of trouble it is: the order of findings that are equally severe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A process does not close connections that its peers have closed.
-    CloseWait,
-    /// A process waits for peers that do not close their direction.
-    HalfClosed,
-    /// Connections that nobody holds wait for the FIN of their peers.
-    HalfClosedOrphans,
-    /// A listener does not accept.
-    AcceptQueue,
-    /// Handshakes are not completed by the clients.
-    SynRcvd,
-    /// A peer does not answer.
-    SynSent,
-    /// The ports towards one destination run out.
-    EphemeralPorts,
-    /// Closed sockets near the limit of the kernel.
-    Orphans,
-    /// The last FIN is not acknowledged.
-    ClosingStuck,
-    /// Nobody reads what has arrived.
-    ReceiveQueue,
-    /// The peer takes nothing more.
-    PeerWindow,
-    /// What was sent is not acknowledged.
-    SendQueue,
-    /// Datagrams were dropped for want of room.
-    UdpDrops,
-    /// A port is listened on by every address and, apart, by loopback.
-    WildcardAndLoopback,
-}
-
-/// What the thresholds of a finding count.
-#[derive(Debug, Clone, Copy)]
-pub enum Measure {
-    /// The sockets of a group.
-    Count,
-    /// Something else.
-    Of(fn(&Group<'_>, &dyn Limits) -> u64),
-}
-
 /// How many sockets a filter lists, and this filter.
-type Listed = fn(&Group<'_>) -> (u64, String);
+type Listing = fn(&Group<'_>) -> (u64, String);
 
 /// What makes a finding. In its filters, `{group}` stands for the filter of the group, `{first}` and
 /// `{last}` for the ports that the kernel chooses from.
 #[derive(Debug)]
-pub struct Definition {
-    /// What kind it is.
-    pub kind: Kind,
+pub struct FindingKind {
     /// Its name.
     pub name: &'static str,
-    /// What the thresholds count.
-    pub unit: &'static str,
-    /// Severity, the least that has it, and the reason for this number.
-    pub levels: &'static [(Severity, u64, &'static str)],
+    /// Each severity, and the least that has it.
+    pub levels: &'static [(Severity, u64)],
     /// The protocols that it is looked for in, each by itself.
     pub protocols: &'static [Protocol],
     /// Selects the sockets to look at, where the filter alone does not narrow them.
@@ -82,20 +37,18 @@ pub struct Definition {
     pub related: &'static str,
     /// True if it can be, by the counts of all sockets and the limits of the kernel.
     pub is_possible: fn(&Counts, &dyn Limits) -> bool,
-    /// What is compared with the thresholds.
-    pub measure: Measure,
-    /// The filter that is printed and how many sockets it lists, where it is not the one above.
-    pub listed: Option<Listed>,
+    /// What is compared with the thresholds; `None` = the number of sockets.
+    pub measure: Option<fn(&Group<'_>, &dyn Limits) -> u64>,
+    /// How many sockets the filter lists that is printed, and this filter, where it is not the one above.
+    pub listed: Option<Listing>,
     /// Numbers, processes and what to do.
     pub sentence: fn(&Group<'_>, &dyn Limits) -> String,
 }
 
-impl Definition {
+impl FindingKind {
     /// What most have in common.
     const USUAL: Self = Self {
-        kind: Kind::CloseWait,
         name: "",
-        unit: "connections",
         levels: &[],
         protocols: &[Protocol::Tcp],
         among: "",
@@ -105,7 +58,7 @@ impl Definition {
         keeps: true,
         related: "",
         is_possible: |_, _| true,
-        measure: Measure::Count,
+        measure: None,
         listed: None,
         sentence: |_, _| String::new(),
     };
@@ -120,21 +73,19 @@ impl Definition {
     pub fn fewest(&self) -> u64 {
         let least = self.levels.iter().map(|level| level.1).min();
         match self.measure {
-            Measure::Count => least.unwrap_or(u64::MAX),
-            Measure::Of(_) => 1,
+            None => least.unwrap_or(u64::MAX),
+            Some(_) => 1,
         }
     }
 
     /// What is compared with the thresholds.
     pub fn amount(&self, group: &Group<'_>, limits: &dyn Limits) -> u64 {
-        match self.measure {
-            Measure::Count => group.count,
-            Measure::Of(measure) => measure(group, limits),
-        }
+        let measure = self.measure;
+        measure.map_or(group.count, |measure| measure(group, limits))
     }
 }
 
-/// All findings, in the order of their kinds. The numbers in the filters:
+/// All findings; of equally severe ones, the first here comes first. The numbers in the filters:
 ///
 /// - `timer.retransmits >= 3`: [`RETRANSMITS`](crate::model::RETRANSMITS).
 /// - `tcp_info.backoff >= 3`: a window stays closed if it was probed so often: each pause is twice the
@@ -142,29 +93,16 @@ impl Definition {
 /// - `timer.retransmits >= 2` of a SYN: two seconds, or three on older kernels. A reply over any
 ///   distance comes within one.
 /// - `recv_queue >= 16384`: [`UNREAD`](crate::model::UNREAD); and nothing more has arrived for 5 s.
-pub const FINDINGS: &[Definition] = &[
-    Definition {
-        kind: Kind::CloseWait,
+pub const FINDINGS: &[FindingKind] = &[
+    FindingKind {
         name: "close_wait",
-        unit: "connections of one process",
-        levels: &[
-            (
-                Warning,
-                20,
-                "a program closes soon after it has read the end: some are seen in passing, not 20 at once",
-            ),
-            (
-                Critical,
-                1_000,
-                "1024 is the usual limit of descriptors: there the program can open nothing more",
-            ),
-        ],
+        levels: &[(Warning, 20), (Critical, 1_000)],
         filter: "state close-wait and {group}",
         group_by: GroupBy::Process,
         sentence: |group, _| {
             let connections = group.number("connection");
             match &group.key {
-                Key::Process(Who::Nobody) => format!(
+                GroupKey::Process(Holder::Nobody) => format!(
                     "{connections} in CLOSE_WAIT wait to be accepted, and their peers have already \
                      closed: the program must accept faster."
                 ),
@@ -175,17 +113,11 @@ pub const FINDINGS: &[Definition] = &[
                 ),
             }
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::HalfClosed,
+    FindingKind {
         name: "half_closed",
-        unit: "connections of one process",
-        levels: &[(
-            Warning,
-            20,
-            "no timer ends them; a few may be meant so, as while a peer still answers",
-        )],
+        levels: &[(Warning, 20)],
         filter: "state fin-wait-2 and not orphan and {group}",
         group_by: GroupBy::Process,
         sentence: |group, _| {
@@ -197,16 +129,11 @@ pub const FINDINGS: &[Definition] = &[
                 group.number("connection"),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::HalfClosedOrphans,
+    FindingKind {
         name: "half_closed_orphans",
-        levels: &[(
-            Warning,
-            100,
-            "each lasts tcp_fin_timeout at the most; so many come from peers that do not close",
-        )],
+        levels: &[(Warning, 100)],
         filter: "state fin-wait-2 and orphan",
         keeps: false,
         sentence: |group, limits| {
@@ -218,24 +145,11 @@ pub const FINDINGS: &[Definition] = &[
                 group.number("connection"),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::AcceptQueue,
+    FindingKind {
         name: "accept_queue",
-        unit: "% of the accept queue, which takes backlog + 1",
-        levels: &[
-            (
-                Warning,
-                NEARLY_FULL,
-                "a program that accepts keeps its queue nearly empty",
-            ),
-            (
-                Critical,
-                100,
-                "the kernel drops the handshakes that come next",
-            ),
-        ],
+        levels: &[(Warning, NEARLY_FULL), (Critical, 100)],
         protocols: &[Protocol::Tcp, Protocol::Unix],
         among: "state listen",
         filter: "{group}",
@@ -245,7 +159,7 @@ pub const FINDINGS: &[Definition] = &[
             let fullest = counts.listeners.fullest.first();
             fullest.is_none_or(|row| queue_in_use(row.row().socket) >= NEARLY_FULL)
         },
-        measure: Measure::Of(|group, _| group.sum(queue_in_use)),
+        measure: Some(|group, _| group.sum(queue_in_use)),
         sentence: |group, limits| {
             let socket = group.sockets.first().map(|found| &found.socket);
             let local = socket.map(|socket| match end(&socket.local) {
@@ -260,40 +174,24 @@ pub const FINDINGS: &[Definition] = &[
                  {}{most}. The program must accept faster; a larger backlog helps with bursts \
                  only.",
                 local.unwrap_or_default(),
-                names(group.sockets.iter().copied()),
+                group.holders(),
                 if is_full { "full" } else { "nearly full" },
-                group.sum(|socket| socket.recv_queue.unwrap_or_default().into()),
-                group.sum(|socket| socket.send_queue.unwrap_or_default().into()),
+                group.sum(unread),
+                group.sum(unsent),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::SynRcvd,
+    FindingKind {
         name: "syn_rcvd",
-        unit: "handshakes on one port",
-        levels: &[
-            (
-                Warning,
-                64,
-                "a handshake takes a round trip: so many at once come from clients that do not answer",
-            ),
-            (
-                Critical,
-                1_024,
-                "about where tcp_max_syn_backlog drops them, or cookies begin, on usual machines",
-            ),
-        ],
+        levels: &[(Warning, 64), (Critical, 1_024)],
         filter: "state syn-rcvd and {group}",
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen",
         sentence: |group, limits| {
-            let backlogs = group
-                .related
-                .iter()
-                .filter_map(|found| found.socket.send_queue);
-            let backlog = backlogs.max();
+            let listeners = group.related.iter();
+            let backlog = listeners.filter_map(|found| found.socket.send_queue).max();
             let backlog = backlog.map(|backlog| format!("the backlog is {backlog}"));
             let most = limits.number("ipv4/tcp_max_syn_backlog");
             let most = most.map(|most| format!("tcp_max_syn_backlog is {most}"));
@@ -303,21 +201,15 @@ pub const FINDINGS: &[Definition] = &[
                  the way back to them is broken, or this is a SYN flood: see tcp_syncookies.",
                 group.number("handshake"),
                 group.who(),
-                names(group.related.iter().copied()),
+                names(&group.related),
                 limits.join(", "),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::SynSent,
+    FindingKind {
         name: "syn_sent",
-        unit: "connections to one peer, their SYN sent 3 times or more",
-        levels: &[(
-            Warning,
-            1,
-            "a reply over any distance comes within a second",
-        )],
+        levels: &[(Warning, 1)],
         filter: "state syn-sent and {group} and timer.retransmits >= 2",
         group_by: GroupBy::Peer,
         sentence: |group, _| {
@@ -326,27 +218,14 @@ pub const FINDINGS: &[Definition] = &[
                  host is down, a firewall drops the SYN, or the accept queue there is full.",
                 group.who(),
                 group.number("connection"),
-                names(group.sockets.iter().copied()),
+                group.holders(),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::EphemeralPorts,
+    FindingKind {
         name: "ephemeral_ports",
-        unit: "% of the ports towards one destination, most in TIME_WAIT",
-        levels: &[
-            (
-                Warning,
-                75,
-                "the rest is used up within 15 s at the pace that brought it there",
-            ),
-            (
-                Critical,
-                95,
-                "connect begins to search long, and to fail with EADDRNOTAVAIL",
-            ),
-        ],
+        levels: &[(Warning, 75), (Critical, 95)],
         among: "not state listen,bound and sport >= :{first} and sport <= :{last}",
         filter: "state time-wait and {group} and sport >= :{first} and sport <= :{last}",
         group_by: GroupBy::Route,
@@ -357,17 +236,13 @@ pub const FINDINGS: &[Definition] = &[
             let most = counts.of(Protocol::Tcp, State::TimeWait).saturating_mul(2);
             ports_in_use(most, limits) >= 75
         },
-        measure: Measure::Of(|group, limits| {
-            let is_most = group.count.saturating_mul(2) >= group.all;
-            if is_most {
-                ports_in_use(group.all, limits)
-            } else {
-                0
-            }
+        measure: Some(|group, limits| match group.count.saturating_mul(2) {
+            twice if twice >= group.all => ports_in_use(group.all, limits),
+            _ => 0,
         }),
         sentence: |group, limits| {
             let [first, last, size] = limits.ephemeral().unwrap_or_default();
-            let by = match names(group.related.iter().copied()) {
+            let by = match names(&group.related) {
                 names if names.is_empty() => names,
                 names => format!(" by {names}"),
             };
@@ -381,28 +256,15 @@ pub const FINDINGS: &[Definition] = &[
                 size.saturating_sub(group.all),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::Orphans,
+    FindingKind {
         name: "orphans",
-        unit: "% of tcp_max_orphans",
-        levels: &[
-            (
-                Warning,
-                50,
-                "the kernel counts busy orphans twice: from here on it may reset them",
-            ),
-            (
-                Critical,
-                90,
-                "beyond the limit every further one is reset, and what it had to send is lost",
-            ),
-        ],
+        levels: &[(Warning, 50), (Critical, 90)],
         filter: "orphan and not state fin-wait-2",
         keeps: false,
         is_possible: |counts, limits| counts.orphans > 0 && orphans_of_limit(limits) >= 50,
-        measure: Measure::Of(|_, limits| orphans_of_limit(limits)),
+        measure: Some(|_, limits| orphans_of_limit(limits)),
         sentence: |group, limits| {
             format!(
                 "The kernel holds {} connections that no process holds any more, of {} allowed \
@@ -413,17 +275,11 @@ pub const FINDINGS: &[Definition] = &[
                 group.count,
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::ClosingStuck,
+    FindingKind {
         name: "closing_stuck",
-        unit: "connections in LAST_ACK or CLOSING, their FIN sent 4 times or more, or kept back by a window probed 3 times",
-        levels: &[(
-            Warning,
-            1,
-            "a lost FIN takes one or two; more than three take the peer",
-        )],
+        levels: &[(Warning, 1)],
         filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
                  timer = probe and tcp_info.backoff >= 3)",
         is_possible: |counts, _| counts.held_up > 0,
@@ -432,16 +288,14 @@ pub const FINDINGS: &[Definition] = &[
                 "{} in LAST_ACK or CLOSING ({}): the last FIN gets no answer, or waits behind data that the \
                  peer does not read. Look at the peers; the kernel gives up after tcp_orphan_retries.",
                 group.number("connection"),
-                names(group.sockets.iter().copied()),
+                group.holders(),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::ReceiveQueue,
+    FindingKind {
         name: "receive_queue",
-        unit: "connections of one process with 16 KiB or more unread, for 5 s or longer",
-        levels: &[(Warning, 1, "a program that works reads within milliseconds")],
+        levels: &[(Warning, 1)],
         among: "state established,close-wait,fin-wait-1,fin-wait-2",
         filter: "recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and {group}",
         group_by: GroupBy::Process,
@@ -451,76 +305,56 @@ pub const FINDINGS: &[Definition] = &[
                 "{} does not read: {} waits on {}, and nothing more has come for {}. The program hangs, \
                  or waits for something else first.",
                 group.who(),
-                bytes(group.sum(|socket| socket.recv_queue.unwrap_or_default().into())),
+                bytes(group.sum(unread)),
                 group.number("connection"),
                 millis(5_000),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::PeerWindow,
+    FindingKind {
         name: "peer_window",
-        unit: "connections with data whose closed window was probed 3 times or more",
-        levels: &[(
-            Warning,
-            1,
-            "a peer that reads opens its window before the third",
-        )],
+        levels: &[(Warning, 1)],
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
                  tcp_info.backoff >= 3",
         is_possible: |counts, _| counts.held_up > 0,
         sentence: |group, _| {
-            format!(
-                "{}: the window of the peer is closed, and the persist timer probes it. The \
-                 program at the other end does not read: look there.",
-                unsent(group),
+            cannot_be_sent(
+                group,
+                "the window of the peer is closed, and the persist timer probes it. The program at \
+                 the other end does not read: look there.",
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::SendQueue,
+    FindingKind {
         name: "send_queue",
-        unit: "connections with data sent 4 times or more",
-        levels: &[(
-            Warning,
-            1,
-            "a lost segment takes one or two; more than three take the way or the peer",
-        )],
+        levels: &[(Warning, 1)],
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
                  timer.retransmits >= 3",
         is_possible: |counts, _| counts.held_up > 0,
         sentence: |group, _| {
-            format!(
-                "{}: sent 4 times or more without an acknowledgement. The peer or the way to \
-                 it is gone; the kernel gives up after tcp_retries2.",
-                unsent(group),
+            cannot_be_sent(
+                group,
+                "sent 4 times or more without an acknowledgement. The peer or the way to it is gone; \
+                 the kernel gives up after tcp_retries2.",
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::UdpDrops,
+    FindingKind {
         name: "udp_drops",
-        unit: "datagrams of one socket, since it was opened",
-        levels: &[(
-            Warning,
-            100,
-            "some are lost in the bursts of a long life; more are the rule of a slow reader",
-        )],
+        levels: &[(Warning, 100)],
         protocols: &[Protocol::Udp, Protocol::UdpLite],
         filter: "memory.drops >= 100 and {group}",
         group_by: GroupBy::Process,
         is_possible: |_, limits| limits.udp_without_room() >= 100,
-        measure: Measure::Of(|group, _| group.sum(drops)),
+        measure: Some(|group, _| group.sum(drops)),
         sentence: |group, limits| {
             let most = limits.number("core/rmem_max");
             let most = most.map_or_else(String::new, |most| format!(" (rmem_max is {most})"));
-            let ports = group
-                .sockets
-                .iter()
-                .filter_map(|found| found.socket.local.port);
+            let sockets = group.sockets.iter();
+            let ports = sockets.filter_map(|found| found.socket.local.port);
             let mut ports: Vec<String> = ports.take(3).map(|port| port.to_string()).collect();
             ports.dedup();
             format!(
@@ -531,24 +365,18 @@ pub const FINDINGS: &[Definition] = &[
                 ports.join(", "),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
-    Definition {
-        kind: Kind::WildcardAndLoopback,
+    FindingKind {
         name: "wildcard_and_loopback",
-        unit: "ports",
-        levels: &[(
-            Info,
-            1,
-            "who connects decides by the address which program answers: seldom meant so",
-        )],
+        levels: &[(Info, 1)],
         among: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
         filter: "src 127.0.0.0/8 or src [::1]",
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
         is_possible: |counts, _| counts.of(Protocol::Tcp, State::Listen) > 1,
-        measure: Measure::Of(|group, _| u64::from(0 < group.count && group.count < group.all)),
+        measure: Some(|group, _| u64::from(0 < group.count && group.count < group.all)),
         listed: Some(|group| {
             let [loopback, wildcard] = places(group);
             let both = loopback.into_iter().chain(wildcard);
@@ -558,13 +386,13 @@ pub const FINDINGS: &[Definition] = &[
             (count, format!("({})", inodes.join(" or ")))
         }),
         sentence: |group, _| {
-            let [loopback, wildcard] = places(group).map(names);
+            let [loopback, wildcard] = places(group).map(|found| names(&found));
             format!(
                 "Port {} is listened on at every address by {wildcard} and at loopback by {loopback}: over \
                  loopback the latter answers, from elsewhere the former. Close one if that is not meant.",
                 group.who(),
             )
         },
-        ..Definition::USUAL
+        ..FindingKind::USUAL
     },
 ];

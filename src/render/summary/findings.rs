@@ -34,7 +34,7 @@ pub(super) fn write(out: &mut Vec<u8>, findings: &[Finding], format: Format, lay
         }
         if let [first, ..] = others {
             let sockets: u64 = others.iter().map(|finding| finding.count).sum();
-            let (count, kind) = (others.len(), first.kind.name());
+            let (count, kind) = (others.len(), first.kind);
             let text = format!(
                 "\n{:INDENT$}and {count} more of {kind}, of {sockets} sockets: see -j\n",
                 ""

@@ -3,8 +3,8 @@
 use super::golden::compare_text;
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
-    Family, Finding, Kind, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State,
-    Summary, Table, Timer, TimerKind,
+    Family, Finding, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State, Summary,
+    Table, Timer, TimerKind,
 };
 use crate::render::{Color, Format, HeaderLine, Layout, Signs, Summing};
 
@@ -103,7 +103,7 @@ fn findings() -> Vec<Finding> {
     };
     vec![
         finding(
-            Kind::CloseWait,
+            "close_wait",
             Severity::Critical,
             1_640,
             "protocol = tcp and state close-wait and pid = 812",
@@ -111,14 +111,14 @@ fn findings() -> Vec<Finding> {
              It leaks them: it must close a connection when it reads its end.",
         ),
         finding(
-            Kind::SynSent,
+            "syn_sent",
             Severity::Warning,
             1,
             "(process = \"it's \\\\x22b\") and protocol = tcp and state syn-sent and dst [2001:db8::1]:443",
             "[2001:db8::1]:443 does not answer: 1 connection in SYN_SENT (a\\x1b[812]).",
         ),
         finding(
-            Kind::WildcardAndLoopback,
+            "wildcard_and_loopback",
             Severity::Info,
             2,
             "inode = 1 or inode = 2",

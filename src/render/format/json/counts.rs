@@ -76,7 +76,7 @@ fn list<T>(out: &mut Vec<u8>, members: &[T], mut write: impl FnMut(&mut Vec<u8>,
 
 fn finding(out: &mut Vec<u8>, finding: &Finding) {
     out.extend_from_slice(b"{\"kind\":");
-    json::word(out, finding.kind.name());
+    json::word(out, finding.kind);
     out.extend_from_slice(b",\"severity\":");
     json::word(out, finding.severity.name());
     out.extend_from_slice(b",\"count\":");
