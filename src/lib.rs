@@ -11,6 +11,7 @@
 //! | [`model`] | plain data | the above |
 //! | [`error`] [`exit`] [`fields`] | what can go wrong; how a run ends; the vocabulary | the above |
 //! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
+//! | [`bpf`] | programs that run in the kernel, and what they write | `error` |
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
 //! | [`track`] | which socket is which in the next look, and when that is due | `model` `error` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
@@ -20,9 +21,10 @@
 //!
 //! A module names only lower levels and its own folder; a test keeps it so. Only the program itself
 //! (`main`, and `terminal` for the view of `-c`) touches the standard output, the environment and the
-//! terminal. Unsafe code is in one place, `enrich::bpf::syscall`, which says why it is sound.
+//! terminal. Unsafe code is in one room, [`bpf`], whose `syscall` and `memory` say why it is sound.
 #![deny(unsafe_code)]
 
+pub mod bpf;
 pub mod cli;
 pub mod enrich;
 pub mod error;

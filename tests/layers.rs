@@ -14,7 +14,7 @@ const LEVELS: [&[&str]; 9] = [
     &["text", "skip"],
     &["model"],
     &["error", "exit", "fields"],
-    &["wire", "procfs", "filter", "track"],
+    &["wire", "procfs", "bpf", "filter", "track"],
     &["source", "enrich", "render"],
     &["query"],
     &["mode"],

@@ -1,7 +1,6 @@
 //! Sockets to rows: owners, services, users, interfaces, cgroups and hosts. Each costs nothing
 //! unless asked for.
 
-mod bpf;
 pub mod cgroups;
 mod ethertypes;
 pub mod hosts;
@@ -12,6 +11,7 @@ pub mod owners;
 mod process;
 pub mod services;
 mod system_names;
+mod task_files;
 pub mod users;
 mod visibility;
 

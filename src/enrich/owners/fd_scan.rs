@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::fd_index::FdIndex;
-use crate::enrich::bpf::TaskFiles;
 use crate::enrich::inode_counters::InodeCounters;
 use crate::enrich::process::now;
+use crate::enrich::task_files::TaskFiles;
 use crate::enrich::visibility::{Visibility, is_hiding, is_live};
 use crate::error::Error;
 use crate::model::Cause;

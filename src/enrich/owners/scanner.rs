@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fd_scan::{FdScan, ScanScope};
-use crate::enrich::bpf::TaskFiles;
+use crate::enrich::task_files::TaskFiles;
 use crate::enrich::visibility::limit;
 use crate::error::Error;
 

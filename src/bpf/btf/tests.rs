@@ -4,18 +4,18 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
-use super::{Btf, Field, Kind, Value};
+use super::{Btf, Kind, Value};
 
 /// A made-up kernel: its types and their names.
 #[derive(Default)]
-pub(in super::super) struct Kernel {
+pub(crate) struct Kernel {
     types: Vec<u8>,
     strings: Vec<u8>,
     count: u32,
 }
 
 impl Kernel {
-    pub(in super::super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             strings: vec![0],
             ..Self::default()
@@ -32,7 +32,7 @@ impl Kernel {
         place
     }
 
-    /// A type, and its number.
+    /// A type, and its number. Structures have no size here.
     fn add(&mut self, name: &str, info: u32, size_or_type: u32, rest: &[u32]) -> u32 {
         let name = self.name(name);
         for word in [name, info, size_or_type].iter().chain(rest) {
@@ -42,11 +42,11 @@ impl Kernel {
         self.count
     }
 
-    pub(in super::super) fn number(&mut self, bytes: u32) -> u32 {
+    pub(crate) fn number(&mut self, bytes: u32) -> u32 {
         self.add("number", 1 << 24, bytes, &[0])
     }
 
-    pub(in super::super) fn pointer(&mut self) -> u32 {
+    pub(crate) fn pointer(&mut self) -> u32 {
         self.add("", 2 << 24, 0, &[])
     }
 
@@ -54,7 +54,7 @@ impl Kernel {
         self.add("other", 8 << 24, of, &[])
     }
 
-    pub(in super::super) fn function(&mut self, name: &str) -> u32 {
+    pub(crate) fn function(&mut self, name: &str) -> u32 {
         self.add(name, 12 << 24, 0, &[])
     }
 
@@ -66,13 +66,13 @@ impl Kernel {
         words.flatten().collect()
     }
 
-    pub(in super::super) fn structure(&mut self, name: &str, members: &[(&str, u32, u32)]) -> u32 {
+    pub(crate) fn structure(&mut self, name: &str, members: &[(&str, u32, u32)]) -> u32 {
         let parts: u32 = members.len().try_into().unwrap();
         let members = self.members(members);
         self.add(name, 4 << 24 | parts, 0, &members)
     }
 
-    pub(in super::super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let lengths = [&self.types, &self.strings].map(|part| u32::try_from(part.len()).unwrap());
         let mut bytes = 0xeb9f_u16.to_ne_bytes().to_vec();
         bytes.extend([1, 0]);
@@ -89,13 +89,21 @@ const WANTED: [(Kind, &str); 3] = [
     (Kind::Function, "go"),
 ];
 
-/// Reads everything that is asked for here; `None` = an error.
-fn look(bytes: &[u8]) -> Option<(Option<u32>, [Option<Field>; 3])> {
-    let btf = Btf::read(bytes, &WANTED).ok()?;
-    let outer = btf.find(Kind::Struct, "outer")?;
-    let [a, b, c] = ["a", "b", "c"].map(|name| btf.field(outer, name));
-    Some((btf.find(Kind::Function, "go"), [a.ok()?, b.ok()?, c.ok()?]))
+/// The offsets of these fields, as far as a kernel has them.
+fn offsets(bytes: &[u8], fields: &[(&str, Value)]) -> Result<Vec<i16>, String> {
+    let btf = Btf::read(bytes, &WANTED)?;
+    let offset = |(path, value): &(&str, Value)| btf.offset("outer", path, *value);
+    btf.find(Kind::Function, "go")?;
+    fields.iter().map(offset).collect()
 }
+
+const FIELDS: [(&str, Value); 5] = [
+    ("a", Value::Number(8)),
+    ("b", Value::Pointer),
+    ("c", Value::Number(4)),
+    ("d", Value::Structure(0)),
+    ("d.b", Value::Pointer),
+];
 
 /// Fields of their own, behind other names, and within what has no name.
 fn kernel() -> Vec<u8> {
@@ -112,7 +120,13 @@ fn kernel() -> Vec<u8> {
     let inner = kernel.structure("", &[("x", four, 0), ("b", pointer, 64)]);
     let union_of = kernel.members(&[("", inner, 0), ("y", eight, 0)]);
     let union = kernel.add("", 5 << 24 | 2, 16, &union_of);
-    let members = [("a", other, 0), ("", union, 64), ("c", four, 192)];
+    let behind = kernel.other_name(inner);
+    let members = [
+        ("a", other, 0),
+        ("", union, 64),
+        ("c", four, 192),
+        ("d", behind, 256),
+    ];
     kernel.structure("outer", &members);
     kernel.function("go");
     kernel.bytes()
@@ -120,20 +134,32 @@ fn kernel() -> Vec<u8> {
 
 #[test]
 fn fields_are_found_through_other_names_and_within_what_has_none() {
-    let field = |offset, value| Some(Field { offset, value });
-    let expected = [
-        field(0, Value::Number(8)),
-        field(16, Value::Pointer),
-        field(24, Value::Number(4)),
-    ];
-    assert_eq!(look(&kernel()), Some((Some(12), expected)));
+    let expected = vec![0, 16, 24, 32, 40];
+    assert_eq!(offsets(&kernel(), &FIELDS), Ok(expected));
+}
+
+#[test]
+fn what_is_not_there_or_of_another_kind_is_named() {
+    for (path, value) in [
+        ("a", Value::Number(4)),
+        ("b", Value::Number(8)),
+        ("e", Value::Pointer),
+        ("a.b", Value::Pointer),
+        ("d.c", Value::Pointer),
+        ("d", Value::Structure(8)),
+    ] {
+        let error = offsets(&kernel(), &[(path, value)]).unwrap_err();
+        let expected = format!("it has no outer.{path} of the kind that is known");
+        assert_eq!(error, expected);
+    }
 }
 
 #[test]
 fn every_prefix_is_an_error_and_none_a_panic() {
     let whole = kernel();
     for length in 0..whole.len() {
-        assert_eq!(look(&whole[..length]), None, "{length} bytes");
+        let found = offsets(&whole[..length], &FIELDS);
+        assert!(found.is_err(), "{length} bytes");
     }
 }
 
@@ -145,7 +171,7 @@ fn no_wrong_bytes_make_it_panic_or_run_for_ever() {
             let mut bytes = whole.clone();
             bytes[place] = wrong;
             // Whatever it says then: it says something.
-            let _ = look(&bytes);
+            let _ = offsets(&bytes, &FIELDS);
         }
     }
 }
@@ -154,7 +180,8 @@ fn no_wrong_bytes_make_it_panic_or_run_for_ever() {
 fn other_byte_order_is_not_read() {
     let mut bytes = kernel();
     bytes.swap(0, 1);
-    assert_eq!(look(&bytes), None);
+    let error = offsets(&bytes, &FIELDS).unwrap_err();
+    assert_eq!(error, "no BTF of this machine");
 }
 
 #[test]
@@ -165,9 +192,13 @@ fn circles_end() {
     kernel.structure("outer", &[("a", name, 0), ("", 2, 0)]);
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
-    let outer = btf.find(Kind::Struct, "outer").unwrap();
-    assert!(btf.field(outer, "a").is_err(), "a name of itself");
-    assert!(btf.field(outer, "b").is_err(), "a structure within itself");
+    for (path, what) in [
+        ("a", "a name of itself"),
+        ("b", "a structure within itself"),
+    ] {
+        let error = btf.offset("outer", path, Value::Number(4)).unwrap_err();
+        assert!(error.contains("without an end"), "{what}: {error}");
+    }
 }
 
 #[test]
@@ -180,8 +211,8 @@ fn two_of_one_name_are_none() {
     kernel.types[again..again + 4].copy_from_slice(&name.to_ne_bytes());
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
-    assert_eq!(btf.find(Kind::Struct, "twice"), None);
-    assert_eq!(btf.find(Kind::Function, "twice"), None);
+    assert!(btf.find(Kind::Struct, "twice").is_err());
+    assert!(btf.find(Kind::Function, "twice").is_err());
 }
 
 #[test]
@@ -190,11 +221,11 @@ fn bits_of_a_number_are_no_number() {
     let four = kernel.number(4);
     let members = [("a", four, 32), ("b", four, 3 << 24 | 64), ("c", four, 67)];
     let words = kernel.members(&members);
-    let outer = kernel.add("outer", 1 << 31 | 4 << 24 | 3, 0, &words);
+    kernel.add("outer", 1 << 31 | 4 << 24 | 3, 0, &words);
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
-    let values = ["a", "b", "c"].map(|name| btf.field(outer, name).unwrap().unwrap().value);
-    assert_eq!(values, [Value::Number(4), Value::Other, Value::Other]);
+    let is_number = |path| btf.offset("outer", path, Value::Number(4)).is_ok();
+    assert_eq!(["a", "b", "c"].map(is_number), [true, false, false]);
 }
 
 #[test]
@@ -203,4 +234,42 @@ fn unknown_kind_is_told() {
     kernel.add("", 20 << 24, 0, &[]);
     let error = Btf::read(&kernel.bytes(), &WANTED).unwrap_err();
     assert_eq!(error, "unknown kind of type 20");
+}
+
+#[test]
+fn offsets_of_this_kernel_are_what_bpftool_says() {
+    let path = std::path::Path::new(crate::bpf::BTF);
+    let fields = [
+        ("task_struct", "pid", Value::Number(4)),
+        ("task_struct", "tgid", Value::Number(4)),
+        ("inode", "i_sb", Value::Pointer),
+        ("inode", "i_ino", Value::Number(8)),
+        ("super_block", "s_magic", Value::Number(8)),
+    ];
+    let wanted = fields.map(|(of, ..)| (Kind::Struct, of));
+    let offsets = crate::bpf::describe(path, &wanted, |btf| {
+        let offset = |(of, path, value)| btf.offset(of, path, value);
+        fields
+            .map(offset)
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let dump = std::process::Command::new("bpftool")
+        .args(["btf", "dump", "file", crate::bpf::BTF])
+        .output();
+    let (Ok(offsets), Some(dump)) = (offsets, dump.ok().filter(|dump| dump.status.success()))
+    else {
+        crate::skip::skip("there is no BTF, or bpftool cannot be run");
+        return;
+    };
+    let text = String::from_utf8(dump.stdout).unwrap();
+    for ((of, name, _), offset) in fields.into_iter().zip(offsets) {
+        let head = format!("STRUCT '{of}' ");
+        let lines = text.lines().skip_while(|line| !line.contains(&head));
+        let mut members = lines.skip(1).take_while(|line| line.starts_with('\t'));
+        let line = members.find(|line| line.contains(&format!("'{name}'")));
+        let bits = format!("bits_offset={}", i32::from(offset) * 8);
+        let is_there = line.is_some_and(|line| line.split(' ').any(|word| word == bits));
+        assert!(is_there, "{of}: {line:?}: {bits}");
+    }
 }

@@ -4,7 +4,8 @@
     reason = "a test stops at the first surprise"
 )]
 
-use super::{MOST_IN_VAIN, TaskFiles, read};
+use super::{FUNCTION, MOST_IN_VAIN, RECORD, Record, TaskFiles, WANTED, program, read};
+use crate::bpf::{Btf, Kernel, Kind};
 use crate::enrich::visibility::limit;
 use crate::procfs::fd::{Descriptor, walk, walk_rest};
 use crate::skip::skip;
@@ -18,6 +19,70 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
+
+/// What the program reads: structure, field, bytes; 0 = an address.
+const FIELDS: [(&str, &str, u32); 11] = [
+    ("bpf_iter__task_file", "meta", 0),
+    ("bpf_iter__task_file", "task", 0),
+    ("bpf_iter__task_file", "fd", 4),
+    ("bpf_iter__task_file", "file", 0),
+    ("bpf_iter_meta", "seq", 0),
+    ("task_struct", "pid", 4),
+    ("task_struct", "tgid", 4),
+    ("file", "f_inode", 0),
+    ("inode", "i_ino", 8),
+    ("inode", "i_sb", 0),
+    ("super_block", "s_magic", 8),
+];
+
+/// What becomes of the program on a kernel with these fields, eight bytes apart.
+fn written(fields: &[(&str, &str, u32)]) -> Result<usize, String> {
+    let mut kernel = Kernel::new();
+    let kinds = [
+        (0, kernel.pointer()),
+        (4, kernel.number(4)),
+        (8, kernel.number(8)),
+    ];
+    for (kind, structure) in WANTED {
+        if kind == Kind::Struct {
+            let of = fields.iter().filter(|(of, ..)| *of == structure);
+            let members = of.zip(0..).map(|((_, name, bytes), place)| {
+                let (_, kind) = kinds.iter().find(|(of, _)| of == bytes).unwrap();
+                (*name, *kind, place * 64)
+            });
+            kernel.structure(structure, &members.collect::<Vec<_>>());
+        }
+    }
+    kernel.function(FUNCTION);
+    let bytes = kernel.bytes();
+    let btf = Btf::read(&bytes, &WANTED)?;
+    program(&btf).map(|code| code.len())
+}
+
+#[test]
+fn what_a_kernel_does_not_have_is_named() {
+    assert_eq!(written(&FIELDS), Ok(26));
+    for missing in 0..FIELDS.len() {
+        let mut fields = FIELDS.to_vec();
+        let (of, name, _) = fields.remove(missing);
+        let error = written(&fields).unwrap_err();
+        assert!(error.contains(&format!("{of}.{name}")), "{error}");
+    }
+}
+
+#[test]
+fn number_of_another_size_is_not_read() {
+    let mut fields = FIELDS;
+    let inode = fields.iter_mut().find(|field| field.1 == "i_ino").unwrap();
+    inode.2 = 4;
+    let error = written(&fields).unwrap_err();
+    assert!(error.contains("inode.i_ino"), "{error}");
+}
+
+#[test]
+fn record_has_as_many_bytes_as_the_program_writes() {
+    assert_eq!(i32::try_from(size_of::<Record>()), Ok(RECORD));
+}
 
 /// The iterator, or nothing and the reason on stderr.
 fn loaded() -> Option<TaskFiles> {

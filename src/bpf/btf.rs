@@ -15,6 +15,7 @@ const INT: u32 = 1;
 const PTR: u32 = 2;
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
+const TYPEDEF: u32 = 8;
 const FUNC: u32 = 12;
 
 /// `struct btf_header`.
@@ -52,39 +53,44 @@ struct Member {
 
 /// A type that has a name of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// `struct NAME`.
     Struct,
     /// A function.
     Function,
+    /// `typedef … NAME`.
+    Typedef,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value {
+pub enum Value {
     /// A number of so many bytes.
     Number(u32),
     /// The address of something.
     Pointer,
+    /// A structure or union of so many bytes.
+    Structure(u32),
     /// Anything else.
     Other,
 }
 
 /// A field of a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
+struct Field {
     /// Bytes from the begin of the structure.
-    pub(super) offset: u32,
-    /// What stands there.
-    pub(super) value: Value,
+    offset: u32,
+    value: Value,
+    /// The number of its type, without other names on top.
+    kind: u32,
 }
 
-/// What is wrong with a description.
-pub(super) type Malformed = String;
+/// What is wrong with a description of types.
+pub type Malformed = String;
 
 /// The types of a kernel.
 #[derive(Debug)]
-pub(super) struct Btf<'a> {
+pub struct Btf<'a> {
     types: &'a [u8],
     strings: &'a [u8],
     /// Where each type stands; the first one has the number 1.
@@ -132,10 +138,7 @@ impl<'a> Btf<'a> {
     /// # Errors
     ///
     /// When it is not BTF as it is known here.
-    pub(super) fn read(
-        bytes: &'a [u8],
-        wanted: &[(Kind, &'static str)],
-    ) -> Result<Self, Malformed> {
+    pub fn read(bytes: &'a [u8], wanted: &[(Kind, &'static str)]) -> Result<Self, Malformed> {
         let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| "it has no header")?;
         if header.magic.get() != MAGIC {
             return Err("no BTF of this machine".into());
@@ -165,6 +168,7 @@ impl<'a> Btf<'a> {
             let kind = match record.kind() {
                 STRUCT => Some(Kind::Struct),
                 FUNC => Some(Kind::Function),
+                TYPEDEF => Some(Kind::Typedef),
                 _ => None,
             };
             if let Some(kind) = kind {
@@ -186,20 +190,41 @@ impl<'a> Btf<'a> {
         Ok(())
     }
 
-    /// The number of the only type of this kind and name; none when there are several.
-    pub(super) fn find(&self, kind: Kind, name: &str) -> Option<u32> {
-        let found = |&&(of, other, _): &&(Kind, &str, u32)| of == kind && other == name;
-        let mut found = self.named.iter().filter(found);
-        let (.., number) = found.next()?;
-        found.next().is_none().then_some(*number)
-    }
-
-    /// The field with this name in a structure, or in a nameless structure or union within it.
+    /// The number of the only type of this kind and name.
     ///
     /// # Errors
     ///
-    /// When the description makes no sense.
-    pub(super) fn field(&self, structure: u32, name: &str) -> Result<Option<Field>, Malformed> {
+    /// When there is none, or there are several.
+    pub fn find(&self, kind: Kind, name: &str) -> Result<u32, Malformed> {
+        let found = |&&(of, other, _): &&(Kind, &str, u32)| of == kind && other == name;
+        let mut found = self.named.iter().filter(found);
+        match (found.next(), found.next()) {
+            (Some((.., number)), None) => Ok(*number),
+            _ => Err(unknown(name)),
+        }
+    }
+
+    /// The offset of a field in a structure, as the instructions have it. The path `a.b` leads to what is
+    /// within `a`; structures and unions without a name are passed through.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no such field, or another kind of value in it.
+    pub fn offset(&self, structure: &str, path: &str, value: Value) -> Result<i16, Malformed> {
+        let no_such = || unknown(&format!("{structure}.{path}"));
+        let mut kind = self.find(Kind::Struct, structure)?;
+        let (mut offset, mut last) = (0, Value::Other);
+        for name in path.split('.') {
+            let field = self.field(kind, name)?.ok_or_else(no_such)?;
+            offset += field.offset;
+            (kind, last) = (field.kind, field.value);
+        }
+        let offset = i16::try_from(offset).ok().filter(|_| last == value);
+        offset.ok_or_else(no_such)
+    }
+
+    /// The field with this name in a structure, or in a nameless structure or union within it.
+    fn field(&self, structure: u32, name: &str) -> Result<Option<Field>, Malformed> {
         let mut inner = vec![(structure, 0_u32)];
         for _ in 0..MOST_UNNAMED {
             let Some((structure, base)) = inner.pop() else {
@@ -220,11 +245,16 @@ impl<'a> Btf<'a> {
                 };
                 let offset = base.saturating_add(bits / 8);
                 if begins(self.text(member.name.get()), name) {
+                    let (kind, value) = self.value(member.kind.get())?;
                     let value = match (width, bits % 8) {
-                        (0, 0) => self.value(member.kind.get())?,
+                        (0, 0) => value,
                         _ => Value::Other,
                     };
-                    return Ok(Some(Field { offset, value }));
+                    return Ok(Some(Field {
+                        offset,
+                        value,
+                        kind,
+                    }));
                 }
                 if member.name.get() == 0 {
                     inner.push((member.kind.get(), offset));
@@ -234,17 +264,23 @@ impl<'a> Btf<'a> {
         Err("structures within structures without an end".into())
     }
 
-    /// What a type with any number of names on top comes to.
-    fn value(&self, mut number: u32) -> Result<Value, Malformed> {
+    /// What a type with any number of names on top comes to, and its number without them.
+    fn value(&self, mut number: u32) -> Result<(u32, Value), Malformed> {
         for _ in 0..MOST_NAMES {
             let (record, _) = self.numbered(number)?;
-            match record.kind() {
-                INT => return Ok(Value::Number(record.size_or_type.get())),
-                PTR => return Ok(Value::Pointer),
+            let size_or_type = record.size_or_type.get();
+            let value = match record.kind() {
+                INT => Value::Number(size_or_type),
+                PTR => Value::Pointer,
+                STRUCT | UNION => Value::Structure(size_or_type),
                 // Another name, `volatile`, `const`, `restrict`, a tag.
-                8..=11 | 18 => number = record.size_or_type.get(),
-                _ => return Ok(Value::Other),
-            }
+                TYPEDEF..=11 | 18 => {
+                    number = size_or_type;
+                    continue;
+                }
+                _ => Value::Other,
+            };
+            return Ok((number, value));
         }
         Err("names of names without an end".into())
     }
@@ -267,6 +303,10 @@ impl<'a> Btf<'a> {
     }
 }
 
+fn unknown(what: &str) -> Malformed {
+    format!("it has no {what} of the kind that is known")
+}
+
 /// Is this the name that the text begins with? Mostly the first byte tells.
 fn begins(text: &[u8], name: &str) -> bool {
     let name = name.as_bytes();
@@ -278,4 +318,4 @@ fn index(number: u32) -> usize {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

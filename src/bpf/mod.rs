@@ -1,0 +1,88 @@
+//! BPF: programs put together from the kernel's own description of its types, without a compiler.
+//!
+//! A program is written with the [`Assembler`]; where the fields stand that it reads, the [`Btf`] of the
+//! running kernel tells. [`attach`] has the kernel check it and run it; what it finds comes back through
+//! an iterator's file or a [`RingBuffer`]. Nothing is left when the descriptors are closed, be it by
+//! SIGKILL.
+
+mod assembler;
+mod btf;
+#[expect(unsafe_code, reason = "memory that the kernel writes to; see there")]
+mod memory;
+#[expect(unsafe_code, reason = "bpf(2) has no safe form; see there")]
+mod syscall;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+pub use assembler::{Assembler, Condition, Instruction, Label, Register, Size};
+#[cfg(test)]
+pub(crate) use btf::tests::Kernel;
+pub use btf::{Btf, Kind, Malformed, Value};
+pub use memory::{Counter, RingBuffer};
+
+use crate::error::Error;
+
+/// The kernel's description of its types.
+pub const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// What a program is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// An iterator, by the number of the function that stands for it.
+    Iterator(u32),
+    /// A tracepoint, by the number of the type that describes its arguments.
+    Tracepoint(u32),
+}
+
+/// A program at its place. It runs until this is dropped.
+#[derive(Debug)]
+pub struct Link(OwnedFd);
+
+impl Link {
+    /// Begins a run of an iterator over everything; its output is read like a file.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn iterate(&self) -> io::Result<File> {
+        syscall::iterate(self.0.as_fd()).map(File::from)
+    }
+}
+
+/// Has the kernel check a program and run it from now on. The name is for `bpftool prog`.
+///
+/// # Errors
+///
+/// When the kernel has no such place, takes no such program, or not from us.
+pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Link, Error> {
+    let refused = |operation| move |cause| Error::Bpf { operation, cause };
+    let program = syscall::load(name, program, hook).map_err(refused("load a program"))?;
+    let link = match hook {
+        Hook::Iterator(_) => syscall::link(program.as_fd()),
+        Hook::Tracepoint(_) => syscall::open_tracepoint(program.as_fd()),
+    };
+    link.map(Link).map_err(refused("attach a program"))
+}
+
+/// Finds what a program must know of the types that the file `path` describes; those that are `wanted`
+/// can be found by name.
+///
+/// # Errors
+///
+/// When the file cannot be read, or does not have everything as it is known here.
+pub fn describe<T>(
+    path: &Path,
+    wanted: &[(Kind, &'static str)],
+    find: impl FnOnce(&Btf<'_>) -> Result<T, Malformed>,
+) -> Result<T, Error> {
+    let description =
+        memory::Description::open(path).map_err(|cause| Error::file("read", path, cause))?;
+    let found = Btf::read(description.bytes(), wanted).and_then(|btf| find(&btf));
+    found.map_err(|reason| Error::Malformed {
+        origin: path.display().to_string(),
+        reason,
+    })
+}

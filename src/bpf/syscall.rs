@@ -1,0 +1,258 @@
+//! `bpf(2)`, as far as it is needed here. No crate has it in a safe form without much more.
+//!
+//! With `memory` the only unsafe code of the program. What makes it sound:
+//!
+//! - Only the commands below are given. The kernel reads the attributes, as many bytes as their type has,
+//!   and for [`load`] what their two addresses point at: the instructions, as many as the attributes say,
+//!   and the license, up to its NUL. Both are borrowed until the call has returned.
+//! - It writes nothing: it would into a log, which is not asked for. (Where what programs write is mapped,
+//!   `memory` says why that is sound.)
+//! - Each of the commands gives a new descriptor, which is nobody else's, or an error.
+
+use std::ffi::{CStr, c_int};
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use zerocopy::{Immutable, IntoBytes};
+
+use super::Hook;
+use super::assembler::Instruction;
+
+/// `BPF_MAP_CREATE` (`enum bpf_cmd`, `include/uapi/linux/bpf.h`).
+const MAP_CREATE: c_int = 0;
+/// `BPF_PROG_LOAD`.
+const PROG_LOAD: c_int = 5;
+/// `BPF_RAW_TRACEPOINT_OPEN`.
+const RAW_TRACEPOINT_OPEN: c_int = 17;
+/// `BPF_LINK_CREATE`.
+const LINK_CREATE: c_int = 28;
+/// `BPF_ITER_CREATE`.
+const ITER_CREATE: c_int = 33;
+/// `BPF_MAP_TYPE_ARRAY`.
+const ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_RINGBUF`.
+const RINGBUF: u32 = 27;
+/// `BPF_F_MMAPABLE`.
+const MMAPABLE: u32 = 1 << 10;
+/// `BPF_PROG_TYPE_TRACING`.
+const TRACING: u32 = 26;
+/// `BPF_TRACE_RAW_TP`: a tracepoint, with types.
+const TRACE_RAW_TP: u32 = 23;
+/// `BPF_TRACE_ITER`.
+const TRACE_ITER: u32 = 28;
+/// What writes into the output of an iterator is for programs that are free under the GPL, too.
+const LICENSE: &CStr = c"Dual MIT/GPL";
+
+/// The attributes of `BPF_PROG_LOAD`, without those of later kernels.
+#[derive(Default, IntoBytes, Immutable)]
+#[repr(C)]
+struct Load {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+    prog_btf_fd: u32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+    line_info: u64,
+    line_info_cnt: u32,
+    attach_btf_id: u32,
+}
+
+/// Those of `BPF_MAP_CREATE`.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Create {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+}
+
+/// Those of `BPF_LINK_CREATE`.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Link {
+    prog_fd: RawFd,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+/// Those of `BPF_RAW_TRACEPOINT_OPEN`. There is no name: the program has its tracepoint.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct OpenTracepoint {
+    name: u64,
+    prog_fd: RawFd,
+    flags: u32,
+}
+
+/// Those of `BPF_ITER_CREATE`.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Iterate {
+    link_fd: RawFd,
+    flags: u32,
+}
+
+/// A map to be made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Map {
+    /// One value of so many bytes.
+    Value(usize),
+    /// A ring buffer of so many bytes.
+    RingBuffer(usize),
+}
+
+/// Makes a map that can be mapped.
+pub(super) fn create(map: Map) -> io::Result<OwnedFd> {
+    let number = |bytes| u32::try_from(bytes).map_err(io::Error::other);
+    let attributes = match map {
+        Map::Value(bytes) => Create {
+            map_type: ARRAY,
+            key_size: 4,
+            value_size: number(bytes)?,
+            max_entries: 1,
+            map_flags: MMAPABLE,
+        },
+        Map::RingBuffer(bytes) => Create {
+            map_type: RINGBUF,
+            key_size: 0,
+            value_size: 0,
+            max_entries: number(bytes)?,
+            map_flags: 0,
+        },
+    };
+    call(MAP_CREATE, &attributes).or_else(|_| {
+        // Before 5.11 a map counts as locked memory, of which even root may have little.
+        let none = Rlimit {
+            current: None,
+            maximum: None,
+        };
+        setrlimit(Resource::Memlock, none)?;
+        call(MAP_CREATE, &attributes)
+    })
+}
+
+/// Has the kernel check and take a program.
+pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Result<OwnedFd> {
+    let (attach_type, number) = match hook {
+        Hook::Iterator(number) => (TRACE_ITER, number),
+        Hook::Tracepoint(number) => (TRACE_RAW_TP, number),
+    };
+    let mut prog_name = [0; 16];
+    // It ends with a NUL.
+    for (to, from) in prog_name.iter_mut().take(15).zip(name.bytes()) {
+        *to = from;
+    }
+    let attributes = Load {
+        prog_type: TRACING,
+        insn_cnt: u32::try_from(program.len()).map_err(io::Error::other)?,
+        insns: address(program.as_ptr())?,
+        license: address(LICENSE.as_ptr())?,
+        prog_name,
+        expected_attach_type: attach_type,
+        attach_btf_id: number,
+        ..Load::default()
+    };
+    call(PROG_LOAD, &attributes)
+}
+
+/// Attaches a program to its iterator.
+pub(super) fn link(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let attributes = Link {
+        prog_fd: program.as_raw_fd(),
+        target_fd: 0,
+        attach_type: TRACE_ITER,
+        flags: 0,
+    };
+    call(LINK_CREATE, &attributes)
+}
+
+/// Attaches a program to its tracepoint.
+pub(super) fn open_tracepoint(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let attributes = OpenTracepoint {
+        name: 0,
+        prog_fd: program.as_raw_fd(),
+        flags: 0,
+    };
+    call(RAW_TRACEPOINT_OPEN, &attributes)
+}
+
+/// Begins a run over everything, which is read like a file.
+pub(super) fn iterate(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let attributes = Iterate {
+        link_fd: link.as_raw_fd(),
+        flags: 0,
+    };
+    call(ITER_CREATE, &attributes)
+}
+
+fn address<T>(of: *const T) -> io::Result<u64> {
+    u64::try_from(of.expose_provenance()).map_err(io::Error::other)
+}
+
+fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result<OwnedFd> {
+    let attributes = attributes.as_bytes();
+    // SAFETY: the address and the length are those of one slice; for the rest see above.
+    let number = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            attributes.as_ptr(),
+            attributes.len(),
+        )
+    };
+    let number = RawFd::try_from(number).map_err(io::Error::other)?;
+    if number < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it has just been opened for this call.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Create, Hook, Iterate, Link, Load, Map, OpenTracepoint, create, iterate, link, load,
+        open_tracepoint,
+    };
+    use std::mem::offset_of;
+    use std::os::fd::AsFd as _;
+
+    #[test]
+    fn attributes_stand_where_the_kernel_reads_them() {
+        assert_eq!(offset_of!(Load, license), 16);
+        assert_eq!(offset_of!(Load, prog_name), 48);
+        assert_eq!(offset_of!(Load, expected_attach_type), 68);
+        assert_eq!(offset_of!(Load, attach_btf_id), 108);
+        assert_eq!(size_of::<Load>(), 112);
+        assert_eq!(offset_of!(OpenTracepoint, prog_fd), 8);
+        assert_eq!((size_of::<Link>(), size_of::<Iterate>()), (16, 8));
+        assert_eq!(size_of::<Create>(), 20);
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        let file = std::fs::File::open("/dev/null").map_err(|error| error.kind());
+        let refused = file.as_ref().map(|file| {
+            [link, iterate, open_tracepoint].map(|attach| attach(file.as_fd()).is_err())
+        });
+        assert_eq!(refused, Ok([true; 3]));
+        assert!(load("none", &[], Hook::Iterator(1)).is_err());
+        assert!(create(Map::RingBuffer(3)).is_err());
+    }
+}

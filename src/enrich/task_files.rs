@@ -1,0 +1,173 @@
+//! The kernel's own iterator over the descriptors of every task: `bpf_iter` for `task_file`.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use zerocopy::{FromBytes, FromZeros as _, IntoBytes};
+
+use crate::bpf::{
+    self, Assembler, BTF, Btf, Condition, Hook, Instruction, Kind, Link, Malformed, Register, Size,
+    Value,
+};
+use crate::error::Error;
+use crate::procfs::fd::{Descriptor, Told};
+
+/// The function that the kernel calls for each descriptor, to which the program is attached.
+const FUNCTION: &str = "bpf_iter_task_file";
+/// `SOCKFS_MAGIC` (`include/uapi/linux/magic.h`). The type of the inode would not do: what is opened
+/// by name with `O_PATH` may be a socket too, but of another file system, with numbers of its own.
+const SOCKFS_MAGIC: i32 = 0x534f_434b;
+/// `BPF_FUNC_seq_write`.
+const SEQ_WRITE: i32 = 127;
+
+/// So many records are read at once: the kernel never gives more than 32 KiB.
+const BUFFER: usize = 2_048;
+/// A million descriptors of which nothing is told, so many times: a process without a first thread has
+/// all of its descriptors passed once for each of the others.
+const MOST_IN_VAIN: usize = 16;
+
+/// A program in the kernel that tells every descriptor that is a socket.
+#[derive(Debug)]
+pub(super) struct TaskFiles {
+    link: Link,
+}
+
+impl TaskFiles {
+    /// Has the program checked by the kernel and attached.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no such iterator, or does not let us use it.
+    pub(super) fn load() -> Result<Self, Error> {
+        Self::load_with(Path::new(BTF))
+    }
+
+    fn load_with(btf: &Path) -> Result<Self, Error> {
+        let (program, function) = bpf::describe(btf, &WANTED, |btf| {
+            Ok((program(btf)?, btf.find(Kind::Function, FUNCTION)?))
+        })?;
+        let link = bpf::attach("lsock_owners", &program, Hook::Iterator(function))?;
+        Ok(Self { link })
+    }
+
+    /// Runs over every task.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, or there is no end to threads that have descriptors.
+    pub(super) fn run(&self) -> Result<Told, Error> {
+        let failed = |cause| Error::Bpf {
+            operation: "run over descriptors",
+            cause,
+        };
+        self.link.iterate().and_then(read).map_err(failed)
+    }
+}
+
+/// What the program reads.
+const WANTED: [(Kind, &str); 7] = [
+    (Kind::Function, FUNCTION),
+    (Kind::Struct, "bpf_iter__task_file"),
+    (Kind::Struct, "bpf_iter_meta"),
+    (Kind::Struct, "task_struct"),
+    (Kind::Struct, "file"),
+    (Kind::Struct, "inode"),
+    (Kind::Struct, "super_block"),
+];
+
+/// The program. It writes a record for each descriptor of a first thread: other threads count only
+/// where that has none, as `/proc` tells it. The kernel checks before the first run that it does
+/// nothing but read.
+fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
+    use Register as R;
+    use Size::{Eight, Four};
+    let of_run = |name, value| btf.offset("bpf_iter__task_file", name, value);
+    let (context, task, file) = (R::R6, R::R7, R::R8);
+    // Where the record is put together, from the end of the stack.
+    let (inode, pid, fd) = (-16, -8, -4);
+
+    let mut code = Assembler::default();
+    let (write, end) = (code.label(), code.label());
+    code.copy(context, R::R1);
+    code.load(Eight, task, context, of_run("task", Value::Pointer)?);
+    code.jump(Condition::Is(task, 0), end);
+    // There is none when the last one has been told.
+    code.load(Eight, file, context, of_run("file", Value::Pointer)?);
+    code.jump(Condition::Is(file, 0), end);
+    for (register, name) in [(R::R1, "pid"), (R::R2, "tgid")] {
+        let offset = btf.offset("task_struct", name, Value::Number(4))?;
+        code.load(Four, register, task, offset);
+    }
+    code.jump(Condition::Differ(R::R1, R::R2), end);
+    code.store(Four, R::STACK, pid, R::R2);
+    code.load(Four, R::R1, context, of_run("fd", Value::Number(4))?);
+    code.store(Four, R::STACK, fd, R::R1);
+    let offset = btf.offset("file", "f_inode", Value::Pointer)?;
+    code.load(Eight, R::R1, file, offset);
+    let offset = btf.offset("inode", "i_sb", Value::Pointer)?;
+    code.load(Eight, R::R2, R::R1, offset);
+    let offset = btf.offset("super_block", "s_magic", Value::Number(8))?;
+    code.load(Eight, R::R2, R::R2, offset);
+    code.set(R::R3, 0);
+    code.jump(Condition::IsNot(R::R2, SOCKFS_MAGIC), write);
+    let offset = btf.offset("inode", "i_ino", Value::Number(8))?;
+    code.load(Eight, R::R3, R::R1, offset);
+    code.place(write);
+    code.store(Eight, R::STACK, inode, R::R3);
+    code.load(Eight, R::R1, context, of_run("meta", Value::Pointer)?);
+    let offset = btf.offset("bpf_iter_meta", "seq", Value::Pointer)?;
+    code.load(Eight, R::R1, R::R1, offset);
+    code.copy(R::R2, R::STACK);
+    code.add_number(R::R2, inode.into());
+    code.set(R::R3, RECORD);
+    code.call(SEQ_WRITE);
+    code.place(end);
+    code.set(R::R0, 0);
+    code.exit();
+    Ok(code.finish())
+}
+
+/// Bytes of a [`Record`].
+const RECORD: i32 = 16;
+
+/// What the program writes for a descriptor; inode 0 = it is no socket.
+#[derive(Clone, FromBytes, IntoBytes)]
+#[repr(C)]
+struct Record {
+    inode: u64,
+    pid: u32,
+    fd: u32,
+}
+
+fn read(mut output: impl io::Read) -> io::Result<Told> {
+    let mut told = Told::default();
+    let mut records = vec![Record::new_zeroed(); BUFFER];
+    let mut in_vain = 0;
+    loop {
+        let length = match output.read(records.as_mut_bytes()) {
+            Ok(0) => return Ok(told),
+            Ok(length) => length,
+            Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
+            Err(cause) if cause.kind() == ErrorKind::WouldBlock && in_vain < MOST_IN_VAIN => {
+                in_vain += 1;
+                continue;
+            }
+            Err(cause) => return Err(cause),
+        };
+        if length % size_of::<Record>() != 0 {
+            return Err(io::Error::other("a record is cut"));
+        }
+        let read = records.get(..length / size_of::<Record>());
+        for &Record { inode, pid, fd } in read.unwrap_or_default() {
+            if told.pids.last() != Some(&pid) {
+                told.pids.push(pid);
+            }
+            if inode != 0 {
+                told.descriptors.push(Descriptor { inode, pid, fd });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
