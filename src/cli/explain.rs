@@ -43,17 +43,19 @@ fn states(word: &str) -> Result<Vec<State>, Error> {
     if word.eq_ignore_ascii_case(State::Unknown(0).name()) {
         return Ok(vec![State::Unknown(0)]);
     }
-    word.parse().map(|state| vec![state]).map_err(|_| {
-        let words = words();
-        let meant = nearest(&word.to_ascii_lowercase().replace('_', "-"), &words)
-            .map(|meant| format!("did you mean {meant}? "))
-            .unwrap_or_default();
-        Error::Usage(format!(
-            "unknown state \"{}\"; {meant}the states are: {}",
-            escape(word.as_bytes()),
-            words.join(", ")
-        ))
-    })
+    State::from_name(word)
+        .map(|state| vec![state])
+        .ok_or_else(|| {
+            let words = words();
+            let meant = nearest(&word.to_ascii_lowercase().replace('_', "-"), &words)
+                .map(|meant| format!("did you mean {meant}? "))
+                .unwrap_or_default();
+            Error::Usage(format!(
+                "unknown state \"{}\"; {meant}the states are: {}",
+                escape(word.as_bytes()),
+                words.join(", ")
+            ))
+        })
 }
 
 fn push(out: &mut String, state: State, width: usize) {

@@ -121,7 +121,10 @@ fn a_value_says_why_there_is_none() {
         ..all
     };
     assert_eq!(value(Field::Pid, &doubted), "not reported");
-    let mut other = socket.clone().from_source(Source::Procfs);
+    let mut other = Socket {
+        source: Source::Procfs,
+        ..socket.clone()
+    };
     assert_eq!(value(Field::Shutdown, &Row::bare(&other)), "not reported");
     assert_eq!(value(Field::SendQueue, &Row::bare(&other)), "absent");
     other.state = State::Listen;

@@ -62,9 +62,9 @@ fn state(word: &str) -> Result<StateSet, Refusal> {
         "unknown" => StateSet::EMPTY.with(State::Unknown(0)),
         // What ss means by it: the kernel's one code for both.
         "closed" | "close" => StateSet::EMPTY.with(State::Closed).with(State::Unconn),
-        _ => match lower.parse() {
-            Ok(state) => StateSet::EMPTY.with(state),
-            Err(_) => return Err(unknown_state(&lower)),
+        _ => match State::from_name(&lower) {
+            Some(state) => StateSet::EMPTY.with(state),
+            None => return Err(unknown_state(&lower)),
         },
     })
 }

@@ -1,20 +1,20 @@
 //! Sockets counted instead of shown.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use super::{OwnedRow, Protocol, Row, Socket, State, Table, TimerKind};
 
 /// How many sockets there are, by table and state, and what can be said of TCP as a whole. Memory
 /// grows with the number of tables and of listeners kept, not with that of sockets.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Counts {
     /// Each table that was read.
     pub tables: Vec<StateCounts>,
     /// Those that wait for connections.
     pub listeners: Listeners,
-    /// TCP in `TIME_WAIT`.
-    pub time_wait: TimeWait,
+    /// Milliseconds until the last TCP socket in `TIME_WAIT` ends; `None` = there is none, or it is
+    /// not told.
+    pub longest_time_wait_ms: Option<u32>,
     /// TCP sockets of which one direction is shut: [`Socket::is_half_closed`].
     pub half_closed: u64,
     /// TCP sockets that their programs have closed: [`Socket::is_orphan`].
@@ -27,18 +27,13 @@ pub struct Counts {
 
 impl Counts {
     /// Nothing yet; of the listeners at most so many will be kept.
-    pub const fn new(listeners: usize) -> Self {
+    pub fn new(listeners: usize) -> Self {
         Self {
-            tables: Vec::new(),
-            listeners: Listeners::new(listeners),
-            time_wait: TimeWait {
-                count: 0,
-                longest_ms: None,
+            listeners: Listeners {
+                most: listeners,
+                ..Listeners::default()
             },
-            half_closed: 0,
-            orphans: 0,
-            unread: 0,
-            held_up: 0,
+            ..Self::default()
         }
     }
 
@@ -52,9 +47,12 @@ impl Counts {
         if socket.protocol == Protocol::Tcp {
             self.half_closed += u64::from(socket.is_half_closed());
             self.orphans += u64::from(socket.is_orphan());
-            self.time_wait.add(socket);
             self.unread += u64::from(socket.is_unread());
             self.held_up += u64::from(socket.is_held_up());
+            if let (State::TimeWait, Some(timer)) = (socket.state, socket.timer) {
+                let rest = (timer.kind == TimerKind::TimeWait).then_some(timer.expires_ms);
+                self.longest_time_wait_ms = self.longest_time_wait_ms.max(rest);
+            }
         }
     }
 
@@ -98,42 +96,34 @@ impl Counts {
 pub struct StateCounts {
     /// The table.
     pub table: Table,
-    /// As [`State::NAMED`].
-    named: [u64; State::NAMED.len()],
-    /// By code.
-    unknown: BTreeMap<u8, u64>,
+    /// Every state that has a name, and the unknown ones that were seen, in their order.
+    counts: Vec<(State, u64)>,
 }
 
 impl StateCounts {
-    const fn new(table: Table) -> Self {
-        Self {
-            table,
-            named: [0; State::NAMED.len()],
-            unknown: BTreeMap::new(),
-        }
+    fn new(table: Table) -> Self {
+        let counts = State::NAMED.map(|state| (state, 0)).to_vec();
+        Self { table, counts }
     }
 
     fn add(&mut self, state: State) {
-        let place = State::NAMED.iter().position(|named| *named == state);
-        match (place.and_then(|place| self.named.get_mut(place)), state) {
-            (Some(count), _) => *count += 1,
-            (None, State::Unknown(code)) => *self.unknown.entry(code).or_default() += 1,
-            (None, _) => {}
+        if let Some((_, count)) = self.counts.iter_mut().find(|known| known.0 == state) {
+            *count += 1;
+        } else {
+            self.counts.push((state, 1));
+            self.counts.sort_unstable();
         }
     }
 
     /// How many are in a state.
     pub fn of(&self, state: State) -> u64 {
-        self.states()
-            .find_map(|(other, count)| (other == state).then_some(count))
-            .unwrap_or_default()
+        let known = self.counts.iter().find(|known| known.0 == state);
+        known.map_or(0, |(_, count)| *count)
     }
 
     /// Every state that has a name, and the unknown ones that were seen.
     pub fn states(&self) -> impl Iterator<Item = (State, u64)> {
-        let unknown = self.unknown.iter();
-        let unknown = unknown.map(|(code, count)| (State::Unknown(*code), *count));
-        State::NAMED.into_iter().zip(self.named).chain(unknown)
+        self.counts.iter().copied()
     }
 
     /// How many there are.
@@ -143,7 +133,7 @@ impl StateCounts {
 }
 
 /// The sockets in `LISTEN`, of which the fullest are kept: the largest share of the limit first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Listeners {
     /// How many there are.
     pub count: u64,
@@ -153,14 +143,6 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    const fn new(most: usize) -> Self {
-        Self {
-            count: 0,
-            fullest: Vec::new(),
-            most,
-        }
-    }
-
     fn add(&mut self, row: &Row<'_>) {
         self.count += 1;
         let is_fuller = |kept: &OwnedRow| fullness(kept.row().socket, row.socket).is_ge();
@@ -186,26 +168,6 @@ fn fullness(one: &Socket, other: &Socket) -> Ordering {
     share
         .cmp(&(waiting(other) * limit(one)))
         .then_with(|| waiting(one).cmp(&waiting(other)))
-}
-
-/// TCP in `TIME_WAIT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeWait {
-    /// How many.
-    pub count: u64,
-    /// Milliseconds until the last of them ends; `None` = there is none, or it is not told.
-    pub longest_ms: Option<u32>,
-}
-
-impl TimeWait {
-    fn add(&mut self, socket: &Socket) {
-        if socket.state != State::TimeWait {
-            return;
-        }
-        self.count += 1;
-        let rest = socket.timer.filter(|t| t.kind == TimerKind::TimeWait);
-        self.longest_ms = self.longest_ms.max(rest.map(|timer| timer.expires_ms));
-    }
 }
 
 #[cfg(test)]
@@ -287,7 +249,7 @@ mod tests {
             socket
         });
         let counts = counted(0, &rests);
-        assert_eq!(counts.time_wait.count, 3);
-        assert_eq!(counts.time_wait.longest_ms, Some(59_000));
+        assert_eq!(counts.of(Protocol::Tcp, State::TimeWait), 3);
+        assert_eq!(counts.longest_time_wait_ms, Some(59_000));
     }
 }

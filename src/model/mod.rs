@@ -20,7 +20,7 @@ mod timer;
 mod warning;
 
 pub use change::Change;
-pub use counts::{Counts, Listeners, StateCounts, TimeWait};
+pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};
 pub use finding::{
@@ -34,9 +34,7 @@ pub use machine::{
 pub use netlink::netlink_family_name;
 pub use proc_net::ProcNetExtras;
 pub use process::{Process, ProcessStatus};
-pub use protocol::{
-    AddressKind, Family, LineFormat, PortKind, ProcNet, Protocol, SocketType, Table,
-};
+pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketType, Table};
 pub use row::{OwnedRow, Row, Stage};
 pub use socket::{Details, Memory, RETRANSMITS, Shutdown, Socket, UNREAD};
 pub use source::Source;

@@ -7,7 +7,7 @@ use std::fmt;
 use self::definition::Definition;
 use super::State;
 
-pub use self::definition::{AddressKind, LineFormat, PortKind, ProcNet};
+pub use self::definition::{AddressKind, LineFormat, PortKind};
 
 /// What a socket speaks. `definition` has what is known of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,11 +177,16 @@ impl Table {
     }
 
     /// Its file below `/proc`, for example `net/tcp6`; `None` = `/proc/net` does not list it.
-    pub fn proc_file(self) -> Option<&'static str> {
-        let files = self.protocol.proc_net()?.files;
-        let families = self.protocol.families().iter();
-        let file = families.zip(files).find(|(of, _)| **of == self.family);
-        file.map(|(_, file)| *file)
+    pub fn proc_file(self) -> Option<String> {
+        let version = if self.family == Family::Inet6 {
+            "6"
+        } else {
+            ""
+        };
+        let name = self.protocol.name();
+        self.protocol
+            .proc_net()
+            .map(|_| format!("net/{name}{version}"))
     }
 }
 

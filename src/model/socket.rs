@@ -197,12 +197,6 @@ impl Socket {
         }
     }
 
-    /// The same, reported by this source.
-    #[must_use]
-    pub fn from_source(self, source: Source) -> Self {
-        Self { source, ..self }
-    }
-
     /// Forgets everything but who reports it, and the memory it holds.
     pub fn reset(&mut self, protocol: Protocol, family: Family) {
         self.protocol = protocol;

@@ -1,7 +1,6 @@
 //! Where a socket stands in the TCP state machine (RFC 9293, section 3.3.2), or beside it.
 
 use std::fmt;
-use std::str::FromStr;
 
 /// A state, under the one name `lsock` has for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,44 +120,43 @@ impl State {
         }
     }
 
-    /// The name in every format; without the number for an unknown one.
-    pub const fn name(self) -> &'static str {
+    /// Its place in the order of a connection's life, and its name.
+    const fn place(self) -> (u16, &'static str) {
         match self {
-            Self::Closed => "CLOSED",
-            Self::Bound => "BOUND",
-            Self::Listen => "LISTEN",
-            Self::SynSent => "SYN_SENT",
-            Self::SynRcvd => "SYN_RCVD",
-            Self::Established => "ESTABLISHED",
-            Self::FinWait1 => "FIN_WAIT_1",
-            Self::FinWait2 => "FIN_WAIT_2",
-            Self::CloseWait => "CLOSE_WAIT",
-            Self::Closing => "CLOSING",
-            Self::LastAck => "LAST_ACK",
-            Self::TimeWait => "TIME_WAIT",
-            Self::Unconn => "UNCONN",
-            Self::Unknown(_) => "UNKNOWN",
+            Self::Closed => (0, "CLOSED"),
+            Self::Bound => (1, "BOUND"),
+            Self::Listen => (2, "LISTEN"),
+            Self::SynSent => (3, "SYN_SENT"),
+            Self::SynRcvd => (4, "SYN_RCVD"),
+            Self::Established => (5, "ESTABLISHED"),
+            Self::FinWait1 => (6, "FIN_WAIT_1"),
+            Self::FinWait2 => (7, "FIN_WAIT_2"),
+            Self::CloseWait => (8, "CLOSE_WAIT"),
+            Self::Closing => (9, "CLOSING"),
+            Self::LastAck => (10, "LAST_ACK"),
+            Self::TimeWait => (11, "TIME_WAIT"),
+            Self::Unconn => (12, "UNCONN"),
+            Self::Unknown(_) => (13, "UNKNOWN"),
         }
     }
 
-    /// The bits of the kernel's state mask that may hold this state.
-    const fn kernel_bits(self) -> u32 {
-        match self {
-            Self::Established => 1 << 1,
-            Self::SynSent => 1 << 2,
-            Self::SynRcvd => 1 << 3 | 1 << NEW_SYN_RECV,
-            Self::FinWait1 => 1 << 4,
-            Self::FinWait2 => 1 << 5,
-            Self::TimeWait => 1 << 6,
-            Self::Closed | Self::Unconn => 1 << 7,
-            Self::Bound => 1 << 7 | 1 << BOUND_INACTIVE,
-            Self::CloseWait => 1 << 8,
-            Self::LastAck => 1 << 9,
-            Self::Listen => 1 << 10,
-            Self::Closing => 1 << 11,
-            // Bit 0 belongs to no code, 14 and up to none yet.
-            Self::Unknown(_) => !((1 << 14) - 2),
-        }
+    /// The name in every format; without the number for an unknown one.
+    pub const fn name(self) -> &'static str {
+        self.place().1
+    }
+
+    /// The state with this name, in any case, with `-` or `_` or neither, or the spelling of another
+    /// tool.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let own = Self::NAMED.map(|state| (state.name(), state));
+        let mut all = own.into_iter().chain(OTHER_NAMES);
+        let known = all.find(|(known, _)| plain(known).eq(plain(name)));
+        let unknown = || {
+            let upper = name.to_ascii_uppercase();
+            let code = upper.strip_prefix("UNKNOWN(")?.strip_suffix(')')?;
+            Some(Self::Unknown(code.parse().ok()?))
+        };
+        known.map(|(_, state)| state).or_else(unknown)
     }
 }
 
@@ -171,53 +169,21 @@ impl fmt::Display for State {
     }
 }
 
-/// A word that names no state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownState(pub String);
+/// How other tools and the kernel spell states.
+const OTHER_NAMES: [(&str, State); 7] = [
+    ("CLOSE", State::Closed),
+    ("BOUND_INACTIVE", State::Bound),
+    ("LISTENING", State::Listen),
+    ("SYN_RECV", State::SynRcvd),
+    ("NEW_SYN_RECV", State::SynRcvd),
+    ("ESTAB", State::Established),
+    ("UNCONNECTED", State::Unconn),
+];
 
-impl fmt::Display for UnknownState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown state \"{}\"", self.0)
-    }
-}
-
-impl std::error::Error for UnknownState {}
-
-impl FromStr for State {
-    type Err = UnknownState;
-
-    /// Any case, `-` or `_` or neither, and the other tools' spellings.
-    fn from_str(word: &str) -> Result<Self, UnknownState> {
-        let plain: String = word
-            .chars()
-            .filter(|c| !matches!(c, '-' | '_'))
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
-        Ok(match plain.as_str() {
-            "CLOSED" | "CLOSE" => Self::Closed,
-            "BOUND" | "BOUNDINACTIVE" => Self::Bound,
-            "LISTEN" | "LISTENING" => Self::Listen,
-            "SYNSENT" => Self::SynSent,
-            "SYNRCVD" | "SYNRECV" | "NEWSYNRECV" => Self::SynRcvd,
-            "ESTABLISHED" | "ESTAB" => Self::Established,
-            "FINWAIT1" => Self::FinWait1,
-            "FINWAIT2" => Self::FinWait2,
-            "CLOSEWAIT" => Self::CloseWait,
-            "CLOSING" => Self::Closing,
-            "LASTACK" => Self::LastAck,
-            "TIMEWAIT" => Self::TimeWait,
-            "UNCONN" | "UNCONNECTED" => Self::Unconn,
-            other => {
-                let code = other
-                    .strip_prefix("UNKNOWN(")
-                    .and_then(|rest| rest.strip_suffix(')'));
-                match code.and_then(|digits| digits.parse().ok()) {
-                    Some(code) => Self::Unknown(code),
-                    None => return Err(UnknownState(word.to_owned())),
-                }
-            }
-        })
-    }
+/// What of a name makes a difference.
+fn plain(name: &str) -> impl Iterator<Item = u8> {
+    let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
+    letters.map(|byte| byte.to_ascii_uppercase())
 }
 
 /// A set of states; all unknown ones are one member.
@@ -237,22 +203,7 @@ impl StateSet {
         .with(State::LastAck);
 
     const fn bit(state: State) -> u16 {
-        1 << match state {
-            State::Closed => 0,
-            State::Bound => 1,
-            State::Listen => 2,
-            State::SynSent => 3,
-            State::SynRcvd => 4,
-            State::Established => 5,
-            State::FinWait1 => 6,
-            State::FinWait2 => 7,
-            State::CloseWait => 8,
-            State::Closing => 9,
-            State::LastAck => 10,
-            State::TimeWait => 11,
-            State::Unconn => 12,
-            State::Unknown(_) => 13,
-        }
+        1 << state.place().0
     }
 
     /// The set with one more.
@@ -296,11 +247,13 @@ impl StateSet {
         if self == Self::ALL {
             return u32::MAX;
         }
-        State::NAMED
-            .into_iter()
-            .chain([State::Unknown(0)])
-            .filter(|state| self.contains(*state))
-            .fold(0, |mask, state| mask | state.kernel_bits())
+        let readers = [State::from_tcp, State::from_mptcp, State::from_datagram];
+        let holds = |code: &u8| {
+            readers
+                .iter()
+                .any(|state_of| self.contains(state_of(*code)))
+        };
+        (0..32).filter(holds).fold(0, |mask, code| mask | 1 << code)
     }
 }
 

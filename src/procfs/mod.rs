@@ -20,7 +20,7 @@ const QUOTED: usize = 64;
 
 /// Is this the line of column names that begins the file of a table?
 pub fn is_header(table: Table, line: &[u8]) -> bool {
-    let word = match table.protocol.proc_net().map(|proc_net| proc_net.lines) {
+    let word = match table.protocol.proc_net() {
         Some(LineFormat::Tcp | LineFormat::Datagram) => "sl",
         Some(LineFormat::Unix) => "Num",
         Some(LineFormat::Packet | LineFormat::Netlink) => "sk",
@@ -40,11 +40,11 @@ pub fn is_header(table: Table, line: &[u8]) -> bool {
 /// a number of its kind.
 pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     socket.reset(table.protocol, table.family);
-    let Some(proc_net) = table.protocol.proc_net() else {
+    let Some(format) = table.protocol.proc_net() else {
         return Err(LineError::new("line", line, "is of a table without a file"));
     };
-    match proc_net.lines {
-        LineFormat::Tcp | LineFormat::Datagram => inet::decode(proc_net.lines, line, socket),
+    match format {
+        LineFormat::Tcp | LineFormat::Datagram => inet::decode(format, line, socket),
         LineFormat::Unix => unix::decode(line, socket),
         LineFormat::Packet => packet::decode(line, socket),
         LineFormat::Netlink => netlink::decode(line, socket),

@@ -112,7 +112,7 @@ fn plain(out: &mut String, text: &str) {
 fn state(out: &mut String, name: &str, color: Color) {
     let style = match color {
         Color::Never => Style::new(),
-        Color::Always => name.parse().map_or(Style::new(), style_of),
+        Color::Always => State::from_name(name).map_or(Style::new(), style_of),
     };
     // Writing to a String cannot fail.
     let _ = write!(out, "{style}{name}{style:#}");

@@ -41,7 +41,10 @@ impl ProcfsSource {
     pub fn new(root: impl Into<PathBuf>, recorder: Recorder) -> Self {
         Self {
             root: root.into(),
-            socket: Socket::new(Protocol::Tcp, Family::Inet).from_source(Kind::Procfs),
+            socket: Socket {
+                source: Kind::Procfs,
+                ..Socket::new(Protocol::Tcp, Family::Inet)
+            },
             recorder,
             first: 0,
         }

@@ -31,8 +31,8 @@ columns! {
     /// `sdiag_protocol` of the request that dumps it: `IPPROTO_*` (`include/uapi/linux/in.h`) of an IP
     /// protocol. `None` = `sock_diag` does not list it.
     sock_diag: Option<u16>,
-    /// The files that list it; `None` = `/proc/net` does not.
-    proc_net: Option<ProcNet>,
+    /// What a line of its files of `/proc/net` looks like; `None` = there is no such file.
+    proc_net: Option<LineFormat>,
     /// Reads the kernel's code of a state, in netlink replies and in `/proc/net`. (`/proc/net/unix` has
     /// codes of its own: [`State::from_unix_proc`].)
     state_of: fn(u8) -> State,
@@ -44,27 +44,10 @@ columns! {
     address: AddressKind,
     /// What the port of an end is.
     port: PortKind,
-    /// True if its sockets differ in their [type](super::SocketType).
-    has_types: bool,
     /// True if it has the state machine of TCP.
     is_tcp_like: bool,
     /// True if it is listed when no protocol is named.
     is_default: bool,
-}
-
-/// The files of `/proc/net` that list a protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProcNet {
-    /// One for each of its families, in their order, below `/proc`.
-    pub files: &'static [&'static str],
-    /// What their lines look like.
-    pub lines: LineFormat,
-}
-
-impl ProcNet {
-    const fn new(files: &'static [&'static str], lines: LineFormat) -> Self {
-        Self { files, lines }
-    }
 }
 
 /// What a line of a file of `/proc/net` looks like.
@@ -132,13 +115,12 @@ pub(super) const TCP: Definition = Definition {
     recording_code: 0,
     families: IP,
     sock_diag: Some(6),
-    proc_net: Some(ProcNet::new(&["net/tcp", "net/tcp6"], LineFormat::Tcp)),
+    proc_net: Some(LineFormat::Tcp),
     state_of: State::from_tcp,
     connected: CONNECTED,
     listening: LISTEN,
     address: AddressKind::Ip,
     port: PortKind::Tcp,
-    has_types: false,
     is_tcp_like: true,
     is_default: true,
 };
@@ -148,7 +130,7 @@ pub(super) const UDP: Definition = Definition {
     title: "UDP",
     recording_code: 1,
     sock_diag: Some(17),
-    proc_net: Some(ProcNet::new(&["net/udp", "net/udp6"], LineFormat::Datagram)),
+    proc_net: Some(LineFormat::Datagram),
     state_of: State::from_datagram,
     listening: UNCONNECTED,
     port: PortKind::Udp,
@@ -161,10 +143,6 @@ pub(super) const UDPLITE: Definition = Definition {
     title: "UDP-Lite",
     recording_code: 2,
     sock_diag: Some(136),
-    proc_net: Some(ProcNet::new(
-        &["net/udplite", "net/udplite6"],
-        LineFormat::Datagram,
-    )),
     ..UDP
 };
 
@@ -173,7 +151,6 @@ pub(super) const RAW: Definition = Definition {
     title: "raw",
     recording_code: 3,
     sock_diag: Some(255),
-    proc_net: Some(ProcNet::new(&["net/raw", "net/raw6"], LineFormat::Datagram)),
     port: PortKind::IpProtocol,
     ..UDP
 };
@@ -183,10 +160,6 @@ pub(super) const ICMP: Definition = Definition {
     title: "ping",
     recording_code: 4,
     sock_diag: None,
-    proc_net: Some(ProcNet::new(
-        &["net/icmp", "net/icmp6"],
-        LineFormat::Datagram,
-    )),
     port: PortKind::EchoId,
     ..UDP
 };
@@ -209,12 +182,11 @@ pub(super) const UNIX: Definition = Definition {
     recording_code: 6,
     families: &[Family::Unix],
     sock_diag: Some(0),
-    proc_net: Some(ProcNet::new(&["net/unix"], LineFormat::Unix)),
+    proc_net: Some(LineFormat::Unix),
     state_of: State::from_datagram,
     listening: LISTEN,
     address: AddressKind::UnixName,
     port: PortKind::None,
-    has_types: true,
     is_default: false,
     ..UDP
 };
@@ -225,7 +197,7 @@ pub(super) const PACKET: Definition = Definition {
     title: "packet",
     recording_code: 7,
     families: &[Family::Packet],
-    proc_net: Some(ProcNet::new(&["net/packet"], LineFormat::Packet)),
+    proc_net: Some(LineFormat::Packet),
     connected: StateSet::ALL,
     listening: StateSet::ALL,
     address: AddressKind::Interface,
@@ -240,12 +212,11 @@ pub(super) const NETLINK: Definition = Definition {
     recording_code: 8,
     families: &[Family::Netlink],
     sock_diag: Some(NDIAG_PROTO_ALL),
-    proc_net: Some(ProcNet::new(&["net/netlink"], LineFormat::Netlink)),
+    proc_net: Some(LineFormat::Netlink),
     state_of: State::from_netlink,
     connected: StateSet::ALL,
     listening: UNCONNECTED,
     address: AddressKind::NetlinkFamily,
     port: PortKind::PortId,
-    has_types: false,
     ..UNIX
 };

@@ -33,15 +33,21 @@ fn recording_codes_leave_room_for_the_ip_version() {
 #[test]
 fn every_table_has_a_file_but_mptcp() {
     let file = |protocol, family| Table::new(protocol, family).proc_file();
-    assert_eq!(file(Protocol::Tcp, Family::Inet), Some("net/tcp"));
-    assert_eq!(file(Protocol::UdpLite, Family::Inet6), Some("net/udplite6"));
-    assert_eq!(file(Protocol::Unix, Family::Unix), Some("net/unix"));
+    assert_eq!(
+        file(Protocol::Tcp, Family::Inet).as_deref(),
+        Some("net/tcp")
+    );
+    assert_eq!(
+        file(Protocol::UdpLite, Family::Inet6).as_deref(),
+        Some("net/udplite6")
+    );
+    assert_eq!(
+        file(Protocol::Unix, Family::Unix).as_deref(),
+        Some("net/unix")
+    );
     for table in Table::all() {
         let is_mptcp = table.protocol == Protocol::Mptcp;
         assert_eq!(table.proc_file().is_none(), is_mptcp, "{table}");
-        let files = table.protocol.proc_net().map(|proc_net| proc_net.files);
-        let files = files.map_or(0, <[_]>::len);
-        assert!(is_mptcp || files == table.protocol.families().len());
     }
 }
 

@@ -103,13 +103,15 @@ fn of_protocol(counts: &Counts, protocol: Protocol, states: States) -> Vec<Vec<S
 
 /// `TIME_WAIT 3, the last for 57.2s; half-closed 5; orphans 1`
 fn of_tcp(out: &mut Vec<u8>, counts: &Counts) {
-    let time_wait = counts.time_wait;
-    let rest = time_wait.longest_ms.map_or_else(String::new, |rest| {
-        format!(", the last for {}", text::millis(rest.into()))
-    });
+    let time_wait = counts.of(Protocol::Tcp, State::TimeWait);
+    let rest = counts
+        .longest_time_wait_ms
+        .map_or_else(String::new, |rest| {
+            format!(", the last for {}", text::millis(rest.into()))
+        });
     let line = format!(
-        "\nTIME_WAIT {}{rest}; half-closed {}; orphans {}\n",
-        time_wait.count, counts.half_closed, counts.orphans
+        "\nTIME_WAIT {time_wait}{rest}; half-closed {}; orphans {}\n",
+        counts.half_closed, counts.orphans
     );
     out.extend_from_slice(line.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! The counts as one JSON document, in the envelope of a listing.
 
-use crate::model::{Finding, StateCounts, Summary};
+use crate::model::{Finding, Protocol, State, StateCounts, Summary};
 
 use super::objects::Members;
 use super::value as json;
@@ -25,9 +25,9 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
     out.extend_from_slice(b",\"counts\":[");
     list(out, &counts.tables, table);
     out.extend_from_slice(b"],\"time_wait\":{\"count\":");
-    digits::integer(out, counts.time_wait.count);
+    digits::integer(out, counts.of(Protocol::Tcp, State::TimeWait));
     out.extend_from_slice(b",\"longest_ms\":");
-    json::number(out, counts.time_wait.longest_ms.map(u64::from));
+    json::number(out, counts.longest_time_wait_ms.map(u64::from));
     out.extend_from_slice(b"},\"half_closed\":");
     digits::integer(out, counts.half_closed);
     out.extend_from_slice(b",\"orphans\":");
