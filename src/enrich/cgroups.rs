@@ -16,7 +16,7 @@ const MOST_WALKS: u8 = 2;
 
 /// Paths of all cgroups below the cgroup2 mount, by id, and the ids that have none.
 #[derive(Debug, Default)]
-pub struct Cgroups {
+pub(super) struct Cgroups {
     /// The id is the inode number of the directory. `None` = not found.
     paths: HashMap<u64, Option<Box<[u8]>>>,
     /// The id asked for last: most sockets in a row are of one cgroup.
@@ -29,7 +29,7 @@ pub struct Cgroups {
 impl Cgroups {
     /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
     /// the first id asked for, and once more for the first that is not found.
-    pub fn prepare(&mut self, id: u64) {
+    pub(super) fn prepare(&mut self, id: u64) {
         if self.last.replace(id) == Some(id) {
             return;
         }
@@ -45,12 +45,12 @@ impl Cgroups {
 
     /// The path that [`Cgroups::prepare`] found, below the mount: `/system.slice/x`, `/` for the
     /// root.
-    pub fn path(&self, id: u64) -> Option<&[u8]> {
+    pub(super) fn path(&self, id: u64) -> Option<&[u8]> {
         self.paths.get(&id)?.as_deref()
     }
 
     /// A new listing may walk again.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.paths.clear();
         self.last = None;
         self.walks = 0;
@@ -75,7 +75,7 @@ impl Cgroups {
 
 /// The path of a cgroup below the cgroup2 mount, however it was written, and its id where it exists
 /// here.
-pub fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
+pub(super) fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
     match mounted() {
         Some(mount) => locate_below(&mount, path),
         None => (path_below(Path::new(MOUNT_POINT), path), None),

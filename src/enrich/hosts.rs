@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// none, or they are not known by the deadline.
 ///
 /// A name that ends in a number is none: the resolver would take `10.1` for `10.0.0.1`.
-pub fn addresses(name: &str, deadline: Duration) -> Option<Vec<IpAddr>> {
+pub(super) fn addresses(name: &str, deadline: Duration) -> Option<Vec<IpAddr>> {
     addresses_with(name, deadline, |name| {
         dns_lookup::lookup_host(name).map_or_else(|_| Vec::new(), Iterator::collect)
     })
@@ -27,15 +27,13 @@ pub fn addresses(name: &str, deadline: Duration) -> Option<Vec<IpAddr>> {
 fn addresses_with(
     name: &str,
     deadline: Duration,
-    look_up: impl FnOnce(&str) -> Vec<IpAddr> + Send + 'static,
+    look_up: impl Fn(&str) -> Vec<IpAddr> + Clone + Send + 'static,
 ) -> Option<Vec<IpAddr>> {
     let name = Some(name.to_owned()).filter(|name| is_host_name(name))?;
-    let (sender, answer) = mpsc::channel();
-    // It outlives this call if the resolver hangs: then nobody takes the answer.
-    let work = move || drop(sender.send(look_up(&name)));
-    let resolver = thread::Builder::new().name("resolver".into());
-    resolver.spawn(work).ok()?;
-    let mut found = answer.recv_timeout(deadline).ok()?;
+    let answers = ask([name].into(), deadline, move |name: &String| {
+        Some(look_up(name))
+    });
+    let (_, mut found) = answers.into_iter().next()?;
     let mut seen = HashSet::new();
     found.retain(|address| seen.insert(*address));
     (!found.is_empty()).then_some(found)
@@ -83,48 +81,41 @@ pub fn resolve(
 }
 
 /// [`resolve`] with another resolver.
-pub fn resolve_with(
+pub(super) fn resolve_with(
     addresses: impl Iterator<Item = IpAddr>,
     deadline: Duration,
     look_up: impl Fn(IpAddr) -> Option<String> + Clone + Send + 'static,
 ) -> HashMap<IpAddr, Box<str>> {
-    let end = Instant::now() + deadline.min(LONGEST);
     let mut seen = HashSet::new();
-    let queue: VecDeque<IpAddr> = addresses
-        .filter(|address| !address.is_unspecified() && seen.insert(*address))
-        .collect();
-    let wanted = queue.len();
-    let queue = Arc::new(Mutex::new(queue));
-    let answers = ask(&queue, wanted.min(WORKERS), &look_up);
-    // Until every worker is done or time is up.
-    let rest = || end.saturating_duration_since(Instant::now());
-    let answers = std::iter::from_fn(|| answers.recv_timeout(rest()).ok());
-    let names = answers.filter_map(|(address, name)| Some((address, name?.into())));
-    let names = names.collect();
-    // Workers still waiting for an answer end after it, or with the program.
-    queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    names
+    let queue = addresses.filter(|address| !address.is_unspecified() && seen.insert(*address));
+    let answers = ask(queue.collect(), deadline, move |address| look_up(*address));
+    let names = answers
+        .into_iter()
+        .map(|(address, name)| (address, name.into()));
+    names.collect()
 }
 
-/// An address and its name, if it has one.
-type Answer = (IpAddr, Option<String>);
-
-/// Starts threads that outlive this call if the resolver hangs: it cannot be interrupted.
-fn ask(
-    queue: &Arc<Mutex<VecDeque<IpAddr>>>,
-    workers: usize,
-    look_up: &(impl Fn(IpAddr) -> Option<String> + Clone + Send + 'static),
-) -> Receiver<Answer> {
+/// The questions that were answered by the deadline, with their answers. Threads ask that outlive this
+/// call if the resolver hangs: it cannot be interrupted.
+fn ask<Q: Send + 'static, A: Send + 'static>(
+    questions: VecDeque<Q>,
+    deadline: Duration,
+    look_up: impl Fn(&Q) -> Option<A> + Clone + Send + 'static,
+) -> Vec<(Q, A)> {
+    let end = Instant::now() + deadline.min(LONGEST);
+    let workers = questions.len().min(WORKERS);
+    let queue = Arc::new(Mutex::new(questions));
     let (sender, answers) = mpsc::channel();
     for _ in 0..workers {
-        let (queue, look_up, sender) = (Arc::clone(queue), look_up.clone(), sender.clone());
-        let next = move || {
-            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.pop_front()
-        };
+        let (queue, look_up, sender) = (Arc::clone(&queue), look_up.clone(), sender.clone());
+        let next = move || lock(&queue).pop_front();
         let work = move || {
-            while let Some(address) = next() {
-                if sender.send((address, look_up(address))).is_err() {
+            while let Some(question) = next() {
+                let answer = look_up(&question);
+                if sender
+                    .send(answer.map(|answer| (question, answer)))
+                    .is_err()
+                {
                     break;
                 }
             }
@@ -134,7 +125,18 @@ fn ask(
             break;
         }
     }
-    answers
+    drop(sender);
+    // Until every worker is done or time is up.
+    let rest = || end.saturating_duration_since(Instant::now());
+    let answers = std::iter::from_fn(|| answers.recv_timeout(rest()).ok());
+    let answered = answers.flatten().collect();
+    // Workers still waiting for an answer end after it, or with the program.
+    lock(&queue).clear();
+    answered
+}
+
+fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! Sockets to rows: owners, services, users, interfaces, cgroups and hosts. Each costs nothing
 //! unless asked for.
 
-pub mod cgroups;
+mod cgroups;
 mod ethertypes;
-pub mod hosts;
+mod hosts;
 mod inode_counters;
-pub mod interfaces;
+mod interfaces;
 mod mounts;
-pub mod owners;
+mod name_cache;
+mod owners;
 mod process;
-pub mod services;
+mod services;
 mod system_names;
 mod task_files;
-pub mod users;
+mod users;
 mod visibility;
 
 use std::path::PathBuf;
@@ -21,14 +22,13 @@ use crate::error::Error;
 use crate::model::{ProcessStatus, Row, Socket, Stage, Warning};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
-use interfaces::InterfaceNames;
 pub use interfaces::Interfaces;
+use name_cache::NameCache;
 use owners::Owners;
 pub use owners::{OwnerSource, ScanScope, Sight};
 pub use services::Ports;
 use services::Services;
 pub use system_names::SystemNames;
-use users::Users;
 
 /// What is to be looked up. The default is nothing but the names of interfaces.
 #[derive(Debug, Clone, Default)]
@@ -57,10 +57,10 @@ pub struct Enricher {
     owners: Option<Owners>,
     /// What the search for the processes of the last socket came to; `None` = not made yet.
     status: Option<ProcessStatus>,
-    users: Users,
+    users: NameCache,
     nobody: Option<u32>,
     services: Services,
-    interfaces: InterfaceNames,
+    interfaces: NameCache,
     cgroups: Option<Cgroups>,
 }
 
@@ -76,10 +76,17 @@ impl Enricher {
         Ok(Self {
             owners: owners.transpose()?,
             status: None,
-            users: Users::new(lookups.users),
+            users: NameCache::new(if lookups.users {
+                users::name_of
+            } else {
+                |_| None
+            }),
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
-            interfaces: InterfaceNames::new(lookups.interfaces),
+            interfaces: NameCache::new(match lookups.interfaces {
+                Interfaces::Live => |index| Some(interfaces::name_of(index)),
+                Interfaces::NumbersOnly => |index| Some(interfaces::numbered(index)),
+            }),
             cgroups: lookups.cgroups.then(Cgroups::default),
         })
     }

@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::model::{MissingOwners, Process, ProcessStatus, Socket, Warning};
 use crate::procfs::fd::{Descriptor, walk_of};
 
+use super::name_cache::NameCache;
 use super::process;
-use super::users::Users;
 use super::visibility::Visibility;
 use fd_scan::FdScan;
 pub use fd_scan::ScanScope;
@@ -26,7 +26,7 @@ const MOST_WALKS: u8 = 3;
 
 /// Finds the processes of sockets. Nothing is read before the first socket that can have any.
 #[derive(Debug)]
-pub struct Owners {
+pub(super) struct Owners {
     scanner: FdScanner,
     scan: Option<FdScan>,
     walks: u8,
@@ -57,7 +57,7 @@ impl Owners {
     /// # Errors
     ///
     /// When the source is the kernel's iterator, which cannot be used here.
-    pub fn new(
+    pub(super) fn new(
         root: impl Into<PathBuf>,
         scope: ScanScope,
         source: OwnerSource,
@@ -75,7 +75,7 @@ impl Owners {
     }
 
     /// Looks at once, whether a socket asks for it or not.
-    pub fn look(&mut self) -> Sight {
+    pub(super) fn look(&mut self) -> Sight {
         let scan = self.take_scan();
         let sight = Sight {
             found: !scan.index.is_empty(),
@@ -86,7 +86,7 @@ impl Owners {
     }
 
     /// Everything found is out of date: the next listing walks again.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.scan = None;
         self.walks = 0;
         self.details.clear();
@@ -101,7 +101,11 @@ impl Owners {
     ///
     /// Without a process the status is `None` only if that is certain: every process could be read,
     /// and the socket was there before they were.
-    pub fn of(&mut self, socket: &Socket, users: &mut Users) -> (ProcessStatus, &[Process]) {
+    pub(super) fn of(
+        &mut self,
+        socket: &Socket,
+        users: &mut NameCache,
+    ) -> (ProcessStatus, &[Process]) {
         self.found.clear();
         self.in_doubt = false;
         let status = match socket.inode {
@@ -112,17 +116,17 @@ impl Owners {
     }
 
     /// The processes that the last call of [`Owners::of`] found.
-    pub fn found(&self) -> &[Process] {
+    pub(super) fn found(&self) -> &[Process] {
         self.found.get()
     }
 
     /// Had the last socket no process, and might it have one? Of those that are looked at, that is,
     /// where they are [chosen](ScanScope::Only).
-    pub const fn are_in_doubt(&self) -> bool {
+    pub(super) const fn are_in_doubt(&self) -> bool {
         self.in_doubt
     }
 
-    fn look_up(&mut self, inode: u64, users: &mut Users) -> ProcessStatus {
+    fn look_up(&mut self, inode: u64, users: &mut NameCache) -> ProcessStatus {
         loop {
             let scan = self.take_scan();
             let held = scan.index.of(inode);
@@ -173,7 +177,7 @@ impl Owners {
     }
 
     /// Adds a process with these descriptors, found by a look that began then, unless it is gone.
-    fn add(&mut self, held: &[Descriptor], began: u64, users: &mut Users) {
+    fn add(&mut self, held: &[Descriptor], began: u64, users: &mut NameCache) {
         let Some(&first) = held.first() else {
             return;
         };
@@ -186,7 +190,7 @@ impl Owners {
                 // The number is another process's by now.
                 return None;
             }
-            process.user = process.uid.map(|uid| users.name_or_digits(uid).into());
+            process.user = process.uid.map(|uid| users.name_or_digits(uid));
             Some(process)
         });
         if let Some(process) = known {
@@ -195,7 +199,7 @@ impl Owners {
     }
 
     /// What must be known of owners that are not shown; nothing when none were asked for.
-    pub fn warnings(&self) -> Vec<Warning> {
+    pub(super) fn warnings(&self) -> Vec<Warning> {
         let Some(scan) = &self.scan else {
             return Vec::new();
         };

@@ -10,28 +10,11 @@ use super::ethertypes;
 /// The ports the kernel chooses from unless it is told otherwise (`ip_local_port_range`).
 const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
-/// What numbers a service name stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    /// A port of TCP.
-    Tcp,
-    /// A port of UDP.
-    Udp,
-    /// An IP protocol.
-    Ip,
-}
+/// Files with names, and what reads their second words: what such a word numbers, and the number.
+/// Multipath TCP uses the ports of TCP, UDP-Lite those of UDP (RFC 3828, section 6).
+const FILES: [(&str, SecondWord); 2] = [("/etc/services", service), ("/etc/protocols", protocol)];
 
-impl Kind {
-    /// Multipath TCP uses the ports of TCP, UDP-Lite those of UDP (RFC 3828, section 6).
-    const fn of(protocol: Protocol) -> Option<Self> {
-        match protocol.port() {
-            PortKind::Tcp => Some(Self::Tcp),
-            PortKind::Udp => Some(Self::Udp),
-            PortKind::IpProtocol => Some(Self::Ip),
-            PortKind::None | PortKind::EchoId | PortKind::EtherType | PortKind::PortId => None,
-        }
-    }
-}
+type SecondWord = fn(&str) -> Option<(PortKind, u16)>;
 
 /// Which names ports are given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,12 +32,12 @@ pub enum Ports {
 #[derive(Debug, Default)]
 struct Names {
     /// Ascending, each number once.
-    sorted: Vec<(Kind, u16, Box<str>)>,
+    sorted: Vec<(PortKind, u16, Box<str>)>,
 }
 
 impl Names {
     /// Of a number with several names one stays.
-    fn new(mut entries: Vec<(Kind, u16, Box<str>)>, ports: Ports) -> Self {
+    fn new(mut entries: Vec<(PortKind, u16, Box<str>)>, ports: Ports) -> Self {
         if ports == Ports::NamedLast {
             entries.reverse();
         }
@@ -63,8 +46,8 @@ impl Names {
         Self { sorted: entries }
     }
 
-    fn get(&self, kind: Kind, number: u16) -> Option<&str> {
-        let key = |entry: &(Kind, u16, Box<str>)| (entry.0, entry.1);
+    fn get(&self, kind: PortKind, number: u16) -> Option<&str> {
+        let key = |entry: &(PortKind, u16, Box<str>)| (entry.0, entry.1);
         let at = self
             .sorted
             .binary_search_by_key(&(kind, number), key)
@@ -75,7 +58,7 @@ impl Names {
 
 /// The names of ports.
 #[derive(Debug)]
-pub struct Services {
+pub(super) struct Services {
     wanted: Ports,
     names: Option<Names>,
     /// Ports from here on belong to clients: a name there would be chance.
@@ -84,7 +67,7 @@ pub struct Services {
 
 impl Services {
     /// Names ports as `wanted`.
-    pub fn new(wanted: Ports) -> Self {
+    pub(super) fn new(wanted: Ports) -> Self {
         Self {
             wanted,
             names: None,
@@ -92,31 +75,31 @@ impl Services {
         }
     }
 
-    /// Reads `/etc/services` and `/etc/protocols` before the first socket that has such a port. A
-    /// file that is missing has no names.
-    pub fn prepare(&mut self, socket: &Socket) {
-        let named = self.wanted != Ports::Numbers;
-        if !named || self.names.is_some() || Kind::of(socket.protocol).is_none() {
+    /// Reads the files before the first socket that has such a port.
+    pub(super) fn prepare(&mut self, socket: &Socket) {
+        let kind = socket.protocol.port();
+        let in_files = matches!(kind, PortKind::Tcp | PortKind::Udp | PortKind::IpProtocol);
+        if self.wanted == Ports::Numbers || self.names.is_some() || !in_files {
             return;
         }
-        let mut entries = names(&services_file(), service);
-        entries.extend(names(&protocols_file(), protocol));
-        self.names = Some(Names::new(entries, self.wanted));
+        let entries = FILES
+            .iter()
+            .flat_map(|(path, second)| names(&read(path), *second));
+        self.names = Some(Names::new(entries.collect(), self.wanted));
         self.ephemeral = *ephemeral_range().start();
     }
 
     /// The name of a port of a socket: of the service, the IP protocol (raw), the `EtherType`
     /// (packet), or `kernel` (netlink port 0).
-    pub fn name(&self, protocol: Protocol, port: Option<u32>) -> Option<&str> {
+    pub(super) fn name(&self, protocol: Protocol, port: Option<u32>) -> Option<&str> {
         let port = port.filter(|_| self.wanted != Ports::Numbers)?;
-        match protocol.port() {
+        let kind = match protocol.port() {
             PortKind::EtherType => return ethertypes::name(port),
             PortKind::PortId => return (port == 0).then_some(KERNEL),
-            _ => {}
-        }
-        let kind = Kind::of(protocol)?;
+            kind => kind,
+        };
         let number = u16::try_from(port).ok()?;
-        let by_chance = kind != Kind::Ip && number >= self.ephemeral;
+        let by_chance = kind != PortKind::IpProtocol && number >= self.ephemeral;
         if by_chance && self.wanted == Ports::Named {
             return None;
         }
@@ -127,17 +110,15 @@ impl Services {
 /// What a service, an IP protocol, an `EtherType` or `kernel` (netlink) stands for: the reverse of
 /// [`Services::name`], but ephemeral ports have names, too. Names are looked for before aliases, and
 /// capitals do not matter.
-pub fn numbers(name: &str) -> Vec<(Protocol, u32)> {
-    let mut found = known_as(name, &services_file(), service);
-    found.extend(known_as(name, &protocols_file(), protocol));
-    let of = |kind: Kind, number: u16| {
-        let protocols = Protocol::ALL.into_iter();
-        let those = protocols.filter(move |protocol| Kind::of(*protocol) == Some(kind));
-        those.map(move |protocol| (protocol, number.into()))
-    };
+pub(super) fn numbers(name: &str) -> Vec<(Protocol, u32)> {
+    let files = FILES.iter();
+    let found = files.flat_map(|(path, second)| known_as(name, &read(path), *second));
     let mut numbers: Vec<(Protocol, u32)> = found
-        .into_iter()
-        .flat_map(|(kind, number)| of(kind, number))
+        .flat_map(|(kind, number)| {
+            let protocols = Protocol::ALL.into_iter();
+            let those = protocols.filter(move |protocol| protocol.port() == kind);
+            those.map(move |protocol| (protocol, number.into()))
+        })
         .collect();
     let ethertype = ethertypes::number(name).map(|number| (Protocol::Packet, number.into()));
     let kernel = name.eq_ignore_ascii_case(KERNEL);
@@ -149,7 +130,7 @@ pub fn numbers(name: &str) -> Vec<(Protocol, u32)> {
 }
 
 /// The ports the kernel chooses from, in the network namespace of this process.
-pub fn ephemeral_range() -> RangeInclusive<u16> {
+pub(super) fn ephemeral_range() -> RangeInclusive<u16> {
     let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
     let range = text.ok().as_deref().and_then(range);
     range.unwrap_or(DEFAULT_EPHEMERAL)
@@ -158,35 +139,29 @@ pub fn ephemeral_range() -> RangeInclusive<u16> {
 /// The name of netlink port 0.
 const KERNEL: &str = "kernel";
 
-/// Reads a second word: what it numbers, and the number.
-type Second = fn(&str) -> Option<(Kind, u16)>;
-
 /// `name port/protocol aliases… # comment` (`services(5)`), for TCP and UDP.
-fn service(second: &str) -> Option<(Kind, u16)> {
+fn service(second: &str) -> Option<(PortKind, u16)> {
     let (port, protocol) = second.split_once('/')?;
     let kind = match protocol {
-        "tcp" => Kind::Tcp,
-        "udp" => Kind::Udp,
+        "tcp" => PortKind::Tcp,
+        "udp" => PortKind::Udp,
         _ => return None,
     };
     Some((kind, port.parse().ok()?))
 }
 
 /// `name number aliases… # comment` (`protocols(5)`).
-fn protocol(second: &str) -> Option<(Kind, u16)> {
-    Some((Kind::Ip, second.parse().ok()?))
+fn protocol(second: &str) -> Option<(PortKind, u16)> {
+    Some((PortKind::IpProtocol, second.parse().ok()?))
 }
 
-fn services_file() -> Vec<u8> {
-    fs::read("/etc/services").unwrap_or_default()
-}
-
-fn protocols_file() -> Vec<u8> {
-    fs::read("/etc/protocols").unwrap_or_default()
+/// A file that is missing has no names.
+fn read(path: &str) -> Vec<u8> {
+    fs::read(path).unwrap_or_default()
 }
 
 /// The name in every line.
-fn names(text: &[u8], second: Second) -> Vec<(Kind, u16, Box<str>)> {
+fn names(text: &[u8], second: SecondWord) -> Vec<(PortKind, u16, Box<str>)> {
     let entry = |(name, word, _)| {
         let (kind, number) = second(word)?;
         let name = std::str::from_utf8(name).ok()?;
@@ -196,7 +171,7 @@ fn names(text: &[u8], second: Second) -> Vec<(Kind, u16, Box<str>)> {
 }
 
 /// The numbers with this name; of a kind without such a name, those with such an alias.
-fn known_as(name: &str, text: &[u8], second: Second) -> Vec<(Kind, u16)> {
+fn known_as(name: &str, text: &[u8], second: SecondWord) -> Vec<(PortKind, u16)> {
     let is_it = |word: &[u8]| word.eq_ignore_ascii_case(name.as_bytes());
     let (mut named, mut aliased) = (Vec::new(), Vec::new());
     for (first, word, mut aliases) in lines(text) {

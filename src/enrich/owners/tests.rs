@@ -6,8 +6,9 @@
 
 use super::{OwnerSource, Owners, ScanScope};
 use crate::enrich::inode_counters::InodeCounters;
+use crate::enrich::name_cache::NameCache;
 use crate::enrich::process::now;
-use crate::enrich::users::Users;
+use crate::enrich::users;
 use crate::enrich::visibility::Visibility;
 use crate::model::{Family, MissingOwners, Process, ProcessStatus, Protocol, Socket, Warning};
 use std::ffi::OsStr;
@@ -40,7 +41,7 @@ fn with_inode(inode: u64) -> Socket {
 }
 
 fn of(owners: &mut Owners, inode: u64) -> (ProcessStatus, Vec<Process>) {
-    let mut users = Users::new(true);
+    let mut users = NameCache::new(users::name_of);
     let (status, processes) = owners.of(&with_inode(inode), &mut users);
     (status, processes.to_vec())
 }
@@ -128,7 +129,7 @@ fn process_that_vanished_after_the_walk_is_left_out() {
 fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
     let mut owners = walking("/nonexistent");
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
-    let (status, found) = owners.of(&socket, &mut Users::new(false));
+    let (status, found) = owners.of(&socket, &mut NameCache::new(|_| None));
     assert_eq!((status, found.len()), (ProcessStatus::None, 0));
     assert!(owners.scan.is_none(), "nothing was read");
     assert!(owners.warnings().is_empty());

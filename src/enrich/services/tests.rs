@@ -1,8 +1,7 @@
 use super::{
-    Kind, Names, Ports, Services, ephemeral_range, known_as, names, numbers, protocol, range,
-    service,
+    Names, Ports, Services, ephemeral_range, known_as, names, numbers, protocol, range, service,
 };
-use crate::model::{Family, Protocol, Socket};
+use crate::model::{Family, PortKind, Protocol, Socket};
 use crate::skip::skip;
 
 const SERVICES: &[u8] = b"# comment\n\
@@ -111,20 +110,23 @@ fn table_is_sorted_whatever_the_file() {
         .iter()
         .map(|entry| (entry.0, entry.1))
         .collect();
-    assert_eq!(keys, [(Kind::Tcp, 9), (Kind::Udp, 7), (Kind::Udp, 9)]);
-    assert_eq!(names.get(Kind::Udp, 9), Some("b"));
+    assert_eq!(
+        keys,
+        [(PortKind::Tcp, 9), (PortKind::Udp, 7), (PortKind::Udp, 9)]
+    );
+    assert_eq!(names.get(PortKind::Udp, 9), Some("b"));
 }
 
 #[test]
 fn names_aliases_and_any_case_lead_to_the_number() {
-    let http = [(Kind::Tcp, 80)];
+    let http = [(PortKind::Tcp, 80)];
     for name in ["http", "HTTP", "www", "second"] {
         assert_eq!(known_as(name, SERVICES, service), http, "{name}");
     }
     for name in ["WorldWideWeb", "ssh", "sctp-only", "80/tcp", "x", ""] {
         assert_eq!(known_as(name, SERVICES, service), [], "{name}");
     }
-    let client = [(Kind::Tcp, 40_000)];
+    let client = [(PortKind::Tcp, 40_000)];
     assert_eq!(
         known_as("client", SERVICES, service),
         client,
@@ -132,7 +134,7 @@ fn names_aliases_and_any_case_lead_to_the_number() {
     );
     assert_eq!(
         known_as("ospfigp", PROTOCOLS, protocol),
-        [(Kind::Ip, 89)],
+        [(PortKind::IpProtocol, 89)],
         "capitals do not matter"
     );
 }
@@ -142,7 +144,7 @@ fn an_alias_counts_only_where_nothing_has_the_name() {
     let text = b"a 1/tcp b\nb 2/tcp\na 1/udp b\nb 3/tcp\n";
     assert_eq!(
         known_as("b", text, service),
-        [(Kind::Tcp, 2), (Kind::Tcp, 3), (Kind::Udp, 1)]
+        [(PortKind::Tcp, 2), (PortKind::Tcp, 3), (PortKind::Udp, 1)]
     );
 }
 

@@ -79,7 +79,7 @@ pub enum AddressKind {
 }
 
 /// What the port of an end is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PortKind {
     /// There is none.
     None,

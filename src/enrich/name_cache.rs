@@ -1,0 +1,67 @@
+//! Names by number, each looked up once.
+
+use std::collections::HashMap;
+
+/// Finds the name of a number.
+type LookUp = fn(u32) -> Option<Box<str>>;
+
+/// The names that were asked for, and the numbers without one.
+#[derive(Debug)]
+pub(super) struct NameCache {
+    look_up: LookUp,
+    names: HashMap<u32, Option<Box<str>>>,
+}
+
+impl NameCache {
+    pub(super) fn new(look_up: LookUp) -> Self {
+        let names = HashMap::new();
+        Self { look_up, names }
+    }
+
+    /// Looks the name of a number up, once.
+    pub(super) fn prepare(&mut self, number: u32) {
+        let look_up = self.look_up;
+        self.names.entry(number).or_insert_with(|| look_up(number));
+    }
+
+    /// The name that [`NameCache::prepare`] found.
+    pub(super) fn name(&self, number: u32) -> Option<&str> {
+        self.names.get(&number)?.as_deref()
+    }
+
+    /// The name, or the number in digits where there is none.
+    pub(super) fn name_or_digits(&mut self, number: u32) -> String {
+        self.prepare(number);
+        let name = self.name(number).map(str::to_owned);
+        name.unwrap_or_else(|| number.to_string())
+    }
+
+    /// Forgets all names: they may have changed.
+    pub(super) fn forget(&mut self) {
+        self.names.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NameCache;
+
+    fn even(number: u32) -> Option<Box<str>> {
+        number
+            .is_multiple_of(2)
+            .then(|| format!("n{number}").into())
+    }
+
+    #[test]
+    fn numbers_without_a_name_have_digits_and_are_kept() {
+        let mut names = NameCache::new(even);
+        assert_eq!(names.name(4), None, "nothing is known unasked");
+        assert_eq!(names.name_or_digits(4), "n4");
+        assert_eq!(names.name(4), Some("n4"));
+        assert_eq!(names.name_or_digits(5), "5");
+        assert_eq!(names.name(5), None);
+        assert_eq!(names.names.len(), 2, "misses are kept");
+        names.forget();
+        assert_eq!(names.name(4), None);
+    }
+}
