@@ -206,14 +206,9 @@ fn key_input(key: KeyEvent) -> Option<Input> {
     Some(match key.code {
         KeyCode::Char(letter) if with(KeyModifiers::CONTROL) => match letter {
             'a' => Input::Home,
-            'c' => Input::Interrupt,
             'e' => Input::End,
             'h' => Input::Backspace,
-            'l' => Input::Redraw,
-            'u' => Input::EraseLine,
-            'w' => Input::EraseWord,
-            'z' => Input::Suspend,
-            _ => return None,
+            _ => Input::Control(letter),
         },
         KeyCode::Char(_) if with(KeyModifiers::ALT) => return None,
         KeyCode::Char(letter) => Input::Char(letter),

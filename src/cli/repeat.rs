@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::{Terminal, Typed, refuse};
 use crate::error::Error;
 use crate::filter;
-use crate::mode::{OpenConsole, Refilter, Repeating, Viewing};
+use crate::mode::{OpenConsole, Repeating, Viewing};
 use crate::query::{Query, Report};
 use crate::render::{Format, Repeats};
 use crate::text::escape;
@@ -161,7 +161,7 @@ impl Typed {
             open,
             zone: terminal.zone.map_or(TimeZone::UTC, |find| find()),
             filter: words.join(" "),
-            refilter: Refilter::new(move |filter| {
+            refilter: Box::new(move |filter| {
                 let typed = Self {
                     filter: vec![filter.into()],
                     ..self.clone()

@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,9 @@ use super::Messages;
 use super::check::checked;
 use super::list::{self, buffer};
 use super::pending_rows::PendingRows;
+use super::signals::Clock;
 use super::sources::Opened;
-use super::wait::{Clock, Wait};
+use super::wait::Wait;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Cause, Disturbance, Socket, Source as Kind, Table, Warning};
@@ -246,9 +248,13 @@ impl Clock for FakeClock {
         self.now.get()
     }
 
-    fn sleep(&self, until: Instant) -> Result<Option<u8>, Error> {
+    fn sleep(
+        &self,
+        until: Option<Instant>,
+        _: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<u8>, Error> {
         self.sleeps.set(self.sleeps.get() + 1);
-        self.now.set(self.now.get().max(until));
+        self.now.set(self.now.get().max(until.unwrap()));
         let signal = self.signal.filter(|(sleep, _)| *sleep == self.sleeps.get());
         Ok(signal.map(|(_, signal)| signal))
     }

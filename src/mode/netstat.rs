@@ -12,7 +12,6 @@ use super::Messages;
 use super::list::{Listing, Output};
 use super::matcher::Matcher;
 use super::sources;
-use super::watch::Shared;
 use crate::enrich::Sight;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -32,12 +31,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub fn netstat(
     netstat: &Netstat,
     envelope: &Envelope,
-    out: Box<dyn Write>,
+    mut out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, _) = sources::open(&netstat.query, &Recorder::default())?;
     let mut matcher = Matcher::new(&netstat.query)?;
-    let out = Shared::new(out);
     loop {
         // Before the first row, as there may be something to say about it.
         if let Some(sight) = matcher.look_for_owners() {
@@ -45,7 +43,7 @@ pub fn netstat(
         }
         let mut verdict = Verdict::Done;
         for part in &netstat.parts {
-            let output = Output::of(&part.query, envelope, Box::new(out.clone()));
+            let output = Output::of(&part.query, envelope, Box::new(&mut out));
             let reading = Reading {
                 listing: Listing::new(&part.query, &mut matcher, output),
                 source: source.as_mut(),

@@ -24,6 +24,23 @@ pub(super) enum Second {
     Ends,
 }
 
+/// The time that a run waits by.
+pub(super) trait Clock {
+    /// This moment.
+    fn now(&self) -> Instant;
+
+    /// Sleeps until this moment, or for ever. Gives the signal that came before.
+    ///
+    /// # Errors
+    ///
+    /// When `poll(2)` fails, or whoever reads `output` has left.
+    fn sleep(
+        &self,
+        until: Option<Instant>,
+        output: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<u8>, Error>;
+}
+
 /// Hears of `SIGINT`, `SIGTERM` and, unless `nohup` says not to, `SIGHUP`, instead of being ended by
 /// them.
 #[derive(Debug)]
@@ -69,30 +86,29 @@ impl Signals {
         number.ok().filter(|number| *number > 0)
     }
 
-    /// Sleeps until this moment, or for ever; false if a signal came first.
-    ///
-    /// # Errors
-    ///
-    /// When `poll(2)` fails, or whoever reads `output` has left.
-    pub(super) fn sleep(
-        &self,
-        until: Option<Instant>,
-        output: Option<BorrowedFd<'_>>,
-    ) -> Result<bool, Error> {
-        loop {
-            if self.caught().is_some() {
-                return Ok(false);
-            }
-            if until.is_some_and(|until| until <= Instant::now()) {
-                return Ok(true);
-            }
-            wait(&[self.as_fd()], output, until)?;
-        }
-    }
-
     /// From now on they end the program, as if they had never been caught.
     pub(super) fn release(&self) {
         self.released.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Signals {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep(
+        &self,
+        until: Option<Instant>,
+        output: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<u8>, Error> {
+        loop {
+            let caught = self.caught();
+            if caught.is_some() || until.is_some_and(|until| until <= self.now()) {
+                return Ok(caught);
+            }
+            wait(&[self.as_fd()], output, until)?;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::check::{Counted, Outcome, Tally, sentence, tell};
 use super::list::{Listing, Output, buffer};
 use super::matcher::Matcher;
 use super::pending_rows::PendingRows;
-use super::signals::{Second, Signals};
+use super::signals::{Clock, Second, Signals};
 use super::sources::{Open, open};
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -51,30 +51,6 @@ pub(super) fn wait(
     };
     let mut pending = PendingRows::new(wait.expected, Box::new(opening));
     wait.run(signals.as_ref(), &mut pending, messages)
-}
-
-/// The time of a wait.
-pub(super) trait Clock {
-    /// This moment.
-    fn now(&self) -> Instant;
-
-    /// Sleeps until a moment. Gives the signal that came before.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot sleep.
-    fn sleep(&self, until: Instant) -> Result<Option<u8>, Error>;
-}
-
-impl Clock for Signals {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn sleep(&self, until: Instant) -> Result<Option<u8>, Error> {
-        self.sleep(Some(until), None)?;
-        Ok(self.caught())
-    }
 }
 
 /// A wait under way.
@@ -134,7 +110,7 @@ impl<'q> Wait<'q> {
             if let Some(verdict) = self.look(clock, pending, messages)? {
                 return Ok(verdict);
             }
-            if let Some(signal) = clock.sleep(self.next())? {
+            if let Some(signal) = clock.sleep(Some(self.next()), None)? {
                 return Ok(Verdict::Interrupted(signal));
             }
         }

@@ -1,6 +1,8 @@
 //! What became of a socket between two rounds of looking.
 
-use super::State;
+use std::sync::Arc;
+
+use super::{OwnedRow, State};
 
 /// What is to be said of a socket, compared with the round before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,4 +37,13 @@ impl Change {
             Self::None | Self::Found | Self::New | Self::Gone => None,
         }
     }
+}
+
+/// A row of a round, and what became of its socket since the round before.
+#[derive(Debug, Clone)]
+pub struct ChangedRow {
+    /// The socket as it is now, or was last.
+    pub row: Arc<OwnedRow>,
+    /// What became of it.
+    pub change: Change,
 }

@@ -19,7 +19,7 @@ mod summary;
 mod timer;
 mod warning;
 
-pub use change::Change;
+pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
 pub use event::{Event, EventSummary};

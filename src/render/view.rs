@@ -8,12 +8,13 @@ mod head;
 mod line;
 mod screen;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::{Change, Row, State};
+use crate::model::{Change, ChangedRow, State};
 
 use super::{HeaderLine, Layout, SortKey, grid, paint};
 pub use foot::Foot;
@@ -27,38 +28,27 @@ pub struct Page<'p> {
     pub time: Timestamp,
     /// How far rounds are apart.
     pub every: Duration,
-    /// Is there another round to come?
-    pub pause: Pause,
+    /// True if there is no other round until a key says so.
+    pub is_paused: bool,
     /// The order of the rows; empty = as the kernel lists them.
     pub sort: &'p [SortKey],
     /// The filter; empty = there is none.
     pub filter: &'p str,
-    /// How many sockets there are in each state, in the order of a connection's life.
-    pub counts: &'p [StateCount],
+    /// How many sockets there are in each state that was seen.
+    pub counts: &'p BTreeMap<State, StateCount>,
     /// What became of sockets since the round before.
     pub changes: Changed,
     /// What must be known besides, if anything.
     pub notice: Option<&'p str>,
-    /// The rows, of which only those that are seen are asked for.
-    pub rows: &'p dyn Rows,
+    /// The rows.
+    pub rows: &'p [ChangedRow],
     /// What stands at the bottom.
     pub foot: Foot<'p>,
 }
 
-/// Are there rounds?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pause {
-    /// One after another.
-    Off,
-    /// None, until a key says so.
-    On,
-}
-
-/// A state that was seen, and how many sockets are in it.
+/// How many sockets are in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateCount {
-    /// The state.
-    pub state: State,
     /// In the last round.
     pub now: u64,
     /// In the round before; `None` = there was none.
@@ -74,15 +64,6 @@ pub struct Changed {
     pub gone: u64,
     /// They are in another state.
     pub changed: u64,
-}
-
-/// The rows of a list.
-pub trait Rows {
-    /// How many there are.
-    fn count(&self) -> usize;
-
-    /// One of them, and what became of it.
-    fn row(&self, index: usize) -> Option<(Row<'_>, Change)>;
 }
 
 /// Another part of the list is to be seen.
@@ -175,7 +156,7 @@ impl View {
         let most = height.saturating_sub(foot.len() + titles + 1);
         lines.truncate(most);
         self.room = height.saturating_sub(lines.len() + titles + foot.len());
-        self.first = self.first.min(page.rows.count().saturating_sub(self.room));
+        self.first = self.first.min(page.rows.len().saturating_sub(self.room));
         lines.extend(self.list(page, width));
         lines.resize_with(height.saturating_sub(foot.len()), ScreenLine::default);
         let position = self.position(page);
@@ -188,20 +169,16 @@ impl View {
 
     /// The titles and the rows that are seen.
     fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<ScreenLine> {
-        let seen = (self.first..page.rows.count()).take(self.room);
-        let seen: Vec<_> = seen.filter_map(|index| page.rows.row(index)).collect();
+        let seen = page.rows.iter().skip(self.first).take(self.room);
         let cells: Vec<_> = seen
-            .iter()
-            .map(|(row, _)| self.columns.cells(row))
+            .clone()
+            .map(|row| self.columns.cells(&row.row.row()))
             .collect();
         self.columns.widen(&cells);
         let grid = self.columns.on(width);
-        let rows = seen.iter().zip(cells);
-        let rows: Vec<_> = rows
-            .map(|((row, change), cells)| {
-                let text = self.columns.line(&grid, (row, *change), cells);
-                (text, *change)
-            })
+        let rows: Vec<_> = seen
+            .zip(cells)
+            .map(|(row, cells)| (self.columns.line(&grid, row, cells), row.change))
             .collect();
         let widest = rows.iter().map(|(text, _)| grid::width(text)).max();
         let hidden = (line::MARK + widest.unwrap_or_default()).saturating_sub(width);
@@ -230,7 +207,7 @@ impl View {
 
     /// Which rows are seen.
     fn position(&self, page: &Page<'_>) -> String {
-        match page.rows.count() {
+        match page.rows.len() {
             0 => "no sockets".to_owned(),
             count => {
                 let last = (self.first + self.room).min(count);

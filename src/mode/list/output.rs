@@ -8,11 +8,11 @@ use crate::query::{Query, Report};
 use crate::render::{self, Arrangement, Envelope, NameHosts, RowBuffer, Sink, Summing};
 
 /// The rows of a query, before what writes them.
-pub(in crate::mode) fn buffer(
+pub(in crate::mode) fn buffer<'w>(
     query: &Query,
     envelope: &Envelope,
-    out: Box<dyn Write>,
-) -> RowBuffer<'static> {
+    out: Box<dyn Write + 'w>,
+) -> RowBuffer<'w> {
     let writer = render::sink(query.format, query.layout.clone(), envelope, out);
     let arrangement = Arrangement {
         sort: query.sort.clone(),
@@ -27,7 +27,7 @@ pub(in crate::mode) fn buffer(
 /// Where rows go.
 pub(in crate::mode) enum Output<'l> {
     Rows(Box<RowBuffer<'l>>),
-    Counts(Box<Summing<'static>>),
+    Counts(Box<Summing<'l>>),
     /// Nothing of them is wanted but how many there are.
     Nothing,
     /// A wait, which shows them once its check holds.
@@ -36,7 +36,11 @@ pub(in crate::mode) enum Output<'l> {
 
 impl<'l> Output<'l> {
     /// What a query reports.
-    pub(in crate::mode) fn of(query: &Query, envelope: &Envelope, out: Box<dyn Write>) -> Self {
+    pub(in crate::mode) fn of(
+        query: &Query,
+        envelope: &Envelope,
+        out: Box<dyn Write + 'l>,
+    ) -> Self {
         match (query.report, query.check.quiet) {
             (Report::Rows, true) => Self::Nothing,
             (Report::Rows, false) => Self::Rows(Box::new(buffer(query, envelope, out))),

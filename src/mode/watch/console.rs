@@ -8,6 +8,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 pub enum Input {
     /// A character is typed.
     Char(char),
+    /// One is typed with Ctrl.
+    Control(char),
     /// An arrow.
     Up,
     /// An arrow.
@@ -32,16 +34,6 @@ pub enum Input {
     Backspace,
     /// Erases the one at the cursor.
     Delete,
-    /// Erases the word before the cursor: Ctrl-W.
-    EraseWord,
-    /// Erases everything before the cursor: Ctrl-U.
-    EraseLine,
-    /// Ctrl-C.
-    Interrupt,
-    /// Ctrl-Z.
-    Suspend,
-    /// Draw everything again: Ctrl-L.
-    Redraw,
     /// The size of the screen is another one.
     Resize,
 }

@@ -2,20 +2,51 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::Viewing;
 use super::console::{Console, OpenConsole};
 use super::pace::Pace;
-use super::session::{Asked, Session};
+use super::session::{Action, Session};
 use super::worker::Worker;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::mode::signals::Signals;
-use crate::render::view::Pause;
+use crate::mode::Messages;
+use crate::mode::signals::{Second, Signals};
+use crate::query::Query;
 use crate::track::wait;
 
+/// Shows a query until a key or a signal ends it. Messages are written when the terminal is given back.
+///
+/// # Errors
+///
+/// When nothing can be listed at all, or the terminal is gone.
+pub(super) fn view(
+    query: Query,
+    every: Duration,
+    viewing: Viewing,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
+    let mut interaction = Interaction {
+        pace: Pace::new(every, Instant::now()),
+        open: viewing.open,
+        console: None,
+        verdict: Verdict::Done,
+        session: Session::new(&query, every, viewing),
+        worker: Worker::start(query).map_err(Error::Watch)?,
+    };
+    let mut end = Ok(ControlFlow::Continue(()));
+    while matches!(end, Ok(ControlFlow::Continue(()))) && signals.caught().is_none() {
+        end = interaction.turn(&signals);
+    }
+    interaction.console = None;
+    messages.pass_on(&interaction.worker.messages());
+    end.map(|_| interaction.verdict)
+}
+
 /// A session, who looks for it, and where it is seen.
-pub(super) struct Interaction {
+struct Interaction {
     session: Session,
     worker: Worker,
     pace: Pace,
@@ -23,37 +54,12 @@ pub(super) struct Interaction {
     /// Taken when there is something to show: what fails before is said as ever.
     console: Option<Box<dyn Console>>,
     verdict: Verdict,
-    /// What is to be said when the terminal is given back.
-    told: Vec<u8>,
 }
 
 impl Interaction {
-    /// Nothing is seen yet.
-    pub(super) fn new(session: Session, worker: Worker, pace: Pace, open: OpenConsole) -> Self {
-        Self {
-            session,
-            worker,
-            pace,
-            open,
-            console: None,
-            verdict: Verdict::Done,
-            told: Vec::new(),
-        }
-    }
-
-    /// Goes on until a key or a signal ends it, and gives the terminal back. Besides, what is to be
-    /// said then.
-    pub(super) fn run(mut self, signals: &Signals) -> (Result<Verdict, Error>, Vec<u8>) {
-        let mut end = Ok(ControlFlow::Continue(()));
-        while matches!(end, Ok(ControlFlow::Continue(()))) && signals.caught().is_none() {
-            end = self.turn(signals);
-        }
-        (end.map(|_| self.verdict), self.told)
-    }
-
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
     fn turn(&mut self, signals: &Signals) -> Result<ControlFlow<()>, Error> {
-        let is_running = self.session.pause == Pause::Off;
+        let is_running = !self.session.is_paused;
         let is_due = self.pace.due().is_some_and(|due| due <= Instant::now());
         if is_running && is_due && !self.worker.is_busy() {
             self.worker.ask(None);
@@ -81,15 +87,14 @@ impl Interaction {
 
     /// Takes the round that is over, if one is.
     fn receive(&mut self) -> Result<(), Error> {
-        let Some(mut round) = self.worker.round()? else {
+        let Some(round) = self.worker.round()? else {
             return Ok(());
         };
         if !round.summary.complete {
             self.verdict = Verdict::Trouble;
         }
-        self.told.append(&mut round.told);
         self.pace.looked(round.begun, round.ended);
-        self.session.take(round.time, round.rows, &round.summary);
+        self.session.take(round);
         if self.console.is_none() {
             self.console = Some((self.open)().map_err(Error::Output)?);
         }
@@ -103,10 +108,10 @@ impl Interaction {
         };
         while let Some(input) = console.next() {
             match self.session.key(input) {
-                Asked::Draw => {}
-                Asked::Query(query) => self.worker.ask(Some(query)),
-                Asked::Quit => return Ok(ControlFlow::Break(())),
-                Asked::Suspend => {
+                Action::Draw => {}
+                Action::Query(query) => self.worker.ask(Some(query)),
+                Action::Quit => return Ok(ControlFlow::Break(())),
+                Action::Suspend => {
                     console.suspend().map_err(Error::Output)?;
                     self.session.forget_screen();
                 }

@@ -5,7 +5,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-pub(super) use super::tracked::TrackedRow;
 use super::tracked::TrackedTable;
 use crate::enrich::Mapped;
 use crate::error::Error;
@@ -13,8 +12,8 @@ use crate::mode::Messages;
 use crate::mode::host_names::HostNames;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::mode::sources;
-use crate::model::{Row, Summary, Table};
+use crate::mode::sources::Open;
+use crate::model::{Change, ChangedRow, Row, Summary, Table};
 use crate::query::Query;
 use crate::render::Sink;
 use crate::source::{Recorder, Source};
@@ -34,8 +33,8 @@ impl Looker {
     /// # Errors
     ///
     /// When there is no such source, or processes cannot be found in the way that is wanted.
-    pub(super) fn new(query: Query) -> Result<Self, Error> {
-        let (source, tables) = sources::open(&query, &Recorder::default())?;
+    pub(super) fn new(query: Query, open: Open<'_>) -> Result<Self, Error> {
+        let (source, tables) = open(&query, &Recorder::default())?;
         Ok(Self {
             matcher: Matcher::new(&query)?,
             hosts: HostNames::new(Mapped::AsIpv4),
@@ -55,18 +54,18 @@ impl Looker {
     /// When nothing can be listed at all.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
         self.matcher.look_again();
-        let current = TrackingSink::default();
-        let output = Output::to(Box::new(current.clone()));
+        let current = CurrentTable::default();
+        let output = Output::to(Box::new(Rc::clone(&current)));
         let mut listing = Listing::new(&self.query, &mut self.matcher, output);
         for (table, tracked) in &mut self.tables {
-            current.0.replace(std::mem::take(tracked));
-            current.0.borrow_mut().begin();
+            tracked.begin();
+            current.replace(std::mem::take(tracked));
             let source = self.source.as_mut();
             if read(&mut listing, *table, source, (messages, &current))? {
                 source.vary_chunk_boundary();
                 read(&mut listing, *table, source, (messages, &current))?;
             }
-            *tracked = current.0.take();
+            *tracked = current.take();
         }
         let summary = listing.close(messages);
         if self.query.hosts.is_some() {
@@ -78,7 +77,7 @@ impl Looker {
     }
 
     /// Such rows of the last round in the order of the kernel, those that are gone where they were.
-    pub(super) fn rows(&self, wanted: impl Fn(&TrackedRow) -> bool) -> Vec<TrackedRow> {
+    pub(super) fn rows(&self, wanted: impl Fn(Change) -> bool) -> Vec<ChangedRow> {
         let tracked = self.tables.iter();
         tracked
             .flat_map(|(_, tracked)| tracked.rows(&wanted))
@@ -91,12 +90,12 @@ fn read(
     listing: &mut Listing<'_>,
     table: Table,
     source: &mut dyn Source,
-    (messages, current): (&mut Messages<'_>, &TrackingSink),
+    (messages, current): (&mut Messages<'_>, &CurrentTable),
 ) -> Result<bool, Error> {
     let gaps = listing.gaps();
     // The sink always wants more.
     let _ = listing.read(table, source, messages)?;
-    let mut tracked = current.0.borrow_mut();
+    let mut tracked = current.borrow_mut();
     if listing.gaps() == gaps {
         return Ok(tracked.settle());
     }
@@ -104,13 +103,12 @@ fn read(
     Ok(false)
 }
 
-/// The sink of a look: the table that is read.
-#[derive(Clone, Default)]
-struct TrackingSink(Rc<RefCell<TrackedTable>>);
+/// The table that is read: its rows come here.
+type CurrentTable = Rc<RefCell<TrackedTable>>;
 
-impl Sink for TrackingSink {
+impl Sink for CurrentTable {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.0.borrow_mut().meet(row);
+        self.borrow_mut().meet(row);
         Ok(ControlFlow::Continue(()))
     }
 

@@ -1,6 +1,12 @@
-//! `-c`: a listing again and again.
+//! `-c`: a listing again and again. Rounds are written one after another, or seen on a terminal:
+//!
+//! ```text
+//! keys -> Interaction -> Session -> Page -> screen
+//!           |     ^
+//!           v     | Round
+//!          Worker, on a thread of its own -> Looker -> TrackedTable
+//! ```
 
-mod changes;
 mod console;
 mod interactive;
 mod looker;
@@ -8,10 +14,10 @@ mod pace;
 mod prompt;
 mod rounds;
 mod session;
-mod shared;
 mod tracked;
 mod worker;
 
+use std::fmt;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -19,18 +25,15 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::Messages;
-use super::signals::{Second, Signals};
+use super::signals::{Clock as _, Second, Signals};
+use super::sources;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{Query, Report};
 use crate::render::{Envelope, Repeats};
 pub use console::{Console, Input, OpenConsole, OpenOutput};
-use interactive::Interaction;
-use pace::Pace;
-pub use session::Refilter;
-use session::Session;
-pub(super) use shared::Shared;
-use worker::Worker;
+pub(super) use pace::Pace;
+pub(super) use rounds::Rounds;
 
 /// A listing that is repeated.
 #[derive(Debug)]
@@ -46,7 +49,6 @@ pub struct Repeating {
 }
 
 /// A view on a terminal.
-#[derive(Debug)]
 pub struct Viewing {
     /// Takes the terminal.
     pub open: OpenConsole,
@@ -55,7 +57,16 @@ pub struct Viewing {
     /// The filter of the query, as text.
     pub filter: String,
     /// What another filter makes of the query.
-    pub refilter: Refilter,
+    pub refilter: Box<Refilter>,
+}
+
+/// Makes the query of the same command line with another filter.
+pub type Refilter = dyn Fn(&str) -> Result<Query, Error>;
+
+impl fmt::Debug for Viewing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Viewing").finish_non_exhaustive()
+    }
 }
 
 /// Lists again and again until a signal ends it.
@@ -75,33 +86,19 @@ pub fn watch(
         viewing,
         output,
     } = repeating;
-    let pace = Pace::new(every);
     if let Some(viewing) = viewing {
-        return view(query, (pace, every), viewing, messages);
+        return interactive::view(query, every, viewing, messages);
     }
     messages.repeat();
     let signals = Signals::catch(Second::Ends).map_err(Error::Watch)?;
     let output = output.and_then(|output| output().ok());
-    let pace = (pace, &signals, output.as_ref().map(AsFd::as_fd));
+    let rounds = Rounds {
+        pace: Pace::new(every, signals.now()),
+        clock: &signals,
+        output: output.as_ref().map(AsFd::as_fd),
+    };
     match (query.format.repeats(), query.report) {
-        (Repeats::Changes, Report::Rows) => changes::changes(query, pace, out, messages),
-        _ => rounds::rounds(&query, pace, envelope, out, messages),
+        (Repeats::Changes, Report::Rows) => rounds.changes(query, &sources::open, out, messages),
+        _ => rounds.listings(&query, &sources::open, envelope.clone(), out, messages),
     }
-}
-
-/// What there is to say is said when the terminal is given back.
-fn view(
-    query: Query,
-    (pace, every): (Pace, Duration),
-    viewing: Viewing,
-    messages: &mut Messages<'_>,
-) -> Result<Verdict, Error> {
-    let filter = (viewing.refilter, viewing.filter);
-    let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
-    let session = Session::new(&query, every, filter, viewing.zone);
-    let worker = Worker::start(query).map_err(Error::Watch)?;
-    let interaction = Interaction::new(session, worker, pace, viewing.open);
-    let (end, told) = interaction.run(&signals);
-    messages.pass_on(&told);
-    end
 }

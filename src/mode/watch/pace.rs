@@ -13,19 +13,17 @@ const PACER: Pacer = Pacer {
 
 /// Rounds begin so far apart; a pause is at least as long as the round before it.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(in crate::mode) struct Pace {
     every: Duration,
     /// `None` = never.
     due: Option<Instant>,
 }
 
 impl Pace {
-    /// The first round is due.
-    pub(super) fn new(every: Duration) -> Self {
-        Self {
-            every,
-            due: Some(Instant::now()),
-        }
+    /// The first round is due now.
+    pub(in crate::mode) const fn new(every: Duration, now: Instant) -> Self {
+        let due = Some(now);
+        Self { every, due }
     }
 
     /// When the next round begins; `None` = beyond all time.
@@ -52,7 +50,7 @@ mod tests {
     #[test]
     fn rounds_begin_in_equal_steps_while_they_are_short() {
         let begun = Instant::now();
-        let mut pace = Pace::new(100 * MS);
+        let mut pace = Pace::new(100 * MS, begun);
         pace.looked(begun, begun + 50 * MS);
         assert_eq!(pace.due(), Some(begun + 100 * MS));
     }
@@ -60,7 +58,7 @@ mod tests {
     #[test]
     fn a_pause_is_as_long_as_the_round_before_it() {
         let begun = Instant::now();
-        let mut pace = Pace::new(100 * MS);
+        let mut pace = Pace::new(100 * MS, begun);
         pace.looked(begun, begun + 300 * MS);
         assert_eq!(pace.due(), Some(begun + 600 * MS));
     }
@@ -68,7 +66,7 @@ mod tests {
     #[test]
     fn a_pause_beyond_all_time_never_ends() {
         let begun = Instant::now();
-        let mut pace = Pace::new(Duration::MAX);
+        let mut pace = Pace::new(Duration::MAX, begun);
         pace.looked(begun, begun);
         assert_eq!(pace.due(), None);
     }

@@ -49,7 +49,7 @@ impl Prompt {
         let end = self.text.len();
         match input {
             Input::Enter => return Edited::Done,
-            Input::Escape | Input::Interrupt => return Edited::Dropped,
+            Input::Escape | Input::Control('c') => return Edited::Dropped,
             Input::Char(c) => {
                 self.text.insert(self.cursor, shown(c));
                 self.cursor += 1;
@@ -60,8 +60,8 @@ impl Prompt {
             Input::End | Input::Down => self.cursor = end,
             Input::Backspace => self.erase_from(self.cursor.saturating_sub(1)),
             Input::Delete if self.cursor < end => _ = self.text.remove(self.cursor),
-            Input::EraseLine => self.erase_from(0),
-            Input::EraseWord => self.erase_from(self.word()),
+            Input::Control('u') => self.erase_from(0),
+            Input::Control('w') => self.erase_from(self.word()),
             _ => {}
         }
         Edited::Open
@@ -93,7 +93,7 @@ fn shown(c: char) -> char {
 mod tests {
     use super::{Edited, Prompt};
     use crate::mode::watch::console::Input::{
-        self, Backspace, Char, Delete, End, EraseLine, EraseWord, Home, Left, Right,
+        self, Backspace, Char, Control, Delete, End, Home, Left, Right,
     };
 
     fn edited(text: &str, keys: &[Input]) -> (String, usize) {
@@ -113,8 +113,8 @@ mod tests {
         assert_eq!(edited("abc", &[Home, Delete]), is("bc", 0));
         assert_eq!(edited("a", &[Home, Backspace, Left, Left]), is("a", 0));
         assert_eq!(edited("a", &[End, Delete, Right, Right]), is("a", 1));
-        assert_eq!(edited("sport = 22 ", &[EraseWord]), is("sport = ", 8));
-        assert_eq!(edited("sport = 22", &[Left, EraseLine]), is("2", 0));
+        assert_eq!(edited("sport = 22 ", &[Control('w')]), is("sport = ", 8));
+        assert_eq!(edited("sport = 22", &[Left, Control('u')]), is("2", 0));
         assert_eq!(edited("\u{6f22}b", &[Left, Backspace]), is("b", 0));
     }
 
@@ -123,7 +123,7 @@ mod tests {
         let mut prompt = Prompt::new("a");
         assert_eq!(prompt.key(Input::Enter), Edited::Done);
         assert_eq!(prompt.key(Input::Escape), Edited::Dropped);
-        assert_eq!(prompt.key(Input::Interrupt), Edited::Dropped);
+        assert_eq!(prompt.key(Control('c')), Edited::Dropped);
     }
 
     #[test]

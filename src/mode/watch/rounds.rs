@@ -1,56 +1,111 @@
-//! The listing as a whole, in every round.
+//! Rounds, one after another, and what is written in each: the whole listing, or what changed.
 
 use std::io::Write;
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
 
 use jiff::Timestamp;
 
+use super::looker::Looker;
 use super::pace::Pace;
-use super::shared::Shared;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::mode::signals::Signals;
-use crate::mode::sources;
+use crate::mode::signals::Clock;
+use crate::mode::sources::Open;
+use crate::model::Change;
 use crate::query::Query;
-use crate::render::{Envelope, Repetition, rfc_3339};
+use crate::render::{Changes, Envelope, Repetition, SortKey, rfc_3339};
 use crate::source::Recorder;
 
-/// Lists, or counts, in every round, each time with nothing kept of the round before.
-///
-/// # Errors
-///
-/// When nothing can be listed at all, or the output cannot be written.
-pub(super) fn rounds(
-    query: &Query,
-    (mut pace, signals, read): (Pace, &Signals, Option<BorrowedFd<'_>>),
-    envelope: &Envelope,
-    out: Box<dyn Write>,
-    messages: &mut Messages<'_>,
-) -> Result<Verdict, Error> {
-    let (mut source, tables) = sources::open(query, &Recorder::default())?;
-    let mut matcher = Matcher::new(query)?;
-    let out = Shared::new(out);
-    let mut repetition = Repetition::First;
-    let mut verdict = Verdict::Done;
-    while signals.sleep(pace.due(), read)? {
-        let begun = Instant::now();
-        messages.next_round();
-        matcher.look_again();
-        let envelope = Envelope {
-            repetition,
-            time: rfc_3339(Timestamp::now()),
-            ..envelope.clone()
-        };
-        let output = Output::of(query, &envelope, Box::new(out.clone()));
-        let mut listing = Listing::new(query, &mut matcher, output);
-        listing.read_all(&tables, source.as_mut(), messages)?;
-        verdict = verdict.max(listing.finish(messages)?);
-        pace.looked(begun, Instant::now());
-        repetition = Repetition::Later;
+/// When rounds begin, and what ends them.
+pub(in crate::mode) struct Rounds<'r> {
+    pub(in crate::mode) clock: &'r dyn Clock,
+    pub(in crate::mode) pace: Pace,
+    /// The standard output: whoever reads it may leave.
+    pub(in crate::mode) output: Option<BorrowedFd<'r>>,
+}
+
+impl Rounds<'_> {
+    /// Repeats a round until a signal comes.
+    fn run(
+        mut self,
+        messages: &mut Messages<'_>,
+        mut round: impl FnMut(&mut Messages<'_>) -> Result<Verdict, Error>,
+    ) -> Result<Verdict, Error> {
+        let mut verdict = Verdict::Done;
+        while self.clock.sleep(self.pace.due(), self.output)?.is_none() {
+            let begun = self.clock.now();
+            messages.next_round();
+            verdict = verdict.max(round(messages)?);
+            self.pace.looked(begun, self.clock.now());
+        }
+        Ok(verdict)
     }
-    Ok(verdict)
+
+    /// Lists, or counts, in every round, each time with nothing kept of the round before.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be listed at all, or the output cannot be written.
+    pub(in crate::mode) fn listings(
+        self,
+        query: &Query,
+        open: Open<'_>,
+        mut envelope: Envelope,
+        mut out: Box<dyn Write>,
+        messages: &mut Messages<'_>,
+    ) -> Result<Verdict, Error> {
+        let (mut source, tables) = open(query, &Recorder::default())?;
+        let mut matcher = Matcher::new(query)?;
+        envelope.repetition = Repetition::First;
+        self.run(messages, |messages| {
+            matcher.look_again();
+            envelope.time = rfc_3339(Timestamp::now());
+            let output = Output::of(query, &envelope, Box::new(&mut out));
+            let mut listing = Listing::new(query, &mut matcher, output);
+            listing.read_all(&tables, source.as_mut(), messages)?;
+            let verdict = listing.finish(messages)?;
+            envelope.repetition = Repetition::Later;
+            Ok(verdict)
+        })
+    }
+
+    /// Writes every socket in the first round, and then what changed: first those that are gone, for
+    /// others may have taken their ends.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be listed at all, or the output cannot be written.
+    pub(in crate::mode) fn changes(
+        self,
+        query: Query,
+        open: Open<'_>,
+        out: Box<dyn Write>,
+        messages: &mut Messages<'_>,
+    ) -> Result<Verdict, Error> {
+        let sort = query.sort.clone();
+        let mut writer = Changes::new(&query.layout, out);
+        let mut looker = Looker::new(query, open)?;
+        self.run(messages, |messages| {
+            let time = Timestamp::now();
+            let summary = looker.look(messages)?;
+            let gone = looker.rows(|change| change == Change::Gone);
+            let there = looker.rows(|change| !matches!(change, Change::None | Change::Gone));
+            for mut rows in [gone, there] {
+                rows.sort_by(|a, b| SortKey::compare_all(&sort, &a.row.row(), &b.row.row()));
+                for row in rows {
+                    let written = writer.change(time, row.change, &row.row.row());
+                    written.map_err(Error::Output)?;
+                }
+            }
+            writer.flush().map_err(Error::Output)?;
+            Ok(if summary.complete {
+                Verdict::Done
+            } else {
+                Verdict::Trouble
+            })
+        })
+    }
 }

@@ -1,43 +1,23 @@
 //! A view of a listing, and what keys do to it.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::console::Input;
-use super::looker::TrackedRow;
 use super::prompt::{Edited, Prompt};
-use crate::error::Error;
-use crate::model::{Change, Row, State, Summary};
+use super::worker::Round;
+use super::{Refilter, Viewing};
+use crate::model::{Change, ChangedRow, State, Summary};
 use crate::query::Query;
 use crate::render::SortKey;
-use crate::render::view::{Changed, Foot, Page, Pause, Rows, Scroll, StateCount, View};
-
-/// The query that another filter makes of the command line.
-pub struct Refilter(Box<Make>);
-
-type Make = dyn Fn(&str) -> Result<Query, Error>;
-
-impl Refilter {
-    /// By this function of a filter.
-    pub fn new(make: impl Fn(&str) -> Result<Query, Error> + 'static) -> Self {
-        Self(Box::new(make))
-    }
-}
-
-impl fmt::Debug for Refilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refilter").finish_non_exhaustive()
-    }
-}
+use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
 
 /// What a key asks of who has the terminal.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum Action {
     /// Nothing but to draw.
     Draw,
     /// To look for something else, at once.
@@ -53,126 +33,112 @@ pub(super) struct Session {
     view: View,
     zone: TimeZone,
     every: Duration,
-    refilter: Refilter,
+    refilter: Box<Refilter>,
     filter: String,
     limit: Option<u64>,
     /// The orders that a key goes through, and which it is.
     orders: Vec<Vec<SortKey>>,
     order: usize,
-    pub(super) pause: Pause,
+    pub(super) is_paused: bool,
     prompt: Option<Prompt>,
     time: Timestamp,
     /// Of the last round, in the order of the kernel.
-    rows: Vec<TrackedRow>,
-    /// Which of them are shown, in their order.
-    shown: Vec<usize>,
-    /// Every state that was seen, in this round and the one before.
-    counts: BTreeMap<State, [u64; 2]>,
-    rounds: u64,
-    /// The next round is of another query: it has nothing to be compared with.
-    is_other: bool,
+    rows: Vec<ChangedRow>,
+    /// Those that are shown, in their order.
+    shown: Vec<ChangedRow>,
+    /// Every state that was seen.
+    counts: BTreeMap<State, StateCount>,
+    /// True if there was no round of this query yet, with which the next one could be compared.
+    is_first: bool,
     changes: Changed,
     notice: Option<String>,
 }
 
 impl Session {
     /// Of a query, which a filter may change. Has nothing to show.
-    pub(super) fn new(
-        query: &Query,
-        every: Duration,
-        (refilter, filter): (Refilter, String),
-        zone: TimeZone,
-    ) -> Self {
+    pub(super) fn new(query: &Query, every: Duration, viewing: Viewing) -> Self {
         Self {
-            view: View::new(query.layout.clone(), zone.clone()),
+            view: View::new(query.layout.clone(), viewing.zone.clone()),
+            zone: viewing.zone,
+            every,
+            refilter: viewing.refilter,
+            filter: viewing.filter,
+            limit: query.limit,
             orders: orders(query),
             order: 0,
-            limit: query.limit,
-            zone,
-            every,
-            refilter,
-            filter,
-            pause: Pause::Off,
+            is_paused: false,
             prompt: None,
             time: Timestamp::UNIX_EPOCH,
             rows: Vec::new(),
             shown: Vec::new(),
             counts: BTreeMap::new(),
-            rounds: 0,
-            is_other: false,
+            is_first: true,
             changes: Changed::default(),
             notice: None,
         }
     }
 
     /// A round is over: it is to be shown.
-    pub(super) fn take(&mut self, time: Timestamp, rows: Vec<TrackedRow>, summary: &Summary) {
-        if std::mem::take(&mut self.is_other) {
-            self.counts.clear();
-            self.rounds = 0;
-        }
-        self.time = time;
-        self.rows = rows;
+    pub(super) fn take(&mut self, round: Round) {
+        self.time = round.time;
+        self.rows = round.rows;
+        self.notice = notice(&round.summary);
         self.count();
         self.sort();
-        self.notice = notice(summary);
-        self.rounds += 1;
     }
 
     fn count(&mut self) {
-        for [now, before] in self.counts.values_mut() {
-            *before = std::mem::take(now);
+        let is_first = std::mem::take(&mut self.is_first);
+        if is_first {
+            self.counts.clear();
+        }
+        for count in self.counts.values_mut() {
+            count.before = Some(std::mem::take(&mut count.now));
         }
         self.changes = Changed::default();
-        for kept in &self.rows {
-            match kept.change {
+        for row in &self.rows {
+            match row.change {
                 Change::None | Change::Found => {}
                 Change::New => self.changes.new += 1,
                 Change::Changed(_) => self.changes.changed += 1,
-                Change::Gone => self.changes.gone += 1,
+                Change::Gone => {
+                    self.changes.gone += 1;
+                    continue;
+                }
             }
-            if kept.change != Change::Gone {
-                let state = kept.row.row().socket.state;
-                let [now, _] = self.counts.entry(state).or_default();
-                *now += 1;
-            }
+            let new = StateCount {
+                now: 0,
+                before: (!is_first).then_some(0),
+            };
+            let state = row.row.row().socket.state;
+            self.counts.entry(state).or_insert(new).now += 1;
         }
     }
 
     fn sort(&mut self) {
+        self.shown.clone_from(&self.rows);
         let keys = self.orders.get(self.order).map_or(&[][..], Vec::as_slice);
-        let row = |index: &usize| self.rows.get(*index).map(|kept| kept.row.row());
-        let mut shown: Vec<usize> = (0..self.rows.len()).collect();
-        if !keys.is_empty() {
-            shown.sort_by(|a, b| match (row(a), row(b)) {
-                (Some(a), Some(b)) => SortKey::compare_all(keys, &a, &b),
-                _ => Ordering::Equal,
-            });
-        }
+        self.shown
+            .sort_by(|a, b| SortKey::compare_all(keys, &a.row.row(), &b.row.row()));
         if let Some(limit) = self.limit {
-            shown.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            self.shown.truncate(limit);
         }
-        self.shown = shown;
     }
 
     /// A key was pressed.
-    pub(super) fn key(&mut self, input: Input) -> Asked {
+    pub(super) fn key(&mut self, input: Input) -> Action {
         match (input, &mut self.prompt) {
-            (Input::Suspend, _) => return Asked::Suspend,
-            (Input::Redraw, _) => self.view.forget_screen(),
+            (Input::Control('z'), _) => return Action::Suspend,
+            (Input::Control('l'), _) => self.view.forget_screen(),
             (Input::Resize, _) => {}
             (_, Some(prompt)) => match prompt.key(input) {
                 Edited::Open => {}
                 Edited::Dropped => self.prompt = None,
                 Edited::Done => return self.apply(),
             },
-            (Input::Char('q') | Input::Interrupt, None) => return Asked::Quit,
-            (Input::Char(' '), None) => {
-                self.pause = match self.pause {
-                    Pause::Off => Pause::On,
-                    Pause::On => Pause::Off,
-                };
-            }
+            (Input::Char('q') | Input::Control('c'), None) => return Action::Quit,
+            (Input::Char(' '), None) => self.is_paused = !self.is_paused,
             (Input::Char('s'), None) => {
                 self.order = (self.order + 1) % self.orders.len().max(1);
                 self.sort();
@@ -184,43 +150,34 @@ impl Session {
                 }
             }
         }
-        Asked::Draw
+        Action::Draw
     }
 
     /// Takes the filter that was written; one that is wrong goes on being written.
-    fn apply(&mut self) -> Asked {
+    fn apply(&mut self) -> Action {
         let Some(prompt) = &mut self.prompt else {
-            return Asked::Draw;
+            return Action::Draw;
         };
         let filter = prompt.text().trim().to_owned();
-        match (self.refilter.0)(&filter) {
+        match (self.refilter)(&filter) {
             Ok(query) => {
                 self.view = View::new(query.layout.clone(), self.zone.clone());
                 self.orders = orders(&query);
                 self.order = self.order.min(self.orders.len().saturating_sub(1));
                 self.filter = filter;
                 self.prompt = None;
-                self.is_other = true;
-                Asked::Query(Box::new(query))
+                self.is_first = true;
+                Action::Query(Box::new(query))
             }
             Err(error) => {
                 prompt.error = Some(error.chain());
-                Asked::Draw
+                Action::Draw
             }
         }
     }
 
     /// What makes a screen of this size show it.
     pub(super) fn draw(&mut self, size: [u16; 2], has_keys: bool) -> Vec<u8> {
-        let counts: Vec<StateCount> = self
-            .counts
-            .iter()
-            .map(|(state, [now, before])| StateCount {
-                state: *state,
-                now: *now,
-                before: (self.rounds > 1).then_some(*before),
-            })
-            .collect();
         let written = self.prompt.as_ref().map(Prompt::text);
         let foot = match (&self.prompt, &written) {
             (Some(prompt), Some(text)) => Foot::Prompt {
@@ -234,16 +191,13 @@ impl Session {
         let page = Page {
             time: self.time,
             every: self.every,
-            pause: self.pause,
+            is_paused: self.is_paused,
             sort: self.orders.get(self.order).map_or(&[], Vec::as_slice),
             filter: &self.filter,
-            counts: &counts,
+            counts: &self.counts,
             changes: self.changes,
             notice: self.notice.as_deref(),
-            rows: &Shown {
-                rows: &self.rows,
-                shown: &self.shown,
-            },
+            rows: &self.shown,
             foot,
         };
         self.view.draw(&page, size)
@@ -252,23 +206,6 @@ impl Session {
     /// The screen was used for something else.
     pub(super) fn forget_screen(&mut self) {
         self.view.forget_screen();
-    }
-}
-
-/// The rows in their order.
-struct Shown<'s> {
-    rows: &'s [TrackedRow],
-    shown: &'s [usize],
-}
-
-impl Rows for Shown<'_> {
-    fn count(&self) -> usize {
-        self.shown.len()
-    }
-
-    fn row(&self, index: usize) -> Option<(Row<'_>, Change)> {
-        let kept = self.rows.get(*self.shown.get(index)?)?;
-        Some((kept.row.row(), kept.change))
     }
 }
 

@@ -3,32 +3,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{Change, Endpoint, OwnedRow, Protocol, Row, Socket, State};
+use crate::model::{Change, ChangedRow, Endpoint, OwnedRow, Protocol, Row, Socket, State};
 use crate::track::{self, Endpoints, Identity, Sameness, Tracker};
 
-/// A socket as a round saw it, and what became of it since the round before.
+/// A row, and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct TrackedRow {
-    /// Its row.
-    pub(super) row: Arc<OwnedRow>,
-    /// What became of it.
-    pub(super) change: Change,
+struct TrackedRow {
+    row: ChangedRow,
     /// Where it stood in the round that listed it last, and the looks before that round.
     place: (usize, u64),
 }
 
 impl TrackedRow {
     fn socket(&self) -> &Socket {
-        self.row.row().socket
+        self.row.row.row().socket
     }
 
     fn is_new(&self) -> bool {
-        matches!(self.change, Change::New | Change::Found)
+        matches!(self.row.change, Change::New | Change::Found)
     }
 
     /// What became of it since the round before, now that it is this socket.
     fn become_now(&self, socket: &Socket) -> Change {
-        match self.change {
+        match self.row.change {
             Change::None => compare(self.socket(), socket),
             told => told,
         }
@@ -83,7 +80,7 @@ impl TrackedTable {
         self.next = (0, self.tracker.looks());
         self.gone.clear();
         for entry in self.tracker.entries_mut() {
-            entry.kept.change = Change::None;
+            entry.kept.row.change = Change::None;
         }
     }
 
@@ -111,7 +108,10 @@ impl TrackedTable {
             };
             next.0 += usize::from(place == *next);
             let row = Arc::new(OwnedRow::keep(row));
-            TrackedRow { row, change, place }
+            TrackedRow {
+                row: ChangedRow { row, change },
+                place,
+            }
         });
     }
 
@@ -154,7 +154,7 @@ impl TrackedTable {
                 before.is_some_and(|(_, before)| is_kin(before.socket(), socket))
             });
             if let Some((key, before)) = link.and_then(|link| missed.remove(&link)) {
-                entry.kept.change = before.become_now(socket);
+                entry.kept.row.change = before.become_now(socket);
                 joined.push(key);
             }
         }
@@ -164,18 +164,18 @@ impl TrackedTable {
     }
 
     /// Such sockets of the last round in the order it met them, those that are gone where they were.
-    pub(super) fn rows(&self, wanted: impl Fn(&TrackedRow) -> bool) -> Vec<TrackedRow> {
+    pub(super) fn rows(&self, wanted: impl Fn(Change) -> bool) -> Vec<ChangedRow> {
         let there = self.tracker.entries().map(|(_, entry)| &entry.kept);
         let rows = self.gone.iter().chain(there);
-        let mut rows: Vec<_> = rows.filter(|row| wanted(row)).cloned().collect();
-        rows.sort_by_key(|row| row.place);
-        rows
+        let mut rows: Vec<_> = rows.filter(|kept| wanted(kept.row.change)).collect();
+        rows.sort_by_key(|kept| kept.place);
+        rows.into_iter().map(|kept| kept.row.clone()).collect()
     }
 
     /// The rows of the last round, to be changed.
     pub(super) fn rows_mut(&mut self) -> impl Iterator<Item = &mut OwnedRow> {
         let entries = self.tracker.entries_mut();
-        entries.map(|entry| Arc::make_mut(&mut entry.kept.row))
+        entries.map(|entry| Arc::make_mut(&mut entry.kept.row.row))
     }
 
     fn key(&mut self, socket: &Socket) -> Key {
@@ -191,13 +191,11 @@ impl TrackedTable {
 }
 
 /// Keeps a socket as gone, unless nobody was told of it.
-fn bury(gone: &mut Vec<TrackedRow>, row: &TrackedRow) {
-    if !row.is_new() {
-        let change = Change::Gone;
-        gone.push(TrackedRow {
-            change,
-            ..row.clone()
-        });
+fn bury(gone: &mut Vec<TrackedRow>, kept: &TrackedRow) {
+    if !kept.is_new() {
+        let mut kept = kept.clone();
+        kept.row.change = Change::Gone;
+        gone.push(kept);
     }
 }
 

@@ -1,19 +1,19 @@
 //! Rounds on a thread of their own: keys are answered while it looks.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::looker::{Looker, TrackedRow};
-use super::shared::Shared;
+use super::looker::Looker;
 use crate::error::Error;
-use crate::mode::Messages;
-use crate::model::Summary;
+use crate::mode::{Messages, sources};
+use crate::model::{ChangedRow, Summary};
 use crate::query::Query;
 
 /// What one round brought.
@@ -25,11 +25,9 @@ pub(super) struct Round {
     /// When it ended.
     pub(super) ended: Instant,
     /// The rows in the order of the kernel, those that are gone as well.
-    pub(super) rows: Vec<TrackedRow>,
-    /// What there is to say of it.
+    pub(super) rows: Vec<ChangedRow>,
+    /// What is to be known of it.
     pub(super) summary: Summary,
-    /// Messages that were not written yet.
-    pub(super) told: Vec<u8>,
 }
 
 /// Looks when it is asked to.
@@ -40,8 +38,7 @@ pub(super) struct Worker {
     wake: UnixStream,
     /// Rounds that were asked for and are not over.
     open: usize,
-    /// Messages of rounds that are of no use any more.
-    told: Vec<u8>,
+    messages: KeptMessages,
 }
 
 impl Worker {
@@ -55,9 +52,11 @@ impl Worker {
         let (answers, rounds) = mpsc::channel();
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
+        let messages = KeptMessages::default();
+        let mut out = messages.clone();
         thread::Builder::new().spawn(move || {
             let tell = |round| answers.send(round).is_ok() && (&waker).write_all(&[0]).is_ok();
-            if let Err(error) = work(query, &questions, &tell) {
+            if let Err(error) = work(query, &questions, &mut out, &tell) {
                 tell(Err(error));
             }
         })?;
@@ -66,7 +65,7 @@ impl Worker {
             rounds,
             wake,
             open: 0,
-            told: Vec::new(),
+            messages,
         })
     }
 
@@ -77,7 +76,7 @@ impl Worker {
         self.open += 1;
     }
 
-    /// Is a round under way?
+    /// True if a round is under way.
     pub(super) const fn is_busy(&self) -> bool {
         self.open > 0
     }
@@ -90,7 +89,7 @@ impl Worker {
     pub(super) fn round(&mut self) -> Result<Option<Round>, Error> {
         let _ = rustix::io::read(&self.wake, &mut [0; 64]);
         loop {
-            let mut round = match self.rounds.try_recv() {
+            let round = match self.rounds.try_recv() {
                 Ok(round) => round?,
                 Err(mpsc::TryRecvError::Empty) => return Ok(None),
                 Err(mpsc::TryRecvError::Disconnected) => {
@@ -99,12 +98,16 @@ impl Worker {
                 }
             };
             self.open -= 1;
-            self.told.append(&mut round.told);
             if self.open == 0 {
-                round.told = std::mem::take(&mut self.told);
                 return Ok(Some(round));
             }
         }
+    }
+
+    /// The messages of all rounds so far.
+    pub(super) fn messages(&self) -> Vec<u8> {
+        let messages = self.messages.0.lock();
+        messages.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -115,21 +118,37 @@ impl AsFd for Worker {
     }
 }
 
+/// Messages that are written when the terminal is given back.
+#[derive(Clone, Default)]
+struct KeptMessages(Arc<Mutex<Vec<u8>>>);
+
+impl Write for KeptMessages {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let messages = self.0.lock();
+        messages
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Looks as often as it is asked to; every question is one for a round, and may change the query.
 /// Ends when `tell` finds nobody to tell.
 fn work(
     query: Query,
     questions: &Receiver<Option<Box<Query>>>,
+    out: &mut dyn Write,
     tell: &dyn Fn(Result<Round, Error>) -> bool,
 ) -> Result<(), Error> {
-    let told = Shared::new(Vec::new());
-    let mut out = told.clone();
-    let mut messages = Messages::new("lsock", &mut out);
+    let mut messages = Messages::new("lsock", out);
     messages.repeat();
-    let mut looker = Looker::new(query)?;
+    let mut looker = Looker::new(query, &sources::open)?;
     for query in questions {
         if let Some(query) = query {
-            looker = Looker::new(*query)?;
+            looker = Looker::new(*query, &sources::open)?;
         }
         let (time, begun) = (Timestamp::now(), Instant::now());
         let summary = looker.look(&mut messages)?;
@@ -139,7 +158,6 @@ fn work(
             ended: Instant::now(),
             rows: looker.rows(|_| true),
             summary,
-            told: told.take(),
         };
         if !tell(Ok(round)) {
             break;

@@ -1,5 +1,7 @@
 //! The view of `-c`, as it stands on a screen.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,8 +11,8 @@ use unicode_width::UnicodeWidthChar as _;
 use super::golden::compare_text;
 use super::scene::{HOSTILE, inet, process, unix};
 use super::{layout, scene};
-use crate::model::{Change, OwnedRow, ProcessStatus, Protocol, Row, State};
-use crate::render::view::{Changed, Foot, Page, Pause, Rows, Scroll, StateCount, View};
+use crate::model::{Change, ChangedRow, OwnedRow, ProcessStatus, Protocol, Row, State};
+use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
 use crate::render::{Color, Extra, Field, Format, HeaderLine, Layout, Signs, SortKey};
 
 /// A screen that understands what a view writes, and nothing else.
@@ -106,21 +108,14 @@ impl Glass {
     }
 }
 
-struct List(Vec<(OwnedRow, Change)>);
-
-impl Rows for List {
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn row(&self, index: usize) -> Option<(Row<'_>, Change)> {
-        let (row, change) = self.0.get(index)?;
-        Some((row.row(), *change))
-    }
+/// A row that was kept.
+fn changed(row: OwnedRow, change: Change) -> ChangedRow {
+    let row = Arc::new(row);
+    ChangedRow { row, change }
 }
 
 /// Everything in the scene, of which some came, went and changed.
-fn list() -> List {
+fn list() -> Vec<ChangedRow> {
     let changes = [
         Change::None,
         Change::New,
@@ -129,42 +124,39 @@ fn list() -> List {
         Change::Found,
     ];
     let rows = scene::rows().into_iter();
-    List(rows.zip(changes.into_iter().cycle()).collect())
+    rows.zip(changes.into_iter().cycle())
+        .map(|(row, change)| changed(row, change))
+        .collect()
 }
 
 /// So many connections.
-fn connections(count: u32) -> List {
+fn connections(count: u32) -> Vec<ChangedRow> {
     let rows = (1..=count).map(|port| {
         let mut socket = inet(Protocol::Tcp, ("127.0.0.1", port), ("127.0.0.1", Some(80)));
         socket.state = State::Established;
-        (OwnedRow::keep(&Row::bare(&socket)), Change::None)
+        changed(OwnedRow::keep(&Row::bare(&socket)), Change::None)
     });
-    List(rows.collect())
+    rows.collect()
 }
 
-const COUNTS: [StateCount; 3] = [
-    StateCount {
-        state: State::Listen,
-        now: 12,
-        before: Some(12),
-    },
-    StateCount {
-        state: State::Established,
-        now: 1_234,
-        before: Some(1_231),
-    },
-    StateCount {
-        state: State::TimeWait,
-        now: 0,
-        before: Some(40),
-    },
-];
+static COUNTS: LazyLock<BTreeMap<State, StateCount>> = LazyLock::new(|| {
+    let counts = [
+        (State::Listen, 12, 12),
+        (State::Established, 1_234, 1_231),
+        (State::TimeWait, 0, 40),
+    ];
+    let counts = counts.map(|(state, now, before)| {
+        let before = Some(before);
+        (state, StateCount { now, before })
+    });
+    counts.into_iter().collect()
+});
 
-fn page(rows: &List) -> Page<'_> {
+fn page(rows: &[ChangedRow]) -> Page<'_> {
     Page {
         time: Timestamp::from_second(1_767_323_045).unwrap(),
         every: Duration::from_millis(1_500),
-        pause: Pause::Off,
+        is_paused: false,
         sort: &[],
         filter: "",
         counts: &COUNTS,
@@ -206,7 +198,7 @@ fn a_screen_of_160_columns_in_ascii_with_everything() {
     let list = list();
     let sort = [SortKey::usual(Field::RecvQueue)];
     let page = Page {
-        pause: Pause::On,
+        is_paused: true,
         sort: &sort,
         filter: "state established,time-wait and not dst 127/8",
         notice: Some("incomplete: IPv4 TCP sockets: the receive buffer overran (ENOBUFS)"),
@@ -238,7 +230,7 @@ fn without_colours_no_line_is_painted() {
 #[test]
 fn the_state_that_a_socket_left_moves_nothing_but_what_is_next_to_it() {
     let mut list = connections(2);
-    list.0[1].1 = Change::Changed(State::SynRcvd);
+    list[1].change = Change::Changed(State::SynRcvd);
     let glass = shown(table(&[]), &page(&list), 80, 10);
     let (still, moved) = (glass.line(4), glass.line(5));
     assert!(
@@ -307,8 +299,8 @@ fn columns_do_not_become_narrower_again() {
         ("2001:db8::1", Some(443)),
     );
     socket.state = State::Established;
-    wide.0
-        .push((OwnedRow::keep(&Row::bare(&socket)), Change::New));
+    let row = OwnedRow::keep(&Row::bare(&socket));
+    wide.push(changed(row, Change::New));
     let narrow = connections(1);
     let mut view = view(table(&[]));
     let mut glass = Glass::new(120, 10);
@@ -327,7 +319,7 @@ fn only_lines_that_changed_are_written() {
     glass.written.clear();
     glass.show(&view.draw(&page(&list), [80, 20]));
     assert_eq!(glass.written, Vec::<usize>::new());
-    list.0[2].1 = Change::New;
+    list[2].change = Change::New;
     glass.show(&view.draw(&page(&list), [80, 20]));
     glass.written.dedup();
     assert_eq!(glass.written, [6]);
@@ -385,7 +377,7 @@ fn of_a_long_filter_the_part_with_the_cursor_is_seen() {
 
 #[test]
 fn hostile_names_stay_in_their_line() {
-    let mut list = List(Vec::new());
+    let mut list = Vec::new();
     for name in [HOSTILE, "\u{202e}\u{6f22}\u{200b}e\u{301}".as_bytes()] {
         let socket = unix(name, name);
         let owners = [process(7, name, &[3])];
@@ -394,7 +386,7 @@ fn hostile_names_stay_in_their_line() {
             process_status: Some(ProcessStatus::Found),
             ..Row::bare(&socket)
         };
-        list.0.push((OwnedRow::keep(&row), Change::New));
+        list.push(changed(OwnedRow::keep(&row), Change::New));
     }
     let mut color = table(&[Extra::Unix, Extra::Processes]);
     color.color = Color::Always;

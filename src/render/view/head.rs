@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
+use crate::model::State;
 use crate::text;
 
 use super::super::{Color, Layout, Signs, SortKey, grid, paint};
 use super::screen::ScreenLine;
-use super::{Page, Pause, StateCount, line};
+use super::{Page, StateCount, line};
 
 /// Blanks between two counts.
 const GAP: usize = 2;
@@ -82,10 +83,7 @@ impl Head {
         let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
         let every = text::micros(every);
         let sort = sort_text(page.sort);
-        let pause = match page.pause {
-            Pause::Off => "",
-            Pause::On => "  PAUSED",
-        };
+        let pause = if page.is_paused { "  PAUSED" } else { "" };
         let line = format!("lsock  {time}  every {every}  sort: {sort}{pause}");
         let seen = line::part(&line, 0, width, line::more(self.signs));
         ScreenLine::new(paint::title(&seen, self.color), &seen)
@@ -93,11 +91,11 @@ impl Head {
 
     /// Counts side by side, each as wide as the longest of its kind was.
     fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<ScreenLine> {
-        let total: u64 = page.counts.iter().map(|count| count.now).sum();
-        let counts = page.counts.iter();
+        let total: u64 = page.counts.values().map(|count| count.now).sum();
+        let counts = page.counts.values();
         let digits = counts.map(|count| digits(count.now)).chain([digits(total)]);
         self.digits = digits.max().unwrap_or_default().max(self.digits);
-        let differences = page.counts.iter().map(|count| difference(count).len());
+        let differences = page.counts.values().map(|count| difference(count).len());
         self.difference = differences.max().unwrap_or_default().max(self.difference);
         let digits = self.digits;
         let mut cells = vec![format!("{total:digits$} sockets")];
@@ -110,13 +108,14 @@ impl Head {
             let number = format!("{sign}{count}");
             cells.push(format!("{number:>width$} {word}", width = digits + 1));
         }
-        cells.extend(page.counts.iter().map(|count| self.state(count)));
+        let counts = page.counts.iter();
+        cells.extend(counts.map(|(state, count)| self.state(*state, count)));
         let lines = wrapped(&cells, width);
         lines.iter().map(|line| self.plain(line, width)).collect()
     }
 
-    fn state(&self, count: &StateCount) -> String {
-        let mut cell = paint::mark_state(&count.state.to_string());
+    fn state(&self, state: State, count: &StateCount) -> String {
+        let mut cell = paint::mark_state(&state.to_string());
         let (digits, width) = (self.digits, self.difference);
         let difference = difference(count);
         // Writing to a String cannot fail.

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::model::{Change, Row, State};
+use crate::model::{Change, ChangedRow, Row, State};
 
 use super::super::grid::{Grid, Overflow};
 use super::super::style::{Blanks, Style};
@@ -98,17 +98,12 @@ impl ListColumns {
 
     /// The line of a row. The state that it left takes room from the columns behind it, in this line
     /// alone.
-    pub(super) fn line(
-        &self,
-        grid: &Grid,
-        (row, change): (&Row<'_>, Change),
-        mut cells: Vec<String>,
-    ) -> String {
-        let state = row.socket.state;
+    pub(super) fn line(&self, grid: &Grid, row: &ChangedRow, mut cells: Vec<String>) -> String {
+        let state = row.row.row().socket.state;
         let columns = self.layout.columns.iter();
         for (column, cell) in columns.zip(&mut cells) {
             if *column == Field::State {
-                *cell = match change.old_state() {
+                *cell = match row.change.old_state() {
                     Some(old) if old != state => self.step(old, cell),
                     _ => paint::mark_state(cell),
                 };

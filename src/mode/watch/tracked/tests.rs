@@ -7,7 +7,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{TrackedRow, TrackedTable};
+use super::TrackedTable;
 use crate::model::State::{
     Bound, CloseWait, Established, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait, Unconn,
 };
@@ -39,8 +39,8 @@ fn unix(name: &[u8], inode: Option<u64>) -> Socket {
 type Told = Vec<(u32, State, Change)>;
 
 fn told(table: &TrackedTable) -> Told {
-    let is_gone = |kept: &TrackedRow| kept.change == Change::Gone;
-    let rows = [table.rows(|kept| !is_gone(kept)), table.rows(is_gone)];
+    let is_gone = |change| change == Change::Gone;
+    let rows = [table.rows(|change| !is_gone(change)), table.rows(is_gone)];
     let told = rows.iter().flatten().map(|kept| {
         let row = kept.row.row();
         let port = row.socket.local.port.unwrap_or_default();
