@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped};
 use crate::filter::{Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Severity, StateSet, Table};
+use crate::model::{Family, Protocol, Row, Selection, Severity, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
 
 /// What to list, from where, and how to show it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Query {
     /// The tables, in the order they are listed.
     pub tables: Vec<Table>,
@@ -81,9 +81,10 @@ impl Watching {
 }
 
 /// What is told of the sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Report {
     /// Each of them.
+    #[default]
     Rows,
     /// `-s`: how many there are, and what is wrong.
     Summary {
@@ -133,9 +134,10 @@ impl Query {
 }
 
 /// Where sockets come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Input {
     /// Netlink, and `/proc/net` where netlink does not list a table.
+    #[default]
     Auto,
     /// What the files of `/proc/net` list, in their order: TCP from netlink, but for what it does not
     /// tell.
@@ -169,28 +171,6 @@ impl Input {
 
 /// The process file system of this machine.
 pub const PROC: &str = "/proc";
-
-/// Which sockets of a table are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Selection {
-    /// What is connected or connecting.
-    Connected,
-    /// What waits for peers.
-    Listening,
-    /// Everything.
-    All,
-}
-
-impl Selection {
-    /// The states shown of one protocol.
-    pub const fn states(self, protocol: Protocol) -> StateSet {
-        match self {
-            Self::Connected => protocol.connected(),
-            Self::Listening => protocol.listening(),
-            Self::All => StateSet::ALL,
-        }
-    }
-}
 
 /// Protocols and families as they were named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -256,10 +236,10 @@ impl Tables {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Input, Selection, Tables};
+    use super::{Input, Tables};
     use crate::enrich::SystemNames;
     use crate::filter::{self, Expr};
-    use crate::model::{Family, Protocol, State, StateSet, Table};
+    use crate::model::{Family, Protocol, Table};
 
     fn listed(protocols: &[Protocol], families: &[Family]) -> String {
         let tables = Tables {
@@ -337,28 +317,5 @@ mod tests {
         assert_eq!(tables.list(&Input::Auto).len(), 11);
         tables.protocols.insert(Protocol::Packet);
         assert_eq!(tables.list(&Input::Auto).len(), 1);
-    }
-
-    #[test]
-    fn listening_asks_tcp_for_listen_alone() {
-        let states = Selection::Listening.states(Protocol::Tcp);
-        assert_eq!(states, StateSet::EMPTY.with(State::Listen));
-    }
-
-    #[test]
-    fn connected_shows_the_handshake_and_the_close() {
-        let states = Selection::Connected.states(Protocol::Tcp);
-        for state in [
-            State::SynSent,
-            State::SynRcvd,
-            State::TimeWait,
-            State::LastAck,
-            State::Unknown(14),
-        ] {
-            assert!(states.contains(state), "{state}");
-        }
-        for state in [State::Listen, State::Bound, State::Unconn] {
-            assert!(!states.contains(state), "{state}");
-        }
     }
 }

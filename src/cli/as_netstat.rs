@@ -7,8 +7,8 @@ use crate::enrich::OwnerSource;
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
-use crate::query::{Input, Query, Selection};
-use crate::render::{Addresses, Banner, Hosts, NetstatLayout, Section};
+use crate::query::{Input, Query};
+use crate::render::{Addresses, Hosts, NetstatLayout, Section};
 
 /// The protocols whose sockets `netstat` lists.
 const LISTED: [Protocol; 5] = [
@@ -66,11 +66,7 @@ pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
     let listed = Test::State(StateSet::ALL.without(State::Bound));
     query.filter = Expr::all([Expr::Test(listed), query.filter]);
     let layout = NetstatLayout {
-        banner: match query.selection {
-            Selection::Connected => Banner::Connected,
-            Selection::Listening => Banner::Listening,
-            Selection::All => Banner::All,
-        },
+        selection: query.selection,
         header: query.layout.header,
         sections: sections(&query),
         extras: query.layout.extras,

@@ -10,8 +10,8 @@ use super::{FormatWord, Named, Terminal, Typed, given, refuse};
 use crate::enrich::{Interfaces, Lookups, Mapped, OwnerSource, Ports, ScanScope, SystemNames};
 use crate::error::Error;
 use crate::filter::{self, Expr};
-use crate::model::{Family, Protocol, Source};
-use crate::query::{Hidden, Input, PROC, Query, Report, Selection, Tables};
+use crate::model::{Family, Protocol, Selection, Source};
+use crate::query::{Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
     Color, DetailPlace, Extra, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns,
 };

@@ -13,13 +13,12 @@ use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::{self, Expr};
+use crate::model::Selection;
 use crate::query::netstat::{Netstat, Part};
-use crate::query::{Check, Hidden, Input, PROC, Query, Report, Selection};
+use crate::query::{Input, PROC, Query};
 use crate::render::{
-    Addresses, Banner, Bytes, Color, DetailPlace, Extra, Extras, Format, HeaderLine, Hosts, Layout,
-    NetstatLayout, Section, Signs,
+    Addresses, Bytes, Extra, Extras, Format, HeaderLine, Hosts, Layout, NetstatLayout, Section,
 };
-use crate::source::Extensions;
 use crate::text::escape;
 
 /// The name under which the program is `netstat`.
@@ -164,11 +163,9 @@ impl Typed {
     /// What is the same for all parts.
     fn query(&self, layout: NetstatLayout) -> Result<Query, Error> {
         let query = Query {
-            tables: Vec::new(),
             named: true,
             selection: Selection::All,
-            filter: listed(layout.banner)?,
-            extensions: Extensions::default(),
+            filter: listed(layout.selection)?,
             lookups: Lookups {
                 owners: self.has(b'p').then(|| PROC.into()),
                 users: self.has(b'e') && !self.has(NUMERIC_USERS),
@@ -181,23 +178,12 @@ impl Typed {
                 ..Lookups::default()
             },
             hosts: (!self.has(NUMERIC_HOSTS)).then_some(Mapped::AsIpv6),
-            hidden: Hidden::default(),
-            report: Report::Rows,
-            format: Format::Netstat(layout),
             layout: Layout {
-                columns: Vec::new(),
-                header: layout.header,
                 extras: layout.extras,
-                place: DetailPlace::Below,
-                color: Color::Never,
-                width: None,
-                signs: Signs::Ascii,
+                ..Layout::default()
             },
-            sort: Vec::new(),
-            limit: None,
             input: Input::Files,
-            record: None,
-            check: Check::default(),
+            ..Query::default()
         };
         Ok(query.as_netstat(layout))
     }
@@ -209,10 +195,10 @@ impl Typed {
             (self.has(b'o'), Extra::Timers),
         ];
         NetstatLayout {
-            banner: match (self.has(b'a'), self.has(b'l')) {
-                (true, _) => Banner::All,
-                (false, true) => Banner::Listening,
-                (false, false) => Banner::Connected,
+            selection: match (self.has(b'a'), self.has(b'l')) {
+                (true, _) => Selection::All,
+                (false, true) => Selection::Listening,
+                (false, false) => Selection::Connected,
             },
             header: HeaderLine::Shown,
             sections: &[],
@@ -235,8 +221,8 @@ const SERVERS: &str = "protocol = tcp and not dport >= 1 \
     or protocol = unix and state listen";
 
 /// Which sockets are listed.
-fn listed(banner: Banner) -> Result<Expr, Error> {
-    if banner == Banner::All {
+fn listed(selection: Selection) -> Result<Expr, Error> {
+    if selection == Selection::All {
         return Ok(Expr::ALWAYS);
     }
     let names = SystemNames {
@@ -245,8 +231,8 @@ fn listed(banner: Banner) -> Result<Expr, Error> {
     };
     let servers =
         filter::parse(SERVERS, &names).map_err(|error| Error::Usage(format!("filter: {error}")))?;
-    Ok(match banner {
-        Banner::Connected => servers.negated(),
+    Ok(match selection {
+        Selection::Connected => servers.negated(),
         _ => servers,
     })
 }

@@ -250,6 +250,12 @@ impl Test {
     }
 }
 
+impl Default for Expr {
+    fn default() -> Self {
+        Self::ALWAYS
+    }
+}
+
 impl Expr {
     /// What always holds.
     pub const ALWAYS: Self = Self::All(Vec::new());

@@ -5,6 +5,7 @@ mod words;
 use super::Messages;
 use crate::error::Error;
 use crate::exit::Verdict;
+use crate::filter::Decision;
 use crate::query::{Check, Count, Query};
 
 pub(super) use words::{Counted, sentence};
@@ -79,15 +80,6 @@ pub(super) struct Tally {
     pub(super) doubtful: u64,
 }
 
-/// What the filter says of one socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answer {
-    /// It matches, as far as can be told.
-    pub(super) held: bool,
-    /// What cannot be told of the socket makes no difference.
-    pub(super) is_certain: bool,
-}
-
 /// Does a check hold?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -100,11 +92,11 @@ pub(super) enum Outcome {
 }
 
 impl Tally {
-    /// Counts one socket.
-    pub(super) fn add(&mut self, answer: Answer) {
-        self.found += u64::from(answer.held);
-        self.certain += u64::from(answer.held && answer.is_certain);
-        self.doubtful += u64::from(!answer.is_certain);
+    /// Counts a socket of which the filter says this.
+    pub(super) fn add(&mut self, decision: Decision) {
+        self.found += u64::from(decision.held() == Some(true));
+        self.certain += u64::from(decision == Decision::Yes);
+        self.doubtful += u64::from(matches!(decision, Decision::CannotTell { .. }));
     }
 
     /// Whatever could not be told, or is missing from an incomplete list, is taken both ways.
@@ -126,8 +118,9 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Outcome, Tally, verdict};
+    use super::{Outcome, Tally, verdict};
     use crate::exit::Verdict;
+    use crate::filter::Decision;
     use crate::query::Count;
 
     fn tally(certain: u64, doubtful: u64) -> Tally {
@@ -192,8 +185,12 @@ mod tests {
     #[test]
     fn a_doubtful_match_is_shown_and_is_no_certain_one() {
         let mut tally = Tally::default();
-        for (held, is_certain) in [(true, true), (true, false), (false, true), (false, false)] {
-            tally.add(Answer { held, is_certain });
+        let doubtful = [true, false].map(|held| Decision::CannotTell {
+            held,
+            by_source: true,
+        });
+        for decision in [Decision::Yes, Decision::No].into_iter().chain(doubtful) {
+            tally.add(decision);
         }
         assert_eq!((tally.found, tally.certain, tally.doubtful), (2, 1, 2));
     }

@@ -59,7 +59,7 @@ fn run(
     };
     let mut watch = Watch::new(watching, envelope, out)?;
     if let Some(why) = &sampled {
-        watch.warn(Warning::Sampled(why.clone()), messages);
+        watch.note(Warning::Sampled(why.clone()), messages);
     }
     // Titles tell that the watch has begun.
     watch.end_batch()?;
@@ -71,7 +71,7 @@ fn run(
         })?;
         watch.end_batch()?;
         for gap in source.gaps() {
-            watch.miss(gap, messages);
+            watch.note(gap, messages);
         }
         if over.is_some() {
             break;
@@ -121,6 +121,9 @@ fn sampled(
     Ok(Box::new(source))
 }
 
+/// Stands before what is missing.
+const INCOMPLETE: &str = "incomplete events: ";
+
 /// A run under way.
 struct Watch<'w> {
     watching: &'w Watching,
@@ -150,13 +153,7 @@ impl<'w> Watch<'w> {
             owners: query.lookups.owners.is_some().then(Owners::default),
             search: Search::new(&query.layout),
             sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
-            summary: EventSummary {
-                matched: 0,
-                lost: 0,
-                sampled: false,
-                complete: true,
-                warnings: Vec::new(),
-            },
+            summary: EventSummary::default(),
             failure: None,
         })
     }
@@ -260,18 +257,9 @@ impl<'w> Watch<'w> {
         }
     }
 
-    fn warn(&mut self, warning: Warning, messages: &mut Messages<'_>) {
-        if warning.is_gap() {
-            return self.miss(warning, messages);
-        }
-        messages.warning(&warning);
-        self.summary.warnings.push(warning);
-    }
-
-    fn miss(&mut self, warning: Warning, messages: &mut Messages<'_>) {
-        messages.trouble("incomplete events: ", &warning);
-        self.summary.complete = false;
-        self.summary.warnings.push(warning);
+    /// Notes what must be known.
+    fn note(&mut self, warning: Warning, messages: &mut Messages<'_>) {
+        messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
     }
 
     fn finish(
@@ -283,10 +271,15 @@ impl<'w> Watch<'w> {
         self.summary.lost = source.lost();
         if self.summary.lost > 0 {
             let lost = self.summary.lost;
-            self.miss(Warning::LostRecords(lost), messages);
+            self.note(Warning::LostRecords(lost), messages);
         }
         let answer = self.answer();
-        let is_too_little = self.warn_of_names(messages);
+        let is_too_little = messages.note_owners(
+            INCOMPLETE,
+            self.enricher.warnings(),
+            self.watching.query.check.strict,
+            &mut self.summary.diagnostics,
+        );
         self.sink.finish(&self.summary).map_err(Error::Output)?;
         Ok(self.verdict(answer, is_too_little, messages))
     }

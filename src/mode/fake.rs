@@ -80,28 +80,46 @@ impl Look {
 
 /// Lists one look after the other, the last one again and again. A look ends when one of its tables is
 /// asked for a second time.
-struct FakeSource {
+#[derive(Clone)]
+pub(super) struct FakeSource(Rc<RefCell<Script>>);
+
+struct Script {
     looks: Vec<Look>,
     current: usize,
     asked: Vec<Table>,
+    visits: usize,
 }
 
 impl FakeSource {
-    fn new(looks: Vec<Look>) -> Self {
-        Self {
+    pub(super) fn new(looks: Vec<Look>) -> Self {
+        Self(Rc::new(RefCell::new(Script {
             looks,
             current: 0,
             asked: Vec::new(),
-        }
+            visits: 0,
+        })))
     }
 
-    fn look_at(&mut self, table: Table) -> Look {
-        if self.asked.contains(&table) {
-            self.asked.clear();
-            self.current = (self.current + 1).min(self.looks.len() - 1);
+    /// Opens it for the tables of the query; whoever opens it again sees what is left.
+    pub(super) fn opening(&self) -> impl Fn(&Query, &Recorder) -> Opened + use<> {
+        let source = self.clone();
+        move |query, _| Ok((Box::new(source.clone()), query.tables.clone()))
+    }
+
+    /// How often a table was asked for.
+    pub(super) fn visits(&self) -> usize {
+        self.0.borrow().visits
+    }
+
+    fn look_at(&self, table: Table) -> Look {
+        let mut script = self.0.borrow_mut();
+        if script.asked.contains(&table) {
+            script.asked.clear();
+            script.current = (script.current + 1).min(script.looks.len() - 1);
         }
-        self.asked.push(table);
-        self.looks[self.current].clone()
+        script.asked.push(table);
+        script.visits += 1;
+        script.looks[script.current].clone()
     }
 }
 
@@ -216,12 +234,9 @@ fn running(
     }
 }
 
-/// Opens this source, for the tables of the query.
+/// Opens a source of these looks.
 fn opening(looks: &[Look]) -> impl Fn(&Query, &Recorder) -> Opened {
-    move |query, _| {
-        let source = FakeSource::new(looks.to_vec());
-        Ok((Box::new(source), query.tables.clone()))
-    }
+    FakeSource::new(looks.to_vec()).opening()
 }
 
 /// Time that passes while somebody sleeps, and no other.
@@ -262,8 +277,13 @@ impl Clock for FakeClock {
 
 /// Lists what there is in one look.
 pub(crate) fn list_once(page: &Page, query: &Query, look: Look) -> Run {
+    list_over(page, query, &[look])
+}
+
+/// Lists what there is in the first look; what is gone through again is in those behind it.
+pub(crate) fn list_over(page: &Page, query: &Query, looks: &[Look]) -> Run {
     running(query, page, |out, messages| {
-        list::run(query, &opening(&[look]), envelope, out, messages)
+        list::run(query, &opening(looks), envelope, out, messages)
     })
 }
 

@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 
 use crate::error::Error;
 use crate::filter::Rule;
+use crate::mode::sources::Open;
 use crate::model::{Counts, FINDINGS, Finding, Limits, Protocol, Warning};
 use crate::query::Query;
 use hunt::Hunt;
@@ -19,41 +20,26 @@ use look::Looker;
 
 /// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
 /// something may be missing is added to `gaps`.
-///
-/// # Errors
-///
-/// When no second look can be had.
 pub(super) fn find(
     query: &Query,
+    open: Open<'_>,
     counts: &Counts,
     gaps: &mut Vec<Warning>,
 ) -> Result<Option<Vec<Finding>>, Error> {
     if !query.input.is_live() {
         return Ok(None);
     }
-    let mut looker = Looker::new(query)?;
+    let mut looker = Looker::new(query, open)?;
     let found = find_in(&mut looker, counts, &Kernel);
     gaps.extend(looker.into_gaps());
     Ok(Some(found))
 }
 
-/// Sockets that can be gone through again.
-trait Sockets {
-    /// What the query selects of each table of a protocol.
-    fn rules(&self, protocol: Protocol) -> Vec<Rule>;
-
-    /// Goes through the tables of a protocol once, for all hunts.
-    fn walk(&mut self, protocol: Protocol, hunts: &mut [Hunt]);
-
-    /// A filter that lists, with `-a`, what is so of the sockets that the query selects.
-    fn filter(&self, protocol: Protocol, own: &str) -> String;
-}
-
 /// The most severe first.
-fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> Vec<Finding> {
+fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
     for protocol in Protocol::ALL {
-        let rules = sockets.rules(protocol);
+        let rules = looker.rules(protocol);
         if rules.is_empty() {
             continue;
         }
@@ -61,12 +47,12 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
         let possible = of_protocol.filter(|f| (f.is_possible)(counts, limits));
         let hunts = possible.filter_map(|f| Hunt::new(f, &rules, limits));
         let mut hunts: Vec<Hunt> = hunts.filter(|hunt| hunt.is_possible(counts)).collect();
-        walk(sockets, protocol, &mut hunts);
+        walk(looker, &rules, &mut hunts);
         let mut related: Vec<Hunt> = hunts
             .iter()
             .filter_map(|hunt| hunt.related(&rules, limits))
             .collect();
-        walk(sockets, protocol, &mut related);
+        walk(looker, &rules, &mut related);
         for hunt in &hunts {
             for group in hunt.groups(&related) {
                 let definition = hunt.definition;
@@ -85,7 +71,7 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
                     kind: definition.name,
                     severity,
                     count,
-                    sockets: sockets.filter(protocol, &own),
+                    sockets: looker.filter(protocol, &own),
                     text: (definition.sentence)(&group, limits),
                 });
             }
@@ -96,8 +82,8 @@ fn find_in(sockets: &mut dyn Sockets, counts: &Counts, limits: &dyn Limits) -> V
     findings
 }
 
-fn walk(sockets: &mut dyn Sockets, protocol: Protocol, hunts: &mut [Hunt]) {
+fn walk(looker: &mut Looker<'_>, rules: &[Rule], hunts: &mut [Hunt]) {
     if !hunts.is_empty() {
-        sockets.walk(protocol, hunts);
+        looker.walk(rules, hunts);
     }
 }

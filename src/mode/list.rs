@@ -15,7 +15,7 @@ use super::matcher::Matcher;
 use super::sources::Open;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Cause, Origin, Protocol, Source as Kind, Summary, Table, Warning};
+use crate::model::{Protocol, Source as Kind, Summary, Warning};
 use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
 use crate::source::Recorder;
@@ -38,13 +38,16 @@ pub(super) fn run(
     };
     let (mut source, tables) = open(query, &recorder)?;
     let mut matcher = Matcher::new(query)?;
-    let output = Output::of(query, &envelope(), out);
+    let output = Output::of(query, open, &envelope(), out);
     let mut listing = Listing::new(query, &mut matcher, output);
     listing.read_all(&tables, source.as_mut(), messages)?;
     let verdict = listing.finish(messages)?;
     recorder.finish()?;
     Ok(verdict)
 }
+
+/// Stands before what is missing.
+const INCOMPLETE: &str = "incomplete list: ";
 
 /// How much is read of what is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +70,6 @@ pub(super) struct Listing<'l> {
     is_full: bool,
     tally: Tally,
     summary: Summary,
-    /// How often something was found to be missing.
-    gaps: usize,
     /// Some table can have what the filter wants.
     asked: bool,
 }
@@ -84,7 +85,6 @@ impl<'l> Listing<'l> {
             is_full: false,
             tally: Tally::default(),
             summary: Summary::default(),
-            gaps: 0,
             asked: false,
         }
     }
@@ -109,12 +109,12 @@ impl<'l> Listing<'l> {
 
     /// Is nothing known to be missing?
     pub(super) const fn is_complete(&self) -> bool {
-        self.summary.complete
+        self.summary.diagnostics.is_complete()
     }
 
     /// How often something was found to be missing.
     pub(super) const fn gaps(&self) -> usize {
-        self.gaps
+        self.summary.diagnostics.gaps
     }
 
     /// The end of a look whose rows went elsewhere: what is to be known of it.
@@ -147,64 +147,17 @@ impl<'l> Listing<'l> {
         self.tally.outcome(expected, self.is_complete())
     }
 
-    /// Something is missing.
-    fn gap(&mut self, warning: Warning, messages: &mut Messages<'_>) {
-        self.trouble("incomplete list: ", warning, messages);
-    }
-
-    fn trouble(&mut self, what: &str, warning: Warning, messages: &mut Messages<'_>) {
-        messages.trouble(what, &warning);
-        self.gaps += 1;
-        self.summary.complete = false;
-        self.summary.warnings.push(warning);
-    }
-
-    /// A table that cannot be read: the others still can.
-    fn missing(
-        &mut self,
-        table: Table,
-        error: Error,
-        messages: &mut Messages<'_>,
-    ) -> Result<(), Error> {
-        if matches!(error, Error::Usage(_)) {
-            return Err(error);
-        }
-        let cause = Cause::from(error);
-        self.trouble("", Warning::Failed(cause.clone()), messages);
-        self.summary.sources.push(Origin {
-            table,
-            source: None,
-            reason: Some(cause),
-        });
-        Ok(())
-    }
-
     /// Says what must be said of names, and of a list that is empty for no other reason. `true` =
     /// owners are missing that must not be.
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
+        let (noted, is_strict) = (&mut self.summary.diagnostics, self.query.check.strict);
         let of_owners = self.matcher.warnings();
-        let is_too_little = self.query.check.strict && !of_owners.is_empty();
-        let note = if is_too_little {
-            Self::gap
-        } else {
-            Self::warning
-        };
-        for warning in of_owners {
-            note(self, warning, messages);
-        }
+        let is_too_little = messages.note_owners(INCOMPLETE, of_owners, is_strict, noted);
         if !self.asked {
             // An empty list is right then, but hardly what was meant.
-            self.warning(Warning::NothingListed, messages);
+            messages.note(INCOMPLETE, Warning::NothingListed, noted);
         }
         is_too_little
-    }
-
-    fn warning(&mut self, warning: Warning, messages: &mut Messages<'_>) {
-        if warning.is_gap() {
-            return self.gap(warning, messages);
-        }
-        messages.warning(&warning);
-        self.summary.warnings.push(warning);
     }
 
     /// Writes what is held back, and judges.
@@ -261,13 +214,13 @@ impl<'l> Listing<'l> {
 
     /// Looks for what is wrong, where sockets are counted; `true` = the run fails for it.
     fn find(&mut self, messages: &mut Messages<'_>) -> Result<bool, Error> {
-        let (Output::Counts(summing), Report::Summary { fail_on }) =
+        let (Output::Counts(summing, open), Report::Summary { fail_on }) =
             (&mut self.output, self.query.report)
         else {
             return Ok(false);
         };
         let mut gaps = Vec::new();
-        let findings = findings::find(self.query, summing.counts(), &mut gaps)?;
+        let findings = findings::find(self.query, *open, summing.counts(), &mut gaps)?;
         let grave = findings
             .iter()
             .flatten()
@@ -277,7 +230,8 @@ impl<'l> Listing<'l> {
             summing.tell(findings);
         }
         for gap in gaps {
-            self.gap(Warning::Findings(Box::new(gap)), messages);
+            let gap = Warning::Findings(Box::new(gap));
+            messages.note(INCOMPLETE, gap, &mut self.summary.diagnostics);
         }
         if let (Some(severity), 1..) = (fail_on, count) {
             messages.trouble("", &Warning::Grave(count, severity));

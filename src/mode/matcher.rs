@@ -1,7 +1,5 @@
 //! Evaluates the filter on a socket as early as it can answer; only then is more looked up.
 
-use super::check::Answer;
-use super::missing_fields::MissingFields;
 use crate::enrich::{Enricher, Lookups, ScanScope, Sight};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
@@ -13,30 +11,25 @@ use crate::render::Search;
 pub(super) struct Matcher {
     enricher: Enricher,
     search: Search,
+    /// What the search does not see.
+    unsearched: Hidden,
+    /// What rows do not show.
     hidden: Hidden,
     /// How far the socket asked about last was looked up.
     reached: Stage,
 }
 
 impl Matcher {
-    /// Has looked up nothing yet.
-    ///
-    /// # Errors
-    ///
-    /// When processes cannot be found in the way that is wanted.
+    /// Has looked up nothing yet. An error means that processes cannot be found in the wanted way.
     pub(super) fn new(query: &Query) -> Result<Self, Error> {
         Self::with(query, query.lookups.clone(), query.hidden)
     }
 
-    /// Looks up processes, and tells them, whatever the query wants to know of them.
-    ///
-    /// # Errors
-    ///
-    /// As those of [`Matcher::new`].
-    pub(super) fn telling_owners(query: &Query) -> Result<Self, Error> {
+    /// Looks up processes within a scope, and tells them, whatever the query wants to know of them.
+    pub(super) fn telling_owners(query: &Query, scope: ScanScope) -> Result<Self, Error> {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
-            scope: ScanScope::All,
+            scope,
             ..query.lookups.clone()
         };
         Self::with(query, lookups, Hidden::default())
@@ -46,25 +39,17 @@ impl Matcher {
         Ok(Self {
             enricher: Enricher::new(lookups)?,
             search: Search::new(&query.layout),
+            unsearched: query.hidden,
             hidden,
             reached: Stage::Socket,
         })
     }
 
-    /// Evaluates a rule on a socket, looking up no more than it needs. Rows whose answer depends on what
-    /// the source does not report are noted in `missing`.
-    pub(super) fn decide(
-        &mut self,
-        socket: &Socket,
-        rule: &Rule,
-        missing: &mut MissingFields,
-    ) -> Answer {
+    /// Evaluates a rule on a socket, looking up no more than it needs.
+    pub(super) fn decide(&mut self, socket: &Socket, rule: &Rule) -> Decision {
         self.reached = Stage::Socket;
         if rule.is_always() {
-            return Answer {
-                held: true,
-                is_certain: true,
-            };
+            return Decision::Yes;
         }
         let mut decision = rule.decide(&Row::bare(socket), &mut |_| false);
         for stage in [Stage::Names, Stage::Owners] {
@@ -74,20 +59,7 @@ impl Matcher {
             self.look_up(socket, stage);
             decision = self.decide_row(socket, rule);
         }
-        let held = decision.held() == Some(true);
-        if let Decision::CannotTell { by_source, .. } = decision {
-            if by_source {
-                missing.note(socket);
-            }
-            return Answer {
-                held,
-                is_certain: false,
-            };
-        }
-        Answer {
-            held,
-            is_certain: true,
-        }
+        decision
     }
 
     fn look_up(&mut self, socket: &Socket, stage: Stage) {
@@ -105,7 +77,7 @@ impl Matcher {
             stage: self.reached,
             ..self.enricher.row(socket)
         };
-        let shown = self.hidden.from(row);
+        let shown = self.unsearched.from(row);
         let search = &mut self.search;
         rule.decide(&row, &mut |text| search.contains(&shown, text))
     }

@@ -9,7 +9,6 @@ mod host_names;
 mod list;
 mod matcher;
 mod message_dedup;
-mod missing_fields;
 mod netstat;
 mod pending_rows;
 mod signals;
@@ -21,7 +20,7 @@ use std::io::Write;
 
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::Warning;
+use crate::model::{Diagnostics, Warning};
 use crate::query::Query;
 use crate::render::Envelope;
 
@@ -98,12 +97,42 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Something must be known.
-    fn warning(&mut self, warning: &Warning) {
+    /// Notes what must be known, and writes it. `incomplete` stands before what is missing.
+    fn note(&mut self, incomplete: &str, warning: Warning, noted: &mut Diagnostics) {
+        if warning.is_gap() {
+            return self.note_gap(incomplete, warning, noted);
+        }
         let dedup = self.dedup.as_mut();
-        if dedup.is_none_or(|dedup| dedup.is_new_warning(warning)) {
+        if dedup.is_none_or(|dedup| dedup.is_new_warning(&warning)) {
             self.error(&format!("warning: {warning}"));
         }
+        noted.warnings.push(warning);
+    }
+
+    /// Notes that something is missing.
+    fn note_gap(&mut self, incomplete: &str, warning: Warning, noted: &mut Diagnostics) {
+        self.trouble(incomplete, &warning);
+        noted.gaps += 1;
+        noted.warnings.push(warning);
+    }
+
+    /// Notes which owners are missing; `true` = they must not be, with `--strict`.
+    fn note_owners(
+        &mut self,
+        incomplete: &str,
+        warnings: Vec<Warning>,
+        is_strict: bool,
+        noted: &mut Diagnostics,
+    ) -> bool {
+        let is_too_little = is_strict && !warnings.is_empty();
+        for warning in warnings {
+            if is_too_little {
+                self.note_gap(incomplete, warning, noted);
+            } else {
+                self.note(incomplete, warning, noted);
+            }
+        }
+        is_too_little
     }
 
     /// Something in words of its own.

@@ -43,7 +43,7 @@ pub fn netstat(
         }
         let mut verdict = Verdict::Done;
         for part in &netstat.parts {
-            let output = Output::of(&part.query, envelope, Box::new(&mut out));
+            let output = Output::of(&part.query, &sources::open, envelope, Box::new(&mut out));
             let reading = Reading {
                 listing: Listing::new(&part.query, &mut matcher, output),
                 source: source.as_mut(),
@@ -113,12 +113,12 @@ impl Reading<'_, '_> {
             let _ = self.listing.read(*table, self.source, &mut unheard)?;
             let summary = self.listing.take_summary();
             let is_there = |origin: &Origin| origin.source.is_some();
-            if summary.complete && !summary.sources.iter().all(is_there) {
+            if summary.diagnostics.is_complete() && !summary.sources.iter().all(is_there) {
                 if table.family != Family::Inet6 && self.absent(title(*table), absence).is_break() {
                     flow = ControlFlow::Break(());
                 }
             } else {
-                self.gaps(*table, summary.warnings);
+                self.gaps(*table, summary.diagnostics.warnings);
             }
         }
         Ok(flow)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::machine::transition;
-use super::{Socket, State, Warning};
+use super::{Diagnostics, Socket, State};
 
 /// One step of one socket.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ impl Event {
 }
 
 /// What is to be said at the end of a run that watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventSummary {
     /// Events shown.
     pub matched: u64,
@@ -38,8 +38,6 @@ pub struct EventSummary {
     pub lost: u64,
     /// The steps were found by looking again and again: not all of them, and later than they happened.
     pub sampled: bool,
-    /// False when something is known to be missing.
-    pub complete: bool,
-    /// What went to the standard error.
-    pub warnings: Vec<Warning>,
+    /// What is missing, and what else must be known.
+    pub diagnostics: Diagnostics,
 }

@@ -14,28 +14,30 @@ pub struct Origin {
 }
 
 /// The end of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Rows shown.
     pub matched: u64,
-    /// Nothing that was asked for is known to be missing.
-    pub complete: bool,
     /// Stopped at `--limit`, or cut to it: there may be more.
     pub limited: bool,
     /// Where the rows came from, in the order they were asked for.
     pub sources: Vec<Origin>,
-    /// What else must be known; also said on the standard error.
+    /// What is missing, and what else must be known.
+    pub diagnostics: Diagnostics,
+}
+
+/// What is missing from a run, and what else must be known of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    /// How often something was found to be missing.
+    pub gaps: usize,
+    /// What must be known; also said on the standard error.
     pub warnings: Vec<Warning>,
 }
 
-impl Default for Summary {
-    fn default() -> Self {
-        Self {
-            matched: 0,
-            complete: true,
-            limited: false,
-            sources: Vec::new(),
-            warnings: Vec::new(),
-        }
+impl Diagnostics {
+    /// True if nothing that was asked for is known to be missing.
+    pub const fn is_complete(&self) -> bool {
+        self.gaps == 0
     }
 }

@@ -34,7 +34,7 @@ pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use format::ndjson::Changes;
 pub use format::{Repeats, event_sink, sink};
-pub use netstat::{Addresses, Banner, Bytes, Hosts, NetstatLayout, Section};
+pub use netstat::{Addresses, Bytes, Hosts, NetstatLayout, Section};
 pub use paint::Color;
 pub use search::Search;
 pub use summing::Summing;
@@ -79,11 +79,12 @@ pub trait Sink {
 }
 
 /// How a listing is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
     /// Aligned columns for people at a terminal.
     Table,
     /// Fixed columns for scripts: the same number of words in every line.
+    #[default]
     Plain,
     /// One document.
     Json,
@@ -96,34 +97,37 @@ pub enum Format {
 }
 
 /// The line of titles, in `table`, `plain` and `csv`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HeaderLine {
     /// It comes first.
+    #[default]
     Shown,
     /// `-H`.
     Hidden,
 }
 
 /// Where `table` and `plain` put the details of `-i` and `-m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DetailPlace {
     /// On a line of their own below the row.
+    #[default]
     Below,
     /// `-O`: at the end of the row's line; then `table` breaks no cell either.
     SameLine,
 }
 
 /// What lines and arrows are drawn with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Signs {
     /// `+-|`
+    #[default]
     Ascii,
     /// `┌─│`
     Unicode,
 }
 
 /// What is shown, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The columns, in their order; in JSON the keys. [`default_columns`] where none were chosen.
     pub columns: Vec<Field>,

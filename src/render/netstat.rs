@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Process, Protocol, Row, Summary};
+use crate::model::{Process, Protocol, Row, Selection, Summary};
 use crate::text::escape;
 
 use super::out::Out;
@@ -21,7 +21,7 @@ use super::{Extra, Extras, HeaderLine, Sink, digits};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetstatLayout {
     /// What the banners say is listed.
-    pub banner: Banner,
+    pub selection: Selection,
     /// Are there banners and titles?
     pub header: HeaderLine,
     /// The sections that have their banner even without a row.
@@ -35,17 +35,6 @@ pub struct NetstatLayout {
     pub addresses: Addresses,
     /// What becomes of bytes that are no clean text.
     pub bytes: Bytes,
-}
-
-/// Which sockets are listed, in the words of the banners.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Banner {
-    /// `w/o servers`
-    Connected,
-    /// `only servers`
-    Listening,
-    /// `servers and established`
-    All,
 }
 
 /// Rows below one banner.
@@ -163,10 +152,10 @@ impl<'w> Netstat<'w> {
             Section::Internet => "Active Internet connections",
             Section::Unix => "Active UNIX domain sockets",
         };
-        let listed = match self.layout.banner {
-            Banner::Connected => "w/o servers",
-            Banner::Listening => "only servers",
-            Banner::All => "servers and established",
+        let listed = match self.layout.selection {
+            Selection::Connected => "w/o servers",
+            Selection::Listening => "only servers",
+            Selection::All => "servers and established",
         };
         let out = &mut self.out.buffer;
         out.extend_from_slice(format!("{what} ({listed})\n").as_bytes());

@@ -17,9 +17,10 @@ const STATE: char = '\u{2068}';
 const END: char = '\u{2069}';
 
 /// Are there colours?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Color {
     /// Not one escape byte.
+    #[default]
     Never,
     /// States and the header.
     Always,

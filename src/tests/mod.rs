@@ -7,6 +7,7 @@
 )]
 
 mod checks;
+mod findings;
 mod listings;
 mod summaries;
 mod waits;

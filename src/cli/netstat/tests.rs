@@ -10,9 +10,9 @@ use super::getopt::{Given, Options};
 use super::parse;
 use crate::exit::Verdict;
 use crate::filter::Decision;
-use crate::model::{Endpoint, Family, Protocol, Row, Socket, State, StateSet, Table};
+use crate::model::{Endpoint, Family, Protocol, Row, Selection, Socket, State, StateSet, Table};
 use crate::query::netstat::{Absence, Netstat, Part, Step};
-use crate::render::{Banner, Bytes, Format, Hosts, NetstatLayout, Section};
+use crate::render::{Bytes, Format, Hosts, NetstatLayout, Section};
 
 fn netstat(words: &str) -> Netstat {
     let words = words.split_whitespace().map(Into::into);
@@ -170,9 +170,9 @@ fn columns_come_from_where_they_are_told() {
 
 #[test]
 fn all_wins_over_listening_and_rounds_are_endless_when_asked() {
-    assert_eq!(layout(&netstat("-la")).banner, Banner::All);
-    assert_eq!(layout(&netstat("-l")).banner, Banner::Listening);
-    assert_eq!(layout(&netstat("")).banner, Banner::Connected);
+    assert_eq!(layout(&netstat("-la")).selection, Selection::All);
+    assert_eq!(layout(&netstat("-l")).selection, Selection::Listening);
+    assert_eq!(layout(&netstat("")).selection, Selection::Connected);
     assert!(!netstat("").is_continuous);
     assert!(netstat("-c").is_continuous);
 }

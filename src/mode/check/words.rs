@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::Tally;
 use crate::filter::Expr;
-use crate::model::Family;
-use crate::query::{Count, Query, Selection};
+use crate::model::{Family, Selection};
+use crate::query::{Count, Query};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

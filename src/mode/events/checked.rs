@@ -27,7 +27,7 @@ impl Watch<'_> {
     /// more.
     pub(super) fn answer(&self) -> Option<Outcome> {
         let expected = self.watching.query.check.expected?;
-        let is_whole = self.summary.complete && !self.summary.sampled;
+        let is_whole = self.summary.diagnostics.is_complete() && !self.summary.sampled;
         Some(self.tally().outcome(expected, is_whole))
     }
 
@@ -39,21 +39,6 @@ impl Watch<'_> {
         }
     }
 
-    /// Says what must be said of names; `true` = owners are missing that must not be.
-    pub(super) fn warn_of_names(&mut self, messages: &mut Messages<'_>) -> bool {
-        let of_owners = self.enricher.warnings();
-        let is_too_little = self.watching.query.check.strict && !of_owners.is_empty();
-        let note = if is_too_little {
-            Self::miss
-        } else {
-            Self::warn
-        };
-        for warning in of_owners {
-            note(self, warning, messages);
-        }
-        is_too_little
-    }
-
     /// What the run came to; tells why, where a check is the reason.
     pub(super) fn verdict(
         &self,
@@ -63,7 +48,7 @@ impl Watch<'_> {
     ) -> Verdict {
         let query = &self.watching.query;
         // Of events that are not shown, the answer counts.
-        let is_incomplete = !query.check.quiet && !self.summary.complete;
+        let is_incomplete = !query.check.quiet && !self.summary.diagnostics.is_complete();
         let came_to = (answer, self.tally());
         let is_trouble = is_too_little || is_incomplete;
         conclude(query, Counted::Steps, came_to, is_trouble, messages)

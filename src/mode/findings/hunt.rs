@@ -25,8 +25,6 @@ pub(super) struct Hunt {
     numbers: BTreeMap<GroupKey, Numbers>,
     /// Nothing else is looked for.
     only: Option<BTreeMap<GroupKey, Numbers>>,
-    /// The socket that was tested last is of the finding.
-    is_selected: bool,
 }
 
 /// What is selected of one table.
@@ -84,7 +82,6 @@ impl Hunt {
             found: Vec::new(),
             numbers: BTreeMap::new(),
             only: None,
-            is_selected: false,
         })
     }
 
@@ -142,12 +139,11 @@ impl Hunt {
     }
 
     /// Is the socket looked at?
-    pub(super) fn selects(&mut self, socket: &Socket) -> bool {
-        self.is_selected = self.of(socket.family).is_some_and(|rule| {
-            rule.states[0].contains(socket.state) && holds(&rule.among, socket)
-        }) && (self.definition.passes)(socket)
-            && self.is_wanted(socket);
-        self.is_selected
+    pub(super) fn selects(&self, socket: &Socket) -> bool {
+        self.of(socket.family)
+            .is_some_and(|rule| rule.states[0].contains(socket.state) && holds(&rule.among, socket))
+            && (self.definition.passes)(socket)
+            && self.is_wanted(socket)
     }
 
     fn is_wanted(&self, socket: &Socket) -> bool {
@@ -157,16 +153,8 @@ impl Hunt {
         })
     }
 
-    /// Is the socket that was tested last one to keep?
-    pub(super) const fn wants_owners(&self) -> bool {
-        self.is_selected && self.keeps
-    }
-
-    /// Takes the socket that was tested last, if it is looked at.
+    /// Takes a socket that is looked at; its holders are looked up where it is kept.
     pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
-        if !self.is_selected {
-            return;
-        }
         if self.keeps {
             self.found.push(Found {
                 socket: socket.clone(),

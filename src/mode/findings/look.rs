@@ -2,112 +2,85 @@
 
 use std::ops::ControlFlow;
 
-use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Expr, Rule};
-use crate::mode::sources::open;
-use crate::model::{Family, Holder, Protocol, Row, Socket, StateSet, Warning};
+use crate::mode::matcher::Matcher;
+use crate::mode::sources::Open;
+use crate::model::{Family, Holder, Protocol, Socket, StateSet, Warning};
 use crate::query::Query;
-use crate::render::Search;
 use crate::source::{Extensions, Recorder, Request, Source};
 
-use super::Sockets;
 use super::hunt::Hunt;
 
 /// Looks again at the sockets of a query.
 pub(super) struct Looker<'q> {
     query: &'q Query,
     source: Box<dyn Source>,
-    enricher: Enricher,
-    search: Search,
+    matcher: Matcher,
     /// Why something may be missing.
     gaps: Vec<Warning>,
 }
 
 impl<'q> Looker<'q> {
     /// Will look where the query looked.
-    ///
-    /// # Errors
-    ///
-    /// When `/proc` cannot be opened, or processes cannot be found in the way that is wanted.
-    pub(super) fn new(query: &'q Query) -> Result<Self, Error> {
+    pub(super) fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
         let (source, _) = open(query, &Recorder::off())?;
-        let lookups = Lookups {
-            owners: Some(query.input.processes()),
-            ..query.lookups.clone()
-        };
         Ok(Self {
             query,
             source,
-            enricher: Enricher::new(lookups)?,
-            search: Search::new(&query.layout),
+            matcher: Matcher::telling_owners(query, query.lookups.scope.clone())?,
             gaps: Vec::new(),
         })
     }
 
     /// Why something may be missing.
     pub(super) fn into_gaps(self) -> impl Iterator<Item = Warning> {
-        let of_owners = self.enricher.warnings().into_iter();
+        let of_owners = self.matcher.warnings().into_iter();
         let gaps = self.gaps.into_iter();
         gaps.chain(of_owners.filter(Warning::is_gap))
     }
-}
 
-impl Sockets for Looker<'_> {
-    fn rules(&self, protocol: Protocol) -> Vec<Rule> {
+    /// What the query selects of each table of a protocol.
+    pub(super) fn rules(&self, protocol: Protocol) -> Vec<Rule> {
         let tables = self.query.tables.iter().copied();
         let tables = tables.filter(|table| table.protocol == protocol);
         let rules = tables.map(|table| self.query.rule(table));
         rules.filter(|rule| !rule.is_never()).collect()
     }
 
-    fn walk(&mut self, protocol: Protocol, hunts: &mut [Hunt]) {
-        let query = self.query;
-        let rules = self.rules(protocol).into_iter();
-        let rules: Vec<(Rule, Request)> = rules
-            .map(|rule| (request(query, &rule, hunts), rule))
-            .filter(|(request, _)| request.states != StateSet::EMPTY)
-            .map(|(request, rule)| (rule, request))
+    /// Goes through the tables of a protocol once, for all hunts.
+    pub(super) fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) {
+        let requests = rules.iter().map(|rule| request(self.query, rule, hunts));
+        let requests: Vec<(&Rule, Request)> = rules
+            .iter()
+            .zip(requests)
+            .filter(|(_, request)| request.states != StateSet::EMPTY)
             .collect();
-        let (enricher, search, hidden) = (&mut self.enricher, &mut self.search, query.hidden);
-        let needs_owners = query.filter.needs().owners;
+        let matcher = &mut self.matcher;
         let mut visit = |socket: &Socket| {
-            let mut own = rules.iter().map(|(rule, _)| rule);
-            let Some(rule) = own.find(|rule| rule.table().family == socket.family) else {
+            let of_family = |rule: &&Rule| rule.table().family == socket.family;
+            let Some(rule) = rules.iter().find(of_family) else {
                 return ControlFlow::Continue(());
             };
-            let selects = |any, hunt: &mut Hunt| hunt.selects(socket) || any;
-            if !hunts.iter_mut().fold(false, selects) {
-                return ControlFlow::Continue(());
-            }
-            let decided = rule.decide(&Row::bare(socket), &mut |_| false).held();
-            if decided == Some(false) {
-                return ControlFlow::Continue(());
-            }
-            enricher.prepare_names(socket);
-            if needs_owners || hunts.iter().any(Hunt::wants_owners) {
-                enricher.prepare_owners(socket);
-            }
-            let row = enricher.row(socket);
-            let shown = hidden.from(row);
-            let mut contains = |text: &str| search.contains(&shown, text);
-            let decided = decided.or_else(|| rule.decide(&row, &mut contains).held());
-            if decided == Some(true) {
-                for hunt in &mut *hunts {
-                    hunt.take(socket, || Holder::of(&row));
+            let mut is_wanted = None;
+            for hunt in hunts.iter_mut().filter(|hunt| hunt.selects(socket)) {
+                let decide = || matcher.decide(socket, rule).held() == Some(true);
+                if !*is_wanted.get_or_insert_with(decide) {
+                    break;
                 }
+                hunt.take(socket, || Holder::of(&matcher.row(socket)));
             }
             ControlFlow::Continue(())
         };
-        if let [(_, request), (_, other)] = rules.as_slice()
-            && protocol == Protocol::Tcp
+        if let [(rule, request), (_, other)] = requests.as_slice()
+            && rule.table().protocol == Protocol::Tcp
             && request == other
             && let Some(outcome) = self.source.visit_both(request, &mut visit)
         {
             self.gaps.extend(outcome.into_gaps());
             return;
         }
-        for (rule, request) in &rules {
+        for (rule, request) in &requests {
             match self.source.visit(rule.table(), request, &mut visit) {
                 Ok(outcome) => self.gaps.extend(outcome.into_gaps()),
                 Err(error) => self.gaps.push(Warning::Failed(error.into())),
@@ -115,7 +88,8 @@ impl Sockets for Looker<'_> {
         }
     }
 
-    fn filter(&self, protocol: Protocol, own: &str) -> String {
+    /// A filter that lists, with `-a`, what is so of the sockets that the query selects.
+    pub(super) fn filter(&self, protocol: Protocol, own: &str) -> String {
         let mut parts = Vec::new();
         if self.query.filter != Expr::ALWAYS {
             parts.push(format!("({})", self.query.filter));

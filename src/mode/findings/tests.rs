@@ -6,41 +6,31 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
+use super::find_in;
 use super::hunt::{self, Hunt};
-use super::{Sockets, find_in};
+use super::look::Looker;
+use crate::enrich::OwnerSource;
 use crate::filter::{Expr, Rule};
+use crate::mode::fake::{FakeSource, look};
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Found, Holder, Info, Limits, Protocol, Row, Severity,
-    Socket, State, Table, Timer, TimerKind,
+    Counts, FINDINGS, Family, Finding, Info, Limits, Protocol, Row, Selection, Severity, Socket,
+    State, Table, Timer, TimerKind,
 };
+use crate::query::{Input, Query};
 
-/// Sockets that were made up, and how often they were gone through.
-struct Made {
-    sockets: Vec<Found>,
-    walks: usize,
-}
-
-impl Sockets for Made {
-    fn rules(&self, protocol: Protocol) -> Vec<Rule> {
-        let tables = protocol.families().iter().copied();
-        let tables = tables.map(|family| Table { protocol, family });
-        tables.map(|table| Expr::ALWAYS.for_table(table)).collect()
-    }
-
-    fn walk(&mut self, protocol: Protocol, hunts: &mut [Hunt]) {
-        self.walks += 1;
-        for Found { socket, holders } in &self.sockets {
-            for hunt in &mut *hunts {
-                if socket.protocol == protocol && hunt.selects(socket) {
-                    hunt.take(socket, || holders.clone());
-                }
-            }
-        }
-    }
-
-    fn filter(&self, protocol: Protocol, own: &str) -> String {
-        format!("protocol = {protocol} and {own}")
+/// A process of a copy of `/proc` that holds sockets of these inodes.
+fn process(root: &Path, pid: u32, name: &str, inodes: &[u64]) {
+    let directory = root.join(pid.to_string());
+    fs::create_dir_all(directory.join("fd")).unwrap();
+    fs::write(directory.join("comm"), format!("{name}\n")).unwrap();
+    fs::write(directory.join("status"), "Name:\tx\nUid:\t7\t0\t7\t7\n").unwrap();
+    for inode in inodes {
+        let link = directory.join("fd").join(inode.to_string());
+        symlink(format!("socket:[{inode}]"), link).unwrap();
     }
 }
 
@@ -65,27 +55,38 @@ fn machine(numbers: &[(&'static str, &[u64])]) -> Machine {
     Machine(numbers.iter().map(|(key, n)| (*key, n.to_vec())).collect())
 }
 
-fn search(sockets: &[Found], limits: &Machine) -> (Vec<Finding>, usize) {
-    let mut counts = Counts::new(20);
-    for found in sockets {
-        counts.add(&Row::bare(&found.socket));
-    }
-    let mut made = Made {
-        sockets: sockets.to_vec(),
-        walks: 0,
+/// What is found, and how many tables were gone through for it: each walk has two.
+fn search(sockets: &[Socket], limits: &Machine) -> (Vec<Finding>, usize) {
+    let proc = tempfile::TempDir::new().unwrap();
+    process(proc.path(), 812, "api", &[7, 80, 81, 82, 83]);
+    process(proc.path(), 813, "other", &[8]);
+    process(proc.path(), 1, "dns", &[53]);
+    let mut query = Query {
+        tables: Table::all().collect(),
+        selection: Selection::All,
+        input: Input::Procfs(proc.path().to_owned()),
+        ..Query::default()
     };
-    let findings = find_in(&mut made, &counts, limits);
-    (findings, made.walks)
+    query.lookups.owner_source = OwnerSource::Proc;
+    let mut counts = Counts::new(20);
+    for socket in sockets {
+        counts.add(&Row::bare(socket));
+    }
+    let source = FakeSource::new(vec![look(sockets)]);
+    let open = source.opening();
+    let mut looker = Looker::new(&query, &open).unwrap();
+    let findings = find_in(&mut looker, &counts, limits);
+    (findings, source.visits())
 }
 
 /// What is found, as kind and severity.
-fn kinds(sockets: &[Found], limits: &Machine) -> Vec<(&'static str, Severity)> {
+fn kinds(sockets: &[Socket], limits: &Machine) -> Vec<(&'static str, Severity)> {
     let (findings, _) = search(sockets, limits);
     findings.iter().map(|f| (f.kind, f.severity)).collect()
 }
 
 /// Held by one process.
-fn tcp(state: State) -> Found {
+fn tcp(state: State) -> Socket {
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
     socket.state = state;
     socket.inode = Some(7);
@@ -93,15 +94,12 @@ fn tcp(state: State) -> Found {
     socket.local.port = Some(80);
     socket.peer.ip = Some("10.0.0.2".parse().unwrap());
     socket.peer.port = Some(443);
-    Found {
-        socket,
-        holders: vec![Holder::Process(812, "api".to_owned())],
-    }
+    socket
 }
 
-fn with(mut found: Found, change: impl FnOnce(&mut Socket)) -> Found {
-    change(&mut found.socket);
-    found
+fn with(mut socket: Socket, change: impl FnOnce(&mut Socket)) -> Socket {
+    change(&mut socket);
+    socket
 }
 
 fn timer(kind: TimerKind, retransmits: u8) -> Timer {
@@ -126,7 +124,7 @@ fn begins_at(
     count: usize,
     kind: &'static str,
     severity: Severity,
-    socket: &Found,
+    socket: &Socket,
     limits: &Machine,
 ) {
     let all = vec![socket.clone(); count];
@@ -162,13 +160,13 @@ fn every_definition_can_be_parsed() {
 
 #[test]
 fn nothing_is_gone_through_where_the_counts_rule_findings_out() {
-    let healthy: Vec<Found> = [State::Established, State::TimeWait, State::CloseWait]
+    let healthy: Vec<Socket> = [State::Established, State::TimeWait, State::CloseWait]
         .into_iter()
         .flat_map(|state| vec![tcp(state); 19])
         .collect();
     let limits = machine(&[("ipv4/ip_local_port_range", &[32768, 60999])]);
-    let (findings, walks) = search(&healthy, &limits);
-    assert_eq!((findings, walks), (vec![], 0));
+    let (findings, visits) = search(&healthy, &limits);
+    assert_eq!((findings, visits), (vec![], 0));
 }
 
 #[test]
@@ -181,8 +179,8 @@ fn connections_are_gone_through_once_for_all_findings() {
     all.push(with(tcp(State::LastAck), |s| {
         s.timer = Some(timer(TimerKind::Retransmit, 3));
     }));
-    let (findings, walks) = search(&all, &Machine::default());
-    assert_eq!((findings.len(), walks), (4, 1), "{findings:#?}");
+    let (findings, visits) = search(&all, &Machine::default());
+    assert_eq!((findings.len(), visits), (4, 2), "{findings:#?}");
 }
 
 #[test]
@@ -198,7 +196,7 @@ fn close_wait_and_half_closed_are_counted_by_process() {
     );
     begins_at(20, "half_closed", WARNING, &tcp(State::FinWait2), &limits);
     let mut two = vec![tcp(State::CloseWait); 20];
-    two[0].holders = vec![Holder::Process(813, "other".to_owned())];
+    two[0].inode = Some(8);
     assert_eq!(kinds(&two, &limits), []);
     two.push(tcp(State::CloseWait));
     let (findings, _) = search(&two, &limits);
@@ -281,7 +279,7 @@ fn syn_is_unanswered_after_two_retransmissions() {
 #[test]
 fn ports_run_out_where_most_are_in_time_wait() {
     let limits = machine(&[("ipv4/ip_local_port_range", &[60000, 60039])]);
-    let used = |time_wait: u32, open: u32| -> Vec<Found> {
+    let used = |time_wait: u32, open: u32| -> Vec<Socket> {
         let ports = (0..time_wait + open).map(|number| {
             let is_open = number >= time_wait;
             let state = if is_open {
@@ -395,8 +393,8 @@ fn datagrams_are_dropped_from_a_hundred_on() {
                 ..crate::model::Memory::default()
             };
             socket.details_mut().memory = Some(memory);
-            let holders = vec![Holder::Process(1, "dns".to_owned())];
-            Found { socket, holders }
+            socket.inode = Some(53);
+            socket
         };
         assert_eq!(kinds(&[dropping(99)], &limits), []);
         assert_eq!(kinds(&[dropping(100)], &Machine::default()), []);
@@ -414,9 +412,9 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
     let limits = Machine::default();
     let at = |family, ip: &str, port, inode| {
         let mut found = tcp(State::Listen);
-        found.socket.family = family;
-        found.socket.local.ip = Some(ip.parse().unwrap());
-        (found.socket.local.port, found.socket.inode) = (Some(port), Some(inode));
+        found.family = family;
+        found.local.ip = Some(ip.parse().unwrap());
+        (found.local.port, found.inode) = (Some(port), Some(inode));
         found
     };
     let (v4, v6) = (Family::Inet, Family::Inet6);
@@ -427,10 +425,10 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
         ((v6, "::ffff:127.0.0.1"), (v6, "::")),
         ((v6, "::1"), (v6, "::ffff:0.0.0.0")),
     ] {
-        let other = at(everywhere.0, everywhere.1, 81, 3);
-        let loopback = at(loopback.0, loopback.1, 80, 1);
-        let everywhere = at(everywhere.0, everywhere.1, 80, 2);
-        let elsewhere = at(v4, "10.0.0.1", 80, 4);
+        let other = at(everywhere.0, everywhere.1, 81, 82);
+        let loopback = at(loopback.0, loopback.1, 80, 80);
+        let everywhere = at(everywhere.0, everywhere.1, 80, 81);
+        let elsewhere = at(v4, "10.0.0.1", 80, 83);
         assert_eq!(kinds(&[loopback.clone(), other.clone()], &limits), []);
         assert_eq!(kinds(&[everywhere.clone(), elsewhere.clone()], &limits), []);
         let all = [everywhere, elsewhere, loopback, other];
@@ -439,7 +437,7 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
         assert_eq!(findings[0].severity, Severity::Info);
         assert_eq!(
             findings[0].sockets,
-            "protocol = tcp and (inode = 1 or inode = 2)"
+            "protocol = tcp and (inode = 80 or inode = 81)"
         );
     }
 }
@@ -470,12 +468,12 @@ fn many_ports_of_many_listeners_are_told_apart() {
         } else {
             "0.0.0.0"
         };
-        found.socket.local.ip = Some(ip.parse().unwrap());
-        found.socket.local.port = Some(1 + number / 2);
-        found.socket.inode = Some(u64::from(number));
+        found.local.ip = Some(ip.parse().unwrap());
+        found.local.port = Some(1 + number / 2);
+        found.inode = Some(u64::from(number));
         found
     };
-    let all: Vec<Found> = (0..8_000).map(listener).collect();
-    let (findings, walks) = search(&all, &Machine::default());
-    assert_eq!((findings.len(), walks), (4_000, 2));
+    let all: Vec<Socket> = (0..8_000).map(listener).collect();
+    let (findings, visits) = search(&all, &Machine::default());
+    assert_eq!((findings.len(), visits), (4_000, 4));
 }

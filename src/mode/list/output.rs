@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::mode::host_names::HostNames;
 use crate::mode::pending_rows::PendingRows;
+use crate::mode::sources::Open;
 use crate::query::{Query, Report};
 use crate::render::{self, Arrangement, Envelope, NameHosts, RowBuffer, Sink, Summing};
 
@@ -27,7 +28,8 @@ pub(in crate::mode) fn buffer<'w>(
 /// Where rows go.
 pub(in crate::mode) enum Output<'l> {
     Rows(Box<RowBuffer<'l>>),
-    Counts(Box<Summing<'l>>),
+    /// They are counted, and looked through for what is wrong in a second walk.
+    Counts(Box<Summing<'l>>, Open<'l>),
     /// Nothing of them is wanted but how many there are.
     Nothing,
     /// A wait, which shows them once its check holds.
@@ -38,19 +40,23 @@ impl<'l> Output<'l> {
     /// What a query reports.
     pub(in crate::mode) fn of(
         query: &Query,
+        open: Open<'l>,
         envelope: &Envelope,
         out: Box<dyn Write + 'l>,
     ) -> Self {
         match (query.report, query.check.quiet) {
             (Report::Rows, true) => Self::Nothing,
             (Report::Rows, false) => Self::Rows(Box::new(buffer(query, envelope, out))),
-            (Report::Summary { .. }, quiet) => Self::Counts(Box::new(Summing::new(
-                query.format,
-                query.layout.clone(),
-                query.limit,
-                envelope.clone(),
-                if quiet { Box::new(io::sink()) } else { out },
-            ))),
+            (Report::Summary { .. }, quiet) => {
+                let summing = Summing::new(
+                    query.format,
+                    query.layout.clone(),
+                    query.limit,
+                    envelope.clone(),
+                    if quiet { Box::new(io::sink()) } else { out },
+                );
+                Self::Counts(Box::new(summing), open)
+            }
         }
     }
 
@@ -63,7 +69,7 @@ impl<'l> Output<'l> {
     pub(super) fn keeps(&self) -> bool {
         match self {
             Self::Rows(rows) => rows.keeps(),
-            Self::Counts(_) | Self::Nothing | Self::Pending(_) => true,
+            Self::Counts(..) | Self::Nothing | Self::Pending(_) => true,
         }
     }
 
@@ -71,7 +77,7 @@ impl<'l> Output<'l> {
     pub(super) fn checkpoint(&mut self) {
         match self {
             Self::Rows(rows) => rows.checkpoint(),
-            Self::Counts(summing) => summing.checkpoint(),
+            Self::Counts(summing, _) => summing.checkpoint(),
             Self::Pending(pending) => pending.checkpoint(),
             Self::Nothing => {}
         }
@@ -81,7 +87,7 @@ impl<'l> Output<'l> {
     pub(super) fn rollback(&mut self) -> bool {
         match self {
             Self::Rows(rows) => rows.rollback(),
-            Self::Counts(summing) => summing.rollback(),
+            Self::Counts(summing, _) => summing.rollback(),
             Self::Pending(pending) => pending.rollback(),
             Self::Nothing => true,
         }
@@ -90,7 +96,7 @@ impl<'l> Output<'l> {
     pub(super) fn sink(&mut self) -> Option<&mut dyn Sink> {
         match self {
             Self::Rows(rows) => Some(rows.as_mut()),
-            Self::Counts(summing) => Some(summing.as_mut()),
+            Self::Counts(summing, _) => Some(summing.as_mut()),
             Self::Pending(pending) => Some(pending.shown()?),
             Self::Nothing => None,
         }

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::slice;
 
-use super::{Extent, Listing, Output};
+use super::{INCOMPLETE, Listing, Output};
 use crate::error::Error;
-use crate::filter::Rule;
+use crate::filter::{Decision, Field, Rule};
 use crate::mode::Messages;
 use crate::mode::check::Tally;
-use crate::mode::missing_fields::MissingFields;
-use crate::model::{Origin, Protocol, Socket, StateSet, Table, Warning};
+use crate::model::{Cause, Origin, Protocol, Socket, Source as Kind, StateSet, Table, Warning};
 use crate::source::{Outcome, Source, Visitor};
 
 impl Listing<'_> {
@@ -62,22 +62,13 @@ impl Listing<'_> {
         }
         let mut reading = Reading::new(self, &rules);
         let outcome = source.visit_both(&request, &mut reading);
-        let (gaps, end) = reading.end();
-        let Some(mut outcome) = outcome else {
-            return Ok(None);
-        };
-        self.asked = true;
-        let flow = end.map_err(Error::Output)?;
-        outcome.warnings.extend(gaps);
-        self.note(&tables, outcome, messages);
-        Ok(Some(flow))
+        outcome
+            .map(|outcome| reading.end(Ok(outcome), messages))
+            .transpose()
     }
 
-    /// Reads one table; `Break` when no further row is wanted.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written, or the table must not be asked for.
+    /// Reads one table; `Break` when no further row is wanted. An error means that the output cannot be
+    /// written, or the table must not be asked for.
     pub(in crate::mode) fn read(
         &mut self,
         table: Table,
@@ -89,37 +80,9 @@ impl Listing<'_> {
         if rule.is_never() || request.states == StateSet::EMPTY {
             return Ok(ControlFlow::Continue(()));
         }
-        self.asked = true;
-        let mut reading = Reading::new(self, std::slice::from_ref(&rule));
+        let mut reading = Reading::new(self, slice::from_ref(&rule));
         let outcome = source.visit(table, &request, &mut reading);
-        let (gaps, end) = reading.end();
-        let flow = end.map_err(Error::Output)?;
-        match outcome {
-            Ok(mut outcome) => {
-                outcome.warnings.extend(gaps);
-                self.note(&[table], outcome, messages);
-            }
-            Err(error) => self.missing(table, error, messages)?,
-        }
-        Ok(flow)
-    }
-
-    fn note(&mut self, tables: &[Table], outcome: Outcome, messages: &mut Messages<'_>) {
-        // A filter that asks for them has chosen among sockets without names.
-        let are_names_needed = self.query.filter.needs().unix_peers;
-        for warning in outcome.warnings {
-            match warning {
-                Warning::UnnamedPeers(_) if are_names_needed => self.gap(warning, messages),
-                _ => self.warning(warning, messages),
-            }
-        }
-        self.summary
-            .sources
-            .extend(tables.iter().map(|table| Origin {
-                table: *table,
-                source: outcome.source,
-                reason: outcome.reason.clone(),
-            }));
+        reading.end(outcome, messages)
     }
 
     /// Counts a socket, and shows it, if the filter wants it.
@@ -127,11 +90,16 @@ impl Listing<'_> {
         &mut self,
         socket: &Socket,
         rule: &Rule,
-        missing: &mut MissingFields,
+        undecided: &mut Option<Kind>,
     ) -> io::Result<ControlFlow<()>> {
-        let answer = self.matcher.decide(socket, rule, missing);
-        self.tally.add(answer);
-        if answer.held && !self.is_full {
+        let decision = self.matcher.decide(socket, rule);
+        self.tally.add(decision);
+        if let Decision::CannotTell { by_source, .. } = decision
+            && by_source
+        {
+            undecided.get_or_insert(socket.source);
+        }
+        if decision.held() == Some(true) && !self.is_full {
             self.is_full = self.show(socket)?.is_break();
         }
         Ok(if self.is_enough() {
@@ -165,10 +133,20 @@ impl Listing<'_> {
         match &self.output {
             Output::Nothing => is_settled,
             Output::Pending(pending) if !pending.is_open() => {
-                self.extent == Extent::Enough && is_exceeded
+                self.extent == super::Extent::Enough && is_exceeded
             }
             _ => self.is_full && is_settled,
         }
+    }
+}
+
+/// Says that the filter depends on what a source does not report.
+fn missing_fields(rule: &Rule, source: Kind) -> Warning {
+    let fields = rule.unknowable(source).into_iter();
+    Warning::MissingFields {
+        table: rule.table(),
+        fields: fields.map(Field::name).collect(),
+        source,
     }
 }
 
@@ -177,11 +155,13 @@ struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
     /// Of each table.
     rules: &'r [Rule],
-    missing: Vec<MissingFields>,
+    /// Of each table, where the first row came from whose answer depends on what the source does not
+    /// report.
+    undecided: [Option<Kind>; 2],
     /// What was found before.
     tally: Tally,
     is_full: bool,
-    end: io::Result<ControlFlow<()>>,
+    flow: io::Result<ControlFlow<()>>,
 }
 
 impl<'r, 'l> Reading<'r, 'l> {
@@ -189,40 +169,69 @@ impl<'r, 'l> Reading<'r, 'l> {
         listing.shown = 0;
         listing.output.checkpoint();
         Self {
-            missing: missing(rules),
+            undecided: [None; 2],
             tally: listing.tally,
             is_full: listing.is_full,
-            end: Ok(ControlFlow::Continue(())),
+            flow: Ok(ControlFlow::Continue(())),
             listing,
             rules,
         }
     }
 
-    /// What the filter asked for and was not told, and how it ended.
-    fn end(self) -> (Vec<Warning>, io::Result<ControlFlow<()>>) {
-        let both = self.rules.iter().zip(&self.missing);
-        let gaps = both.filter_map(|(rule, missing)| missing.gap(rule));
-        (gaps.collect(), self.end)
+    /// Notes what must be known of the tables; `Break` when no further row is wanted.
+    fn end(
+        self,
+        outcome: Result<Outcome, Error>,
+        messages: &mut Messages<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let flow = self.flow.map_err(Error::Output)?;
+        let listing = self.listing;
+        let noted = &mut listing.summary.diagnostics;
+        listing.asked = true;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error @ Error::Usage(_)) => return Err(error),
+            // The other tables still can be read.
+            Err(error) => {
+                let cause = Cause::from(error);
+                messages.note_gap("", Warning::Failed(cause.clone()), noted);
+                Outcome::absent(cause)
+            }
+        };
+        let undecided = self.rules.iter().zip(self.undecided);
+        let unreported = undecided.filter_map(|(rule, source)| Some(missing_fields(rule, source?)));
+        // A filter that asks for them has chosen among sockets without names.
+        let are_names_needed = listing.query.filter.needs().unix_peers;
+        for warning in outcome.warnings.into_iter().chain(unreported) {
+            if are_names_needed && matches!(warning, Warning::UnnamedPeers(_)) {
+                messages.note_gap(INCOMPLETE, warning, noted);
+            } else {
+                messages.note(INCOMPLETE, warning, noted);
+            }
+        }
+        let origins = self.rules.iter().map(|rule| Origin {
+            table: rule.table(),
+            source: outcome.source,
+            reason: outcome.reason.clone(),
+        });
+        listing.summary.sources.extend(origins);
+        Ok(flow)
     }
-}
-
-fn missing(rules: &[Rule]) -> Vec<MissingFields> {
-    rules.iter().map(|_| MissingFields::default()).collect()
 }
 
 impl Visitor for Reading<'_, '_> {
     fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        let mut both = self.rules.iter().zip(&mut self.missing);
+        let mut both = self.rules.iter().zip(&mut self.undecided);
         let own = match self.rules {
             [_] => both.next(),
             _ => both.find(|(rule, _)| rule.table().family == socket.family),
         };
         // The source lends nothing of another table.
-        let Some((rule, missing)) = own else {
+        let Some((rule, undecided)) = own else {
             return ControlFlow::Continue(());
         };
-        self.end = self.listing.take(socket, rule, missing);
-        match self.end {
+        self.flow = self.listing.take(socket, rule, undecided);
+        match self.flow {
             Ok(flow) => flow,
             Err(_) => ControlFlow::Break(()),
         }
@@ -239,7 +248,7 @@ impl Visitor for Reading<'_, '_> {
             listing.shown = 0;
             listing.tally = self.tally;
             listing.is_full = self.is_full;
-            self.missing = missing(self.rules);
+            self.undecided = [None; 2];
         }
         is_taken
     }

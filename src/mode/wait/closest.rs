@@ -4,12 +4,13 @@ use std::io;
 
 use super::nearest::nearest;
 use super::port_usage::{Group, PortUsage, listed};
+use crate::enrich::ScanScope;
 use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::model::{Family, Protocol, StateSet, Table};
-use crate::query::{Query, Selection};
+use crate::model::{Family, Protocol, Selection, StateSet, Table};
+use crate::query::Query;
 use crate::source::Source;
 
 /// Looks once more: at what there is too much of; or at the port that the filter names, whatever else
@@ -76,7 +77,7 @@ impl LastLook {
 
 /// Looks at all that a query wants; `None` = there may be more.
 fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<()> {
-    let mut matcher = Matcher::telling_owners(query).ok()?;
+    let mut matcher = Matcher::telling_owners(query, ScanScope::All).ok()?;
     let output = Output::to(Box::new(usage));
     let mut listing = Listing::new(query, &mut matcher, output);
     // What is wrong with this look was wrong with the last one.

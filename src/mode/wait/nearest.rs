@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use super::port_usage::{end, holder};
+use crate::enrich::ScanScope;
 use crate::filter::{Expr, Rule, Test};
 use crate::mode::matcher::Matcher;
 use crate::model::{Row, Socket};
@@ -20,7 +21,7 @@ struct NearMiss {
 
 /// One socket of those that lack what the fewest others do.
 pub(super) fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
-    let mut matcher = Matcher::telling_owners(query).ok()?;
+    let mut matcher = Matcher::telling_owners(query, ScanScope::All).ok()?;
     let mut missed: Vec<NearMiss> = Vec::new();
     for rule in rules {
         let parts = parts(rule);

@@ -90,7 +90,7 @@ impl Interaction {
         let Some(round) = self.worker.round()? else {
             return Ok(());
         };
-        if !round.summary.complete {
+        if !round.summary.diagnostics.is_complete() {
             self.verdict = Verdict::Trouble;
         }
         self.pace.looked(round.begun, round.ended);

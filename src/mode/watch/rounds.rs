@@ -63,7 +63,7 @@ impl Rounds<'_> {
         self.run(messages, |messages| {
             matcher.look_again();
             envelope.time = rfc_3339(Timestamp::now());
-            let output = Output::of(query, &envelope, Box::new(&mut out));
+            let output = Output::of(query, open, &envelope, Box::new(&mut out));
             let mut listing = Listing::new(query, &mut matcher, output);
             listing.read_all(&tables, source.as_mut(), messages)?;
             let verdict = listing.finish(messages)?;
@@ -101,7 +101,7 @@ impl Rounds<'_> {
                 }
             }
             writer.flush().map_err(Error::Output)?;
-            Ok(if summary.complete {
+            Ok(if summary.diagnostics.is_complete() {
                 Verdict::Done
             } else {
                 Verdict::Trouble

@@ -241,11 +241,16 @@ const fn scroll(input: Input) -> Option<Scroll> {
 
 /// What must be known of a round.
 fn notice(summary: &Summary) -> Option<String> {
-    let first = summary.warnings.first()?;
-    let more = match summary.warnings.len() - 1 {
+    let noted = &summary.diagnostics;
+    let first = noted.warnings.first()?;
+    let more = match noted.warnings.len() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    let what = if summary.complete { "" } else { "incomplete: " };
+    let what = if noted.is_complete() {
+        ""
+    } else {
+        "incomplete: "
+    };
     Some(format!("{what}{first}{more}"))
 }

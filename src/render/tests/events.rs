@@ -8,7 +8,8 @@ use super::golden::compare_text;
 use super::json::validator_of;
 use super::{Page, envelope, scene};
 use crate::model::{
-    Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State, Warning,
+    Diagnostics, Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket,
+    State, Warning,
 };
 use crate::render::{Color, EventLayout, Format, Grouping, HeaderLine, Signs, event_sink};
 
@@ -130,8 +131,10 @@ fn summary() -> EventSummary {
         matched: 19,
         lost: 0,
         sampled: false,
-        complete: true,
-        warnings: vec![Warning::Failed("a \"warning\"".into())],
+        diagnostics: Diagnostics {
+            gaps: 0,
+            warnings: vec![Warning::Failed("a \"warning\"".into())],
+        },
     }
 }
 

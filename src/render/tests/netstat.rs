@@ -2,17 +2,15 @@
 
 use super::{Page, feed, scene};
 use crate::model::{
-    Family, OwnedRow, ProcNetExtras, Process, Protocol, Row, Socket, SocketType, State, Timer,
-    TimerKind,
+    Family, OwnedRow, ProcNetExtras, Process, Protocol, Row, Selection, Socket, SocketType, State,
+    Timer, TimerKind,
 };
 use crate::render::netstat::Netstat;
 use crate::render::out::Out;
-use crate::render::{
-    Addresses, Banner, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout, Section,
-};
+use crate::render::{Addresses, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout, Section};
 
 const PLAIN: NetstatLayout = NetstatLayout {
-    banner: Banner::All,
+    selection: Selection::All,
     header: HeaderLine::Hidden,
     sections: &[],
     extras: Extras::NONE,
@@ -365,7 +363,7 @@ fn every_section_has_its_banner_with_rows_or_without() {
     let mixed = [rows[0].clone(), rows[1].clone(), rows[0].clone()];
     assert_eq!(banners(BOTH, &mixed), [internet, domain, internet]);
     let connected = NetstatLayout {
-        banner: Banner::Connected,
+        selection: Selection::Connected,
         sections: &[Section::Unix],
         ..BOTH
     };

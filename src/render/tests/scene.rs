@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::model::{
-    Cause, Family, Info, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol, Row, Shutdown,
-    Socket, SocketType, Source, State, Summary, Table, Timer, TimerKind, Warning,
+    Cause, Diagnostics, Family, Info, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol,
+    Row, Shutdown, Socket, SocketType, Source, State, Summary, Table, Timer, TimerKind, Warning,
 };
 
 /// A name that would rewrite the clipboard, end the line, end the cell and end the string.
@@ -225,7 +225,6 @@ pub(super) fn summary() -> Summary {
     };
     Summary {
         matched: 19,
-        complete: false,
         limited: false,
         sources: vec![
             origin(Protocol::Tcp, Family::Inet, Some(Source::Netlink), None),
@@ -237,9 +236,12 @@ pub(super) fn summary() -> Summary {
             ),
             origin(Protocol::UdpLite, Family::Inet, None, None),
         ],
-        warnings: vec![
-            Warning::Failed("212 processes not readable".into()),
-            Warning::Failed("\u{1b}[31m".into()),
-        ],
+        diagnostics: Diagnostics {
+            gaps: 1,
+            warnings: vec![
+                Warning::Failed("212 processes not readable".into()),
+                Warning::Failed("\u{1b}[31m".into()),
+            ],
+        },
     }
 }

@@ -156,7 +156,7 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     out.extend_from_slice(b"{\"matched\":");
     digits::integer(out, summary.matched);
     out.extend_from_slice(b",\"complete\":");
-    out.extend_from_slice(boolean(summary.complete));
+    out.extend_from_slice(boolean(summary.diagnostics.is_complete()));
     out.extend_from_slice(b",\"limited\":");
     out.extend_from_slice(boolean(summary.limited));
     out.extend_from_slice(b",\"sources\":[");
@@ -167,7 +167,7 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
         origin(out, source);
     }
     out.extend_from_slice(b"],\"warnings\":");
-    strings(out, &summary.warnings);
+    strings(out, &summary.diagnostics.warnings);
     out.push(b'}');
 }
 
@@ -180,9 +180,9 @@ pub(in crate::render) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary
     out.extend_from_slice(b",\"sampled\":");
     out.extend_from_slice(boolean(summary.sampled));
     out.extend_from_slice(b",\"complete\":");
-    out.extend_from_slice(boolean(summary.complete));
+    out.extend_from_slice(boolean(summary.diagnostics.is_complete()));
     out.extend_from_slice(b",\"warnings\":");
-    strings(out, &summary.warnings);
+    strings(out, &summary.diagnostics.warnings);
     out.push(b'}');
 }
 
