@@ -1,7 +1,6 @@
 //! Which processes hold a socket.
 
 mod fd_index;
-mod fd_scan;
 mod scanner;
 mod scratch;
 
@@ -15,10 +14,8 @@ use crate::procfs::fd::{Descriptor, walk_of};
 use super::name_cache::NameCache;
 use super::process;
 use super::visibility::Visibility;
-use fd_scan::FdScan;
-pub use fd_scan::ScanScope;
-use scanner::FdScanner;
-pub use scanner::OwnerSource;
+use scanner::{FdScan, FdScanner};
+pub use scanner::{OwnerSource, ScanScope};
 use scratch::Scratch;
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
@@ -204,15 +201,11 @@ impl Owners {
             return Vec::new();
         };
         // Who is out of sight beside it makes no difference.
-        match &scan.failure {
-            Some(cause) if self.scanner.source == OwnerSource::Bpf => {
-                return vec![Warning::NoIterator(cause.clone())];
-            }
-            Some(cause) => {
-                let none = MissingOwners::NoProcesses(cause.clone());
-                return vec![Warning::MissingOwners(none)];
-            }
-            None => {}
+        if let Some(cause) = scan.failure.clone() {
+            return vec![match self.scanner.source {
+                OwnerSource::Bpf => Warning::NoIterator(cause),
+                _ => Warning::MissingOwners(MissingOwners::NoProcesses(cause)),
+            }];
         }
         let by_root = rustix::process::geteuid().is_root();
         let (unreadable, too_new) = (&scan.unreadable, self.too_new.len());

@@ -51,14 +51,13 @@ impl Visibility {
 
 /// What keeps a walk through `root` by this process from every process there is; `None` = nothing.
 pub(super) fn limit(root: &Path) -> Option<&'static str> {
-    let in_first = stat("/proc/self/ns/pid").is_ok_and(|stat| stat.st_ino == FIRST_PID_NAMESPACE);
     let enters = |sets: CapabilitySets| {
         let any = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
         sets.effective.intersects(any)
     };
     if !is_live(root) {
         Some("it is a copy of one")
-    } else if !in_first || !shows_kernel_threads(root) {
+    } else if !is_namespace("pid", FIRST_PID_NAMESPACE) || !shows_kernel_threads(root) {
         Some("this is not the first PID namespace")
     } else if !Reader::of_this_process().privileged || !capabilities(None).is_ok_and(enters) {
         Some("only root may look into every process")

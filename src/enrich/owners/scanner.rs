@@ -4,10 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::fd_scan::{FdScan, ScanScope};
+use super::fd_index::FdIndex;
+use crate::enrich::inode_counters::InodeCounters;
+use crate::enrich::process::now;
 use crate::enrich::task_files::TaskFiles;
-use crate::enrich::visibility::limit;
+use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit};
 use crate::error::Error;
+use crate::model::Cause;
+use crate::procfs::fd::{Walk, walk, walk_first_threads, walk_of, walk_rest};
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.
@@ -38,6 +42,35 @@ impl OwnerSource {
             Self::Bpf => "bpf",
         }
     }
+}
+
+/// Whose descriptors are looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ScanScope {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Everybody's, as the first thread of each shows them; the kernel's iterator cannot tell that.
+    FirstThreads,
+    /// Those of these processes; who else holds a socket is not told.
+    Only(Vec<u32>),
+}
+
+/// Descriptors by inode, and how much they say.
+#[derive(Debug)]
+pub(super) struct FdScan {
+    pub(super) index: FdIndex,
+    /// Processes that could not be read, ascending.
+    pub(super) unreadable: Vec<u32>,
+    /// The directory of some could not be opened.
+    pub(super) refused: bool,
+    pub(super) visibility: Visibility,
+    /// The moment before the look,
+    pub(super) counters: InodeCounters,
+    /// which is this, in ticks.
+    pub(super) began: u64,
+    /// Why there was none.
+    pub(super) failure: Option<Cause>,
 }
 
 /// Finds descriptors below a root, again and again.
@@ -74,14 +107,70 @@ impl FdScanner {
         if self.source == OwnerSource::Auto && self.iterator.is_none() && self.pays() {
             self.choose(iterator(&self.root));
         }
-        if let Some(iterator) = &self.iterator {
-            match FdScan::told(&self.root, iterator, &self.scope) {
-                Ok(scan) => return scan,
-                Err(error) if self.source == OwnerSource::Bpf => return FdScan::failed(error),
-                Err(error) => self.choose(Err(error)),
-            }
+        let live = is_live(&self.root);
+        let counters = if live {
+            InodeCounters::now()
+        } else {
+            InodeCounters::none()
+        };
+        let began = now();
+        let told = self.told().map(|told| (told, Visibility::All));
+        let (found, visibility) = told.unwrap_or_else(|| self.walked(live));
+        let (found, failure) = match found {
+            Ok(found) => (found, None),
+            Err(error) => (Walk::default(), Some(error.into())),
+        };
+        let mut unreadable = found.unreadable;
+        unreadable.sort_unstable();
+        FdScan {
+            index: FdIndex::new(found.descriptors),
+            unreadable,
+            refused: found.refused,
+            visibility,
+            counters,
+            began,
+            failure,
         }
-        FdScan::walked(&self.root, &self.scope)
+    }
+
+    /// What the kernel's iterator tells, of these processes alone if some are named; `None` = a walk is
+    /// wanted. It sees them all, so the root must show them all, too.
+    fn told(&mut self) -> Option<Result<Walk, Error>> {
+        let iterator = self.iterator.as_ref()?;
+        let mut found = match walk_rest(&self.root, || iterator.run()) {
+            Ok(found) => found,
+            Err(error) if self.source == OwnerSource::Bpf => return Some(Err(error)),
+            Err(error) => {
+                self.choose(Err(error));
+                return None;
+            }
+        };
+        if let ScanScope::Only(pids) = &self.scope {
+            found.descriptors.retain(|held| pids.contains(&held.pid));
+            found.unreadable.retain(|pid| pids.contains(pid));
+        }
+        Some(Ok(found))
+    }
+
+    /// What a walk finds. Of processes that are named, the ones that `hidepid` may hide are out of
+    /// sight.
+    fn walked(&self, live: bool) -> (Result<Walk, Error>, Visibility) {
+        let root = &self.root;
+        let found = match &self.scope {
+            ScanScope::All => walk(root),
+            ScanScope::FirstThreads => walk_first_threads(root),
+            ScanScope::Only(pids) => walk_of(root, pids),
+        };
+        let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
+        let visibility = match &self.scope {
+            _ if !live => Visibility::All,
+            ScanScope::All | ScanScope::FirstThreads => Visibility::of(root),
+            ScanScope::Only(pids) if pids.iter().any(is_absent) && is_hiding(root) => {
+                Visibility::OwnOnly
+            }
+            ScanScope::Only(_) => Visibility::All,
+        };
+        (found, visibility)
     }
 
     /// What cannot be used is not tried again.
