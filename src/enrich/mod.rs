@@ -91,12 +91,6 @@ impl Enricher {
         })
     }
 
-    /// Looks up everything that [`Enricher::row`] tells of this socket.
-    pub fn prepare(&mut self, socket: &Socket) {
-        self.prepare_names(socket);
-        self.prepare_owners(socket);
-    }
-
     /// Looks up everything but processes, which cost more: user, interface, cgroup and services.
     pub fn prepare_names(&mut self, socket: &Socket) {
         self.status = None;

@@ -16,6 +16,9 @@ const FILES: [(&str, SecondWord); 2] = [("/etc/services", service), ("/etc/proto
 
 type SecondWord = fn(&str) -> Option<(PortKind, u16)>;
 
+/// What has a name, and its name.
+type Named = ((PortKind, u16), Box<str>);
+
 /// Which names ports are given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ports {
@@ -28,39 +31,12 @@ pub enum Ports {
     NamedLast,
 }
 
-/// Numbers and their names.
-#[derive(Debug, Default)]
-struct Names {
-    /// Ascending, each number once.
-    sorted: Vec<(PortKind, u16, Box<str>)>,
-}
-
-impl Names {
-    /// Of a number with several names one stays.
-    fn new(mut entries: Vec<(PortKind, u16, Box<str>)>, ports: Ports) -> Self {
-        if ports == Ports::NamedLast {
-            entries.reverse();
-        }
-        entries.sort_by_key(|entry| (entry.0, entry.1));
-        entries.dedup_by_key(|entry| (entry.0, entry.1));
-        Self { sorted: entries }
-    }
-
-    fn get(&self, kind: PortKind, number: u16) -> Option<&str> {
-        let key = |entry: &(PortKind, u16, Box<str>)| (entry.0, entry.1);
-        let at = self
-            .sorted
-            .binary_search_by_key(&(kind, number), key)
-            .ok()?;
-        self.sorted.get(at).map(|entry| &*entry.2)
-    }
-}
-
 /// The names of ports.
 #[derive(Debug)]
 pub(super) struct Services {
     wanted: Ports,
-    names: Option<Names>,
+    /// Ascending, each number once.
+    names: Option<Vec<Named>>,
     /// Ports from here on belong to clients: a name there would be chance.
     ephemeral: u16,
 }
@@ -85,8 +61,18 @@ impl Services {
         let entries = FILES
             .iter()
             .flat_map(|(path, second)| names(&read(path), *second));
-        self.names = Some(Names::new(entries.collect(), self.wanted));
+        self.set(entries.collect());
         self.ephemeral = *ephemeral_range().start();
+    }
+
+    /// Of a number with several names one stays.
+    fn set(&mut self, mut names: Vec<Named>) {
+        if self.wanted == Ports::NamedLast {
+            names.reverse();
+        }
+        names.sort_by_key(|named| named.0);
+        names.dedup_by_key(|named| named.0);
+        self.names = Some(names);
     }
 
     /// The name of a port of a socket: of the service, the IP protocol (raw), the `EtherType`
@@ -103,7 +89,9 @@ impl Services {
         if by_chance && self.wanted == Ports::Named {
             return None;
         }
-        self.names.as_ref()?.get(kind, number)
+        let names = self.names.as_ref()?;
+        let at = names.binary_search_by_key(&(kind, number), |named| named.0);
+        names.get(at.ok()?).map(|named| &*named.1)
     }
 }
 
@@ -161,24 +149,20 @@ fn read(path: &str) -> Vec<u8> {
 }
 
 /// The name in every line.
-fn names(text: &[u8], second: SecondWord) -> Vec<(PortKind, u16, Box<str>)> {
-    let entry = |(name, word, _)| {
-        let (kind, number) = second(word)?;
-        let name = std::str::from_utf8(name).ok()?;
-        Some((kind, number, name.into()))
-    };
-    lines(text).filter_map(entry).collect()
+fn names(text: &[u8], second: SecondWord) -> Vec<Named> {
+    let named = |(name, numbered, _)| Some((numbered, std::str::from_utf8(name).ok()?.into()));
+    lines(text, second).filter_map(named).collect()
 }
 
 /// The numbers with this name; of a kind without such a name, those with such an alias.
 fn known_as(name: &str, text: &[u8], second: SecondWord) -> Vec<(PortKind, u16)> {
     let is_it = |word: &[u8]| word.eq_ignore_ascii_case(name.as_bytes());
     let (mut named, mut aliased) = (Vec::new(), Vec::new());
-    for (first, word, mut aliases) in lines(text) {
+    for (first, numbered, mut aliases) in lines(text, second) {
         if is_it(first) {
-            named.extend(second(word));
+            named.push(numbered);
         } else if aliases.any(is_it) {
-            aliased.extend(second(word));
+            aliased.push(numbered);
         }
     }
     aliased.retain(|(kind, _)| !named.iter().any(|(named, _)| named == kind));
@@ -186,15 +170,18 @@ fn known_as(name: &str, text: &[u8], second: SecondWord) -> Vec<(PortKind, u16)>
     named
 }
 
-/// The first two words, and the others, of every line that has two before its comment.
-fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], &str, impl Iterator<Item = &[u8]>)> {
-    text.split(|byte| *byte == b'\n').filter_map(|line| {
+/// The name, what it is of, and the aliases, of every line that has them before its comment.
+fn lines(
+    text: &[u8],
+    second: SecondWord,
+) -> impl Iterator<Item = (&[u8], (PortKind, u16), impl Iterator<Item = &[u8]>)> {
+    text.split(|byte| *byte == b'\n').filter_map(move |line| {
         let line = line.split(|byte| *byte == b'#').next()?;
         let words = line.split(u8::is_ascii_whitespace);
         let mut words = words.filter(|word| !word.is_empty());
         let first = words.next()?;
-        let second = std::str::from_utf8(words.next()?).ok()?;
-        Some((first, second, words))
+        let numbered = second(std::str::from_utf8(words.next()?).ok()?)?;
+        Some((first, numbered, words))
     })
 }
 

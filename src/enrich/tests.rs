@@ -24,7 +24,8 @@ fn what_is_not_asked_for_is_not_told() {
     let mut enricher = Enricher::new(Lookups::default()).unwrap();
     let mut socket = socket();
     socket.local.port = Some(0);
-    enricher.prepare(&socket);
+    enricher.prepare_names(&socket);
+    enricher.prepare_owners(&socket);
     let row = enricher.row(&socket);
     assert_eq!(row.interface, Some("lo"));
     assert_eq!((row.user, row.cgroup), (None, None));
@@ -50,7 +51,8 @@ fn what_is_asked_for_is_told() -> std::io::Result<()> {
     .unwrap();
     let mut socket = socket();
     socket.local.port = Some(0);
-    enricher.prepare(&socket);
+    enricher.prepare_names(&socket);
+    enricher.prepare_owners(&socket);
     let row = enricher.row(&socket);
     assert_eq!(
         (row.user, row.local_service),
@@ -64,7 +66,8 @@ fn what_is_asked_for_is_told() -> std::io::Result<()> {
     assert_eq!(users, [(9, Some("root"))]);
 
     socket.inode = Some(78);
-    enricher.prepare(&socket);
+    enricher.prepare_names(&socket);
+    enricher.prepare_owners(&socket);
     let row = enricher.row(&socket);
     assert_eq!(row.process_status, Some(ProcessStatus::None));
     assert_eq!(row.processes, Some([].as_slice()), "looked and found none");
@@ -88,7 +91,8 @@ fn processes_of_the_socket_before_are_not_shown() -> std::io::Result<()> {
     })
     .unwrap();
     let socket = socket();
-    enricher.prepare(&socket);
+    enricher.prepare_names(&socket);
+    enricher.prepare_owners(&socket);
     let pids = |enricher: &Enricher| {
         let row = enricher.row(&socket);
         let pids = |list: &[Process]| list.iter().map(|process| process.pid).collect::<Vec<_>>();
@@ -136,7 +140,8 @@ fn unknown_processes_are_not_an_empty_list() {
     .unwrap();
     assert!(enricher.warnings().is_empty());
     let socket = socket();
-    enricher.prepare(&socket);
+    enricher.prepare_names(&socket);
+    enricher.prepare_owners(&socket);
     let row = enricher.row(&socket);
     assert_eq!(row.process_status, Some(ProcessStatus::Unreadable));
     assert_eq!(row.processes, None);

@@ -19,10 +19,8 @@ pub struct Counts {
     pub half_closed: u64,
     /// TCP sockets that their programs have closed: [`Socket::is_orphan`].
     pub orphans: u64,
-    /// TCP connections with [`super::UNREAD`] bytes or more that wait to be read.
-    pub unread: u64,
-    /// TCP connections whose data does not get through: [`Socket::is_held_up`].
-    pub held_up: u64,
+    /// TCP connections that may be stuck: [`Socket::may_be_stuck`].
+    pub stuck: u64,
 }
 
 impl Counts {
@@ -47,8 +45,7 @@ impl Counts {
         if socket.protocol == Protocol::Tcp {
             self.half_closed += u64::from(socket.is_half_closed());
             self.orphans += u64::from(socket.is_orphan());
-            self.unread += u64::from(socket.is_unread());
-            self.held_up += u64::from(socket.is_held_up());
+            self.stuck += u64::from(socket.may_be_stuck());
             if let (State::TimeWait, Some(timer)) = (socket.state, socket.timer) {
                 let rest = (timer.kind == TimerKind::TimeWait).then_some(timer.expires_ms);
                 self.longest_time_wait_ms = self.longest_time_wait_ms.max(rest);

@@ -4,8 +4,6 @@ mod group;
 mod measure;
 mod table;
 
-use std::fmt;
-
 pub use group::{Found, Group, GroupBy, GroupKey, Holder, by_process};
 pub use measure::Limits;
 pub use table::{FINDINGS, FindingKind};
@@ -32,12 +30,6 @@ impl Severity {
             Self::Warning => "warning",
             Self::Critical => "critical",
         }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

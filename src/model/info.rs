@@ -43,12 +43,9 @@ const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> In
 
 const fn bits(name: &'static str, offset: usize, shift: u32, width: u32) -> InfoField {
     InfoField {
-        name,
-        unit: Unit::Count,
-        offset,
-        size: 1,
         shift,
         width,
+        ..field(name, offset, 1, Unit::Count)
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Transition {
     pub step: &'static str,
 }
 
-const fn step(from: State, to: State, cause: &'static str, step: &'static str) -> Transition {
+const fn step([from, to]: [State; 2], cause: &'static str, step: &'static str) -> Transition {
     Transition {
         from,
         to,
@@ -40,190 +40,161 @@ const fn step(from: State, to: State, cause: &'static str, step: &'static str) -
 /// from `FIN_WAIT_1` to `TIME_WAIT` in two steps at once, by way of `FIN_WAIT_2`. Where `TIME_WAIT`
 /// begins it reports a step to CLOSED, since a smaller structure takes over from the socket.
 pub const TRANSITIONS: &[Transition] = &[
-    step(Closed, Bound, "bind(2)", "port bound"),
+    step([Closed, Bound], "bind(2)", "port bound"),
     step(
-        Closed,
-        Listen,
+        [Closed, Listen],
         "listen(2); the kernel chooses the port",
         "begins to listen",
     ),
-    step(Bound, Listen, "listen(2)", "begins to listen"),
+    step([Bound, Listen], "listen(2)", "begins to listen"),
     step(
-        Closed,
-        SynSent,
+        [Closed, SynSent],
         "connect(2): send SYN",
         "handshake 1/3: SYN sent",
     ),
     step(
-        Bound,
-        SynSent,
+        [Bound, SynSent],
         "connect(2): send SYN",
         "handshake 1/3: SYN sent",
     ),
     // The listener stays; the kernel reports the step of the new socket.
     step(
-        Listen,
-        SynRcvd,
+        [Listen, SynRcvd],
         "receive SYN, send SYN and ACK: a new socket, the listener stays",
         "handshake 2/3: SYN received, SYN and ACK sent",
     ),
     step(
-        SynSent,
-        SynRcvd,
+        [SynSent, SynRcvd],
         "receive SYN without ACK, send SYN and ACK (simultaneous open)",
         "simultaneous open: SYN received, SYN and ACK sent",
     ),
     step(
-        SynSent,
-        Established,
+        [SynSent, Established],
         "receive SYN and ACK, send ACK",
         "handshake 3/3: SYN and ACK received, ACK sent, open both ways",
     ),
     step(
-        SynRcvd,
-        Established,
+        [SynRcvd, Established],
         "receive ACK; with TCP_DEFER_ACCEPT, the first data",
         "handshake 3/3: ACK received, open both ways",
     ),
     step(
-        SynRcvd,
-        FinWait1,
+        [SynRcvd, FinWait1],
         "close(2) or shutdown(2) of sending: send FIN; only after a simultaneous open or with TCP Fast Open, otherwise no program has the socket yet",
         "close 1/4: FIN sent, can only receive",
     ),
     step(
-        Established,
-        FinWait1,
+        [Established, FinWait1],
         "close(2) or shutdown(2) of sending: send FIN",
         "close 1/4: FIN sent, can only receive",
     ),
     step(
-        Established,
-        CloseWait,
+        [Established, CloseWait],
         "receive FIN, send ACK",
         "close 2/4: FIN received and acknowledged, half-closed: can only send",
     ),
     step(
-        FinWait1,
-        FinWait2,
+        [FinWait1, FinWait2],
         "receive ACK of FIN",
         "close 2/4: FIN acknowledged, half-closed: can only receive",
     ),
     step(
-        FinWait1,
-        Closing,
+        [FinWait1, Closing],
         "receive FIN, send ACK (simultaneous close)",
         "simultaneous close: FIN received and acknowledged, its own is not, closed both ways",
     ),
     step(
-        FinWait1,
-        TimeWait,
+        [FinWait1, TimeWait],
         "receive FIN and ACK of FIN in one segment, send ACK",
         "close 4/4: FIN received and acknowledged, 2·MSL begins",
     ),
     step(
-        FinWait2,
-        TimeWait,
+        [FinWait2, TimeWait],
         "receive FIN, send ACK",
         "close 4/4: FIN received and acknowledged, 2·MSL begins",
     ),
     step(
-        Closing,
-        TimeWait,
+        [Closing, TimeWait],
         "receive ACK of FIN",
         "simultaneous close: FIN acknowledged, 2·MSL begins",
     ),
     step(
-        CloseWait,
-        LastAck,
+        [CloseWait, LastAck],
         "close(2) or shutdown(2) of sending: send FIN",
         "close 3/4: FIN sent, closed both ways",
     ),
     step(
-        LastAck,
-        Closed,
+        [LastAck, Closed],
         "receive ACK of FIN",
         "close 4/4: FIN acknowledged",
     ),
-    step(TimeWait, Closed, "2·MSL are over", "2·MSL over"),
+    step([TimeWait, Closed], "2·MSL are over", "2·MSL over"),
     // What ends without the handshake of the close.
-    step(Bound, Closed, "close(2)", "closed"),
+    step([Bound, Closed], "close(2)", "closed"),
     step(
-        Listen,
-        Closed,
+        [Listen, Closed],
         "close(2), or shutdown(2) of receiving; connections not accepted yet are reset",
         "no longer listens",
     ),
     step(
-        SynSent,
-        Closed,
+        [SynSent, Closed],
         "receive RST (connection refused) or ICMP unreachable; no answer to any SYN (timed out); close(2)",
         "connection refused, timed out or given up",
     ),
     step(
-        SynRcvd,
-        Closed,
+        [SynRcvd, Closed],
         "receive RST; no ACK (timed out); the listener is closed",
         "handshake broken off: reset or timed out",
     ),
     step(
-        Established,
-        Closed,
+        [Established, Closed],
         "receive RST; no ACK of data or of keepalive probes (timed out); close(2) with data unread or with SO_LINGER 0: send RST",
         ABORTED,
     ),
     step(
-        FinWait1,
-        Closed,
+        [FinWait1, Closed],
         "receive RST; no ACK of FIN (timed out); data arrives after close(2): send RST",
         ABORTED,
     ),
     step(
-        FinWait2,
-        Closed,
+        [FinWait2, Closed],
         "no FIN comes after close(2) (tcp_fin_timeout); receive RST; data arrives after close(2): send RST",
         ABORTED,
     ),
     step(
-        CloseWait,
-        Closed,
+        [CloseWait, Closed],
         "receive RST; no ACK of data (timed out); close(2) with data unread or with SO_LINGER 0: send RST",
         ABORTED,
     ),
     step(
-        Closing,
-        Closed,
+        [Closing, Closed],
         "receive RST; no ACK of FIN (timed out)",
         ABORTED,
     ),
     step(
-        LastAck,
-        Closed,
+        [LastAck, Closed],
         "receive RST; no ACK of FIN (timed out)",
         ABORTED,
     ),
     step(
-        TimeWait,
-        Closed,
+        [TimeWait, Closed],
         "a new connection takes the ports: SYN received beyond the old sequence numbers, or connect(2) with tcp_tw_reuse; receive RST, unless tcp_rfc1337 is set",
         "ended before 2·MSL were over",
     ),
     // Protocols without a handshake.
-    step(Closed, Unconn, "socket(2)", "socket made"),
+    step([Closed, Unconn], "socket(2)", "socket made"),
     step(
-        Unconn,
-        Established,
+        [Unconn, Established],
         "connect(2): no packet is sent for UDP and raw sockets",
         "connected",
     ),
-    step(Unconn, Listen, "listen(2) (unix)", "begins to listen"),
+    step([Unconn, Listen], "listen(2) (unix)", "begins to listen"),
     step(
-        Established,
-        Unconn,
+        [Established, Unconn],
         "connect(2) to AF_UNSPEC (UDP, raw)",
         "connection dissolved",
     ),
-    step(Unconn, Closed, "close(2)", "closed"),
+    step([Unconn, Closed], "close(2)", "closed"),
 ];
 
 /// The words for an end from any state but by the handshake of the close.
@@ -238,26 +209,19 @@ pub fn transition(from: State, to: State) -> Option<&'static Transition> {
         .find(|step| step.from == from && step.to == to)
 }
 
-/// The steps that a TCP socket made on every way from one state to another, in their order. Whoever
-/// saw it in the one and later, with the same ends, in the other knows that it made these.
+/// The steps that a TCP socket made on every way from one state to another, in their order, as what it
+/// left and where it arrived. The last of them leads to `to`; `None` where nobody knows from where.
+/// Whoever saw the socket in the one state and later, with the same ends, in the other knows that it
+/// made these.
 ///
 /// BOUND does not appear: the kernel's code for it is that of CLOSED.
-fn certain(from: State, to: State) -> Vec<&'static Transition> {
-    let ways = ways(from);
-    if distance(from, to, &ways, None).is_none() {
-        return Vec::new();
-    }
-    let mut steps = ways.clone();
-    steps.retain(|step| distance(from, to, &ways, Some(step)).is_none());
-    steps.sort_by_key(|step| distance(from, step.from, &ways, None));
-    steps
-}
-
-/// The same, as what it left and where it arrived. The last of them leads to `to`; `None` where nobody
-/// knows from where.
 pub fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
-    let certain = certain(from, to).into_iter();
-    let mut steps: Vec<_> = certain.map(|step| (Some(step.from), step.to)).collect();
+    let ways = ways(from);
+    let mut certain = ways.clone();
+    let is_way = distance(from, to, &ways, None).is_some();
+    certain.retain(|step| is_way && distance(from, to, &ways, Some(step)).is_none());
+    certain.sort_by_key(|step| distance(from, step.from, &ways, None));
+    let mut steps: Vec<_> = certain.iter().map(|s| (Some(s.from), s.to)).collect();
     if steps.last().is_none_or(|(_, last)| *last != to) {
         steps.push((None, to));
     }

@@ -247,21 +247,17 @@ impl Socket {
             && StateSet::ORPHANED.contains(self.state)
     }
 
-    /// Much waits to be read: [`UNREAD`] bytes or more. Of a listener, connections wait, not bytes.
-    pub fn is_unread(&self) -> bool {
-        let waiting = self.recv_queue.is_some_and(|bytes| bytes >= UNREAD);
-        waiting && self.protocol.is_tcp_like() && self.state != State::Listen
-    }
-
-    /// Data does not get through: it was sent again [`RETRANSMITS`] times or more, or the window of the
+    /// Much waits to be read ([`UNREAD`] bytes or more; of a listener, connections wait, not bytes), or
+    /// data does not get through: it was sent again [`RETRANSMITS`] times or more, or the window of the
     /// peer is closed.
-    pub fn is_held_up(&self) -> bool {
-        let held_up = |timer: &Timer| match timer.kind {
+    pub fn may_be_stuck(&self) -> bool {
+        let is_unread = self.recv_queue >= Some(UNREAD) && self.state != State::Listen;
+        let is_held_up = self.timer.is_some_and(|timer| match timer.kind {
             TimerKind::Retransmit => timer.retransmits >= RETRANSMITS,
             TimerKind::Probe => true,
             TimerKind::Keepalive | TimerKind::TimeWait => false,
-        };
-        self.protocol.is_tcp_like() && self.timer.as_ref().is_some_and(held_up)
+        });
+        self.protocol.is_tcp_like() && (is_unread || is_held_up)
     }
 
     /// The details, made when there are none.

@@ -217,9 +217,13 @@ impl Display for Warning {
                 write!(f, "{table}: the filter asks for {fields}, which {why}")
             }
             Self::Findings(inner) => write!(f, "findings: {inner}"),
-            Self::Grave(1, severity) => write!(f, "1 finding of severity {severity} or graver"),
             Self::Grave(count, severity) => {
-                write!(f, "{count} findings of severity {severity} or graver")
+                let findings = if *count == 1 { "finding" } else { "findings" };
+                write!(
+                    f,
+                    "{count} {findings} of severity {} or graver",
+                    severity.name()
+                )
             }
             Self::LostRecords(lost) => write!(f, "the kernel had no room for {lost} records"),
             Self::LostNotices => {

@@ -111,7 +111,7 @@ impl FdScanner {
         let counters = if live {
             InodeCounters::now()
         } else {
-            InodeCounters::none()
+            InodeCounters::default()
         };
         let began = now();
         let told = self.told().map(|told| (told, Visibility::All));

@@ -242,7 +242,7 @@ fn copy_of_proc_has_nothing_newer() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, u64::MAX).0, ProcessStatus::None);
-    assert_eq!(owners.scan.unwrap().counters, InodeCounters::none());
+    assert_eq!(owners.scan.unwrap().counters, InodeCounters::default());
 }
 
 #[test]

@@ -1,6 +1,4 @@
-use super::{
-    Names, Ports, Services, ephemeral_range, known_as, names, numbers, protocol, range, service,
-};
+use super::{Ports, Services, ephemeral_range, known_as, names, numbers, protocol, range, service};
 use crate::model::{Family, PortKind, Protocol, Socket};
 use crate::skip::skip;
 
@@ -26,10 +24,9 @@ fn table() -> Services {
 fn table_of(ports: Ports) -> Services {
     let mut entries = names(SERVICES, service);
     entries.extend(names(PROTOCOLS, protocol));
-    Services {
-        names: Some(Names::new(entries, ports)),
-        ..Services::new(ports)
-    }
+    let mut services = Services::new(ports);
+    services.set(entries);
+    services
 }
 
 #[test]
@@ -101,20 +98,20 @@ fn nothing_is_named_or_read_unless_asked() {
 
 #[test]
 fn table_is_sorted_whatever_the_file() {
-    let names = Names::new(
-        names(b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp", service),
-        Ports::Named,
-    );
-    let keys: Vec<_> = names
-        .sorted
+    let mut services = Services::new(Ports::Named);
+    let text = b"b 9/udp\na 9/tcp\nc 7/udp\nd 9/udp";
+    services.set(names(text, service));
+    let keys: Vec<_> = services
+        .names
         .iter()
-        .map(|entry| (entry.0, entry.1))
+        .flatten()
+        .map(|named| named.0)
         .collect();
     assert_eq!(
         keys,
         [(PortKind::Tcp, 9), (PortKind::Udp, 7), (PortKind::Udp, 9)]
     );
-    assert_eq!(names.get(PortKind::Udp, 9), Some("b"));
+    assert_eq!(services.name(Protocol::Udp, Some(9)), Some("b"));
 }
 
 #[test]

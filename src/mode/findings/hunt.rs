@@ -90,7 +90,7 @@ impl Hunt {
         let definition = self.definition;
         let mut only = self.numbers.clone();
         only.retain(|key, numbers| {
-            let amount = definition.amount(&self.counted(key.clone(), *numbers), limits);
+            let amount = definition.amount(&Self::counted(key.clone(), *numbers), limits);
             definition.severity(amount).is_some()
         });
         if definition.related.is_empty() || only.is_empty() {
@@ -169,9 +169,8 @@ impl Hunt {
         }
     }
 
-    const fn counted(&self, key: GroupKey, [all, count]: Numbers) -> Group<'static> {
+    const fn counted(key: GroupKey, [all, count]: Numbers) -> Group<'static> {
         Group {
-            protocol: self.protocol,
             key,
             all,
             count,
@@ -190,7 +189,7 @@ impl Hunt {
             let numbers = self.numbers.iter();
             let counted = numbers.map(|(key, numbers)| Group {
                 related: by_key.remove(key).unwrap_or_default(),
-                ..self.counted(key.clone(), *numbers)
+                ..Self::counted(key.clone(), *numbers)
             });
             return counted.collect();
         }
@@ -211,7 +210,7 @@ impl Hunt {
             let count = u64::try_from(sockets.len()).unwrap_or(u64::MAX);
             Group {
                 sockets,
-                ..self.counted(key, [count, count])
+                ..Self::counted(key, [count, count])
             }
         });
         kept.collect()

@@ -442,7 +442,7 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
     }
 }
 
-/// What the counts of the first walk call unread or held up is never less than what the filters select.
+/// What the counts of the first walk call stuck is never less than what the filters select.
 #[test]
 fn counts_of_the_first_walk_have_the_numbers_of_the_filters() {
     let text = |kind| {

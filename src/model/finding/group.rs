@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::{Endpoint, Process, ProcessStatus, Protocol, Row, Socket};
+use super::super::{Endpoint, Process, ProcessStatus, Row, Socket};
 use crate::text::escape;
 
 /// So many processes are named in a text.
@@ -137,8 +137,6 @@ pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
 /// The sockets that may be one finding.
 #[derive(Debug)]
 pub struct Group<'f> {
-    /// Their protocol.
-    pub protocol: Protocol,
     /// What they have in common.
     pub key: GroupKey,
     /// How many were looked at.

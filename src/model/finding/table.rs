@@ -282,7 +282,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 1)],
         filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
                  timer = probe and tcp_info.backoff >= 3)",
-        is_possible: |counts, _| counts.held_up > 0,
+        is_possible: |counts, _| counts.stuck > 0,
         sentence: |group, _| {
             format!(
                 "{} in LAST_ACK or CLOSING ({}): the last FIN gets no answer, or waits behind data that the \
@@ -299,7 +299,7 @@ pub const FINDINGS: &[FindingKind] = &[
         among: "state established,close-wait,fin-wait-1,fin-wait-2",
         filter: "recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and {group}",
         group_by: GroupBy::Process,
-        is_possible: |counts, _| counts.unread > 0,
+        is_possible: |counts, _| counts.stuck > 0,
         sentence: |group, _| {
             format!(
                 "{} does not read: {} waits on {}, and nothing more has come for {}. The program hangs, \
@@ -317,7 +317,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 1)],
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
                  tcp_info.backoff >= 3",
-        is_possible: |counts, _| counts.held_up > 0,
+        is_possible: |counts, _| counts.stuck > 0,
         sentence: |group, _| {
             cannot_be_sent(
                 group,
@@ -332,7 +332,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 1)],
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
                  timer.retransmits >= 3",
-        is_possible: |counts, _| counts.held_up > 0,
+        is_possible: |counts, _| counts.stuck > 0,
         sentence: |group, _| {
             cannot_be_sent(
                 group,
