@@ -12,10 +12,6 @@ pub(super) use words::{Counted, sentence};
 
 /// Runs what a check asks for. With `-q` its messages are told only where they explain why there is
 /// no answer.
-///
-/// # Errors
-///
-/// Those of the run.
 pub(super) fn checked(
     check: &Check,
     messages: &mut Messages<'_>,

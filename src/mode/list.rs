@@ -4,7 +4,6 @@ mod output;
 mod reading;
 
 use std::io::{self, Write};
-use std::mem;
 
 pub(super) use output::{Output, buffer};
 
@@ -21,10 +20,6 @@ use crate::render::Envelope;
 use crate::source::Recorder;
 
 /// Lists once.
-///
-/// # Errors
-///
-/// When nothing can be listed at all, or the output cannot be written.
 pub(super) fn run(
     query: &Query,
     open: Open<'_>,
@@ -49,15 +44,6 @@ pub(super) fn run(
 /// Stands before what is missing.
 const INCOMPLETE: &str = "incomplete list: ";
 
-/// How much is read of what is not shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// Everything, to be told how much there is.
-    Whole,
-    /// No more than it takes to see that the check fails.
-    Enough,
-}
-
 /// A listing under way.
 pub(super) struct Listing<'l> {
     query: &'l Query,
@@ -65,13 +51,12 @@ pub(super) struct Listing<'l> {
     output: Output<'l>,
     /// Rows that went there from the table that is read.
     shown: u64,
-    extent: Extent,
     /// No further row is to be shown; they may still be counted.
     is_full: bool,
-    tally: Tally,
-    summary: Summary,
+    pub(super) tally: Tally,
+    pub(super) summary: Summary,
     /// Some table can have what the filter wants.
-    asked: bool,
+    pub(super) asked: bool,
 }
 
 impl<'l> Listing<'l> {
@@ -81,7 +66,6 @@ impl<'l> Listing<'l> {
             matcher,
             output,
             shown: 0,
-            extent: Extent::Whole,
             is_full: false,
             tally: Tally::default(),
             summary: Summary::default(),
@@ -89,32 +73,14 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// Will end as soon as it is seen that the check fails.
-    pub(super) const fn read_no_more_than_enough(&mut self) {
-        self.extent = Extent::Enough;
-    }
-
-    /// Is anything shown already?
-    pub(super) const fn has_shown(&self) -> bool {
-        match &self.output {
-            Output::Pending(pending) => pending.is_open(),
-            _ => false,
-        }
-    }
-
-    /// What was found.
-    pub(super) const fn tally(&self) -> Tally {
-        self.tally
-    }
-
     /// Is nothing known to be missing?
     pub(super) const fn is_complete(&self) -> bool {
         self.summary.diagnostics.is_complete()
     }
 
-    /// How often something was found to be missing.
-    pub(super) const fn gaps(&self) -> usize {
-        self.summary.diagnostics.gaps
+    /// Is anything shown already of what a wait keeps back?
+    pub(super) const fn has_shown(&self) -> bool {
+        matches!(&self.output, Output::Pending(pending) if pending.is_open())
     }
 
     /// The end of a look whose rows went elsewhere: what is to be known of it.
@@ -124,22 +90,12 @@ impl<'l> Listing<'l> {
         self.summary
     }
 
-    /// What was read since this was asked last, where no more than that is to be known.
-    pub(super) fn take_summary(&mut self) -> Summary {
-        mem::take(&mut self.summary)
-    }
-
     /// Was a table read from `/proc/net`, whole, that netlink would have narrowed?
     pub(super) fn is_from_files(&self) -> bool {
         let mut sources = self.summary.sources.iter();
         sources.any(|origin| {
             origin.source == Some(Kind::Procfs) && origin.table.protocol != Protocol::Icmp
         })
-    }
-
-    /// Can the filter want anything of what the options list?
-    pub(super) const fn can_find(&self) -> bool {
-        self.asked
     }
 
     /// Does the check hold?
@@ -161,10 +117,6 @@ impl<'l> Listing<'l> {
     }
 
     /// Writes what is held back, and judges.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written.
     pub(super) fn finish(mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
         // Before what is wrong with owners counts: they are nothing to this check.
         let expected = self.query.check.expected;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
+use std::mem;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
@@ -111,10 +112,12 @@ impl Reading<'_, '_> {
             let mut unheard = io::sink();
             let mut unheard = Messages::new("", &mut unheard);
             let _ = self.listing.read(*table, self.source, &mut unheard)?;
-            let summary = self.listing.take_summary();
+            let summary = mem::take(&mut self.listing.summary);
             let is_there = |origin: &Origin| origin.source.is_some();
             if summary.diagnostics.is_complete() && !summary.sources.iter().all(is_there) {
-                if table.family != Family::Inet6 && self.absent(title(*table), absence).is_break() {
+                if table.family != Family::Inet6
+                    && self.absent(&title(table.protocol), absence).is_break()
+                {
                     flow = ControlFlow::Break(());
                 }
             } else {
@@ -131,8 +134,12 @@ impl Reading<'_, '_> {
                 self.incomplete(&gap);
                 continue;
             };
+            let name = match table.protocol {
+                Protocol::UdpLite => Protocol::Udp,
+                protocol => protocol,
+            };
             for _ in 0..=more {
-                let text = format!("warning, got bogus {} line.", word(table));
+                let text = format!("warning, got bogus {name} line.");
                 self.messages.plain(&text);
             }
         }
@@ -180,23 +187,10 @@ impl Reading<'_, '_> {
     }
 }
 
-/// What `netstat` calls a table.
-const fn title(table: Table) -> &'static str {
-    match table.protocol {
-        Protocol::Unix => "AF UNIX",
-        Protocol::Udp => "AF INET (udp)",
-        Protocol::UdpLite => "AF INET (udplite)",
-        Protocol::Raw => "AF INET (raw)",
-        _ => "AF INET (tcp)",
-    }
-}
-
-/// What it calls a line of it.
-const fn word(table: Table) -> &'static str {
-    match table.protocol {
-        Protocol::Unix => "unix",
-        Protocol::Udp | Protocol::UdpLite => "udp",
-        Protocol::Raw => "raw",
-        _ => "tcp",
+/// What `netstat` calls a protocol.
+fn title(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Unix => "AF UNIX".to_owned(),
+        protocol => format!("AF INET ({protocol})"),
     }
 }

@@ -19,6 +19,8 @@ type Opening = Box<dyn FnOnce() -> RowBuffer<'static>>;
 /// Keeps sockets until they may be shown.
 pub(super) struct PendingRows {
     expected: Count,
+    /// No more is to be known of a look that fails than that.
+    pub(super) is_failure_enough: bool,
     sockets: Vec<Socket>,
     /// How many there were at the last checkpoint.
     checkpoint: usize,
@@ -32,6 +34,7 @@ impl PendingRows {
     pub(super) fn new(expected: Count, opening: Opening) -> Self {
         Self {
             expected,
+            is_failure_enough: false,
             sockets: Vec::new(),
             checkpoint: 0,
             opening: Some(opening),
@@ -40,8 +43,9 @@ impl PendingRows {
     }
 
     /// Starts over.
-    pub(super) fn restart(&mut self) {
+    pub(super) fn restart(&mut self, is_failure_enough: bool) {
         self.sockets.clear();
+        self.is_failure_enough = is_failure_enough;
     }
 
     /// True if something is shown.
@@ -66,10 +70,6 @@ impl PendingRows {
     }
 
     /// One more, which the matcher was asked about last; `Break` when no further one is to be shown.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written.
     pub(super) fn take(
         &mut self,
         socket: &Socket,
@@ -92,10 +92,6 @@ impl PendingRows {
     }
 
     /// Shows what is kept; `Break` when no further one is to be shown.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written.
     pub(super) fn show(&mut self, matcher: &mut Matcher) -> io::Result<ControlFlow<()>> {
         if let Some(opening) = self.opening.take() {
             self.shown = Some(opening());

@@ -30,10 +30,6 @@ pub(super) trait Clock {
     fn now(&self) -> Instant;
 
     /// Sleeps until this moment, or for ever. Gives the signal that came before.
-    ///
-    /// # Errors
-    ///
-    /// When `poll(2)` fails, or whoever reads `output` has left.
     fn sleep(
         &self,
         until: Option<Instant>,
@@ -55,10 +51,6 @@ pub(super) struct Signals {
 
 impl Signals {
     /// From now on.
-    ///
-    /// # Errors
-    ///
-    /// When the system has no room for it.
     pub(super) fn catch(second: Second) -> io::Result<Self> {
         let (wake, write) = UnixStream::pair()?;
         let last = Arc::new(AtomicUsize::new(0));

@@ -30,10 +30,6 @@ use pace::{Target, pause, processor_time};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Waits until the check of a query holds, or the time is over.
-///
-/// # Errors
-///
-/// When nothing can be looked at, or the output cannot be written.
 pub(super) fn wait(
     query: &Query,
     time: Duration,
@@ -65,15 +61,12 @@ pub(super) struct Wait<'q> {
     begun: Instant,
     /// When to look next.
     due: Instant,
-    failing: Failing,
+    /// Since when looks were incomplete, one after another.
+    failing_since: Option<Instant>,
 }
 
 impl<'q> Wait<'q> {
     /// Begins at this moment.
-    ///
-    /// # Errors
-    ///
-    /// When the source cannot be opened, or processes cannot be found in the way that is wanted.
     pub(super) fn new(
         query: &'q Query,
         time: Duration,
@@ -91,15 +84,11 @@ impl<'q> Wait<'q> {
             time,
             begun,
             due: begun,
-            failing: Failing::default(),
+            failing_since: None,
         })
     }
 
     /// Looks until there is an answer, or a signal comes.
-    ///
-    /// # Errors
-    ///
-    /// As those of [`wait`].
     pub(super) fn run(
         &mut self,
         clock: &dyn Clock,
@@ -129,25 +118,27 @@ impl<'q> Wait<'q> {
         let mut kept = Vec::new();
         let mut of_look = Messages::new(messages.program, &mut kept);
         self.matcher.look_again();
-        pending.restart();
+        pending.restart(!is_last);
         let output = if self.query.check.quiet {
             Output::Nothing
         } else {
             Output::Pending(pending)
         };
         let mut listing = Listing::new(self.query, &mut self.matcher, output);
-        if !is_last {
-            listing.read_no_more_than_enough();
-        }
         listing.read_all(&self.tables, self.source.as_mut(), &mut of_look)?;
-        let failing = self.failing.note(listing.is_complete(), clock.now());
-        let is_over = is_last || !listing.can_find() || failing;
+        let now = clock.now();
+        self.failing_since = match self.failing_since {
+            _ if listing.is_complete() => None,
+            since => since.or(Some(now)),
+        };
+        let is_hopeless = |since| now.saturating_duration_since(since) >= PATIENCE;
+        let is_over = is_last || !listing.asked || self.failing_since.is_some_and(is_hopeless);
         let outcome = listing.outcome(self.expected);
         let is_shown = self.query.check.quiet || listing.is_complete() || listing.has_shown();
         let verdict = if outcome == Outcome::Holds && (is_shown || is_over) {
             listing.finish(&mut of_look)?
         } else if is_over {
-            let (tally, is_too_little) = (listing.tally(), listing.warn(&mut of_look));
+            let (tally, is_too_little) = (listing.tally, listing.warn(&mut of_look));
             drop(listing);
             self.tell(outcome, tally, &mut of_look);
             if is_too_little || outcome == Outcome::Unknown {
@@ -197,21 +188,6 @@ impl<'q> Wait<'q> {
             _ => String::new(),
         };
         tell(outcome, &format!("{waited}{sentence}{closest}"), messages);
-    }
-}
-
-/// Since when looks were incomplete, one after another.
-#[derive(Debug, Default)]
-struct Failing(Option<Instant>);
-
-impl Failing {
-    /// Notes one more; `true` = there is no hope of a complete one.
-    fn note(&mut self, is_complete: bool, now: Instant) -> bool {
-        if is_complete {
-            self.0 = None;
-            return false;
-        }
-        now.saturating_duration_since(*self.0.get_or_insert(now)) >= PATIENCE
     }
 }
 

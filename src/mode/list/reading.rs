@@ -14,10 +14,6 @@ use crate::source::{Outcome, Source, Visitor};
 
 impl Listing<'_> {
     /// Reads tables until no further row is wanted.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written, or a table must not be asked for.
     pub(in crate::mode) fn read_all(
         &mut self,
         tables: &[Table],
@@ -133,7 +129,7 @@ impl Listing<'_> {
         match &self.output {
             Output::Nothing => is_settled,
             Output::Pending(pending) if !pending.is_open() => {
-                self.extent == super::Extent::Enough && is_exceeded
+                is_exceeded && pending.is_failure_enough
             }
             _ => self.is_full && is_settled,
         }

@@ -92,11 +92,11 @@ fn read(
     source: &mut dyn Source,
     (messages, current): (&mut Messages<'_>, &CurrentTable),
 ) -> Result<bool, Error> {
-    let gaps = listing.gaps();
+    let gaps = listing.summary.diagnostics.gaps;
     // The sink always wants more.
     let _ = listing.read(table, source, messages)?;
     let mut tracked = current.borrow_mut();
-    if listing.gaps() == gaps {
+    if listing.summary.diagnostics.gaps == gaps {
         return Ok(tracked.settle());
     }
     tracked.give_up();
