@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::Messages;
 use super::check::checked;
 use super::list::{self, buffer};
+use super::netstat;
 use super::pending_rows::PendingRows;
 use super::signals::Clock;
 use super::sources::Opened;
@@ -23,6 +24,7 @@ use super::wait::Wait;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Cause, Disturbance, Socket, Source as Kind, Table, Warning};
+use crate::query::netstat::Netstat;
 use crate::query::{Count, Query};
 use crate::render::{Envelope, Repetition};
 use crate::source::{Outcome, Recorder, Request, Source, Visitor};
@@ -284,6 +286,13 @@ pub(crate) fn list_once(page: &Page, query: &Query, look: Look) -> Run {
 pub(crate) fn list_over(page: &Page, query: &Query, looks: &[Look]) -> Run {
     running(query, page, |out, messages| {
         list::run(query, &opening(looks), envelope, out, messages)
+    })
+}
+
+/// Lists as `netstat` does.
+pub(crate) fn netstat_once(netstat: &Netstat, look: Look) -> Run {
+    running(&netstat.query, &Page::default(), |out, messages| {
+        netstat::run(netstat, &opening(&[look]), &envelope(), out, messages)
     })
 }
 

@@ -22,12 +22,12 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Diagnostics, Warning};
 use crate::query::Query;
+use crate::query::netstat::Netstat;
 use crate::render::Envelope;
 
 use check::checked;
 pub use events::events;
 use message_dedup::MessageDedup;
-pub use netstat::netstat;
 pub use watch::{Console, Input, OpenConsole, OpenOutput, Refilter, Repeating, Viewing, watch};
 
 /// Lists, or counts, what the query asks for, or checks it.
@@ -46,6 +46,20 @@ pub fn list(
         Some(time) => wait::wait(query, time, envelope, out, messages),
         None => list::run(query, &sources::open, envelope, out, messages),
     })
+}
+
+/// Lists as `netstat` does.
+///
+/// # Errors
+///
+/// When nothing can be listed at all, or the output cannot be written.
+pub fn netstat(
+    netstat: &Netstat,
+    envelope: &Envelope,
+    out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    netstat::run(netstat, &sources::open, envelope, out, messages)
 }
 
 /// Where messages go: the standard error, one line each.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Messages;
 use super::list::{Listing, Output};
 use super::matcher::Matcher;
-use super::sources;
+use super::sources::Open;
 use crate::enrich::Sight;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -25,17 +25,14 @@ use crate::source::{Recorder, Source};
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Lists, once or again and again.
-///
-/// # Errors
-///
-/// When the output cannot be written.
-pub fn netstat(
+pub(super) fn run(
     netstat: &Netstat,
+    open: Open<'_>,
     envelope: &Envelope,
     mut out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let (mut source, _) = sources::open(&netstat.query, &Recorder::default())?;
+    let (mut source, _) = open(&netstat.query, &Recorder::default())?;
     let mut matcher = Matcher::new(&netstat.query)?;
     loop {
         // Before the first row, as there may be something to say about it.
@@ -44,7 +41,7 @@ pub fn netstat(
         }
         let mut verdict = Verdict::Done;
         for part in &netstat.parts {
-            let output = Output::of(&part.query, &sources::open, envelope, Box::new(&mut out));
+            let output = Output::of(&part.query, open, envelope, Box::new(&mut out));
             let reading = Reading {
                 listing: Listing::new(&part.query, &mut matcher, output),
                 source: source.as_mut(),

@@ -9,6 +9,7 @@
 mod checks;
 mod findings;
 mod listings;
+mod netstat;
 mod summaries;
 mod waits;
 
