@@ -4,6 +4,7 @@ mod choice;
 mod ends;
 mod lives;
 mod many;
+mod owners;
 mod watch;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::scene::{V4, V6};
 use crate::support::{Run, fresh};
-use lives::{LIVES, Stage};
+use lives::{End, LIVES, Stage};
 use watch::{Steps, Watch, can_trace};
 
 /// What who connects and closes first goes through.
@@ -30,7 +31,7 @@ fn steps(events: &[Value], local: u16, peer: u16) -> Steps {
 
 /// Watches every life, each in a namespace of its own, and looks at the steps of each end. Most of
 /// their time they pause, so they are lived at once.
-fn each_life(options: &[&str], pause: Duration, look: impl Fn(&Run, &Steps, &str) + Sync) {
+fn each_life(options: &[&str], pause: Duration, look: impl Fn(&Run, &Steps, &End) + Sync) {
     if fresh().is_none() {
         return;
     }
@@ -49,7 +50,7 @@ fn each_life(options: &[&str], pause: Duration, look: impl Fn(&Run, &Steps, &str
                     });
                     let (events, run) = watch.end();
                     for end in ends {
-                        look(&run, &steps(&events, end.local, end.peer), end.chain);
+                        look(&run, &steps(&events, end.local, end.peer), &end);
                     }
                 };
                 thread.spawn_scoped(scope, live).unwrap();
@@ -63,17 +64,18 @@ fn both_ends_of_every_life_are_told_exactly() {
     if !can_trace() {
         return;
     }
-    each_life(&[], Duration::from_millis(1), |run, steps, chain| {
+    each_life(&[], Duration::from_millis(1), |run, steps, end| {
         assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""));
-        assert_eq!(steps.chain(), chain);
+        let chain = steps.chain();
+        assert!(end.is_recorded(&chain), "{chain}: {end:?}");
     });
 }
 
 #[test]
 fn who_only_looks_now_and_then_invents_nothing() {
     let options = ["--source", "netlink"];
-    each_life(&options, Duration::from_millis(250), |run, steps, chain| {
+    each_life(&options, Duration::from_millis(250), |run, steps, end| {
         assert_eq!(run.status, Some(0));
-        assert!(steps.are_of(chain), "{steps:?}");
+        assert!(steps.are_of(end.chain), "{steps:?}");
     });
 }

@@ -76,6 +76,8 @@ pub enum Condition {
     Is(Register, i32),
     /// The register holds another number than this.
     IsNot(Register, i32),
+    /// The register holds a number not above this, both without a sign.
+    AtMost(Register, i32),
     /// The registers hold different numbers.
     Differ(Register, Register),
 }
@@ -115,6 +117,7 @@ impl Assembler {
             Condition::Always => (0x05, zero, zero, 0),
             Condition::Is(one, number) => (0x15, one, zero, number),
             Condition::IsNot(one, number) => (0x55, one, zero, number),
+            Condition::AtMost(one, number) => (0xb5, one, zero, number),
             Condition::Differ(one, other) => (0x5d, one, other, 0),
         };
         self.jumps.push((self.code.len(), label));
@@ -164,6 +167,16 @@ impl Assembler {
     /// Adds a number to a register.
     pub fn add_number(&mut self, to: Register, number: i32) {
         self.add(0x07, to, Register::R0, 0, number);
+    }
+
+    /// Takes a register from another.
+    pub fn subtract(&mut self, from: Register, register: Register) {
+        self.add(0x1f, from, register, 0, 0);
+    }
+
+    /// Moves the bits of a register down; what is above them becomes zero.
+    pub fn shift_down(&mut self, register: Register, bits: i32) {
+        self.add(0x77, register, Register::R0, 0, bits);
     }
 
     /// Turns the lowest bytes of a register around, if this machine does not have them in the order of

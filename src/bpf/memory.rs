@@ -16,7 +16,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
@@ -25,7 +25,7 @@ use rustix::fs::{FsWord, fstatfs};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::param::page_size;
 
-use super::syscall::{self, Map};
+use super::{Map, refused};
 use crate::error::Error;
 
 /// `SYSFS_MAGIC` (`include/uapi/linux/magic.h`).
@@ -140,38 +140,24 @@ impl Description {
     }
 }
 
-/// A number that programs count up.
+/// A number that programs count up, from zero.
 #[derive(Debug)]
-pub struct Counter {
-    map: OwnedFd,
-    mapping: Mapping,
-}
+pub struct Counter(Mapping);
 
 impl Counter {
-    /// At zero.
+    /// Takes a map of one number into memory.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn new() -> Result<Self, Error> {
-        syscall::create(Map::Value(size_of::<u64>()))
-            .and_then(Self::of)
-            .map_err(no_map)
-    }
-
-    fn of(map: OwnedFd) -> io::Result<Self> {
-        let mapping = Mapping::new(&map, [0, page_size()], ProtFlags::READ)?;
-        Ok(Self { map, mapping })
-    }
-
-    /// The map, for [`Assembler::set_map_value`](super::Assembler::set_map_value).
-    pub fn map(&self) -> RawFd {
-        self.map.as_raw_fd()
+    pub fn of(map: &Map) -> Result<Self, Error> {
+        let mapping = Mapping::new(map, [0, page_size()], ProtFlags::READ);
+        mapping.map(Self).map_err(refused("share a map"))
     }
 
     /// How far it is.
     pub fn get(&self) -> u64 {
-        let number: Option<&AtomicU64> = self.mapping.atomic(0);
+        let number: Option<&AtomicU64> = self.0.atomic(0);
         number.map_or(0, |number| number.load(Ordering::Relaxed))
     }
 }
@@ -179,7 +165,7 @@ impl Counter {
 /// Records that programs write and we read, in the order in which they were begun.
 #[derive(Debug)]
 pub struct RingBuffer {
-    map: OwnedFd,
+    map: Map,
     /// A page that begins with our position.
     reader: Mapping,
     /// A page that begins with the position of the programs, and the records twice: so each of them is in
@@ -189,30 +175,23 @@ pub struct RingBuffer {
 }
 
 impl RingBuffer {
-    /// With room for so many bytes: pages, and a power of two.
+    /// Takes the map of a ring buffer into memory.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn new(size: usize) -> Result<Self, Error> {
-        let map = syscall::create(Map::RingBuffer(size));
-        map.and_then(|map| Self::of(map, size)).map_err(no_map)
-    }
-
-    fn of(map: OwnedFd, size: usize) -> io::Result<Self> {
-        let page = page_size();
+    pub fn of(map: Map) -> Result<Self, Error> {
+        let (page, size) = (page_size(), map.size);
         let both = ProtFlags::READ | ProtFlags::WRITE;
+        let view = |place, protection| {
+            Mapping::new(&map, place, protection).map_err(refused("share a map"))
+        };
         Ok(Self {
-            reader: Mapping::new(&map, [0, page], both)?,
-            writer: Mapping::new(&map, [page, page + 2 * size], ProtFlags::READ)?,
+            reader: view([0, page], both)?,
+            writer: view([page, page + 2 * size], ProtFlags::READ)?,
             map,
             size,
         })
-    }
-
-    /// The map, for [`Assembler::set_map`](super::Assembler::set_map).
-    pub fn map(&self) -> RawFd {
-        self.map.as_raw_fd()
     }
 
     /// Lends every record that was written before this call; each makes room when it was taken.
@@ -253,15 +232,8 @@ impl RingBuffer {
 
 impl AsFd for RingBuffer {
     /// What can be read when there is a record.
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.map.as_fd()
-    }
-}
-
-fn no_map(cause: io::Error) -> Error {
-    Error::Bpf {
-        operation: "create a map",
-        cause,
     }
 }
 

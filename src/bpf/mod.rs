@@ -14,7 +14,7 @@ mod syscall;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
 pub use assembler::{Assembler, Condition, Instruction, Label, Register, Size};
@@ -24,9 +24,53 @@ pub use btf::{Btf, Kind, Malformed, Value};
 pub use memory::{Counter, RingBuffer};
 
 use crate::error::Error;
+use syscall::MapKind;
 
 /// The kernel's description of its types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Memory that programs and we share.
+#[derive(Debug)]
+pub struct Map {
+    descriptor: OwnedFd,
+    size: usize,
+}
+
+impl Map {
+    /// One number of eight bytes, for a [`Counter`].
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn number() -> Result<Self, Error> {
+        Self::new(MapKind::Value, size_of::<u64>())
+    }
+
+    /// A [`RingBuffer`] of so many bytes: pages, and a power of two.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn ring(size: usize) -> Result<Self, Error> {
+        Self::new(MapKind::RingBuffer, size)
+    }
+
+    fn new(kind: MapKind, size: usize) -> Result<Self, Error> {
+        let descriptor = syscall::create(kind, size).map_err(refused("create a map"))?;
+        Ok(Self { descriptor, size })
+    }
+
+    /// Its descriptor, as the [`Assembler`] writes it into a program.
+    pub fn descriptor(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+impl AsFd for Map {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
 
 /// What a program is attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +102,16 @@ impl Link {
 ///
 /// When the kernel has no such place, takes no such program, or not from us.
 pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Link, Error> {
-    let refused = |operation| move |cause| Error::Bpf { operation, cause };
     let program = syscall::load(name, program, hook).map_err(refused("load a program"))?;
     let link = match hook {
         Hook::Iterator(_) => syscall::link(program.as_fd()),
         Hook::Tracepoint(_) => syscall::open_tracepoint(program.as_fd()),
     };
     link.map(Link).map_err(refused("attach a program"))
+}
+
+fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |cause| Error::Bpf { operation, cause }
 }
 
 /// Finds what a program must know of the types that the file `path` describes; those that are `wanted`

@@ -108,43 +108,46 @@ struct Iterate {
     flags: u32,
 }
 
-/// A map to be made.
+/// What a map is to be.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Map {
-    /// One value of so many bytes.
-    Value(usize),
-    /// A ring buffer of so many bytes.
-    RingBuffer(usize),
+pub(super) enum MapKind {
+    /// One value.
+    Value,
+    /// A ring buffer.
+    RingBuffer,
 }
 
-/// Makes a map that can be mapped.
-pub(super) fn create(map: Map) -> io::Result<OwnedFd> {
-    let number = |bytes| u32::try_from(bytes).map_err(io::Error::other);
-    let attributes = match map {
-        Map::Value(bytes) => Create {
+/// Makes a map of so many bytes that can be mapped.
+pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
+    let bytes = u32::try_from(bytes).map_err(io::Error::other)?;
+    let attributes = match kind {
+        MapKind::Value => Create {
             map_type: ARRAY,
             key_size: 4,
-            value_size: number(bytes)?,
+            value_size: bytes,
             max_entries: 1,
             map_flags: MMAPABLE,
         },
-        Map::RingBuffer(bytes) => Create {
+        MapKind::RingBuffer => Create {
             map_type: RINGBUF,
             key_size: 0,
             value_size: 0,
-            max_entries: number(bytes)?,
+            max_entries: bytes,
             map_flags: 0,
         },
     };
-    call(MAP_CREATE, &attributes).or_else(|_| {
+    match call(MAP_CREATE, &attributes) {
         // Before 5.11 a map counts as locked memory, of which even root may have little.
-        let none = Rlimit {
-            current: None,
-            maximum: None,
-        };
-        setrlimit(Resource::Memlock, none)?;
-        call(MAP_CREATE, &attributes)
-    })
+        Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => {
+            let none = Rlimit {
+                current: None,
+                maximum: None,
+            };
+            setrlimit(Resource::Memlock, none).map_err(|_| refused)?;
+            call(MAP_CREATE, &attributes)
+        }
+        made => made,
+    }
 }
 
 /// Has the kernel check and take a program.
@@ -227,7 +230,7 @@ fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::{
-        Create, Hook, Iterate, Link, Load, Map, OpenTracepoint, create, iterate, link, load,
+        Create, Hook, Iterate, Link, Load, MapKind, OpenTracepoint, create, iterate, link, load,
         open_tracepoint,
     };
     use std::mem::offset_of;
@@ -253,6 +256,6 @@ mod tests {
         });
         assert_eq!(refused, Ok([true; 3]));
         assert!(load("none", &[], Hook::Iterator(1)).is_err());
-        assert!(create(Map::RingBuffer(3)).is_err());
+        assert!(create(MapKind::RingBuffer, 3).is_err());
     }
 }

@@ -19,7 +19,7 @@ mod visibility;
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::model::{ProcessStatus, Row, Socket, Stage, Warning};
+use crate::model::{Process, ProcessStatus, Row, Socket, Stage, Warning};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
@@ -111,6 +111,12 @@ impl Enricher {
         if let Some(owners) = &mut self.owners {
             self.status = Some(owners.of(socket, &mut self.users).0);
         }
+    }
+
+    /// The process with the name of its user.
+    pub fn with_user(&mut self, mut process: Process) -> Process {
+        process.user = process.uid.map(|uid| self.users.name_or_digits(uid));
+        process
     }
 
     /// Was no process found of the socket that was prepared last, and might it have one?

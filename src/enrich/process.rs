@@ -36,29 +36,14 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<(Process, Option<u64>)> {
     if name.last() == Some(&b'\n') {
         name.pop();
     }
-    let arguments = file("cmdline");
-    let first = arguments.split(|byte| *byte == 0).next();
-    let process = Process {
+    let mut process = Process {
         pid,
         name,
-        called: first.map_or(0, <[u8]>::len),
-        command: command_line(arguments),
         uid: effective_uid(&file("status")),
         ..Process::default()
     };
+    process.set_command(file("cmdline"));
     Some((process, start_ticks(&file("stat"))))
-}
-
-/// Blanks for the NULs between arguments, nothing for those at the end.
-fn command_line(mut bytes: Vec<u8>) -> Vec<u8> {
-    let end = bytes.iter().rposition(|byte| *byte != 0);
-    bytes.truncate(end.map_or(0, |last| last + 1));
-    for byte in &mut bytes {
-        if *byte == 0 {
-            *byte = b' ';
-        }
-    }
-    bytes
 }
 
 /// The second value of `Uid:` (`proc_pid_status(5)`). The name of the process stands above it, but
@@ -83,14 +68,7 @@ fn file(process: impl AsFd, name: &str) -> rustix::io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{command_line, effective_uid};
-
-    #[test]
-    fn arguments_are_joined_by_blanks() {
-        assert_eq!(command_line(b"sh\0-c\0\0x y\0\0".to_vec()), b"sh -c  x y");
-        assert_eq!(command_line(b"\0\0".to_vec()), b"");
-        assert_eq!(command_line(Vec::new()), b"");
-    }
+    use super::effective_uid;
 
     #[test]
     fn uid_is_the_effective_one_whatever_the_name_says() {

@@ -201,9 +201,11 @@ impl<'r> Matcher<'_, 'r> {
     }
 
     /// Where some process could not be read, whether one holds the socket cannot be told; whether it can
-    /// be told is another question, and has an answer. Without an inode nobody can.
+    /// be told is another question, and has an answer. Without an inode nobody can, but for who is known to
+    /// have held it.
     fn status(&self, accepts: &dyn Fn(ProcessStatus) -> bool) -> Answer {
-        if self.row.socket.inode.is_none() {
+        let is_found = self.row.process_status == Some(ProcessStatus::Found);
+        if self.row.socket.inode.is_none() && !is_found {
             return Ok(accepts(ProcessStatus::None));
         }
         self.known(Field::ProcessStatus)?;

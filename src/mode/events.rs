@@ -16,7 +16,7 @@ use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::Rule;
-use crate::model::{Event, EventSummary, Row, Socket, Stage, Table, Warning};
+use crate::model::{Event, EventSummary, Row, Socket, Stage, State, Table, Warning};
 use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
@@ -61,6 +61,10 @@ fn run(
     if let Some(why) = &sampled {
         watch.note(Warning::Sampled(why.clone()), messages);
     }
+    if sampled.is_none() {
+        // Whose the sockets are that are there; of others the source tells.
+        watch.enricher.look_for_owners();
+    }
     // Titles tell that the watch has begun.
     watch.end_batch()?;
     let mut flow = watch.is_full();
@@ -69,6 +73,9 @@ fn run(
         flow = source.wait(signals.as_fd(), over.or(until), &mut |event| {
             watch.take(event)
         })?;
+        for connection in source.take_ended() {
+            watch.end(connection);
+        }
         watch.end_batch()?;
         for gap in source.gaps() {
             watch.note(gap, messages);
@@ -181,14 +188,28 @@ impl<'w> Watch<'w> {
             flow = self.sink.event(event, &row)?;
             self.summary.matched += 1;
         }
-        if let Some(owners) = &mut self.owners {
-            owners.forget_ended(event);
+        if event.socket.state == State::Closed {
+            self.forget(event.connection);
         }
         Ok(if flow.is_break() {
             flow
         } else {
             self.is_full()
         })
+    }
+
+    /// Nothing more is told of a connection.
+    fn end(&mut self, connection: u64) {
+        self.forget(connection);
+        if let Err(error) = self.sink.over(connection) {
+            self.failure = Some(error);
+        }
+    }
+
+    fn forget(&mut self, connection: u64) {
+        if let Some(owners) = &mut self.owners {
+            owners.forget(connection);
+        }
     }
 
     /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
@@ -203,8 +224,13 @@ impl<'w> Watch<'w> {
             ..event.socket.clone()
         });
         let mut held = false;
+        // Sockets without an inode have an owner, too, where the source tells it.
+        let is_told = self.owners.is_some() && event.owner.is_some();
         for stage in [Stage::Socket, Stage::Names, Stage::Owners] {
             self.prepare(event, stage);
+            if is_told && stage != Stage::Owners {
+                continue;
+            }
             let verdicts = [Some(&event.socket), before.as_ref()].map(|socket| {
                 let socket = socket?;
                 Some(self.holds(place, event, socket, stage))

@@ -1,9 +1,11 @@
 //! A step through the TCP state machine, as it was seen.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::machine::transition;
-use super::{Diagnostics, Socket, State};
+use super::{Diagnostics, Process, Socket, State};
 
 /// One step of one socket.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +22,72 @@ pub struct Event {
     /// Which connection (or listener) of this run it belongs to. The socket that the kernel puts in
     /// the place of another (`TIME_WAIT`) has the same number.
     pub connection: u64,
+    /// How it ended, where that was not by the handshake of the close and the kernel tells.
+    pub ending: Option<Ending>,
+    /// Whose socket it is; `None` = the kernel's record does not tell, and whoever holds the inode is to
+    /// be looked up now.
+    pub owner: Option<Owner>,
 }
 
 impl Event {
     /// What the step means in the handshake or the close; `None` = it is not known where it came from.
     pub fn step(&self) -> Option<&'static str> {
-        transition(self.old_state?, self.socket.state).map(|found| found.step)
+        let step = transition(self.old_state?, self.socket.state).map(|found| found.step);
+        self.ending.map(Ending::words).or(step)
     }
+}
+
+/// How a connection ended that did not end by the handshake of the close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer answered the SYN with RST.
+    Refused,
+    /// No answer: to the SYN, to data, or to keepalive probes.
+    TimedOut,
+    /// No way leads there, as ICMP or the routes say.
+    Unreachable,
+    /// The peer sent RST.
+    ResetByPeer,
+    /// RST, by whomever.
+    Reset,
+    /// The program ended it: `SO_LINGER` 0, data unread at `close(2)`, `connect(2)` to `AF_UNSPEC`.
+    Aborted,
+    /// The program closed it before there was an answer to its SYN.
+    GivenUp,
+    /// There was no local port for it.
+    NoPort,
+    /// Nobody had accepted it when the listener was closed.
+    NotAccepted,
+    /// An administrator ended it: `ss -K`.
+    Destroyed,
+}
+
+impl Ending {
+    /// The words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "connection refused",
+            Self::TimedOut => "timed out",
+            Self::Unreachable => "host or network unreachable",
+            Self::ResetByPeer => "reset by the peer",
+            Self::Reset => "reset",
+            Self::Aborted => "aborted: RST sent",
+            Self::GivenUp => "given up before the peer answered",
+            Self::NoPort => "no local port left",
+            Self::NotAccepted => "listener closed before it was accepted: RST sent",
+            Self::Destroyed => "destroyed by an administrator",
+        }
+    }
+}
+
+/// Whose a socket is, as far as the kernel's records tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The process that opened it, or was the last to use it.
+    pub process: Option<Arc<Process>>,
+    /// The inode that its holders had when the watch began: its own, or that of the listener that made
+    /// it. What they were found to be then counts more than `process`.
+    pub inode: Option<u64>,
 }
 
 /// What is to be said at the end of a run that watched.

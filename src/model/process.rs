@@ -19,6 +19,22 @@ pub struct Process {
     pub fds: Vec<u32>,
 }
 
+impl Process {
+    /// Takes the command line, whose arguments end with NULs, as blanks between them.
+    pub fn set_command(&mut self, mut arguments: Vec<u8>) {
+        let first = arguments.split(|byte| *byte == 0).next();
+        self.called = first.map_or(0, <[u8]>::len);
+        let end = arguments.iter().rposition(|byte| *byte != 0);
+        arguments.truncate(end.map_or(0, |last| last + 1));
+        for byte in &mut arguments {
+            if *byte == 0 {
+                *byte = b' ';
+            }
+        }
+        self.command = arguments;
+    }
+}
+
 /// What the search for processes came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProcessStatus {
@@ -37,6 +53,24 @@ impl ProcessStatus {
             Self::Found => "found",
             Self::None => "none",
             Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Process;
+
+    #[test]
+    fn arguments_are_joined_by_blanks() {
+        for (arguments, command, called) in [
+            (&b"sh\0-c\0\0x y\0\0"[..], &b"sh -c  x y"[..], 2),
+            (b"\0\0", b"", 0),
+            (b"", b"", 0),
+        ] {
+            let mut process = Process::default();
+            process.set_command(arguments.to_vec());
+            assert_eq!((&*process.command, process.called), (command, called));
         }
     }
 }

@@ -42,6 +42,15 @@ pub trait EventSink {
     /// When the output cannot be written.
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
 
+    /// Nothing more is told of a connection, though it is not CLOSED.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    fn over(&mut self, _connection: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Nothing more has happened for now: what is known is shown.
     ///
     /// # Errors

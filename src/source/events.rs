@@ -1,10 +1,7 @@
 //! Where events come from: steps of sockets through the TCP state machine, as they happen.
 
-mod ends;
-mod finder;
 mod sampled;
 mod traced;
-mod tracefs;
 
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
@@ -50,6 +47,12 @@ pub trait EventSource {
 
     /// Why the steps are found by looking again and again; `None` = the kernel records them.
     fn sampled(&self) -> Option<String>;
+
+    /// Takes the connections of which nothing more is told, though the last step was not to CLOSED: the
+    /// kernel keeps a small structure of them, whose steps it does not report.
+    fn take_ended(&mut self) -> Vec<u64> {
+        Vec::new()
+    }
 
     /// Why events may be missing, besides lost records; each is told once.
     fn gaps(&mut self) -> Vec<Warning>;

@@ -1,25 +1,39 @@
 //! Which events are told: filters, families, owners, other namespaces.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::watch::{Watch, traced};
 use super::{CLIENT, SERVER, steps};
+use crate::scene::holder::Holder;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{fresh, lsock};
+use crate::support::{Reading, fresh, program, until};
 
 /// Opens and closes a connection; gives the ports of who connects and of who accepts.
-fn connection(ip: std::net::IpAddr) -> (u16, u16) {
+fn connection(ip: IpAddr) -> (u16, u16) {
     let pair = tcp::pair(ip).unwrap();
-    let port = |end: &std::net::TcpStream| end.local_addr().unwrap().port();
     let ports = (port(&pair.client), port(&pair.server));
-    drop(pair.client);
-    // The one who closes last must find the FIN of the other.
-    std::thread::sleep(Duration::from_millis(5));
-    drop(pair.server);
+    close(&pair.client, pair.server);
     ports
+}
+
+/// Closes both ends, one after the other, and leaves the first one to the kernel when it is in
+/// `TIME_WAIT`: until then there is a socket, of whose steps records tell.
+fn close(first: &TcpStream, last: TcpStream) {
+    first.shutdown(Shutdown::Write).unwrap();
+    assert_eq!((&last).read(&mut [0]).unwrap(), 0);
+    drop(last);
+    assert_eq!({ first }.read(&mut [0]).unwrap(), 0);
+}
+
+fn port(end: &TcpStream) -> u16 {
+    end.local_addr().unwrap().port()
 }
 
 /// The values that a field has in these events.
@@ -43,10 +57,8 @@ fn filter_of_ports_is_the_kernels_too_and_nothing_is_missing() {
         connection(V4);
         let one = tcp::connect(&listener).unwrap();
         let other = tcp::accept(&listener).unwrap();
-        let here = one.local_addr().unwrap().port();
-        drop(one);
-        std::thread::sleep(Duration::from_millis(5));
-        drop(other);
+        let here = self::port(&one);
+        close(&one, other);
         let (events, run) = watch.end();
         run.clean();
         let ports = |event: &Value| ["local_port", "peer_port"].map(|key| event[key] == port);
@@ -103,22 +115,18 @@ fn owner_is_who_holds_the_socket() {
     let ours = std::process::id();
     let watch = Watch::begin(&["-p"], &format!("pid = {ours}"));
     let pair = tcp::pair(V4).unwrap();
-    let (here, there) = (
-        pair.client.local_addr().unwrap().port(),
-        pair.server.local_addr().unwrap().port(),
-    );
+    let (here, there) = (port(&pair.client), port(&pair.server));
     watch.ring();
-    drop(pair.client);
-    std::thread::sleep(Duration::from_millis(5));
-    drop(pair.server);
+    close(&pair.client, pair.server);
     let (events, run) = watch.end();
     run.done();
     assert!(!events.is_empty());
     for event in &events {
         assert_eq!(event["processes"][0]["pid"], ours, "{event}");
     }
-    // It is named to the end, though it has closed the socket long before.
+    // It is named to the end, when it has closed the socket.
     assert_eq!(steps(&events, here, there).chain(), CLIENT);
+    assert_eq!(steps(&events, there, here).chain(), SERVER);
 }
 
 #[test]
@@ -129,8 +137,7 @@ fn sockets_of_another_namespace_are_not_told() {
         let _namespace = fresh()?;
         let slow = connection(V4);
         let pair = tcp::pair(V6).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
-        let port = pair.server.local_addr().unwrap().port();
+        let port = port(&pair.server);
         drop(pair);
         Some([slow.1, port])
     });
@@ -146,32 +153,67 @@ fn sockets_of_another_namespace_are_not_told() {
     }
 }
 
+/// The listeners of a process that is killed are closed by nobody: an interrupt or a thread of the
+/// kernel's may run then.
 #[test]
-fn time_wait_ends_after_two_msl() {
+fn listeners_of_a_killed_process_elsewhere_are_not_told() {
     let Some(_namespace) = traced() else { return };
-    let old = connection(V4);
     let watch = Watch::begin(&[], "");
-    let new = connection(V4);
-    watch.ring();
-    let is_end = |event: &Value, of: (u16, u16)| {
-        let step = ["old_state", "new_state"].map(|key| event[key].as_str());
-        event["local_port"] == of.0
-            && event["peer_port"] == of.1
-            && step == [Some("TIME_WAIT"), Some("CLOSED")]
-    };
-    for of in [old, new] {
-        watch.wait_for(|event| is_end(event, of));
-    }
+    let elsewhere = std::thread::spawn(|| {
+        let _namespace = fresh()?;
+        let listeners: Vec<_> = (0..3).map(|_| tcp::listener(V4, 1).unwrap()).collect();
+        let listeners: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
+        Some(Holder::sleeping(&listeners).unwrap())
+    });
+    let holder = elsewhere.join().unwrap();
+    let (here, there) = connection(V4);
+    drop(holder);
+    std::thread::sleep(Duration::from_millis(50));
     let (events, run) = watch.end();
     run.clean();
-    let whole = format!("{CLIENT} CLOSED");
-    assert_eq!(steps(&events, new.0, new.1).chain(), whole);
-    let rows = lsock(["-tan", "state", "time-wait"]).clean();
-    assert_eq!(rows.lines().len(), 1, "{}", rows.text());
+    let ours = |event: &Value| {
+        let ports = ["local_port", "peer_port"].map(|key| event[key].as_u64());
+        ports.contains(&Some(here.into())) || ports.contains(&Some(there.into()))
+    };
+    assert_eq!(events.iter().find(|event| !ours(event)), None);
+    assert_eq!(steps(&events, here, there).chain(), CLIENT);
 }
 
 #[test]
-fn new_connection_ends_the_time_wait_in_its_place() {
+fn connection_left_to_the_kernel_is_told_at_once() {
+    let Some(_namespace) = traced() else { return };
+    let mut lsock = program();
+    lsock.args(["-En", "--by", "connection", "--format", "ndjson"]);
+    let watch = Reading::start(&mut lsock, |line| {
+        serde_json::from_str::<Value>(&line).unwrap()
+    });
+    // Its FIN is acknowledged, and the peer's has not come: the kernel keeps it in FIN_WAIT_2.
+    let closed_early = || {
+        let pair = tcp::pair(V4).unwrap();
+        pair.client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!((&pair.server).read(&mut [0]).unwrap(), 0);
+        std::thread::sleep(Duration::from_millis(50));
+        (port(&pair.client), pair.server)
+    };
+    until("both are told", || {
+        let waits = connection(V4).0;
+        let (closed, _server) = closed_early();
+        std::thread::sleep(Duration::from_millis(100));
+        let is_told = |port: u16, last: &str| {
+            watch.is(|told| {
+                told.iter().any(|connection| {
+                    let steps = connection["steps"].as_array().unwrap();
+                    connection["local_port"] == port && steps.last().unwrap()["new_state"] == last
+                })
+            })
+        };
+        (is_told(waits, "TIME_WAIT") && is_told(closed, "FIN_WAIT_2")).then_some(())
+    });
+    watch.end_by(Signal::SIGINT).1.clean();
+}
+
+#[test]
+fn new_connection_in_the_place_of_a_time_wait_is_another() {
     let Some(_namespace) = traced() else { return };
     let listener = tcp::listener(V4, 4).unwrap();
     let to = crate::scene::expected::local_address(&listener).unwrap();
@@ -179,9 +221,7 @@ fn new_connection_ends_the_time_wait_in_its_place() {
     let client = tcp::connect(&listener).unwrap();
     let from = client.local_addr().unwrap();
     // Who accepts closes first, and so keeps the TIME_WAIT.
-    drop(tcp::accept(&listener).unwrap());
-    std::thread::sleep(Duration::from_millis(20));
-    drop(client);
+    close(&tcp::accept(&listener).unwrap(), client);
     watch.ring();
     let again = tcp::socket(V4).unwrap();
     rustix::net::sockopt::set_socket_reuseaddr(&again, true).unwrap();
@@ -190,8 +230,8 @@ fn new_connection_ends_the_time_wait_in_its_place() {
     let (events, run) = watch.end();
     run.clean();
     let told = steps(&events, to.port(), from.port());
-    let first = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT CLOSED";
-    let (one, two) = told.0.split_at(6);
+    let first = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT";
+    let (one, two) = told.0.split_at(5);
     assert_eq!(super::Steps(one.to_vec()).chain(), first, "{events:#?}");
     assert_eq!(
         super::Steps(two.to_vec()).chain(),

@@ -81,17 +81,6 @@ impl Watch {
         SocketAddr::from(([127, 0, 1, self.rung.get()], self.port))
     }
 
-    /// Waits until such an event is told.
-    ///
-    /// # Panics
-    ///
-    /// When it is not told in time.
-    #[track_caller]
-    pub fn wait_for(&self, is_it: impl Fn(&Value) -> bool) {
-        self.running
-            .wait_for("the event", |told| told.iter().any(&is_it));
-    }
-
     /// The process id of what runs.
     pub fn pid(&self) -> u32 {
         self.running.pid()

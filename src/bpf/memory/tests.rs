@@ -1,12 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::{BUSY, Content, Counter, DISCARDED, Description, HEADER, Mapping, RingBuffer};
+use crate::bpf::Map;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::ProtFlags;
 use rustix::param::page_size;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -18,6 +18,13 @@ fn memory(length: usize) -> File {
     File::from(file)
 }
 
+fn map(file: &File, size: usize) -> Map {
+    Map {
+        descriptor: file.try_clone().unwrap().into(),
+        size,
+    }
+}
+
 /// What the programs in the kernel do to a ring buffer of one page.
 struct Writer {
     file: File,
@@ -27,8 +34,7 @@ struct Writer {
 impl Writer {
     fn new() -> (Self, RingBuffer) {
         let file = memory(4 * page_size());
-        let map = OwnedFd::from(file.try_clone().unwrap());
-        let ring = RingBuffer::of(map, page_size()).unwrap();
+        let ring = RingBuffer::of(map(&file, page_size())).unwrap();
         (Self { file, position: 0 }, ring)
     }
 
@@ -145,7 +151,7 @@ fn nothing_is_lent_from_outside_a_mapping() {
 #[test]
 fn counter_is_read_as_it_stands() {
     let file = memory(page_size());
-    let counter = Counter::of(file.try_clone().unwrap().into()).unwrap();
+    let counter = Counter::of(&map(&file, 8)).unwrap();
     assert_eq!(counter.get(), 0);
     file.write_all_at(&7_u64.to_ne_bytes(), 0).unwrap();
     assert_eq!(counter.get(), 7);

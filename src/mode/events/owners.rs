@@ -4,27 +4,30 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::enrich::Enricher;
-use crate::model::{Event, Process, ProcessStatus, Row, State};
+use crate::model::{Event, Owner, Process, ProcessStatus, Row, Socket};
 
 /// Walks over all processes are at least so far apart,
 const BETWEEN_WALKS: Duration = Duration::from_millis(200);
 /// and take no larger share of the time than one in so many.
 const SHARE: u32 = 10;
 
-/// Processes by connection, as they were found last: who has closed a socket no longer holds it, and
-/// is still to be named.
+/// Processes by connection, as they were told or found last: who has closed a socket no longer holds it,
+/// and is still to be named.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    found: HashMap<u64, Held>,
+    found: HashMap<u64, Holders>,
     /// Before this, nothing that was read is out of date.
     walk_again: Option<Instant>,
 }
 
-/// A socket, and who held it.
+/// Who holds a socket, or held it.
 #[derive(Debug)]
-struct Held {
+struct Holders {
     inode: Option<u64>,
-    processes: Box<[Process]>,
+    /// As the source told it.
+    owner: Option<Owner>,
+    /// `None` = unknown.
+    processes: Option<Box<[Process]>>,
 }
 
 impl Owners {
@@ -36,55 +39,79 @@ impl Owners {
 
     /// Looks for the processes of an event's socket, if they are not known.
     pub(super) fn prepare(&mut self, event: &Event, enricher: &mut Enricher) {
-        if self.found.contains_key(&event.connection) {
+        let known = self.found.get(&event.connection);
+        if known.is_some_and(|known| known.owner == event.owner) {
             return;
         }
+        let (inode, processes) = match &event.owner {
+            Some(owner) => (event.socket.inode, told(owner, event, enricher)),
+            None => match self.look_up(event, enricher) {
+                None => return,
+                found => (event.socket.inode, found),
+            },
+        };
+        let holders = Holders {
+            inode,
+            owner: event.owner.clone(),
+            processes,
+        };
+        self.found.insert(event.connection, holders);
+    }
+
+    /// Of sockets that are looked at again and again.
+    fn look_up(&mut self, event: &Event, enricher: &mut Enricher) -> Option<Box<[Process]>> {
         let begun = Instant::now();
         let is_due = self.walk_again.is_none_or(|due| due <= begun);
-        if event.socket.inode.is_some() && is_due {
+        let walks = event.socket.inode.is_some() && is_due;
+        if walks {
             enricher.next_listing();
             enricher.prepare_names(&event.socket);
         }
-        enricher.prepare_owners(&event.socket);
-        if event.socket.inode.is_some() && is_due {
+        let found = find(&event.socket, enricher);
+        if walks {
             let rest = (begun.elapsed() * SHARE).max(BETWEEN_WALKS);
             self.walk_again = Some(Instant::now() + rest);
         }
-        let row = enricher.row(&event.socket);
-        if let (Some(ProcessStatus::Found), Some(processes)) = (row.process_status, row.processes) {
-            let held = Held {
-                inode: event.socket.inode,
-                processes: processes.into(),
-            };
-            self.found.insert(event.connection, held);
-        }
+        found
     }
 
-    /// The row with its processes. Of a socket that was gone before it could be looked up, nothing is
-    /// known.
+    /// The row with its processes, as far as they are known.
     pub(super) fn tell<'s>(&'s self, event: &Event, row: Row<'s>) -> Row<'s> {
-        if let Some(found) = self.found.get(&event.connection) {
-            return Row {
-                processes: Some(&found.processes),
-                process_status: Some(ProcessStatus::Found),
-                ..row
-            };
-        }
-        let was_seen = event.socket.cookie.is_some() || event.sampled;
-        if was_seen {
+        let known = self.found.get(&event.connection);
+        let processes = known.and_then(|known| known.processes.as_deref());
+        if processes.is_none() && event.owner.is_none() {
             return row;
         }
         Row {
-            processes: None,
-            process_status: None,
+            processes,
+            process_status: processes.map(|_| ProcessStatus::Found),
             ..row
         }
     }
 
     /// The connection is over.
-    pub(super) fn forget_ended(&mut self, event: &Event) {
-        if event.socket.state == State::Closed {
-            self.found.remove(&event.connection);
-        }
+    pub(super) fn forget(&mut self, connection: u64) {
+        self.found.remove(&connection);
     }
+}
+
+/// The processes that the source tells of.
+fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Box<[Process]>> {
+    let held = owner.inode.and_then(|_| {
+        let socket = Socket {
+            inode: owner.inode,
+            ..event.socket.clone()
+        };
+        find(&socket, enricher)
+    });
+    let process = owner.process.as_deref();
+    held.or_else(|| Some([enricher.with_user(process?.clone())].into()))
+}
+
+/// The processes that hold a socket, as far as they were found.
+fn find(socket: &Socket, enricher: &mut Enricher) -> Option<Box<[Process]>> {
+    enricher.prepare_owners(socket);
+    let row = enricher.row(socket);
+    let found = row.process_status == Some(ProcessStatus::Found);
+    row.processes.filter(|_| found).map(Into::into)
 }

@@ -40,6 +40,11 @@ impl Open {
         }
     }
 
+    /// Gives a connection that is over.
+    pub(in crate::render) fn take(&mut self, number: u64) -> Option<Chain> {
+        self.0.remove(&number)
+    }
+
     /// One of them.
     pub(in crate::render) fn get(&self, number: u64) -> Option<&Chain> {
         self.0.get(&number)
@@ -78,6 +83,11 @@ impl<W: ChainWriter> EventSink for Grouped<W> {
             self.writer.chain(&over)?;
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn over(&mut self, connection: u64) -> io::Result<()> {
+        let over = self.open.take(connection);
+        over.map_or(Ok(()), |over| self.writer.chain(&over))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -58,6 +58,8 @@ impl End {
                 socket,
                 sampled: false,
                 connection: self.connection,
+                ending: None,
+                owner: None,
             },
             processes: self.processes.clone(),
         }

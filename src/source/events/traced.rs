@@ -1,43 +1,54 @@
-//! Steps as the kernel records them, with what look-ups add: whose namespace, which socket, and what
-//! the kernel leaves behind where it reports the end.
+//! Steps as the kernel makes them: a BPF program at the tracepoint `sock:inet_sock_set_state` writes a
+//! record of each, with all that is to be known, into a ring buffer.
 
-mod belonging;
-mod remains;
-mod tracker;
+mod listeners;
+mod lives;
+mod program;
+mod queue;
+mod record;
 
+use std::fs;
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::fs::{major, minor};
+use rustix::time::{ClockId, clock_gettime};
 
-use super::tracefs::{Record, Tracer, kernel_filter, now_ns};
 use super::{EventSource, EventVisitor, Watched};
+use crate::bpf::{self, BTF, Counter, Hook, Instruction, Kind, Link, Map, RingBuffer};
 use crate::error::Error;
-use crate::model::{Event, Warning};
-use tracker::{Since, Tracker, ends_of};
+use crate::model::Warning;
+use crate::track::wait;
+use lives::Lives;
+use program::{Generation, Plan, TRACEPOINT, WANTED, program};
+use queue::Queue;
+use record::Record;
 
-/// After the first record of a batch: what belongs together comes together, and most sockets are still
-/// there to be looked up.
-const GATHER: Duration = Duration::from_millis(1);
+/// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
+/// resident memory counts it so.
+const ROOM: usize = 4 << 20;
 
-/// The count of lost records is read no more often.
-const COUNT_LOST: Duration = Duration::from_secs(1);
+/// From the first record of a batch to its being read. To be woken for each would halve what the machine
+/// can do. A step that waits to be completed by the next one of its socket waits no longer.
+const GATHER: Duration = Duration::from_millis(20);
 
-/// Steps of TCP and MPTCP sockets, from the tracepoint `sock:inet_sock_set_state`.
+/// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the first pid namespace.
+const FIRST_PIDS: u32 = 0xefff_fffc;
+
+/// Steps of TCP and MPTCP sockets of this network namespace.
 #[derive(Debug)]
 pub struct Traced {
-    tracer: Tracer,
-    tracker: Tracker,
+    ring: RingBuffer,
+    lost: Counter,
+    lives: Lives,
     /// Read, and not told yet.
-    records: Vec<Record>,
-    events: Vec<Event>,
-    lost: u64,
-    /// Records up to this moment may have been lost, in nanoseconds of the monotonic clock.
-    lost_until_ns: u64,
-    counted: Option<Instant>,
+    queue: Queue,
+    _program: Link,
 }
 
 impl Traced {
@@ -45,71 +56,59 @@ impl Traced {
     ///
     /// # Errors
     ///
-    /// When the kernel records nothing for us: no rights, or no tracepoint.
+    /// When the kernel takes no such program, or not from us.
     pub fn new(watched: &[Watched]) -> Result<Self, Error> {
-        let tracer = Tracer::open(&kernel_filter(watched))?;
+        let (ring, lost) = (Map::ring(ROOM)?, Map::number()?);
+        let plan = Plan {
+            watched,
+            network: Namespace::of("/proc/thread-self/ns/net")?.inode,
+            pids: Some(Namespace::of("/proc/thread-self/ns/pid")?)
+                .filter(|pids| pids.inode != FIRST_PIDS),
+            ring: ring.descriptor(),
+            lost: lost.descriptor(),
+        };
+        let (typed, copied, tracepoint) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
+            let typed = program(btf, Generation::Typed, &plan)?;
+            let copied = program(btf, Generation::Copied, &plan)?;
+            Ok((typed, copied, btf.find(Kind::Typedef, TRACEPOINT)?))
+        })?;
+        let attach = |program: &[Instruction]| {
+            bpf::attach("lsock_events", program, Hook::Tracepoint(tracepoint))
+        };
+        let program = attach(&typed).or_else(|error| attach(&copied).map_err(|_| error))?;
         Ok(Self {
-            tracer,
-            tracker: Tracker::new(watched),
-            records: Vec::new(),
-            events: Vec::new(),
-            lost: 0,
-            lost_until_ns: 0,
-            counted: None,
+            _program: program,
+            lives: Lives::new(watched),
+            queue: Queue::default(),
+            ring: RingBuffer::of(ring)?,
+            lost: Counter::of(&lost)?,
         })
     }
 
-    /// Waits for a record, for `wake`, for the moment at which something left behind may have ended,
-    /// or for `until`.
+    /// Waits for records, or until what was read has waited long enough.
     fn pause(&self, wake: BorrowedFd<'_>, until: Option<Instant>) -> Result<(), Error> {
-        if self.tracer.has_more() || !self.records.is_empty() {
+        let gathered = || {
+            let end = Instant::now() + GATHER;
+            Some(until.map_or(end, |until| until.min(end)))
+        };
+        if self.queue.is_empty() && wait(&[wake, self.ring.as_fd()], None, until)? != Some(1) {
             return Ok(());
         }
-        let due = [until, self.tracker.due()].into_iter().flatten().min();
-        let rest = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let rest = rest.map(|rest| Timespec::try_from(rest).unwrap_or(LONG));
-        let mut descriptors: Vec<PollFd<'_>> = self
-            .tracer
-            .descriptors()
-            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
-            .collect();
-        descriptors.push(PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN));
-        match poll(&mut descriptors, rest.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(cause) => return Err(Error::Watch(cause.into())),
-        }
-        let woken = descriptors
-            .pop()
-            .is_some_and(|wake| !wake.revents().is_empty());
-        let recorded = descriptors.iter().any(|cpu| !cpu.revents().is_empty());
-        if recorded && !woken {
-            std::thread::sleep(GATHER);
-        }
+        wait(&[wake], None, gathered())?;
         Ok(())
     }
 
-    fn count_lost(&mut self, now: Instant, is_last: bool) -> Result<(), Error> {
-        let recent = |counted: Instant| now.saturating_duration_since(counted) < COUNT_LOST;
-        if !is_last && self.counted.is_some_and(recent) {
-            return Ok(());
-        }
-        self.counted = Some(now);
-        let lost = self.tracer.lost()?;
-        if lost > self.lost {
-            self.lost = lost;
-            self.lost_until_ns = now_ns();
-            // An end may be among what was lost: then the address of the socket is another's by now.
-            self.tracker.forget();
-        }
-        Ok(())
+    /// Reads what was written before this call, and tells it, but for what waits to be completed.
+    fn drain(&mut self, clock: Clock, visitor: &mut EventVisitor<'_>) -> ControlFlow<()> {
+        let (lives, queue) = (&mut self.lives, &mut self.queue);
+        self.ring.drain(|bytes| {
+            if let Some((record, command)) = Record::read(bytes) {
+                lives.follow(&record, command, clock, queue);
+            }
+            queue.tell(None, visitor)
+        })
     }
 }
-
-/// As good as for ever.
-const LONG: Timespec = Timespec {
-    tv_sec: 86_400,
-    tv_nsec: 0,
-};
 
 impl EventSource for Traced {
     fn wait(
@@ -119,54 +118,56 @@ impl EventSource for Traced {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         self.pause(wake, until)?;
-        let now = Instant::now();
-        self.tracer.read(&mut self.records)?;
-        let is_last = until.is_some_and(|until| until <= now);
-        self.count_lost(now, is_last)?;
-        let (tracer, mut newer) = (&mut self.tracer, Vec::new());
-        let (lost, lost_until_ns) = (self.lost, self.lost_until_ns);
-        let mut since = || {
-            // What cannot be read now is read, or refused, next time.
-            let _ = tracer.read(&mut newer);
-            Since {
-                // The next record is kept: it comes last here.
-                moved: newer
-                    .iter()
-                    .rev()
-                    .map(|record: &Record| (record.socket, ends_of(record).local))
-                    .collect(),
-                lost_until_ns: match tracer.lost() {
-                    Ok(now) if now == lost => lost_until_ns,
-                    // Counted, or refused, next time.
-                    _ => u64::MAX,
-                },
-            }
+        let clock = Clock::now();
+        let is_last = until.is_some_and(|until| until <= Instant::now());
+        let flow = self.drain(clock, visitor);
+        if flow.is_break() {
+            return Ok(flow);
+        }
+        let waited = clock
+            .wall
+            .saturating_sub(SignedDuration::try_from(GATHER).unwrap_or_default());
+        let until = if is_last {
+            Some(clock.wall)
+        } else {
+            waited.ok()
         };
-        self.tracker
-            .follow(&self.records, Clock::now(), &mut since, &mut self.events);
-        self.records = newer;
-        if is_last {
-            self.tracker.finish(&mut self.events);
-        }
-        self.events.sort_by_key(|event| event.time);
-        for event in self.events.drain(..) {
-            if visitor(&event).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        Ok(self.queue.tell(until, visitor))
     }
 
     fn lost(&self) -> u64 {
-        self.lost
+        self.lost.get()
     }
 
     fn sampled(&self) -> Option<String> {
         None
     }
 
+    fn take_ended(&mut self) -> Vec<u64> {
+        self.lives.take_ended()
+    }
+
     fn gaps(&mut self) -> Vec<Warning> {
         Vec::new()
+    }
+}
+
+/// A namespace of this thread.
+#[derive(Debug, Clone, Copy)]
+struct Namespace {
+    device: u32,
+    inode: u32,
+}
+
+impl Namespace {
+    fn of(path: &str) -> Result<Self, Error> {
+        let failed = |cause| Error::file("read", path, cause);
+        let metadata = fs::metadata(path).map_err(failed)?;
+        // As the kernel numbers devices inside.
+        let device = major(metadata.dev()) << 20 | minor(metadata.dev());
+        let inode =
+            u32::try_from(metadata.ino()).map_err(|cause| failed(io::Error::other(cause)))?;
+        Ok(Self { device, inode })
     }
 }
 
@@ -175,23 +176,22 @@ impl EventSource for Traced {
 struct Clock {
     wall: Timestamp,
     /// `CLOCK_MONOTONIC`, in nanoseconds.
-    mono_ns: u64,
+    mono_ns: i64,
 }
 
 impl Clock {
     fn now() -> Self {
+        let mono = clock_gettime(ClockId::Monotonic);
         Self {
             wall: Timestamp::now(),
-            mono_ns: now_ns(),
+            mono_ns: mono.tv_sec * 1_000_000_000 + mono.tv_nsec,
         }
     }
 
     /// The time of day of a moment in nanoseconds of the monotonic clock.
     fn time_of(self, time_ns: u64) -> Timestamp {
-        let past = i64::try_from(self.mono_ns).unwrap_or(i64::MAX);
-        let past = past.saturating_sub(i64::try_from(time_ns).unwrap_or(i64::MAX));
-        self.wall
-            .saturating_sub(SignedDuration::from_nanos(past))
-            .unwrap_or(self.wall)
+        let past = self.mono_ns - i64::try_from(time_ns).unwrap_or(self.mono_ns);
+        let past = SignedDuration::from_nanos(past);
+        self.wall.saturating_sub(past).unwrap_or(self.wall)
     }
 }

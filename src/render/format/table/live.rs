@@ -107,6 +107,14 @@ impl EventSink for Live<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
+    fn over(&mut self, connection: u64) -> io::Result<()> {
+        let over = self.open.take(connection);
+        self.is_stale |= over.is_some();
+        self.changed.remove(&connection);
+        self.over.extend(over);
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         if self.is_stale {
             self.is_stale = false;

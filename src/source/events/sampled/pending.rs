@@ -51,6 +51,8 @@ impl PendingEvents {
             socket,
             sampled: true,
             connection,
+            ending: None,
+            owner: None,
         });
     }
 

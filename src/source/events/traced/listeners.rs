@@ -1,0 +1,124 @@
+//! Whose the listeners are: what one of them accepts belongs to its holders, until a program uses it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
+
+use super::super::Watched;
+use crate::filter::Narrow;
+use crate::model::{Owner, Socket, State, StateSet};
+use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
+
+/// Listeners by port.
+#[derive(Debug, Default)]
+pub(super) struct Listeners(HashMap<u16, Vec<Listener>>);
+
+#[derive(Debug)]
+struct Listener {
+    ip: IpAddr,
+    inode: u64,
+    owner: Owner,
+}
+
+impl Listeners {
+    /// Those that are there; none where they cannot be asked for.
+    pub(super) fn now(watched: &[Watched]) -> Self {
+        let mut listeners = Self::default();
+        let mut source = NetlinkSource::new(Recorder::off());
+        let request = Request {
+            states: StateSet::EMPTY.with(State::Listen),
+            extensions: Extensions::default(),
+            narrow: Narrow::default(),
+        };
+        for watched in watched {
+            let _ = source.visit(watched.table, &request, &mut |socket: &Socket| {
+                listeners.add_held(socket);
+                ControlFlow::Continue(())
+            });
+        }
+        listeners
+    }
+
+    fn add_held(&mut self, socket: &Socket) {
+        let port = socket.local.port.and_then(|port| u16::try_from(port).ok());
+        if let (Some(ip), Some(port), Some(inode)) = (socket.local.ip, port, socket.inode) {
+            let owner = Owner {
+                process: None,
+                inode: Some(inode),
+            };
+            self.add((ip, port), inode, owner);
+        }
+    }
+
+    /// Another one.
+    pub(super) fn add(&mut self, (ip, port): (IpAddr, u16), inode: u64, owner: Owner) {
+        let of_port = self.0.entry(port).or_default();
+        of_port.retain(|other| other.inode != inode);
+        of_port.push(Listener { ip, inode, owner });
+    }
+
+    /// It listens no longer.
+    pub(super) fn remove(&mut self, port: u16, inode: u64) {
+        if let Some(of_port) = self.0.get_mut(&port) {
+            of_port.retain(|other| other.inode != inode);
+        }
+    }
+
+    /// Whose a connection with this end is: where several could have made it, only what is the same for
+    /// all of them is known.
+    pub(super) fn owner_at(&self, (ip, port): (IpAddr, u16)) -> Owner {
+        let any: IpAddr = match ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let of_port = self.0.get(&port).map(Vec::as_slice).unwrap_or_default();
+        let at = |wanted| of_port.iter().filter(move |other| other.ip == wanted);
+        let wanted = if at(ip).next().is_some() { ip } else { any };
+        let mut found = at(wanted).map(|listener| &listener.owner);
+        let first = found
+            .next()
+            .filter(|first| found.all(|other| other == *first));
+        first.cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Listeners;
+    use crate::model::Owner;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn held(inode: u64) -> Owner {
+        Owner {
+            process: None,
+            inode: Some(inode),
+        }
+    }
+
+    #[test]
+    fn connection_belongs_to_the_listener_with_its_address_or_with_any_of_its_family() {
+        let mut listeners = Listeners::default();
+        listeners.add((ANY, 80), 1, held(1));
+        listeners.add((ANY6, 80), 2, held(2));
+        assert_eq!(listeners.owner_at((HERE, 80)), held(1));
+        listeners.add((HERE, 80), 3, held(3));
+        assert_eq!(listeners.owner_at((HERE, 80)), held(3));
+        assert_eq!(listeners.owner_at((HERE, 81)), Owner::default());
+        let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+        assert_eq!(listeners.owner_at((mapped, 80)), held(2));
+    }
+
+    #[test]
+    fn of_several_that_share_a_port_nothing_is_said() {
+        let mut listeners = Listeners::default();
+        listeners.add((ANY, 80), 1, held(1));
+        listeners.add((ANY, 80), 2, held(2));
+        assert_eq!(listeners.owner_at((HERE, 80)), Owner::default());
+        listeners.remove(80, 1);
+        assert_eq!(listeners.owner_at((HERE, 80)), held(2));
+    }
+}

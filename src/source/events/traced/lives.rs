@@ -1,0 +1,196 @@
+//! Records to events: which connection, whose, and where it is now.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::super::Watched;
+use super::Clock;
+use super::listeners::Listeners;
+use super::queue::{Completeness, Queue};
+use super::record::Record;
+use crate::model::{Endpoint, Event, Owner, Socket, State, Table};
+
+/// Sockets from their first record to their end.
+#[derive(Debug)]
+pub(super) struct Lives {
+    /// By the address of the kernel's structure. One whose end was not recorded is replaced by the next
+    /// one at its place.
+    living: HashMap<u64, Life>,
+    listeners: Listeners,
+    connections: u64,
+    ended: Vec<u64>,
+}
+
+/// One socket.
+#[derive(Debug)]
+struct Life {
+    connection: u64,
+    state: State,
+    /// Port 0 = not known yet.
+    local: (IpAddr, u16),
+    peer: (IpAddr, u16),
+    owner: Owner,
+    /// The place of an event in the queue that the next record completes.
+    lacking: Option<usize>,
+}
+
+impl Lives {
+    /// Of the sockets that are there, only listeners are known.
+    pub(super) fn new(watched: &[Watched]) -> Self {
+        Self {
+            living: HashMap::new(),
+            listeners: Listeners::now(watched),
+            connections: 0,
+            ended: Vec::new(),
+        }
+    }
+
+    /// Takes the connections that ended without a step to CLOSED.
+    pub(super) fn take_ended(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Adds the event of a record, if it makes one, and completes the one before it.
+    pub(super) fn follow(
+        &mut self,
+        record: &Record,
+        command: &[u8],
+        clock: Clock,
+        queue: &mut Queue,
+    ) {
+        let [old, in_kernel] = record.kernel_states();
+        let Some(table) = record.table().filter(|_| old != in_kernel) else {
+            return;
+        };
+        self.begin(record);
+        let Some(life) = self.living.get_mut(&record.socket) else {
+            return;
+        };
+        life.learn(record, command, &self.listeners);
+        let new = record.new_state();
+        let event = life.event(record, table, new.unwrap_or(old), clock);
+        if let Some(place) = life.lacking.take() {
+            queue.complete(place, &event);
+        }
+        if new.is_some() {
+            let completeness = life.completeness();
+            let place = queue.push(event, completeness);
+            life.lacking = Some(place).filter(|_| completeness == Completeness::Lacking);
+        }
+        let (connection, local, inode) = (life.connection, life.local, record.inode);
+        match (old, in_kernel) {
+            (_, State::Listen) => self.listeners.add(local, inode, life.owner.clone()),
+            (State::Listen, State::Closed) => self.listeners.remove(local.1, inode),
+            _ => {}
+        }
+        if in_kernel == State::Closed {
+            self.living.remove(&record.socket);
+            if new != Some(State::Closed) {
+                self.ended.push(connection);
+            }
+        }
+    }
+
+    /// Begins a life with a record that does not go on with one.
+    fn begin(&mut self, record: &Record) {
+        let states = record.kernel_states();
+        let begins = matches!(states, [State::Closed, _] | [State::Listen, State::SynRcvd]);
+        let known = self.living.get(&record.socket).filter(|_| !begins);
+        if known.is_some_and(|life| life.goes_on(record)) {
+            return;
+        }
+        self.connections += 1;
+        let life = Life {
+            connection: self.connections,
+            state: states[0],
+            local: record.local(),
+            peer: record.peer(),
+            owner: Owner {
+                process: None,
+                inode: Some(record.inode).filter(|inode| *inode != 0 && !begins),
+            },
+            lacking: None,
+        };
+        let replaced = self.living.insert(record.socket, life);
+        self.ended.extend(replaced.map(|life| life.connection));
+    }
+}
+
+impl Life {
+    /// Is a record of the same place in the kernel's memory one of this life? Where records were lost it may
+    /// be of another that got the place. The last one of a life may have no port any more.
+    fn goes_on(&self, record: &Record) -> bool {
+        let (known, port) = (self.local.1, record.local().1);
+        if known == 0 || port == 0 {
+            return self.state == record.kernel_states()[0];
+        }
+        let is_listener = self.state == State::Listen;
+        known == port && (is_listener || self.peer.1 == 0 || self.peer.1 == record.peer().1)
+    }
+
+    /// Takes from a record what it tells of the socket.
+    fn learn(&mut self, record: &Record, command: &[u8], listeners: &Listeners) {
+        let [old, new] = record.kernel_states();
+        self.state = new;
+        if record.local().1 != 0 {
+            (self.local, self.peer) = (record.local(), record.peer());
+        }
+        let is_passive = old == State::SynRcvd || new == State::SynRcvd;
+        if is_passive && self.owner == Owner::default() {
+            self.owner = listeners.owner_at(self.local);
+        }
+        let known = self.owner.process.as_ref();
+        if known.is_some_and(|known| known.pid == record.process) {
+            return;
+        }
+        if let Some(process) = record.user(command) {
+            self.owner.process = Some(Arc::new(process));
+            // Another inode is that of the listener, whose holders it belongs to no longer.
+            self.owner.inode = self.owner.inode.filter(|inode| *inode == record.inode);
+        }
+    }
+
+    /// Whether this record tells all of its event. That of a connection that is being opened may come
+    /// before the choice of the port; that of one that is being accepted comes before it has its peer (up
+    /// to Linux 6.12) and its cookie.
+    const fn completeness(&self) -> Completeness {
+        match self.state {
+            State::SynSent if self.local.1 == 0 => Completeness::Lacking,
+            State::SynRcvd => Completeness::Lacking,
+            _ => Completeness::Whole,
+        }
+    }
+
+    fn event(&self, record: &Record, table: Table, state: State, clock: Clock) -> Event {
+        let mut socket = Socket::new(table.protocol, table.family);
+        set(&mut socket.local, self.local);
+        set(&mut socket.peer, self.peer);
+        socket.state = state;
+        let [old, new] = record.kernel_states();
+        // Until then it is that of the listener.
+        let has_cookie = record.cookie != 0 && [old, new] != [State::Listen, State::SynRcvd];
+        socket.cookie = Some(record.cookie).filter(|_| has_cookie);
+        socket.inode = Some(record.inode).filter(|inode| *inode != 0);
+        socket.cgroup_id = Some(record.cgroup).filter(|id| *id != 0);
+        socket.interface = Some(record.interface).filter(|index| *index != 0);
+        (socket.uid, socket.mark) = (Some(record.uid), Some(record.mark));
+        Event {
+            time: clock.time_of(record.time_ns),
+            old_state: Some(old),
+            socket,
+            sampled: false,
+            connection: self.connection,
+            ending: record.ending().filter(|_| state == State::Closed),
+            owner: Some(self.owner.clone()),
+        }
+    }
+}
+
+fn set(end: &mut Endpoint, (ip, port): (IpAddr, u16)) {
+    end.ip = Some(ip);
+    end.port = Some(u32::from(port)).filter(|port| *port != 0);
+}
+
+#[cfg(test)]
+mod tests;

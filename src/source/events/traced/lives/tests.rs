@@ -1,0 +1,205 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use super::super::record::tests::{made_by, record};
+use super::{Clock, Lives, Queue, Record};
+use crate::model::State::{
+    CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
+};
+use crate::model::{Event, State};
+use jiff::Timestamp;
+use std::ops::ControlFlow;
+
+/// What is told of these records, and the connections that ended otherwise than CLOSED.
+fn told(records: &[Record]) -> (Vec<Event>, Vec<u64>) {
+    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let mut events = Vec::new();
+    let clock = Clock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    for record in records {
+        lives.follow(record, b"", clock, &mut queue);
+    }
+    let flow = queue.tell(Some(Timestamp::MAX), &mut |event| {
+        events.push(event.clone());
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
+    (events, lives.take_ended())
+}
+
+fn connections(records: &[Record]) -> Vec<u64> {
+    let (events, _) = told(records);
+    events.iter().map(|event| event.connection).collect()
+}
+
+fn owners(records: &[Record]) -> Vec<Option<u32>> {
+    let (events, _) = told(records);
+    let process = |event: &Event| event.owner.clone().unwrap().process;
+    let pids = events.iter().map(process);
+    pids.map(|process| process.map(|process| process.pid))
+        .collect()
+}
+
+/// The active close.
+const CLOSE: [(State, State); 3] = [
+    (Established, FinWait1),
+    (FinWait1, FinWait2),
+    (FinWait2, Closed),
+];
+
+#[test]
+fn what_got_the_place_of_another_is_not_the_other() {
+    let steps = [
+        ((Closed, SynSent), 0, 80),
+        ((SynSent, Established), 5_000, 80),
+        ((Established, CloseWait), 5_000, 80),
+        // A record was lost.
+        ((LastAck, Closed), 5_000, 80),
+        // Those of its end and of the next one's begin, too.
+        ((SynSent, Established), 6_000, 80),
+        ((SynSent, Established), 6_001, 80),
+        // The last one has no port any more.
+        ((Established, Closed), 0, 80),
+        ((LastAck, Closed), 0, 80),
+        ((Closed, Listen), 80, 9),
+        ((Listen, Closed), 80, 7),
+    ];
+    let records = steps.map(|(step, local, peer)| record(step, local, peer));
+    assert_eq!(connections(&records), [1, 1, 1, 1, 2, 3, 3, 4, 5, 5]);
+}
+
+#[test]
+fn first_step_gets_its_port_from_the_next_one() {
+    let records = [
+        record((Closed, SynSent), 0, 80),
+        Record {
+            cookie: 9,
+            ..record((SynSent, Established), 5_000, 80)
+        },
+    ];
+    let (events, _) = told(&records);
+    for event in &events {
+        assert_eq!(event.socket.local.port, Some(5_000));
+        assert_eq!(event.socket.cookie, Some(9));
+    }
+    // Nobody answered.
+    assert_eq!(told(&records[..1]).0[0].socket.local.port, None);
+}
+
+#[test]
+fn accepted_connection_gets_its_peer_from_the_next_record_and_its_owner_from_the_listener() {
+    let mut first = record((Listen, SynRcvd), 80, 0);
+    (first.address, first.peer_address, first.cookie) = ([0; 16], [0; 16], 1);
+    let child = |step, cookie| Record {
+        socket: 8,
+        cookie,
+        ..step
+    };
+    let records = [
+        made_by(5, record((Closed, Listen), 80, 0)),
+        child(first, 1),
+        child(record((SynRcvd, Established), 80, 5_000), 2),
+        child(made_by(6, record((Established, FinWait1), 80, 5_000)), 2),
+    ];
+    let (events, _) = told(&records);
+    assert_eq!(events[1].socket.peer, events[2].socket.peer);
+    assert_eq!(events[1].socket.local, events[2].socket.local);
+    assert_eq!(events[1].socket.cookie, Some(2));
+    assert_eq!(
+        [1, 1, 1, 0],
+        [1, 2, 3, 0].map(|at: usize| { u32::from(events[at].connection == events[3].connection) })
+    );
+    assert_eq!(owners(&records), [Some(5), Some(5), Some(5), Some(6)]);
+}
+
+#[test]
+fn segment_does_not_change_the_owner() {
+    let elsewhere = |record| Record {
+        process: 99,
+        ..record
+    };
+    let records = [
+        made_by(5, record((Closed, SynSent), 0, 80)),
+        elsewhere(record((SynSent, Established), 5_000, 80)),
+        elsewhere(record((Established, CloseWait), 5_000, 80)),
+        made_by(6, record((CloseWait, LastAck), 5_000, 80)),
+        elsewhere(record((LastAck, Closed), 5_000, 80)),
+    ];
+    let expected = [Some(5), Some(5), Some(5), Some(6), Some(6)];
+    assert_eq!(owners(&records), expected);
+}
+
+#[test]
+fn what_was_there_before_belongs_to_who_holds_its_inode() {
+    let with_inode = |record| Record {
+        inode: 77,
+        ..record
+    };
+    let records = [
+        with_inode(record((Established, CloseWait), 5_000, 80)),
+        with_inode(made_by(5, record((CloseWait, LastAck), 5_000, 80))),
+    ];
+    let (events, _) = told(&records);
+    let inodes = events
+        .iter()
+        .map(|event| event.owner.clone().unwrap().inode);
+    assert_eq!(inodes.collect::<Vec<_>>(), [Some(77), Some(77)]);
+    assert_eq!(owners(&records), [None, Some(5)]);
+}
+
+#[test]
+fn connection_that_is_left_to_the_kernel_ends_without_a_step() {
+    let mut close = CLOSE.map(|step| record(step, 5_000, 80));
+    close[2].flags = 1 << 0;
+    let (events, ended) = told(&close);
+    assert_eq!((events.len(), ended), (2, vec![1]));
+    close[2].flags = 1 << 1;
+    let (events, ended) = told(&close);
+    let last = events.last().unwrap();
+    assert_eq!((last.socket.state, ended), (TimeWait, vec![1]));
+    assert_eq!(last.ending, None);
+}
+
+#[test]
+fn socket_of_a_destroyed_listener_is_closed_once() {
+    let records = [(Closed, Listen), (Listen, Closed), (Closed, Closed)];
+    let (events, ended) = told(&records.map(|step| record(step, 80, 0)));
+    assert_eq!((events.len(), ended.len()), (2, 0));
+}
+
+#[test]
+fn what_lacks_something_holds_back_what_follows_for_a_while() {
+    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let clock = Clock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    let other = |record| Record {
+        socket: 8,
+        time_ns: 1_000,
+        ..record
+    };
+    for record in [
+        record((Closed, SynSent), 0, 80),
+        other(record((Established, CloseWait), 80, 5_000)),
+    ] {
+        lives.follow(&record, b"", clock, &mut queue);
+    }
+    let mut told = |waited| {
+        let mut count = 0;
+        let flow = queue.tell(waited, &mut |_| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        count
+    };
+    assert_eq!(told(None), 0);
+    assert_eq!(told(Some(Timestamp::MIN)), 0);
+    assert_eq!(told(Some(Timestamp::UNIX_EPOCH)), 2);
+}

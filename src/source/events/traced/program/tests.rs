@@ -1,0 +1,80 @@
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use super::super::Namespace;
+use super::{Generation, Plan, TRACEPOINT, WANTED, program};
+use crate::bpf::{self, BTF, Hook, Kernel, Kind, Map};
+use crate::filter::Narrow;
+use crate::model::{Family, Protocol, Table};
+use crate::skip::skip;
+use crate::source::events::Watched;
+use std::path::Path;
+
+fn watched() -> Vec<Watched> {
+    let protocols = [Protocol::Tcp, Protocol::Mptcp];
+    let tables = protocols.into_iter().flat_map(|protocol| {
+        [Family::Inet, Family::Inet6].map(|family| Table { protocol, family })
+    });
+    let narrow = Narrow {
+        local_port: Some(80),
+        peer_port: Some(443),
+        ..Narrow::default()
+    };
+    let watched = tables.map(|table| Watched {
+        table,
+        narrow: narrow.clone(),
+    });
+    watched.collect()
+}
+
+/// Kernels check programs of both kinds; with every part that there can be.
+#[test]
+fn this_kernel_takes_both_programs() {
+    let maps = Map::ring(1 << 16).and_then(|ring| Ok((ring, Map::number()?)));
+    let (ring, lost) = match maps {
+        Ok(maps) => maps,
+        Err(error) => return skip(error.chain()),
+    };
+    let watched = watched();
+    for generation in [Generation::Typed, Generation::Copied] {
+        for pids in [None, Namespace::of("/proc/self/ns/pid").ok()] {
+            let plan = Plan {
+                watched: &watched,
+                network: u32::MAX,
+                pids,
+                ring: ring.descriptor(),
+                lost: lost.descriptor(),
+            };
+            let (code, tracepoint) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
+                Ok((
+                    program(btf, generation, &plan)?,
+                    btf.find(Kind::Typedef, TRACEPOINT)?,
+                ))
+            })
+            .unwrap();
+            let hook = Hook::Tracepoint(tracepoint);
+            if let Err(error) = bpf::attach("lsock_test", &code, hook) {
+                assert!(error.chain().contains("not permitted"), "{}", error.chain());
+                return skip(error.chain());
+            }
+        }
+    }
+}
+
+#[test]
+fn kernel_without_a_field_is_told() {
+    let mut kernel = Kernel::new();
+    let four = kernel.number(4);
+    kernel.structure("sock", &[("sk_mark", four, 0)]);
+    let bytes = kernel.bytes();
+    let btf = bpf::Btf::read(&bytes, &WANTED).unwrap();
+    let plan = Plan {
+        watched: &[],
+        network: 1,
+        pids: None,
+        ring: 3,
+        lost: 4,
+    };
+    let error = program(&btf, Generation::Typed, &plan).unwrap_err();
+    let text = "it has no sock.__sk_common.skc_net.net of the kind that is known";
+    assert_eq!(error, text);
+}

@@ -1,0 +1,70 @@
+//! Events in the order of their records. One that lacks what only the next record of its socket tells
+//! waits for that, and all behind it wait, too.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+
+use super::super::EventVisitor;
+use crate::model::Event;
+
+/// Events to be told.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    events: VecDeque<(Event, Completeness)>,
+    /// How many were told.
+    told: usize,
+}
+
+/// Whether an event can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Completeness {
+    /// It can.
+    Whole,
+    /// A port, a peer or the cookie is missing.
+    Lacking,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Adds an event; gives its place.
+    pub(super) fn push(&mut self, event: Event, completeness: Completeness) -> usize {
+        self.events.push_back((event, completeness));
+        self.told + self.events.len() - 1
+    }
+
+    /// Completes the event at a place, if it was not told yet.
+    pub(super) fn complete(&mut self, place: usize, later: &Event) {
+        let place = place.checked_sub(self.told);
+        if let Some((event, completeness)) = place.and_then(|place| self.events.get_mut(place)) {
+            *completeness = Completeness::Whole;
+            event.socket.local.clone_from(&later.socket.local);
+            event.socket.peer.clone_from(&later.socket.peer);
+            event.socket.cookie = later.socket.cookie;
+            event.owner.clone_from(&later.owner);
+        }
+    }
+
+    /// Tells what can be told, and what has waited since then or longer.
+    pub(super) fn tell(
+        &mut self,
+        waited: Option<Timestamp>,
+        visitor: &mut EventVisitor<'_>,
+    ) -> ControlFlow<()> {
+        while let Some((event, completeness)) = self.events.front() {
+            let is_due = waited.is_some_and(|waited| event.time <= waited);
+            if *completeness == Completeness::Lacking && !is_due {
+                break;
+            }
+            let flow = visitor(event);
+            self.events.pop_front();
+            self.told += 1;
+            flow?;
+        }
+        ControlFlow::Continue(())
+    }
+}

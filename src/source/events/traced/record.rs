@@ -1,0 +1,204 @@
+//! One step of one socket, as the program in the kernel writes it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::model::{Ending, Family, Process, Protocol, State, Table};
+
+/// Bytes of a command line at most.
+pub(super) const COMMAND: usize = 256;
+
+/// `SOCK_DEAD` (`enum sock_flags`, `include/net/sock.h`): no program has it any more.
+const DEAD: u64 = 1 << 0;
+/// `SOCK_DONE`: the peer's FIN came.
+const DONE: u64 = 1 << 1;
+/// `PF_KTHREAD` (`include/linux/sched.h`).
+const KERNEL_THREAD: u32 = 0x0020_0000;
+
+// `include/uapi/asm-generic/errno.h`.
+const EPIPE: u32 = 32;
+const ENETUNREACH: u32 = 101;
+const ECONNABORTED: u32 = 103;
+const ECONNRESET: u32 = 104;
+const ETIMEDOUT: u32 = 110;
+const ECONNREFUSED: u32 = 111;
+const EHOSTUNREACH: u32 = 113;
+
+/// A record. Behind it stands a command line of at most [`COMMAND`] bytes, if a task held the socket.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Record {
+    /// `CLOCK_MONOTONIC`, in nanoseconds.
+    pub(super) time_ns: u64,
+    /// The address of the kernel's structure: it tells sockets apart while they live.
+    pub(super) socket: u64,
+    /// 0 = none yet.
+    pub(super) cookie: u64,
+    /// 0 = no descriptor can exist.
+    pub(super) inode: u64,
+    /// 0 = unknown.
+    pub(super) cgroup: u64,
+    pub(super) flags: u64,
+    pub(super) sent: u64,
+    /// Of what was sent, what was sent again.
+    pub(super) resent: u64,
+    /// With one more for the FIN.
+    pub(super) received: u64,
+    pub(super) old_state: u32,
+    pub(super) new_state: u32,
+    pub(super) mark: u32,
+    pub(super) uid: u32,
+    /// 0 = bound to none.
+    pub(super) interface: u32,
+    pub(super) error: u32,
+    /// 1 if a task holds the lock of the socket, in a system call: then it is the one that runs.
+    pub(super) is_held: u32,
+    pub(super) process: u32,
+    pub(super) thread: u32,
+    pub(super) task_flags: u32,
+    pub(super) task_uid: u32,
+    pub(super) command_length: u32,
+    /// In eighths of a microsecond.
+    pub(super) srtt: u32,
+    pub(super) retransmits: u32,
+    pub(super) name: [u8; 16],
+    /// IPv4 has the first four bytes.
+    pub(super) address: [u8; 16],
+    pub(super) peer_address: [u8; 16],
+    pub(super) protocol: u16,
+    pub(super) family: u16,
+    /// 0 = not chosen yet, or no more.
+    pub(super) port: u16,
+    /// In the order of the network.
+    pub(super) peer_port: [u8; 2],
+    /// The same as the port, and still there at the end. In the order of the network.
+    pub(super) last_port: [u8; 2],
+    pub(super) padding: [u8; 6],
+}
+
+impl Record {
+    /// The record and the command line in these bytes; `None` = they are too few.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (record, rest) = Self::read_from_prefix(bytes).ok()?;
+        let length = usize::try_from(record.command_length).ok()?;
+        Some((record, rest.get(..length).unwrap_or_default()))
+    }
+
+    /// The table that the socket is in; `None` = one that is not watched.
+    pub(super) const fn table(&self) -> Option<Table> {
+        let protocol = match self.protocol {
+            6 => Protocol::Tcp,
+            262 => Protocol::Mptcp,
+            _ => return None,
+        };
+        let family = match self.family {
+            2 => Family::Inet,
+            10 => Family::Inet6,
+            _ => return None,
+        };
+        Some(Table { protocol, family })
+    }
+
+    /// Its own end; port 0 = not known.
+    pub(super) fn local(&self) -> (IpAddr, u16) {
+        let port = match self.port {
+            0 => u16::from_be_bytes(self.last_port),
+            port => port,
+        };
+        (self.ip(self.address), port)
+    }
+
+    /// The other end. A listener keeps the addresses of a peer it had before: it has none.
+    pub(super) fn peer(&self) -> (IpAddr, u16) {
+        let [old, new] = self.kernel_states();
+        if new == State::Listen || old == State::Listen && new != State::SynRcvd {
+            return (self.ip([0; 16]), 0);
+        }
+        (
+            self.ip(self.peer_address),
+            u16::from_be_bytes(self.peer_port),
+        )
+    }
+
+    fn ip(&self, address: [u8; 16]) -> IpAddr {
+        let [a, b, c, d, ..] = address;
+        match self.family {
+            10 => Ipv6Addr::from(address).into(),
+            _ => Ipv4Addr::new(a, b, c, d).into(),
+        }
+    }
+
+    /// The state that the socket left and the one it is in.
+    pub(super) fn kernel_states(&self) -> [State; 2] {
+        [self.old_state, self.new_state]
+            .map(|code| State::from_mptcp(u8::try_from(code).unwrap_or(u8::MAX)))
+    }
+
+    /// Where the connection is now; `None` = where it was. The kernel reports the end of a socket where
+    /// it keeps no more than a small structure of it: in `TIME_WAIT`, or in `FIN_WAIT_2` where the program
+    /// has closed it.
+    pub(super) fn new_state(&self) -> Option<State> {
+        let [old, new] = self.kernel_states();
+        let is_small = self.error == 0 && self.protocol == 6 && new == State::Closed;
+        let has = |flag| self.flags & flag != 0;
+        match old {
+            _ if old == new => None,
+            State::FinWait2 | State::Closing if is_small && has(DONE) => Some(State::TimeWait),
+            State::FinWait2 if is_small && has(DEAD) => None,
+            _ => Some(new),
+        }
+    }
+
+    /// How a connection ended that did not end by the handshake of the close; `None` = it did, or nobody
+    /// can tell.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        let [old, State::Closed] = self.kernel_states() else {
+            return None;
+        };
+        let is_dead = self.flags & DEAD != 0;
+        Some(match self.error {
+            ECONNABORTED => Ending::Destroyed,
+            ECONNREFUSED => Ending::Refused,
+            ETIMEDOUT => Ending::TimedOut,
+            ENETUNREACH | EHOSTUNREACH => Ending::Unreachable,
+            // Data came when nobody could read it any more: then the reset is ours, with the same error.
+            ECONNRESET if is_dead && matches!(old, State::FinWait1 | State::FinWait2) => {
+                Ending::Reset
+            }
+            ECONNRESET | EPIPE => Ending::ResetByPeer,
+            0 => match old {
+                State::Listen | State::LastAck => return None,
+                State::SynSent if self.local().1 == 0 => Ending::NoPort,
+                State::SynSent => Ending::GivenUp,
+                _ if self.is_held == 1 => Ending::Aborted,
+                _ if self.inode == 0 && !is_dead => Ending::NotAccepted,
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+
+    /// The process that uses the socket, if it is the one that runs. Whoever destroys a socket need not
+    /// use it, and a thread of the kernel works for others.
+    pub(super) fn user(&self, command: &[u8]) -> Option<Process> {
+        let is_user = self.is_held == 1
+            && self.process != 0
+            && self.error != ECONNABORTED
+            && self.task_flags & KERNEL_THREAD == 0;
+        let name = self.name.split(|byte| *byte == 0).next();
+        is_user.then(|| {
+            let mut process = Process {
+                pid: self.process,
+                name: name.unwrap_or_default().to_vec(),
+                uid: Some(self.task_uid),
+                ..Process::default()
+            };
+            process.set_command(command.to_vec());
+            process
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

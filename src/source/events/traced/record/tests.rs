@@ -1,0 +1,177 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use super::{COMMAND, DEAD, DONE, KERNEL_THREAD, Record};
+use crate::model::State::{
+    CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent,
+    TimeWait,
+};
+use crate::model::{Ending, State};
+use std::net::IpAddr;
+use zerocopy::{FromZeros as _, IntoBytes as _};
+
+/// The kernel's code for a state.
+pub(in super::super) fn code(state: State) -> u32 {
+    let codes = 1..=11;
+    let is_it = |code: &u32| State::from_mptcp(u8::try_from(*code).unwrap()) == state;
+    codes.into_iter().find(is_it).unwrap()
+}
+
+/// A step of a TCP socket with ports of its own and of the peer, made by a segment.
+pub(in super::super) fn record(step: (State, State), local: u16, peer: u16) -> Record {
+    Record {
+        socket: 7,
+        old_state: code(step.0),
+        new_state: code(step.1),
+        protocol: 6,
+        family: 2,
+        port: local,
+        peer_port: peer.to_be_bytes(),
+        address: [127, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9],
+        peer_address: [127, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9],
+        ..Record::new_zeroed()
+    }
+}
+
+/// The same, made by a system call of a process.
+pub(in super::super) fn made_by(process: u32, record: Record) -> Record {
+    let mut name = [0; 16];
+    name[..4].copy_from_slice(b"curl");
+    Record {
+        is_held: 1,
+        process,
+        name,
+        ..record
+    }
+}
+
+#[test]
+fn what_is_too_short_is_no_record() {
+    let mut long = made_by(5, record((Closed, SynSent), 0, 80));
+    long.command_length = 5;
+    let bytes = [long.as_bytes(), b"curl\0"].concat();
+    for length in 0..size_of::<Record>() {
+        assert!(Record::read(&bytes[..length]).is_none(), "{length} bytes");
+    }
+    for length in size_of::<Record>()..bytes.len() {
+        assert_eq!(Record::read(&bytes[..length]).unwrap().1, b"", "{length}");
+    }
+    assert_eq!(Record::read(&bytes).unwrap().1, b"curl\0");
+    assert!(size_of::<Record>().is_multiple_of(8) && COMMAND.is_multiple_of(8));
+}
+
+#[test]
+fn ends_are_those_of_the_family() {
+    let mut step = record((Established, CloseWait), 5_000, 80);
+    assert_eq!(step.local(), ([127, 0, 0, 1].into(), 5_000));
+    assert_eq!(step.peer(), ([127, 0, 0, 2].into(), 80));
+    step.family = 10;
+    assert_eq!(step.local().0, IpAddr::from(step.address));
+    step.port = 0;
+    step.last_port = 5_000_u16.to_be_bytes();
+    assert_eq!(step.local().1, 5_000);
+    // It may have had a peer before.
+    for states in [(Closed, Listen), (Listen, Closed)] {
+        assert_eq!(record(states, 80, 9).peer(), ([0; 4].into(), 0));
+    }
+    assert_eq!(record((Listen, SynRcvd), 80, 9).peer().1, 9);
+}
+
+#[test]
+fn what_is_not_watched_has_no_table() {
+    let mut step = record((Closed, SynSent), 0, 80);
+    assert!(step.table().is_some());
+    step.protocol = 132;
+    assert_eq!(step.table(), None);
+    (step.protocol, step.family) = (6, 1);
+    assert_eq!(step.table(), None);
+}
+
+#[test]
+fn end_of_a_socket_is_not_that_of_its_connection() {
+    let told = |states, flags, error| {
+        Record {
+            flags,
+            error,
+            ..record(states, 5_000, 80)
+        }
+        .new_state()
+    };
+    assert_eq!(told((FinWait2, Closed), DONE, 0), Some(TimeWait));
+    assert_eq!(told((FinWait2, Closed), DONE | DEAD, 0), Some(TimeWait));
+    assert_eq!(told((Closing, Closed), DONE, 0), Some(TimeWait));
+    assert_eq!(told((FinWait2, Closed), DEAD, 0), None);
+    assert_eq!(told((FinWait2, Closed), 0, 0), Some(Closed));
+    assert_eq!(told((FinWait2, Closed), DEAD, 104), Some(Closed));
+    assert_eq!(told((LastAck, Closed), DEAD | DONE, 0), Some(Closed));
+    assert_eq!(told((Established, Closed), 0, 0), Some(Closed));
+    assert_eq!(told((Closed, Closed), 0, 0), None);
+    let mut of_mptcp = record((FinWait2, Closed), 5_000, 80);
+    (of_mptcp.protocol, of_mptcp.flags) = (262, DEAD);
+    assert_eq!(of_mptcp.new_state(), Some(Closed));
+}
+
+#[test]
+fn end_tells_its_reason() {
+    let told = |old, error| Record {
+        error,
+        ..record((old, Closed), 5_000, 80)
+    };
+    for (step, ending) in [
+        (told(SynSent, 111), Some(Ending::Refused)),
+        (told(SynSent, 110), Some(Ending::TimedOut)),
+        (told(SynSent, 113), Some(Ending::Unreachable)),
+        (told(SynSent, 0), Some(Ending::GivenUp)),
+        (record((SynSent, Closed), 0, 0), Some(Ending::NoPort)),
+        (told(Established, 104), Some(Ending::ResetByPeer)),
+        (told(CloseWait, 32), Some(Ending::ResetByPeer)),
+        (
+            Record {
+                flags: DEAD,
+                ..told(FinWait2, 104)
+            },
+            Some(Ending::Reset),
+        ),
+        (told(Established, 103), Some(Ending::Destroyed)),
+        (told(Listen, 103), Some(Ending::Destroyed)),
+        (made_by(5, told(Established, 0)), Some(Ending::Aborted)),
+        (told(Established, 0), Some(Ending::NotAccepted)),
+        (
+            Record {
+                inode: 9,
+                ..told(Established, 0)
+            },
+            None,
+        ),
+        (made_by(5, told(Listen, 0)), None),
+        (told(LastAck, 0), None),
+        (told(Established, 1), None),
+        (record((Established, FinWait1), 5_000, 80), None),
+    ] {
+        assert_eq!(step.ending(), ending, "{step:?}");
+    }
+}
+
+#[test]
+fn only_who_holds_the_socket_uses_it() {
+    let step = made_by(5, record((Closed, SynSent), 0, 80));
+    let user = step.user(b"curl\0-s\0http://x\0").unwrap();
+    assert_eq!((user.pid, &*user.name), (5, &b"curl"[..]));
+    assert_eq!((&*user.command, user.called), (&b"curl -s http://x"[..], 4));
+    for other in [
+        Record { is_held: 0, ..step },
+        // Of another pid namespace.
+        Record { process: 0, ..step },
+        Record {
+            task_flags: KERNEL_THREAD,
+            ..step
+        },
+        // Whoever destroys it.
+        Record { error: 103, ..step },
+    ] {
+        assert_eq!(other.user(b""), None, "{other:?}");
+    }
+}

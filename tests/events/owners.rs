@@ -1,0 +1,170 @@
+//! Whose the connections are, however short they live.
+
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::watch::{Watch, traced};
+use crate::scene::expected::local_address;
+use crate::scene::{V4, tcp};
+use crate::support::{LSOCK, command, has, run};
+
+/// A shell that connects to a port of this machine and ends.
+fn caller(port: u16) -> Command {
+    let mut bash = command("bash");
+    bash.args(["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]);
+    bash.stdin(Stdio::null());
+    bash
+}
+
+/// The events with this remote port.
+fn to_port(events: &[Value], port: u16) -> Vec<&Value> {
+    let to = events.iter().filter(|event| event["peer_port"] == port);
+    to.collect()
+}
+
+#[test]
+fn of_200_processes_that_connect_once_and_exit_each_is_named() {
+    const CALLERS: usize = 200;
+    let Some(_namespace) = traced() else { return };
+    if !has("bash") {
+        return;
+    }
+    let listener = tcp::listener(V4, 16).unwrap();
+    let port = local_address(&listener).unwrap().port();
+    let watch = Watch::begin(&["-p"], "");
+    let pids: Vec<u32> = (0..CALLERS)
+        .map(|_| {
+            let mut child = caller(port).spawn().unwrap();
+            drop(tcp::accept(&listener).unwrap());
+            assert!(child.wait().unwrap().success());
+            child.id()
+        })
+        .collect();
+    let (events, run) = watch.end();
+    run.done();
+    let to = to_port(&events, port).into_iter();
+    let begun: Vec<&Value> = to
+        .filter(|event| event["new_state"] == "SYN_SENT")
+        .collect();
+    assert_eq!(begun.len(), CALLERS);
+    let command = format!("bash -c exec 3<>/dev/tcp/127.0.0.1/{port}");
+    for (event, pid) in begun.into_iter().zip(pids) {
+        let process = &event["processes"][0];
+        assert_eq!(process["pid"], pid, "{event}");
+        assert_eq!(process["name"], "bash", "{event}");
+        assert_eq!(process["command"], *command, "{event}");
+    }
+    for event in to_port(&events, port) {
+        assert_eq!(event["processes"][0]["name"], "bash", "{event}");
+    }
+}
+
+/// The processes of the events of the socket with these ports, each by the state it arrived in.
+fn owners(events: &[Value], local: u16, peer: u16) -> Vec<(String, Vec<u64>)> {
+    let ports = |event: &&Value| event["local_port"] == local && event["peer_port"] == peer;
+    let of_socket = events.iter().filter(ports).map(|event| {
+        let processes = event["processes"].as_array().into_iter().flatten();
+        let pids = processes.map(|process| process["pid"].as_u64().unwrap());
+        let state = event["new_state"].as_str().unwrap().to_owned();
+        (state, pids.collect())
+    });
+    of_socket.collect()
+}
+
+#[test]
+fn accepted_connection_is_its_listeners_and_then_its_users() {
+    let Some(_namespace) = traced() else { return };
+    let ours = u64::from(std::process::id());
+    let old = tcp::listener(V4, 4).unwrap();
+    let watch = Watch::begin(&["-p"], "");
+    let new = tcp::listener(V4, 4).unwrap();
+    let mut ports = Vec::new();
+    for listener in [&old, &new] {
+        let client = tcp::connect(listener).unwrap();
+        let server = tcp::accept(listener).unwrap();
+        ports.push((
+            server.local_addr().unwrap().port(),
+            client.local_addr().unwrap().port(),
+        ));
+        client.shutdown(Shutdown::Write).unwrap();
+        watch.ring();
+        drop(server);
+    }
+    let (events, run) = watch.end();
+    run.done();
+    for (local, peer) in ports {
+        let states = [
+            "SYN_RCVD",
+            "ESTABLISHED",
+            "CLOSE_WAIT",
+            "LAST_ACK",
+            "CLOSED",
+        ];
+        let expected = states.map(|state| (state.to_owned(), vec![ours]));
+        assert_eq!(owners(&events, local, peer), expected);
+    }
+}
+
+#[test]
+fn connection_that_nobody_accepted_has_no_owner() {
+    let Some(_namespace) = traced() else { return };
+    let listener = tcp::listener(V4, 4).unwrap();
+    let client = tcp::connect(&listener).unwrap();
+    let port = client.peer_addr().unwrap().port();
+    let from = client.local_addr().unwrap().port();
+    let watch = Watch::begin(&["-p"], "");
+    drop(listener);
+    let (events, run) = watch.end();
+    run.done();
+    let told = events
+        .iter()
+        .find(|event| event["local_port"] == port && event["peer_port"] == from);
+    let told = told.expect("the end of what was not accepted");
+    assert_eq!(told["new_state"], "CLOSED");
+    assert_eq!(told["processes"], Value::Null, "{told}");
+    assert_eq!(
+        told["step"],
+        "listener closed before it was accepted: RST sent"
+    );
+}
+
+#[test]
+fn in_a_pid_namespace_pids_are_those_of_it_or_unknown() {
+    let Some(_namespace) = traced() else { return };
+    if !has("bash") || !has("unshare") {
+        return;
+    }
+    let listener = tcp::listener(V4, 64).unwrap();
+    let port = local_address(&listener).unwrap().port();
+    let script = format!(
+        "{LSOCK} -Enp --format ndjson --wait 3s dport = :{port} & \
+         until [ -e /proc/$!/fdinfo ] && grep -qs prog_id /proc/$!/fdinfo/*; do sleep 0.1; done; \
+         sleep 0.2; bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'; wait $!"
+    );
+    let outside = std::thread::spawn(move || {
+        for _ in 0..30 {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap());
+        }
+    });
+    let mut unshare = command("unshare");
+    let inside = run(unshare.args(["-pf", "--mount-proc", "bash", "-c", &script]));
+    outside.join().unwrap();
+    let (mut here, mut elsewhere) = (0, 0);
+    for event in inside.values() {
+        match event["processes"].as_array() {
+            None => elsewhere += 1,
+            Some(processes) => {
+                let [process] = processes.as_slice() else {
+                    panic!("{event}");
+                };
+                assert_eq!(process["name"], "bash");
+                assert!(process["pid"].as_u64().unwrap() < 1_000, "{event}");
+                here += 1;
+            }
+        }
+    }
+    assert!(here >= 2 && elsewhere >= 2, "{inside:?}");
+}
