@@ -344,19 +344,17 @@ pub fn parse(
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
         Err(error) => return Err(usage(&error)),
     };
-    match (typed.completions, &typed.explain) {
-        (Some(shell), _) => Ok(Command::Print(completions(shell))),
-        (None, Some(word)) => explain::explain(word, terminal).map(Command::Print),
-        (None, None) if typed.continuous.is_some() => {
-            let repeating = typed.repeating(terminal)?;
-            Ok(Command::Repeat(Box::new(repeating)))
-        }
-        (None, None) if typed.events => {
-            let watching = typed.watching(terminal)?;
-            Ok(Command::Watch(Box::new(watching)))
-        }
-        (None, None) => typed.query(terminal).map(Box::new).map(Command::List),
-    }
+    Ok(if let Some(shell) = typed.completions {
+        Command::Print(completions(shell))
+    } else if let Some(word) = &typed.explain {
+        Command::Print(explain::explain(word, terminal)?)
+    } else if typed.continuous.is_some() {
+        Command::Repeat(Box::new(typed.repeating(terminal)?))
+    } else if typed.events {
+        Command::Watch(Box::new(typed.watching(terminal)?))
+    } else {
+        Command::List(Box::new(typed.query(terminal)?))
+    })
 }
 
 /// What belongs to the options that are given.

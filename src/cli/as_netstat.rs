@@ -22,14 +22,9 @@ const LISTED: [Protocol; 5] = [
 impl Typed {
     /// True if this is the format, and everything else goes with it.
     pub(super) fn is_netstat(&self) -> Result<bool, Error> {
-        let is_netstat = self.format == Some(FormatWord::Netstat);
-        if is_netstat {
-            self.check_netstat()?;
+        if self.format != Some(FormatWord::Netstat) {
+            return Ok(false);
         }
-        Ok(is_netstat)
-    }
-
-    fn check_netstat(&self) -> Result<(), Error> {
         let others = [
             (self.summary, "-s"),
             (self.events, "-E"),
@@ -54,7 +49,8 @@ impl Typed {
         ];
         refuse(families, |name| {
             format!("netstat lists no {name} sockets, and --format netstat has no line for them")
-        })
+        })?;
+        Ok(true)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `--explain`: a state in words.
 
+use std::fmt::Write as _;
+
 use super::Terminal;
 use crate::error::Error;
 use crate::model::{EXPLANATIONS, Explanation, State, Transition};
@@ -89,10 +91,8 @@ fn push(out: &mut String, state: State, width: usize) {
 
 /// A blank line, a heading, and the indent of what follows.
 fn push_heading(out: &mut String, heading: &str) {
-    out.push('\n');
-    out.push_str(heading);
-    out.push('\n');
-    push_blanks(out, INDENT);
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\n{heading}\n{:INDENT$}", "");
 }
 
 fn push_steps(
@@ -101,26 +101,18 @@ fn push_steps(
     steps: impl Iterator<Item = (&'static str, State, &'static Transition)>,
     width: usize,
 ) {
-    for (index, (preposition, other, step)) in steps.enumerate() {
-        if index == 0 {
-            push_heading(out, heading);
-        } else {
-            push_blanks(out, INDENT);
-        }
+    // It stands before the first of them.
+    let mut heading = format!("\n{heading}\n");
+    for (preposition, other, step) in steps {
         let name = format!("{preposition} {other}");
-        out.push_str(&name);
-        if width < 2 * CAUSE {
-            out.push('\n');
-            push_blanks(out, 2 * INDENT);
-            push_wrapped(out, step.cause, 2 * INDENT, width);
+        let (name, column) = if width < 2 * CAUSE {
+            (format!("{name}\n{:1$}", "", 2 * INDENT), 2 * INDENT)
         } else {
-            push_blanks(out, (CAUSE - INDENT).saturating_sub(name.len()));
-            push_wrapped(out, step.cause, CAUSE, width);
-        }
+            (format!("{name:0$}", CAUSE - INDENT), CAUSE)
+        };
+        let _ = write!(out, "{heading}{:INDENT$}{name}", "");
+        heading.clear();
+        push_wrapped(out, step.cause, column, width);
         out.push('\n');
     }
-}
-
-fn push_blanks(out: &mut String, count: usize) {
-    out.extend(std::iter::repeat_n(' ', count));
 }

@@ -10,7 +10,6 @@ mod tests;
 use std::cmp::Reverse;
 
 use crate::error::Error;
-use crate::filter::Rule;
 use crate::mode::sources::Open;
 use crate::model::{Counts, FINDINGS, Finding, Limits, Protocol, Warning};
 use crate::query::Query;
@@ -47,12 +46,12 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec
         let possible = of_protocol.filter(|f| (f.is_possible)(counts, limits));
         let hunts = possible.filter_map(|f| Hunt::new(f, &rules, limits));
         let mut hunts: Vec<Hunt> = hunts.filter(|hunt| hunt.is_possible(counts)).collect();
-        walk(looker, &rules, &mut hunts);
+        looker.walk(&rules, &mut hunts);
         let mut related: Vec<Hunt> = hunts
             .iter()
             .filter_map(|hunt| hunt.related(&rules, limits))
             .collect();
-        walk(looker, &rules, &mut related);
+        looker.walk(&rules, &mut related);
         for hunt in &hunts {
             for group in hunt.groups(&related) {
                 let definition = hunt.definition;
@@ -80,10 +79,4 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec
     let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
     findings.sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
     findings
-}
-
-fn walk(looker: &mut Looker<'_>, rules: &[Rule], hunts: &mut [Hunt]) {
-    if !hunts.is_empty() {
-        looker.walk(rules, hunts);
-    }
 }

@@ -107,7 +107,7 @@ impl<'l> Listing<'l> {
     /// owners are missing that must not be.
     pub(super) fn warn(&mut self, messages: &mut Messages<'_>) -> bool {
         let (noted, is_strict) = (&mut self.summary.diagnostics, self.query.check.strict);
-        let of_owners = self.matcher.warnings();
+        let of_owners = self.matcher.enricher.warnings();
         let is_too_little = messages.note_owners(INCOMPLETE, of_owners, is_strict, noted);
         if !self.asked {
             // An empty list is right then, but hardly what was meant.

@@ -1,15 +1,15 @@
 //! Evaluates the filter on a socket as early as it can answer; only then is more looked up.
 
-use crate::enrich::{Enricher, Lookups, ScanScope, Sight};
+use crate::enrich::{Enricher, Lookups, ScanScope};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
-use crate::model::{Row, Socket, Stage, Warning};
+use crate::model::{Row, Socket, Stage};
 use crate::query::{Hidden, Query};
 use crate::render::Search;
 
 /// Asks the filter of a query, and looks up what it needs and what is shown.
 pub(super) struct Matcher {
-    enricher: Enricher,
+    pub(super) enricher: Enricher,
     search: Search,
     /// What the search does not see.
     unsearched: Hidden,
@@ -112,21 +112,6 @@ impl Matcher {
     pub(super) fn row_of<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         self.reached = Stage::Socket;
         self.row(socket)
-    }
-
-    /// Looks for processes before the first socket that asks for them, where any are asked for.
-    pub(super) fn look_for_owners(&mut self) -> Option<Sight> {
-        self.enricher.look_for_owners()
-    }
-
-    /// Begins another look: what may have changed is looked up again.
-    pub(super) fn look_again(&mut self) {
-        self.enricher.next_listing();
-    }
-
-    /// What must be said about names that are missing.
-    pub(super) fn warnings(&self) -> Vec<Warning> {
-        self.enricher.warnings()
     }
 }
 

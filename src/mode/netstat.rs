@@ -36,7 +36,7 @@ pub(super) fn run(
     let mut matcher = Matcher::new(&netstat.query)?;
     loop {
         // Before the first row, as there may be something to say about it.
-        if let Some(sight) = matcher.look_for_owners() {
+        if let Some(sight) = matcher.enricher.look_for_owners() {
             tell(sight, messages);
         }
         let mut verdict = Verdict::Done;
@@ -57,7 +57,7 @@ pub(super) fn run(
             return Ok(verdict);
         }
         thread::sleep(PAUSE);
-        matcher.look_again();
+        matcher.enricher.next_listing();
     }
 }
 

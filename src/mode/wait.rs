@@ -23,7 +23,7 @@ use crate::query::{Count, Query};
 use crate::render::Envelope;
 use crate::source::{Recorder, Source};
 use crate::text;
-use closest::{LastLook, closest};
+use closest::{closest, taken};
 use pace::{Target, pause, processor_time};
 
 /// A source that fails for so long will not come to itself.
@@ -59,7 +59,7 @@ pub(super) struct Wait<'q> {
     target: Target,
     time: Duration,
     begun: Instant,
-    /// When to look next.
+    /// When to look next: at the end of the time at the latest.
     due: Instant,
     /// Since when looks were incomplete, one after another.
     failing_since: Option<Instant>,
@@ -99,7 +99,7 @@ impl<'q> Wait<'q> {
             if let Some(verdict) = self.look(clock, pending, messages)? {
                 return Ok(verdict);
             }
-            if let Some(signal) = clock.sleep(Some(self.next()), None)? {
+            if let Some(signal) = clock.sleep(Some(self.due), None)? {
                 return Ok(Verdict::Interrupted(signal));
             }
         }
@@ -117,7 +117,7 @@ impl<'q> Wait<'q> {
         // Nobody wants to know what was wrong with a look that is made again.
         let mut kept = Vec::new();
         let mut of_look = Messages::new(messages.program, &mut kept);
-        self.matcher.look_again();
+        self.matcher.enricher.next_listing();
         pending.restart(!is_last);
         let output = if self.query.check.quiet {
             Output::Nothing
@@ -156,17 +156,11 @@ impl<'q> Wait<'q> {
             let now = clock.now();
             let waited = now.saturating_duration_since(self.begun);
             let rest = self.time.saturating_sub(waited);
-            self.due = now + pause(target, cost, waited, rest);
+            self.due = now + pause(target, cost, waited, rest).min(rest);
             return Ok(None);
         };
         messages.pass_on(&kept);
         Ok(Some(verdict))
-    }
-
-    /// When to look again: at the end of the time at the latest.
-    fn next(&self) -> Instant {
-        let end = self.begun.checked_add(self.time);
-        end.map_or(self.due, |end| end.min(self.due))
     }
 
     /// Tells what was waited for in vain, and what came closest to it.
@@ -175,11 +169,13 @@ impl<'q> Wait<'q> {
             return;
         }
         let sentence = sentence(self.query, self.expected, Counted::Sockets, tally);
-        let last = LastLook {
-            is_exceeded: self.expected.is_exceeded(tally.found),
-            is_none: outcome == Outcome::Fails && tally.found == 0,
+        let (query, source) = (self.query, self.source.as_mut());
+        let closest = if self.expected.is_exceeded(tally.found) {
+            taken(query, source)
+        } else {
+            let is_none = outcome == Outcome::Fails && tally.found == 0;
+            closest(query, source, is_none)
         };
-        let closest = closest(self.query, self.source.as_mut(), &last);
         let closest = closest.map(|text| format!("; {text}")).unwrap_or_default();
         let waited = match u64::try_from(self.time.as_millis()) {
             Ok(millis @ 1..) if outcome == Outcome::Fails => {

@@ -72,10 +72,8 @@ pub(super) enum Given {
     Families(Vec<u8>),
 }
 
-/// What is wrong with an option, in the words of the C library.
-pub(super) type Mistake = String;
-
-/// The options of a command line, one after another; other words mean nothing.
+/// The options of a command line, one after another, or what is wrong with one in the words of the C
+/// library; other words mean nothing.
 pub(super) struct Options {
     words: VecDeque<OsString>,
     /// Letters of the current word that are still to be read.
@@ -91,7 +89,7 @@ impl Options {
         }
     }
 
-    fn letter(&mut self, letter: u8) -> Result<Given, Mistake> {
+    fn letter(&mut self, letter: u8) -> Result<Given, String> {
         if !LETTERS.contains(&letter) {
             let shown = escape(&[letter]).into_owned();
             return Err(format!("invalid option -- '{shown}'"));
@@ -111,7 +109,7 @@ impl Options {
             .ok_or_else(|| "option requires an argument -- 'A'".to_owned())
     }
 
-    fn long(&mut self, word: &[u8]) -> Result<Given, Mistake> {
+    fn long(&mut self, word: &[u8]) -> Result<Given, String> {
         let mut parts = word.splitn(2, |byte| *byte == b'=');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next());
         let (name, letter) = meant(name, word)?;
@@ -131,7 +129,7 @@ impl Options {
 
 /// The option of this name, or the one whose name begins so. All families are one option to the C
 /// library: of these the first is meant.
-fn meant(name: &[u8], word: &[u8]) -> Result<(&'static str, Option<u8>), Mistake> {
+fn meant(name: &[u8], word: &[u8]) -> Result<(&'static str, Option<u8>), String> {
     if let Some(exact) = long().find(|(long, _)| long.as_bytes() == name) {
         return Ok(exact);
     }
@@ -153,7 +151,7 @@ fn meant(name: &[u8], word: &[u8]) -> Result<(&'static str, Option<u8>), Mistake
 }
 
 impl Iterator for Options {
-    type Item = Result<Given, Mistake>;
+    type Item = Result<Given, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(letter) = self.letters.pop_front() {

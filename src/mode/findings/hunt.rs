@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::enrich::SystemNames;
+use crate::fields::Needs;
 use crate::filter::{Expr, Rule, parse};
 use crate::model::{
     Counts, Family, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Protocol, Row,
     Socket, StateCounts, StateSet, by_process,
 };
-use crate::source::Extensions;
 
 /// How many sockets of a group were looked at, and how many of these the filter selects.
 type Numbers = [u64; 2];
@@ -119,18 +119,11 @@ impl Hunt {
         own.unwrap_or(StateSet::EMPTY)
     }
 
-    /// The optional parts of a socket that it looks at.
-    pub(super) fn extensions(&self) -> Extensions {
-        let rules = self
-            .rules
-            .iter()
-            .flat_map(|rule| [&rule.among, &rule.filter]);
-        let needs = rules.map(|rule| rule.expr().needs());
-        needs.fold(Extensions::default(), |all, needs| Extensions {
-            info: all.info || needs.info,
-            memory: all.memory || needs.memory,
-            ..all
-        })
+    /// What it looks at of a socket.
+    pub(super) fn needs(&self) -> impl Iterator<Item = Needs> {
+        let rules = self.rules.iter();
+        let rules = rules.flat_map(|rule| [&rule.among, &rule.filter]);
+        rules.map(|rule| rule.expr().needs())
     }
 
     fn of(&self, family: Family) -> Option<&Selecting> {

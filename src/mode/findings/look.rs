@@ -35,7 +35,7 @@ impl<'q> Looker<'q> {
 
     /// Why something may be missing.
     pub(super) fn into_gaps(self) -> impl Iterator<Item = Warning> {
-        let of_owners = self.matcher.warnings().into_iter();
+        let of_owners = self.matcher.enricher.warnings().into_iter();
         let gaps = self.gaps.into_iter();
         gaps.chain(of_owners.filter(Warning::is_gap))
     }
@@ -115,9 +115,9 @@ fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
         memory: asked.extensions.memory,
         ..Extensions::default()
     };
-    for own in hunts.iter().map(Hunt::extensions) {
-        extensions.info |= own.info;
-        extensions.memory |= own.memory;
+    for needs in hunts.iter().flat_map(Hunt::needs) {
+        extensions.info |= needs.info;
+        extensions.memory |= needs.memory;
     }
     Request {
         states: states.fold(StateSet::EMPTY, StateSet::union),

@@ -13,65 +13,71 @@ use crate::model::{Family, Protocol, Selection, StateSet, Table};
 use crate::query::Query;
 use crate::source::Source;
 
-/// Looks once more: at what there is too much of; or at the port that the filter names, whatever else
-/// it asks for, but for what the last look saw already; or at what it leaves out for a single reason.
-/// `None` = there is nothing to tell.
-pub(super) fn closest(query: &Query, source: &mut dyn Source, last: &LastLook) -> Option<String> {
-    let rules: Vec<Rule> = query
-        .tables
-        .iter()
-        .map(|table| query.rule(*table))
-        .collect();
-    let with_port = rules
-        .iter()
-        .filter(|rule| rule.table().protocol.has_service_ports());
-    let port = with_port.clone().find_map(|rule| port(rule.expr()));
+/// Looks once more: at the port that the filter names, whatever else it asks for, but for what the last
+/// look saw already; or at what it leaves out for a single reason. `None` = there is nothing to tell.
+/// `is_none` = it is certain that nothing matches.
+pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> Option<String> {
+    let rules = rules(query);
+    let Some(port) = port_of_rules(&rules) else {
+        return nearest(query, source, &rules);
+    };
     let mut usage = PortUsage::default();
-    match port {
-        _ if last.is_exceeded => {
-            look(query, source, &mut usage)?;
-            taken(port, &usage)
-        }
-        Some(port) => {
-            let mut protocols: Vec<Protocol> =
-                with_port.map(|rule| rule.table().protocol).collect();
-            protocols.dedup();
-            for protocol in protocols {
-                look(&last.unseen(query, port, protocol), source, &mut usage)?;
-            }
-            Some(seen_at(port, &usage, query))
-        }
-        None => nearest(query, source, &rules),
+    let mut protocols: Vec<Protocol> = with_ports(&rules)
+        .map(|rule| rule.table().protocol)
+        .collect();
+    protocols.dedup();
+    for protocol in protocols {
+        look(&unseen(query, port, protocol, is_none), source, &mut usage)?;
+    }
+    Some(seen_at(port, &usage, query))
+}
+
+/// Looks once more at what there is too much of.
+pub(super) fn taken(query: &Query, source: &mut dyn Source) -> Option<String> {
+    let mut usage = PortUsage::default();
+    look(query, source, &mut usage)?;
+    let holders = usage.bound.holders.union(&usage.connected.holders);
+    let holders = listed(holders.cloned());
+    let held = (!holders.is_empty()).then(|| format!("held by {holders}"));
+    let parts: Vec<String> = held.into_iter().chain(time_wait(&usage)).collect();
+    let what = parts.join(" and ");
+    match port_of_rules(&rules(query)) {
+        _ if what.is_empty() => None,
+        Some(port) => Some(format!("port {port} is {what}")),
+        None => Some(what),
     }
 }
 
-/// What the last look of a wait came to.
-pub(super) struct LastLook {
-    /// There is more than was expected.
-    pub(super) is_exceeded: bool,
-    /// It is certain that nothing matches.
-    pub(super) is_none: bool,
+fn rules(query: &Query) -> Vec<Rule> {
+    let tables = query.tables.iter();
+    tables.map(|table| query.rule(*table)).collect()
 }
 
-impl LastLook {
-    /// All sockets of a protocol that have this port, over both versions of IP, but for states in which
-    /// the last look would have seen them.
-    fn unseen(&self, query: &Query, port: u16, protocol: Protocol) -> Query {
-        let families = protocol.families().iter().copied();
-        let tables: Vec<Table> = families.map(|family| Table { protocol, family }).collect();
-        let is_asked = |table: &Table| query.tables.contains(table);
-        let asks_no_more = port_of_ends(&query.filter) == Some(port);
-        let states = if self.is_none && asks_no_more && tables.iter().all(is_asked) {
-            query.selection.states(protocol).complement()
-        } else {
-            StateSet::ALL
-        };
-        Query {
-            tables,
-            selection: Selection::All,
-            filter: Expr::all([Expr::Test(Test::State(states)), at_port(port)]),
-            ..query.clone()
-        }
+fn with_ports(rules: &[Rule]) -> impl Iterator<Item = &Rule> {
+    let has_ports = |rule: &&Rule| rule.table().protocol.has_service_ports();
+    rules.iter().filter(has_ports)
+}
+
+fn port_of_rules(rules: &[Rule]) -> Option<u16> {
+    with_ports(rules).find_map(|rule| port(rule.expr()))
+}
+
+/// All sockets of a protocol that have this port, over both versions of IP, but for states in which
+/// the last look would have seen them.
+fn unseen(query: &Query, port: u16, protocol: Protocol, is_none: bool) -> Query {
+    let tables: Vec<Table> = protocol.tables().collect();
+    let is_asked = |table: &Table| query.tables.contains(table);
+    let asks_no_more = port_of_ends(&query.filter) == Some(port);
+    let states = if is_none && asks_no_more && tables.iter().all(is_asked) {
+        query.selection.states(protocol).complement()
+    } else {
+        StateSet::ALL
+    };
+    Query {
+        tables,
+        selection: Selection::All,
+        filter: Expr::all([Expr::Test(Test::State(states)), at_port(port)]),
+        ..query.clone()
     }
 }
 
@@ -141,20 +147,6 @@ fn at_port(port: u16) -> Expr {
         op: Op::Equal,
         items: vec![PortItem::Range(port, port)],
     })
-}
-
-/// Of what there is too much.
-fn taken(port: Option<u16>, usage: &PortUsage) -> Option<String> {
-    let holders = usage.bound.holders.union(&usage.connected.holders);
-    let holders = listed(holders.cloned());
-    let held = (!holders.is_empty()).then(|| format!("held by {holders}"));
-    let parts: Vec<String> = held.into_iter().chain(time_wait(usage)).collect();
-    let what = parts.join(" and ");
-    match port {
-        _ if what.is_empty() => None,
-        Some(port) => Some(format!("port {port} is {what}")),
-        None => Some(what),
-    }
 }
 
 /// What a port is to somebody else.

@@ -5,9 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
-use crate::model::{
-    Endpoint, Family, Process, ProcessStatus, Row, Socket, State, Summary, TimerKind,
-};
+use crate::model::{Endpoint, Family, Process, ProcessStatus, Row, State, Summary, TimerKind};
 use crate::render::Sink;
 use crate::text::escape;
 
@@ -43,27 +41,23 @@ pub(super) struct Group {
 
 impl Sink for &mut PortUsage {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.add(row);
+        let socket = row.socket;
+        match socket.state {
+            State::TimeWait => {
+                let timer = socket
+                    .timer
+                    .filter(|timer| timer.kind == TimerKind::TimeWait);
+                self.time_wait += 1;
+                self.rest_ms = self.rest_ms.max(timer.map(|timer| timer.expires_ms));
+            }
+            State::Listen | State::Unconn | State::Bound => self.bound.add(row),
+            _ => self.connected.add(row),
+        }
         Ok(ControlFlow::Continue(()))
     }
 
     fn finish(&mut self, _: &Summary) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl PortUsage {
-    /// One more.
-    fn add(&mut self, row: &Row<'_>) {
-        let socket = row.socket;
-        match socket.state {
-            State::TimeWait => {
-                self.time_wait += 1;
-                self.rest_ms = self.rest_ms.max(rest_ms(socket));
-            }
-            State::Listen | State::Unconn | State::Bound => self.bound.add(row),
-            _ => self.connected.add(row),
-        }
     }
 }
 
@@ -89,12 +83,6 @@ impl Group {
         let addresses = self.addresses.iter().map(IpAddr::to_string);
         (!is_everywhere).then(|| listed(addresses))
     }
-}
-
-/// Milliseconds that `TIME_WAIT` still lasts.
-fn rest_ms(socket: &Socket) -> Option<u32> {
-    let timer = socket.timer?;
-    (timer.kind == TimerKind::TimeWait).then_some(timer.expires_ms)
 }
 
 /// Who holds a socket: `nginx[812] and nginx[813]`

@@ -53,7 +53,7 @@ impl Looker {
     ///
     /// When nothing can be listed at all.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
-        self.matcher.look_again();
+        self.matcher.enricher.next_listing();
         let current = CurrentTable::default();
         let output = Output::to(Box::new(Rc::clone(&current)));
         let mut listing = Listing::new(&self.query, &mut self.matcher, output);

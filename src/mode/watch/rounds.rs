@@ -61,7 +61,7 @@ impl Rounds<'_> {
         let mut matcher = Matcher::new(query)?;
         envelope.repetition = Repetition::First;
         self.run(messages, |messages| {
-            matcher.look_again();
+            matcher.enricher.next_listing();
             envelope.time = rfc_3339(Timestamp::now());
             let output = Output::of(query, open, &envelope, Box::new(&mut out));
             let mut listing = Listing::new(query, &mut matcher, output);
