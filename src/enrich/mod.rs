@@ -121,7 +121,7 @@ impl Enricher {
 
     /// Was no process found of the socket that was prepared last, and might it have one?
     pub fn doubts_owners(&self) -> bool {
-        self.status.is_some() && self.owners.as_ref().is_some_and(Owners::are_in_doubt)
+        self.status.is_some() && self.owners.as_ref().is_some_and(|o| o.in_doubt)
     }
 
     /// Looks for processes before the first socket that asks for them, where any are asked for.
@@ -161,10 +161,8 @@ impl Enricher {
     /// Begins another listing: processes, interfaces and cgroups may have changed; the names of
     /// users and services are kept.
     pub fn next_listing(&mut self) {
-        if let Some(owners) = &mut self.owners {
-            owners.forget();
-            self.status = None;
-        }
+        self.owners = self.owners.take().map(Owners::forget);
+        self.status = None;
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();
         }

@@ -2,7 +2,6 @@
 
 mod fd_index;
 mod scanner;
-mod scratch;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +15,6 @@ use super::process;
 use super::visibility::Visibility;
 use scanner::{FdScan, FdScanner};
 pub use scanner::{OwnerSource, ScanScope};
-use scratch::Scratch;
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
@@ -30,8 +28,9 @@ pub(super) struct Owners {
     /// Processes that were asked for; `None` = gone.
     details: HashMap<u32, Option<Process>>,
     found: Scratch,
-    /// The last socket has no process that was found, and may have one.
-    in_doubt: bool,
+    /// The last socket has no process that was found, and may have one. Of those that are looked at, that
+    /// is, where they are [chosen](ScanScope::Only).
+    pub(super) in_doubt: bool,
     /// Sockets too new for the last walk that was made, by inode.
     too_new: HashSet<u64>,
     /// Sockets whose owners may be outside of what we can see.
@@ -59,8 +58,12 @@ impl Owners {
         scope: ScanScope,
         source: OwnerSource,
     ) -> Result<Self, Error> {
-        Ok(Self {
-            scanner: FdScanner::new(root.into(), scope, source)?,
+        FdScanner::new(root.into(), scope, source).map(Self::with)
+    }
+
+    fn with(scanner: FdScanner) -> Self {
+        Self {
+            scanner,
             scan: None,
             walks: 0,
             details: HashMap::new(),
@@ -68,7 +71,7 @@ impl Owners {
             in_doubt: false,
             too_new: HashSet::new(),
             out_of_sight: 0,
-        })
+        }
     }
 
     /// Looks at once, whether a socket asks for it or not.
@@ -83,14 +86,8 @@ impl Owners {
     }
 
     /// Everything found is out of date: the next listing walks again.
-    pub(super) fn forget(&mut self) {
-        self.scan = None;
-        self.walks = 0;
-        self.details.clear();
-        self.found.clear();
-        self.in_doubt = false;
-        self.too_new.clear();
-        self.out_of_sight = 0;
+    pub(super) fn forget(self) -> Self {
+        Self::with(self.scanner)
     }
 
     /// Looks for the processes of a socket, by pid, each with its descriptors ascending; they are
@@ -115,12 +112,6 @@ impl Owners {
     /// The processes that the last call of [`Owners::of`] found.
     pub(super) fn found(&self) -> &[Process] {
         self.found.get()
-    }
-
-    /// Had the last socket no process, and might it have one? Of those that are looked at, that is,
-    /// where they are [chosen](ScanScope::Only).
-    pub(super) const fn are_in_doubt(&self) -> bool {
-        self.in_doubt
     }
 
     fn look_up(&mut self, inode: u64, users: &mut NameCache) -> ProcessStatus {
@@ -222,6 +213,41 @@ impl Owners {
         let too_new = (too_new > 0).then_some(MissingOwners::TooNew(too_new));
         let missing = [not_read, outside, too_new].into_iter().flatten();
         missing.map(Warning::MissingOwners).collect()
+    }
+}
+
+/// Processes that are written again and again without new memory.
+#[derive(Debug, Default)]
+struct Scratch {
+    processes: Vec<Process>,
+    used: usize,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    fn get(&self) -> &[Process] {
+        self.processes.get(..self.used).unwrap_or_default()
+    }
+
+    /// Adds a process with these descriptors.
+    fn add(&mut self, process: &Process, fds: impl Iterator<Item = u32>) {
+        if self.used == self.processes.len() {
+            self.processes.push(Process::default());
+        }
+        if let Some(copy) = self.processes.get_mut(self.used) {
+            copy.pid = process.pid;
+            copy.name.clone_from(&process.name);
+            copy.command.clone_from(&process.command);
+            copy.called = process.called;
+            copy.uid = process.uid;
+            copy.user.clone_from(&process.user);
+            copy.fds.clear();
+            copy.fds.extend(fds);
+            self.used += 1;
+        }
     }
 }
 

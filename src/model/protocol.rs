@@ -10,9 +10,10 @@ use super::State;
 pub use self::definition::{AddressKind, LineFormat, PortKind};
 
 /// What a socket speaks. `definition` has what is known of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// Transmission Control Protocol, RFC 9293.
+    #[default]
     Tcp,
     /// User Datagram Protocol.
     Udp,
@@ -89,9 +90,10 @@ impl fmt::Display for Protocol {
 }
 
 /// The address family of a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// IPv4.
+    #[default]
     Inet,
     /// IPv6, IPv4-mapped addresses included.
     Inet6,

@@ -122,7 +122,7 @@ impl Details {
 }
 
 /// One socket. `None` = unknown or not applicable, never zero.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Socket {
     /// What it speaks.
     pub protocol: Protocol,
@@ -176,24 +176,7 @@ impl Socket {
         Self {
             protocol,
             family,
-            source: Source::Netlink,
-            kind: None,
-            state: State::Unconn,
-            recv_queue: None,
-            send_queue: None,
-            local: Endpoint::default(),
-            peer: Endpoint::default(),
-            interface: None,
-            uid: None,
-            inode: None,
-            cookie: None,
-            shutdown: None,
-            timer: None,
-            mark: None,
-            cgroup_id: None,
-            peer_inode: None,
-            proc_net: None,
-            details: None,
+            ..Self::default()
         }
     }
 

@@ -1,9 +1,10 @@
 //! Where rows come from.
 
 /// Where rows came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Source {
     /// `sock_diag` netlink.
+    #[default]
     Netlink,
     /// The files of `/proc/net`.
     Procfs,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A state, under the one name `lsock` has for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// No connection; the kernel lists no such socket, transitions begin and end here.
     Closed,
@@ -30,6 +30,7 @@ pub enum State {
     /// Closed on both sides; waits 2·MSL for stray segments.
     TimeWait,
     /// Not connected, and of a protocol without a handshake.
+    #[default]
     Unconn,
     /// A code this version does not know.
     Unknown(u8),
