@@ -3,19 +3,23 @@
 
 mod hunt;
 mod limits;
-mod look;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use crate::error::Error;
+use crate::filter::{Expr, Rule};
+use crate::mode::matcher::Matcher;
 use crate::mode::sources::Open;
-use crate::model::{Counts, FINDINGS, Finding, Limits, Protocol, Warning};
+use crate::model::{
+    Counts, FINDINGS, Family, Finding, Holder, Limits, Protocol, Socket, StateSet, Warning,
+};
 use crate::query::Query;
+use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
 use limits::Kernel;
-use look::Looker;
 
 /// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
 /// something may be missing is added to `gaps`.
@@ -79,4 +83,118 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec
     let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
     findings.sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
     findings
+}
+
+/// Looks again at the sockets of a query.
+struct Looker<'q> {
+    query: &'q Query,
+    source: Box<dyn Source>,
+    matcher: Matcher,
+    /// Why something may be missing.
+    gaps: Vec<Warning>,
+}
+
+impl<'q> Looker<'q> {
+    /// Will look where the query looked.
+    fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
+        let (source, _) = open(query, &Recorder::off())?;
+        Ok(Self {
+            query,
+            source,
+            matcher: Matcher::telling_owners(query, query.lookups.scope.clone())?,
+            gaps: Vec::new(),
+        })
+    }
+
+    /// Why something may be missing.
+    fn into_gaps(self) -> impl Iterator<Item = Warning> {
+        let of_owners = self.matcher.enricher.warnings().into_iter();
+        let gaps = self.gaps.into_iter();
+        gaps.chain(of_owners.filter(Warning::is_gap))
+    }
+
+    /// What the query selects of each table of a protocol.
+    fn rules(&self, protocol: Protocol) -> Vec<Rule> {
+        let tables = self.query.tables.iter().copied();
+        let tables = tables.filter(|table| table.protocol == protocol);
+        let rules = tables.map(|table| self.query.rule(table));
+        rules.filter(|rule| !rule.is_never()).collect()
+    }
+
+    /// Goes through the tables of a protocol once, for all hunts.
+    fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) {
+        let requests = rules.iter().map(|rule| request(self.query, rule, hunts));
+        let requests: Vec<(&Rule, Request)> = rules
+            .iter()
+            .zip(requests)
+            .filter(|(_, request)| request.states != StateSet::EMPTY)
+            .collect();
+        let matcher = &mut self.matcher;
+        let mut visit = |socket: &Socket| {
+            let of_family = |rule: &&Rule| rule.table().family == socket.family;
+            let Some(rule) = rules.iter().find(of_family) else {
+                return ControlFlow::Continue(());
+            };
+            let mut is_wanted = None;
+            for hunt in hunts.iter_mut().filter(|hunt| hunt.selects(socket)) {
+                let decide = || matcher.decide(socket, rule).held() == Some(true);
+                if !*is_wanted.get_or_insert_with(decide) {
+                    break;
+                }
+                hunt.take(socket, || Holder::of(&matcher.row(socket)));
+            }
+            ControlFlow::Continue(())
+        };
+        if let [(rule, request), (_, other)] = requests.as_slice()
+            && rule.table().protocol == Protocol::Tcp
+            && request == other
+            && let Some(outcome) = self.source.visit_both(request, &mut visit)
+        {
+            self.gaps.extend(outcome.into_gaps());
+            return;
+        }
+        for (rule, request) in &requests {
+            match self.source.visit(rule.table(), request, &mut visit) {
+                Ok(outcome) => self.gaps.extend(outcome.into_gaps()),
+                Err(error) => self.gaps.push(Warning::Failed(error.into())),
+            }
+        }
+    }
+
+    /// A filter that lists, with `-a`, what is so of the sockets that the query selects.
+    fn filter(&self, protocol: Protocol, own: &str) -> String {
+        let mut parts = Vec::new();
+        if self.query.filter != Expr::ALWAYS {
+            parts.push(format!("({})", self.query.filter));
+        }
+        parts.push(format!("protocol = {protocol}"));
+        let tables = self.query.tables.iter();
+        let of_protocol = tables.filter(|table| table.protocol == protocol);
+        let families: Vec<Family> = of_protocol.map(|table| table.family).collect();
+        if let [only] = families[..] {
+            parts.push(format!("family = {only}"));
+        }
+        parts.push(own.to_owned());
+        parts.join(" and ")
+    }
+}
+
+/// What a walk asks of a table: of what the query asks for, no more than the hunts look at.
+fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
+    let asked = query.request(rule);
+    let states = hunts.iter().map(|hunt| hunt.states(rule.table().family));
+    let mut extensions = Extensions {
+        info: asked.extensions.info,
+        memory: asked.extensions.memory,
+        ..Extensions::default()
+    };
+    for needs in hunts.iter().flat_map(Hunt::needs) {
+        extensions.info |= needs.info;
+        extensions.memory |= needs.memory;
+    }
+    Request {
+        states: states.fold(StateSet::EMPTY, StateSet::union),
+        extensions,
+        narrow: asked.narrow,
+    }
 }

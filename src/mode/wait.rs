@@ -1,7 +1,6 @@
 //! `--wait`: looks again until the check holds, then shows what was found.
 
 mod closest;
-mod nearest;
 mod pace;
 mod port_usage;
 

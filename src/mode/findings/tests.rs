@@ -10,9 +10,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::find_in;
 use super::hunt::{self, Hunt};
-use super::look::Looker;
+use super::{Looker, find_in};
 use crate::enrich::OwnerSource;
 use crate::filter::{Expr, Rule};
 use crate::mode::fake::{FakeSource, look};
