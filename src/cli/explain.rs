@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Terminal;
 use crate::error::Error;
-use crate::model::{EXPLANATIONS, Explanation, State, Transition};
+use crate::model::{EXPLANATIONS, Explanation, State, TRANSITIONS, Transition};
 use crate::text::{escape, nearest, push_wrapped};
 
 /// Text is not written wider, however wide the terminal is.
@@ -77,9 +77,12 @@ fn push(out: &mut String, state: State, width: usize) {
     if let Some(text) = explanation.half_close {
         paragraph(out, "Half-close", text);
     }
-    let enters = explanation.enters().map(|step| ("from", step.from, step));
+    let state = explanation.state;
+    let enters = TRANSITIONS.iter().filter(|step| step.to == state);
+    let enters = enters.map(|step| ("from", step.from, step));
     push_steps(out, "How it gets there", enters, width);
-    let leaves = explanation.leaves().map(|step| ("to", step.to, step));
+    let leaves = TRANSITIONS.iter().filter(|step| step.from == state);
+    let leaves = leaves.map(|step| ("to", step.to, step));
     push_steps(out, "How it leaves", leaves, width);
     paragraph(out, "How long", explanation.stays);
     paragraph(out, "Many of them", explanation.many);

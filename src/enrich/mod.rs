@@ -109,7 +109,7 @@ impl Enricher {
     /// Looks up its processes.
     pub fn prepare_owners(&mut self, socket: &Socket) {
         if let Some(owners) = &mut self.owners {
-            self.status = Some(owners.of(socket, &mut self.users).0);
+            self.status = Some(owners.of(socket, &mut self.users));
         }
     }
 

@@ -90,26 +90,19 @@ impl Owners {
         Self::with(self.scanner)
     }
 
-    /// Looks for the processes of a socket, by pid, each with its descriptors ascending; they are
-    /// lent until the next call.
+    /// Looks for the processes of a socket.
     ///
     /// Without a process the status is `None` only if that is certain: every process could be read,
     /// and the socket was there before they were.
-    pub(super) fn of(
-        &mut self,
-        socket: &Socket,
-        users: &mut NameCache,
-    ) -> (ProcessStatus, &[Process]) {
+    pub(super) fn of(&mut self, socket: &Socket, users: &mut NameCache) -> ProcessStatus {
         self.found.clear();
         self.in_doubt = false;
-        let status = match socket.inode {
-            Some(inode) => self.look_up(inode, users),
-            None => ProcessStatus::None,
-        };
-        (status, self.found())
+        let status = socket.inode.map(|inode| self.look_up(inode, users));
+        status.unwrap_or(ProcessStatus::None)
     }
 
-    /// The processes that the last call of [`Owners::of`] found.
+    /// The processes that the last call of [`Owners::of`] found, by pid, each with its descriptors
+    /// ascending.
     pub(super) fn found(&self) -> &[Process] {
         self.found.get()
     }

@@ -5,10 +5,9 @@ mod explanation;
 
 pub use explanation::{EXPLANATIONS, Explanation};
 
-use super::State;
 use super::State::{
-    Bound, CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd,
-    SynSent, TimeWait, Unconn,
+    self, Bound, CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen,
+    SynRcvd, SynSent, TimeWait, Unconn,
 };
 
 /// One step of the machine.

@@ -219,11 +219,8 @@ impl Display for Warning {
             Self::Findings(inner) => write!(f, "findings: {inner}"),
             Self::Grave(count, severity) => {
                 let findings = if *count == 1 { "finding" } else { "findings" };
-                write!(
-                    f,
-                    "{count} {findings} of severity {} or graver",
-                    severity.name()
-                )
+                let severity = severity.name();
+                write!(f, "{count} {findings} of severity {severity} or graver")
             }
             Self::LostRecords(lost) => write!(f, "the kernel had no room for {lost} records"),
             Self::LostNotices => {

@@ -108,11 +108,7 @@ impl FdScanner {
             self.choose(iterator(&self.root));
         }
         let live = is_live(&self.root);
-        let counters = if live {
-            InodeCounters::now()
-        } else {
-            InodeCounters::default()
-        };
+        let counters = live.then(InodeCounters::now).unwrap_or_default();
         let began = now();
         let told = self.told().map(|told| (told, Visibility::All));
         let (found, visibility) = told.unwrap_or_else(|| self.walked(live));

@@ -42,8 +42,8 @@ fn with_inode(inode: u64) -> Socket {
 
 fn of(owners: &mut Owners, inode: u64) -> (ProcessStatus, Vec<Process>) {
     let mut users = NameCache::new(users::name_of);
-    let (status, processes) = owners.of(&with_inode(inode), &mut users);
-    (status, processes.to_vec())
+    let status = owners.of(&with_inode(inode), &mut users);
+    (status, owners.found().to_vec())
 }
 
 fn inode_of(socket: &impl AsFd) -> u64 {
@@ -129,7 +129,8 @@ fn process_that_vanished_after_the_walk_is_left_out() {
 fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
     let mut owners = walking("/nonexistent");
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
-    let (status, found) = owners.of(&socket, &mut NameCache::new(|_| None));
+    let status = owners.of(&socket, &mut NameCache::new(|_| None));
+    let found = owners.found();
     assert_eq!((status, found.len()), (ProcessStatus::None, 0));
     assert!(owners.scan.is_none(), "nothing was read");
     assert!(owners.warnings().is_empty());

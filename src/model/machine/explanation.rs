@@ -1,7 +1,6 @@
 //! What is to be said of each state. The manual's section STATES has the same words.
 
 use super::super::State;
-use super::{TRANSITIONS, Transition};
 
 /// A state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +26,6 @@ impl Explanation {
             .iter()
             .find(|known| known.state == state)
             .unwrap_or(&UNKNOWN)
-    }
-
-    /// The steps that lead to it.
-    pub fn enters(&self) -> impl Iterator<Item = &'static Transition> {
-        let state = self.state;
-        TRANSITIONS.iter().filter(move |step| step.to == state)
-    }
-
-    /// The steps that lead away.
-    pub fn leaves(&self) -> impl Iterator<Item = &'static Transition> {
-        let state = self.state;
-        TRANSITIONS.iter().filter(move |step| step.from == state)
     }
 }
 

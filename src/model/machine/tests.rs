@@ -8,9 +8,8 @@ use crate::model::{Shutdown, State, StateSet};
 #[test]
 fn every_state_can_be_reached_and_left() {
     for state in State::NAMED {
-        let explanation = Explanation::of(state);
-        assert!(explanation.enters().count() > 0, "{state}");
-        assert!(explanation.leaves().count() > 0, "{state}");
+        assert!(TRANSITIONS.iter().any(|step| step.to == state), "{state}");
+        assert!(TRANSITIONS.iter().any(|step| step.from == state), "{state}");
     }
 }
 
