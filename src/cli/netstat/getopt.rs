@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use super::plan::{FAMILIES, LONG_FAMILIES};
 use crate::text::escape;
@@ -97,16 +97,18 @@ impl Options {
         if letter != WITH_ARGUMENT {
             return Ok(Given::Letter(letter));
         }
-        let rest: Vec<u8> = self.letters.drain(..).collect();
-        let argument = if rest.is_empty() {
-            let next = self.words.pop_front();
-            next.map(|word| word.as_bytes().to_vec())
+        let argument = if self.letters.is_empty() {
+            self.next_word()
         } else {
-            Some(rest)
+            Some(self.letters.drain(..).collect())
         };
         argument
             .map(Given::Families)
             .ok_or_else(|| "option requires an argument -- 'A'".to_owned())
+    }
+
+    fn next_word(&mut self) -> Option<Vec<u8>> {
+        self.words.pop_front().map(OsString::into_vec)
     }
 
     fn long(&mut self, word: &[u8]) -> Result<Given, String> {
@@ -116,8 +118,7 @@ impl Options {
         match (letter, value) {
             (Some(WITH_ARGUMENT), Some(value)) => Ok(Given::Families(value.to_vec())),
             (Some(WITH_ARGUMENT), None) => {
-                let next = self.words.pop_front();
-                let families = next.map(|word| Given::Families(word.as_bytes().to_vec()));
+                let families = self.next_word().map(Given::Families);
                 families.ok_or_else(|| format!("option '--{name}' requires an argument"))
             }
             (_, Some(_)) => Err(format!("option '--{name}' doesn't allow an argument")),
