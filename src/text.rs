@@ -108,9 +108,7 @@ fn push_hex(out: &mut String, bytes: &[u8]) {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    u8::try_from(char::from(byte).to_digit(16)?).ok()
 }
 
 /// A duration in microseconds, with the unit that keeps it short: `250us`, `31.2ms`, `4.5s`, `2min`.
@@ -126,11 +124,6 @@ pub fn millis(ms: u64) -> String {
 /// Bytes in binary units: `512B`, `64KiB`, `1.5MiB`.
 pub fn bytes(count: u64) -> String {
     text(count, push_bytes)
-}
-
-/// Bytes per second in decimal bits, as links are rated: `84kbit/s`, `1.2Gbit/s`.
-pub fn rate(bytes_per_second: u64) -> String {
-    text(bytes_per_second, push_rate)
 }
 
 /// Appends what [`micros`] returns; allocates nothing.
@@ -163,7 +156,8 @@ pub fn push_bytes(out: &mut Vec<u8>, count: u64) {
     }
 }
 
-/// Appends what [`rate`] returns; allocates nothing.
+/// Appends bytes per second in decimal bits, as links are rated: `84kbit/s`, `1.2Gbit/s`; allocates
+/// nothing.
 pub fn push_rate(out: &mut Vec<u8>, bytes_per_second: u64) {
     let bits = bytes_per_second.saturating_mul(8);
     match bits {
@@ -232,7 +226,9 @@ pub fn push_wrapped(out: &mut String, text: &str, indent: usize, width: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, escape, escape_also, micros, millis, push_wrapped, rate, unescape};
+    use super::{
+        bytes, escape, escape_also, micros, millis, push_rate, push_wrapped, text, unescape,
+    };
     use proptest::prelude::*;
 
     #[test]
@@ -290,8 +286,8 @@ mod tests {
             bytes(1_023),
             bytes(65_536),
             bytes(1_572_864),
-            rate(10_500),
-            rate(150_000_000),
+            text(10_500, push_rate),
+            text(150_000_000, push_rate),
         ];
         assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 84kbit/s 1.2Gbit/s");
     }

@@ -2,13 +2,13 @@
 //! socket `*`, processes that cannot be told `?`. A name that reads like one of these signs has its
 //! first byte escaped.
 
+use crate::fields::{Datum, Side};
 use crate::model::{Process, ProcessStatus, Row, Shutdown, State, Timer};
 use crate::text;
 
 use super::detail;
 use super::digits;
 use super::style::{Blanks, Descriptors, Style};
-use super::value::{Datum, Side};
 use super::{Field, endpoint};
 
 impl Style {

@@ -4,7 +4,7 @@ use crate::model::{Info, InfoField, Memory, Row, State, Unit};
 use crate::text;
 
 use super::digits;
-use super::style::{Blanks, Descriptors, Style};
+use super::style::Style;
 use super::{Extra, Extras};
 
 /// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no limit yet.
@@ -66,11 +66,7 @@ impl<'o> Words<'o> {
 
     fn congestion(&mut self, name: &[u8]) {
         self.begin();
-        let style = Style {
-            blanks: Blanks::Escape,
-            descriptors: Descriptors::Hidden,
-        };
-        style.name(self.out, name, &[':', ',']);
+        Style::WORD.name(self.out, name, &[':', ',']);
     }
 
     /// Every field that was sent, is not zero and says something.

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::fields::{Datum, Side};
 use crate::model::{Endpoint, Family, Row};
 
 use super::Field;
 use super::digits;
 use super::style::Style;
-use super::value::{Datum, Side};
 
 /// What a host or service name could be mistaken for a part of its cell by.
 const MEANINGFUL: [char; 4] = [':', '%', '[', ']'];

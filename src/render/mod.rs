@@ -21,7 +21,6 @@ mod search;
 mod style;
 mod summary;
 mod summing;
-mod value;
 pub mod view;
 
 use std::io;

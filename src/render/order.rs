@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use crate::model::{Endpoint, Process, Row, State};
 
+use crate::fields::{Datum, Side};
+
 use super::Field;
-use super::value::{Datum, Side};
 
 /// Compares two rows by a column: numbers and addresses by their value, text by its bytes. Unknown
 /// comes last, descending or not.

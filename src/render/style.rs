@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use crate::text;
 
-use super::value::path_parts;
-
 /// What becomes of blanks inside a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blanks {
@@ -35,6 +33,12 @@ impl Style {
     /// For `local` and `peer` where the format itself marks the ends of a text.
     pub(super) const QUOTED: Self = Self {
         blanks: Blanks::Keep,
+        descriptors: Descriptors::Hidden,
+    };
+
+    /// For a cell that stands among words.
+    pub(super) const WORD: Self = Self {
+        blanks: Blanks::Escape,
         descriptors: Descriptors::Hidden,
     };
 
@@ -89,5 +93,17 @@ impl Style {
             blanks && c.is_whitespace() || meaningful.contains(&c)
         });
         out.extend_from_slice(clean.as_bytes());
+    }
+}
+
+/// The name of a unix socket in two parts, to be written one after the other: what stands for its
+/// first byte, and the bytes that are still to be escaped.
+///
+/// An abstract name begins with `@`; a path that does so itself begins with `\x40`.
+pub(super) fn path_parts(name: &[u8]) -> (&'static str, &[u8]) {
+    match name {
+        [0, rest @ ..] => ("@", rest),
+        [b'@', rest @ ..] => ("\\x40", rest),
+        path => ("", path),
     }
 }

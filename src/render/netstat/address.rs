@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Addresses, Hosts, NetstatLayout, padded};
+use crate::fields::Side;
+use crate::model::Row;
 use crate::render::digits;
 
 /// Columns of an address with its port.
@@ -14,55 +16,42 @@ const LEAST: usize = 4;
 /// `netstat` has room for so many bytes of an address, and for so many of address, colon and port.
 const ROOM: usize = 127;
 
-/// One end of a socket, with the names that were looked up for it.
-pub(super) struct End<'a> {
-    pub(super) ip: Option<IpAddr>,
-    pub(super) host: Option<&'a str>,
-    pub(super) port: Option<u32>,
-    pub(super) service: Option<&'a str>,
+/// Writes an end of a socket, as wide as its column at the least.
+pub(super) fn write(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>) {
+    padded(out, WIDTH, |out| {
+        let start = out.len();
+        address(out, layout, side, row);
+        let mut number = itoa::Buffer::new();
+        let port = match (side.of(row).port, side.service(row)) {
+            (None | Some(0), _) => "*",
+            (Some(_), Some(service)) => service,
+            (Some(port), None) => number.format(port),
+        };
+        let port = port.as_bytes();
+        if layout.addresses == Addresses::Cut && out.len() - start + port.len() > FITTING {
+            let port = port.get(..FITTING - LEAST).unwrap_or(port);
+            out.truncate(start + FITTING - port.len());
+            out.push(b':');
+            out.extend_from_slice(port);
+        } else {
+            out.push(b':');
+            out.extend_from_slice(port);
+            out.truncate(start + ROOM);
+        }
+    });
 }
 
-impl End<'_> {
-    /// Writes it, as wide as its column at the least.
-    pub(super) fn write(&self, out: &mut Vec<u8>, layout: &NetstatLayout) {
-        padded(out, WIDTH, |out| {
-            let start = out.len();
-            self.address(out, layout);
-            let mut number = itoa::Buffer::new();
-            let port = match (self.port.filter(|port| *port != 0), self.service) {
-                (None, _) => "*",
-                (Some(_), Some(service)) => service,
-                (Some(port), None) => number.format(port),
-            };
-            let port = port.as_bytes();
-            if layout.addresses == Addresses::Cut && out.len() - start + port.len() > FITTING {
-                let port = port.get(..FITTING - LEAST).unwrap_or(port);
-                out.truncate(start + FITTING - port.len());
-                out.push(b':');
-                out.extend_from_slice(port);
-            } else {
-                out.push(b':');
-                out.extend_from_slice(port);
-                out.truncate(start + ROOM);
-            }
-        });
-    }
-
-    fn address(&self, out: &mut Vec<u8>, layout: &NetstatLayout) {
-        match (self.host, self.ip) {
-            (Some(host), _) => layout.bytes.name(out, ROOM, |out| {
-                out.extend_from_slice(host.as_bytes());
-            }),
-            (None, Some(IpAddr::V4(ip))) => digits::ipv4(out, ip),
-            (None, Some(IpAddr::V6(ip))) => {
-                if layout.hosts == Hosts::Named && ip.is_unspecified() {
-                    out.extend_from_slice(b"[::]");
-                } else {
-                    ipv6(out, ip);
-                }
-            }
-            (None, None) => out.push(b'*'),
+fn address(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>) {
+    match (side.host(row), side.of(row).ip) {
+        (Some(host), _) => layout.bytes.name(out, ROOM, |out| {
+            out.extend_from_slice(host.as_bytes());
+        }),
+        (None, Some(IpAddr::V4(ip))) => digits::ipv4(out, ip),
+        (None, Some(IpAddr::V6(ip))) if layout.hosts == Hosts::Named && ip.is_unspecified() => {
+            out.extend_from_slice(b"[::]");
         }
+        (None, Some(IpAddr::V6(ip))) => ipv6(out, ip),
+        (None, None) => out.push(b'*'),
     }
 }
 

@@ -1,7 +1,7 @@
 //! TCP, UDP, UDP-Lite and raw sockets.
 
-use super::address::End;
-use super::{NetstatLayout, padded, program, program_title};
+use super::{NetstatLayout, address, padded, program, program_title};
+use crate::fields::Side;
 use crate::model::{Family, ProcNetExtras, Protocol, Row, Socket, State, Timer, TimerKind};
 use crate::render::{Extra, Extras, digits};
 
@@ -23,27 +23,13 @@ pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
 /// Writes a row.
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;
-    padded(out, 6, |out| {
-        out.extend_from_slice(protocol(socket).as_bytes());
-    });
+    padded(out, 6, |out| protocol(out, socket));
     for queue in [socket.recv_queue.unwrap_or_default(), send_queue(socket)] {
         digits::right_aligned(out, queue.into(), 6);
         out.push(b' ');
     }
-    let local = End {
-        ip: socket.local.ip,
-        host: row.local_host,
-        port: socket.local.port,
-        service: row.local_service,
-    };
-    let peer = End {
-        ip: socket.peer.ip,
-        host: row.peer_host,
-        port: socket.peer.port,
-        service: row.peer_service,
-    };
-    for end in [local, peer] {
-        end.write(out, layout);
+    for side in [Side::Local, Side::Peer] {
+        address::write(out, layout, side, row);
         out.push(b' ');
     }
     padded(out, 11, |out| state(out, socket));
@@ -57,16 +43,15 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     out.push(b'\n');
 }
 
-const fn protocol(socket: &Socket) -> &'static str {
-    match (socket.protocol, socket.family) {
-        (Protocol::Udp, Family::Inet6) => "udp6",
-        (Protocol::Udp, _) => "udp",
-        (Protocol::UdpLite, Family::Inet6) => "udpl6",
-        (Protocol::UdpLite, _) => "udpl",
-        (Protocol::Raw, Family::Inet6) => "raw6",
-        (Protocol::Raw, _) => "raw",
-        (_, Family::Inet6) => "tcp6",
-        _ => "tcp",
+fn protocol(out: &mut Vec<u8>, socket: &Socket) {
+    out.extend_from_slice(match socket.protocol {
+        Protocol::Udp => &b"udp"[..],
+        Protocol::UdpLite => b"udpl",
+        Protocol::Raw => b"raw",
+        _ => b"tcp",
+    });
+    if socket.family == Family::Inet6 {
+        out.push(b'6');
     }
 }
 
@@ -94,18 +79,11 @@ fn state(out: &mut Vec<u8>, socket: &Socket) {
 
 const fn tcp_state(state: State) -> &'static str {
     match state {
-        State::Established => "ESTABLISHED",
-        State::SynSent => "SYN_SENT",
         State::SynRcvd => "SYN_RECV",
         State::FinWait1 => "FIN_WAIT1",
         State::FinWait2 => "FIN_WAIT2",
-        State::TimeWait => "TIME_WAIT",
         State::Closed | State::Bound | State::Unconn => "CLOSE",
-        State::CloseWait => "CLOSE_WAIT",
-        State::LastAck => "LAST_ACK",
-        State::Listen => "LISTEN",
-        State::Closing => "CLOSING",
-        State::Unknown(_) => "UNKNOWN",
+        same => same.name(),
     }
 }
 

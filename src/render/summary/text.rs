@@ -4,7 +4,7 @@ use crate::model::{Counts, Family, Protocol, State, StateCounts};
 use crate::text;
 
 use super::super::grid::Grid;
-use super::super::style::{Blanks, Descriptors, Style};
+use super::super::style::Style;
 use super::super::{Field, Format, HeaderLine};
 use super::{Totals, findings};
 
@@ -128,12 +128,8 @@ fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
 }
 
 fn cell(column: Field, row: &crate::model::Row<'_>) -> String {
-    let style = Style {
-        blanks: Blanks::Escape,
-        descriptors: Descriptors::Hidden,
-    };
     let mut cell = Vec::new();
-    style.cell(&mut cell, column, row);
+    Style::WORD.cell(&mut cell, column, row);
     String::from_utf8_lossy(&cell).into_owned()
 }
 

@@ -5,7 +5,6 @@
 //! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
 //! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
 
-mod counts;
 mod events;
 mod records;
 
@@ -15,6 +14,7 @@ use std::ops::ControlFlow;
 use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
+use crate::render::summary::Totals;
 use crate::render::{Envelope, Field, HeaderLine, Layout, Repetition, Sink};
 use records::{Records, flat};
 
@@ -23,11 +23,23 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "csv",
     is_text: false,
     rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
-    counts: counts::write,
+    counts,
     events: |layout, _, out| Box::new(events::CsvEvents::new(layout.header, out)),
     connections: None,
     repeats: Repeats::Listings,
 };
+
+/// A record for each table and state in which something is; no value needs quotes.
+fn counts(out: &mut Vec<u8>, totals: &Totals<'_>) {
+    if totals.layout.header == HeaderLine::Shown {
+        out.extend_from_slice(b"protocol,family,state,count\r\n");
+    }
+    for (table, state, count) in totals.records() {
+        let (protocol, family) = (table.protocol, table.family);
+        let record = format!("{protocol},{family},{state},{count}\r\n");
+        out.extend_from_slice(record.as_bytes());
+    }
+}
 
 /// Writes rows as records.
 struct CsvRows<'w> {

@@ -3,11 +3,11 @@
 use std::io;
 use std::ops::ControlFlow;
 
+use crate::fields::Datum;
 use crate::model::{Process, Row, State};
 use crate::render::cell;
 use crate::render::out::Out;
-use crate::render::style::Style;
-use crate::render::value::{Datum, path_parts};
+use crate::render::style::{Style, path_parts};
 use crate::render::{Field, digits};
 use crate::text;
 

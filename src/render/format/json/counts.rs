@@ -5,7 +5,7 @@ use crate::model::{Finding, Protocol, State, StateCounts, Summary};
 use super::objects::Members;
 use super::value as json;
 use crate::render::summary::Totals;
-use crate::render::{Field, Repetition, cell, digits};
+use crate::render::{Field, Repetition};
 
 /// What is told of a listener.
 const LISTENER: [Field; 7] = [
@@ -22,33 +22,32 @@ const LISTENER: [Field; 7] = [
 pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
     let (counts, start) = (totals.counts, out.len());
     json::opening(out, totals.envelope);
-    out.extend_from_slice(b",\"counts\":[");
+    json::key(out, "counts");
     list(out, &counts.tables, table);
-    out.extend_from_slice(b"],\"time_wait\":{\"count\":");
-    digits::integer(out, counts.of(Protocol::Tcp, State::TimeWait));
-    out.extend_from_slice(b",\"longest_ms\":");
-    json::number(out, counts.longest_time_wait_ms.map(u64::from));
-    out.extend_from_slice(b"},\"half_closed\":");
-    digits::integer(out, counts.half_closed);
-    out.extend_from_slice(b",\"orphans\":");
-    digits::integer(out, counts.orphans);
-    out.extend_from_slice(b",\"listeners\":[");
+    json::key(out, "time_wait");
+    out.push(b'{');
+    json::member(out, "count", counts.of(Protocol::Tcp, State::TimeWait));
+    json::member(
+        out,
+        "longest_ms",
+        counts.longest_time_wait_ms.map(u64::from),
+    );
+    out.push(b'}');
+    json::member(out, "half_closed", counts.half_closed);
+    json::member(out, "orphans", counts.orphans);
+    json::key(out, "listeners");
     let mut members = Members::of(&LISTENER);
     list(out, &counts.listeners.fullest, |out, kept| {
         out.push(b'{');
         members.write(out, &kept.row());
         out.push(b'}');
     });
-    out.extend_from_slice(b"],\"findings\":");
+    json::key(out, "findings");
     match totals.findings {
-        Some(findings) => {
-            out.push(b'[');
-            list(out, findings, finding);
-            out.push(b']');
-        }
+        Some(findings) => list(out, findings, finding),
         None => json::null(out),
     }
-    out.extend_from_slice(b",\"summary\":");
+    json::key(out, "summary");
     let summary = Summary {
         limited: counts.listeners.left_out() > 0,
         ..totals.summary.clone()
@@ -63,46 +62,39 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
     }
 }
 
-/// Writes the members of an array, one a line.
+/// Writes an array, one member a line.
 fn list<T>(out: &mut Vec<u8>, members: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
-    for (index, member) in members.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+    out.push(b'[');
+    for member in members {
+        json::separate(out);
+        out.push(b'\n');
         write(out, member);
     }
     if !members.is_empty() {
         out.push(b'\n');
     }
+    out.push(b']');
 }
 
 fn finding(out: &mut Vec<u8>, finding: &Finding) {
-    out.extend_from_slice(b"{\"kind\":");
-    json::word(out, finding.kind);
-    out.extend_from_slice(b",\"severity\":");
-    json::word(out, finding.severity.name());
-    out.extend_from_slice(b",\"count\":");
-    digits::integer(out, finding.count);
-    out.extend_from_slice(b",\"sockets\":");
-    json::string(out, &finding.sockets);
-    out.extend_from_slice(b",\"text\":");
-    json::string(out, &finding.text);
+    out.push(b'{');
+    json::member(out, "kind", finding.kind);
+    json::member(out, "severity", finding.severity.name());
+    json::member(out, "count", finding.count);
+    json::member(out, "sockets", &*finding.sockets);
+    json::member(out, "text", &*finding.text);
     out.push(b'}');
 }
 
 fn table(out: &mut Vec<u8>, counts: &StateCounts) {
-    out.extend_from_slice(b"{\"protocol\":");
-    json::word(out, counts.table.protocol.name());
-    out.extend_from_slice(b",\"family\":");
-    json::word(out, counts.table.family.name());
-    out.extend_from_slice(b",\"total\":");
-    digits::integer(out, counts.total());
-    out.extend_from_slice(b",\"states\":");
-    let mut before = b'{';
+    out.push(b'{');
+    json::member(out, "protocol", counts.table.protocol.name());
+    json::member(out, "family", counts.table.family.name());
+    json::member(out, "total", counts.total());
+    json::key(out, "states");
+    out.push(b'{');
     for (state, count) in counts.states() {
-        out.push(before);
-        json::quoted(out, |out| cell::state(out, state));
-        out.push(b':');
-        digits::integer(out, count);
-        before = b',';
+        json::member(out, &state.to_string(), count);
     }
     out.extend_from_slice(b"}}");
 }

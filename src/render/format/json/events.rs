@@ -6,36 +6,18 @@ use std::ops::ControlFlow;
 use super::objects::{Members, Objects};
 use super::value as json;
 use crate::model::{Event, EventSummary, Row};
-use crate::render::cell;
 use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, Grouped, OWNERS, Step, rfc_3339};
 
-/// Writes `"time":…,` of a step.
+/// Writes the time of a step.
 fn time(out: &mut Vec<u8>, step: &Step) {
-    out.extend_from_slice(b"\"time\":");
-    json::word(out, &rfc_3339(step.time));
-    out.push(b',');
+    json::member(out, "time", &*rfc_3339(step.time));
 }
 
-/// Writes `"old_state":…,"new_state":…,"step":…,` of a step.
+/// Writes the states that a step leads from and to, and what led there.
 fn states(out: &mut Vec<u8>, step: &Step) {
-    out.extend_from_slice(b"\"old_state\":");
-    match step.old {
-        Some(old) => json::quoted(out, |out| cell::state(out, old)),
-        None => json::null(out),
-    }
-    out.extend_from_slice(b",\"new_state\":");
-    json::quoted(out, |out| cell::state(out, step.new));
-    out.extend_from_slice(b",\"step\":");
-    match step.words {
-        Some(words) => json::string(out, words),
-        None => json::null(out),
-    }
-    out.push(b',');
-}
-
-fn sampled(out: &mut Vec<u8>, step: &Step) {
-    out.extend_from_slice(b"\"sampled\":");
-    out.extend_from_slice(json::boolean(step.sampled));
+    json::member(out, "old_state", step.old);
+    json::member(out, "new_state", step.new);
+    json::member(out, "step", step.words);
 }
 
 /// Writes each event as an object.
@@ -61,12 +43,12 @@ impl EventSink for JsonEvents<'_> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
         time(out, &step);
+        out.push(b',');
         self.ends.write(out, row);
-        out.push(b',');
         states(out, &step);
-        self.owners.write(out, row);
         out.push(b',');
-        sampled(out, &step);
+        self.owners.write(out, row);
+        json::member(out, "sampled", step.sampled);
         self.objects.end()
     }
 
@@ -99,18 +81,20 @@ impl ChainWriter for Connections<'_> {
         let out = &mut self.objects.out.buffer;
         if let Some(first) = chain.steps.first() {
             time(out, first);
+            out.push(b',');
         }
         self.members.write(out, &chain.row());
-        out.extend_from_slice(b",\"steps\":[");
+        json::key(out, "steps");
+        out.push(b'[');
         let mut before: Option<&Step> = None;
         for step in &chain.steps {
-            out.extend_from_slice(if before.is_some() { b",{" } else { b"{" });
+            let elapsed_us = before.map(|before| step.since_us(before));
+            json::separate(out);
+            out.push(b'{');
             time(out, step);
             states(out, step);
-            out.extend_from_slice(b"\"elapsed_us\":");
-            json::number(out, before.map(|before| step.since_us(before)));
-            out.push(b',');
-            sampled(out, step);
+            json::member(out, "elapsed_us", elapsed_us);
+            json::member(out, "sampled", step.sampled);
             out.push(b'}');
             before = Some(step);
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::value::{opening, value};
+use super::value::{key, opening, value};
 use crate::model::Row;
 use crate::render::out::Out;
 use crate::render::{Envelope, Field, Repetition};
@@ -30,8 +30,8 @@ impl<'w> Objects<'w> {
     /// In one document, whose array has this name.
     pub(in crate::render) fn document(name: &str, envelope: &Envelope, mut out: Out<'w>) -> Self {
         opening(&mut out.buffer, envelope);
-        out.buffer
-            .extend_from_slice(format!(",\"{name}\":[").as_bytes());
+        key(&mut out.buffer, name);
+        out.buffer.push(b'[');
         let line_feed: &[u8] = match envelope.repetition {
             Repetition::Single => b"\n",
             Repetition::First | Repetition::Later => b"",

@@ -1,29 +1,92 @@
 //! Values as JSON. Key fragments and the words of the vocabulary are written literally; every text from
 //! outside goes through `serde_json`.
 
-use crate::model::{EventSummary, Info, Memory, Origin, Process, Row, Summary, Timer, Warning};
+use crate::fields::Datum;
+use crate::model::{
+    EventSummary, Info, Memory, Process, Row, Source, State, Summary, Timer, Warning,
+};
 use crate::render::cell;
-use crate::render::style::Style;
-use crate::render::value::{Datum, path_parts};
+use crate::render::style::{Style, path_parts};
 use crate::render::{Envelope, digits};
 use crate::text;
 
+/// A value that stands alone, not in a column of a row.
+pub(in crate::render) trait Scalar {
+    fn write(self, out: &mut Vec<u8>);
+}
+
+impl Scalar for bool {
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self { b"true" } else { b"false" });
+    }
+}
+
+impl Scalar for u64 {
+    fn write(self, out: &mut Vec<u8>) {
+        digits::integer(out, self);
+    }
+}
+
+impl Scalar for &str {
+    fn write(self, out: &mut Vec<u8>) {
+        string(out, self);
+    }
+}
+
+impl Scalar for State {
+    fn write(self, out: &mut Vec<u8>) {
+        quoted(out, |out| cell::state(out, self));
+    }
+}
+
+/// What is not known is `null`.
+impl<T: Scalar> Scalar for Option<T> {
+    fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Some(known) => known.write(out),
+            None => null(out),
+        }
+    }
+}
+
+/// Writes a member of an object.
+pub(in crate::render) fn member(out: &mut Vec<u8>, name: &str, value: impl Scalar) {
+    key(out, name);
+    value.write(out);
+}
+
+/// Writes the key of a member, and the comma before it.
+pub(in crate::render) fn key(out: &mut Vec<u8>, name: &str) {
+    separate(out);
+    word(out, name);
+    out.push(b':');
+}
+
+/// Writes the comma before a member, if it is not the first one.
+pub(in crate::render) fn separate(out: &mut Vec<u8>) {
+    if !matches!(out.last(), Some(b'{' | b'[')) {
+        out.push(b',');
+    }
+}
+
 /// Writes how every document begins: version, host and time.
 pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
-    out.extend_from_slice(b"{\"version\":1,\"host\":");
-    string(out, &text::escape(envelope.host.as_bytes()));
-    out.extend_from_slice(b",\"time\":");
-    string(out, &text::escape(envelope.time.as_bytes()));
+    let host = text::escape(envelope.host.as_bytes());
+    let time = text::escape(envelope.time.as_bytes());
+    out.push(b'{');
+    member(out, "version", 1_u64);
+    member(out, "host", &*host);
+    member(out, "time", &*time);
 }
 
 /// Writes a text, quoted and escaped by `serde_json`.
-pub(in crate::render) fn string(out: &mut Vec<u8>, text: &str) {
+fn string(out: &mut Vec<u8>, text: &str) {
     // A vector takes everything and a text can always be serialised: this cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 
 /// Writes a word of the vocabulary: letters, digits and underscores.
-pub(in crate::render) fn word(out: &mut Vec<u8>, word: &str) {
+fn word(out: &mut Vec<u8>, word: &str) {
     out.push(b'"');
     out.extend_from_slice(word.as_bytes());
     out.push(b'"');
@@ -33,15 +96,8 @@ pub(in crate::render) fn null(out: &mut Vec<u8>) {
     out.extend_from_slice(b"null");
 }
 
-pub(in crate::render) fn number(out: &mut Vec<u8>, number: Option<u64>) {
-    match number {
-        Some(number) => digits::integer(out, number),
-        None => null(out),
-    }
-}
-
 /// Writes what is made of hexadecimal digits, dots, colons, letters and brackets alone.
-pub(in crate::render) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
     out.push(b'"');
@@ -146,75 +202,51 @@ fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option
         out.push(before);
         word(out, name);
         out.push(b':');
-        number(out, value);
+        value.write(out);
         before = b',';
     }
     out.push(b'}');
 }
 
 pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
-    out.extend_from_slice(b"{\"matched\":");
-    digits::integer(out, summary.matched);
-    out.extend_from_slice(b",\"complete\":");
-    out.extend_from_slice(boolean(summary.diagnostics.is_complete()));
-    out.extend_from_slice(b",\"limited\":");
-    out.extend_from_slice(boolean(summary.limited));
-    out.extend_from_slice(b",\"sources\":[");
-    for (index, source) in summary.sources.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        origin(out, source);
+    out.push(b'{');
+    member(out, "matched", summary.matched);
+    member(out, "complete", summary.diagnostics.is_complete());
+    member(out, "limited", summary.limited);
+    key(out, "sources");
+    out.push(b'[');
+    for origin in &summary.sources {
+        let reason = origin.reason.as_ref().map(ToString::to_string);
+        separate(out);
+        out.push(b'{');
+        member(out, "protocol", origin.table.protocol.name());
+        member(out, "family", origin.table.family.name());
+        member(out, "source", origin.source.map(Source::name));
+        member(out, "reason", reason.as_deref());
+        out.push(b'}');
     }
-    out.extend_from_slice(b"],\"warnings\":");
-    strings(out, &summary.diagnostics.warnings);
+    out.push(b']');
+    warnings(out, &summary.diagnostics.warnings);
     out.push(b'}');
 }
 
 /// The same at the end of a watch.
 pub(in crate::render) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary) {
-    out.extend_from_slice(b"{\"matched\":");
-    digits::integer(out, summary.matched);
-    out.extend_from_slice(b",\"lost\":");
-    digits::integer(out, summary.lost);
-    out.extend_from_slice(b",\"sampled\":");
-    out.extend_from_slice(boolean(summary.sampled));
-    out.extend_from_slice(b",\"complete\":");
-    out.extend_from_slice(boolean(summary.diagnostics.is_complete()));
-    out.extend_from_slice(b",\"warnings\":");
-    strings(out, &summary.diagnostics.warnings);
+    out.push(b'{');
+    member(out, "matched", summary.matched);
+    member(out, "lost", summary.lost);
+    member(out, "sampled", summary.sampled);
+    member(out, "complete", summary.diagnostics.is_complete());
+    warnings(out, &summary.diagnostics.warnings);
     out.push(b'}');
 }
 
-fn strings(out: &mut Vec<u8>, texts: &[Warning]) {
+fn warnings(out: &mut Vec<u8>, warnings: &[Warning]) {
+    key(out, "warnings");
     out.push(b'[');
-    for (index, text) in texts.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        string(out, &text.to_string());
+    for warning in warnings {
+        separate(out);
+        string(out, &warning.to_string());
     }
     out.push(b']');
-}
-
-fn origin(out: &mut Vec<u8>, origin: &Origin) {
-    out.extend_from_slice(b"{\"protocol\":");
-    word(out, origin.table.protocol.name());
-    out.extend_from_slice(b",\"family\":");
-    word(out, origin.table.family.name());
-    out.extend_from_slice(b",\"source\":");
-    match origin.source {
-        Some(source) => word(out, source.name()),
-        None => null(out),
-    }
-    out.extend_from_slice(b",\"reason\":");
-    match &origin.reason {
-        Some(reason) => string(out, &reason.to_string()),
-        None => null(out),
-    }
-    out.push(b'}');
-}
-
-pub(in crate::render) const fn boolean(value: bool) -> &'static [u8] {
-    if value { b"true" } else { b"false" }
 }

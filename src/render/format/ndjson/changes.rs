@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::model::{Change, Row};
+use crate::render::Layout;
 use crate::render::events::rfc_3339;
 use crate::render::format::json::objects::{Members, Objects};
 use crate::render::format::json::value as json;
 use crate::render::out::Out;
-use crate::render::{Layout, cell};
 
 /// Writes an object for each change.
 pub struct Changes<'w> {
@@ -34,18 +34,9 @@ impl<'w> Changes<'w> {
     pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
-        out.extend_from_slice(b"\"time\":");
-        json::word(out, &rfc_3339(time));
-        out.extend_from_slice(b",\"change\":");
-        match change.name() {
-            Some(name) => json::word(out, name),
-            None => json::null(out),
-        }
-        out.extend_from_slice(b",\"old_state\":");
-        match change.old_state() {
-            Some(state) => json::quoted(out, |out| cell::state(out, state)),
-            None => json::null(out),
-        }
+        json::member(out, "time", &*rfc_3339(time));
+        json::member(out, "change", change.name());
+        json::member(out, "old_state", change.old_state());
         out.push(b',');
         self.members.write(out, row);
         self.objects.end().map(|_| ())

@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 use unicode_width::UnicodeWidthStr;
 
 use super::{FormatDefinition, Repeats};
+use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
 use crate::render::events::{Chains, EventLines};
 use crate::render::out::Out;
 use crate::render::style::{Blanks, Style};
 use crate::render::summary::text;
-use crate::render::value::Datum;
 use crate::render::{
     DetailPlace, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits,
 };
