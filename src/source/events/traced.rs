@@ -1,6 +1,7 @@
 //! Steps as the kernel makes them: a BPF program at the tracepoint `sock:inet_sock_set_state` writes a
 //! record of each, with all that is to be known, into a ring buffer.
 
+mod fields;
 mod listeners;
 mod lives;
 mod program;
@@ -24,8 +25,9 @@ use crate::bpf::{self, BTF, Counter, Hook, Instruction, Kind, Link, Map, RingBuf
 use crate::error::Error;
 use crate::model::Warning;
 use crate::track::wait;
+use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
-use program::{Generation, Plan, TRACEPOINT, WANTED, program};
+use program::{Generation, Plan, program};
 use queue::Queue;
 use record::Record;
 

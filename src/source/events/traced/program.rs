@@ -8,29 +8,13 @@ use std::os::fd::RawFd;
 
 use super::super::Watched;
 use super::Namespace;
-use super::record::{COMMAND, Record};
-use crate::bpf::{
-    Assembler, Btf, Condition, Instruction, Kind, Label, Malformed, Register, Size, Value,
+use super::fields::{
+    ADDRESSES, CGROUP, COMMON, Field, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP,
 };
+use super::record::{COMMAND, Record};
+use crate::bpf::Size::{self, Eight, Four, Two};
+use crate::bpf::{Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, Value};
 use crate::model::{Family, Protocol};
-
-/// The type that describes the arguments: socket, old state, new state.
-pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
-/// The types that the program must know.
-pub(super) const WANTED: [(Kind, &str); 12] = [
-    (Kind::Typedef, TRACEPOINT),
-    (Kind::Struct, "sock"),
-    (Kind::Struct, "tcp_sock"),
-    (Kind::Struct, "net"),
-    (Kind::Struct, "socket"),
-    (Kind::Struct, "file"),
-    (Kind::Struct, "inode"),
-    (Kind::Struct, "cgroup"),
-    (Kind::Struct, "kernfs_node"),
-    (Kind::Struct, "task_struct"),
-    (Kind::Struct, "mm_struct"),
-    (Kind::Struct, "cred"),
-];
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const KTIME_GET_NS: i32 = 5;
@@ -73,13 +57,13 @@ pub(super) enum Generation {
 }
 
 // The registers that keep their values in calls.
-const SOCKET: Register = Register::R6;
-const RECORD: Register = Register::R7;
+const SOCKET: R = R::R6;
+const RECORD: R = R::R7;
 /// 1 where a task holds the socket and the record has room for a command line, 0 elsewhere.
-const IS_HELD: Register = Register::R8;
+const IS_HELD: R = R::R8;
 /// The arguments of the tracepoint; behind their use, the task.
-const CONTEXT: Register = Register::R9;
-const TASK: Register = Register::R9;
+const CONTEXT: R = R::R9;
+const TASK: R = R::R9;
 
 /// The program.
 pub(super) fn program(
@@ -87,33 +71,30 @@ pub(super) fn program(
     generation: Generation,
     plan: &Plan<'_>,
 ) -> Result<Vec<Instruction>, Malformed> {
-    let code = Assembler::default();
     let mut writer = Writer {
-        code,
+        code: Assembler::default(),
         btf,
         generation,
     };
     let (lost, end) = (writer.code.label(), writer.code.label());
-    writer.code.copy(CONTEXT, Register::R1);
-    writer.code.load(Size::Eight, SOCKET, CONTEXT, 0);
+    writer.code.copy(CONTEXT, R::R1);
+    writer.code.load(Eight, SOCKET, CONTEXT, 0);
     writer.let_pass(plan, end)?;
     writer.reserve(plan.ring, lost)?;
     writer.write_step()?;
-    writer.write_ends()?;
     writer.write_socket()?;
     writer.write_task(plan.pids)?;
-    writer.write_numbers()?;
     let code = &mut writer.code;
-    code.copy(Register::R1, RECORD);
-    code.set(Register::R2, 0);
+    code.copy(R::R1, RECORD);
+    code.set(R::R2, 0);
     code.call(RINGBUF_SUBMIT);
     code.jump(Condition::Always, end);
     code.place(lost);
-    code.set_map_value(Register::R1, plan.lost);
-    code.set(Register::R2, 1);
-    code.add_at(Register::R1, 0, Register::R2);
+    code.set_map_value(R::R1, plan.lost);
+    code.set(R::R2, 1);
+    code.add_at(R::R1, 0, R::R2);
     code.place(end);
-    code.set(Register::R0, 0);
+    code.set(R::R0, 0);
     code.exit();
     Ok(writer.code.finish())
 }
@@ -126,359 +107,255 @@ struct Writer<'b> {
 }
 
 impl Writer<'_> {
-    /// Reads a field of the structure at the address in a register.
-    fn read(
-        &mut self,
-        size: Size,
-        into: Register,
-        from: Register,
-        [structure, path]: [&str; 2],
-    ) -> Result<(), Malformed> {
-        let offset = self.offset(size, structure, path)?;
-        self.code.load(size, into, from, offset);
-        Ok(())
-    }
-
-    /// A number of this size or, of eight bytes, an address.
-    fn offset(&self, size: Size, structure: &str, path: &str) -> Result<i16, Malformed> {
+    /// The offset of a number of this size or, of eight bytes, an address.
+    fn offset(&self, size: Size, [structure, path]: [&str; 2]) -> Result<i16, Malformed> {
         let bytes = u32::from(size.bytes().unsigned_abs());
         let number = self.btf.offset(structure, path, Value::Number(bytes));
         number.or_else(|none| match size {
-            Size::Eight => self.btf.offset(structure, path, Value::Pointer),
+            Eight => self.btf.offset(structure, path, Value::Pointer),
             _ => Err(none),
         })
+    }
+
+    /// Reads a field of the structure at the address in a register.
+    fn read(&mut self, size: Size, into: R, from: R, field: [&str; 2]) -> Result<(), Malformed> {
+        let offset = self.offset(size, field)?;
+        self.code.load(size, into, from, offset);
+        Ok(())
     }
 
     /// The same of a task, and of what it leads to.
     fn read_of_task(
         &mut self,
         size: Size,
-        into: Register,
-        from: Register,
-        [structure, path]: [&str; 2],
+        into: R,
+        from: R,
+        field: [&str; 2],
     ) -> Result<(), Malformed> {
-        let offset = self.offset(size, structure, path)?;
+        if self.generation == Generation::Typed {
+            return self.read(size, into, from, field);
+        }
+        let offset = self.offset(size, field)?;
         let code = &mut self.code;
-        match self.generation {
-            Generation::Typed => code.load(size, into, from, offset),
-            Generation::Copied => {
-                code.copy(Register::R3, from);
-                code.add_number(Register::R3, offset.into());
-                code.copy(Register::R1, Register::STACK);
-                code.add_number(Register::R1, -8);
-                code.set(Register::R2, size.bytes().into());
-                code.call(PROBE_READ_KERNEL);
-                code.load(size, into, Register::STACK, -8);
-            }
+        code.copy(R::R3, from);
+        code.add_number(R::R3, offset.into());
+        code.copy(R::R1, R::STACK);
+        code.add_number(R::R1, -8);
+        code.set(R::R2, size.bytes().into());
+        code.call(PROBE_READ_KERNEL);
+        code.load(size, into, R::STACK, -8);
+        Ok(())
+    }
+
+    /// Reads what a way from the socket leads to.
+    fn follow(&mut self, size: Size, way: &[[&str; 2]]) -> Result<(), Malformed> {
+        let mut from = SOCKET;
+        for (field, left) in way.iter().zip((0..way.len()).rev()) {
+            let size = if left == 0 { size } else { Eight };
+            self.read(size, R::R1, from, *field)?;
+            from = R::R1;
         }
         Ok(())
     }
 
-    fn write(&mut self, size: Size, place: usize, from: Register) {
+    fn write(&mut self, size: Size, place: usize, from: R) {
         self.code.store(size, RECORD, at(place), from);
     }
 
     /// Reads fields of a structure and writes them.
-    fn copy(
-        &mut self,
-        from: Register,
-        structure: &str,
-        fields: &[(Size, &str, usize)],
-    ) -> Result<(), Malformed> {
+    fn copy(&mut self, from: R, structure: &str, fields: &[Field]) -> Result<(), Malformed> {
         for (size, path, place) in fields {
-            self.read(*size, Register::R1, from, [structure, path])?;
-            self.write(*size, *place, Register::R1);
+            self.read(*size, R::R1, from, [structure, path])?;
+            self.write(*size, *place, R::R1);
         }
         Ok(())
     }
 
     /// Goes to the end for what is not wanted.
     fn let_pass(&mut self, plan: &Plan<'_>, end: Label) -> Result<(), Malformed> {
-        use Register as R;
         let wanted = self.code.label();
-        self.read(
-            Size::Eight,
-            R::R1,
-            SOCKET,
-            ["sock", "__sk_common.skc_net.net"],
-        )?;
-        self.read(Size::Four, R::R1, R::R1, ["net", "ns.inum"])?;
+        self.follow(Four, &NETWORK)?;
         self.code.set_unsigned(R::R2, plan.network);
         self.code.jump(Condition::Differ(R::R1, R::R2), end);
-        for (register, path) in [
-            (R::R1, "sk_protocol"),
-            (R::R2, "__sk_common.skc_family"),
-            (R::R3, "__sk_common.skc_num"),
-            (R::R4, "__sk_common.skc_dport"),
-        ] {
-            self.read(Size::Two, register, SOCKET, ["sock", path])?;
-        }
+        let [protocol, family, port, peer_port] = [R::R1, R::R2, R::R3, R::R4];
+        self.read(Two, protocol, SOCKET, ["sock", "sk_protocol"])?;
+        self.read(Two, family, SOCKET, [COMMON, "skc_family"])?;
+        self.read(Two, port, SOCKET, [COMMON, "skc_num"])?;
+        self.read(Two, peer_port, SOCKET, [COMMON, "skc_dport"])?;
+        let code = &mut self.code;
         for watched in plan.watched {
-            let Some((protocol, family)) = codes(watched) else {
+            let Some((of_protocol, of_family)) = codes(watched) else {
                 continue;
             };
-            let other = self.code.label();
-            self.code.jump(Condition::IsNot(R::R1, protocol), other);
-            self.code.jump(Condition::IsNot(R::R2, family), other);
-            let ports = [
-                (R::R3, watched.narrow.local_port),
-                (R::R4, watched.narrow.peer_port.map(u16::to_be)),
-            ];
-            for (register, port) in ports {
-                if let Some(port) = port {
+            let other = code.label();
+            code.jump(Condition::IsNot(protocol, of_protocol), other);
+            code.jump(Condition::IsNot(family, of_family), other);
+            let (local, peer) = (watched.narrow.local_port, watched.narrow.peer_port);
+            for (register, wanted) in [(port, local), (peer_port, peer.map(u16::to_be))] {
+                if let Some(wanted) = wanted {
                     // Not chosen yet, or no more; and a listener has no peer.
-                    let passed = self.code.label();
-                    self.code.jump(Condition::Is(register, 0), passed);
-                    self.code
-                        .jump(Condition::IsNot(register, port.into()), other);
-                    self.code.place(passed);
+                    let passed = code.label();
+                    code.jump(Condition::Is(register, 0), passed);
+                    code.jump(Condition::IsNot(register, wanted.into()), other);
+                    code.place(passed);
                 }
             }
-            self.code.jump(Condition::Always, wanted);
-            self.code.place(other);
+            code.jump(Condition::Always, wanted);
+            code.place(other);
         }
-        self.code.jump(Condition::Always, end);
-        self.code.place(wanted);
+        code.jump(Condition::Always, end);
+        code.place(wanted);
         Ok(())
     }
 
     /// Makes room for a record, with a command line where a task holds the socket.
     fn reserve(&mut self, ring: RawFd, lost: Label) -> Result<(), Malformed> {
-        self.read(Size::Four, IS_HELD, SOCKET, ["sock", "sk_lock.owned"])?;
+        self.read(Four, IS_HELD, SOCKET, ["sock", "sk_lock.owned"])?;
         let code = &mut self.code;
         let reserve = code.label();
-        code.set(Register::R2, length(size_of::<Record>()));
+        code.set(R::R2, length(size_of::<Record>()));
         code.jump(Condition::Is(IS_HELD, 0), reserve);
         code.set(IS_HELD, 1);
-        code.set(Register::R2, length(size_of::<Record>() + COMMAND));
+        code.set(R::R2, length(size_of::<Record>() + COMMAND));
         code.place(reserve);
-        code.set_map(Register::R1, ring);
-        code.set(Register::R3, 0);
+        code.set_map(R::R1, ring);
+        code.set(R::R3, 0);
         code.call(RINGBUF_RESERVE);
-        code.jump(Condition::Is(Register::R0, 0), lost);
-        code.copy(RECORD, Register::R0);
+        code.jump(Condition::Is(R::R0, 0), lost);
+        code.copy(RECORD, R::R0);
+        self.write(Four, offset_of!(Record, is_held), IS_HELD);
         Ok(())
     }
 
     /// When, which socket, from where and whereto.
     fn write_step(&mut self) -> Result<(), Malformed> {
         self.code.call(KTIME_GET_NS);
-        self.write(Size::Eight, offset_of!(Record, time_ns), Register::R0);
-        self.write(Size::Eight, offset_of!(Record, socket), SOCKET);
-        for (argument, place) in [
-            (8, offset_of!(Record, old_state)),
-            (16, offset_of!(Record, new_state)),
-        ] {
-            self.code.load(Size::Eight, Register::R1, CONTEXT, argument);
-            self.write(Size::Four, place, Register::R1);
+        self.write(Eight, offset_of!(Record, time_ns), R::R0);
+        self.write(Eight, offset_of!(Record, socket), SOCKET);
+        let places = [offset_of!(Record, old_state), offset_of!(Record, new_state)];
+        for (argument, place) in [8, 16].into_iter().zip(places) {
+            self.code.load(Eight, R::R1, CONTEXT, argument);
+            self.write(Four, place, R::R1);
         }
         if self.generation == Generation::Typed {
-            self.code.copy(Register::R1, SOCKET);
+            self.code.copy(R::R1, SOCKET);
             self.code.call(GET_SOCKET_COOKIE);
-            self.write(Size::Eight, offset_of!(Record, cookie), Register::R0);
-            return Ok(());
+        } else {
+            self.read(Eight, R::R0, SOCKET, [COMMON, "skc_cookie.counter"])?;
         }
-        let cookie = (
-            Size::Eight,
-            "__sk_common.skc_cookie.counter",
-            offset_of!(Record, cookie),
-        );
-        self.copy(SOCKET, "sock", &[cookie])
+        self.write(Eight, offset_of!(Record, cookie), R::R0);
+        Ok(())
     }
 
-    /// Both ends.
-    fn write_ends(&mut self) -> Result<(), Malformed> {
-        let fields = [
-            (Size::Two, "sk_protocol", offset_of!(Record, protocol)),
-            (
-                Size::Two,
-                "__sk_common.skc_family",
-                offset_of!(Record, family),
-            ),
-            (Size::Two, "__sk_common.skc_num", offset_of!(Record, port)),
-            (
-                Size::Two,
-                "__sk_common.skc_dport",
-                offset_of!(Record, peer_port),
-            ),
-        ];
-        self.copy(SOCKET, "sock", &fields)?;
+    /// What is known of the socket.
+    fn write_socket(&mut self) -> Result<(), Malformed> {
+        self.copy(SOCKET, COMMON, &OF_COMMON)?;
+        self.copy(SOCKET, "sock", &OF_SOCKET)?;
         let (ipv4, done) = (self.code.label(), self.code.label());
-        let family = "__sk_common.skc_family";
-        self.read(Size::Two, Register::R2, SOCKET, ["sock", family])?;
-        self.code
-            .jump(Condition::IsNot(Register::R2, AF_INET6), ipv4);
-        for (path, place) in [
-            ("__sk_common.skc_v6_rcv_saddr", offset_of!(Record, address)),
-            ("__sk_common.skc_v6_daddr", offset_of!(Record, peer_address)),
-        ] {
-            let from = self.btf.offset("sock", path, Value::Structure(16))?;
+        self.read(Two, R::R2, SOCKET, [COMMON, "skc_family"])?;
+        self.code.jump(Condition::IsNot(R::R2, AF_INET6), ipv4);
+        for ([_, path], place) in ADDRESSES {
+            let from = self.btf.offset(COMMON, path, Value::Structure(16))?;
             for word in [0, 4, 8, 12] {
-                self.code
-                    .load(Size::Four, Register::R1, SOCKET, from + word);
-                self.code
-                    .store(Size::Four, RECORD, at(place) + word, Register::R1);
+                self.code.load(Four, R::R1, SOCKET, from + word);
+                self.code.store(Four, RECORD, at(place) + word, R::R1);
             }
         }
         self.code.jump(Condition::Always, done);
         self.code.place(ipv4);
-        let fields = [
-            (
-                Size::Four,
-                "__sk_common.skc_rcv_saddr",
-                offset_of!(Record, address),
-            ),
-            (
-                Size::Four,
-                "__sk_common.skc_daddr",
-                offset_of!(Record, peer_address),
-            ),
-        ];
-        self.copy(SOCKET, "sock", &fields)?;
+        for ([path, _], place) in ADDRESSES {
+            self.copy(SOCKET, COMMON, &[(Four, path, place)])?;
+        }
+        self.code.place(done);
+        self.follow(Eight, &INODE)?;
+        self.write(Eight, offset_of!(Record, inode), R::R1);
+        self.follow(Eight, &CGROUP)?;
+        self.write(Eight, offset_of!(Record, cgroup), R::R1);
+        self.write_numbers()
+    }
+
+    /// What TCP has counted; 0 of another protocol.
+    fn write_numbers(&mut self) -> Result<(), Malformed> {
+        let (none, done) = (self.code.label(), self.code.label());
+        self.code.copy(R::R1, SOCKET);
+        self.code.call(SKC_TO_TCP_SOCK);
+        self.code.jump(Condition::Is(R::R0, 0), none);
+        self.copy(R::R0, "tcp_sock", &OF_TCP)?;
+        self.code.jump(Condition::Always, done);
+        self.code.place(none);
+        for (size, _, place) in OF_TCP {
+            // This register is 0 here.
+            self.write(size, place, R::R0);
+        }
         self.code.place(done);
         Ok(())
     }
 
-    /// What else is known of the socket.
-    fn write_socket(&mut self) -> Result<(), Malformed> {
-        let fields = [
-            (Size::Four, "sk_mark", offset_of!(Record, mark)),
-            (Size::Four, "sk_uid.val", offset_of!(Record, uid)),
-            (
-                Size::Four,
-                "__sk_common.skc_bound_dev_if",
-                offset_of!(Record, interface),
-            ),
-            (Size::Four, "sk_err", offset_of!(Record, error)),
-            (
-                Size::Eight,
-                "__sk_common.skc_flags",
-                offset_of!(Record, flags),
-            ),
-        ];
-        self.copy(SOCKET, "sock", &fields)?;
-        self.write(Size::Four, offset_of!(Record, is_held), IS_HELD);
-        let register = Register::R1;
-        // Where there is no file, each address on the way is 0, and so is what is read from there.
-        for (from, field) in [
-            (SOCKET, ["sock", "sk_socket"]),
-            (register, ["socket", "file"]),
-            (register, ["file", "f_inode"]),
-            (register, ["inode", "i_ino"]),
-        ] {
-            self.read(Size::Eight, register, from, field)?;
-        }
-        self.write(Size::Eight, offset_of!(Record, inode), register);
-        self.read(
-            Size::Eight,
-            register,
-            SOCKET,
-            ["sock", "sk_cgrp_data.cgroup"],
-        )?;
-        self.read(Size::Eight, register, register, ["cgroup", "kn"])?;
-        self.copy(
-            register,
-            "kernfs_node",
-            &[(Size::Eight, "id", offset_of!(Record, cgroup))],
-        )
-    }
-
     /// The task that runs, and its command line where it holds the socket.
     fn write_task(&mut self, pids: Option<Namespace>) -> Result<(), Malformed> {
-        let register = Register::R1;
         self.write_pids(pids);
-        self.code.copy(register, RECORD);
+        self.code.copy(R::R1, RECORD);
         self.code
-            .add_number(register, at(offset_of!(Record, name)).into());
-        self.code.set(Register::R2, 16);
+            .add_number(R::R1, at(offset_of!(Record, name)).into());
+        self.code.set(R::R2, 16);
         self.code.call(GET_CURRENT_COMM);
         self.code.call(match self.generation {
             Generation::Typed => GET_CURRENT_TASK_BTF,
             Generation::Copied => GET_CURRENT_TASK,
         });
-        self.code.copy(TASK, Register::R0);
-        self.read_of_task(Size::Four, register, TASK, ["task_struct", "flags"])?;
-        self.write(Size::Four, offset_of!(Record, task_flags), register);
-        self.read_of_task(Size::Eight, register, TASK, ["task_struct", "cred"])?;
-        self.read_of_task(Size::Four, register, register, ["cred", "euid.val"])?;
-        self.write(Size::Four, offset_of!(Record, task_uid), register);
+        self.code.copy(TASK, R::R0);
+        self.read_of_task(Four, R::R1, TASK, ["task_struct", "flags"])?;
+        self.write(Four, offset_of!(Record, task_flags), R::R1);
+        self.read_of_task(Eight, R::R1, TASK, ["task_struct", "cred"])?;
+        self.read_of_task(Four, R::R1, R::R1, ["cred", "euid.val"])?;
+        self.write(Four, offset_of!(Record, task_uid), R::R1);
         self.write_command()
     }
 
     /// Process and thread as our pid namespace numbers them; 0 in another one.
     fn write_pids(&mut self, pids: Option<Namespace>) {
         let (thread, process) = (offset_of!(Record, thread), offset_of!(Record, process));
-        let result = Register::R0;
         let Some(Namespace { device, inode }) = pids else {
             self.code.call(GET_CURRENT_PID_TGID);
-            self.write(Size::Four, thread, result);
-            self.code.shift_down(result, 32);
-            return self.write(Size::Four, process, result);
+            self.write(Four, thread, R::R0);
+            self.code.shift_down(R::R0, 32);
+            return self.write(Four, process, R::R0);
         };
-        self.code.set_unsigned(Register::R1, device);
-        self.code.set_unsigned(Register::R2, inode);
+        self.code.set_unsigned(R::R1, device);
+        self.code.set_unsigned(R::R2, inode);
         // `struct bpf_pidns_info`: thread and process.
-        self.code.copy(Register::R3, Register::STACK);
-        self.code.add_number(Register::R3, -8);
-        self.code.set(Register::R4, 8);
+        self.code.copy(R::R3, R::STACK);
+        self.code.add_number(R::R3, -8);
+        self.code.set(R::R4, 8);
         self.code.call(GET_NS_CURRENT_PID_TGID);
         for (place, from) in [(thread, -8), (process, -4)] {
-            self.code.load(Size::Four, result, Register::STACK, from);
-            self.write(Size::Four, place, result);
+            self.code.load(Four, R::R0, R::STACK, from);
+            self.write(Four, place, R::R0);
         }
     }
 
     fn write_command(&mut self) -> Result<(), Malformed> {
         let (short, none) = (self.code.label(), self.code.label());
-        let (memory, begin, length) = (TASK, IS_HELD, Register::R2);
+        let (memory, begin, length) = (TASK, IS_HELD, R::R2);
         self.code.set(length, 0);
-        self.write(Size::Four, offset_of!(Record, command_length), length);
+        self.write(Four, offset_of!(Record, command_length), length);
         self.code.jump(Condition::Is(IS_HELD, 0), none);
-        self.read_of_task(Size::Eight, memory, TASK, ["task_struct", "mm"])?;
+        self.read_of_task(Eight, memory, TASK, ["task_struct", "mm"])?;
         self.code.jump(Condition::Is(memory, 0), none);
-        self.read_of_task(Size::Eight, begin, memory, ["mm_struct", "arg_start"])?;
-        self.read_of_task(Size::Eight, length, memory, ["mm_struct", "arg_end"])?;
+        self.read_of_task(Eight, begin, memory, ["mm_struct", "arg_start"])?;
+        self.read_of_task(Eight, length, memory, ["mm_struct", "arg_end"])?;
         self.code.subtract(length, begin);
         let most = self::length(COMMAND);
         self.code.jump(Condition::AtMost(length, most), short);
         self.code.set(length, most);
         self.code.place(short);
-        self.write(Size::Four, offset_of!(Record, command_length), length);
-        let code = &mut self.code;
-        code.copy(Register::R1, RECORD);
-        code.add_number(Register::R1, self::length(size_of::<Record>()));
-        code.copy(Register::R3, begin);
-        code.call(PROBE_READ_USER);
-        code.place(none);
-        Ok(())
-    }
-
-    /// What TCP has counted; 0 of another protocol.
-    fn write_numbers(&mut self) -> Result<(), Malformed> {
-        let fields = [
-            (
-                Size::Two,
-                "inet_conn.icsk_inet.inet_sport",
-                offset_of!(Record, last_port),
-            ),
-            (Size::Four, "srtt_us", offset_of!(Record, srtt)),
-            (Size::Four, "total_retrans", offset_of!(Record, retransmits)),
-            (Size::Eight, "bytes_sent", offset_of!(Record, sent)),
-            (Size::Eight, "bytes_retrans", offset_of!(Record, resent)),
-            (Size::Eight, "bytes_received", offset_of!(Record, received)),
-        ];
-        let (none, done) = (self.code.label(), self.code.label());
-        self.code.copy(Register::R1, SOCKET);
-        self.code.call(SKC_TO_TCP_SOCK);
-        self.code.jump(Condition::Is(Register::R0, 0), none);
-        self.copy(Register::R0, "tcp_sock", &fields)?;
-        self.code.jump(Condition::Always, done);
+        self.write(Four, offset_of!(Record, command_length), length);
+        self.code.copy(R::R1, RECORD);
+        let place = self::length(size_of::<Record>());
+        self.code.add_number(R::R1, place);
+        self.code.copy(R::R3, begin);
+        self.code.call(PROBE_READ_USER);
         self.code.place(none);
-        self.code.set(Register::R1, 0);
-        for (size, _, place) in fields {
-            self.write(size, place, Register::R1);
-        }
-        self.code.place(done);
         Ok(())
     }
 }

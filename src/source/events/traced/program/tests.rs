@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::super::Namespace;
-use super::{Generation, Plan, TRACEPOINT, WANTED, program};
+use super::super::fields::{TRACEPOINT, WANTED};
+use super::{Generation, Plan, program};
 use crate::bpf::{self, BTF, Hook, Kernel, Kind, Map};
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Table};
@@ -64,7 +65,7 @@ fn this_kernel_takes_both_programs() {
 fn kernel_without_a_field_is_told() {
     let mut kernel = Kernel::new();
     let four = kernel.number(4);
-    kernel.structure("sock", &[("sk_mark", four, 0)]);
+    kernel.structure("sock_common", &[("skc_num", four, 0)]);
     let bytes = kernel.bytes();
     let btf = bpf::Btf::read(&bytes, &WANTED).unwrap();
     let plan = Plan {
@@ -75,6 +76,6 @@ fn kernel_without_a_field_is_told() {
         lost: 4,
     };
     let error = program(&btf, Generation::Typed, &plan).unwrap_err();
-    let text = "it has no sock.__sk_common.skc_net.net of the kind that is known";
+    let text = "it has no sock_common.skc_net.net of the kind that is known";
     assert_eq!(error, text);
 }
