@@ -222,10 +222,11 @@ fn nobody_answers(stage: &Stage<'_>) -> Vec<End> {
         .namespace
         .set_sysctl("ipv4/tcp_syn_retries", "1")
         .unwrap();
-    stage
-        .namespace
-        .set_sysctl("ipv4/tcp_syn_linear_timeouts", "0")
-        .unwrap();
+    // Of Linux 6.5.
+    let linear = "ipv4/tcp_syn_linear_timeouts";
+    if std::path::Path::new("/proc/sys/net").join(linear).exists() {
+        stage.namespace.set_sysctl(linear, "0").unwrap();
+    }
     // A full accept queue drops every SYN.
     let listener = tcp::listener(stage.ip, 0).unwrap();
     let _waiting = tcp::connect(&listener).unwrap();

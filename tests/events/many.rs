@@ -55,11 +55,12 @@ fn sockets(events: &[Value], port: u16) -> HashMap<(u64, u64), Steps> {
 }
 
 /// How many steps of the connections with this port were told. The first of one may be told without
-/// its own port, where the next was lost.
+/// its own port or its peer's, where the next was lost.
 fn told(events: &[Value], port: u16) -> usize {
     let of_connection = |event: &&Value| {
         let [local, peer] = ["local_port", "peer_port"].map(|key| event[key].as_u64());
-        peer == Some(port.into()) || local == Some(port.into()) && peer.is_some()
+        let is_accepted = peer.is_some() || event["new_state"] == "SYN_RCVD";
+        peer == Some(port.into()) || local == Some(port.into()) && is_accepted
     };
     events.iter().filter(of_connection).count()
 }
