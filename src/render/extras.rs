@@ -88,38 +88,28 @@ fn csv_columns(extras: Extras) -> Vec<Field> {
 }
 
 fn text_columns(extras: Extras) -> Vec<Field> {
-    let mut columns = vec![Field::Protocol];
-    if extras.has(Extra::Unix) || extras.has(Extra::Packet) {
-        columns.push(Field::Type);
-    }
-    columns.extend([
-        Field::State,
-        Field::RecvQueue,
-        Field::SendQueue,
-        Field::Local,
-        Field::Peer,
-    ]);
-    if extras.has(Extra::Unix) {
-        columns.extend([Field::Inode, Field::PeerInode]);
-    }
-    if extras.has(Extra::Extended) {
-        columns.push(Field::User);
-        if !extras.has(Extra::Unix) {
-            columns.push(Field::Inode);
-        }
-        columns.extend([
-            Field::Cookie,
-            Field::Shutdown,
-            Field::Interface,
-            Field::Mark,
-            Field::Cgroup,
-        ]);
-    }
-    if extras.has(Extra::Timers) {
-        columns.push(Field::Timer);
-    }
-    if extras.has(Extra::Processes) {
-        columns.push(Field::Processes);
-    }
-    columns
+    let unix = extras.has(Extra::Unix);
+    let extended = extras.has(Extra::Extended);
+    let columns = [
+        (Field::Protocol, true),
+        (Field::Type, unix || extras.has(Extra::Packet)),
+        (Field::State, true),
+        (Field::RecvQueue, true),
+        (Field::SendQueue, true),
+        (Field::Local, true),
+        (Field::Peer, true),
+        (Field::Inode, unix),
+        (Field::PeerInode, unix),
+        (Field::User, extended),
+        (Field::Inode, extended && !unix),
+        (Field::Cookie, extended),
+        (Field::Shutdown, extended),
+        (Field::Interface, extended),
+        (Field::Mark, extended),
+        (Field::Cgroup, extended),
+        (Field::Timer, extras.has(Extra::Timers)),
+        (Field::Processes, extras.has(Extra::Processes)),
+    ];
+    let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);
+    shown.map(|(column, _)| column).collect()
 }

@@ -17,9 +17,6 @@ pub(in crate::render) enum States {
     NotOfTcp,
 }
 
-/// What stands in the column of the state where all of them are meant.
-const EVERY_STATE: &str = "all";
-
 /// Writes everything, and what was found wrong.
 pub(in crate::render) fn write(
     out: &mut Vec<u8>,
@@ -84,7 +81,7 @@ fn of_protocol(counts: &Counts, protocol: Protocol, states: States) -> Vec<Vec<S
             family(Family::Inet6),
         ]
     };
-    let mut lines = vec![line(EVERY_STATE.to_owned(), &StateCounts::total)];
+    let mut lines = vec![line("all".to_owned(), &StateCounts::total)];
     let mut seen: Vec<State> = Vec::new();
     for table in &tables {
         let some = table.states().filter(|(_, count)| *count > 0);

@@ -3,8 +3,6 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use unicode_width::UnicodeWidthStr;
-
 use super::{FormatDefinition, Repeats};
 use crate::fields::Datum;
 use crate::model::{Row, Summary};
@@ -14,7 +12,7 @@ use crate::render::out::Out;
 use crate::render::style::{Blanks, Style};
 use crate::render::summary::text;
 use crate::render::{
-    DetailPlace, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits,
+    DetailPlace, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -136,7 +134,7 @@ fn width(cell: &[u8]) -> usize {
     if cell.is_ascii() {
         return cell.len();
     }
-    std::str::from_utf8(cell).map_or(cell.len(), UnicodeWidthStr::width)
+    std::str::from_utf8(cell).map_or(cell.len(), grid::width)
 }
 
 /// Writes the details of a row whose line is complete: below it, or at its end.
