@@ -36,8 +36,11 @@ use record::Record;
 const ROOM: usize = 4 << 20;
 
 /// From the first record of a batch to its being read. To be woken for each would halve what the machine
-/// can do. A step that waits to be completed by the next one of its socket waits no longer.
+/// can do.
 const GATHER: Duration = Duration::from_millis(20);
+
+/// A step waits no longer to be completed by the next one of its socket: most handshakes are shorter.
+const COMPLETION: SignedDuration = SignedDuration::from_millis(100);
 
 /// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the first pid namespace.
 const FIRST_PIDS: u32 = 0xefff_fffc;
@@ -126,14 +129,8 @@ impl EventSource for Traced {
         if flow.is_break() {
             return Ok(flow);
         }
-        let waited = clock
-            .wall
-            .saturating_sub(SignedDuration::try_from(GATHER).unwrap_or_default());
-        let until = if is_last {
-            Some(clock.wall)
-        } else {
-            waited.ok()
-        };
+        let completed = clock.wall.saturating_sub(COMPLETION).ok();
+        let until = if is_last { Some(clock.wall) } else { completed };
         Ok(self.queue.tell(until, visitor))
     }
 

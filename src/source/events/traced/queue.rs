@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use super::super::EventVisitor;
 use crate::model::Event;
 
+/// More events than this wait for none.
+const MOST: usize = 4_096;
+
 /// Events to be told.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -57,7 +60,8 @@ impl Queue {
     ) -> ControlFlow<()> {
         while let Some((event, completeness)) = self.events.front() {
             let is_due = waited.is_some_and(|waited| event.time <= waited);
-            if *completeness == Completeness::Lacking && !is_due {
+            let must_wait = *completeness == Completeness::Lacking && !is_due;
+            if must_wait && self.events.len() <= MOST {
                 break;
             }
             let flow = visitor(event);
