@@ -27,6 +27,42 @@ pub struct Event {
     /// Whose socket it is; `None` = the kernel's record does not tell, and whoever holds the inode is to
     /// be looked up now.
     pub owner: Option<Owner>,
+    /// Who made the step; `None` = a segment or a timer did, or it is not known.
+    pub task: Option<Task>,
+    /// What TCP has counted up to the step; `None` = it is not known.
+    pub traffic: Option<Traffic>,
+}
+
+/// The thread that made a step by a system call, or that destroyed a socket of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Task {
+    /// Its process.
+    pub pid: u32,
+    /// Its own number.
+    pub tid: u32,
+    /// `comm`, ended by NULs.
+    pub comm: [u8; 16],
+}
+
+impl Task {
+    /// Its name: any bytes but NUL.
+    pub fn name(&self) -> &[u8] {
+        let name = self.comm.split(|byte| *byte == 0).next();
+        name.unwrap_or_default()
+    }
+}
+
+/// What a connection has carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes of data sent, each counted once.
+    pub bytes_sent: u64,
+    /// Bytes of data received.
+    pub bytes_received: u64,
+    /// Segments sent again.
+    pub retransmits: u32,
+    /// The smoothed round-trip time in microseconds; `None` = not measured yet.
+    pub rtt_us: Option<u32>,
 }
 
 impl Event {

@@ -23,7 +23,7 @@ mod warning;
 pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
-pub use event::{Ending, Event, EventSummary, Owner};
+pub use event::{Ending, Event, EventSummary, Owner, Task, Traffic};
 pub use finding::{
     FINDINGS, Finding, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Severity,
     by_process,

@@ -1,5 +1,6 @@
 //! Whose the connections are, however short they live.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 
@@ -104,6 +105,57 @@ fn accepted_connection_is_its_listeners_and_then_its_users() {
         ];
         let expected = states.map(|state| (state.to_owned(), vec![ours]));
         assert_eq!(owners(&events, local, peer), expected);
+    }
+}
+
+#[test]
+fn step_tells_who_made_it_and_what_was_carried() {
+    let Some(_namespace) = traced() else { return };
+    let watch = Watch::begin(&[], "");
+    let mut pair = tcp::pair(V4).unwrap();
+    pair.client.write_all(&vec![b'.'; 20_000]).unwrap();
+    pair.server.read_exact(&mut vec![0; 20_000]).unwrap();
+    pair.server.write_all(&[b'.'; 300]).unwrap();
+    pair.client.read_exact(&mut [0; 300]).unwrap();
+    let ports = [&pair.client, &pair.server].map(|end| end.local_addr().unwrap().port());
+    pair.client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(pair.server.read(&mut [0]).unwrap(), 0);
+    drop(pair.server);
+    assert_eq!(pair.client.read(&mut [0]).unwrap(), 0);
+    let (events, run) = watch.end();
+    run.clean();
+    let ids = [
+        i64::from(std::process::id()),
+        nix::unistd::gettid().as_raw().into(),
+    ];
+    for (local, peer, last, carried, made) in [
+        (
+            ports[0],
+            ports[1],
+            "TIME_WAIT",
+            [20_000, 300],
+            ["SYN_SENT", "FIN_WAIT_1"],
+        ),
+        (
+            ports[1],
+            ports[0],
+            "CLOSED",
+            [300, 20_000],
+            ["LAST_ACK", "LAST_ACK"],
+        ),
+    ] {
+        let of_end = |event: &&Value| event["local_port"] == local && event["peer_port"] == peer;
+        for event in events.iter().filter(of_end) {
+            let is_made = made.iter().any(|state| event["new_state"] == *state);
+            let task = ["pid", "tid"].map(|key| event["task"][key].as_i64());
+            assert_eq!(task, ids.map(|id| Some(id).filter(|_| is_made)), "{event}");
+        }
+        let end = events.iter().rfind(of_end).unwrap();
+        assert_eq!(end["new_state"], last);
+        let told = ["bytes_sent", "bytes_received"].map(|key| end[key].as_i64().unwrap());
+        assert_eq!(told, carried, "{end}");
+        assert_eq!(end["retransmits"], 0, "{end}");
+        assert!(end["rtt_us"].as_u64().unwrap() > 0, "{end}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Event, OwnedRow, Row, State};
+use crate::model::{Event, OwnedRow, Row, State, StateSet, Task, Traffic};
 use crate::text;
 
 use super::lines::name;
@@ -15,6 +15,9 @@ pub(in crate::render) struct Chain {
     pub(in crate::render) connection: u64,
     /// Its steps, in their order.
     pub(in crate::render) steps: Vec<Step>,
+    /// What it has carried. The round-trip time is that before the close, whose acknowledgements may be
+    /// delayed.
+    pub(in crate::render) traffic: Option<Traffic>,
     /// What is known of its socket.
     kept: OwnedRow,
 }
@@ -27,6 +30,7 @@ pub(in crate::render) struct Step {
     pub(in crate::render) new: State,
     pub(in crate::render) sampled: bool,
     pub(in crate::render) words: Option<&'static str>,
+    pub(in crate::render) task: Option<Task>,
 }
 
 impl Chain {
@@ -35,6 +39,7 @@ impl Chain {
         Self {
             connection: event.connection,
             steps: vec![Step::of(event)],
+            traffic: event.traffic,
             kept: OwnedRow::keep(row),
         }
     }
@@ -42,6 +47,13 @@ impl Chain {
     /// Goes on with an event.
     pub(in crate::render) fn add(&mut self, event: &Event, row: &Row<'_>) {
         self.steps.push(Step::of(event));
+        let closing = StateSet::ORPHANED.with(State::CloseWait);
+        let is_closing = event.old_state.is_some_and(|old| closing.contains(old));
+        let before = self.traffic.filter(|_| is_closing);
+        self.traffic = event.traffic.map(|traffic| Traffic {
+            rtt_us: before.map_or(traffic.rtt_us, |before| before.rtt_us),
+            ..traffic
+        });
         // The first step of a connection may not know its port yet, and the last not its socket.
         if knows(row) >= knows(&self.kept.row()) {
             self.kept = OwnedRow::keep(row);
@@ -105,6 +117,7 @@ impl Step {
             new: event.socket.state,
             sampled: event.sampled,
             words: event.step(),
+            task: event.task,
         }
     }
 

@@ -9,7 +9,7 @@ use super::json::validator_of;
 use super::{Page, envelope, scene};
 use crate::model::{
     Diagnostics, Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket,
-    State, Warning,
+    State, Task, Traffic, Warning,
 };
 use crate::render::{Color, EventLayout, Format, Grouping, HeaderLine, Signs, event_sink};
 
@@ -46,6 +46,33 @@ impl End {
         self
     }
 
+    /// Who makes a step to this state by a system call, where it is held.
+    fn task(&self, new: State) -> Option<Task> {
+        let is_made = matches!(new, SynSent | Listen | FinWait1 | LastAck);
+        let process = self.processes.as_ref()?.first().filter(|_| is_made)?;
+        let mut comm = [0; 16];
+        for (to, from) in comm.iter_mut().take(15).zip(&process.name) {
+            *to = *from;
+        }
+        Some(Task {
+            pid: process.pid,
+            tid: process.pid + 1,
+            comm,
+        })
+    }
+
+    /// What it has carried by then, where it has a peer that is held, too.
+    fn traffic(&self, at: i64) -> Option<Traffic> {
+        let carried = u64::try_from(at).unwrap();
+        self.processes.as_ref().filter(|_| self.connection < 3)?;
+        Some(Traffic {
+            bytes_sent: 10 * carried,
+            bytes_received: u64::MAX - carried,
+            retransmits: 7,
+            rtt_us: u32::try_from(at).ok().filter(|at| *at > 100),
+        })
+    }
+
     /// A step so many microseconds after the begin of the scene.
     fn step(&self, at: i64, old: impl Into<Option<State>>, new: State) -> Told {
         let begin: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
@@ -60,6 +87,8 @@ impl End {
                 connection: self.connection,
                 ending: None,
                 owner: None,
+                task: self.task(new),
+                traffic: self.traffic(at),
             },
             processes: self.processes.clone(),
         }

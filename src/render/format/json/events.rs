@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::objects::{Members, Objects};
 use super::value as json;
-use crate::model::{Event, EventSummary, Row};
+use crate::model::{Event, EventSummary, Row, Traffic};
 use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, Grouped, OWNERS, Step, rfc_3339};
 
 /// Writes the time of a step.
@@ -18,6 +18,30 @@ fn states(out: &mut Vec<u8>, step: &Step) {
     json::member(out, "old_state", step.old);
     json::member(out, "new_state", step.new);
     json::member(out, "step", step.words);
+    json::key(out, "task");
+    match &step.task {
+        Some(task) => {
+            out.push(b'{');
+            json::member(out, "pid", task.pid);
+            json::member(out, "tid", task.tid);
+            json::member(out, "name", task.name());
+            out.push(b'}');
+        }
+        None => json::null(out),
+    }
+}
+
+/// Writes what a connection has carried.
+fn traffic(out: &mut Vec<u8>, traffic: Option<Traffic>) {
+    let counts = traffic.map(|traffic| [traffic.bytes_sent, traffic.bytes_received]);
+    json::member(out, "bytes_sent", counts.map(|[sent, _]| sent));
+    json::member(out, "bytes_received", counts.map(|[_, received]| received));
+    json::member(
+        out,
+        "retransmits",
+        traffic.map(|traffic| traffic.retransmits),
+    );
+    json::member(out, "rtt_us", traffic.and_then(|traffic| traffic.rtt_us));
 }
 
 /// Writes each event as an object.
@@ -48,6 +72,7 @@ impl EventSink for JsonEvents<'_> {
         states(out, &step);
         out.push(b',');
         self.owners.write(out, row);
+        traffic(out, event.traffic);
         json::member(out, "sampled", step.sampled);
         self.objects.end()
     }
@@ -84,6 +109,7 @@ impl ChainWriter for Connections<'_> {
             out.push(b',');
         }
         self.members.write(out, &chain.row());
+        traffic(out, chain.traffic);
         json::key(out, "steps");
         out.push(b'[');
         let mut before: Option<&Step> = None;

@@ -27,6 +27,19 @@ impl Scalar for u64 {
     }
 }
 
+impl Scalar for u32 {
+    fn write(self, out: &mut Vec<u8>) {
+        digits::integer(out, self.into());
+    }
+}
+
+/// A name from outside.
+impl Scalar for &[u8] {
+    fn write(self, out: &mut Vec<u8>) {
+        string(out, &text::escape(self));
+    }
+}
+
 impl Scalar for &str {
     fn write(self, out: &mut Vec<u8>) {
         string(out, self);

@@ -53,6 +53,8 @@ impl PendingEvents {
             connection,
             ending: None,
             owner: None,
+            task: None,
+            traffic: None,
         });
     }
 

@@ -183,6 +183,8 @@ impl Life {
             connection: self.connection,
             ending: record.ending().filter(|_| state == State::Closed),
             owner: Some(self.owner.clone()),
+            task: record.task(),
+            traffic: record.traffic(),
         }
     }
 }

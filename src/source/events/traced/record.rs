@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::model::{Ending, Family, Process, Protocol, State, Table};
+use crate::model::{Ending, Family, Process, Protocol, State, Table, Task, Traffic};
 
 /// Bytes of a command line at most.
 pub(super) const COMMAND: usize = 256;
@@ -176,6 +176,40 @@ impl Record {
                 _ => return None,
             },
             _ => return None,
+        })
+    }
+
+    /// The thread that runs, if it made the step: by a system call on this socket, or on the listener that
+    /// nobody will accept it from.
+    pub(super) fn task(&self) -> Option<Task> {
+        let [old, new] = self.kernel_states();
+        let is_made = match (old, new) {
+            (State::Closed | State::Listen, State::SynSent | State::Listen | State::Closed)
+            | (State::SynRcvd | State::Established, State::FinWait1)
+            | (State::CloseWait, State::LastAck) => self.is_held == 1,
+            _ => match self.ending() {
+                Some(Ending::Aborted | Ending::GivenUp | Ending::Destroyed) => self.is_held == 1,
+                ending => ending == Some(Ending::NotAccepted),
+            },
+        };
+        (is_made && self.process != 0).then_some(Task {
+            pid: self.process,
+            tid: self.thread,
+            comm: self.name,
+        })
+    }
+
+    /// What TCP has counted; `None` of a listener, and of another protocol.
+    pub(super) fn traffic(&self) -> Option<Traffic> {
+        let [old, new] = self.kernel_states();
+        let is_listener = new == State::Listen || [old, new] == [State::Listen, State::Closed];
+        // The peer's FIN is counted as a byte.
+        let fin = u64::from(self.flags & DONE != 0);
+        (self.protocol == 6 && !is_listener).then(|| Traffic {
+            bytes_sent: self.sent.saturating_sub(self.resent),
+            bytes_received: self.received.saturating_sub(fin),
+            retransmits: self.retransmits,
+            rtt_us: Some(self.srtt >> 3).filter(|rtt_us| *rtt_us != 0),
         })
     }
 

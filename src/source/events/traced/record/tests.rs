@@ -175,3 +175,74 @@ fn only_who_holds_the_socket_uses_it() {
         assert_eq!(other.user(b""), None, "{other:?}");
     }
 }
+
+#[test]
+fn step_of_a_system_call_has_a_task_and_that_of_a_segment_has_none() {
+    let by = |states, error| {
+        let step = Record {
+            thread: 6,
+            error,
+            ..made_by(5, record(states, 5_000, 80))
+        };
+        let task = step.task();
+        assert!(task.is_none_or(|task| (task.pid, task.tid, task.name()) == (5, 6, b"curl")));
+        task.is_some()
+    };
+    for states in [
+        (Closed, SynSent),
+        (Closed, Listen),
+        (Listen, Closed),
+        (SynRcvd, FinWait1),
+        (Established, FinWait1),
+        (CloseWait, LastAck),
+        (Established, Closed),
+        (SynSent, Closed),
+    ] {
+        assert!(by(states, 0), "{states:?}");
+    }
+    // Of a segment that came while the user of the socket held it.
+    for states in [
+        (SynSent, Established),
+        (Established, CloseWait),
+        (FinWait1, FinWait2),
+        (LastAck, Closed),
+    ] {
+        assert!(!by(states, 0), "{states:?}");
+    }
+    assert!(!by((Established, Closed), 104));
+    assert!(by((Established, Closed), 103), "who destroys it");
+    let elsewhere = made_by(0, record((Closed, SynSent), 0, 80));
+    assert_eq!(elsewhere.task(), None);
+    // Whoever closes the listener.
+    let of_listener = Record {
+        process: 5,
+        ..record((Established, Closed), 80, 5_000)
+    };
+    assert_eq!(of_listener.task().map(|task| task.pid), Some(5));
+}
+
+#[test]
+fn traffic_is_that_of_data() {
+    let counted = Record {
+        sent: 1_500,
+        resent: 500,
+        received: 301,
+        retransmits: 2,
+        srtt: 801,
+        flags: DONE,
+        ..record((FinWait2, Closed), 5_000, 80)
+    };
+    let traffic = counted.traffic().unwrap();
+    assert_eq!((traffic.bytes_sent, traffic.bytes_received), (1_000, 300));
+    assert_eq!((traffic.retransmits, traffic.rtt_us), (2, Some(100)));
+    let open = Record {
+        flags: 0,
+        srtt: 0,
+        ..counted
+    };
+    let traffic = open.traffic().unwrap();
+    assert_eq!((traffic.bytes_received, traffic.rtt_us), (301, None));
+    assert_eq!(record((Closed, Listen), 80, 0).traffic(), None);
+    assert_eq!(record((Listen, Closed), 80, 0).traffic(), None);
+    assert!(record((Listen, SynRcvd), 80, 9).traffic().is_some());
+}
