@@ -77,16 +77,16 @@ impl Enricher {
             owners: owners.transpose()?,
             status: None,
             users: NameCache::new(if lookups.users {
-                users::name_of
+                Some(users::name_of)
             } else {
-                |_| None
+                None
             }),
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
-            interfaces: NameCache::new(match lookups.interfaces {
+            interfaces: NameCache::new(Some(match lookups.interfaces {
                 Interfaces::Live => |index| Some(interfaces::name_of(index)),
                 Interfaces::NumbersOnly => |index| Some(interfaces::numbered(index)),
-            }),
+            })),
             cgroups: lookups.cgroups.then(Cgroups::default),
         })
     }

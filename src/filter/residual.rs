@@ -31,7 +31,7 @@ impl Rule {
 
     /// Does every socket of the table match?
     pub fn is_always(&self) -> bool {
-        self.expr == Expr::ALWAYS
+        matches!(&self.expr, Expr::All(members) if members.is_empty())
     }
 
     /// The expression as it is, but for lists, of which every member becomes a test.

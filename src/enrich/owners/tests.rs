@@ -41,7 +41,7 @@ fn with_inode(inode: u64) -> Socket {
 }
 
 fn of(owners: &mut Owners, inode: u64) -> (ProcessStatus, Vec<Process>) {
-    let mut users = NameCache::new(users::name_of);
+    let mut users = NameCache::new(Some(users::name_of));
     let status = owners.of(&with_inode(inode), &mut users);
     (status, owners.found().to_vec())
 }
@@ -129,7 +129,7 @@ fn process_that_vanished_after_the_walk_is_left_out() {
 fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
     let mut owners = walking("/nonexistent");
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
-    let status = owners.of(&socket, &mut NameCache::new(|_| None));
+    let status = owners.of(&socket, &mut NameCache::new(None));
     let found = owners.found();
     assert_eq!((status, found.len()), (ProcessStatus::None, 0));
     assert!(owners.scan.is_none(), "nothing was read");
