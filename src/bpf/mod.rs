@@ -79,6 +79,8 @@ pub enum Hook {
     Iterator(u32),
     /// A tracepoint, by the number of the type that describes its arguments.
     Tracepoint(u32),
+    /// The end of a function, by its number. Not every kernel allows that.
+    Exit(u32),
 }
 
 /// A program at its place. It runs until this is dropped.
@@ -105,7 +107,7 @@ pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result
     let program = syscall::load(name, program, hook).map_err(refused("load a program"))?;
     let link = match hook {
         Hook::Iterator(_) => syscall::link(program.as_fd()),
-        Hook::Tracepoint(_) => syscall::open_tracepoint(program.as_fd()),
+        Hook::Tracepoint(_) | Hook::Exit(_) => syscall::open_tracepoint(program.as_fd()),
     };
     link.map(Link).map_err(refused("attach a program"))
 }

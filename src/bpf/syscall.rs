@@ -39,6 +39,8 @@ const MMAPABLE: u32 = 1 << 10;
 const TRACING: u32 = 26;
 /// `BPF_TRACE_RAW_TP`: a tracepoint, with types.
 const TRACE_RAW_TP: u32 = 23;
+/// `BPF_TRACE_FEXIT`.
+const TRACE_FEXIT: u32 = 25;
 /// `BPF_TRACE_ITER`.
 const TRACE_ITER: u32 = 28;
 /// What writes into the output of an iterator is for programs that are free under the GPL, too.
@@ -155,6 +157,7 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
     let (attach_type, number) = match hook {
         Hook::Iterator(number) => (TRACE_ITER, number),
         Hook::Tracepoint(number) => (TRACE_RAW_TP, number),
+        Hook::Exit(number) => (TRACE_FEXIT, number),
     };
     let mut prog_name = [0; 16];
     // It ends with a NUL.
@@ -185,7 +188,7 @@ pub(super) fn link(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     call(LINK_CREATE, &attributes)
 }
 
-/// Attaches a program to its tracepoint.
+/// Attaches a program to its tracepoint or function.
 pub(super) fn open_tracepoint(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let attributes = OpenTracepoint {
         name: 0,

@@ -56,7 +56,7 @@ pub enum Last {
     /// The socket.
     Socket,
     /// Perhaps the small structure that the kernel keeps of a socket in `FIN_WAIT_2` that its program has
-    /// closed: where the peer acknowledged the FIN before it sent its own. No record tells of its step.
+    /// closed: where the peer acknowledged the FIN before it sent its own. Not every kernel tells its step.
     Rest,
 }
 

@@ -7,6 +7,7 @@ mod lives;
 mod program;
 mod queue;
 mod record;
+mod rests;
 
 use std::fs;
 use std::io;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{major, minor};
 use rustix::time::{ClockId, clock_gettime};
+use zerocopy::FromBytes as _;
 
 use super::{EventSource, EventVisitor, Watched};
 use crate::bpf::{self, BTF, Counter, Hook, Instruction, Kind, Link, Map, RingBuffer};
@@ -30,6 +32,7 @@ use lives::Lives;
 use program::{Generation, Plan, program};
 use queue::Queue;
 use record::Record;
+use rests::Rest;
 
 /// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
 /// resident memory counts it so.
@@ -53,7 +56,7 @@ pub struct Traced {
     lives: Lives,
     /// Read, and not told yet.
     queue: Queue,
-    _program: Link,
+    _programs: Vec<Link>,
 }
 
 impl Traced {
@@ -72,17 +75,24 @@ impl Traced {
             ring: ring.descriptor(),
             lost: lost.descriptor(),
         };
-        let (typed, copied, tracepoint) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
+        let (typed, copied, tracepoint, rests) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
             let typed = program(btf, Generation::Typed, &plan)?;
             let copied = program(btf, Generation::Copied, &plan)?;
-            Ok((typed, copied, btf.find(Kind::Typedef, TRACEPOINT)?))
+            let tracepoint = btf.find(Kind::Typedef, TRACEPOINT)?;
+            Ok((typed, copied, tracepoint, rests::programs(btf, &plan)))
         })?;
         let attach = |program: &[Instruction]| {
             bpf::attach("lsock_events", program, Hook::Tracepoint(tracepoint))
         };
-        let program = attach(&typed).or_else(|error| attach(&copied).map_err(|_| error))?;
+        let program = attach(&typed).or_else(|_| attach(&copied))?;
+        // Without these, less is known of what was closed.
+        let attach = |(program, hook): &(Vec<Instruction>, Hook)| {
+            bpf::attach("lsock_rests", program, *hook).ok()
+        };
+        let rests = rests.iter().flatten().map(attach);
+        let rests = rests.collect::<Option<Vec<_>>>().unwrap_or_default();
         Ok(Self {
-            _program: program,
+            _programs: rests.into_iter().chain([program]).collect(),
             lives: Lives::new(watched),
             queue: Queue::default(),
             ring: RingBuffer::of(ring)?,
@@ -109,6 +119,8 @@ impl Traced {
         self.ring.drain(|bytes| {
             if let Some((record, command)) = Record::read(bytes) {
                 lives.follow(&record, command, clock, queue);
+            } else if let Ok(rest) = Rest::read_from_bytes(bytes) {
+                lives.follow_rest(rest, clock, queue);
             }
             queue.tell(None, visitor)
         })
@@ -143,7 +155,7 @@ impl EventSource for Traced {
     }
 
     fn take_ended(&mut self) -> Vec<u64> {
-        self.lives.take_ended()
+        self.queue.take_ended()
     }
 
     fn gaps(&mut self) -> Vec<Warning> {

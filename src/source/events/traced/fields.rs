@@ -8,9 +8,14 @@ use crate::bpf::Size::{self, Eight, Four, Two};
 
 /// The type that describes the arguments of the tracepoint: socket, old state, new state.
 pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
-/// The types that the program must know.
-pub(super) const WANTED: [(Kind, &str); 13] = [
+/// The functions that make the small structure of a socket, and that deal with its segments.
+pub(super) const REST: [&str; 2] = ["inet_twsk_alloc", "tcp_timewait_state_process"];
+/// The types that the programs must know.
+pub(super) const WANTED: [(Kind, &str); 16] = [
     (Kind::Typedef, TRACEPOINT),
+    (Kind::Function, REST[0]),
+    (Kind::Function, REST[1]),
+    (Kind::Struct, "inet_timewait_sock"),
     (Kind::Struct, COMMON),
     (Kind::Struct, "sock"),
     (Kind::Struct, "tcp_sock"),

@@ -9,6 +9,7 @@ use super::Clock;
 use super::listeners::Listeners;
 use super::queue::{Completeness, Queue};
 use super::record::Record;
+use super::rests::Rest;
 use crate::model::{Endpoint, Event, Owner, Socket, State, Table};
 
 /// Sockets from their first record to their end.
@@ -18,8 +19,10 @@ pub(super) struct Lives {
     /// one at its place.
     living: HashMap<u64, Life>,
     listeners: Listeners,
+    /// The last step of what is left of sockets that were closed in `FIN_WAIT_2`, by the address of the
+    /// small structure.
+    rests: HashMap<u64, Event>,
     connections: u64,
-    ended: Vec<u64>,
 }
 
 /// One socket.
@@ -33,6 +36,8 @@ struct Life {
     owner: Owner,
     /// The place of an event in the queue that the next record completes.
     lacking: Option<usize>,
+    /// The address of the small structure that takes its place.
+    rest: Option<u64>,
 }
 
 impl Lives {
@@ -41,14 +46,9 @@ impl Lives {
         Self {
             living: HashMap::new(),
             listeners: Listeners::now(watched),
+            rests: HashMap::new(),
             connections: 0,
-            ended: Vec::new(),
         }
-    }
-
-    /// Takes the connections that ended without a step to CLOSED.
-    pub(super) fn take_ended(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.ended)
     }
 
     /// Adds the event of a record, if it makes one, and completes the one before it.
@@ -63,7 +63,7 @@ impl Lives {
         let Some(table) = record.table().filter(|_| old != in_kernel) else {
             return;
         };
-        self.begin(record);
+        self.begin(record, queue);
         let Some(life) = self.living.get_mut(&record.socket) else {
             return;
         };
@@ -73,27 +73,47 @@ impl Lives {
         if let Some(place) = life.lacking.take() {
             queue.complete(place, &event);
         }
-        if new.is_some() {
-            let completeness = life.completeness();
-            let place = queue.push(event, completeness);
-            life.lacking = Some(place).filter(|_| completeness == Completeness::Lacking);
-        }
         let (connection, local, inode) = (life.connection, life.local, record.inode);
         match (old, in_kernel) {
             (_, State::Listen) => self.listeners.add(local, inode, life.owner.clone()),
             (State::Listen, State::Closed) => self.listeners.remove(local.1, inode),
             _ => {}
         }
+        let rest = life.rest.filter(|_| new.is_none());
+        if new.is_some() {
+            let completeness = life.completeness();
+            let place = queue.push(event, completeness);
+            life.lacking = Some(place).filter(|_| completeness == Completeness::Lacking);
+        } else if let Some(rest) = rest
+            && let Some(replaced) = self.rests.insert(rest, event)
+        {
+            queue.end(replaced.connection);
+        }
         if in_kernel == State::Closed {
             self.living.remove(&record.socket);
-            if new != Some(State::Closed) {
-                self.ended.push(connection);
+            if new != Some(State::Closed) && rest.is_none() {
+                queue.end(connection);
             }
         }
     }
 
+    /// Follows what is left of a socket.
+    pub(super) fn follow_rest(&mut self, rest: Rest, clock: Clock, queue: &mut Queue) {
+        if let Some(life) = self.living.get_mut(&rest.socket) {
+            life.rest = Some(rest.place);
+        } else if rest.socket == 0
+            && let Some(mut event) = self.rests.remove(&rest.place)
+        {
+            event.time = clock.time_of(rest.time_ns);
+            event.socket.state = State::TimeWait;
+            let connection = event.connection;
+            queue.push(event, Completeness::Whole);
+            queue.end(connection);
+        }
+    }
+
     /// Begins a life with a record that does not go on with one.
-    fn begin(&mut self, record: &Record) {
+    fn begin(&mut self, record: &Record, queue: &mut Queue) {
         let states = record.kernel_states();
         let begins = matches!(states, [State::Closed, _] | [State::Listen, State::SynRcvd]);
         let known = self.living.get(&record.socket).filter(|_| !begins);
@@ -111,9 +131,11 @@ impl Lives {
                 inode: Some(record.inode).filter(|inode| *inode != 0 && !begins),
             },
             lacking: None,
+            rest: None,
         };
-        let replaced = self.living.insert(record.socket, life);
-        self.ended.extend(replaced.map(|life| life.connection));
+        if let Some(replaced) = self.living.insert(record.socket, life) {
+            queue.end(replaced.connection);
+        }
     }
 }
 

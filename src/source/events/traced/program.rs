@@ -17,7 +17,7 @@ use crate::bpf::{Assembler, Btf, Condition, Instruction, Label, Malformed, Regis
 use crate::model::{Family, Protocol};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
-const KTIME_GET_NS: i32 = 5;
+pub(super) const KTIME_GET_NS: i32 = 5;
 const GET_CURRENT_PID_TGID: i32 = 14;
 const GET_CURRENT_COMM: i32 = 16;
 const GET_CURRENT_TASK: i32 = 35;
@@ -25,8 +25,8 @@ const GET_SOCKET_COOKIE: i32 = 46;
 const PROBE_READ_USER: i32 = 112;
 const PROBE_READ_KERNEL: i32 = 113;
 const GET_NS_CURRENT_PID_TGID: i32 = 120;
-const RINGBUF_RESERVE: i32 = 131;
-const RINGBUF_SUBMIT: i32 = 132;
+pub(super) const RINGBUF_RESERVE: i32 = 131;
+pub(super) const RINGBUF_SUBMIT: i32 = 132;
 const SKC_TO_TCP_SOCK: i32 = 137;
 const GET_CURRENT_TASK_BTF: i32 = 158;
 

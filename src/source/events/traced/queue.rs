@@ -10,14 +10,24 @@ use super::super::EventVisitor;
 use crate::model::Event;
 
 /// More events than this wait for none.
-const MOST: usize = 4_096;
+const MOST: usize = 2_048;
 
 /// Events to be told.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    events: VecDeque<(Event, Completeness)>,
+    events: VecDeque<Waiting>,
     /// How many were told.
     told: usize,
+    /// Connections that are over, as far as their events were told.
+    ended: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    event: Event,
+    completeness: Completeness,
+    /// Connections that are over with it.
+    ended: Vec<u64>,
 }
 
 /// Whether an event can be told.
@@ -36,15 +46,32 @@ impl Queue {
 
     /// Adds an event; gives its place.
     pub(super) fn push(&mut self, event: Event, completeness: Completeness) -> usize {
-        self.events.push_back((event, completeness));
+        self.events.push_back(Waiting {
+            event,
+            completeness,
+            ended: Vec::new(),
+        });
         self.told + self.events.len() - 1
+    }
+
+    /// Nothing more is added of a connection that is not CLOSED.
+    pub(super) fn end(&mut self, connection: u64) {
+        let last = self.events.back_mut();
+        let ended = last.map_or(&mut self.ended, |last| &mut last.ended);
+        ended.push(connection);
+    }
+
+    /// Takes the connections that are over.
+    pub(super) fn take_ended(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Completes the event at a place, if it was not told yet.
     pub(super) fn complete(&mut self, place: usize, later: &Event) {
         let place = place.checked_sub(self.told);
-        if let Some((event, completeness)) = place.and_then(|place| self.events.get_mut(place)) {
-            *completeness = Completeness::Whole;
+        if let Some(waiting) = place.and_then(|place| self.events.get_mut(place)) {
+            waiting.completeness = Completeness::Whole;
+            let event = &mut waiting.event;
             event.socket.local.clone_from(&later.socket.local);
             event.socket.peer.clone_from(&later.socket.peer);
             event.socket.cookie = later.socket.cookie;
@@ -58,13 +85,19 @@ impl Queue {
         waited: Option<Timestamp>,
         visitor: &mut EventVisitor<'_>,
     ) -> ControlFlow<()> {
-        while let Some((event, completeness)) = self.events.front() {
+        while let Some(Waiting {
+            event,
+            completeness,
+            ended,
+        }) = self.events.front()
+        {
             let is_due = waited.is_some_and(|waited| event.time <= waited);
             let must_wait = *completeness == Completeness::Lacking && !is_due;
             if must_wait && self.events.len() <= MOST {
                 break;
             }
             let flow = visitor(event);
+            self.ended.extend(ended);
             self.events.pop_front();
             self.told += 1;
             flow?;

@@ -5,7 +5,7 @@
 )]
 
 use super::super::record::tests::{made_by, record};
-use super::{Clock, Lives, Queue, Record};
+use super::{Clock, Lives, Queue, Record, Rest};
 use crate::model::State::{
     CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
 };
@@ -29,7 +29,7 @@ fn told(records: &[Record]) -> (Vec<Event>, Vec<u64>) {
         ControlFlow::Continue(())
     });
     assert!(flow.is_continue());
-    (events, lives.take_ended())
+    (events, queue.take_ended())
 }
 
 fn connections(records: &[Record]) -> Vec<u64> {
@@ -163,6 +163,70 @@ fn connection_that_is_left_to_the_kernel_ends_without_a_step() {
     let last = events.last().unwrap();
     assert_eq!((last.socket.state, ended), (TimeWait, vec![1]));
     assert_eq!(last.ending, None);
+}
+
+#[test]
+fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
+    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let clock = Clock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    let mut close = CLOSE.map(|step| record(step, 5_000, 80));
+    close[2].flags = 1 << 0;
+    let rest = |socket| Rest {
+        time_ns: 9,
+        place: 70,
+        socket,
+    };
+    lives.follow(&close[0], b"", clock, &mut queue);
+    lives.follow(&close[1], b"", clock, &mut queue);
+    lives.follow_rest(rest(7), clock, &mut queue);
+    lives.follow(&close[2], b"", clock, &mut queue);
+    let mut events = Vec::new();
+    let mut tell = |queue: &mut Queue| {
+        let flow = queue.tell(Some(Timestamp::MAX), &mut |event| {
+            events.push((event.old_state, event.socket.state, event.connection));
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        (events.len(), queue.take_ended())
+    };
+    assert_eq!(tell(&mut queue), (2, vec![]));
+    // Its segments, also those that come later; and one of what was left before.
+    for rest in [
+        Rest {
+            place: 71,
+            ..rest(0)
+        },
+        rest(0),
+        rest(0),
+    ] {
+        lives.follow_rest(rest, clock, &mut queue);
+    }
+    assert_eq!(tell(&mut queue), (3, vec![1]));
+    assert_eq!(events[2], (Some(FinWait2), TimeWait, 1));
+}
+
+#[test]
+fn connection_is_over_when_its_last_event_was_told() {
+    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let clock = Clock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    let mut end = record((FinWait2, Closed), 5_000, 80);
+    (end.flags, end.socket) = (1 << 1, 8);
+    for record in [record((Closed, SynSent), 0, 80), end] {
+        lives.follow(&record, b"", clock, &mut queue);
+    }
+    let mut tell = |waited| {
+        let flow = queue.tell(waited, &mut |_| ControlFlow::Continue(()));
+        assert!(flow.is_continue());
+        queue.take_ended()
+    };
+    assert_eq!(tell(None), [0; 0]);
+    assert_eq!(tell(Some(Timestamp::MAX)), [2]);
 }
 
 #[test]
