@@ -7,6 +7,7 @@ mod explain;
 mod fields;
 mod meaning;
 mod netstat;
+mod refusal;
 mod repeat;
 mod words;
 
@@ -198,7 +199,6 @@ struct Typed {
     #[arg(
         long,
         value_name = "SEVERITY",
-        requires = "summary",
         value_parser = words::severities()
     )]
     fail_on: Option<Severity>,
@@ -219,7 +219,6 @@ struct Typed {
     #[arg(
         long,
         value_name = "WHAT",
-        requires = "events",
         value_parser = words::groupings(),
         hide_possible_values = true
     )]
@@ -244,7 +243,12 @@ struct Typed {
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Rows, or events, to show at the most
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = words::limit
+    )]
     limit: Option<u64>,
     #[arg(
         long,
@@ -339,11 +343,13 @@ pub fn parse(
     let width = terminal.width.map_or(WIDEST, usize::from);
     let definition = definition().term_width(width.min(WIDEST));
     let arguments = repeat::joined(arguments, &definition);
-    let typed = match definition.try_get_matches_from(arguments) {
-        Ok(matches) => Typed::from_arg_matches(&matches).map_err(|error| usage(&error))?,
+    let matches = definition.clone().try_get_matches_from(&arguments);
+    let typed = match matches.and_then(|matches| Typed::from_arg_matches(&matches)) {
+        Ok(typed) => typed,
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
-        Err(error) => return Err(usage(&error)),
+        Err(error) => return Err(refusal::usage(error, &arguments, definition)),
     };
+    typed.check_company()?;
     Ok(if let Some(shell) = typed.completions {
         Command::Print(completions(shell))
     } else if let Some(word) = &typed.explain {
@@ -380,12 +386,6 @@ pub fn is_utf8(locale: &OsStr) -> bool {
     let codeset = locale.split_once('.').map_or("", |(_, codeset)| codeset);
     let codeset = codeset.split('@').next().unwrap_or_default();
     matches!(codeset, "utf-8" | "utf8")
-}
-
-/// An error of clap's in this program's form: no `error:` in front, no closing line feed.
-fn usage(error: &clap::Error) -> Error {
-    let text = error.render().to_string();
-    Error::Usage(text.trim_start_matches("error: ").trim_end().to_owned())
 }
 
 fn completions(shell: Shell) -> String {

@@ -9,6 +9,21 @@ use crate::query::{Check, Count};
 use crate::text::escape;
 
 impl Typed {
+    /// Options that mean nothing by themselves.
+    pub(super) fn check_company(&self) -> Result<(), Error> {
+        let alone = [
+            (
+                self.fail_on.is_some() && !self.summary,
+                "--fail-on judges what -s finds: add -s",
+            ),
+            (
+                self.by.is_some() && !self.events,
+                "--by groups the events of -E: add -E",
+            ),
+        ];
+        refuse(alone, str::to_owned)
+    }
+
     /// What a listing is checked for.
     pub(super) fn check(&self) -> Result<Check, Error> {
         let wait = if self.events {

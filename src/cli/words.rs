@@ -1,6 +1,7 @@
 //! Words that options take, each with what it means.
 
 use std::iter::once;
+use std::num::{IntErrorKind, ParseIntError};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap_complete::Shell;
@@ -88,4 +89,13 @@ fn one_of<T: Clone + Send + Sync + 'static>(
         let meaning = place.and_then(|place| meanings.get(place));
         meaning.cloned().ok_or("an unknown word")
     })
+}
+
+/// A number of rows.
+pub(super) fn limit(text: &str) -> Result<u64, &'static str> {
+    text.parse()
+        .map_err(|error: ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => "too large",
+            _ => "it is no number of rows, like 10",
+        })
 }

@@ -8,10 +8,16 @@ fn unknown_word_is_a_usage_error() {
         (
             "flag",
             &["--nope"],
-            "unexpected argument '--nope'",
-            "Usage: lsock",
+            "unexpected argument '--nope'; all options: lsock --help",
+            "",
         ),
-        ("letter", &["-Z"], "unexpected argument '-Z'", "--help"),
+        ("letter", &["-k"], "unexpected argument '-k'", "--help"),
+        (
+            "slip",
+            &["--sumary"],
+            "unexpected argument '--sumary'; did you mean --summary?",
+            "",
+        ),
         (
             "letter among others",
             &["-taZ"],
@@ -164,13 +170,119 @@ fn field_without_an_order_is_no_sort_key() {
 }
 
 #[test]
+fn options_of_other_tools_are_answered_with_what_to_write() {
+    assert_refused(&[
+        ("ss", &["-K"], "unexpected argument '-K': ", "ss -K"),
+        (
+            "ss, among others",
+            &["-tK"],
+            "unexpected argument '-K': ",
+            "ss -K",
+        ),
+        (
+            "ss, long",
+            &["-tlnp", "--kill"],
+            "unexpected argument '--kill': ",
+            "ss -K",
+        ),
+        (
+            "ss, namespace",
+            &["-N", "web"],
+            "unexpected argument '-N': ",
+            "ip netns exec",
+        ),
+        (
+            "ss, family",
+            &["-f", "inet"],
+            "unexpected argument '-f': ",
+            "-A inet",
+        ),
+        (
+            "ss, contexts",
+            &["-Z"],
+            "unexpected argument '-Z': ",
+            "ss -Z",
+        ),
+        (
+            "ss, packet filters",
+            &["-0b"],
+            "unexpected argument '-b': ",
+            "ss -0b",
+        ),
+        ("ss, SCTP", &["-S"], "unexpected argument '-S': ", "ss -S"),
+        ("ss, DCCP", &["-d"], "unexpected argument '-d': ", "ss -d"),
+        (
+            "ss, bound",
+            &["-B"],
+            "unexpected argument '-B': ",
+            "state bound",
+        ),
+        (
+            "ss, tos",
+            &["--tos"],
+            "unexpected argument '--tos': ",
+            "ss --tos",
+        ),
+        (
+            "ss, options",
+            &["--inet-sockopt"],
+            "unexpected argument '--inet-sockopt': ",
+            "ss --inet",
+        ),
+        (
+            "netstat, wide",
+            &["-tW"],
+            "unexpected argument '-W': ",
+            "leave it out",
+        ),
+        (
+            "lsof, port",
+            &["-i:80"],
+            "unexpected argument '-:': ",
+            "lsock -ap :80",
+        ),
+        (
+            "lsof, protocol",
+            &["-iTCP"],
+            "unexpected argument '-T': ",
+            "lsock -t",
+        ),
+        ("lsof, numbers", &["-P"], "unexpected argument '-P': ", "-n"),
+    ]);
+}
+
+#[test]
+fn what_was_typed_reaches_no_terminal_raw() {
+    assert_refused(&[
+        (
+            "option",
+            &["--x\r\ny"],
+            "unexpected argument '--x\\x0d\\x0ay'",
+            "",
+        ),
+        (
+            "value",
+            &["--format", "a\u{1b}[31m\u{202e}"],
+            "invalid value 'a\\x1b[31m\\xe2\\x80\\xae'",
+            "",
+        ),
+        (
+            "C1",
+            &["--color", "\u{9b}1m"],
+            "invalid value '\\xc2\\x9b1m'",
+            "",
+        ),
+    ]);
+}
+
+#[test]
 fn value_that_is_no_number_is_a_usage_error() {
     assert_refused(&[
         (
             "below zero",
             &["--limit", "-1"],
-            "invalid value '-1'",
-            "--limit",
+            "invalid value '-1' for '--limit <N>': it is no number of rows, like 10",
+            "",
         ),
         (
             "below zero, joined",
@@ -292,7 +404,6 @@ fn options_that_contradict_are_a_usage_error() {
 #[test]
 fn events_refuse_what_is_not_theirs() {
     let listing = "-E shows events as they happen and";
-    let required = "the following required arguments were not provided";
     assert_refused(&[
         ("UDP", &["-E", "-u"], "-E shows steps of TCP", "-u has no"),
         (
@@ -347,8 +458,8 @@ fn events_refuse_what_is_not_theirs() {
         (
             "grouping of a listing",
             &["--by", "connection"],
-            required,
-            "--events",
+            "--by groups the events of -E: add -E",
+            "",
         ),
     ]);
 }
