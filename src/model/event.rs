@@ -22,7 +22,7 @@ pub struct Event {
     /// Which connection (or listener) of this run it belongs to. The socket that the kernel puts in
     /// the place of another (`TIME_WAIT`) has the same number.
     pub connection: u64,
-    /// How it ended, where that was not by the handshake of the close and the kernel tells.
+    /// How it ended, where that was neither in `LAST_ACK` nor in `TIME_WAIT` and the kernel tells.
     pub ending: Option<Ending>,
     /// Whose socket it is; `None` = the kernel's record does not tell, and whoever holds the inode is to
     /// be looked up now.
@@ -73,9 +73,11 @@ impl Event {
     }
 }
 
-/// How a connection ended that did not end by the handshake of the close.
+/// How a connection ended that did not end in `LAST_ACK` or `TIME_WAIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
+    /// The peer's FIN came, and there is no `TIME_WAIT`: MPTCP.
+    Complete,
     /// The peer answered the SYN with RST.
     Refused,
     /// No answer: to the SYN, to data, or to keepalive probes.
@@ -102,6 +104,7 @@ impl Ending {
     /// The words for it.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::Complete => "close 4/4: FIN received and acknowledged",
             Self::Refused => "connection refused",
             Self::TimedOut => "timed out",
             Self::Unreachable => "host or network unreachable",

@@ -8,6 +8,7 @@ mod program;
 mod queue;
 mod record;
 mod rests;
+mod writer;
 
 use std::fs;
 use std::io;
@@ -29,10 +30,11 @@ use crate::model::Warning;
 use crate::track::wait;
 use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
-use program::{Generation, Plan, program};
+use program::program;
 use queue::Queue;
 use record::Record;
 use rests::Rest;
+use writer::{Generation, Plan};
 
 /// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
 /// resident memory counts it so.

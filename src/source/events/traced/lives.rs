@@ -81,7 +81,7 @@ impl Lives {
         }
         let rest = life.rest.filter(|_| new.is_none());
         if new.is_some() {
-            let completeness = life.completeness();
+            let completeness = life.completeness(record);
             let place = queue.push(event, completeness);
             life.lacking = Some(place).filter(|_| completeness == Completeness::Lacking);
         } else if let Some(rest) = rest
@@ -114,8 +114,8 @@ impl Lives {
 
     /// Begins a life with a record that does not go on with one.
     fn begin(&mut self, record: &Record, queue: &mut Queue) {
-        let states = record.kernel_states();
-        let begins = matches!(states, [State::Closed, _] | [State::Listen, State::SynRcvd]);
+        let [old, _] = record.kernel_states();
+        let begins = old == State::Closed || record.is_accepted();
         let known = self.living.get(&record.socket).filter(|_| !begins);
         if known.is_some_and(|life| life.goes_on(record)) {
             return;
@@ -123,7 +123,7 @@ impl Lives {
         self.connections += 1;
         let life = Life {
             connection: self.connections,
-            state: states[0],
+            state: old,
             local: record.local(),
             peer: record.peer(),
             owner: Owner {
@@ -158,8 +158,8 @@ impl Life {
         if record.local().1 != 0 {
             (self.local, self.peer) = (record.local(), record.peer());
         }
-        let is_passive = old == State::SynRcvd || new == State::SynRcvd;
-        if is_passive && self.owner == Owner::default() {
+        let is_new = record.is_accepted() || old == State::SynRcvd;
+        if is_new && self.owner == Owner::default() {
             self.owner = listeners.owner_at(self.local);
         }
         let known = self.owner.process.as_ref();
@@ -176,10 +176,10 @@ impl Life {
     /// Whether this record tells all of its event. That of a connection that is being opened may come
     /// before the choice of the port; that of one that is being accepted comes before it has its peer (up
     /// to Linux 6.12) and its cookie.
-    const fn completeness(&self) -> Completeness {
+    fn completeness(&self, record: &Record) -> Completeness {
         match self.state {
             State::SynSent if self.local.1 == 0 => Completeness::Lacking,
-            State::SynRcvd => Completeness::Lacking,
+            _ if record.is_accepted() => Completeness::Lacking,
             _ => Completeness::Whole,
         }
     }
@@ -189,9 +189,8 @@ impl Life {
         set(&mut socket.local, self.local);
         set(&mut socket.peer, self.peer);
         socket.state = state;
-        let [old, new] = record.kernel_states();
         // Until then it is that of the listener.
-        let has_cookie = record.cookie != 0 && [old, new] != [State::Listen, State::SynRcvd];
+        let has_cookie = record.cookie != 0 && !record.is_accepted();
         socket.cookie = Some(record.cookie).filter(|_| has_cookie);
         socket.inode = Some(record.inode).filter(|inode| *inode != 0);
         socket.cgroup_id = Some(record.cgroup).filter(|id| *id != 0);
@@ -199,7 +198,7 @@ impl Life {
         (socket.uid, socket.mark) = (Some(record.uid), Some(record.mark));
         Event {
             time: clock.time_of(record.time_ns),
-            old_state: Some(old),
+            old_state: Some(record.kernel_states()[0]),
             socket,
             sampled: false,
             connection: self.connection,

@@ -4,66 +4,27 @@
 //! types. Records of other network namespaces do not leave the kernel.
 
 use std::mem::offset_of;
-use std::os::fd::RawFd;
 
 use super::super::Watched;
 use super::Namespace;
-use super::fields::{
-    ADDRESSES, CGROUP, COMMON, Field, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP,
-};
+use super::fields::{ADDRESSES, CGROUP, COMMON, INODE, OF_COMMON, OF_SOCKET, OF_TCP};
 use super::record::{COMMAND, Record};
-use crate::bpf::Size::{self, Eight, Four, Two};
-use crate::bpf::{Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, Value};
+use super::writer::{CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Writer, at, length};
+use crate::bpf::Size::{Eight, Four, Two};
+use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, Value};
 use crate::model::{Family, Protocol};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
-pub(super) const KTIME_GET_NS: i32 = 5;
 const GET_CURRENT_PID_TGID: i32 = 14;
 const GET_CURRENT_COMM: i32 = 16;
 const GET_CURRENT_TASK: i32 = 35;
 const GET_SOCKET_COOKIE: i32 = 46;
 const PROBE_READ_USER: i32 = 112;
-const PROBE_READ_KERNEL: i32 = 113;
 const GET_NS_CURRENT_PID_TGID: i32 = 120;
-pub(super) const RINGBUF_RESERVE: i32 = 131;
-pub(super) const RINGBUF_SUBMIT: i32 = 132;
 const SKC_TO_TCP_SOCK: i32 = 137;
 const GET_CURRENT_TASK_BTF: i32 = 158;
 
 const AF_INET6: i32 = 10;
-
-/// What differs from run to run.
-#[derive(Debug)]
-pub(super) struct Plan<'w> {
-    /// What is to pass.
-    pub(super) watched: &'w [Watched],
-    /// The network namespace, by inode.
-    pub(super) network: u32,
-    /// The pid namespace; `None` = the first one.
-    pub(super) pids: Option<Namespace>,
-    /// The ring buffer.
-    pub(super) ring: RawFd,
-    /// The counter of records that had no room.
-    pub(super) lost: RawFd,
-}
-
-/// What a kernel lets such a program do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Generation {
-    /// From 5.12 on: the task is read as the socket is, and a socket without a cookie gets one.
-    Typed,
-    /// Before: the task is read by copies.
-    Copied,
-}
-
-// The registers that keep their values in calls.
-const SOCKET: R = R::R6;
-const RECORD: R = R::R7;
-/// 1 where a task holds the socket and the record has room for a command line, 0 elsewhere.
-const IS_HELD: R = R::R8;
-/// The arguments of the tracepoint; behind their use, the task.
-const CONTEXT: R = R::R9;
-const TASK: R = R::R9;
 
 /// The program.
 pub(super) fn program(
@@ -71,119 +32,26 @@ pub(super) fn program(
     generation: Generation,
     plan: &Plan<'_>,
 ) -> Result<Vec<Instruction>, Malformed> {
-    let mut writer = Writer {
-        code: Assembler::default(),
-        btf,
-        generation,
-    };
-    let (lost, end) = (writer.code.label(), writer.code.label());
-    writer.code.copy(CONTEXT, R::R1);
-    writer.code.load(Eight, SOCKET, CONTEXT, 0);
-    writer.let_pass(plan, end)?;
-    writer.reserve(plan.ring, lost)?;
+    let mut writer = Writer::new(btf, generation, plan)?;
+    writer.let_pass(plan.watched)?;
+    writer.reserve_by_holder()?;
     writer.write_step()?;
     writer.write_socket()?;
     writer.write_task(plan.pids)?;
-    let code = &mut writer.code;
-    code.copy(R::R1, RECORD);
-    code.set(R::R2, 0);
-    code.call(RINGBUF_SUBMIT);
-    code.jump(Condition::Always, end);
-    code.place(lost);
-    code.set_map_value(R::R1, plan.lost);
-    code.set(R::R2, 1);
-    code.add_at(R::R1, 0, R::R2);
-    code.place(end);
-    code.set(R::R0, 0);
-    code.exit();
-    Ok(writer.code.finish())
-}
-
-/// A program being written.
-struct Writer<'b> {
-    code: Assembler,
-    btf: &'b Btf<'b>,
-    generation: Generation,
+    Ok(writer.finish())
 }
 
 impl Writer<'_> {
-    /// The offset of a number of this size or, of eight bytes, an address.
-    fn offset(&self, size: Size, [structure, path]: [&str; 2]) -> Result<i16, Malformed> {
-        let bytes = u32::from(size.bytes().unsigned_abs());
-        let number = self.btf.offset(structure, path, Value::Number(bytes));
-        number.or_else(|none| match size {
-            Eight => self.btf.offset(structure, path, Value::Pointer),
-            _ => Err(none),
-        })
-    }
-
-    /// Reads a field of the structure at the address in a register.
-    fn read(&mut self, size: Size, into: R, from: R, field: [&str; 2]) -> Result<(), Malformed> {
-        let offset = self.offset(size, field)?;
-        self.code.load(size, into, from, offset);
-        Ok(())
-    }
-
-    /// The same of a task, and of what it leads to.
-    fn read_of_task(
-        &mut self,
-        size: Size,
-        into: R,
-        from: R,
-        field: [&str; 2],
-    ) -> Result<(), Malformed> {
-        if self.generation == Generation::Typed {
-            return self.read(size, into, from, field);
-        }
-        let offset = self.offset(size, field)?;
-        let code = &mut self.code;
-        code.copy(R::R3, from);
-        code.add_number(R::R3, offset.into());
-        code.copy(R::R1, R::STACK);
-        code.add_number(R::R1, -8);
-        code.set(R::R2, size.bytes().into());
-        code.call(PROBE_READ_KERNEL);
-        code.load(size, into, R::STACK, -8);
-        Ok(())
-    }
-
-    /// Reads what a way from the socket leads to.
-    fn follow(&mut self, size: Size, way: &[[&str; 2]]) -> Result<(), Malformed> {
-        let mut from = SOCKET;
-        for (field, left) in way.iter().zip((0..way.len()).rev()) {
-            let size = if left == 0 { size } else { Eight };
-            self.read(size, R::R1, from, *field)?;
-            from = R::R1;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, size: Size, place: usize, from: R) {
-        self.code.store(size, RECORD, at(place), from);
-    }
-
-    /// Reads fields of a structure and writes them.
-    fn copy(&mut self, from: R, structure: &str, fields: &[Field]) -> Result<(), Malformed> {
-        for (size, path, place) in fields {
-            self.read(*size, R::R1, from, [structure, path])?;
-            self.write(*size, *place, R::R1);
-        }
-        Ok(())
-    }
-
     /// Goes to the end for what is not wanted.
-    fn let_pass(&mut self, plan: &Plan<'_>, end: Label) -> Result<(), Malformed> {
-        let wanted = self.code.label();
-        self.follow(Four, &NETWORK)?;
-        self.code.set_unsigned(R::R2, plan.network);
-        self.code.jump(Condition::Differ(R::R1, R::R2), end);
+    fn let_pass(&mut self, wanted: &[Watched]) -> Result<(), Malformed> {
+        let (pass, end) = (self.code.label(), self.end);
         let [protocol, family, port, peer_port] = [R::R1, R::R2, R::R3, R::R4];
         self.read(Two, protocol, SOCKET, ["sock", "sk_protocol"])?;
         self.read(Two, family, SOCKET, [COMMON, "skc_family"])?;
         self.read(Two, port, SOCKET, [COMMON, "skc_num"])?;
         self.read(Two, peer_port, SOCKET, [COMMON, "skc_dport"])?;
         let code = &mut self.code;
-        for watched in plan.watched {
+        for watched in wanted {
             let Some((of_protocol, of_family)) = codes(watched) else {
                 continue;
             };
@@ -200,37 +68,32 @@ impl Writer<'_> {
                     code.place(passed);
                 }
             }
-            code.jump(Condition::Always, wanted);
+            code.jump(Condition::Always, pass);
             code.place(other);
         }
         code.jump(Condition::Always, end);
-        code.place(wanted);
+        code.place(pass);
         Ok(())
     }
 
     /// Makes room for a record, with a command line where a task holds the socket.
-    fn reserve(&mut self, ring: RawFd, lost: Label) -> Result<(), Malformed> {
+    fn reserve_by_holder(&mut self) -> Result<(), Malformed> {
         self.read(Four, IS_HELD, SOCKET, ["sock", "sk_lock.owned"])?;
-        let code = &mut self.code;
-        let reserve = code.label();
-        code.set(R::R2, length(size_of::<Record>()));
-        code.jump(Condition::Is(IS_HELD, 0), reserve);
-        code.set(IS_HELD, 1);
-        code.set(R::R2, length(size_of::<Record>() + COMMAND));
-        code.place(reserve);
-        code.set_map(R::R1, ring);
-        code.set(R::R3, 0);
-        code.call(RINGBUF_RESERVE);
-        code.jump(Condition::Is(R::R0, 0), lost);
-        code.copy(RECORD, R::R0);
+        let reserve = self.code.label();
+        self.code.set(R::R2, length(size_of::<Record>()));
+        self.code.jump(Condition::Is(IS_HELD, 0), reserve);
+        self.code.set(IS_HELD, 1);
+        let with_command = length(size_of::<Record>() + COMMAND);
+        self.code.set(R::R2, with_command);
+        self.code.place(reserve);
+        self.reserve();
         self.write(Four, offset_of!(Record, is_held), IS_HELD);
         Ok(())
     }
 
     /// When, which socket, from where and whereto.
     fn write_step(&mut self) -> Result<(), Malformed> {
-        self.code.call(KTIME_GET_NS);
-        self.write(Eight, offset_of!(Record, time_ns), R::R0);
+        self.write_time(offset_of!(Record, time_ns));
         self.write(Eight, offset_of!(Record, socket), SOCKET);
         let places = [offset_of!(Record, old_state), offset_of!(Record, new_state)];
         for (argument, place) in [8, 16].into_iter().zip(places) {
@@ -372,15 +235,6 @@ const fn codes(watched: &Watched) -> Option<(i32, i32)> {
         Family::Inet6 => Some((protocol, AF_INET6)),
         _ => None,
     }
-}
-
-/// An offset in a record.
-fn at(place: usize) -> i16 {
-    i16::try_from(place).unwrap_or(i16::MAX)
-}
-
-fn length(bytes: usize) -> i32 {
-    i32::try_from(bytes).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

@@ -111,8 +111,7 @@ impl Record {
 
     /// The other end. A listener keeps the addresses of a peer it had before: it has none.
     pub(super) fn peer(&self) -> (IpAddr, u16) {
-        let [old, new] = self.kernel_states();
-        if new == State::Listen || old == State::Listen && new != State::SynRcvd {
+        if self.is_listeners() {
             return (self.ip([0; 16]), 0);
         }
         (
@@ -127,6 +126,18 @@ impl Record {
             10 => Ipv6Addr::from(address).into(),
             _ => Ipv4Addr::new(a, b, c, d).into(),
         }
+    }
+
+    /// True if the socket listens or did.
+    fn is_listeners(&self) -> bool {
+        let states = self.kernel_states();
+        matches!(states, [_, State::Listen] | [State::Listen, State::Closed])
+    }
+
+    /// True if a listener makes the socket. MPTCP has no step to `SYN_RCVD`.
+    pub(super) fn is_accepted(&self) -> bool {
+        let [old, _] = self.kernel_states();
+        old == State::Listen && !self.is_listeners()
     }
 
     /// The state that the socket left and the one it is in.
@@ -169,6 +180,7 @@ impl Record {
             ECONNRESET | EPIPE => Ending::ResetByPeer,
             0 => match old {
                 State::Listen | State::LastAck => return None,
+                State::FinWait2 | State::Closing if self.protocol != 6 => Ending::Complete,
                 State::SynSent if self.local().1 == 0 => Ending::NoPort,
                 State::SynSent => Ending::GivenUp,
                 _ if self.is_held == 1 => Ending::Aborted,
@@ -201,11 +213,9 @@ impl Record {
 
     /// What TCP has counted; `None` of a listener, and of another protocol.
     pub(super) fn traffic(&self) -> Option<Traffic> {
-        let [old, new] = self.kernel_states();
-        let is_listener = new == State::Listen || [old, new] == [State::Listen, State::Closed];
         // The peer's FIN is counted as a byte.
         let fin = u64::from(self.flags & DONE != 0);
-        (self.protocol == 6 && !is_listener).then(|| Traffic {
+        (self.protocol == 6 && !self.is_listeners()).then(|| Traffic {
             bytes_sent: self.sent.saturating_sub(self.resent),
             bytes_received: self.received.saturating_sub(fin),
             retransmits: self.retransmits,

@@ -6,10 +6,10 @@ use std::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::fields::{COMMON, NETWORK, REST};
-use super::program::{KTIME_GET_NS, Plan, RINGBUF_RESERVE, RINGBUF_SUBMIT};
-use crate::bpf::Size::{Eight, Four, One};
-use crate::bpf::{Assembler, Btf, Condition, Hook, Instruction, Kind, Malformed, Register, Value};
+use super::fields::REST;
+use super::writer::{CONTEXT, Generation, Plan, SOCKET, Writer, length};
+use crate::bpf::Size::{Eight, One};
+use crate::bpf::{Btf, Condition, Hook, Instruction, Kind, Malformed, Register as R};
 
 /// `TCP_FIN_WAIT2` (`include/net/tcp_states.h`).
 const FIN_WAIT_2: i32 = 5;
@@ -50,60 +50,29 @@ enum Moment {
 }
 
 fn program(btf: &Btf<'_>, plan: &Plan<'_>, moment: Moment) -> Result<Vec<Instruction>, Malformed> {
-    use Register as R;
-    let (first, rest, socket, context) = (R::R6, R::R7, R::R8, R::R9);
-    let mut code = Assembler::default();
-    let (lost, end) = (code.label(), code.label());
-    code.copy(context, R::R1);
-    code.load(Eight, first, context, 0);
-    let [[_, net], [structure, inum]] = NETWORK;
-    code.load(
-        Eight,
-        R::R1,
-        first,
-        btf.offset(COMMON, net, Value::Pointer)?,
-    );
-    let inum = btf.offset(structure, inum, Value::Number(4))?;
-    code.load(Four, R::R1, R::R1, inum);
-    code.set_unsigned(R::R2, plan.network);
-    code.jump(Condition::Differ(R::R1, R::R2), end);
+    let mut writer = Writer::new(btf, Generation::Typed, plan)?;
+    let (place, socket) = (R::R8, R::R9);
+    let end = writer.end;
     match moment {
         Moment::Made => {
-            code.load(Eight, R::R1, context, 16);
-            code.jump(Condition::IsNot(R::R1, FIN_WAIT_2), end);
-            code.copy(socket, first);
-            code.load(Eight, rest, context, 24);
-            code.jump(Condition::Is(rest, 0), end);
+            writer.code.load(Eight, R::R1, CONTEXT, 16);
+            writer.code.jump(Condition::IsNot(R::R1, FIN_WAIT_2), end);
+            writer.code.load(Eight, place, CONTEXT, 24);
+            writer.code.jump(Condition::Is(place, 0), end);
+            writer.code.copy(socket, SOCKET);
         }
         Moment::Moved => {
-            let state = btf.offset("inet_timewait_sock", "tw_substate", Value::Number(1))?;
-            code.load(One, R::R1, first, state);
-            code.jump(Condition::IsNot(R::R1, TIME_WAIT), end);
-            code.copy(rest, first);
-            code.set(socket, 0);
+            let field = ["inet_timewait_sock", "tw_substate"];
+            writer.read(One, R::R1, SOCKET, field)?;
+            writer.code.jump(Condition::IsNot(R::R1, TIME_WAIT), end);
+            writer.code.copy(place, SOCKET);
+            writer.code.set(socket, 0);
         }
     }
-    code.set_map(R::R1, plan.ring);
-    code.set(R::R2, i32::try_from(size_of::<Rest>()).unwrap_or(i32::MAX));
-    code.set(R::R3, 0);
-    code.call(RINGBUF_RESERVE);
-    code.jump(Condition::Is(R::R0, 0), lost);
-    code.copy(context, R::R0);
-    let at = |place: usize| i16::try_from(place).unwrap_or(i16::MAX);
-    code.store(Eight, context, at(offset_of!(Rest, place)), rest);
-    code.store(Eight, context, at(offset_of!(Rest, socket)), socket);
-    code.call(KTIME_GET_NS);
-    code.store(Eight, context, at(offset_of!(Rest, time_ns)), R::R0);
-    code.copy(R::R1, context);
-    code.set(R::R2, 0);
-    code.call(RINGBUF_SUBMIT);
-    code.jump(Condition::Always, end);
-    code.place(lost);
-    code.set_map_value(R::R1, plan.lost);
-    code.set(R::R2, 1);
-    code.add_at(R::R1, 0, R::R2);
-    code.place(end);
-    code.set(R::R0, 0);
-    code.exit();
-    Ok(code.finish())
+    writer.code.set(R::R2, length(size_of::<Rest>()));
+    writer.reserve();
+    writer.write(Eight, offset_of!(Rest, place), place);
+    writer.write(Eight, offset_of!(Rest, socket), socket);
+    writer.write_time(offset_of!(Rest, time_ns));
+    Ok(writer.finish())
 }

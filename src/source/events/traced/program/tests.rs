@@ -2,7 +2,8 @@
 
 use super::super::Namespace;
 use super::super::fields::{TRACEPOINT, WANTED};
-use super::{Generation, Plan, program};
+use super::super::writer::{Generation, Plan};
+use super::program;
 use crate::bpf::{self, BTF, Hook, Kernel, Kind, Map};
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Table};

@@ -77,7 +77,9 @@ fn ends_are_those_of_the_family() {
     for states in [(Closed, Listen), (Listen, Closed)] {
         assert_eq!(record(states, 80, 9).peer(), ([0; 4].into(), 0));
     }
-    assert_eq!(record((Listen, SynRcvd), 80, 9).peer().1, 9);
+    for states in [(Listen, SynRcvd), (Listen, Established)] {
+        assert_eq!(record(states, 80, 9).peer().1, 9);
+    }
 }
 
 #[test]
@@ -112,6 +114,7 @@ fn end_of_a_socket_is_not_that_of_its_connection() {
     let mut of_mptcp = record((FinWait2, Closed), 5_000, 80);
     (of_mptcp.protocol, of_mptcp.flags) = (262, DEAD);
     assert_eq!(of_mptcp.new_state(), Some(Closed));
+    assert_eq!(of_mptcp.ending(), Some(Ending::Complete));
 }
 
 #[test]
