@@ -68,26 +68,11 @@ impl FromIterator<Extra> for Extras {
 
 /// The columns of a listing for which none were chosen.
 pub fn default_columns(format: Format, extras: Extras) -> Vec<Field> {
-    match format {
-        Format::Json | Format::Ndjson => Field::VOCABULARY.to_vec(),
-        Format::Csv => csv_columns(extras),
-        Format::Table | Format::Plain | Format::Netstat(_) => text_columns(extras),
-    }
+    (format.definition().columns)(extras)
 }
 
-/// The vocabulary; of the large structures only those that were asked for.
-fn csv_columns(extras: Extras) -> Vec<Field> {
-    Field::VOCABULARY
-        .into_iter()
-        .filter(|column| match column {
-            Field::TcpInfo | Field::MptcpInfo => extras.has(Extra::Info),
-            Field::Memory => extras.has(Extra::Memory),
-            _ => true,
-        })
-        .collect()
-}
-
-fn text_columns(extras: Extras) -> Vec<Field> {
+/// What `table` and `plain` show.
+pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
     let unix = extras.has(Extra::Unix);
     let extended = extras.has(Extra::Extended);
     let columns = [

@@ -11,7 +11,7 @@ use std::io;
 use super::events::{EventLayout, EventSink, Grouping};
 use super::out::Out;
 use super::summary::Totals;
-use super::{Envelope, Format, Layout, Netstat, Sink};
+use super::{Envelope, Extras, Field, Format, Layout, Netstat, Sink};
 
 impl Format {
     pub(super) const fn definition(self) -> &'static FormatDefinition {
@@ -104,6 +104,8 @@ pub(super) struct FormatDefinition {
     name: &'static str,
     /// True if it is for people and scripts.
     is_text: bool,
+    /// The columns for which none were chosen.
+    pub(super) columns: fn(Extras) -> Vec<Field>,
     /// A listing.
     pub(super) rows: for<'w> fn(Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
     /// `-s`.

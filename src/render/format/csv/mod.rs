@@ -15,19 +15,30 @@ use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
 use crate::render::summary::Totals;
-use crate::render::{Envelope, Field, HeaderLine, Layout, Repetition, Sink};
+use crate::render::{Envelope, Extra, Extras, Field, HeaderLine, Layout, Repetition, Sink};
 use records::{Records, flat};
 
 /// A record cannot hold the steps of a connection.
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "csv",
     is_text: false,
+    columns: usual_columns,
     rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
     counts,
     events: |layout, _, out| Box::new(events::CsvEvents::new(layout.header, out)),
     connections: None,
     repeats: Repeats::Listings,
 };
+
+/// The vocabulary; of the large structures only those that were asked for.
+fn usual_columns(extras: Extras) -> Vec<Field> {
+    let is_shown = |column: &Field| match column {
+        Field::TcpInfo | Field::MptcpInfo => extras.has(Extra::Info),
+        Field::Memory => extras.has(Extra::Memory),
+        _ => true,
+    };
+    Field::VOCABULARY.into_iter().filter(is_shown).collect()
+}
 
 /// A record for each table and state in which something is; no value needs quotes.
 fn counts(out: &mut Vec<u8>, totals: &Totals<'_>) {

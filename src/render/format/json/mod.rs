@@ -10,13 +10,14 @@ use std::ops::ControlFlow;
 
 use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
-use crate::render::{Layout, Sink};
+use crate::render::{Field, Layout, Sink};
 use events::{Connections, JsonEvents};
 use objects::{Members, Objects};
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "json",
     is_text: false,
+    columns: |_| Field::VOCABULARY.to_vec(),
     rows: |layout, envelope, out| {
         let objects = Objects::document("sockets", envelope, out);
         Box::new(Json::new(&layout, objects))

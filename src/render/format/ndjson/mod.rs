@@ -7,12 +7,14 @@ use super::json::events::{Connections, JsonEvents};
 use super::json::objects::Objects;
 use super::json::value as json;
 use super::{FormatDefinition, Repeats};
+use crate::render::Field;
 use crate::render::summary::Totals;
 pub use changes::Changes;
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "ndjson",
     is_text: false,
+    columns: |_| Field::VOCABULARY.to_vec(),
     rows: |layout, _, out| Box::new(Json::new(&layout, Objects::lines(out))),
     counts,
     events: |_, _, out| Box::new(JsonEvents::new(Objects::lines(out))),

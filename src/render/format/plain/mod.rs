@@ -8,6 +8,7 @@ use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
 use crate::render::events::{Chains, EventLines};
+use crate::render::extras::text_columns;
 use crate::render::out::Out;
 use crate::render::style::{Blanks, Style};
 use crate::render::summary::text;
@@ -18,6 +19,7 @@ use crate::render::{
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "plain",
     is_text: true,
+    columns: text_columns,
     rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
     counts: |out, totals| {
         totals.envelope.begin_text(out);

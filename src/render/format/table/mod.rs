@@ -14,6 +14,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::events::{Chains, EventLines};
+use crate::render::extras::text_columns;
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::style::Blanks;
@@ -27,6 +28,7 @@ use crate::text::push_wrapped;
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "table",
     is_text: true,
+    columns: text_columns,
     rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
     counts: |out, totals| {
         totals.envelope.begin_text(out);
