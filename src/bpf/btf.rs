@@ -21,7 +21,7 @@ const FUNC: u32 = 12;
 /// `struct btf_header`.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct Header {
+struct BtfHeader {
     magic: U16,
     version: u8,
     flags: u8,
@@ -35,7 +35,7 @@ struct Header {
 /// `struct btf_type`.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct Record {
+struct TypeRecord {
     name: U32,
     info: U32,
     /// Bytes, or the number of another type.
@@ -53,7 +53,7 @@ struct Member {
 
 /// A type that has a name of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TypeKind {
     /// `struct NAME`.
     Struct,
     /// A function.
@@ -64,7 +64,7 @@ pub enum Kind {
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
+pub enum ValueKind {
     /// A number of so many bytes.
     Number(u32),
     /// The address of something.
@@ -80,7 +80,7 @@ pub enum Value {
 struct Field {
     /// Bytes from the begin of the structure.
     offset: u32,
-    value: Value,
+    value: ValueKind,
     /// The number of its type, without other names on top.
     kind: u32,
 }
@@ -96,10 +96,10 @@ pub struct Btf<'a> {
     /// Where each type stands; the first one has the number 1.
     places: Vec<u32>,
     /// Those that were asked for, as often as they were found, with their numbers.
-    named: Vec<(Kind, &'static str, u32)>,
+    named: Vec<(TypeKind, &'static str, u32)>,
 }
 
-impl Record {
+impl TypeRecord {
     fn kind(&self) -> u32 {
         self.info.get() >> 24 & 0x1f
     }
@@ -138,8 +138,8 @@ impl<'a> Btf<'a> {
     /// # Errors
     ///
     /// When it is not BTF as it is known here.
-    pub fn read(bytes: &'a [u8], wanted: &[(Kind, &'static str)]) -> Result<Self, Malformed> {
-        let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| "it has no header")?;
+    pub fn read(bytes: &'a [u8], wanted: &[(TypeKind, &'static str)]) -> Result<Self, Malformed> {
+        let (header, _) = BtfHeader::ref_from_prefix(bytes).map_err(|_| "it has no header")?;
         if header.magic.get() != MAGIC {
             return Err("no BTF of this machine".into());
         }
@@ -160,15 +160,15 @@ impl<'a> Btf<'a> {
         Ok(btf)
     }
 
-    fn look_through(&mut self, wanted: &[(Kind, &'static str)]) -> Result<(), Malformed> {
+    fn look_through(&mut self, wanted: &[(TypeKind, &'static str)]) -> Result<(), Malformed> {
         let mut place = 0;
         while index(place) < self.types.len() {
             let (record, rest) = self.record_at(place)?;
             self.places.push(place);
             let kind = match record.kind() {
-                STRUCT => Some(Kind::Struct),
-                FUNC => Some(Kind::Function),
-                TYPEDEF => Some(Kind::Typedef),
+                STRUCT => Some(TypeKind::Struct),
+                FUNC => Some(TypeKind::Function),
+                TYPEDEF => Some(TypeKind::Typedef),
                 _ => None,
             };
             if let Some(kind) = kind {
@@ -185,7 +185,7 @@ impl<'a> Btf<'a> {
                 return Err("its last type is cut".into());
             }
             // It was checked that all of it is there.
-            place += u32::try_from(size_of::<Record>()).unwrap_or(0) + length;
+            place += u32::try_from(size_of::<TypeRecord>()).unwrap_or(0) + length;
         }
         Ok(())
     }
@@ -195,8 +195,8 @@ impl<'a> Btf<'a> {
     /// # Errors
     ///
     /// When there is none, or there are several.
-    pub fn find(&self, kind: Kind, name: &str) -> Result<u32, Malformed> {
-        let found = |&&(of, other, _): &&(Kind, &str, u32)| of == kind && other == name;
+    pub fn find(&self, kind: TypeKind, name: &str) -> Result<u32, Malformed> {
+        let found = |&&(of, other, _): &&(TypeKind, &str, u32)| of == kind && other == name;
         let mut found = self.named.iter().filter(found);
         match (found.next(), found.next()) {
             (Some((.., number)), None) => Ok(*number),
@@ -210,10 +210,10 @@ impl<'a> Btf<'a> {
     /// # Errors
     ///
     /// When the kernel has no such field, or another kind of value in it.
-    pub fn offset(&self, structure: &str, path: &str, value: Value) -> Result<i16, Malformed> {
+    pub fn offset(&self, structure: &str, path: &str, value: ValueKind) -> Result<i16, Malformed> {
         let no_such = || unknown(&format!("{structure}.{path}"));
-        let mut kind = self.find(Kind::Struct, structure)?;
-        let (mut offset, mut last) = (0, Value::Other);
+        let mut kind = self.find(TypeKind::Struct, structure)?;
+        let (mut offset, mut last) = (0, ValueKind::Other);
         for name in path.split('.') {
             let field = self.field(kind, name)?.ok_or_else(no_such)?;
             offset += field.offset;
@@ -248,7 +248,7 @@ impl<'a> Btf<'a> {
                     let (kind, value) = self.value(member.kind.get())?;
                     let value = match (width, bits % 8) {
                         (0, 0) => value,
-                        _ => Value::Other,
+                        _ => ValueKind::Other,
                     };
                     return Ok(Some(Field {
                         offset,
@@ -265,20 +265,20 @@ impl<'a> Btf<'a> {
     }
 
     /// What a type with any number of names on top comes to, and its number without them.
-    fn value(&self, mut number: u32) -> Result<(u32, Value), Malformed> {
+    fn value(&self, mut number: u32) -> Result<(u32, ValueKind), Malformed> {
         for _ in 0..MOST_NAMES {
             let (record, _) = self.numbered(number)?;
             let size_or_type = record.size_or_type.get();
             let value = match record.kind() {
-                INT => Value::Number(size_or_type),
-                PTR => Value::Pointer,
-                STRUCT | UNION => Value::Structure(size_or_type),
+                INT => ValueKind::Number(size_or_type),
+                PTR => ValueKind::Pointer,
+                STRUCT | UNION => ValueKind::Structure(size_or_type),
                 // Another name, `volatile`, `const`, `restrict`, a tag.
                 TYPEDEF..=11 | 18 => {
                     number = size_or_type;
                     continue;
                 }
-                _ => Value::Other,
+                _ => ValueKind::Other,
             };
             return Ok((number, value));
         }
@@ -286,15 +286,15 @@ impl<'a> Btf<'a> {
     }
 
     /// The type with this number and what follows it. 0 is `void`, which has nothing.
-    fn numbered(&self, number: u32) -> Result<(&'a Record, &'a [u8]), Malformed> {
+    fn numbered(&self, number: u32) -> Result<(&'a TypeRecord, &'a [u8]), Malformed> {
         let place = number.checked_sub(1).map(index);
         let place = place.and_then(|place| self.places.get(place));
         self.record_at(*place.ok_or_else(|| format!("it has no type {number}"))?)
     }
 
-    fn record_at(&self, place: u32) -> Result<(&'a Record, &'a [u8]), Malformed> {
+    fn record_at(&self, place: u32) -> Result<(&'a TypeRecord, &'a [u8]), Malformed> {
         let from = self.types.get(index(place)..).unwrap_or_default();
-        Record::ref_from_prefix(from).map_err(|_| "its last type is cut".into())
+        TypeRecord::ref_from_prefix(from).map_err(|_| "its last type is cut".into())
     }
 
     /// What begins there among the names; each ends with a NUL.

@@ -20,7 +20,7 @@ use std::path::Path;
 pub use assembler::{Assembler, Condition, Instruction, Label, Register, Size};
 #[cfg(test)]
 pub(crate) use btf::tests::Kernel;
-pub use btf::{Btf, Kind, Malformed, Value};
+pub use btf::{Btf, Malformed, TypeKind, ValueKind};
 pub use memory::{Counter, RingBuffer};
 
 use crate::error::Error;
@@ -124,7 +124,7 @@ fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
 /// When the file cannot be read, or does not have everything as it is known here.
 pub fn describe<T>(
     path: &Path,
-    wanted: &[(Kind, &'static str)],
+    wanted: &[(TypeKind, &'static str)],
     find: impl FnOnce(&Btf<'_>) -> Result<T, Malformed>,
 ) -> Result<T, Error> {
     let description =

@@ -86,7 +86,7 @@ struct Create {
 /// Those of `BPF_LINK_CREATE`.
 #[derive(IntoBytes, Immutable)]
 #[repr(C)]
-struct Link {
+struct LinkAttributes {
     prog_fd: RawFd,
     target_fd: u32,
     attach_type: u32,
@@ -179,7 +179,7 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
 
 /// Attaches a program to its iterator.
 pub(super) fn link(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let attributes = Link {
+    let attributes = LinkAttributes {
         prog_fd: program.as_raw_fd(),
         target_fd: 0,
         attach_type: TRACE_ITER,
@@ -233,8 +233,8 @@ fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::{
-        Create, Hook, Iterate, Link, Load, MapKind, OpenTracepoint, create, iterate, link, load,
-        open_tracepoint,
+        Create, Hook, Iterate, LinkAttributes, Load, MapKind, OpenTracepoint, create, iterate,
+        link, load, open_tracepoint,
     };
     use std::mem::offset_of;
     use std::os::fd::AsFd as _;
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(offset_of!(Load, attach_btf_id), 108);
         assert_eq!(size_of::<Load>(), 112);
         assert_eq!(offset_of!(OpenTracepoint, prog_fd), 8);
-        assert_eq!((size_of::<Link>(), size_of::<Iterate>()), (16, 8));
+        assert_eq!((size_of::<LinkAttributes>(), size_of::<Iterate>()), (16, 8));
         assert_eq!(size_of::<Create>(), 20);
     }
 

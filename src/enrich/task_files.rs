@@ -6,8 +6,8 @@ use std::path::Path;
 use zerocopy::{FromBytes, FromZeros as _, IntoBytes};
 
 use crate::bpf::{
-    self, Assembler, BTF, Btf, Condition, Hook, Instruction, Kind, Link, Malformed, Register, Size,
-    Value,
+    self, Assembler, BTF, Btf, Condition, Hook, Instruction, Link, Malformed, Register, Size,
+    TypeKind, ValueKind,
 };
 use crate::error::Error;
 use crate::procfs::fd::{Descriptor, Told};
@@ -44,7 +44,7 @@ impl TaskFiles {
 
     fn load_with(btf: &Path) -> Result<Self, Error> {
         let (program, function) = bpf::describe(btf, &WANTED, |btf| {
-            Ok((program(btf)?, btf.find(Kind::Function, FUNCTION)?))
+            Ok((program(btf)?, btf.find(TypeKind::Function, FUNCTION)?))
         })?;
         let link = bpf::attach("lsock_owners", &program, Hook::Iterator(function))?;
         Ok(Self { link })
@@ -65,14 +65,14 @@ impl TaskFiles {
 }
 
 /// What the program reads.
-const WANTED: [(Kind, &str); 7] = [
-    (Kind::Function, FUNCTION),
-    (Kind::Struct, "bpf_iter__task_file"),
-    (Kind::Struct, "bpf_iter_meta"),
-    (Kind::Struct, "task_struct"),
-    (Kind::Struct, "file"),
-    (Kind::Struct, "inode"),
-    (Kind::Struct, "super_block"),
+const WANTED: [(TypeKind, &str); 7] = [
+    (TypeKind::Function, FUNCTION),
+    (TypeKind::Struct, "bpf_iter__task_file"),
+    (TypeKind::Struct, "bpf_iter_meta"),
+    (TypeKind::Struct, "task_struct"),
+    (TypeKind::Struct, "file"),
+    (TypeKind::Struct, "inode"),
+    (TypeKind::Struct, "super_block"),
 ];
 
 /// The program. It writes a record for each descriptor of a first thread: other threads count only
@@ -89,33 +89,33 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     let mut code = Assembler::default();
     let (write, end) = (code.label(), code.label());
     code.copy(context, R::R1);
-    code.load(Eight, task, context, of_run("task", Value::Pointer)?);
+    code.load(Eight, task, context, of_run("task", ValueKind::Pointer)?);
     code.jump(Condition::Is(task, 0), end);
     // There is none when the last one has been told.
-    code.load(Eight, file, context, of_run("file", Value::Pointer)?);
+    code.load(Eight, file, context, of_run("file", ValueKind::Pointer)?);
     code.jump(Condition::Is(file, 0), end);
     for (register, name) in [(R::R1, "pid"), (R::R2, "tgid")] {
-        let offset = btf.offset("task_struct", name, Value::Number(4))?;
+        let offset = btf.offset("task_struct", name, ValueKind::Number(4))?;
         code.load(Four, register, task, offset);
     }
     code.jump(Condition::Differ(R::R1, R::R2), end);
     code.store(Four, R::STACK, pid, R::R2);
-    code.load(Four, R::R1, context, of_run("fd", Value::Number(4))?);
+    code.load(Four, R::R1, context, of_run("fd", ValueKind::Number(4))?);
     code.store(Four, R::STACK, fd, R::R1);
-    let offset = btf.offset("file", "f_inode", Value::Pointer)?;
+    let offset = btf.offset("file", "f_inode", ValueKind::Pointer)?;
     code.load(Eight, R::R1, file, offset);
-    let offset = btf.offset("inode", "i_sb", Value::Pointer)?;
+    let offset = btf.offset("inode", "i_sb", ValueKind::Pointer)?;
     code.load(Eight, R::R2, R::R1, offset);
-    let offset = btf.offset("super_block", "s_magic", Value::Number(8))?;
+    let offset = btf.offset("super_block", "s_magic", ValueKind::Number(8))?;
     code.load(Eight, R::R2, R::R2, offset);
     code.set(R::R3, 0);
     code.jump(Condition::IsNot(R::R2, SOCKFS_MAGIC), write);
-    let offset = btf.offset("inode", "i_ino", Value::Number(8))?;
+    let offset = btf.offset("inode", "i_ino", ValueKind::Number(8))?;
     code.load(Eight, R::R3, R::R1, offset);
     code.place(write);
     code.store(Eight, R::STACK, inode, R::R3);
-    code.load(Eight, R::R1, context, of_run("meta", Value::Pointer)?);
-    let offset = btf.offset("bpf_iter_meta", "seq", Value::Pointer)?;
+    code.load(Eight, R::R1, context, of_run("meta", ValueKind::Pointer)?);
+    let offset = btf.offset("bpf_iter_meta", "seq", ValueKind::Pointer)?;
     code.load(Eight, R::R1, R::R1, offset);
     code.copy(R::R2, R::STACK);
     code.add_number(R::R2, inode.into());
@@ -127,13 +127,13 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     Ok(code.finish())
 }
 
-/// Bytes of a [`Record`].
+/// Bytes of a [`FdRecord`].
 const RECORD: i32 = 16;
 
 /// What the program writes for a descriptor; inode 0 = it is no socket.
 #[derive(Clone, FromBytes, IntoBytes)]
 #[repr(C)]
-struct Record {
+struct FdRecord {
     inode: u64,
     pid: u32,
     fd: u32,
@@ -141,7 +141,7 @@ struct Record {
 
 fn read(mut output: impl io::Read) -> io::Result<Told> {
     let mut told = Told::default();
-    let mut records = vec![Record::new_zeroed(); BUFFER];
+    let mut records = vec![FdRecord::new_zeroed(); BUFFER];
     let mut in_vain = 0;
     loop {
         let length = match output.read(records.as_mut_bytes()) {
@@ -154,11 +154,11 @@ fn read(mut output: impl io::Read) -> io::Result<Told> {
             }
             Err(cause) => return Err(cause),
         };
-        if length % size_of::<Record>() != 0 {
+        if length % size_of::<FdRecord>() != 0 {
             return Err(io::Error::other("a record is cut"));
         }
-        let read = records.get(..length / size_of::<Record>());
-        for &Record { inode, pid, fd } in read.unwrap_or_default() {
+        let read = records.get(..length / size_of::<FdRecord>());
+        for &FdRecord { inode, pid, fd } in read.unwrap_or_default() {
             if told.pids.last() != Some(&pid) {
                 told.pids.push(pid);
             }

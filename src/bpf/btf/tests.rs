@@ -4,7 +4,7 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
-use super::{Btf, Kind, Value};
+use super::{Btf, TypeKind, ValueKind};
 
 /// A made-up kernel: its types and their names.
 #[derive(Default)]
@@ -83,26 +83,26 @@ impl Kernel {
     }
 }
 
-const WANTED: [(Kind, &str); 3] = [
-    (Kind::Struct, "outer"),
-    (Kind::Struct, "twice"),
-    (Kind::Function, "go"),
+const WANTED: [(TypeKind, &str); 3] = [
+    (TypeKind::Struct, "outer"),
+    (TypeKind::Struct, "twice"),
+    (TypeKind::Function, "go"),
 ];
 
 /// The offsets of these fields, as far as a kernel has them.
-fn offsets(bytes: &[u8], fields: &[(&str, Value)]) -> Result<Vec<i16>, String> {
+fn offsets(bytes: &[u8], fields: &[(&str, ValueKind)]) -> Result<Vec<i16>, String> {
     let btf = Btf::read(bytes, &WANTED)?;
-    let offset = |(path, value): &(&str, Value)| btf.offset("outer", path, *value);
-    btf.find(Kind::Function, "go")?;
+    let offset = |(path, value): &(&str, ValueKind)| btf.offset("outer", path, *value);
+    btf.find(TypeKind::Function, "go")?;
     fields.iter().map(offset).collect()
 }
 
-const FIELDS: [(&str, Value); 5] = [
-    ("a", Value::Number(8)),
-    ("b", Value::Pointer),
-    ("c", Value::Number(4)),
-    ("d", Value::Structure(0)),
-    ("d.b", Value::Pointer),
+const FIELDS: [(&str, ValueKind); 5] = [
+    ("a", ValueKind::Number(8)),
+    ("b", ValueKind::Pointer),
+    ("c", ValueKind::Number(4)),
+    ("d", ValueKind::Structure(0)),
+    ("d.b", ValueKind::Pointer),
 ];
 
 /// Fields of their own, behind other names, and within what has no name.
@@ -141,12 +141,12 @@ fn fields_are_found_through_other_names_and_within_what_has_none() {
 #[test]
 fn what_is_not_there_or_of_another_kind_is_named() {
     for (path, value) in [
-        ("a", Value::Number(4)),
-        ("b", Value::Number(8)),
-        ("e", Value::Pointer),
-        ("a.b", Value::Pointer),
-        ("d.c", Value::Pointer),
-        ("d", Value::Structure(8)),
+        ("a", ValueKind::Number(4)),
+        ("b", ValueKind::Number(8)),
+        ("e", ValueKind::Pointer),
+        ("a.b", ValueKind::Pointer),
+        ("d.c", ValueKind::Pointer),
+        ("d", ValueKind::Structure(8)),
     ] {
         let error = offsets(&kernel(), &[(path, value)]).unwrap_err();
         let expected = format!("it has no outer.{path} of the kind that is known");
@@ -196,7 +196,7 @@ fn circles_end() {
         ("a", "a name of itself"),
         ("b", "a structure within itself"),
     ] {
-        let error = btf.offset("outer", path, Value::Number(4)).unwrap_err();
+        let error = btf.offset("outer", path, ValueKind::Number(4)).unwrap_err();
         assert!(error.contains("without an end"), "{what}: {error}");
     }
 }
@@ -211,8 +211,8 @@ fn two_of_one_name_are_none() {
     kernel.types[again..again + 4].copy_from_slice(&name.to_ne_bytes());
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
-    assert!(btf.find(Kind::Struct, "twice").is_err());
-    assert!(btf.find(Kind::Function, "twice").is_err());
+    assert!(btf.find(TypeKind::Struct, "twice").is_err());
+    assert!(btf.find(TypeKind::Function, "twice").is_err());
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn bits_of_a_number_are_no_number() {
     kernel.add("outer", 1 << 31 | 4 << 24 | 3, 0, &words);
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
-    let is_number = |path| btf.offset("outer", path, Value::Number(4)).is_ok();
+    let is_number = |path| btf.offset("outer", path, ValueKind::Number(4)).is_ok();
     assert_eq!(["a", "b", "c"].map(is_number), [true, false, false]);
 }
 
@@ -240,13 +240,13 @@ fn unknown_kind_is_told() {
 fn offsets_of_this_kernel_are_what_bpftool_says() {
     let path = std::path::Path::new(crate::bpf::BTF);
     let fields = [
-        ("task_struct", "pid", Value::Number(4)),
-        ("task_struct", "tgid", Value::Number(4)),
-        ("inode", "i_sb", Value::Pointer),
-        ("inode", "i_ino", Value::Number(8)),
-        ("super_block", "s_magic", Value::Number(8)),
+        ("task_struct", "pid", ValueKind::Number(4)),
+        ("task_struct", "tgid", ValueKind::Number(4)),
+        ("inode", "i_sb", ValueKind::Pointer),
+        ("inode", "i_ino", ValueKind::Number(8)),
+        ("super_block", "s_magic", ValueKind::Number(8)),
     ];
-    let wanted = fields.map(|(of, ..)| (Kind::Struct, of));
+    let wanted = fields.map(|(of, ..)| (TypeKind::Struct, of));
     let offsets = crate::bpf::describe(path, &wanted, |btf| {
         let offset = |(of, path, value)| btf.offset(of, path, value);
         fields

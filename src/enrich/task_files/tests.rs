@@ -4,8 +4,8 @@
     reason = "a test stops at the first surprise"
 )]
 
-use super::{FUNCTION, MOST_IN_VAIN, RECORD, Record, TaskFiles, WANTED, program, read};
-use crate::bpf::{Btf, Kernel, Kind};
+use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
+use crate::bpf::{Btf, Kernel, TypeKind};
 use crate::enrich::visibility::limit;
 use crate::procfs::fd::{Descriptor, walk, walk_rest};
 use crate::skip::skip;
@@ -44,7 +44,7 @@ fn written(fields: &[(&str, &str, u32)]) -> Result<usize, String> {
         (8, kernel.number(8)),
     ];
     for (kind, structure) in WANTED {
-        if kind == Kind::Struct {
+        if kind == TypeKind::Struct {
             let of = fields.iter().filter(|(of, ..)| *of == structure);
             let members = of.zip(0..).map(|((_, name, bytes), place)| {
                 let (_, kind) = kinds.iter().find(|(of, _)| of == bytes).unwrap();
@@ -81,7 +81,7 @@ fn number_of_another_size_is_not_read() {
 
 #[test]
 fn record_has_as_many_bytes_as_the_program_writes() {
-    assert_eq!(i32::try_from(size_of::<Record>()), Ok(RECORD));
+    assert_eq!(i32::try_from(size_of::<FdRecord>()), Ok(RECORD));
 }
 
 /// The iterator, or nothing and the reason on stderr.

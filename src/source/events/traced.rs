@@ -24,7 +24,7 @@ use rustix::time::{ClockId, clock_gettime};
 use zerocopy::FromBytes as _;
 
 use super::{EventSource, EventVisitor, Watched};
-use crate::bpf::{self, BTF, Counter, Hook, Instruction, Kind, Link, Map, RingBuffer};
+use crate::bpf::{self, BTF, Counter, Hook, Instruction, Link, Map, RingBuffer, TypeKind};
 use crate::error::Error;
 use crate::model::Warning;
 use crate::track::wait;
@@ -32,8 +32,8 @@ use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
 use program::program;
 use queue::Queue;
-use record::Record;
-use rests::Rest;
+use record::StepRecord;
+use rests::RestRecord;
 use writer::{Generation, Plan};
 
 /// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
@@ -80,7 +80,7 @@ impl Traced {
         let (typed, copied, tracepoint, rests) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
             let typed = program(btf, Generation::Typed, &plan)?;
             let copied = program(btf, Generation::Copied, &plan)?;
-            let tracepoint = btf.find(Kind::Typedef, TRACEPOINT)?;
+            let tracepoint = btf.find(TypeKind::Typedef, TRACEPOINT)?;
             Ok((typed, copied, tracepoint, rests::programs(btf, &plan)))
         })?;
         let attach = |program: &[Instruction]| {
@@ -116,12 +116,12 @@ impl Traced {
     }
 
     /// Reads what was written before this call, and tells it, but for what waits to be completed.
-    fn drain(&mut self, clock: Clock, visitor: &mut EventVisitor<'_>) -> ControlFlow<()> {
+    fn drain(&mut self, clock: RecordClock, visitor: &mut EventVisitor<'_>) -> ControlFlow<()> {
         let (lives, queue) = (&mut self.lives, &mut self.queue);
         self.ring.drain(|bytes| {
-            if let Some((record, command)) = Record::read(bytes) {
+            if let Some((record, command)) = StepRecord::read(bytes) {
                 lives.follow(&record, command, clock, queue);
-            } else if let Ok(rest) = Rest::read_from_bytes(bytes) {
+            } else if let Ok(rest) = RestRecord::read_from_bytes(bytes) {
                 lives.follow_rest(rest, clock, queue);
             }
             queue.tell(None, visitor)
@@ -137,7 +137,7 @@ impl EventSource for Traced {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         self.pause(wake, until)?;
-        let clock = Clock::now();
+        let clock = RecordClock::now();
         let is_last = until.is_some_and(|until| until <= Instant::now());
         let flow = self.drain(clock, visitor);
         if flow.is_break() {
@@ -186,13 +186,13 @@ impl Namespace {
 
 /// Two clocks read at once.
 #[derive(Debug, Clone, Copy)]
-struct Clock {
+struct RecordClock {
     wall: Timestamp,
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     mono_ns: i64,
 }
 
-impl Clock {
+impl RecordClock {
     fn now() -> Self {
         let mono = clock_gettime(ClockId::Monotonic);
         Self {

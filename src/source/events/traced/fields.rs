@@ -2,32 +2,32 @@
 
 use std::mem::offset_of;
 
-use super::record::Record;
-use crate::bpf::Kind;
+use super::record::StepRecord;
 use crate::bpf::Size::{self, Eight, Four, Two};
+use crate::bpf::TypeKind;
 
 /// The type that describes the arguments of the tracepoint: socket, old state, new state.
 pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
 /// The functions that make the small structure of a socket, and that deal with its segments.
 pub(super) const REST: [&str; 2] = ["inet_twsk_alloc", "tcp_timewait_state_process"];
 /// The types that the programs must know.
-pub(super) const WANTED: [(Kind, &str); 16] = [
-    (Kind::Typedef, TRACEPOINT),
-    (Kind::Function, REST[0]),
-    (Kind::Function, REST[1]),
-    (Kind::Struct, "inet_timewait_sock"),
-    (Kind::Struct, COMMON),
-    (Kind::Struct, "sock"),
-    (Kind::Struct, "tcp_sock"),
-    (Kind::Struct, "net"),
-    (Kind::Struct, "socket"),
-    (Kind::Struct, "file"),
-    (Kind::Struct, "inode"),
-    (Kind::Struct, "cgroup"),
-    (Kind::Struct, "kernfs_node"),
-    (Kind::Struct, "task_struct"),
-    (Kind::Struct, "mm_struct"),
-    (Kind::Struct, "cred"),
+pub(super) const WANTED: [(TypeKind, &str); 16] = [
+    (TypeKind::Typedef, TRACEPOINT),
+    (TypeKind::Function, REST[0]),
+    (TypeKind::Function, REST[1]),
+    (TypeKind::Struct, "inet_timewait_sock"),
+    (TypeKind::Struct, COMMON),
+    (TypeKind::Struct, "sock"),
+    (TypeKind::Struct, "tcp_sock"),
+    (TypeKind::Struct, "net"),
+    (TypeKind::Struct, "socket"),
+    (TypeKind::Struct, "file"),
+    (TypeKind::Struct, "inode"),
+    (TypeKind::Struct, "cgroup"),
+    (TypeKind::Struct, "kernfs_node"),
+    (TypeKind::Struct, "task_struct"),
+    (TypeKind::Struct, "mm_struct"),
+    (TypeKind::Struct, "cred"),
 ];
 
 /// A field of a structure, and its place in a record.
@@ -37,38 +37,38 @@ pub(super) type Field = (Size, &'static str, usize);
 pub(super) const COMMON: &str = "sock_common";
 /// Of that.
 pub(super) const OF_COMMON: [Field; 5] = [
-    (Two, "skc_family", offset_of!(Record, family)),
-    (Two, "skc_num", offset_of!(Record, port)),
-    (Two, "skc_dport", offset_of!(Record, peer_port)),
-    (Four, "skc_bound_dev_if", offset_of!(Record, interface)),
-    (Eight, "skc_flags", offset_of!(Record, flags)),
+    (Two, "skc_family", offset_of!(StepRecord, family)),
+    (Two, "skc_num", offset_of!(StepRecord, port)),
+    (Two, "skc_dport", offset_of!(StepRecord, peer_port)),
+    (Four, "skc_bound_dev_if", offset_of!(StepRecord, interface)),
+    (Eight, "skc_flags", offset_of!(StepRecord, flags)),
 ];
 /// Of `struct sock`.
 pub(super) const OF_SOCKET: [Field; 4] = [
-    (Two, "sk_protocol", offset_of!(Record, protocol)),
-    (Four, "sk_mark", offset_of!(Record, mark)),
-    (Four, "sk_uid.val", offset_of!(Record, uid)),
-    (Four, "sk_err", offset_of!(Record, error)),
+    (Two, "sk_protocol", offset_of!(StepRecord, protocol)),
+    (Four, "sk_mark", offset_of!(StepRecord, mark)),
+    (Four, "sk_uid.val", offset_of!(StepRecord, uid)),
+    (Four, "sk_err", offset_of!(StepRecord, error)),
 ];
 /// Of `struct tcp_sock`.
 pub(super) const OF_TCP: [Field; 6] = [
-    (Two, LAST_PORT, offset_of!(Record, last_port)),
-    (Four, "srtt_us", offset_of!(Record, srtt)),
-    (Four, "total_retrans", offset_of!(Record, retransmits)),
-    (Eight, "bytes_sent", offset_of!(Record, sent)),
-    (Eight, "bytes_retrans", offset_of!(Record, resent)),
-    (Eight, "bytes_received", offset_of!(Record, received)),
+    (Two, LAST_PORT, offset_of!(StepRecord, last_port)),
+    (Four, "srtt_us", offset_of!(StepRecord, srtt)),
+    (Four, "total_retrans", offset_of!(StepRecord, retransmits)),
+    (Eight, "bytes_sent", offset_of!(StepRecord, sent)),
+    (Eight, "bytes_retrans", offset_of!(StepRecord, resent)),
+    (Eight, "bytes_received", offset_of!(StepRecord, received)),
 ];
 const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
 /// The addresses of both ends, in IPv4 and in IPv6.
 pub(super) const ADDRESSES: [([&str; 2], usize); 2] = [
     (
         ["skc_rcv_saddr", "skc_v6_rcv_saddr"],
-        offset_of!(Record, address),
+        offset_of!(StepRecord, address),
     ),
     (
         ["skc_daddr", "skc_v6_daddr"],
-        offset_of!(Record, peer_address),
+        offset_of!(StepRecord, peer_address),
     ),
 ];
 

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::super::Watched;
-use super::Clock;
+use super::RecordClock;
 use super::listeners::Listeners;
 use super::queue::{Completeness, Queue};
-use super::record::Record;
-use super::rests::Rest;
+use super::record::StepRecord;
+use super::rests::RestRecord;
 use crate::model::{Endpoint, Event, Owner, Socket, State, Table};
 
 /// Sockets from their first record to their end.
@@ -54,9 +54,9 @@ impl Lives {
     /// Adds the event of a record, if it makes one, and completes the one before it.
     pub(super) fn follow(
         &mut self,
-        record: &Record,
+        record: &StepRecord,
         command: &[u8],
-        clock: Clock,
+        clock: RecordClock,
         queue: &mut Queue,
     ) {
         let [old, in_kernel] = record.kernel_states();
@@ -98,7 +98,7 @@ impl Lives {
     }
 
     /// Follows what is left of a socket.
-    pub(super) fn follow_rest(&mut self, rest: Rest, clock: Clock, queue: &mut Queue) {
+    pub(super) fn follow_rest(&mut self, rest: RestRecord, clock: RecordClock, queue: &mut Queue) {
         if let Some(life) = self.living.get_mut(&rest.socket) {
             life.rest = Some(rest.place);
         } else if rest.socket == 0
@@ -113,7 +113,7 @@ impl Lives {
     }
 
     /// Begins a life with a record that does not go on with one.
-    fn begin(&mut self, record: &Record, queue: &mut Queue) {
+    fn begin(&mut self, record: &StepRecord, queue: &mut Queue) {
         let [old, _] = record.kernel_states();
         let begins = old == State::Closed || record.is_accepted();
         let known = self.living.get(&record.socket).filter(|_| !begins);
@@ -142,7 +142,7 @@ impl Lives {
 impl Life {
     /// Is a record of the same place in the kernel's memory one of this life? Where records were lost it may
     /// be of another that got the place. The last one of a life may have no port any more.
-    fn goes_on(&self, record: &Record) -> bool {
+    fn goes_on(&self, record: &StepRecord) -> bool {
         let (known, port) = (self.local.1, record.local().1);
         if known == 0 || port == 0 {
             return self.state == record.kernel_states()[0];
@@ -152,7 +152,7 @@ impl Life {
     }
 
     /// Takes from a record what it tells of the socket.
-    fn learn(&mut self, record: &Record, command: &[u8], listeners: &Listeners) {
+    fn learn(&mut self, record: &StepRecord, command: &[u8], listeners: &Listeners) {
         let [old, new] = record.kernel_states();
         self.state = new;
         if record.local().1 != 0 {
@@ -176,7 +176,7 @@ impl Life {
     /// Whether this record tells all of its event. That of a connection that is being opened may come
     /// before the choice of the port; that of one that is being accepted comes before it has its peer (up
     /// to Linux 6.12) and its cookie.
-    fn completeness(&self, record: &Record) -> Completeness {
+    fn completeness(&self, record: &StepRecord) -> Completeness {
         match self.state {
             State::SynSent if self.local.1 == 0 => Completeness::Lacking,
             _ if record.is_accepted() => Completeness::Lacking,
@@ -184,7 +184,7 @@ impl Life {
         }
     }
 
-    fn event(&self, record: &Record, table: Table, state: State, clock: Clock) -> Event {
+    fn event(&self, record: &StepRecord, table: Table, state: State, clock: RecordClock) -> Event {
         let mut socket = Socket::new(table.protocol, table.family);
         set(&mut socket.local, self.local);
         set(&mut socket.peer, self.peer);

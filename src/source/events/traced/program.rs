@@ -8,10 +8,10 @@ use std::mem::offset_of;
 use super::super::Watched;
 use super::Namespace;
 use super::fields::{ADDRESSES, CGROUP, COMMON, INODE, OF_COMMON, OF_SOCKET, OF_TCP};
-use super::record::{COMMAND, Record};
+use super::record::{COMMAND, StepRecord};
 use super::writer::{CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Writer, at, length};
 use crate::bpf::Size::{Eight, Four, Two};
-use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, Value};
+use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
 use crate::model::{Family, Protocol};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
@@ -80,22 +80,25 @@ impl Writer<'_> {
     fn reserve_by_holder(&mut self) -> Result<(), Malformed> {
         self.read(Four, IS_HELD, SOCKET, ["sock", "sk_lock.owned"])?;
         let reserve = self.code.label();
-        self.code.set(R::R2, length(size_of::<Record>()));
+        self.code.set(R::R2, length(size_of::<StepRecord>()));
         self.code.jump(Condition::Is(IS_HELD, 0), reserve);
         self.code.set(IS_HELD, 1);
-        let with_command = length(size_of::<Record>() + COMMAND);
+        let with_command = length(size_of::<StepRecord>() + COMMAND);
         self.code.set(R::R2, with_command);
         self.code.place(reserve);
         self.reserve();
-        self.write(Four, offset_of!(Record, is_held), IS_HELD);
+        self.write(Four, offset_of!(StepRecord, is_held), IS_HELD);
         Ok(())
     }
 
     /// When, which socket, from where and whereto.
     fn write_step(&mut self) -> Result<(), Malformed> {
-        self.write_time(offset_of!(Record, time_ns));
-        self.write(Eight, offset_of!(Record, socket), SOCKET);
-        let places = [offset_of!(Record, old_state), offset_of!(Record, new_state)];
+        self.write_time(offset_of!(StepRecord, time_ns));
+        self.write(Eight, offset_of!(StepRecord, socket), SOCKET);
+        let places = [
+            offset_of!(StepRecord, old_state),
+            offset_of!(StepRecord, new_state),
+        ];
         for (argument, place) in [8, 16].into_iter().zip(places) {
             self.code.load(Eight, R::R1, CONTEXT, argument);
             self.write(Four, place, R::R1);
@@ -106,7 +109,7 @@ impl Writer<'_> {
         } else {
             self.read(Eight, R::R0, SOCKET, [COMMON, "skc_cookie.counter"])?;
         }
-        self.write(Eight, offset_of!(Record, cookie), R::R0);
+        self.write(Eight, offset_of!(StepRecord, cookie), R::R0);
         Ok(())
     }
 
@@ -118,7 +121,7 @@ impl Writer<'_> {
         self.read(Two, R::R2, SOCKET, [COMMON, "skc_family"])?;
         self.code.jump(Condition::IsNot(R::R2, AF_INET6), ipv4);
         for ([_, path], place) in ADDRESSES {
-            let from = self.btf.offset(COMMON, path, Value::Structure(16))?;
+            let from = self.btf.offset(COMMON, path, ValueKind::Structure(16))?;
             for word in [0, 4, 8, 12] {
                 self.code.load(Four, R::R1, SOCKET, from + word);
                 self.code.store(Four, RECORD, at(place) + word, R::R1);
@@ -131,9 +134,9 @@ impl Writer<'_> {
         }
         self.code.place(done);
         self.follow(Eight, &INODE)?;
-        self.write(Eight, offset_of!(Record, inode), R::R1);
+        self.write(Eight, offset_of!(StepRecord, inode), R::R1);
         self.follow(Eight, &CGROUP)?;
-        self.write(Eight, offset_of!(Record, cgroup), R::R1);
+        self.write(Eight, offset_of!(StepRecord, cgroup), R::R1);
         self.write_numbers()
     }
 
@@ -159,7 +162,7 @@ impl Writer<'_> {
         self.write_pids(pids);
         self.code.copy(R::R1, RECORD);
         self.code
-            .add_number(R::R1, at(offset_of!(Record, name)).into());
+            .add_number(R::R1, at(offset_of!(StepRecord, name)).into());
         self.code.set(R::R2, 16);
         self.code.call(GET_CURRENT_COMM);
         self.code.call(match self.generation {
@@ -168,16 +171,19 @@ impl Writer<'_> {
         });
         self.code.copy(TASK, R::R0);
         self.read_of_task(Four, R::R1, TASK, ["task_struct", "flags"])?;
-        self.write(Four, offset_of!(Record, task_flags), R::R1);
+        self.write(Four, offset_of!(StepRecord, task_flags), R::R1);
         self.read_of_task(Eight, R::R1, TASK, ["task_struct", "cred"])?;
         self.read_of_task(Four, R::R1, R::R1, ["cred", "euid.val"])?;
-        self.write(Four, offset_of!(Record, task_uid), R::R1);
+        self.write(Four, offset_of!(StepRecord, task_uid), R::R1);
         self.write_command()
     }
 
     /// Process and thread as our pid namespace numbers them; 0 in another one.
     fn write_pids(&mut self, pids: Option<Namespace>) {
-        let (thread, process) = (offset_of!(Record, thread), offset_of!(Record, process));
+        let (thread, process) = (
+            offset_of!(StepRecord, thread),
+            offset_of!(StepRecord, process),
+        );
         let Some(Namespace { device, inode }) = pids else {
             self.code.call(GET_CURRENT_PID_TGID);
             self.write(Four, thread, R::R0);
@@ -201,7 +207,7 @@ impl Writer<'_> {
         let (short, none) = (self.code.label(), self.code.label());
         let (memory, begin, length) = (TASK, IS_HELD, R::R2);
         self.code.set(length, 0);
-        self.write(Four, offset_of!(Record, command_length), length);
+        self.write(Four, offset_of!(StepRecord, command_length), length);
         self.code.jump(Condition::Is(IS_HELD, 0), none);
         self.read_of_task(Eight, memory, TASK, ["task_struct", "mm"])?;
         self.code.jump(Condition::Is(memory, 0), none);
@@ -212,9 +218,9 @@ impl Writer<'_> {
         self.code.jump(Condition::AtMost(length, most), short);
         self.code.set(length, most);
         self.code.place(short);
-        self.write(Four, offset_of!(Record, command_length), length);
+        self.write(Four, offset_of!(StepRecord, command_length), length);
         self.code.copy(R::R1, RECORD);
-        let place = self::length(size_of::<Record>());
+        let place = self::length(size_of::<StepRecord>());
         self.code.add_number(R::R1, place);
         self.code.copy(R::R3, begin);
         self.code.call(PROBE_READ_USER);

@@ -28,7 +28,7 @@ const EHOSTUNREACH: u32 = 113;
 /// A record. Behind it stands a command line of at most [`COMMAND`] bytes, if a task held the socket.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(super) struct Record {
+pub(super) struct StepRecord {
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     pub(super) time_ns: u64,
     /// The address of the kernel's structure: it tells sockets apart while they live.
@@ -77,7 +77,7 @@ pub(super) struct Record {
     pub(super) padding: [u8; 6],
 }
 
-impl Record {
+impl StepRecord {
     /// The record and the command line in these bytes; `None` = they are too few.
     pub(super) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (record, rest) = Self::read_from_prefix(bytes).ok()?;

@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::fields::REST;
 use super::writer::{CONTEXT, Generation, Plan, SOCKET, Writer, length};
 use crate::bpf::Size::{Eight, One};
-use crate::bpf::{Btf, Condition, Hook, Instruction, Kind, Malformed, Register as R};
+use crate::bpf::{Btf, Condition, Hook, Instruction, Malformed, Register as R, TypeKind};
 
 /// `TCP_FIN_WAIT2` (`include/net/tcp_states.h`).
 const FIN_WAIT_2: i32 = 5;
@@ -19,7 +19,7 @@ const TIME_WAIT: i32 = 6;
 /// A structure was made for a socket, or is in `TIME_WAIT`.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(super) struct Rest {
+pub(super) struct RestRecord {
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     pub(super) time_ns: u64,
     /// The address of the structure.
@@ -33,7 +33,7 @@ pub(super) fn programs(
     btf: &Btf<'_>,
     plan: &Plan<'_>,
 ) -> Result<[(Vec<Instruction>, Hook); 2], Malformed> {
-    let [made, moved] = REST.map(|name| btf.find(Kind::Function, name).map(Hook::Exit));
+    let [made, moved] = REST.map(|name| btf.find(TypeKind::Function, name).map(Hook::Exit));
     Ok([
         (program(btf, plan, Moment::Made)?, made?),
         (program(btf, plan, Moment::Moved)?, moved?),
@@ -69,10 +69,10 @@ fn program(btf: &Btf<'_>, plan: &Plan<'_>, moment: Moment) -> Result<Vec<Instruc
             writer.code.set(socket, 0);
         }
     }
-    writer.code.set(R::R2, length(size_of::<Rest>()));
+    writer.code.set(R::R2, length(size_of::<RestRecord>()));
     writer.reserve();
-    writer.write(Eight, offset_of!(Rest, place), place);
-    writer.write(Eight, offset_of!(Rest, socket), socket);
-    writer.write_time(offset_of!(Rest, time_ns));
+    writer.write(Eight, offset_of!(RestRecord, place), place);
+    writer.write(Eight, offset_of!(RestRecord, socket), socket);
+    writer.write_time(offset_of!(RestRecord, time_ns));
     Ok(writer.finish())
 }

@@ -7,7 +7,9 @@ use super::super::Watched;
 use super::Namespace;
 use super::fields::{Field, NETWORK};
 use crate::bpf::Size::{self, Eight, Four};
-use crate::bpf::{Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, Value};
+use crate::bpf::{
+    Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, ValueKind,
+};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const KTIME_GET_NS: i32 = 5;
@@ -126,9 +128,9 @@ impl<'p> Writer<'p> {
         [structure, path]: [&str; 2],
     ) -> Result<i16, Malformed> {
         let bytes = u32::from(size.bytes().unsigned_abs());
-        let number = self.btf.offset(structure, path, Value::Number(bytes));
+        let number = self.btf.offset(structure, path, ValueKind::Number(bytes));
         number.or_else(|none| match size {
-            Eight => self.btf.offset(structure, path, Value::Pointer),
+            Eight => self.btf.offset(structure, path, ValueKind::Pointer),
             _ => Err(none),
         })
     }

@@ -5,7 +5,7 @@
 )]
 
 use super::super::record::tests::{made_by, record};
-use super::{Clock, Lives, Queue, Record, Rest};
+use super::{Lives, Queue, RecordClock, RestRecord, StepRecord};
 use crate::model::State::{
     CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
 };
@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use std::ops::ControlFlow;
 
 /// What is told of these records, and the connections that ended otherwise than CLOSED.
-fn told(records: &[Record]) -> (Vec<Event>, Vec<u64>) {
+fn told(records: &[StepRecord]) -> (Vec<Event>, Vec<u64>) {
     let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
     let mut events = Vec::new();
-    let clock = Clock {
+    let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
     };
@@ -32,12 +32,12 @@ fn told(records: &[Record]) -> (Vec<Event>, Vec<u64>) {
     (events, queue.take_ended())
 }
 
-fn connections(records: &[Record]) -> Vec<u64> {
+fn connections(records: &[StepRecord]) -> Vec<u64> {
     let (events, _) = told(records);
     events.iter().map(|event| event.connection).collect()
 }
 
-fn owners(records: &[Record]) -> Vec<Option<u32>> {
+fn owners(records: &[StepRecord]) -> Vec<Option<u32>> {
     let (events, _) = told(records);
     let process = |event: &Event| event.owner.clone().unwrap().process;
     let pids = events.iter().map(process);
@@ -77,7 +77,7 @@ fn what_got_the_place_of_another_is_not_the_other() {
 fn first_step_gets_its_port_from_the_next_one() {
     let records = [
         record((Closed, SynSent), 0, 80),
-        Record {
+        StepRecord {
             cookie: 9,
             ..record((SynSent, Established), 5_000, 80)
         },
@@ -95,7 +95,7 @@ fn first_step_gets_its_port_from_the_next_one() {
 fn accepted_connection_gets_its_peer_from_the_next_record_and_its_owner_from_the_listener() {
     let mut first = record((Listen, SynRcvd), 80, 0);
     (first.address, first.peer_address, first.cookie) = ([0; 16], [0; 16], 1);
-    let child = |step, cookie| Record {
+    let child = |step, cookie| StepRecord {
         socket: 8,
         cookie,
         ..step
@@ -119,7 +119,7 @@ fn accepted_connection_gets_its_peer_from_the_next_record_and_its_owner_from_the
 
 #[test]
 fn segment_does_not_change_the_owner() {
-    let elsewhere = |record| Record {
+    let elsewhere = |record| StepRecord {
         process: 99,
         ..record
     };
@@ -136,7 +136,7 @@ fn segment_does_not_change_the_owner() {
 
 #[test]
 fn what_was_there_before_belongs_to_who_holds_its_inode() {
-    let with_inode = |record| Record {
+    let with_inode = |record| StepRecord {
         inode: 77,
         ..record
     };
@@ -168,13 +168,13 @@ fn connection_that_is_left_to_the_kernel_ends_without_a_step() {
 #[test]
 fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
-    let clock = Clock {
+    let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
     };
     let mut close = CLOSE.map(|step| record(step, 5_000, 80));
     close[2].flags = 1 << 0;
-    let rest = |socket| Rest {
+    let rest = |socket| RestRecord {
         time_ns: 9,
         place: 70,
         socket,
@@ -195,7 +195,7 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     assert_eq!(tell(&mut queue), (2, vec![]));
     // Its segments, also those that come later; and one of what was left before.
     for rest in [
-        Rest {
+        RestRecord {
             place: 71,
             ..rest(0)
         },
@@ -211,7 +211,7 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
 #[test]
 fn connection_is_over_when_its_last_event_was_told() {
     let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
-    let clock = Clock {
+    let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
     };
@@ -239,11 +239,11 @@ fn socket_of_a_destroyed_listener_is_closed_once() {
 #[test]
 fn what_lacks_something_holds_back_what_follows_for_a_while() {
     let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
-    let clock = Clock {
+    let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
     };
-    let other = |record| Record {
+    let other = |record| StepRecord {
         socket: 8,
         time_ns: 1_000,
         ..record

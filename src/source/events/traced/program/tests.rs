@@ -4,7 +4,7 @@ use super::super::Namespace;
 use super::super::fields::{TRACEPOINT, WANTED};
 use super::super::writer::{Generation, Plan};
 use super::program;
-use crate::bpf::{self, BTF, Hook, Kernel, Kind, Map};
+use crate::bpf::{self, BTF, Hook, Kernel, Map, TypeKind};
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Table};
 use crate::skip::skip;
@@ -49,7 +49,7 @@ fn this_kernel_takes_both_programs() {
             let (code, tracepoint) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
                 Ok((
                     program(btf, generation, &plan)?,
-                    btf.find(Kind::Typedef, TRACEPOINT)?,
+                    btf.find(TypeKind::Typedef, TRACEPOINT)?,
                 ))
             })
             .unwrap();

@@ -4,7 +4,7 @@
     reason = "a test stops at the first surprise"
 )]
 
-use super::{COMMAND, DEAD, DONE, KERNEL_THREAD, Record};
+use super::{COMMAND, DEAD, DONE, KERNEL_THREAD, StepRecord};
 use crate::model::State::{
     CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent,
     TimeWait,
@@ -21,8 +21,8 @@ pub(in super::super) fn code(state: State) -> u32 {
 }
 
 /// A step of a TCP socket with ports of its own and of the peer, made by a segment.
-pub(in super::super) fn record(step: (State, State), local: u16, peer: u16) -> Record {
-    Record {
+pub(in super::super) fn record(step: (State, State), local: u16, peer: u16) -> StepRecord {
+    StepRecord {
         socket: 7,
         old_state: code(step.0),
         new_state: code(step.1),
@@ -32,15 +32,15 @@ pub(in super::super) fn record(step: (State, State), local: u16, peer: u16) -> R
         peer_port: peer.to_be_bytes(),
         address: [127, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9],
         peer_address: [127, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9],
-        ..Record::new_zeroed()
+        ..StepRecord::new_zeroed()
     }
 }
 
 /// The same, made by a system call of a process.
-pub(in super::super) fn made_by(process: u32, record: Record) -> Record {
+pub(in super::super) fn made_by(process: u32, record: StepRecord) -> StepRecord {
     let mut name = [0; 16];
     name[..4].copy_from_slice(b"curl");
-    Record {
+    StepRecord {
         is_held: 1,
         process,
         name,
@@ -53,14 +53,21 @@ fn what_is_too_short_is_no_record() {
     let mut long = made_by(5, record((Closed, SynSent), 0, 80));
     long.command_length = 5;
     let bytes = [long.as_bytes(), b"curl\0"].concat();
-    for length in 0..size_of::<Record>() {
-        assert!(Record::read(&bytes[..length]).is_none(), "{length} bytes");
+    for length in 0..size_of::<StepRecord>() {
+        assert!(
+            StepRecord::read(&bytes[..length]).is_none(),
+            "{length} bytes"
+        );
     }
-    for length in size_of::<Record>()..bytes.len() {
-        assert_eq!(Record::read(&bytes[..length]).unwrap().1, b"", "{length}");
+    for length in size_of::<StepRecord>()..bytes.len() {
+        assert_eq!(
+            StepRecord::read(&bytes[..length]).unwrap().1,
+            b"",
+            "{length}"
+        );
     }
-    assert_eq!(Record::read(&bytes).unwrap().1, b"curl\0");
-    assert!(size_of::<Record>().is_multiple_of(8) && COMMAND.is_multiple_of(8));
+    assert_eq!(StepRecord::read(&bytes).unwrap().1, b"curl\0");
+    assert!(size_of::<StepRecord>().is_multiple_of(8) && COMMAND.is_multiple_of(8));
 }
 
 #[test]
@@ -95,7 +102,7 @@ fn what_is_not_watched_has_no_table() {
 #[test]
 fn end_of_a_socket_is_not_that_of_its_connection() {
     let told = |states, flags, error| {
-        Record {
+        StepRecord {
             flags,
             error,
             ..record(states, 5_000, 80)
@@ -119,7 +126,7 @@ fn end_of_a_socket_is_not_that_of_its_connection() {
 
 #[test]
 fn end_tells_its_reason() {
-    let told = |old, error| Record {
+    let told = |old, error| StepRecord {
         error,
         ..record((old, Closed), 5_000, 80)
     };
@@ -132,7 +139,7 @@ fn end_tells_its_reason() {
         (told(Established, 104), Some(Ending::ResetByPeer)),
         (told(CloseWait, 32), Some(Ending::ResetByPeer)),
         (
-            Record {
+            StepRecord {
                 flags: DEAD,
                 ..told(FinWait2, 104)
             },
@@ -143,7 +150,7 @@ fn end_tells_its_reason() {
         (made_by(5, told(Established, 0)), Some(Ending::Aborted)),
         (told(Established, 0), Some(Ending::NotAccepted)),
         (
-            Record {
+            StepRecord {
                 inode: 9,
                 ..told(Established, 0)
             },
@@ -165,15 +172,15 @@ fn only_who_holds_the_socket_uses_it() {
     assert_eq!((user.pid, &*user.name), (5, &b"curl"[..]));
     assert_eq!((&*user.command, user.called), (&b"curl -s http://x"[..], 4));
     for other in [
-        Record { is_held: 0, ..step },
+        StepRecord { is_held: 0, ..step },
         // Of another pid namespace.
-        Record { process: 0, ..step },
-        Record {
+        StepRecord { process: 0, ..step },
+        StepRecord {
             task_flags: KERNEL_THREAD,
             ..step
         },
         // Whoever destroys it.
-        Record { error: 103, ..step },
+        StepRecord { error: 103, ..step },
     ] {
         assert_eq!(other.user(b""), None, "{other:?}");
     }
@@ -182,7 +189,7 @@ fn only_who_holds_the_socket_uses_it() {
 #[test]
 fn step_of_a_system_call_has_a_task_and_that_of_a_segment_has_none() {
     let by = |states, error| {
-        let step = Record {
+        let step = StepRecord {
             thread: 6,
             error,
             ..made_by(5, record(states, 5_000, 80))
@@ -217,7 +224,7 @@ fn step_of_a_system_call_has_a_task_and_that_of_a_segment_has_none() {
     let elsewhere = made_by(0, record((Closed, SynSent), 0, 80));
     assert_eq!(elsewhere.task(), None);
     // Whoever closes the listener.
-    let of_listener = Record {
+    let of_listener = StepRecord {
         process: 5,
         ..record((Established, Closed), 80, 5_000)
     };
@@ -226,7 +233,7 @@ fn step_of_a_system_call_has_a_task_and_that_of_a_segment_has_none() {
 
 #[test]
 fn traffic_is_that_of_data() {
-    let counted = Record {
+    let counted = StepRecord {
         sent: 1_500,
         resent: 500,
         received: 301,
@@ -238,7 +245,7 @@ fn traffic_is_that_of_data() {
     let traffic = counted.traffic().unwrap();
     assert_eq!((traffic.bytes_sent, traffic.bytes_received), (1_000, 300));
     assert_eq!((traffic.retransmits, traffic.rtt_us), (2, Some(100)));
-    let open = Record {
+    let open = StepRecord {
         flags: 0,
         srtt: 0,
         ..counted

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Runs the tests of events under another kernel, in a virtual machine.
+# usage: tests/in_kernel.sh BOOT KERNEL [ARGUMENTS OF THE TEST PROGRAM...]
+# BOOT is a program that boots KERNEL: `BOOT KERNEL SCRIPT OUTDIR FILES...` runs SCRIPT there as root, with FILES in
+# /host, and brings its output back as OUTDIR/log.
+set -euo pipefail
+boot=$1 kernel=$2
+shift 2
+cd "$(dirname "$(readlink -f "$0")")/.."
+cargo build -q --locked
+tests=$(cargo test -q --locked --test integration --no-run --message-format json |
+    sed -n 's/.*"executable":"\([^"]*integration[^"]*\)".*/\1/p' | tail -n 1)
+share=$(mktemp -d)
+trap 'rm -rf "$share"' EXIT
+# Without what debuggers need they fit into a small machine.
+strip -o "$share/lsock" target/debug/lsock
+strip -o "$share/integration" "$tests"
+chmod 755 "$share"/*
+cat > "$share/script" <<END
+modprobe -a inet_diag tcp_diag mptcp_diag sch_tbf 2>/dev/null
+# The tests run the program where it was built.
+mkdir -p "$PWD/target/debug" && cd "$PWD"
+cp /host/lsock target/debug/lsock
+cp /host/integration /tmp/integration
+/tmp/integration --test-threads=2 ${*:-events:: --skip many}
+END
+"$boot" "$kernel" "$share/script" "$share/out" "$share/lsock" "$share/integration" || true
+cat "$share/out/log"
+grep -q '^test result: ok' "$share/out/log"
