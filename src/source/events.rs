@@ -30,7 +30,7 @@ pub struct Watched {
 pub trait EventSource {
     /// Waits for something to tell and lends it, in the order of time. Returns at the latest when
     /// `wake` can be read, or at `until`, and then has told everything that had happened before it
-    /// was called. `Break` = the visitor wants no more.
+    /// was called, or counts as lost what there was no time for. `Break` = the visitor wants no more.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ pub trait EventSource {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error>;
 
-    /// Records that the kernel had no room for, so far.
+    /// Records that the kernel had no room for, or this program no time, so far.
     fn lost(&self) -> u64;
 
     /// Why the steps are found by looking again and again; `None` = the kernel records them.

@@ -44,6 +44,9 @@ const ROOM: usize = 4 << 20;
 /// can do.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// What is read at once is told for no longer: a signal must not wait for a reader that is slow.
+const TURN: Duration = Duration::from_millis(100);
+
 /// A step waits no longer to be completed by the next one of its socket: most handshakes are shorter.
 const COMPLETION: SignedDuration = SignedDuration::from_millis(100);
 
@@ -55,6 +58,8 @@ const FIRST_PIDS: u32 = 0xefff_fffc;
 pub struct Traced {
     ring: RingBuffer,
     lost: Counter,
+    /// Records that were read when it was time to end, and not told.
+    given_up: u64,
     lives: Lives,
     /// Read, and not told yet.
     queue: Queue,
@@ -99,6 +104,7 @@ impl Traced {
             queue: Queue::default(),
             ring: RingBuffer::of(ring)?,
             lost: Counter::of(&lost)?,
+            given_up: 0,
         })
     }
 
@@ -115,17 +121,37 @@ impl Traced {
         Ok(())
     }
 
-    /// Reads what was written before this call, and tells it, but for what waits to be completed.
-    fn drain(&mut self, clock: RecordClock, visitor: &mut EventVisitor<'_>) -> ControlFlow<()> {
-        let (lives, queue) = (&mut self.lives, &mut self.queue);
-        self.ring.drain(|bytes| {
+    /// Reads what was written before this call, and tells it, but for what waits to be completed. What
+    /// there is no time for is read later, or given up if this is the last turn.
+    fn drain(
+        &mut self,
+        clock: RecordClock,
+        is_last: bool,
+        visitor: &mut EventVisitor<'_>,
+    ) -> ControlFlow<()> {
+        let (lives, queue, given_up) = (&mut self.lives, &mut self.queue, &mut self.given_up);
+        let end = Instant::now() + TURN;
+        let (mut count, mut is_over) = (0_u8, false);
+        let mut flow = ControlFlow::Continue(());
+        let _ = self.ring.drain(|bytes| {
+            if is_over {
+                *given_up += 1;
+                return ControlFlow::Continue(());
+            }
             if let Some((record, command)) = StepRecord::read(bytes) {
                 lives.follow(&record, command, clock, queue);
             } else if let Ok(rest) = RestRecord::read_from_bytes(bytes) {
                 lives.follow_rest(rest, clock, queue);
             }
-            queue.tell(None, visitor)
-        })
+            flow = queue.tell(None, visitor);
+            count = count.wrapping_add(1);
+            is_over = count == 0 && Instant::now() >= end;
+            if is_over && !is_last {
+                return ControlFlow::Break(());
+            }
+            flow
+        });
+        flow
     }
 }
 
@@ -139,7 +165,7 @@ impl EventSource for Traced {
         self.pause(wake, until)?;
         let clock = RecordClock::now();
         let is_last = until.is_some_and(|until| until <= Instant::now());
-        let flow = self.drain(clock, visitor);
+        let flow = self.drain(clock, is_last, visitor);
         if flow.is_break() {
             return Ok(flow);
         }
@@ -149,7 +175,7 @@ impl EventSource for Traced {
     }
 
     fn lost(&self) -> u64 {
-        self.lost.get()
+        self.lost.get().saturating_add(self.given_up)
     }
 
     fn sampled(&self) -> Option<String> {
