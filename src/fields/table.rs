@@ -3,27 +3,20 @@
 use super::cost::Cost;
 use super::definition::Definition as D;
 use super::{Field, memory_part};
-use crate::model::{Family, Protocol, Table, Unit};
-
-const PROTOCOLS: [&str; 9] = [
-    "tcp", "udp", "udplite", "raw", "icmp", "mptcp", "unix", "packet", "netlink",
-];
-const FAMILIES: [&str; 5] = ["inet", "inet6", "unix", "packet", "netlink"];
-const TYPES: [&str; 4] = ["stream", "dgram", "raw", "seqpacket"];
-const SHUTDOWNS: [&str; 4] = ["none", "receive", "send", "both"];
-const TIMERS: [&str; 4] = ["retransmit", "keepalive", "time_wait", "probe"];
-const STATUSES: [&str; 3] = ["found", "none", "unreadable"];
+use crate::model::{Family, ProcessStatus, Protocol, Shutdown, SocketType, Table, TimerKind, Unit};
 
 impl Field {
     /// Its definition; parts of a kernel structure share that of the structure.
     #[expect(clippy::too_many_lines, reason = "a table: a few lines for each field")]
     pub const fn definition(self) -> &'static D {
         match self {
-            Self::Protocol => const { &D::word("protocol", 7, &PROTOCOLS).short("proto", "PROTO") },
-            Self::Family => const { &D::word("family", 7, &FAMILIES) },
+            Self::Protocol => {
+                const { &D::word("protocol", 7, Protocol::NAMES).short("proto", "PROTO") }
+            }
+            Self::Family => const { &D::word("family", 7, Family::NAMES) },
             Self::Type => {
                 const {
-                    &D::word("type", 9, &TYPES)
+                    &D::word("type", 9, SocketType::NAMES)
                         .of(|table| matches!(table.protocol, Protocol::Unix | Protocol::Packet))
                 }
             }
@@ -114,7 +107,7 @@ impl Field {
             }
             Self::Shutdown => {
                 const {
-                    &D::word("shutdown", 8, &SHUTDOWNS)
+                    &D::word("shutdown", 8, Shutdown::NAMES)
                         .of(|table| is_ip(table) || table.protocol == Protocol::Unix)
                         .netlink_only()
                         .not_in_events()
@@ -123,7 +116,7 @@ impl Field {
             Self::Timer => const { &D::new("timer", 20).of(is_ip).not_in_events() },
             Self::TimerKind => {
                 const {
-                    &D::word("timer", 11, &TIMERS)
+                    &D::word("timer", 11, TimerKind::NAMES)
                         .aliases(&["timer.kind", "timer_kind"])
                         .csv("timer_kind")
                         .of(is_ip)
@@ -222,7 +215,7 @@ impl Field {
                 }
             }
             Self::ProcessStatus => {
-                const { &D::word("process_status", 14, &STATUSES).costs(Cost::Owners) }
+                const { &D::word("process_status", 14, ProcessStatus::NAMES).costs(Cost::Owners) }
             }
             Self::Congestion => {
                 const {

@@ -3,7 +3,7 @@
 use super::lexer::{Relation, Word};
 use super::refusal::{Compared, Refusal, expected};
 use super::{Case, Expr, Field, Op, Pattern, Test};
-use crate::model::{State, StateSet};
+use crate::model::{Protocol, State, StateSet};
 use crate::text::{escape, nearest};
 
 /// Other names of words, as other tools have them.
@@ -46,11 +46,7 @@ pub(super) fn states_like(glob: &str) -> Result<StateSet, Refusal> {
 
 /// One state, or a group of them.
 fn state(word: &str) -> Result<StateSet, Refusal> {
-    let connected = StateSet::ALL
-        .without(State::Closed)
-        .without(State::Bound)
-        .without(State::Listen)
-        .without(State::Unconn);
+    let connected = Protocol::Tcp.connected();
     let bucket = StateSet::EMPTY.with(State::SynRcvd).with(State::TimeWait);
     let lower = word.to_ascii_lowercase();
     Ok(match &*lower {

@@ -8,28 +8,17 @@ pub use group::{Found, Group, GroupBy, GroupKey, Holder, by_process};
 pub use measure::Limits;
 pub use table::{FINDINGS, FindingKind};
 
-/// How grave a finding is; a graver one is greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Worth knowing; it may be meant so.
-    Info,
-    /// Something does not go as it should, or soon will not.
-    Warning,
-    /// Connections fail, or are about to.
-    Critical,
-}
+use super::named;
 
-impl Severity {
-    /// All of them, the least first.
-    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
+named! {
+    /// How grave a finding is; a graver one is greater.
+    pub enum Severity {
+        /// Worth knowing; it may be meant so.
+        Info = "info",
+        /// Something does not go as it should, or soon will not.
+        Warning = "warning",
+        /// Connections fail, or are about to.
+        Critical = "critical",
     }
 }
 

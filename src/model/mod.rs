@@ -7,6 +7,7 @@ mod event;
 mod finding;
 mod info;
 mod machine;
+mod named;
 mod netlink;
 mod proc_net;
 mod process;
@@ -19,6 +20,8 @@ mod state;
 mod summary;
 mod timer;
 mod warning;
+
+pub(crate) use named::named;
 
 pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};

@@ -1,5 +1,7 @@
 //! Who holds a socket.
 
+use super::named;
+
 /// A process with descriptors of a socket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
@@ -35,25 +37,15 @@ impl Process {
     }
 }
 
-/// What the search for processes came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProcessStatus {
-    /// At least one.
-    Found,
-    /// Looked everywhere and there is none: the kernel's own, `TIME_WAIT`, an orphan, not yet accepted.
-    None,
-    /// Some process could not be read, so it cannot be told.
-    Unreadable,
-}
-
-impl ProcessStatus {
-    /// The name in every format.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::None => "none",
-            Self::Unreadable => "unreadable",
-        }
+named! {
+    /// What the search for processes came to.
+    pub enum ProcessStatus {
+        /// At least one.
+        Found = "found",
+        /// Looked everywhere and there is none: the kernel's own, `TIME_WAIT`, an orphan, not yet accepted.
+        None = "none",
+        /// Some process could not be read, so it cannot be told.
+        Unreadable = "unreadable",
     }
 }
 

@@ -5,48 +5,37 @@ mod definition;
 use std::fmt;
 
 use self::definition::Definition;
-use super::State;
+use super::{State, named};
 
 pub use self::definition::{AddressKind, LineFormat, PortKind};
 
-/// What a socket speaks. `definition` has what is known of each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// Transmission Control Protocol, RFC 9293.
-    #[default]
-    Tcp,
-    /// User Datagram Protocol.
-    Udp,
-    /// UDP-Lite, RFC 3828.
-    UdpLite,
-    /// Raw IP; the port of such a socket is its IP protocol number.
-    Raw,
-    /// Ping sockets (`SOCK_DGRAM` with `IPPROTO_ICMP`); the port is the echo identifier.
-    Icmp,
-    /// Multipath TCP, RFC 8684.
-    Mptcp,
-    /// Unix domain.
-    Unix,
-    /// `AF_PACKET`; the port is the `EtherType` it receives.
-    Packet,
-    /// `AF_NETLINK`; the address is the netlink family, the port the port id.
-    Netlink,
+named! {
+    /// What a socket speaks. `definition` has what is known of each.
+    #[derive(Default)]
+    pub enum Protocol {
+        /// Transmission Control Protocol, RFC 9293.
+        #[default]
+        Tcp = "tcp",
+        /// User Datagram Protocol.
+        Udp = "udp",
+        /// UDP-Lite, RFC 3828.
+        UdpLite = "udplite",
+        /// Raw IP; the port of such a socket is its IP protocol number.
+        Raw = "raw",
+        /// Ping sockets (`SOCK_DGRAM` with `IPPROTO_ICMP`); the port is the echo identifier.
+        Icmp = "icmp",
+        /// Multipath TCP, RFC 8684.
+        Mptcp = "mptcp",
+        /// Unix domain.
+        Unix = "unix",
+        /// `AF_PACKET`; the port is the `EtherType` it receives.
+        Packet = "packet",
+        /// `AF_NETLINK`; the address is the netlink family, the port the port id.
+        Netlink = "netlink",
+    }
 }
 
 impl Protocol {
-    /// Every protocol, in the order they are listed.
-    pub const ALL: [Self; 9] = [
-        Self::Tcp,
-        Self::Udp,
-        Self::UdpLite,
-        Self::Raw,
-        Self::Icmp,
-        Self::Mptcp,
-        Self::Unix,
-        Self::Packet,
-        Self::Netlink,
-    ];
-
     const fn definition(self) -> &'static Definition {
         match self {
             Self::Tcp => &definition::TCP,
@@ -89,32 +78,25 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The address family of a socket.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// IPv4.
-    #[default]
-    Inet,
-    /// IPv6, IPv4-mapped addresses included.
-    Inet6,
-    /// Unix domain.
-    Unix,
-    /// Packet.
-    Packet,
-    /// Netlink.
-    Netlink,
+named! {
+    /// The address family of a socket.
+    #[derive(Default)]
+    pub enum Family {
+        /// IPv4.
+        #[default]
+        Inet = "inet",
+        /// IPv6, IPv4-mapped addresses included.
+        Inet6 = "inet6",
+        /// Unix domain.
+        Unix = "unix",
+        /// Packet.
+        Packet = "packet",
+        /// Netlink.
+        Netlink = "netlink",
+    }
 }
 
 impl Family {
-    /// Every family, in the order they are listed.
-    pub const ALL: [Self; 5] = [
-        Self::Inet,
-        Self::Inet6,
-        Self::Unix,
-        Self::Packet,
-        Self::Netlink,
-    ];
-
     /// `AF_*` (`include/linux/socket.h`).
     pub const fn code(self) -> u8 {
         match self {
@@ -129,17 +111,6 @@ impl Family {
     /// The family with this code.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|family| family.code() == code)
-    }
-
-    /// The name in every format and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inet => "inet",
-            Self::Inet6 => "inet6",
-            Self::Unix => "unix",
-            Self::Packet => "packet",
-            Self::Netlink => "netlink",
-        }
     }
 }
 
@@ -203,17 +174,18 @@ impl fmt::Display for Table {
     }
 }
 
-/// The type given to `socket(2)`, known for unix and packet sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SocketType {
-    /// `SOCK_STREAM`.
-    Stream,
-    /// `SOCK_DGRAM`.
-    Dgram,
-    /// `SOCK_RAW`.
-    Raw,
-    /// `SOCK_SEQPACKET`.
-    Seqpacket,
+named! {
+    /// The type given to `socket(2)`, known for unix and packet sockets.
+    pub enum SocketType {
+        /// `SOCK_STREAM`.
+        Stream = "stream",
+        /// `SOCK_DGRAM`.
+        Dgram = "dgram",
+        /// `SOCK_RAW`.
+        Raw = "raw",
+        /// `SOCK_SEQPACKET`.
+        Seqpacket = "seqpacket",
+    }
 }
 
 impl SocketType {
@@ -225,16 +197,6 @@ impl SocketType {
             3 => Some(Self::Raw),
             5 => Some(Self::Seqpacket),
             _ => None,
-        }
-    }
-
-    /// The name in every format.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stream => "stream",
-            Self::Dgram => "dgram",
-            Self::Raw => "raw",
-            Self::Seqpacket => "seqpacket",
         }
     }
 }

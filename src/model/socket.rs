@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, Family, Info, ProcNetExtras, Protocol, SocketType, Source, State, StateSet, Table,
-    Timer, TimerKind,
+    Timer, TimerKind, named,
 };
 
 /// A connection is stuck if it was sent again so often: over a second and a half, for each pause is
@@ -12,17 +12,18 @@ pub const RETRANSMITS: u8 = 3;
 /// Bytes that wait to be read. A program may leave the rest of a message for later, but not this much.
 pub const UNREAD: u32 = 16 * 1024;
 
-/// Which directions of a connection are shut: the half-close.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shutdown {
-    /// Neither.
-    None,
-    /// Receiving is shut: the peer has sent its FIN, or `shutdown(SHUT_RD)`; can only send.
-    Receive,
-    /// Sending is shut: `shutdown(SHUT_WR)`, our FIN; can only receive.
-    Send,
-    /// Both.
-    Both,
+named! {
+    /// Which directions of a connection are shut: the half-close.
+    pub enum Shutdown {
+        /// Neither.
+        None = "none",
+        /// Receiving is shut: the peer has sent its FIN, or `shutdown(SHUT_RD)`; can only send.
+        Receive = "receive",
+        /// Sending is shut: `shutdown(SHUT_WR)`, our FIN; can only receive.
+        Send = "send",
+        /// Both.
+        Both = "both",
+    }
 }
 
 impl Shutdown {
@@ -33,16 +34,6 @@ impl Shutdown {
             1 => Self::Receive,
             2 => Self::Send,
             _ => Self::Both,
-        }
-    }
-
-    /// The name in every format but `table`, and in filters.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Receive => "receive",
-            Self::Send => "send",
-            Self::Both => "both",
         }
     }
 

@@ -1,16 +1,19 @@
 //! The timer that runs for a socket.
 
-/// Which timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TimerKind {
-    /// A segment waits for its acknowledgement.
-    Retransmit,
-    /// Keepalive, or another timer that runs while the connection is idle.
-    Keepalive,
-    /// The rest of 2·MSL.
-    TimeWait,
-    /// The peer's window is closed and is probed (persist timer).
-    Probe,
+use super::named;
+
+named! {
+    /// Which timer.
+    pub enum TimerKind {
+        /// A segment waits for its acknowledgement.
+        Retransmit = "retransmit",
+        /// Keepalive, or another timer that runs while the connection is idle.
+        Keepalive = "keepalive",
+        /// The rest of 2·MSL.
+        TimeWait = "time_wait",
+        /// The peer's window is closed and is probed (persist timer).
+        Probe = "probe",
+    }
 }
 
 impl TimerKind {
@@ -22,16 +25,6 @@ impl TimerKind {
             3 => Some(Self::TimeWait),
             4 => Some(Self::Probe),
             _ => None,
-        }
-    }
-
-    /// The name in every format.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Retransmit => "retransmit",
-            Self::Keepalive => "keepalive",
-            Self::TimeWait => "time_wait",
-            Self::Probe => "probe",
         }
     }
 }

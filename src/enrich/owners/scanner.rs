@@ -10,37 +10,25 @@ use crate::enrich::process::now;
 use crate::enrich::task_files::TaskFiles;
 use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit};
 use crate::error::Error;
-use crate::model::Cause;
+use crate::model::{Cause, named};
 use crate::procfs::fd::{Walk, walk, walk_first_threads, walk_of, walk_rest};
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.
 const WORTH_AN_ITERATOR: u64 = 4_000;
 
-/// How the descriptors of all processes are found. Both ways find the same.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OwnerSource {
-    /// The quicker one of those that can be used here.
-    #[default]
-    Auto,
-    /// A walk through `/proc`.
-    Proc,
-    /// The kernel's iterator over descriptors, a BPF program. It can only be used where a walk may
-    /// look at every process, and needs rights of its own.
-    Bpf,
-}
-
-impl OwnerSource {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Proc, Self::Bpf];
-
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Proc => "proc",
-            Self::Bpf => "bpf",
-        }
+named! {
+    /// How the descriptors of all processes are found. Both ways find the same.
+    #[derive(Default)]
+    pub enum OwnerSource {
+        /// The quicker one of those that can be used here.
+        #[default]
+        Auto = "auto",
+        /// A walk through `/proc`.
+        Proc = "proc",
+        /// The kernel's iterator over descriptors, a BPF program. It can only be used where a walk may
+        /// look at every process, and needs rights of its own.
+        Bpf = "bpf",
     }
 }
 

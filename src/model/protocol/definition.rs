@@ -20,8 +20,6 @@ macro_rules! columns {
 }
 
 columns! {
-    /// The name in every format and on the command line.
-    name: &'static str,
     /// The name in a sentence.
     title: &'static str,
     /// The code in a recording: a number of 6 bits that never changes, for old recordings hold it.
@@ -110,7 +108,6 @@ const CONNECTED: StateSet = StateSet::ALL
     .without(State::Unconn);
 
 pub(super) const TCP: Definition = Definition {
-    name: "tcp",
     title: "TCP",
     recording_code: 0,
     families: IP,
@@ -126,7 +123,6 @@ pub(super) const TCP: Definition = Definition {
 };
 
 pub(super) const UDP: Definition = Definition {
-    name: "udp",
     title: "UDP",
     recording_code: 1,
     sock_diag: Some(17),
@@ -139,7 +135,6 @@ pub(super) const UDP: Definition = Definition {
 };
 
 pub(super) const UDPLITE: Definition = Definition {
-    name: "udplite",
     title: "UDP-Lite",
     recording_code: 2,
     sock_diag: Some(136),
@@ -147,7 +142,6 @@ pub(super) const UDPLITE: Definition = Definition {
 };
 
 pub(super) const RAW: Definition = Definition {
-    name: "raw",
     title: "raw",
     recording_code: 3,
     sock_diag: Some(255),
@@ -156,7 +150,6 @@ pub(super) const RAW: Definition = Definition {
 };
 
 pub(super) const ICMP: Definition = Definition {
-    name: "icmp",
     title: "ping",
     recording_code: 4,
     sock_diag: None,
@@ -166,7 +159,6 @@ pub(super) const ICMP: Definition = Definition {
 
 /// Its subflows are among TCP.
 pub(super) const MPTCP: Definition = Definition {
-    name: "mptcp",
     title: "MPTCP",
     recording_code: 5,
     sock_diag: Some(262),
@@ -177,7 +169,6 @@ pub(super) const MPTCP: Definition = Definition {
 };
 
 pub(super) const UNIX: Definition = Definition {
-    name: "unix",
     title: "unix",
     recording_code: 6,
     families: &[Family::Unix],
@@ -193,7 +184,6 @@ pub(super) const UNIX: Definition = Definition {
 
 /// It knows no connection: its sockets are always shown.
 pub(super) const PACKET: Definition = Definition {
-    name: "packet",
     title: "packet",
     recording_code: 7,
     families: &[Family::Packet],
@@ -207,7 +197,6 @@ pub(super) const PACKET: Definition = Definition {
 
 /// Its sockets are always shown, but for connected ones among the listening.
 pub(super) const NETLINK: Definition = Definition {
-    name: "netlink",
     title: "netlink",
     recording_code: 8,
     families: &[Family::Netlink],
