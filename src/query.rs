@@ -73,7 +73,7 @@ impl Watching {
             table: *table,
             narrow: Narrow {
                 exact: None,
-                ..Narrow::of(self.query.rule(*table).expr(), *table)
+                ..Narrow::of(&self.query.rule(*table))
             },
         });
         watched.collect()
@@ -128,7 +128,7 @@ impl Query {
         Request {
             states: rule.states(),
             extensions: self.extensions,
-            narrow: Narrow::of(rule.expr(), rule.table()),
+            narrow: Narrow::of(rule),
         }
     }
 }

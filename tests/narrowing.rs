@@ -121,7 +121,7 @@ fn port_in_the_request_keeps_every_socket_that_has_it() {
             for (side, end) in ends {
                 let Some(number) = end.port else { continue };
                 let number = u16::try_from(number).unwrap();
-                let narrow = Narrow::of(&port(side, number), table);
+                let narrow = Narrow::of(&port(side, number).for_table(table));
                 assert!(narrow.program.is_empty());
                 assert!(contains(&listed(table, narrow), socket), "{socket:?}");
                 states.push(socket.state);
@@ -149,7 +149,7 @@ fn port_in_the_request_leaves_other_sockets_out() {
     let all = whole(TCP);
     let listens = |socket: &&Socket| socket.state == State::Listen;
     let number = all.iter().find(listens).unwrap().local.port;
-    let narrow = Narrow::of(&port(Side::Local, number.unwrap().try_into().unwrap()), TCP);
+    let narrow = Narrow::of(&port(Side::Local, number.unwrap().try_into().unwrap()).for_table(TCP));
     let rows = listed(TCP, narrow);
     // The kernel does not look at the ports of sockets that are bound and nothing else.
     let others = |row: &&Socket| row.local.port != number && row.state != State::Bound;

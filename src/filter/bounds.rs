@@ -113,7 +113,23 @@ impl Expr {
 impl Rule {
     /// Every state in which it can hold.
     pub fn states(&self) -> StateSet {
-        States::of(self.expr(), self.table().protocol).possible
+        let is_tcp = self.table().protocol.is_tcp_like();
+        let of_test = |test: &Test, holds: bool| match test {
+            Test::State(states) if holds => *states,
+            Test::State(states) => states.complement(),
+            Test::Orphan if holds => StateSet::ORPHANED,
+            other if holds && is_tcp && wants_peer(other) => WITH_PEER,
+            _ => StateSet::ALL,
+        };
+        let of_list = |members: Vec<StateSet>, all: bool| {
+            let members = members.into_iter();
+            if all {
+                members.fold(StateSet::ALL, StateSet::intersection)
+            } else {
+                members.fold(StateSet::EMPTY, StateSet::union)
+            }
+        };
+        self.expr().fold(true, &of_test, &of_list)
     }
 
     /// The fields in it that this source may not report of sockets that have them, each once: marks to
@@ -148,10 +164,6 @@ impl Rule {
 /// each.
 const WITH_PEER: StateSet = StateSet::ALL.without(State::Listen).without(State::Bound);
 
-const fn is_tcp(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Tcp | Protocol::Mptcp)
-}
-
 /// Does it hold of nothing that has no peer: no port there, and the unspecified address?
 fn wants_peer(test: &Test) -> bool {
     match test {
@@ -168,71 +180,6 @@ fn wants_peer(test: &Test) -> bool {
             !prefixes.iter().any(holds)
         }
         _ => false,
-    }
-}
-
-/// Bounds of the states in which an expression holds.
-#[derive(Debug, Clone, Copy)]
-struct States {
-    /// It may hold in these, and in no other.
-    possible: StateSet,
-    /// It does hold in these, whatever else is true.
-    certain: StateSet,
-}
-
-impl States {
-    const NEVER: Self = Self {
-        possible: StateSet::EMPTY,
-        certain: StateSet::EMPTY,
-    };
-    const ALWAYS: Self = Self {
-        possible: StateSet::ALL,
-        certain: StateSet::ALL,
-    };
-
-    fn of(expr: &Expr, protocol: Protocol) -> Self {
-        let of = |member| Self::of(member, protocol);
-        match expr {
-            Expr::All(members) => members.iter().map(of).fold(Self::ALWAYS, Self::and),
-            Expr::Any(members) => members.iter().map(of).fold(Self::NEVER, Self::or),
-            Expr::Not(inner) => {
-                let inner = of(inner);
-                Self {
-                    possible: inner.certain.complement(),
-                    certain: inner.possible.complement(),
-                }
-            }
-            Expr::Test(Test::State(states)) => Self {
-                possible: *states,
-                certain: *states,
-            },
-            Expr::Test(Test::Orphan) => Self {
-                possible: StateSet::ORPHANED,
-                certain: StateSet::EMPTY,
-            },
-            Expr::Test(test) => Self {
-                possible: if is_tcp(protocol) && wants_peer(test) {
-                    WITH_PEER
-                } else {
-                    StateSet::ALL
-                },
-                certain: StateSet::EMPTY,
-            },
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            possible: self.possible.intersection(other.possible),
-            certain: self.certain.intersection(other.certain),
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        Self {
-            possible: self.possible.union(other.possible),
-            certain: self.certain.union(other.certain),
-        }
     }
 }
 

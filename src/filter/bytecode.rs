@@ -6,14 +6,12 @@
 //! that is unknown here is 0 there, and a mark that is not told still is tested there.
 
 mod code;
-mod ports;
 
 pub(super) use self::code::lasts;
 
 use self::code::{Leaf, Node};
-use self::ports::Ports;
+use super::port_set::PortSet;
 use super::{Expr, Op, PortItem, Prefix, Side, Test};
-use crate::model::{Protocol, Table};
 
 /// The heaviest program that is worth it, in steps of some 5 ns for each socket.
 ///
@@ -25,165 +23,106 @@ const MAX_STEPS: usize = 400;
 /// Ranges tested for one set of ports: two sets are within the limit.
 const MAX_RANGES: usize = 64;
 
-/// The program for one table of an IP protocol; empty = there is nothing to leave out.
-pub(super) fn compile(expr: &Expr, table: Table) -> Vec<u8> {
-    node(expr, table, Polarity::Holds)
-        .within(MAX_STEPS)
-        .program()
-}
-
-/// Is a test wanted to hold, or below an odd number of `not`, to fail?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Polarity {
-    Holds,
-    Fails,
-}
-
-impl Polarity {
-    const fn turned(self) -> Self {
-        match self {
-            Self::Holds => Self::Fails,
-            Self::Fails => Self::Holds,
+/// The program for an expression as it is left for one table of an IP protocol; empty = there is
+/// nothing to leave out.
+pub(super) fn compile(expr: &Expr) -> Vec<u8> {
+    let of_list = |members, all| {
+        if all {
+            Node::all(members)
+        } else {
+            Node::any(members)
         }
-    }
-
-    /// Does a test for `=` (or for `!=`) come down to equality?
-    const fn asks_equal(self, equal: bool) -> bool {
-        matches!(self, Self::Holds) == equal
-    }
+    };
+    let node = expr.fold(true, &of_test, &of_list);
+    node.within(MAX_STEPS).program()
 }
 
-fn node(expr: &Expr, table: Table, polarity: Polarity) -> Node {
-    match (expr, polarity) {
-        (Expr::All(members), Polarity::Holds) | (Expr::Any(members), Polarity::Fails) => {
-            Node::all(members.iter().map(|member| node(member, table, polarity)))
-        }
-        (Expr::Any(members), Polarity::Holds) | (Expr::All(members), Polarity::Fails) => {
-            Node::any(members.iter().map(|member| node(member, table, polarity)))
-        }
-        (Expr::Not(inner), _) => node(inner, table, polarity.turned()),
-        (Expr::Test(test), _) => leaf(test, table, polarity),
-    }
-}
-
-fn leaf(test: &Test, table: Table, polarity: Polarity) -> Node {
+/// What the kernel tests where a test has to hold, or to fail.
+fn of_test(test: &Test, holds: bool) -> Node {
     match test {
-        Test::Port { side, op, items } => match ports(*op, items, table.protocol, polarity) {
-            Some(ports) => any_of(*side, &ports.widened(MAX_RANGES)),
-            None => Node::Accept,
-        },
+        Test::Port { side, op, items } => any_of(*side, &ports(*op, items, holds)),
         Test::Host {
             side,
             equal,
             prefixes,
-        } => hosts(*side, prefixes, polarity.asks_equal(*equal)),
+        } => hosts(*side, prefixes, *equal == holds),
         Test::Interface {
             equal,
             index: Some(index),
             ..
-        } => number(*index, *equal, polarity, Leaf::interface),
+        } => number(*index, *equal, holds, Leaf::interface),
         Test::Cgroup {
             equal,
             id: Some(id),
             ..
-        } => number(*id, *equal, polarity, Leaf::cgroup),
+        } => number(*id, *equal, holds, Leaf::cgroup),
         // Where the mark is not told, `not` of any test of it holds.
-        Test::Mark { equal, value, mask } if polarity == Polarity::Holds => {
-            Node::leaf(Leaf::mark(*value, *mask), *equal)
+        Test::Mark { equal, value, mask } if holds => {
+            let mark = Node::Test(Leaf::mark(*value, *mask));
+            if *equal { mark } else { mark.negated() }
         }
-        _ => Node::Accept,
+        _ => Node::ALWAYS,
     }
 }
 
-/// The ports wanted; `None` when that cannot be told.
-fn ports(op: Op, items: &[PortItem], protocol: Protocol, polarity: Polarity) -> Option<Ports> {
-    let ranges: Vec<_> = items
-        .iter()
-        .filter_map(|item| port_range(item, protocol))
-        .collect();
-    if polarity == Polarity::Fails && ranges.len() < items.len() {
-        return None;
-    }
+/// The ports for which a test holds, or fails.
+fn ports(op: Op, items: &[PortItem], holds: bool) -> PortSet {
+    let named = PortSet::of(items.iter().map(PortItem::range));
+    let first = items.first().map_or(0, |item| item.range().0);
     let matching = match op {
-        Op::Equal => Ports::of(ranges),
-        Op::Unequal => Ports::of(ranges).complement(),
-        _ => compared(op, &ranges)?,
+        Op::Equal => named,
+        Op::Unequal => named.complement(),
+        Op::AtLeast => PortSet::of([(first, u16::MAX)]),
+        Op::AtMost => PortSet::of([(0, first)]),
+        Op::Less => PortSet::of([(first, u16::MAX)]).complement(),
+        Op::Greater => PortSet::of([(0, first)]).complement(),
     };
-    Some(match polarity {
-        Polarity::Holds => matching,
+    let wanted = if holds {
+        matching
+    } else {
         // No port is 0 there.
-        Polarity::Fails => matching.complement().and((0, 0)),
-    })
-}
-
-/// The ports that a word means, first and last; `None` when the protocol has none of that name.
-pub(super) fn port_range(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
-    match item {
-        PortItem::Range(first, last) => Some((*first, *last)),
-        PortItem::Service { numbers, .. } => {
-            let named = numbers.iter().find(|(of, _)| *of == protocol);
-            let port = u16::try_from(named?.1).ok()?;
-            Some((port, port))
-        }
-    }
-}
-
-/// The ports that are less or greater than a single one.
-fn compared(op: Op, ranges: &[(u16, u16)]) -> Option<Ports> {
-    let port = match ranges {
-        [] => return Some(Ports::of([])),
-        [(port, last)] if port == last => *port,
-        _ => return None,
+        matching.complement().and((0, 0))
     };
-    let upper = Ports::of([(port, u16::MAX)]);
-    let lower = Ports::of([(0, port)]);
-    Some(match op {
-        Op::AtLeast => upper,
-        Op::AtMost => lower,
-        Op::Less => upper.complement(),
-        Op::Greater => lower.complement(),
-        Op::Equal | Op::Unequal => return None,
-    })
+    wanted.widened(MAX_RANGES)
 }
 
-fn any_of(side: Side, ports: &Ports) -> Node {
+fn any_of(side: Side, ports: &PortSet) -> Node {
     Node::any(ports.ranges().iter().map(|(first, last)| {
-        let from = (*first > 0).then(|| Node::leaf(Leaf::port_at_least(side, *first), true));
-        let to = (*last < u16::MAX).then(|| Node::leaf(Leaf::port_at_most(side, *last), true));
+        let from = (*first > 0).then(|| Node::Test(Leaf::port_at_least(side, *first)));
+        let to = (*last < u16::MAX).then(|| Node::Test(Leaf::port_at_most(side, *last)));
         Node::all(from.into_iter().chain(to))
     }))
 }
 
 /// An IP socket always has both addresses, so that `!=` is the opposite of `=`.
 fn hosts(side: Side, prefixes: &[Prefix], equal: bool) -> Node {
-    let conditions: Option<Vec<_>> = prefixes
-        .iter()
-        .map(|prefix| Some(Node::leaf(Leaf::host(side, *prefix)?, equal)))
-        .collect();
-    match conditions {
-        Some(conditions) if equal => Node::any(conditions),
-        Some(conditions) => Node::all(conditions),
-        None => Node::Accept,
+    let leaves = prefixes.iter().map(|prefix| Leaf::host(side, *prefix));
+    let Some(leaves) = leaves.collect::<Option<Vec<_>>>() else {
+        return Node::ALWAYS;
+    };
+    let nodes = leaves.into_iter().map(Node::Test);
+    if equal {
+        Node::any(nodes)
+    } else {
+        Node::all(nodes.map(Node::negated))
     }
 }
 
 /// A number of which 0 is unknown.
-fn number<N: Copy + Default + PartialEq>(
+fn number<N: Default + PartialEq>(
     value: N,
     equal: bool,
-    polarity: Polarity,
-    condition: impl Fn(N) -> Leaf,
+    holds: bool,
+    leaf: impl Fn(N) -> Leaf,
 ) -> Node {
-    let unknown = N::default();
-    if value == unknown {
-        return Node::Accept;
+    if value == N::default() {
+        return Node::ALWAYS;
     }
-    match (polarity.asks_equal(equal), polarity) {
-        (true, Polarity::Holds) => Node::leaf(condition(value), true),
-        (true, Polarity::Fails) => {
-            Node::any([value, unknown].map(|value| Node::leaf(condition(value), true)))
-        }
-        (false, _) => Node::leaf(condition(value), false),
+    let same = Node::Test(leaf(value));
+    match (equal, holds) {
+        (true, true) => same,
+        (false, false) => Node::any([same, Node::Test(leaf(N::default()))]),
+        _ => same.negated(),
     }
 }
 

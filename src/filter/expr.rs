@@ -1,25 +1,13 @@
-//! The tree of an expression, and how it is written.
+//! The tree of an expression's tests, and how it is written.
 
 use std::net::IpAddr;
 
+use super::tree::Tree;
 use super::{Field, Pattern, Side};
 use crate::model::{Protocol, Stage, StateSet};
 
-/// Which sockets are wanted.
-///
-/// [`Expr::all`], [`Expr::any`] and [`Expr::negated`] build it so that no list holds a list of its own
-/// kind, and none has a single member. Lists are long where texts are; the depth is bounded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expr {
-    /// Every member holds; an empty list always does.
-    All(Vec<Self>),
-    /// Some member holds; an empty list never does.
-    Any(Vec<Self>),
-    /// It does not hold.
-    Not(Box<Self>),
-    /// One property of a socket.
-    Test(Test),
-}
+/// Which sockets are wanted. Lists are long where texts are; the depth is bounded.
+pub type Expr = Tree<Test>;
 
 /// How a number is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +74,16 @@ pub enum PortItem {
         /// What it stands for.
         numbers: Vec<(Protocol, u32)>,
     },
+}
+
+impl PortItem {
+    /// The first and the last port. A rule holds no services: they became numbers.
+    pub(super) const fn range(&self) -> (u16, u16) {
+        match self {
+            Self::Range(first, last) => (*first, *last),
+            Self::Service { .. } => (u16::MAX, 0),
+        }
+    }
 }
 
 /// One property of a socket. `equal` = false is `!=`.
@@ -227,9 +225,7 @@ impl Test {
     /// tell it. Whether a field has a value is no question to it: one that was not reported has none.
     pub(super) const fn needed_field(&self, protocol: Protocol) -> Option<Field> {
         match self {
-            Self::HalfClosed if !matches!(protocol, Protocol::Tcp | Protocol::Mptcp) => {
-                Some(Field::Shutdown)
-            }
+            Self::HalfClosed if !protocol.is_tcp_like() => Some(Field::Shutdown),
             Self::Missing { .. } => None,
             other => other.field(),
         }
@@ -246,89 +242,6 @@ impl Test {
                 Some(field) => field.cost().stage(),
                 None => Stage::Socket,
             },
-        }
-    }
-}
-
-impl Default for Expr {
-    fn default() -> Self {
-        Self::ALWAYS
-    }
-}
-
-impl Expr {
-    /// What always holds.
-    pub const ALWAYS: Self = Self::All(Vec::new());
-    /// What never holds.
-    pub const NEVER: Self = Self::Any(Vec::new());
-
-    /// All of them.
-    pub fn all(members: impl IntoIterator<Item = Self>) -> Self {
-        let mut flat = Vec::new();
-        for member in members {
-            match member {
-                Self::All(members) => flat.extend(members),
-                other => flat.push(other),
-            }
-        }
-        if flat.contains(&Self::NEVER) {
-            return Self::NEVER;
-        }
-        single(flat, Self::All)
-    }
-
-    /// At least one of them.
-    pub fn any(members: impl IntoIterator<Item = Self>) -> Self {
-        let mut flat = Vec::new();
-        for member in members {
-            match member {
-                Self::Any(members) => flat.extend(members),
-                other => flat.push(other),
-            }
-        }
-        if flat.contains(&Self::ALWAYS) {
-            return Self::ALWAYS;
-        }
-        single(flat, Self::Any)
-    }
-
-    /// Its opposite.
-    #[must_use]
-    pub fn negated(self) -> Self {
-        match self {
-            always if always == Self::ALWAYS => Self::NEVER,
-            never if never == Self::NEVER => Self::ALWAYS,
-            other => Self::Not(Box::new(other)),
-        }
-    }
-
-    /// Every test in it, from left to right.
-    pub fn tests(&self) -> Vec<&Test> {
-        let mut found = Vec::new();
-        self.collect(&mut found);
-        found
-    }
-
-    fn collect<'e>(&'e self, found: &mut Vec<&'e Test>) {
-        match self {
-            Self::All(members) | Self::Any(members) => {
-                for member in members {
-                    member.collect(found);
-                }
-            }
-            Self::Not(inner) => inner.collect(found),
-            Self::Test(test) => found.push(test),
-        }
-    }
-}
-
-/// A list, or its only member.
-fn single(mut members: Vec<Expr>, list: impl FnOnce(Vec<Expr>) -> Expr) -> Expr {
-    match members.pop() {
-        Some(only) if members.is_empty() => only,
-        popped => {
-            members.extend(popped);
-            list(members)
         }
     }
 }

@@ -22,12 +22,14 @@ mod narrow;
 mod number;
 mod parser;
 mod pattern;
+mod port_set;
 mod ports;
 mod refusal;
 mod residual;
 #[cfg(test)]
 mod samples;
 mod subject;
+mod tree;
 mod value;
 mod words;
 
@@ -42,3 +44,4 @@ pub use parser::parse;
 pub use pattern::{Case, Pattern};
 pub use residual::Rule;
 pub use subject::names as words;
+pub use tree::Tree;

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::bytecode::{compile, lasts, port_range};
-use super::{Expr, Field, Op, Prefix, Side, Test};
+use super::bytecode::{compile, lasts};
+use super::{Expr, Field, Op, PortItem, Prefix, Rule, Side, Test};
 use crate::model::{Family, Protocol, Table};
 
 /// The part of an expression that makes the kernel send less. It never sends less than the
@@ -35,23 +35,19 @@ pub struct Exact {
 impl Narrow {
     /// For one table; nothing for a table without ports of 16 bits. (A raw socket's is its IP
     /// protocol, and there are few of them.)
-    pub fn of(expr: &Expr, table: Table) -> Self {
-        let has_ports = matches!(
-            table.protocol,
-            Protocol::Tcp | Protocol::Mptcp | Protocol::Udp | Protocol::UdpLite
-        );
-        if !has_ports {
+    pub fn of(rule: &Rule) -> Self {
+        if !rule.table().protocol.has_service_ports() {
             return Self::default();
         }
-        let members = match expr {
+        let members = match rule.expr() {
             Expr::All(members) => members.as_slice(),
             other => std::slice::from_ref(other),
         };
         let mut narrow = Self::default();
-        let rest = members.iter().filter(|member| !narrow.takes(member, table));
+        let rest = members.iter().filter(|member| !narrow.takes(member));
         let rest: Vec<Expr> = rest.cloned().collect();
-        narrow.program = compile(&Expr::all(rest), table);
-        narrow.exact = Exact::of(members, &narrow, table);
+        narrow.program = compile(&Expr::all(rest));
+        narrow.exact = Exact::of(members, &narrow, rule.table());
         narrow
     }
 
@@ -66,7 +62,7 @@ impl Narrow {
     }
 
     /// Puts the first single port of each end into the id.
-    fn takes(&mut self, member: &Expr, table: Table) -> bool {
+    fn takes(&mut self, member: &Expr) -> bool {
         let Expr::Test(Test::Port {
             side,
             op: Op::Equal,
@@ -79,13 +75,9 @@ impl Narrow {
             Side::Local => &mut self.local_port,
             Side::Peer => &mut self.peer_port,
         };
-        let port = match items.as_slice() {
-            [item] => port_range(item, table.protocol),
-            _ => None,
-        };
-        match port {
-            Some((first, last)) if first == last && first != 0 && place.is_none() => {
-                *place = Some(first);
+        match items.as_slice() {
+            [PortItem::Range(first, last)] if first == last && *first != 0 && place.is_none() => {
+                *place = Some(*first);
                 true
             }
             _ => false,

@@ -1,5 +1,6 @@
 //! What is left of an expression when the table is known.
 
+use super::port_set::PortSet;
 use super::{Expr, Field, Op, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Stage, StateSet, Table};
 
@@ -107,7 +108,7 @@ fn fold_test(test: &Test, table: Table) -> Expr {
         Test::Port { side, op, items } => fold_port(*side, *op, items, table),
         Test::Autobound { first, last } => fold_autobound(*first, *last, table),
         Test::HalfClosed if !Field::Shutdown.applies_to(table) => Expr::NEVER,
-        Test::Orphan if !matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp) => Expr::NEVER,
+        Test::Orphan if !table.protocol.is_tcp_like() => Expr::NEVER,
         other => Expr::Test(other.clone()),
     }
 }
@@ -133,7 +134,7 @@ fn fold_port(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
     let ranges = items
         .iter()
         .filter_map(|item| number_of(item, table.protocol));
-    let items = disjoint_ranges(ranges.collect());
+    let items = disjoint_ranges(ranges);
     if !items.is_empty() {
         return Expr::Test(Test::Port { side, op, items });
     }
@@ -148,40 +149,31 @@ fn fold_port(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
 
 /// The range an item stands for; `None` = it has no number in this protocol.
 fn number_of(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
-    match item {
-        PortItem::Range(first, last) => (first <= last).then_some((*first, *last)),
-        PortItem::Service { numbers, .. } => {
-            let number = numbers.iter().find(|(of, _)| *of == protocol)?.1;
-            let number = u16::try_from(number).ok()?;
-            Some((number, number))
-        }
-    }
+    let PortItem::Service { numbers, .. } = item else {
+        return Some(item.range());
+    };
+    let (_, number) = numbers.iter().find(|(of, _)| *of == protocol)?;
+    let number = u16::try_from(*number).ok()?;
+    Some((number, number))
 }
 
 fn fold_autobound(first: u16, last: u16, table: Table) -> Expr {
     match table.protocol {
-        Protocol::Tcp | Protocol::Udp | Protocol::UdpLite | Protocol::Mptcp => {
+        Protocol::Unix => Expr::Test(Test::Autobound { first, last }),
+        protocol if protocol.has_service_ports() => {
             let items = [PortItem::Range(first, last)];
             fold_port(Side::Local, Op::Equal, &items, table)
         }
-        Protocol::Unix => Expr::Test(Test::Autobound { first, last }),
-        Protocol::Raw | Protocol::Icmp | Protocol::Packet | Protocol::Netlink => Expr::NEVER,
+        _ => Expr::NEVER,
     }
 }
 
 /// Ascending and disjoint ranges of the same ports.
-fn disjoint_ranges(mut ranges: Vec<(u16, u16)>) -> Vec<PortItem> {
-    ranges.sort_unstable();
-    let mut kept: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
-    for (first, last) in ranges {
-        match kept.last_mut() {
-            Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
-            _ => kept.push((first, last)),
-        }
-    }
-    let items = kept.into_iter();
-    items
-        .map(|(first, last)| PortItem::Range(first, last))
+fn disjoint_ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Vec<PortItem> {
+    let ports = PortSet::of(ranges);
+    let ranges = ports.ranges().iter();
+    ranges
+        .map(|(first, last)| PortItem::Range(*first, *last))
         .collect()
 }
 
@@ -254,13 +246,7 @@ fn join(first: &mut Test, other: &mut Test) {
 
 fn make_disjoint(test: &mut Test) {
     match test {
-        Test::Port { items, .. } => {
-            let ranges = items.iter().filter_map(|item| match item {
-                PortItem::Range(first, last) => Some((*first, *last)),
-                PortItem::Service { .. } => None,
-            });
-            *items = disjoint_ranges(ranges.collect());
-        }
+        Test::Port { items, .. } => *items = disjoint_ranges(items.iter().map(PortItem::range)),
         Test::Host { prefixes, .. } => *prefixes = disjoint_prefixes(std::mem::take(prefixes)),
         _ => {}
     }
@@ -268,14 +254,8 @@ fn make_disjoint(test: &mut Test) {
 
 /// When the last of its tests can be answered.
 fn stage(expr: &Expr) -> Stage {
-    match expr {
-        Expr::All(members) | Expr::Any(members) => {
-            let last = members.iter().map(stage).max();
-            last.unwrap_or(Stage::Socket)
-        }
-        Expr::Not(inner) => stage(inner),
-        Expr::Test(test) => test.stage(),
-    }
+    let stages = expr.tests().into_iter().map(Test::stage);
+    stages.max().unwrap_or(Stage::Socket)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn connection(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
 
 fn narrow_to(expected: &Expected, table: Table) -> Narrow {
     let members = connection(expected.local(), expected.peer());
-    Narrow::of(&Expr::all(members), table)
+    Narrow::of(&Expr::all(members).for_table(table))
 }
 
 /// The same look-up, beside which a dump would find nothing.
@@ -94,11 +94,14 @@ fn mapped_connection_is_found_among_ipv6_and_nowhere_else() {
     let canonical = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
     let members = connection(canonical(server.local()), canonical(server.peer()));
     let expr = Expr::all(members);
-    let among_ipv6 = look_up_only(Narrow::of(&expr, TCP6));
+    let among_ipv6 = look_up_only(Narrow::of(&expr.for_table(TCP6)));
     assert_is(&found(TCP6, among_ipv6), server);
     // Asked for an IPv4 connection, the kernel gives the IPv6 socket.
-    assert_eq!(found(TCP, look_up_only(Narrow::of(&expr, TCP))), []);
-    assert_eq!(found(TCP, Narrow::of(&expr, TCP)), []);
+    assert_eq!(
+        found(TCP, look_up_only(Narrow::of(&expr.for_table(TCP)))),
+        []
+    );
+    assert_eq!(found(TCP, Narrow::of(&expr.for_table(TCP))), []);
     // Its other end is an IPv4 socket, which no dump of IPv6 lists.
     let client = held.the("IPv4 client of the mapped server");
     assert_eq!(found(TCP6, narrow_to(client, TCP6)), []);
@@ -115,7 +118,7 @@ fn listener_is_not_taken_for_the_connection_that_is_not_there() {
         };
         let nobody = SocketAddr::new(ip, 9);
         let expr = Expr::all(connection(listener.local(), nobody));
-        assert_eq!(listed(table, Narrow::of(&expr, table)), []);
+        assert_eq!(listed(table, Narrow::of(&expr.for_table(table))), []);
     }
 }
 
@@ -148,7 +151,7 @@ fn connection_bound_to_an_interface_is_found_by_the_dump_or_with_the_interface()
     });
     let mut members = ends(expected.local(), expected.peer());
     members.push(interface);
-    let with_interface = Narrow::of(&Expr::all(members), TCP);
+    let with_interface = Narrow::of(&Expr::all(members).for_table(TCP));
     assert_eq!(with_interface.exact.unwrap().interface, Some(LO));
     assert_is(&found(TCP, look_up_only(with_interface)), expected);
     // The other end is bound to none, and the kernel gives it for any interface.
@@ -169,7 +172,7 @@ fn connection_bound_to_an_interface_is_found_by_the_dump_or_with_the_interface()
 
 fn narrow_of_other_end(expected: &Expected) -> Narrow {
     let members = connection(expected.peer(), expected.local());
-    Narrow::of(&Expr::all(members), TCP)
+    Narrow::of(&Expr::all(members).for_table(TCP))
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn kernel_takes_random_programs_and_runs_them_as_expected() {
         for _ in 0..if all.is_empty() { 0 } else { EXPRESSIONS } {
             let expr = dice.expr(&all, 4);
             // Without the ids, so that the program alone decides.
-            let program = Narrow::of(&expr, table).program;
+            let program = Narrow::of(&expr.for_table(table)).program;
             if program.is_empty() {
                 continue;
             }

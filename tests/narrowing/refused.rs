@@ -50,7 +50,7 @@ fn refused_mark_is_left_to_user_space() {
         value: 5,
         mask: u32::MAX,
     });
-    let narrow = Narrow::of(&marked, TCP);
+    let narrow = Narrow::of(&marked.for_table(TCP));
     assert_eq!(narrow.program.len(), 12);
     // A thread is born into the namespace of the one that starts it.
     thread::scope(|scope| {

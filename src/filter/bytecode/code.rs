@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use zerocopy::byteorder::native_endian::{I32, U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
-use crate::filter::{Prefix, Side};
+use crate::filter::{Prefix, Side, Tree};
 
 /// `INET_DIAG_BC_JMP`: always fails.
 const JMP: u8 = 1;
@@ -174,84 +174,12 @@ impl Leaf {
             _ => 1,
         }
     }
-
-    /// Appends it; failure leads to the place `fail`.
-    fn emit(&self, fail: usize, program: &mut Vec<u8>) -> Option<()> {
-        emit_op(self.code, self.len(), fail, program)?;
-        program.extend_from_slice(&self.argument);
-        Some(())
-    }
 }
 
-/// What is done with a socket. The lists have two members at least, and no list of their own kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
-    /// It is listed.
-    Accept,
-    /// It is left out.
-    Reject,
-    /// It is listed when it passes the test.
-    When(Leaf),
-    /// It is left out when it passes the test.
-    Unless(Leaf),
-    /// It is listed when it passes all.
-    All(Vec<Self>),
-    /// It is listed when it passes one.
-    Any(Vec<Self>),
-}
+/// What has to hold of a socket that is listed.
+pub(super) type Node = Tree<Leaf>;
 
 impl Node {
-    /// One test that must hold, or must not.
-    pub(super) const fn leaf(leaf: Leaf, holds: bool) -> Self {
-        if holds {
-            Self::When(leaf)
-        } else {
-            Self::Unless(leaf)
-        }
-    }
-
-    /// All of them.
-    pub(super) fn all(members: impl IntoIterator<Item = Self>) -> Self {
-        let mut kept = Vec::new();
-        for member in members {
-            match member {
-                Self::Accept => {}
-                Self::Reject => return Self::Reject,
-                Self::All(members) => kept.extend(members),
-                other => kept.push(other),
-            }
-        }
-        match kept.pop() {
-            None => Self::Accept,
-            Some(only) if kept.is_empty() => only,
-            Some(last) => {
-                kept.push(last);
-                Self::All(kept)
-            }
-        }
-    }
-
-    /// At least one of them.
-    pub(super) fn any(members: impl IntoIterator<Item = Self>) -> Self {
-        let mut kept = Vec::new();
-        for member in members {
-            match member {
-                Self::Reject => {}
-                Self::Accept => return Self::Accept,
-                Self::Any(members) => kept.extend(members),
-                other => kept.push(other),
-            }
-        }
-        match kept.pop() {
-            None => Self::Reject,
-            Some(only) if kept.is_empty() => only,
-            Some(last) => {
-                kept.push(last);
-                Self::Any(kept)
-            }
-        }
-    }
-
     /// Without the parts of a conjunction that make it heavier than that.
     pub(super) fn within(self, limit: usize) -> Self {
         let mut left = limit;
@@ -269,12 +197,10 @@ impl Node {
     /// What the kernel does for one socket at the most.
     fn steps(&self) -> usize {
         match self {
-            Self::Accept => 0,
-            Self::Reject => 1,
-            Self::When(leaf) => leaf.steps(),
-            Self::Unless(leaf) => leaf.steps() + 1,
             Self::All(members) => members.iter().map(Self::steps).sum(),
             Self::Any(members) => members.iter().map(|member| member.steps() + 1).sum(),
+            Self::Not(inner) => inner.steps() + 1,
+            Self::Test(leaf) => leaf.steps(),
         }
     }
 
@@ -291,40 +217,43 @@ impl Node {
     /// Bytes of its program.
     fn len(&self) -> usize {
         match self {
-            Self::Accept => 0,
-            Self::Reject => OP_LEN,
-            Self::When(leaf) => leaf.len(),
-            Self::Unless(leaf) => leaf.len() + OP_LEN,
             Self::All(members) => members.iter().map(Self::len).sum(),
             Self::Any(members) => {
-                let jumps = members.len().saturating_sub(1) * OP_LEN;
+                // One behind each member but the last; of no member, the one that rejects.
+                let jumps = members.len().abs_diff(1) * OP_LEN;
                 members.iter().map(Self::len).sum::<usize>() + jumps
             }
+            Self::Not(inner) => inner.len() + OP_LEN,
+            Self::Test(leaf) => leaf.len(),
         }
     }
 
     /// Appends it: success leads to what comes next, failure to the place `fail`.
     fn emit(&self, fail: usize, program: &mut Vec<u8>) -> Option<()> {
+        let end = program.len() + self.len();
         match self {
-            Self::Accept => Some(()),
-            Self::Reject => emit_jump(fail, program),
-            Self::When(leaf) => leaf.emit(fail, program),
-            Self::Unless(leaf) => {
-                leaf.emit(program.len() + self.len(), program)?;
-                emit_jump(fail, program)
-            }
             Self::All(members) => members
                 .iter()
                 .try_for_each(|member| member.emit(fail, program)),
             Self::Any(members) => {
-                let (last, others) = members.split_last()?;
-                let end = program.len() + self.len();
+                let Some((last, others)) = members.split_last() else {
+                    return emit_jump(fail, program);
+                };
                 for member in others {
                     let next = program.len() + member.len() + OP_LEN;
                     member.emit(next, program)?;
                     emit_jump(end, program)?;
                 }
                 last.emit(fail, program)
+            }
+            Self::Not(inner) => {
+                inner.emit(end, program)?;
+                emit_jump(fail, program)
+            }
+            Self::Test(leaf) => {
+                emit_op(leaf.code, leaf.len(), fail, program)?;
+                program.extend_from_slice(&leaf.argument);
+                Some(())
             }
         }
     }

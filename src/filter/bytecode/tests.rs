@@ -18,7 +18,7 @@ use crate::model::{Family, Protocol, State, StateSet, Table};
 
 const TCP: Table = Table {
     protocol: Protocol::Tcp,
-    family: Family::Inet,
+    family: Family::Inet6,
 };
 const NO_PROGRAM: [u8; 0] = [];
 const NO_PORTS: [u16; 0] = [];
@@ -76,19 +76,20 @@ fn cgroup(equal: bool, id: Option<u64>) -> Expr {
 }
 
 fn service(op: Op, numbers: &[(Protocol, u32)]) -> Expr {
-    Expr::Test(Test::Port {
+    let service = Expr::Test(Test::Port {
         side: Side::Local,
         op,
         items: vec![PortItem::Service {
             name: "here".to_owned(),
             numbers: numbers.to_vec(),
         }],
-    })
+    });
+    service.for_table(TCP).expr().clone()
 }
 
 /// The program of an expression, which the kernel does not refuse.
 fn program(expr: &Expr) -> Vec<u8> {
-    let program = compile(expr, TCP);
+    let program = compile(expr);
     assert!(program.is_empty() || audit(&program), "{expr:?}");
     program
 }

@@ -34,30 +34,19 @@ pub(super) fn some_text<'t>(
 
 /// Is the port one of the items? They are ascending and disjoint ranges.
 pub(super) fn port_holds(port: u32, op: Op, items: &[PortItem]) -> bool {
-    let place = items.partition_point(|item| first(item) <= port);
+    let range = |item: &PortItem| {
+        let (first, last) = item.range();
+        u32::from(first)..=u32::from(last)
+    };
+    let place = items.partition_point(|item| *range(item).start() <= port);
     let before = place.checked_sub(1).and_then(|place| items.get(place));
-    let among = || before.is_some_and(|item| port <= last(item));
+    let among = || before.is_some_and(|item| range(item).contains(&port));
     match op {
         Op::Equal => among(),
         Op::Unequal => !among(),
         _ => items
             .first()
-            .is_some_and(|item| op.holds(&port, &first(item))),
-    }
-}
-
-/// A rule holds no services: they became numbers.
-fn first(item: &PortItem) -> u32 {
-    match item {
-        PortItem::Range(first, _) => u32::from(*first),
-        PortItem::Service { .. } => u32::MAX,
-    }
-}
-
-fn last(item: &PortItem) -> u32 {
-    match item {
-        PortItem::Range(_, last) => u32::from(*last),
-        PortItem::Service { .. } => 0,
+            .is_some_and(|item| op.holds(&port, range(item).start())),
     }
 }
 

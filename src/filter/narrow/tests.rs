@@ -49,8 +49,12 @@ fn connection(local: &str, peer: &str, length: u8) -> Vec<Expr> {
     ]
 }
 
+fn narrowed(expr: &Expr, table: Table) -> Narrow {
+    Narrow::of(&expr.for_table(table))
+}
+
 fn exact(members: Vec<Expr>, table: Table) -> Option<Exact> {
-    Narrow::of(&Expr::all(members), table).exact
+    narrowed(&Expr::all(members), table).exact
 }
 
 fn ends(local: &str, peer: &str, interface: Option<u32>) -> Exact {
@@ -64,10 +68,10 @@ fn ends(local: &str, peer: &str, interface: Option<u32>) -> Exact {
 
 #[test]
 fn lone_port_goes_into_the_request_and_leaves_no_program() {
-    let narrow = Narrow::of(&port(Side::Local, 443, 443), TCP);
+    let narrow = narrowed(&port(Side::Local, 443, 443), TCP);
     assert_eq!((narrow.local_port, narrow.peer_port), (Some(443), None));
     assert!(narrow.program.is_empty());
-    let narrow = Narrow::of(&port(Side::Peer, 443, 443), TCP);
+    let narrow = narrowed(&port(Side::Peer, 443, 443), TCP);
     assert_eq!((narrow.local_port, narrow.peer_port), (None, Some(443)));
 }
 
@@ -81,17 +85,17 @@ fn service_goes_into_the_request_with_its_number() {
             numbers: vec![(Protocol::Tcp, 5_353), (Protocol::Udp, 53)],
         }],
     });
-    let udp = Narrow::of(&expr, table(Protocol::Udp, Family::Inet));
+    let udp = narrowed(&expr, table(Protocol::Udp, Family::Inet));
     assert_eq!(udp.peer_port, Some(53));
     // No UDP-Lite service of that name: nothing matches.
-    let lite = Narrow::of(&expr, table(Protocol::UdpLite, Family::Inet));
+    let lite = narrowed(&expr, table(Protocol::UdpLite, Family::Inet));
     assert_eq!((lite.peer_port, lite.program.len()), (None, 4));
 }
 
 #[test]
 fn second_port_of_an_end_stays_in_the_program() {
     let both = Expr::all([port(Side::Local, 1, 1), port(Side::Local, 2, 2)]);
-    let narrow = Narrow::of(&both, TCP);
+    let narrow = narrowed(&both, TCP);
     assert_eq!(narrow.local_port, Some(1));
     assert_eq!(narrow.program.len(), 16);
 }
@@ -111,7 +115,7 @@ fn what_is_not_one_port_goes_into_the_program() {
         port(Side::Local, 0, 0),
         port(Side::Local, 7, 7).negated(),
     ] {
-        let narrow = Narrow::of(&expr, TCP);
+        let narrow = narrowed(&expr, TCP);
         assert_eq!((narrow.local_port, narrow.peer_port), (None, None));
         assert!(!narrow.program.is_empty(), "{expr:?}");
     }
@@ -127,7 +131,7 @@ fn tables_without_ports_of_16_bits_are_read_whole() {
         Protocol::Netlink,
     ] {
         for family in protocol.families() {
-            let narrow = Narrow::of(&port(Side::Local, 6, 6), table(protocol, *family));
+            let narrow = narrowed(&port(Side::Local, 6, 6), table(protocol, *family));
             assert_eq!(narrow, Narrow::default());
         }
     }
@@ -210,7 +214,7 @@ fn incomplete_connection_is_not_looked_up() {
 #[test]
 fn rest_of_the_conjunction_is_the_program_beside_the_ids() {
     let members = connection("10.0.0.1", "10.0.0.2", 32);
-    let narrow = Narrow::of(&Expr::all(members), TCP);
+    let narrow = narrowed(&Expr::all(members), TCP);
     assert_eq!(narrow.local_port.zip(narrow.peer_port), Some((5_000, 80)));
     // Two host conditions.
     assert_eq!(narrow.program.len(), 2 * (4 + 8 + 4));
@@ -230,7 +234,7 @@ fn a_whole_life_is_narrowed_by_its_ends_and_not_by_mark_or_cgroup() {
         id: Some(9),
     }));
     for passing in [mark, cgroup] {
-        let narrow = Narrow::of(&passing, TCP);
+        let narrow = narrowed(&passing, TCP);
         assert!(!narrow.program.is_empty());
         let life = narrow.for_life();
         assert_eq!((life.peer_port, life.program), (Some(80), Vec::new()));
@@ -240,7 +244,7 @@ fn a_whole_life_is_narrowed_by_its_ends_and_not_by_mark_or_cgroup() {
         port(Side::Local, 1, 1_023),
         on(Some(3)),
     ];
-    let narrow = Narrow::of(&Expr::any(lasting.to_vec()), TCP);
+    let narrow = narrowed(&Expr::any(lasting.to_vec()), TCP);
     assert!(!narrow.program.is_empty());
     assert_eq!(narrow.clone().for_life(), narrow);
 }

@@ -8,6 +8,7 @@ use proptest::sample::select;
 use super::kernel::{Entry, audit, runs};
 use super::{cgroup, interface, mark, port};
 use crate::filter::bytecode::compile;
+use crate::filter::samples::prefix;
 use crate::filter::{Expr, Op, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Socket, State, StateSet, Table};
 
@@ -28,9 +29,9 @@ fn addresses() -> impl Strategy<Value = IpAddr> {
 
 fn prefixes() -> impl Strategy<Value = Vec<Prefix>> {
     let lengths = select(vec![0, 1, 8, 9, 31, 32, 33, 96, 104, 127, 128_u8]);
-    let one = (addresses(), lengths).prop_map(|(address, length)| Prefix {
-        address,
-        length: length.min(if address.is_ipv4() { 32 } else { 128 }),
+    let one = (addresses(), lengths).prop_map(|(address, length)| {
+        let length = length.min(if address.is_ipv4() { 32 } else { 128 });
+        prefix(&address.to_string(), length)
     });
     prop::collection::vec(one, 1..4)
 }
@@ -198,7 +199,7 @@ proptest! {
         sockets in prop::collection::vec(sockets(), 1..20),
     ) {
         let table = Table { protocol: PROTOCOL, family: Family::Inet6 };
-        let program = compile(&expr, table);
+        let program = compile(expr.for_table(table).expr());
         prop_assert!(program.is_empty() || audit(&program), "{:?}", program);
         for (socket, entry) in &sockets {
             let accepted = program.is_empty() || runs(&program, entry);

@@ -2,9 +2,9 @@
 
 /// Ports as ranges, both ends included: ascending, with at least one other port between two.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ports(Vec<(u16, u16)>);
+pub(super) struct PortSet(Vec<(u16, u16)>);
 
-impl Ports {
+impl PortSet {
     /// The ports of all these ranges.
     pub(super) fn of(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
         let mut ranges: Vec<_> = ranges
@@ -63,17 +63,17 @@ impl Ports {
 
 #[cfg(test)]
 mod tests {
-    use super::Ports;
+    use super::PortSet;
 
     #[test]
     fn ranges_that_touch_are_one() {
-        let ports = Ports::of([(80, 80), (10, 20), (21, 30), (15, 18), (9, 3)]);
+        let ports = PortSet::of([(80, 80), (10, 20), (21, 30), (15, 18), (9, 3)]);
         assert_eq!(ports.ranges(), [(10, 30), (80, 80)]);
     }
 
     #[test]
     fn complement_has_all_other_ports() {
-        let complement = |ranges: &[(u16, u16)]| Ports::of(ranges.iter().copied()).complement().0;
+        let complement = |ranges: &[(u16, u16)]| PortSet::of(ranges.iter().copied()).complement().0;
         assert_eq!(complement(&[]), [(0, 65_535)]);
         assert_eq!(complement(&[(0, 65_535)]), []);
         assert_eq!(complement(&[(0, 5), (9, 65_535)]), [(6, 8)]);
@@ -82,11 +82,11 @@ mod tests {
 
     #[test]
     fn smallest_gaps_are_closed() {
-        let ports = Ports::of([(1, 1), (3, 3), (10, 10), (12, 12), (50, 60)]);
+        let ports = PortSet::of([(1, 1), (3, 3), (10, 10), (12, 12), (50, 60)]);
         assert_eq!(ports.clone().widened(5), ports);
         assert_eq!(ports.clone().widened(3).0, [(1, 3), (10, 12), (50, 60)]);
         assert_eq!(ports.clone().widened(2).0, [(1, 12), (50, 60)]);
-        let even = Ports::of((1..=500).map(|n| (2 * n, 2 * n)));
+        let even = PortSet::of((1..=500).map(|n| (2 * n, 2 * n)));
         assert_eq!(even.widened(64).0.len(), 64);
     }
 }
