@@ -73,7 +73,7 @@ impl ReplaySource {
                 }
                 Ok(None) => break,
                 Err(Flaw::Io(cause)) => return Err(Error::file("read", &self.path, cause)),
-                Err(Flaw::Bytes(reason)) if self.tables.is_empty() => {
+                Err(Flaw::Bytes(reason)) if self.tables.is_empty() && self.flaw.is_none() => {
                     return Err(self.malformed(format!(
                         "byte {at}: {reason}; not a recording of netlink messages"
                     )));
@@ -85,7 +85,10 @@ impl ReplaySource {
             }
         }
         if self.tables.is_empty() {
-            return Err(self.malformed("holds no netlink messages".to_owned()));
+            let flaw = self.flaw.take();
+            return Err(
+                flaw.unwrap_or_else(|| self.malformed("holds no netlink messages".to_owned()))
+            );
         }
         if open.is_some() {
             self.note_flaw("ends in the middle of a dump");
@@ -109,6 +112,13 @@ impl ReplaySource {
     /// Enters one message.
     fn note(&mut self, message: &Message<'_>, open: &mut Option<Table>, place: Range<u64>) {
         let asked = wire::table_of(message.sequence);
+        if asked.is_none() && wire::is_ours(message.sequence) {
+            self.note_flaw(&format!(
+                "holds a table that this version does not know (sequence number {:#x})",
+                message.sequence
+            ));
+            return;
+        }
         if message.interrupted {
             self.note_flaw("a table changed while it was recorded (NLM_F_DUMP_INTR)");
         }

@@ -14,6 +14,11 @@ pub fn tag(table: Table) -> u32 {
     MAGIC << 16 | u32::from(table.recording_code())
 }
 
+/// True if a version of this program chose the sequence number.
+pub const fn is_ours(sequence: u32) -> bool {
+    sequence >> 16 == MAGIC
+}
+
 /// The table a sequence number stands for; `None` when another program, or a later version of this
 /// one, chose it.
 pub fn table_of(sequence: u32) -> Option<Table> {
@@ -22,7 +27,7 @@ pub fn table_of(sequence: u32) -> Option<Table> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, table_of, tag};
+    use super::{Table, is_ours, table_of, tag};
     use crate::model::{Family, Protocol};
 
     /// As they stand in recordings since the first version.
@@ -51,6 +56,7 @@ mod tests {
             let table = Table { protocol, family };
             assert_eq!(tag(table), number, "{table}");
             assert_eq!(table_of(number), Some(table), "{table}");
+            assert!(is_ours(number), "{table}");
         }
     }
 
@@ -64,7 +70,9 @@ mod tests {
     #[test]
     fn other_numbers_are_not_ours() {
         // That of `ss`, and one of a protocol that does not exist yet.
-        assert_eq!(table_of(123_456), None);
-        assert_eq!(table_of(0x4c53_003f), None);
+        for (number, expected) in [(123_456, false), (0x4c53_003f, true)] {
+            assert_eq!(table_of(number), None, "{number:#x}");
+            assert_eq!(is_ours(number), expected, "{number:#x}");
+        }
     }
 }

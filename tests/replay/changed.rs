@@ -108,22 +108,42 @@ fn unknown_type_amid_a_dump_ends_it_as_incomplete() {
     );
 }
 
+/// The connections of a recording under another sequence number.
+fn numbered(number: u32) -> Vec<Message> {
+    let mut dump = fixture("tcp4.bin");
+    for message in &mut dump {
+        message.0[8..12].copy_from_slice(&number.to_ne_bytes());
+    }
+    dump
+}
+
 #[test]
-fn unknown_sequence_number_means_tcp() {
-    let dump: Vec<Message> = fixture("tcp4.bin")
-        .into_iter()
-        .map(|mut message| {
-            // The number that `ss` gives to every request.
-            message.0[8..12].copy_from_slice(&123_456_u32.to_ne_bytes());
-            message
-        })
-        .collect();
-    let attempt = replay(file(&dump).path());
+fn sequence_number_of_another_program_means_tcp() {
+    // The number that `ss` gives to every request.
+    let attempt = replay(file(&numbered(123_456)).path());
     assert_eq!(attempt.status, Some(0), "{attempt:?}");
     assert_eq!(
         attempt.rows(),
         replay(file(&fixture("tcp4.bin")).path()).rows()
     );
+}
+
+#[test]
+fn table_of_a_later_version_is_taken_for_none_and_told() {
+    let unknown = "holds a table that this version does not know (sequence number 0x4c53003f)";
+    let later = numbered(0x4c53_003f);
+    let alone = replay(file(&later).path());
+    alone.assert_speaks_plainly();
+    assert_eq!((alone.status, alone.stdout.len()), (Some(2), 0));
+    assert!(alone.stderr.contains(unknown), "{alone:?}");
+
+    let known = fixture("udp6.bin");
+    let expected = replay(file(&known).path()).rows();
+    for dumps in [[known.clone(), later.clone()], [later, known]] {
+        let attempt = replay(file(&dumps.concat()).path());
+        assert_eq!(attempt.rows(), expected);
+        assert_incomplete(&attempt, unknown);
+    }
 }
 
 proptest! {
