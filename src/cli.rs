@@ -249,7 +249,7 @@ struct Typed {
         allow_negative_numbers = true,
         value_parser = words::limit
     )]
-    limit: Option<u64>,
+    limit: Option<usize>,
     #[arg(
         long,
         help = "Colours: auto, always or never; auto heeds NO_COLOR",

@@ -43,7 +43,7 @@ pub struct Query {
     /// Sort keys, the first one first; empty = the kernel's order.
     pub sort: Vec<SortKey>,
     /// Rows shown at the most; in a summary, listeners.
-    pub limit: Option<u64>,
+    pub limit: Option<usize>,
     /// Where sockets come from.
     pub input: Input,
     /// Where to keep what was read.

@@ -126,46 +126,54 @@ pub fn bytes(count: u64) -> String {
     text(count, push_bytes)
 }
 
+/// From which value on a unit is used, how large it is, and its name; the largest first.
+type Units = [(u64, u64, &'static str)];
+
+/// Of durations, in microseconds.
+const DURATIONS: &Units = &[
+    (7_200_000_000, 3_600_000_000, "h"),
+    (120_000_000, 60_000_000, "min"),
+    (1_000_000, 1_000_000, "s"),
+    (1_000, 1_000, "ms"),
+    (0, 1, "us"),
+];
+
+const SIZES: &Units = &[
+    (1 << 30, 1 << 30, "GiB"),
+    (1 << 20, 1 << 20, "MiB"),
+    (1 << 10, 1 << 10, "KiB"),
+    (0, 1, "B"),
+];
+
+const RATES: &Units = &[
+    (1_000_000_000, 1_000_000_000, "Gbit/s"),
+    (1_000_000, 1_000_000, "Mbit/s"),
+    (1_000, 1_000, "kbit/s"),
+    (0, 1, "bit/s"),
+];
+
 /// Appends what [`micros`] returns; allocates nothing.
 pub fn push_micros(out: &mut Vec<u8>, us: u64) {
-    match us {
-        0..1_000 => decimal(out, us, 1, "us"),
-        1_000..1_000_000 => decimal(out, us, 1_000, "ms"),
-        1_000_000..120_000_000 => decimal(out, us, 1_000_000, "s"),
-        120_000_000..7_200_000_000 => decimal(out, us, 60_000_000, "min"),
-        _ => decimal(out, us, 3_600_000_000, "h"),
-    }
+    decimal(out, us, DURATIONS);
 }
 
 /// Appends what [`millis`] returns; allocates nothing.
 pub fn push_millis(out: &mut Vec<u8>, ms: u64) {
-    if ms < 1_000 {
-        decimal(out, ms, 1, "ms");
-    } else {
-        push_micros(out, ms.saturating_mul(1_000));
+    match ms {
+        0 => out.extend_from_slice(b"0ms"),
+        _ => push_micros(out, ms.saturating_mul(1_000)),
     }
 }
 
 /// Appends what [`bytes`] returns; allocates nothing.
 pub fn push_bytes(out: &mut Vec<u8>, count: u64) {
-    match count {
-        0..1_024 => decimal(out, count, 1, "B"),
-        1_024..1_048_576 => decimal(out, count, 1_024, "KiB"),
-        1_048_576..1_073_741_824 => decimal(out, count, 1_048_576, "MiB"),
-        _ => decimal(out, count, 1_073_741_824, "GiB"),
-    }
+    decimal(out, count, SIZES);
 }
 
 /// Appends bytes per second in decimal bits, as links are rated: `84kbit/s`, `1.2Gbit/s`; allocates
 /// nothing.
 pub fn push_rate(out: &mut Vec<u8>, bytes_per_second: u64) {
-    let bits = bytes_per_second.saturating_mul(8);
-    match bits {
-        0..1_000 => decimal(out, bits, 1, "bit/s"),
-        1_000..1_000_000 => decimal(out, bits, 1_000, "kbit/s"),
-        1_000_000..1_000_000_000 => decimal(out, bits, 1_000_000, "Mbit/s"),
-        _ => decimal(out, bits, 1_000_000_000, "Gbit/s"),
-    }
+    decimal(out, bytes_per_second.saturating_mul(8), RATES);
 }
 
 fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
@@ -174,8 +182,11 @@ fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// `value / unit` with one decimal, cut, not rounded; a whole number without.
-fn decimal(out: &mut Vec<u8>, value: u64, unit: u64, name: &str) {
+/// Appends a value in the unit that keeps it short, with one decimal, cut, not rounded; a whole number
+/// without.
+fn decimal(out: &mut Vec<u8>, value: u64, units: &Units) {
+    let fitting = units.iter().find(|(from, _, _)| value >= *from);
+    let (_, unit, name) = fitting.copied().unwrap_or((0, 1, ""));
     let mut digits = itoa::Buffer::new();
     let (whole, tenths) = (value / unit, value % unit * 10 / unit);
     out.extend_from_slice(digits.format(whole).as_bytes());

@@ -1,14 +1,13 @@
 //! `--format netstat` with the program's own options: the lines are those of `netstat`, what the options
 //! mean is not.
 
-use super::netstat::bytes_for;
 use super::{FormatWord, Named, Terminal, Typed, refuse};
 use crate::enrich::OwnerSource;
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 use crate::query::{Input, Query};
-use crate::render::{Addresses, Hosts, NetstatLayout, Section};
+use crate::render::{NetstatLayout, Section};
 
 /// The protocols whose sockets `netstat` lists.
 const LISTED: [Protocol; 5] = [
@@ -66,9 +65,9 @@ pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
         header: query.layout.header,
         sections: sections(&query),
         extras: query.layout.extras,
-        hosts: Hosts::of(query.hosts.is_some()),
-        addresses: Addresses::Cut,
-        bytes: bytes_for(terminal),
+        names_hosts: query.hosts.is_some(),
+        cuts_addresses: true,
+        escapes_names: terminal.is_terminal,
     };
     let mut query = query.as_netstat(layout);
     if query.input == Input::Auto && query.record.is_none() && is_in_files(&query) {

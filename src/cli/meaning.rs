@@ -13,7 +13,7 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source};
 use crate::query::{Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
-    Color, DetailPlace, Extra, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns,
+    Color, Extra, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns,
 };
 use crate::source::Extensions;
 use crate::text::escape;
@@ -322,11 +322,7 @@ impl Typed {
                 HeaderLine::Shown
             },
             extras,
-            place: if self.oneline {
-                DetailPlace::SameLine
-            } else {
-                DetailPlace::Below
-            },
+            one_line: self.oneline,
             color: self.color.unwrap_or(usual),
             width: terminal.width,
             signs: if terminal.utf8 {

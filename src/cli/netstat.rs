@@ -16,9 +16,7 @@ use crate::filter::{self, Expr};
 use crate::model::Selection;
 use crate::query::netstat::{Netstat, Part};
 use crate::query::{Input, PROC, Query};
-use crate::render::{
-    Addresses, Bytes, Extra, Extras, Format, HeaderLine, Hosts, Layout, NetstatLayout, Section,
-};
+use crate::render::{Extra, Extras, Format, HeaderLine, Layout, NetstatLayout, Section};
 use crate::text::escape;
 
 /// The name under which the program is `netstat`.
@@ -84,15 +82,6 @@ pub(super) fn parse(
         ),
         None => Command::Netstat(Box::new(typed.netstat(terminal)?)),
     })
-}
-
-/// No byte reaches a terminal raw; what reads a pipe may be used to the bytes of `netstat`.
-pub(super) const fn bytes_for(terminal: Terminal) -> Bytes {
-    if terminal.is_terminal {
-        Bytes::Escaped
-    } else {
-        Bytes::Raw
-    }
 }
 
 fn misused(mistake: &str) -> Command {
@@ -203,13 +192,9 @@ impl Typed {
             header: HeaderLine::Shown,
             sections: &[],
             extras: given(extras).collect::<Extras>(),
-            hosts: Hosts::of(!self.has(NUMERIC_HOSTS)),
-            addresses: if self.has(b'W') {
-                Addresses::Whole
-            } else {
-                Addresses::Cut
-            },
-            bytes: bytes_for(terminal),
+            names_hosts: !self.has(NUMERIC_HOSTS),
+            cuts_addresses: !self.has(b'W'),
+            escapes_names: terminal.is_terminal,
         }
     }
 }

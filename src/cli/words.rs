@@ -92,7 +92,7 @@ fn one_of<T: Clone + Send + Sync + 'static>(
 }
 
 /// A number of rows.
-pub(super) fn limit(text: &str) -> Result<u64, &'static str> {
+pub(super) fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse()
         .map_err(|error: ParseIntError| match error.kind() {
             IntErrorKind::PosOverflow => "too large",

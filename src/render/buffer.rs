@@ -1,41 +1,11 @@
 //! The rows between a listing and its writer: kept, sorted, limited and given the names of their hosts.
 
-use std::cmp::Ordering;
 use std::io;
 use std::ops::ControlFlow;
 
 use crate::model::{OwnedRow, Row, Summary};
 
-use super::{Field, Sink, order};
-
-/// A word of `--sort`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SortKey {
-    /// What to compare.
-    pub column: Field,
-    /// True if the largest comes first. Unknown values come last either way.
-    pub descending: bool,
-}
-
-impl SortKey {
-    fn compare(self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
-        order::compare(self.column, self.descending, a, b)
-    }
-
-    /// By a column, as it is mostly wanted: the fullest queues first, everything else ascending.
-    pub const fn usual(column: Field) -> Self {
-        let descending = matches!(column, Field::RecvQueue | Field::SendQueue);
-        Self { column, descending }
-    }
-
-    /// Which of two rows comes first, by the first key that tells them apart.
-    pub fn compare_all(keys: &[Self], a: &Row<'_>, b: &Row<'_>) -> Ordering {
-        keys.iter()
-            .map(|key| key.compare(a, b))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal)
-    }
-}
+use super::{Sink, SortKey};
 
 /// Which rows are written, in which order, and with which names.
 #[derive(Default)]
@@ -44,30 +14,35 @@ pub struct Arrangement {
     /// order they came in; without a key all do.
     pub sort: Vec<SortKey>,
     /// At most so many rows.
-    pub limit: Option<u64>,
+    pub limit: Option<usize>,
     /// Gives the rows that are written the names of their hosts.
     pub name_hosts: Option<NameHosts>,
+}
+
+impl Arrangement {
+    /// Brings rows into their order, and drops those beyond the limit; without a key does nothing.
+    fn sort(&self, rows: &mut Vec<OwnedRow>) {
+        if !self.sort.is_empty() {
+            rows.sort_by(|a, b| SortKey::compare_all(&self.sort, &a.row(), &b.row()));
+            rows.truncate(self.limit.unwrap_or(usize::MAX));
+        }
+    }
+
+    /// The same, where there are twice as many as are written.
+    fn trim(&self, rows: &mut Vec<OwnedRow>) {
+        if self.limit.is_some_and(|most| rows.len() / 2 >= most) {
+            self.sort(rows);
+        }
+    }
 }
 
 /// Gives rows the names of their hosts.
 pub type NameHosts = Box<dyn Fn(&mut [OwnedRow])>;
 
-/// What a buffer knew at a point that it can go back to.
-#[derive(Default)]
-struct Checkpoint {
-    /// Rows that were kept,
-    kept: usize,
-    /// and that were taken.
-    taken: u64,
-    more: bool,
-    /// The kept rows, if they are no longer the first ones.
-    rows: Option<Vec<OwnedRow>>,
-}
-
 /// Passes rows on to a writer.
 ///
 /// Every row is kept until the end for a sort and for the names of hosts; of a sort with a limit at most
-/// four times as many as are written: twice as many, and those of the checkpoint. The first
+/// four times as many as are written: half of them before the checkpoint, half since. The first
 /// [`WINDOW`](Self::WINDOW) are kept for a writer that wants to see them at once, and for a limit that is
 /// no higher, so that they can be rolled back. All others are written as they come.
 pub struct RowBuffer<'w> {
@@ -75,12 +50,15 @@ pub struct RowBuffer<'w> {
     arrangement: Arrangement,
     /// Rows that are kept before the first one is written.
     room: usize,
-    rows: Vec<OwnedRow>,
     is_writing: bool,
-    taken: u64,
-    /// True if rows beyond the limit were offered.
-    more: bool,
-    checkpoint: Checkpoint,
+    /// Rows that were kept at the checkpoint.
+    settled: Vec<OwnedRow>,
+    /// Those that were kept since.
+    rows: Vec<OwnedRow>,
+    /// Rows that were offered; more than the limit where some are left out.
+    offered: usize,
+    /// Those of them before the checkpoint.
+    offered_before: usize,
 }
 
 impl<'w> RowBuffer<'w> {
@@ -89,7 +67,7 @@ impl<'w> RowBuffer<'w> {
 
     /// Before a writer.
     pub fn new(writer: Box<dyn Sink + 'w>, arrangement: Arrangement) -> Self {
-        let limit = arrangement.limit.map(limit);
+        let limit = arrangement.limit;
         let room = if !arrangement.sort.is_empty() || arrangement.name_hosts.is_some() {
             usize::MAX
         } else if writer.is_laid_out() || limit.is_some_and(|limit| limit <= Self::WINDOW) {
@@ -101,11 +79,11 @@ impl<'w> RowBuffer<'w> {
             writer,
             arrangement,
             room,
-            rows: Vec::new(),
             is_writing: room == 0,
-            taken: 0,
-            more: false,
-            checkpoint: Checkpoint::default(),
+            settled: Vec::new(),
+            rows: Vec::new(),
+            offered: 0,
+            offered_before: 0,
         }
     }
 
@@ -116,12 +94,17 @@ impl<'w> RowBuffer<'w> {
 
     /// Begins rows that may have to be rolled back.
     pub fn checkpoint(&mut self) {
-        self.checkpoint = Checkpoint {
-            kept: self.rows.len(),
-            taken: self.taken,
-            more: self.more,
-            rows: None,
-        };
+        self.settle();
+        self.arrangement.trim(&mut self.settled);
+        self.offered_before = self.offered;
+    }
+
+    fn settle(&mut self) {
+        if self.settled.is_empty() {
+            std::mem::swap(&mut self.settled, &mut self.rows);
+        } else {
+            self.settled.append(&mut self.rows);
+        }
     }
 
     /// Drops every row since the last checkpoint; `false` = some may be written.
@@ -129,47 +112,19 @@ impl<'w> RowBuffer<'w> {
         if self.is_writing {
             return false;
         }
-        match self.checkpoint.rows.take() {
-            Some(rows) => self.rows = rows,
-            None => self.rows.truncate(self.checkpoint.kept),
-        }
-        self.taken = self.checkpoint.taken;
-        self.more = self.checkpoint.more;
+        self.rows.clear();
+        self.offered = self.offered_before;
         true
     }
 
     /// Keeps a row, if there is room.
     fn keep(&mut self, row: &Row<'_>) -> bool {
-        if self.rows.len() >= self.room {
+        if self.settled.len() + self.rows.len() >= self.room {
             return false;
         }
         self.rows.push(OwnedRow::keep(row));
-        let most = self
-            .arrangement
-            .limit
-            .map(|most| limit(most).saturating_mul(2));
-        if !self.arrangement.sort.is_empty() && most.is_some_and(|most| self.rows.len() >= most) {
-            if self.checkpoint.rows.is_none() {
-                let kept = self.rows.get(..self.checkpoint.kept);
-                self.checkpoint.rows = kept.map(<[OwnedRow]>::to_vec);
-            }
-            self.sort();
-        }
+        self.arrangement.trim(&mut self.rows);
         true
-    }
-
-    /// Brings the kept rows into their order, and drops those beyond the limit.
-    fn sort(&mut self) {
-        let keys = &self.arrangement.sort;
-        if keys.is_empty() {
-            return;
-        }
-        self.rows
-            .sort_by(|a, b| SortKey::compare_all(keys, &a.row(), &b.row()));
-        if let Some(most) = self.arrangement.limit.map(limit) {
-            self.more |= self.rows.len() > most;
-            self.rows.truncate(most);
-        }
     }
 
     /// Writes the kept rows; those that follow are written as they come.
@@ -177,8 +132,9 @@ impl<'w> RowBuffer<'w> {
         if std::mem::replace(&mut self.is_writing, true) {
             return Ok(ControlFlow::Continue(()));
         }
-        self.sort();
-        let mut rows = std::mem::take(&mut self.rows);
+        self.settle();
+        let mut rows = std::mem::take(&mut self.settled);
+        self.arrangement.sort(&mut rows);
         if let Some(name_hosts) = &self.arrangement.name_hosts {
             name_hosts(&mut rows);
         }
@@ -188,16 +144,13 @@ impl<'w> RowBuffer<'w> {
 
 impl Sink for RowBuffer<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let is_full = match self.arrangement.limit {
-            Some(0) => true,
-            Some(limit) => self.taken == limit && self.arrangement.sort.is_empty(),
-            None => false,
-        };
-        if is_full {
-            self.more = true;
+        self.offered += 1;
+        if let Some(limit) = self.arrangement.limit
+            && self.offered > limit
+            && (limit == 0 || self.arrangement.sort.is_empty())
+        {
             return Ok(ControlFlow::Break(()));
         }
-        self.taken += 1;
         if !self.is_writing {
             if self.keep(row) {
                 return Ok(ControlFlow::Continue(()));
@@ -213,17 +166,12 @@ impl Sink for RowBuffer<'_> {
         // Whoever has left misses the end alone.
         let _ = self.write_kept()?;
         match self.arrangement.limit {
-            Some(limit) if self.more => self.writer.finish(&Summary {
-                matched: limit,
+            Some(limit) if self.offered > limit => self.writer.finish(&Summary {
+                matched: u64::try_from(limit).unwrap_or(u64::MAX),
                 limited: true,
                 ..summary.clone()
             }),
             _ => self.writer.finish(summary),
         }
     }
-}
-
-/// A limit of rows in memory.
-fn limit(limit: u64) -> usize {
-    usize::try_from(limit).unwrap_or(usize::MAX)
 }

@@ -8,7 +8,7 @@ use crate::text;
 
 use super::detail;
 use super::digits;
-use super::style::{Blanks, Descriptors, Style};
+use super::style::Style;
 use super::{Field, endpoint};
 
 impl Style {
@@ -38,7 +38,7 @@ impl Style {
                 out.push(b'?');
             }
             // Scripts read the word of the vocabulary; it has no blanks.
-            (Field::Shutdown, Some(Datum::Word(_))) if self.blanks == Blanks::Keep => {
+            (Field::Shutdown, Some(Datum::Word(_))) if !self.escapes_blanks => {
                 shutdown(out, row.socket.shutdown);
             }
             (_, Some(value)) => self.value(out, value, row),
@@ -79,7 +79,7 @@ impl Style {
             out.push(b'[');
             digits::integer(out, process.pid.into());
             out.push(b']');
-            if self.descriptors == Descriptors::Shown {
+            if self.descriptors {
                 out.push(b'{');
                 integers(out, &process.fds, b',');
                 out.push(b'}');

@@ -1,6 +1,6 @@
 //! An end of a socket in one cell: `127.0.0.1:80`, `[fe80::1]%eth0:22`, `/run/a.sock`, `route:1234`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::fields::{Datum, Side};
 use crate::model::{Endpoint, Family, Row};
@@ -19,26 +19,10 @@ pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) 
         Family::Unix if end.name.is_empty() => out.push(b'*'),
         Family::Unix => style.path(out, &end.name),
         _ if is_unknown(end, side, row) => out.push(b'-'),
-        Family::Inet | Family::Inet6 => {
-            ip_or_host(style, out, side, row);
+        _ => {
+            address(style, out, side, row);
             if side == Side::Local || end.ip.is_some_and(needs_scope) {
                 interface(style, out, row);
-            }
-            out.push(b':');
-            port(style, out, side, row);
-        }
-        Family::Packet => {
-            out.push(b'*');
-            if side == Side::Local {
-                interface(style, out, row);
-            }
-            out.push(b':');
-            port(style, out, side, row);
-        }
-        Family::Netlink => {
-            match &*end.name {
-                [] => out.push(b'*'),
-                name => style.name(out, name, &MEANINGFUL),
             }
             out.push(b':');
             port(style, out, side, row);
@@ -76,8 +60,9 @@ pub(super) fn port(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     }
 }
 
-fn ip_or_host(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
-    match (side.host(row), side.of(row).ip) {
+fn address(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
+    let end = side.of(row);
+    match (side.host(row), end.ip) {
         (Some(host), _) if !host.is_empty() => style.name(out, host.as_bytes(), &MEANINGFUL),
         (_, Some(IpAddr::V4(address))) => digits::ipv4(out, address),
         (_, Some(IpAddr::V6(address))) => {
@@ -85,7 +70,8 @@ fn ip_or_host(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
             digits::ipv6(out, address);
             out.push(b']');
         }
-        (_, None) => out.push(b'*'),
+        (_, None) if end.name.is_empty() => out.push(b'*'),
+        (_, None) => style.name(out, &end.name, &MEANINGFUL),
     }
 }
 
@@ -105,14 +91,12 @@ fn interface(style: Style, out: &mut Vec<u8>, row: &Row<'_>) {
 
 /// Does the address mean something only together with an interface? `fe80::/10`, and multicast of
 /// interface-local and link-local scope (RFC 4291, RFC 4007).
-fn needs_scope(address: IpAddr) -> bool {
+const fn needs_scope(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local() || is_local_multicast(address),
+        IpAddr::V6(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_unicast_link_local() || first == 0xff && matches!(second & 0xf, 1 | 2)
+        }
     }
-}
-
-fn is_local_multicast(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    first == 0xff && matches!(second & 0xf, 1 | 2)
 }

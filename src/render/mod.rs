@@ -28,18 +28,18 @@ use std::ops::ControlFlow;
 
 pub use crate::fields::Field;
 use crate::model::{OwnedRow, Row, Summary};
-pub use buffer::{Arrangement, NameHosts, RowBuffer, SortKey};
+pub use buffer::{Arrangement, NameHosts, RowBuffer};
 pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
 pub use extras::{Extra, Extras, default_columns};
 pub use format::ndjson::Changes;
 pub use format::{Repeats, event_sink, sink};
-pub use netstat::{Addresses, Bytes, Hosts, NetstatLayout, Section};
+pub use netstat::{NetstatLayout, Section};
+pub use order::SortKey;
 pub use paint::Color;
 pub use search::Search;
 pub use summing::Summing;
 
 use netstat::Netstat;
-use style::{Blanks, Descriptors, Style};
 
 /// Takes the rows of a listing, one after another.
 pub trait Sink {
@@ -105,16 +105,6 @@ pub enum HeaderLine {
     Hidden,
 }
 
-/// Where `table` and `plain` put the details of `-i` and `-m`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum DetailPlace {
-    /// On a line of their own below the row.
-    #[default]
-    Below,
-    /// `-O`: at the end of the row's line; then `table` breaks no cell either.
-    SameLine,
-}
-
 /// What lines and arrows are drawn with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Signs {
@@ -135,28 +125,15 @@ pub struct Layout {
     /// In `table` and `plain`: [`Extra::Info`] and [`Extra::Memory`] add details to each row,
     /// [`Extra::Extended`] descriptors to the processes. The others change nothing here.
     pub extras: Extras,
-    /// Where the details stand.
-    pub place: DetailPlace,
+    /// True if the details end the row's line (`-O`), and no cell of `table` is broken; else they are on
+    /// a line of their own below it.
+    pub one_line: bool,
     /// In `table`: are there colours?
     pub color: Color,
     /// In `table`: the width of the terminal; `None` = no limit.
     pub width: Option<u16>,
     /// In the `table` of `-s`: what the diagram is drawn with.
     pub signs: Signs,
-}
-
-impl Layout {
-    fn style(&self, blanks: Blanks) -> Style {
-        let descriptors = if self.extras.has(Extra::Extended) {
-            Descriptors::Shown
-        } else {
-            Descriptors::Hidden
-        };
-        Style {
-            blanks,
-            descriptors,
-        }
-    }
 }
 
 /// Where and when a list is made.

@@ -29,12 +29,13 @@ pub struct NetstatLayout {
     /// [`Extra::Extended`] adds user and inode, [`Extra::Processes`] a process, [`Extra::Timers`] the
     /// timer; the others change nothing.
     pub extras: Extras,
-    /// How hosts are written.
-    pub hosts: Hosts,
-    /// What becomes of addresses that are too long for their column.
-    pub addresses: Addresses,
-    /// What becomes of bytes that are no clean text.
-    pub bytes: Bytes,
+    /// True if hosts have names, where these were found; any IPv6 address is `[::]` then.
+    pub names_hosts: bool,
+    /// True if addresses longer than their column are cut; an IPv6 address may look like another one then.
+    pub cuts_addresses: bool,
+    /// True if names that are no clean text are escaped, for a terminal; whoever reads a pipe may be used
+    /// to the bytes of `netstat`.
+    pub escapes_names: bool,
 }
 
 /// Rows below one banner.
@@ -55,52 +56,14 @@ impl Section {
     }
 }
 
-/// Numbers or names of hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hosts {
-    /// Addresses.
-    Numeric,
-    /// Names, where they were found; any IPv6 address is `[::]` then.
-    Named,
-}
-
-impl Hosts {
-    /// Whether names are looked up.
-    pub const fn of(are_named: bool) -> Self {
-        if are_named {
-            Self::Named
-        } else {
-            Self::Numeric
-        }
-    }
-}
-
-/// Addresses that are longer than their column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Addresses {
-    /// They are cut; an IPv6 address may look like another one then.
-    Cut,
-    /// They stay whole.
-    Whole,
-}
-
-/// Names that are no clean text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bytes {
-    /// They are written as they are: for whoever reads a pipe.
-    Raw,
-    /// They are escaped: for a terminal.
-    Escaped,
-}
-
-impl Bytes {
+impl NetstatLayout {
     /// Writes a name, at most so many bytes of it.
-    fn name(self, out: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    fn name(&self, out: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let start = out.len();
         write(out);
         out.truncate(start + most);
         let name = out.get(start..).unwrap_or_default();
-        if self == Self::Escaped
+        if self.escapes_names
             && let Cow::Owned(clean) = escape(name)
         {
             out.truncate(start);
@@ -201,9 +164,7 @@ fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
         out.push(b' ');
         let first = row.processes.unwrap_or_default().first();
         padded(out, PROGRAM_WIDTH, |out| match first {
-            Some(process) => layout
-                .bytes
-                .name(out, PROGRAM_WIDTH - 1, |out| name(out, process)),
+            Some(process) => layout.name(out, PROGRAM_WIDTH - 1, |out| name(out, process)),
             None => out.push(b'-'),
         });
     }

@@ -8,14 +8,50 @@ use crate::fields::{Datum, Side};
 
 use super::Field;
 
-/// Compares two rows by a column: numbers and addresses by their value, text by its bytes. Unknown
-/// comes last, descending or not.
-pub(super) fn compare(column: Field, descending: bool, a: &Row<'_>, b: &Row<'_>) -> Ordering {
-    let turn = |order: Ordering| if descending { order.reverse() } else { order };
-    match (known(column, a), known(column, b)) {
-        (Some(Datum::End(side)), Some(Datum::End(_))) => ends(side, descending, a, b),
-        (Some(a), Some(b)) => turn(values(&a, &b)),
-        (a, b) => a.is_none().cmp(&b.is_none()),
+/// A word of `--sort`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// What to compare.
+    pub column: Field,
+    /// True if the largest comes first. Unknown values come last either way.
+    pub descending: bool,
+}
+
+impl SortKey {
+    /// By a column, as it is mostly wanted: the fullest queues first, everything else ascending.
+    pub const fn usual(column: Field) -> Self {
+        let descending = matches!(column, Field::RecvQueue | Field::SendQueue);
+        Self { column, descending }
+    }
+
+    /// Which of two rows comes first, by the first key that tells them apart.
+    pub fn compare_all(keys: &[Self], a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        let mut orders = keys.iter().map(|key| key.compare(a, b));
+        orders
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+
+    /// Compares numbers and addresses by their value, text by its bytes.
+    fn compare(self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        match (known(self.column, a), known(self.column, b)) {
+            (Some(Datum::End(side)), Some(Datum::End(_))) => self.ends(side, a, b),
+            (Some(a), Some(b)) if self.descending => values(&b, &a),
+            (Some(a), Some(b)) => values(&a, &b),
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        }
+    }
+
+    /// By address, then by port; an end without an address after all that have one.
+    fn ends(self, side: Side, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        let columns = match side {
+            Side::Local => [Field::LocalAddress, Field::LocalPort],
+            Side::Peer => [Field::PeerAddress, Field::PeerPort],
+        };
+        let unknown = |row: &Row<'_>| *side.of(row) == Endpoint::default();
+        let keys = columns.map(|column| Self { column, ..self });
+        let known = unknown(a).cmp(&unknown(b));
+        known.then_with(|| Self::compare_all(&keys, a, b))
     }
 }
 
@@ -57,17 +93,4 @@ const fn rank(value: &Datum<'_>) -> u8 {
         Datum::Name(_) => 2,
         _ => 3,
     }
-}
-
-/// By address, then by port; an end without an address after all that have one.
-fn ends(side: Side, descending: bool, a: &Row<'_>, b: &Row<'_>) -> Ordering {
-    let (address, port) = match side {
-        Side::Local => (Field::LocalAddress, Field::LocalPort),
-        Side::Peer => (Field::PeerAddress, Field::PeerPort),
-    };
-    let unknown = |row: &Row<'_>| *side.of(row) == Endpoint::default();
-    unknown(a)
-        .cmp(&unknown(b))
-        .then_with(|| compare(address, descending, a, b))
-        .then_with(|| compare(port, descending, a, b))
 }

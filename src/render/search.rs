@@ -2,7 +2,7 @@
 
 use crate::model::Row;
 
-use super::style::{Blanks, Style};
+use super::style::Style;
 use super::{Extras, Field, Layout, detail};
 
 /// Looks for texts in what is shown of rows: in every cell by itself, as `table` writes it, and in
@@ -33,7 +33,7 @@ impl Search {
         }
         Self {
             columns,
-            style: layout.style(Blanks::Keep),
+            style: Style::TEXT.of(layout),
             extras: layout.extras,
             cell: Vec::new(),
             folded: String::new(),

@@ -2,52 +2,43 @@
 
 use std::borrow::Cow;
 
+use super::{Extra, Layout};
 use crate::text;
-
-/// What becomes of blanks inside a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Blanks {
-    /// They stay, but for those at the edge of a name.
-    Keep,
-    /// They are written `\x20`: a line has as many words as it has cells.
-    Escape,
-}
-
-/// Are descriptors shown beside the processes?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Descriptors {
-    /// `nginx[812]`
-    Hidden,
-    /// `nginx[812]{3,4}`
-    Shown,
-}
 
 /// How cells are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    pub(super) blanks: Blanks,
-    pub(super) descriptors: Descriptors,
+    /// True if blanks are written `\x20`: a line has as many words as it has cells. Where they stay,
+    /// those at the edge of a name are escaped all the same.
+    pub(super) escapes_blanks: bool,
+    /// True if descriptors follow the processes: `nginx[812]{3,4}`.
+    pub(super) descriptors: bool,
 }
 
 impl Style {
-    /// For `local` and `peer` where the format itself marks the ends of a text.
-    pub(super) const QUOTED: Self = Self {
-        blanks: Blanks::Keep,
-        descriptors: Descriptors::Hidden,
+    /// For a cell whose ends are marked by its format: with quotes, or by its column.
+    pub(super) const TEXT: Self = Self {
+        escapes_blanks: false,
+        descriptors: false,
     };
 
     /// For a cell that stands among words.
     pub(super) const WORD: Self = Self {
-        blanks: Blanks::Escape,
-        descriptors: Descriptors::Hidden,
+        escapes_blanks: true,
+        descriptors: false,
     };
+
+    /// The same, with descriptors if the layout has them.
+    pub(super) const fn of(self, layout: &Layout) -> Self {
+        Self {
+            descriptors: layout.extras.has(Extra::Extended),
+            ..self
+        }
+    }
 
     /// Between the words of a cell that has several.
     pub(super) const fn separator(self) -> u8 {
-        match self.blanks {
-            Blanks::Keep => b' ',
-            Blanks::Escape => b',',
-        }
+        if self.escapes_blanks { b',' } else { b' ' }
     }
 
     /// Writes a name that is a cell of its own.
@@ -83,12 +74,9 @@ impl Style {
             return out.extend_from_slice(name);
         }
         let clean = text::escape(name);
-        let blanks = match self.blanks {
-            Blanks::Escape => true,
-            Blanks::Keep => {
-                clean.starts_with(char::is_whitespace) || clean.ends_with(char::is_whitespace)
-            }
-        };
+        let blanks = self.escapes_blanks
+            || clean.starts_with(char::is_whitespace)
+            || clean.ends_with(char::is_whitespace);
         let clean: Cow<'_, str> = text::escape_also(clean, |c| {
             blanks && c.is_whitespace() || meaningful.contains(&c)
         });

@@ -30,14 +30,14 @@ impl<'w> Summing<'w> {
     pub fn new(
         format: Format,
         layout: Layout,
-        limit: Option<u64>,
+        limit: Option<usize>,
         envelope: Envelope,
         out: Box<dyn io::Write + 'w>,
     ) -> Self {
-        let most = limit.map_or(LISTENERS, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let counts = Counts::new(limit.unwrap_or(LISTENERS));
         Self {
-            counts: Counts::new(most),
-            checkpoint: Counts::new(most),
+            checkpoint: counts.clone(),
+            counts,
             findings: None,
             format,
             layout,

@@ -12,7 +12,7 @@ use crate::exit::Verdict;
 use crate::filter::Decision;
 use crate::model::{Endpoint, Family, Protocol, Row, Selection, Socket, State, StateSet, Table};
 use crate::query::netstat::{Absence, Netstat, Part, Step};
-use crate::render::{Bytes, Format, Hosts, NetstatLayout, Section};
+use crate::render::{Format, NetstatLayout, Section};
 
 fn netstat(words: &str) -> Netstat {
     let words = words.split_whitespace().map(Into::into);
@@ -164,7 +164,7 @@ fn columns_come_from_where_they_are_told() {
     );
     for words in ["-n", "--numeric", "--numeric-hosts"] {
         assert_eq!(resolved(words), [false; 3], "{words}");
-        assert_eq!(layout(&netstat(words)).hosts, Hosts::Numeric, "{words}");
+        assert!(!layout(&netstat(words)).names_hosts, "{words}");
     }
 }
 
@@ -179,7 +179,7 @@ fn all_wins_over_listening_and_rounds_are_endless_when_asked() {
 
 #[test]
 fn no_byte_reaches_a_terminal_raw() {
-    assert_eq!(layout(&netstat("")).bytes, Bytes::Raw);
+    assert!(!layout(&netstat("")).escapes_names);
     let terminal = Terminal {
         is_terminal: true,
         ..Terminal::default()
@@ -187,7 +187,7 @@ fn no_byte_reaches_a_terminal_raw() {
     let Ok(Command::Netstat(netstat)) = parse([], terminal) else {
         panic!("no listing");
     };
-    assert_eq!(layout(&netstat).bytes, Bytes::Escaped);
+    assert!(layout(&netstat).escapes_names);
 }
 
 #[test]

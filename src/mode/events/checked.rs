@@ -16,7 +16,8 @@ impl Watch<'_> {
             .check
             .only()
             .is_some_and(|expected| expected.is_settled(shown));
-        if is_settled || query.limit.is_some_and(|limit| shown >= limit) {
+        let limit = query.limit.and_then(|limit| u64::try_from(limit).ok());
+        if is_settled || limit.is_some_and(|limit| shown >= limit) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -35,7 +35,7 @@ pub(super) struct Session {
     every: Duration,
     refilter: Box<Refilter>,
     filter: String,
-    limit: Option<u64>,
+    limit: Option<usize>,
     /// The orders that a key goes through, and which it is.
     orders: Vec<Vec<SortKey>>,
     order: usize,
@@ -121,7 +121,6 @@ impl Session {
         self.shown
             .sort_by(|a, b| SortKey::compare_all(keys, &a.row.row(), &b.row.row()));
         if let Some(limit) = self.limit {
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             self.shown.truncate(limit);
         }
     }

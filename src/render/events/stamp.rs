@@ -6,7 +6,7 @@ use crate::model::Row;
 
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
-use super::super::style::{Blanks, Descriptors, Style};
+use super::super::style::Style;
 use super::super::{Color, Field, Format, HeaderLine, Signs, paint};
 use super::EventLayout;
 
@@ -29,13 +29,9 @@ pub(in crate::render) struct Cells {
 impl Cells {
     /// Those of `table` or `plain`.
     pub(in crate::render) const fn new(format: Format, layout: EventLayout) -> Self {
-        let blanks = match format {
-            Format::Table => Blanks::Keep,
-            _ => Blanks::Escape,
-        };
-        let style = Style {
-            blanks,
-            descriptors: Descriptors::Hidden,
+        let style = match format {
+            Format::Table => Style::TEXT,
+            _ => Style::WORD,
         };
         Self {
             format,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Addresses, Hosts, NetstatLayout, padded};
+use super::{NetstatLayout, padded};
 use crate::fields::Side;
 use crate::model::Row;
 use crate::render::digits;
@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: 
             (Some(port), None) => number.format(port),
         };
         let port = port.as_bytes();
-        if layout.addresses == Addresses::Cut && out.len() - start + port.len() > FITTING {
+        if layout.cuts_addresses && out.len() - start + port.len() > FITTING {
             let port = port.get(..FITTING - LEAST).unwrap_or(port);
             out.truncate(start + FITTING - port.len());
             out.push(b':');
@@ -43,11 +43,11 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: 
 
 fn address(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>) {
     match (side.host(row), side.of(row).ip) {
-        (Some(host), _) => layout.bytes.name(out, ROOM, |out| {
+        (Some(host), _) => layout.name(out, ROOM, |out| {
             out.extend_from_slice(host.as_bytes());
         }),
         (None, Some(IpAddr::V4(ip))) => digits::ipv4(out, ip),
-        (None, Some(IpAddr::V6(ip))) if layout.hosts == Hosts::Named && ip.is_unspecified() => {
+        (None, Some(IpAddr::V6(ip))) if layout.names_hosts && ip.is_unspecified() => {
             out.extend_from_slice(b"[::]");
         }
         (None, Some(IpAddr::V6(ip))) => ipv6(out, ip),

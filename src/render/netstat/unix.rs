@@ -34,7 +34,7 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     program(out, layout, row);
     out.push(b' ');
     let name = &socket.local.name;
-    layout.bytes.name(out, name.len(), |out| path(out, name));
+    layout.name(out, name.len(), |out| path(out, name));
     out.push(b'\n');
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ALL, layout, render, scene};
 use crate::model::{Family, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State};
-use crate::render::{DetailPlace, Extra, Extras, Field, Format, HeaderLine, default_columns};
+use crate::render::{Extra, Extras, Field, Format, HeaderLine, default_columns};
 use crate::text;
 
 fn cell(column: Field, row: &Row<'_>) -> String {
@@ -203,7 +203,7 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
     let rows = [OwnedRow::keep(&Row::bare(&socket))];
     let below = render(Format::Plain, layout.clone(), &rows);
     assert_eq!(below.lines().nth(1), Some("        cubic rtt:31.2ms"));
-    layout.place = DetailPlace::SameLine;
+    layout.one_line = true;
     let beside = render(Format::Plain, layout, &rows);
     assert!(beside.ends_with(" - cubic rtt:31.2ms\n"), "{beside}");
     assert_eq!(beside.lines().count(), 1);

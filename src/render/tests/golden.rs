@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{ALL, layout, render, scene};
-use crate::render::{Color, DetailPlace, Extra, Field, Format, HeaderLine, Layout};
+use crate::render::{Color, Extra, Field, Format, HeaderLine, Layout};
 
 fn compare(file: &str, format: Format, layout: Layout) {
     compare_text(file, &render(format, layout, &scene::rows()));
@@ -37,7 +37,7 @@ fn plain_with_everything() {
 #[test]
 fn plain_with_details_on_the_same_line() {
     let mut layout = layout(Format::Plain, &[Extra::Info, Extra::Memory]);
-    layout.place = DetailPlace::SameLine;
+    layout.one_line = true;
     layout.header = HeaderLine::Hidden;
     compare("plain-oneline.txt", Format::Plain, layout);
 }

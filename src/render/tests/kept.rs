@@ -54,7 +54,7 @@ fn rows<T: Clone>(values: &[T], set: impl Fn(&mut Socket, T)) -> Vec<OwnedRow> {
     (0..).zip(values).map(row).collect()
 }
 
-fn sorted(rows: &[OwnedRow], keys: &[(Field, bool)], limit: Option<u64>) -> (Vec<u64>, Summary) {
+fn sorted(rows: &[OwnedRow], keys: &[(Field, bool)], limit: Option<usize>) -> (Vec<u64>, Summary) {
     let key = |(column, descending): &(Field, bool)| SortKey {
         column: *column,
         descending: *descending,
@@ -159,10 +159,13 @@ fn a_sort_with_a_limit_is_the_sort_cut_at_the_limit() {
     assert_eq!((summary.limited, summary.matched), (false, 77));
     for limit in [0, 1, 7, 50, 99] {
         let (cut, summary) = sorted(&rows, &keys, Some(limit));
-        assert_eq!(cut, all[..usize::try_from(limit).unwrap()]);
-        assert_eq!((summary.limited, summary.matched), (true, limit));
+        assert_eq!(cut, all[..limit]);
+        assert_eq!(
+            (summary.limited, summary.matched),
+            (true, u64::try_from(limit).unwrap())
+        );
     }
-    for limit in [100, u64::MAX] {
+    for limit in [100, usize::MAX] {
         let (whole, summary) = sorted(&rows, &keys, Some(limit));
         assert_eq!(whole, all);
         assert!(!summary.limited);

@@ -29,8 +29,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::{
-    Arrangement, Color, DetailPlace, Envelope, Extra, Extras, Format, HeaderLine, Layout,
-    Repetition, RowBuffer, Signs, Sink, default_columns, sink,
+    Arrangement, Color, Envelope, Extra, Extras, Format, HeaderLine, Layout, Repetition, RowBuffer,
+    Signs, Sink, default_columns, sink,
 };
 use crate::model::{OwnedRow, Summary};
 
@@ -51,7 +51,7 @@ fn layout(format: Format, extras: &[Extra]) -> Layout {
         columns: default_columns(format, extras),
         header: HeaderLine::Shown,
         extras,
-        place: DetailPlace::Below,
+        one_line: false,
         color: Color::Never,
         width: None,
         signs: Signs::Unicode,

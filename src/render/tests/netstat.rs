@@ -7,16 +7,16 @@ use crate::model::{
 };
 use crate::render::netstat::Netstat;
 use crate::render::out::Out;
-use crate::render::{Addresses, Bytes, Extra, Extras, HeaderLine, Hosts, NetstatLayout, Section};
+use crate::render::{Extra, Extras, HeaderLine, NetstatLayout, Section};
 
 const PLAIN: NetstatLayout = NetstatLayout {
     selection: Selection::All,
     header: HeaderLine::Hidden,
     sections: &[],
     extras: Extras::NONE,
-    hosts: Hosts::Numeric,
-    addresses: Addresses::Cut,
-    bytes: Bytes::Raw,
+    names_hosts: false,
+    cuts_addresses: true,
+    escapes_names: false,
 };
 
 fn with(extras: &[Extra]) -> NetstatLayout {
@@ -51,7 +51,7 @@ fn widths_grow_with_numbers_and_not_with_addresses() {
     let cut = "tcp6  1234567      1 127.0.0.1:22            2001:db8:1:2:3:4::54321 ESTABLISHED\n";
     assert_eq!(line(PLAIN, &Row::bare(&socket)), cut);
     let whole = NetstatLayout {
-        addresses: Addresses::Whole,
+        cuts_addresses: false,
         ..PLAIN
     };
     let wide =
@@ -314,7 +314,7 @@ fn bytes_are_raw_or_escaped_as_wanted() {
         "{raw:?}"
     );
     let layout = NetstatLayout {
-        bytes: Bytes::Escaped,
+        escapes_names: true,
         ..with(&[Extra::Processes])
     };
     let escaped = String::from_utf8(bytes(layout, &[row])).unwrap();
@@ -327,7 +327,7 @@ fn bytes_are_raw_or_escaped_as_wanted() {
 #[test]
 fn every_row_of_the_scene_is_one_line_and_clean_on_a_terminal() {
     let layout = NetstatLayout {
-        bytes: Bytes::Escaped,
+        escapes_names: true,
         ..with(&[Extra::Extended, Extra::Processes, Extra::Timers])
     };
     let text = String::from_utf8(bytes(layout, &scene::rows())).unwrap();

@@ -73,7 +73,7 @@ fn rows() -> Vec<OwnedRow> {
     rows
 }
 
-fn summed(format: Format, layout: Layout, limit: Option<u64>, rows: &[OwnedRow]) -> String {
+fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow]) -> String {
     let page = Page::default();
     let origin = |(protocol, family)| Origin {
         table: Table { protocol, family },

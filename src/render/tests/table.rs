@@ -2,7 +2,7 @@
 
 use super::{ALL, RowBuffer, layout, render, scene};
 use crate::model::{OwnedRow, Process, Protocol, Row};
-use crate::render::{Color, DetailPlace, Extra, Field, Format};
+use crate::render::{Color, Extra, Field, Format};
 
 #[test]
 fn no_address_is_ever_split() {
@@ -54,7 +54,7 @@ fn only_free_text_wraps_and_nothing_of_it_is_lost() {
     let squeeze = |text: &str| text.replace(' ', "");
     assert_eq!(squeeze(&wrapped), squeeze(&whole.join(",")));
     // A line per socket is what -O asks for.
-    layout.place = DetailPlace::SameLine;
+    layout.one_line = true;
     assert_eq!(render(Format::Table, layout, &row).lines().count(), 2);
 }
 

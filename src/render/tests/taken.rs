@@ -19,7 +19,7 @@ fn rows(count: u16) -> Vec<OwnedRow> {
 }
 
 /// The highest limit of which the rows are kept.
-const WINDOW: u64 = 1_000;
+const WINDOW: usize = 1_000;
 
 /// What can be rolled back.
 trait Buffer: Sink {
@@ -89,7 +89,7 @@ fn of(format: Format, page: Page) -> Box<dyn Buffer> {
     arranged(format, Arrangement::default(), page)
 }
 
-fn limited(format: Format, limit: u64, page: Page) -> Box<dyn Buffer> {
+fn limited(format: Format, limit: usize, page: Page) -> Box<dyn Buffer> {
     let arrangement = Arrangement {
         limit: Some(limit),
         ..Arrangement::default()
@@ -97,7 +97,7 @@ fn limited(format: Format, limit: u64, page: Page) -> Box<dyn Buffer> {
     arranged(format, arrangement, page)
 }
 
-fn sorted(limit: Option<u64>) -> impl Fn(Page) -> Box<dyn Buffer> {
+fn sorted(limit: Option<usize>) -> impl Fn(Page) -> Box<dyn Buffer> {
     let key = SortKey {
         column: Field::RecvQueue,
         descending: true,

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthChar as _;
 use crate::model::{Change, ChangedRow, Row, State};
 
 use super::super::grid::{Grid, Overflow};
-use super::super::style::{Blanks, Style};
+use super::super::style::Style;
 use super::super::{Field, Layout, Signs, cell, detail, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
@@ -51,7 +51,7 @@ impl ListColumns {
             }
         }
         Self {
-            style: layout.style(Blanks::Keep),
+            style: Style::TEXT.of(layout),
             grid,
             layout: layout.clone(),
         }

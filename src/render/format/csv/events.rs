@@ -21,12 +21,14 @@ impl<'w> CsvEvents<'w> {
         let mut records = Records::new(out);
         let owners = flat(&OWNERS);
         if header == HeaderLine::Shown {
-            let mut names = vec!["time".to_owned()];
-            names.extend(Records::names(&ENDS));
-            names.extend(["old_state", "new_state", "step"].map(str::to_owned));
-            names.extend(Records::names(&owners));
-            names.push("sampled".to_owned());
-            records.header(&names);
+            records.text("time");
+            records.headers(&ENDS);
+            for name in ["old_state", "new_state", "step"] {
+                records.text(name);
+            }
+            records.headers(&owners);
+            records.text("sampled");
+            records.close();
         }
         Self { records, owners }
     }
@@ -38,8 +40,8 @@ impl EventSink for CsvEvents<'_> {
         let step = Step::of(event);
         records.text(&rfc_3339(step.time));
         records.columns(&ENDS, row);
-        records.state(step.old);
-        records.state(Some(step.new));
+        records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
+        records.text(&step.new.to_string());
         records.text(step.words.unwrap_or_default());
         records.columns(&self.owners, row);
         records.text(if step.sampled { "true" } else { "false" });

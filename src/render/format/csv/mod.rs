@@ -70,9 +70,11 @@ impl<'w> CsvRows<'w> {
         };
         let columns = flat(&layout.columns);
         if header == HeaderLine::Shown {
-            let time = time.iter().map(|_| "time".to_owned());
-            let names = time.chain(Records::names(&columns));
-            records.header(&names.collect::<Vec<_>>());
+            if time.is_some() {
+                records.text("time");
+            }
+            records.headers(&columns);
+            records.close();
         }
         Self {
             records,

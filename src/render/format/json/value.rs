@@ -140,7 +140,7 @@ pub(in crate::render) fn value(
         Datum::Memory(known) => memory(out, known),
         Datum::End(side) => {
             scratch.clear();
-            Style::QUOTED.cell(scratch, side.column(), row);
+            Style::TEXT.cell(scratch, side.column(), row);
             match &**scratch {
                 b"-" => null(out),
                 cell => string(out, &String::from_utf8_lossy(cell)),

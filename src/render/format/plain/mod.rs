@@ -10,10 +10,10 @@ use crate::model::{Row, Summary};
 use crate::render::events::{Chains, EventLines};
 use crate::render::extras::text_columns;
 use crate::render::out::Out;
-use crate::render::style::{Blanks, Style};
+use crate::render::style::Style;
 use crate::render::summary::text;
 use crate::render::{
-    DetailPlace, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
+    Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -58,7 +58,7 @@ struct Plain<'w> {
     places: Vec<Place>,
     style: Style,
     extras: Extras,
-    details: DetailPlace,
+    one_line: bool,
 }
 
 impl<'w> Plain<'w> {
@@ -75,9 +75,9 @@ impl<'w> Plain<'w> {
         Self {
             out,
             places,
-            style: layout.style(Blanks::Escape),
+            style: Style::WORD.of(layout),
             extras: layout.extras,
-            details: layout.place,
+            one_line: layout.one_line,
         }
     }
 }
@@ -89,7 +89,7 @@ impl Sink for Plain<'_> {
             cell(buffer, self.style, *place, row);
         }
         if self.extras.has_lines() {
-            details(buffer, row, self.extras, self.details);
+            details(buffer, row, self.extras, self.one_line);
         }
         self.out.row_done()
     }
@@ -140,24 +140,19 @@ fn width(cell: &[u8]) -> usize {
 }
 
 /// Writes the details of a row whose line is complete: below it, or at its end.
-fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, place: DetailPlace) {
-    let line = out.len();
-    match place {
-        DetailPlace::Below => out.extend_from_slice(detail::INDENT),
-        DetailPlace::SameLine => {
-            out.pop();
-            out.push(b' ');
-        }
+fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, one_line: bool) {
+    out.pop();
+    let end = out.len();
+    if one_line {
+        out.push(b' ');
+    } else {
+        out.push(b'\n');
+        out.extend_from_slice(detail::INDENT);
     }
     let start = out.len();
     detail::words(out, row, extras);
-    if out.len() > start {
-        out.push(b'\n');
-    } else {
-        out.truncate(line.min(start));
-        if place == DetailPlace::SameLine {
-            out.pop();
-            out.push(b'\n');
-        }
+    if out.len() == start {
+        out.truncate(end);
     }
+    out.push(b'\n');
 }

@@ -1,7 +1,7 @@
 //! How wide the columns of a table are.
 
+use crate::render::Layout;
 use crate::render::grid::Grid;
-use crate::render::{DetailPlace, Layout};
 
 /// No column of free text is made narrower than this.
 const NARROWEST: usize = 16;
@@ -23,7 +23,7 @@ pub(super) fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
     for row in rows {
         grid.widen(row);
     }
-    if let (Some(terminal), DetailPlace::Below) = (layout.width, layout.place) {
+    if let (Some(terminal), false) = (layout.width, layout.one_line) {
         let terminal = usize::from(terminal);
         let excess = grid.width().saturating_sub(terminal);
         shrink(&mut grid.widths().collect::<Vec<_>>(), &floors, excess);

@@ -17,11 +17,9 @@ use crate::render::events::{Chains, EventLines};
 use crate::render::extras::text_columns;
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
-use crate::render::style::Blanks;
+use crate::render::style::Style;
 use crate::render::summary::text;
-use crate::render::{
-    DetailPlace, Envelope, Field, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint,
-};
+use crate::render::{Envelope, Field, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint};
 use crate::text::push_wrapped;
 
 /// Where there is TCP and room, its counts are drawn.
@@ -64,7 +62,7 @@ impl<'w> Table<'w> {
     }
 
     fn cells(&mut self, row: &Row<'_>) -> Vec<String> {
-        let style = self.layout.style(Blanks::Keep);
+        let style = Style::TEXT.of(&self.layout);
         let mut cells = Vec::with_capacity(self.layout.columns.len());
         for column in &self.layout.columns {
             self.scratch.clear();
@@ -182,21 +180,18 @@ fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
 
 /// Writes a line and the details that follow it.
 fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
-    match layout.place {
-        _ if details.is_empty() => paint::line(out, &line, layout.color),
-        DetailPlace::SameLine => {
-            line.truncate(line.trim_end_matches(' ').len());
-            line.push(' ');
-            line.push_str(details);
-            paint::line(out, &line, layout.color);
-        }
-        DetailPlace::Below => {
-            paint::line(out, &line, layout.color);
-            let mut below = String::from_utf8_lossy(detail::INDENT).into_owned();
-            let width = layout.width.map_or(usize::MAX, usize::from);
-            push_wrapped(&mut below, details, detail::INDENT.len(), width);
-            below.push('\n');
-            out.extend_from_slice(below.as_bytes());
-        }
+    let ends_line = layout.one_line && !details.is_empty();
+    if ends_line {
+        line.truncate(line.trim_end_matches(' ').len());
+        line.push(' ');
+        line.push_str(details);
+    }
+    paint::line(out, &line, layout.color);
+    if !ends_line && !details.is_empty() {
+        let mut below = String::from_utf8_lossy(detail::INDENT).into_owned();
+        let width = layout.width.map_or(usize::MAX, usize::from);
+        push_wrapped(&mut below, details, detail::INDENT.len(), width);
+        below.push('\n');
+        out.extend_from_slice(below.as_bytes());
     }
 }
