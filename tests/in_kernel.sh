@@ -7,18 +7,18 @@ set -euo pipefail
 boot=$1 kernel=$2
 shift 2
 cd "$(dirname "$(readlink -f "$0")")/.."
-cargo build -q --locked
+cargo build -q --release --locked
 tests=$(cargo test -q --locked --test integration --no-run --message-format json |
     sed -n 's/.*"executable":"\([^"]*integration[^"]*\)".*/\1/p' | tail -n 1)
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
 # Without what debuggers need they fit into a small machine.
-strip -o "$share/lsock" target/debug/lsock
+strip -o "$share/lsock" target/release/lsock
 strip -o "$share/integration" "$tests"
 chmod 755 "$share"/*
 cat > "$share/script" <<END
 modprobe -a inet_diag tcp_diag mptcp_diag sch_tbf 2>/dev/null
-# The tests run the program where it was built.
+# The tests run the program where it was built for them.
 mkdir -p "$PWD/target/debug" && cd "$PWD"
 cp /host/lsock target/debug/lsock
 cp /host/integration /tmp/integration

@@ -3,6 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -188,22 +190,32 @@ fn in_a_pid_namespace_pids_are_those_of_it_or_unknown() {
     if !has("bash") || !has("unshare") {
         return;
     }
-    let listener = tcp::listener(V4, 64).unwrap();
+    let listener = tcp::listener(V4, 1_024).unwrap();
     let port = local_address(&listener).unwrap().port();
     let script = format!(
-        "{LSOCK} -Enp --format ndjson --wait 3s dport = :{port} & \
-         until [ -e /proc/$!/fdinfo ] && grep -qs prog_id /proc/$!/fdinfo/*; do sleep 0.1; done; \
-         sleep 0.2; bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'; wait $!"
+        "{LSOCK} -Enp --format ndjson --wait 60s dport = :{port} & lsock=$!; \
+         until grep -qs prog_id /proc/$lsock/fdinfo/*; do sleep 0.1; done; \
+         sleep 0.5; bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'; sleep 0.5; \
+         kill -INT $lsock; wait $lsock"
     );
-    let outside = std::thread::spawn(move || {
-        for _ in 0..30 {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap());
-        }
+    let is_over = AtomicBool::new(false);
+    let inside = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..1_000 {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                // The queue of the listener may be full by then.
+                let to = (Ipv4Addr::LOCALHOST, port).into();
+                drop(TcpStream::connect_timeout(&to, Duration::from_millis(100)));
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let mut unshare = command("unshare");
+        let inside = run(unshare.args(["-pf", "--mount-proc", "bash", "-c", &script]));
+        is_over.store(true, Ordering::Relaxed);
+        inside
     });
-    let mut unshare = command("unshare");
-    let inside = run(unshare.args(["-pf", "--mount-proc", "bash", "-c", &script]));
-    outside.join().unwrap();
     let (mut here, mut elsewhere) = (0, 0);
     for event in inside.values() {
         match event["processes"].as_array() {
