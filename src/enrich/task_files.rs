@@ -10,7 +10,7 @@ use crate::bpf::{
     TypeKind, ValueKind,
 };
 use crate::error::Error;
-use crate::procfs::fd::{Descriptor, Told};
+use crate::procfs::fd::{Descriptor, Known};
 
 /// The function that the kernel calls for each descriptor, to which the program is attached.
 const FUNCTION: &str = "bpf_iter_task_file";
@@ -55,7 +55,7 @@ impl TaskFiles {
     /// # Errors
     ///
     /// When the kernel refuses, or there is no end to threads that have descriptors.
-    pub(super) fn run(&self) -> Result<Told, Error> {
+    pub(super) fn run(&self) -> Result<Known, Error> {
         let failed = |cause| Error::Bpf {
             operation: "run over descriptors",
             cause,
@@ -139,13 +139,13 @@ struct FdRecord {
     fd: u32,
 }
 
-fn read(mut output: impl io::Read) -> io::Result<Told> {
-    let mut told = Told::default();
+fn read(mut output: impl io::Read) -> io::Result<Known> {
+    let mut known = Known::default();
     let mut records = vec![FdRecord::new_zeroed(); BUFFER];
     let mut in_vain = 0;
     loop {
         let length = match output.read(records.as_mut_bytes()) {
-            Ok(0) => return Ok(told),
+            Ok(0) => return Ok(known),
             Ok(length) => length,
             Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
             Err(cause) if cause.kind() == ErrorKind::WouldBlock && in_vain < MOST_IN_VAIN => {
@@ -159,11 +159,11 @@ fn read(mut output: impl io::Read) -> io::Result<Told> {
         }
         let read = records.get(..length / size_of::<FdRecord>());
         for &FdRecord { inode, pid, fd } in read.unwrap_or_default() {
-            if told.pids.last() != Some(&pid) {
-                told.pids.push(pid);
+            if known.pids.last() != Some(&pid) {
+                known.pids.push(pid);
             }
             if inode != 0 {
-                told.descriptors.push(Descriptor { inode, pid, fd });
+                known.descriptors.push(Descriptor { inode, pid, fd });
             }
         }
     }

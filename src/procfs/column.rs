@@ -36,13 +36,11 @@ impl<'a> Columns<'a> {
     }
 
     /// The line must be over; blanks may pad it.
-    pub(super) fn end(&self) -> Result<(), LineError> {
-        let (_, rest) = cut(self.rest, |byte| byte != b' ');
-        let (text, _) = cut(rest, |byte| byte == b' ');
-        if text.is_empty() {
+    pub(super) fn end(&mut self) -> Result<(), LineError> {
+        if self.is_empty() {
             return Ok(());
         }
-        Err(LineError::new("line", text, "follows the last column"))
+        Err(self.next("line")?.error("follows the last column"))
     }
 }
 

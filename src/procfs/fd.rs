@@ -43,12 +43,12 @@ pub struct Walk {
     pub refused: bool,
 }
 
-/// What something else than `/proc` tells of descriptors.
+/// What is known of descriptors without a look into `/proc`.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Known {
     /// Descriptors that are sockets, in no order.
     pub descriptors: Vec<Descriptor>,
-    /// The processes of which it tells everything, ascending.
+    /// The processes of which everything is known, ascending.
     pub pids: Vec<u32>,
 }
 
@@ -60,12 +60,12 @@ impl Walk {
     }
 }
 
-/// Which threads of a process are asked for its descriptors.
+/// The threads of a process whose descriptors are its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub enum Threads {
     /// The first, and where that has none to show, another.
     Any,
-    /// The first.
+    /// The first: a process where it has ended holds nothing. So `netstat` sees it.
     First,
 }
 
@@ -77,6 +77,7 @@ const PROCESSES_PER_THREAD: usize = 64;
 const DIRECTORY_BUFFER: usize = 32 * 1024;
 /// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
 const LINK_BUFFER: usize = 64;
+
 /// Reads the links of every descriptor of every process below `root`, a procfs or a copy of one.
 ///
 /// A process that vanishes on the way is skipped; what starts on the way is looked at in a second
@@ -86,48 +87,19 @@ const LINK_BUFFER: usize = 64;
 ///
 /// When `root` itself cannot be opened or listed, or holds no process at all: a procfs that is not
 /// mounted tells nothing about who holds what.
-pub fn walk(root: &Path) -> Result<Walk, Error> {
-    walk_all(root, Asked::Any)
+pub fn walk(root: &Path, threads: Threads) -> Result<Walk, Error> {
+    walk_rest(root, threads, || Ok(Known::default()))
 }
 
-/// The same, but a process whose first thread has ended holds nothing: so `netstat` sees it.
+/// As [`walk`], where most processes are known by other means; the others are read.
 ///
 /// # Errors
 ///
-/// As those of [`walk`].
-pub fn walk_first_threads(root: &Path) -> Result<Walk, Error> {
-    walk_all(root, Asked::First)
-}
-
-/// As [`walk`], where something else tells of most processes; the others are read.
-///
-/// # Errors
-///
-/// Those of [`walk`], and that of `tell`.
-pub fn walk_rest(root: &Path, tell: impl FnOnce() -> Result<Told, Error>) -> Result<Walk, Error> {
-    in_two_rounds(root, Asked::Any, |directory, pids| {
-        let told = tell()?;
-        let is_untold = |pid: &u32| told.pids.binary_search(pid).is_err();
-        let untold: Vec<u32> = pids.iter().copied().filter(is_untold).collect();
-        let mut found = Walk {
-            descriptors: told.descriptors,
-            ..Walk::default()
-        };
-        found.add(walk_processes(directory, &untold, Asked::Any));
-        Ok(found)
-    })
-}
-
-fn walk_all(root: &Path, asked: Asked) -> Result<Walk, Error> {
-    in_two_rounds(root, asked, |directory, pids| {
-        Ok(walk_processes(directory, pids, asked))
-    })
-}
-
-fn in_two_rounds(
+/// Those of [`walk`], and that of `know`.
+pub fn walk_rest(
     root: &Path,
-    asked: Asked,
-    first_round: impl FnOnce(BorrowedFd<'_>, &[u32]) -> Result<Walk, Error>,
+    threads: Threads,
+    know: impl FnOnce() -> Result<Known, Error>,
 ) -> Result<Walk, Error> {
     let failed = |operation, cause: Errno| Error::file(operation, root, cause);
     let directory = open_directory(CWD, root).map_err(|cause| failed("open", cause))?;
@@ -136,11 +108,15 @@ fn in_two_rounds(
         let cause = io::Error::other("it holds none");
         return Err(Error::file("tell processes from", root, cause));
     }
-    let mut found = first_round(directory.as_fd(), &first)?;
+    let known = know()?;
+    let is_unknown = |pid: &u32| known.pids.binary_search(pid).is_err();
+    let unknown: Vec<u32> = first.iter().copied().filter(is_unknown).collect();
+    let mut found = walk_processes(directory.as_fd(), &unknown, threads);
+    found.descriptors.extend(known.descriptors);
     let again = open_directory(&directory, ".").and_then(numbers_in);
     let mut later = again.map_err(|cause| failed("read", cause))?;
     later.retain(|pid| first.binary_search(pid).is_err());
-    found.add(walk_processes(directory.as_fd(), &later, asked));
+    found.add(walk_processes(directory.as_fd(), &later, threads));
     found.descriptors.shrink_to_fit();
     Ok(found)
 }
@@ -158,11 +134,11 @@ pub fn walk_of(root: &Path, pids: &[u32]) -> Result<Walk, Error> {
     let mut pids = pids.to_vec();
     pids.sort_unstable();
     pids.dedup();
-    Ok(walk_processes(directory.as_fd(), &pids, Asked::Any))
+    Ok(walk_processes(directory.as_fd(), &pids, Threads::Any))
 }
 
 /// Spreads the processes over threads: each takes the next one that nobody has taken.
-fn walk_processes(root: BorrowedFd<'_>, pids: &[u32], asked: Asked) -> Walk {
+fn walk_processes(root: BorrowedFd<'_>, pids: &[u32], threads: Threads) -> Walk {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let helpers = (pids.len() / PROCESSES_PER_THREAD)
         .min(cores)
@@ -170,7 +146,12 @@ fn walk_processes(root: BorrowedFd<'_>, pids: &[u32], asked: Asked) -> Walk {
         - 1;
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut walker = Walker::new(root, asked);
+        let mut walker = Walker {
+            root,
+            threads,
+            found: Walk::default(),
+            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
+        };
         while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
             walker.process(*pid);
         }
@@ -208,26 +189,17 @@ enum Listing {
 /// One thread's part of the walk.
 struct Walker<'a> {
     root: BorrowedFd<'a>,
-    asked: Asked,
+    threads: Threads,
     found: Walk,
     buffer: Vec<u8>,
 }
 
-impl<'a> Walker<'a> {
-    fn new(root: BorrowedFd<'a>, asked: Asked) -> Self {
-        Self {
-            root,
-            asked,
-            found: Walk::default(),
-            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
-        }
-    }
-
+impl Walker<'_> {
     fn process(&mut self, pid: u32) {
         let mut listing = self.descriptors(pid, &format!("{pid}/fd"));
         let shows_none = matches!(listing, Listing::Empty | Listing::Refused);
-        if shows_none && self.asked == Asked::Any {
-            listing = self.threads(pid).unwrap_or(listing);
+        if shows_none && self.threads == Threads::Any {
+            listing = self.other_threads(pid).unwrap_or(listing);
         }
         if listing == Listing::Refused && !self.holds_nothing(pid) {
             self.found.unreadable.push(pid);
@@ -236,7 +208,7 @@ impl<'a> Walker<'a> {
 
     /// A process whose first thread has ended shows its descriptors at the others only, and to its
     /// user it refuses those of the first. `None` = there is no other thread.
-    fn threads(&mut self, pid: u32) -> Option<Listing> {
+    fn other_threads(&mut self, pid: u32) -> Option<Listing> {
         let task = format!("{pid}/task");
         // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`).
         statat(self.root, &task, AtFlags::empty())

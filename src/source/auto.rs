@@ -1,6 +1,6 @@
 //! Netlink first, `/proc/net` for the tables that netlink does not list.
 
-use std::io;
+use std::mem;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -26,44 +26,25 @@ impl AutoSource {
             told: false,
         }
     }
-
-    /// A refusal for lack of rights is worth a word: `/proc/net` tells less. A protocol that this
-    /// kernel does not list over netlink is nothing to warn of.
-    fn warning(&mut self, refusal: Refusal, reason: &Cause) -> Option<Warning> {
-        if refusal == Refusal::NotSupported || self.told {
-            return None;
-        }
-        self.told = true;
-        Some(Warning::FewerFields(reason.clone()))
-    }
 }
 
-/// Why netlink lists a table not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    /// For lack of rights: seccomp, an LSM, a sandbox.
-    NotAllowed,
-    /// This kernel has no such thing.
-    NotSupported,
-}
+/// Netlink is refused for lack of rights: seccomp, an LSM, a sandbox.
+const NOT_ALLOWED: [Errno; 2] = [Errno::PERM, Errno::ACCESS];
+/// This kernel has no such thing.
+const NOT_SUPPORTED: [Errno; 6] = [
+    Errno::NOENT,
+    Errno::PROTONOSUPPORT,
+    Errno::AFNOSUPPORT,
+    Errno::OPNOTSUPP,
+    Errno::NOSYS,
+    Errno::INVAL,
+];
 
-fn refusal(cause: &io::Error) -> Option<Refusal> {
-    let code = cause.raw_os_error()?;
-    let is_one_of = |errors: &[Errno]| errors.iter().any(|errno| errno.raw_os_error() == code);
-    if is_one_of(&[Errno::PERM, Errno::ACCESS]) {
-        Some(Refusal::NotAllowed)
-    } else if is_one_of(&[
-        Errno::NOENT,
-        Errno::PROTONOSUPPORT,
-        Errno::AFNOSUPPORT,
-        Errno::OPNOTSUPP,
-        Errno::NOSYS,
-        Errno::INVAL,
-    ]) {
-        Some(Refusal::NotSupported)
-    } else {
-        None
-    }
+fn is_one_of(error: &Error, errors: &[Errno]) -> bool {
+    let Error::Netlink { cause, .. } = error else {
+        return false;
+    };
+    Errno::from_io_error(cause).is_some_and(|errno| errors.contains(&errno))
 }
 
 impl Source for AutoSource {
@@ -73,15 +54,11 @@ impl Source for AutoSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
+        let is_refusal =
+            |error: &Error| is_one_of(error, &NOT_ALLOWED) || is_one_of(error, &NOT_SUPPORTED);
         let error = match self.netlink.visit(table, request, visitor) {
-            Err(error @ Error::Netlink { .. }) => error,
+            Err(error) if is_refusal(&error) => error,
             other => return other,
-        };
-        let Error::Netlink { cause, .. } = &error else {
-            return Err(error);
-        };
-        let Some(refusal) = refusal(cause) else {
-            return Err(error);
         };
         if table.protocol.proc_net().is_none() {
             return Ok(unlisted(table, error.into()));
@@ -95,9 +72,15 @@ impl Source for AutoSource {
                 });
             }
         };
-        let reason = error.into();
-        let warning = self.warning(refusal, &reason);
-        outcome.warnings.splice(0..0, warning);
+        let is_allowed = !is_one_of(&error, &NOT_ALLOWED);
+        let reason = Cause::from(error);
+        // Without rights it is worth a word that `/proc/net` tells less. A protocol that this kernel
+        // does not list over netlink is nothing to warn of.
+        if !is_allowed && !mem::replace(&mut self.told, true) {
+            outcome
+                .warnings
+                .insert(0, Warning::FewerFields(reason.clone()));
+        }
         outcome.reason = Some(reason);
         Ok(outcome)
     }

@@ -1,19 +1,21 @@
 //! Decodes replies, and lends their sockets: for a live dump and for a recording.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::malformed::Malformed;
 use super::recent::Repeats;
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
-use crate::model::{Family, Protocol, Socket, Source as Kind, Table, Warning};
+use crate::model::{Protocol, Socket, Source as Kind, Table, Warning};
 use crate::procfs;
-use crate::wire::{self, WireError};
+use crate::wire;
 
 /// Decodes replies of one table into a scratch socket and lends it.
 pub(super) struct ReplyDecoder<'r> {
+    pub(super) request: &'r Request,
+    pub(super) visitor: &'r mut dyn Visitor,
     protocol: Protocol,
-    request: &'r Request,
     names: Option<UnixNames>,
     repeats: Repeats,
     scratch: Socket,
@@ -24,72 +26,61 @@ pub(super) struct ReplyDecoder<'r> {
 }
 
 impl<'r> ReplyDecoder<'r> {
-    /// For the replies to `request` about `protocol`; unix peers are named from `names`.
-    pub(super) fn new(protocol: Protocol, request: &'r Request, names: Option<UnixNames>) -> Self {
+    /// For the replies to `request` about `table`; unix peers are named from `names`.
+    pub(super) fn new(
+        source: Kind,
+        table: Table,
+        request: &'r Request,
+        visitor: &'r mut dyn Visitor,
+        names: Option<UnixNames>,
+    ) -> Self {
         Self {
-            protocol,
             request,
+            visitor,
+            protocol: table.protocol,
             names,
             repeats: Repeats::default(),
-            scratch: Socket::new(protocol, Family::Inet),
+            scratch: Socket {
+                source,
+                ..Socket::new(table.protocol, table.family)
+            },
             lent: 0,
             malformed: Malformed::default(),
         }
     }
 
-    /// The same for the messages of a recording.
-    pub(super) fn replaying(mut self) -> Self {
-        self.scratch.source = Kind::Replay;
-        self
-    }
-
     /// Lends the socket of one reply; a reply that cannot be read is counted.
-    pub(super) fn lend(&mut self, payload: &[u8], visitor: &mut dyn Visitor) -> ControlFlow<()> {
-        if let Err(error) = wire::decode(self.protocol, payload, &mut self.scratch) {
-            self.malformed.add(0, error);
-            return ControlFlow::Continue(());
+    pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
+        match wire::decode(self.protocol, payload, &mut self.scratch) {
+            Err(error) => self.malformed.add(0, error),
+            Ok(()) if self.repeats.has(&self.scratch) => {}
+            Ok(()) => {
+                self.name_peer();
+                return self.pass_on();
+            }
         }
-        if self.repeats.has(&self.scratch) {
-            return ControlFlow::Continue(());
-        }
-        self.name_peer();
-        self.pass_on(visitor)
+        ControlFlow::Continue(())
     }
 
     /// Lends the socket of one line of `/proc/net`; a line that cannot be read is counted.
-    pub(super) fn lend_line(
-        &mut self,
-        table: Table,
-        line: &[u8],
-        visitor: &mut dyn Visitor,
-    ) -> ControlFlow<()> {
+    pub(super) fn lend_line(&mut self, table: Table, line: &[u8]) -> ControlFlow<()> {
         if let Err(error) = procfs::decode_line(table, line, &mut self.scratch) {
             self.malformed.add(0, error);
             return ControlFlow::Continue(());
         }
-        self.pass_on(visitor)
+        self.pass_on()
     }
 
     /// Lends a socket that was decoded elsewhere.
-    pub(super) fn lend_socket(
-        &mut self,
-        socket: Socket,
-        visitor: &mut dyn Visitor,
-    ) -> ControlFlow<()> {
+    pub(super) fn lend_socket(&mut self, socket: Socket) -> ControlFlow<()> {
         self.scratch = socket;
-        self.pass_on(visitor)
+        self.pass_on()
     }
 
-    /// What to say when names of unix peers may be missing.
-    pub(super) fn unnamed(&self) -> Option<Warning> {
-        let cause = self.names.as_ref()?.failure()?;
-        Some(Warning::UnnamedPeers(cause.clone()))
-    }
-
-    fn pass_on(&mut self, visitor: &mut dyn Visitor) -> ControlFlow<()> {
+    fn pass_on(&mut self) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
         self.lent += 1;
-        visitor.take(&self.scratch)
+        self.visitor.take(&self.scratch)
     }
 
     fn name_peer(&mut self) {
@@ -108,8 +99,14 @@ impl<'r> ReplyDecoder<'r> {
         self.malformed = Malformed::default();
     }
 
-    /// Counts a message whose frame is broken.
-    pub(super) fn broken(&mut self, error: WireError) {
-        self.malformed.add(0, error);
+    /// What could not be read, or not be named.
+    pub(super) fn warnings(
+        &self,
+        table: Option<Table>,
+        path: Option<&Path>,
+    ) -> impl Iterator<Item = Warning> {
+        let unnamed = self.names.as_ref().and_then(|names| names.failure.clone());
+        let malformed = self.malformed.replies(table, path).into_iter();
+        malformed.chain(unnamed.map(Warning::UnnamedPeers))
     }
 }

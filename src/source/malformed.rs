@@ -7,7 +7,7 @@ use crate::model::{Cause, Table, Warning};
 /// How many there are, and what is wrong with the first.
 #[derive(Debug, Default)]
 pub(super) struct Malformed {
-    count: u64,
+    pub(super) count: u64,
     /// Its line, 0 if it has none, and what is wrong with it.
     first: Option<(u64, Cause)>,
 }
@@ -17,11 +17,6 @@ impl Malformed {
     pub(super) fn add(&mut self, line: u64, why: impl Into<Cause>) {
         self.first.get_or_insert_with(|| (line, why.into()));
         self.count += 1;
-    }
-
-    /// True if all could be read.
-    pub(super) const fn is_none(&self) -> bool {
-        self.count == 0
     }
 
     /// What to say about replies.

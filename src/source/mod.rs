@@ -4,7 +4,6 @@ mod auto;
 mod channel;
 mod decoder;
 pub mod events;
-mod exact;
 mod files;
 mod malformed;
 mod netlink;
@@ -94,7 +93,7 @@ impl<F: FnMut(&Socket) -> ControlFlow<()>> Visitor for F {
 }
 
 /// How a table was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Who answered; `None` = this kernel has no such sockets.
     pub source: Option<Kind>,
@@ -108,22 +107,18 @@ pub struct Outcome {
 
 impl Outcome {
     /// All rows came from this source.
-    pub const fn complete(source: Kind) -> Self {
+    pub fn complete(source: Kind) -> Self {
         Self {
             source: Some(source),
-            reason: None,
-            warnings: Vec::new(),
-            refused_program: false,
+            ..Self::default()
         }
     }
 
     /// Nobody can tell of these sockets.
-    pub const fn absent(reason: Cause) -> Self {
+    pub fn absent(reason: Cause) -> Self {
         Self {
-            source: None,
             reason: Some(reason),
-            warnings: Vec::new(),
-            refused_program: false,
+            ..Self::default()
         }
     }
 

@@ -7,7 +7,6 @@ use rustix::io::Errno;
 
 use super::channel::{Batch, Channel, READ_FIRST, REPEATS};
 use super::decoder::ReplyDecoder;
-use super::exact;
 use super::unix_names::UnixNames;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
@@ -51,28 +50,42 @@ impl NetlinkSource {
         self.channel.take().map_or_else(Channel::open, Ok)
     }
 
-    /// The only connection there can be, if the kernel finds it without a dump.
+    /// The only connection there can be, if the kernel finds it by both its ends: no walk through its
+    /// tables.
+    ///
+    /// Where there is no such connection, the kernel answers with the listener that would take it, and
+    /// one bound to an interface it finds only when asked for that interface. So nothing is concluded
+    /// from an answer that is not this very connection. One that is bound to no interface may hide
+    /// others with the same ends, which are bound to one; whoever asks must not want those.
     ///
     /// Not for a recording: an answer that belongs to no dump is not listed from there.
     fn look_up(&mut self, table: Table, request: &Request) -> Option<Socket> {
         let exact = request.narrow.exact.filter(|_| !self.recorder.is_on())?;
-        let mut channel = self.open().ok()?;
         let ends = [exact.local, exact.peer];
-        let params = params(request);
-        let found = exact::answer(&mut channel, table, params, ends, exact.interface).ok()?;
+        let bytes = wire::exact_request(table, params(request), ends, exact.interface);
+        // Without an answer to this request the channel is of no use any more: one may still come.
+        let mut channel = self.open().ok()?;
+        let answer = Messages::new(channel.ask(&bytes).ok()?).next()?.ok()?;
+        if answer.sequence != wire::tag(table) {
+            return None;
+        }
+        let mut socket = Socket::new(table.protocol, table.family);
+        let decoded = answer
+            .socket()
+            .map(|payload| wire::decode(table.protocol, payload, &mut socket));
         self.channel = Some(channel);
-        found.filter(|socket| socket.interface == exact.interface)
+        let is_it = decoded == Some(Ok(()))
+            && socket.family == table.family
+            && socket.local.is_at(exact.local)
+            && socket.peer.is_at(exact.peer)
+            && socket.interface == exact.interface;
+        is_it.then_some(socket)
     }
 
     /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
-    fn read(
-        &mut self,
-        request: &Request,
-        reader: &mut Reader<'_>,
-        visitor: &mut dyn Visitor,
-    ) -> Result<Outcome, Error> {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Outcome, Error> {
         let table = reader.table.unwrap_or(TCP);
-        let mut params = params(request);
+        let mut params = params(reader.decoder.request);
         let netlink = |cause| Error::Netlink { table, cause };
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
@@ -83,7 +96,7 @@ impl NetlinkSource {
             let Some(bytes) = bytes else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
-            match self.dump(&bytes, reader, visitor) {
+            match self.dump(&bytes, reader) {
                 Ok(End::Whole | End::Stopped) => return Ok(outcome),
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
                 // list is the same without it: more sockets come, and are left out later.
@@ -95,7 +108,7 @@ impl NetlinkSource {
                 Ok(End::Disturbed(why)) => {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
                     let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
-                    if is_kept || reader.repeats == 0 || !reader.restart(visitor) {
+                    if is_kept || reader.repeats == 0 || !reader.restart() {
                         outcome.warnings.push(Warning::Disturbed(reader.table, why));
                         return Ok(outcome);
                     }
@@ -104,21 +117,16 @@ impl NetlinkSource {
         }
     }
 
-    fn dump(
-        &mut self,
-        request: &[u8],
-        reader: &mut Reader<'_>,
-        visitor: &mut dyn Visitor,
-    ) -> io::Result<End> {
+    fn dump(&mut self, request: &[u8], reader: &mut Reader<'_>) -> io::Result<End> {
         let mut channel = self.open()?;
         channel.send(request)?;
         let recorder = &self.recorder;
         let may_repeat = reader.repeats > 0;
-        let is_held = visitor.can_rewind();
+        let is_held = reader.decoder.visitor.can_rewind();
         let mut read = |datagram: io::Result<&[u8]>| match datagram {
             Ok(datagram) => {
                 recorder.keep(datagram);
-                reader.read(datagram, visitor)
+                reader.read(datagram)
             }
             Err(error) => Some(End::Disturbed(disturbance(error))),
         };
@@ -153,16 +161,16 @@ impl Source for NetlinkSource {
     ) -> Result<Outcome, Error> {
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = peers.then(|| UnixNames::live(self.recorder.clone()));
-        let mut reader = Reader::new(Some(table), request, names);
+        let mut reader = Reader::new(Some(table), request, visitor, names);
         let mut outcome = match self.look_up(table, request) {
             Some(socket) => {
                 // No other follows, whether the visitor wants one or not.
-                let _ = reader.decoder.lend_socket(socket, visitor);
+                let _ = reader.decoder.lend_socket(socket);
                 Outcome::complete(Kind::Netlink)
             }
-            None => self.read(request, &mut reader, visitor)?,
+            None => self.read(&mut reader)?,
         };
-        reader.tell(&mut outcome);
+        outcome.warnings.extend(reader.warnings());
         Ok(outcome)
     }
 
@@ -174,10 +182,9 @@ impl Source for NetlinkSource {
         if states == StateSet::EMPTY || is_looked_up || self.recorder.is_on() {
             return None;
         }
-        let mut reader = Reader::new(None, request, None);
-        let outcome = self.read(request, &mut reader, visitor);
-        let mut outcome = outcome.ok()?;
-        reader.tell(&mut outcome);
+        let mut reader = Reader::new(None, request, visitor, None);
+        let mut outcome = self.read(&mut reader).ok()?;
+        outcome.warnings.extend(reader.warnings());
         Some(outcome)
     }
 
@@ -212,31 +219,33 @@ struct Reader<'r> {
 
 impl<'r> Reader<'r> {
     /// For the answers to `request`; unix peers are named from `names`.
-    fn new(table: Option<Table>, request: &'r Request, names: Option<UnixNames>) -> Self {
+    fn new(
+        table: Option<Table>,
+        request: &'r Request,
+        visitor: &'r mut dyn Visitor,
+        names: Option<UnixNames>,
+    ) -> Self {
         let first = table.unwrap_or(TCP);
         Self {
             table,
             sequence: wire::tag(first),
             interrupted: false,
             repeats: REPEATS,
-            decoder: ReplyDecoder::new(first.protocol, request, names),
+            decoder: ReplyDecoder::new(Kind::Netlink, first, request, visitor, names),
         }
     }
 
-    /// Tells what could not be read, or not be named.
-    fn tell(&self, outcome: &mut Outcome) {
-        let malformed = self.decoder.malformed.replies(self.table, None);
-        outcome.warnings.extend(malformed);
-        outcome.warnings.extend(self.decoder.unnamed());
+    fn warnings(&self) -> impl Iterator<Item = Warning> {
+        self.decoder.warnings(self.table, None)
     }
 
     /// `Some` when the dump is over.
-    fn read(&mut self, datagram: &[u8], visitor: &mut dyn Visitor) -> Option<End> {
+    fn read(&mut self, datagram: &[u8]) -> Option<End> {
         for message in Messages::new(datagram) {
             let message = match message {
                 Ok(message) => message,
                 Err(error) => {
-                    self.decoder.broken(error);
+                    self.decoder.malformed.add(0, error);
                     continue;
                 }
             };
@@ -246,7 +255,7 @@ impl<'r> Reader<'r> {
             self.interrupted |= message.interrupted;
             match message.body {
                 Body::Socket(payload) => {
-                    if self.decoder.lend(payload, visitor).is_break() {
+                    if self.decoder.lend(payload).is_break() {
                         return Some(End::Stopped);
                     }
                 }
@@ -268,7 +277,7 @@ impl<'r> Reader<'r> {
 
     fn failed(&self, code: i32) -> End {
         let cause = io::Error::from_raw_os_error(code);
-        if self.decoder.lent == 0 && self.decoder.malformed.is_none() {
+        if self.decoder.lent == 0 && self.decoder.malformed.count == 0 {
             End::Refused(cause)
         } else {
             End::Disturbed(Disturbance::BrokenOff(cause.into()))
@@ -276,8 +285,8 @@ impl<'r> Reader<'r> {
     }
 
     /// Makes ready for the same dump again; `false` = something of it was shown.
-    fn restart(&mut self, visitor: &mut dyn Visitor) -> bool {
-        let is_forgotten = self.decoder.lent == 0 || visitor.rewind();
+    fn restart(&mut self) -> bool {
+        let is_forgotten = self.decoder.lent == 0 || self.decoder.visitor.rewind();
         if is_forgotten {
             self.repeats -= 1;
             self.interrupted = false;

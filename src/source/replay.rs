@@ -191,12 +191,7 @@ impl ReplaySource {
         Some(names)
     }
 
-    fn play(
-        &mut self,
-        table: Table,
-        decoder: &mut ReplyDecoder<'_>,
-        visitor: &mut dyn Visitor,
-    ) -> Result<(), Flaw> {
+    fn play(&mut self, table: Table, decoder: &mut ReplyDecoder<'_>) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
         let segments = self.segments.iter();
         for segment in segments.filter(|segment| segment.table == table) {
@@ -208,8 +203,8 @@ impl ReplaySource {
                 };
                 at += length;
                 let flow = match message.body {
-                    Body::Socket(payload) => decoder.lend(payload, visitor),
-                    Body::ProcLine(line) => decoder.lend_line(table, line, visitor),
+                    Body::Socket(payload) => decoder.lend(payload),
+                    Body::ProcLine(line) => decoder.lend_line(table, line),
                     _ => continue,
                 };
                 if flow.is_break() {
@@ -235,8 +230,8 @@ impl Source for ReplaySource {
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.names() } else { None };
-        let mut decoder = ReplyDecoder::new(table.protocol, request, names).replaying();
-        match self.play(table, &mut decoder, visitor) {
+        let mut decoder = ReplyDecoder::new(Kind::Replay, table, request, visitor, names);
+        match self.play(table, &mut decoder) {
             Ok(()) => {}
             Err(Flaw::Bytes(reason)) => gaps.push(Warning::Failed(self.malformed(reason).into())),
             Err(Flaw::Io(cause)) if decoder.lent == 0 => {
@@ -247,7 +242,7 @@ impl Source for ReplaySource {
                 gaps.push(Warning::Failed(self.malformed(reason).into()));
             }
         }
-        gaps.extend(decoder.malformed.replies(Some(table), Some(&self.path)));
+        gaps.extend(decoder.warnings(Some(table), Some(&self.path)));
         gaps.extend(self.flaw.take().map(|flaw| Warning::Failed(flaw.into())));
         Ok(outcome)
     }

@@ -8,7 +8,7 @@ use std::io;
 
 use super::Recorder;
 use super::channel::{Channel, REPEATS};
-use crate::model::{Cause, Disturbance, Family, Protocol, Socket, Table};
+use crate::model::{Cause, Disturbance, Family, Protocol, Socket};
 use crate::wire::{self, Body, Messages};
 
 /// Inode to name.
@@ -20,11 +20,9 @@ pub(super) struct UnixNames {
     scratch: Socket,
     /// For sockets that are not in the index; `None` = nobody can be asked.
     live: Option<(Channel, Recorder)>,
-    /// Why names may be missing.
-    failure: Option<Cause>,
+    /// Why names may be missing, if they may.
+    pub(super) failure: Option<Cause>,
 }
-
-const TABLE: Table = Table::new(Protocol::Unix, Family::Unix);
 
 impl UnixNames {
     /// An index to be filled, then [sorted](Self::sort).
@@ -54,16 +52,11 @@ impl UnixNames {
         names
     }
 
-    /// Why names may be missing, if they may.
-    pub(super) fn failure(&self) -> Option<&Cause> {
-        self.failure.as_ref()
-    }
-
     fn dump(&mut self) -> io::Result<Channel> {
         self.index.clear();
         self.bytes.clear();
         let mut channel = Channel::open()?;
-        channel.send(&wire::unix_names(wire::tag(TABLE)))?;
+        channel.send(&wire::unix_name_request(None))?;
         while !self.add_datagram(channel.receive()?)? {}
         Ok(channel)
     }
@@ -124,7 +117,7 @@ impl UnixNames {
     /// Asks the kernel for one socket and enters the answer at its place.
     fn ask(&mut self, inode: u64, at: usize) -> Option<()> {
         let (mut channel, recorder) = self.live.take()?;
-        let request = wire::unix_lookup(wire::tag(TABLE), u32::try_from(inode).ok()?);
+        let request = wire::unix_name_request(Some(u32::try_from(inode).ok()?));
         let datagram = match channel.ask(&request) {
             Ok(datagram) => datagram,
             Err(cause) => {

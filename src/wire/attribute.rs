@@ -8,10 +8,6 @@ use super::WireError;
 use crate::model::{Memory, Socket};
 
 /// The fixed part of a reply, and the attributes behind it.
-///
-/// # Errors
-///
-/// When the reply is shorter than that.
 pub(super) fn split<'a, H>(
     what: &'static str,
     payload: &'a [u8],
@@ -27,10 +23,6 @@ where
 }
 
 /// Calls `each` with the type and the value of every attribute.
-///
-/// # Errors
-///
-/// When one does not fit the bytes that are there.
 pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), WireError> {
     for attribute in NlasIterator::new(bytes) {
         let attribute = attribute.map_err(|_| WireError::Attribute)?;
@@ -54,10 +46,11 @@ pub(super) fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
     (number != N::default()).then_some(number)
 }
 
-/// The kernel's two words of a cookie; all ones mean none.
-pub(super) fn cookie([low, high]: [U32; 2]) -> Option<u64> {
+/// Enters the inode, and the kernel's two words of a cookie; all ones mean none.
+pub(super) fn identify(socket: &mut Socket, inode: U32, [low, high]: [U32; 2]) {
+    socket.inode = nonzero(inode.get()).map(u64::from);
     let cookie = u64::from(high.get()) << 32 | u64::from(low.get());
-    (cookie != u64::MAX).then_some(cookie)
+    socket.cookie = (cookie != u64::MAX).then_some(cookie);
 }
 
 /// `SK_MEMINFO_*` (`include/uapi/linux/sock_diag.h`): nine words, older kernels send fewer.

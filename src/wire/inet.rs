@@ -9,7 +9,7 @@ use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
-use super::attribute::{cookie, memory, nonzero, split, u32_at, u64_at, walk};
+use super::attribute::{identify, memory, nonzero, split, u32_at, u64_at, walk};
 use crate::model::{
     Endpoint, Family, Info, PortKind, Protocol, Shutdown, Socket, Timer, TimerKind,
 };
@@ -17,10 +17,9 @@ use crate::model::{
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
-/// `struct inet_diag_msg`.
 #[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-pub(super) struct Header {
+struct InetDiagMsg {
     family: u8,
     state: u8,
     timer: u8,
@@ -40,12 +39,12 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump of an IP protocol.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = split::<Header>("inet_diag_msg", payload)?;
+    let (header, attributes) = split::<InetDiagMsg>("inet_diag_msg", payload)?;
     header.fill(socket);
     walk(attributes, |kind, value| attribute(socket, kind, value))
 }
 
-impl Header {
+impl InetDiagMsg {
     fn fill(&self, socket: &mut Socket) {
         let (protocol, family) = (socket.protocol, socket.family);
         socket.state = protocol.state(self.state);
@@ -58,11 +57,10 @@ impl Header {
             socket.local.port = Some(u32::from(self.local_port.get()));
         }
         let (inode, uid) = (self.inode.get(), self.uid.get());
-        socket.inode = nonzero(inode).map(u64::from);
         // TIME_WAIT, requests and orphans belong to nobody; the kernel says 0, which is root.
         socket.uid = (inode != 0 || uid != 0).then_some(uid);
         socket.interface = nonzero(self.interface.get());
-        socket.cookie = cookie(self.cookie);
+        identify(socket, self.inode, self.cookie);
         socket.timer = TimerKind::from_code(self.timer).map(|kind| Timer {
             kind,
             expires_ms: self.expires.get(),

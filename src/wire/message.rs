@@ -17,10 +17,9 @@ const PROC_LINE: u16 = 0x4c53;
 /// `NLMSG_ALIGNTO`.
 const ALIGN: usize = 4;
 
-/// `struct nlmsghdr`.
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct Header {
+struct Nlmsghdr {
     len: U32,
     kind: U16,
     flags: U16,
@@ -28,7 +27,7 @@ struct Header {
     port: U32,
 }
 
-const HEADER_LEN: usize = size_of::<Header>();
+const HEADER_LEN: usize = size_of::<Nlmsghdr>();
 
 /// What a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +110,7 @@ impl<'a> Message<'a> {
     ///
     /// When there is no whole header, or the length is less than one.
     pub fn stated_len(bytes: &[u8]) -> Result<usize, WireError> {
-        let (header, _) = split::<Header>("netlink header", bytes)?;
+        let (header, _) = split::<Nlmsghdr>("netlink header", bytes)?;
         let stated = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
         if stated < HEADER_LEN {
             return Err(WireError::Length {
@@ -124,7 +123,7 @@ impl<'a> Message<'a> {
 
     /// Reads a message that fills `whole`.
     fn read(whole: &'a [u8]) -> Result<Self, WireError> {
-        let (header, payload) = split::<Header>("netlink header", whole)?;
+        let (header, payload) = split::<Nlmsghdr>("netlink header", whole)?;
         let flags = header.flags.get();
         let body = match header.kind.get() {
             SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => Body::Socket(payload),
@@ -149,7 +148,7 @@ impl<'a> Message<'a> {
 /// Does a datagram end a dump, well or not? Looks at nothing but the headers.
 pub fn ends_dump(datagram: &[u8]) -> bool {
     let mut rest = datagram;
-    while let Ok((header, _)) = Header::ref_from_prefix(rest) {
+    while let Ok((header, _)) = Nlmsghdr::ref_from_prefix(rest) {
         if matches!(header.kind.get(), NLMSG_DONE | NLMSG_ERROR) {
             return true;
         }
@@ -183,7 +182,7 @@ pub fn done(sequence: u32) -> Vec<u8> {
 
 /// A whole message.
 pub(super) fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-    let header = Header {
+    let header = Nlmsghdr {
         len: U32::new(u32::try_from(HEADER_LEN + payload.len()).unwrap_or(u32::MAX)),
         kind: U16::new(kind),
         flags: U16::new(flags),

@@ -17,7 +17,7 @@ use std::fmt;
 use crate::model::{Family, Protocol, Socket, Table};
 
 pub use message::{Body, Message, Messages, done, ends_dump, is_interrupted, proc_line};
-pub use request::{DumpParams, both_request, dump_request, exact_request, unix_lookup, unix_names};
+pub use request::{DumpParams, both_request, dump_request, exact_request, unix_name_request};
 pub use sequence::{is_ours, table_of, tag};
 
 /// Why bytes are not the message they should be.

@@ -4,15 +4,14 @@ use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
-use super::attribute::{cookie, nonzero, queues_and_memory, split, walk};
+use super::attribute::{identify, queues_and_memory, split, walk};
 use crate::model::{Socket, State, netlink_family_name};
 
 const NETLINK_DIAG_MEMINFO: u16 = 0;
 
-/// `struct netlink_diag_msg`.
 #[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-pub(super) struct Header {
+struct NetlinkDiagMsg {
     family: u8,
     kind: u8,
     protocol: u8,
@@ -26,7 +25,7 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump of netlink sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = split::<Header>("netlink_diag_msg", payload)?;
+    let (header, attributes) = split::<NetlinkDiagMsg>("netlink_diag_msg", payload)?;
     socket.state = socket.protocol.state(header.state);
     let name = netlink_family_name(u32::from(header.protocol));
     socket.local.set_name(name.as_bytes());
@@ -35,8 +34,7 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireErro
         socket.peer.set_name(name.as_bytes());
         socket.peer.port = Some(header.peer_port.get());
     }
-    socket.inode = nonzero(header.inode.get()).map(u64::from);
-    socket.cookie = cookie(header.cookie);
+    identify(socket, header.inode, header.cookie);
     walk(attributes, |kind, value| {
         if kind == NETLINK_DIAG_MEMINFO {
             queues_and_memory(socket, value);

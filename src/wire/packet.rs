@@ -4,17 +4,16 @@ use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
-use super::attribute::{cookie, nonzero, queues_and_memory, split, u32_at, walk};
+use super::attribute::{identify, nonzero, queues_and_memory, split, u32_at, walk};
 use crate::model::{Socket, SocketType};
 
 const PACKET_DIAG_INFO: u16 = 0;
 const PACKET_DIAG_UID: u16 = 5;
 const PACKET_DIAG_MEMINFO: u16 = 6;
 
-/// `struct packet_diag_msg`.
 #[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-pub(super) struct Header {
+struct PacketDiagMsg {
     family: u8,
     kind: u8,
     ether_type: U16,
@@ -24,12 +23,11 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump of packet sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = split::<Header>("packet_diag_msg", payload)?;
+    let (header, attributes) = split::<PacketDiagMsg>("packet_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));
     // `pdiag_num` is in host order; 0 receives nothing.
     socket.local.port = nonzero(header.ether_type.get()).map(u32::from);
-    socket.inode = nonzero(header.inode.get()).map(u64::from);
-    socket.cookie = cookie(header.cookie);
+    identify(socket, header.inode, header.cookie);
     walk(attributes, |kind, value| attribute(socket, kind, value))
 }
 

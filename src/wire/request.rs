@@ -83,7 +83,7 @@ pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
     body.extend_from_slice(states);
     // `idiag_dbs`: tables to dump, of which there is one.
     body.extend_from_slice(&[0; 4]);
-    push_program(&mut body, params);
+    push_attribute(&mut body, INET_DIAG_REQ_BYTECODE, params.program);
     message(TCPDIAG_GETSOCK, DUMP, tag(table), &body)
 }
 
@@ -109,26 +109,21 @@ pub fn exact_request(
     message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, tag(table), &body)
 }
 
-/// The request of nothing but the names of all unix sockets.
-pub fn unix_names(sequence: u32) -> Vec<u8> {
-    let body = unix_request(StateSet::ALL, 0, ShowFlags::NAME);
-    message(SOCK_DIAG_BY_FAMILY, DUMP, sequence, &body)
-}
-
-/// The request of one unix socket by its inode: one reply, or `ENOENT`.
-pub fn unix_lookup(sequence: u32, inode: u32) -> Vec<u8> {
-    let body = unix_request(StateSet::ALL, inode, ShowFlags::NAME);
-    message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, sequence, &body)
+/// The request of nothing but the names of all unix sockets, or of that with this inode: one reply,
+/// or `ENOENT`.
+pub fn unix_name_request(inode: Option<u32>) -> Vec<u8> {
+    let table = Table::new(Protocol::Unix, Family::Unix);
+    let flags = if inode.is_some() { NLM_F_REQUEST } else { DUMP };
+    let body = unix_request(StateSet::ALL, inode.unwrap_or(0), ShowFlags::NAME);
+    message(SOCK_DIAG_BY_FAMILY, flags, tag(table), &body)
 }
 
 fn unix_body(params: DumpParams<'_>) -> Vec<u8> {
-    let shown = ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN;
-    let memory = if params.memory {
-        ShowFlags::MEMINFO
-    } else {
-        ShowFlags::empty()
-    };
-    let shown = shown | memory | ShowFlags::from_bits_retain(UDIAG_SHOW_UID);
+    let mut shown = ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN;
+    shown |= ShowFlags::from_bits_retain(UDIAG_SHOW_UID);
+    if params.memory {
+        shown |= ShowFlags::MEMINFO;
+    }
     unix_request(params.states, 0, shown)
 }
 
@@ -184,10 +179,9 @@ fn socket_id(table: Table, params: DumpParams<'_>) -> SocketId {
     }
 }
 
-fn push_program(body: &mut Vec<u8>, params: DumpParams<'_>) {
-    if !params.program.is_empty() {
-        let program = DefaultNla::new(INET_DIAG_REQ_BYTECODE, params.program.to_vec());
-        body.extend(bytes_of(&program));
+fn push_attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    if !value.is_empty() {
+        body.extend(bytes_of(&DefaultNla::new(kind, value.to_vec())));
     }
 }
 
@@ -195,10 +189,9 @@ fn inet_body(table: Table, params: DumpParams<'_>) -> Vec<u8> {
     let mut body = inet_request(table, params, socket_id(table, params));
     if let (None, Some(number)) = (short_number(table), table.protocol.sock_diag()) {
         let number = u32::from(number).to_ne_bytes();
-        let number = DefaultNla::new(INET_DIAG_REQ_PROTOCOL, number.to_vec());
-        body.extend(bytes_of(&number));
+        push_attribute(&mut body, INET_DIAG_REQ_PROTOCOL, &number);
     }
-    push_program(&mut body, params);
+    push_attribute(&mut body, INET_DIAG_REQ_BYTECODE, params.program);
     body
 }
 

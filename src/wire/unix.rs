@@ -4,7 +4,7 @@ use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
-use super::attribute::{cookie, memory, nonzero, split, u32_at, walk};
+use super::attribute::{identify, memory, nonzero, split, u32_at, walk};
 use crate::model::{Shutdown, Socket, SocketType};
 
 const UNIX_DIAG_NAME: u16 = 0;
@@ -15,10 +15,9 @@ const UNIX_DIAG_SHUTDOWN: u16 = 6;
 /// Linux 5.3.
 const UNIX_DIAG_UID: u16 = 7;
 
-/// `struct unix_diag_msg`.
 #[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-pub(super) struct Header {
+struct UnixDiagMsg {
     family: u8,
     kind: u8,
     state: u8,
@@ -29,11 +28,10 @@ pub(super) struct Header {
 
 /// Reads a reply to a dump or a look-up of unix sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
-    let (header, attributes) = split::<Header>("unix_diag_msg", payload)?;
+    let (header, attributes) = split::<UnixDiagMsg>("unix_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));
     socket.state = socket.protocol.state(header.state);
-    socket.inode = nonzero(header.inode.get()).map(u64::from);
-    socket.cookie = cookie(header.cookie);
+    identify(socket, header.inode, header.cookie);
     walk(attributes, |kind, value| attribute(socket, kind, value))
 }
 

@@ -11,7 +11,7 @@ use crate::enrich::task_files::TaskFiles;
 use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit};
 use crate::error::Error;
 use crate::model::{Cause, named};
-use crate::procfs::fd::{Walk, walk, walk_first_threads, walk_of, walk_rest};
+use crate::procfs::fd::{Threads, Walk, walk, walk_of, walk_rest};
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.
@@ -121,7 +121,7 @@ impl FdScanner {
     /// wanted. It sees them all, so the root must show them all, too.
     fn told(&mut self) -> Option<Result<Walk, Error>> {
         let iterator = self.iterator.as_ref()?;
-        let mut found = match walk_rest(&self.root, || iterator.run()) {
+        let mut found = match walk_rest(&self.root, Threads::Any, || iterator.run()) {
             Ok(found) => found,
             Err(error) if self.source == OwnerSource::Bpf => return Some(Err(error)),
             Err(error) => {
@@ -141,8 +141,8 @@ impl FdScanner {
     fn walked(&self, live: bool) -> (Result<Walk, Error>, Visibility) {
         let root = &self.root;
         let found = match &self.scope {
-            ScanScope::All => walk(root),
-            ScanScope::FirstThreads => walk_first_threads(root),
+            ScanScope::All => walk(root, Threads::Any),
+            ScanScope::FirstThreads => walk(root, Threads::First),
             ScanScope::Only(pids) => walk_of(root, pids),
         };
         let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();

@@ -7,7 +7,7 @@
 use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
 use crate::bpf::{Btf, Kernel, TypeKind};
 use crate::enrich::visibility::limit;
-use crate::procfs::fd::{Descriptor, walk, walk_rest};
+use crate::procfs::fd::{Descriptor, Threads, walk, walk_rest};
 use crate::skip::skip;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -153,7 +153,10 @@ fn name_of_a_socket_that_is_opened_is_no_socket() {
 /// Both ways, of this process.
 fn both(iterator: &TaskFiles) -> [Vec<Descriptor>; 2] {
     let proc = Path::new("/proc");
-    let ways = [walk(proc), walk_rest(proc, || iterator.run())];
+    let ways = [
+        walk(proc, Threads::Any),
+        walk_rest(proc, Threads::Any, || iterator.run()),
+    ];
     ways.map(|found| {
         let mut held = found.unwrap().descriptors;
         held.retain(|held| held.pid == std::process::id());

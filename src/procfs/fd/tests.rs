@@ -6,8 +6,8 @@
 )]
 
 use super::{
-    Descriptor, Told, Walk, cannot_hold_sockets, socket_inode, start_ticks, walk,
-    walk_first_threads, walk_of, walk_rest,
+    Descriptor, Known, Threads, Walk, cannot_hold_sockets, socket_inode, start_ticks, walk,
+    walk_of, walk_rest,
 };
 use crate::error::Error;
 use crate::skip::skip;
@@ -71,7 +71,7 @@ fn only_numeric_names_and_whole_socket_links_count() {
     process(root.path(), 10, &stat("a", 'S', 0, 1), &links);
     fs::create_dir_all(root.path().join("self/fd")).unwrap();
     symlink("socket:[79]", root.path().join("self/fd/1")).unwrap();
-    let found = walk(root.path()).unwrap();
+    let found = walk(root.path(), Threads::Any).unwrap();
     assert!(found.unreadable.is_empty());
     assert_eq!(sorted(found), [(77, 10, 3), (4_294_967_300, 10, 12)]);
 }
@@ -84,13 +84,15 @@ fn odd_entries_of_a_copy_are_skipped() {
     symlink("nowhere", root.path().join("13")).unwrap();
     fs::create_dir_all(root.path().join("14/fd/3")).unwrap();
     fs::create_dir(root.path().join("99999999999")).unwrap();
-    let found = walk(root.path()).unwrap();
+    let found = walk(root.path(), Threads::Any).unwrap();
     assert_eq!((found.descriptors.len(), found.unreadable.len()), (0, 0));
 }
 
 #[test]
 fn missing_root_is_an_error_that_names_it() {
-    let text = walk(Path::new("/nonexistent")).unwrap_err().chain();
+    let text = walk(Path::new("/nonexistent"), Threads::Any)
+        .unwrap_err()
+        .chain();
     assert_eq!(text, "cannot open /nonexistent: no such file or directory");
 }
 
@@ -141,8 +143,11 @@ fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
         skip("this file system does not count subdirectories in st_nlink");
         return;
     }
-    assert_eq!(sorted(walk(root.path()).unwrap()), [(5, 20, 9)]);
-    assert_eq!(sorted(walk_first_threads(root.path()).unwrap()), []);
+    assert_eq!(
+        sorted(walk(root.path(), Threads::Any).unwrap()),
+        [(5, 20, 9)]
+    );
+    assert_eq!(sorted(walk(root.path(), Threads::First).unwrap()), []);
 }
 
 #[test]
@@ -153,7 +158,7 @@ fn unreadable_processes_are_counted_once_each() {
     }
     let root = tempfile::tempdir().unwrap();
     refuse_three(root.path());
-    let found = walk(root.path()).unwrap();
+    let found = walk(root.path(), Threads::Any).unwrap();
     assert_eq!((&found.unreadable[..], found.refused), (&[1][..], true));
     assert_eq!(sorted(found), [(2, 4, 3)]);
 }
@@ -213,7 +218,7 @@ fn process_that_exits_during_scan_is_skipped() {
     let done = AtomicBool::new(false);
     let (walks, children) = thread::scope(|scope| {
         let spawners = [(); 2].map(|()| scope.spawn(|| short_lived_children(&done)));
-        let walks = (0..40).filter_map(|_| walk(Path::new("/proc")).ok());
+        let walks = (0..40).filter_map(|_| walk(Path::new("/proc"), Threads::Any).ok());
         let walks: Vec<Walk> = walks.collect();
         done.store(true, Ordering::Relaxed);
         let children = spawners.map(|spawner| spawner.join().unwrap());
@@ -258,7 +263,7 @@ fn five_thousand_descriptors_of_one_socket_are_all_found() {
     expected.push(socket.as_raw_fd());
     expected.sort_unstable();
     let inode = inode_of(&socket);
-    let found = sorted(walk(Path::new("/proc")).unwrap());
+    let found = sorted(walk(Path::new("/proc"), Threads::Any).unwrap());
     let mine: Vec<i32> = found
         .into_iter()
         .filter(|held| held.0 == inode && held.1 == std::process::id())
@@ -275,7 +280,7 @@ fn many_processes_are_spread_and_none_is_lost() {
         process(root.path(), pid, &stat("a", 'S', 0, 1), &[("3", &target)]);
     }
     let expected: Vec<_> = (1..=500).map(|pid| (u64::from(pid), pid, 3)).collect();
-    assert_eq!(sorted(walk(root.path()).unwrap()), expected);
+    assert_eq!(sorted(walk(root.path(), Threads::Any).unwrap()), expected);
 }
 
 #[test]
@@ -330,7 +335,7 @@ fn what_is_told_is_not_read_and_the_rest_is() {
         process(root.path(), pid, &stat("a", 'S', 0, 1), &[("3", link)]);
     }
     let held = |inode, pid, fd| Descriptor { inode, pid, fd };
-    let found = walk_rest(root.path(), || {
+    let found = walk_rest(root.path(), Threads::Any, || {
         // One that has just started, too, which the walk then meets.
         process(
             root.path(),
@@ -338,7 +343,7 @@ fn what_is_told_is_not_read_and_the_rest_is() {
             &stat("b", 'S', 0, 1),
             &[("4", "socket:[5]")],
         );
-        Ok(Told {
+        Ok(Known {
             descriptors: vec![held(7, 8, 6), held(5, 10, 4)],
             pids: vec![8, 10],
         })
@@ -364,7 +369,7 @@ fn nothing_is_walked_when_nothing_could_be_told() {
             cause: io::ErrorKind::PermissionDenied.into(),
         })
     };
-    let error = walk_rest(root.path(), refused).unwrap_err();
+    let error = walk_rest(root.path(), Threads::Any, refused).unwrap_err();
     assert_eq!(error.chain(), "bpf: cannot tell: permission denied");
 }
 
