@@ -17,7 +17,23 @@ impl Expr {
     /// The processes of which one must hold a socket for it to be accepted, ascending; `None` = any
     /// may, or none.
     pub fn pids(&self) -> Option<Vec<u32>> {
-        let mut pids = self.some_pids()?;
+        let of_test = |test: &Test, holds: bool| match test {
+            Test::Number {
+                field: Field::Pid,
+                op: Op::Equal,
+                value,
+            } if holds => Some(u32::try_from(*value).into_iter().collect()),
+            _ => None,
+        };
+        let of_list = |members: Vec<Option<Vec<u32>>>, all: bool| {
+            if all {
+                members.into_iter().flatten().min_by_key(Vec::len)
+            } else {
+                let members: Option<Vec<_>> = members.into_iter().collect();
+                members.map(|members| members.concat())
+            }
+        };
+        let mut pids = self.fold(true, &of_test, &of_list)?;
         pids.sort_unstable();
         pids.dedup();
         Some(pids)
@@ -38,75 +54,42 @@ impl Expr {
 
     /// The protocols that it names as wanted.
     pub fn protocols(&self) -> BTreeSet<Protocol> {
-        let mut named = BTreeSet::new();
-        self.add_protocols(&mut named);
-        named
-    }
-
-    fn some_pids(&self) -> Option<Vec<u32>> {
-        match self {
-            Self::All(members) => {
-                let bounds = members.iter().filter_map(Self::some_pids);
-                bounds.min_by_key(Vec::len)
-            }
-            Self::Any(members) => {
-                let bounds: Option<Vec<_>> = members.iter().map(Self::some_pids).collect();
-                bounds.map(|bounds| bounds.concat())
-            }
-            Self::Test(Test::Number {
-                field: Field::Pid,
-                op: Op::Equal,
-                value,
-            }) => Some(u32::try_from(*value).into_iter().collect()),
-            Self::Not(_) | Self::Test(_) => None,
-        }
-    }
-
-    fn add_protocols(&self, named: &mut BTreeSet<Protocol>) {
         match self {
             Self::All(members) | Self::Any(members) => {
-                for member in members {
-                    member.add_protocols(named);
-                }
+                members.iter().flat_map(Self::protocols).collect()
             }
-            Self::Test(Test::Name { .. }) => {
-                named.insert(Protocol::Unix);
-            }
-            Self::Test(Test::Word {
-                field: Field::Protocol,
-                equal: true,
-                words,
-            }) => {
+            Self::Not(_) => BTreeSet::new(),
+            Self::Test(test) => {
                 let protocols = Protocol::ALL.into_iter();
-                named.extend(protocols.filter(|protocol| words.contains(&protocol.name())));
+                protocols
+                    .filter(|protocol| names(test, *protocol))
+                    .collect()
             }
-            Self::Test(Test::Word {
-                field: Field::Family,
-                equal: true,
-                words,
-            }) => {
-                let protocols = Protocol::ALL.into_iter();
-                named.extend(protocols.filter(|protocol| is_only_of(*protocol, words)));
-            }
-            Self::Not(_) | Self::Test(_) => {}
         }
     }
-}
 
-/// Is the protocol the one of a family named here?
-fn is_only_of(protocol: Protocol, families: &[&str]) -> bool {
-    match protocol.families() {
-        [family] => families.contains(&family.name()),
-        _ => false,
-    }
-}
-
-impl Expr {
     /// A field in it that no event tells: what changes within a state, and what must be asked for.
     pub fn not_of_events(&self) -> Option<Field> {
         let fields = self.tests().into_iter().filter_map(Test::field);
         let mut untold = fields.filter(|field| !field.is_in_events());
         untold.next()
+    }
+}
+
+/// Does a test name a protocol as wanted, or a family that is only its own?
+fn names(test: &Test, protocol: Protocol) -> bool {
+    match test {
+        Test::Name { .. } => protocol == Protocol::Unix,
+        Test::Word {
+            field,
+            equal: true,
+            words,
+        } => match (field, protocol.families()) {
+            (Field::Protocol, _) => words.contains(&protocol.name()),
+            (Field::Family, [family]) => words.contains(&family.name()),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

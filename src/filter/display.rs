@@ -1,6 +1,6 @@
 //! An expression as text that reads back as the same expression.
 
-use std::fmt::{self, Display, Formatter, Write as _};
+use std::fmt::{self, Display, Formatter};
 
 use super::{Expr, Field, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{State, StateSet, Unit};
@@ -11,33 +11,25 @@ impl Display for Expr {
         match self {
             always if *always == Self::ALWAYS => f.write_str("addr = *"),
             never if *never == Self::NEVER => f.write_str("addr != *"),
-            Self::All(members) => list(f, members, " and "),
-            Self::Any(members) => list(f, members, " or "),
-            Self::Not(inner) => {
-                f.write_str("not ")?;
-                group(f, inner, matches!(**inner, Self::All(_) | Self::Any(_)))
-            }
+            Self::All(members) => f.write_str(&joined(members, " and ", member)),
+            Self::Any(members) => f.write_str(&joined(members, " or ", member)),
+            Self::Not(inner) => write!(f, "not {}", member(inner)),
             Self::Test(test) => test.fmt(f),
         }
     }
 }
 
-fn list(f: &mut Formatter<'_>, members: &[Expr], between: &str) -> fmt::Result {
-    for (place, member) in members.iter().enumerate() {
-        if place > 0 {
-            f.write_str(between)?;
-        }
-        group(f, member, matches!(member, Expr::All(_) | Expr::Any(_)))?;
+/// A member of a list, a list in parentheses.
+fn member(expr: &Expr) -> String {
+    match expr {
+        Expr::All(_) | Expr::Any(_) => format!("({expr})"),
+        Expr::Not(_) | Expr::Test(_) => expr.to_string(),
     }
-    Ok(())
 }
 
-fn group(f: &mut Formatter<'_>, expr: &Expr, parentheses: bool) -> fmt::Result {
-    if parentheses {
-        write!(f, "({expr})")
-    } else {
-        expr.fmt(f)
-    }
+fn joined<T>(items: &[T], between: &str, text: impl Fn(&T) -> String) -> String {
+    let texts: Vec<String> = items.iter().map(text).collect();
+    texts.join(between)
 }
 
 impl Side {
@@ -76,56 +68,56 @@ impl Display for Test {
                 equal,
                 prefixes,
             } => {
-                write!(f, "{} {} ", side.word(), equals(*equal))?;
-                separated(f, prefixes)
+                let prefixes = joined(prefixes, ",", Prefix::to_string);
+                write!(f, "{} {} {prefixes}", side.word(), equals(*equal))
             }
             Self::Name {
                 side,
                 equal,
                 pattern,
-            } => {
-                write!(f, "{} {} ", side.word(), equals(*equal))?;
-                write_name(f, pattern)
-            }
+            } => write!(f, "{} {} {}", side.word(), equals(*equal), name(pattern)),
             Self::Port { side, op, items } => {
-                write!(f, "{} {} ", side.port_word(), op.sign())?;
-                separated(f, items)
+                let items = joined(items, ",", PortItem::to_string);
+                write!(f, "{} {} {items}", side.port_word(), op.sign())
             }
             Self::Number { field, op, value } => {
-                write!(f, "{} {} ", field.name(), op.sign())?;
-                write_number(f, *field, *value)
+                let value = number(*field, *value);
+                write!(f, "{} {} {value}", field.name(), op.sign())
+            }
+            Self::Mark { equal, value, mask } if *mask == u32::MAX => {
+                write!(f, "mark {} {value:#x}", equals(*equal))
             }
             Self::Mark { equal, value, mask } => {
-                write!(f, "mark {} {value:#x}", equals(*equal))?;
-                if *mask == u32::MAX {
-                    Ok(())
-                } else {
-                    write!(f, "/{mask:#x}")
-                }
+                write!(f, "mark {} {value:#x}/{mask:#x}", equals(*equal))
             }
             Self::Interface { equal, name, .. } => {
-                write!(f, "interface {} ", equals(*equal))?;
-                write_exact(f, "", name.as_bytes())
+                let name = exact("", name.as_bytes());
+                write!(f, "interface {} {name}", equals(*equal))
             }
             Self::Cgroup { equal, path, .. } => {
-                write!(f, "cgroup {} ", equals(*equal))?;
-                write_exact(f, "", path)
+                write!(f, "cgroup {} {}", equals(*equal), exact("", path))
             }
             Self::Text {
                 field,
                 equal,
                 pattern,
-            } => write_text(f, *field, *equal, pattern),
+            } => match pattern {
+                Pattern::Exact(bytes) => {
+                    let bytes = exact("", bytes);
+                    write!(f, "{} {} {bytes}", field.name(), equals(*equal))
+                }
+                Pattern::Glob(glob, _) => {
+                    let sign = if *equal { "~" } else { "!~" };
+                    write!(f, "{} {sign} {}", field.name(), quoted(glob))
+                }
+            },
             Self::Missing { field, equal } => {
                 write!(f, "{} {} unknown", field.name(), equals(*equal))
             }
             Self::Autobound { .. } => f.write_str("autobound"),
             Self::HalfClosed => f.write_str("half-closed"),
             Self::Orphan => f.write_str("orphan"),
-            Self::Shown(text) => {
-                f.write_str("any ")?;
-                quote(f, text)
-            }
+            Self::Shown(text) => write!(f, "any {}", quoted(text)),
         }
     }
 }
@@ -134,11 +126,10 @@ fn write_states(f: &mut Formatter<'_>, states: StateSet) -> fmt::Result {
     if states == StateSet::ALL {
         return f.write_str("state all");
     }
-    let names = |states: StateSet| {
+    let names = |states: StateSet| -> Vec<&str> {
         let members = State::NAMED.into_iter().chain([State::Unknown(0)]);
-        let members = members.filter(move |state| states.contains(*state));
-        let names: Vec<&str> = members.map(State::name).collect();
-        names
+        let members = members.filter(|state| states.contains(*state));
+        members.map(State::name).collect()
     };
     let (inside, outside) = (names(states), names(states.complement()));
     if inside.len() > outside.len() {
@@ -150,20 +141,9 @@ fn write_states(f: &mut Formatter<'_>, states: StateSet) -> fmt::Result {
     }
 }
 
-fn separated(f: &mut Formatter<'_>, items: &[impl Display]) -> fmt::Result {
-    for (place, item) in items.iter().enumerate() {
-        if place > 0 {
-            f.write_char(',')?;
-        }
-        item.fmt(f)?;
-    }
-    Ok(())
-}
-
 impl Display for Prefix {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let full = if self.address.is_ipv4() { 32 } else { 128 };
-        if self.length == full {
+        if self.is_single() {
             write!(f, "{}", self.address)
         } else {
             write!(f, "{}/{}", self.address, self.length)
@@ -181,54 +161,33 @@ impl Display for PortItem {
     }
 }
 
-fn write_number(f: &mut Formatter<'_>, field: Field, value: u64) -> fmt::Result {
+fn number(field: Field, value: u64) -> String {
     match (field, field.unit()) {
-        (Field::Cookie, _) => write!(f, "{value:#x}"),
-        (_, Some(Unit::Millis | Unit::Micros)) => write!(f, "{value}us"),
-        _ => write!(f, "{value}"),
+        (Field::Cookie, _) => format!("{value:#x}"),
+        (_, Some(Unit::Millis | Unit::Micros)) => format!("{value}us"),
+        _ => value.to_string(),
     }
 }
 
 /// The name of a unix socket: quoted it stands for itself, bare it is a glob.
-fn write_name(f: &mut Formatter<'_>, pattern: &Pattern) -> fmt::Result {
+fn name(pattern: &Pattern) -> String {
     match pattern {
         Pattern::Exact(name) => match name.as_slice() {
-            [0, rest @ ..] => write_exact(f, "unix:@", rest),
-            [b'@', rest @ ..] => write_exact(f, "unix:\\x40", rest),
-            path => write_exact(f, "unix:", path),
+            [0, rest @ ..] => exact("unix:@", rest),
+            [b'@', rest @ ..] => exact("unix:\\x40", rest),
+            path => exact("unix:", path),
         },
-        Pattern::Glob(glob, _) => write!(f, "unix:{glob}"),
-    }
-}
-
-fn write_text(f: &mut Formatter<'_>, field: Field, equal: bool, pattern: &Pattern) -> fmt::Result {
-    let name = field.name();
-    match pattern {
-        Pattern::Exact(bytes) => {
-            write!(f, "{name} {} ", equals(equal))?;
-            write_exact(f, "", bytes)
-        }
-        Pattern::Glob(glob, _) => {
-            let sign = if equal { "~" } else { "!~" };
-            write!(f, "{name} {sign} ")?;
-            quote(f, glob)
-        }
+        Pattern::Glob(glob, _) => format!("unix:{glob}"),
     }
 }
 
 /// Bytes that stand for themselves.
-fn write_exact(f: &mut Formatter<'_>, before: &str, bytes: &[u8]) -> fmt::Result {
+fn exact(before: &str, bytes: &[u8]) -> String {
     let clean = escape_also(escape(bytes), |c| c == '"');
-    write!(f, "\"{before}{clean}\"")
+    format!("\"{before}{clean}\"")
 }
 
 /// A text in quotation marks; each double one of its own stands between single ones.
-fn quote(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    for (place, part) in text.split('"').enumerate() {
-        if place > 0 {
-            f.write_str("'\"'")?;
-        }
-        write!(f, "\"{part}\"")?;
-    }
-    Ok(())
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"'\"'\""))
 }

@@ -7,7 +7,7 @@ use crate::model::{Process, ProcessStatus, Protocol, Row, Stage, Unit};
 mod lists;
 mod short;
 
-use lists::{any_contains, port_holds, some_number, some_text};
+use lists::{any_contains, port_holds, some};
 use short::Short;
 
 /// Hexadecimal digits in the name that the kernel gives a unix socket (`unix_autobind`).
@@ -55,16 +55,12 @@ impl Decision {
             (
                 Self::CannotTell { held, by_source },
                 Self::CannotTell {
-                    held: other_held,
-                    by_source: other_source,
+                    held: also,
+                    by_source: source,
                 },
             ) => Self::CannotTell {
-                held: if decisive {
-                    held || other_held
-                } else {
-                    held && other_held
-                },
-                by_source: by_source || other_source,
+                held: if decisive { held || also } else { held && also },
+                by_source: by_source || source,
             },
             (Self::CannotTell { .. }, _) => self,
             (_, other) => other,
@@ -225,13 +221,18 @@ impl<'r> Matcher<'_, 'r> {
 
     /// A number in the unit of filters, where durations are in microseconds.
     fn number(&self, field: Field, op: Op, value: u64) -> Answer {
+        let (equal, each) = match op {
+            Op::Unequal => (false, Op::Equal),
+            other => (true, other),
+        };
+        let matches = |number: u32| each.holds(&u64::from(number), &value);
         Ok(match self.known(field)? {
             Datum::Processes(processes) if field == Field::Pid => {
-                some_number(processes.iter().map(|process| process.pid), op, value)
+                some(processes.iter().map(|process| process.pid), equal, matches)
             }
             Datum::Processes(processes) => {
                 let fds = processes.iter().flat_map(|process| &process.fds);
-                some_number(fds.copied(), op, value)
+                some(fds.copied(), equal, matches)
             }
             Datum::Number(number) if field.unit() == Some(Unit::Millis) => {
                 op.holds(&number.saturating_mul(1_000), &value)
@@ -269,12 +270,12 @@ impl<'r> Matcher<'_, 'r> {
             Datum::Processes(processes) => {
                 let texts = processes.iter();
                 let texts = texts.filter_map(|process| process_text(process, field));
-                return Ok(some_text(texts, equal, pattern));
+                return Ok(some(texts, equal, |text| pattern.matches(text)));
             }
             Datum::Index(index) => {
                 let names = [Short::of(index), Short::interface(index)];
                 let texts = names.iter().map(Short::as_bytes);
-                return Ok(some_text(texts, equal, pattern));
+                return Ok(some(texts, equal, |text| pattern.matches(text)));
             }
             Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
             Datum::Path(name) => pattern.matches_name(name),
@@ -311,18 +312,15 @@ impl<'r> Matcher<'_, 'r> {
 
     fn is_autobound(&self, first: u16, last: u16) -> bool {
         let socket = self.row.socket;
-        match socket.protocol {
-            Protocol::Unix => match &*socket.local.name {
-                [0, digits @ ..] => {
-                    digits.len() == AUTOBIND_DIGITS && digits.iter().all(u8::is_ascii_hexdigit)
-                }
-                _ => false,
-            },
-            Protocol::Tcp | Protocol::Udp | Protocol::UdpLite | Protocol::Mptcp => {
-                let range = u32::from(first)..=u32::from(last);
-                socket.local.port.is_some_and(|port| range.contains(&port))
+        if socket.protocol.has_service_ports() {
+            let range = u32::from(first)..=u32::from(last);
+            return socket.local.port.is_some_and(|port| range.contains(&port));
+        }
+        match &*socket.local.name {
+            [0, digits @ ..] if socket.protocol == Protocol::Unix => {
+                digits.len() == AUTOBIND_DIGITS && digits.iter().all(u8::is_ascii_hexdigit)
             }
-            Protocol::Raw | Protocol::Icmp | Protocol::Packet | Protocol::Netlink => false,
+            _ => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::bytecode::{compile, lasts};
-use super::{Expr, Field, Op, PortItem, Prefix, Rule, Side, Test};
+use super::{Expr, Field, Op, PortItem, Rule, Side, Test};
 use crate::model::{Family, Protocol, Table};
 
 /// The part of an expression that makes the kernel send less. It never sends less than the
@@ -113,13 +113,9 @@ fn address(member: &Expr, wanted: Side) -> Option<IpAddr> {
         return None;
     };
     match prefixes.as_slice() {
-        [prefix] if *side == wanted => is_single(prefix).then_some(prefix.address),
+        [prefix] if *side == wanted && prefix.is_single() => Some(prefix.address),
         _ => None,
     }
-}
-
-const fn is_single(prefix: &Prefix) -> bool {
-    prefix.length == if prefix.address.is_ipv4() { 32 } else { 128 }
 }
 
 /// An address as the sockets of a family have it; an IPv4 one may be mapped.

@@ -53,20 +53,14 @@ impl Expr {
 
 fn fold(expr: &Expr, table: Table) -> Expr {
     match expr {
-        Expr::All(members) => {
-            let all = Expr::all(members.iter().map(|member| fold(member, table)));
-            match all {
-                Expr::All(members) => Expr::all(tidy(members, ListKind::All)),
-                other => other,
-            }
-        }
-        Expr::Any(members) => {
-            let any = Expr::any(members.iter().map(|member| fold(member, table)));
-            match any {
-                Expr::Any(members) => Expr::any(tidy(members, ListKind::Any)),
-                other => other,
-            }
-        }
+        Expr::All(members) => match Expr::all(members.iter().map(|member| fold(member, table))) {
+            Expr::All(members) => Expr::all(tidy(members, ListKind::All)),
+            other => other,
+        },
+        Expr::Any(members) => match Expr::any(members.iter().map(|member| fold(member, table))) {
+            Expr::Any(members) => Expr::any(tidy(members, ListKind::Any)),
+            other => other,
+        },
         Expr::Not(inner) => match fold(inner, table) {
             Expr::Not(twice) => *twice,
             other => other.negated(),

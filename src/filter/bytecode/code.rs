@@ -7,30 +7,20 @@
 
 use std::net::IpAddr;
 
-use zerocopy::byteorder::native_endian::{I32, U16, U32, U64};
-use zerocopy::{Immutable, IntoBytes};
-
 use crate::filter::{Prefix, Side, Tree};
 
-/// `INET_DIAG_BC_JMP`: always fails.
+// `INET_DIAG_BC_*`.
+/// Always fails.
 const JMP: u8 = 1;
-/// `INET_DIAG_BC_S_GE`.
 const S_GE: u8 = 2;
-/// `INET_DIAG_BC_S_LE`.
 const S_LE: u8 = 3;
-/// `INET_DIAG_BC_D_GE`.
 const D_GE: u8 = 4;
-/// `INET_DIAG_BC_D_LE`.
 const D_LE: u8 = 5;
-/// `INET_DIAG_BC_S_COND`.
 const S_COND: u8 = 7;
-/// `INET_DIAG_BC_D_COND`.
 const D_COND: u8 = 8;
-/// `INET_DIAG_BC_DEV_COND`.
 const DEV_COND: u8 = 9;
-/// `INET_DIAG_BC_MARK_COND`; refused without `CAP_NET_ADMIN`.
+/// Refused without `CAP_NET_ADMIN`.
 const MARK_COND: u8 = 10;
-/// `INET_DIAG_BC_CGROUP_COND`.
 const CGROUP_COND: u8 = 13;
 
 /// `AF_INET` (`include/linux/socket.h`).
@@ -39,15 +29,6 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// `inet_diag_hostcond.port` where the port does not matter.
 const ANY_PORT: i32 = -1;
-
-/// `struct inet_diag_bc_op`.
-#[derive(Debug, IntoBytes, Immutable)]
-#[repr(C)]
-struct Op {
-    code: u8,
-    yes: u8,
-    no: U16,
-}
 
 /// Does a program say of a socket the same through its whole life? Its mark can be set again, and what
 /// the kernel keeps of a closed connection belongs to no cgroup.
@@ -67,26 +48,8 @@ pub(in crate::filter) fn lasts(program: &[u8]) -> bool {
 /// How long the test of an address takes, in other tests.
 const HOST_STEPS: usize = 4;
 
-/// Bytes of an operation without an argument.
-const OP_LEN: usize = size_of::<Op>();
-
-/// `struct inet_diag_hostcond`; the address follows.
-#[derive(Debug, IntoBytes, Immutable)]
-#[repr(C)]
-struct HostCondition {
-    family: u8,
-    prefix_len: u8,
-    pad: U16,
-    port: I32,
-}
-
-/// `struct inet_diag_markcond`.
-#[derive(Debug, IntoBytes, Immutable)]
-#[repr(C)]
-struct MarkCondition {
-    mark: U32,
-    mask: U32,
-}
+/// Bytes of an operation without an argument: `struct inet_diag_bc_op`.
+const OP_LEN: usize = 4;
 
 /// One test of the kernel's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,12 +71,8 @@ impl Leaf {
 
     /// The port stands in the `no` of a second operation.
     fn port(code: u8, port: u16) -> Self {
-        let argument = Op {
-            code: 0,
-            yes: 0,
-            no: U16::new(port),
-        };
-        Self::new(code, &argument)
+        let [low, high] = port.to_ne_bytes();
+        Self::new(code, &[0, 0, low, high])
     }
 
     /// The address of an end begins so; `None` when no address is so long. The kernel lets IPv4
@@ -126,42 +85,33 @@ impl Leaf {
         if usize::from(prefix.length) > 8 * address.len() {
             return None;
         }
-        let condition = HostCondition {
-            family,
-            prefix_len: prefix.length,
-            pad: U16::ZERO,
-            port: I32::new(ANY_PORT),
-        };
         let code = if side == Side::Local { S_COND } else { D_COND };
-        let mut leaf = Self::new(code, &condition);
-        leaf.argument.extend(address);
-        Some(leaf)
+        // `struct inet_diag_hostcond`: two bytes of padding before the port.
+        let condition = [family, prefix.length, 0, 0];
+        let port = ANY_PORT.to_ne_bytes();
+        Some(Self::new(code, &[&condition, &port, &*address].concat()))
     }
 
     /// The socket is bound to this interface; 0 = to none.
     pub(super) fn interface(index: u32) -> Self {
-        Self::new(DEV_COND, &U32::new(index))
+        Self::new(DEV_COND, &index.to_ne_bytes())
     }
 
     /// The mark under a mask is this one.
     pub(super) fn mark(value: u32, mask: u32) -> Self {
-        let condition = MarkCondition {
-            mark: U32::new(value),
-            mask: U32::new(mask),
-        };
-        Self::new(MARK_COND, &condition)
+        // `struct inet_diag_markcond`.
+        let condition = [value.to_ne_bytes(), mask.to_ne_bytes()];
+        Self::new(MARK_COND, condition.as_flattened())
     }
 
     /// The socket belongs to this cgroup; 0 = to none.
     pub(super) fn cgroup(id: u64) -> Self {
-        Self::new(CGROUP_COND, &U64::new(id))
+        Self::new(CGROUP_COND, &id.to_ne_bytes())
     }
 
-    fn new(code: u8, argument: &(impl IntoBytes + Immutable)) -> Self {
-        Self {
-            code,
-            argument: argument.as_bytes().to_vec(),
-        }
+    fn new(code: u8, argument: &[u8]) -> Self {
+        let argument = argument.to_vec();
+        Self { code, argument }
     }
 
     const fn len(&self) -> usize {
@@ -265,23 +215,8 @@ fn emit_jump(to: usize, program: &mut Vec<u8>) -> Option<()> {
 
 fn emit_op(code: u8, len: usize, fail: usize, program: &mut Vec<u8>) -> Option<()> {
     let distance = fail.checked_sub(program.len())?;
-    let op = Op {
-        code,
-        yes: u8::try_from(len).ok()?,
-        no: U16::new(u16::try_from(distance).ok()?),
-    };
-    program.extend_from_slice(op.as_bytes());
+    let no = u16::try_from(distance).ok()?;
+    program.extend([code, u8::try_from(len).ok()?]);
+    program.extend(no.to_ne_bytes());
     Some(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{HostCondition, MarkCondition, Op};
-
-    #[test]
-    fn structures_have_the_sizes_of_the_kernel() {
-        assert_eq!(size_of::<Op>(), 4);
-        assert_eq!(size_of::<HostCondition>(), 8);
-        assert_eq!(size_of::<MarkCondition>(), 8);
-    }
 }

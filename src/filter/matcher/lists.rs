@@ -2,34 +2,20 @@
 
 use std::net::IpAddr;
 
-use crate::filter::{Op, Pattern, PortItem, Prefix};
+use crate::filter::{Op, PortItem, Prefix};
 
-/// Of several numbers one has to match; for `!=` none may be equal, and there has to be one.
-pub(super) fn some_number(mut numbers: impl Iterator<Item = u32>, op: Op, value: u64) -> bool {
-    if op == Op::Unequal {
-        let mut some = false;
-        return numbers.all(|number| {
-            some = true;
-            u64::from(number) != value
-        }) && some;
-    }
-    numbers.any(|number| op.holds(&u64::from(number), &value))
-}
-
-/// Of several texts one has to match; for `!=` none may, and there has to be one.
-pub(super) fn some_text<'t>(
-    mut texts: impl Iterator<Item = &'t [u8]>,
+/// Of several values one has to match; where `equal` is false none may, and there has to be one.
+pub(super) fn some<T>(
+    values: impl Iterator<Item = T>,
     equal: bool,
-    pattern: &Pattern,
+    matches: impl Fn(T) -> bool,
 ) -> bool {
+    let mut values = values.peekable();
     if equal {
-        return texts.any(|text| pattern.matches(text));
+        values.any(matches)
+    } else {
+        values.peek().is_some() && !values.any(matches)
     }
-    let mut some = false;
-    texts.all(|text| {
-        some = true;
-        !pattern.matches(text)
-    }) && some
 }
 
 /// Is the port one of the items? They are ascending and disjoint ranges.
@@ -66,6 +52,11 @@ pub(super) fn any_contains(prefixes: &[Prefix], ip: IpAddr) -> bool {
 }
 
 impl Prefix {
+    /// Does only one address begin with it?
+    pub(in crate::filter) const fn is_single(&self) -> bool {
+        self.length == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Does the address begin with it? Those of the other family do not.
     pub(in crate::filter) fn contains(&self, ip: IpAddr) -> bool {
         let length = u32::from(self.length);

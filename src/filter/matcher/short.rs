@@ -14,22 +14,18 @@ pub(super) struct Short {
 impl Short {
     /// How this is written.
     pub(super) fn of(value: impl fmt::Display) -> Self {
-        Self::written(format_args!("{value}"))
-    }
-
-    /// What an interface without a name is called: `if7`.
-    pub(super) fn interface(index: u32) -> Self {
-        Self::written(format_args!("if{index}"))
-    }
-
-    fn written(text: fmt::Arguments<'_>) -> Self {
         let mut short = Self {
             bytes: [0; CAPACITY],
             len: 0,
         };
         // It fails for a text that is too long, and none is.
-        let _ = short.write_fmt(text);
+        let _ = write!(short, "{value}");
         short
+    }
+
+    /// What an interface without a name is called: `if7`.
+    pub(super) fn interface(index: u32) -> Self {
+        Self::of(format_args!("if{index}"))
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
