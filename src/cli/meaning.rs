@@ -12,9 +12,7 @@ use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source};
 use crate::query::{Hidden, Input, PROC, Query, Report, Tables};
-use crate::render::{
-    Color, Extra, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns,
-};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns};
 use crate::source::Extensions;
 use crate::text::escape;
 
@@ -249,13 +247,13 @@ impl Typed {
     fn extras(&self, tables: &Tables) -> Extras {
         let listed = |protocol| tables.names(protocol);
         let extras = [
-            (listed(Protocol::Unix), Extra::Unix),
-            (listed(Protocol::Packet), Extra::Packet),
-            (self.extended, Extra::Extended),
-            (self.timers, Extra::Timers),
-            (self.info, Extra::Info),
-            (self.memory, Extra::Memory),
-            (self.processes, Extra::Processes),
+            (listed(Protocol::Unix), Extras::UNIX),
+            (listed(Protocol::Packet), Extras::PACKET),
+            (self.extended, Extras::EXTENDED),
+            (self.timers, Extras::TIMERS),
+            (self.info, Extras::INFO),
+            (self.memory, Extras::MEMORY),
+            (self.processes, Extras::PROCESSES),
         ];
         given(extras).collect()
     }

@@ -16,7 +16,7 @@ use crate::filter::{self, Expr};
 use crate::model::Selection;
 use crate::query::netstat::{Netstat, Part};
 use crate::query::{Input, PROC, Query};
-use crate::render::{Extra, Extras, Format, HeaderLine, Layout, NetstatLayout, Section};
+use crate::render::{Extras, Format, HeaderLine, Layout, NetstatLayout, Section};
 use crate::text::escape;
 
 /// The name under which the program is `netstat`.
@@ -179,9 +179,9 @@ impl Typed {
 
     fn layout(&self, terminal: Terminal) -> NetstatLayout {
         let extras = [
-            (self.has(b'e'), Extra::Extended),
-            (self.has(b'p'), Extra::Processes),
-            (self.has(b'o'), Extra::Timers),
+            (self.has(b'e'), Extras::EXTENDED),
+            (self.has(b'p'), Extras::PROCESSES),
+            (self.has(b'o'), Extras::TIMERS),
         ];
         NetstatLayout {
             selection: match (self.has(b'a'), self.has(b'l')) {

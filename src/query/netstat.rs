@@ -3,7 +3,7 @@
 use super::Query;
 use crate::enrich::{Ports, ScanScope};
 use crate::model::Table;
-use crate::render::{Extra, Format, NetstatLayout};
+use crate::render::{Extras, Format, NetstatLayout};
 
 /// What to list, in which order, and how.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Query {
     #[must_use]
     pub fn as_netstat(mut self, layout: NetstatLayout) -> Self {
         let extras = layout.extras;
-        self.extensions.proc_net = extras.has(Extra::Extended) || extras.has(Extra::Timers);
+        self.extensions.proc_net = extras.has(Extras::EXTENDED) || extras.has(Extras::TIMERS);
         let lookups = &mut self.lookups;
         if lookups.scope == ScanScope::All {
             lookups.scope = ScanScope::FirstThreads;

@@ -3,9 +3,9 @@
 use crate::model::{Info, InfoField, Memory, Row, State, Unit};
 use crate::text;
 
+use super::Extras;
 use super::digits;
 use super::style::Style;
-use super::{Extra, Extras};
 
 /// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no limit yet.
 const NO_SSTHRESH: u64 = 0x7fff_ffff;
@@ -16,7 +16,7 @@ pub(super) const INDENT: &[u8] = b"        ";
 /// Writes the words of `-i` and `-m` that the row has; nothing where it has none.
 pub(super) fn words(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras) {
     let mut words = Words::new(out, b' ');
-    if extras.has(Extra::Info) {
+    if extras.has(Extras::INFO) {
         if let Some(name) = row.socket.congestion() {
             words.congestion(name);
         }
@@ -25,7 +25,7 @@ pub(super) fn words(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras) {
             words.info_of(info, row.socket.state);
         }
     }
-    if extras.has(Extra::Memory)
+    if extras.has(Extras::MEMORY)
         && let Some(memory) = row.socket.memory()
     {
         words.memory(memory);

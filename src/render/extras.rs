@@ -2,66 +2,47 @@
 
 use super::{Field, Format};
 
-/// One thing that adds columns or lines to a listing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extra {
-    /// Unix sockets are asked for.
-    Unix,
-    /// Packet sockets are asked for.
-    Packet,
-    /// `-e`: user, inode, half-close, interface, mark, cgroup; descriptors beside the processes.
-    Extended,
-    /// `-o`: timers.
-    Timers,
-    /// `-i`: `tcp_info` and its like.
-    Info,
-    /// `-m`: memory.
-    Memory,
-    /// `-p`: processes.
-    Processes,
-}
-
-impl Extra {
-    const fn bit(self) -> u8 {
-        1 << match self {
-            Self::Unix => 0,
-            Self::Packet => 1,
-            Self::Extended => 2,
-            Self::Timers => 3,
-            Self::Info => 4,
-            Self::Memory => 5,
-            Self::Processes => 6,
-        }
-    }
-}
-
-/// A set of them.
+/// A set of things that add columns or lines to a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extras(u8);
 
 impl Extras {
     /// None of them.
     pub const NONE: Self = Self(0);
+    /// Unix sockets are asked for.
+    pub const UNIX: Self = Self(1);
+    /// Packet sockets are asked for.
+    pub const PACKET: Self = Self(1 << 1);
+    /// `-e`: user, inode, half-close, interface, mark, cgroup; descriptors beside the processes.
+    pub const EXTENDED: Self = Self(1 << 2);
+    /// `-o`: timers.
+    pub const TIMERS: Self = Self(1 << 3);
+    /// `-i`: `tcp_info` and its like.
+    pub const INFO: Self = Self(1 << 4);
+    /// `-m`: memory.
+    pub const MEMORY: Self = Self(1 << 5);
+    /// `-p`: processes.
+    pub const PROCESSES: Self = Self(1 << 6);
 
-    /// The set with one more.
+    /// The set with all that another one has.
     #[must_use]
-    pub const fn with(self, extra: Extra) -> Self {
-        Self(self.0 | extra.bit())
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
-    /// Is it in the set?
-    pub const fn has(self, extra: Extra) -> bool {
-        self.0 & extra.bit() != 0
+    /// True if it has something that another one has.
+    pub const fn has(self, others: Self) -> bool {
+        self.0 & others.0 != 0
     }
 
-    /// Does it ask for lines of details?
+    /// True if it asks for lines of details.
     pub(super) const fn has_lines(self) -> bool {
-        self.has(Extra::Info) || self.has(Extra::Memory)
+        self.has(Self::INFO.with(Self::MEMORY))
     }
 }
 
-impl FromIterator<Extra> for Extras {
-    fn from_iter<I: IntoIterator<Item = Extra>>(extras: I) -> Self {
+impl FromIterator<Self> for Extras {
+    fn from_iter<I: IntoIterator<Item = Self>>(extras: I) -> Self {
         extras.into_iter().fold(Self::NONE, Self::with)
     }
 }
@@ -73,11 +54,11 @@ pub fn default_columns(format: Format, extras: Extras) -> Vec<Field> {
 
 /// What `table` and `plain` show.
 pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
-    let unix = extras.has(Extra::Unix);
-    let extended = extras.has(Extra::Extended);
+    let unix = extras.has(Extras::UNIX);
+    let extended = extras.has(Extras::EXTENDED);
     let columns = [
         (Field::Protocol, true),
-        (Field::Type, unix || extras.has(Extra::Packet)),
+        (Field::Type, unix || extras.has(Extras::PACKET)),
         (Field::State, true),
         (Field::RecvQueue, true),
         (Field::SendQueue, true),
@@ -92,8 +73,8 @@ pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
         (Field::Interface, extended),
         (Field::Mark, extended),
         (Field::Cgroup, extended),
-        (Field::Timer, extras.has(Extra::Timers)),
-        (Field::Processes, extras.has(Extra::Processes)),
+        (Field::Timer, extras.has(Extras::TIMERS)),
+        (Field::Processes, extras.has(Extras::PROCESSES)),
     ];
     let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);
     shown.map(|(column, _)| column).collect()

@@ -29,23 +29,17 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     text.chars().take_while(fits).collect()
 }
 
-/// What becomes of the cells behind one that is wider than its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Overflow {
-    /// All of them move.
-    Push,
-    /// They stand as near to their columns as they can.
-    Recover,
-}
-
 /// The columns of a text: cells of numbers stand at the right.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {
     /// How wide each is, and whether it has numbers.
     columns: Vec<(usize, bool)>,
-    overflow: Overflow,
-    /// Where lines are folded between cells: an address that the terminal breaks is read as another one.
-    fold: Option<usize>,
+    /// True if cells behind one that is wider than its column stand as near to their columns as they can;
+    /// else all of them move.
+    pub(super) recovers: bool,
+    /// How wide lines may be before they are folded between cells: an address that the terminal breaks is
+    /// read as another one.
+    pub(super) fold: Option<usize>,
 }
 
 impl Grid {
@@ -53,7 +47,7 @@ impl Grid {
     pub(super) fn new(columns: impl IntoIterator<Item = (usize, bool)>) -> Self {
         Self {
             columns: columns.into_iter().collect(),
-            overflow: Overflow::Push,
+            recovers: false,
             fold: None,
         }
     }
@@ -65,21 +59,6 @@ impl Grid {
                 .iter()
                 .map(|c| (width(&c.title()), c.definition().is_right())),
         )
-    }
-
-    pub(super) const fn with_overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
-
-    /// Folds lines that are wider than this.
-    pub(super) const fn fold_at(&mut self, width: usize) {
-        self.fold = Some(width);
-    }
-
-    /// True if lines are folded.
-    pub(super) const fn is_folded(&self) -> bool {
-        self.fold.is_some()
     }
 
     /// How wide each column is.
@@ -136,7 +115,7 @@ impl Grid {
                 free = used + GAP;
             }
             begin += column + GAP;
-            if self.overflow == Overflow::Push {
+            if !self.recovers {
                 begin = begin.max(free);
             }
         }

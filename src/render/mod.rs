@@ -20,7 +20,6 @@ mod paint;
 mod search;
 mod style;
 mod summary;
-mod summing;
 pub mod view;
 
 use std::io;
@@ -30,14 +29,14 @@ pub use crate::fields::Field;
 use crate::model::{OwnedRow, Row, Summary};
 pub use buffer::{Arrangement, NameHosts, RowBuffer};
 pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
-pub use extras::{Extra, Extras, default_columns};
+pub use extras::{Extras, default_columns};
 pub use format::ndjson::Changes;
 pub use format::{Repeats, event_sink, sink};
 pub use netstat::{NetstatLayout, Section};
 pub use order::SortKey;
 pub use paint::Color;
 pub use search::Search;
-pub use summing::Summing;
+pub use summary::Summing;
 
 use netstat::Netstat;
 
@@ -122,8 +121,8 @@ pub struct Layout {
     pub columns: Vec<Field>,
     /// Is there a line of titles?
     pub header: HeaderLine,
-    /// In `table` and `plain`: [`Extra::Info`] and [`Extra::Memory`] add details to each row,
-    /// [`Extra::Extended`] descriptors to the processes. The others change nothing here.
+    /// In `table` and `plain`: [`Extras::INFO`] and [`Extras::MEMORY`] add details to each row,
+    /// [`Extras::EXTENDED`] descriptors to the processes. The others change nothing here.
     pub extras: Extras,
     /// True if the details end the row's line (`-O`), and no cell of `table` is broken; else they are on
     /// a line of their own below it.

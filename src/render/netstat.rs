@@ -15,7 +15,7 @@ use crate::model::{Process, Protocol, Row, Selection, Summary};
 use crate::text::escape;
 
 use super::out::Out;
-use super::{Extra, Extras, HeaderLine, Sink, digits};
+use super::{Extras, HeaderLine, Sink, digits};
 
 /// How `netstat` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct NetstatLayout {
     pub header: HeaderLine,
     /// The sections that have their banner even without a row.
     pub sections: &'static [Section],
-    /// [`Extra::Extended`] adds user and inode, [`Extra::Processes`] a process, [`Extra::Timers`] the
+    /// [`Extras::EXTENDED`] adds user and inode, [`Extras::PROCESSES`] a process, [`Extras::TIMERS`] the
     /// timer; the others change nothing.
     pub extras: Extras,
     /// True if hosts have names, where these were found; any IPv6 address is `[::]` then.
@@ -160,7 +160,7 @@ fn padded(out: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
 
 /// Writes the column of the process, if it is wanted.
 fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
-    if layout.extras.has(Extra::Processes) {
+    if layout.extras.has(Extras::PROCESSES) {
         out.push(b' ');
         let first = row.processes.unwrap_or_default().first();
         padded(out, PROGRAM_WIDTH, |out| match first {
@@ -172,7 +172,7 @@ fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
 
 /// Writes its title.
 fn program_title(out: &mut Vec<u8>, extras: Extras) {
-    if extras.has(Extra::Processes) {
+    if extras.has(Extras::PROCESSES) {
         out.push(b' ');
         padded(out, PROGRAM_WIDTH, |out| {
             out.extend_from_slice(b"PID/Program name");

@@ -26,6 +26,16 @@ pub enum Color {
     Always,
 }
 
+impl Color {
+    /// A style, or none.
+    pub(super) const fn style(self, style: Style) -> Style {
+        match self {
+            Self::Never => Style::new(),
+            Self::Always => style,
+        }
+    }
+}
+
 /// Marks the name of a state.
 pub(super) fn mark_state(name: &str) -> String {
     format!("{STATE}{name}{END}")
@@ -94,10 +104,7 @@ pub(super) fn change(line: &str, change: Change, color: Color) -> String {
 
 /// A text in one style, whatever its parts are.
 fn whole(text: &str, style: Style, color: Color) -> String {
-    let style = match color {
-        Color::Never => Style::new(),
-        Color::Always => style,
-    };
+    let style = color.style(style);
     let mut bare = String::with_capacity(text.len());
     plain(&mut bare, text);
     format!("{style}{bare}{style:#}")
@@ -111,10 +118,7 @@ fn plain(out: &mut String, text: &str) {
 }
 
 fn state(out: &mut String, name: &str, color: Color) {
-    let style = match color {
-        Color::Never => Style::new(),
-        Color::Always => State::from_name(name).map_or(Style::new(), style_of),
-    };
+    let style = color.style(State::from_name(name).map_or(Style::new(), style_of));
     // Writing to a String cannot fail.
     let _ = write!(out, "{style}{name}{style:#}");
 }

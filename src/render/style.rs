@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Extra, Layout};
+use super::{Extras, Layout, digits};
 use crate::text;
 
 /// How cells are written.
@@ -31,7 +31,7 @@ impl Style {
     /// The same, with descriptors if the layout has them.
     pub(super) const fn of(self, layout: &Layout) -> Self {
         Self {
-            descriptors: layout.extras.has(Extra::Extended),
+            descriptors: layout.extras.has(Extras::EXTENDED),
             ..self
         }
     }
@@ -45,9 +45,10 @@ impl Style {
     pub(super) fn lone_name(self, out: &mut Vec<u8>, name: &[u8]) {
         match name {
             [] => out.push(b'-'),
-            [b'-'] => out.extend_from_slice(b"\\x2d"),
-            [b'*'] => out.extend_from_slice(b"\\x2a"),
-            [b'?'] => out.extend_from_slice(b"\\x3f"),
+            [sign @ (b'-' | b'*' | b'?')] => {
+                out.extend_from_slice(b"\\x");
+                digits::hex(out, (*sign).into());
+            }
             name => self.name(out, name, &[]),
         }
     }

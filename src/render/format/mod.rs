@@ -8,6 +8,8 @@ pub(super) mod table;
 
 use std::io;
 
+use crate::model::Summary;
+
 use super::events::{EventLayout, EventSink, Grouping};
 use super::out::Out;
 use super::summary::Totals;
@@ -109,7 +111,7 @@ pub(super) struct FormatDefinition {
     /// A listing.
     pub(super) rows: for<'w> fn(Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
     /// `-s`.
-    pub(super) counts: fn(&mut Vec<u8>, &Totals<'_>),
+    pub(super) counts: fn(&mut Vec<u8>, &Totals, &Summary),
     /// `-E`.
     pub(super) events: MakeEvents,
     /// `-E --by connection`.

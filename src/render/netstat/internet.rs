@@ -3,18 +3,18 @@
 use super::{NetstatLayout, address, padded, program, program_title};
 use crate::fields::Side;
 use crate::model::{Family, ProcNetExtras, Protocol, Row, Socket, State, Timer, TimerKind};
-use crate::render::{Extra, Extras, digits};
+use crate::render::{Extras, digits};
 
 /// Writes the line of titles.
 pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
     out.extend_from_slice(
         b"Proto Recv-Q Send-Q Local Address           Foreign Address         State      ",
     );
-    if extras.has(Extra::Extended) {
+    if extras.has(Extras::EXTENDED) {
         out.extend_from_slice(b" User       Inode     ");
     }
     program_title(out, extras);
-    if extras.has(Extra::Timers) {
+    if extras.has(Extras::TIMERS) {
         out.extend_from_slice(b" Timer");
     }
     out.push(b'\n');
@@ -33,11 +33,11 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
         out.push(b' ');
     }
     padded(out, 11, |out| state(out, socket));
-    if layout.extras.has(Extra::Extended) {
+    if layout.extras.has(Extras::EXTENDED) {
         owner(out, row);
     }
     program(out, layout, row);
-    if layout.extras.has(Extra::Timers) {
+    if layout.extras.has(Extras::TIMERS) {
         timer(out, socket);
     }
     out.push(b'\n');
@@ -112,23 +112,21 @@ fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
     });
 }
 
+/// The words of the kernel's codes.
+const TIMERS: [&str; 5] = ["off", "on", "keepalive", "timewait", "probe"];
+
 /// `on (0.20/3/0)`: the timer, its seconds, what was sent again and the probes sent, in vain.
 fn timer(out: &mut Vec<u8>, socket: &Socket) {
     let listed = socket.proc_net.or(socket.timer.map(as_listed));
     let listed = listed.unwrap_or_default();
-    let word = match listed.timer {
-        0 => " off (",
-        1 => " on (",
-        2 => " keepalive (",
-        3 => " timewait (",
-        4 => " probe (",
-        other => {
-            out.extend_from_slice(b" unkn-");
-            digits::integer(out, other.into());
-            " ("
-        }
-    };
-    out.extend_from_slice(word.as_bytes());
+    out.push(b' ');
+    if let Some(word) = TIMERS.get(usize::from(listed.timer)) {
+        out.extend_from_slice(word.as_bytes());
+    } else {
+        out.extend_from_slice(b"unkn-");
+        digits::integer(out, listed.timer.into());
+    }
+    out.extend_from_slice(b" (");
     let ticks = if listed.timer == 0 { 0 } else { listed.ticks };
     digits::integer(out, ticks / 100);
     out.push(b'.');

@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 use crate::model::{Finding, Severity};
 use crate::text::push_wrapped;
 
-use super::super::{Color, Format, Layout};
+use super::super::Color;
 
 /// Lines in a pipe.
 const USUAL: usize = 80;
@@ -19,12 +19,8 @@ const INDENT: usize = 9;
 const TOLD: usize = 5;
 
 /// Writes them, if there are any.
-pub(super) fn write(out: &mut Vec<u8>, findings: &[Finding], format: Format, layout: &Layout) {
-    let color = match format {
-        Format::Table => layout.color,
-        _ => Color::Never,
-    };
-    let width = layout.width.map_or(USUAL, usize::from);
+pub(super) fn write(out: &mut Vec<u8>, findings: &[Finding], color: Color, width: Option<u16>) {
+    let width = width.map_or(USUAL, usize::from);
     let width = width.clamp(NARROWEST, WIDEST);
     let alike = findings.chunk_by(|a, b| (a.kind, a.severity) == (b.kind, b.severity));
     for alike in alike {
@@ -45,10 +41,7 @@ pub(super) fn write(out: &mut Vec<u8>, findings: &[Finding], format: Format, lay
 }
 
 fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
-    let style = match color {
-        Color::Never => Style::new(),
-        Color::Always => style_of(finding.severity),
-    };
+    let style = color.style(style_of(finding.severity));
     let severity = finding.severity.name();
     let gap = " ".repeat(INDENT.saturating_sub(severity.len()));
     let mut text = format!("\n{style}{severity}{style:#}{gap}");

@@ -1,33 +1,21 @@
 //! The counts as aligned text: by protocol and state, then TCP as a whole, then the listeners.
 
+use std::collections::BTreeSet;
+
 use crate::model::{Counts, Family, Protocol, State, StateCounts};
 use crate::text;
 
 use super::super::grid::Grid;
 use super::super::style::Style;
-use super::super::{Field, Format, HeaderLine};
+use super::super::{Color, Field, HeaderLine};
 use super::{Totals, findings};
 
-/// Which states have a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::render) enum States {
-    /// Those in which something is.
-    All,
-    /// Not those of TCP that are drawn above.
-    NotOfTcp,
-}
-
-/// Writes everything, and what was found wrong.
-pub(in crate::render) fn write(
-    out: &mut Vec<u8>,
-    totals: &Totals<'_>,
-    format: Format,
-    states: States,
-) {
-    let (counts, header) = (totals.counts, totals.layout.header);
+/// Writes everything, and what was found wrong. Where TCP `is_drawn`, its states have no line.
+pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color, is_drawn: bool) {
+    let (counts, header) = (&totals.counts, totals.layout.header);
     let mut lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
     for protocol in Protocol::ALL {
-        lines.extend(of_protocol(counts, protocol, states));
+        lines.extend(of_protocol(counts, protocol, is_drawn));
     }
     align(out, &lines, &[2, 3, 4], header);
     if counts.of_protocol(Protocol::Tcp).next().is_some() {
@@ -52,8 +40,8 @@ pub(in crate::render) fn write(
         align(out, &lines, &[1, 2], header);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
-    let findings = totals.findings.unwrap_or_default();
-    findings::write(out, findings, format, totals.layout);
+    let findings = totals.findings.as_deref().unwrap_or_default();
+    findings::write(out, findings, color, totals.layout.width);
 }
 
 fn titles(titles: &[&str]) -> Vec<Vec<String>> {
@@ -61,7 +49,7 @@ fn titles(titles: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// A line for all states of a protocol, and one for each in which something is.
-fn of_protocol(counts: &Counts, protocol: Protocol, states: States) -> Vec<Vec<String>> {
+fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<String>> {
     let tables: Vec<&StateCounts> = counts.of_protocol(protocol).collect();
     if tables.is_empty() {
         return Vec::new();
@@ -82,19 +70,17 @@ fn of_protocol(counts: &Counts, protocol: Protocol, states: States) -> Vec<Vec<S
         ]
     };
     let mut lines = vec![line("all".to_owned(), &StateCounts::total)];
-    let mut seen: Vec<State> = Vec::new();
-    for table in &tables {
-        let some = table.states().filter(|(_, count)| *count > 0);
-        seen.extend(some.map(|(state, _)| state));
+    let counts = tables.iter().flat_map(|table| table.states());
+    let states: BTreeSet<State> = counts
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, _)| state)
+        .filter(|state| {
+            !is_drawn || protocol != Protocol::Tcp || matches!(state, State::Unknown(_))
+        })
+        .collect();
+    for state in states {
+        lines.push(line(state.to_string(), &|table| table.of(state)));
     }
-    seen.sort_unstable();
-    seen.dedup();
-    let drawn = protocol == Protocol::Tcp && states == States::NotOfTcp;
-    seen.retain(|state| !drawn || matches!(state, State::Unknown(_)));
-    lines.extend(
-        seen.into_iter()
-            .map(|state| line(state.to_string(), &|table| table.of(state))),
-    );
     lines
 }
 

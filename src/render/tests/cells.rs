@@ -2,7 +2,7 @@
 
 use super::{ALL, layout, render, scene};
 use crate::model::{Family, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State};
-use crate::render::{Extra, Extras, Field, Format, HeaderLine, default_columns};
+use crate::render::{Extras, Field, Format, HeaderLine, default_columns};
 use crate::text;
 
 fn cell(column: Field, row: &Row<'_>) -> String {
@@ -15,7 +15,7 @@ fn cell(column: Field, row: &Row<'_>) -> String {
 
 #[test]
 fn every_plain_line_has_the_same_number_of_words() {
-    for extras in [&ALL[..4], &[], &[Extra::Processes]] {
+    for extras in [&ALL[..4], &[], &[Extras::PROCESSES]] {
         let mut layout = layout(Format::Plain, extras);
         let text = render(Format::Plain, layout.clone(), &scene::rows());
         for line in text.lines() {
@@ -48,7 +48,7 @@ fn plain_columns_do_not_move() {
     large.recv_queue = Some(999_999);
     large.send_queue = Some(999_999);
     let rows = [&small, &large].map(|socket| OwnedRow::keep(&Row::bare(socket)));
-    for extras in [&[][..], &[Extra::Processes, Extra::Timers]] {
+    for extras in [&[][..], &[Extras::PROCESSES, Extras::TIMERS]] {
         for rows in [&rows[..], &rows[..1], &rows[1..]] {
             let text = render(Format::Plain, layout(Format::Plain, extras), rows);
             for line in text.lines().skip(1) {
@@ -198,7 +198,7 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
     socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
     socket.details_mut().congestion = b"cubic".to_vec();
-    let mut layout = layout(Format::Plain, &[Extra::Info]);
+    let mut layout = layout(Format::Plain, &[Extras::INFO]);
     layout.header = HeaderLine::Hidden;
     let rows = [OwnedRow::keep(&Row::bare(&socket))];
     let below = render(Format::Plain, layout.clone(), &rows);

@@ -6,10 +6,10 @@ use csv::ReaderBuilder;
 
 use super::{ALL, layout, render, scene};
 use crate::model::{MPTCP_INFO, TCP_INFO};
-use crate::render::{Extra, Field, Format, HeaderLine};
+use crate::render::{Extras, Field, Format, HeaderLine};
 use crate::text;
 
-fn records(extras: &[Extra]) -> Vec<HashMap<String, String>> {
+fn records(extras: &[Extras]) -> Vec<HashMap<String, String>> {
     let text = render(Format::Csv, layout(Format::Csv, extras), &scene::rows());
     let mut reader = ReaderBuilder::new()
         .flexible(false)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{Arrangement, RowBuffer, Sink as _, envelope, feed, layout, render, scene};
 use crate::model::OwnedRow;
-use crate::render::{Extra, Format, sink};
+use crate::render::{Extras, Format, sink};
 
 const FORMATS: [Format; 5] = [
     Format::Table,
@@ -16,7 +16,7 @@ const FORMATS: [Format; 5] = [
     Format::Csv,
 ];
 
-const EXTRAS: &[Extra] = &[Extra::Processes, Extra::Memory];
+const EXTRAS: &[Extras] = &[Extras::PROCESSES, Extras::MEMORY];
 
 /// Takes so many bytes and then fails; counts the attempts after that.
 struct Full {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{ALL, layout, render, scene};
-use crate::render::{Color, Extra, Field, Format, HeaderLine, Layout};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout};
 
 fn compare(file: &str, format: Format, layout: Layout) {
     compare_text(file, &render(format, layout, &scene::rows()));
@@ -36,7 +36,7 @@ fn plain_with_everything() {
 
 #[test]
 fn plain_with_details_on_the_same_line() {
-    let mut layout = layout(Format::Plain, &[Extra::Info, Extra::Memory]);
+    let mut layout = layout(Format::Plain, &[Extras::INFO, Extras::MEMORY]);
     layout.one_line = true;
     layout.header = HeaderLine::Hidden;
     compare("plain-oneline.txt", Format::Plain, layout);
@@ -66,7 +66,7 @@ fn table_with_everything_at_200_columns() {
 
 #[test]
 fn processes_wrap_at_50_columns() {
-    let mut layout = layout(Format::Table, &[Extra::Processes, Extra::Extended]);
+    let mut layout = layout(Format::Table, &[Extras::PROCESSES, Extras::EXTENDED]);
     layout.columns = vec![
         Field::Protocol,
         Field::State,

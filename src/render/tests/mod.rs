@@ -29,23 +29,23 @@ use std::io;
 use std::rc::Rc;
 
 use super::{
-    Arrangement, Color, Envelope, Extra, Extras, Format, HeaderLine, Layout, Repetition, RowBuffer,
-    Signs, Sink, default_columns, sink,
+    Arrangement, Color, Envelope, Extras, Format, HeaderLine, Layout, Repetition, RowBuffer, Signs,
+    Sink, default_columns, sink,
 };
 use crate::model::{OwnedRow, Summary};
 
 /// Everything that can be added.
-const ALL: [Extra; 7] = [
-    Extra::Unix,
-    Extra::Packet,
-    Extra::Extended,
-    Extra::Timers,
-    Extra::Info,
-    Extra::Memory,
-    Extra::Processes,
+const ALL: [Extras; 7] = [
+    Extras::UNIX,
+    Extras::PACKET,
+    Extras::EXTENDED,
+    Extras::TIMERS,
+    Extras::INFO,
+    Extras::MEMORY,
+    Extras::PROCESSES,
 ];
 
-fn layout(format: Format, extras: &[Extra]) -> Layout {
+fn layout(format: Format, extras: &[Extras]) -> Layout {
     let extras: Extras = extras.iter().copied().collect();
     Layout {
         columns: default_columns(format, extras),

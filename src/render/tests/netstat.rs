@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::render::netstat::Netstat;
 use crate::render::out::Out;
-use crate::render::{Extra, Extras, HeaderLine, NetstatLayout, Section};
+use crate::render::{Extras, HeaderLine, NetstatLayout, Section};
 
 const PLAIN: NetstatLayout = NetstatLayout {
     selection: Selection::All,
@@ -19,7 +19,7 @@ const PLAIN: NetstatLayout = NetstatLayout {
     escapes_names: false,
 };
 
-fn with(extras: &[Extra]) -> NetstatLayout {
+fn with(extras: &[Extras]) -> NetstatLayout {
     NetstatLayout {
         extras: extras.iter().copied().collect(),
         ..PLAIN
@@ -102,7 +102,7 @@ fn states_have_the_names_of_netstat() {
 #[test]
 fn what_belongs_to_nobody_is_of_user_0_and_uids_are_signed() {
     let mut socket = tcp(("127.0.0.1", 22), ("127.0.0.2", Some(443)));
-    let layout = with(&[Extra::Extended]);
+    let layout = with(&[Extras::EXTENDED]);
     let shown = line(layout, &Row::bare(&socket));
     assert!(
         shown.ends_with("ESTABLISHED 0          0         \n"),
@@ -121,7 +121,7 @@ fn what_belongs_to_nobody_is_of_user_0_and_uids_are_signed() {
 #[test]
 fn timers_tell_seconds_retransmits_and_probes() {
     let mut socket = tcp(("127.0.0.1", 22), ("127.0.0.2", Some(443)));
-    let layout = with(&[Extra::Timers]);
+    let layout = with(&[Extras::TIMERS]);
     let shown = |socket: &Socket| line(layout, &Row::bare(socket));
     assert!(shown(&socket).ends_with("ESTABLISHED off (0.00/0/0)\n"));
     for (code, text) in [
@@ -187,7 +187,7 @@ fn called(command: &[u8], called: usize) -> Process {
 #[test]
 fn program_is_the_first_process_as_it_was_called_cut_to_19_bytes() {
     let socket = tcp(("127.0.0.1", 22), ("127.0.0.2", Some(443)));
-    let layout = with(&[Extra::Processes]);
+    let layout = with(&[Extras::PROCESSES]);
     let shown = |first: Process| {
         let row = Row {
             processes: Some(&[first, scene::process(813, b"second", &[3])]),
@@ -308,14 +308,14 @@ fn bytes_are_raw_or_escaped_as_wanted() {
         processes: Some(&processes),
         ..Row::bare(&socket)
     });
-    let raw = bytes(with(&[Extra::Processes]), std::slice::from_ref(&row));
+    let raw = bytes(with(&[Extras::PROCESSES]), std::slice::from_ref(&row));
     assert!(
         raw.ends_with(b" 812/\x1b]0;x\x07           /run/\x1b[2J\xff\n"),
         "{raw:?}"
     );
     let layout = NetstatLayout {
         escapes_names: true,
-        ..with(&[Extra::Processes])
+        ..with(&[Extras::PROCESSES])
     };
     let escaped = String::from_utf8(bytes(layout, &[row])).unwrap();
     assert!(
@@ -328,7 +328,7 @@ fn bytes_are_raw_or_escaped_as_wanted() {
 fn every_row_of_the_scene_is_one_line_and_clean_on_a_terminal() {
     let layout = NetstatLayout {
         escapes_names: true,
-        ..with(&[Extra::Extended, Extra::Processes, Extra::Timers])
+        ..with(&[Extras::EXTENDED, Extras::PROCESSES, Extras::TIMERS])
     };
     let text = String::from_utf8(bytes(layout, &scene::rows())).unwrap();
     assert_eq!(text.lines().count(), scene::rows().len());
@@ -379,7 +379,7 @@ fn titles_name_the_columns_asked_for() {
     let layout = NetstatLayout {
         sections: &[Section::Internet, Section::Unix],
         header: HeaderLine::Shown,
-        ..with(&[Extra::Extended, Extra::Processes, Extra::Timers])
+        ..with(&[Extras::EXTENDED, Extras::PROCESSES, Extras::TIMERS])
     };
     let text = String::from_utf8(bytes(layout, &[])).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -1,6 +1,6 @@
 //! Which rows show a text.
 
-use super::{ALL, Extra, Format, Layout, layout, scene};
+use super::{ALL, Extras, Format, Layout, layout, scene};
 use crate::model::{Family, OwnedRow, Protocol, Row, Socket};
 use crate::render::{Field, Search};
 
@@ -39,7 +39,7 @@ fn whatever_the_case() {
 #[test]
 fn only_what_is_shown_is_looked_at() {
     let plain = layout(Format::Plain, &[]);
-    let shown = layout(Format::Plain, &[Extra::Processes]);
+    let shown = layout(Format::Plain, &[Extras::PROCESSES]);
     assert_eq!((count(&plain, "nginx"), count(&shown, "nginx")), (0, 1));
     assert_eq!(count(&shown, "nginx web"), 0, "its cgroup");
     assert_eq!(count(&layout(Format::Json, &[]), "nginx web"), 1);
@@ -77,8 +77,8 @@ fn an_end_is_looked_at_as_a_whole_where_all_of_it_is_shown() {
 #[test]
 fn details_are_looked_at_when_they_are_shown() {
     let plain = layout(Format::Plain, &[]);
-    let info = layout(Format::Plain, &[Extra::Info]);
-    let memory = layout(Format::Plain, &[Extra::Memory]);
+    let info = layout(Format::Plain, &[Extras::INFO]);
+    let memory = layout(Format::Plain, &[Extras::MEMORY]);
     for (needle, counts) in [
         ("CUBIC", [0, 1, 0]),
         ("rcvbuf:128kib", [0, 0, 1]),
@@ -91,8 +91,8 @@ fn details_are_looked_at_when_they_are_shown() {
 
 #[test]
 fn descriptors_are_looked_at_when_they_are_shown() {
-    let processes = layout(Format::Table, &[Extra::Processes]);
-    let extended = layout(Format::Table, &[Extra::Processes, Extra::Extended]);
+    let processes = layout(Format::Table, &[Extras::PROCESSES]);
+    let extended = layout(Format::Table, &[Extras::PROCESSES, Extras::EXTENDED]);
     let found = [&processes, &extended].map(|layout| count(layout, "nginx[812]{6,7}"));
     assert_eq!(found, [0, 1]);
 }
@@ -118,7 +118,7 @@ fn every_row_shows_its_protocol_and_the_empty_text() {
 #[test]
 fn json_and_csv_are_looked_at_as_text() {
     for format in [Format::Json, Format::Csv] {
-        let layout = layout(format, &[Extra::Info]);
+        let layout = layout(format, &[Extras::INFO]);
         assert_eq!(count(&layout, "keepalive(119min,0)"), 1);
         assert_eq!(count(&layout, "snd_mss:5"), 2);
         assert_eq!(count(&layout, "漢字"), 1);

@@ -2,7 +2,7 @@
 
 use super::{ALL, RowBuffer, layout, render, scene};
 use crate::model::{OwnedRow, Process, Protocol, Row};
-use crate::render::{Color, Extra, Field, Format};
+use crate::render::{Color, Extras, Field, Format};
 
 #[test]
 fn no_address_is_ever_split() {
@@ -31,7 +31,7 @@ fn no_address_is_ever_split() {
 
 #[test]
 fn only_free_text_wraps_and_nothing_of_it_is_lost() {
-    let mut layout = layout(Format::Table, &[Extra::Processes]);
+    let mut layout = layout(Format::Table, &[Extras::PROCESSES]);
     layout.columns = vec![Field::Protocol, Field::Local, Field::Processes];
     let socket = scene::inet(Protocol::Tcp, ("1.2.3.4", 5), ("1.2.3.4", None));
     let owners: Vec<Process> = (100..140)
@@ -121,7 +121,7 @@ fn rows_past_the_window_keep_its_widths() {
 fn details_follow_their_row() {
     let text = render(
         Format::Table,
-        layout(Format::Table, &[Extra::Memory]),
+        layout(Format::Table, &[Extras::MEMORY]),
         &scene::rows(),
     );
     let lines: Vec<_> = text.lines().collect();

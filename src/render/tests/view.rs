@@ -13,7 +13,7 @@ use super::scene::{HOSTILE, inet, process, unix};
 use super::{layout, scene};
 use crate::model::{Change, ChangedRow, OwnedRow, ProcessStatus, Protocol, Row, State};
 use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
-use crate::render::{Color, Extra, Field, Format, HeaderLine, Layout, Signs, SortKey};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey};
 
 /// A screen that understands what a view writes, and nothing else.
 struct Glass {
@@ -181,7 +181,7 @@ fn shown(layout: Layout, page: &Page<'_>, width: u16, height: u16) -> Glass {
     glass
 }
 
-fn table(extras: &[Extra]) -> Layout {
+fn table(extras: &[Extras]) -> Layout {
     layout(Format::Table, extras)
 }
 
@@ -388,7 +388,7 @@ fn hostile_names_stay_in_their_line() {
         };
         list.push(changed(OwnedRow::keep(&row), Change::New));
     }
-    let mut color = table(&[Extra::Unix, Extra::Processes]);
+    let mut color = table(&[Extras::UNIX, Extras::PROCESSES]);
     color.color = Color::Always;
     for width in 1..200 {
         // The glass takes no control character, and nothing beyond its edge.

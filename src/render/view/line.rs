@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::model::{Change, ChangedRow, Row, State};
 
-use super::super::grid::{Grid, Overflow};
+use super::super::grid::Grid;
 use super::super::style::Style;
 use super::super::{Field, Layout, Signs, cell, detail, grid, paint};
 
@@ -44,7 +44,8 @@ pub(super) struct ListColumns {
 
 impl ListColumns {
     pub(super) fn new(layout: &Layout) -> Self {
-        let mut grid = Grid::of(&layout.columns).with_overflow(Overflow::Recover);
+        let mut grid = Grid::of(&layout.columns);
+        grid.recovers = true;
         for (column, width) in layout.columns.iter().zip(grid.widths()) {
             if *column == Field::State {
                 *width = STATE.max(*width);

@@ -15,7 +15,7 @@ use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
 use crate::render::out::Out;
 use crate::render::summary::Totals;
-use crate::render::{Envelope, Extra, Extras, Field, HeaderLine, Layout, Repetition, Sink};
+use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
 use records::{Records, flat};
 
 /// A record cannot hold the steps of a connection.
@@ -33,15 +33,15 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 /// The vocabulary; of the large structures only those that were asked for.
 fn usual_columns(extras: Extras) -> Vec<Field> {
     let is_shown = |column: &Field| match column {
-        Field::TcpInfo | Field::MptcpInfo => extras.has(Extra::Info),
-        Field::Memory => extras.has(Extra::Memory),
+        Field::TcpInfo | Field::MptcpInfo => extras.has(Extras::INFO),
+        Field::Memory => extras.has(Extras::MEMORY),
         _ => true,
     };
     Field::VOCABULARY.into_iter().filter(is_shown).collect()
 }
 
 /// A record for each table and state in which something is; no value needs quotes.
-fn counts(out: &mut Vec<u8>, totals: &Totals<'_>) {
+fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     if totals.layout.header == HeaderLine::Shown {
         out.extend_from_slice(b"protocol,family,state,count\r\n");
     }

@@ -19,9 +19,9 @@ const LISTENER: [Field; 7] = [
 ];
 
 /// Writes it.
-pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
-    let (counts, start) = (totals.counts, out.len());
-    json::opening(out, totals.envelope);
+pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
+    let (counts, start) = (&totals.counts, out.len());
+    json::opening(out, &totals.envelope);
     json::key(out, "counts");
     list(out, &counts.tables, table);
     json::key(out, "time_wait");
@@ -43,14 +43,14 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals<'_>) {
         out.push(b'}');
     });
     json::key(out, "findings");
-    match totals.findings {
+    match &totals.findings {
         Some(findings) => list(out, findings, finding),
         None => json::null(out),
     }
     json::key(out, "summary");
     let summary = Summary {
         limited: counts.listeners.left_out() > 0,
-        ..totals.summary.clone()
+        ..summary.clone()
     };
     json::summary(out, &summary);
     out.extend_from_slice(b"}\n");

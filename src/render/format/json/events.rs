@@ -7,6 +7,7 @@ use super::objects::{Members, Objects};
 use super::value as json;
 use crate::model::{Event, EventSummary, Row, Traffic};
 use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, Grouped, OWNERS, Step, rfc_3339};
+use crate::text::escape;
 
 /// Writes the time of a step.
 fn time(out: &mut Vec<u8>, step: &Step) {
@@ -24,7 +25,7 @@ fn states(out: &mut Vec<u8>, step: &Step) {
             out.push(b'{');
             json::member(out, "pid", task.pid);
             json::member(out, "tid", task.tid);
-            json::member(out, "name", task.name());
+            json::member(out, "name", &*escape(task.name()));
             out.push(b'}');
         }
         None => json::null(out),

@@ -2,9 +2,7 @@
 //! outside goes through `serde_json`.
 
 use crate::fields::Datum;
-use crate::model::{
-    EventSummary, Info, Memory, Process, Row, Source, State, Summary, Timer, Warning,
-};
+use crate::model::{EventSummary, Process, Row, Source, State, Summary, Timer, Warning};
 use crate::render::cell;
 use crate::render::style::{Style, path_parts};
 use crate::render::{Envelope, digits};
@@ -30,13 +28,6 @@ impl Scalar for u64 {
 impl Scalar for u32 {
     fn write(self, out: &mut Vec<u8>) {
         digits::integer(out, self.into());
-    }
-}
-
-/// A name from outside.
-impl Scalar for &[u8] {
-    fn write(self, out: &mut Vec<u8>) {
-        string(out, &text::escape(self));
     }
 }
 
@@ -100,9 +91,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 
 /// Writes a word of the vocabulary: letters, digits and underscores.
 fn word(out: &mut Vec<u8>, word: &str) {
-    out.push(b'"');
-    out.extend_from_slice(word.as_bytes());
-    out.push(b'"');
+    quoted(out, |out| out.extend_from_slice(word.as_bytes()));
 }
 
 pub(in crate::render) fn null(out: &mut Vec<u8>) {
@@ -136,8 +125,16 @@ pub(in crate::render) fn value(
         Datum::Path(name) => path(out, scratch, name),
         Datum::Timer(known) => timer(out, known),
         Datum::Processes(list) => processes(out, list),
-        Datum::Info(known) => info(out, known),
-        Datum::Memory(known) => memory(out, known),
+        Datum::Info(info) => {
+            numbers(out, info.values().map(|(field, value)| (field.name, value)));
+        }
+        Datum::Memory(memory) => {
+            let fields = memory.fields().into_iter();
+            numbers(
+                out,
+                fields.map(|(name, value)| (name, value.map(u64::from))),
+            );
+        }
         Datum::End(side) => {
             scratch.clear();
             Style::TEXT.cell(scratch, side.column(), row);
@@ -193,19 +190,6 @@ fn processes(out: &mut Vec<u8>, list: &[Process]) {
         out.extend_from_slice(b"]}");
     }
     out.push(b']');
-}
-
-fn info(out: &mut Vec<u8>, info: &Info) {
-    let fields = info.values().map(|(field, value)| (field.name, value));
-    numbers(out, fields);
-}
-
-fn memory(out: &mut Vec<u8>, memory: &Memory) {
-    let fields = memory.fields().into_iter();
-    numbers(
-        out,
-        fields.map(|(name, value)| (name, value.map(u64::from))),
-    );
 }
 
 /// Writes an object of numbers.

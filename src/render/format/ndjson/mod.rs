@@ -1,15 +1,19 @@
 //! `ndjson`: one object a line.
 
-mod changes;
+use std::io::{self, Write};
+
+use jiff::Timestamp;
 
 use super::json::Json;
 use super::json::events::{Connections, JsonEvents};
-use super::json::objects::Objects;
+use super::json::objects::{Members, Objects};
 use super::json::value as json;
 use super::{FormatDefinition, Repeats};
-use crate::render::Field;
+use crate::model::{Change, Row, Summary};
+use crate::render::events::rfc_3339;
+use crate::render::out::Out;
 use crate::render::summary::Totals;
-pub use changes::Changes;
+use crate::render::{Field, Layout};
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "ndjson",
@@ -23,7 +27,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 };
 
 /// An object for each table and state in which something is.
-fn counts(out: &mut Vec<u8>, totals: &Totals<'_>) {
+fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     for (table, state, count) in totals.records() {
         out.push(b'{');
         json::member(out, "protocol", table.protocol.name());
@@ -32,5 +36,46 @@ fn counts(out: &mut Vec<u8>, totals: &Totals<'_>) {
         json::member(out, "count", count);
         out.push(b'}');
         out.push(b'\n');
+    }
+}
+
+/// `-c`: writes an object for each change of a socket.
+pub struct Changes<'w> {
+    objects: Objects<'w>,
+    members: Members,
+}
+
+impl<'w> Changes<'w> {
+    /// To `out`, with the columns of a layout.
+    pub fn new(layout: &Layout, out: Box<dyn Write + 'w>) -> Self {
+        Self {
+            objects: Objects::lines(Out::new(out)),
+            members: Members::of(&layout.columns),
+        }
+    }
+
+    /// Writes what became of a socket, as it is now or was last.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
+        self.objects.begin();
+        let out = &mut self.objects.out.buffer;
+        json::member(out, "time", &*rfc_3339(time));
+        json::member(out, "change", change.name());
+        json::member(out, "old_state", change.old_state());
+        out.push(b',');
+        self.members.write(out, row);
+        self.objects.end().map(|_| ())
+    }
+
+    /// The round is over: what is known is shown.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.objects.out.finish()
     }
 }

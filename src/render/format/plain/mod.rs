@@ -13,7 +13,7 @@ use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::text;
 use crate::render::{
-    Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
+    Color, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -21,9 +21,9 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: true,
     columns: text_columns,
     rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
-    counts: |out, totals| {
+    counts: |out, totals, _| {
         totals.envelope.begin_text(out);
-        text::write(out, totals, Format::Plain, text::States::All);
+        text::write(out, totals, Color::Never, false);
     },
     events: |layout, _, out| Box::new(EventLines::new(Format::Plain, layout, out)),
     connections: Some(|layout, _, out| Chains::sink(Format::Plain, layout, out)),
@@ -32,8 +32,8 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 
 /// Where the cells of a column stand.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    column: Field,
+struct PlainColumn {
+    field: Field,
     width: usize,
     /// True if they end at the right edge.
     is_right: bool,
@@ -41,21 +41,10 @@ struct Place {
     after: u8,
 }
 
-fn places(columns: &[Field]) -> Vec<Place> {
-    let last = columns.len().saturating_sub(1);
-    let places = columns.iter().zip(0..).map(|(column, place)| Place {
-        column: *column,
-        width: column.definition().width(),
-        is_right: column.definition().is_right(),
-        after: if place == last { b'\n' } else { b' ' },
-    });
-    places.collect()
-}
-
 /// Writes rows of fixed columns.
 struct Plain<'w> {
     out: Out<'w>,
-    places: Vec<Place>,
+    columns: Vec<PlainColumn>,
     style: Style,
     extras: Extras,
     one_line: bool,
@@ -64,17 +53,26 @@ struct Plain<'w> {
 impl<'w> Plain<'w> {
     fn new(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
         envelope.begin_text(&mut out.buffer);
-        let places = places(&layout.columns);
+        let last = layout.columns.len().saturating_sub(1);
+        let columns = layout.columns.iter().zip(0..);
+        let columns: Vec<PlainColumn> = columns
+            .map(|(field, place)| PlainColumn {
+                field: *field,
+                width: field.definition().width(),
+                is_right: field.definition().is_right(),
+                after: if place == last { b'\n' } else { b' ' },
+            })
+            .collect();
         if layout.header == HeaderLine::Shown {
-            for place in &places {
-                aligned(&mut out.buffer, *place, |buffer| {
-                    buffer.extend_from_slice(place.column.title().as_bytes());
+            for column in &columns {
+                aligned(&mut out.buffer, *column, |buffer| {
+                    buffer.extend_from_slice(column.field.title().as_bytes());
                 });
             }
         }
         Self {
             out,
-            places,
+            columns,
             style: Style::WORD.of(layout),
             extras: layout.extras,
             one_line: layout.one_line,
@@ -85,8 +83,8 @@ impl<'w> Plain<'w> {
 impl Sink for Plain<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let buffer = &mut self.out.buffer;
-        for place in &self.places {
-            cell(buffer, self.style, *place, row);
+        for column in &self.columns {
+            cell(buffer, self.style, *column, row);
         }
         if self.extras.has_lines() {
             details(buffer, row, self.extras, self.one_line);
@@ -100,35 +98,35 @@ impl Sink for Plain<'_> {
 }
 
 /// Writes a cell of a row.
-fn cell(out: &mut Vec<u8>, style: Style, place: Place, row: &Row<'_>) {
-    let column = place.column;
-    match column.get(row) {
+fn cell(out: &mut Vec<u8>, style: Style, column: PlainColumn, row: &Row<'_>) {
+    let field = column.field;
+    match field.get(row) {
         // The common case: no detour over a cell that is moved to the right afterwards.
-        Some(Datum::Number(number)) if !column.is_port() => {
-            digits::right_aligned(out, number, place.width);
-            out.push(place.after);
+        Some(Datum::Number(number)) if !field.is_port() => {
+            digits::right_aligned(out, number, column.width);
+            out.push(column.after);
         }
-        value => aligned(out, place, |out| style.known(out, column, value, row)),
+        value => aligned(out, column, |out| style.known(out, field, value, row)),
     }
 }
 
 /// Writes a text as wide as its column, and what stands between it and the next.
-fn aligned(out: &mut Vec<u8>, place: Place, write: impl FnOnce(&mut Vec<u8>)) {
+fn aligned(out: &mut Vec<u8>, column: PlainColumn, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
     let end = out.len();
     let cell = out.get(start..).unwrap_or_default();
-    let missing = place.width.saturating_sub(width(cell));
-    if place.is_right {
+    let missing = column.width.saturating_sub(width(cell));
+    if column.is_right {
         digits::blanks(out, missing);
         out.copy_within(start..end, start + missing);
         if let Some(gap) = out.get_mut(start..start + missing) {
             gap.fill(b' ');
         }
-    } else if place.after == b' ' {
+    } else if column.after == b' ' {
         digits::blanks(out, missing);
     }
-    out.push(place.after);
+    out.push(column.after);
 }
 
 /// Columns a cell takes on a terminal.

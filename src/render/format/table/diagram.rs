@@ -9,8 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, Protocol, State};
 
-use crate::render::summary::text::States;
-use crate::render::{Color, Layout, Signs};
+use crate::render::{Layout, Signs};
 
 /// Columns it needs.
 const WIDTH: u16 = 80;
@@ -35,11 +34,11 @@ const STATES: [State; 11] = [
     State::LastAck,
 ];
 
-/// Writes it, if there is TCP to draw, and room for it. Gives the states that are still to be written.
-pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> States {
+/// Writes it, if there is TCP to draw, and room for it. True if it is drawn.
+pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> bool {
     let has_room = layout.width.is_none_or(|width| width >= WIDTH);
     if !has_room || counts.of_protocol(Protocol::Tcp).next().is_none() {
-        return States::All;
+        return false;
     }
     let mut drawing = match layout.signs {
         Signs::Unicode => DIAGRAM.to_owned(),
@@ -48,10 +47,7 @@ pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> Stat
     let total = counts.total(Protocol::Tcp);
     for state in STATES {
         let count = counts.of(Protocol::Tcp, state);
-        let style = match layout.color {
-            Color::Never => Style::new(),
-            Color::Always => weight(state, count, total),
-        };
+        let style = layout.color.style(weight(state, count, total));
         let cell = format!("{:^width$}", number(count), width = CELL.len());
         let name = state.name();
         drawing = drawing
@@ -60,7 +56,7 @@ pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> Stat
     }
     out.extend_from_slice(drawing.as_bytes());
     out.push(b'\n');
-    States::NotOfTcp
+    true
 }
 
 /// The same line or arrow in ASCII.

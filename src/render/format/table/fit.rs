@@ -28,7 +28,7 @@ pub(super) fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
         let excess = grid.width().saturating_sub(terminal);
         shrink(&mut grid.widths().collect::<Vec<_>>(), &floors, excess);
         if grid.width() > terminal {
-            grid.fold_at(terminal);
+            grid.fold = Some(terminal);
         }
     }
     grid

@@ -28,10 +28,10 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: true,
     columns: text_columns,
     rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
-    counts: |out, totals| {
+    counts: |out, totals, _| {
         totals.envelope.begin_text(out);
-        let states = diagram::write(out, totals.counts, totals.layout);
-        text::write(out, totals, Format::Table, states);
+        let is_drawn = diagram::write(out, &totals.counts, &totals.layout);
+        text::write(out, totals, totals.layout.color, is_drawn);
     },
     events: |layout, _, out| Box::new(EventLines::new(Format::Table, layout, out)),
     connections: Some(|layout, _, out| match (layout.width, layout.height) {
@@ -96,7 +96,7 @@ impl<'w> Table<'w> {
         if layout.header == HeaderLine::Shown {
             paint::header(out, &grid.line(&titles), layout.color);
         }
-        if grid.is_folded() {
+        if grid.fold.is_some() {
             for (cells, words) in rows.iter().zip(details) {
                 write(out, layout, grid.line(cells), &words);
             }
