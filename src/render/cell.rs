@@ -12,7 +12,6 @@ use super::style::Style;
 use super::{Field, endpoint};
 
 impl Style {
-    /// Writes one cell.
     pub(super) fn cell(self, out: &mut Vec<u8>, column: Field, row: &Row<'_>) {
         self.known(out, column, column.get(row), row);
     }
@@ -88,7 +87,6 @@ impl Style {
     }
 }
 
-/// Writes numbers one after the other.
 pub(super) fn integers(out: &mut Vec<u8>, numbers: &[u32], separator: u8) {
     for (index, number) in numbers.iter().enumerate() {
         if index > 0 {

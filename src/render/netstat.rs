@@ -47,15 +47,6 @@ pub enum Section {
     Unix,
 }
 
-impl Section {
-    const fn of(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Unix => Self::Unix,
-            _ => Self::Internet,
-        }
-    }
-}
-
 impl NetstatLayout {
     /// Writes a name, at most so many bytes of it.
     fn name(&self, out: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut Vec<u8>)) {
@@ -72,7 +63,6 @@ impl NetstatLayout {
     }
 }
 
-/// Writes banners and rows.
 pub(super) struct Netstat<'w> {
     out: Out<'w>,
     layout: NetstatLayout,
@@ -83,7 +73,6 @@ pub(super) struct Netstat<'w> {
 }
 
 impl<'w> Netstat<'w> {
-    /// To `out`.
     pub(super) const fn new(layout: NetstatLayout, out: Out<'w>) -> Self {
         Self {
             out,
@@ -131,7 +120,10 @@ impl<'w> Netstat<'w> {
 
 impl Sink for Netstat<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let section = Section::of(row.socket.protocol);
+        let section = match row.socket.protocol {
+            Protocol::Unix => Section::Unix,
+            _ => Section::Internet,
+        };
         if self.section != Some(section) {
             self.begin(section);
         }
@@ -158,7 +150,6 @@ fn padded(out: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
     digits::blanks(out, end.saturating_sub(out.len()));
 }
 
-/// Writes the column of the process, if it is wanted.
 fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     if layout.extras.has(Extras::PROCESSES) {
         out.push(b' ');
@@ -170,7 +161,6 @@ fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     }
 }
 
-/// Writes its title.
 fn program_title(out: &mut Vec<u8>, extras: Extras) {
     if extras.has(Extras::PROCESSES) {
         out.push(b' ');

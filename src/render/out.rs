@@ -34,7 +34,6 @@ impl<'w> Out<'w> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Writes everything.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.spill()?;
         self.attempt(|to| to.flush())

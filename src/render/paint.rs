@@ -13,7 +13,6 @@ pub(super) const ROW: char = '\u{2066}';
 pub(super) const BREAK: char = '\u{2067}';
 /// Begins a state.
 const STATE: char = '\u{2068}';
-/// Ends it.
 const END: char = '\u{2069}';
 
 /// Are there colours?
@@ -27,7 +26,6 @@ pub enum Color {
 }
 
 impl Color {
-    /// A style, or none.
     pub(super) const fn style(self, style: Style) -> Style {
         match self {
             Self::Never => Style::new(),
@@ -73,7 +71,6 @@ pub(super) fn text(line: &str, color: Color) -> String {
     painted
 }
 
-/// Appends the header.
 pub(super) fn header(out: &mut Vec<u8>, line: &str, color: Color) {
     let title = title(line.trim_end_matches(' '), color);
     out.extend_from_slice(title.as_bytes());

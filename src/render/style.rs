@@ -53,7 +53,6 @@ impl Style {
         }
     }
 
-    /// Writes the name of a unix socket.
     pub(super) fn path(self, out: &mut Vec<u8>, name: &[u8]) {
         match path_parts(name) {
             ("", path) => self.lone_name(out, path),

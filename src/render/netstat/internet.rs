@@ -5,7 +5,6 @@ use crate::fields::Side;
 use crate::model::{Family, ProcNetExtras, Protocol, Row, Socket, State, Timer, TimerKind};
 use crate::render::{Extras, digits};
 
-/// Writes the line of titles.
 pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
     out.extend_from_slice(
         b"Proto Recv-Q Send-Q Local Address           Foreign Address         State      ",
@@ -20,7 +19,6 @@ pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
     out.push(b'\n');
 }
 
-/// Writes a row.
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;
     padded(out, 6, |out| protocol(out, socket));
@@ -96,7 +94,6 @@ const fn raw_state(state: State) -> u8 {
     }
 }
 
-/// User and inode.
 fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
     let socket = row.socket;
     let mut number = itoa::Buffer::new();

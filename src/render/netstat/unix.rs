@@ -4,14 +4,12 @@ use super::{NetstatLayout, padded, program, program_title};
 use crate::model::{Row, Socket, SocketType, State};
 use crate::render::{Extras, digits};
 
-/// Writes the line of titles.
 pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
     out.extend_from_slice(b"Proto RefCnt Flags       Type       State         I-Node  ");
     program_title(out, extras);
     out.extend_from_slice(b" Path\n");
 }
 
-/// Writes a row.
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;
     out.extend_from_slice(b"unix  ");

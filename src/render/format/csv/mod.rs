@@ -5,14 +5,14 @@
 //! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
 //! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
 
-mod events;
 mod records;
 
 use std::io;
 use std::ops::ControlFlow;
 
 use super::{FormatDefinition, Repeats};
-use crate::model::{Row, Summary};
+use crate::model::{Event, EventSummary, Row, Summary};
+use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
 use crate::render::out::Out;
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
@@ -25,7 +25,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     columns: usual_columns,
     rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
     counts,
-    events: |layout, _, out| Box::new(events::CsvEvents::new(layout.header, out)),
+    events: |layout, _, out| Box::new(CsvEvents::new(layout.header, out)),
     connections: None,
     repeats: Repeats::Listings,
 };
@@ -52,7 +52,6 @@ fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     }
 }
 
-/// Writes rows as records.
 struct CsvRows<'w> {
     records: Records<'w>,
     columns: Vec<Field>,
@@ -94,6 +93,53 @@ impl Sink for CsvRows<'_> {
     }
 
     fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        self.records.flush()
+    }
+}
+
+struct CsvEvents<'w> {
+    records: Records<'w>,
+    owners: Vec<Field>,
+}
+
+impl<'w> CsvEvents<'w> {
+    /// Begins with the names of the fields.
+    fn new(header: HeaderLine, out: Out<'w>) -> Self {
+        let mut records = Records::new(out);
+        let owners = flat(&OWNERS);
+        if header == HeaderLine::Shown {
+            records.text("time");
+            records.headers(&ENDS);
+            for name in ["old_state", "new_state", "step"] {
+                records.text(name);
+            }
+            records.headers(&owners);
+            records.text("sampled");
+            records.close();
+        }
+        Self { records, owners }
+    }
+}
+
+impl EventSink for CsvEvents<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let records = &mut self.records;
+        let step = Step::of(event);
+        records.text(&rfc_3339(step.time));
+        records.columns(&ENDS, row);
+        records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
+        records.text(&step.new.to_string());
+        records.text(step.words.unwrap_or_default());
+        records.columns(&self.owners, row);
+        records.text(if step.sampled { "true" } else { "false" });
+        records.end()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.records.flush()
+    }
+
+    fn finish(&mut self, _: &EventSummary) -> io::Result<()> {
         self.records.flush()
     }
 }

@@ -11,7 +11,6 @@ use crate::render::style::{Style, path_parts};
 use crate::render::{Field, digits};
 use crate::text;
 
-/// Writes records, field by field.
 pub(super) struct Records<'w> {
     out: Out<'w>,
     /// Fields that the record has.
@@ -43,7 +42,9 @@ impl<'w> Records<'w> {
             if let Some(value) = column.get(row) {
                 let start = self.out.buffer.len();
                 field(&mut self.out.buffer, *column, value, row);
-                if is_text(value) {
+                // What may hold any character.
+                if let Datum::Name(_) | Datum::Path(_) | Datum::Processes(_) | Datum::End(_) = value
+                {
                     self.quote(start);
                 }
             }
@@ -58,7 +59,6 @@ impl<'w> Records<'w> {
         self.quote(start);
     }
 
-    /// The record is complete.
     pub(super) fn end(&mut self) -> io::Result<ControlFlow<()>> {
         self.close();
         self.out.row_done()
@@ -105,14 +105,6 @@ impl<'w> Records<'w> {
         }
         buffer.push(b'"');
     }
-}
-
-/// True for what may hold any character.
-const fn is_text(value: Datum<'_>) -> bool {
-    matches!(
-        value,
-        Datum::Name(_) | Datum::Path(_) | Datum::Processes(_) | Datum::End(_)
-    )
 }
 
 /// The columns that these become: those of structures one for each part.

@@ -18,7 +18,6 @@ const LISTENER: [Field; 7] = [
     Field::SendQueue,
 ];
 
-/// Writes it.
 pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     let (counts, start) = (&totals.counts, out.len());
     json::opening(out, &totals.envelope);

@@ -9,7 +9,6 @@ use crate::model::{Event, EventSummary, Row, Traffic};
 use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, Grouped, OWNERS, Step, rfc_3339};
 use crate::text::escape;
 
-/// Writes the time of a step.
 fn time(out: &mut Vec<u8>, step: &Step) {
     json::member(out, "time", &*rfc_3339(step.time));
 }
@@ -32,7 +31,6 @@ fn states(out: &mut Vec<u8>, step: &Step) {
     }
 }
 
-/// Writes what a connection has carried.
 fn traffic(out: &mut Vec<u8>, traffic: Option<Traffic>) {
     let counts = traffic.map(|traffic| [traffic.bytes_sent, traffic.bytes_received]);
     json::member(out, "bytes_sent", counts.map(|[sent, _]| sent));
@@ -45,7 +43,6 @@ fn traffic(out: &mut Vec<u8>, traffic: Option<Traffic>) {
     json::member(out, "rtt_us", traffic.and_then(|traffic| traffic.rtt_us));
 }
 
-/// Writes each event as an object.
 pub(in crate::render) struct JsonEvents<'w> {
     objects: Objects<'w>,
     ends: Members,
@@ -87,7 +84,6 @@ impl EventSink for JsonEvents<'_> {
     }
 }
 
-/// Writes each connection as an object.
 pub(in crate::render) struct Connections<'w> {
     objects: Objects<'w>,
     members: Members,

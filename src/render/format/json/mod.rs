@@ -32,7 +32,6 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     repeats: Repeats::Everything,
 };
 
-/// Writes rows as objects.
 pub(super) struct Json<'w> {
     objects: Objects<'w>,
     members: Members,

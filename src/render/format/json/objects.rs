@@ -20,7 +20,6 @@ enum Frame {
     Lines,
 }
 
-/// Writes objects.
 pub(in crate::render) struct Objects<'w> {
     pub(in crate::render) out: Out<'w>,
     frame: Frame,
@@ -36,25 +35,18 @@ impl<'w> Objects<'w> {
             Repetition::Single => b"\n",
             Repetition::First | Repetition::Later => b"",
         };
-        let is_empty = true;
-        Self {
-            out,
-            frame: Frame::Document {
-                line_feed,
-                is_empty,
-            },
-        }
+        let frame = Frame::Document {
+            line_feed,
+            is_empty: true,
+        };
+        Self { out, frame }
     }
 
-    /// One a line.
     pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
-        Self {
-            out,
-            frame: Frame::Lines,
-        }
+        let frame = Frame::Lines;
+        Self { out, frame }
     }
 
-    /// Begins an object.
     pub(in crate::render) fn begin(&mut self) {
         let out = &mut self.out.buffer;
         if let Frame::Document {
@@ -70,7 +62,6 @@ impl<'w> Objects<'w> {
         out.push(b'{');
     }
 
-    /// Ends it.
     pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
         self.out.buffer.push(b'}');
         if matches!(self.frame, Frame::Lines) {
@@ -79,7 +70,6 @@ impl<'w> Objects<'w> {
         self.out.row_done()
     }
 
-    /// Ends the document, with a summary.
     pub(in crate::render) fn finish(
         &mut self,
         summary: impl FnOnce(&mut Vec<u8>),
@@ -121,7 +111,6 @@ impl Members {
         }
     }
 
-    /// Writes them, with commas between.
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         for (column, key) in &self.keys {
             out.extend_from_slice(key.as_bytes());

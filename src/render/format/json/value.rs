@@ -53,7 +53,6 @@ impl<T: Scalar> Scalar for Option<T> {
     }
 }
 
-/// Writes a member of an object.
 pub(in crate::render) fn member(out: &mut Vec<u8>, name: &str, value: impl Scalar) {
     key(out, name);
     value.write(out);
@@ -192,7 +191,6 @@ fn processes(out: &mut Vec<u8>, list: &[Process]) {
     out.push(b']');
 }
 
-/// Writes an object of numbers.
 fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option<u64>)>) {
     let mut before = b'{';
     for (name, value) in fields {
@@ -227,7 +225,6 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     out.push(b'}');
 }
 
-/// The same at the end of a watch.
 pub(in crate::render) fn event_summary(out: &mut Vec<u8>, summary: &EventSummary) {
     out.push(b'{');
     member(out, "matched", summary.matched);

@@ -41,7 +41,6 @@ struct PlainColumn {
     after: u8,
 }
 
-/// Writes rows of fixed columns.
 struct Plain<'w> {
     out: Out<'w>,
     columns: Vec<PlainColumn>,
@@ -97,7 +96,6 @@ impl Sink for Plain<'_> {
     }
 }
 
-/// Writes a cell of a row.
 fn cell(out: &mut Vec<u8>, style: Style, column: PlainColumn, row: &Row<'_>) {
     let field = column.field;
     match field.get(row) {

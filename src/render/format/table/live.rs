@@ -17,7 +17,6 @@ const LEAST: usize = 16;
 /// Stands for what is left out of a chain.
 const MORE: &str = "...";
 
-/// Draws connections.
 pub(super) struct Live<'w> {
     out: Out<'w>,
     line: ChainLine,

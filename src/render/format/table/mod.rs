@@ -2,7 +2,6 @@
 //! these widths.
 
 mod diagram;
-mod fit;
 mod live;
 
 use std::io;
@@ -21,6 +20,9 @@ use crate::render::style::Style;
 use crate::render::summary::text;
 use crate::render::{Envelope, Field, Format, HeaderLine, Layout, RowBuffer, Sink, detail, paint};
 use crate::text::push_wrapped;
+
+/// No column of free text is made narrower than this.
+const NARROWEST: usize = 16;
 
 /// Where there is TCP and room, its counts are drawn.
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -41,7 +43,6 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     repeats: Repeats::Everything,
 };
 
-/// Writes rows of aligned columns.
 struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
@@ -90,7 +91,7 @@ impl<'w> Table<'w> {
     fn lay_out(&mut self, rows: &[OwnedRow]) -> Grid {
         let details: Vec<_> = rows.iter().map(|row| self.details(&row.row())).collect();
         let rows: Vec<_> = rows.iter().map(|row| self.cells(&row.row())).collect();
-        let mut grid = fit::fit(&self.layout, &rows);
+        let mut grid = fit(&self.layout, &rows);
         let (out, layout) = (&mut self.out.buffer, &self.layout);
         let titles: Vec<_> = layout.columns.iter().map(|c| c.title()).collect();
         if layout.header == HeaderLine::Shown {
@@ -193,5 +194,54 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
         push_wrapped(&mut below, details, detail::INDENT.len(), width);
         below.push('\n');
         out.extend_from_slice(below.as_bytes());
+    }
+}
+
+/// Columns as wide as their longest cells. When that is more than the terminal has, columns of free text
+/// are made narrower; when even that does not help, nothing is, and lines are folded between cells.
+fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
+    let mut grid = Grid::of(&layout.columns);
+    let columns = layout.columns.iter().zip(grid.widths());
+    let floors: Vec<usize> = columns
+        .map(|(column, title)| {
+            if column.definition().is_free_text() {
+                NARROWEST.max(*title)
+            } else {
+                usize::MAX
+            }
+        })
+        .collect();
+    for row in rows {
+        grid.widen(row);
+    }
+    if let (Some(terminal), false) = (layout.width, layout.one_line) {
+        let terminal = usize::from(terminal);
+        let excess = grid.width().saturating_sub(terminal);
+        shrink(&mut grid.widths().collect::<Vec<_>>(), &floors, excess);
+        if grid.width() > terminal {
+            grid.fold = Some(terminal);
+        }
+    }
+    grid
+}
+
+/// Takes the excess from the widest column that has some left, again and again; if there is not
+/// enough, takes nothing.
+fn shrink(widths: &mut [&mut usize], floors: &[usize], mut excess: usize) {
+    let spare = |width: &usize, floor: &usize| width.saturating_sub(*floor);
+    let available: usize = widths.iter().zip(floors).map(|(w, f)| spare(w, f)).sum();
+    if available < excess {
+        return;
+    }
+    while excess > 0 {
+        let widest = widths
+            .iter_mut()
+            .zip(floors)
+            .filter(|(width, floor)| spare(width, floor) > 0)
+            .map(|(width, _)| width)
+            .max();
+        let Some(widest) = widest else { return };
+        **widest -= 1;
+        excess -= 1;
     }
 }
