@@ -97,7 +97,7 @@ struct Looker<'q> {
 impl<'q> Looker<'q> {
     /// Will look where the query looked.
     fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
-        let (source, _) = open(query, &Recorder::off())?;
+        let (source, _) = open(query, &Recorder::default())?;
         Ok(Self {
             query,
             source,

@@ -72,7 +72,7 @@ impl<'q> Wait<'q> {
         open: Open<'_>,
         begun: Instant,
     ) -> Result<Self, Error> {
-        let (source, tables) = open(query, &Recorder::off())?;
+        let (source, tables) = open(query, &Recorder::default())?;
         Ok(Self {
             query,
             expected: query.check.expected.unwrap_or(Count::SOME),

@@ -27,22 +27,17 @@ pub(super) fn decode(
     decode_ends(&mut columns, socket)?;
     socket.state = socket.protocol.state(columns.next("st")?.hex(2..=2)?);
     decode_queues(columns.next("tx_queue")?, socket)?;
-    let clock = decode_clock(&mut columns)?;
+    let mut extras = decode_timer(&mut columns)?;
     let uid = columns.next("uid")?.decimal()?;
     let probes = columns.next("timeout")?.decimal()?;
     let inode = columns.next("inode")?.decimal()?;
     columns.next("ref")?.decimal::<u32>()?;
     columns.next("pointer")?.pointer()?;
     if format == LineFormat::Tcp {
-        socket.timer = clock.timer(probes);
-        socket.proc_net = Some(ProcNetExtras {
-            tx_queue: socket.send_queue.unwrap_or_default(),
-            timer: clock.code,
-            ticks: clock.ticks,
-            retransmits: clock.retransmits,
-            probes,
-            ..ProcNetExtras::default()
-        });
+        extras.tx_queue = socket.send_queue.unwrap_or_default();
+        extras.probes = probes;
+        socket.timer = timer(&extras);
+        socket.proc_net = Some(extras);
         decode_tcp_tail(&mut columns, socket.state)?;
         if socket.state == State::Listen {
             // The limit of the queue is not told.
@@ -88,14 +83,11 @@ fn decode_word(column: Column<'_>) -> Result<[u8; 4], LineError> {
 }
 
 fn decode_ipv6(column: Column<'_>) -> Result<Ipv6Addr, LineError> {
-    let (words, []) = column.text.as_chunks::<8>() else {
-        return Err(column.error("has the wrong number of digits"));
-    };
-    let &[a, b, c, d] = words else {
+    let (words @ [_, _, _, _], []) = column.text.as_chunks::<8>() else {
         return Err(column.error("has the wrong number of digits"));
     };
     let mut octets = [0; 16];
-    for (word, four) in [a, b, c, d].iter().zip(octets.as_chunks_mut::<4>().0) {
+    for (word, four) in words.iter().zip(octets.as_chunks_mut::<4>().0) {
         *four = decode_word(column.part(word))?;
     }
     Ok(Ipv6Addr::from(octets))
@@ -109,38 +101,31 @@ fn decode_queues(column: Column<'_>, socket: &mut Socket) -> Result<(), LineErro
 }
 
 /// `tr`, `tm->when` and `retrnsmt`.
-struct Clock {
-    code: u8,
-    ticks: u64,
-    retransmits: u32,
-}
-
-fn decode_clock(columns: &mut Columns<'_>) -> Result<Clock, LineError> {
+fn decode_timer(columns: &mut Columns<'_>) -> Result<ProcNetExtras, LineError> {
     let (code, ticks) = columns.next("tr")?.pair("has no tm->when")?;
-    Ok(Clock {
-        code: code.hex(2..=2)?,
+    Ok(ProcNetExtras {
+        timer: code.hex(2..=2)?,
         // `%08lX`: more digits when it takes more.
         ticks: ticks.hex(8..=16)?,
         retransmits: columns.next("retrnsmt")?.hex(8..=8)?,
+        ..ProcNetExtras::default()
     })
 }
 
-impl Clock {
-    /// The timer that runs. What counts the unanswered probes is called `timeout` in the header and
-    /// is `icsk_probes_out`; `inet_diag` reports it for these two timers as well.
-    fn timer(&self, probes: u32) -> Option<Timer> {
-        let kind = TimerKind::from_code(self.code)?;
-        let sent = match kind {
-            TimerKind::Keepalive | TimerKind::Probe => probes,
-            TimerKind::Retransmit | TimerKind::TimeWait => self.retransmits,
-        };
-        let expires_ms = self.ticks.saturating_mul(TICK_MS);
-        Some(Timer {
-            kind,
-            expires_ms: u32::try_from(expires_ms).unwrap_or(u32::MAX),
-            retransmits: u8::try_from(sent).unwrap_or(u8::MAX),
-        })
-    }
+/// The timer that runs. What counts the unanswered probes is called `timeout` in the header and is
+/// `icsk_probes_out`; `inet_diag` reports it for these two timers as well.
+fn timer(extras: &ProcNetExtras) -> Option<Timer> {
+    let kind = TimerKind::from_code(extras.timer)?;
+    let sent = match kind {
+        TimerKind::Keepalive | TimerKind::Probe => extras.probes,
+        TimerKind::Retransmit | TimerKind::TimeWait => extras.retransmits,
+    };
+    let expires_ms = extras.ticks.saturating_mul(TICK_MS);
+    Some(Timer {
+        kind,
+        expires_ms: u32::try_from(expires_ms).unwrap_or(u32::MAX),
+        retransmits: u8::try_from(sent).unwrap_or(u8::MAX),
+    })
 }
 
 /// Can it be a small socket, of which the kernel keeps no more than a connection needs? A request, or

@@ -89,6 +89,13 @@ pub struct LineError {
 }
 
 impl LineError {
+    /// What does not fit the buffer for a line.
+    pub const TOO_LONG: Self = Self {
+        column: "line",
+        text: Vec::new(),
+        reason: "longer than any that the kernel writes",
+    };
+
     fn new(column: &'static str, text: &[u8], reason: &'static str) -> Self {
         let text = match text.get(..QUOTED) {
             Some(start) if text.len() > QUOTED => [start, b"..."].concat(),
@@ -115,7 +122,5 @@ impl fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-#[cfg(test)]
-mod samples;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,9 @@
 mod inet;
 mod others;
 mod robust;
+mod samples;
 
-use super::samples::Sample;
+use self::samples::Sample;
 use super::{LineError, decode_line};
 use crate::model::{Family, Protocol, Socket, Table};
 

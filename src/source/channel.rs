@@ -31,9 +31,6 @@ const BATCH_LEN: usize = 8;
 /// Batches that go round between two threads: one is filled, one is read, one waits.
 const BATCHES: usize = 3;
 
-/// A datagram that did not fit the buffer: some of it is lost.
-const TRUNCATED: &str = "a datagram was cut";
-
 impl Channel {
     /// Opens one.
     pub(super) fn open() -> io::Result<Self> {
@@ -209,7 +206,10 @@ pub(super) fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<()> {
             Err(error) => return Err(error),
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) if length > buffer.len() => {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, TRUNCATED));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a datagram was cut",
+                ));
             }
             Ok(_) => return Ok(()),
         }

@@ -7,7 +7,7 @@ use super::malformed::Malformed;
 use super::recent::Repeats;
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
-use crate::model::{Protocol, Socket, Source as Kind, Table, Warning};
+use crate::model::{Socket, Source as Kind, Table, Warning};
 use crate::procfs;
 use crate::wire;
 
@@ -15,7 +15,7 @@ use crate::wire;
 pub(super) struct ReplyDecoder<'r> {
     pub(super) request: &'r Request,
     pub(super) visitor: &'r mut dyn Visitor,
-    protocol: Protocol,
+    table: Table,
     names: Option<UnixNames>,
     repeats: Repeats,
     scratch: Socket,
@@ -37,7 +37,7 @@ impl<'r> ReplyDecoder<'r> {
         Self {
             request,
             visitor,
-            protocol: table.protocol,
+            table,
             names,
             repeats: Repeats::default(),
             scratch: Socket {
@@ -51,7 +51,7 @@ impl<'r> ReplyDecoder<'r> {
 
     /// Lends the socket of one reply; a reply that cannot be read is counted.
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
-        match wire::decode(self.protocol, payload, &mut self.scratch) {
+        match wire::decode(self.table.protocol, payload, &mut self.scratch) {
             Err(error) => self.malformed.add(0, error),
             Ok(()) if self.repeats.has(&self.scratch) => {}
             Ok(()) => {
@@ -63,8 +63,8 @@ impl<'r> ReplyDecoder<'r> {
     }
 
     /// Lends the socket of one line of `/proc/net`; a line that cannot be read is counted.
-    pub(super) fn lend_line(&mut self, table: Table, line: &[u8]) -> ControlFlow<()> {
-        if let Err(error) = procfs::decode_line(table, line, &mut self.scratch) {
+    pub(super) fn lend_line(&mut self, line: &[u8]) -> ControlFlow<()> {
+        if let Err(error) = procfs::decode_line(self.table, line, &mut self.scratch) {
             self.malformed.add(0, error);
             return ControlFlow::Continue(());
         }

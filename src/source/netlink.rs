@@ -260,19 +260,14 @@ impl<'r> Reader<'r> {
                     }
                 }
                 Body::Done(code) | Body::Error(code) if code > 0 => return Some(self.failed(code)),
-                Body::Done(_) => return Some(self.done()),
+                Body::Done(_) if self.interrupted => {
+                    return Some(End::Disturbed(Disturbance::Changed));
+                }
+                Body::Done(_) => return Some(End::Whole),
                 Body::Error(_) | Body::ProcLine(_) | Body::Other => {}
             }
         }
         None
-    }
-
-    fn done(&self) -> End {
-        if self.interrupted {
-            End::Disturbed(Disturbance::Changed)
-        } else {
-            End::Whole
-        }
     }
 
     fn failed(&self, code: i32) -> End {

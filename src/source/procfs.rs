@@ -20,7 +20,7 @@ use super::recent::RecentOfFile;
 use super::{Outcome, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, Table, Warning};
-use crate::procfs::{decode_line, is_header};
+use crate::procfs::{LineError, decode_line, is_header};
 use crate::text::escape_path;
 
 /// Reads the tables from a directory like `/proc`.
@@ -76,13 +76,11 @@ impl ProcfsSource {
 
     /// The ping sockets that the kernel lists in this table by mistake.
     fn strays(&self, table: Table) -> Strays {
-        let twin = Table {
-            family: match table.family {
-                Family::Inet6 => Family::Inet,
-                _ => Family::Inet6,
-            },
-            ..table
+        let family = match table.family {
+            Family::Inet6 => Family::Inet,
+            _ => Family::Inet6,
         };
+        let twin = Table { family, ..table };
         match twin.proc_file() {
             Some(name) if table.protocol == Protocol::Icmp => {
                 Strays::among(twin, &self.root.join(name))
@@ -94,24 +92,21 @@ impl ProcfsSource {
     /// Lends what the lines tell, and notes which of them tell nothing.
     fn lend(
         &mut self,
-        task: &mut Task,
+        task: &mut Task<'_>,
         lines: &mut Lines<impl Read>,
-        visitor: &mut dyn Visitor,
     ) -> io::Result<ControlFlow<()>> {
         let table = task.table;
         while let Some(line) = lines.advance()? {
             if line.number == 1 && is_header(table, line.text) {
                 continue;
             }
-            if !line.whole {
-                self.recorder.keep_line(table, line.text);
-                let reason = "line: longer than any that the kernel writes";
-                task.malformed.add(line.number, reason);
-                continue;
-            }
-            let decoded = decode_line(table, line.text, &mut self.socket);
-            let again = decoded.is_ok() && task.recent.repeats(&self.socket);
-            if again || decoded.is_ok() && task.strays.hold(&self.socket) {
+            let decoded = if line.whole {
+                decode_line(table, line.text, &mut self.socket)
+            } else {
+                Err(LineError::TOO_LONG)
+            };
+            let socket = &self.socket;
+            if decoded.is_ok() && (task.recent.repeats(socket) || task.strays.hold(socket)) {
                 continue;
             }
             self.recorder.keep_line(table, line.text);
@@ -120,7 +115,7 @@ impl ProcfsSource {
                 continue;
             }
             task.request.trim(&mut self.socket);
-            if visitor.take(&self.socket).is_break() {
+            if task.visitor.take(&self.socket).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -130,18 +125,17 @@ impl ProcfsSource {
     /// Reads one table to its end. Trouble after the first line is a gap, for rows were lent.
     fn read(
         &mut self,
-        mut task: Task,
+        mut task: Task<'_>,
         (path, file): (PathBuf, impl Read),
-        visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let mut lines = Lines::new(file);
-        let end = self.lend(&mut task, &mut lines, visitor);
+        let end = self.lend(&mut task, &mut lines);
         if matches!(end, Ok(ControlFlow::Continue(()))) {
             self.recorder.keep_end(task.table);
         }
         let mut outcome = Outcome::complete(Kind::Procfs);
         outcome.warnings.extend(task.malformed.lines(&path));
-        match (end, lines.count()) {
+        match (end, lines.count) {
             (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
             (Ok(_), _) => {}
             (Err(cause), 0) => return Err(Error::file("read", path, cause)),
@@ -174,13 +168,14 @@ impl Source for ProcfsSource {
         };
         let task = Task {
             table,
-            request: request.clone(),
+            request,
+            visitor,
             strays: self.strays(table),
             recent: RecentOfFile::new(),
             malformed: Malformed::default(),
         };
         let first = (&file).take(mem::take(&mut self.first));
-        self.read(task, (path, first.chain(&file)), visitor)
+        self.read(task, (path, first.chain(&file)))
     }
 
     fn vary_chunk_boundary(&mut self) {
@@ -189,9 +184,10 @@ impl Source for ProcfsSource {
 }
 
 /// One table to be read.
-struct Task {
+struct Task<'t> {
     table: Table,
-    request: Request,
+    request: &'t Request,
+    visitor: &'t mut dyn Visitor,
     strays: Strays,
     recent: RecentOfFile,
     malformed: Malformed,

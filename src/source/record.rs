@@ -23,11 +23,6 @@ struct Recording {
 }
 
 impl Recorder {
-    /// Records nothing.
-    pub const fn off() -> Self {
-        Self(None)
-    }
-
     /// Records into a new file.
     ///
     /// # Errors
@@ -43,7 +38,6 @@ impl Recorder {
         Ok(Self(Some(Rc::new(RefCell::new(recording)))))
     }
 
-    /// Is anything kept?
     pub(super) const fn is_on(&self) -> bool {
         self.0.is_some()
     }

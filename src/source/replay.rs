@@ -79,16 +79,14 @@ impl ReplaySource {
                     )));
                 }
                 Err(Flaw::Bytes(reason)) => {
-                    self.note_flaw(&format!("byte {at}: {reason}"));
+                    self.note_flaw(format!("byte {at}: {reason}"));
                     break;
                 }
             }
         }
         if self.tables.is_empty() {
             let flaw = self.flaw.take();
-            return Err(
-                flaw.unwrap_or_else(|| self.malformed("holds no netlink messages".to_owned()))
-            );
+            return Err(flaw.unwrap_or_else(|| self.malformed("holds no netlink messages")));
         }
         if open.is_some() {
             self.note_flaw("ends in the middle of a dump");
@@ -96,16 +94,16 @@ impl ReplaySource {
         Ok(())
     }
 
-    fn malformed(&self, reason: String) -> Error {
+    fn malformed(&self, reason: impl Into<String>) -> Error {
         Error::Malformed {
             origin: escape_path(&self.path).into_owned(),
-            reason,
+            reason: reason.into(),
         }
     }
 
-    fn note_flaw(&mut self, what: &str) {
+    fn note_flaw(&mut self, reason: impl Into<String>) {
         if self.flaw.is_none() {
-            self.flaw = Some(self.malformed(what.to_owned()));
+            self.flaw = Some(self.malformed(reason));
         }
     }
 
@@ -113,7 +111,7 @@ impl ReplaySource {
     fn note(&mut self, message: &Message<'_>, open: &mut Option<Table>, place: Range<u64>) {
         let asked = wire::table_of(message.sequence);
         if asked.is_none() && wire::is_ours(message.sequence) {
-            self.note_flaw(&format!(
+            self.note_flaw(format!(
                 "holds a table that this version does not know (sequence number {:#x})",
                 message.sequence
             ));
@@ -143,7 +141,7 @@ impl ReplaySource {
             Body::Done(code) | Body::Error(code) => {
                 if open.take().is_some() {
                     let cause = Cause::from(io::Error::from_raw_os_error(code));
-                    self.note_flaw(&format!("the kernel broke off a dump: {cause}"));
+                    self.note_flaw(format!("the kernel broke off a dump: {cause}"));
                 }
             }
             Body::Socket(_) | Body::Other => {}
@@ -170,7 +168,7 @@ impl ReplaySource {
         if let (Some(table), Some(open)) = (table, open)
             && table != open
         {
-            self.note_flaw(&format!("breaks off in the middle of the {open}"));
+            self.note_flaw(format!("breaks off in the middle of the {open}"));
         }
     }
 
@@ -204,7 +202,7 @@ impl ReplaySource {
                 at += length;
                 let flow = match message.body {
                     Body::Socket(payload) => decoder.lend(payload),
-                    Body::ProcLine(line) => decoder.lend_line(table, line),
+                    Body::ProcLine(line) => decoder.lend_line(line),
                     _ => continue,
                 };
                 if flow.is_break() {

@@ -52,32 +52,28 @@ impl UnixNames {
         names
     }
 
+    /// Adds every socket. Where the dump is disturbed, what was added stays.
     fn dump(&mut self) -> io::Result<Channel> {
         self.index.clear();
         self.bytes.clear();
         let mut channel = Channel::open()?;
         channel.send(&wire::unix_name_request(None))?;
-        while !self.add_datagram(channel.receive()?)? {}
-        Ok(channel)
-    }
-
-    /// Adds the sockets of a datagram; true at the end of the dump. Where it is disturbed, what was
-    /// added stays.
-    fn add_datagram(&mut self, datagram: &[u8]) -> io::Result<bool> {
-        if wire::is_interrupted(datagram) {
-            return Err(io::Error::other(Disturbance::Changed));
-        }
-        for message in Messages::new(datagram).flatten() {
-            match message.body {
-                Body::Socket(payload) => self.add(payload),
-                Body::Done(code) | Body::Error(code) if code > 0 => {
-                    return Err(io::Error::from_raw_os_error(code));
+        loop {
+            let datagram = channel.receive()?;
+            if wire::is_interrupted(datagram) {
+                return Err(io::Error::other(Disturbance::Changed));
+            }
+            for message in Messages::new(datagram).flatten() {
+                match message.body {
+                    Body::Socket(payload) => self.add(payload),
+                    Body::Done(code) | Body::Error(code) if code > 0 => {
+                        return Err(io::Error::from_raw_os_error(code));
+                    }
+                    Body::Done(_) | Body::Error(_) => return Ok(channel),
+                    _ => {}
                 }
-                Body::Done(_) | Body::Error(_) => return Ok(true),
-                _ => {}
             }
         }
-        Ok(false)
     }
 
     /// Adds the socket of one reply.

@@ -40,33 +40,37 @@ struct InetDiagMsg {
 /// Reads a reply to a dump of an IP protocol.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
     let (header, attributes) = split::<InetDiagMsg>("inet_diag_msg", payload)?;
-    header.fill(socket);
-    walk(attributes, |kind, value| attribute(socket, kind, value))
-}
-
-impl InetDiagMsg {
-    fn fill(&self, socket: &mut Socket) {
-        let (protocol, family) = (socket.protocol, socket.family);
-        socket.state = protocol.state(self.state);
-        socket.recv_queue = Some(self.recv_queue.get());
-        socket.send_queue = Some(self.send_queue.get());
-        set_endpoint(&mut socket.local, family, self.local, self.local_port.get());
-        set_endpoint(&mut socket.peer, family, self.peer, self.peer_port.get());
-        if protocol.port() == PortKind::IpProtocol {
-            // The IP protocol number; 0 (IPPROTO_IP) is one of them.
-            socket.local.port = Some(u32::from(self.local_port.get()));
-        }
-        let (inode, uid) = (self.inode.get(), self.uid.get());
-        // TIME_WAIT, requests and orphans belong to nobody; the kernel says 0, which is root.
-        socket.uid = (inode != 0 || uid != 0).then_some(uid);
-        socket.interface = nonzero(self.interface.get());
-        identify(socket, self.inode, self.cookie);
-        socket.timer = TimerKind::from_code(self.timer).map(|kind| Timer {
-            kind,
-            expires_ms: self.expires.get(),
-            retransmits: self.retransmits,
-        });
+    let (protocol, family) = (socket.protocol, socket.family);
+    socket.state = protocol.state(header.state);
+    socket.recv_queue = Some(header.recv_queue.get());
+    socket.send_queue = Some(header.send_queue.get());
+    set_endpoint(
+        &mut socket.local,
+        family,
+        header.local,
+        header.local_port.get(),
+    );
+    set_endpoint(
+        &mut socket.peer,
+        family,
+        header.peer,
+        header.peer_port.get(),
+    );
+    if protocol.port() == PortKind::IpProtocol {
+        // The IP protocol number; 0 (IPPROTO_IP) is one of them.
+        socket.local.port = Some(u32::from(header.local_port.get()));
     }
+    let (inode, uid) = (header.inode.get(), header.uid.get());
+    // TIME_WAIT, requests and orphans belong to nobody; the kernel says 0, which is root.
+    socket.uid = (inode != 0 || uid != 0).then_some(uid);
+    socket.interface = nonzero(header.interface.get());
+    identify(socket, header.inode, header.cookie);
+    socket.timer = TimerKind::from_code(header.timer).map(|kind| Timer {
+        kind,
+        expires_ms: header.expires.get(),
+        retransmits: header.retransmits,
+    });
+    walk(attributes, |kind, value| attribute(socket, kind, value))
 }
 
 fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) {

@@ -2,7 +2,7 @@
 
 use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
-use zerocopy::byteorder::native_endian::{U16, U32};
+use zerocopy::byteorder::native_endian::{I32, U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::WireError;
@@ -26,8 +26,6 @@ struct Nlmsghdr {
     sequence: U32,
     port: U32,
 }
-
-const HEADER_LEN: usize = size_of::<Nlmsghdr>();
 
 /// What a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +100,7 @@ impl<'a> Message<'a> {
     }
 
     /// Bytes of a message's header.
-    pub const HEADER_LEN: usize = HEADER_LEN;
+    pub const HEADER_LEN: usize = size_of::<Nlmsghdr>();
 
     /// The length that a message states, header included, at its begin.
     ///
@@ -112,7 +110,7 @@ impl<'a> Message<'a> {
     pub fn stated_len(bytes: &[u8]) -> Result<usize, WireError> {
         let (header, _) = split::<Nlmsghdr>("netlink header", bytes)?;
         let stated = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
-        if stated < HEADER_LEN {
+        if stated < Message::HEADER_LEN {
             return Err(WireError::Length {
                 stated,
                 found: bytes.len(),
@@ -128,12 +126,8 @@ impl<'a> Message<'a> {
         let body = match header.kind.get() {
             SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => Body::Socket(payload),
             PROC_LINE => Body::ProcLine(payload),
-            NLMSG_DONE => Body::Done(code(payload).unwrap_or(0)),
-            NLMSG_ERROR => Body::Error(code(payload).ok_or(WireError::Short {
-                what: "netlink error",
-                found: payload.len(),
-                needed: 4,
-            })?),
+            NLMSG_DONE => Body::Done(errno(payload).unwrap_or(0)),
+            NLMSG_ERROR => Body::Error(errno(payload)?),
             _ => Body::Other,
         };
         Ok(Self {
@@ -153,7 +147,9 @@ pub fn ends_dump(datagram: &[u8]) -> bool {
             return true;
         }
         let length = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
-        let next = length.max(HEADER_LEN).checked_next_multiple_of(ALIGN);
+        let next = length
+            .max(Message::HEADER_LEN)
+            .checked_next_multiple_of(ALIGN);
         rest = next.and_then(|next| rest.get(next..)).unwrap_or_default();
     }
     false
@@ -165,9 +161,9 @@ pub fn is_interrupted(datagram: &[u8]) -> bool {
 }
 
 /// The `errno` at the begin of DONE and ERROR, negative on the wire.
-fn code(payload: &[u8]) -> Option<i32> {
-    let (bytes, _) = payload.split_first_chunk()?;
-    Some(i32::from_ne_bytes(*bytes).saturating_neg())
+fn errno(payload: &[u8]) -> Result<i32, WireError> {
+    let (code, _) = split::<I32>("netlink error", payload)?;
+    Ok(code.get().saturating_neg())
 }
 
 /// A line of `/proc/net` as a message, for a recording.
@@ -183,13 +179,13 @@ pub fn done(sequence: u32) -> Vec<u8> {
 /// A whole message.
 pub(super) fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let header = Nlmsghdr {
-        len: U32::new(u32::try_from(HEADER_LEN + payload.len()).unwrap_or(u32::MAX)),
+        len: U32::new(u32::try_from(Message::HEADER_LEN + payload.len()).unwrap_or(u32::MAX)),
         kind: U16::new(kind),
         flags: U16::new(flags),
         sequence: U32::new(sequence),
         port: U32::new(0),
     };
-    let mut bytes = Vec::with_capacity(HEADER_LEN + payload.len() + ALIGN);
+    let mut bytes = Vec::with_capacity(Message::HEADER_LEN + payload.len() + ALIGN);
     bytes.extend_from_slice(header.as_bytes());
     bytes.extend_from_slice(payload);
     bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);

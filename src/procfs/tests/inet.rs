@@ -1,6 +1,6 @@
 //! What a line of an IP table says.
 
-use super::super::samples::*;
+use super::samples::*;
 use super::{changed, refusal, row};
 use crate::model::{State, Timer, TimerKind};
 

@@ -1,7 +1,7 @@
 //! What a line of the unix, packet and netlink tables says, and what all tables share.
 
-use super::super::samples::*;
 use super::super::{bucket_of, is_header};
+use super::samples::*;
 use super::{changed, decoded, refusal, row};
 use crate::model::{AddressKind, PortKind, Protocol, SocketType, State, Table};
 

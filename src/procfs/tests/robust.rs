@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::samples::*;
 use super::super::{bucket_of, is_header};
+use super::samples::*;
 use super::{decoded, row};
 use crate::model::{Protocol, Socket, Table};
 

@@ -9,7 +9,8 @@ pub(super) const LINE_MAX: usize = 4096;
 pub(super) struct Lines<R> {
     reader: BufReader<R>,
     text: Vec<u8>,
-    count: u64,
+    /// Lines read so far.
+    pub(super) count: u64,
 }
 
 /// One line.
@@ -52,11 +53,6 @@ impl<R: Read> Lines<R> {
             text: &self.text,
             whole,
         }))
-    }
-
-    /// Lines read so far.
-    pub(super) const fn count(&self) -> u64 {
-        self.count
     }
 }
 

@@ -290,20 +290,20 @@ impl Read for Broken<'_> {
 #[test]
 fn error_in_the_middle_is_a_gap_behind_the_rows() {
     let text = [HEADER, ROW, BAD, OTHER].concat();
+    let mut rows = 0;
     let task = Task {
         table: TCP,
-        request: request(false),
+        request: &request(false),
+        visitor: &mut |_: &Socket| {
+            rows += 1;
+            ControlFlow::Continue(())
+        },
         strays: Strays::default(),
         recent: RecentOfFile::new(),
         malformed: Malformed::default(),
     };
-    let mut rows = 0;
     let file = (PathBuf::from("/p/net/tcp"), Broken(text.as_bytes()));
-    let outcome =
-        ProcfsSource::new("/proc", Recorder::default()).read(task, file, &mut |_: &Socket| {
-            rows += 1;
-            ControlFlow::Continue(())
-        });
+    let outcome = ProcfsSource::new("/proc", Recorder::default()).read(task, file);
     assert_eq!(rows, 2);
     assert_eq!(
         texts(outcome.unwrap()).collect::<Vec<_>>(),

@@ -24,7 +24,7 @@ impl Listeners {
     /// Those that are there; none where they cannot be asked for.
     pub(super) fn now(watched: &[Watched]) -> Self {
         let mut listeners = Self::default();
-        let mut source = NetlinkSource::new(Recorder::off());
+        let mut source = NetlinkSource::new(Recorder::default());
         let request = Request {
             states: StateSet::EMPTY.with(State::Listen),
             extensions: Extensions::default(),
