@@ -70,7 +70,6 @@ const NAMES: &[(u16, &str)] = &[
     (0xED3E, "ife"),
 ];
 
-/// The name of an `EtherType`.
 pub(super) fn name(number: u32) -> Option<&'static str> {
     let number = u16::try_from(number).ok()?;
     let at = NAMES.binary_search_by_key(&number, |entry| entry.0).ok()?;

@@ -23,7 +23,6 @@ pub(super) fn name_of(index: u32) -> Box<str> {
     name.map_or_else(|| numbered(index), |name| name.as_str().into())
 }
 
-/// What an interface without a known name is called.
 pub(super) fn numbered(index: u32) -> Box<str> {
     format!("if{index}").into()
 }

@@ -21,7 +21,6 @@ pub(super) fn parsed(text: &[u8]) -> impl Iterator<Item = MountInfo> {
     lines.filter_map(|line| MountInfo::from_line(&line).ok())
 }
 
-/// Where it is mounted.
 pub(super) fn point(mount: &MountInfo) -> PathBuf {
     let escaped = mount.mount_point.to_string_lossy();
     let escaped: Vec<u8> = escaped

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-/// Finds the name of a number.
 type LookUp = fn(u32) -> Option<Box<str>>;
 
 /// The names that were asked for, and the numbers without one.

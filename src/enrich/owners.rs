@@ -49,10 +49,6 @@ pub struct Sight {
 
 impl Owners {
     /// Will look below `root`: `/proc`, another procfs, or a copy of one.
-    ///
-    /// # Errors
-    ///
-    /// When the source is the kernel's iterator, which cannot be used here.
     pub(super) fn new(
         root: impl Into<PathBuf>,
         scope: ScanScope,
@@ -187,20 +183,20 @@ impl Owners {
         // Who is out of sight beside it makes no difference.
         if let Some(cause) = scan.failure.clone() {
             return vec![match self.scanner.source {
-                OwnerSource::Bpf => Warning::NoIterator(cause),
+                OwnerSource::Bpf => Warning::Failed(cause),
                 _ => Warning::MissingOwners(MissingOwners::NoProcesses(cause)),
             }];
         }
-        let by_root = rustix::process::geteuid().is_root();
-        let (unreadable, too_new) = (&scan.unreadable, self.too_new.len());
+        let too_new = self.too_new.len();
         let is_outside = scan.visibility == Visibility::PidNamespace && self.out_of_sight > 0;
-        let not_read = match self.scanner.scope {
-            _ if scan.visibility == Visibility::OwnOnly => Some(MissingOwners::Hidden),
-            _ if unreadable.is_empty() => None,
-            ScanScope::Only(_) => Some(MissingOwners::Refused(unreadable.clone(), by_root)),
-            ScanScope::All | ScanScope::FirstThreads => {
-                Some(MissingOwners::Unreadable(unreadable.len(), by_root))
-            }
+        let not_read = if scan.visibility == Visibility::OwnOnly {
+            Some(MissingOwners::Hidden)
+        } else {
+            (!scan.unreadable.is_empty()).then(|| MissingOwners::Unreadable {
+                pids: scan.unreadable.clone(),
+                are_chosen: matches!(self.scanner.scope, ScanScope::Only(_)),
+                by_root: rustix::process::geteuid().is_root(),
+            })
         };
         let outside = is_outside.then_some(MissingOwners::OutsideNamespace);
         let too_new = (too_new > 0).then_some(MissingOwners::TooNew(too_new));
@@ -225,7 +221,6 @@ impl Scratch {
         self.processes.get(..self.used).unwrap_or_default()
     }
 
-    /// Adds a process with these descriptors.
     fn add(&mut self, process: &Process, fds: impl Iterator<Item = u32>) {
         if self.used == self.processes.len() {
             self.processes.push(Process::default());
@@ -244,7 +239,6 @@ impl Scratch {
     }
 }
 
-/// Does the process have this descriptor of this socket, now?
 fn still_holds(root: &Path, held: Descriptor) -> bool {
     walk_of(root, &[held.pid]).is_ok_and(|found| found.descriptors.contains(&held))
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -15,10 +16,9 @@ use crate::procfs::fd::start_ticks;
 
 /// This moment, in ticks since the system started.
 pub(super) fn now() -> u64 {
-    let now = clock_gettime(ClockId::Boottime);
-    let [seconds, nanoseconds] = [now.tv_sec, now.tv_nsec].map(|n| u64::try_from(n).unwrap_or(0));
+    let now = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
     let per_second = clock_ticks_per_second();
-    seconds * per_second + nanoseconds * per_second / 1_000_000_000
+    now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
 }
 
 /// A process without user name and descriptors, and when it started, as [`now`] counts. `None` when the
@@ -56,7 +56,6 @@ fn effective_uid(status: &[u8]) -> Option<u32> {
     values.nth(1)?.parse().ok()
 }
 
-/// A whole file.
 fn file(process: impl AsFd, name: &str) -> rustix::io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let mut file = File::from(openat(process, name, flags, Mode::empty())?);

@@ -42,7 +42,6 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Names ports as `wanted`.
     pub(super) fn new(wanted: Ports) -> Self {
         Self {
             wanted,
@@ -124,7 +123,6 @@ pub(super) fn ephemeral_range() -> RangeInclusive<u16> {
     range.unwrap_or(DEFAULT_EPHEMERAL)
 }
 
-/// The name of netlink port 0.
 const KERNEL: &str = "kernel";
 
 /// `name port/protocol aliases… # comment` (`services(5)`), for TCP and UDP.
@@ -148,7 +146,6 @@ fn read(path: &str) -> Vec<u8> {
     fs::read(path).unwrap_or_default()
 }
 
-/// The name in every line.
 fn names(text: &[u8], second: SecondWord) -> Vec<Named> {
     let named = |(name, numbered, _)| Some((numbered, std::str::from_utf8(name).ok()?.into()));
     lines(text, second).filter_map(named).collect()

@@ -37,7 +37,6 @@ pub(super) fn is_live(root: &Path) -> bool {
 }
 
 impl Visibility {
-    /// What `root`, a live procfs, shows to this process.
     pub(super) fn of(root: &Path) -> Self {
         if is_hiding(root) {
             Self::OwnOnly
@@ -86,7 +85,6 @@ fn is_namespace(kind: &str, inode: u64) -> bool {
 struct Reader {
     /// May look into every process: `CAP_SYS_PTRACE`, and not just inside a user namespace.
     privileged: bool,
-    /// Its groups.
     groups: Vec<u32>,
 }
 

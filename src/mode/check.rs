@@ -76,14 +76,10 @@ pub(super) struct Tally {
     pub(super) doubtful: u64,
 }
 
-/// Does a check hold?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It does.
     Holds,
-    /// It does not.
     Fails,
-    /// That cannot be told.
     Unknown,
 }
 

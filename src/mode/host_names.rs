@@ -19,7 +19,6 @@ pub(super) struct HostNames {
 }
 
 impl HostNames {
-    /// Knows none.
     pub(super) fn new(mapped: Mapped) -> Self {
         Self {
             mapped,

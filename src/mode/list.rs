@@ -19,7 +19,6 @@ use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
 use crate::source::Recorder;
 
-/// Lists once.
 pub(super) fn run(
     query: &Query,
     open: Open<'_>,
@@ -44,7 +43,6 @@ pub(super) fn run(
 /// Stands before what is missing.
 const INCOMPLETE: &str = "incomplete list: ";
 
-/// A listing under way.
 pub(super) struct Listing<'l> {
     query: &'l Query,
     matcher: &'l mut Matcher,
@@ -73,7 +71,6 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// Is nothing known to be missing?
     pub(super) const fn is_complete(&self) -> bool {
         self.summary.diagnostics.is_complete()
     }
@@ -98,7 +95,6 @@ impl<'l> Listing<'l> {
         })
     }
 
-    /// Does the check hold?
     pub(super) fn outcome(&self, expected: Count) -> Outcome {
         self.tally.outcome(expected, self.is_complete())
     }

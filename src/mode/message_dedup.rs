@@ -11,7 +11,6 @@ pub(super) struct MessageDedup {
 }
 
 impl MessageDedup {
-    /// Begins another round.
     pub(super) fn next_round(&mut self) {
         self.troubles_before = std::mem::take(&mut self.troubles);
     }
@@ -30,7 +29,6 @@ impl MessageDedup {
     }
 }
 
-/// True if it was not there yet.
 fn insert(kinds: &mut Vec<Warning>, kind: Warning) -> bool {
     let is_new = !kinds.contains(&kind);
     if is_new {
@@ -47,7 +45,13 @@ mod tests {
     #[test]
     fn a_warning_is_said_once_whatever_its_number() {
         let mut dedup = MessageDedup::default();
-        let unreadable = |count| Warning::MissingOwners(MissingOwners::Unreadable(count, false));
+        let unreadable = |count| {
+            Warning::MissingOwners(MissingOwners::Unreadable {
+                pids: vec![1; count],
+                are_chosen: false,
+                by_root: false,
+            })
+        };
         assert!(dedup.is_new_warning(&unreadable(212)));
         assert!(!dedup.is_new_warning(&unreadable(213)));
         dedup.next_round();

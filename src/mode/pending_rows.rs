@@ -13,7 +13,6 @@ use crate::render::{RowBuffer, Sink as _};
 /// something is lost. Further ones are shown as they come.
 const MOST: usize = 1_000;
 
-/// Opens the output.
 type Opening = Box<dyn FnOnce() -> RowBuffer<'static>>;
 
 /// Keeps sockets until they may be shown.
@@ -42,18 +41,15 @@ impl PendingRows {
         }
     }
 
-    /// Starts over.
     pub(super) fn restart(&mut self, is_failure_enough: bool) {
         self.sockets.clear();
         self.is_failure_enough = is_failure_enough;
     }
 
-    /// True if something is shown.
     pub(super) const fn is_open(&self) -> bool {
         self.shown.is_some()
     }
 
-    /// Where the sockets go that are shown.
     pub(super) const fn shown(&mut self) -> Option<&mut RowBuffer<'static>> {
         self.shown.as_mut()
     }

@@ -26,7 +26,6 @@ pub(super) enum Second {
 
 /// The time that a run waits by.
 pub(super) trait Clock {
-    /// This moment.
     fn now(&self) -> Instant;
 
     /// Sleeps until this moment, or for ever. Gives the signal that came before.
@@ -50,7 +49,6 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// From now on.
     pub(super) fn catch(second: Second) -> io::Result<Self> {
         let (wake, write) = UnixStream::pair()?;
         let last = Arc::new(AtomicUsize::new(0));
@@ -72,7 +70,6 @@ impl Signals {
         })
     }
 
-    /// The number of the one that has come.
     pub(super) fn caught(&self) -> Option<u8> {
         let number = u8::try_from(self.last.load(Ordering::Relaxed));
         number.ok().filter(|number| *number > 0)

@@ -48,7 +48,6 @@ pub(super) fn wait(
     wait.run(signals.as_ref(), &mut pending, messages)
 }
 
-/// A wait under way.
 pub(super) struct Wait<'q> {
     query: &'q Query,
     expected: Count,
@@ -65,7 +64,6 @@ pub(super) struct Wait<'q> {
 }
 
 impl<'q> Wait<'q> {
-    /// Begins at this moment.
     pub(super) fn new(
         query: &'q Query,
         time: Duration,

@@ -35,7 +35,7 @@ impl Eq for Cause {}
 /// What must be known of a list, or of a series of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// A table cannot be read, or not to its end.
+    /// A table cannot be read, or not to its end; or the only wanted way to processes failed.
     Failed(Cause),
     /// A dump over netlink lost something. `None` = of TCP over both IP versions.
     Disturbed(Option<Table>, Disturbance),
@@ -80,8 +80,6 @@ pub enum Warning {
     Findings(Box<Self>),
     /// Findings of this severity, or a higher one, make the run fail.
     Grave(usize, Severity),
-    /// The iterator over descriptors, the only wanted way to processes, failed.
-    NoIterator(Cause),
     /// The kernel had no room for records of events.
     LostRecords(u64),
     /// The kernel had no room for notices of closed sockets.
@@ -111,10 +109,15 @@ pub enum MissingOwners {
     Hidden,
     /// There may be processes outside this PID namespace.
     OutsideNamespace,
-    /// So many processes could not be read; true if root tried.
-    Unreadable(usize, bool),
-    /// Processes that were asked for by pid could not be read; true if root tried.
-    Refused(Vec<u32>, bool),
+    /// Processes could not be read.
+    Unreadable {
+        /// Which.
+        pids: Vec<u32>,
+        /// True if these and no others were asked for.
+        are_chosen: bool,
+        /// True if root tried.
+        by_root: bool,
+    },
     /// So many sockets were made after the search for processes.
     TooNew(usize),
 }
@@ -155,11 +158,10 @@ impl Warning {
             Self::BadReplies { count: number, .. }
             | Self::BadLines { more: number, .. }
             | Self::LostRecords(number) => *number = 0,
-            Self::Grave(number, _)
-            | Self::MissingOwners(
-                MissingOwners::Unreadable(number, _) | MissingOwners::TooNew(number),
-            ) => *number = 0,
-            Self::MissingOwners(MissingOwners::Refused(pids, _)) => pids.clear(),
+            Self::Grave(number, _) | Self::MissingOwners(MissingOwners::TooNew(number)) => {
+                *number = 0;
+            }
+            Self::MissingOwners(MissingOwners::Unreadable { pids, .. }) => pids.clear(),
             Self::Findings(inner) => **inner = inner.kind(),
             _ => {}
         }
@@ -170,7 +172,7 @@ impl Warning {
 impl Display for Warning {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(cause) | Self::NoIterator(cause) => cause.fmt(f),
+            Self::Failed(cause) => cause.fmt(f),
             Self::Disturbed(table, by) => write!(f, "{}: {by}", dumped(*table)),
             Self::BadReplies {
                 table,
@@ -250,44 +252,41 @@ impl Display for Warning {
 
 impl Display for MissingOwners {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (count, by_root) = match self {
-            Self::NoProcesses(cause) => return cause.fmt(f),
-            Self::Hidden => {
-                return f.write_str(
-                    "processes of other users are hidden (/proc is mounted with hidepid); \
-                     run as root to see their sockets",
-                );
-            }
-            Self::OutsideNamespace => {
-                return f.write_str(
-                    "processes outside this PID namespace are not visible; \
-                     run outside the container to see their sockets",
-                );
-            }
-            Self::TooNew(1) => return f.write_str("1 socket is too new to tell its processes"),
-            Self::TooNew(count) => {
-                return write!(f, "{count} sockets are too new to tell their processes");
-            }
-            Self::Unreadable(count, by_root) => (*count, *by_root),
-            Self::Refused(pids, by_root) => (pids.len(), *by_root),
-        };
-        let (processes, their, they_hold) = match count {
-            1 => ("process", "its", "it holds"),
-            _ => ("processes", "their", "they hold"),
-        };
         match self {
-            Self::Refused(pids, _) if count <= MOST_LISTED => {
-                let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-                write!(f, "{processes} {} not readable", pids.join(", "))?;
+            Self::NoProcesses(cause) => cause.fmt(f),
+            Self::Hidden => f.write_str(
+                "processes of other users are hidden (/proc is mounted with hidepid); \
+                 run as root to see their sockets",
+            ),
+            Self::OutsideNamespace => f.write_str(
+                "processes outside this PID namespace are not visible; \
+                 run outside the container to see their sockets",
+            ),
+            Self::TooNew(1) => f.write_str("1 socket is too new to tell its processes"),
+            Self::TooNew(count) => write!(f, "{count} sockets are too new to tell their processes"),
+            Self::Unreadable {
+                pids,
+                are_chosen,
+                by_root,
+            } => {
+                let (processes, their, they_hold) = match pids.len() {
+                    1 => ("process", "its", "it holds"),
+                    _ => ("processes", "their", "they hold"),
+                };
+                if *are_chosen && pids.len() <= MOST_LISTED {
+                    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+                    write!(f, "{processes} {} not readable", pids.join(", "))?;
+                } else {
+                    write!(f, "{} {processes} not readable", pids.len())?;
+                }
+                match (by_root, are_chosen) {
+                    (false, _) => write!(f, "; run as root to see {their} sockets"),
+                    (true, true) => write!(f, " even by root; {their} sockets are not shown"),
+                    (true, false) => {
+                        write!(f, " even by root; which sockets {they_hold} is unknown")
+                    }
+                }
             }
-            _ => write!(f, "{count} {processes} not readable")?,
-        }
-        match self {
-            _ if !by_root => write!(f, "; run as root to see {their} sockets"),
-            Self::Refused(..) => {
-                write!(f, " even by root; {their} sockets are not shown")
-            }
-            _ => write!(f, " even by root; which sockets {they_hold} is unknown"),
         }
     }
 }

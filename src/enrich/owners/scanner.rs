@@ -90,7 +90,6 @@ impl FdScanner {
         })
     }
 
-    /// Looks for everything.
     pub(super) fn scan(&mut self) -> FdScan {
         if self.source == OwnerSource::Auto && self.iterator.is_none() && self.pays() {
             self.choose(iterator(&self.root));

@@ -17,7 +17,6 @@ type Numbers = [u64; 2];
 pub(super) struct Hunt {
     pub(super) definition: &'static FindingKind,
     protocol: Protocol,
-    /// For each table.
     rules: Vec<Selecting>,
     /// True if sockets are kept, with their processes.
     pub(super) keeps: bool,
@@ -131,7 +130,6 @@ impl Hunt {
         rules.find(|rule| rule.among.table().family == family)
     }
 
-    /// Is the socket looked at?
     pub(super) fn selects(&self, socket: &Socket) -> bool {
         self.of(socket.family)
             .is_some_and(|rule| rule.states[0].contains(socket.state) && holds(&rule.among, socket))

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use crate::model::Limits;
 
-/// Those of the kernel that runs.
 pub(super) struct Kernel;
 
 impl Limits for Kernel {

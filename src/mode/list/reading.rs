@@ -26,13 +26,8 @@ impl Listing<'_> {
                 [next, ..] => self.read_both([*table, *next], source, messages)?,
                 [] => None,
             };
-            rest = others
-                .get(usize::from(both.is_some())..)
-                .unwrap_or_default();
-            let flow = match both {
-                Some(flow) => flow,
-                None => self.read(*table, source, messages)?,
-            };
+            rest = others.get(both.iter().len()..).unwrap_or_default();
+            let flow = both.map_or_else(|| self.read(*table, source, messages), Ok)?;
             if flow.is_break() {
                 break;
             }
@@ -149,7 +144,6 @@ fn missing_fields(rule: &Rule, source: Kind) -> Warning {
 /// Tables that are read together: one, or TCP over both IP versions.
 struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
-    /// Of each table.
     rules: &'r [Rule],
     /// Of each table, where the first row came from whose answer depends on what the source does not
     /// report.

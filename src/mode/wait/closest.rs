@@ -202,7 +202,6 @@ fn time_wait(usage: &PortUsage) -> Option<String> {
 
 /// The sockets that lack one thing, and nothing else.
 struct NearMiss {
-    /// What they lack.
     what: String,
     count: u64,
     first: Socket,

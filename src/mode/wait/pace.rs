@@ -52,9 +52,7 @@ fn spread(pause: Duration, left: Duration) -> Duration {
 /// What this process has taken of the processors so far, the kernel's work for it included.
 pub(super) fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(seconds, nanos)
+    time.try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

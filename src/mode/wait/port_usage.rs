@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
-use crate::model::{Endpoint, Family, Process, ProcessStatus, Row, State, Summary, TimerKind};
+use crate::model::{Endpoint, Family, Holder, Row, State, Summary, TimerKind};
 use crate::render::Sink;
 use crate::text::escape;
 
@@ -29,11 +29,8 @@ pub(super) struct PortUsage {
 #[derive(Debug, Default)]
 pub(super) struct Group {
     pub(super) count: u64,
-    /// Who holds them.
     pub(super) holders: BTreeSet<String>,
-    /// Their own addresses.
     pub(super) addresses: BTreeSet<IpAddr>,
-    /// Their families.
     pub(super) families: BTreeSet<Family>,
     /// One of them waits for others.
     pub(super) listens: bool,
@@ -87,17 +84,7 @@ impl Group {
 
 /// Who holds a socket: `nginx[812] and nginx[813]`
 pub(super) fn holder(row: &Row<'_>) -> String {
-    match (row.process_status, row.processes) {
-        (Some(ProcessStatus::Found), Some(processes)) => {
-            let name = |process: &Process| format!("{}[{}]", escape(&process.name), process.pid);
-            listed(processes.iter().map(name))
-        }
-        (Some(ProcessStatus::None), _) => "no process".to_owned(),
-        _ => match row.socket.uid {
-            Some(uid) => format!("a process of user {uid} that cannot be read"),
-            None => "a process that cannot be read".to_owned(),
-        },
-    }
+    listed(Holder::of(row).iter().map(Holder::to_string))
 }
 
 /// `a, b and c`, or `a, b, c and 2 more`

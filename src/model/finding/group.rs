@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::{Endpoint, Process, ProcessStatus, Row, Socket};
@@ -34,7 +35,6 @@ impl Holder {
         }
     }
 
-    /// The filter that selects its sockets.
     fn filter(&self) -> String {
         match self {
             Self::Process(pid, _) => format!("pid = {pid}"),
@@ -45,12 +45,22 @@ impl Holder {
     }
 
     /// What to call it at the begin of a sentence.
-    fn words(&self) -> String {
+    fn subject(&self) -> String {
         match self {
-            Self::Process(pid, name) => format!("{name}[{pid}]"),
-            Self::Unreadable(Some(uid)) => format!("A process of user {uid} that cannot be read"),
-            Self::Unreadable(None) => "A process that cannot be read".to_owned(),
+            Self::Process(..) => self.to_string(),
+            Self::Unreadable(_) => self.to_string().replacen('a', "A", 1),
             Self::Nobody => "No process".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(pid, name) => write!(f, "{name}[{pid}]"),
+            Self::Unreadable(Some(uid)) => write!(f, "a process of user {uid} that cannot be read"),
+            Self::Unreadable(None) => f.write_str("a process that cannot be read"),
+            Self::Nobody => f.write_str("no process"),
         }
     }
 }
@@ -162,19 +172,17 @@ impl Group<'_> {
     pub(super) fn who(&self) -> String {
         match &self.key {
             GroupKey::Nothing | GroupKey::Socket(_) => String::new(),
-            GroupKey::Process(holder) => holder.words(),
+            GroupKey::Process(holder) => holder.subject(),
             GroupKey::Peer(peer) => peer.to_string(),
             GroupKey::Port(port) => port.to_string(),
             GroupKey::Route(local, peer) => format!("{local} to {peer}"),
         }
     }
 
-    /// Who holds its sockets: see [`names`].
     pub(super) fn holders(&self) -> String {
         names(&self.sockets)
     }
 
-    /// Of all its sockets.
     pub(super) fn sum(&self, of: impl Fn(&Socket) -> u64) -> u64 {
         self.sockets.iter().map(|found| of(&found.socket)).sum()
     }
@@ -209,9 +217,8 @@ pub(super) fn names(found: &[&Found]) -> String {
     let holders = found.iter().flat_map(|found| &found.holders);
     let names: BTreeSet<String> = holders
         .map(|holder| match holder {
-            Holder::Process(..) => holder.words(),
             Holder::Unreadable(_) => "processes that cannot be read".to_owned(),
-            Holder::Nobody => "no process".to_owned(),
+            known => known.to_string(),
         })
         .collect();
     let more = names.len().saturating_sub(NAMED);
@@ -250,7 +257,7 @@ mod tests {
         ];
         let groups = by_process(&all).into_iter();
         let told = groups.filter_map(|(key, sockets)| match key {
-            GroupKey::Process(holder) => Some((holder.words(), sockets.len())),
+            GroupKey::Process(holder) => Some((holder.subject(), sockets.len())),
             _ => None,
         });
         assert_eq!(

@@ -56,7 +56,6 @@ pub(super) fn orphans_of_limit(limits: &dyn Limits) -> u64 {
     }
 }
 
-/// How many datagrams the socket has dropped.
 pub(super) fn drops(socket: &Socket) -> u64 {
     let drops = socket.memory().and_then(|memory| memory.drops);
     drops.map(u64::from).unwrap_or_default()
