@@ -215,11 +215,9 @@ pub fn transition(from: State, to: State) -> Option<&'static Transition> {
 ///
 /// BOUND does not appear: the kernel's code for it is that of CLOSED.
 pub fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
-    let ways = ways(from);
-    let mut certain = ways.clone();
-    let is_way = distance(from, to, &ways, None).is_some();
-    certain.retain(|step| is_way && distance(from, to, &ways, Some(step)).is_none());
-    certain.sort_by_key(|step| distance(from, step.from, &ways, None));
+    let mut ways = ways(from, to);
+    let mut certain = ways.pop().unwrap_or_default();
+    certain.retain(|step| ways.iter().all(|way| way.contains(step)));
     let mut steps: Vec<_> = certain.iter().map(|s| (Some(s.from), s.to)).collect();
     if steps.last().is_none_or(|(_, last)| *last != to) {
         steps.push((None, to));
@@ -231,44 +229,32 @@ pub fn steps(from: State, to: State) -> Vec<(Option<State>, State)> {
 /// between? Of a state that this version does not know, nothing is denied.
 pub fn can_follow(from: State, to: State) -> bool {
     let is_known = |state| !matches!(state, State::Unknown(_));
-    !is_known(from) || !is_known(to) || distance(from, to, &ways(from), None).is_some()
+    from == to || !is_known(from) || !is_known(to) || !ways(from, to).is_empty()
 }
 
-/// The steps that a TCP socket may make from a state on, without beginning another life.
-fn ways(from: State) -> Vec<&'static Transition> {
-    let own = |step: &&Transition| {
-        let for_another = (step.from, step.to) == (Listen, SynRcvd);
-        let not_of_tcp = [step.from, step.to]
-            .iter()
-            .any(|s| [Bound, Unconn].contains(s));
-        let usual = transition(step.from, step.to) == Some(*step);
-        let of_another_life = step.from == Closed && from != Closed;
-        usual && !for_another && !not_of_tcp && !of_another_life
-    };
-    TRANSITIONS.iter().filter(own).collect()
-}
-
-/// How many of these steps, without that one, there are at the least from one state to another;
-/// `None` = there is no way.
-fn distance(
-    from: State,
-    to: State,
-    ways: &[&Transition],
-    without: Option<&Transition>,
-) -> Option<usize> {
-    let mut reached = vec![from];
-    let mut steps = 0;
-    while !reached.contains(&to) {
-        let open = ways.iter().filter(|way| Some(**way) != without);
-        let open = open.filter(|way| reached.contains(&way.from) && !reached.contains(&way.to));
-        let mut next: Vec<State> = open.map(|way| way.to).collect();
-        if next.is_empty() {
-            return None;
+/// The ways of a TCP socket from one state to another that pass no state twice and begin no other life.
+fn ways(from: State, to: State) -> Vec<Vec<&'static Transition>> {
+    let mut ways = Vec::new();
+    let mut begun: Vec<Vec<&Transition>> = vec![Vec::new()];
+    while let Some(way) = begun.pop() {
+        let here = way.last().map_or(from, |step| step.to);
+        if here == to {
+            ways.push(way);
+        } else if here != Closed || way.is_empty() {
+            let is_passed = |state| state == from || way.iter().any(|step| step.to == state);
+            let steps = TRANSITIONS.iter().filter(|step| step.from == here);
+            let steps = steps.filter(|step| is_of_tcp(step) && !is_passed(step.to));
+            begun.extend(steps.map(|step| [way.as_slice(), &[step]].concat()));
         }
-        reached.append(&mut next);
-        steps += 1;
     }
-    Some(steps)
+    ways
+}
+
+/// Does a TCP socket make this step itself? The listener stays where it is.
+fn is_of_tcp(step: &Transition) -> bool {
+    let ends = [step.from, step.to];
+    let is_usual = transition(step.from, step.to) == Some(step);
+    is_usual && ends != [Listen, SynRcvd] && !ends.iter().any(|s| [Bound, Unconn].contains(s))
 }
 
 #[cfg(test)]

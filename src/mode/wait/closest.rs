@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::ops::ControlFlow;
+use std::slice;
 
 use super::port_usage::{Group, PortUsage, end, holder, listed};
 use crate::enrich::ScanScope;
@@ -106,40 +107,30 @@ fn port(expr: &Expr) -> Option<u16> {
 
 /// The port of an expression that allows every socket with this one as its own.
 fn port_of_ends(expr: &Expr) -> Option<u16> {
-    match expr {
-        Expr::Any(ends) => {
-            let mut ports = ends.iter().map(port_of);
-            let first = ports.next()??;
-            let is_only = ports.all(|port| port == Some(first));
-            (is_only && ends.iter().any(is_local)).then_some(first)
-        }
-        test => port_of(test).filter(|_| is_local(test)),
-    }
+    let ends = match expr {
+        Expr::Any(ends) => ends.as_slice(),
+        test => slice::from_ref(test),
+    };
+    let ends: Vec<(Side, u16)> = ends.iter().map(port_of_end).collect::<Option<_>>()?;
+    let &(_, port) = ends.first()?;
+    let is_only = ends.iter().all(|end| end.1 == port);
+    (is_only && ends.contains(&(Side::Local, port))).then_some(port)
 }
 
-fn port_of(expr: &Expr) -> Option<u16> {
+/// The only port that a test allows, and at which end.
+fn port_of_end(expr: &Expr) -> Option<(Side, u16)> {
     let Expr::Test(Test::Port {
+        side,
         op: Op::Equal,
         items,
-        ..
     }) = expr
     else {
         return None;
     };
     match items.as_slice() {
-        [PortItem::Range(first, last)] if first == last => Some(*first),
+        [PortItem::Range(first, last)] if first == last => Some((*side, *first)),
         _ => None,
     }
-}
-
-const fn is_local(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::Test(Test::Port {
-            side: Side::Local,
-            ..
-        })
-    )
 }
 
 fn at_port(port: u16) -> Expr {
