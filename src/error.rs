@@ -40,13 +40,8 @@ pub enum Error {
     Watch(io::Error),
     /// `/proc` has no file for a table.
     NotInProc(Table),
-    /// Neither netlink nor `/proc/net` lists a table.
-    NoSource {
-        /// What netlink said.
-        netlink: Box<Self>,
-        /// What `/proc/net` said.
-        procfs: Box<Self>,
-    },
+    /// Neither netlink nor `/proc/net` lists a table: what both said.
+    NoSource(String),
     /// The kernel or a recording sent bytes that make no message.
     Malformed {
         /// Where they came from.
@@ -86,7 +81,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) => f.write_str(text),
+            Self::Usage(text) | Self::NoSource(text) => f.write_str(text),
             Self::File {
                 operation, path, ..
             } => write!(f, "cannot {operation} {}", escape_path(path)),
@@ -103,9 +98,6 @@ impl fmt::Display for Error {
             Self::Bpf { operation, .. } => write!(f, "bpf: cannot {operation}"),
             Self::Watch(_) => f.write_str("cannot wait for events"),
             Self::NotInProc(table) => write!(f, "/proc does not list {table}"),
-            Self::NoSource { netlink, procfs } => {
-                write!(f, "{}; {}", netlink.chain(), procfs.chain())
-            }
             Self::Malformed { origin, reason } => write!(f, "{origin}: {reason}"),
             Self::Output(_) => f.write_str("cannot write to standard output"),
         }
@@ -115,10 +107,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Usage(_)
-            | Self::NotInProc(_)
-            | Self::NoSource { .. }
-            | Self::Malformed { .. } => None,
+            Self::Usage(_) | Self::NoSource(_) | Self::NotInProc(_) | Self::Malformed { .. } => {
+                None
+            }
             Self::Netlink { cause, .. } if cause.kind() == io::ErrorKind::NotFound => None,
             Self::File { cause, .. }
             | Self::Netlink { cause, .. }

@@ -13,7 +13,6 @@ pub(super) type Opened = Result<(Box<dyn Source>, Vec<Table>), Error>;
 /// Opens the source of a query, which is recorded.
 pub(super) type Open<'o> = &'o dyn Fn(&Query, &Recorder) -> Opened;
 
-/// The source of a query, and the tables to ask it for.
 pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     let mut tables = query.tables.clone();
     let source: Box<dyn Source> = match &query.input {

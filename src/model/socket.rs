@@ -1,8 +1,7 @@
 //! A socket as the kernel reports it.
 
 use super::{
-    Endpoint, Family, Info, Protocol, SocketType, Source, State, StateSet, Table, Timer, TimerKind,
-    named,
+    Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Table, Timer, TimerKind, named,
 };
 
 /// A connection is stuck if it was sent again so often: over a second and a half, for each pause is
@@ -128,6 +127,20 @@ impl Details {
         self.tcp_info = None;
         self.mptcp_info = None;
         self.memory = None;
+    }
+}
+
+named! {
+    /// Where rows came from.
+    #[derive(Default)]
+    pub enum Source {
+        /// `sock_diag` netlink.
+        #[default]
+        Netlink = "netlink",
+        /// The files of `/proc/net`.
+        Procfs = "procfs",
+        /// A recording.
+        Replay = "replay",
     }
 }
 

@@ -1,20 +1,6 @@
 //! How a listing came about.
 
-use super::{Cause, Table, Warning, named};
-
-named! {
-    /// Where rows came from.
-    #[derive(Default)]
-    pub enum Source {
-        /// `sock_diag` netlink.
-        #[default]
-        Netlink = "netlink",
-        /// The files of `/proc/net`.
-        Procfs = "procfs",
-        /// A recording.
-        Replay = "replay",
-    }
-}
+use super::{Cause, Source, Table, Warning};
 
 /// Which source answered for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,10 +66,8 @@ impl Source for AutoSource {
         let mut outcome = match self.procfs.visit(table, request, visitor) {
             Ok(outcome) => outcome,
             Err(procfs) => {
-                return Err(Error::NoSource {
-                    netlink: Box::new(error),
-                    procfs: Box::new(procfs),
-                });
+                let both = format!("{}; {}", error.chain(), procfs.chain());
+                return Err(Error::NoSource(both));
             }
         };
         let is_allowed = !is_one_of(&error, &NOT_ALLOWED);

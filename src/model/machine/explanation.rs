@@ -29,6 +29,9 @@ impl Explanation {
     }
 }
 
+const BOTH_SHUT: &str = "Closed both ways: both sides have shut their sending, and nothing new can \
+    be sent. What was sent before the FIN may still be repeated.";
+
 const UNKNOWN: Explanation = Explanation {
     state: State::Unknown(0),
     meaning: "A code this version does not know.",
@@ -159,10 +162,7 @@ pub const EXPLANATIONS: [Explanation; 14] = [
     Explanation {
         state: State::Closing,
         meaning: "Both have sent a FIN, its own is not acknowledged yet.",
-        half_close: Some(
-            "Closed both ways: both sides have shut their sending, and nothing new can be \
-            sent. What was sent before the FIN may still be repeated.",
-        ),
+        half_close: Some(BOTH_SHUT),
         stays: "A round trip. Without an ACK as in FIN_WAIT_1: net.ipv4.tcp_orphan_retries after \
             close(2) (0 means 8, about 100 seconds), tcp_retries2 while a program holds it. \
             tcp_fin_timeout has no effect here.",
@@ -173,10 +173,7 @@ pub const EXPLANATIONS: [Explanation; 14] = [
     Explanation {
         state: State::LastAck,
         meaning: "Closed after the peer; its FIN is not acknowledged yet.",
-        half_close: Some(
-            "Closed both ways: both sides have shut their sending, and nothing new can be \
-            sent. What was sent before the FIN may still be repeated.",
-        ),
+        half_close: Some(BOTH_SHUT),
         stays: "A round trip. Without an ACK: net.ipv4.tcp_orphan_retries after close(2) (0 means 8, \
             about 100 seconds), tcp_retries2 while a program holds it. tcp_fin_timeout has no effect \
             here.",
