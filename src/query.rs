@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped};
-use crate::filter::{Expr, Narrow, Rule, Test};
+use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, Table};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
@@ -22,6 +22,9 @@ pub struct Query {
     pub tables: Vec<Table>,
     /// Protocols were named; otherwise `tables` is the default.
     pub named: bool,
+    /// True if it is checked what there is over IPv4: of the tables of IPv6 only those count whose `::`
+    /// stands for every IPv4 address too.
+    pub checks_ipv4: bool,
     /// Which sockets of a table.
     pub selection: Selection,
     /// Which of those.
@@ -120,7 +123,12 @@ impl Query {
     /// What the selection and the filter mean for one table.
     pub fn rule(&self, table: Table) -> Rule {
         let selected = Test::State(self.selection.states(table.protocol));
-        Expr::all([Expr::Test(selected), self.filter.clone()]).for_table(table)
+        let takes_ipv4 = if self.checks_ipv4 && table.family == Family::Inet6 {
+            filter::takes_ipv4()
+        } else {
+            Expr::ALWAYS
+        };
+        Expr::all([Expr::Test(selected), takes_ipv4, self.filter.clone()]).for_table(table)
     }
 
     /// What is asked of the table of a rule.
@@ -200,7 +208,8 @@ impl Tables {
     /// The tables of what was named, in the order they are listed. An IP version without an IP
     /// protocol means the default ones. Ping sockets, which netlink does not know, and MPTCP, which
     /// `/proc` does not, are left out where nothing else is asked, unless they are named alone.
-    pub fn list(&self, input: &Input) -> Vec<Table> {
+    /// `with_ipv6` = those of IPv6 too whose sockets may take IPv4.
+    pub fn list(&self, input: &Input, with_ipv6: bool) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
         let ip_named = protocols.iter().any(|protocol| protocol.is_ip());
         if protocols.is_empty() {
@@ -226,7 +235,8 @@ impl Tables {
         let tables = protocols.into_iter().flat_map(Protocol::tables);
         let is_asked_for = |table: &Table| {
             let any_version = !table.protocol.is_ip() || self.families.is_empty();
-            any_version || self.families.contains(&table.family)
+            let is_beside = with_ipv6 && table.protocol.has_service_ports();
+            any_version || is_beside || self.families.contains(&table.family)
         };
         tables.filter(is_asked_for).collect()
     }
@@ -248,7 +258,7 @@ mod tests {
             ..Tables::default()
         };
         let words: Vec<String> = tables
-            .list(&Input::Auto)
+            .list(&Input::Auto, false)
             .iter()
             .map(|table| format!("{}/{}", table.protocol, table.family))
             .collect();
@@ -314,8 +324,8 @@ mod tests {
             filtered: BTreeSet::from([Protocol::Unix]),
             ..Tables::default()
         };
-        assert_eq!(tables.list(&Input::Auto).len(), 11);
+        assert_eq!(tables.list(&Input::Auto, false).len(), 11);
         tables.protocols.insert(Protocol::Packet);
-        assert_eq!(tables.list(&Input::Auto).len(), 1);
+        assert_eq!(tables.list(&Input::Auto, false).len(), 1);
     }
 }

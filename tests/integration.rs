@@ -18,6 +18,7 @@ mod checks;
 mod churn;
 mod completions;
 mod continuous;
+mod dual_stack;
 mod events;
 mod examples;
 mod exit_status;

@@ -58,14 +58,14 @@ fn ipv4_mapped_address_stands_in_brackets_in_text() {
 }
 
 #[test]
-fn listeners_on_any_ipv6_address_are_shown_alike_with_and_without_ipv4() {
+fn listeners_on_any_ipv6_address_are_told_apart_by_whether_they_take_ipv4() {
     let Some(_namespace) = fresh() else { return };
     let mut held = listeners::mapped().unwrap();
     held.absorb(listeners::v6only().unwrap());
-    for what in ["dual-stack listener", "IPv6-only listener"] {
+    for (what, host) in [("dual-stack listener", "*"), ("IPv6-only listener", "[::]")] {
         let port = held.the(what).local().port();
         let line = line_of(&held, what, &["-tl"]);
-        assert_eq!(line[4..], [format!("[::]:{port}"), "[::]:*".to_owned()]);
+        assert_eq!(line[4..], [format!("{host}:{port}"), "[::]:*".to_owned()]);
         assert_eq!(row_of(&held, what, &["-tl"])["local_address"], "::");
     }
 }

@@ -40,6 +40,10 @@ impl Typed {
             None if self.summary => default_columns(Format::Plain, extras),
             None => default_columns(format, extras),
         };
+        let check = self.check()?;
+        let checks_ipv4 = check.expected.is_some()
+            && !(self.summary || self.events || self.replay.is_some())
+            && tables.families.iter().eq([&Family::Inet]);
         let shows = !(self.summary || self.quiet) || filter.needs().shown;
         let listed = if shows { &*columns } else { &[] };
         let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
@@ -56,7 +60,8 @@ impl Typed {
             },
             layout: self.layout(columns.clone(), extras, terminal),
             named: tables.are_named(),
-            tables: tables.list(&input),
+            tables: tables.list(&input, checks_ipv4),
+            checks_ipv4,
             selection: self.selection(&filter),
             filter,
             hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),
@@ -69,7 +74,7 @@ impl Typed {
             sort,
             limit: self.limit,
             input,
-            check: self.check()?,
+            check,
             record: self.record,
         };
         Ok(if is_netstat {

@@ -56,6 +56,8 @@ pub enum Field {
     Cookie,
     /// `shutdown`
     Shutdown,
+    /// `v6only`
+    V6Only,
     /// `timer`
     Timer,
     /// `mark`
@@ -108,7 +110,7 @@ pub enum Field {
 
 impl Field {
     /// Every field of the vocabulary, in the order of JSON: the keys of a row.
-    pub const VOCABULARY: [Self; 27] = [
+    pub const VOCABULARY: [Self; 28] = [
         Self::Protocol,
         Self::Family,
         Self::Type,
@@ -125,6 +127,7 @@ impl Field {
         Self::Inode,
         Self::Cookie,
         Self::Shutdown,
+        Self::V6Only,
         Self::Timer,
         Self::Mark,
         Self::Cgroup,

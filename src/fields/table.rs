@@ -113,6 +113,17 @@ impl Field {
                         .not_in_events()
                 }
             }
+            Self::V6Only => {
+                const {
+                    &D::word("v6only", 6, &["true", "false"])
+                        .of(|table| {
+                            table.family == Family::Inet6 && table.protocol.has_service_ports()
+                        })
+                        .netlink_only()
+                        .optional()
+                        .not_in_events()
+                }
+            }
             Self::Timer => const { &D::new("timer", 20).of(is_ip).not_in_events() },
             Self::TimerKind => {
                 const {

@@ -18,6 +18,13 @@ pub enum Side {
     Peer,
 }
 
+impl Datum<'_> {
+    /// The word of a flag.
+    pub const fn flag(is_set: bool) -> &'static str {
+        if is_set { "true" } else { "false" }
+    }
+}
+
 impl Side {
     /// The column that shows all of it.
     pub const fn column(self) -> Field {
@@ -75,6 +82,8 @@ pub enum Datum<'a> {
     Number(u64),
     /// A word of the vocabulary: clean text.
     Word(&'static str),
+    /// True or false.
+    Flag(bool),
     /// A state.
     State(State),
     /// An identifier that is written in hexadecimal.
@@ -158,6 +167,7 @@ impl Field {
             Self::Inode => number(socket.inode),
             Self::Cookie => socket.cookie.map(Datum::Hex),
             Self::Shutdown => word(socket.shutdown.map(Shutdown::name)),
+            Self::V6Only => socket.v6only.map(Datum::Flag),
             Self::Timer => socket.timer.map(Datum::Timer),
             Self::TimerKind => word(socket.timer.map(|timer| timer.kind.name())),
             Self::TimerExpires => number(socket.timer.map(|timer| timer.expires_ms)),
@@ -231,6 +241,8 @@ impl Field {
         }
         let is_kept = self.definition().is_kept;
         match socket.state {
+            State::Listen | State::Bound | State::Unconn if self == Self::V6Only => false,
+            _ if self == Self::V6Only => true,
             State::TimeWait | State::SynRcvd => !is_kept,
             State::FinWait2 if socket.inode.is_none() => !is_kept,
             State::Bound => self.cost() == Cost::Info,

@@ -7,9 +7,12 @@
 
 mod code;
 
+use std::net::Ipv6Addr;
+
 pub(super) use self::code::lasts;
 
 use self::code::{Leaf, Node};
+use super::expr::ANY_IPV4;
 use super::port_set::PortSet;
 use super::{Expr, Op, PortItem, Prefix, Side, Test};
 
@@ -45,7 +48,18 @@ fn of_test(test: &Test, holds: bool) -> Node {
             side,
             equal,
             prefixes,
-        } => hosts(*side, prefixes, *equal == holds),
+        } => {
+            let equal = *equal == holds;
+            let hosts_of = |prefixes: &[Prefix]| hosts(*side, prefixes, equal);
+            let is_any = *side == Side::Local && prefixes.iter().any(|own| own.contains(ANY_IPV4));
+            if equal && is_any {
+                // `::` stands for every IPv4 address too, where it is not for IPv6 only.
+                let any = Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128);
+                Node::any([hosts_of(prefixes), hosts_of(&[any])])
+            } else {
+                hosts_of(prefixes)
+            }
+        }
         Test::Interface {
             equal,
             index: Some(index),

@@ -1,9 +1,10 @@
 //! The tree of an expression's tests, and how it is written.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tree::Tree;
 use super::{Field, Pattern, Side};
+use crate::fields::Datum;
 use crate::model::{Protocol, Stage, StateSet};
 
 /// Which sockets are wanted. Lists are long where texts are; the depth is bounded.
@@ -60,6 +61,9 @@ pub struct Prefix {
     /// Bits that count: 0 to 32, or to 128.
     pub length: u8,
 }
+
+/// What `::` stands for too, unless it is for IPv6 only.
+pub(super) const ANY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Ports named by one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,12 +227,25 @@ impl Test {
 
     /// The field that must be reported for it to be answered; of a half-close, where the state does not
     /// tell it. Whether a field has a value is no question to it: one that was not reported has none.
-    pub(super) const fn needed_field(&self, protocol: Protocol) -> Option<Field> {
+    pub(super) fn needed_field(&self, protocol: Protocol) -> Option<Field> {
         match self {
+            Self::Host { prefixes, .. } if self.meets_dual(prefixes) => Some(Field::V6Only),
             Self::HalfClosed if !protocol.is_tcp_like() => Some(Field::Shutdown),
             Self::Missing { .. } => None,
             other => other.field(),
         }
+    }
+
+    /// True if it may hold of `::`, as that stands for every IPv4 address too.
+    fn meets_dual(&self, prefixes: &[Prefix]) -> bool {
+        let is_local = matches!(
+            self,
+            Self::Host {
+                side: Side::Local,
+                ..
+            }
+        );
+        is_local && prefixes.iter().any(|prefix| prefix.contains(ANY_IPV4))
     }
 
     /// How far a row must be looked up for it.
@@ -244,4 +261,20 @@ impl Test {
             },
         }
     }
+}
+
+/// Holds of sockets of IPv6 whose `::` stands for every IPv4 address too.
+pub fn takes_ipv4() -> Expr {
+    Expr::all([
+        Expr::Test(Test::Host {
+            side: Side::Local,
+            equal: true,
+            prefixes: vec![Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128)],
+        }),
+        Expr::Test(Test::Word {
+            field: Field::V6Only,
+            equal: true,
+            words: vec![Datum::flag(false)],
+        }),
+    ])
 }

@@ -1,7 +1,8 @@
 //! Does an expression hold for a row?
 
+use super::expr::ANY_IPV4;
 use super::{Expr, Field, Op, Pattern, Rule, Test};
-use crate::fields::{Datum, Value};
+use crate::fields::{Datum, Side, Value};
 use crate::model::{Process, ProcessStatus, Protocol, Row, Stage, Unit};
 
 mod lists;
@@ -135,6 +136,7 @@ impl<'r> Matcher<'_, 'r> {
                 words,
             } => match self.known(*field)? {
                 Datum::Word(word) => words.contains(&word) == *equal,
+                Datum::Flag(is_set) => words.contains(&Datum::flag(is_set)) == *equal,
                 _ => false,
             },
             Test::Host {
@@ -142,7 +144,13 @@ impl<'r> Matcher<'_, 'r> {
                 equal,
                 prefixes,
             } => match side.of(self.row).ip {
-                Some(ip) => any_contains(prefixes, ip) == *equal,
+                Some(ip) if any_contains(prefixes, ip) => *equal,
+                Some(_) if *side == Side::Local && any_contains(prefixes, ANY_IPV4) => {
+                    // `::` may be every IPv4 address too.
+                    let is_any_ipv4 = socket.takes_ipv4_too();
+                    is_any_ipv4.ok_or_else(|| self.lacking(Field::V6Only))? == *equal
+                }
+                Some(_) => !equal,
                 None => return Err(self.lacking(side.address())),
             },
             Test::Name {

@@ -35,7 +35,7 @@ mod words;
 
 pub use crate::fields::{Field, Side};
 pub use error::FilterError;
-pub use expr::{Expr, Op, PortItem, Prefix, Test};
+pub use expr::{Expr, Op, PortItem, Prefix, Test, takes_ipv4};
 pub use matcher::Decision;
 pub use names::Names;
 pub use narrow::{Exact, Narrow};

@@ -113,7 +113,10 @@ fn address(member: &Expr, wanted: Side) -> Option<IpAddr> {
         return None;
     };
     match prefixes.as_slice() {
-        [prefix] if *side == wanted && prefix.is_single() => Some(prefix.address),
+        // No connection has the unspecified one.
+        [prefix] if *side == wanted && prefix.is_single() && !prefix.address.is_unspecified() => {
+            Some(prefix.address)
+        }
         _ => None,
     }
 }

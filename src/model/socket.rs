@@ -1,5 +1,7 @@
 //! A socket as the kernel reports it.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use super::{
     Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Table, Timer, TimerKind, named,
 };
@@ -179,6 +181,8 @@ pub struct Socket {
     pub cookie: Option<u64>,
     /// Half-close.
     pub shutdown: Option<Shutdown>,
+    /// `IPV6_V6ONLY`; told of IPv6 sockets without a peer, by netlink.
+    pub v6only: Option<bool>,
     /// The timer that runs.
     pub timer: Option<Timer>,
     /// `SO_MARK`; told only to `CAP_NET_ADMIN`.
@@ -218,6 +222,7 @@ impl Socket {
         self.inode = None;
         self.cookie = None;
         self.shutdown = None;
+        self.v6only = None;
         self.timer = None;
         self.mark = None;
         self.cgroup_id = None;
@@ -226,6 +231,16 @@ impl Socket {
         if let Some(details) = &mut self.details {
             details.clear();
         }
+    }
+
+    /// True if its own address, `::`, stands for every IPv4 address too; `None` = that is not told.
+    pub fn takes_ipv4_too(&self) -> Option<bool> {
+        let is_open = matches!(self.state, State::Listen | State::Bound | State::Unconn);
+        let is_any = self.local.ip == Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        if !(is_open && is_any && self.protocol.has_service_ports()) {
+            return Some(false);
+        }
+        self.v6only.map(|only| !only)
     }
 
     /// The table it is in.

@@ -50,6 +50,7 @@ impl Style {
             Datum::Number(number) => digits::integer(out, number),
             Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
             Datum::State(known) => state(out, known),
+            Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
             Datum::Hex(id) => digits::hex(out, id),
             Datum::Index(index) => digits::integer(out, index.into()),
             Datum::Ip(address) => digits::ip(out, address),

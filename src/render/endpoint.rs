@@ -65,6 +65,10 @@ fn address(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     match (side.host(row), end.ip) {
         (Some(host), _) if !host.is_empty() => style.name(out, host.as_bytes(), &MEANINGFUL),
         (_, Some(IpAddr::V4(address))) => digits::ipv4(out, address),
+        (_, Some(_)) if side == Side::Local && row.socket.takes_ipv4_too() == Some(true) => {
+            // As ss writes it: every address of both versions.
+            out.push(b'*');
+        }
         (_, Some(IpAddr::V6(address))) => {
             out.push(b'[');
             digits::ipv6(out, address);

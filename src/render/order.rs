@@ -66,6 +66,7 @@ fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
         (Datum::Number(a), Datum::Number(b)) | (Datum::Hex(a), Datum::Hex(b)) => a.cmp(b),
         (Datum::Word(a), Datum::Word(b)) => a.cmp(b),
         (Datum::State(a), Datum::State(b)) => states(*a, *b),
+        (Datum::Flag(a), Datum::Flag(b)) => a.cmp(b),
         (Datum::Index(a), Datum::Index(b)) => a.cmp(b),
         (Datum::Ip(a), Datum::Ip(b)) => a.cmp(b),
         (Datum::Name(a), Datum::Name(b)) | (Datum::Path(a), Datum::Path(b)) => a.cmp(b),

@@ -169,6 +169,15 @@ fn listener_at_another_address_is_the_closest() {
     assert_eq!(other, "port 80 is bound by no process over IPv4 only");
     let other = closest(&words("-tln4"), [listener_at("[::1]:80")]);
     assert_eq!(other, "port 80 is bound by no process over IPv6 only");
+    let any = |v6only| {
+        let mut any = listener_at("[::]:80");
+        any.v6only = v6only;
+        any
+    };
+    let other = closest(&words("-tln4"), [any(Some(true))]);
+    assert_eq!(other, "port 80 is bound by no process over IPv6 only");
+    let (run, _) = wait(&words("-tln4"), &[look([any(Some(false))])]);
+    assert_eq!(run.status(), 0, "it takes IPv4 too");
     let two = [listener(80), listener_at("127.0.0.2:80")];
     let other = closest(&with("sport = 80 and src = 10.0.0.1"), two);
     assert_eq!(

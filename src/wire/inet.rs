@@ -14,6 +14,8 @@ use crate::model::{
     Endpoint, Family, Info, PortKind, Protocol, Shutdown, Socket, Timer, TimerKind,
 };
 
+/// `INET_DIAG_SKV6ONLY`, which comes unasked.
+const INET_DIAG_SKV6ONLY: u16 = 11;
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
@@ -98,6 +100,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         }
         INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
+        INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
         INET_DIAG_MARK => socket.mark = u32_at(value),
         INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),
         _ => {}

@@ -31,13 +31,13 @@ fn source_that_fails_for_good_ends_the_wait_with_2() {
         ("sendto:error=ENOMEM", "cannot allocate memory"),
     ] {
         let begun = Instant::now();
-        let words = ["-tln4", "--source", "netlink", "--wait", "10m", "sport = 1"];
+        let words = ["-tln6", "--source", "netlink", "--wait", "10m", "sport = 1"];
         let attempt = with_faults(&[fault], &words);
         assert_eq!(attempt.status, Some(2), "{attempt:?}");
         let said: Vec<&str> = attempt.stderr.lines().collect();
         assert_eq!(said.len(), 2, "{attempt:?}");
         assert!(said[0].ends_with(reason), "{attempt:?}");
-        let question = "lsock: cannot tell: expected at least 1 IPv4 TCP listener where sport = 1";
+        let question = "lsock: cannot tell: expected at least 1 IPv6 TCP listener where sport = 1";
         assert!(said[1].starts_with(question), "{attempt:?}");
         assert!(!said[1].contains("nothing has"), "{attempt:?}");
         assert!(begun.elapsed() < Duration::from_secs(120), "{fault}");
@@ -48,7 +48,7 @@ fn source_that_fails_for_good_ends_the_wait_with_2() {
 fn quiet_wait_says_why_it_has_no_answer() {
     let Some(_namespace) = straced() else { return };
     let words = [
-        "-tln4q",
+        "-tln6q",
         "--source",
         "netlink",
         "--wait",
@@ -56,7 +56,7 @@ fn quiet_wait_says_why_it_has_no_answer() {
         "sport = 1",
     ];
     let attempt = with_faults(&["socket:error=EPERM"], &words);
-    let message = "lsock: netlink: cannot list IPv4 TCP sockets: operation not permitted\n";
+    let message = "lsock: netlink: cannot list IPv6 TCP sockets: operation not permitted\n";
     assert_eq!(told(&attempt), (Some(2), message));
 }
 

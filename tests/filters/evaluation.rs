@@ -70,6 +70,11 @@ fn addresses_select_what_they_say() {
 }
 
 #[test]
+fn every_ipv4_address_selects_what_takes_ipv4() {
+    on_stage(TOLD, |_| hosts::every_ipv4_address());
+}
+
+#[test]
 fn interfaces_select_what_they_say() {
     on_stage(TOLD, |_| hosts::interfaces());
 }

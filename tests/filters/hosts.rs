@@ -52,9 +52,6 @@ pub fn addresses() -> Vec<Case> {
             local(r) == Some(FOUR) || peer(r) == Some(FOUR)
         }),
         case("addr fe80::/10", |r| is_link_local(r, "local_address")),
-        case("src 0.0.0.0/0", move |r| {
-            local(r).is_some_and(|ip| ip.is_ipv4())
-        }),
         case("dst 0.0.0.0", move |r| {
             peer(r) == Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
         }),
@@ -67,6 +64,20 @@ pub fn addresses() -> Vec<Case> {
         case("src inet:127.0.0.1 and family inet", move |r| {
             local(r) == Some(FOUR) && is(r, "family", &["inet"])
         }),
+    ]
+}
+
+/// What only netlink tells: whether `::` stands for every IPv4 address too.
+pub fn every_ipv4_address() -> Vec<Case> {
+    fn is_ipv4(row: &Value) -> bool {
+        let local = row["local_address"].as_str().unwrap_or_default();
+        let is_both = local == "::" && row["v6only"] == false;
+        let ip = local.parse().map(|ip: IpAddr| ip.to_canonical());
+        is_both || ip.is_ok_and(|ip| ip.is_ipv4())
+    }
+    vec![
+        case("src 0.0.0.0/0", is_ipv4),
+        case("not src 0/0", |r| !is_ipv4(r)),
     ]
 }
 

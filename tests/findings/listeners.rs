@@ -1,6 +1,7 @@
 //! Listeners that do not accept, and those that share a port.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 use rustix::net::sockopt;
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{found, kinds, me};
 use crate::scene::expected::local_address;
-use crate::scene::{At as _, V4, tcp};
+use crate::scene::{V4, holder, tcp};
 use crate::support::{fresh, until};
 
 #[test]
@@ -66,25 +67,43 @@ fn a_unix_listener_that_does_not_accept_is_told() {
     assert!(text.contains(path.to_str().unwrap()), "{text}");
 }
 
+/// A listener that shares its port.
+fn sharing(address: SocketAddr, is_v6only: bool) -> OwnedFd {
+    let socket = tcp::socket(address.ip()).unwrap();
+    sockopt::set_socket_reuseport(&socket, true).unwrap();
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, is_v6only).unwrap();
+    }
+    rustix::net::bind(&socket, &address).unwrap();
+    rustix::net::listen(&socket, 5).unwrap();
+    socket
+}
+
 #[test]
 fn listeners_of_every_address_and_of_loopback_on_one_port_are_told() {
     let Some(_namespace) = fresh() else { return };
-    let here = tcp::listener(V4, 5).unwrap();
-    let _elsewhere = tcp::listener(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 5).unwrap();
-    assert_eq!(kinds(&["-t"]), [""; 0]);
-    let port = local_address(&here).unwrap().port();
-    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    let everywhere = tcp::socket(any).unwrap();
-    sockopt::set_ipv6_v6only(&everywhere, true)
-        .at("IPV6_V6ONLY")
-        .unwrap();
-    rustix::net::bind(&everywhere, &SocketAddr::new(any, port)).unwrap();
-    rustix::net::listen(&everywhere, 5).unwrap();
-    let text = found(&["-t"], "wildcard_and_loopback", "info", 2).unwrap();
-    let told = format!(
-        "Port {port} is listened on at every address by {0} and at loopback by {0}",
-        me()
-    );
-    assert!(text.starts_with(&told), "{text}");
-    assert_eq!(kinds(&["-t4"]), [""; 0]);
+    let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
+    for (loopback, any, is_v6only, is_told) in [
+        ("127.0.0.1", "0.0.0.0", false, true),
+        ("127.0.0.1", "::", false, true),
+        ("127.0.0.1", "::", true, false),
+        ("::1", "::", true, true),
+        ("::1", "0.0.0.0", false, false),
+    ] {
+        let here = sharing(SocketAddr::new(ip(loopback), 0), true);
+        let port = local_address(&here).unwrap().port();
+        let everywhere = sharing(SocketAddr::new(ip(any), port), is_v6only);
+        assert_eq!(kinds(&["-t"]), [""; 0], "both are of one program");
+        let (_other, _) = holder::owner(&everywhere, &[]).unwrap();
+        drop(everywhere);
+        let Some(text) = found(&["-t"], "wildcard_and_loopback", "info", 2) else {
+            assert!(!is_told, "{loopback} {any}");
+            assert_eq!(kinds(&["-t"]), [""; 0]);
+            continue;
+        };
+        assert!(is_told, "{loopback} {any}: {text}");
+        let begin = format!("Port {port} is listened on at every address by ");
+        let end = format!(" and at loopback by {}", me());
+        assert!(text.starts_with(&begin) && text.contains(&end), "{text}");
+    }
 }

@@ -70,13 +70,14 @@ fn unseen(query: &Query, port: u16, protocol: Protocol, is_none: bool) -> Query 
     let tables: Vec<Table> = protocol.tables().collect();
     let is_asked = |table: &Table| query.tables.contains(table);
     let asks_no_more = port_of_ends(&query.filter) == Some(port);
-    let states = if is_none && asks_no_more && tables.iter().all(is_asked) {
+    let states = if is_none && asks_no_more && !query.checks_ipv4 && tables.iter().all(is_asked) {
         query.selection.states(protocol).complement()
     } else {
         StateSet::ALL
     };
     Query {
         tables,
+        checks_ipv4: false,
         selection: Selection::All,
         filter: Expr::all([Expr::Test(Test::State(states)), at_port(port)]),
         ..query.clone()
@@ -157,8 +158,14 @@ fn seen_at(port: u16, usage: &PortUsage, query: &Query) -> String {
 
 /// `bound by python3[123] on 127.0.0.1 only`
 fn bound(group: &Group, query: &Query) -> String {
-    let is_asked = |family: &Family| query.tables.iter().any(|table| table.family == *family);
+    let is_asked = |family: &Family| {
+        let mut families = query.tables.iter().map(|table| table.family);
+        !(query.checks_ipv4 && *family == Family::Inet6) && families.any(|own| own == *family)
+    };
     let only = match (group.families.iter().any(is_asked), group.places()) {
+        (false, _) if group.may_take_ipv4 => {
+            " over IPv6, and over IPv4 or not: that is not told".to_owned()
+        }
         (false, _) if group.families.contains(&Family::Inet6) => " over IPv6 only".to_owned(),
         (false, _) => " over IPv4 only".to_owned(),
         (true, Some(places)) => format!(" on {places} only"),

@@ -32,6 +32,8 @@ pub(super) struct Group {
     pub(super) holders: BTreeSet<String>,
     pub(super) addresses: BTreeSet<IpAddr>,
     pub(super) families: BTreeSet<Family>,
+    /// True if one of them, of IPv6, may take IPv4 too.
+    pub(super) may_take_ipv4: bool,
     /// One of them waits for others.
     pub(super) listens: bool,
 }
@@ -65,6 +67,7 @@ impl Group {
         self.holders.insert(holder(row));
         self.addresses.extend(socket.local.ip);
         self.families.insert(socket.family);
+        self.may_take_ipv4 |= socket.takes_ipv4_too() != Some(false);
         self.listens |= socket.state != State::Bound;
     }
 

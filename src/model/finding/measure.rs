@@ -1,7 +1,10 @@
 //! What findings measure: queues, ports and orphans against the limits of the kernel.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use super::super::{Socket, State};
-use super::group::{Found, Group};
+use super::group::{Found, Group, Holder};
 use crate::text::bytes;
 
 /// Limits and counters of the kernel.
@@ -81,12 +84,47 @@ pub(super) fn cannot_be_sent(group: &Group<'_>, why: &str) -> String {
     )
 }
 
-/// Listeners at loopback, and at every address.
+/// Listeners at loopback, and those of other programs at every address of the same IP version.
 pub(super) fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
-    let is_loopback = |found: &&Found| {
-        let ip = found.socket.local.ip;
-        ip.is_some_and(|ip| ip.to_canonical().is_loopback())
-    };
-    let (loopback, wildcard) = group.related.iter().copied().partition(is_loopback);
-    [loopback, wildcard]
+    let versions = [true, false].into_iter().filter(|is_ipv4| {
+        let mut both = [is_loopback, is_wildcard].map(|is_it| {
+            let related = group.related.iter().copied();
+            related
+                .filter(move |found| is_it(&found.socket, *is_ipv4))
+                .peekable()
+        });
+        let are_there = both.iter_mut().all(|found| found.peek().is_some());
+        are_there && !are_of_one_process(both.into_iter().flatten())
+    });
+    let versions: Vec<bool> = versions.collect();
+    [is_loopback, is_wildcard].map(|is_it| {
+        let is_of_them = |found: &&Found| versions.iter().any(|ipv4| is_it(&found.socket, *ipv4));
+        group.related.iter().copied().filter(is_of_them).collect()
+    })
+}
+
+fn is_loopback(socket: &Socket, is_ipv4: bool) -> bool {
+    let ip = socket.local.ip.map(|ip| ip.to_canonical());
+    ip.is_some_and(|ip| ip.is_loopback() && ip.is_ipv4() == is_ipv4)
+}
+
+fn is_wildcard(socket: &Socket, is_ipv4: bool) -> bool {
+    let ip = socket.local.ip.map(|ip| ip.to_canonical());
+    let takes_it =
+        |ip: IpAddr| ip.is_ipv4() == is_ipv4 || is_ipv4 && socket.takes_ipv4_too() == Some(true);
+    ip.is_some_and(|ip| ip.is_unspecified() && takes_it(ip))
+}
+
+/// True if there is a process that holds all of them.
+fn are_of_one_process<'f>(found: impl Iterator<Item = &'f Found>) -> bool {
+    let (mut sockets, mut held) = (0, BTreeMap::new());
+    for found in found {
+        sockets += 1;
+        for holder in &found.holders {
+            if let Holder::Process(pid, _) = holder {
+                *held.entry(pid).or_insert(0) += 1;
+            }
+        }
+    }
+    held.into_values().any(|count: u64| count == sockets)
 }

@@ -376,7 +376,14 @@ pub const FINDINGS: &[FindingKind] = &[
         keeps: false,
         related: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
         is_possible: |counts, _| counts.of(Protocol::Tcp, State::Listen) > 1,
-        measure: Some(|group, _| u64::from(0 < group.count && group.count < group.all)),
+        measure: Some(|group, _| {
+            // Who listens is known only where there are both.
+            u64::from(if group.related.is_empty() {
+                0 < group.count && group.count < group.all
+            } else {
+                !places(group)[0].is_empty()
+            })
+        }),
         listed: Some(|group| {
             let [loopback, wildcard] = places(group);
             let both = loopback.into_iter().chain(wildcard);

@@ -49,11 +49,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 29);
+        prop_assert_eq!(words.len(), 30);
         if name.is_empty() {
-            prop_assert_eq!(words[27], "*");
+            prop_assert_eq!(words[28], "*");
         } else {
-            prop_assert_eq!(unix_name(words[27]), name);
+            prop_assert_eq!(unix_name(words[28]), name);
         }
     }
 
@@ -80,7 +80,7 @@ proptest! {
         let mut reader = ::csv::Reader::from_reader(page.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unix_name(&record[6]), &*name);
-        let names: Vec<_> = record[24].split(';').map(text::unescape).collect();
+        let names: Vec<_> = record[25].split(';').map(text::unescape).collect();
         prop_assert_eq!(names, [&*name, &*name]);
         prop_assert_eq!(text::unescape(&record[12]), text.as_bytes());
     }

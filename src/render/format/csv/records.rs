@@ -121,6 +121,7 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
         Datum::Number(number) => digits::integer(out, number),
         Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
         Datum::State(state) => cell::state(out, state),
+        Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
         Datum::Hex(id) => digits::hex(out, id),
         Datum::Index(index) => digits::integer(out, index.into()),
         Datum::Ip(address) => digits::ip(out, address),

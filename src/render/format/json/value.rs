@@ -117,6 +117,7 @@ pub(in crate::render) fn value(
         Datum::Number(known) => digits::integer(out, known),
         Datum::Word(known) => word(out, known),
         Datum::State(state) => quoted(out, |out| cell::state(out, state)),
+        Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
         Datum::Hex(id) => quoted(out, |out| digits::hex(out, id)),
         Datum::Index(index) => quoted(out, |out| digits::integer(out, index.into())),
         Datum::Ip(address) => quoted(out, |out| digits::ip(out, address)),
