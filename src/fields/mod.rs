@@ -143,21 +143,16 @@ impl Field {
 }
 
 /// Made once: every word of a filter is looked for among them.
-static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| Field::comparable_ones().collect());
-
-const TIMER: [Field; 3] = [
-    Field::TimerKind,
-    Field::TimerExpires,
-    Field::TimerRetransmits,
-];
-
-const PROCESSES: [Field; 5] = [
-    Field::Pid,
-    Field::Process,
-    Field::Command,
-    Field::ProcessUser,
-    Field::Fd,
-];
+static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| {
+    let fields = Field::VOCABULARY
+        .into_iter()
+        .filter(|field| *field != Field::State);
+    let single = fields.flat_map(|field| match field.parts() {
+        parts if parts.is_empty() => vec![field],
+        parts => parts,
+    });
+    single.collect()
+});
 
 impl Field {
     /// The two that put address, interface and port into one cell.
@@ -166,8 +161,14 @@ impl Field {
     /// The parts of a structure, in the order of every format; empty for a field that is none.
     pub fn parts(self) -> Vec<Self> {
         match self {
-            Self::Timer => TIMER.to_vec(),
-            Self::Processes => PROCESSES.to_vec(),
+            Self::Timer => vec![Self::TimerKind, Self::TimerExpires, Self::TimerRetransmits],
+            Self::Processes => vec![
+                Self::Pid,
+                Self::Process,
+                Self::Command,
+                Self::ProcessUser,
+                Self::Fd,
+            ],
             Self::TcpInfo => TCP_INFO.iter().map(Self::TcpPart).collect(),
             Self::MptcpInfo => MPTCP_INFO.iter().map(Self::MptcpPart).collect(),
             Self::Memory => {
@@ -183,34 +184,13 @@ impl Field {
         COMPARABLE.iter().copied()
     }
 
-    fn comparable_ones() -> impl Iterator<Item = Self> {
-        let fields = Self::VOCABULARY
-            .into_iter()
-            .filter(|field| *field != Self::State);
-        fields.flat_map(|field| match field.parts() {
-            parts if parts.is_empty() => vec![field],
-            parts => parts,
-        })
-    }
-
-    /// The structure that a field is a part of, as its name says.
-    const fn structure(self) -> Option<Self> {
-        match self {
-            Self::TimerExpires | Self::TimerRetransmits => Some(Self::Timer),
-            Self::TcpPart(_) => Some(Self::TcpInfo),
-            Self::MptcpPart(_) => Some(Self::MptcpInfo),
-            Self::MemoryPart(_) => Some(Self::Memory),
-            _ => None,
-        }
-    }
-
     /// The prefix of its full name, with a dot: `tcp_info.`; empty for most.
     pub fn prefix(self) -> &'static str {
-        match self.structure() {
-            Some(Self::Timer) => "timer.",
-            Some(Self::TcpInfo) => "tcp_info.",
-            Some(Self::MptcpInfo) => "mptcp_info.",
-            Some(Self::Memory) => "memory.",
+        match self {
+            Self::TimerExpires | Self::TimerRetransmits => "timer.",
+            Self::TcpPart(_) => "tcp_info.",
+            Self::MptcpPart(_) => "mptcp_info.",
+            Self::MemoryPart(_) => "memory.",
             _ => "",
         }
     }
@@ -231,13 +211,9 @@ impl Field {
 
     /// Further words for it: short names, and the headers of CSV.
     pub fn aliases(self) -> impl Iterator<Item = &'static str> {
-        let definition = match self.structure() {
-            None | Some(Self::Timer) => Some(self.definition()),
-            Some(_) => None,
-        };
-        let aliases = definition.map_or(&[][..], |definition| definition.aliases);
-        let short = definition.and_then(|definition| definition.short);
-        short.into_iter().chain(aliases.iter().copied())
+        let definition = self.definition();
+        let others = definition.short.into_iter().chain(definition.csv);
+        others.chain(definition.aliases.iter().copied())
     }
 
     /// The header of its column in CSV, where structures have one for each part.
@@ -250,10 +226,8 @@ impl Field {
 
     /// The title of its column in text.
     pub fn title(self) -> String {
-        match self.definition().title {
-            Some(title) => title.to_owned(),
-            None => self.own_name().to_ascii_uppercase(),
-        }
+        let short = self.definition().short;
+        short.unwrap_or(self.own_name()).to_ascii_uppercase()
     }
 
     /// The column with this name, or with a familiar short one: `proto`, `recv_q`, `send_q`.
@@ -305,20 +279,59 @@ impl Field {
         (self.definition().applies)(table)
     }
 
+    /// True if it is an extension of the kernel's answer, which must be asked for.
+    const fn is_extension(self) -> bool {
+        matches!(self.cost(), Cost::Info | Cost::Memory)
+    }
+
     /// True if this source always reports it of the sockets of a table that have it. (`/proc/net` does
     /// not report the limit of a listener's queue, where it reports `send_queue` else.)
     pub fn reported_by(self, source: Source, table: Table) -> bool {
-        let definition = self.definition();
         match source {
-            Source::Netlink => !definition.privileged,
-            Source::Procfs => (definition.in_procfs)(self, table),
-            Source::Replay => definition.recorded,
+            // `SO_MARK` needs `CAP_NET_ADMIN`.
+            Source::Netlink => self != Self::Mark,
+            Source::Procfs => {
+                let is_drops =
+                    matches!(self, Self::MemoryPart(place) if memory_part(place).0 == "drops");
+                (self.cost() != Cost::Memory || is_drops) && (self.definition().in_procfs)(table)
+            }
+            // In a recording only where whoever made it asked for it, or could look it up.
+            Source::Replay => {
+                !self.is_extension() && !matches!(self, Self::User | Self::Mark | Self::Cgroup | Self::V6Only)
+            }
         }
     }
 
     /// True if events carry it: not what changes within a state, nor what must be asked for.
     pub const fn is_in_events(self) -> bool {
-        self.definition().in_events
+        let changes = matches!(
+            self,
+            Self::RecvQueue
+                | Self::SendQueue
+                | Self::Shutdown
+                | Self::V6Only
+                | Self::Timer
+                | Self::TimerKind
+                | Self::TimerExpires
+                | Self::TimerRetransmits
+        );
+        !changes && !self.is_extension()
+    }
+
+    /// True if the kernel keeps it of a connection whose full socket is gone or not there yet.
+    const fn is_kept(self) -> bool {
+        matches!(
+            self,
+            Self::LocalAddress | Self::PeerAddress | Self::Interface | Self::Cookie
+        )
+    }
+
+    /// True if it is text of any length that may be broken over lines: never an address or a number.
+    pub const fn is_free_text(self) -> bool {
+        matches!(
+            self,
+            Self::Cgroup | Self::Processes | Self::TcpInfo | Self::MptcpInfo | Self::Memory
+        )
     }
 }
 

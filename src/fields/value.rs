@@ -239,12 +239,11 @@ impl Field {
         if self.is_of_owners() {
             return socket.inode.is_none();
         }
-        let is_kept = self.definition().is_kept;
         match socket.state {
             State::Listen | State::Bound | State::Unconn if self == Self::V6Only => false,
             _ if self == Self::V6Only => true,
-            State::TimeWait | State::SynRcvd => !is_kept,
-            State::FinWait2 if socket.inode.is_none() => !is_kept,
+            State::TimeWait | State::SynRcvd => !self.is_kept(),
+            State::FinWait2 if socket.inode.is_none() => !self.is_kept(),
             State::Bound => self.cost() == Cost::Info,
             _ => false,
         }

@@ -57,7 +57,7 @@ impl Grid {
         Self::new(
             columns
                 .iter()
-                .map(|c| (width(&c.title()), c.definition().is_right())),
+                .map(|c| (width(&c.title()), c.definition().is_right)),
         )
     }
 

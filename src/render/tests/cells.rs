@@ -241,7 +241,7 @@ fn a_column_is_found_by_its_name_and_by_its_title() {
             Some(column)
         );
         assert!(
-            column.title().len() <= column.definition().width(),
+            column.title().len() <= column.definition().width,
             "{column:?}"
         );
     }

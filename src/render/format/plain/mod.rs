@@ -57,8 +57,8 @@ impl<'w> Plain<'w> {
         let columns: Vec<PlainColumn> = columns
             .map(|(field, place)| PlainColumn {
                 field: *field,
-                width: field.definition().width(),
-                is_right: field.definition().is_right(),
+                width: field.definition().width,
+                is_right: field.definition().is_right,
                 after: if place == last { b'\n' } else { b' ' },
             })
             .collect();

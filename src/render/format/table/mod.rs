@@ -71,7 +71,7 @@ impl<'w> Table<'w> {
             let text = String::from_utf8_lossy(&self.scratch);
             cells.push(match column {
                 Field::State => paint::mark_state(&text),
-                free if free.definition().is_free_text() => paint::mark_breaks(&text),
+                free if free.is_free_text() => paint::mark_breaks(&text),
                 _ => text.into_owned(),
             });
         }
@@ -172,7 +172,7 @@ fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
         arranged
             .set_padding((0, 1))
             .set_constraint(ColumnConstraint::Absolute(Width::Fixed(outer)));
-        if column.definition().is_right() {
+        if column.definition().is_right {
             arranged.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -204,7 +204,7 @@ fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
     let columns = layout.columns.iter().zip(grid.widths());
     let floors: Vec<usize> = columns
         .map(|(column, title)| {
-            if column.definition().is_free_text() {
+            if column.is_free_text() {
                 NARROWEST.max(*title)
             } else {
                 usize::MAX
