@@ -1,30 +1,27 @@
 //! Ends of sockets to tests: hosts, names of unix sockets, netlink families, packet protocols.
 
+use super::error::{Compared, Refusal};
 use super::hosts::{self, End, Version};
 use super::lexer::{Relation, Word};
 use super::ports::ports;
-use super::refusal::{Compared, Refusal};
 use super::value::{Values, is_missing, missing, text};
 use super::words::one_word;
 use super::{Case, Expr, Field, Op, Pattern, Side, Test};
-use crate::model::netlink_family_name;
+use crate::model::{Family, netlink_family_name};
 use crate::text::unescape;
 
 impl Values<'_> {
     /// The test of an address, or of an address and a port.
     pub(super) fn end(&self, side: Side, relation: Relation, word: &Word<'_>) -> Compared {
-        let field = match side {
-            Side::Local => Field::LocalAddress,
-            Side::Peer => Field::PeerAddress,
-        };
-        let equal = match relation {
-            Relation::Compare(op) => op == Op::Equal,
-            Relation::Like | Relation::Unlike => return Ok(text(field, relation, word)),
-        };
-        if is_missing(word) {
-            return missing(field, relation.op());
+        let field = side.address();
+        if relation.like {
+            return Ok(text(field, relation, word));
         }
-        let version = match word.text.split_once(':') {
+        if is_missing(word) {
+            return missing(field, relation.op);
+        }
+        let equal = relation.op == Op::Equal;
+        let (version, text) = match word.text.split_once(':') {
             Some(("unix", path)) => return Ok(name(side, equal, path, word.quoted)),
             Some(("netlink", rest)) => return self.netlink(side, equal, rest),
             Some(("link" | "packet", rest)) => return self.packet(side, equal, rest),
@@ -32,21 +29,21 @@ impl Values<'_> {
                 let reason = "vsock sockets are not listed by this version";
                 return Err(Refusal::Because(reason.to_owned()));
             }
-            Some(("inet", rest)) => (Version::Four, rest),
-            Some(("inet6", rest)) => (Version::Six, rest),
-            _ => (Version::Both, &*word.text),
+            Some(("inet", rest)) => (Some(Family::Inet), rest),
+            Some(("inet6", rest)) => (Some(Family::Inet6), rest),
+            _ => (None, &*word.text),
         };
         if !word.quoted && is_netlink_family(&word.text) {
             return self.netlink(side, equal, &word.text);
         }
-        if version.0 == Version::Both && is_path(word) {
+        if version.is_none() && is_path(word) {
             return Ok(name(side, equal, &word.text, word.quoted));
         }
-        self.hosts(side, equal, version)
+        self.hosts(side, equal, version, text)
     }
 
     /// `10/8,fe80::/10`: any of them, or none.
-    fn hosts(&self, side: Side, equal: bool, (version, text): (Version, &str)) -> Compared {
+    fn hosts(&self, side: Side, equal: bool, version: Version, text: &str) -> Compared {
         let mut prefixes = Vec::new();
         let mut others = Vec::new();
         for word in text.split(',') {
@@ -55,7 +52,7 @@ impl Values<'_> {
                     prefixes: Some(more),
                     scope: None,
                     port: None,
-                } if version == Version::Both => prefixes.extend(more),
+                } if version.is_none() => prefixes.extend(more),
                 end => others.push(self.parts(side, equal, version, end)?),
             }
         }
@@ -66,21 +63,13 @@ impl Values<'_> {
                 prefixes,
             }));
         }
-        Ok(if equal {
-            Expr::any(others)
-        } else {
-            Expr::all(others)
-        })
+        Ok(conjunction(others, !equal))
     }
 
     /// Address, interface and port: all of them, or not.
     fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Compared {
-        let mut parts = Vec::new();
-        match version {
-            Version::Both => {}
-            Version::Four => parts.push(one_word(Field::Family, "inet", equal)),
-            Version::Six => parts.push(one_word(Field::Family, "inet6", equal)),
-        }
+        let family = version.map(|family| one_word(Field::Family, family.name(), equal));
+        let mut parts: Vec<Expr> = family.into_iter().collect();
         parts.extend(end.prefixes.map(|prefixes| {
             Expr::Test(Test::Host {
                 side,
@@ -109,10 +98,7 @@ impl Values<'_> {
                 Err(_) => family.to_owned(),
             };
             parts.push(Expr::Test(Test::Text {
-                field: match side {
-                    Side::Local => Field::LocalAddress,
-                    Side::Peer => Field::PeerAddress,
-                },
+                field: side.address(),
                 equal,
                 pattern: Pattern::Glob(name, Case::Insensitive),
             }));
@@ -137,7 +123,7 @@ impl Values<'_> {
             return Ok(None);
         }
         let op = if equal { Op::Equal } else { Op::Unequal };
-        self.port(side, Relation::Compare(op), &Word::plain(text), true)
+        self.port(side, Relation::compare(op), &Word::plain(text), true)
             .map(Some)
     }
 }

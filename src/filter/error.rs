@@ -4,7 +4,25 @@ use std::fmt;
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::Expr;
 use crate::text::escape;
+
+/// What a value makes of a test.
+pub(super) type Compared = Result<Expr, Refusal>;
+
+/// Why a word is not the value it should be. The place is told by whoever read the word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Something else was expected.
+    Expected(String),
+    /// It could be a value, but is none.
+    Because(String),
+}
+
+/// What was expected.
+pub(super) fn expected<T>(what: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Expected(what.into()))
+}
 
 /// A filter that cannot be understood. Displayed as the reason, the text, and a caret below the word.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::refusal::{Refusal, expected};
+use super::error::{Refusal, expected};
 use super::{Names, Prefix};
+use crate::model::Family;
 use crate::text::escape;
 
 /// An end of a socket as it was written: each part may be missing.
@@ -17,16 +18,8 @@ pub(super) struct End<'t> {
     pub(super) port: Option<&'t str>,
 }
 
-/// Which addresses a host may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    /// Those of both IP versions.
-    Both,
-    /// `inet:`
-    Four,
-    /// `inet6:`
-    Six,
-}
+/// The IP version of the addresses a host may have (`inet:`, `inet6:`); `None` = both.
+pub(super) type Version = Option<Family>;
 
 /// Reads a host with or without a port.
 pub(super) fn end<'t>(
@@ -46,7 +39,7 @@ pub(super) fn end<'t>(
         _ => Some(prefixes(&host, version, names)?),
     };
     if text.is_empty() {
-        return expected(version.host());
+        return wrong(version);
     }
     Ok(End {
         prefixes,
@@ -55,15 +48,20 @@ pub(super) fn end<'t>(
     })
 }
 
-impl Version {
-    /// What is expected.
-    const fn host(self) -> &'static str {
-        match self {
-            Self::Both => "a host: an address, a prefix like 10.0.0.0/8, or * for any",
-            Self::Four => "an IPv4 address or prefix",
-            Self::Six => "an IPv6 address or prefix",
-        }
-    }
+fn wrong<T>(version: Version) -> Result<T, Refusal> {
+    expected(match version {
+        None => "a host: an address, a prefix like 10.0.0.0/8, or * for any",
+        Some(Family::Inet) => "an IPv4 address or prefix",
+        Some(_) => "an IPv6 address or prefix",
+    })
+}
+
+fn is_of(version: Version, address: &IpAddr) -> bool {
+    version.is_none_or(|family| address.is_ipv4() == (family == Family::Inet))
+}
+
+const fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// The part before the port, and the port.
@@ -124,27 +122,17 @@ fn take_scope(text: &str) -> (Host<'_>, Option<&str>) {
 }
 
 fn prefixes(host: &Host<'_>, version: Version, names: &dyn Names) -> Result<Vec<Prefix>, Refusal> {
-    let wrong = || expected(version.host());
-    let address = match (host.text.parse::<IpAddr>(), host.length) {
-        (Ok(address), _) if !host.bracketed || address.is_ipv6() => address,
-        (Err(_), Some(_)) if !host.bracketed => match abbreviated(host.text) {
-            Some(address) => IpAddr::V4(address),
-            None => return wrong(),
-        },
-        (Err(_), None) if !host.bracketed && is_host_name(host.text) => {
-            return named(host.text, version, names);
-        }
-        _ => return wrong(),
+    let address = match host.text.parse::<IpAddr>() {
+        Ok(address) => Some(address).filter(|address| !host.bracketed || address.is_ipv6()),
+        Err(_) if host.bracketed => None,
+        Err(_) if host.length.is_some() => abbreviated(host.text).map(IpAddr::V4),
+        Err(_) if is_host_name(host.text) => return named(host.text, version, names),
+        Err(_) => None,
     };
-    let allowed = match version {
-        Version::Both => true,
-        Version::Four => address.is_ipv4(),
-        Version::Six => address.is_ipv6(),
+    let Some(address) = address.filter(|address| is_of(version, address)) else {
+        return wrong(version);
     };
-    if !allowed {
-        return wrong();
-    }
-    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits(address);
     let length = match host.length {
         None => bits,
         Some(text) => match prefix_length(text, bits) {
@@ -192,18 +180,12 @@ fn named(name: &str, version: Version, names: &dyn Names) -> Result<Vec<Prefix>,
         let name = escape(name.as_bytes());
         Refusal::Because(format!("\"{name}\" is no address; {why}"))
     })?;
-    let of_version = |address: &IpAddr| match version {
-        Version::Both => true,
-        Version::Four => address.is_ipv4(),
-        Version::Six => address.is_ipv6(),
-    };
+    let found = found.into_iter().filter(|address| is_of(version, address));
     let prefixes: Vec<Prefix> = found
-        .into_iter()
-        .filter(of_version)
-        .map(|address| Prefix::new(address, if address.is_ipv4() { 32 } else { 128 }))
+        .map(|address| Prefix::new(address, bits(address)))
         .collect();
     if prefixes.is_empty() {
-        return expected(version.host());
+        return wrong(version);
     }
     Ok(prefixes)
 }

@@ -4,25 +4,24 @@ use std::borrow::Cow;
 
 use super::Op;
 
-/// A sign between a field and its value.
+/// An operator between a field and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relation {
-    /// `=`, `<`, …
-    Compare(Op),
-    /// `~`
-    Like,
-    /// `!~`
-    Unlike,
+pub(super) struct Relation {
+    /// The operator; of a glob `=` or `!=`.
+    pub(super) op: Op,
+    /// `~`, `!~`: the value is a glob.
+    pub(super) like: bool,
 }
 
 impl Relation {
-    /// The operator; `~` counts as `=`.
-    pub(super) const fn op(self) -> Op {
-        match self {
-            Self::Compare(op) => op,
-            Self::Like => Op::Equal,
-            Self::Unlike => Op::Unequal,
-        }
+    /// `=`, `<`, …
+    pub(super) const fn compare(op: Op) -> Self {
+        Self { op, like: false }
+    }
+
+    /// `<` and its like.
+    pub(super) const fn is_order(self) -> bool {
+        !matches!(self.op, Op::Equal | Op::Unequal)
     }
 }
 
@@ -33,11 +32,11 @@ pub(super) enum Kind<'t> {
     Open,
     /// `)`
     Close,
-    /// `!`
+    /// `!`, `not`
     Not,
-    /// `&`, `&&`
+    /// `&`, `&&`, `and`
     And,
-    /// `|`, `||`
+    /// `|`, `||`, `or`
     Or,
     /// `=`, `!=`, `~`, …
     Relation(Relation),
@@ -89,9 +88,9 @@ pub(super) struct Lexer<'t> {
 /// Signs, the longer ones first.
 static SIGNS: [(&str, Kind<'static>); 17] = [
     ("==", compare(Op::Equal)),
-    ("=~", Kind::Relation(Relation::Like)),
+    ("=~", like(Op::Equal)),
     ("!=", compare(Op::Unequal)),
-    ("!~", Kind::Relation(Relation::Unlike)),
+    ("!~", like(Op::Unequal)),
     (">=", compare(Op::AtLeast)),
     ("<=", compare(Op::AtMost)),
     ("&&", Kind::And),
@@ -101,14 +100,22 @@ static SIGNS: [(&str, Kind<'static>); 17] = [
     ("=", compare(Op::Equal)),
     (">", compare(Op::Greater)),
     ("<", compare(Op::Less)),
-    ("~", Kind::Relation(Relation::Like)),
+    ("~", like(Op::Equal)),
     ("!", Kind::Not),
     ("&", Kind::And),
     ("|", Kind::Or),
 ];
 
+/// Words that are signs unless they are quoted, whatever their case.
+static KEYWORDS: [(&str, Kind<'static>); 3] =
+    [("and", Kind::And), ("or", Kind::Or), ("not", Kind::Not)];
+
 const fn compare(op: Op) -> Kind<'static> {
-    Kind::Relation(Relation::Compare(op))
+    Kind::Relation(Relation::compare(op))
+}
+
+const fn like(op: Op) -> Kind<'static> {
+    Kind::Relation(Relation { op, like: true })
 }
 
 /// Does a word end before this character?
@@ -148,34 +155,32 @@ impl<'t> Lexer<'t> {
 
 /// The word a text begins with, and its length there.
 fn word(text: &str) -> (Kind<'_>, usize) {
-    let plain = text.find(|c| ends_word(c) || is_quote(c));
-    let end = plain.unwrap_or(text.len());
-    let head = text.get(..end).unwrap_or_default();
-    if !text
-        .get(end..)
-        .is_some_and(|rest| rest.starts_with(is_quote))
-    {
-        return (Kind::Word(Word::plain(head)), end);
-    }
-    let mut out = head.to_owned();
-    let mut rest = text.get(end..).unwrap_or_default();
-    while let Some(c) = rest.chars().next().filter(|c| !ends_word(*c)) {
-        let tail = rest.get(c.len_utf8()..).unwrap_or_default();
-        if !is_quote(c) {
-            out.push(c);
-            rest = tail;
-        } else if let Some((quoted, tail)) = tail.split_once(c) {
-            out.push_str(quoted);
-            rest = tail;
-        } else {
+    let mut word = Word::plain("");
+    let mut rest = text;
+    loop {
+        let end = rest.find(|c| ends_word(c) || is_quote(c));
+        let (plain, tail) = rest
+            .split_at_checked(end.unwrap_or(rest.len()))
+            .unwrap_or((rest, ""));
+        word.text += plain;
+        rest = tail;
+        let Some(quote) = rest.chars().next().filter(|c| is_quote(*c)) else {
+            break;
+        };
+        let quoted = rest.get(1..).and_then(|rest| rest.split_once(quote));
+        let Some((quoted, tail)) = quoted else {
             return (Kind::Unclosed, text.len());
-        }
+        };
+        word.text += quoted;
+        word.quoted = true;
+        rest = tail;
     }
-    let word = Word {
-        text: Cow::Owned(out),
-        quoted: true,
-    };
-    (Kind::Word(word), text.len() - rest.len())
+    let len = text.len() - rest.len();
+    let is_keyword = |(name, _): &&(&str, _)| !word.quoted && word.text.eq_ignore_ascii_case(name);
+    match KEYWORDS.iter().find(is_keyword) {
+        Some((_, keyword)) => (keyword.clone(), len),
+        None => (Kind::Word(word), len),
+    }
 }
 
 const fn is_quote(c: char) -> bool {

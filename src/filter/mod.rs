@@ -24,7 +24,6 @@ mod parser;
 mod pattern;
 mod port_set;
 mod ports;
-mod refusal;
 mod residual;
 #[cfg(test)]
 mod samples;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::refusal::{Refusal, expected};
+use super::error::{Refusal, expected};
 use crate::model::Unit;
 
 /// Reads a number of this unit; durations come out in microseconds, whatever their field counts.

@@ -1,6 +1,6 @@
 //! Ports: `80`, `:80`, `:http`, `8000-8999`, `80,443`.
 
-use super::refusal::{Refusal, expected};
+use super::error::{Refusal, expected};
 use super::{Names, PortItem};
 
 /// Reads ports; `None` = any (`*`).
@@ -20,18 +20,17 @@ fn item(word: &str, names: &dyn Names) -> Result<PortItem, Refusal> {
         return expected("a port");
     }
     if let Some((first, last)) = word.split_once('-')
-        && is_number(first)
-        && is_number(last)
+        && let (Some(first), Some(last)) = (number(first), number(last))
     {
-        let (first, last) = (number(first)?, number(last)?);
+        let (first, last) = (first?, last?);
         return if first <= last {
             Ok(PortItem::Range(first, last))
         } else {
             expected("a range that begins with the smaller port")
         };
     }
-    if is_number(word) {
-        return number(word).map(|port| PortItem::Range(port, port));
+    if let Some(port) = number(word) {
+        return port.map(|port| PortItem::Range(port, port));
     }
     if !is_name(word) {
         return expected("a port, a range like 8000-8999, or a service");
@@ -54,17 +53,13 @@ fn is_name(word: &str) -> bool {
     begins && word.chars().all(inner)
 }
 
-fn is_number(word: &str) -> bool {
-    let digits = word.strip_prefix("0x").unwrap_or(word);
-    let hexadecimal = digits.len() < word.len();
-    let digit = |c: char| c.is_ascii_digit() || hexadecimal && c.is_ascii_hexdigit();
-    !digits.is_empty() && digits.chars().all(digit)
-}
-
-fn number(word: &str) -> Result<u16, Refusal> {
-    let parsed = match word.strip_prefix("0x") {
-        Some(digits) => u16::from_str_radix(digits, 16),
-        None => word.parse(),
+/// A port; `None` = it is no number.
+fn number(word: &str) -> Option<Result<u16, Refusal>> {
+    let (digits, radix) = match word.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (word, 10),
     };
-    parsed.or_else(|_| expected("a port from 0 to 65535"))
+    let is_number = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+    let port = u16::from_str_radix(digits, radix);
+    is_number.then(|| port.or_else(|_| expected("a port from 0 to 65535")))
 }

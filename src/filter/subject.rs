@@ -71,8 +71,7 @@ impl Subject {
     /// What a word stands for, whatever its case.
     pub(super) fn of(word: &str) -> Result<Self, Unknown> {
         let word = word.to_ascii_lowercase();
-        let known = WORDS.iter().find(|(name, _)| *name == word);
-        if let Some((_, subject)) = known {
+        if let Some((_, subject)) = WORDS.iter().find(|(name, _)| *name == word) {
             return Ok(*subject);
         }
         let is_whole = |field: &Field| field.prefix().is_empty() && field.own_name() == word;
@@ -91,14 +90,12 @@ impl Subject {
                 let all = [first, second].into_iter().chain(fields);
                 Err(Unknown::Ambiguous(all.map(Field::name).collect()))
             }
-            (None, _) => Err(Self::unknown(&word)),
+            (None, _) => {
+                let is_part = |field: &Field| field.prefix().strip_suffix('.') == Some(&word);
+                let part = Field::comparable().find(is_part);
+                Err(part.map_or(Unknown::Slip, |part| Unknown::Structure(part.name())))
+            }
         }
-    }
-
-    fn unknown(word: &str) -> Unknown {
-        let prefix = format!("{word}.");
-        let part = Field::comparable().find(|field| field.prefix() == prefix);
-        part.map_or(Unknown::Slip, |part| Unknown::Structure(part.name()))
     }
 }
 

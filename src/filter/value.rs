@@ -1,12 +1,12 @@
 //! Values to tests: what stands behind a field and its operator.
 
-use super::hosts::{self, Version};
+use super::error::{Compared, Refusal, expected};
+use super::hosts;
 use super::lexer::{Relation, Word};
 use super::number::number;
 use super::ports::ports;
-use super::refusal::{Compared, Refusal, expected};
 use super::subject::Subject;
-use super::words::{states, words};
+use super::words::{state_test, states, words};
 use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
 use crate::model::{ProcessStatus, Unit};
 use crate::text::unescape;
@@ -14,12 +14,11 @@ use crate::text::unescape;
 impl Subject {
     /// Does it go with this operator?
     pub(super) fn takes(self, relation: Relation) -> bool {
-        match (self.signs(), relation) {
-            (ALL_SIGNS, _)
-            | (ORDER, Relation::Compare(_))
-            | (TEXT, Relation::Like | Relation::Unlike) => true,
-            (_, Relation::Compare(op)) => matches!(op, Op::Equal | Op::Unequal),
-            _ => false,
+        match self.signs() {
+            ALL_SIGNS => true,
+            ORDER => !relation.like,
+            TEXT => !relation.is_order(),
+            _ => !relation.is_order() && !relation.like,
         }
     }
 
@@ -35,8 +34,10 @@ impl Subject {
     }
 
     /// What its value is, for a message.
-    pub(super) fn value(self) -> &'static str {
+    pub(super) fn value(self, relation: Relation) -> &'static str {
         match self {
+            Self::State if relation.like => "a glob",
+            Self::State => "a state",
             Self::Port(_) => "a port",
             Self::End(_) => "a host",
             Self::Field(Field::TimerKind) => "a timer or a duration",
@@ -89,9 +90,7 @@ impl Values<'_> {
             format!("write \"{} = {word}\"", field.name())
         } else if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
             format!("a port is written \":{port}\"")
-        } else if hosts::end(word, Version::Both, self.names).is_ok()
-            || word.starts_with(['/', '@'])
-        {
+        } else if hosts::end(word, None, self.names).is_ok() || word.starts_with(['/', '@']) {
             "a host follows \"src\", \"dst\" or \"addr\"".to_owned()
         } else {
             return None;
@@ -107,11 +106,18 @@ impl Values<'_> {
         word: &Word<'_>,
     ) -> Compared {
         match subject {
-            Subject::End(sides) => each(sides, relation, |side| self.end(side, relation, word)),
-            Subject::Port(sides) => each(sides, relation, |side| {
+            Subject::State => state_test(relation, &word.text),
+            Subject::End(sides) => {
+                let tests = sides.iter().map(|side| self.end(*side, relation, word));
+                any_or_all(relation, tests)
+            }
+            Subject::Port(sides) => {
                 let wide = name.ends_with("_port");
-                self.port(side, relation, word, wide)
-            }),
+                let tests = sides
+                    .iter()
+                    .map(|side| self.port(*side, relation, word, wide));
+                any_or_all(relation, tests)
+            }
             Subject::Field(field) => self.fields(field, relation, word),
             _ => Ok(Expr::ALWAYS),
         }
@@ -124,11 +130,7 @@ impl Values<'_> {
         word: &Word<'_>,
         wide: bool,
     ) -> Compared {
-        let op = relation.op();
-        let field = match side {
-            Side::Local => Field::LocalPort,
-            Side::Peer => Field::PeerPort,
-        };
+        let (op, field) = (relation.op, side.port());
         if is_missing(word) {
             return missing(field, op);
         }
@@ -137,8 +139,7 @@ impl Values<'_> {
             && let Ok(value) = word.text.parse::<u32>()
             && value > u16::MAX.into()
         {
-            let value = value.into();
-            return Ok(Expr::Test(Test::Number { field, op, value }));
+            return Ok(number_test(field, op, value));
         }
         let Some(items) = ports(&word.text, self.names)? else {
             return match op {
@@ -152,7 +153,7 @@ impl Values<'_> {
             [PortItem::Service { .. }] => true,
             _ => false,
         };
-        if !single && !matches!(op, Op::Equal | Op::Unequal) {
+        if !single && relation.is_order() {
             return expected("a single port");
         }
         Ok(Expr::Test(Test::Port { side, op, items }))
@@ -174,42 +175,37 @@ impl Values<'_> {
 
     /// `a,b`: either, or for `!=` neither. (Fields of few words have lists of their own.)
     fn fields(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
-        let ordered = matches!(
-            relation.op(),
-            Op::Less | Op::AtMost | Op::Greater | Op::AtLeast
-        );
-        if word.quoted || ordered || !word.text.contains(',') || !field.words().is_empty() {
+        if word.quoted
+            || relation.is_order()
+            || !word.text.contains(',')
+            || !field.words().is_empty()
+        {
             return self.field(field, relation, word);
         }
         let parts = word.text.split(',').map(|part| match part {
-            "" => expected(Subject::Field(field).value()),
+            "" => expected(Subject::Field(field).value(relation)),
             part => self.field(field, relation, &Word::plain(part)),
         });
-        Ok(joined(relation, parts.collect::<Result<_, _>>()?))
+        any_or_all(relation, parts)
     }
 
     fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
-        let like = matches!(relation, Relation::Like | Relation::Unlike);
-        if is_missing(word) && !like && !field.words().contains(&&*word.text) {
-            return if field.is_of_owners() && field != Field::ProcessStatus {
-                owners(word, relation.op())
-            } else if field == Field::ProcessStatus {
-                words(field, relation, word)
+        let Relation { op, like } = relation;
+        let is_word = field == Field::ProcessStatus || field.words().contains(&&*word.text);
+        if is_missing(word) && !like && !is_word {
+            return if field.is_of_owners() {
+                owners(word, op)
             } else {
-                missing(field, relation.op())
+                missing(field, op)
             };
         }
-        let op = relation.op();
         match field {
             Field::TimerKind if !like && word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 numeric(Field::TimerExpires, op, &word.text)
             }
-            Field::TimerKind if !like && !matches!(op, Op::Equal | Op::Unequal) => {
-                expected("a duration, like 200ms or 5s")
-            }
-            Field::Uid => self.user(op, word),
-            Field::User if !like => self.user(op, word),
-            Field::Mark => mark(op, &word.text),
+            Field::TimerKind if relation.is_order() => expected("a duration, like 200ms or 5s"),
+            Field::Uid | Field::User if !like => self.user(op, word),
+            Field::Mark => mark(relation, &word.text),
             Field::Cookie => cookie(op, &word.text),
             Field::Interface if !like => self.interface(&word.text, op == Op::Equal),
             Field::Cgroup if !like => {
@@ -235,22 +231,22 @@ impl Values<'_> {
                 found.into()
             }
         };
-        let field = Field::Uid;
-        Ok(Expr::Test(Test::Number { field, op, value }))
+        Ok(number_test(Field::Uid, op, value))
     }
 }
 
-/// For each end: one of them for `=` and its like, all of them for `!=`.
-fn each(sides: &[Side], relation: Relation, test: impl Fn(Side) -> Compared) -> Compared {
-    let tests = sides.iter().map(|side| test(*side));
-    Ok(joined(relation, tests.collect::<Result<_, _>>()?))
-}
-
-fn joined(relation: Relation, tests: Vec<Expr>) -> Expr {
-    match relation.op() {
+/// One of them for `=` and its like, all of them for `!=`.
+fn any_or_all(relation: Relation, tests: impl Iterator<Item = Compared>) -> Compared {
+    let tests: Vec<Expr> = tests.collect::<Result<_, _>>()?;
+    Ok(match relation.op {
         Op::Unequal => Expr::all(tests),
         _ => Expr::any(tests),
-    }
+    })
+}
+
+fn number_test(field: Field, op: Op, value: impl Into<u64>) -> Expr {
+    let value = value.into();
+    Expr::Test(Test::Number { field, op, value })
 }
 
 /// `none`, `unknown`: the field has no value.
@@ -288,11 +284,11 @@ fn owners(word: &Word<'_>, op: Op) -> Compared {
 
 fn numeric(field: Field, op: Op, text: &str) -> Compared {
     let value = number(text, field.unit().unwrap_or(Unit::Count))?;
-    Ok(Expr::Test(Test::Number { field, op, value }))
+    Ok(number_test(field, op, value))
 }
 
 /// `0x5`, `0x5/0xff`
-fn mark(op: Op, text: &str) -> Compared {
+fn mark(relation: Relation, text: &str) -> Compared {
     let small = |text: &str| match number(text, Unit::Count).map(u32::try_from) {
         Ok(Ok(value)) => Ok(value),
         _ => expected("a mark of 32 bits, like 5, 0x5 or 0x5/0xff"),
@@ -301,43 +297,35 @@ fn mark(op: Op, text: &str) -> Compared {
         Some((value, mask)) => (small(value)?, Some(small(mask)?)),
         None => (small(text)?, None),
     };
-    let equal = match (op, mask) {
-        (Op::Equal, _) => true,
-        (Op::Unequal, _) => false,
-        (_, Some(_)) => return expected("a mark without a mask"),
-        (_, None) => {
-            let (field, value) = (Field::Mark, value.into());
-            return Ok(Expr::Test(Test::Number { field, op, value }));
-        }
-    };
-    let mask = mask.unwrap_or(u32::MAX);
-    Ok(Expr::Test(Test::Mark { equal, value, mask }))
+    if !relation.is_order() {
+        let (equal, mask) = (relation.op == Op::Equal, mask.unwrap_or(u32::MAX));
+        return Ok(Expr::Test(Test::Mark { equal, value, mask }));
+    }
+    match mask {
+        Some(_) => expected("a mark without a mask"),
+        None => Ok(number_test(Field::Mark, relation.op, value)),
+    }
 }
 
 /// As it is shown: hexadecimal, with `0x` in front or not.
 fn cookie(op: Op, text: &str) -> Compared {
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     match u64::from_str_radix(digits, 16) {
-        Ok(value) if plain => {
-            let field = Field::Cookie;
-            Ok(Expr::Test(Test::Number { field, op, value }))
-        }
+        Ok(value) if !digits.starts_with('+') => Ok(number_test(Field::Cookie, op, value)),
         _ => expected("a cookie: hexadecimal digits"),
     }
 }
 
 /// A text, or a glob.
 pub(super) fn text(field: Field, relation: Relation, word: &Word<'_>) -> Expr {
-    let like = matches!(relation, Relation::Like | Relation::Unlike);
-    let pattern = if like {
+    let pattern = if relation.like {
         Pattern::Glob(word.text.to_string(), Case::Insensitive)
     } else {
         Pattern::Exact(unescape(&word.text))
     };
     Expr::Test(Test::Text {
         field,
-        equal: relation.op() == Op::Equal,
+        equal: relation.op == Op::Equal,
         pattern,
     })
 }

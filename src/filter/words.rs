@@ -1,7 +1,7 @@
 //! Values that are words of a few: states, protocols and their like.
 
+use super::error::{Compared, Refusal, expected};
 use super::lexer::{Relation, Word};
-use super::refusal::{Compared, Refusal, expected};
 use super::{Case, Expr, Field, Op, Pattern, Test};
 use crate::model::{Protocol, State, StateSet};
 use crate::text::{escape, nearest};
@@ -24,15 +24,25 @@ const ALIASES: [(&str, &str); 12] = [
 
 /// States and groups of them: `name,name`.
 pub(super) fn states(text: &str) -> Result<StateSet, Refusal> {
-    let mut set = StateSet::EMPTY;
-    for word in text.split(',') {
-        set = set.union(state(word)?);
-    }
-    Ok(set)
+    text.split(',')
+        .try_fold(StateSet::EMPTY, |set, word| Ok(set.union(state(word)?)))
+}
+
+/// `state`, with states or a glob.
+pub(super) fn state_test(relation: Relation, text: &str) -> Compared {
+    let named = if relation.like {
+        states_like(text)?
+    } else {
+        states(text)?
+    };
+    Ok(Expr::Test(Test::State(match relation.op {
+        Op::Unequal => named.complement(),
+        _ => named,
+    })))
 }
 
 /// The states whose names a glob meets.
-pub(super) fn states_like(glob: &str) -> Result<StateSet, Refusal> {
+fn states_like(glob: &str) -> Result<StateSet, Refusal> {
     let pattern = Pattern::Glob(glob.to_owned(), Case::Insensitive);
     let all = State::NAMED.into_iter().chain([State::Unknown(0)]);
     let met = all
@@ -72,13 +82,21 @@ fn unknown_state(word: &str) -> Refusal {
         .into_iter()
         .chain(names.iter().map(String::as_str))
         .collect();
-    match nearest(&word.replace('-', "_"), &all) {
-        Some(name) => Refusal::Because(format!(
-            "unknown state \"{}\"; did you mean {name}?",
-            escape(word.as_bytes())
-        )),
-        None => Refusal::Expected(format!("a state ({})", all.join(", "))),
-    }
+    let states = format!("a state ({})", all.join(", "));
+    unknown("state", word, &all).unwrap_or(Refusal::Expected(states))
+}
+
+/// The word is like one of these.
+fn unknown(what: &str, word: &str, all: &[&str]) -> Option<Refusal> {
+    let name = nearest(&plain(word), all)?;
+    let word = escape(word.as_bytes());
+    Some(Refusal::Because(format!(
+        "unknown {what} \"{word}\"; did you mean {name}?"
+    )))
+}
+
+fn plain(word: &str) -> String {
+    word.to_ascii_lowercase().replace('-', "_")
 }
 
 /// The field holds this word, or another one.
@@ -95,7 +113,7 @@ pub(super) fn one_word(field: Field, word: &'static str, equal: bool) -> Expr {
 pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compared {
     let all = field.words().iter().copied();
     let mut named: Vec<&str> = Vec::new();
-    if let Relation::Like | Relation::Unlike = relation {
+    if relation.like {
         let pattern = Pattern::Glob(word.text.to_string(), Case::Insensitive);
         named.extend(all.clone().filter(|word| pattern.matches(word.as_bytes())));
         if named.is_empty() {
@@ -107,7 +125,7 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compar
             named.push(one_of(field, part)?);
         }
     }
-    let equal = relation.op() == Op::Equal;
+    let equal = relation.op == Op::Equal;
     let words: Vec<_> = all.filter(|word| named.contains(word)).collect();
     if !equal && words.len() == field.words().len() {
         return Ok(Expr::NEVER);
@@ -121,20 +139,13 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compar
 
 fn one_of(field: Field, word: &str) -> Result<&'static str, Refusal> {
     let all = field.words();
-    let plain = word.to_ascii_lowercase().replace('-', "_");
+    let plain = plain(word);
     let find = |name: &str| all.iter().copied().find(|other| *other == name);
     let alias = ALIASES.iter().find(|(alias, _)| *alias == plain);
-    if let Some(known) = find(&plain).or_else(|| find(alias?.1)) {
-        return Ok(known);
-    }
-    match nearest(&plain, all) {
-        Some(name) => Err(Refusal::Because(format!(
-            "unknown {} \"{}\"; did you mean {name}?",
-            field.name(),
-            escape(word.as_bytes())
-        ))),
-        None => expected(format!("one of {}", all.join(", "))),
-    }
+    find(&plain).or_else(|| find(alias?.1)).ok_or_else(|| {
+        let words = format!("one of {}", all.join(", "));
+        unknown(field.own_name(), word, all).unwrap_or(Refusal::Expected(words))
+    })
 }
 
 #[cfg(test)]
