@@ -6,7 +6,7 @@ use super::lexer::{Relation, Word};
 use super::ports::ports;
 use super::value::{Values, is_missing, missing, text};
 use super::words::one_word;
-use super::{Case, Expr, Field, Op, Pattern, Side, Test};
+use super::{Case, Expr, Field, Op, Pattern, Prefix, Side, Test};
 use crate::model::{Family, netlink_family_name};
 use crate::text::unescape;
 
@@ -57,11 +57,7 @@ impl Values<'_> {
             }
         }
         if !prefixes.is_empty() {
-            others.push(Expr::Test(Test::Host {
-                side,
-                equal,
-                prefixes,
-            }));
+            others.push(host(side, equal, prefixes));
         }
         Ok(conjunction(others, !equal))
     }
@@ -70,13 +66,7 @@ impl Values<'_> {
     fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Compared {
         let family = version.map(|family| one_word(Field::Family, family.name(), equal));
         let mut parts: Vec<Expr> = family.into_iter().collect();
-        parts.extend(end.prefixes.map(|prefixes| {
-            Expr::Test(Test::Host {
-                side,
-                equal,
-                prefixes,
-            })
-        }));
+        parts.extend(end.prefixes.map(|prefixes| host(side, equal, prefixes)));
         if let Some(name) = end.scope {
             parts.push(self.interface(name, equal)?);
         }
@@ -126,6 +116,14 @@ impl Values<'_> {
         self.port(side, Relation::compare(op), &Word::plain(text), true)
             .map(Some)
     }
+}
+
+fn host(side: Side, equal: bool, prefixes: Vec<Prefix>) -> Expr {
+    Expr::Test(Test::Host {
+        side,
+        equal,
+        prefixes,
+    })
 }
 
 /// A path, an abstract name, or a glob of them.

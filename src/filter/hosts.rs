@@ -66,19 +66,16 @@ const fn bits(address: IpAddr) -> u8 {
 
 /// The part before the port, and the port.
 fn split_port(text: &str) -> (&str, Option<&str>) {
-    let split = |at: usize| match text.split_at_checked(at) {
-        Some((host, port)) => (host, port.strip_prefix(':')),
-        None => (text, None),
-    };
-    if let Some(bracket) = text.rfind(']') {
-        let rest = text.get(bracket..).unwrap_or_default();
-        return rest
-            .find(':')
-            .map_or((text, None), |at| split(bracket + at));
-    }
-    // More than one colon: an IPv6 address without brackets, which has no port.
-    match (text.find(':'), text.rfind(':')) {
-        (Some(first), Some(last)) if first == last => split(first),
+    let bracket = text.rfind(']');
+    let (inside, rest) = text
+        .split_at_checked(bracket.unwrap_or(0))
+        .unwrap_or_default();
+    match rest.split_once(':') {
+        // More than one colon: an IPv6 address without brackets, which has no port.
+        Some((host, port)) if bracket.is_some() || !port.contains(':') => {
+            let host = text.get(..inside.len() + host.len());
+            (host.unwrap_or(text), Some(port))
+        }
         _ => (text, None),
     }
 }

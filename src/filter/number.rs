@@ -28,12 +28,12 @@ pub(super) fn number(text: &str, unit: Unit) -> Result<u64, Refusal> {
     let Some(scale) = scale(suffix, unit) else {
         return wrong();
     };
-    match Decimal::read(digits) {
-        Some(decimal) => decimal
-            .times(scale)
-            .map_or_else(|| expected("a smaller number"), Ok),
-        None => wrong(),
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return wrong();
     }
+    scaled(whole, fraction, scale).map_or_else(|| expected("a smaller number"), Ok)
 }
 
 /// Reads a duration as options have it: `500ms`, `30s`, `5m`; a number alone counts seconds. `None` =
@@ -102,31 +102,17 @@ fn rate(suffix: &str) -> Option<(u64, u64)> {
     Some((bits, 8))
 }
 
-/// The digits before and after a point.
-struct Decimal<'t> {
-    whole: &'t str,
-    fraction: &'t str,
-}
-
-impl<'t> Decimal<'t> {
-    fn read(digits: &'t str) -> Option<Self> {
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        (is_number(whole) && is_number(fraction)).then_some(Self { whole, fraction })
-    }
-
-    /// `None` = too large for 64 bits.
-    fn times(&self, (times, per): (u64, u64)) -> Option<u64> {
-        // More digits than these are worth less than any unit.
-        let fraction = self.fraction.get(..15).unwrap_or(self.fraction);
-        let tens = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-        let whole: u128 = self.whole.parse().ok()?;
-        let all = whole
-            .checked_mul(tens)?
-            .checked_add(fraction.parse().ok()?)?;
-        let value = all.checked_mul(times.into())? / (tens * u128::from(per));
-        u64::try_from(value).ok()
-    }
+/// The digits before and after a point, times a fraction; `None` = too large for 64 bits.
+fn scaled(whole: &str, fraction: &str, (times, per): (u64, u64)) -> Option<u64> {
+    // More digits than these are worth less than any unit.
+    let fraction = fraction.get(..15).unwrap_or(fraction);
+    let tens = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let whole: u128 = whole.parse().ok()?;
+    let all = whole
+        .checked_mul(tens)?
+        .checked_add(fraction.parse().ok()?)?;
+    let value = all.checked_mul(times.into())? / (tens * u128::from(per));
+    u64::try_from(value).ok()
 }
 
 #[cfg(test)]
