@@ -297,7 +297,8 @@ impl Field {
             }
             // In a recording only where whoever made it asked for it, or could look it up.
             Source::Replay => {
-                !self.is_extension() && !matches!(self, Self::User | Self::Mark | Self::Cgroup | Self::V6Only)
+                !self.is_extension()
+                    && !matches!(self, Self::User | Self::Mark | Self::Cgroup | Self::V6Only)
             }
         }
     }
