@@ -29,18 +29,14 @@ enum Identity {
     Addresses(IpAddr, IpAddr),
 }
 
-impl Identity {
-    fn of(socket: &Socket) -> Option<Self> {
-        if let Some(number) = socket.cookie.or(socket.inode) {
-            return Some(Self::Number(number));
-        }
-        socket.peer.port?;
-        Some(Self::Addresses(socket.local.ip?, socket.peer.ip?))
-    }
-}
-
 fn key(socket: &Socket) -> Option<Key> {
-    Some((Identity::of(socket)?, socket.local.port, socket.peer.port))
+    let identity = if let Some(number) = socket.cookie.or(socket.inode) {
+        Identity::Number(number)
+    } else {
+        socket.peer.port?;
+        Identity::Addresses(socket.local.ip?, socket.peer.ip?)
+    };
+    Some((identity, socket.local.port, socket.peer.port))
 }
 
 /// The sockets of a dump that may be listed again.

@@ -17,10 +17,6 @@ use crate::query::Query;
 use crate::track::wait;
 
 /// Shows a query until a key or a signal ends it. Messages are written when the terminal is given back.
-///
-/// # Errors
-///
-/// When nothing can be listed at all, or the terminal is gone.
 pub(super) fn view(
     query: Query,
     every: Duration,

@@ -29,10 +29,6 @@ pub(super) struct Looker {
 
 impl Looker {
     /// Has not looked yet.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such source, or processes cannot be found in the way that is wanted.
     pub(super) fn new(query: Query, open: Open<'_>) -> Result<Self, Error> {
         let (source, tables) = open(&query, &Recorder::default())?;
         Ok(Self {
@@ -48,10 +44,6 @@ impl Looker {
     }
 
     /// One round. What is missing from it is in the summary.
-    ///
-    /// # Errors
-    ///
-    /// When nothing can be listed at all.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
         self.matcher.enricher.next_listing();
         let current = CurrentTable::default();

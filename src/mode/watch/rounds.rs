@@ -45,10 +45,6 @@ impl Rounds<'_> {
     }
 
     /// Lists, or counts, in every round, each time with nothing kept of the round before.
-    ///
-    /// # Errors
-    ///
-    /// When nothing can be listed at all, or the output cannot be written.
     pub(in crate::mode) fn listings(
         self,
         query: &Query,
@@ -74,10 +70,6 @@ impl Rounds<'_> {
 
     /// Writes every socket in the first round, and then what changed: first those that are gone, for
     /// others may have taken their ends.
-    ///
-    /// # Errors
-    ///
-    /// When nothing can be listed at all, or the output cannot be written.
     pub(in crate::mode) fn changes(
         self,
         query: Query,

@@ -43,10 +43,6 @@ pub(super) struct Worker {
 
 impl Worker {
     /// For this query. Has not been asked yet.
-    ///
-    /// # Errors
-    ///
-    /// When there can be no other thread.
     pub(super) fn start(query: Query) -> io::Result<Self> {
         let (asked, questions) = mpsc::channel();
         let (answers, rounds) = mpsc::channel();
@@ -82,10 +78,6 @@ impl Worker {
     }
 
     /// The round that was asked for, when it is over.
-    ///
-    /// # Errors
-    ///
-    /// When nothing can be listed at all.
     pub(super) fn round(&mut self) -> Result<Option<Round>, Error> {
         let _ = rustix::io::read(&self.wake, &mut [0; 64]);
         loop {

@@ -60,10 +60,6 @@ impl SampledTable {
 
     /// Looks at the table once. What else it brings to be known joins `warnings`. True if it found
     /// anything that is to be told, or that the next look decides.
-    ///
-    /// # Errors
-    ///
-    /// When the table cannot be read at all.
     pub(super) fn look(
         &mut self,
         source: &mut dyn Source,
