@@ -187,12 +187,11 @@ fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
 fn decimal(out: &mut Vec<u8>, value: u64, units: &Units) {
     let fitting = units.iter().find(|(from, _, _)| value >= *from);
     let (_, unit, name) = fitting.copied().unwrap_or((0, 1, ""));
-    let mut digits = itoa::Buffer::new();
-    let (whole, tenths) = (value / unit, value % unit * 10 / unit);
-    out.extend_from_slice(digits.format(whole).as_bytes());
-    if tenths > 0 {
-        out.push(b'.');
-        out.extend_from_slice(digits.format(tenths).as_bytes());
+    out.extend_from_slice(itoa::Buffer::new().format(value / unit).as_bytes());
+    // One digit.
+    match u8::try_from(value % unit * 10 / unit) {
+        Ok(0) | Err(_) => {}
+        Ok(tenths) => out.extend_from_slice(&[b'.', b'0' + tenths]),
     }
     out.extend_from_slice(name.as_bytes());
 }
