@@ -45,6 +45,11 @@ pub fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_micros(micros))
 }
 
+/// True if a number could end so.
+pub(super) fn is_unit(word: &str) -> bool {
+    micros(word).is_some() || rate(word).is_some()
+}
+
 /// What one of a suffix is worth: a fraction, so that bits can be told in bytes.
 fn scale(suffix: &str, unit: Unit) -> Option<(u64, u64)> {
     let whole = |value| Some((value, 1));

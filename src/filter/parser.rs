@@ -2,6 +2,7 @@
 
 use super::error::Refusal;
 use super::lexer::{Kind, Lexer, Relation, Token, Word};
+use super::number::is_unit;
 use super::subject::{EITHER, Subject, Unknown, meant};
 use super::value::Values;
 use super::words::states;
@@ -270,7 +271,15 @@ impl<'t> Parser<'t> {
             Unknown::Structure(part) => format!("\"{word}\" has parts: write {part}, for one"),
             Unknown::Ambiguous(names) => format!("\"{word}\" is a part of {}", names.join(", ")),
             Unknown::Slip => {
-                if let Some(hint) = self.values.hint(source) {
+                if is_unit(source)
+                    && self
+                        .last
+                        .bytes()
+                        .all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
+                {
+                    let number = self.last;
+                    format!("a number and its unit are one word: write {number}{word}")
+                } else if let Some(hint) = self.values.hint(source) {
                     format!("expected a field, found \"{word}\"; {hint}")
                 } else if let Some(name) = meant(source) {
                     format!("unknown field \"{word}\"; did you mean {name}?")
