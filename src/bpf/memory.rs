@@ -7,11 +7,10 @@
 //!   checks both ends, [`Mapping::atomic`] that it is aligned, too.
 //! - What may change while it is mapped is read as an atomic number, and only so: the two positions of a
 //!   ring buffer, the headers of its records, a counter.
-//! - What is lent as bytes does not change meanwhile. The description of types is the kernel's own, never
-//!   changed as long as it runs; what is no file of sysfs is read, not mapped. A record of a ring buffer
-//!   belongs to its reader from the moment its header says that it is written to the moment the reader's
-//!   position is past it ([BPF ring buffer](https://docs.kernel.org/bpf/ringbuf.html)); it is lent between
-//!   these. The map's descriptor is ours alone, and so nobody else moves that position.
+//! - Borrowed bytes do not change during the borrow. The kernel never changes its BTF while it runs;
+//!   files outside sysfs are read, not mapped. A record of a ring buffer belongs to its reader from the
+//!   moment its header says that it is written until the consumer position is past it
+//!   ([BPF ring buffer](https://docs.kernel.org/bpf/ringbuf.html)), and is borrowed only in between. The map's descriptor is ours alone, and so nobody else moves that position.
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -63,7 +63,7 @@ const ELSEWHERE: [(&[&str], &str); 27] = [
     (&["-W", "--wide"], "no address is cut here; leave it out"),
     (
         &["-v", "--verbose"],
-        "what is missing is always said here; leave it out",
+        "lsock always reports what is missing; leave it out",
     ),
     (&["-P"], "ports as numbers: -n"),
     (

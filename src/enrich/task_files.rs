@@ -22,8 +22,8 @@ const SEQ_WRITE: i32 = 127;
 
 /// So many records are read at once: the kernel never gives more than 32 KiB.
 const BUFFER: usize = 2_048;
-/// A million descriptors of which nothing is told, so many times: a process without a first thread has
-/// all of its descriptors passed once for each of the others.
+/// Scans of a million descriptors without a record: the iterator passes all descriptors of a process
+/// without a first thread once for each of its other threads.
 const MOST_IN_VAIN: usize = 16;
 
 /// A program in the kernel that tells every descriptor that is a socket.

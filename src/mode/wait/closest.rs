@@ -163,9 +163,7 @@ fn bound(group: &Group, query: &Query) -> String {
         !(query.checks_ipv4 && *family == Family::Inet6) && families.any(|own| own == *family)
     };
     let only = match (group.families.iter().any(is_asked), group.places()) {
-        (false, _) if group.may_take_ipv4 => {
-            " over IPv6, and over IPv4 or not: that is not told".to_owned()
-        }
+        (false, _) if group.may_take_ipv4 => " over IPv6 and possibly IPv4".to_owned(),
         (false, _) if group.families.contains(&Family::Inet6) => " over IPv6 only".to_owned(),
         (false, _) => " over IPv4 only".to_owned(),
         (true, Some(places)) => format!(" on {places} only"),
