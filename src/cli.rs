@@ -2,6 +2,7 @@
 
 mod as_netstat;
 mod check;
+mod clashes;
 mod events;
 mod explain;
 mod fields;
@@ -13,6 +14,7 @@ mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::Styles;
@@ -27,7 +29,7 @@ use crate::filter;
 use crate::mode::{OpenConsole, OpenOutput, Repeating};
 use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
-use crate::query::{Query, Watching};
+use crate::query::{Count, Query, Watching};
 use crate::render::{Color, Grouping};
 use words::{FormatWord, Named, OrAuto};
 
@@ -209,9 +211,10 @@ struct Typed {
         value_name = "SEC",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "1"
+        default_missing_value = "1",
+        value_parser = repeat::seconds
     )]
-    continuous: Option<String>,
+    continuous: Option<Duration>,
     /// Steps of TCP as they happen; best as root
     #[arg(short = 'E', long)]
     events: bool,
@@ -265,11 +268,11 @@ struct Typed {
     #[arg(short, long)]
     quiet: bool,
     /// Exit status 1 unless so many match: 3, 1.., ..5, 2..4
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
-    expect: Option<String>,
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = check::count)]
+    expect: Option<Count>,
     /// Look again until it is so, up to 30s; with -E: the end
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
-    wait: Option<String>,
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = check::duration)]
+    wait: Option<Duration>,
     /// Exit status 2 if some processes could not be read
     #[arg(long)]
     strict: bool,
@@ -343,13 +346,14 @@ pub fn parse(
     let width = terminal.width.map_or(WIDEST, usize::from);
     let definition = definition().term_width(width.min(WIDEST));
     let arguments = repeat::joined(arguments, &definition);
-    let matches = definition.clone().try_get_matches_from(&arguments);
-    let typed = match matches.and_then(|matches| Typed::from_arg_matches(&matches)) {
-        Ok(typed) => typed,
+    let matches = match definition.clone().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
         Err(error) => return Err(refusal::usage(error, &arguments, definition)),
     };
-    typed.check_company()?;
+    clashes::check(&matches, &definition)?;
+    let typed = Typed::from_arg_matches(&matches)
+        .map_err(|error| refusal::usage(error, &arguments, definition))?;
     Ok(if let Some(shell) = typed.completions {
         Command::Print(completions(shell))
     } else if let Some(word) = &typed.explain {
@@ -367,17 +371,6 @@ pub fn parse(
 fn given<T>(options: impl IntoIterator<Item = (bool, T)>) -> impl Iterator<Item = T> {
     let given = options.into_iter().filter(|(given, _)| *given);
     given.map(|(_, what)| what)
-}
-
-/// Refuses the first of the options that are given.
-fn refuse<T>(
-    options: impl IntoIterator<Item = (bool, T)>,
-    text: impl FnOnce(T) -> String,
-) -> Result<(), Error> {
-    match given(options).next() {
-        Some(option) => Err(Error::Usage(text(option))),
-        None => Ok(()),
-    }
 }
 
 /// Does a locale, `de_DE.UTF-8`, write text in UTF-8?

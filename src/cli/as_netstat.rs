@@ -1,8 +1,7 @@
 //! `--format netstat` with the program's own options: the lines are those of `netstat`, what the options
 //! mean is not.
 
-use super::{FormatWord, Named, Terminal, Typed, refuse};
-use crate::enrich::OwnerSource;
+use super::{FormatWord, Named, Terminal, Typed, given};
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
@@ -19,26 +18,11 @@ const LISTED: [Protocol; 5] = [
 ];
 
 impl Typed {
-    /// True if this is the format, and everything else goes with it.
+    /// True if this is the format, which has no lines for some protocols.
     pub(super) fn is_netstat(&self) -> Result<bool, Error> {
         if self.format != Some(FormatWord::Netstat) {
             return Ok(false);
         }
-        let others = [
-            (self.summary, "-s"),
-            (self.events, "-E"),
-            (self.info, "-i"),
-            (self.memory, "-m"),
-            (self.oneline, "-O"),
-            (self.columns.is_some(), "--columns"),
-            // It cannot tell what first threads show.
-            (self.owners == OwnerSource::Bpf, "--owners bpf"),
-        ];
-        refuse(others, |option| {
-            format!(
-                "the lines of --format netstat are those of netstat: {option} does not go with it"
-            )
-        })?;
         let named = |protocol| self.family.contains(&Named::Protocol(protocol));
         let families = [
             (self.packet || named(Protocol::Packet), "packet"),
@@ -46,10 +30,12 @@ impl Typed {
             (self.mptcp || named(Protocol::Mptcp), "MPTCP"),
             (named(Protocol::Icmp), "ping"),
         ];
-        refuse(families, |name| {
-            format!("netstat lists no {name} sockets, and --format netstat has no line for them")
-        })?;
-        Ok(true)
+        match given(families).next() {
+            Some(name) => Err(Error::Usage(format!(
+                "netstat lists no {name} sockets, and --format netstat has no line for them"
+            ))),
+            None => Ok(true),
+        }
     }
 }
 

@@ -2,15 +2,14 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Terminal, Typed, refuse};
+use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::query::Watching;
 use crate::render::{EventLayout, Format, Grouping};
 
 impl Typed {
     pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
-        self.check_events()?;
-        let duration = self.duration()?;
+        let duration = self.wait;
         let grouping = self.by.unwrap_or(Grouping::None);
         let (processes, height) = (self.processes, terminal.height);
         let mut query = self.query(terminal)?;
@@ -51,29 +50,6 @@ impl Typed {
             grouping,
             layout,
             duration,
-        })
-    }
-
-    /// Events are of TCP and MPTCP, live, and tell nothing but the step.
-    fn check_events(&self) -> Result<(), Error> {
-        let flags = self.protocol_flags().into_iter();
-        let others = flags
-            .filter(|(_, (_, protocols))| !protocols.iter().any(|protocol| protocol.is_tcp_like()));
-        refuse(others, |(option, _)| {
-            format!("-E shows steps of TCP and MPTCP: {option} has no state machine to show")
-        })?;
-        let of_rows = self.of_rows().into_iter();
-        let of_rows = of_rows.filter(|(_, option)| *option != "-p");
-        let of_listings = [
-            (self.proc_root.is_some(), "--proc-root"),
-            (self.replay.is_some(), "--replay"),
-            (self.record.is_some(), "-D"),
-        ];
-        let others = [(self.summary, "-s")].into_iter().chain(of_rows);
-        refuse(others.chain(of_listings), |option| {
-            format!(
-                "-E shows events as they happen and {option} is for listings: they do not go together"
-            )
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::as_netstat::as_netstat;
 use super::fields::{FieldNeeds, columns, sort_keys};
-use super::{FormatWord, Named, Terminal, Typed, given, refuse};
+use super::{FormatWord, Named, Terminal, Typed, given};
 use crate::enrich::{Interfaces, Lookups, Mapped, OwnerSource, Ports, ScanScope, SystemNames};
 use crate::error::Error;
 use crate::filter::{self, Expr};
@@ -18,9 +18,6 @@ use crate::text::escape;
 
 impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
-        if self.summary {
-            self.check_summary()?;
-        }
         let is_netstat = self.is_netstat()?;
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
@@ -30,7 +27,7 @@ impl Typed {
             .map(sort_keys)
             .transpose()?
             .unwrap_or_default();
-        let input = self.input()?;
+        let input = self.input();
         let filter = self.filter(&input)?;
         let tables = self.tables(&filter);
         let extras = self.extras(&tables);
@@ -48,14 +45,21 @@ impl Typed {
         let listed = if shows { &*columns } else { &[] };
         let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
         let owners = shows && self.processes || needs.named.owners;
-        if owners || needs.filter.owners {
-            Self::check_owners(&input)?;
+        if (owners || needs.filter.owners) && self.replay.is_some() {
+            let text = "a recording does not hold the processes of its sockets: \
+                no -p with --replay, and no pid or process in a filter";
+            return Err(Error::Usage(text.to_owned()));
         }
         let query = Query {
             extensions: self.extensions(&needs, shows),
             lookups: Lookups {
                 scope: filter.pids().map_or(ScanScope::All, ScanScope::Only),
-                owner_source: self.owner_source()?,
+                // The kernel's iterator knows the processes of this machine, and is no file.
+                owner_source: if self.is_live(&input) {
+                    self.owners
+                } else {
+                    OwnerSource::Proc
+                },
                 ..self.lookups(&needs, format, (&input, owners))
             },
             layout: self.layout(columns.clone(), extras, terminal),
@@ -104,8 +108,7 @@ impl Typed {
             filtered: filter.protocols(),
             ..Tables::default()
         };
-        let flags = given(self.protocol_flags());
-        for protocols in flags.map(|(_, protocols)| protocols) {
+        for protocols in given(self.protocol_flags()) {
             tables.protocols.extend(protocols);
             if let [only] = protocols {
                 tables.alone.insert(*only);
@@ -129,38 +132,15 @@ impl Typed {
         tables
     }
 
-    /// The options that name protocols, and which.
-    pub(super) const fn protocol_flags(&self) -> [(bool, (&'static str, &'static [Protocol])); 7] {
+    const fn protocol_flags(&self) -> [(bool, &'static [Protocol]); 7] {
         [
-            (self.tcp, ("-t", &[Protocol::Tcp])),
-            (self.udp, ("-u", &[Protocol::Udp, Protocol::UdpLite])),
-            (self.raw, ("-w", &[Protocol::Raw, Protocol::Icmp])),
-            (self.unix, ("-x", &[Protocol::Unix])),
-            (self.packet, ("-0", &[Protocol::Packet])),
-            (self.netlink, ("--netlink", &[Protocol::Netlink])),
-            (self.mptcp, ("-M", &[Protocol::Mptcp])),
-        ]
-    }
-
-    /// A summary counts, and tells nothing of a single socket.
-    fn check_summary(&self) -> Result<(), Error> {
-        refuse(self.of_rows(), |option| {
-            format!("-s counts sockets and {option} is about each of them: they do not go together")
-        })
-    }
-
-    /// The options that are about single rows of a listing.
-    pub(super) const fn of_rows(&self) -> [(bool, &'static str); 9] {
-        [
-            (self.resolve, "-r"),
-            (self.processes, "-p"),
-            (self.extended, "-e"),
-            (self.timers, "-o"),
-            (self.info, "-i"),
-            (self.memory, "-m"),
-            (self.oneline, "-O"),
-            (self.columns.is_some(), "--columns"),
-            (self.sort.is_some(), "--sort"),
+            (self.tcp, &[Protocol::Tcp]),
+            (self.udp, &[Protocol::Udp, Protocol::UdpLite]),
+            (self.raw, &[Protocol::Raw, Protocol::Icmp]),
+            (self.unix, &[Protocol::Unix]),
+            (self.packet, &[Protocol::Packet]),
+            (self.netlink, &[Protocol::Netlink]),
+            (self.mptcp, &[Protocol::Mptcp]),
         ]
     }
 
@@ -205,48 +185,14 @@ impl Typed {
         }
     }
 
-    fn input(&self) -> Result<Input, Error> {
-        let clash = |source: Source, option: &str| {
-            let source = source.name();
-            Err(Error::Usage(format!(
-                "--source {source} and {option} do not go together"
-            )))
-        };
-        Ok(match (self.source, &self.proc_root, &self.replay) {
-            (Some(source @ Source::Netlink), Some(_), _) => return clash(source, "--proc-root"),
-            (Some(source), _, Some(_)) => return clash(source, "--replay"),
-            (_, Some(root), _) => Input::Procfs(root.clone()),
-            (None, None, Some(path)) => Input::Replay(path.clone()),
+    fn input(&self) -> Input {
+        match (self.source, &self.proc_root, &self.replay) {
+            (_, _, Some(path)) => Input::Replay(path.clone()),
+            (_, Some(root), None) => Input::Procfs(root.clone()),
             (Some(Source::Procfs), None, None) => Input::Procfs(PathBuf::from(PROC)),
             (Some(Source::Netlink), None, None) => Input::Netlink,
             (Some(Source::Replay) | None, None, None) => Input::Auto,
-        })
-    }
-
-    /// The kernel's iterator knows the processes of this machine, and is no file.
-    fn owner_source(&self) -> Result<OwnerSource, Error> {
-        let elsewhere = match (&self.proc_root, &self.replay) {
-            (Some(_), _) => Some("--proc-root"),
-            (None, Some(_)) => Some("--replay"),
-            (None, None) => None,
-        };
-        match (self.owners, elsewhere) {
-            (OwnerSource::Bpf, Some(option)) => Err(Error::Usage(format!(
-                "--owners bpf and {option} do not go together"
-            ))),
-            (_, Some(_)) => Ok(OwnerSource::Proc),
-            (source, None) => Ok(source),
         }
-    }
-
-    /// Processes can be told of this machine, and of another `/proc`; not of a recording.
-    fn check_owners(input: &Input) -> Result<(), Error> {
-        if matches!(input, Input::Replay(_)) {
-            let text = "a recording does not hold the processes of its sockets: \
-                no -p with --replay, and no pid or process in a filter";
-            return Err(Error::Usage(text.to_owned()));
-        }
-        Ok(())
     }
 
     fn extras(&self, tables: &Tables) -> Extras {

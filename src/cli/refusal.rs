@@ -1,5 +1,6 @@
 //! What clap refuses, in one line that says what to write.
 
+use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -94,6 +95,10 @@ pub(super) fn usage(
     arguments: &[OsString],
     definition: clap::Command,
 ) -> Error {
+    // A value that this program itself does not take.
+    if let Some(Error::Usage(text)) = error.source().and_then(<dyn StdError>::downcast_ref) {
+        return Error::Usage(text.clone());
+    }
     let is_clean = |word: &&OsString| escape(word.as_bytes()) == word.to_string_lossy();
     let error = if arguments.iter().all(|word| is_clean(&word)) {
         error

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Terminal, Typed, refuse};
+use super::check::wrong;
+use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::filter;
 use crate::mode::{OpenConsole, Repeating, Viewing};
 use crate::query::{Query, Report};
 use crate::render::{Format, Repeats};
-use crate::text::escape;
 
 /// The letter of the option.
 const LETTER: u8 = b'c';
@@ -136,8 +136,7 @@ const fn is_of_a_number(byte: u8) -> bool {
 
 impl Typed {
     pub(super) fn repeating(self, terminal: Terminal) -> Result<Repeating, Error> {
-        self.check_repeating()?;
-        let every = every(self.continuous.as_deref().unwrap_or_default())?;
+        let every = self.continuous.unwrap_or_default();
         let query = self.clone().query(terminal)?;
         check_rounds(&query)?;
         let is_seen = (query.report, query.format) == (Report::Rows, Format::Table);
@@ -170,26 +169,6 @@ impl Typed {
             }),
         }
     }
-
-    fn check_repeating(&self) -> Result<(), Error> {
-        let others = [
-            (self.events, "-E shows each step as it happens"),
-            (self.quiet, "-q shows nothing"),
-            (self.expect.is_some(), "--expect judges one listing"),
-            (
-                self.wait.is_some(),
-                "--wait shows one listing, when it holds",
-            ),
-            (self.replay.is_some(), "--replay lists what never changes"),
-            (
-                self.record.is_some(),
-                "-D keeps one listing, to be listed again",
-            ),
-        ];
-        refuse(others, |other| {
-            format!("-c lists again and again and {other}: they do not go together")
-        })
-    }
 }
 
 fn check_rounds(query: &Query) -> Result<(), Error> {
@@ -205,16 +184,19 @@ fn check_rounds(query: &Query) -> Result<(), Error> {
     Err(Error::Usage(text.to_owned()))
 }
 
-fn every(text: &str) -> Result<Duration, Error> {
-    let clean = escape(text.as_bytes());
+/// The time between two listings.
+pub(super) fn seconds(text: &str) -> Result<Duration, Error> {
     match filter::duration(text) {
-        Some(Duration::ZERO) => Err(Error::Usage(format!(
-            "-c: \"{clean}\" is no time between two listings; as often as can be is 0.001"
-        ))),
+        Some(Duration::ZERO) => {
+            let why = "is no time between two listings; as often as can be is 0.001";
+            Err(wrong("-c", text, why))
+        }
         Some(every) => Ok(every),
-        None => Err(Error::Usage(format!(
-            "-c: \"{clean}\" is no number of seconds, like 0.5, 2 or 1m"
-        ))),
+        None => Err(wrong(
+            "-c",
+            text,
+            "is no number of seconds, like 0.5, 2 or 1m",
+        )),
     }
 }
 
