@@ -88,12 +88,11 @@ impl fmt::Display for Error {
             Self::Netlink { table, cause } => {
                 write!(f, "netlink: cannot list {table}")?;
                 // What sock_diag means by it; there is no file in this.
-                match cause.kind() {
-                    io::ErrorKind::NotFound => {
-                        f.write_str(": not supported by this kernel (ENOENT)")
-                    }
-                    _ => Ok(()),
+                if cause.kind() == io::ErrorKind::NotFound {
+                    let module = table.protocol.diag_module();
+                    write!(f, ": {module} is not loaded (ENOENT); modprobe {module}")?;
                 }
+                Ok(())
             }
             Self::Bpf { operation, .. } => write!(f, "bpf: cannot {operation}"),
             Self::Watch(_) => f.write_str("cannot wait for events"),
@@ -135,7 +134,7 @@ mod tests {
             },
             cause: io::Error::from_raw_os_error(2),
         };
-        let text = "netlink: cannot list IPv4 raw sockets: not supported by this kernel (ENOENT)";
+        let text = "netlink: cannot list IPv4 raw sockets: raw_diag is not loaded (ENOENT); modprobe raw_diag";
         assert_eq!(error.chain(), text);
     }
 

@@ -188,7 +188,7 @@ fn plain(name: &str) -> impl Iterator<Item = u8> {
 }
 
 /// A set of states; all unknown ones are one member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StateSet(u16);
 
 impl StateSet {

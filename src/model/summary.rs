@@ -1,6 +1,6 @@
 //! How a listing came about.
 
-use super::{Cause, Source, Table, Warning};
+use super::{Cause, Source, StateSet, Table, Warning};
 
 /// Which source answered for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Origin {
     pub source: Option<Source>,
     /// Why not the first choice.
     pub reason: Option<Cause>,
+    /// States whose sockets the source does not list: how many there are is unknown.
+    pub unlisted: StateSet,
 }
 
 /// The end of a listing.

@@ -1,10 +1,8 @@
 //! Netlink first, `/proc/net` for the tables that netlink does not list.
 
 use std::mem;
-use std::path::Path;
 
-use rustix::io::Errno;
-
+use super::netlink::{NOT_ALLOWED, is_one_of, is_refusal};
 use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Table, Warning};
@@ -28,25 +26,6 @@ impl AutoSource {
     }
 }
 
-/// Netlink is refused for lack of rights: seccomp, an LSM, a sandbox.
-const NOT_ALLOWED: [Errno; 2] = [Errno::PERM, Errno::ACCESS];
-/// This kernel has no such thing.
-const NOT_SUPPORTED: [Errno; 6] = [
-    Errno::NOENT,
-    Errno::PROTONOSUPPORT,
-    Errno::AFNOSUPPORT,
-    Errno::OPNOTSUPP,
-    Errno::NOSYS,
-    Errno::INVAL,
-];
-
-fn is_one_of(error: &Error, errors: &[Errno]) -> bool {
-    let Error::Netlink { cause, .. } = error else {
-        return false;
-    };
-    Errno::from_io_error(cause).is_some_and(|errno| errors.contains(&errno))
-}
-
 impl Source for AutoSource {
     fn visit(
         &mut self,
@@ -54,14 +33,13 @@ impl Source for AutoSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let is_refusal =
-            |error: &Error| is_one_of(error, &NOT_ALLOWED) || is_one_of(error, &NOT_SUPPORTED);
         let error = match self.netlink.visit(table, request, visitor) {
             Err(error) if is_refusal(&error) => error,
             other => return other,
         };
         if table.protocol.proc_net().is_none() {
-            return Ok(unlisted(table, error.into()));
+            // Where the kernel speaks it, sockets may be missing.
+            return Err(error);
         }
         let mut outcome = match self.procfs.visit(table, request, visitor) {
             Ok(outcome) => outcome,
@@ -70,7 +48,7 @@ impl Source for AutoSource {
                 return Err(Error::NoSource(both));
             }
         };
-        let is_allowed = !is_one_of(&error, &NOT_ALLOWED);
+        let is_allowed = !is_one_of(&error, NOT_ALLOWED);
         let reason = Cause::from(error);
         // Without rights it is worth a word that `/proc/net` tells less. A protocol that this kernel
         // does not list over netlink is nothing to warn of.
@@ -91,13 +69,4 @@ impl Source for AutoSource {
         self.netlink.vary_chunk_boundary();
         self.procfs.vary_chunk_boundary();
     }
-}
-
-/// `/proc/net` does not list the protocol either: where the kernel speaks it, sockets may be missing.
-fn unlisted(table: Table, reason: Cause) -> Outcome {
-    let settings = Path::new("/proc/sys/net").join(table.protocol.name());
-    let gap = settings.exists().then(|| Warning::Failed(reason.clone()));
-    let mut outcome = Outcome::absent(reason);
-    outcome.warnings.extend(gap);
-    outcome
 }

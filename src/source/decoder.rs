@@ -7,7 +7,7 @@ use super::malformed::Malformed;
 use super::recent::Repeats;
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
-use crate::model::{Socket, Source as Kind, Table, Warning};
+use crate::model::{Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::procfs;
 use crate::wire;
 
@@ -21,6 +21,7 @@ pub(super) struct ReplyDecoder<'r> {
     scratch: Socket,
     /// Sockets lent so far.
     pub(super) lent: u64,
+    is_bound_lent: bool,
     /// Replies that could not be read.
     pub(super) malformed: Malformed,
 }
@@ -45,6 +46,7 @@ impl<'r> ReplyDecoder<'r> {
                 ..Socket::new(table.protocol, table.family)
             },
             lent: 0,
+            is_bound_lent: false,
             malformed: Malformed::default(),
         }
     }
@@ -80,6 +82,7 @@ impl<'r> ReplyDecoder<'r> {
     fn pass_on(&mut self) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
         self.lent += 1;
+        self.is_bound_lent |= self.scratch.state == State::Bound;
         self.visitor.take(&self.scratch)
     }
 
@@ -97,6 +100,15 @@ impl<'r> ReplyDecoder<'r> {
         self.lent = 0;
         self.repeats = Repeats::default();
         self.malformed = Malformed::default();
+    }
+
+    /// What of the request a source leaves out that may not list BOUND, if it did not.
+    pub(super) fn unlisted(&self) -> StateSet {
+        if self.is_bound_lent {
+            StateSet::EMPTY
+        } else {
+            self.request.bound_of(self.table)
+        }
     }
 
     /// What could not be read, or not be named.

@@ -11,13 +11,14 @@ pub mod procfs;
 mod recent;
 mod record;
 mod replay;
+mod speaks;
 mod unix_names;
 
 use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Cause, Socket, Source as Kind, StateSet, Table, Warning};
+use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
 
 pub use auto::AutoSource;
 pub use files::FilesSource;
@@ -53,6 +54,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// BOUND, where it is asked for and sockets of the table can be in it.
+    fn bound_of(&self, table: Table) -> StateSet {
+        match table.protocol {
+            Protocol::Tcp => self.states.intersection(StateSet::EMPTY.with(State::Bound)),
+            _ => StateSet::EMPTY,
+        }
+    }
+
     /// Drops the optional parts that came without being wanted.
     fn trim(&self, socket: &mut Socket) {
         if let Some(details) = &mut socket.details {
@@ -101,6 +110,9 @@ pub struct Outcome {
     pub reason: Option<Cause>,
     /// What must be known of it.
     pub warnings: Vec<Warning>,
+    /// States whose sockets the source does not list: how many there are is unknown. (What fields it
+    /// does not report, [`Field::reported_by`](crate::fields::Field::reported_by) tells.)
+    pub unlisted: StateSet,
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
 }
@@ -127,6 +139,9 @@ impl Outcome {
         self.warnings.into_iter().filter(Warning::is_gap)
     }
 }
+
+/// Where this machine tells what it has.
+const PROC: &str = "/proc";
 
 /// A reader of tables.
 pub trait Source {

@@ -4,11 +4,13 @@ use std::io;
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
+use rustix::system::uname;
 
 use super::channel::{Batch, Channel, READ_FIRST, REPEATS};
 use super::decoder::ReplyDecoder;
+use super::speaks::speaks;
 use super::unix_names::UnixNames;
-use super::{Outcome, Recorder, Request, Source, Visitor};
+use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{
     Disturbance, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
@@ -97,7 +99,12 @@ impl NetlinkSource {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
             match self.dump(&bytes, reader) {
-                Ok(End::Whole | End::Stopped) => return Ok(outcome),
+                Ok(End::Whole | End::Stopped) => {
+                    if !lists_bound() {
+                        outcome.unlisted = reader.decoder.unlisted();
+                    }
+                    return Ok(outcome);
+                }
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
                 // list is the same without it: more sockets come, and are left out later.
                 Ok(End::Refused(_)) | Err(_) if !params.program.is_empty() => {
@@ -168,7 +175,12 @@ impl Source for NetlinkSource {
                 let _ = reader.decoder.lend_socket(socket);
                 Outcome::complete(Kind::Netlink)
             }
-            None => self.read(&mut reader)?,
+            None => match self.read(&mut reader) {
+                Err(error) if is_refusal(&error) && speaks(PROC, table) == Some(false) => {
+                    Outcome::absent(format!("this kernel has no {table}").into())
+                }
+                read => read?,
+            },
         };
         outcome.warnings.extend(reader.warnings());
         Ok(outcome)
@@ -192,6 +204,40 @@ impl Source for NetlinkSource {
     fn vary_chunk_boundary(&mut self) {
         self.channel = None;
     }
+}
+
+/// Netlink is refused for lack of rights: seccomp, an LSM, a sandbox.
+pub(super) const NOT_ALLOWED: &[Errno] = &[Errno::PERM, Errno::ACCESS];
+/// The kernel has no such thing, as far as netlink goes.
+const NOT_SUPPORTED: &[Errno] = &[
+    Errno::NOENT,
+    Errno::PROTONOSUPPORT,
+    Errno::AFNOSUPPORT,
+    Errno::OPNOTSUPP,
+    Errno::NOSYS,
+    Errno::INVAL,
+];
+
+/// True if netlink does not list a table, or not to us.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    is_one_of(error, NOT_ALLOWED) || is_one_of(error, NOT_SUPPORTED)
+}
+
+/// True if netlink failed with one of these errors.
+pub(super) fn is_one_of(error: &Error, errors: &[Errno]) -> bool {
+    let Error::Netlink { cause, .. } = error else {
+        return false;
+    };
+    Errno::from_io_error(cause).is_some_and(|errno| errors.contains(&errno))
+}
+
+/// Does this kernel list BOUND (Linux 6.8)? One that has got it from a later one shows it by its rows.
+fn lists_bound() -> bool {
+    let version = uname();
+    let release = version.release().to_string_lossy();
+    let mut numbers = release.split(|sign: char| !sign.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    (number(), number()) >= (Some(6), Some(8))
 }
 
 /// What a request asks of the kernel.

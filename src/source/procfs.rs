@@ -17,7 +17,8 @@ use self::lines::Lines;
 use self::pings::Strays;
 use super::malformed::Malformed;
 use super::recent::RecentOfFile;
-use super::{Outcome, Recorder, Request, Source, Visitor};
+use super::speaks::speaks;
+use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Socket, Source as Kind, Table, Warning};
 use crate::procfs::{LineError, decode_line, is_header};
@@ -63,15 +64,23 @@ impl ProcfsSource {
         }
     }
 
-    /// A table whose file is not there: the kernel has no such sockets, provided that this is a
-    /// `/proc` at all.
-    fn absent(&self, path: PathBuf, cause: io::Error) -> Result<Outcome, Error> {
+    /// A table whose file is not there: the kernel has no such sockets, unless it says that it has. A copy
+    /// that says nothing has what there is.
+    fn absent(&self, table: Table, path: PathBuf, cause: io::Error) -> Result<Outcome, Error> {
         if !self.root.join("net").exists() {
             return Err(Error::file("open", path, cause));
         }
-        Ok(Outcome::absent(
-            format!("there is no {}", escape_path(&path)).into(),
-        ))
+        let text = format!("there is no {}", escape_path(&path));
+        let is_none = match speaks(&self.root, table) {
+            Some(speaks) => !speaks,
+            None => !self.root.join("net/protocols").exists() && self.root != Path::new(PROC),
+        };
+        let gap = format!("{text}: which {table} there are is unknown");
+        let mut outcome = Outcome::absent(text.into());
+        outcome
+            .warnings
+            .extend((!is_none).then(|| Warning::Failed(gap.into())));
+        Ok(outcome)
     }
 
     /// The ping sockets that the kernel lists in this table by mistake.
@@ -134,6 +143,7 @@ impl ProcfsSource {
             self.recorder.keep_end(task.table);
         }
         let mut outcome = Outcome::complete(Kind::Procfs);
+        outcome.unlisted = task.request.bound_of(task.table);
         outcome.warnings.extend(task.malformed.lines(&path));
         match (end, lines.count) {
             (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
@@ -162,7 +172,7 @@ impl Source for ProcfsSource {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                return self.absent(path, cause);
+                return self.absent(table, path, cause);
             }
             Err(cause) => return Err(Error::file("open", path, cause)),
         };

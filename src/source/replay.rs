@@ -241,6 +241,7 @@ impl Source for ReplaySource {
             }
         }
         gaps.extend(decoder.warnings(Some(table), Some(&self.path)));
+        outcome.unlisted = decoder.unlisted();
         gaps.extend(self.flaw.take().map(|flaw| Warning::Failed(flaw.into())));
         Ok(outcome)
     }

@@ -203,6 +203,7 @@ impl<'r, 'l> Reading<'r, 'l> {
             table: rule.table(),
             source: outcome.source,
             reason: outcome.reason.clone(),
+            unlisted: outcome.unlisted,
         });
         listing.summary.sources.extend(origins);
         Ok(flow)

@@ -29,6 +29,8 @@ columns! {
     /// `sdiag_protocol` of the request that dumps it: `IPPROTO_*` (`include/uapi/linux/in.h`) of an IP
     /// protocol. `None` = `sock_diag` does not list it.
     sock_diag: Option<u16>,
+    /// The kernel's module that answers that request.
+    diag_module: &'static str,
     /// What a line of its files of `/proc/net` looks like; `None` = there is no such file.
     proc_net: Option<LineFormat>,
     /// Reads the kernel's code of a state, in netlink replies and in `/proc/net`. (`/proc/net/unix` has
@@ -112,6 +114,7 @@ pub(super) const TCP: Definition = Definition {
     recording_code: 0,
     families: IP,
     sock_diag: Some(6),
+    diag_module: "tcp_diag",
     proc_net: Some(LineFormat::Tcp),
     state_of: State::from_tcp,
     connected: CONNECTED,
@@ -126,6 +129,7 @@ pub(super) const UDP: Definition = Definition {
     title: "UDP",
     recording_code: 1,
     sock_diag: Some(17),
+    diag_module: "udp_diag",
     proc_net: Some(LineFormat::Datagram),
     state_of: State::from_datagram,
     listening: UNCONNECTED,
@@ -145,6 +149,7 @@ pub(super) const RAW: Definition = Definition {
     title: "raw",
     recording_code: 3,
     sock_diag: Some(255),
+    diag_module: "raw_diag",
     port: PortKind::IpProtocol,
     ..UDP
 };
@@ -162,6 +167,7 @@ pub(super) const MPTCP: Definition = Definition {
     title: "MPTCP",
     recording_code: 5,
     sock_diag: Some(262),
+    diag_module: "mptcp_diag",
     proc_net: None,
     state_of: State::from_mptcp,
     is_default: false,
@@ -173,6 +179,7 @@ pub(super) const UNIX: Definition = Definition {
     recording_code: 6,
     families: &[Family::Unix],
     sock_diag: Some(0),
+    diag_module: "unix_diag",
     proc_net: Some(LineFormat::Unix),
     state_of: State::from_datagram,
     listening: LISTEN,
@@ -187,6 +194,7 @@ pub(super) const PACKET: Definition = Definition {
     title: "packet",
     recording_code: 7,
     families: &[Family::Packet],
+    diag_module: "af_packet_diag",
     proc_net: Some(LineFormat::Packet),
     connected: StateSet::ALL,
     listening: StateSet::ALL,
@@ -201,6 +209,7 @@ pub(super) const NETLINK: Definition = Definition {
     recording_code: 8,
     families: &[Family::Netlink],
     sock_diag: Some(NDIAG_PROTO_ALL),
+    diag_module: "netlink_diag",
     proc_net: Some(LineFormat::Netlink),
     state_of: State::from_netlink,
     connected: StateSet::ALL,

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::model::{
     Cause, Diagnostics, Family, Info, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol,
-    Row, Shutdown, Socket, SocketType, Source, State, Summary, Table, Timer, TimerKind, Warning,
+    Row, Shutdown, Socket, SocketType, Source, State, StateSet, Summary, Table, Timer, TimerKind,
+    Warning,
 };
 
 /// A name that would rewrite the clipboard, end the line, end the cell and end the string.
@@ -222,6 +223,7 @@ pub(super) fn summary() -> Summary {
         table: Table { protocol, family },
         source,
         reason: reason.map(Cause::from),
+        unlisted: StateSet::EMPTY,
     };
     Summary {
         matched: 19,

@@ -3,8 +3,8 @@
 use super::golden::compare_text;
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
-    Family, Finding, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State, Summary,
-    Table, Timer, TimerKind,
+    Family, Finding, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State, StateSet,
+    Summary, Table, Timer, TimerKind,
 };
 use crate::render::{Color, Format, HeaderLine, Layout, Signs, Summing};
 
@@ -80,6 +80,7 @@ fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow
         // As where the kernel has no raw sockets.
         source: (protocol != Protocol::Raw).then_some(Source::Netlink),
         reason: None,
+        unlisted: StateSet::EMPTY,
     };
     let summary = Summary {
         matched: u64::try_from(rows.len()).unwrap(),

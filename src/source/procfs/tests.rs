@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::{Malformed, ProcfsSource, RecentOfFile, Strays, Task};
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Family, Protocol, Socket, Source as Kind, StateSet, Table};
+use crate::model::{Family, Protocol, Socket, Source as Kind, State, StateSet, Table};
 use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
 use crate::wire::{Body, Messages};
 
@@ -163,7 +163,11 @@ fn row_is_as_the_line_says() {
     .unwrap();
     assert_eq!(found[0].local.port, Some(0xc8a7));
     assert_eq!(found[0].inode, Some(21400));
-    assert_eq!(outcome, Outcome::complete(Kind::Procfs));
+    let expected = Outcome {
+        unlisted: StateSet::EMPTY.with(State::Bound),
+        ..Outcome::complete(Kind::Procfs)
+    };
+    assert_eq!(outcome, expected);
 }
 
 #[test]
@@ -337,4 +341,30 @@ fn ping_socket_listed_under_both_families_has_the_right_one() {
     };
     assert_eq!(inodes(ICMP), [21422, 21421]);
     assert_eq!(inodes(ICMP6), [21427]);
+}
+
+#[test]
+fn a_missing_file_of_a_protocol_that_is_spoken_is_a_gap() {
+    let root = root("protocols", "protocol size\nUDP 1344\nUDPv6 1472\n");
+    let mut source = ProcfsSource::new(root.path(), Recorder::default());
+    let mut read = |table| sockets_of(&mut source, table, false).unwrap().1;
+    let (udp, tcp) = (read(UDP), read(TCP));
+    assert_eq!((udp.source, tcp.source), (None, None));
+    assert_eq!(texts(tcp).count(), 0);
+    let file = root.path().join("net/udp");
+    let gap = format!(
+        "there is no {}: which IPv4 UDP sockets there are is unknown",
+        file.display()
+    );
+    assert_eq!(texts(udp).collect::<Vec<_>>(), [gap]);
+}
+
+#[test]
+fn files_do_not_list_tcp_sockets_that_are_bound() {
+    let root = root("tcp", HEADER);
+    fs::write(root.path().join("net/udp"), HEADER).unwrap();
+    let mut source = ProcfsSource::new(root.path(), Recorder::default());
+    let mut unlisted = |table| sockets_of(&mut source, table, false).unwrap().1.unlisted;
+    let bound = StateSet::EMPTY.with(State::Bound);
+    assert_eq!([TCP, UDP].map(&mut unlisted), [bound, StateSet::EMPTY]);
 }
