@@ -138,7 +138,7 @@ struct Watch<'w> {
     enricher: Enricher,
     owners: Option<Owners>,
     search: Search,
-    sink: Box<dyn EventSink>,
+    sink: EventSink<'static>,
     summary: EventSummary,
     /// Why the output cannot be written.
     failure: Option<io::Error>,
@@ -181,21 +181,16 @@ impl<'w> Watch<'w> {
     }
 
     fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
-        let mut flow = ControlFlow::Continue(());
         if self.wants(event) {
             let row = row(&self.enricher, self.owners.as_ref(), event, &event.socket);
             let row = self.watching.query.hidden.from(row);
-            flow = self.sink.event(event, &row)?;
+            self.sink.event(event, &row)?;
             self.summary.matched += 1;
         }
         if event.socket.state == State::Closed {
             self.forget(event.connection);
         }
-        Ok(if flow.is_break() {
-            flow
-        } else {
-            self.is_full()
-        })
+        Ok(self.is_full())
     }
 
     /// Nothing more is told of a connection.

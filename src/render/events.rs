@@ -1,24 +1,19 @@
 //! Events as text, JSON and CSV: a line for each step, or for each connection.
 
+mod cells;
 mod chain;
 mod lines;
-mod open;
-mod plain;
-mod stamp;
 
 use std::io;
-use std::ops::ControlFlow;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{Event, EventSummary, Row};
 
 use super::{Color, Field, HeaderLine, Signs};
-pub(super) use chain::{Chain, Step};
+pub(super) use chain::{Chain, OpenChains, Step};
 pub(super) use lines::EventLines;
-pub(super) use open::{ChainWriter, Grouped, Open};
-pub(super) use plain::{ChainLine, Chains};
-pub use stamp::rfc_3339;
 
 /// Where a connection is.
 pub(super) const ENDS: [Field; 6] = [
@@ -33,22 +28,64 @@ pub(super) const ENDS: [Field; 6] = [
 /// Which it is, and whose.
 pub(super) const OWNERS: [Field; 2] = [Field::Cookie, Field::Processes];
 
-/// Takes events, one after another.
-pub trait EventSink {
-    /// One event, with its socket as a row; `Break` when no further one is wanted.
+/// Writes events, one after another, in a format.
+pub struct EventSink<'w> {
+    writer: Box<dyn EventWriter + 'w>,
+    /// `None` = they are not grouped.
+    open: Option<OpenChains>,
+}
+
+/// Writes what happened in one format.
+pub(super) trait EventWriter {
+    /// One event.
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()>;
+
+    /// A connection of which nothing more is told. A format that cannot hold its steps gets none.
+    fn chain(&mut self, _chain: &Chain) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Nothing more has happened for now: what was written is to be seen.
+    fn flush(&mut self, open: Option<&OpenChains>) -> io::Result<()>;
+
+    /// The end of the watch.
+    fn finish(&mut self, open: Option<&OpenChains>, summary: &EventSummary) -> io::Result<()>;
+
+    /// The connections that are open at the end of the watch.
+    fn rest(&mut self, open: Option<&OpenChains>) -> io::Result<()> {
+        let mut chains = open.into_iter().flat_map(OpenChains::chains);
+        chains.try_for_each(|chain| self.chain(chain))
+    }
+}
+
+impl<'w> EventSink<'w> {
+    /// Writes what this groups them to.
+    pub(super) fn new(writer: Box<dyn EventWriter + 'w>, grouping: Grouping) -> Self {
+        let open = (grouping == Grouping::Connection).then(OpenChains::default);
+        Self { writer, open }
+    }
+
+    /// One event, with its socket as a row.
     ///
     /// # Errors
     ///
     /// When the output cannot be written.
-    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
+    pub fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
+        let Some(open) = &mut self.open else {
+            return self.writer.event(event, row);
+        };
+        let over = open.add(event, row);
+        over.map_or(Ok(()), |over| self.writer.chain(&over))
+    }
 
     /// Nothing more is told of a connection, though it is not CLOSED.
     ///
     /// # Errors
     ///
     /// When the output cannot be written.
-    fn over(&mut self, _connection: u64) -> io::Result<()> {
-        Ok(())
+    pub fn over(&mut self, connection: u64) -> io::Result<()> {
+        let over = self.open.as_mut().and_then(|open| open.take(connection));
+        over.map_or(Ok(()), |over| self.writer.chain(&over))
     }
 
     /// Nothing more has happened for now: what is known is shown.
@@ -56,14 +93,23 @@ pub trait EventSink {
     /// # Errors
     ///
     /// When the output cannot be written.
-    fn flush(&mut self) -> io::Result<()>;
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush(self.open.as_ref())
+    }
 
     /// The end of the watch: everything held back is written.
     ///
     /// # Errors
     ///
     /// When the output cannot be written.
-    fn finish(&mut self, summary: &EventSummary) -> io::Result<()>;
+    pub fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
+        self.writer.finish(self.open.as_ref(), summary)
+    }
+}
+
+/// RFC 3339 in UTC, to the microsecond.
+pub fn rfc_3339(time: Timestamp) -> String {
+    format!("{time:.6}")
 }
 
 /// What makes a line.

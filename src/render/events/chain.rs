@@ -1,18 +1,22 @@
 //! The steps of one connection: a chain of states, with the time between.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::model::{Event, OwnedRow, Row, State, StateSet, Task, Traffic};
 use crate::text;
 
-use super::lines::name;
-use super::stamp::{Cells, SAMPLED};
+use super::super::cell;
+
+/// Before a time that is that of a look, not of the step.
+pub(super) const SAMPLED: char = '~';
 
 /// What happened to a connection since the watch began.
 #[derive(Debug, Clone)]
 pub(in crate::render) struct Chain {
-    /// Its number.
-    pub(in crate::render) connection: u64,
+    /// Which of the changes was its last.
+    pub(in crate::render) changed: u64,
     /// Its steps, in their order.
     pub(in crate::render) steps: Vec<Step>,
     /// What it has carried. The round-trip time is that before the close, whose acknowledgements may be
@@ -33,19 +37,55 @@ pub(in crate::render) struct Step {
     pub(in crate::render) task: Option<Task>,
 }
 
+/// The connections that are open, in the order in which they were first seen.
+#[derive(Debug, Default)]
+pub(in crate::render) struct OpenChains {
+    /// By number.
+    chains: BTreeMap<u64, Chain>,
+    /// How often one of them was changed.
+    pub(in crate::render) changes: u64,
+}
+
+impl OpenChains {
+    /// Adds an event; gives the connection if that was its end.
+    pub(in crate::render) fn add(&mut self, event: &Event, row: &Row<'_>) -> Option<Chain> {
+        let chain = self.chains.entry(event.connection);
+        let chain = chain.or_insert_with(|| Chain::new(row));
+        self.changes += 1;
+        chain.changed = self.changes;
+        chain.add(event, row);
+        if event.socket.state != State::Closed {
+            return None;
+        }
+        self.chains.remove(&event.connection)
+    }
+
+    /// Gives a connection that is over.
+    pub(in crate::render) fn take(&mut self, number: u64) -> Option<Chain> {
+        let taken = self.chains.remove(&number)?;
+        self.changes += 1;
+        Some(taken)
+    }
+
+    /// Those that are open.
+    pub(in crate::render) fn chains(&self) -> impl ExactSizeIterator<Item = &Chain> {
+        self.chains.values()
+    }
+}
+
 impl Chain {
-    /// Begins with an event.
-    pub(in crate::render) fn new(event: &Event, row: &Row<'_>) -> Self {
+    /// Nothing has happened to it yet.
+    fn new(row: &Row<'_>) -> Self {
         Self {
-            connection: event.connection,
-            steps: vec![Step::of(event)],
-            traffic: event.traffic,
+            changed: 0,
+            steps: Vec::new(),
+            traffic: None,
             kept: OwnedRow::keep(row),
         }
     }
 
     /// Goes on with an event.
-    pub(in crate::render) fn add(&mut self, event: &Event, row: &Row<'_>) {
+    fn add(&mut self, event: &Event, row: &Row<'_>) {
         self.steps.push(Step::of(event));
         let closing = StateSet::ORPHANED.with(State::CloseWait);
         let is_closing = event.old_state.is_some_and(|old| closing.contains(old));
@@ -65,22 +105,8 @@ impl Chain {
         self.kept.row()
     }
 
-    /// Is it at its end?
-    pub(in crate::render) fn is_over(&self) -> bool {
-        self.steps
-            .last()
-            .is_some_and(|step| step.new == State::Closed)
-    }
-
-    /// When the first step was.
-    pub(in crate::render) fn time(&self, cells: &Cells) -> String {
-        let first = self.steps.first();
-        first.map_or_else(String::new, |step| cells.time(step.time, step.sampled))
-    }
-
     /// `CLOSED`, ` → SYN_SENT`, ` →(31ms) ESTABLISHED`, …: what a line may be broken between.
-    pub(in crate::render) fn links(&self, cells: &Cells) -> Vec<String> {
-        let arrow = cells.arrow();
+    pub(in crate::render) fn links(&self, arrow: &str) -> Vec<String> {
         let mut links: Vec<String> = Vec::with_capacity(self.steps.len() + 1);
         let mut before: Option<&Step> = None;
         for step in &self.steps {
@@ -145,4 +171,11 @@ fn knows(row: &Row<'_>) -> [bool; 3] {
         row.process_status.is_some(),
         row.socket.cookie.is_some(),
     ]
+}
+
+/// The name of a state.
+pub(super) fn name(state: State) -> String {
+    let mut out = Vec::new();
+    cell::state(&mut out, state);
+    String::from_utf8_lossy(&out).into_owned()
 }

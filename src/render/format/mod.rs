@@ -10,7 +10,7 @@ use std::io;
 
 use crate::model::Summary;
 
-use super::events::{EventLayout, EventSink, Grouping};
+use super::events::{EventLayout, EventSink, EventWriter, Grouping};
 use super::out::Out;
 use super::summary::Totals;
 use super::{Envelope, Extras, Field, Format, Layout, Netstat, Sink};
@@ -47,7 +47,7 @@ impl Format {
 
     /// True if it can hold the steps of a connection in one line or object.
     pub const fn groups_events(self) -> bool {
-        self.definition().connections.is_some()
+        self.definition().groups_events
     }
 
     /// What `-c` writes.
@@ -78,12 +78,14 @@ pub fn event_sink<'w>(
     layout: EventLayout,
     envelope: &Envelope,
     out: Box<dyn io::Write + 'w>,
-) -> Box<dyn EventSink + 'w> {
-    let (definition, out) = (format.definition(), Out::new(out));
-    match (grouping, definition.connections) {
-        (Grouping::Connection, Some(connections)) => connections(layout, envelope, out),
-        _ => (definition.events)(layout, envelope, out),
-    }
+) -> EventSink<'w> {
+    let definition = format.definition();
+    let grouping = match grouping {
+        Grouping::Connection if definition.groups_events => Grouping::Connection,
+        _ => Grouping::None,
+    };
+    let writer = (definition.events)(layout, grouping, envelope, Out::new(out));
+    EventSink::new(writer, grouping)
 }
 
 /// What a format writes of a list that is made again and again.
@@ -97,8 +99,9 @@ pub enum Repeats {
     Changes,
 }
 
-/// Makes a sink of events.
-type MakeEvents = for<'w> fn(EventLayout, &Envelope, Out<'w>) -> Box<dyn EventSink + 'w>;
+/// Makes what writes events.
+type MakeEvents =
+    for<'w> fn(EventLayout, Grouping, &Envelope, Out<'w>) -> Box<dyn EventWriter + 'w>;
 
 /// What a format can do, and how it does it.
 pub(super) struct FormatDefinition {
@@ -114,8 +117,8 @@ pub(super) struct FormatDefinition {
     pub(super) counts: fn(&mut Vec<u8>, &Totals, &Summary),
     /// `-E`.
     pub(super) events: MakeEvents,
-    /// `-E --by connection`.
-    pub(super) connections: Option<MakeEvents>,
+    /// True if `-E --by connection` has all steps of a connection in one line or object.
+    groups_events: bool,
     /// `-c`.
     repeats: Repeats,
 }

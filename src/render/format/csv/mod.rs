@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use super::{FormatDefinition, Repeats};
 use crate::model::{Event, EventSummary, Row, Summary};
-use crate::render::events::{ENDS, EventSink, OWNERS, Step, rfc_3339};
+use crate::render::events::{ENDS, EventWriter, OWNERS, OpenChains, Step, rfc_3339};
 use crate::render::out::Out;
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
@@ -25,8 +25,8 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     columns: usual_columns,
     rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
     counts,
-    events: |layout, _, out| Box::new(CsvEvents::new(layout.header, out)),
-    connections: None,
+    events: |layout, _, _, out| Box::new(CsvEvents::new(layout.header, out)),
+    groups_events: false,
     repeats: Repeats::Listings,
 };
 
@@ -121,8 +121,8 @@ impl<'w> CsvEvents<'w> {
     }
 }
 
-impl EventSink for CsvEvents<'_> {
-    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+impl EventWriter for CsvEvents<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
         let records = &mut self.records;
         let step = Step::of(event);
         records.text(&rfc_3339(step.time));
@@ -132,14 +132,14 @@ impl EventSink for CsvEvents<'_> {
         records.text(step.words.unwrap_or_default());
         records.columns(&self.owners, row);
         records.text(if step.sampled { "true" } else { "false" });
-        records.end()
+        records.end().map(|_| ())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, _: Option<&OpenChains>) -> io::Result<()> {
         self.records.flush()
     }
 
-    fn finish(&mut self, _: &EventSummary) -> io::Result<()> {
+    fn finish(&mut self, _: Option<&OpenChains>, _: &EventSummary) -> io::Result<()> {
         self.records.flush()
     }
 }

@@ -1,12 +1,11 @@
 //! Events as JSON.
 
 use std::io;
-use std::ops::ControlFlow;
 
 use super::objects::{Members, Objects};
 use super::value as json;
 use crate::model::{Event, EventSummary, Row, Traffic};
-use crate::render::events::{Chain, ChainWriter, ENDS, EventSink, Grouped, OWNERS, Step, rfc_3339};
+use crate::render::events::{Chain, ENDS, EventWriter, OWNERS, OpenChains, Step, rfc_3339};
 use crate::text::escape;
 
 fn time(out: &mut Vec<u8>, step: &Step) {
@@ -59,8 +58,8 @@ impl<'w> JsonEvents<'w> {
     }
 }
 
-impl EventSink for JsonEvents<'_> {
-    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+impl EventWriter for JsonEvents<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
         let step = Step::of(event);
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
@@ -72,32 +71,9 @@ impl EventSink for JsonEvents<'_> {
         self.owners.write(out, row);
         traffic(out, event.traffic);
         json::member(out, "sampled", step.sampled);
-        self.objects.end()
+        self.objects.end().map(|_| ())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.objects.out.finish()
-    }
-
-    fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
-        self.objects.finish(|out| json::event_summary(out, summary))
-    }
-}
-
-pub(in crate::render) struct Connections<'w> {
-    objects: Objects<'w>,
-    members: Members,
-}
-
-impl<'w> Connections<'w> {
-    /// Gathers events to connections, and writes these.
-    pub(in crate::render) fn sink(objects: Objects<'w>) -> Box<dyn EventSink + 'w> {
-        let members = Members::of(&[&ENDS[..], &OWNERS].concat());
-        Box::new(Grouped::new(Self { objects, members }))
-    }
-}
-
-impl ChainWriter for Connections<'_> {
     fn chain(&mut self, chain: &Chain) -> io::Result<()> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
@@ -105,7 +81,9 @@ impl ChainWriter for Connections<'_> {
             time(out, first);
             out.push(b',');
         }
-        self.members.write(out, &chain.row());
+        self.ends.write(out, &chain.row());
+        out.push(b',');
+        self.owners.write(out, &chain.row());
         traffic(out, chain.traffic);
         json::key(out, "steps");
         out.push(b'[');
@@ -125,11 +103,12 @@ impl ChainWriter for Connections<'_> {
         self.objects.end().map(|_| ())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, _: Option<&OpenChains>) -> io::Result<()> {
         self.objects.out.finish()
     }
 
-    fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
+    fn finish(&mut self, open: Option<&OpenChains>, summary: &EventSummary) -> io::Result<()> {
+        self.rest(open)?;
         self.objects.finish(|out| json::event_summary(out, summary))
     }
 }

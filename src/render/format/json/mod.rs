@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 
 use super::{FormatDefinition, Repeats};
 use crate::model::{Row, Summary};
-use crate::render::{Field, Layout, Sink};
-use events::{Connections, JsonEvents};
+use crate::render::{Field, Grouping, Layout, Sink};
+use events::JsonEvents;
 use objects::{Members, Objects};
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -23,12 +23,14 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
         Box::new(Json::new(&layout, objects))
     },
     counts: counts::write,
-    events: |_, envelope, out| {
-        Box::new(JsonEvents::new(Objects::document("events", envelope, out)))
+    events: |_, grouping, envelope, out| {
+        let name = match grouping {
+            Grouping::None => "events",
+            Grouping::Connection => "connections",
+        };
+        Box::new(JsonEvents::new(Objects::document(name, envelope, out)))
     },
-    connections: Some(|_, envelope, out| {
-        Connections::sink(Objects::document("connections", envelope, out))
-    }),
+    groups_events: true,
     repeats: Repeats::Everything,
 };
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::json::Json;
-use super::json::events::{Connections, JsonEvents};
+use super::json::events::JsonEvents;
 use super::json::objects::{Members, Objects};
 use super::json::value as json;
 use super::{FormatDefinition, Repeats};
@@ -21,8 +21,8 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     columns: |_| Field::VOCABULARY.to_vec(),
     rows: |layout, _, out| Box::new(Json::new(&layout, Objects::lines(out))),
     counts,
-    events: |_, _, out| Box::new(JsonEvents::new(Objects::lines(out))),
-    connections: Some(|_, _, out| Connections::sink(Objects::lines(out))),
+    events: |_, _, _, out| Box::new(JsonEvents::new(Objects::lines(out))),
+    groups_events: true,
     repeats: Repeats::Changes,
 };
 

@@ -7,7 +7,7 @@ use super::{FormatDefinition, Repeats};
 use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
-use crate::render::events::{Chains, EventLines};
+use crate::render::events::EventLines;
 use crate::render::extras::text_columns;
 use crate::render::out::Out;
 use crate::render::style::Style;
@@ -25,8 +25,10 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
         totals.envelope.begin_text(out);
         text::write(out, totals, Color::Never, false);
     },
-    events: |layout, _, out| Box::new(EventLines::new(Format::Plain, layout, out)),
-    connections: Some(|layout, _, out| Chains::sink(Format::Plain, layout, out)),
+    events: |layout, grouping, _, out| {
+        Box::new(EventLines::new(Format::Plain, layout, grouping, out))
+    },
+    groups_events: true,
     repeats: Repeats::Everything,
 };
 

@@ -2,7 +2,6 @@
 //! these widths.
 
 mod diagram;
-mod live;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -12,7 +11,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 
 use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
-use crate::render::events::{Chains, EventLines};
+use crate::render::events::EventLines;
 use crate::render::extras::text_columns;
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
@@ -35,11 +34,10 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
         let is_drawn = diagram::write(out, &totals.counts, &totals.layout);
         text::write(out, totals, totals.layout.color, is_drawn);
     },
-    events: |layout, _, out| Box::new(EventLines::new(Format::Table, layout, out)),
-    connections: Some(|layout, _, out| match (layout.width, layout.height) {
-        (Some(width), Some(height)) => Box::new(live::Live::new(layout, [width, height], out)),
-        _ => Chains::sink(Format::Table, layout, out),
-    }),
+    events: |layout, grouping, _, out| {
+        Box::new(EventLines::new(Format::Table, layout, grouping, out))
+    },
+    groups_events: true,
     repeats: Repeats::Everything,
 };
 
