@@ -201,8 +201,11 @@ impl Tables {
 
     /// Is this protocol among what is named, or added by the filter?
     pub fn names(&self, protocol: Protocol) -> bool {
-        let added = self.protocols.is_empty() && self.filtered.contains(&protocol);
-        self.protocols.contains(&protocol) || added
+        self.protocols.contains(&protocol) || self.is_added(protocol)
+    }
+
+    fn is_added(&self, protocol: Protocol) -> bool {
+        self.protocols.is_empty() && self.filtered.contains(&protocol)
     }
 
     /// The tables of what was named, in the order they are listed. An IP version without an IP
@@ -227,10 +230,8 @@ impl Tables {
             Input::Procfs(_) => protocol.proc_net().is_some(),
             Input::Auto | Input::Files | Input::Replay(_) => true,
         };
-        let is_alone = |protocol: &Protocol| {
-            let is_filtered = self.protocols.is_empty() && self.filtered.contains(protocol);
-            is_filtered || self.alone.contains(protocol)
-        };
+        let is_alone =
+            |protocol: &Protocol| self.is_added(*protocol) || self.alone.contains(protocol);
         protocols.retain(|protocol| is_known(protocol) || is_alone(protocol));
         let tables = protocols.into_iter().flat_map(Protocol::tables);
         let is_asked_for = |table: &Table| {

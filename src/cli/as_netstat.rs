@@ -1,41 +1,29 @@
 //! `--format netstat` with the program's own options: the lines are those of `netstat`, what the options
 //! mean is not.
 
-use super::{FormatWord, Named, Terminal, Typed, given};
+use super::Terminal;
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
-use crate::query::{Input, Query};
+use crate::query::{Input, Query, Tables};
 use crate::render::{NetstatLayout, Section};
 
-/// The protocols whose sockets `netstat` lists.
-const LISTED: [Protocol; 5] = [
-    Protocol::Tcp,
-    Protocol::Udp,
-    Protocol::UdpLite,
-    Protocol::Raw,
-    Protocol::Unix,
+/// The protocols whose sockets `netstat` does not list.
+const UNLISTED: [(Protocol, &str); 4] = [
+    (Protocol::Packet, "packet"),
+    (Protocol::Netlink, "netlink"),
+    (Protocol::Mptcp, "MPTCP"),
+    (Protocol::Icmp, "ping"),
 ];
 
-impl Typed {
-    /// True if this is the format, which has no lines for some protocols.
-    pub(super) fn is_netstat(&self) -> Result<bool, Error> {
-        if self.format != Some(FormatWord::Netstat) {
-            return Ok(false);
-        }
-        let named = |protocol| self.family.contains(&Named::Protocol(protocol));
-        let families = [
-            (self.packet || named(Protocol::Packet), "packet"),
-            (self.netlink || named(Protocol::Netlink), "netlink"),
-            (self.mptcp || named(Protocol::Mptcp), "MPTCP"),
-            (named(Protocol::Icmp), "ping"),
-        ];
-        match given(families).next() {
-            Some(name) => Err(Error::Usage(format!(
-                "netstat lists no {name} sockets, and --format netstat has no line for them"
-            ))),
-            None => Ok(true),
-        }
+/// Refuses protocols that were named by themselves and have no lines.
+pub(super) fn check_listed(tables: &Tables) -> Result<(), Error> {
+    let mut unlisted = UNLISTED.iter();
+    match unlisted.find(|(protocol, _)| tables.alone.contains(protocol)) {
+        Some((_, name)) => Err(Error::Usage(format!(
+            "netstat lists no {name} sockets, and --format netstat has no line for them"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -43,7 +31,7 @@ impl Typed {
 pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
     query
         .tables
-        .retain(|table| LISTED.contains(&table.protocol));
+        .retain(|table| UNLISTED.iter().all(|(other, _)| *other != table.protocol));
     let listed = Test::State(StateSet::ALL.without(State::Bound));
     query.filter = Expr::all([Expr::Test(listed), query.filter]);
     let layout = NetstatLayout {

@@ -1,162 +1,114 @@
 //! Options that do not go together.
 
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches};
 
 use crate::error::Error;
 
-/// An option, with a blank and a value where only this one matters; the others that do not go with it; and
-/// the sentence that says so of one of these, `{}`.
-const CLASHES: [(&str, &[&str], &str); 15] = [
+/// An option, what is said of another one that does not go with it, `{}`, and the others: some that are
+/// separated by commas, and what stands behind one of these.
+type Clash = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const CLASHES: [Clash; 8] = [
     (
-        "continuous",
-        &["events"],
-        "-c lists again and again and {} shows each step as it happens: they do not go together",
+        "-c",
+        "-c lists again and again and {}: they do not go together",
+        &[
+            ("-E", " shows each step as it happens"),
+            ("-q", " shows nothing"),
+            ("--expect", " judges one listing"),
+            ("--wait", " shows one listing, when it holds"),
+            ("--replay", " lists what never changes"),
+            ("-D", " keeps one listing, to be listed again"),
+        ],
     ),
     (
-        "continuous",
-        &["quiet"],
-        "-c lists again and again and {} shows nothing: they do not go together",
-    ),
-    (
-        "continuous",
-        &["expect"],
-        "-c lists again and again and {} judges one listing: they do not go together",
-    ),
-    (
-        "continuous",
-        &["wait"],
-        "-c lists again and again and {} shows one listing, when it holds: they do not go together",
-    ),
-    (
-        "continuous",
-        &["replay"],
-        "-c lists again and again and {} lists what never changes: they do not go together",
-    ),
-    (
-        "continuous",
-        &["record"],
-        "-c lists again and again and {} keeps one listing, to be listed again: they do not go together",
-    ),
-    (
-        "events",
-        &["udp", "raw", "unix", "packet", "netlink"],
+        "-E",
         "-E shows steps of TCP and MPTCP: {} has no state machine to show",
+        &[("-u, -w, -x, -0, --netlink", "")],
     ),
     (
-        "events",
-        &[
-            "summary",
-            "resolve",
-            "extended",
-            "timers",
-            "info",
-            "memory",
-            "oneline",
-            "columns",
-            "sort",
-            "proc_root",
-            "replay",
-            "record",
-        ],
+        "-E",
         "-E shows events as they happen and {} is for listings: they do not go together",
+        &[
+            ("-s, -r, -e, -o, -i, -m, -O", ""),
+            ("--columns, --sort, --proc-root, --replay, -D", ""),
+        ],
     ),
     (
-        "summary",
-        &[
-            "resolve",
-            "processes",
-            "extended",
-            "timers",
-            "info",
-            "memory",
-            "oneline",
-            "columns",
-            "sort",
-        ],
+        "-s",
         "-s counts sockets and {} is about each of them: they do not go together",
+        &[("-r, -p, -e, -o, -i, -m, -O, --columns, --sort", "")],
     ),
     (
-        "wait",
-        &["replay"],
-        "--wait looks again and again and {} lists a recording, which does not change: they do not go together",
-    ),
-    (
-        "wait",
-        &["record"],
-        "--wait looks again and again and {} records one list: they do not go together",
-    ),
-    (
-        "wait",
-        &["summary"],
-        "--wait looks again and again and {} counts once: they do not go together",
-    ),
-    (
-        "format netstat",
-        // It cannot tell what first threads show.
+        "--wait",
+        "--wait looks again and again and {}: they do not go together",
         &[
-            "summary",
-            "events",
-            "info",
-            "memory",
-            "oneline",
-            "columns",
-            "owners bpf",
+            ("--replay", " lists a recording, which does not change"),
+            ("-D", " records one list"),
+            ("-s", " counts once"),
         ],
+    ),
+    (
+        "--format netstat",
         "the lines of --format netstat are those of netstat: {} does not go with it",
+        // It cannot tell what first threads show.
+        &[("-s, -E, -i, -m, -O, --columns, --owners bpf", "")],
     ),
     (
-        "replay",
-        &["source netlink", "source procfs", "owners bpf"],
+        "--replay",
         "{} and --replay do not go together",
+        &[("--source netlink, --source procfs, --owners bpf", "")],
     ),
     (
-        "proc_root",
-        &["source netlink", "owners bpf"],
+        "--proc-root",
         "{} and --proc-root do not go together",
+        &[("--source netlink, --owners bpf", "")],
     ),
+];
+
+/// Options that mean nothing without another one.
+const ALONE: [(&str, &str, &str); 2] = [
+    ("--fail-on", "-s", "--fail-on judges what -s finds: add -s"),
+    ("--by", "-E", "--by groups the events of -E: add -E"),
 ];
 
 /// Refuses options that do not go together, or mean nothing alone.
 pub(super) fn check(given: &ArgMatches, definition: &clap::Command) -> Result<(), Error> {
-    let is_given = |option: &str| {
-        let (id, value) = option.split_once(' ').unwrap_or((option, ""));
-        let mut values = given.get_raw(id).into_iter().flatten();
-        given.value_source(id) == Some(ValueSource::CommandLine)
-            && (value.is_empty() || values.any(|given| given == value))
+    let is_given = |typed: &str| {
+        let (option, value) = typed.split_once(' ').unwrap_or((typed, ""));
+        let mut arguments = definition.get_arguments();
+        let argument = arguments.find(|argument| is_called(argument, option));
+        argument.is_some_and(|argument| {
+            let id = argument.get_id().as_str();
+            let mut values = given.get_raw(id).into_iter().flatten();
+            given.value_source(id) == Some(ValueSource::CommandLine)
+                && (value.is_empty() || values.any(|given| given == value))
+        })
     };
-    let alone = [
-        (
-            "fail_on",
-            "summary",
-            "--fail-on judges what -s finds: add -s",
-        ),
-        ("by", "events", "--by groups the events of -E: add -E"),
-    ];
-    let alone = alone
-        .into_iter()
-        .filter(|(option, other, _)| is_given(option) && !is_given(other));
-    let alone = alone.map(|(_, _, text)| text.to_owned());
-    let together = CLASHES.iter().filter(|(option, ..)| is_given(option));
-    let together = together.filter_map(|(_, others, text)| {
-        let other = others.iter().find(|other| is_given(other))?;
-        Some(text.replace("{}", &shown(other, definition)))
-    });
-    match alone.chain(together).next() {
-        Some(text) => Err(Error::Usage(text)),
-        None => Ok(()),
+    for (option, other, text) in ALONE {
+        if is_given(option) && !is_given(other) {
+            return Err(Error::Usage(text.to_owned()));
+        }
     }
+    for (_, text, clashing) in CLASHES.iter().filter(|(option, ..)| is_given(option)) {
+        for (others, behind) in *clashing {
+            if let Some(other) = others.split(", ").find(|other| is_given(other)) {
+                let text = text.replace("{}", &format!("{other}{behind}"));
+                return Err(Error::Usage(text));
+            }
+        }
+    }
+    Ok(())
 }
 
-/// `-r`, `--columns`, `--owners bpf`
-fn shown(option: &str, definition: &clap::Command) -> String {
-    let (id, value) = option.split_once(' ').unwrap_or((option, ""));
-    let mut arguments = definition.get_arguments();
-    let argument = arguments.find(|argument| argument.get_id() == id);
-    match argument.and_then(|argument| Some((argument.get_short(), argument.get_long()?))) {
-        Some((Some(letter), _)) => format!("-{letter}"),
-        Some((None, name)) if value.is_empty() => format!("--{name}"),
-        Some((None, name)) => format!("--{name} {value}"),
-        None => option.to_owned(),
+fn is_called(argument: &Arg, option: &str) -> bool {
+    match option.strip_prefix("--") {
+        Some(name) => argument.get_long() == Some(name),
+        None => argument.get_short() == option.chars().nth(1),
     }
 }

@@ -27,11 +27,9 @@ impl Typed {
                 field.name()
             )));
         }
-        let tables = std::mem::take(&mut query.tables).into_iter();
-        let tables = tables.filter(|table| table.protocol.is_tcp_like());
-        query.tables = tables
-            .filter(|table| !query.rule(*table).is_never())
-            .collect();
+        let mut tables = std::mem::take(&mut query.tables);
+        tables.retain(|table| table.protocol.is_tcp_like() && !query.rule(*table).is_never());
+        query.tables = tables;
         if query.tables.is_empty() {
             let text = "-E shows steps of TCP and MPTCP, and neither is asked for";
             return Err(Error::Usage(text.to_owned()));

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::as_netstat::as_netstat;
+use super::as_netstat::{as_netstat, check_listed};
 use super::fields::{FieldNeeds, columns, sort_keys};
 use super::{FormatWord, Named, Terminal, Typed, given};
 use crate::enrich::{Interfaces, Lookups, Mapped, OwnerSource, Ports, ScanScope, SystemNames};
@@ -18,7 +18,7 @@ use crate::text::escape;
 
 impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
-        let is_netstat = self.is_netstat()?;
+        let is_netstat = self.format == Some(FormatWord::Netstat);
         let format = self.output_format(terminal);
         let chosen = self.columns.as_deref().map(columns).transpose()?;
         let sort = self
@@ -28,8 +28,11 @@ impl Typed {
             .transpose()?
             .unwrap_or_default();
         let input = self.input();
-        let filter = self.filter(&input)?;
+        let filter = self.filter()?;
         let tables = self.tables(&filter);
+        if is_netstat {
+            check_listed(&tables)?;
+        }
         let extras = self.extras(&tables);
         let columns = match chosen.clone() {
             Some(columns) => columns,
@@ -55,7 +58,7 @@ impl Typed {
             lookups: Lookups {
                 scope: filter.pids().map_or(ScanScope::All, ScanScope::Only),
                 // The kernel's iterator knows the processes of this machine, and is no file.
-                owner_source: if self.is_live(&input) {
+                owner_source: if self.is_live() {
                     self.owners
                 } else {
                     OwnerSource::Proc
@@ -89,14 +92,14 @@ impl Typed {
     }
 
     /// The words of the filter, joined by blanks, as one expression.
-    fn filter(&self, input: &Input) -> Result<Expr, Error> {
+    fn filter(&self) -> Result<Expr, Error> {
         let words: Vec<&str> = self
             .filter
             .iter()
             .map(|word| word.to_str().ok_or_else(|| not_text(word)))
             .collect::<Result<_, _>>()?;
         let meanings = SystemNames {
-            live: self.is_live(input),
+            live: self.is_live(),
             hosts: self.resolve,
         };
         filter::parse(&words.join(" "), &meanings)
@@ -226,13 +229,12 @@ impl Typed {
         format: Format,
         (input, owners): (&Input, bool),
     ) -> Lookups {
-        let here = self.is_live(input);
+        let here = self.is_live();
         let owners = owners || needs.filter.owners;
-        let replayed = matches!(input, Input::Replay(_));
         let users = !self.numeric && (owners || needs.shown.users);
         Lookups {
             owners: owners.then(|| input.processes()),
-            users: !replayed && (users || needs.filter.users),
+            users: self.replay.is_none() && (users || needs.filter.users),
             services: if !self.numeric && format.is_text() && needs.has_ports {
                 Ports::Named
             } else {
@@ -249,12 +251,8 @@ impl Typed {
     }
 
     /// Are these the sockets of this machine?
-    fn is_live(&self, input: &Input) -> bool {
-        match input {
-            Input::Auto | Input::Files | Input::Netlink => true,
-            Input::Procfs(_) => self.proc_root.is_none(),
-            Input::Replay(_) => false,
-        }
+    const fn is_live(&self) -> bool {
+        self.proc_root.is_none() && self.replay.is_none()
     }
 
     fn layout(&self, columns: Vec<Field>, extras: Extras, terminal: Terminal) -> Layout {

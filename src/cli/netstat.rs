@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS, Options};
-use self::plan::{Named, parts};
+use self::plan::{FAMILIES, parts};
 use super::{Command, Terminal, given};
 use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames};
 use crate::error::Error;
@@ -98,7 +98,6 @@ fn version() -> String {
 #[derive(Debug, Default)]
 struct Typed {
     letters: BTreeSet<u8>,
-    families: BTreeSet<Named>,
     /// The first option that is for another tool.
     elsewhere: Option<(u8, &'static str)>,
 }
@@ -108,9 +107,6 @@ impl Typed {
         let numeric = [NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS];
         match letter {
             b'n' => self.letters.extend(numeric),
-            b'4' => _ = self.families.insert(Named::Inet),
-            b'6' => _ = self.families.insert(Named::Inet6),
-            b'x' => _ = self.families.insert(Named::Unix),
             _ => _ = self.letters.insert(letter),
         }
         let found = ELSEWHERE.into_iter().find(|(other, _)| *other == letter);
@@ -120,8 +116,11 @@ impl Typed {
     /// Families, separated by commas; the first that there is not is the error.
     fn name(&mut self, names: &[u8]) -> Result<(), String> {
         for name in names.split(|byte| *byte == b',') {
-            let family = Named::of(name).ok_or_else(|| escape(name).into_owned())?;
-            self.families.insert(family);
+            let mut known = FAMILIES
+                .iter()
+                .filter(|(known, _)| known.as_bytes() == name);
+            let (_, letter) = known.next().ok_or_else(|| escape(name).into_owned())?;
+            self.letters.insert(*letter);
         }
         Ok(())
     }
@@ -133,7 +132,7 @@ impl Typed {
     fn netstat(&self, terminal: Terminal) -> Result<Netstat, Error> {
         let layout = self.layout(terminal);
         let query = self.query(layout)?;
-        let parts = parts(&self.letters, &self.families).into_iter();
+        let parts = parts(&self.letters).into_iter();
         let parts = parts.map(|(sections, steps)| Part {
             query: Query {
                 hosts: query.hosts.filter(|_| sections == [Section::Internet]),

@@ -27,7 +27,7 @@ pub(super) fn joined(
     arguments: impl IntoIterator<Item = OsString>,
     definition: &clap::Command,
 ) -> Vec<OsString> {
-    let options = Options::of(definition);
+    let options = Options(definition);
     let mut arguments = arguments.into_iter().peekable();
     let mut joined: Vec<OsString> = arguments.next().into_iter().collect();
     while let Some(word) = arguments.next() {
@@ -59,15 +59,8 @@ fn with_value(option: &[u8], value: &[u8]) -> OsString {
     OsString::from_vec([option, b"=", value].concat())
 }
 
-/// The options of the command line, as far as they matter here.
-struct Options {
-    /// Letters without a value.
-    flags: Vec<char>,
-    /// Letters with one.
-    letters: Vec<char>,
-    /// Names with one.
-    names: Vec<String>,
-}
+/// The options of the command line.
+struct Options<'d>(&'d clap::Command);
 
 /// How a word of the command line ends.
 enum Ending<'w> {
@@ -79,32 +72,29 @@ enum Ending<'w> {
     Seconds(&'w [u8], &'w [u8]),
 }
 
-impl Options {
-    fn of(definition: &clap::Command) -> Self {
-        let (valued, flags): (Vec<_>, Vec<_>) = definition
-            .get_arguments()
-            .filter(|argument| !argument.is_positional())
-            .partition(|argument| argument.get_action().takes_values());
-        let names = valued.iter().filter_map(|argument| argument.get_long());
-        Self {
-            flags: flags.iter().filter_map(|flag| flag.get_short()).collect(),
-            letters: valued.iter().filter_map(|v| v.get_short()).collect(),
-            names: names.map(str::to_owned).collect(),
-        }
+impl Options<'_> {
+    /// True if an option takes a value; `None` = there is no such option.
+    fn takes_value(&self, is_meant: impl Fn(&clap::Arg) -> bool) -> Option<bool> {
+        let option = self.0.get_arguments().find(|option| is_meant(option))?;
+        Some(option.get_action().takes_values())
+    }
+
+    fn letter_takes_value(&self, letter: u8) -> Option<bool> {
+        self.takes_value(|option| option.get_short() == Some(char::from(letter)))
     }
 
     fn read<'w>(&self, word: &'w [u8]) -> Ending<'w> {
         if word == NAME {
             return Ending::Seconds(word, b"");
         }
-        let is_named = |name: &String| word.strip_prefix(b"--") == Some(name.as_bytes());
-        if self.names.iter().any(is_named) {
+        let is_named = |name: &str| word.strip_prefix(b"--") == Some(name.as_bytes());
+        if self.takes_value(|option| option.get_long().is_some_and(is_named)) == Some(true) {
             return Ending::Value;
         }
         let [b'-', letters @ ..] = word else {
             return Ending::Itself;
         };
-        let valued = |letter: &u8| self.letters.contains(&char::from(*letter));
+        let valued = |letter: &u8| self.letter_takes_value(*letter) == Some(true);
         let Some(place) = letters.iter().position(valued) else {
             return Ending::Itself;
         };
@@ -121,7 +111,7 @@ impl Options {
     fn is_seconds(&self, word: &OsStr) -> bool {
         match word.as_bytes() {
             [b'-', digits @ ..] => {
-                let is_flag = |letter: &u8| self.flags.contains(&char::from(*letter));
+                let is_flag = |letter: &u8| self.letter_takes_value(*letter) == Some(false);
                 digits.first().copied().is_some_and(is_of_a_number) && !digits.iter().all(is_flag)
             }
             [first, ..] => is_of_a_number(*first),

@@ -25,7 +25,7 @@ impl Matcher {
         Self::with(query, query.lookups.clone(), query.hidden)
     }
 
-    /// Looks up processes within a scope, and tells them, whatever the query wants to know of them.
+    /// Looks up processes, and tells them, whatever the query wants to know of them.
     pub(super) fn telling_owners(query: &Query, scope: ScanScope) -> Result<Self, Error> {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
