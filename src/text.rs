@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Writes bytes that are not clean text so that no byte reaches a terminal raw and one name stays on
-/// one line: a backslash as `\\`; control characters, DEL, invalid UTF-8 and characters that reorder
-/// or break a line as one `\xHH` for each of their bytes. [`unescape`] gives the bytes back.
+/// one line: a backslash as `\\`; control characters, DEL, invalid UTF-8 and [what does not
+/// show](is_hidden) as one `\xHH` for each of their bytes. [`unescape`] gives the bytes back.
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && text.chars().all(is_clean)
@@ -50,6 +50,36 @@ pub fn escape_also(text: Cow<'_, str>, unwanted: impl Fn(char) -> bool) -> Cow<'
         }
     }
     Cow::Owned(out)
+}
+
+/// A message as it may go to a terminal: whatever was not escaped in it is now. Line feeds stay.
+pub fn shown(message: &str) -> Cow<'_, str> {
+    escape_also(Cow::Borrowed(message), |c| {
+        c != '\n' && (c.is_control() || is_hidden(c))
+    })
+}
+
+/// True if a character has a meaning in a list of processes, `a[1],b[2]{3}`: within a name it is
+/// escaped.
+pub const fn separates_processes(c: char) -> bool {
+    matches!(c, ',' | '[' | ']' | '{' | '}')
+}
+
+/// The name of a unix socket for a message: an abstract name begins with `@`, and a path that does so
+/// itself with `\x40`.
+pub fn unix_name(name: &[u8]) -> String {
+    let (first, rest) = unix_name_parts(name);
+    format!("{first}{}", escape(rest))
+}
+
+/// The name of a unix socket in two parts, to be written one after the other: what stands for its
+/// first byte, and the bytes that are still to be escaped.
+pub const fn unix_name_parts(name: &[u8]) -> (&'static str, &[u8]) {
+    match name {
+        [0, rest @ ..] => ("@", rest),
+        [b'@', rest @ ..] => ("\\x40", rest),
+        path => ("", path),
+    }
 }
 
 /// An error and its causes on one line, outermost first.
@@ -94,10 +124,40 @@ pub fn unescape(text: &str) -> Vec<u8> {
 }
 
 fn is_clean(c: char) -> bool {
-    // Beyond control characters: marks that reorder the rest of the line, and line separators.
-    let reorders =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c != '\\' && !c.is_control() && !reorders
+    match c {
+        ' '..='[' | ']'..='~' => true,
+        _ => c != '\\' && !c.is_control() && !is_hidden(c),
+    }
+}
+
+/// True for a character beyond ASCII that shows nothing of its own, looks like a blank, reorders the
+/// rest of the line, or breaks it: two names that differ in such a one would look alike.
+///
+/// `Default_Ignorable_Code_Point` of Unicode, its other separators and blanks, and the marks of
+/// interlinear annotations.
+pub fn is_hidden(c: char) -> bool {
+    match c {
+        '\0'..='\u{9f}' => false,
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{2800}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => true,
+        other => other.is_whitespace(),
+    }
 }
 
 fn push_hex(out: &mut String, bytes: &[u8]) {
@@ -237,7 +297,8 @@ pub fn push_wrapped(out: &mut String, text: &str, indent: usize, width: usize) {
 #[cfg(test)]
 mod tests {
     use super::{
-        bytes, escape, escape_also, micros, millis, push_rate, push_wrapped, text, unescape,
+        bytes, escape, escape_also, is_hidden, micros, millis, push_rate, push_wrapped, shown,
+        text, unescape, unix_name,
     };
     use proptest::prelude::*;
 
@@ -265,6 +326,49 @@ mod tests {
             escape("a\u{9b}b\u{202e}c".as_bytes()),
             "a\\xc2\\x9bb\\xe2\\x80\\xaec"
         );
+    }
+
+    #[test]
+    fn escapes_what_does_not_show() {
+        let ranges = [
+            0xad..=0xad,
+            0x34f..=0x34f,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x180e..=0x180e,
+            0x200b..=0x200f,
+            0x2028..=0x202e,
+            0x2060..=0x2064,
+            0x2066..=0x2069,
+            0x3164..=0x3164,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0xe0000..=0xe007f,
+            0x80..=0x9f,
+            0xa0..=0xa0,
+            0x2000..=0x200a,
+            0x3000..=0x3000,
+        ];
+        for c in ranges.into_iter().flatten().filter_map(char::from_u32) {
+            let name = format!("a{c}b");
+            let escaped = escape(name.as_bytes());
+            assert!(escaped.starts_with("a\\x") && escaped.is_ascii(), "{c:?}");
+            assert_eq!(shown(&name), escaped, "{c:?}");
+        }
+        for clean in ["a b", "é", "Ж", "名前", "🦀", "a\u{301}"] {
+            assert_eq!(escape(clean.as_bytes()), clean);
+        }
+    }
+
+    #[test]
+    fn messages_keep_their_lines_and_what_was_escaped_before() {
+        assert_eq!(shown("a\\x1b\n  ^\u{1b}\r"), "a\\x1b\n  ^\\x1b\\x0d");
+    }
+
+    #[test]
+    fn unix_names_tell_an_abstract_one_from_a_path() {
+        let names = [&b"\0a"[..], b"@a", b"\\x40a", b"/a\n"].map(unix_name);
+        assert_eq!(names, ["@a", "\\x40a", "\\\\x40a", "/a\\x0a"]);
     }
 
     #[test]
@@ -327,6 +431,22 @@ mod tests {
         #[test]
         fn escaped_text_is_one_clean_line(name in proptest::collection::vec(any::<u8>(), 0..40)) {
             prop_assert!(escape(&name).chars().all(|c| !c.is_control()));
+        }
+
+        #[test]
+        fn names_that_differ_are_written_differently(
+            [one, other] in prop::array::uniform2(prop::collection::vec(
+                prop::sample::select(&b"\0@\\x40a\n\xe2\x80\x8b"[..]), 0..6,
+            ))
+        ) {
+            prop_assert_eq!(escape(&one) == escape(&other), one == other);
+            prop_assert_eq!(unix_name(&one) == unix_name(&other), one == other);
+        }
+
+        #[test]
+        fn shown_text_is_clean(text: String) {
+            let text = shown(&text).into_owned();
+            prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control() && !is_hidden(c)));
         }
     }
 }

@@ -42,10 +42,20 @@ fn addresses_with(
 /// Could a host have this name? Numbers, `0x…` too, and IPv6 addresses are taken for addresses.
 fn is_host_name(name: &str) -> bool {
     let last = name.trim_end_matches('.').rsplit('.').next();
-    let last = last.unwrap_or_default();
-    let digits = last.bytes().all(|byte| byte.is_ascii_digit());
-    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    !digits && hexadecimal.is_none() && !name.contains([':', '%', '\0'])
+    !is_number(last.unwrap_or_default()) && !name.contains([':', '%', '\0'])
+}
+
+/// True if a name reads like an address, `8.8.8.8`, or like any, `*`. Whoever answers for an address in
+/// the DNS may call it so.
+fn reads_like_address(name: &str) -> bool {
+    let mut labels = name.trim_end_matches('.').split('.');
+    labels.all(is_number) || name.contains(':') || name == "*"
+}
+
+/// True if it is a number as a resolver reads it: digits, of any script, or `0x…`; nothing is one, too.
+fn is_number(label: &str) -> bool {
+    let hexadecimal = label.starts_with("0x") || label.starts_with("0X");
+    hexadecimal || label.chars().all(char::is_numeric)
 }
 
 /// What an IPv4-mapped IPv6 address is called.
@@ -68,7 +78,7 @@ impl Mapped {
 }
 
 /// The names of these addresses, as far as they are known by the deadline. Unspecified addresses
-/// (`0.0.0.0`, `::`) are never asked for, others once each.
+/// (`0.0.0.0`, `::`) are never asked for, others once each. A name that looks like an address is none.
 pub fn resolve(
     addresses: impl Iterator<Item = IpAddr>,
     mapped: Mapped,
@@ -88,7 +98,9 @@ pub(super) fn resolve_with(
 ) -> HashMap<IpAddr, Box<str>> {
     let mut seen = HashSet::new();
     let queue = addresses.filter(|address| !address.is_unspecified() && seen.insert(*address));
-    let answers = ask(queue.collect(), deadline, move |address| look_up(*address));
+    let answers = ask(queue.collect(), deadline, move |address| {
+        look_up(*address).filter(|name| !reads_like_address(name))
+    });
     let names = answers
         .into_iter()
         .map(|(address, name)| (address, name.into()));

@@ -146,9 +146,14 @@ fn read(path: &str) -> Vec<u8> {
     fs::read(path).unwrap_or_default()
 }
 
+/// First names; one of digits would be taken for another port's number.
 fn names(text: &[u8], second: SecondWord) -> Vec<Named> {
+    let is_name = |name: &[u8]| !name.iter().all(u8::is_ascii_digit);
     let named = |(name, numbered, _)| Some((numbered, std::str::from_utf8(name).ok()?.into()));
-    lines(text, second).filter_map(named).collect()
+    lines(text, second)
+        .filter(|(name, ..)| is_name(name))
+        .filter_map(named)
+        .collect()
 }
 
 /// The numbers with this name; of a kind without such a name, those with such an alias.

@@ -7,10 +7,11 @@ pub(super) fn uid_of(name: &str) -> Option<u32> {
     uzers::get_user_by_name(name).map(|user| user.uid())
 }
 
-/// The name of a user, as the system tells it.
+/// The name of a user, as the system tells it; one of digits would be taken for another user's number.
 pub(super) fn name_of(uid: u32) -> Option<Box<str>> {
     let user = uzers::get_user_by_uid(uid)?;
-    user.name().to_str().map(Into::into)
+    let name = user.name().to_str()?;
+    (!name.chars().all(char::is_numeric)).then(|| name.into())
 }
 
 #[cfg(test)]

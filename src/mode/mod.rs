@@ -24,6 +24,7 @@ use crate::model::{Diagnostics, Warning};
 use crate::query::Query;
 use crate::query::netstat::Netstat;
 use crate::render::Envelope;
+use crate::text::shown;
 
 use check::checked;
 pub use events::events;
@@ -100,7 +101,7 @@ impl<'a> Messages<'a> {
 
     /// Something is wrong. A message that cannot be written is lost: there is nobody to tell.
     pub fn error(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{}: {text}", self.program);
+        let _ = writeln!(self.out, "{}: {}", self.program, shown(text));
     }
 
     /// The same of a part of a list, which goes on without it; `what` says what is wrong then.
@@ -151,6 +152,6 @@ impl<'a> Messages<'a> {
 
     /// Something in words of its own.
     pub fn plain(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{text}");
+        let _ = writeln!(self.out, "{}", shown(text));
     }
 }

@@ -75,7 +75,7 @@ impl Style {
             if index > 0 {
                 out.push(b',');
             }
-            self.name(out, &process.name, &[',', '[', ']', '{', '}']);
+            self.name(out, &process.name, text::separates_processes);
             out.push(b'[');
             digits::integer(out, process.pid.into());
             out.push(b']');

@@ -66,7 +66,7 @@ impl<'o> Words<'o> {
 
     fn congestion(&mut self, name: &[u8]) {
         self.begin();
-        Style::WORD.name(self.out, name, &[':', ',']);
+        Style::WORD.name(self.out, name, |c| matches!(c, ':' | ','));
     }
 
     /// Every field that was sent, is not zero and says something.

@@ -10,7 +10,9 @@ use super::digits;
 use super::style::Style;
 
 /// What a host or service name could be mistaken for a part of its cell by.
-const MEANINGFUL: [char; 4] = [':', '%', '[', ']'];
+const fn separates_parts(c: char) -> bool {
+    matches!(c, ':' | '%' | '[' | ']')
+}
 
 /// Writes address, interface and port; names instead of numbers where the row has them.
 pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
@@ -52,7 +54,7 @@ pub(super) fn port(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     match (side.service(row), side.of(row).port) {
         (Some("*"), _) => out.extend_from_slice(b"\\x2a"),
         (Some(service), _) if !service.is_empty() => {
-            style.name(out, service.as_bytes(), &MEANINGFUL);
+            style.name(out, service.as_bytes(), separates_parts);
         }
         (_, Some(port)) => digits::integer(out, port.into()),
         (_, None) if row.socket.family == Family::Unix => out.push(b'-'),
@@ -63,7 +65,7 @@ pub(super) fn port(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
 fn address(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     let end = side.of(row);
     match (side.host(row), end.ip) {
-        (Some(host), _) if !host.is_empty() => style.name(out, host.as_bytes(), &MEANINGFUL),
+        (Some(host), _) if !host.is_empty() => style.name(out, host.as_bytes(), separates_parts),
         (_, Some(IpAddr::V4(address))) => digits::ipv4(out, address),
         (_, Some(_)) if side == Side::Local && row.socket.takes_ipv4_too() == Some(true) => {
             // As ss writes it: every address of both versions.
@@ -75,7 +77,7 @@ fn address(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
             out.push(b']');
         }
         (_, None) if end.name.is_empty() => out.push(b'*'),
-        (_, None) => style.name(out, &end.name, &MEANINGFUL),
+        (_, None) => style.name(out, &end.name, separates_parts),
     }
 }
 
@@ -83,7 +85,7 @@ fn interface(style: Style, out: &mut Vec<u8>, row: &Row<'_>) {
     match Field::Interface.get(row) {
         Some(Datum::Name(name)) => {
             out.push(b'%');
-            style.name(out, name, &MEANINGFUL);
+            style.name(out, name, separates_parts);
         }
         Some(Datum::Index(index)) => {
             out.push(b'%');

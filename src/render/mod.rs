@@ -90,6 +90,8 @@ pub enum Format {
     Ndjson,
     /// RFC 4180.
     Csv,
+    /// The same for spreadsheets: no cell is a formula.
+    CsvSafe,
     /// The lines of `netstat`, in a layout of its own; everything else is as in `plain`.
     Netstat(NetstatLayout),
 }

@@ -49,26 +49,26 @@ impl Style {
                 out.extend_from_slice(b"\\x");
                 digits::hex(out, (*sign).into());
             }
-            name => self.name(out, name, &[]),
+            name => self.name(out, name, |_| false),
         }
     }
 
     pub(super) fn path(self, out: &mut Vec<u8>, name: &[u8]) {
-        match path_parts(name) {
+        match text::unix_name_parts(name) {
             ("", path) => self.lone_name(out, path),
             (first, rest) => {
                 out.extend_from_slice(first.as_bytes());
-                self.name(out, rest, &[]);
+                self.name(out, rest, |_| false);
             }
         }
     }
 
     /// Writes a name that is part of a cell in which some characters have a meaning.
-    pub(super) fn name(self, out: &mut Vec<u8>, name: &[u8], meaningful: &[char]) {
+    pub(super) fn name(self, out: &mut Vec<u8>, name: &[u8], has_meaning: fn(char) -> bool) {
         let plain = |c: &u8| c.is_ascii_graphic() && *c != b'\\';
         if name
             .iter()
-            .all(|c| plain(c) && !meaningful.contains(&char::from(*c)))
+            .all(|c| plain(c) && !has_meaning(char::from(*c)))
         {
             // What nearly every name is: nothing below would change it.
             return out.extend_from_slice(name);
@@ -77,21 +77,8 @@ impl Style {
         let blanks = self.escapes_blanks
             || clean.starts_with(char::is_whitespace)
             || clean.ends_with(char::is_whitespace);
-        let clean: Cow<'_, str> = text::escape_also(clean, |c| {
-            blanks && c.is_whitespace() || meaningful.contains(&c)
-        });
+        let clean: Cow<'_, str> =
+            text::escape_also(clean, |c| blanks && c.is_whitespace() || has_meaning(c));
         out.extend_from_slice(clean.as_bytes());
-    }
-}
-
-/// The name of a unix socket in two parts, to be written one after the other: what stands for its
-/// first byte, and the bytes that are still to be escaped.
-///
-/// An abstract name begins with `@`; a path that does so itself begins with `\x40`.
-pub(super) fn path_parts(name: &[u8]) -> (&'static str, &[u8]) {
-    match name {
-        [0, rest @ ..] => ("@", rest),
-        [b'@', rest @ ..] => ("\\x40", rest),
-        path => ("", path),
     }
 }

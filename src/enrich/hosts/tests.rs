@@ -87,6 +87,23 @@ fn hostile_names_are_kept_for_the_writer_to_escape() {
 }
 
 #[test]
+fn name_that_looks_like_an_address_is_not_used() {
+    for name in [
+        "8.8.8.8",
+        "8.8.8.8.",
+        "10.1",
+        "0x7f.0x1",
+        "::1",
+        "[::1]",
+        "*",
+        "fe80::1%lo",
+    ] {
+        let names = resolve_with(addresses(1), LONG, move |_| Some(name.to_owned()));
+        assert!(names.is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn mapped_address_is_asked_for_as_wanted() {
     let [mapped, ipv4]: [IpAddr; 2] =
         ["::ffff:192.0.2.7", "192.0.2.7"].map(|text| text.parse().unwrap());

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use crate::model::{Endpoint, Family, Holder, Row, State, Summary, TimerKind};
 use crate::render::Sink;
-use crate::text::escape;
+use crate::text::unix_name;
 
 /// So many processes, or addresses, are named.
 const NAMED: usize = 3;
@@ -107,7 +107,7 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
 /// An end as people write it; `None` = there is nothing to write.
 pub(super) fn end(end: &Endpoint) -> Option<String> {
     if !end.name.is_empty() {
-        return Some(escape(&end.name).into_owned());
+        return Some(unix_name(&end.name));
     }
     let port = u16::try_from(end.port?).ok()?;
     Some(SocketAddr::new(end.ip?, port).to_string())

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::{Endpoint, Process, ProcessStatus, Row, Socket};
-use crate::text::escape;
+use crate::text::{escape, escape_also, separates_processes};
 
 /// So many processes are named in a text.
 const NAMED: usize = 3;
@@ -27,7 +27,10 @@ impl Holder {
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(ProcessStatus::Found), Some(processes)) => {
-                let name = |p: &Process| Self::Process(p.pid, escape(&p.name).into_owned());
+                let name = |p: &Process| {
+                    let name = escape_also(escape(&p.name), separates_processes);
+                    Self::Process(p.pid, name.into_owned())
+                };
                 processes.iter().map(name).collect()
             }
             (Some(ProcessStatus::None), _) => vec![Self::Nobody],

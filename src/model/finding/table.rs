@@ -8,7 +8,7 @@ use super::measure::{
     queue_in_use, unread, unsent,
 };
 use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
-use crate::text::{bytes, escape, millis};
+use crate::text::{bytes, millis, unix_name};
 
 /// How many sockets a filter lists, and this filter.
 type Listing = fn(&Group<'_>) -> (u64, String);
@@ -164,7 +164,7 @@ pub const FINDINGS: &[FindingKind] = &[
             let socket = group.sockets.first().map(|found| &found.socket);
             let local = socket.map(|socket| match end(&socket.local) {
                 Some(end) => end.to_string(),
-                None => escape(&socket.local.name).into_owned(),
+                None => unix_name(&socket.local.name),
             });
             let most = limits.number("core/somaxconn");
             let most = most.map_or_else(String::new, |most| format!(" (somaxconn is {most})"));

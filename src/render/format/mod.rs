@@ -23,16 +23,18 @@ impl Format {
             Self::Json => &json::FORMAT,
             Self::Ndjson => &ndjson::FORMAT,
             Self::Csv => &csv::FORMAT,
+            Self::CsvSafe => &csv::SAFE,
         }
     }
 
     /// Those that have a definition of their own, as the help lists them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Table,
         Self::Plain,
         Self::Json,
         Self::Ndjson,
         Self::Csv,
+        Self::CsvSafe,
     ];
 
     /// What `--format` calls it.

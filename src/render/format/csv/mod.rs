@@ -4,6 +4,8 @@
 //! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process, joined with
 //! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
 //! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
+//!
+//! `csv-safe` is for spreadsheets, which take a cell for a formula by its first character, quoted or not.
 
 mod records;
 
@@ -13,21 +15,40 @@ use std::ops::ControlFlow;
 use super::{FormatDefinition, Repeats};
 use crate::model::{Event, EventSummary, Row, Summary};
 use crate::render::events::{ENDS, EventWriter, OWNERS, OpenChains, Step, rfc_3339};
-use crate::render::out::Out;
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
-use records::{Records, flat};
+use records::{Formulas, Records, flat};
 
 /// A record cannot hold the steps of a connection.
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "csv",
     is_text: false,
     columns: usual_columns,
-    rows: |layout, envelope, out| Box::new(CsvRows::new(&layout, envelope, out)),
+    rows: |layout, envelope, out| {
+        let records = Records::new(out, Formulas::Exact);
+        Box::new(CsvRows::new(&layout, envelope, records))
+    },
     counts,
-    events: |layout, _, _, out| Box::new(CsvEvents::new(layout.header, out)),
+    events: |layout, _, _, out| {
+        let records = Records::new(out, Formulas::Exact);
+        Box::new(CsvEvents::new(layout.header, records))
+    },
     groups_events: false,
     repeats: Repeats::Listings,
+};
+
+/// The counts hold nothing from outside.
+pub(super) const SAFE: FormatDefinition = FormatDefinition {
+    name: "csv-safe",
+    rows: |layout, envelope, out| {
+        let records = Records::new(out, Formulas::Disarmed);
+        Box::new(CsvRows::new(&layout, envelope, records))
+    },
+    events: |layout, _, _, out| {
+        let records = Records::new(out, Formulas::Disarmed);
+        Box::new(CsvEvents::new(layout.header, records))
+    },
+    ..FORMAT
 };
 
 /// The vocabulary; of the large structures only those that were asked for.
@@ -60,8 +81,7 @@ struct CsvRows<'w> {
 }
 
 impl<'w> CsvRows<'w> {
-    fn new(layout: &Layout, envelope: &Envelope, out: Out<'w>) -> Self {
-        let mut records = Records::new(out);
+    fn new(layout: &Layout, envelope: &Envelope, mut records: Records<'w>) -> Self {
         let (header, time) = match envelope.repetition {
             Repetition::Single => (layout.header, None),
             Repetition::First => (layout.header, Some(envelope.time.clone())),
@@ -104,8 +124,7 @@ struct CsvEvents<'w> {
 
 impl<'w> CsvEvents<'w> {
     /// Begins with the names of the fields.
-    fn new(header: HeaderLine, out: Out<'w>) -> Self {
-        let mut records = Records::new(out);
+    fn new(header: HeaderLine, mut records: Records<'w>) -> Self {
         let owners = flat(&OWNERS);
         if header == HeaderLine::Shown {
             records.text("time");

@@ -7,12 +7,22 @@ use crate::fields::Datum;
 use crate::model::{Process, Row};
 use crate::render::cell;
 use crate::render::out::Out;
-use crate::render::style::{Style, path_parts};
+use crate::render::style::Style;
 use crate::render::{Field, digits};
 use crate::text;
 
+/// What becomes of a cell that a spreadsheet would take for a formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Formulas {
+    /// It stays exact.
+    Exact,
+    /// An apostrophe stands before it; before one that begins with an apostrophe, too.
+    Disarmed,
+}
+
 pub(super) struct Records<'w> {
     out: Out<'w>,
+    formulas: Formulas,
     /// Fields that the record has.
     fields: usize,
     /// A field that is quoted.
@@ -20,9 +30,10 @@ pub(super) struct Records<'w> {
 }
 
 impl<'w> Records<'w> {
-    pub(super) const fn new(out: Out<'w>) -> Self {
+    pub(super) const fn new(out: Out<'w>, formulas: Formulas) -> Self {
         Self {
             out,
+            formulas,
             fields: 0,
             scratch: Vec::new(),
         }
@@ -88,6 +99,11 @@ impl<'w> Records<'w> {
     /// Quotes the field that begins here, where a character in it has a meaning.
     fn quote(&mut self, start: usize) {
         let buffer = &mut self.out.buffer;
+        if self.formulas == Formulas::Disarmed
+            && let Some(b'=' | b'+' | b'-' | b'@' | b'\'' | b'\t' | b'\r') = buffer.get(start)
+        {
+            buffer.insert(start, b'\'');
+        }
         let has_meaning = |byte: &u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
         let field = buffer.get(start..).unwrap_or_default();
         if !field.iter().any(has_meaning) {
@@ -127,7 +143,7 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
         Datum::Ip(address) => digits::ip(out, address),
         Datum::Name(name) => out.extend_from_slice(text::escape(name).as_bytes()),
         Datum::Path(name) => {
-            let (first, rest) = path_parts(name);
+            let (first, rest) = text::unix_name_parts(name);
             out.extend_from_slice(first.as_bytes());
             out.extend_from_slice(text::escape(rest).as_bytes());
         }
@@ -172,7 +188,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Records;
+    use super::{Formulas, Records};
     use crate::render::out::Out;
 
     #[derive(Clone, Default)]
@@ -188,6 +204,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_cell_is_a_formula_where_that_is_wanted() {
+        let written = Written::default();
+        let out = Out::new(Box::new(written.clone()));
+        let mut records = Records::new(out, Formulas::Disarmed);
+        for cell in ["=1,2", "+1", "-1", "@agent", "'a", "a=", ""] {
+            records.text(cell);
+        }
+        records.close();
+        assert!(records.flush().is_ok());
+        assert_eq!(
+            String::from_utf8_lossy(&written.0.borrow()),
+            "\"'=1,2\",'+1,'-1,'@agent,''a,a=,\r\n"
+        );
+    }
+
     proptest! {
         /// The reference is the crate `csv`.
         #[test]
@@ -195,7 +227,7 @@ mod tests {
             records in prop::collection::vec(prop::collection::vec("[\"',;a \r\n\\\\é]{0,4}", 1..4), 0..4)
         ) {
             let written = Written::default();
-            let mut ours = Records::new(Out::new(Box::new(written.clone())));
+            let mut ours = Records::new(Out::new(Box::new(written.clone())), Formulas::Exact);
             let mut reference = csv::WriterBuilder::new()
                 .flexible(true)
                 .terminator(csv::Terminator::CRLF)

@@ -4,7 +4,7 @@
 use crate::fields::Datum;
 use crate::model::{EventSummary, Process, Row, Source, State, Summary, Timer, Warning};
 use crate::render::cell;
-use crate::render::style::{Style, path_parts};
+use crate::render::style::Style;
 use crate::render::{Envelope, digits};
 use crate::text;
 
@@ -84,8 +84,26 @@ pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
 
 /// Writes a text, quoted and escaped by `serde_json`.
 fn string(out: &mut Vec<u8>, text: &str) {
+    let start = out.len();
     // A vector takes everything and a text can always be serialised: this cannot fail.
-    let _ = serde_json::to_writer(out, text);
+    let _ = serde_json::to_writer(&mut *out, text);
+    if text.chars().any(|c| c.is_control() || text::is_hidden(c)) {
+        let quoted = out.split_off(start);
+        for c in String::from_utf8_lossy(&quoted).chars() {
+            character(out, c);
+        }
+    }
+}
+
+/// Writes a character; one that does not show, where a text still has it, as `\uHHHH`.
+fn character(out: &mut Vec<u8>, c: char) {
+    if c.is_control() || text::is_hidden(c) {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+        }
+    } else {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
 }
 
 /// Writes a word of the vocabulary: letters, digits and underscores.
@@ -147,7 +165,7 @@ pub(in crate::render) fn value(
 }
 
 fn path(out: &mut Vec<u8>, scratch: &mut Vec<u8>, name: &[u8]) {
-    let (first, rest) = path_parts(name);
+    let (first, rest) = text::unix_name_parts(name);
     let rest = text::escape(rest);
     if first.is_empty() {
         return string(out, &rest);
@@ -244,4 +262,25 @@ fn warnings(out: &mut Vec<u8>, warnings: &[Warning]) {
         string(out, &warning.to_string());
     }
     out.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::string;
+
+    #[test]
+    fn text_that_nobody_escaped_is_ascii_and_comes_back() {
+        let text = "a\u{1b}\u{7f}\u{9b}\u{61c}\u{200b}\u{e0041}é\"\\\n";
+        let mut out = b"[".to_vec();
+        string(&mut out, text);
+        let written = String::from_utf8_lossy(&out);
+        assert_eq!(
+            written,
+            r#"["a\u001b\u007f\u009b\u061c\u200b\udb40\udc41é\"\\\n""#
+        );
+        let back: Option<String> = written
+            .get(1..)
+            .and_then(|json| serde_json::from_str(json).ok());
+        assert_eq!(back.as_deref(), Some(text));
+    }
 }
