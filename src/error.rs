@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::model::Table;
 use crate::text::{chain, escape_path};
@@ -13,58 +13,30 @@ use crate::text::{chain, escape_path};
 pub enum Error {
     /// The command line asks for something that does not exist or does not go together.
     Usage(String),
-    /// A file could not be opened or read.
-    File {
-        /// `open`, `read`, `write` …
-        operation: &'static str,
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The netlink socket could not be made, or the request not sent.
-    Netlink {
-        /// What was to be listed.
-        table: Table,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The kernel's iterator over descriptors cannot be used.
-    Bpf {
-        /// `load a program`, …
-        operation: &'static str,
-        /// Why.
-        cause: io::Error,
-    },
+    /// Something failed, for this reason.
+    Failed(String, io::Error),
+    /// The netlink socket could not be made, or the request not sent, or the table is not listed.
+    Netlink(Table, io::Error),
     /// `poll(2)` failed, or signals cannot be heard: nothing more can be seen of what is watched.
     Watch(io::Error),
     /// `/proc` has no file for a table.
     NotInProc(Table),
-    /// Neither netlink nor `/proc/net` lists a table: what both said.
-    NoSource(String),
-    /// The kernel or a recording sent bytes that make no message.
-    Malformed {
-        /// Where they came from.
-        origin: String,
-        /// What is wrong with them.
-        reason: String,
-    },
+    /// No source lists a table, or what one sends makes no message.
+    Unusable(String),
     /// Standard output could not be written.
     Output(io::Error),
 }
 
 impl Error {
-    /// An [`Error::File`]: `open`, `read` or `write` failed.
-    pub fn file(
-        operation: &'static str,
-        path: impl Into<PathBuf>,
-        cause: impl Into<io::Error>,
-    ) -> Self {
-        Self::File {
-            operation,
-            path: path.into(),
-            cause: cause.into(),
-        }
+    /// A file could not be opened, read or written.
+    pub fn file(operation: &str, path: impl AsRef<Path>, cause: impl Into<io::Error>) -> Self {
+        let path = escape_path(path.as_ref());
+        Self::Failed(format!("cannot {operation} {path}"), cause.into())
+    }
+
+    /// A program cannot run in the kernel.
+    pub fn bpf(operation: &str, cause: io::Error) -> Self {
+        Self::Failed(format!("bpf: cannot {operation}"), cause)
     }
 
     /// Was it the reader of a pipe that went away?
@@ -81,11 +53,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::NoSource(text) => f.write_str(text),
-            Self::File {
-                operation, path, ..
-            } => write!(f, "cannot {operation} {}", escape_path(path)),
-            Self::Netlink { table, cause } => {
+            Self::Usage(text) | Self::Failed(text, _) | Self::Unusable(text) => f.write_str(text),
+            Self::Netlink(table, cause) => {
                 write!(f, "netlink: cannot list {table}")?;
                 // What sock_diag means by it; there is no file in this.
                 if cause.kind() == io::ErrorKind::NotFound {
@@ -94,10 +63,8 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Self::Bpf { operation, .. } => write!(f, "bpf: cannot {operation}"),
             Self::Watch(_) => f.write_str("cannot wait for events"),
             Self::NotInProc(table) => write!(f, "/proc does not list {table}"),
-            Self::Malformed { origin, reason } => write!(f, "{origin}: {reason}"),
             Self::Output(_) => f.write_str("cannot write to standard output"),
         }
     }
@@ -106,13 +73,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Usage(_) | Self::NoSource(_) | Self::NotInProc(_) | Self::Malformed { .. } => {
-                None
-            }
-            Self::Netlink { cause, .. } if cause.kind() == io::ErrorKind::NotFound => None,
-            Self::File { cause, .. }
-            | Self::Netlink { cause, .. }
-            | Self::Bpf { cause, .. }
+            Self::Usage(_) | Self::NotInProc(_) | Self::Unusable(_) => None,
+            Self::Netlink(_, cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Self::Failed(_, cause)
+            | Self::Netlink(_, cause)
             | Self::Watch(cause)
             | Self::Output(cause) => Some(cause),
         }
@@ -127,24 +91,15 @@ mod tests {
 
     #[test]
     fn missing_table_is_told_as_such() {
-        let error = Error::Netlink {
-            table: Table {
-                protocol: Protocol::Raw,
-                family: Family::Inet,
-            },
-            cause: io::Error::from_raw_os_error(2),
-        };
+        let table = Table::new(Protocol::Raw, Family::Inet);
+        let error = Error::Netlink(table, io::Error::from_raw_os_error(2));
         let text = "netlink: cannot list IPv4 raw sockets: raw_diag is not loaded (ENOENT); modprobe raw_diag";
         assert_eq!(error.chain(), text);
     }
 
     #[test]
     fn chain_names_operation_object_and_cause() {
-        let error = Error::File {
-            operation: "open",
-            path: "/proc/net/tcp".into(),
-            cause: io::Error::from_raw_os_error(13),
-        };
+        let error = Error::file("open", "/proc/net/tcp", io::Error::from_raw_os_error(13));
         assert_eq!(
             error.chain(),
             "cannot open /proc/net/tcp: permission denied"

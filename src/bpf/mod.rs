@@ -113,7 +113,7 @@ pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result
 }
 
 fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
-    move |cause| Error::Bpf { operation, cause }
+    move |cause| Error::bpf(operation, cause)
 }
 
 /// Finds what a program must know of the types that the file `path` describes; those that are `wanted`
@@ -130,8 +130,5 @@ pub fn describe<T>(
     let description =
         memory::Description::open(path).map_err(|cause| Error::file("read", path, cause))?;
     let found = Btf::read(description.bytes(), wanted).and_then(|btf| find(&btf));
-    found.map_err(|reason| Error::Malformed {
-        origin: path.display().to_string(),
-        reason,
-    })
+    found.map_err(|reason| Error::Unusable(format!("{}: {reason}", path.display())))
 }

@@ -56,10 +56,7 @@ impl TaskFiles {
     ///
     /// When the kernel refuses, or there is no end to threads that have descriptors.
     pub(super) fn run(&self) -> Result<Known, Error> {
-        let failed = |cause| Error::Bpf {
-            operation: "run over descriptors",
-            cause,
-        };
+        let failed = |cause| Error::bpf("run over descriptors", cause);
         self.link.iterate().and_then(read).map_err(failed)
     }
 }

@@ -45,7 +45,7 @@ impl Source for AutoSource {
             Ok(outcome) => outcome,
             Err(procfs) => {
                 let both = format!("{}; {}", error.chain(), procfs.chain());
-                return Err(Error::NoSource(both));
+                return Err(Error::Unusable(both));
             }
         };
         let is_allowed = !is_one_of(&error, NOT_ALLOWED);

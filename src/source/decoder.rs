@@ -1,33 +1,34 @@
-//! Decodes replies, and lends their sockets: for a live dump and for a recording.
+//! Decodes replies and lines, and lends their sockets: for a live listing and for a recording.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::malformed::Malformed;
 use super::recent::Repeats;
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
-use crate::model::{Socket, Source as Kind, State, StateSet, Table, Warning};
-use crate::procfs;
-use crate::wire;
+use crate::model::{Cause, Socket, Source as Kind, State, StateSet, Table, Warning};
+use crate::procfs::{self, LineError};
+use crate::wire::{self, WireError};
 
-/// Decodes replies of one table into a scratch socket and lends it.
-pub(super) struct ReplyDecoder<'r> {
+/// Decodes what is told of one table into a scratch socket and lends it.
+pub(super) struct Decoder<'r> {
     pub(super) request: &'r Request,
     pub(super) visitor: &'r mut dyn Visitor,
-    table: Table,
+    pub(super) table: Table,
     names: Option<UnixNames>,
     repeats: Repeats,
-    scratch: Socket,
+    pub(super) scratch: Socket,
     /// Sockets lent so far.
     pub(super) lent: u64,
     is_bound_lent: bool,
-    /// Replies that could not be read.
-    pub(super) malformed: Malformed,
+    /// Replies or lines that are no sockets.
+    pub(super) malformed: u64,
+    /// The line of the first, 0 if it has none, and what is wrong with it.
+    first_malformed: Option<(u64, Cause)>,
 }
 
-impl<'r> ReplyDecoder<'r> {
-    /// For the replies to `request` about `table`; unix peers are named from `names`.
+impl<'r> Decoder<'r> {
+    /// For what answers `request` about `table`; unix peers are named from `names`.
     pub(super) fn new(
         source: Kind,
         table: Table,
@@ -47,39 +48,42 @@ impl<'r> ReplyDecoder<'r> {
             },
             lent: 0,
             is_bound_lent: false,
-            malformed: Malformed::default(),
+            malformed: 0,
+            first_malformed: None,
         }
     }
 
     /// Lends the socket of one reply; a reply that cannot be read is counted.
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
         match wire::decode(self.table.protocol, payload, &mut self.scratch) {
-            Err(error) => self.malformed.add(0, error),
+            Err(error) => self.count_reply(error),
             Ok(()) if self.repeats.has(&self.scratch) => {}
             Ok(()) => {
                 self.name_peer();
-                return self.pass_on();
+                return self.lend_scratch();
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// Lends the socket of one line of `/proc/net`; a line that cannot be read is counted.
-    pub(super) fn lend_line(&mut self, line: &[u8]) -> ControlFlow<()> {
-        if let Err(error) = procfs::decode_line(self.table, line, &mut self.scratch) {
-            self.malformed.add(0, error);
-            return ControlFlow::Continue(());
+    /// Decodes one line of `/proc/net`; false for one that cannot be read: it is counted.
+    pub(super) fn read_line(&mut self, number: u64, line: Result<&[u8], LineError>) -> bool {
+        let decoded =
+            line.and_then(|line| procfs::decode_line(self.table, line, &mut self.scratch));
+        if let Err(error) = &decoded {
+            self.count(number, error.clone());
         }
-        self.pass_on()
+        decoded.is_ok()
     }
 
     /// Lends a socket that was decoded elsewhere.
     pub(super) fn lend_socket(&mut self, socket: Socket) -> ControlFlow<()> {
         self.scratch = socket;
-        self.pass_on()
+        self.lend_scratch()
     }
 
-    fn pass_on(&mut self) -> ControlFlow<()> {
+    /// Lends the socket that was decoded last.
+    pub(super) fn lend_scratch(&mut self) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
         self.lent += 1;
         self.is_bound_lent |= self.scratch.state == State::Bound;
@@ -95,11 +99,23 @@ impl<'r> ReplyDecoder<'r> {
         }
     }
 
+    /// Counts a reply that is no socket.
+    pub(super) fn count_reply(&mut self, error: WireError) {
+        self.count(0, error);
+    }
+
+    fn count(&mut self, line: u64, why: impl Into<Cause>) {
+        self.first_malformed
+            .get_or_insert_with(|| (line, why.into()));
+        self.malformed += 1;
+    }
+
     /// Forgets the replies of a dump that is begun again.
     pub(super) fn restart(&mut self) {
         self.lent = 0;
         self.repeats = Repeats::default();
-        self.malformed = Malformed::default();
+        self.malformed = 0;
+        self.first_malformed = None;
     }
 
     /// What of the request a source leaves out that may not list BOUND, if it did not.
@@ -111,14 +127,32 @@ impl<'r> ReplyDecoder<'r> {
         }
     }
 
-    /// What could not be read, or not be named.
+    /// What to say about lines of a file.
+    pub(super) fn bad_lines(&self, path: &Path) -> Option<Warning> {
+        let (line, first) = self.first_malformed.clone()?;
+        Some(Warning::BadLines {
+            path: path.to_owned(),
+            line,
+            first,
+            more: self.malformed - 1,
+        })
+    }
+
+    /// What to say about replies, and about peers without a name.
     pub(super) fn warnings(
         &self,
         table: Option<Table>,
         path: Option<&Path>,
     ) -> impl Iterator<Item = Warning> {
         let unnamed = self.names.as_ref().and_then(|names| names.failure.clone());
-        let malformed = self.malformed.replies(table, path).into_iter();
-        malformed.chain(unnamed.map(Warning::UnnamedPeers))
+        let first = self.first_malformed.clone();
+        let malformed = first.map(|(_, first)| Warning::BadReplies {
+            table,
+            path: path.map(Path::to_owned),
+            count: self.malformed,
+            first,
+        });
+        let unnamed = unnamed.map(Warning::UnnamedPeers);
+        malformed.into_iter().chain(unnamed)
     }
 }

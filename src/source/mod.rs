@@ -5,7 +5,6 @@ mod channel;
 mod decoder;
 pub mod events;
 mod files;
-mod malformed;
 mod netlink;
 pub mod procfs;
 mod recent;

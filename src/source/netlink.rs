@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::system::uname;
 
 use super::channel::{Batch, Channel, READ_FIRST, REPEATS};
-use super::decoder::ReplyDecoder;
+use super::decoder::Decoder;
 use super::speaks::speaks;
 use super::unix_names::UnixNames;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
@@ -88,7 +88,7 @@ impl NetlinkSource {
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<Outcome, Error> {
         let table = reader.table.unwrap_or(TCP);
         let mut params = params(reader.decoder.request);
-        let netlink = |cause| Error::Netlink { table, cause };
+        let netlink = |cause| Error::Netlink(table, cause);
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
             let bytes = match reader.table {
@@ -225,7 +225,7 @@ pub(super) fn is_refusal(error: &Error) -> bool {
 
 /// True if netlink failed with one of these errors.
 pub(super) fn is_one_of(error: &Error, errors: &[Errno]) -> bool {
-    let Error::Netlink { cause, .. } = error else {
+    let Error::Netlink(_, cause) = error else {
         return false;
     };
     Errno::from_io_error(cause).is_some_and(|errno| errors.contains(&errno))
@@ -260,7 +260,7 @@ struct Reader<'r> {
     interrupted: bool,
     /// How often the dump may be begun again.
     repeats: u32,
-    decoder: ReplyDecoder<'r>,
+    decoder: Decoder<'r>,
 }
 
 impl<'r> Reader<'r> {
@@ -277,7 +277,7 @@ impl<'r> Reader<'r> {
             sequence: wire::tag(first),
             interrupted: false,
             repeats: REPEATS,
-            decoder: ReplyDecoder::new(Kind::Netlink, first, request, visitor, names),
+            decoder: Decoder::new(Kind::Netlink, first, request, visitor, names),
         }
     }
 
@@ -291,7 +291,7 @@ impl<'r> Reader<'r> {
             let message = match message {
                 Ok(message) => message,
                 Err(error) => {
-                    self.decoder.malformed.add(0, error);
+                    self.decoder.count_reply(error);
                     continue;
                 }
             };
@@ -318,7 +318,7 @@ impl<'r> Reader<'r> {
 
     fn failed(&self, code: i32) -> End {
         let cause = io::Error::from_raw_os_error(code);
-        if self.decoder.lent == 0 && self.decoder.malformed.count == 0 {
+        if self.decoder.lent == 0 && self.decoder.malformed == 0 {
             End::Refused(cause)
         } else {
             End::Disturbed(Disturbance::BrokenOff(cause.into()))

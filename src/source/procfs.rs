@@ -15,19 +15,18 @@ use std::path::{Path, PathBuf};
 
 use self::lines::Lines;
 use self::pings::Strays;
-use super::malformed::Malformed;
+use super::decoder::Decoder;
 use super::recent::RecentOfFile;
 use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Family, Protocol, Socket, Source as Kind, Table, Warning};
-use crate::procfs::{LineError, decode_line, is_header};
+use crate::model::{Family, Protocol, Source as Kind, Table, Warning};
+use crate::procfs::{LineError, is_header};
 use crate::text::escape_path;
 
 /// Reads the tables from a directory like `/proc`.
 pub struct ProcfsSource {
     root: PathBuf,
-    socket: Socket,
     recorder: Recorder,
     /// The length of the first piece of the next file; 0 = as long as the others.
     first: u64,
@@ -42,10 +41,6 @@ impl ProcfsSource {
     pub fn new(root: impl Into<PathBuf>, recorder: Recorder) -> Self {
         Self {
             root: root.into(),
-            socket: Socket {
-                source: Kind::Procfs,
-                ..Socket::new(Protocol::Tcp, Family::Inet)
-            },
             recorder,
             first: 0,
         }
@@ -98,53 +93,45 @@ impl ProcfsSource {
         }
     }
 
-    /// Lends what the lines tell, and notes which of them tell nothing.
+    /// Lends what the lines tell.
     fn lend(
-        &mut self,
-        task: &mut Task<'_>,
+        &self,
+        decoder: &mut Decoder<'_>,
         lines: &mut Lines<impl Read>,
     ) -> io::Result<ControlFlow<()>> {
-        let table = task.table;
+        let table = decoder.table;
+        let strays = self.strays(table);
+        let mut recent = RecentOfFile::new();
         while let Some(line) = lines.advance()? {
             if line.number == 1 && is_header(table, line.text) {
                 continue;
             }
-            let decoded = if line.whole {
-                decode_line(table, line.text, &mut self.socket)
-            } else {
-                Err(LineError::TOO_LONG)
-            };
-            let socket = &self.socket;
-            if decoded.is_ok() && (task.recent.repeats(socket) || task.strays.hold(socket)) {
+            let whole = line.whole.then_some(line.text).ok_or(LineError::TOO_LONG);
+            let is_socket = decoder.read_line(line.number, whole);
+            let socket = &decoder.scratch;
+            if is_socket && (recent.repeats(socket) || strays.hold(socket)) {
                 continue;
             }
             self.recorder.keep_line(table, line.text);
-            if let Err(error) = decoded {
-                task.malformed.add(line.number, error);
-                continue;
-            }
-            task.request.trim(&mut self.socket);
-            if task.visitor.take(&self.socket).is_break() {
+            if is_socket && decoder.lend_scratch().is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
+        self.recorder.keep_end(table);
         Ok(ControlFlow::Continue(()))
     }
 
     /// Reads one table to its end. Trouble after the first line is a gap, for rows were lent.
     fn read(
-        &mut self,
-        mut task: Task<'_>,
+        &self,
+        mut decoder: Decoder<'_>,
         (path, file): (PathBuf, impl Read),
     ) -> Result<Outcome, Error> {
         let mut lines = Lines::new(file);
-        let end = self.lend(&mut task, &mut lines);
-        if matches!(end, Ok(ControlFlow::Continue(()))) {
-            self.recorder.keep_end(task.table);
-        }
+        let end = self.lend(&mut decoder, &mut lines);
         let mut outcome = Outcome::complete(Kind::Procfs);
-        outcome.unlisted = task.request.bound_of(task.table);
-        outcome.warnings.extend(task.malformed.lines(&path));
+        outcome.unlisted = decoder.unlisted();
+        outcome.warnings.extend(decoder.bad_lines(&path));
         match (end, lines.count) {
             (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
             (Ok(_), _) => {}
@@ -176,31 +163,14 @@ impl Source for ProcfsSource {
             }
             Err(cause) => return Err(Error::file("open", path, cause)),
         };
-        let task = Task {
-            table,
-            request,
-            visitor,
-            strays: self.strays(table),
-            recent: RecentOfFile::new(),
-            malformed: Malformed::default(),
-        };
+        let decoder = Decoder::new(Kind::Procfs, table, request, visitor, None);
         let first = (&file).take(mem::take(&mut self.first));
-        self.read(task, (path, first.chain(&file)))
+        self.read(decoder, (path, first.chain(&file)))
     }
 
     fn vary_chunk_boundary(&mut self) {
         self.first = SHORT;
     }
-}
-
-/// One table to be read.
-struct Task<'t> {
-    table: Table,
-    request: &'t Request,
-    visitor: &'t mut dyn Visitor,
-    strays: Strays,
-    recent: RecentOfFile,
-    malformed: Malformed,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use self::reading::{Bytes, Flaw, next_message};
-use super::decoder::ReplyDecoder;
+use super::decoder::Decoder;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
 use crate::error::Error;
@@ -95,10 +95,7 @@ impl ReplaySource {
     }
 
     fn malformed(&self, reason: impl Into<String>) -> Error {
-        Error::Malformed {
-            origin: escape_path(&self.path).into_owned(),
-            reason: reason.into(),
-        }
+        Error::Unusable(format!("{}: {}", escape_path(&self.path), reason.into()))
     }
 
     fn note_flaw(&mut self, reason: impl Into<String>) {
@@ -189,7 +186,7 @@ impl ReplaySource {
         Some(names)
     }
 
-    fn play(&mut self, table: Table, decoder: &mut ReplyDecoder<'_>) -> Result<(), Flaw> {
+    fn play(&mut self, table: Table, decoder: &mut Decoder<'_>) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
         let segments = self.segments.iter();
         for segment in segments.filter(|segment| segment.table == table) {
@@ -202,7 +199,9 @@ impl ReplaySource {
                 at += length;
                 let flow = match message.body {
                     Body::Socket(payload) => decoder.lend(payload),
-                    Body::ProcLine(line) => decoder.lend_line(line),
+                    Body::ProcLine(line) if decoder.read_line(0, Ok(line)) => {
+                        decoder.lend_scratch()
+                    }
                     _ => continue,
                 };
                 if flow.is_break() {
@@ -228,7 +227,7 @@ impl Source for ReplaySource {
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.names() } else { None };
-        let mut decoder = ReplyDecoder::new(Kind::Replay, table, request, visitor, names);
+        let mut decoder = Decoder::new(Kind::Replay, table, request, visitor, names);
         match self.play(table, &mut decoder) {
             Ok(()) => {}
             Err(Flaw::Bytes(reason)) => gaps.push(Warning::Failed(self.malformed(reason).into())),

@@ -7,10 +7,7 @@ use crate::mode::fake::{list_again, repeating};
 use crate::model::{Cause, Warning};
 
 fn refused(table: Table) -> Error {
-    Error::Netlink {
-        table,
-        cause: io::ErrorKind::PermissionDenied.into(),
-    }
+    Error::Netlink(table, io::ErrorKind::PermissionDenied.into())
 }
 
 fn unnamed() -> Warning {

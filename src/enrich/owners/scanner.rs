@@ -175,10 +175,7 @@ impl FdScanner {
 fn iterator(root: &Path) -> Result<TaskFiles, Error> {
     match limit(root) {
         None => TaskFiles::load(),
-        Some(limit) => Err(Error::Bpf {
-            operation: "stand in for /proc",
-            cause: io::Error::other(limit),
-        }),
+        Some(limit) => Err(Error::bpf("stand in for /proc", io::Error::other(limit))),
     }
 }
 

@@ -364,10 +364,8 @@ fn nothing_is_walked_when_nothing_could_be_told() {
         &[("3", "socket:[1]")],
     );
     let refused = || {
-        Err(Error::Bpf {
-            operation: "tell",
-            cause: io::ErrorKind::PermissionDenied.into(),
-        })
+        let cause = io::ErrorKind::PermissionDenied.into();
+        Err(Error::bpf("tell", cause))
     };
     let error = walk_rest(root.path(), Threads::Any, refused).unwrap_err();
     assert_eq!(error.chain(), "bpf: cannot tell: permission denied");

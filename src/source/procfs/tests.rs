@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Malformed, ProcfsSource, RecentOfFile, Strays, Task};
+use super::{Decoder, ProcfsSource};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, Source as Kind, State, StateSet, Table};
@@ -295,19 +295,14 @@ impl Read for Broken<'_> {
 fn error_in_the_middle_is_a_gap_behind_the_rows() {
     let text = [HEADER, ROW, BAD, OTHER].concat();
     let mut rows = 0;
-    let task = Task {
-        table: TCP,
-        request: &request(false),
-        visitor: &mut |_: &Socket| {
-            rows += 1;
-            ControlFlow::Continue(())
-        },
-        strays: Strays::default(),
-        recent: RecentOfFile::new(),
-        malformed: Malformed::default(),
+    let request = request(false);
+    let mut visitor = |_: &Socket| {
+        rows += 1;
+        ControlFlow::Continue(())
     };
+    let decoder = Decoder::new(Kind::Procfs, TCP, &request, &mut visitor, None);
     let file = (PathBuf::from("/p/net/tcp"), Broken(text.as_bytes()));
-    let outcome = ProcfsSource::new("/proc", Recorder::default()).read(task, file);
+    let outcome = ProcfsSource::new("/proc", Recorder::default()).read(decoder, file);
     assert_eq!(rows, 2);
     assert_eq!(
         texts(outcome.unwrap()).collect::<Vec<_>>(),

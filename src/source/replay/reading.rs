@@ -73,17 +73,7 @@ pub(super) fn next_message<'b>(
 }
 
 /// Appends `count` bytes of the file, or fewer at its end.
-fn take(file: &mut impl Read, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut filled = bytes.len();
-    bytes.resize(filled + count, 0);
-    while let Some(free @ [_, ..]) = bytes.get_mut(filled..) {
-        match file.read(free) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(())
+fn take(file: &mut impl Read, count: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    file.by_ref().take(count).read_to_end(bytes)
 }
