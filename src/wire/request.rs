@@ -1,17 +1,13 @@
-//! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req`.
+//! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req`
+//! (`include/uapi/linux/*_diag.h`). Whoever sends one gives it its sequence number.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use netlink_packet_core::{DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
-use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
-use netlink_packet_sock_diag::unix::{self, ShowFlags, UnixRequest};
-use zerocopy::byteorder::native_endian::{U16, U32};
-use zerocopy::{Immutable, IntoBytes};
 
 use super::message::{TCPDIAG_GETSOCK, message};
-use super::tag;
-use crate::model::{Family, Protocol, StateSet, Table};
+use crate::model::{Family, StateSet, Table};
 
 /// The flags of a request for a whole table.
 const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
@@ -19,14 +15,24 @@ const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
+/// `1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1)`.
+const INFO: u8 = 1 << 1 | 1 << 3;
+/// `1 << (INET_DIAG_SKMEMINFO - 1)`.
+const MEMORY: u8 = 1 << 6;
 /// `IPPROTO_TCP` (`include/uapi/linux/in.h`).
 const IPPROTO_TCP: u8 = 6;
-/// `UDIAG_SHOW_UID` (Linux 5.3).
-const UDIAG_SHOW_UID: u32 = 0x40;
+/// `UDIAG_SHOW_NAME`.
+const UDIAG_SHOW_NAME: u32 = 0x01;
+/// `UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID` (the last since Linux 5.3).
+const UDIAG_SHOW: u32 = 0x01 | 0x04 | 0x10 | 0x40;
+/// `UDIAG_SHOW_MEMINFO`.
+const UDIAG_SHOW_MEMINFO: u32 = 0x20;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
 const PACKET_SHOW: u32 = 0x01 | 0x10;
 /// `NDIAG_SHOW_MEMINFO`: queues.
 const NDIAG_SHOW: u32 = 0x01;
+/// Whatever its cookie.
+const NO_COOKIE: [u8; 8] = [0xff; 8];
 
 /// What a dump asks for beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,34 +63,33 @@ impl DumpParams<'_> {
 
 /// The request of a whole table; `None` when `sock_diag` has no such table.
 pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
-    table.protocol.sock_diag()?;
+    let number = table.protocol.sock_diag()?;
     let body = match table.family {
-        Family::Inet | Family::Inet6 => inet_body(table, params),
-        Family::Unix => unix_body(params),
-        Family::Packet => short_body(table, PACKET_SHOW),
-        Family::Netlink => short_body(table, NDIAG_SHOW),
+        Family::Inet | Family::Inet6 => inet_body(table, number, params),
+        Family::Unix => {
+            let memory = if params.memory { UDIAG_SHOW_MEMINFO } else { 0 };
+            unix_body(params.states, 0, UDIAG_SHOW | memory)
+        }
+        Family::Packet => short_body(table.family, number, PACKET_SHOW),
+        Family::Netlink => short_body(table.family, number, NDIAG_SHOW),
     };
-    Some(message(SOCK_DIAG_BY_FAMILY, DUMP, tag(table), &body))
+    Some(message(SOCK_DIAG_BY_FAMILY, DUMP, 0, &body))
 }
 
 /// The request of TCP over both IP versions, in one walk through the kernel's tables: the older
 /// request, `struct inet_diag_req`, which knows no family.
 pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
-    let table = Table::new(Protocol::Tcp, Family::Inet);
-    let request = inet_request(table, params, socket_id(table, params));
-    // Family, protocol, extensions and padding; states; the identity of a socket.
-    let (states, identity) = request
-        .get(4..)
-        .and_then(|rest| rest.split_at_checked(4))
-        .unwrap_or_default();
-    let extensions = request.get(2).copied().unwrap_or_default();
-    let mut body = vec![0, 0, 0, extensions];
-    body.extend_from_slice(identity);
-    body.extend_from_slice(states);
-    // `idiag_dbs`: tables to dump, of which there is one.
-    body.extend_from_slice(&[0; 4]);
+    let mut body = [
+        // Family, lengths of addresses, extensions.
+        &[0, 0, 0, extensions(params)][..],
+        &identity(any(params), None),
+        &params.states.kernel_mask().to_ne_bytes(),
+        // `idiag_dbs`: tables to dump, of which there is one.
+        &[0; 4],
+    ]
+    .concat();
     push_attribute(&mut body, INET_DIAG_REQ_BYTECODE, params.program);
-    message(TCPDIAG_GETSOCK, DUMP, tag(table), &body)
+    message(TCPDIAG_GETSOCK, DUMP, 0, &body)
 }
 
 /// The request of one TCP connection: its own end, the other end, and the interface it is bound to.
@@ -94,100 +99,51 @@ pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
 pub fn exact_request(
     table: Table,
     params: DumpParams<'_>,
-    [local, peer]: [SocketAddr; 2],
+    ends: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> Vec<u8> {
-    let socket_id = SocketId {
-        source_port: local.port(),
-        destination_port: peer.port(),
-        source_address: local.ip(),
-        destination_address: peer.ip(),
-        interface_id: interface.unwrap_or(0),
-        cookie: [0xff; 8],
-    };
-    let body = inet_request(table, params, socket_id);
-    message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, tag(table), &body)
+    let body = inet_request(table, IPPROTO_TCP, params, identity(ends, interface));
+    message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, &body)
 }
 
 /// The request of nothing but the names of all unix sockets, or of that with this inode: one reply,
 /// or `ENOENT`.
 pub fn unix_name_request(inode: Option<u32>) -> Vec<u8> {
-    let table = Table::new(Protocol::Unix, Family::Unix);
     let flags = if inode.is_some() { NLM_F_REQUEST } else { DUMP };
-    let body = unix_request(StateSet::ALL, inode.unwrap_or(0), ShowFlags::NAME);
-    message(SOCK_DIAG_BY_FAMILY, flags, tag(table), &body)
+    let body = unix_body(StateSet::ALL, inode.unwrap_or(0), UDIAG_SHOW_NAME);
+    message(SOCK_DIAG_BY_FAMILY, flags, 0, &body)
 }
 
-fn unix_body(params: DumpParams<'_>) -> Vec<u8> {
-    let mut shown = ShowFlags::NAME | ShowFlags::PEER | ShowFlags::RQLEN;
-    shown |= ShowFlags::from_bits_retain(UDIAG_SHOW_UID);
-    if params.memory {
-        shown |= ShowFlags::MEMINFO;
-    }
-    unix_request(params.states, 0, shown)
-}
-
-fn unix_request(states: StateSet, inode: u32, show_flags: ShowFlags) -> Vec<u8> {
-    bytes_of(&UnixRequest {
-        state_flags: unix::StateFlags::from_bits_retain(states.kernel_mask()),
-        inode,
-        show_flags,
-        cookie: [0xff; 8],
-    })
+/// `struct unix_diag_req`.
+fn unix_body(states: StateSet, inode: u32, show: u32) -> Vec<u8> {
+    let numbers = [states.kernel_mask(), inode, show].map(u32::to_ne_bytes);
+    [
+        &[Family::Unix.code(), 0, 0, 0][..],
+        &numbers.concat(),
+        &NO_COOKIE,
+    ]
+    .concat()
 }
 
 /// The 20 bytes that `packet_diag_req` and `netlink_diag_req` share.
-#[derive(Debug, IntoBytes, Immutable)]
-#[repr(C)]
-struct ShortRequest {
-    family: u8,
-    protocol: u8,
-    pad: U16,
-    inode: U32,
-    show: U32,
-    cookie: [u8; 8],
+fn short_body(family: Family, number: u16, show: u32) -> Vec<u8> {
+    let number = u8::try_from(number).unwrap_or_default();
+    let numbers = [0, show].map(u32::to_ne_bytes);
+    [
+        &[family.code(), number, 0, 0][..],
+        &numbers.concat(),
+        &NO_COOKIE,
+    ]
+    .concat()
 }
 
-fn short_body(table: Table, show: u32) -> Vec<u8> {
-    let request = ShortRequest {
-        family: table.family.code(),
-        protocol: short_number(table).unwrap_or_default(),
-        pad: U16::ZERO,
-        inode: U32::ZERO,
-        show: U32::new(show),
-        cookie: [0xff; 8],
-    };
-    request.as_bytes().to_vec()
-}
-
-/// `sdiag_protocol`, if its field has room for it.
-fn short_number(table: Table) -> Option<u8> {
-    table.protocol.sock_diag()?.try_into().ok()
-}
-
-fn socket_id(table: Table, params: DumpParams<'_>) -> SocketId {
-    let any = if table.family == Family::Inet6 {
-        SocketId::new_v6()
-    } else {
-        SocketId::new_v4()
-    };
-    let [source_port, destination_port] = params.ports;
-    SocketId {
-        source_port,
-        destination_port,
-        ..any
-    }
-}
-
-fn push_attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    if !value.is_empty() {
-        body.extend(bytes_of(&DefaultNla::new(kind, value.to_vec())));
-    }
-}
-
-fn inet_body(table: Table, params: DumpParams<'_>) -> Vec<u8> {
-    let mut body = inet_request(table, params, socket_id(table, params));
-    if let (None, Some(number)) = (short_number(table), table.protocol.sock_diag()) {
+/// `struct inet_diag_req_v2` for a whole table, and what leaves some of it out.
+fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
+    let short = u8::try_from(number).ok();
+    // The kernel looks at the attribute where there is one.
+    let protocol = short.unwrap_or(IPPROTO_TCP);
+    let mut body = inet_request(table, protocol, params, identity(any(params), None));
+    if short.is_none() {
         let number = u32::from(number).to_ne_bytes();
         push_attribute(&mut body, INET_DIAG_REQ_PROTOCOL, &number);
     }
@@ -195,26 +151,50 @@ fn inet_body(table: Table, params: DumpParams<'_>) -> Vec<u8> {
     body
 }
 
-fn inet_request(table: Table, params: DumpParams<'_>, socket_id: SocketId) -> Vec<u8> {
-    let mut extensions = ExtensionFlags::empty();
-    if params.info {
-        extensions |= ExtensionFlags::INFO | ExtensionFlags::CONG;
-    }
-    if params.memory {
-        extensions |= ExtensionFlags::SKMEMINFO;
-    }
-    bytes_of(&InetRequest {
-        family: table.family.code(),
-        // The kernel looks at the attribute where there is one.
-        protocol: short_number(table).unwrap_or(IPPROTO_TCP),
-        extensions,
-        states: StateFlags::from_bits_retain(params.states.kernel_mask()),
-        socket_id,
-    })
+fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: Vec<u8>) -> Vec<u8> {
+    let states = params.states.kernel_mask().to_ne_bytes();
+    let begin = [table.family.code(), protocol, extensions(params), 0];
+    [&begin[..], &states, &identity].concat()
 }
 
-fn bytes_of(part: &impl Emitable) -> Vec<u8> {
-    let mut bytes = vec![0; part.buffer_len()];
-    part.emit(&mut bytes);
-    bytes
+/// `struct inet_diag_sockid`.
+fn identity(ends: [SocketAddr; 2], interface: Option<u32>) -> Vec<u8> {
+    let ports = ends.map(|end| end.port().to_be_bytes());
+    let addresses = ends.map(|end| match end.ip() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(ip) => ip.octets(),
+    });
+    let interface = interface.unwrap_or(0).to_ne_bytes();
+    [
+        &ports.concat()[..],
+        &addresses.concat(),
+        &interface,
+        &NO_COOKIE,
+    ]
+    .concat()
+}
+
+/// Any ends with these ports: of either IP version an address of zeros.
+fn any(params: DumpParams<'_>) -> [SocketAddr; 2] {
+    let any = Ipv4Addr::UNSPECIFIED;
+    params.ports.map(|port| SocketAddr::new(any.into(), port))
+}
+
+const fn extensions(params: DumpParams<'_>) -> u8 {
+    let info = if params.info { INFO } else { 0 };
+    let memory = if params.memory { MEMORY } else { 0 };
+    info | memory
+}
+
+/// Appends `struct nlattr`, unless it would be empty.
+fn push_attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    if !value.is_empty() {
+        let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
+        body.extend([length, kind].map(u16::to_ne_bytes).concat());
+        body.extend(value);
+        body.resize(body.len().next_multiple_of(4), 0);
+    }
 }
