@@ -12,6 +12,7 @@ use crate::scene::expected::local_address;
 use crate::support::{Run, can_strace, lsock, program, run, strace, straced, until, with_faults};
 
 mod files;
+mod forged;
 mod netlink;
 mod repeats;
 mod unix_peers;

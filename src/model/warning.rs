@@ -50,6 +50,8 @@ pub enum Warning {
         /// What is wrong with the first.
         first: Cause,
     },
+    /// So many datagrams came from others than the kernel, and were dropped.
+    Strangers(u64),
     /// Lines of a file that are no sockets.
     BadLines {
         /// The file.
@@ -157,7 +159,8 @@ impl Warning {
         match &mut kind {
             Self::BadReplies { count: number, .. }
             | Self::BadLines { more: number, .. }
-            | Self::LostRecords(number) => *number = 0,
+            | Self::LostRecords(number)
+            | Self::Strangers(number) => *number = 0,
             Self::Grave(number, _) | Self::MissingOwners(MissingOwners::TooNew(number)) => {
                 *number = 0;
             }
@@ -202,6 +205,14 @@ impl Display for Warning {
                     _ => write!(f, " (and {more} more lines)"),
                 }
             }
+            Self::Strangers(1) => f.write_str(
+                "netlink: dropped an answer that the kernel did not send: somebody tries to forge the list",
+            ),
+            Self::Strangers(count) => write!(
+                f,
+                "netlink: dropped {count} answers that the kernel did not send: \
+                 somebody tries to forge the list"
+            ),
             Self::EmptyFile(path) => write!(f, "{}: empty, not even a header", escape_path(path)),
             Self::CutFile(cause, line) => write!(f, "{cause} (after line {line})"),
             Self::NotRecorded(path, table) => write!(f, "{}: holds no {table}", escape_path(path)),

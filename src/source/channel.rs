@@ -1,7 +1,10 @@
 //! One netlink socket and the datagrams that come from it.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -9,15 +12,69 @@ use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use rustix::net::RecvFlags;
 
+use crate::model::Disturbance;
+use crate::wire::{self, Messages};
+
 /// How often a dump is begun again when it was disturbed and nothing of it was shown.
 pub(super) const REPEATS: u32 = 3;
 /// The kernel fills at most 32 KiB per `recv`.
 pub(super) const BUFFER_LEN: usize = 32 * 1024;
 
-/// A `sock_diag` socket with its receive buffers.
+/// Datagrams of others than the kernel that are dropped before one gives up: whoever sends them without
+/// end would hold up the listing.
+const MOST_STRANGERS: u64 = 1_000;
+
+/// How many datagrams were dropped because the kernel did not send them. Whoever may administer the
+/// network namespace can send to any port of it.
+pub(super) type Strangers = Arc<AtomicU64>;
+
+/// A `sock_diag` socket that hears nobody but the kernel.
+#[derive(Debug)]
+pub(super) struct KernelSocket {
+    pub(super) socket: Socket,
+    strangers: Strangers,
+}
+
+impl KernelSocket {
+    /// Opens one, which counts what others send.
+    pub(super) fn open(strangers: Strangers) -> io::Result<Self> {
+        let socket = Socket::new(NETLINK_SOCK_DIAG)?;
+        Ok(Self { socket, strangers })
+    }
+
+    /// The next datagram of the kernel, in place of what `buffer` held.
+    pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let flags = i32::try_from(RecvFlags::TRUNC.bits()).unwrap_or_default();
+        loop {
+            buffer.clear();
+            match self.socket.recv_from(buffer, flags) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok((_, sender)) if sender.port_number() != KERNEL => {
+                    if self.strangers.fetch_add(1, Ordering::Relaxed) >= MOST_STRANGERS {
+                        return Err(io::Error::other("others than the kernel send without end"));
+                    }
+                }
+                Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok((length, _)) if length > buffer.len() => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "a datagram was cut",
+                    ));
+                }
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The port id of the kernel.
+const KERNEL: u32 = 0;
+
+/// A socket with its receive buffers.
 #[derive(Debug)]
 pub(super) struct Channel {
-    socket: Socket,
+    socket: KernelSocket,
     buffer: Vec<u8>,
     /// How a dump begins.
     begin: Batch,
@@ -32,37 +89,43 @@ const BATCH_LEN: usize = 8;
 const BATCHES: usize = 3;
 
 impl Channel {
-    /// Opens one.
-    pub(super) fn open() -> io::Result<Self> {
+    /// Opens one, which counts what others than the kernel send.
+    pub(super) fn open(strangers: Strangers) -> io::Result<Self> {
         Ok(Self {
-            socket: Socket::new(NETLINK_SOCK_DIAG)?,
+            socket: KernelSocket::open(strangers)?,
             buffer: Vec::with_capacity(BUFFER_LEN),
             begin: Batch::of(READ_FIRST),
         })
     }
 
-    /// Sends a request to the kernel.
-    pub(super) fn send(&self, request: &[u8]) -> io::Result<()> {
+    /// Sends a request to the kernel under a number that nobody can guess, which the answers have too.
+    pub(super) fn send(&self, mut request: Vec<u8>) -> io::Result<u32> {
+        let sequence = random();
+        wire::set_sequence(&mut request, sequence);
         loop {
-            match self.socket.send(request, 0) {
+            match self.socket.socket.send(&request, 0) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
-                Ok(sent) if sent == request.len() => return Ok(()),
+                Ok(sent) if sent == request.len() => return Ok(sequence),
                 Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
             }
         }
     }
 
-    /// The answer to a request that is no dump. When none came, it may still come: then the channel
-    /// is of no use any more.
-    pub(super) fn ask(&mut self, request: &[u8]) -> io::Result<&[u8]> {
-        self.send(request)?;
-        self.receive()
+    /// The answer to a request that is no dump, and the socket in it. When none came, it may still come:
+    /// then the channel is of no use any more.
+    pub(super) fn ask(&mut self, request: Vec<u8>) -> io::Result<(&[u8], Option<&[u8]>)> {
+        let sequence = self.send(request)?;
+        let datagram = self.receive()?;
+        match Messages::new(datagram).next() {
+            Some(Ok(answer)) if answer.sequence == sequence => Ok((datagram, answer.socket())),
+            _ => Err(io::Error::other(Disturbance::OtherReply)),
+        }
     }
 
     /// The next datagram.
     pub(super) fn receive(&mut self) -> io::Result<&[u8]> {
-        receive(&self.socket, &mut self.buffer)?;
+        self.socket.receive(&mut self.buffer)?;
         Ok(&self.buffer)
     }
 
@@ -154,10 +217,10 @@ impl Batch {
     }
 
     /// Receives datagrams up to the end of a dump; true when it is reached.
-    fn fill(&mut self, socket: &Socket, is_last: impl Fn(&[u8]) -> bool) -> bool {
+    fn fill(&mut self, socket: &KernelSocket, is_last: impl Fn(&[u8]) -> bool) -> bool {
         self.filled = 0;
         for buffer in &mut self.buffers {
-            if let Err(error) = receive(socket, buffer) {
+            if let Err(error) = socket.receive(buffer) {
                 self.failure = Some(error);
                 return true;
             }
@@ -183,7 +246,7 @@ impl Batch {
 
 /// Fills the batches of one queue and hands them to the other, up to the end of a dump.
 fn fill(
-    socket: &Socket,
+    socket: &KernelSocket,
     is_last: impl Fn(&[u8]) -> bool,
     empty: &Receiver<Batch>,
     full: &SyncSender<Batch>,
@@ -196,22 +259,8 @@ fn fill(
     }
 }
 
-/// The next datagram, in place of what `buffer` held.
-pub(super) fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<()> {
-    let flags = i32::try_from(RecvFlags::TRUNC.bits()).unwrap_or_default();
-    loop {
-        buffer.clear();
-        match socket.recv(buffer, flags) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(length) if length > buffer.len() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "a datagram was cut",
-                ));
-            }
-            Ok(_) => return Ok(()),
-        }
-    }
+/// As good a number as the keys of the standard library's hash tables.
+fn random() -> u32 {
+    let number = RandomState::new().hash_one(()) >> 32;
+    u32::try_from(number).unwrap_or_default()
 }

@@ -2,29 +2,68 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 use rustix::system::uname;
 
-use super::channel::{Batch, Channel, READ_FIRST, REPEATS};
+use super::channel::{Batch, Channel, READ_FIRST, REPEATS, Strangers};
 use super::decoder::Decoder;
 use super::speaks::speaks;
 use super::unix_names::UnixNames;
-use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
+use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
+use crate::filter::Narrow;
 use crate::model::{
     Disturbance, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
 use crate::wire::{self, Body, DumpParams, Messages};
-
-/// The first table of a dump of TCP over both IP versions, which has its sequence number.
-const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
 pub struct NetlinkSource {
     channel: Option<Channel>,
     recorder: Recorder,
+    strangers: Strangers,
+}
+
+/// What is dumped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dump {
+    /// A table.
+    Table(Table),
+    /// TCP over both IP versions.
+    Tcp,
+    /// The names of unix sockets, for those of their peers.
+    UnixNames,
+}
+
+impl Dump {
+    /// The table, or the first.
+    const fn table(self) -> Table {
+        match self {
+            Self::Table(table) => table,
+            Self::Tcp => Table::new(Protocol::Tcp, Family::Inet),
+            Self::UnixNames => Table::new(Protocol::Unix, Family::Unix),
+        }
+    }
+
+    /// The table, if it is one.
+    const fn only_table(self) -> Option<Table> {
+        match self {
+            Self::Tcp => None,
+            Self::Table(_) | Self::UnixNames => Some(self.table()),
+        }
+    }
+
+    fn request(self, params: DumpParams<'_>) -> Option<Vec<u8>> {
+        match self {
+            Self::Table(table) => wire::dump_request(table, params),
+            Self::Tcp => Some(wire::both_request(params)),
+            Self::UnixNames => Some(wire::unix_name_request(None)),
+        }
+    }
 }
 
 /// How a dump ended.
@@ -41,15 +80,17 @@ enum End {
 
 impl NetlinkSource {
     /// A source that gives every datagram to `recorder` too.
-    pub const fn new(recorder: Recorder) -> Self {
+    pub fn new(recorder: Recorder) -> Self {
         Self {
             channel: None,
             recorder,
+            strangers: Strangers::default(),
         }
     }
 
     fn open(&mut self) -> io::Result<Channel> {
-        self.channel.take().map_or_else(Channel::open, Ok)
+        let kept = self.channel.take();
+        kept.map_or_else(|| Channel::open(Arc::clone(&self.strangers)), Ok)
     }
 
     /// The only connection there can be, if the kernel finds it by both its ends: no walk through its
@@ -67,14 +108,9 @@ impl NetlinkSource {
         let bytes = wire::exact_request(table, params(request), ends, exact.interface);
         // Without an answer to this request the channel is of no use any more: one may still come.
         let mut channel = self.open().ok()?;
-        let answer = Messages::new(channel.ask(&bytes).ok()?).next()?.ok()?;
-        if answer.sequence != wire::tag(table) {
-            return None;
-        }
+        let (_, answer) = channel.ask(bytes).ok()?;
         let mut socket = Socket::new(table.protocol, table.family);
-        let decoded = answer
-            .socket()
-            .map(|payload| wire::decode(table.protocol, payload, &mut socket));
+        let decoded = answer.map(|payload| wire::decode(table.protocol, payload, &mut socket));
         self.channel = Some(channel);
         let is_it = decoded == Some(Ok(()))
             && socket.family == table.family
@@ -86,19 +122,15 @@ impl NetlinkSource {
 
     /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<Outcome, Error> {
-        let table = reader.table.unwrap_or(TCP);
         let mut params = params(reader.decoder.request);
-        let netlink = |cause| Error::Netlink(table, cause);
+        let dump = reader.dump;
+        let netlink = |cause| Error::Netlink(dump.table(), cause);
         let mut outcome = Outcome::complete(Kind::Netlink);
         loop {
-            let bytes = match reader.table {
-                Some(table) => wire::dump_request(table, params),
-                None => Some(wire::both_request(params)),
-            };
-            let Some(bytes) = bytes else {
+            let Some(bytes) = dump.request(params) else {
                 return Err(netlink(Errno::PROTONOSUPPORT.into()));
             };
-            match self.dump(&bytes, reader) {
+            match self.dump(bytes, reader) {
                 Ok(End::Whole | End::Stopped) => {
                     if !lists_bound() {
                         outcome.unlisted = reader.decoder.unlisted();
@@ -116,7 +148,9 @@ impl NetlinkSource {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
                     let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart() {
-                        outcome.warnings.push(Warning::Disturbed(reader.table, why));
+                        outcome
+                            .warnings
+                            .push(Warning::Disturbed(dump.only_table(), why));
                         return Ok(outcome);
                     }
                 }
@@ -124,15 +158,16 @@ impl NetlinkSource {
         }
     }
 
-    fn dump(&mut self, request: &[u8], reader: &mut Reader<'_>) -> io::Result<End> {
+    fn dump(&mut self, request: Vec<u8>, reader: &mut Reader<'_>) -> io::Result<End> {
         let mut channel = self.open()?;
-        channel.send(request)?;
+        reader.sequence = channel.send(request)?;
         let recorder = &self.recorder;
+        let table = reader.dump.table();
         let may_repeat = reader.repeats > 0;
         let is_held = reader.decoder.visitor.can_rewind();
         let mut read = |datagram: io::Result<&[u8]>| match datagram {
             Ok(datagram) => {
-                recorder.keep(datagram);
+                recorder.keep(table, datagram);
                 reader.read(datagram)
             }
             Err(error) => Some(End::Disturbed(disturbance(error))),
@@ -157,6 +192,51 @@ impl NetlinkSource {
         }
         Ok(end)
     }
+
+    /// The names of unix sockets, for those of their peers. Where they cannot be had, peers stay unnamed,
+    /// and it is said why.
+    fn unix_names(&self) -> UnixNames {
+        let mut source = Self {
+            channel: None,
+            recorder: Recorder::default(),
+            strangers: Arc::clone(&self.strangers),
+        };
+        let mut names = UnixNames::new();
+        let request = Request {
+            states: StateSet::ALL,
+            extensions: Extensions::default(),
+            narrow: Narrow::default(),
+        };
+        let mut read = || {
+            let mut reader = Reader::new(Dump::UnixNames, &request, &mut names, None);
+            source.read(&mut reader)
+        };
+        let mut outcome = read();
+        for _ in 0..REPEATS {
+            outcome = outcome.or_else(|_| read());
+        }
+        names.failure = match outcome {
+            Ok(outcome) => outcome.warnings.first().map(|why| why.to_string().into()),
+            Err(error) => Some(error.into()),
+        };
+        names.live = source
+            .channel
+            .map(|channel| (channel, self.recorder.clone()));
+        names.sort();
+        names
+    }
+
+    /// What must be known of what was read.
+    fn told(&self, mut outcome: Outcome, reader: &Reader<'_>) -> Outcome {
+        outcome
+            .warnings
+            .extend(reader.decoder.warnings(reader.dump.only_table(), None));
+        let strangers = self.strangers.swap(0, Ordering::Relaxed);
+        if strangers > 0 {
+            outcome.warnings.push(Warning::Strangers(strangers));
+        }
+        outcome
+    }
 }
 
 impl Source for NetlinkSource {
@@ -167,9 +247,9 @@ impl Source for NetlinkSource {
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
-        let names = peers.then(|| UnixNames::live(self.recorder.clone()));
-        let mut reader = Reader::new(Some(table), request, visitor, names);
-        let mut outcome = match self.look_up(table, request) {
+        let names = peers.then(|| self.unix_names());
+        let mut reader = Reader::new(Dump::Table(table), request, visitor, names);
+        let outcome = match self.look_up(table, request) {
             Some(socket) => {
                 // No other follows, whether the visitor wants one or not.
                 let _ = reader.decoder.lend_socket(socket);
@@ -182,8 +262,7 @@ impl Source for NetlinkSource {
                 read => read?,
             },
         };
-        outcome.warnings.extend(reader.warnings());
-        Ok(outcome)
+        Ok(self.told(outcome, &reader))
     }
 
     /// Where the table of connections is walked: there one walk costs less than two.
@@ -194,10 +273,9 @@ impl Source for NetlinkSource {
         if states == StateSet::EMPTY || is_looked_up || self.recorder.is_on() {
             return None;
         }
-        let mut reader = Reader::new(None, request, visitor, None);
-        let mut outcome = self.read(&mut reader).ok()?;
-        outcome.warnings.extend(reader.warnings());
-        Some(outcome)
+        let mut reader = Reader::new(Dump::Tcp, request, visitor, None);
+        let outcome = self.read(&mut reader).ok()?;
+        Some(self.told(outcome, &reader))
     }
 
     /// The first datagram through a socket is a short one.
@@ -254,8 +332,8 @@ fn params(request: &Request) -> DumpParams<'_> {
 
 /// Reads the datagrams of one dump.
 struct Reader<'r> {
-    /// The table; `None` = TCP over both IP versions.
-    table: Option<Table>,
+    dump: Dump,
+    /// The number of the request.
     sequence: u32,
     interrupted: bool,
     /// How often the dump may be begun again.
@@ -266,23 +344,18 @@ struct Reader<'r> {
 impl<'r> Reader<'r> {
     /// For the answers to `request`; unix peers are named from `names`.
     fn new(
-        table: Option<Table>,
+        dump: Dump,
         request: &'r Request,
         visitor: &'r mut dyn Visitor,
         names: Option<UnixNames>,
     ) -> Self {
-        let first = table.unwrap_or(TCP);
         Self {
-            table,
-            sequence: wire::tag(first),
+            dump,
+            sequence: 0,
             interrupted: false,
             repeats: REPEATS,
-            decoder: Decoder::new(Kind::Netlink, first, request, visitor, names),
+            decoder: Decoder::new(Kind::Netlink, dump.table(), request, visitor, names),
         }
-    }
-
-    fn warnings(&self) -> impl Iterator<Item = Warning> {
-        self.decoder.warnings(self.table, None)
     }
 
     /// `Some` when the dump is over.

@@ -42,26 +42,34 @@ impl Recorder {
         self.0.is_some()
     }
 
-    /// Keeps messages as they are.
-    pub(super) fn keep(&self, messages: &[u8]) {
-        let Some(recording) = &self.0 else { return };
-        let recording = &mut *recording.borrow_mut();
-        if recording.failure.is_none() {
-            recording.failure = recording.file.write_all(messages).err();
+    /// Keeps the messages of a datagram about a table, under its number.
+    pub(super) fn keep(&self, table: Table, datagram: &[u8]) {
+        if self.is_on() {
+            let mut datagram = datagram.to_vec();
+            wire::set_sequence(&mut datagram, wire::tag(table));
+            self.write(&datagram);
         }
     }
 
     /// Keeps a line of `/proc/net`, as a message of our own.
     pub(super) fn keep_line(&self, table: Table, line: &[u8]) {
         if self.is_on() {
-            self.keep(&wire::proc_line(wire::tag(table), line));
+            self.write(&wire::proc_line(wire::tag(table), line));
         }
     }
 
     /// Marks the end of the lines of a table.
     pub(super) fn keep_end(&self, table: Table) {
         if self.is_on() {
-            self.keep(&wire::done(wire::tag(table)));
+            self.write(&wire::done(wire::tag(table)));
+        }
+    }
+
+    fn write(&self, messages: &[u8]) {
+        let Some(recording) = &self.0 else { return };
+        let recording = &mut *recording.borrow_mut();
+        if recording.failure.is_none() {
+            recording.failure = recording.file.write_all(messages).err();
         }
     }
 

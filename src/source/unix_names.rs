@@ -4,12 +4,14 @@
 //! costs the square of their number. One dump of all names is as good; only a socket younger than
 //! that dump is asked for by itself.
 
-use std::io;
+use std::ops::ControlFlow;
 
-use super::Recorder;
-use super::channel::{Channel, REPEATS};
-use crate::model::{Cause, Disturbance, Family, Protocol, Socket};
-use crate::wire::{self, Body, Messages};
+use super::channel::Channel;
+use super::{Recorder, Visitor};
+use crate::model::{Cause, Family, Protocol, Socket, Table};
+use crate::wire;
+
+const UNIX: Table = Table::new(Protocol::Unix, Family::Unix);
 
 /// Inode to name.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub(super) struct UnixNames {
     bytes: Vec<u8>,
     scratch: Socket,
     /// For sockets that are not in the index; `None` = nobody can be asked.
-    live: Option<(Channel, Recorder)>,
+    pub(super) live: Option<(Channel, Recorder)>,
     /// Why names may be missing, if they may.
     pub(super) failure: Option<Cause>,
 }
@@ -36,59 +38,15 @@ impl UnixNames {
         }
     }
 
-    /// The names of the machine's sockets. Where they cannot be had, peers stay unnamed and
-    /// [`failure`](Self::failure) says why.
-    pub(super) fn live(recorder: Recorder) -> Self {
-        let mut names = Self::new();
-        let mut dump = names.dump();
-        for _ in 0..REPEATS {
-            dump = dump.or_else(|_| names.dump());
-        }
-        match dump {
-            Ok(channel) => names.live = Some((channel, recorder)),
-            Err(cause) => names.failure = Some(cause.into()),
-        }
-        names.sort();
-        names
-    }
-
-    /// Adds every socket. Where the dump is disturbed, what was added stays.
-    fn dump(&mut self) -> io::Result<Channel> {
-        self.index.clear();
-        self.bytes.clear();
-        let mut channel = Channel::open()?;
-        channel.send(&wire::unix_name_request(None))?;
-        loop {
-            let datagram = channel.receive()?;
-            if wire::is_interrupted(datagram) {
-                return Err(io::Error::other(Disturbance::Changed));
-            }
-            for message in Messages::new(datagram).flatten() {
-                match message.body {
-                    Body::Socket(payload) => self.add(payload),
-                    Body::Done(code) | Body::Error(code) if code > 0 => {
-                        return Err(io::Error::from_raw_os_error(code));
-                    }
-                    Body::Done(_) | Body::Error(_) => return Ok(channel),
-                    _ => {}
-                }
-            }
-        }
-    }
-
     /// Adds the socket of one reply.
     pub(super) fn add(&mut self, payload: &[u8]) {
-        let entry = self.keep(payload);
+        let entry = self.decode(payload);
         self.index.extend(entry);
     }
 
-    /// Keeps the name of the socket of one reply, and makes its entry of the index.
-    fn keep(&mut self, payload: &[u8]) -> Option<(u64, usize, usize)> {
+    fn decode(&mut self, payload: &[u8]) -> Option<(u64, usize, usize)> {
         wire::decode(Protocol::Unix, payload, &mut self.scratch).ok()?;
-        let name = &self.scratch.local.name;
-        let entry = (self.scratch.inode?, self.bytes.len(), name.len());
-        self.bytes.extend_from_slice(name);
-        Some(entry)
+        keep(&mut self.bytes, &self.scratch)
     }
 
     /// Makes the index fit for use.
@@ -114,19 +72,46 @@ impl UnixNames {
     fn ask(&mut self, inode: u64, at: usize) -> Option<()> {
         let (mut channel, recorder) = self.live.take()?;
         let request = wire::unix_name_request(Some(u32::try_from(inode).ok()?));
-        let datagram = match channel.ask(&request) {
-            Ok(datagram) => datagram,
+        let payload = match channel.ask(request) {
+            Ok((datagram, payload)) => {
+                recorder.keep(UNIX, datagram);
+                payload
+            }
             Err(cause) => {
                 self.failure = Some(cause.into());
                 return None;
             }
         };
-        recorder.keep(datagram);
-        let first = Messages::new(datagram).next();
-        let payload = first.and_then(|message| message.ok()?.socket());
-        let (_, begin, len) = payload.and_then(|it| self.keep(it)).unwrap_or_default();
+        let (_, begin, len) = payload.and_then(|it| self.decode(it)).unwrap_or_default();
         self.index.insert(at, (inode, begin, len));
         self.live = Some((channel, recorder));
         Some(())
+    }
+}
+
+/// Keeps the name of a socket, and makes its entry of the index.
+fn keep(bytes: &mut Vec<u8>, socket: &Socket) -> Option<(u64, usize, usize)> {
+    let name = &socket.local.name;
+    let entry = (socket.inode?, bytes.len(), name.len());
+    bytes.extend_from_slice(name);
+    Some(entry)
+}
+
+/// Keeps what it takes.
+impl Visitor for UnixNames {
+    fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
+        let entry = keep(&mut self.bytes, socket);
+        self.index.extend(entry);
+        ControlFlow::Continue(())
+    }
+
+    fn can_rewind(&self) -> bool {
+        true
+    }
+
+    fn rewind(&mut self) -> bool {
+        self.index.clear();
+        self.bytes.clear();
+        true
     }
 }

@@ -155,6 +155,19 @@ pub fn ends_dump(datagram: &[u8]) -> bool {
     false
 }
 
+/// Gives every message of a datagram another sequence number.
+pub fn set_sequence(mut datagram: &mut [u8], sequence: u32) {
+    while let Ok((header, _)) = Nlmsghdr::mut_from_prefix(datagram) {
+        header.sequence = U32::new(sequence);
+        let length = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
+        let next = length
+            .max(Message::HEADER_LEN)
+            .checked_next_multiple_of(ALIGN);
+        let rest = next.and_then(|next| datagram.get_mut(next..));
+        datagram = rest.unwrap_or_default();
+    }
+}
+
 /// Does a datagram say that its table changed while it was dumped?
 pub fn is_interrupted(datagram: &[u8]) -> bool {
     Messages::new(datagram).any(|message| message.is_ok_and(|message| message.interrupted))

@@ -16,7 +16,9 @@ use std::fmt;
 
 use crate::model::{Family, Protocol, Socket, Table};
 
-pub use message::{Body, Message, Messages, done, ends_dump, is_interrupted, proc_line};
+pub use message::{
+    Body, Message, Messages, done, ends_dump, is_interrupted, proc_line, set_sequence,
+};
 pub use request::{DumpParams, both_request, dump_request, exact_request, unix_name_request};
 pub use sequence::{is_ours, table_of, tag};
 

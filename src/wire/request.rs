@@ -102,7 +102,7 @@ pub fn exact_request(
     ends: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> Vec<u8> {
-    let body = inet_request(table, IPPROTO_TCP, params, identity(ends, interface));
+    let body = inet_request(table, IPPROTO_TCP, params, &identity(ends, interface));
     message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, &body)
 }
 
@@ -142,7 +142,7 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
     let short = u8::try_from(number).ok();
     // The kernel looks at the attribute where there is one.
     let protocol = short.unwrap_or(IPPROTO_TCP);
-    let mut body = inet_request(table, protocol, params, identity(any(params), None));
+    let mut body = inet_request(table, protocol, params, &identity(any(params), None));
     if short.is_none() {
         let number = u32::from(number).to_ne_bytes();
         push_attribute(&mut body, INET_DIAG_REQ_PROTOCOL, &number);
@@ -151,10 +151,10 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
     body
 }
 
-fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: Vec<u8>) -> Vec<u8> {
+fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: &[u8]) -> Vec<u8> {
     let states = params.states.kernel_mask().to_ne_bytes();
     let begin = [table.family.code(), protocol, extensions(params), 0];
-    [&begin[..], &states, &identity].concat()
+    [&begin[..], &states, identity].concat()
 }
 
 /// `struct inet_diag_sockid`.

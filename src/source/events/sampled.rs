@@ -147,6 +147,9 @@ impl Sampled {
                 known.destroyed(socket);
             }
         });
+        if let Some(strangers) = notices.strangers() {
+            self.overrun.note(Warning::Strangers(strangers));
+        }
         match heard {
             Ok(heard) => {
                 self.heard |= heard != Heard::Nothing;

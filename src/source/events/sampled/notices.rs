@@ -2,13 +2,13 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use netlink_sys::Socket as Netlink;
-use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use rustix::io::Errno;
 
 use crate::model::{Family, Protocol, Socket, State, Table};
-use crate::source::channel::{BUFFER_LEN, receive};
+use crate::source::channel::{BUFFER_LEN, KernelSocket, Strangers};
 use crate::wire::{self, Body, Messages};
 
 /// `SKNLGRP_INET_TCP_DESTROY` (`include/uapi/linux/sock_diag.h`).
@@ -33,7 +33,8 @@ pub(super) enum Heard {
 
 /// A socket in the multicast groups.
 pub(super) struct Notices {
-    socket: Netlink,
+    socket: KernelSocket,
+    strangers: Strangers,
     buffer: Vec<u8>,
     scratch: Socket,
 }
@@ -50,7 +51,9 @@ const fn group(table: Table) -> Option<u32> {
 impl Notices {
     /// Joins the groups of the tables.
     pub(super) fn join(tables: impl Iterator<Item = Table>) -> io::Result<Self> {
-        let mut socket = Netlink::new(NETLINK_SOCK_DIAG)?;
+        let strangers = Strangers::default();
+        let mut kernel = KernelSocket::open(Arc::clone(&strangers))?;
+        let socket = &mut kernel.socket;
         // A socket without an address is in no group.
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
@@ -60,17 +63,23 @@ impl Notices {
             socket.add_membership(group)?;
         }
         Ok(Self {
-            socket,
+            socket: kernel,
+            strangers,
             buffer: Vec::with_capacity(BUFFER_LEN),
             scratch: Socket::new(Protocol::Tcp, Family::Inet),
         })
+    }
+
+    /// How many notices came from others than the kernel, since this was asked last.
+    pub(super) fn strangers(&self) -> Option<u64> {
+        Some(self.strangers.swap(0, Ordering::Relaxed)).filter(|count| *count > 0)
     }
 
     /// Lends every socket that was destroyed, as its end left it.
     pub(super) fn drain(&mut self, mut take: impl FnMut(&Socket)) -> io::Result<Heard> {
         let mut heard = Heard::Nothing;
         loop {
-            match receive(&self.socket, &mut self.buffer) {
+            match self.socket.receive(&mut self.buffer) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(heard),
                 Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
@@ -97,6 +106,6 @@ impl Notices {
 
 impl AsFd for Notices {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.socket.socket.as_fd()
     }
 }
