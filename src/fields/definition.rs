@@ -27,6 +27,10 @@ pub struct Definition {
     pub(super) cost: Cost,
     /// True for the tables whose sockets can have it.
     pub(super) applies: fn(Table) -> bool,
+    /// True if a socket of which it is reported may have none. Where any other is missing, nobody told it.
+    pub is_optional: bool,
+    /// True for the tables of which netlink reports it.
+    pub(super) in_netlink: fn(Table) -> bool,
     /// True for the tables of which `/proc/net` reports it.
     pub(super) in_procfs: fn(Table) -> bool,
 }
@@ -45,6 +49,8 @@ impl Definition {
             unit: None,
             cost: Cost::Free,
             applies: |_| true,
+            is_optional: false,
+            in_netlink: |_| true,
             in_procfs: |_| true,
         }
     }
@@ -106,6 +112,19 @@ impl Definition {
     /// Of these tables only.
     pub(super) const fn of(self, applies: fn(Table) -> bool) -> Self {
         Self { applies, ..self }
+    }
+
+    /// A socket may have none.
+    pub(super) const fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    /// Reported by netlink of these tables only.
+    pub(super) const fn in_netlink(self, in_netlink: fn(Table) -> bool) -> Self {
+        Self { in_netlink, ..self }
     }
 
     /// Reported by `/proc/net` of these tables only.

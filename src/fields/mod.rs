@@ -289,7 +289,7 @@ impl Field {
     pub fn reported_by(self, source: Source, table: Table) -> bool {
         match source {
             // `SO_MARK` needs `CAP_NET_ADMIN`.
-            Source::Netlink => self != Self::Mark,
+            Source::Netlink => (self.definition().in_netlink)(table),
             Source::Procfs => {
                 let is_drops =
                     matches!(self, Self::MemoryPart(place) if memory_part(place).0 == "drops");

@@ -18,28 +18,35 @@ const SEND_QUEUE: D = D::number("send_queue", 6)
     .short("send_q")
     .counts(Unit::Bytes)
     .in_procfs(|table| is_ip(table) || table.protocol == Protocol::Netlink);
-const LOCAL_ADDRESS: D = D::new("local_address", 15).of(|table| table.protocol != Protocol::Packet);
-const LOCAL_PORT: D = D::right("local_port", 10).of(|table| table.protocol != Protocol::Unix);
+const LOCAL_ADDRESS: D = D::new("local_address", 15)
+    .of(|table| table.protocol != Protocol::Packet)
+    .optional();
+const LOCAL_PORT: D = D::right("local_port", 10)
+    .of(|table| table.protocol != Protocol::Unix)
+    .optional();
 const PEER_ADDRESS: D = D::new("peer_address", 15)
     .of(|table| table.protocol != Protocol::Packet)
     .in_procfs(is_ip)
-    .costs(Cost::UnixPeers);
+    .costs(Cost::UnixPeers)
+    .optional();
 const PEER_PORT: D = D::right("peer_port", 10)
     .of(|table| is_ip(table) || table.protocol == Protocol::Netlink)
-    .in_procfs(is_ip);
+    .in_procfs(is_ip)
+    .optional();
 const INTERFACE: D = D::new("interface", 9)
     .aliases(&["dev", "iface"])
     .of(|table| is_ip(table) || table.protocol == Protocol::Packet)
     .in_procfs(|table| table.protocol == Protocol::Packet)
-    .costs(Cost::Interface);
+    .costs(Cost::Interface)
+    .optional();
 const UID: D = D::number("uid", 10)
-    .of(|table| table.protocol != Protocol::Netlink)
-    .in_procfs(|table| table.protocol != Protocol::Unix);
+    .in_netlink(|table| table.protocol != Protocol::Netlink)
+    .in_procfs(has_uid_line);
 const USER: D = D::new("user", 10)
-    .of(|table| table.protocol != Protocol::Netlink)
-    .in_procfs(|table| table.protocol != Protocol::Unix)
+    .in_netlink(|table| table.protocol != Protocol::Netlink)
+    .in_procfs(has_uid_line)
     .costs(Cost::User);
-const INODE: D = D::number("inode", 10);
+const INODE: D = D::number("inode", 10).optional();
 const COOKIE: D = D::new("cookie", 8).counts(Unit::Count).netlink_only();
 const SHUTDOWN: D = D::word("shutdown", 8, Shutdown::NAMES)
     .of(|table| is_ip(table) || table.protocol == Protocol::Unix)
@@ -47,51 +54,61 @@ const SHUTDOWN: D = D::word("shutdown", 8, Shutdown::NAMES)
 const V6ONLY: D = D::word("v6only", 6, &["true", "false"])
     .of(|table| table.family == Family::Inet6 && table.protocol.has_service_ports())
     .netlink_only();
-const TIMER: D = D::new("timer", 20).of(is_ip);
+const TIMER: D = D::new("timer", 20).of(is_ip).optional();
 const TIMER_KIND: D = D::word("timer", 11, TimerKind::NAMES)
     .aliases(&["timer.kind"])
     .csv("timer_kind")
-    .of(is_ip);
+    .of(is_ip)
+    .optional();
 const TIMER_EXPIRES: D = D::number("expires_ms", 10)
     .aliases(&["timer_expires_ms"])
     .counts(Unit::Millis)
-    .of(is_ip);
+    .of(is_ip)
+    .optional();
 const TIMER_RETRANSMITS: D = D::number("retransmits", 11)
     .aliases(&["timer_retransmits"])
-    .of(is_ip);
+    .of(is_ip)
+    .optional();
 const MARK: D = D::number("mark", 10)
     .aliases(&["fwmark"])
     .of(is_ip)
+    .in_netlink(|_| false)
     .netlink_only();
 const CGROUP: D = D::new("cgroup", 40)
-    .of(is_ip)
+    .in_netlink(is_ip)
     .netlink_only()
     .costs(Cost::Cgroup);
-const NETNS: D = D::new("netns", 12).costs(Cost::Netns);
+const NETNS: D = D::new("netns", 12).costs(Cost::Netns).optional();
 const PEER_INODE: D = D::number("peer_inode", 10)
     .of(|table| table.protocol == Protocol::Unix)
-    .netlink_only();
-const PROCESSES: D = D::new("processes", 24).costs(Cost::Owners);
+    .netlink_only()
+    .optional();
+const PROCESSES: D = D::new("processes", 24).costs(Cost::Owners).optional();
 const PID: D = D::number("pid", 10)
     .aliases(&["processes.pid"])
     .csv("pids")
-    .costs(Cost::Owners);
+    .costs(Cost::Owners)
+    .optional();
 const PROCESS: D = D::new("process", 16)
     .aliases(&["processes", "process_name", "processes.name"])
     .csv("process_names")
-    .costs(Cost::Owners);
+    .costs(Cost::Owners)
+    .optional();
 const COMMAND: D = D::new("command", 24)
     .aliases(&["processes.command"])
     .csv("process_commands")
-    .costs(Cost::Owners);
+    .costs(Cost::Owners)
+    .optional();
 const PROCESS_USER: D = D::new("process_user", 12)
     .aliases(&["processes.user"])
     .csv("process_users")
-    .costs(Cost::Owners);
+    .costs(Cost::Owners)
+    .optional();
 const FD: D = D::number("fd", 10)
     .aliases(&["processes.fds"])
     .csv("fds")
-    .costs(Cost::Owners);
+    .costs(Cost::Owners)
+    .optional();
 const PROCESS_STATUS: D = D::word("process_status", 14, ProcessStatus::NAMES).costs(Cost::Owners);
 const CONGESTION: D = D::new("congestion", 10)
     .aliases(&["cong"])
@@ -158,6 +175,11 @@ impl Field {
 
 fn is_ip(table: Table) -> bool {
     matches!(table.family, Family::Inet | Family::Inet6)
+}
+
+/// `net/netlink` does not tell who made a socket, nor does `net/unix`.
+const fn has_uid_line(table: Table) -> bool {
+    !matches!(table.protocol, Protocol::Unix | Protocol::Netlink)
 }
 
 /// Of memory `/proc/net` reports only what was dropped, and not of all protocols.

@@ -108,8 +108,10 @@ fn a_value_says_why_there_is_none() {
         (Field::Inode, "known", "known"),
         (Field::Interface, "absent", "absent"),
         (Field::User, "not yet", "absent"),
-        (Field::Cgroup, "absent", "absent"),
-        (Field::Processes, "not yet", "absent"),
+        (Field::Cgroup, "not reported", "not reported"),
+        (Field::Processes, "not yet", "not reported"),
+        (Field::LocalPort, "absent", "absent"),
+        (Field::Shutdown, "not reported", "not reported"),
         (Field::Mark, "not reported", "not reported"),
         (Field::PeerInode, "absent", "absent"),
     ] {
@@ -126,7 +128,9 @@ fn a_value_says_why_there_is_none() {
         ..socket.clone()
     };
     assert_eq!(value(Field::Shutdown, &Row::bare(&other)), "not reported");
-    assert_eq!(value(Field::SendQueue, &Row::bare(&other)), "absent");
+    other.send_queue = Some(0);
+    assert_eq!(value(Field::SendQueue, &Row::bare(&other)), "known");
+    other.send_queue = None;
     other.state = State::Listen;
     assert_eq!(value(Field::SendQueue, &Row::bare(&other)), "not reported");
     other.state = State::TimeWait;

@@ -209,15 +209,29 @@ impl Field {
 
     /// True if nobody has said whether it is there.
     fn is_unreported(self, row: &Row<'_>) -> bool {
-        let socket = row.socket;
-        if self.is_never_reported(row) {
+        let (socket, table) = (row.socket, row.socket.table());
+        if !self.applies_to(table) || self.is_never_reported(row) {
             return false;
         }
         if self.is_of_owners() {
-            return row.is_owner_in_doubt;
+            return row.is_owner_in_doubt || row.process_status.is_none();
         }
-        let table = socket.table();
-        self.applies_to(table) && (!self.reported_by(socket.source, table) || self.is_backlog(row))
+        !self.reported_by(socket.source, table) || self.is_backlog(row) || !self.may_be_absent(row)
+    }
+
+    /// True if the socket may have none, though such are reported of others.
+    fn may_be_absent(self, row: &Row<'_>) -> bool {
+        let socket = row.socket;
+        match self {
+            // What no descriptor can hold belongs to nobody.
+            Self::Uid => socket.inode.is_none(),
+            Self::User => socket.inode.is_none() || socket.uid.is_some(),
+            // It may be that of its subflows.
+            Self::Congestion => socket.protocol == Protocol::Mptcp,
+            Self::TcpPart(part) => socket.tcp_info().is_some_and(|info| info.was_sent(part)),
+            Self::MptcpPart(part) => socket.mptcp_info().is_some_and(|info| info.was_sent(part)),
+            other => other.definition().is_optional,
+        }
     }
 
     /// The limit of a listener's queue, from `/proc/net`.
@@ -240,11 +254,20 @@ impl Field {
             return socket.inode.is_none();
         }
         match socket.state {
+            // Whoever may know it is told.
+            _ if self == Self::Mark => false,
             State::Listen | State::Bound | State::Unconn if self == Self::V6Only => false,
             _ if self == Self::V6Only => true,
             State::TimeWait | State::SynRcvd => !self.is_kept(),
-            State::FinWait2 if socket.inode.is_none() => !self.is_kept(),
-            State::Bound => self.cost() == Cost::Info,
+            // In `/proc/net` a full socket that nobody holds looks the same.
+            State::FinWait2 if socket.inode.is_none() => {
+                socket.source != Source::Procfs && !self.is_kept()
+            }
+            // Nothing was sent yet, nothing can be received.
+            State::Bound => {
+                self.cost() == Cost::Info || matches!(self, Self::RecvQueue | Self::SendQueue)
+            }
+            State::SynSent => self == Self::SendQueue,
             _ => false,
         }
     }

@@ -101,7 +101,7 @@ impl Rule {
             Test::State(states) if holds => *states,
             Test::State(states) => states.complement(),
             Test::Orphan if holds => StateSet::ORPHANED,
-            other if holds && is_tcp && wants_peer(other) => WITH_PEER,
+            other if is_tcp && wants_peer(other, holds) => WITH_PEER,
             _ => StateSet::ALL,
         };
         let of_list = |members: Vec<StateSet>, all: bool| {
@@ -119,14 +119,28 @@ impl Rule {
     /// those without `CAP_NET_ADMIN`; what a recording lacks depends on whoever made it.
     pub fn unknowable(&self, source: Source) -> Vec<Field> {
         let table = self.table();
-        let is_missing = |field: Field| {
-            !field.reported_by(source, table) || source == Source::Procfs && self.is_limit(field)
-        };
+        let is_limit = |field| source == Source::Procfs && self.is_limit(field);
+        self.needed(|field| !field.reported_by(source, table) || is_limit(field))
+    }
+
+    /// The fields in it that were missing where a row could not be decided: those that are never reported,
+    /// or else those that every socket has, and older kernels did not tell yet.
+    pub fn missing(&self, source: Source) -> Vec<Field> {
+        let unknowable = self.unknowable(source);
+        if unknowable.is_empty() {
+            return self.needed(|field| !field.definition().is_optional);
+        }
+        unknowable
+    }
+
+    /// The fields that must be reported for it, and for which this holds, each once.
+    fn needed(&self, is_meant: impl Fn(Field) -> bool) -> Vec<Field> {
+        let table = self.table();
         let mut found = Vec::new();
         for test in self.expr().tests() {
             if let Some(field) = test.needed_field(table.protocol)
                 && field.applies_to(table)
-                && is_missing(field)
+                && is_meant(field)
                 && !found.contains(&field)
             {
                 found.push(field);
@@ -147,17 +161,19 @@ impl Rule {
 /// each.
 const WITH_PEER: StateSet = StateSet::ALL.without(State::Listen).without(State::Bound);
 
-/// Does it hold of nothing that has no peer: no port there, and the unspecified address?
-fn wants_peer(test: &Test) -> bool {
+/// Does it hold, or fail, of nothing that has no peer: no port there, and the unspecified address or none?
+fn wants_peer(test: &Test, holds: bool) -> bool {
     match test {
         Test::Port {
-            side: Side::Peer, ..
-        } => true,
+            side: Side::Peer,
+            op,
+            ..
+        } => (*op == Op::Unequal) != holds,
         Test::Host {
             side: Side::Peer,
-            equal: true,
+            equal,
             prefixes,
-        } => {
+        } if *equal == holds => {
             let unspecified = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
             let holds = |prefix: &Prefix| unspecified.iter().any(|ip| prefix.contains(*ip));
             !prefixes.iter().any(holds)

@@ -2,8 +2,9 @@
 //! (`net/ipv4/inet_diag.c`).
 //!
 //! The program accepts every socket for which the expression holds, and maybe more. What the kernel
-//! cannot test is taken to hold, and so is what it sees otherwise than the expression does: a field
-//! that is unknown here is 0 there, and a mark that is not told still is tested there.
+//! cannot test is taken to hold, and so is what it sees otherwise than the expression does: what is
+//! absent here is 0 there, a mark that is not told still is tested there, and where there is no peer,
+//! what is left of an earlier one is seen.
 
 mod code;
 
@@ -22,6 +23,9 @@ use super::{Expr, Op, PortItem, Prefix, Side, Test};
 /// 16 ms with 64 ranges of ports, 44 ms with 64 addresses, 1.2 s with 3,000, and 30 ms without any
 /// program (Linux 6.18). What is within this limit is far within the 64 KiB of an attribute.
 const MAX_STEPS: usize = 400;
+
+/// What the kernel has for a port where there is none: it is unequal to every port, and in no order.
+const NO_PORT: (u16, u16) = (0, 0);
 
 /// Ranges tested for one set of ports: two sets are within the limit.
 const MAX_RANGES: usize = 64;
@@ -56,6 +60,9 @@ fn of_test(test: &Test, holds: bool) -> Node {
                 // `::` stands for every IPv4 address too, where it is not for IPv6 only.
                 let any = Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128);
                 Node::any([hosts_of(prefixes), hosts_of(&[any])])
+            } else if !equal && *side == Side::Peer {
+                let no_peer = Node::Test(Leaf::port_at_most(Side::Peer, 0));
+                Node::any([hosts_of(prefixes), no_peer])
             } else {
                 hosts_of(prefixes)
             }
@@ -64,12 +71,12 @@ fn of_test(test: &Test, holds: bool) -> Node {
             equal,
             index: Some(index),
             ..
-        } => number(*index, *equal, holds, Leaf::interface),
+        } => number(*index, *equal == holds, Leaf::interface),
         Test::Cgroup {
             equal,
             id: Some(id),
             ..
-        } => number(*id, *equal, holds, Leaf::cgroup),
+        } => number(*id, *equal == holds, Leaf::cgroup),
         // Where the mark is not told, `not` of any test of it holds.
         Test::Mark { equal, value, mask } if holds => {
             let mark = Node::Test(Leaf::mark(*value, *mask));
@@ -85,17 +92,16 @@ fn ports(op: Op, items: &[PortItem], holds: bool) -> PortSet {
     let first = items.first().map_or(0, |item| item.range().0);
     let matching = match op {
         Op::Equal => named,
-        Op::Unequal => named.complement(),
+        Op::Unequal => named.complement().and(NO_PORT),
         Op::AtLeast => PortSet::of([(first, u16::MAX)]),
         Op::AtMost => PortSet::of([(0, first)]),
         Op::Less => PortSet::of([(first, u16::MAX)]).complement(),
         Op::Greater => PortSet::of([(0, first)]).complement(),
     };
-    let wanted = if holds {
-        matching
-    } else {
-        // No port is 0 there.
-        matching.complement().and((0, 0))
+    let wanted = match (holds, op) {
+        (true, _) => matching,
+        (false, Op::Unequal) => matching.complement(),
+        (false, _) => matching.complement().and(NO_PORT),
     };
     wanted.widened(MAX_RANGES)
 }
@@ -108,7 +114,6 @@ fn any_of(side: Side, ports: &PortSet) -> Node {
     }))
 }
 
-/// An IP socket always has both addresses, so that `!=` is the opposite of `=`.
 fn hosts(side: Side, prefixes: &[Prefix], equal: bool) -> Node {
     let leaves = prefixes.iter().map(|prefix| Leaf::host(side, *prefix));
     let Some(leaves) = leaves.collect::<Option<Vec<_>>>() else {
@@ -122,22 +127,13 @@ fn hosts(side: Side, prefixes: &[Prefix], equal: bool) -> Node {
     }
 }
 
-/// A number of which 0 is unknown.
-fn number<N: Default + PartialEq>(
-    value: N,
-    equal: bool,
-    holds: bool,
-    leaf: impl Fn(N) -> Leaf,
-) -> Node {
+/// A number that is 0 there where a socket has none.
+fn number<N: Default + PartialEq>(value: N, equal: bool, leaf: impl Fn(N) -> Leaf) -> Node {
     if value == N::default() {
         return Node::ALWAYS;
     }
     let same = Node::Test(leaf(value));
-    match (equal, holds) {
-        (true, true) => same,
-        (false, false) => Node::any([same, Node::Test(leaf(N::default()))]),
-        _ => same.negated(),
-    }
+    if equal { same } else { same.negated() }
 }
 
 #[cfg(test)]

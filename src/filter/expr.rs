@@ -225,6 +225,21 @@ impl Test {
         }
     }
 
+    /// True if it asks for something else than what it names: what has no value passes.
+    pub(super) const fn is_unequal(&self) -> bool {
+        match self {
+            Self::Word { equal, .. }
+            | Self::Host { equal, .. }
+            | Self::Name { equal, .. }
+            | Self::Mark { equal, .. }
+            | Self::Interface { equal, .. }
+            | Self::Cgroup { equal, .. }
+            | Self::Text { equal, .. } => !*equal,
+            Self::Port { op, .. } | Self::Number { op, .. } => matches!(op, Op::Unequal),
+            _ => false,
+        }
+    }
+
     /// The field that must be reported for it to be answered; of a half-close, where the state does not
     /// tell it. Whether a field has a value is no question to it: one that was not reported has none.
     pub(super) fn needed_field(&self, protocol: Protocol) -> Option<Field> {

@@ -134,7 +134,7 @@ impl<'r> Matcher<'_, 'r> {
                 field,
                 equal,
                 words,
-            } => match self.known(*field)? {
+            } => match self.known(*field, !equal)? {
                 Datum::Word(word) => words.contains(&word) == *equal,
                 Datum::Flag(is_set) => words.contains(&Datum::flag(is_set)) == *equal,
                 _ => false,
@@ -148,27 +148,30 @@ impl<'r> Matcher<'_, 'r> {
                 Some(_) if *side == Side::Local && any_contains(prefixes, ANY_IPV4) => {
                     // `::` may be every IPv4 address too.
                     let is_any_ipv4 = socket.takes_ipv4_too();
-                    is_any_ipv4.ok_or_else(|| self.lacking(Field::V6Only))? == *equal
+                    is_any_ipv4.ok_or_else(|| self.lacking(Field::V6Only, false))? == *equal
                 }
                 Some(_) => !equal,
-                None => return Err(self.lacking(side.address())),
+                // An address of another kind is none of these.
+                None if !socket.protocol.is_ip() => !equal,
+                None => return Err(self.lacking(side.address(), !equal)),
             },
+            Test::Name { equal, .. } if socket.protocol != Protocol::Unix => !equal,
             Test::Name {
                 side,
                 equal,
                 pattern,
-            } => match self.known(side.address())? {
+            } => match self.known(side.address(), !equal)? {
                 Datum::Path(name) => pattern.matches_name(name) == *equal,
-                _ => false,
+                _ => !equal,
             },
             Test::Port { side, op, items } => match side.of(self.row).port {
                 Some(port) => port_holds(port, *op, items),
-                None => return Err(self.lacking(side.port())),
+                None => return Err(self.lacking(side.port(), *op == Op::Unequal)),
             },
             Test::Number { field, op, value } => return self.number(*field, *op, *value),
             Test::Mark { equal, value, mask } => match socket.mark {
                 Some(mark) => (mark & mask == *value) == *equal,
-                None => return Err(self.lacking(Field::Mark)),
+                None => return Err(self.lacking(Field::Mark, !equal)),
             },
             Test::Interface { equal, name, index } => return self.interface(*equal, name, *index),
             Test::Cgroup { equal, path, id } => return self.cgroup(*equal, path, *id),
@@ -186,11 +189,12 @@ impl<'r> Matcher<'_, 'r> {
         })
     }
 
-    /// The value of a field; without one no test of it holds.
-    fn known(&self, field: Field) -> Answer<Datum<'r>> {
+    /// The value of a field. Without one that is the answer of its test: what is known to be absent is
+    /// `unequal` to everything, and what is unknown is neither equal nor unequal to anything.
+    fn known(&self, field: Field, unequal: bool) -> Answer<Datum<'r>> {
         match field.value(self.row) {
             Value::Known(datum) => Ok(datum),
-            Value::Absent => Err(Decision::No),
+            Value::Absent => Err(Decision::of(unequal)),
             Value::NotReported => Err(Decision::CannotTell {
                 held: false,
                 by_source: !field.is_of_owners(),
@@ -199,9 +203,10 @@ impl<'r> Matcher<'_, 'r> {
         }
     }
 
-    /// The answer of a test about a field that has no value.
-    fn lacking(&self, field: Field) -> Decision {
-        self.known(field).err().unwrap_or(Decision::No)
+    /// The answer of a test about a field that has no value of the kind it looks for.
+    fn lacking(&self, field: Field, unequal: bool) -> Decision {
+        let known = self.known(field, unequal);
+        known.err().unwrap_or(Decision::of(unequal))
     }
 
     /// Where some process could not be read, whether one holds the socket cannot be told; whether it can
@@ -212,7 +217,7 @@ impl<'r> Matcher<'_, 'r> {
         if self.row.socket.inode.is_none() && !is_found {
             return Ok(accepts(ProcessStatus::None));
         }
-        self.known(Field::ProcessStatus)?;
+        self.known(Field::ProcessStatus, false)?;
         let Some(status) = self.row.process_status else {
             return Ok(false);
         };
@@ -234,7 +239,7 @@ impl<'r> Matcher<'_, 'r> {
             other => (true, other),
         };
         let matches = |number: u32| each.holds(&u64::from(number), &value);
-        Ok(match self.known(field)? {
+        Ok(match self.known(field, op == Op::Unequal)? {
             Datum::Processes(processes) if field == Field::Pid => {
                 some(processes.iter().map(|process| process.pid), equal, matches)
             }
@@ -252,12 +257,12 @@ impl<'r> Matcher<'_, 'r> {
 
     fn interface(&self, equal: bool, name: &str, index: Option<u32>) -> Answer {
         let Some(own) = self.row.socket.interface else {
-            return Err(self.lacking(Field::Interface));
+            return Err(self.lacking(Field::Interface, !equal));
         };
         if let Some(index) = index {
             return Ok((own == index) == equal);
         }
-        let known = self.known(Field::Interface)?;
+        let known = self.known(Field::Interface, !equal)?;
         let is_name = matches!(known, Datum::Name(known) if known == name.as_bytes());
         let same = is_name || Short::of(own) == *name || Short::interface(own) == *name;
         Ok(same == equal)
@@ -266,7 +271,7 @@ impl<'r> Matcher<'_, 'r> {
     fn cgroup(&self, equal: bool, path: &[u8], id: Option<u64>) -> Answer {
         match (self.row.socket.cgroup_id, id) {
             (Some(own), Some(id)) => Ok((own == id) == equal),
-            _ => Ok(match self.known(Field::Cgroup)? {
+            _ => Ok(match self.known(Field::Cgroup, !equal)? {
                 Datum::Name(known) => (known == path) == equal,
                 _ => false,
             }),
@@ -274,11 +279,18 @@ impl<'r> Matcher<'_, 'r> {
     }
 
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
-        let matches = match self.known(field)? {
+        let matches = match self.known(field, !equal)? {
             Datum::Processes(processes) => {
-                let texts = processes.iter();
-                let texts = texts.filter_map(|process| process_text(process, field));
-                return Ok(some(texts, equal, |text| pattern.matches(text)));
+                let mut texts = processes.iter().map(|process| process_text(process, field));
+                let is_known = texts.clone().all(|text| text.is_some());
+                let matches = texts.any(|text| text.is_some_and(|text| pattern.matches(text)));
+                if !matches && !is_known {
+                    return Err(Decision::CannotTell {
+                        held: false,
+                        by_source: false,
+                    });
+                }
+                matches
             }
             Datum::Index(index) => {
                 let names = [Short::of(index), Short::interface(index)];
@@ -313,7 +325,7 @@ impl<'r> Matcher<'_, 'r> {
     fn is_half_closed(&self, test: &Test) -> Answer {
         let socket = self.row.socket;
         match test.needed_field(socket.protocol) {
-            Some(field) if socket.shutdown.is_none() => Err(self.lacking(field)),
+            Some(field) if socket.shutdown.is_none() => Err(self.lacking(field, false)),
             _ => Ok(socket.is_half_closed()),
         }
     }

@@ -5,8 +5,8 @@
 //! is worked out ([`Narrow`]), and every socket that comes is tested in full ([`Rule::decide`]): results
 //! never depend on the kernel's part.
 //!
-//! A field that is unknown for a socket, or that the socket does not have, matches neither `=` nor
-//! `!=`; `not` turns the answer of a whole test or expression around.
+//! One rule for every field: what is known to be absent satisfies `!=` and nothing else; what is unknown
+//! satisfies neither `=` nor `!=`. `not` turns the answer of a whole test or expression around.
 
 mod bounds;
 mod bytecode;

@@ -353,4 +353,4 @@ fn shortened(word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

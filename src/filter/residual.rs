@@ -90,7 +90,9 @@ fn fold_test(test: &Test, table: Table) -> Expr {
             equal,
         } => constant(!equal),
         Test::Missing { field, equal } if !field.applies_to(table) => constant(*equal),
-        other if other.field().is_some_and(|field| !field.applies_to(table)) => Expr::NEVER,
+        other if other.field().is_some_and(|field| !field.applies_to(table)) => {
+            constant(other.is_unequal())
+        }
         Test::State(StateSet::EMPTY) => Expr::NEVER,
         Test::State(StateSet::ALL) => Expr::ALWAYS,
         Test::Host {
@@ -98,7 +100,7 @@ fn fold_test(test: &Test, table: Table) -> Expr {
             equal,
             prefixes,
         } => fold_host(*side, *equal, prefixes, table),
-        Test::Name { .. } if table.protocol != Protocol::Unix => Expr::NEVER,
+        Test::Name { equal, .. } if table.protocol != Protocol::Unix => constant(!equal),
         Test::Port { side, op, items } => fold_port(*side, *op, items, table),
         Test::Autobound { first, last } => fold_autobound(*first, *last, table),
         Test::HalfClosed if !Field::Shutdown.applies_to(table) => Expr::NEVER,
@@ -109,7 +111,7 @@ fn fold_test(test: &Test, table: Table) -> Expr {
 
 fn fold_host(side: Side, equal: bool, prefixes: &[Prefix], table: Table) -> Expr {
     if !matches!(table.family, Family::Inet | Family::Inet6) {
-        return Expr::NEVER;
+        return constant(!equal);
     }
     let possible = |prefix: &&Prefix| table.family == Family::Inet6 || prefix.address.is_ipv4();
     let prefixes: Vec<Prefix> = prefixes.iter().filter(possible).copied().collect();
@@ -132,13 +134,8 @@ fn fold_port(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
     if !items.is_empty() {
         return Expr::Test(Test::Port { side, op, items });
     }
-    match op {
-        Op::Unequal => Expr::Test(Test::Missing {
-            field: side.port(),
-            equal: false,
-        }),
-        _ => Expr::NEVER,
-    }
+    // No port has a number that is none.
+    constant(op == Op::Unequal)
 }
 
 /// The range an item stands for; `None` = it has no number in this protocol.

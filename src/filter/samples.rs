@@ -280,10 +280,17 @@ impl Rest {
         let [interface, mark, cgroup, peer_inode] = self.numbers;
         let shutdown = self.shutdown.map(Shutdown::from_bits);
         if let Some(bytes) = self.memory {
+            let some = Some(bytes).filter(|bytes| bytes % 2 == 0);
             socket.details_mut().memory = Some(Memory {
+                rmem_alloc: some,
                 rcvbuf: Some(bytes),
+                wmem_alloc: some,
+                sndbuf: some,
+                fwd_alloc: some,
+                wmem_queued: some,
+                optmem: some,
+                backlog: some,
                 drops: Some(1),
-                ..Memory::default()
             });
         }
         match socket.protocol {
@@ -303,6 +310,8 @@ impl Rest {
                 socket.shutdown = shutdown;
                 socket.mark = mark;
                 socket.cgroup_id = cgroup.map(u64::from);
+                let can_take_ipv4 = Field::V6Only.applies_to(socket.table());
+                socket.v6only = mark.filter(|_| can_take_ipv4).map(|mark| mark % 2 == 0);
                 self.fill_connection(socket);
             }
         }

@@ -205,6 +205,11 @@ impl Info {
         }
     }
 
+    /// True if this kernel sent the field, whatever it says.
+    pub const fn was_sent(&self, field: &InfoField) -> bool {
+        field.offset + field.size <= self.len
+    }
+
     /// Every field known here, with its value where the kernel sent one.
     pub fn values(&self) -> impl Iterator<Item = (&'static InfoField, Option<u64>)> + '_ {
         self.fields.iter().map(|field| (field, self.get(field)))

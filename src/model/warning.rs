@@ -222,7 +222,10 @@ impl Display for Warning {
                 source,
             } => {
                 let why = match source {
-                    Source::Netlink => "the kernel tells only to CAP_NET_ADMIN; run as root",
+                    Source::Netlink if *fields == ["mark"] => {
+                        "the kernel tells only to CAP_NET_ADMIN; run as root"
+                    }
+                    Source::Netlink => "the kernel does not tell of every socket",
                     Source::Procfs => "/proc/net does not tell",
                     Source::Replay => "the recording does not tell",
                 };

@@ -68,6 +68,8 @@ impl<'r> Decoder<'r> {
 
     /// Decodes one line of `/proc/net`; false for one that cannot be read: it is counted.
     pub(super) fn read_line(&mut self, number: u64, line: Result<&[u8], LineError>) -> bool {
+        // Whoever plays it: it tells no more than the file did.
+        self.scratch.source = Kind::Procfs;
         let decoded =
             line.and_then(|line| procfs::decode_line(self.table, line, &mut self.scratch));
         if let Err(error) = &decoded {

@@ -60,6 +60,11 @@ fn numbers_select_what_they_say() {
 }
 
 #[test]
+fn users_select_what_they_say() {
+    on_stage(&["-tuxan"], |_| fields::users());
+}
+
+#[test]
 fn structures_of_the_kernel_select_what_they_say() {
     on_stage(TOLD, fields::kernel);
 }

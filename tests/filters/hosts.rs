@@ -25,16 +25,12 @@ pub fn addresses() -> Vec<Case> {
         // The mapped server too.
         case("src 127.0.0.1", move |r| local(r) == Some(FOUR)),
         case("src = 127.0.0.1", move |r| local(r) == Some(FOUR)),
-        case("src != 127.0.0.1", move |r| {
-            local(r).is_some_and(|ip| ip != FOUR)
-        }),
         // Unix sockets, which have no such address, too.
+        case("src != 127.0.0.1", move |r| local(r) != Some(FOUR)),
         case("not src 127.0.0.1", move |r| local(r) != Some(FOUR)),
         case("dst 127/8", |r| is_loopback_four(r, "peer_address")),
         case("dst = 127.0.0.0/8", |r| is_loopback_four(r, "peer_address")),
-        case("dst != 127/8", move |r| {
-            peer(r).is_some() && !is_loopback_four(r, "peer_address")
-        }),
+        case("dst != 127/8", |r| !is_loopback_four(r, "peer_address")),
         case("dst 127.0.0.1 and family inet6", move |r| {
             peer(r) == Some(FOUR) && is(r, "family", &["inet6"])
         }),
@@ -60,7 +56,7 @@ pub fn addresses() -> Vec<Case> {
         case("peer_address 127.0.0.0/8", |r| {
             is_loopback_four(r, "peer_address")
         }),
-        case("peer != ::1", move |r| peer(r).is_some_and(|ip| ip != SIX)),
+        case("peer != ::1", move |r| peer(r) != Some(SIX)),
         case("src inet:127.0.0.1 and family inet", move |r| {
             local(r) == Some(FOUR) && is(r, "family", &["inet"])
         }),
@@ -94,8 +90,9 @@ pub fn interfaces() -> Vec<Case> {
             is(r, "interface", &["lo", "scene0"])
         }),
         case("not dev lo", |r| !is(r, "interface", &["lo"])),
+        // What is bound to none is not bound to this one.
         case("protocol tcp dev != lo", |r| {
-            is(r, "interface", &["scene0"])
+            is(r, "protocol", &["tcp"]) && !is(r, "interface", &["lo"])
         }),
     ]
 }
@@ -123,8 +120,8 @@ pub fn ports(rows: &[Value]) -> Vec<Case> {
         case(format!("local_port == {one}"), move |r| {
             local(r, &|p| p == one)
         }),
-        // What has no port has no other port.
-        case(format!("sport != {one}"), move |r| local(r, &|p| p != one)),
+        // What has no port has another one than this.
+        case(format!("sport != {one}"), move |r| r["local_port"] != one),
         case(format!("not sport = {one}"), move |r| {
             !local(r, &|p| p == one)
         }),
@@ -164,7 +161,16 @@ pub fn ports(rows: &[Value]) -> Vec<Case> {
             local(r, &|p| [one, six].contains(&p))
         }),
         case(format!("sport != {one},{six}"), move |r| {
-            local(r, &|p| ![one, six].contains(&p))
+            !local(r, &|p| [one, six].contains(&p))
+        }),
+        case(format!("dport != {its_peer} and protocol tcp"), move |r| {
+            is(r, "protocol", &["tcp"]) && r["peer_port"] != its_peer
+        }),
+        case("dport != 0-65535 and protocol tcp", |r| {
+            is(r, "protocol", &["tcp"]) && r["peer_port"].is_null()
+        }),
+        case("not dport != 0-65535 and protocol tcp", |r| {
+            is(r, "protocol", &["tcp"]) && !r["peer_port"].is_null()
         }),
         case("peer_port = none", |r| r["peer_port"].is_null()),
         case(format!("src 127.0.0.1:{one}"), move |r| {
@@ -255,7 +261,7 @@ pub fn names(rows: &[Value]) -> Vec<Case> {
             local(r, &|name| name.starts_with("@lsock-"))
         }),
         case("src != @* and protocol unix", move |r| {
-            local(r, &|name| !name.starts_with('@'))
+            is(r, "protocol", &["unix"]) && !local(r, &|name| name.starts_with('@'))
         }),
         case("not src @*", move |r| {
             !local(r, &|name| name.starts_with('@'))
@@ -274,7 +280,7 @@ pub fn names(rows: &[Value]) -> Vec<Case> {
                     .iter()
                     .any(|b| b"eE".contains(b))
             };
-            local(r, &|name| !has_e(name))
+            is(r, "protocol", &["unix"]) && !local(r, &has_e)
         }),
         case("protocol unix and local_address = none", |r| {
             is(r, "protocol", &["unix"]) && r["local_address"].is_null()

@@ -4,18 +4,13 @@ use std::net::IpAddr;
 
 use crate::filter::{Op, PortItem, Prefix};
 
-/// Of several values one has to match; where `equal` is false none may, and there has to be one.
+/// Of several values one has to match; where `equal` is false none may.
 pub(super) fn some<T>(
-    values: impl Iterator<Item = T>,
+    mut values: impl Iterator<Item = T>,
     equal: bool,
     matches: impl Fn(T) -> bool,
 ) -> bool {
-    let mut values = values.peekable();
-    if equal {
-        values.any(matches)
-    } else {
-        values.peek().is_some() && !values.any(matches)
-    }
+    values.any(matches) == equal
 }
 
 /// Is the port one of the items? They are ascending and disjoint ranges.

@@ -12,7 +12,7 @@ use crate::model::Protocol;
 use tables::{ACCEPTED, REJECTED};
 
 /// A machine with a few names.
-struct Known;
+pub(in crate::filter) struct Known;
 
 impl Names for Known {
     fn service(&self, name: &str) -> Vec<(Protocol, u32)> {

@@ -244,16 +244,9 @@ fn spelled_ports(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
         })
     };
     let tests = items.iter().filter_map(number).map(single);
-    if op != Op::Unequal {
-        return Expr::Any(tests.collect());
+    if op == Op::Unequal {
+        Expr::All(tests.collect())
+    } else {
+        Expr::Any(tests.collect())
     }
-    let field = match side {
-        Side::Local => Field::LocalPort,
-        Side::Peer => Field::PeerPort,
-    };
-    let known = Expr::Test(Test::Missing {
-        field,
-        equal: false,
-    });
-    Expr::All(tests.chain([known]).collect())
 }

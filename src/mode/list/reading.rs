@@ -133,7 +133,7 @@ impl Listing<'_> {
 
 /// Says that the filter depends on what a source does not report.
 fn missing_fields(rule: &Rule, source: Kind) -> Warning {
-    let fields = rule.unknowable(source).into_iter();
+    let fields = rule.missing(source).into_iter();
     Warning::MissingFields {
         table: rule.table(),
         fields: fields.map(Field::name).collect(),

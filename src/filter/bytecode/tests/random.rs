@@ -106,6 +106,8 @@ fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
             socket.peer.ip = Some(peer);
             socket.local.port = Some(u32::from(sport)).filter(|port| *port != 0);
             socket.peer.port = Some(u32::from(dport)).filter(|port| *port != 0);
+            // Where there is no peer, what is left of an earlier one is none.
+            socket.peer.ip = socket.peer.ip.filter(|_| dport != 0 || told[1]);
             socket.interface = Some(index).filter(|index| *index != 0);
             socket.cgroup_id = Some(id).filter(|id| *id != 0);
             socket.mark = told[0].then_some(mark);
@@ -125,13 +127,14 @@ fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
     )
 }
 
-/// Does the expression hold? An unknown field matches neither `=` nor `!=`.
+/// Does the expression hold? What is absent matches `!=` alone, and an unknown mark not even that.
 fn holds(expr: &Expr, socket: &Socket) -> bool {
     match expr {
         Expr::All(members) => members.iter().all(|member| holds(member, socket)),
         Expr::Any(members) => members.iter().any(|member| holds(member, socket)),
         Expr::Not(inner) => !holds(inner, socket),
-        Expr::Test(test) => test_holds(test, socket).unwrap_or(false),
+        Expr::Test(test @ Test::Mark { .. }) => test_holds(test, socket).unwrap_or(false),
+        Expr::Test(test) => test_holds(test, socket).unwrap_or(test.is_unequal()),
     }
 }
 
@@ -150,8 +153,8 @@ fn test_holds(test: &Test, socket: &Socket) -> Option<bool> {
             let address = end(side).ip?;
             prefixes.iter().any(|prefix| begins(address, prefix)) == *equal
         }
-        Test::Interface { equal, index, .. } => (socket.interface? == (*index)?) == *equal,
-        Test::Cgroup { equal, id, .. } => (socket.cgroup_id? == (*id)?) == *equal,
+        Test::Interface { equal, index, .. } => (socket.interface? == index.unwrap_or(9)) == *equal,
+        Test::Cgroup { equal, id, .. } => (socket.cgroup_id? == id.unwrap_or(9)) == *equal,
         Test::Mark { equal, value, mask } => (socket.mark? & mask == *value) == *equal,
         Test::HalfClosed => socket.recv_queue? == 1,
         _ => socket.send_queue? == 1,

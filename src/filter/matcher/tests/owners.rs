@@ -45,8 +45,13 @@ fn owners_of_a_socket_nobody_holds_are_missing() {
         for field in [Field::Pid, Field::Process, Field::Fd, Field::ProcessUser] {
             assert!(holds(&missing(field), &row), "{field:?}");
         }
-        assert!(!holds(&text(Field::Process, false, "x"), &row));
     }
+    let unequal = text(Field::Process, false, "x");
+    assert!(holds(&unequal, &held(&socket, &[])));
+    assert!(
+        !holds(&unequal, &Row::bare(&socket)),
+        "who holds it is unknown"
+    );
 }
 
 #[test]
@@ -55,8 +60,10 @@ fn socket_without_an_inode_has_no_owner_for_certain() {
     socket.inode = None;
     let row = Row::bare(&socket);
     for (test, expected) in [
-        (number(Field::Pid, Op::Unequal, 1), false),
+        (number(Field::Pid, Op::Unequal, 1), true),
+        (number(Field::Pid, Op::Less, 9), false),
         (text(Field::Process, true, "*"), false),
+        (text(Field::Process, false, "*"), true),
         (missing(Field::Pid), true),
         (word(Field::ProcessStatus, "none"), true),
         (word(Field::ProcessStatus, "unreadable"), false),

@@ -1,0 +1,167 @@
+//! One rule for every field: what is known to be absent satisfies `!=`, what is unknown neither.
+
+use std::collections::HashSet;
+
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+use crate::fields::Value;
+use crate::filter::parser::tests::Known;
+use crate::filter::samples::{Sample, any_sample};
+use crate::filter::{Decision, Expr, Field, parse};
+use crate::model::{Row, Source};
+
+/// A value to compare a field with, as it is written.
+fn written(field: Field) -> &'static str {
+    match field {
+        Field::LocalAddress | Field::PeerAddress => "10.0.0.1",
+        Field::User => "www-data",
+        Field::Interface => "eth0",
+        Field::Cgroup => "/system.slice",
+        Field::Congestion => "cubic",
+        _ if field.unit().is_some() => "1",
+        _ => field.words().first().unwrap_or(&"1"),
+    }
+}
+
+/// The tests of a field, each with its operator.
+fn tests(field: Field) -> Vec<(&'static str, Expr)> {
+    let text = |op: &str| format!("{} {op} {}", field.name(), written(field));
+    let signs = ["=", "!=", "<", "<=", ">", ">=", "~", "!~"];
+    let direct = signs.map(|op| (op, parse(&text(op), &Known)));
+    let opposite = [("not =", "="), ("not !=", "!=")];
+    let opposite = opposite.map(|(name, op)| (name, parse(&format!("not {}", text(op)), &Known)));
+    let all = direct.into_iter().chain(opposite);
+    // Not every field has an order, or takes a glob.
+    let all = all.filter_map(|(op, expr)| Some((op, expr.ok()?)));
+    let all: Vec<_> = all.collect();
+    for op in ["=", "!=", "not =", "not !="] {
+        assert!(all.iter().any(|(known, _)| *known == op), "{field:?} {op}");
+    }
+    all
+}
+
+/// What the rule says of a test of a field with this value; `None` = it depends on the value.
+fn expected(op: &str, value: &Value<'_>) -> Option<Decision> {
+    let is_unequal = matches!(op, "!=" | "!~" | "not =");
+    match value {
+        Value::Known(_) => None,
+        Value::Absent if is_unequal => Some(Decision::Yes),
+        Value::Absent => Some(Decision::No),
+        Value::NotReported => Some(Decision::CannotTell {
+            held: op.starts_with("not"),
+            by_source: true,
+        }),
+        Value::NotYet => Some(Decision::NotYet),
+    }
+}
+
+/// The answer, whoever is to blame for none.
+fn answer(expr: &Expr, row: &Row<'_>) -> [Decision; 2] {
+    let fitted = expr.for_table(row.socket.table());
+    let whole = crate::filter::Rule::spelled_out(expr, row.socket.table());
+    [fitted, whole].map(|rule| match rule.decide(row, &mut |_| false) {
+        Decision::CannotTell { held, .. } => Decision::CannotTell {
+            held,
+            by_source: true,
+        },
+        decision => decision,
+    })
+}
+
+/// The same socket as netlink and as `/proc/net` report it, at every stage.
+fn rows(sample: &Sample) -> [Row<'_>; 3] {
+    let bare = Row::bare(&sample.socket);
+    [bare, sample.named(), sample.row()]
+}
+
+fn situation(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Known(_) => "known",
+        Value::Absent => "absent",
+        Value::NotReported => "not reported",
+        Value::NotYet => "not yet",
+    }
+}
+
+#[test]
+fn absent_is_unequal_and_unknown_is_neither_whatever_the_field() {
+    let table: Vec<_> = Field::comparable()
+        .map(|field| (field, tests(field)))
+        .collect();
+    let mut runner = TestRunner::deterministic();
+    let mut seen = HashSet::new();
+    for round in 0..1_000 {
+        let Ok(tree) = any_sample().new_tree(&mut runner) else {
+            continue;
+        };
+        let mut sample = tree.current();
+        if round % 2 == 0 {
+            sample.socket.source = Source::Procfs;
+        }
+        for row in rows(&sample) {
+            for (field, tests) in &table {
+                check(*field, tests, &row, &mut seen);
+            }
+        }
+    }
+    for field in Field::comparable() {
+        let name = field.name();
+        assert!(
+            seen.contains(&(name.clone(), "known")),
+            "{name} is never known"
+        );
+        if field.definition().is_optional {
+            assert!(
+                seen.contains(&(name.clone(), "absent")),
+                "{name} is never absent"
+            );
+        }
+    }
+}
+
+fn check(
+    field: Field,
+    tests: &[(&'static str, Expr)],
+    row: &Row<'_>,
+    seen: &mut HashSet<(String, &'static str)>,
+) {
+    for (op, expr) in tests {
+        // `user = root` asks for the uid.
+        let asked = expr.tests().first().and_then(|test| test.field());
+        let asked = asked.unwrap_or(field);
+        let value = asked.value(row);
+        seen.insert((field.name(), situation(&value)));
+        // Their numbers are compared, and need no name.
+        let has_number = match field {
+            Field::Interface => row.socket.interface.is_some(),
+            Field::Cgroup => row.socket.cgroup_id.is_some(),
+            _ => false,
+        };
+        // An address of another kind is no host, whatever it is.
+        let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress);
+        if has_number || is_end && !op.contains('~') && !row.socket.protocol.is_ip() {
+            continue;
+        }
+        if let Some(expected) = expected(op, &value) {
+            let answers = answer(expr, row);
+            let told = answers.iter().filter(|answer| **answer == expected).count();
+            // The table may decide it before anything is looked up.
+            assert!(
+                told == 2 || expected == Decision::NotYet && told == 1,
+                "{expr} {} {:?}: {answers:?}",
+                situation(&value),
+                row.socket
+            );
+        } else if *op == "=" && field != Field::ProcessStatus {
+            let unequal = tests.iter().find(|(op, _)| *op == "!=");
+            let answers = unequal.map(|(_, unequal)| [answer(expr, row), answer(unequal, row)]);
+            let Some([equal, unequal]) = answers else {
+                continue;
+            };
+            if !matches!(equal[0], Decision::CannotTell { .. }) {
+                assert_ne!(equal, unequal, "{expr} {:?}", row.socket);
+            }
+        }
+    }
+}
