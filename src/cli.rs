@@ -26,10 +26,10 @@ use crate::enrich::OwnerSource;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter;
-use crate::mode::{OpenConsole, OpenOutput, Repeating};
+use crate::mode::{OpenConsole, Repeating};
 use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
-use crate::query::{Count, Query, Watching};
+use crate::query::{Count, OpenOutput, Query, Watching};
 use crate::render::{Color, Grouping};
 use words::{FormatWord, Named, OrAuto};
 

@@ -4,14 +4,15 @@
 mod terminal;
 
 use std::env;
-use std::fs::File;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+use lsock::mode::Stdout;
 
 fn main() -> ExitCode {
     // Without the line buffer of `std::io::Stdout`: the sinks write in large pieces.
     let out: Box<dyn Write> = match terminal::output() {
-        Ok(descriptor) => Box::new(File::from(descriptor)),
+        Ok(descriptor) => Box::new(Stdout::from(descriptor)),
         Err(_) => Box::new(io::stdout()),
     };
     lsock::run(env::args_os(), terminal::found(), out, &mut io::stderr()).into()

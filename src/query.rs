@@ -4,6 +4,8 @@ mod check;
 pub mod netstat;
 
 use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
+
+/// Opens the standard output once more: a run that may be interrupted waits for its reader there.
+pub type OpenOutput = fn() -> io::Result<OwnedFd>;
 
 /// What to list, from where, and how to show it.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +71,8 @@ pub struct Watching {
     pub layout: EventLayout,
     /// When to end; `None` = when interrupted.
     pub duration: Option<Duration>,
+    /// Where it is written to, if that is known.
+    pub output: Option<OpenOutput>,
 }
 
 impl Watching {

@@ -3,7 +3,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,7 +21,7 @@ use crossterm::terminal::{
 };
 use jiff::tz::TimeZone;
 use lsock::cli::{self, Terminal};
-use lsock::mode::{Console, Input};
+use lsock::mode::{Console, Input, Stdout};
 use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{isatty, tcgetwinsize};
 
@@ -35,14 +34,13 @@ pub(crate) fn found() -> Terminal {
     let is_terminal = isatty(&stdout);
     let size = tcgetwinsize(&stdout).ok().filter(|_| is_terminal);
     let kind = env::var_os("TERM").unwrap_or_default();
-    let is_dumb = kind == "dumb";
-    let has_screen = is_terminal && !is_dumb && !kind.is_empty();
+    let is_dumb = kind.is_empty() || kind == "dumb";
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Terminal {
         width: size.map(|size| size.ws_col).filter(|columns| *columns > 0),
         height: size.map(|size| size.ws_row).filter(|rows| *rows > 0),
         zone: Some(TimeZone::system),
-        console: has_screen.then_some(open),
+        console: (is_terminal && !is_dumb).then_some(open),
         output: Some(output),
         is_terminal,
         no_color: no_color || is_dumb,
@@ -72,7 +70,7 @@ fn taken() -> MutexGuard<'static, bool> {
 
 /// Takes the terminal on standard output.
 fn open() -> io::Result<Box<dyn Console>> {
-    let out = File::from(output()?);
+    let out = Stdout::from(output()?);
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         give_back();
@@ -88,7 +86,7 @@ fn open() -> io::Result<Box<dyn Console>> {
 
 /// The terminal while it is taken.
 struct Screen {
-    out: File,
+    out: Stdout,
     keys: Option<Keys>,
 }
 
@@ -115,7 +113,10 @@ fn give_back() {
     if !mem::take(&mut *taken) {
         return;
     }
-    let _ = execute!(io::stdout(), EnableLineWrap, Show, LeaveAlternateScreen);
+    if let Ok(descriptor) = output() {
+        let mut out = Stdout::from(descriptor);
+        let _ = execute!(out, EnableLineWrap, Show, LeaveAlternateScreen);
+    }
     let _ = disable_raw_mode();
 }
 

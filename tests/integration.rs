@@ -48,6 +48,7 @@ mod scene;
 mod scene_holds;
 mod selection;
 mod shell;
+mod signals;
 mod special;
 mod summary;
 mod support;

@@ -11,7 +11,7 @@ impl Typed {
     pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
         let duration = self.wait;
         let grouping = self.by.unwrap_or(Grouping::None);
-        let (processes, height) = (self.processes, terminal.height);
+        let (processes, height, output) = (self.processes, terminal.height, terminal.output);
         let mut query = self.query(terminal)?;
         // Found out where it is shown only: that reads many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);
@@ -48,6 +48,7 @@ impl Typed {
             grouping,
             layout,
             duration,
+            output,
         })
     }
 }

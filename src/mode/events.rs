@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
+use std::rc::Rc;
 use std::time::Instant;
 
-use super::Messages;
 use super::check::checked;
 use super::signals::{Second, Signals};
+use super::{Messages, Stdout};
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -45,8 +46,7 @@ fn run(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    // Without this, what the kernel records for us would go on being recorded.
-    let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
+    let signals = Rc::new(Signals::catch(Second::Ends).map_err(Error::Watch)?);
     let until = watching
         .duration
         .and_then(|d| Instant::now().checked_add(d));
@@ -55,7 +55,7 @@ fn run(
     let out = if watching.query.check.quiet {
         Box::new(io::sink())
     } else {
-        out
+        Stdout::of_run(watching.output, out, &signals, until)
     };
     let mut watch = Watch::new(watching, envelope, out)?;
     if let Some(why) = &sampled {
@@ -174,7 +174,7 @@ impl<'w> Watch<'w> {
         match self.show(&event) {
             Ok(flow) => flow,
             Err(error) => {
-                self.failure = Some(error);
+                self.failure.get_or_insert(error);
                 ControlFlow::Break(())
             }
         }
@@ -197,7 +197,7 @@ impl<'w> Watch<'w> {
     fn end(&mut self, connection: u64) {
         self.forget(connection);
         if let Err(error) = self.sink.over(connection) {
-            self.failure = Some(error);
+            self.failure.get_or_insert(error);
         }
     }
 

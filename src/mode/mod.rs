@@ -13,6 +13,7 @@ mod netstat;
 mod pending_rows;
 mod signals;
 mod sources;
+mod stdout;
 mod wait;
 mod watch;
 
@@ -29,7 +30,8 @@ use crate::text::shown;
 use check::checked;
 pub use events::events;
 use message_dedup::MessageDedup;
-pub use watch::{Console, Input, OpenConsole, OpenOutput, Refilter, Repeating, Viewing, watch};
+pub use stdout::Stdout;
+pub use watch::{Console, Input, OpenConsole, Refilter, Repeating, Viewing, watch};
 
 /// Lists, or counts, what the query asks for, or checks it.
 ///

@@ -1,13 +1,16 @@
 //! Programs that run while a test goes on, and end with it.
 
 use std::fmt::{self, Debug, Display};
-use std::fs::read_to_string;
+use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -68,14 +71,23 @@ impl Child {
         self.child_mut().try_wait().unwrap().is_some()
     }
 
-    /// Waits until it is blocked in `write`: the pipe of its output is full.
+    /// Waits until the pipe of its output takes nothing more.
     #[track_caller]
     pub fn wait_for_full_pipe(&self) {
-        let calls = [libc::SYS_write, libc::SYS_writev].map(|call| format!("{call} "));
+        self.fill_pipe(|| ());
+    }
+
+    /// The same, where this gives it something to write.
+    #[track_caller]
+    pub fn fill_pipe(&self, mut act: impl FnMut()) {
+        let path = format!("/proc/{}/fd/1", self.pid());
+        let options = libc::O_NONBLOCK;
         until("a full pipe", || {
-            let call = read_to_string(format!("/proc/{}/syscall", self.pid())).ok()?;
-            let is_write = calls.iter().any(|write| call.starts_with(write));
-            is_write.then_some(())
+            act();
+            let mut open = OpenOptions::new();
+            let pipe = open.write(true).custom_flags(options).open(&path).ok()?;
+            let mut polled = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+            (poll(&mut polled, PollTimeout::ZERO) == Ok(0)).then_some(())
         });
     }
 

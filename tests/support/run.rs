@@ -6,9 +6,10 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use lsock::cli::Terminal;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{short, skip, until};
@@ -131,8 +132,25 @@ impl Run {
     }
 }
 
+/// Catches signals that are ignored here (`nohup`, a command in the background of a shell): what is started
+/// inherits that they are ignored, and must hear of them.
+fn catch_ignored_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+        for signal in [Signal::SIGHUP, Signal::SIGINT].map(|signal| signal as i32) {
+            if ignored >> (signal - 1) & 1 == 1 {
+                signal_hook::flag::register(signal, Arc::default()).unwrap();
+            }
+        }
+    });
+}
+
 /// A command whose messages are in English and whose output has no colours.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
+    catch_ignored_signals();
     let mut command = Command::new(program);
     command.env("LC_ALL", "C").env_remove("NO_COLOR");
     command.stdin(Stdio::null());

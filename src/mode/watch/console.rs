@@ -1,7 +1,7 @@
 //! What the program lends a view: a screen, and the keys beside it.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 /// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,3 @@ pub trait Console {
 
 /// Takes the terminal.
 pub type OpenConsole = fn() -> io::Result<Box<dyn Console>>;
-
-/// Another descriptor of the standard output, by which it is noticed that nobody reads any more.
-pub type OpenOutput = fn() -> io::Result<OwnedFd>;

@@ -20,18 +20,19 @@ mod worker;
 use std::fmt;
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::Messages;
 use super::signals::{Clock as _, Second, Signals};
-use super::sources;
+use super::{Stdout, sources};
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::query::{Query, Report};
+use crate::query::{OpenOutput, Query, Report};
 use crate::render::{Envelope, Repeats};
-pub use console::{Console, Input, OpenConsole, OpenOutput};
+pub use console::{Console, Input, OpenConsole};
 pub(super) use pace::Pace;
 pub(super) use rounds::Rounds;
 
@@ -90,11 +91,12 @@ pub fn watch(
         return interactive::view(query, every, viewing, messages);
     }
     messages.repeat();
-    let signals = Signals::catch(Second::Ends).map_err(Error::Watch)?;
+    let signals = Rc::new(Signals::catch(Second::Ends).map_err(Error::Watch)?);
+    let out = Stdout::of_run(output, out, &signals, None);
     let output = output.and_then(|output| output().ok());
     let rounds = Rounds {
         pace: Pace::new(every, signals.now()),
-        clock: &signals,
+        clock: signals.as_ref(),
         output: output.as_ref().map(AsFd::as_fd),
     };
     match (query.format.repeats(), query.report) {
