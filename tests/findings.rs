@@ -4,6 +4,7 @@ mod closing;
 mod healthy;
 mod listeners;
 mod opening;
+mod ports;
 mod queues;
 
 use std::net::TcpStream;

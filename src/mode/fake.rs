@@ -7,6 +7,7 @@
 )]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
@@ -23,7 +24,7 @@ use super::sources::Opened;
 use super::wait::Wait;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Cause, Disturbance, Socket, Source as Kind, Table, Warning};
+use crate::model::{Cause, Disturbance, Limits, Socket, Source as Kind, Table, Warning};
 use crate::query::netstat::Netstat;
 use crate::query::{Count, Query};
 use crate::render::{Envelope, Repetition};
@@ -47,13 +48,31 @@ enum Event {
 pub(crate) struct Look {
     sockets: Vec<Socket>,
     events: Vec<(Table, Event)>,
+    kernel: FakeKernel,
+}
+
+/// Texts of files below `/proc`, and how many descriptors each process has.
+#[derive(Clone, Default)]
+pub(crate) struct FakeKernel {
+    pub(crate) files: BTreeMap<String, String>,
+    pub(crate) descriptors: BTreeMap<u32, u64>,
+}
+
+impl Limits for FakeKernel {
+    fn text(&self, file: &str) -> Option<String> {
+        self.files.get(file).cloned()
+    }
+
+    fn descriptors(&self, pid: u32) -> Option<u64> {
+        self.descriptors.get(&pid).copied()
+    }
 }
 
 /// These sockets, of any table.
 pub(crate) fn look(sockets: impl Into<Vec<Socket>>) -> Look {
     Look {
         sockets: sockets.into(),
-        events: Vec::new(),
+        ..Look::default()
     }
 }
 
@@ -72,6 +91,11 @@ impl Look {
 
     pub(crate) fn disturbed(self, table: Table, behind: usize) -> Self {
         self.with(table, Event::Disturbance(behind))
+    }
+
+    pub(crate) fn of_kernel(mut self, kernel: FakeKernel) -> Self {
+        self.kernel = kernel;
+        self
     }
 
     fn with(mut self, table: Table, event: Event) -> Self {
@@ -158,6 +182,11 @@ impl Source for FakeSource {
         }
         let _ = lend(&sockets, visitor);
         Ok(outcome)
+    }
+
+    fn limits(&self) -> Box<dyn Limits> {
+        let script = self.0.borrow();
+        Box::new(script.looks[script.current].kernel.clone())
     }
 }
 

@@ -2,7 +2,7 @@
 //! one more walk through few states selects the sockets of all of these.
 
 mod hunt;
-mod limits;
+mod ports;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +19,6 @@ use crate::model::{
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
-use limits::Kernel;
 
 /// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
 /// something may be missing is added to `gaps`.
@@ -33,7 +32,8 @@ pub(super) fn find(
         return Ok(None);
     }
     let mut looker = Looker::new(query, open)?;
-    let found = find_in(&mut looker, counts, &Kernel);
+    let limits = looker.source.limits();
+    let found = find_in(&mut looker, counts, limits.as_ref());
     gaps.extend(looker.into_gaps());
     Ok(Some(found))
 }
@@ -62,13 +62,13 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec
                 let Some(severity) = definition.severity(definition.amount(&group, limits)) else {
                     continue;
                 };
-                let (count, own) = match definition.listed {
-                    Some(_) if group.related.is_empty() => continue,
-                    Some(listed) => listed(&group),
-                    None => (
-                        group.count,
-                        hunt::text(definition.filter, Some(&group.key), limits),
-                    ),
+                let listed = definition.listed.map(|listed| listed(&group, limits));
+                let of_filter = || {
+                    let filter = hunt::text(definition.filter, Some(&group.key), limits);
+                    Some((group.count, filter))
+                };
+                let Some((count, own)) = listed.unwrap_or_else(of_filter) else {
+                    continue;
                 };
                 findings.push(Finding {
                     kind: definition.name,

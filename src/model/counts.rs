@@ -21,6 +21,34 @@ pub struct Counts {
     pub orphans: u64,
     /// TCP connections that may be stuck: [`Socket::may_be_stuck`].
     pub stuck: u64,
+    /// TCP connections of a socket to itself: [`Socket::is_self_connected`].
+    pub self_connected: u64,
+    tcp_ports: PortBits,
+    udp_ports: PortBits,
+}
+
+/// A bit for each port.
+#[derive(Debug, Clone)]
+struct PortBits(Box<[u64; 1024]>);
+
+impl PortBits {
+    fn add(&mut self, port: u32) {
+        let word = usize::try_from(port / u64::BITS).unwrap_or(usize::MAX);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << (port % u64::BITS);
+        }
+    }
+
+    fn words(&self, first: u16, last: u16) -> &[u64] {
+        let word = |port: u16| usize::from(port) / 64;
+        self.0.get(word(first)..=word(last)).unwrap_or_default()
+    }
+}
+
+impl Default for PortBits {
+    fn default() -> Self {
+        Self(Box::new([0; 1024]))
+    }
 }
 
 impl Counts {
@@ -42,7 +70,16 @@ impl Counts {
         if socket.state == State::Listen {
             self.listeners.add(row);
         }
+        let ports = match socket.protocol {
+            Protocol::Tcp => Some(&mut self.tcp_ports),
+            Protocol::Udp => Some(&mut self.udp_ports),
+            _ => None,
+        };
+        if let (Some(ports), Some(port)) = (ports, socket.local.port) {
+            ports.add(port);
+        }
         if socket.protocol == Protocol::Tcp {
+            self.self_connected += u64::from(socket.is_self_connected());
             self.half_closed += u64::from(socket.is_half_closed());
             self.orphans += u64::from(socket.is_orphan());
             self.stuck += u64::from(socket.may_be_stuck());
@@ -74,6 +111,17 @@ impl Counts {
     /// How many sockets of a protocol are in a state, over every family.
     pub fn of(&self, protocol: Protocol, state: State) -> u64 {
         self.of_protocol(protocol).map(|t| t.of(state)).sum()
+    }
+
+    /// No fewer than the ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger
+    /// number.
+    pub fn ports_in(&self, first: u16, last: u16) -> u64 {
+        let both = [&self.tcp_ports, &self.udp_ports].into_iter();
+        let counts = both.map(|ports| {
+            let words = ports.words(first, last).iter();
+            words.map(|word| u64::from(word.count_ones())).sum()
+        });
+        counts.max().unwrap_or_default()
     }
 
     /// How many sockets of a protocol there are.

@@ -1,11 +1,12 @@
 //! What is wrong, found in the sockets.
 
 mod group;
+mod limits;
 mod measure;
 mod table;
 
-pub use group::{Found, Group, GroupBy, GroupKey, Holder, by_process};
-pub use measure::Limits;
+pub use group::{Found, Group, GroupBy, GroupKey, Holder, Ports, by_process};
+pub use limits::{Limits, PortRange};
 pub use table::{FINDINGS, FindingKind};
 
 use super::named;

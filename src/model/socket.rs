@@ -268,6 +268,12 @@ impl Socket {
             && StateSet::ORPHANED.contains(self.state)
     }
 
+    /// True if it is connected to itself: both ends are one.
+    pub fn is_self_connected(&self) -> bool {
+        let has_port = self.local.port.is_some_and(|port| port > 0);
+        has_port && self.local.port == self.peer.port && self.local.ip == self.peer.ip
+    }
+
     /// Much waits to be read ([`UNREAD`] bytes or more; of a listener, connections wait, not bytes), or
     /// data does not get through: it was sent again [`RETRANSMITS`] times or more, or the window of the
     /// peer is closed.

@@ -5,6 +5,7 @@ mod channel;
 mod decoder;
 pub mod events;
 mod files;
+mod kernel;
 mod netlink;
 pub mod procfs;
 mod recent;
@@ -17,7 +18,9 @@ use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
+use crate::model::{
+    Cause, Limits, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
+};
 
 pub use auto::AutoSource;
 pub use files::FilesSource;
@@ -167,4 +170,9 @@ pub trait Source {
     /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of
     /// a chunk when others before them go away meanwhile: those that are left out twice are gone.
     fn vary_chunk_boundary(&mut self) {}
+
+    /// The limits and counters of the kernel whose sockets these are.
+    fn limits(&self) -> Box<dyn Limits> {
+        Box::new(kernel::Kernel::default())
+    }
 }

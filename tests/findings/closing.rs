@@ -55,8 +55,12 @@ fn peers_that_gave_up_before_they_were_accepted_are_no_leak() {
     }
     wait_for_half_closed(20);
     let text = found(&["-t"], "close_wait", "warning", 20).unwrap();
-    let told = "20 connections in CLOSE_WAIT wait to be accepted";
-    assert!(text.starts_with(told), "{text}");
+    let place = local_address(&listener).unwrap();
+    let told = format!(
+        "20 connections in CLOSE_WAIT wait to be accepted at {place} ({}).",
+        me()
+    );
+    assert!(text.starts_with(&told), "{text}");
 }
 
 #[test]

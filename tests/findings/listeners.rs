@@ -47,6 +47,76 @@ fn a_full_accept_queue_is_told_and_before_that_a_nearly_full_one() {
 }
 
 #[test]
+fn an_accept_queue_that_overflowed_and_is_empty_again_is_told() {
+    let Some(_namespace) = fresh() else { return };
+    let listener = tcp::listener(V4, 1).unwrap();
+    let place = local_address(&listener).unwrap();
+    let accept_all = |count| {
+        let accepted = (0..count).map(|_| tcp::accept(&listener).unwrap());
+        accepted.collect::<Vec<_>>()
+    };
+    let waiting: Vec<_> = (0..2).map(|_| tcp::connect(&listener).unwrap()).collect();
+    let _accepted = accept_all(2);
+    assert_eq!(kinds(&["-t"]), [""; 0]);
+    let more = (0..3).map(|_| {
+        let client = tcp::socket(V4).unwrap();
+        tcp::begin_to_connect(&client, place).unwrap();
+        client
+    });
+    let _more: Vec<_> = more.collect();
+    let drops = || {
+        let rows = crate::support::list(&["-tlnm", "memory.drops > 0"]);
+        rows.first().and_then(|row| row["memory"]["drops"].as_u64())
+    };
+    until("the queue overflows", drops);
+    let _accepted = accept_all(3);
+    drop(waiting);
+    let text = found(&["-t"], "accept_overflow", "info", 1).unwrap();
+    let drops = drops().unwrap();
+    let told = format!(
+        "{place} ({}) has dropped {drops} handshakes since it listens: 0 wait in its accept queue now, \
+         the backlog is 1.",
+        me()
+    );
+    assert!(text.starts_with(&told), "{text}");
+    let of_namespace = format!("count {drops} overflows of accept queues (ListenOverflows)");
+    assert!(text.contains(&of_namespace), "{text}");
+    drop(listener);
+    let _other = tcp::listener(V4, 1).unwrap();
+    assert_eq!(kinds(&["-t"]), [""; 0], "the listener is closed");
+}
+
+#[test]
+fn a_process_without_a_descriptor_left_is_told_where_connections_wait() {
+    let Some(_namespace) = fresh() else { return };
+    let listener = tcp::listener(V4, 100).unwrap();
+    let place = local_address(&listener).unwrap();
+    let (child, _) = holder::owner(&listener, &[]).unwrap();
+    let open = holder::descriptors_of(child.pid()).unwrap().len();
+    let open = u64::try_from(open).unwrap();
+    let limit = |most: u64| {
+        let limit = rustix::process::Rlimit {
+            current: Some(most),
+            maximum: Some(1_024),
+        };
+        let pid = rustix::process::Pid::from_raw(child.pid().try_into().unwrap());
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).unwrap();
+    };
+    limit(open);
+    assert_eq!(kinds(&["-t"]), [""; 0], "nobody waits");
+    let _client = tcp::connect(&listener).unwrap();
+    let text = found(&["-t"], "descriptor_limit", "critical", 1).unwrap();
+    let told = format!(
+        "sleep[{}] cannot accept: all {open} descriptors that RLIMIT_NOFILE allows are open, and 1 \
+         connections wait at {place}.",
+        child.pid()
+    );
+    assert!(text.starts_with(&told), "{text}");
+    limit(open + 1);
+    assert_eq!(kinds(&["-t"]), [""; 0]);
+}
+
+#[test]
 fn a_unix_listener_that_does_not_accept_is_told() {
     let Some(_namespace) = fresh() else { return };
     let folder = TempDir::new().unwrap();

@@ -1,12 +1,14 @@
-//! Handshakes, and ports for new ones.
+//! Handshakes.
+
+use std::net::SocketAddr;
 
 use nix::sys::socket::setsockopt;
 
-use super::{comes, connections, found, kinds, me, wait_for};
+use super::{comes, found, kinds, me};
 use crate::scene::expected::local_address;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::{At as _, V4, tcp};
-use crate::support::fresh;
+use crate::support::{fresh, list, until};
 
 #[test]
 fn a_peer_that_does_not_answer_is_named() {
@@ -26,60 +28,67 @@ fn a_peer_that_does_not_answer_is_named() {
 #[test]
 fn handshakes_that_clients_do_not_complete_are_told() {
     let Some(_namespace) = fresh() else { return };
-    let listener = tcp::listener_with(V4, 200, |socket| {
-        setsockopt(&socket, TcpDeferAccept, &60).at("TCP_DEFER_ACCEPT")
-    })
-    .unwrap();
-    let mut clients: Vec<_> = (0..63).map(|_| tcp::connect(&listener).unwrap()).collect();
-    wait_for("syn-rcvd", 63);
-    assert_eq!(kinds(&["-t"]), [""; 0]);
-    clients.push(tcp::connect(&listener).unwrap());
-    wait_for("syn-rcvd", 64);
-    let text = found(&["-t"], "syn_rcvd", "warning", 64).unwrap();
+    let listener = tcp::listener(V4, 200).unwrap();
     let port = local_address(&listener).unwrap().port();
+    let here = format!("sport = :{port}");
+    let mut clients: Vec<_> = (0..63)
+        .map(|_| tcp::deaf_client(&listener).unwrap())
+        .collect();
+    // The first SYN and ACK is sent again after a second.
+    let sent_again = |count: usize| {
+        until("the SYN and ACK is sent again", || {
+            let filter = "state syn-rcvd and timer.retransmits >= 1";
+            (list(&["-tan", filter]).len() == count).then_some(())
+        });
+    };
+    sent_again(63);
+    assert_eq!(kinds(&["-t", &here]), [""; 0]);
+    clients.push(tcp::deaf_client(&listener).unwrap());
+    sent_again(64);
+    let text = found(&["-t", &here], "syn_rcvd", "warning", 64).unwrap();
     let told = format!("64 handshakes to port {port} ({})", me());
     assert!(text.starts_with(&told), "{text}");
     assert!(text.contains("the backlog is 200"), "{text}");
 }
 
 #[test]
-fn ports_that_time_wait_uses_up_are_counted() {
-    let Some(namespace) = fresh() else { return };
-    let (listener, _none) = connections(0);
-    // Loopback would use a port in TIME_WAIT again after a second.
-    namespace.set_sysctl("ipv4/tcp_tw_reuse", "0").unwrap();
-    namespace
-        .set_sysctl("ipv4/ip_local_port_range", "60000 60039")
-        .unwrap();
-    let mut kept = Vec::new();
-    let use_one = || {
-        let client = tcp::connect(&listener).unwrap();
-        let server = tcp::accept(&listener).unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
-        wait_for("close-wait", 1);
-        drop(server);
-        drop(client);
-    };
-    for _ in 0..28 {
-        use_one();
-    }
-    wait_for("time-wait", 28);
-    let client = tcp::connect(&listener).unwrap();
-    kept.push((client, tcp::accept(&listener).unwrap()));
+fn clients_that_a_deferred_accept_waits_for_are_no_flood() {
+    let Some(_namespace) = fresh() else { return };
+    let listener = tcp::listener_with(V4, 200, |socket| {
+        setsockopt(&socket, TcpDeferAccept, &60).at("TCP_DEFER_ACCEPT")
+    })
+    .unwrap();
+    let _clients: Vec<_> = (0..100).map(|_| tcp::connect(&listener).unwrap()).collect();
+    // The timer has fired once, and sent nothing.
+    until("all wait longer", || {
+        let filter = "state syn-rcvd and timer.expires_ms > 1s";
+        (list(&["-tan", filter]).len() == 100).then_some(())
+    });
     assert_eq!(kinds(&["-t"]), [""; 0]);
-    use_one();
-    wait_for("time-wait", 29);
-    let text = found(&["-t"], "ephemeral_ports", "warning", 29).unwrap();
-    let to = local_address(&listener).unwrap();
-    let told = format!(
-        "30 of the 40 ports of ip_local_port_range (60000 to 60039) are used from 127.0.0.1 to {to} by \
-         {}, 29 of them in TIME_WAIT; 10 are left.",
-        me()
-    );
+}
+
+#[test]
+fn a_socket_that_is_connected_to_itself_is_told() {
+    let Some(namespace) = fresh() else { return };
+    namespace
+        .set_sysctl("ipv4/ip_local_port_range", "60000 60001")
+        .unwrap();
+    // The same port at both ends, of two sockets.
+    let [one, other] = ["127.0.0.1:59999", "127.0.0.2:59999"].map(|address| {
+        let address: SocketAddr = address.parse().unwrap();
+        let socket = tcp::socket(V4).unwrap();
+        rustix::net::bind(&socket, &address).unwrap();
+        (socket, address)
+    });
+    rustix::net::listen(&other.0, 5).unwrap();
+    rustix::net::connect(&one.0, &other.1).unwrap();
+    assert_eq!(kinds(&["-t"]), [""; 0]);
+    let port: SocketAddr = "127.0.0.1:60000".parse().unwrap();
+    let _to_itself = until("the kernel chooses this port", || {
+        let socket = tcp::socket(V4).unwrap();
+        rustix::net::connect(&socket, &port).ok().map(|()| socket)
+    });
+    let text = found(&["-t"], "self_connected", "warning", 1).unwrap();
+    let told = format!("{} is connected to itself at {port}.", me());
     assert!(text.starts_with(&told), "{text}");
-    for _ in 0..8 {
-        use_one();
-    }
-    wait_for("time-wait", 37);
-    assert!(found(&["-t"], "ephemeral_ports", "critical", 37).is_some());
 }

@@ -1,7 +1,8 @@
 //! The hunt for one finding in the tables of one protocol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::ports::PortUse;
 use crate::enrich::SystemNames;
 use crate::fields::Needs;
 use crate::filter::{Expr, Rule, parse};
@@ -20,10 +21,14 @@ pub(super) struct Hunt {
     rules: Vec<Selecting>,
     /// True if sockets are kept, with their processes.
     pub(super) keeps: bool,
+    group_by: GroupBy,
     found: Vec<Found>,
     numbers: BTreeMap<GroupKey, Numbers>,
+    ports: PortUse,
     /// Nothing else is looked for.
-    only: Option<BTreeMap<GroupKey, Numbers>>,
+    only: Option<BTreeSet<GroupKey>>,
+    /// Who was found of what is looked for: one socket each tells who holds ports.
+    known: BTreeSet<(GroupKey, Vec<Holder>)>,
 }
 
 /// What is selected of one table.
@@ -78,25 +83,35 @@ impl Hunt {
             protocol,
             rules: rules.iter().map(selecting).collect(),
             keeps,
+            group_by: definition.group_by,
             found: Vec::new(),
             numbers: BTreeMap::new(),
+            ports: PortUse::new(limits),
             only: None,
+            known: BTreeSet::new(),
         })
     }
 
     /// The hunt for the sockets that tell which processes are concerned, where it is needed.
     pub(super) fn related(&self, rules: &[Rule], limits: &dyn Limits) -> Option<Self> {
         let definition = self.definition;
-        let mut only = self.numbers.clone();
-        only.retain(|key, numbers| {
-            let amount = definition.amount(&Self::counted(key.clone(), *numbers), limits);
+        if definition.related.is_empty() {
+            return None;
+        }
+        let groups = self.groups(&[]).into_iter();
+        let severe = groups.filter(|group| {
+            let amount = definition.amount(group, limits);
             definition.severity(amount).is_some()
         });
-        if definition.related.is_empty() || only.is_empty() {
+        let only: BTreeSet<GroupKey> = severe.filter_map(|group| group.key.related()).collect();
+        if only.is_empty() {
             return None;
         }
         let filters = ["", definition.related];
         let mut hunt = Self::with(definition, filters, true, (rules, limits))?;
+        if self.keeps {
+            hunt.group_by = GroupBy::Port;
+        }
         hunt.only = Some(only);
         Some(hunt)
     }
@@ -134,24 +149,40 @@ impl Hunt {
         self.of(socket.family)
             .is_some_and(|rule| rule.states[0].contains(socket.state) && holds(&rule.among, socket))
             && (self.definition.passes)(socket)
-            && self.is_wanted(socket)
+            && (self.only.is_none() || self.wanted(socket).is_some())
     }
 
-    fn is_wanted(&self, socket: &Socket) -> bool {
-        self.only.as_ref().is_none_or(|only| {
-            let key = GroupKey::of(socket, self.definition.group_by);
-            key.is_some_and(|key| only.contains_key(&key))
-        })
+    /// The key under which a socket is looked for; `None` = it is not.
+    fn wanted(&self, socket: &Socket) -> Option<GroupKey> {
+        let key = GroupKey::of(socket, self.group_by)?;
+        let only = self.only.as_ref()?;
+        if only.contains(&key) {
+            return Some(key);
+        }
+        // Ports are held by sockets of every route.
+        let everybody = GroupKey::Nothing;
+        (self.group_by == GroupBy::Route && only.contains(&everybody)).then_some(everybody)
     }
 
     /// Takes a socket that is looked at; its holders are looked up where it is kept.
     pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
         if self.keeps {
+            let holders = holders();
+            if self.group_by == GroupBy::Route {
+                let Some(key) = self.wanted(socket) else {
+                    return;
+                };
+                if !self.known.insert((key, holders.clone())) {
+                    return;
+                }
+            }
             self.found.push(Found {
                 socket: socket.clone(),
-                holders: holders(),
+                holders,
             });
-        } else if let Some(key) = GroupKey::of(socket, self.definition.group_by) {
+        } else if self.group_by == GroupBy::Route {
+            self.ports.add(socket);
+        } else if let Some(key) = GroupKey::of(socket, self.group_by) {
             let rule = self.of(socket.family);
             let is_of_it = rule.is_some_and(|rule| holds(&rule.filter, socket));
             let [all, count] = self.numbers.entry(key).or_default();
@@ -160,31 +191,31 @@ impl Hunt {
         }
     }
 
-    const fn counted(key: GroupKey, [all, count]: Numbers) -> Group<'static> {
-        Group {
-            key,
-            all,
-            count,
-            sockets: Vec::new(),
-            related: Vec::new(),
-        }
-    }
-
     /// What was found, grouped, with what was found of it in these other hunts.
     pub(super) fn groups<'f>(&'f self, related: &'f [Self]) -> Vec<Group<'f>> {
-        if !self.keeps {
-            let related = related
-                .iter()
-                .find(|hunt| hunt.definition.name == self.definition.name);
-            let mut by_key = related.map(Self::by_key).unwrap_or_default();
+        let mut groups = if self.keeps {
+            self.kept()
+        } else if self.group_by == GroupBy::Route {
+            self.ports.groups()
+        } else {
             let numbers = self.numbers.iter();
-            let counted = numbers.map(|(key, numbers)| Group {
-                related: by_key.remove(key).unwrap_or_default(),
-                ..Self::counted(key.clone(), *numbers)
-            });
-            return counted.collect();
+            let counted = numbers.map(|(key, numbers)| Group::counted(key.clone(), *numbers));
+            counted.collect()
+        };
+        let mut related = related.iter();
+        let own = related.find(|hunt| hunt.definition.name == self.definition.name);
+        if let Some(own) = own {
+            let mut by_key = own.by_key();
+            for group in &mut groups {
+                let found = group.key.related().and_then(|key| by_key.remove(&key));
+                group.related = found.unwrap_or_default();
+            }
         }
-        let groups: Vec<(GroupKey, Vec<&Found>)> = match self.definition.group_by {
+        groups
+    }
+
+    fn kept(&self) -> Vec<Group<'_>> {
+        let groups: Vec<(GroupKey, Vec<&Found>)> = match self.group_by {
             GroupBy::Nothing if self.found.is_empty() => Vec::new(),
             GroupBy::Process => by_process(&self.found),
             // As they came.
@@ -201,7 +232,7 @@ impl Hunt {
             let count = u64::try_from(sockets.len()).unwrap_or(u64::MAX);
             Group {
                 sockets,
-                ..Self::counted(key, [count, count])
+                ..Group::counted(key, [count, count])
             }
         });
         kept.collect()
@@ -210,7 +241,11 @@ impl Hunt {
     fn by_key(&self) -> BTreeMap<GroupKey, Vec<&Found>> {
         let mut by_key: BTreeMap<GroupKey, Vec<&Found>> = BTreeMap::new();
         for found in &self.found {
-            if let Some(key) = GroupKey::of(&found.socket, self.definition.group_by) {
+            let key = match self.only {
+                Some(_) => self.wanted(&found.socket),
+                None => GroupKey::of(&found.socket, self.group_by),
+            };
+            if let Some(key) = key {
                 by_key.entry(key).or_default().push(found);
             }
         }
@@ -229,12 +264,11 @@ pub(super) fn text(filter: &str, key: Option<&GroupKey>, limits: &dyn Limits) ->
         Some(key) => filter.replace("{group}", &key.filter()),
         None => filter.replace(" and {group}", "").replace("{group}", ""),
     };
-    if !text.contains("{first}") {
+    if !text.contains("{ports}") {
         return text;
     }
-    let [first, last, _] = limits.ephemeral().unwrap_or_default();
-    text.replace("{first}", &first.to_string())
-        .replace("{last}", &last.to_string())
+    let ports = limits.ephemeral().map(|ports| ports.filter());
+    text.replace("{ports}", &ports.unwrap_or_else(|| "sport = 0".to_owned()))
 }
 
 /// A test proves that every definition can be parsed.

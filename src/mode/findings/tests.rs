@@ -5,7 +5,6 @@
     reason = "a test stops at the first surprise"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -14,10 +13,10 @@ use super::hunt::{self, Hunt};
 use super::{Looker, find_in};
 use crate::enrich::OwnerSource;
 use crate::filter::{Expr, Rule};
-use crate::mode::fake::{FakeSource, look};
+use crate::mode::fake::{FakeKernel, FakeSource, look};
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Info, Limits, Protocol, Row, Selection, Severity, Socket,
-    State, Table, Timer, TimerKind,
+    Counts, FINDINGS, Family, Finding, Info, Protocol, Row, Selection, Severity, Socket, State,
+    Table, Timer, TimerKind,
 };
 use crate::query::{Input, Query};
 
@@ -33,29 +32,30 @@ fn process(root: &Path, pid: u32, name: &str, inodes: &[u64]) {
     }
 }
 
-#[derive(Default)]
-struct Machine(BTreeMap<&'static str, Vec<u64>>);
-
-impl Limits for Machine {
-    fn numbers(&self, key: &str) -> Option<Vec<u64>> {
-        self.0.get(key).cloned()
+/// A kernel with these numbers: of a key below `/proc/sys/net`, or of one of its counters.
+fn machine(numbers: &[(&'static str, &[u64])]) -> FakeKernel {
+    let files = numbers.iter().map(|(key, numbers)| {
+        let text: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        let text = text.join("\t");
+        let of_net = |file: &str, text: String| (format!("thread-self/net/{file}"), text);
+        match *key {
+            "orphans" => of_net("sockstat", format!("TCP: inuse 5 orphan {text} tw 0\n")),
+            "udp" => of_net("snmp", format!("Udp: RcvbufErrors\nUdp: {text}\n")),
+            "overflows" => of_net(
+                "netstat",
+                format!("TcpExt: ListenOverflows ListenDrops\nTcpExt: {text} {text}\n"),
+            ),
+            key => (format!("sys/net/{key}"), format!("{text}\n")),
+        }
+    });
+    FakeKernel {
+        files: files.collect(),
+        ..FakeKernel::default()
     }
-
-    fn orphans(&self) -> Option<u64> {
-        self.number("orphans")
-    }
-
-    fn udp_without_room(&self) -> u64 {
-        self.number("udp").unwrap_or_default()
-    }
-}
-
-fn machine(numbers: &[(&'static str, &[u64])]) -> Machine {
-    Machine(numbers.iter().map(|(key, n)| (*key, n.to_vec())).collect())
 }
 
 /// What is found, and how many tables were gone through for it: each walk has two.
-fn search(sockets: &[Socket], limits: &Machine) -> (Vec<Finding>, usize) {
+fn search(sockets: &[Socket], limits: &FakeKernel) -> (Vec<Finding>, usize) {
     let proc = tempfile::TempDir::new().unwrap();
     process(proc.path(), 812, "api", &[7, 80, 81, 82, 83]);
     process(proc.path(), 813, "other", &[8, 84]);
@@ -79,7 +79,7 @@ fn search(sockets: &[Socket], limits: &Machine) -> (Vec<Finding>, usize) {
 }
 
 /// What is found, as kind and severity.
-fn kinds(sockets: &[Socket], limits: &Machine) -> Vec<(&'static str, Severity)> {
+fn kinds(sockets: &[Socket], limits: &FakeKernel) -> Vec<(&'static str, Severity)> {
     let (findings, _) = search(sockets, limits);
     findings.iter().map(|f| (f.kind, f.severity)).collect()
 }
@@ -124,7 +124,7 @@ fn begins_at(
     kind: &'static str,
     severity: Severity,
     socket: &Socket,
-    limits: &Machine,
+    limits: &FakeKernel,
 ) {
     let all = vec![socket.clone(); count];
     let fewer = kinds(&all[1..], limits);
@@ -178,13 +178,13 @@ fn connections_are_gone_through_once_for_all_findings() {
     all.push(with(tcp(State::LastAck), |s| {
         s.timer = Some(timer(TimerKind::Retransmit, 3));
     }));
-    let (findings, visits) = search(&all, &Machine::default());
+    let (findings, visits) = search(&all, &FakeKernel::default());
     assert_eq!((findings.len(), visits), (4, 2), "{findings:#?}");
 }
 
 #[test]
 fn close_wait_and_half_closed_are_counted_by_process() {
-    let limits = Machine::default();
+    let limits = FakeKernel::default();
     begins_at(20, "close_wait", WARNING, &tcp(State::CloseWait), &limits);
     begins_at(
         1_000,
@@ -238,8 +238,19 @@ fn accept_queue_is_measured_by_its_share() {
 
 #[test]
 fn handshakes_are_counted_by_port_and_its_listener_is_named() {
-    let limits = Machine::default();
-    let waiting = with(tcp(State::SynRcvd), |s| s.inode = None);
+    let limits = FakeKernel::default();
+    let waiting = with(tcp(State::SynRcvd), |s| {
+        s.inode = None;
+        s.timer = Some(timer(TimerKind::Retransmit, 1));
+    });
+    // TCP_DEFER_ACCEPT: the client has answered, and nothing is sent again until it sends data.
+    let deferred = with(waiting.clone(), |s| {
+        s.timer = Some(timer(TimerKind::Retransmit, 0));
+    });
+    assert_eq!(kinds(&vec![deferred; 2_000], &limits), []);
+    // The number in /proc/net is that of timeouts.
+    let of_file = with(waiting.clone(), |s| s.source = crate::model::Source::Procfs);
+    assert_eq!(kinds(&vec![of_file; 2_000], &limits), []);
     begins_at(64, "syn_rcvd", WARNING, &waiting, &limits);
     begins_at(1_024, "syn_rcvd", CRITICAL, &waiting, &limits);
     let mut all = vec![waiting; 64];
@@ -247,20 +258,20 @@ fn handshakes_are_counted_by_port_and_its_listener_is_named() {
         (s.recv_queue, s.send_queue) = (Some(0), Some(200));
     }));
     let other = |s: &mut Socket| s.local.port = Some(81);
-    all.push(with(tcp(State::SynRcvd), other));
+    all.push(with(all[0].clone(), other));
     let (findings, _) = search(&all, &limits);
     assert_eq!(
         findings[0].sockets,
-        "protocol = tcp and state syn-rcvd and sport = :80"
+        "protocol = tcp and state syn-rcvd and timer.retransmits >= 1 and sport = :80"
     );
-    let told =
-        "64 handshakes to port 80 (api[812]) wait in SYN_RCVD for the clients; the backlog is 200.";
+    let told = "64 handshakes to port 80 (api[812]) wait in SYN_RCVD for the clients, each SYN and ACK \
+                sent twice or more; the backlog is 200.";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 
 #[test]
 fn syn_is_unanswered_after_two_retransmissions() {
-    let limits = Machine::default();
+    let limits = FakeKernel::default();
     let sent = |again| {
         with(tcp(State::SynSent), |s| {
             s.timer = Some(timer(TimerKind::Retransmit, again));
@@ -275,35 +286,310 @@ fn syn_is_unanswered_after_two_retransmissions() {
     );
 }
 
+/// A kernel that chooses from 40 ports, these of them reserved.
+fn forty_ports(reserved: &str) -> FakeKernel {
+    let mut kernel = machine(&[
+        ("ipv4/ip_local_port_range", &[60000, 60039]),
+        ("ipv4/tcp_timestamps", &[1]),
+        ("ipv4/tcp_tw_reuse", &[2]),
+    ]);
+    let file = "sys/net/ipv4/ip_local_reserved_ports".to_owned();
+    kernel.files.insert(file, format!("{reserved}\n"));
+    kernel
+}
+
+/// Sockets in this state at so many ports, from the first one on that is given.
+fn at_ports(state: State, first: u32, count: u32) -> Vec<Socket> {
+    let ports = first..first + count;
+    let at = |port| with(tcp(state), |s| s.local.port = Some(port));
+    ports.map(at).collect()
+}
+
 #[test]
-fn ports_run_out_where_most_are_in_time_wait() {
-    let limits = machine(&[("ipv4/ip_local_port_range", &[60000, 60039])]);
-    let used = |time_wait: u32, open: u32| -> Vec<Socket> {
-        let ports = (0..time_wait + open).map(|number| {
-            let is_open = number >= time_wait;
-            let state = if is_open {
-                State::Established
-            } else {
-                State::TimeWait
-            };
-            with(tcp(state), |s| s.local.port = Some(60000 + number))
-        });
-        ports.collect()
-    };
-    let ports = |severity| vec![("ephemeral_ports", severity)];
-    assert_eq!(kinds(&used(28, 1), &limits), []);
-    assert_eq!(kinds(&used(29, 1), &limits), ports(WARNING));
-    assert_eq!(kinds(&used(37, 1), &limits), ports(CRITICAL));
-    assert_eq!(kinds(&used(14, 16), &limits), []);
-    let (findings, _) = search(&used(29, 1), &limits);
-    assert_eq!(findings[0].count, 29);
+fn ports_towards_one_destination_run_out_in_whatever_state() {
+    let limits = forty_ports("");
+    for state in [
+        State::Established,
+        State::TimeWait,
+        State::FinWait2,
+        State::SynSent,
+    ] {
+        let used = |count| at_ports(state, 60000, count);
+        let ports = |severity| vec![("ephemeral_ports", severity)];
+        let of_ports = |count| {
+            let mut found = kinds(&used(count), &limits);
+            found.retain(|(kind, _)| *kind == "ephemeral_ports");
+            found
+        };
+        assert_eq!(of_ports(29), [], "{state}");
+        assert_eq!(of_ports(30), ports(WARNING), "{state}");
+        assert_eq!(of_ports(38), ports(CRITICAL), "{state}");
+    }
+    let mut used = at_ports(State::TimeWait, 60000, 20);
+    used.extend(at_ports(State::Established, 60020, 10));
+    // One of a twentieth to elsewhere, and a listener outside of the range, change nothing.
+    used.push(with(tcp(State::Established), |s| {
+        s.local.port = Some(60039);
+    }));
+    used.last_mut().unwrap().peer.port = Some(80);
+    used.push(with(tcp(State::Listen), |s| s.local.port = Some(70)));
+    let (findings, _) = search(&used, &limits);
+    assert_eq!((findings.len(), findings[0].count), (1, 30), "{findings:?}");
     assert_eq!(
         findings[0].sockets,
-        "protocol = tcp and state time-wait and src 10.0.0.1 and dst 10.0.0.2:443 and sport >= :60000 \
-         and sport <= :60039"
+        "protocol = tcp and sport >= :60000 and sport <= :60039 and src 10.0.0.1 and dst 10.0.0.2:443"
     );
-    let told = "30 of the 40 ports of ip_local_port_range (60000 to 60039) are used from 10.0.0.1 to \
-                10.0.0.2:443 by api[812], 29 of them in TIME_WAIT; 10 are left.";
+    let told = "30 of the 40 ports of ip_local_port_range (60000 to 60039) are taken for connections \
+                from 10.0.0.1 to 10.0.0.2:443 by api[812]: 30 sockets, 20 in TIME_WAIT; 10 are left.";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn ports_that_are_bound_are_taken_for_every_destination() {
+    let limits = forty_ports("");
+    let mut used = at_ports(State::Established, 60000, 20);
+    used.extend(at_ports(State::Bound, 60020, 10));
+    for port in &mut used[20..] {
+        port.local.ip = Some("127.0.0.9".parse().unwrap());
+        (port.peer.ip, port.peer.port) = (None, None);
+    }
+    let (findings, _) = search(&used, &limits);
+    assert_eq!((findings.len(), findings[0].count), (1, 20), "{findings:?}");
+    assert!(
+        findings[0].text.starts_with("30 of the 40 ports"),
+        "{findings:?}"
+    );
+    // Where most are bound, it is said once, not of each destination.
+    let mut used = at_ports(State::Bound, 60000, 36);
+    used.extend(at_ports(State::Established, 60036, 4));
+    for (number, socket) in used.iter_mut().enumerate() {
+        socket.peer.port = Some(u32::try_from(number).unwrap());
+    }
+    let (findings, _) = search(&used, &limits);
+    assert_eq!((findings.len(), findings[0].count), (1, 40), "{findings:?}");
+    assert_eq!(findings[0].severity, CRITICAL);
+    assert_eq!(
+        findings[0].sockets,
+        "protocol = tcp and sport >= :60000 and sport <= :60039"
+    );
+    let told = "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken by api[812]: \
+                40 sockets, 0 in TIME_WAIT, 36 bound without a connection; 0 are left.";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn ports_bound_before_connect_are_taken_whatever_the_destination() {
+    let limits = forty_ports("");
+    let used = |count| {
+        let mut used = at_ports(State::Established, 60000, count);
+        for (number, socket) in used.iter_mut().enumerate() {
+            socket.peer.port = Some(u32::try_from(number).unwrap());
+        }
+        used
+    };
+    assert_eq!(kinds(&used(29), &limits), []);
+    assert_eq!(kinds(&used(30), &limits), [("ephemeral_ports", WARNING)]);
+    // The kernel chooses a port again for another destination.
+    let mut shared = used(29);
+    shared.extend(
+        shared
+            .clone()
+            .into_iter()
+            .map(|s| with(s, |s| s.peer.port = Some(7))),
+    );
+    let (findings, visits) = search(&shared, &limits);
+    assert_eq!((findings.len(), visits), (0, 0), "{findings:?}");
+}
+
+#[test]
+fn reserved_ports_are_none_to_choose_from() {
+    let limits = forty_ports("60010-60019,60039");
+    let used = at_ports(State::Established, 60000, 21);
+    assert_eq!(kinds(&used, &limits), [], "11 of 29");
+    let mut used = at_ports(State::Established, 60000, 10);
+    used.extend(at_ports(State::Established, 60020, 12));
+    let (findings, _) = search(&used, &limits);
+    assert_eq!((findings.len(), findings[0].count), (1, 22), "{findings:?}");
+    let sockets = "protocol = tcp and sport = 60000-60009,60020-60038 and src 10.0.0.1 and ";
+    assert!(findings[0].sockets.starts_with(sockets), "{findings:?}");
+    let told = "22 of the 29 ports of ip_local_port_range (60000 to 60039) without \
+                ip_local_reserved_ports are taken for connections";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn port_in_time_wait_that_the_kernel_chooses_again_is_not_taken_for_connect() {
+    let at_loopback = || {
+        let mut used = at_ports(State::TimeWait, 60000, 40);
+        for socket in &mut used {
+            socket.local.ip = Some("127.0.0.1".parse().unwrap());
+        }
+        used
+    };
+    let mut limits = forty_ports("");
+    let (findings, _) = search(&at_loopback(), &limits);
+    // bind has none left all the same.
+    assert_eq!((findings.len(), findings[0].count), (1, 40), "{findings:?}");
+    assert!(findings[0].text.contains("bind to port 0"), "{findings:?}");
+    let mut set = |key: &str, value: &str| {
+        let file = format!("sys/net/ipv4/{key}");
+        limits.files.insert(file, value.to_owned());
+        search(&at_loopback(), &limits).0
+    };
+    for (key, value, is_for_connect) in [
+        ("tcp_timestamps", "0", true),
+        ("tcp_timestamps", "1", false),
+        ("tcp_tw_reuse", "0", true),
+        ("tcp_tw_reuse", "1", false),
+    ] {
+        let found = set(key, value);
+        let told = found[0].text.contains("for connections from 127.0.0.1 to");
+        assert_eq!(told, is_for_connect, "{key} {value}: {found:?}");
+    }
+}
+
+#[test]
+fn ports_of_udp_run_out_too() {
+    let limits = forty_ports("");
+    let used: Vec<Socket> = (0..38)
+        .map(|number| {
+            let mut socket = Socket::new(Protocol::Udp, Family::Inet);
+            socket.state = if number < 20 {
+                State::Unconn
+            } else {
+                State::Established
+            };
+            socket.local.port = Some(60000 + number);
+            socket.inode = Some(53);
+            socket
+        })
+        .collect();
+    let (findings, _) = search(&used, &limits);
+    assert_eq!(
+        (findings.len(), findings[0].severity),
+        (1, CRITICAL),
+        "{findings:?}"
+    );
+    let told = "38 of the 40 ports of ip_local_port_range (60000 to 60039) are taken by dns[1]: 38 \
+                sockets, 0 in TIME_WAIT, 20 bound without a connection; 2 are left.";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
+    let dropping = |drops, waiting| {
+        with(tcp(State::Listen), |s| {
+            (s.recv_queue, s.send_queue) = (Some(waiting), Some(3));
+            s.details_mut().memory = Some(crate::model::Memory {
+                drops: Some(drops),
+                ..crate::model::Memory::default()
+            });
+        })
+    };
+    let limits = machine(&[("overflows", &[12])]);
+    assert_eq!(kinds(&[dropping(0, 0)], &limits), []);
+    let info = [("accept_overflow", Severity::Info)];
+    assert_eq!(kinds(&[dropping(1, 0)], &limits), info);
+    assert_eq!(
+        kinds(&[dropping(100, 0)], &limits),
+        [("accept_overflow", WARNING)]
+    );
+    // Other reasons to drop, and a queue that is full now, which is told as that.
+    assert_eq!(
+        kinds(&[dropping(9, 0)], &machine(&[("overflows", &[0])])),
+        []
+    );
+    assert_eq!(
+        kinds(&[dropping(9, 4)], &limits),
+        [("accept_queue", CRITICAL)]
+    );
+    let (findings, _) = search(&[dropping(7, 1)], &limits);
+    assert_eq!(
+        findings[0].sockets,
+        "protocol = tcp and memory.drops > 0 and inode = 7"
+    );
+    let told = "10.0.0.1:80 (api[812]) has dropped 7 handshakes since it listens: 1 wait in its accept \
+                queue now, the backlog is 3. All listeners of this network namespace, closed ones too, \
+                count 12 overflows";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn process_without_a_descriptor_left_is_told_where_connections_wait() {
+    let waiting = |waiting| {
+        with(tcp(State::Listen), |s| {
+            (s.recv_queue, s.send_queue) = (Some(waiting), Some(4_096));
+        })
+    };
+    let kernel = |open| {
+        let mut kernel = FakeKernel::default();
+        let limits = "Max open files            1024                 4096                 files\n";
+        kernel
+            .files
+            .insert("812/limits".to_owned(), limits.to_owned());
+        kernel.descriptors.insert(812, open);
+        kernel
+    };
+    assert_eq!(kinds(&[waiting(5)], &kernel(1_023)), []);
+    assert_eq!(kinds(&[waiting(0)], &kernel(1_024)), []);
+    assert_eq!(kinds(&[waiting(5)], &FakeKernel::default()), []);
+    let (findings, _) = search(&[waiting(5)], &kernel(1_024));
+    assert_eq!((findings.len(), findings[0].severity), (1, CRITICAL));
+    assert_eq!(
+        findings[0].sockets,
+        "protocol = tcp and state listen and recv_queue > 0 and pid = 812"
+    );
+    let told = "api[812] cannot accept: all 1024 descriptors that RLIMIT_NOFILE allows are open, and 5 \
+                connections wait at 10.0.0.1:80.";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn connection_of_a_socket_to_itself_is_told() {
+    let limits = FakeKernel::default();
+    let to_itself = with(tcp(State::Established), |s| s.peer = s.local.clone());
+    let same_port = with(tcp(State::Established), |s| s.peer.port = s.local.port);
+    assert_eq!(kinds(&[tcp(State::Established), same_port], &limits), []);
+    let (findings, _) = search(&[to_itself], &limits);
+    assert_eq!((findings.len(), findings[0].severity), (1, WARNING));
+    assert_eq!(findings[0].kind, "self_connected");
+    let told = "api[812] is connected to itself at 10.0.0.1:80.";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+#[test]
+fn what_waits_to_be_accepted_names_its_listener() {
+    let limits = FakeKernel::default();
+    let waiting = |port| {
+        with(tcp(State::CloseWait), |s| {
+            (s.inode, s.local.port) = (None, Some(port));
+        })
+    };
+    let listener = |ip: &str, port, inode| {
+        with(tcp(State::Listen), |s| {
+            s.local.ip = Some(ip.parse().unwrap());
+            (s.local.port, s.inode) = (Some(port), Some(inode));
+        })
+    };
+    let mut all = vec![waiting(80); 20];
+    all.extend(vec![waiting(81); 19]);
+    all.push(listener("0.0.0.0", 80, 7));
+    all.push(listener("10.9.9.9", 80, 8));
+    all.push(listener("0.0.0.0", 81, 8));
+    let (findings, _) = search(&all, &limits);
+    assert_eq!((findings.len(), findings[0].count), (1, 20), "{findings:?}");
+    assert_eq!(
+        findings[0].sockets,
+        "protocol = tcp and state close-wait and process_status = none and sport = :80"
+    );
+    let told = "20 connections in CLOSE_WAIT wait to be accepted at 0.0.0.0:80 (api[812]).";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+    let unread = with(tcp(State::Established), |s| {
+        (s.inode, s.recv_queue) = (None, Some(16_384));
+        info(s, 0, 5_000);
+    });
+    let (findings, _) = search(&[unread, listener("10.0.0.1", 80, 8)], &limits);
+    let told = "16KiB waits on 1 connection that is not accepted yet at 10.0.0.1:80 (other[813]),";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 
@@ -320,7 +606,7 @@ fn orphans_are_measured_by_the_limit() {
 
 #[test]
 fn closing_is_stuck_after_three_retransmissions_or_probes() {
-    let limits = Machine::default();
+    let limits = FakeKernel::default();
     let stuck = |state, kind, again, backoff| {
         with(tcp(state), |s| {
             s.timer = Some(timer(kind, again));
@@ -343,7 +629,7 @@ fn closing_is_stuck_after_three_retransmissions_or_probes() {
 
 #[test]
 fn data_is_unread_from_16_kib_and_five_seconds_on() {
-    let limits = Machine::default();
+    let limits = FakeKernel::default();
     let unread = |bytes, idle_ms| {
         with(tcp(State::Established), |s| {
             s.recv_queue = Some(bytes);
@@ -362,7 +648,7 @@ fn data_is_unread_from_16_kib_and_five_seconds_on() {
 
 #[test]
 fn data_that_does_not_get_through_is_told_by_its_timer() {
-    let limits = Machine::default();
+    let limits = FakeKernel::default();
     let unsent = |kind, again, backoff, bytes| {
         with(tcp(State::Established), |s| {
             s.send_queue = Some(bytes);
@@ -396,7 +682,7 @@ fn datagrams_are_dropped_from_a_hundred_on() {
             socket
         };
         assert_eq!(kinds(&[dropping(99)], &limits), []);
-        assert_eq!(kinds(&[dropping(100)], &Machine::default()), []);
+        assert_eq!(kinds(&[dropping(100)], &FakeKernel::default()), []);
         let (findings, _) = search(&[dropping(100)], &limits);
         assert_eq!(findings[0].kind, "udp_drops");
         let own = format!("protocol = {protocol} and memory.drops >= 100 and pid = 1");
@@ -408,7 +694,7 @@ fn datagrams_are_dropped_from_a_hundred_on() {
 
 #[test]
 fn one_port_at_every_address_and_at_loopback_is_told() {
-    let limits = Machine::default();
+    let limits = FakeKernel::default();
     let at = |family, ip: &str, port, inode| {
         let mut found = tcp(State::Listen);
         found.family = family;
@@ -485,6 +771,6 @@ fn many_ports_of_many_listeners_are_told_apart() {
         found
     };
     let all: Vec<Socket> = (0..8_000).map(listener).collect();
-    let (findings, visits) = search(&all, &Machine::default());
+    let (findings, visits) = search(&all, &FakeKernel::default());
     assert_eq!((findings.len(), visits), (4_000, 4));
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::{Endpoint, Process, ProcessStatus, Row, Socket};
+use super::super::{Endpoint, Process, ProcessStatus, Row, Socket, State};
+use super::measure::place;
 use crate::text::{escape, escape_also, separates_processes};
 
 /// So many processes are named in a text.
@@ -88,7 +89,8 @@ pub enum GroupBy {
     Peer,
     /// By their own port.
     Port,
-    /// By their own address, and address and port of the peer.
+    /// By what keeps the kernel from choosing a port: TCP by its own address, and address and port of
+    /// the peer; what is not connected by nothing.
     Route,
     /// Each socket is a group.
     Socket,
@@ -101,6 +103,8 @@ pub enum GroupKey {
     Nothing,
     /// Who holds them.
     Process(Holder),
+    /// Nobody yet: they wait to be accepted at this port.
+    Unaccepted(u32),
     /// The other end.
     Peer(SocketAddr),
     /// Their own port.
@@ -119,11 +123,20 @@ impl GroupKey {
             GroupBy::Process => None,
             GroupBy::Peer => end(&socket.peer).map(Self::Peer),
             GroupBy::Port => socket.local.port.map(Self::Port),
-            GroupBy::Route => {
-                let local = end(&socket.local)?;
-                Some(Self::Route(local.ip(), end(&socket.peer)?))
-            }
+            GroupBy::Route => Some(match (end(&socket.local), end(&socket.peer)) {
+                (Some(local), Some(peer)) if is_connection(socket) => Self::Route(local.ip(), peer),
+                _ => Self::Nothing,
+            }),
             GroupBy::Socket => socket.inode.map(Self::Socket),
+        }
+    }
+
+    /// The key of the sockets that tell which processes are concerned; `None` = those of the group do.
+    pub fn related(&self) -> Option<Self> {
+        match self {
+            Self::Process(_) => None,
+            Self::Unaccepted(port) => Some(Self::Port(*port)),
+            other => Some(other.clone()),
         }
     }
 
@@ -132,12 +145,18 @@ impl GroupKey {
         match self {
             Self::Nothing => String::new(),
             Self::Process(holder) => holder.filter(),
+            Self::Unaccepted(port) => format!("process_status = none and sport = :{port}"),
             Self::Peer(peer) => format!("dst {peer}"),
             Self::Port(port) => format!("sport = :{port}"),
             Self::Route(local, peer) => format!("src {local} and dst {peer}"),
             Self::Socket(inode) => format!("inode = {inode}"),
         }
     }
+}
+
+fn is_connection(socket: &Socket) -> bool {
+    let is_open = !matches!(socket.state, State::Listen | State::Bound);
+    socket.protocol.is_tcp_like() && is_open
 }
 
 /// An end as filters and people write it; an unknown one is not. An IPv4-mapped address is one of IPv4,
@@ -160,9 +179,41 @@ pub struct Group<'f> {
     pub sockets: Vec<&'f Found>,
     /// The sockets that tell which processes are concerned, where those of the group do not.
     pub related: Vec<&'f Found>,
+    /// What of the ports is taken, where that is looked at.
+    pub ports: Ports,
+}
+
+/// Ports that the kernel cannot choose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// How many.
+    pub taken: u64,
+    /// Sockets of the group in `TIME_WAIT`.
+    pub time_wait: u64,
+    /// Sockets of the group that are bound, and not connected.
+    pub bound: u64,
+    /// Sockets beside the group in `TIME_WAIT`, whose ports may be chosen again.
+    pub free: u64,
 }
 
 impl Group<'_> {
+    /// A group of which so many sockets were looked at, and so many selected; none is kept.
+    pub const fn counted(key: GroupKey, [all, count]: [u64; 2]) -> Self {
+        Self {
+            key,
+            all,
+            count,
+            sockets: Vec::new(),
+            related: Vec::new(),
+            ports: Ports {
+                taken: 0,
+                time_wait: 0,
+                bound: 0,
+                free: 0,
+            },
+        }
+    }
+
     /// `1 connection`, `2 connections`
     pub(super) fn number(&self, one: &str) -> String {
         match self.count {
@@ -177,7 +228,7 @@ impl Group<'_> {
             GroupKey::Nothing | GroupKey::Socket(_) => String::new(),
             GroupKey::Process(holder) => holder.subject(),
             GroupKey::Peer(peer) => peer.to_string(),
-            GroupKey::Port(port) => port.to_string(),
+            GroupKey::Port(port) | GroupKey::Unaccepted(port) => port.to_string(),
             GroupKey::Route(local, peer) => format!("{local} to {peer}"),
         }
     }
@@ -186,21 +237,29 @@ impl Group<'_> {
         names(&self.sockets)
     }
 
+    /// The address and port of its first socket, or the name.
+    pub(super) fn place(&self) -> String {
+        let first = self.sockets.first();
+        first.map(|found| place(found)).unwrap_or_default()
+    }
+
     pub(super) fn sum(&self, of: impl Fn(&Socket) -> u64) -> u64 {
         self.sockets.iter().map(|found| of(&found.socket)).sum()
     }
 }
 
 /// The sockets by who holds them, the most first. Processes that hold the same sockets, or some of
-/// those of another, are one.
+/// those of another, are one. What waits to be accepted is apart for each port.
 pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
-    let mut by_holder: BTreeMap<&Holder, Vec<usize>> = BTreeMap::new();
+    let mut by_holder: BTreeMap<(&Holder, Option<u32>), Vec<usize>> = BTreeMap::new();
     for (index, found) in found.iter().enumerate() {
         for holder in &found.holders {
-            by_holder.entry(holder).or_default().push(index);
+            let waits = *holder == Holder::Nobody && found.socket.protocol.is_tcp_like();
+            let port = found.socket.local.port.filter(|_| waits);
+            by_holder.entry((holder, port)).or_default().push(index);
         }
     }
-    let mut by_holder: Vec<(&Holder, Vec<usize>)> = by_holder.into_iter().collect();
+    let mut by_holder: Vec<(_, Vec<usize>)> = by_holder.into_iter().collect();
     by_holder.sort_by_key(|(_, indices)| Reverse(indices.len()));
     let mut told = BTreeSet::new();
     by_holder.retain(|(_, indices)| {
@@ -208,9 +267,13 @@ pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
         told.extend(indices.iter().copied());
         told.len() > before
     });
-    let group = |(holder, indices): (&Holder, Vec<usize>)| {
+    let group = |((holder, port), indices): ((&Holder, Option<u32>), Vec<usize>)| {
         let sockets = indices.iter().filter_map(|index| found.get(*index));
-        (GroupKey::Process(holder.clone()), sockets.collect())
+        let key = match port {
+            Some(port) => GroupKey::Unaccepted(port),
+            None => GroupKey::Process(holder.clone()),
+        };
+        (key, sockets.collect())
     };
     by_holder.into_iter().map(group).collect()
 }

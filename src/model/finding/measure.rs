@@ -1,35 +1,12 @@
-//! What findings measure: queues, ports and orphans against the limits of the kernel.
+//! What findings measure: queues, ports, descriptors and orphans against the limits of the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::super::{Socket, State};
-use super::group::{Found, Group, Holder};
-use crate::text::bytes;
-
-/// Limits and counters of the kernel.
-pub trait Limits {
-    /// The numbers of a key below `/proc/sys/net`; `None` = this kernel, or this namespace, has none.
-    fn numbers(&self, key: &str) -> Option<Vec<u64>>;
-
-    /// Orphans of the whole machine.
-    fn orphans(&self) -> Option<u64>;
-
-    /// Datagrams dropped because a socket had no room, in this namespace.
-    fn udp_without_room(&self) -> u64;
-
-    /// The first of these numbers.
-    fn number(&self, key: &str) -> Option<u64> {
-        self.numbers(key)?.first().copied()
-    }
-
-    /// The ports that the kernel chooses from: first, last, and how many.
-    fn ephemeral(&self) -> Option<[u64; 3]> {
-        let range: [u64; 2] = self.numbers("ipv4/ip_local_port_range")?.try_into().ok()?;
-        let [first, last] = range;
-        (first <= last).then(|| [first, last, (last - first).saturating_add(1)])
-    }
-}
+use super::super::{Counts, Socket, State};
+use super::group::{Found, Group, Holder, end, names};
+use super::limits::Limits;
+use crate::text::{bytes, unix_name};
 
 /// From this share of its accept queue on a listener is nearly full, in percent.
 pub(super) const NEARLY_FULL: u64 = 75;
@@ -45,10 +22,75 @@ pub(super) fn queue_in_use(socket: &Socket) -> u64 {
     }
 }
 
+/// True if there are listeners, and the fullest may be such a one.
+pub(super) fn is_fullest(counts: &Counts, such: fn(&Socket) -> bool) -> bool {
+    let fullest = counts.listeners.fullest.first();
+    counts.listeners.count > 0 && fullest.is_none_or(|row| such(row.row().socket))
+}
+
+/// How often accept queues of this network namespace have overflowed.
+pub(super) fn overflows(limits: &dyn Limits) -> u64 {
+    let counter = limits.counter("netstat", "TcpExt", "ListenOverflows");
+    counter.unwrap_or_default()
+}
+
 /// In percent of the ports that the kernel chooses from.
 pub(super) fn ports_in_use(count: u64, limits: &dyn Limits) -> u64 {
-    let size = limits.ephemeral().map(|[_, _, size]| size);
+    let size = limits.ephemeral().map(|ports| ports.size());
     size.map_or(0, |size| count.saturating_mul(100) / size)
+}
+
+/// The same of all that are in use, or a little more.
+pub(super) fn most_ports_in_use(counts: &Counts, limits: &dyn Limits) -> u64 {
+    let range = limits.ephemeral();
+    range.map_or(0, |range| {
+        ports_in_use(counts.ports_in(range.first, range.last), limits)
+    })
+}
+
+/// Processes that hold these sockets and have no descriptor left: name and limit.
+pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> Vec<(String, u64)> {
+    let holders = group.sockets.iter().flat_map(|found| &found.holders);
+    let holders: BTreeSet<&Holder> = holders.collect();
+    let at_limit = holders.into_iter().filter_map(|holder| {
+        let Holder::Process(pid, _) = holder else {
+            return None;
+        };
+        let most = limits.most_descriptors(*pid)?;
+        let is_at_limit = limits.descriptors(*pid)? >= most;
+        is_at_limit.then(|| (holder.to_string(), most))
+    });
+    at_limit.collect()
+}
+
+/// The address and port of a socket, or its name.
+pub(super) fn place(found: &Found) -> String {
+    let local = &found.socket.local;
+    match end(local) {
+        Some(end) if found.socket.takes_ipv4_too() == Some(true) => format!("*:{}", end.port()),
+        Some(end) => end.to_string(),
+        None => unix_name(&local.name),
+    }
+}
+
+/// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
+pub(super) fn listener(group: &Group<'_>) -> String {
+    let own: BTreeSet<_> = group
+        .sockets
+        .iter()
+        .map(|found| found.socket.local.ip)
+        .collect();
+    let takes = |found: &&Found| {
+        let ip = found.socket.local.ip;
+        ip.is_none_or(|ip| ip.is_unspecified()) || own.contains(&ip)
+    };
+    let listeners: Vec<&Found> = group.related.iter().copied().filter(takes).collect();
+    let places: BTreeSet<String> = listeners.iter().map(|found| place(found)).collect();
+    let places: Vec<String> = places.into_iter().take(3).collect();
+    match places.as_slice() {
+        [] => format!("port {}", group.who()),
+        _ => format!("{} ({})", places.join(", "), names(&listeners)),
+    }
 }
 
 /// In percent of the limit; 0 where that is not told.

@@ -1,20 +1,21 @@
 //! The table of findings: each is a filter, a grouping, thresholds and a sentence. A further one is
 //! added here, and to the manual, which says what each threshold counts and why it is no lower.
 
-use super::super::{Counts, Protocol, Socket, State};
-use super::group::{Group, GroupBy, GroupKey, Holder, end, names};
+use super::super::{Counts, Protocol, Socket, Source, State};
+use super::group::{Group, GroupBy, GroupKey, names};
+use super::limits::Limits;
 use super::measure::{
-    Limits, NEARLY_FULL, cannot_be_sent, drops, orphans_of_limit, places, ports_in_use,
-    queue_in_use, unread, unsent,
+    NEARLY_FULL, at_their_limit, cannot_be_sent, drops, is_fullest, listener, most_ports_in_use,
+    orphans_of_limit, overflows, places, ports_in_use, queue_in_use, unread, unsent,
 };
 use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
-use crate::text::{bytes, millis, unix_name};
+use crate::text::{bytes, millis};
 
-/// How many sockets a filter lists, and this filter.
-type Listing = fn(&Group<'_>) -> (u64, String);
+/// How many sockets a filter lists, and this filter; `None` = it is no finding after all.
+type Listing = fn(&Group<'_>, &dyn Limits) -> Option<(u64, String)>;
 
-/// What makes a finding. In its filters, `{group}` stands for the filter of the group, `{first}` and
-/// `{last}` for the ports that the kernel chooses from.
+/// What makes a finding. In its filters, `{group}` stands for the filter of the group, `{ports}` for
+/// that of the ports that the kernel chooses from.
 #[derive(Debug)]
 pub struct FindingKind {
     /// Its name.
@@ -90,6 +91,8 @@ impl FindingKind {
 /// - `timer.retransmits >= 3`: [`RETRANSMITS`](crate::model::RETRANSMITS).
 /// - `tcp_info.backoff >= 3`: a window stays closed if it was probed so often: each pause is twice the
 ///   one before it, too, though every probe is answered. `icsk_backoff` in the kernel.
+/// - `timer.retransmits >= 1` of a SYN and ACK: where `TCP_DEFER_ACCEPT` waits for data, the client has
+///   answered and nothing is sent again; and who is there answers the second within a round trip.
 /// - `timer.retransmits >= 2` of a SYN: two seconds, or three on older kernels. A reply over any
 ///   distance comes within one.
 /// - `recv_queue >= 16384`: [`UNREAD`](crate::model::UNREAD); and nothing more has arrived for 5 s.
@@ -99,16 +102,18 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 20), (Critical, 1_000)],
         filter: "state close-wait and {group}",
         group_by: GroupBy::Process,
+        related: "state listen",
         sentence: |group, _| {
             let connections = group.number("connection");
             match &group.key {
-                GroupKey::Process(Holder::Nobody) => format!(
-                    "{connections} in CLOSE_WAIT wait to be accepted, and their peers have already \
-                     closed: the program must accept faster."
+                GroupKey::Unaccepted(_) => format!(
+                    "{connections} in CLOSE_WAIT wait to be accepted at {}. Their peers have already \
+                     closed. The program must accept faster.",
+                    listener(group),
                 ),
                 _ => format!(
-                    "{} holds {connections} in CLOSE_WAIT: the peers have closed, the program has \
-                     not. It leaks them: it must close a connection when it reads its end.",
+                    "{} holds {connections} in CLOSE_WAIT. The peers have closed, the program has \
+                     not. Close connections after reading EOF.",
                     group.who(),
                 ),
             }
@@ -156,16 +161,10 @@ pub const FINDINGS: &[FindingKind] = &[
         passes: |socket| queue_in_use(socket) >= NEARLY_FULL,
         group_by: GroupBy::Socket,
         is_possible: |counts, _| {
-            let fullest = counts.listeners.fullest.first();
-            fullest.is_none_or(|row| queue_in_use(row.row().socket) >= NEARLY_FULL)
+            is_fullest(counts, |listener| queue_in_use(listener) >= NEARLY_FULL)
         },
         measure: Some(|group, _| group.sum(queue_in_use)),
         sentence: |group, limits| {
-            let socket = group.sockets.first().map(|found| &found.socket);
-            let local = socket.map(|socket| match end(&socket.local) {
-                Some(end) => end.to_string(),
-                None => unix_name(&socket.local.name),
-            });
             let most = limits.number("core/somaxconn");
             let most = most.map_or_else(String::new, |most| format!(" (somaxconn is {most})"));
             let is_full = group.sum(queue_in_use) >= 100;
@@ -173,7 +172,7 @@ pub const FINDINGS: &[FindingKind] = &[
                 "The accept queue of {} ({}) is {}: {} waiting, the backlog is \
                  {}{most}. The program must accept faster; a larger backlog helps with bursts \
                  only.",
-                local.unwrap_or_default(),
+                group.place(),
                 group.holders(),
                 if is_full { "full" } else { "nearly full" },
                 group.sum(unread),
@@ -183,9 +182,82 @@ pub const FINDINGS: &[FindingKind] = &[
         ..FindingKind::USUAL
     },
     FindingKind {
+        name: "accept_overflow",
+        levels: &[(Info, 1), (Warning, 100)],
+        among: "state listen",
+        filter: "memory.drops > 0 and {group}",
+        passes: |socket| queue_in_use(socket) < NEARLY_FULL,
+        group_by: GroupBy::Socket,
+        is_possible: |counts, limits| counts.listeners.count > 0 && overflows(limits) > 0,
+        measure: Some(|group, _| group.sum(drops)),
+        sentence: |group, limits| {
+            let dropped = limits.counter("netstat", "TcpExt", "ListenDrops");
+            format!(
+                "{} ({}) has dropped {} handshakes since it listens: {} wait in its accept queue now, \
+                 the backlog is {}. All listeners of this network namespace, closed ones too, count {} \
+                 overflows of accept queues (ListenOverflows) and {} drops (ListenDrops). In bursts \
+                 the program must accept faster, or needs a larger backlog.",
+                group.place(),
+                group.holders(),
+                group.sum(drops),
+                group.sum(unread),
+                group.sum(unsent),
+                overflows(limits),
+                dropped.unwrap_or_default(),
+            )
+        },
+        ..FindingKind::USUAL
+    },
+    FindingKind {
+        name: "descriptor_limit",
+        levels: &[(Critical, 1)],
+        protocols: &[Protocol::Tcp, Protocol::Unix],
+        filter: "state listen and recv_queue > 0 and {group}",
+        group_by: GroupBy::Process,
+        is_possible: |counts, _| is_fullest(counts, |listener| listener.recv_queue > Some(0)),
+        measure: Some(|group, limits| {
+            u64::try_from(at_their_limit(group, limits).len()).unwrap_or(u64::MAX)
+        }),
+        sentence: |group, limits| {
+            let at_limit = at_their_limit(group, limits);
+            let (names, most): (Vec<String>, Vec<u64>) = at_limit.into_iter().take(3).unzip();
+            format!(
+                "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, and {} \
+                 connections wait at {}. Close what is not used any more, or raise the limit (prlimit \
+                 --nofile).",
+                names.join(", "),
+                most.first().copied().unwrap_or_default(),
+                group.sum(unread),
+                group.place(),
+            )
+        },
+        ..FindingKind::USUAL
+    },
+    FindingKind {
+        name: "self_connected",
+        levels: &[(Warning, 1)],
+        filter: "state established and {group}",
+        passes: Socket::is_self_connected,
+        group_by: GroupBy::Socket,
+        is_possible: |counts, _| counts.self_connected > 0,
+        sentence: |group, _| {
+            format!(
+                "{} is connected to itself at {}. It connected while nothing listened there, and the \
+                 kernel chose the port of the destination for its own end. No server can listen there \
+                 until it closes. Keep ports of servers out of ip_local_port_range \
+                 (ip_local_reserved_ports).",
+                group.holders(),
+                group.place(),
+            )
+        },
+        ..FindingKind::USUAL
+    },
+    FindingKind {
         name: "syn_rcvd",
         levels: &[(Warning, 64), (Critical, 1_024)],
-        filter: "state syn-rcvd and {group}",
+        filter: "state syn-rcvd and timer.retransmits >= 1 and {group}",
+        // There it is the number of timeouts, those that nothing was sent at too.
+        passes: |socket| socket.source != Source::Procfs,
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen",
@@ -197,8 +269,9 @@ pub const FINDINGS: &[FindingKind] = &[
             let most = most.map(|most| format!("tcp_max_syn_backlog is {most}"));
             let limits: Vec<String> = backlog.into_iter().chain(most).collect();
             format!(
-                "{} to port {} ({}) wait in SYN_RCVD for the clients; {}. The clients do not answer, \
-                 the way back to them is broken, or this is a SYN flood: see tcp_syncookies.",
+                "{} to port {} ({}) wait in SYN_RCVD for the clients, each SYN and ACK sent twice or more; \
+                 {}. The clients do not answer, the way back to them is broken, or this is a SYN flood: \
+                 see tcp_syncookies.",
                 group.number("handshake"),
                 group.who(),
                 names(&group.related),
@@ -226,36 +299,25 @@ pub const FINDINGS: &[FindingKind] = &[
     FindingKind {
         name: "ephemeral_ports",
         levels: &[(Warning, 75), (Critical, 95)],
-        among: "not state listen,bound and sport >= :{first} and sport <= :{last}",
-        filter: "state time-wait and {group} and sport >= :{first} and sport <= :{last}",
+        protocols: &[Protocol::Tcp, Protocol::Udp],
+        among: "{ports}",
+        filter: "{ports} and {group}",
         group_by: GroupBy::Route,
         keeps: false,
-        related: "not state listen,bound,syn-rcvd,time-wait",
-        is_possible: |counts, limits| {
-            // Most of what uses them up is in TIME_WAIT.
-            let most = counts.of(Protocol::Tcp, State::TimeWait).saturating_mul(2);
-            ports_in_use(most, limits) >= 75
-        },
-        measure: Some(|group, limits| match group.count.saturating_mul(2) {
-            twice if twice >= group.all => ports_in_use(group.all, limits),
-            _ => 0,
+        related: "{ports} and not state syn-rcvd,time-wait",
+        is_possible: |counts, limits| most_ports_in_use(counts, limits) >= 75,
+        measure: Some(|group, limits| ports_in_use(group.ports.taken, limits)),
+        listed: Some(|group, limits| {
+            let mut filter = limits.ephemeral()?.filter();
+            if group.key != GroupKey::Nothing {
+                filter = format!("{filter} and {}", group.key.filter());
+            }
+            if group.ports.free > 0 {
+                filter.push_str(" and not state time-wait");
+            }
+            Some((group.count, filter))
         }),
-        sentence: |group, limits| {
-            let [first, last, size] = limits.ephemeral().unwrap_or_default();
-            let by = match names(&group.related) {
-                names if names.is_empty() => names,
-                names => format!(" by {names}"),
-            };
-            format!(
-                "{} of the {size} ports of ip_local_port_range ({first} to {last}) are used from \
-                 {}{by}, {} of them in TIME_WAIT; {} are left. Keep connections open and use \
-                 them again, widen the range, or see tcp_tw_reuse.",
-                group.all,
-                group.who(),
-                group.count,
-                size.saturating_sub(group.all),
-            )
-        },
+        sentence: ports_are_taken,
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -299,16 +361,24 @@ pub const FINDINGS: &[FindingKind] = &[
         among: "state established,close-wait,fin-wait-1,fin-wait-2",
         filter: "recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and {group}",
         group_by: GroupBy::Process,
+        related: "state listen",
         is_possible: |counts, _| counts.stuck > 0,
         sentence: |group, _| {
-            format!(
-                "{} does not read: {} waits on {}, and nothing more has come for {}. The program hangs, \
-                 or waits for something else first.",
-                group.who(),
-                bytes(group.sum(unread)),
-                group.number("connection"),
-                millis(5_000),
-            )
+            let (unread, idle) = (bytes(group.sum(unread)), millis(5_000));
+            let connections = group.number("connection");
+            match &group.key {
+                GroupKey::Unaccepted(_) => format!(
+                    "{unread} waits on {connections} that {} not accepted yet at {}, and nothing \
+                     more has come for {idle}. The program must accept faster.",
+                    if group.count == 1 { "is" } else { "are" },
+                    listener(group),
+                ),
+                _ => format!(
+                    "{} does not read: {unread} waits on {connections}, and nothing more has come \
+                     for {idle}. The program hangs, or waits for something else first.",
+                    group.who(),
+                ),
+            }
         },
         ..FindingKind::USUAL
     },
@@ -384,13 +454,13 @@ pub const FINDINGS: &[FindingKind] = &[
                 !places(group)[0].is_empty()
             })
         }),
-        listed: Some(|group| {
+        listed: Some(|group, _| {
             let [loopback, wildcard] = places(group);
             let both = loopback.into_iter().chain(wildcard);
             let inodes = both.filter_map(|found| found.socket.inode);
             let inodes: Vec<String> = inodes.map(|inode| format!("inode = {inode}")).collect();
             let count = u64::try_from(inodes.len()).unwrap_or(u64::MAX);
-            (count, format!("({})", inodes.join(" or ")))
+            (count > 0).then(|| (count, format!("({})", inodes.join(" or "))))
         }),
         sentence: |group, _| {
             let [loopback, wildcard] = places(group).map(|found| names(&found));
@@ -403,3 +473,41 @@ pub const FINDINGS: &[FindingKind] = &[
         ..FindingKind::USUAL
     },
 ];
+
+/// Of the destination that most connections go to, or of all sockets.
+fn ports_are_taken(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let Some(range) = limits.ephemeral() else {
+        return String::new();
+    };
+    let (size, ports) = (range.size(), group.ports);
+    let reserved = if range.has_reserved() {
+        " without ip_local_reserved_ports"
+    } else {
+        ""
+    };
+    let by = match names(&group.related) {
+        names if names.is_empty() => names,
+        names => format!(" by {names}"),
+    };
+    let taken = format!(
+        "{} of the {size} ports of ip_local_port_range ({} to {}){reserved} are taken",
+        ports.taken, range.first, range.last,
+    );
+    let left = size.saturating_sub(ports.taken);
+    let sockets = group.number("socket");
+    let (time_wait, bound) = (ports.time_wait, ports.bound);
+    if group.key == GroupKey::Nothing {
+        return format!(
+            "{taken}{by}: {sockets}, {time_wait} in TIME_WAIT, {bound} bound without a connection; {left} \
+             are left. bind to port 0 fails with EADDRINUSE where none is left, and connect after such a \
+             bind, too. Close what is not needed, widen the range, or connect without bind \
+             (IP_BIND_ADDRESS_NO_PORT).",
+        );
+    }
+    format!(
+        "{taken} for connections from {}{by}: {sockets}, {time_wait} in TIME_WAIT; {left} are left. connect \
+         to there fails with EADDRNOTAVAIL where none is left. Keep connections open and use them again, \
+         or widen the range.",
+        group.who(),
+    )
+}

@@ -134,6 +134,13 @@ fn narrow_client(ip: IpAddr) -> io::Result<Pair> {
 /// A connection whose client sends bytes that the server's kernel drops, as if the way were broken.
 pub fn broken(ip: IpAddr) -> io::Result<Pair> {
     let pair = pair(ip)?;
+    deafen(&pair.server)?;
+    (&pair.client).write_all(b"to nobody").at("write")?;
+    Ok(pair)
+}
+
+/// Makes the kernel drop what comes for a socket.
+fn deafen(socket: &impl AsFd) -> io::Result<()> {
     let mut nothing = libc::sock_filter {
         code: BPF_RET,
         jt: 0,
@@ -144,9 +151,24 @@ pub fn broken(ip: IpAddr) -> io::Result<Pair> {
         len: 1,
         filter: &raw mut nothing,
     };
-    nix::sys::socket::setsockopt(&pair.server, AttachFilter, &program).at("SO_ATTACH_FILTER")?;
-    (&pair.client).write_all(b"to nobody").at("write")?;
-    Ok(pair)
+    nix::sys::socket::setsockopt(socket, AttachFilter, &program).at("SO_ATTACH_FILTER")
+}
+
+/// A client that sends a SYN and never gets the answer.
+pub fn deaf_client(listener: &OwnedFd) -> io::Result<OwnedFd> {
+    let socket = socket(local_address(listener)?.ip())?;
+    deafen(&socket)?;
+    begin_to_connect(&socket, local_address(listener)?)?;
+    Ok(socket)
+}
+
+/// Sends a SYN, and does not wait for the answer.
+pub fn begin_to_connect(socket: &OwnedFd, to: SocketAddr) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(socket, true).at("FIONBIO")?;
+    match rustix::net::connect(socket, &to) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(()),
+        Err(errno) => Err(errno).at("connect"),
+    }
 }
 
 /// `BPF_RET | BPF_K`: keep so many bytes.

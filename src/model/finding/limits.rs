@@ -1,0 +1,218 @@
+//! Limits and counters of the kernel, as files below `/proc` tell them.
+
+use std::fmt::Write as _;
+
+/// Limits and counters of the kernel.
+pub trait Limits {
+    /// The text of a file below `/proc`; `None` = this kernel, or this namespace, has none, or it cannot
+    /// be read.
+    fn text(&self, file: &str) -> Option<String>;
+
+    /// How many descriptors a process has open.
+    fn descriptors(&self, pid: u32) -> Option<u64>;
+
+    /// The first number of a key below `/proc/sys/net`.
+    fn number(&self, key: &str) -> Option<u64> {
+        let text = self.text(&format!("sys/net/{key}"))?;
+        text.split_whitespace().next()?.parse().ok()
+    }
+
+    /// The ports that the kernel chooses from.
+    fn ephemeral(&self) -> Option<PortRange> {
+        let range = self.text("sys/net/ipv4/ip_local_port_range")?;
+        let reserved = self.text("sys/net/ipv4/ip_local_reserved_ports");
+        PortRange::parse(&range, &reserved.unwrap_or_default())
+    }
+
+    /// Orphans of the whole machine: `TCP: inuse 5 orphan 0 …` of `net/sockstat`.
+    fn orphans(&self) -> Option<u64> {
+        let text = self.text("thread-self/net/sockstat")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+        let mut words = line.split_whitespace().skip_while(|word| *word != "orphan");
+        words.nth(1)?.parse().ok()
+    }
+
+    /// Datagrams dropped because a socket had no room, in this namespace.
+    fn udp_without_room(&self) -> u64 {
+        let v4 = self.counter("snmp", "Udp", "RcvbufErrors");
+        let v6 = self.text("thread-self/net/snmp6").unwrap_or_default();
+        let of_v6 = v6.lines().filter_map(|line| {
+            let (name, number) = line.split_once(char::is_whitespace)?;
+            let is_ours = matches!(name, "Udp6RcvbufErrors" | "UdpLite6RcvbufErrors");
+            number.trim().parse::<u64>().ok().filter(|_| is_ours)
+        });
+        of_v6.fold(v4.unwrap_or_default(), u64::saturating_add)
+    }
+
+    /// A counter of this namespace in `net/snmp` or `net/netstat`, where each protocol has a line of
+    /// names and one of numbers: the sum over all whose name begins so.
+    fn counter(&self, file: &str, protocol: &str, counter: &str) -> Option<u64> {
+        let text = self.text(&format!("thread-self/net/{file}"))?;
+        let lines: Vec<&str> = text.lines().collect();
+        let pairs = lines.chunks_exact(2).filter_map(|pair| match pair {
+            [names, numbers] if names.starts_with(protocol) => Some((names, numbers)),
+            _ => None,
+        });
+        let numbers = pairs.filter_map(|(names, numbers)| {
+            let mut both = names.split_whitespace().zip(numbers.split_whitespace());
+            let (_, number) = both.find(|(name, _)| *name == counter)?;
+            number.parse::<u64>().ok()
+        });
+        numbers.reduce(u64::saturating_add)
+    }
+
+    /// `RLIMIT_NOFILE` of a process, the soft limit; `None` = there is none, or it cannot be read.
+    fn most_descriptors(&self, pid: u32) -> Option<u64> {
+        let text = self.text(&format!("{pid}/limits"))?;
+        let mut lines = text.lines();
+        let limit = lines.find_map(|line| line.strip_prefix("Max open files"))?;
+        limit.split_whitespace().next()?.parse().ok()
+    }
+}
+
+/// The ports that the kernel chooses from: `ip_local_port_range` without `ip_local_reserved_ports`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRange {
+    /// The first port of the range.
+    pub first: u16,
+    /// The last port of the range.
+    pub last: u16,
+    /// What is not reserved of it, ascending, both ends included.
+    pieces: Vec<(u16, u16)>,
+}
+
+impl PortRange {
+    /// `None` = there is no such port.
+    fn parse(range: &str, reserved: &str) -> Option<Self> {
+        let mut range = range.split_whitespace().map(str::parse);
+        let (first, last) = (range.next()?.ok()?, range.next()?.ok()?);
+        let mut next = Some(first);
+        let mut pieces = Vec::new();
+        // The kernel writes them in ascending order: `8080,9148,10000-10010`.
+        for item in reserved.trim().split(',').filter(|item| !item.is_empty()) {
+            let (from, to) = item.split_once('-').unwrap_or((item, item));
+            let (from, to): (u16, u16) = (from.parse().ok()?, to.parse().ok()?);
+            let before = from.checked_sub(1).map(|before| before.min(last));
+            pieces.extend(next.zip(before));
+            next = next.and_then(|next| Some(next.max(to.checked_add(1)?)));
+        }
+        pieces.extend(next.map(|next| (next, last)));
+        pieces.retain(|(from, to)| from <= to);
+        (!pieces.is_empty()).then_some(Self {
+            first,
+            last,
+            pieces,
+        })
+    }
+
+    /// What is not reserved of it, ascending, both ends included.
+    pub fn pieces(&self) -> &[(u16, u16)] {
+        &self.pieces
+    }
+
+    /// How many ports there are to choose from.
+    pub fn size(&self) -> u64 {
+        let sizes = self.pieces.iter();
+        sizes.map(|(from, to)| u64::from(to - from) + 1).sum()
+    }
+
+    /// True if the kernel may choose this port.
+    pub fn contains(&self, port: u16) -> bool {
+        let next = self.pieces.partition_point(|(_, to)| *to < port);
+        self.pieces.get(next).is_some_and(|(from, _)| *from <= port)
+    }
+
+    /// True if some port of the range is not to choose from.
+    pub fn has_reserved(&self) -> bool {
+        self.pieces != [(self.first, self.last)]
+    }
+
+    /// The filter that selects these ports.
+    pub fn filter(&self) -> String {
+        if !self.has_reserved() {
+            return format!("sport >= :{} and sport <= :{}", self.first, self.last);
+        }
+        let mut filter = "sport = ".to_owned();
+        for (from, to) in &self.pieces {
+            let _ = write!(filter, "{from}-{to},");
+        }
+        filter.pop();
+        filter
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::{Limits, PortRange};
+
+    /// One text in every file.
+    struct Everywhere(&'static str);
+
+    impl Limits for Everywhere {
+        fn text(&self, _: &str) -> Option<String> {
+            Some(self.0.to_owned())
+        }
+
+        fn descriptors(&self, _: u32) -> Option<u64> {
+            None
+        }
+    }
+
+    #[test]
+    fn datagrams_without_room_are_those_of_every_udp() {
+        let snmp = "Tcp: RcvbufErrors\nTcp: 7\nUdp: InDatagrams RcvbufErrors SndbufErrors\n\
+                    Udp: 85 3 1\nUdpLite: InDatagrams RcvbufErrors\nUdpLite: 0 20\n";
+        assert_eq!(Everywhere(snmp).udp_without_room(), 23);
+        let snmp6 = "Ip6InReceives 9\nUdp6RcvbufErrors                \t4\nUdpLite6RcvbufErrors 5\n\
+                     Udp6SndbufErrors 8\n";
+        assert_eq!(Everywhere(snmp6).udp_without_room(), 9);
+        assert_eq!(Everywhere("").udp_without_room(), 0);
+    }
+
+    #[test]
+    fn counter_that_the_kernel_does_not_have_is_not_zero() {
+        let netstat = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 2 3\n\
+                       IpExt: InNoRoutes\nIpExt: 4\n";
+        let counter = |name| Everywhere(netstat).counter("netstat", "TcpExt", name);
+        assert_eq!(counter("ListenOverflows"), Some(2));
+        assert_eq!(counter("ListenDrops"), Some(3));
+        assert_eq!(counter("InNoRoutes"), None);
+    }
+
+    #[test]
+    fn limit_of_descriptors_is_the_soft_one() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max processes             7                    8                    processes \n\
+                      Max open files            1024                 524288               files     \n";
+        assert_eq!(Everywhere(limits).most_descriptors(1), Some(1_024));
+        let unlimited =
+            "Max open files            unlimited            unlimited            files\n";
+        assert_eq!(Everywhere(unlimited).most_descriptors(1), None);
+    }
+
+    #[test]
+    fn reserved_ports_are_not_chosen() {
+        for (range, reserved, pieces, size) in [
+            ("10 19", "\n", &[(10, 19)][..], 10),
+            ("10\t19\n", "12", &[(10, 11), (13, 19)], 9),
+            ("10 19", "1-9,20-65535", &[(10, 19)], 10),
+            ("10 19", "5-11,13-14,19-40", &[(12, 12), (15, 18)], 5),
+            ("10 65535", "20-65535", &[(10, 19)], 10),
+        ] {
+            let parsed = PortRange::parse(range, reserved).unwrap();
+            assert_eq!(
+                (parsed.pieces(), parsed.size()),
+                (pieces, size),
+                "{reserved}"
+            );
+            let chosen = (0..=u16::MAX).filter(|port| parsed.contains(*port)).count();
+            assert_eq!(u64::try_from(chosen).unwrap(), size, "{reserved}");
+        }
+        assert_eq!(PortRange::parse("10 19", "10-19"), None);
+        assert_eq!(PortRange::parse("10", ""), None);
+        let filter = |reserved| PortRange::parse("10 19", reserved).unwrap().filter();
+        assert_eq!(filter(""), "sport >= :10 and sport <= :19");
+        assert_eq!(filter("12-13,19"), "sport = 10-11,14-18");
+    }
+}
