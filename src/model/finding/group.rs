@@ -6,8 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::{Endpoint, Process, ProcessStatus, Row, Socket, State};
-use super::measure::place;
-use crate::text::{escape, escape_also, separates_processes};
+use crate::text::{escape, escape_also, separates_processes, unix_name};
 
 /// So many processes are named in a text.
 const NAMED: usize = 3;
@@ -164,6 +163,16 @@ fn is_connection(socket: &Socket) -> bool {
 pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
     let port = u16::try_from(end.port?).ok()?;
     Some(SocketAddr::new(end.ip?.to_canonical(), port))
+}
+
+/// The address and port of a socket, or its name.
+pub(super) fn place(found: &Found) -> String {
+    let local = &found.socket.local;
+    match end(local) {
+        Some(end) if found.socket.takes_ipv4_too() == Some(true) => format!("*:{}", end.port()),
+        Some(end) => end.to_string(),
+        None => unix_name(&local.name),
+    }
 }
 
 /// The sockets that may be one finding.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::super::{Counts, Socket, State};
-use super::group::{Found, Group, Holder, end, names};
+use super::group::{Found, Group, Holder, names, place};
 use super::limits::Limits;
-use crate::text::{bytes, unix_name};
+use crate::text::bytes;
 
 /// From this share of its accept queue on a listener is nearly full, in percent.
 pub(super) const NEARLY_FULL: u64 = 75;
@@ -61,16 +61,6 @@ pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> Vec<(Str
         is_at_limit.then(|| (holder.to_string(), most))
     });
     at_limit.collect()
-}
-
-/// The address and port of a socket, or its name.
-pub(super) fn place(found: &Found) -> String {
-    let local = &found.socket.local;
-    match end(local) {
-        Some(end) if found.socket.takes_ipv4_too() == Some(true) => format!("*:{}", end.port()),
-        Some(end) => end.to_string(),
-        None => unix_name(&local.name),
-    }
 }
 
 /// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
