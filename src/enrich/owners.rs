@@ -92,9 +92,12 @@ impl Owners {
     /// and the socket was there before they were.
     pub(super) fn of(&mut self, socket: &Socket, users: &mut NameCache) -> ProcessStatus {
         self.found.clear();
-        self.in_doubt = false;
-        let status = socket.inode.map(|inode| self.look_up(inode, users));
-        status.unwrap_or(ProcessStatus::None)
+        self.in_doubt = socket.lacks_inode();
+        match socket.inode {
+            Some(inode) => self.look_up(inode, users),
+            None if self.in_doubt => ProcessStatus::Unreadable,
+            None => ProcessStatus::None,
+        }
     }
 
     /// The processes that the last call of [`Owners::of`] found, by pid, each with its descriptors

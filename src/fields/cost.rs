@@ -45,7 +45,7 @@ impl Cost {
             Self::User => socket.uid.is_some(),
             Self::Cgroup => socket.cgroup_id.is_some(),
             Self::Netns => true,
-            Self::Owners => socket.inode.is_some(),
+            Self::Owners => socket.may_be_held(),
         };
         has_key && row.stage < self.stage()
     }

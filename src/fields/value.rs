@@ -223,6 +223,7 @@ impl Field {
     fn may_be_absent(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         match self {
+            Self::Inode => !socket.lacks_inode(),
             // What no descriptor can hold belongs to nobody.
             Self::Uid => socket.inode.is_none(),
             Self::User => socket.inode.is_none() || socket.uid.is_some(),
@@ -251,7 +252,7 @@ impl Field {
     fn is_never_reported(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         if self.is_of_owners() {
-            return socket.inode.is_none();
+            return !socket.may_be_held();
         }
         match socket.state {
             // Whoever may know it is told.

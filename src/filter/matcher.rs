@@ -214,7 +214,7 @@ impl<'r> Matcher<'_, 'r> {
     /// have held it.
     fn status(&self, accepts: &dyn Fn(ProcessStatus) -> bool) -> Answer {
         let is_found = self.row.process_status == Some(ProcessStatus::Found);
-        if self.row.socket.inode.is_none() && !is_found {
+        if !self.row.socket.may_be_held() && !is_found {
             return Ok(accepts(ProcessStatus::None));
         }
         self.known(Field::ProcessStatus, false)?;
@@ -309,7 +309,7 @@ impl<'r> Matcher<'_, 'r> {
     fn has(&self, field: Field) -> Answer {
         Ok(match field.value(self.row) {
             Value::NotYet => return Err(Decision::NotYet),
-            _ if field == Field::ProcessStatus && self.row.socket.inode.is_none() => true,
+            _ if field == Field::ProcessStatus && !self.row.socket.may_be_held() => true,
             Value::Known(Datum::Processes(processes)) => {
                 processes.iter().any(|process| match field {
                     Field::ProcessUser => process.user.is_some(),

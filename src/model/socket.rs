@@ -92,7 +92,7 @@ impl Memory {
 }
 
 /// What a line of `net/tcp` or `net/unix` has and netlink has not, as it stands there; columns the file
-/// does not have are 0.
+/// does not have are 0. Of `net/netlink`, that it lacks the inodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcNetExtras {
     /// `RefCount` of a unix socket: how often the kernel refers to it, its descriptors as one.
@@ -108,6 +108,8 @@ pub struct ProcNetExtras {
     pub retransmits: u32,
     /// `timeout`: probes sent without an answer, whatever timer runs.
     pub probes: u32,
+    /// True if the file has no inodes, and the socket may have one.
+    pub lacks_inode: bool,
 }
 
 /// What the kernel tells only when asked.
@@ -175,7 +177,8 @@ pub struct Socket {
     pub interface: Option<u32>,
     /// The user who made it; `None` for sockets that belong to no user any more.
     pub uid: Option<u32>,
-    /// Inode number in sockfs: what `/proc/PID/fd` shows. `None` = no descriptor can exist.
+    /// Inode number in sockfs: what `/proc/PID/fd` shows. `None` = no descriptor can exist, unless
+    /// [`lacks_inode`](Self::lacks_inode).
     pub inode: Option<u64>,
     /// The kernel's identifier of the socket, never used twice.
     pub cookie: Option<u64>,
@@ -241,6 +244,16 @@ impl Socket {
             return Some(false);
         }
         self.v6only.map(|only| !only)
+    }
+
+    /// True if its inode is not told, and it may have one.
+    pub fn lacks_inode(&self) -> bool {
+        self.proc_net.is_some_and(|listed| listed.lacks_inode)
+    }
+
+    /// True if a descriptor of it can exist.
+    pub fn may_be_held(&self) -> bool {
+        self.inode.is_some() || self.lacks_inode()
     }
 
     /// The table it is in.

@@ -35,12 +35,20 @@ impl<'a> Columns<'a> {
         self.rest.iter().all(|byte| *byte == b' ')
     }
 
-    /// The line must be over; blanks may pad it.
-    pub(super) fn end(&mut self) -> Result<(), LineError> {
+    /// The next column, which older kernels do not have.
+    pub(super) fn optional(&mut self, name: &'static str) -> Result<Option<Column<'a>>, LineError> {
         if self.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        Err(self.next("line")?.error("follows the last column"))
+        self.next(name).map(Some)
+    }
+
+    /// What follows means nothing here: columns of other kernels, and blanks.
+    pub(super) fn end(&mut self) -> Result<(), LineError> {
+        while let Some(further) = self.optional("line")? {
+            further.pointer()?;
+        }
+        Ok(())
     }
 }
 
@@ -58,7 +66,7 @@ pub(super) struct Column<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// An unsigned number: digits, nothing else (`%u`, `%lu`, `%d` of what is never negative).
+    /// An unsigned number: digits, nothing else (`%u`, `%lu`).
     pub(super) fn decimal<N: TryFrom<u64>>(self) -> Result<N, LineError> {
         if self.text.is_empty() {
             return Err(self.error("is not a number"));
@@ -81,7 +89,7 @@ impl<'a> Column<'a> {
         N::try_from(value).map_err(|_| self.error("is out of range"))
     }
 
-    /// A counter that some kernels print with `%d`: one past 2³¹ is negative then.
+    /// A number of 32 bits that some kernels print with `%d`: one past 2³¹ is negative then.
     pub(super) fn counter(self) -> Result<u32, LineError> {
         let Some(digits) = self.text.strip_prefix(b"-") else {
             return self.decimal();
@@ -91,6 +99,14 @@ impl<'a> Column<'a> {
             return Err(self.error("is out of range"));
         }
         Ok(0_u32.wrapping_sub(below_zero))
+    }
+
+    /// The number of an inode; one past 2³¹ may be negative.
+    pub(super) fn inode(self) -> Result<u64, LineError> {
+        if self.text.starts_with(b"-") {
+            return self.counter().map(u64::from);
+        }
+        self.decimal()
     }
 
     /// A hexadecimal number of so many digits, at most 16.
@@ -119,7 +135,7 @@ impl<'a> Column<'a> {
     }
 
     /// A place in the kernel's table: `17:`.
-    pub(super) fn slot(self) -> Result<u32, LineError> {
+    pub(super) fn slot(self) -> Result<u64, LineError> {
         let Some(digits) = self.text.strip_suffix(b":") else {
             return Err(self.error("has no colon"));
         };

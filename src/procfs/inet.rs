@@ -1,8 +1,9 @@
 //! Lines of `net/tcp`, `net/udp`, `net/udplite`, `net/raw`, `net/icmp` and their IPv6 twins.
 //!
 //! The columns are those of `get_tcp4_sock` (`net/ipv4/tcp_ipv4.c`) and `udp4_format_sock`
-//! (`net/ipv4/udp.c`); a connection request and what is left of a closed connection end after
-//! the pointer.
+//! (`net/ipv4/udp.c`). What follows the inode depends on kernel and socket: a connection request and
+//! what is left of a closed connection end after the pointer, and before Linux 2.6.27 datagram sockets
+//! have no `drops`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,10 +13,14 @@ use crate::model::{
     Endpoint, Family, LineFormat, PortKind, ProcNetExtras, Socket, State, Timer, TimerKind,
 };
 
-/// Columns of a full TCP socket behind the pointer; the header does not name them.
-const TCP_TAIL: [&str; 4] = ["rto", "ato", "quickack", "cwnd"];
 /// Milliseconds of a clock tick in `/proc`: `USER_HZ` is 100 (`include/asm-generic/param.h`).
 const TICK_MS: u64 = 10;
+/// No timer is set for longer, not even with the largest `tcp_keepalive_time`: the time until it fires is
+/// negative, it should have fired by now. (Older kernels print that as an unsigned number of 32 or 64
+/// bits, divided or not.)
+const PAST_TICKS: u64 = (1 << 31) / TICK_MS;
+/// A queue that is longer has a negative length: the kernel is about to change it.
+const NEGATIVE: u32 = 1 << 31;
 
 pub(super) fn decode(
     format: LineFormat,
@@ -28,27 +33,45 @@ pub(super) fn decode(
     socket.state = socket.protocol.state(columns.next("st")?.hex(2..=2)?);
     decode_queues(columns.next("tx_queue")?, socket)?;
     let mut extras = decode_timer(&mut columns)?;
-    let uid = columns.next("uid")?.decimal()?;
-    let probes = columns.next("timeout")?.decimal()?;
-    let inode = columns.next("inode")?.decimal()?;
-    columns.next("ref")?.decimal::<u32>()?;
-    columns.next("pointer")?.pointer()?;
+    let uid = columns.next("uid")?.counter()?;
+    let probes = columns.next("timeout")?.counter()?;
+    let inode = columns.next("inode")?.inode()?;
+    // References, and the pointer.
+    for name in ["ref", "pointer"] {
+        columns.optional(name)?.map_or(Ok(()), Column::pointer)?;
+    }
     if format == LineFormat::Tcp {
         extras.tx_queue = socket.send_queue.unwrap_or_default();
         extras.probes = probes;
         socket.timer = timer(&extras);
         socket.proc_net = Some(extras);
-        decode_tcp_tail(&mut columns, socket.state)?;
-        if socket.state == State::Listen {
-            // The limit of the queue is not told.
-            socket.send_queue = None;
-        }
-    } else {
-        set_drops(socket, columns.next("drops")?.counter()?);
+        forget_leftovers(socket);
+    } else if let Some(drops) = columns.optional("drops")? {
+        set_drops(socket, drops.counter()?);
     }
     socket.uid = owner(uid, inode, socket.state);
     socket.inode = nonzero(inode);
     columns.end()
+}
+
+/// A TCP socket that has no port was never bound; sandboxes list such. Numbers that stand there but mean
+/// nothing are unknown: the queues of a socket without a connection, the limit of a listener's queue,
+/// and what a socket has to send whose SYN was not sent.
+fn forget_leftovers(socket: &mut Socket) {
+    for queue in [&mut socket.recv_queue, &mut socket.send_queue] {
+        *queue = queue.filter(|length| *length < NEGATIVE);
+    }
+    match socket.state {
+        State::Bound => {
+            if socket.local.port.is_none() {
+                socket.state = State::Closed;
+            }
+            (socket.recv_queue, socket.send_queue) = (None, None);
+        }
+        State::Listen => socket.send_queue = None,
+        State::SynSent if socket.timer.is_none() => socket.send_queue = None,
+        _ => {}
+    }
 }
 
 fn decode_ends(columns: &mut Columns<'_>, socket: &mut Socket) -> Result<(), LineError> {
@@ -120,28 +143,14 @@ fn timer(extras: &ProcNetExtras) -> Option<Timer> {
         TimerKind::Keepalive | TimerKind::Probe => extras.probes,
         TimerKind::Retransmit | TimerKind::TimeWait => extras.retransmits,
     };
-    let expires_ms = extras.ticks.saturating_mul(TICK_MS);
+    let ticks = if extras.ticks < PAST_TICKS {
+        extras.ticks
+    } else {
+        0
+    };
     Some(Timer {
         kind,
-        expires_ms: u32::try_from(expires_ms).unwrap_or(u32::MAX),
+        expires_ms: u32::try_from(ticks * TICK_MS).unwrap_or(u32::MAX),
         retransmits: u8::try_from(sent).unwrap_or(u8::MAX),
     })
-}
-
-/// Can it be a small socket, of which the kernel keeps no more than a connection needs? A request, or
-/// what is left of a connection: in `TIME_WAIT`, or before it in `FIN_WAIT_2` (`tw_substate`).
-const fn is_small(state: State) -> bool {
-    matches!(state, State::SynRcvd | State::TimeWait | State::FinWait2)
-}
-
-fn decode_tcp_tail(columns: &mut Columns<'_>, state: State) -> Result<(), LineError> {
-    if columns.is_empty() && is_small(state) {
-        return Ok(());
-    }
-    for name in TCP_TAIL {
-        columns.next(name)?.decimal::<u64>()?;
-    }
-    // -1 while the congestion window has no such limit.
-    columns.next("ssthresh")?.counter()?;
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Text of `/proc/net` → model: one line, one socket.
 //!
-//! A line is taken as the kernel writes it or not at all: every column must be there, nothing may
-//! follow, and a number is as wide as its `printf` format makes it.
+//! A line is taken as a kernel writes it or not at all: every column that says what a socket is must be
+//! there, and a number is as wide as its `printf` format makes it. Columns at the end that came with
+//! later kernels may be missing, and are unknown then; further ones mean nothing.
 
 mod column;
 pub mod fd;
@@ -36,8 +37,7 @@ pub fn is_header(table: Table, line: &[u8]) -> bool {
 ///
 /// # Errors
 ///
-/// When the line is not one that the kernel writes: a column is missing, or one too many, or is not
-/// a number of its kind.
+/// When the line is not one that a kernel writes: a column is missing, or is not a number of its kind.
 pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     socket.reset(table.protocol, table.family);
     let Some(format) = table.protocol.proc_net() else {
@@ -51,8 +51,21 @@ pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(),
     }
 }
 
+/// True if a line that ends without a newline has fewer columns than any kernel since Linux 2.6 writes:
+/// it was cut off, and its last column, too.
+pub fn is_cut(table: Table, line: &[u8]) -> bool {
+    let least = match table.protocol.proc_net() {
+        Some(LineFormat::Tcp | LineFormat::Datagram) => 12,
+        Some(LineFormat::Packet) => 9,
+        Some(LineFormat::Netlink) => 8,
+        Some(LineFormat::Unix) | None => 7,
+    };
+    let words = line.split(|byte| *byte == b' ');
+    words.filter(|word| !word.is_empty()).count() < least
+}
+
 /// The hash bucket of a line of `net/icmp` or `net/icmp6`: its column `sl`.
-pub fn bucket_of(line: &[u8]) -> Option<u32> {
+pub fn bucket_of(line: &[u8]) -> Option<u64> {
     let column = column::Columns::new(line).next("sl").ok()?;
     column.slot().ok()
 }
@@ -94,6 +107,13 @@ impl LineError {
         column: "line",
         text: Vec::new(),
         reason: "longer than any that the kernel writes",
+    };
+
+    /// What ends without a newline, in the middle of a line.
+    pub const CUT: Self = Self {
+        column: "line",
+        text: Vec::new(),
+        reason: "cut off",
     };
 
     fn new(column: &'static str, text: &[u8], reason: &'static str) -> Self {

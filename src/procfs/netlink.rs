@@ -1,26 +1,39 @@
-//! Lines of `net/netlink`, as `netlink_seq_show` (`net/netlink/af_netlink.c`) writes them.
+//! Lines of `net/netlink`, as `netlink_seq_show` (`net/netlink/af_netlink.c`) writes them. Linux 2.6.18 has
+//! neither `Drops` nor `Inode`.
 
-use super::column::Columns;
+use super::column::{Column, Columns};
 use super::{LineError, nonzero, set_drops};
-use crate::model::{Socket, netlink_family_name};
+use crate::model::{ProcNetExtras, Socket, netlink_family_name};
 
 pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     let mut columns = Columns::new(line);
     columns.next("sk")?.pointer()?;
     let family = columns.next("Eth")?.decimal()?;
-    // `%-10u`, and 0 is the kernel's own end.
-    socket.local.port = Some(columns.next("Pid")?.decimal()?);
+    // A number of 32 bits, and 0 is the kernel's own end.
+    let port = columns.next("Pid")?.counter()?;
+    socket.local.port = Some(port);
     columns.next("Groups")?.hex::<u32>(8..=8)?;
-    socket.recv_queue = Some(columns.next("Rmem")?.decimal()?);
-    socket.send_queue = Some(columns.next("Wmem")?.decimal()?);
+    socket.recv_queue = Some(columns.next("Rmem")?.counter()?);
+    socket.send_queue = Some(columns.next("Wmem")?.counter()?);
     // A flag; older kernels print an address.
     columns.next("Dump")?.pointer()?;
-    columns.next("Locks")?.decimal::<u32>()?;
-    let drops = columns.next("Drops")?.counter()?;
-    socket.inode = nonzero(columns.next("Inode")?.decimal()?);
+    columns.next("Locks")?.counter()?;
+    let drops = columns.optional("Drops")?;
+    let drops = drops.map(Column::counter).transpose()?;
+    match columns.optional("Inode")? {
+        Some(inode) => socket.inode = nonzero(inode.inode()?),
+        None => {
+            socket.proc_net = Some(ProcNetExtras {
+                lacks_inode: port != 0,
+                ..ProcNetExtras::default()
+            });
+        }
+    }
     columns.end()?;
     let name = netlink_family_name(family);
     socket.local.set_name(name.as_bytes());
-    set_drops(socket, drops);
+    if let Some(drops) = drops {
+        set_drops(socket, drops);
+    }
     Ok(())
 }

@@ -7,14 +7,15 @@ use crate::model::{Socket, SocketType};
 pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     let mut columns = Columns::new(line);
     columns.next("sk")?.pointer()?;
-    columns.next("RefCnt")?.decimal::<u32>()?;
+    columns.next("RefCnt")?.counter()?;
     let kind = columns.next("Type")?.decimal()?;
     let protocol = columns.next("Proto")?.hex(4..=4)?;
-    let interface = columns.next("Iface")?.decimal()?;
-    columns.next("R")?.decimal::<u32>()?;
-    socket.recv_queue = Some(columns.next("Rmem")?.decimal()?);
-    let uid = columns.next("User")?.decimal()?;
-    let inode = columns.next("Inode")?.decimal()?;
+    // -1 where the interface is gone.
+    let interface = columns.next("Iface")?.counter()?;
+    columns.next("R")?.counter()?;
+    socket.recv_queue = Some(columns.next("Rmem")?.counter()?);
+    let uid = columns.next("User")?.counter()?;
+    let inode = columns.next("Inode")?.inode()?;
     columns.end()?;
     socket.kind = SocketType::from_code(kind);
     socket.local.port = nonzero(protocol);

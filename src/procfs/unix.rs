@@ -22,7 +22,7 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
     let kind = columns.next("Type")?.hex(4..=4)?;
     let code = columns.next("St")?.hex(2..=2)?;
     let (inode, path) = cut_inode(columns.rest())?;
-    socket.inode = nonzero(inode.decimal()?);
+    socket.inode = nonzero(inode.inode()?);
     socket.kind = SocketType::from_code(kind);
     socket.state = State::from_unix_proc(code, flags);
     socket.proc_net = Some(ProcNetExtras {
@@ -56,17 +56,23 @@ fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), LineError>
     Ok((inode, path))
 }
 
-/// A leading `@` is taken for the NUL of an abstract name. The kernel writes every other NUL as `@`
-/// too, and a path may begin with one: neither can be told from the line. Nothing is left of a name that
-/// begins with a newline; the rest of it is the next line.
+/// A leading `@` is taken for the NUL of an abstract name. The kernel writes every other NUL of it as `@`
+/// too since Linux 4.10, before that as it is, and a path may begin with an `@`: neither can be told from
+/// the line. Nothing is left of a name that begins with a newline; the rest of it is the next line.
 fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), LineError> {
     if path.text.len() > PATH_MAX {
         return Err(path.error("is longer than a path can be"));
     }
-    if path.text.contains(&0) || path.text.contains(&b'\n') {
+    let (name, _) = match path.text {
+        [b'@', ..] => (path.text, &[][..]),
+        // Sandboxes write the NUL that ends a path.
+        other => cut(other, |byte| byte == 0),
+    };
+    let padding = path.text.get(name.len()..).unwrap_or_default();
+    if padding.iter().any(|byte| *byte != 0) || name.contains(&b'\n') {
         return Err(path.error("holds what no path on one line can"));
     }
-    end.set_name(path.text);
+    end.set_name(name);
     if let Some(first @ b'@') = end.name.first_mut() {
         *first = 0;
     }

@@ -21,7 +21,7 @@ use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Source as Kind, Table, Warning};
-use crate::procfs::{LineError, is_header};
+use crate::procfs::{LineError, is_cut, is_header};
 use crate::text::escape_path;
 
 /// Reads the tables from a directory like `/proc`.
@@ -106,7 +106,13 @@ impl ProcfsSource {
             if line.number == 1 && is_header(table, line.text) {
                 continue;
             }
-            let whole = line.whole.then_some(line.text).ok_or(LineError::TOO_LONG);
+            let whole = if !line.whole {
+                Err(LineError::TOO_LONG)
+            } else if !line.ended && is_cut(table, line.text) {
+                Err(LineError::CUT)
+            } else {
+                Ok(line.text)
+            };
             let is_socket = decoder.read_line(line.number, whole);
             let socket = &decoder.scratch;
             if is_socket && (recent.repeats(socket) || strays.hold(socket)) {
@@ -173,6 +179,8 @@ impl Source for ProcfsSource {
     }
 }
 
+#[cfg(test)]
+mod kernel_tests;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]

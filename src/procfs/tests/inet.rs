@@ -118,11 +118,21 @@ fn probes_are_counted_in_the_column_timeout() {
 }
 
 #[test]
-fn timer_beyond_its_type_is_the_largest() {
+fn timer_in_the_past_fires_now() {
     let from = "01:00000045 00000000";
-    let socket = changed(SYN_RCVD, from, "01:FFFFFFFFFFFFFFFF FFFFFFFF").unwrap();
-    let timer = socket.timer.unwrap();
-    assert_eq!((timer.expires_ms, timer.retransmits), (u32::MAX, u8::MAX));
+    for ticks in [
+        "FFFFFFFFFFFFFFFF",
+        "FFFFFF00",
+        "19999998",
+        "1AD7F29ABC9",
+        "0CCCCCCC",
+    ] {
+        let socket = changed(SYN_RCVD, from, &format!("01:{ticks} FFFFFFFF")).unwrap();
+        let timer = socket.timer.unwrap();
+        assert_eq!((timer.expires_ms, timer.retransmits), (0, u8::MAX));
+    }
+    let longest = changed(SYN_RCVD, from, "01:0CCCCCCB 00000000").unwrap();
+    assert_eq!(longest.timer.unwrap().expires_ms, 2_147_483_630);
 }
 
 #[test]
@@ -228,19 +238,57 @@ fn address_of_the_other_family_is_refused() {
 }
 
 #[test]
-fn short_full_socket_is_refused() {
-    assert_eq!(refusal(KEEPALIVE, " 20 0 0 10 -1", ""), "rto: missing");
-    assert_eq!(refusal(KEEPALIVE, " -1", ""), "ssthresh: missing");
-    assert_eq!(refusal(UDP, "e8 0 ", "e8 "), "drops: missing");
+fn columns_at_the_end_may_be_missing_or_more() {
+    for (from, to) in [
+        (" 20 0 0 10 -1", ""),
+        (" 10 -1", ""),
+        (" 3 000000009bba5bc8 20 0 0 10 -1", ""),
+        (" -1", " -1 12 (null)"),
+    ] {
+        assert_eq!(
+            changed(KEEPALIVE, from, to).unwrap(),
+            row(KEEPALIVE),
+            "{to}"
+        );
+    }
+    let socket = changed(UDP, "e8 0 ", "e8 ").unwrap();
+    assert_eq!(socket.memory(), None);
+    let socket = changed(UDP, "e8 0 ", "e8 5 x").unwrap();
+    assert_eq!(socket.memory().unwrap().drops, Some(5));
+    assert_eq!(
+        refusal(UDP, "e8 0 ", "e8 x "),
+        "drops: \"x\" is not a number"
+    );
+    assert_eq!(
+        refusal(KEEPALIVE, " 21393 3 000000009bba5bc8 20 0 0 10 -1", ""),
+        "inode: missing"
+    );
 }
 
 #[test]
-fn column_too_many_is_refused() {
-    assert_eq!(
-        refusal(KEEPALIVE, " -1", " -1 12"),
-        "line: \"12\" follows the last column"
-    );
-    assert_eq!(refusal(TIME_WAIT, "0eec", "0eec 1"), "ato: missing");
+fn users_are_unsigned() {
+    let user = |to| changed(LISTEN, "     0        0 21392", to).map(|socket| socket.uid);
+    assert_eq!(user("    -2        0 21392"), Ok(Some(u32::MAX - 1)));
+    assert_eq!(user(" 4294967294     0 21392"), Ok(Some(u32::MAX - 1)));
+    user(" -2147483649     0 21392").unwrap_err();
+}
+
+#[test]
+fn socket_of_tcp_that_was_never_bound_is_closed() {
+    let socket = changed(UNREAD, " 01 ", " 07 ").unwrap();
+    let queues = (socket.recv_queue, socket.send_queue);
+    assert_eq!((socket.state, queues), (State::Bound, (None, None)));
+    let line = "0100007F:D6FC 0100007F:8C09 01";
+    let socket = changed(UNREAD, line, "00000000:0000 00000000:0000 07").unwrap();
+    assert_eq!((socket.state, socket.recv_queue), (State::Closed, None));
+}
+
+#[test]
+fn numbers_that_mean_nothing_are_unknown() {
+    let unsent = changed(LISTEN, " 0A 00000000:", " 02 F305A7D7:").unwrap();
+    assert_eq!((unsent.state, unsent.send_queue), (State::SynSent, None));
+    let negative = changed(UNREAD, "00000000:0001F600", "00000000:FFFFFFFF").unwrap();
+    assert_eq!((negative.send_queue, negative.recv_queue), (Some(0), None));
 }
 
 #[test]

@@ -118,6 +118,13 @@ fn unix_type_is_told_and_queues_and_peer_are_not() {
 }
 
 #[test]
+fn unix_abstract_names_may_hold_nul_bytes() {
+    assert_eq!(name(b"@a\0b\0"), b"\0a\0b\0");
+    assert_eq!(name(b"@\0"), b"\0\0");
+    assert_eq!(name(b"/run/a\0\0"), b"/run/a");
+}
+
+#[test]
 fn unix_names_the_kernel_cannot_write_are_refused() {
     let nul = refusal(UNIX, "pf a", "pf\0a");
     assert_eq!(
@@ -186,6 +193,24 @@ fn netlink_port_id_is_unsigned() {
 fn netlink_port_id_of_the_kernel_is_0() {
     assert_eq!(row(NETLINK_KERNEL).local.name, b"sock_diag");
     assert_eq!(row(NETLINK_KERNEL).local.port, Some(0));
+}
+
+#[test]
+fn netlink_port_id_may_be_negative_and_columns_may_be_missing() {
+    let socket = changed(NETLINK, "3400313592", "-894653704").unwrap();
+    assert_eq!(socket.local.port, Some(3_400_313_592));
+    let line = |tail| changed(NETLINK, " 2        0        21456   ", tail).unwrap();
+    let without_inode = line(" 2        7");
+    assert_eq!(without_inode.memory().unwrap().drops, Some(7));
+    assert!(without_inode.lacks_inode() && without_inode.may_be_held());
+    assert_eq!(line(" 2").memory(), None);
+    assert_eq!(line(" 2        0        21456   9").inode, Some(21456));
+}
+
+#[test]
+fn packet_socket_may_have_lost_its_interface() {
+    let socket = changed(PACKET_LO, " 1     1 0 ", " -1    0 0 ").unwrap();
+    assert_eq!(socket.interface, Some(u32::MAX));
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(super) struct Lines<R> {
     text: Vec<u8>,
     /// Lines read so far.
     pub(super) count: u64,
+    /// Lines end in CR LF, as the first one does: a copy that went through another system.
+    has_returns: bool,
 }
 
 /// One line.
@@ -19,8 +21,10 @@ pub(super) struct Line<'a> {
     pub(super) number: u64,
     /// Without its newline.
     pub(super) text: &'a [u8],
-    /// Is this all of it?
+    /// True if this is all of it.
     pub(super) whole: bool,
+    /// True if a newline ends it.
+    pub(super) ended: bool,
 }
 
 impl<R: Read> Lines<R> {
@@ -29,6 +33,7 @@ impl<R: Read> Lines<R> {
             reader: BufReader::with_capacity(32 * 1024, file),
             text: Vec::with_capacity(256),
             count: 0,
+            has_returns: false,
         }
     }
 
@@ -41,8 +46,14 @@ impl<R: Read> Lines<R> {
             return Ok(None);
         }
         let mut whole = true;
-        if self.text.last() == Some(&b'\n') {
+        let ended = self.text.last() == Some(&b'\n');
+        if ended {
             self.text.pop();
+            let ends_in_return = self.text.last() == Some(&b'\r');
+            self.has_returns |= ends_in_return && self.count == 0;
+            if self.has_returns && ends_in_return {
+                self.text.pop();
+            }
         } else if self.text.len() >= LINE_MAX {
             whole = false;
             self.reader.skip_until(b'\n')?;
@@ -52,6 +63,7 @@ impl<R: Read> Lines<R> {
             number: self.count,
             text: &self.text,
             whole,
+            ended,
         }))
     }
 }
@@ -77,6 +89,15 @@ mod tests {
     #[test]
     fn last_line_may_lack_its_newline() {
         assert_eq!(lengths(b"ab\n\nc"), [(2, true), (0, true), (1, true)]);
+    }
+
+    #[test]
+    fn lines_may_end_as_the_first_one_does() {
+        assert_eq!(
+            lengths(b"ab\r\nc\r\n\r\r\nd"),
+            [2, 1, 1, 1].map(|l| (l, true))
+        );
+        assert_eq!(lengths(b"ab\nc\r\n"), [2, 2].map(|l| (l, true)));
     }
 
     #[test]

@@ -32,7 +32,7 @@ const ROW: &str = "   1: 0100007F:C8A7 00000000:0000 0A 00000000:00000000 00:000
                    0        0 21400 2 00000000c1dd5c5d 100 0 0 10 0                     \n";
 const BAD: &str = "   2: 0100007F 00000000:0000 0A\n";
 
-fn request(memory: bool) -> Request {
+pub(super) fn request(memory: bool) -> Request {
     let extensions = Extensions {
         memory,
         ..Extensions::default()
@@ -58,7 +58,7 @@ fn sockets_of(
 }
 
 /// A directory with one file of a table.
-fn root(name: &str, text: impl AsRef<[u8]>) -> TempDir {
+pub(super) fn root(name: &str, text: impl AsRef<[u8]>) -> TempDir {
     let root = TempDir::new().unwrap();
     fs::create_dir(root.path().join("net")).unwrap();
     fs::write(root.path().join("net").join(name), text).unwrap();
@@ -71,7 +71,7 @@ fn texts(outcome: Outcome) -> impl Iterator<Item = String> {
 }
 
 /// How many rows `net/tcp` with this text has, and its gaps without the directory.
-fn read_tcp(text: impl AsRef<[u8]>) -> (usize, Vec<String>) {
+pub(super) fn read_tcp(text: impl AsRef<[u8]>) -> (usize, Vec<String>) {
     let root = root("tcp", text);
     let (found, outcome) = sockets_of(
         &mut ProcfsSource::new(root.path(), Recorder::default()),
