@@ -268,7 +268,14 @@ fn no_process_is_looked_into_when_no_socket_is_listed() {
 #[test]
 fn proc_source_opens_no_socket() {
     let Some(_namespace) = fresh() else { return };
-    let words = ["-a", "-A", "inet,inet6,packet", "--source", "procfs"];
+    let words = [
+        "-a",
+        "-A",
+        "inet,inet6,packet",
+        "--source",
+        "procfs",
+        "not state bound",
+    ];
     let Some(trace) = traced_done("socket", &words) else {
         return;
     };

@@ -52,5 +52,6 @@ mod signals;
 mod special;
 mod summary;
 mod support;
+mod unlisted;
 mod wire_fixtures;
 mod witnesses;

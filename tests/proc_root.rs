@@ -52,7 +52,7 @@ impl Root {
 
     fn list(&self, words: &[&str]) -> Run {
         let root = self.0.path().to_str().unwrap();
-        let attempt = lsock([&["-anj", "--proc-root", root], words].concat());
+        let attempt = lsock([&["-lnj", "--proc-root", root], words].concat());
         attempt.assert_speaks_plainly();
         attempt
     }

@@ -86,7 +86,7 @@ fn counts_are_those_of_the_listing() {
         &["-A", "tcp,udp,udplite,raw,unix,packet,mptcp"],
         &["-t6"],
         &["-x"],
-        &["--source", "procfs"],
+        &["--source", "procfs", "not state bound"],
         &["-t", "state", "established"],
         &["-t", "half-closed"],
         &["-t", "sport > 1024 and not state listen"],

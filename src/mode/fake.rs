@@ -24,7 +24,7 @@ use super::sources::Opened;
 use super::wait::Wait;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Cause, Disturbance, Limits, Socket, Source as Kind, Table, Warning};
+use crate::model::{Cause, Disturbance, Limits, Socket, Source as Kind, StateSet, Table, Warning};
 use crate::query::netstat::Netstat;
 use crate::query::{Count, Query};
 use crate::render::{Envelope, Repetition};
@@ -39,6 +39,8 @@ enum Event {
     Absence(Cause),
     /// Something must be known of it.
     Warning(Warning),
+    /// This source lists it, but for sockets in these states.
+    Unlisted(Kind, StateSet),
     /// Something is lost behind so many sockets: they are lent again if the visitor can rewind.
     Disturbance(usize),
 }
@@ -98,6 +100,10 @@ impl Look {
         self
     }
 
+    pub(crate) fn unlisted(self, table: Table, source: Kind, states: StateSet) -> Self {
+        self.with(table, Event::Unlisted(source, states))
+    }
+
     fn with(mut self, table: Table, event: Event) -> Self {
         self.events.push((table, event));
         self
@@ -153,7 +159,7 @@ impl Source for FakeSource {
     fn visit(
         &mut self,
         table: Table,
-        _: &Request,
+        request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let look = self.look_at(table);
@@ -164,6 +170,10 @@ impl Source for FakeSource {
                 Event::Failure(error) => return Err(error()),
                 Event::Absence(cause) => return Ok(Outcome::absent(cause)),
                 Event::Warning(warning) => outcome.warnings.push(warning),
+                Event::Unlisted(source, states) => {
+                    outcome.source = Some(source);
+                    outcome.unlisted = states.intersection(request.states);
+                }
                 Event::Disturbance(behind) => disturbed = Some(behind),
             }
         }

@@ -95,8 +95,14 @@ impl<'l> Listing<'l> {
         })
     }
 
+    /// True if a check of such a list cannot be answered, whatever sockets come.
+    pub(super) fn is_hopeless(&self, expected: Count) -> bool {
+        let is_unlimited = expected.most.is_none() && self.is_complete();
+        !(is_unlimited || self.summary.is_certain())
+    }
+
     pub(super) fn outcome(&self, expected: Count) -> Outcome {
-        self.tally.outcome(expected, self.is_complete())
+        self.tally.outcome(expected, self.summary.is_certain())
     }
 
     /// Says what must be said of names, and of a list that is empty for no other reason. `true` =

@@ -125,7 +125,7 @@ impl<'q> Wait<'q> {
         listing.read_all(&self.tables, self.source.as_mut(), &mut of_look)?;
         let now = clock.now();
         self.failing_since = match self.failing_since {
-            _ if listing.is_complete() => None,
+            _ if !listing.is_hopeless(self.expected) => None,
             since => since.or(Some(now)),
         };
         let is_hopeless = |since| now.saturating_duration_since(since) >= PATIENCE;

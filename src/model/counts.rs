@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{OwnedRow, Protocol, Row, Socket, State, Table, TimerKind};
+use super::{OwnedRow, Protocol, Row, Socket, State, StateSet, Table, TimerKind};
 
 /// How many sockets there are, by table and state, and what can be said of TCP as a whole. Memory
 /// grows with the number of tables and of listeners kept, not with that of sockets.
@@ -66,7 +66,7 @@ impl Counts {
     /// Counts one more.
     pub fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;
-        self.add_state(socket.table(), socket.state);
+        self.of_table(socket.table()).add(socket.state);
         if socket.state == State::Listen {
             self.listeners.add(row);
         }
@@ -90,22 +90,20 @@ impl Counts {
         }
     }
 
-    /// A table was read, whatever was found in it.
-    pub fn note(&mut self, table: Table) {
-        if self.tables.iter().all(|counts| counts.table != table) {
-            self.tables.push(StateCounts::new(table));
-        }
+    /// A table was read, whatever was found in it, but for states whose sockets were not listed.
+    pub fn note(&mut self, table: Table, unlisted: StateSet) {
+        self.of_table(table).unlisted = unlisted;
     }
 
-    fn add_state(&mut self, table: Table, state: State) {
+    fn of_table(&mut self, table: Table) -> &mut StateCounts {
         // Tables are read one after another: it is nearly always the last one.
-        let mut known = self.tables.iter_mut().rev();
-        if let Some(counts) = known.find(|counts| counts.table == table) {
-            return counts.add(state);
+        let known = self.tables.iter().rposition(|counts| counts.table == table);
+        let place = known.unwrap_or(self.tables.len());
+        if known.is_none() {
+            self.tables.push(StateCounts::new(table));
         }
-        let mut counts = StateCounts::new(table);
-        counts.add(state);
-        self.tables.push(counts);
+        #[expect(clippy::indexing_slicing, reason = "it is there, or was just added")]
+        &mut self.tables[place]
     }
 
     /// How many sockets of a protocol are in a state, over every family.
@@ -122,6 +120,11 @@ impl Counts {
             words.map(|word| u64::from(word.count_ones())).sum()
         });
         counts.max().unwrap_or_default()
+    }
+
+    /// The same; `None` = they were not listed.
+    pub fn told(&self, protocol: Protocol, state: State) -> Option<u64> {
+        self.of_protocol(protocol).map(|t| t.told(state)).sum()
     }
 
     /// How many sockets of a protocol there are.
@@ -141,6 +144,8 @@ impl Counts {
 pub struct StateCounts {
     /// The table.
     pub table: Table,
+    /// States whose sockets were not listed.
+    unlisted: StateSet,
     /// Every state that has a name, and the unknown ones that were seen, in their order.
     counts: Vec<(State, u64)>,
 }
@@ -148,7 +153,11 @@ pub struct StateCounts {
 impl StateCounts {
     fn new(table: Table) -> Self {
         let counts = State::NAMED.map(|state| (state, 0)).to_vec();
-        Self { table, counts }
+        Self {
+            table,
+            unlisted: StateSet::EMPTY,
+            counts,
+        }
     }
 
     fn add(&mut self, state: State) {
@@ -164,6 +173,11 @@ impl StateCounts {
     pub fn of(&self, state: State) -> u64 {
         let known = self.counts.iter().find(|known| known.0 == state);
         known.map_or(0, |(_, count)| *count)
+    }
+
+    /// The same; `None` = they were not listed.
+    pub fn told(&self, state: State) -> Option<u64> {
+        (!self.unlisted.contains(state)).then(|| self.of(state))
     }
 
     /// Every state that has a name, and the unknown ones that were seen.

@@ -28,6 +28,23 @@ pub struct Summary {
     pub diagnostics: Diagnostics,
 }
 
+impl Summary {
+    /// True if nothing that was asked for is known to be missing, or may be there in a state that its
+    /// source does not list. A recording is all there is to list of it.
+    pub fn is_complete(&self) -> bool {
+        let lists_all = |origin: &Origin| {
+            origin.unlisted == StateSet::EMPTY || origin.source == Some(Source::Replay)
+        };
+        self.diagnostics.is_complete() && self.sources.iter().all(lists_all)
+    }
+
+    /// True if all that was asked for is known, wherever it comes from.
+    pub fn is_certain(&self) -> bool {
+        let is_unlisted = |origin: &Origin| origin.unlisted != StateSet::EMPTY;
+        self.diagnostics.is_complete() && !self.sources.iter().any(is_unlisted)
+    }
+}
+
 /// What is missing from a run, and what else must be known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {

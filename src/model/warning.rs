@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Severity, Source, Table};
+use super::{Protocol, Severity, Source, Table};
 use crate::text::{chain, escape_path};
 
 /// Why something failed: an error that several may keep.
@@ -78,6 +78,8 @@ pub enum Warning {
         /// Who leaves them out.
         source: Source,
     },
+    /// Sockets of this protocol in BOUND are asked for, and the source does not list them.
+    Unlisted(Protocol, Source),
     /// The search for findings could not see everything.
     Findings(Box<Self>),
     /// Findings of this severity, or a higher one, make the run fail.
@@ -146,10 +148,20 @@ impl Warning {
             self,
             Self::UnnamedPeers(_)
                 | Self::FewerFields(_)
+                | Self::Unlisted(..)
                 | Self::Sampled(_)
                 | Self::MissingOwners(_)
                 | Self::NothingListed
         )
+    }
+
+    /// True if another one, of what a source does not list, need not be said beside it.
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::FewerFields(_), Self::Unlisted(_, Source::Procfs)) => true,
+            (Self::Unlisted(..), other) => self == other,
+            _ => false,
+        }
     }
 
     /// The same without its numbers: what need not be said again.
@@ -231,6 +243,15 @@ impl Display for Warning {
                 };
                 let fields = fields.join(", ");
                 write!(f, "{table}: the filter asks for {fields}, which {why}")
+            }
+            Self::Unlisted(protocol, source) => {
+                let who = match source {
+                    Source::Netlink => "the kernel reports them from Linux 6.8 on",
+                    Source::Procfs => "/proc/net does not report them",
+                    Source::Replay => "the recording has none",
+                };
+                let title = protocol.title();
+                write!(f, "{title} sockets in BOUND are not listed: {who}")
             }
             Self::Findings(inner) => write!(f, "findings: {inner}"),
             Self::Grave(count, severity) => {

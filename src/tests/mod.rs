@@ -11,6 +11,7 @@ mod findings;
 mod listings;
 mod netstat;
 mod summaries;
+mod unlisted;
 mod waits;
 
 use std::net::SocketAddr;

@@ -135,7 +135,7 @@ fn a_connection_is_one_socket_from_the_request_to_time_wait() {
             // What is told of the beginning has begun.
             running.wait_for_listener();
             a_life(&running, ip);
-            running.end().1.clean();
+            running.end().1.listed();
         }
     }
 }
@@ -185,7 +185,7 @@ fn another_connection_with_the_same_ends_is_gone_and_new() {
             "new ESTABLISHED, gone ESTABLISHED, new ESTABLISHED",
         );
         drop(second);
-        running.end().1.clean();
+        running.end().1.listed();
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::support::lsock;
+use crate::support::{UNLISTED, lsock};
 
 /// An expression and what it selects.
 #[derive(Clone)]
@@ -109,7 +109,9 @@ fn identity(row: &Value) -> Option<String> {
 fn rows(words: &[&str]) -> Result<BTreeMap<String, Value>, String> {
     let run = lsock([words, &["-j"]].concat());
     let told = |line: &str| {
-        line.contains(" not readable") || line.ends_with("nothing that the options list")
+        line.contains(" not readable")
+            || line.ends_with("nothing that the options list")
+            || UNLISTED.trim_end() == line
     };
     if run.status != Some(0) || !run.stderr.lines().all(told) {
         return Err(format!("status {:?}: {}", run.status, run.stderr.trim()));

@@ -10,7 +10,8 @@ mod wait;
 pub use child::{Child, Reading, send};
 pub use rows::{bytes_of, differences, fields, is_of, shown};
 pub use run::{
-    LSOCK, Run, command, fresh, has, list, lsock, lsock_within, needed, program, run, stage, tool,
+    LSOCK, Run, UNLISTED, command, fresh, has, list, lsock, lsock_within, needed, program, run,
+    stage, tool,
 };
 pub use skip::skip;
 pub use strace::{calls, can_strace, strace, straced, traced, with_faults};

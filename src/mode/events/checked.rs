@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 
 use super::Watch;
 use crate::exit::Verdict;
+use crate::filter::Rule;
 use crate::mode::Messages;
 use crate::mode::check::{Counted, Outcome, Tally, conclude};
+use crate::model::{State, StateSet};
 
 impl Watch<'_> {
     /// `Break` = as many events as wanted were shown, or there is an answer and nothing else is asked.
@@ -28,7 +30,12 @@ impl Watch<'_> {
     /// more.
     pub(super) fn answer(&self) -> Option<Outcome> {
         let expected = self.watching.query.check.expected?;
-        let is_whole = self.summary.diagnostics.is_complete() && !self.summary.sampled;
+        // No event tells of BOUND.
+        let bound = StateSet::EMPTY.with(State::Bound);
+        let is_untold = |rule: &Rule| rule.states().union(bound) == bound;
+        let is_whole = self.summary.diagnostics.is_complete()
+            && !self.summary.sampled
+            && !self.rules.iter().any(|(_, rule)| is_untold(rule));
         Some(self.tally().outcome(expected, is_whole))
     }
 

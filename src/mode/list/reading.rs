@@ -141,6 +141,22 @@ fn missing_fields(rule: &Rule, source: Kind) -> Warning {
     }
 }
 
+/// Whether nothing is asked for but what a source does not list, and that. A recording is all there is to list
+/// of it.
+fn unlisted(
+    rules: &[Rule],
+    source: Option<Kind>,
+    unlisted: StateSet,
+) -> impl Iterator<Item = (bool, Warning)> {
+    let source = source.filter(|_| unlisted != StateSet::EMPTY);
+    rules.iter().filter_map(move |rule| {
+        let source = source?;
+        let is_gap = rule.states().union(unlisted) == unlisted;
+        let is_told = is_gap || source != Kind::Replay;
+        is_told.then_some((is_gap, Warning::Unlisted(rule.table().protocol, source)))
+    })
+}
+
 /// Tables that are read together: one, or TCP over both IP versions.
 struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
@@ -192,11 +208,18 @@ impl<'r, 'l> Reading<'r, 'l> {
         let unreported = undecided.filter_map(|(rule, source)| Some(missing_fields(rule, source?)));
         // A filter that asks for them has chosen among sockets without names.
         let are_names_needed = listing.query.filter.needs().unix_peers;
-        for warning in outcome.warnings.into_iter().chain(unreported) {
-            if are_names_needed && matches!(warning, Warning::UnnamedPeers(_)) {
-                messages.note_gap(INCOMPLETE, warning, noted);
-            } else {
-                messages.note(INCOMPLETE, warning, noted);
+        let needed = |warning: &Warning| {
+            warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
+        };
+        let unlisted = unlisted(self.rules, outcome.source, outcome.unlisted);
+        let warnings = outcome.warnings.into_iter().chain(unreported);
+        let warnings = warnings.map(|warning| (needed(&warning), warning));
+        for (is_gap, warning) in warnings.chain(unlisted) {
+            let is_told = noted.warnings.iter().any(|told| told.includes(&warning));
+            match (is_told, is_gap) {
+                (true, _) => {}
+                (false, true) => messages.note_gap(INCOMPLETE, warning, noted),
+                (false, false) => messages.note(INCOMPLETE, warning, noted),
             }
         }
         let origins = self.rules.iter().map(|rule| Origin {

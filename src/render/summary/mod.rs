@@ -24,10 +24,13 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Each number that is not zero.
-    pub(super) fn records(&self) -> impl Iterator<Item = (Table, State, u64)> {
+    /// Each number that is not zero, or not known.
+    pub(super) fn records(&self) -> impl Iterator<Item = (Table, State, Option<u64>)> {
         self.counts.tables.iter().flat_map(|counts| {
-            let some = counts.states().filter(|(_, count)| *count > 0);
+            let told = counts
+                .states()
+                .map(|(state, _)| (state, counts.told(state)));
+            let some = told.filter(|(_, count)| *count != Some(0));
             some.map(|(state, count)| (counts.table, state, count))
         })
     }
@@ -99,7 +102,7 @@ impl Sink for Summing<'_> {
         // A table without sockets was read all the same; one that could not be read was not.
         for origin in &summary.sources {
             if origin.source.is_some() {
-                counts.note(origin.table);
+                counts.note(origin.table, origin.unlisted);
             }
         }
         counts.tables.sort_by_key(|counts| counts.table);

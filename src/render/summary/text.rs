@@ -55,31 +55,33 @@ fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<S
         return Vec::new();
     }
     // A table that was not read has no number: not the same as 0.
-    let line = |word: String, count: &dyn Fn(&StateCounts) -> u64| {
+    let number = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    let line = |word: String, count: &dyn Fn(&StateCounts) -> Option<u64>| {
         let family = |family: Family| {
             let table = tables.iter().find(|counts| counts.table.family == family);
-            table.map_or_else(|| "-".to_owned(), |table| count(table).to_string())
+            table.map_or_else(|| "-".to_owned(), |table| number(count(table)))
         };
-        let total: u64 = tables.iter().map(|table| count(table)).sum();
+        let total = tables.iter().map(|table| count(table)).sum();
         vec![
             protocol.name().to_owned(),
             word,
-            total.to_string(),
+            number(total),
             family(Family::Inet),
             family(Family::Inet6),
         ]
     };
-    let mut lines = vec![line("all".to_owned(), &StateCounts::total)];
-    let counts = tables.iter().flat_map(|table| table.states());
-    let states: BTreeSet<State> = counts
-        .filter(|(_, count)| *count > 0)
+    let mut lines = vec![line("all".to_owned(), &|table| Some(table.total()))];
+    let states: BTreeSet<State> = tables
+        .iter()
+        .flat_map(|table| table.states().map(|(state, _)| (state, table.told(state))))
+        .filter(|(_, count)| *count != Some(0))
         .map(|(state, _)| state)
         .filter(|state| {
             !is_drawn || protocol != Protocol::Tcp || matches!(state, State::Unknown(_))
         })
         .collect();
     for state in states {
-        lines.push(line(state.to_string(), &|table| table.of(state)));
+        lines.push(line(state.to_string(), &|table| table.told(state)));
     }
     lines
 }

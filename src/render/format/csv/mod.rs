@@ -61,13 +61,14 @@ fn usual_columns(extras: Extras) -> Vec<Field> {
     Field::VOCABULARY.into_iter().filter(is_shown).collect()
 }
 
-/// A record for each table and state in which something is; no value needs quotes.
+/// A record for each table and state in which something is, or may be; no value needs quotes.
 fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     if totals.layout.header == HeaderLine::Shown {
         out.extend_from_slice(b"protocol,family,state,count\r\n");
     }
     for (table, state, count) in totals.records() {
         let (protocol, family) = (table.protocol, table.family);
+        let count = count.map_or_else(String::new, |count| count.to_string());
         let record = format!("{protocol},{family},{state},{count}\r\n");
         out.extend_from_slice(record.as_bytes());
     }

@@ -225,7 +225,7 @@ fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option
 pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     out.push(b'{');
     member(out, "matched", summary.matched);
-    member(out, "complete", summary.diagnostics.is_complete());
+    member(out, "complete", summary.is_complete());
     member(out, "limited", summary.limited);
     key(out, "sources");
     out.push(b'[');

@@ -26,7 +26,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     repeats: Repeats::Changes,
 };
 
-/// An object for each table and state in which something is.
+/// An object for each table and state in which something is, or may be.
 fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     for (table, state, count) in totals.records() {
         out.push(b'{');

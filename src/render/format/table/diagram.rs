@@ -46,9 +46,11 @@ pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> bool
     };
     let total = counts.total(Protocol::Tcp);
     for state in STATES {
-        let count = counts.of(Protocol::Tcp, state);
-        let style = layout.color.style(weight(state, count, total));
-        let cell = format!("{:^width$}", number(count), width = CELL.len());
+        let count = counts.told(Protocol::Tcp, state);
+        let style = weight(state, count.unwrap_or_default(), total);
+        let style = layout.color.style(style);
+        let number = count.map_or_else(|| "?".to_owned(), number);
+        let cell = format!("{number:^width$}", width = CELL.len());
         let name = state.name();
         drawing = drawing
             .replacen(name, &format!("{style}{name}{style:#}"), 1)

@@ -1,0 +1,59 @@
+//! What `/proc/net` does not list, on the kernel that runs.
+
+use crate::scene::{V4, tcp};
+use crate::support::{UNLISTED, fresh, lsock};
+
+/// `lsock <words> --source procfs`
+fn status(words: &[&str]) -> Option<i32> {
+    let run = lsock([words, &["--source", "procfs"]].concat());
+    run.assert_speaks_plainly();
+    run.status
+}
+
+#[test]
+fn check_over_proc_that_hangs_on_bound_has_no_answer() {
+    let Some(_namespace) = fresh() else { return };
+    let _listener = tcp::listener(V4, 1).unwrap();
+    for (words, expected) in [
+        (&["-q", "--expect", "0", "state bound"][..], 2),
+        (&["-q", "state bound"], 2),
+        (&["-taq", "--expect", "0", "sport = 1"], 2),
+        (&["-q", "--wait", "0.1s", "--expect", "0", "state bound"], 2),
+        (&["-saq", "--expect", "1"], 2),
+        (&["-q", "--expect", "0", "state established"], 0),
+        (&["-q", "--expect", "1", "state listen"], 0),
+        (&["-taq", "--expect", "1.."], 0),
+        (&["-tlq", "--expect", "2"], 1),
+    ] {
+        assert_eq!(status(words), Some(expected), "{words:?}");
+    }
+    assert_eq!(
+        lsock(["-q", "--expect", "0", "state bound"]).status,
+        Some(0)
+    );
+}
+
+#[test]
+fn bound_over_proc_has_no_number() {
+    let Some(_namespace) = fresh() else { return };
+    let run = lsock(["-stj", "--source", "procfs"]);
+    assert_eq!((run.status, run.stderr.as_str()), (Some(0), UNLISTED));
+    let document = run.document();
+    assert_eq!(document["summary"]["complete"], false);
+    assert!(document["counts"][0]["states"]["BOUND"].is_null());
+    let document = lsock(["-stj"]).clean().document();
+    assert_eq!(document["counts"][0]["states"]["BOUND"], 0);
+}
+
+#[test]
+fn events_that_no_source_tells_are_not_none() {
+    let Some(_namespace) = fresh() else { return };
+    for words in [
+        &["-Eq", "--wait", "50ms", "--expect", "0", "state bound"][..],
+        &[
+            "-Eq", "--wait", "50ms", "--expect", "0", "--source", "procfs",
+        ],
+    ] {
+        assert_eq!(lsock(words).status, Some(2), "{words:?}");
+    }
+}
