@@ -5,6 +5,7 @@ mod ends;
 mod lives;
 mod many;
 mod owners;
+mod syn;
 mod watch;
 
 use std::time::Duration;

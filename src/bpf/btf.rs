@@ -71,6 +71,8 @@ pub enum ValueKind {
     Pointer,
     /// A structure or union of so many bytes.
     Structure(u32),
+    /// One bit, behind so many in the same byte.
+    Bit(i32),
     /// Anything else.
     Other,
 }
@@ -211,6 +213,27 @@ impl<'a> Btf<'a> {
     ///
     /// When the kernel has no such field, or another kind of value in it.
     pub fn offset(&self, structure: &str, path: &str, value: ValueKind) -> Result<i16, Malformed> {
+        let (offset, found) = self.place(structure, path)?;
+        let offset = Some(offset).filter(|_| found == value);
+        offset.ok_or_else(|| unknown(&format!("{structure}.{path}")))
+    }
+
+    /// The offset of the byte that holds a field of one bit, and how many bits of that byte are below it.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no such field, or one of several bits.
+    pub fn bit(&self, structure: &str, path: &str) -> Result<(i16, i32), Malformed> {
+        match self.place(structure, path)? {
+            (offset, ValueKind::Bit(before)) if cfg!(target_endian = "little") => {
+                Ok((offset, before))
+            }
+            (offset, ValueKind::Bit(before)) => Ok((offset, 7 - before)),
+            _ => Err(unknown(&format!("{structure}.{path}"))),
+        }
+    }
+
+    fn place(&self, structure: &str, path: &str) -> Result<(i16, ValueKind), Malformed> {
         let no_such = || unknown(&format!("{structure}.{path}"));
         let mut kind = self.find(TypeKind::Struct, structure)?;
         let (mut offset, mut last) = (0, ValueKind::Other);
@@ -219,8 +242,8 @@ impl<'a> Btf<'a> {
             offset += field.offset;
             (kind, last) = (field.kind, field.value);
         }
-        let offset = i16::try_from(offset).ok().filter(|_| last == value);
-        offset.ok_or_else(no_such)
+        let offset = i16::try_from(offset).map_err(|_| no_such())?;
+        Ok((offset, last))
     }
 
     /// The field with this name in a structure, or in a nameless structure or union within it.
@@ -248,6 +271,7 @@ impl<'a> Btf<'a> {
                     let (kind, value) = self.value(member.kind.get())?;
                     let value = match (width, bits % 8) {
                         (0, 0) => value,
+                        (1, before) => ValueKind::Bit(i32::try_from(before).unwrap_or_default()),
                         _ => ValueKind::Other,
                     };
                     return Ok(Some(Field {

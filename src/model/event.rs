@@ -22,6 +22,8 @@ pub struct Event {
     /// Which connection (or listener) of this run it belongs to. The socket that the kernel puts in
     /// the place of another (`TIME_WAIT`) has the same number.
     pub connection: u64,
+    /// What became of the SYN of a step to `SYN_SENT`.
+    pub syn: Syn,
     /// How it ended, where that was neither in `LAST_ACK` nor in `TIME_WAIT` and the kernel tells.
     pub ending: Option<Ending>,
     /// Whose socket it is; `None` = the kernel's record does not tell, and whoever holds the inode is to
@@ -68,8 +70,35 @@ pub struct Traffic {
 impl Event {
     /// What the step means in the handshake or the close; `None` = it is not known where it came from.
     pub fn step(&self) -> Option<&'static str> {
+        let words = match self.socket.state {
+            State::SynSent => self.syn.words(),
+            _ => self.ending.map(Ending::words),
+        };
         let step = transition(self.old_state?, self.socket.state).map(|found| found.step);
-        self.ending.map(Ending::words).or(step)
+        words.or(step)
+    }
+}
+
+/// What became of the SYN that `connect(2)` asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Syn {
+    /// It was sent.
+    #[default]
+    Sent,
+    /// It was sent, or waits for the first data: `TCP_FASTOPEN_CONNECT`.
+    MayWait,
+    /// It waits for the first data, or there was no way to send it.
+    NotSent,
+}
+
+impl Syn {
+    /// The words for a step to `SYN_SENT`; `None` = the usual ones.
+    const fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Sent => None,
+            Self::MayWait => Some("handshake 1/3: SYN may wait for data (TCP Fast Open)"),
+            Self::NotSent => Some("handshake 1/3: no SYN yet"),
+        }
     }
 }
 
@@ -92,6 +121,8 @@ pub enum Ending {
     Aborted,
     /// The program closed it before there was an answer to its SYN.
     GivenUp,
+    /// It was closed, or could not be opened, before a SYN was sent.
+    NotBegun,
     /// There was no local port for it.
     NoPort,
     /// Nobody had accepted it when the listener was closed.
@@ -112,6 +143,7 @@ impl Ending {
             Self::Reset => "reset",
             Self::Aborted => "aborted: RST sent",
             Self::GivenUp => "given up before the peer answered",
+            Self::NotBegun => "closed before a SYN was sent",
             Self::NoPort => "no local port left",
             Self::NotAccepted => "listener closed before it was accepted: RST sent",
             Self::Destroyed => "destroyed by an administrator",

@@ -24,7 +24,7 @@ pub(crate) use named::named;
 pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
-pub use event::{Ending, Event, EventSummary, Owner, Task, Traffic};
+pub use event::{Ending, Event, EventSummary, Owner, Syn, Task, Traffic};
 pub use finding::{
     FINDINGS, Finding, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, PortRange,
     Ports, Severity, by_process,

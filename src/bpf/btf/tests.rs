@@ -219,13 +219,25 @@ fn two_of_one_name_are_none() {
 fn bits_of_a_number_are_no_number() {
     let mut kernel = Kernel::new();
     let four = kernel.number(4);
-    let members = [("a", four, 32), ("b", four, 3 << 24 | 64), ("c", four, 67)];
+    let (three, one) = (3 << 24, 1 << 24);
+    let members = [
+        ("a", four, 32),
+        ("b", four, three | 64),
+        ("c", four, 67),
+        ("d", four, one | 0x4a),
+    ];
     let words = kernel.members(&members);
-    kernel.add("outer", 1 << 31 | 4 << 24 | 3, 0, &words);
+    kernel.add("outer", 1 << 31 | 4 << 24 | 4, 0, &words);
     let bytes = kernel.bytes();
     let btf = Btf::read(&bytes, &WANTED).unwrap();
     let is_number = |path| btf.offset("outer", path, ValueKind::Number(4)).is_ok();
-    assert_eq!(["a", "b", "c"].map(is_number), [true, false, false]);
+    let found = ["a", "b", "c", "d"].map(is_number);
+    assert_eq!(found, [true, false, false, false]);
+    let bit = if cfg!(target_endian = "little") { 2 } else { 5 };
+    assert_eq!(btf.bit("outer", "d"), Ok((9, bit)));
+    for path in ["a", "b", "c"] {
+        assert!(btf.bit("outer", path).is_err(), "{path}");
+    }
 }
 
 #[test]

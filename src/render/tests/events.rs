@@ -9,7 +9,7 @@ use super::json::validator_of;
 use super::{Page, envelope, scene};
 use crate::model::{
     Diagnostics, Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket,
-    State, Task, Traffic, Warning,
+    State, Syn, Task, Traffic, Warning,
 };
 use crate::render::{Color, EventLayout, Format, Grouping, HeaderLine, Signs, event_sink};
 
@@ -85,6 +85,7 @@ impl End {
                 socket,
                 sampled: false,
                 connection: self.connection,
+                syn: Syn::Sent,
                 ending: None,
                 owner: None,
                 task: self.task(new),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use crate::model::{Event, Socket, State, steps};
+use crate::model::{Event, Protocol, Socket, State, Syn, steps};
 
 /// Events in their order.
 #[derive(Debug, Default)]
@@ -45,12 +45,15 @@ impl PendingEvents {
     }
 
     fn push(&mut self, old_state: Option<State>, socket: Socket, connection: u64) {
+        // Until there is an answer, a timer waits for it.
+        let is_sent = socket.timer.is_some() || socket.protocol != Protocol::Tcp;
         self.events.push_back(Event {
             time: Timestamp::UNIX_EPOCH,
             old_state,
             socket,
             sampled: true,
             connection,
+            syn: if is_sent { Syn::Sent } else { Syn::NotSent },
             ending: None,
             owner: None,
             task: None,

@@ -51,14 +51,17 @@ pub(super) const OF_SOCKET: [Field; 4] = [
     (Four, "sk_err", offset_of!(StepRecord, error)),
 ];
 /// Of `struct tcp_sock`.
-pub(super) const OF_TCP: [Field; 6] = [
+pub(super) const OF_TCP: [Field; 7] = [
     (Two, LAST_PORT, offset_of!(StepRecord, last_port)),
     (Four, "srtt_us", offset_of!(StepRecord, srtt)),
+    (Four, "segs_out", offset_of!(StepRecord, segments)),
     (Four, "total_retrans", offset_of!(StepRecord, retransmits)),
     (Eight, "bytes_sent", offset_of!(StepRecord, sent)),
     (Eight, "bytes_retrans", offset_of!(StepRecord, resent)),
     (Eight, "bytes_received", offset_of!(StepRecord, received)),
 ];
+/// One bit of that.
+pub(super) const FAST_OPEN: [&str; 2] = ["tcp_sock", "fastopen_connect"];
 const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
 /// The addresses of both ends, in IPv4 and in IPv6.
 pub(super) const ADDRESSES: [([&str; 2], usize); 2] = [

@@ -173,12 +173,12 @@ impl Life {
         }
     }
 
-    /// Whether this record tells all of its event. That of a connection that is being opened may come
-    /// before the choice of the port; that of one that is being accepted comes before it has its peer (up
+    /// Whether this record tells all of its event. That of a connection that is being opened comes before
+    /// the SYN and may come before the choice of the port; that of one that is being accepted comes before it has its peer (up
     /// to Linux 6.12) and its cookie.
     fn completeness(&self, record: &StepRecord) -> Completeness {
         match self.state {
-            State::SynSent if self.local.1 == 0 => Completeness::Lacking,
+            State::SynSent => Completeness::Lacking,
             _ if record.is_accepted() => Completeness::Lacking,
             _ => Completeness::Whole,
         }
@@ -202,6 +202,7 @@ impl Life {
             socket,
             sampled: false,
             connection: self.connection,
+            syn: record.syn(),
             ending: record.ending().filter(|_| state == State::Closed),
             owner: Some(self.owner.clone()),
             task: record.task(),

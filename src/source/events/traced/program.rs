@@ -7,10 +7,10 @@ use std::mem::offset_of;
 
 use super::super::Watched;
 use super::Namespace;
-use super::fields::{ADDRESSES, CGROUP, COMMON, INODE, OF_COMMON, OF_SOCKET, OF_TCP};
+use super::fields::{ADDRESSES, CGROUP, COMMON, FAST_OPEN, INODE, OF_COMMON, OF_SOCKET, OF_TCP};
 use super::record::{COMMAND, StepRecord};
 use super::writer::{CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Writer, at, length};
-use crate::bpf::Size::{Eight, Four, Two};
+use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
 use crate::model::{Family, Protocol};
 
@@ -147,9 +147,16 @@ impl Writer<'_> {
         self.code.call(SKC_TO_TCP_SOCK);
         self.code.jump(Condition::Is(R::R0, 0), none);
         self.copy(R::R0, "tcp_sock", &OF_TCP)?;
+        let [structure, path] = FAST_OPEN;
+        let (offset, bit) = self.btf.bit(structure, path)?;
+        self.code.load(One, R::R1, R::R0, offset);
+        self.code.shift_down(R::R1, bit);
+        self.write(One, offset_of!(StepRecord, fast_open), R::R1);
         self.code.jump(Condition::Always, done);
         self.code.place(none);
-        for (size, _, place) in OF_TCP {
+        let fast_open = (One, offset_of!(StepRecord, fast_open));
+        let of_tcp = OF_TCP.map(|(size, _, place)| (size, place));
+        for (size, place) in of_tcp.into_iter().chain([fast_open]) {
             // This register is 0 here.
             self.write(size, place, R::R0);
         }

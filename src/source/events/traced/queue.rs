@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 
 use super::super::EventVisitor;
-use crate::model::Event;
+use crate::model::{Ending, Event, Syn};
 
 /// More events than this wait for none.
 const MOST: usize = 2_048;
@@ -76,6 +76,9 @@ impl Queue {
             event.socket.peer.clone_from(&later.socket.peer);
             event.socket.cookie = later.socket.cookie;
             event.owner.clone_from(&later.owner);
+            if matches!(later.ending, Some(Ending::NotBegun | Ending::NoPort)) {
+                event.syn = Syn::NotSent;
+            }
         }
     }
 

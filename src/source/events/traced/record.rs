@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::model::{Ending, Family, Process, Protocol, State, Table, Task, Traffic};
+use crate::model::{Ending, Family, Process, Protocol, State, Syn, Table, Task, Traffic};
 
 /// Bytes of a command line at most.
 pub(super) const COMMAND: usize = 256;
@@ -74,7 +74,11 @@ pub(super) struct StepRecord {
     pub(super) peer_port: [u8; 2],
     /// The same as the port, and still there at the end. In the order of the network.
     pub(super) last_port: [u8; 2],
-    pub(super) padding: [u8; 6],
+    /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
+    pub(super) fast_open: u8,
+    pub(super) padding: u8,
+    /// Segments sent.
+    pub(super) segments: u32,
 }
 
 impl StepRecord {
@@ -182,6 +186,7 @@ impl StepRecord {
                 State::Listen | State::LastAck => return None,
                 State::FinWait2 | State::Closing if self.protocol != 6 => Ending::Complete,
                 State::SynSent if self.local().1 == 0 => Ending::NoPort,
+                State::SynSent if self.is_silent() => Ending::NotBegun,
                 State::SynSent => Ending::GivenUp,
                 _ if self.is_held == 1 => Ending::Aborted,
                 _ if self.inode == 0 && !is_dead => Ending::NotAccepted,
@@ -189,6 +194,20 @@ impl StepRecord {
             },
             _ => return None,
         })
+    }
+
+    /// True if the socket has sent nothing.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.protocol == 6 && self.segments == 0
+    }
+
+    /// What becomes of the SYN: it is sent after this record, if there is a way to.
+    pub(super) const fn syn(&self) -> Syn {
+        if self.fast_open & 1 == 1 {
+            Syn::MayWait
+        } else {
+            Syn::Sent
+        }
     }
 
     /// The thread that runs, if it made the step: by a system call on this socket, or on the listener that
@@ -200,7 +219,9 @@ impl StepRecord {
             | (State::SynRcvd | State::Established, State::FinWait1)
             | (State::CloseWait, State::LastAck) => self.is_held == 1,
             _ => match self.ending() {
-                Some(Ending::Aborted | Ending::GivenUp | Ending::Destroyed) => self.is_held == 1,
+                Some(Ending::Aborted | Ending::GivenUp | Ending::NotBegun | Ending::Destroyed) => {
+                    self.is_held == 1
+                }
                 ending => ending == Some(Ending::NotAccepted),
             },
         };

@@ -134,7 +134,14 @@ fn end_tells_its_reason() {
         (told(SynSent, 111), Some(Ending::Refused)),
         (told(SynSent, 110), Some(Ending::TimedOut)),
         (told(SynSent, 113), Some(Ending::Unreachable)),
-        (told(SynSent, 0), Some(Ending::GivenUp)),
+        (
+            StepRecord {
+                segments: 1,
+                ..told(SynSent, 0)
+            },
+            Some(Ending::GivenUp),
+        ),
+        (told(SynSent, 0), Some(Ending::NotBegun)),
         (record((SynSent, Closed), 0, 0), Some(Ending::NoPort)),
         (told(Established, 104), Some(Ending::ResetByPeer)),
         (told(CloseWait, 32), Some(Ending::ResetByPeer)),
