@@ -6,11 +6,10 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::panic;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -21,9 +20,17 @@ use crossterm::terminal::{
 };
 use jiff::tz::TimeZone;
 use lsock::cli::{self, Terminal};
-use lsock::mode::{Console, Input, Stdout};
-use rustix::process::{Signal, kill_current_process_group};
-use rustix::termios::{isatty, tcgetwinsize};
+use lsock::mode::{Console, EventSender, Input, Stdout, ignored_signals};
+use lsock::render::view::Scroll;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Signal, getpgrp, kill_current_process_group};
+use rustix::termios::{Action, isatty, tcflow, tcgetpgrp, tcgetwinsize};
+use signal_hook::consts::{
+    FORBIDDEN, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
+    SIGURG, SIGWINCH,
+};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
 /// The size of a terminal that does not say it.
 const USUAL: [u16; 2] = [80, 24];
@@ -60,26 +67,34 @@ pub(crate) fn output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
-/// Is the terminal taken? Whoever writes to it holds this: a thread that panics gives the terminal back,
-/// and another one must not draw on it afterwards.
+/// Is the terminal taken? Whoever writes to it holds this: a thread that panics, and a signal, give the
+/// terminal back, and nobody draws on it afterwards.
 static TAKEN: Mutex<bool> = Mutex::new(false);
 
-fn taken() -> MutexGuard<'static, bool> {
-    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// So long an end is put off by somebody who is stuck in writing to the terminal, or by an end in order that
+/// does not come.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often a stopped program that goes on in the background looks whether it has the terminal again.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Takes the terminal on standard output.
-fn open() -> io::Result<Box<dyn Console>> {
-    let out = Stdout::from(output()?);
+fn open(events: EventSender) -> io::Result<Box<dyn Console>> {
+    let mut screen = Screen {
+        out: Stdout::from(output()?),
+        has_keys: false,
+    };
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         give_back();
         before(panic);
     }));
-    let mut screen = Screen { out, keys: None };
+    let (signals, to_redraw) = (Signals::new(caught())?, events.clone());
+    thread::Builder::new().spawn(move || attend(signals, &to_redraw))?;
     // Without a terminal to read from there is no raw mode, and there are no keys.
-    if screen.take()? {
-        screen.keys = Some(Keys::read()?);
+    screen.has_keys = take()?;
+    if screen.has_keys {
+        thread::Builder::new().spawn(move || read(&events))?;
     }
     Ok(Box::new(screen))
 }
@@ -87,37 +102,13 @@ fn open() -> io::Result<Box<dyn Console>> {
 /// The terminal while it is taken.
 struct Screen {
     out: Stdout,
-    keys: Option<Keys>,
-}
-
-impl Screen {
-    /// `true` = keys can be read.
-    fn take(&mut self) -> io::Result<bool> {
-        let mut taken = taken();
-        *taken = true;
-        let is_raw = enable_raw_mode().is_ok();
-        execute!(self.out, EnterAlternateScreen, DisableLineWrap, Hide)?;
-        Ok(is_raw)
-    }
+    has_keys: bool,
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
-}
-
-/// Makes the terminal what it was, once. One that is gone needs nothing.
-fn give_back() {
-    let mut taken = taken();
-    if !mem::take(&mut *taken) {
-        return;
-    }
-    if let Ok(descriptor) = output() {
-        let mut out = Stdout::from(descriptor);
-        let _ = execute!(out, EnableLineWrap, Show, LeaveAlternateScreen);
-    }
-    let _ = disable_raw_mode();
 }
 
 impl Console for Screen {
@@ -129,98 +120,168 @@ impl Console for Screen {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let taken = taken();
-        if *taken {
+        let is_taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_taken {
             self.out.write_all(bytes)
         } else {
             Ok(())
         }
     }
 
-    fn input(&self) -> Option<BorrowedFd<'_>> {
-        self.keys.as_ref().map(|keys| keys.wake.as_fd())
+    fn has_keys(&self) -> bool {
+        self.has_keys
     }
 
     fn output(&self) -> BorrowedFd<'_> {
         self.out.as_fd()
     }
+}
 
-    fn next(&mut self) -> Option<Input> {
-        let keys = self.keys.as_ref()?;
-        if keys.is_over() {
-            self.keys = None;
-            return None;
+/// `true` = keys can be read. The modes of the terminal may have been changed meanwhile.
+fn take() -> io::Result<bool> {
+    let mut is_taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_taken = true;
+    let _ = disable_raw_mode();
+    let is_raw = enable_raw_mode().is_ok();
+    let mut out = Stdout::from(output()?);
+    execute!(out, EnterAlternateScreen, DisableLineWrap, Hide)?;
+    Ok(is_raw)
+}
+
+/// Makes the terminal what it was, once. One that is gone needs nothing, and one that takes nothing gets its
+/// modes back.
+fn give_back() {
+    let until = Instant::now() + PATIENCE;
+    // Whoever stopped it with Ctrl-S waits for this too.
+    let _ = tcflow(io::stdout(), Action::OOn);
+    let mut lock = TAKEN.try_lock();
+    while lock.is_err() && Instant::now() < until {
+        thread::sleep(PATIENCE / 100);
+        lock = TAKEN.try_lock();
+    }
+    // Held to the end: whoever comes next may end the program.
+    if let Ok(is_taken) = &mut lock
+        && !mem::take(&mut **is_taken)
+    {
+        return;
+    }
+    let _ = disable_raw_mode();
+    let Ok(descriptor) = output() else { return };
+    let pause = PATIENCE.try_into().ok();
+    let ready = poll(
+        &mut [PollFd::new(&descriptor, PollFlags::OUT)],
+        pause.as_ref(),
+    );
+    if lock.is_ok() && ready.is_ok_and(|ready| ready > 0) {
+        let mut out = Stdout::from(descriptor);
+        let _ = execute!(out, EnableLineWrap, Show, LeaveAlternateScreen);
+    }
+}
+
+/// The signals that would end the program or stop it, those after which the screen must be drawn again, and
+/// those that end it in order, if that takes too long. What is ignored stays ignored.
+fn caught() -> impl Iterator<Item = i32> {
+    let ignored = ignored_signals();
+    let others = [SIGPIPE, SIGCHLD, SIGURG, SIGTTIN, SIGTTOU];
+    // The C library has the first real-time signals for itself.
+    let signals = (1..32).chain(35..=64);
+    signals.filter(move |signal| {
+        let is_ignored = ignored >> (signal - 1) & 1 == 1;
+        !is_ignored && !FORBIDDEN.contains(signal) && !others.contains(signal)
+    })
+}
+
+/// Answers signals for as long as the program lives.
+fn attend(mut signals: Signals, events: &EventSender) {
+    let mut is_away = false;
+    loop {
+        let was_away = is_away;
+        let caught = if was_away {
+            thread::sleep(GLANCE);
+            signals.pending()
+        } else {
+            signals.wait()
+        };
+        for signal in caught {
+            match signal {
+                SIGWINCH => _ = events.input(Input::Redraw),
+                SIGCONT => {
+                    // Whoever stopped it has used the terminal.
+                    if let Ok(mut is_taken) = TAKEN.try_lock() {
+                        *is_taken = false;
+                    }
+                    is_away = true;
+                }
+                SIGTSTP => {
+                    give_back();
+                    // Stops the program, unless there is nobody to continue it.
+                    let _ = low_level::raise(SIGTTOU);
+                    is_away = true;
+                }
+                SIGHUP | SIGINT | SIGTERM => {
+                    thread::sleep(PATIENCE);
+                    end(signal);
+                }
+                _ => end(signal),
+            }
         }
-        keys.pressed.try_recv().ok()
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        give_back();
-        kill_current_process_group(Signal::TSTP)?;
-        self.take().map(|_| ())
+        if was_away && has_terminal() && take().is_ok() {
+            is_away = false;
+            events.input(Input::Redraw);
+        }
     }
 }
 
-/// Keys, as a thread reads them.
-struct Keys {
-    pressed: Receiver<Input>,
-    /// Can be read when there are some.
-    wake: UnixStream,
+/// Ends the program as the signal would have.
+fn end(signal: i32) {
+    give_back();
+    let _ = low_level::emulate_default_handler(signal);
+    // It is one that has no name there.
+    low_level::exit(128 + signal);
 }
 
-impl Keys {
-    fn read() -> io::Result<Self> {
-        let (sender, pressed) = mpsc::channel();
-        let (wake, waker) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        thread::Builder::new().spawn(move || read(&sender, waker))?;
-        Ok(Self { pressed, wake })
-    }
-
-    /// Is nobody reading any more? What woke us is taken.
-    fn is_over(&self) -> bool {
-        matches!(rustix::io::read(&self.wake, &mut [0; 64]), Ok(0))
-    }
+/// May this program use the terminal, or does the shell let it run in the background?
+fn has_terminal() -> bool {
+    tcgetpgrp(io::stdout()).map_or(true, |group| group == getpgrp())
 }
 
 /// Reads keys until that is not possible any more, or nobody wants them.
-fn read(pressed: &Sender<Input>, mut waker: UnixStream) {
+fn read(events: &EventSender) {
     while let Ok(event) = event::read() {
-        if let Some(input) = input(&event)
-            && (pressed.send(input).is_err() || waker.write_all(&[0]).is_err())
+        if let Event::Key(key) = event
+            && key.kind != KeyEventKind::Release
+            && let Some(input) = input(key)
+            && !events.input(input)
         {
             return;
         }
     }
 }
 
-fn input(event: &Event) -> Option<Input> {
-    match event {
-        Event::Resize(..) => Some(Input::Resize),
-        Event::Key(key) if key.kind != KeyEventKind::Release => key_input(*key),
-        _ => None,
-    }
-}
-
-fn key_input(key: KeyEvent) -> Option<Input> {
+fn input(key: KeyEvent) -> Option<Input> {
     let with = |modifier| key.modifiers.contains(modifier);
     Some(match key.code {
         KeyCode::Char(letter) if with(KeyModifiers::CONTROL) => match letter {
-            'a' => Input::Home,
-            'e' => Input::End,
+            'a' => Input::Scroll(Scroll::First),
+            'e' => Input::Scroll(Scroll::Last),
             'h' => Input::Backspace,
+            'l' => Input::Redraw,
+            'z' => {
+                let _ = kill_current_process_group(Signal::TSTP);
+                return None;
+            }
             _ => Input::Control(letter),
         },
         KeyCode::Char(_) if with(KeyModifiers::ALT) => return None,
         KeyCode::Char(letter) => Input::Char(letter),
-        KeyCode::Up => Input::Up,
-        KeyCode::Down => Input::Down,
-        KeyCode::Left => Input::Left,
-        KeyCode::Right => Input::Right,
-        KeyCode::PageUp => Input::PageUp,
-        KeyCode::PageDown => Input::PageDown,
-        KeyCode::Home => Input::Home,
-        KeyCode::End => Input::End,
+        KeyCode::Up => Input::Scroll(Scroll::Up),
+        KeyCode::Down => Input::Scroll(Scroll::Down),
+        KeyCode::Left => Input::Scroll(Scroll::Left),
+        KeyCode::Right => Input::Scroll(Scroll::Right),
+        KeyCode::PageUp => Input::Scroll(Scroll::PageUp),
+        KeyCode::PageDown => Input::Scroll(Scroll::PageDown),
+        KeyCode::Home => Input::Scroll(Scroll::First),
+        KeyCode::End => Input::Scroll(Scroll::Last),
         KeyCode::Enter => Input::Enter,
         KeyCode::Esc => Input::Escape,
         KeyCode::Backspace => Input::Backspace,

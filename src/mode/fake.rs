@@ -22,6 +22,7 @@ use super::pending_rows::PendingRows;
 use super::signals::Clock;
 use super::sources::Opened;
 use super::wait::Wait;
+use super::watch::{Pace, Rounds};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Cause, Disturbance, Limits, Socket, Source as Kind, StateSet, Table, Warning};
@@ -367,4 +368,17 @@ pub(crate) fn wait_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> (Run,
         wait.run(clock, &mut pending, messages)
     });
     (run, clock.now() - begun)
+}
+
+/// Watches these looks, the last one again and again, until a signal comes by this clock.
+pub(crate) fn watch_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> Run {
+    running(query, &Page::default(), |out, messages| {
+        messages.repeat();
+        let rounds = Rounds {
+            pace: Pace::new(Duration::from_secs(1), clock.now()),
+            clock,
+            output: None,
+        };
+        rounds.changes(query.clone(), &opening(looks), out, messages)
+    })
 }

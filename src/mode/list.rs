@@ -12,6 +12,7 @@ use super::check::{Counted, Outcome, Tally, conclude};
 use super::findings;
 use super::matcher::Matcher;
 use super::sources::Open;
+use super::tracked::TrackedTable;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Protocol, Source as Kind, Summary, Warning};
@@ -78,6 +79,18 @@ impl<'l> Listing<'l> {
     /// Is anything shown already of what a wait keeps back?
     pub(super) const fn has_shown(&self) -> bool {
         matches!(&self.output, Output::Pending(pending) if pending.is_open())
+    }
+
+    /// From now on rows go to a table.
+    pub(super) fn track(&mut self, tracked: &'l mut TrackedTable) {
+        self.output = Output::Tracked(tracked);
+    }
+
+    pub(super) fn tracked(&mut self) -> Option<&mut TrackedTable> {
+        match &mut self.output {
+            Output::Tracked(tracked) => Some(tracked),
+            _ => None,
+        }
     }
 
     /// The end of a look whose rows went elsewhere: what is to be known of it.

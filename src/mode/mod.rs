@@ -14,6 +14,7 @@ mod pending_rows;
 mod signals;
 mod sources;
 mod stdout;
+mod tracked;
 mod wait;
 mod watch;
 
@@ -30,8 +31,9 @@ use crate::text::shown;
 use check::checked;
 pub use events::events;
 use message_dedup::MessageDedup;
+pub use signals::ignored_signals;
 pub use stdout::Stdout;
-pub use watch::{Console, Input, OpenConsole, Refilter, Repeating, Viewing, watch};
+pub use watch::{Console, EventSender, Input, OpenConsole, Refilter, Repeating, Viewing, watch};
 
 /// Lists, or counts, what the query asks for, or checks it.
 ///

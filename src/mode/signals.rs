@@ -53,7 +53,8 @@ impl Signals {
         let (wake, write) = UnixStream::pair()?;
         let last = Arc::new(AtomicUsize::new(0));
         let released = Arc::new(AtomicBool::new(false));
-        let hang_up = Some(SIGHUP).filter(|_| !is_ignored(SIGHUP));
+        let is_ignored = ignored_signals() >> (SIGHUP - 1) & 1 == 1;
+        let hang_up = Some(SIGHUP).filter(|_| !is_ignored);
         for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
             register_conditional_default(signal, Arc::clone(&released))?;
             if second == Second::Ends {
@@ -101,12 +102,12 @@ impl Clock for Signals {
     }
 }
 
-/// Was this signal ignored when the program began?
-fn is_ignored(signal: i32) -> bool {
+/// The signals that are ignored, as whoever began the program may want: a bit for each, from 1 on.
+pub fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.unwrap_or_default()
 }
 
 /// For whoever waits for something else besides.

@@ -20,7 +20,7 @@ use super::{HeaderLine, Layout, SortKey, grid, paint};
 pub use foot::Foot;
 use head::Head;
 use line::ListColumns;
-use screen::{Screen, ScreenLine};
+use screen::Screen;
 
 /// What is told of the rows of a page.
 pub struct Page<'p> {
@@ -149,7 +149,14 @@ impl View {
         if self.screen.resize(width, height) {
             self.head.forget_widths();
         }
-        let (foot, cursor) = page.foot.lines(width, height);
+        let (mut foot, cursor) = page.foot.lines(width, height);
+        if let Some(notice) = page.notice
+            && foot.len() + 1 < height
+        {
+            let more = line::more(self.layout.signs);
+            let notice = line::part(&format!("! {notice}"), 0, width, more);
+            foot.insert(0, paint::alarm(&notice, self.layout.color));
+        }
         let mut lines = self.head.lines(page, &self.zone, width);
         let titles = usize::from(self.layout.header == HeaderLine::Shown);
         // At least one row is seen, whatever has to give way.
@@ -158,17 +165,22 @@ impl View {
         self.room = height.saturating_sub(lines.len() + titles + foot.len());
         self.first = self.first.min(page.rows.len().saturating_sub(self.room));
         lines.extend(self.list(page, width));
-        lines.resize_with(height.saturating_sub(foot.len()), ScreenLine::default);
-        let position = self.position(page);
-        lines.extend(foot);
-        if let Some(last) = lines.last_mut() {
-            last.put_beside(&position, width);
+        lines.resize_with(height.saturating_sub(foot.len()), String::new);
+        // At the right edge of the last line, where there is room for it.
+        if let Some(last) = foot.last_mut() {
+            let position = self.position(page);
+            let gap = width.saturating_sub(grid::width(last) + grid::width(&position));
+            if gap > 0 {
+                last.extend(std::iter::repeat_n(' ', gap));
+                last.push_str(&position);
+            }
         }
+        lines.extend(foot);
         self.screen.show(lines, cursor)
     }
 
     /// The titles and the rows that are seen.
-    fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<ScreenLine> {
+    fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<String> {
         let seen = page.rows.iter().skip(self.first).take(self.room);
         let cells: Vec<_> = seen
             .clone()
@@ -186,14 +198,11 @@ impl View {
         let mut lines = Vec::new();
         if self.layout.header == HeaderLine::Shown {
             let text = self.part(&self.columns.titles(&grid), Change::None, width);
-            lines.push(ScreenLine::new(
-                paint::title(&text, self.layout.color),
-                &text,
-            ));
+            lines.push(paint::title(&text, self.layout.color));
         }
         lines.extend(rows.iter().map(|(text, change)| {
             let text = self.part(text, *change, width);
-            ScreenLine::new(paint::change(&text, *change, self.layout.color), &text)
+            paint::change(&text, *change, self.layout.color)
         }));
         lines
     }

@@ -13,6 +13,7 @@ mod netstat;
 mod summaries;
 mod unlisted;
 mod waits;
+mod watches;
 
 use std::net::SocketAddr;
 use std::time::Duration;

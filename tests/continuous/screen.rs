@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Shutdown, TcpListener, UdpSocket};
 use std::os::fd::AsFd as _;
+use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -168,6 +169,94 @@ fn a_signal_gives_the_terminal_back() {
     assert_eq!(terminal.modes(), modes);
 }
 
+/// Whatever ends it, and as it would have ended without a view.
+#[test]
+fn every_signal_that_ends_it_gives_the_terminal_back() {
+    let Some(_namespace) = fresh() else { return };
+    let _listeners = listeners(5);
+    let Some(terminal) = Terminal::open(80, 24, &[]) else {
+        return;
+    };
+    terminal.write("ulimit -c 0");
+    terminal.press(&["Enter"]);
+    let modes = terminal.modes();
+    let ending = [
+        Signal::SIGQUIT,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGALRM,
+        Signal::SIGVTALRM,
+        Signal::SIGPROF,
+        Signal::SIGABRT,
+        Signal::SIGTRAP,
+        Signal::SIGBUS,
+        Signal::SIGIO,
+        Signal::SIGPWR,
+        Signal::SIGSYS,
+        Signal::SIGXCPU,
+        Signal::SIGXFSZ,
+        Signal::SIGSTKFLT,
+    ];
+    let ending = ending.map(|signal| signal as i32);
+    for signal in ending.into_iter().chain([40, 64]) {
+        terminal.run("-tlnc 0.1");
+        terminal.wait_for("rows", |screen| rows(screen).len() == 5);
+        let words = [format!("-{signal}"), terminal.child().to_string()];
+        assert!(Command::new("kill").args(words).status().unwrap().success());
+        terminal.wait_for_prompt();
+        terminal.write("echo was $?");
+        terminal.press(&["Enter"]);
+        let was = format!("\nwas {}\n", 128 + signal);
+        let after = terminal.wait_for("its status", |screen| screen.contains(&was));
+        assert!(!after.contains("every 100ms"), "{after}");
+        assert_eq!(terminal.modes(), modes, "{signal}");
+        terminal.write("clear");
+        terminal.press(&["Enter"]);
+        terminal.wait_for_prompt();
+    }
+}
+
+#[test]
+fn signal_that_was_ignored_stays_ignored() {
+    let Some(_namespace) = fresh() else { return };
+    let mut listeners = listeners(5);
+    let Some(terminal) = Terminal::open(80, 24, &[]) else {
+        return;
+    };
+    terminal.write("trap '' USR1 ALRM");
+    terminal.press(&["Enter"]);
+    terminal.run("-tlnc 0.1");
+    terminal.wait_for("rows", |screen| rows(screen).len() == 5);
+    for signal in [Signal::SIGUSR1, Signal::SIGALRM] {
+        send(terminal.child(), signal);
+    }
+    listeners.pop();
+    terminal.wait_for("another round", |screen| rows(screen).len() == 4);
+    terminal.press(&["q"]);
+    terminal.wait_for_prompt();
+}
+
+#[test]
+fn signals_end_it_on_a_terminal_that_takes_nothing() {
+    let Some(_namespace) = fresh() else { return };
+    let _listeners = listeners(5);
+    let Some(terminal) = Terminal::open(80, 24, &[]) else {
+        return;
+    };
+    let modes = terminal.modes();
+    for signal in [Signal::SIGTERM, Signal::SIGQUIT] {
+        terminal.run("-tlnc 0.02");
+        terminal.wait_for("rows", |screen| rows(screen).len() == 5);
+        // In raw mode Ctrl-S is a key: the output is stopped by another program.
+        terminal.stop_output();
+        std::thread::sleep(Duration::from_millis(200));
+        send(terminal.child(), signal);
+        let after = terminal.wait_for_prompt();
+        assert!(!after.contains("every 20ms"), "{after}");
+        assert_eq!(terminal.modes(), modes, "{signal}");
+    }
+}
+
 #[test]
 fn it_can_be_stopped_and_go_on() {
     let Some(_namespace) = fresh() else { return };
@@ -184,6 +273,22 @@ fn it_can_be_stopped_and_go_on() {
     terminal.write("fg");
     terminal.press(&["Enter"]);
     terminal.wait_for("the view", |screen| rows(screen).len() == 5);
+    // By a signal to it alone, and by one that it cannot catch; in the background it draws nothing.
+    for signal in [Signal::SIGTSTP, Signal::SIGSTOP] {
+        send(terminal.child(), signal);
+        terminal.wait_for("a prompt", |screen| screen.contains("Stopped"));
+        terminal.write("clear; bg");
+        terminal.press(&["Enter"]);
+        std::thread::sleep(Duration::from_millis(500));
+        let shown = terminal.screen();
+        assert!(!shown.contains("every 100ms"), "{signal}: {shown}");
+        terminal.write("clear; fg");
+        terminal.press(&["Enter"]);
+        terminal.wait_for("the view", |screen| rows(screen).len() == 5);
+        terminal.press(&["Space"]);
+        terminal.wait_for("a pause", |screen| screen.contains("PAUSED"));
+        terminal.press(&["Space"]);
+    }
     terminal.press(&["q"]);
     terminal.wait_for_prompt();
     assert_eq!(terminal.modes(), modes);

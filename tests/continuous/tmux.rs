@@ -1,8 +1,10 @@
 //! A terminal, and somebody who looks at it and presses keys.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use rustix::termios::{Action, tcflow};
 use tempfile::TempDir;
 
 use crate::support::{LSOCK, has, until_ok};
@@ -110,6 +112,14 @@ impl Terminal {
         let size = [width.to_string(), height.to_string()];
         let resized = self.tmux(&["resize-window", "-x", &size[0], "-y", &size[1]]);
         assert!(resized.status.success(), "{resized:?}");
+    }
+
+    /// Stops what is written to it, as Ctrl-S does.
+    pub fn stop_output(&self) {
+        let tty = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        let tty = String::from_utf8(tty.stdout).unwrap();
+        let tty = File::options().write(true).open(tty.trim()).unwrap();
+        tcflow(tty, Action::OOff).unwrap();
     }
 
     /// The process that the shell runs.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::mode::host_names::HostNames;
 use crate::mode::pending_rows::PendingRows;
 use crate::mode::sources::Open;
+use crate::mode::tracked::TrackedTable;
 use crate::query::{Query, Report};
 use crate::render::{self, Arrangement, Envelope, NameHosts, RowBuffer, Sink, Summing};
 
@@ -34,6 +35,8 @@ pub(in crate::mode) enum Output<'l> {
     Nothing,
     /// A wait, which shows them once its check holds.
     Pending(&'l mut PendingRows),
+    /// They are compared with those of the round before.
+    Tracked(&'l mut TrackedTable),
 }
 
 impl<'l> Output<'l> {
@@ -69,7 +72,7 @@ impl<'l> Output<'l> {
     pub(super) fn keeps(&self) -> bool {
         match self {
             Self::Rows(rows) => rows.keeps(),
-            Self::Counts(..) | Self::Nothing | Self::Pending(_) => true,
+            Self::Counts(..) | Self::Nothing | Self::Pending(_) | Self::Tracked(_) => true,
         }
     }
 
@@ -79,7 +82,7 @@ impl<'l> Output<'l> {
             Self::Rows(rows) => rows.checkpoint(),
             Self::Counts(summing, _) => summing.checkpoint(),
             Self::Pending(pending) => pending.checkpoint(),
-            Self::Nothing => {}
+            Self::Nothing | Self::Tracked(_) => {}
         }
     }
 
@@ -90,6 +93,10 @@ impl<'l> Output<'l> {
             Self::Counts(summing, _) => summing.rollback(),
             Self::Pending(pending) => pending.rollback(),
             Self::Nothing => true,
+            Self::Tracked(tracked) => {
+                tracked.restart();
+                true
+            }
         }
     }
 
@@ -98,7 +105,7 @@ impl<'l> Output<'l> {
             Self::Rows(rows) => Some(rows.as_mut()),
             Self::Counts(summing, _) => Some(summing.as_mut()),
             Self::Pending(pending) => Some(pending.shown()?),
-            Self::Nothing => None,
+            Self::Nothing | Self::Tracked(_) => None,
         }
     }
 }

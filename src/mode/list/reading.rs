@@ -105,6 +105,10 @@ impl Listing<'_> {
         self.shown += 1;
         let flow = match &mut self.output {
             Output::Pending(pending) => pending.take(socket, self.tally, self.matcher),
+            Output::Tracked(tracked) => {
+                tracked.meet(&self.matcher.row(socket));
+                Ok(ControlFlow::Continue(()))
+            }
             output => match output.sink() {
                 Some(sink) => sink.row(&self.matcher.row(socket)),
                 None => Ok(ControlFlow::Continue(())),

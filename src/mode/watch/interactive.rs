@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Viewing;
 use super::console::{Console, OpenConsole};
+use super::event::{self, Event, EventSender, Events, Round};
 use super::pace::Pace;
 use super::session::{Action, Session};
 use super::worker::Worker;
@@ -24,20 +25,28 @@ pub(super) fn view(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
+    let (sender, events) = event::channel().map_err(Error::Watch)?;
     let mut interaction = Interaction {
         pace: Pace::new(every, Instant::now()),
         open: viewing.open,
         console: None,
         verdict: Verdict::Done,
+        messages: Vec::new(),
         session: Session::new(&query, every, viewing),
-        worker: Worker::start(query).map_err(Error::Watch)?,
+        worker: Worker::start(query, sender.clone()).map_err(Error::Watch)?,
+        sender,
     };
     let mut end = Ok(ControlFlow::Continue(()));
     while matches!(end, Ok(ControlFlow::Continue(()))) && signals.caught().is_none() {
-        end = interaction.turn(&signals);
+        end = interaction.turn(&signals, &events);
     }
     interaction.console = None;
-    messages.pass_on(&interaction.worker.messages());
+    while let Some(event) = events.next() {
+        if let Event::Message(part) = event {
+            interaction.messages.extend(part);
+        }
+    }
+    messages.pass_on(&interaction.messages);
     end.map(|_| interaction.verdict)
 }
 
@@ -45,74 +54,58 @@ pub(super) fn view(
 struct Interaction {
     session: Session,
     worker: Worker,
+    sender: EventSender,
     pace: Pace,
     open: OpenConsole,
     /// Taken when there is something to show: what fails before is said as ever.
     console: Option<Box<dyn Console>>,
+    messages: Vec<u8>,
     verdict: Verdict,
 }
 
 impl Interaction {
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
-    fn turn(&mut self, signals: &Signals) -> Result<ControlFlow<()>, Error> {
-        let is_running = !self.session.is_paused;
-        let is_due = self.pace.due().is_some_and(|due| due <= Instant::now());
-        if is_running && is_due && !self.worker.is_busy() {
+    fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
+        let due = self.pace.due().filter(|_| !self.session.is_paused);
+        if due.is_some_and(|due| due <= Instant::now()) && !self.worker.is_busy() {
             self.worker.ask(None);
         }
         if let Some(console) = &mut self.console {
-            let frame = self.session.draw(console.size(), console.input().is_some());
+            let frame = self.session.draw(console.size(), console.has_keys());
             console.write(&frame).map_err(Error::Output)?;
         }
         // A round that is under way ends by itself.
-        let is_waiting = is_running && !self.worker.is_busy();
-        self.rest(signals, self.pace.due().filter(|_| is_waiting))?;
-        self.receive()?;
-        self.answer()
+        let due = due.filter(|_| !self.worker.is_busy());
+        let output = self.console.as_deref().map(Console::output);
+        wait(&[events.as_fd(), signals.as_fd()], output, due)?;
+        while let Some(event) = events.next() {
+            match event {
+                Event::Message(part) => self.messages.extend(part),
+                Event::Round(round) => self.take(round?)?,
+                Event::Input(input) => match self.session.key(input) {
+                    Action::Draw => {}
+                    Action::Query(query) => self.worker.ask(Some(query)),
+                    Action::Quit => return Ok(ControlFlow::Break(())),
+                },
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Waits for a round, a key, a signal, or until then.
-    fn rest(&self, signals: &Signals, until: Option<Instant>) -> Result<(), Error> {
-        let console = self.console.as_deref();
-        let keys = console.and_then(Console::input);
-        let others = [self.worker.as_fd(), signals.as_fd()];
-        let readable: Vec<_> = keys.into_iter().chain(others).collect();
-        wait(&readable, console.map(Console::output), until)?;
-        Ok(())
-    }
-
-    /// Takes the round that is over, if one is.
-    fn receive(&mut self) -> Result<(), Error> {
-        let Some(round) = self.worker.round()? else {
+    /// A round is over: it is shown, unless another one was asked for meanwhile.
+    fn take(&mut self, round: Round) -> Result<(), Error> {
+        if !self.worker.is_answered() {
             return Ok(());
-        };
+        }
         if !round.summary.diagnostics.is_complete() {
             self.verdict = Verdict::Trouble;
         }
         self.pace.looked(round.begun, round.ended);
         self.session.take(round);
         if self.console.is_none() {
-            self.console = Some((self.open)().map_err(Error::Output)?);
+            let console = (self.open)(self.sender.clone());
+            self.console = Some(console.map_err(Error::Output)?);
         }
         Ok(())
-    }
-
-    /// Does what keys ask for.
-    fn answer(&mut self) -> Result<ControlFlow<()>, Error> {
-        let Some(console) = &mut self.console else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        while let Some(input) = console.next() {
-            match self.session.key(input) {
-                Action::Draw => {}
-                Action::Query(query) => self.worker.ask(Some(query)),
-                Action::Quit => return Ok(ControlFlow::Break(())),
-                Action::Suspend => {
-                    console.suspend().map_err(Error::Output)?;
-                    self.session.forget_screen();
-                }
-            }
-        }
-        Ok(ControlFlow::Continue(()))
     }
 }

@@ -1,11 +1,5 @@
 //! Looks at the sockets of a query again and again, and knows what became of each.
 
-use std::cell::RefCell;
-use std::io;
-use std::ops::ControlFlow;
-use std::rc::Rc;
-
-use super::tracked::TrackedTable;
 use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
@@ -13,9 +7,9 @@ use crate::mode::host_names::HostNames;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
 use crate::mode::sources::Open;
-use crate::model::{Change, ChangedRow, Row, Summary, Table};
+use crate::mode::tracked::TrackedTable;
+use crate::model::{Change, ChangedRow, Summary, Table};
 use crate::query::Query;
-use crate::render::Sink;
 use crate::source::{Recorder, Source};
 
 /// What it takes to look.
@@ -46,18 +40,15 @@ impl Looker {
     /// One round. What is missing from it is in the summary.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
         self.matcher.enricher.next_listing();
-        let current = CurrentTable::default();
-        let output = Output::to(Box::new(Rc::clone(&current)));
-        let mut listing = Listing::new(&self.query, &mut self.matcher, output);
+        let mut listing = Listing::new(&self.query, &mut self.matcher, Output::Nothing);
+        let source = self.source.as_mut();
         for (table, tracked) in &mut self.tables {
             tracked.begin();
-            current.replace(std::mem::take(tracked));
-            let source = self.source.as_mut();
-            if read(&mut listing, *table, source, (messages, &current))? {
+            listing.track(tracked);
+            if read(&mut listing, *table, source, messages)? {
                 source.vary_chunk_boundary();
-                read(&mut listing, *table, source, (messages, &current))?;
+                read(&mut listing, *table, source, messages)?;
             }
-            *tracked = current.take();
         }
         let summary = listing.close(messages);
         if self.query.hosts.is_some() {
@@ -82,29 +73,12 @@ fn read(
     listing: &mut Listing<'_>,
     table: Table,
     source: &mut dyn Source,
-    (messages, current): (&mut Messages<'_>, &CurrentTable),
+    messages: &mut Messages<'_>,
 ) -> Result<bool, Error> {
     let gaps = listing.summary.diagnostics.gaps;
-    // The sink always wants more.
+    // The table always wants more.
     let _ = listing.read(table, source, messages)?;
-    let mut tracked = current.borrow_mut();
-    if listing.summary.diagnostics.gaps == gaps {
-        return Ok(tracked.settle());
-    }
-    tracked.give_up();
-    Ok(false)
-}
-
-/// The table that is read: its rows come here.
-type CurrentTable = Rc<RefCell<TrackedTable>>;
-
-impl Sink for CurrentTable {
-    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.borrow_mut().meet(row);
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn finish(&mut self, _: &Summary) -> io::Result<()> {
-        Ok(())
-    }
+    let is_whole = listing.summary.diagnostics.gaps == gaps;
+    let tracked = listing.tracked();
+    Ok(tracked.is_some_and(|tracked| tracked.end(is_whole)))
 }

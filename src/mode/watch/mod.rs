@@ -1,20 +1,20 @@
 //! `-c`: a listing again and again. Rounds are written one after another, or seen on a terminal:
 //!
 //! ```text
-//! keys -> Interaction -> Session -> Page -> screen
-//!           |     ^
-//!           v     | Round
+//! keys -> Event -> Interaction -> Session -> Page -> screen
+//!           ^        |
+//!     Round |        v
 //!          Worker, on a thread of its own -> Looker -> TrackedTable
 //! ```
 
 mod console;
+mod event;
 mod interactive;
 mod looker;
 mod pace;
 mod prompt;
 mod rounds;
 mod session;
-mod tracked;
 mod worker;
 
 use std::fmt;
@@ -32,7 +32,8 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{OpenOutput, Query, Report};
 use crate::render::{Envelope, Repeats};
-pub use console::{Console, Input, OpenConsole};
+pub use console::{Console, OpenConsole};
+pub use event::{EventSender, Input};
 pub(super) use pace::Pace;
 pub(super) use rounds::Rounds;
 

@@ -2,15 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::track::Pacer;
-
-/// Looking takes no more than half of the time.
-const PACER: Pacer = Pacer {
-    rest: 1,
-    shortest: Duration::ZERO,
-    longest: Duration::MAX,
-};
-
 /// Rounds begin so far apart; a pause is at least as long as the round before it.
 #[derive(Debug)]
 pub(in crate::mode) struct Pace {
@@ -34,8 +25,8 @@ impl Pace {
     /// A round began and ended.
     pub(super) fn looked(&mut self, begun: Instant, ended: Instant) {
         let cost = ended.saturating_duration_since(begun);
-        let pause = PACER.pause(self.every.saturating_sub(cost), cost);
-        self.due = ended.checked_add(pause);
+        let pause = self.every.saturating_sub(cost);
+        self.due = ended.checked_add(pause.max(cost));
     }
 }
 

@@ -1,6 +1,7 @@
 //! A line that is being written: the filter.
 
-use super::console::Input;
+use super::event::Input;
+use crate::render::view::Scroll;
 use crate::text::escape;
 
 /// The line, and where the cursor is.
@@ -54,10 +55,10 @@ impl Prompt {
                 self.text.insert(self.cursor, shown(c));
                 self.cursor += 1;
             }
-            Input::Left => self.cursor = self.cursor.saturating_sub(1),
-            Input::Right => self.cursor = (self.cursor + 1).min(end),
-            Input::Home | Input::Up => self.cursor = 0,
-            Input::End | Input::Down => self.cursor = end,
+            Input::Scroll(Scroll::Left) => self.cursor = self.cursor.saturating_sub(1),
+            Input::Scroll(Scroll::Right) => self.cursor = (self.cursor + 1).min(end),
+            Input::Scroll(Scroll::First | Scroll::Up) => self.cursor = 0,
+            Input::Scroll(Scroll::Last | Scroll::Down) => self.cursor = end,
             Input::Backspace => self.erase_from(self.cursor.saturating_sub(1)),
             Input::Delete if self.cursor < end => _ = self.text.remove(self.cursor),
             Input::Control('u') => self.erase_from(0),
@@ -92,9 +93,8 @@ fn shown(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::{Edited, Prompt};
-    use crate::mode::watch::console::Input::{
-        self, Backspace, Char, Control, Delete, End, Home, Left, Right,
-    };
+    use crate::mode::watch::event::Input::{self, Backspace, Char, Control, Delete, Scroll};
+    use crate::render::view::Scroll::{First, Last, Left, Right};
 
     fn edited(text: &str, keys: &[Input]) -> (String, usize) {
         let mut prompt = Prompt::new(text);
@@ -108,14 +108,23 @@ mod tests {
     fn characters_come_in_and_go_at_the_cursor() {
         let is = |text: &str, cursor| (text.to_owned(), cursor);
         assert_eq!(edited("", &[Char('a'), Char('b')]), is("ab", 2));
-        assert_eq!(edited("ac", &[Left, Char('b')]), is("abc", 2));
+        assert_eq!(edited("ac", &[Scroll(Left), Char('b')]), is("abc", 2));
         assert_eq!(edited("abc", &[Backspace, Backspace]), is("a", 1));
-        assert_eq!(edited("abc", &[Home, Delete]), is("bc", 0));
-        assert_eq!(edited("a", &[Home, Backspace, Left, Left]), is("a", 0));
-        assert_eq!(edited("a", &[End, Delete, Right, Right]), is("a", 1));
+        assert_eq!(edited("abc", &[Scroll(First), Delete]), is("bc", 0));
+        assert_eq!(
+            edited("a", &[Scroll(First), Backspace, Scroll(Left), Scroll(Left)]),
+            is("a", 0)
+        );
+        assert_eq!(
+            edited("a", &[Scroll(Last), Delete, Scroll(Right), Scroll(Right)]),
+            is("a", 1)
+        );
         assert_eq!(edited("sport = 22 ", &[Control('w')]), is("sport = ", 8));
-        assert_eq!(edited("sport = 22", &[Left, Control('u')]), is("2", 0));
-        assert_eq!(edited("\u{6f22}b", &[Left, Backspace]), is("b", 0));
+        assert_eq!(
+            edited("sport = 22", &[Scroll(Left), Control('u')]),
+            is("2", 0)
+        );
+        assert_eq!(edited("\u{6f22}b", &[Scroll(Left), Backspace]), is("b", 0));
     }
 
     #[test]

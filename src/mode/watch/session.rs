@@ -6,9 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::console::Input;
+use super::event::{Input, Round};
 use super::prompt::{Edited, Prompt};
-use super::worker::Round;
 use super::{Refilter, Viewing};
 use crate::model::{Change, ChangedRow, State, Summary};
 use crate::query::Query;
@@ -24,8 +23,6 @@ pub(super) enum Action {
     Query(Box<Query>),
     /// To end.
     Quit,
-    /// To stop for a while.
-    Suspend,
 }
 
 /// A view under way.
@@ -128,9 +125,7 @@ impl Session {
     /// A key was pressed.
     pub(super) fn key(&mut self, input: Input) -> Action {
         match (input, &mut self.prompt) {
-            (Input::Control('z'), _) => return Action::Suspend,
-            (Input::Control('l'), _) => self.view.forget_screen(),
-            (Input::Resize, _) => {}
+            (Input::Redraw, _) => self.view.forget_screen(),
             (_, Some(prompt)) => match prompt.key(input) {
                 Edited::Open => {}
                 Edited::Dropped => self.prompt = None,
@@ -143,11 +138,13 @@ impl Session {
                 self.sort();
             }
             (Input::Char('/'), None) => self.prompt = Some(Prompt::new(&self.filter)),
-            (other, None) => {
-                if let Some(scroll) = scroll(other) {
+            (Input::Scroll(scroll), None) => self.view.scroll(scroll),
+            (Input::Char(letter), None) => {
+                if let Some(scroll) = scroll(letter) {
                     self.view.scroll(scroll);
                 }
             }
+            _ => {}
         }
         Action::Draw
     }
@@ -201,11 +198,6 @@ impl Session {
         };
         self.view.draw(&page, size)
     }
-
-    /// The screen was used for something else.
-    pub(super) fn forget_screen(&mut self) {
-        self.view.forget_screen();
-    }
 }
 
 /// The orders that the rows of a query can have: the one that was asked for, that of the kernel, and by
@@ -224,16 +216,14 @@ fn orders(query: &Query) -> Vec<Vec<SortKey>> {
     orders
 }
 
-const fn scroll(input: Input) -> Option<Scroll> {
-    Some(match input {
-        Input::Up | Input::Char('k') => Scroll::Up,
-        Input::Down | Input::Char('j') => Scroll::Down,
-        Input::Left | Input::Char('h') => Scroll::Left,
-        Input::Right | Input::Char('l') => Scroll::Right,
-        Input::PageUp => Scroll::PageUp,
-        Input::PageDown => Scroll::PageDown,
-        Input::Home | Input::Char('g') => Scroll::First,
-        Input::End | Input::Char('G') => Scroll::Last,
+const fn scroll(letter: char) -> Option<Scroll> {
+    Some(match letter {
+        'k' => Scroll::Up,
+        'j' => Scroll::Down,
+        'h' => Scroll::Left,
+        'l' => Scroll::Right,
+        'g' => Scroll::First,
+        'G' => Scroll::Last,
         _ => return None,
     })
 }

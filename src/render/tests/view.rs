@@ -440,3 +440,18 @@ fn without_titles_there_is_a_row_more() {
     assert!(with.text().contains("PROTO") && !without.text().contains("PROTO"));
     assert!(with.text().contains("1-8 of 30") && without.text().contains("1-9 of 30"));
 }
+
+#[test]
+fn notice_stands_at_the_bottom_and_moves_no_row() {
+    let list = connections(30);
+    let page = page(&list);
+    let layout = table(&[]);
+    let without = shown(layout.clone(), &page, 80, 13);
+    let notice = Some("incomplete: something is missing");
+    let with = shown(layout, &Page { notice, ..page }, 80, 13);
+    for line in 0..11 {
+        assert_eq!(with.line(line), without.line(line));
+    }
+    assert_eq!(with.line(11), "! incomplete: something is missing");
+    assert!(with.line(12).starts_with("q quit"));
+}

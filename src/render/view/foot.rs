@@ -4,7 +4,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::super::grid;
 use super::line;
-use super::screen::{Cursor, ScreenLine};
+use super::screen::Cursor;
 
 /// What stands at the bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +31,8 @@ const PROMPT: &str = "/";
 
 impl Foot<'_> {
     /// Its lines on a screen of so many columns and lines, and where the cursor is.
-    pub(super) fn lines(&self, width: usize, height: usize) -> (Vec<ScreenLine>, Option<Cursor>) {
-        let plain = |text: &str| {
-            let seen = line::part(text, 0, width, '>');
-            ScreenLine::new(seen.clone(), &seen)
-        };
+    pub(super) fn lines(&self, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
+        let plain = |text: &str| line::part(text, 0, width, '>');
         match self {
             Foot::Keys => (vec![plain(KEYS)], None),
             Foot::NoKeys => (vec![plain(NO_KEYS)], None),
@@ -46,10 +43,9 @@ impl Foot<'_> {
             } => {
                 let told = error.iter().flat_map(|text| text.lines());
                 let room = height.saturating_sub(1);
-                let mut lines: Vec<ScreenLine> = told.take(room).map(plain).collect();
+                let mut lines: Vec<String> = told.take(room).map(plain).collect();
                 let (text, column) = window(text, *cursor, width.saturating_sub(PROMPT.len()));
-                let text = format!("{PROMPT}{text}");
-                lines.push(ScreenLine::new(text.clone(), &text));
+                lines.push(format!("{PROMPT}{text}"));
                 let place = (PROMPT.len() + column, height.saturating_sub(1));
                 (lines, Some(place))
             }

@@ -8,7 +8,6 @@ use crate::model::State;
 use crate::text;
 
 use super::super::{Color, Layout, Signs, SortKey, grid, paint};
-use super::screen::ScreenLine;
 use super::{Page, StateCount, line};
 
 /// Blanks between two counts.
@@ -24,8 +23,6 @@ pub(super) struct Head {
     difference: usize,
     /// Lines of counts so far.
     lines: usize,
-    /// There was a notice: its line stays.
-    noticed: bool,
 }
 
 impl Head {
@@ -36,7 +33,6 @@ impl Head {
             digits: 1,
             difference: 2,
             lines: 0,
-            noticed: false,
         }
     }
 
@@ -45,39 +41,26 @@ impl Head {
         self.lines = 0;
     }
 
-    pub(super) fn lines(
-        &mut self,
-        page: &Page<'_>,
-        zone: &TimeZone,
-        width: usize,
-    ) -> Vec<ScreenLine> {
+    pub(super) fn lines(&mut self, page: &Page<'_>, zone: &TimeZone, width: usize) -> Vec<String> {
         let mut lines = vec![self.first(page, zone, width)];
         let counts = self.counts(page, width);
         self.lines = self.lines.max(counts.len());
         let missing = self.lines - counts.len();
         lines.extend(counts);
-        lines.extend(std::iter::repeat_n(ScreenLine::default(), missing));
+        lines.extend(std::iter::repeat_n(String::new(), missing));
         if !page.filter.is_empty() {
             let filter = text::escape(page.filter.as_bytes());
-            lines.push(self.plain(&format!("filter: {filter}"), width));
-        }
-        self.noticed |= page.notice.is_some();
-        if self.noticed {
-            let notice = page
-                .notice
-                .map_or(String::new(), |text| format!("! {text}"));
-            let seen = line::part(&notice, 0, width, line::more(self.signs));
-            lines.push(ScreenLine::new(paint::alarm(&seen, self.color), &seen));
+            lines.push(self.line(&format!("filter: {filter}"), width, paint::text));
         }
         lines
     }
 
-    fn plain(&self, text: &str, width: usize) -> ScreenLine {
-        let seen = line::part(text, 0, width, line::more(self.signs));
-        ScreenLine::new(paint::text(&seen, self.color), &seen)
+    fn line(&self, text: &str, width: usize, paint: fn(&str, Color) -> String) -> String {
+        let more = line::more(self.signs);
+        paint(&line::part(text, 0, width, more), self.color)
     }
 
-    fn first(&self, page: &Page<'_>, zone: &TimeZone, width: usize) -> ScreenLine {
+    fn first(&self, page: &Page<'_>, zone: &TimeZone, width: usize) -> String {
         let time = page.time.to_zoned(zone.clone());
         let time = time.strftime("%H:%M:%S");
         let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
@@ -85,12 +68,11 @@ impl Head {
         let sort = sort_text(page.sort);
         let pause = if page.is_paused { "  PAUSED" } else { "" };
         let line = format!("lsock  {time}  every {every}  sort: {sort}{pause}");
-        let seen = line::part(&line, 0, width, line::more(self.signs));
-        ScreenLine::new(paint::title(&seen, self.color), &seen)
+        self.line(&line, width, paint::title)
     }
 
     /// Counts side by side, each as wide as the longest of its kind was.
-    fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<ScreenLine> {
+    fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<String> {
         let total: u64 = page.counts.values().map(|count| count.now).sum();
         let counts = page.counts.values();
         let digits = counts.map(|count| digits(count.now)).chain([digits(total)]);
@@ -111,7 +93,10 @@ impl Head {
         let counts = page.counts.iter();
         cells.extend(counts.map(|(state, count)| self.state(*state, count)));
         let lines = wrapped(&cells, width);
-        lines.iter().map(|line| self.plain(line, width)).collect()
+        let lines = lines.iter();
+        lines
+            .map(|line| self.line(line, width, paint::text))
+            .collect()
     }
 
     fn state(&self, state: State, count: &StateCount) -> String {

@@ -2,37 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::super::grid;
-
-/// One line of the screen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ScreenLine {
-    /// With the sequences that colour it.
-    painted: String,
-    /// Columns it takes.
-    width: usize,
-}
-
-impl ScreenLine {
-    /// A line as it is painted, and its bare text.
-    pub(super) fn new(painted: String, text: &str) -> Self {
-        Self {
-            painted,
-            width: grid::width(text),
-        }
-    }
-
-    /// Puts a text at the right edge, where there is room for it.
-    pub(super) fn put_beside(&mut self, text: &str, width: usize) {
-        let gap = width.saturating_sub(self.width + grid::width(text));
-        if gap > 0 {
-            self.painted.extend(std::iter::repeat_n(' ', gap));
-            self.painted.push_str(text);
-            self.width = width;
-        }
-    }
-}
-
 /// A column and a line of the screen, from 0.
 pub(super) type Cursor = (usize, usize);
 
@@ -42,7 +11,7 @@ pub(super) struct Screen {
     width: usize,
     height: usize,
     /// `None` = not known.
-    lines: Option<Vec<ScreenLine>>,
+    lines: Option<Vec<String>>,
 }
 
 /// A terminal that knows these two shows nothing of what is between them until the end.
@@ -65,9 +34,9 @@ impl Screen {
         self.lines = None;
     }
 
-    /// What makes the screen show these lines, and the cursor at this place or nowhere: the lines that
-    /// are not there yet.
-    pub(super) fn show(&mut self, mut lines: Vec<ScreenLine>, cursor: Option<Cursor>) -> Vec<u8> {
+    /// What makes the screen show these lines, painted, and the cursor at this place or nowhere: the lines
+    /// that are not there yet.
+    pub(super) fn show(&mut self, mut lines: Vec<String>, cursor: Option<Cursor>) -> Vec<u8> {
         lines.truncate(self.height);
         let mut out = String::from(BEGIN);
         out.push_str("\u{1b}[?25l");
@@ -75,15 +44,10 @@ impl Screen {
             out.push_str("\u{1b}[2J");
         }
         let before = self.lines.take().unwrap_or_default();
-        let blank = ScreenLine::default();
         for (row, line) in lines.iter().enumerate() {
-            if before.get(row).unwrap_or(&blank) == line {
-                continue;
-            }
-            // Writing to a String cannot fail.
-            let _ = write!(out, "\u{1b}[{};1H{}", row + 1, line.painted);
-            if line.width < self.width {
-                out.push_str("\u{1b}[K");
+            if before.get(row).map_or("", String::as_str) != line {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\u{1b}[{};1H\u{1b}[K{line}", row + 1);
             }
         }
         if let Some((column, row)) = cursor {

@@ -62,8 +62,7 @@ impl track::Key for Key {
 }
 
 /// The sockets of a table. A round [`begins`](Self::begin), and has a look or two. A look
-/// [`meets`](Self::meet) what is listed, and then [`settles`](Self::settle) or
-/// [`gives up`](Self::give_up).
+/// [`meets`](Self::meet) what is listed, and then [`ends`](Self::end).
 #[derive(Debug, Default)]
 pub(super) struct TrackedTable {
     tracker: Tracker<Key, TrackedRow>,
@@ -115,18 +114,22 @@ impl TrackedTable {
         });
     }
 
-    /// A complete look is over. True if another one is needed before anything is concluded from it.
-    pub(super) fn settle(&mut self) -> bool {
+    /// The look begins again.
+    pub(super) fn restart(&mut self) {
+        self.places.clear();
+    }
+
+    /// A look is over. One that may have missed anything ends nothing but what another socket replaced. True
+    /// if another look is needed before anything is concluded from this one.
+    pub(super) fn end(&mut self, is_whole: bool) -> bool {
         self.join();
+        if !is_whole {
+            self.tracker.give_up();
+            return false;
+        }
         let gone = &mut self.gone;
         let is_open = self.tracker.settle(|_, entry| bury(gone, &entry.kept));
         is_open || !self.tracker.is_learnt()
-    }
-
-    /// A look is over that may have missed anything: nothing is gone but what another socket replaced.
-    pub(super) fn give_up(&mut self) {
-        self.join();
-        self.tracker.give_up();
     }
 
     /// Finds what the kernel put in the place of sockets that are not listed any more.

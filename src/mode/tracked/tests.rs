@@ -59,9 +59,9 @@ fn look(table: &mut TrackedTable, sockets: &[Socket]) {
 fn round(table: &mut TrackedTable, sockets: &[Socket]) -> Told {
     table.begin();
     look(table, sockets);
-    if table.settle() {
+    if table.end(true) {
         look(table, sockets);
-        table.settle();
+        table.end(true);
     }
     told(table)
 }
@@ -161,9 +161,9 @@ fn what_one_look_of_a_round_misses_is_not_gone() {
     round(&mut table, &both);
     table.begin();
     look(&mut table, &both[1..]);
-    assert!(table.settle());
+    assert!(table.end(true));
     look(&mut table, &both);
-    assert!(!table.settle());
+    assert!(!table.end(true));
     let rows = [
         (2, Established, Change::None),
         (1, Established, Change::None),
@@ -177,9 +177,9 @@ fn what_the_very_first_look_missed_is_not_new() {
     let mut table = TrackedTable::default();
     table.begin();
     look(&mut table, &both[1..]);
-    assert!(table.settle());
+    assert!(table.end(true));
     look(&mut table, &both);
-    table.settle();
+    table.end(true);
     assert!(told(&table).iter().all(|told| told.2 == Change::Found));
 }
 
@@ -201,7 +201,7 @@ fn an_incomplete_round_ends_no_socket_and_makes_none_new() {
     round(&mut table, &both);
     table.begin();
     look(&mut table, &both[..1]);
-    table.give_up();
+    table.end(false);
     let whole = [
         (1, Established, Change::None),
         (2, Established, Change::None),
@@ -216,7 +216,7 @@ fn until_a_round_was_whole_nothing_is_new() {
     let mut table = TrackedTable::default();
     table.begin();
     look(&mut table, &both[..1]);
-    table.give_up();
+    table.end(false);
     assert_eq!(
         round(&mut table, &both),
         [
@@ -232,7 +232,7 @@ fn what_another_one_replaced_is_gone_in_an_incomplete_round_too() {
     round(&mut table, &[tcp(1, TimeWait, None, None)]);
     table.begin();
     look(&mut table, &[tcp(1, SynSent, None, Some(3))]);
-    table.give_up();
+    table.end(false);
     let rows = [(1, SynSent, Change::New), (1, TimeWait, Change::Gone)];
     assert_eq!(told(&table), rows);
 }
@@ -293,10 +293,10 @@ fn swap_between_the_looks_of_a_round_is_a_change_of_one_socket() {
     round(&mut table, &both);
     table.begin();
     look(&mut table, &both[..1]);
-    assert!(table.settle());
+    assert!(table.end(true));
     let swapped = tcp(1, TimeWait, Some(2), None);
     look(&mut table, &[swapped, both[1].clone()]);
-    assert!(!table.settle());
+    assert!(!table.end(true));
     let rows = [
         (1, TimeWait, Change::Changed(FinWait2)),
         (2, FinWait2, Change::None),
@@ -313,9 +313,9 @@ fn socket_that_came_and_went_in_one_round_is_not_told_as_gone() {
     round(&mut table, std::slice::from_ref(&other));
     table.begin();
     look(&mut table, &[tcp(1, TimeWait, None, None)]);
-    assert!(table.settle());
+    assert!(table.end(true));
     look(&mut table, &[tcp(1, SynSent, None, Some(3)), other]);
-    assert!(!table.settle());
+    assert!(!table.end(true));
     let rows = [(1, SynSent, Change::New), (2, Established, Change::None)];
     assert_eq!(told(&table), rows);
 }

@@ -1,0 +1,116 @@
+//! What a view waits for, whichever thread it comes from.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::model::{ChangedRow, Summary};
+use crate::render::view::Scroll;
+
+/// What a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A character is typed.
+    Char(char),
+    /// One is typed with Ctrl.
+    Control(char),
+    /// An arrow, or a key that goes further.
+    Scroll(Scroll),
+    /// Return.
+    Enter,
+    /// Escape.
+    Escape,
+    /// Erases the character before the cursor.
+    Backspace,
+    /// Erases the one at the cursor.
+    Delete,
+    /// The screen has another size, or was used for something else.
+    Redraw,
+}
+
+/// What one round brought.
+pub(super) struct Round {
+    /// When it began, for people.
+    pub(super) time: Timestamp,
+    pub(super) begun: Instant,
+    pub(super) ended: Instant,
+    /// The rows in the order of the kernel, those that are gone as well.
+    pub(super) rows: Vec<ChangedRow>,
+    /// What is to be known of it.
+    pub(super) summary: Summary,
+}
+
+/// What happened.
+pub(super) enum Event {
+    Input(Input),
+    Round(Result<Round, Error>),
+    /// Part of a message, for the time after the view.
+    Message(Vec<u8>),
+}
+
+/// Tells a view what happens.
+#[derive(Clone)]
+pub struct EventSender {
+    events: Sender<Event>,
+    waker: Arc<UnixStream>,
+}
+
+/// Events that were sent and not received yet.
+pub(super) struct Events {
+    events: Receiver<Event>,
+    wake: UnixStream,
+}
+
+pub(super) fn channel() -> io::Result<(EventSender, Events)> {
+    let (sender, events) = mpsc::channel();
+    let (wake, waker) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    let waker = Arc::new(waker);
+    let sender = EventSender {
+        events: sender,
+        waker,
+    };
+    Ok((sender, Events { events, wake }))
+}
+
+impl EventSender {
+    /// Tells what a person did; `false` = nobody listens any more.
+    pub fn input(&self, input: Input) -> bool {
+        self.send(Event::Input(input))
+    }
+
+    pub(super) fn send(&self, event: Event) -> bool {
+        self.events.send(event).is_ok() && (&*self.waker).write_all(&[0]).is_ok()
+    }
+}
+
+impl Write for EventSender {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        self.send(Event::Message(message.to_vec()));
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Events {
+    pub(super) fn next(&self) -> Option<Event> {
+        let _ = rustix::io::read(&self.wake, &mut [0; 64]);
+        self.events.try_recv().ok()
+    }
+}
+
+impl AsFd for Events {
+    /// Can be read when there are some.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
