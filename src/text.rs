@@ -183,7 +183,7 @@ pub fn millis(ms: u64) -> String {
 
 /// Bytes in binary units: `512B`, `64KiB`, `1.5MiB`.
 pub fn bytes(count: u64) -> String {
-    text(count, push_bytes)
+    text(count, |out, count| decimal(out, count, SIZES))
 }
 
 /// From which value on a unit is used, how large it is, and its name; the largest first.
@@ -205,13 +205,6 @@ const SIZES: &Units = &[
     (0, 1, "B"),
 ];
 
-const RATES: &Units = &[
-    (1_000_000_000, 1_000_000_000, "Gbit/s"),
-    (1_000_000, 1_000_000, "Mbit/s"),
-    (1_000, 1_000, "kbit/s"),
-    (0, 1, "bit/s"),
-];
-
 /// Appends what [`micros`] returns; allocates nothing.
 pub fn push_micros(out: &mut Vec<u8>, us: u64) {
     decimal(out, us, DURATIONS);
@@ -223,17 +216,6 @@ pub fn push_millis(out: &mut Vec<u8>, ms: u64) {
         0 => out.extend_from_slice(b"0ms"),
         _ => push_micros(out, ms.saturating_mul(1_000)),
     }
-}
-
-/// Appends what [`bytes`] returns; allocates nothing.
-pub fn push_bytes(out: &mut Vec<u8>, count: u64) {
-    decimal(out, count, SIZES);
-}
-
-/// Appends bytes per second in decimal bits, as links are rated: `84kbit/s`, `1.2Gbit/s`; allocates
-/// nothing.
-pub fn push_rate(out: &mut Vec<u8>, bytes_per_second: u64) {
-    decimal(out, bytes_per_second.saturating_mul(8), RATES);
 }
 
 fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
@@ -297,8 +279,8 @@ pub fn push_wrapped(out: &mut String, text: &str, indent: usize, width: usize) {
 #[cfg(test)]
 mod tests {
     use super::{
-        bytes, escape, escape_also, is_hidden, micros, millis, push_rate, push_wrapped, shown,
-        text, unescape, unix_name,
+        bytes, escape, escape_also, is_hidden, micros, millis, push_wrapped, shown, unescape,
+        unix_name,
     };
     use proptest::prelude::*;
 
@@ -395,15 +377,14 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_rates_choose_their_unit() {
+    fn sizes_choose_their_unit() {
         let texts = [
             bytes(1_023),
             bytes(65_536),
             bytes(1_572_864),
-            text(10_500, push_rate),
-            text(150_000_000, push_rate),
+            bytes(1_572_865),
         ];
-        assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 84kbit/s 1.2Gbit/s");
+        assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 1.5MiB");
     }
 
     #[test]

@@ -197,7 +197,7 @@ fn parts_of_structures_are_told_with_their_units() {
             let unit = match field.unit() {
                 Some(Unit::Micros) => "Microseconds",
                 Some(Unit::Millis) => "Milliseconds",
-                Some(Unit::Bytes) => "Bytes",
+                Some(Unit::Bytes | Unit::Octets) => "Bytes",
                 Some(Unit::Rate) => "Bytes per second",
                 Some(Unit::Count) | None => "Numbers",
             };

@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::fields::{Field, Needs};
+use crate::model::Table;
 use crate::render::SortKey;
-use crate::text::escape;
+use crate::text::{escape, nearest};
 
 /// What the fields of a listing need.
 pub(super) struct FieldNeeds {
@@ -33,30 +34,35 @@ impl FieldNeeds {
     }
 }
 
-fn column(name: &str) -> Result<Field, Error> {
+/// The field of a word, among the sockets of these tables.
+fn column(name: &str, tables: &[Table]) -> Result<Field, Error> {
     // A title of a listing is a name too.
-    Field::column(&name.to_ascii_lowercase()).ok_or_else(|| {
-        let names: Vec<&str> = Field::VOCABULARY
-            .into_iter()
-            .chain(Field::COMBINED)
-            .map(Field::own_name)
-            .collect();
-        let name = escape(name.as_bytes());
-        Error::Usage(format!(
-            "unknown field \"{name}\"; the fields are: {}",
-            names.join(", ")
-        ))
+    let lower = name.to_ascii_lowercase();
+    let shown = escape(name.as_bytes());
+    Field::column(&lower, tables).map_err(|unknown| {
+        Error::Usage(unknown.reason(&shown).unwrap_or_else(|| {
+            let columns = Field::VOCABULARY.into_iter().chain(Field::COMBINED);
+            let names: Vec<String> = columns.clone().map(Field::label).collect();
+            let parts = columns.flat_map(Field::parts).map(Field::label);
+            let all: Vec<String> = names.iter().cloned().chain(parts).collect();
+            let nearest = nearest(&lower, &all).map(|name| format!("did you mean {name}? "));
+            format!(
+                "unknown field \"{shown}\"; {}the fields are: {}; parts are written like tcp_info.rtt",
+                nearest.unwrap_or_default(),
+                names.join(", ")
+            )
+        }))
     })
 }
 
-pub(super) fn columns(list: &str) -> Result<Vec<Field>, Error> {
+pub(super) fn columns(list: &str, tables: &[Table]) -> Result<Vec<Field>, Error> {
     let mut columns = Vec::new();
     for word in list.split(',') {
-        let column = column(word)?;
+        let column = column(word, tables)?;
         if columns.contains(&column) {
             return Err(Error::Usage(format!(
                 "field \"{}\" is given twice",
-                column.own_name()
+                column.label()
             )));
         }
         columns.push(column);
@@ -64,21 +70,21 @@ pub(super) fn columns(list: &str) -> Result<Vec<Field>, Error> {
     Ok(columns)
 }
 
-pub(super) fn sort_keys(list: &str) -> Result<Vec<SortKey>, Error> {
+pub(super) fn sort_keys(list: &str, tables: &[Table]) -> Result<Vec<SortKey>, Error> {
     list.split(',')
         .map(|word| {
             let (name, descending) = match word.strip_prefix('-') {
                 Some(name) => (name, true),
                 None => (word, false),
             };
-            let column = column(name)?;
+            let column = column(name, tables)?;
             if column.is_sortable() {
-                Ok(SortKey { column, descending })
-            } else {
-                Err(Error::Usage(format!(
-                    "\"{name}\" has many values: no order"
-                )))
+                return Ok(SortKey { column, descending });
             }
+            let part = column.parts().pop().map(Field::path).unwrap_or_default();
+            Err(Error::Usage(format!(
+                "\"{name}\" has many values: no order; sort by one of them, like {part}"
+            )))
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use super::{FormatWord, Named, Terminal, Typed, given};
 use crate::enrich::{Interfaces, Lookups, Mapped, OwnerSource, Ports, ScanScope, SystemNames};
 use crate::error::Error;
 use crate::filter::{self, Expr};
-use crate::model::{Family, Protocol, Selection, Source};
+use crate::model::{Family, Protocol, Selection, Source, Table};
 use crate::query::{Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns};
 use crate::source::Extensions;
@@ -20,16 +20,14 @@ impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
         let is_netstat = self.format == Some(FormatWord::Netstat);
         let format = self.output_format(terminal);
-        let chosen = self.columns.as_deref().map(columns).transpose()?;
-        let sort = self
-            .sort
-            .as_deref()
-            .map(sort_keys)
-            .transpose()?
-            .unwrap_or_default();
         let input = self.input();
-        let filter = self.filter()?;
+        let filter = self.filter(&input)?;
         let tables = self.tables(&filter);
+        let read = tables.list(&input, false);
+        let chosen = self.columns.as_deref().map(|list| columns(list, &read));
+        let chosen = chosen.transpose()?;
+        let sort = self.sort.as_deref().map(|list| sort_keys(list, &read));
+        let sort = sort.transpose()?.unwrap_or_default();
         if is_netstat {
             check_listed(&tables)?;
         }
@@ -91,8 +89,8 @@ impl Typed {
         })
     }
 
-    /// The words of the filter, joined by blanks, as one expression.
-    fn filter(&self) -> Result<Expr, Error> {
+    /// The words of the filter, joined by blanks, as one expression about the tables that are read.
+    fn filter(&self, input: &Input) -> Result<Expr, Error> {
         let words: Vec<&str> = self
             .filter
             .iter()
@@ -102,8 +100,20 @@ impl Typed {
             live: self.is_live(),
             hosts: self.resolve,
         };
-        filter::parse(&words.join(" "), &meanings)
-            .map_err(|error| Error::Usage(format!("filter: {error}")))
+        let text = words.join(" ");
+        let read = |tables: &[Table]| {
+            filter::parse_for(&text, &meanings, tables)
+                .map_err(|error| Error::Usage(format!("filter: {error}")))
+        };
+        let chosen = self.tables(&Expr::ALWAYS).list(input, false);
+        let filter = read(&chosen)?;
+        // What the filter itself adds has fields too.
+        let all = self.tables(&filter).list(input, false);
+        if all == chosen {
+            Ok(filter)
+        } else {
+            read(&all)
+        }
     }
 
     fn tables(&self, filter: &Expr) -> Tables {

@@ -8,17 +8,19 @@ use crate::model::{Table, Unit};
 pub struct Definition {
     /// Its name, within its structure if it is a part of one.
     pub(super) name: &'static str,
-    /// The familiar short name that columns have too.
+    /// Its key within its structure, where that is not its name.
+    pub(super) key: Option<&'static str>,
+    /// The familiar short name.
     pub(super) short: Option<&'static str>,
-    /// Further words for it in filters.
+    /// Further words for it.
     pub(super) aliases: &'static [&'static str],
     /// Its header in CSV, where that is not its full name.
     pub(super) csv: Option<&'static str>,
     /// Its width in `plain`, which never depends on what is listed. With the columns shown by default
     /// an IPv4 listing is 80 wide.
-    pub width: usize,
+    pub(super) width: usize,
     /// True if its cells end at the right edge, as numbers do.
-    pub is_right: bool,
+    pub(super) is_right: bool,
     /// The words it can hold, where they are few.
     pub(super) words: &'static [&'static str],
     /// What its number counts.
@@ -40,6 +42,7 @@ impl Definition {
     pub(super) const fn new(name: &'static str, width: usize) -> Self {
         Self {
             name,
+            key: None,
             short: None,
             aliases: &[],
             csv: None,
@@ -77,6 +80,13 @@ impl Definition {
         Self {
             words,
             ..Self::new(name, width)
+        }
+    }
+
+    pub(super) const fn key(self, key: &'static str) -> Self {
+        Self {
+            key: Some(key),
+            ..self
         }
     }
 

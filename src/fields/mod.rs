@@ -8,6 +8,7 @@
 
 mod cost;
 mod definition;
+mod lookup;
 mod table;
 mod value;
 
@@ -19,6 +20,7 @@ use std::sync::LazyLock;
 use crate::model::{InfoField, MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
 pub use cost::{Cost, Needs};
 pub use definition::Definition;
+pub use lookup::Unknown;
 pub use value::{Datum, Side, Value};
 
 /// A property of a socket under its one name. The order is that of JSON, parts after their structures.
@@ -209,6 +211,33 @@ impl Field {
         format!("{}{}", self.prefix(), self.own_name())
     }
 
+    /// The structure that it is a part of.
+    pub const fn structure(self) -> Option<Self> {
+        Some(match self {
+            Self::TimerKind | Self::TimerExpires | Self::TimerRetransmits => Self::Timer,
+            Self::Pid | Self::Process | Self::Command | Self::ProcessUser | Self::Fd => {
+                Self::Processes
+            }
+            Self::TcpPart(_) => Self::TcpInfo,
+            Self::MptcpPart(_) => Self::MptcpInfo,
+            Self::MemoryPart(_) => Self::Memory,
+            _ => return None,
+        })
+    }
+
+    /// Its key in JSON, of a part within its structure.
+    pub fn key(self) -> &'static str {
+        self.definition().key.unwrap_or(self.own_name())
+    }
+
+    /// The way to it in JSON: `tcp_info.rtt`, `processes.name`.
+    pub fn path(self) -> String {
+        match self.structure() {
+            Some(structure) => format!("{}.{}", structure.key(), self.key()),
+            None => self.key().to_owned(),
+        }
+    }
+
     /// Further words for it: short names, and the headers of CSV.
     pub fn aliases(self) -> impl Iterator<Item = &'static str> {
         let definition = self.definition();
@@ -220,24 +249,45 @@ impl Field {
     pub fn csv_header(self) -> String {
         match self.definition().csv {
             Some(header) => header.to_owned(),
-            None => self.name().replace('.', "_"),
+            None => self.path().replace('.', "_"),
+        }
+    }
+
+    /// The shortest name of its column that is no other's: `rtt`, `timer.retransmits`.
+    pub fn label(self) -> String {
+        match Self::column(self.own_name(), &[]) {
+            Ok(field) if field == self => self.own_name().to_owned(),
+            _ => self.path(),
         }
     }
 
     /// The title of its column in text.
     pub fn title(self) -> String {
-        let short = self.definition().short;
-        short.unwrap_or(self.own_name()).to_ascii_uppercase()
+        let short = self.definition().short.map(str::to_owned);
+        short.unwrap_or_else(|| self.label()).to_ascii_uppercase()
     }
 
-    /// The column with this name, or with a familiar short one: `proto`, `recv_q`, `send_q`.
-    pub fn column(name: &str) -> Option<Self> {
-        let columns = Self::VOCABULARY.into_iter().chain(Self::COMBINED);
-        let mut columns = columns.filter(|field| {
-            let definition = field.definition();
-            definition.name == name || definition.short == Some(name)
-        });
-        columns.next()
+    /// The width of its column in `plain`, which never depends on what is listed.
+    pub fn width(self) -> usize {
+        let width = match self.unit() {
+            _ if !self.has_unit_in_text() => self.definition().width,
+            Some(Unit::Rate) => 18,
+            _ => 10,
+        };
+        width.max(self.title().len())
+    }
+
+    /// True if its cells end at the right edge, as numbers do.
+    pub const fn is_right(self) -> bool {
+        self.definition().is_right || self.has_unit_in_text()
+    }
+
+    /// True if text writes its number with a unit: the parts of the kernel's structures.
+    pub const fn has_unit_in_text(self) -> bool {
+        matches!(
+            self,
+            Self::TcpPart(_) | Self::MptcpPart(_) | Self::MemoryPart(_)
+        )
     }
 
     /// True if rows can be ordered by it: not by a structure that has no order.
@@ -331,7 +381,12 @@ impl Field {
     pub const fn is_free_text(self) -> bool {
         matches!(
             self,
-            Self::Cgroup | Self::Processes | Self::TcpInfo | Self::MptcpInfo | Self::Memory
+            Self::Cgroup
+                | Self::Processes
+                | Self::Command
+                | Self::TcpInfo
+                | Self::MptcpInfo
+                | Self::Memory
         )
     }
 }

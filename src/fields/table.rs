@@ -22,6 +22,7 @@ const LOCAL_ADDRESS: D = D::new("local_address", 15)
     .of(|table| table.protocol != Protocol::Packet)
     .optional();
 const LOCAL_PORT: D = D::right("local_port", 10)
+    .aliases(&["sport"])
     .of(|table| table.protocol != Protocol::Unix)
     .optional();
 const PEER_ADDRESS: D = D::new("peer_address", 15)
@@ -30,6 +31,7 @@ const PEER_ADDRESS: D = D::new("peer_address", 15)
     .costs(Cost::UnixPeers)
     .optional();
 const PEER_PORT: D = D::right("peer_port", 10)
+    .aliases(&["dport"])
     .of(|table| is_ip(table) || table.protocol == Protocol::Netlink)
     .in_procfs(is_ip)
     .optional();
@@ -56,19 +58,14 @@ const V6ONLY: D = D::word("v6only", 6, &["true", "false"])
     .netlink_only();
 const TIMER: D = D::new("timer", 20).of(is_ip).optional();
 const TIMER_KIND: D = D::word("timer", 11, TimerKind::NAMES)
-    .aliases(&["timer.kind"])
-    .csv("timer_kind")
+    .key("kind")
     .of(is_ip)
     .optional();
 const TIMER_EXPIRES: D = D::number("expires_ms", 10)
-    .aliases(&["timer_expires_ms"])
     .counts(Unit::Millis)
     .of(is_ip)
     .optional();
-const TIMER_RETRANSMITS: D = D::number("retransmits", 11)
-    .aliases(&["timer_retransmits"])
-    .of(is_ip)
-    .optional();
+const TIMER_RETRANSMITS: D = D::number("retransmits", 11).of(is_ip).optional();
 const MARK: D = D::number("mark", 10)
     .aliases(&["fwmark"])
     .of(is_ip)
@@ -85,27 +82,26 @@ const PEER_INODE: D = D::number("peer_inode", 10)
     .optional();
 const PROCESSES: D = D::new("processes", 24).costs(Cost::Owners).optional();
 const PID: D = D::number("pid", 10)
-    .aliases(&["processes.pid"])
     .csv("pids")
     .costs(Cost::Owners)
     .optional();
 const PROCESS: D = D::new("process", 16)
-    .aliases(&["processes", "process_name", "processes.name"])
+    .key("name")
+    .aliases(&["processes", "process_name"])
     .csv("process_names")
     .costs(Cost::Owners)
     .optional();
 const COMMAND: D = D::new("command", 24)
-    .aliases(&["processes.command"])
     .csv("process_commands")
     .costs(Cost::Owners)
     .optional();
 const PROCESS_USER: D = D::new("process_user", 12)
-    .aliases(&["processes.user"])
+    .key("user")
     .csv("process_users")
     .costs(Cost::Owners)
     .optional();
 const FD: D = D::number("fd", 10)
-    .aliases(&["processes.fds"])
+    .key("fds")
     .csv("fds")
     .costs(Cost::Owners)
     .optional();
@@ -124,8 +120,8 @@ const MPTCP_INFO: D = D::new("mptcp_info", 10)
     .netlink_only()
     .costs(Cost::Info);
 const MEMORY: D = D::new("memory", 8).in_procfs(has_drops).costs(Cost::Memory);
-const LOCAL: D = D::new("local", 24);
-const PEER: D = D::new("peer", 24).costs(Cost::UnixPeers);
+const LOCAL: D = D::new("local", 24).aliases(&["src"]);
+const PEER: D = D::new("peer", 24).aliases(&["dst"]).costs(Cost::UnixPeers);
 
 impl Field {
     /// Its definition; parts of a kernel structure share that of the structure.

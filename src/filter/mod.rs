@@ -39,7 +39,7 @@ pub use matcher::Decision;
 pub use names::Names;
 pub use narrow::{Exact, Narrow};
 pub use number::duration;
-pub use parser::parse;
+pub use parser::{parse, parse_for};
 pub use pattern::{Case, Pattern};
 pub use residual::Rule;
 pub use subject::names as words;

@@ -10,7 +10,7 @@ pub(super) fn number(text: &str, unit: Unit) -> Result<u64, Refusal> {
     let wrong = || {
         expected(match unit {
             Unit::Count => "a number",
-            Unit::Bytes => "a number of bytes, like 4096 or 64K",
+            Unit::Bytes | Unit::Octets => "a number of bytes, like 4096 or 64K",
             Unit::Rate => "bytes per second, like 4096 or 64K, or 10Mbit/s",
             Unit::Micros | Unit::Millis => "a duration, like 200ms or 5s",
         })
@@ -57,7 +57,7 @@ fn scale(suffix: &str, unit: Unit) -> Option<(u64, u64)> {
         (Unit::Millis, "") => whole(1_000),
         (_, "") => whole(1),
         (Unit::Millis | Unit::Micros, _) => whole(micros(suffix)?),
-        (Unit::Bytes, _) => whole(bytes(suffix)?),
+        (Unit::Bytes | Unit::Octets, _) => whole(bytes(suffix)?),
         (Unit::Rate, _) => rate(suffix),
         (Unit::Count, _) => None,
     }

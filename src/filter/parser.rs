@@ -3,11 +3,12 @@
 use super::error::Refusal;
 use super::lexer::{Kind, Lexer, Relation, Token, Word};
 use super::number::is_unit;
-use super::subject::{EITHER, Subject, Unknown, meant};
+use super::subject::{EITHER, Subject, meant};
 use super::value::Values;
 use super::words::states;
 use super::{Expr, FilterError, Names, Op, Test};
-use crate::model::StateSet;
+use crate::fields::Unknown;
+use crate::model::{StateSet, Table};
 use crate::text::escape;
 
 /// How deep parentheses and negations may be nested.
@@ -19,6 +20,16 @@ const DEEPEST: usize = 200;
 ///
 /// What was expected, and where something else was found.
 pub fn parse(text: &str, names: &dyn Names) -> Result<Expr, FilterError> {
+    parse_for(text, names, &[])
+}
+
+/// The same, about the sockets of these tables: the short name of a part does where only one structure
+/// of theirs has it.
+///
+/// # Errors
+///
+/// What was expected, and where something else was found.
+pub fn parse_for(text: &str, names: &dyn Names, tables: &[Table]) -> Result<Expr, FilterError> {
     let mut lexer = Lexer::new(text);
     let next = lexer.advance();
     let mut parser = Parser {
@@ -27,7 +38,7 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Expr, FilterError> {
         next,
         last: "",
         depth: 0,
-        values: Values { names },
+        values: Values { names, tables },
     };
     if parser.next.kind == Kind::End {
         return Ok(Expr::ALWAYS);
@@ -104,7 +115,9 @@ impl<'t> Parser<'t> {
         let Kind::Word(word) = &self.next.kind else {
             return None;
         };
-        let subject = Subject::of(&word.text).ok().filter(|_| !word.quoted)?;
+        let subject = Subject::of(&word.text, self.values.tables)
+            .ok()
+            .filter(|_| !word.quoted)?;
         let following = self.lexer.clone().advance().kind;
         relation(&following).is_none().then_some(subject)
     }
@@ -171,7 +184,8 @@ impl<'t> Parser<'t> {
                 if word.text.starts_with(':') && !word.text.starts_with("::") {
                     return self.port_of_either();
                 }
-                Subject::of(&word.text).map_err(|unknown| self.unknown(&unknown))?
+                Subject::of(&word.text, self.values.tables)
+                    .map_err(|unknown| self.unknown(&unknown))?
             }
             _ => return Err(self.expected("a field, \"not\" or \"(\"")),
         };
@@ -267,10 +281,9 @@ impl<'t> Parser<'t> {
     fn unknown(&self, unknown: &Unknown) -> FilterError {
         let source = self.next.source;
         let word = shortened(&escape(source.as_bytes()));
-        self.error_here(match unknown {
-            Unknown::Structure(part) => format!("\"{word}\" has parts: write {part}, for one"),
-            Unknown::Ambiguous(names) => format!("\"{word}\" is a part of {}", names.join(", ")),
-            Unknown::Slip => {
+        self.error_here(match unknown.reason(&word) {
+            Some(reason) => reason,
+            None => {
                 if is_unit(source)
                     && self
                         .last

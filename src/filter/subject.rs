@@ -1,6 +1,8 @@
 //! The words a test begins with.
 
 use super::{Field, Side};
+use crate::fields::Unknown;
+use crate::model::Table;
 use crate::text::nearest;
 
 /// What a test is about.
@@ -31,7 +33,7 @@ const PEER: &[Side] = &[Side::Peer];
 pub(super) const EITHER: &[Side] = &[Side::Local, Side::Peer];
 
 /// Words that are no field of the vocabulary, or mean more than one.
-const WORDS: [(&str, Subject); 22] = [
+const WORDS: [(&str, Subject); 16] = [
     ("state", Subject::State),
     ("exclude", Subject::Exclude),
     ("excl", Subject::Exclude),
@@ -42,60 +44,28 @@ const WORDS: [(&str, Subject); 22] = [
     ("orphan", Subject::Orphan),
     ("src", Subject::End(LOCAL)),
     ("local", Subject::End(LOCAL)),
-    ("local_address", Subject::End(LOCAL)),
     ("dst", Subject::End(PEER)),
     ("peer", Subject::End(PEER)),
-    ("peer_address", Subject::End(PEER)),
     ("addr", Subject::End(EITHER)),
     ("address", Subject::End(EITHER)),
     ("host", Subject::End(EITHER)),
-    ("sport", Subject::Port(LOCAL)),
-    ("local_port", Subject::Port(LOCAL)),
-    ("dport", Subject::Port(PEER)),
-    ("peer_port", Subject::Port(PEER)),
     ("port", Subject::Port(EITHER)),
 ];
 
-/// Why a word begins no test.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unknown {
-    /// It is a structure; this is one of its parts.
-    Structure(String),
-    /// Several structures have such a field.
-    Ambiguous(Vec<String>),
-    /// There is none.
-    Slip,
-}
-
 impl Subject {
-    /// What a word stands for, whatever its case.
-    pub(super) fn of(word: &str) -> Result<Self, Unknown> {
+    /// What a word stands for among the sockets of these tables, whatever its case.
+    pub(super) fn of(word: &str, tables: &[Table]) -> Result<Self, Unknown> {
         let word = word.to_ascii_lowercase();
         if let Some((_, subject)) = WORDS.iter().find(|(name, _)| *name == word) {
             return Ok(*subject);
         }
-        let is_whole = |field: &Field| field.prefix().is_empty() && field.own_name() == word;
-        let is_alias = |field: &Field| field.aliases().any(|alias| alias == word);
-        if let Some(field) = Field::comparable().find(|field| is_whole(field) || is_alias(field)) {
-            return Ok(Self::Field(field));
-        }
-        let mut fields = Field::comparable().filter(|field| {
-            let rest = word.strip_prefix(field.prefix().trim_end_matches('.'));
-            let part = rest.and_then(|rest| rest.strip_prefix(['.', '_']));
-            field.own_name() == word || part == Some(field.own_name())
-        });
-        match (fields.next(), fields.next()) {
-            (Some(field), None) => Ok(Self::Field(field)),
-            (Some(first), Some(second)) => {
-                let all = [first, second].into_iter().chain(fields);
-                Err(Unknown::Ambiguous(all.map(Field::name).collect()))
-            }
-            (None, _) => {
-                let is_part = |field: &Field| field.prefix().strip_suffix('.') == Some(&word);
-                let part = Field::comparable().find(is_part);
-                Err(part.map_or(Unknown::Slip, |part| Unknown::Structure(part.name())))
-            }
-        }
+        Ok(match Field::compared(&word, tables)? {
+            Field::LocalAddress => Self::End(LOCAL),
+            Field::PeerAddress => Self::End(PEER),
+            Field::LocalPort => Self::Port(LOCAL),
+            Field::PeerPort => Self::Port(PEER),
+            field => Self::Field(field),
+        })
     }
 }
 
@@ -115,7 +85,8 @@ pub(super) fn meant(word: &str) -> Option<String> {
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> = WORDS.iter().map(|(name, _)| (*name).to_owned()).collect();
     for field in Field::comparable() {
-        names.push(field.name());
+        names.extend([field.name(), field.path()]);
+        names.extend(Some(field.csv_header()).filter(|_| !field.has_unit_in_text()));
         names.extend(field.aliases().map(str::to_owned));
     }
     names.sort();
@@ -132,7 +103,7 @@ mod tests {
         for field in Field::comparable() {
             let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress);
             let is_port = matches!(field, Field::LocalPort | Field::PeerPort);
-            match Subject::of(&field.name()) {
+            match Subject::of(&field.name(), &[]) {
                 Ok(Subject::Field(found)) => assert_eq!(found, field),
                 Ok(Subject::End(_)) => assert!(is_end, "{field:?}"),
                 Ok(Subject::Port(_)) => assert!(is_port, "{field:?}"),
@@ -151,9 +122,9 @@ mod tests {
             ("subflows", "mptcp_info.subflows"),
             ("expires_ms", "timer.expires_ms"),
         ] {
-            assert_eq!(Subject::of(short), Subject::of(long), "{short}");
+            assert_eq!(Subject::of(short, &[]), Subject::of(long, &[]), "{short}");
         }
-        let Err(Unknown::Ambiguous(names)) = Subject::of("retransmits") else {
+        let Err(Unknown::Ambiguous(names)) = Subject::of("retransmits", &[]) else {
             unreachable!("it is ambiguous")
         };
         assert_eq!(

@@ -8,7 +8,7 @@ use super::ports::ports;
 use super::subject::Subject;
 use super::words::{state_test, states, words};
 use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
-use crate::model::{ProcessStatus, Unit};
+use crate::model::{ProcessStatus, Table, Unit};
 use crate::text::unescape;
 
 impl Subject {
@@ -62,6 +62,8 @@ const ALL_SIGNS: &str = "= != < <= > >= ~ !~";
 pub(super) struct Values<'n> {
     /// What names stand for.
     pub(super) names: &'n dyn Names,
+    /// The tables that are read, as far as that is known.
+    pub(super) tables: &'n [Table],
 }
 
 impl Values<'_> {
@@ -79,7 +81,7 @@ impl Values<'_> {
         let lower = word.to_ascii_lowercase();
         let field = Field::comparable().find(|field| field.words().contains(&&*lower));
         if let Some((name, value)) = word.split_once(':')
-            && Subject::of(name).is_ok()
+            && Subject::of(name, self.tables).is_ok()
         {
             return Some(format!("write \"{name} = {value}\""));
         }

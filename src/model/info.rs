@@ -7,6 +7,8 @@ pub enum Unit {
     Count,
     /// Bytes.
     Bytes,
+    /// Bytes of which each one counts: a segment, a window.
+    Octets,
     /// Bytes per second.
     Rate,
     /// Microseconds.
@@ -28,6 +30,35 @@ pub struct InfoField {
     /// Bits within the byte: where they begin, how many. 0 = the whole field.
     shift: u32,
     width: u32,
+    /// The names of its bits, the lowest first; none where it is no set of flags.
+    pub flags: &'static [&'static str],
+}
+
+/// `TCPI_OPT_*` (`include/uapi/linux/tcp.h`), with the short names of `ss`.
+const OPTIONS: &[&str] = &[
+    "ts",
+    "sack",
+    "wscale",
+    "ecn",
+    "ecn_seen",
+    "syn_data",
+    "usec_ts",
+    "tfo_child",
+];
+
+/// `MPTCP_INFO_FLAG_*` (`include/uapi/linux/mptcp.h`).
+const MPTCP_FLAGS: &[&str] = &["fallback", "remote_key_received"];
+
+const fn flags(
+    name: &'static str,
+    offset: usize,
+    size: usize,
+    flags: &'static [&'static str],
+) -> InfoField {
+    InfoField {
+        flags,
+        ..field(name, offset, size, Unit::Count)
+    }
 }
 
 const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> InfoField {
@@ -38,6 +69,7 @@ const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> In
         size,
         shift: 0,
         width: 0,
+        flags: &[],
     }
 }
 
@@ -58,15 +90,15 @@ pub const TCP_INFO: &[InfoField] = &[
     field("retransmits", 2, 1, Unit::Count),
     field("probes", 3, 1, Unit::Count),
     field("backoff", 4, 1, Unit::Count),
-    field("options", 5, 1, Unit::Count),
+    flags("options", 5, 1, OPTIONS),
     bits("snd_wscale", 6, 0, 4),
     bits("rcv_wscale", 6, 4, 4),
     bits("delivery_rate_app_limited", 7, 0, 1),
     bits("fastopen_client_fail", 7, 1, 2),
     field("rto", 8, 4, Unit::Micros),
     field("ato", 12, 4, Unit::Micros),
-    field("snd_mss", 16, 4, Unit::Bytes),
-    field("rcv_mss", 20, 4, Unit::Bytes),
+    field("snd_mss", 16, 4, Unit::Octets),
+    field("rcv_mss", 20, 4, Unit::Octets),
     field("unacked", 24, 4, Unit::Count),
     field("sacked", 28, 4, Unit::Count),
     field("lost", 32, 4, Unit::Count),
@@ -76,16 +108,16 @@ pub const TCP_INFO: &[InfoField] = &[
     field("last_ack_sent", 48, 4, Unit::Millis),
     field("last_data_recv", 52, 4, Unit::Millis),
     field("last_ack_recv", 56, 4, Unit::Millis),
-    field("pmtu", 60, 4, Unit::Bytes),
-    field("rcv_ssthresh", 64, 4, Unit::Bytes),
+    field("pmtu", 60, 4, Unit::Octets),
+    field("rcv_ssthresh", 64, 4, Unit::Octets),
     field("rtt", 68, 4, Unit::Micros),
     field("rttvar", 72, 4, Unit::Micros),
     field("snd_ssthresh", 76, 4, Unit::Count),
     field("snd_cwnd", 80, 4, Unit::Count),
-    field("advmss", 84, 4, Unit::Bytes),
+    field("advmss", 84, 4, Unit::Octets),
     field("reordering", 88, 4, Unit::Count),
     field("rcv_rtt", 92, 4, Unit::Micros),
-    field("rcv_space", 96, 4, Unit::Bytes),
+    field("rcv_space", 96, 4, Unit::Octets),
     field("total_retrans", 100, 4, Unit::Count),
     field("pacing_rate", 104, 8, Unit::Rate),
     field("max_pacing_rate", 112, 8, Unit::Rate),
@@ -93,7 +125,7 @@ pub const TCP_INFO: &[InfoField] = &[
     field("bytes_received", 128, 8, Unit::Bytes),
     field("segs_out", 136, 4, Unit::Count),
     field("segs_in", 140, 4, Unit::Count),
-    field("notsent_bytes", 144, 4, Unit::Bytes),
+    field("notsent_bytes", 144, 4, Unit::Octets),
     field("min_rtt", 148, 4, Unit::Micros),
     field("data_segs_in", 152, 4, Unit::Count),
     field("data_segs_out", 156, 4, Unit::Count),
@@ -108,8 +140,8 @@ pub const TCP_INFO: &[InfoField] = &[
     field("dsack_dups", 216, 4, Unit::Count),
     field("reord_seen", 220, 4, Unit::Count),
     field("rcv_ooopack", 224, 4, Unit::Count),
-    field("snd_wnd", 228, 4, Unit::Bytes),
-    field("rcv_wnd", 232, 4, Unit::Bytes),
+    field("snd_wnd", 228, 4, Unit::Octets),
+    field("rcv_wnd", 232, 4, Unit::Octets),
     field("rehash", 236, 4, Unit::Count),
     field("total_rto", 240, 2, Unit::Count),
     field("total_rto_recoveries", 242, 2, Unit::Count),
@@ -131,7 +163,7 @@ pub const MPTCP_INFO: &[InfoField] = &[
     field("subflows_max", 3, 1, Unit::Count),
     field("add_addr_signal_max", 4, 1, Unit::Count),
     field("add_addr_accepted_max", 5, 1, Unit::Count),
-    field("flags", 8, 4, Unit::Count),
+    flags("flags", 8, 4, MPTCP_FLAGS),
     field("token", 12, 4, Unit::Count),
     field("write_seq", 16, 8, Unit::Count),
     field("snd_una", 24, 8, Unit::Count),

@@ -8,6 +8,7 @@ use crate::text;
 
 use super::detail;
 use super::digits;
+use super::measure;
 use super::style::Style;
 use super::{Field, endpoint};
 
@@ -33,8 +34,20 @@ impl Style {
                 Some(uid) => digits::integer(out, uid.into()),
                 None => out.push(b'-'),
             },
-            (Field::Processes, None) if row.process_status == Some(ProcessStatus::Unreadable) => {
+            (owners, None)
+                if row.process_status == Some(ProcessStatus::Unreadable)
+                    && owners.is_of_owners() =>
+            {
                 out.push(b'?');
+            }
+            (Field::TcpPart(part) | Field::MptcpPart(part), Some(Datum::Number(number))) => {
+                measure::number(out, number, part, self.separator());
+            }
+            (Field::MemoryPart(_), Some(Datum::Number(number))) => {
+                measure::write(out, number, column.unit());
+            }
+            (part, Some(Datum::Processes(list))) if part != Field::Processes => {
+                self.of_processes(out, part, list);
             }
             // Scripts read the word of the vocabulary; it has no blanks.
             (Field::Shutdown, Some(Datum::Word(_))) if !self.escapes_blanks => {
@@ -63,6 +76,35 @@ impl Style {
                 detail::cell(out, self.separator(), |words| words.memory(memory));
             }
             Datum::End(side) => endpoint::write(self, out, side, row),
+        }
+    }
+
+    /// `812,813`: what each of them has in a field; of descriptors `3,4;3`.
+    fn of_processes(self, out: &mut Vec<u8>, part: Field, list: &[Process]) {
+        if list.is_empty() {
+            out.push(b'-');
+        }
+        for (index, process) in list.iter().enumerate() {
+            if index > 0 {
+                out.push(if part == Field::Fd { b';' } else { b',' });
+            }
+            let name = match part {
+                Field::Pid => {
+                    digits::integer(out, process.pid.into());
+                    continue;
+                }
+                Field::Fd => {
+                    integers(out, &process.fds, b',');
+                    continue;
+                }
+                Field::Process => &*process.name,
+                Field::Command => &*process.command,
+                _ => process.user.as_deref().unwrap_or_default().as_bytes(),
+            };
+            match name {
+                [] | [b'-' | b'*' | b'?'] => self.lone_name(out, name),
+                name => self.name(out, name, |c| c == ','),
+            }
         }
     }
 

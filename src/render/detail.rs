@@ -1,11 +1,10 @@
 //! `tcp_info`, `mptcp_info` and memory as words for people: `cubic rtt:31.2ms rcvbuf:128KiB`.
 
-use crate::model::{Info, InfoField, Memory, Row, State, Unit};
-use crate::text;
+use crate::model::{Info, InfoField, Memory, Row, State};
 
-use super::Extras;
-use super::digits;
+use super::measure;
 use super::style::Style;
+use super::{Extras, Field};
 
 /// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no limit yet.
 const NO_SSTHRESH: u64 = 0x7fff_ffff;
@@ -65,7 +64,7 @@ impl<'o> Words<'o> {
     }
 
     fn congestion(&mut self, name: &[u8]) {
-        self.begin();
+        self.key("congestion");
         Style::WORD.name(self.out, name, |c| matches!(c, ':' | ','));
     }
 
@@ -82,36 +81,32 @@ impl<'o> Words<'o> {
                 continue;
             }
             if let Some(value) = value.filter(|value| is_telling(field, *value)) {
-                self.pair(field.name, value, field.unit);
+                if field.name == "options" {
+                    // Words that say what they are, as `ss` writes them.
+                    self.begin();
+                    measure::number(self.out, value, field, self.separator);
+                } else {
+                    self.key(field.name);
+                    measure::number(self.out, value, field, b',');
+                }
             }
         }
     }
 
     /// Every field that was sent, zeros too: a limit of 0 is news.
     pub(super) fn memory(&mut self, memory: &Memory) {
-        for (name, value) in memory.fields() {
-            let unit = if name == "drops" {
-                Unit::Count
-            } else {
-                Unit::Bytes
-            };
+        for (place, (name, value)) in memory.fields().into_iter().enumerate() {
             if let Some(value) = value {
-                self.pair(name, value.into(), unit);
+                self.key(name);
+                measure::write(self.out, value.into(), Field::MemoryPart(place).unit());
             }
         }
     }
 
-    fn pair(&mut self, name: &str, value: u64, unit: Unit) {
+    fn key(&mut self, name: &str) {
         self.begin();
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b':');
-        match unit {
-            Unit::Count => digits::integer(self.out, value),
-            Unit::Bytes => text::push_bytes(self.out, value),
-            Unit::Rate => text::push_rate(self.out, value),
-            Unit::Micros => text::push_micros(self.out, value),
-            Unit::Millis => text::push_millis(self.out, value),
-        }
     }
 }
 

@@ -54,11 +54,7 @@ impl Grid {
 
     /// Columns as wide as their titles.
     pub(super) fn of(columns: &[Field]) -> Self {
-        Self::new(
-            columns
-                .iter()
-                .map(|c| (width(&c.title()), c.definition().is_right)),
-        )
+        Self::new(columns.iter().map(|c| (width(&c.title()), c.is_right())))
     }
 
     /// How wide each column is.

@@ -13,6 +13,7 @@ mod events;
 mod extras;
 mod format;
 mod grid;
+mod measure;
 mod netstat;
 mod order;
 mod out;

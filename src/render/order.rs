@@ -55,10 +55,22 @@ impl SortKey {
     }
 }
 
-/// An empty list of processes counts as unknown: there is nothing to compare.
+/// Of processes the first one is compared, in the field of the column; where there is none, there is
+/// nothing to compare.
 fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
-    let value = column.get(row);
-    value.filter(|value| !matches!(value, Datum::Processes([])))
+    let processes = match column.get(row)? {
+        Datum::Processes(processes) => processes,
+        value => return Some(value),
+    };
+    let first = processes.first()?;
+    Some(match column {
+        Field::Pid => Datum::Number(first.pid.into()),
+        Field::Process => Datum::Name(&first.name),
+        Field::Command => Datum::Name(&first.command),
+        Field::ProcessUser => Datum::Name(first.user.as_deref()?.as_bytes()),
+        Field::Fd => Datum::Number((*first.fds.first()?).into()),
+        _ => Datum::Processes(processes),
+    })
 }
 
 fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {

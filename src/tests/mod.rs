@@ -10,6 +10,7 @@ mod checks;
 mod findings;
 mod listings;
 mod netstat;
+mod one_name;
 mod summaries;
 mod unlisted;
 mod waits;

@@ -202,12 +202,59 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
     layout.header = HeaderLine::Hidden;
     let rows = [OwnedRow::keep(&Row::bare(&socket))];
     let below = render(Format::Plain, layout.clone(), &rows);
-    assert_eq!(below.lines().nth(1), Some("        cubic rtt:31.2ms"));
+    assert_eq!(
+        below.lines().nth(1),
+        Some("        congestion:cubic rtt:31.25ms")
+    );
     layout.one_line = true;
     let beside = render(Format::Plain, layout, &rows);
-    assert!(beside.ends_with(" - cubic rtt:31.2ms\n"), "{beside}");
+    assert!(
+        beside.ends_with(" - congestion:cubic rtt:31.25ms\n"),
+        "{beside}"
+    );
     assert_eq!(beside.lines().count(), 1);
-    assert_eq!(cell(Field::TcpInfo, &rows[0].row()), "rtt:31.2ms");
+    assert_eq!(cell(Field::TcpInfo, &rows[0].row()), "rtt:31.25ms");
+}
+
+#[test]
+fn numbers_of_which_each_counts_have_no_unit_and_flags_have_names() {
+    use crate::model::Info;
+    let info = |options: u8, mss: u32| {
+        let mut bytes = [0; 232];
+        bytes[5] = options;
+        bytes[16..20].copy_from_slice(&mss.to_ne_bytes());
+        bytes[60..64].copy_from_slice(&65_536_u32.to_ne_bytes());
+        let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+        socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+        let mut layout = layout(Format::Plain, &[Extras::INFO]);
+        (layout.header, layout.one_line) = (HeaderLine::Hidden, true);
+        let text = render(
+            Format::Plain,
+            layout,
+            &[OwnedRow::keep(&Row::bare(&socket))],
+        );
+        let part = |name| Field::column(name, &[]).unwrap();
+        let cells = ["options", "snd_mss"].map(|name| cell(part(name), &Row::bare(&socket)));
+        let (_, details) = text.trim_end().rsplit_once(" - ").unwrap();
+        (details.to_owned(), cells)
+    };
+    let (text, cells) = info(7, 1_398);
+    assert_eq!(text, "ts sack wscale snd_mss:1398 pmtu:65536");
+    assert_eq!(cells, ["ts,sack,wscale", "1398"]);
+    let (text, cells) = info(0xd0, 1_400);
+    assert_eq!(text, "ecn_seen usec_ts tfo_child snd_mss:1400 pmtu:65536");
+    assert_eq!(cells[0], "ecn_seen,usec_ts,tfo_child");
+    assert_eq!(
+        info(0, 0),
+        ("pmtu:65536".to_owned(), ["0".into(), "0".into()])
+    );
+    let mut mptcp = Socket::new(Protocol::Mptcp, Family::Inet);
+    let bytes: Vec<u8> = [vec![0; 8], 11_u32.to_ne_bytes().to_vec()].concat();
+    mptcp.details_mut().mptcp_info = Some(Info::mptcp(&bytes));
+    assert_eq!(
+        cell(Field::MptcpInfo, &Row::bare(&mptcp)),
+        "flags:fallback,remote_key_received,0x8"
+    );
 }
 
 #[test]
@@ -235,17 +282,16 @@ fn default_columns_have_no_duplicates_and_put_processes_last() {
 #[test]
 fn a_column_is_found_by_its_name_and_by_its_title() {
     for column in Field::VOCABULARY.into_iter().chain(Field::COMBINED) {
-        assert_eq!(Field::column(column.own_name()), Some(column));
-        assert_eq!(
-            Field::column(&column.title().to_ascii_lowercase()),
-            Some(column)
-        );
-        assert!(
-            column.title().len() <= column.definition().width,
-            "{column:?}"
-        );
+        let found = |name: &str| Field::column(name, &[]);
+        assert_eq!(found(column.own_name()), Ok(column));
+        for part in column.parts().into_iter().chain([column]) {
+            assert_eq!(found(&part.label()), Ok(part));
+            assert_eq!(found(&part.title().to_ascii_lowercase()), Ok(part));
+            assert_eq!(found(&part.path()), Ok(part));
+            let title = part.title();
+            assert!(title.len() <= part.width(), "{title}");
+        }
     }
-    assert_eq!(Field::column("pid"), None);
 }
 
 #[test]

@@ -93,12 +93,7 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
         Field::MptcpInfo,
         Field::Memory,
     ] {
-        let parts = structure.parts().into_iter();
-        // The kind of a timer is the word that filters call `timer`.
-        let parts = parts.map(|part| match part {
-            Field::TimerKind => "kind",
-            part => part.own_name(),
-        });
+        let parts = structure.parts().into_iter().map(Field::key);
         let named = required(&format!("{properties}/{}", structure.own_name()));
         assert_eq!(named, parts.collect::<Vec<_>>());
     }

@@ -130,7 +130,7 @@ fn sort_text(sort: &[SortKey]) -> String {
     }
     let keys = sort.iter().map(|key| {
         let sign = if key.descending { "-" } else { "" };
-        format!("{sign}{}", key.column.own_name())
+        format!("{sign}{}", key.column.label())
     });
     keys.collect::<Vec<_>>().join(",")
 }

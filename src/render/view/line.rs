@@ -86,7 +86,7 @@ impl ListColumns {
         let mut grid = self.grid.clone();
         if MARK + grid.width() > screen {
             for (column, width) in self.layout.columns.iter().zip(grid.widths()) {
-                *width = column.definition().width.min(*width);
+                *width = column.width().min(*width);
             }
         }
         grid

@@ -295,7 +295,7 @@ pub(super) const REJECTED: &[(&str, &str, usize)] = &[
     ("listen", r#"expected a field, found "listen"; write "state listen""#, 0),
     ("tcp", r#"expected a field, found "tcp"; write "protocol = tcp""#, 0),
     ("nginx", r#"unknown field "nginx"; "any nginx" searches what is shown"#, 0),
-    ("retransmits > 3", r#""retransmits" is a part of timer.retransmits, tcp_info.retransmits, mptcp_info.retransmits"#, 0),
+    ("retransmits > 3", r#""retransmits" has more than one meaning: write timer.retransmits, tcp_info.retransmits or mptcp_info.retransmits"#, 0),
     ("rtt > 5parsecs", r#"expected a duration, like 200ms or 5s after ">", found "5parsecs""#, 6),
     ("inode = 18446744073709551616", r#"expected a smaller number after "=", found "18446744073709551616""#, 8),
     ("any", r#"expected a text after "any", found the end"#, 3),

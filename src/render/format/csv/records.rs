@@ -123,13 +123,19 @@ impl<'w> Records<'w> {
     }
 }
 
-/// The columns that these become: those of structures one for each part.
+/// The columns that these become: those of structures one for each part, each once.
 pub(super) fn flat(columns: &[Field]) -> Vec<Field> {
-    let flat = columns.iter().flat_map(|column| match column.parts() {
+    let parts = columns.iter().flat_map(|column| match column.parts() {
         parts if parts.is_empty() => vec![*column],
         parts => parts,
     });
-    flat.collect()
+    let mut flat = Vec::new();
+    for column in parts {
+        if !flat.contains(&column) {
+            flat.push(column);
+        }
+    }
+    flat
 }
 
 fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {

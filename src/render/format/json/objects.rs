@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::value::{key, opening, value};
+use super::value::{key, opening, parts, value};
 use crate::model::Row;
 use crate::render::out::Out;
 use crate::render::{Envelope, Field, Repetition};
@@ -95,26 +95,61 @@ impl<'w> Objects<'w> {
 pub(in crate::render) struct Members {
     /// Each with the literal text before its value: `,"state":`.
     keys: Vec<(Field, String)>,
+    /// Of each the parts that are written, with the literal text before theirs, and none of a column that
+    /// is written whole; empty if all are.
+    parts: Vec<Vec<(Field, String)>>,
     /// Text that is yet to be quoted.
     scratch: Vec<u8>,
 }
 
 impl Members {
     pub(in crate::render) fn of(columns: &[Field]) -> Self {
-        let key = |(index, column): (usize, &Field)| {
-            let before = if index == 0 { "" } else { "," };
-            (*column, format!("{before}\"{}\":", column.name()))
-        };
+        let mut keys: Vec<(Field, String)> = Vec::new();
+        let mut parts: Vec<Vec<(Field, String)>> = Vec::new();
+        for column in columns {
+            // Parts of one structure stand in one object, and are there already where all of it is.
+            let whole = column.structure().unwrap_or(*column);
+            let place = keys.iter().position(|(known, _)| *known == whole);
+            let place = place.unwrap_or_else(|| {
+                let before = if keys.is_empty() { "" } else { "," };
+                keys.push((whole, format!("{before}\"{}\":", whole.key())));
+                parts.push(Vec::new());
+                keys.len() - 1
+            });
+            if let Some(parts) = parts.get_mut(place).filter(|_| !columns.contains(&whole)) {
+                let before = if parts.is_empty() { '{' } else { ',' };
+                parts.push((*column, format!("{before}\"{}\":", column.key())));
+            }
+        }
+        if parts.iter().all(Vec::is_empty) {
+            parts.clear();
+        }
         Self {
-            keys: columns.iter().enumerate().map(key).collect(),
+            keys,
+            parts,
             scratch: Vec::new(),
         }
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        if !self.parts.is_empty() {
+            return self.write_parts(out, row);
+        }
         for (column, key) in &self.keys {
             out.extend_from_slice(key.as_bytes());
             value(out, &mut self.scratch, column.get(row), row);
+        }
+    }
+
+    fn write_parts(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        for ((column, key), chosen) in self.keys.iter().zip(&self.parts) {
+            out.extend_from_slice(key.as_bytes());
+            match column.get(row) {
+                Some(structure) if !chosen.is_empty() => {
+                    parts(out, &mut self.scratch, structure, chosen, row);
+                }
+                whole => value(out, &mut self.scratch, whole, row),
+            }
         }
     }
 }

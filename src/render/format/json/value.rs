@@ -1,7 +1,7 @@
 //! Values as JSON. Key fragments and the words of the vocabulary are written literally; every text from
 //! outside goes through `serde_json`.
 
-use crate::fields::Datum;
+use crate::fields::{Datum, Field};
 use crate::model::{EventSummary, Process, Row, Source, State, Summary, Timer, Warning};
 use crate::render::cell;
 use crate::render::style::Style;
@@ -142,7 +142,7 @@ pub(in crate::render) fn value(
         Datum::Name(name) => string(out, &text::escape(name)),
         Datum::Path(name) => path(out, scratch, name),
         Datum::Timer(known) => timer(out, known),
-        Datum::Processes(list) => processes(out, list),
+        Datum::Processes(list) => processes(out, list, &PROCESS),
         Datum::Info(info) => {
             numbers(out, info.values().map(|(field, value)| (field.name, value)));
         }
@@ -186,28 +186,57 @@ fn timer(out: &mut Vec<u8>, timer: Timer) {
     out.push(b'}');
 }
 
-fn processes(out: &mut Vec<u8>, list: &[Process]) {
+/// Every part of a process, with the literal text before it.
+const PROCESS: [(Field, &str); 5] = [
+    (Field::Pid, "{\"pid\":"),
+    (Field::Process, ",\"name\":"),
+    (Field::Command, ",\"command\":"),
+    (Field::ProcessUser, ",\"user\":"),
+    (Field::Fd, ",\"fds\":"),
+];
+
+fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<str>)]) {
     out.push(b'[');
     for (index, process) in list.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(b"{\"pid\":");
-        digits::integer(out, process.pid.into());
-        out.extend_from_slice(b",\"name\":");
-        string(out, &text::escape(&process.name));
-        out.extend_from_slice(b",\"command\":");
-        string(out, &text::escape(&process.command));
-        out.extend_from_slice(b",\"user\":");
-        match &process.user {
-            Some(user) => string(out, &text::escape(user.as_bytes())),
-            None => null(out),
+        for (part, key) in parts {
+            out.extend_from_slice(key.as_ref().as_bytes());
+            match (part, &process.user) {
+                (Field::Pid, _) => digits::integer(out, process.pid.into()),
+                (Field::Process, _) => string(out, &text::escape(&process.name)),
+                (Field::Command, _) => string(out, &text::escape(&process.command)),
+                (Field::Fd, _) => {
+                    out.push(b'[');
+                    cell::integers(out, &process.fds, b',');
+                    out.push(b']');
+                }
+                (_, Some(user)) => string(out, &text::escape(user.as_bytes())),
+                (_, None) => null(out),
+            }
         }
-        out.extend_from_slice(b",\"fds\":[");
-        cell::integers(out, &process.fds, b',');
-        out.extend_from_slice(b"]}");
+        out.push(b'}');
     }
     out.push(b']');
+}
+
+/// Writes some parts of a structure, as in the whole of it.
+pub(super) fn parts(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    structure: Datum<'_>,
+    parts: &[(Field, String)],
+    row: &Row<'_>,
+) {
+    if let Datum::Processes(list) = structure {
+        return processes(out, list, parts);
+    }
+    for (part, key) in parts {
+        out.extend_from_slice(key.as_bytes());
+        value(out, scratch, part.get(row), row);
+    }
+    out.push(b'}');
 }
 
 fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option<u64>)>) {

@@ -39,6 +39,8 @@ struct PlainColumn {
     width: usize,
     /// True if they end at the right edge.
     is_right: bool,
+    /// True if a number there is written in digits alone.
+    has_digits: bool,
     /// What follows them: a blank, or the end of the line.
     after: u8,
 }
@@ -59,8 +61,9 @@ impl<'w> Plain<'w> {
         let columns: Vec<PlainColumn> = columns
             .map(|(field, place)| PlainColumn {
                 field: *field,
-                width: field.definition().width,
-                is_right: field.definition().is_right,
+                width: field.width(),
+                is_right: field.is_right(),
+                has_digits: !field.is_port() && !field.has_unit_in_text(),
                 after: if place == last { b'\n' } else { b' ' },
             })
             .collect();
@@ -102,7 +105,7 @@ fn cell(out: &mut Vec<u8>, style: Style, column: PlainColumn, row: &Row<'_>) {
     let field = column.field;
     match field.get(row) {
         // The common case: no detour over a cell that is moved to the right afterwards.
-        Some(Datum::Number(number)) if !field.is_port() => {
+        Some(Datum::Number(number)) if column.has_digits => {
             digits::right_aligned(out, number, column.width);
             out.push(column.after);
         }

@@ -170,7 +170,7 @@ fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
         arranged
             .set_padding((0, 1))
             .set_constraint(ColumnConstraint::Absolute(Width::Fixed(outer)));
-        if column.definition().is_right {
+        if column.is_right() {
             arranged.set_cell_alignment(CellAlignment::Right);
         }
     }

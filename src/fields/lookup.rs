@@ -1,0 +1,99 @@
+//! Fields by their names.
+
+use super::Field;
+use crate::model::Table;
+
+/// Why a word names no field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// It is a structure; this is one of its parts.
+    Structure(String),
+    /// Several structures have such a part: what to write instead.
+    Ambiguous(Vec<String>),
+    /// There is none.
+    Slip,
+}
+
+impl Unknown {
+    /// What is wrong with the word; nothing of one that names nothing.
+    pub fn reason(&self, word: &str) -> Option<String> {
+        match self {
+            Self::Structure(part) => Some(format!("\"{word}\" has parts: write {part}, for one")),
+            Self::Ambiguous(names) => Some(format!(
+                "\"{word}\" has more than one meaning: write {}",
+                alternatives(names)
+            )),
+            Self::Slip => None,
+        }
+    }
+}
+
+/// `a, b or c`
+fn alternatives(names: &[String]) -> String {
+    match names {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        names => names.join(""),
+    }
+}
+
+impl Field {
+    /// The column with this name: one of the vocabulary, whole structures too, or what a filter compares.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn column(word: &str, tables: &[Table]) -> Result<Self, Unknown> {
+        let whole = Self::VOCABULARY.into_iter().chain(Self::COMBINED);
+        let mut named = whole.filter(|field| field.is_called(word));
+        named
+            .next()
+            .map_or_else(|| Self::compared(word, tables), Ok)
+    }
+
+    /// The field that a filter compares under this name. The short name of a part does where only one
+    /// structure of these tables has it.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn compared(word: &str, tables: &[Table]) -> Result<Self, Unknown> {
+        let mut fields = Self::comparable();
+        if let Some(field) = fields.find(|field| field.prefix().is_empty() && field.is_called(word))
+        {
+            return Ok(field);
+        }
+        let meant: Vec<Self> = Self::comparable()
+            .filter(|field| field.own_name() == word || field.is_path(word))
+            .collect();
+        let is_there = |field: &&Self| tables.iter().any(|table| field.applies_to(*table));
+        let there: Vec<Self> = meant.iter().filter(is_there).copied().collect();
+        let candidates = if there.is_empty() { meant } else { there };
+        match &*candidates {
+            [only] => Ok(*only),
+            [] => {
+                let is_part = |field: &Self| field.prefix().strip_suffix('.') == Some(word);
+                let part = Self::comparable().find(is_part);
+                Err(part.map_or(Unknown::Slip, |part| Unknown::Structure(part.path())))
+            }
+            several => {
+                let paths = several.iter().map(|field| field.path());
+                Err(Unknown::Ambiguous(paths.collect()))
+            }
+        }
+    }
+
+    /// True if this is its name, or another one that it has everywhere.
+    fn is_called(self, word: &str) -> bool {
+        self.own_name() == word || self.aliases().any(|alias| alias == word)
+    }
+
+    /// True if this is the way to it in JSON, or that with an underscore.
+    fn is_path(self, word: &str) -> bool {
+        let Some(structure) = self.structure() else {
+            return false;
+        };
+        let rest = word.strip_prefix(structure.key());
+        let key = rest.and_then(|rest| rest.strip_prefix(['.', '_']));
+        key == Some(self.key())
+    }
+}
