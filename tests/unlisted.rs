@@ -1,5 +1,7 @@
 //! What `/proc/net` does not list, on the kernel that runs.
 
+use std::net::TcpStream;
+
 use crate::scene::{V4, tcp};
 use crate::support::{UNLISTED, fresh, lsock};
 
@@ -56,4 +58,28 @@ fn events_that_no_source_tells_are_not_none() {
     ] {
         assert_eq!(lsock(words).status, Some(2), "{words:?}");
     }
+}
+
+#[test]
+fn queue_over_proc_without_its_limit_is_not_checked() {
+    let Some(_namespace) = fresh() else { return };
+    let listener = tcp::listener(V4, 1).unwrap();
+    let words = ["-stj", "--fail-on", "warning", "not state bound"];
+    let over_proc = || lsock([&words[..], &["--source", "procfs"]].concat());
+    over_proc().clean();
+    let to = rustix::net::getsockname(&listener).unwrap();
+    let to = std::net::SocketAddr::try_from(to).unwrap();
+    let _waiting = [
+        TcpStream::connect(to).unwrap(),
+        TcpStream::connect(to).unwrap(),
+    ];
+    let run = over_proc();
+    let said = "lsock: cannot tell: not checked: accept_queue of 1 socket\n";
+    assert_eq!((run.status, run.stderr.as_str()), (Some(2), said));
+    assert_eq!(run.document()["not_checked"][0]["kind"], "accept_queue");
+    assert_eq!(
+        lsock(words).status,
+        Some(1),
+        "netlink tells that it is full"
+    );
 }

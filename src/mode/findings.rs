@@ -14,7 +14,8 @@ use crate::filter::{Expr, Rule};
 use crate::mode::matcher::Matcher;
 use crate::mode::sources::Open;
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Holder, Limits, Protocol, Socket, StateSet, Warning,
+    Counts, FINDINGS, Family, Finding, Findings, Holder, Limits, NotChecked, Protocol, Socket,
+    StateSet, Warning,
 };
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
@@ -27,7 +28,7 @@ pub(super) fn find(
     open: Open<'_>,
     counts: &Counts,
     gaps: &mut Vec<Warning>,
-) -> Result<Option<Vec<Finding>>, Error> {
+) -> Result<Option<Findings>, Error> {
     if !query.input.is_live() {
         return Ok(None);
     }
@@ -39,8 +40,9 @@ pub(super) fn find(
 }
 
 /// The most severe first.
-fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec<Finding> {
+fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Findings {
     let mut findings = Vec::new();
+    let mut not_checked = Vec::new();
     for protocol in Protocol::ALL {
         let rules = looker.rules(protocol);
         if rules.is_empty() {
@@ -57,6 +59,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec
             .collect();
         looker.walk(&rules, &mut related);
         for hunt in &hunts {
+            note(hunt, &mut not_checked);
             for group in hunt.groups(&related) {
                 let definition = hunt.definition;
                 let Some(severity) = definition.severity(definition.amount(&group, limits)) else {
@@ -82,7 +85,27 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Vec
     }
     let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
     findings.sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
-    findings
+    Findings {
+        found: findings,
+        not_checked,
+    }
+}
+
+/// Notes what a hunt could not decide about, with what that for the same finding in other protocols could
+/// not.
+fn note(hunt: &Hunt, not_checked: &mut Vec<NotChecked>) {
+    let (kind, sockets) = (hunt.definition.name, hunt.not_checked());
+    let severity = hunt.definition.levels.iter().map(|level| level.0).max();
+    let known = not_checked.iter_mut().find(|known| known.kind == kind);
+    match (known, severity) {
+        (Some(known), _) => known.sockets += sockets,
+        (None, Some(severity)) if sockets > 0 => not_checked.push(NotChecked {
+            kind,
+            severity,
+            sockets,
+        }),
+        _ => {}
+    }
 }
 
 /// Looks again at the sockets of a query.
@@ -136,12 +159,19 @@ impl<'q> Looker<'q> {
                 return ControlFlow::Continue(());
             };
             let mut is_wanted = None;
-            for hunt in hunts.iter_mut().filter(|hunt| hunt.selects(socket)) {
+            for hunt in hunts.iter_mut() {
+                let is_selected = hunt.selects(socket);
+                if is_selected == Some(false) {
+                    continue;
+                }
                 let decide = || matcher.decide(socket, rule).held() == Some(true);
                 if !*is_wanted.get_or_insert_with(decide) {
                     break;
                 }
-                hunt.take(socket, || Holder::of(&matcher.row(socket)));
+                match is_selected {
+                    Some(_) => hunt.take(socket, || Holder::of(&matcher.row(socket))),
+                    None => hunt.undecided += 1,
+                }
             }
             ControlFlow::Continue(())
         };

@@ -15,7 +15,7 @@ use super::sources::Open;
 use super::tracked::TrackedTable;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Protocol, Source as Kind, Summary, Warning};
+use crate::model::{Protocol, Severity, Source as Kind, Summary, Warning};
 use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
 use crate::source::Recorder;
@@ -140,7 +140,7 @@ impl<'l> Listing<'l> {
         self.written(shown)?;
         let is_too_little = self.warn(messages);
         self.summary.matched = self.tally.found;
-        let failed = self.find(messages)?;
+        let found = self.find(messages)?;
         let ended = match self.output.sink() {
             Some(sink) => sink.finish(&self.summary),
             None => Ok(()),
@@ -151,12 +151,8 @@ impl<'l> Listing<'l> {
         let is_trouble = is_too_little || (is_shown && !self.is_complete());
         let came_to = (outcome, self.tally);
         let counted = Counted::Sockets;
-        Ok(
-            match conclude(self.query, counted, came_to, is_trouble, messages) {
-                Verdict::Done if failed => Verdict::Failed,
-                verdict => verdict,
-            },
-        )
+        let verdict = conclude(self.query, counted, came_to, is_trouble, messages);
+        Ok(verdict.max(found))
     }
 
     /// Pending rows are looked up only when they are shown.
@@ -179,30 +175,39 @@ impl<'l> Listing<'l> {
         cause.kind() == io::ErrorKind::BrokenPipe && self.query.check.expected.is_some()
     }
 
-    /// Looks for what is wrong, where sockets are counted; `true` = the run fails for it.
-    fn find(&mut self, messages: &mut Messages<'_>) -> Result<bool, Error> {
+    /// Looks for what is wrong, where sockets are counted. Gives what the run comes to for it.
+    fn find(&mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
         let (Output::Counts(summing, open), Report::Summary { fail_on }) =
             (&mut self.output, self.query.report)
         else {
-            return Ok(false);
+            return Ok(Verdict::Done);
         };
         let mut gaps = Vec::new();
         let findings = findings::find(self.query, *open, summing.counts(), &mut gaps)?;
-        let grave = findings
-            .iter()
-            .flatten()
-            .filter(|finding| Some(finding.severity) >= fail_on);
-        let count = if fail_on.is_some() { grave.count() } else { 0 };
-        if let Some(findings) = findings {
-            summing.tell(findings);
-        }
         for gap in gaps {
             let gap = Warning::Findings(Box::new(gap));
             messages.note(INCOMPLETE, gap, &mut self.summary.diagnostics);
         }
-        if let (Some(severity), 1..) = (fail_on, count) {
-            messages.trouble("", &Warning::Grave(count, severity));
-        }
-        Ok(count > 0)
+        let Some(findings) = findings else {
+            return Ok(Verdict::Done);
+        };
+        let is_grave = |severity: Severity| fail_on.is_some_and(|least| severity >= least);
+        let grave = findings.found.iter().map(|finding| finding.severity);
+        let count = grave.filter(|severity| is_grave(*severity)).count();
+        let mut possible = findings.not_checked.iter();
+        let may_be_grave = possible.any(|finding| is_grave(finding.severity));
+        let not_checked = findings.not_checked();
+        summing.tell(findings);
+        Ok(match (fail_on, not_checked) {
+            (Some(severity), _) if count > 0 => {
+                messages.trouble("", &Warning::Grave(count, severity));
+                Verdict::Failed
+            }
+            (Some(_), Some(text)) if may_be_grave => {
+                messages.error(&format!("cannot tell: {text}"));
+                Verdict::Trouble
+            }
+            _ => Verdict::Done,
+        })
     }
 }

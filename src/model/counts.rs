@@ -196,6 +196,8 @@ impl StateCounts {
 pub struct Listeners {
     /// How many there are.
     pub count: u64,
+    /// Of how many it is not told how full they are.
+    pub untold: u64,
     /// The fullest, by share of the limit in use, then by connections waiting, then as they came.
     pub fullest: Vec<OwnedRow>,
     most: usize,
@@ -204,6 +206,9 @@ pub struct Listeners {
 impl Listeners {
     fn add(&mut self, row: &Row<'_>) {
         self.count += 1;
+        let [waiting, limit] = [row.socket.recv_queue, row.socket.send_queue];
+        let is_told = waiting == Some(0) || waiting.is_some() && limit.is_some();
+        self.untold += u64::from(!is_told);
         let is_fuller = |kept: &OwnedRow| fullness(kept.row().socket, row.socket).is_ge();
         let place = self.fullest.partition_point(is_fuller);
         if place < self.most {

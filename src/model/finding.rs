@@ -38,6 +38,43 @@ pub struct Finding {
     pub text: String,
 }
 
+/// What was looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What was found, the most severe first.
+    pub found: Vec<Finding>,
+    /// What cannot be told.
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// A finding that there may be: the source does not report what tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotChecked {
+    /// The name of its [kind](FindingKind).
+    pub kind: &'static str,
+    /// How severe it can be.
+    pub severity: Severity,
+    /// In how many sockets it may be.
+    pub sockets: u64,
+}
+
+impl Findings {
+    /// `not checked: accept_queue of 2 sockets`; `None` = everything was.
+    pub fn not_checked(&self) -> Option<String> {
+        let each = self.not_checked.iter().map(|finding| {
+            let sockets = if finding.sockets == 1 {
+                "socket"
+            } else {
+                "sockets"
+            };
+            format!("{} of {} {sockets}", finding.kind, finding.sockets)
+        });
+        let each: Vec<String> = each.collect();
+        let text = || format!("not checked: {}", each.join(", "));
+        (!each.is_empty()).then(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{FINDINGS, Severity};

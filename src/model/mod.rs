@@ -26,8 +26,8 @@ pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
 pub use event::{Ending, Event, EventSummary, Owner, Syn, Task, Traffic};
 pub use finding::{
-    FINDINGS, Finding, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, PortRange,
-    Ports, Severity, by_process,
+    FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder, Limits,
+    NotChecked, PortRange, Ports, Severity, by_process,
 };
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{

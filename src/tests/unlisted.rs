@@ -1,6 +1,7 @@
-//! BOUND, where the source does not list it: unknown is not none.
+//! What the source does not list, or does not report: unknown is not none.
 
 use super::*;
+use crate::mode::fake::list_over;
 use crate::model::{Source as Kind, StateSet};
 
 const AT_80: &str = "sport = 80";
@@ -131,4 +132,81 @@ fn summary_has_no_number_for_them() {
     assert_eq!(words, [["tcp", "BOUND", "?", "?", "?"]]);
     let drawn = list(&["-st", "--format", "table"], look()).out;
     assert!(drawn.contains('?'), "{drawn}");
+}
+
+/// As `/proc/net` reports it.
+fn over_proc(mut socket: Socket, waiting: u32) -> Socket {
+    socket.source = Kind::Procfs;
+    socket.recv_queue = Some(waiting);
+    if socket.state == State::Listen {
+        socket.send_queue = None;
+    }
+    socket
+}
+
+/// What is wrong with these sockets.
+fn search(words: &[&str], sockets: &[Socket]) -> Run {
+    list_over(&Page::default(), &query(words), &[look(sockets)])
+}
+
+#[test]
+fn finding_that_the_source_does_not_report_enough_for_is_not_none() {
+    let waiting = over_proc(listener(80), 3);
+    let hung = over_proc(tcp(State::Established, "10.0.0.1:22", "10.0.0.9:1"), 20_000);
+    let leaks = vec![tcp(State::CloseWait, "10.0.0.1:22", "10.0.0.9:2"); 20];
+    let idle = [
+        over_proc(listener(80), 0),
+        over_proc(tcp(State::Established, "10.0.0.1:22", "10.0.0.9:1"), 0),
+    ];
+    let of = |kinds: &str| format!("lsock: cannot tell: not checked: {kinds}\n");
+    for (sockets, severity, status, said) in [
+        (
+            vec![waiting.clone()],
+            "critical",
+            2,
+            of("accept_queue of 1 socket"),
+        ),
+        (
+            vec![waiting.clone(); 2],
+            "info",
+            2,
+            of("accept_queue of 2 sockets"),
+        ),
+        (
+            vec![hung.clone()],
+            "warning",
+            2,
+            of("receive_queue of 1 socket"),
+        ),
+        // It is no more than a warning.
+        (vec![hung.clone()], "critical", 0, String::new()),
+        (idle.to_vec(), "info", 0, String::new()),
+        (
+            [leaks, vec![waiting.clone()]].concat(),
+            "warning",
+            1,
+            "lsock: 1 finding of severity warning or graver\n".to_owned(),
+        ),
+    ] {
+        let run = search(&["-stj", "--fail-on", severity], &sockets);
+        assert_eq!(run.told(), (status, said.as_str()), "{sockets:?}");
+        let quiet = search(&["-stq", "--fail-on", severity], &sockets);
+        let said = if status == 2 { said } else { String::new() };
+        assert_eq!(quiet.told(), (status, said.as_str()), "{sockets:?}");
+    }
+    let run = search(&["-stj"], &[waiting.clone(), hung]);
+    assert_eq!(run.told(), (0, ""));
+    let not_checked = serde_json::json!([
+        {"kind": "accept_queue", "sockets": 1},
+        {"kind": "receive_queue", "sockets": 1}
+    ]);
+    assert_eq!(document(&run)["not_checked"], not_checked);
+    let text = search(&["-st"], &[waiting]).out;
+    assert!(
+        text.ends_with("\nnot checked: accept_queue of 1 socket\n"),
+        "{text}"
+    );
+    assert!(!search(&["-st"], &idle).out.contains("not checked"));
+    let replayed = list(&["-stj"], look(idle));
+    assert!(document(&replayed)["not_checked"].is_null());
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ports::PortUse;
 use crate::enrich::SystemNames;
 use crate::fields::Needs;
-use crate::filter::{Expr, Rule, parse};
+use crate::filter::{Decision, Expr, Rule, parse};
 use crate::model::{
     Counts, Family, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Protocol, Row,
     Socket, StateCounts, StateSet, by_process,
@@ -23,6 +23,8 @@ pub(super) struct Hunt {
     pub(super) keeps: bool,
     group_by: GroupBy,
     found: Vec<Found>,
+    /// How many sockets it cannot decide about.
+    pub(super) undecided: u64,
     numbers: BTreeMap<GroupKey, Numbers>,
     ports: PortUse,
     /// Nothing else is looked for.
@@ -85,6 +87,7 @@ impl Hunt {
             keeps,
             group_by: definition.group_by,
             found: Vec::new(),
+            undecided: 0,
             numbers: BTreeMap::new(),
             ports: PortUse::new(limits),
             only: None,
@@ -145,11 +148,28 @@ impl Hunt {
         rules.find(|rule| rule.among.table().family == family)
     }
 
-    pub(super) fn selects(&self, socket: &Socket) -> bool {
-        self.of(socket.family)
-            .is_some_and(|rule| rule.states[0].contains(socket.state) && holds(&rule.among, socket))
-            && (self.definition.passes)(socket)
-            && (self.only.is_none() || self.wanted(socket).is_some())
+    /// Is a socket one to take? `None` = its source does not report what tells.
+    pub(super) fn selects(&self, socket: &Socket) -> Option<bool> {
+        let is_looked_at = |rule: &&Selecting| {
+            rule.states[0].contains(socket.state)
+                && (self.only.is_none() || self.wanted(socket).is_some())
+        };
+        let Some(rule) = self.of(socket.family).filter(is_looked_at) else {
+            return Some(false);
+        };
+        match (holds(&rule.among, socket), (self.definition.passes)(socket)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// In how many sockets there may be more than was found.
+    pub(super) fn not_checked(&self) -> u64 {
+        let counted: u64 = self.numbers.values().map(|[_, count]| count).sum();
+        let found = u64::try_from(self.found.len()).unwrap_or(u64::MAX);
+        let is_enough = self.undecided + counted + found >= self.definition.fewest();
+        if is_enough { self.undecided } else { 0 }
     }
 
     /// The key under which a socket is looked for; `None` = it is not.
@@ -184,10 +204,11 @@ impl Hunt {
             self.ports.add(socket);
         } else if let Some(key) = GroupKey::of(socket, self.group_by) {
             let rule = self.of(socket.family);
-            let is_of_it = rule.is_some_and(|rule| holds(&rule.filter, socket));
+            let is_of_it = rule.and_then(|rule| holds(&rule.filter, socket));
+            self.undecided += u64::from(is_of_it.is_none());
             let [all, count] = self.numbers.entry(key).or_default();
             *all += 1;
-            *count += u64::from(is_of_it);
+            *count += u64::from(is_of_it == Some(true));
         }
     }
 
@@ -253,9 +274,14 @@ impl Hunt {
     }
 }
 
-/// No definition asks for what must be looked up.
-fn holds(rule: &Rule, socket: &Socket) -> bool {
-    rule.decide(&Row::bare(socket), &mut |_| false).held() == Some(true)
+/// No definition asks for what must be looked up; `None` = the source does not report what tells.
+fn holds(rule: &Rule, socket: &Socket) -> Option<bool> {
+    match rule.decide(&Row::bare(socket), &mut |_| false) {
+        Decision::CannotTell {
+            by_source: true, ..
+        } => None,
+        decision => Some(decision.held() == Some(true)),
+    }
 }
 
 /// A filter of a definition, for one group or for all.

@@ -75,7 +75,7 @@ fn search(sockets: &[Socket], limits: &FakeKernel) -> (Vec<Finding>, usize) {
     let open = source.opening();
     let mut looker = Looker::new(&query, &open).unwrap();
     let findings = find_in(&mut looker, &counts, limits);
-    (findings, source.visits())
+    (findings.found, source.visits())
 }
 
 /// What is found, as kind and severity.

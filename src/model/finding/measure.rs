@@ -22,6 +22,15 @@ pub(super) fn queue_in_use(socket: &Socket) -> u64 {
     }
 }
 
+/// True if a listener's accept queue is nearly full; `None` = that is not told.
+pub(super) fn is_nearly_full(socket: &Socket) -> Option<bool> {
+    match (socket.recv_queue, socket.send_queue) {
+        (Some(0), _) => Some(false),
+        (Some(_), Some(_)) => Some(queue_in_use(socket) >= NEARLY_FULL),
+        _ => None,
+    }
+}
+
 /// True if there are listeners, and the fullest may be such a one.
 pub(super) fn is_fullest(counts: &Counts, such: fn(&Socket) -> bool) -> bool {
     let fullest = counts.listeners.fullest.first();

@@ -5,8 +5,9 @@ use super::super::{Counts, Protocol, Socket, Source, State};
 use super::group::{Group, GroupBy, GroupKey, names};
 use super::limits::Limits;
 use super::measure::{
-    NEARLY_FULL, at_their_limit, cannot_be_sent, drops, is_fullest, listener, most_ports_in_use,
-    orphans_of_limit, overflows, places, ports_in_use, queue_in_use, unread, unsent,
+    NEARLY_FULL, at_their_limit, cannot_be_sent, drops, is_fullest, is_nearly_full, listener,
+    most_ports_in_use, orphans_of_limit, overflows, places, ports_in_use, queue_in_use, unread,
+    unsent,
 };
 use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
 use crate::text::{bytes, millis};
@@ -28,8 +29,8 @@ pub struct FindingKind {
     pub among: &'static str,
     /// Selects the sockets of the finding; printed as the command that lists them.
     pub filter: &'static str,
-    /// What else must be true of a socket.
-    pub passes: fn(&Socket) -> bool,
+    /// What else must be true of a socket; `None` = its source does not tell.
+    pub passes: fn(&Socket) -> Option<bool>,
     /// How they are grouped.
     pub group_by: GroupBy,
     /// True if the sockets are kept, with their processes, and not just counted.
@@ -54,7 +55,7 @@ impl FindingKind {
         protocols: &[Protocol::Tcp],
         among: "",
         filter: "",
-        passes: |_| true,
+        passes: |_| Some(true),
         group_by: GroupBy::Nothing,
         keeps: true,
         related: "",
@@ -158,10 +159,11 @@ pub const FINDINGS: &[FindingKind] = &[
         protocols: &[Protocol::Tcp, Protocol::Unix],
         among: "state listen",
         filter: "{group}",
-        passes: |socket| queue_in_use(socket) >= NEARLY_FULL,
+        passes: is_nearly_full,
         group_by: GroupBy::Socket,
         is_possible: |counts, _| {
-            is_fullest(counts, |listener| queue_in_use(listener) >= NEARLY_FULL)
+            let is_full = |listener: &Socket| is_nearly_full(listener) != Some(false);
+            counts.listeners.untold > 0 || is_fullest(counts, is_full)
         },
         measure: Some(|group, _| group.sum(queue_in_use)),
         sentence: |group, limits| {
@@ -186,7 +188,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Info, 1), (Warning, 100)],
         among: "state listen",
         filter: "memory.drops > 0 and {group}",
-        passes: |socket| queue_in_use(socket) < NEARLY_FULL,
+        passes: |socket| Some(is_nearly_full(socket) != Some(true)),
         group_by: GroupBy::Socket,
         is_possible: |counts, limits| counts.listeners.count > 0 && overflows(limits) > 0,
         measure: Some(|group, _| group.sum(drops)),
@@ -214,7 +216,10 @@ pub const FINDINGS: &[FindingKind] = &[
         protocols: &[Protocol::Tcp, Protocol::Unix],
         filter: "state listen and recv_queue > 0 and {group}",
         group_by: GroupBy::Process,
-        is_possible: |counts, _| is_fullest(counts, |listener| listener.recv_queue > Some(0)),
+        is_possible: |counts, _| {
+            counts.listeners.untold > 0
+                || is_fullest(counts, |listener| listener.recv_queue > Some(0))
+        },
         measure: Some(|group, limits| {
             u64::try_from(at_their_limit(group, limits).len()).unwrap_or(u64::MAX)
         }),
@@ -237,7 +242,7 @@ pub const FINDINGS: &[FindingKind] = &[
         name: "self_connected",
         levels: &[(Warning, 1)],
         filter: "state established and {group}",
-        passes: Socket::is_self_connected,
+        passes: |socket| Some(socket.is_self_connected()),
         group_by: GroupBy::Socket,
         is_possible: |counts, _| counts.self_connected > 0,
         sentence: |group, _| {
@@ -257,7 +262,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 64), (Critical, 1_024)],
         filter: "state syn-rcvd and timer.retransmits >= 1 and {group}",
         // There it is the number of timeouts, those that nothing was sent at too.
-        passes: |socket| socket.source != Source::Procfs,
+        passes: |socket| (socket.source != Source::Procfs).then_some(true),
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen",

@@ -6,7 +6,7 @@ pub(super) mod text;
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Counts, Finding, Row, State, Summary, Table};
+use crate::model::{Counts, Findings, Row, State, Summary, Table};
 
 use super::out::Out;
 use super::{Envelope, Format, Layout, Sink};
@@ -18,7 +18,7 @@ const LISTENERS: usize = 20;
 pub(super) struct Totals {
     pub(super) counts: Counts,
     /// `None` = nothing was looked for.
-    pub(super) findings: Option<Vec<Finding>>,
+    pub(super) findings: Option<Findings>,
     pub(super) layout: Layout,
     pub(super) envelope: Envelope,
 }
@@ -75,7 +75,7 @@ impl<'w> Summing<'w> {
     }
 
     /// What was found; without this, nothing was looked for.
-    pub fn tell(&mut self, findings: Vec<Finding>) {
+    pub fn tell(&mut self, findings: Findings) {
         self.totals.findings = Some(findings);
     }
 

@@ -40,8 +40,13 @@ pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color,
         align(out, &lines, &[1, 2], header);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
-    let findings = totals.findings.as_deref().unwrap_or_default();
-    findings::write(out, findings, color, totals.layout.width);
+    let Some(findings) = &totals.findings else {
+        return;
+    };
+    findings::write(out, &findings.found, color, totals.layout.width);
+    if let Some(text) = findings.not_checked() {
+        out.extend_from_slice(format!("\n{text}\n").as_bytes());
+    }
 }
 
 fn titles(titles: &[&str]) -> Vec<Vec<String>> {

@@ -1,6 +1,6 @@
 //! The counts as one JSON document, in the envelope of a listing.
 
-use crate::model::{Finding, Protocol, State, StateCounts, Summary};
+use crate::model::{Finding, NotChecked, Protocol, State, StateCounts, Summary};
 
 use super::objects::Members;
 use super::value as json;
@@ -43,7 +43,12 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     });
     json::key(out, "findings");
     match &totals.findings {
-        Some(findings) => list(out, findings, finding),
+        Some(findings) => list(out, &findings.found, finding),
+        None => json::null(out),
+    }
+    json::key(out, "not_checked");
+    match &totals.findings {
+        Some(findings) => list(out, &findings.not_checked, not_checked),
         None => json::null(out),
     }
     json::key(out, "summary");
@@ -82,6 +87,13 @@ fn finding(out: &mut Vec<u8>, finding: &Finding) {
     json::member(out, "count", finding.count);
     json::member(out, "sockets", &*finding.sockets);
     json::member(out, "text", &*finding.text);
+    out.push(b'}');
+}
+
+fn not_checked(out: &mut Vec<u8>, finding: &NotChecked) {
+    out.push(b'{');
+    json::member(out, "kind", finding.kind);
+    json::member(out, "sockets", finding.sockets);
     out.push(b'}');
 }
 
