@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::scene::{V4, tcp};
-use crate::support::{Child, LSOCK, command, fresh, until};
+use crate::support::{Child, LSOCK, command, fresh};
 
 /// The program under `nohup`.
 fn program(words: &[&str]) -> Child {
@@ -24,16 +24,7 @@ fn other_signals_end_what_ignores_a_hang_up() {
         (&["-tln", "--wait", "100s", "sport = 1"], 143),
     ] {
         let mut child = program(words);
-        // A handler stands when it has begun to wait.
-        let path = format!("/proc/{}/status", child.pid());
-        until("a handler of SIGTERM", || {
-            let status = std::fs::read_to_string(&path).ok()?;
-            let caught = status
-                .lines()
-                .find_map(|line| line.strip_prefix("SigCgt:"))?;
-            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
-            (caught >> (Signal::SIGTERM as i32 - 1) & 1 == 1).then_some(())
-        });
+        child.until_caught(Signal::SIGTERM);
         child.signal(Signal::SIGHUP);
         std::thread::sleep(Duration::from_millis(200));
         assert!(!child.is_over(), "{words:?}");

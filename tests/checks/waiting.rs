@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::*;
-use crate::support::{Child, until};
+use crate::support::Child;
 
 /// `lsock` in the namespace of this thread.
 pub struct Waiting {
@@ -30,14 +30,7 @@ impl Waiting {
 
     /// Waits until the program would hear of this signal.
     pub fn until_caught(&self, signal: Signal) {
-        let path = format!("/proc/{}/status", self.child.pid());
-        let bit = 1_u64 << (signal as i32 - 1);
-        until("a handler", || {
-            let status = std::fs::read_to_string(&path).unwrap();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
-            (caught & bit != 0).then_some(())
-        });
+        self.child.until_caught(signal);
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -115,6 +115,7 @@ fn every_end_comes_in_time_however_much_happens() {
         let mut lsock = program();
         let lsock = lsock.args(["-En", "--format", "ndjson"]);
         let child = Child::start(lsock.stdout(Stdio::null()).stderr(Stdio::piped()));
+        child.until_caught(signal);
         std::thread::sleep(Duration::from_secs(1));
         let signalled = Instant::now();
         child.signal(signal);

@@ -1,35 +1,28 @@
 //! Whose the connections are, however short they live.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::watch::{Watch, traced};
+use super::watch::{Steps, Watch, traced};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
 use crate::support::{LSOCK, command, has, run};
 
-/// A shell that connects to a port of this machine and ends.
-fn caller(port: u16) -> Command {
-    let mut bash = command("bash");
-    bash.args(["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]);
-    bash.stdin(Stdio::null());
-    bash
+/// Sends so many bytes to a port of this machine, reads a line and the end, and ends.
+fn call(port: u16, bytes: u64) -> String {
+    let talk = format!("printf %0{bytes}d 0 >&3; read -r <&3; read -r <&3; exit 0");
+    format!("exec 3<>/dev/tcp/127.0.0.1/{port}; {talk}")
 }
 
-/// The events with this remote port.
-fn to_port(events: &[Value], port: u16) -> Vec<&Value> {
-    let to = events.iter().filter(|event| event["peer_port"] == port);
-    to.collect()
-}
-
+/// However short they live, each is told whole: every step, whose it is, and what it carried.
 #[test]
-fn of_200_processes_that_connect_once_and_exit_each_is_named() {
-    const CALLERS: usize = 200;
+fn of_1000_processes_that_connect_once_and_exit_each_is_told_whole() {
+    const CALLERS: u64 = 1_000;
     let Some(_namespace) = traced() else { return };
     if !has("bash") {
         return;
@@ -37,30 +30,57 @@ fn of_200_processes_that_connect_once_and_exit_each_is_named() {
     let listener = tcp::listener(V4, 16).unwrap();
     let port = local_address(&listener).unwrap().port();
     let watch = Watch::begin(&["-p"], "");
-    let pids: Vec<u32> = (0..CALLERS)
-        .map(|_| {
-            let mut child = caller(port).spawn().unwrap();
-            drop(tcp::accept(&listener).unwrap());
+    let ours = std::process::id();
+    let calls: Vec<(u32, u16)> = (1..=CALLERS)
+        .map(|bytes| {
+            let mut bash = command("bash");
+            let mut child = bash.args(["-c", &call(port, bytes)]).spawn().unwrap();
+            let mut server = tcp::accept(&listener).unwrap();
+            std::io::copy(&mut (&server).take(bytes), &mut std::io::sink()).unwrap();
+            let peer = server.peer_addr().unwrap().port();
+            server.write_all(b"done\n").unwrap();
+            // What another test starts may hold a copy of it for a moment, and then be the one who closes it.
+            server.shutdown(Shutdown::Write).unwrap();
             assert!(child.wait().unwrap().success());
-            child.id()
+            (child.id(), peer)
         })
         .collect();
     let (events, run) = watch.end();
     run.done();
-    let to = to_port(&events, port).into_iter();
-    let begun: Vec<&Value> = to
-        .filter(|event| event["new_state"] == "SYN_SENT")
-        .collect();
-    assert_eq!(begun.len(), CALLERS);
-    let command = format!("bash -c exec 3<>/dev/tcp/127.0.0.1/{port}");
-    for (event, pid) in begun.into_iter().zip(pids) {
-        let process = &event["processes"][0];
-        assert_eq!(process["pid"], pid, "{event}");
-        assert_eq!(process["name"], "bash", "{event}");
-        assert_eq!(process["command"], *command, "{event}");
+    let mut ends: HashMap<(u64, u64), Vec<Value>> = HashMap::new();
+    for event in events {
+        let [local, peer] = ["local_port", "peer_port"].map(|key| event[key].as_u64());
+        if let (Some(local), Some(peer)) = (local, peer) {
+            ends.entry((local, peer)).or_default().push(event);
+        }
     }
-    for event in to_port(&events, port) {
-        assert_eq!(event["processes"][0]["name"], "bash", "{event}");
+    for (bytes, (pid, here)) in (1..).zip(calls) {
+        let (here, there) = (u64::from(here), u64::from(port));
+        let client = &ends[&(here, there)];
+        let chain = "CLOSED SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED";
+        assert_eq!(Steps::of(client, |_| true).chain(), chain, "{client:#?}");
+        let server = &ends[&(there, here)];
+        let chain = Steps::of(server, |_| true).chain();
+        let open = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2";
+        assert!(chain.starts_with(open), "{chain}: {server:#?}");
+        for event in client {
+            let process = &event["processes"][0];
+            assert_eq!(
+                (&process["pid"], &process["name"]),
+                (&pid.into(), &"bash".into())
+            );
+            assert_eq!(process["command"], format!("bash -c {}", call(port, bytes)));
+        }
+        for event in server {
+            assert_eq!(event["processes"][0]["pid"], ours, "{event}");
+        }
+        let numbers = |events: &[Value]| {
+            let last = events.last().unwrap();
+            assert!(last["rtt_us"].is_u64(), "{last}");
+            ["bytes_sent", "bytes_received", "retransmits"].map(|key| last[key].as_u64())
+        };
+        assert_eq!(numbers(client), [Some(bytes), Some(5), Some(0)]);
+        assert_eq!(numbers(server), [Some(5), Some(bytes), Some(0)]);
     }
 }
 

@@ -58,7 +58,8 @@ fn syn_that_waits_for_data_was_not_sent() {
     run.clean();
     assert_eq!(to_words(&events, "local_port", here)[0], SENT);
     let to_port = to_words(&events, "peer_port", to.port());
-    assert_eq!(to_port[..4], [NO_SYN, CLOSED, MAY_WAIT, CLOSED]);
+    assert!([NO_SYN, MAY_WAIT].contains(&&*to_port[0]), "{to_port:?}");
+    assert_eq!(to_port[1..4], [CLOSED, MAY_WAIT, CLOSED]);
 }
 
 #[test]

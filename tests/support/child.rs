@@ -61,6 +61,18 @@ impl Child {
         send(self.pid(), signal);
     }
 
+    /// Waits until it has a handler for a signal.
+    #[track_caller]
+    pub fn until_caught(&self, signal: Signal) {
+        let path = format!("/proc/{}/status", self.pid());
+        until("a handler", || {
+            let status = std::fs::read_to_string(&path).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            (caught >> (signal as i32 - 1) & 1 == 1).then_some(())
+        });
+    }
+
     /// Takes the pipe of its output.
     pub fn stdout(&mut self) -> ChildStdout {
         self.child_mut().stdout.take().expect("a pipe")
