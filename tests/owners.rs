@@ -1,5 +1,6 @@
 //! Who holds a socket.
 
+mod alone;
 mod hostile;
 pub mod nobody;
 mod ways;
@@ -223,7 +224,7 @@ fn send_away(listener: &OwnedFd) -> (OwnedFd, OwnedFd) {
 }
 
 #[test]
-fn socket_in_flight_has_no_owner_if_every_process_can_be_read() {
+fn owner_of_a_socket_in_flight_is_unknown() {
     let Some(_namespace) = fresh() else { return };
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("in flight", "tcp", "LISTEN", listener.as_fd()).unwrap();
@@ -234,13 +235,15 @@ fn socket_in_flight_has_no_owner_if_every_process_can_be_read() {
         let row = row_of(&listed(&["-tl"]), &expected);
         (row["process_status"] != "found").then_some(row)
     });
-    if some_process_is_closed() {
-        assert_eq!(row["process_status"], "unreadable");
-        assert_eq!(row["processes"], Value::Null);
+    let status = if some_process_is_closed() {
+        "unreadable"
     } else {
-        assert_eq!(row["process_status"], "none");
-        assert_eq!(row["processes"], Value::Array(Vec::new()));
-    }
+        "unseen"
+    };
+    assert_eq!(row["process_status"], status);
+    assert_eq!(row["processes"], Value::Null);
+    let count = |filter| lsock(["-tlH", filter]).done().lines().len();
+    assert_eq!((count("pid = none"), count("pid = unknown")), (0, 1));
 }
 
 #[test]

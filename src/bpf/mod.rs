@@ -9,7 +9,10 @@ mod assembler;
 mod btf;
 #[expect(unsafe_code, reason = "memory that the kernel writes to; see there")]
 mod memory;
-#[expect(unsafe_code, reason = "bpf(2) has no safe form; see there")]
+#[expect(
+    unsafe_code,
+    reason = "bpf(2) and kcmp(2) have no safe form; see there"
+)]
 mod syscall;
 
 use std::fs::File;
@@ -70,6 +73,12 @@ impl AsFd for Map {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
+}
+
+/// True if two tasks have the same descriptors, by [`kcmp(2)`](https://man7.org/linux/man-pages/man2/kcmp.2.html);
+/// false if not, or if the kernel does not say. It is here because this is the room of unsafe code.
+pub fn share_descriptors(one: u32, other: u32) -> bool {
+    syscall::share_descriptors(one, other)
 }
 
 /// What a program is attached to.

@@ -1,4 +1,4 @@
-//! `bpf(2)`, as far as it is needed here. No crate has it in a safe form without much more.
+//! `bpf(2)`, as far as it is needed here, and `kcmp(2)`. No crate has them in a safe form without much more.
 //!
 //! With `memory` the only unsafe code of the program. What makes it sound:
 //!
@@ -8,6 +8,7 @@
 //! - It writes nothing: it would into a log, which is not asked for. (Where what programs write is mapped,
 //!   `memory` says why that is sound.)
 //! - Each of the commands gives a new descriptor, which is nobody else's, or an error.
+//! - `kcmp(2)` takes numbers and gives one: no memory of ours is touched.
 
 use std::ffi::{CStr, c_int};
 use std::io;
@@ -230,11 +231,21 @@ fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// `KCMP_FILES` (`include/uapi/linux/kcmp.h`).
+const KCMP_FILES: c_int = 2;
+
+/// True if two tasks have the same descriptors; false if not, or if the kernel does not say.
+pub(super) fn share_descriptors(one: u32, other: u32) -> bool {
+    // SAFETY: all arguments are numbers; see above.
+    let answer = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0, 0) };
+    answer == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
         Create, Hook, Iterate, LinkAttributes, Load, MapKind, OpenTracepoint, create, iterate,
-        link, load, open_tracepoint,
+        link, load, open_tracepoint, share_descriptors,
     };
     use std::mem::offset_of;
     use std::os::fd::AsFd as _;
@@ -249,6 +260,21 @@ mod tests {
         assert_eq!(offset_of!(OpenTracepoint, prog_fd), 8);
         assert_eq!((size_of::<LinkAttributes>(), size_of::<Iterate>()), (16, 8));
         assert_eq!(size_of::<Create>(), 20);
+    }
+
+    #[test]
+    fn threads_share_descriptors_and_processes_do_not() {
+        let own = std::process::id();
+        let of_thread = move || {
+            let thread = rustix::thread::gettid().as_raw_pid();
+            share_descriptors(own, thread.cast_unsigned())
+        };
+        assert!(
+            std::thread::spawn(of_thread)
+                .join()
+                .is_ok_and(|shares| shares)
+        );
+        assert!(!share_descriptors(own, u32::MAX));
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Enricher {
         process
     }
 
-    /// Was no process found of the socket that was prepared last, and might it have one?
+    /// Might the socket that was prepared last have a process that was not found?
     pub fn doubts_owners(&self) -> bool {
         self.status.is_some() && self.owners.as_ref().is_some_and(|o| o.in_doubt)
     }
@@ -135,7 +135,7 @@ impl Enricher {
     pub fn row<'a>(&'a self, socket: &'a Socket) -> Row<'a> {
         let protocol = socket.protocol;
         let cgroups = self.cgroups.as_ref();
-        let told = |status| status != ProcessStatus::Unreadable;
+        let told = |status: ProcessStatus| !status.is_unknown();
         let owners = self.owners.as_ref();
         Row {
             interface: socket

@@ -2,19 +2,22 @@
 
 mod fd_index;
 mod scanner;
+mod suspects;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::model::{MissingOwners, Process, ProcessStatus, Socket, Warning};
-use crate::procfs::fd::{Descriptor, walk_of};
+use crate::procfs::fd::Descriptor;
 
 use super::name_cache::NameCache;
 use super::process;
-use super::visibility::Visibility;
+use super::visibility::{Visibility, asking_user};
 use scanner::{FdScan, FdScanner};
 pub use scanner::{OwnerSource, ScanScope};
+use suspects::{Kin, Suspects};
 
 /// Walks over all processes per listing: the first, and two for sockets made since.
 const MOST_WALKS: u8 = 3;
@@ -26,10 +29,11 @@ pub(super) struct Owners {
     scan: Option<FdScan>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
-    details: HashMap<u32, Option<Process>>,
+    details: HashMap<u32, Option<(Process, Kin)>>,
     found: Scratch,
-    /// The last socket has no process that was found, and may have one. Of those that are looked at, that
-    /// is, where they are [chosen](ScanScope::Only).
+    suspects: Suspects,
+    /// The last socket may have a process that was not found. Of those that are looked at, that is, where
+    /// they are [chosen](ScanScope::Only).
     pub(super) in_doubt: bool,
     /// Sockets too new for the last walk that was made, by inode.
     too_new: HashSet<u64>,
@@ -64,6 +68,7 @@ impl Owners {
             walks: 0,
             details: HashMap::new(),
             found: Scratch::default(),
+            suspects: Suspects::default(),
             in_doubt: false,
             too_new: HashSet::new(),
             out_of_sight: 0,
@@ -86,15 +91,12 @@ impl Owners {
         Self::with(self.scanner)
     }
 
-    /// Looks for the processes of a socket.
-    ///
-    /// Without a process the status is `None` only if that is certain: every process could be read,
-    /// and the socket was there before they were.
+    /// Looks for the processes of a socket. A socket with an inode is held by something.
     pub(super) fn of(&mut self, socket: &Socket, users: &mut NameCache) -> ProcessStatus {
         self.found.clear();
         self.in_doubt = socket.lacks_inode();
         match socket.inode {
-            Some(inode) => self.look_up(inode, users),
+            Some(inode) => self.look_up(inode, socket.uid, users),
             None if self.in_doubt => ProcessStatus::Unreadable,
             None => ProcessStatus::None,
         }
@@ -106,43 +108,64 @@ impl Owners {
         self.found.get()
     }
 
-    fn look_up(&mut self, inode: u64, users: &mut NameCache) -> ProcessStatus {
+    fn look_up(&mut self, inode: u64, uid: Option<u32>, users: &mut NameCache) -> ProcessStatus {
         loop {
-            let scan = self.take_scan();
-            let held = scan.index.of(inode);
-            let newer = held.is_empty() && scan.counters.is_older_than(inode);
-            if newer && self.walks < MOST_WALKS {
-                continue;
+            let mut scan = self.take_scan();
+            let mut newer = false;
+            if scan.index.of(inode).is_empty() {
+                newer = scan.counters.is_older_than(inode);
+                if newer && self.walks < MOST_WALKS {
+                    continue;
+                }
+                scan = self.scanner.look_aside(scan);
             }
-            for of_process in held.chunk_by(|a, b| a.pid == b.pid) {
+            for of_process in scan.index.of(inode).chunk_by(|a, b| a.pid == b.pid) {
                 self.add(of_process, scan.began, users);
             }
             let status = if self.found.get().is_empty() {
                 self.missing(&scan, newer.then_some(inode))
             } else {
-                ProcessStatus::Found
+                self.complete(&scan, uid)
             };
             self.scan = Some(scan);
             return status;
         }
     }
 
+    /// What it means that somebody holds a socket of this user.
+    fn complete(&mut self, scan: &FdScan, uid: Option<u32>) -> ProcessStatus {
+        if matches!(self.scanner.scope, ScanScope::Only(_)) {
+            return ProcessStatus::Found;
+        }
+        let Self {
+            suspects, found, ..
+        } = self;
+        self.in_doubt = suspects.may_hold(scan, uid, &found.kin, &self.scanner.root);
+        if !self.in_doubt {
+            return ProcessStatus::Found;
+        }
+        self.out_of_sight += usize::from(scan.visibility != Visibility::All);
+        ProcessStatus::Partial
+    }
+
     /// What it means that nobody holds a socket; its inode, if it is too new.
     fn missing(&mut self, scan: &FdScan, newer: Option<u64>) -> ProcessStatus {
         let out_of_sight = scan.visibility != Visibility::All;
-        self.in_doubt = newer.is_some()
+        let is_unreadable = newer.is_some()
             || out_of_sight
             || !scan.unreadable.is_empty()
             || scan.failure.is_some();
+        self.in_doubt = is_unreadable;
         if matches!(self.scanner.scope, ScanScope::Only(_)) {
             return ProcessStatus::Unreadable;
         }
+        self.in_doubt = true;
         self.too_new.extend(newer);
         self.out_of_sight += usize::from(out_of_sight);
-        if self.in_doubt {
+        if is_unreadable {
             ProcessStatus::Unreadable
         } else {
-            ProcessStatus::None
+            ProcessStatus::Unseen
         }
     }
 
@@ -152,6 +175,7 @@ impl Owners {
             self.walks += 1;
             // A number may belong to another process by now.
             self.details.clear();
+            self.suspects = Suspects::default();
             self.scanner.scan()
         })
     }
@@ -162,19 +186,24 @@ impl Owners {
             return;
         };
         let pid = first.pid;
-        let root = &self.scanner.root;
+        let scanner = &self.scanner;
         let known = self.details.entry(pid).or_insert_with(|| {
-            let (mut process, started) = process::read(root, pid)?;
-            let is_older = started.is_some_and(|started| started < began);
-            if !is_older && !still_holds(root, first) {
+            let described = process::read(&scanner.root, pid)?;
+            let is_older = described.started.is_some_and(|started| started < began);
+            if !is_older && !scanner.holds(first) {
                 // The number is another process's by now.
                 return None;
             }
+            let mut process = described.process;
             process.user = process.uid.map(|uid| users.name_or_digits(uid));
-            Some(process)
+            let (parent, uid) = (described.parent, process.uid);
+            Some((process, Kin { pid, parent, uid }))
         });
-        if let Some(process) = known {
-            self.found.add(process, held.iter().map(|held| held.fd));
+        if let Some((process, kin)) = known {
+            let numbers = held.iter().map(|held| held.fd);
+            self.found
+                .add(process, numbers.filter(|fd| *fd != Descriptor::FIXED));
+            self.found.kin.push(*kin);
         }
     }
 
@@ -195,17 +224,43 @@ impl Owners {
         let not_read = if scan.visibility == Visibility::OwnOnly {
             Some(MissingOwners::Hidden)
         } else {
-            (!scan.unreadable.is_empty()).then(|| MissingOwners::Unreadable {
-                pids: scan.unreadable.clone(),
-                are_chosen: matches!(self.scanner.scope, ScanScope::Only(_)),
-                by_root: rustix::process::geteuid().is_root(),
-            })
+            self.refused(scan)
         };
         let outside = is_outside.then_some(MissingOwners::OutsideNamespace);
         let too_new = (too_new > 0).then_some(MissingOwners::TooNew(too_new));
-        let missing = [not_read, outside, too_new].into_iter().flatten();
+        let missing = [failed(scan), not_read, outside, too_new];
+        let missing = missing.into_iter().flatten();
         missing.map(Warning::MissingOwners).collect()
     }
+
+    /// The processes that could not be read for lack of rights, if there are any.
+    fn refused(&self, scan: &FdScan) -> Option<MissingOwners> {
+        let refused = scan.unreadable.iter().filter(|one| one.is_refused());
+        let pids: Vec<u32> = refused.map(|one| one.pid).collect();
+        let name =
+            |pid: &u32| process::read(&self.scanner.root, *pid).map(|known| known.process.name);
+        (!pids.is_empty()).then(|| MissingOwners::Unreadable {
+            names: if pids.len() <= MissingOwners::MOST_NAMED {
+                pids.iter().map(name).collect()
+            } else {
+                Vec::new()
+            },
+            pids,
+            are_chosen: matches!(self.scanner.scope, ScanScope::Only(_)),
+            by: asking_user(),
+        })
+    }
+}
+
+/// The processes that could not be read for another reason, if there are any.
+fn failed(scan: &FdScan) -> Option<MissingOwners> {
+    let mut failed = scan.unreadable.iter().filter(|one| !one.is_refused());
+    let first = failed.next()?;
+    Some(MissingOwners::Failed {
+        pid: first.pid,
+        more: failed.count(),
+        cause: io::Error::from(first.cause).into(),
+    })
 }
 
 /// Processes that are written again and again without new memory.
@@ -213,11 +268,14 @@ impl Owners {
 struct Scratch {
     processes: Vec<Process>,
     used: usize,
+    /// Of those that are used.
+    kin: Vec<Kin>,
 }
 
 impl Scratch {
     fn clear(&mut self) {
         self.used = 0;
+        self.kin.clear();
     }
 
     fn get(&self) -> &[Process] {
@@ -240,10 +298,6 @@ impl Scratch {
             self.used += 1;
         }
     }
-}
-
-fn still_holds(root: &Path, held: Descriptor) -> bool {
-    walk_of(root, &[held.pid]).is_ok_and(|found| found.descriptors.contains(&held))
 }
 
 #[cfg(test)]

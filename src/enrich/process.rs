@@ -1,18 +1,18 @@
 //! What `/proc/PID` tells about one process: name, command line, user.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
+use rustix::path::Arg;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Process;
-use crate::procfs::fd::start_ticks;
+use crate::procfs;
+use crate::procfs::fd::{other_threads, parent, start_ticks};
 
 /// This moment, in ticks since the system started.
 pub(super) fn now() -> u64 {
@@ -21,9 +21,20 @@ pub(super) fn now() -> u64 {
     now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
 }
 
-/// A process without user name and descriptors, and when it started, as [`now`] counts. `None` when the
-/// process is gone. Where a file may not be read, or the process ends on the way, the rest stays empty.
-pub(super) fn read(root: &Path, pid: u32) -> Option<(Process, Option<u64>)> {
+/// What is told of a process without its descriptors.
+#[derive(Debug)]
+pub(super) struct Described {
+    /// Without the name of its user, and without descriptors.
+    pub(super) process: Process,
+    /// When it started, as [`now`] counts.
+    pub(super) started: Option<u64>,
+    /// Who started it, or adopted it.
+    pub(super) parent: Option<u32>,
+}
+
+/// Reads what is told of a process; `None` when it is gone. Where a file may not be read, or the process
+/// ends on the way, the rest stays empty.
+pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -39,40 +50,61 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<(Process, Option<u64>)> {
     let mut process = Process {
         pid,
         name,
-        uid: effective_uid(&file("status")),
+        uid: uids(&file("status")).map(|[_, effective, ..]| effective),
         ..Process::default()
     };
-    process.set_command(file("cmdline"));
-    Some((process, start_ticks(&file("stat"))))
+    let command = match file("cmdline") {
+        command if command.is_empty() => of_another_thread(&directory, pid),
+        command => command,
+    };
+    process.set_command(command);
+    let stat = file("stat");
+    Some(Described {
+        process,
+        started: start_ticks(&stat),
+        parent: parent(&stat),
+    })
 }
 
-/// The second value of `Uid:` (`proc_pid_status(5)`). The name of the process stands above it, but
-/// cannot pose as another line: the kernel writes its newlines as `\n`.
-fn effective_uid(status: &[u8]) -> Option<u32> {
+/// The command line as another thread tells it: one that has ended, as the first may, has none.
+fn of_another_thread(process: &OwnedFd, pid: u32) -> Vec<u8> {
+    let read = |thread| file(process, format!("task/{thread}/cmdline")).unwrap_or_default();
+    let mut lines = other_threads(process.as_fd(), ".", pid).map(read);
+    lines.find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+/// The users that a process runs as: real, effective, saved, and for files; `None` = not told.
+pub(super) fn users_of(root: &Path, pid: u32) -> Option<[u32; 4]> {
+    let path = root.join(format!("{pid}/status"));
+    uids(&file(CWD, &path).ok()?)
+}
+
+/// The values of `Uid:` (`proc_pid_status(5)`). The name of the process stands above it, but cannot pose
+/// as another line: the kernel writes its newlines as `\n`.
+fn uids(status: &[u8]) -> Option<[u32; 4]> {
     let values = status
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"Uid:"))?;
-    let mut values = std::str::from_utf8(values).ok()?.split_whitespace();
-    values.nth(1)?.parse().ok()
+    let values = std::str::from_utf8(values).ok()?.split_whitespace();
+    let values: Vec<u32> = values.map_while(|value| value.parse().ok()).collect();
+    values.try_into().ok()
 }
 
-fn file(process: impl AsFd, name: &str) -> rustix::io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let mut file = File::from(openat(process, name, flags, Mode::empty())?);
-    let mut bytes = Vec::new();
-    let read = file.read_to_end(&mut bytes);
-    read.map_err(|cause| Errno::from_io_error(&cause).unwrap_or(Errno::IO))?;
-    Ok(bytes)
+/// The longest that is read of a file: the arguments of a command may have 6 MiB.
+const MOST: usize = 8 * 1024 * 1024;
+
+fn file(at: impl AsFd, name: impl Arg) -> rustix::io::Result<Vec<u8>> {
+    procfs::file::read(at, name, MOST)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::effective_uid;
+    use super::uids;
 
     #[test]
-    fn uid_is_the_effective_one_whatever_the_name_says() {
+    fn uids_are_those_of_the_line_whatever_the_name_says() {
         let status = b"Name:\tUid: 1 2\\nUid:\t3\t4\nUmask:\t0022\nUid:\t1000\t0\t7\t8\n";
-        assert_eq!(effective_uid(status), Some(0));
-        assert_eq!(effective_uid(b"Name:\tx\n"), None);
+        assert_eq!(uids(status), Some([1000, 0, 7, 8]));
+        assert_eq!(uids(b"Name:\tx\n"), None);
     }
 }

@@ -10,13 +10,15 @@ use crate::bpf::{
     TypeKind, ValueKind,
 };
 use crate::error::Error;
-use crate::procfs::fd::{Descriptor, Known};
+use crate::procfs::fd::{Descriptor, Known, Ring};
 
 /// The function that the kernel calls for each descriptor, to which the program is attached.
 const FUNCTION: &str = "bpf_iter_task_file";
 /// `SOCKFS_MAGIC` (`include/uapi/linux/magic.h`). The type of the inode would not do: what is opened
 /// by name with `O_PATH` may be a socket too, but of another file system, with numbers of its own.
 const SOCKFS_MAGIC: i32 = 0x534f_434b;
+/// `ANON_INODE_FS_MAGIC`, likewise: rings of `io_uring`, among others.
+const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
 /// `BPF_FUNC_seq_write`.
 const SEQ_WRITE: i32 = 127;
 
@@ -72,13 +74,14 @@ const WANTED: [(TypeKind, &str); 7] = [
     (TypeKind::Struct, "super_block"),
 ];
 
-/// The program. It writes a record for each descriptor of a first thread: other threads count only
-/// where that has none, as `/proc` tells it. The kernel checks before the first run that it does
-/// nothing but read.
+/// The program. It writes a record for each descriptor: other threads than the first come only with
+/// descriptors of their own, and count only where the first has some, too, for then `/proc` tells the
+/// same. The kernel checks before the first run that it does nothing but read.
 fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     use Register as R;
     use Size::{Eight, Four};
     let of_run = |name, value| btf.offset("bpf_iter__task_file", name, value);
+    let of_task = |name, value| btf.offset("task_struct", name, value);
     let (context, task, file) = (R::R6, R::R7, R::R8);
     // Where the record is put together, from the end of the stack.
     let (inode, pid, fd) = (-16, -8, -4);
@@ -91,11 +94,13 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     // There is none when the last one has been told.
     code.load(Eight, file, context, of_run("file", ValueKind::Pointer)?);
     code.jump(Condition::Is(file, 0), end);
-    for (register, name) in [(R::R1, "pid"), (R::R2, "tgid")] {
-        let offset = btf.offset("task_struct", name, ValueKind::Number(4))?;
-        code.load(Four, register, task, offset);
-    }
-    code.jump(Condition::Differ(R::R1, R::R2), end);
+    let offset = of_task("group_leader", ValueKind::Pointer)?;
+    code.load(Eight, R::R1, task, offset);
+    let offset = of_task("files", ValueKind::Pointer)?;
+    code.load(Eight, R::R1, R::R1, offset);
+    code.jump(Condition::Is(R::R1, 0), end);
+    let offset = of_task("tgid", ValueKind::Number(4))?;
+    code.load(Four, R::R2, task, offset);
     code.store(Four, R::STACK, pid, R::R2);
     code.load(Four, R::R1, context, of_run("fd", ValueKind::Number(4))?);
     code.store(Four, R::STACK, fd, R::R1);
@@ -105,6 +110,8 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     code.load(Eight, R::R2, R::R1, offset);
     let offset = btf.offset("super_block", "s_magic", ValueKind::Number(8))?;
     code.load(Eight, R::R2, R::R2, offset);
+    code.set(R::R3, ANONYMOUS);
+    code.jump(Condition::Is(R::R2, ANON_INODE_FS_MAGIC), write);
     code.set(R::R3, 0);
     code.jump(Condition::IsNot(R::R2, SOCKFS_MAGIC), write);
     let offset = btf.offset("inode", "i_ino", ValueKind::Number(8))?;
@@ -127,7 +134,12 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
 /// Bytes of a [`FdRecord`].
 const RECORD: i32 = 16;
 
-/// What the program writes for a descriptor; inode 0 = it is no socket.
+/// In the place of an inode: the descriptor may be a ring of `io_uring`.
+const ANONYMOUS: i32 = -1;
+/// As it is read.
+const ANONYMOUS_INODE: u64 = u64::MAX;
+
+/// What the program writes for a descriptor; inode 0 = it is no socket, and nothing [`ANONYMOUS`].
 #[derive(Clone, FromBytes, IntoBytes)]
 #[repr(C)]
 struct FdRecord {
@@ -142,7 +154,7 @@ fn read(mut output: impl io::Read) -> io::Result<Known> {
     let mut in_vain = 0;
     loop {
         let length = match output.read(records.as_mut_bytes()) {
-            Ok(0) => return Ok(known),
+            Ok(0) => break,
             Ok(length) => length,
             Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
             Err(cause) if cause.kind() == ErrorKind::WouldBlock && in_vain < MOST_IN_VAIN => {
@@ -159,11 +171,20 @@ fn read(mut output: impl io::Read) -> io::Result<Known> {
             if known.pids.last() != Some(&pid) {
                 known.pids.push(pid);
             }
-            if inode != 0 {
-                known.descriptors.push(Descriptor { inode, pid, fd });
+            match inode {
+                0 => {}
+                ANONYMOUS_INODE => {
+                    let thread = pid;
+                    known.rings.push(Ring { pid, thread, fd });
+                }
+                inode => known.descriptors.push(Descriptor { inode, pid, fd }),
             }
         }
     }
+    // Threads come in the order of their own numbers.
+    known.pids.sort_unstable();
+    known.pids.dedup();
+    Ok(known)
 }
 
 #[cfg(test)]

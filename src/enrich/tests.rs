@@ -69,8 +69,15 @@ fn what_is_asked_for_is_told() -> std::io::Result<()> {
     enricher.prepare_names(&socket);
     enricher.prepare_owners(&socket);
     let row = enricher.row(&socket);
+    assert_eq!(row.process_status, Some(ProcessStatus::Unseen));
+    assert_eq!(row.processes, None, "something holds it");
+
+    socket.inode = None;
+    enricher.prepare_names(&socket);
+    enricher.prepare_owners(&socket);
+    let row = enricher.row(&socket);
     assert_eq!(row.process_status, Some(ProcessStatus::None));
-    assert_eq!(row.processes, Some([].as_slice()), "looked and found none");
+    assert_eq!(row.processes, Some([].as_slice()), "nobody can hold it");
     Ok(())
 }
 
@@ -156,7 +163,7 @@ fn unknown_processes_are_not_an_empty_list() {
 }
 
 #[test]
-fn owner_is_in_doubt_where_a_process_could_not_be_looked_at() -> std::io::Result<()> {
+fn owner_is_in_doubt_where_none_was_found() -> std::io::Result<()> {
     let root = tempfile::tempdir()?;
     let process = root.path().join("9");
     fs::create_dir_all(process.join("fd"))?;
@@ -176,9 +183,9 @@ fn owner_is_in_doubt_where_a_process_could_not_be_looked_at() -> std::io::Result
         enricher.prepare_owners(&socket);
         enricher.doubts_owners()
     };
-    // Held, held by nobody, and held by none of those that were looked at.
+    // Held, held by something else, and held by none of those that were looked at.
     assert!(!doubts(root.path(), ScanScope::All, Some(77)));
-    assert!(!doubts(root.path(), ScanScope::All, Some(78)));
+    assert!(doubts(root.path(), ScanScope::All, Some(78)));
     assert!(!doubts(root.path(), ScanScope::Only(vec![9]), Some(78)));
     let nowhere = Path::new("/nonexistent");
     assert!(doubts(nowhere, ScanScope::All, Some(78)));

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use rustix::fs::{PROC_SUPER_MAGIC, major, minor, stat, statfs};
-use rustix::process::{Gid, getegid, getgroups};
+use rustix::process::{Gid, getegid, geteuid, getgroups};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 use procfs::process::MountInfo;
 
 use super::mounts::mounts;
+use crate::model::AskingUser;
 use crate::procfs::fd::is_kernel_thread;
 
 /// The kernel's thread that starts all others of its threads (`rest_init`, `init/main.c`).
@@ -34,6 +35,12 @@ pub(super) enum Visibility {
 /// Is this a procfs, so that what it shows changes? Otherwise it is a copy of one.
 pub(super) fn is_live(root: &Path) -> bool {
     statfs(root).is_ok_and(|file_system| file_system.f_type == PROC_SUPER_MAGIC)
+}
+
+/// Does `root` number processes as this process does? Not if it is that of another PID namespace.
+pub(super) fn numbers_as_here(root: &Path) -> bool {
+    let own = itoa::Buffer::new().format(std::process::id()).to_owned();
+    is_live(root) && fs::read_link(root.join("self")).is_ok_and(|link| link.as_os_str() == &*own)
 }
 
 impl Visibility {
@@ -74,6 +81,19 @@ pub(super) fn is_hiding(root: &Path) -> bool {
 /// Is it the procfs of the first PID namespace? Kernel threads live in no other one.
 fn shows_kernel_threads(root: &Path) -> bool {
     fs::read(root.join(KTHREADD)).is_ok_and(|stat| is_kernel_thread(&stat))
+}
+
+/// Who asks, for the words of what is missing.
+pub(super) fn asking_user() -> AskingUser {
+    if !geteuid().is_root() {
+        AskingUser::Other
+    } else if !is_namespace("user", FIRST_USER_NAMESPACE) {
+        AskingUser::RootOfNamespace
+    } else if !Reader::of_this_process().privileged {
+        AskingUser::RootWithoutRights
+    } else {
+        AskingUser::Root
+    }
 }
 
 /// Is this process in the first namespace of a kind? A kernel without such namespaces has one only.

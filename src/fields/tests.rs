@@ -59,7 +59,9 @@ fn words_are_those_of_the_model() {
     assert_eq!(Field::TimerKind.words(), timers.map(TimerKind::name));
     let statuses = [
         ProcessStatus::Found,
+        ProcessStatus::Partial,
         ProcessStatus::None,
+        ProcessStatus::Unseen,
         ProcessStatus::Unreadable,
     ];
     assert_eq!(

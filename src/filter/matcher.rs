@@ -8,7 +8,7 @@ use crate::model::{Process, ProcessStatus, Protocol, Row, Stage, Unit};
 mod lists;
 mod short;
 
-use lists::{any_contains, port_holds, some};
+use lists::{any_contains, port_holds};
 use short::Short;
 
 /// Hexadecimal digits in the name that the kernel gives a unix socket (`unix_autobind`).
@@ -209,11 +209,11 @@ impl<'r> Matcher<'_, 'r> {
         known.err().unwrap_or(Decision::of(unequal))
     }
 
-    /// Where some process could not be read, whether one holds the socket cannot be told; whether it can
+    /// Where nothing is known of who holds the socket, whether a process does cannot be told; whether it can
     /// be told is another question, and has an answer. Without an inode nobody can, but for who is known to
     /// have held it.
     fn status(&self, accepts: &dyn Fn(ProcessStatus) -> bool) -> Answer {
-        let is_found = self.row.process_status == Some(ProcessStatus::Found);
+        let is_found = self.row.process_status.is_some_and(ProcessStatus::is_found);
         if !self.row.socket.may_be_held() && !is_found {
             return Ok(accepts(ProcessStatus::None));
         }
@@ -222,14 +222,31 @@ impl<'r> Matcher<'_, 'r> {
             return Ok(false);
         };
         let asks_whether_held = accepts(ProcessStatus::Found) != accepts(ProcessStatus::None);
-        let is_open = self.row.is_owner_in_doubt && status == ProcessStatus::Unreadable;
+        let is_open = self.row.is_owner_in_doubt && status.is_unknown();
         if is_open && asks_whether_held && !accepts(status) {
-            return Err(Decision::CannotTell {
-                held: false,
-                by_source: false,
-            });
+            return Err(doubt(false));
         }
         Ok(accepts(status))
+    }
+
+    /// Of several values one has to match; where `equal` is false none may. A process that was not found
+    /// may have any value, and so may one whose value is not known.
+    fn some<T>(
+        &self,
+        mut values: impl Iterator<Item = Option<T>>,
+        equal: bool,
+        matches: impl Fn(T) -> bool,
+    ) -> Answer {
+        let mut is_known = !self.row.is_owner_in_doubt;
+        let is_match = values.any(|value| {
+            is_known &= value.is_some();
+            value.is_some_and(&matches)
+        });
+        if is_match || is_known {
+            Ok(is_match == equal)
+        } else {
+            Err(doubt(false))
+        }
     }
 
     /// A number in the unit of filters, where durations are in microseconds.
@@ -241,11 +258,12 @@ impl<'r> Matcher<'_, 'r> {
         let matches = |number: u32| each.holds(&u64::from(number), &value);
         Ok(match self.known(field, op == Op::Unequal)? {
             Datum::Processes(processes) if field == Field::Pid => {
-                some(processes.iter().map(|process| process.pid), equal, matches)
+                let pids = processes.iter().map(|process| Some(process.pid));
+                return self.some(pids, equal, matches);
             }
             Datum::Processes(processes) => {
                 let fds = processes.iter().flat_map(|process| &process.fds);
-                some(fds.copied(), equal, matches)
+                return self.some(fds.copied().map(Some), equal, matches);
             }
             Datum::Number(number) if field.unit() == Some(Unit::Millis) => {
                 op.holds(&number.saturating_mul(1_000), &value)
@@ -281,21 +299,13 @@ impl<'r> Matcher<'_, 'r> {
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
         let matches = match self.known(field, !equal)? {
             Datum::Processes(processes) => {
-                let mut texts = processes.iter().map(|process| process_text(process, field));
-                let is_known = texts.clone().all(|text| text.is_some());
-                let matches = texts.any(|text| text.is_some_and(|text| pattern.matches(text)));
-                if !matches && !is_known {
-                    return Err(Decision::CannotTell {
-                        held: false,
-                        by_source: false,
-                    });
-                }
-                matches
+                let texts = processes.iter().map(|process| process_text(process, field));
+                return self.some(texts, equal, |text| pattern.matches(text));
             }
             Datum::Index(index) => {
                 let names = [Short::of(index), Short::interface(index)];
                 let texts = names.iter().map(Short::as_bytes);
-                return Ok(some(texts, equal, |text| pattern.matches(text)));
+                return Ok(texts.into_iter().any(|text| pattern.matches(text)) == equal);
             }
             Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
             Datum::Path(name) => pattern.matches_name(name),
@@ -343,6 +353,12 @@ impl<'r> Matcher<'_, 'r> {
             _ => false,
         }
     }
+}
+
+/// No answer, for processes could not be read.
+const fn doubt(held: bool) -> Decision {
+    let by_source = false;
+    Decision::CannotTell { held, by_source }
 }
 
 fn process_text(process: &Process, field: Field) -> Option<&[u8]> {

@@ -193,7 +193,7 @@ impl Values<'_> {
 
     fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
         let Relation { op, like } = relation;
-        let is_word = field == Field::ProcessStatus || field.words().contains(&&*word.text);
+        let is_word = field.words().contains(&&*word.text);
         if is_missing(word) && !like && !is_word {
             return if field.is_of_owners() {
                 owners(word, op)
@@ -269,14 +269,16 @@ pub(super) fn missing(field: Field, op: Op) -> Compared {
 /// `pid = none`: looked everywhere, and there is none. `pid = unknown`: it cannot be told, so that it is
 /// no case of `pid != none`.
 fn owners(word: &Word<'_>, op: Op) -> Compared {
+    use ProcessStatus as S;
     let none = &*word.text == "none";
-    let words = match (op, none) {
-        (Op::Equal, true) => vec![ProcessStatus::None.name()],
-        (Op::Equal, false) => vec![ProcessStatus::Unreadable.name()],
-        (Op::Unequal, true) => vec![ProcessStatus::Found.name()],
-        (Op::Unequal, false) => vec![ProcessStatus::Found.name(), ProcessStatus::None.name()],
+    let statuses = match (op, none) {
+        (Op::Equal, true) => vec![S::None],
+        (Op::Equal, false) => vec![S::Unseen, S::Unreadable],
+        (Op::Unequal, true) => vec![S::Found, S::Partial],
+        (Op::Unequal, false) => vec![S::Found, S::Partial, S::None],
         _ => return expected("a number"),
     };
+    let words = statuses.into_iter().map(ProcessStatus::name).collect();
     Ok(Expr::Test(Test::Word {
         field: Field::ProcessStatus,
         equal: true,

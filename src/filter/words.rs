@@ -7,7 +7,7 @@ use crate::model::{Protocol, State, StateSet};
 use crate::text::{escape, nearest};
 
 /// Other names of words, as other tools have them.
-const ALIASES: [(&str, &str); 12] = [
+const ALIASES: [(&str, &str); 11] = [
     ("ipv4", "inet"),
     ("ipv6", "inet6"),
     ("link", "packet"),
@@ -18,7 +18,6 @@ const ALIASES: [(&str, &str); 12] = [
     ("persist", "probe"),
     ("timewait", "time_wait"),
     ("recv", "receive"),
-    ("unknown", "unreadable"),
     ("local", "unix"),
 ];
 

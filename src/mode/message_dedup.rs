@@ -40,7 +40,7 @@ fn insert(kinds: &mut Vec<Warning>, kind: Warning) -> bool {
 #[cfg(test)]
 mod tests {
     use super::MessageDedup;
-    use crate::model::{Disturbance, Family, MissingOwners, Protocol, Table, Warning};
+    use crate::model::{AskingUser, Disturbance, Family, MissingOwners, Protocol, Table, Warning};
 
     #[test]
     fn a_warning_is_said_once_whatever_its_number() {
@@ -48,8 +48,9 @@ mod tests {
         let unreadable = |count| {
             Warning::MissingOwners(MissingOwners::Unreadable {
                 pids: vec![1; count],
+                names: Vec::new(),
                 are_chosen: false,
-                by_root: false,
+                by: AskingUser::Other,
             })
         };
         assert!(dedup.is_new_warning(&unreadable(212)));

@@ -42,4 +42,4 @@ pub use socket::{Details, Memory, ProcNetExtras, RETRANSMITS, Shutdown, Socket, 
 pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
-pub use warning::{Cause, Disturbance, MissingOwners, Warning};
+pub use warning::{AskingUser, Cause, Disturbance, MissingOwners, Warning};

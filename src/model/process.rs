@@ -40,12 +40,28 @@ impl Process {
 named! {
     /// What the search for processes came to.
     pub enum ProcessStatus {
-        /// At least one.
+        /// At least one, and no other may hold the socket.
         Found = "found",
-        /// Looked everywhere and there is none: the kernel's own, `TIME_WAIT`, an orphan, not yet accepted.
+        /// At least one, and a process that could not be read may hold it too.
+        Partial = "partial",
+        /// Nobody can hold it, for it has no inode: `TIME_WAIT`, `SYN_RCVD`, an orphan, not yet accepted.
         None = "none",
+        /// Every process could be read, and none shows it: in flight, the kernel's own.
+        Unseen = "unseen",
         /// Some process could not be read, so it cannot be told.
         Unreadable = "unreadable",
+    }
+}
+
+impl ProcessStatus {
+    /// True if there are processes to show.
+    pub const fn is_found(self) -> bool {
+        matches!(self, Self::Found | Self::Partial)
+    }
+
+    /// True if something holds the socket, and nothing is known of it.
+    pub const fn is_unknown(self) -> bool {
+        matches!(self, Self::Unseen | Self::Unreadable)
     }
 }
 

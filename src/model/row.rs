@@ -21,7 +21,7 @@ pub struct Row<'a> {
     pub socket: &'a Socket,
     /// How far it was looked up.
     pub stage: Stage,
-    /// True if no process was found, and one may hold it: some could not be read.
+    /// True if a process that was not found may hold it.
     pub is_owner_in_doubt: bool,
     /// The name of its interface.
     pub interface: Option<&'a str>,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Protocol, Severity, Source, Table};
-use crate::text::{chain, escape_path};
+use crate::text::{chain, escape, escape_also, escape_path, separates_processes};
 
 /// Why something failed: an error that several may keep.
 #[derive(Debug, Clone)]
@@ -113,17 +113,41 @@ pub enum MissingOwners {
     Hidden,
     /// There may be processes outside this PID namespace.
     OutsideNamespace,
-    /// Processes could not be read.
+    /// Processes could not be read for lack of rights.
     Unreadable {
         /// Which.
         pids: Vec<u32>,
+        /// Their names, if they are few; `None` = unknown.
+        names: Vec<Option<Vec<u8>>>,
         /// True if these and no others were asked for.
         are_chosen: bool,
-        /// True if root tried.
-        by_root: bool,
+        /// Who tried.
+        by: AskingUser,
+    },
+    /// Processes could not be read for another reason.
+    Failed {
+        /// The first of them.
+        pid: u32,
+        /// How many follow it.
+        more: usize,
+        /// What kept us from the first.
+        cause: Cause,
     },
     /// So many sockets were made after the search for processes.
     TooNew(usize),
+}
+
+/// Who could not read a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskingUser {
+    /// Not root.
+    Other,
+    /// Root of a user namespace, who is nobody outside of it.
+    RootOfNamespace,
+    /// Root without `CAP_SYS_PTRACE`.
+    RootWithoutRights,
+    /// Root with it.
+    Root,
 }
 
 /// How a dump over netlink was disturbed.
@@ -144,13 +168,15 @@ pub enum Disturbance {
 impl Warning {
     /// True if rows or events are known to be missing, or may be.
     pub const fn is_gap(&self) -> bool {
+        if let Self::MissingOwners(missing) = self {
+            return missing.is_failure();
+        }
         !matches!(
             self,
             Self::UnnamedPeers(_)
                 | Self::FewerFields(_)
                 | Self::Unlisted(..)
                 | Self::Sampled(_)
-                | Self::MissingOwners(_)
                 | Self::NothingListed
         )
     }
@@ -176,7 +202,11 @@ impl Warning {
             Self::Grave(number, _) | Self::MissingOwners(MissingOwners::TooNew(number)) => {
                 *number = 0;
             }
-            Self::MissingOwners(MissingOwners::Unreadable { pids, .. }) => pids.clear(),
+            Self::MissingOwners(MissingOwners::Unreadable { pids, names, .. }) => {
+                pids.clear();
+                names.clear();
+            }
+            Self::MissingOwners(MissingOwners::Failed { pid, more, .. }) => (*pid, *more) = (0, 0),
             Self::Findings(inner) => **inner = inner.kind(),
             _ => {}
         }
@@ -299,31 +329,77 @@ impl Display for MissingOwners {
             ),
             Self::TooNew(1) => f.write_str("1 socket is too new to tell its processes"),
             Self::TooNew(count) => write!(f, "{count} sockets are too new to tell their processes"),
+            Self::Failed { pid, more, cause } => {
+                write!(f, "cannot read the descriptors of pid {pid}")?;
+                match more {
+                    0 => {}
+                    1 => f.write_str(" and 1 more process")?,
+                    _ => write!(f, " and {more} more processes")?,
+                }
+                write!(f, ": {cause}")
+            }
             Self::Unreadable {
                 pids,
+                names,
                 are_chosen,
-                by_root,
+                by,
             } => {
-                let (processes, their, they_hold) = match pids.len() {
-                    1 => ("process", "its", "it holds"),
-                    _ => ("processes", "their", "they hold"),
+                processes(pids, names, f)?;
+                let (their, they_hold) = match pids.len() {
+                    1 => ("its", "it holds"),
+                    _ => ("their", "they hold"),
                 };
-                if *are_chosen && pids.len() <= MOST_LISTED {
-                    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-                    write!(f, "{processes} {} not readable", pids.join(", "))?;
-                } else {
-                    write!(f, "{} {processes} not readable", pids.len())?;
-                }
-                match (by_root, are_chosen) {
-                    (false, _) => write!(f, "; run as root to see {their} sockets"),
-                    (true, true) => write!(f, " even by root; {their} sockets are not shown"),
-                    (true, false) => {
-                        write!(f, " even by root; which sockets {they_hold} is unknown")
+                match by {
+                    AskingUser::Other => {
+                        return write!(f, " not readable; run as root to see {their} sockets");
                     }
+                    AskingUser::RootOfNamespace => {
+                        f.write_str(" not readable from this user namespace")?;
+                    }
+                    AskingUser::RootWithoutRights => {
+                        f.write_str(" not readable without CAP_SYS_PTRACE")?;
+                    }
+                    AskingUser::Root => f.write_str(" not readable even by root")?,
+                }
+                match are_chosen {
+                    true => write!(f, "; {their} sockets are not shown"),
+                    false => write!(f, "; which sockets {they_hold} is unknown"),
                 }
             }
         }
     }
+}
+
+impl MissingOwners {
+    /// More processes than this are counted, not named.
+    pub const MOST_NAMED: usize = 5;
+
+    /// True if more rights would not help.
+    const fn is_failure(&self) -> bool {
+        matches!(self, Self::NoProcesses(_) | Self::Failed { .. })
+    }
+}
+
+/// `pid 1 (systemd)`, `pids 1 (systemd), 812`, `212 processes`
+fn processes(pids: &[u32], names: &[Option<Vec<u8>>], f: &mut Formatter<'_>) -> fmt::Result {
+    if names.is_empty() {
+        let noun = if pids.len() == 1 {
+            "process"
+        } else {
+            "processes"
+        };
+        return write!(f, "{} {noun}", pids.len());
+    }
+    f.write_str(if pids.len() == 1 { "pid" } else { "pids" })?;
+    for (index, (pid, name)) in pids.iter().zip(names).enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        write!(f, "{comma} {pid}")?;
+        if let Some(name) = name {
+            let name = escape_also(escape(name), |c| separates_processes(c) || "()".contains(c));
+            write!(f, " ({name})")?;
+        }
+    }
+    Ok(())
 }
 
 /// What a dump lists; `None` = TCP over both IP versions.
@@ -344,6 +420,3 @@ impl Display for Disturbance {
 }
 
 impl Error for Disturbance {}
-
-/// More processes than this are counted, not listed.
-const MOST_LISTED: usize = 5;

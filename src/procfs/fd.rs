@@ -1,23 +1,23 @@
 //! The descriptors of every process that are sockets: `/proc/PID/fd/N -> socket:[INODE]`.
 
+mod ring;
 mod stat;
+mod walker;
 
 use std::io;
-use std::mem::MaybeUninit;
-use std::num::NonZero;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use self::stat::{cannot_hold_sockets, decimal};
+use self::ring::fixed_files;
+use self::walker::{Walker, numbers_in, open_directory, spread};
 use crate::error::Error;
 
-pub use self::stat::{is_kernel_thread, start_ticks};
+pub use self::ring::Ring;
+pub use self::stat::{is_kernel_thread, parent, start_ticks};
+pub use self::walker::{Shares, other_threads};
 
 /// A descriptor that is a socket; ordered by inode, then pid, then number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +26,31 @@ pub struct Descriptor {
     pub inode: u64,
     /// The process that has it, as this procfs numbers it.
     pub pid: u32,
-    /// The number of the descriptor in that process.
+    /// The number of the descriptor in that process, or [`Descriptor::FIXED`].
     pub fd: u32,
+}
+
+impl Descriptor {
+    /// No number: an `io_uring` of the process holds the socket as a fixed file.
+    pub const FIXED: u32 = u32::MAX;
+}
+
+/// A process that may hold sockets and could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its process id.
+    pub pid: u32,
+    /// The process that started it, or adopted it; `None` = unknown.
+    pub parent: Option<u32>,
+    /// Why not.
+    pub cause: Errno,
+}
+
+impl Unreadable {
+    /// True if somebody with more rights could read it.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.cause, Errno::ACCESS | Errno::PERM)
+    }
 }
 
 /// What a walk over all processes found.
@@ -35,9 +58,10 @@ pub struct Descriptor {
 pub struct Walk {
     /// Every descriptor that is a socket, in no order, some twice. 16 bytes each.
     pub descriptors: Vec<Descriptor>,
-    /// Processes that may hold sockets but could not be read, for lack of privilege or of
-    /// descriptors of our own; in no order, each once.
-    pub unreadable: Vec<u32>,
+    /// Descriptors that are, or may be, rings of `io_uring`.
+    pub rings: Vec<Ring>,
+    /// Processes that may hold sockets but could not be read; in no order, each once.
+    pub unreadable: Vec<Unreadable>,
     /// Some directory of descriptors could not even be opened, for lack of privilege; that of a kernel
     /// thread counts, too.
     pub refused: bool,
@@ -48,6 +72,8 @@ pub struct Walk {
 pub struct Known {
     /// Descriptors that are sockets, in no order.
     pub descriptors: Vec<Descriptor>,
+    /// Descriptors that may be rings of `io_uring`.
+    pub rings: Vec<Ring>,
     /// The processes of which everything is known, ascending.
     pub pids: Vec<u32>,
 }
@@ -55,6 +81,7 @@ pub struct Known {
 impl Walk {
     fn add(&mut self, other: Self) {
         self.descriptors.extend(other.descriptors);
+        self.rings.extend(other.rings);
         self.unreadable.extend(other.unreadable);
         self.refused |= other.refused;
     }
@@ -68,15 +95,6 @@ pub enum Threads {
     /// The first: a process where it has ended holds nothing. So `netstat` sees it.
     First,
 }
-
-/// How many threads walk at most.
-const MOST_THREADS: usize = 4;
-/// How many processes make a thread worth its start.
-const PROCESSES_PER_THREAD: usize = 64;
-/// Directory entries are read into this many bytes, about 1,300 of them a call.
-const DIRECTORY_BUFFER: usize = 32 * 1024;
-/// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
-const LINK_BUFFER: usize = 64;
 
 /// Reads the links of every descriptor of every process below `root`, a procfs or a copy of one.
 ///
@@ -101,24 +119,31 @@ pub fn walk_rest(
     threads: Threads,
     know: impl FnOnce() -> Result<Known, Error>,
 ) -> Result<Walk, Error> {
-    let failed = |operation, cause: Errno| Error::file(operation, root, cause);
-    let directory = open_directory(CWD, root).map_err(|cause| failed("open", cause))?;
-    let first = numbers_in(&directory).map_err(|cause| failed("read", cause))?;
+    let directory = listed(root)?;
+    let unread = |cause: Errno| Error::file("read", root, cause);
+    let first = numbers_in(&directory).map_err(unread)?;
     if first.is_empty() {
-        let cause = io::Error::other("it holds none");
-        return Err(Error::file("tell processes from", root, cause));
+        return Err(no_processes(root));
     }
     let known = know()?;
     let is_unknown = |pid: &u32| known.pids.binary_search(pid).is_err();
     let unknown: Vec<u32> = first.iter().copied().filter(is_unknown).collect();
-    let mut found = walk_processes(directory.as_fd(), &unknown, threads);
+    let read = |walker: &mut Walker<'_>, pid| walker.process(pid, threads);
+    let mut found = spread(directory.as_fd(), &unknown, read);
     found.descriptors.extend(known.descriptors);
+    found.rings.extend(known.rings);
     let again = open_directory(&directory, ".").and_then(numbers_in);
-    let mut later = again.map_err(|cause| failed("read", cause))?;
+    let mut later = again.map_err(unread)?;
     later.retain(|pid| first.binary_search(pid).is_err());
-    found.add(walk_processes(directory.as_fd(), &later, threads));
+    found.add(spread(directory.as_fd(), &later, read));
     found.descriptors.shrink_to_fit();
     Ok(found)
+}
+
+/// The error for a procfs that is none.
+pub fn no_processes(root: &Path) -> Error {
+    let cause = io::Error::other("it holds none");
+    Error::file("tell processes from", root, cause)
 }
 
 /// Reads the same of these processes alone: no other is touched, `root` is not even listed. One that
@@ -128,184 +153,57 @@ pub fn walk_rest(
 ///
 /// When `root` itself cannot be opened.
 pub fn walk_of(root: &Path, pids: &[u32]) -> Result<Walk, Error> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat(CWD, root, flags, Mode::empty())
-        .map_err(|cause| Error::file("open", root, cause))?;
+    let directory = search(root)?;
     let mut pids = pids.to_vec();
     pids.sort_unstable();
     pids.dedup();
-    Ok(walk_processes(directory.as_fd(), &pids, Threads::Any))
+    Ok(spread(directory.as_fd(), &pids, |walker, pid| {
+        walker.process(pid, Threads::Any);
+    }))
 }
 
-/// Spreads the processes over threads: each takes the next one that nobody has taken.
-fn walk_processes(root: BorrowedFd<'_>, pids: &[u32], threads: Threads) -> Walk {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let helpers = (pids.len() / PROCESSES_PER_THREAD)
-        .min(cores)
-        .clamp(1, MOST_THREADS)
-        - 1;
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut walker = Walker {
-            root,
-            threads,
-            found: Walk::default(),
-            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
-        };
-        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
-            walker.process(*pid);
-        }
-        walker.found
-    };
-    thread::scope(|scope| {
-        // A thread that cannot be had leaves its share to the others.
-        let started: Vec<_> = (0..helpers)
-            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        let mut found = work();
-        for helper in started {
-            let part = helper
-                .join()
-                .unwrap_or_else(|cause| panic::resume_unwind(cause));
-            found.add(part);
-        }
-        found
-    })
-}
-
-/// What became of one directory of descriptors.
-#[derive(PartialEq, Eq)]
-enum Listing {
-    /// It had entries, all of them could be read.
-    Read,
-    /// It had none: no descriptors, or not those of this thread.
-    Empty,
-    /// The process is gone.
-    Gone,
-    /// It, or an entry of it, could not be read.
-    Refused,
-}
-
-/// One thread's part of the walk.
-struct Walker<'a> {
-    root: BorrowedFd<'a>,
-    threads: Threads,
-    found: Walk,
-    buffer: Vec<u8>,
-}
-
-impl Walker<'_> {
-    fn process(&mut self, pid: u32) {
-        let mut listing = self.descriptors(pid, &format!("{pid}/fd"));
-        let shows_none = matches!(listing, Listing::Empty | Listing::Refused);
-        if shows_none && self.threads == Threads::Any {
-            listing = self.other_threads(pid).unwrap_or(listing);
-        }
-        if listing == Listing::Refused && !self.holds_nothing(pid) {
-            self.found.unreadable.push(pid);
-        }
+/// Reads what [`walk`] and [`walk_of`] leave out of these processes: the descriptors that threads have
+/// to themselves, and the fixed files of rings, those of such threads included.
+///
+/// # Errors
+///
+/// When `root` itself cannot be opened.
+pub fn walk_aside(
+    root: &Path,
+    pids: &[u32],
+    mut rings: Vec<Ring>,
+    shares: Shares<'_>,
+) -> Result<Walk, Error> {
+    let directory = search(root)?;
+    let mut found = spread(directory.as_fd(), pids, |walker, pid| {
+        walker.lone_threads(pid, shares);
+    });
+    rings.append(&mut found.rings);
+    for ring in rings {
+        let held = fixed_files(directory.as_fd(), ring);
+        found.descriptors.extend(held.into_iter().flatten());
     }
-
-    /// A process whose first thread has ended shows its descriptors at the others only, and to its
-    /// user it refuses those of the first. `None` = there is no other thread.
-    fn other_threads(&mut self, pid: u32) -> Option<Listing> {
-        let task = format!("{pid}/task");
-        // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`).
-        statat(self.root, &task, AtFlags::empty())
-            .ok()
-            .filter(|stat| stat.st_nlink > 3)?;
-        let threads = open_directory(self.root, &task).and_then(numbers_in);
-        let others = threads.ok()?.into_iter().filter(|thread| *thread != pid);
-        for thread in others {
-            let listing = self.descriptors(pid, &format!("{pid}/task/{thread}/fd"));
-            if matches!(listing, Listing::Read | Listing::Refused) {
-                return Some(listing);
-            }
-        }
-        None
-    }
-
-    fn descriptors(&mut self, pid: u32, path: &str) -> Listing {
-        let directory = match open_directory(self.root, path) {
-            Ok(directory) => directory,
-            Err(cause) if is_gone(cause) => return Listing::Gone,
-            Err(cause) => {
-                self.found.refused |= cause == Errno::ACCESS;
-                return Listing::Refused;
-            }
-        };
-        let mut listing = Listing::Empty;
-        let mut entries = RawDir::new(&directory, self.buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(cause) if is_gone(cause) => return Listing::Gone,
-                Err(_) => return Listing::Refused,
-            };
-            let Some(fd) = number(entry.file_name().to_bytes()) else {
-                continue;
-            };
-            if listing == Listing::Empty {
-                listing = Listing::Read;
-            }
-            let mut link = [MaybeUninit::uninit(); LINK_BUFFER];
-            match readlinkat_raw(&directory, entry.file_name(), &mut link) {
-                Ok((target, _)) => {
-                    let inode = socket_inode(target);
-                    let held = inode.map(|inode| Descriptor { inode, pid, fd });
-                    self.found.descriptors.extend(held);
-                }
-                // Closed meanwhile, or (in a copy of /proc) no link.
-                Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => {}
-                Err(_) => listing = Listing::Refused,
-            }
-        }
-        listing
-    }
-
-    /// Kernel threads and the dead have no descriptors, readable or not. A process that has gone
-    /// since its directory was opened refuses, too: the kernel says `EACCES` then
-    /// (`proc_fd_access_allowed`, `fs/proc/base.c`), and only this tells the difference.
-    fn holds_nothing(&self, pid: u32) -> bool {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let mut text = [0; 1024];
-        let read = openat(self.root, format!("{pid}/stat"), flags, Mode::empty())
-            .and_then(|file| rustix::io::read(file, &mut text));
-        match read {
-            Ok(length) => text.get(..length).is_some_and(cannot_hold_sockets),
-            Err(cause) => is_gone(cause),
-        }
-    }
+    Ok(found)
 }
 
-/// The inode in `socket:[INODE]`.
-fn socket_inode(target: &[u8]) -> Option<u64> {
-    decimal(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+/// The processes in a procfs, or a copy of one, ascending.
+///
+/// # Errors
+///
+/// When it cannot be opened or listed.
+pub fn processes_in(root: &Path) -> Result<Vec<u32>, Error> {
+    numbers_in(listed(root)?).map_err(|cause| Error::file("read", root, cause))
 }
 
-fn number(name: &[u8]) -> Option<u32> {
-    decimal(name).and_then(|value| u32::try_from(value).ok())
+/// Opens a directory to list it.
+fn listed(root: &Path) -> Result<OwnedFd, Error> {
+    open_directory(CWD, root).map_err(|cause| Error::file("open", root, cause))
 }
 
-fn is_gone(cause: Errno) -> bool {
-    matches!(cause, Errno::NOENT | Errno::SRCH | Errno::NOTDIR)
-}
-
-fn open_directory<P: rustix::path::Arg>(at: impl AsFd, path: P) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(at, path, flags, Mode::empty())
-}
-
-/// The numeric names in a directory, ascending: processes, or threads of one.
-fn numbers_in(directory: impl AsFd) -> rustix::io::Result<Vec<u32>> {
-    let mut buffer = Vec::with_capacity(DIRECTORY_BUFFER);
-    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
-    let mut numbers = Vec::new();
-    while let Some(entry) = entries.next() {
-        numbers.extend(number(entry?.file_name().to_bytes()));
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
+/// Opens a directory to look for names in it.
+fn search(root: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, root, flags, Mode::empty()).map_err(|cause| Error::file("open", root, cause))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod column;
 pub mod fd;
+pub mod file;
 mod inet;
 mod netlink;
 mod packet;

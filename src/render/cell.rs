@@ -1,5 +1,5 @@
 //! Cells of the text formats. Never empty: unknown and none are `-`, an unbound port and an unnamed
-//! socket `*`, processes that cannot be told `?`. A name that reads like one of these signs has its
+//! socket `*`, processes that cannot be told `?`, also beside others. A name that reads like one of these signs has its
 //! first byte escaped.
 
 use crate::fields::{Datum, Side};
@@ -35,7 +35,7 @@ impl Style {
                 None => out.push(b'-'),
             },
             (owners, None)
-                if row.process_status == Some(ProcessStatus::Unreadable)
+                if row.process_status.is_some_and(ProcessStatus::is_unknown)
                     && owners.is_of_owners() =>
             {
                 out.push(b'?');
@@ -46,8 +46,14 @@ impl Style {
             (Field::MemoryPart(_), Some(Datum::Number(number))) => {
                 measure::write(out, number, column.unit());
             }
-            (part, Some(Datum::Processes(list))) if part != Field::Processes => {
-                self.of_processes(out, part, list);
+            (part, Some(Datum::Processes(list))) => {
+                match part {
+                    Field::Processes => self.processes(out, list),
+                    part => self.of_processes(out, part, list),
+                }
+                if row.process_status == Some(ProcessStatus::Partial) {
+                    out.extend_from_slice(&[separator(part), b'?']);
+                }
             }
             // Scripts read the word of the vocabulary; it has no blanks.
             (Field::Shutdown, Some(Datum::Word(_))) if !self.escapes_blanks => {
@@ -86,13 +92,14 @@ impl Style {
         }
         for (index, process) in list.iter().enumerate() {
             if index > 0 {
-                out.push(if part == Field::Fd { b';' } else { b',' });
+                out.push(separator(part));
             }
             let name = match part {
                 Field::Pid => {
                     digits::integer(out, process.pid.into());
                     continue;
                 }
+                Field::Fd if process.fds.is_empty() => b"".as_slice(),
                 Field::Fd => {
                     integers(out, &process.fds, b',');
                     continue;
@@ -128,6 +135,11 @@ impl Style {
             }
         }
     }
+}
+
+/// Between what processes have in a field.
+fn separator(part: Field) -> u8 {
+    if part == Field::Fd { b';' } else { b',' }
 }
 
 pub(super) fn integers(out: &mut Vec<u8>, numbers: &[u32], separator: u8) {

@@ -133,7 +133,8 @@ fn own_processes_are_found_by_nobody_too() {
     let run = lsock.run(&["-tlp", "--json"]);
     let row = &run.sockets()[0];
     assert_eq!(row["inode"], Value::from(expected.inode));
-    assert_eq!(row["process_status"], "found");
+    // Root made it, and may hold it still.
+    assert_eq!(row["process_status"], "partial");
     assert_eq!(row["processes"][0]["pid"], child.pid());
     assert_eq!(row["processes"][0]["fds"], serde_json::json!([0]));
 }

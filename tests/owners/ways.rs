@@ -2,14 +2,13 @@
 //! same, and where the second cannot be used, that is said or the first is taken.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
+use super::alone::{compiled, ready};
 use super::nobody::Reachable;
 use super::{row_of, send_away};
 use crate::faults::allow_many_descriptors;
@@ -26,7 +25,7 @@ const BPF: [&str; 5] = ["-p", "--json", "-tl", "--owners", "bpf"];
 const MANY: usize = 6_000;
 
 /// True if the iterator can be used; otherwise the test is skipped.
-fn is_usable() -> bool {
+pub fn is_usable() -> bool {
     let run = lsock(BPF);
     if run.status == Some(2) {
         skip(run.stderr.trim());
@@ -156,29 +155,22 @@ int main(void) {
 #[test]
 fn process_whose_first_thread_has_ended_is_an_owner_both_ways() {
     let Some(_namespace) = usable() else { return };
-    let directory = TempDir::new().unwrap();
-    let [source, program] = ["headless.c", "headless"].map(|name| directory.path().join(name));
-    fs::write(&source, HEADLESS).unwrap();
-    let compiler = Command::new("cc")
-        .arg("-pthread")
-        .arg(&source)
-        .arg("-o")
-        .arg(&program)
-        .status();
-    if !compiler.as_ref().is_ok_and(ExitStatus::success) {
-        skip(format_args!("cc: {compiler:?}"));
+    let Some((_directory, program)) = compiled(HEADLESS) else {
         return;
-    }
+    };
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("headless", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let stdin = Stdio::from(listener.try_clone().unwrap());
-    let mut child = Child::piped(Command::new(&program).stdin(stdin));
-    let mut line = String::new();
-    let mut lines = BufReader::new(child.stdout());
-    lines.read_line(&mut line).unwrap();
-    let told = agreed(&["-tl"]);
-    assert_eq!(line, "ready\n");
-    assert!(pids(&told[&expected.inode.unwrap()]).contains(&child.pid().into()));
+    let Some(child) = ready(Command::new(&program).stdin(stdin)) else {
+        return;
+    };
+    let (_, processes) = &agreed(&["-tl"])[&expected.inode.unwrap()];
+    let processes = processes.as_array().unwrap();
+    let own = processes
+        .iter()
+        .find(|process| process["pid"] == child.pid());
+    // Only its other thread tells it.
+    assert_eq!(own.unwrap()["command"], program.to_str().unwrap());
 }
 
 #[test]

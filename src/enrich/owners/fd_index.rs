@@ -37,6 +37,15 @@ impl FdIndex {
         held
     }
 
+    /// The same with more.
+    pub(super) fn with(mut self, more: Vec<Descriptor>) -> Self {
+        if more.is_empty() {
+            return self;
+        }
+        self.descriptors.extend(more);
+        Self::new(self.descriptors)
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.descriptors.is_empty()
     }

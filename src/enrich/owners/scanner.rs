@@ -5,13 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fd_index::FdIndex;
+use crate::bpf::share_descriptors;
 use crate::enrich::inode_counters::InodeCounters;
 use crate::enrich::process::now;
 use crate::enrich::task_files::TaskFiles;
-use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit};
+use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit, numbers_as_here};
 use crate::error::Error;
 use crate::model::{Cause, named};
-use crate::procfs::fd::{Threads, Walk, walk, walk_of, walk_rest};
+use crate::procfs::fd::{
+    Descriptor, Ring, Threads, Unreadable, Walk, processes_in, walk, walk_aside, walk_of, walk_rest,
+};
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.
@@ -48,8 +51,12 @@ pub enum ScanScope {
 #[derive(Debug)]
 pub(super) struct FdScan {
     pub(super) index: FdIndex,
+    /// May hold sockets, too; not looked at yet.
+    rings: Vec<Ring>,
+    /// What the usual look leaves out was read.
+    has_looked_aside: bool,
     /// Processes that could not be read, ascending.
-    pub(super) unreadable: Vec<u32>,
+    pub(super) unreadable: Vec<Unreadable>,
     /// The directory of some could not be opened.
     pub(super) refused: bool,
     pub(super) visibility: Visibility,
@@ -104,15 +111,66 @@ impl FdScanner {
             Err(error) => (Walk::default(), Some(error.into())),
         };
         let mut unreadable = found.unreadable;
-        unreadable.sort_unstable();
+        unreadable.sort_unstable_by_key(|process| process.pid);
         FdScan {
             index: FdIndex::new(found.descriptors),
+            rings: found.rings,
+            has_looked_aside: false,
             unreadable,
             refused: found.refused,
             visibility,
             counters,
             began,
             failure,
+        }
+    }
+
+    /// Does the process have this descriptor now?
+    pub(super) fn holds(&self, held: Descriptor) -> bool {
+        let pids = [held.pid];
+        let shares = |_, _| false;
+        let found = walk_of(&self.root, &pids).and_then(|mut found| {
+            let aside = walk_aside(&self.root, &pids, found.rings, &shares)?;
+            found.descriptors.extend(aside.descriptors);
+            Ok(found.descriptors)
+        });
+        found.is_ok_and(|found| found.contains(&held))
+    }
+
+    /// Adds what the usual look leaves out, for a socket that it did not show.
+    pub(super) fn look_aside(&self, scan: FdScan) -> FdScan {
+        if scan.has_looked_aside || scan.failure.is_some() || self.scope == ScanScope::FirstThreads
+        {
+            return scan;
+        }
+        let pids = match &self.scope {
+            ScanScope::Only(pids) => Ok(pids.clone()),
+            ScanScope::All | ScanScope::FirstThreads => processes_in(&self.root),
+        };
+        let is_readable = |pid: &u32| {
+            let unreadable = &scan.unreadable;
+            unreadable.binary_search_by_key(pid, |one| one.pid).is_err()
+        };
+        let are_ours = numbers_as_here(&self.root);
+        let shares = |one, other| are_ours && share_descriptors(one, other);
+        let found = pids.and_then(|mut pids| {
+            pids.retain(is_readable);
+            walk_aside(&self.root, &pids, scan.rings, &shares)
+        });
+        let (found, failure) = match found {
+            Ok(found) => (found, None),
+            Err(error) => (Walk::default(), Some(error.into())),
+        };
+        let mut unreadable = [scan.unreadable, found.unreadable].concat();
+        unreadable.sort_by_key(|one| one.pid);
+        unreadable.dedup_by_key(|one| one.pid);
+        FdScan {
+            index: scan.index.with(found.descriptors),
+            rings: Vec::new(),
+            has_looked_aside: true,
+            unreadable,
+            failure,
+            ..scan
         }
     }
 
@@ -130,7 +188,8 @@ impl FdScanner {
         };
         if let ScanScope::Only(pids) = &self.scope {
             found.descriptors.retain(|held| pids.contains(&held.pid));
-            found.unreadable.retain(|pid| pids.contains(pid));
+            found.unreadable.retain(|one| pids.contains(&one.pid));
+            found.rings.retain(|ring| pids.contains(&ring.pid));
         }
         Some(Ok(found))
     }

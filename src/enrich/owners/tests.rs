@@ -11,6 +11,8 @@ use crate::enrich::process::now;
 use crate::enrich::users;
 use crate::enrich::visibility::Visibility;
 use crate::model::{Family, MissingOwners, Process, ProcessStatus, Protocol, Socket, Warning};
+use crate::procfs::fd::Unreadable;
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::UdpSocket;
@@ -78,6 +80,16 @@ fn among(root: impl Into<PathBuf>, pids: Vec<u32>) -> Owners {
     Owners::new(root, ScanScope::Only(pids), OwnerSource::Proc).unwrap()
 }
 
+/// Processes that may not be read.
+fn closed(pids: &[u32]) -> Vec<Unreadable> {
+    let closed = |pid: &u32| Unreadable {
+        pid: *pid,
+        parent: None,
+        cause: Errno::ACCESS,
+    };
+    pids.iter().map(closed).collect()
+}
+
 fn texts_of(owners: &Owners) -> Vec<String> {
     owners.warnings().iter().map(ToString::to_string).collect()
 }
@@ -93,8 +105,8 @@ fn every_process_and_descriptor_is_listed_in_order() {
     let found: Vec<_> = found.into_iter().map(|p| (p.pid, p.fds)).collect();
     assert_eq!(found, [(20, vec![4, 12]), (300, vec![9, 10])]);
     assert_eq!(of(&mut owners, 6).1.len(), 1, "nothing stays from before");
-    assert_eq!(of(&mut owners, 7), (ProcessStatus::None, Vec::new()));
-    assert!(owners.warnings().is_empty());
+    assert_eq!(of(&mut owners, 7), (ProcessStatus::Unseen, Vec::new()));
+    assert!(owners.in_doubt && owners.warnings().is_empty());
 }
 
 #[test]
@@ -115,14 +127,14 @@ fn process_that_vanished_after_the_walk_is_left_out() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     process(root.path(), 21, b"b", &[(3, 5), (4, 6)]);
     let mut owners = walking(root.path());
-    assert_eq!(of(&mut owners, 1).0, ProcessStatus::None);
+    assert_eq!(of(&mut owners, 1).0, ProcessStatus::Unseen);
     fs::remove_dir_all(root.path().join("21")).unwrap();
     let (status, found) = of(&mut owners, 5);
     assert_eq!(
         (status, found[0].pid, found.len()),
         (ProcessStatus::Found, 20, 1)
     );
-    assert_eq!(of(&mut owners, 6), (ProcessStatus::None, Vec::new()));
+    assert_eq!(of(&mut owners, 6), (ProcessStatus::Unseen, Vec::new()));
 }
 
 #[test]
@@ -149,13 +161,13 @@ fn unreadable_process_makes_misses_uncertain() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = walking(root.path());
-    assert_eq!(of(&mut owners, 6).0, ProcessStatus::None);
-    owners.scan.as_mut().unwrap().unreadable = vec![1; 212];
+    assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unseen);
+    owners.scan.as_mut().unwrap().unreadable = closed(&[1; 212]);
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     assert!(texts_of(&owners)[0].starts_with("212 processes not readable"));
-    owners.scan.as_mut().unwrap().unreadable = vec![1];
-    assert!(texts_of(&owners)[0].starts_with("1 process not readable"));
+    owners.scan.as_mut().unwrap().unreadable = closed(&[1]);
+    assert!(texts_of(&owners)[0].starts_with("pid 1 not readable"));
 }
 
 #[test]
@@ -213,7 +225,7 @@ fn closed_socket_from_before_the_walk_costs_no_other_walk() {
     let gone = inode_of(&UdpSocket::bind("127.0.0.1:0").unwrap());
     let mut owners = walking("/proc");
     let expected = |owners: &Owners| match owners.scan.as_ref().unwrap().unreadable.len() {
-        0 => ProcessStatus::None,
+        0 => ProcessStatus::Unseen,
         _ => ProcessStatus::Unreadable,
     };
     let status = of(&mut owners, gone).0;
@@ -242,7 +254,7 @@ fn copy_of_proc_has_nothing_newer() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = walking(root.path());
-    assert_eq!(of(&mut owners, u64::MAX).0, ProcessStatus::None);
+    assert_eq!(of(&mut owners, u64::MAX).0, ProcessStatus::Unseen);
     assert_eq!(owners.scan.unwrap().counters, InodeCounters::default());
 }
 
@@ -310,11 +322,11 @@ fn named_process_that_cannot_be_read_is_told() {
     let mut owners = among(root.path(), vec![20, 1234]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     for (unreadable, start) in [
-        (vec![1234], "process 1234 not readable"),
-        (vec![1, 2], "processes 1, 2 not readable"),
+        (vec![1234], "pid 1234 not readable"),
+        (vec![20, 1234], "pids 20 (a), 1234 not readable"),
         (vec![1, 2, 3, 4, 5, 6], "6 processes not readable"),
     ] {
-        owners.scan.as_mut().unwrap().unreadable = unreadable;
+        owners.scan.as_mut().unwrap().unreadable = closed(&unreadable);
         let texts = texts_of(&owners);
         assert_eq!(texts.len(), 1);
         assert!(texts[0].starts_with(start), "{texts:?}");
@@ -356,7 +368,7 @@ fn number_that_was_given_to_another_process_names_no_owner() {
     started(root.path(), 21, later);
     process(root.path(), 22, b"old", &[(3, 5)]);
     let mut owners = walking(root.path());
-    assert_eq!(of(&mut owners, 1).0, ProcessStatus::None);
+    assert_eq!(of(&mut owners, 1).0, ProcessStatus::Unseen);
     // Meanwhile the first closes its descriptor, and the number of the last is another's.
     for pid in [20, 22] {
         fs::remove_file(root.path().join(format!("{pid}/fd/3"))).unwrap();

@@ -5,9 +5,9 @@
 )]
 
 use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
-use crate::bpf::{Btf, Kernel, TypeKind};
+use crate::bpf::{Btf, Kernel, TypeKind, share_descriptors};
 use crate::enrich::visibility::limit;
-use crate::procfs::fd::{Descriptor, Threads, walk, walk_rest};
+use crate::procfs::fd::{Descriptor, Ring, Threads, walk, walk_aside};
 use crate::skip::skip;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -21,13 +21,14 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 /// What the program reads: structure, field, bytes; 0 = an address.
-const FIELDS: [(&str, &str, u32); 11] = [
+const FIELDS: [(&str, &str, u32); 12] = [
     ("bpf_iter__task_file", "meta", 0),
     ("bpf_iter__task_file", "task", 0),
     ("bpf_iter__task_file", "fd", 4),
     ("bpf_iter__task_file", "file", 0),
     ("bpf_iter_meta", "seq", 0),
-    ("task_struct", "pid", 4),
+    ("task_struct", "group_leader", 0),
+    ("task_struct", "files", 0),
     ("task_struct", "tgid", 4),
     ("file", "f_inode", 0),
     ("inode", "i_ino", 8),
@@ -61,7 +62,7 @@ fn written(fields: &[(&str, &str, u32)]) -> Result<usize, String> {
 
 #[test]
 fn what_a_kernel_does_not_have_is_named() {
-    assert_eq!(written(&FIELDS), Ok(26));
+    assert_eq!(written(&FIELDS), Ok(29));
     for missing in 0..FIELDS.len() {
         let mut fields = FIELDS.to_vec();
         let (of, name, _) = fields.remove(missing);
@@ -150,23 +151,8 @@ fn name_of_a_socket_that_is_opened_is_no_socket() {
     assert_eq!(fds(&own(&iterator), inode_of(&socket)), expected);
 }
 
-/// Both ways, of this process.
-fn both(iterator: &TaskFiles) -> [Vec<Descriptor>; 2] {
-    let proc = Path::new("/proc");
-    let ways = [
-        walk(proc, Threads::Any),
-        walk_rest(proc, Threads::Any, || iterator.run()),
-    ];
-    ways.map(|found| {
-        let mut held = found.unwrap().descriptors;
-        held.retain(|held| held.pid == std::process::id());
-        held.sort_unstable();
-        held
-    })
-}
-
 #[test]
-fn thread_with_descriptors_of_its_own_counts_in_neither_way() {
+fn thread_with_descriptors_of_its_own_is_told() {
     let Some(iterator) = loaded() else { return };
     let (opened, is_opened) = channel();
     let (done, is_done) = channel::<()>();
@@ -174,13 +160,19 @@ fn thread_with_descriptors_of_its_own_counts_in_neither_way() {
         scope.spawn(move || {
             unshare(CloneFlags::CLONE_FILES).unwrap();
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            opened.send(inode_of(&socket)).unwrap();
+            opened
+                .send((inode_of(&socket), socket.as_raw_fd()))
+                .unwrap();
             let _ = is_done.recv();
         });
-        let inode = is_opened.recv().unwrap();
-        for held in both(&iterator) {
-            assert_eq!(fds(&held, inode), [0; 0]);
-        }
+        let (inode, fd) = is_opened.recv().unwrap();
+        assert_eq!(fds(&own(&iterator), inode), [fd]);
+        let proc = Path::new("/proc");
+        let usual = walk(proc, Threads::Any).unwrap();
+        assert_eq!(fds(&usual.descriptors, inode), [0; 0]);
+        let aside =
+            walk_aside(proc, &[std::process::id()], Vec::new(), &share_descriptors).unwrap();
+        assert_eq!(fds(&aside.descriptors, inode), [fd]);
         drop(done);
     });
 }
@@ -236,9 +228,11 @@ fn record(inode: u64, pid: u32, fd: u32) -> Vec<u8> {
 
 #[test]
 fn processes_without_sockets_are_told_as_seen() {
-    let first = [record(0, 7, 0), record(5, 7, 3), record(0, 9, 1)].concat();
-    let output = Output([Ok(first), Ok(record(6, 9, 2))].into());
-    let told = read(output).unwrap();
+    let first = [record(0, 7, 0), record(5, 7, 3), record(u64::MAX, 9, 1)].concat();
+    let thread = [record(6, 9, 2), record(0, 7, 4)].concat();
+    let told = read(Output([Ok(first), Ok(thread)].into())).unwrap();
+    let (pid, thread, fd) = (9, 9, 1);
+    assert_eq!(told.rings, [Ring { pid, thread, fd }]);
     assert_eq!(told.pids, [7, 9]);
     let held = |inode, pid, fd| Descriptor { inode, pid, fd };
     assert_eq!(told.descriptors, [held(5, 7, 3), held(6, 9, 2)]);

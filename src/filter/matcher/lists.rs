@@ -1,17 +1,8 @@
-//! One of many: processes, ports, prefixes.
+//! One of many: ports, prefixes.
 
 use std::net::IpAddr;
 
 use crate::filter::{Op, PortItem, Prefix};
-
-/// Of several values one has to match; where `equal` is false none may.
-pub(super) fn some<T>(
-    mut values: impl Iterator<Item = T>,
-    equal: bool,
-    matches: impl Fn(T) -> bool,
-) -> bool {
-    values.any(matches) == equal
-}
 
 /// Is the port one of the items? They are ascending and disjoint ranges.
 pub(super) fn port_holds(port: u32, op: Op, items: &[PortItem]) -> bool {

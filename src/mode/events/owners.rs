@@ -112,6 +112,6 @@ fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Box<[Pr
 fn find(socket: &Socket, enricher: &mut Enricher) -> Option<Box<[Process]>> {
     enricher.prepare_owners(socket);
     let row = enricher.row(socket);
-    let found = row.process_status == Some(ProcessStatus::Found);
+    let found = row.process_status.is_some_and(ProcessStatus::is_found);
     row.processes.filter(|_| found).map(Into::into)
 }

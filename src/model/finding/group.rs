@@ -26,7 +26,7 @@ impl Holder {
     /// Those that were looked up for a row.
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
-            (Some(ProcessStatus::Found), Some(processes)) => {
+            (Some(status), Some(processes)) if status.is_found() => {
                 let name = |p: &Process| {
                     let name = escape_also(escape(&p.name), separates_processes);
                     Self::Process(p.pid, name.into_owned())
@@ -41,8 +41,8 @@ impl Holder {
     fn filter(&self) -> String {
         match self {
             Self::Process(pid, _) => format!("pid = {pid}"),
-            Self::Unreadable(Some(uid)) => format!("process_status = unreadable and uid = {uid}"),
-            Self::Unreadable(None) => "process_status = unreadable and uid = unknown".to_owned(),
+            Self::Unreadable(Some(uid)) => format!("pid = unknown and uid = {uid}"),
+            Self::Unreadable(None) => "pid = unknown and uid = unknown".to_owned(),
             Self::Nobody => "process_status = none".to_owned(),
         }
     }
@@ -346,7 +346,7 @@ mod tests {
             ]
         );
         let filter = Holder::Unreadable(Some(7)).filter();
-        assert_eq!(filter, "process_status = unreadable and uid = 7");
+        assert_eq!(filter, "pid = unknown and uid = 7");
     }
 
     #[test]

@@ -39,6 +39,12 @@ fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
     Some((state, flags, threads))
 }
 
+/// Field 4 (`ppid`) of `proc_pid_stat(5)`; `None` = it has none here.
+pub fn parent(stat: &[u8]) -> Option<u32> {
+    let parent = fields(stat)?.nth(1).and_then(decimal)?;
+    u32::try_from(parent).ok().filter(|pid| *pid != 0)
+}
+
 /// Field 22 (`starttime`) of `proc_pid_stat(5)`: when the process started, in ticks since the system
 /// did.
 pub fn start_ticks(stat: &[u8]) -> Option<u64> {

@@ -5,9 +5,11 @@
     reason = "a test stops at the first surprise and says why it could not run"
 )]
 
+use super::stat::cannot_hold_sockets;
+use super::walker::socket_inode;
 use super::{
-    Descriptor, Known, Threads, Walk, cannot_hold_sockets, socket_inode, start_ticks, walk,
-    walk_of, walk_rest,
+    Descriptor, Known, Ring, Threads, Walk, parent, start_ticks, walk, walk_aside, walk_of,
+    walk_rest,
 };
 use crate::error::Error;
 use crate::skip::skip;
@@ -43,6 +45,10 @@ fn sorted(walk: Walk) -> Vec<(u64, u32, u32)> {
         .into_iter()
         .map(|held| (held.inode, held.pid, held.fd))
         .collect()
+}
+
+fn unreadable(walk: &Walk) -> Vec<u32> {
+    walk.unreadable.iter().map(|process| process.pid).collect()
 }
 
 fn inode_of(socket: &impl AsFd) -> u64 {
@@ -159,7 +165,9 @@ fn unreadable_processes_are_counted_once_each() {
     let root = tempfile::tempdir().unwrap();
     refuse_three(root.path());
     let found = walk(root.path(), Threads::Any).unwrap();
-    assert_eq!((&found.unreadable[..], found.refused), (&[1][..], true));
+    assert_eq!((unreadable(&found), found.refused), (vec![1], true));
+    assert!(found.unreadable[0].is_refused());
+    assert_eq!(found.unreadable[0].parent, Some(1));
     assert_eq!(sorted(found), [(2, 4, 3)]);
 }
 
@@ -231,7 +239,8 @@ fn process_that_exits_during_scan_is_skipped() {
         let held = found.descriptors.iter();
         let mine = held.filter(|held| held.inode == inode && held.pid == me);
         assert_eq!(mine.count(), 1);
-        let refused = |pid| found.unreadable.contains(pid);
+        let unreadable = unreadable(&found);
+        let refused = |pid| unreadable.contains(pid);
         assert!(!children.iter().any(refused), "the dead are not unreadable");
     }
 }
@@ -306,7 +315,7 @@ fn only_the_named_processes_are_read() {
     let (named, refused) = (named.unwrap(), refused.unwrap());
     assert!(named.unreadable.is_empty(), "nobody else was asked");
     assert_eq!(sorted(named), [(2, 5, 3)]);
-    assert_eq!(refused.unreadable, [1]);
+    assert_eq!(unreadable(&refused), [1]);
     assert_eq!(sorted(refused), [(2, 5, 3)]);
 }
 
@@ -345,6 +354,7 @@ fn what_is_told_is_not_read_and_the_rest_is() {
         );
         Ok(Known {
             descriptors: vec![held(7, 8, 6), held(5, 10, 4)],
+            rings: Vec::new(),
             pids: vec![8, 10],
         })
     });
@@ -369,6 +379,51 @@ fn nothing_is_walked_when_nothing_could_be_told() {
     };
     let error = walk_rest(root.path(), Threads::Any, refused).unwrap_err();
     assert_eq!(error.chain(), "bpf: cannot tell: permission denied");
+}
+
+#[test]
+fn what_threads_and_rings_have_to_themselves_is_read_aside() {
+    let root = tempfile::tempdir().unwrap();
+    let ring = "anon_inode:[io_uring]";
+    let links = [
+        ("3", "socket:[5]"),
+        ("4", ring),
+        ("5", "anon_inode:[eventpoll]"),
+    ];
+    process(root.path(), 20, &stat("a", 'S', 0, 3), &links);
+    let own = root.path().join("20");
+    for (thread, name, target) in [
+        (21, "3", "socket:[6]"),
+        (21, "7", ring),
+        (22, "3", "socket:[7]"),
+    ] {
+        let directory = own.join(format!("task/{thread}/fd"));
+        fs::create_dir_all(&directory).unwrap();
+        symlink(target, directory.join(name)).unwrap();
+    }
+    if fs::metadata(own.join("task")).unwrap().nlink() <= 3 {
+        skip("this file system does not count subdirectories in st_nlink");
+        return;
+    }
+    for (path, inode) in [("fdinfo/4", 8), ("fdinfo/5", 9), ("task/21/fdinfo/7", 10)] {
+        let path = own.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("UserFiles:\t1\n    0: socket:[{inode}]\n")).unwrap();
+    }
+    let usual = walk(root.path(), Threads::Any).unwrap();
+    let (pid, thread, fd) = (20, 20, 4);
+    assert_eq!(usual.rings, [Ring { pid, thread, fd }]);
+    let rings = usual.rings.clone();
+    assert_eq!(sorted(usual), [(5, 20, 3)]);
+    let aside = walk_aside(root.path(), &[20], rings, &|_, thread| thread == 22).unwrap();
+    let fixed = Descriptor::FIXED;
+    assert_eq!(sorted(aside), [(6, 20, 3), (8, 20, fixed), (10, 20, fixed)]);
+}
+
+#[test]
+fn parent_is_found_behind_the_name() {
+    assert_eq!(parent(b"8 (a) S 1 (b) S 812 8 8 0"), Some(812));
+    assert_eq!(parent(b"8 (a) S 0 8 8 0"), None);
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! What a ring of `io_uring` holds without a descriptor: its fixed files, in `/proc/PID/fdinfo/N`.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::readlinkat;
+
+use super::Descriptor;
+use super::walker::{socket_inode, task};
+use crate::procfs::file;
+
+/// Where the link of a ring leads.
+pub(super) const IO_URING: &[u8] = b"anon_inode:[io_uring]";
+/// The line before the fixed files (`io_uring_show_fdinfo`, `io_uring/fdinfo.c`).
+const FILES: &[u8] = b"UserFiles:";
+/// More than a ring of 32,768 fixed files tells.
+const MOST: usize = 4 * 1024 * 1024;
+
+/// A descriptor that is, or may be, a ring of `io_uring`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// The process that has it.
+    pub pid: u32,
+    /// The thread whose descriptor it is; the first, if it is everybody's.
+    pub thread: u32,
+    /// The number of the descriptor.
+    pub fd: u32,
+}
+
+/// The sockets among the fixed files of a ring; `None` = it is none, or gone, or does not tell.
+pub(super) fn fixed_files(
+    root: BorrowedFd<'_>,
+    ring: Ring,
+) -> Option<impl Iterator<Item = Descriptor>> {
+    let Ring { pid, thread, fd } = ring;
+    let path = |folder| format!("{}/{fd}", task(pid, thread, folder));
+    let link = readlinkat(root, path("fd"), Vec::new()).ok()?;
+    if link.as_bytes() != IO_URING {
+        return None;
+    }
+    let info = file::read(root, path("fdinfo"), MOST).ok()?;
+    let inodes: Vec<u64> = sockets_in(&info).collect();
+    Some(inodes.into_iter().map(move |inode| Descriptor {
+        inode,
+        pid,
+        fd: Descriptor::FIXED,
+    }))
+}
+
+/// The inodes in lines like `    1: socket:[4996527]` behind the line `UserFiles:`. Linux 6.12 tells only
+/// how many they are.
+fn sockets_in(info: &[u8]) -> impl Iterator<Item = u64> {
+    let lines = info.split(|byte| *byte == b'\n');
+    let files = lines.skip_while(|line| !line.starts_with(FILES)).skip(1);
+    let files = files.take_while(|line| line.starts_with(b" "));
+    files.filter_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        socket_inode(line.get(colon + 1..)?.trim_ascii())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sockets_in;
+
+    #[test]
+    fn fixed_files_that_are_sockets_are_found() {
+        let info =
+            b"pos:\t0\nSqThread:\t-1\nUserFiles:\t4\n    0: /dev/null\n    1: socket:[77]\n   \
+            12: socket:[4294967300]\n    3: /tmp/socket:[9]\nUserBufs:\t1\n    0: socket:[5]\n";
+        assert!(sockets_in(info).eq([77, 4_294_967_300]));
+        for none in [
+            &b"UserFiles:\t4\nUserBufs:\t0\n"[..],
+            b"",
+            b"    1: socket:[77]\n",
+        ] {
+            assert_eq!(sockets_in(none).count(), 0);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One process after another, on several threads.
+
+use std::mem::MaybeUninit;
+use std::num::NonZero;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::io::Errno;
+
+use super::ring::IO_URING;
+use super::stat::{cannot_hold_sockets, decimal, parent};
+use super::{Descriptor, Ring, Threads, Unreadable, Walk};
+use crate::procfs::file;
+
+/// How many threads walk at most.
+const MOST_THREADS: usize = 4;
+/// How many processes make a thread worth its start.
+const PROCESSES_PER_THREAD: usize = 64;
+/// Directory entries are read into this many bytes, about 1,300 of them a call.
+const DIRECTORY_BUFFER: usize = 32 * 1024;
+/// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
+const LINK_BUFFER: usize = 64;
+
+/// Tells whether two tasks have the same descriptors; true is certain.
+pub type Shares<'a> = &'a (dyn Fn(u32, u32) -> bool + Sync);
+
+/// Spreads the processes over threads: each takes the next one that nobody has taken.
+pub(super) fn spread(
+    root: BorrowedFd<'_>,
+    pids: &[u32],
+    read: impl Fn(&mut Walker<'_>, u32) + Sync,
+) -> Walk {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let helpers = (pids.len() / PROCESSES_PER_THREAD)
+        .min(cores)
+        .clamp(1, MOST_THREADS)
+        - 1;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut walker = Walker {
+            root,
+            found: Walk::default(),
+            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
+        };
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            read(&mut walker, *pid);
+        }
+        walker.found
+    };
+    thread::scope(|scope| {
+        // A thread that cannot be had leaves its share to the others.
+        let started: Vec<_> = (0..helpers)
+            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let mut found = work();
+        for helper in started {
+            let part = helper
+                .join()
+                .unwrap_or_else(|cause| panic::resume_unwind(cause));
+            found.add(part);
+        }
+        found
+    })
+}
+
+/// What became of one directory of descriptors.
+#[derive(PartialEq, Eq)]
+enum Listing {
+    /// It had entries, all of them could be read.
+    Read,
+    /// It had none: no descriptors, or not those of this thread.
+    Empty,
+    /// The process is gone.
+    Gone,
+    /// It, or an entry of it, could not be read.
+    Failed(Errno),
+}
+
+/// One thread's part of the walk.
+pub(super) struct Walker<'a> {
+    root: BorrowedFd<'a>,
+    found: Walk,
+    buffer: Vec<u8>,
+}
+
+impl Walker<'_> {
+    pub(super) fn process(&mut self, pid: u32, threads: Threads) {
+        let mut listing = self.descriptors(pid, pid);
+        let shows_none = matches!(listing, Listing::Empty | Listing::Failed(_));
+        if shows_none && threads == Threads::Any {
+            listing = self.first_of_others(pid).unwrap_or(listing);
+        }
+        if let Listing::Failed(cause) = listing {
+            self.note_unreadable(pid, cause);
+        }
+    }
+
+    /// A process whose first thread has ended shows its descriptors at the others only, and to its
+    /// user it refuses those of the first. `None` = there is no other thread.
+    fn first_of_others(&mut self, pid: u32) -> Option<Listing> {
+        for thread in other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
+            let listing = self.descriptors(pid, thread);
+            if matches!(listing, Listing::Read | Listing::Failed(_)) {
+                return Some(listing);
+            }
+        }
+        None
+    }
+
+    /// The descriptors of threads that do not have those of the first.
+    pub(super) fn lone_threads(&mut self, pid: u32, shares: Shares<'_>) {
+        for thread in other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
+            if !shares(pid, thread)
+                && let Listing::Failed(cause) = self.descriptors(pid, thread)
+            {
+                self.note_unreadable(pid, cause);
+            }
+        }
+    }
+
+    fn descriptors(&mut self, pid: u32, thread: u32) -> Listing {
+        let directory = match open_directory(self.root, task(pid, thread, "fd")) {
+            Ok(directory) => directory,
+            Err(cause) if is_gone(cause) => return Listing::Gone,
+            Err(cause) => {
+                self.found.refused |= cause == Errno::ACCESS;
+                return Listing::Failed(cause);
+            }
+        };
+        let mut listing = Listing::Empty;
+        let mut entries = RawDir::new(&directory, self.buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(cause) if is_gone(cause) => return Listing::Gone,
+                Err(cause) => return Listing::Failed(cause),
+            };
+            let Some(fd) = number(entry.file_name().to_bytes()) else {
+                continue;
+            };
+            if listing == Listing::Empty {
+                listing = Listing::Read;
+            }
+            let mut link = [MaybeUninit::uninit(); LINK_BUFFER];
+            match readlinkat_raw(&directory, entry.file_name(), &mut link) {
+                Ok((target, _)) => match socket_inode(target) {
+                    Some(inode) => self.found.descriptors.push(Descriptor { inode, pid, fd }),
+                    None if target == IO_URING => self.found.rings.push(Ring { pid, thread, fd }),
+                    None => {}
+                },
+                // Closed meanwhile, or (in a copy of /proc) no link.
+                Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => {}
+                Err(cause) => listing = Listing::Failed(cause),
+            }
+        }
+        listing
+    }
+
+    /// Kernel threads and the dead have no descriptors, readable or not. A process that has gone
+    /// since its directory was opened refuses, too: the kernel says `EACCES` then
+    /// (`proc_fd_access_allowed`, `fs/proc/base.c`), and only this tells the difference.
+    fn note_unreadable(&mut self, pid: u32, cause: Errno) {
+        let mut text = [0; 1024];
+        let stat = file::start(self.root, format!("{pid}/stat"), &mut text);
+        let holds_nothing = stat.map_or_else(is_gone, cannot_hold_sockets);
+        if !holds_nothing {
+            let parent = stat.ok().and_then(parent);
+            self.found
+                .unreadable
+                .push(Unreadable { pid, parent, cause });
+        }
+    }
+}
+
+/// Every thread but the first of the process with this directory below `at`; none where it cannot be told.
+pub fn other_threads(at: BorrowedFd<'_>, process: &str, pid: u32) -> impl Iterator<Item = u32> {
+    let task = format!("{process}/task");
+    // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`).
+    let is_alone = statat(at, &task, AtFlags::empty()).map_or(true, |stat| stat.st_nlink <= 3);
+    let threads = (!is_alone).then(|| open_directory(at, &task).and_then(numbers_in));
+    let threads = threads.and_then(Result::ok).unwrap_or_default();
+    threads.into_iter().filter(move |thread| *thread != pid)
+}
+
+/// Where a thread of a process has this, below the root.
+pub(super) fn task(pid: u32, thread: u32, name: &str) -> String {
+    if pid == thread {
+        format!("{pid}/{name}")
+    } else {
+        format!("{pid}/task/{thread}/{name}")
+    }
+}
+
+/// The inode in `socket:[INODE]`.
+pub(super) fn socket_inode(target: &[u8]) -> Option<u64> {
+    decimal(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+fn number(name: &[u8]) -> Option<u32> {
+    decimal(name).and_then(|value| u32::try_from(value).ok())
+}
+
+fn is_gone(cause: Errno) -> bool {
+    matches!(cause, Errno::NOENT | Errno::SRCH | Errno::NOTDIR)
+}
+
+pub(super) fn open_directory<P: rustix::path::Arg>(
+    at: impl AsFd,
+    path: P,
+) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(at, path, flags, Mode::empty())
+}
+
+/// The numeric names in a directory, ascending: processes, or threads of one.
+pub(super) fn numbers_in(directory: impl AsFd) -> rustix::io::Result<Vec<u32>> {
+    let mut buffer = Vec::with_capacity(DIRECTORY_BUFFER);
+    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    let mut numbers = Vec::new();
+    while let Some(entry) = entries.next() {
+        numbers.extend(number(entry?.file_name().to_bytes()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}

@@ -1,0 +1,59 @@
+//! Short files of procfs. In what only looks like one, a device, a pipe or an endless file may stand in
+//! their place: nothing but a regular file is read, without waiting and no further than a limit.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+use rustix::path::Arg;
+
+/// Opens a file to read it.
+///
+/// # Errors
+///
+/// Those of `open(2)`; `EINVAL` when it is no regular file.
+pub fn open(at: impl AsFd, path: impl Arg) -> rustix::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = openat(at, path, flags, Mode::empty())?;
+    let mode = fstat(&file)?.st_mode;
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => Ok(File::from(file)),
+        FileType::Directory => Err(Errno::ISDIR),
+        _ => Err(Errno::INVAL),
+    }
+}
+
+/// Reads a file, at most so many bytes of it.
+///
+/// # Errors
+///
+/// Those of [`open`] and `read(2)`.
+pub fn read(at: impl AsFd, path: impl Arg, most: usize) -> rustix::io::Result<Vec<u8>> {
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let read = open(at, path)?.take(most).read_to_end(&mut bytes);
+    read.map_err(|cause| Errno::from_io_error(&cause).unwrap_or(Errno::IO))?;
+    Ok(bytes)
+}
+
+/// Reads the start of a file, as much of it as one call gives.
+///
+/// # Errors
+///
+/// Those of [`open`] and `read(2)`.
+pub fn start(at: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> rustix::io::Result<&[u8]> {
+    let length = rustix::io::read(open(at, path)?, &mut *buffer)?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Reads a file by its path, at most so many bytes of it.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub fn read_path(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    Ok(read(CWD, path, most)?)
+}
