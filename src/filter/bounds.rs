@@ -14,29 +14,43 @@ impl Expr {
         tests.iter().any(|test| matches!(test, Test::State(_)))
     }
 
-    /// The processes of which one must hold a socket for it to be accepted, ascending; `None` = any
-    /// may, or none.
+    /// The only processes it asks about, ascending, of which one must hold a socket for it to be accepted;
+    /// `None` = there are others, or none need be.
     pub fn pids(&self) -> Option<Vec<u32>> {
-        let of_test = |test: &Test, holds: bool| match test {
-            Test::Number {
-                field: Field::Pid,
-                op: Op::Equal,
-                value,
-            } if holds => Some(u32::try_from(*value).into_iter().collect()),
-            _ => None,
-        };
-        let of_list = |members: Vec<Option<Vec<u32>>>, all: bool| {
-            if all {
-                members.into_iter().flatten().min_by_key(Vec::len)
-            } else {
-                let members: Option<Vec<_>> = members.into_iter().collect();
-                members.map(|members| members.concat())
+        let tests = self.tests();
+        let mut pids = Vec::new();
+        for test in tests {
+            match test {
+                Test::Number {
+                    field: Field::Pid,
+                    op: Op::Equal,
+                    value,
+                } => pids.extend(u32::try_from(*value).ok()),
+                Test::Shown(_) => return None,
+                other if other.field().is_some_and(Field::is_of_owners) => return None,
+                _ => {}
             }
-        };
-        let mut pids = self.fold(true, &of_test, &of_list)?;
+        }
         pids.sort_unstable();
         pids.dedup();
-        Some(pids)
+        self.needs_pid().then_some(pids)
+    }
+
+    /// True if it accepts nothing that no process holds of those it names.
+    fn needs_pid(&self) -> bool {
+        let is_pid = |test: &Test, holds: bool| {
+            let field = test.field();
+            holds && field == Some(Field::Pid)
+        };
+        let of_list = |members: Vec<bool>, all: bool| {
+            let mut members = members.into_iter();
+            if all {
+                members.any(|needs| needs)
+            } else {
+                members.all(|needs| needs)
+            }
+        };
+        self.fold(true, &is_pid, &of_list)
     }
 
     /// What must be looked up for it.

@@ -143,8 +143,10 @@ fn state_is_found_below_not() {
 fn pids_are_bounded_by_and_and_or() {
     assert_eq!(pid(7).pids(), Some(vec![7]));
     assert_eq!(Expr::any([pid(9), pid(7), pid(9)]).pids(), Some(vec![7, 9]));
-    let smaller = Expr::all([Expr::any([pid(1), pid(2)]), pid(3), state(State::Listen)]);
-    assert_eq!(smaller.pids(), Some(vec![3]));
+    let all_asked = Expr::all([Expr::any([pid(1), pid(2)]), pid(3), state(State::Listen)]);
+    assert_eq!(all_asked.pids(), Some(vec![1, 2, 3]));
+    let beside = Expr::all([pid(1), pid(2).negated()]);
+    assert_eq!(beside.pids(), Some(vec![1, 2]));
     assert_eq!(Expr::NEVER.pids(), Some(Vec::new()));
     assert_eq!(pid(1 << 40).pids(), Some(Vec::new()));
 }
@@ -155,6 +157,8 @@ fn pids_are_else_unbounded() {
     assert_eq!(pid(1).negated().pids(), None);
     assert_eq!(number(Field::Pid, Op::Unequal, 1).pids(), None);
     assert_eq!(Expr::any([pid(1), state(State::Listen)]).pids(), None);
+    let fd = number(Field::Fd, Op::Greater, 2);
+    assert_eq!(Expr::all([pid(1), fd]).pids(), None, "of another process");
 }
 
 #[test]
