@@ -13,6 +13,8 @@ pub const HEADER: usize = 16;
 pub const SOCKET: u16 = 20;
 pub const ERROR: u16 = 2;
 pub const DONE: u16 = 3;
+/// A note in a recording of ours.
+pub const NOTE: u16 = 0x4c54;
 /// `NLM_F_MULTI` and `NLM_F_DUMP_INTR`.
 pub const MULTI: u16 = 2;
 pub const INTERRUPTED: u16 = 0x10;

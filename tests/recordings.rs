@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::recording::{NOTE, messages};
 use crate::scene::{V4, V6, tcp::listeners, tcp::states, unix};
 use crate::support::{fresh, is_of, list, lsock, stage, tool};
 
@@ -113,15 +114,95 @@ fn replay_selects_as_a_listing_does() {
 }
 
 #[test]
-fn replay_has_numbers_for_interfaces_and_no_users() {
+fn replay_has_the_names_of_the_recording() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = listeners::on_interface(V4).unwrap();
+    let tape = Tape::new();
+    // Also those that are not shown.
+    let recorded = tape.record(&["-tln"]);
+    let row = &tape.replay(&["-tl"])[0];
+    assert_eq!(row["interface"], "lo");
+    assert_eq!(row["user"], list(&["-tl"])[0]["user"]);
+    assert_eq!(row["cgroup"], recorded[0]["cgroup"]);
+    assert_eq!(row["processes"], Value::Null);
+    assert_eq!(tape.replay(&["-tln"])[0]["user"], Value::Null);
+}
+
+#[test]
+fn replay_without_names_has_numbers_for_interfaces_and_no_users() {
     let Some(_namespace) = fresh() else { return };
     let _held = listeners::on_interface(V4).unwrap();
     let tape = Tape::new();
     tape.record(&["-tl"]);
+    // As versions wrote it that knew no notes.
+    let mut messages = messages(&std::fs::read(tape.path()).unwrap());
+    messages.retain(|message| message.kind() != NOTE);
+    for message in &mut messages {
+        let sequence = message.sequence() & !0x100;
+        message.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
+    }
+    let bytes: Vec<u8> = messages.into_iter().flat_map(|message| message.0).collect();
+    std::fs::write(tape.path(), bytes).unwrap();
     let row = &tape.replay(&["-tl"])[0];
     assert_eq!(row["interface"], "if1");
-    assert_eq!(row["user"], Value::Null);
-    assert_eq!(row["processes"], Value::Null);
+    for key in ["user", "cgroup", "processes"] {
+        assert_eq!(row[key], Value::Null, "{key}");
+    }
+}
+
+#[test]
+fn recording_without_its_end_is_incomplete() {
+    let Some(_namespace) = fresh() else { return };
+    let tape = Tape::new();
+    tape.record(&["-ta"]);
+    let bytes = std::fs::read(tape.path()).unwrap();
+    let messages = messages(&bytes);
+    let mut at = 0;
+    for message in &messages {
+        std::fs::write(tape.path(), &bytes[..at]).unwrap();
+        let run = lsock(["-aj", "--replay", tape.path()]);
+        assert_eq!(run.status, Some(2), "{at} bytes: {run:?}");
+        at += message.0.len();
+    }
+    assert_eq!(at, bytes.len());
+    std::fs::write(tape.path(), &bytes).unwrap();
+    lsock(["-aj", "--replay", tape.path()]).clean();
+}
+
+#[test]
+fn what_the_kernel_does_not_have_is_none_in_a_replay_too() {
+    let Some(_namespace) = fresh() else { return };
+    let root = TempDir::new().unwrap();
+    std::fs::create_dir(root.path().join("net")).unwrap();
+    std::fs::copy("/proc/net/tcp", root.path().join("net/tcp")).unwrap();
+    let tape = Tape::new();
+    let root = root.path().to_str().unwrap();
+    tape.record(&["-ta", "--proc-root", root]);
+    for words in [&["-aj"][..], &["-taj"]] {
+        let run = lsock([words, &["--replay", tape.path()]].concat()).clean();
+        let sources = &run.document()["summary"]["sources"];
+        assert_eq!(sources[0]["source"], "replay");
+        assert_eq!(sources[1]["source"], Value::Null);
+        let reason = format!("there is no {root}/net/tcp6");
+        assert_eq!(sources[1]["reason"], reason);
+    }
+}
+
+#[test]
+fn recording_of_the_other_order_of_bytes_is_told_as_such() {
+    let Some(_namespace) = fresh() else { return };
+    let tape = Tape::new();
+    tape.record(&["-ta"]);
+    let mut bytes = std::fs::read(tape.path()).unwrap();
+    bytes[..4].reverse();
+    bytes[4..6].reverse();
+    std::fs::write(tape.path(), &bytes).unwrap();
+    let run = lsock(["-ta", "--replay", tape.path()]);
+    let message = format!(
+        "lsock: {}: recorded on a machine with the other order of bytes\n",
+        tape.path()
+    );
+    assert_eq!((run.status, run.stderr), (Some(2), message));
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! Recordings that are cut, changed, made up, or of a listing that was itself incomplete.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
+use lsock::filter::Narrow;
+use lsock::model::{Family, Protocol, Socket, StateSet};
+use lsock::source::{Extensions, ReplaySource, Request, Source as _};
 use proptest::prelude::*;
 
 use crate::recording::{
@@ -49,8 +53,8 @@ fn samples() -> Vec<Vec<Message>> {
 fn proc_lines() -> Vec<Message> {
     const LINE: u16 = 0x4c53;
     let table = lsock::model::Table {
-        protocol: lsock::model::Protocol::Icmp,
-        family: lsock::model::Family::Inet,
+        protocol: Protocol::Icmp,
+        family: Family::Inet,
     };
     let sequence = lsock::wire::tag(table);
     let line = |number: u32| {
@@ -191,5 +195,74 @@ fn limited_recording_is_replayed_as_incomplete() {
     // The kernel may have put the end of the dump beside the first socket.
     if replayed.status == Some(0) {
         assert!(replayed.rows().len() > 1, "{replayed:?}");
+    }
+}
+
+/// The stream of Linux 2.6.32 (`ss -D`): one dump has TCP over both IP versions.
+#[test]
+fn dump_of_both_ip_versions_is_whole() {
+    const OLDER: u16 = 18;
+    const OF_SS: u32 = 123_456;
+    let of = |name: &str, place: usize| {
+        let row = &fixture(name)[place];
+        Message::new(OLDER, OF_SS, row.payload())
+    };
+    let end = Message::new(DONE, OF_SS, &0_i32.to_ne_bytes());
+    let rows = [
+        of("tcp4.bin", 0),
+        of("tcp6.bin", 0),
+        of("tcp4.bin", 1),
+        of("tcp6.bin", 1),
+    ];
+    let whole = replay(file(&[&rows[..], std::slice::from_ref(&end)].concat()).path());
+    whole.assert_speaks_plainly();
+    assert_eq!(
+        (whole.status, whole.rows().len()),
+        (Some(0), 4),
+        "{whole:?}"
+    );
+    let one = [of("tcp4.bin", 0), end];
+    let path = file(&one);
+    let named = lsock_within(["-tanj", "--replay", path.path().to_str().unwrap()]);
+    assert_eq!(
+        (named.status, named.rows().len()),
+        (Some(0), 1),
+        "{named:?}"
+    );
+    assert_incomplete(&replay(file(&rows).path()), "ends in the middle of a dump");
+}
+
+#[test]
+fn recording_that_is_cut_while_it_is_played_is_told() {
+    let table = lsock::model::Table::new(Protocol::Tcp, Family::Inet);
+    let request = Request {
+        states: StateSet::ALL,
+        extensions: Extensions::default(),
+        narrow: Narrow::default(),
+    };
+    let dump = fixture("tcp4.bin");
+    let count = dump.len() - 1;
+    // Also where every row is left, but not the end.
+    for left in 0..=count {
+        let recording = file(&dump);
+        let mut source = ReplaySource::open(recording.path()).unwrap();
+        let bytes: usize = dump[..left].iter().map(|message| message.0.len()).sum();
+        recording
+            .as_file()
+            .set_len(u64::try_from(bytes).unwrap())
+            .unwrap();
+        let mut rows = 0;
+        let outcome = source.visit(table, &request, &mut |_: &Socket| {
+            rows += 1;
+            ControlFlow::Continue(())
+        });
+        assert!(rows <= left);
+        let gaps: Vec<String> = outcome
+            .unwrap()
+            .into_gaps()
+            .map(|gap| gap.to_string())
+            .collect();
+        let cut = format!("{}: cut while it was read", recording.path().display());
+        assert_eq!(gaps, [cut], "{left} messages left");
     }
 }

@@ -27,6 +27,19 @@ pub(super) struct Cgroups {
 }
 
 impl Cgroups {
+    /// Those of another machine, which has told its paths.
+    pub(super) fn elsewhere() -> Self {
+        Self {
+            walks: MOST_WALKS,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the path of a cgroup.
+    pub(super) fn set(&mut self, id: u64, path: Box<[u8]>) {
+        self.paths.insert(id, Some(path));
+    }
+
     /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
     /// the first id asked for, and once more for the first that is not found.
     pub(super) fn prepare(&mut self, id: u64) {

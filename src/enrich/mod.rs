@@ -19,7 +19,7 @@ mod visibility;
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::model::{Process, ProcessStatus, Row, Socket, Stage, Warning};
+use crate::model::{NameKind, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
@@ -89,6 +89,20 @@ impl Enricher {
             })),
             cgroups: lookups.cgroups.then(Cgroups::default),
         })
+    }
+
+    /// Takes the names that numbers had where the sockets were recorded.
+    pub fn use_names(&mut self, names: Vec<RecordedName>) {
+        for RecordedName { kind, number, name } in names {
+            match kind {
+                NameKind::Interface => self.interfaces.set(number, &name),
+                NameKind::User => self.users.set(number, &name),
+                NameKind::Cgroup => {
+                    let cgroups = self.cgroups.get_or_insert_with(Cgroups::elsewhere);
+                    cgroups.set(number, name);
+                }
+            }
+        }
     }
 
     /// Looks up everything but processes, which cost more: user, interface, cgroup and services.

@@ -37,6 +37,13 @@ impl NameCache {
         name.unwrap_or_else(|| number.to_string())
     }
 
+    /// Takes the name of a number, whatever a look-up would find.
+    pub(super) fn set(&mut self, number: u64, name: &[u8]) {
+        if let (Ok(number), Ok(name)) = (u32::try_from(number), str::from_utf8(name)) {
+            self.names.insert(number, Some(name.into()));
+        }
+    }
+
     /// Forgets all names: they may have changed.
     pub(super) fn forget(&mut self) {
         self.names.clear();

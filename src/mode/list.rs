@@ -11,6 +11,7 @@ use super::Messages;
 use super::check::{Counted, Outcome, Tally, conclude};
 use super::findings;
 use super::matcher::Matcher;
+use super::recording::NamedSource;
 use super::sources::Open;
 use super::tracked::TrackedTable;
 use crate::error::Error;
@@ -33,9 +34,16 @@ pub(super) fn run(
     };
     let (mut source, tables) = open(query, &recorder)?;
     let mut matcher = Matcher::new(query)?;
+    matcher.enricher.use_names(source.names());
     let output = Output::of(query, open, &envelope(), out);
     let mut listing = Listing::new(query, &mut matcher, output);
-    listing.read_all(&tables, source.as_mut(), messages)?;
+    if recorder.is_on() {
+        let mut named = NamedSource::new(source, query)?;
+        listing.read_all(&tables, &mut named, messages)?;
+        named.record(&recorder);
+    } else {
+        listing.read_all(&tables, source.as_mut(), messages)?;
+    }
     let verdict = listing.finish(messages)?;
     recorder.finish()?;
     Ok(verdict)

@@ -11,6 +11,7 @@ mod named;
 mod netlink;
 mod process;
 mod protocol;
+mod recorded;
 mod row;
 mod selection;
 mod socket;
@@ -36,6 +37,7 @@ pub use machine::{
 pub use netlink::netlink_family_name;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketType, Table};
+pub use recorded::{NameKind, RecordedName};
 pub use row::{OwnedRow, Row, Stage};
 pub use selection::Selection;
 pub use socket::{Details, Memory, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source, UNREAD};

@@ -125,7 +125,8 @@ impl<'r> Decoder<'r> {
         if self.is_bound_lent {
             StateSet::EMPTY
         } else {
-            self.request.bound_of(self.table)
+            self.request
+                .unlisted(self.table, StateSet::EMPTY.with(State::Bound))
         }
     }
 

@@ -7,6 +7,7 @@ pub mod events;
 mod files;
 mod kernel;
 mod netlink;
+mod note;
 pub mod procfs;
 mod recent;
 mod record;
@@ -19,7 +20,7 @@ use std::ops::ControlFlow;
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
-    Cause, Limits, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
+    Cause, Limits, Protocol, RecordedName, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
 
 pub use auto::AutoSource;
@@ -56,12 +57,17 @@ pub struct Request {
 }
 
 impl Request {
-    /// BOUND, where it is asked for and sockets of the table can be in it.
-    fn bound_of(&self, table: Table) -> StateSet {
-        match table.protocol {
-            Protocol::Tcp => self.states.intersection(StateSet::EMPTY.with(State::Bound)),
-            _ => StateSet::EMPTY,
-        }
+    /// The states that are asked for, that sockets of the table can be in, and that nobody can tell of.
+    fn unlisted(&self, table: Table, untold: StateSet) -> StateSet {
+        let possible = match table.protocol {
+            Protocol::Tcp => StateSet::ALL.without(State::Closed).without(State::Unconn),
+            Protocol::Mptcp => StateSet::ALL.without(State::Bound).without(State::Unconn),
+            other => other
+                .listening()
+                .with(State::Established)
+                .with(State::Unconn),
+        };
+        self.states.intersection(possible).intersection(untold)
     }
 
     /// Drops the optional parts that came without being wanted.
@@ -165,6 +171,11 @@ pub trait Source {
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         let _ = (request, visitor);
         None
+    }
+
+    /// The names that numbers had where it was recorded.
+    fn names(&mut self) -> Vec<RecordedName> {
+        Vec::new()
     }
 
     /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of

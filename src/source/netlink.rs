@@ -16,7 +16,7 @@ use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
-    Disturbance, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
+    Cause, Disturbance, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
 use crate::wire::{self, Body, DumpParams, Messages};
 
@@ -135,6 +135,9 @@ impl NetlinkSource {
                     if !lists_bound() {
                         outcome.unlisted = reader.decoder.unlisted();
                     }
+                    let asked = reader.decoder.request.states;
+                    self.recorder
+                        .keep_states(dump.table(), asked, outcome.unlisted);
                     return Ok(outcome);
                 }
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
@@ -257,7 +260,9 @@ impl Source for NetlinkSource {
             }
             None => match self.read(&mut reader) {
                 Err(error) if is_refusal(&error) && speaks(PROC, table) == Some(false) => {
-                    Outcome::absent(format!("this kernel has no {table}").into())
+                    let reason = Cause::from(format!("this kernel has no {table}"));
+                    self.recorder.keep_none(table, &reason);
+                    Outcome::absent(reason)
                 }
                 read => read?,
             },
@@ -383,7 +388,7 @@ impl<'r> Reader<'r> {
                     return Some(End::Disturbed(Disturbance::Changed));
                 }
                 Body::Done(_) => return Some(End::Whole),
-                Body::Error(_) | Body::ProcLine(_) | Body::Other => {}
+                Body::Error(_) | Body::ProcLine(_) | Body::Note(_) | Body::Other => {}
             }
         }
         None

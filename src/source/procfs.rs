@@ -20,7 +20,7 @@ use super::recent::RecentOfFile;
 use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Family, Protocol, Source as Kind, Table, Warning};
+use crate::model::{Cause, Family, Protocol, Source as Kind, Table, Warning};
 use crate::procfs::{LineError, is_cut, is_header};
 use crate::text::escape_path;
 
@@ -70,8 +70,12 @@ impl ProcfsSource {
             Some(speaks) => !speaks,
             None => !self.root.join("net/protocols").exists() && self.root != Path::new(PROC),
         };
+        let reason = Cause::from(text.clone());
+        if is_none {
+            self.recorder.keep_none(table, &reason);
+        }
         let gap = format!("{text}: which {table} there are is unknown");
-        let mut outcome = Outcome::absent(text.into());
+        let mut outcome = Outcome::absent(reason);
         outcome
             .warnings
             .extend((!is_none).then(|| Warning::Failed(gap.into())));
@@ -124,6 +128,8 @@ impl ProcfsSource {
             }
         }
         self.recorder.keep_end(table);
+        let asked = decoder.request.states;
+        self.recorder.keep_states(table, asked, decoder.unlisted());
         Ok(ControlFlow::Continue(()))
     }
 

@@ -6,9 +6,13 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::note::Note;
 use crate::error::Error;
-use crate::model::Table;
+use crate::model::{Cause, Family, Protocol, RecordedName, StateSet, Table};
 use crate::wire;
+
+/// Stands in notes that are about no table.
+const NO_TABLE: Table = Table::new(Protocol::Tcp, Family::Inet);
 
 /// Keeps what a listing reads; off by default. Clones write to the same file.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +42,8 @@ impl Recorder {
         Ok(Self(Some(Rc::new(RefCell::new(recording)))))
     }
 
-    pub(super) const fn is_on(&self) -> bool {
+    /// True if there is a file.
+    pub const fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
@@ -46,7 +51,7 @@ impl Recorder {
     pub(super) fn keep(&self, table: Table, datagram: &[u8]) {
         if self.is_on() {
             let mut datagram = datagram.to_vec();
-            wire::set_sequence(&mut datagram, wire::tag(table));
+            wire::set_sequence(&mut datagram, wire::tag_with_end(table));
             self.write(&datagram);
         }
     }
@@ -54,14 +59,36 @@ impl Recorder {
     /// Keeps a line of `/proc/net`, as a message of our own.
     pub(super) fn keep_line(&self, table: Table, line: &[u8]) {
         if self.is_on() {
-            self.write(&wire::proc_line(wire::tag(table), line));
+            self.write(&wire::proc_line(wire::tag_with_end(table), line));
         }
     }
 
     /// Marks the end of the lines of a table.
     pub(super) fn keep_end(&self, table: Table) {
         if self.is_on() {
-            self.write(&wire::done(wire::tag(table)));
+            self.write(&wire::done(wire::tag_with_end(table)));
+        }
+    }
+
+    /// Keeps that the kernel has no sockets of a table.
+    pub(super) fn keep_none(&self, table: Table, reason: &Cause) {
+        self.keep_note(table, &Note::None(reason.to_string()));
+    }
+
+    /// Keeps which states of a table were asked for and can be told.
+    pub(super) fn keep_states(&self, table: Table, asked: StateSet, unlisted: StateSet) {
+        let told = asked.intersection(unlisted.complement());
+        self.keep_note(table, &Note::States(told));
+    }
+
+    /// Keeps the name of a number, behind all dumps.
+    pub fn keep_name(&self, name: RecordedName) {
+        self.keep_note(NO_TABLE, &Note::Name(name));
+    }
+
+    fn keep_note(&self, table: Table, note: &Note) {
+        if self.is_on() {
+            self.write(&wire::note(wire::tag_with_end(table), &note.write()));
         }
     }
 
@@ -73,12 +100,13 @@ impl Recorder {
         }
     }
 
-    /// Writes out the rest.
+    /// Writes out the rest, and marks the end.
     ///
     /// # Errors
     ///
     /// The first write that failed.
     pub fn finish(&self) -> Result<(), Error> {
+        self.keep_note(NO_TABLE, &Note::End);
         let Some(recording) = &self.0 else {
             return Ok(());
         };

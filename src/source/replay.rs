@@ -3,15 +3,17 @@
 mod reading;
 
 use std::io::{self, BufReader, Seek as _, SeekFrom};
+use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use self::reading::{Bytes, Flaw, next_message};
 use super::decoder::Decoder;
+use super::note::Note;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Protocol, Source as Kind, Table, Warning};
+use crate::model::{Cause, Protocol, RecordedName, Source as Kind, Table, Warning};
 use crate::text::escape_path;
 use crate::wire::{self, Body, Message};
 
@@ -25,6 +27,9 @@ pub struct ReplaySource {
     tables: Vec<Table>,
     /// Runs of messages of one table.
     segments: Vec<Segment>,
+    /// What is noted of tables: why there are no such sockets, or which states can be told.
+    notes: Vec<(Table, Note)>,
+    names: Vec<RecordedName>,
     /// The first thing that is wrong with the file, until it was told.
     flaw: Option<Error>,
 }
@@ -49,6 +54,8 @@ impl ReplaySource {
             file,
             tables: Vec::new(),
             segments: Vec::new(),
+            notes: Vec::new(),
+            names: Vec::new(),
             flaw: None,
         };
         replay.learn()?;
@@ -64,22 +71,27 @@ impl ReplaySource {
         let mut bytes = Vec::new();
         // The dump whose end was not seen yet.
         let mut open = None;
-        let mut at = 0;
+        let (mut at, mut has_end, mut is_ended) = (0, false, false);
         loop {
             match next_message(&mut self.file, &mut bytes) {
                 Ok(Some((length, message))) => {
+                    has_end |= wire::has_end(message.sequence);
+                    is_ended = message.body == Body::Note(Note::END);
                     self.note(&message, &mut open, at..at + length);
                     at += length;
                 }
                 Ok(None) => break,
                 Err(Flaw::Io(cause)) => return Err(Error::file("read", &self.path, cause)),
-                Err(Flaw::Bytes(reason)) if self.tables.is_empty() && self.flaw.is_none() => {
+                Err(flaw @ Flaw::OtherOrder) if at == 0 => {
+                    return Err(self.malformed(flaw.to_string()));
+                }
+                Err(flaw) if self.tables.is_empty() && self.flaw.is_none() => {
                     return Err(self.malformed(format!(
-                        "byte {at}: {reason}; not a recording of netlink messages"
+                        "byte {at}: {flaw}; not a recording of netlink messages"
                     )));
                 }
-                Err(Flaw::Bytes(reason)) => {
-                    self.note_flaw(format!("byte {at}: {reason}"));
+                Err(flaw) => {
+                    self.note_flaw(format!("byte {at}: {flaw}"));
                     break;
                 }
             }
@@ -90,6 +102,8 @@ impl ReplaySource {
         }
         if open.is_some() {
             self.note_flaw("ends in the middle of a dump");
+        } else if has_end && !is_ended {
+            self.note_flaw("its end is missing");
         }
         Ok(())
     }
@@ -102,6 +116,14 @@ impl ReplaySource {
         if self.flaw.is_none() {
             self.flaw = Some(self.malformed(reason));
         }
+    }
+
+    /// What is wrong with the file, once.
+    fn told_flaw(&mut self) -> Vec<Warning> {
+        let flaw = self.flaw.take();
+        flaw.into_iter()
+            .map(|flaw| Warning::Failed(flaw.into()))
+            .collect()
     }
 
     /// Enters one message.
@@ -120,6 +142,12 @@ impl ReplaySource {
         match message.body {
             Body::Socket(payload) if message.multi => {
                 if let Some(table) = asked.or_else(|| wire::table_of_reply(payload)) {
+                    if message.is_of_both {
+                        // Neither IP version breaks off the other.
+                        let of_either = open.take_if(|open| open.protocol == table.protocol);
+                        *open = of_either.map(|_| table).or(*open);
+                        Protocol::Tcp.tables().for_each(|table| self.hold(table));
+                    }
                     self.note_row(table, open, place);
                 }
             }
@@ -129,10 +157,22 @@ impl ReplaySource {
                 }
             }
             Body::Done(code) if code <= 0 => {
-                self.note_end(asked, open.take());
-                self.tables
-                    .extend(asked.filter(|table| !self.tables.contains(table)));
+                let ended = open.take();
+                self.note_end(asked, ended);
+                if let Some(table) = asked.or(ended) {
+                    self.hold(table);
+                    self.enter(table, place);
+                }
             }
+            Body::Note(text) => match (Note::read(text), asked) {
+                (Some(Note::Name(name)), _) => self.names.push(name),
+                (Some(note @ Note::None(_)), Some(table)) => {
+                    self.hold(table);
+                    self.notes.push((table, note));
+                }
+                (Some(note @ Note::States(_)), Some(table)) => self.notes.push((table, note)),
+                _ => {}
+            },
             // A refusal, or the answer to what was asked beside a dump: no part of one.
             Body::Error(_) if !message.multi => {}
             Body::Done(code) | Body::Error(code) => {
@@ -147,9 +187,18 @@ impl ReplaySource {
 
     fn note_row(&mut self, table: Table, open: &mut Option<Table>, place: Range<u64>) {
         self.note_end(Some(table), open.replace(table));
+        self.hold(table);
+        self.enter(table, place);
+    }
+
+    fn hold(&mut self, table: Table) {
         if !self.tables.contains(&table) {
             self.tables.push(table);
         }
+    }
+
+    /// Enters where a message of a table lies.
+    fn enter(&mut self, table: Table, place: Range<u64>) {
         match self.segments.last_mut() {
             Some(last) if last.table == table && last.end == place.start => last.end = place.end,
             _ => self.segments.push(Segment {
@@ -170,7 +219,7 @@ impl ReplaySource {
     }
 
     /// The names of all unix sockets, also of those that were asked for beside the dump.
-    fn names(&mut self) -> Option<UnixNames> {
+    fn unix_names(&mut self) -> Option<UnixNames> {
         let mut names = UnixNames::new();
         let mut bytes = Vec::new();
         self.file.rewind().ok()?;
@@ -193,8 +242,9 @@ impl ReplaySource {
             self.file.seek(SeekFrom::Start(segment.begin))?;
             let mut at = segment.begin;
             while at < segment.end {
+                // It was longer when it was opened.
                 let Some((length, message)) = next_message(&mut self.file, &mut bytes)? else {
-                    break;
+                    return Err(Flaw::Bytes("cut while it was read".to_owned()));
                 };
                 at += length;
                 let flow = match message.body {
@@ -220,28 +270,42 @@ impl Source for ReplaySource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
+        let mut notes = self.notes.iter().filter(|(of, _)| *of == table);
+        let listed = match notes.next_back() {
+            Some((_, Note::None(reason))) => {
+                let mut outcome = Outcome::absent(reason.clone().into());
+                outcome.warnings = self.told_flaw();
+                return Ok(outcome);
+            }
+            Some((_, Note::States(states))) => Some(*states),
+            _ => None,
+        };
         let mut outcome = Outcome::complete(Kind::Replay);
         let gaps = &mut outcome.warnings;
         if !self.tables.contains(&table) {
             gaps.push(Warning::NotRecorded(self.path.clone(), table));
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
-        let names = if peers { self.names() } else { None };
+        let names = if peers { self.unix_names() } else { None };
         let mut decoder = Decoder::new(Kind::Replay, table, request, visitor, names);
         match self.play(table, &mut decoder) {
             Ok(()) => {}
-            Err(Flaw::Bytes(reason)) => gaps.push(Warning::Failed(self.malformed(reason).into())),
             Err(Flaw::Io(cause)) if decoder.lent == 0 => {
                 return Err(Error::file("read", &self.path, cause));
             }
-            Err(Flaw::Io(cause)) => {
-                let reason = Cause::from(cause).to_string();
-                gaps.push(Warning::Failed(self.malformed(reason).into()));
-            }
+            Err(flaw) => gaps.push(Warning::Failed(self.malformed(flaw.to_string()).into())),
         }
         gaps.extend(decoder.warnings(Some(table), Some(&self.path)));
-        outcome.unlisted = decoder.unlisted();
-        gaps.extend(self.flaw.take().map(|flaw| Warning::Failed(flaw.into())));
+        // What other programs record may lack BOUND.
+        outcome.unlisted = match listed {
+            Some(listed) => request.unlisted(table, listed.complement()),
+            None => decoder.unlisted(),
+        };
+        outcome.warnings.extend(self.told_flaw());
         Ok(outcome)
+    }
+
+    fn names(&mut self) -> Vec<RecordedName> {
+        mem::take(&mut self.names)
     }
 }

@@ -14,6 +14,8 @@ pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 const NLM_F_MULTI: u16 = 2;
 /// A line of `/proc/net` in a recording: a type of ours, beyond those of `sock_diag`.
 const PROC_LINE: u16 = 0x4c53;
+/// What is to be known of a recording beside that: another type of ours.
+const NOTE: u16 = 0x4c54;
 /// `NLMSG_ALIGNTO`.
 const ALIGN: usize = 4;
 
@@ -34,6 +36,8 @@ pub enum Body<'a> {
     Socket(&'a [u8]),
     /// A line of `/proc/net`, in a recording.
     ProcLine(&'a [u8]),
+    /// What is to be known of a recording.
+    Note(&'a [u8]),
     /// The end of a dump; 0, or why it is no list: a positive `errno`.
     Done(i32),
     /// The request was refused: a positive `errno` (0 is an acknowledgement).
@@ -51,6 +55,8 @@ pub struct Message<'a> {
     pub interrupted: bool,
     /// It is part of a dump, not the answer to a look-up.
     pub multi: bool,
+    /// It answers the older request, whose dump has TCP over both IP versions.
+    pub is_of_both: bool,
     /// What it holds.
     pub body: Body<'a>,
 }
@@ -119,6 +125,19 @@ impl<'a> Message<'a> {
         Ok(stated)
     }
 
+    /// True if these bytes begin with a header that a machine of the other byte order wrote.
+    pub fn is_turned(bytes: &[u8]) -> bool {
+        let kinds = [
+            SOCK_DIAG_BY_FAMILY,
+            TCPDIAG_GETSOCK,
+            NLMSG_DONE,
+            PROC_LINE,
+            NOTE,
+        ];
+        split::<Nlmsghdr>("netlink header", bytes)
+            .is_ok_and(|(header, _)| kinds.contains(&header.kind.get().swap_bytes()))
+    }
+
     /// Reads a message that fills `whole`.
     fn read(whole: &'a [u8]) -> Result<Self, WireError> {
         let (header, payload) = split::<Nlmsghdr>("netlink header", whole)?;
@@ -126,6 +145,7 @@ impl<'a> Message<'a> {
         let body = match header.kind.get() {
             SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => Body::Socket(payload),
             PROC_LINE => Body::ProcLine(payload),
+            NOTE => Body::Note(payload),
             NLMSG_DONE => Body::Done(errno(payload).unwrap_or(0)),
             NLMSG_ERROR => Body::Error(errno(payload)?),
             _ => Body::Other,
@@ -134,6 +154,7 @@ impl<'a> Message<'a> {
             sequence: header.sequence.get(),
             interrupted: flags & NLM_F_DUMP_INTR != 0 && header.kind.get() != NLMSG_NOOP,
             multi: flags & NLM_F_MULTI != 0,
+            is_of_both: header.kind.get() == TCPDIAG_GETSOCK,
             body,
         })
     }
@@ -182,6 +203,11 @@ fn errno(payload: &[u8]) -> Result<i32, WireError> {
 /// A line of `/proc/net` as a message, for a recording.
 pub fn proc_line(sequence: u32, line: &[u8]) -> Vec<u8> {
     message(PROC_LINE, NLM_F_MULTI, sequence, line)
+}
+
+/// Something to be known of a recording.
+pub fn note(sequence: u32, text: &[u8]) -> Vec<u8> {
+    message(NOTE, 0, sequence, text)
 }
 
 /// The end of such lines.

@@ -17,10 +17,10 @@ use std::fmt;
 use crate::model::{Family, Protocol, Socket, Table};
 
 pub use message::{
-    Body, Message, Messages, done, ends_dump, is_interrupted, proc_line, set_sequence,
+    Body, Message, Messages, done, ends_dump, is_interrupted, note, proc_line, set_sequence,
 };
 pub use request::{DumpParams, both_request, dump_request, exact_request, unix_name_request};
-pub use sequence::{is_ours, table_of, tag};
+pub use sequence::{has_end, is_ours, table_of, tag, tag_with_end};
 
 /// Why bytes are not the message they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,30 @@
-//! Sequence numbers that tell what was asked.
+//! Sequence numbers that tell, in a recording, what was asked.
 //!
-//! A reply to an IP dump holds its address family but not its protocol. The kernel copies the number
-//! of the request into every reply, so `lsock` puts the table there, and a recording of raw messages
-//! stays what `ss -D` writes and yet says which table each message belongs to.
+//! A reply to an IP dump holds its address family but not its protocol. Every reply has the number of the
+//! request, which says nothing; in a recording `lsock` puts the table there, so that raw messages stay what
+//! `ss -D` writes and yet say which table each belongs to.
 
 use crate::model::Table;
 
 /// The upper half of every sequence number of ours: `LS`.
 const MAGIC: u32 = 0x4c53;
 
-/// The sequence number of a request for `table`.
+/// In the recordings of versions that write a note at the end: without it, the rest is missing.
+const HAS_END: u32 = 0x100;
+
+/// The sequence number in a recording of messages about `table`, without the note at its end.
 pub fn tag(table: Table) -> u32 {
     MAGIC << 16 | u32::from(table.recording_code())
+}
+
+/// The same, of a recording that has a note at its end.
+pub fn tag_with_end(table: Table) -> u32 {
+    tag(table) | HAS_END
+}
+
+/// True if the recording has a note at its end.
+pub const fn has_end(sequence: u32) -> bool {
+    is_ours(sequence) && sequence & HAS_END != 0
 }
 
 /// True if a version of this program chose the sequence number.
@@ -22,12 +35,12 @@ pub const fn is_ours(sequence: u32) -> bool {
 /// The table a sequence number stands for; `None` when another program, or a later version of this
 /// one, chose it.
 pub fn table_of(sequence: u32) -> Option<Table> {
-    Table::all().find(|table| tag(*table) == sequence)
+    Table::all().find(|table| tag(*table) == sequence || tag_with_end(*table) == sequence)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, is_ours, table_of, tag};
+    use super::{Table, has_end, is_ours, table_of, tag, tag_with_end};
     use crate::model::{Family, Protocol};
 
     /// As they stand in recordings since the first version.
@@ -56,7 +69,9 @@ mod tests {
             let table = Table { protocol, family };
             assert_eq!(tag(table), number, "{table}");
             assert_eq!(table_of(number), Some(table), "{table}");
-            assert!(is_ours(number), "{table}");
+            assert!(is_ours(number) && !has_end(number), "{table}");
+            assert_eq!(table_of(tag_with_end(table)), Some(table), "{table}");
+            assert!(has_end(tag_with_end(table)), "{table}");
         }
     }
 

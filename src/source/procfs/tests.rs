@@ -17,6 +17,7 @@ use super::{Decoder, ProcfsSource};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, Source as Kind, State, StateSet, Table};
+use crate::source::note::Note;
 use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
 use crate::wire::{Body, Messages};
 
@@ -209,9 +210,17 @@ fn recorder_keeps_every_line_of_a_socket_as_it_is() {
         .map(|message| message.unwrap().body)
         .collect();
     let row = ROW.trim_end_matches('\n').as_bytes();
+    let told = StateSet::ALL.without(State::Bound);
+    let states = Note::States(told).write();
     assert_eq!(
         bodies,
-        [Body::ProcLine(row), Body::ProcLine(b"cut"), Body::Done(0)]
+        [
+            Body::ProcLine(row),
+            Body::ProcLine(b"cut"),
+            Body::Done(0),
+            Body::Note(&states),
+            Body::Note(Note::END),
+        ]
     );
 }
 

@@ -1,9 +1,11 @@
 //! The messages of a file, one after another.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
+use crate::text::chain;
 use crate::wire::{Body, Message, Messages};
 
 /// No message of a recording is longer; a greater length is no length.
@@ -31,8 +33,20 @@ pub(super) fn open(path: &Path) -> io::Result<BufReader<Box<dyn Bytes>>> {
 pub(super) enum Flaw {
     /// The file cannot be read.
     Io(io::Error),
+    /// A machine with the other order of bytes recorded it.
+    OtherOrder,
     /// Its bytes make no message.
     Bytes(String),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(cause) => f.write_str(&chain(cause)),
+            Self::OtherOrder => f.write_str("recorded on a machine with the other order of bytes"),
+            Self::Bytes(reason) => f.write_str(reason),
+        }
+    }
 }
 
 impl From<io::Error> for Flaw {
@@ -50,6 +64,9 @@ pub(super) fn next_message<'b>(
     take(file, Message::HEADER_LEN, bytes)?;
     if bytes.is_empty() {
         return Ok(None);
+    }
+    if Message::is_turned(bytes) {
+        return Err(Flaw::OtherOrder);
     }
     let stated = Message::stated_len(bytes).map_err(|error| Flaw::Bytes(error.to_string()))?;
     if stated > MAX_MESSAGE {

@@ -1,0 +1,26 @@
+//! Names that a recording has beside its sockets.
+
+use super::named;
+
+named! {
+    /// What a number stands for that has a name on the machine of the recording.
+    pub enum NameKind {
+        /// An interface, by its index.
+        Interface = "interface",
+        /// A user, by the uid.
+        User = "user",
+        /// The path of a cgroup, by its id.
+        Cgroup = "cgroup",
+    }
+}
+
+/// The name of a number where a recording was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedName {
+    /// What it names.
+    pub kind: NameKind,
+    /// Its number.
+    pub number: u64,
+    /// Its name.
+    pub name: Box<[u8]>,
+}

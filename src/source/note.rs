@@ -1,0 +1,109 @@
+//! What is to be known of a recording beside its sockets: a message of ours for each, in words.
+
+use crate::model::{NameKind, RecordedName, State, StateSet};
+
+/// Something to be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Note {
+    /// The kernel had no sockets of the table, for this reason.
+    None(String),
+    /// The states of the table that were asked for, and listed if there was any.
+    States(StateSet),
+    /// The name of a number.
+    Name(RecordedName),
+    /// There is nothing behind it.
+    End,
+}
+
+/// The word for the states that have no name.
+const UNKNOWN: &str = "UNKNOWN";
+
+impl Note {
+    /// [`Note::End`] in words.
+    pub(super) const END: &[u8] = b"end";
+
+    /// The note in words.
+    pub(super) fn write(&self) -> Vec<u8> {
+        match self {
+            Self::None(reason) => format!("none {reason}").into_bytes(),
+            Self::States(states) => {
+                let named = State::NAMED
+                    .into_iter()
+                    .filter(|state| states.contains(*state));
+                let mut words: Vec<&str> = named.map(State::name).collect();
+                words.extend(states.contains(State::Unknown(0)).then_some(UNKNOWN));
+                format!("states {}", words.join(",")).into_bytes()
+            }
+            Self::Name(RecordedName { kind, number, name }) => {
+                let begin = format!("{} {number} ", kind.name()).into_bytes();
+                [&begin[..], name].concat()
+            }
+            Self::End => Self::END.to_vec(),
+        }
+    }
+
+    /// Reads a note; `None` = this version does not know it.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
+        let (word, rest) = split(text);
+        let words = str::from_utf8(rest);
+        Some(match word {
+            b"none" => Self::None(words.ok()?.to_owned()),
+            b"states" => {
+                let states = words.ok()?.split(',').filter_map(|word| match word {
+                    UNKNOWN => Some(State::Unknown(0)),
+                    word => State::from_name(word),
+                });
+                Self::States(states.fold(StateSet::EMPTY, StateSet::with))
+            }
+            Self::END => Self::End,
+            word => {
+                let mut kinds = NameKind::ALL.into_iter();
+                let kind = kinds.find(|kind| kind.name().as_bytes() == word)?;
+                let (number, name) = split(rest);
+                Self::Name(RecordedName {
+                    kind,
+                    number: str::from_utf8(number).ok()?.parse().ok()?,
+                    name: name.into(),
+                })
+            }
+        })
+    }
+}
+
+/// The first word, and what follows it.
+fn split(text: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = text.splitn(2, |byte| *byte == b' ');
+    let mut part = || parts.next().unwrap_or_default();
+    (part(), part())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NameKind, Note, RecordedName, State, StateSet};
+
+    #[test]
+    fn notes_are_read_as_they_were_written() {
+        let name = |kind, number, name: &[u8]| {
+            Note::Name(RecordedName {
+                kind,
+                number,
+                name: name.into(),
+            })
+        };
+        for note in [
+            Note::None("there is no /proc/net/udplite".to_owned()),
+            Note::States(StateSet::ALL),
+            Note::States(StateSet::EMPTY),
+            Note::States(StateSet::EMPTY.with(State::Listen).with(State::Bound)),
+            name(NameKind::Interface, 2, b"eth0"),
+            name(NameKind::User, 1000, b"alice"),
+            name(NameKind::Cgroup, u64::MAX, b"/a b/\xff\n"),
+            Note::End,
+        ] {
+            assert_eq!(Note::read(&note.write()), Some(note));
+        }
+        for unknown in [&b""[..], b"later 1", b"user x y", b"none \xff"] {
+            assert_eq!(Note::read(unknown), None, "{unknown:?}");
+        }
+    }
+}
