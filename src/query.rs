@@ -255,7 +255,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{Input, Tables};
-    use crate::enrich::SystemNames;
+    use crate::enrich::{Machine, SystemNames};
     use crate::filter::{self, Expr};
     use crate::model::{Family, Protocol, Table};
 
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_filter_that_names_a_table_leaves_out_every_other() {
         let names = SystemNames {
-            live: false,
+            machine: Machine::Elsewhere,
             hosts: false,
         };
         for named in Table::all() {

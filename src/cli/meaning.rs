@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use super::as_netstat::{as_netstat, check_listed};
 use super::fields::{FieldNeeds, columns, sort_keys};
 use super::{FormatWord, Named, Terminal, Typed, given};
-use crate::enrich::{Interfaces, Lookups, Mapped, OwnerSource, Ports, ScanScope, SystemNames};
+use crate::enrich::{
+    Interfaces, Lookups, Machine, Mapped, OwnerSource, Ports, ScanScope, SystemNames,
+};
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, Table};
@@ -97,7 +99,11 @@ impl Typed {
             .map(|word| word.to_str().ok_or_else(|| not_text(word)))
             .collect::<Result<_, _>>()?;
         let meanings = SystemNames {
-            live: self.is_live(),
+            machine: match (&self.replay, &self.proc_root) {
+                (Some(_), _) => Machine::Recorded,
+                (None, Some(_)) => Machine::Elsewhere,
+                (None, None) => Machine::Here,
+            },
             hosts: self.resolve,
         };
         let text = words.join(" ");

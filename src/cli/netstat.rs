@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS, Options};
 use self::plan::{FAMILIES, parts};
 use super::{Command, Terminal, given};
-use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames};
+use crate::enrich::{Interfaces, Lookups, Machine, Mapped, Ports, SystemNames};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::{self, Expr};
@@ -210,7 +210,7 @@ fn listed(selection: Selection) -> Result<Expr, Error> {
         return Ok(Expr::ALWAYS);
     }
     let names = SystemNames {
-        live: false,
+        machine: Machine::Elsewhere,
         hosts: false,
     };
     let servers =

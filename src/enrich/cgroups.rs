@@ -91,8 +91,27 @@ impl Cgroups {
 pub(super) fn locate(path: &[u8]) -> (Vec<u8>, Option<u64>) {
     match mounted() {
         Some(mount) => locate_below(&mount, path),
-        None => (path_below(Path::new(MOUNT_POINT), path), None),
+        None => (plain(path), None),
     }
+}
+
+/// The path of a cgroup below the cgroup2 mount, wherever that is.
+pub(super) fn plain(path: &[u8]) -> Vec<u8> {
+    path_below(Path::new(MOUNT_POINT), path)
+}
+
+/// Every path below the cgroup2 mount; empty where there is none.
+pub(super) fn all() -> Vec<String> {
+    let mut cgroups = Cgroups::default();
+    if let Some(mount) = mounted() {
+        cgroups.walk(mount);
+    }
+    let paths = cgroups.paths.into_values().flatten();
+    let mut paths: Vec<String> = paths
+        .map(|path| String::from_utf8_lossy(&path).into_owned())
+        .collect();
+    paths.sort();
+    paths
 }
 
 /// Where cgroup2 is mounted, as a rule.

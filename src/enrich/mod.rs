@@ -28,7 +28,7 @@ use owners::Owners;
 pub use owners::{OwnerSource, ScanScope, Sight};
 pub use services::Ports;
 use services::Services;
-pub use system_names::SystemNames;
+pub use system_names::{Machine, SystemNames};
 
 /// What is to be looked up. The default is nothing but the names of interfaces.
 #[derive(Debug, Clone, Default)]

@@ -116,6 +116,13 @@ pub(super) fn numbers(name: &str) -> Vec<(Protocol, u32)> {
     numbers
 }
 
+/// Every name that a port or an IP protocol has in the files.
+pub(super) fn all() -> Vec<String> {
+    let files = FILES.iter();
+    let named = files.flat_map(|(path, second)| names(&read(path), *second));
+    named.map(|(_, name)| name.into_string()).collect()
+}
+
 /// The ports the kernel chooses from, in the network namespace of this process.
 pub(super) fn ephemeral_range() -> RangeInclusive<u16> {
     let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");

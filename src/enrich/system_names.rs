@@ -1,60 +1,165 @@
 //! What the names in a filter stand for.
 
+use std::fs;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::fields::Field;
 use crate::filter::Names;
 use crate::model::Protocol;
-use crate::text;
+use crate::text::{escape, nearest};
 
 use super::{cgroups, hosts, interfaces, services, users};
 
 /// How long the addresses of one host are waited for.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// So many names are few enough to be told.
+const FEW: usize = 6;
+
+/// Whose sockets they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// This machine's.
+    Here,
+    /// A recording's, which may hold names: each of them stays a test.
+    Recorded,
+    /// Those of another `/proc`: its users, interfaces and cgroups mean nothing here.
+    Elsewhere,
+}
 
 /// Asks this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SystemNames {
-    /// The sockets are this machine's. Otherwise its users, interfaces and cgroups mean nothing.
-    pub live: bool,
+    /// Whose sockets they are.
+    pub machine: Machine,
     /// Hosts are looked up.
     pub hosts: bool,
 }
 
 impl SystemNames {
-    fn here(self, what: &str, instead: &str) -> Result<(), String> {
-        if self.live {
-            return Ok(());
+    /// What is found here; of a recording it is looked for in the rows.
+    fn here<T>(
+        self,
+        what: &str,
+        instead: &str,
+        find: impl FnOnce() -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        match self.machine {
+            Machine::Here => find().map(Some),
+            Machine::Recorded => Ok(None),
+            Machine::Elsewhere => Err(format!(
+                "{what} of another machine have no names here; write the {instead}"
+            )),
         }
-        Err(format!(
-            "{what} of another machine have no names here; write the {instead}"
-        ))
     }
 }
+
+/// That there is no such thing, and what may have been meant.
+fn missing(what: &str, name: &str, all: &[String]) -> String {
+    let hint = match nearest(name, all) {
+        Some(near) => format!("; did you mean {}?", escape(near.as_bytes())),
+        None if (1..=FEW).contains(&all.len()) => {
+            format!("; there are: {}", escape(all.join(", ").as_bytes()))
+        }
+        None => String::new(),
+    };
+    format!("there is no {what} \"{}\"{hint}", escape(name.as_bytes()))
+}
+
+/// The words of a file; empty where it cannot be read.
+fn words(path: &str) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// What stands before the colon of each line.
+fn before_colons(path: &str) -> Vec<String> {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let names = text.lines().filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| name.trim().to_owned()).collect()
+}
+
+/// Network namespaces that `ip netns` has named.
+fn namespaces() -> Vec<String> {
+    let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.collect()
+}
+
+const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
 
 impl Names for SystemNames {
     fn service(&self, name: &str) -> Vec<(Protocol, u32)> {
         services::numbers(name)
     }
 
-    fn user(&self, name: &str) -> Result<u32, String> {
-        self.here("users", "uid")?;
-        let name_shown = text::escape(name.as_bytes());
-        users::uid_of(name).ok_or_else(|| format!("there is no user \"{name_shown}\""))
+    fn near_service(&self, name: &str) -> Option<String> {
+        let name = name.to_ascii_lowercase();
+        nearest(&name, &services::all()).map(str::to_owned)
+    }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        self.here("users", "uid", || {
+            let found = users::uid_of(name);
+            found.ok_or_else(|| missing("user", name, &before_colons("/etc/passwd")))
+        })
     }
 
     fn interface(&self, name: &str) -> Result<Option<u32>, String> {
-        self.here("interfaces", "number")?;
-        Ok(interfaces::index_of(name))
+        self.here("interfaces", "number", || {
+            let found = interfaces::index_of(name);
+            found.ok_or_else(|| {
+                missing(
+                    "interface",
+                    name,
+                    &before_colons("/proc/thread-self/net/dev"),
+                )
+            })
+        })
+    }
+
+    fn check(&self, field: Field, name: &str) -> Result<(), String> {
+        let (what, all) = match field {
+            _ if self.machine != Machine::Here => return Ok(()),
+            Field::Congestion => ("congestion control", words(CONGESTION)),
+            _ => ("network namespace", namespaces()),
+        };
+        // Where none can be told, none can be wrong.
+        if all.is_empty() && field == Field::Congestion || all.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(missing(what, name, &all))
     }
 
     fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
-        if self.live {
-            Ok(cgroups::locate(path))
+        let (path, id) = match self.machine {
+            Machine::Here => cgroups::locate(path),
+            Machine::Recorded => return Ok((cgroups::plain(path), None)),
+            Machine::Elsewhere => {
+                return Err("cgroups of another machine have no paths here".into());
+            }
+        };
+        let all = if id.is_some() {
+            Vec::new()
         } else {
-            Err("cgroups of another machine have no paths here".into())
+            cgroups::all()
+        };
+        // Where cgroup2 is not mounted, none can be told.
+        if all.is_empty() {
+            return Ok((path, id));
         }
+        let name = String::from_utf8_lossy(&path);
+        let is_below = |other: &&String| other.ends_with(&*name);
+        Err(match all.iter().find(is_below) {
+            Some(whole) => format!(
+                "there is no cgroup \"{}\"; did you mean {}?",
+                escape(&path),
+                escape(whole.as_bytes())
+            ),
+            None => missing("cgroup", &name, &all),
+        })
     }
 
     fn ephemeral(&self) -> RangeInclusive<u16> {
@@ -73,28 +178,77 @@ impl Names for SystemNames {
 
 #[cfg(test)]
 mod tests {
-    use super::SystemNames;
+    use super::{Machine, SystemNames};
+    use crate::fields::Field;
     use crate::filter::Names;
     use crate::model::Protocol;
 
-    const HERE: SystemNames = SystemNames {
-        live: true,
-        hosts: true,
-    };
-    const ELSEWHERE: SystemNames = SystemNames {
-        live: false,
-        hosts: false,
-    };
+    const fn of(machine: Machine) -> SystemNames {
+        SystemNames {
+            machine,
+            hosts: false,
+        }
+    }
+
+    const HERE: SystemNames = of(Machine::Here);
+    const ELSEWHERE: SystemNames = of(Machine::Elsewhere);
+    const RECORDED: SystemNames = of(Machine::Recorded);
+
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    fn what_is_not_here_is_told_with_the_nearest_name() {
+        assert_eq!(HERE.user("root"), Ok(Some(0)));
+        assert_eq!(HERE.interface("lo"), Ok(Some(1)));
+        let near = |what: &str, typed: &str, meant: &str| {
+            format!("there is no {what} \"{typed}\"; did you mean {meant}?")
+        };
+        assert_eq!(HERE.user("rooot"), Err(near("user", "rooot", "root")));
+        assert_eq!(HERE.interface("loo"), Err(near("interface", "loo", "lo")));
+        let wrong = HERE.interface("eth000000").unwrap_err();
+        assert!(
+            wrong.starts_with("there is no interface \"eth000000\""),
+            "{wrong}"
+        );
+        assert_eq!(HERE.near_service("no such service"), None);
+        let congestion = |name| HERE.check(Field::Congestion, name);
+        assert_eq!(congestion("reno"), Ok(()));
+        let slip = near("congestion control", "renno", "reno");
+        assert_eq!(congestion("renno"), Err(slip));
+        let netns = HERE.check(Field::Netns, "no such namespace").unwrap_err();
+        assert!(
+            netns.starts_with("there is no network namespace"),
+            "{netns}"
+        );
+    }
+
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    fn a_cgroup_that_is_not_here_is_none() {
+        let here = |path: &[u8]| HERE.cgroup(path);
+        let Ok((_, Some(_))) = here(b"/") else {
+            return crate::skip::skip("cgroup2 is not mounted");
+        };
+        let wrong = here(b"/no/such.slice").unwrap_err();
+        assert!(
+            wrong.starts_with("there is no cgroup \"/no/such.slice\""),
+            "{wrong}"
+        );
+        assert!(here(b"/..").is_err());
+    }
+
+    #[test]
+    fn names_of_a_recording_are_looked_for_in_it() {
+        assert_eq!(RECORDED.user("nosuch"), Ok(None));
+        assert_eq!(RECORDED.interface("nope0"), Ok(None));
+        assert_eq!(
+            RECORDED.cgroup(b"x.slice/"),
+            Ok((b"/x.slice".to_vec(), None))
+        );
+        assert_eq!(RECORDED.check(Field::Congestion, "bbr9"), Ok(()));
+    }
 
     #[test]
     fn names_of_another_machine_mean_nothing() {
-        assert_eq!(HERE.user("root"), Ok(0));
-        assert_eq!(HERE.interface("lo"), Ok(Some(1)));
-        assert_eq!(HERE.interface("nope0"), Ok(None));
-        assert_eq!(
-            HERE.cgroup(b"x.slice/").map(|found| found.0),
-            Ok(b"/x.slice".to_vec())
-        );
         let told = |what: &str, instead: &str| {
             format!("{what} of another machine have no names here; write the {instead}")
         };
@@ -116,6 +270,10 @@ mod tests {
         let refused = Err("host names are looked up only with -r".to_owned());
         assert_eq!(ELSEWHERE.host("localhost"), refused);
         let unknown = Err("no host with this name was found".to_owned());
-        assert_eq!(HERE.host("fe80::"), unknown);
+        let resolving = SystemNames {
+            hosts: true,
+            ..HERE
+        };
+        assert_eq!(resolving.host("fe80::"), unknown);
     }
 }

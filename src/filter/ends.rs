@@ -1,6 +1,6 @@
 //! Ends of sockets to tests: hosts, names of unix sockets, netlink families, packet protocols.
 
-use super::error::{Compared, Refusal};
+use super::error::{Compared, Refusal, expected};
 use super::hosts::{self, End, Version};
 use super::lexer::{Relation, Word};
 use super::ports::ports;
@@ -8,7 +8,7 @@ use super::value::{Values, is_missing, missing, text};
 use super::words::one_word;
 use super::{Case, Expr, Field, Op, Pattern, Prefix, Side, Test};
 use crate::model::{Family, netlink_family_name};
-use crate::text::unescape;
+use crate::text::{escape, nearest, unescape};
 
 impl Values<'_> {
     /// The test of an address, or of an address and a port.
@@ -85,7 +85,8 @@ impl Values<'_> {
         if !matches!(family, "" | "*") {
             let name = match family.parse() {
                 Ok(number) => netlink_family_name(number).into_owned(),
-                Err(_) => family.to_owned(),
+                Err(_) if is_glob(family) => family.to_owned(),
+                Err(_) => netlink_family(family)?,
             };
             parts.push(Expr::Test(Test::Text {
                 field: side.address(),
@@ -151,6 +152,23 @@ fn conjunction(parts: Vec<Expr>, equal: bool) -> Expr {
         Expr::all(parts)
     } else {
         Expr::any(parts)
+    }
+}
+
+/// The netlink family with this name, whatever its case.
+fn netlink_family(text: &str) -> Result<String, Refusal> {
+    let names = (0..NETLINK_FAMILIES).map(|family| netlink_family_name(family).into_owned());
+    let names: Vec<String> = names.collect();
+    let lower = text.to_ascii_lowercase();
+    if names.contains(&lower) {
+        return Ok(lower);
+    }
+    match nearest(&lower, &names) {
+        Some(near) => Err(Refusal::Because(format!(
+            "there is no netlink family \"{}\"; did you mean {near}?",
+            escape(text.as_bytes())
+        ))),
+        None => expected("a netlink family, like route, or its number"),
     }
 }
 

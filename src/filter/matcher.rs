@@ -3,7 +3,7 @@
 use super::expr::ANY_IPV4;
 use super::{Expr, Field, Op, Pattern, Rule, Test};
 use crate::fields::{Datum, Side, Value};
-use crate::model::{Process, ProcessStatus, Protocol, Row, Stage, Unit};
+use crate::model::{Process, ProcessStatus, Protocol, Row, Source, Stage, Unit};
 
 mod lists;
 mod short;
@@ -86,6 +86,12 @@ impl Rule {
         Matcher { row, shown }.expr(self.expr())
     }
 }
+
+/// It depends on what the source does not tell.
+const UNTOLD: Decision = Decision::CannotTell {
+    held: false,
+    by_source: true,
+};
 
 /// The answer of a test, or why it has none.
 type Answer<T = bool> = Result<T, Decision>;
@@ -283,7 +289,22 @@ impl<'r> Matcher<'_, 'r> {
         let known = self.known(Field::Interface, !equal)?;
         let is_name = matches!(known, Datum::Name(known) if known == name.as_bytes());
         let same = is_name || Short::of(own) == *name || Short::interface(own) == *name;
+        if !same && self.is_nameless(known) {
+            return Err(UNTOLD);
+        }
         Ok(same == equal)
+    }
+
+    /// True if an interface has a name that is not known: that of another machine, in a recording without
+    /// names.
+    fn is_nameless(&self, interface: Datum<'_>) -> bool {
+        let socket = self.row.socket;
+        let number = socket.interface.map(Short::interface);
+        let is_number = matches!(
+            (interface, number),
+            (Datum::Name(name), Some(number)) if name == number.as_bytes()
+        );
+        socket.source == Source::Replay && is_number
     }
 
     fn cgroup(&self, equal: bool, path: &[u8], id: Option<u64>) -> Answer {
@@ -309,7 +330,13 @@ impl<'r> Matcher<'_, 'r> {
             }
             Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
             Datum::Path(name) => pattern.matches_name(name),
-            Datum::Name(name) => pattern.matches(name),
+            Datum::Name(name) => {
+                let matches = pattern.matches(name);
+                if !matches && field == Field::Interface && self.is_nameless(Datum::Name(name)) {
+                    return Err(UNTOLD);
+                }
+                matches
+            }
             _ => return Ok(false),
         };
         Ok(matches == equal)

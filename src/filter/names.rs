@@ -3,30 +3,43 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use super::Field;
 use crate::model::Protocol;
 
 /// What the names in a filter stand for on this machine.
+///
+/// A name of something that does not exist here is an error that says which name is near; of a recording,
+/// which is of another machine, every name stays a test.
 pub trait Names {
     /// The number a service, an IP protocol (raw), an `EtherType` (packet) or `kernel` (netlink) has
     /// with each protocol; empty = no such name.
     fn service(&self, name: &str) -> Vec<(Protocol, u32)>;
-    /// The user with this name.
+    /// The service whose name is like this one.
+    fn near_service(&self, name: &str) -> Option<String>;
+    /// The user with this name; `None` = it is to be looked for among the names of the rows.
     ///
     /// # Errors
     ///
     /// Why there is none.
-    fn user(&self, name: &str) -> Result<u32, String>;
-    /// The index of an interface; `None` = there is none of this name.
+    fn user(&self, name: &str) -> Result<Option<u32>, String>;
+    /// The index of an interface; `None` = it is to be looked for among the names of the rows.
     ///
     /// # Errors
     ///
-    /// Why names of interfaces mean nothing.
+    /// Why there is none.
     fn interface(&self, name: &str) -> Result<Option<u32>, String>;
-    /// A cgroup's path below the cgroup2 mount, and its id where it exists.
+    /// The value of a field that holds a name of this machine: `congestion`, `netns`.
     ///
     /// # Errors
     ///
-    /// Why paths of cgroups mean nothing.
+    /// Why it is none.
+    fn check(&self, field: Field, name: &str) -> Result<(), String>;
+    /// A cgroup's path below the cgroup2 mount, and its id; `None` = it is to be looked for among the
+    /// paths of the rows.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
     fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String>;
     /// The ports the kernel chooses from.
     fn ephemeral(&self) -> RangeInclusive<u16>;

@@ -37,6 +37,10 @@ fn item(word: &str, names: &dyn Names) -> Result<PortItem, Refusal> {
     }
     let numbers = names.service(word);
     if numbers.is_empty() {
+        if let Some(near) = names.near_service(word) {
+            let reason = format!("there is no service \"{word}\"; did you mean {near}?");
+            return Err(Refusal::Because(reason));
+        }
         return expected("a port or a service that /etc/services names");
     }
     Ok(PortItem::Service {

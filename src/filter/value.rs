@@ -216,6 +216,18 @@ impl Values<'_> {
                 let equal = op == Op::Equal;
                 Ok(Expr::Test(Test::Cgroup { equal, path, id }))
             }
+            Field::Congestion | Field::Netns if !like => {
+                let known = self.names.check(field, &word.text);
+                known.map_err(Refusal::Because)?;
+                Ok(text(field, relation, word))
+            }
+            Field::ProcessUser if !like => {
+                // One without a name is called by its number.
+                if word.text.parse::<u32>().is_err() {
+                    self.names.user(&word.text).map_err(Refusal::Because)?;
+                }
+                Ok(text(field, relation, word))
+            }
             _ if !field.words().is_empty() => words(field, relation, word),
             _ if field.unit().is_some() => numeric(field, op, &word.text),
             _ => Ok(text(field, relation, word)),
@@ -228,10 +240,13 @@ impl Values<'_> {
             Err(_) if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 return expected("a user");
             }
-            Err(_) => {
-                let found = self.names.user(&word.text).map_err(Refusal::Because)?;
-                found.into()
-            }
+            Err(_) => match self.names.user(&word.text).map_err(Refusal::Because)? {
+                Some(uid) => uid.into(),
+                None if matches!(op, Op::Equal | Op::Unequal) => {
+                    return Ok(text(Field::User, Relation::compare(op), word));
+                }
+                None => return expected("a uid"),
+            },
         };
         Ok(number_test(Field::Uid, op, value))
     }

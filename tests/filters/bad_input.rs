@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
-use crate::support::{Run, lsock};
+use crate::support::{Run, lsock, skip};
 
 /// Whether the message is `lsock: filter: …`, the text, and a mark below it at `column`.
 fn is_refused(attempt: &Run, text: &str, column: Option<usize>, part: &str) -> bool {
@@ -84,6 +84,56 @@ fn unknown_name_is_refused_with_a_near_one() {
         ("sport = 80 and recv_qeue > 0", Some(15), "recv_queue"),
         ("zzzzzzzz = 1", Some(0), "zzzzzzzz"),
     ]);
+}
+
+#[test]
+fn name_of_what_is_not_on_this_machine_is_refused_with_a_near_one() {
+    assert_refused(&[
+        ("dev lo0typo", Some(4), "there is no interface \"lo0typo\""),
+        ("dev != loo", Some(7), "did you mean lo?"),
+        ("not interface = lo,loo", Some(16), "did you mean lo?"),
+        ("src fe80::1%loo", Some(4), "did you mean lo?"),
+        ("user rooot", Some(5), "did you mean root?"),
+        ("process_user = rooot", Some(15), "did you mean root?"),
+        ("cong = renno", Some(7), "did you mean reno?"),
+        ("netns = nosuch", Some(8), "there is no network namespace"),
+        ("sport = htpp", Some(8), "did you mean http?"),
+        ("src netlink:rotue", Some(4), "did you mean route?"),
+    ]);
+}
+
+#[test]
+fn cgroup_that_is_not_there_is_refused() {
+    if lsock(["-tl", "cgroup = /"]).status != Some(0) {
+        skip("cgroup2 is not mounted");
+        return;
+    }
+    let part = "there is no cgroup \"/nosuch\"";
+    assert_refused(&[
+        ("cgroup /nosuch", Some(7), part),
+        ("cgroup != /nosuch", Some(10), part),
+    ]);
+}
+
+#[test]
+fn in_a_recording_every_name_stays_a_test() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("sockets");
+    let file = file.to_str().unwrap();
+    lsock(["-tan", "-D", file]).done();
+    for (filter, is_untold) in [
+        ("dev = lo0typo", false),
+        ("dev != lo0typo", false),
+        ("cong = renno", true),
+        ("user = nosuchuser", true),
+        ("cgroup = /nosuch", true),
+    ] {
+        let run = lsock(["-tanj", "--replay", file, filter]);
+        let allowed = [0, if is_untold { 2 } else { 0 }];
+        assert!(allowed.contains(&run.status.unwrap()), "{filter}: {run:?}");
+        let wanted = filter.contains("!=");
+        assert!(wanted || run.sockets().is_empty(), "{filter}: {run:?}");
+    }
 }
 
 #[test]

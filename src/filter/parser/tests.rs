@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use proptest::prelude::*;
 
 use super::{Expr, Names, parse};
+use crate::filter::Field;
 use crate::model::Protocol;
 use tables::{ACCEPTED, REJECTED};
 
@@ -26,21 +27,38 @@ impl Names for Known {
         }
     }
 
-    fn user(&self, name: &str) -> Result<u32, String> {
+    fn near_service(&self, name: &str) -> Option<String> {
+        (name == "htpp").then(|| "http".to_owned())
+    }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
         match name {
-            "www-data" => Ok(33),
+            "www-data" => Ok(Some(33)),
+            "root" => Ok(Some(0)),
+            "recorded" => Ok(None),
             _ => Err("there is no such user".to_owned()),
+        }
+    }
+
+    fn check(&self, field: Field, name: &str) -> Result<(), String> {
+        match (field, name) {
+            (Field::Congestion, "cubik") => Err("did you mean cubic?".to_owned()),
+            _ => Ok(()),
         }
     }
 
     fn interface(&self, name: &str) -> Result<Option<u32>, String> {
         match name {
             "elsewhere" => Err("names mean nothing".to_owned()),
+            "eth00" => Err("did you mean eth0?".to_owned()),
             _ => Ok((name == "eth0").then_some(2)),
         }
     }
 
     fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
+        if path == b"/sytem.slice" {
+            return Err("did you mean /system.slice?".to_owned());
+        }
         Ok((path.to_vec(), (path == b"/system.slice").then_some(7)))
     }
 

@@ -300,7 +300,7 @@ pub(super) fn text(filter: &str, key: Option<&GroupKey>, limits: &dyn Limits) ->
 /// A test proves that every definition can be parsed.
 fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
     let names = SystemNames {
-        live: true,
+        machine: crate::enrich::Machine::Here,
         hosts: false,
     };
     parse(&text(filter, None, limits), &names).ok()
