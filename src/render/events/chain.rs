@@ -15,6 +15,8 @@ pub(super) const SAMPLED: char = '~';
 /// What happened to a connection since the watch began.
 #[derive(Debug, Clone)]
 pub(in crate::render) struct Chain {
+    /// Its number.
+    pub(in crate::render) connection: u64,
     /// Which of the changes was its last.
     pub(in crate::render) changed: u64,
     /// Its steps, in their order.
@@ -50,7 +52,7 @@ impl OpenChains {
     /// Adds an event; gives the connection if that was its end.
     pub(in crate::render) fn add(&mut self, event: &Event, row: &Row<'_>) -> Option<Chain> {
         let chain = self.chains.entry(event.connection);
-        let chain = chain.or_insert_with(|| Chain::new(row));
+        let chain = chain.or_insert_with(|| Chain::new(event.connection, row));
         self.changes += 1;
         chain.changed = self.changes;
         chain.add(event, row);
@@ -75,8 +77,9 @@ impl OpenChains {
 
 impl Chain {
     /// Nothing has happened to it yet.
-    fn new(row: &Row<'_>) -> Self {
+    fn new(connection: u64, row: &Row<'_>) -> Self {
         Self {
+            connection,
             changed: 0,
             steps: Vec::new(),
             traffic: None,
@@ -105,9 +108,9 @@ impl Chain {
         self.kept.row()
     }
 
-    /// `CLOSED`, ` → SYN_SENT`, ` →(31ms) ESTABLISHED`, …: what a line may be broken between.
+    /// `CLOSED → SYN_SENT`, `→(31ms) ESTABLISHED`, …: what a line may be folded between.
     pub(in crate::render) fn links(&self, arrow: &str) -> Vec<String> {
-        let mut links: Vec<String> = Vec::with_capacity(self.steps.len() + 1);
+        let mut links: Vec<String> = Vec::with_capacity(self.steps.len());
         let mut before: Option<&Step> = None;
         for step in &self.steps {
             let (old, new) = (
@@ -117,16 +120,13 @@ impl Chain {
             let since = before.map(|before| since(before, step));
             let link = match (since, before.map(|before| before.new)) {
                 (Some(since), Some(state)) if step.old == Some(state) => {
-                    format!(" {arrow}({since}) {new}")
+                    format!("{arrow}({since}) {new}")
                 }
                 (Some(since), _) if step.old.is_none() => {
-                    format!(" {arrow}({since}) ? {arrow} {new}")
+                    format!("{arrow}({since}) ? {arrow} {new}")
                 }
-                (Some(since), _) => format!(" {arrow}({since}) ? {arrow} {old} {arrow} {new}"),
-                (None, _) => {
-                    links.push(old);
-                    format!(" {arrow} {new}")
-                }
+                (Some(since), _) => format!("{arrow}({since}) ? {arrow} {old} {arrow} {new}"),
+                (None, _) => format!("{old} {arrow} {new}"),
             };
             links.push(link);
             before = Some(step);

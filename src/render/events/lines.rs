@@ -2,13 +2,14 @@
 //! its place: those that are over move up, those that are open are drawn again below them.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 
 use jiff::Timestamp;
 
 use crate::model::{Event, EventSummary, Row};
 
-use super::super::grid::{self, Grid};
+use super::super::grid::{self, GAP, Grid};
 use super::super::out::Out;
 use super::super::{Format, HeaderLine, paint};
 use super::cells::Cells;
@@ -18,11 +19,11 @@ use super::{Chain, EventLayout, EventWriter, Grouping, OpenChains, Step};
 /// Columns of the longest state.
 const STATE: usize = 11;
 
-/// Room for less of a chain than this is no room.
-const LEAST: usize = 16;
+/// Columns of the longest words for a step.
+const WORDS: usize = 70;
 
-/// Stands for what is left out of a chain.
-const MORE: &str = "...";
+/// Time, protocol and both ends.
+const ENDS: usize = 4;
 
 /// Writes events or connections as lines.
 pub(in crate::render) struct EventLines<'w> {
@@ -37,7 +38,7 @@ pub(in crate::render) struct EventLines<'w> {
 #[derive(Debug, Clone, Copy)]
 struct Live {
     width: usize,
-    /// As many can be drawn.
+    /// As many lines can be drawn for them.
     most: usize,
     /// Lines that are drawn again.
     drawn: usize,
@@ -58,11 +59,12 @@ impl<'w> EventLines<'w> {
         let cells = Cells::new(format, layout);
         let time = cells.time(Timestamp::UNIX_EPOCH, true).len();
         let mut columns = vec![("TIME", time), ("PROTO", 5), ("LOCAL", 21), ("PEER", 21)];
-        let steps = [("OLD", STATE), (cells.arrow(), 0), ("NEW", STATE)];
+        let steps = states("OLD", cells.arrow(), "NEW");
         let processes = cells.layout.processes.then_some(("PROCESSES", 0));
         match grouping {
             Grouping::None => {
-                columns.extend(steps.into_iter().chain(processes));
+                columns.push((&steps, 2 * (STATE + GAP) + grid::width(cells.arrow())));
+                columns.extend(processes);
                 columns.push(("STEP", 0));
             }
             Grouping::Connection => {
@@ -71,7 +73,10 @@ impl<'w> EventLines<'w> {
             }
         }
         let width = |(title, least): &(&str, usize)| (grid::width(title).max(*least), false);
-        let grid = Grid::new(columns.iter().map(width));
+        let mut grid = Grid::new(columns.iter().map(width));
+        if format == Format::Table {
+            grid.fold = cells.layout.width.map(usize::from);
+        }
         if cells.layout.header == HeaderLine::Shown {
             let titles: Vec<_> = columns.iter().map(|(title, _)| *title).collect();
             let titles = grid.line(&titles);
@@ -95,18 +100,27 @@ impl<'w> EventLines<'w> {
         self.out.row_done().map(|_| ())
     }
 
-    /// The line of a connection, cut to a width: of its chain the end is what is looked for.
-    fn line(&mut self, chain: &Chain, width: Option<usize>) -> String {
+    /// Makes room for the cells of a step. Those behind the ends get more only where the words have room
+    /// behind them.
+    fn widen(&mut self, cells: &[String]) {
+        let mut wider = self.grid.clone();
+        wider.widen(cells);
+        if wider
+            .fold
+            .is_some_and(|fold| wider.begin(cells.len() - 1) + WORDS > fold)
+        {
+            self.grid.widen(cells.get(..ENDS).unwrap_or_default());
+        } else {
+            self.grid = wider;
+        }
+    }
+
+    /// The line of a connection.
+    fn line(&mut self, chain: &Chain) -> String {
         let mut cells = self.cells.of(chain.steps.first(), &chain.row());
         self.grid.widen(&cells);
-        let links = chain.links(self.cells.arrow());
-        let Some(width) = width else {
-            cells.push(links.concat());
-            return self.grid.line(&cells);
-        };
-        let begin = self.grid.begin(cells.len());
-        cells.push(tail(&links, width.saturating_sub(begin)));
-        grid::cut(&self.grid.line(&cells), width)
+        cells.extend(chain.links(self.cells.arrow()));
+        self.grid.line(&cells)
     }
 
     /// Goes to the first line that is drawn again, and away with everything from there.
@@ -120,25 +134,33 @@ impl<'w> EventLines<'w> {
         }
     }
 
-    /// Draws the open connections that changed last, in their order.
+    /// Draws the open connections that changed last, in their order, as far as there is room.
     fn draw(&mut self, open: &OpenChains, live: Live) -> io::Result<()> {
         self.erase();
-        let mut shown: Vec<&Chain> = open.chains().collect();
-        let more = shown.len().saturating_sub(live.most);
-        if more > 0 {
-            shown.sort_by_key(|chain| Reverse(chain.changed));
-            let least = shown.get(live.most - 1).map(|chain| chain.changed);
-            shown = open.chains().filter(|c| Some(c.changed) >= least).collect();
+        let mut latest: Vec<&Chain> = open.chains().collect();
+        latest.sort_unstable_by_key(|chain| Reverse(chain.changed));
+        let mut shown = BTreeMap::new();
+        let mut drawn = 0;
+        for chain in latest.iter().take(live.most) {
+            // A line that the terminal breaks could not be drawn again.
+            let lines = self.line(chain);
+            let lines = lines.lines().map(|line| grid::cut(line, live.width));
+            let lines: Vec<String> = lines.take(live.most).collect();
+            if drawn + lines.len() > live.most {
+                break;
+            }
+            drawn += lines.len();
+            shown.insert(chain.connection, lines);
         }
-        for chain in &shown {
-            let fitting = self.line(chain, Some(live.width));
-            self.write(&fitting)?;
+        let more = latest.len() - shown.len();
+        for line in shown.into_values().flatten() {
+            self.write(&line)?;
         }
         if more > 0 {
             self.write(&grid::cut(&format!("and {more} more open"), live.width))?;
         }
         self.live = Some(Live {
-            drawn: shown.len() + usize::from(more > 0),
+            drawn: drawn + usize::from(more > 0),
             changes: open.changes,
             ..live
         });
@@ -150,21 +172,18 @@ impl EventWriter for EventLines<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
         let step = Step::of(event);
         let mut cells = self.cells.of(Some(&step), row);
-        let steps = [
-            step.old.map_or_else(|| "?".to_owned(), name),
-            self.cells.arrow().to_owned(),
-            paint::mark_state(&name(step.new)),
-        ];
-        cells.splice(4..4, steps);
+        let old = step.old.map_or_else(|| "?".to_owned(), name);
+        let new = paint::mark_state(&name(step.new));
+        cells.insert(ENDS, states(&old, self.cells.arrow(), &new));
         cells.push(self.cells.text(step.words.unwrap_or("-")));
-        self.grid.widen(&cells);
+        self.widen(&cells);
         let line = self.grid.line(&cells);
         self.write(&line)
     }
 
     fn chain(&mut self, chain: &Chain) -> io::Result<()> {
         self.erase();
-        let line = self.line(chain, None);
+        let line = self.line(chain);
         self.write(&line)
     }
 
@@ -185,18 +204,7 @@ impl EventWriter for EventLines<'_> {
     }
 }
 
-/// The last links of a chain for which there is room.
-fn tail(links: &[String], room: usize) -> String {
-    let whole: usize = links.iter().map(|link| grid::width(link)).sum();
-    if whole <= room || room < LEAST {
-        return links.concat();
-    }
-    let mut used = MORE.len();
-    let fits = |link: &&String| {
-        used += grid::width(link);
-        used <= room
-    };
-    let kept = links.iter().rev().take_while(fits).count();
-    let tail = links.get(links.len() - kept..).unwrap_or_default();
-    format!("{MORE}{}", tail.concat())
+/// Where a step leads from and to.
+fn states(old: &str, arrow: &str, new: &str) -> String {
+    Grid::new([(STATE, false), (0, false), (STATE, false)]).line(&[old, arrow, new])
 }
