@@ -11,13 +11,15 @@ mod btf;
 mod memory;
 #[expect(
     unsafe_code,
-    reason = "bpf(2) and kcmp(2) have no safe form; see there"
+    reason = "bpf(2), kcmp(2) and name_to_handle_at(2) have no safe form; see there"
 )]
 mod syscall;
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 pub use assembler::{Assembler, Condition, Instruction, Label, Register, Size};
@@ -123,6 +125,17 @@ pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result
 
 fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |cause| Error::bpf(operation, cause)
+}
+
+/// The id of a cgroup, as sockets and programs know it, by its directory. On a kernel of 32 bits it is more
+/// than the number of the inode.
+///
+/// # Errors
+///
+/// When it is no directory of cgroup2, or the kernel does not tell.
+pub fn cgroup_id(directory: &Path) -> io::Result<u64> {
+    let path = CString::new(directory.as_os_str().as_bytes())?;
+    syscall::handle(&path)
 }
 
 /// Finds what a program must know of the types that the file `path` describes; those that are `wanted`

@@ -1,14 +1,17 @@
-//! `bpf(2)`, as far as it is needed here, and `kcmp(2)`. No crate has them in a safe form without much more.
+//! `bpf(2)`, as far as it is needed here, `kcmp(2)` and `name_to_handle_at(2)`. No crate has them in a safe
+//! form without much more.
 //!
 //! With `memory` the only unsafe code of the program. What makes it sound:
 //!
 //! - Only the commands below are given. The kernel reads the attributes, as many bytes as their type has,
 //!   and for [`load`] what their two addresses point at: the instructions, as many as the attributes say,
 //!   and the license, up to its NUL. Both are borrowed until the call has returned.
-//! - It writes nothing: it would into a log, which is not asked for. (Where what programs write is mapped,
+//! - With them it writes nothing: it would into a log, which is not asked for. (Where what programs write is mapped,
 //!   `memory` says why that is sound.)
 //! - Each of the commands gives a new descriptor, which is nobody else's, or an error.
 //! - `kcmp(2)` takes numbers and gives one: no memory of ours is touched.
+//! - `name_to_handle_at(2)` reads a path up to its NUL, and writes a handle of no more bytes than ours states to
+//!   have room for, which any bytes are, and a number.
 
 use std::ffi::{CStr, c_int};
 use std::io;
@@ -206,6 +209,46 @@ pub(super) fn iterate(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         flags: 0,
     };
     call(ITER_CREATE, &attributes)
+}
+
+/// `FILEID_KERNFS` (`include/linux/exportfs.h`): the handle is the id of a file in sysfs or cgroup2.
+const KERNFS: i32 = 0xfe;
+
+/// `struct file_handle` (`include/linux/fs.h`), with room for such an id.
+#[derive(Default)]
+#[repr(C)]
+struct Handle {
+    bytes: u32,
+    kind: i32,
+    id: [u8; 8],
+}
+
+/// The id of a file in cgroup2 or sysfs.
+pub(super) fn handle(path: &CStr) -> io::Result<u64> {
+    let mut handle = Handle {
+        bytes: 8,
+        ..Handle::default()
+    };
+    let mut mount: c_int = 0;
+    // SAFETY: the path ends with its NUL, the handle has room for as many bytes as it states, and both it
+    // and the number are there until the call returns.
+    let failed = unsafe {
+        libc::syscall(
+            libc::SYS_name_to_handle_at,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            &raw mut handle,
+            &raw mut mount,
+            0,
+        )
+    };
+    if failed != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if (handle.kind, handle.bytes) != (KERNFS, 8) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(u64::from_ne_bytes(handle.id))
 }
 
 fn address<T>(of: *const T) -> io::Result<u64> {

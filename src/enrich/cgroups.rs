@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use procfs::process::MountInfo;
 
 use super::mounts::{mounts, point};
+use crate::bpf;
 
 /// Walks over the tree per listing: the first, and one for cgroups made since.
 const MOST_WALKS: u8 = 2;
@@ -17,7 +18,7 @@ const MOST_WALKS: u8 = 2;
 /// Paths of all cgroups below the cgroup2 mount, by id, and the ids that have none.
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
-    /// The id is the inode number of the directory. `None` = not found.
+    /// `None` = not found.
     paths: HashMap<u64, Option<Box<[u8]>>>,
     /// The id asked for last: most sockets in a row are of one cgroup.
     last: Option<u64>,
@@ -73,17 +74,30 @@ impl Cgroups {
         let Ok(root) = rustix::fs::stat(&mount) else {
             return;
         };
-        self.paths.insert(root.st_ino, Some(b"/".as_slice().into()));
+        self.enter(&mount, root.st_ino, b"/");
         let mut directories = vec![(mount, Vec::new())];
         while let Some((directory, path)) = directories.pop() {
-            for (id, below) in subdirectories(&directory) {
+            for (inode, below) in subdirectories(&directory) {
                 let name = below.file_name().unwrap_or_default();
                 let path = [path.as_slice(), b"/", name.as_bytes()].concat();
-                self.paths.insert(id, Some(path.as_slice().into()));
+                self.enter(&below, inode, &path);
                 directories.push((below, path));
             }
         }
     }
+
+    fn enter(&mut self, directory: &Path, inode: u64, path: &[u8]) {
+        if let Some(id) = id_of(directory, inode) {
+            self.paths.insert(id, Some(path.into()));
+        }
+    }
+}
+
+/// The id of the cgroup with this directory and inode; `None` = it cannot be told.
+fn id_of(directory: &Path, inode: u64) -> Option<u64> {
+    let told = bpf::cgroup_id(directory).ok();
+    // On a kernel of 64 bits it is the number of the inode, and no other runs a program of 64 bits.
+    told.or(cfg!(target_pointer_width = "64").then_some(inode))
 }
 
 /// The path of a cgroup below the cgroup2 mount, however it was written, and its id where it exists
@@ -123,9 +137,11 @@ fn locate_below(mount: &Path, path: &[u8]) -> (Vec<u8>, Option<u64>) {
     // A step upwards could leave the tree.
     let mut parts = Path::new(relative).components();
     let inside = parts.all(|part| matches!(part, Component::Normal(_)));
-    let found = fs::symlink_metadata(mount.join(relative)).ok();
-    let directory = found.filter(|found| inside && found.is_dir());
-    (path, directory.map(|found| found.ino()))
+    let directory = mount.join(relative);
+    let found = fs::symlink_metadata(&directory).ok();
+    let found = found.filter(|found| inside && found.is_dir());
+    let id = found.and_then(|found| id_of(&directory, found.ino()));
+    (path, id)
 }
 
 /// The path without the mount point, with a slash before each of its parts.

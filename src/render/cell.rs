@@ -1,5 +1,5 @@
 //! Cells of the text formats. Never empty: unknown and none are `-`, an unbound port and an unnamed
-//! socket `*`, processes that cannot be told `?`, also beside others. A name that reads like one of these signs has its
+//! socket `*`, processes and cgroups that cannot be told `?`, processes also beside others. A name that reads like one of these signs has its
 //! first byte escaped.
 
 use crate::fields::{Datum, Side};
@@ -34,6 +34,8 @@ impl Style {
                 Some(uid) => digits::integer(out, uid.into()),
                 None => out.push(b'-'),
             },
+            // It has one that cannot be told.
+            (Field::Cgroup, None) if row.socket.cgroup_id.is_some() => out.push(b'?'),
             (owners, None)
                 if row.process_status.is_some_and(ProcessStatus::is_unknown)
                     && owners.is_of_owners() =>

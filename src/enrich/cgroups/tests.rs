@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::{Cgroups, locate, locate_below, mount_point, mounted, path_below};
+use crate::bpf;
 use crate::enrich::mounts::parsed;
 use crate::skip::skip;
 use std::ffi::OsStr;
@@ -162,4 +163,20 @@ fn live_cgroups_have_their_paths() {
     fs::remove_dir(&made).unwrap();
     let expected = format!("/lsock-test-{}", std::process::id());
     assert_eq!(cgroups.path(number), Some(expected.as_bytes()));
+}
+
+/// Of 64 bits, as every kernel that runs these tests is.
+#[test]
+fn the_kernel_tells_the_id_of_a_cgroup() {
+    let Some(mount) = mounted() else {
+        skip("no cgroup2 is mounted here");
+        return;
+    };
+    match bpf::cgroup_id(&mount) {
+        Ok(told) => assert_eq!(told, id(&mount)),
+        Err(cause) => skip(format_args!("name_to_handle_at: {cause}")),
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert!(bpf::cgroup_id(elsewhere.path()).is_err());
+    assert!(bpf::cgroup_id(Path::new("/a\0b")).is_err());
 }
