@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::{Finding, Severity};
+use crate::model::{Counts, FINDINGS, Finding, Findings, Protocol, Severity};
 use crate::text::push_wrapped;
 
 use super::super::Color;
@@ -18,14 +18,24 @@ const INDENT: usize = 9;
 /// So many of one kind and severity are told in full.
 const TOLD: usize = 5;
 
-/// Writes them, if there are any.
-pub(super) fn write(out: &mut Vec<u8>, findings: &[Finding], color: Color, width: Option<u16>) {
+/// What was found in sockets that were counted.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'t> {
+    pub(super) findings: &'t Findings,
+    pub(super) counts: &'t Counts,
+    /// True if everything could be looked at.
+    pub(super) is_complete: bool,
+}
+
+/// Writes them; where there are none, what was looked at.
+pub(super) fn write(out: &mut Vec<u8>, told: Told<'_>, color: Color, width: Option<u16>) {
+    let findings = &told.findings.found;
     let width = width.map_or(USUAL, usize::from);
     let width = width.clamp(NARROWEST, WIDEST);
     let alike = findings.chunk_by(|a, b| (a.kind, a.severity) == (b.kind, b.severity));
     for alike in alike {
-        let (told, others) = alike.split_at(alike.len().min(TOLD));
-        for finding in told {
+        let (each, others) = alike.split_at(alike.len().min(TOLD));
+        for finding in each {
             write_one(out, finding, color, width);
         }
         if let [first, ..] = others {
@@ -38,6 +48,35 @@ pub(super) fn write(out: &mut Vec<u8>, findings: &[Finding], color: Color, width
             out.extend_from_slice(text.as_bytes());
         }
     }
+    match told.findings.not_checked() {
+        Some(text) => out.extend_from_slice(format!("\n{text}\n").as_bytes()),
+        None if findings.is_empty() && told.is_complete => write_none(out, told.counts, color),
+        None => {}
+    }
+}
+
+/// `ok       17 checks of 312 tcp and 45 udp sockets found nothing wrong`
+fn write_none(out: &mut Vec<u8>, counts: &Counts, color: Color) {
+    let is_read = |protocol: &Protocol| counts.of_protocol(*protocol).next().is_some();
+    let checks = FINDINGS.iter().filter(|f| f.protocols.iter().any(is_read));
+    let checked = Protocol::ALL.into_iter().filter(|protocol| {
+        is_read(protocol) && FINDINGS.iter().any(|f| f.protocols.contains(protocol))
+    });
+    let of = checked.map(|protocol| format!("{} {protocol}", counts.total(protocol)));
+    let of: Vec<String> = of.collect();
+    let of = match of.as_slice() {
+        [] => return,
+        [one] => one.clone(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    };
+    let style = color.style(AnsiColor::Green.on_default().bold());
+    let text = format!(
+        "\n{style}ok{style:#}{:gap$}{} checks of {of} sockets found nothing wrong\n",
+        "",
+        checks.count(),
+        gap = INDENT - 2,
+    );
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {

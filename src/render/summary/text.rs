@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Counts, Family, Protocol, State, StateCounts};
+use crate::model::{Counts, Family, Protocol, State, StateCounts, Summary};
 use crate::text;
 
 use super::super::grid::Grid;
 use super::super::style::Style;
 use super::super::{Color, Field, HeaderLine};
-use super::{Totals, findings};
+use super::Totals;
+use super::findings::{self, Told};
 
 /// Writes everything, and what was found wrong. Where TCP `is_drawn`, its states have no line.
-pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color, is_drawn: bool) {
+pub(in crate::render) fn write(
+    out: &mut Vec<u8>,
+    totals: &Totals,
+    summary: &Summary,
+    color: Color,
+    is_drawn: bool,
+) {
     let (counts, header) = (&totals.counts, totals.layout.header);
     let mut lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
     for protocol in Protocol::ALL {
@@ -40,12 +47,13 @@ pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color,
         align(out, &lines, &[1, 2], header);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
-    let Some(findings) = &totals.findings else {
-        return;
-    };
-    findings::write(out, &findings.found, color, totals.layout.width);
-    if let Some(text) = findings.not_checked() {
-        out.extend_from_slice(format!("\n{text}\n").as_bytes());
+    if let Some(findings) = &totals.findings {
+        let told = Told {
+            findings,
+            counts,
+            is_complete: summary.diagnostics.is_complete(),
+        };
+        findings::write(out, told, color, totals.layout.width);
     }
 }
 

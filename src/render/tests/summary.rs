@@ -216,6 +216,63 @@ fn many_findings_alike_are_told_as_one() {
 }
 
 #[test]
+fn nothing_wrong_is_said_of_what_was_looked_at() {
+    let told = |is_complete: bool, findings: Option<Findings>, rows: &[OwnedRow]| {
+        let page = Page::default();
+        let layout = layout(Format::Plain, &[]);
+        let out = Box::new(page.clone());
+        let mut sink = Summing::new(Format::Plain, layout, None, envelope(), out);
+        if let Some(findings) = findings {
+            sink.tell(findings);
+        }
+        let mut summary = Summary::default();
+        summary.diagnostics.gaps = usize::from(!is_complete);
+        feed(&mut sink, rows, &summary).unwrap();
+        let text = page.text();
+        let line = text.lines().find(|line| line.starts_with("ok "));
+        line.map(str::to_owned)
+    };
+    let rows = rows();
+    let line = told(true, Some(Findings::default()), &rows).unwrap();
+    let checks = crate::model::FINDINGS.len();
+    let count = |protocol| {
+        rows.iter()
+            .filter(|r| r.row().socket.protocol == protocol)
+            .count()
+    };
+    let (tcp, udp, unix) = (
+        count(Protocol::Tcp),
+        count(Protocol::Udp),
+        count(Protocol::Unix),
+    );
+    let expected = format!(
+        "ok       {checks} checks of {tcp} tcp, {udp} udp and {unix} unix sockets found nothing wrong"
+    );
+    assert_eq!(line, expected);
+    assert_eq!(told(true, Some(found(findings())), &rows), None);
+    assert_eq!(told(true, None, &rows), None, "nothing was looked for");
+    let not_checked = crate::model::NotChecked {
+        kind: "accept_queue",
+        severity: crate::model::Severity::Critical,
+        sockets: 2,
+    };
+    let unsure = Findings {
+        found: Vec::new(),
+        not_checked: vec![not_checked],
+    };
+    assert_eq!(
+        told(true, Some(unsure), &rows),
+        None,
+        "something may be wrong"
+    );
+    assert_eq!(
+        told(false, Some(Findings::default()), &rows),
+        None,
+        "something is missing"
+    );
+}
+
+#[test]
 fn records() {
     let csv = summed(Format::Csv, layout(Format::Csv, &[]), None, &rows());
     compare_text("summary.csv", &csv);

@@ -21,9 +21,9 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: true,
     columns: text_columns,
     rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
-    counts: |out, totals, _| {
+    counts: |out, totals, summary| {
         totals.envelope.begin_text(out);
-        text::write(out, totals, Color::Never, false);
+        text::write(out, totals, summary, Color::Never, false);
     },
     events: |layout, grouping, _, out| {
         Box::new(EventLines::new(Format::Plain, layout, grouping, out))

@@ -29,10 +29,10 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     is_text: true,
     columns: text_columns,
     rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
-    counts: |out, totals, _| {
+    counts: |out, totals, summary| {
         totals.envelope.begin_text(out);
         let is_drawn = diagram::write(out, &totals.counts, &totals.layout);
-        text::write(out, totals, totals.layout.color, is_drawn);
+        text::write(out, totals, summary, totals.layout.color, is_drawn);
     },
     events: |layout, grouping, _, out| {
         Box::new(EventLines::new(Format::Table, layout, grouping, out))
