@@ -2,6 +2,7 @@
 
 mod closing;
 mod healthy;
+mod leaks;
 mod listeners;
 mod opening;
 mod ports;

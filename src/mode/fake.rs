@@ -54,11 +54,13 @@ pub(crate) struct Look {
     kernel: FakeKernel,
 }
 
-/// Texts of files below `/proc`, and how many descriptors each process has.
+/// Texts of files below `/proc`, and what is known of descriptors.
 #[derive(Clone, Default)]
 pub(crate) struct FakeKernel {
     pub(crate) files: BTreeMap<String, String>,
     pub(crate) descriptors: BTreeMap<u32, u64>,
+    /// The protocol of each socket, by inode.
+    pub(crate) protocols: BTreeMap<u64, String>,
 }
 
 impl Limits for FakeKernel {
@@ -68,6 +70,10 @@ impl Limits for FakeKernel {
 
     fn descriptors(&self, pid: u32) -> Option<u64> {
         self.descriptors.get(&pid).copied()
+    }
+
+    fn protocol_of(&self, _: u32, _: u32, inode: u64) -> Option<String> {
+        self.protocols.get(&inode).cloned()
     }
 }
 

@@ -7,18 +7,22 @@ mod ports;
 mod tests;
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::filter::{Expr, Rule};
 use crate::mode::matcher::Matcher;
+use crate::mode::no_table::in_no_table;
 use crate::mode::sources::Open;
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Findings, Holder, Limits, NotChecked, Protocol, Socket,
-    StateSet, Warning,
+    Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, NotChecked, Protocol,
+    Selection, Socket, StateSet, Warning,
 };
+use crate::procfs::fd::{Threads, walk};
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
+use crate::text::escape;
 use hunt::Hunt;
 
 /// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
@@ -50,9 +54,18 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
         }
         let of_protocol = FINDINGS.iter().filter(|f| f.protocols.contains(&protocol));
         let possible = of_protocol.filter(|f| (f.is_possible)(counts, limits));
-        let hunts = possible.filter_map(|f| Hunt::new(f, &rules, limits));
+        let (of_descriptors, of_tables): (Vec<_>, Vec<_>) =
+            possible.partition(|f| f.is_of_descriptors);
+        let hunts = of_tables.into_iter();
+        let hunts = hunts.filter_map(|f| Hunt::new(f, &rules, limits));
         let mut hunts: Vec<Hunt> = hunts.filter(|hunt| hunt.is_possible(counts)).collect();
         looker.walk(&rules, &mut hunts);
+        for definition in of_descriptors {
+            if let Some(mut hunt) = Hunt::new(definition, &rules, limits) {
+                looker.look_for_lost(&rules, limits, &mut hunt);
+                hunts.push(hunt);
+            }
+        }
         let mut related: Vec<Hunt> = hunts
             .iter()
             .filter_map(|hunt| hunt.related(&rules, limits))
@@ -189,6 +202,45 @@ impl<'q> Looker<'q> {
                 Err(error) => self.gaps.push(Warning::Failed(error.into())),
             }
         }
+    }
+
+    /// What processes hold of a protocol that is looked at as a whole, and that its tables do not have.
+    fn look_for_lost(&mut self, rules: &[Rule], limits: &dyn Limits, hunt: &mut Hunt) {
+        if self.query.filter != Expr::ALWAYS || self.query.selection != Selection::All {
+            return;
+        }
+        let walk = walk(&self.query.input.processes(), Threads::Any);
+        let mut held = walk.map(|walk| walk.descriptors).unwrap_or_default();
+        let mut listed = BTreeSet::new();
+        let mut tables = Vec::new();
+        for rule in rules {
+            let request = self.query.request(rule);
+            let mut visit = |socket: &Socket| {
+                listed.extend(socket.inode);
+                ControlFlow::Continue(())
+            };
+            match self.source.visit(rule.table(), &request, &mut visit) {
+                Ok(outcome) if outcome.lists_every_state() => tables.push(rule.table()),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        if tables.len() < rules.len() {
+            hunt.undecided = limits.sockets_in_no_table();
+        }
+        held.retain(|held| !listed.contains(&held.inode));
+        let mut found: BTreeMap<u64, Found> = BTreeMap::new();
+        for (held, table) in in_no_table(held, &tables, limits) {
+            let name = limits
+                .text(&format!("{}/comm", held.pid))
+                .unwrap_or_default();
+            let name = escape(name.trim_end_matches('\n').as_bytes()).into_owned();
+            let of_socket = found.entry(held.inode).or_insert_with(|| Found {
+                socket: Socket::new(table.protocol, table.family),
+                holders: Vec::new(),
+            });
+            of_socket.holders.push(Holder::Process(held.pid, name));
+        }
+        hunt.found = found.into_values().collect();
     }
 
     /// A filter that lists, with `-a`, what is so of the sockets that the query selects.

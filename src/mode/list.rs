@@ -11,12 +11,13 @@ use super::Messages;
 use super::check::{Counted, Outcome, Tally, conclude};
 use super::findings;
 use super::matcher::Matcher;
+use super::no_table::Unlisted;
 use super::recording::NamedSource;
 use super::sources::Open;
 use super::tracked::TrackedTable;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Protocol, Severity, Source as Kind, Summary, Warning};
+use crate::model::{Limits, Protocol, Severity, Source as Kind, Summary, Warning};
 use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
 use crate::source::Recorder;
@@ -33,10 +34,12 @@ pub(super) fn run(
         None => Recorder::default(),
     };
     let (mut source, tables) = open(query, &recorder)?;
+    let limits = source.limits();
     let mut matcher = Matcher::new(query)?;
     matcher.enricher.use_names(source.names());
     let output = Output::of(query, open, &envelope(), out);
     let mut listing = Listing::new(query, &mut matcher, output);
+    listing.unlisted = Unlisted::of(query);
     if recorder.is_on() {
         let mut named = NamedSource::new(source, query)?;
         listing.read_all(&tables, &mut named, messages)?;
@@ -44,6 +47,7 @@ pub(super) fn run(
     } else {
         listing.read_all(&tables, source.as_mut(), messages)?;
     }
+    listing.count_in_no_table(limits.as_ref(), messages);
     let verdict = listing.finish(messages)?;
     recorder.finish()?;
     Ok(verdict)
@@ -64,6 +68,8 @@ pub(super) struct Listing<'l> {
     pub(super) summary: Summary,
     /// Some table can have what the filter wants.
     pub(super) asked: bool,
+    /// What processes hold beside what is listed, where that is counted.
+    unlisted: Option<Unlisted>,
 }
 
 impl<'l> Listing<'l> {
@@ -77,6 +83,21 @@ impl<'l> Listing<'l> {
             tally: Tally::default(),
             summary: Summary::default(),
             asked: false,
+            unlisted: None,
+        }
+    }
+
+    /// Counts what the named processes hold and no table has, if all that tables have was listed.
+    fn count_in_no_table(&mut self, limits: &dyn Limits, messages: &mut Messages<'_>) {
+        let is_whole = self.is_complete() && !self.is_full;
+        let Some(unlisted) = self.unlisted.take().filter(|_| is_whole) else {
+            return;
+        };
+        let counts = unlisted.count(&self.summary.sources, limits);
+        self.summary.in_no_table = Some(counts.values().sum());
+        for ((pid, protocol), count) in counts {
+            let warning = Warning::InNoTable(count, protocol, pid);
+            messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
         }
     }
 

@@ -10,6 +10,7 @@ mod list;
 mod matcher;
 mod message_dedup;
 mod netstat;
+mod no_table;
 mod pending_rows;
 mod recording;
 mod signals;

@@ -24,6 +24,8 @@ pub struct Summary {
     pub limited: bool,
     /// Where the rows came from, in the order they were asked for.
     pub sources: Vec<Origin>,
+    /// Sockets that the processes asked for hold, and that no table has; `None` = not counted.
+    pub in_no_table: Option<u64>,
     /// What is missing, and what else must be known.
     pub diagnostics: Diagnostics,
 }

@@ -100,6 +100,8 @@ pub enum Warning {
     Sampled(String),
     /// Owners of sockets are missing.
     MissingOwners(MissingOwners),
+    /// So many sockets of a protocol that this process holds are in no table.
+    InNoTable(u64, Protocol, u32),
     /// No table that the options list can have what the filter wants.
     NothingListed,
 }
@@ -177,6 +179,7 @@ impl Warning {
                 | Self::FewerFields(_)
                 | Self::Unlisted(..)
                 | Self::Sampled(_)
+                | Self::InNoTable(..)
                 | Self::NothingListed
         )
     }
@@ -310,6 +313,14 @@ impl Display for Warning {
                  steps are told late, and those of sockets that live shortly not at all"
             ),
             Self::MissingOwners(owners) => owners.fmt(f),
+            Self::InNoTable(count, protocol, pid) => {
+                let (sockets, are) = if *count == 1 { ("socket", "is") } else { ("sockets", "are") };
+                let protocol = protocol.title();
+                write!(
+                    f,
+                    "{count} {protocol} {sockets} of process {pid} {are} in no table: never bound, or reset"
+                )
+            }
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }

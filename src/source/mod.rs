@@ -142,6 +142,13 @@ impl Outcome {
         }
     }
 
+    /// True if it told of every socket that is bound, in whatever state.
+    pub fn lists_every_state(&self) -> bool {
+        self.source == Some(Kind::Netlink)
+            && self.unlisted == StateSet::EMPTY
+            && !self.warnings.iter().any(Warning::is_gap)
+    }
+
     /// Why rows may be missing.
     pub fn into_gaps(self) -> impl Iterator<Item = Warning> {
         self.warnings.into_iter().filter(Warning::is_gap)

@@ -22,7 +22,7 @@ pub(super) struct Hunt {
     /// True if sockets are kept, with their processes.
     pub(super) keeps: bool,
     group_by: GroupBy,
-    found: Vec<Found>,
+    pub(super) found: Vec<Found>,
     /// How many sockets it cannot decide about.
     pub(super) undecided: u64,
     numbers: BTreeMap<GroupKey, Numbers>,

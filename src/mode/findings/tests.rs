@@ -56,7 +56,17 @@ fn machine(numbers: &[(&'static str, &[u64])]) -> FakeKernel {
 
 /// What is found, and how many tables were gone through for it: each walk has two.
 fn search(sockets: &[Socket], limits: &FakeKernel) -> (Vec<Finding>, usize) {
+    search_among(sockets, limits, |_| ())
+}
+
+/// The same, with further processes below a root.
+fn search_among(
+    sockets: &[Socket],
+    limits: &FakeKernel,
+    add: impl FnOnce(&Path),
+) -> (Vec<Finding>, usize) {
     let proc = tempfile::TempDir::new().unwrap();
+    add(proc.path());
     process(proc.path(), 812, "api", &[7, 80, 81, 82, 83]);
     process(proc.path(), 813, "other", &[8, 84]);
     process(proc.path(), 1, "dns", &[53]);
@@ -555,6 +565,46 @@ fn connection_of_a_socket_to_itself_is_told() {
     assert_eq!(findings[0].kind, "self_connected");
     let told = "api[812] is connected to itself at 10.0.0.1:80.";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
+}
+
+/// A process that holds sockets of these inodes, all of one protocol, and `used` sockets in the namespace
+/// of which 5 are in tables.
+fn leak(count: u64, protocol: &str, used: u64) -> (Vec<Finding>, usize) {
+    let inodes: Vec<u64> = (1_000..1_000 + count).collect();
+    let mut kernel = FakeKernel::default();
+    let mut file = |name: &str, text: String| kernel.files.insert(name.to_owned(), text);
+    file(
+        "thread-self/net/sockstat",
+        format!("sockets: used {used}\nTCP: inuse 5\n"),
+    );
+    let protocols = "protocol  size sockets memory\nTCP 2560 5 4\nUNIX 1024 -1 -1\n";
+    file("thread-self/net/protocols", protocols.to_owned());
+    file("900/comm", "le ak\n".to_owned());
+    kernel.protocols = inodes
+        .iter()
+        .map(|inode| (*inode, protocol.to_owned()))
+        .collect();
+    // One of them is in a table.
+    let listed = with(tcp(State::Established), |s| s.inode = Some(1_000));
+    search_among(&[listed], &kernel, |root| {
+        process(root, 900, "leak", &inodes);
+    })
+}
+
+#[test]
+fn sockets_in_no_table_are_counted_by_process() {
+    assert_eq!(leak(20, "TCP", 25), (vec![], 2), "19");
+    let (findings, visits) = leak(21, "TCP", 26);
+    assert_eq!((findings.len(), visits), (1, 2), "{findings:?}");
+    assert_eq!((findings[0].severity, findings[0].count), (WARNING, 20));
+    assert_eq!(findings[0].sockets, "protocol = tcp and pid = 900");
+    let told =
+        "le ak[900] holds 20 TCP sockets that are in no table: never bound, or reset by the peer.";
+    assert!(findings[0].text.starts_with(told), "{findings:?}");
+    assert_eq!(leak(1_001, "TCPv6", 1_100).0[0].severity, CRITICAL);
+    // Sockets of other protocols, and of other network namespaces, which the kernel does not count here.
+    assert_eq!(leak(2_000, "ALG", 2_005), (vec![], 2));
+    assert_eq!(leak(2_000, "TCP", 24), (vec![], 0));
 }
 
 #[test]

@@ -90,6 +90,9 @@ impl Listing<'_> {
         {
             undecided.get_or_insert(socket.source);
         }
+        if let (Some(true), Some(unlisted)) = (decision.held(), &mut self.unlisted) {
+            unlisted.list(socket.inode);
+        }
         if decision.held() == Some(true) && !self.is_full {
             self.is_full = self.show(socket)?.is_break();
         }

@@ -11,6 +11,27 @@ pub trait Limits {
     /// How many descriptors a process has open.
     fn descriptors(&self, pid: u32) -> Option<u64>;
 
+    /// The protocol (`TCP`, `TCPv6`, `UDP`, …) of the socket with this inode that a process has as this
+    /// descriptor; `None` = it has not any more, or lives in another network namespace, or cannot be read.
+    fn protocol_of(&self, pid: u32, fd: u32, inode: u64) -> Option<String>;
+
+    /// Sockets of this network namespace that no protocol has in its tables: never bound, bound without
+    /// more, or reset. `used` of `net/sockstat` is all there are, but for small ones.
+    fn sockets_in_no_table(&self) -> u64 {
+        let of_all = self.text("thread-self/net/sockstat").unwrap_or_default();
+        let line = of_all
+            .lines()
+            .find_map(|line| line.strip_prefix("sockets: used "));
+        let all: u64 = line
+            .and_then(|used| used.trim().parse().ok())
+            .unwrap_or_default();
+        let protocols = self.text("thread-self/net/protocols").unwrap_or_default();
+        let in_use = protocols
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(2)?.parse().ok());
+        all.saturating_sub(in_use.fold(0, u64::saturating_add))
+    }
+
     /// The first number of a key below `/proc/sys/net`.
     fn number(&self, key: &str) -> Option<u64> {
         let text = self.text(&format!("sys/net/{key}"))?;
@@ -155,6 +176,10 @@ mod tests {
         }
 
         fn descriptors(&self, _: u32) -> Option<u64> {
+            None
+        }
+
+        fn protocol_of(&self, _: u32, _: u32, _: u64) -> Option<String> {
             None
         }
     }

@@ -35,6 +35,8 @@ pub struct FindingKind {
     pub group_by: GroupBy,
     /// True if the sockets are kept, with their processes, and not just counted.
     pub keeps: bool,
+    /// True if it is about descriptors whose sockets are in no table; the filters select nothing then.
+    pub is_of_descriptors: bool,
     /// Selects the sockets that tell which processes are concerned; empty = those of the group do.
     pub related: &'static str,
     /// True if it can be, by the counts of all sockets and the limits of the kernel.
@@ -58,6 +60,7 @@ impl FindingKind {
         passes: |_| Some(true),
         group_by: GroupBy::Nothing,
         keeps: true,
+        is_of_descriptors: false,
         related: "",
         is_possible: |_, _| true,
         measure: None,
@@ -118,6 +121,26 @@ pub const FINDINGS: &[FindingKind] = &[
                     group.who(),
                 ),
             }
+        },
+        ..FindingKind::USUAL
+    },
+    FindingKind {
+        name: "in_no_table",
+        levels: &[(Warning, 20), (Critical, 1_000)],
+        group_by: GroupBy::Process,
+        is_of_descriptors: true,
+        is_possible: |counts, limits| {
+            let bound = counts.of(Protocol::Tcp, State::Bound);
+            limits.sockets_in_no_table().saturating_sub(bound) >= 20
+        },
+        listed: Some(|group, _| Some((group.count, group.key.filter()))),
+        sentence: |group, _| {
+            format!(
+                "{} holds {} that are in no table: never bound, or reset by the peer. It has not closed \
+                 them. Close sockets after connect, read or write fails.",
+                group.who(),
+                group.number("TCP socket"),
+            )
         },
         ..FindingKind::USUAL
     },

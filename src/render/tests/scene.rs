@@ -238,6 +238,7 @@ pub(super) fn summary() -> Summary {
             ),
             origin(Protocol::UdpLite, Family::Inet, None, None),
         ],
+        in_no_table: None,
         diagnostics: Diagnostics {
             gaps: 1,
             warnings: vec![

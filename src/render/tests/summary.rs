@@ -253,7 +253,7 @@ fn nothing_wrong_is_said_of_what_was_looked_at() {
     assert_eq!(told(true, None, &rows), None, "nothing was looked for");
     let not_checked = crate::model::NotChecked {
         kind: "accept_queue",
-        severity: crate::model::Severity::Critical,
+        severity: Severity::Critical,
         sockets: 2,
     };
     let unsure = Findings {

@@ -269,6 +269,9 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
         out.push(b'}');
     }
     out.push(b']');
+    if summary.in_no_table.is_some() {
+        member(out, "in_no_table", summary.in_no_table);
+    }
     warnings(out, &summary.diagnostics.warnings);
     out.push(b'}');
 }
