@@ -314,16 +314,23 @@ impl Display for Warning {
             ),
             Self::MissingOwners(owners) => owners.fmt(f),
             Self::InNoTable(count, protocol, pid) => {
-                let (sockets, are) = if *count == 1 { ("socket", "is") } else { ("sockets", "are") };
-                let protocol = protocol.title();
-                write!(
-                    f,
-                    "{count} {protocol} {sockets} of process {pid} {are} in no table: never bound, or reset"
-                )
+                f.write_str(&in_no_table(*count, *protocol, *pid))
             }
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }
+}
+
+fn in_no_table(count: u64, protocol: Protocol, pid: u32) -> String {
+    let (sockets, are) = if count == 1 {
+        ("socket", "is")
+    } else {
+        ("sockets", "are")
+    };
+    let protocol = protocol.title();
+    format!(
+        "{count} {protocol} {sockets} of process {pid} {are} in no table: never bound, or reset"
+    )
 }
 
 impl Display for MissingOwners {
