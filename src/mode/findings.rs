@@ -22,7 +22,6 @@ use crate::model::{
 use crate::procfs::fd::{Threads, walk};
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
-use crate::text::escape;
 use hunt::Hunt;
 
 /// What was found; `None` = nothing can be, for the sockets are not those of this kernel now. Why
@@ -210,6 +209,7 @@ impl<'q> Looker<'q> {
             return;
         }
         let walk = walk(&self.query.input.processes(), Threads::Any);
+        let is_whole = walk.as_ref().is_ok_and(|walk| walk.unreadable.is_empty());
         let mut held = walk.map(|walk| walk.descriptors).unwrap_or_default();
         let mut listed = BTreeSet::new();
         let mut tables = Vec::new();
@@ -224,23 +224,23 @@ impl<'q> Looker<'q> {
                 Ok(_) | Err(_) => {}
             }
         }
-        if tables.len() < rules.len() {
-            hunt.undecided = limits.sockets_in_no_table();
-        }
         held.retain(|held| !listed.contains(&held.inode));
         let mut found: BTreeMap<u64, Found> = BTreeMap::new();
         for (held, table) in in_no_table(held, &tables, limits) {
-            let name = limits
-                .text(&format!("{}/comm", held.pid))
-                .unwrap_or_default();
-            let name = escape(name.trim_end_matches('\n').as_bytes()).into_owned();
+            let name = limits.text(&format!("{}/comm", held.pid));
+            let name = name.unwrap_or_default();
+            let holder = Holder::process(held.pid, name.trim_end_matches('\n').as_bytes());
             let of_socket = found.entry(held.inode).or_insert_with(|| Found {
                 socket: Socket::new(table.protocol, table.family),
                 holders: Vec::new(),
             });
-            of_socket.holders.push(Holder::Process(held.pid, name));
+            of_socket.holders.push(holder);
         }
         hunt.found = found.into_values().collect();
+        if !is_whole || tables.len() < rules.len() {
+            let found = u64::try_from(hunt.found.len()).unwrap_or(u64::MAX);
+            hunt.undecided = limits.sockets_in_no_table().saturating_sub(found);
+        }
     }
 
     /// A filter that lists, with `-a`, what is so of the sockets that the query selects.

@@ -27,15 +27,18 @@ impl Holder {
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(status), Some(processes)) if status.is_found() => {
-                let name = |p: &Process| {
-                    let name = escape_also(escape(&p.name), separates_processes);
-                    Self::Process(p.pid, name.into_owned())
-                };
+                let name = |p: &Process| Self::process(p.pid, &p.name);
                 processes.iter().map(name).collect()
             }
             (Some(ProcessStatus::None), _) => vec![Self::Nobody],
             _ => vec![Self::Unreadable(row.socket.uid)],
         }
+    }
+
+    /// A process of this name, any bytes.
+    pub fn process(pid: u32, name: &[u8]) -> Self {
+        let name = escape_also(escape(name), separates_processes);
+        Self::Process(pid, name.into_owned())
     }
 
     fn filter(&self) -> String {
