@@ -308,6 +308,7 @@ fn filtering_a_socket_costs_no_allocation() {
         Test::Missing {
             field: Field::Pid,
             equal: true,
+            told: false,
         },
     ];
     let rule = Expr::all(tests.map(Expr::Test)).for_table(Table { protocol, family });

@@ -111,8 +111,9 @@ impl Display for Test {
                     write!(f, "{} {sign} {}", field.name(), quoted(glob))
                 }
             },
-            Self::Missing { field, equal } => {
-                write!(f, "{} {} unknown", field.name(), equals(*equal))
+            Self::Missing { field, equal, told } => {
+                let word = if *told { "none" } else { "unknown" };
+                write!(f, "{} {} {word}", field.name(), equals(*equal))
             }
             Self::Autobound { .. } => f.write_str("autobound"),
             Self::HalfClosed => f.write_str("half-closed"),

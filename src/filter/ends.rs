@@ -18,7 +18,7 @@ impl Values<'_> {
             return Ok(text(field, relation, word));
         }
         if is_missing(word) {
-            return missing(field, relation.op);
+            return missing(field, relation.op, word);
         }
         let equal = relation.op == Op::Equal;
         let (version, text) = match word.text.split_once(':') {

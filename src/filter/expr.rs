@@ -181,12 +181,15 @@ pub enum Test {
         /// What it is compared with.
         pattern: Pattern,
     },
-    /// The field has no value: it is unknown, or the socket has no such thing. `= unknown`, `= none`.
+    /// The field has no value: the socket has no such thing, `= none`; or that, or it is unknown,
+    /// `= unknown`.
     Missing {
         /// Which field.
         field: Field,
         /// `=` or `!=`.
         equal: bool,
+        /// True if it must be known that there is none.
+        told: bool,
     },
     /// The kernel chose its own port, as far as can be told: it is in `ip_local_port_range`. Of unix
     /// sockets: an abstract name of five hexadecimal digits.
@@ -241,12 +244,12 @@ impl Test {
     }
 
     /// The field that must be reported for it to be answered; of a half-close, where the state does not
-    /// tell it. Whether a field has a value is no question to it: one that was not reported has none.
+    /// tell it. Whether a field is told is no question to it.
     pub(super) fn needed_field(&self, protocol: Protocol) -> Option<Field> {
         match self {
             Self::Host { prefixes, .. } if self.meets_dual(prefixes) => Some(Field::V6Only),
             Self::HalfClosed if !protocol.is_tcp_like() => Some(Field::Shutdown),
-            Self::Missing { .. } => None,
+            Self::Missing { told: false, .. } => None,
             other => other.field(),
         }
     }

@@ -186,7 +186,7 @@ impl<'r> Matcher<'_, 'r> {
                 equal,
                 pattern,
             } => return self.text(*field, *equal, pattern),
-            Test::Missing { field, equal } => return Ok(self.has(*field)? != *equal),
+            Test::Missing { field, equal, told } => return self.missing(*field, *equal, *told),
             Test::Autobound { first, last } => self.is_autobound(*first, *last),
             Test::HalfClosed => return self.is_half_closed(test),
             Test::Orphan => socket.is_orphan(),
@@ -340,6 +340,17 @@ impl<'r> Matcher<'_, 'r> {
             _ => return Ok(false),
         };
         Ok(matches == equal)
+    }
+
+    /// Has the field no value, or one? Where it was not told there may be one.
+    fn missing(&self, field: Field, equal: bool, told: bool) -> Answer {
+        if told && matches!(field.value(self.row), Value::NotReported) {
+            return Err(Decision::CannotTell {
+                held: equal,
+                by_source: !field.is_of_owners(),
+            });
+        }
+        Ok(self.has(field)? != equal)
     }
 
     /// True if the field has a value.

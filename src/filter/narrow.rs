@@ -140,6 +140,7 @@ fn interface(member: &Expr) -> Option<Option<u32>> {
         Expr::Test(Test::Missing {
             field: Field::Interface,
             equal: true,
+            ..
         }) => Some(None),
         _ => None,
     }

@@ -88,8 +88,9 @@ fn fold_test(test: &Test, table: Table) -> Expr {
         Test::Missing {
             field: Field::Protocol | Field::Family,
             equal,
+            ..
         } => constant(!equal),
-        Test::Missing { field, equal } if !field.applies_to(table) => constant(*equal),
+        Test::Missing { field, equal, .. } if !field.applies_to(table) => constant(*equal),
         other if other.field().is_some_and(|field| !field.applies_to(table)) => {
             constant(other.is_unequal())
         }

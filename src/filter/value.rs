@@ -134,7 +134,7 @@ impl Values<'_> {
     ) -> Compared {
         let (op, field) = (relation.op, side.port());
         if is_missing(word) {
-            return missing(field, op);
+            return missing(field, op, word);
         }
         // Port ids of netlink sockets have 32 bits.
         if wide
@@ -198,7 +198,7 @@ impl Values<'_> {
             return if field.is_of_owners() {
                 owners(word, op)
             } else {
-                missing(field, op)
+                missing(field, op, word)
             };
         }
         match field {
@@ -266,19 +266,20 @@ fn number_test(field: Field, op: Op, value: impl Into<u64>) -> Expr {
     Expr::Test(Test::Number { field, op, value })
 }
 
-/// `none`, `unknown`: the field has no value.
+/// `none`: the socket has no such thing; `unknown`, `null`: there is no value.
 pub(super) fn is_missing(word: &Word<'_>) -> bool {
     !word.quoted && matches!(&*word.text, "none" | "unknown" | "null")
 }
 
 /// The field has no value, or has one.
-pub(super) fn missing(field: Field, op: Op) -> Compared {
+pub(super) fn missing(field: Field, op: Op, word: &Word<'_>) -> Compared {
+    let told = &*word.text == "none";
     let equal = match op {
         Op::Equal => true,
         Op::Unequal => false,
         _ => return expected("a value that has an order"),
     };
-    Ok(Expr::Test(Test::Missing { field, equal }))
+    Ok(Expr::Test(Test::Missing { field, equal, told }))
 }
 
 /// `pid = none`: looked everywhere, and there is none. `pid = unknown`: it cannot be told, so that it is

@@ -33,6 +33,7 @@ fn connection(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
     members.push(Expr::Test(Test::Missing {
         field: Field::Interface,
         equal: true,
+        told: false,
     }));
     members
 }

@@ -80,7 +80,11 @@ fn any_number_of_protocols_is_named_by_equal_and_none_by_unequal() {
 }
 
 fn missing(field: Field) -> Expr {
-    Expr::Test(Test::Missing { field, equal: true })
+    Expr::Test(Test::Missing {
+        field,
+        equal: true,
+        told: false,
+    })
 }
 
 fn text(field: Field) -> Expr {
@@ -267,6 +271,7 @@ fn mark_is_told_to_the_privileged_only() {
     let missing = Expr::Test(Test::Missing {
         field: Field::Mark,
         equal: true,
+        told: false,
     });
     assert_eq!(untold(&missing, TCP, Source::Procfs), [], "it has none");
 }

@@ -127,7 +127,11 @@ fn word(field: Field, word: &'static str) -> Test {
 }
 
 fn missing(field: Field) -> Test {
-    Test::Missing { field, equal: true }
+    Test::Missing {
+        field,
+        equal: true,
+        told: false,
+    }
 }
 
 fn port(op: Op, ranges: &[(u16, u16)]) -> Test {

@@ -142,6 +142,7 @@ fn on_none() -> Expr {
     Expr::Test(Test::Missing {
         field: Field::Interface,
         equal: true,
+        told: false,
     })
 }
 

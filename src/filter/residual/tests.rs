@@ -100,6 +100,7 @@ fn a_field_the_table_has_not_is_missing() {
     let missing = |equal| Test::Missing {
         field: Field::Mark,
         equal,
+        told: false,
     };
     assert_eq!(folded(missing(true), UNIX), Expr::ALWAYS);
     assert_eq!(folded(missing(false), UNIX), Expr::NEVER);
@@ -111,6 +112,7 @@ fn every_socket_has_a_protocol() {
     let missing = Test::Missing {
         field: Field::Protocol,
         equal: false,
+        told: false,
     };
     assert_eq!(folded(missing, TCP), Expr::ALWAYS);
 }

@@ -37,7 +37,7 @@ pub(in crate::filter) fn test() -> impl Strategy<Value = Test> {
         3 => looked_up(),
         2 => (select(TEXT_FIELDS.to_vec()), any::<bool>(), pattern())
             .prop_map(|(field, equal, pattern)| Test::Text { field, equal, pattern }),
-        2 => (field(), any::<bool>()).prop_map(|(field, equal)| Test::Missing { field, equal }),
+        2 => (field(), any::<[bool; 2]>()).prop_map(|(field, [equal, told])| Test::Missing { field, equal, told }),
         1 => select(vec![
             Test::Autobound { first: 32_768, last: 60_999 },
             Test::Autobound { first: 9, last: 8 },

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
-use crate::fields::Value;
+use crate::fields::{Datum, Value};
 use crate::filter::parser::tests::Known;
 use crate::filter::samples::{Sample, any_sample};
-use crate::filter::{Decision, Expr, Field, parse};
+use crate::filter::{Decision, Expr, Field, Test, parse};
 use crate::model::{Row, Source};
 
 /// A value to compare a field with, as it is written.
@@ -29,9 +29,18 @@ fn tests(field: Field) -> Vec<(&'static str, Expr)> {
     let text = |op: &str| format!("{} {op} {}", field.name(), written(field));
     let signs = ["=", "!=", "<", "<=", ">", ">=", "~", "!~"];
     let direct = signs.map(|op| (op, parse(&text(op), &Known)));
+    let missing = [("none", "= none"), ("some", "!= none"), ("null", "= null")];
+    let missing = missing.map(|(name, words)| {
+        let text = format!("{} {words}", field.name());
+        (name, parse(&text, &Known))
+    });
+    // Of some fields it is a word of their own.
+    let is_missing =
+        |(_, parsed): &(_, Result<_, _>)| matches!(parsed, Ok(Expr::Test(Test::Missing { .. })));
+    let missing = missing.into_iter().filter(is_missing);
     let opposite = [("not =", "="), ("not !=", "!=")];
     let opposite = opposite.map(|(name, op)| (name, parse(&format!("not {}", text(op)), &Known)));
-    let all = direct.into_iter().chain(opposite);
+    let all = direct.into_iter().chain(opposite).chain(missing);
     // Not every field has an order, or takes a glob.
     let all = all.filter_map(|(op, expr)| Some((op, expr.ok()?)));
     let all: Vec<_> = all.collect();
@@ -44,15 +53,25 @@ fn tests(field: Field) -> Vec<(&'static str, Expr)> {
 /// What the rule says of a test of a field with this value; `None` = it depends on the value.
 fn expected(op: &str, value: &Value<'_>) -> Option<Decision> {
     let is_unequal = matches!(op, "!=" | "!~" | "not =");
+    let has_none = !matches!(value, Value::Known(_));
     match value {
+        Value::NotYet => Some(Decision::NotYet),
+        _ if op == "null" => Some(if has_none {
+            Decision::Yes
+        } else {
+            Decision::No
+        }),
+        Value::Absent if op == "none" => Some(Decision::Yes),
+        Value::Known(Datum::Processes(_)) => None,
+        Value::Known(_) if op == "none" => Some(Decision::No),
+        Value::Known(_) if op == "some" => Some(Decision::Yes),
         Value::Known(_) => None,
         Value::Absent if is_unequal => Some(Decision::Yes),
         Value::Absent => Some(Decision::No),
         Value::NotReported => Some(Decision::CannotTell {
-            held: op.starts_with("not"),
+            held: op.starts_with("not") || op == "none",
             by_source: true,
         }),
-        Value::NotYet => Some(Decision::NotYet),
     }
 }
 
