@@ -48,7 +48,6 @@ pub mod wire;
 #[expect(
     unreachable_pub,
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "the tests' own; the list of what was skipped is read elsewhere"
 )]
 mod skip;

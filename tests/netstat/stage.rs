@@ -16,7 +16,7 @@ use nix::sys::socket::setsockopt;
 use tempfile::TempDir;
 
 use super::difference;
-use crate::scene::holder::Holder;
+use crate::scene::holder::{Holder, no_nobody};
 use crate::scene::namespace::ip;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::tcp::{self, states};
@@ -72,6 +72,10 @@ impl Stage {
         let theirs = needed("netstat")?;
         for program in ["unshare", "setpriv", "mount"] {
             needed(program)?;
+        }
+        if let Some(why) = no_nobody() {
+            skip(why);
+            return None;
         }
         let namespace = fresh()?;
         let scene = Scene::everything(&namespace);

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::scene::holder::{as_nobody, find_program};
+use crate::scene::holder::{as_nobody, find_program, no_nobody};
 use crate::scene::{Expected, V4, tcp};
 use crate::support::{Child, LSOCK, Run, fresh, run, skip, until};
 
@@ -22,12 +22,8 @@ pub struct Reachable {
 impl Reachable {
     /// Nothing, with the reason on stderr, where nobody cannot be become.
     pub fn new() -> Option<Reachable> {
-        if !nix::unistd::Uid::effective().is_root() {
-            skip("only root can become nobody");
-            return None;
-        }
-        if let Err(error) = find_program("setpriv") {
-            skip(error);
+        if let Some(why) = no_nobody() {
+            skip(why);
             return None;
         }
         let directory = TempDir::new().unwrap();

@@ -72,10 +72,12 @@ pub fn raw_connected(ip: IpAddr) -> io::Result<Held> {
 
 /// A ping socket, bound to `ip`; its "port" is the identifier of its echo requests.
 ///
-/// A fresh namespace is opened for every group first; a shared one must allow it already.
+/// A fresh namespace is opened for our group first; a shared one must allow it already.
 pub fn ping(namespace: &Namespace, ip: IpAddr) -> io::Result<Held> {
     if namespace.is_fresh() {
-        namespace.set_sysctl("ipv4/ping_group_range", "0 2147483647")?;
+        // A user namespace has no other groups than its own.
+        let own = rustix::process::getegid().as_raw();
+        namespace.set_sysctl("ipv4/ping_group_range", &format!("{own} {own}"))?;
     }
     let socket = open(ip, SocketType::DGRAM, Some(icmp(ip)))?;
     bind(&socket, ip)?;

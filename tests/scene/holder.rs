@@ -112,6 +112,29 @@ pub fn find_program(name: &str) -> io::Result<PathBuf> {
     found.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, format!("no {name} in PATH")))
 }
 
+/// Why [`as_nobody`] cannot be; `None` = it can.
+pub fn no_nobody() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("only root can become nobody".to_owned());
+    }
+    let is_there =
+        |map: &str| {
+            let map = fs::read_to_string(map).unwrap_or_default();
+            map.lines().any(|line| {
+            let numbers = line.split_whitespace().map(|word| word.parse().unwrap_or(0));
+            let numbers: Vec<u64> = numbers.collect();
+            matches!(numbers[..], [first, _, count] if first <= 65_534 && 65_534 - first < count)
+        })
+        };
+    if !["/proc/self/uid_map", "/proc/self/gid_map"]
+        .iter()
+        .all(|map| is_there(map))
+    {
+        return Some("this user namespace has no nobody".to_owned());
+    }
+    find_program("setpriv").err().map(|error| error.to_string())
+}
+
 /// A command that runs `program` as nobody (uid and gid 65534, no other groups), from `/`.
 ///
 /// Needs root; nobody must be able to reach and execute `program`.

@@ -90,9 +90,8 @@ fn child_is_gone_when_its_guard_is_dropped() {
 
 #[test]
 fn command_runs_as_nobody() {
-    if !nix::unistd::Uid::effective().is_root() {
-        skip("only root can become nobody");
-        return;
+    if let Some(why) = holder::no_nobody() {
+        return skip(why);
     }
     let id = holder::find_program("id").unwrap();
     let output = holder::as_nobody(&id).arg("-u").output().unwrap();

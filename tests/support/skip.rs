@@ -1,7 +1,7 @@
 //! Tests whose requirements are missing here: reported, counted, and refused by `LSOCK_TESTS=require`.
 #![allow(dead_code, reason = "each program of tests has a part of it")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -21,15 +21,18 @@ pub fn skip(reason: impl Display) {
     let known = KERNEL_LACKS.contains(&reason.as_str());
     let required = std::env::var_os("LSOCK_TESTS").is_some_and(|value| value == "require");
     assert!(known || !required, "cannot run here: {reason}");
-    eprintln!("skipped: {reason}");
     let test = std::thread::current();
-    let line = format!("{}\t{}: {reason}\n", run(), test.name().unwrap_or("?"));
-    let mut list = File::options()
-        .append(true)
-        .create(true)
-        .open(list())
-        .unwrap();
-    list.write_all(line.as_bytes()).unwrap();
+    let test = test.name().unwrap_or("?");
+    // Past the harness, which keeps what a test that passes prints.
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
+    let line = format!("{}\t{test}\t{reason}\n", run());
+    let open = |list| File::options().append(true).create(true).open(list);
+    let list = lists().into_iter().find_map(|list| open(list).ok());
+    let written = list.map(|mut list| list.write_all(line.as_bytes()));
+    assert!(
+        written.is_some_and(|written| written.is_ok()),
+        "skipped, and that cannot be counted: {reason}"
+    );
 }
 
 /// Tells the binaries that one `cargo test` starts from those of another.
@@ -37,19 +40,27 @@ fn run() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// The list of what was skipped, beside the programs that are built.
-fn list() -> PathBuf {
+/// Where the list of what was skipped may be: beside the programs that are built, or, for whoever may not
+/// write there, among temporary files.
+fn lists() -> [PathBuf; 2] {
     let program = std::env::current_exe().unwrap();
     let folder = program.ancestors().nth(2).unwrap();
-    folder.join("skipped")
+    let temporary = format!("lsock-skipped-{}", run());
+    [folder.join("skipped"), std::env::temp_dir().join(temporary)]
 }
 
-/// Takes the list of this run, without repetitions, and removes it.
-pub fn take() -> Vec<String> {
+/// Takes the list of this run and removes it: each reason, with the tests that it stopped.
+pub fn take() -> BTreeMap<String, BTreeSet<String>> {
     let begin = format!("{}\t", run());
-    let text = fs::read_to_string(list()).unwrap_or_default();
-    let _ = fs::remove_file(list());
-    let lines = text.lines().filter_map(|line| line.strip_prefix(&begin));
-    let lines: BTreeSet<&str> = lines.collect();
-    lines.into_iter().map(str::to_owned).collect()
+    let mut reasons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for list in lists() {
+        let text = fs::read_to_string(&list).unwrap_or_default();
+        let _ = fs::remove_file(&list);
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&begin));
+        for (test, reason) in lines.filter_map(|line| line.split_once('\t')) {
+            let tests = reasons.entry(reason.to_owned()).or_default();
+            tests.insert(test.to_owned());
+        }
+    }
+    reasons
 }
