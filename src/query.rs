@@ -278,6 +278,7 @@ mod tests {
         let names = SystemNames {
             machine: Machine::Elsewhere,
             hosts: false,
+            only_unix: false,
         };
         for named in Table::all() {
             let Table { protocol, family } = named;

@@ -105,6 +105,7 @@ impl Typed {
                 (None, None) => Machine::Here,
             },
             hosts: self.resolve,
+            only_unix: self.lists_only_unix(),
         };
         let text = words.join(" ");
         let read = |tables: &[Table]| {
@@ -120,6 +121,12 @@ impl Typed {
         } else {
             read(&all)
         }
+    }
+
+    /// True if the options name unix sockets and no others.
+    fn lists_only_unix(&self) -> bool {
+        let named = self.tables(&Expr::ALWAYS);
+        named.families.is_empty() && named.protocols.iter().eq([&Protocol::Unix])
     }
 
     fn tables(&self, filter: &Expr) -> Tables {

@@ -35,6 +35,8 @@ pub struct SystemNames {
     pub machine: Machine,
     /// Hosts are looked up.
     pub hosts: bool,
+    /// True if nothing but unix sockets is listed.
+    pub only_unix: bool,
 }
 
 impl SystemNames {
@@ -166,6 +168,10 @@ impl Names for SystemNames {
         services::ephemeral_range()
     }
 
+    fn only_unix(&self) -> bool {
+        self.only_unix
+    }
+
     fn host(&self, name: &str) -> Result<Vec<IpAddr>, String> {
         if !self.hosts {
             return Err("host names are looked up only with -r".into());
@@ -187,6 +193,7 @@ mod tests {
         SystemNames {
             machine,
             hosts: false,
+            only_unix: false,
         }
     }
 

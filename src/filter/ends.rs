@@ -33,6 +33,9 @@ impl Values<'_> {
             Some(("inet6", rest)) => (Some(Family::Inet6), rest),
             _ => (None, &*word.text),
         };
+        if version.is_none() && self.names.only_unix() {
+            return Ok(name(side, equal, &word.text, word.quoted));
+        }
         if !word.quoted && is_netlink_family(&word.text) {
             return self.netlink(side, equal, &word.text);
         }

@@ -87,6 +87,64 @@ fn texts_have_their_meaning() {
     }
 }
 
+/// The same machine, of which only unix sockets are listed.
+struct OnlyUnix;
+
+impl Names for OnlyUnix {
+    fn service(&self, name: &str) -> Vec<(Protocol, u32)> {
+        Known.service(name)
+    }
+
+    fn near_service(&self, name: &str) -> Option<String> {
+        Known.near_service(name)
+    }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        Known.user(name)
+    }
+
+    fn check(&self, field: Field, name: &str) -> Result<(), String> {
+        Known.check(field, name)
+    }
+
+    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
+        Known.interface(name)
+    }
+
+    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
+        Known.cgroup(path)
+    }
+
+    fn ephemeral(&self) -> RangeInclusive<u16> {
+        Known.ephemeral()
+    }
+
+    fn host(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        Known.host(name)
+    }
+
+    fn only_unix(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn among_unix_sockets_every_end_is_a_name() {
+    for (text, written) in [
+        ("src dup", "src = \"unix:dup\""),
+        ("dst != 10.0.0.1", "dst != \"unix:10.0.0.1\""),
+        ("src route", "src = \"unix:route\""),
+        ("src a:80", "src = \"unix:a:80\""),
+        ("src d?p", "src = unix:d?p"),
+        ("src @dup", "src = \"unix:@dup\""),
+        ("src \\x40dup", "src = \"unix:\\x40dup\""),
+        ("src inet:10.0.0.1", "family = inet and src = 10.0.0.1"),
+    ] {
+        let parsed = parse(text, &OnlyUnix).map(|expr| expr.to_string());
+        assert_eq!(parsed.as_deref(), Ok(written), "{text}");
+    }
+}
+
 #[test]
 fn what_is_written_in_full_reads_back_the_same() {
     for (text, written) in ACCEPTED {

@@ -302,6 +302,7 @@ fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
     let names = SystemNames {
         machine: crate::enrich::Machine::Here,
         hosts: false,
+        only_unix: false,
     };
     parse(&text(filter, None, limits), &names).ok()
 }
