@@ -14,6 +14,7 @@
 )]
 
 mod asked;
+mod bound_paths;
 mod checks;
 mod churn;
 mod completions;

@@ -240,6 +240,7 @@ impl Typed {
         Extensions {
             info: shows && self.info || named.info || filter.info,
             memory: shows && self.memory || named.memory || filter.memory,
+            files: shows && self.extended || named.files || filter.files,
             unix_peers: needs.shown.unix_peers || filter.unix_peers,
             proc_net: false,
         }
@@ -268,6 +269,7 @@ impl Typed {
             } else {
                 Interfaces::NumbersOnly
             },
+            paths: here && (self.extended || needs.named.paths || needs.filter.paths),
             cgroups: here && (needs.shown.cgroups || needs.filter.cgroups),
             ..Lookups::default()
         }

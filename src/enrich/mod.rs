@@ -1,6 +1,7 @@
 //! Sockets to rows: owners, services, users, interfaces, cgroups and hosts. Each costs nothing
 //! unless asked for.
 
+mod bound_path;
 mod cgroups;
 mod ethertypes;
 mod hosts;
@@ -49,6 +50,8 @@ pub struct Lookups {
     pub interfaces: Interfaces,
     /// Paths of cgroups.
     pub cgroups: bool,
+    /// Where the paths of unix sockets lead.
+    pub paths: bool,
 }
 
 /// Looks up what belongs to a socket, and remembers it.
@@ -62,6 +65,12 @@ pub struct Enricher {
     services: Services,
     interfaces: NameCache,
     cgroups: Option<Cgroups>,
+    /// True if it is looked up where paths lead.
+    paths: bool,
+    /// What that came to for the last socket.
+    at_path: Option<bool>,
+    /// Below which processes are found.
+    proc: PathBuf,
 }
 
 impl Enricher {
@@ -72,6 +81,7 @@ impl Enricher {
     /// When processes are to be found in a way that cannot be gone here.
     pub fn new(lookups: Lookups) -> Result<Self, Error> {
         let (scope, source) = (lookups.scope, lookups.owner_source);
+        let proc = lookups.owners.clone().unwrap_or_default();
         let owners = lookups.owners.map(|root| Owners::new(root, scope, source));
         Ok(Self {
             owners: owners.transpose()?,
@@ -88,6 +98,9 @@ impl Enricher {
                 Interfaces::NumbersOnly => |index| Some(interfaces::numbered(index)),
             })),
             cgroups: lookups.cgroups.then(Cgroups::default),
+            paths: lookups.paths,
+            at_path: None,
+            proc,
         })
     }
 
@@ -117,6 +130,10 @@ impl Enricher {
         if let (Some(cgroups), Some(id)) = (&mut self.cgroups, socket.cgroup_id) {
             cgroups.prepare(id);
         }
+        self.at_path = None;
+        if self.paths {
+            self.at_path = bound_path::leads_here(socket);
+        }
         self.services.prepare(socket);
     }
 
@@ -124,6 +141,9 @@ impl Enricher {
     pub fn prepare_owners(&mut self, socket: &Socket) {
         if let Some(owners) = &mut self.owners {
             self.status = Some(owners.of(socket, &mut self.users));
+            if self.paths && self.at_path.is_none() {
+                self.at_path = bound_path::leads_there(&self.proc, socket, owners.found());
+            }
         }
     }
 
@@ -160,6 +180,7 @@ impl Enricher {
                 .or(self.nobody)
                 .and_then(|uid| self.users.name(uid)),
             cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
+            at_path: self.at_path,
             stage: Stage::Owners,
             is_owner_in_doubt: self.doubts_owners(),
             processes: owners

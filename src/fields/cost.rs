@@ -12,6 +12,10 @@ pub enum Cost {
     Info,
     /// The extension for socket memory.
     Memory,
+    /// The extension for the files of unix sockets, and who waits for them.
+    File,
+    /// Where the path of a unix socket leads.
+    Path,
     /// The names of the peers of unix sockets.
     UnixPeers,
     /// The name of an interface.
@@ -30,8 +34,8 @@ impl Cost {
     /// When it is paid: how far a row must be looked up.
     pub const fn stage(self) -> Stage {
         match self {
-            Self::Free | Self::Info | Self::Memory | Self::UnixPeers => Stage::Socket,
-            Self::Interface | Self::User | Self::Cgroup | Self::Netns => Stage::Names,
+            Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => Stage::Socket,
+            Self::Path | Self::Interface | Self::User | Self::Cgroup | Self::Netns => Stage::Names,
             Self::Owners => Stage::Owners,
         }
     }
@@ -40,7 +44,12 @@ impl Cost {
     pub(super) fn is_pending(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         let has_key = match self {
-            Self::Free | Self::Info | Self::Memory | Self::UnixPeers => return false,
+            Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => return false,
+            // Who holds it may see another file there.
+            Self::Path if row.at_path.is_none() => {
+                return socket.file().is_some() && row.stage < Stage::Owners;
+            }
+            Self::Path => false,
             Self::Interface => socket.interface.is_some(),
             Self::User => socket.uid.is_some(),
             Self::Cgroup => socket.cgroup_id.is_some(),
@@ -62,6 +71,10 @@ pub struct Needs {
     pub info: bool,
     /// True if socket memory is needed.
     pub memory: bool,
+    /// True if the files of unix sockets, and who waits for them, are needed.
+    pub files: bool,
+    /// True if it is needed where the paths of unix sockets lead.
+    pub paths: bool,
     /// True if the names of the peers of unix sockets are needed.
     pub unix_peers: bool,
     /// True if the names of users are needed.
@@ -81,6 +94,11 @@ impl Needs {
             Cost::Free | Cost::Interface | Cost::Netns => {}
             Cost::Info => self.info = true,
             Cost::Memory => self.memory = true,
+            Cost::File => self.files = true,
+            Cost::Path => {
+                self.files = true;
+                self.paths = true;
+            }
             Cost::UnixPeers => self.unix_peers = true,
             Cost::User => self.users = true,
             Cost::Cgroup => self.cgroups = true,

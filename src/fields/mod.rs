@@ -70,6 +70,14 @@ pub enum Field {
     Netns,
     /// `peer_inode`
     PeerInode,
+    /// `file_inode`
+    FileInode,
+    /// `file_device`
+    FileDevice,
+    /// `at_path`
+    AtPath,
+    /// `pending_peers`
+    PendingPeers,
     /// `processes`
     Processes,
     /// `process_status`
@@ -112,7 +120,7 @@ pub enum Field {
 
 impl Field {
     /// Every field of the vocabulary, in the order of JSON: the keys of a row.
-    pub const VOCABULARY: [Self; 28] = [
+    pub const VOCABULARY: [Self; 32] = [
         Self::Protocol,
         Self::Family,
         Self::Type,
@@ -135,6 +143,10 @@ impl Field {
         Self::Cgroup,
         Self::Netns,
         Self::PeerInode,
+        Self::FileInode,
+        Self::FileDevice,
+        Self::AtPath,
+        Self::PendingPeers,
         Self::Processes,
         Self::ProcessStatus,
         Self::Congestion,
@@ -292,7 +304,10 @@ impl Field {
 
     /// True if rows can be ordered by it: not by a structure that has no order.
     pub const fn is_sortable(self) -> bool {
-        !matches!(self, Self::TcpInfo | Self::MptcpInfo | Self::Memory)
+        !matches!(
+            self,
+            Self::TcpInfo | Self::MptcpInfo | Self::Memory | Self::PendingPeers
+        )
     }
 
     /// True if it is a port, which may be written as a service.
@@ -331,7 +346,10 @@ impl Field {
 
     /// True if it is an extension of the kernel's answer, which must be asked for.
     const fn is_extension(self) -> bool {
-        matches!(self.cost(), Cost::Info | Cost::Memory)
+        matches!(
+            self.cost(),
+            Cost::Info | Cost::Memory | Cost::File | Cost::Path
+        )
     }
 
     /// True if this source always reports it of the sockets of a table that have it. (`/proc/net` does

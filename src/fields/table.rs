@@ -80,6 +80,22 @@ const PEER_INODE: D = D::number("peer_inode", 10)
     .of(|table| table.protocol == Protocol::Unix)
     .netlink_only()
     .optional();
+const FILE_INODE: D = D::number("file_inode", 10)
+    .of(is_unix)
+    .netlink_only()
+    .costs(Cost::File);
+const FILE_DEVICE: D = D::right("file_device", 11)
+    .of(is_unix)
+    .netlink_only()
+    .costs(Cost::File);
+const AT_PATH: D = D::word("at_path", 7, &["true", "false"])
+    .of(is_unix)
+    .netlink_only()
+    .costs(Cost::Path);
+const PENDING_PEERS: D = D::number("pending_peers", 13)
+    .of(is_unix)
+    .netlink_only()
+    .costs(Cost::File);
 const PROCESSES: D = D::new("processes", 24).costs(Cost::Owners).optional();
 const PID: D = D::number("pid", 10)
     .csv("pids")
@@ -152,6 +168,10 @@ impl Field {
             Self::Cgroup => &CGROUP,
             Self::Netns => &NETNS,
             Self::PeerInode => &PEER_INODE,
+            Self::FileInode => &FILE_INODE,
+            Self::FileDevice => &FILE_DEVICE,
+            Self::AtPath => &AT_PATH,
+            Self::PendingPeers => &PENDING_PEERS,
             Self::Processes => &PROCESSES,
             Self::Pid => &PID,
             Self::Process => &PROCESS,
@@ -167,6 +187,10 @@ impl Field {
             Self::Peer => &PEER,
         }
     }
+}
+
+fn is_unix(table: Table) -> bool {
+    table.protocol == Protocol::Unix
 }
 
 fn is_ip(table: Table) -> bool {

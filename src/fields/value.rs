@@ -98,6 +98,8 @@ pub enum Datum<'a> {
     Path(&'a [u8]),
     /// A timer.
     Timer(Timer),
+    /// Numbers.
+    Numbers(&'a [u32]),
     /// Processes; of a part, its value in each of them.
     Processes(&'a [Process]),
     /// A kernel structure.
@@ -176,6 +178,16 @@ impl Field {
             Self::Cgroup => row.cgroup.map(Datum::Name),
             Self::Netns => name(row.netns),
             Self::PeerInode => number(socket.peer_inode),
+            Self::FileInode => number(socket.file().map(|file| file.inode)),
+            Self::FileDevice => {
+                let details = socket.details.as_ref().filter(|has| has.file.is_some())?;
+                Some(Datum::Name(&details.file_device))
+            }
+            Self::AtPath => row.at_path.map(Datum::Flag),
+            Self::PendingPeers => {
+                let pending = socket.details.as_ref()?.pending_peers.as_ref()?;
+                Some(Datum::Numbers(pending))
+            }
             Self::Processes
             | Self::Pid
             | Self::Process
@@ -224,6 +236,8 @@ impl Field {
         let socket = row.socket;
         match self {
             Self::Inode => !socket.lacks_inode(),
+            Self::FileInode | Self::FileDevice | Self::AtPath => !socket.has_path(),
+            Self::PendingPeers => socket.state != State::Listen,
             // What no descriptor can hold belongs to nobody.
             Self::Uid => socket.inode.is_none(),
             Self::User => socket.inode.is_none() || socket.uid.is_some(),

@@ -60,7 +60,13 @@ impl Expr {
             match test {
                 Test::Shown(_) => needs.shown = true,
                 Test::Cgroup { id: Some(_), .. } | Test::Host { .. } => {}
-                other => other.field().into_iter().for_each(|field| needs.add(field)),
+                other => {
+                    if let Some(field) = other.field() {
+                        needs.add(field);
+                        // Who holds a socket may see another file at its path.
+                        needs.owners |= field == Field::AtPath;
+                    }
+                }
             }
         }
         needs

@@ -271,6 +271,7 @@ impl<'r> Matcher<'_, 'r> {
                 let fds = processes.iter().flat_map(|process| &process.fds);
                 return self.some(fds.copied().map(Some), equal, matches);
             }
+            Datum::Numbers(numbers) => numbers.iter().any(|number| matches(*number)) == equal,
             Datum::Number(number) if field.unit() == Some(Unit::Millis) => {
                 op.holds(&number.saturating_mul(1_000), &value)
             }
@@ -365,6 +366,7 @@ impl<'r> Matcher<'_, 'r> {
                     _ => true,
                 })
             }
+            Value::Known(Datum::Numbers(numbers)) => !numbers.is_empty(),
             Value::Known(_) => true,
             Value::Absent | Value::NotReported => false,
         })

@@ -9,8 +9,8 @@ use proptest::sample::{select, subsequence};
 
 use super::Field;
 use crate::model::{
-    Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
-    SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
+    BoundFile, Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown,
+    Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
 };
 pub(super) use exprs::{expr, prefix, spelled_out, test};
 
@@ -97,8 +97,15 @@ impl Sample {
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),
             netns: self.netns.as_deref(),
+            at_path: self.at_path(),
             ..Row::bare(&self.socket)
         }
+    }
+
+    /// Of some that are bound to a path it can be told, of some of these it leads to them.
+    fn at_path(&self) -> Option<bool> {
+        let file = self.socket.file().filter(|file| file.device.1 > 0)?;
+        Some(file.device.1 == 1)
     }
 }
 
@@ -298,6 +305,16 @@ impl Rest {
                 socket.kind = kind;
                 socket.shutdown = shutdown;
                 socket.peer_inode = peer_inode.map(u64::from);
+                if let (Some(inode), true) = (mark, socket.has_path()) {
+                    let details = socket.details_mut();
+                    let device = (8, inode % 4);
+                    details.file = Some(BoundFile { device, inode });
+                    details.file_device = format!("8:{}", device.1).into_bytes();
+                }
+                if socket.state == State::Listen {
+                    let pending = cgroup.map(|inode| vec![inode; 2]);
+                    socket.details_mut().pending_peers = pending;
+                }
             }
             Protocol::Packet => {
                 socket.kind = kind;

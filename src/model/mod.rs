@@ -40,7 +40,9 @@ pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketTy
 pub use recorded::{NameKind, RecordedName};
 pub use row::{OwnedRow, Row, Stage};
 pub use selection::Selection;
-pub use socket::{Details, Memory, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source, UNREAD};
+pub use socket::{
+    BoundFile, Details, Memory, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source, UNREAD,
+};
 pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};

@@ -31,6 +31,8 @@ pub struct Row<'a> {
     pub cgroup: Option<&'a [u8]>,
     /// Its network namespace; `None` = the one `lsock` runs in.
     pub netns: Option<&'a str>,
+    /// True if the path of a unix socket leads to it; `None` = not looked up, or it cannot be told.
+    pub at_path: Option<bool>,
     /// Who holds it, by pid; `None` = not looked up, or it cannot be told.
     pub processes: Option<&'a [Process]>,
     /// What the search came to; `None` = not looked up.
@@ -56,6 +58,7 @@ impl<'a> Row<'a> {
             user: None,
             cgroup: None,
             netns: None,
+            at_path: None,
             processes: None,
             process_status: None,
             local_service: None,
@@ -75,6 +78,7 @@ pub struct OwnedRow {
     user: Option<Box<str>>,
     cgroup: Option<Box<[u8]>>,
     netns: Option<Box<str>>,
+    at_path: Option<bool>,
     processes: Option<Box<[Process]>>,
     process_status: Option<ProcessStatus>,
     local_service: Option<Box<str>>,
@@ -95,6 +99,7 @@ impl OwnedRow {
             user: row.user.map(Into::into),
             cgroup: row.cgroup.map(Into::into),
             netns: row.netns.map(Into::into),
+            at_path: row.at_path,
             processes: row.processes.map(Into::into),
             process_status: row.process_status,
             local_service: row.local_service.map(Into::into),
@@ -114,6 +119,7 @@ impl OwnedRow {
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),
             netns: self.netns.as_deref(),
+            at_path: self.at_path,
             processes: self.processes.as_deref(),
             process_status: self.process_status,
             local_service: self.local_service.as_deref(),

@@ -112,6 +112,15 @@ pub struct ProcNetExtras {
     pub lacks_inode: bool,
 }
 
+/// The file of a unix socket that is bound to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundFile {
+    /// The device of its file system, major and minor.
+    pub device: (u32, u32),
+    /// Its inode, or the lower 32 bits of that.
+    pub inode: u32,
+}
+
 /// What the kernel tells only when asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
@@ -123,14 +132,28 @@ pub struct Details {
     pub mptcp_info: Option<Info>,
     /// Socket memory.
     pub memory: Option<Memory>,
+    /// The file of a unix socket that is bound to a path.
+    pub file: Option<BoundFile>,
+    /// Its device in digits, `8:1`; empty without a file.
+    pub file_device: Vec<u8>,
+    /// The inodes of the sockets that wait to be accepted (unix listeners).
+    pub pending_peers: Option<Vec<u32>>,
 }
 
 impl Details {
+    /// Forgets the file of a unix socket, and who waits for it.
+    pub fn clear_files(&mut self) {
+        self.file = None;
+        self.file_device.clear();
+        self.pending_peers = None;
+    }
+
     fn clear(&mut self) {
         self.congestion.clear();
         self.tcp_info = None;
         self.mptcp_info = None;
         self.memory = None;
+        self.clear_files();
     }
 }
 
@@ -308,6 +331,16 @@ impl Socket {
     /// The memory it uses, where that was asked for.
     pub fn memory(&self) -> Option<&Memory> {
         self.details.as_ref()?.memory.as_ref()
+    }
+
+    /// The file it is bound to (unix), where that was asked for.
+    pub fn file(&self) -> Option<BoundFile> {
+        self.details.as_ref()?.file
+    }
+
+    /// True if it is bound to a path (unix).
+    pub fn has_path(&self) -> bool {
+        self.protocol == Protocol::Unix && self.local.name.first().is_some_and(|first| *first != 0)
     }
 
     /// Its `tcp_info`, where that was asked for.

@@ -78,6 +78,8 @@ impl Style {
             Datum::Name(name) => self.lone_name(out, name),
             Datum::Path(name) => self.path(out, name),
             Datum::Timer(known) => timer(out, known),
+            Datum::Numbers([]) => out.push(b'-'),
+            Datum::Numbers(list) => integers(out, list, b','),
             Datum::Processes(list) => self.processes(out, list),
             Datum::Info(info) => detail::cell(out, self.separator(), |words| words.info(info)),
             Datum::Memory(memory) => {

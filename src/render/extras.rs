@@ -73,6 +73,10 @@ pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
         (Field::Interface, extended),
         (Field::Mark, extended),
         (Field::Cgroup, extended),
+        (Field::FileInode, extended && unix),
+        (Field::FileDevice, extended && unix),
+        (Field::AtPath, extended && unix),
+        (Field::PendingPeers, extended && unix),
         (Field::Timer, extras.has(Extras::TIMERS)),
         (Field::Processes, extras.has(Extras::PROCESSES)),
     ];

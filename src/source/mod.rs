@@ -38,6 +38,8 @@ pub struct Extensions {
     pub info: bool,
     /// Socket memory and drops.
     pub memory: bool,
+    /// The files that unix sockets are bound to, and who waits for them.
+    pub files: bool,
     /// Names of the peers of unix sockets.
     pub unix_peers: bool,
     /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
@@ -80,6 +82,9 @@ impl Request {
             }
             if !self.extensions.memory {
                 details.memory = None;
+            }
+            if !self.extensions.files {
+                details.clear_files();
             }
         }
     }

@@ -330,6 +330,7 @@ fn params(request: &Request) -> DumpParams<'_> {
         states: request.states,
         info: request.extensions.info,
         memory: request.extensions.memory,
+        files: request.extensions.files,
         ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
         program: &narrow.program,
     }

@@ -80,7 +80,7 @@ fn every_name_is_a_column_a_sort_key_and_a_word_of_filters() {
             if is_compared && field != Field::ProcessStatus {
                 let filtered = query(&[&BOTH[..], &[&format!("{name} != null")]].concat());
                 let asked = filtered.filter.needs();
-                if field.is_of_owners() {
+                if field.is_of_owners() || field == Field::AtPath {
                     assert!(asked.owners, "{name}");
                 } else {
                     let text = filtered.filter.to_string();
@@ -101,6 +101,8 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::Free | Cost::Interface | Cost::Netns => true,
         Cost::Info => extensions.info,
         Cost::Memory => extensions.memory,
+        Cost::File => extensions.files,
+        Cost::Path => extensions.files && lookups.paths,
         Cost::UnixPeers => extensions.unix_peers,
         Cost::User => lookups.users,
         Cost::Cgroup => lookups.cgroups,

@@ -27,6 +27,8 @@ const UDIAG_SHOW_NAME: u32 = 0x01;
 const UDIAG_SHOW: u32 = 0x01 | 0x04 | 0x10 | 0x40;
 /// `UDIAG_SHOW_MEMINFO`.
 const UDIAG_SHOW_MEMINFO: u32 = 0x20;
+/// `UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS`: the file, and who waits to be accepted.
+const UDIAG_SHOW_FILES: u32 = 0x02 | 0x08;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
 const PACKET_SHOW: u32 = 0x01 | 0x10;
 /// `NDIAG_SHOW_MEMINFO`: queues.
@@ -43,6 +45,8 @@ pub struct DumpParams<'p> {
     pub info: bool,
     /// Socket memory.
     pub memory: bool,
+    /// The files that unix sockets are bound to, and who waits for them.
+    pub files: bool,
     /// The only port of the socket's own end and of the other one; 0 = any. For TCP, MPTCP, UDP and
     /// UDP-Lite.
     pub ports: [u16; 2],
@@ -56,6 +60,7 @@ impl DumpParams<'_> {
         states: StateSet::ALL,
         info: false,
         memory: false,
+        files: false,
         ports: [0, 0],
         program: &[],
     };
@@ -68,7 +73,8 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         Family::Inet | Family::Inet6 => inet_body(table, number, params),
         Family::Unix => {
             let memory = if params.memory { UDIAG_SHOW_MEMINFO } else { 0 };
-            unix_body(params.states, 0, UDIAG_SHOW | memory)
+            let files = if params.files { UDIAG_SHOW_FILES } else { 0 };
+            unix_body(params.states, 0, UDIAG_SHOW | memory | files)
         }
         Family::Packet => short_body(table.family, number, PACKET_SHOW),
         Family::Netlink => short_body(table.family, number, NDIAG_SHOW),

@@ -1,14 +1,18 @@
 //! `struct unix_diag_msg` and its attributes (`include/uapi/linux/unix_diag.h`).
 
+use std::io::Write as _;
+
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::WireError;
 use super::attribute::{identify, memory, nonzero, split, u32_at, walk};
-use crate::model::{Shutdown, Socket, SocketType};
+use crate::model::{BoundFile, Shutdown, Socket, SocketType};
 
 const UNIX_DIAG_NAME: u16 = 0;
+const UNIX_DIAG_VFS: u16 = 1;
 const UNIX_DIAG_PEER: u16 = 2;
+const UNIX_DIAG_ICONS: u16 = 3;
 const UNIX_DIAG_RQLEN: u16 = 4;
 const UNIX_DIAG_MEMINFO: u16 = 5;
 const UNIX_DIAG_SHUTDOWN: u16 = 6;
@@ -41,6 +45,14 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         UNIX_DIAG_PEER => {
             socket.peer_inode = u32_at(value).and_then(nonzero).map(u64::from);
         }
+        UNIX_DIAG_VFS => file(socket, value),
+        UNIX_DIAG_ICONS => {
+            // 0 = whoever waited has gone.
+            let inodes = value.as_chunks().0.iter().copied().map(u32::from_ne_bytes);
+            let known = inodes.filter(|inode| *inode != 0);
+            let pending = &mut socket.details_mut().pending_peers;
+            pending.get_or_insert_default().extend(known);
+        }
         UNIX_DIAG_RQLEN => {
             socket.recv_queue = u32_at(value);
             socket.send_queue = value.get(4..).and_then(u32_at);
@@ -49,6 +61,20 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         UNIX_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
         UNIX_DIAG_UID => socket.uid = u32_at(value),
         _ => {}
+    }
+}
+
+/// `struct unix_diag_vfs`: inode and device, as the kernel holds them (`MINORBITS`, 20).
+fn file(socket: &mut Socket, value: &[u8]) {
+    let device = value.get(4..).and_then(u32_at);
+    if let (Some(inode), Some(device)) = (u32_at(value), device) {
+        let (major, minor) = (device >> 20, device & 0xf_ffff);
+        let details = socket.details_mut();
+        let device = (major, minor);
+        details.file = Some(BoundFile { device, inode });
+        details.file_device.clear();
+        // A vector takes everything.
+        let _ = write!(details.file_device, "{major}:{minor}");
     }
 }
 

@@ -102,9 +102,13 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
 #[test]
 fn the_schema_names_every_word_of_a_field() {
     let schema = schema();
-    let flag = schema.pointer("/$defs/socket/properties/v6only/type");
-    assert_eq!(flag, Some(&serde_json::json!(["boolean", "null"])));
-    let has_words = |field: &Field| !field.words().is_empty() && *field != Field::V6Only;
+    let flags = [Field::V6Only, Field::AtPath];
+    for flag in flags {
+        let flag = format!("/$defs/socket/properties/{}/type", flag.name());
+        let types = serde_json::json!(["boolean", "null"]);
+        assert_eq!(schema.pointer(&flag), Some(&types));
+    }
+    let has_words = |field: &Field| !field.words().is_empty() && !flags.contains(field);
     for field in Field::comparable().filter(has_words) {
         let name = match field {
             Field::TimerKind => "timer/properties/kind".to_owned(),

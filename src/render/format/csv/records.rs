@@ -160,6 +160,7 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                 out.truncate(start);
             }
         }
+        Datum::Numbers(numbers) => cell::integers(out, numbers, b';'),
         Datum::Processes(processes) => {
             for (index, process) in processes.iter().enumerate() {
                 if index > 0 {

@@ -142,6 +142,11 @@ pub(in crate::render) fn value(
         Datum::Name(name) => string(out, &text::escape(name)),
         Datum::Path(name) => path(out, scratch, name),
         Datum::Timer(known) => timer(out, known),
+        Datum::Numbers(list) => {
+            out.push(b'[');
+            cell::integers(out, list, b',');
+            out.push(b']');
+        }
         Datum::Processes(list) => processes(out, list, &PROCESS),
         Datum::Info(info) => {
             numbers(out, info.values().map(|(field, value)| (field.name, value)));
