@@ -68,6 +68,16 @@ pub struct Traffic {
 }
 
 impl Event {
+    /// True if it ends a connection otherwise than both ends wanted: refused, reset, timed out, aborted.
+    pub fn is_broken_off(&self) -> bool {
+        let is_early = match self.old_state {
+            Some(State::Listen | State::LastAck | State::TimeWait | State::Bound) | None => false,
+            Some(_) => self.socket.state == State::Closed,
+        };
+        let wanted = [Ending::Complete, Ending::GivenUp, Ending::NotBegun].map(Some);
+        is_early && !wanted.contains(&self.ending)
+    }
+
     /// What the step means in the handshake or the close; `None` = it is not known where it came from.
     pub fn step(&self) -> Option<&'static str> {
         let words = match self.socket.state {

@@ -13,7 +13,15 @@ pub(super) const ROW: char = '\u{2066}';
 pub(super) const BREAK: char = '\u{2067}';
 /// Begins a state.
 const STATE: char = '\u{2068}';
+/// Begins the processes of a socket.
+const OWNER: char = '\u{202a}';
+/// Begins what must not be overlooked.
+const ALARM: char = '\u{202b}';
+/// Ends what one of these three began.
 const END: char = '\u{2069}';
+
+/// Of what must not be overlooked.
+const LOUD: Style = AnsiColor::Red.on_default().bold();
 
 /// Are there colours?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +47,16 @@ pub(super) fn mark_state(name: &str) -> String {
     format!("{STATE}{name}{END}")
 }
 
+/// Marks the processes of a socket.
+pub(super) fn mark_owner(text: &str) -> String {
+    format!("{OWNER}{text}{END}")
+}
+
+/// Marks what must not be overlooked.
+pub(super) fn mark_alarm(text: &str) -> String {
+    format!("{ALARM}{text}{END}")
+}
+
 /// Marks where a text of several words may be broken: after a comma, a slash or a blank.
 pub(super) fn mark_breaks(text: &str) -> String {
     let mut marked = String::with_capacity(text.len() + 16);
@@ -61,13 +79,23 @@ pub(super) fn line(out: &mut Vec<u8>, line: &str, color: Color) {
 /// A text of the layout with colours instead of marks.
 pub(super) fn text(line: &str, color: Color) -> String {
     let mut painted = String::with_capacity(line.len() + 16);
-    let mut parts = line.split(STATE);
-    plain(&mut painted, parts.next().unwrap_or_default());
-    for part in parts {
-        let (name, rest) = part.split_once(END).unwrap_or((part, ""));
-        state(&mut painted, name, color);
-        plain(&mut painted, rest);
+    let mut rest = line;
+    while let Some(begin) = rest.find([STATE, OWNER, ALARM]) {
+        let (before, marked) = rest.split_at(begin);
+        plain(&mut painted, before);
+        let (marked, after) = marked.split_once(END).unwrap_or((marked, ""));
+        let mut name = marked.chars();
+        let style = match name.next() {
+            Some(OWNER) => AnsiColor::Cyan.on_default(),
+            Some(ALARM) => LOUD,
+            _ => State::from_name(name.as_str()).map_or(Style::new(), style_of),
+        };
+        let (name, style) = (name.as_str(), color.style(style));
+        // Writing to a String cannot fail.
+        let _ = write!(painted, "{style}{name}{style:#}");
+        rest = after;
     }
+    plain(&mut painted, rest);
     painted
 }
 
@@ -84,7 +112,7 @@ pub(super) fn title(text: &str, color: Color) -> String {
 
 /// A text that must not be overlooked.
 pub(super) fn alarm(text: &str, color: Color) -> String {
-    whole(text, AnsiColor::Red.on_default().bold(), color)
+    whole(text, LOUD, color)
 }
 
 /// The text of a row in the colour of what became of it; of one that is as it was, with the colours of
@@ -110,14 +138,8 @@ fn whole(text: &str, style: Style, color: Color) -> String {
 fn plain(out: &mut String, text: &str) {
     out.extend(
         text.chars()
-            .filter(|c| !matches!(*c, ROW | BREAK | STATE | END)),
+            .filter(|c| !matches!(*c, ROW | BREAK | STATE | OWNER | ALARM | END)),
     );
-}
-
-fn state(out: &mut String, name: &str, color: Color) {
-    let style = color.style(State::from_name(name).map_or(Style::new(), style_of));
-    // Writing to a String cannot fail.
-    let _ = write!(out, "{style}{name}{style:#}");
 }
 
 /// Open is green and waiting for connections blue; opening is yellow, closing magenta. Red needs a

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::model::Row;
 
 use super::super::style::Style;
-use super::super::{Color, Field, Format, Signs};
+use super::super::{Color, Field, Format, Signs, paint};
 use super::chain::SAMPLED;
 use super::{EventLayout, Step, rfc_3339};
 
@@ -82,6 +82,10 @@ impl Cells {
         }
         let mut out = Vec::new();
         self.style.cell(&mut out, column, row);
-        String::from_utf8_lossy(&out).into_owned()
+        let text = String::from_utf8_lossy(&out);
+        if column == Field::Processes {
+            return paint::mark_owner(&text);
+        }
+        text.into_owned()
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::model::{Event, OwnedRow, Row, State, StateSet, Task, Traffic};
 use crate::text;
 
-use super::super::cell;
+use super::super::{cell, paint};
 
 /// Before a time that is that of a look, not of the step.
 pub(super) const SAMPLED: char = '~';
@@ -36,6 +36,8 @@ pub(in crate::render) struct Step {
     pub(in crate::render) new: State,
     pub(in crate::render) sampled: bool,
     pub(in crate::render) words: Option<&'static str>,
+    /// True if it must not be overlooked.
+    pub(in crate::render) is_broken_off: bool,
     pub(in crate::render) task: Option<Task>,
 }
 
@@ -113,10 +115,11 @@ impl Chain {
         let mut links: Vec<String> = Vec::with_capacity(self.steps.len());
         let mut before: Option<&Step> = None;
         for step in &self.steps {
-            let (old, new) = (
-                step.old.map_or_else(|| "?".to_owned(), name),
-                name(step.new),
-            );
+            let old = step.old.map_or_else(|| "?".to_owned(), name);
+            let new = match name(step.new) {
+                end if step.is_broken_off => paint::mark_alarm(&end),
+                new => new,
+            };
             let since = before.map(|before| since(before, step));
             let link = match (since, before.map(|before| before.new)) {
                 (Some(since), Some(state)) if step.old == Some(state) => {
@@ -143,6 +146,7 @@ impl Step {
             new: event.socket.state,
             sampled: event.sampled,
             words: event.step(),
+            is_broken_off: event.is_broken_off(),
             task: event.task,
         }
     }

@@ -175,7 +175,11 @@ impl EventWriter for EventLines<'_> {
         let old = step.old.map_or_else(|| "?".to_owned(), name);
         let new = paint::mark_state(&name(step.new));
         cells.insert(ENDS, states(&old, self.cells.arrow(), &new));
-        cells.push(self.cells.text(step.words.unwrap_or("-")));
+        let words = self.cells.text(step.words.unwrap_or("-"));
+        cells.push(match words {
+            end if step.is_broken_off => paint::mark_alarm(&end),
+            words => words,
+        });
         self.widen(&cells);
         let line = self.grid.line(&cells);
         self.write(&line)
