@@ -3,6 +3,7 @@
 mod alone;
 mod hostile;
 pub mod nobody;
+mod trees;
 mod ways;
 
 use std::fs;

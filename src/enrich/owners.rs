@@ -237,8 +237,7 @@ impl Owners {
     fn refused(&self, scan: &FdScan) -> Option<MissingOwners> {
         let refused = scan.unreadable.iter().filter(|one| one.is_refused());
         let pids: Vec<u32> = refused.map(|one| one.pid).collect();
-        let name =
-            |pid: &u32| process::read(&self.scanner.root, *pid).map(|known| known.process.name);
+        let name = |pid: &u32| process::read(&self.scanner.root, *pid)?.process.name;
         (!pids.is_empty()).then(|| MissingOwners::Unreadable {
             names: if pids.len() <= MissingOwners::MOST_NAMED {
                 pids.iter().map(name).collect()

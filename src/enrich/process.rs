@@ -4,15 +4,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, stat};
 use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
-use rustix::path::Arg;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Process;
-use crate::procfs;
 use crate::procfs::fd::{other_threads, parent, start_ticks};
+use crate::procfs::file::{self, read_path};
 
 /// This moment, in ticks since the system started.
 pub(super) fn now() -> u64 {
@@ -33,32 +32,35 @@ pub(super) struct Described {
 }
 
 /// Reads what is told of a process; `None` when it is gone. Where a file may not be read, or the process
-/// ends on the way, the rest stays empty.
+/// ends on the way, the rest stays unknown.
 pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat(CWD, path, flags, Mode::empty()).ok()?;
-    let file = |name| file(&directory, name).unwrap_or_default();
-    let mut name = match self::file(&directory, "comm") {
-        Err(Errno::NOENT | Errno::SRCH) => return None,
-        name => name.unwrap_or_default(),
+    let directory = openat(CWD, &path, flags, Mode::empty()).ok()?;
+    let file = |name, most| file::read(&directory, name, most);
+    let name = match file("comm", NAME) {
+        Err(Errno::NOENT | Errno::SRCH) if stat(&path).is_err() => return None,
+        name => name.ok(),
     };
-    if name.last() == Some(&b'\n') {
-        name.pop();
-    }
+    let name = name.map(|mut name| {
+        name.pop_if(|last| *last == b'\n');
+        name
+    });
+    let status = file("status", SHORT).unwrap_or_default();
     let mut process = Process {
         pid,
         name,
-        uid: uids(&file("status")).map(|[_, effective, ..]| effective),
+        uid: uids(&status).map(|[_, effective, ..]| effective),
         ..Process::default()
     };
-    let command = match file("cmdline") {
-        command if command.is_empty() => of_another_thread(&directory, pid),
-        command => command,
-    };
-    process.set_command(command);
-    let stat = file("stat");
+    if let Ok(command) = file("cmdline", ARGUMENTS) {
+        process.set_command(match &*command {
+            [] => of_another_thread(&directory, pid),
+            _ => command,
+        });
+    }
+    let stat = file("stat", SHORT).unwrap_or_default();
     Some(Described {
         process,
         started: start_ticks(&stat),
@@ -68,7 +70,8 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
 
 /// The command line as another thread tells it: one that has ended, as the first may, has none.
 fn of_another_thread(process: &OwnedFd, pid: u32) -> Vec<u8> {
-    let read = |thread| file(process, format!("task/{thread}/cmdline")).unwrap_or_default();
+    let path = |thread| format!("task/{thread}/cmdline");
+    let read = |thread| file::read(process, path(thread), ARGUMENTS).unwrap_or_default();
     let mut lines = other_threads(process.as_fd(), ".", pid).map(read);
     lines.find(|line| !line.is_empty()).unwrap_or_default()
 }
@@ -76,7 +79,7 @@ fn of_another_thread(process: &OwnedFd, pid: u32) -> Vec<u8> {
 /// The users that a process runs as: real, effective, saved, and for files; `None` = not told.
 pub(super) fn users_of(root: &Path, pid: u32) -> Option<[u32; 4]> {
     let path = root.join(format!("{pid}/status"));
-    uids(&file(CWD, &path).ok()?)
+    uids(&read_path(&path, SHORT).ok()?)
 }
 
 /// The values of `Uid:` (`proc_pid_status(5)`). The name of the process stands above it, but cannot pose
@@ -90,12 +93,12 @@ fn uids(status: &[u8]) -> Option<[u32; 4]> {
     values.try_into().ok()
 }
 
-/// The longest that is read of a file: the arguments of a command may have 6 MiB.
-const MOST: usize = 8 * 1024 * 1024;
-
-fn file(at: impl AsFd, name: impl Arg) -> rustix::io::Result<Vec<u8>> {
-    procfs::file::read(at, name, MOST)
-}
+/// The longest that is read of a command line: what the kernel takes (`_STK_LIM / 4 * 3`).
+const ARGUMENTS: usize = 6 * 1024 * 1024;
+/// The longest that is read of a name: those of the kernel's workers have up to 64 bytes.
+const NAME: usize = 256;
+/// The longest that is read of other files, of which none is so long.
+const SHORT: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ use procfs::process::MountInfo;
 use super::mounts::mounts;
 use crate::model::AskingUser;
 use crate::procfs::fd::is_kernel_thread;
+use crate::procfs::file::read_path;
 
 /// The kernel's thread that starts all others of its threads (`rest_init`, `init/main.c`).
 const KTHREADD: &str = "2/stat";
@@ -80,7 +81,7 @@ pub(super) fn is_hiding(root: &Path) -> bool {
 
 /// Is it the procfs of the first PID namespace? Kernel threads live in no other one.
 fn shows_kernel_threads(root: &Path) -> bool {
-    fs::read(root.join(KTHREADD)).is_ok_and(|stat| is_kernel_thread(&stat))
+    read_path(&root.join(KTHREADD), 1024).is_ok_and(|stat| is_kernel_thread(&stat))
 }
 
 /// Who asks, for the words of what is missing.

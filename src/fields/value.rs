@@ -207,6 +207,16 @@ impl Field {
         }
     }
 
+    /// The text that a process has in it: a name, a command line, the name of its user.
+    pub fn text_of(self, process: &Process) -> Option<&[u8]> {
+        match self {
+            Self::Process => process.name.as_deref(),
+            Self::Command => process.command.as_deref(),
+            Self::ProcessUser => process.user.as_deref().map(str::as_bytes),
+            _ => None,
+        }
+    }
+
     /// Its value in a row, and why there is none.
     pub fn value<'a>(self, row: &Row<'a>) -> Value<'a> {
         if self.cost().is_pending(row) {

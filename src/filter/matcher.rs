@@ -3,7 +3,7 @@
 use super::expr::ANY_IPV4;
 use super::{Expr, Field, Op, Pattern, Rule, Test};
 use crate::fields::{Datum, Side, Value};
-use crate::model::{Process, ProcessStatus, Protocol, Row, Source, Stage, Unit};
+use crate::model::{ProcessStatus, Protocol, Row, Source, Stage, Unit};
 
 mod lists;
 mod short;
@@ -321,7 +321,7 @@ impl<'r> Matcher<'_, 'r> {
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
         let matches = match self.known(field, !equal)? {
             Datum::Processes(processes) => {
-                let texts = processes.iter().map(|process| process_text(process, field));
+                let texts = processes.iter().map(|process| field.text_of(process));
                 return self.some(texts, equal, |text| pattern.matches(text));
             }
             Datum::Index(index) => {
@@ -399,14 +399,6 @@ impl<'r> Matcher<'_, 'r> {
 const fn doubt(held: bool) -> Decision {
     let by_source = false;
     Decision::CannotTell { held, by_source }
-}
-
-fn process_text(process: &Process, field: Field) -> Option<&[u8]> {
-    match field {
-        Field::Process => Some(&process.name),
-        Field::Command => Some(&process.command),
-        _ => process.user.as_deref().map(str::as_bytes),
-    }
 }
 
 #[cfg(test)]

@@ -171,8 +171,8 @@ fn process() -> impl Strategy<Value = Process> {
     let fds = prop::collection::vec(3_u32..6, 1..3);
     (1_u32..5, text(), text(), user, fds).prop_map(|(pid, name, command, user, fds)| Process {
         pid,
-        name: name.into(),
-        command: command.into(),
+        name: Some(name.into()),
+        command: Some(command.into()),
         called: 0,
         uid: user.map(|_| 0),
         user: user.map(Into::into),

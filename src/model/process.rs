@@ -7,10 +7,11 @@ use super::named;
 pub struct Process {
     /// The process id, as the procfs that was read numbers it.
     pub pid: u32,
-    /// `comm`: the first 15 bytes of the program's name, any bytes but NUL.
-    pub name: Vec<u8>,
-    /// The command line, arguments separated by blanks; empty when the process hides or has none.
-    pub command: Vec<u8>,
+    /// `comm`: the first 15 bytes of the program's name, any bytes but NUL; `None` = it could not be read.
+    pub name: Option<Vec<u8>>,
+    /// The command line, arguments separated by blanks; empty when the process hides or has none, `None` =
+    /// it could not be read.
+    pub command: Option<Vec<u8>>,
     /// How many bytes of `command` are its first argument: what the program was called as.
     pub called: usize,
     /// Effective user id; `None` when the process was gone before it could be asked.
@@ -33,7 +34,7 @@ impl Process {
                 *byte = b' ';
             }
         }
-        self.command = arguments;
+        self.command = Some(arguments);
     }
 }
 
@@ -78,7 +79,8 @@ mod tests {
         ] {
             let mut process = Process::default();
             process.set_command(arguments.to_vec());
-            assert_eq!((&*process.command, process.called), (command, called));
+            let expected = (Some(command), called);
+            assert_eq!((process.command.as_deref(), process.called), expected);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! their place: nothing but a regular file is read, without waiting and no further than a limit.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -49,6 +49,18 @@ pub fn start(at: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> rustix::io::Re
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
+/// Opens a file by its path.
+///
+/// # Errors
+///
+/// Those of `open(2)`, and one that says that it is no regular file.
+pub fn open_path(path: &Path) -> io::Result<File> {
+    open(CWD, path).map_err(|cause| match cause {
+        Errno::INVAL => io::Error::new(ErrorKind::InvalidInput, "not a regular file"),
+        cause => cause.into(),
+    })
+}
+
 /// Reads a file by its path, at most so many bytes of it.
 ///
 /// # Errors
@@ -56,4 +68,37 @@ pub fn start(at: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> rustix::io::Re
 /// Those of [`read`].
 pub fn read_path(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     Ok(read(CWD, path, most)?)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::{open_path, read_path, start};
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    use std::fs::File;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    #[test]
+    fn nothing_but_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let [pipe, device] = ["pipe", "device"].map(|name| folder.path().join(name));
+        mkfifoat(CWD, &pipe, Mode::RUSR).unwrap();
+        symlink("/dev/zero", &device).unwrap();
+        for path in [&pipe, &device] {
+            let error = open_path(path).unwrap_err();
+            assert_eq!(error.to_string(), "not a regular file");
+        }
+        assert!(open_path(folder.path()).is_err());
+        assert!(open_path(Path::new("/proc/self/stat")).is_ok());
+    }
+
+    #[test]
+    fn endless_file_is_read_to_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("endless");
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read_path(&path, 1_000).unwrap(), [0; 1_000]);
+        assert_eq!(start(CWD, &path, &mut [1; 9]).unwrap(), [0; 9]);
+    }
 }

@@ -103,18 +103,17 @@ impl Style {
                     digits::integer(out, process.pid.into());
                     continue;
                 }
-                Field::Fd if process.fds.is_empty() => b"".as_slice(),
+                Field::Fd if process.fds.is_empty() => Some(b"".as_slice()),
                 Field::Fd => {
                     integers(out, &process.fds, b',');
                     continue;
                 }
-                Field::Process => &*process.name,
-                Field::Command => &*process.command,
-                _ => process.user.as_deref().unwrap_or_default().as_bytes(),
+                text => text.text_of(process),
             };
             match name {
-                [] | [b'-' | b'*' | b'?'] => self.lone_name(out, name),
-                name => self.name(out, name, |c| c == ','),
+                None => out.push(b'?'),
+                Some(name @ ([] | [b'-' | b'*' | b'?'])) => self.lone_name(out, name),
+                Some(name) => self.name(out, name, |c| c == ','),
             }
         }
     }
@@ -128,7 +127,11 @@ impl Style {
             if index > 0 {
                 out.push(b',');
             }
-            self.name(out, &process.name, text::separates_processes);
+            match process.name.as_deref() {
+                None => out.push(b'?'),
+                Some(b"?") => self.lone_name(out, b"?"),
+                Some(name) => self.name(out, name, text::separates_processes),
+            }
             out.push(b'[');
             digits::integer(out, process.pid.into());
             out.push(b']');

@@ -177,7 +177,8 @@ const COMMAND_READ: usize = 511;
 
 /// The process id and what the program was called as, without its directory.
 fn name(out: &mut Vec<u8>, process: &Process) {
-    let called = process.command.get(..process.called).unwrap_or_default();
+    let command = process.command.as_deref().unwrap_or_default();
+    let called = command.get(..process.called).unwrap_or_default();
     let called = called.get(..COMMAND_READ).unwrap_or(called);
     let base = match called {
         [b'/', ..] => called.rsplit(|byte| *byte == b'/').next(),

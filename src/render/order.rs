@@ -65,9 +65,7 @@ fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
     let first = processes.first()?;
     Some(match column {
         Field::Pid => Datum::Number(first.pid.into()),
-        Field::Process => Datum::Name(&first.name),
-        Field::Command => Datum::Name(&first.command),
-        Field::ProcessUser => Datum::Name(first.user.as_deref()?.as_bytes()),
+        Field::Process | Field::Command | Field::ProcessUser => Datum::Name(column.text_of(first)?),
         Field::Fd => Datum::Number((*first.fds.first()?).into()),
         _ => Datum::Processes(processes),
     })
@@ -94,8 +92,10 @@ fn states(a: State, b: State) -> Ordering {
 }
 
 /// Processes are compared by the first one: its name, then its number.
-fn first(processes: &[Process]) -> Option<(&[u8], u32)> {
-    processes.first().map(|first| (&*first.name, first.pid))
+fn first(processes: &[Process]) -> Option<(Option<&[u8]>, u32)> {
+    processes
+        .first()
+        .map(|first| (first.name.as_deref(), first.pid))
 }
 
 /// Addresses of inet and inet6 first, then unix, then others.

@@ -7,7 +7,7 @@
 mod lines;
 mod pings;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::mem;
 use std::ops::ControlFlow;
@@ -21,6 +21,7 @@ use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Family, Protocol, Source as Kind, Table, Warning};
+use crate::procfs::file::open_path;
 use crate::procfs::{LineError, is_cut, is_header};
 use crate::text::escape_path;
 
@@ -60,9 +61,11 @@ impl ProcfsSource {
     }
 
     /// A table whose file is not there: the kernel has no such sockets, unless it says that it has. A copy
-    /// that says nothing has what there is.
+    /// that says nothing has what there is, if there is anything.
     fn absent(&self, table: Table, path: PathBuf, cause: io::Error) -> Result<Outcome, Error> {
-        if !self.root.join("net").exists() {
+        let files = Table::all().filter_map(Table::proc_file);
+        let mut files = files.chain(["net/protocols".to_owned()]);
+        if !files.any(|name| self.root.join(name).exists()) {
             return Err(Error::file("open", path, cause));
         }
         let text = format!("there is no {}", escape_path(&path));
@@ -168,10 +171,13 @@ impl Source for ProcfsSource {
             return Err(Error::NotInProc(table));
         };
         let path = self.root.join(name);
-        let file = match File::open(&path) {
+        let file = match open_path(&path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 return self.absent(table, path, cause);
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::IsADirectory => {
+                return Err(Error::file("read", path, cause));
             }
             Err(cause) => return Err(Error::file("open", path, cause)),
         };

@@ -1,20 +1,18 @@
 //! Which protocols a kernel speaks, of which nobody can list a socket.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use crate::model::{Family, Table};
+use crate::procfs::file::read_path;
 
 /// Bytes that are read of the file; the kernel writes some 2,000.
-const MOST: u64 = 64 * 1024;
+const MOST: usize = 64 * 1024;
 
 /// True if the kernel has sockets of this table, by `net/protocols` below a root like `/proc`; `None` = it
 /// does not tell, as that of gVisor, which is a header and nothing else.
 pub(super) fn speaks(root: impl AsRef<Path>, table: Table) -> Option<bool> {
-    let mut text = String::new();
-    let file = File::open(root.as_ref().join("net/protocols")).ok()?;
-    file.take(MOST).read_to_string(&mut text).ok()?;
+    let text = read_path(&root.as_ref().join("net/protocols"), MOST).ok()?;
+    let text = std::str::from_utf8(&text).ok()?;
     let lines = text.lines().skip(1);
     let mut names = lines.filter_map(|line| line.split(' ').next()).peekable();
     names.peek()?;

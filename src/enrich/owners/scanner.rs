@@ -1,6 +1,5 @@
 //! How the descriptors of all processes are found.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +12,16 @@ use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit, numbers_a
 use crate::error::Error;
 use crate::model::{Cause, named};
 use crate::procfs::fd::{
-    Descriptor, Ring, Threads, Unreadable, Walk, processes_in, walk, walk_aside, walk_of, walk_rest,
+    Descriptor, Ring, Threads, Unreadable, Walk, no_processes, processes_in, walk, walk_aside,
+    walk_of, walk_rest,
 };
+use crate::procfs::file::read_path;
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.
 const WORTH_AN_ITERATOR: u64 = 4_000;
+/// More than a short file of procfs holds.
+const SHORT: usize = 64 * 1024;
 
 named! {
     /// How the descriptors of all processes are found. Both ways find the same.
@@ -201,7 +204,7 @@ impl FdScanner {
         let found = match &self.scope {
             ScanScope::All => walk(root, Threads::Any),
             ScanScope::FirstThreads => walk(root, Threads::First),
-            ScanScope::Only(pids) => walk_of(root, pids),
+            ScanScope::Only(pids) => can_tell(root, pids, live).and_then(|()| walk_of(root, pids)),
         };
         let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
         let visibility = match &self.scope {
@@ -230,6 +233,20 @@ impl FdScanner {
     }
 }
 
+/// Can these processes be told from others below `root`? Not where there are none, nor in the `/proc` of
+/// another PID namespace, whose numbers are other processes'.
+fn can_tell(root: &Path, pids: &[u32], live: bool) -> Result<(), Error> {
+    let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
+    if live && root == Path::new("/proc") && !numbers_as_here(root) {
+        let cause = io::Error::other("it is that of another PID namespace");
+        return Err(Error::file("tell processes from", root, cause));
+    }
+    if !live && pids.iter().all(is_absent) && processes_in(root)?.is_empty() {
+        return Err(no_processes(root));
+    }
+    Ok(())
+}
+
 /// The kernel's iterator, where it tells the same as a walk through `root`.
 fn iterator(root: &Path) -> Result<TaskFiles, Error> {
     match limit(root) {
@@ -240,14 +257,15 @@ fn iterator(root: &Path) -> Result<TaskFiles, Error> {
 
 /// The first number in `/proc/sys/fs/file-nr`: files that are open on this machine.
 fn has_many_files(root: &Path) -> bool {
-    let text = fs::read_to_string(root.join("sys/fs/file-nr")).unwrap_or_default();
-    let open = text.split_whitespace().next();
-    open.and_then(|open| open.parse().ok()) >= Some(WORTH_AN_ITERATOR)
+    let text = read_path(&root.join("sys/fs/file-nr"), SHORT).unwrap_or_default();
+    let open = text.split(u8::is_ascii_whitespace).next();
+    let open = open.and_then(|open| std::str::from_utf8(open).ok()?.parse().ok());
+    open >= Some(WORTH_AN_ITERATOR)
 }
 
 /// `Seccomp:` in `/proc/self/status` (`proc_pid_status(5)`), but for 0.
 fn is_filtered(root: &Path) -> bool {
-    let text = fs::read(root.join("self/status")).unwrap_or_default();
+    let text = read_path(&root.join("self/status"), SHORT).unwrap_or_default();
     let mut lines = text.split(|byte| *byte == b'\n');
     let mode = lines.find_map(|line| line.strip_prefix(b"Seccomp:"));
     mode.is_some_and(|mode| mode.trim_ascii() != b"0")

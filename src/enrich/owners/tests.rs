@@ -12,6 +12,7 @@ use crate::enrich::users;
 use crate::enrich::visibility::Visibility;
 use crate::model::{Family, MissingOwners, Process, ProcessStatus, Protocol, Socket, Warning};
 use crate::procfs::fd::Unreadable;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs;
@@ -114,11 +115,55 @@ fn details_survive_whatever_the_bytes() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a) R\n\xff ", &[(3, 5)]);
     let (_, found) = of(&mut walking(root.path()), 5);
-    assert_eq!(found[0].name, b"a) R\n\xff ");
-    assert_eq!(found[0].command, b"prog -x");
+    assert_eq!(found[0].name.as_deref(), Some(&b"a) R\n\xff "[..]));
+    assert_eq!(found[0].command.as_deref(), Some(&b"prog -x"[..]));
     assert_eq!(found[0].called, 4);
     assert_eq!(found[0].uid, Some(0));
     assert_eq!(found[0].user.as_deref(), Some("root"));
+}
+
+#[test]
+fn process_without_a_name_is_an_owner_whose_name_is_unknown() {
+    let root = tempfile::tempdir().unwrap();
+    for (pid, odd) in [
+        (20, "nothing"),
+        (21, "directory"),
+        (22, "pipe"),
+        (23, "device"),
+    ] {
+        process(root.path(), pid, b"a", &[(3, 5)]);
+        let path = root.path().join(format!("{pid}/comm"));
+        fs::remove_file(&path).unwrap();
+        match odd {
+            "directory" => fs::create_dir(&path).unwrap(),
+            "pipe" => mkfifoat(CWD, &path, Mode::RUSR).unwrap(),
+            "device" => symlink("/dev/zero", &path).unwrap(),
+            _ => {}
+        }
+    }
+    fs::remove_file(root.path().join("23/cmdline")).unwrap();
+    process(root.path(), 24, b"", &[(3, 5)]);
+    let (status, found) = of(&mut walking(root.path()), 5);
+    assert_eq!((status, found.len()), (ProcessStatus::Found, 5));
+    let [.., device, unnamed] = &found[..] else {
+        unreachable!()
+    };
+    assert!(found.iter().take(4).all(|process| process.name.is_none()));
+    assert_eq!((&device.command, &unnamed.name), (&None, &Some(Vec::new())));
+}
+
+#[test]
+fn command_of_a_process_whose_first_thread_has_ended_is_that_of_another() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    fs::write(root.path().join("20/cmdline"), "").unwrap();
+    for (thread, command) in [(20, ""), (21, ""), (22, "prog\0-y\0")] {
+        let task = root.path().join(format!("20/task/{thread}"));
+        fs::create_dir_all(&task).unwrap();
+        fs::write(task.join("cmdline"), command).unwrap();
+    }
+    let (_, found) = of(&mut walking(root.path()), 5);
+    assert_eq!(found[0].command.as_deref(), Some(&b"prog -y"[..]));
 }
 
 #[test]
@@ -170,6 +215,79 @@ fn unreadable_process_makes_misses_uncertain() {
     assert!(texts_of(&owners)[0].starts_with("pid 1 not readable"));
 }
 
+/// A process that may not be read, as a copy shows it.
+fn suspect(root: &Path, pid: u32, parent: u32, uid: u32) -> Unreadable {
+    process(root, pid, b"closed", &[]);
+    let status = format!("Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n");
+    fs::write(root.join(format!("{pid}/status")), status).unwrap();
+    let [mut suspect] = closed(&[pid]).try_into().unwrap_or_else(|_| unreachable!());
+    suspect.parent = Some(parent);
+    suspect
+}
+
+#[test]
+fn others_may_hold_a_socket_if_they_made_or_inherited_it() {
+    let root = tempfile::tempdir().unwrap();
+    // The holder is 20, of user 0, a child of 10.
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let stat = format!("20 (a) S 10{} 1 0", " 1".repeat(17));
+    fs::write(root.path().join("20/stat"), stat).unwrap();
+    let mut socket = with_inode(5);
+    for (pid, parent, uid, made_by, may) in [
+        // Another user's, while a process of the one who made the socket is known.
+        (30, 1, 7, Some(0), false),
+        // Of the same user, and not related.
+        (30, 1, 0, Some(0), false),
+        // Its parent, who runs as the one who made it, or not; init adopts.
+        (10, 1, 0, Some(0), true),
+        (10, 1, 7, Some(0), false),
+        (10, 1, 7, None, true),
+        (1, 0, 0, Some(0), false),
+        // Its child, whoever it runs as.
+        (30, 20, 7, Some(0), true),
+        // The one who made it is not among the known holders.
+        (30, 1, 7, Some(7), true),
+        (30, 1, 8, Some(7), false),
+        (1, 0, 7, Some(7), true),
+    ] {
+        let mut owners = walking(root.path());
+        owners.look();
+        owners.scan.as_mut().unwrap().unreadable = vec![suspect(root.path(), pid, parent, uid)];
+        socket.uid = made_by;
+        let status = owners.of(&socket, &mut NameCache::new(None));
+        let expected = if may {
+            ProcessStatus::Partial
+        } else {
+            ProcessStatus::Found
+        };
+        assert_eq!(
+            (status, owners.in_doubt),
+            (expected, may),
+            "{pid} {parent} {uid} {made_by:?}"
+        );
+        assert_eq!(owners.found().len(), 1);
+        fs::remove_dir_all(root.path().join(pid.to_string())).unwrap();
+    }
+}
+
+#[test]
+fn what_failed_to_be_read_may_hold_everything() {
+    let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
+    let mut owners = walking(root.path());
+    owners.look();
+    let mut failed = closed(&[30, 31]);
+    for one in &mut failed {
+        one.cause = Errno::MFILE;
+    }
+    owners.scan.as_mut().unwrap().unreadable = failed;
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Partial);
+    assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
+    let text = "cannot read the descriptors of pid 30 and 1 more process: too many open files";
+    assert_eq!(texts_of(&owners), [text]);
+    assert!(owners.warnings()[0].is_gap());
+}
+
 #[test]
 fn owners_out_of_sight_are_not_denied() {
     let root = tempfile::tempdir().unwrap();
@@ -180,6 +298,12 @@ fn owners_out_of_sight_are_not_denied() {
     assert!(owners.warnings().is_empty(), "no row was concerned");
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert!(texts_of(&owners)[0].contains("PID namespace"));
+    let made_by_another = Socket {
+        uid: Some(7),
+        ..with_inode(5)
+    };
+    let status = owners.of(&made_by_another, &mut NameCache::new(None));
+    assert_eq!(status, ProcessStatus::Partial);
     owners.scan.as_mut().unwrap().visibility = Visibility::OwnOnly;
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert!(texts_of(&owners)[0].contains("hidepid"));
@@ -282,9 +406,9 @@ fn hostile_name_of_a_live_process_survives() {
     let child = child_holding(&socket, &program);
     let (_, found) = of(&mut walking("/proc"), inode_of(&socket));
     let theirs = found.iter().find(|p| p.pid == child.0.id()).unwrap();
-    assert_eq!(theirs.name, name);
+    assert_eq!(theirs.name.as_deref(), Some(&name[..]));
     let command = [program.as_os_str().as_bytes(), b" 60"].concat();
-    assert_eq!(theirs.command, command);
+    assert_eq!(theirs.command, Some(command));
 }
 
 #[test]
@@ -306,9 +430,14 @@ fn only_the_named_processes_are_looked_at() {
 #[test]
 fn named_process_that_does_not_exist_is_nobody() {
     let root = tempfile::tempdir().unwrap();
+    process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = among(root.path(), vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
-    assert!(owners.warnings().is_empty());
+    assert!(!owners.in_doubt && owners.warnings().is_empty());
+    let empty = tempfile::tempdir().unwrap();
+    let mut owners = among(empty.path(), vec![22]);
+    assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
+    assert!(owners.in_doubt && texts_of(&owners)[0].ends_with(": it holds none"));
     let mut owners = among("/nonexistent", vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
     let texts = ["cannot open /nonexistent: no such file or directory"];

@@ -87,8 +87,8 @@ fn netlink(port: u32) -> Socket {
 fn process(pid: u32, name: &str, user: Option<&str>) -> Process {
     Process {
         pid,
-        name: name.into(),
-        command: format!("/usr/sbin/{name} -D").into(),
+        name: Some(name.into()),
+        command: Some(format!("/usr/sbin/{name} -D").into()),
         called: 0,
         uid: None,
         user: user.map(Into::into),

@@ -27,7 +27,7 @@ impl Holder {
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(status), Some(processes)) if status.is_found() => {
-                let name = |p: &Process| Self::process(p.pid, &p.name);
+                let name = |p: &Process| Self::process(p.pid, p.name.as_deref().unwrap_or(b"?"));
                 processes.iter().map(name).collect()
             }
             (Some(ProcessStatus::None), _) => vec![Self::Nobody],

@@ -174,9 +174,39 @@ fn unknown_none_and_unasked_processes_differ_from_each_other_where_they_can() {
     };
     let unreadable = row(None, Some(ProcessStatus::Unreadable));
     assert_eq!(cell(Field::Processes, &unreadable), "?");
+    let unseen = row(None, Some(ProcessStatus::Unseen));
+    assert_eq!(cell(Field::Processes, &unseen), "?");
+    assert_eq!(cell(Field::Pid, &unseen), "?");
     let none = row(Some(&[]), Some(ProcessStatus::None));
     assert_eq!(cell(Field::Processes, &none), "-");
     assert_eq!(cell(Field::Processes, &row(None, None)), "-");
+}
+
+#[test]
+fn processes_that_are_not_all_known_are_marked() {
+    let socket = Socket::new(Protocol::Tcp, Family::Inet);
+    let unnamed = Process {
+        name: None,
+        ..scene::process(8, b"", &[])
+    };
+    let owners = [
+        scene::process(7, b"a", &[3, 4]),
+        unnamed,
+        scene::process(9, b"?", &[5]),
+    ];
+    let row = Row {
+        processes: Some(&owners),
+        process_status: Some(ProcessStatus::Partial),
+        ..Row::bare(&socket)
+    };
+    for (column, text) in [
+        (Field::Processes, "a[7],?[8],\\x3f[9],?"),
+        (Field::Pid, "7,8,9,?"),
+        (Field::Process, "a,?,\\x3f,?"),
+        (Field::Fd, "3,4;-;5;?"),
+    ] {
+        assert_eq!(cell(column, &row), text, "{column:?}");
+    }
 }
 
 #[test]

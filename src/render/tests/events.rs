@@ -51,7 +51,7 @@ impl End {
         let is_made = matches!(new, SynSent | Listen | FinWait1 | LastAck);
         let process = self.processes.as_ref()?.first().filter(|_| is_made)?;
         let mut comm = [0; 16];
-        for (to, from) in comm.iter_mut().take(15).zip(&process.name) {
+        for (to, from) in comm.iter_mut().take(15).zip(process.name.iter().flatten()) {
             *to = *from;
         }
         Some(Task {

@@ -178,7 +178,7 @@ fn send_queue_of_a_listener_is_what_the_file_says_and_not_its_limit() {
 
 fn called(command: &[u8], called: usize) -> Process {
     Process {
-        command: command.to_vec(),
+        command: Some(command.to_vec()),
         called,
         ..scene::process(812, b"comm", &[3])
     }

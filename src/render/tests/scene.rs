@@ -41,8 +41,8 @@ pub(super) fn unix(local: &[u8], peer: &[u8]) -> Socket {
 pub(super) fn process(pid: u32, name: &[u8], fds: &[u32]) -> Process {
     Process {
         pid,
-        name: name.to_vec(),
-        command: [name, b" --run"].concat(),
+        name: Some(name.to_vec()),
+        command: Some([name, b" --run"].concat()),
         called: name.len(),
         uid: Some(33),
         user: Some("www-data".to_owned()),

@@ -4,6 +4,8 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 /// Bytes kept of a line; the longest the kernel writes has some 200.
 pub(super) const LINE_MAX: usize = 4096;
+/// Bytes of a line after which its end is no longer looked for.
+const ENDLESS: u64 = 16 * 1024 * 1024;
 
 /// Reads a file line by line in constant memory.
 pub(super) struct Lines<R> {
@@ -56,7 +58,10 @@ impl<R: Read> Lines<R> {
             }
         } else if self.text.len() >= LINE_MAX {
             whole = false;
-            self.reader.skip_until(b'\n')?;
+            let skipped = self.reader.by_ref().take(ENDLESS).skip_until(b'\n')?;
+            if u64::try_from(skipped).unwrap_or(ENDLESS) >= ENDLESS {
+                return Err(io::Error::other("a line without an end"));
+            }
         }
         self.count += 1;
         Ok(Some(Line {
@@ -103,6 +108,13 @@ mod tests {
     #[test]
     fn empty_file_has_no_line() {
         assert_eq!(lengths(b""), []);
+    }
+
+    #[test]
+    fn line_without_an_end_is_an_error() {
+        let mut lines = Lines::new(std::io::repeat(b'x'));
+        let error = lines.advance().err().unwrap();
+        assert_eq!(error.to_string(), "a line without an end");
     }
 
     #[test]

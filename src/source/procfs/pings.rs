@@ -1,11 +1,11 @@
 //! Ping sockets that the kernel lists under the wrong family.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::Path;
 
 use super::lines::Lines;
 use crate::model::{Protocol, Socket, Table};
+use crate::procfs::file::open_path;
 use crate::procfs::{bucket_of, decode_line};
 
 /// Sockets that belong into the file of the other family.
@@ -23,7 +23,7 @@ impl Strays {
     /// The sockets that are certain to belong to the file of this table; none if it cannot be read.
     pub(super) fn among(table: Table, path: &Path) -> Self {
         let mut inodes = HashSet::new();
-        let Ok(file) = File::open(path) else {
+        let Ok(file) = open_path(path) else {
             return Self::default();
         };
         let mut lines = Lines::new(file);

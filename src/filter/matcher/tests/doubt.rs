@@ -101,6 +101,46 @@ fn processes_that_were_found_are_certain() {
     }
 }
 
+#[test]
+fn process_beside_others_may_have_any_value() {
+    let (socket, processes) = (tcp(), [process(1, "nginx", None)]);
+    let row = Row {
+        process_status: Some(ProcessStatus::Partial),
+        is_owner_in_doubt: true,
+        ..held(&socket, &processes)
+    };
+    for (test, answer) in [
+        (text(Field::Process, true, "nginx"), Some(true)),
+        (text(Field::Process, true, "api"), None),
+        (text(Field::Process, false, "nginx"), Some(false)),
+        (text(Field::Process, false, "api"), None),
+        (number(Field::Pid, Op::Equal, 1), Some(true)),
+        (number(Field::Pid, Op::Greater, 1), None),
+        (number(Field::Fd, Op::Equal, 4), Some(true)),
+        (word(Field::ProcessStatus, "partial"), Some(true)),
+        (word(Field::ProcessStatus, "none"), Some(false)),
+    ] {
+        let rule = Expr::Test(test).for_table(table(&socket));
+        assert_eq!(certain(&rule, &row), answer, "{:?}", rule.expr());
+    }
+}
+
+#[test]
+fn process_whose_name_cannot_be_read_may_have_any() {
+    let socket = tcp();
+    let mut processes = [process(1, "nginx", None)];
+    processes[0].name = None;
+    let row = held(&socket, &processes);
+    for (test, answer) in [
+        (text(Field::Process, true, "nginx"), None),
+        (text(Field::Process, false, "nginx"), None),
+        (number(Field::Pid, Op::Equal, 1), Some(true)),
+    ] {
+        let rule = Expr::Test(test).for_table(table(&socket));
+        assert_eq!(certain(&rule, &row), answer, "{:?}", rule.expr());
+    }
+}
+
 /// Whether processes can be told is asked, and answered otherwise when they can.
 fn asks_whether_told(expr: &Expr) -> bool {
     expr.tests().into_iter().any(|test| match test {

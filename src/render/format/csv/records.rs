@@ -179,9 +179,7 @@ fn entry(out: &mut Vec<u8>, part: Field, process: &Process) {
     let name = match part {
         Field::Pid => return digits::integer(out, process.pid.into()),
         Field::Fd => return cell::integers(out, &process.fds, b','),
-        Field::Process => &*process.name,
-        Field::Command => &*process.command,
-        _ => process.user.as_deref().unwrap_or_default().as_bytes(),
+        text => text.text_of(process).unwrap_or_default(),
     };
     let name = text::escape_also(text::escape(name), |c| c == ';');
     out.extend_from_slice(name.as_bytes());

@@ -208,17 +208,17 @@ fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<st
         }
         for (part, key) in parts {
             out.extend_from_slice(key.as_ref().as_bytes());
-            match (part, &process.user) {
-                (Field::Pid, _) => digits::integer(out, process.pid.into()),
-                (Field::Process, _) => string(out, &text::escape(&process.name)),
-                (Field::Command, _) => string(out, &text::escape(&process.command)),
-                (Field::Fd, _) => {
+            match part {
+                Field::Pid => digits::integer(out, process.pid.into()),
+                Field::Fd => {
                     out.push(b'[');
                     cell::integers(out, &process.fds, b',');
                     out.push(b']');
                 }
-                (_, Some(user)) => string(out, &text::escape(user.as_bytes())),
-                (_, None) => null(out),
+                other => match other.text_of(process) {
+                    Some(known) => string(out, &text::escape(known)),
+                    None => null(out),
+                },
             }
         }
         out.push(b'}');

@@ -255,7 +255,7 @@ impl StepRecord {
         is_user.then(|| {
             let mut process = Process {
                 pid: self.process,
-                name: name.unwrap_or_default().to_vec(),
+                name: name.map(<[u8]>::to_vec),
                 uid: Some(self.task_uid),
                 ..Process::default()
             };

@@ -176,8 +176,11 @@ fn end_tells_its_reason() {
 fn only_who_holds_the_socket_uses_it() {
     let step = made_by(5, record((Closed, SynSent), 0, 80));
     let user = step.user(b"curl\0-s\0http://x\0").unwrap();
-    assert_eq!((user.pid, &*user.name), (5, &b"curl"[..]));
-    assert_eq!((&*user.command, user.called), (&b"curl -s http://x"[..], 4));
+    assert_eq!((user.pid, user.name.as_deref()), (5, Some(&b"curl"[..])));
+    assert_eq!(
+        (user.command.as_deref(), user.called),
+        (Some(&b"curl -s http://x"[..]), 4)
+    );
     for other in [
         StepRecord { is_held: 0, ..step },
         // Of another pid namespace.
