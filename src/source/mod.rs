@@ -64,9 +64,9 @@ impl Request {
         let possible = match table.protocol {
             Protocol::Tcp => StateSet::ALL.without(State::Closed).without(State::Unconn),
             Protocol::Mptcp => StateSet::ALL.without(State::Bound).without(State::Unconn),
-            other => other
-                .listening()
+            _ => StateSet::EMPTY
                 .with(State::Established)
+                .with(State::Listen)
                 .with(State::Unconn),
         };
         self.states.intersection(possible).intersection(untold)

@@ -1,5 +1,7 @@
 //! Tables over `sock_diag` netlink.
 
+mod reader;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,17 +10,15 @@ use std::sync::atomic::Ordering;
 use rustix::io::Errno;
 use rustix::system::uname;
 
-use super::channel::{Batch, Channel, READ_FIRST, REPEATS, Strangers};
-use super::decoder::Decoder;
+use self::reader::{Dump, End, Reader, disturbance, flaw};
+use super::channel::{Channel, READ_FIRST, REPEATS, Strangers};
 use super::speaks::speaks;
 use super::unix_names::UnixNames;
 use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{
-    Cause, Disturbance, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
-};
-use crate::wire::{self, Body, DumpParams, Messages};
+use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
+use crate::wire::{self, DumpParams};
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
@@ -26,56 +26,6 @@ pub struct NetlinkSource {
     channel: Option<Channel>,
     recorder: Recorder,
     strangers: Strangers,
-}
-
-/// What is dumped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dump {
-    /// A table.
-    Table(Table),
-    /// TCP over both IP versions.
-    Tcp,
-    /// The names of unix sockets, for those of their peers.
-    UnixNames,
-}
-
-impl Dump {
-    /// The table, or the first.
-    const fn table(self) -> Table {
-        match self {
-            Self::Table(table) => table,
-            Self::Tcp => Table::new(Protocol::Tcp, Family::Inet),
-            Self::UnixNames => Table::new(Protocol::Unix, Family::Unix),
-        }
-    }
-
-    /// The table, if it is one.
-    const fn only_table(self) -> Option<Table> {
-        match self {
-            Self::Tcp => None,
-            Self::Table(_) | Self::UnixNames => Some(self.table()),
-        }
-    }
-
-    fn request(self, params: DumpParams<'_>) -> Option<Vec<u8>> {
-        match self {
-            Self::Table(table) => wire::dump_request(table, params),
-            Self::Tcp => Some(wire::both_request(params)),
-            Self::UnixNames => Some(wire::unix_name_request(None)),
-        }
-    }
-}
-
-/// How a dump ended.
-enum End {
-    /// With everything.
-    Whole,
-    /// The visitor wanted no more.
-    Stopped,
-    /// The kernel does not list this table; nothing was lent.
-    Refused(io::Error),
-    /// Something was lost.
-    Disturbed(Disturbance),
 }
 
 impl NetlinkSource {
@@ -333,104 +283,5 @@ fn params(request: &Request) -> DumpParams<'_> {
         files: request.extensions.files,
         ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
         program: &narrow.program,
-    }
-}
-
-/// Reads the datagrams of one dump.
-struct Reader<'r> {
-    dump: Dump,
-    /// The number of the request.
-    sequence: u32,
-    interrupted: bool,
-    /// How often the dump may be begun again.
-    repeats: u32,
-    decoder: Decoder<'r>,
-}
-
-impl<'r> Reader<'r> {
-    /// For the answers to `request`; unix peers are named from `names`.
-    fn new(
-        dump: Dump,
-        request: &'r Request,
-        visitor: &'r mut dyn Visitor,
-        names: Option<UnixNames>,
-    ) -> Self {
-        Self {
-            dump,
-            sequence: 0,
-            interrupted: false,
-            repeats: REPEATS,
-            decoder: Decoder::new(Kind::Netlink, dump.table(), request, visitor, names),
-        }
-    }
-
-    /// `Some` when the dump is over.
-    fn read(&mut self, datagram: &[u8]) -> Option<End> {
-        for message in Messages::new(datagram) {
-            let message = match message {
-                Ok(message) => message,
-                Err(error) => {
-                    self.decoder.count_reply(error);
-                    continue;
-                }
-            };
-            if message.sequence != self.sequence {
-                return Some(End::Disturbed(Disturbance::OtherReply));
-            }
-            self.interrupted |= message.interrupted;
-            match message.body {
-                Body::Socket(payload) => {
-                    if self.decoder.lend(payload).is_break() {
-                        return Some(End::Stopped);
-                    }
-                }
-                Body::Done(code) | Body::Error(code) if code > 0 => return Some(self.failed(code)),
-                Body::Done(_) if self.interrupted => {
-                    return Some(End::Disturbed(Disturbance::Changed));
-                }
-                Body::Done(_) => return Some(End::Whole),
-                Body::Error(_) | Body::ProcLine(_) | Body::Note(_) | Body::Other => {}
-            }
-        }
-        None
-    }
-
-    fn failed(&self, code: i32) -> End {
-        let cause = io::Error::from_raw_os_error(code);
-        if self.decoder.lent == 0 && self.decoder.malformed == 0 {
-            End::Refused(cause)
-        } else {
-            End::Disturbed(Disturbance::BrokenOff(cause.into()))
-        }
-    }
-
-    /// Makes ready for the same dump again; `false` = something of it was shown.
-    fn restart(&mut self) -> bool {
-        let is_forgotten = self.decoder.lent == 0 || self.decoder.visitor.rewind();
-        if is_forgotten {
-            self.repeats -= 1;
-            self.interrupted = false;
-            self.decoder.restart();
-        }
-        is_forgotten
-    }
-}
-
-/// Why the begin of a dump is not worth looking at.
-fn flaw(first: &mut Batch) -> Option<Disturbance> {
-    match first.failure.take() {
-        Some(error) => Some(disturbance(error)),
-        None => first
-            .received()
-            .any(wire::is_interrupted)
-            .then_some(Disturbance::Changed),
-    }
-}
-
-fn disturbance(error: io::Error) -> Disturbance {
-    if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) {
-        Disturbance::Overrun
-    } else {
-        Disturbance::Receiving(error.into())
     }
 }

@@ -371,4 +371,11 @@ fn files_do_not_list_tcp_sockets_that_are_bound() {
     let mut unlisted = |table| sockets_of(&mut source, table, false).unwrap().1.unlisted;
     let bound = StateSet::EMPTY.with(State::Bound);
     assert_eq!([TCP, UDP].map(&mut unlisted), [bound, StateSet::EMPTY]);
+    for table in Table::all().filter(|table| table.protocol != Protocol::Tcp) {
+        assert_eq!(
+            request(false).unlisted(table, bound),
+            StateSet::EMPTY,
+            "{table}"
+        );
+    }
 }

@@ -1,0 +1,161 @@
+//! What is dumped over netlink, how it is read, and how that can end.
+
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::model::{Disturbance, Family, Protocol, Source as Kind, Table};
+use crate::source::channel::{Batch, REPEATS};
+use crate::source::decoder::Decoder;
+use crate::source::unix_names::UnixNames;
+use crate::source::{Request, Visitor};
+use crate::wire::{self, Body, DumpParams, Messages};
+
+/// What is dumped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dump {
+    /// A table.
+    Table(Table),
+    /// TCP over both IP versions.
+    Tcp,
+    /// The names of unix sockets, for those of their peers.
+    UnixNames,
+}
+
+impl Dump {
+    /// The table, or the first.
+    pub(super) const fn table(self) -> Table {
+        match self {
+            Self::Table(table) => table,
+            Self::Tcp => Table::new(Protocol::Tcp, Family::Inet),
+            Self::UnixNames => Table::new(Protocol::Unix, Family::Unix),
+        }
+    }
+
+    /// The table, if it is one.
+    pub(super) const fn only_table(self) -> Option<Table> {
+        match self {
+            Self::Tcp => None,
+            Self::Table(_) | Self::UnixNames => Some(self.table()),
+        }
+    }
+
+    pub(super) fn request(self, params: DumpParams<'_>) -> Option<Vec<u8>> {
+        match self {
+            Self::Table(table) => wire::dump_request(table, params),
+            Self::Tcp => Some(wire::both_request(params)),
+            Self::UnixNames => Some(wire::unix_name_request(None)),
+        }
+    }
+}
+
+/// How a dump ended.
+pub(super) enum End {
+    /// With everything.
+    Whole,
+    /// The visitor wanted no more.
+    Stopped,
+    /// The kernel does not list this table; nothing was lent.
+    Refused(io::Error),
+    /// Something was lost.
+    Disturbed(Disturbance),
+}
+
+/// Reads the datagrams of one dump.
+pub(super) struct Reader<'r> {
+    pub(super) dump: Dump,
+    /// The number of the request.
+    pub(super) sequence: u32,
+    interrupted: bool,
+    /// How often the dump may be begun again.
+    pub(super) repeats: u32,
+    pub(super) decoder: Decoder<'r>,
+}
+
+impl<'r> Reader<'r> {
+    /// For the answers to `request`; unix peers are named from `names`.
+    pub(super) fn new(
+        dump: Dump,
+        request: &'r Request,
+        visitor: &'r mut dyn Visitor,
+        names: Option<UnixNames>,
+    ) -> Self {
+        Self {
+            dump,
+            sequence: 0,
+            interrupted: false,
+            repeats: REPEATS,
+            decoder: Decoder::new(Kind::Netlink, dump.table(), request, visitor, names),
+        }
+    }
+
+    /// `Some` when the dump is over.
+    pub(super) fn read(&mut self, datagram: &[u8]) -> Option<End> {
+        for message in Messages::new(datagram) {
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => {
+                    self.decoder.count_reply(error);
+                    continue;
+                }
+            };
+            if message.sequence != self.sequence {
+                return Some(End::Disturbed(Disturbance::OtherReply));
+            }
+            self.interrupted |= message.interrupted;
+            match message.body {
+                Body::Socket(payload) => {
+                    if self.decoder.lend(payload).is_break() {
+                        return Some(End::Stopped);
+                    }
+                }
+                Body::Done(code) | Body::Error(code) if code > 0 => return Some(self.failed(code)),
+                Body::Done(_) if self.interrupted => {
+                    return Some(End::Disturbed(Disturbance::Changed));
+                }
+                Body::Done(_) => return Some(End::Whole),
+                Body::Error(_) | Body::ProcLine(_) | Body::Note(_) | Body::Other => {}
+            }
+        }
+        None
+    }
+
+    fn failed(&self, code: i32) -> End {
+        let cause = io::Error::from_raw_os_error(code);
+        if self.decoder.lent == 0 && self.decoder.malformed == 0 {
+            End::Refused(cause)
+        } else {
+            End::Disturbed(Disturbance::BrokenOff(cause.into()))
+        }
+    }
+
+    /// Makes ready for the same dump again; `false` = something of it was shown.
+    pub(super) fn restart(&mut self) -> bool {
+        let is_forgotten = self.decoder.lent == 0 || self.decoder.visitor.rewind();
+        if is_forgotten {
+            self.repeats -= 1;
+            self.interrupted = false;
+            self.decoder.restart();
+        }
+        is_forgotten
+    }
+}
+
+/// Why the begin of a dump is not worth looking at.
+pub(super) fn flaw(first: &mut Batch) -> Option<Disturbance> {
+    match first.failure.take() {
+        Some(error) => Some(disturbance(error)),
+        None => first
+            .received()
+            .any(wire::is_interrupted)
+            .then_some(Disturbance::Changed),
+    }
+}
+
+pub(super) fn disturbance(error: io::Error) -> Disturbance {
+    if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) {
+        Disturbance::Overrun
+    } else {
+        Disturbance::Receiving(error.into())
+    }
+}
