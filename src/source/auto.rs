@@ -2,16 +2,18 @@
 
 use std::mem;
 
+use rustix::io::Errno;
+
 use super::netlink::{NOT_ALLOWED, is_one_of, is_refusal};
 use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Table, Warning};
+use crate::model::{Cause, Protocol, Table, Warning};
 
 /// Chooses per table, before its first row.
 pub struct AutoSource {
     netlink: NetlinkSource,
     procfs: ProcfsSource,
-    /// The refusal that concerns netlink as a whole was told.
+    /// The first refusal that is worth a warning was told.
     told: bool,
 }
 
@@ -48,11 +50,12 @@ impl Source for AutoSource {
                 return Err(Error::Unusable(both));
             }
         };
-        let is_allowed = !is_one_of(&error, NOT_ALLOWED);
+        // Without rights, or without the module for TCP, it is worth a word that `/proc/net` tells less. A
+        // rarer protocol that this kernel does not list over netlink is nothing to warn of.
+        let lacks_module = table.protocol == Protocol::Tcp && is_one_of(&error, &[Errno::NOENT]);
+        let is_warned_of = lacks_module || is_one_of(&error, NOT_ALLOWED);
         let reason = Cause::from(error);
-        // Without rights it is worth a word that `/proc/net` tells less. A protocol that this kernel
-        // does not list over netlink is nothing to warn of.
-        if !is_allowed && !mem::replace(&mut self.told, true) {
+        if is_warned_of && !mem::replace(&mut self.told, true) {
             outcome
                 .warnings
                 .insert(0, Warning::FewerFields(reason.clone()));

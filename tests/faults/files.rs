@@ -44,6 +44,21 @@ fn file_of_this_machine_that_cannot_be_opened_is_an_error() {
     assert_eq!(attempt.rows().len(), 0, "{attempt:?}");
 }
 
+/// As in gVisor, which has no netlink for it either.
+#[test]
+fn file_of_this_machine_that_is_missing_is_not_taken_for_no_sockets() {
+    let Some(_namespace) = straced() else { return };
+    let words = ["-uanj4", "--source", "procfs"];
+    let attempt = with_faults(&["/proc/net/udp", "openat:error=ENOENT"], &words);
+    assert_eq!(attempt.status, Some(2), "{attempt:?}");
+    let gap = "there is no /proc/net/udp: which IPv4 UDP sockets there are is unknown";
+    assert!(attempt.stderr.contains(gap), "{attempt:?}");
+    assert_eq!(attempt.document()["summary"]["complete"], false);
+    let check = ["-uq4", "--source", "procfs", "--expect", "0"];
+    let attempt = with_faults(&["/proc/net/udp", "openat:error=ENOENT"], &check);
+    assert_eq!(attempt.status, Some(2), "{attempt:?}");
+}
+
 #[test]
 fn netlink_and_file_that_are_both_refused_are_an_error() {
     let Some(stage) = Stage::new() else { return };
