@@ -4,6 +4,6 @@ mod changes;
 mod churn;
 mod memory;
 mod rounds;
-mod run;
+pub mod run;
 mod screen;
 mod tmux;

@@ -30,6 +30,7 @@ mod findings;
 mod formats;
 mod help;
 mod layers;
+mod left_over;
 mod listing;
 mod manual;
 mod names;

@@ -35,8 +35,10 @@ impl TrackedRow {
 /// What a socket is found by in the next look.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
-    /// Nothing is better; never used twice.
+    /// Nothing is better; no two sockets have the same.
     Cookie(u64),
+    /// What is left of a connection has the cookie of its socket, which may go on.
+    Left(u64, Endpoints),
     /// A TCP connection without a cookie: what is left of it has no inode either.
     Ends(Endpoints),
     /// Any other socket without a cookie.
@@ -182,7 +184,11 @@ impl TrackedTable {
     }
 
     fn key(&mut self, socket: &Socket) -> Key {
-        let cookie = socket.cookie.map(Key::Cookie);
+        let ends = Endpoints::of(socket).filter(|_| socket.state == State::TimeWait);
+        let cookie = socket.cookie.map(|cookie| match ends {
+            Some(ends) => Key::Left(cookie, ends),
+            None => Key::Cookie(cookie),
+        });
         let key = cookie.or_else(|| Key::without_cookie(socket));
         key.unwrap_or_else(|| {
             let ends = (socket.local.clone(), socket.peer.clone());

@@ -32,6 +32,22 @@ pub struct InfoField {
     width: u32,
     /// The names of its bits, the lowest first; none where it is no set of flags.
     pub flags: &'static [&'static str],
+    /// The number that stands for none: no limit, or nothing measured yet.
+    none: Option<u64>,
+    /// The count of what the field is about: while it is 0, the field says nothing.
+    count: Option<&'static InfoField>,
+}
+
+impl InfoField {
+    const fn none_is(self, number: u64) -> Self {
+        let none = Some(number);
+        Self { none, ..self }
+    }
+
+    const fn counted_by(self, count: &'static InfoField) -> Self {
+        let count = Some(count);
+        Self { count, ..self }
+    }
 }
 
 /// `TCPI_OPT_*` (`include/uapi/linux/tcp.h`), with the short names of `ss`.
@@ -70,6 +86,8 @@ const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> In
         shift: 0,
         width: 0,
         flags: &[],
+        none: None,
+        count: None,
     }
 }
 
@@ -80,6 +98,19 @@ const fn bits(name: &'static str, offset: usize, shift: u32, width: u32) -> Info
         ..field(name, offset, 1, Unit::Count)
     }
 }
+
+const SEGS_IN: InfoField = field("segs_in", 140, 4, Unit::Count);
+const DATA_SEGS_IN: InfoField = field("data_segs_in", 152, 4, Unit::Count);
+const DATA_SEGS_OUT: InfoField = field("data_segs_out", 156, 4, Unit::Count);
+const MPTCP_BYTES_SENT: InfoField = field("bytes_sent", 56, 8, Unit::Bytes);
+const MPTCP_BYTES_RECEIVED: InfoField = field("bytes_received", 64, 8, Unit::Bytes);
+
+/// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`).
+const NO_SSTHRESH: u64 = 0x7fff_ffff;
+/// `min_rtt` before the first measurement.
+const NO_RTT: u64 = 0xffff_ffff;
+/// A rate without a limit.
+const NO_RATE: u64 = u64::MAX;
 
 /// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
 ///
@@ -104,32 +135,33 @@ pub const TCP_INFO: &[InfoField] = &[
     field("lost", 32, 4, Unit::Count),
     field("retrans", 36, 4, Unit::Count),
     field("fackets", 40, 4, Unit::Count),
-    field("last_data_sent", 44, 4, Unit::Millis),
-    field("last_ack_sent", 48, 4, Unit::Millis),
-    field("last_data_recv", 52, 4, Unit::Millis),
-    field("last_ack_recv", 56, 4, Unit::Millis),
+    field("last_data_sent", 44, 4, Unit::Millis).counted_by(&DATA_SEGS_OUT),
+    // No kernel remembers it.
+    field("last_ack_sent", 48, 4, Unit::Millis).none_is(0),
+    field("last_data_recv", 52, 4, Unit::Millis).counted_by(&DATA_SEGS_IN),
+    field("last_ack_recv", 56, 4, Unit::Millis).counted_by(&SEGS_IN),
     field("pmtu", 60, 4, Unit::Octets),
     field("rcv_ssthresh", 64, 4, Unit::Octets),
     field("rtt", 68, 4, Unit::Micros),
     field("rttvar", 72, 4, Unit::Micros),
-    field("snd_ssthresh", 76, 4, Unit::Count),
+    field("snd_ssthresh", 76, 4, Unit::Count).none_is(NO_SSTHRESH),
     field("snd_cwnd", 80, 4, Unit::Count),
     field("advmss", 84, 4, Unit::Octets),
     field("reordering", 88, 4, Unit::Count),
     field("rcv_rtt", 92, 4, Unit::Micros),
     field("rcv_space", 96, 4, Unit::Octets),
     field("total_retrans", 100, 4, Unit::Count),
-    field("pacing_rate", 104, 8, Unit::Rate),
-    field("max_pacing_rate", 112, 8, Unit::Rate),
+    field("pacing_rate", 104, 8, Unit::Rate).none_is(NO_RATE),
+    field("max_pacing_rate", 112, 8, Unit::Rate).none_is(NO_RATE),
     field("bytes_acked", 120, 8, Unit::Bytes),
     field("bytes_received", 128, 8, Unit::Bytes),
     field("segs_out", 136, 4, Unit::Count),
-    field("segs_in", 140, 4, Unit::Count),
+    SEGS_IN,
     field("notsent_bytes", 144, 4, Unit::Octets),
-    field("min_rtt", 148, 4, Unit::Micros),
-    field("data_segs_in", 152, 4, Unit::Count),
-    field("data_segs_out", 156, 4, Unit::Count),
-    field("delivery_rate", 160, 8, Unit::Rate),
+    field("min_rtt", 148, 4, Unit::Micros).none_is(NO_RTT),
+    DATA_SEGS_IN,
+    DATA_SEGS_OUT,
+    field("delivery_rate", 160, 8, Unit::Rate).none_is(NO_RATE),
     field("busy_time", 168, 8, Unit::Micros),
     field("rwnd_limited", 176, 8, Unit::Micros),
     field("sndbuf_limited", 184, 8, Unit::Micros),
@@ -173,13 +205,13 @@ pub const MPTCP_INFO: &[InfoField] = &[
     field("csum_enabled", 42, 1, Unit::Count),
     field("retransmits", 44, 4, Unit::Count),
     field("bytes_retrans", 48, 8, Unit::Bytes),
-    field("bytes_sent", 56, 8, Unit::Bytes),
-    field("bytes_received", 64, 8, Unit::Bytes),
+    MPTCP_BYTES_SENT,
+    MPTCP_BYTES_RECEIVED,
     field("bytes_acked", 72, 8, Unit::Bytes),
     field("subflows_total", 80, 1, Unit::Count),
     field("endp_laminar_max", 81, 1, Unit::Count),
-    field("last_data_sent", 84, 4, Unit::Millis),
-    field("last_data_recv", 88, 4, Unit::Millis),
+    field("last_data_sent", 84, 4, Unit::Millis).counted_by(&MPTCP_BYTES_SENT),
+    field("last_data_recv", 88, 4, Unit::Millis).counted_by(&MPTCP_BYTES_RECEIVED),
     field("last_ack_recv", 92, 4, Unit::Millis),
 ];
 
@@ -215,8 +247,15 @@ impl Info {
         Self { fields, bytes, len }
     }
 
-    /// The value of a field; `None` when this kernel did not send it.
+    /// The value of a field; `None` when this kernel did not send it, or it means that there is none.
     pub fn get(&self, field: &InfoField) -> Option<u64> {
+        let counted = field.count.and_then(|count| self.number(count));
+        let value = self.number(field)?;
+        (counted != Some(0) && field.none != Some(value)).then_some(value)
+    }
+
+    /// The number in a field.
+    fn number(&self, field: &InfoField) -> Option<u64> {
         let sent = self.bytes.get(..self.len)?;
         let bytes = sent.get(field.offset..)?.get(..field.size)?;
         match *bytes {
@@ -255,6 +294,10 @@ impl Info {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 mod tests {
     use super::{Info, MPTCP_INFO, TCP_INFO};
 
@@ -298,6 +341,46 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn number_that_means_none_is_none() {
+        let mut bytes = vec![0; 280];
+        let is = |bytes: &[u8], name: &str| Info::tcp(bytes).value(name);
+        for (name, at, len) in [
+            ("pacing_rate", 104, 8),
+            ("max_pacing_rate", 112, 8),
+            ("min_rtt", 148, 4),
+            ("delivery_rate", 160, 8),
+        ] {
+            assert_eq!(is(&bytes, name), Some(0));
+            bytes[at..at + len].fill(0xff);
+            assert_eq!(is(&bytes, name), None, "{name}");
+            bytes[at] = 0xfe;
+            assert!(is(&bytes, name).is_some(), "{name}");
+        }
+        bytes[76..80].copy_from_slice(&0x7fff_ffff_u32.to_ne_bytes());
+        assert_eq!(is(&bytes, "snd_ssthresh"), None);
+    }
+
+    #[test]
+    fn time_since_what_never_happened_is_none() {
+        let mut bytes = vec![0; 280];
+        for (name, count, end) in [
+            ("last_data_recv", 152, 156),
+            ("last_data_sent", 156, 160),
+            ("last_ack_recv", 140, 144),
+        ] {
+            let value = |bytes: &[u8]| Info::tcp(bytes).value(name);
+            assert_eq!(value(&bytes), None, "{name}");
+            assert_eq!(value(&bytes[..count]), Some(0), "{name}: not counted");
+            bytes[count] = 1;
+            assert_eq!(value(&bytes[..end]), Some(0), "{name}");
+        }
+        let mut bytes = vec![0; 96];
+        assert_eq!(Info::mptcp(&bytes).value("last_data_recv"), None);
+        bytes[64] = 1;
+        assert_eq!(Info::mptcp(&bytes).value("last_data_recv"), Some(0));
     }
 
     #[test]

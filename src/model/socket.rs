@@ -190,7 +190,7 @@ pub struct Socket {
     pub recv_queue: Option<u32>,
     /// Bytes sent but not acknowledged, or not yet sent; for a listener, the limit of its queue.
     ///
-    /// `idiag_wqueue` or `tx_queue`; `/proc` does not tell the limit.
+    /// `idiag_wqueue` or `tx_queue`; `/proc` does not tell the limit. `None` in `SYN_SENT` before the SYN.
     pub send_queue: Option<u32>,
     /// Its own end.
     pub local: Endpoint,
@@ -203,7 +203,8 @@ pub struct Socket {
     /// Inode number in sockfs: what `/proc/PID/fd` shows. `None` = no descriptor can exist, unless
     /// [`lacks_inode`](Self::lacks_inode).
     pub inode: Option<u64>,
-    /// The kernel's identifier of the socket, never used twice.
+    /// The kernel's identifier of the socket, never used twice; what is left of its connections
+    /// (`TIME_WAIT`) has the same.
     pub cookie: Option<u64>,
     /// Half-close.
     pub shutdown: Option<Shutdown>,
@@ -256,6 +257,21 @@ impl Socket {
         self.proc_net = None;
         if let Some(details) = &mut self.details {
             details.clear();
+        }
+    }
+
+    /// Clears what an earlier life of the socket left behind. In BOUND that is the peer and both queues; in
+    /// `SYN_SENT` the send queue is the difference of two unset sequence numbers until the first SYN, which
+    /// starts a timer.
+    pub fn clear_leftovers(&mut self) {
+        let is_bound = self.state == State::Bound;
+        if is_bound {
+            self.recv_queue = None;
+            self.peer.clear();
+        }
+        let is_unsent = self.state == State::SynSent && self.timer.is_none();
+        if is_bound || is_unsent && self.protocol == Protocol::Tcp {
+            self.send_queue = None;
         }
     }
 
@@ -357,5 +373,45 @@ impl Socket {
     pub fn congestion(&self) -> Option<&[u8]> {
         let name = &self.details.as_ref()?.congestion;
         (!name.is_empty()).then_some(name.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, Family, Protocol, Socket, State, Timer, TimerKind};
+    use std::net::Ipv4Addr;
+
+    /// As a source tells it, with a peer and both queues.
+    fn told(protocol: Protocol, state: State, timer: Option<Timer>) -> Socket {
+        let mut socket = Socket::new(protocol, Family::Inet);
+        (socket.state, socket.timer) = (state, timer);
+        (socket.recv_queue, socket.send_queue) = (Some(3), Some(4));
+        socket.peer.ip = Some(Ipv4Addr::LOCALHOST.into());
+        socket.clear_leftovers();
+        socket
+    }
+
+    #[test]
+    fn what_an_earlier_life_left_behind_is_cleared() {
+        let bound = told(Protocol::Tcp, State::Bound, None);
+        assert_eq!((bound.recv_queue, bound.send_queue), (None, None));
+        assert_eq!(bound.peer, Endpoint::default());
+        let timer = Timer {
+            kind: TimerKind::Retransmit,
+            expires_ms: 900,
+            retransmits: 0,
+        };
+        for (protocol, state, timer, send_queue) in [
+            (Protocol::Tcp, State::SynSent, None, None),
+            (Protocol::Tcp, State::SynSent, Some(timer), Some(4)),
+            (Protocol::Tcp, State::Established, None, Some(4)),
+            (Protocol::Mptcp, State::SynSent, None, Some(4)),
+            (Protocol::Udp, State::Unconn, None, Some(4)),
+        ] {
+            let socket = told(protocol, state, timer);
+            assert_eq!(socket.send_queue, send_queue, "{protocol} {state}");
+            assert_eq!(socket.recv_queue, Some(3));
+            assert!(socket.peer.ip.is_some());
+        }
     }
 }

@@ -6,9 +6,6 @@ use super::measure;
 use super::style::Style;
 use super::{Extras, Field};
 
-/// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`): slow start has no limit yet.
-const NO_SSTHRESH: u64 = 0x7fff_ffff;
-
 /// What begins a line of details.
 pub(super) const INDENT: &[u8] = b"        ";
 
@@ -110,14 +107,7 @@ impl<'o> Words<'o> {
     }
 }
 
-/// Not zero, not a number that means "no limit" or "not measured yet", and not said in the row already.
+/// Not zero, and not said in the row already.
 fn is_telling(field: &InfoField, value: u64) -> bool {
-    match field.name {
-        "state" => false,
-        "snd_ssthresh" => value != 0 && value != NO_SSTHRESH,
-        // Both are all ones until there is a limit or a first segment was acknowledged.
-        "max_pacing_rate" | "pacing_rate" => value != 0 && value != u64::MAX,
-        "min_rtt" => value != 0 && value != u64::from(u32::MAX),
-        _ => value != 0,
-    }
+    field.name != "state" && value != 0
 }

@@ -19,41 +19,61 @@ const REMEMBERED_OF_FILE: usize = 4_096;
 /// How many sockets that are only bound are remembered: more than any program has on the way to connect.
 const REMEMBERED_OF_BOUND: usize = 4_096;
 
-/// What tells a socket from others: cookie or inode, or of a connection without either (`TIME_WAIT`
-/// in `/proc/net/tcp`) both addresses; and its ports.
-type Key = (Identity, Option<u32>, Option<u32>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Identity {
-    Number(u64),
-    Addresses(IpAddr, IpAddr),
+/// What tells a socket from others: cookie or inode, and both ends. What is left of a connection has the
+/// cookie of its socket, which may be bound, or have another connection, meanwhile; it has no inode. The
+/// subflows of an MPTCP socket have its inode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Key {
+    number: Option<u64>,
+    local: (Option<IpAddr>, Option<u32>),
+    peer: (Option<IpAddr>, Option<u32>),
 }
 
-fn key(socket: &Socket) -> Option<Key> {
-    let identity = if let Some(number) = socket.cookie.or(socket.inode) {
-        Identity::Number(number)
-    } else {
-        socket.peer.port?;
-        Identity::Addresses(socket.local.ip?, socket.peer.ip?)
-    };
-    Some((identity, socket.local.port, socket.peer.port))
+impl Key {
+    /// `None` = the socket may share it with others.
+    fn of(socket: &Socket) -> Option<Self> {
+        let number = socket.cookie.or(socket.inode);
+        let is_known = number.is_some() || socket.peer.port.is_some();
+        is_known.then_some(Self {
+            number,
+            local: (socket.local.ip, socket.local.port),
+            peer: (socket.peer.ip, socket.peer.port),
+        })
+    }
 }
 
 /// The sockets of a dump that may be listed again.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// Cookies of netlink sockets: the kernel lists those in a multicast group twice.
-    netlink: HashSet<u64>,
+    /// Cookies of netlink sockets: the kernel lists those in a multicast group twice. Of TCP those that are
+    /// only bound: the kernel goes through them first, and meets one that connects meanwhile again.
+    cookies: HashSet<u64>,
     recent: Recent,
-    bound: BoundBefore,
 }
 
 impl Repeats {
     /// True if this socket was listed before. It is remembered.
     pub(super) fn has(&mut self, socket: &Socket) -> bool {
         match (socket.protocol, socket.cookie) {
-            (Protocol::Netlink, Some(cookie)) => !self.netlink.insert(cookie),
-            _ => self.recent.repeats(socket) || self.bound.repeats(socket),
+            (Protocol::Netlink, Some(cookie)) => !self.cookies.insert(cookie),
+            (_, Some(cookie)) => {
+                self.recent.repeats(socket) || self.was_bound(cookie, socket.state)
+            }
+            (_, None) => self.recent.repeats(socket),
+        }
+    }
+
+    /// Was it met when it was bound? What is left of a connection is not the socket itself.
+    fn was_bound(&mut self, cookie: u64, state: State) -> bool {
+        match state {
+            State::Bound => {
+                if self.cookies.len() < REMEMBERED_OF_BOUND {
+                    self.cookies.insert(cookie);
+                }
+                false
+            }
+            State::TimeWait => false,
+            _ => !self.cookies.is_empty() && self.cookies.contains(&cookie),
         }
     }
 }
@@ -61,9 +81,9 @@ impl Repeats {
 /// The sockets of a dump listed last. Looking through so few numbers costs less than hashing one.
 #[derive(Debug, Default)]
 struct Recent {
-    /// Cookies; 0 is none.
+    /// Cookies or inodes; 0 is none.
     numbers: [u64; REMEMBERED],
-    ports: [(Option<u32>, Option<u32>); REMEMBERED],
+    keys: [Key; REMEMBERED],
     next: usize,
 }
 
@@ -73,40 +93,16 @@ impl Recent {
         let Some(number) = socket.cookie.or(socket.inode) else {
             return false;
         };
-        let ports = (socket.local.port, socket.peer.port);
-        let mut known = self.numbers.iter().zip(&self.ports);
-        if self.numbers.contains(&number) && known.any(|old| old == (&number, &ports)) {
+        let key = Key::of(socket).unwrap_or_default();
+        if self.numbers.contains(&number) && self.keys.contains(&key) {
             return true;
         }
-        let oldest = self.numbers.iter_mut().zip(&mut self.ports).nth(self.next);
-        if let Some((old_number, old_ports)) = oldest {
-            (*old_number, *old_ports) = (number, ports);
+        let oldest = self.numbers.iter_mut().zip(&mut self.keys).nth(self.next);
+        if let Some((old_number, old_key)) = oldest {
+            (*old_number, *old_key) = (number, key);
         }
         self.next = (self.next + 1) % REMEMBERED;
         false
-    }
-}
-
-/// The bound sockets of a dump. The kernel goes through them first: one that connects meanwhile is met
-/// again among the connections.
-#[derive(Debug, Default)]
-struct BoundBefore {
-    cookies: HashSet<u64>,
-}
-
-impl BoundBefore {
-    /// Was this socket met when it was bound? One that is bound is remembered.
-    fn repeats(&mut self, socket: &Socket) -> bool {
-        match socket.cookie {
-            Some(cookie) if socket.state == State::Bound => {
-                if self.cookies.len() < REMEMBERED_OF_BOUND {
-                    self.cookies.insert(cookie);
-                }
-                false
-            }
-            Some(cookie) => !self.cookies.is_empty() && self.cookies.contains(&cookie),
-            None => false,
-        }
     }
 }
 
@@ -128,7 +124,7 @@ impl RecentOfFile {
 
     /// Was this socket among the last? It is remembered, if it can be told from others.
     pub(super) fn repeats(&mut self, socket: &Socket) -> bool {
-        let Some(key) = key(socket) else {
+        let Some(key) = Key::of(socket) else {
             return false;
         };
         if !self.known.insert(key) {
@@ -147,7 +143,7 @@ impl RecentOfFile {
 #[cfg(test)]
 mod tests {
     use super::{
-        BoundBefore, REMEMBERED, REMEMBERED_OF_BOUND, REMEMBERED_OF_FILE, Recent, RecentOfFile,
+        REMEMBERED, REMEMBERED_OF_BOUND, REMEMBERED_OF_FILE, Recent, RecentOfFile, Repeats,
     };
     use crate::model::{Family, Protocol, Socket, State};
     use std::net::Ipv4Addr;
@@ -170,24 +166,51 @@ mod tests {
         assert!(recent.repeats(&socket(None, Some(9))));
     }
 
+    fn listed(repeats: &mut Repeats, cookie: Option<u64>, state: State, peer: Option<u32>) -> bool {
+        let mut socket = socket(cookie, Some(9));
+        (socket.state, socket.peer.port) = (state, peer);
+        !repeats.has(&socket)
+    }
+
     #[test]
     fn a_bound_socket_that_connects_is_seen() {
-        let met = |before: &mut BoundBefore, cookie, state| {
-            let mut socket = socket(cookie, Some(9));
-            socket.state = state;
-            before.repeats(&socket)
+        let mut repeats = Repeats::default();
+        let mut listed = |cookie, state| {
+            let peer = Some(80).filter(|_| state != State::Bound);
+            listed(&mut repeats, cookie, state, peer)
         };
-        let mut before = BoundBefore::default();
-        assert!(!met(&mut before, Some(1), State::Established));
-        assert!(!met(&mut before, Some(2), State::Bound));
-        assert!(!met(&mut before, None, State::Bound));
-        assert!(!met(&mut before, Some(1), State::Established));
-        assert!(!met(&mut before, None, State::SynSent));
-        assert!(met(&mut before, Some(2), State::SynSent));
+        assert!(listed(Some(1), State::Established));
+        assert!(listed(Some(2), State::Bound));
+        assert!(listed(None, State::Bound));
+        assert!(listed(None, State::SynSent));
+        assert!(!listed(Some(2), State::SynSent));
         for cookie in 0..100_000 {
-            met(&mut before, Some(cookie), State::Bound);
+            listed(Some(cookie), State::Bound);
         }
-        assert_eq!(before.cookies.len(), REMEMBERED_OF_BOUND);
+        assert_eq!(repeats.cookies.len(), REMEMBERED_OF_BOUND);
+    }
+
+    #[test]
+    fn what_is_left_of_connections_is_listed_beside_their_socket() {
+        let mut repeats = Repeats::default();
+        let mut listed = |state, peer| listed(&mut repeats, Some(1), state, peer);
+        assert!(listed(State::Bound, None));
+        for port in [80, 81, 82] {
+            assert!(listed(State::TimeWait, Some(port)));
+            assert!(!listed(State::TimeWait, Some(port)));
+        }
+        let mut repeats = Repeats::default();
+        let mut listed = |state, host| {
+            let mut socket = socket(Some(1), None);
+            socket.state = state;
+            socket.peer.ip = Some(Ipv4Addr::new(10, 0, 0, host).into());
+            socket.peer.port = Some(80);
+            !repeats.has(&socket)
+        };
+        assert!(listed(State::TimeWait, 1));
+        assert!(listed(State::TimeWait, 2));
+        assert!(listed(State::Established, 3));
+        assert!(!listed(State::TimeWait, 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mode::fake::watch_by;
-use crate::model::State::{Established, FinWait2, SynSent, TimeWait};
+use crate::model::State::{Bound, Established, FinWait2, SynSent, TimeWait};
 use crate::model::{Disturbance, Warning};
 
 /// What is told of one socket in a round: what became of it, its old state, and the new one.
@@ -124,4 +124,28 @@ fn a_dump_that_is_cut_ends_nothing_and_one_that_begins_again_is_whole() {
         (vec![cut], &[]),
     ];
     assert_eq!(told(&rounds).0, 2);
+}
+
+#[test]
+fn what_is_left_of_connections_is_told_from_their_socket() {
+    let mut bound = connection(Bound, 1, 80);
+    bound.clear_leftovers();
+    let left = [80, 81].map(|peer| connection(TimeWait, 1, peer));
+    let one = look([connection(Established, 1, 80)]);
+    let closed = look([bound.clone(), left[0].clone()]);
+    let twice = look([left[0].clone(), left[1].clone(), bound]);
+    let rounds: [Round<'_>; 5] = [
+        (vec![one.clone(), one], &[FOUND]),
+        (
+            vec![closed.clone()],
+            &[
+                ("changed", "ESTABLISHED", "BOUND"),
+                ("new", "-", "TIME_WAIT"),
+            ],
+        ),
+        (vec![closed], &[]),
+        (vec![twice.clone()], &[("new", "-", "TIME_WAIT")]),
+        (vec![twice], &[]),
+    ];
+    assert_eq!(told(&rounds), (0, String::new()));
 }

@@ -50,12 +50,12 @@ fn ours(flags: &[&str], expression: &str) -> Result<Vec<Line>, String> {
     }
     let lines = run.lines().into_iter();
     let mut lines: Vec<Line> = lines
-        .map(|line| {
-            let word: Vec<&str> = line.split_whitespace().collect();
+        .map(|line| line.split_whitespace().collect::<Vec<&str>>())
+        .filter(|word| word[1] != "BOUND")
+        .map(|word| {
             let state = Some(word[1].to_owned());
             (word[0].to_owned(), state, end(word[2]), end(word[3]))
         })
-        .filter(|(_, state, ..)| state.as_deref() != Some("BOUND"))
         .collect();
     lines.sort_by(in_order);
     Ok(lines)

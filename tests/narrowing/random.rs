@@ -1,6 +1,7 @@
 //! Random programs, in the kernel and in an interpreter of its kind.
 
 use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lsock::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
 use lsock::model::{Endpoint, Socket};
@@ -70,7 +71,8 @@ impl Dice {
     }
 
     fn prefix(&mut self, sockets: &[Socket]) -> Prefix {
-        let address = self.end(sockets).ip.unwrap().to_canonical();
+        let address = self.end(sockets).ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let address = address.to_canonical();
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let length: u8 = *self.of(&[0, 8, 31, 32, 96, 127, 128]);
         Prefix {
@@ -127,13 +129,18 @@ impl Dice {
 /// A socket as a program sees it; root is told every mark.
 fn entry(socket: &Socket) -> Entry {
     let port = |end: &Endpoint| u16::try_from(end.port.unwrap_or(0)).unwrap();
+    let local = socket.local.ip.unwrap();
+    let none = match local {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
     Entry {
         sport: port(&socket.local),
         dport: port(&socket.peer),
         interface: socket.interface.unwrap_or(0),
         mark: socket.mark.unwrap_or(0),
         cgroup: socket.cgroup_id.unwrap_or(0),
-        ..Entry::between(socket.local.ip.unwrap(), socket.peer.ip.unwrap())
+        ..Entry::between(local, socket.peer.ip.unwrap_or(none))
     }
 }
 

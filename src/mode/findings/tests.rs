@@ -124,6 +124,8 @@ fn info(socket: &mut Socket, backoff: u8, last_data_recv: u32) {
     let mut payload = vec![0; 232];
     payload[4] = backoff;
     payload[52..56].copy_from_slice(&last_data_recv.to_ne_bytes());
+    // `data_segs_in`: data has come.
+    payload[152] = 1;
     socket.details_mut().tcp_info = Some(Info::tcp(&payload));
 }
 

@@ -319,3 +319,29 @@ fn socket_that_came_and_went_in_one_round_is_not_told_as_gone() {
     let rows = [(1, SynSent, Change::New), (2, Established, Change::None)];
     assert_eq!(told(&table), rows);
 }
+
+#[test]
+fn what_is_left_of_connections_has_their_cookie_beside_the_socket() {
+    let bound = tcp(1, Bound, Some(1), Some(7));
+    let left = |peer| {
+        let mut socket = tcp(1, TimeWait, Some(1), None);
+        socket.peer.port = Some(peer);
+        socket
+    };
+    let mut table = TrackedTable::default();
+    let all = [bound.clone(), left(80), left(81)];
+    assert_eq!(round(&mut table, &all).len(), 3);
+    for _ in 0..2 {
+        let told = round(&mut table, &all);
+        assert!(told.iter().all(|row| row.2 == Change::None), "{told:?}");
+    }
+    // The socket connects once more, and the older connection is gone.
+    let again = tcp(1, SynSent, Some(1), Some(7));
+    let told = round(&mut table, &[again, left(81)]);
+    let rows = [
+        (1, SynSent, Change::Changed(Bound)),
+        (1, TimeWait, Change::None),
+        (1, TimeWait, Change::Gone),
+    ];
+    assert_eq!(told, rows);
+}
