@@ -97,7 +97,8 @@ fn reader_that_goes_away_ends_it_in_order() {
 #[test]
 fn every_end_comes_in_time_however_much_happens() {
     // An eighth of it, where the machine does nothing else.
-    const SOON: Duration = Duration::from_secs(2);
+    // Events do not end: without the signal it never would.
+    const SOON: Duration = Duration::from_secs(50);
     let Some(namespace) = traced() else { return };
     // No connection keeps its port when it is closed.
     let kept = "ipv4/tcp_max_tw_buckets";

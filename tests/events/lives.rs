@@ -11,6 +11,7 @@ use rustix::net::sockopt;
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
+use crate::support::{list, until};
 
 /// What a life needs.
 pub struct Stage<'n> {
@@ -172,7 +173,9 @@ fn simultaneous_close(stage: &Stage<'_>) -> Vec<End> {
     assert_eq!(read_to_end(&pair.server), 0);
     assert_eq!(read_to_end(&pair.client), 0);
     // The last two ACKs, each of which ends a CLOSING.
-    std::thread::sleep(Duration::from_millis(300));
+    until("both ends are in TIME_WAIT", || {
+        list(&["-tn", "state", "closing"]).is_empty().then_some(())
+    });
     tc("qdisc del dev lo root");
     stage.pause();
     ends.into()
