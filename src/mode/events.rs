@@ -6,9 +6,11 @@ mod owners;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Instant;
+
+use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::check::checked;
 use super::signals::{Second, Signals};
@@ -22,6 +24,7 @@ use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
 use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
+use crate::track::wait;
 use owners::Owners;
 
 /// Shows events until the time is up, enough were shown, or a signal says so.
@@ -67,16 +70,19 @@ fn run(
     }
     // Titles tell that the watch has begun.
     watch.end_batch()?;
+    let output = watching.output.filter(|_| !watching.query.check.quiet);
+    let output = output.and_then(|open| open().ok());
+    let wake = wake(&signals, output.as_ref()).map_err(Error::Watch)?;
     let mut flow = watch.is_full();
     while flow.is_continue() {
         let over = is_over(&signals, until);
-        flow = source.wait(signals.as_fd(), over.or(until), &mut |event| {
-            watch.take(event)
-        })?;
+        flow = source.wait(wake.as_fd(), over.or(until), &mut |event| watch.take(event))?;
         for connection in source.take_ended() {
             watch.end(connection);
         }
         watch.end_batch()?;
+        // Nobody reads any more, and perhaps there was nothing to write.
+        wait(&[], output.as_ref().map(AsFd::as_fd), Some(Instant::now()))?;
         for gap in source.gaps() {
             watch.note(gap, messages);
         }
@@ -85,6 +91,17 @@ fn run(
         }
     }
     watch.finish(source.as_ref(), messages)
+}
+
+/// Can be read when a signal has come, or whoever reads the output has left.
+fn wake(signals: &Signals, output: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+    let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&wake, signals, EventData::new_u64(0), EventFlags::IN)?;
+    if let Some(output) = output {
+        // A file has no reader: it cannot be added.
+        let _ = epoll::add(&wake, output, EventData::new_u64(0), EventFlags::empty());
+    }
+    Ok(wake)
 }
 
 /// Now, if it is time to end.

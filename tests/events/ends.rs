@@ -95,6 +95,19 @@ fn reader_that_goes_away_ends_it_in_order() {
 }
 
 #[test]
+fn reader_that_goes_away_is_noticed_where_nothing_happens() {
+    let Some(_namespace) = fresh() else { return };
+    for source in ["auto", "netlink"] {
+        let mut child = Child::piped(program().args(["-En", "--source", source]));
+        let mut stdout = child.stdout();
+        stdout.read_exact(&mut [0]).unwrap();
+        drop(stdout);
+        let run = child.end();
+        assert_eq!(run.status, Some(0), "{run:?}");
+    }
+}
+
+#[test]
 fn every_end_comes_in_time_however_much_happens() {
     // An eighth of it, where the machine does nothing else.
     // Events do not end: without the signal it never would.
