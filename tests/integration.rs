@@ -28,6 +28,7 @@ mod faults;
 mod filters;
 mod findings;
 mod formats;
+mod growth;
 mod help;
 mod layers;
 mod left_over;

@@ -198,9 +198,12 @@ pub struct Listeners {
     pub count: u64,
     /// Of how many it is not told how full they are.
     pub untold: u64,
-    /// The fullest, by share of the limit in use, then by connections waiting, then as they came.
+    /// The fullest, by share of the limit in use, then by connections waiting, then as they came; before
+    /// [`Self::settle`] in no order, and some more.
     pub fullest: Vec<OwnedRow>,
     most: usize,
+    /// True if the first of them, as many as are wanted, are the fullest so far, in order.
+    settled: bool,
 }
 
 impl Listeners {
@@ -209,12 +212,24 @@ impl Listeners {
         let [waiting, limit] = [row.socket.recv_queue, row.socket.send_queue];
         let is_told = waiting == Some(0) || waiting.is_some() && limit.is_some();
         self.untold += u64::from(!is_told);
-        let is_fuller = |kept: &OwnedRow| fullness(kept.row().socket, row.socket).is_ge();
-        let place = self.fullest.partition_point(is_fuller);
-        if place < self.most {
-            self.fullest.truncate(self.most.saturating_sub(1));
-            self.fullest.insert(place, OwnedRow::keep(row));
+        let least = self.most.checked_sub(1).filter(|_| self.settled);
+        let least = least.and_then(|least| self.fullest.get(least));
+        let is_fuller = |kept: &OwnedRow| fullness(kept.row().socket, row.socket).is_lt();
+        if self.most > 0 && least.is_none_or(is_fuller) {
+            self.fullest.push(OwnedRow::keep(row));
         }
+        // Not at each: of a large limit every place would be moved again and again.
+        if self.fullest.len() >= self.most.saturating_mul(2).max(LEAST_KEPT) {
+            self.settle();
+        }
+    }
+
+    /// Orders those that are kept, and drops what is too many.
+    pub fn settle(&mut self) {
+        let fuller = |a: &OwnedRow, b: &OwnedRow| fullness(b.row().socket, a.row().socket);
+        self.fullest.sort_by(fuller);
+        self.fullest.truncate(self.most);
+        self.settled = true;
     }
 
     /// How many are not among the fullest.
@@ -223,6 +238,9 @@ impl Listeners {
         self.count.saturating_sub(kept)
     }
 }
+
+/// So many may be kept, however few are wanted.
+const LEAST_KEPT: usize = 64;
 
 /// Which of two queues is fuller. Where the source does not tell the limit, it counts as large.
 fn fullness(one: &Socket, other: &Socket) -> Ordering {
@@ -257,6 +275,7 @@ mod tests {
         for socket in sockets {
             counts.add(&Row::bare(socket));
         }
+        counts.listeners.settle();
         counts
     }
 
@@ -290,6 +309,22 @@ mod tests {
         let kept = counts.listeners.fullest.iter();
         let kept: Vec<_> = kept.map(|kept| kept.row().socket.recv_queue).collect();
         assert_eq!(kept, [Some(3), Some(2)]);
+    }
+
+    #[test]
+    fn of_many_listeners_the_fullest_are_kept_whatever_their_order() {
+        for order in [1, 999] {
+            let sockets = (0..1_000).map(|number| listener(number * order % 1_000, Some(2_000)));
+            for most in [1, 20, 900] {
+                let counts = counted(most, &sockets.clone().collect::<Vec<_>>());
+                let kept = counts.listeners.fullest.iter();
+                let kept: Vec<_> = kept
+                    .filter_map(|kept| kept.row().socket.recv_queue)
+                    .collect();
+                let expected: Vec<u32> = (0..1_000).rev().take(most).collect();
+                assert_eq!(kept, expected, "{order} {most}");
+            }
+        }
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn search_among(
     for socket in sockets {
         counts.add(&Row::bare(socket));
     }
+    counts.listeners.settle();
     let source = FakeSource::new(vec![look(sockets)]);
     let open = source.opening();
     let mut looker = Looker::new(&query, &open).unwrap();

@@ -70,7 +70,8 @@ impl<'w> Summing<'w> {
     }
 
     /// What was counted.
-    pub const fn counts(&self) -> &Counts {
+    pub fn counts(&mut self) -> &Counts {
+        self.totals.counts.listeners.settle();
         &self.totals.counts
     }
 
@@ -105,6 +106,7 @@ impl Sink for Summing<'_> {
                 counts.note(origin.table, origin.unlisted);
             }
         }
+        counts.listeners.settle();
         counts.tables.sort_by_key(|counts| counts.table);
         (self.format.definition().counts)(&mut self.out.buffer, &self.totals, summary);
         self.out.finish()

@@ -1,6 +1,7 @@
 //! Whose the listeners are: what one of them accepts belongs to its holders, until a program uses it.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
@@ -9,16 +10,9 @@ use crate::filter::Narrow;
 use crate::model::{Owner, Socket, State, StateSet};
 use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
 
-/// Listeners by port.
+/// Listeners by address and port, then by inode.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(HashMap<u16, Vec<Listener>>);
-
-#[derive(Debug)]
-struct Listener {
-    ip: IpAddr,
-    inode: u64,
-    owner: Owner,
-}
+pub(super) struct Listeners(HashMap<(IpAddr, u16), BTreeMap<u64, Owner>>);
 
 impl Listeners {
     /// Those that are there; none where they cannot be asked for.
@@ -51,16 +45,17 @@ impl Listeners {
     }
 
     /// Another one.
-    pub(super) fn add(&mut self, (ip, port): (IpAddr, u16), inode: u64, owner: Owner) {
-        let of_port = self.0.entry(port).or_default();
-        of_port.retain(|other| other.inode != inode);
-        of_port.push(Listener { ip, inode, owner });
+    pub(super) fn add(&mut self, local: (IpAddr, u16), inode: u64, owner: Owner) {
+        self.0.entry(local).or_default().insert(inode, owner);
     }
 
     /// It listens no longer.
-    pub(super) fn remove(&mut self, port: u16, inode: u64) {
-        if let Some(of_port) = self.0.get_mut(&port) {
-            of_port.retain(|other| other.inode != inode);
+    pub(super) fn remove(&mut self, local: (IpAddr, u16), inode: u64) {
+        if let Entry::Occupied(mut at) = self.0.entry(local) {
+            at.get_mut().remove(&inode);
+            if at.get().is_empty() {
+                at.remove();
+            }
         }
     }
 
@@ -71,14 +66,15 @@ impl Listeners {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let of_port = self.0.get(&port).map(Vec::as_slice).unwrap_or_default();
-        let at = |wanted| of_port.iter().filter(move |other| other.ip == wanted);
-        let wanted = if at(ip).next().is_some() { ip } else { any };
-        let mut found = at(wanted).map(|listener| &listener.owner);
+        let at = self.0.get(&(ip, port));
+        let mut found = at
+            .or_else(|| self.0.get(&(any, port)))
+            .into_iter()
+            .flatten();
         let first = found
             .next()
-            .filter(|first| found.all(|other| other == *first));
-        first.cloned().unwrap_or_default()
+            .filter(|(_, first)| found.all(|(_, other)| other == *first));
+        first.map(|(_, first)| first.clone()).unwrap_or_default()
     }
 }
 
@@ -118,7 +114,7 @@ mod tests {
         listeners.add((ANY, 80), 1, held(1));
         listeners.add((ANY, 80), 2, held(2));
         assert_eq!(listeners.owner_at((HERE, 80)), Owner::default());
-        listeners.remove(80, 1);
+        listeners.remove((ANY, 80), 1);
         assert_eq!(listeners.owner_at((HERE, 80)), held(2));
     }
 }

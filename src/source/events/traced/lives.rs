@@ -76,7 +76,7 @@ impl Lives {
         let (connection, local, inode) = (life.connection, life.local, record.inode);
         match (old, in_kernel) {
             (_, State::Listen) => self.listeners.add(local, inode, life.owner.clone()),
-            (State::Listen, State::Closed) => self.listeners.remove(local.1, inode),
+            (State::Listen, State::Closed) => self.listeners.remove(local, inode),
             _ => {}
         }
         let rest = life.rest.filter(|_| new.is_none());
