@@ -27,8 +27,11 @@ struct Holders {
     /// As the source told it.
     owner: Option<Owner>,
     /// `None` = unknown.
-    processes: Option<Box<[Process]>>,
+    processes: Option<Known>,
 }
+
+/// Processes, and whether there may be more.
+type Known = (ProcessStatus, Box<[Process]>);
 
 impl Owners {
     /// The inode that a connection's socket had while somebody held it: what the kernel leaves of it has
@@ -59,7 +62,7 @@ impl Owners {
     }
 
     /// Of sockets that are looked at again and again.
-    fn look_up(&mut self, event: &Event, enricher: &mut Enricher) -> Option<Box<[Process]>> {
+    fn look_up(&mut self, event: &Event, enricher: &mut Enricher) -> Option<Known> {
         let begun = Instant::now();
         let is_due = self.walk_again.is_none_or(|due| due <= begun);
         let walks = event.socket.inode.is_some() && is_due;
@@ -78,13 +81,15 @@ impl Owners {
     /// The row with its processes, as far as they are known.
     pub(super) fn tell<'s>(&'s self, event: &Event, row: Row<'s>) -> Row<'s> {
         let known = self.found.get(&event.connection);
-        let processes = known.and_then(|known| known.processes.as_deref());
-        if processes.is_none() && event.owner.is_none() {
+        let known = known.and_then(|known| known.processes.as_ref());
+        if known.is_none() && event.owner.is_none() {
             return row;
         }
+        let process_status = known.map(|(status, _)| *status);
         Row {
-            processes,
-            process_status: processes.map(|_| ProcessStatus::Found),
+            processes: known.map(|(_, processes)| &**processes),
+            process_status,
+            is_owner_in_doubt: process_status == Some(ProcessStatus::Partial),
             ..row
         }
     }
@@ -96,7 +101,7 @@ impl Owners {
 }
 
 /// The processes that the source tells of.
-fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Box<[Process]>> {
+fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Known> {
     let held = owner.inode.and_then(|_| {
         let socket = Socket {
             inode: owner.inode,
@@ -105,13 +110,17 @@ fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Box<[Pr
         find(&socket, enricher)
     });
     let process = owner.process.as_deref();
-    held.or_else(|| Some([enricher.with_user(process?.clone())].into()))
+    let told = || {
+        let process = enricher.with_user(process?.clone());
+        Some((ProcessStatus::Found, [process].into()))
+    };
+    held.or_else(told)
 }
 
 /// The processes that hold a socket, as far as they were found.
-fn find(socket: &Socket, enricher: &mut Enricher) -> Option<Box<[Process]>> {
+fn find(socket: &Socket, enricher: &mut Enricher) -> Option<Known> {
     enricher.prepare_owners(socket);
     let row = enricher.row(socket);
-    let found = row.process_status.is_some_and(ProcessStatus::is_found);
-    row.processes.filter(|_| found).map(Into::into)
+    let status = row.process_status.filter(|status| status.is_found())?;
+    Some((status, row.processes?.into()))
 }
