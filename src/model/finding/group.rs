@@ -310,7 +310,7 @@ pub(super) fn names(found: &[&Found]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Found, GroupKey, Holder, by_process, names};
-    use crate::model::{Family, Protocol, Socket};
+    use crate::model::{Family, Process, ProcessStatus, Protocol, Row, Socket};
 
     fn found(holders: &[Holder]) -> Found {
         let socket = Socket::new(Protocol::Tcp, Family::Inet);
@@ -350,6 +350,23 @@ mod tests {
         );
         let filter = Holder::Unreadable(Some(7)).filter();
         assert_eq!(filter, "pid = unknown and uid = 7");
+    }
+
+    #[test]
+    fn name_of_a_process_is_not_taken_for_two() {
+        let socket = Socket::new(Protocol::Unix, Family::Unix);
+        let process = Process {
+            pid: 7,
+            name: b"a],b[1".as_slice().into(),
+            ..Process::default()
+        };
+        let holders = Holder::of(&Row {
+            processes: Some(&[process]),
+            process_status: Some(ProcessStatus::Found),
+            ..Row::bare(&socket)
+        });
+        let told: Vec<String> = holders.iter().map(Holder::to_string).collect();
+        assert_eq!(told, ["a\\x5d\\x2cb\\x5b1[7]"]);
     }
 
     #[test]
