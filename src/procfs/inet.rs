@@ -55,21 +55,16 @@ pub(super) fn decode(
 }
 
 /// A TCP socket that has no port was never bound; sandboxes list such. Numbers that stand there but mean
-/// nothing are unknown: the queues of a socket without a connection, the limit of a listener's queue,
-/// and what a socket has to send whose SYN was not sent.
+/// nothing are unknown.
 fn forget_leftovers(socket: &mut Socket) {
     for queue in [&mut socket.recv_queue, &mut socket.send_queue] {
         *queue = queue.filter(|length| *length < NEGATIVE);
     }
+    socket.clear_leftovers();
     match socket.state {
-        State::Bound => {
-            if socket.local.port.is_none() {
-                socket.state = State::Closed;
-            }
-            (socket.recv_queue, socket.send_queue) = (None, None);
-        }
+        State::Bound if socket.local.port.is_none() => socket.state = State::Closed,
+        // The limit of the queue is not told.
         State::Listen => socket.send_queue = None,
-        State::SynSent if socket.timer.is_none() => socket.send_queue = None,
         _ => {}
     }
 }

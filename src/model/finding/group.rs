@@ -357,7 +357,7 @@ mod tests {
         let socket = Socket::new(Protocol::Unix, Family::Unix);
         let process = Process {
             pid: 7,
-            name: b"a],b[1".as_slice().into(),
+            name: b"a],b[1".to_vec().into(),
             ..Process::default()
         };
         let holders = Holder::of(&Row {
