@@ -238,7 +238,16 @@ impl Field {
         if self.is_of_owners() {
             return row.is_owner_in_doubt || row.process_status.is_none();
         }
-        !self.reported_by(socket.source, table) || self.is_backlog(row) || !self.may_be_absent(row)
+        match self {
+            // What was sent, and says nothing, is no value.
+            Self::TcpPart(part) => !socket.tcp_info().is_some_and(|info| info.was_sent(part)),
+            Self::MptcpPart(part) => !socket.mptcp_info().is_some_and(|info| info.was_sent(part)),
+            _ => {
+                !self.reported_by(socket.source, table)
+                    || self.is_backlog(row)
+                    || !self.may_be_absent(row)
+            }
+        }
     }
 
     /// True if the socket may have none, though such are reported of others.
@@ -253,8 +262,6 @@ impl Field {
             Self::User => socket.inode.is_none() || socket.uid.is_some(),
             // It may be that of its subflows.
             Self::Congestion => socket.protocol == Protocol::Mptcp,
-            Self::TcpPart(part) => socket.tcp_info().is_some_and(|info| info.was_sent(part)),
-            Self::MptcpPart(part) => socket.mptcp_info().is_some_and(|info| info.was_sent(part)),
             other => other.definition().is_optional,
         }
     }

@@ -32,6 +32,8 @@ pub struct InfoField {
     width: u32,
     /// The names of its bits, the lowest first; none where it is no set of flags.
     pub flags: &'static [&'static str],
+    /// True if the kernel tells it of a listener too; every other field is 0 there, and says nothing.
+    of_listener: bool,
     /// The number that stands for none: no limit, or nothing measured yet.
     none: Option<u64>,
     /// The count of what the field is about: while it is 0, the field says nothing.
@@ -39,6 +41,14 @@ pub struct InfoField {
 }
 
 impl InfoField {
+    /// Told of listeners too.
+    const fn of_listener(self) -> Self {
+        Self {
+            of_listener: true,
+            ..self
+        }
+    }
+
     const fn none_is(self, number: u64) -> Self {
         let none = Some(number);
         Self { none, ..self }
@@ -88,6 +98,7 @@ const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> In
         flags: &[],
         none: None,
         count: None,
+        of_listener: false,
     }
 }
 
@@ -116,7 +127,7 @@ const NO_RATE: u64 = u64::MAX;
 ///
 /// The word at 276 has two layouts of one length in Linux 6.18 and 7.x: it is left out.
 pub const TCP_INFO: &[InfoField] = &[
-    field("state", 0, 1, Unit::Count),
+    field("state", 0, 1, Unit::Count).of_listener(),
     field("ca_state", 1, 1, Unit::Count),
     field("retransmits", 2, 1, Unit::Count),
     field("probes", 3, 1, Unit::Count),
@@ -130,8 +141,8 @@ pub const TCP_INFO: &[InfoField] = &[
     field("ato", 12, 4, Unit::Micros),
     field("snd_mss", 16, 4, Unit::Octets),
     field("rcv_mss", 20, 4, Unit::Octets),
-    field("unacked", 24, 4, Unit::Count),
-    field("sacked", 28, 4, Unit::Count),
+    field("unacked", 24, 4, Unit::Count).of_listener(),
+    field("sacked", 28, 4, Unit::Count).of_listener(),
     field("lost", 32, 4, Unit::Count),
     field("retrans", 36, 4, Unit::Count),
     field("fackets", 40, 4, Unit::Count),
@@ -145,14 +156,18 @@ pub const TCP_INFO: &[InfoField] = &[
     field("rtt", 68, 4, Unit::Micros),
     field("rttvar", 72, 4, Unit::Micros),
     field("snd_ssthresh", 76, 4, Unit::Count).none_is(NO_SSTHRESH),
-    field("snd_cwnd", 80, 4, Unit::Count),
+    field("snd_cwnd", 80, 4, Unit::Count).of_listener(),
     field("advmss", 84, 4, Unit::Octets),
-    field("reordering", 88, 4, Unit::Count),
+    field("reordering", 88, 4, Unit::Count).of_listener(),
     field("rcv_rtt", 92, 4, Unit::Micros),
     field("rcv_space", 96, 4, Unit::Octets),
     field("total_retrans", 100, 4, Unit::Count),
-    field("pacing_rate", 104, 8, Unit::Rate).none_is(NO_RATE),
-    field("max_pacing_rate", 112, 8, Unit::Rate).none_is(NO_RATE),
+    field("pacing_rate", 104, 8, Unit::Rate)
+        .of_listener()
+        .none_is(NO_RATE),
+    field("max_pacing_rate", 112, 8, Unit::Rate)
+        .of_listener()
+        .none_is(NO_RATE),
     field("bytes_acked", 120, 8, Unit::Bytes),
     field("bytes_received", 128, 8, Unit::Bytes),
     field("segs_out", 136, 4, Unit::Count),
@@ -215,6 +230,9 @@ pub const MPTCP_INFO: &[InfoField] = &[
     field("last_ack_recv", 92, 4, Unit::Millis),
 ];
 
+/// `TCP_LISTEN` (`include/net/tcp_states.h`).
+const TCP_LISTEN: u8 = 10;
+
 /// Bytes of the longest structure that is decoded.
 const MAX_LEN: usize = 280;
 
@@ -225,12 +243,16 @@ pub struct Info {
     fields: &'static [InfoField],
     bytes: [u8; MAX_LEN],
     len: usize,
+    is_listener: bool,
 }
 
 impl Info {
     /// Keeps the bytes of a `tcp_info`.
     pub fn tcp(payload: &[u8]) -> Self {
-        Self::new(TCP_INFO, payload)
+        Self {
+            is_listener: payload.first() == Some(&TCP_LISTEN),
+            ..Self::new(TCP_INFO, payload)
+        }
     }
 
     /// Keeps the bytes of an `mptcp_info`.
@@ -244,11 +266,19 @@ impl Info {
         for (slot, byte) in bytes.iter_mut().zip(payload) {
             *slot = *byte;
         }
-        Self { fields, bytes, len }
+        Self {
+            fields,
+            bytes,
+            len,
+            is_listener: false,
+        }
     }
 
     /// The value of a field; `None` when this kernel did not send it, or it means that there is none.
     pub fn get(&self, field: &InfoField) -> Option<u64> {
+        if self.is_listener && !field.of_listener {
+            return None;
+        }
         let counted = field.count.and_then(|count| self.number(count));
         let value = self.number(field)?;
         (counted != Some(0) && field.none != Some(value)).then_some(value)
@@ -341,6 +371,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_a_listener_cannot_have_is_not_zero() {
+        let mut bytes = vec![0; 280];
+        bytes[0] = 10;
+        let info = Info::tcp(&bytes);
+        let told = info.values().filter(|(_, value)| value.is_some());
+        let told: Vec<&str> = told.map(|(field, _)| field.name).collect();
+        let kernel = "state unacked sacked snd_cwnd reordering pacing_rate max_pacing_rate";
+        assert_eq!(told.join(" "), kernel);
+        bytes[0] = 1;
+        assert_eq!(Info::tcp(&bytes).value("rtt"), Some(0));
     }
 
     #[test]
