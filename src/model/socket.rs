@@ -97,6 +97,8 @@ impl Memory {
 pub struct ProcNetExtras {
     /// `RefCount` of a unix socket: how often the kernel refers to it, its descriptors as one.
     pub references: u32,
+    /// `rx_queue` of TCP.
+    pub rx_queue: u32,
     /// `tx_queue` of TCP. A listener has no such queue: what stands there is left of a connection that
     /// the same socket had before.
     pub tx_queue: u32,

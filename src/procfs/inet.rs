@@ -41,6 +41,7 @@ pub(super) fn decode(
         columns.optional(name)?.map_or(Ok(()), Column::pointer)?;
     }
     if format == LineFormat::Tcp {
+        extras.rx_queue = socket.recv_queue.unwrap_or_default();
         extras.tx_queue = socket.send_queue.unwrap_or_default();
         extras.probes = probes;
         socket.timer = timer(&extras);

@@ -87,7 +87,10 @@ impl<'r> Decoder<'r> {
     /// Lends the socket that was decoded last.
     pub(super) fn lend_scratch(&mut self) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
-        self.scratch.clear_leftovers();
+        // Whoever asks for the columns of the file wants what stands there.
+        if !self.request.extensions.proc_net {
+            self.scratch.clear_leftovers();
+        }
         self.lent += 1;
         self.is_bound_lent |= self.scratch.state == State::Bound;
         self.visitor.take(&self.scratch)

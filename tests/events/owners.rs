@@ -1,6 +1,6 @@
 //! Whose the connections are, however short they live.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,19 +47,28 @@ fn of_1000_processes_that_connect_once_and_exit_each_is_told_whole() {
         .collect();
     let (events, run) = watch.end();
     run.done();
-    let mut ends: HashMap<(u64, u64), Vec<Value>> = HashMap::new();
+    // The port of one that is over may be chosen again.
+    let mut ends: HashMap<(u64, u64), VecDeque<Vec<Value>>> = HashMap::new();
     for event in events {
         let [local, peer] = ["local_port", "peer_port"].map(|key| event[key].as_u64());
         if let (Some(local), Some(peer)) = (local, peer) {
-            ends.entry((local, peer)).or_default().push(event);
+            let lives = ends.entry((local, peer)).or_default();
+            if ["CLOSED", "LISTEN"]
+                .iter()
+                .any(|state| event["old_state"] == *state)
+            {
+                lives.push_back(Vec::new());
+            }
+            lives.back_mut().unwrap().push(event);
         }
     }
+    let mut next = |key| ends.get_mut(&key).and_then(VecDeque::pop_front).unwrap();
     for (bytes, (pid, here)) in (1..).zip(calls) {
         let (here, there) = (u64::from(here), u64::from(port));
-        let client = &ends[&(here, there)];
+        let client = &next((here, there));
         let chain = "CLOSED SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED";
         assert_eq!(Steps::of(client, |_| true).chain(), chain, "{client:#?}");
-        let server = &ends[&(there, here)];
+        let server = &next((there, here));
         let chain = Steps::of(server, |_| true).chain();
         let open = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2";
         assert!(chain.starts_with(open), "{chain}: {server:#?}");

@@ -22,7 +22,7 @@ pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;
     padded(out, 6, |out| protocol(out, socket));
-    for queue in [socket.recv_queue.unwrap_or_default(), send_queue(socket)] {
+    for queue in [recv_queue(socket), send_queue(socket)] {
         digits::right_aligned(out, queue.into(), 6);
         out.push(b' ');
     }
@@ -53,7 +53,13 @@ fn protocol(out: &mut Vec<u8>, socket: &Socket) {
     }
 }
 
-/// What stands in `/proc/net/tcp`: of a listener that is not the limit of its queue.
+/// What stands in `/proc/net/tcp`, whatever it means there.
+fn recv_queue(socket: &Socket) -> u32 {
+    let listed = socket.proc_net.map(|listed| listed.rx_queue);
+    listed.or(socket.recv_queue).unwrap_or_default()
+}
+
+/// The same: of a listener that is not the limit of its queue.
 fn send_queue(socket: &Socket) -> u32 {
     match (socket.proc_net, socket.state) {
         (Some(listed), _) => listed.tx_queue,
