@@ -16,7 +16,8 @@ pub(super) struct Decoder<'r> {
     pub(super) visitor: &'r mut dyn Visitor,
     pub(super) table: Table,
     names: Option<UnixNames>,
-    repeats: Repeats,
+    /// `None` = what comes twice may be lent twice.
+    pub(super) repeats: Option<Repeats>,
     pub(super) scratch: Socket,
     /// Sockets lent so far.
     pub(super) lent: u64,
@@ -41,7 +42,7 @@ impl<'r> Decoder<'r> {
             visitor,
             table,
             names,
-            repeats: Repeats::default(),
+            repeats: Some(Repeats::default()),
             scratch: Socket {
                 source,
                 ..Socket::new(table.protocol, table.family)
@@ -57,7 +58,7 @@ impl<'r> Decoder<'r> {
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
         match wire::decode(self.table.protocol, payload, &mut self.scratch) {
             Err(error) => self.count_reply(error),
-            Ok(()) if self.repeats.has(&self.scratch) => {}
+            Ok(()) if self.is_repeated() => {}
             Ok(()) => {
                 self.name_peer();
                 return self.lend_scratch();
@@ -96,6 +97,11 @@ impl<'r> Decoder<'r> {
         self.visitor.take(&self.scratch)
     }
 
+    fn is_repeated(&mut self) -> bool {
+        let repeats = self.repeats.as_mut();
+        repeats.is_some_and(|repeats| repeats.has(&self.scratch))
+    }
+
     fn name_peer(&mut self) {
         if let Some(names) = &mut self.names
             && let Some(inode) = self.scratch.peer_inode
@@ -119,7 +125,7 @@ impl<'r> Decoder<'r> {
     /// Forgets the replies of a dump that is begun again.
     pub(super) fn restart(&mut self) {
         self.lent = 0;
-        self.repeats = Repeats::default();
+        self.repeats = self.repeats.take().map(|_| Repeats::default());
         self.malformed = 0;
         self.first_malformed = None;
     }

@@ -162,6 +162,7 @@ impl NetlinkSource {
         };
         let mut read = || {
             let mut reader = Reader::new(Dump::UnixNames, &request, &mut names, None);
+            reader.decoder.repeats = None;
             source.read(&mut reader)
         };
         let mut outcome = read();
