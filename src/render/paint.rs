@@ -11,13 +11,13 @@ use crate::model::{Change, State};
 pub(super) const ROW: char = '\u{2066}';
 /// Here a cell may be broken over lines.
 pub(super) const BREAK: char = '\u{2067}';
-/// Begins a state.
-const STATE: char = '\u{2068}';
-/// Begins the processes of a socket.
+/// Begins a state, or what one of the next two says behind it.
+const MARK: char = '\u{2068}';
+/// The processes of a socket.
 const OWNER: char = '\u{202a}';
-/// Begins what must not be overlooked.
+/// What must not be overlooked.
 const ALARM: char = '\u{202b}';
-/// Ends what one of these three began.
+/// Ends what the mark began.
 const END: char = '\u{2069}';
 
 /// Of what must not be overlooked.
@@ -44,17 +44,17 @@ impl Color {
 
 /// Marks the name of a state.
 pub(super) fn mark_state(name: &str) -> String {
-    format!("{STATE}{name}{END}")
+    format!("{MARK}{name}{END}")
 }
 
 /// Marks the processes of a socket.
 pub(super) fn mark_owner(text: &str) -> String {
-    format!("{OWNER}{text}{END}")
+    format!("{MARK}{OWNER}{text}{END}")
 }
 
 /// Marks what must not be overlooked.
 pub(super) fn mark_alarm(text: &str) -> String {
-    format!("{ALARM}{text}{END}")
+    format!("{MARK}{ALARM}{text}{END}")
 }
 
 /// Marks where a text of several words may be broken: after a comma, a slash or a blank.
@@ -79,23 +79,23 @@ pub(super) fn line(out: &mut Vec<u8>, line: &str, color: Color) {
 /// A text of the layout with colours instead of marks.
 pub(super) fn text(line: &str, color: Color) -> String {
     let mut painted = String::with_capacity(line.len() + 16);
-    let mut rest = line;
-    while let Some(begin) = rest.find([STATE, OWNER, ALARM]) {
-        let (before, marked) = rest.split_at(begin);
-        plain(&mut painted, before);
-        let (marked, after) = marked.split_once(END).unwrap_or((marked, ""));
-        let mut name = marked.chars();
-        let style = match name.next() {
-            Some(OWNER) => AnsiColor::Cyan.on_default(),
-            Some(ALARM) => LOUD,
-            _ => State::from_name(name.as_str()).map_or(Style::new(), style_of),
+    let mut parts = line.split(MARK);
+    plain(&mut painted, parts.next().unwrap_or_default());
+    for part in parts {
+        let (marked, rest) = part.split_once(END).unwrap_or((part, ""));
+        let (style, name) = match (marked.strip_prefix(OWNER), marked.strip_prefix(ALARM)) {
+            (Some(owner), _) => (AnsiColor::Cyan.on_default(), owner),
+            (_, Some(alarm)) => (LOUD, alarm),
+            _ => (
+                State::from_name(marked).map_or(Style::new(), style_of),
+                marked,
+            ),
         };
-        let (name, style) = (name.as_str(), color.style(style));
+        let style = color.style(style);
         // Writing to a String cannot fail.
         let _ = write!(painted, "{style}{name}{style:#}");
-        rest = after;
+        plain(&mut painted, rest);
     }
-    plain(&mut painted, rest);
     painted
 }
 
@@ -138,7 +138,7 @@ fn whole(text: &str, style: Style, color: Color) -> String {
 fn plain(out: &mut String, text: &str) {
     out.extend(
         text.chars()
-            .filter(|c| !matches!(*c, ROW | BREAK | STATE | OWNER | ALARM | END)),
+            .filter(|c| !matches!(*c, ROW | BREAK | MARK | END)),
     );
 }
 
