@@ -15,7 +15,6 @@ use self::ring::fixed_files;
 use self::walker::{Walker, numbers_in, open_directory, spread};
 use crate::error::Error;
 
-pub use self::ring::Ring;
 pub use self::stat::{is_kernel_thread, parent, start_ticks};
 pub use self::walker::{Shares, other_threads};
 
@@ -33,6 +32,17 @@ pub struct Descriptor {
 impl Descriptor {
     /// No number: an `io_uring` of the process holds the socket as a fixed file.
     pub const FIXED: u32 = u32::MAX;
+}
+
+/// A descriptor that is, or may be, a ring of `io_uring`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// The process that has it.
+    pub pid: u32,
+    /// The thread whose descriptor it is; the first, if it is everybody's.
+    pub thread: u32,
+    /// The number of the descriptor.
+    pub fd: u32,
 }
 
 /// A process that may hold sockets and could not be read.

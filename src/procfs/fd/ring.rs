@@ -4,27 +4,14 @@ use std::os::fd::BorrowedFd;
 
 use rustix::fs::readlinkat;
 
-use super::Descriptor;
-use super::walker::{socket_inode, task};
+use super::walker::{IO_URING, socket_inode, task};
+use super::{Descriptor, Ring};
 use crate::procfs::file;
 
-/// Where the link of a ring leads.
-pub(super) const IO_URING: &[u8] = b"anon_inode:[io_uring]";
 /// The line before the fixed files (`io_uring_show_fdinfo`, `io_uring/fdinfo.c`).
 const FILES: &[u8] = b"UserFiles:";
 /// More than a ring of 32,768 fixed files tells.
 const MOST: usize = 4 * 1024 * 1024;
-
-/// A descriptor that is, or may be, a ring of `io_uring`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ring {
-    /// The process that has it.
-    pub pid: u32,
-    /// The thread whose descriptor it is; the first, if it is everybody's.
-    pub thread: u32,
-    /// The number of the descriptor.
-    pub fd: u32,
-}
 
 /// The sockets among the fixed files of a ring; `None` = it is none, or gone, or does not tell.
 pub(super) fn fixed_files(

@@ -10,10 +10,12 @@ use std::thread;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
-use super::ring::IO_URING;
 use super::stat::{cannot_hold_sockets, decimal, parent};
 use super::{Descriptor, Ring, Threads, Unreadable, Walk};
 use crate::procfs::file;
+
+/// Where the link of a ring leads.
+pub(super) const IO_URING: &[u8] = b"anon_inode:[io_uring]";
 
 /// How many threads walk at most.
 const MOST_THREADS: usize = 4;
