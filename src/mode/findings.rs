@@ -58,7 +58,11 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
         let hunts = of_tables.into_iter();
         let hunts = hunts.filter_map(|f| Hunt::new(f, &rules, limits));
         let mut hunts: Vec<Hunt> = hunts.filter(|hunt| hunt.is_possible(counts)).collect();
-        looker.walk(&rules, &mut hunts);
+        if looker.walk(&rules, &mut hunts) != StateSet::EMPTY {
+            for hunt in &mut hunts {
+                hunt.miss_bound(limits);
+            }
+        }
         for definition in of_descriptors {
             if let Some(mut hunt) = Hunt::new(definition, &rules, limits) {
                 looker.look_for_lost(&rules, limits, &mut hunt);
@@ -156,8 +160,8 @@ impl<'q> Looker<'q> {
         rules.filter(|rule| !rule.is_never()).collect()
     }
 
-    /// Goes through the tables of a protocol once, for all hunts.
-    fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) {
+    /// Goes through the tables of a protocol once, for all hunts. Gives the states that are not listed.
+    fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) -> StateSet {
         let requests = rules.iter().map(|rule| request(self.query, rule, hunts));
         let requests: Vec<(&Rule, Request)> = rules
             .iter()
@@ -192,15 +196,21 @@ impl<'q> Looker<'q> {
             && request == other
             && let Some(outcome) = self.source.visit_both(request, &mut visit)
         {
+            let unlisted = outcome.unlisted;
             self.gaps.extend(outcome.into_gaps());
-            return;
+            return unlisted;
         }
+        let mut unlisted = StateSet::EMPTY;
         for (rule, request) in &requests {
             match self.source.visit(rule.table(), request, &mut visit) {
-                Ok(outcome) => self.gaps.extend(outcome.into_gaps()),
+                Ok(outcome) => {
+                    unlisted = unlisted.union(outcome.unlisted);
+                    self.gaps.extend(outcome.into_gaps());
+                }
                 Err(error) => self.gaps.push(Warning::Failed(error.into())),
             }
         }
+        unlisted
     }
 
     /// What processes hold of a protocol that is looked at as a whole, and that its tables do not have.

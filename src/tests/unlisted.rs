@@ -1,7 +1,7 @@
 //! What the source does not list, or does not report: unknown is not none.
 
 use super::*;
-use crate::mode::fake::list_over;
+use crate::mode::fake::{FakeKernel, list_over};
 use crate::model::{Source as Kind, StateSet};
 
 const AT_80: &str = "sport = 80";
@@ -209,4 +209,36 @@ fn finding_that_the_source_does_not_report_enough_for_is_not_none() {
     assert!(!search(&["-st"], &idle).out.contains("not checked"));
     let replayed = list(&["-stj"], look(idle));
     assert!(document(&replayed)["not_checked"].is_null());
+}
+
+#[test]
+fn ports_are_not_checked_where_sockets_that_are_bound_may_have_them() {
+    let with_bound = |count: u64| {
+        let mut kernel = FakeKernel::default();
+        let mut file = |name: &str, text: String| kernel.files.insert(name.to_owned(), text);
+        file(
+            "sys/net/ipv4/ip_local_port_range",
+            "60000 60039\n".to_owned(),
+        );
+        file(
+            "thread-self/net/sockstat",
+            format!("sockets: used {count}\n"),
+        );
+        let look = look_without_bound([listener(60_000)]);
+        list_over(
+            &Page::default(),
+            &query(&["-stj"]),
+            &[look.of_kernel(kernel)],
+        )
+    };
+    let not_checked = |run: &Run| document(run)["not_checked"].clone();
+    assert_eq!(not_checked(&with_bound(0)), serde_json::json!([]));
+    let run = with_bound(30);
+    let told = serde_json::json!([{"kind": "ephemeral_ports", "sockets": 30}]);
+    let mut found = not_checked(&run);
+    found
+        .as_array_mut()
+        .unwrap()
+        .retain(|one| one["kind"] == "ephemeral_ports");
+    assert_eq!(found, told);
 }

@@ -164,6 +164,13 @@ impl Hunt {
         }
     }
 
+    /// Sockets that are bound were not listed: they may have ports that are looked for.
+    pub(super) fn miss_bound(&mut self, limits: &dyn Limits) {
+        if self.group_by == GroupBy::Route {
+            self.undecided = limits.sockets_in_no_table();
+        }
+    }
+
     /// In how many sockets there may be more than was found.
     pub(super) fn not_checked(&self) -> u64 {
         let counted: u64 = self.numbers.values().map(|[_, count]| count).sum();

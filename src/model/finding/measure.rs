@@ -49,12 +49,13 @@ pub(super) fn ports_in_use(count: u64, limits: &dyn Limits) -> u64 {
     size.map_or(0, |size| count.saturating_mul(100) / size)
 }
 
-/// The same of all that are in use, or a little more.
+/// The same of all that are in use, or a little more: those of sockets that are bound, and not listed, too.
 pub(super) fn most_ports_in_use(counts: &Counts, limits: &dyn Limits) -> u64 {
-    let range = limits.ephemeral();
-    range.map_or(0, |range| {
-        ports_in_use(counts.ports_in(range.first, range.last), limits)
-    })
+    let Some(range) = limits.ephemeral() else {
+        return 0;
+    };
+    let listed = counts.ports_in(range.first, range.last);
+    ports_in_use(listed.saturating_add(limits.sockets_in_no_table()), limits)
 }
 
 /// Processes that hold these sockets and have no descriptor left: name and limit.
