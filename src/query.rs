@@ -143,7 +143,10 @@ impl Query {
         Request {
             states: rule.states(),
             extensions: self.extensions,
-            narrow: Narrow::of(rule),
+            narrow: match self.input {
+                Input::Files => Narrow::without_bound(rule),
+                _ => Narrow::of(rule),
+            },
         }
     }
 }

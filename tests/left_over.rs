@@ -67,6 +67,19 @@ fn bound_socket_and_what_is_left_of_its_connections_are_all_listed() {
     let both = wait_for(&["BOUND", "TIME_WAIT"]);
     assert_eq!(both[0]["cookie"], both[1]["cookie"]);
     assert!(both[0]["cookie"].is_string(), "{both:?}");
+    // The peer that it had is none, for the kernel's part of a filter too.
+    let (sport, dport) = (local.port(), local_address(&listeners[0]).unwrap().port());
+    for (filter, state) in [
+        ("not dst 127.0.0.1", "BOUND"),
+        ("dst != 127.0.0.1", "BOUND"),
+        (&*format!("dport != {dport}"), "BOUND"),
+        (&*format!("not dport = {dport}"), "BOUND"),
+        ("dst 127.0.0.1", "TIME_WAIT"),
+        (&*format!("dport = {dport}"), "TIME_WAIT"),
+    ] {
+        let found = list(&["-tan", &format!("sport = {sport} and {filter}")]);
+        assert_eq!(states(&found), [state], "{filter}");
+    }
     // Another connection of the same socket, with the same cookie and the same ports but for the peer's.
     rustix::net::connect_unspec(&client).unwrap();
     connect_and_close(&client, &listeners[1]);

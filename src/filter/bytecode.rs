@@ -31,14 +31,22 @@ const NO_PORT: (u16, u16) = (0, 0);
 const MAX_RANGES: usize = 64;
 
 /// The program for an expression as it is left for one table of an IP protocol; empty = there is
-/// nothing to leave out.
-pub(super) fn compile(expr: &Expr) -> Vec<u8> {
+/// nothing to leave out. What `may_be_bound` has no peer, but the kernel tests that of an earlier connection.
+pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<u8> {
     let of_list = |members, all| {
         if all {
             Node::all(members)
         } else {
             Node::any(members)
         }
+    };
+    let of_test = |test: &Test, holds| match test {
+        Test::Port { side, .. } | Test::Host { side, .. }
+            if may_be_bound && *side == Side::Peer && test.is_unequal() == holds =>
+        {
+            Node::ALWAYS
+        }
+        _ => of_test(test, holds),
     };
     let node = expr.fold(true, &of_test, &of_list);
     node.within(MAX_STEPS).program()

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::bytecode::{compile, lasts};
 use super::{Expr, Field, Op, PortItem, Rule, Side, Test};
-use crate::model::{Family, Protocol, Table};
+use crate::model::{Family, Protocol, State, Table};
 
 /// The part of an expression that makes the kernel send less. It never sends less than the
 /// expression accepts; by default it sends everything.
@@ -36,6 +36,16 @@ impl Narrow {
     /// For one table; nothing for a table without ports of 16 bits. (A raw socket's is its IP
     /// protocol, and there are few of them.)
     pub fn of(rule: &Rule) -> Self {
+        let is_tcp = rule.table().protocol == Protocol::Tcp;
+        Self::of_states(rule, is_tcp && rule.states().contains(State::Bound))
+    }
+
+    /// The same where the source lists nothing in BOUND.
+    pub fn without_bound(rule: &Rule) -> Self {
+        Self::of_states(rule, false)
+    }
+
+    fn of_states(rule: &Rule, may_be_bound: bool) -> Self {
         if !rule.table().protocol.has_service_ports() {
             return Self::default();
         }
@@ -46,7 +56,7 @@ impl Narrow {
         let mut narrow = Self::default();
         let rest = members.iter().filter(|member| !narrow.takes(member));
         let rest: Vec<Expr> = rest.cloned().collect();
-        narrow.program = compile(&Expr::all(rest));
+        narrow.program = compile(&Expr::all(rest), may_be_bound);
         narrow.exact = Exact::of(members, &narrow, rule.table());
         narrow
     }

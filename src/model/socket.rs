@@ -266,7 +266,11 @@ impl Socket {
     /// `SYN_SENT` the send queue is the difference of two unset sequence numbers until the first SYN, which
     /// starts a timer.
     pub fn clear_leftovers(&mut self) {
-        let is_bound = self.state == State::Bound;
+        let is_bound = match self.state {
+            State::Bound => true,
+            State::Closed => self.protocol.is_tcp_like(),
+            _ => false,
+        };
         if is_bound {
             self.recv_queue = None;
             self.peer.clear();

@@ -61,7 +61,6 @@ fn forget_leftovers(socket: &mut Socket) {
     for queue in [&mut socket.recv_queue, &mut socket.send_queue] {
         *queue = queue.filter(|length| *length < NEGATIVE);
     }
-    socket.clear_leftovers();
     match socket.state {
         State::Bound if socket.local.port.is_none() => socket.state = State::Closed,
         // The limit of the queue is not told.

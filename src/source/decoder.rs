@@ -56,7 +56,9 @@ impl<'r> Decoder<'r> {
 
     /// Lends the socket of one reply; a reply that cannot be read is counted.
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
-        match wire::decode(self.table.protocol, payload, &mut self.scratch) {
+        let decoded = wire::decode(self.table.protocol, payload, &mut self.scratch);
+        self.scratch.clear_leftovers();
+        match decoded {
             Err(error) => self.count_reply(error),
             Ok(()) if self.is_repeated() => {}
             Ok(()) => {
@@ -76,22 +78,22 @@ impl<'r> Decoder<'r> {
         if let Err(error) = &decoded {
             self.count(number, error.clone());
         }
+        if !self.request.extensions.proc_net {
+            self.scratch.clear_leftovers();
+        }
         decoded.is_ok()
     }
 
     /// Lends a socket that was decoded elsewhere.
     pub(super) fn lend_socket(&mut self, socket: Socket) -> ControlFlow<()> {
         self.scratch = socket;
+        self.scratch.clear_leftovers();
         self.lend_scratch()
     }
 
     /// Lends the socket that was decoded last.
     pub(super) fn lend_scratch(&mut self) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
-        // Whoever asks for the columns of the file wants what stands there.
-        if !self.request.extensions.proc_net {
-            self.scratch.clear_leftovers();
-        }
         self.lent += 1;
         self.is_bound_lent |= self.scratch.state == State::Bound;
         self.visitor.take(&self.scratch)

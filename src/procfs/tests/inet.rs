@@ -275,17 +275,20 @@ fn users_are_unsigned() {
 
 #[test]
 fn socket_of_tcp_that_was_never_bound_is_closed() {
-    let socket = changed(UNREAD, " 01 ", " 07 ").unwrap();
+    let mut socket = changed(UNREAD, " 01 ", " 07 ").unwrap();
+    socket.clear_leftovers();
     let queues = (socket.recv_queue, socket.send_queue);
     assert_eq!((socket.state, queues), (State::Bound, (None, None)));
     let line = "0100007F:D6FC 0100007F:8C09 01";
-    let socket = changed(UNREAD, line, "00000000:0000 00000000:0000 07").unwrap();
+    let mut socket = changed(UNREAD, line, "00000000:0000 00000000:0000 07").unwrap();
+    socket.clear_leftovers();
     assert_eq!((socket.state, socket.recv_queue), (State::Closed, None));
 }
 
 #[test]
 fn numbers_that_mean_nothing_are_unknown() {
-    let unsent = changed(LISTEN, " 0A 00000000:", " 02 F305A7D7:").unwrap();
+    let mut unsent = changed(LISTEN, " 0A 00000000:", " 02 F305A7D7:").unwrap();
+    unsent.clear_leftovers();
     assert_eq!((unsent.state, unsent.send_queue), (State::SynSent, None));
     let negative = changed(UNREAD, "00000000:0001F600", "00000000:FFFFFFFF").unwrap();
     assert_eq!((negative.send_queue, negative.recv_queue), (Some(0), None));

@@ -99,7 +99,7 @@ fn expressions() -> impl Strategy<Value = Expr> {
 fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
     let ends = (addresses(), addresses(), near_ports(), near_ports());
     let numbers = (0..4_u32, 0..4_u32, 0..4_u64);
-    (ends, numbers, any::<[bool; 3]>()).prop_map(
+    (ends, numbers, any::<[bool; 4]>()).prop_map(
         |((local, peer, sport, dport), (index, mark, id), told)| {
             let mut socket = Socket::new(PROTOCOL, Family::Inet6);
             socket.local.ip = Some(local);
@@ -108,6 +108,10 @@ fn sockets() -> impl Strategy<Value = (Socket, Entry)> {
             socket.peer.port = Some(u32::from(dport)).filter(|port| *port != 0);
             // Where there is no peer, what is left of an earlier one is none.
             socket.peer.ip = socket.peer.ip.filter(|_| dport != 0 || told[1]);
+            if told[3] {
+                socket.state = State::Bound;
+                socket.clear_leftovers();
+            }
             socket.interface = Some(index).filter(|index| *index != 0);
             socket.cgroup_id = Some(id).filter(|id| *id != 0);
             socket.mark = told[0].then_some(mark);
@@ -202,7 +206,7 @@ proptest! {
         sockets in prop::collection::vec(sockets(), 1..20),
     ) {
         let table = Table { protocol: PROTOCOL, family: Family::Inet6 };
-        let program = compile(expr.for_table(table).expr());
+        let program = compile(expr.for_table(table).expr(), true);
         prop_assert!(program.is_empty() || audit(&program), "{:?}", program);
         for (socket, entry) in &sockets {
             let accepted = program.is_empty() || runs(&program, entry);
