@@ -62,7 +62,15 @@ fn forget_leftovers(socket: &mut Socket) {
         *queue = queue.filter(|length| *length < NEGATIVE);
     }
     match socket.state {
-        State::Bound if socket.local.port.is_none() => socket.state = State::Closed,
+        // The peer of one that is bound is cleared where nobody asks for what stands in the file.
+        State::Bound => {
+            (socket.recv_queue, socket.send_queue) = (None, None);
+            if socket.local.port.is_none() {
+                socket.peer.clear();
+                socket.state = State::Closed;
+            }
+        }
+        State::SynSent if socket.timer.is_none() => socket.send_queue = None,
         // The limit of the queue is not told.
         State::Listen => socket.send_queue = None,
         _ => {}
