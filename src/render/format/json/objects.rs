@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::value::{key, opening, parts, value};
-use crate::model::Row;
+use crate::model::{Row, Table};
 use crate::render::out::Out;
 use crate::render::{Envelope, Field, Repetition};
 
@@ -98,8 +98,34 @@ pub(in crate::render) struct Members {
     /// Of each the parts that are written, with the literal text before theirs, and none of a column that
     /// is written whole; empty if all are.
     parts: Vec<Vec<(Field, String)>>,
+    /// The members of each kind of socket that was written.
+    of_tables: Vec<OfTable>,
     /// Text that is yet to be quoted.
     scratch: Vec<u8>,
+}
+
+/// The members of sockets of one table; those that none of them can have are a part of the literal text.
+struct OfTable {
+    table: Table,
+    /// Each with the literal text before its value.
+    told: Vec<(Field, String)>,
+    /// The literal text behind the last of them.
+    rest: String,
+}
+
+impl OfTable {
+    fn new(table: Table, keys: &[(Field, String)]) -> Self {
+        let (mut told, mut rest) = (Vec::new(), String::new());
+        for (column, key) in keys {
+            rest.push_str(key);
+            if column.applies_to(table) {
+                told.push((*column, std::mem::take(&mut rest)));
+            } else {
+                rest.push_str("null");
+            }
+        }
+        Self { table, told, rest }
+    }
 }
 
 impl Members {
@@ -127,6 +153,7 @@ impl Members {
         Self {
             keys,
             parts,
+            of_tables: Vec::new(),
             scratch: Vec::new(),
         }
     }
@@ -135,9 +162,17 @@ impl Members {
         if !self.parts.is_empty() {
             return self.write_parts(out, row);
         }
-        for (column, key) in &self.keys {
-            out.extend_from_slice(key.as_bytes());
-            value(out, &mut self.scratch, column.get(row), row);
+        let table = row.socket.table();
+        if !self.of_tables.iter().any(|known| known.table == table) {
+            self.of_tables.push(OfTable::new(table, &self.keys));
+        }
+        let members = self.of_tables.iter().find(|known| known.table == table);
+        if let Some(OfTable { told, rest, .. }) = members {
+            for (column, key) in told {
+                out.extend_from_slice(key.as_bytes());
+                value(out, &mut self.scratch, column.get(row), row);
+            }
+            out.extend_from_slice(rest.as_bytes());
         }
     }
 
