@@ -23,7 +23,8 @@ use line::ListColumns;
 use screen::Screen;
 
 /// What is told of the rows of a page.
-pub struct Page<'p> {
+#[derive(Debug, Clone, Default)]
+pub struct Page {
     /// When the last round began.
     pub time: Timestamp,
     /// How far rounds are apart.
@@ -31,19 +32,19 @@ pub struct Page<'p> {
     /// True if there is no other round until a key says so.
     pub is_paused: bool,
     /// The order of the rows; empty = as the kernel lists them.
-    pub sort: &'p [SortKey],
+    pub sort: Vec<SortKey>,
     /// The filter; empty = there is none.
-    pub filter: &'p str,
+    pub filter: String,
     /// How many sockets there are in each state that was seen.
-    pub counts: &'p BTreeMap<State, StateCount>,
+    pub counts: BTreeMap<State, StateCount>,
     /// What became of sockets since the round before.
     pub changes: Changed,
     /// What must be known besides, if anything.
-    pub notice: Option<&'p str>,
+    pub notice: Option<String>,
     /// The rows.
-    pub rows: &'p [ChangedRow],
+    pub rows: Vec<ChangedRow>,
     /// What stands at the bottom.
-    pub foot: Foot<'p>,
+    pub foot: Foot,
 }
 
 /// How many sockets are in a state.
@@ -144,13 +145,13 @@ impl View {
     }
 
     /// What makes a screen of so many columns and lines show a page.
-    pub fn draw(&mut self, page: &Page<'_>, [width, height]: [u16; 2]) -> Vec<u8> {
+    pub fn draw(&mut self, page: &Page, [width, height]: [u16; 2]) -> Vec<u8> {
         let (width, height) = (usize::from(width), usize::from(height));
         if self.screen.resize(width, height) {
             self.head.forget_widths();
         }
         let (mut foot, cursor) = page.foot.lines(width, height);
-        if let Some(notice) = page.notice
+        if let Some(notice) = &page.notice
             && foot.len() + 1 < height
         {
             let more = line::more(self.layout.signs);
@@ -180,7 +181,7 @@ impl View {
     }
 
     /// The titles and the rows that are seen.
-    fn list(&mut self, page: &Page<'_>, width: usize) -> Vec<String> {
+    fn list(&mut self, page: &Page, width: usize) -> Vec<String> {
         let seen = page.rows.iter().skip(self.first).take(self.room);
         let cells: Vec<_> = seen
             .clone()
@@ -215,7 +216,7 @@ impl View {
     }
 
     /// Which rows are seen.
-    fn position(&self, page: &Page<'_>) -> String {
+    fn position(&self, page: &Page) -> String {
         match page.rows.len() {
             0 => "no sockets".to_owned(),
             count => {

@@ -66,7 +66,7 @@ struct Interaction {
 impl Interaction {
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
     fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
-        let due = self.pace.due().filter(|_| !self.session.is_paused);
+        let due = self.pace.due().filter(|_| !self.session.page.is_paused);
         if due.is_some_and(|due| due <= Instant::now()) && !self.worker.is_busy() {
             self.worker.ask(None);
         }

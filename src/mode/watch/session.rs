@@ -1,15 +1,13 @@
 //! A view of a listing, and what keys do to it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::event::{Input, Round};
 use super::prompt::{Edited, Prompt};
 use super::{Refilter, Viewing};
-use crate::model::{Change, ChangedRow, State, Summary};
+use crate::model::{Change, ChangedRow, Summary};
 use crate::query::Query;
 use crate::render::SortKey;
 use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
@@ -29,26 +27,18 @@ pub(super) enum Action {
 pub(super) struct Session {
     view: View,
     zone: TimeZone,
-    every: Duration,
     refilter: Box<Refilter>,
-    filter: String,
+    /// What is shown of the last round.
+    pub(super) page: Page,
     limit: Option<usize>,
     /// The orders that a key goes through, and which it is.
     orders: Vec<Vec<SortKey>>,
     order: usize,
-    pub(super) is_paused: bool,
     prompt: Option<Prompt>,
-    time: Timestamp,
-    /// Of the last round, in the order of the kernel.
+    /// All of the last round, in the order of the kernel.
     rows: Vec<ChangedRow>,
-    /// Those that are shown, in their order.
-    shown: Vec<ChangedRow>,
-    /// Every state that was seen.
-    counts: BTreeMap<State, StateCount>,
     /// True if there was no round of this query yet, with which the next one could be compared.
     is_first: bool,
-    changes: Changed,
-    notice: Option<String>,
 }
 
 impl Session {
@@ -57,49 +47,47 @@ impl Session {
         Self {
             view: View::new(query.layout.clone(), viewing.zone.clone()),
             zone: viewing.zone,
-            every,
             refilter: viewing.refilter,
-            filter: viewing.filter,
+            page: Page {
+                every,
+                filter: viewing.filter,
+                ..Page::default()
+            },
             limit: query.limit,
             orders: orders(query),
             order: 0,
-            is_paused: false,
             prompt: None,
-            time: Timestamp::UNIX_EPOCH,
             rows: Vec::new(),
-            shown: Vec::new(),
-            counts: BTreeMap::new(),
             is_first: true,
-            changes: Changed::default(),
-            notice: None,
         }
     }
 
     /// A round is over: it is to be shown.
     pub(super) fn take(&mut self, round: Round) {
-        self.time = round.time;
+        self.page.time = round.time;
         self.rows = round.rows;
-        self.notice = notice(&round.summary);
+        self.page.notice = notice(&round.summary);
         self.count();
         self.sort();
     }
 
     fn count(&mut self) {
         let is_first = std::mem::take(&mut self.is_first);
+        let (counts, changes) = (&mut self.page.counts, &mut self.page.changes);
         if is_first {
-            self.counts.clear();
+            counts.clear();
         }
-        for count in self.counts.values_mut() {
+        for count in counts.values_mut() {
             count.before = Some(std::mem::take(&mut count.now));
         }
-        self.changes = Changed::default();
+        *changes = Changed::default();
         for row in &self.rows {
             match row.change {
                 Change::None | Change::Found => {}
-                Change::New => self.changes.new += 1,
-                Change::Changed(_) => self.changes.changed += 1,
+                Change::New => changes.new += 1,
+                Change::Changed(_) => changes.changed += 1,
                 Change::Gone => {
-                    self.changes.gone += 1;
+                    changes.gone += 1;
                     continue;
                 }
             }
@@ -108,18 +96,16 @@ impl Session {
                 before: (!is_first).then_some(0),
             };
             let state = row.row.row().socket.state;
-            self.counts.entry(state).or_insert(new).now += 1;
+            counts.entry(state).or_insert(new).now += 1;
         }
     }
 
     fn sort(&mut self) {
-        self.shown.clone_from(&self.rows);
-        let keys = self.orders.get(self.order).map_or(&[][..], Vec::as_slice);
-        self.shown
-            .sort_by(|a, b| SortKey::compare_all(keys, &a.row.row(), &b.row.row()));
-        if let Some(limit) = self.limit {
-            self.shown.truncate(limit);
-        }
+        let (rows, keys) = (&mut self.page.rows, &mut self.page.sort);
+        *keys = self.orders.get(self.order).cloned().unwrap_or_default();
+        rows.clone_from(&self.rows);
+        rows.sort_by(|a, b| SortKey::compare_all(keys, &a.row.row(), &b.row.row()));
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
     }
 
     /// A key was pressed.
@@ -132,12 +118,12 @@ impl Session {
                 Edited::Done => return self.apply(),
             },
             (Input::Char('q') | Input::Control('c'), None) => return Action::Quit,
-            (Input::Char(' '), None) => self.is_paused = !self.is_paused,
+            (Input::Char(' '), None) => self.page.is_paused = !self.page.is_paused,
             (Input::Char('s'), None) => {
                 self.order = (self.order + 1) % self.orders.len().max(1);
                 self.sort();
             }
-            (Input::Char('/'), None) => self.prompt = Some(Prompt::new(&self.filter)),
+            (Input::Char('/'), None) => self.prompt = Some(Prompt::new(&self.page.filter)),
             (Input::Scroll(scroll), None) => self.view.scroll(scroll),
             (Input::Char(letter), None) => {
                 if let Some(scroll) = scroll(letter) {
@@ -160,7 +146,8 @@ impl Session {
                 self.view = View::new(query.layout.clone(), self.zone.clone());
                 self.orders = orders(&query);
                 self.order = self.order.min(self.orders.len().saturating_sub(1));
-                self.filter = filter;
+                self.page.sort = self.orders.get(self.order).cloned().unwrap_or_default();
+                self.page.filter = filter;
                 self.prompt = None;
                 self.is_first = true;
                 Action::Query(Box::new(query))
@@ -174,29 +161,16 @@ impl Session {
 
     /// What makes a screen of this size show it.
     pub(super) fn draw(&mut self, size: [u16; 2], has_keys: bool) -> Vec<u8> {
-        let written = self.prompt.as_ref().map(Prompt::text);
-        let foot = match (&self.prompt, &written) {
-            (Some(prompt), Some(text)) => Foot::Prompt {
-                text,
+        self.page.foot = match &self.prompt {
+            Some(prompt) => Foot::Prompt {
+                text: prompt.text(),
                 cursor: prompt.cursor(),
-                error: prompt.error.as_deref(),
+                error: prompt.error.clone(),
             },
-            _ if has_keys => Foot::Keys,
-            _ => Foot::NoKeys,
+            None if has_keys => Foot::Keys,
+            None => Foot::NoKeys,
         };
-        let page = Page {
-            time: self.time,
-            every: self.every,
-            is_paused: self.is_paused,
-            sort: self.orders.get(self.order).map_or(&[], Vec::as_slice),
-            filter: &self.filter,
-            counts: &self.counts,
-            changes: self.changes,
-            notice: self.notice.as_deref(),
-            rows: &self.shown,
-            foot,
-        };
-        self.view.draw(&page, size)
+        self.view.draw(&self.page, size)
     }
 }
 

@@ -152,22 +152,18 @@ static COUNTS: LazyLock<BTreeMap<State, StateCount>> = LazyLock::new(|| {
     counts.into_iter().collect()
 });
 
-fn page(rows: &[ChangedRow]) -> Page<'_> {
+fn page(rows: &[ChangedRow]) -> Page {
     Page {
         time: Timestamp::from_second(1_767_323_045).unwrap(),
         every: Duration::from_millis(1_500),
-        is_paused: false,
-        sort: &[],
-        filter: "",
-        counts: &COUNTS,
+        counts: COUNTS.clone(),
         changes: Changed {
             new: 5,
             gone: 42,
             changed: 3,
         },
-        notice: None,
-        rows,
-        foot: Foot::Keys,
+        rows: rows.to_vec(),
+        ..Page::default()
     }
 }
 
@@ -175,7 +171,7 @@ fn view(layout: Layout) -> View {
     View::new(layout, TimeZone::UTC)
 }
 
-fn shown(layout: Layout, page: &Page<'_>, width: u16, height: u16) -> Glass {
+fn shown(layout: Layout, page: &Page, width: u16, height: u16) -> Glass {
     let mut glass = Glass::new(width.into(), height.into());
     glass.show(&view(layout).draw(page, [width, height]));
     glass
@@ -196,12 +192,13 @@ fn a_screen_of_160_columns_in_ascii_with_everything() {
     let mut layout = table(&super::ALL);
     layout.signs = Signs::Ascii;
     let list = list();
-    let sort = [SortKey::usual(Field::RecvQueue)];
     let page = Page {
         is_paused: true,
-        sort: &sort,
-        filter: "state established,time-wait and not dst 127/8",
-        notice: Some("incomplete: IPv4 TCP sockets: the receive buffer overran (ENOBUFS)"),
+        sort: vec![SortKey::usual(Field::RecvQueue)],
+        filter: "state established,time-wait and not dst 127/8".to_owned(),
+        notice: Some(
+            "incomplete: IPv4 TCP sockets: the receive buffer overran (ENOBUFS)".to_owned(),
+        ),
         ..page(&list)
     };
     compare_text("view-160-ascii.txt", &shown(layout, &page, 160, 30).text());
@@ -337,9 +334,9 @@ fn a_filter_is_written_at_the_bottom_and_what_is_wrong_above_it() {
     let error = "filter: expected a port after \">=\", found \")\"\n  sport >= )\n           ^";
     let page = Page {
         foot: Foot::Prompt {
-            text,
+            text: text.to_owned(),
             cursor: 8,
-            error: Some(error),
+            error: Some(error.to_owned()),
         },
         ..page(&list)
     };
@@ -361,7 +358,7 @@ fn of_a_long_filter_the_part_with_the_cursor_is_seen() {
     ] {
         let page = Page {
             foot: Foot::Prompt {
-                text,
+                text: text.to_owned(),
                 cursor,
                 error: None,
             },
@@ -401,20 +398,20 @@ fn hostile_names_stay_in_their_line() {
 #[test]
 fn every_size_of_a_screen_can_be_drawn() {
     let list = list();
-    let error = Some("one\ntwo\nthree");
+    let error = Some("one\ntwo\nthree".to_owned());
     for foot in [
         Foot::Keys,
         Foot::NoKeys,
         Foot::Prompt {
-            text: "sport = 22",
+            text: "sport = 22".to_owned(),
             cursor: 5,
             error,
         },
     ] {
         let page = Page {
             foot,
-            notice: Some("incomplete"),
-            filter: "sport = 22",
+            notice: Some("incomplete".to_owned()),
+            filter: "sport = 22".to_owned(),
             ..page(&list)
         };
         let mut view = view(table(&super::ALL));
@@ -447,7 +444,7 @@ fn notice_stands_at_the_bottom_and_moves_no_row() {
     let page = page(&list);
     let layout = table(&[]);
     let without = shown(layout.clone(), &page, 80, 13);
-    let notice = Some("incomplete: something is missing");
+    let notice = Some("incomplete: something is missing".to_owned());
     let with = shown(layout, &Page { notice, ..page }, 80, 13);
     for line in 0..11 {
         assert_eq!(with.line(line), without.line(line));

@@ -7,20 +7,21 @@ use super::line;
 use super::screen::Cursor;
 
 /// What stands at the bottom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Foot<'p> {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Foot {
     /// Which keys there are.
+    #[default]
     Keys,
     /// That there are none.
     NoKeys,
     /// A filter that is being written.
     Prompt {
         /// What was written.
-        text: &'p str,
+        text: String,
         /// How many characters of it are before the cursor.
         cursor: usize,
         /// What is wrong with it.
-        error: Option<&'p str>,
+        error: Option<String>,
     },
 }
 
@@ -29,7 +30,7 @@ const NO_KEYS: &str = "no keys here: a signal ends it";
 /// What a filter is written behind.
 const PROMPT: &str = "/";
 
-impl Foot<'_> {
+impl Foot {
     /// Its lines on a screen of so many columns and lines, and where the cursor is.
     pub(super) fn lines(&self, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
         let plain = |text: &str| line::part(text, 0, width, '>');

@@ -41,7 +41,7 @@ impl Head {
         self.lines = 0;
     }
 
-    pub(super) fn lines(&mut self, page: &Page<'_>, zone: &TimeZone, width: usize) -> Vec<String> {
+    pub(super) fn lines(&mut self, page: &Page, zone: &TimeZone, width: usize) -> Vec<String> {
         let mut lines = vec![self.first(page, zone, width)];
         let counts = self.counts(page, width);
         self.lines = self.lines.max(counts.len());
@@ -60,19 +60,19 @@ impl Head {
         paint(&line::part(text, 0, width, more), self.color)
     }
 
-    fn first(&self, page: &Page<'_>, zone: &TimeZone, width: usize) -> String {
+    fn first(&self, page: &Page, zone: &TimeZone, width: usize) -> String {
         let time = page.time.to_zoned(zone.clone());
         let time = time.strftime("%H:%M:%S");
         let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
         let every = text::micros(every);
-        let sort = sort_text(page.sort);
+        let sort = sort_text(&page.sort);
         let pause = if page.is_paused { "  PAUSED" } else { "" };
         let line = format!("lsock  {time}  every {every}  sort: {sort}{pause}");
         self.line(&line, width, paint::title)
     }
 
     /// Counts side by side, each as wide as the longest of its kind was.
-    fn counts(&mut self, page: &Page<'_>, width: usize) -> Vec<String> {
+    fn counts(&mut self, page: &Page, width: usize) -> Vec<String> {
         let total: u64 = page.counts.values().map(|count| count.now).sum();
         let counts = page.counts.values();
         let digits = counts.map(|count| digits(count.now)).chain([digits(total)]);
