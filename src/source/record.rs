@@ -49,25 +49,21 @@ impl Recorder {
 
     /// Keeps the messages of a datagram about a table, under its number.
     pub(super) fn keep(&self, table: Table, datagram: &[u8]) {
-        if self.is_on() {
+        self.write(table, |tag| {
             let mut datagram = datagram.to_vec();
-            wire::set_sequence(&mut datagram, wire::tag_with_end(table));
-            self.write(&datagram);
-        }
+            wire::set_sequence(&mut datagram, tag);
+            datagram
+        });
     }
 
     /// Keeps a line of `/proc/net`, as a message of our own.
     pub(super) fn keep_line(&self, table: Table, line: &[u8]) {
-        if self.is_on() {
-            self.write(&wire::proc_line(wire::tag_with_end(table), line));
-        }
+        self.write(table, |tag| wire::proc_line(tag, line));
     }
 
     /// Marks the end of the lines of a table.
     pub(super) fn keep_end(&self, table: Table) {
-        if self.is_on() {
-            self.write(&wire::done(wire::tag_with_end(table)));
-        }
+        self.write(table, wire::done);
     }
 
     /// Keeps that the kernel has no sockets of a table.
@@ -87,16 +83,16 @@ impl Recorder {
     }
 
     fn keep_note(&self, table: Table, note: &Note) {
-        if self.is_on() {
-            self.write(&wire::note(wire::tag_with_end(table), &note.write()));
-        }
+        self.write(table, |tag| wire::note(tag, &note.write()));
     }
 
-    fn write(&self, messages: &[u8]) {
+    /// Writes what the number of a table makes of it, if there is a file.
+    fn write(&self, table: Table, messages: impl FnOnce(u32) -> Vec<u8>) {
         let Some(recording) = &self.0 else { return };
         let recording = &mut *recording.borrow_mut();
         if recording.failure.is_none() {
-            recording.failure = recording.file.write_all(messages).err();
+            let messages = messages(wire::tag_with_end(table));
+            recording.failure = recording.file.write_all(&messages).err();
         }
     }
 
@@ -111,13 +107,9 @@ impl Recorder {
             return Ok(());
         };
         let recording = &mut *recording.borrow_mut();
-        let failure = recording
-            .failure
-            .take()
-            .or_else(|| recording.file.flush().err());
-        match failure {
-            None => Ok(()),
-            Some(cause) => Err(Error::file("write", &recording.path, cause)),
-        }
+        let written = recording.failure.take().map_or(Ok(()), Err);
+        written
+            .and_then(|()| recording.file.flush())
+            .map_err(|cause| Error::file("write", &recording.path, cause))
     }
 }
