@@ -186,23 +186,24 @@ pub fn bytes(count: u64) -> String {
     text(count, |out, count| decimal(out, count, SIZES))
 }
 
-/// From which value on a unit is used, how large it is, and its name; the largest first.
-type Units = [(u64, u64, &'static str)];
+/// From which value on a unit is used, how large it is, its name, and how many decimals it may have where
+/// no digit is lost; the largest first.
+pub(crate) type Units = [(u64, u64, &'static str, u32)];
 
 /// Of durations, in microseconds.
-const DURATIONS: &Units = &[
-    (7_200_000_000, 3_600_000_000, "h"),
-    (120_000_000, 60_000_000, "min"),
-    (1_000_000, 1_000_000, "s"),
-    (1_000, 1_000, "ms"),
-    (0, 1, "us"),
+pub(crate) const DURATIONS: &Units = &[
+    (7_200_000_000, 3_600_000_000, "h", 0),
+    (120_000_000, 60_000_000, "min", 0),
+    (1_000_000, 1_000_000, "s", 6),
+    (1_000, 1_000, "ms", 3),
+    (0, 1, "us", 0),
 ];
 
-const SIZES: &Units = &[
-    (1 << 30, 1 << 30, "GiB"),
-    (1 << 20, 1 << 20, "MiB"),
-    (1 << 10, 1 << 10, "KiB"),
-    (0, 1, "B"),
+pub(crate) const SIZES: &Units = &[
+    (1 << 30, 1 << 30, "GiB", 2),
+    (1 << 20, 1 << 20, "MiB", 2),
+    (1 << 10, 1 << 10, "KiB", 2),
+    (0, 1, "B", 0),
 ];
 
 /// Appends what [`micros`] returns; allocates nothing.
@@ -227,8 +228,8 @@ fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
 /// Appends a value in the unit that keeps it short, with one decimal, cut, not rounded; a whole number
 /// without.
 fn decimal(out: &mut Vec<u8>, value: u64, units: &Units) {
-    let fitting = units.iter().find(|(from, _, _)| value >= *from);
-    let (_, unit, name) = fitting.copied().unwrap_or((0, 1, ""));
+    let fitting = units.iter().find(|(from, ..)| value >= *from);
+    let (_, unit, name, _) = fitting.copied().unwrap_or((0, 1, "", 0));
     out.extend_from_slice(itoa::Buffer::new().format(value / unit).as_bytes());
     // One digit.
     match u8::try_from(value % unit * 10 / unit) {
@@ -236,6 +237,16 @@ fn decimal(out: &mut Vec<u8>, value: u64, units: &Units) {
         Ok(tenths) => out.extend_from_slice(&[b'.', b'0' + tenths]),
     }
     out.extend_from_slice(name.as_bytes());
+}
+
+/// `a, b or c`
+pub(crate) fn enumeration(words: &[String], last_word: &str) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => {
+            format!("{} {last_word} {last}", others.join(", "))
+        }
+        words => words.join(""),
+    }
 }
 
 /// The name that a word is probably a slip of.

@@ -2,6 +2,7 @@
 
 use super::Field;
 use crate::model::Table;
+use crate::text::enumeration;
 
 /// Why a word names no field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,18 +22,10 @@ impl Unknown {
             Self::Structure(part) => Some(format!("\"{word}\" has parts: write {part}, for one")),
             Self::Ambiguous(names) => Some(format!(
                 "\"{word}\" has more than one meaning: write {}",
-                alternatives(names)
+                enumeration(names, "or")
             )),
             Self::Slip => None,
         }
-    }
-}
-
-/// `a, b or c`
-fn alternatives(names: &[String]) -> String {
-    match names {
-        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        names => names.join(""),
     }
 }
 

@@ -93,6 +93,12 @@ const UNTOLD: Decision = Decision::CannotTell {
     by_source: true,
 };
 
+/// Processes could not be read.
+const DOUBT: Decision = Decision::CannotTell {
+    held: false,
+    by_source: false,
+};
+
 /// The answer of a test, or why it has none.
 type Answer<T = bool> = Result<T, Decision>;
 
@@ -201,10 +207,8 @@ impl<'r> Matcher<'_, 'r> {
         match field.value(self.row) {
             Value::Known(datum) => Ok(datum),
             Value::Absent => Err(Decision::of(unequal)),
-            Value::NotReported => Err(Decision::CannotTell {
-                held: false,
-                by_source: !field.is_of_owners(),
-            }),
+            Value::NotReported if field.is_of_owners() => Err(DOUBT),
+            Value::NotReported => Err(UNTOLD),
             Value::NotYet => Err(Decision::NotYet),
         }
     }
@@ -230,7 +234,7 @@ impl<'r> Matcher<'_, 'r> {
         let asks_whether_held = accepts(ProcessStatus::Found) != accepts(ProcessStatus::None);
         let is_open = self.row.is_owner_in_doubt && status.is_unknown();
         if is_open && asks_whether_held && !accepts(status) {
-            return Err(doubt(false));
+            return Err(DOUBT);
         }
         Ok(accepts(status))
     }
@@ -251,7 +255,7 @@ impl<'r> Matcher<'_, 'r> {
         if is_match || is_known {
             Ok(is_match == equal)
         } else {
-            Err(doubt(false))
+            Err(DOUBT)
         }
     }
 
@@ -346,10 +350,8 @@ impl<'r> Matcher<'_, 'r> {
     /// Has the field no value, or one? Where it was not told there may be one.
     fn missing(&self, field: Field, equal: bool, told: bool) -> Answer {
         if told && matches!(field.value(self.row), Value::NotReported) {
-            return Err(Decision::CannotTell {
-                held: equal,
-                by_source: !field.is_of_owners(),
-            });
+            let untold = self.lacking(field, false);
+            return Err(if equal { untold.negated() } else { untold });
         }
         Ok(self.has(field)? != equal)
     }
@@ -393,12 +395,6 @@ impl<'r> Matcher<'_, 'r> {
             _ => false,
         }
     }
-}
-
-/// No answer, for processes could not be read.
-const fn doubt(held: bool) -> Decision {
-    let by_source = false;
-    Decision::CannotTell { held, by_source }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::model::{InfoField, Unit};
 
 use super::digits;
+use crate::text::{DURATIONS, SIZES, Units};
 
 /// Writes the value of a field of a kernel structure: all of it, two values never look the same.
 pub(super) fn number(out: &mut Vec<u8>, value: u64, field: &InfoField, separator: u8) {
@@ -16,11 +17,11 @@ pub(super) fn number(out: &mut Vec<u8>, value: u64, field: &InfoField, separator
 pub(super) fn write(out: &mut Vec<u8>, value: u64, unit: Option<Unit>) {
     match unit {
         Some(Unit::Count | Unit::Octets) | None => digits::integer(out, value),
-        Some(Unit::Bytes) => push_bytes(out, value),
-        Some(Unit::Rate) => push_rate(out, value),
-        Some(Unit::Micros) => push_micros(out, value.into()),
+        Some(Unit::Bytes) => exact(out, value.into(), SIZES),
+        Some(Unit::Rate) => exact(out, u128::from(value) * 8, RATES),
+        Some(Unit::Micros) => exact(out, value.into(), DURATIONS),
         Some(Unit::Millis) if value == 0 => out.extend_from_slice(b"0ms"),
-        Some(Unit::Millis) => push_micros(out, u128::from(value) * 1_000),
+        Some(Unit::Millis) => exact(out, u128::from(value) * 1_000, DURATIONS),
     }
 }
 
@@ -46,25 +47,7 @@ fn flags(out: &mut Vec<u8>, value: u64, names: &[&str], separator: u8) {
     }
 }
 
-/// From which value on a unit is used where nothing is lost, how large it is, its name, and how many
-/// decimals it may have; the largest first.
-type Units = [(u128, u128, &'static str, u32)];
-
-const DURATIONS: &Units = &[
-    (7_200_000_000, 3_600_000_000, "h", 0),
-    (120_000_000, 60_000_000, "min", 0),
-    (1_000_000, 1_000_000, "s", 6),
-    (1_000, 1_000, "ms", 3),
-    (0, 1, "us", 0),
-];
-
-const SIZES: &Units = &[
-    (1 << 30, 1 << 30, "GiB", 2),
-    (1 << 20, 1 << 20, "MiB", 2),
-    (1 << 10, 1 << 10, "KiB", 2),
-    (0, 1, "B", 0),
-];
-
+/// Of bytes per second in decimal bits, as links are rated.
 const RATES: &Units = &[
     (1_000_000_000, 1_000_000_000, "Gbit/s", 9),
     (1_000_000, 1_000_000, "Mbit/s", 6),
@@ -72,29 +55,16 @@ const RATES: &Units = &[
     (0, 1, "bit/s", 0),
 ];
 
-/// Appends a duration in microseconds, all of it: `999us`, `31.25ms`, `4.5s`, `2h`. Two durations never
-/// look the same, nor do two sizes, nor two rates.
-fn push_micros(out: &mut Vec<u8>, us: u128) {
-    exact(out, us, DURATIONS);
-}
-
-/// Appends bytes, all of them: `64KiB`, `1.5MiB`, `8273449B`.
-fn push_bytes(out: &mut Vec<u8>, count: u64) {
-    exact(out, count.into(), SIZES);
-}
-
-/// Appends bytes per second in decimal bits, as links are rated, all of them: `84kbit/s`,
-/// `1.234567896Gbit/s`.
-fn push_rate(out: &mut Vec<u8>, bytes_per_second: u64) {
-    exact(out, u128::from(bytes_per_second) * 8, RATES);
-}
-
-/// Appends a value in the largest unit that loses nothing.
+/// Appends a value in the largest unit that loses nothing: `31.25ms`, `64KiB`, `8273449B`,
+/// `1.234567896Gbit/s`. No two durations look the same, nor two sizes, nor two rates.
 fn exact(out: &mut Vec<u8>, value: u128, units: &Units) {
-    let fits = |(from, unit, _, decimals): &&(u128, u128, _, u32)| {
-        value >= *from && (value % unit * 10_u128.pow(*decimals)).is_multiple_of(*unit)
+    let mut units = units
+        .iter()
+        .map(|(from, unit, name, decimals)| (*from, u128::from(*unit), name, decimals));
+    let fits = |(from, unit, _, decimals): &(u64, u128, _, &u32)| {
+        value >= u128::from(*from) && (value % unit * 10_u128.pow(**decimals)).is_multiple_of(*unit)
     };
-    let Some((_, unit, name, decimals)) = units.iter().find(fits) else {
+    let Some((_, unit, name, decimals)) = units.find(fits) else {
         return;
     };
     out.extend_from_slice(itoa::Buffer::new().format(value / unit).as_bytes());
@@ -115,20 +85,20 @@ fn exact(out: &mut Vec<u8>, value: u128, units: &Units) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{push_bytes, push_micros, push_rate, write};
+    use super::write;
     use crate::model::Unit;
 
-    fn text<N>(value: N, push: impl FnOnce(&mut Vec<u8>, N)) -> String {
+    fn text(value: u64, unit: Unit) -> String {
         let mut out = Vec::new();
-        push(&mut out, value);
+        write(&mut out, value, Some(unit));
         String::from_utf8_lossy(&out).into_owned()
     }
 
     #[test]
     fn exact_numbers_have_all_their_digits() {
-        let bytes = |count| text(count, push_bytes);
-        let micros = |us| text(us, push_micros);
-        let rate = |count| text(count, push_rate);
+        let bytes = |count| text(count, Unit::Bytes);
+        let micros = |us| text(us, Unit::Micros);
+        let rate = |count| text(count, Unit::Rate);
         for (written, expected) in [
             (micros(0), "0us"),
             (micros(999), "999us"),
@@ -169,7 +139,7 @@ mod tests {
                 Unit::Micros,
                 Unit::Millis,
             ] {
-                let written = [one, other].map(|value| text(value, |out, value| write(out, value, Some(unit))));
+                let written = [one, other].map(|value| text(value, unit));
                 prop_assert_eq!(written[0] == written[1], one == other, "{:?}", written);
             }
         }

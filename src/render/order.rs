@@ -44,12 +44,8 @@ impl SortKey {
 
     /// By address, then by port; an end without an address after all that have one.
     fn ends(self, side: Side, a: &Row<'_>, b: &Row<'_>) -> Ordering {
-        let columns = match side {
-            Side::Local => [Field::LocalAddress, Field::LocalPort],
-            Side::Peer => [Field::PeerAddress, Field::PeerPort],
-        };
         let unknown = |row: &Row<'_>| *side.of(row) == Endpoint::default();
-        let keys = columns.map(|column| Self { column, ..self });
+        let keys = [side.address(), side.port()].map(|column| Self { column, ..self });
         let known = unknown(a).cmp(&unknown(b));
         known.then_with(|| Self::compare_all(&keys, a, b))
     }

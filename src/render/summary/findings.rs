@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, FINDINGS, Finding, Findings, Protocol, Severity};
-use crate::text::push_wrapped;
+use crate::text::{enumeration, push_wrapped};
 
 use super::super::Color;
 
@@ -64,11 +64,10 @@ fn write_none(out: &mut Vec<u8>, counts: &Counts, color: Color) {
     });
     let of = checked.map(|protocol| format!("{} {protocol}", counts.total(protocol)));
     let of: Vec<String> = of.collect();
-    let of = match of.as_slice() {
-        [] => return,
-        [one] => one.clone(),
-        [others @ .., last] => format!("{} and {last}", others.join(", ")),
-    };
+    if of.is_empty() {
+        return;
+    }
+    let of = enumeration(&of, "and");
     let style = color.style(AnsiColor::Green.on_default().bold());
     let text = format!(
         "\n{style}ok{style:#}{:gap$}{} checks of {of} sockets found nothing wrong\n",

@@ -41,15 +41,13 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
         members.write(out, &kept.row());
         out.push(b'}');
     });
-    json::key(out, "findings");
-    match &totals.findings {
-        Some(findings) => list(out, &findings.found, finding),
-        None => json::null(out),
-    }
-    json::key(out, "not_checked");
-    match &totals.findings {
-        Some(findings) => list(out, &findings.not_checked, not_checked),
-        None => json::null(out),
+    if let Some(findings) = &totals.findings {
+        json::key(out, "findings");
+        list(out, &findings.found, finding);
+        json::key(out, "not_checked");
+        list(out, &findings.not_checked, not_checked);
+    } else {
+        out.extend_from_slice(b",\"findings\":null,\"not_checked\":null");
     }
     json::key(out, "summary");
     let summary = Summary {
