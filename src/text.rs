@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::error::Error;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -169,6 +169,16 @@ fn push_hex(out: &mut String, bytes: &[u8]) {
 
 fn hex_digit(byte: u8) -> Option<u8> {
     u8::try_from(char::from(byte).to_digit(16)?).ok()
+}
+
+/// A number with its noun: `1 socket`, `2 sockets`, `2 processes`.
+pub fn counted(count: impl Display, noun: &str) -> String {
+    let count = count.to_string();
+    match (&*count, noun) {
+        ("1", _) => format!("1 {noun}"),
+        (_, noun) if noun.ends_with('s') => format!("{count} {noun}es"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 /// A duration in microseconds, with the unit that keeps it short: `250us`, `31.2ms`, `4.5s`, `2min`.

@@ -6,25 +6,23 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, openat, openat2, statx,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
 use rustix::io::Errno;
 
 use crate::model::{BoundFile, Process, Socket};
+use crate::procfs::file::search;
 
 /// True if its path leads to it here. Where it does not, another mount namespace may be meant, or the
 /// directory is not known of which a path without a slash is: `None`.
 pub(super) fn leads_here(socket: &Socket) -> Option<bool> {
-    let leads = leads(CWD, ResolveFlags::empty(), socket)?;
-    leads.then_some(true)
+    leads(CWD, ResolveFlags::empty(), socket)?.then_some(true)
 }
 
 /// The same as the processes see it that hold the socket: false if none of them finds it there.
 pub(super) fn leads_there(proc: &Path, socket: &Socket, holders: &[Process]) -> Option<bool> {
     let mut seen = None;
     for holder in holders {
-        let root = root_of(proc, holder.pid)?;
+        let root = search(proc.join(format!("{}/root", holder.pid))).ok()?;
         if leads(root.as_fd(), ResolveFlags::IN_ROOT, socket)? {
             return Some(true);
         }
@@ -33,20 +31,18 @@ pub(super) fn leads_there(proc: &Path, socket: &Socket, holders: &[Process]) -> 
     seen
 }
 
-fn root_of(proc: &Path, pid: u32) -> Option<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(CWD, proc.join(format!("{pid}/root")), flags, Mode::empty()).ok()
-}
-
 /// Whether the path leads to its file, below a directory; `None` = that cannot be told.
 fn leads(root: BorrowedFd<'_>, resolve: ResolveFlags, socket: &Socket) -> Option<bool> {
     let bound = socket.file()?;
     let path = Some(&*socket.local.name).filter(|path| path.starts_with(b"/"))?;
-    let (flags, resolve) = (
-        OFlags::PATH | OFlags::CLOEXEC,
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match openat2(
+        root,
+        path,
+        flags,
+        Mode::empty(),
         resolve | ResolveFlags::CACHED,
-    );
-    match openat2(root, path, flags, Mode::empty(), resolve) {
+    ) {
         Ok(file) => is_file(&file, bound),
         Err(Errno::NOENT | Errno::NOTDIR) => Some(false),
         Err(_) => None,

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags, openat, stat};
+use rustix::fs::stat;
 use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
@@ -36,8 +36,7 @@ pub(super) struct Described {
 pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat(CWD, &path, flags, Mode::empty()).ok()?;
+    let directory = file::search(&path).ok()?;
     let file = |name, most| file::read(&directory, name, most);
     let name = match file("comm", NAME) {
         Err(Errno::NOENT | Errno::SRCH) if stat(&path).is_err() => return None,

@@ -90,6 +90,7 @@ fn namespaces() -> Vec<String> {
     names.collect()
 }
 
+const DEVICES: &str = "/proc/thread-self/net/dev";
 const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
 
 impl Names for SystemNames {
@@ -112,13 +113,7 @@ impl Names for SystemNames {
     fn interface(&self, name: &str) -> Result<Option<u32>, String> {
         self.here("interfaces", "number", || {
             let found = interfaces::index_of(name);
-            found.ok_or_else(|| {
-                missing(
-                    "interface",
-                    name,
-                    &before_colons("/proc/thread-self/net/dev"),
-                )
-            })
+            found.ok_or_else(|| missing("interface", name, &before_colons(DEVICES)))
         })
     }
 
@@ -143,11 +138,7 @@ impl Names for SystemNames {
                 return Err("cgroups of another machine have no paths here".into());
             }
         };
-        let all = if id.is_some() {
-            Vec::new()
-        } else {
-            cgroups::all()
-        };
+        let all = id.map_or_else(cgroups::all, |_| Vec::new());
         // Where cgroup2 is not mounted, none can be told.
         if all.is_empty() {
             return Ok((path, id));
@@ -155,11 +146,10 @@ impl Names for SystemNames {
         let name = String::from_utf8_lossy(&path);
         let is_below = |other: &&String| other.ends_with(&*name);
         Err(match all.iter().find(is_below) {
-            Some(whole) => format!(
-                "there is no cgroup \"{}\"; did you mean {}?",
-                escape(&path),
-                escape(whole.as_bytes())
-            ),
+            Some(whole) => {
+                let (path, whole) = (escape(&path), escape(whole.as_bytes()));
+                format!("there is no cgroup \"{path}\"; did you mean {whole}?")
+            }
             None => missing("cgroup", &name, &all),
         })
     }

@@ -12,9 +12,13 @@ use crate::source::{Outcome, Recorder, Request, Source, Visitor};
 /// Looks up the names of all sockets of another source, whether they are shown or not.
 pub(super) struct NamedSource {
     source: Box<dyn Source>,
+    names: Names,
+}
+
+struct Names {
     enricher: Enricher,
     known: HashSet<(NameKind, u64)>,
-    names: Vec<RecordedName>,
+    found: Vec<RecordedName>,
 }
 
 impl NamedSource {
@@ -25,17 +29,17 @@ impl NamedSource {
             interfaces: query.lookups.interfaces,
             ..Lookups::default()
         };
-        Ok(Self {
-            source,
+        let names = Names {
             enricher: Enricher::new(lookups)?,
             known: HashSet::new(),
-            names: Vec::new(),
-        })
+            found: Vec::new(),
+        };
+        Ok(Self { source, names })
     }
 
     /// Records the names, behind all sockets.
     pub(super) fn record(self, recorder: &Recorder) {
-        for name in self.names {
+        for name in self.names.found {
             recorder.keep_name(name);
         }
     }
@@ -48,12 +52,8 @@ impl Source for NamedSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let mut naming = Naming {
-            enricher: &mut self.enricher,
-            known: &mut self.known,
-            names: &mut self.names,
-            visitor,
-        };
+        let names = &mut self.names;
+        let mut naming = Naming { names, visitor };
         self.source.visit(table, request, &mut naming)
     }
 
@@ -64,32 +64,29 @@ impl Source for NamedSource {
 
 /// Passes on what it takes.
 struct Naming<'n> {
-    enricher: &'n mut Enricher,
-    known: &'n mut HashSet<(NameKind, u64)>,
-    names: &'n mut Vec<RecordedName>,
+    names: &'n mut Names,
     visitor: &'n mut dyn Visitor,
 }
 
 impl Visitor for Naming<'_> {
     fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        self.enricher.prepare_names(socket);
-        let row = self.enricher.row(socket);
-        let numbers = [
-            (NameKind::Interface, socket.interface.map(u64::from)),
-            (NameKind::User, socket.uid.map(u64::from)),
-            (NameKind::Cgroup, socket.cgroup_id),
-        ];
-        let names = [
-            row.interface.map(str::as_bytes),
-            row.user.map(str::as_bytes),
-            row.cgroup,
-        ];
-        for ((kind, number), name) in numbers.into_iter().zip(names) {
-            if let (Some(number), Some(name)) = (number, name)
-                && self.known.insert((kind, number))
+        let names = &mut *self.names;
+        names.enricher.prepare_names(socket);
+        let row = names.enricher.row(socket);
+        let interface = socket.interface.zip(row.interface.map(str::as_bytes));
+        let user = socket.uid.zip(row.user.map(str::as_bytes));
+        let cgroup = socket.cgroup_id.zip(row.cgroup);
+        let wide = |(number, name): (u32, _)| (u64::from(number), name);
+        for (kind, named) in [
+            (NameKind::Interface, interface.map(wide)),
+            (NameKind::User, user.map(wide)),
+            (NameKind::Cgroup, cgroup),
+        ] {
+            if let Some((number, name)) = named
+                && names.known.insert((kind, number))
             {
                 let name = name.into();
-                self.names.push(RecordedName { kind, number, name });
+                names.found.push(RecordedName { kind, number, name });
             }
         }
         self.visitor.take(socket)

@@ -23,33 +23,13 @@ pub struct Counts {
     pub stuck: u64,
     /// TCP connections of a socket to itself: [`Socket::is_self_connected`].
     pub self_connected: u64,
-    tcp_ports: PortBits,
-    udp_ports: PortBits,
+    /// True for each port that a socket of TCP has, and for each that one of UDP has; empty before the
+    /// first.
+    ports: [Vec<bool>; 2],
 }
 
-/// A bit for each port.
-#[derive(Debug, Clone)]
-struct PortBits(Box<[u64; 1024]>);
-
-impl PortBits {
-    fn add(&mut self, port: u32) {
-        let word = usize::try_from(port / u64::BITS).unwrap_or(usize::MAX);
-        if let Some(word) = self.0.get_mut(word) {
-            *word |= 1 << (port % u64::BITS);
-        }
-    }
-
-    fn words(&self, first: u16, last: u16) -> &[u64] {
-        let word = |port: u16| usize::from(port) / 64;
-        self.0.get(word(first)..=word(last)).unwrap_or_default()
-    }
-}
-
-impl Default for PortBits {
-    fn default() -> Self {
-        Self(Box::new([0; 1024]))
-    }
-}
+/// How many ports there are.
+const PORTS: usize = 1 << 16;
 
 impl Counts {
     /// Nothing yet; of the listeners at most so many will be kept.
@@ -71,12 +51,16 @@ impl Counts {
             self.listeners.add(row);
         }
         let ports = match socket.protocol {
-            Protocol::Tcp => Some(&mut self.tcp_ports),
-            Protocol::Udp => Some(&mut self.udp_ports),
+            Protocol::Tcp => self.ports.first_mut(),
+            Protocol::Udp => self.ports.last_mut(),
             _ => None,
         };
         if let (Some(ports), Some(port)) = (ports, socket.local.port) {
-            ports.add(port);
+            ports.resize(PORTS, false);
+            let port = usize::try_from(port).ok();
+            if let Some(has) = port.and_then(|port| ports.get_mut(port)) {
+                *has = true;
+            }
         }
         if socket.protocol == Protocol::Tcp {
             self.self_connected += u64::from(socket.is_self_connected());
@@ -111,13 +95,11 @@ impl Counts {
         self.of_protocol(protocol).map(|t| t.of(state)).sum()
     }
 
-    /// No fewer than the ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger
-    /// number.
+    /// The ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger number.
     pub fn ports_in(&self, first: u16, last: u16) -> u64 {
-        let both = [&self.tcp_ports, &self.udp_ports].into_iter();
-        let counts = both.map(|ports| {
-            let words = ports.words(first, last).iter();
-            words.map(|word| u64::from(word.count_ones())).sum()
+        let counts = self.ports.iter().map(|ports| {
+            let range = ports.get(first.into()..=last.into()).unwrap_or_default();
+            range.iter().map(|has| u64::from(*has)).sum()
         });
         counts.max().unwrap_or_default()
     }

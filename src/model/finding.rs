@@ -10,6 +10,7 @@ pub use limits::{Limits, PortRange};
 pub use table::{FINDINGS, FindingKind};
 
 use super::named;
+use crate::text::counted;
 
 named! {
     /// How grave a finding is; a graver one is greater.
@@ -61,17 +62,10 @@ pub struct NotChecked {
 impl Findings {
     /// `not checked: accept_queue of 2 sockets`; `None` = everything was.
     pub fn not_checked(&self) -> Option<String> {
-        let each = self.not_checked.iter().map(|finding| {
-            let sockets = if finding.sockets == 1 {
-                "socket"
-            } else {
-                "sockets"
-            };
-            format!("{} of {} {sockets}", finding.kind, finding.sockets)
-        });
+        let each = self.not_checked.iter();
+        let each = each.map(|one| format!("{} of {}", one.kind, counted(one.sockets, "socket")));
         let each: Vec<String> = each.collect();
-        let text = || format!("not checked: {}", each.join(", "));
-        (!each.is_empty()).then(text)
+        (!each.is_empty()).then(|| format!("not checked: {}", each.join(", ")))
     }
 }
 

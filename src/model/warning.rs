@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Protocol, Severity, Source, Table};
-use crate::text::{chain, escape, escape_also, escape_path, separates_processes};
+use crate::text::{chain, counted, escape, escape_also, escape_path, separates_processes};
 
 /// Why something failed: an error that several may keep.
 #[derive(Debug, Clone)]
@@ -246,8 +246,7 @@ impl Display for Warning {
                 write!(f, "{}:{line}: {first}", escape_path(path))?;
                 match more {
                     0 => Ok(()),
-                    1 => f.write_str(" (and 1 more line)"),
-                    _ => write!(f, " (and {more} more lines)"),
+                    _ => write!(f, " (and {})", counted(more, "more line")),
                 }
             }
             Self::Strangers(1) => f.write_str(
@@ -288,9 +287,8 @@ impl Display for Warning {
             }
             Self::Findings(inner) => write!(f, "findings: {inner}"),
             Self::Grave(count, severity) => {
-                let findings = if *count == 1 { "finding" } else { "findings" };
-                let severity = severity.name();
-                write!(f, "{count} {findings} of severity {severity} or graver")
+                let (findings, severity) = (counted(count, "finding"), severity.name());
+                write!(f, "{findings} of severity {severity} or graver")
             }
             Self::LostRecords(lost) => write!(f, "the kernel had no room for {lost} records"),
             Self::LostNotices => {
@@ -314,23 +312,13 @@ impl Display for Warning {
             ),
             Self::MissingOwners(owners) => owners.fmt(f),
             Self::InNoTable(count, protocol, pid) => {
-                f.write_str(&in_no_table(*count, *protocol, *pid))
+                let sockets = counted(count, &format!("{} socket", protocol.title()));
+                let are = if *count == 1 { "is" } else { "are" };
+                write!(f, "{sockets} of process {pid} {are} in no table: never bound, or reset")
             }
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }
-}
-
-fn in_no_table(count: u64, protocol: Protocol, pid: u32) -> String {
-    let (sockets, are) = if count == 1 {
-        ("socket", "is")
-    } else {
-        ("sockets", "are")
-    };
-    let protocol = protocol.title();
-    format!(
-        "{count} {protocol} {sockets} of process {pid} {are} in no table: never bound, or reset"
-    )
 }
 
 impl Display for MissingOwners {
@@ -349,10 +337,8 @@ impl Display for MissingOwners {
             Self::TooNew(count) => write!(f, "{count} sockets are too new to tell their processes"),
             Self::Failed { pid, more, cause } => {
                 write!(f, "cannot read the descriptors of pid {pid}")?;
-                match more {
-                    0 => {}
-                    1 => f.write_str(" and 1 more process")?,
-                    _ => write!(f, " and {more} more processes")?,
+                if *more > 0 {
+                    write!(f, " and {}", counted(more, "more process"))?;
                 }
                 write!(f, ": {cause}")
             }
@@ -367,21 +353,20 @@ impl Display for MissingOwners {
                     1 => ("its", "it holds"),
                     _ => ("their", "they hold"),
                 };
-                match by {
+                let why = match by {
                     AskingUser::Other => {
                         return write!(f, " not readable; run as root to see {their} sockets");
                     }
-                    AskingUser::RootOfNamespace => {
-                        f.write_str(" not readable from this user namespace")?;
-                    }
-                    AskingUser::RootWithoutRights => {
-                        f.write_str(" not readable without CAP_SYS_PTRACE")?;
-                    }
-                    AskingUser::Root => f.write_str(" not readable even by root")?,
-                }
+                    AskingUser::RootOfNamespace => "from this user namespace",
+                    AskingUser::RootWithoutRights => "without CAP_SYS_PTRACE",
+                    AskingUser::Root => "even by root",
+                };
                 match are_chosen {
-                    true => write!(f, "; {their} sockets are not shown"),
-                    false => write!(f, "; which sockets {they_hold} is unknown"),
+                    true => write!(f, " not readable {why}; {their} sockets are not shown"),
+                    false => write!(
+                        f,
+                        " not readable {why}; which sockets {they_hold} is unknown"
+                    ),
                 }
             }
         }
@@ -401,12 +386,7 @@ impl MissingOwners {
 /// `pid 1 (systemd)`, `pids 1 (systemd), 812`, `212 processes`
 fn processes(pids: &[u32], names: &[Option<Vec<u8>>], f: &mut Formatter<'_>) -> fmt::Result {
     if names.is_empty() {
-        let noun = if pids.len() == 1 {
-            "process"
-        } else {
-            "processes"
-        };
-        return write!(f, "{} {noun}", pids.len());
+        return f.write_str(&counted(pids.len(), "process"));
     }
     f.write_str(if pids.len() == 1 { "pid" } else { "pids" })?;
     for (index, (pid, name)) in pids.iter().zip(names).enumerate() {

@@ -8,11 +8,12 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use self::ring::fixed_files;
 use self::walker::{Walker, numbers_in, open_directory, spread};
+use super::file;
 use crate::error::Error;
 
 pub use self::stat::{is_kernel_thread, parent, start_ticks};
@@ -210,10 +211,8 @@ fn listed(root: &Path) -> Result<OwnedFd, Error> {
     open_directory(CWD, root).map_err(|cause| Error::file("open", root, cause))
 }
 
-/// Opens a directory to look for names in it.
 fn search(root: &Path) -> Result<OwnedFd, Error> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(CWD, root, flags, Mode::empty()).map_err(|cause| Error::file("open", root, cause))
+    file::search(root).map_err(|cause| Error::file("open", root, cause))
 }
 
 #[cfg(test)]

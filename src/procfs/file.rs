@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
@@ -24,6 +24,16 @@ pub fn open(at: impl AsFd, path: impl Arg) -> rustix::io::Result<File> {
         FileType::Directory => Err(Errno::ISDIR),
         _ => Err(Errno::INVAL),
     }
+}
+
+/// Opens a directory to look for names in it, not to list it.
+///
+/// # Errors
+///
+/// Those of `open(2)`.
+pub fn search(path: impl Arg) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty())
 }
 
 /// Reads a file, at most so many bytes of it.

@@ -146,14 +146,10 @@ fn timer(extras: &ProcNetExtras) -> Option<Timer> {
         TimerKind::Keepalive | TimerKind::Probe => extras.probes,
         TimerKind::Retransmit | TimerKind::TimeWait => extras.retransmits,
     };
-    let ticks = if extras.ticks < PAST_TICKS {
-        extras.ticks
-    } else {
-        0
-    };
+    let ticks = Some(extras.ticks).filter(|ticks| *ticks < PAST_TICKS);
     Some(Timer {
         kind,
-        expires_ms: u32::try_from(ticks * TICK_MS).unwrap_or(u32::MAX),
+        expires_ms: u32::try_from(ticks.unwrap_or(0) * TICK_MS).unwrap_or(u32::MAX),
         retransmits: u8::try_from(sent).unwrap_or(u8::MAX),
     })
 }

@@ -1,7 +1,7 @@
 //! Lines of `net/netlink`, as `netlink_seq_show` (`net/netlink/af_netlink.c`) writes them. Linux 2.6.18 has
 //! neither `Drops` nor `Inode`.
 
-use super::column::{Column, Columns};
+use super::column::Columns;
 use super::{LineError, nonzero, set_drops};
 use crate::model::{ProcNetExtras, Socket, netlink_family_name};
 
@@ -18,8 +18,9 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
     // A flag; older kernels print an address.
     columns.next("Dump")?.pointer()?;
     columns.next("Locks")?.counter()?;
-    let drops = columns.optional("Drops")?;
-    let drops = drops.map(Column::counter).transpose()?;
+    if let Some(drops) = columns.optional("Drops")? {
+        set_drops(socket, drops.counter()?);
+    }
     match columns.optional("Inode")? {
         Some(inode) => socket.inode = nonzero(inode.inode()?),
         None => {
@@ -32,8 +33,5 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
     columns.end()?;
     let name = netlink_family_name(family);
     socket.local.set_name(name.as_bytes());
-    if let Some(drops) = drops {
-        set_drops(socket, drops);
-    }
     Ok(())
 }

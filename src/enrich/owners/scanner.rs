@@ -109,10 +109,7 @@ impl FdScanner {
         let began = now();
         let told = self.told().map(|told| (told, Visibility::All));
         let (found, visibility) = told.unwrap_or_else(|| self.walked(live));
-        let (found, failure) = match found {
-            Ok(found) => (found, None),
-            Err(error) => (Walk::default(), Some(error.into())),
-        };
+        let (found, failure) = or_failure(found);
         let mut unreadable = found.unreadable;
         unreadable.sort_unstable_by_key(|process| process.pid);
         FdScan {
@@ -160,10 +157,7 @@ impl FdScanner {
             pids.retain(is_readable);
             walk_aside(&self.root, &pids, scan.rings, &shares)
         });
-        let (found, failure) = match found {
-            Ok(found) => (found, None),
-            Err(error) => (Walk::default(), Some(error.into())),
-        };
+        let (found, failure) = or_failure(found);
         let mut unreadable = [scan.unreadable, found.unreadable].concat();
         unreadable.sort_by_key(|one| one.pid);
         unreadable.dedup_by_key(|one| one.pid);
@@ -230,6 +224,14 @@ impl FdScanner {
     /// that is unusual might be the end.
     fn pays(&self) -> bool {
         self.scope == ScanScope::All && has_many_files(&self.root) && !is_filtered(&self.root)
+    }
+}
+
+/// What a look found, or why there was none.
+fn or_failure(found: Result<Walk, Error>) -> (Walk, Option<Cause>) {
+    match found {
+        Ok(found) => (found, None),
+        Err(error) => (Walk::default(), Some(error.into())),
     }
 }
 

@@ -10,7 +10,6 @@ use std::path::Path;
 use super::scanner::FdScan;
 use crate::enrich::process::users_of;
 use crate::enrich::visibility::Visibility;
-use crate::procfs::fd::Unreadable;
 
 /// The first process of a PID namespace, which adopts orphans: that it is the parent says nothing.
 const INIT: u32 = 1;
@@ -43,20 +42,14 @@ impl Suspects {
         if unreadable.is_empty() && scan.visibility == Visibility::All {
             return false;
         }
-        let is_maker_shown = uid.is_none()
-            || holders
-                .iter()
-                .any(|holder| holder.uid == uid || holder.uid.is_none());
+        let any = |is_such: &dyn Fn(&Kin) -> bool| holders.iter().any(is_such);
+        let is_maker_shown = uid.is_none() || any(&|kin| kin.uid == uid || kin.uid.is_none());
         if !is_maker_shown && scan.visibility != Visibility::All {
             return true;
         }
         unreadable.iter().any(|suspect| {
-            let child = || {
-                holders
-                    .iter()
-                    .any(|holder| suspect.parent == Some(holder.pid))
-            };
-            let parent = || suspect.pid != INIT && is_parent(suspect, holders);
+            let child = || any(&|kin| suspect.parent == Some(kin.pid));
+            let parent = || suspect.pid != INIT && any(&|kin| kin.parent == Some(suspect.pid));
             !suspect.is_refused()
                 || child()
                 || ((!is_maker_shown || parent()) && self.may_be(suspect.pid, uid, root))
@@ -69,9 +62,4 @@ impl Suspects {
         let is_user = |uid| users.is_none_or(|users| users.contains(&uid));
         uid.is_none_or(is_user)
     }
-}
-
-fn is_parent(suspect: &Unreadable, holders: &[Kin]) -> bool {
-    let mut parents = holders.iter().map(|holder| holder.parent);
-    parents.any(|parent| parent == Some(suspect.pid))
 }

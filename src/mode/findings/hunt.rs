@@ -244,15 +244,14 @@ impl Hunt {
 
     fn kept(&self) -> Vec<Group<'_>> {
         let groups: Vec<(GroupKey, Vec<&Found>)> = match self.group_by {
-            GroupBy::Nothing if self.found.is_empty() => Vec::new(),
             GroupBy::Process => by_process(&self.found),
             // As they came.
             GroupBy::Socket => {
+                let key = |found: &Found| GroupKey::of(&found.socket, GroupBy::Socket);
                 let found = self.found.iter();
-                let keyed = found.filter_map(|found| {
-                    Some((GroupKey::of(&found.socket, GroupBy::Socket)?, vec![found]))
-                });
-                keyed.collect()
+                found
+                    .filter_map(|found| Some((key(found)?, vec![found])))
+                    .collect()
             }
             _ => self.by_key().into_iter().collect(),
         };

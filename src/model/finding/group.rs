@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::{Endpoint, Process, ProcessStatus, Row, Socket, State};
-use crate::text::{escape, escape_also, separates_processes, unix_name};
+use crate::text::{counted, escape, escape_also, separates_processes, unix_name};
 
 /// So many processes are named in a text.
 const NAMED: usize = 3;
@@ -210,28 +210,20 @@ pub struct Ports {
 
 impl Group<'_> {
     /// A group of which so many sockets were looked at, and so many selected; none is kept.
-    pub const fn counted(key: GroupKey, [all, count]: [u64; 2]) -> Self {
+    pub fn counted(key: GroupKey, [all, count]: [u64; 2]) -> Self {
         Self {
             key,
             all,
             count,
             sockets: Vec::new(),
             related: Vec::new(),
-            ports: Ports {
-                taken: 0,
-                time_wait: 0,
-                bound: 0,
-                free: 0,
-            },
+            ports: Ports::default(),
         }
     }
 
     /// `1 connection`, `2 connections`
     pub(super) fn number(&self, one: &str) -> String {
-        match self.count {
-            1 => format!("1 {one}"),
-            count => format!("{count} {one}s"),
-        }
+        counted(self.count, one)
     }
 
     /// What to call the group in a sentence.
@@ -293,18 +285,17 @@ pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
 /// `nginx[812], nginx[813], api[900] and 2 more`
 pub(super) fn names(found: &[&Found]) -> String {
     let holders = found.iter().flat_map(|found| &found.holders);
-    let names: BTreeSet<String> = holders
-        .map(|holder| match holder {
-            Holder::Unreadable(_) => "processes that cannot be read".to_owned(),
-            known => known.to_string(),
-        })
-        .collect();
+    let name = |holder: &Holder| match holder {
+        Holder::Unreadable(_) => "processes that cannot be read".to_owned(),
+        known => known.to_string(),
+    };
+    let names: BTreeSet<String> = holders.map(name).collect();
     let more = names.len().saturating_sub(NAMED);
     let shown: Vec<String> = names.into_iter().take(NAMED).collect();
-    if more > 0 {
-        return format!("{} and {more} more", shown.join(", "));
+    match more {
+        0 => shown.join(", "),
+        _ => format!("{} and {more} more", shown.join(", ")),
     }
-    shown.join(", ")
 }
 
 #[cfg(test)]

@@ -127,13 +127,13 @@ pub const FINDINGS: &[FindingKind] = &[
     FindingKind {
         name: "in_no_table",
         levels: &[(Warning, 20), (Critical, 1_000)],
+        filter: "{group}",
         group_by: GroupBy::Process,
         is_of_descriptors: true,
         is_possible: |counts, limits| {
             let bound = counts.of(Protocol::Tcp, State::Bound);
             limits.sockets_in_no_table().saturating_sub(bound) >= 20
         },
-        listed: Some(|group, _| Some((group.count, group.key.filter()))),
         sentence: |group, _| {
             format!(
                 "{} holds {} that are in no table: never bound, or reset by the peer. It has not closed \

@@ -9,6 +9,7 @@ use std::thread;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::stat::{cannot_hold_sockets, decimal, parent};
 use super::{Descriptor, Ring, Threads, Unreadable, Walk};
@@ -59,10 +60,8 @@ pub(super) fn spread(
             .collect();
         let mut found = work();
         for helper in started {
-            let part = helper
-                .join()
-                .unwrap_or_else(|cause| panic::resume_unwind(cause));
-            found.add(part);
+            let part = helper.join();
+            found.add(part.unwrap_or_else(|cause| panic::resume_unwind(cause)));
         }
         found
     })
@@ -103,13 +102,9 @@ impl Walker<'_> {
     /// A process whose first thread has ended shows its descriptors at the others only, and to its
     /// user it refuses those of the first. `None` = there is no other thread.
     fn first_of_others(&mut self, pid: u32) -> Option<Listing> {
-        for thread in other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
-            let listing = self.descriptors(pid, thread);
-            if matches!(listing, Listing::Read | Listing::Failed(_)) {
-                return Some(listing);
-            }
-        }
-        None
+        other_threads(self.root, itoa::Buffer::new().format(pid), pid)
+            .map(|thread| self.descriptors(pid, thread))
+            .find(|listing| matches!(listing, Listing::Read | Listing::Failed(_)))
     }
 
     /// The descriptors of threads that do not have those of the first.
@@ -209,10 +204,7 @@ fn is_gone(cause: Errno) -> bool {
     matches!(cause, Errno::NOENT | Errno::SRCH | Errno::NOTDIR)
 }
 
-pub(super) fn open_directory<P: rustix::path::Arg>(
-    at: impl AsFd,
-    path: P,
-) -> rustix::io::Result<OwnedFd> {
+pub(super) fn open_directory(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat(at, path, flags, Mode::empty())
 }
