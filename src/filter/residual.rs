@@ -54,11 +54,11 @@ impl Expr {
 fn fold(expr: &Expr, table: Table) -> Expr {
     match expr {
         Expr::All(members) => match Expr::all(members.iter().map(|member| fold(member, table))) {
-            Expr::All(members) => Expr::all(tidy(members, ListKind::All)),
+            Expr::All(members) => Expr::all(tidy(members, false)),
             other => other,
         },
         Expr::Any(members) => match Expr::any(members.iter().map(|member| fold(member, table))) {
-            Expr::Any(members) => Expr::any(tidy(members, ListKind::Any)),
+            Expr::Any(members) => Expr::any(tidy(members, true)),
             other => other,
         },
         Expr::Not(inner) => match fold(inner, table) {
@@ -177,22 +177,15 @@ fn disjoint_prefixes(mut prefixes: Vec<Prefix>) -> Vec<Prefix> {
     prefixes
 }
 
-/// Which list it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ListKind {
-    All,
-    Any,
-}
-
 /// Makes one test of those that name one of many ports or addresses, and puts what is cheap to answer
-/// first.
-fn tidy(members: Vec<Expr>, kind: ListKind) -> Vec<Expr> {
+/// first. Of the members one has to hold where it `is_any`, else all.
+fn tidy(members: Vec<Expr>, is_any: bool) -> Vec<Expr> {
     let mut kept: Vec<Expr> = Vec::with_capacity(members.len());
     // Where the first test of each list that can be joined stands.
     let mut places = [const { None }; 4];
     for mut member in members {
         if let Expr::Test(test) = &mut member
-            && let Some(place) = joined_as(test, kind).and_then(|list| places.get_mut(list))
+            && let Some(place) = joined_as(test, is_any).and_then(|list| places.get_mut(list))
         {
             let first = place.and_then(|place: usize| kept.get_mut(place));
             if let Some(Expr::Test(first)) = first {
@@ -214,7 +207,7 @@ fn tidy(members: Vec<Expr>, kind: ListKind) -> Vec<Expr> {
 
 /// Which of four lists a test adds to: ports or prefixes of one end, wanted by any list, unwanted by
 /// all.
-fn joined_as(test: &Test, kind: ListKind) -> Option<usize> {
+fn joined_as(test: &Test, is_any: bool) -> Option<usize> {
     let (side, equal, offset) = match test {
         Test::Port {
             side,
@@ -225,7 +218,7 @@ fn joined_as(test: &Test, kind: ListKind) -> Option<usize> {
         _ => return None,
     };
     let end = usize::from(*side == Side::Peer);
-    (equal == (kind == ListKind::Any)).then_some(offset + end)
+    (equal == is_any).then_some(offset + end)
 }
 
 fn join(first: &mut Test, other: &mut Test) {
