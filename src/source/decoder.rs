@@ -8,7 +8,7 @@ use super::unix_names::UnixNames;
 use super::{Request, Visitor};
 use crate::model::{Cause, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::procfs::{self, LineError};
-use crate::wire::{self, WireError};
+use crate::wire;
 
 /// Decodes what is told of one table into a scratch socket and lends it.
 pub(super) struct Decoder<'r> {
@@ -59,7 +59,7 @@ impl<'r> Decoder<'r> {
         let decoded = wire::decode(self.table.protocol, payload, &mut self.scratch);
         self.scratch.clear_leftovers();
         match decoded {
-            Err(error) => self.count_reply(error),
+            Err(error) => self.count(0, error),
             Ok(()) if self.is_repeated() => {}
             Ok(()) => {
                 self.name_peer();
@@ -113,12 +113,8 @@ impl<'r> Decoder<'r> {
         }
     }
 
-    /// Counts a reply that is no socket.
-    pub(super) fn count_reply(&mut self, error: WireError) {
-        self.count(0, error);
-    }
-
-    fn count(&mut self, line: u64, why: impl Into<Cause>) {
+    /// Counts a line that is no socket; a reply is in line 0.
+    pub(super) fn count(&mut self, line: u64, why: impl Into<Cause>) {
         self.first_malformed
             .get_or_insert_with(|| (line, why.into()));
         self.malformed += 1;

@@ -95,7 +95,7 @@ impl<'r> Reader<'r> {
             let message = match message {
                 Ok(message) => message,
                 Err(error) => {
-                    self.decoder.count_reply(error);
+                    self.decoder.count(0, error);
                     continue;
                 }
             };

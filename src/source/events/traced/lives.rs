@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::Watched;
 use super::RecordClock;
 use super::listeners::Listeners;
-use super::queue::{Completeness, Queue};
+use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
 use crate::model::{Endpoint, Event, Owner, Socket, State, Table};
@@ -81,9 +81,9 @@ impl Lives {
         }
         let rest = life.rest.filter(|_| new.is_none());
         if new.is_some() {
-            let completeness = life.completeness(record);
-            let place = queue.push(event, completeness);
-            life.lacking = Some(place).filter(|_| completeness == Completeness::Lacking);
+            let is_lacking = life.lacks(record);
+            let place = queue.push(event, is_lacking);
+            life.lacking = Some(place).filter(|_| is_lacking);
         } else if let Some(rest) = rest
             && let Some(replaced) = self.rests.insert(rest, event)
         {
@@ -107,7 +107,7 @@ impl Lives {
             event.time = clock.time_of(rest.time_ns);
             event.socket.state = State::TimeWait;
             let connection = event.connection;
-            queue.push(event, Completeness::Whole);
+            queue.push(event, false);
             queue.end(connection);
         }
     }
@@ -173,15 +173,11 @@ impl Life {
         }
     }
 
-    /// Whether this record tells all of its event. That of a connection that is being opened comes before
+    /// True if this record does not tell all of its event. That of a connection that is being opened comes before
     /// the SYN and may come before the choice of the port; that of one that is being accepted comes before it has its peer (up
     /// to Linux 6.12) and its cookie.
-    fn completeness(&self, record: &StepRecord) -> Completeness {
-        match self.state {
-            State::SynSent => Completeness::Lacking,
-            _ if record.is_accepted() => Completeness::Lacking,
-            _ => Completeness::Whole,
-        }
+    fn lacks(&self, record: &StepRecord) -> bool {
+        self.state == State::SynSent || record.is_accepted()
     }
 
     fn event(&self, record: &StepRecord, table: Table, state: State, clock: RecordClock) -> Event {

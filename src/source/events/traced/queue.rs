@@ -25,18 +25,10 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct Waiting {
     event: Event,
-    completeness: Completeness,
+    /// True if a port, a peer or the cookie is missing.
+    is_lacking: bool,
     /// Connections that are over with it.
     ended: Vec<u64>,
-}
-
-/// Whether an event can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Completeness {
-    /// It can.
-    Whole,
-    /// A port, a peer or the cookie is missing.
-    Lacking,
 }
 
 impl Queue {
@@ -44,11 +36,11 @@ impl Queue {
         self.events.is_empty()
     }
 
-    /// Adds an event; gives its place.
-    pub(super) fn push(&mut self, event: Event, completeness: Completeness) -> usize {
+    /// Adds an event, which may lack what a later record tells; gives its place.
+    pub(super) fn push(&mut self, event: Event, is_lacking: bool) -> usize {
         self.events.push_back(Waiting {
             event,
-            completeness,
+            is_lacking,
             ended: Vec::new(),
         });
         self.told + self.events.len() - 1
@@ -70,7 +62,7 @@ impl Queue {
     pub(super) fn complete(&mut self, place: usize, later: &Event) {
         let place = place.checked_sub(self.told);
         if let Some(waiting) = place.and_then(|place| self.events.get_mut(place)) {
-            waiting.completeness = Completeness::Whole;
+            waiting.is_lacking = false;
             let event = &mut waiting.event;
             event.socket.local.clone_from(&later.socket.local);
             event.socket.peer.clone_from(&later.socket.peer);
@@ -90,12 +82,12 @@ impl Queue {
     ) -> ControlFlow<()> {
         while let Some(Waiting {
             event,
-            completeness,
+            is_lacking,
             ended,
         }) = self.events.front()
         {
             let is_due = waited.is_some_and(|waited| event.time <= waited);
-            let must_wait = *completeness == Completeness::Lacking && !is_due;
+            let must_wait = *is_lacking && !is_due;
             if must_wait && self.events.len() <= MOST {
                 break;
             }
