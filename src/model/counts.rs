@@ -167,6 +167,13 @@ impl StateCounts {
         self.counts.iter().copied()
     }
 
+    /// Those in which something is, or may be.
+    pub fn states_told(&self) -> impl Iterator<Item = (State, Option<u64>)> {
+        let states = self.states();
+        let told = states.map(|(state, _)| (state, self.told(state)));
+        told.filter(|(_, count)| *count != Some(0))
+    }
+
     /// How many there are.
     pub fn total(&self) -> u64 {
         self.states().map(|(_, count)| count).sum()

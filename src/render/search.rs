@@ -1,5 +1,6 @@
 //! Does a row show a text?
 
+use crate::fields::Side;
 use crate::model::Row;
 
 use super::style::Style;
@@ -23,12 +24,9 @@ impl Search {
     /// Will look at what such a listing shows.
     pub fn new(layout: &Layout) -> Self {
         let mut columns = layout.columns.clone();
-        for (parts, whole) in [
-            ([Field::LocalAddress, Field::LocalPort], Field::Local),
-            ([Field::PeerAddress, Field::PeerPort], Field::Peer),
-        ] {
-            if parts.iter().all(|part| columns.contains(part)) {
-                columns.push(whole);
+        for side in [Side::Local, Side::Peer] {
+            if columns.contains(&side.address()) && columns.contains(&side.port()) {
+                columns.push(side.column());
             }
         }
         Self {

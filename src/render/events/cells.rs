@@ -6,7 +6,7 @@ use crate::model::Row;
 
 use super::super::style::Style;
 use super::super::{Color, Field, Format, Signs, paint};
-use super::chain::SAMPLED;
+use super::chain::mark;
 use super::{EventLayout, Step, rfc_3339};
 
 /// How the cells of a line are written.
@@ -49,11 +49,6 @@ impl Cells {
 
     /// The time of day for people, the whole time for scripts.
     pub(super) fn time(&self, time: Timestamp, sampled: bool) -> String {
-        let mark = if sampled {
-            SAMPLED.to_string()
-        } else {
-            String::new()
-        };
         let time = match self.format {
             Format::Table => {
                 let here = time.to_zoned(self.layout.zone.clone());
@@ -61,7 +56,7 @@ impl Cells {
             }
             _ => rfc_3339(time),
         };
-        format!("{mark}{time}")
+        format!("{}{time}", mark(sampled))
     }
 
     /// When a step was, protocol, both ends, and the processes where they are shown.
@@ -80,12 +75,10 @@ impl Cells {
             // It was gone before anybody could be asked.
             return "?".to_owned();
         }
-        let mut out = Vec::new();
-        self.style.cell(&mut out, column, row);
-        let text = String::from_utf8_lossy(&out);
+        let text = self.style.text(column, row);
         if column == Field::Processes {
             return paint::mark_owner(&text);
         }
-        text.into_owned()
+        text
     }
 }

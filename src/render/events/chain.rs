@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use crate::model::{Event, OwnedRow, Row, State, StateSet, Task, Traffic};
 use crate::text;
 
-use super::super::{cell, paint};
+use super::super::paint;
 
-/// Before a time that is that of a look, not of the step.
-pub(super) const SAMPLED: char = '~';
+/// Stands before a time that is that of a look, not of the step.
+pub(super) const fn mark(sampled: bool) -> &'static str {
+    if sampled { "~" } else { "" }
+}
 
 /// What happened to a connection since the watch began.
 #[derive(Debug, Clone)]
@@ -115,8 +117,10 @@ impl Chain {
         let mut links: Vec<String> = Vec::with_capacity(self.steps.len());
         let mut before: Option<&Step> = None;
         for step in &self.steps {
-            let old = step.old.map_or_else(|| "?".to_owned(), name);
-            let new = match name(step.new) {
+            let old = step
+                .old
+                .map_or_else(|| "?".to_owned(), |old| old.to_string());
+            let new = match step.new.to_string() {
                 end if step.is_broken_off => paint::mark_alarm(&end),
                 new => new,
             };
@@ -161,11 +165,7 @@ impl Step {
 /// `31ms`, `~2.4s` where one of the two was only noticed.
 fn since(before: &Step, step: &Step) -> String {
     let since = text::micros(step.since_us(before));
-    if step.sampled || before.sampled {
-        format!("{SAMPLED}{since}")
-    } else {
-        since
-    }
+    format!("{}{since}", mark(step.sampled || before.sampled))
 }
 
 /// How much is known of a socket.
@@ -175,11 +175,4 @@ fn knows(row: &Row<'_>) -> [bool; 3] {
         row.process_status.is_some(),
         row.socket.cookie.is_some(),
     ]
-}
-
-/// The name of a state.
-pub(super) fn name(state: State) -> String {
-    let mut out = Vec::new();
-    cell::state(&mut out, state);
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -13,7 +13,6 @@ use super::super::grid::{self, GAP, Grid};
 use super::super::out::Out;
 use super::super::{Format, HeaderLine, paint};
 use super::cells::Cells;
-use super::chain::name;
 use super::{Chain, EventLayout, EventWriter, Grouping, OpenChains, Step};
 
 /// Columns of the longest state.
@@ -172,8 +171,10 @@ impl EventWriter for EventLines<'_> {
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
         let step = Step::of(event);
         let mut cells = self.cells.of(Some(&step), row);
-        let old = step.old.map_or_else(|| "?".to_owned(), name);
-        let new = paint::mark_state(&name(step.new));
+        let old = step
+            .old
+            .map_or_else(|| "?".to_owned(), |old| old.to_string());
+        let new = paint::mark_state(&step.new.to_string());
         cells.insert(ENDS, states(&old, self.cells.arrow(), &new));
         let words = self.cells.text(step.words.unwrap_or("-"));
         cells.push(match words {

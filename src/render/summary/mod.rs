@@ -27,10 +27,7 @@ impl Totals {
     /// Each number that is not zero, or not known.
     pub(super) fn records(&self) -> impl Iterator<Item = (Table, State, Option<u64>)> {
         self.counts.tables.iter().flat_map(|counts| {
-            let told = counts
-                .states()
-                .map(|(state, _)| (state, counts.told(state)));
-            let some = told.filter(|(_, count)| *count != Some(0));
+            let some = counts.states_told();
             some.map(|(state, count)| (counts.table, state, count))
         })
     }

@@ -42,7 +42,9 @@ pub(in crate::render) fn write(
                 Field::SendQueue,
                 Field::Local,
             ];
-            columns.map(|column| cell(column, &kept.row())).to_vec()
+            columns
+                .map(|column| Style::WORD.text(column, &kept.row()))
+                .to_vec()
         }));
         align(out, &lines, &[1, 2], header);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
@@ -86,8 +88,7 @@ fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<S
     let mut lines = vec![line("all".to_owned(), &|table| Some(table.total()))];
     let states: BTreeSet<State> = tables
         .iter()
-        .flat_map(|table| table.states().map(|(state, _)| (state, table.told(state))))
-        .filter(|(_, count)| *count != Some(0))
+        .flat_map(|table| table.states_told())
         .map(|(state, _)| state)
         .filter(|state| {
             !is_drawn || protocol != Protocol::Tcp || matches!(state, State::Unknown(_))
@@ -123,12 +124,6 @@ fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
         (_, false) => format!("and {count} more\n"),
     };
     out.extend_from_slice(line.as_bytes());
-}
-
-fn cell(column: Field, row: &crate::model::Row<'_>) -> String {
-    let mut cell = Vec::new();
-    Style::WORD.cell(&mut cell, column, row);
-    String::from_utf8_lossy(&cell).into_owned()
 }
 
 /// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right.

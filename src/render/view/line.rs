@@ -6,7 +6,7 @@ use crate::model::{Change, ChangedRow, Row, State};
 
 use super::super::grid::Grid;
 use super::super::style::Style;
-use super::super::{Field, Layout, Signs, cell, detail, grid, paint};
+use super::super::{Field, Layout, Signs, detail, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
 pub(super) const MARK: usize = 2;
@@ -60,17 +60,11 @@ impl ListColumns {
 
     /// The cells of a row, and what `-i` and `-m` tell of it.
     pub(super) fn cells(&self, row: &Row<'_>) -> Vec<String> {
-        let mut out = Vec::new();
-        let mut text = |write: &dyn Fn(&mut Vec<u8>)| {
-            out.clear();
-            write(&mut out);
-            String::from_utf8_lossy(&out).into_owned()
-        };
         let columns = self.layout.columns.iter();
-        let mut cells: Vec<String> = columns
-            .map(|column| text(&|out| self.style.cell(out, *column, row)))
-            .collect();
-        cells.push(text(&|out| detail::words(out, row, self.layout.extras)));
+        let mut cells: Vec<_> = columns.map(|c| self.style.text(*c, row)).collect();
+        let mut details = Vec::new();
+        detail::words(&mut details, row, self.layout.extras);
+        cells.push(String::from_utf8_lossy(&details).into_owned());
         cells
     }
 
@@ -114,13 +108,11 @@ impl ListColumns {
     }
 
     fn step(&self, old: State, now: &str) -> String {
-        let mut text = Vec::new();
-        cell::state(&mut text, old);
         let arrow = match self.layout.signs {
             Signs::Ascii => "->",
             Signs::Unicode => "→",
         };
-        format!("{}{arrow}{now}", String::from_utf8_lossy(&text))
+        format!("{old}{arrow}{now}")
     }
 }
 
