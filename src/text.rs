@@ -1,6 +1,6 @@
 //! Words and numbers for people: escaping, durations, byte units, slips, lines.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::cmp::Reverse;
 use std::error::Error;
 use std::fmt::{Display, Write as _};
@@ -250,10 +250,10 @@ fn decimal(out: &mut Vec<u8>, value: u64, units: &Units) {
 }
 
 /// `a, b or c`
-pub(crate) fn enumeration(words: &[String], last_word: &str) -> String {
+pub(crate) fn enumeration(words: &[impl Borrow<str>], last_word: &str) -> String {
     match words {
         [others @ .., last] if !others.is_empty() => {
-            format!("{} {last_word} {last}", others.join(", "))
+            format!("{} {last_word} {}", others.join(", "), last.borrow())
         }
         words => words.join(""),
     }

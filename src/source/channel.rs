@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use netlink_sys::Socket;
@@ -170,7 +170,14 @@ impl Channel {
         let socket = &self.socket;
         // Both ends of this side go with the closure: without them the other thread ends.
         thread::scope(move |scope| {
-            let ahead = move || fill(socket, is_last, &empty, &full);
+            let ahead = move || {
+                while let Ok(mut batch) = empty.recv() {
+                    let over = batch.fill(socket, &is_last);
+                    if full.send(batch).is_err() || over {
+                        return;
+                    }
+                }
+            };
             thread::Builder::new().spawn_scoped(scope, ahead).ok()?;
             loop {
                 // Where the other thread saw an end and this one saw none, nothing follows.
@@ -241,21 +248,6 @@ impl Batch {
     pub(super) fn datagrams(&mut self) -> impl Iterator<Item = io::Result<&[u8]>> {
         let failure = self.failure.take();
         self.received().map(Ok).chain(failure.map(Err))
-    }
-}
-
-/// Fills the batches of one queue and hands them to the other, up to the end of a dump.
-fn fill(
-    socket: &KernelSocket,
-    is_last: impl Fn(&[u8]) -> bool,
-    empty: &Receiver<Batch>,
-    full: &SyncSender<Batch>,
-) {
-    while let Ok(mut batch) = empty.recv() {
-        let over = batch.fill(socket, &is_last);
-        if full.send(batch).is_err() || over {
-            return;
-        }
     }
 }
 

@@ -119,11 +119,8 @@ impl ReplaySource {
     }
 
     /// What is wrong with the file, once.
-    fn told_flaw(&mut self) -> Vec<Warning> {
-        let flaw = self.flaw.take();
-        flaw.into_iter()
-            .map(|flaw| Warning::Failed(flaw.into()))
-            .collect()
+    fn told_flaw(&mut self) -> Option<Warning> {
+        self.flaw.take().map(|flaw| Warning::Failed(flaw.into()))
     }
 
     /// Enters one message.
@@ -274,7 +271,7 @@ impl Source for ReplaySource {
         let listed = match notes.next_back() {
             Some((_, Note::None(reason))) => {
                 let mut outcome = Outcome::absent(reason.clone().into());
-                outcome.warnings = self.told_flaw();
+                outcome.warnings.extend(self.told_flaw());
                 return Ok(outcome);
             }
             Some((_, Note::States(states))) => Some(*states),

@@ -6,6 +6,7 @@ use super::Tally;
 use crate::filter::Expr;
 use crate::model::{Family, Selection};
 use crate::query::{Count, Query};
+use crate::text::enumeration;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +90,10 @@ fn protocols(query: &Query) -> String {
         (false, true) => "IPv6 ",
         _ => "",
     };
-    match titles.split_last() {
-        None => String::new(),
-        Some((last, [])) => format!("{version}{last} "),
-        Some((last, before)) => format!("{version}{} or {last} ", before.join(", ")),
+    if titles.is_empty() {
+        return String::new();
     }
+    format!("{version}{} ", enumeration(&titles, "or"))
 }
 
 #[cfg(test)]

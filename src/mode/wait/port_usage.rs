@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use crate::model::{Endpoint, Family, Holder, Row, State, Summary, TimerKind};
 use crate::render::Sink;
-use crate::text::unix_name;
+use crate::text::{enumeration, unix_name};
 
 /// So many processes, or addresses, are named.
 const NAMED: usize = 3;
@@ -98,10 +98,7 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
     if more > 0 {
         return format!("{} and {more} more", names.join(", "));
     }
-    match names.split_last() {
-        Some((last, before @ [_, ..])) => format!("{} and {last}", before.join(", ")),
-        _ => names.join(", "),
-    }
+    enumeration(&names, "and")
 }
 
 /// An end as people write it; `None` = there is nothing to write.
