@@ -161,11 +161,7 @@ static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| {
     let fields = Field::VOCABULARY
         .into_iter()
         .filter(|field| *field != Field::State);
-    let single = fields.flat_map(|field| match field.parts() {
-        parts if parts.is_empty() => vec![field],
-        parts => parts,
-    });
-    single.collect()
+    fields.flat_map(Field::flat).collect()
 });
 
 impl Field {
@@ -190,6 +186,14 @@ impl Field {
                 places.map(Self::MemoryPart).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Its parts; itself where it has none.
+    pub fn flat(self) -> Vec<Self> {
+        match self.parts() {
+            parts if parts.is_empty() => vec![self],
+            parts => parts,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Decimal.
 pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
     // Most numbers are 0.
     if value == 0 {

@@ -37,7 +37,6 @@ pub struct EventSink<'w> {
 
 /// Writes what happened in one format.
 pub(super) trait EventWriter {
-    /// One event.
     fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()>;
 
     /// A connection of which nothing more is told. A format that cannot hold its steps gets none.
@@ -48,7 +47,6 @@ pub(super) trait EventWriter {
     /// Nothing more has happened for now: what was written is to be seen.
     fn flush(&mut self, open: Option<&OpenChains>) -> io::Result<()>;
 
-    /// The end of the watch.
     fn finish(&mut self, open: Option<&OpenChains>, summary: &EventSummary) -> io::Result<()>;
 
     /// The connections that are open at the end of the watch.

@@ -57,25 +57,21 @@ impl Grid {
         Self::new(columns.iter().map(|c| (width(&c.title()), c.is_right())))
     }
 
-    /// How wide each column is.
     pub(super) fn widths(&mut self) -> impl Iterator<Item = &mut usize> {
         self.columns.iter_mut().map(|(width, _)| width)
     }
 
-    /// Makes room for the cells of a line.
     pub(super) fn widen<S: AsRef<str>>(&mut self, cells: &[S]) {
         for (column, cell) in self.widths().zip(cells) {
             *column = width(cell.as_ref()).max(*column);
         }
     }
 
-    /// Where a column begins.
     pub(super) fn begin(&self, column: usize) -> usize {
         let before = self.columns.iter().take(column);
         before.map(|(width, _)| width + GAP).sum()
     }
 
-    /// How wide a line is.
     pub(super) fn width(&self) -> usize {
         self.begin(self.columns.len()).saturating_sub(GAP)
     }

@@ -42,19 +42,21 @@ impl Color {
     }
 }
 
-/// Marks the name of a state.
 pub(super) fn mark_state(name: &str) -> String {
     format!("{MARK}{name}{END}")
 }
 
-/// Marks the processes of a socket.
 pub(super) fn mark_owner(text: &str) -> String {
     format!("{MARK}{OWNER}{text}{END}")
 }
 
-/// Marks what must not be overlooked.
-pub(super) fn mark_alarm(text: &str) -> String {
-    format!("{MARK}{ALARM}{text}{END}")
+/// Marks what must not be overlooked, if it `is_alarm`.
+pub(super) fn mark_alarm(text: String, is_alarm: bool) -> String {
+    if is_alarm {
+        format!("{MARK}{ALARM}{text}{END}")
+    } else {
+        text
+    }
 }
 
 /// Marks where a text of several words may be broken: after a comma, a slash or a blank.
@@ -105,12 +107,10 @@ pub(super) fn header(out: &mut Vec<u8>, line: &str, color: Color) {
     out.push(b'\n');
 }
 
-/// A text that stands above others.
 pub(super) fn title(text: &str, color: Color) -> String {
     whole(text, Style::new().bold(), color)
 }
 
-/// A text that must not be overlooked.
 pub(super) fn alarm(text: &str, color: Color) -> String {
     whole(text, LOUD, color)
 }

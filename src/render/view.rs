@@ -180,7 +180,6 @@ impl View {
         self.screen.show(lines, cursor)
     }
 
-    /// The titles and the rows that are seen.
     fn list(&mut self, page: &Page, width: usize) -> Vec<String> {
         let seen = page.rows.iter().skip(self.first).take(self.room);
         let cells: Vec<_> = seen
@@ -215,7 +214,6 @@ impl View {
         line::part(&format!("{}{seen}", line::mark(change)), 0, width, more)
     }
 
-    /// Which rows are seen.
     fn position(&self, page: &Page) -> String {
         match page.rows.len() {
             0 => "no sockets".to_owned(),

@@ -17,11 +17,9 @@ pub(super) const fn mark(sampled: bool) -> &'static str {
 /// What happened to a connection since the watch began.
 #[derive(Debug, Clone)]
 pub(in crate::render) struct Chain {
-    /// Its number.
     pub(in crate::render) connection: u64,
     /// Which of the changes was its last.
     pub(in crate::render) changed: u64,
-    /// Its steps, in their order.
     pub(in crate::render) steps: Vec<Step>,
     /// What it has carried. The round-trip time is that before the close, whose acknowledgements may be
     /// delayed.
@@ -73,7 +71,6 @@ impl OpenChains {
         Some(taken)
     }
 
-    /// Those that are open.
     pub(in crate::render) fn chains(&self) -> impl ExactSizeIterator<Item = &Chain> {
         self.chains.values()
     }
@@ -120,10 +117,7 @@ impl Chain {
             let old = step
                 .old
                 .map_or_else(|| "?".to_owned(), |old| old.to_string());
-            let new = match step.new.to_string() {
-                end if step.is_broken_off => paint::mark_alarm(&end),
-                new => new,
-            };
+            let new = paint::mark_alarm(step.new.to_string(), step.is_broken_off);
             let since = before.map(|before| since(before, step));
             let link = match (since, before.map(|before| before.new)) {
                 (Some(since), Some(state)) if step.old == Some(state) => {

@@ -114,7 +114,6 @@ impl<'w> EventLines<'w> {
         }
     }
 
-    /// The line of a connection.
     fn line(&mut self, chain: &Chain) -> String {
         let mut cells = self.cells.of(chain.steps.first(), &chain.row());
         self.grid.widen(&cells);
@@ -177,10 +176,7 @@ impl EventWriter for EventLines<'_> {
         let new = paint::mark_state(&step.new.to_string());
         cells.insert(ENDS, states(&old, self.cells.arrow(), &new));
         let words = self.cells.text(step.words.unwrap_or("-"));
-        cells.push(match words {
-            end if step.is_broken_off => paint::mark_alarm(&end),
-            words => words,
-        });
+        cells.push(paint::mark_alarm(words, step.is_broken_off));
         self.widen(&cells);
         let line = self.grid.line(&cells);
         self.write(&line)

@@ -113,7 +113,6 @@ pub(super) struct FormatDefinition {
     is_text: bool,
     /// The columns for which none were chosen.
     pub(super) columns: fn(Extras) -> Vec<Field>,
-    /// A listing.
     pub(super) rows: for<'w> fn(Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
     /// `-s`.
     pub(super) counts: fn(&mut Vec<u8>, &Totals, &Summary),

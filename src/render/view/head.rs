@@ -109,7 +109,6 @@ impl Head {
     }
 }
 
-/// How many digits a number has.
 fn digits(number: u64) -> usize {
     number.to_string().len()
 }

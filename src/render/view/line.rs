@@ -68,14 +68,12 @@ impl ListColumns {
         cells
     }
 
-    /// Makes room for cells.
     pub(super) fn widen(&mut self, rows: &[Vec<String>]) {
         for row in rows {
             self.grid.widen(row);
         }
     }
 
-    /// The columns on a screen.
     pub(super) fn on(&self, screen: usize) -> Grid {
         let mut grid = self.grid.clone();
         if MARK + grid.width() > screen {

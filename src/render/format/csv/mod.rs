@@ -124,7 +124,6 @@ struct CsvEvents<'w> {
 }
 
 impl<'w> CsvEvents<'w> {
-    /// Begins with the names of the fields.
     fn new(header: HeaderLine, mut records: Records<'w>) -> Self {
         let owners = flat(&OWNERS);
         if header == HeaderLine::Shown {

@@ -23,7 +23,6 @@ pub(super) enum Formulas {
 pub(super) struct Records<'w> {
     out: Out<'w>,
     formulas: Formulas,
-    /// Fields that the record has.
     fields: usize,
     /// A field that is quoted.
     scratch: Vec<u8>,
@@ -125,12 +124,8 @@ impl<'w> Records<'w> {
 
 /// The columns that these become: those of structures one for each part, each once.
 pub(super) fn flat(columns: &[Field]) -> Vec<Field> {
-    let parts = columns.iter().flat_map(|column| match column.parts() {
-        parts if parts.is_empty() => vec![*column],
-        parts => parts,
-    });
     let mut flat = Vec::new();
-    for column in parts {
+    for column in columns.iter().copied().flat_map(Field::flat) {
         if !flat.contains(&column) {
             flat.push(column);
         }

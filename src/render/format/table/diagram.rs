@@ -11,7 +11,6 @@ use crate::model::{Counts, Protocol, State};
 
 use crate::render::{Layout, Signs};
 
-/// Columns it needs.
 const WIDTH: u16 = 80;
 
 /// The drawing without its numbers.
