@@ -19,7 +19,6 @@ pub(super) enum Refusal {
     Because(String),
 }
 
-/// What was expected.
 pub(super) fn expected<T>(what: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Expected(what.into()))
 }

@@ -124,7 +124,6 @@ fn ends_word(c: char) -> bool {
 }
 
 impl<'t> Lexer<'t> {
-    /// From the beginning of a text.
     pub(super) const fn new(text: &'t str) -> Self {
         Self { text, at: 0 }
     }

@@ -356,7 +356,6 @@ impl<'r> Matcher<'_, 'r> {
         Ok(self.has(field)? != equal)
     }
 
-    /// True if the field has a value.
     fn has(&self, field: Field) -> Answer {
         Ok(match field.value(self.row) {
             Value::NotYet => return Err(Decision::NotYet),

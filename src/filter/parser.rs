@@ -246,7 +246,6 @@ impl<'t> Parser<'t> {
             .map_err(|refusal| self.refused(refusal, value))
     }
 
-    /// The word that is a value.
     fn value(&mut self, what: &str) -> Result<Operand<'t>, FilterError> {
         let Kind::Word(word) = &self.next.kind else {
             return Err(self.expected(what));

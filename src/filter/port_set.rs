@@ -22,12 +22,10 @@ impl PortSet {
         Self(ranges)
     }
 
-    /// Its ranges.
     pub(super) fn ranges(&self) -> &[(u16, u16)] {
         &self.0
     }
 
-    /// All other ports.
     pub(super) fn complement(&self) -> Self {
         let mut rest = Vec::with_capacity(self.0.len() + 1);
         let mut begin = Some(0);

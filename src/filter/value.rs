@@ -58,7 +58,6 @@ const ORDER: &str = "= != < <= > >=";
 const TEXT: &str = "= != ~ !~";
 const ALL_SIGNS: &str = "= != < <= > >= ~ !~";
 
-/// Reads values.
 pub(super) struct Values<'n> {
     /// What names stand for.
     pub(super) names: &'n dyn Names,

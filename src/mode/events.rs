@@ -148,7 +148,6 @@ fn sampled(
 /// Stands before what is missing.
 const INCOMPLETE: &str = "incomplete events: ";
 
-/// A run under way.
 struct Watch<'w> {
     watching: &'w Watching,
     rules: Vec<(Table, Rule)>,
@@ -295,7 +294,6 @@ impl<'w> Watch<'w> {
         }
     }
 
-    /// Notes what must be known.
     fn note(&mut self, warning: Warning, messages: &mut Messages<'_>) {
         messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
     }

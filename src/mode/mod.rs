@@ -93,7 +93,6 @@ impl<'a> Messages<'a> {
         self.dedup = Some(MessageDedup::default());
     }
 
-    /// Another round begins.
     fn next_round(&mut self) {
         if let Some(dedup) = &mut self.dedup {
             dedup.next_round();

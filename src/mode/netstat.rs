@@ -24,7 +24,6 @@ use crate::source::{Recorder, Source};
 /// Between two rounds of `-c`, however long they take.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Lists, once or again and again.
 pub(super) fn run(
     netstat: &Netstat,
     open: Open<'_>,

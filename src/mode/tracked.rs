@@ -76,7 +76,6 @@ pub(super) struct TrackedTable {
 }
 
 impl TrackedTable {
-    /// A round begins.
     pub(super) fn begin(&mut self) {
         self.next = (0, self.tracker.looks());
         self.gone.clear();
@@ -85,7 +84,6 @@ impl TrackedTable {
         }
     }
 
-    /// A look lists a socket.
     pub(super) fn meet(&mut self, row: &Row<'_>) {
         let socket = row.socket;
         let key = self.key(socket);

@@ -123,7 +123,6 @@ impl Channel {
         }
     }
 
-    /// The next datagram.
     pub(super) fn receive(&mut self) -> io::Result<&[u8]> {
         self.socket.receive(&mut self.buffer)?;
         Ok(&self.buffer)
@@ -205,7 +204,6 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Room for so many.
     fn of(length: usize) -> Self {
         let buffers = (0..length).map(|_| Vec::with_capacity(BUFFER_LEN));
         Self {
@@ -239,7 +237,6 @@ impl Batch {
         false
     }
 
-    /// What was received.
     pub(super) fn received(&self) -> impl Iterator<Item = &[u8]> {
         self.buffers.iter().take(self.filled).map(Vec::as_slice)
     }

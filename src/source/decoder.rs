@@ -19,7 +19,6 @@ pub(super) struct Decoder<'r> {
     /// `None` = what comes twice may be lent twice.
     pub(super) repeats: Option<Repeats>,
     pub(super) scratch: Socket,
-    /// Sockets lent so far.
     pub(super) lent: u64,
     is_bound_lent: bool,
     /// Replies or lines that are no sockets.

@@ -274,7 +274,6 @@ fn lists_bound() -> bool {
     (number(), number()) >= (Some(6), Some(8))
 }
 
-/// What a request asks of the kernel.
 fn params(request: &Request) -> DumpParams<'_> {
     let narrow = &request.narrow;
     DumpParams {

@@ -22,7 +22,6 @@ impl Note {
     /// [`Note::End`] in words.
     pub(super) const END: &[u8] = b"end";
 
-    /// The note in words.
     pub(super) fn write(&self) -> Vec<u8> {
         match self {
             Self::None(reason) => format!("none {reason}").into_bytes(),

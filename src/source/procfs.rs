@@ -100,7 +100,6 @@ impl ProcfsSource {
         }
     }
 
-    /// Lends what the lines tell.
     fn lend(
         &self,
         decoder: &mut Decoder<'_>,

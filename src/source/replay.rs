@@ -118,12 +118,10 @@ impl ReplaySource {
         }
     }
 
-    /// What is wrong with the file, once.
     fn told_flaw(&mut self) -> Option<Warning> {
         self.flaw.take().map(|flaw| Warning::Failed(flaw.into()))
     }
 
-    /// Enters one message.
     fn note(&mut self, message: &Message<'_>, open: &mut Option<Table>, place: Range<u64>) {
         let asked = wire::table_of(message.sequence);
         if asked.is_none() && wire::is_ours(message.sequence) {

@@ -49,7 +49,6 @@ impl UnixNames {
         keep(&mut self.bytes, &self.scratch)
     }
 
-    /// Makes the index fit for use.
     pub(super) fn sort(&mut self) {
         self.index.sort_unstable();
     }

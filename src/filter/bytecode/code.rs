@@ -164,7 +164,6 @@ impl Node {
         }
     }
 
-    /// Bytes of its program.
     fn len(&self) -> usize {
         match self {
             Self::All(members) => members.iter().map(Self::len).sum(),

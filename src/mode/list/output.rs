@@ -26,7 +26,6 @@ pub(in crate::mode) fn buffer<'w>(
     RowBuffer::new(writer, arrangement)
 }
 
-/// Where rows go.
 pub(in crate::mode) enum Output<'l> {
     Rows(Box<RowBuffer<'l>>),
     /// They are counted, and looked through for what is wrong in a second walk.

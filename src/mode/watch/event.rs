@@ -34,7 +34,6 @@ pub enum Input {
     Redraw,
 }
 
-/// What one round brought.
 pub(super) struct Round {
     /// When it began, for people.
     pub(super) time: Timestamp,
@@ -46,7 +45,6 @@ pub(super) struct Round {
     pub(super) summary: Summary,
 }
 
-/// What happened.
 pub(super) enum Event {
     Input(Input),
     Round(Result<Round, Error>),

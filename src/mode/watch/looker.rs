@@ -12,7 +12,6 @@ use crate::model::{Change, ChangedRow, Summary, Table};
 use crate::query::Query;
 use crate::source::{Recorder, Source};
 
-/// What it takes to look.
 pub(super) struct Looker {
     query: Query,
     source: Box<dyn Source>,

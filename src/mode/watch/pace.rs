@@ -22,7 +22,6 @@ impl Pace {
         self.due
     }
 
-    /// A round began and ended.
     pub(super) fn looked(&mut self, begun: Instant, ended: Instant) {
         let cost = ended.saturating_duration_since(begun);
         let pause = self.every.saturating_sub(cost);

@@ -35,7 +35,6 @@ impl Prompt {
         }
     }
 
-    /// The line as it is.
     pub(super) fn text(&self) -> String {
         self.text.iter().collect()
     }
@@ -45,7 +44,6 @@ impl Prompt {
         self.cursor
     }
 
-    /// A key was pressed.
     pub(super) fn key(&mut self, input: Input) -> Edited {
         let end = self.text.len();
         match input {

@@ -23,7 +23,6 @@ pub(super) enum Action {
     Quit,
 }
 
-/// A view under way.
 pub(super) struct Session {
     view: View,
     zone: TimeZone,
@@ -108,7 +107,6 @@ impl Session {
         rows.truncate(self.limit.unwrap_or(usize::MAX));
     }
 
-    /// A key was pressed.
     pub(super) fn key(&mut self, input: Input) -> Action {
         match (input, &mut self.prompt) {
             (Input::Redraw, _) => self.view.forget_screen(),
@@ -202,7 +200,6 @@ const fn scroll(letter: char) -> Option<Scroll> {
     })
 }
 
-/// What must be known of a round.
 fn notice(summary: &Summary) -> Option<String> {
     let noted = &summary.diagnostics;
     let first = noted.warnings.first()?;

@@ -39,7 +39,6 @@ impl Worker {
         self.open += 1;
     }
 
-    /// True if a round is under way.
     pub(super) const fn is_busy(&self) -> bool {
         self.open > 0
     }

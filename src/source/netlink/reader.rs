@@ -49,7 +49,6 @@ impl Dump {
     }
 }
 
-/// How a dump ended.
 pub(super) enum End {
     /// With everything.
     Whole,
@@ -61,7 +60,6 @@ pub(super) enum End {
     Disturbed(Disturbance),
 }
 
-/// Reads the datagrams of one dump.
 pub(super) struct Reader<'r> {
     pub(super) dump: Dump,
     /// The number of the request.

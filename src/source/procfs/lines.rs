@@ -17,7 +17,6 @@ pub(super) struct Lines<R> {
     has_returns: bool,
 }
 
-/// One line.
 pub(super) struct Line<'a> {
     /// Counted from 1.
     pub(super) number: u64,

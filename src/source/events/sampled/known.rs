@@ -64,7 +64,6 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Nothing yet.
     pub(super) fn new(table: Table) -> Self {
         Self {
             table,
@@ -74,7 +73,6 @@ impl Known {
         }
     }
 
-    /// A look lists a socket.
     pub(super) fn meet(&mut self, socket: &Socket, pending: &mut PendingEvents) {
         let is_learnt = self.tracker.is_learnt();
         let Some(ends) = Endpoints::of(socket).filter(|_| socket.state != State::Bound) else {

@@ -61,7 +61,6 @@ impl PendingEvents {
         });
     }
 
-    /// How many events wait to be told.
     pub(super) fn len(&self) -> usize {
         self.events.len()
     }
@@ -78,7 +77,6 @@ impl PendingEvents {
         }
     }
 
-    /// Takes the first event.
     pub(super) fn pop(&mut self) -> Option<Event> {
         self.events.pop_front()
     }

@@ -44,12 +44,10 @@ impl Listeners {
         }
     }
 
-    /// Another one.
     pub(super) fn add(&mut self, local: (IpAddr, u16), inode: u64, owner: Owner) {
         self.0.entry(local).or_default().insert(inode, owner);
     }
 
-    /// It listens no longer.
     pub(super) fn remove(&mut self, local: (IpAddr, u16), inode: u64) {
         if let Entry::Occupied(mut at) = self.0.entry(local) {
             at.get_mut().remove(&inode);

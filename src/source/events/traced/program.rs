@@ -26,7 +26,6 @@ const GET_CURRENT_TASK_BTF: i32 = 158;
 
 const AF_INET6: i32 = 10;
 
-/// The program.
 pub(super) fn program(
     btf: &Btf<'_>,
     generation: Generation,
@@ -113,7 +112,6 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// What is known of the socket.
     fn write_socket(&mut self) -> Result<(), Malformed> {
         self.copy(SOCKET, COMMON, &OF_COMMON)?;
         self.copy(SOCKET, "sock", &OF_SOCKET)?;

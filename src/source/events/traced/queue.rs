@@ -16,7 +16,6 @@ const MOST: usize = 2_048;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     events: VecDeque<Waiting>,
-    /// How many were told.
     told: usize,
     /// Connections that are over, as far as their events were told.
     ended: Vec<u64>,
@@ -53,7 +52,6 @@ impl Queue {
         ended.push(connection);
     }
 
-    /// Takes the connections that are over.
     pub(super) fn take_ended(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.ended)
     }

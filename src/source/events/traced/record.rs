@@ -77,7 +77,6 @@ pub(super) struct StepRecord {
     /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
     pub(super) fast_open: u8,
     pub(super) padding: u8,
-    /// Segments sent.
     pub(super) segments: u32,
 }
 

@@ -26,7 +26,6 @@ pub(super) struct Plan<'w> {
     pub(super) network: u32,
     /// The pid namespace; `None` = the first one.
     pub(super) pids: Option<Namespace>,
-    /// The ring buffer.
     pub(super) ring: RawFd,
     /// The counter of records that had no room.
     pub(super) lost: RawFd,
@@ -51,7 +50,6 @@ pub(super) const IS_HELD: R = R::R8;
 pub(super) const CONTEXT: R = R::R9;
 pub(super) const TASK: R = R::R9;
 
-/// A program being written.
 pub(super) struct Writer<'p> {
     pub(super) code: Assembler,
     pub(super) btf: &'p Btf<'p>,
