@@ -123,11 +123,8 @@ fn ask<Q: Send + 'static, A: Send + 'static>(
         let next = move || lock(&queue).pop_front();
         let work = move || {
             while let Some(question) = next() {
-                let answer = look_up(&question);
-                if sender
-                    .send(answer.map(|answer| (question, answer)))
-                    .is_err()
-                {
+                let answer = look_up(&question).map(|answer| (question, answer));
+                if sender.send(answer).is_err() {
                     break;
                 }
             }

@@ -8,8 +8,9 @@
 use std::fs;
 use std::thread;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::thread::{CpuSet, sched_setaffinity};
+
+use super::interfaces::any_socket;
 
 /// How many numbers a processor takes at a time (`LAST_INO_BATCH`, `fs/inode.c`).
 const BATCH: u64 = 1_024;
@@ -49,11 +50,8 @@ impl InodeCounters {
         let Some(all_given) = self.last.iter().map(end_of_batch).max() else {
             return false;
         };
-        inode > all_given
-            || self
-                .last
-                .iter()
-                .any(|last| inode > *last && inode <= end_of_batch(last))
+        let is_of_rest = |last: &u64| inode > *last && inode <= end_of_batch(last);
+        inode > all_given || self.last.iter().any(is_of_rest)
     }
 }
 
@@ -78,9 +76,8 @@ fn number_on(processor: usize) -> Option<u64> {
 
 /// The inode number of a new socket, closed at once.
 fn next_number() -> Option<u64> {
-    let family = AddressFamily::UNIX;
-    let socket = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
-    rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
+    let stat = rustix::fs::fstat(any_socket()?).ok()?;
+    Some(stat.st_ino)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn index_of(name: &str) -> Option<u32> {
 
 /// Any socket answers. It is closed at once, so that it never stands in a listing of unix sockets;
 /// interfaces are few.
-fn any_socket() -> Option<OwnedFd> {
+pub(super) fn any_socket() -> Option<OwnedFd> {
     let family = AddressFamily::UNIX;
     socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()
 }

@@ -86,11 +86,7 @@ impl Enricher {
         Ok(Self {
             owners: owners.transpose()?,
             status: None,
-            users: NameCache::new(if lookups.users {
-                Some(users::name_of)
-            } else {
-                None
-            }),
+            users: NameCache::new(lookups.users.then_some(users::name_of)),
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
             interfaces: NameCache::new(Some(match lookups.interfaces {

@@ -137,10 +137,8 @@ impl Owners {
         if matches!(self.scanner.scope, ScanScope::Only(_)) {
             return ProcessStatus::Found;
         }
-        let Self {
-            suspects, found, ..
-        } = self;
-        self.in_doubt = suspects.may_hold(scan, uid, &found.kin, &self.scanner.root);
+        let root = &self.scanner.root;
+        self.in_doubt = self.suspects.may_hold(scan, uid, &self.found.kin, root);
         if !self.in_doubt {
             return ProcessStatus::Found;
         }

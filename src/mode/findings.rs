@@ -81,12 +81,12 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                 let Some(severity) = definition.severity(definition.amount(&group, limits)) else {
                     continue;
                 };
-                let listed = definition.listed.map(|listed| listed(&group, limits));
-                let of_filter = || {
-                    let filter = hunt::text(definition.filter, Some(&group.key), limits);
-                    Some((group.count, filter))
+                let of_filter = || hunt::text(definition.filter, Some(&group.key), limits);
+                let listing = match definition.listed {
+                    Some(listed) => listed(&group, limits),
+                    None => Some((group.count, of_filter())),
                 };
-                let Some((count, own)) = listed.unwrap_or_else(of_filter) else {
+                let Some((count, own)) = listing else {
                     continue;
                 };
                 findings.push(Finding {
@@ -275,18 +275,14 @@ impl<'q> Looker<'q> {
 fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
     let asked = query.request(rule);
     let states = hunts.iter().map(|hunt| hunt.states(rule.table().family));
-    let mut extensions = Extensions {
-        info: asked.extensions.info,
-        memory: asked.extensions.memory,
-        ..Extensions::default()
-    };
-    for needs in hunts.iter().flat_map(Hunt::needs) {
-        extensions.info |= needs.info;
-        extensions.memory |= needs.memory;
-    }
+    let needs = || hunts.iter().flat_map(Hunt::needs);
     Request {
         states: states.fold(StateSet::EMPTY, StateSet::union),
-        extensions,
+        extensions: Extensions {
+            info: asked.extensions.info || needs().any(|needs| needs.info),
+            memory: asked.extensions.memory || needs().any(|needs| needs.memory),
+            ..Extensions::default()
+        },
         narrow: asked.narrow,
     }
 }

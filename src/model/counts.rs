@@ -34,13 +34,9 @@ const PORTS: usize = 1 << 16;
 impl Counts {
     /// Nothing yet; of the listeners at most so many will be kept.
     pub fn new(listeners: usize) -> Self {
-        Self {
-            listeners: Listeners {
-                most: listeners,
-                ..Listeners::default()
-            },
-            ..Self::default()
-        }
+        let mut counts = Self::default();
+        counts.listeners.most = listeners;
+        counts
     }
 
     /// Counts one more.
@@ -84,7 +80,11 @@ impl Counts {
         let known = self.tables.iter().rposition(|counts| counts.table == table);
         let place = known.unwrap_or(self.tables.len());
         if known.is_none() {
-            self.tables.push(StateCounts::new(table));
+            self.tables.push(StateCounts {
+                table,
+                unlisted: StateSet::EMPTY,
+                counts: State::NAMED.map(|state| (state, 0)).to_vec(),
+            });
         }
         #[expect(clippy::indexing_slicing, reason = "it is there, or was just added")]
         &mut self.tables[place]
@@ -95,6 +95,11 @@ impl Counts {
         self.of_protocol(protocol).map(|t| t.of(state)).sum()
     }
 
+    /// The same; `None` = they were not listed.
+    pub fn told(&self, protocol: Protocol, state: State) -> Option<u64> {
+        self.of_protocol(protocol).map(|t| t.told(state)).sum()
+    }
+
     /// The ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger number.
     pub fn ports_in(&self, first: u16, last: u16) -> u64 {
         let counts = self.ports.iter().map(|ports| {
@@ -102,11 +107,6 @@ impl Counts {
             range.iter().map(|has| u64::from(*has)).sum()
         });
         counts.max().unwrap_or_default()
-    }
-
-    /// The same; `None` = they were not listed.
-    pub fn told(&self, protocol: Protocol, state: State) -> Option<u64> {
-        self.of_protocol(protocol).map(|t| t.told(state)).sum()
     }
 
     /// How many sockets of a protocol there are.
@@ -133,15 +133,6 @@ pub struct StateCounts {
 }
 
 impl StateCounts {
-    fn new(table: Table) -> Self {
-        let counts = State::NAMED.map(|state| (state, 0)).to_vec();
-        Self {
-            table,
-            unlisted: StateSet::EMPTY,
-            counts,
-        }
-    }
-
     fn add(&mut self, state: State) {
         if let Some((_, count)) = self.counts.iter_mut().find(|known| known.0 == state) {
             *count += 1;

@@ -17,12 +17,8 @@ pub(super) struct Kernel(RefCell<HashMap<String, Option<String>>>);
 impl Limits for Kernel {
     fn text(&self, file: &str) -> Option<String> {
         let mut known = self.0.borrow_mut();
-        if let Some(text) = known.get(file) {
-            return text.clone();
-        }
-        let text = fs::read_to_string(Path::new(PROC).join(file)).ok();
-        known.insert(file.to_owned(), text.clone());
-        text
+        let read = || fs::read_to_string(Path::new(PROC).join(file)).ok();
+        known.entry(file.to_owned()).or_insert_with(read).clone()
     }
 
     fn descriptors(&self, pid: u32) -> Option<u64> {

@@ -54,10 +54,7 @@ impl FdIndex {
     pub(super) fn of(&self, inode: u64) -> &[Descriptor] {
         for slot in slots(inode, self.places.len()) {
             let place = self.places.get(slot).copied().unwrap_or(0);
-            let Some(place) = place
-                .checked_sub(1)
-                .and_then(|place| usize::try_from(place).ok())
-            else {
+            let Some(Ok(place)) = place.checked_sub(1).map(usize::try_from) else {
                 break;
             };
             let from = self.descriptors.get(place..).unwrap_or_default();

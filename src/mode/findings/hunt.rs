@@ -102,10 +102,8 @@ impl Hunt {
             return None;
         }
         let groups = self.groups(&[]).into_iter();
-        let severe = groups.filter(|group| {
-            let amount = definition.amount(group, limits);
-            definition.severity(amount).is_some()
-        });
+        let amount = |group: &Group<'_>| definition.amount(group, limits);
+        let severe = groups.filter(|group| definition.severity(amount(group)).is_some());
         let only: BTreeSet<GroupKey> = severe.filter_map(|group| group.key.related()).collect();
         if only.is_empty() {
             return None;
@@ -195,18 +193,14 @@ impl Hunt {
     pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
         if self.keeps {
             let holders = holders();
-            if self.group_by == GroupBy::Route {
-                let Some(key) = self.wanted(socket) else {
-                    return;
-                };
-                if !self.known.insert((key, holders.clone())) {
-                    return;
-                }
+            let is_new = self.group_by != GroupBy::Route
+                || self
+                    .wanted(socket)
+                    .is_some_and(|key| self.known.insert((key, holders.clone())));
+            if is_new {
+                let socket = socket.clone();
+                self.found.push(Found { socket, holders });
             }
-            self.found.push(Found {
-                socket: socket.clone(),
-                holders,
-            });
         } else if self.group_by == GroupBy::Route {
             self.ports.add(socket);
         } else if let Some(key) = GroupKey::of(socket, self.group_by) {

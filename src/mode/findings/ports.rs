@@ -33,14 +33,10 @@ impl Used {
     }
 
     fn group(&self, key: GroupKey, taken: usize) -> Group<'static> {
-        let ports = Ports {
-            taken: taken.try_into().unwrap_or(u64::MAX),
-            ..self.numbers
-        };
-        Group {
-            ports,
-            ..Group::counted(key, [self.sockets; 2])
-        }
+        let mut group = Group::counted(key, [self.sockets; 2]);
+        group.ports = self.numbers;
+        group.ports.taken = taken.try_into().unwrap_or(u64::MAX);
+        group
     }
 }
 
@@ -48,11 +44,9 @@ impl PortUse {
     pub(super) fn new(limits: &dyn Limits) -> Self {
         let number = |key| limits.number(key).unwrap_or_default();
         // Without timestamps none is used again: `tcp_twsk_unique`.
-        let has_timestamps = number("ipv4/tcp_timestamps") > 0;
-        let tw_reuse = if has_timestamps {
-            number("ipv4/tcp_tw_reuse")
-        } else {
-            0
+        let tw_reuse = match number("ipv4/tcp_timestamps") {
+            0 => 0,
+            _ => number("ipv4/tcp_tw_reuse"),
         };
         Self {
             tw_reuse,

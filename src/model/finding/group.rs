@@ -271,15 +271,13 @@ pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
         told.extend(indices.iter().copied());
         told.len() > before
     });
-    let group = |((holder, port), indices): ((&Holder, Option<u32>), Vec<usize>)| {
+    let groups = by_holder.into_iter().map(|((holder, port), indices)| {
         let sockets = indices.iter().filter_map(|index| found.get(*index));
-        let key = match port {
-            Some(port) => GroupKey::Unaccepted(port),
-            None => GroupKey::Process(holder.clone()),
-        };
+        let of_holder = || GroupKey::Process(holder.clone());
+        let key = port.map_or_else(of_holder, GroupKey::Unaccepted);
         (key, sockets.collect())
-    };
-    by_holder.into_iter().map(group).collect()
+    });
+    groups.collect()
 }
 
 /// `nginx[812], nginx[813], api[900] and 2 more`

@@ -55,13 +55,12 @@ pub trait Limits {
     /// Datagrams dropped because a socket had no room, in this namespace.
     fn udp_without_room(&self) -> u64 {
         let v4 = self.counter("snmp", "Udp", "RcvbufErrors");
-        let v6 = self.text("thread-self/net/snmp6").unwrap_or_default();
-        let of_v6 = v6.lines().filter_map(|line| {
-            let (name, number) = line.split_once(char::is_whitespace)?;
-            let is_ours = matches!(name, "Udp6RcvbufErrors" | "UdpLite6RcvbufErrors");
-            number.trim().parse::<u64>().ok().filter(|_| is_ours)
-        });
-        of_v6.fold(v4.unwrap_or_default(), u64::saturating_add)
+        let v6 = ["Udp6RcvbufErrors", "UdpLite6RcvbufErrors"];
+        let v6 = v6.map(|name| self.number_behind("thread-self/net/snmp6", name));
+        v6.into_iter()
+            .chain([v4])
+            .flatten()
+            .fold(0, u64::saturating_add)
     }
 
     /// A counter of this namespace in `net/snmp` or `net/netstat`, where each protocol has a line of
@@ -69,11 +68,9 @@ pub trait Limits {
     fn counter(&self, file: &str, protocol: &str, counter: &str) -> Option<u64> {
         let text = self.text(&format!("thread-self/net/{file}"))?;
         let lines: Vec<&str> = text.lines().collect();
-        let pairs = lines.chunks_exact(2).filter_map(|pair| match pair {
-            [names, numbers] if names.starts_with(protocol) => Some((names, numbers)),
-            _ => None,
-        });
-        let numbers = pairs.filter_map(|(names, numbers)| {
+        let pairs = lines.as_chunks().0.iter();
+        let pairs = pairs.filter(|[names, _]| names.starts_with(protocol));
+        let numbers = pairs.filter_map(|[names, numbers]| {
             let mut both = names.split_whitespace().zip(numbers.split_whitespace());
             let (_, number) = both.find(|(name, _)| *name == counter)?;
             number.parse::<u64>().ok()

@@ -1,6 +1,6 @@
 //! What findings measure: queues, ports, descriptors and orphans against the limits of the kernel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::super::{Counts, Socket, State};
@@ -75,11 +75,8 @@ pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> Vec<(Str
 
 /// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
 pub(super) fn listener(group: &Group<'_>) -> String {
-    let own: BTreeSet<_> = group
-        .sockets
-        .iter()
-        .map(|found| found.socket.local.ip)
-        .collect();
+    let own = group.sockets.iter().map(|found| found.socket.local.ip);
+    let own: BTreeSet<_> = own.collect();
     let takes = |found: &&Found| {
         let ip = found.socket.local.ip;
         ip.is_none_or(|ip| ip.is_unspecified()) || own.contains(&ip)
@@ -159,14 +156,11 @@ fn is_wildcard(socket: &Socket, is_ipv4: bool) -> bool {
 
 /// True if there is a process that holds all of them.
 fn are_of_one_process<'f>(found: impl Iterator<Item = &'f Found>) -> bool {
-    let (mut sockets, mut held) = (0, BTreeMap::new());
-    for found in found {
-        sockets += 1;
-        for holder in &found.holders {
-            if let Holder::Process(pid, _) = holder {
-                *held.entry(pid).or_insert(0) += 1;
-            }
-        }
-    }
-    held.into_values().any(|count: u64| count == sockets)
+    let pid = |holder: &Holder| match holder {
+        Holder::Process(pid, _) => Some(*pid),
+        Holder::Unreadable(_) | Holder::Nobody => None,
+    };
+    let pids = found.map(|found| found.holders.iter().filter_map(pid).collect());
+    let common = pids.reduce(|one: BTreeSet<u32>, other| &one & &other);
+    common.is_some_and(|pids| !pids.is_empty())
 }

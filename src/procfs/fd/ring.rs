@@ -14,10 +14,7 @@ const FILES: &[u8] = b"UserFiles:";
 const MOST: usize = 4 * 1024 * 1024;
 
 /// The sockets among the fixed files of a ring; `None` = it is none, or gone, or does not tell.
-pub(super) fn fixed_files(
-    root: BorrowedFd<'_>,
-    ring: Ring,
-) -> Option<impl Iterator<Item = Descriptor>> {
+pub(super) fn fixed_files(root: BorrowedFd<'_>, ring: Ring) -> Option<Vec<Descriptor>> {
     let Ring { pid, thread, fd } = ring;
     let path = |folder| format!("{}/{fd}", task(pid, thread, folder));
     let link = readlinkat(root, path("fd"), Vec::new()).ok()?;
@@ -25,12 +22,9 @@ pub(super) fn fixed_files(
         return None;
     }
     let info = file::read(root, path("fdinfo"), MOST).ok()?;
-    let inodes: Vec<u64> = sockets_in(&info).collect();
-    Some(inodes.into_iter().map(move |inode| Descriptor {
-        inode,
-        pid,
-        fd: Descriptor::FIXED,
-    }))
+    let fd = Descriptor::FIXED;
+    let held = sockets_in(&info).map(|inode| Descriptor { inode, pid, fd });
+    Some(held.collect())
 }
 
 /// The inodes in lines like `    1: socket:[4996527]` behind the line `UserFiles:`. Linux 6.12 tells only
