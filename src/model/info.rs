@@ -110,6 +110,8 @@ const fn bits(name: &'static str, offset: usize, shift: u32, width: u32) -> Info
     }
 }
 
+const RTT: InfoField = field("rtt", 68, 4, Unit::Micros).none_is(0);
+const SEGS_OUT: InfoField = field("segs_out", 136, 4, Unit::Count);
 const SEGS_IN: InfoField = field("segs_in", 140, 4, Unit::Count);
 const DATA_SEGS_IN: InfoField = field("data_segs_in", 152, 4, Unit::Count);
 const DATA_SEGS_OUT: InfoField = field("data_segs_out", 156, 4, Unit::Count);
@@ -153,13 +155,13 @@ pub const TCP_INFO: &[InfoField] = &[
     field("last_ack_recv", 56, 4, Unit::Millis).counted_by(&SEGS_IN),
     field("pmtu", 60, 4, Unit::Octets),
     field("rcv_ssthresh", 64, 4, Unit::Octets),
-    field("rtt", 68, 4, Unit::Micros),
-    field("rttvar", 72, 4, Unit::Micros),
+    RTT,
+    field("rttvar", 72, 4, Unit::Micros).counted_by(&RTT),
     field("snd_ssthresh", 76, 4, Unit::Count).none_is(NO_SSTHRESH),
     field("snd_cwnd", 80, 4, Unit::Count).of_listener(),
     field("advmss", 84, 4, Unit::Octets),
     field("reordering", 88, 4, Unit::Count).of_listener(),
-    field("rcv_rtt", 92, 4, Unit::Micros),
+    field("rcv_rtt", 92, 4, Unit::Micros).none_is(0),
     field("rcv_space", 96, 4, Unit::Octets),
     field("total_retrans", 100, 4, Unit::Count),
     field("pacing_rate", 104, 8, Unit::Rate)
@@ -170,9 +172,10 @@ pub const TCP_INFO: &[InfoField] = &[
         .none_is(NO_RATE),
     field("bytes_acked", 120, 8, Unit::Bytes),
     field("bytes_received", 128, 8, Unit::Bytes),
-    field("segs_out", 136, 4, Unit::Count),
+    SEGS_OUT,
     SEGS_IN,
-    field("notsent_bytes", 144, 4, Unit::Octets),
+    // Before the first SYN the difference of two unset sequence numbers.
+    field("notsent_bytes", 144, 4, Unit::Octets).counted_by(&SEGS_OUT),
     field("min_rtt", 148, 4, Unit::Micros).none_is(NO_RTT),
     DATA_SEGS_IN,
     DATA_SEGS_OUT,
@@ -383,7 +386,25 @@ mod tests {
         let kernel = "state unacked sacked snd_cwnd reordering pacing_rate max_pacing_rate";
         assert_eq!(told.join(" "), kernel);
         bytes[0] = 1;
-        assert_eq!(Info::tcp(&bytes).value("rtt"), Some(0));
+        assert_eq!(Info::tcp(&bytes).value("rto"), Some(0));
+    }
+
+    #[test]
+    fn what_was_never_measured_or_sent_is_none() {
+        let mut bytes = vec![0; 280];
+        let is = |bytes: &[u8], name: &str| Info::tcp(bytes).value(name);
+        for (name, at, counted_at) in [
+            ("rtt", 68, 68),
+            ("rttvar", 72, 68),
+            ("rcv_rtt", 92, 92),
+            ("notsent_bytes", 144, 136),
+        ] {
+            bytes[at] = 7;
+            bytes[counted_at] = 0;
+            assert_eq!(is(&bytes, name), None, "{name}");
+            bytes[counted_at] = 1;
+            assert!(is(&bytes, name).is_some(), "{name}");
+        }
     }
 
     #[test]
