@@ -17,7 +17,7 @@ use crate::mode::no_table::in_no_table;
 use crate::mode::sources::Open;
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, NotChecked, Protocol,
-    Selection, Socket, StateSet, Warning,
+    Selection, Severity, Socket, StateSet, Warning,
 };
 use crate::procfs::fd::{Threads, walk};
 use crate::query::Query;
@@ -75,10 +75,17 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
             .collect();
         looker.walk(&rules, &mut related);
         for hunt in &hunts {
-            note(hunt, &mut not_checked);
+            let definition = hunt.definition;
+            let severest = definition.levels.iter().map(|level| level.0).max();
+            let (mut untold, mut of_unreadable) = (hunt.not_checked(), 0);
             for group in hunt.groups(&related) {
-                let definition = hunt.definition;
+                // Nobody knows how many processes these are.
+                if definition.fewest() > 1 && group.is_of_unreadable() {
+                    of_unreadable += group.count;
+                    continue;
+                }
                 let Some(severity) = definition.severity(definition.amount(&group, limits)) else {
+                    untold += (definition.untold)(&group, limits);
                     continue;
                 };
                 let of_filter = || hunt::text(definition.filter, Some(&group.key), limits);
@@ -97,6 +104,10 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                     text: (definition.sentence)(&group, limits),
                 });
             }
+            let of_one = definition.severity(of_unreadable);
+            for (severity, sockets) in [(severest, untold), (of_one, of_unreadable)] {
+                note(definition.name, severity, sockets, &mut not_checked);
+            }
         }
     }
     let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
@@ -108,19 +119,25 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
 }
 
 /// Notes what a hunt could not decide about, with what that for the same finding in other protocols could
-/// not.
-fn note(hunt: &Hunt, not_checked: &mut Vec<NotChecked>) {
-    let (kind, sockets) = (hunt.definition.name, hunt.not_checked());
-    let severity = hunt.definition.levels.iter().map(|level| level.0).max();
-    let known = not_checked.iter_mut().find(|known| known.kind == kind);
-    match (known, severity) {
-        (Some(known), _) => known.sockets += sockets,
-        (None, Some(severity)) if sockets > 0 => not_checked.push(NotChecked {
+/// not. Without a severity it is no finding.
+fn note(
+    kind: &'static str,
+    severity: Option<Severity>,
+    sockets: u64,
+    not_checked: &mut Vec<NotChecked>,
+) {
+    let Some(severity) = severity.filter(|_| sockets > 0) else {
+        return;
+    };
+    if let Some(known) = not_checked.iter_mut().find(|known| known.kind == kind) {
+        known.sockets += sockets;
+        known.severity = known.severity.max(severity);
+    } else {
+        not_checked.push(NotChecked {
             kind,
             severity,
             sockets,
-        }),
-        _ => {}
+        });
     }
 }
 

@@ -48,7 +48,8 @@ pub struct Findings {
     pub not_checked: Vec<NotChecked>,
 }
 
-/// A finding that there may be: the source does not report what tells it.
+/// A finding that there may be: the source does not report what tells it, or processes that cannot be
+/// read decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotChecked {
     /// The name of its [kind](FindingKind).

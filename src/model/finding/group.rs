@@ -41,6 +41,10 @@ impl Holder {
         Self::Process(pid, name.into_owned())
     }
 
+    pub(super) const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable(_))
+    }
+
     fn filter(&self) -> String {
         match self {
             Self::Process(pid, _) => format!("pid = {pid}"),
@@ -224,6 +228,11 @@ impl Group<'_> {
     /// `1 connection`, `2 connections`
     pub(super) fn number(&self, one: &str) -> String {
         counted(self.count, one)
+    }
+
+    /// True if these are the sockets of any number of processes that cannot be read.
+    pub const fn is_of_unreadable(&self) -> bool {
+        matches!(&self.key, GroupKey::Process(holder) if holder.is_unreadable())
     }
 
     /// What to call the group in a sentence.

@@ -73,6 +73,22 @@ pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> Vec<(Str
     at_limit.collect()
 }
 
+/// In how many of these sockets it is not told whether their processes are.
+pub(super) fn may_be_at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> u64 {
+    let is_untold = |holder: &Holder| match holder {
+        Holder::Process(pid, _) if limits.most_descriptors(*pid).is_some() => {
+            limits.descriptors(*pid).is_none()
+        }
+        // There may be no limit.
+        Holder::Process(pid, _) => limits.text(&format!("{pid}/limits")).is_none(),
+        Holder::Unreadable(_) => true,
+        Holder::Nobody => false,
+    };
+    let sockets = group.sockets.iter();
+    let untold = sockets.filter(|found| found.holders.iter().any(is_untold));
+    u64::try_from(untold.count()).unwrap_or(u64::MAX)
+}
+
 /// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
 pub(super) fn listener(group: &Group<'_>) -> String {
     let own = group.sockets.iter().map(|found| found.socket.local.ip);
@@ -125,21 +141,43 @@ pub(super) fn cannot_be_sent(group: &Group<'_>, why: &str) -> String {
 
 /// Listeners at loopback, and those of other programs at every address of the same IP version.
 pub(super) fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
-    let versions = [true, false].into_iter().filter(|is_ipv4| {
-        let mut both = [is_loopback, is_wildcard].map(|is_it| {
-            let related = group.related.iter().copied();
-            related
-                .filter(move |found| is_it(&found.socket, *is_ipv4))
-                .peekable()
-        });
-        let are_there = both.iter_mut().all(|found| found.peek().is_some());
-        are_there && !are_of_one_process(both.into_iter().flatten())
-    });
+    let versions = [true, false].into_iter();
+    let versions = versions.filter(|is_ipv4| is_at_places(group, *is_ipv4) == Some(true));
     let versions: Vec<bool> = versions.collect();
-    [is_loopback, is_wildcard].map(|is_it| {
+    let is_there = |is_it: &dyn Fn(&Socket, bool) -> bool| {
         let is_of_them = |found: &&Found| versions.iter().any(|ipv4| is_it(&found.socket, *ipv4));
         group.related.iter().copied().filter(is_of_them).collect()
-    })
+    };
+    [
+        is_there(&is_loopback),
+        is_there(&|socket, is_ipv4| is_wildcard(socket, is_ipv4) == Some(true)),
+    ]
+}
+
+/// In how many sockets there may be such [`places`], where it is not told.
+pub(super) fn may_be_at_places(group: &Group<'_>) -> u64 {
+    let may_be = [true, false].map(|is_ipv4| is_at_places(group, is_ipv4).is_none());
+    let count = u64::try_from(group.related.len()).unwrap_or(u64::MAX);
+    if may_be.contains(&true) { count } else { 0 }
+}
+
+/// True if some listen at loopback, and another program at every address; `None` = it is not told whether
+/// these are two programs, or whether one listens at every address of this IP version.
+fn is_at_places(group: &Group<'_>, is_ipv4: bool) -> Option<bool> {
+    let related = || group.related.iter().copied();
+    let differs = |is_there: &dyn Fn(Option<bool>) -> bool| {
+        let loopback = related().filter(|found| is_loopback(&found.socket, is_ipv4));
+        let wildcard = related().filter(|found| is_there(is_wildcard(&found.socket, is_ipv4)));
+        let (mut loopback, mut wildcard) = (loopback.peekable(), wildcard.peekable());
+        if loopback.peek().is_none() || wildcard.peek().is_none() {
+            return Some(false);
+        }
+        are_of_one_process(loopback.chain(wildcard)).map(|are_of_one| !are_of_one)
+    };
+    match differs(&|is_there| is_there == Some(true)) {
+        Some(true) => Some(true),
+        told => told.filter(|_| differs(&|is_there| is_there != Some(false)) == Some(false)),
+    }
 }
 
 fn is_loopback(socket: &Socket, is_ipv4: bool) -> bool {
@@ -147,20 +185,28 @@ fn is_loopback(socket: &Socket, is_ipv4: bool) -> bool {
     ip.is_some_and(|ip| ip.is_loopback() && ip.is_ipv4() == is_ipv4)
 }
 
-fn is_wildcard(socket: &Socket, is_ipv4: bool) -> bool {
+/// `None` = it is not told whether it takes IPv4, too.
+fn is_wildcard(socket: &Socket, is_ipv4: bool) -> Option<bool> {
     let ip = socket.local.ip.map(|ip| ip.to_canonical());
-    let takes_it =
-        |ip: IpAddr| ip.is_ipv4() == is_ipv4 || is_ipv4 && socket.takes_ipv4_too() == Some(true);
-    ip.is_some_and(|ip| ip.is_unspecified() && takes_it(ip))
+    match ip.filter(IpAddr::is_unspecified) {
+        Some(ip) if ip.is_ipv4() == is_ipv4 => Some(true),
+        Some(_) if is_ipv4 => socket.takes_ipv4_too(),
+        _ => Some(false),
+    }
 }
 
-/// True if there is a process that holds all of them.
-fn are_of_one_process<'f>(found: impl Iterator<Item = &'f Found>) -> bool {
+/// True if there is a process that holds all of them; `None` = no process that holds any can be read.
+fn are_of_one_process<'f>(found: impl Iterator<Item = &'f Found>) -> Option<bool> {
     let pid = |holder: &Holder| match holder {
         Holder::Process(pid, _) => Some(*pid),
         Holder::Unreadable(_) | Holder::Nobody => None,
     };
-    let pids = found.map(|found| found.holders.iter().filter_map(pid).collect());
+    let mut is_any_known = false;
+    let pids = found.map(|found| {
+        is_any_known |= !found.holders.iter().any(Holder::is_unreadable);
+        found.holders.iter().filter_map(pid).collect()
+    });
     let common = pids.reduce(|one: BTreeSet<u32>, other| &one & &other);
-    common.is_some_and(|pids| !pids.is_empty())
+    let is_one = common.is_some_and(|pids| !pids.is_empty());
+    (is_one || is_any_known).then_some(is_one)
 }

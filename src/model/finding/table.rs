@@ -6,8 +6,8 @@ use super::group::{Group, GroupBy, GroupKey, names};
 use super::limits::Limits;
 use super::measure::{
     NEARLY_FULL, at_their_limit, cannot_be_sent, drops, is_fullest, is_nearly_full, listener,
-    most_ports_in_use, orphans_of_limit, overflows, places, ports_in_use, queue_in_use, unread,
-    unsent,
+    may_be_at_places, may_be_at_their_limit, most_ports_in_use, orphans_of_limit, overflows,
+    places, ports_in_use, queue_in_use, unread, unsent,
 };
 use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
 use crate::text::{bytes, millis};
@@ -43,6 +43,8 @@ pub struct FindingKind {
     pub is_possible: fn(&Counts, &dyn Limits) -> bool,
     /// What is compared with the thresholds; `None` = the number of sockets.
     pub measure: Option<fn(&Group<'_>, &dyn Limits) -> u64>,
+    /// In how many sockets of a group that is no finding there may be one: what is not told decides.
+    pub untold: fn(&Group<'_>, &dyn Limits) -> u64,
     /// How many sockets the filter lists that is printed, and this filter, where it is not the one above.
     pub listed: Option<Listing>,
     /// Numbers, processes and what to do.
@@ -64,6 +66,7 @@ impl FindingKind {
         related: "",
         is_possible: |_, _| true,
         measure: None,
+        untold: |_, _| 0,
         listed: None,
         sentence: |_, _| String::new(),
     };
@@ -246,6 +249,7 @@ pub const FINDINGS: &[FindingKind] = &[
         measure: Some(|group, limits| {
             u64::try_from(at_their_limit(group, limits).len()).unwrap_or(u64::MAX)
         }),
+        untold: may_be_at_their_limit,
         sentence: |group, limits| {
             let at_limit = at_their_limit(group, limits);
             let (names, most): (Vec<String>, Vec<u64>) = at_limit.into_iter().take(3).unzip();
@@ -482,6 +486,7 @@ pub const FINDINGS: &[FindingKind] = &[
                 !places(group)[0].is_empty()
             })
         }),
+        untold: |group, _| may_be_at_places(group),
         listed: Some(|group, _| {
             let [loopback, wildcard] = places(group);
             let both = loopback.into_iter().chain(wildcard);
