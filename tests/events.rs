@@ -6,6 +6,7 @@ mod lives;
 mod many;
 mod owners;
 mod syn;
+mod time_wait;
 mod watch;
 
 use std::time::Duration;

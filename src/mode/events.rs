@@ -12,14 +12,14 @@ use std::time::Instant;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::check::checked;
+use super::check::{Outcome, checked};
 use super::signals::{Second, Signals};
 use super::{Messages, Stdout};
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::Rule;
-use crate::model::{Event, EventSummary, Row, Socket, Stage, State, Table, Warning};
+use crate::model::{Event, EventSummary, Row, Socket, Stage, State, StateSet, Table, Warning};
 use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
@@ -61,8 +61,12 @@ fn run(
         Stdout::of_run(watching.output, out, &signals, until)
     };
     let mut watch = Watch::new(watching, envelope, out)?;
+    watch.untold = source.untold();
     if let Some(why) = &sampled {
         watch.note(Warning::Sampled(why.clone()), messages);
+    }
+    if watch.wants_only_time_wait() {
+        watch.note(Warning::UntoldTimeWait, messages);
     }
     if sampled.is_none() {
         // Whose the sockets are that are there; of others the source tells.
@@ -156,6 +160,8 @@ struct Watch<'w> {
     search: Search,
     sink: EventSink<'static>,
     summary: EventSummary,
+    /// From where to where a step goes that the source does not always tell.
+    untold: StateSet,
     /// Why the output cannot be written.
     failure: Option<io::Error>,
 }
@@ -177,6 +183,7 @@ impl<'w> Watch<'w> {
             search: Search::new(&query.layout),
             sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
             summary: EventSummary::default(),
+            untold: StateSet::EMPTY,
             failure: None,
         })
     }
@@ -310,6 +317,10 @@ impl<'w> Watch<'w> {
             self.note(Warning::LostRecords(lost), messages);
         }
         let answer = self.answer();
+        let is_said = self.wants_only_time_wait();
+        if answer == Some(Outcome::Unknown) && self.may_miss_time_wait() && !is_said {
+            self.note(Warning::UntoldTimeWait, messages);
+        }
         let is_too_little = messages.note_owners(
             INCOMPLETE,
             self.enricher.warnings(),

@@ -32,6 +32,9 @@ impl PartialEq for Cause {
 
 impl Eq for Cause {}
 
+const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
+                                has closed";
+
 /// What must be known of a list, or of a series of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
@@ -98,6 +101,8 @@ pub enum Warning {
     FewerFields(Cause),
     /// Events are found by polling, for this reason.
     Sampled(String),
+    /// The kernel does not record each step to `TIME_WAIT`.
+    UntoldTimeWait,
     /// Owners of sockets are missing.
     MissingOwners(MissingOwners),
     /// So many sockets of a protocol that this process holds are in no table.
@@ -179,6 +184,7 @@ impl Warning {
                 | Self::FewerFields(_)
                 | Self::Unlisted(..)
                 | Self::Sampled(_)
+                | Self::UntoldTimeWait
                 | Self::InNoTable(..)
                 | Self::NothingListed
         )
@@ -310,6 +316,7 @@ impl Display for Warning {
                 "{why}: looking again and again instead (sampled): \
                  steps are told late, and those of sockets that live shortly not at all"
             ),
+            Self::UntoldTimeWait => f.write_str(UNTOLD_TIME_WAIT),
             Self::MissingOwners(owners) => owners.fmt(f),
             Self::InNoTable(count, protocol, pid) => {
                 let sockets = counted(count, &format!("{} socket", protocol.title()));

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Event, Table, Warning};
+use crate::model::{Event, StateSet, Table, Warning};
 
 pub use sampled::{Destroyed, Sampled};
 pub use traced::Traced;
@@ -47,6 +47,12 @@ pub trait EventSource {
 
     /// Why the steps are found by looking again and again; `None` = the kernel records them.
     fn sampled(&self) -> Option<String>;
+
+    /// From where to where a step of TCP goes that is not always told; empty = each is, as far as it is
+    /// not lost.
+    fn untold(&self) -> StateSet {
+        StateSet::EMPTY
+    }
 
     /// Takes the connections of which nothing more is told, though the last step was not to CLOSED: the
     /// kernel keeps a small structure of them, whose steps it does not report.

@@ -7,7 +7,7 @@ use crate::exit::Verdict;
 use crate::filter::Rule;
 use crate::mode::Messages;
 use crate::mode::check::{Counted, Outcome, Tally, conclude};
-use crate::model::{State, StateSet};
+use crate::model::{Protocol, State, StateSet};
 
 impl Watch<'_> {
     /// `Break` = as many events as wanted were shown, or there is an answer and nothing else is asked.
@@ -35,8 +35,23 @@ impl Watch<'_> {
         let is_untold = |rule: &Rule| rule.states().union(bound) == bound;
         let is_whole = self.summary.diagnostics.is_complete()
             && !self.summary.sampled
+            && !self.may_miss_time_wait()
             && !self.rules.iter().any(|(_, rule)| is_untold(rule));
         Some(self.tally().outcome(expected, is_whole))
+    }
+
+    /// May the filter hold for a step to `TIME_WAIT` that is not told?
+    pub(super) fn may_miss_time_wait(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|(_, rule)| may_miss(rule, self.untold))
+    }
+
+    /// Does it hold for nothing else than steps to and from `TIME_WAIT`, some of which are not told?
+    pub(super) fn wants_only_time_wait(&self) -> bool {
+        let time_wait = StateSet::EMPTY.with(State::TimeWait);
+        let wanted = self.rules.iter().map(|(_, rule)| rule.states());
+        let wanted = wanted.fold(StateSet::EMPTY, StateSet::union);
+        self.may_miss_time_wait() && wanted == time_wait
     }
 
     const fn tally(&self) -> Tally {
@@ -62,3 +77,13 @@ impl Watch<'_> {
         conclude(query, Counted::Steps, came_to, is_trouble, messages)
     }
 }
+
+/// May the rule hold for a step between these states, as the socket was before it or is after it? Only TCP
+/// keeps something of a socket that is closed.
+fn may_miss(rule: &Rule, untold: StateSet) -> bool {
+    let is_tcp = rule.table().protocol == Protocol::Tcp;
+    is_tcp && rule.states().intersection(untold) != StateSet::EMPTY
+}
+
+#[cfg(test)]
+mod tests;

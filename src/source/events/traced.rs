@@ -26,7 +26,7 @@ use zerocopy::FromBytes as _;
 use super::{EventSource, EventVisitor, Watched};
 use crate::bpf::{self, BTF, Counter, Hook, Instruction, Link, Map, RingBuffer, TypeKind};
 use crate::error::Error;
-use crate::model::Warning;
+use crate::model::{StateSet, Warning};
 use crate::track::wait;
 use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
@@ -63,6 +63,7 @@ pub struct Traced {
     lives: Lives,
     /// Read, and not told yet.
     queue: Queue,
+    untold: StateSet,
     _programs: Vec<Link>,
 }
 
@@ -98,7 +99,13 @@ impl Traced {
         };
         let rests = rests.iter().flatten().map(attach);
         let rests = rests.collect::<Option<Vec<_>>>().unwrap_or_default();
+        let untold = if rests.is_empty() {
+            rests::STEP
+        } else {
+            StateSet::EMPTY
+        };
         Ok(Self {
+            untold,
             _programs: rests.into_iter().chain([program]).collect(),
             lives: Lives::new(watched),
             queue: Queue::default(),
@@ -180,6 +187,10 @@ impl EventSource for Traced {
 
     fn sampled(&self) -> Option<String> {
         None
+    }
+
+    fn untold(&self) -> StateSet {
+        self.untold
     }
 
     fn take_ended(&mut self) -> Vec<u64> {

@@ -10,6 +10,10 @@ use super::fields::REST;
 use super::writer::{CONTEXT, Generation, Plan, SOCKET, Writer, length};
 use crate::bpf::Size::{Eight, One};
 use crate::bpf::{Btf, Condition, Hook, Instruction, Malformed, Register as R, TypeKind};
+use crate::model::{State, StateSet};
+
+/// The step that only these programs tell of.
+pub(super) const STEP: StateSet = StateSet::EMPTY.with(State::FinWait2).with(State::TimeWait);
 
 /// `TCP_FIN_WAIT2` (`include/net/tcp_states.h`).
 const FIN_WAIT_2: i32 = 5;

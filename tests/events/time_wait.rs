@@ -1,0 +1,77 @@
+//! The step to `TIME_WAIT` of what is left of a socket that is closed: told, or said not to be.
+
+use std::time::Duration;
+
+use super::lives::{LIVES, Stage};
+use super::watch::{Watch, traced};
+use crate::scene::V4;
+use crate::support::{Child, Run, program};
+
+/// What is said where the step is not recorded.
+const UNTOLD: &str = "lsock: warning: this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket \
+                      that its program has closed";
+
+/// How checks end while a connection is closed, and whether its step to `TIME_WAIT` is told.
+fn checked(checks: &[&[&str]]) -> Option<(bool, Vec<Run>)> {
+    let namespace = traced()?;
+    let watch = Watch::begin(&[], "");
+    let begin = |words: &&[&str]| {
+        let fixed = ["-En", "--format", "ndjson", "--wait", "4s"];
+        Child::piped(program().args(fixed).args(*words))
+    };
+    let running: Vec<Child> = checks.iter().map(begin).collect();
+    // They have begun by then.
+    std::thread::sleep(Duration::from_secs(1));
+    let (_, life) = LIVES[0];
+    let stage = Stage {
+        namespace: &namespace,
+        ip: V4,
+        pause: Duration::from_millis(100),
+    };
+    let ends = life(&stage);
+    let (events, _) = watch.end();
+    let client = super::steps(&events, ends[0].local, ends[0].peer);
+    let is_told = client.chain() == super::CLIENT;
+    let runs = running.into_iter().map(Child::end).collect();
+    Some((is_told, runs))
+}
+
+#[test]
+fn check_that_hangs_on_time_wait_has_an_answer_only_where_its_step_is_told() {
+    let checks: [(&[&str], _, _); 7] = [
+        (&["--expect", "0", "state time-wait"], 1, 2),
+        (&["--expect", "2", "state fin-wait-2"], 0, 2),
+        (&["--expect", "1..", "sport = 1"], 1, 2),
+        (&["--expect", "1.."], 0, 0),
+        (&["--expect", "1..", "state established"], 0, 0),
+        (&["--expect", "1..", "state closing"], 1, 1),
+        (&["--expect", "0", "state closing"], 0, 0),
+    ];
+    let Some((is_told, runs)) = checked(&checks.map(|(words, _, _)| words)) else {
+        return;
+    };
+    for ((words, told, untold), run) in checks.into_iter().zip(runs) {
+        let expected = if is_told { told } else { untold };
+        assert_eq!(run.status, Some(expected), "{words:?}: {run:?}");
+        let is_said = run.stderr.lines().filter(|line| *line == UNTOLD).count();
+        assert_eq!(is_said, usize::from(expected == 2), "{words:?}: {run:?}");
+    }
+}
+
+#[test]
+fn list_of_nothing_but_time_wait_says_that_steps_are_not_told() {
+    let lists: [&[&str]; 2] = [&["state time-wait"], &["state time-wait,established"]];
+    let Some((is_told, runs)) = checked(&lists) else {
+        return;
+    };
+    let said = if is_told {
+        String::new()
+    } else {
+        format!("{UNTOLD}\n")
+    };
+    let told: Vec<(Option<i32>, &str)> = runs
+        .iter()
+        .map(|run| (run.status, run.stderr.as_str()))
+        .collect();
+    assert_eq!(told, [(Some(0), said.as_str()), (Some(0), "")]);
+}
