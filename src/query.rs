@@ -282,6 +282,7 @@ mod tests {
             machine: Machine::Elsewhere,
             hosts: false,
             only_unix: false,
+            root: None,
         };
         for named in Table::all() {
             let Table { protocol, family } = named;

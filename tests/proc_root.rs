@@ -215,6 +215,58 @@ fn last_line_without_its_newline_is_a_socket() {
 }
 
 #[test]
+fn last_line_of_another_table_without_its_newline_is_cut_off() {
+    const NETLINK: &str = "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode\n";
+    const PACKET: &str = "sk RefCnt Type Proto Iface R Rmem User Inode\n";
+    let udp = format!("{} 1234", listener(53).replace(" 0A ", " 07 "));
+    let udp = udp.replace(" 100 0 0 10 0", "");
+    for (name, option, header, line) in [
+        ("unix", "-x", format!("{UNIX}\n"), unix(12_345, "/run/a")),
+        (
+            "netlink",
+            "--netlink",
+            NETLINK.to_owned(),
+            "0 0 7 00000000 0 0 0 2 12 345".to_owned(),
+        ),
+        (
+            "packet",
+            "--packet",
+            PACKET.to_owned(),
+            "0 3 3 0003 2 1 0 0 123".to_owned(),
+        ),
+        ("udp", "-4u", format!("{TCP}\n"), udp),
+    ] {
+        let whole = Root::new().with(name, format!("{header}{line}\n"));
+        assert_whole(&whole.list(&[option]), 1);
+        let cut = Root::new().with(name, format!("{header}{line}"));
+        let message = format!(
+            "incomplete list: {}:2: line: cut off",
+            cut.file(name).display()
+        );
+        assert_incomplete(&cut.list(&[option]), 0, &message);
+        let header = header.trim_end();
+        let begin = Root::new().with(name, header).list(&[option]);
+        assert_eq!(begin.status, Some(2), "{begin:?}");
+    }
+}
+
+#[test]
+fn autobound_is_unknown_without_the_range_below_the_root() {
+    let root = Root::new().with_lines("tcp", &[TCP, &listener(5_000), &listener(80)]);
+    let told = "incomplete list: autobound cannot be told: the source has no \
+        sys/net/ipv4/ip_local_port_range";
+    assert_incomplete(&root.list(&["-t4", "autobound"]), 0, told);
+    let check = |words: &[&str]| root.list(&[&["-t4q", "--expect"], words].concat()).status;
+    assert_eq!(check(&["0", "autobound"]), Some(2));
+    assert_eq!(check(&["0", "autobound and state established"]), Some(0));
+    let folder = root.0.path().join("sys/net/ipv4");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("ip_local_port_range"), "5000\t6000\n").unwrap();
+    assert_whole(&root.list(&["-t4", "autobound"]), 1);
+    assert_eq!(check(&["1", "autobound"]), Some(0));
+}
+
+#[test]
 fn last_line_that_is_cut_is_named() {
     let line = listener(80);
     let root = Root::new().with("tcp", format!("{TCP}\n{}", &line[..40]));

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::as_netstat::{as_netstat, check_listed};
 use super::fields::{FieldNeeds, columns, sort_keys};
@@ -106,6 +106,11 @@ impl Typed {
             },
             hosts: self.resolve,
             only_unix: self.lists_only_unix(),
+            root: match input {
+                Input::Auto | Input::Files | Input::Netlink => Some(Path::new(PROC)),
+                Input::Procfs(root) => Some(root),
+                Input::Replay(_) => None,
+            },
         };
         let text = words.join(" ");
         let read = |tables: &[Table]| {

@@ -213,6 +213,7 @@ fn listed(selection: Selection) -> Result<Expr, Error> {
         machine: Machine::Elsewhere,
         hosts: false,
         only_unix: false,
+        root: None,
     };
     let servers =
         filter::parse(SERVERS, &names).map_err(|error| Error::Usage(format!("filter: {error}")))?;

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use crate::model::{PortKind, Protocol, Socket};
+use crate::procfs::file::read_path;
 
 use super::ethertypes;
 
@@ -61,7 +63,8 @@ impl Services {
             .iter()
             .flat_map(|(path, second)| names(&read(path), *second));
         self.set(entries.collect());
-        self.ephemeral = *ephemeral_range().start();
+        let range = ephemeral_range(Path::new("/proc"));
+        self.ephemeral = *range.unwrap_or(DEFAULT_EPHEMERAL).start();
     }
 
     /// Of a number with several names one stays.
@@ -123,12 +126,15 @@ pub(super) fn all() -> Vec<String> {
     named.map(|(_, name)| name.into_string()).collect()
 }
 
-/// The ports the kernel chooses from, in the network namespace of this process.
-pub(super) fn ephemeral_range() -> RangeInclusive<u16> {
-    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-    let range = text.ok().as_deref().and_then(range);
-    range.unwrap_or(DEFAULT_EPHEMERAL)
+/// The ports the kernel chooses from, in the network namespace of this process if the root is `/proc`;
+/// `None` = it cannot be read.
+pub(super) fn ephemeral_range(root: &Path) -> Option<RangeInclusive<u16>> {
+    let text = read_path(&root.join("sys/net/ipv4/ip_local_port_range"), RANGE_MAX).ok()?;
+    range(std::str::from_utf8(&text).ok()?)
 }
+
+/// Bytes that are read of the range.
+const RANGE_MAX: usize = 64;
 
 const KERNEL: &str = "kernel";
 

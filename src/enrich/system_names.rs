@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::fields::Field;
@@ -30,16 +31,18 @@ pub enum Machine {
 
 /// Asks this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SystemNames {
+pub struct SystemNames<'r> {
     /// Whose sockets they are.
     pub machine: Machine,
     /// Hosts are looked up.
     pub hosts: bool,
     /// True if nothing but unix sockets is listed.
     pub only_unix: bool,
+    /// What is like `/proc` and has the settings of their kernel; `None` = nothing has.
+    pub root: Option<&'r Path>,
 }
 
-impl SystemNames {
+impl SystemNames<'_> {
     /// What is found here; of a recording it is looked for in the rows.
     fn here<T>(
         self,
@@ -93,7 +96,7 @@ fn namespaces() -> Vec<String> {
 const DEVICES: &str = "/proc/thread-self/net/dev";
 const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
 
-impl Names for SystemNames {
+impl Names for SystemNames<'_> {
     fn service(&self, name: &str) -> Vec<(Protocol, u32)> {
         services::numbers(name)
     }
@@ -154,8 +157,8 @@ impl Names for SystemNames {
         })
     }
 
-    fn ephemeral(&self) -> RangeInclusive<u16> {
-        services::ephemeral_range()
+    fn ephemeral(&self) -> Option<RangeInclusive<u16>> {
+        services::ephemeral_range(self.root?)
     }
 
     fn only_unix(&self) -> bool {
@@ -179,17 +182,18 @@ mod tests {
     use crate::filter::Names;
     use crate::model::Protocol;
 
-    const fn of(machine: Machine) -> SystemNames {
+    const fn of(machine: Machine) -> SystemNames<'static> {
         SystemNames {
             machine,
             hosts: false,
             only_unix: false,
+            root: None,
         }
     }
 
-    const HERE: SystemNames = of(Machine::Here);
-    const ELSEWHERE: SystemNames = of(Machine::Elsewhere);
-    const RECORDED: SystemNames = of(Machine::Recorded);
+    const HERE: SystemNames<'static> = of(Machine::Here);
+    const ELSEWHERE: SystemNames<'static> = of(Machine::Elsewhere);
+    const RECORDED: SystemNames<'static> = of(Machine::Recorded);
 
     #[test]
     #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -258,7 +262,7 @@ mod tests {
     fn services_are_the_same_everywhere() {
         for meanings in [HERE, ELSEWHERE] {
             assert_eq!(meanings.service("kernel"), [(Protocol::Netlink, 0)]);
-            assert!(!meanings.ephemeral().is_empty());
+            assert_eq!(meanings.ephemeral(), None);
         }
     }
 

@@ -147,10 +147,16 @@ impl Rule {
     /// or else those that every socket has, and older kernels did not tell yet.
     pub fn missing(&self, source: Source) -> Vec<Field> {
         let unknowable = self.unknowable(source);
-        if unknowable.is_empty() {
+        if unknowable.is_empty() && !self.lacks_range() {
             return self.needed(|field| !field.definition().is_optional);
         }
         unknowable
+    }
+
+    /// True if it asks whether the kernel chose a port, and which ports it chooses from is unknown.
+    pub fn lacks_range(&self) -> bool {
+        let is_unknown = |test: &Test| matches!(test, Test::Autobound { ports: None });
+        self.table().protocol.has_service_ports() && self.expr().tests().into_iter().any(is_unknown)
     }
 
     /// The fields that must be reported for it, and for which this holds, each once.

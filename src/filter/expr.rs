@@ -194,10 +194,8 @@ pub enum Test {
     /// The kernel chose its own port, as far as can be told: it is in `ip_local_port_range`. Of unix
     /// sockets: an abstract name of five hexadecimal digits.
     Autobound {
-        /// The first port of the range.
-        first: u16,
-        /// The last one.
-        last: u16,
+        /// The first port of the range and the last one; `None` = unknown.
+        ports: Option<(u16, u16)>,
     },
     /// One direction of the connection is shut, the other open.
     HalfClosed,

@@ -193,7 +193,7 @@ impl<'r> Matcher<'_, 'r> {
                 pattern,
             } => return self.text(*field, *equal, pattern),
             Test::Missing { field, equal, told } => return self.missing(*field, *equal, *told),
-            Test::Autobound { first, last } => self.is_autobound(*first, *last),
+            Test::Autobound { ports } => return self.is_autobound(*ports),
             Test::HalfClosed => return self.is_half_closed(test),
             Test::Orphan => socket.is_orphan(),
             Test::Shown(_) if self.row.stage < Stage::Owners => return Err(Decision::NotYet),
@@ -381,18 +381,21 @@ impl<'r> Matcher<'_, 'r> {
         }
     }
 
-    fn is_autobound(&self, first: u16, last: u16) -> bool {
+    fn is_autobound(&self, ports: Option<(u16, u16)>) -> Answer {
         let socket = self.row.socket;
         if socket.protocol.has_service_ports() {
-            let range = u32::from(first)..=u32::from(last);
-            return socket.local.port.is_some_and(|port| range.contains(&port));
+            let Some(port) = socket.local.port else {
+                return Ok(false);
+            };
+            let (first, last) = ports.ok_or(UNTOLD)?;
+            return Ok((first.into()..=last.into()).contains(&port));
         }
-        match &*socket.local.name {
+        Ok(match &*socket.local.name {
             [0, digits @ ..] if socket.protocol == Protocol::Unix => {
                 digits.len() == AUTOBIND_DIGITS && digits.iter().all(u8::is_ascii_hexdigit)
             }
             _ => false,
-        }
+        })
     }
 }
 

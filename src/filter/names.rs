@@ -41,8 +41,8 @@ pub trait Names {
     ///
     /// Why there is none.
     fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String>;
-    /// The ports the kernel chooses from.
-    fn ephemeral(&self) -> RangeInclusive<u16>;
+    /// The ports the kernel chooses from; `None` = unknown.
+    fn ephemeral(&self) -> Option<RangeInclusive<u16>>;
     /// True if nothing but unix sockets is listed: an end is the name of one, whatever it looks like.
     fn only_unix(&self) -> bool {
         false

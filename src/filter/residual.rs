@@ -103,7 +103,7 @@ fn fold_test(test: &Test, table: Table) -> Expr {
         } => fold_host(*side, *equal, prefixes, table),
         Test::Name { equal, .. } if table.protocol != Protocol::Unix => constant(!equal),
         Test::Port { side, op, items } => fold_port(*side, *op, items, table),
-        Test::Autobound { first, last } => fold_autobound(*first, *last, table),
+        Test::Autobound { ports } => fold_autobound(*ports, table),
         Test::HalfClosed if !Field::Shutdown.applies_to(table) => Expr::NEVER,
         Test::Orphan if !table.protocol.is_tcp_like() => Expr::NEVER,
         other => Expr::Test(other.clone()),
@@ -149,13 +149,14 @@ fn number_of(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
     Some((number, number))
 }
 
-fn fold_autobound(first: u16, last: u16, table: Table) -> Expr {
-    match table.protocol {
-        Protocol::Unix => Expr::Test(Test::Autobound { first, last }),
-        protocol if protocol.has_service_ports() => {
+fn fold_autobound(ports: Option<(u16, u16)>, table: Table) -> Expr {
+    let has_ports = table.protocol.has_service_ports();
+    match ports {
+        Some((first, last)) if has_ports => {
             let items = [PortItem::Range(first, last)];
             fold_port(Side::Local, Op::Equal, &items, table)
         }
+        _ if has_ports || table.protocol == Protocol::Unix => Expr::Test(Test::Autobound { ports }),
         _ => Expr::NEVER,
     }
 }

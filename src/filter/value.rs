@@ -1,5 +1,7 @@
 //! Values to tests: what stands behind a field and its operator.
 
+use std::ops::RangeInclusive;
+
 use super::error::{Compared, Refusal, expected};
 use super::hosts;
 use super::lexer::{Relation, Word};
@@ -70,8 +72,7 @@ impl Values<'_> {
     pub(super) fn autobound(&self) -> Test {
         let range = self.names.ephemeral();
         Test::Autobound {
-            first: *range.start(),
-            last: *range.end(),
+            ports: range.map(RangeInclusive::into_inner),
         }
     }
 

@@ -190,11 +190,11 @@ impl Warning {
         )
     }
 
-    /// True if another one, of what a source does not list, need not be said beside it.
+    /// True if another one, of what a source does not list or cannot tell, need not be said beside it.
     pub fn includes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::FewerFields(_), Self::Unlisted(_, Source::Procfs)) => true,
-            (Self::Unlisted(..), other) => self == other,
+            (Self::Unlisted(..) | Self::Failed(_), other) => self == other,
             _ => false,
         }
     }

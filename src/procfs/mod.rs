@@ -52,18 +52,17 @@ pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(),
     }
 }
 
-/// True if a line that ends without a newline has fewer columns than any kernel since Linux 2.6 writes:
-/// it was cut off, and its last column, too.
+/// True if a line that ends without a newline was cut off: its last column may be half of one. Of TCP no
+/// column at the end means anything, so that a line is whole that has as many as any kernel since Linux 2.6
+/// writes.
 pub fn is_cut(table: Table, line: &[u8]) -> bool {
-    let least = match table.protocol.proc_net() {
-        Some(LineFormat::Tcp | LineFormat::Datagram) => 12,
-        Some(LineFormat::Packet) => 9,
-        Some(LineFormat::Netlink) => 8,
-        Some(LineFormat::Unix) | None => 7,
-    };
     let words = line.split(|byte| *byte == b' ');
-    words.filter(|word| !word.is_empty()).count() < least
+    let count = words.filter(|word| !word.is_empty()).count();
+    table.protocol.proc_net() != Some(LineFormat::Tcp) || count < TCP_COLUMNS
 }
+
+/// Columns of a line of `net/tcp`, the pointer included.
+const TCP_COLUMNS: usize = 12;
 
 /// The hash bucket of a line of `net/icmp` or `net/icmp6`: its column `sl`.
 pub fn bucket_of(line: &[u8]) -> Option<u64> {

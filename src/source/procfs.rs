@@ -109,7 +109,7 @@ impl ProcfsSource {
         let strays = self.strays(table);
         let mut recent = RecentOfFile::new();
         while let Some(line) = lines.advance()? {
-            if line.number == 1 && is_header(table, line.text) {
+            if line.number == 1 && line.ended && is_header(table, line.text) {
                 continue;
             }
             let whole = if !line.whole {

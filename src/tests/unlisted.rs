@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mode::fake::{FakeKernel, list_over};
-use crate::model::{Source as Kind, StateSet};
+use crate::model::{Source as Kind, StateSet, Warning};
 
 const AT_80: &str = "sport = 80";
 const LIKELY: &str = "lsock: warning: TCP sockets in BOUND are not listed: ";
@@ -36,6 +36,20 @@ fn listing_of_bound_alone_is_incomplete() {
     let run = list(&["-tnj", "state bound"], look_without_bound([]));
     let message = format!("lsock: incomplete list: TCP sockets in BOUND are not listed: {PROC}");
     assert_eq!(run.told(), (2, message.as_str()));
+}
+
+#[test]
+fn what_was_said_as_likely_is_missing_all_the_same() {
+    let refused = Warning::FewerFields("operation not permitted".into());
+    let look = look_without_bound([]).warns(TCP, refused.clone());
+    let run = list(&["-tn", "state bound"], look);
+    let message = format!("lsock: incomplete list: TCP sockets in BOUND are not listed: {PROC}");
+    assert_eq!(run.told().0, 2);
+    assert!(run.told().1.ends_with(&message), "{:?}", run.told());
+    let look = look_without_bound([]).warns(TCP, refused);
+    assert_eq!(list(&["-tan"], look).told().0, 0);
+    let filter = "family = inet or state bound";
+    assert_eq!(list(&["-tan", filter], look_without_bound([])).told().0, 2);
 }
 
 #[test]

@@ -62,8 +62,8 @@ impl Names for Known {
         Ok((path.to_vec(), (path == b"/system.slice").then_some(7)))
     }
 
-    fn ephemeral(&self) -> RangeInclusive<u16> {
-        32_768..=60_999
+    fn ephemeral(&self) -> Option<RangeInclusive<u16>> {
+        Some(32_768..=60_999)
     }
 
     fn host(&self, name: &str) -> Result<Vec<IpAddr>, String> {
@@ -115,7 +115,7 @@ impl Names for OnlyUnix {
         Known.cgroup(path)
     }
 
-    fn ephemeral(&self) -> RangeInclusive<u16> {
+    fn ephemeral(&self) -> Option<RangeInclusive<u16>> {
         Known.ephemeral()
     }
 

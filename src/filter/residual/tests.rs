@@ -188,8 +188,7 @@ fn unix_sockets_have_no_port() {
 #[test]
 fn autobound_is_a_range_of_ports_and_a_kind_of_unix_name() {
     let test = Test::Autobound {
-        first: 32_768,
-        last: 60_999,
+        ports: Some((32_768, 60_999)),
     };
     let ports = port(Op::Equal, vec![PortItem::Range(32_768, 60_999)]);
     assert_eq!(folded(test.clone(), TCP), Expr::Test(ports));

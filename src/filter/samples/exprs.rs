@@ -39,8 +39,9 @@ pub(in crate::filter) fn test() -> impl Strategy<Value = Test> {
             .prop_map(|(field, equal, pattern)| Test::Text { field, equal, pattern }),
         2 => (field(), any::<[bool; 2]>()).prop_map(|(field, [equal, told])| Test::Missing { field, equal, told }),
         1 => select(vec![
-            Test::Autobound { first: 32_768, last: 60_999 },
-            Test::Autobound { first: 9, last: 8 },
+            Test::Autobound { ports: Some((32_768, 60_999)) },
+            Test::Autobound { ports: Some((9, 8)) },
+            Test::Autobound { ports: None },
             Test::HalfClosed,
             Test::Orphan,
             Test::Shown("nginx".into()),

@@ -303,6 +303,7 @@ fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
         machine: crate::enrich::Machine::Here,
         hosts: false,
         only_unix: false,
+        root: None,
     };
     parse(&text(filter, None, limits), &names).ok()
 }

@@ -138,15 +138,21 @@ impl Listing<'_> {
     }
 }
 
-/// Says that the filter depends on what a source does not report.
-fn missing_fields(rule: &Rule, source: Kind) -> Warning {
-    let fields = rule.missing(source).into_iter();
-    Warning::MissingFields {
+/// Says that the filter depends on what a source does not report, or on ports that are not known.
+fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
+    let lacks_range = rule.lacks_range();
+    let fields: Vec<String> = rule.missing(source).into_iter().map(Field::name).collect();
+    let unreported = (!lacks_range || !fields.is_empty()).then(|| Warning::MissingFields {
         table: rule.table(),
-        fields: fields.map(Field::name).collect(),
+        fields,
         source,
-    }
+    });
+    let range = lacks_range.then(|| Warning::Failed(NO_RANGE.into()));
+    unreported.into_iter().chain(range)
 }
+
+const NO_RANGE: &str =
+    "autobound cannot be told: the source has no sys/net/ipv4/ip_local_port_range";
 
 /// Whether nothing is asked for but what a source does not list, and that. A recording is all there is to list
 /// of it.
@@ -212,7 +218,9 @@ impl<'r, 'l> Reading<'r, 'l> {
             }
         };
         let undecided = self.rules.iter().zip(self.undecided);
-        let unreported = undecided.filter_map(|(rule, source)| Some(missing_fields(rule, source?)));
+        let unreported = undecided
+            .filter_map(|(rule, source)| Some(missing_fields(rule, source?)))
+            .flatten();
         // A filter that asks for them has chosen among sockets without names.
         let are_names_needed = listing.query.filter.needs().unix_peers;
         let needed = |warning: &Warning| {
@@ -224,8 +232,10 @@ impl<'r, 'l> Reading<'r, 'l> {
         for (is_gap, warning) in warnings.chain(unlisted) {
             let is_told = noted.warnings.iter().any(|told| told.includes(&warning));
             match (is_told, is_gap) {
-                (true, _) => {}
-                (false, true) => messages.note_gap(INCOMPLETE, warning, noted),
+                // Said already, perhaps as something that is likely: it is missing all the same.
+                (true, true) if noted.warnings.contains(&warning) => noted.gaps += 1,
+                (_, true) => messages.note_gap(INCOMPLETE, warning, noted),
+                (true, false) => {}
                 (false, false) => messages.note(INCOMPLETE, warning, noted),
             }
         }

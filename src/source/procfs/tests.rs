@@ -87,9 +87,10 @@ pub(super) fn read_tcp(text: impl AsRef<[u8]>) -> (usize, Vec<String>) {
 }
 
 #[test]
-fn header_is_no_row_and_no_gap() {
+fn header_is_no_row_and_no_gap_but_where_it_is_cut() {
     assert_eq!(read_tcp(HEADER), (0, vec![]));
-    assert_eq!(read_tcp(HEADER.trim_end()), (0, vec![]));
+    let cut = "net/tcp:1: line: cut off".to_owned();
+    assert_eq!(read_tcp(HEADER.trim_end()), (0, vec![cut]));
 }
 
 #[test]

@@ -7,8 +7,7 @@ use crate::model::{Shutdown, State};
 #[test]
 fn autobound_port_is_in_the_range() {
     let autobound = Test::Autobound {
-        first: 80,
-        last: 90,
+        ports: Some((80, 90)),
     };
     assert!(of(&autobound, &tcp()));
     let mut other = tcp();
@@ -19,7 +18,7 @@ fn autobound_port_is_in_the_range() {
 
 #[test]
 fn autobound_unix_name_is_five_digits() {
-    let autobound = Test::Autobound { first: 0, last: 0 };
+    let autobound = Test::Autobound { ports: None };
     assert!(of(&autobound, &unix(b"\x000a1bf")));
     for name in [b"\x000a1b".as_slice(), b"\x000a1bg", b"00a1bf", b"", b"\0"] {
         assert!(!of(&autobound, &unix(name)), "{name:?}");
