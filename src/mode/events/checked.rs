@@ -78,11 +78,13 @@ impl Watch<'_> {
     }
 }
 
-/// May the rule hold for a step between these states, as the socket was before it or is after it? Only TCP
-/// keeps something of a socket that is closed.
+/// Does it depend on a step between these states, as the socket was before it or is after it, whether the
+/// rule holds for anything? Not where it holds for open connections, too: they have other steps. Only TCP keeps
+/// something of a socket that is closed.
 fn may_miss(rule: &Rule, untold: StateSet) -> bool {
     let is_tcp = rule.table().protocol == Protocol::Tcp;
-    is_tcp && rule.states().intersection(untold) != StateSet::EMPTY
+    let states = rule.states();
+    is_tcp && states.intersection(untold) != StateSet::EMPTY && !states.contains(State::Established)
 }
 
 #[cfg(test)]
