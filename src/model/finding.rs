@@ -5,7 +5,7 @@ mod limits;
 mod measure;
 mod table;
 
-pub use group::{Found, Group, GroupBy, GroupKey, Holder, Ports, by_process};
+pub use group::{Found, Group, GroupBy, GroupKey, Holder, Ports, any_address, by_process};
 pub use limits::{Limits, PortRange};
 pub use table::{FINDINGS, FindingKind};
 

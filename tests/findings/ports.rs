@@ -90,7 +90,7 @@ fn ports_bound_before_connect_are_counted_over_all_destinations() {
     assert_eq!(refused, Err(Errno::ADDRNOTAVAIL));
     let text = found(&["-t"], "ephemeral_ports", "critical", 40).unwrap();
     let told = format!(
-        "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken by {}",
+        "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken at 127.0.0.1 by {}",
         me()
     );
     assert!(text.starts_with(&told), "{text}");

@@ -184,9 +184,8 @@ impl Hunt {
         if only.contains(&key) {
             return Some(key);
         }
-        // Ports are held by sockets of every route.
-        let everybody = GroupKey::Nothing;
-        (self.group_by == GroupBy::Route && only.contains(&everybody)).then_some(everybody)
+        // Ports of an address are held by sockets of every route from there.
+        only.iter().find(|key| key.is_taken_by(socket)).cloned()
     }
 
     /// Takes a socket that is looked at; its holders are looked up where it is kept.

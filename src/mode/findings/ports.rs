@@ -2,14 +2,16 @@
 //! `connect`, `udp_lib_get_port` for both of UDP.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::model::{Group, GroupBy, GroupKey, Limits, Ports, Socket, State};
+use crate::model::{Group, GroupBy, GroupKey, Limits, Ports, Socket, State, any_address};
 
 /// Ports in use, by what they are in use for.
 #[derive(Debug, Default)]
 pub(super) struct PortUse {
-    /// Of any socket: `bind` cannot choose them, nor `connect` where that has to bind first.
-    all: Used,
+    /// Of any socket, by its own address: `bind` cannot choose them there, nor `connect` where that has
+    /// to bind first.
+    addresses: BTreeMap<IpAddr, Used>,
     /// Bound without a connection: `connect` cannot choose them, whatever the destination.
     bound: BTreeSet<u16>,
     /// Of connections: `connect` cannot choose them for this destination.
@@ -38,6 +40,23 @@ impl Used {
         group.ports.taken = taken.try_into().unwrap_or(u64::MAX);
         group
     }
+
+    /// What is taken at an address, with what is at every address.
+    fn at(&self, ip: IpAddr, shared: Option<(IpAddr, &Self)>) -> Group<'static> {
+        let Some((any, shared)) = shared else {
+            return self.group(GroupKey::Address(ip, None), self.ports.len());
+        };
+        let others = self.ports.difference(&shared.ports).count();
+        let sockets = self.sockets + shared.sockets;
+        let key = GroupKey::Address(ip, Some(any));
+        let mut ports = self.group(key.clone(), shared.ports.len() + others).ports;
+        ports.time_wait += shared.numbers.time_wait;
+        ports.bound += shared.numbers.bound;
+        Group {
+            ports,
+            ..Group::counted(key, [sockets; 2])
+        }
+    }
 }
 
 impl PortUse {
@@ -58,7 +77,14 @@ impl PortUse {
         let Some(port) = socket.local.port.and_then(|port| u16::try_from(port).ok()) else {
             return;
         };
-        self.all.add(port, socket.state);
+        if let Some(ip) = socket.local.ip {
+            let any_ipv4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            let any_ipv4 = (socket.takes_ipv4_too() == Some(true)).then_some(any_ipv4);
+            for ip in [Some(ip.to_canonical()), any_ipv4].into_iter().flatten() {
+                let used = self.addresses.entry(ip).or_default();
+                used.add(port, socket.state);
+            }
+        }
         match GroupKey::of(socket, GroupBy::Route) {
             Some(key @ GroupKey::Route(..)) => {
                 let is_free = socket.state == State::TimeWait && self.uses_again(socket);
@@ -99,12 +125,23 @@ impl PortUse {
                 route.group(key.clone(), route.ports.len() + others)
             })
             .collect();
-        let all = self.all.group(GroupKey::Nothing, self.all.ports.len());
-        let covered = groups.iter().map(|group| group.ports.taken).max();
+        let at_addresses = self.addresses.iter().map(|(ip, used)| {
+            let any = any_address(*ip);
+            let shared = self.addresses.get(&any).filter(|_| any != *ip);
+            let told = groups.iter().filter(|group| match group.key {
+                GroupKey::Route(local, _) => ip.is_unspecified() || local == *ip,
+                _ => false,
+            });
+            let at_all = shared.map(|shared| shared.ports.len().try_into().unwrap_or(u64::MAX));
+            let told = told.map(|group| group.ports.taken).chain(at_all).max();
+            (used.at(*ip, shared.map(|shared| (any, shared))), told)
+        });
         // A twentieth more or less is no other finding.
-        if covered.unwrap_or_default() < all.ports.taken.saturating_sub(all.ports.taken / 20) {
-            groups.push(all);
-        }
+        let is_other = |(group, told): &(Group, Option<u64>)| {
+            told.unwrap_or_default() < group.ports.taken.saturating_sub(group.ports.taken / 20)
+        };
+        let at_addresses: Vec<_> = at_addresses.filter(is_other).collect();
+        groups.extend(at_addresses.into_iter().map(|(group, _)| group));
         groups
     }
 }

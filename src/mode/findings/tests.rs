@@ -43,7 +43,12 @@ fn machine(numbers: &[(&'static str, &[u64])]) -> FakeKernel {
             "udp" => of_net("snmp", format!("Udp: RcvbufErrors\nUdp: {text}\n")),
             "overflows" => of_net(
                 "netstat",
-                format!("TcpExt: ListenOverflows ListenDrops\nTcpExt: {text} {text}\n"),
+                format!(
+                    "TcpExt: ListenOverflows ListenDrops TCPDeferAcceptDrop\nTcpExt: {} {} {}\n",
+                    numbers[0],
+                    numbers[0],
+                    numbers.get(1).unwrap_or(&0)
+                ),
             ),
             key => (format!("sys/net/{key}"), format!("{text}\n")),
         }
@@ -422,10 +427,10 @@ fn ports_that_are_bound_are_taken_for_every_destination() {
     assert_eq!(findings[0].severity, CRITICAL);
     assert_eq!(
         findings[0].sockets,
-        "protocol = tcp and sport >= :60000 and sport <= :60039"
+        "protocol = tcp and sport >= :60000 and sport <= :60039 and src 10.0.0.1"
     );
-    let told = "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken by api[812]: \
-                40 sockets, 0 in TIME_WAIT, 36 bound without a connection; 0 are left.";
+    let told = "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken at 10.0.0.1 \
+                by api[812]: 40 sockets, 0 in TIME_WAIT, 36 bound without a connection; 0 are left.";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 
@@ -501,6 +506,52 @@ fn port_in_time_wait_that_the_kernel_chooses_again_is_not_taken_for_connect() {
 }
 
 #[test]
+fn ports_of_several_addresses_are_not_added_up() {
+    let limits = forty_ports("");
+    let at = |places: &[(&str, u32)]| {
+        let mut sockets = Vec::new();
+        for (ip, count) in places {
+            let ip: std::net::IpAddr = ip.parse().unwrap();
+            let family = if ip.is_ipv4() {
+                Family::Inet
+            } else {
+                Family::Inet6
+            };
+            for _ in 0..*count {
+                let mut socket = Socket::new(Protocol::Udp, family);
+                socket.state = State::Unconn;
+                socket.local.ip = Some(ip);
+                socket.local.port = Some(60000 + u32::try_from(sockets.len()).unwrap());
+                socket.inode = Some(53);
+                socket.v6only = (family == Family::Inet6).then_some(false);
+                sockets.push(socket);
+            }
+        }
+        search(&sockets, &limits).0
+    };
+    assert_eq!(at(&[("127.0.0.2", 20), ("127.0.0.3", 20)]), []);
+    assert_eq!(at(&[("127.0.0.2", 20), ("::1", 20)]), []);
+    assert_eq!(at(&[("0.0.0.0", 20), ("::1", 20)]), []);
+    // At every address is there too, and `::` takes IPv4.
+    for any in ["0.0.0.0", "::"] {
+        let found = at(&[("127.0.0.2", 16), ("127.0.0.3", 4), (any, 20)]);
+        assert_eq!((found.len(), found[0].count), (1, 36), "{found:?}");
+        let told = "36 of the 40 ports of ip_local_port_range (60000 to 60039) are taken at 127.0.0.2 \
+                    by dns[1]: 36 sockets, 0 in TIME_WAIT, 36 bound without a connection; 4 are left.";
+        assert!(found[0].text.starts_with(told), "{found:?}");
+        assert!(
+            found[0]
+                .sockets
+                .ends_with("and (src 127.0.0.2 or src 0.0.0.0)"),
+            "{found:?}"
+        );
+    }
+    let found = at(&[("0.0.0.0", 38), ("127.0.0.2", 2)]);
+    assert_eq!((found.len(), found[0].count), (1, 38), "{found:?}");
+    assert!(found[0].sockets.ends_with("and src 0.0.0.0"), "{found:?}");
+}
+
+#[test]
 fn ports_of_udp_run_out_too() {
     let limits = forty_ports("");
     let used: Vec<Socket> = (0..38)
@@ -511,6 +562,7 @@ fn ports_of_udp_run_out_too() {
             } else {
                 State::Established
             };
+            socket.local.ip = Some("0.0.0.0".parse().unwrap());
             socket.local.port = Some(60000 + number);
             socket.inode = Some(53);
             socket
@@ -522,8 +574,8 @@ fn ports_of_udp_run_out_too() {
         (1, CRITICAL),
         "{findings:?}"
     );
-    let told = "38 of the 40 ports of ip_local_port_range (60000 to 60039) are taken by dns[1]: 38 \
-                sockets, 0 in TIME_WAIT, 20 bound without a connection; 2 are left.";
+    let told = "38 of the 40 ports of ip_local_port_range (60000 to 60039) are taken at 0.0.0.0 by \
+                dns[1]: 38 sockets, 0 in TIME_WAIT, 20 bound without a connection; 2 are left.";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 
@@ -555,6 +607,10 @@ fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
         kinds(&[dropping(9, 4)], &limits),
         [("accept_queue", CRITICAL)]
     );
+    // What TCP_DEFER_ACCEPT drops as it should.
+    let deferred = machine(&[("overflows", &[12, 9])]);
+    assert_eq!(kinds(&[dropping(9, 0)], &deferred), []);
+    assert_eq!(kinds(&[dropping(10, 0)], &deferred), info);
     let (findings, _) = search(&[dropping(7, 1)], &limits);
     assert_eq!(
         findings[0].sockets,
@@ -655,8 +711,7 @@ fn sockets_in_no_table_are_counted_by_process() {
     assert_eq!((findings.len(), visits), (1, 2), "{findings:?}");
     assert_eq!((findings[0].severity, findings[0].count), (WARNING, 20));
     assert_eq!(findings[0].sockets, "protocol = tcp and pid = 900");
-    let told =
-        "le ak[900] holds 20 TCP sockets that are in no table: never bound, or reset by the peer.";
+    let told = "le ak[900] holds 20 TCP sockets that are in no table: never bound, reset by the peer, or closed";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
     assert_eq!(leak(1_001, "TCPv6", 1_100).0[0].severity, CRITICAL);
     // Sockets of other protocols, and of other network namespaces, which the kernel does not count here.
@@ -832,6 +887,8 @@ fn one_port_at_every_address_and_at_loopback_is_told() {
         let elsewhere = at(v4, "10.0.0.1", 80, 83);
         assert_eq!(kinds(&[loopback.clone(), other.clone()], &limits), []);
         assert_eq!(kinds(&[everywhere.clone(), elsewhere.clone()], &limits), []);
+        let elsewhere_only = with(everywhere.clone(), |s| s.interface = Some(2));
+        assert_eq!(kinds(&[elsewhere_only, loopback.clone()], &limits), []);
         let all = [everywhere, elsewhere, loopback, other];
         let (findings, _) = search(&all, &limits);
         let may_be = [("wildcard_and_loopback", Severity::Info, 2)];

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::{Endpoint, Process, ProcessStatus, Row, Socket, State};
 use crate::text::{counted, escape, escape_also, separates_processes, unix_name};
@@ -117,6 +117,8 @@ pub enum GroupKey {
     Port(u32),
     /// Their own address, and the other end.
     Route(IpAddr, SocketAddr),
+    /// Their own address, or this one that stands for every address.
+    Address(IpAddr, Option<IpAddr>),
     /// The inode of the only one.
     Socket(u64),
 }
@@ -146,6 +148,19 @@ impl GroupKey {
         }
     }
 
+    /// True if the ports of this socket are taken at the address that the group has in common.
+    pub fn is_taken_by(&self, socket: &Socket) -> bool {
+        let Self::Address(ip, any) = self else {
+            return false;
+        };
+        let is_at = |ip: IpAddr| {
+            let own = socket.local.ip.map(|own| own.to_canonical());
+            let any_ipv4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            own == Some(ip) || ip == any_ipv4 && socket.takes_ipv4_too() == Some(true)
+        };
+        is_at(*ip) || any.is_some_and(is_at)
+    }
+
     /// The filter that selects the group.
     pub fn filter(&self) -> String {
         match self {
@@ -155,6 +170,8 @@ impl GroupKey {
             Self::Peer(peer) => format!("dst {peer}"),
             Self::Port(port) => format!("sport = :{port}"),
             Self::Route(local, peer) => format!("src {local} and dst {peer}"),
+            Self::Address(ip, None) => format!("src {ip}"),
+            Self::Address(ip, Some(any)) => format!("(src {ip} or src {any})"),
             Self::Socket(inode) => format!("inode = {inode}"),
         }
     }
@@ -170,6 +187,14 @@ fn is_connection(socket: &Socket) -> bool {
 pub(super) fn end(end: &Endpoint) -> Option<SocketAddr> {
     let port = u16::try_from(end.port?).ok()?;
     Some(SocketAddr::new(end.ip?.to_canonical(), port))
+}
+
+/// The address that stands for every one of the same IP version.
+pub const fn any_address(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
 }
 
 /// The address and port of a socket, or its name.
@@ -243,6 +268,7 @@ impl Group<'_> {
             GroupKey::Peer(peer) => peer.to_string(),
             GroupKey::Port(port) | GroupKey::Unaccepted(port) => port.to_string(),
             GroupKey::Route(local, peer) => format!("{local} to {peer}"),
+            GroupKey::Address(ip, _) => ip.to_string(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What findings measure: queues, ports, descriptors and orphans against the limits of the kernel.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::super::{Counts, Socket, State};
 use super::group::{Found, Group, Holder, names, place};
@@ -119,6 +118,17 @@ pub(super) fn drops(socket: &Socket) -> u64 {
     drops.map(u64::from).unwrap_or_default()
 }
 
+/// The handshakes that a listener has dropped; 0 where all may be what `TCP_DEFER_ACCEPT` drops as it
+/// should: ACKs without data, which the kernel counts for the whole network namespace.
+pub(super) fn handshakes_dropped(listener: &Socket, limits: &dyn Limits) -> u64 {
+    let deferred = limits.counter("netstat", "TcpExt", "TCPDeferAcceptDrop");
+    let dropped = drops(listener);
+    if deferred.unwrap_or_default() >= dropped {
+        return 0;
+    }
+    dropped
+}
+
 /// The receive queue; 0 where that is not told.
 pub(super) fn unread(socket: &Socket) -> u64 {
     socket.recv_queue.unwrap_or_default().into()
@@ -180,15 +190,21 @@ fn is_at_places(group: &Group<'_>, is_ipv4: bool) -> Option<bool> {
     }
 }
 
+/// False if it is bound to another interface than `lo`, which is the first one of every namespace.
+fn is_on_loopback(socket: &Socket) -> bool {
+    socket.interface.is_none_or(|interface| interface <= 1)
+}
+
 fn is_loopback(socket: &Socket, is_ipv4: bool) -> bool {
     let ip = socket.local.ip.map(|ip| ip.to_canonical());
-    ip.is_some_and(|ip| ip.is_loopback() && ip.is_ipv4() == is_ipv4)
+    let is_it = ip.is_some_and(|ip| ip.is_loopback() && ip.is_ipv4() == is_ipv4);
+    is_it && is_on_loopback(socket)
 }
 
 /// `None` = it is not told whether it takes IPv4, too.
 fn is_wildcard(socket: &Socket, is_ipv4: bool) -> Option<bool> {
     let ip = socket.local.ip.map(|ip| ip.to_canonical());
-    match ip.filter(IpAddr::is_unspecified) {
+    match ip.filter(|ip| ip.is_unspecified() && is_on_loopback(socket)) {
         Some(ip) if ip.is_ipv4() == is_ipv4 => Some(true),
         Some(_) if is_ipv4 => socket.takes_ipv4_too(),
         _ => Some(false),

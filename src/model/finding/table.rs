@@ -5,9 +5,9 @@ use super::super::{Counts, Protocol, Socket, Source, State};
 use super::group::{Group, GroupBy, GroupKey, names};
 use super::limits::Limits;
 use super::measure::{
-    NEARLY_FULL, at_their_limit, cannot_be_sent, drops, is_fullest, is_nearly_full, listener,
-    may_be_at_places, may_be_at_their_limit, most_ports_in_use, orphans_of_limit, overflows,
-    places, ports_in_use, queue_in_use, unread, unsent,
+    NEARLY_FULL, at_their_limit, cannot_be_sent, drops, handshakes_dropped, is_fullest,
+    is_nearly_full, listener, may_be_at_places, may_be_at_their_limit, most_ports_in_use,
+    orphans_of_limit, overflows, places, ports_in_use, queue_in_use, unread, unsent,
 };
 use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
 use crate::text::{bytes, millis};
@@ -139,8 +139,9 @@ pub const FINDINGS: &[FindingKind] = &[
         },
         sentence: |group, _| {
             format!(
-                "{} holds {} that are in no table: never bound, or reset by the peer. It has not closed \
-                 them. Close sockets after connect, read or write fails.",
+                "{} holds {} that are in no table: never bound, reset by the peer, or closed \
+                 both ways. It has not closed them. Close sockets after connect, read or write fails, and \
+                 after EOF.",
                 group.who(),
                 group.number("TCP socket"),
             )
@@ -217,7 +218,7 @@ pub const FINDINGS: &[FindingKind] = &[
         passes: |socket| Some(is_nearly_full(socket) != Some(true)),
         group_by: GroupBy::Socket,
         is_possible: |counts, limits| counts.listeners.count > 0 && overflows(limits) > 0,
-        measure: Some(|group, _| group.sum(drops)),
+        measure: Some(|group, limits| group.sum(|listener| handshakes_dropped(listener, limits))),
         sentence: |group, limits| {
             let dropped = limits.counter("netstat", "TcpExt", "ListenDrops");
             format!(
@@ -340,10 +341,8 @@ pub const FINDINGS: &[FindingKind] = &[
         is_possible: |counts, limits| most_ports_in_use(counts, limits) >= 75,
         measure: Some(|group, limits| ports_in_use(group.ports.taken, limits)),
         listed: Some(|group, limits| {
-            let mut filter = limits.ephemeral()?.filter();
-            if group.key != GroupKey::Nothing {
-                filter = format!("{filter} and {}", group.key.filter());
-            }
+            let filter = limits.ephemeral()?.filter();
+            let mut filter = format!("{filter} and {}", group.key.filter());
             if group.ports.free > 0 {
                 filter.push_str(" and not state time-wait");
             }
@@ -507,7 +506,7 @@ pub const FINDINGS: &[FindingKind] = &[
     },
 ];
 
-/// Of the destination that most connections go to, or of all sockets.
+/// Of the destination that most connections go to, or of an address.
 fn ports_are_taken(group: &Group<'_>, limits: &dyn Limits) -> String {
     let Some(range) = limits.ephemeral() else {
         return String::new();
@@ -529,12 +528,13 @@ fn ports_are_taken(group: &Group<'_>, limits: &dyn Limits) -> String {
     let left = size.saturating_sub(ports.taken);
     let sockets = group.number("socket");
     let (time_wait, bound) = (ports.time_wait, ports.bound);
-    if group.key == GroupKey::Nothing {
+    if let GroupKey::Address(..) = group.key {
         return format!(
-            "{taken}{by}: {sockets}, {time_wait} in TIME_WAIT, {bound} bound without a connection; {left} \
-             are left. bind to port 0 fails with EADDRINUSE where none is left, and connect after such a \
-             bind, too. Close what is not needed, widen the range, or connect without bind \
+            "{taken} at {}{by}: {sockets}, {time_wait} in TIME_WAIT, {bound} bound without a connection; \
+             {left} are left. bind to port 0 there fails with EADDRINUSE where none is left, and connect \
+             after such a bind, too. Close what is not needed, widen the range, or connect without bind \
              (IP_BIND_ADDRESS_NO_PORT).",
+            group.who(),
         );
     }
     format!(
