@@ -20,7 +20,7 @@ pub(super) fn now() -> u64 {
     now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
 }
 
-/// What is told of a process without its descriptors.
+/// A process without its descriptors.
 #[derive(Debug)]
 pub(super) struct Described {
     /// Without the name of its user, and without descriptors.
@@ -31,7 +31,7 @@ pub(super) struct Described {
     pub(super) parent: Option<u32>,
 }
 
-/// Reads what is told of a process; `None` when it is gone. Where a file may not be read, or the process
+/// Reads a process; `None` when it is gone. Where a file may not be read, or the process
 /// ends on the way, the rest stays unknown.
 pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.

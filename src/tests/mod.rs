@@ -66,8 +66,8 @@ fn listeners(count: u16) -> Vec<Socket> {
     (1..=count).map(listener).collect()
 }
 
-/// The query of a command line.
-fn query(words: &[&str]) -> Query {
+/// A command line, understood or not, whose output is no terminal.
+fn parsed(words: &[&str]) -> Result<Command, Error> {
     let terminal = Terminal {
         width: None,
         is_terminal: false,
@@ -79,7 +79,12 @@ fn query(words: &[&str]) -> Query {
         output: None,
     };
     let words = [&["lsock"], words].concat();
-    match cli::parse(words.iter().map(Into::into), terminal).unwrap() {
+    cli::parse(words.iter().map(Into::into), terminal)
+}
+
+/// The query of a command line.
+fn query(words: &[&str]) -> Query {
+    match parsed(words).unwrap() {
         Command::List(query) => *query,
         other => panic!("{words:?}: {other:?}"),
     }

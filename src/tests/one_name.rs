@@ -209,19 +209,7 @@ fn parts_of_one_structure_are_one_object() {
 
 /// What is said of a command line that is not understood.
 fn refused(words: &[&str]) -> String {
-    let terminal = Terminal {
-        width: None,
-        is_terminal: false,
-        no_color: true,
-        utf8: true,
-        height: None,
-        zone: None,
-        console: None,
-        output: None,
-    };
-    let words = [&["lsock"], words].concat();
-    let parsed = cli::parse(words.iter().map(Into::into), terminal);
-    parsed.unwrap_err().to_string()
+    parsed(words).unwrap_err().to_string()
 }
 
 #[test]
