@@ -89,10 +89,14 @@ impl Holder {
             _program: program,
         };
         let comm = [&name[..name.len().min(15)], b"\n"].concat();
-        let path = format!("/proc/{}/comm", holder.pid());
-        // Until the last `exec` it has this process's descriptors or the shell's.
-        until(&path, || {
-            fs::read(&path).is_ok_and(|now| now == comm).then_some(())
+        let folder = format!("/proc/{}", holder.pid());
+        // Until the last `exec` it has this process's descriptors or the shell's, and until it sleeps
+        // those of the libraries that it loads.
+        until(&folder, || {
+            let now = fs::read(format!("{folder}/comm")).ok()?;
+            let status = fs::read(format!("{folder}/status")).ok()?;
+            let status = String::from_utf8_lossy(&status);
+            (now == comm && status.contains("\nState:\tS")).then_some(())
         });
         Ok(holder)
     }
