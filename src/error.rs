@@ -19,7 +19,7 @@ pub enum Error {
     Netlink(Table, io::Error),
     /// `poll(2)` failed, or signals cannot be heard: nothing more can be seen of what is watched.
     Watch(io::Error),
-    /// `/proc` has no file for a table.
+    /// `/proc` has no file for a table, whose sockets are watched.
     NotInProc(Table),
     /// No source lists a table, or what one sends makes no message.
     Unusable(String),

@@ -348,7 +348,7 @@ fn unreadable_file_is_an_error() {
 #[test]
 fn mptcp_that_is_named_is_missing_and_among_all_is_left_out() {
     let root = Root::new().with_lines("tcp", &[TCP, &listener(80)]);
-    let message = "/proc does not list IPv4 MPTCP sockets";
+    let message = "incomplete list: MPTCP sockets are not listed: /proc/net does not report them";
     assert_incomplete(&root.list(&["-M4"]), 0, message);
     assert_incomplete(&root.list(&["-tM4"]), 1, message);
     let sources = root.list(&["-Aall"]).document()["summary"]["sources"].clone();

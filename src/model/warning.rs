@@ -81,7 +81,7 @@ pub enum Warning {
         /// Who leaves them out.
         source: Source,
     },
-    /// Sockets of this protocol in BOUND are asked for, and the source does not list them.
+    /// Sockets of this protocol are asked for, and the source does not list those in BOUND, or of MPTCP any.
     Unlisted(Protocol, Source),
     /// The search for findings could not see everything.
     Findings(Box<Self>),
@@ -289,7 +289,11 @@ impl Display for Warning {
                     Source::Replay => "the recording has none",
                 };
                 let title = protocol.title();
-                write!(f, "{title} sockets in BOUND are not listed: {who}")
+                let which = match protocol {
+                    Protocol::Mptcp => "sockets",
+                    _ => "sockets in BOUND",
+                };
+                write!(f, "{title} {which} are not listed: {who}")
             }
             Self::Findings(inner) => write!(f, "findings: {inner}"),
             Self::Grave(count, severity) => {

@@ -20,7 +20,7 @@ use super::recent::RecentOfFile;
 use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Family, Protocol, Source as Kind, Table, Warning};
+use crate::model::{Cause, Family, Protocol, Source as Kind, StateSet, Table, Warning};
 use crate::procfs::file::open_path;
 use crate::procfs::{LineError, is_cut, is_header};
 use crate::text::escape_path;
@@ -83,6 +83,21 @@ impl ProcfsSource {
             .warnings
             .extend((!is_none).then(|| Warning::Failed(gap.into())));
         Ok(outcome)
+    }
+
+    /// A table that has no file: which sockets there are is unknown, where the kernel speaks the protocol.
+    fn untold(&self, table: Table, request: &Request) -> Outcome {
+        if speaks(&self.root, table) == Some(false) {
+            let reason = Cause::from(format!("this kernel has no {table}"));
+            self.recorder.keep_none(table, &reason);
+            return Outcome::absent(reason);
+        }
+        self.recorder
+            .keep_states(table, request.states, StateSet::ALL);
+        Outcome {
+            unlisted: request.states,
+            ..Outcome::complete(Kind::Procfs)
+        }
     }
 
     /// The ping sockets that the kernel lists in this table by mistake.
@@ -167,7 +182,7 @@ impl Source for ProcfsSource {
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
         let Some(name) = table.proc_file() else {
-            return Err(Error::NotInProc(table));
+            return Ok(self.untold(table, request));
         };
         let path = self.root.join(name);
         let file = match open_path(&path) {

@@ -13,7 +13,7 @@ use super::note::Note;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Protocol, RecordedName, Source as Kind, Table, Warning};
+use crate::model::{Cause, Protocol, RecordedName, Source as Kind, StateSet, Table, Warning};
 use crate::text::escape_path;
 use crate::wire::{self, Body, Message};
 
@@ -161,11 +161,10 @@ impl ReplaySource {
             }
             Body::Note(text) => match (Note::read(text), asked) {
                 (Some(Note::Name(name)), _) => self.names.push(name),
-                (Some(note @ Note::None(_)), Some(table)) => {
+                (Some(note @ (Note::None(_) | Note::States(_))), Some(table)) => {
                     self.hold(table);
                     self.notes.push((table, note));
                 }
-                (Some(note @ Note::States(_)), Some(table)) => self.notes.push((table, note)),
                 _ => {}
             },
             // A refusal, or the answer to what was asked beside a dump: no part of one.
@@ -293,6 +292,7 @@ impl Source for ReplaySource {
         gaps.extend(decoder.warnings(Some(table), Some(&self.path)));
         // What other programs record may lack BOUND.
         outcome.unlisted = match listed {
+            Some(StateSet::EMPTY) => request.states,
             Some(listed) => request.unlisted(table, listed.complement()),
             None => decoder.unlisted(),
         };

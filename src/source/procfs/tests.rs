@@ -265,14 +265,27 @@ fn missing_directory_is_an_error() {
 }
 
 #[test]
-fn mptcp_is_not_told() {
+fn mptcp_cannot_be_told_where_the_kernel_speaks_it() {
+    let root = root("tcp", HEADER);
     let table = Table {
         protocol: Protocol::Mptcp,
         ..TCP
     };
-    let mut source = ProcfsSource::new("/proc", Recorder::default());
-    let error = sockets_of(&mut source, table, false).unwrap_err();
-    assert_eq!(error.chain(), "/proc does not list IPv4 MPTCP sockets");
+    let read = || {
+        let mut source = ProcfsSource::new(root.path(), Recorder::default());
+        sockets_of(&mut source, table, false).unwrap().1
+    };
+    let told = |outcome: Outcome| (outcome.source, outcome.unlisted);
+    let untold = (Some(Kind::Procfs), request(false).states);
+    assert_eq!(told(read()), untold, "nobody says that there are none");
+    let protocols = root.path().join("net/protocols");
+    fs::write(&protocols, "protocol size\nTCP 2304\nMPTCP 1936\n").unwrap();
+    assert_eq!(told(read()), untold);
+    fs::write(&protocols, "protocol size\nTCP 2304\n").unwrap();
+    let none = read();
+    let reason = "this kernel has no IPv4 MPTCP sockets".into();
+    assert_eq!(none.reason.as_ref(), Some(&reason));
+    assert_eq!(told(none), (None, StateSet::EMPTY));
 }
 
 #[test]

@@ -78,6 +78,9 @@ impl SampledTable {
         let outcome = visited.inspect_err(|error| {
             self.gap.note(Warning::Failed(error.chain().into()));
         })?;
+        if outcome.unlisted == self.request.states {
+            return Err(Error::NotInProc(known.table));
+        }
         for warning in &outcome.warnings {
             if !warning.is_gap() && !warnings.contains(warning) {
                 warnings.push(warning.clone());
