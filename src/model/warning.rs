@@ -282,19 +282,7 @@ impl Display for Warning {
                 let fields = fields.join(", ");
                 write!(f, "{table}: the filter asks for {fields}, which {why}")
             }
-            Self::Unlisted(protocol, source) => {
-                let who = match source {
-                    Source::Netlink => "the kernel reports them from Linux 6.8 on",
-                    Source::Procfs => "/proc/net does not report them",
-                    Source::Replay => "the recording has none",
-                };
-                let title = protocol.title();
-                let which = match protocol {
-                    Protocol::Mptcp => "sockets",
-                    _ => "sockets in BOUND",
-                };
-                write!(f, "{title} {which} are not listed: {who}")
-            }
+            Self::Unlisted(protocol, source) => unlisted(f, *protocol, *source),
             Self::Findings(inner) => write!(f, "findings: {inner}"),
             Self::Grave(count, severity) => {
                 let (findings, severity) = (counted(count, "finding"), severity.name());
@@ -330,6 +318,19 @@ impl Display for Warning {
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }
+}
+
+fn unlisted(f: &mut Formatter<'_>, protocol: Protocol, source: Source) -> fmt::Result {
+    let which = match protocol {
+        Protocol::Mptcp => "sockets",
+        _ => "sockets in BOUND",
+    };
+    let who = match source {
+        Source::Netlink => "the kernel reports them from Linux 6.8 on",
+        Source::Procfs => "/proc/net does not report them",
+        Source::Replay => "the recording has none",
+    };
+    write!(f, "{} {which} are not listed: {who}", protocol.title())
 }
 
 impl Display for MissingOwners {
