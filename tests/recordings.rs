@@ -72,6 +72,36 @@ fn replay_is_the_same_field_by_field() {
 }
 
 #[test]
+fn dump_of_ss_is_replayed_as_ss_lists_it() {
+    let Some(_namespace) = fresh() else { return };
+    let column = |lines: &[u8], place: usize| {
+        let lines = String::from_utf8(lines.to_vec()).unwrap();
+        let words = lines.lines().map(|line| line.split_whitespace().nth(place));
+        let mut words: Vec<_> = words.map(|word| word.unwrap().to_owned()).collect();
+        words.sort();
+        words
+    };
+    let are_alike = |sockets: usize| {
+        for (words, part) in [("-tan", 1), ("-t4an", 2), ("-t6an", 2), ("-tln", 3)] {
+            let tape = Tape::new();
+            tool("ss", &[words, "-D", tape.path()])?;
+            let listed = column(&tool("ss", &["-H", words])?, 3);
+            let replayed = lsock([words, "-H", "--replay", tape.path()]).clean();
+            assert_eq!(column(&replayed.stdout, 4), listed, "{words}");
+            assert!(listed.len() >= sockets / part, "{words}: {listed:?}");
+        }
+        Some(())
+    };
+    if are_alike(0).is_none() {
+        return;
+    }
+    let _four = states::half_closed(V4).unwrap();
+    are_alike(0);
+    let _six = states::half_closed(V6).unwrap();
+    are_alike(6);
+}
+
+#[test]
 fn replay_of_proc_is_the_same_field_by_field() {
     let Some((_scene, _namespace)) = stage() else {
         return;

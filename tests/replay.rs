@@ -22,6 +22,10 @@ fn replay(path: &Path) -> Run {
     lsock_within(["-aimnj", "--replay", path])
 }
 
+fn replay_of(path: &str, words: &[&str]) -> Run {
+    lsock_within([words, &["--replay", path]].concat())
+}
+
 /// The whole recordings whose bytes are cut and changed: two dumps of each, the second shorter.
 fn samples() -> Vec<Vec<Message>> {
     let few = |name: &str, count: usize| {
@@ -230,6 +234,41 @@ fn dump_of_both_ip_versions_is_whole() {
         "{named:?}"
     );
     assert_incomplete(&replay(file(&rows).path()), "ends in the middle of a dump");
+}
+
+/// `ss -D` writes a dump of each IP version; of one without a socket no more than its end.
+#[test]
+fn dump_of_ss_without_a_socket_is_whole() {
+    const OF_SS: u32 = 123_456;
+    let row = |name: &str| Message::new(SOCKET, OF_SS, fixture(name)[0].payload());
+    let end = |code: i32| Message::new(DONE, OF_SS, &code.to_ne_bytes());
+    let refused = Message::new(ERROR, OF_SS, &(-22_i32).to_ne_bytes()).with_flags(0);
+    for (messages, rows) in [
+        (vec![row("tcp4.bin"), end(0), end(0)], 1),
+        (vec![end(0), row("tcp6.bin"), end(0)], 1),
+        (vec![end(0), end(0)], 0),
+        (vec![end(0)], 0),
+        (vec![refused.clone(), end(0)], 0),
+    ] {
+        let recording = file(&messages);
+        let path = recording.path().to_str().unwrap();
+        for words in [&["-anj"][..], &["-tanj"], &["-anj", "-4", "-t", "-6"]] {
+            let attempt = lsock_within([words, &["--replay", path]].concat()).clean();
+            assert_eq!(attempt.rows().len(), rows, "{messages:?}");
+            assert_eq!(attempt.document()["summary"]["complete"], true);
+        }
+        assert_incomplete(&replay_of(path, &["-uanj"]), "holds no IPv4 UDP sockets");
+    }
+    for (messages, message) in [
+        (vec![end(-2)], "the kernel refused a dump: no such file"),
+        (vec![refused], "holds no dump"),
+    ] {
+        let attempt = replay(file(&messages).path());
+        assert_eq!(attempt.status, Some(2));
+        assert!(attempt.stderr.contains(message), "{attempt:?}");
+    }
+    let half = file(&[row("tcp4.bin"), end(0), end(-2)]);
+    assert_incomplete(&replay(half.path()), "the kernel refused a dump");
 }
 
 #[test]

@@ -97,8 +97,12 @@ impl ReplaySource {
             }
         }
         if self.tables.is_empty() {
+            let nothing = match at {
+                0 => "holds no netlink messages",
+                _ => "holds no dump",
+            };
             let flaw = self.flaw.take();
-            return Err(flaw.unwrap_or_else(|| self.malformed("holds no netlink messages")));
+            return Err(flaw.unwrap_or_else(|| self.malformed(nothing)));
         }
         if open.is_some() {
             self.note_flaw("ends in the middle of a dump");
@@ -154,9 +158,13 @@ impl ReplaySource {
             Body::Done(code) if code <= 0 => {
                 let ended = open.take();
                 self.note_end(asked, ended);
-                if let Some(table) = asked.or(ended) {
-                    self.hold(table);
-                    self.enter(table, place);
+                match asked.or(ended) {
+                    Some(table) => {
+                        self.hold(table);
+                        self.enter(table, place);
+                    }
+                    // `ss -D` dumps TCP and nothing else; of an IP version without a socket this is all.
+                    None => Protocol::Tcp.tables().for_each(|table| self.hold(table)),
                 }
             }
             Body::Note(text) => match (Note::read(text), asked) {
@@ -170,9 +178,11 @@ impl ReplaySource {
             // A refusal, or the answer to what was asked beside a dump: no part of one.
             Body::Error(_) if !message.multi => {}
             Body::Done(code) | Body::Error(code) => {
-                if open.take().is_some() {
+                let broke_off = open.take().is_some();
+                if broke_off || asked.is_none() {
                     let cause = Cause::from(io::Error::from_raw_os_error(code));
-                    self.note_flaw(format!("the kernel broke off a dump: {cause}"));
+                    let did = if broke_off { "broke off" } else { "refused" };
+                    self.note_flaw(format!("the kernel {did} a dump: {cause}"));
                 }
             }
             Body::Socket(_) | Body::Other => {}
