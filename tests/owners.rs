@@ -1,6 +1,6 @@
 //! Who holds a socket.
 
-mod alone;
+pub mod alone;
 mod hostile;
 pub mod nobody;
 mod trees;

@@ -26,7 +26,7 @@ pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
 use name_cache::NameCache;
 use owners::Owners;
-pub use owners::{OwnerSource, ScanScope, Sight};
+pub use owners::{Held, OwnerSource, ScanScope, Sight};
 pub use services::Ports;
 use services::Services;
 pub use system_names::{Machine, SystemNames};
@@ -157,6 +157,11 @@ impl Enricher {
     /// Looks for processes before the first socket that asks for them, where any are asked for.
     pub fn look_for_owners(&mut self) -> Option<Sight> {
         self.owners.as_mut().map(Owners::look)
+    }
+
+    /// Every descriptor of the processes that are looked at, where any are asked for.
+    pub fn held(&mut self) -> Option<Held> {
+        self.owners.as_mut().map(Owners::held)
     }
 
     /// The socket that was prepared last, with its names; without processes until

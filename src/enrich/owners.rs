@@ -51,6 +51,15 @@ pub struct Sight {
     pub refused: bool,
 }
 
+/// What processes hold.
+#[derive(Debug)]
+pub struct Held {
+    /// Descriptors that are sockets, in their order, each once: those of threads and rings, too.
+    pub descriptors: Vec<Descriptor>,
+    /// True if these are all.
+    pub is_whole: bool,
+}
+
 impl Owners {
     /// Will look below `root`: `/proc`, another procfs, or a copy of one.
     pub(super) fn new(
@@ -79,11 +88,23 @@ impl Owners {
     pub(super) fn look(&mut self) -> Sight {
         let scan = self.take_scan();
         let sight = Sight {
-            found: !scan.index.is_empty(),
+            found: !scan.index.descriptors().is_empty(),
             refused: scan.refused || scan.failure.is_some(),
         };
         self.scan = Some(scan);
         sight
+    }
+
+    /// Looks at once, also where the usual look does not.
+    pub(super) fn held(&mut self) -> Held {
+        let scan = self.take_scan();
+        let scan = self.scanner.look_aside(scan);
+        let held = Held {
+            descriptors: scan.index.descriptors().to_vec(),
+            is_whole: scan.is_whole(),
+        };
+        self.scan = Some(scan);
+        held
     }
 
     /// Everything found is out of date: the next listing walks again.
@@ -148,18 +169,14 @@ impl Owners {
 
     /// What it means that nobody holds a socket; its inode, if it is too new.
     fn missing(&mut self, scan: &FdScan, newer: Option<u64>) -> ProcessStatus {
-        let out_of_sight = scan.visibility != Visibility::All;
-        let is_unreadable = newer.is_some()
-            || out_of_sight
-            || !scan.unreadable.is_empty()
-            || scan.failure.is_some();
+        let is_unreadable = newer.is_some() || !scan.is_whole();
         self.in_doubt = is_unreadable;
         if matches!(self.scanner.scope, ScanScope::Only(_)) {
             return ProcessStatus::Unreadable;
         }
         self.in_doubt = true;
         self.too_new.extend(newer);
-        self.out_of_sight += usize::from(out_of_sight);
+        self.out_of_sight += usize::from(scan.visibility != Visibility::All);
         if is_unreadable {
             ProcessStatus::Unreadable
         } else {

@@ -61,6 +61,8 @@ pub(crate) struct FakeKernel {
     pub(crate) descriptors: BTreeMap<u32, u64>,
     /// The protocol of each socket, by inode.
     pub(crate) protocols: BTreeMap<u64, String>,
+    /// The other network namespaces that have sockets, by inode.
+    pub(crate) elsewhere: BTreeMap<u64, u64>,
 }
 
 impl Limits for FakeKernel {
@@ -74,6 +76,14 @@ impl Limits for FakeKernel {
 
     fn protocol_of(&self, _: u32, _: u32, inode: u64) -> Option<String> {
         self.protocols.get(&inode).cloned()
+    }
+
+    fn is_elsewhere(&self, _: u32) -> bool {
+        false
+    }
+
+    fn listed_elsewhere(&self, inode: u64) -> Option<u64> {
+        self.elsewhere.get(&inode).copied()
     }
 }
 

@@ -13,13 +13,12 @@ use std::ops::ControlFlow;
 use crate::error::Error;
 use crate::filter::{Expr, Rule};
 use crate::mode::matcher::Matcher;
-use crate::mode::no_table::in_no_table;
+use crate::mode::no_table::{Place, in_no_table};
 use crate::mode::sources::Open;
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, NotChecked, Protocol,
     Selection, Severity, Socket, StateSet, Warning,
 };
-use crate::procfs::fd::{Threads, walk};
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
@@ -235,9 +234,10 @@ impl<'q> Looker<'q> {
         if self.query.filter != Expr::ALWAYS || self.query.selection != Selection::All {
             return;
         }
-        let walk = walk(&self.query.input.processes(), Threads::Any);
-        let is_whole = walk.as_ref().is_ok_and(|walk| walk.unreadable.is_empty());
-        let mut held = walk.map(|walk| walk.descriptors).unwrap_or_default();
+        let Some(held) = self.matcher.enricher.held() else {
+            return;
+        };
+        let (mut held, mut is_whole) = (held.descriptors, held.is_whole);
         let mut listed = BTreeSet::new();
         let mut tables = Vec::new();
         for rule in rules {
@@ -253,10 +253,22 @@ impl<'q> Looker<'q> {
         }
         held.retain(|held| !listed.contains(&held.inode));
         let mut found: BTreeMap<u64, Found> = BTreeMap::new();
-        for (held, table) in in_no_table(held, &tables, limits) {
+        for (held, place) in in_no_table(held, &tables, limits) {
+            let (table, namespace) = match place {
+                Place::OfTable(table, namespace) => (table, namespace),
+                Place::Untold => {
+                    is_whole = false;
+                    continue;
+                }
+            };
+            if namespace.is_some() || limits.is_elsewhere(held.pid) {
+                continue;
+            }
             let name = limits.text(&format!("{}/comm", held.pid));
-            let name = name.unwrap_or_default();
-            let holder = Holder::process(held.pid, name.trim_end_matches('\n').as_bytes());
+            let name = name
+                .as_deref()
+                .map(|name| name.trim_end_matches('\n').as_bytes());
+            let holder = Holder::process(held.pid, name);
             let of_socket = found.entry(held.inode).or_insert_with(|| Found {
                 socket: Socket::new(table.protocol, table.family),
                 holders: Vec::new(),

@@ -38,8 +38,9 @@ pub(super) fn run(
     let mut matcher = Matcher::new(query)?;
     matcher.enricher.use_names(source.names());
     let output = Output::of(query, open, &envelope(), out);
+    let unlisted = Unlisted::of(query, &mut matcher.enricher);
     let mut listing = Listing::new(query, &mut matcher, output);
-    listing.unlisted = Unlisted::of(query);
+    listing.unlisted = unlisted;
     if recorder.is_on() {
         let mut named = NamedSource::new(source, query)?;
         listing.read_all(&tables, &mut named, messages)?;
@@ -93,10 +94,10 @@ impl<'l> Listing<'l> {
         let Some(unlisted) = self.unlisted.take().filter(|_| is_whole) else {
             return;
         };
-        let counts = unlisted.count(&self.summary.sources, limits);
-        self.summary.in_no_table = Some(counts.values().sum());
-        for ((pid, protocol), count) in counts {
-            let warning = Warning::InNoTable(count, protocol, pid);
+        let (count, lost) = unlisted.count(&self.summary.sources, limits);
+        self.summary.in_no_table = Some(count);
+        for lost in lost {
+            let warning = Warning::InNoTable(lost);
             messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
         }
     }

@@ -2,30 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::enrich::{Enricher, Held};
 use crate::filter::{Expr, Field, Op, Test};
-use crate::model::{Family, Limits, Origin, Protocol, Selection, Source, StateSet, Table};
-use crate::procfs::fd::{Descriptor, walk_of};
+use crate::model::{
+    Family, InNoTable, Limits, Origin, Protocol, Selection, Source, StateSet, Table,
+};
+use crate::procfs::fd::Descriptor;
 use crate::query::{Query, Report};
 
 /// What the processes that a query names hold, until all is listed that tables have of it.
 pub(super) struct Unlisted {
-    held: Vec<Descriptor>,
+    held: Held,
     listed: BTreeSet<u64>,
 }
 
 impl Unlisted {
     /// `None` = the query does not ask for everything that certain processes hold.
-    pub(super) fn of(query: &Query) -> Option<Self> {
+    pub(super) fn of(query: &Query, enricher: &mut Enricher) -> Option<Self> {
         let asks_for_all = query.selection == Selection::All
             && query.report == Report::Rows
             && !query.check.quiet
-            && query.input.is_live();
-        let pids = named_pids(&query.filter).filter(|_| asks_for_all)?;
-        let held = walk_of(&query.input.processes(), &pids).ok()?;
-        Some(Self {
-            held: held.descriptors,
-            listed: BTreeSet::new(),
-        })
+            && query.input.is_live()
+            && asks_pids_alone(&query.filter);
+        let held = asks_for_all.then(|| enricher.held())??;
+        let listed = BTreeSet::new();
+        Some(Self { held, listed })
     }
 
     /// A table has a socket with this inode.
@@ -33,36 +34,47 @@ impl Unlisted {
         self.listed.extend(inode);
     }
 
-    /// How many are in none of these tables, by process and protocol.
+    /// How many are in none of these tables, and which; `None` = how many cannot be told.
     pub(super) fn count(
-        mut self,
+        self,
         origins: &[Origin],
         limits: &dyn Limits,
-    ) -> BTreeMap<(u32, Protocol), u64> {
-        self.held.retain(|held| !self.listed.contains(&held.inode));
+    ) -> (Option<u64>, Vec<InNoTable>) {
+        let mut held = self.held.descriptors;
+        held.retain(|held| !self.listed.contains(&held.inode));
         let complete = origins.iter().filter(|origin| lists_all(origin));
         let tables: Vec<Table> = complete.map(|origin| origin.table).collect();
-        let mut counts = BTreeMap::new();
-        for (held, table) in in_no_table(self.held, &tables, limits) {
-            *counts.entry((held.pid, table.protocol)).or_insert(0) += 1;
+        let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+        for (held, place) in in_no_table(held, &tables, limits) {
+            let (protocol, namespace) = match place {
+                Place::OfTable(table, namespace) => (Some(table.protocol), namespace),
+                Place::Untold => (None, None),
+            };
+            *counts.entry((held.pid, protocol, namespace)).or_default() += 1;
         }
-        counts
+        let counts = counts.into_iter();
+        let counts = counts.map(|((pid, protocol, namespace), count)| InNoTable {
+            count,
+            pid,
+            protocol,
+            namespace,
+        });
+        let counts: Vec<InNoTable> = counts.collect();
+        let is_told = |one: &InNoTable| {
+            one.protocol.is_some() && one.namespace.is_none() && !limits.is_elsewhere(one.pid)
+        };
+        let is_told = self.held.is_whole && counts.iter().all(is_told);
+        let total = is_told.then(|| counts.iter().map(|one| one.count).sum());
+        (total, counts)
     }
 }
 
-/// The processes of which one must hold a socket, if nothing else is asked.
-fn named_pids(filter: &Expr) -> Option<Vec<u32>> {
+/// True if nothing is asked but that one of certain processes holds a socket.
+fn asks_pids_alone(filter: &Expr) -> bool {
     match filter {
-        Expr::Test(Test::Number {
-            field: Field::Pid,
-            op: Op::Equal,
-            value,
-        }) => Some(vec![u32::try_from(*value).ok()?]),
-        Expr::Any(members) => {
-            let members: Option<Vec<_>> = members.iter().map(named_pids).collect();
-            Some(members?.concat())
-        }
-        _ => None,
+        Expr::Test(Test::Number { field, op, .. }) => (*field, *op) == (Field::Pid, Op::Equal),
+        Expr::Any(members) => members.iter().all(asks_pids_alone),
+        _ => false,
     }
 }
 
@@ -71,20 +83,35 @@ fn lists_all(origin: &Origin) -> bool {
     origin.source == Some(Source::Netlink) && origin.unlisted == StateSet::EMPTY
 }
 
-/// Which of these descriptors are sockets of these tables, TCP or UDP, each once for its process.
+/// Where a socket belongs that no table lists.
+pub(super) enum Place {
+    /// To this table, or to that of the other network namespace with this inode number.
+    OfTable(Table, Option<u64>),
+    /// Nobody can tell: only an `io_uring` has it.
+    Untold,
+}
+
+/// Which of these descriptors are, or may be, sockets of these tables, TCP or UDP, each once for its
+/// process.
 pub(super) fn in_no_table(
     mut held: Vec<Descriptor>,
     tables: &[Table],
     limits: &dyn Limits,
-) -> Vec<(Descriptor, Table)> {
+) -> Vec<(Descriptor, Place)> {
     held.sort_unstable();
+    // A descriptor with a number comes first.
     held.dedup_by_key(|held| (held.inode, held.pid));
+    let is_inet = |table: &Table| name_of(*table).is_some();
     let told = held.into_iter().filter_map(|held| {
-        let name = limits.protocol_of(held.pid, held.fd, held.inode)?;
-        let table = tables
-            .iter()
-            .find(|table| name_of(**table) == Some(&name))?;
-        Some((held, *table))
+        let Descriptor { inode, pid, fd } = held;
+        if fd == Descriptor::FIXED {
+            return tables.iter().any(is_inet).then_some((held, Place::Untold));
+        }
+        let name = limits.protocol_of(pid, fd, inode)?;
+        let mut tables = tables.iter();
+        let table = tables.find(|table| name_of(**table) == Some(&name))?;
+        let namespace = limits.listed_elsewhere(inode);
+        Some((held, Place::OfTable(*table, namespace)))
     });
     told.collect()
 }

@@ -46,4 +46,4 @@ pub use socket::{
 pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
-pub use warning::{AskingUser, Cause, Disturbance, MissingOwners, Warning};
+pub use warning::{AskingUser, Cause, Disturbance, InNoTable, MissingOwners, Warning};

@@ -24,8 +24,9 @@ pub struct Summary {
     pub limited: bool,
     /// Where the rows came from, in the order they were asked for.
     pub sources: Vec<Origin>,
-    /// Sockets that the processes asked for hold, and that no table has; `None` = not counted.
-    pub in_no_table: Option<u64>,
+    /// Sockets of TCP and UDP that the processes asked for hold, and that no table has: the inner `None` =
+    /// some may be of another network namespace, or cannot be read; the outer one = not counted.
+    pub in_no_table: Option<Option<u64>>,
     /// What is missing, and what else must be known.
     pub diagnostics: Diagnostics,
 }

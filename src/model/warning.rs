@@ -105,10 +105,40 @@ pub enum Warning {
     UntoldTimeWait,
     /// Owners of sockets are missing.
     MissingOwners(MissingOwners),
-    /// So many sockets of a protocol that this process holds are in no table.
-    InNoTable(u64, Protocol, u32),
+    /// Sockets that a process holds are in no table.
+    InNoTable(InNoTable),
     /// No table that the options list can have what the filter wants.
     NothingListed,
+}
+
+/// Sockets of a process that are in no table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InNoTable {
+    /// How many.
+    pub count: u64,
+    /// Of which process.
+    pub pid: u32,
+    /// Of which protocol; `None` = nobody can tell, for only an `io_uring` has them.
+    pub protocol: Option<Protocol>,
+    /// Inode number of the other network namespace whose tables have them.
+    pub namespace: Option<u64>,
+}
+
+impl Display for InNoTable {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let protocol = self.protocol.map(Protocol::title);
+        let kind = protocol.map_or_else(String::new, |title| format!("{title} "));
+        let sockets = counted(self.count, &format!("{kind}socket"));
+        let are = if self.count == 1 { "is" } else { "are" };
+        write!(f, "{sockets} of process {} {are} ", self.pid)?;
+        match (protocol, self.namespace) {
+            (None, _) => f.write_str("held by io_uring alone: which protocol is unknown"),
+            (_, Some(other)) => write!(f, "of network namespace {other}"),
+            (_, None) => {
+                f.write_str("in no table: never bound, reset, or of another network namespace")
+            }
+        }
+    }
 }
 
 /// Why owners of sockets are missing.
@@ -185,7 +215,7 @@ impl Warning {
                 | Self::Unlisted(..)
                 | Self::Sampled(_)
                 | Self::UntoldTimeWait
-                | Self::InNoTable(..)
+                | Self::InNoTable(_)
                 | Self::NothingListed
         )
     }
@@ -310,11 +340,7 @@ impl Display for Warning {
             ),
             Self::UntoldTimeWait => f.write_str(UNTOLD_TIME_WAIT),
             Self::MissingOwners(owners) => owners.fmt(f),
-            Self::InNoTable(count, protocol, pid) => {
-                let sockets = counted(count, &format!("{} socket", protocol.title()));
-                let are = if *count == 1 { "is" } else { "are" };
-                write!(f, "{sockets} of process {pid} {are} in no table: never bound, or reset")
-            }
+            Self::InNoTable(sockets) => sockets.fmt(f),
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }

@@ -1,9 +1,12 @@
 //! Limits and counters of this kernel.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::getxattr;
 
@@ -12,11 +15,14 @@ use crate::model::Limits;
 
 /// Reads each file once.
 #[derive(Debug, Default)]
-pub(super) struct Kernel(RefCell<HashMap<String, Option<String>>>);
+pub(super) struct Kernel {
+    files: RefCell<HashMap<String, Option<String>>>,
+    elsewhere: OnceCell<HashMap<u64, u64>>,
+}
 
 impl Limits for Kernel {
     fn text(&self, file: &str) -> Option<String> {
-        let mut known = self.0.borrow_mut();
+        let mut known = self.files.borrow_mut();
         let read = || fs::read_to_string(Path::new(PROC).join(file)).ok();
         known.entry(file.to_owned()).or_insert_with(read).clone()
     }
@@ -28,17 +34,63 @@ impl Limits for Kernel {
 
     fn protocol_of(&self, pid: u32, fd: u32, inode: u64) -> Option<String> {
         let process = Path::new(PROC).join(pid.to_string());
-        let own = fs::read_link(Path::new(PROC).join("thread-self/ns/net")).ok()?;
-        if fs::read_link(process.join("ns/net")).ok()? != own {
-            return None;
-        }
-        let descriptor = process.join("fd").join(fd.to_string());
+        let link = format!("socket:[{inode}]");
+        let is_it = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(&link));
+        let of = |folder: PathBuf| folder.join("fd").join(fd.to_string());
+        // A thread may have descriptors of its own.
+        let own = Some(of(process.clone())).filter(is_it);
+        let of_threads = || folders(&process.join("task")).map(of).find(is_it);
+        let descriptor = own.or_else(of_threads)?;
         let mut name = [0; 32];
         // `sockfs_xattr_get` (`net/socket.c`): ends with a NUL.
         let length = getxattr(&descriptor, "system.sockprotoname", &mut name).ok()?;
         let name = name.get(..length)?.strip_suffix(b"\0")?.to_vec();
-        let is_still_it =
-            fs::read_link(descriptor).ok()? == Path::new(&format!("socket:[{inode}]"));
-        String::from_utf8(name).ok().filter(|_| is_still_it)
+        String::from_utf8(name).ok().filter(|_| is_it(&descriptor))
     }
+
+    fn is_elsewhere(&self, pid: u32) -> bool {
+        namespace_of(&Path::new(PROC).join(pid.to_string())) != own_namespace()
+    }
+
+    fn listed_elsewhere(&self, inode: u64) -> Option<u64> {
+        let elsewhere = self.elsewhere.get_or_init(sockets_elsewhere);
+        elsewhere.get(&inode).copied()
+    }
+}
+
+/// The folders in one of `/proc` whose names are numbers: processes, or threads of one.
+fn folders(of: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(of).into_iter().flatten().flatten();
+    let numbers =
+        entries.filter(|entry| entry.file_name().as_bytes().iter().all(u8::is_ascii_digit));
+    numbers.map(|entry| entry.path())
+}
+
+/// Inode number of the network namespace of a process, or thread.
+fn namespace_of(folder: &Path) -> Option<u64> {
+    Some(fs::metadata(folder.join("ns/net")).ok()?.ino())
+}
+
+fn own_namespace() -> Option<u64> {
+    namespace_of(&Path::new(PROC).join("thread-self"))
+}
+
+/// The sockets in tables of other network namespaces than this one that some thread is in, by inode, and
+/// which namespace it is.
+fn sockets_elsewhere() -> HashMap<u64, u64> {
+    let threads = folders(Path::new(PROC)).flat_map(|process| folders(&process.join("task")));
+    let mut known: HashSet<u64> = own_namespace().into_iter().collect();
+    let mut sockets = HashMap::new();
+    for thread in threads {
+        let Some(namespace) = namespace_of(&thread).filter(|one| known.insert(*one)) else {
+            continue;
+        };
+        let files = ["tcp", "tcp6", "udp", "udp6"].map(|name| thread.join("net").join(name));
+        let files = files.into_iter().filter_map(|file| File::open(file).ok());
+        let lines = files.flat_map(|file| BufReader::new(file).lines().map_while(Result::ok));
+        // The tenth column; the title of it is no number.
+        let inode = |line: String| line.split_ascii_whitespace().nth(9)?.parse().ok();
+        sockets.extend(lines.filter_map(inode).map(|inode| (inode, namespace)));
+    }
+    sockets
 }

@@ -112,6 +112,8 @@ fn rows(words: &[&str]) -> Result<BTreeMap<String, Value>, String> {
         line.contains(" not readable")
             || line.ends_with("nothing that the options list")
             || UNLISTED.trim_end() == line
+            // The tests of this process have sockets of their own, in namespaces of their own.
+            || line.contains(" of process ") && line.contains("network namespace")
     };
     if run.status != Some(0) || !run.stderr.lines().all(told) {
         return Err(format!("status {:?}: {}", run.status, run.stderr.trim()));

@@ -46,8 +46,9 @@ impl FdIndex {
         Self::new(self.descriptors)
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.descriptors.is_empty()
+    /// All of them, in order.
+    pub(super) fn descriptors(&self) -> &[Descriptor] {
+        &self.descriptors
     }
 
     /// Who holds the socket with this inode, by process and number.

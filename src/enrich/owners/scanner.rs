@@ -71,6 +71,14 @@ pub(super) struct FdScan {
     pub(super) failure: Option<Cause>,
 }
 
+impl FdScan {
+    /// True if nobody is left who may hold a socket and was not read.
+    pub(super) fn is_whole(&self) -> bool {
+        let all = self.failure.is_none() && self.visibility == Visibility::All;
+        all && self.unreadable.is_empty()
+    }
+}
+
 /// Finds descriptors below a root, again and again.
 #[derive(Debug)]
 pub(super) struct FdScanner {

@@ -683,6 +683,11 @@ fn connection_of_a_socket_to_itself_is_told() {
 /// A process that holds sockets of these inodes, all of one protocol, and `used` sockets in the namespace
 /// of which 5 are in tables.
 fn leak(count: u64, protocol: &str, used: u64) -> (Vec<Finding>, usize) {
+    leak_beside(count, protocol, used, 0)
+}
+
+/// As many of these sockets are in tables of another namespace.
+fn leak_beside(count: u64, protocol: &str, used: u64, elsewhere: u64) -> (Vec<Finding>, usize) {
     let inodes: Vec<u64> = (1_000..1_000 + count).collect();
     let mut kernel = FakeKernel::default();
     let mut file = |name: &str, text: String| kernel.files.insert(name.to_owned(), text);
@@ -697,6 +702,10 @@ fn leak(count: u64, protocol: &str, used: u64) -> (Vec<Finding>, usize) {
         .iter()
         .map(|inode| (*inode, protocol.to_owned()))
         .collect();
+    let others = (1_000..1_000 + count)
+        .rev()
+        .take(elsewhere.try_into().unwrap());
+    kernel.elsewhere = others.map(|inode| (inode, 4_026_532_215)).collect();
     // One of them is in a table.
     let listed = with(tcp(State::Established), |s| s.inode = Some(1_000));
     search_among(&[listed], &kernel, |root| {
@@ -717,6 +726,8 @@ fn sockets_in_no_table_are_counted_by_process() {
     // Sockets of other protocols, and of other network namespaces, which the kernel does not count here.
     assert_eq!(leak(2_000, "ALG", 2_005), (vec![], 2));
     assert_eq!(leak(2_000, "TCP", 24), (vec![], 0));
+    assert_eq!(leak_beside(40, "TCP", 45, 20), (vec![], 2));
+    assert_eq!(leak_beside(40, "TCP", 45, 19).0[0].count, 20);
 }
 
 #[test]

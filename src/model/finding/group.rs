@@ -14,8 +14,8 @@ const NAMED: usize = 3;
 /// Who holds a socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// A process: its pid and name.
-    Process(u32, String),
+    /// A process: its pid, and its name where that is known.
+    Process(u32, Option<String>),
     /// A process that cannot be read, or nobody: of this user where that is told.
     Unreadable(Option<u32>),
     /// No process.
@@ -27,18 +27,19 @@ impl Holder {
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(status), Some(processes)) if status.is_found() => {
-                let name = |p: &Process| Self::process(p.pid, p.name.as_deref().unwrap_or(b"?"));
-                processes.iter().map(name).collect()
+                let named = |p: &Process| Self::process(p.pid, p.name.as_deref());
+                processes.iter().map(named).collect()
             }
             (Some(ProcessStatus::None), _) => vec![Self::Nobody],
             _ => vec![Self::Unreadable(row.socket.uid)],
         }
     }
 
-    /// A process of this name, any bytes.
-    pub fn process(pid: u32, name: &[u8]) -> Self {
-        let name = escape_also(escape(name), separates_processes);
-        Self::Process(pid, name.into_owned())
+    /// A process of this name, any bytes; none, or an empty one, tells nothing.
+    pub fn process(pid: u32, name: Option<&[u8]>) -> Self {
+        let name = name.filter(|name| !name.is_empty());
+        let escaped = |name| escape_also(escape(name), separates_processes).into_owned();
+        Self::Process(pid, name.map(escaped))
     }
 
     pub(super) const fn is_unreadable(&self) -> bool {
@@ -67,7 +68,8 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Process(pid, name) => write!(f, "{name}[{pid}]"),
+            Self::Process(pid, Some(name)) => write!(f, "{name}[{pid}]"),
+            Self::Process(pid, None) => write!(f, "pid {pid}"),
             Self::Unreadable(Some(uid)) => write!(f, "a process of user {uid} that cannot be read"),
             Self::Unreadable(None) => f.write_str("a process that cannot be read"),
             Self::Nobody => f.write_str("no process"),
@@ -343,7 +345,7 @@ mod tests {
     }
 
     fn by(pids: &[u32]) -> Found {
-        let holder = |pid: &u32| Holder::Process(*pid, "api".to_owned());
+        let holder = |pid: &u32| Holder::process(*pid, Some(b"api"));
         found(&pids.iter().map(holder).collect::<Vec<_>>())
     }
 
@@ -377,20 +379,25 @@ mod tests {
     }
 
     #[test]
-    fn name_of_a_process_is_not_taken_for_two() {
+    fn name_of_a_process_is_not_taken_for_two_and_without_one_it_has_its_number() {
         let socket = Socket::new(Protocol::Unix, Family::Unix);
-        let process = Process {
-            pid: 7,
-            name: b"a],b[1".to_vec().into(),
+        let named = |pid, name: Option<&[u8]>| Process {
+            pid,
+            name: name.map(<[u8]>::to_vec),
             ..Process::default()
         };
+        let processes = [
+            named(7, Some(b"a],b[1")),
+            named(8, None),
+            named(9, Some(b"")),
+        ];
         let holders = Holder::of(&Row {
-            processes: Some(&[process]),
+            processes: Some(&processes),
             process_status: Some(ProcessStatus::Found),
             ..Row::bare(&socket)
         });
         let told: Vec<String> = holders.iter().map(Holder::to_string).collect();
-        assert_eq!(told, ["a\\x5d\\x2cb\\x5b1[7]"]);
+        assert_eq!(told, ["a\\x5d\\x2cb\\x5b1[7]", "pid 8", "pid 9"]);
     }
 
     #[test]

@@ -10,8 +10,14 @@ pub trait Limits {
     fn descriptors(&self, pid: u32) -> Option<u64>;
 
     /// The protocol (`TCP`, `TCPv6`, `UDP`, …) of the socket with this inode that a process has as this
-    /// descriptor; `None` = it has not any more, or lives in another network namespace, or cannot be read.
+    /// descriptor; `None` = it has not any more, or cannot be read.
     fn protocol_of(&self, pid: u32, fd: u32, inode: u64) -> Option<String>;
+
+    /// True if a process is in another network namespace.
+    fn is_elsewhere(&self, pid: u32) -> bool;
+
+    /// Inode number of another network namespace that has the socket with this inode in a table.
+    fn listed_elsewhere(&self, inode: u64) -> Option<u64>;
 
     /// Sockets of this network namespace that no protocol has in its tables: never bound, bound without
     /// more, or reset. `used` of `net/sockstat` is all there are, but for small ones.
@@ -158,6 +164,14 @@ mod tests {
         }
 
         fn protocol_of(&self, _: u32, _: u32, _: u64) -> Option<String> {
+            None
+        }
+
+        fn is_elsewhere(&self, _: u32) -> bool {
+            false
+        }
+
+        fn listed_elsewhere(&self, _: u64) -> Option<u64> {
             None
         }
     }

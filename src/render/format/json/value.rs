@@ -274,8 +274,8 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
         out.push(b'}');
     }
     out.push(b']');
-    if summary.in_no_table.is_some() {
-        member(out, "in_no_table", summary.in_no_table);
+    if let Some(count) = summary.in_no_table {
+        member(out, "in_no_table", count);
     }
     warnings(out, &summary.diagnostics.warnings);
     out.push(b'}');
