@@ -11,6 +11,7 @@ use crate::filter::Names;
 use crate::model::Protocol;
 use crate::text::{escape, nearest};
 
+use super::network::NAMED;
 use super::{cgroups, hosts, interfaces, services, users};
 
 /// How long the addresses of one host are waited for.
@@ -88,7 +89,7 @@ fn before_colons(path: &str) -> Vec<String> {
 
 /// Network namespaces that `ip netns` has named.
 fn namespaces() -> Vec<String> {
-    let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let entries = fs::read_dir(NAMED).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.collect()
 }

@@ -68,6 +68,8 @@ pub enum Field {
     Cgroup,
     /// `netns`
     Netns,
+    /// `netns_inode`, of events.
+    NetnsInode,
     /// `peer_inode`
     PeerInode,
     /// `file_inode`

@@ -76,6 +76,7 @@ const CGROUP: D = D::new("cgroup", 40)
     .netlink_only()
     .costs(Cost::Cgroup);
 const NETNS: D = D::new("netns", 12).costs(Cost::Netns).optional();
+const NETNS_INODE: D = D::number("netns_inode", 10).costs(Cost::Netns);
 const PEER_INODE: D = D::number("peer_inode", 10)
     .of(|table| table.protocol == Protocol::Unix)
     .netlink_only()
@@ -167,6 +168,7 @@ impl Field {
             Self::Mark => &MARK,
             Self::Cgroup => &CGROUP,
             Self::Netns => &NETNS,
+            Self::NetnsInode => &NETNS_INODE,
             Self::PeerInode => &PEER_INODE,
             Self::FileInode => &FILE_INODE,
             Self::FileDevice => &FILE_DEVICE,

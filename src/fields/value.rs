@@ -177,6 +177,7 @@ impl Field {
             Self::Mark => number(socket.mark),
             Self::Cgroup => row.cgroup.map(Datum::Name),
             Self::Netns => name(row.netns),
+            Self::NetnsInode => number(row.netns_inode),
             Self::PeerInode => number(socket.peer_inode),
             Self::FileInode => number(socket.file().map(|file| file.inode)),
             Self::FileDevice => {

@@ -15,7 +15,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use super::check::{Outcome, checked};
 use super::signals::{Second, Signals};
 use super::{Messages, Stdout};
-use crate::enrich::Enricher;
+use crate::enrich::{Enricher, Network};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::Rule;
@@ -70,7 +70,7 @@ fn run(
     }
     if sampled.is_none() {
         // Whose the sockets are that are there; of others the source tells.
-        watch.enricher.look_for_owners();
+        watch.names.enricher.look_for_owners();
     }
     // Titles tell that the watch has begun.
     watch.end_batch()?;
@@ -155,7 +155,7 @@ const INCOMPLETE: &str = "incomplete events: ";
 struct Watch<'w> {
     watching: &'w Watching,
     rules: Vec<(Table, Rule)>,
-    enricher: Enricher,
+    names: Names,
     owners: Option<Owners>,
     search: Search,
     sink: EventSink<'static>,
@@ -178,7 +178,10 @@ impl<'w> Watch<'w> {
         Ok(Self {
             watching,
             rules: tables.map(|table| (*table, query.rule(*table))).collect(),
-            enricher: Enricher::new(query.lookups.clone())?,
+            names: Names {
+                enricher: Enricher::new(query.lookups.clone())?,
+                network: Network::here(),
+            },
             owners: query.lookups.owners.is_some().then(Owners::default),
             search: Search::new(&query.layout),
             sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
@@ -205,7 +208,7 @@ impl<'w> Watch<'w> {
 
     fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
         if self.wants(event) {
-            let row = row(&self.enricher, self.owners.as_ref(), event, &event.socket);
+            let row = self.names.row(self.owners.as_ref(), event, &event.socket);
             let row = self.watching.query.hidden.from(row);
             self.sink.event(event, &row)?;
             self.summary.matched += 1;
@@ -265,10 +268,10 @@ impl<'w> Watch<'w> {
     fn prepare(&mut self, event: &Event, stage: Stage) {
         match stage {
             Stage::Socket => {}
-            Stage::Names => self.enricher.prepare_names(&event.socket),
+            Stage::Names => self.names.enricher.prepare_names(&event.socket),
             Stage::Owners => {
                 if let Some(owners) = &mut self.owners {
-                    owners.prepare(event, &mut self.enricher);
+                    owners.prepare(event, &mut self.names.enricher);
                 }
             }
         }
@@ -283,8 +286,8 @@ impl<'w> Watch<'w> {
     ) -> Option<bool> {
         let row = match stage {
             Stage::Socket => Row::bare(socket),
-            Stage::Names => self.enricher.row(socket),
-            Stage::Owners => row(&self.enricher, self.owners.as_ref(), event, socket),
+            Stage::Names => self.names.row(None, event, socket),
+            Stage::Owners => self.names.row(self.owners.as_ref(), event, socket),
         };
         let shown = self.watching.query.hidden.from(row);
         let search = &mut self.search;
@@ -323,7 +326,7 @@ impl<'w> Watch<'w> {
         }
         let is_too_little = messages.note_owners(
             INCOMPLETE,
-            self.enricher.warnings(),
+            self.names.enricher.warnings(),
             self.watching.query.check.strict,
             &mut self.summary.diagnostics,
         );
@@ -332,13 +335,22 @@ impl<'w> Watch<'w> {
     }
 }
 
-/// The socket with the names that were looked up for an event of it.
-fn row<'s>(
-    enricher: &'s Enricher,
-    owners: Option<&'s Owners>,
-    event: &Event,
-    socket: &'s Socket,
-) -> Row<'s> {
-    let row = enricher.row(socket);
-    owners.map_or(row, |owners| owners.tell(event, row))
+/// What is looked up for events, but for their processes.
+struct Names {
+    enricher: Enricher,
+    /// The namespace whose sockets these are.
+    network: Option<Network>,
+}
+
+impl Names {
+    /// The socket with the names that were looked up for an event of it.
+    fn row<'s>(&'s self, owners: Option<&'s Owners>, event: &Event, socket: &'s Socket) -> Row<'s> {
+        let network = self.network.as_ref();
+        let row = Row {
+            netns: network.map(|network| &*network.name),
+            netns_inode: network.map(|network| network.inode),
+            ..self.enricher.row(socket)
+        };
+        owners.map_or(row, |owners| owners.tell(event, row))
+    }
 }

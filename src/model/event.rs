@@ -33,6 +33,17 @@ pub struct Event {
     pub task: Option<Task>,
     /// What TCP has counted up to the step; `None` = it is not known.
     pub traffic: Option<Traffic>,
+    /// How long it was in the state that it left, and how long it has lived.
+    pub spent: Spent,
+}
+
+/// Microseconds that a socket has spent; `None` = the begin was not recorded, or there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// In the state that it left.
+    pub in_state_us: Option<u64>,
+    /// Since its first step.
+    pub in_all_us: Option<u64>,
 }
 
 /// The thread that made a step by a system call, or that destroyed a socket of another.

@@ -25,7 +25,7 @@ pub(crate) use named::named;
 pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
-pub use event::{Ending, Event, EventSummary, Owner, Syn, Task, Traffic};
+pub use event::{Ending, Event, EventSummary, Owner, Spent, Syn, Task, Traffic};
 pub use finding::{
     FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder, Limits,
     NotChecked, PortRange, Ports, Severity, any_address, by_process,

@@ -31,6 +31,8 @@ pub struct Row<'a> {
     pub cgroup: Option<&'a [u8]>,
     /// Its network namespace; `None` = the one `lsock` runs in.
     pub netns: Option<&'a str>,
+    /// The inode of that; told of events.
+    pub netns_inode: Option<u32>,
     /// True if the path of a unix socket leads to it; `None` = not looked up, or it cannot be told.
     pub at_path: Option<bool>,
     /// Who holds it, by pid; `None` = not looked up, or it cannot be told.
@@ -58,6 +60,7 @@ impl<'a> Row<'a> {
             user: None,
             cgroup: None,
             netns: None,
+            netns_inode: None,
             at_path: None,
             processes: None,
             process_status: None,
@@ -78,6 +81,7 @@ pub struct OwnedRow {
     user: Option<Box<str>>,
     cgroup: Option<Box<[u8]>>,
     netns: Option<Box<str>>,
+    netns_inode: Option<u32>,
     at_path: Option<bool>,
     processes: Option<Box<[Process]>>,
     process_status: Option<ProcessStatus>,
@@ -99,6 +103,7 @@ impl OwnedRow {
             user: row.user.map(Into::into),
             cgroup: row.cgroup.map(Into::into),
             netns: row.netns.map(Into::into),
+            netns_inode: row.netns_inode,
             at_path: row.at_path,
             processes: row.processes.map(Into::into),
             process_status: row.process_status,
@@ -119,6 +124,7 @@ impl OwnedRow {
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),
             netns: self.netns.as_deref(),
+            netns_inode: self.netns_inode,
             at_path: self.at_path,
             processes: self.processes.as_deref(),
             process_status: self.process_status,

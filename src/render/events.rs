@@ -9,24 +9,45 @@ use std::io;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::{Event, EventSummary, Row};
+use crate::model::{Event, EventSummary, Row, Spent, Traffic};
 
 use super::{Color, Field, HeaderLine, Signs};
 pub(super) use chain::{Chain, OpenChains, Step};
 pub(super) use lines::EventLines;
 
 /// Where a connection is.
-pub(super) const ENDS: [Field; 6] = [
+pub(super) const ENDS: [Field; 8] = [
     Field::Protocol,
     Field::Family,
     Field::LocalAddress,
     Field::LocalPort,
     Field::PeerAddress,
     Field::PeerPort,
+    Field::Netns,
+    Field::NetnsInode,
 ];
 
 /// Which it is, and whose.
 pub(super) const OWNERS: [Field; 2] = [Field::Cookie, Field::Processes];
+
+/// What a connection has carried, in the order of every format.
+pub(super) fn carried(traffic: Option<Traffic>) -> [(&'static str, Option<u64>); 4] {
+    let number = |of: fn(Traffic) -> Option<u64>| traffic.and_then(of);
+    [
+        ("bytes_sent", number(|of| Some(of.bytes_sent))),
+        ("bytes_received", number(|of| Some(of.bytes_received))),
+        ("retransmits", number(|of| Some(of.retransmits.into()))),
+        ("rtt_us", number(|of| of.rtt_us.map(Into::into))),
+    ]
+}
+
+/// How long the step took, and the life until then.
+pub(super) const fn spent(spent: Spent) -> [(&'static str, Option<u64>); 2] {
+    [
+        ("duration_us", spent.in_state_us),
+        ("life_us", spent.in_all_us),
+    ]
+}
 
 /// Writes events, one after another, in a format.
 pub struct EventSink<'w> {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -155,6 +156,11 @@ fn step_tells_who_made_it_and_what_was_carried() {
     assert_eq!(pair.client.read(&mut [0]).unwrap(), 0);
     let (events, run) = watch.end();
     run.clean();
+    let inode = std::fs::metadata("/proc/thread-self/ns/net").unwrap().ino();
+    for event in &events {
+        let told = (&event["netns"], &event["netns_inode"]);
+        assert_eq!(told, (&format!("net:[{inode}]").into(), &inode.into()));
+    }
     let ids = [
         i64::from(std::process::id()),
         nix::unistd::gettid().as_raw().into(),
@@ -186,6 +192,16 @@ fn step_tells_who_made_it_and_what_was_carried() {
         let told = ["bytes_sent", "bytes_received"].map(|key| end[key].as_i64().unwrap());
         assert_eq!(told, carried, "{end}");
         assert_eq!(end["retransmits"], 0, "{end}");
+        let number = |event: &Value, key: &str| event[key].as_u64();
+        let of_end: Vec<&Value> = events.iter().filter(of_end).collect();
+        assert_eq!(number(of_end[0], "duration_us"), None);
+        assert_eq!(number(of_end[0], "life_us"), Some(0));
+        let durations = of_end[1..].iter().map(|event| number(event, "duration_us"));
+        let sum: u64 = durations.map(Option::unwrap).sum();
+        let life = number(end, "life_us").unwrap();
+        // Each was rounded down.
+        let steps = u64::try_from(of_end.len()).unwrap();
+        assert!((sum..sum + steps).contains(&life), "{life}: {of_end:#?}");
         assert!(end["rtt_us"].as_u64().unwrap() > 0, "{end}");
     }
 }

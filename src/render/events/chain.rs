@@ -24,6 +24,8 @@ pub(in crate::render) struct Chain {
     /// What it has carried. The round-trip time is that before the close, whose acknowledgements may be
     /// delayed.
     pub(in crate::render) traffic: Option<Traffic>,
+    /// From its first step to the last, in microseconds; `None` = it began before.
+    pub(in crate::render) life_us: Option<u64>,
     /// What is known of its socket.
     kept: OwnedRow,
 }
@@ -84,6 +86,7 @@ impl Chain {
             changed: 0,
             steps: Vec::new(),
             traffic: None,
+            life_us: None,
             kept: OwnedRow::keep(row),
         }
     }
@@ -93,6 +96,7 @@ impl Chain {
         self.steps.push(Step::of(event));
         let closing = StateSet::ORPHANED.with(State::CloseWait);
         let is_closing = event.old_state.is_some_and(|old| closing.contains(old));
+        self.life_us = event.spent.in_all_us;
         let before = self.traffic.filter(|_| is_closing);
         self.traffic = event.traffic.map(|traffic| Traffic {
             rtt_us: before.map_or(traffic.rtt_us, |before| before.rtt_us),

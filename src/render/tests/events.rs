@@ -9,7 +9,7 @@ use super::json::validator_of;
 use super::{Page, envelope, scene};
 use crate::model::{
     Diagnostics, Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket,
-    State, Syn, Task, Traffic, Warning,
+    Spent, State, Syn, Task, Traffic, Warning,
 };
 use crate::render::{Color, EventLayout, Format, Grouping, HeaderLine, Signs, event_sink};
 
@@ -73,6 +73,17 @@ impl End {
         })
     }
 
+    /// How long it took, where its begin is known.
+    fn spent(&self, at: i64, new: State) -> Spent {
+        let known = u64::try_from(at).ok().filter(|_| self.connection < 3);
+        Spent {
+            in_state_us: known
+                .filter(|_| !matches!(new, SynSent | SynRcvd))
+                .map(|at| at / 2),
+            in_all_us: known,
+        }
+    }
+
     /// A step so many microseconds after the begin of the scene.
     fn step(&self, at: i64, old: impl Into<Option<State>>, new: State) -> Told {
         let begin: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
@@ -90,6 +101,7 @@ impl End {
                 owner: None,
                 task: self.task(new),
                 traffic: self.traffic(at),
+                spent: self.spent(at, new),
             },
             processes: self.processes.clone(),
         }
@@ -179,6 +191,8 @@ fn written(format: Format, grouping: Grouping, layout: EventLayout) -> String {
         let row = Row {
             processes: told.processes.as_deref(),
             process_status: told.processes.as_ref().map(|_| ProcessStatus::Found),
+            netns: Some("blue"),
+            netns_inode: Some(4_026_531_840),
             ..Row::bare(&told.event.socket)
         };
         // As rows come and go.

@@ -13,10 +13,13 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::{FormatDefinition, Repeats};
-use crate::model::{Event, EventSummary, Row, Summary};
-use crate::render::events::{ENDS, EventWriter, OWNERS, OpenChains, Step, rfc_3339};
+use crate::model::{Event, EventSummary, Row, Spent, Summary};
+use crate::render::events::{
+    ENDS, EventWriter, OWNERS, OpenChains, Step, carried, rfc_3339, spent,
+};
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
+use crate::text::escape;
 use records::{Formulas, Records, flat};
 
 /// A record cannot hold the steps of a connection.
@@ -129,10 +132,18 @@ impl<'w> CsvEvents<'w> {
         if header == HeaderLine::Shown {
             records.text("time");
             records.headers(&ENDS);
-            for name in ["old_state", "new_state", "step"] {
+            let step = ["old_state", "new_state", "step"];
+            for name in step
+                .into_iter()
+                .chain(["task_pid", "task_tid", "task_name"])
+            {
                 records.text(name);
             }
             records.headers(&owners);
+            let numbers = carried(None).into_iter().chain(spent(Spent::default()));
+            for (name, _) in numbers {
+                records.text(name);
+            }
             records.text("sampled");
             records.close();
         }
@@ -149,7 +160,14 @@ impl EventWriter for CsvEvents<'_> {
         records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
         records.text(&step.new.to_string());
         records.text(step.words.unwrap_or_default());
+        let task = step.task.as_ref();
+        records.number(task.map(|task| task.pid.into()));
+        records.number(task.map(|task| task.tid.into()));
+        records.text(&task.map(|task| escape(task.name())).unwrap_or_default());
         records.columns(&self.owners, row);
+        for (_, number) in carried(event.traffic).into_iter().chain(spent(event.spent)) {
+            records.number(number);
+        }
         records.text(if step.sampled { "true" } else { "false" });
         records.end().map(|_| ())
     }

@@ -61,6 +61,14 @@ impl<'w> Records<'w> {
         }
     }
 
+    /// Adds a number; an empty field where there is none.
+    pub(super) fn number(&mut self, number: Option<u64>) {
+        self.begin();
+        if let Some(number) = number {
+            digits::integer(&mut self.out.buffer, number);
+        }
+    }
+
     /// Adds a field of clean text.
     pub(super) fn text(&mut self, text: &str) {
         self.begin();

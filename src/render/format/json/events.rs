@@ -4,8 +4,10 @@ use std::io;
 
 use super::objects::{Members, Objects};
 use super::value as json;
-use crate::model::{Event, EventSummary, Row, Traffic};
-use crate::render::events::{Chain, ENDS, EventWriter, OWNERS, OpenChains, Step, rfc_3339};
+use crate::model::{Event, EventSummary, Row};
+use crate::render::events::{
+    Chain, ENDS, EventWriter, OWNERS, OpenChains, Step, carried, rfc_3339, spent,
+};
 use crate::text::escape;
 
 fn time(out: &mut Vec<u8>, step: &Step) {
@@ -30,16 +32,10 @@ fn states(out: &mut Vec<u8>, step: &Step) {
     }
 }
 
-fn traffic(out: &mut Vec<u8>, traffic: Option<Traffic>) {
-    let counts = traffic.map(|traffic| [traffic.bytes_sent, traffic.bytes_received]);
-    json::member(out, "bytes_sent", counts.map(|[sent, _]| sent));
-    json::member(out, "bytes_received", counts.map(|[_, received]| received));
-    json::member(
-        out,
-        "retransmits",
-        traffic.map(|traffic| traffic.retransmits),
-    );
-    json::member(out, "rtt_us", traffic.and_then(|traffic| traffic.rtt_us));
+fn numbers(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = (&'static str, Option<u64>)>) {
+    for (key, number) in numbers {
+        json::member(out, key, number);
+    }
 }
 
 pub(in crate::render) struct JsonEvents<'w> {
@@ -69,7 +65,8 @@ impl EventWriter for JsonEvents<'_> {
         states(out, &step);
         out.push(b',');
         self.owners.write(out, row);
-        traffic(out, event.traffic);
+        numbers(out, carried(event.traffic));
+        numbers(out, spent(event.spent));
         json::member(out, "sampled", step.sampled);
         self.objects.end().map(|_| ())
     }
@@ -84,7 +81,8 @@ impl EventWriter for JsonEvents<'_> {
         self.ends.write(out, &chain.row());
         out.push(b',');
         self.owners.write(out, &chain.row());
-        traffic(out, chain.traffic);
+        numbers(out, carried(chain.traffic));
+        json::member(out, "duration_us", chain.life_us);
         json::key(out, "steps");
         out.push(b'[');
         let mut before: Option<&Step> = None;

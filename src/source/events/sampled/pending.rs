@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use crate::model::{Event, Protocol, Socket, State, Syn, steps};
+use crate::model::{Event, Protocol, Socket, Spent, State, Syn, steps};
 
 /// Events in their order.
 #[derive(Debug, Default)]
@@ -58,6 +58,7 @@ impl PendingEvents {
             owner: None,
             task: None,
             traffic: None,
+            spent: Spent::default(),
         });
     }
 

@@ -10,7 +10,7 @@ use super::listeners::Listeners;
 use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
-use crate::model::{Endpoint, Event, Owner, Socket, State, Table};
+use crate::model::{Endpoint, Event, Owner, Socket, Spent, State, Table};
 
 /// Sockets from their first record to their end.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Lives {
     listeners: Listeners,
     /// The last step of what is left of sockets that were closed in `FIN_WAIT_2`, by the address of the
     /// small structure.
-    rests: HashMap<u64, Event>,
+    rests: HashMap<u64, (Event, Span)>,
     connections: u64,
 }
 
@@ -38,6 +38,24 @@ struct Life {
     lacking: Option<usize>,
     /// The address of the small structure that takes its place.
     rest: Option<u64>,
+    span: Span,
+}
+
+/// When a life and its state began, as far as that was recorded, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    life: Option<u64>,
+    state: Option<u64>,
+}
+
+impl Span {
+    fn until(self, time_ns: u64) -> Spent {
+        let since = |begin: u64| time_ns.saturating_sub(begin) / 1_000;
+        Spent {
+            in_state_us: self.state.map(since),
+            in_all_us: self.life.map(since),
+        }
+    }
 }
 
 impl Lives {
@@ -67,9 +85,14 @@ impl Lives {
         let Some(life) = self.living.get_mut(&record.socket) else {
             return;
         };
+        if life.state != old {
+            life.span.state = None;
+        }
         life.learn(record, command, &self.listeners);
         let new = record.new_state();
         let event = life.event(record, table, new.unwrap_or(old), clock);
+        let span = life.span;
+        life.span.state = Some(record.time_ns);
         if let Some(place) = life.lacking.take() {
             queue.complete(place, &event);
         }
@@ -85,9 +108,9 @@ impl Lives {
             let place = queue.push(event, is_lacking);
             life.lacking = Some(place).filter(|_| is_lacking);
         } else if let Some(rest) = rest
-            && let Some(replaced) = self.rests.insert(rest, event)
+            && let Some(replaced) = self.rests.insert(rest, (event, span))
         {
-            queue.end(replaced.connection);
+            queue.end(replaced.0.connection);
         }
         if in_kernel == State::Closed {
             self.living.remove(&record.socket);
@@ -102,8 +125,9 @@ impl Lives {
         if let Some(life) = self.living.get_mut(&rest.socket) {
             life.rest = Some(rest.place);
         } else if rest.socket == 0
-            && let Some(mut event) = self.rests.remove(&rest.place)
+            && let Some((mut event, span)) = self.rests.remove(&rest.place)
         {
+            event.spent = span.until(rest.time_ns);
             event.time = clock.time_of(rest.time_ns);
             event.socket.state = State::TimeWait;
             let connection = event.connection;
@@ -132,6 +156,10 @@ impl Lives {
             },
             lacking: None,
             rest: None,
+            span: Span {
+                life: begins.then_some(record.time_ns),
+                state: None,
+            },
         };
         if let Some(replaced) = self.living.insert(record.socket, life) {
             queue.end(replaced.connection);
@@ -203,6 +231,7 @@ impl Life {
             owner: Some(self.owner.clone()),
             task: record.task(),
             traffic: record.traffic(),
+            spent: self.span.until(record.time_ns),
         }
     }
 }

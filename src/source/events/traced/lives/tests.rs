@@ -118,6 +118,41 @@ fn accepted_connection_gets_its_peer_from_the_next_record_and_its_owner_from_the
 }
 
 #[test]
+fn what_a_step_and_a_life_took_is_told_where_their_begin_was() {
+    let at = |micros: u64, record| StepRecord {
+        time_ns: 1_000 * micros + 999,
+        ..record
+    };
+    let steps = [
+        at(10, record((Closed, SynSent), 0, 80)),
+        at(30, record((SynSent, Established), 5_000, 80)),
+        // A record was lost.
+        at(100, record((CloseWait, LastAck), 5_000, 80)),
+        at(101, record((LastAck, Closed), 5_000, 80)),
+        at(200, record((Listen, SynRcvd), 80, 5_000)),
+        at(201, record((SynRcvd, Established), 80, 5_000)),
+    ];
+    let spent = |records: &[StepRecord]| -> Vec<_> {
+        let (events, _) = told(records);
+        let spent = events.iter().map(|event| event.spent);
+        spent
+            .map(|spent| (spent.in_state_us, spent.in_all_us))
+            .collect()
+    };
+    let expected = [
+        (None, Some(0)),
+        (Some(20), Some(20)),
+        (None, Some(90)),
+        (Some(1), Some(91)),
+        (None, Some(0)),
+        (Some(1), Some(1)),
+    ];
+    assert_eq!(spent(&steps), expected);
+    assert_eq!(spent(&steps[1..3]), [(None, None), (None, None)]);
+    assert_eq!(spent(&steps[2..4]), [(None, None), (Some(1), None)]);
+}
+
+#[test]
 fn segment_does_not_change_the_owner() {
     let elsewhere = |record| StepRecord {
         process: 99,
