@@ -27,9 +27,8 @@ pub struct Query {
     pub tables: Vec<Table>,
     /// Protocols were named; otherwise `tables` is the default.
     pub named: bool,
-    /// True if it is checked what there is over IPv4: of the tables of IPv6 only those count whose `::`
-    /// stands for every IPv4 address too.
-    pub checks_ipv4: bool,
+    /// The only version of IP that is checked: sockets of IPv6 count by what they speak.
+    pub checked: Option<Family>,
     /// Which sockets of a table.
     pub selection: Selection,
     /// Which of those.
@@ -130,12 +129,9 @@ impl Query {
     /// What the selection and the filter mean for one table.
     pub fn rule(&self, table: Table) -> Rule {
         let selected = Test::State(self.selection.states(table.protocol));
-        let takes_ipv4 = if self.checks_ipv4 && table.family == Family::Inet6 {
-            filter::takes_ipv4()
-        } else {
-            Expr::ALWAYS
-        };
-        Expr::all([Expr::Test(selected), takes_ipv4, self.filter.clone()]).for_table(table)
+        let checked = self.checked.filter(|_| table.family == Family::Inet6);
+        let speaks = checked.map_or(Expr::ALWAYS, filter::speaks);
+        Expr::all([Expr::Test(selected), speaks, self.filter.clone()]).for_table(table)
     }
 
     /// What is asked of the table of a rule.
@@ -221,7 +217,7 @@ impl Tables {
     /// The tables of what was named, in the order they are listed. An IP version without an IP
     /// protocol means the default ones. Ping sockets, which netlink does not know, and MPTCP, which
     /// `/proc` does not, are left out where nothing else is asked, unless they are named alone.
-    /// `with_ipv6` = those of IPv6 too whose sockets may take IPv4.
+    /// `with_ipv6` = those of IPv6 too whose sockets may speak IPv4.
     pub fn list(&self, input: &Input, with_ipv6: bool) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
         let ip_named = protocols.iter().any(|protocol| protocol.is_ip());

@@ -75,6 +75,83 @@ fn address_of_every_ipv4_address_is_met_where_ipv4_is_taken() {
     assert!(run.stderr.contains("v6only"), "{run:?}");
 }
 
+/// A listener at an IPv4-mapped address, and its port.
+fn mapped(ip: Ipv4Addr) -> (OwnedFd, u16) {
+    let socket = tcp::socket(ANY).unwrap();
+    sockopt::set_ipv6_v6only(&socket, false).unwrap();
+    let address = SocketAddr::new(ip.to_ipv6_mapped().into(), 0);
+    rustix::net::bind(&socket, &address).unwrap();
+    rustix::net::listen(&socket, 5).unwrap();
+    let port = local_address(&socket).unwrap().port();
+    (socket, port)
+}
+
+#[test]
+fn listener_at_a_mapped_address_speaks_ipv4_alone() {
+    let Some(_namespace) = fresh() else { return };
+    for ip in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+        let (_held, port) = mapped(ip);
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap_err();
+        assert_eq!(ports(&["-tln", "src 0/0"]), [port]);
+        let of = format!("sport = {port}");
+        for more in [
+            &["-tlq"][..],
+            &["-tlsq", "--expect", "1"],
+            &["-tlqn", "--wait", "0"],
+        ] {
+            let with = |version| status(&[more, &[version, &of]].concat());
+            assert_eq!(
+                (with("-4"), with("-6")),
+                (Some(0), Some(1)),
+                "{ip} {more:?}"
+            );
+            let procfs = |version| status(&[more, &[version, "--source", "procfs", &of]].concat());
+            assert_eq!(
+                (procfs("-4"), procfs("-6")),
+                (Some(0), Some(1)),
+                "{ip} {more:?}"
+            );
+        }
+        let wait = lsock(["-tln6", "--wait", "0", &of]);
+        assert!(wait.stderr.contains("over IPv4 only"), "{wait:?}");
+    }
+}
+
+#[test]
+fn summaries_and_recordings_are_checked_over_ipv4_as_listings_are() {
+    let Some(_namespace) = fresh() else { return };
+    let (_both, both_port) = listener(false);
+    let (_only, only_port) = listener(true);
+    let folder = tempfile::TempDir::new().unwrap();
+    let tape = folder.path().join("tape");
+    let tape = tape.to_str().unwrap();
+    list(&["-tan", "-D", tape]);
+    for (port, found) in [(both_port, "1"), (only_port, "0")] {
+        let of = format!("sport = {port}");
+        for more in [
+            &["-ts4q"][..],
+            &["-ta4q", "--replay", tape],
+            &["-ts4q", "--replay", tape],
+        ] {
+            let words = [more, &["--expect", found, &of]].concat();
+            assert_eq!(status(&words), Some(0), "{words:?}");
+        }
+        let words = ["-ts4q", "--source", "procfs", "--expect", found, &of];
+        assert_eq!(status(&words), Some(2), "the files do not tell");
+    }
+}
+
+#[test]
+fn closest_to_what_is_waited_for_may_be_a_wildcard() {
+    let Some(_namespace) = fresh() else { return };
+    let (_both, port) = listener(false);
+    let of = format!("src 127.0.0.1:{port}");
+    let run = lsock(["-tln", "--wait", "0", &of]);
+    assert_eq!(run.status, Some(1), "{run:?}");
+    assert!(run.stderr.contains("on every address (*)"), "{run:?}");
+}
+
 #[test]
 fn check_over_ipv4_counts_listeners_that_take_it() {
     let Some(_namespace) = fresh() else { return };

@@ -41,10 +41,14 @@ impl Typed {
             None => default_columns(format, extras),
         };
         let check = self.check()?;
-        let checks_ipv4 = check.expected.is_some()
-            && !(self.summary || self.events || self.replay.is_some())
-            && tables.families.iter().eq([&Family::Inet]);
-        let shows = !(self.summary || self.quiet) || filter.needs().shown;
+        let is_checked = (check.expected.is_some() || self.fail_on.is_some()) && !self.events;
+        let is_one = tables.families.len() == 1;
+        let checked = tables
+            .families
+            .first()
+            .copied()
+            .filter(|_| is_checked && is_one);
+        let shows = !(self.summary || check.wants_answer_alone()) || filter.needs().shown;
         let listed = if shows { &*columns } else { &[] };
         let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
         let owners = shows && self.processes || needs.named.owners;
@@ -67,8 +71,8 @@ impl Typed {
             },
             layout: self.layout(columns.clone(), extras, terminal),
             named: tables.are_named(),
-            tables: tables.list(&input, checks_ipv4),
-            checks_ipv4,
+            tables: tables.list(&input, checked == Some(Family::Inet)),
+            checked,
             selection: self.selection(&filter),
             filter,
             hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),

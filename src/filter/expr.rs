@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::tree::Tree;
 use super::{Field, Pattern, Side};
 use crate::fields::Datum;
-use crate::model::{Protocol, Stage, StateSet};
+use crate::model::{Family, Protocol, Stage, State, StateSet};
 
 /// Which sockets are wanted. Lists are long where texts are; the depth is bounded.
 pub type Expr = Tree<Test>;
@@ -279,18 +279,28 @@ impl Test {
     }
 }
 
-/// Holds of sockets of IPv6 whose `::` stands for every IPv4 address too.
-pub fn takes_ipv4() -> Expr {
-    Expr::all([
+/// Holds of the sockets of IPv6 that speak this version: [`Socket::speaks`](crate::model::Socket::speaks).
+pub fn speaks(version: Family) -> Expr {
+    let is_at = |address: Ipv6Addr, length, equal| {
         Expr::Test(Test::Host {
             side: Side::Local,
-            equal: true,
-            prefixes: vec![Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128)],
-        }),
+            equal,
+            prefixes: vec![Prefix::new(address.into(), length)],
+        })
+    };
+    let mapped = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
+    if version == Family::Inet6 {
+        return is_at(mapped, 96, false);
+    }
+    let open = StateSet::EMPTY.with(State::Listen).with(State::Bound);
+    let takes_both = [
+        Expr::Test(Test::State(open.with(State::Unconn))),
+        is_at(Ipv6Addr::UNSPECIFIED, 128, true),
         Expr::Test(Test::Word {
             field: Field::V6Only,
             equal: true,
             words: vec![Datum::flag(false)],
         }),
-    ])
+    ];
+    Expr::any([is_at(mapped, 96, true), Expr::all(takes_both)])
 }

@@ -34,7 +34,7 @@ mod words;
 
 pub use crate::fields::{Field, Side};
 pub use error::FilterError;
-pub use expr::{Expr, Op, PortItem, Prefix, Test, takes_ipv4};
+pub use expr::{Expr, Op, PortItem, Prefix, Test, speaks};
 pub use matcher::Decision;
 pub use names::Names;
 pub use narrow::{Exact, Narrow};

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::error::Error;
-use crate::filter::{Expr, Rule};
+use crate::filter::{self, Decision, Expr, Rule};
 use crate::mode::matcher::Matcher;
 use crate::mode::no_table::{Place, in_no_table};
 use crate::mode::sources::Open;
@@ -196,13 +196,13 @@ impl<'q> Looker<'q> {
                 if is_selected == Some(false) {
                     continue;
                 }
-                let decide = || matcher.decide(socket, rule).held() == Some(true);
-                if !*is_wanted.get_or_insert_with(decide) {
-                    break;
-                }
-                match is_selected {
-                    Some(_) => hunt.take(socket, || Holder::of(&matcher.row(socket))),
-                    None => hunt.undecided += 1,
+                let decide = || matcher.decide(socket, rule);
+                match (*is_wanted.get_or_insert_with(decide), is_selected) {
+                    (Decision::No | Decision::NotYet, _) => break,
+                    (decision, Some(_)) if decision.held() == Some(true) => {
+                        hunt.take(socket, || Holder::of(&matcher.row(socket)));
+                    }
+                    _ => hunt.undecided += 1,
                 }
             }
             ControlFlow::Continue(())
@@ -292,8 +292,12 @@ impl<'q> Looker<'q> {
         let tables = self.query.tables.iter();
         let of_protocol = tables.filter(|table| table.protocol == protocol);
         let families: Vec<Family> = of_protocol.map(|table| table.family).collect();
-        if let [only] = families[..] {
-            parts.push(format!("family = {only}"));
+        let speaks = self.query.checked.map(filter::speaks);
+        match (&families[..], speaks) {
+            ([only], None) => parts.push(format!("family = {only}")),
+            ([only], Some(speaks)) => parts.push(format!("family = {only} and {speaks}")),
+            (_, Some(speaks)) => parts.push(format!("(family = inet or {speaks})")),
+            (_, None) => {}
         }
         parts.push(own.to_owned());
         parts.join(" and ")

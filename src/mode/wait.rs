@@ -116,7 +116,7 @@ impl<'q> Wait<'q> {
         let mut of_look = Messages::new(messages.program, &mut kept);
         self.matcher.enricher.next_listing();
         pending.restart(!is_last);
-        let output = if self.query.check.quiet {
+        let output = if self.query.check.wants_answer_alone() {
             Output::Nothing
         } else {
             Output::Pending(pending)
@@ -131,7 +131,8 @@ impl<'q> Wait<'q> {
         let is_hopeless = |since| now.saturating_duration_since(since) >= PATIENCE;
         let is_over = is_last || !listing.asked || self.failing_since.is_some_and(is_hopeless);
         let outcome = listing.outcome(self.expected);
-        let is_shown = self.query.check.quiet || listing.is_complete() || listing.has_shown();
+        let is_quiet = self.query.check.wants_answer_alone();
+        let is_shown = is_quiet || listing.is_complete() || listing.has_shown();
         let verdict = if outcome == Outcome::Holds && (is_shown || is_over) {
             listing.finish(&mut of_look)?
         } else if is_over {

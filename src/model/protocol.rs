@@ -5,7 +5,7 @@ mod definition;
 use std::fmt;
 
 use self::definition::Definition;
-use super::{State, named};
+use super::{State, StateSet, named};
 
 pub use self::definition::{AddressKind, LineFormat, PortKind};
 
@@ -59,6 +59,18 @@ impl Protocol {
     /// The state with this code of the kernel.
     pub fn state(self, code: u8) -> State {
         self.state_of()(code)
+    }
+
+    /// The states that its sockets can be in.
+    pub const fn states(self) -> StateSet {
+        match self {
+            Self::Tcp => StateSet::ALL.without(State::Closed).without(State::Unconn),
+            Self::Mptcp => StateSet::ALL.without(State::Bound).without(State::Unconn),
+            _ => StateSet::EMPTY
+                .with(State::Established)
+                .with(State::Listen)
+                .with(State::Unconn),
+        }
     }
 
     /// True if it runs over IPv4 and IPv6.

@@ -291,6 +291,16 @@ impl Socket {
         self.v6only.map(|only| !only)
     }
 
+    /// True if it speaks this version of IP: an IPv6 socket at an IPv4-mapped address speaks IPv4 alone, one
+    /// at `::` may speak both. `None` = that is not told.
+    pub fn speaks(&self, version: Family) -> Option<bool> {
+        match self.local.ip.map(|ip| ip.to_canonical()) {
+            Some(IpAddr::V4(_)) => Some(version == Family::Inet),
+            Some(_) if version == Family::Inet => self.takes_ipv4_too(),
+            _ => Some(version == self.family),
+        }
+    }
+
     /// True if its inode is not told, and it may have one.
     pub fn lacks_inode(&self) -> bool {
         self.proc_net.is_some_and(|listed| listed.lacks_inode)

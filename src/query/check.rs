@@ -9,17 +9,22 @@ pub struct Check {
     pub expected: Option<Count>,
     /// `-q`: nothing is shown but what explains an exit status of 2.
     pub quiet: bool,
-    /// `--strict`: owners that may not be read make the list incomplete.
+    /// `--strict`: the whole list counts, shown or not, and owners that may not be read are missing from it.
     pub strict: bool,
     /// `--wait`: look again until the check holds, for so long; zero = look once.
     pub wait: Option<Duration>,
 }
 
 impl Check {
+    /// True if the answer is all that counts, whatever else there is.
+    pub const fn wants_answer_alone(&self) -> bool {
+        self.quiet && !self.strict
+    }
+
     /// The number that must match, where nothing more is asked than whether it does: what is found
     /// beyond the answer is of no use.
     pub fn only(&self) -> Option<Count> {
-        self.expected.filter(|_| self.quiet)
+        self.expected.filter(|_| self.wants_answer_alone())
     }
 }
 

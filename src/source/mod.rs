@@ -19,9 +19,7 @@ use std::ops::ControlFlow;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{
-    Cause, Limits, Protocol, RecordedName, Socket, Source as Kind, State, StateSet, Table, Warning,
-};
+use crate::model::{Cause, Limits, RecordedName, Socket, Source as Kind, StateSet, Table, Warning};
 
 pub use auto::AutoSource;
 pub use files::FilesSource;
@@ -61,14 +59,7 @@ pub struct Request {
 impl Request {
     /// The states that are asked for, that sockets of the table can be in, and that nobody can tell of.
     fn unlisted(&self, table: Table, untold: StateSet) -> StateSet {
-        let possible = match table.protocol {
-            Protocol::Tcp => StateSet::ALL.without(State::Closed).without(State::Unconn),
-            Protocol::Mptcp => StateSet::ALL.without(State::Bound).without(State::Unconn),
-            _ => StateSet::EMPTY
-                .with(State::Established)
-                .with(State::Listen)
-                .with(State::Unconn),
-        };
+        let possible = table.protocol.states();
         self.states.intersection(possible).intersection(untold)
     }
 

@@ -162,11 +162,53 @@ fn strict_is_nothing_to_lists_without_owners() {
     );
 }
 
+/// Without `--strict`, `-q` asks for an answer, and a list that is shown must be whole; with it the list
+/// counts, shown or not.
+#[test]
+fn strict_check_ends_alike_with_and_without_quiet() {
+    let whole = || look(listeners(2));
+    let cut = || some(2, false);
+    // By `--expect`: the status of a list that is shown, with `-q`, and with `--strict` either way.
+    for (count, of_whole, of_cut) in [
+        ("2", [0, 0, 0], [2, 2, 2]),
+        ("1..", [0, 0, 0], [2, 0, 2]),
+        ("0", [1, 1, 1], [2, 1, 2]),
+        ("3..", [1, 1, 1], [2, 2, 2]),
+    ] {
+        let statuses = |look: &dyn Fn() -> Look, wait: &[&str]| {
+            let options: [&[&str]; 4] = [&[], &["-q"], &["--strict"], &["-q", "--strict"]];
+            let statuses = options.map(|options| {
+                let words = [&["-tlnH", "--expect", count][..], options, wait].concat();
+                let run = if wait.is_empty() {
+                    list(&words, look())
+                } else {
+                    super::wait(&words, &[look()]).0
+                };
+                assert!(!options.contains(&"-q") || run.out.is_empty(), "{run:?}");
+                run.status()
+            });
+            let [shown, quiet, strict, both] = statuses;
+            assert_eq!(strict, both, "--expect {count} {wait:?}");
+            [shown, quiet, both]
+        };
+        assert_eq!(statuses(&whole, &[]), of_whole, "--expect {count}");
+        assert_eq!(statuses(&cut, &[]), of_cut, "--expect {count}");
+        assert_eq!(statuses(&whole, &["--wait", "0"]), of_whole, "{count}");
+        statuses(&cut, &["--wait", "0"]);
+    }
+    let of = |options: &[&str]| {
+        let words = [&["-tlnpH", "--expect", "1"], options].concat();
+        with_owners(&words).status()
+    };
+    assert_eq!(of(&["--strict"]), 2);
+    assert_eq!(of(&["--strict", "-q"]), 2);
+    assert_eq!(of(&["-q"]), 0, "owners are nothing to this answer");
+}
+
 #[test]
 fn strict_leaves_a_check_that_fails_no_certain_answer() {
     let run = with_owners(&["-tlnpq", "--strict", "--expect", "0"]);
-    // Nothing that is not shown is looked up.
-    assert_eq!(run.told(), (1, ""));
+    assert_eq!((run.status(), run.out.as_str()), (2, ""));
     let run = with_owners(&["-tlnpq", "--expect", "0", "process = api"]);
     assert_eq!(run.status(), 2);
     assert!(run.messages.contains("lsock: cannot tell: "), "{run:?}");

@@ -1,7 +1,7 @@
 //! `--wait`: what comes, what never comes and what came closest, without waiting.
 
 use super::*;
-use crate::model::{Timer, TimerKind, Warning};
+use crate::model::{Source as SourceKind, StateSet, Timer, TimerKind, Warning};
 
 const AT_80: &str = "sport = 80";
 
@@ -78,6 +78,26 @@ fn what_never_comes_is_missed_when_the_time_is_over_and_no_sooner() {
         );
         assert_eq!(run.told(), (1, message.as_str()));
         assert_eq!(took.as_millis(), millis, "{wait_for}");
+    }
+}
+
+#[test]
+fn what_the_source_does_not_list_is_said_to_be_not_looked_at() {
+    let bound = StateSet::EMPTY.with(State::Bound);
+    let unseen = "; not looked at: TCP sockets in BOUND";
+    let peer = "10.0.0.9:4000";
+    let left = tcp(State::TimeWait, "127.0.0.1:80", peer);
+    for (sockets, seen) in [
+        (vec![], "nothing that is listed has port 80"),
+        (vec![left], "port 80 is in TIME_WAIT"),
+    ] {
+        let words = ["-tln", "--wait", "0", AT_80];
+        let look = look(sockets).unlisted(TCP, SourceKind::Procfs, bound);
+        let message = in_vain(&words, &[look]);
+        assert!(
+            message.trim_end().ends_with(&format!("; {seen}{unseen}")),
+            "{message}"
+        );
     }
 }
 
@@ -164,7 +184,18 @@ fn listener_at_another_address_is_the_closest() {
         at("127.0.0.1:80"),
         "port 80 is bound by no process on 127.0.0.1 only"
     );
-    assert_eq!(at("0.0.0.0:80"), "port 80 is bound by no process");
+    for (wildcard, v6only, written) in [
+        ("0.0.0.0:80", None, "0.0.0.0"),
+        ("[::]:80", Some(true), "::"),
+        ("[::]:80", Some(false), "*"),
+        ("[::ffff:0.0.0.0]:80", Some(false), "0.0.0.0"),
+    ] {
+        let mut listener = listener_at(wildcard);
+        listener.v6only = v6only;
+        let closest = closest(&with("sport = 80 and src = 10.0.0.1"), [listener]);
+        let expected = format!("port 80 is bound by no process on every address ({written})");
+        assert_eq!(closest, expected);
+    }
     let other = closest(&words("-tln6"), [listener(80)]);
     assert_eq!(other, "port 80 is bound by no process over IPv4 only");
     let other = closest(&words("-tln4"), [listener_at("[::1]:80")]);
@@ -178,6 +209,12 @@ fn listener_at_another_address_is_the_closest() {
     assert_eq!(other, "port 80 is bound by no process over IPv6 only");
     let (run, _) = wait(&words("-tln4"), &[look([any(Some(false))])]);
     assert_eq!(run.status(), 0, "it takes IPv4 too");
+    let mut mapped = listener_at("[::ffff:127.0.0.1]:80");
+    mapped.v6only = Some(false);
+    let other = closest(&words("-tln6"), [mapped.clone()]);
+    assert_eq!(other, "port 80 is bound by no process over IPv4 only");
+    let (run, _) = wait(&words("-tln4"), &[look([mapped])]);
+    assert_eq!(run.status(), 0, "it takes IPv4 alone");
     let two = [listener(80), listener_at("127.0.0.2:80")];
     let other = closest(&with("sport = 80 and src = 10.0.0.1"), two);
     assert_eq!(

@@ -82,12 +82,10 @@ fn protocols(query: &Query) -> String {
     let mut titles: Vec<&str> = tables.map(|table| table.protocol.title()).collect();
     titles.dedup();
     let ip: Vec<Family> = query.tables.iter().map(|table| table.family).collect();
-    let version = match (
-        ip.contains(&Family::Inet),
-        ip.contains(&Family::Inet6) && !query.checks_ipv4,
-    ) {
-        (true, false) => "IPv4 ",
-        (false, true) => "IPv6 ",
+    let is_asked = |family| ip.contains(&family) && query.checked.is_none_or(|it| it == family);
+    let version = match [Family::Inet, Family::Inet6].map(is_asked) {
+        [true, false] => "IPv4 ",
+        [false, true] => "IPv6 ",
         _ => "",
     };
     if titles.is_empty() {

@@ -71,7 +71,8 @@ impl Watch<'_> {
     ) -> Verdict {
         let query = &self.watching.query;
         // Of events that are not shown, the answer counts.
-        let is_incomplete = !query.check.quiet && !self.summary.diagnostics.is_complete();
+        let is_incomplete =
+            !query.check.wants_answer_alone() && !self.summary.diagnostics.is_complete();
         let came_to = (answer, self.tally());
         let is_trouble = is_too_little || is_incomplete;
         conclude(query, Counted::Steps, came_to, is_trouble, messages)

@@ -15,6 +15,7 @@ pub(in crate::mode) fn buffer<'w>(
     envelope: &Envelope,
     out: Box<dyn Write + 'w>,
 ) -> RowBuffer<'w> {
+    let out = unless_quiet(query, out);
     let writer = render::sink(query.format, query.layout.clone(), envelope, out);
     let arrangement = Arrangement {
         sort: query.sort.clone(),
@@ -24,6 +25,15 @@ pub(in crate::mode) fn buffer<'w>(
         }),
     };
     RowBuffer::new(writer, arrangement)
+}
+
+/// Where the output of a query goes: with `-q`, nowhere.
+fn unless_quiet<'w>(query: &Query, out: Box<dyn Write + 'w>) -> Box<dyn Write + 'w> {
+    if query.check.quiet {
+        Box::new(io::sink())
+    } else {
+        out
+    }
 }
 
 pub(in crate::mode) enum Output<'l> {
@@ -46,16 +56,16 @@ impl<'l> Output<'l> {
         envelope: &Envelope,
         out: Box<dyn Write + 'l>,
     ) -> Self {
-        match (query.report, query.check.quiet) {
-            (Report::Rows, true) => Self::Nothing,
-            (Report::Rows, false) => Self::Rows(Box::new(buffer(query, envelope, out))),
-            (Report::Summary { .. }, quiet) => {
+        match query.report {
+            Report::Rows if query.check.wants_answer_alone() => Self::Nothing,
+            Report::Rows => Self::Rows(Box::new(buffer(query, envelope, out))),
+            Report::Summary { .. } => {
                 let summing = Summing::new(
                     query.format,
                     query.layout.clone(),
                     query.limit,
                     envelope.clone(),
-                    if quiet { Box::new(io::sink()) } else { out },
+                    unless_quiet(query, out),
                 );
                 Self::Counts(Box::new(summing), open)
             }

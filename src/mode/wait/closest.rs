@@ -1,5 +1,6 @@
 //! What came closest to what was waited for in vain, in words.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
 use std::ops::ControlFlow;
@@ -11,7 +12,7 @@ use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::model::{Family, Protocol, Row, Selection, Socket, StateSet, Table};
+use crate::model::{Family, Origin, Protocol, Row, Selection, Socket, StateSet, Table};
 use crate::query::Query;
 use crate::source::Source;
 
@@ -28,10 +29,13 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> 
         .map(|rule| rule.table().protocol)
         .collect();
     protocols.dedup();
+    let mut unseen = BTreeSet::new();
     for protocol in protocols {
-        look(&unseen(query, port, protocol, is_none), source, &mut usage)?;
+        let query = rest(query, port, protocol, is_none);
+        unseen.extend(look(&query, source, &mut usage)?);
     }
-    Some(seen_at(port, &usage, query))
+    let unseen: Vec<String> = unseen.into_iter().collect();
+    Some(seen_at(port, &usage, query, &unseen))
 }
 
 /// Looks once more at what there is too much of.
@@ -66,26 +70,27 @@ fn port_of_rules(rules: &[Rule]) -> Option<u16> {
 
 /// All sockets of a protocol that have this port, over both versions of IP, but for states in which
 /// the last look would have seen them.
-fn unseen(query: &Query, port: u16, protocol: Protocol, is_none: bool) -> Query {
+fn rest(query: &Query, port: u16, protocol: Protocol, is_none: bool) -> Query {
     let tables: Vec<Table> = protocol.tables().collect();
     let is_asked = |table: &Table| query.tables.contains(table);
     let asks_no_more = port_of_ends(&query.filter) == Some(port);
-    let states = if is_none && asks_no_more && !query.checks_ipv4 && tables.iter().all(is_asked) {
-        query.selection.states(protocol).complement()
-    } else {
-        StateSet::ALL
-    };
+    let states =
+        if is_none && asks_no_more && query.checked.is_none() && tables.iter().all(is_asked) {
+            query.selection.states(protocol).complement()
+        } else {
+            StateSet::ALL
+        };
     Query {
         tables,
-        checks_ipv4: false,
+        checked: None,
         selection: Selection::All,
         filter: Expr::all([Expr::Test(Test::State(states)), at_port(port)]),
         ..query.clone()
     }
 }
 
-/// Looks at all that a query wants; `None` = there may be more.
-fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<()> {
+/// Looks at all that a query wants. Gives what the source does not list; `None` = there may be more.
+fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<BTreeSet<String>> {
     let mut matcher = Matcher::telling_owners(query, ScanScope::All).ok()?;
     let output = Output::to(Box::new(usage));
     let mut listing = Listing::new(query, &mut matcher, output);
@@ -95,7 +100,9 @@ fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option
     listing
         .read_all(&query.tables, source, &mut messages)
         .ok()?;
-    listing.is_complete().then_some(())
+    let unlisted = listing.summary.sources.iter();
+    let unlisted = unlisted.filter_map(Origin::unlisted_sockets);
+    listing.is_complete().then(|| unlisted.collect())
 }
 
 /// The only local port that an expression allows, or the only one of either end.
@@ -143,31 +150,36 @@ fn at_port(port: u16) -> Expr {
 }
 
 /// What a port is to somebody else.
-fn seen_at(port: u16, usage: &PortUsage, query: &Query) -> String {
+fn seen_at(port: u16, usage: &PortUsage, query: &Query, unseen: &[String]) -> String {
     let bound = (usage.bound.count > 0).then(|| bound(&usage.bound, query));
     let connected = (usage.connected.count > 0).then(|| connected(&usage.connected));
     let parts: Vec<String> = [bound, connected, time_wait(usage)]
         .into_iter()
         .flatten()
         .collect();
-    match parts.join(" and ") {
-        nothing if nothing.is_empty() => format!("nothing has port {port}"),
-        what => format!("port {port} is {what}"),
+    let seen = match parts.join(" and ") {
+        what if !what.is_empty() => format!("port {port} is {what}"),
+        _ if unseen.is_empty() => format!("nothing has port {port}"),
+        _ => format!("nothing that is listed has port {port}"),
+    };
+    match unseen {
+        [] => seen,
+        unseen => format!("{seen}; not looked at: {}", unseen.join(", ")),
     }
 }
 
 /// `bound by python3[123] on 127.0.0.1 only`
 fn bound(group: &Group, query: &Query) -> String {
-    let is_asked = |family: &Family| {
+    let is_asked = |version: &Family| {
         let mut families = query.tables.iter().map(|table| table.family);
-        !(query.checks_ipv4 && *family == Family::Inet6) && families.any(|own| own == *family)
+        let is_other = query.checked.is_some_and(|checked| checked != *version);
+        !is_other && families.any(|own| own == *version)
     };
-    let only = match (group.families.iter().any(is_asked), group.places()) {
-        (false, _) if group.may_take_ipv4 => " over IPv6 and possibly IPv4".to_owned(),
-        (false, _) if group.families.contains(&Family::Inet6) => " over IPv6 only".to_owned(),
-        (false, _) => " over IPv4 only".to_owned(),
-        (true, Some(places)) => format!(" on {places} only"),
-        (true, None) => String::new(),
+    let only = match group.versions.iter().any(is_asked) {
+        true => group.places(),
+        false if !group.versions.contains(&Family::Inet6) => " over IPv4 only".to_owned(),
+        false if group.may_speak_ipv4 => " over IPv6 and possibly IPv4".to_owned(),
+        false => " over IPv6 only".to_owned(),
     };
     let idle = if group.listens {
         ""

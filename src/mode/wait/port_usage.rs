@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
-use crate::model::{Endpoint, Family, Holder, Row, State, Summary, TimerKind};
+use crate::model::{Endpoint, Family, Holder, Row, Socket, State, Summary, TimerKind};
 use crate::render::Sink;
 use crate::text::{enumeration, unix_name};
 
@@ -30,10 +30,13 @@ pub(super) struct PortUsage {
 pub(super) struct Group {
     pub(super) count: u64,
     pub(super) holders: BTreeSet<String>,
-    pub(super) addresses: BTreeSet<IpAddr>,
-    pub(super) families: BTreeSet<Family>,
-    /// True if one of them, of IPv6, may take IPv4 too.
-    pub(super) may_take_ipv4: bool,
+    /// Their addresses as people write them: wildcards, and others.
+    wildcards: BTreeSet<&'static str>,
+    addresses: BTreeSet<IpAddr>,
+    /// The versions of IP that they speak.
+    pub(super) versions: BTreeSet<Family>,
+    /// True if one of them, of IPv6, may speak IPv4 too.
+    pub(super) may_speak_ipv4: bool,
     /// One of them waits for others.
     pub(super) listens: bool,
 }
@@ -65,9 +68,14 @@ impl Group {
         let socket = row.socket;
         self.count += 1;
         self.holders.insert(holder(row));
-        self.addresses.extend(socket.local.ip);
-        self.families.insert(socket.family);
-        self.may_take_ipv4 |= socket.takes_ipv4_too() != Some(false);
+        match socket.local.ip.map(|ip| ip.to_canonical()) {
+            Some(ip) if ip.is_unspecified() => _ = self.wildcards.insert(wildcard(socket, ip)),
+            ip => self.addresses.extend(ip),
+        }
+        let versions = [Family::Inet, Family::Inet6].into_iter();
+        self.versions
+            .extend(versions.filter(|version| socket.speaks(*version) == Some(true)));
+        self.may_speak_ipv4 |= socket.speaks(Family::Inet) != Some(false);
         self.listens |= socket.state != State::Bound;
     }
 
@@ -76,12 +84,26 @@ impl Group {
         listed(self.holders.iter().cloned())
     }
 
-    /// `127.0.0.1 and ::1`; `None` = one of them stands for every address.
-    pub(super) fn places(&self) -> Option<String> {
-        let is_everywhere =
-            self.addresses.is_empty() || self.addresses.iter().any(IpAddr::is_unspecified);
+    /// ` on 127.0.0.1 and ::1 only`, ` on every address (0.0.0.0)`; nothing where no address is told.
+    pub(super) fn places(&self) -> String {
+        if !self.wildcards.is_empty() {
+            let wildcards = self.wildcards.iter().map(ToString::to_string);
+            return format!(" on every address ({})", listed(wildcards));
+        }
+        if self.addresses.is_empty() {
+            return String::new();
+        }
         let addresses = self.addresses.iter().map(IpAddr::to_string);
-        (!is_everywhere).then(|| listed(addresses))
+        format!(" on {} only", listed(addresses))
+    }
+}
+
+/// The address that stands for every one of the versions of IP that a socket speaks.
+fn wildcard(socket: &Socket, ip: IpAddr) -> &'static str {
+    match (ip, socket.takes_ipv4_too()) {
+        (IpAddr::V4(_), _) => "0.0.0.0",
+        (_, Some(true)) => "*",
+        _ => "::",
     }
 }
 
