@@ -181,72 +181,75 @@ pub fn counted(count: impl Display, noun: &str) -> String {
     }
 }
 
-/// A duration in microseconds, with the unit that keeps it short: `250us`, `31.2ms`, `4.5s`, `2min`.
+/// A duration in microseconds, in the largest unit that loses nothing: `250us`, `31.25ms`, `4.5s`, `2min`.
 pub fn micros(us: u64) -> String {
-    text(us, push_micros)
+    text(us, MICROS)
 }
 
 /// A duration in milliseconds, likewise.
 pub fn millis(ms: u64) -> String {
-    text(ms, push_millis)
+    text(ms, MILLIS)
 }
 
-/// Bytes in binary units: `512B`, `64KiB`, `1.5MiB`.
+/// Bytes in binary units, likewise: `512B`, `64KiB`, `1.5MiB`, `8273449B`.
 pub fn bytes(count: u64) -> String {
-    text(count, |out, count| decimal(out, count, SIZES))
+    text(count, SIZES)
 }
 
-/// From which value on a unit is used, how large it is, its name, and how many decimals it may have where
-/// no digit is lost; the largest first.
-pub(crate) type Units = [(u64, u64, &'static str, u32)];
+/// From which value on a unit is used, how large it is, its name, and 1 with a zero for each decimal that
+/// it may have; the largest first.
+pub(crate) type Units = [(u64, u64, &'static str, u64)];
 
 /// Of durations, in microseconds.
-pub(crate) const DURATIONS: &Units = &[
-    (7_200_000_000, 3_600_000_000, "h", 0),
-    (120_000_000, 60_000_000, "min", 0),
-    (1_000_000, 1_000_000, "s", 6),
-    (1_000, 1_000, "ms", 3),
-    (0, 1, "us", 0),
+pub(crate) const MICROS: &Units = &[
+    (7_200_000_000, 3_600_000_000, "h", 1),
+    (120_000_000, 60_000_000, "min", 1),
+    (1_000_000, 1_000_000, "s", 1_000_000),
+    (1_000, 1_000, "ms", 1_000),
+    (0, 1, "us", 1),
+];
+
+/// Of durations, in milliseconds.
+pub(crate) const MILLIS: &Units = &[
+    (7_200_000, 3_600_000, "h", 1),
+    (120_000, 60_000, "min", 1),
+    (1_000, 1_000, "s", 1_000),
+    (0, 1, "ms", 1),
 ];
 
 pub(crate) const SIZES: &Units = &[
-    (1 << 30, 1 << 30, "GiB", 2),
-    (1 << 20, 1 << 20, "MiB", 2),
-    (1 << 10, 1 << 10, "KiB", 2),
-    (0, 1, "B", 0),
+    (1 << 30, 1 << 30, "GiB", 100),
+    (1 << 20, 1 << 20, "MiB", 100),
+    (1 << 10, 1 << 10, "KiB", 100),
+    (0, 1, "B", 1),
 ];
 
-/// Appends what [`micros`] returns; allocates nothing.
-pub fn push_micros(out: &mut Vec<u8>, us: u64) {
-    decimal(out, us, DURATIONS);
-}
-
-/// Appends what [`millis`] returns; allocates nothing.
-pub fn push_millis(out: &mut Vec<u8>, ms: u64) {
-    match ms {
-        0 => out.extend_from_slice(b"0ms"),
-        _ => push_micros(out, ms.saturating_mul(1_000)),
-    }
-}
-
-fn text(value: u64, push: impl FnOnce(&mut Vec<u8>, u64)) -> String {
-    let mut out = Vec::with_capacity(16);
-    push(&mut out, value);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Appends a value in the unit that keeps it short, with one decimal, cut, not rounded; a whole number
-/// without.
-fn decimal(out: &mut Vec<u8>, value: u64, units: &Units) {
-    let fitting = units.iter().find(|(from, ..)| value >= *from);
-    let (_, unit, name, _) = fitting.copied().unwrap_or((0, 1, "", 0));
+/// Appends a value in the largest unit that loses nothing: two values never look the same. Allocates
+/// nothing.
+pub(crate) fn push_exact(out: &mut Vec<u8>, value: u64, units: &Units) {
+    let fits = |(from, unit, _, tens): &&(u64, u64, &str, u64)| {
+        value >= *from && (value % unit * tens).is_multiple_of(*unit)
+    };
+    let Some((_, unit, name, _)) = units.iter().find(fits) else {
+        return;
+    };
     out.extend_from_slice(itoa::Buffer::new().format(value / unit).as_bytes());
-    // One digit.
-    match u8::try_from(value % unit * 10 / unit) {
-        Ok(0) | Err(_) => {}
-        Ok(tenths) => out.extend_from_slice(&[b'.', b'0' + tenths]),
+    let mut rest = value % unit;
+    if rest > 0 {
+        out.push(b'.');
+    }
+    while rest > 0 {
+        rest *= 10;
+        out.push(b'0' + u8::try_from(rest / unit).unwrap_or_default());
+        rest %= unit;
     }
     out.extend_from_slice(name.as_bytes());
+}
+
+fn text(value: u64, units: &Units) -> String {
+    let mut out = Vec::with_capacity(16);
+    push_exact(&mut out, value, units);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// `a, b or c`
@@ -394,7 +397,7 @@ mod tests {
             millis(60_000),
             millis(7_200_000),
         ];
-        assert_eq!(texts.join(" "), "0us 999us 31.2ms 4.5s 60s 2h");
+        assert_eq!(texts.join(" "), "0us 999us 31.25ms 4.5s 60s 2h");
     }
 
     #[test]
@@ -405,7 +408,7 @@ mod tests {
             bytes(1_572_864),
             bytes(1_572_865),
         ];
-        assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 1.5MiB");
+        assert_eq!(texts.join(" "), "1023B 64KiB 1.5MiB 1572865B");
     }
 
     #[test]

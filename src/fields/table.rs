@@ -56,7 +56,7 @@ const SHUTDOWN: D = D::word("shutdown", 8, Shutdown::NAMES)
 const V6ONLY: D = D::word("v6only", 6, &["true", "false"])
     .of(|table| table.family == Family::Inet6 && table.protocol.has_service_ports())
     .netlink_only();
-const TIMER: D = D::new("timer", 20).of(is_ip).optional();
+const TIMER: D = D::new("timer", 23).of(is_ip).optional();
 const TIMER_KIND: D = D::word("timer", 11, TimerKind::NAMES)
     .key("kind")
     .of(is_ip)

@@ -1,6 +1,6 @@
 use super::{Datum, Field, Value};
 use crate::model::{
-    Family, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, Source, Stage, State,
+    Family, Info, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, Source, Stage, State,
     Table, TimerKind,
 };
 
@@ -98,6 +98,7 @@ fn a_value_says_why_there_is_none() {
     let value = |field: Field, row: &Row<'_>| match field.value(row) {
         Value::Known(_) => "known",
         Value::Absent => "absent",
+        Value::Void => "void",
         Value::NotReported => "not reported",
         Value::NotYet => "not yet",
     };
@@ -137,6 +138,78 @@ fn a_value_says_why_there_is_none() {
     assert_eq!(value(Field::SendQueue, &Row::bare(&other)), "not reported");
     other.state = State::TimeWait;
     assert_eq!(value(Field::Shutdown, &Row::bare(&other)), "absent");
+}
+
+/// The part of `tcp_info` with this name.
+fn tcp_part(name: &str) -> Field {
+    let parts = Field::TcpInfo.parts();
+    let part = parts.into_iter().find(|part| part.own_name() == name);
+    part.unwrap_or(Field::TcpInfo)
+}
+
+#[test]
+fn no_limit_nothing_measured_and_left_overs_are_void() {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    let is_void = |field: Field, socket: &Socket| {
+        let value = field.value(&Row::bare(socket));
+        assert!(field.get(&Row::bare(socket)).is_none(), "{field:?}");
+        matches!(value, Value::Void)
+    };
+    for (state, voids) in [
+        (State::Bound, "recv_queue send_queue congestion"),
+        (State::Closed, "recv_queue send_queue"),
+        (State::SynSent, "send_queue"),
+        (State::Established, ""),
+        (State::TimeWait, ""),
+    ] {
+        socket.state = state;
+        let fields = [
+            Field::RecvQueue,
+            Field::SendQueue,
+            Field::PeerPort,
+            Field::Congestion,
+        ];
+        let found = fields.into_iter().filter(|field| is_void(*field, &socket));
+        let found: Vec<&str> = found.map(Field::own_name).collect();
+        assert_eq!(found.join(" "), voids, "{state}");
+    }
+    socket.state = State::Established;
+    let mut bytes = [0; 280];
+    bytes[104..120].fill(0xff);
+    bytes[76..80].copy_from_slice(&0x7fff_ffff_u32.to_ne_bytes());
+    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    for part in [
+        "pacing_rate",
+        "max_pacing_rate",
+        "delivery_rate",
+        "snd_ssthresh",
+        "rtt",
+        "last_data_recv",
+    ] {
+        assert!(is_void(tcp_part(part), &socket), "{part}");
+    }
+    // A listener has no round trips; a kernel that did not send them may know them.
+    bytes[0] = 10;
+    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    let value = tcp_part("rtt").value(&Row::bare(&socket));
+    assert!(matches!(value, Value::Absent));
+    socket.details_mut().tcp_info = Some(Info::tcp(&[1; 60]));
+    let value = tcp_part("rtt").value(&Row::bare(&socket));
+    assert!(matches!(value, Value::NotReported));
+}
+
+#[test]
+fn what_nobody_holds_has_no_user_in_a_recording_too() {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    (socket.source, socket.state) = (Source::Replay, State::FinWait1);
+    let is_absent = |socket: &Socket| {
+        let stage = Stage::Owners;
+        let bare = Row::bare(socket);
+        matches!(Field::User.value(&Row { stage, ..bare }), Value::Absent)
+    };
+    assert!(is_absent(&socket));
+    (socket.inode, socket.uid) = (Some(7), Some(1000));
+    assert!(!is_absent(&socket));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::Field;
 use super::cost::Cost;
 use crate::model::{
-    Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, SocketType,
-    Source, State, Timer,
+    Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
+    SocketType, Source, State, Timer,
 };
 
 /// Which end of a socket.
@@ -141,6 +141,9 @@ pub enum Value<'a> {
     Known(Datum<'a>),
     /// It is known not to be there.
     Absent,
+    /// No number that means anything: there is no limit, nothing was measured yet, or an earlier life of the
+    /// socket left it. Nothing compares with it.
+    Void,
     /// It may be there: this source does not report it, or who holds the socket cannot be told.
     NotReported,
     /// It was not looked up yet.
@@ -225,29 +228,52 @@ impl Field {
         }
         match self.get(row) {
             Some(datum) => Value::Known(datum),
-            None if self.is_unreported(row) => Value::NotReported,
-            None => Value::Absent,
+            None => self.missing(row),
         }
     }
 
-    /// True if nobody has said whether it is there.
-    fn is_unreported(self, row: &Row<'_>) -> bool {
+    /// Why it has no value.
+    fn missing<'a>(self, row: &Row<'a>) -> Value<'a> {
         let (socket, table) = (row.socket, row.socket.table());
         if !self.applies_to(table) || self.is_never_reported(row) {
-            return false;
+            return Value::Absent;
         }
-        if self.is_of_owners() {
-            return row.is_owner_in_doubt || row.process_status.is_none();
+        if self.is_void(socket) {
+            return Value::Void;
         }
-        match self {
-            // What was sent, and says nothing, is no value.
-            Self::TcpPart(part) => !socket.tcp_info().is_some_and(|info| info.was_sent(part)),
-            Self::MptcpPart(part) => !socket.mptcp_info().is_some_and(|info| info.was_sent(part)),
+        let of_info = |info: Option<&Info>, part| match info {
+            Some(info) if info.lacks(part) => Value::Absent,
+            Some(info) if info.was_sent(part) => Value::Void,
+            _ => Value::NotReported,
+        };
+        let is_told = match self {
+            Self::TcpPart(part) => return of_info(socket.tcp_info(), part),
+            Self::MptcpPart(part) => return of_info(socket.mptcp_info(), part),
+            _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
+            // What no descriptor can hold belongs to nobody.
+            Self::Uid | Self::User if !socket.may_be_held() => true,
             _ => {
-                !self.reported_by(socket.source, table)
-                    || self.is_backlog(row)
-                    || !self.may_be_absent(row)
+                self.reported_by(socket.source, table)
+                    && !self.is_backlog(row)
+                    && self.may_be_absent(row)
             }
+        };
+        if is_told {
+            Value::Absent
+        } else {
+            Value::NotReported
+        }
+    }
+
+    /// True if what the kernel has of it, if anything, is of another life of the socket: of sockets in BOUND it
+    /// reports nothing of the protocol's own, and before the first SYN nothing was sent.
+    fn is_void(self, socket: &Socket) -> bool {
+        let is_queue = matches!(self, Self::RecvQueue | Self::SendQueue);
+        match socket.state {
+            State::Bound => is_queue || self.cost() == Cost::Info,
+            State::Closed => is_queue && socket.protocol.is_tcp_like(),
+            State::SynSent => self == Self::SendQueue,
+            _ => false,
         }
     }
 
@@ -258,9 +284,7 @@ impl Field {
             Self::Inode => !socket.lacks_inode(),
             Self::FileInode | Self::FileDevice | Self::AtPath => !socket.has_path(),
             Self::PendingPeers => socket.state != State::Listen,
-            // What no descriptor can hold belongs to nobody.
-            Self::Uid => socket.inode.is_none(),
-            Self::User => socket.inode.is_none() || socket.uid.is_some(),
+            Self::User => socket.uid.is_some(),
             // It may be that of its subflows.
             Self::Congestion => socket.protocol == Protocol::Mptcp,
             other => other.definition().is_optional,
@@ -278,9 +302,8 @@ impl Field {
     /// True if nobody reports it of such a socket.
     ///
     /// Of a connection the kernel keeps less than a socket before and after there is one
-    /// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too), and of sockets
-    /// in BOUND it reports nothing of the protocol's own. Who holds it is no question where no
-    /// descriptor can exist.
+    /// (`inet_request_sock`, `inet_timewait_sock`; the latter may be in `FIN_WAIT_2` too). Who holds it is no
+    /// question where no descriptor can exist.
     fn is_never_reported(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         if self.is_of_owners() {
@@ -296,11 +319,6 @@ impl Field {
             State::FinWait2 if socket.inode.is_none() => {
                 socket.source != Source::Procfs && !self.is_kept()
             }
-            // Nothing was sent yet, nothing can be received.
-            State::Bound => {
-                self.cost() == Cost::Info || matches!(self, Self::RecvQueue | Self::SendQueue)
-            }
-            State::SynSent => self == Self::SendQueue,
             _ => false,
         }
     }

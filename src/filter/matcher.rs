@@ -207,6 +207,7 @@ impl<'r> Matcher<'_, 'r> {
         match field.value(self.row) {
             Value::Known(datum) => Ok(datum),
             Value::Absent => Err(Decision::of(unequal)),
+            Value::Void => Err(Decision::No),
             Value::NotReported if field.is_of_owners() => Err(DOUBT),
             Value::NotReported => Err(UNTOLD),
             Value::NotYet => Err(Decision::NotYet),
@@ -349,11 +350,14 @@ impl<'r> Matcher<'_, 'r> {
 
     /// Has the field no value, or one? Where it was not told there may be one.
     fn missing(&self, field: Field, equal: bool, told: bool) -> Answer {
-        if told && matches!(field.value(self.row), Value::NotReported) {
-            let untold = self.lacking(field, false);
-            return Err(if equal { untold.negated() } else { untold });
+        match field.value(self.row) {
+            Value::NotReported if told => {
+                let untold = self.lacking(field, false);
+                Err(if equal { untold.negated() } else { untold })
+            }
+            Value::Void if told => Ok(false),
+            _ => Ok(self.has(field)? != equal),
         }
-        Ok(self.has(field)? != equal)
     }
 
     fn has(&self, field: Field) -> Answer {
@@ -369,7 +373,7 @@ impl<'r> Matcher<'_, 'r> {
             }
             Value::Known(Datum::Numbers(numbers)) => !numbers.is_empty(),
             Value::Known(_) => true,
-            Value::Absent | Value::NotReported => false,
+            Value::Absent | Value::Void | Value::NotReported => false,
         })
     }
 

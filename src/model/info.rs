@@ -122,7 +122,7 @@ const MPTCP_BYTES_RECEIVED: InfoField = field("bytes_received", 64, 8, Unit::Byt
 const NO_SSTHRESH: u64 = 0x7fff_ffff;
 /// `min_rtt` before the first measurement.
 const NO_RTT: u64 = 0xffff_ffff;
-/// A rate without a limit.
+/// Of every rate: no limit.
 const NO_RATE: u64 = u64::MAX;
 
 /// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
@@ -164,12 +164,8 @@ pub const TCP_INFO: &[InfoField] = &[
     field("rcv_rtt", 92, 4, Unit::Micros).none_is(0),
     field("rcv_space", 96, 4, Unit::Octets),
     field("total_retrans", 100, 4, Unit::Count),
-    field("pacing_rate", 104, 8, Unit::Rate)
-        .of_listener()
-        .none_is(NO_RATE),
-    field("max_pacing_rate", 112, 8, Unit::Rate)
-        .of_listener()
-        .none_is(NO_RATE),
+    field("pacing_rate", 104, 8, Unit::Rate).of_listener(),
+    field("max_pacing_rate", 112, 8, Unit::Rate).of_listener(),
     field("bytes_acked", 120, 8, Unit::Bytes),
     field("bytes_received", 128, 8, Unit::Bytes),
     SEGS_OUT,
@@ -179,7 +175,7 @@ pub const TCP_INFO: &[InfoField] = &[
     field("min_rtt", 148, 4, Unit::Micros).none_is(NO_RTT),
     DATA_SEGS_IN,
     DATA_SEGS_OUT,
-    field("delivery_rate", 160, 8, Unit::Rate).none_is(NO_RATE),
+    field("delivery_rate", 160, 8, Unit::Rate).none_is(0),
     field("busy_time", 168, 8, Unit::Micros),
     field("rwnd_limited", 176, 8, Unit::Micros),
     field("sndbuf_limited", 184, 8, Unit::Micros),
@@ -279,12 +275,16 @@ impl Info {
 
     /// The value of a field; `None` when this kernel did not send it, or it means that there is none.
     pub fn get(&self, field: &InfoField) -> Option<u64> {
-        if self.is_listener && !field.of_listener {
+        if self.lacks(field) {
             return None;
         }
-        let counted = field.count.and_then(|count| self.number(count));
         let value = self.number(field)?;
-        (counted != Some(0) && field.none != Some(value)).then_some(value)
+        let is_none = field.none == Some(value)
+            || field.unit == Unit::Rate && value == NO_RATE
+            || field
+                .count
+                .is_some_and(|count| self.number(count) == Some(0));
+        (!is_none).then_some(value)
     }
 
     /// The number in a field.
@@ -312,6 +312,11 @@ impl Info {
     /// True if this kernel sent the field, whatever it says.
     pub const fn was_sent(&self, field: &InfoField) -> bool {
         field.offset + field.size <= self.len
+    }
+
+    /// True if a socket of this kind has no such field.
+    pub const fn lacks(&self, field: &InfoField) -> bool {
+        self.is_listener && !field.of_listener
     }
 
     /// Every field known here, with its value where the kernel sent one.
@@ -397,6 +402,7 @@ mod tests {
             ("rtt", 68, 68),
             ("rttvar", 72, 68),
             ("rcv_rtt", 92, 92),
+            ("delivery_rate", 160, 160),
             ("notsent_bytes", 144, 136),
         ] {
             bytes[at] = 7;
@@ -415,7 +421,6 @@ mod tests {
             ("pacing_rate", 104, 8),
             ("max_pacing_rate", 112, 8),
             ("min_rtt", 148, 4),
-            ("delivery_rate", 160, 8),
         ] {
             assert_eq!(is(&bytes, name), Some(0));
             bytes[at..at + len].fill(0xff);

@@ -185,11 +185,11 @@ pub(super) fn state(out: &mut Vec<u8>, state: State) {
     }
 }
 
-/// `keepalive(119min,0)`: which, when it fires, how often it did in vain.
+/// `keepalive(7159.984s,0)`: which, when it fires, how often it did in vain.
 fn timer(out: &mut Vec<u8>, timer: Timer) {
     out.extend_from_slice(timer.kind.name().as_bytes());
     out.push(b'(');
-    text::push_millis(out, timer.expires_ms.into());
+    text::push_exact(out, timer.expires_ms.into(), text::MILLIS);
     out.push(b',');
     digits::integer(out, timer.retransmits.into());
     out.push(b')');

@@ -3,7 +3,7 @@
 use crate::model::{InfoField, Unit};
 
 use super::digits;
-use crate::text::{DURATIONS, SIZES, Units};
+use crate::text::{MICROS, MILLIS, SIZES, Units, push_exact};
 
 /// Writes the value of a field of a kernel structure: all of it, two values never look the same.
 pub(super) fn number(out: &mut Vec<u8>, value: u64, field: &InfoField, separator: u8) {
@@ -17,11 +17,14 @@ pub(super) fn number(out: &mut Vec<u8>, value: u64, field: &InfoField, separator
 pub(super) fn write(out: &mut Vec<u8>, value: u64, unit: Option<Unit>) {
     match unit {
         Some(Unit::Count | Unit::Octets) | None => digits::integer(out, value),
-        Some(Unit::Bytes) => exact(out, value.into(), SIZES),
-        Some(Unit::Rate) => exact(out, u128::from(value) * 8, RATES),
-        Some(Unit::Micros) => exact(out, value.into(), DURATIONS),
-        Some(Unit::Millis) if value == 0 => out.extend_from_slice(b"0ms"),
-        Some(Unit::Millis) => exact(out, u128::from(value) * 1_000, DURATIONS),
+        Some(Unit::Bytes) => push_exact(out, value, SIZES),
+        Some(Unit::Rate) if value < 125 => {
+            digits::integer(out, value * 8);
+            out.extend_from_slice(b"bit/s");
+        }
+        Some(Unit::Rate) => push_exact(out, value, RATES),
+        Some(Unit::Micros) => push_exact(out, value, MICROS),
+        Some(Unit::Millis) => push_exact(out, value, MILLIS),
     }
 }
 
@@ -47,39 +50,12 @@ fn flags(out: &mut Vec<u8>, value: u64, names: &[&str], separator: u8) {
     }
 }
 
-/// Of bytes per second in decimal bits, as links are rated.
+/// Of bytes per second, in decimal bits, as links are rated.
 const RATES: &Units = &[
-    (1_000_000_000, 1_000_000_000, "Gbit/s", 9),
-    (1_000_000, 1_000_000, "Mbit/s", 6),
-    (1_000, 1_000, "kbit/s", 3),
-    (0, 1, "bit/s", 0),
+    (125_000_000, 125_000_000, "Gbit/s", 1_000_000_000),
+    (125_000, 125_000, "Mbit/s", 1_000_000),
+    (125, 125, "kbit/s", 1_000),
 ];
-
-/// Appends a value in the largest unit that loses nothing: `31.25ms`, `64KiB`, `8273449B`,
-/// `1.234567896Gbit/s`. No two durations look the same, nor two sizes, nor two rates.
-fn exact(out: &mut Vec<u8>, value: u128, units: &Units) {
-    let mut units = units
-        .iter()
-        .map(|(from, unit, name, decimals)| (*from, u128::from(*unit), name, decimals));
-    let fits = |(from, unit, _, decimals): &(u64, u128, _, &u32)| {
-        value >= u128::from(*from) && (value % unit * 10_u128.pow(**decimals)).is_multiple_of(*unit)
-    };
-    let Some((_, unit, name, decimals)) = units.find(fits) else {
-        return;
-    };
-    out.extend_from_slice(itoa::Buffer::new().format(value / unit).as_bytes());
-    let mut rest = value % unit * 10_u128.pow(*decimals) / unit;
-    let mut place = 10_u128.pow(*decimals);
-    if rest > 0 {
-        out.push(b'.');
-    }
-    while rest > 0 {
-        place /= 10;
-        out.push(b'0' + u8::try_from(rest / place).unwrap_or_default());
-        rest %= place;
-    }
-    out.extend_from_slice(name.as_bytes());
-}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::fields::{Datum, Value};
 use crate::filter::parser::tests::Known;
 use crate::filter::samples::{Sample, any_sample};
 use crate::filter::{Decision, Expr, Field, Test, parse};
-use crate::model::{Row, Source};
+use crate::model::{Family, Info, Protocol, Row, Socket, Source, State};
 
 /// A value to compare a field with, as it is written.
 fn written(field: Field) -> &'static str {
@@ -68,6 +68,7 @@ fn expected(op: &str, value: &Value<'_>) -> Option<Decision> {
         Value::Known(_) => None,
         Value::Absent if is_unequal => Some(Decision::Yes),
         Value::Absent => Some(Decision::No),
+        Value::Void => Some(Decision::of(op.starts_with("not"))),
         Value::NotReported => Some(Decision::CannotTell {
             held: op.starts_with("not") || op == "none",
             by_source: true,
@@ -98,6 +99,7 @@ fn situation(value: &Value<'_>) -> &'static str {
     match value {
         Value::Known(_) => "known",
         Value::Absent => "absent",
+        Value::Void => "void",
         Value::NotReported => "not reported",
         Value::NotYet => "not yet",
     }
@@ -135,6 +137,32 @@ fn absent_is_unequal_and_unknown_is_neither_whatever_the_field() {
                 seen.contains(&(name.clone(), "absent")),
                 "{name} is never absent"
             );
+        }
+    }
+}
+
+#[test]
+fn nothing_compares_with_no_limit_or_what_is_left_over() {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    socket.state = State::SynSent;
+    let mut bytes = [0; 280];
+    bytes[112..120].fill(0xff);
+    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    for name in ["max_pacing_rate", "delivery_rate", "rtt", "send_queue"] {
+        for (test, holds) in [
+            ("= 5", false),
+            ("!= 5", false),
+            ("> 0", false),
+            ("<= 5", false),
+            ("= none", false),
+            ("!= none", false),
+            ("= unknown", true),
+            ("!= null", false),
+        ] {
+            let text = format!("{name} {test}");
+            let answer = parse(&text, &Known).map(|expr| answer(&expr, &Row::bare(&socket)));
+            let decision = if holds { Decision::Yes } else { Decision::No };
+            assert_eq!(answer, Ok([decision; 2]), "{text}");
         }
     }
 }
