@@ -1,109 +1,107 @@
-//! `tcp_info`, `mptcp_info` and memory as words for people: `cubic rtt:31.2ms rcvbuf:128KiB`.
+//! `tcp_info`, `mptcp_info` and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
-use crate::model::{Info, InfoField, Memory, Row, State};
+use crate::fields::Datum;
+use crate::model::{InfoField, Row, State};
 
 use super::measure;
 use super::style::Style;
-use super::{Extras, Field};
+use super::{Extras, Field, Layout};
 
 /// What begins a line of details.
 pub(super) const INDENT: &[u8] = b"        ";
 
-/// Writes the words of `-i` and `-m` that the row has; nothing where it has none.
-pub(super) fn words(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras) {
-    let mut words = Words::new(out, b' ');
-    if extras.has(Extras::INFO) {
-        if let Some(name) = row.socket.congestion() {
-            words.congestion(name);
-        }
-        let infos = [row.socket.tcp_info(), row.socket.mptcp_info()];
-        for info in infos.into_iter().flatten() {
-            words.info_of(info, row.socket.state);
-        }
+/// What `-i` and `-m` add to a row: what no column shows already.
+#[derive(Debug)]
+pub(super) struct Details(Vec<Field>);
+
+impl Details {
+    pub(super) fn of(layout: &Layout) -> Self {
+        let shown: Vec<Field> = layout.columns.iter().flat_map(|c| c.flat()).collect();
+        let structures = [
+            (Field::Congestion, Extras::INFO),
+            (Field::TcpInfo, Extras::INFO),
+            (Field::MptcpInfo, Extras::INFO),
+            (Field::Memory, Extras::MEMORY),
+        ];
+        let wanted = structures.into_iter();
+        let wanted = wanted.filter(|(_, extra)| layout.extras.has(*extra));
+        let fields = wanted.flat_map(|(structure, _)| structure.flat());
+        Self(fields.filter(|field| !shown.contains(field)).collect())
     }
-    if extras.has(Extras::MEMORY)
-        && let Some(memory) = row.socket.memory()
-    {
-        words.memory(memory);
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes the words that the row has; nothing where it has none.
+    pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
+        // Of a listener these are its queue and the limit of that, which the row shows already.
+        let is_queue = |field: &Field| match field {
+            Field::TcpPart(part) => matches!(part.name, "unacked" | "sacked"),
+            _ => false,
+        };
+        let is_listener = row.socket.state == State::Listen;
+        let fields = self.0.iter().copied();
+        words(
+            out,
+            b' ',
+            fields.filter(|field| !is_listener || !is_queue(field)),
+            row,
+        );
     }
 }
 
-/// Writes words as one cell; `-` when there are none.
-pub(super) fn cell(out: &mut Vec<u8>, separator: u8, write: impl FnOnce(&mut Words<'_>)) {
+/// Writes the parts of a structure as one cell; `-` when none says anything.
+pub(super) fn cell(
+    out: &mut Vec<u8>,
+    separator: u8,
+    parts: impl Iterator<Item = Field>,
+    row: &Row<'_>,
+) {
     let start = out.len();
-    write(&mut Words::new(out, separator));
+    words(out, separator, parts, row);
     if out.len() == start {
         out.push(b'-');
     }
 }
 
-/// Words one after the other.
-pub(super) struct Words<'o> {
-    out: &'o mut Vec<u8>,
-    separator: u8,
-    start: usize,
-}
-
-impl<'o> Words<'o> {
-    fn new(out: &'o mut Vec<u8>, separator: u8) -> Self {
-        let start = out.len();
-        Self {
-            out,
-            separator,
-            start,
+/// Writes one field after the other: every part of a kernel structure that is not zero and says something,
+/// all that is told of memory, for a limit of 0 is news.
+fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
+    let start = out.len();
+    let key = |out: &mut Vec<u8>, name: &str| {
+        if out.len() > start {
+            out.push(separator);
         }
-    }
-
-    fn begin(&mut self) {
-        if self.out.len() > self.start {
-            self.out.push(self.separator);
+        // Words that say what they are, as `ss` writes them.
+        if name != "options" {
+            out.extend_from_slice(name.as_bytes());
+            out.push(b':');
         }
-    }
-
-    fn congestion(&mut self, name: &[u8]) {
-        self.key("congestion");
-        Style::WORD.name(self.out, name, |c| matches!(c, ':' | ','));
-    }
-
-    /// Every field that was sent, is not zero and says something.
-    pub(super) fn info(&mut self, info: &Info) {
-        self.info_of(info, State::Established);
-    }
-
-    /// The same; of a listener not the fields that hold its queue and the limit of that, which the
-    /// row shows already.
-    fn info_of(&mut self, info: &Info, state: State) {
-        for (field, value) in info.values() {
-            if state == State::Listen && matches!(field.name, "unacked" | "sacked") {
-                continue;
-            }
-            if let Some(value) = value.filter(|value| is_telling(field, *value)) {
-                if field.name == "options" {
-                    // Words that say what they are, as `ss` writes them.
-                    self.begin();
-                    measure::number(self.out, value, field, self.separator);
+    };
+    for field in fields {
+        match (field, field.get(row)) {
+            (Field::TcpPart(part) | Field::MptcpPart(part), Some(Datum::Number(value)))
+                if is_telling(part, value) =>
+            {
+                key(out, part.name);
+                let between = if part.name == "options" {
+                    separator
                 } else {
-                    self.key(field.name);
-                    measure::number(self.out, value, field, b',');
-                }
+                    b','
+                };
+                measure::number(out, value, part, between);
             }
-        }
-    }
-
-    /// Every field that was sent, zeros too: a limit of 0 is news.
-    pub(super) fn memory(&mut self, memory: &Memory) {
-        for (place, (name, value)) in memory.fields().into_iter().enumerate() {
-            if let Some(value) = value {
-                self.key(name);
-                measure::write(self.out, value.into(), Field::MemoryPart(place).unit());
+            (Field::MemoryPart(_), Some(Datum::Number(value))) => {
+                key(out, field.own_name());
+                measure::write(out, value, field.unit());
             }
+            (Field::Congestion, Some(Datum::Name(name))) => {
+                key(out, field.own_name());
+                Style::WORD.name(out, name, |c| matches!(c, ':' | ','));
+            }
+            _ => {}
         }
-    }
-
-    fn key(&mut self, name: &str) {
-        self.begin();
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.push(b':');
     }
 }
 

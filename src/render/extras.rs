@@ -34,11 +34,6 @@ impl Extras {
     pub const fn has(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
-
-    /// True if it asks for lines of details.
-    pub(super) const fn has_lines(self) -> bool {
-        self.has(Self::INFO.with(Self::MEMORY))
-    }
 }
 
 impl FromIterator<Self> for Extras {

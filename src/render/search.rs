@@ -3,8 +3,9 @@
 use crate::fields::Side;
 use crate::model::Row;
 
+use super::detail::Details;
 use super::style::Style;
-use super::{Extras, Field, Layout, detail};
+use super::{Field, Layout};
 
 /// Looks for texts in what is shown of rows: in every cell by itself, as `table` writes it, and in
 /// the details of `-i` and `-m`. Capitals do not matter, of any script.
@@ -14,7 +15,7 @@ use super::{Extras, Field, Layout, detail};
 pub struct Search {
     columns: Vec<Field>,
     style: Style,
-    extras: Extras,
+    details: Details,
     cell: Vec<u8>,
     folded: String,
     needle: String,
@@ -32,7 +33,7 @@ impl Search {
         Self {
             columns,
             style: Style::TEXT.of(layout),
-            extras: layout.extras,
+            details: Details::of(layout),
             cell: Vec::new(),
             folded: String::new(),
             needle: String::new(),
@@ -50,7 +51,7 @@ impl Search {
             }
         }
         self.cell.clear();
-        detail::words(&mut self.cell, row, self.extras);
+        self.details.write(&mut self.cell, row);
         is_in(&self.needle, &self.cell, &mut self.folded)
     }
 }

@@ -1,7 +1,9 @@
 //! What single cells and lines promise.
 
 use super::{ALL, layout, render, scene};
-use crate::model::{Family, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State};
+use crate::model::{
+    Family, Info, Memory, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State,
+};
 use crate::render::{Extras, Field, Format, HeaderLine, default_columns};
 use crate::text;
 
@@ -219,7 +221,6 @@ fn a_user_without_a_name_is_a_number() {
 
 #[test]
 fn details_leave_out_zeros_and_limits_that_are_none() {
-    use crate::model::Info;
     let mut bytes = [0; 232];
     bytes[0] = 1;
     bytes[68..72].copy_from_slice(&31_250_u32.to_ne_bytes());
@@ -247,8 +248,58 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
 }
 
 #[test]
+fn details_leave_out_what_a_column_shows() {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    let mut bytes = [0; 232];
+    (bytes[8], bytes[68]) = (7, 5);
+    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().congestion = b"cubic".to_vec();
+    socket.details_mut().memory = Some(Memory {
+        rcvbuf: Some(1_024),
+        drops: Some(3),
+        ..Memory::default()
+    });
+    let rows = [OwnedRow::keep(&Row::bare(&socket))];
+    for (columns, shown, below) in [
+        (
+            "state",
+            "",
+            "congestion:cubic rto:7us rtt:5us rcvbuf:1KiB drops:3",
+        ),
+        (
+            "tcp_info",
+            "rto:7us,rtt:5us",
+            "congestion:cubic rcvbuf:1KiB drops:3",
+        ),
+        (
+            "memory",
+            "rcvbuf:1KiB,drops:3",
+            "congestion:cubic rto:7us rtt:5us",
+        ),
+        ("congestion,memory", "cubic", "rto:7us rtt:5us"),
+        ("rtt,drops", "5us", "congestion:cubic rto:7us rcvbuf:1KiB"),
+        ("tcp_info,memory,congestion", "cubic", ""),
+    ] {
+        let mut layout = layout(Format::Plain, &[Extras::INFO, Extras::MEMORY]);
+        layout.header = HeaderLine::Hidden;
+        let columns = columns
+            .split(',')
+            .map(|name| Field::column(name, &[]).unwrap());
+        layout.columns = columns.collect();
+        for format in [Format::Plain, Format::Table] {
+            let text = render(format, layout.clone(), &rows);
+            let (first, rest) = text.split_once('\n').unwrap();
+            let first = first
+                .replace("rcvbuf:1KiB drops", "rcvbuf:1KiB,drops")
+                .replace("us rtt", "us,rtt");
+            assert!(first.contains(shown), "{first}");
+            assert_eq!(rest.trim(), below, "{format:?}: {first}");
+        }
+    }
+}
+
+#[test]
 fn numbers_of_which_each_counts_have_no_unit_and_flags_have_names() {
-    use crate::model::Info;
     let info = |options: u8, mss: u32| {
         let mut bytes = [0; 232];
         bytes[5] = options;

@@ -4,9 +4,10 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::model::{Change, ChangedRow, Row, State};
 
+use super::super::detail::Details;
 use super::super::grid::Grid;
 use super::super::style::Style;
-use super::super::{Field, Layout, Signs, detail, grid, paint};
+use super::super::{Field, Layout, Signs, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
 pub(super) const MARK: usize = 2;
@@ -38,6 +39,7 @@ pub(super) const fn more(signs: Signs) -> char {
 /// behind it in its own line.
 pub(super) struct ListColumns {
     layout: Layout,
+    details: Details,
     style: Style,
     grid: Grid,
 }
@@ -53,6 +55,7 @@ impl ListColumns {
         }
         Self {
             style: Style::TEXT.of(layout),
+            details: Details::of(layout),
             grid,
             layout: layout.clone(),
         }
@@ -63,7 +66,7 @@ impl ListColumns {
         let columns = self.layout.columns.iter();
         let mut cells: Vec<_> = columns.map(|c| self.style.text(*c, row)).collect();
         let mut details = Vec::new();
-        detail::words(&mut details, row, self.layout.extras);
+        self.details.write(&mut details, row);
         cells.push(String::from_utf8_lossy(&details).into_owned());
         cells
     }

@@ -7,13 +7,14 @@ use super::{FormatDefinition, Repeats};
 use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
+use crate::render::detail::Details;
 use crate::render::events::EventLines;
 use crate::render::extras::text_columns;
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::text;
 use crate::render::{
-    Color, Envelope, Extras, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
+    Color, Envelope, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -49,7 +50,7 @@ struct Plain<'w> {
     out: Out<'w>,
     columns: Vec<PlainColumn>,
     style: Style,
-    extras: Extras,
+    details: Details,
     one_line: bool,
 }
 
@@ -78,7 +79,7 @@ impl<'w> Plain<'w> {
             out,
             columns,
             style: Style::WORD.of(layout),
-            extras: layout.extras,
+            details: Details::of(layout),
             one_line: layout.one_line,
         }
     }
@@ -90,8 +91,8 @@ impl Sink for Plain<'_> {
         for column in &self.columns {
             cell(buffer, self.style, *column, row);
         }
-        if self.extras.has_lines() {
-            details(buffer, row, self.extras, self.one_line);
+        if !self.details.is_empty() {
+            details(buffer, row, &self.details, self.one_line);
         }
         self.out.row_done()
     }
@@ -141,7 +142,7 @@ fn width(cell: &[u8]) -> usize {
 }
 
 /// Writes the details of a row whose line is complete: below it, or at its end.
-fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, one_line: bool) {
+fn details(out: &mut Vec<u8>, row: &Row<'_>, details: &Details, one_line: bool) {
     out.pop();
     let end = out.len();
     if one_line {
@@ -151,7 +152,7 @@ fn details(out: &mut Vec<u8>, row: &Row<'_>, extras: Extras, one_line: bool) {
         out.extend_from_slice(detail::INDENT);
     }
     let start = out.len();
-    detail::words(out, row, extras);
+    details.write(out, row);
     if out.len() == start {
         out.truncate(end);
     }

@@ -11,6 +11,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 
 use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
+use crate::render::detail::Details;
 use crate::render::events::EventLines;
 use crate::render::extras::text_columns;
 use crate::render::grid::{GAP, Grid};
@@ -44,6 +45,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
+    details: Details,
     /// `None` = no row was seen yet.
     grid: Option<Grid>,
     scratch: Vec<u8>,
@@ -54,6 +56,7 @@ impl<'w> Table<'w> {
         envelope.begin_text(&mut out.buffer);
         Self {
             out,
+            details: Details::of(&layout),
             layout,
             grid: None,
             scratch: Vec::new(),
@@ -79,15 +82,15 @@ impl<'w> Table<'w> {
         cells
     }
 
-    fn details(&mut self, row: &Row<'_>) -> String {
+    fn details_of(&mut self, row: &Row<'_>) -> String {
         self.scratch.clear();
-        detail::words(&mut self.scratch, row, self.layout.extras);
+        self.details.write(&mut self.scratch, row);
         String::from_utf8_lossy(&self.scratch).into_owned()
     }
 
     /// Lays out the first rows and writes them. Their columns are those of all that follow.
     fn lay_out(&mut self, rows: &[OwnedRow]) -> Grid {
-        let details: Vec<_> = rows.iter().map(|row| self.details(&row.row())).collect();
+        let details: Vec<_> = rows.iter().map(|row| self.details_of(&row.row())).collect();
         let rows: Vec<_> = rows.iter().map(|row| self.cells(&row.row())).collect();
         let mut grid = fit(&self.layout, &rows);
         let (out, layout) = (&mut self.out.buffer, &self.layout);
@@ -123,7 +126,7 @@ impl Sink for Table<'_> {
     }
 
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let (cells, words) = (self.cells(row), self.details(row));
+        let (cells, words) = (self.cells(row), self.details_of(row));
         let Some(grid) = &self.grid else {
             return self.rows(&[OwnedRow::keep(row)]);
         };
