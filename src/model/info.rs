@@ -27,9 +27,9 @@ pub struct InfoField {
     offset: usize,
     /// Bytes.
     size: usize,
-    /// Bits within the byte: where they begin, how many. 0 = the whole field.
+    /// Its bits: where in the first byte they begin, how many.
     shift: u32,
-    width: u32,
+    bits: u32,
     /// The names of its bits, the lowest first; none where it is no set of flags.
     pub flags: &'static [&'static str],
     /// True if the kernel tells it of a listener too; every other field is 0 there, and says nothing.
@@ -94,7 +94,12 @@ const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> In
         offset,
         size,
         shift: 0,
-        width: 0,
+        bits: match size {
+            1 => 8,
+            2 => 16,
+            4 => 32,
+            _ => 64,
+        },
         flags: &[],
         none: None,
         count: None,
@@ -102,10 +107,10 @@ const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> In
     }
 }
 
-const fn bits(name: &'static str, offset: usize, shift: u32, width: u32) -> InfoField {
+const fn bits(name: &'static str, offset: usize, shift: u32, bits: u32) -> InfoField {
     InfoField {
         shift,
-        width,
+        bits,
         ..field(name, offset, 1, Unit::Count)
     }
 }
@@ -232,14 +237,15 @@ pub const MPTCP_INFO: &[InfoField] = &[
 /// `TCP_LISTEN` (`include/net/tcp_states.h`).
 const TCP_LISTEN: u8 = 10;
 
-/// Bytes of the longest structure that is decoded.
+/// Bytes of the longest structure that is decoded; eight from the begin of its last field on.
 const MAX_LEN: usize = 280;
 
 /// Such a structure as one kernel sent it. A field beyond its end is absent, not zero; bytes beyond
 /// the fields known here are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    fields: &'static [InfoField],
+    /// Every field known here, sent or not.
+    pub fields: &'static [InfoField],
     bytes: [u8; MAX_LEN],
     len: usize,
     is_listener: bool,
@@ -289,24 +295,17 @@ impl Info {
 
     /// The number in a field.
     fn number(&self, field: &InfoField) -> Option<u64> {
-        let sent = self.bytes.get(..self.len)?;
-        let bytes = sent.get(field.offset..)?.get(..field.size)?;
-        match *bytes {
-            [byte] if field.width > 0 => {
-                // C compilers fill bit fields from the low end on little-endian machines.
-                let little = cfg!(target_endian = "little");
-                let shift = if little {
-                    field.shift
-                } else {
-                    8 - field.shift - field.width
-                };
-                Some(u64::from(byte >> shift) & ((1 << field.width) - 1))
-            }
-            [byte] => Some(u64::from(byte)),
-            [low, high] => Some(u64::from(u16::from_ne_bytes([low, high]))),
-            _ if field.size == 4 => bytes.try_into().ok().map(u32::from_ne_bytes).map(u64::from),
-            _ => bytes.try_into().ok().map(u64::from_ne_bytes),
+        if !self.was_sent(field) {
+            return None;
         }
+        let word = u64::from_ne_bytes(*self.bytes.get(field.offset..)?.first_chunk()?);
+        // C compilers fill bit fields from the low end on little-endian machines.
+        let shift = if cfg!(target_endian = "little") {
+            field.shift
+        } else {
+            u64::BITS - field.shift - field.bits
+        };
+        Some(word >> shift & u64::MAX >> (u64::BITS - field.bits))
     }
 
     /// True if this kernel sent the field, whatever it says.
@@ -457,7 +456,7 @@ mod tests {
         for fields in [TCP_INFO, MPTCP_INFO] {
             for pair in fields.windows(2) {
                 let [a, b] = pair else { continue };
-                let same_byte = a.width > 0 && a.offset == b.offset && a.shift + a.width <= b.shift;
+                let same_byte = a.offset == b.offset && a.shift + a.bits <= b.shift;
                 assert!(
                     a.offset + a.size <= b.offset || same_byte,
                     "{} {}",

@@ -68,12 +68,12 @@ impl Style {
             (Field::Shutdown, Some(Datum::Word(_))) if !self.escapes_blanks => {
                 shutdown(out, row.socket.shutdown);
             }
-            (_, Some(value)) => self.value(out, column, value, row),
+            (_, Some(value)) => self.value(out, value, row),
             (_, None) => out.push(b'-'),
         }
     }
 
-    fn value(self, out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
+    fn value(self, out: &mut Vec<u8>, value: Datum<'_>, row: &Row<'_>) {
         match value {
             Datum::Number(number) => digits::integer(out, number),
             Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
@@ -88,8 +88,14 @@ impl Style {
             Datum::Numbers([]) => out.push(b'-'),
             Datum::Numbers(list) => integers(out, list, b','),
             Datum::Processes(list) => self.processes(out, list),
-            Datum::Info(_) | Datum::Memory(_) => {
-                detail::cell(out, self.separator(), column.parts().into_iter(), row);
+            Datum::Info(info) => {
+                detail::cell(out, self.separator(), |words| {
+                    words.info(info, info.fields.iter());
+                });
+            }
+            Datum::Memory(memory) => {
+                let all = 0..memory.fields().len();
+                detail::cell(out, self.separator(), |words| words.memory(memory, all));
             }
             Datum::End(side) => endpoint::write(self, out, side, row),
         }

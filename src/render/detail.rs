@@ -1,7 +1,6 @@
 //! `tcp_info`, `mptcp_info` and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
-use crate::fields::Datum;
-use crate::model::{InfoField, Row, State};
+use crate::model::{Info, InfoField, Memory, Row, State};
 
 use super::measure;
 use super::style::Style;
@@ -11,8 +10,14 @@ use super::{Extras, Field, Layout};
 pub(super) const INDENT: &[u8] = b"        ";
 
 /// What `-i` and `-m` add to a row: what no column shows already.
-#[derive(Debug)]
-pub(super) struct Details(Vec<Field>);
+#[derive(Debug, Default)]
+pub(super) struct Details {
+    congestion: bool,
+    tcp_info: Vec<&'static InfoField>,
+    mptcp_info: Vec<&'static InfoField>,
+    /// Places in [`Memory::fields`].
+    memory: Vec<usize>,
+}
 
 impl Details {
     pub(super) fn of(layout: &Layout) -> Self {
@@ -26,86 +31,115 @@ impl Details {
         let wanted = structures.into_iter();
         let wanted = wanted.filter(|(_, extra)| layout.extras.has(*extra));
         let fields = wanted.flat_map(|(structure, _)| structure.flat());
-        Self(fields.filter(|field| !shown.contains(field)).collect())
+        let mut details = Self::default();
+        for field in fields.filter(|field| !shown.contains(field)) {
+            match field {
+                Field::TcpPart(part) => details.tcp_info.push(part),
+                Field::MptcpPart(part) => details.mptcp_info.push(part),
+                Field::MemoryPart(place) => details.memory.push(place),
+                _ => details.congestion = true,
+            }
+        }
+        details
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        let has_infos = !self.tcp_info.is_empty() || !self.mptcp_info.is_empty();
+        !self.congestion && !has_infos && self.memory.is_empty()
     }
 
     /// Writes the words that the row has; nothing where it has none.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
-        // Of a listener these are its queue and the limit of that, which the row shows already.
-        let is_queue = |field: &Field| match field {
-            Field::TcpPart(part) => matches!(part.name, "unacked" | "sacked"),
-            _ => false,
-        };
-        let is_listener = row.socket.state == State::Listen;
-        let fields = self.0.iter().copied();
-        words(
-            out,
-            b' ',
-            fields.filter(|field| !is_listener || !is_queue(field)),
-            row,
-        );
+        let socket = row.socket;
+        let mut words = Words::new(out, b' ');
+        if let Some(name) = socket.congestion().filter(|_| self.congestion) {
+            words.key("congestion");
+            Style::WORD.name(words.out, name, |c| matches!(c, ':' | ','));
+        }
+        // Of a listener the row shows its queue and the limit of that.
+        let is_listener = socket.state == State::Listen;
+        let is_shown = |name| is_listener && matches!(name, "unacked" | "sacked");
+        if let Some(info) = socket.tcp_info() {
+            let fields = self.tcp_info.iter().copied();
+            words.info(info, fields.filter(|field| !is_shown(field.name)));
+        }
+        if let Some(info) = socket.mptcp_info() {
+            words.info(info, self.mptcp_info.iter().copied());
+        }
+        if let Some(memory) = socket.memory() {
+            words.memory(memory, self.memory.iter().copied());
+        }
     }
 }
 
-/// Writes the parts of a structure as one cell; `-` when none says anything.
-pub(super) fn cell(
-    out: &mut Vec<u8>,
-    separator: u8,
-    parts: impl Iterator<Item = Field>,
-    row: &Row<'_>,
-) {
+/// Writes a structure as one cell; `-` when no part says anything.
+pub(super) fn cell(out: &mut Vec<u8>, separator: u8, write: impl FnOnce(&mut Words<'_>)) {
     let start = out.len();
-    words(out, separator, parts, row);
+    write(&mut Words::new(out, separator));
     if out.len() == start {
         out.push(b'-');
     }
 }
 
-/// Writes one field after the other: every part of a kernel structure that is not zero and says something,
-/// all that is told of memory, for a limit of 0 is news.
-fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
-    let start = out.len();
-    let key = |out: &mut Vec<u8>, name: &str| {
-        if out.len() > start {
-            out.push(separator);
-        }
-        // Words that say what they are, as `ss` writes them.
-        if name != "options" {
-            out.extend_from_slice(name.as_bytes());
-            out.push(b':');
-        }
-    };
-    for field in fields {
-        match (field, field.get(row)) {
-            (Field::TcpPart(part) | Field::MptcpPart(part), Some(Datum::Number(value)))
-                if is_telling(part, value) =>
-            {
-                key(out, part.name);
-                let between = if part.name == "options" {
-                    separator
-                } else {
-                    b','
-                };
-                measure::number(out, value, part, between);
-            }
-            (Field::MemoryPart(_), Some(Datum::Number(value))) => {
-                key(out, field.own_name());
-                measure::write(out, value, field.unit());
-            }
-            (Field::Congestion, Some(Datum::Name(name))) => {
-                key(out, field.own_name());
-                Style::WORD.name(out, name, |c| matches!(c, ':' | ','));
-            }
-            _ => {}
-        }
-    }
+/// Words one after the other.
+pub(super) struct Words<'o> {
+    out: &'o mut Vec<u8>,
+    separator: u8,
+    start: usize,
 }
 
-/// Not zero, and not said in the row already.
-fn is_telling(field: &InfoField, value: u64) -> bool {
-    field.name != "state" && value != 0
+impl<'o> Words<'o> {
+    fn new(out: &'o mut Vec<u8>, separator: u8) -> Self {
+        let start = out.len();
+        Self {
+            out,
+            separator,
+            start,
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.out.len() > self.start {
+            self.out.push(self.separator);
+        }
+    }
+
+    /// Every field that was sent, is not zero and says something; not the state, which is in the row.
+    pub(super) fn info(&mut self, info: &Info, fields: impl Iterator<Item = &'static InfoField>) {
+        for field in fields {
+            let Some(value) = info.get(field).filter(|value| *value != 0) else {
+                continue;
+            };
+            match field.name {
+                "state" => {}
+                // Words that say what they are, as `ss` writes them.
+                "options" => {
+                    self.begin();
+                    measure::number(self.out, value, field, self.separator);
+                }
+                name => {
+                    self.key(name);
+                    measure::number(self.out, value, field, b',');
+                }
+            }
+        }
+    }
+
+    /// Every field that was sent, zeros too: a limit of 0 is news.
+    pub(super) fn memory(&mut self, memory: &Memory, places: impl Iterator<Item = usize>) {
+        let fields = memory.fields();
+        for place in places {
+            if let Some((name, Some(value))) = fields.get(place) {
+                self.key(name);
+                let unit = Field::MemoryPart(place).unit();
+                measure::write(self.out, (*value).into(), unit);
+            }
+        }
+    }
+
+    fn key(&mut self, name: &str) {
+        self.begin();
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b':');
+    }
 }
