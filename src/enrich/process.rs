@@ -10,7 +10,7 @@ use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Process;
-use crate::procfs::fd::{other_threads, parent, start_ticks};
+use crate::procfs::fd::{is_ending, other_threads, parent, start_ticks};
 use crate::procfs::file::{self, read_path};
 
 /// This moment, in ticks since the system started.
@@ -31,15 +31,34 @@ pub(super) struct Described {
     pub(super) parent: Option<u32>,
 }
 
+impl Described {
+    /// A process that cannot be read.
+    fn unknown(pid: u32) -> Self {
+        let process = Process {
+            pid,
+            ..Process::default()
+        };
+        Self {
+            process,
+            started: None,
+            parent: None,
+        }
+    }
+}
+
 /// Reads a process; `None` when it is gone. Where a file may not be read, or the process
 /// ends on the way, the rest stays unknown.
 pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
-    let directory = file::search(&path).ok()?;
+    let directory = match file::search(&path) {
+        Ok(directory) => directory,
+        Err(Errno::NOENT | Errno::NOTDIR) => return None,
+        Err(_) => return Some(Described::unknown(pid)),
+    };
     let file = |name, most| file::read(&directory, name, most);
     let name = match file("comm", NAME) {
-        Err(Errno::NOENT | Errno::SRCH) if stat(&path).is_err() => return None,
+        Err(Errno::NOENT | Errno::SRCH) if is_gone(&path) => return None,
         name => name.ok(),
     };
     let name = name.map(|mut name| {
@@ -53,13 +72,16 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
         uid: uids(&status).map(|[_, effective, ..]| effective),
         ..Process::default()
     };
-    if let Ok(command) = file("cmdline", ARGUMENTS) {
-        process.set_command(match &*command {
-            [] => of_another_thread(&directory, pid),
-            _ => command,
-        });
-    }
+    let mut command = file("cmdline", ARGUMENTS);
     let stat = file("stat", SHORT).unwrap_or_default();
+    if command.as_ref().is_ok_and(Vec::is_empty) {
+        command = of_another_thread(&directory, pid);
+    }
+    // One that ends has lost its memory, and its command with it.
+    let is_told = |command: &Vec<u8>| !command.is_empty() || !is_ending(&stat);
+    if let Some(command) = command.ok().filter(is_told) {
+        process.set_command(command);
+    }
     Some(Described {
         process,
         started: start_ticks(&stat),
@@ -67,12 +89,18 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     })
 }
 
+fn is_gone(process: &Path) -> bool {
+    matches!(stat(process), Err(Errno::NOENT | Errno::SRCH))
+}
+
 /// The command line as another thread tells it: one that has ended, as the first may, has none.
-fn of_another_thread(process: &OwnedFd, pid: u32) -> Vec<u8> {
+fn of_another_thread(process: &OwnedFd, pid: u32) -> rustix::io::Result<Vec<u8>> {
     let path = |thread| format!("task/{thread}/cmdline");
     let read = |thread| file::read(process, path(thread), ARGUMENTS).unwrap_or_default();
-    let mut lines = other_threads(process.as_fd(), ".", pid).map(read);
-    lines.find(|line| !line.is_empty()).unwrap_or_default()
+    let mut lines = other_threads(process.as_fd(), ".", pid)?
+        .into_iter()
+        .map(read);
+    Ok(lines.find(|line| !line.is_empty()).unwrap_or_default())
 }
 
 /// The users that a process runs as: real, effective, saved, and for files; `None` = not told.

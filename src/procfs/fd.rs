@@ -16,7 +16,7 @@ use self::walker::{Walker, numbers_in, open_directory, spread};
 use super::file;
 use crate::error::Error;
 
-pub use self::stat::{is_kernel_thread, parent, start_ticks};
+pub use self::stat::{is_ending, is_kernel_thread, parent, start_ticks};
 pub use self::walker::{Shares, other_threads};
 
 /// A descriptor that is a socket; ordered by inode, then pid, then number.
@@ -190,10 +190,14 @@ pub fn walk_aside(
         walker.lone_threads(pid, shares);
     });
     rings.append(&mut found.rings);
+    let mut walker = Walker::new(directory.as_fd());
     for ring in rings {
-        let held = fixed_files(directory.as_fd(), ring);
-        found.descriptors.extend(held.into_iter().flatten());
+        match fixed_files(directory.as_fd(), ring) {
+            Ok(held) => walker.found.descriptors.extend(held),
+            Err(cause) => walker.note_unreadable(ring.pid, cause),
+        }
     }
+    found.add(walker.found);
     Ok(found)
 }
 

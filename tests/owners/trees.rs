@@ -75,6 +75,13 @@ fn device(path: &Path) {
     symlink("/dev/zero", path).unwrap();
 }
 
+fn absent(_: &Path) {}
+
+/// With another one in it.
+fn directory(path: &Path) {
+    fs::create_dir_all(path.join("3")).unwrap();
+}
+
 fn endless(path: &Path) {
     File::create(path).unwrap().set_len(1 << 40).unwrap();
 }
@@ -108,8 +115,7 @@ fn socket_that_no_process_shows_is_held_by_something() {
 
 #[test]
 fn process_without_a_readable_name_is_an_owner() {
-    let hostile: [fn(&Path); 4] = [|_| (), pipe, device, |path| fs::create_dir(path).unwrap()];
-    for make in hostile {
+    for make in [absent as fn(&Path), pipe, device, directory] {
         let tree = Tree::new().with_process(9, 77);
         let tree = tree.with("9/comm", make).with("9/cmdline", make);
         let row = tree.row();
@@ -126,6 +132,31 @@ fn process_without_a_readable_name_is_an_owner() {
             assert_eq!(tree.run(&["-q", filter]).status, Some(status), "{filter}");
         }
         assert!(tree.run(&["-pnH"]).clean().text().contains(" ?[9]"));
+    }
+}
+
+#[test]
+fn process_whose_descriptors_are_no_links_in_a_directory_is_unreadable() {
+    for (make, cause) in [
+        (absent as fn(&Path), "no such file or directory"),
+        (pipe, "not a directory"),
+        (device, "not a directory"),
+        (directory, "invalid argument"),
+    ] {
+        let tree = Tree::new().with_process(9, 78);
+        fs::remove_dir_all(tree.path("9/fd")).unwrap();
+        let tree = tree.with("9/fd", make);
+        let run = tree.run(&["-pj"]);
+        let told =
+            format!("lsock: incomplete list: cannot read the descriptors of pid 9: {cause}\n");
+        assert_eq!((run.status, run.stderr.as_str()), (Some(2), told.as_str()));
+        let document = run.document();
+        assert_eq!(document["summary"]["complete"], false);
+        assert_eq!(document["sockets"][0]["process_status"], "unreadable");
+        for filter in ["pid = 9", "pid != 9", "pid = none"] {
+            assert_eq!(tree.run(&["-q", filter]).status, Some(2), "{filter}");
+        }
+        assert_eq!(tree.run(&["-q", "pid = unknown"]).status, Some(0));
     }
 }
 

@@ -167,6 +167,23 @@ fn command_of_a_process_whose_first_thread_has_ended_is_that_of_another() {
 }
 
 #[test]
+fn command_of_a_process_that_is_ending_is_unknown() {
+    let root = tempfile::tempdir().unwrap();
+    for (pid, rest, command) in [
+        (20, "S 1 7 7 0 -1 0", Some(&b""[..])),
+        (21, "Z 1 7 7 0 -1 0", None),
+        (22, "R 1 7 7 0 -1 4", None),
+    ] {
+        process(root.path(), pid, b"a", &[(3, 5)]);
+        fs::write(root.path().join(format!("{pid}/cmdline")), "").unwrap();
+        let stat = format!("{pid} (a) {rest}{} 3 0\n", " 0".repeat(10));
+        fs::write(root.path().join(format!("{pid}/stat")), stat).unwrap();
+        let (_, found) = of(&mut among(root.path(), vec![pid]), 5);
+        assert_eq!(found[0].command.as_deref(), command, "{pid}");
+    }
+}
+
+#[test]
 fn process_that_vanished_after_the_walk_is_left_out() {
     let root = tempfile::tempdir().unwrap();
     process(root.path(), 20, b"a", &[(3, 5)]);

@@ -3,8 +3,9 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::readlinkat;
+use rustix::io::Result;
 
-use super::walker::{IO_URING, socket_inode, task};
+use super::walker::{IO_URING, is_gone, socket_inode, task};
 use super::{Descriptor, Ring};
 use crate::procfs::file;
 
@@ -13,18 +14,26 @@ const FILES: &[u8] = b"UserFiles:";
 /// More than a ring of 32,768 fixed files tells.
 const MOST: usize = 4 * 1024 * 1024;
 
-/// The sockets among the fixed files of a ring; `None` = it is none, or gone, or does not tell.
-pub(super) fn fixed_files(root: BorrowedFd<'_>, ring: Ring) -> Option<Vec<Descriptor>> {
+/// The sockets among the fixed files of a ring; none if it is no ring, or gone, or does not tell.
+pub(super) fn fixed_files(root: BorrowedFd<'_>, ring: Ring) -> Result<Vec<Descriptor>> {
     let Ring { pid, thread, fd } = ring;
     let path = |folder| format!("{}/{fd}", task(pid, thread, folder));
-    let link = readlinkat(root, path("fd"), Vec::new()).ok()?;
-    if link.as_bytes() != IO_URING {
-        return None;
+    let is_ring = || match readlinkat(root, path("fd"), Vec::new()) {
+        Ok(link) => Ok(link.as_bytes() == IO_URING),
+        Err(cause) if is_gone(cause) => Ok(false),
+        Err(cause) => Err(cause),
+    };
+    if !is_ring()? {
+        return Ok(Vec::new());
     }
-    let info = file::read(root, path("fdinfo"), MOST).ok()?;
+    let info = match file::read(root, path("fdinfo"), MOST) {
+        Ok(info) => info,
+        Err(cause) if is_gone(cause) && !is_ring()? => return Ok(Vec::new()),
+        Err(cause) => return Err(cause),
+    };
     let fd = Descriptor::FIXED;
     let held = sockets_in(&info).map(|inode| Descriptor { inode, pid, fd });
-    Some(held.collect())
+    Ok(held.collect())
 }
 
 /// The inodes in lines like `    1: socket:[4996527]` behind the line `UserFiles:`. Linux 6.12 tells only

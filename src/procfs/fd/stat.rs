@@ -12,8 +12,17 @@ pub(super) fn cannot_hold_sockets(stat: &[u8]) -> bool {
     let Some((state, flags, threads)) = state_flags_threads(stat) else {
         return false;
     };
-    let ends = flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X");
-    flags & PF_KTHREAD != 0 || (ends && threads <= 1)
+    flags & PF_KTHREAD != 0 || (ends(state, flags) && threads <= 1)
+}
+
+/// Does `/proc/PID/stat` tell of a first thread that is ending, or has ended? Nothing tells of one that
+/// is gone.
+pub fn is_ending(stat: &[u8]) -> bool {
+    state_flags_threads(stat).is_none_or(|(state, flags, _)| ends(state, flags))
+}
+
+fn ends(state: &[u8], flags: u64) -> bool {
+    flags & PF_EXITING != 0 || matches!(state, b"Z" | b"X")
 }
 
 /// Does `/proc/PID/stat` tell a kernel thread?

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::error::Error;
 use crate::skip::skip;
+use rustix::io::Errno;
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,15 +84,32 @@ fn only_numeric_names_and_whole_socket_links_count() {
 }
 
 #[test]
-fn odd_entries_of_a_copy_are_skipped() {
+fn what_is_no_process_of_a_copy_is_skipped() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("11"), "a file").unwrap();
-    fs::create_dir(root.path().join("12")).unwrap();
     symlink("nowhere", root.path().join("13")).unwrap();
-    fs::create_dir_all(root.path().join("14/fd/3")).unwrap();
     fs::create_dir(root.path().join("99999999999")).unwrap();
     let found = walk(root.path(), Threads::Any).unwrap();
     assert_eq!((found.descriptors.len(), found.unreadable.len()), (0, 0));
+}
+
+#[test]
+fn process_of_a_copy_without_readable_descriptors_is_unreadable() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("14/fd/3")).unwrap();
+    for (pid, flags) in [(12, 0), (15, 0), (16, 0x20_0000)] {
+        let directory = root.path().join(pid.to_string());
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("stat"), stat("a", 'S', flags, 1)).unwrap();
+    }
+    fs::write(root.path().join("15/fd"), "").unwrap();
+    let found = walk(root.path(), Threads::Any).unwrap();
+    let causes = found.unreadable.iter().map(|one| (one.pid, one.cause));
+    let [missing, file, no_link] = [Errno::NOENT, Errno::NOTDIR, Errno::INVAL];
+    let expected = [(12, missing), (14, no_link), (15, file)];
+    assert_eq!(causes.collect::<Vec<_>>(), expected, "16 is the kernel's");
+    let named = walk_of(root.path(), &[12, 13, 16]).unwrap();
+    assert_eq!(unreadable(&named), [12], "there is no 13");
 }
 
 #[test]
@@ -145,10 +163,6 @@ fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
         }
     }
     // The directory must look as with two threads.
-    if fs::metadata(root.path().join("20/task")).unwrap().nlink() <= 3 {
-        skip("this file system does not count subdirectories in st_nlink");
-        return;
-    }
     assert_eq!(
         sorted(walk(root.path(), Threads::Any).unwrap()),
         [(5, 20, 9)]
@@ -400,10 +414,6 @@ fn what_threads_and_rings_have_to_themselves_is_read_aside() {
         let directory = own.join(format!("task/{thread}/fd"));
         fs::create_dir_all(&directory).unwrap();
         symlink(target, directory.join(name)).unwrap();
-    }
-    if fs::metadata(own.join("task")).unwrap().nlink() <= 3 {
-        skip("this file system does not count subdirectories in st_nlink");
-        return;
     }
     for (path, inode) in [("fdinfo/4", 8), ("fdinfo/5", 9), ("task/21/fdinfo/7", 10)] {
         let path = own.join(path);

@@ -7,7 +7,7 @@ use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -43,11 +43,7 @@ pub(super) fn spread(
         - 1;
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut walker = Walker {
-            root,
-            found: Walk::default(),
-            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
-        };
+        let mut walker = Walker::new(root);
         while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
             read(&mut walker, *pid);
         }
@@ -83,11 +79,19 @@ enum Listing {
 /// One thread's part of the walk.
 pub(super) struct Walker<'a> {
     root: BorrowedFd<'a>,
-    found: Walk,
+    pub(super) found: Walk,
     buffer: Vec<u8>,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    pub(super) fn new(root: BorrowedFd<'a>) -> Self {
+        Self {
+            root,
+            found: Walk::default(),
+            buffer: Vec::with_capacity(DIRECTORY_BUFFER),
+        }
+    }
+
     pub(super) fn process(&mut self, pid: u32, threads: Threads) {
         let mut listing = self.descriptors(pid, pid);
         let shows_none = matches!(listing, Listing::Empty | Listing::Failed(_));
@@ -102,26 +106,37 @@ impl Walker<'_> {
     /// A process whose first thread has ended shows its descriptors at the others only, and to its
     /// user it refuses those of the first. `None` = there is no other thread.
     fn first_of_others(&mut self, pid: u32) -> Option<Listing> {
-        other_threads(self.root, itoa::Buffer::new().format(pid), pid)
-            .map(|thread| self.descriptors(pid, thread))
-            .find(|listing| matches!(listing, Listing::Read | Listing::Failed(_)))
+        match other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
+            Ok(threads) => threads
+                .into_iter()
+                .map(|thread| self.descriptors(pid, thread))
+                .find(|listing| matches!(listing, Listing::Read | Listing::Failed(_))),
+            Err(cause) => Some(Listing::Failed(cause)),
+        }
     }
 
     /// The descriptors of threads that do not have those of the first.
     pub(super) fn lone_threads(&mut self, pid: u32, shares: Shares<'_>) {
-        for thread in other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
-            if !shares(pid, thread)
-                && let Listing::Failed(cause) = self.descriptors(pid, thread)
-            {
-                self.note_unreadable(pid, cause);
+        match other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
+            Ok(threads) => {
+                for thread in threads {
+                    if !shares(pid, thread)
+                        && let Listing::Failed(cause) = self.descriptors(pid, thread)
+                    {
+                        self.note_unreadable(pid, cause);
+                    }
+                }
             }
+            Err(cause) => self.note_unreadable(pid, cause),
         }
     }
 
     fn descriptors(&mut self, pid: u32, thread: u32) -> Listing {
         let directory = match open_directory(self.root, task(pid, thread, "fd")) {
             Ok(directory) => directory,
-            Err(cause) if is_gone(cause) => return Listing::Gone,
+            Err(cause) if is_gone(cause) && !self.is_there(&task(pid, thread, "")) => {
+                return Listing::Gone;
+            }
             Err(cause) => {
                 self.found.refused |= cause == Errno::ACCESS;
                 return Listing::Failed(cause);
@@ -148,20 +163,27 @@ impl Walker<'_> {
                     None if target == IO_URING => self.found.rings.push(Ring { pid, thread, fd }),
                     None => {}
                 },
-                // Closed meanwhile, or (in a copy of /proc) no link.
-                Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => {}
+                // Closed meanwhile. One that is no link, in a copy of /proc, tells nothing.
+                Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(cause) => listing = Listing::Failed(cause),
             }
         }
         listing
     }
 
+    /// A copy of /proc may have a process without its files.
+    fn is_there(&self, folder: &str) -> bool {
+        let stat = statat(self.root, folder, AtFlags::empty());
+        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir())
+    }
+
     /// Kernel threads and the dead have no descriptors, readable or not. A process that has gone
     /// since its directory was opened refuses, too: the kernel says `EACCES` then
     /// (`proc_fd_access_allowed`, `fs/proc/base.c`), and only this tells the difference.
-    fn note_unreadable(&mut self, pid: u32, cause: Errno) {
+    pub(super) fn note_unreadable(&mut self, pid: u32, cause: Errno) {
         let mut text = [0; 1024];
         let stat = file::start(self.root, format!("{pid}/stat"), &mut text);
+        let is_gone = |cause| is_gone(cause) && !self.is_there(&pid.to_string());
         let holds_nothing = stat.map_or_else(is_gone, cannot_hold_sockets);
         if !holds_nothing {
             let parent = stat.ok().and_then(parent);
@@ -172,14 +194,27 @@ impl Walker<'_> {
     }
 }
 
-/// Every thread but the first of the process with this directory below `at`; none where it cannot be told.
-pub fn other_threads(at: BorrowedFd<'_>, process: &str, pid: u32) -> impl Iterator<Item = u32> {
+/// Every thread but the first of the process with this directory below `at`; none in a copy without them.
+///
+/// # Errors
+///
+/// When they cannot be listed.
+pub fn other_threads(at: BorrowedFd<'_>, process: &str, pid: u32) -> rustix::io::Result<Vec<u32>> {
     let task = format!("{process}/task");
-    // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`).
-    let is_alone = statat(at, &task, AtFlags::empty()).map_or(true, |stat| stat.st_nlink <= 3);
-    let threads = (!is_alone).then(|| open_directory(at, &task).and_then(numbers_in));
-    let threads = threads.and_then(Result::ok).unwrap_or_default();
-    threads.into_iter().filter(move |thread| *thread != pid)
+    let listed = || {
+        // Three links and one for each further thread (`proc_task_getattr`, `fs/proc/base.c`). Where
+        // there is one link only, a file system does not count them.
+        if matches!(statat(at, &task, AtFlags::empty())?.st_nlink, 2 | 3) {
+            return Ok(Vec::new());
+        }
+        let mut threads = numbers_in(open_directory(at, &task)?)?;
+        threads.retain(|thread| *thread != pid);
+        Ok(threads)
+    };
+    match listed() {
+        Err(cause) if is_gone(cause) => Ok(Vec::new()),
+        listed => listed,
+    }
 }
 
 /// Where a thread of a process has this, below the root.
@@ -200,7 +235,7 @@ fn number(name: &[u8]) -> Option<u32> {
     decimal(name).and_then(|value| u32::try_from(value).ok())
 }
 
-fn is_gone(cause: Errno) -> bool {
+pub(super) fn is_gone(cause: Errno) -> bool {
     matches!(cause, Errno::NOENT | Errno::SRCH | Errno::NOTDIR)
 }
 
