@@ -19,11 +19,12 @@ chmod 755 "$share"/*
 cat > "$share/script" <<END
 modprobe -a inet_diag tcp_diag mptcp_diag sch_tbf 2>/dev/null
 # The tests run the program where it was built for them.
-mkdir -p "$PWD/target/debug" && cd "$PWD"
+mkdir -p "$PWD/target/debug" "$PWD/tests" && cd "$PWD"
 cp /host/lsock target/debug/lsock
+cp -r /host/fixtures tests/
 cp /host/integration /tmp/integration
 /tmp/integration --test-threads=2 ${*:-events:: --skip many}
 END
-"$boot" "$kernel" "$share/script" "$share/out" "$share/lsock" "$share/integration" || true
+"$boot" "$kernel" "$share/script" "$share/out" "$share/lsock" "$share/integration" tests/fixtures || true
 cat "$share/out/log"
 grep -q '^test result: ok' "$share/out/log"
