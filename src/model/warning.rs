@@ -97,8 +97,8 @@ pub enum Warning {
     OtherSource(Table),
     /// Names of peers of unix sockets are missing.
     UnnamedPeers(Cause),
-    /// Netlink is refused, and `/proc/net` read instead.
-    FewerFields(Cause),
+    /// Netlink is refused, for this protocol at first, and `/proc/net` read instead.
+    FewerFields(Protocol, Cause),
     /// Events are found by polling, for this reason.
     Sampled(String),
     /// The kernel does not record each step to `TIME_WAIT`.
@@ -211,7 +211,7 @@ impl Warning {
         !matches!(
             self,
             Self::UnnamedPeers(_)
-                | Self::FewerFields(_)
+                | Self::FewerFields(..)
                 | Self::Unlisted(..)
                 | Self::Sampled(_)
                 | Self::UntoldTimeWait
@@ -223,7 +223,7 @@ impl Warning {
     /// True if another one, of what a source does not list or cannot tell, need not be said beside it.
     pub fn includes(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::FewerFields(_), Self::Unlisted(_, Source::Procfs)) => true,
+            (Self::FewerFields(of, _), Self::Unlisted(protocol, Source::Procfs)) => of == protocol,
             (Self::Unlisted(..) | Self::Failed(_), other) => self == other,
             _ => false,
         }
@@ -329,10 +329,13 @@ impl Display for Warning {
             Self::UnnamedPeers(cause) => {
                 write!(f, "netlink: names of unix peers are missing: {cause}")
             }
-            Self::FewerFields(cause) => write!(
-                f,
-                "{cause}; reading /proc/net, which has no BOUND sockets and fewer fields"
-            ),
+            Self::FewerFields(protocol, cause) => {
+                let bound = match protocol {
+                    Protocol::Tcp => "no BOUND sockets and ",
+                    _ => "",
+                };
+                write!(f, "{cause}; reading /proc/net, which has {bound}fewer fields")
+            }
             Self::Sampled(why) => write!(
                 f,
                 "{why}: looking again and again instead (sampled): \

@@ -1,6 +1,6 @@
 //! Netlink first, `/proc/net` for the tables that netlink does not list.
 
-use std::mem;
+use std::collections::HashSet;
 
 use rustix::io::Errno;
 
@@ -13,17 +13,17 @@ use crate::model::{Cause, Protocol, Table, Warning};
 pub struct AutoSource {
     netlink: NetlinkSource,
     procfs: ProcfsSource,
-    /// The first refusal that is worth a warning was told.
-    told: bool,
+    /// What was warned of: modules that are missing, and `None` for rights.
+    told: HashSet<Option<&'static str>>,
 }
 
 impl AutoSource {
     /// From its two halves.
-    pub const fn new(netlink: NetlinkSource, procfs: ProcfsSource) -> Self {
+    pub fn new(netlink: NetlinkSource, procfs: ProcfsSource) -> Self {
         Self {
             netlink,
             procfs,
-            told: false,
+            told: HashSet::new(),
         }
     }
 }
@@ -50,15 +50,16 @@ impl Source for AutoSource {
                 return Err(Error::Unusable(both));
             }
         };
-        // Without rights, or without the module for TCP, it is worth a word that `/proc/net` tells less. A
-        // rarer protocol that this kernel does not list over netlink is nothing to warn of.
-        let lacks_module = table.protocol == Protocol::Tcp && is_one_of(&error, &[Errno::NOENT]);
-        let is_warned_of = lacks_module || is_one_of(&error, NOT_ALLOWED);
+        // Without rights, or without the module, it is worth a word that `/proc/net` tells less: once, as no
+        // table can be listed without rights. Few kernels have raw_diag: that is nothing to warn of.
+        let protocol = table.protocol;
+        let lacks_module = protocol != Protocol::Raw && is_one_of(&error, &[Errno::NOENT]);
+        let lacks_rights = is_one_of(&error, NOT_ALLOWED);
         let reason = Cause::from(error);
-        if is_warned_of && !mem::replace(&mut self.told, true) {
-            outcome
-                .warnings
-                .insert(0, Warning::FewerFields(reason.clone()));
+        let about = lacks_module.then(|| protocol.diag_module());
+        if (lacks_module || lacks_rights) && self.told.insert(about) {
+            let warning = Warning::FewerFields(protocol, reason.clone());
+            outcome.warnings.insert(0, warning);
         }
         outcome.reason = Some(reason);
         Ok(outcome)

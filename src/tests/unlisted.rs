@@ -40,7 +40,7 @@ fn listing_of_bound_alone_is_incomplete() {
 
 #[test]
 fn what_was_said_as_likely_is_missing_all_the_same() {
-    let refused = Warning::FewerFields("operation not permitted".into());
+    let refused = Warning::FewerFields(Protocol::Tcp, "operation not permitted".into());
     let look = look_without_bound([]).warns(TCP, refused.clone());
     let run = list(&["-tn", "state bound"], look);
     let message = format!("lsock: incomplete list: TCP sockets in BOUND are not listed: {PROC}");

@@ -57,6 +57,39 @@ fn netlink_that_the_kernel_does_not_have_falls_back_to_proc_with_what_it_lacks()
 }
 
 #[test]
+fn protocol_whose_module_is_missing_is_told_to_come_from_proc() {
+    let Some(_stage) = Stage::new() else { return };
+    for (words, of, module) in [
+        ("-u", "IPv4 UDP", "udp_diag"),
+        ("-x", "unix", "unix_diag"),
+        ("-0", "packet", "af_packet_diag"),
+        ("--netlink", "netlink", "netlink_diag"),
+    ] {
+        let attempt = with_faults(&["sendto:error=ENOENT"], &["-anj", words]);
+        let warning = format!(
+            "lsock: warning: netlink: cannot list {of} sockets: {module} is not loaded (ENOENT); \
+             modprobe {module}; reading /proc/net, which has fewer fields\n"
+        );
+        assert_eq!(
+            (attempt.status, attempt.stderr.as_str()),
+            (Some(0), &*warning)
+        );
+        let document = attempt.document();
+        let sources = document["summary"]["sources"].as_array().unwrap();
+        assert!(!sources.is_empty());
+        assert!(
+            sources.iter().all(|source| source["source"] == "procfs"),
+            "{words}: {sources:?}"
+        );
+    }
+    let attempt = with_faults(&["sendto:error=ENOENT"], &["-tuanj"]);
+    assert_eq!(attempt.stderr.lines().count(), 2, "{attempt:?}");
+    let check = ["-uq", "--expect", "0", "memory.rmem > 1"];
+    let attempt = with_faults(&["sendto:error=ENOENT"], &check);
+    assert_eq!(attempt.status, Some(2), "{attempt:?}");
+}
+
+#[test]
 fn netlink_alone_has_nothing_to_fall_back_to() {
     let Some(stage) = Stage::new() else { return };
     for code in ["EPERM", "EACCES", "EPROTONOSUPPORT"] {

@@ -1,6 +1,6 @@
 //! When looks are made, and what they are worth.
 
-use crate::model::Warning;
+use crate::model::{Protocol, Warning};
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -98,7 +98,7 @@ fn sockets_read_in_another_way_are_learnt_anew() {
 #[test]
 fn the_reason_and_what_the_source_warns_of_are_told() {
     let play = Play::on(Stage {
-        warning: Some(Warning::FewerFields("refused".into())),
+        warning: Some(Warning::FewerFields(Protocol::Tcp, "refused".into())),
         ..Stage::default()
     });
     let fewer = "reading /proc/net, which has no BOUND sockets and fewer fields";
