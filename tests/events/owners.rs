@@ -87,10 +87,14 @@ fn of_1000_processes_that_connect_once_and_exit_each_is_told_whole() {
         let numbers = |events: &[Value]| {
             let last = events.last().unwrap();
             assert!(last["rtt_us"].is_u64(), "{last}");
-            ["bytes_sent", "bytes_received", "retransmits"].map(|key| last[key].as_u64())
+            ["bytes_sent", "bytes_received", "retransmits"].map(|key| last[key].as_u64().unwrap())
         };
-        assert_eq!(numbers(client), [Some(bytes), Some(5), Some(0)]);
-        assert_eq!(numbers(server), [Some(5), Some(bytes), Some(0)]);
+        for (end, to_send, to_receive) in [(client, bytes, 5), (server, 5, bytes)] {
+            let [sent, received, again] = numbers(end);
+            assert_eq!(received, to_receive);
+            // The kernel may send something again, which counts as sent, too.
+            assert!(sent == to_send || sent > to_send && again > 0, "{end:#?}");
+        }
     }
 }
 

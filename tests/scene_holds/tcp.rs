@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 use super::{proc_row, tcp_agrees};
 use crate::scene::tcp::{listeners, options, states};
 use crate::scene::{Namespace, V4, V6, or_skip, witness};
-use crate::support::{skip, tool, until};
+use crate::support::{can_list_bound, tool, until};
 
 /// One test for each recipe, over IPv4 and over IPv6: `/proc/net/tcp` and `ss` both show every
 /// socket of it in the expected state, with the expected queues, inode and half-close.
@@ -140,8 +140,7 @@ fn bound_socket_is_known_to_sock_diag_under_bit_13() {
             continue;
         };
         let inode = u32::try_from(held.the("BOUND").inode.unwrap()).unwrap();
-        if kernel_release() < (6, 8) {
-            skip("sock_diag lists bound sockets since Linux 6.8");
+        if !can_list_bound() {
             return;
         }
         let listed = || {
@@ -172,14 +171,6 @@ fn ss_shows_the_mark_to_root() {
         line.contains(&format!("fwmark:{:#x}", options::MARK)),
         "{line}"
     );
-}
-
-fn kernel_release() -> (u32, u32) {
-    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = text
-        .split(|c: char| !c.is_ascii_digit())
-        .map_while(|n| n.parse().ok());
-    (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 /// State and inode of every TCP socket the kernel dumps for this mask of states.

@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
 mod child;
+mod kernel;
 mod rows;
 mod run;
 mod skip;
@@ -8,10 +9,11 @@ mod strace;
 mod wait;
 
 pub use child::{Child, Reading, send};
+pub use kernel::{can_list_bound, lists_bound};
 pub use rows::{bytes_of, differences, fields, is_of, shown};
 pub use run::{
-    LSOCK, Run, UNLISTED, command, fresh, has, list, lsock, lsock_within, needed, program, run,
-    stage, tool,
+    LSOCK, Run, UNLISTED, UNLISTED_BY_KERNEL, command, fresh, has, list, lsock, lsock_within,
+    needed, program, run, stage, tool,
 };
 pub use skip::skip;
 pub use strace::{calls, can_strace, strace, straced, traced, with_faults};

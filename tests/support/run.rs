@@ -12,7 +12,7 @@ use lsock::cli::Terminal;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{short, skip, until};
+use super::{lists_bound, short, skip, until};
 use crate::scene::holder::find_program;
 use crate::scene::{Namespace, Scene};
 
@@ -62,14 +62,14 @@ impl Run {
         self
     }
 
-    /// A run that told nothing but what `/proc/net` does not list.
+    /// A run that told nothing but what `/proc/net`, or a kernel before 6.8, does not list.
     ///
     /// # Panics
     ///
     /// When it said something else or its status is not 0.
     #[track_caller]
     pub fn listed(mut self) -> Run {
-        if self.stderr == UNLISTED {
+        if self.stderr == UNLISTED || !lists_bound() && self.stderr == UNLISTED_BY_KERNEL {
             self.stderr.clear();
         }
         self.clean()
@@ -203,6 +203,10 @@ pub fn lsock(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
 /// What `/proc/net` does not list, though `-a` asks for it.
 pub const UNLISTED: &str =
     "lsock: warning: TCP sockets in BOUND are not listed: /proc/net does not report them\n";
+
+/// What an older kernel does not list, though `-a` asks for it.
+pub const UNLISTED_BY_KERNEL: &str = "lsock: warning: TCP sockets in BOUND are not listed: the kernel reports \
+                                      them from Linux 6.8 on\n";
 
 /// The sockets that `lsock <words> --json` lists without complaint.
 #[track_caller]

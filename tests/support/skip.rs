@@ -8,7 +8,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 /// What a kernel may be built without: reasons that hold though everything is installed.
-const KERNEL_LACKS: [&str; 1] = ["this kernel does not list raw sockets over netlink"];
+const KERNEL_LACKS: [&str; 2] = [
+    "this kernel does not list raw sockets over netlink",
+    "sock_diag lists bound sockets since Linux 6.8",
+];
 
 /// Reports that a test, or a part of it, cannot run here.
 ///
