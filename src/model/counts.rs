@@ -23,13 +23,13 @@ pub struct Counts {
     pub stuck: u64,
     /// TCP connections of a socket to itself: [`Socket::is_self_connected`].
     pub self_connected: u64,
-    /// True for each port that a socket of TCP has, and for each that one of UDP has; empty before the
+    /// A bit for each port that a socket of TCP has, and for each that one of UDP has; empty before the
     /// first.
-    ports: [Vec<bool>; 2],
+    ports: [Vec<u64>; 2],
 }
 
-/// How many ports there are.
-const PORTS: usize = 1 << 16;
+/// As many words have a bit for each port.
+const PORT_WORDS: usize = (1 << 16) / 64;
 
 impl Counts {
     /// Nothing yet; of the listeners at most so many will be kept.
@@ -51,11 +51,13 @@ impl Counts {
             Protocol::Udp => self.ports.last_mut(),
             _ => None,
         };
-        if let (Some(ports), Some(port)) = (ports, socket.local.port) {
-            ports.resize(PORTS, false);
-            let port = usize::try_from(port).ok();
-            if let Some(has) = port.and_then(|port| ports.get_mut(port)) {
-                *has = true;
+        if let (Some(words), Some(port)) = (ports, socket.local.port) {
+            if words.is_empty() {
+                words.resize(PORT_WORDS, 0);
+            }
+            let place = usize::try_from(port / 64).ok();
+            if let Some(word) = place.and_then(|place| words.get_mut(place)) {
+                *word |= 1 << (port % 64);
             }
         }
         if socket.protocol == Protocol::Tcp {
@@ -102,9 +104,16 @@ impl Counts {
 
     /// The ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger number.
     pub fn ports_in(&self, first: u16, last: u16) -> u64 {
-        let counts = self.ports.iter().map(|ports| {
-            let range = ports.get(first.into()..=last.into()).unwrap_or_default();
-            range.iter().map(|has| u64::from(*has)).sum()
+        let from_first = |word| u64::MAX << if word == first / 64 { first % 64 } else { 0 };
+        let to_last = |word| u64::MAX >> if word == last / 64 { 63 - last % 64 } else { 0 };
+        let counts = self.ports.iter().map(|words| {
+            let ports = (first / 64..=last / 64).filter_map(|word| {
+                let ports = words.get(usize::from(word))?;
+                Some(u64::from(
+                    (ports & from_first(word) & to_last(word)).count_ones(),
+                ))
+            });
+            ports.sum()
         });
         counts.max().unwrap_or_default()
     }
@@ -267,6 +276,28 @@ mod tests {
             assert_eq!(counts.of(Protocol::Tcp, state), 2, "{state}");
             assert_eq!(counts.total(Protocol::Tcp), 2, "{state}");
         }
+    }
+
+    #[test]
+    fn ports_are_counted_once_from_the_first_to_the_last() {
+        let at = |port| {
+            let mut socket = socket(State::Established);
+            socket.local.port = Some(port);
+            socket
+        };
+        let counts = counted(0, &[0, 63, 64, 64, 127, 128, 65_535, 65_536].map(at));
+        for (first, last, expected) in [
+            (0, 65_535, 6),
+            (0, 0, 1),
+            (1, 62, 0),
+            (63, 64, 2),
+            (64, 127, 2),
+            (65, 126, 0),
+            (65_535, 65_535, 1),
+        ] {
+            assert_eq!(counts.ports_in(first, last), expected, "{first} {last}");
+        }
+        assert_eq!(counted(0, &[]).ports_in(0, 65_535), 0);
     }
 
     #[test]
