@@ -17,7 +17,7 @@ use crate::mode::no_table::{Place, in_no_table};
 use crate::mode::sources::Open;
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, NotChecked, Protocol,
-    Selection, Severity, Socket, StateSet, Warning,
+    Selection, Severity, Socket, State, StateSet, Table, Warning,
 };
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
@@ -45,13 +45,17 @@ pub(super) fn find(
 fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Findings {
     let mut findings = Vec::new();
     let mut not_checked = Vec::new();
+    let mut kinds = BTreeSet::new();
     for protocol in Protocol::ALL {
         let rules = looker.rules(protocol);
         if rules.is_empty() {
             continue;
         }
         let of_protocol = FINDINGS.iter().filter(|f| f.protocols.contains(&protocol));
-        let possible = of_protocol.filter(|f| (f.is_possible)(counts, limits));
+        let of_protocol = of_protocol.filter(|f| looker.is_whole() || !f.is_of_descriptors);
+        let told = of_protocol.filter(|f| f.file.is_empty() || limits.text(f.file).is_some());
+        let looked_for = told.inspect(|f| _ = kinds.insert(f.name));
+        let possible = looked_for.filter(|f| (f.is_possible)(counts, limits));
         let (of_descriptors, of_tables): (Vec<_>, Vec<_>) =
             possible.partition(|f| f.is_of_descriptors);
         let hunts = of_tables.into_iter();
@@ -76,17 +80,26 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
         for hunt in &hunts {
             let definition = hunt.definition;
             let severest = definition.levels.iter().map(|level| level.0).max();
-            let (mut untold, mut of_unreadable) = (hunt.not_checked(), 0);
+            let mut of_unreadable = 0;
+            note(
+                definition.name,
+                severest,
+                hunt.not_checked(),
+                &mut not_checked,
+            );
             for group in hunt.groups(&related) {
                 // Nobody knows how many processes these are.
                 if definition.fewest() > 1 && group.is_of_unreadable() {
                     of_unreadable += group.count;
                     continue;
                 }
-                let Some(severity) = definition.severity(definition.amount(&group, limits)) else {
-                    untold += (definition.untold)(&group, limits);
-                    continue;
-                };
+                let severity = definition.severity(definition.amount(&group, limits));
+                let [untold, most] = (definition.untold)(&group, limits);
+                let at_most = definition
+                    .severity(most)
+                    .filter(|most| Some(*most) > severity);
+                note(definition.name, at_most, untold, &mut not_checked);
+                let Some(severity) = severity else { continue };
                 let of_filter = || hunt::text(definition.filter, Some(&group.key), limits);
                 let listing = match definition.listed {
                     Some(listed) => listed(&group, limits),
@@ -99,14 +112,16 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                     kind: definition.name,
                     severity,
                     count,
-                    sockets: looker.filter(protocol, &own),
+                    sockets: if definition.is_of_descriptors {
+                        own
+                    } else {
+                        looker.filter(protocol, &own)
+                    },
                     text: (definition.sentence)(&group, limits),
                 });
             }
             let of_one = definition.severity(of_unreadable);
-            for (severity, sockets) in [(severest, untold), (of_one, of_unreadable)] {
-                note(definition.name, severity, sockets, &mut not_checked);
-            }
+            note(definition.name, of_one, of_unreadable, &mut not_checked);
         }
     }
     let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
@@ -114,6 +129,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
     Findings {
         found: findings,
         not_checked,
+        checks: kinds.len(),
     }
 }
 
@@ -231,39 +247,51 @@ impl<'q> Looker<'q> {
 
     /// What processes hold of a protocol that is looked at as a whole, and that its tables do not have.
     fn look_for_lost(&mut self, rules: &[Rule], limits: &dyn Limits, hunt: &mut Hunt) {
-        if self.query.filter != Expr::ALWAYS || self.query.selection != Selection::All {
-            return;
-        }
         let Some(held) = self.matcher.enricher.held() else {
             return;
         };
         let (mut held, mut is_whole) = (held.descriptors, held.is_whole);
+        let is_asked = |table: &Table| rules.iter().any(|rule| rule.table() == *table);
+        // What else processes have lost is none of what those that cannot be read may have.
+        let is_like = |table: &Table| matches!(table.protocol, Protocol::Tcp | Protocol::Udp);
+        let looked_at = Table::all().filter(|table| is_asked(table) || !is_whole && is_like(table));
         let mut listed = BTreeSet::new();
         let mut tables = Vec::new();
-        for rule in rules {
-            let request = self.query.request(rule);
+        let mut bound = 0;
+        for table in looked_at {
+            let request = self.query.request(&Expr::ALWAYS.for_table(table));
             let mut visit = |socket: &Socket| {
                 listed.extend(socket.inode);
+                bound += u64::from(socket.state == State::Bound);
                 ControlFlow::Continue(())
             };
-            match self.source.visit(rule.table(), &request, &mut visit) {
-                Ok(outcome) if outcome.lists_every_state() => tables.push(rule.table()),
+            match self.source.visit(table, &request, &mut visit) {
+                Ok(outcome) if outcome.lists_every_state() => tables.push(table),
                 Ok(_) | Err(_) => {}
             }
         }
         held.retain(|held| !listed.contains(&held.inode));
-        let mut found: BTreeMap<u64, Found> = BTreeMap::new();
+        let mut lost = Vec::new();
         for (held, place) in in_no_table(held, &tables, limits) {
-            let (table, namespace) = match place {
-                Place::OfTable(table, namespace) => (table, namespace),
-                Place::Untold => {
-                    is_whole = false;
-                    continue;
+            match place {
+                Place::Untold => is_whole = false,
+                Place::OfTable(table, None) if !limits.is_elsewhere(held.pid) => {
+                    lost.push((held, table));
                 }
-            };
-            if namespace.is_some() || limits.is_elsewhere(held.pid) {
-                continue;
+                Place::OfTable(..) => {}
             }
+        }
+        let known = |protocol| {
+            let of_protocol = lost.iter().filter(|(_, table)| table.protocol == protocol);
+            let inodes: BTreeSet<u64> = of_protocol.map(|(held, _)| held.inode).collect();
+            u64::try_from(inodes.len()).unwrap_or(u64::MAX)
+        };
+        if !is_whole || !rules.iter().all(|rule| tables.contains(&rule.table())) {
+            let all = limits.tcp_in_no_table(known(Protocol::Udp));
+            hunt.undecided = all.saturating_sub(bound + known(Protocol::Tcp));
+        }
+        let mut found: BTreeMap<u64, Found> = BTreeMap::new();
+        for (held, table) in lost.into_iter().filter(|(_, table)| is_asked(table)) {
             let name = limits.text(&format!("{}/comm", held.pid));
             let name = name
                 .as_deref()
@@ -276,10 +304,11 @@ impl<'q> Looker<'q> {
             of_socket.holders.push(holder);
         }
         hunt.found = found.into_values().collect();
-        if !is_whole || tables.len() < rules.len() {
-            let found = u64::try_from(hunt.found.len()).unwrap_or(u64::MAX);
-            hunt.undecided = limits.sockets_in_no_table().saturating_sub(found);
-        }
+    }
+
+    /// True if the query asks for everything of its tables.
+    fn is_whole(&self) -> bool {
+        self.query.filter == Expr::ALWAYS && self.query.selection == Selection::All
     }
 
     /// A filter that lists, with `-a`, what is so of the sockets that the query selects.

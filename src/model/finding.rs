@@ -1,13 +1,18 @@
 //! What is wrong, found in the sockets.
 
 mod group;
+mod kind;
 mod limits;
 mod measure;
+mod ports;
 mod table;
 
-pub use group::{Found, Group, GroupBy, GroupKey, Holder, Ports, any_address, by_process};
+pub use group::{
+    Found, Group, GroupBy, GroupKey, Holder, Ports, any_address, by_holders, by_process,
+};
+pub use kind::FindingKind;
 pub use limits::{Limits, PortRange};
-pub use table::{FINDINGS, FindingKind};
+pub use table::FINDINGS;
 
 use super::named;
 use crate::text::counted;
@@ -46,6 +51,8 @@ pub struct Findings {
     pub found: Vec<Finding>,
     /// What cannot be told.
     pub not_checked: Vec<NotChecked>,
+    /// How many kinds were looked for.
+    pub checks: usize,
 }
 
 /// A finding that there may be: the source does not report what tells it, or processes that cannot be

@@ -28,7 +28,7 @@ pub use endpoint::Endpoint;
 pub use event::{Ending, Event, EventSummary, Owner, Spent, Syn, Task, Traffic};
 pub use finding::{
     FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder, Limits,
-    NotChecked, PortRange, Ports, Severity, any_address, by_process,
+    NotChecked, PortRange, Ports, Severity, any_address, by_holders, by_process,
 };
 pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
 pub use machine::{

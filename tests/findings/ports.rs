@@ -1,9 +1,10 @@
 //! Ports that the kernel cannot choose any more: each is used up until the kernel says so.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType};
 
 use super::{connections, found, kinds, me, wait_for};
 use crate::scene::expected::local_address;
@@ -118,6 +119,85 @@ fn ports_that_are_bound_and_never_connected_are_counted() {
     });
     assert_eq!(errno, Errno::ADDRINUSE);
     assert!(found(&["-u"], "ephemeral_ports", "critical", 40).is_some());
+}
+
+#[test]
+fn ports_of_several_addresses_together_are_those_of_every_address() {
+    let Some(_namespace) = forty_ports() else {
+        return;
+    };
+    let _server = server(9);
+    let bind = |address: SocketAddr| {
+        let socket = tcp::socket(address.ip()).unwrap();
+        rustix::net::bind(&socket, &address).map(|()| socket)
+    };
+    let at = |number: u8| loopback(2 + number % 4, 60_000 + u16::from(number));
+    let _kept: Vec<_> = (0..40).map(|number| bind(at(number)).unwrap()).collect();
+    let refused = |address: SocketAddr| bind(address).map(|_| ()).unwrap_err();
+    let any = (Ipv4Addr::UNSPECIFIED, 0).into();
+    assert_eq!(refused(any), Errno::ADDRINUSE);
+    assert_eq!(refused((Ipv6Addr::UNSPECIFIED, 0).into()), Errno::ADDRINUSE);
+    let refused = connect(None, loopback(9, 100)).map(|_| ());
+    assert_eq!(refused, Err(Errno::ADDRNOTAVAIL));
+    for last in 2..6 {
+        bind(loopback(last, 0)).unwrap();
+    }
+    let text = found(&["-t"], "ephemeral_ports", "critical", 40).unwrap();
+    let told = format!(
+        "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken over all IPv4 addresses together \
+         by {}: 40 sockets, 0 in TIME_WAIT, 40 bound without a connection; 0 are left. bind to port 0 at \
+         0.0.0.0 or [::] fails with EADDRINUSE where none is left, as does listen without bind; connect without \
+         bind fails with EADDRNOTAVAIL where all were bound first.",
+        me()
+    );
+    assert!(text.starts_with(&told), "{text}");
+
+    let datagrams = (0..40).map(|number| UdpSocket::bind(at(number)).unwrap());
+    let _datagrams: Vec<_> = datagrams.collect();
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
+    let refused = rustix::net::connect(&socket, &loopback(9, 100));
+    assert_eq!(refused, Err(Errno::AGAIN));
+    assert_eq!(
+        UdpSocket::bind(any).unwrap_err().raw_os_error(),
+        Some(Errno::ADDRINUSE.raw_os_error())
+    );
+    let text = found(&["-u"], "ephemeral_ports", "critical", 40).unwrap();
+    assert!(
+        text.contains("connect and send without bind fail with EAGAIN."),
+        "{text}"
+    );
+}
+
+#[test]
+fn ports_of_both_ip_versions_together_are_those_of_what_takes_both() {
+    let Some(_namespace) = forty_ports() else {
+        return;
+    };
+    let v6 = |port| SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let kept = (0..40).map(|number| {
+        let address = match number % 2 {
+            0 => loopback(1, 60_000 + number),
+            _ => v6(60_000 + number),
+        };
+        let socket = tcp::socket(address.ip()).unwrap();
+        rustix::net::bind(&socket, &address).unwrap();
+        socket
+    });
+    let _kept: Vec<_> = kept.collect();
+    let bind =
+        |address: SocketAddr| rustix::net::bind(tcp::socket(address.ip()).unwrap(), &address);
+    assert_eq!(bind((Ipv4Addr::UNSPECIFIED, 0).into()), Ok(()));
+    assert_eq!(bind(v6(0)), Ok(()));
+    assert_eq!(
+        bind((Ipv6Addr::UNSPECIFIED, 0).into()),
+        Err(Errno::ADDRINUSE)
+    );
+    let text = found(&["-t"], "ephemeral_ports", "critical", 40).unwrap();
+    assert!(
+        text.contains("bind to port 0 at [::] fails with EADDRINUSE"),
+        "{text}"
+    );
+    assert_eq!(kinds(&["-t4"]), [""; 0]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::fields::Needs;
 use crate::filter::{Decision, Expr, Rule, parse};
 use crate::model::{
     Counts, Family, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Protocol, Row,
-    Socket, StateCounts, StateSet, by_process,
+    Socket, StateCounts, StateSet, by_holders, by_process,
 };
 
 /// How many sockets of a group were looked at, and how many of these the filter selects.
@@ -89,7 +89,7 @@ impl Hunt {
             found: Vec::new(),
             undecided: 0,
             numbers: BTreeMap::new(),
-            ports: PortUse::new(limits),
+            ports: PortUse::new(protocol, limits),
             only: None,
             known: BTreeSet::new(),
         })
@@ -150,7 +150,7 @@ impl Hunt {
     pub(super) fn selects(&self, socket: &Socket) -> Option<bool> {
         let is_looked_at = |rule: &&Selecting| {
             rule.states[0].contains(socket.state)
-                && (self.only.is_none() || self.wanted(socket).is_some())
+                && (self.only.is_none() || self.wanted(socket).next().is_some())
         };
         let Some(rule) = self.of(socket.family).filter(is_looked_at) else {
             return Some(false);
@@ -177,26 +177,27 @@ impl Hunt {
         if is_enough { self.undecided } else { 0 }
     }
 
-    /// The key under which a socket is looked for; `None` = it is not.
-    fn wanted(&self, socket: &Socket) -> Option<GroupKey> {
-        let key = GroupKey::of(socket, self.group_by)?;
-        let only = self.only.as_ref()?;
-        if only.contains(&key) {
-            return Some(key);
-        }
+    /// The keys under which a socket is looked for.
+    fn wanted<'h>(&'h self, socket: &'h Socket) -> impl Iterator<Item = &'h GroupKey> {
+        let key = GroupKey::of(socket, self.group_by);
+        let own = key.and_then(|key| self.only.as_ref()?.get(&key));
         // Ports of an address are held by sockets of every route from there.
-        only.iter().find(|key| key.is_taken_by(socket)).cloned()
+        let places = self.only.iter().filter(|_| self.group_by == GroupBy::Route);
+        let places = places.flatten().filter(|key| key.is_taken_by(socket));
+        own.into_iter().chain(places)
     }
 
     /// Takes a socket that is looked at; its holders are looked up where it is kept.
     pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
         if self.keeps {
             let holders = holders();
-            let is_new = self.group_by != GroupBy::Route
-                || self
-                    .wanted(socket)
-                    .is_some_and(|key| self.known.insert((key, holders.clone())));
-            if is_new {
+            let keys: Vec<_> = match self.group_by {
+                GroupBy::Route => self.wanted(socket).cloned().collect(),
+                _ => Vec::new(),
+            };
+            let pairs = keys.into_iter().map(|key| (key, holders.clone()));
+            let new = pairs.filter(|pair| self.known.insert(pair.clone())).count();
+            if new > 0 || self.group_by != GroupBy::Route {
                 let socket = socket.clone();
                 self.found.push(Found { socket, holders });
             }
@@ -238,6 +239,7 @@ impl Hunt {
     fn kept(&self) -> Vec<Group<'_>> {
         let groups: Vec<(GroupKey, Vec<&Found>)> = match self.group_by {
             GroupBy::Process => by_process(&self.found),
+            GroupBy::Holders => by_holders(&self.found),
             // As they came.
             GroupBy::Socket => {
                 let key = |found: &Found| GroupKey::of(&found.socket, GroupBy::Socket);
@@ -261,11 +263,12 @@ impl Hunt {
     fn by_key(&self) -> BTreeMap<GroupKey, Vec<&Found>> {
         let mut by_key: BTreeMap<GroupKey, Vec<&Found>> = BTreeMap::new();
         for found in &self.found {
-            let key = match self.only {
-                Some(_) => self.wanted(&found.socket),
-                None => GroupKey::of(&found.socket, self.group_by),
+            let socket = &found.socket;
+            let own = match self.only {
+                Some(_) => None,
+                None => GroupKey::of(socket, self.group_by),
             };
-            if let Some(key) = key {
+            for key in self.wanted(socket).cloned().chain(own) {
                 by_key.entry(key).or_default().push(found);
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::model::{Group, GroupBy, GroupKey, Limits, Ports, Socket, State, any_address};
+use crate::model::{Group, GroupBy, GroupKey, Limits, Ports, Protocol, Socket, State, any_address};
 
 /// Ports in use, by what they are in use for.
 #[derive(Debug, Default)]
@@ -16,7 +16,11 @@ pub(super) struct PortUse {
     bound: BTreeSet<u16>,
     /// Of connections: `connect` cannot choose them for this destination.
     routes: BTreeMap<GroupKey, Used>,
+    /// Of any socket that takes IPv4, and of any at all: what has no address of its own, and takes IPv4 or
+    /// both, has none of these.
+    every: [Used; 2],
     tw_reuse: u64,
+    is_udp: bool,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +41,7 @@ impl Used {
     fn group(&self, key: GroupKey, taken: usize) -> Group<'static> {
         let mut group = Group::counted(key, [self.sockets; 2]);
         group.ports = self.numbers;
-        group.ports.taken = taken.try_into().unwrap_or(u64::MAX);
+        group.ports.taken = count(taken);
         group
     }
 
@@ -60,7 +64,7 @@ impl Used {
 }
 
 impl PortUse {
-    pub(super) fn new(limits: &dyn Limits) -> Self {
+    pub(super) fn new(protocol: Protocol, limits: &dyn Limits) -> Self {
         let number = |key| limits.number(key).unwrap_or_default();
         // Without timestamps none is used again: `tcp_twsk_unique`.
         let tw_reuse = match number("ipv4/tcp_timestamps") {
@@ -69,6 +73,7 @@ impl PortUse {
         };
         Self {
             tw_reuse,
+            is_udp: protocol == Protocol::Udp,
             ..Self::default()
         }
     }
@@ -78,11 +83,16 @@ impl PortUse {
             return;
         };
         if let Some(ip) = socket.local.ip {
-            let any_ipv4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            let any_ipv4 = (socket.takes_ipv4_too() == Some(true)).then_some(any_ipv4);
-            for ip in [Some(ip.to_canonical()), any_ipv4].into_iter().flatten() {
+            let any_ipv4 = (socket.takes_ipv4_too() == Some(true)).then_some(ANY_IPV4);
+            let own = ip.to_canonical();
+            for ip in [Some(own), any_ipv4].into_iter().flatten() {
                 let used = self.addresses.entry(ip).or_default();
                 used.add(port, socket.state);
+            }
+            let [ipv4, every] = &mut self.every;
+            every.add(port, socket.state);
+            if own.is_ipv4() || any_ipv4.is_some() {
+                ipv4.add(port, socket.state);
             }
         }
         match GroupKey::of(socket, GroupBy::Route) {
@@ -115,35 +125,67 @@ impl PortUse {
     /// Each destination that uses most of the ports that it cannot have, and what `bind` cannot have
     /// where that is not the same.
     pub(super) fn groups(&self) -> Vec<Group<'static>> {
-        let most = |(_, route): &(_, &Used)| route.ports.len() >= self.bound.len();
-        let mut groups: Vec<Group> = self
-            .routes
-            .iter()
-            .filter(most)
-            .map(|(key, route)| {
+        let mut groups = Groups::default();
+        for (key, route) in &self.routes {
+            if let (GroupKey::Route(ip, _), true) = (key, route.ports.len() >= self.bound.len()) {
                 let others = self.bound.difference(&route.ports).count();
-                route.group(key.clone(), route.ports.len() + others)
-            })
-            .collect();
-        let at_addresses = self.addresses.iter().map(|(ip, used)| {
+                groups.add(*ip, route.group(key.clone(), route.ports.len() + others));
+            }
+        }
+        // What is at every address comes first.
+        for (ip, used) in &self.addresses {
             let any = any_address(*ip);
             let shared = self.addresses.get(&any).filter(|_| any != *ip);
-            let told = groups.iter().filter(|group| match group.key {
-                GroupKey::Route(local, _) => ip.is_unspecified() || local == *ip,
-                _ => false,
-            });
-            let at_all = shared.map(|shared| shared.ports.len().try_into().unwrap_or(u64::MAX));
-            let told = told.map(|group| group.ports.taken).chain(at_all).max();
-            (used.at(*ip, shared.map(|shared| (any, shared))), told)
-        });
-        // A twentieth more or less is no other finding.
-        let is_other = |(group, told): &(Group, Option<u64>)| {
-            told.unwrap_or_default() < group.ports.taken.saturating_sub(group.ports.taken / 20)
-        };
-        let at_addresses: Vec<_> = at_addresses.filter(is_other).collect();
-        groups.extend(at_addresses.into_iter().map(|(group, _)| group));
-        groups
+            let at_all = shared.map_or(0, |shared| shared.ports.len());
+            let group = used.at(*ip, shared.map(|shared| (any, shared)));
+            groups.add_other(*ip, groups.told(*ip).max(count(at_all)), group);
+        }
+        let [ipv4, every] = &self.every;
+        let group = ipv4.group(GroupKey::EveryIpv4, ipv4.ports.len());
+        groups.add_other(ANY_IPV4, groups.told(ANY_IPV4), group);
+        let group = every.group(GroupKey::EveryIp, every.ports.len());
+        let most = groups.told.values().max().copied();
+        groups.add_other(ANY_IPV4, most.unwrap_or_default(), group);
+        for group in &mut groups.groups {
+            group.ports.is_udp = self.is_udp;
+        }
+        groups.groups
     }
+}
+
+const ANY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+#[derive(Default)]
+struct Groups {
+    groups: Vec<Group<'static>>,
+    /// The most ports that are told to be taken at an address, or at any of its IP version.
+    told: BTreeMap<IpAddr, u64>,
+}
+
+impl Groups {
+    fn told(&self, ip: IpAddr) -> u64 {
+        self.told.get(&ip).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, ip: IpAddr, group: Group<'static>) {
+        for ip in [ip, any_address(ip)] {
+            let most = self.told.entry(ip).or_default();
+            *most = group.ports.taken.max(*most);
+        }
+        self.groups.push(group);
+    }
+
+    /// A twentieth more or less than what is told is no other finding.
+    fn add_other(&mut self, ip: IpAddr, told: u64, group: Group<'static>) {
+        let taken = group.ports.taken;
+        if told < taken.saturating_sub(taken / 20) {
+            self.add(ip, group);
+        }
+    }
+}
+
+fn count(ports: usize) -> u64 {
+    u64::try_from(ports).unwrap_or(u64::MAX)
 }
 
 const fn is_bound(state: State) -> bool {

@@ -102,6 +102,8 @@ pub enum GroupBy {
     Route,
     /// Each socket is a group.
     Socket,
+    /// By all of their processes.
+    Holders,
 }
 
 /// What the sockets of a group have in common.
@@ -121,8 +123,12 @@ pub enum GroupKey {
     Route(IpAddr, SocketAddr),
     /// Their own address, or this one that stands for every address.
     Address(IpAddr, Option<IpAddr>),
-    /// The inode of the only one.
-    Socket(u64),
+    /// Any IPv4 address, or `::` where it takes IPv4.
+    EveryIpv4,
+    /// Any address.
+    EveryIp,
+    /// Their inodes.
+    Sockets(Vec<u64>),
 }
 
 impl GroupKey {
@@ -130,14 +136,14 @@ impl GroupKey {
     pub fn of(socket: &Socket, by: GroupBy) -> Option<Self> {
         match by {
             GroupBy::Nothing => Some(Self::Nothing),
-            GroupBy::Process => None,
+            GroupBy::Process | GroupBy::Holders => None,
             GroupBy::Peer => end(&socket.peer).map(Self::Peer),
             GroupBy::Port => socket.local.port.map(Self::Port),
             GroupBy::Route => Some(match (end(&socket.local), end(&socket.peer)) {
                 (Some(local), Some(peer)) if is_connection(socket) => Self::Route(local.ip(), peer),
                 _ => Self::Nothing,
             }),
-            GroupBy::Socket => socket.inode.map(Self::Socket),
+            GroupBy::Socket => socket.inode.map(|inode| Self::Sockets(vec![inode])),
         }
     }
 
@@ -152,21 +158,25 @@ impl GroupKey {
 
     /// True if the ports of this socket are taken at the address that the group has in common.
     pub fn is_taken_by(&self, socket: &Socket) -> bool {
-        let Self::Address(ip, any) = self else {
+        let Some(own) = socket.local.ip.map(|ip| ip.to_canonical()) else {
             return false;
         };
+        let takes_ipv4 = || own.is_ipv4() || socket.takes_ipv4_too() == Some(true);
         let is_at = |ip: IpAddr| {
-            let own = socket.local.ip.map(|own| own.to_canonical());
-            let any_ipv4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            own == Some(ip) || ip == any_ipv4 && socket.takes_ipv4_too() == Some(true)
+            own == ip || ip == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && !own.is_ipv4() && takes_ipv4()
         };
-        is_at(*ip) || any.is_some_and(is_at)
+        match self {
+            Self::Address(ip, any) => is_at(*ip) || any.is_some_and(is_at),
+            Self::EveryIpv4 => takes_ipv4(),
+            Self::EveryIp => true,
+            _ => false,
+        }
     }
 
     /// The filter that selects the group.
     pub fn filter(&self) -> String {
         match self {
-            Self::Nothing => String::new(),
+            Self::Nothing | Self::EveryIp => String::new(),
             Self::Process(holder) => holder.filter(),
             Self::Unaccepted(port) => format!("process_status = none and sport = :{port}"),
             Self::Peer(peer) => format!("dst {peer}"),
@@ -174,7 +184,15 @@ impl GroupKey {
             Self::Route(local, peer) => format!("src {local} and dst {peer}"),
             Self::Address(ip, None) => format!("src {ip}"),
             Self::Address(ip, Some(any)) => format!("(src {ip} or src {any})"),
-            Self::Socket(inode) => format!("inode = {inode}"),
+            Self::EveryIpv4 => "src 0.0.0.0/0".to_owned(),
+            Self::Sockets(inodes) => match inodes.as_slice() {
+                [] => "inode = unknown".to_owned(),
+                [one] => format!("inode = {one}"),
+                more => {
+                    let each = more.iter().map(|inode| format!("inode = {inode}"));
+                    format!("({})", each.collect::<Vec<_>>().join(" or "))
+                }
+            },
         }
     }
 }
@@ -200,13 +218,20 @@ pub const fn any_address(ip: IpAddr) -> IpAddr {
 }
 
 /// The address and port of a socket, or its name.
-pub(super) fn place(found: &Found) -> String {
+fn place(found: &Found) -> String {
     let local = &found.socket.local;
     match end(local) {
         Some(end) if found.socket.takes_ipv4_too() == Some(true) => format!("*:{}", end.port()),
         Some(end) => end.to_string(),
         None => unix_name(&local.name),
     }
+}
+
+/// The first of their places: `0.0.0.0:80, [::1]:81`
+pub(super) fn places_of(found: &[&Found]) -> String {
+    let places: BTreeSet<String> = found.iter().map(|found| place(found)).collect();
+    let places: Vec<String> = places.into_iter().take(NAMED).collect();
+    places.join(", ")
 }
 
 /// The sockets that may be one finding.
@@ -237,6 +262,8 @@ pub struct Ports {
     pub bound: u64,
     /// Sockets beside the group in `TIME_WAIT`, whose ports may be chosen again.
     pub free: u64,
+    /// True if they are ports of UDP.
+    pub is_udp: bool,
 }
 
 impl Group<'_> {
@@ -265,12 +292,14 @@ impl Group<'_> {
     /// What to call the group in a sentence.
     pub(super) fn who(&self) -> String {
         match &self.key {
-            GroupKey::Nothing | GroupKey::Socket(_) => String::new(),
+            GroupKey::Nothing | GroupKey::Sockets(_) => String::new(),
             GroupKey::Process(holder) => holder.subject(),
             GroupKey::Peer(peer) => peer.to_string(),
             GroupKey::Port(port) | GroupKey::Unaccepted(port) => port.to_string(),
             GroupKey::Route(local, peer) => format!("{local} to {peer}"),
-            GroupKey::Address(ip, _) => ip.to_string(),
+            GroupKey::Address(ip, _) => format!("at {ip}"),
+            GroupKey::EveryIpv4 => "over all IPv4 addresses together".to_owned(),
+            GroupKey::EveryIp => "over all addresses of both IP versions together".to_owned(),
         }
     }
 
@@ -278,10 +307,9 @@ impl Group<'_> {
         names(&self.sockets)
     }
 
-    /// The address and port of its first socket, or the name.
+    /// The addresses and ports of its first sockets, or their names.
     pub(super) fn place(&self) -> String {
-        let first = self.sockets.first();
-        first.map(|found| place(found)).unwrap_or_default()
+        places_of(&self.sockets)
     }
 
     pub(super) fn sum(&self, of: impl Fn(&Socket) -> u64) -> u64 {
@@ -317,14 +345,32 @@ pub fn by_process(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
     groups.collect()
 }
 
+/// The sockets by all who hold them: those that the same processes hold are one.
+pub fn by_holders(found: &[Found]) -> Vec<(GroupKey, Vec<&Found>)> {
+    let mut by_holders: BTreeMap<&[Holder], Vec<&Found>> = BTreeMap::new();
+    for found in found {
+        by_holders.entry(&found.holders).or_default().push(found);
+    }
+    let groups = by_holders.into_values().map(|sockets| {
+        let inodes = sockets.iter().filter_map(|found| found.socket.inode);
+        (GroupKey::Sockets(inodes.collect()), sockets)
+    });
+    groups.collect()
+}
+
 /// `nginx[812], nginx[813], api[900] and 2 more`
 pub(super) fn names(found: &[&Found]) -> String {
     let holders = found.iter().flat_map(|found| &found.holders);
-    let name = |holder: &Holder| match holder {
+    names_of(&holders.collect::<Vec<_>>())
+}
+
+/// The same of those who hold something.
+pub(super) fn names_of(holders: &[&Holder]) -> String {
+    let name = |holder: &&Holder| match holder {
         Holder::Unreadable(_) => "processes that cannot be read".to_owned(),
         known => known.to_string(),
     };
-    let names: BTreeSet<String> = holders.map(name).collect();
+    let names: BTreeSet<String> = holders.iter().map(name).collect();
     let more = names.len().saturating_sub(NAMED);
     let shown: Vec<String> = names.into_iter().take(NAMED).collect();
     match more {

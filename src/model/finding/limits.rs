@@ -23,12 +23,38 @@ pub trait Limits {
     /// more, or reset. `used` of `net/sockstat` is all there are, but for small ones.
     fn sockets_in_no_table(&self) -> u64 {
         let all = self.number_behind("thread-self/net/sockstat", "sockets: used");
+        let all = all.unwrap_or_default();
+        all.saturating_sub(self.sockets_in_tables(|_| true))
+    }
+
+    /// The same of TCP, or a little more, where so many are known to be of others. `alloc` of `net/sockstat`
+    /// counts TCP sockets, those of other network namespaces, too.
+    fn tcp_in_no_table(&self, others: u64) -> u64 {
+        let every = self.sockets_in_no_table().saturating_sub(others);
+        self.of_tcp("alloc").map_or(every, |tcp| {
+            let listed = self.sockets_in_tables(|name| matches!(name, "TCP" | "TCPv6"));
+            every.min(tcp.saturating_sub(listed))
+        })
+    }
+
+    /// Sockets of this network namespace that these protocols have in their tables.
+    fn sockets_in_tables(&self, is_one: fn(&str) -> bool) -> u64 {
         let protocols = self.text("thread-self/net/protocols").unwrap_or_default();
-        let in_use = protocols
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(2)?.parse().ok());
-        all.unwrap_or_default()
-            .saturating_sub(in_use.fold(0, u64::saturating_add))
+        let in_use = protocols.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let name = words.next()?;
+            let count = words.nth(1)?.parse::<u64>().ok()?;
+            is_one(name).then_some(count)
+        });
+        in_use.fold(0, u64::saturating_add)
+    }
+
+    /// A number of the line `TCP: inuse 5 orphan 0 …` of `net/sockstat`.
+    fn of_tcp(&self, word: &str) -> Option<u64> {
+        let text = self.text("thread-self/net/sockstat")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+        let mut words = line.split_whitespace().skip_while(|other| *other != word);
+        words.nth(1)?.parse().ok()
     }
 
     /// The first number of a key below `/proc/sys/net`.
@@ -50,12 +76,9 @@ pub trait Limits {
         PortRange::parse(&range, &reserved.unwrap_or_default())
     }
 
-    /// Orphans of the whole machine: `TCP: inuse 5 orphan 0 …` of `net/sockstat`.
+    /// Orphans of the whole machine.
     fn orphans(&self) -> Option<u64> {
-        let text = self.text("thread-self/net/sockstat")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
-        let mut words = line.split_whitespace().skip_while(|word| *word != "orphan");
-        words.nth(1)?.parse().ok()
+        self.of_tcp("orphan")
     }
 
     /// Datagrams dropped because a socket had no room, in this namespace.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Counts, Socket, State};
-use super::group::{Found, Group, Holder, names, place};
+use super::group::{Found, Group, Holder, names, names_of, places_of};
 use super::limits::Limits;
 use crate::text::bytes;
 
@@ -57,35 +57,72 @@ pub(super) fn most_ports_in_use(counts: &Counts, limits: &dyn Limits) -> u64 {
     ports_in_use(listed.saturating_add(limits.sockets_in_no_table()), limits)
 }
 
-/// Processes that hold these sockets and have no descriptor left: name and limit.
-pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> Vec<(String, u64)> {
-    let holders = group.sockets.iter().flat_map(|found| &found.holders);
-    let holders: BTreeSet<&Holder> = holders.collect();
-    let at_limit = holders.into_iter().filter_map(|holder| {
-        let Holder::Process(pid, _) = holder else {
-            return None;
-        };
-        let most = limits.most_descriptors(*pid)?;
-        let is_at_limit = limits.descriptors(*pid)? >= most;
-        is_at_limit.then(|| (holder.to_string(), most))
-    });
-    at_limit.collect()
+/// True if a process has no descriptor left; `None` = that is not told.
+fn is_at_limit(holder: &Holder, limits: &dyn Limits) -> Option<bool> {
+    match holder {
+        Holder::Process(pid, _) => match limits.most_descriptors(*pid) {
+            Some(most) => Some(limits.descriptors(*pid)? >= most),
+            // There may be no limit.
+            None => limits.text(&format!("{pid}/limits")).map(|_| false),
+        },
+        Holder::Unreadable(_) => None,
+        Holder::Nobody => Some(false),
+    }
 }
 
-/// In how many of these sockets it is not told whether their processes are.
-pub(super) fn may_be_at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> u64 {
-    let is_untold = |holder: &Holder| match holder {
-        Holder::Process(pid, _) if limits.most_descriptors(*pid).is_some() => {
-            limits.descriptors(*pid).is_none()
-        }
-        // There may be no limit.
-        Holder::Process(pid, _) => limits.text(&format!("{pid}/limits")).is_none(),
-        Holder::Unreadable(_) => true,
-        Holder::Nobody => false,
+/// Those who hold the sockets of a group, which are the same for each, and of whom this is so.
+fn holders_of<'f>(
+    group: &Group<'f>,
+    limits: &dyn Limits,
+    at_limit: Option<bool>,
+) -> Vec<&'f Holder> {
+    let holders = group.sockets.first().map(|found| found.holders.iter());
+    let holders = holders.into_iter().flatten();
+    let such = holders.filter(|holder| is_at_limit(holder, limits) == at_limit);
+    such.collect()
+}
+
+/// How many of those who hold these sockets have no descriptor left, in percent: 1 where it is any.
+pub(super) fn at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> u64 {
+    let at_limit = holders_of(group, limits, Some(true)).len();
+    let all = group.sockets.first().map_or(0, |found| found.holders.len());
+    let share = (at_limit * 100).checked_div(all).unwrap_or_default();
+    u64::try_from(share.max(at_limit.min(1))).unwrap_or(u64::MAX)
+}
+
+/// In how many sockets there may be more, and how many percent.
+pub(super) fn may_be_at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> [u64; 2] {
+    if holders_of(group, limits, None).is_empty() {
+        return [0; 2];
+    }
+    let has_room = !holders_of(group, limits, Some(false)).is_empty();
+    [group.count, if has_room { 1 } else { 100 }]
+}
+
+/// Who cannot accept where, and who else may.
+pub(super) fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let holders = |at_limit| holders_of(group, limits, at_limit);
+    let full = holders(Some(true));
+    let most = |holder: &&Holder| match holder {
+        Holder::Process(pid, _) => limits.most_descriptors(*pid),
+        _ => None,
     };
-    let sockets = group.sockets.iter();
-    let untold = sockets.filter(|found| found.holders.iter().any(is_untold));
-    u64::try_from(untold.count()).unwrap_or(u64::MAX)
+    let most: BTreeSet<u64> = full.iter().filter_map(most).collect();
+    let most: Vec<String> = most.iter().map(u64::to_string).collect();
+    let others = |at_limit, verb| match holders(at_limit).as_slice() {
+        [] => String::new(),
+        others => format!(" {} {verb} accept them.", names_of(others)),
+    };
+    format!(
+        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, and {} connections wait at \
+         {}.{}{} Close what is not used any more, or raise the limit (prlimit --nofile).",
+        names_of(&full),
+        most.join(" or "),
+        group.sum(unread),
+        group.place(),
+        others(Some(false), "can still"),
+        others(None, "perhaps can"),
+    )
 }
 
 /// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
@@ -97,12 +134,10 @@ pub(super) fn listener(group: &Group<'_>) -> String {
         ip.is_none_or(|ip| ip.is_unspecified()) || own.contains(&ip)
     };
     let listeners: Vec<&Found> = group.related.iter().copied().filter(takes).collect();
-    let places: BTreeSet<String> = listeners.iter().map(|found| place(found)).collect();
-    let places: Vec<String> = places.into_iter().take(3).collect();
-    match places.as_slice() {
-        [] => format!("port {}", group.who()),
-        _ => format!("{} ({})", places.join(", "), names(&listeners)),
+    if listeners.is_empty() {
+        return format!("port {}", group.who());
     }
+    format!("{} ({})", places_of(&listeners), names(&listeners))
 }
 
 /// In percent of the limit; 0 where that is not told.
@@ -118,15 +153,18 @@ pub(super) fn drops(socket: &Socket) -> u64 {
     drops.map(u64::from).unwrap_or_default()
 }
 
-/// The handshakes that a listener has dropped; 0 where all may be what `TCP_DEFER_ACCEPT` drops as it
-/// should: ACKs without data, which the kernel counts for the whole network namespace.
-pub(super) fn handshakes_dropped(listener: &Socket, limits: &dyn Limits) -> u64 {
+/// The handshakes that a listener has dropped, at least: the others may be what `TCP_DEFER_ACCEPT` drops as
+/// it should, ACKs without data, which the kernel counts for the whole network namespace.
+pub(super) fn handshakes_dropped(group: &Group<'_>, limits: &dyn Limits) -> u64 {
     let deferred = limits.counter("netstat", "TcpExt", "TCPDeferAcceptDrop");
-    let dropped = drops(listener);
-    if deferred.unwrap_or_default() >= dropped {
-        return 0;
-    }
-    dropped
+    group
+        .sum(drops)
+        .saturating_sub(deferred.unwrap_or_default())
+}
+
+/// In how many listeners there may be more, and how many: no more than accept queues have overflowed.
+pub(super) fn may_have_dropped(group: &Group<'_>, limits: &dyn Limits) -> [u64; 2] {
+    [group.count, group.sum(drops).min(overflows(limits))]
 }
 
 /// The receive queue; 0 where that is not told.
@@ -165,10 +203,14 @@ pub(super) fn places<'f>(group: &Group<'f>) -> [Vec<&'f Found>; 2] {
 }
 
 /// In how many sockets there may be such [`places`], where it is not told.
-pub(super) fn may_be_at_places(group: &Group<'_>) -> u64 {
+pub(super) fn may_be_at_places(group: &Group<'_>) -> [u64; 2] {
     let may_be = [true, false].map(|is_ipv4| is_at_places(group, is_ipv4).is_none());
     let count = u64::try_from(group.related.len()).unwrap_or(u64::MAX);
-    if may_be.contains(&true) { count } else { 0 }
+    if may_be.contains(&true) {
+        [count, 1]
+    } else {
+        [0; 2]
+    }
 }
 
 /// True if some listen at loopback, and another program at every address; `None` = it is not told whether

@@ -1,97 +1,18 @@
 //! The table of findings: each is a filter, a grouping, thresholds and a sentence. A further one is
 //! added here, and to the manual, which says what each threshold counts and why it is no lower.
 
-use super::super::{Counts, Protocol, Socket, Source, State};
-use super::group::{Group, GroupBy, GroupKey, names};
-use super::limits::Limits;
+use super::super::{Protocol, Socket, Source, State};
+use super::Severity::{Critical, Info, Warning};
+use super::group::{GroupBy, GroupKey, names};
+use super::kind::FindingKind;
 use super::measure::{
-    NEARLY_FULL, at_their_limit, cannot_be_sent, drops, handshakes_dropped, is_fullest,
-    is_nearly_full, listener, may_be_at_places, may_be_at_their_limit, most_ports_in_use,
-    orphans_of_limit, overflows, places, ports_in_use, queue_in_use, unread, unsent,
+    NEARLY_FULL, at_their_limit, cannot_accept, cannot_be_sent, drops, handshakes_dropped,
+    is_fullest, is_nearly_full, listener, may_be_at_places, may_be_at_their_limit,
+    may_have_dropped, most_ports_in_use, orphans_of_limit, overflows, places, ports_in_use,
+    queue_in_use, unread, unsent,
 };
-use super::{Severity, Severity::Critical, Severity::Info, Severity::Warning};
+use super::ports::ports_are_taken;
 use crate::text::{bytes, millis};
-
-/// How many sockets a filter lists, and this filter; `None` = it is no finding after all.
-type Listing = fn(&Group<'_>, &dyn Limits) -> Option<(u64, String)>;
-
-/// What makes a finding. In its filters, `{group}` stands for the filter of the group, `{ports}` for
-/// that of the ports that the kernel chooses from.
-#[derive(Debug)]
-pub struct FindingKind {
-    /// Its name.
-    pub name: &'static str,
-    /// Each severity, and the least that has it.
-    pub levels: &'static [(Severity, u64)],
-    /// The protocols that it is looked for in, each by itself.
-    pub protocols: &'static [Protocol],
-    /// Selects the sockets to look at, where the filter alone does not narrow them.
-    pub among: &'static str,
-    /// Selects the sockets of the finding; printed as the command that lists them.
-    pub filter: &'static str,
-    /// What else must be true of a socket; `None` = its source does not tell.
-    pub passes: fn(&Socket) -> Option<bool>,
-    /// How they are grouped.
-    pub group_by: GroupBy,
-    /// True if the sockets are kept, with their processes, and not just counted.
-    pub keeps: bool,
-    /// True if it is about descriptors whose sockets are in no table; the filters select nothing then.
-    pub is_of_descriptors: bool,
-    /// Selects the sockets that tell which processes are concerned; empty = those of the group do.
-    pub related: &'static str,
-    /// True if it can be, by the counts of all sockets and the limits of the kernel.
-    pub is_possible: fn(&Counts, &dyn Limits) -> bool,
-    /// What is compared with the thresholds; `None` = the number of sockets.
-    pub measure: Option<fn(&Group<'_>, &dyn Limits) -> u64>,
-    /// In how many sockets of a group that is no finding there may be one: what is not told decides.
-    pub untold: fn(&Group<'_>, &dyn Limits) -> u64,
-    /// How many sockets the filter lists that is printed, and this filter, where it is not the one above.
-    pub listed: Option<Listing>,
-    /// Numbers, processes and what to do.
-    pub sentence: fn(&Group<'_>, &dyn Limits) -> String,
-}
-
-impl FindingKind {
-    /// What most have in common.
-    const USUAL: Self = Self {
-        name: "",
-        levels: &[],
-        protocols: &[Protocol::Tcp],
-        among: "",
-        filter: "",
-        passes: |_| Some(true),
-        group_by: GroupBy::Nothing,
-        keeps: true,
-        is_of_descriptors: false,
-        related: "",
-        is_possible: |_, _| true,
-        measure: None,
-        untold: |_, _| 0,
-        listed: None,
-        sentence: |_, _| String::new(),
-    };
-
-    /// How severe so much of it is; `None` = it is no finding.
-    pub fn severity(&self, amount: u64) -> Option<Severity> {
-        let reached = self.levels.iter().filter(|level| amount >= level.1);
-        reached.map(|level| level.0).max()
-    }
-
-    /// The fewest sockets that can be a finding.
-    pub fn fewest(&self) -> u64 {
-        let least = self.levels.iter().map(|level| level.1).min();
-        match self.measure {
-            None => least.unwrap_or(u64::MAX),
-            Some(_) => 1,
-        }
-    }
-
-    /// What is compared with the thresholds.
-    pub fn amount(&self, group: &Group<'_>, limits: &dyn Limits) -> u64 {
-        let measure = self.measure;
-        measure.map_or(group.count, |measure| measure(group, limits))
-    }
-}
 
 /// All findings; of equally severe ones, the first here comes first. The numbers in the filters:
 ///
@@ -110,6 +31,7 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state close-wait and {group}",
         group_by: GroupBy::Process,
         related: "state listen",
+        is_possible: |counts, _| counts.of(Protocol::Tcp, State::CloseWait) > 0,
         sentence: |group, _| {
             let connections = group.number("connection");
             match &group.key {
@@ -133,15 +55,17 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "{group}",
         group_by: GroupBy::Process,
         is_of_descriptors: true,
+        file: "thread-self/net/sockstat",
         is_possible: |counts, limits| {
             let bound = counts.of(Protocol::Tcp, State::Bound);
-            limits.sockets_in_no_table().saturating_sub(bound) >= 20
+            limits.tcp_in_no_table(0).saturating_sub(bound) >= 20
         },
         sentence: |group, _| {
             format!(
                 "{} holds {} that are in no table: never bound, reset by the peer, or closed \
                  both ways. It has not closed them. Close sockets after connect, read or write fails, and \
-                 after EOF.",
+                 after EOF. They cannot be listed: the filter lists what else it holds, and a warning \
+                 counts them.",
                 group.who(),
                 group.number("TCP socket"),
             )
@@ -153,6 +77,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 20)],
         filter: "state fin-wait-2 and not orphan and {group}",
         group_by: GroupBy::Process,
+        is_possible: |counts, _| counts.of(Protocol::Tcp, State::FinWait2) > 0,
         sentence: |group, _| {
             format!(
                 "{} holds {} half-closed in FIN_WAIT_2: it has shut its direction and waits for \
@@ -169,6 +94,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 100)],
         filter: "state fin-wait-2 and orphan",
         keeps: false,
+        is_possible: |counts, _| counts.of(Protocol::Tcp, State::FinWait2) > 0,
         sentence: |group, limits| {
             let limit = limits.number("ipv4/tcp_fin_timeout");
             let limit = limit.map_or_else(String::new, |limit| format!(" ({limit} s)"));
@@ -217,18 +143,25 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "memory.drops > 0 and {group}",
         passes: |socket| Some(is_nearly_full(socket) != Some(true)),
         group_by: GroupBy::Socket,
+        file: "thread-self/net/netstat",
         is_possible: |counts, limits| counts.listeners.count > 0 && overflows(limits) > 0,
-        measure: Some(|group, limits| group.sum(|listener| handshakes_dropped(listener, limits))),
+        measure: Some(handshakes_dropped),
+        untold: may_have_dropped,
         sentence: |group, limits| {
             let dropped = limits.counter("netstat", "TcpExt", "ListenDrops");
+            let (least, most) = (handshakes_dropped(group, limits), group.sum(drops));
+            let own = if least < most {
+                format!("{least} to {most} handshakes (TCP_DEFER_ACCEPT drops ACKs, too)")
+            } else {
+                format!("{most} handshakes")
+            };
             format!(
-                "{} ({}) has dropped {} handshakes since it listens: {} wait in its accept queue now, \
+                "{} ({}) has dropped {own} since it listens: {} wait in its accept queue now, \
                  the backlog is {}. All listeners of this network namespace, closed ones too, count {} \
                  overflows of accept queues (ListenOverflows) and {} drops (ListenDrops). In bursts \
                  the program must accept faster, or needs a larger backlog.",
                 group.place(),
                 group.holders(),
-                group.sum(drops),
                 group.sum(unread),
                 group.sum(unsent),
                 overflows(limits),
@@ -239,31 +172,17 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "descriptor_limit",
-        levels: &[(Critical, 1)],
+        levels: &[(Warning, 1), (Critical, 100)],
         protocols: &[Protocol::Tcp, Protocol::Unix],
         filter: "state listen and recv_queue > 0 and {group}",
-        group_by: GroupBy::Process,
+        group_by: GroupBy::Holders,
         is_possible: |counts, _| {
             counts.listeners.untold > 0
                 || is_fullest(counts, |listener| listener.recv_queue > Some(0))
         },
-        measure: Some(|group, limits| {
-            u64::try_from(at_their_limit(group, limits).len()).unwrap_or(u64::MAX)
-        }),
+        measure: Some(at_their_limit),
         untold: may_be_at_their_limit,
-        sentence: |group, limits| {
-            let at_limit = at_their_limit(group, limits);
-            let (names, most): (Vec<String>, Vec<u64>) = at_limit.into_iter().take(3).unzip();
-            format!(
-                "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, and {} \
-                 connections wait at {}. Close what is not used any more, or raise the limit (prlimit \
-                 --nofile).",
-                names.join(", "),
-                most.first().copied().unwrap_or_default(),
-                group.sum(unread),
-                group.place(),
-            )
-        },
+        sentence: cannot_accept,
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -294,6 +213,7 @@ pub const FINDINGS: &[FindingKind] = &[
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen",
+        is_possible: |counts, _| counts.of(Protocol::Tcp, State::SynRcvd) > 0,
         sentence: |group, limits| {
             let listeners = group.related.iter();
             let backlog = listeners.filter_map(|found| found.socket.send_queue).max();
@@ -318,6 +238,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 1)],
         filter: "state syn-sent and {group} and timer.retransmits >= 2",
         group_by: GroupBy::Peer,
+        is_possible: |counts, _| counts.of(Protocol::Tcp, State::SynSent) > 0,
         sentence: |group, _| {
             format!(
                 "{} does not answer: {} in SYN_SENT ({}), each SYN sent 3 times or more. The \
@@ -338,15 +259,20 @@ pub const FINDINGS: &[FindingKind] = &[
         group_by: GroupBy::Route,
         keeps: false,
         related: "{ports} and not state syn-rcvd,time-wait",
+        file: "sys/net/ipv4/ip_local_port_range",
         is_possible: |counts, limits| most_ports_in_use(counts, limits) >= 75,
         measure: Some(|group, limits| ports_in_use(group.ports.taken, limits)),
         listed: Some(|group, limits| {
-            let filter = limits.ephemeral()?.filter();
-            let mut filter = format!("{filter} and {}", group.key.filter());
-            if group.ports.free > 0 {
-                filter.push_str(" and not state time-wait");
-            }
-            Some((group.count, filter))
+            let own = group.key.filter();
+            let is_free = if group.ports.free > 0 {
+                "not state time-wait"
+            } else {
+                ""
+            };
+            let ports = limits.ephemeral()?.filter();
+            let parts = [ports.as_str(), &own, is_free].into_iter();
+            let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+            Some((group.count, parts.join(" and ")))
         }),
         sentence: ports_are_taken,
         ..FindingKind::USUAL
@@ -356,6 +282,7 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 50), (Critical, 90)],
         filter: "orphan and not state fin-wait-2",
         keeps: false,
+        file: "sys/net/ipv4/tcp_max_orphans",
         is_possible: |counts, limits| counts.orphans > 0 && orphans_of_limit(limits) >= 50,
         measure: Some(|_, limits| orphans_of_limit(limits)),
         sentence: |group, limits| {
@@ -449,6 +376,7 @@ pub const FINDINGS: &[FindingKind] = &[
         protocols: &[Protocol::Udp, Protocol::UdpLite],
         filter: "memory.drops >= 100 and {group}",
         group_by: GroupBy::Process,
+        file: "thread-self/net/snmp",
         is_possible: |_, limits| limits.udp_without_room() >= 100,
         measure: Some(|group, _| group.sum(drops)),
         sentence: |group, limits| {
@@ -489,10 +417,9 @@ pub const FINDINGS: &[FindingKind] = &[
         listed: Some(|group, _| {
             let [loopback, wildcard] = places(group);
             let both = loopback.into_iter().chain(wildcard);
-            let inodes = both.filter_map(|found| found.socket.inode);
-            let inodes: Vec<String> = inodes.map(|inode| format!("inode = {inode}")).collect();
+            let inodes: Vec<u64> = both.filter_map(|found| found.socket.inode).collect();
             let count = u64::try_from(inodes.len()).unwrap_or(u64::MAX);
-            (count > 0).then(|| (count, format!("({})", inodes.join(" or "))))
+            (count > 0).then(|| (count, GroupKey::Sockets(inodes).filter()))
         }),
         sentence: |group, _| {
             let [loopback, wildcard] = places(group).map(|found| names(&found));
@@ -505,42 +432,3 @@ pub const FINDINGS: &[FindingKind] = &[
         ..FindingKind::USUAL
     },
 ];
-
-/// Of the destination that most connections go to, or of an address.
-fn ports_are_taken(group: &Group<'_>, limits: &dyn Limits) -> String {
-    let Some(range) = limits.ephemeral() else {
-        return String::new();
-    };
-    let (size, ports) = (range.size(), group.ports);
-    let reserved = if range.has_reserved() {
-        " without ip_local_reserved_ports"
-    } else {
-        ""
-    };
-    let by = match names(&group.related) {
-        names if names.is_empty() => names,
-        names => format!(" by {names}"),
-    };
-    let taken = format!(
-        "{} of the {size} ports of ip_local_port_range ({} to {}){reserved} are taken",
-        ports.taken, range.first, range.last,
-    );
-    let left = size.saturating_sub(ports.taken);
-    let sockets = group.number("socket");
-    let (time_wait, bound) = (ports.time_wait, ports.bound);
-    if let GroupKey::Address(..) = group.key {
-        return format!(
-            "{taken} at {}{by}: {sockets}, {time_wait} in TIME_WAIT, {bound} bound without a connection; \
-             {left} are left. bind to port 0 there fails with EADDRINUSE where none is left, and connect \
-             after such a bind, too. Close what is not needed, widen the range, or connect without bind \
-             (IP_BIND_ADDRESS_NO_PORT).",
-            group.who(),
-        );
-    }
-    format!(
-        "{taken} for connections from {}{by}: {sockets}, {time_wait} in TIME_WAIT; {left} are left. connect \
-         to there fails with EADDRNOTAVAIL where none is left. Keep connections open and use them again, \
-         or widen the range.",
-        group.who(),
-    )
-}

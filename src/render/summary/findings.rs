@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, FINDINGS, Finding, Findings, Protocol, Severity};
-use crate::text::{enumeration, push_wrapped};
+use crate::text::{counted, enumeration, push_wrapped};
 
 use super::super::Color;
 
@@ -50,15 +50,15 @@ pub(super) fn write(out: &mut Vec<u8>, told: Told<'_>, color: Color, width: Opti
     }
     match told.findings.not_checked() {
         Some(text) => out.extend_from_slice(format!("\n{text}\n").as_bytes()),
-        None if findings.is_empty() && told.is_complete => write_none(out, told.counts, color),
+        None if findings.is_empty() && told.is_complete => write_none(out, told, color),
         None => {}
     }
 }
 
 /// `ok       17 checks of 312 tcp and 45 udp sockets found nothing wrong`
-fn write_none(out: &mut Vec<u8>, counts: &Counts, color: Color) {
+fn write_none(out: &mut Vec<u8>, told: Told<'_>, color: Color) {
+    let counts = told.counts;
     let is_read = |protocol: &Protocol| counts.of_protocol(*protocol).next().is_some();
-    let checks = FINDINGS.iter().filter(|f| f.protocols.iter().any(is_read));
     let checked = Protocol::ALL.into_iter().filter(|protocol| {
         is_read(protocol) && FINDINGS.iter().any(|f| f.protocols.contains(protocol))
     });
@@ -70,9 +70,9 @@ fn write_none(out: &mut Vec<u8>, counts: &Counts, color: Color) {
     let of = enumeration(&of, "and");
     let style = color.style(AnsiColor::Green.on_default().bold());
     let text = format!(
-        "\n{style}ok{style:#}{:gap$}{} checks of {of} sockets found nothing wrong\n",
+        "\n{style}ok{style:#}{:gap$}{} of {of} sockets found nothing wrong\n",
         "",
-        checks.count(),
+        counted(told.findings.checks, "check"),
         gap = INDENT - 2,
     );
     out.extend_from_slice(text.as_bytes());
