@@ -78,12 +78,17 @@ impl Watching {
     /// What is watched, as the filter narrows it.
     pub fn watched(&self) -> Vec<Watched> {
         let tables = self.query.tables.iter();
-        let watched = tables.map(|table| Watched {
-            table: *table,
-            narrow: Narrow {
-                exact: None,
-                ..Narrow::of(&self.query.rule(*table))
-            },
+        let watched = tables.map(|table| {
+            let rule = self.query.rule(*table);
+            Watched {
+                table: *table,
+                states: rule.states(),
+                narrow: Narrow {
+                    exact: None,
+                    ..Narrow::without_bound(&rule)
+                },
+                owners: self.query.lookups.owners.is_some(),
+            }
         });
         watched.collect()
     }

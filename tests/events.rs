@@ -4,6 +4,7 @@ mod choice;
 mod ends;
 mod lives;
 mod many;
+mod narrowed;
 mod owners;
 mod syn;
 mod time_wait;

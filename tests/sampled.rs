@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lsock::filter::Narrow;
 use lsock::model::State::{
     self, CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent,
     TimeWait,
@@ -41,12 +40,11 @@ fn netlink() -> Sampled {
 }
 
 fn sample(source: Box<dyn Source>, destroyed: Destroyed) -> Sampled {
-    let watched = [Family::Inet, Family::Inet6].map(|family| Watched {
-        table: Table {
+    let watched = [Family::Inet, Family::Inet6].map(|family| {
+        Watched::all(Table {
             protocol: Protocol::Tcp,
             family,
-        },
-        narrow: Narrow::default(),
+        })
     });
     Sampled::new(source, destroyed, watched.into(), "a test".to_owned()).unwrap()
 }

@@ -78,6 +78,8 @@ pub enum Condition {
     IsNot(Register, i32),
     /// The register holds a number not above this, both without a sign.
     AtMost(Register, i32),
+    /// Of these bits the register has some.
+    HasBits(Register, i32),
     /// The registers hold different numbers.
     Differ(Register, Register),
 }
@@ -118,6 +120,7 @@ impl Assembler {
             Condition::Is(one, number) => (0x15, one, zero, number),
             Condition::IsNot(one, number) => (0x55, one, zero, number),
             Condition::AtMost(one, number) => (0xb5, one, zero, number),
+            Condition::HasBits(one, bits) => (0x45, one, zero, bits),
             Condition::Differ(one, other) => (0x5d, one, other, 0),
         };
         self.jumps.push((self.code.len(), label));
@@ -177,6 +180,11 @@ impl Assembler {
     /// Moves the bits of a register down; what is above them becomes zero.
     pub fn shift_down(&mut self, register: Register, bits: i32) {
         self.add(0x77, register, Register::R0, 0, bits);
+    }
+
+    /// The same, as far as another register says.
+    pub fn shift_down_by(&mut self, register: Register, by: Register) {
+        self.add(0x7f, register, by, 0, 0);
     }
 
     /// Turns the lowest bytes of a register around, if this machine does not have them in the order of

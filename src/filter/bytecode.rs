@@ -7,10 +7,13 @@
 //! what is left of an earlier one is seen.
 
 mod code;
+mod operations;
 
 use std::net::Ipv6Addr;
 
-pub(super) use self::code::lasts;
+pub use self::operations::{Check, Operation};
+
+pub(super) use self::operations::operations;
 
 use self::code::{Leaf, Node};
 use super::expr::ANY_IPV4;

@@ -33,6 +33,7 @@ mod value;
 mod words;
 
 pub use crate::fields::{Field, Side};
+pub use bytecode::{Check, Operation};
 pub use error::FilterError;
 pub use expr::{Expr, Op, PortItem, Prefix, Test, speaks};
 pub use matcher::Decision;

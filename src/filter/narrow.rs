@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::bytecode::{compile, lasts};
+use super::bytecode::{Check, Operation, compile, operations};
 use super::{Expr, Field, Op, PortItem, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, Table};
 
@@ -65,10 +65,32 @@ impl Narrow {
     /// missed is gone then.
     #[must_use]
     pub fn for_life(mut self) -> Self {
-        if !lasts(&self.program) {
+        let operations = operations(&self.program);
+        if operations.iter().any(|one| one.check == Check::Changing) {
             self.program.clear();
         }
         self
+    }
+
+    /// What a socket must pass, its only ports last.
+    pub fn operations(&self) -> Vec<Operation> {
+        let mut all = operations(&self.program);
+        // Behind the program there are two operations for each port.
+        let ends = [(Side::Local, self.local_port), (Side::Peer, self.peer_port)];
+        for (side, port) in ends
+            .into_iter()
+            .filter_map(|(side, port)| Some((side, port?)))
+        {
+            let checks = [
+                Check::PortAtLeast(side, port),
+                Check::PortAtMost(side, port),
+            ];
+            all.extend(checks.map(|check| Operation {
+                check,
+                fail: usize::MAX,
+            }));
+        }
+        all
     }
 
     /// Puts the first single port of each end into the id.

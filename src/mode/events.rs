@@ -215,6 +215,8 @@ impl<'w> Watch<'w> {
         }
         if event.socket.state == State::Closed {
             self.forget(event.connection);
+            // The filter need not hold for the last step.
+            self.sink.over(event.connection)?;
         }
         Ok(self.is_full())
     }

@@ -24,6 +24,22 @@ pub struct Watched {
     pub table: Table,
     /// What of it may be left out. A source may tell more, never less.
     pub narrow: Narrow,
+    /// In which states sockets are wanted: steps to these, and from there.
+    pub states: StateSet,
+    /// True if it must be known whose they are.
+    pub owners: bool,
+}
+
+impl Watched {
+    /// Everything of a table.
+    pub fn all(table: Table) -> Self {
+        Self {
+            table,
+            narrow: Narrow::default(),
+            states: StateSet::ALL,
+            owners: true,
+        }
+    }
 }
 
 /// A watch over sockets.

@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 10_000;
 const STEPS: usize = 5 + 5;
 
 /// Opens and closes so many connections, one after the other; gives the listener's port.
-fn open_and_close(count: usize) -> u16 {
+pub fn open_and_close(count: usize) -> u16 {
     let listener = tcp::listener(V4, 16).unwrap();
     for _ in 0..count {
         let client = tcp::connect(&listener).unwrap();
@@ -67,7 +67,7 @@ fn told(events: &[Value], port: u16) -> usize {
 
 /// Room for every connection in `TIME_WAIT`, and none with the ports of one before it: loopback would
 /// use them again after a second.
-fn allow_many(namespace: &Namespace) {
+pub fn allow_many(namespace: &Namespace) {
     namespace.set_sysctl("ipv4/tcp_tw_reuse", "0").unwrap();
     namespace
         .set_sysctl("ipv4/tcp_max_tw_buckets", "100000")
@@ -103,7 +103,7 @@ fn every_step_of_ten_thousand_connections_is_told() {
 }
 
 /// How many records the run says it lost: it says so on stderr, and with its status.
-fn lost(run: &Run) -> usize {
+pub fn lost(run: &Run) -> usize {
     if run.status == Some(0) {
         assert_eq!(run.stderr, "");
         return 0;

@@ -75,6 +75,10 @@ fn instructions_are_those_of_the_kernel() {
     assert_is(|a| a.add_number(r1, 3), &[[0x07, 1, 0, 0, 3, 0, 0, 0]]);
     assert_is(|a| a.subtract(r1, r2), &[[0x1f, 0x21, 0, 0, 0, 0, 0, 0]]);
     assert_is(|a| a.shift_down(r1, 32), &[[0x77, 1, 0, 0, 32, 0, 0, 0]]);
+    assert_is(
+        |a| a.shift_down_by(r1, r2),
+        &[[0x7f, 0x21, 0, 0, 0, 0, 0, 0]],
+    );
     assert_is(|a| a.add_at(r1, 4, r2), &[[0xdb, 0x21, 4, 0, 0, 0, 0, 0]]);
     assert_is(
         |a| a.from_network(Size::Two, r1),

@@ -11,45 +11,30 @@ use crate::filter::{Prefix, Side, Tree};
 
 // `INET_DIAG_BC_*`.
 /// Always fails.
-const JMP: u8 = 1;
-const S_GE: u8 = 2;
-const S_LE: u8 = 3;
-const D_GE: u8 = 4;
-const D_LE: u8 = 5;
-const S_COND: u8 = 7;
-const D_COND: u8 = 8;
-const DEV_COND: u8 = 9;
+pub(super) const JMP: u8 = 1;
+pub(super) const S_GE: u8 = 2;
+pub(super) const S_LE: u8 = 3;
+pub(super) const D_GE: u8 = 4;
+pub(super) const D_LE: u8 = 5;
+pub(super) const S_COND: u8 = 7;
+pub(super) const D_COND: u8 = 8;
+pub(super) const DEV_COND: u8 = 9;
 /// Refused without `CAP_NET_ADMIN`.
 const MARK_COND: u8 = 10;
 const CGROUP_COND: u8 = 13;
 
 /// `AF_INET` (`include/linux/socket.h`).
-const AF_INET: u8 = 2;
+pub(super) const AF_INET: u8 = 2;
 /// `AF_INET6`.
-const AF_INET6: u8 = 10;
+pub(super) const AF_INET6: u8 = 10;
 /// `inet_diag_hostcond.port` where the port does not matter.
 const ANY_PORT: i32 = -1;
-
-/// Does a program say of a socket the same through its whole life? Its mark can be set again, and what
-/// the kernel keeps of a closed connection belongs to no cgroup.
-pub(in crate::filter) fn lasts(program: &[u8]) -> bool {
-    let mut rest = program;
-    while let [code, yes, ..] = *rest {
-        if [MARK_COND, CGROUP_COND].contains(&code) {
-            return false;
-        }
-        // An operation is no shorter than its own head.
-        let len = usize::from(yes).max(OP_LEN);
-        rest = rest.get(len..).unwrap_or_default();
-    }
-    true
-}
 
 /// How long the test of an address takes, in other tests.
 const HOST_STEPS: usize = 4;
 
 /// Bytes of an operation without an argument: `struct inet_diag_bc_op`.
-const OP_LEN: usize = 4;
+pub(super) const OP_LEN: usize = 4;
 
 /// One test of the kernel's.
 #[derive(Debug, Clone, PartialEq, Eq)]

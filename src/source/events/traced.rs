@@ -8,6 +8,7 @@ mod program;
 mod queue;
 mod record;
 mod rests;
+mod wanted;
 mod writer;
 
 use std::fs;
@@ -75,38 +76,13 @@ impl Traced {
     /// When the kernel takes no such program, or not from us.
     pub fn new(watched: &[Watched]) -> Result<Self, Error> {
         let (ring, lost) = (Map::ring(ROOM)?, Map::number()?);
-        let plan = Plan {
-            watched,
-            network: Namespace::of("/proc/thread-self/ns/net")?.inode,
-            pids: Some(Namespace::of("/proc/thread-self/ns/pid")?)
-                .filter(|pids| pids.inode != FIRST_PIDS),
-            ring: ring.descriptor(),
-            lost: lost.descriptor(),
-        };
-        let (typed, copied, tracepoint, rests) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
-            let typed = program(btf, Generation::Typed, &plan)?;
-            let copied = program(btf, Generation::Copied, &plan)?;
-            let tracepoint = btf.find(TypeKind::Typedef, TRACEPOINT)?;
-            Ok((typed, copied, tracepoint, rests::programs(btf, &plan)))
-        })?;
-        let attach = |program: &[Instruction]| {
-            bpf::attach("lsock_events", program, Hook::Tracepoint(tracepoint))
-        };
-        let program = attach(&typed).or_else(|_| attach(&copied))?;
-        // Without these, less is known of what was closed.
-        let attach = |(program, hook): &(Vec<Instruction>, Hook)| {
-            bpf::attach("lsock_rests", program, *hook).ok()
-        };
-        let rests = rests.iter().flatten().map(attach);
-        let rests = rests.collect::<Option<Vec<_>>>().unwrap_or_default();
-        let untold = if rests.is_empty() {
-            rests::STEP
-        } else {
-            StateSet::EMPTY
-        };
+        let whole: Vec<Watched> = watched.iter().map(|of| Watched::all(of.table)).collect();
+        // A filter may be too much for the kernel to check.
+        let (programs, untold) =
+            record(watched, &ring, &lost).or_else(|_| record(&whole, &ring, &lost))?;
         Ok(Self {
             untold,
-            _programs: rests.into_iter().chain([program]).collect(),
+            _programs: programs,
             lives: Lives::new(watched),
             queue: Queue::default(),
             ring: RingBuffer::of(ring)?,
@@ -160,6 +136,40 @@ impl Traced {
         });
         flow
     }
+}
+
+/// Has the kernel run the programs; gives the step that they do not tell, too.
+fn record(watched: &[Watched], ring: &Map, lost: &Map) -> Result<(Vec<Link>, StateSet), Error> {
+    let plan = Plan {
+        watched,
+        network: Namespace::of("/proc/thread-self/ns/net")?.inode,
+        pids: Some(Namespace::of("/proc/thread-self/ns/pid")?)
+            .filter(|pids| pids.inode != FIRST_PIDS),
+        ring: ring.descriptor(),
+        lost: lost.descriptor(),
+    };
+    let (typed, copied, tracepoint, rests) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
+        let typed = program(btf, Generation::Typed, &plan)?;
+        let copied = program(btf, Generation::Copied, &plan)?;
+        let tracepoint = btf.find(TypeKind::Typedef, TRACEPOINT)?;
+        Ok((typed, copied, tracepoint, rests::programs(btf, &plan)))
+    })?;
+    let attach = |program: &[Instruction]| {
+        bpf::attach("lsock_events", program, Hook::Tracepoint(tracepoint))
+    };
+    let program = attach(&typed).or_else(|_| attach(&copied))?;
+    // Without these, less is known of what was closed.
+    let attach = |(program, hook): &(Vec<Instruction>, Hook)| {
+        bpf::attach("lsock_rests", program, *hook).ok()
+    };
+    let rests = rests.iter().flatten().map(attach);
+    let rests = rests.collect::<Option<Vec<_>>>().unwrap_or_default();
+    let untold = if rests.is_empty() {
+        rests::STEP
+    } else {
+        StateSet::EMPTY
+    };
+    Ok((rests.into_iter().chain([program]).collect(), untold))
 }
 
 impl EventSource for Traced {

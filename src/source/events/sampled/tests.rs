@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 
 use super::{Destroyed, Sampled};
 use crate::error::Error;
-use crate::filter::Narrow;
 use crate::model::{Event, Family, Protocol, Socket, Source as Kind, State, Table, Warning};
 use crate::source::events::{EventSource as _, Watched};
 use crate::source::{Outcome, Request, Source, Visitor};
@@ -97,10 +96,7 @@ impl Play {
     fn on(stage: Stage) -> Self {
         let stage = Rc::new(RefCell::new(stage));
         let script = Box::new(Script(Rc::clone(&stage)));
-        let watched = vec![Watched {
-            table: TCP,
-            narrow: Narrow::default(),
-        }];
+        let watched = vec![Watched::all(TCP)];
         let sampled = Sampled::new(script, Destroyed::NotTold, watched, "no right".to_owned());
         Self {
             stage,

@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use super::record::StepRecord;
 use crate::bpf::Size::{self, Eight, Four, Two};
 use crate::bpf::TypeKind;
+use crate::model::Family;
 
 /// The type that describes the arguments of the tracepoint: socket, old state, new state.
 pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
@@ -62,7 +63,10 @@ pub(super) const OF_TCP: [Field; 7] = [
 ];
 /// One bit of that.
 pub(super) const FAST_OPEN: [&str; 2] = ["tcp_sock", "fastopen_connect"];
-const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
+pub(super) const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
+pub(super) const AF_INET6: i32 = 10;
+/// The kernel's numbers for the families.
+pub(super) const FAMILIES: [(Family, i32); 2] = [(Family::Inet, 2), (Family::Inet6, AF_INET6)];
 /// The addresses of both ends, in IPv4 and in IPv6.
 pub(super) const ADDRESSES: [([&str; 2], usize); 2] = [
     (

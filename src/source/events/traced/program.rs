@@ -5,14 +5,15 @@
 
 use std::mem::offset_of;
 
-use super::super::Watched;
 use super::Namespace;
-use super::fields::{ADDRESSES, CGROUP, COMMON, FAST_OPEN, INODE, OF_COMMON, OF_SOCKET, OF_TCP};
+use super::fields::{
+    ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, INODE, OF_COMMON, OF_SOCKET, OF_TCP,
+};
 use super::record::{COMMAND, StepRecord};
+use super::wanted::Subject;
 use super::writer::{CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Writer, at, length};
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
-use crate::model::{Family, Protocol};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const GET_CURRENT_PID_TGID: i32 = 14;
@@ -21,10 +22,8 @@ const GET_CURRENT_TASK: i32 = 35;
 const GET_SOCKET_COOKIE: i32 = 46;
 const PROBE_READ_USER: i32 = 112;
 const GET_NS_CURRENT_PID_TGID: i32 = 120;
-const SKC_TO_TCP_SOCK: i32 = 137;
+pub(super) const SKC_TO_TCP_SOCK: i32 = 137;
 const GET_CURRENT_TASK_BTF: i32 = 158;
-
-const AF_INET6: i32 = 10;
 
 pub(super) fn program(
     btf: &Btf<'_>,
@@ -32,7 +31,7 @@ pub(super) fn program(
     plan: &Plan<'_>,
 ) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer::new(btf, generation, plan)?;
-    writer.let_pass(plan.watched)?;
+    writer.let_pass(Subject::Step)?;
     writer.reserve_by_holder()?;
     writer.write_step()?;
     writer.write_socket()?;
@@ -41,40 +40,6 @@ pub(super) fn program(
 }
 
 impl Writer<'_> {
-    /// Goes to the end for what is not wanted.
-    fn let_pass(&mut self, wanted: &[Watched]) -> Result<(), Malformed> {
-        let (pass, end) = (self.code.label(), self.end);
-        let [protocol, family, port, peer_port] = [R::R1, R::R2, R::R3, R::R4];
-        self.read(Two, protocol, SOCKET, ["sock", "sk_protocol"])?;
-        self.read(Two, family, SOCKET, [COMMON, "skc_family"])?;
-        self.read(Two, port, SOCKET, [COMMON, "skc_num"])?;
-        self.read(Two, peer_port, SOCKET, [COMMON, "skc_dport"])?;
-        let code = &mut self.code;
-        for watched in wanted {
-            let Some((of_protocol, of_family)) = codes(watched) else {
-                continue;
-            };
-            let other = code.label();
-            code.jump(Condition::IsNot(protocol, of_protocol), other);
-            code.jump(Condition::IsNot(family, of_family), other);
-            let (local, peer) = (watched.narrow.local_port, watched.narrow.peer_port);
-            for (register, wanted) in [(port, local), (peer_port, peer.map(u16::to_be))] {
-                if let Some(wanted) = wanted {
-                    // Not chosen yet, or no more; and a listener has no peer.
-                    let passed = code.label();
-                    code.jump(Condition::Is(register, 0), passed);
-                    code.jump(Condition::IsNot(register, wanted.into()), other);
-                    code.place(passed);
-                }
-            }
-            code.jump(Condition::Always, pass);
-            code.place(other);
-        }
-        code.jump(Condition::Always, end);
-        code.place(pass);
-        Ok(())
-    }
-
     /// Makes room for a record, with a command line where a task holds the socket.
     fn reserve_by_holder(&mut self) -> Result<(), Malformed> {
         self.read(Four, IS_HELD, SOCKET, ["sock", "sk_lock.owned"])?;
@@ -231,20 +196,6 @@ impl Writer<'_> {
         self.code.call(PROBE_READ_USER);
         self.code.place(none);
         Ok(())
-    }
-}
-
-/// The kernel's numbers for the protocol and the family of a table.
-const fn codes(watched: &Watched) -> Option<(i32, i32)> {
-    let protocol = match watched.table.protocol {
-        Protocol::Tcp => 6,
-        Protocol::Mptcp => 262,
-        _ => return None,
-    };
-    match watched.table.family {
-        Family::Inet => Some((protocol, 2)),
-        Family::Inet6 => Some((protocol, AF_INET6)),
-        _ => None,
     }
 }
 

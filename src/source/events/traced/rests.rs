@@ -7,6 +7,7 @@ use std::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::fields::REST;
+use super::wanted::Subject;
 use super::writer::{CONTEXT, Generation, Plan, SOCKET, Writer, length};
 use crate::bpf::Size::{Eight, One};
 use crate::bpf::{Btf, Condition, Hook, Instruction, Malformed, Register as R, TypeKind};
@@ -55,6 +56,7 @@ enum Moment {
 
 fn program(btf: &Btf<'_>, plan: &Plan<'_>, moment: Moment) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer::new(btf, Generation::Typed, plan)?;
+    writer.let_pass(Subject::Rest)?;
     let (place, socket) = (R::R8, R::R9);
     let end = writer.end;
     match moment {

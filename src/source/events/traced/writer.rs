@@ -54,7 +54,7 @@ pub(super) struct Writer<'p> {
     pub(super) code: Assembler,
     pub(super) btf: &'p Btf<'p>,
     pub(super) generation: Generation,
-    plan: &'p Plan<'p>,
+    pub(super) plan: &'p Plan<'p>,
     /// Where it goes when there is no room for a record,
     lost: Label,
     /// and when there is nothing to do.

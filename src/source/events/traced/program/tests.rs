@@ -5,8 +5,8 @@ use super::super::fields::{TRACEPOINT, WANTED};
 use super::super::writer::{Generation, Plan};
 use super::program;
 use crate::bpf::{self, BTF, Hook, Kernel, Map, TypeKind};
-use crate::filter::Narrow;
-use crate::model::{Family, Protocol, Table};
+use crate::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
+use crate::model::{Family, Protocol, State, StateSet, Table};
 use crate::skip::skip;
 use crate::source::events::Watched;
 use std::path::Path;
@@ -16,16 +16,44 @@ fn watched() -> Vec<Watched> {
     let tables = protocols.into_iter().flat_map(|protocol| {
         [Family::Inet, Family::Inet6].map(|family| Table { protocol, family })
     });
-    let narrow = Narrow {
-        local_port: Some(80),
-        peer_port: Some(443),
-        ..Narrow::default()
-    };
     let watched = tables.map(|table| Watched {
-        table,
-        narrow: narrow.clone(),
+        narrow: Narrow::without_bound(&heavy().for_table(table)),
+        states: StateSet::EMPTY.with(State::CloseWait),
+        ..Watched::all(table)
     });
     watched.collect()
+}
+
+/// A filter nearly as heavy as is given to a kernel.
+fn heavy() -> Expr {
+    let sides = [Side::Local, Side::Peer];
+    let ports = sides.map(|side| {
+        let items = (1..=20).map(|at| PortItem::Range(512 * at, 512 * at + 9));
+        Expr::Test(Test::Port {
+            side,
+            op: Op::Unequal,
+            items: items.collect(),
+        })
+    });
+    let hosts = sides.map(|side| {
+        let four = (0..9).map(|at| Prefix::new([10 + at, at, 0, 1].into(), 9 + at));
+        let six = (0..9).map(|at: u8| {
+            let high = 0x2001 + 0x100 * u16::from(at);
+            Prefix::new([high, 0xdb8, 0, 0, 0, 0, 0, 1].into(), 17 + 9 * at)
+        });
+        let hosts = Expr::Test(Test::Host {
+            side,
+            equal: true,
+            prefixes: four.chain(six).collect(),
+        });
+        hosts.negated()
+    });
+    let single = Expr::Test(Test::Port {
+        side: Side::Local,
+        op: Op::Equal,
+        items: vec![PortItem::Range(80, 80)],
+    });
+    Expr::all(ports.into_iter().chain(hosts).chain([single]))
 }
 
 /// Kernels check programs of both kinds; with every part that there can be.
@@ -53,6 +81,7 @@ fn this_kernel_takes_both_programs() {
                 ))
             })
             .unwrap();
+            assert!(code.len() > 1_000, "{}", code.len());
             let hook = Hook::Tracepoint(tracepoint);
             if let Err(error) = bpf::attach("lsock_test", &code, hook) {
                 assert!(error.chain().contains("not permitted"), "{}", error.chain());

@@ -1,0 +1,285 @@
+//! The part of a program that leaves out what the filter cannot accept.
+//!
+//! It lets pass what may be wanted and what other records of a life tell of that: how it begins and ends,
+//! what completes its first record, where a step came from, and who uses the socket. What is not known
+//! yet passes.
+
+use std::net::IpAddr;
+
+use super::super::Watched;
+use super::fields::{ADDRESSES, COMMON, FAMILIES, LAST_PORT};
+use super::program::SKC_TO_TCP_SOCK;
+use super::writer::{CONTEXT, SOCKET, Writer};
+use crate::bpf::Size::{Eight, Four, Two};
+use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
+use crate::filter::{Check, Prefix, Side};
+use crate::model::{Family, Protocol, State, StateSet, TRANSITIONS};
+
+/// The ports, in the order of this machine; 0 = this end is not known yet, or there is none.
+const LOCAL_PORT: R = R::R8;
+const PEER_PORT: R = R::R7;
+
+// The arguments of the tracepoint.
+const OLD_STATE: i16 = 8;
+const NEW_STATE: i16 = 16;
+
+// `include/net/tcp_states.h`.
+const SYN_SENT: i32 = 2;
+const SYN_RECV: i32 = 3;
+
+/// What comes first in the eight bytes in front of an IPv4 address that is mapped into IPv6.
+const MAPPED: [u32; 3] = [0, 0, 0xffff];
+
+/// Which sockets a program looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// One that makes a step.
+    Step,
+    /// One that is closed in `FIN_WAIT_2`, or what is left of it.
+    Rest,
+}
+
+/// Where a test leads.
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    /// Nothing else matters.
+    pass: Label,
+    fail: Label,
+}
+
+impl Writer<'_> {
+    /// Goes to the end for what is not wanted.
+    pub(super) fn let_pass(&mut self, subject: Subject) -> Result<(), Malformed> {
+        let wanted = self.plan.watched;
+        if wanted.iter().any(tests_ends) {
+            self.read_ports(subject)?;
+        }
+        let pass = self.code.label();
+        for watched in wanted {
+            let fail = self.code.label();
+            let ways = Ways { pass, fail };
+            if self.is_of(watched, subject, fail)? {
+                if subject == Subject::Step {
+                    self.test_states(watched, fail)?;
+                }
+                if tests_ends(watched) {
+                    self.test_ends(watched, ways)?;
+                }
+                self.code.jump(Condition::Always, pass);
+            }
+            self.code.place(fail);
+        }
+        self.code.jump(Condition::Always, self.end);
+        self.code.place(pass);
+        Ok(())
+    }
+
+    /// An end may be told by the next record only: the own port of who connects, and that of the peer, with
+    /// the own address, of what is accepted. At the end the port is given back, and the last one left.
+    fn read_ports(&mut self, subject: Subject) -> Result<(), Malformed> {
+        self.read(Two, PEER_PORT, SOCKET, [COMMON, "skc_dport"])?;
+        self.code.from_network(Two, PEER_PORT);
+        self.read(Two, LOCAL_PORT, SOCKET, [COMMON, "skc_num"])?;
+        if subject == Subject::Rest {
+            return Ok(());
+        }
+        let known = self.code.label();
+        self.code.jump(Condition::IsNot(LOCAL_PORT, 0), known);
+        self.code.copy(R::R1, SOCKET);
+        self.code.call(SKC_TO_TCP_SOCK);
+        self.code.jump(Condition::Is(R::R0, 0), known);
+        self.read(Two, LOCAL_PORT, R::R0, ["tcp_sock", LAST_PORT])?;
+        self.code.from_network(Two, LOCAL_PORT);
+        self.code.place(known);
+        self.code.load(Eight, R::R1, CONTEXT, OLD_STATE);
+        for (state, port) in [(SYN_SENT, LOCAL_PORT), (SYN_RECV, PEER_PORT)] {
+            let other = self.code.label();
+            self.code.jump(Condition::IsNot(R::R1, state), other);
+            self.code.set(port, 0);
+            self.code.place(other);
+        }
+        Ok(())
+    }
+
+    /// Goes on for the sockets of a table; false = it has none of these.
+    fn is_of(
+        &mut self,
+        watched: &Watched,
+        subject: Subject,
+        fail: Label,
+    ) -> Result<bool, Malformed> {
+        let protocol = match watched.table.protocol {
+            Protocol::Tcp => 6,
+            Protocol::Mptcp if subject == Subject::Step => 262,
+            _ => return Ok(false),
+        };
+        let family = FAMILIES
+            .iter()
+            .find(|known| known.0 == watched.table.family);
+        let Some((_, family)) = family else {
+            return Ok(false);
+        };
+        self.read(Two, R::R1, SOCKET, [COMMON, "skc_family"])?;
+        self.code.jump(Condition::IsNot(R::R1, *family), fail);
+        if subject == Subject::Step {
+            self.read(Two, R::R1, SOCKET, ["sock", "sk_protocol"])?;
+            self.code.jump(Condition::IsNot(R::R1, protocol), fail);
+        }
+        Ok(true)
+    }
+
+    fn test_states(&mut self, watched: &Watched, fail: Label) -> Result<(), Malformed> {
+        let [left, entered] = needed(watched.states).map(StateSet::kernel_mask);
+        if left == u32::MAX || entered == u32::MAX {
+            return Ok(());
+        }
+        let passed = self.code.label();
+        for (states, place) in [(left, OLD_STATE), (entered, NEW_STATE)] {
+            self.code.load(Eight, R::R1, CONTEXT, place);
+            self.code.set_unsigned(R::R2, states);
+            self.code.shift_down_by(R::R2, R::R1);
+            self.code.jump(Condition::HasBits(R::R2, 1), passed);
+        }
+        if watched.owners {
+            self.read(Four, R::R1, SOCKET, ["sock", "sk_lock.owned"])?;
+            self.code.jump(Condition::IsNot(R::R1, 0), passed);
+        }
+        self.code.jump(Condition::Always, fail);
+        self.code.place(passed);
+        Ok(())
+    }
+
+    /// The test that the kernel's lists get, operation by operation.
+    fn test_ends(&mut self, watched: &Watched, ways: Ways) -> Result<(), Malformed> {
+        let operations = watched.narrow.operations();
+        let labels: Vec<Label> = operations.iter().map(|_| self.code.label()).collect();
+        for (operation, label) in operations.iter().zip(&labels) {
+            self.code.place(*label);
+            let ways = Ways {
+                fail: match labels.get(operation.fail) {
+                    Some(label) => *label,
+                    None if operation.fail == labels.len() => ways.pass,
+                    None => ways.fail,
+                },
+                ..ways
+            };
+            self.test(operation.check, watched.table.family, ways)?;
+        }
+        Ok(())
+    }
+
+    fn test(&mut self, check: Check, family: Family, ways: Ways) -> Result<(), Malformed> {
+        match check {
+            Check::Never => self.code.jump(Condition::Always, ways.fail),
+            Check::PortAtLeast(side, least) => {
+                let port = self.port(side, ways);
+                if let Some(below) = least.checked_sub(1) {
+                    self.code
+                        .jump(Condition::AtMost(port, below.into()), ways.fail);
+                }
+            }
+            Check::PortAtMost(side, most) => {
+                let (port, holds) = (self.port(side, ways), self.code.label());
+                self.code.jump(Condition::AtMost(port, most.into()), holds);
+                self.code.jump(Condition::Always, ways.fail);
+                self.code.place(holds);
+            }
+            Check::Host(side, prefix) => self.test_host(side, prefix, family, ways)?,
+            Check::Interface(index) => {
+                self.read(Four, R::R1, SOCKET, [COMMON, "skc_bound_dev_if"])?;
+                self.differs(index, ways.fail);
+            }
+            Check::Changing => self.code.jump(Condition::Always, ways.pass),
+        }
+        Ok(())
+    }
+
+    /// Where the port is, if it is known.
+    fn port(&mut self, side: Side, ways: Ways) -> R {
+        let port = match side {
+            Side::Local => LOCAL_PORT,
+            Side::Peer => PEER_PORT,
+        };
+        self.code.jump(Condition::Is(port, 0), ways.pass);
+        port
+    }
+
+    fn test_host(
+        &mut self,
+        side: Side,
+        prefix: Prefix,
+        family: Family,
+        ways: Ways,
+    ) -> Result<(), Malformed> {
+        // As long as there is no peer, neither address need be the last.
+        self.code.jump(Condition::Is(PEER_PORT, 0), ways.pass);
+        let ([ipv4, ipv6], _) = match side {
+            Side::Local => ADDRESSES[0],
+            Side::Peer => ADDRESSES[1],
+        };
+        let mut length = i32::from(prefix.length);
+        let mut place = match family {
+            Family::Inet => self.offset(Four, [COMMON, ipv4])?,
+            _ => self.btf.offset(COMMON, ipv6, ValueKind::Structure(16))?,
+        };
+        let words = match (prefix.address, family) {
+            (IpAddr::V4(address), Family::Inet) => vec![address.to_bits()],
+            (IpAddr::V4(address), _) => {
+                length += 96;
+                MAPPED.into_iter().chain([address.to_bits()]).collect()
+            }
+            (IpAddr::V6(_), Family::Inet) => {
+                self.code.jump(Condition::Always, ways.fail);
+                return Ok(());
+            }
+            (IpAddr::V6(address), _) => {
+                let bits = address.to_bits();
+                let word = |place: u32| (bits >> (96 - 32 * place)) & u128::from(u32::MAX);
+                (0..4)
+                    .filter_map(|place| u32::try_from(word(place)).ok())
+                    .collect()
+            }
+        };
+        for word in words {
+            // Bits that do not count.
+            let rest = (32 - length).clamp(0, 32);
+            if rest < 32 {
+                self.code.load(Four, R::R1, SOCKET, place);
+                self.code.from_network(Four, R::R1);
+                self.code.shift_down(R::R1, rest);
+                self.differs(word.unbounded_shr(rest.unsigned_abs()), ways.fail);
+            }
+            place += 4;
+            length -= 32;
+        }
+        Ok(())
+    }
+
+    /// Goes where it is, if the first register holds another number.
+    fn differs(&mut self, number: u32, fail: Label) {
+        self.code.set_unsigned(R::R2, number);
+        self.code.jump(Condition::Differ(R::R1, R::R2), fail);
+    }
+}
+
+/// What MPTCP has of its ends comes from its subflows, and later.
+fn tests_ends(watched: &Watched) -> bool {
+    let narrow = &watched.narrow;
+    let is_narrow =
+        !narrow.program.is_empty() || narrow.local_port.is_some() || narrow.peer_port.is_some();
+    watched.table.protocol == Protocol::Tcp && is_narrow
+}
+
+/// The states of which a step must pass that leads from there, or there, if these are wanted.
+fn needed(wanted: StateSet) -> [StateSet; 2] {
+    let open = StateSet::EMPTY.with(State::Closed).with(State::Listen);
+    let open = open.with(State::SynSent).with(State::SynRcvd);
+    let mut left = wanted.union(open);
+    if wanted.contains(State::TimeWait) {
+        // In the kernel, the socket is CLOSED then.
+        left = left.with(State::FinWait2).with(State::Closing);
+    }
+    let before = TRANSITIONS.iter().filter(|step| wanted.contains(step.to));
+    let entered = before.fold(wanted, |entered, step| entered.with(step.from));
+    [left, entered.with(State::Closed)]
+}
