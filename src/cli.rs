@@ -102,6 +102,7 @@ Examples:
   lsock -tulpn                     who listens, with processes
   lsock -tp process = api state close-wait
   lsock -tni 'rtt > 100ms or total_retrans > 0'
+  lsock -N all -tlnp               who listens in every network namespace
   lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
   lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
   lsock -st --fail-on warning      the TCP state diagram; what is wrong
@@ -197,11 +198,12 @@ struct Typed {
     /// How many sockets in which state, and what is wrong
     #[arg(short, long)]
     summary: bool,
-    /// With -s: exit status 1 if a finding is so grave
+    /// With -s: exit 1 at info, warning or critical
     #[arg(
         long,
         value_name = "SEVERITY",
-        value_parser = words::severities()
+        value_parser = words::severities(),
+        hide_possible_values = true
     )]
     fail_on: Option<Severity>,
     /// Again every second, or SEC; with keys on a terminal
@@ -227,8 +229,13 @@ struct Typed {
     )]
     by: Option<Grouping>,
 
-    /// Else table on a terminal, plain in a pipe
-    #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
+    /// table (on a terminal), plain (in a pipe), json, ndjson, csv, csv-safe, netstat
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_parser = words::formats(),
+        hide_possible_values = true
+    )]
     format: Option<FormatWord>,
     /// The same as --format json
     #[arg(short, long, conflicts_with = "format")]
@@ -277,6 +284,9 @@ struct Typed {
     #[arg(long)]
     strict: bool,
 
+    /// Network namespaces: name, PID, path; all = every one
+    #[arg(short = 'N', long, value_name = "WHERE", value_delimiter = ',')]
+    netns: Vec<OsString>,
     /// How to find sockets: auto, netlink, procfs
     #[arg(
         long,
@@ -418,7 +428,7 @@ const HEADINGS: [(&str, &str); 7] = [
     ("numeric", "What to tell"),
     ("format", "How to show it"),
     ("quiet", "Checks"),
-    ("source", "Where from"),
+    ("netns", "Where from"),
     ("filter", "Which sockets"),
     ("help", "Other"),
 ];

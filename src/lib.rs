@@ -14,6 +14,7 @@
 //! | [`bpf`] | programs that run in the kernel, and what they write | `error` |
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
 //! | [`track`] | which socket is which in the next look, and when that is due | `model` `error` |
+//! | [`netns`] | network namespaces: which there are, and how to look into one | `procfs` `error` `text` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |
 //! | [`mode`] | what is done with the stream of sockets | the above |
@@ -33,6 +34,7 @@ pub mod fields;
 pub mod filter;
 pub mod mode;
 pub mod model;
+pub mod netns;
 pub mod procfs;
 pub mod query;
 pub mod render;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::enrich::{Lookups, Mapped};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, Table};
+use crate::netns::Wanted;
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
@@ -53,6 +54,8 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Where sockets come from.
     pub input: Input,
+    /// The network namespaces whose sockets they are; empty = the own one.
+    pub netns: Vec<Wanted>,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
     /// What must hold of what matches.
@@ -148,6 +151,7 @@ impl Query {
                 Input::Files => Narrow::without_bound(rule),
                 _ => Narrow::of(rule),
             },
+            netns: None,
         }
     }
 }
@@ -283,6 +287,7 @@ mod tests {
             machine: Machine::Elsewhere,
             hosts: false,
             only_unix: false,
+            other_netns: false,
             root: None,
         };
         for named in Table::all() {

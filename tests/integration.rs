@@ -35,6 +35,7 @@ mod left_over;
 mod listing;
 mod manual;
 mod names;
+mod namespaces;
 mod narrowing;
 mod netstat;
 mod order;

@@ -9,12 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
-const LEVELS: [&[&str]; 9] = [
+const LEVELS: [&[&str]; 10] = [
     // `skip` and `tests` are of the tests alone.
     &["text", "skip"],
     &["model"],
     &["error", "exit", "fields"],
     &["wire", "procfs", "bpf", "filter", "track"],
+    &["netns"],
     &["source", "enrich", "render"],
     &["query"],
     &["mode"],

@@ -45,6 +45,7 @@ fn visit(source: &mut dyn Source, table: Table, narrow: Narrow) -> (Vec<Socket>,
         states: StateSet::ALL,
         extensions: Extensions::default(),
         narrow,
+        netns: None,
     };
     let mut rows = Vec::new();
     let outcome = source
@@ -71,6 +72,7 @@ fn whole(table: Table) -> Vec<Socket> {
         states: StateSet::ALL,
         extensions: Extensions::default(),
         narrow: Narrow::default(),
+        netns: None,
     };
     let mut source = NetlinkSource::new(Recorder::default());
     let visited = source.visit(table, &request, &mut |_: &Socket| ControlFlow::Break(()));

@@ -278,6 +278,7 @@ fn recording_that_is_cut_while_it_is_played_is_told() {
         states: StateSet::ALL,
         extensions: Extensions::default(),
         narrow: Narrow::default(),
+        netns: None,
     };
     let dump = fixture("tcp4.bin");
     let count = dump.len() - 1;

@@ -13,7 +13,7 @@ type Clash = (
     &'static [(&'static str, &'static str)],
 );
 
-const CLASHES: [Clash; 8] = [
+const CLASHES: [Clash; 9] = [
     (
         "-c",
         "-c lists again and again and {}: they do not go together",
@@ -63,6 +63,14 @@ const CLASHES: [Clash; 8] = [
         "--replay",
         "{} and --replay do not go together",
         &[("--source netlink, --source procfs, --owners bpf", "")],
+    ),
+    (
+        "-N",
+        "-N looks into network namespaces of this machine: {} does not go with it",
+        &[
+            ("--proc-root, --replay, -D, -E", ""),
+            ("--format netstat", ""),
+        ],
     ),
     (
         "--proc-root",

@@ -1,6 +1,6 @@
 //! What the words of the command line mean.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use crate::enrich::{
 use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, Table};
+use crate::netns::Wanted;
 use crate::query::{Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns};
 use crate::source::Extensions;
@@ -41,6 +42,10 @@ impl Typed {
             None => default_columns(format, extras),
         };
         let check = self.check()?;
+        if self.summary && several(&self.netns) {
+            let text = "-s counts one network namespace: name it with -N";
+            return Err(Error::Usage(text.to_owned()));
+        }
         let is_checked = (check.expected.is_some() || self.fail_on.is_some()) && !self.events;
         let is_one = tables.families.len() == 1;
         let checked = tables
@@ -86,6 +91,7 @@ impl Typed {
             limit: self.limit,
             input,
             check,
+            netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
             record: self.record,
         };
         Ok(if is_netstat {
@@ -110,7 +116,9 @@ impl Typed {
             },
             hosts: self.resolve,
             only_unix: self.lists_only_unix(),
+            other_netns: !self.netns.is_empty(),
             root: match input {
+                _ if !self.netns.is_empty() => None,
                 Input::Auto | Input::Files | Input::Netlink => Some(Path::new(PROC)),
                 Input::Procfs(root) => Some(root),
                 Input::Replay(_) => None,
@@ -233,6 +241,7 @@ impl Typed {
     fn extras(&self, tables: &Tables) -> Extras {
         let listed = |protocol| tables.names(protocol);
         let extras = [
+            (several(&self.netns), Extras::NETNS),
             (listed(Protocol::Unix), Extras::UNIX),
             (listed(Protocol::Packet), Extras::PACKET),
             (self.extended, Extras::EXTENDED),
@@ -313,6 +322,11 @@ impl Typed {
             },
         }
     }
+}
+
+/// True if more than one namespace may be listed.
+fn several(netns: &[OsString]) -> bool {
+    netns.len() > 1 || netns.iter().any(|word| Wanted::of(word) == Wanted::All)
 }
 
 fn not_text(word: &OsStr) -> Error {

@@ -213,6 +213,7 @@ fn listed(selection: Selection) -> Result<Expr, Error> {
         machine: Machine::Elsewhere,
         hosts: false,
         only_unix: false,
+        other_netns: false,
         root: None,
     };
     let servers =

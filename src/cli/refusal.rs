@@ -10,12 +10,8 @@ use crate::error::Error;
 use crate::text::escape;
 
 /// Options of ss, netstat and lsof that this program does not have, and what to write for them.
-const ELSEWHERE: [(&[&str], &str); 27] = [
+const ELSEWHERE: [(&[&str], &str); 26] = [
     (&["-K", "--kill"], "sockets are ended by: ss -K FILTER"),
-    (
-        &["-N", "--net"],
-        "sockets of a network namespace: ip netns exec NAME lsock ..., or nsenter -t PID -n lsock …",
-    ),
     (
         &["-f"],
         "a family is chosen by: -A inet, -A unix, -A netlink ...; open files are listed by: lsof",

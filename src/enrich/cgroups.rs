@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use procfs::process::MountInfo;
 
-use super::mounts::{mounts, point};
 use crate::bpf;
+use crate::procfs::mounts::{mounts, point};
 
 /// Walks over the tree per listing: the first, and one for cgroups made since.
 const MOST_WALKS: u8 = 2;

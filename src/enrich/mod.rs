@@ -7,7 +7,6 @@ mod ethertypes;
 mod hosts;
 mod inode_counters;
 mod interfaces;
-mod mounts;
 mod name_cache;
 mod network;
 mod owners;
@@ -22,6 +21,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::model::{NameKind, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning};
+use crate::netns::Namespaces;
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
@@ -73,6 +73,10 @@ pub struct Enricher {
     at_path: Option<bool>,
     /// Below which processes are found.
     proc: PathBuf,
+    /// Those that were asked for.
+    namespaces: Namespaces,
+    /// That of the interfaces that are known.
+    netns: Option<u32>,
 }
 
 impl Enricher {
@@ -99,6 +103,8 @@ impl Enricher {
             paths: lookups.paths,
             at_path: None,
             proc,
+            namespaces: Namespaces::new(),
+            netns: None,
         })
     }
 
@@ -116,6 +122,29 @@ impl Enricher {
         }
     }
 
+    /// Takes the namespaces whose sockets come.
+    pub fn use_namespaces(&mut self, namespaces: Namespaces) {
+        self.namespaces = namespaces;
+    }
+
+    /// The name of an interface is one of its namespace.
+    fn prepare_interface(&mut self, index: u32, netns: Option<u32>) {
+        if self.netns != netns {
+            self.netns = netns;
+            self.interfaces.forget();
+        }
+        let known = netns.and_then(|netns| self.namespaces.get(&netns));
+        match known {
+            Some((_, Some(anchor))) => self.interfaces.prepare_by(index, |index| {
+                anchor.run(move || interfaces::name_of(index)).ok()
+            }),
+            Some((_, None)) => self
+                .interfaces
+                .prepare_by(index, |index| Some(interfaces::numbered(index))),
+            None => self.interfaces.prepare(index),
+        }
+    }
+
     /// Looks up everything but processes, which cost more: user, interface, cgroup and services.
     pub fn prepare_names(&mut self, socket: &Socket) {
         self.status = None;
@@ -123,7 +152,7 @@ impl Enricher {
             self.users.prepare(uid);
         }
         if let Some(index) = socket.interface {
-            self.interfaces.prepare(index);
+            self.prepare_interface(index, socket.netns);
         }
         if let (Some(cgroups), Some(id)) = (&mut self.cgroups, socket.cgroup_id) {
             cgroups.prepare(id);
@@ -183,6 +212,10 @@ impl Enricher {
                 .or(self.nobody)
                 .and_then(|uid| self.users.name(uid)),
             cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
+            netns: socket
+                .netns
+                .and_then(|netns| Some(&*self.namespaces.get(&netns)?.0)),
+            netns_inode: socket.netns,
             at_path: self.at_path,
             stage: Stage::Owners,
             is_owner_in_doubt: self.doubts_owners(),

@@ -25,6 +25,16 @@ impl NameCache {
         }
     }
 
+    /// Looks the name of a number up in this way, once.
+    pub(super) fn prepare_by(
+        &mut self,
+        number: u32,
+        look_up: impl FnOnce(u32) -> Option<Box<str>>,
+    ) {
+        let name = self.names.entry(number);
+        name.or_insert_with(|| look_up(number));
+    }
+
     /// The name that [`NameCache::prepare`] found.
     pub(super) fn name(&self, number: u32) -> Option<&str> {
         self.names.get(&number)?.as_deref()

@@ -9,10 +9,10 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 use procfs::process::MountInfo;
 
-use super::mounts::mounts;
 use crate::model::AskingUser;
 use crate::procfs::fd::is_kernel_thread;
 use crate::procfs::file::read_path;
+use crate::procfs::mounts::mounts;
 
 /// The kernel's thread that starts all others of its threads (`rest_init`, `init/main.c`).
 const KTHREADD: &str = "2/stat";
@@ -144,7 +144,7 @@ fn hides_others(mounts: &[MountInfo], device: (u32, u32), reader: &Reader) -> bo
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::{MountInfo, Reader, hides_others, is_live, shows_kernel_threads};
-    use crate::enrich::mounts::parsed;
+    use crate::procfs::mounts::parsed;
     use std::path::Path;
 
     fn mounts_in(text: &[u8]) -> Vec<MountInfo> {

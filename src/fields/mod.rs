@@ -68,7 +68,7 @@ pub enum Field {
     Cgroup,
     /// `netns`
     Netns,
-    /// `netns_inode`, of events.
+    /// `netns_inode`
     NetnsInode,
     /// `peer_inode`
     PeerInode,
@@ -122,7 +122,7 @@ pub enum Field {
 
 impl Field {
     /// Every field of the vocabulary, in the order of JSON: the keys of a row.
-    pub const VOCABULARY: [Self; 32] = [
+    pub const VOCABULARY: [Self; 33] = [
         Self::Protocol,
         Self::Family,
         Self::Type,
@@ -144,6 +144,7 @@ impl Field {
         Self::Mark,
         Self::Cgroup,
         Self::Netns,
+        Self::NetnsInode,
         Self::PeerInode,
         Self::FileInode,
         Self::FileDevice,

@@ -76,7 +76,7 @@ const CGROUP: D = D::new("cgroup", 40)
     .netlink_only()
     .costs(Cost::Cgroup);
 const NETNS: D = D::new("netns", 12).costs(Cost::Netns).optional();
-const NETNS_INODE: D = D::number("netns_inode", 10).costs(Cost::Netns);
+const NETNS_INODE: D = D::number("netns_inode", 11).costs(Cost::Netns).optional();
 const PEER_INODE: D = D::number("peer_inode", 10)
     .of(|table| table.protocol == Protocol::Unix)
     .netlink_only()

@@ -97,6 +97,7 @@ impl Sample {
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),
             netns: self.netns.as_deref(),
+            netns_inode: self.netns.as_ref().map(|_| 4_026_531_840),
             at_path: self.at_path(),
             ..Row::bare(&self.socket)
         }

@@ -168,11 +168,13 @@ struct Looker<'q> {
 impl<'q> Looker<'q> {
     /// Will look where the query looked.
     fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
-        let (source, _) = open(query, &Recorder::default())?;
+        let (mut source, _) = open(query, &Recorder::default())?;
+        let mut matcher = Matcher::telling_owners(query, query.lookups.scope.clone())?;
+        matcher.learn(source.as_mut());
         Ok(Self {
             query,
             source,
-            matcher: Matcher::telling_owners(query, query.lookups.scope.clone())?,
+            matcher,
             gaps: Vec::new(),
         })
     }
@@ -346,5 +348,6 @@ fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
             ..Extensions::default()
         },
         narrow: asked.narrow,
+        netns: None,
     }
 }

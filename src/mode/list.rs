@@ -36,7 +36,7 @@ pub(super) fn run(
     let (mut source, tables) = open(query, &recorder)?;
     let limits = source.limits();
     let mut matcher = Matcher::new(query)?;
-    matcher.enricher.use_names(source.names());
+    matcher.learn(source.as_mut());
     let output = Output::of(query, open, &envelope(), out);
     let unlisted = Unlisted::of(query, &mut matcher.enricher);
     let mut listing = Listing::new(query, &mut matcher, output);

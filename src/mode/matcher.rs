@@ -6,6 +6,7 @@ use crate::filter::{Decision, Rule};
 use crate::model::{Row, Socket, Stage};
 use crate::query::{Hidden, Query};
 use crate::render::Search;
+use crate::source::Source;
 
 /// Asks the filter of a query, and looks up what it needs and what is shown.
 pub(super) struct Matcher {
@@ -43,6 +44,12 @@ impl Matcher {
             hidden,
             reached: Stage::Socket,
         })
+    }
+
+    /// Takes the names that a source has for its sockets.
+    pub(super) fn learn(&mut self, source: &mut dyn Source) {
+        self.enricher.use_names(source.names());
+        self.enricher.use_namespaces(source.namespaces());
     }
 
     /// Evaluates a rule on a socket, looking up no more than it needs.

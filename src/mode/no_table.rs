@@ -23,6 +23,7 @@ impl Unlisted {
             && query.report == Report::Rows
             && !query.check.quiet
             && query.input.is_live()
+            && query.netns.is_empty()
             && asks_pids_alone(&query.filter);
         let held = asks_for_all.then(|| enricher.held())??;
         let listed = BTreeSet::new();

@@ -2,9 +2,11 @@
 
 use crate::error::Error;
 use crate::model::Table;
+use crate::netns::Search;
 use crate::query::{Input, Query};
 use crate::source::{
-    AutoSource, FilesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource, Source,
+    AutoSource, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource,
+    Source, Way,
 };
 
 /// The source of a query, and the tables to ask it for.
@@ -15,6 +17,17 @@ pub(super) type Open<'o> = &'o dyn Fn(&Query, &Recorder) -> Opened;
 
 pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     let mut tables = query.tables.clone();
+    let way = match &query.input {
+        Input::Netlink => Way::Netlink,
+        Input::Procfs(_) => Way::Procfs,
+        Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
+    };
+    if !query.netns.is_empty() {
+        let search = Search::new()?;
+        let namespaces = search.select(&query.netns)?;
+        let source = NamespacesSource::new(&namespaces, way, recorder);
+        return Ok((Box::new(source), tables));
+    }
     let source: Box<dyn Source> = match &query.input {
         Input::Auto => {
             let netlink = NetlinkSource::new(recorder.clone());

@@ -70,14 +70,16 @@ impl<'q> Wait<'q> {
         open: Open<'_>,
         begun: Instant,
     ) -> Result<Self, Error> {
-        let (source, tables) = open(query, &Recorder::default())?;
+        let (mut source, tables) = open(query, &Recorder::default())?;
+        let mut matcher = Matcher::new(query)?;
+        matcher.learn(source.as_mut());
         Ok(Self {
             query,
             expected: query.check.expected.unwrap_or(Count::SOME),
             target: target(query, &tables),
             source,
             tables,
-            matcher: Matcher::new(query)?,
+            matcher,
             time,
             begun,
             due: begun,

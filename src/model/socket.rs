@@ -182,6 +182,8 @@ pub struct Socket {
     pub family: Family,
     /// Who reports it; set once by the source that fills it.
     pub source: Source,
+    /// Inode number of its network namespace; set once by the source; `None` = the own one, unasked.
+    pub netns: Option<u32>,
     /// Its type, where the protocol does not say it.
     pub kind: Option<SocketType>,
     /// Where it stands in the state machine.
@@ -236,7 +238,7 @@ impl Socket {
         }
     }
 
-    /// Forgets everything but who reports it, and the memory it holds.
+    /// Forgets everything but who reports it and of which namespace, and the memory it holds.
     pub fn reset(&mut self, protocol: Protocol, family: Family) {
         self.protocol = protocol;
         self.family = family;

@@ -1,5 +1,7 @@
 //! How a listing came about.
 
+use std::sync::Arc;
+
 use super::{Cause, Protocol, Source, State, StateSet, Table, Warning};
 use crate::text::enumeration;
 
@@ -14,6 +16,8 @@ pub struct Origin {
     pub reason: Option<Cause>,
     /// States whose sockets the source does not list: how many there are is unknown.
     pub unlisted: StateSet,
+    /// The network namespace; `None` = the own one.
+    pub netns: Option<Arc<str>>,
 }
 
 impl Origin {

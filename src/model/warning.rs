@@ -109,6 +109,8 @@ pub enum Warning {
     InNoTable(InNoTable),
     /// No table that the options list can have what the filter wants.
     NothingListed,
+    /// Of a network namespace.
+    Within(Arc<str>, Box<Self>),
 }
 
 /// Sockets of a process that are in no table.
@@ -203,10 +205,21 @@ pub enum Disturbance {
 }
 
 impl Warning {
+    /// The same of a network namespace, if one is named.
+    #[must_use]
+    pub fn within(self, netns: Option<&Arc<str>>) -> Self {
+        match netns {
+            Some(netns) => Self::Within(Arc::clone(netns), Box::new(self)),
+            None => self,
+        }
+    }
+
     /// True if rows or events are known to be missing, or may be.
-    pub const fn is_gap(&self) -> bool {
-        if let Self::MissingOwners(missing) = self {
-            return missing.is_failure();
+    pub fn is_gap(&self) -> bool {
+        match self {
+            Self::MissingOwners(missing) => return missing.is_failure(),
+            Self::Within(_, inner) => return inner.is_gap(),
+            _ => {}
         }
         !matches!(
             self,
@@ -225,6 +238,9 @@ impl Warning {
         match (self, other) {
             (Self::FewerFields(of, _), Self::Unlisted(protocol, Source::Procfs)) => of == protocol,
             (Self::Unlisted(..) | Self::Failed(_), other) => self == other,
+            (Self::Within(one, told), Self::Within(other, new)) => {
+                one == other && told.includes(new)
+            }
             _ => false,
         }
     }
@@ -246,7 +262,7 @@ impl Warning {
                 names.clear();
             }
             Self::MissingOwners(MissingOwners::Failed { pid, more, .. }) => (*pid, *more) = (0, 0),
-            Self::Findings(inner) => **inner = inner.kind(),
+            Self::Findings(inner) | Self::Within(_, inner) => **inner = inner.kind(),
             _ => {}
         }
         kind
@@ -285,13 +301,10 @@ impl Display for Warning {
                     _ => write!(f, " (and {})", counted(more, "more line")),
                 }
             }
-            Self::Strangers(1) => f.write_str(
-                "netlink: dropped an answer that the kernel did not send: somebody tries to forge the list",
-            ),
             Self::Strangers(count) => write!(
                 f,
-                "netlink: dropped {count} answers that the kernel did not send: \
-                 somebody tries to forge the list"
+                "netlink: dropped {} that the kernel did not send: somebody tries to forge the list",
+                counted(count, "answer")
             ),
             Self::EmptyFile(path) => write!(f, "{}: empty, not even a header", escape_path(path)),
             Self::CutFile(cause, line) => write!(f, "{cause} (after line {line})"),
@@ -301,14 +314,7 @@ impl Display for Warning {
                 fields,
                 source,
             } => {
-                let why = match source {
-                    Source::Netlink if *fields == ["mark"] => {
-                        "the kernel tells only to CAP_NET_ADMIN; run as root"
-                    }
-                    Source::Netlink => "the kernel does not tell of every socket",
-                    Source::Procfs => "/proc/net does not tell",
-                    Source::Replay => "the recording does not tell",
-                };
+                let why = why_missing(fields, *source);
                 let fields = fields.join(", ");
                 write!(f, "{table}: the filter asks for {fields}, which {why}")
             }
@@ -334,7 +340,10 @@ impl Display for Warning {
                     Protocol::Tcp => "no BOUND sockets and ",
                     _ => "",
                 };
-                write!(f, "{cause}; reading /proc/net, which has {bound}fewer fields")
+                write!(
+                    f,
+                    "{cause}; reading /proc/net, which has {bound}fewer fields"
+                )
             }
             Self::Sampled(why) => write!(
                 f,
@@ -344,6 +353,9 @@ impl Display for Warning {
             Self::UntoldTimeWait => f.write_str(UNTOLD_TIME_WAIT),
             Self::MissingOwners(owners) => owners.fmt(f),
             Self::InNoTable(sockets) => sockets.fmt(f),
+            Self::Within(netns, inner) => {
+                write!(f, "network namespace {}: {inner}", escape(netns.as_bytes()))
+            }
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }
@@ -360,6 +372,17 @@ fn unlisted(f: &mut Formatter<'_>, protocol: Protocol, source: Source) -> fmt::R
         Source::Replay => "the recording has none",
     };
     write!(f, "{} {which} are not listed: {who}", protocol.title())
+}
+
+fn why_missing(fields: &[String], source: Source) -> &'static str {
+    match source {
+        Source::Netlink if *fields == ["mark"] => {
+            "the kernel tells only to CAP_NET_ADMIN; run as root"
+        }
+        Source::Netlink => "the kernel does not tell of every socket",
+        Source::Procfs => "/proc/net does not tell",
+        Source::Replay => "the recording does not tell",
+    }
 }
 
 impl Display for MissingOwners {

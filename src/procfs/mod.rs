@@ -8,6 +8,7 @@ mod column;
 pub mod fd;
 pub mod file;
 mod inet;
+pub mod mounts;
 mod netlink;
 mod packet;
 mod unix;

@@ -24,6 +24,9 @@ impl Extras {
     /// `-p`: processes.
     pub const PROCESSES: Self = Self(1 << 6);
 
+    /// `-N` of more than one namespace.
+    pub const NETNS: Self = Self(1 << 7);
+
     /// The set with all that another one has.
     #[must_use]
     pub const fn with(self, others: Self) -> Self {
@@ -52,6 +55,7 @@ pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
     let unix = extras.has(Extras::UNIX);
     let extended = extras.has(Extras::EXTENDED);
     let columns = [
+        (Field::Netns, extras.has(Extras::NETNS)),
         (Field::Protocol, true),
         (Field::Type, unix || extras.has(Extras::PACKET)),
         (Field::State, true),

@@ -44,6 +44,7 @@ impl<'r> Decoder<'r> {
             repeats: Some(Repeats::default()),
             scratch: Socket {
                 source,
+                netns: request.netns,
                 ..Socket::new(table.protocol, table.family)
             },
             lent: 0,
@@ -86,6 +87,7 @@ impl<'r> Decoder<'r> {
     /// Lends a socket that was decoded elsewhere.
     pub(super) fn lend_socket(&mut self, socket: Socket) -> ControlFlow<()> {
         self.scratch = socket;
+        self.scratch.netns = self.request.netns;
         self.scratch.clear_leftovers();
         self.lend_scratch()
     }

@@ -7,23 +7,48 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::getxattr;
 
 use super::PROC;
 use crate::model::Limits;
+use crate::netns::Anchor;
 
 /// Reads each file once.
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
     files: RefCell<HashMap<String, Option<String>>>,
     elsewhere: OnceCell<HashMap<u64, u64>>,
+    /// Who reads; `None` = the calling thread.
+    anchor: Option<Arc<Anchor>>,
+}
+
+impl Kernel {
+    /// As a thread in a network namespace sees it.
+    pub(super) fn seen_from(anchor: Option<Arc<Anchor>>) -> Self {
+        Self {
+            anchor,
+            ..Self::default()
+        }
+    }
+
+    /// The namespace whose kernel this is.
+    fn namespace(&self) -> Option<u64> {
+        let anchor = self.anchor.as_ref().map(|anchor| anchor.proc());
+        namespace_of(&anchor.unwrap_or_else(|| Path::new(PROC).join("thread-self")))
+    }
 }
 
 impl Limits for Kernel {
     fn text(&self, file: &str) -> Option<String> {
         let mut known = self.files.borrow_mut();
-        let read = || fs::read_to_string(Path::new(PROC).join(file)).ok();
+        let path = Path::new(PROC).join(file);
+        let read = move || fs::read_to_string(path).ok();
+        let read = || match &self.anchor {
+            Some(anchor) => anchor.run(read).ok()?,
+            None => read(),
+        };
         known.entry(file.to_owned()).or_insert_with(read).clone()
     }
 
@@ -49,11 +74,13 @@ impl Limits for Kernel {
     }
 
     fn is_elsewhere(&self, pid: u32) -> bool {
-        namespace_of(&Path::new(PROC).join(pid.to_string())) != own_namespace()
+        namespace_of(&Path::new(PROC).join(pid.to_string())) != self.namespace()
     }
 
     fn listed_elsewhere(&self, inode: u64) -> Option<u64> {
-        let elsewhere = self.elsewhere.get_or_init(sockets_elsewhere);
+        let elsewhere = self
+            .elsewhere
+            .get_or_init(|| sockets_elsewhere(self.namespace()));
         elsewhere.get(&inode).copied()
     }
 }
@@ -71,15 +98,11 @@ fn namespace_of(folder: &Path) -> Option<u64> {
     Some(fs::metadata(folder.join("ns/net")).ok()?.ino())
 }
 
-fn own_namespace() -> Option<u64> {
-    namespace_of(&Path::new(PROC).join("thread-self"))
-}
-
-/// The sockets in tables of other network namespaces than this one that some thread is in, by inode, and
+/// The sockets in tables of other network namespaces than this that some thread is in, by inode, and
 /// which namespace it is.
-fn sockets_elsewhere() -> HashMap<u64, u64> {
+fn sockets_elsewhere(than: Option<u64>) -> HashMap<u64, u64> {
     let threads = folders(Path::new(PROC)).flat_map(|process| folders(&process.join("task")));
-    let mut known: HashSet<u64> = own_namespace().into_iter().collect();
+    let mut known: HashSet<u64> = than.into_iter().collect();
     let mut sockets = HashMap::new();
     for thread in threads {
         let Some(namespace) = namespace_of(&thread).filter(|one| known.insert(*one)) else {

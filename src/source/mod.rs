@@ -6,6 +6,7 @@ mod decoder;
 pub mod events;
 mod files;
 mod kernel;
+mod namespaces;
 mod netlink;
 mod note;
 pub mod procfs;
@@ -15,14 +16,19 @@ mod replay;
 mod speaks;
 mod unix_names;
 
+use std::iter;
+use std::mem;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Cause, Limits, RecordedName, Socket, Source as Kind, StateSet, Table, Warning};
 
+pub use crate::netns::Namespaces;
 pub use auto::AutoSource;
 pub use files::FilesSource;
+pub use namespaces::{NamespacesSource, Way};
 pub use netlink::NetlinkSource;
 pub use procfs::ProcfsSource;
 pub use record::Recorder;
@@ -54,6 +60,8 @@ pub struct Request {
     pub extensions: Extensions,
     /// What of a table may be left out. A source may show more, never less.
     pub narrow: Narrow,
+    /// Inode number of the network namespace that is asked; `None` = the own one, unasked.
+    pub netns: Option<u32>,
 }
 
 impl Request {
@@ -92,7 +100,10 @@ pub trait Visitor {
         false
     }
 
-    /// Drops every socket of the table, which is read again from its start because something was lost.
+    /// What it was given is whole; a dump of the same table from elsewhere follows.
+    fn next_part(&mut self) {}
+
+    /// Drops every socket of the table, or of this part of it, which is read again from its start because something was lost.
     /// False if some may have been shown; then the rest of the table is lost.
     fn rewind(&mut self) -> bool {
         false
@@ -119,6 +130,10 @@ pub struct Outcome {
     pub unlisted: StateSet,
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
+    /// The network namespace that it is of; `None` = the own one.
+    pub netns: Option<Arc<str>>,
+    /// How the same table was read in other namespaces.
+    pub others: Vec<Self>,
 }
 
 impl Outcome {
@@ -138,6 +153,20 @@ impl Outcome {
         }
     }
 
+    /// It could not be read.
+    pub fn failed(cause: Cause) -> Self {
+        Self {
+            warnings: vec![Warning::Failed(cause.clone())],
+            ..Self::absent(cause)
+        }
+    }
+
+    /// This one, and those of other namespaces.
+    pub fn each(mut self) -> impl Iterator<Item = Self> {
+        let others = mem::take(&mut self.others);
+        iter::once(self).chain(others)
+    }
+
     /// True if it told of every socket that is bound, in whatever state.
     pub fn lists_every_state(&self) -> bool {
         self.source == Some(Kind::Netlink)
@@ -147,7 +176,8 @@ impl Outcome {
 
     /// Why rows may be missing.
     pub fn into_gaps(self) -> impl Iterator<Item = Warning> {
-        self.warnings.into_iter().filter(Warning::is_gap)
+        let warnings = self.each().flat_map(|one| one.warnings);
+        warnings.filter(Warning::is_gap)
     }
 }
 
@@ -179,6 +209,12 @@ pub trait Source {
     /// The names that numbers had where it was recorded.
     fn names(&mut self) -> Vec<RecordedName> {
         Vec::new()
+    }
+
+    /// The network namespaces whose sockets it lends, by inode number, each with the thread that is there if
+    /// there is one. Empty = nobody asked.
+    fn namespaces(&self) -> Namespaces {
+        Namespaces::new()
     }
 
     /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of

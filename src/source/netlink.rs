@@ -18,12 +18,15 @@ use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
+use crate::netns::Anchor;
 use crate::wire::{self, DumpParams};
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
 pub struct NetlinkSource {
     channel: Option<Channel>,
+    /// Who opens it: the kernel answers about the namespace of that thread; `None` = the calling one.
+    anchor: Option<Arc<Anchor>>,
     recorder: Recorder,
     strangers: Strangers,
 }
@@ -33,14 +36,29 @@ impl NetlinkSource {
     pub fn new(recorder: Recorder) -> Self {
         Self {
             channel: None,
+            anchor: None,
             recorder,
             strangers: Strangers::default(),
         }
     }
 
+    /// The same in the network namespace of a thread.
+    pub fn within(anchor: Arc<Anchor>, recorder: Recorder) -> Self {
+        Self {
+            anchor: Some(anchor),
+            ..Self::new(recorder)
+        }
+    }
+
     fn open(&mut self) -> io::Result<Channel> {
-        let kept = self.channel.take();
-        kept.map_or_else(|| Channel::open(Arc::clone(&self.strangers)), Ok)
+        if let Some(kept) = self.channel.take() {
+            return Ok(kept);
+        }
+        let strangers = Arc::clone(&self.strangers);
+        match &self.anchor {
+            Some(anchor) => anchor.run(|| Channel::open(strangers))?,
+            None => Channel::open(strangers),
+        }
     }
 
     /// The only connection there can be, if the kernel finds it by both its ends: no walk through its
@@ -151,6 +169,7 @@ impl NetlinkSource {
     fn unix_names(&self) -> UnixNames {
         let mut source = Self {
             channel: None,
+            anchor: self.anchor.clone(),
             recorder: Recorder::default(),
             strangers: Arc::clone(&self.strangers),
         };
@@ -159,6 +178,7 @@ impl NetlinkSource {
             states: StateSet::ALL,
             extensions: Extensions::default(),
             narrow: Narrow::default(),
+            netns: None,
         };
         let mut read = || {
             let mut reader = Reader::new(Dump::UnixNames, &request, &mut names, None);

@@ -19,6 +19,8 @@ pub struct Endpoints {
     pub peer_port: u16,
     /// 0 = none. A listener can be bound to another one later.
     pub interface: u32,
+    /// Inode number of its network namespace, if that was asked for; else 0.
+    pub netns: u32,
     /// The cookie of a listener, or its inode where there are no cookies: several may share a port.
     pub listener: Option<NonZeroU64>,
 }
@@ -39,6 +41,7 @@ impl Endpoints {
             local_port: port(socket.local.port)?,
             peer_port: port(socket.peer.port)?,
             interface: interface.unwrap_or_default(),
+            netns: socket.netns.unwrap_or_default(),
             listener,
         })
     }

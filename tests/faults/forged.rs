@@ -58,7 +58,7 @@ fn answers_of_others_than_the_kernel_are_dropped_and_told() {
         forge(&strace);
         let run = Run::from(strace.wait_with_output().unwrap());
         assert_eq!(run.status, Some(status), "{run:?}");
-        let told = "dropped an answer that the kernel did not send";
+        let told = "dropped 1 answer that the kernel did not send";
         assert!(run.stderr.contains(told), "{run:?}");
         if words == LISTENERS {
             assert_eq!(run.rows(), undisturbed.rows());

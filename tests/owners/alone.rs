@@ -16,13 +16,14 @@ use crate::support::{Child, Run, fresh, lsock, needed, run, skip, stage, until_o
 const ALONE: &str = "LSOCK_TESTS_ALONE";
 
 /// True in a PID namespace of our own. Elsewhere the test of this name is run in one.
-fn is_alone(name: &str) -> bool {
+pub fn is_alone(name: &str, more: &[&str]) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }
     if let Some(unshare) = needed("unshare") {
         let mut unshare = Command::new(unshare);
-        unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+        unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+        unshare.args(more).arg("--");
         unshare.arg(std::env::current_exe().unwrap());
         let run = run(unshare
             .args([name, "--exact", "--nocapture"])
@@ -230,7 +231,10 @@ fn compare(way: &str) -> Result<usize, String> {
 
 #[test]
 fn owners_are_exactly_those_of_a_walk_in_a_pid_namespace() {
-    if !is_alone("owners::alone::owners_are_exactly_those_of_a_walk_in_a_pid_namespace") {
+    if !is_alone(
+        "owners::alone::owners_are_exactly_those_of_a_walk_in_a_pid_namespace",
+        &[],
+    ) {
         return;
     }
     let Some((scene, _namespace)) = stage() else {

@@ -2,7 +2,7 @@
 
 use super::{Cgroups, locate, locate_below, mount_point, mounted, path_below};
 use crate::bpf;
-use crate::enrich::mounts::parsed;
+use crate::procfs::mounts::parsed;
 use crate::skip::skip;
 use std::ffi::OsStr;
 use std::fs;

@@ -305,6 +305,7 @@ fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
         machine: crate::enrich::Machine::Here,
         hosts: false,
         only_unix: false,
+        other_netns: false,
         root: None,
     };
     parse(&text(filter, None, limits), &names).ok()

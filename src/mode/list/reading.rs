@@ -1,6 +1,7 @@
 //! One table after another: which of their sockets are wanted, and where they go.
 
 use std::io;
+use std::mem;
 use std::ops::ControlFlow;
 use std::slice;
 
@@ -177,24 +178,22 @@ struct Reading<'r, 'l> {
     /// Of each table, where the first row came from whose answer depends on what the source does not
     /// report.
     undecided: [Option<Kind>; 2],
-    /// What was found before.
-    tally: Tally,
-    is_full: bool,
+    /// What was found before, and undecided.
+    before: (Tally, bool, [Option<Kind>; 2]),
     flow: io::Result<ControlFlow<()>>,
 }
 
 impl<'r, 'l> Reading<'r, 'l> {
     fn new(listing: &'r mut Listing<'l>, rules: &'r [Rule]) -> Self {
-        listing.shown = 0;
-        listing.output.checkpoint();
-        Self {
+        let mut reading = Self {
             undecided: [None; 2],
-            tally: listing.tally,
-            is_full: listing.is_full,
+            before: (listing.tally, listing.is_full, [None; 2]),
             flow: Ok(ControlFlow::Continue(())),
             listing,
             rules,
-        }
+        };
+        reading.next_part();
+        reading
     }
 
     /// Notes what must be known of the tables; `Break` when no further row is wanted.
@@ -205,7 +204,6 @@ impl<'r, 'l> Reading<'r, 'l> {
     ) -> Result<ControlFlow<()>, Error> {
         let flow = self.flow.map_err(Error::Output)?;
         let listing = self.listing;
-        let noted = &mut listing.summary.diagnostics;
         listing.asked = true;
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -213,23 +211,43 @@ impl<'r, 'l> Reading<'r, 'l> {
             // The other tables still can be read.
             Err(error) => {
                 let cause = Cause::from(error);
+                let noted = &mut listing.summary.diagnostics;
                 messages.note_gap("", Warning::Failed(cause.clone()), noted);
                 Outcome::absent(cause)
             }
         };
         let undecided = self.rules.iter().zip(self.undecided);
-        let unreported = undecided
+        let mut unreported: Vec<Warning> = undecided
             .filter_map(|(rule, source)| Some(missing_fields(rule, source?)))
-            .flatten();
+            .flatten()
+            .collect();
+        for outcome in outcome.each() {
+            listing.note(self.rules, outcome, mem::take(&mut unreported), messages);
+        }
+        Ok(flow)
+    }
+}
+
+impl Listing<'_> {
+    /// Notes what must be known of tables, in one namespace.
+    fn note(
+        &mut self,
+        rules: &[Rule],
+        outcome: Outcome,
+        unreported: Vec<Warning>,
+        messages: &mut Messages<'_>,
+    ) {
+        let noted = &mut self.summary.diagnostics;
         // A filter that asks for them has chosen among sockets without names.
-        let are_names_needed = listing.query.filter.needs().unix_peers;
+        let are_names_needed = self.query.filter.needs().unix_peers;
         let needed = |warning: &Warning| {
             warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
         };
-        let unlisted = unlisted(self.rules, outcome.source, outcome.unlisted);
+        let unlisted = unlisted(rules, outcome.source, outcome.unlisted);
         let warnings = outcome.warnings.into_iter().chain(unreported);
         let warnings = warnings.map(|warning| (needed(&warning), warning));
         for (is_gap, warning) in warnings.chain(unlisted) {
+            let warning = warning.within(outcome.netns.as_ref());
             let is_told = noted.warnings.iter().any(|told| told.includes(&warning));
             match (is_told, is_gap) {
                 // Said already, perhaps as something that is likely: it is missing all the same.
@@ -239,14 +257,14 @@ impl<'r, 'l> Reading<'r, 'l> {
                 (false, false) => messages.note(INCOMPLETE, warning, noted),
             }
         }
-        let origins = self.rules.iter().map(|rule| Origin {
+        let origins = rules.iter().map(|rule| Origin {
             table: rule.table(),
             source: outcome.source,
             reason: outcome.reason.clone(),
             unlisted: outcome.unlisted,
+            netns: outcome.netns.clone(),
         });
-        listing.summary.sources.extend(origins);
-        Ok(flow)
+        self.summary.sources.extend(origins);
     }
 }
 
@@ -272,14 +290,19 @@ impl Visitor for Reading<'_, '_> {
         self.listing.output.keeps()
     }
 
+    fn next_part(&mut self) {
+        let listing = &mut *self.listing;
+        listing.shown = 0;
+        listing.output.checkpoint();
+        self.before = (listing.tally, listing.is_full, self.undecided);
+    }
+
     fn rewind(&mut self) -> bool {
         let listing = &mut *self.listing;
         let is_taken = listing.shown == 0 || listing.output.rollback();
         if is_taken {
             listing.shown = 0;
-            listing.tally = self.tally;
-            listing.is_full = self.is_full;
-            self.undecided = [None; 2];
+            (listing.tally, listing.is_full, self.undecided) = self.before;
         }
         is_taken
     }

@@ -23,9 +23,11 @@ pub(super) struct Looker {
 impl Looker {
     /// Has not looked yet.
     pub(super) fn new(query: Query, open: Open<'_>) -> Result<Self, Error> {
-        let (source, tables) = open(&query, &Recorder::default())?;
+        let (mut source, tables) = open(&query, &Recorder::default())?;
+        let mut matcher = Matcher::new(&query)?;
+        matcher.learn(source.as_mut());
         Ok(Self {
-            matcher: Matcher::new(&query)?,
+            matcher,
             hosts: HostNames::new(Mapped::AsIpv4),
             query,
             source,

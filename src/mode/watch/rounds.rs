@@ -55,6 +55,7 @@ impl Rounds<'_> {
     ) -> Result<Verdict, Error> {
         let (mut source, tables) = open(query, &Recorder::default())?;
         let mut matcher = Matcher::new(query)?;
+        matcher.learn(source.as_mut());
         envelope.repetition = Repetition::First;
         self.run(messages, |messages| {
             matcher.enricher.next_listing();

@@ -49,11 +49,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 34);
+        prop_assert_eq!(words.len(), 35);
         if name.is_empty() {
-            prop_assert_eq!(words[32], "*");
+            prop_assert_eq!(words[33], "*");
         } else {
-            prop_assert_eq!(unix_name(words[32]), name);
+            prop_assert_eq!(unix_name(words[33]), name);
         }
     }
 
@@ -80,7 +80,7 @@ proptest! {
         let mut reader = ::csv::Reader::from_reader(page.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unix_name(&record[6]), &*name);
-        let names: Vec<_> = record[29].split(';').map(text::unescape).collect();
+        let names: Vec<_> = record[30].split(';').map(text::unescape).collect();
         prop_assert_eq!(names, [&*name, &*name]);
         prop_assert_eq!(text::unescape(&record[12]), text.as_bytes());
     }

@@ -224,6 +224,7 @@ pub(super) fn summary() -> Summary {
         source,
         reason: reason.map(Cause::from),
         unlisted: StateSet::EMPTY,
+        netns: None,
     };
     Summary {
         matched: 19,

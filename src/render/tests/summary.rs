@@ -81,6 +81,7 @@ fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow
         source: (protocol != Protocol::Raw).then_some(Source::Netlink),
         reason: None,
         unlisted: StateSet::EMPTY,
+        netns: None,
     };
     let summary = Summary {
         matched: u64::try_from(rows.len()).unwrap(),

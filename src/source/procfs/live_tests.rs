@@ -37,6 +37,7 @@ fn all(protocol: Protocol, family: Family) -> (Vec<Socket>, Outcome) {
         states: StateSet::ALL,
         extensions: Extensions::default(),
         narrow: Narrow::default(),
+        netns: None,
     };
     let mut found = Vec::new();
     let outcome = ProcfsSource::new("/proc", Recorder::default())

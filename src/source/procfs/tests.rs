@@ -42,6 +42,7 @@ pub(super) fn request(memory: bool) -> Request {
         states: StateSet::ALL,
         extensions,
         narrow: Narrow::default(),
+        netns: None,
     }
 }
 

@@ -271,6 +271,9 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
         member(out, "family", origin.table.family.name());
         member(out, "source", origin.source.map(Source::name));
         member(out, "reason", reason.as_deref());
+        if let Some(netns) = &origin.netns {
+            member(out, "netns", &**netns);
+        }
         out.push(b'}');
     }
     out.push(b']');

@@ -48,6 +48,7 @@ impl SampledTable {
     pub(super) fn new(watched: Watched) -> Self {
         Self {
             request: Request {
+                netns: None,
                 states: StateSet::ALL.without(State::Bound),
                 extensions: Extensions::default(),
                 narrow: watched.narrow.for_life(),

@@ -20,6 +20,7 @@ impl Listeners {
         let mut listeners = Self::default();
         let mut source = NetlinkSource::new(Recorder::default());
         let request = Request {
+            netns: None,
             states: StateSet::EMPTY.with(State::Listen),
             extensions: Extensions::default(),
             narrow: Narrow::default(),

@@ -8,20 +8,21 @@ use std::path::PathBuf;
 use procfs::process::MountInfo;
 
 /// Every mount, in the order they were made; see `proc_pid_mountinfo(5)`.
-pub(super) fn mounts() -> Vec<MountInfo> {
+pub fn mounts() -> Vec<MountInfo> {
     let text = fs::read("/proc/self/mountinfo").unwrap_or_default();
     parsed(&text).collect()
 }
 
 /// Mounts from lines as bytes: each stands for the character with its number, until [`point`] gives it
 /// back. A line that does not parse is skipped.
-pub(super) fn parsed(text: &[u8]) -> impl Iterator<Item = MountInfo> {
+pub fn parsed(text: &[u8]) -> impl Iterator<Item = MountInfo> {
     let lines = text.split(|byte| *byte == b'\n');
     let lines = lines.map(|line| line.iter().copied().map(char::from).collect::<String>());
     lines.filter_map(|line| MountInfo::from_line(&line).ok())
 }
 
-pub(super) fn point(mount: &MountInfo) -> PathBuf {
+/// Where it is mounted.
+pub fn point(mount: &MountInfo) -> PathBuf {
     let escaped = mount.mount_point.to_string_lossy();
     let escaped: Vec<u8> = escaped
         .chars()

@@ -1,0 +1,86 @@
+//! A thread that stays in a network namespace, for what must be done there.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, gettid, move_into_link_name_space};
+
+use super::{Namespace, open};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread in a network namespace. It never comes back: one that may go there may not always do so. As long
+/// as it lives, so does the namespace.
+#[derive(Debug)]
+pub struct Anchor {
+    thread: u32,
+    jobs: Sender<Job>,
+}
+
+/// More than is done there needs.
+const STACK: usize = 128 * 1024;
+
+impl Anchor {
+    /// Goes into a namespace.
+    ///
+    /// # Errors
+    ///
+    /// When it must not be entered (that takes `CAP_SYS_ADMIN` in the user namespace that owns it), or is
+    /// gone.
+    pub fn drop_in(namespace: &Namespace) -> io::Result<Self> {
+        let target = match &namespace.handle {
+            Some(handle) => match open(handle)? {
+                (target, inode) if inode == namespace.inode => Some(target),
+                // What led there leads elsewhere by now.
+                _ => return Err(io::Error::new(io::ErrorKind::NotFound, "it is gone")),
+            },
+            None => None,
+        };
+        let (jobs, queue): (Sender<Job>, Receiver<Job>) = mpsc::channel();
+        let (entered, answer) = mpsc::channel();
+        let stay = move || {
+            let kind = Some(LinkNameSpaceType::Network);
+            let target = target.as_ref();
+            let enter = target.map_or(Ok(()), |to| move_into_link_name_space(to.as_fd(), kind));
+            let is_there = enter.is_ok();
+            let thread = gettid().as_raw_nonzero().get().cast_unsigned();
+            // Whoever asked waits for it.
+            let _ = entered.send(enter.map(|()| thread));
+            if is_there {
+                for job in queue {
+                    job();
+                }
+            }
+        };
+        let builder = thread::Builder::new().stack_size(STACK);
+        builder.spawn(stay)?;
+        let thread = answer.recv().map_err(|_| io::ErrorKind::Other)??;
+        Ok(Self { thread, jobs })
+    }
+
+    /// Does something there.
+    ///
+    /// # Errors
+    ///
+    /// When the thread has ended.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (done, answer) = mpsc::channel();
+        let job = Box::new(move || {
+            let _ = done.send(work());
+        });
+        let ended = || io::Error::other("the thread in that network namespace has ended");
+        self.jobs.send(job).map_err(|_| ended())?;
+        answer.recv().map_err(|_| ended())
+    }
+
+    /// What procfs shows to it: `net` is that of the namespace.
+    pub fn proc(&self) -> PathBuf {
+        format!("/proc/self/task/{}", self.thread).into()
+    }
+}

@@ -1,0 +1,270 @@
+//! Which namespaces there are.
+//!
+//! No single place lists them: some have processes, or one thread only; some nothing but a mount.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use procfs::process::MountInfo;
+use rustix::fs::{AtFlags, CWD, statat};
+use rustix::io::Errno;
+
+use super::{Namespace, inode, inode_at, open};
+use crate::error::Error;
+use crate::procfs::fd::{is_kernel_thread, other_threads, processes_in};
+use crate::procfs::file::{self, read_path};
+use crate::procfs::mounts::{mounts, parsed, point};
+use crate::text::{escape, escape_path, nearest};
+
+/// Where `ip netns` mounts those that it has named; some know the directory under its older name.
+const NAMED: [&str; 2] = ["/run/netns", "/var/run/netns"];
+/// The namespace of the calling thread.
+const OWN: &str = "/proc/thread-self/ns/net";
+const PROC: &str = "/proc";
+/// More than a short file of a process has.
+const SHORT: usize = 4 * 1024;
+/// More than a table of mounts has.
+const MOUNTS: usize = 64 * 1024 * 1024;
+
+/// Which namespaces are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every one that is found.
+    All,
+    /// The one with this name below `/run/netns`, or that of the process with this number.
+    Named(String),
+    /// The one that this file leads to.
+    Path(PathBuf),
+}
+
+impl Wanted {
+    /// `all`, a name, the number of a process, or a path, which has a slash.
+    pub fn of(word: &OsStr) -> Self {
+        match word.to_str() {
+            Some("all") => Self::All,
+            Some(name) if !name.contains('/') => Self::Named(name.to_owned()),
+            _ => Self::Path(word.into()),
+        }
+    }
+}
+
+/// What is known of a namespace.
+#[derive(Debug)]
+struct Seen {
+    handle: PathBuf,
+    leader: Option<u32>,
+    /// The name that it has below `/run/netns`.
+    name: Option<Vec<u8>>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Search(BTreeMap<u32, Seen>);
+
+impl Search {
+    /// Looks at the mounts of this process, at every process, and at the mounts that these have.
+    ///
+    /// # Errors
+    ///
+    /// When there are no processes to look at.
+    pub fn new() -> Result<Self, Error> {
+        let mut search = Self::default();
+        search.take_mounts(Path::new("/"), mounts());
+        search.take_processes()?;
+        Ok(search)
+    }
+
+    fn take_processes(&mut self) -> Result<(), Error> {
+        let failed = |cause| Error::file("open", PROC, cause);
+        let proc = file::search(PROC).map_err(failed)?;
+        let mut mounted = BTreeSet::from([inode_at(&proc, "thread-self/ns/mnt", b"mnt").ok()]);
+        let mut refused = Vec::new();
+        for pid in processes_in(Path::new(PROC))? {
+            match inode_at(&proc, &*format!("{pid}/ns/net"), b"net") {
+                Ok(inode) => self.take_task(inode, pid),
+                Err(Errno::ACCESS | Errno::PERM) => refused.push(pid),
+                // It has ended.
+                Err(_) => continue,
+            }
+            self.take_threads(proc.as_fd(), pid);
+            let mount = inode_at(&proc, &*format!("{pid}/ns/mnt"), b"mnt").ok();
+            if mount.is_some() && mounted.insert(mount) {
+                let path = format!("{PROC}/{pid}/mountinfo");
+                let text = read_path(Path::new(&path), MOUNTS).unwrap_or_default();
+                self.take_mounts(Path::new(&format!("{PROC}/{pid}/root")), parsed(&text));
+            }
+        }
+        self.take_refused(&proc, &refused);
+        Ok(())
+    }
+
+    /// Processes whose namespaces must not be known: whether two share one, their files tell, whose inode
+    /// number stands for that of the namespace.
+    fn take_refused(&mut self, proc: impl AsFd, refused: &[u32]) {
+        let file_of = |task: &str| {
+            let file = statat(&proc, &*format!("{task}/net/tcp"), AtFlags::empty());
+            u32::try_from(file.ok()?.st_ino).ok()
+        };
+        let leaders = self.0.values().filter_map(|seen| seen.leader);
+        let mut known: BTreeSet<u32> = leaders
+            .filter_map(|pid| file_of(&pid.to_string()))
+            .collect();
+        known.extend(file_of("thread-self"));
+        for pid in refused {
+            if let Some(file) = file_of(&pid.to_string())
+                && known.insert(file)
+            {
+                self.take_task(file, *pid);
+            }
+        }
+    }
+
+    fn take_task(&mut self, inode: u32, task: u32) {
+        let seen = self.0.entry(inode).or_insert_with(|| Seen {
+            handle: format!("{PROC}/{task}/ns/net").into(),
+            leader: None,
+            name: None,
+        });
+        // The kernel's threads lead nothing.
+        let lacks_leader = seen.leader.is_none();
+        if lacks_leader && !is_kernel_thread(&read(&format!("{PROC}/{task}/stat"))) {
+            seen.leader = Some(task);
+        }
+    }
+
+    /// A thread may live elsewhere than its process.
+    fn take_threads(&mut self, proc: impl AsFd, pid: u32) {
+        let others = other_threads(proc.as_fd(), &pid.to_string(), pid);
+        for thread in others.unwrap_or_default() {
+            if let Ok(inode) = inode_at(&proc, &*format!("{thread}/ns/net"), b"net")
+                && !self.0.contains_key(&inode)
+            {
+                self.take_task(inode, thread);
+            }
+        }
+    }
+
+    /// Mounts as processes see them below `root`.
+    fn take_mounts(&mut self, root: &Path, mounts: impl IntoIterator<Item = MountInfo>) {
+        let mounts = mounts.into_iter().filter(|mount| mount.fs_type == "nsfs");
+        for mount in mounts {
+            let Some(inode) = inode(mount.root.as_bytes(), b"net") else {
+                continue;
+            };
+            let point = point(&mount);
+            let seen = self.0.entry(inode).or_insert_with(|| Seen {
+                handle: root.join(point.strip_prefix("/").unwrap_or(&point)),
+                leader: None,
+                name: None,
+            });
+            let is_named = NAMED
+                .iter()
+                .any(|named| point.parent() == Some(Path::new(named)));
+            if is_named && root == Path::new("/") && seen.name.is_none() {
+                seen.name = point.file_name().map(|name| name.as_bytes().to_vec());
+            }
+        }
+    }
+
+    /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own
+    /// one first.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such namespace.
+    pub fn select(&self, wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
+        let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
+        let mut chosen = Vec::new();
+        for wanted in wanted {
+            match wanted {
+                Wanted::All => {
+                    let others = self.0.keys().filter(|inode| **inode != own);
+                    chosen.extend([own].iter().chain(others).map(|inode| (*inode, None)));
+                }
+                Wanted::Named(name) => chosen.push((self.named(name)?, None)),
+                Wanted::Path(path) => {
+                    let (_, inode) = open(path).map_err(|cause| match cause {
+                        Errno::INVAL => {
+                            let path = escape_path(path);
+                            Error::Usage(format!("-N: {path} is no network namespace"))
+                        }
+                        cause => Error::file("open", path, cause),
+                    })?;
+                    chosen.push((inode, Some(&**path)));
+                }
+            }
+        }
+        let mut known = BTreeSet::new();
+        chosen.retain(|(inode, _)| known.insert(*inode));
+        let found = chosen.into_iter();
+        let found = found.map(|(inode, path)| Arc::new(self.namespace(inode, path, inode == own)));
+        Ok(found.collect())
+    }
+
+    /// The namespace of this name, or of the process with this number.
+    fn named(&self, name: &str) -> Result<u32, Error> {
+        let by_name = |seen: &Seen| seen.name.as_deref() == Some(name.as_bytes());
+        if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_name(seen)) {
+            return Ok(*inode);
+        }
+        if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            let link = format!("{PROC}/{name}/ns/net");
+            let by_leader =
+                |seen: &Seen| seen.leader.map(|pid| pid.to_string()).as_deref() == Some(name);
+            let led = self.0.iter().find(|(_, seen)| by_leader(seen));
+            return match (inode_at(CWD, &*link, b"net"), led) {
+                (Ok(inode), _) | (Err(_), Some((&inode, _))) => Ok(inode),
+                (Err(Errno::NOENT | Errno::SRCH), None) => {
+                    Err(Error::Usage(format!("-N: there is no process {name}")))
+                }
+                (Err(cause), None) => Err(Error::file("read", link, cause)),
+            };
+        }
+        let names = self.0.values().filter_map(|seen| seen.name.as_ref());
+        let names: Vec<String> = names
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
+        let hint = match nearest(name, &names) {
+            Some(near) => format!("; did you mean {}?", escape(near.as_bytes())),
+            None => String::new(),
+        };
+        let name = escape(name.as_bytes());
+        Err(Error::Usage(format!(
+            "-N: there is no network namespace \"{name}\"{hint}"
+        )))
+    }
+
+    fn namespace(&self, inode: u32, path: Option<&Path>, is_own: bool) -> Namespace {
+        let seen = self.0.get(&inode);
+        let leader = seen.and_then(|seen| seen.leader);
+        let handle = path.or_else(|| Some(&seen?.handle));
+        let by_mount = seen.and_then(|seen| seen.name.as_deref());
+        let name = match (by_mount, leader) {
+            (Some(name), _) => String::from_utf8_lossy(name).into_owned(),
+            (None, Some(pid)) => called_by(pid),
+            (None, None) => format!("net:[{inode}]"),
+        };
+        Namespace {
+            name: name.into(),
+            inode,
+            leader,
+            handle: handle.filter(|_| !is_own).map(Path::to_owned),
+        }
+    }
+}
+
+/// A short file; empty if it cannot be read.
+fn read(path: &str) -> Vec<u8> {
+    read_path(Path::new(path), SHORT).unwrap_or_default()
+}
+
+/// What a task calls itself, and its number: `nginx[812]`.
+fn called_by(task: u32) -> String {
+    let comm = read(&format!("{PROC}/{task}/comm"));
+    let comm = comm.strip_suffix(b"\n").unwrap_or(&comm);
+    format!("{}[{task}]", String::from_utf8_lossy(comm))
+}

@@ -1,0 +1,188 @@
+//! Several network namespaces, one after another.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::kernel::Kernel;
+use super::{
+    AutoSource, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source, Visitor,
+};
+use crate::error::Error;
+use crate::model::{Cause, Limits, Socket, Table, Warning};
+use crate::netns::{Anchor, Namespace, Namespaces};
+
+/// How the tables of a namespace are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As [`AutoSource`] does.
+    Auto,
+    /// As [`NetlinkSource`] does.
+    Netlink,
+    /// As [`ProcfsSource`] does.
+    Procfs,
+}
+
+/// Reads a table of each namespace in turn: from within, or, where it must not be entered, in the files of
+/// a process that lives there.
+pub struct NamespacesSource(Vec<One>);
+
+/// One of them.
+struct One {
+    namespace: Arc<Namespace>,
+    anchor: Option<Arc<Anchor>>,
+    /// `None` = nothing leads there any more, as was said.
+    source: Option<Box<dyn Source>>,
+    /// Why it is not read from within, until it was said.
+    reason: Option<Cause>,
+}
+
+impl One {
+    fn new(namespace: Arc<Namespace>, way: Way, recorder: &Recorder) -> Self {
+        let (anchor, reason) = match Anchor::drop_in(&namespace) {
+            Ok(anchor) => (Some(Arc::new(anchor)), None),
+            Err(cause) => {
+                let error = Error::Failed("cannot be entered".to_owned(), cause);
+                (None, Some(Cause::from(error)))
+            }
+        };
+        let files = |root: PathBuf| ProcfsSource::new(root, recorder.clone());
+        let source: Option<Box<dyn Source>> = match (&anchor, namespace.leader) {
+            (Some(anchor), _) => {
+                let netlink = NetlinkSource::within(Arc::clone(anchor), recorder.clone());
+                let files = files(anchor.proc());
+                Some(match way {
+                    Way::Auto => Box::new(AutoSource::new(netlink, files)),
+                    Way::Netlink => Box::new(netlink),
+                    Way::Procfs => Box::new(files),
+                })
+            }
+            (None, Some(pid)) if way != Way::Netlink => {
+                Some(Box::new(files(format!("{PROC}/{pid}").into())))
+            }
+            (None, _) => None,
+        };
+        Self {
+            namespace,
+            anchor,
+            source,
+            reason,
+        }
+    }
+
+    /// Asks for a table; a failure is a gap.
+    fn ask(
+        &mut self,
+        table: Table,
+        read: impl FnOnce(&mut dyn Source) -> Result<Outcome, Error>,
+    ) -> Outcome {
+        let reason = self.reason.take();
+        let read = self.source.as_mut().map(|source| read(source.as_mut()));
+        let mut outcome = match read {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => Outcome::failed(error.into()),
+            None => Outcome::default(),
+        };
+        if let Some(reason) = reason {
+            let warning = match self.source {
+                Some(_) => Warning::FewerFields(table.protocol, reason),
+                None => Warning::Failed(reason),
+            };
+            outcome.warnings.insert(0, warning);
+        }
+        outcome
+    }
+}
+
+impl NamespacesSource {
+    /// Goes into each of them at once.
+    pub fn new(namespaces: &[Arc<Namespace>], way: Way, recorder: &Recorder) -> Self {
+        let each = namespaces.iter().map(Arc::clone);
+        Self(each.map(|one| One::new(one, way, recorder)).collect())
+    }
+
+    /// Reads a table of every namespace, until the visitor wants no more.
+    fn each(&mut self, table: Table, request: &Request, visitor: &mut dyn Visitor) -> Outcome {
+        let mut parts = Vec::new();
+        let mut lent = Lent {
+            visitor,
+            is_over: false,
+        };
+        for one in &mut self.0 {
+            if lent.is_over {
+                break;
+            }
+            lent.visitor.next_part();
+            let request = Request {
+                netns: Some(one.namespace.inode),
+                ..request.clone()
+            };
+            let outcome = one.ask(table, |source| source.visit(table, &request, &mut lent));
+            parts.push(Outcome {
+                netns: Some(Arc::clone(&one.namespace.name)),
+                ..outcome
+            });
+        }
+        let mut parts = parts.into_iter();
+        let first = parts.next().unwrap_or_default();
+        Outcome {
+            others: parts.collect(),
+            ..first
+        }
+    }
+}
+
+/// Knows whether more is wanted.
+struct Lent<'v> {
+    visitor: &'v mut dyn Visitor,
+    is_over: bool,
+}
+
+impl Visitor for Lent<'_> {
+    fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
+        let flow = self.visitor.take(socket);
+        self.is_over = flow.is_break();
+        flow
+    }
+
+    fn can_rewind(&self) -> bool {
+        self.visitor.can_rewind()
+    }
+
+    fn rewind(&mut self) -> bool {
+        self.visitor.rewind()
+    }
+}
+
+impl Source for NamespacesSource {
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut dyn Visitor,
+    ) -> Result<Outcome, Error> {
+        Ok(self.each(table, request, visitor))
+    }
+
+    fn namespaces(&self) -> Namespaces {
+        let each = self.0.iter();
+        each.map(|one| {
+            let namespace = &one.namespace;
+            let named = (Arc::clone(&namespace.name), one.anchor.clone());
+            (namespace.inode, named)
+        })
+        .collect()
+    }
+
+    fn vary_chunk_boundary(&mut self) {
+        for source in self.0.iter_mut().filter_map(|one| one.source.as_mut()) {
+            source.vary_chunk_boundary();
+        }
+    }
+
+    /// Those of the first namespace.
+    fn limits(&self) -> Box<dyn Limits> {
+        let anchor = self.0.first().and_then(|one| one.anchor.clone());
+        Box::new(Kernel::seen_from(anchor))
+    }
+}
