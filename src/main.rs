@@ -7,7 +7,7 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use lsock::mode::Stdout;
+use lsock::mode::{Stderr, Stdout};
 
 fn main() -> ExitCode {
     // Without the line buffer of `std::io::Stdout`: the sinks write in large pieces.
@@ -15,5 +15,6 @@ fn main() -> ExitCode {
         Ok(descriptor) => Box::new(Stdout::from(descriptor)),
         Err(_) => Box::new(io::stdout()),
     };
-    lsock::run(env::args_os(), terminal::found(), out, &mut io::stderr()).into()
+    let mut messages = Stderr::default();
+    lsock::run(env::args_os(), terminal::found(), out, &mut messages).into()
 }

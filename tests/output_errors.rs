@@ -1,7 +1,7 @@
 //! Writing fails, the reader goes away, nobody reads.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read as _, Write as _};
 use std::path::Path;
 
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::recording;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, LSOCK, Run, command, fresh, lsock, program};
+use crate::support::{Child, LSOCK, Run, command, fresh, lsock, program, until};
 
 const FORMATS: [&str; 5] = ["table", "plain", "json", "ndjson", "csv"];
 
@@ -263,6 +263,57 @@ fn signal_ends_a_run_whose_reader_stalls() {
     child.fill_pipe(connect);
     assert_stalled(&child.end(), &words);
     drop(reader);
+}
+
+/// A pipe that is full, one that does not block or one that does.
+fn full_pipe(flags: OFlag) -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while writer.write(&[b'x'; 4_096]).is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(flags)).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn messages_wait_for_their_reader() {
+    let Some(_namespace) = fresh() else { return };
+    let message =
+        "lsock: warning: TCP sockets in BOUND are not listed: /proc/net does not report them\n";
+    for flags in [OFlag::O_NONBLOCK, OFlag::empty()] {
+        let (mut reader, writer) = full_pipe(flags);
+        let mut command = program();
+        command.args(["-tan", "--source", "procfs"]);
+        let mut child = Child::start(command.stdout(Stdio::piped()).stderr(writer));
+        drop(command);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!child.is_over(), "it waits");
+        let mut said = String::new();
+        reader.read_to_string(&mut said).unwrap();
+        assert_eq!(said.trim_start_matches('x'), message);
+        assert_eq!(child.end().status, Some(0));
+    }
+}
+
+#[test]
+fn signal_ends_a_run_whose_messages_nobody_reads() {
+    let Some(_namespace) = fresh() else { return };
+    for words in [
+        &["-tanc", "0.1"][..],
+        &["-ta", "--wait", "1h", "sport = 9"],
+        &["-tan"],
+    ] {
+        for flags in [OFlag::O_NONBLOCK, OFlag::empty()] {
+            let (reader, writer) = full_pipe(flags);
+            let mut command = program();
+            command.args(words).args(["--source", "procfs"]);
+            let mut child = Child::start(command.stdout(Stdio::null()).stderr(writer));
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!child.is_over(), "{words:?}: it waits");
+            child.signal(Signal::SIGTERM);
+            until("its end", || child.is_over().then_some(()));
+            drop(reader);
+        }
+    }
 }
 
 #[track_caller]

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -48,6 +48,14 @@ pub(super) struct Signals {
     released: Arc<AtomicBool>,
 }
 
+/// True once a signal has come that is caught.
+static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// True if a signal that would end the program was caught.
+pub(super) fn is_asked_to_end() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
 impl Signals {
     pub(super) fn catch(second: Second) -> io::Result<Self> {
         let (wake, write) = UnixStream::pair()?;
@@ -60,6 +68,7 @@ impl Signals {
             if second == Second::Ends {
                 register(signal, Arc::clone(&released))?;
             }
+            register(signal, Arc::clone(&ASKED))?;
             let number = usize::try_from(signal).unwrap_or_default();
             register_usize(signal, Arc::clone(&last), number)?;
             pipe::register(signal, write.try_clone()?)?;

@@ -1,4 +1,5 @@
-//! The standard output. Its reader may be slow or stall, and the descriptor may be non-blocking.
+//! The standard output, and the standard error. The reader may be slow or stall, and the descriptor may be
+//! non-blocking.
 
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, write};
+use rustix::stdio::stderr;
 
-use super::signals::Signals;
+use super::signals::{Signals, is_asked_to_end};
 use crate::query::OpenOutput;
 
 /// What a pipe takes at once when `poll(2)` says that it takes something: `PIPE_BUF`.
@@ -111,6 +113,53 @@ impl Write for Stdout {
         loop {
             match write(&self.descriptor, piece) {
                 Err(Errno::AGAIN) => self.wait()?,
+                written => return Ok(written?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes messages to the standard error, and waits where it takes nothing for now.
+#[derive(Debug, Default)]
+pub struct Stderr {
+    /// The reader took nothing for too long when the run was to end: nothing more is written.
+    is_given_up: bool,
+}
+
+/// How often a writer of messages looks whether the run is to end.
+const GLANCE: Duration = Duration::from_millis(100);
+
+impl Stderr {
+    /// Waits until something can be written, for ever unless a signal asks to end.
+    fn wait(&mut self) -> io::Result<()> {
+        let mut patience = PATIENCE;
+        while !self.is_given_up {
+            let mut polled = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
+            match poll(&mut polled, GLANCE.try_into().ok().as_ref()) {
+                Ok(0) if is_asked_to_end() => {
+                    patience = patience.saturating_sub(GLANCE);
+                    self.is_given_up = patience.is_zero();
+                }
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ErrorKind::TimedOut.into())
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            // A write that blocks hears of no signal.
+            self.wait()?;
+            match write(stderr(), bytes.get(..PIECE).unwrap_or(bytes)) {
+                Err(Errno::AGAIN) => {}
                 written => return Ok(written?),
             }
         }
