@@ -220,7 +220,7 @@ struct Typed {
     /// Steps of TCP as they happen; best as root
     #[arg(short = 'E', long)]
     events: bool,
-    /// With -E: connection = a line for each, with times
+    /// With -E: by connection or pair, with times
     #[arg(
         long,
         value_name = "WHAT",

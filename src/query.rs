@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Selection, Severity, Table};
+use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
 use crate::netns::Wanted;
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
@@ -67,7 +67,7 @@ pub struct Query {
 pub struct Watching {
     /// Which sockets, from where, and what to look up.
     pub query: Query,
-    /// One line for each event, or for each connection.
+    /// What events are put together to.
     pub grouping: Grouping,
     /// The looks of the output.
     pub layout: EventLayout,
@@ -78,10 +78,22 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// What is watched, as the filter narrows it.
+    /// What is watched, as the filter narrows it. Of a pair that is the whole: what is asked of one end does
+    /// not hold for the other, which may be of the other IP version.
     pub fn watched(&self) -> Vec<Watched> {
-        let tables = self.query.tables.iter();
-        let watched = tables.map(|table| {
+        let tables = &self.query.tables;
+        let owners = self.query.lookups.owners.is_some();
+        if self.grouping == Grouping::Pair {
+            let is_asked = |of: &Table| tables.iter().any(|table| table.protocol == of.protocol);
+            let whole = |table| Watched {
+                table,
+                states: StateSet::ALL,
+                narrow: Narrow::default(),
+                owners,
+            };
+            return Table::all().filter(is_asked).map(whole).collect();
+        }
+        let watched = tables.iter().map(|table| {
             let rule = self.query.rule(*table);
             Watched {
                 table: *table,
@@ -90,7 +102,7 @@ impl Watching {
                     exact: None,
                     ..Narrow::without_bound(&rule)
                 },
-                owners: self.query.lookups.owners.is_some(),
+                owners,
             }
         });
         watched.collect()

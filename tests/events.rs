@@ -6,6 +6,7 @@ mod lives;
 mod many;
 mod narrowed;
 mod owners;
+mod pairs;
 mod syn;
 mod time_wait;
 mod watch;

@@ -8,17 +8,23 @@ use crate::query::Watching;
 use crate::render::{EventLayout, Format, Grouping};
 
 impl Typed {
-    pub(super) fn watching(self, terminal: Terminal) -> Result<Watching, Error> {
+    pub(super) fn watching(mut self, terminal: Terminal) -> Result<Watching, Error> {
         let duration = self.wait;
         let grouping = self.by.unwrap_or(Grouping::None);
+        // Whose the ends are is a part of the drawing.
+        self.processes |= grouping == Grouping::Pair;
         let (processes, height, output) = (self.processes, terminal.height, terminal.output);
         let mut query = self.query(terminal)?;
         // Found out where it is shown only: that reads many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);
         let zone = zone.map_or(TimeZone::UTC, |find| find());
-        if grouping == Grouping::Connection && !query.format.groups_events() {
-            let text = "--by connection has lines of many steps, which csv cannot hold: use ndjson";
-            return Err(Error::Usage(text.to_owned()));
+        if grouping != Grouping::None && !query.format.groups_events() {
+            let what = match grouping {
+                Grouping::Pair => "--by pair has exchanges",
+                _ => "--by connection has lines",
+            };
+            let text = format!("{what} of many steps, which csv cannot hold: use ndjson");
+            return Err(Error::Usage(text));
         }
         if let Some(field) = query.filter.not_of_events() {
             return Err(Error::Usage(format!(
@@ -42,6 +48,7 @@ impl Typed {
             height,
             zone,
             processes,
+            most_pairs: query.limit,
         };
         Ok(Watching {
             query,

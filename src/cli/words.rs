@@ -68,7 +68,10 @@ pub(super) fn severities() -> impl TypedValueParser<Value = Severity> {
 }
 
 pub(super) fn groupings() -> impl TypedValueParser<Value = Grouping> {
-    one_of([("connection", Grouping::Connection)])
+    one_of([
+        ("connection", Grouping::Connection),
+        ("pair", Grouping::Pair),
+    ])
 }
 
 pub(super) fn shells() -> impl TypedValueParser<Value = Shell> {

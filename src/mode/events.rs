@@ -21,7 +21,7 @@ use crate::exit::Verdict;
 use crate::filter::Rule;
 use crate::model::{Event, EventSummary, Row, Socket, Stage, State, StateSet, Table, Warning};
 use crate::query::{Input, Watching};
-use crate::render::{self, Envelope, EventSink, Search};
+use crate::render::{self, Envelope, EventSink, Grouping, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
 use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
 use crate::track::wait;
@@ -85,6 +85,9 @@ fn run(
             watch.end(connection);
         }
         watch.end_batch()?;
+        if flow.is_continue() {
+            flow = watch.is_full();
+        }
         // Nobody reads any more, and perhaps there was nothing to write.
         wait(&[], output.as_ref().map(AsFd::as_fd), Some(Instant::now()))?;
         for gap in source.gaps() {
@@ -207,11 +210,17 @@ impl<'w> Watch<'w> {
     }
 
     fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
-        if self.wants(event) {
+        let is_wanted = self.wants(event);
+        let is_of_pair = self.watching.grouping == Grouping::Pair;
+        if is_of_pair && !is_wanted {
+            self.prepare(event, Stage::Names);
+            self.prepare(event, Stage::Owners);
+        }
+        if is_wanted || is_of_pair {
             let row = self.names.row(self.owners.as_ref(), event, &event.socket);
             let row = self.watching.query.hidden.from(row);
-            self.sink.event(event, &row)?;
-            self.summary.matched += 1;
+            self.sink.event(event, &row, is_wanted)?;
+            self.summary.matched += u64::from(!is_of_pair);
         }
         if event.socket.state == State::Closed {
             self.forget(event.connection);
@@ -300,10 +309,12 @@ impl<'w> Watch<'w> {
 
     /// What was written is to be seen now.
     fn end_batch(&mut self) -> Result<(), Error> {
-        match self.failure.take() {
-            Some(failure) => Err(Error::Output(failure)),
-            None => self.sink.flush().map_err(Error::Output),
+        if let Some(failure) = self.failure.take() {
+            return Err(Error::Output(failure));
         }
+        self.sink.flush().map_err(Error::Output)?;
+        self.summary.matched = self.sink.written_pairs().unwrap_or(self.summary.matched);
+        Ok(())
     }
 
     fn note(&mut self, warning: Warning, messages: &mut Messages<'_>) {
@@ -317,6 +328,8 @@ impl<'w> Watch<'w> {
     ) -> Result<Verdict, Error> {
         self.summary.sampled = source.sampled().is_some();
         self.summary.lost = source.lost();
+        let pairs = self.sink.write_pairs().map_err(Error::Output)?;
+        self.summary.matched = pairs.unwrap_or(self.summary.matched);
         if self.summary.lost > 0 {
             let lost = self.summary.lost;
             self.note(Warning::LostRecords(lost), messages);

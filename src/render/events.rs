@@ -2,7 +2,10 @@
 
 mod cells;
 mod chain;
+mod drawing;
+mod exchange;
 mod lines;
+mod pairs;
 
 use std::io;
 
@@ -13,7 +16,10 @@ use crate::model::{Event, EventSummary, Row, Spent, Traffic};
 
 use super::{Color, Field, HeaderLine, Signs};
 pub(super) use chain::{Chain, OpenChains, Step};
+pub(super) use drawing::Drawings;
 pub(super) use lines::EventLines;
+use pairs::Pairs;
+pub(super) use pairs::{Pair, Roles};
 
 /// Where a connection is.
 pub(super) const ENDS: [Field; 8] = [
@@ -52,8 +58,18 @@ pub(super) const fn spent(spent: Spent) -> [(&'static str, Option<u64>); 2] {
 /// Writes events, one after another, in a format.
 pub struct EventSink<'w> {
     writer: Box<dyn EventWriter + 'w>,
-    /// `None` = they are not grouped.
-    open: Option<OpenChains>,
+    grouped: Grouped,
+}
+
+/// What was not written yet.
+enum Grouped {
+    Nothing,
+    Chains(OpenChains),
+    Pairs {
+        pairs: Pairs,
+        written: usize,
+        most: usize,
+    },
 }
 
 /// Writes what happened in one format.
@@ -62,6 +78,11 @@ pub(super) trait EventWriter {
 
     /// A connection of which nothing more is told. A format that cannot hold its steps gets none.
     fn chain(&mut self, _chain: &Chain) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A connection and what was seen of its ends.
+    fn pair(&mut self, _pair: &Pair) -> io::Result<()> {
         Ok(())
     }
 
@@ -78,23 +99,41 @@ pub(super) trait EventWriter {
 }
 
 impl<'w> EventSink<'w> {
-    /// Writes what this groups them to.
-    pub(super) fn new(writer: Box<dyn EventWriter + 'w>, grouping: Grouping) -> Self {
-        let open = (grouping == Grouping::Connection).then(OpenChains::default);
-        Self { writer, open }
+    /// Writes what this groups them to, and of pairs no more than `most`.
+    pub(super) fn new(
+        writer: Box<dyn EventWriter + 'w>,
+        grouping: Grouping,
+        most: Option<usize>,
+    ) -> Self {
+        let grouped = match grouping {
+            Grouping::None => Grouped::Nothing,
+            Grouping::Connection => Grouped::Chains(OpenChains::default()),
+            Grouping::Pair => Grouped::Pairs {
+                pairs: Pairs::default(),
+                written: 0,
+                most: most.unwrap_or(usize::MAX),
+            },
+        };
+        Self { writer, grouped }
     }
 
-    /// One event, with its socket as a row.
+    /// One event, with its socket as a row. One that is not wanted is shown as a step of its pair, if that
+    /// has one that is.
     ///
     /// # Errors
     ///
     /// When the output cannot be written.
-    pub fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
-        let Some(open) = &mut self.open else {
-            return self.writer.event(event, row);
-        };
-        let over = open.add(event, row);
-        over.map_or(Ok(()), |over| self.writer.chain(&over))
+    pub fn event(&mut self, event: &Event, row: &Row<'_>, is_wanted: bool) -> io::Result<()> {
+        match &mut self.grouped {
+            Grouped::Pairs { pairs, .. } => pairs.add(event, row, is_wanted),
+            _ if !is_wanted => {}
+            Grouped::Nothing => self.writer.event(event, row)?,
+            Grouped::Chains(open) => {
+                let over = open.add(event, row);
+                over.map_or(Ok(()), |over| self.writer.chain(&over))?;
+            }
+        }
+        Ok(())
     }
 
     /// Nothing more is told of a connection, though it is not CLOSED.
@@ -103,8 +142,17 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn over(&mut self, connection: u64) -> io::Result<()> {
-        let over = self.open.as_mut().and_then(|open| open.take(connection));
-        over.map_or(Ok(()), |over| self.writer.chain(&over))
+        match &mut self.grouped {
+            Grouped::Nothing => Ok(()),
+            Grouped::Chains(open) => {
+                let over = open.take(connection);
+                over.map_or(Ok(()), |over| self.writer.chain(&over))
+            }
+            Grouped::Pairs { pairs, .. } => {
+                pairs.end(connection);
+                Ok(())
+            }
+        }
     }
 
     /// Nothing more has happened for now: what is known is shown.
@@ -113,7 +161,26 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush(self.open.as_ref())
+        self.pairs(false)?;
+        self.writer.flush(self.grouped.chains())
+    }
+
+    /// How many pairs were written, those that are not over too; `None` = they are not grouped so.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn write_pairs(&mut self) -> io::Result<Option<u64>> {
+        self.pairs(true)?;
+        Ok(self.written_pairs())
+    }
+
+    /// How many pairs were written; `None` = they are not grouped so.
+    pub fn written_pairs(&self) -> Option<u64> {
+        match &self.grouped {
+            Grouped::Pairs { written, .. } => u64::try_from(*written).ok(),
+            _ => None,
+        }
     }
 
     /// The end of the watch: everything held back is written.
@@ -122,7 +189,36 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
-        self.writer.finish(self.open.as_ref(), summary)
+        self.pairs(true)?;
+        self.writer.finish(self.grouped.chains(), summary)
+    }
+
+    /// Writes the pairs that are over, or all.
+    fn pairs(&mut self, are_all: bool) -> io::Result<()> {
+        let Grouped::Pairs {
+            pairs,
+            written,
+            most,
+        } = &mut self.grouped
+        else {
+            return Ok(());
+        };
+        for pair in pairs.take(are_all) {
+            if *written < *most {
+                self.writer.pair(&pair)?;
+                *written += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Grouped {
+    const fn chains(&self) -> Option<&OpenChains> {
+        match self {
+            Self::Chains(open) => Some(open),
+            _ => None,
+        }
     }
 }
 
@@ -138,6 +234,8 @@ pub enum Grouping {
     None,
     /// `--by connection`: all events of a connection, or of a listener.
     Connection,
+    /// `--by pair`: both ends of a connection.
+    Pair,
 }
 
 /// How events are shown in text.
@@ -157,4 +255,6 @@ pub struct EventLayout {
     pub zone: TimeZone,
     /// True if there is a column for processes.
     pub processes: bool,
+    /// As many pairs are written at most.
+    pub most_pairs: Option<usize>,
 }

@@ -450,6 +450,18 @@ fn events_refuse_what_is_not_theirs() {
             "ndjson",
         ),
         (
+            "pairs in CSV",
+            &["-E", "--by", "pair", "--format", "csv-safe"],
+            "--by pair has exchanges of many steps, which csv cannot hold",
+            "ndjson",
+        ),
+        (
+            "columns of pairs",
+            &["-E", "--by", "pair", "--columns", "state"],
+            "-E shows events as they happen and --columns is for listings",
+            "",
+        ),
+        (
             "grouping",
             &["-E", "--by", "host"],
             "invalid value 'host'",

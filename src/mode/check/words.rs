@@ -15,6 +15,8 @@ pub(in crate::mode) enum Counted {
     Sockets,
     /// Steps of its sockets.
     Steps,
+    /// Connections with what was seen of their ends.
+    Pairs,
 }
 
 /// `expected at least 1 TCP listener where sport = 8080, found none`
@@ -32,6 +34,7 @@ fn expectation(query: &Query, expected: Count, counted: Counted) -> String {
     let (amount, is_one) = amount(expected);
     let (which, what) = match (counted, query.selection) {
         (Counted::Steps, _) => ("", "step"),
+        (Counted::Pairs, _) => ("", "connection"),
         (Counted::Sockets, Selection::Listening) => ("", "listener"),
         (Counted::Sockets, Selection::Connected) => ("connected ", "socket"),
         (Counted::Sockets, Selection::All) => ("", "socket"),

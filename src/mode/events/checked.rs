@@ -8,6 +8,7 @@ use crate::filter::Rule;
 use crate::mode::Messages;
 use crate::mode::check::{Counted, Outcome, Tally, conclude};
 use crate::model::{Protocol, State, StateSet};
+use crate::render::Grouping;
 
 impl Watch<'_> {
     /// `Break` = as many events as wanted were shown, or there is an answer and nothing else is asked.
@@ -75,7 +76,11 @@ impl Watch<'_> {
             !query.check.wants_answer_alone() && !self.summary.diagnostics.is_complete();
         let came_to = (answer, self.tally());
         let is_trouble = is_too_little || is_incomplete;
-        conclude(query, Counted::Steps, came_to, is_trouble, messages)
+        let counted = match self.watching.grouping {
+            Grouping::Pair => Counted::Pairs,
+            _ => Counted::Steps,
+        };
+        conclude(query, counted, came_to, is_trouble, messages)
     }
 }
 

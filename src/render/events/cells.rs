@@ -33,10 +33,15 @@ impl Cells {
 
     /// `->`, or a better one where it is for people and can be drawn.
     pub(super) const fn arrow(&self) -> &'static str {
-        match (self.format, self.layout.signs) {
-            (Format::Table, Signs::Unicode) => "→",
-            _ => "->",
-        }
+        if self.has_signs() { "→" } else { "->" }
+    }
+
+    /// True if it is for people, and more than ASCII can be drawn.
+    pub(super) const fn has_signs(&self) -> bool {
+        matches!(
+            (self.format, self.layout.signs),
+            (Format::Table, Signs::Unicode)
+        )
     }
 
     /// A text of ours, without signs that cannot be drawn.
@@ -71,14 +76,19 @@ impl Cells {
     }
 
     fn cell(&self, column: Field, row: &Row<'_>) -> String {
+        let text = self.bare(column, row);
+        if column == Field::Processes && row.process_status.is_some() {
+            return paint::mark_owner(&text);
+        }
+        text
+    }
+
+    /// A cell without a mark.
+    pub(super) fn bare(&self, column: Field, row: &Row<'_>) -> String {
         if column == Field::Processes && row.process_status.is_none() {
             // It was gone before anybody could be asked.
             return "?".to_owned();
         }
-        let text = self.style.text(column, row);
-        if column == Field::Processes {
-            return paint::mark_owner(&text);
-        }
-        text
+        self.style.text(column, row)
     }
 }

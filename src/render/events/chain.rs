@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::{Event, OwnedRow, Row, State, StateSet, Task, Traffic};
+use crate::model::{Ending, Event, OwnedRow, Row, State, StateSet, Syn, Task, Traffic};
 use crate::text;
 
 use super::super::paint;
@@ -41,6 +41,8 @@ pub(in crate::render) struct Step {
     /// True if it must not be overlooked.
     pub(in crate::render) is_broken_off: bool,
     pub(in crate::render) task: Option<Task>,
+    pub(super) syn: Syn,
+    pub(super) ending: Option<Ending>,
 }
 
 /// The connections that are open, in the order in which they were first seen.
@@ -80,7 +82,7 @@ impl OpenChains {
 
 impl Chain {
     /// Nothing has happened to it yet.
-    fn new(connection: u64, row: &Row<'_>) -> Self {
+    pub(super) fn new(connection: u64, row: &Row<'_>) -> Self {
         Self {
             connection,
             changed: 0,
@@ -92,7 +94,7 @@ impl Chain {
     }
 
     /// Goes on with an event.
-    fn add(&mut self, event: &Event, row: &Row<'_>) {
+    pub(super) fn add(&mut self, event: &Event, row: &Row<'_>) {
         self.steps.push(Step::of(event));
         let closing = StateSet::ORPHANED.with(State::CloseWait);
         let is_closing = event.old_state.is_some_and(|old| closing.contains(old));
@@ -150,6 +152,8 @@ impl Step {
             words: event.step(),
             is_broken_off: event.is_broken_off(),
             task: event.task,
+            syn: event.syn,
+            ending: event.ending,
         }
     }
 

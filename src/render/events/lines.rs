@@ -66,7 +66,7 @@ impl<'w> EventLines<'w> {
                 columns.extend(processes);
                 columns.push(("STEP", 0));
             }
-            Grouping::Connection => {
+            Grouping::Connection | Grouping::Pair => {
                 columns.extend(processes);
                 columns.push(("STATES", 0));
             }

@@ -82,12 +82,14 @@ pub fn event_sink<'w>(
     out: Box<dyn io::Write + 'w>,
 ) -> EventSink<'w> {
     let definition = format.definition();
-    let grouping = match grouping {
-        Grouping::Connection if definition.groups_events => Grouping::Connection,
-        _ => Grouping::None,
+    let grouping = if definition.groups_events {
+        grouping
+    } else {
+        Grouping::None
     };
+    let most = layout.most_pairs;
     let writer = (definition.events)(layout, grouping, envelope, Out::new(out));
-    EventSink::new(writer, grouping)
+    EventSink::new(writer, grouping, most)
 }
 
 /// What a format writes of a list that is made again and again.

@@ -18,20 +18,20 @@ use State::{
 };
 
 /// An event and the processes of its socket; `None` = not looked up.
-struct Told {
-    event: Event,
-    processes: Option<Vec<Process>>,
+pub(super) struct Told {
+    pub(super) event: Event,
+    pub(super) processes: Option<Vec<Process>>,
 }
 
 /// A socket of one connection.
-struct End {
-    socket: Socket,
+pub(super) struct End {
+    pub(super) socket: Socket,
     connection: u64,
-    processes: Option<Vec<Process>>,
+    pub(super) processes: Option<Vec<Process>>,
 }
 
 impl End {
-    fn new(connection: u64, local: (&str, u32), peer: (&str, Option<u32>)) -> Self {
+    pub(super) fn new(connection: u64, local: (&str, u32), peer: (&str, Option<u32>)) -> Self {
         let mut socket = scene::inet(Protocol::Tcp, local, peer);
         socket.cookie = Some(0x1a2b + connection);
         Self {
@@ -41,9 +41,14 @@ impl End {
         }
     }
 
-    fn held_by(mut self, name: &[u8]) -> Self {
+    pub(super) fn held_by(mut self, name: &[u8]) -> Self {
         self.processes = Some(vec![scene::process(812, name, &[6])]);
         self
+    }
+
+    /// Another connection with the same ends.
+    pub(super) fn again(self, connection: u64) -> Self {
+        Self { connection, ..self }
     }
 
     /// Who makes a step to this state by a system call, where it is held.
@@ -85,7 +90,7 @@ impl End {
     }
 
     /// A step so many microseconds after the begin of the scene.
-    fn step(&self, at: i64, old: impl Into<Option<State>>, new: State) -> Told {
+    pub(super) fn step(&self, at: i64, old: impl Into<Option<State>>, new: State) -> Told {
         let begin: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
         let mut socket = self.socket.clone();
         socket.state = new;
@@ -158,7 +163,7 @@ fn scene_of_events() -> Vec<Told> {
     ]
 }
 
-fn layout() -> EventLayout {
+pub(super) fn layout() -> EventLayout {
     EventLayout {
         header: HeaderLine::Shown,
         color: Color::Never,
@@ -167,10 +172,11 @@ fn layout() -> EventLayout {
         height: None,
         zone: TimeZone::fixed(jiff::tz::offset(2)),
         processes: false,
+        most_pairs: None,
     }
 }
 
-fn summary() -> EventSummary {
+pub(super) fn summary() -> EventSummary {
     EventSummary {
         matched: 19,
         lost: 0,
@@ -197,7 +203,7 @@ fn written(format: Format, grouping: Grouping, layout: EventLayout) -> String {
         };
         // As rows come and go.
         let row = OwnedRow::keep(&row);
-        sink.event(&told.event, &row.row()).unwrap();
+        sink.event(&told.event, &row.row(), true).unwrap();
         sink.flush().unwrap();
     }
     sink.finish(&summary()).unwrap();
@@ -306,7 +312,7 @@ fn connections() {
 }
 
 /// The document and each line are what the schema says, and the same.
-fn assert_follows(document: &str, lines: &str, name: &str, key: &str) {
+pub(super) fn assert_follows(document: &str, lines: &str, name: &str, key: &str) {
     let document: Value = serde_json::from_str(document).unwrap();
     let wrong = |of: &str, value: &Value| {
         let validator = validator_of(of);
@@ -404,7 +410,7 @@ fn output_that_fails_is_an_error() {
     ] {
         for grouping in [Grouping::None, Grouping::Connection] {
             let mut sink = event_sink(format, grouping, layout(), &envelope(), Box::new(Full));
-            sink.event(&told.event, &Row::bare(&told.event.socket))
+            sink.event(&told.event, &Row::bare(&told.event.socket), true)
                 .unwrap();
             let failed = sink.flush().and_then(|()| sink.finish(&summary()));
             assert!(failed.is_err(), "{format:?} {grouping:?}");

@@ -16,6 +16,7 @@ mod json;
 mod kept;
 mod names;
 mod netstat;
+mod pairs;
 mod rounds;
 mod scene;
 mod search;

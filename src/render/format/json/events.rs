@@ -6,7 +6,7 @@ use super::objects::{Members, Objects};
 use super::value as json;
 use crate::model::{Event, EventSummary, Row};
 use crate::render::events::{
-    Chain, ENDS, EventWriter, OWNERS, OpenChains, Step, carried, rfc_3339, spent,
+    Chain, ENDS, EventWriter, OWNERS, OpenChains, Pair, Roles, Step, carried, rfc_3339, spent,
 };
 use crate::text::escape;
 
@@ -52,27 +52,18 @@ impl<'w> JsonEvents<'w> {
             owners: Members::of(&OWNERS),
         }
     }
-}
 
-impl EventWriter for JsonEvents<'_> {
-    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
-        let step = Step::of(event);
-        self.objects.begin();
-        let out = &mut self.objects.out.buffer;
-        time(out, &step);
-        out.push(b',');
-        self.ends.write(out, row);
-        states(out, &step);
-        out.push(b',');
-        self.owners.write(out, row);
-        numbers(out, carried(event.traffic));
-        numbers(out, spent(event.spent));
-        json::member(out, "sampled", step.sampled);
-        self.objects.end().map(|_| ())
+    /// One end of a pair.
+    fn end(&mut self, chain: Option<&Chain>) {
+        let Some(chain) = chain else {
+            return json::null(&mut self.objects.out.buffer);
+        };
+        self.objects.out.buffer.push(b'{');
+        self.members_of(chain);
+        self.objects.out.buffer.push(b'}');
     }
 
-    fn chain(&mut self, chain: &Chain) -> io::Result<()> {
-        self.objects.begin();
+    fn members_of(&mut self, chain: &Chain) {
         let out = &mut self.objects.out.buffer;
         if let Some(first) = chain.steps.first() {
             time(out, first);
@@ -98,6 +89,52 @@ impl EventWriter for JsonEvents<'_> {
             before = Some(step);
         }
         out.push(b']');
+    }
+}
+
+impl EventWriter for JsonEvents<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
+        let step = Step::of(event);
+        self.objects.begin();
+        let out = &mut self.objects.out.buffer;
+        time(out, &step);
+        out.push(b',');
+        self.ends.write(out, row);
+        states(out, &step);
+        out.push(b',');
+        self.owners.write(out, row);
+        numbers(out, carried(event.traffic));
+        numbers(out, spent(event.spent));
+        json::member(out, "sampled", step.sampled);
+        self.objects.end().map(|_| ())
+    }
+
+    fn chain(&mut self, chain: &Chain) -> io::Result<()> {
+        self.objects.begin();
+        self.members_of(chain);
+        self.objects.end().map(|_| ())
+    }
+
+    fn pair(&mut self, pair: &Pair) -> io::Result<()> {
+        let [one, other] = pair.ends.each_ref().map(Option::as_ref);
+        let (client, server) = match pair.roles {
+            Roles::Known => (one, other),
+            Roles::Both => (one, one),
+            Roles::Unknown => (None, None),
+        };
+        self.objects.begin();
+        for (role, end) in [("client", client), ("server", server)] {
+            json::key(&mut self.objects.out.buffer, role);
+            self.end(end);
+        }
+        json::key(&mut self.objects.out.buffer, "ends");
+        self.objects.out.buffer.push(b'[');
+        let ends = [one, other].into_iter().flatten();
+        for end in ends.filter(|_| pair.roles == Roles::Unknown) {
+            json::separate(&mut self.objects.out.buffer);
+            self.end(Some(end));
+        }
+        self.objects.out.buffer.push(b']');
         self.objects.end().map(|_| ())
     }
 

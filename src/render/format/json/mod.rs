@@ -27,6 +27,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
         let name = match grouping {
             Grouping::None => "events",
             Grouping::Connection => "connections",
+            Grouping::Pair => "pairs",
         };
         Box::new(JsonEvents::new(Objects::document(name, envelope, out)))
     },

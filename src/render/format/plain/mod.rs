@@ -8,13 +8,13 @@ use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
 use crate::render::detail::Details;
-use crate::render::events::EventLines;
+use crate::render::events::{Drawings, EventLines};
 use crate::render::extras::text_columns;
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::text;
 use crate::render::{
-    Color, Envelope, Field, Format, HeaderLine, Layout, Sink, detail, digits, grid,
+    Color, Envelope, Field, Format, Grouping, HeaderLine, Layout, Sink, detail, digits, grid,
 };
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
@@ -26,8 +26,9 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
         totals.envelope.begin_text(out);
         text::write(out, totals, summary, Color::Never, false);
     },
-    events: |layout, grouping, _, out| {
-        Box::new(EventLines::new(Format::Plain, layout, grouping, out))
+    events: |layout, grouping, _, out| match grouping {
+        Grouping::Pair => Box::new(Drawings::new(Format::Plain, layout, out)),
+        _ => Box::new(EventLines::new(Format::Plain, layout, grouping, out)),
     },
     groups_events: true,
     repeats: Repeats::Everything,

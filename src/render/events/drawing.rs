@@ -1,0 +1,193 @@
+//! `--by pair`: a connection as it is drawn in textbooks, the states of client and server in two columns and
+//! the segments between them.
+
+use std::io;
+
+use crate::model::{Event, EventSummary, Row};
+use crate::text;
+
+use super::super::grid::{self, Grid};
+use super::super::out::Out;
+use super::super::{Field, Format, paint};
+use super::cells::Cells;
+use super::chain::mark;
+use super::exchange::{self, Between, Line, Side};
+use super::{Chain, EventLayout, EventWriter, OpenChains, Pair, Roles, Step};
+
+/// Columns of a drawing with its longest words: a usual terminal.
+const WIDTH: usize = 80;
+
+/// Columns of an arrow.
+const ARROW: usize = 22;
+
+/// Where the states of the server are.
+const RIGHT: usize = 44;
+
+/// States, what is between, states, time.
+const COLUMNS: [(usize, bool); 4] = [(13, false), (29, false), (11, false), (12, true)];
+
+/// Draws connections.
+pub(in crate::render) struct Drawings<'w> {
+    out: Out<'w>,
+    cells: Cells,
+    is_first: bool,
+}
+
+impl<'w> Drawings<'w> {
+    /// In `table` with the signs and colours of the layout, in `plain` with ASCII.
+    pub(in crate::render) fn new(format: Format, layout: EventLayout, out: Out<'w>) -> Self {
+        Self {
+            out,
+            cells: Cells::new(format, layout),
+            is_first: true,
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        paint::line(&mut self.out.buffer, line, self.cells.layout.color);
+    }
+
+    /// Whose the ends are and where, side by side.
+    fn write_ends(&mut self, pair: &Pair) {
+        let [left, right] = &pair.ends;
+        let lines = |end: &Option<Chain>, other: &Option<Chain>, room| match (end, other) {
+            (Some(end), _) => {
+                let columns = [Field::Processes, Field::Local];
+                let [owner, address] = columns.map(|column| self.cells.bare(column, &end.row()));
+                end_lines(&owner, &address, room, paint::mark_owner)
+            }
+            (None, Some(other)) => {
+                let words = if pair.roles == Roles::Both {
+                    "itself"
+                } else {
+                    "not seen"
+                };
+                let address = self.cells.bare(Field::Peer, &other.row());
+                end_lines(words, &address, room, str::to_owned)
+            }
+            (None, None) => Vec::new(),
+        };
+        let left = lines(left, right, RIGHT - 1);
+        let right = lines(right, &pair.ends[0], WIDTH - RIGHT);
+        for place in 0..left.len().max(right.len()) {
+            let [left, right] = [&left, &right].map(|lines| lines.get(place));
+            let [left, right] = [left, right].map(|line| line.map_or("", String::as_str));
+            let begin = RIGHT.min(WIDTH.saturating_sub(grid::width(right)));
+            let fits = grid::width(left) < begin;
+            if !fits {
+                self.write(left);
+            }
+            let left = if fits { left } else { "" };
+            let columns = [(begin.saturating_sub(grid::GAP), false), (0, false)];
+            self.write(&Grid::new(columns).line(&[left, right]));
+        }
+    }
+
+    fn write_line(&mut self, line: &Line, since: &mut Option<Step>) {
+        let time = line.step.map_or_else(String::new, |step| {
+            let before = since.replace(step);
+            time(&step, before.as_ref())
+        });
+        let between = match line.between {
+            Between::Nothing => String::new(),
+            Between::Segment { from, segment, .. } => {
+                let arrow = self.arrow(from, '─', segment.name());
+                paint::mark_alarm(arrow, segment == exchange::Segment::Rst)
+            }
+            Between::Open(from) => self.arrow(from, '╌', "can still send"),
+            Between::Words(words) => self.cells.text(words),
+        };
+        let mut grid = Grid::new(COLUMNS);
+        grid.recovers = true;
+        let [left, right] = line.states();
+        self.write(&grid.line(&[left, &between, right, &time]));
+    }
+
+    /// An arrow to the other end, with words in it.
+    fn arrow(&self, from: Side, line: char, words: &str) -> String {
+        let has_signs = self.cells.has_signs();
+        let line = match line {
+            line if has_signs => line,
+            '─' => '-',
+            _ => '.',
+        };
+        let free = ARROW - 1 - (words.len() + 2).min(ARROW - 1);
+        let strokes = |count| String::from(line).repeat(count);
+        let [before, after] = match from {
+            Side::Left => [free / 2, free - free / 2],
+            Side::Right => [free - free / 2, free / 2],
+        };
+        let shaft = format!("{} {words} {}", strokes(before), strokes(after));
+        match (from, has_signs) {
+            (Side::Left, true) => format!("{shaft}▶"),
+            (Side::Left, false) => format!("{shaft}>"),
+            (Side::Right, true) => format!("◀{shaft}"),
+            (Side::Right, false) => format!("<{shaft}"),
+        }
+    }
+}
+
+/// The owner and the address of an end, on one line or on as many as it takes.
+fn end_lines(owner: &str, address: &str, room: usize, paint: fn(&str) -> String) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in owner.split_inclusive(',') {
+        if !line.is_empty() && grid::width(&line) + grid::width(word) > room {
+            lines.push(paint(&std::mem::take(&mut line)));
+        }
+        line.push_str(word);
+    }
+    let is_short = grid::width(&line) + 1 + grid::width(address) <= room;
+    let owner = paint(&line);
+    if is_short {
+        lines.push(format!("{owner} {address}"));
+    } else {
+        lines.extend([owner, address.to_owned()]);
+    }
+    lines
+}
+
+/// `+31 us` since the time before; `0 us` is the first.
+fn time(step: &Step, before: Option<&Step>) -> String {
+    let since = before.map_or(0, |before| step.since_us(before));
+    let text = text::micros(since);
+    let unit = text.find(char::is_alphabetic).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let is_sampled = step.sampled || before.is_some_and(|before| before.sampled);
+    let plus = if before.is_some() { "+" } else { "" };
+    format!("{}{plus}{number} {unit}", mark(is_sampled))
+}
+
+impl EventWriter for Drawings<'_> {
+    fn event(&mut self, _: &Event, _: &Row<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn pair(&mut self, pair: &Pair) -> io::Result<()> {
+        if !std::mem::replace(&mut self.is_first, false) {
+            self.write("");
+        }
+        let firsts = pair.ends.iter().flatten().filter_map(|end| {
+            let step = end.steps.first()?;
+            Some((step.time, step.sampled, end))
+        });
+        if let Some((time, sampled, end)) = firsts.min_by_key(|(time, ..)| *time) {
+            let protocol = self.cells.bare(Field::Protocol, &end.row());
+            let time = self.cells.time(time, sampled);
+            self.write(&format!("{time} {protocol}"));
+        }
+        self.write_ends(pair);
+        let mut since = None;
+        for line in exchange::lines(pair) {
+            self.write_line(&line, &mut since);
+        }
+        self.out.row_done().map(|_| ())
+    }
+
+    fn flush(&mut self, _: Option<&OpenChains>) -> io::Result<()> {
+        self.out.finish()
+    }
+
+    fn finish(&mut self, _: Option<&OpenChains>, _: &EventSummary) -> io::Result<()> {
+        self.out.finish()
+    }
+}

@@ -1,0 +1,359 @@
+//! The segments between the two ends of a connection, as far as the steps of these tell of them.
+
+use crate::model::{self, Ending, State};
+
+use super::super::paint;
+use super::{Pair, Step};
+
+/// An end: the client is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
+impl Side {
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
+/// What is sent, by its flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segment {
+    Syn,
+    SynAck,
+    Ack,
+    Fin,
+    /// Acknowledges the FIN of the other end, too.
+    FinAck,
+    Rst,
+}
+
+impl Segment {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "SYN",
+            Self::SynAck => "SYN+ACK",
+            Self::Ack => "ACK",
+            Self::Fin => "FIN",
+            Self::FinAck => "FIN+ACK",
+            Self::Rst => "RST",
+        }
+    }
+
+    /// Is a segment, sent so, what was received?
+    fn is(self, received: Self) -> bool {
+        self == received
+            || (self, received) == (Self::SynAck, Self::Ack)
+            || (self, received) == (Self::FinAck, Self::Fin)
+    }
+}
+
+/// What a step has received and what it sends, where that is certain. An ACK of a FIN may be late, and come
+/// with others: that it was sent is known when it makes a step of the other end.
+fn segments(step: &Step) -> (Option<Segment>, Option<Segment>) {
+    use Segment::{Ack, Fin, Rst, Syn, SynAck};
+    use State::{
+        Bound, CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen,
+        SynRcvd, SynSent, TimeWait,
+    };
+    let Some(old) = step.old else {
+        return (None, None);
+    };
+    match (old, step.new) {
+        (Closed | Bound, SynSent) => (None, (step.syn == model::Syn::Sent).then_some(Syn)),
+        (SynSent, Established) => (Some(SynAck), Some(Ack)),
+        (Listen | SynSent, SynRcvd) => (Some(Syn), Some(SynAck)),
+        (Listen | SynRcvd, Established) | (FinWait1, FinWait2) | (Closing, TimeWait) => {
+            (Some(Ack), None)
+        }
+        (SynRcvd | Established, FinWait1) | (CloseWait, LastAck) => (None, Some(Fin)),
+        (Established, CloseWait) | (FinWait1, Closing | TimeWait) | (FinWait2, TimeWait) => {
+            (Some(Fin), None)
+        }
+        (_, Closed) => match step.ending {
+            Some(Ending::Complete) => (Some(Fin), None),
+            Some(Ending::Refused | Ending::ResetByPeer) => (Some(Rst), None),
+            Some(Ending::NotAccepted) => (None, Some(Rst)),
+            // Where it has sent all, an end that is closed both ways goes without.
+            Some(Ending::Aborted) if !matches!(old, Closing | LastAck) => (None, Some(Rst)),
+            None if old == LastAck && !step.sampled => (Some(Ack), None),
+            _ => (None, None),
+        },
+        _ => (None, None),
+    }
+}
+
+/// What stands between the ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Between {
+    Nothing,
+    Segment {
+        from: Side,
+        segment: Segment,
+        has_arrived: bool,
+    },
+    /// The other end has sent its FIN, and this one may still send.
+    Open(Side),
+    /// Why the connection ended, where no segment tells it.
+    Words(&'static str),
+}
+
+/// A line of the drawing.
+#[derive(Debug)]
+pub(super) struct Line {
+    left: Option<String>,
+    pub(super) between: Between,
+    right: Option<String>,
+    /// When a segment arrived, or was sent where that is not known; when a step was made.
+    pub(super) step: Option<Step>,
+}
+
+impl Line {
+    const fn new(between: Between) -> Self {
+        Self {
+            left: None,
+            between,
+            right: None,
+            step: None,
+        }
+    }
+
+    fn sent_by(from: Side, segment: Segment, has_arrived: bool) -> Self {
+        Self::new(Between::Segment {
+            from,
+            segment,
+            has_arrived,
+        })
+    }
+
+    /// The states of both ends that are new.
+    pub(super) fn states(&self) -> [&str; 2] {
+        [Side::Left, Side::Right].map(|side| self.state(side).unwrap_or_default())
+    }
+
+    fn state(&self, of: Side) -> Option<&str> {
+        match of {
+            Side::Left => self.left.as_deref(),
+            Side::Right => self.right.as_deref(),
+        }
+    }
+
+    fn set(&mut self, of: Side, state: String) {
+        match of {
+            Side::Left => self.left = Some(state),
+            Side::Right => self.right = Some(state),
+        }
+    }
+
+    /// The segment that this end has sent.
+    fn sent(&self, by: Side) -> Option<(Segment, bool)> {
+        match self.between {
+            Between::Segment {
+                from,
+                segment,
+                has_arrived,
+            } if from == by => Some((segment, has_arrived)),
+            _ => None,
+        }
+    }
+}
+
+/// The lines of a connection.
+pub(super) fn lines(pair: &Pair) -> Vec<Line> {
+    let mut exchange = Exchange::default();
+    let mut steps: Vec<(Side, &Step)> = Vec::new();
+    let mut begin = Line::new(Between::Nothing);
+    for (side, end) in [Side::Left, Side::Right].into_iter().zip(&pair.ends) {
+        let of_end = end.iter().flat_map(|end| &end.steps);
+        if let Some(first) = of_end.clone().next() {
+            begin.set(side, named(first.old, false));
+            exchange.at(side, first.old);
+        }
+        steps.extend(of_end.map(|step| (side, step)));
+    }
+    exchange.lines.push(begin);
+    steps.sort_by_key(|(_, step)| step.time);
+    for (side, step) in steps {
+        exchange.step(side, step);
+    }
+    exchange.lines
+}
+
+fn named(state: Option<State>, is_alarm: bool) -> String {
+    match state {
+        None => "?".to_owned(),
+        Some(state) if is_alarm => paint::mark_alarm(state.to_string(), true),
+        Some(state) => paint::mark_state(&state.to_string()),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Exchange {
+    lines: Vec<Line>,
+    /// Where both ends are.
+    left: Option<State>,
+    right: Option<State>,
+}
+
+impl Exchange {
+    /// Where an end is now; gives where it was.
+    fn at(&mut self, side: Side, state: Option<State>) -> Option<State> {
+        match side {
+            Side::Left => std::mem::replace(&mut self.left, state),
+            Side::Right => std::mem::replace(&mut self.right, state),
+        }
+    }
+
+    const fn at_of(&self, side: Side) -> Option<State> {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
+    }
+
+    fn step(&mut self, side: Side, step: &Step) {
+        if self.at(side, Some(step.new)) != step.old {
+            // What was between was not seen.
+            self.stay(side, named(None, false), None);
+            if step.old.is_some() {
+                self.stay(side, named(step.old, false), None);
+            }
+        }
+        let (received, mut sent) = segments(step);
+        if received.is_none() && step.is_broken_off && self.told(side, Segment::Rst).is_some() {
+            sent = Some(Segment::Rst);
+        }
+        // A listener makes a socket when the handshake is complete: what it sent was sent before.
+        let is_late = (step.old, step.new) == (Some(State::Listen), State::SynRcvd);
+        let time = Some(*step).filter(|_| !is_late);
+        let state = named(Some(step.new), step.is_broken_off);
+        let line = received.map(|segment| self.receive(side, segment, time));
+        match (sent, line) {
+            (Some(segment), line) => {
+                let is_timed = line.is_some_and(|(_, is_timed)| is_timed);
+                self.send(side, segment, state, time.filter(|_| !is_timed));
+            }
+            (None, Some((place, _))) if self.is_open_at(place, side) => {
+                self.place(place, side, state);
+            }
+            (None, _) => self.stay(side, state, time),
+        }
+        let of_others = [Ending::NotAccepted, Ending::Destroyed].map(Some);
+        let is_told = received.or(sent).is_some() && !of_others.contains(&step.ending);
+        let is_special = step.ending.is_some() || step.is_broken_off || step.new == State::SynSent;
+        if !is_told && is_special {
+            self.tell(step.words.unwrap_or_default());
+        }
+        if step.new == State::CloseWait {
+            self.lines.push(Line::new(Between::Open(side)));
+        }
+    }
+
+    /// An end receives a segment: gives its line, and whether that has the time.
+    fn receive(&mut self, by: Side, segment: Segment, time: Option<Step>) -> (usize, bool) {
+        let has_sent_syn =
+            |line: &Line| line.sent(by).is_some_and(|(sent, _)| sent == Segment::Syn);
+        if segment == Segment::SynAck && !self.lines.iter().any(has_sent_syn) {
+            self.lines.push(Line::sent_by(by, Segment::Syn, true));
+        }
+        let from = by.other();
+        let is_under_way = |wanted: Segment| move |line: &Line| matches!(line.sent(from), Some((sent, false)) if sent.is(wanted));
+        if segment == Segment::Ack && self.at_of(from) == Some(State::FinWait2) {
+            self.acknowledge_fin(from);
+        }
+        let mut place = self.lines.iter().rposition(is_under_way(segment));
+        let last = self.lines.len().saturating_sub(1);
+        let with_fin = self.lines.last().is_some_and(is_under_way(Segment::Fin));
+        let is_with_fin = place.is_none() && segment == Segment::Ack && with_fin;
+        if is_with_fin {
+            // That was sent by an end that had received ours.
+            place = Some(last);
+        }
+        let place = place.unwrap_or_else(|| {
+            self.lines.push(Line::sent_by(from, segment, true));
+            self.lines.len() - 1
+        });
+        let is_open = self.is_open_at(place, by);
+        let Some(line) = self.lines.get_mut(place) else {
+            return (place, false);
+        };
+        if let Between::Segment {
+            segment,
+            has_arrived,
+            ..
+        } = &mut line.between
+        {
+            *has_arrived = !is_with_fin;
+            if is_with_fin {
+                *segment = Segment::FinAck;
+            }
+        }
+        if is_open && time.is_some() {
+            line.step = time;
+        }
+        (place, is_open && time.is_some())
+    }
+
+    /// An end in `FIN_WAIT_2` has acknowledged a FIN: with that it is in `TIME_WAIT`, which not every kernel
+    /// tells.
+    fn acknowledge_fin(&mut self, by: Side) {
+        let last = self.lines.len().saturating_sub(1);
+        let fin = self.lines.last().and_then(|line| line.sent(by.other()));
+        if fin == Some((Segment::Fin, false)) && self.is_open_at(last, by) {
+            self.place(last, by, named(Some(State::TimeWait), false));
+            self.at(by, Some(State::TimeWait));
+        }
+    }
+
+    /// An end sends a segment, which the other one may have received already.
+    fn send(&mut self, by: Side, segment: Segment, state: String, time: Option<Step>) {
+        let place = self.told(by, segment).unwrap_or_else(|| {
+            let mut line = Line::sent_by(by, segment, false);
+            line.step = time;
+            self.lines.push(line);
+            self.lines.len() - 1
+        });
+        self.place(place, by, state);
+    }
+
+    /// The line of a segment that the other end has received, and of which this one tells only now.
+    fn told(&self, by: Side, segment: Segment) -> Option<usize> {
+        let is_it = |line: &Line| line.sent(by) == Some((segment, true));
+        let place = self.lines.iter().rposition(is_it)?;
+        let mut since = self.lines.iter().skip(place);
+        since.all(|line| line.state(by).is_none()).then_some(place)
+    }
+
+    /// A step that no segment makes.
+    fn stay(&mut self, side: Side, state: String, time: Option<Step>) {
+        let mut line = Line::new(Between::Nothing);
+        line.set(side, state);
+        line.step = time;
+        self.lines.push(line);
+    }
+
+    fn place(&mut self, place: usize, side: Side, state: String) {
+        if let Some(line) = self.lines.get_mut(place) {
+            line.set(side, state);
+        }
+    }
+
+    /// True if this is the last line and tells no state of an end yet.
+    fn is_open_at(&self, place: usize, side: Side) -> bool {
+        let line = self.lines.get(place);
+        place + 1 == self.lines.len() && line.is_some_and(|line| line.state(side).is_none())
+    }
+
+    fn tell(&mut self, words: &'static str) {
+        let words = Between::Words(words);
+        match self.lines.last_mut() {
+            Some(last) if last.between == Between::Nothing => last.between = words,
+            _ => self.lines.push(Line::new(words)),
+        }
+    }
+}

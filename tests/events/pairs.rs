@@ -1,0 +1,200 @@
+//! `--by pair`: both ends of real connections, put together.
+
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::lives::{End, LIVES, Stage};
+use super::watch::{Steps, can_trace, traced};
+use crate::scene::expected::local_address;
+use crate::scene::{Namespace, V4, V6, tcp};
+use crate::support::{Reading, Run, fresh, program, until};
+
+/// `lsock -E --by pair` in the namespace of this thread. It is told what to wait for by connections that
+/// are refused.
+struct Pairs<T> {
+    running: Reading<T>,
+    rung: Cell<u8>,
+    shows: fn(&T, Ipv4Addr) -> bool,
+}
+
+impl<T: Clone + std::fmt::Debug + Send + 'static> Pairs<T> {
+    fn begin(
+        options: &[&str],
+        locale: &str,
+        read: fn(String) -> T,
+        shows: fn(&T, Ipv4Addr) -> bool,
+    ) -> Pairs<T> {
+        let mut command = program();
+        command.args(["-E", "-n", "--by", "pair"]).args(options);
+        command.env("LC_ALL", locale);
+        let pairs = Pairs {
+            running: Reading::start(&mut command, read),
+            rung: Cell::new(0),
+            shows,
+        };
+        pairs.ring();
+        pairs
+    }
+
+    /// Waits until everything that was over before this call is told.
+    fn ring(&self) {
+        until("the bell is heard", || {
+            self.rung.set(self.rung.get() + 1);
+            let bell = Ipv4Addr::new(127, 0, 1, self.rung.get());
+            refuse(bell);
+            std::thread::sleep(Duration::from_millis(200));
+            let is_told = |told: &[T]| told.iter().any(|pair| (self.shows)(pair, bell));
+            self.running.is(is_told).then_some(())
+        });
+    }
+
+    fn end(self) -> (Vec<T>, Run) {
+        self.ring();
+        self.running.end_by(Signal::SIGINT)
+    }
+}
+
+/// A connection from this address, where nobody listens.
+fn refuse(from: Ipv4Addr) {
+    let to = local_address(tcp::listener(V4, 1).unwrap()).unwrap();
+    let socket: OwnedFd = tcp::socket(V4).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from((from, 0))).unwrap();
+    rustix::net::connect(&socket, &to).unwrap_err();
+}
+
+/// Objects.
+fn objects(options: &[&str]) -> Pairs<Value> {
+    let options = [&["--format", "ndjson"], options].concat();
+    let read = |line: String| serde_json::from_str(&line).unwrap();
+    Pairs::begin(&options, "C", read, |pair, bell| {
+        pair["client"]["local_address"] == bell.to_string()
+    })
+}
+
+/// What is drawn of the first life, in a locale.
+fn drawing(namespace: &Namespace, options: &[&str], locale: &str) -> String {
+    let pairs = Pairs::begin(
+        options,
+        locale,
+        |line| line,
+        |line, bell| line.contains(&format!(" {bell}:")),
+    );
+    let (_, life) = LIVES[0];
+    life(&Stage {
+        namespace,
+        ip: V4,
+        pause: Duration::from_millis(1),
+    });
+    let (lines, run) = pairs.end();
+    assert_eq!(run.status, Some(0));
+    lines.join("\n")
+}
+
+/// The ends in an object, with their roles.
+fn ends(pair: &Value) -> Vec<(&'static str, &Value)> {
+    let of_role = ["client", "server"].map(|role| (role, &pair[role]));
+    let others = pair["ends"].as_array().unwrap();
+    let ends = of_role
+        .into_iter()
+        .chain(others.iter().map(|end| ("end", end)));
+    ends.filter(|(_, end)| end.is_object()).collect()
+}
+
+/// The place of the pair that an end is in, and its role there.
+fn place(pairs: &[Value], end: &End) -> Option<(usize, &'static str)> {
+    let mut found = pairs.iter().enumerate().flat_map(|(place, pair)| {
+        let is_it = |life: &Value| life["local_port"] == end.local && life["peer_port"] == end.peer;
+        let ends = ends(pair).into_iter();
+        ends.filter_map(move |(role, life)| is_it(life).then_some((place, role, life)))
+    });
+    let (place, role, life) = found.next()?;
+    let chain = Steps::of(life["steps"].as_array().unwrap(), |_| true).chain();
+    assert!(end.is_recorded(&chain), "{chain}: {end:?}");
+    Some((place, role))
+}
+
+#[test]
+fn both_ends_of_every_life_are_one_pair() {
+    if !can_trace() || fresh().is_none() {
+        return;
+    }
+    for (name, life) in LIVES {
+        for ip in [V4, V6] {
+            let namespace = fresh().unwrap();
+            let pairs = objects(&[]);
+            let stage = Stage {
+                namespace: &namespace,
+                ip,
+                pause: Duration::from_millis(1),
+            };
+            let of_life = life(&stage);
+            let (told, run) = pairs.end();
+            assert_eq!(run.status, Some(0), "{name}");
+            let places: Vec<_> = of_life.iter().map(|end| place(&told, end)).collect();
+            match *places {
+                [Some((client, "client")), Some((server, "server"))] => {
+                    assert_eq!(client, server, "{name}");
+                }
+                // Refused, or nobody answers.
+                [Some((alone, "client"))] => {
+                    assert_eq!(told[alone]["server"], Value::Null, "{name}");
+                }
+                // A listener.
+                [None] => assert_eq!(of_life[0].peer, 0, "{name}"),
+                ref other => panic!("{name} over {ip}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn pair_is_drawn_with_the_signs_of_the_locale() {
+    let Some(namespace) = traced() else { return };
+    let lines = [
+        "SYN_SENT      ──────── SYN ────────▶",
+        "SYN_SENT      -------- SYN -------->",
+    ];
+    for (format, locale, line) in [
+        ("table", "C.UTF-8", lines[0]),
+        ("table", "C", lines[1]),
+        ("plain", "C.UTF-8", lines[1]),
+    ] {
+        let found = drawing(&namespace, &["--format", format], locale);
+        assert!(found.contains(line), "{format} in {locale}:\n{found}");
+        for state in [
+            "ESTABLISHED",
+            "FIN_WAIT_1",
+            "CLOSE_WAIT",
+            "FIN_WAIT_2",
+            "LAST_ACK",
+        ] {
+            assert!(found.contains(state), "{state}:\n{found}");
+        }
+    }
+}
+
+#[test]
+fn filter_of_one_end_shows_both_and_the_limit_counts_pairs() {
+    let Some(namespace) = traced() else { return };
+    let pairs = objects(&["--limit", "2", "state close-wait or src 127.0.1.0/24"]);
+    let (_, life) = LIVES[0];
+    let of_life = life(&Stage {
+        namespace: &namespace,
+        ip: V6,
+        pause: Duration::from_millis(1),
+    });
+    let (told, run) = pairs.running.outcome();
+    assert_eq!((run.status, told.len()), (Some(0), 2), "{told:?}");
+    for end in &of_life {
+        assert_eq!(
+            place(&told, end).map(|(place, _)| place),
+            Some(1),
+            "{told:?}"
+        );
+    }
+}
