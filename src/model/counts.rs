@@ -42,7 +42,11 @@ impl Counts {
     /// Counts one more.
     pub fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;
-        self.of_table(socket.table()).add(socket.state);
+        match self.tables.last_mut() {
+            // Tables are read one after another: it is nearly always the last one.
+            Some(last) if last.table == socket.table() => last.add(socket.state),
+            _ => self.of_table(socket.table()).add(socket.state),
+        }
         if socket.state == State::Listen {
             self.listeners.add(row);
         }
@@ -78,8 +82,7 @@ impl Counts {
     }
 
     fn of_table(&mut self, table: Table) -> &mut StateCounts {
-        // Tables are read one after another: it is nearly always the last one.
-        let known = self.tables.iter().rposition(|counts| counts.table == table);
+        let known = self.tables.iter().position(|counts| counts.table == table);
         let place = known.unwrap_or(self.tables.len());
         if known.is_none() {
             self.tables.push(StateCounts {

@@ -10,7 +10,10 @@ use crate::error::Error;
 use crate::filter::{Decision, Field, Rule};
 use crate::mode::Messages;
 use crate::mode::check::Tally;
-use crate::model::{Cause, Origin, Protocol, Socket, Source as Kind, StateSet, Table, Warning};
+use crate::model::{
+    Cause, Origin, Protocol, Row, Socket, Source as Kind, State, StateSet, Table, Warning,
+};
+use crate::render::Sink as _;
 use crate::source::{Outcome, Source, Visitor};
 
 impl Listing<'_> {
@@ -112,6 +115,10 @@ impl Listing<'_> {
             Output::Tracked(tracked) => {
                 tracked.meet(&self.matcher.row(socket));
                 Ok(ControlFlow::Continue(()))
+            }
+            // Listeners are shown.
+            Output::Counts(summing, _) if socket.state != State::Listen => {
+                summing.row(&Row::bare(socket))
             }
             output => match output.sink() {
                 Some(sink) => sink.row(&self.matcher.row(socket)),
