@@ -225,18 +225,24 @@ impl<'q> Looker<'q> {
             }
             ControlFlow::Continue(())
         };
-        if let [(rule, request), (_, other)] = requests.as_slice()
-            && rule.table().protocol == Protocol::Tcp
-            && request == other
-            && let Some(outcome) = self.source.visit_both(request, &mut visit)
-        {
-            let unlisted = outcome.unlisted;
-            self.gaps.extend(outcome.into_gaps());
-            return unlisted;
-        }
+        let both = match requests.as_slice() {
+            [(rule, request), (_, other)]
+                if rule.table().protocol == Protocol::Tcp && request == other =>
+            {
+                self.source.visit_both(request, &mut visit)
+            }
+            _ => None,
+        };
+        let visit_each = || {
+            let each = requests.iter();
+            let each =
+                each.map(|(rule, request)| self.source.visit(rule.table(), request, &mut visit));
+            each.collect()
+        };
+        let outcomes: Vec<_> = both.map_or_else(visit_each, |outcome| vec![Ok(outcome)]);
         let mut unlisted = StateSet::EMPTY;
-        for (rule, request) in &requests {
-            match self.source.visit(rule.table(), request, &mut visit) {
+        for outcome in outcomes {
+            match outcome {
                 Ok(outcome) => {
                     unlisted = unlisted.union(outcome.unlisted);
                     self.gaps.extend(outcome.into_gaps());
@@ -273,39 +279,38 @@ impl<'q> Looker<'q> {
             }
         }
         held.retain(|held| !listed.contains(&held.inode));
-        let mut lost = Vec::new();
-        for (held, place) in in_no_table(held, &tables, limits) {
-            match place {
-                Place::Untold => is_whole = false,
-                Place::OfTable(table, None) if !limits.is_elsewhere(held.pid) => {
-                    lost.push((held, table));
-                }
-                Place::OfTable(..) => {}
-            }
-        }
-        let known = |protocol| {
-            let of_protocol = lost.iter().filter(|(_, table)| table.protocol == protocol);
-            let inodes: BTreeSet<u64> = of_protocol.map(|(held, _)| held.inode).collect();
-            u64::try_from(inodes.len()).unwrap_or(u64::MAX)
-        };
-        if !is_whole || !rules.iter().all(|rule| tables.contains(&rule.table())) {
-            let all = limits.tcp_in_no_table(known(Protocol::Udp));
-            hunt.undecided = all.saturating_sub(bound + known(Protocol::Tcp));
-        }
         let mut found: BTreeMap<u64, Found> = BTreeMap::new();
-        for (held, table) in lost.into_iter().filter(|(_, table)| is_asked(table)) {
+        for (held, place) in in_no_table(held, &tables, limits) {
+            let table = match place {
+                Place::OfTable(table, None) if !limits.is_elsewhere(held.pid) => table,
+                Place::OfTable(..) => continue,
+                Place::Untold => {
+                    is_whole = false;
+                    continue;
+                }
+            };
             let name = limits.text(&format!("{}/comm", held.pid));
-            let name = name
-                .as_deref()
-                .map(|name| name.trim_end_matches('\n').as_bytes());
-            let holder = Holder::process(held.pid, name);
+            let name = name.as_deref().map(|name| name.trim_end_matches('\n'));
             let of_socket = found.entry(held.inode).or_insert_with(|| Found {
                 socket: Socket::new(table.protocol, table.family),
                 holders: Vec::new(),
             });
+            let holder = Holder::process(held.pid, name.map(str::as_bytes));
             of_socket.holders.push(holder);
         }
-        hunt.found = found.into_values().collect();
+        if !is_whole || !rules.iter().all(|rule| tables.contains(&rule.table())) {
+            let known = |protocol| {
+                let known = found.values();
+                let known = known.filter(|found| found.socket.protocol == protocol);
+                u64::try_from(known.count()).unwrap_or(u64::MAX)
+            };
+            let all = limits.tcp_in_no_table(known(Protocol::Udp));
+            hunt.undecided = all.saturating_sub(bound + known(Protocol::Tcp));
+        }
+        let found = found.into_values();
+        hunt.found = found
+            .filter(|found| is_asked(&found.socket.table()))
+            .collect();
     }
 
     /// True if the query asks for everything of its tables.

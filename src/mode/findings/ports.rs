@@ -47,19 +47,15 @@ impl Used {
 
     /// What is taken at an address, with what is at every address.
     fn at(&self, ip: IpAddr, shared: Option<(IpAddr, &Self)>) -> Group<'static> {
-        let Some((any, shared)) = shared else {
-            return self.group(GroupKey::Address(ip, None), self.ports.len());
-        };
-        let others = self.ports.difference(&shared.ports).count();
-        let sockets = self.sockets + shared.sockets;
-        let key = GroupKey::Address(ip, Some(any));
-        let mut ports = self.group(key.clone(), shared.ports.len() + others).ports;
-        ports.time_wait += shared.numbers.time_wait;
-        ports.bound += shared.numbers.bound;
-        Group {
-            ports,
-            ..Group::counted(key, [sockets; 2])
+        let key = GroupKey::Address(ip, shared.map(|(any, _)| any));
+        let mut group = self.group(key, self.ports.len());
+        if let Some((_, shared)) = shared {
+            group.count += shared.sockets;
+            group.ports.taken += count(shared.ports.difference(&self.ports).count());
+            group.ports.time_wait += shared.numbers.time_wait;
+            group.ports.bound += shared.numbers.bound;
         }
+        group
     }
 }
 

@@ -55,9 +55,14 @@ pub(super) fn ports_are_taken(group: &Group<'_>, limits: &dyn Limits) -> String 
             "widen the range, or bind to one address",
         ),
     };
+    // `inet_rcv_saddr` of such is an IPv4 address that nobody has.
+    let ipv4 = match group.key {
+        GroupKey::EveryIp => "; so does bind at 0.0.0.0, where IPv6 sockets connected without bind",
+        _ => "",
+    };
     format!(
         "{taken} {who}{by}: {sockets}, {time_wait} in TIME_WAIT, {bound} bound without a connection; \
-         {left} are left. bind to port 0 {there} fails with EADDRINUSE where none is left{unbound}. Close \
+         {left} are left. bind to port 0 {there} fails with EADDRINUSE where none is left{unbound}{ipv4}. Close \
          what is not needed, {advice}.",
     )
 }
