@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use crate::model::{Family, Table};
+use crate::model::{Family, Protocol, Table};
 use crate::procfs::file::read_path;
 
 /// Bytes that are read of the file; the kernel writes some 2,000.
 const MOST: usize = 64 * 1024;
 
-/// True if the kernel has sockets of this table, by `net/protocols` below a root like `/proc`; `None` = it
-/// does not tell, as that of gVisor, which is a header and nothing else.
+/// True if the kernel has sockets of this table, as far as a root like `/proc` tells; `None` = it does not.
 pub(super) fn speaks(root: impl AsRef<Path>, table: Table) -> Option<bool> {
-    let text = read_path(&root.as_ref().join("net/protocols"), MOST).ok()?;
+    let root = root.as_ref();
+    is_listed(root, table).or_else(|| lacks_traces(root, table).then_some(false))
+}
+
+/// By `net/protocols`; that of gVisor is a header and nothing else.
+fn is_listed(root: &Path, table: Table) -> Option<bool> {
+    let text = read_path(&root.join("net/protocols"), MOST).ok()?;
     let text = std::str::from_utf8(&text).ok()?;
     let lines = text.lines().skip(1);
     let mut names = lines.filter_map(|line| line.split(' ').next()).peekable();
@@ -25,6 +30,33 @@ pub(super) fn speaks(root: impl AsRef<Path>, table: Table) -> Option<bool> {
     Some(names.any(|name| letters(name).eq(letters(&wanted))))
 }
 
+/// True if there is nothing of MPTCP, or of IPv6, where there would be something of it beside IPv4.
+fn lacks_traces(root: &Path, table: Table) -> bool {
+    let traces: &[&str] = match table {
+        Table {
+            protocol: Protocol::Mptcp,
+            ..
+        } => &["sys/net/mptcp"],
+        Table {
+            family: Family::Inet6,
+            ..
+        } => &IPV6,
+        _ => return false,
+    };
+    let has = |name: &str| root.join(name).exists();
+    has("sys/net/ipv4") && has("net/tcp") && !traces.iter().any(|trace| has(trace))
+}
+
+/// What a kernel that speaks IPv6 has, whatever it hides besides.
+const IPV6: [&str; 6] = [
+    "sys/net/ipv6",
+    "net/if_inet6",
+    "net/snmp6",
+    "net/sockstat6",
+    "net/tcp6",
+    "net/udp6",
+];
+
 /// UDP-Lite is `UDP-Lite` there, and `UDPLITEv6`.
 fn letters(name: &str) -> impl Iterator<Item = u8> {
     let letters = name.bytes().filter(|byte| *byte != b'-');
@@ -32,6 +64,7 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::speaks;
     use crate::model::{Family, Protocol, Table};
@@ -58,12 +91,11 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_file_is_not_spoken_unless_nothing_is() {
-        let root = tempfile::tempdir().map_err(|error| error.kind());
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("net")).unwrap();
         let told = |text: &str, table| {
-            let root = root.as_ref().ok()?.path();
-            std::fs::create_dir_all(root.join("net")).ok()?;
-            std::fs::write(root.join("net/protocols"), text).ok()?;
-            speaks(root, table)
+            std::fs::write(root.path().join("net/protocols"), text).unwrap();
+            speaks(root.path(), table)
         };
         let lite = |family| Table::new(Protocol::UdpLite, family);
         let header = "protocol  size sockets\n";
@@ -72,5 +104,31 @@ mod tests {
         assert_eq!(told(&some, lite(Family::Inet6)), Some(false));
         assert_eq!(told(header, lite(Family::Inet)), None);
         assert_eq!(told("", lite(Family::Inet)), None);
+    }
+
+    #[test]
+    fn what_leaves_no_trace_beside_ipv4_is_not_spoken() {
+        let root = tempfile::tempdir().unwrap();
+        let table = |protocol, family| Table::new(protocol, family);
+        let told = || {
+            [
+                table(Protocol::Tcp, Family::Inet6),
+                table(Protocol::Mptcp, Family::Inet),
+                table(Protocol::Udp, Family::Inet),
+            ]
+            .map(|table| speaks(root.path(), table))
+        };
+        let make = |name: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        make("net/tcp");
+        assert_eq!(told(), [None; 3], "a copy may have been made of one file");
+        make("sys/net/ipv4/tcp_rmem");
+        assert_eq!(told(), [Some(false), Some(false), None]);
+        make("sys/net/mptcp/enabled");
+        make("net/if_inet6");
+        assert_eq!(told(), [None; 3]);
     }
 }

@@ -73,6 +73,7 @@ fn every_row_of_other_kernels_is_there() {
         "linux-2.6.18",
         "linux-2.6.32",
         "linux-3.10",
+        "linux-6.1-32bit",
         "gvisor",
         "later",
     ] {
