@@ -95,10 +95,9 @@ impl Owners {
         sight
     }
 
-    /// Looks at once, also where the usual look does not.
+    /// Looks at once, and gives what was found.
     pub(super) fn held(&mut self) -> Held {
         let scan = self.take_scan();
-        let scan = self.scanner.look_aside(scan);
         let held = Held {
             descriptors: scan.index.descriptors().to_vec(),
             is_whole: scan.is_whole(),
@@ -131,14 +130,13 @@ impl Owners {
 
     fn look_up(&mut self, inode: u64, uid: Option<u32>, users: &mut NameCache) -> ProcessStatus {
         loop {
-            let mut scan = self.take_scan();
+            let scan = self.take_scan();
             let mut newer = false;
             if scan.index.of(inode).is_empty() {
                 newer = scan.counters.is_older_than(inode);
                 if newer && self.walks < MOST_WALKS {
                     continue;
                 }
-                scan = self.scanner.look_aside(scan);
             }
             for of_process in scan.index.of(inode).chunk_by(|a, b| a.pid == b.pid) {
                 self.add(of_process, scan.began, users);

@@ -106,7 +106,8 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     code.load(Eight, R::R2, R::R1, btf.offset("inode", "i_sb", Pointer)?);
     let offset = btf.offset("super_block", "s_magic", Number(8))?;
     code.load(Eight, R::R2, R::R2, offset);
-    code.set(R::R3, ANONYMOUS);
+    code.load(Four, R::R3, task, of_task("pid", Number(4))?);
+    code.add_number(R::R3, ANONYMOUS);
     code.jump(Condition::Is(R::R2, ANON_INODE_FS_MAGIC), write);
     code.set(R::R3, 0);
     code.jump(Condition::IsNot(R::R2, SOCKFS_MAGIC), write);
@@ -130,10 +131,11 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
 /// Bytes of a [`FdRecord`].
 const RECORD: i32 = 16;
 
-/// In the place of an inode: the descriptor may be a ring of `io_uring`.
-const ANONYMOUS: i32 = -1;
+/// In the place of an inode, with the number of the thread added: the descriptor may be a ring of
+/// `io_uring`.
+const ANONYMOUS: i32 = i32::MIN;
 /// As it is read.
-const ANONYMOUS_INODE: u64 = u64::MAX;
+const FIRST_ANONYMOUS: u64 = u64::MAX << 31;
 
 /// What the program writes for a descriptor; inode 0 = it is no socket, and nothing [`ANONYMOUS`].
 #[derive(Clone, FromBytes, IntoBytes)]
@@ -169,8 +171,8 @@ fn read(mut output: impl io::Read) -> io::Result<Known> {
             }
             match inode {
                 0 => {}
-                ANONYMOUS_INODE => {
-                    let thread = pid;
+                FIRST_ANONYMOUS.. => {
+                    let thread = u32::try_from(inode - FIRST_ANONYMOUS).unwrap_or(pid);
                     known.rings.push(Ring { pid, thread, fd });
                 }
                 inode => known.descriptors.push(Descriptor { inode, pid, fd }),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::fs::{PROC_SUPER_MAGIC, major, minor, stat, statfs};
+use rustix::io::Errno;
 use rustix::process::{Gid, getegid, geteuid, getgroups};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
@@ -35,7 +36,10 @@ pub(super) enum Visibility {
 
 /// Is this a procfs, so that what it shows changes? Otherwise it is a copy of one.
 pub(super) fn is_live(root: &Path) -> bool {
-    statfs(root).is_ok_and(|file_system| file_system.f_type == PROC_SUPER_MAGIC)
+    match statfs(root) {
+        Ok(file_system) => file_system.f_type == PROC_SUPER_MAGIC,
+        Err(cause) => !matches!(cause, Errno::NOENT | Errno::NOTDIR),
+    }
 }
 
 /// Does `root` number processes as this process does? Not if it is that of another PID namespace.

@@ -4,9 +4,9 @@ mod ring;
 mod stat;
 mod walker;
 
-use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::{io, mem};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use super::file;
 use crate::error::Error;
 
 pub use self::stat::{is_ending, is_kernel_thread, parent, start_ticks};
-pub use self::walker::{Shares, other_threads};
+pub use self::walker::other_threads;
 
 /// A descriptor that is a socket; ordered by inode, then pid, then number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,9 +69,9 @@ impl Unreadable {
 pub struct Walk {
     /// Every descriptor that is a socket, in no order, some twice. 16 bytes each.
     pub descriptors: Vec<Descriptor>,
-    /// Descriptors that are, or may be, rings of `io_uring`.
-    pub rings: Vec<Ring>,
-    /// Processes that may hold sockets but could not be read; in no order, each once.
+    /// Descriptors that are, or may be, rings of `io_uring` and were not looked into.
+    rings: Vec<Ring>,
+    /// Processes that may hold sockets but could not be read, ascending, each once.
     pub unreadable: Vec<Unreadable>,
     /// Some directory of descriptors could not even be opened, for lack of privilege; that of a kernel
     /// thread counts, too.
@@ -95,14 +95,19 @@ impl Walk {
         self.rings.extend(other.rings);
         self.unreadable.extend(other.unreadable);
         self.refused |= other.refused;
+        self.unreadable.sort_by_key(|process| process.pid);
+        self.unreadable.dedup_by_key(|process| process.pid);
     }
 }
 
+/// Tells whether two tasks have the same descriptors; true is certain.
+pub type Shares<'a> = &'a (dyn Fn(u32, u32) -> bool + Sync);
+
 /// The threads of a process whose descriptors are its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Threads {
-    /// The first, and where that has none to show, another.
-    Any,
+#[derive(Clone, Copy)]
+pub enum Threads<'a> {
+    /// All; the descriptors that two share are read once. Fixed files of rings count, too.
+    All(Shares<'a>),
     /// The first: a process where it has ended holds nothing. So `netstat` sees it.
     First,
 }
@@ -116,7 +121,7 @@ pub enum Threads {
 ///
 /// When `root` itself cannot be opened or listed, or holds no process at all: a procfs that is not
 /// mounted tells nothing about who holds what.
-pub fn walk(root: &Path, threads: Threads) -> Result<Walk, Error> {
+pub fn walk(root: &Path, threads: Threads<'_>) -> Result<Walk, Error> {
     walk_rest(root, threads, || Ok(Known::default()))
 }
 
@@ -127,7 +132,7 @@ pub fn walk(root: &Path, threads: Threads) -> Result<Walk, Error> {
 /// Those of [`walk`], and that of `know`.
 pub fn walk_rest(
     root: &Path,
-    threads: Threads,
+    threads: Threads<'_>,
     know: impl FnOnce() -> Result<Known, Error>,
 ) -> Result<Walk, Error> {
     let directory = listed(root)?;
@@ -147,8 +152,25 @@ pub fn walk_rest(
     let mut later = again.map_err(unread)?;
     later.retain(|pid| first.binary_search(pid).is_err());
     found.add(spread(directory.as_fd(), &later, read));
+    let mut found = with_rings(directory.as_fd(), found, threads);
     found.descriptors.shrink_to_fit();
     Ok(found)
+}
+
+/// Adds the fixed files of rings.
+fn with_rings(root: BorrowedFd<'_>, mut found: Walk, threads: Threads<'_>) -> Walk {
+    let rings = mem::take(&mut found.rings);
+    if matches!(threads, Threads::All(_)) && !rings.is_empty() {
+        let mut walker = Walker::new(root);
+        for ring in rings {
+            match fixed_files(root, ring) {
+                Ok(held) => walker.found.descriptors.extend(held),
+                Err(cause) => walker.note_unreadable(ring.pid, cause),
+            }
+        }
+        found.add(walker.found);
+    }
+    found
 }
 
 /// The error for a procfs that is none.
@@ -163,42 +185,14 @@ pub fn no_processes(root: &Path) -> Error {
 /// # Errors
 ///
 /// When `root` itself cannot be opened.
-pub fn walk_of(root: &Path, pids: &[u32]) -> Result<Walk, Error> {
+pub fn walk_of(root: &Path, pids: &[u32], threads: Threads<'_>) -> Result<Walk, Error> {
     let directory = search(root)?;
     let mut pids = pids.to_vec();
     pids.sort_unstable();
     pids.dedup();
-    Ok(spread(directory.as_fd(), &pids, |walker, pid| {
-        walker.process(pid, Threads::Any);
-    }))
-}
-
-/// Reads what [`walk`] and [`walk_of`] leave out of these processes: the descriptors that threads have
-/// to themselves, and the fixed files of rings, those of such threads included.
-///
-/// # Errors
-///
-/// When `root` itself cannot be opened.
-pub fn walk_aside(
-    root: &Path,
-    pids: &[u32],
-    mut rings: Vec<Ring>,
-    shares: Shares<'_>,
-) -> Result<Walk, Error> {
-    let directory = search(root)?;
-    let mut found = spread(directory.as_fd(), pids, |walker, pid| {
-        walker.lone_threads(pid, shares);
-    });
-    rings.append(&mut found.rings);
-    let mut walker = Walker::new(directory.as_fd());
-    for ring in rings {
-        match fixed_files(directory.as_fd(), ring) {
-            Ok(held) => walker.found.descriptors.extend(held),
-            Err(cause) => walker.note_unreadable(ring.pid, cause),
-        }
-    }
-    found.add(walker.found);
-    Ok(found)
+    let root = directory.as_fd();
+    let found = spread(root, &pids, |walker, pid| walker.process(pid, threads));
+    Ok(with_rings(root, found, threads))
 }
 
 /// The processes in a procfs, or a copy of one, ascending.

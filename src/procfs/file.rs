@@ -2,13 +2,16 @@
 //! their place: nothing but a regular file is read, without waiting and no further than a limit.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
+
+/// So much is read at once.
+const PIECE: usize = 4_096;
 
 /// Opens a file to read it.
 ///
@@ -42,10 +45,20 @@ pub fn search(path: impl Arg) -> rustix::io::Result<OwnedFd> {
 ///
 /// Those of [`open`] and `read(2)`.
 pub fn read(at: impl AsFd, path: impl Arg, most: usize) -> rustix::io::Result<Vec<u8>> {
-    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    let file = open(at, path)?;
+    // Most are short: one call reads them, and one more finds the end.
+    let mut piece = [0; PIECE];
     let mut bytes = Vec::new();
-    let read = open(at, path)?.take(most).read_to_end(&mut bytes);
-    read.map_err(|cause| Errno::from_io_error(&cause).unwrap_or(Errno::IO))?;
+    while bytes.len() < most {
+        let wanted = (most - bytes.len()).min(PIECE);
+        let length = match rustix::io::read(&file, piece.get_mut(..wanted).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(Errno::INTR) => continue,
+            Err(cause) => return Err(cause),
+        };
+        bytes.extend_from_slice(piece.get(..length).unwrap_or_default());
+    }
     Ok(bytes)
 }
 

@@ -133,6 +133,59 @@ int main(void) {
 }
 "#;
 
+/// A program with a listener that two children of it hold, too: one in an `io_uring` alone, one in a thread
+/// with descriptors of its own alone.
+const SHARING: &str = r#"
+#define _GNU_SOURCE
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int listener, ready[2];
+
+static void tell(void) { if (write(ready[1], "x", 1) < 0) _exit(1); }
+
+static void *alone(void *unused) {
+    if (unshare(CLONE_FILES)) puts("no descriptors of its own for a thread");
+    tell();
+    sleep(600);
+    return unused;
+}
+
+int main(void) {
+    char told;
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    listen(listener, 5);
+    if (pipe(ready)) return 1;
+    if (fork() == 0) {
+        struct io_uring_params params;
+        memset(&params, 0, sizeof params);
+        int ring = syscall(SYS_io_uring_setup, 4, &params);
+        if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &listener, 1)) puts("no io_uring");
+        close(listener);
+        tell();
+        sleep(600);
+    }
+    if (read(ready[0], &told, 1) < 0) return 1;
+    if (fork() == 0) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, alone, NULL);
+        if (read(ready[0], &told, 1) < 0) return 1;
+        close(listener);
+        puts("ready");
+        fflush(stdout);
+        sleep(600);
+    }
+    sleep(600);
+}
+"#;
+
 /// By inode, by pid, the descriptors; without `lsock`, which differs from run to run.
 type Held = BTreeMap<u64, BTreeMap<u64, BTreeSet<u64>>>;
 
@@ -254,6 +307,35 @@ fn owners_are_exactly_those_of_a_walk_both_ways() {
     };
     // Commands that other tests start come and go.
     hide_and_compare(ways, |way| Ok(until_ok("the same owners", || compare(way))));
+}
+
+#[test]
+fn holder_is_listed_beside_another_though_only_its_ring_or_thread_shows_it() {
+    let Some(_namespace) = fresh() else { return };
+    let Some((_directory, program)) = compiled(SHARING) else {
+        return;
+    };
+    // Ends with its children.
+    let mut setsid = Command::new("unshare");
+    let Some(_child) = ready(
+        setsid
+            .args(["--pid", "--fork", "--kill-child"])
+            .arg(&program),
+    ) else {
+        return;
+    };
+    let ways: &[_] = if is_usable() {
+        &["proc", "bpf"]
+    } else {
+        &["proc"]
+    };
+    for way in ways {
+        let run = lsock(["-tlpj", "--owners", way]);
+        let rows = run.sockets();
+        let processes = rows[0]["processes"].as_array().unwrap();
+        let named = processes.iter().filter(|one| one["name"] == "program");
+        assert_eq!((rows.len(), named.count()), (1, 3), "{way}: {rows:#?}");
+    }
 }
 
 /// Compares before and after the program hides what it has.

@@ -37,15 +37,6 @@ impl FdIndex {
         held
     }
 
-    /// The same with more.
-    pub(super) fn with(mut self, more: Vec<Descriptor>) -> Self {
-        if more.is_empty() {
-            return self;
-        }
-        self.descriptors.extend(more);
-        Self::new(self.descriptors)
-    }
-
     /// All of them, in order.
     pub(super) fn descriptors(&self) -> &[Descriptor] {
         &self.descriptors

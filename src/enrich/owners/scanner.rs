@@ -12,8 +12,7 @@ use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit, numbers_a
 use crate::error::Error;
 use crate::model::{Cause, named};
 use crate::procfs::fd::{
-    Descriptor, Ring, Threads, Unreadable, Walk, no_processes, processes_in, walk, walk_aside,
-    walk_of, walk_rest,
+    Descriptor, Threads, Unreadable, Walk, no_processes, processes_in, walk, walk_of, walk_rest,
 };
 use crate::procfs::file::read_path;
 
@@ -54,10 +53,6 @@ pub enum ScanScope {
 #[derive(Debug)]
 pub(super) struct FdScan {
     pub(super) index: FdIndex,
-    /// May hold sockets, too; not looked at yet.
-    rings: Vec<Ring>,
-    /// What the usual look leaves out was read.
-    has_looked_aside: bool,
     /// Processes that could not be read, ascending.
     pub(super) unreadable: Vec<Unreadable>,
     /// The directory of some could not be opened.
@@ -117,14 +112,13 @@ impl FdScanner {
         let began = now();
         let told = self.told().map(|told| (told, Visibility::All));
         let (found, visibility) = told.unwrap_or_else(|| self.walked(live));
-        let (found, failure) = or_failure(found);
-        let mut unreadable = found.unreadable;
-        unreadable.sort_unstable_by_key(|process| process.pid);
+        let (found, failure) = match found {
+            Ok(found) => (found, None),
+            Err(error) => (Walk::default(), Some(error.into())),
+        };
         FdScan {
             index: FdIndex::new(found.descriptors),
-            rings: found.rings,
-            has_looked_aside: false,
-            unreadable,
+            unreadable: found.unreadable,
             refused: found.refused,
             visibility,
             counters,
@@ -135,55 +129,16 @@ impl FdScanner {
 
     /// Does the process have this descriptor now?
     pub(super) fn holds(&self, held: Descriptor) -> bool {
-        let pids = [held.pid];
-        let shares = |_, _| false;
-        let found = walk_of(&self.root, &pids).and_then(|mut found| {
-            let aside = walk_aside(&self.root, &pids, found.rings, &shares)?;
-            found.descriptors.extend(aside.descriptors);
-            Ok(found.descriptors)
-        });
-        found.is_ok_and(|found| found.contains(&held))
-    }
-
-    /// Adds what the usual look leaves out, for a socket that it did not show.
-    pub(super) fn look_aside(&self, scan: FdScan) -> FdScan {
-        if scan.has_looked_aside || scan.failure.is_some() || self.scope == ScanScope::FirstThreads
-        {
-            return scan;
-        }
-        let pids = match &self.scope {
-            ScanScope::Only(pids) => Ok(pids.clone()),
-            ScanScope::All | ScanScope::FirstThreads => processes_in(&self.root),
-        };
-        let is_readable = |pid: &u32| {
-            let unreadable = &scan.unreadable;
-            unreadable.binary_search_by_key(pid, |one| one.pid).is_err()
-        };
-        let are_ours = numbers_as_here(&self.root);
-        let shares = |one, other| are_ours && share_descriptors(one, other);
-        let found = pids.and_then(|mut pids| {
-            pids.retain(is_readable);
-            walk_aside(&self.root, &pids, scan.rings, &shares)
-        });
-        let (found, failure) = or_failure(found);
-        let mut unreadable = [scan.unreadable, found.unreadable].concat();
-        unreadable.sort_by_key(|one| one.pid);
-        unreadable.dedup_by_key(|one| one.pid);
-        FdScan {
-            index: scan.index.with(found.descriptors),
-            rings: Vec::new(),
-            has_looked_aside: true,
-            unreadable,
-            failure,
-            ..scan
-        }
+        let found = walk_of(&self.root, &[held.pid], Threads::All(&|_, _| false));
+        found.is_ok_and(|found| found.descriptors.contains(&held))
     }
 
     /// What the kernel's iterator tells, of these processes alone if some are named; `None` = a walk is
     /// wanted. It sees them all, so the root must show them all, too.
     fn told(&mut self) -> Option<Result<Walk, Error>> {
         let iterator = self.iterator.as_ref()?;
-        let mut found = match walk_rest(&self.root, Threads::Any, || iterator.run()) {
+        let threads = Threads::All(&share_descriptors);
+        let mut found = match walk_rest(&self.root, threads, || iterator.run()) {
             Ok(found) => found,
             Err(error) if self.source == OwnerSource::Bpf => return Some(Err(error)),
             Err(error) => {
@@ -194,7 +149,6 @@ impl FdScanner {
         if let ScanScope::Only(pids) = &self.scope {
             found.descriptors.retain(|held| pids.contains(&held.pid));
             found.unreadable.retain(|one| pids.contains(&one.pid));
-            found.rings.retain(|ring| pids.contains(&ring.pid));
         }
         Some(Ok(found))
     }
@@ -203,10 +157,14 @@ impl FdScanner {
     /// sight.
     fn walked(&self, live: bool) -> (Result<Walk, Error>, Visibility) {
         let root = &self.root;
+        let are_ours = numbers_as_here(root);
+        let shares = |one, other| are_ours && share_descriptors(one, other);
         let found = match &self.scope {
-            ScanScope::All => walk(root, Threads::Any),
+            ScanScope::All => walk(root, Threads::All(&shares)),
             ScanScope::FirstThreads => walk(root, Threads::First),
-            ScanScope::Only(pids) => can_tell(root, pids, live).and_then(|()| walk_of(root, pids)),
+            ScanScope::Only(pids) => {
+                can_tell(root, pids, live).and_then(|()| walk_of(root, pids, Threads::All(&shares)))
+            }
         };
         let is_absent = |pid: &u32| !root.join(pid.to_string()).exists();
         let visibility = match &self.scope {
@@ -232,14 +190,6 @@ impl FdScanner {
     /// that is unusual might be the end.
     fn pays(&self) -> bool {
         self.scope == ScanScope::All && has_many_files(&self.root) && !is_filtered(&self.root)
-    }
-}
-
-/// What a look found, or why there was none.
-fn or_failure(found: Result<Walk, Error>) -> (Walk, Option<Cause>) {
-    match found {
-        Ok(found) => (found, None),
-        Err(error) => (Walk::default(), Some(error.into())),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
 use crate::bpf::{Btf, Kernel, TypeKind, share_descriptors};
 use crate::enrich::visibility::limit;
-use crate::procfs::fd::{Descriptor, Ring, Threads, walk, walk_aside};
+use crate::procfs::fd::{Descriptor, Ring, Threads, walk};
 use crate::skip::skip;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -21,7 +21,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 /// What the program reads: structure, field, bytes; 0 = an address.
-const FIELDS: [(&str, &str, u32); 12] = [
+const FIELDS: [(&str, &str, u32); 13] = [
     ("bpf_iter__task_file", "meta", 0),
     ("bpf_iter__task_file", "task", 0),
     ("bpf_iter__task_file", "fd", 4),
@@ -30,6 +30,7 @@ const FIELDS: [(&str, &str, u32); 12] = [
     ("task_struct", "group_leader", 0),
     ("task_struct", "files", 0),
     ("task_struct", "tgid", 4),
+    ("task_struct", "pid", 4),
     ("file", "f_inode", 0),
     ("inode", "i_ino", 8),
     ("inode", "i_sb", 0),
@@ -62,7 +63,7 @@ fn written(fields: &[(&str, &str, u32)]) -> Result<usize, String> {
 
 #[test]
 fn what_a_kernel_does_not_have_is_named() {
-    assert_eq!(written(&FIELDS), Ok(29));
+    assert_eq!(written(&FIELDS), Ok(30));
     for missing in 0..FIELDS.len() {
         let mut fields = FIELDS.to_vec();
         let (of, name, _) = fields.remove(missing);
@@ -168,11 +169,8 @@ fn thread_with_descriptors_of_its_own_is_told() {
         let (inode, fd) = is_opened.recv().unwrap();
         assert_eq!(fds(&own(&iterator), inode), [fd]);
         let proc = Path::new("/proc");
-        let usual = walk(proc, Threads::Any).unwrap();
-        assert_eq!(fds(&usual.descriptors, inode), [0; 0]);
-        let aside =
-            walk_aside(proc, &[std::process::id()], Vec::new(), &share_descriptors).unwrap();
-        assert_eq!(fds(&aside.descriptors, inode), [fd]);
+        let walked = walk(proc, Threads::All(&share_descriptors)).unwrap();
+        assert_eq!(fds(&walked.descriptors, inode), [fd]);
         drop(done);
     });
 }
@@ -228,10 +226,11 @@ fn record(inode: u64, pid: u32, fd: u32) -> Vec<u8> {
 
 #[test]
 fn processes_without_sockets_are_told_as_seen() {
-    let first = [record(0, 7, 0), record(5, 7, 3), record(u64::MAX, 9, 1)].concat();
+    let ring = record((-2_147_483_636_i64).cast_unsigned(), 9, 1);
+    let first = [record(0, 7, 0), record(5, 7, 3), ring].concat();
     let thread = [record(6, 9, 2), record(0, 7, 4)].concat();
     let told = read(Output([Ok(first), Ok(thread)].into())).unwrap();
-    let (pid, thread, fd) = (9, 9, 1);
+    let (pid, thread, fd) = (9, 12, 1);
     assert_eq!(told.rings, [Ring { pid, thread, fd }]);
     assert_eq!(told.pids, [7, 9]);
     let held = |inode, pid, fd| Descriptor { inode, pid, fd };

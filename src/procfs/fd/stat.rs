@@ -62,8 +62,10 @@ pub fn start_ticks(stat: &[u8]) -> Option<u64> {
 
 /// Digits and nothing else.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let with = |value: u64, byte: &u8| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        value.checked_mul(10)?.checked_add(digit.into())
+    };
+    let value = text.iter().try_fold(0, with)?;
+    (!text.is_empty()).then_some(value)
 }

@@ -7,10 +7,7 @@
 
 use super::stat::cannot_hold_sockets;
 use super::walker::socket_inode;
-use super::{
-    Descriptor, Known, Ring, Threads, Walk, parent, start_ticks, walk, walk_aside, walk_of,
-    walk_rest,
-};
+use super::{Descriptor, Known, Threads, Walk, parent, start_ticks, walk, walk_of, walk_rest};
 use crate::error::Error;
 use crate::skip::skip;
 use rustix::io::Errno;
@@ -24,6 +21,12 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+/// Nobody can tell who shares descriptors.
+const ALL: Threads<'static> = Threads::All(&|_, _| false);
+
+/// All threads of a process share them.
+const SHARED: Threads<'static> = Threads::All(&|_, _| true);
 
 /// A process of a copy of /proc.
 fn process(root: &Path, pid: u32, stat: &str, links: &[(&str, &str)]) {
@@ -78,7 +81,7 @@ fn only_numeric_names_and_whole_socket_links_count() {
     process(root.path(), 10, &stat("a", 'S', 0, 1), &links);
     fs::create_dir_all(root.path().join("self/fd")).unwrap();
     symlink("socket:[79]", root.path().join("self/fd/1")).unwrap();
-    let found = walk(root.path(), Threads::Any).unwrap();
+    let found = walk(root.path(), ALL).unwrap();
     assert!(found.unreadable.is_empty());
     assert_eq!(sorted(found), [(77, 10, 3), (4_294_967_300, 10, 12)]);
 }
@@ -89,7 +92,7 @@ fn what_is_no_process_of_a_copy_is_skipped() {
     fs::write(root.path().join("11"), "a file").unwrap();
     symlink("nowhere", root.path().join("13")).unwrap();
     fs::create_dir(root.path().join("99999999999")).unwrap();
-    let found = walk(root.path(), Threads::Any).unwrap();
+    let found = walk(root.path(), ALL).unwrap();
     assert_eq!((found.descriptors.len(), found.unreadable.len()), (0, 0));
 }
 
@@ -103,20 +106,18 @@ fn process_of_a_copy_without_readable_descriptors_is_unreadable() {
         fs::write(directory.join("stat"), stat("a", 'S', flags, 1)).unwrap();
     }
     fs::write(root.path().join("15/fd"), "").unwrap();
-    let found = walk(root.path(), Threads::Any).unwrap();
+    let found = walk(root.path(), ALL).unwrap();
     let causes = found.unreadable.iter().map(|one| (one.pid, one.cause));
     let [missing, file, no_link] = [Errno::NOENT, Errno::NOTDIR, Errno::INVAL];
     let expected = [(12, missing), (14, no_link), (15, file)];
     assert_eq!(causes.collect::<Vec<_>>(), expected, "16 is the kernel's");
-    let named = walk_of(root.path(), &[12, 13, 16]).unwrap();
+    let named = walk_of(root.path(), &[12, 13, 16], ALL).unwrap();
     assert_eq!(unreadable(&named), [12], "there is no 13");
 }
 
 #[test]
 fn missing_root_is_an_error_that_names_it() {
-    let text = walk(Path::new("/nonexistent"), Threads::Any)
-        .unwrap_err()
-        .chain();
+    let text = walk(Path::new("/nonexistent"), ALL).unwrap_err().chain();
     assert_eq!(text, "cannot open /nonexistent: no such file or directory");
 }
 
@@ -163,10 +164,7 @@ fn descriptors_of_a_process_whose_first_thread_ended_are_found() {
         }
     }
     // The directory must look as with two threads.
-    assert_eq!(
-        sorted(walk(root.path(), Threads::Any).unwrap()),
-        [(5, 20, 9)]
-    );
+    assert_eq!(sorted(walk(root.path(), ALL).unwrap()), [(5, 20, 9)]);
     assert_eq!(sorted(walk(root.path(), Threads::First).unwrap()), []);
 }
 
@@ -178,7 +176,7 @@ fn unreadable_processes_are_counted_once_each() {
     }
     let root = tempfile::tempdir().unwrap();
     refuse_three(root.path());
-    let found = walk(root.path(), Threads::Any).unwrap();
+    let found = walk(root.path(), ALL).unwrap();
     assert_eq!((unreadable(&found), found.refused), (vec![1], true));
     assert!(found.unreadable[0].is_refused());
     assert_eq!(found.unreadable[0].parent, Some(1));
@@ -240,7 +238,7 @@ fn process_that_exits_during_scan_is_skipped() {
     let done = AtomicBool::new(false);
     let (walks, children) = thread::scope(|scope| {
         let spawners = [(); 2].map(|()| scope.spawn(|| short_lived_children(&done)));
-        let walks = (0..40).filter_map(|_| walk(Path::new("/proc"), Threads::Any).ok());
+        let walks = (0..40).filter_map(|_| walk(Path::new("/proc"), SHARED).ok());
         let walks: Vec<Walk> = walks.collect();
         done.store(true, Ordering::Relaxed);
         let children = spawners.map(|spawner| spawner.join().unwrap());
@@ -286,7 +284,7 @@ fn five_thousand_descriptors_of_one_socket_are_all_found() {
     expected.push(socket.as_raw_fd());
     expected.sort_unstable();
     let inode = inode_of(&socket);
-    let found = sorted(walk(Path::new("/proc"), Threads::Any).unwrap());
+    let found = sorted(walk(Path::new("/proc"), SHARED).unwrap());
     let mine: Vec<i32> = found
         .into_iter()
         .filter(|held| held.0 == inode && held.1 == std::process::id())
@@ -303,7 +301,7 @@ fn many_processes_are_spread_and_none_is_lost() {
         process(root.path(), pid, &stat("a", 'S', 0, 1), &[("3", &target)]);
     }
     let expected: Vec<_> = (1..=500).map(|pid| (u64::from(pid), pid, 3)).collect();
-    assert_eq!(sorted(walk(root.path(), Threads::Any).unwrap()), expected);
+    assert_eq!(sorted(walk(root.path(), ALL).unwrap()), expected);
 }
 
 #[test]
@@ -323,8 +321,8 @@ fn only_the_named_processes_are_read() {
     // Not even the list of processes can be read.
     let only_search = fs::Permissions::from_mode(0o100);
     fs::set_permissions(root.path(), only_search).unwrap();
-    let named = walk_of(root.path(), &[5]);
-    let refused = walk_of(root.path(), &[5, 1, 2, 1]);
+    let named = walk_of(root.path(), &[5], ALL);
+    let refused = walk_of(root.path(), &[5, 1, 2, 1], ALL);
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let (named, refused) = (named.unwrap(), refused.unwrap());
     assert!(named.unreadable.is_empty(), "nobody else was asked");
@@ -336,9 +334,9 @@ fn only_the_named_processes_are_read() {
 #[test]
 fn named_process_that_does_not_exist_holds_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let found = walk_of(root.path(), &[7]).unwrap();
+    let found = walk_of(root.path(), &[7], ALL).unwrap();
     assert_eq!((found.descriptors.len(), found.unreadable.len()), (0, 0));
-    assert!(walk_of(Path::new("/nonexistent"), &[7]).is_err());
+    assert!(walk_of(Path::new("/nonexistent"), &[7], ALL).is_err());
 }
 
 #[test]
@@ -347,7 +345,7 @@ fn process_named_twice_is_read_once() {
     let links = [("3", "socket:[5]")];
     process(root.path(), 9, &stat("a", 'S', 0, 1), &links);
     process(root.path(), 8, &stat("b", 'S', 0, 1), &links);
-    let found = walk_of(root.path(), &[9, 9]).unwrap();
+    let found = walk_of(root.path(), &[9, 9], ALL).unwrap();
     assert_eq!(sorted(found), [(5, 9, 3)]);
 }
 
@@ -358,7 +356,7 @@ fn what_is_told_is_not_read_and_the_rest_is() {
         process(root.path(), pid, &stat("a", 'S', 0, 1), &[("3", link)]);
     }
     let held = |inode, pid, fd| Descriptor { inode, pid, fd };
-    let found = walk_rest(root.path(), Threads::Any, || {
+    let found = walk_rest(root.path(), ALL, || {
         // One that has just started, too, which the walk then meets.
         process(
             root.path(),
@@ -391,12 +389,12 @@ fn nothing_is_walked_when_nothing_could_be_told() {
         let cause = io::ErrorKind::PermissionDenied.into();
         Err(Error::bpf("tell", cause))
     };
-    let error = walk_rest(root.path(), Threads::Any, refused).unwrap_err();
+    let error = walk_rest(root.path(), ALL, refused).unwrap_err();
     assert_eq!(error.chain(), "bpf: cannot tell: permission denied");
 }
 
 #[test]
-fn what_threads_and_rings_have_to_themselves_is_read_aside() {
+fn what_threads_and_rings_have_to_themselves_is_read() {
     let root = tempfile::tempdir().unwrap();
     let ring = "anon_inode:[io_uring]";
     let links = [
@@ -420,14 +418,13 @@ fn what_threads_and_rings_have_to_themselves_is_read_aside() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, format!("UserFiles:\t1\n    0: socket:[{inode}]\n")).unwrap();
     }
-    let usual = walk(root.path(), Threads::Any).unwrap();
-    let (pid, thread, fd) = (20, 20, 4);
-    assert_eq!(usual.rings, [Ring { pid, thread, fd }]);
-    let rings = usual.rings.clone();
-    assert_eq!(sorted(usual), [(5, 20, 3)]);
-    let aside = walk_aside(root.path(), &[20], rings, &|_, thread| thread == 22).unwrap();
+    let shares = |one, other| (one, other) == (20, 22);
+    let found = walk(root.path(), Threads::All(&shares)).unwrap();
     let fixed = Descriptor::FIXED;
-    assert_eq!(sorted(aside), [(6, 20, 3), (8, 20, fixed), (10, 20, fixed)]);
+    let expected = [(5, 20, 3), (6, 20, 3), (8, 20, fixed), (10, 20, fixed)];
+    assert_eq!(sorted(found), expected);
+    let first = walk(root.path(), Threads::First).unwrap();
+    assert_eq!(sorted(first), [(5, 20, 3)]);
 }
 
 #[test]

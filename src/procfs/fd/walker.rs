@@ -27,9 +27,6 @@ const DIRECTORY_BUFFER: usize = 32 * 1024;
 /// Longer than the longest `socket:[18446744073709551615]`; other links may be cut.
 const LINK_BUFFER: usize = 64;
 
-/// Tells whether two tasks have the same descriptors; true is certain.
-pub type Shares<'a> = &'a (dyn Fn(u32, u32) -> bool + Sync);
-
 /// Spreads the processes over threads: each takes the next one that nobody has taken.
 pub(super) fn spread(
     root: BorrowedFd<'_>,
@@ -92,42 +89,34 @@ impl<'a> Walker<'a> {
         }
     }
 
-    pub(super) fn process(&mut self, pid: u32, threads: Threads) {
-        let mut listing = self.descriptors(pid, pid);
-        let shows_none = matches!(listing, Listing::Empty | Listing::Failed(_));
-        if shows_none && threads == Threads::Any {
-            listing = self.first_of_others(pid).unwrap_or(listing);
-        }
-        if let Listing::Failed(cause) = listing {
-            self.note_unreadable(pid, cause);
-        }
-    }
-
     /// A process whose first thread has ended shows its descriptors at the others only, and to its
-    /// user it refuses those of the first. `None` = there is no other thread.
-    fn first_of_others(&mut self, pid: u32) -> Option<Listing> {
-        match other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
-            Ok(threads) => threads
-                .into_iter()
-                .map(|thread| self.descriptors(pid, thread))
-                .find(|listing| matches!(listing, Listing::Read | Listing::Failed(_))),
-            Err(cause) => Some(Listing::Failed(cause)),
-        }
-    }
-
-    /// The descriptors of threads that do not have those of the first.
-    pub(super) fn lone_threads(&mut self, pid: u32, shares: Shares<'_>) {
-        match other_threads(self.root, itoa::Buffer::new().format(pid), pid) {
-            Ok(threads) => {
-                for thread in threads {
-                    if !shares(pid, thread)
-                        && let Listing::Failed(cause) = self.descriptors(pid, thread)
-                    {
-                        self.note_unreadable(pid, cause);
+    /// user it refuses those of the first.
+    pub(super) fn process(&mut self, pid: u32, threads: Threads<'_>) {
+        let mut listing = self.descriptors(pid, pid);
+        if let (Threads::All(shares), false) = (threads, listing == Listing::Gone) {
+            let others = other_threads(self.root, itoa::Buffer::new().format(pid), pid);
+            let others = others.unwrap_or_else(|cause| {
+                listing = Listing::Failed(cause);
+                Vec::new()
+            });
+            let mut known = (listing == Listing::Read).then_some(pid);
+            for thread in others {
+                if known.is_some_and(|known| shares(known, thread)) {
+                    continue;
+                }
+                match self.descriptors(pid, thread) {
+                    Listing::Empty | Listing::Gone => {}
+                    Listing::Read if known.is_some() => {}
+                    Listing::Read => (listing, known) = (Listing::Read, Some(thread)),
+                    failed @ Listing::Failed(_) => {
+                        listing = failed;
+                        break;
                     }
                 }
             }
-            Err(cause) => self.note_unreadable(pid, cause),
+        }
+        if let Listing::Failed(cause) = listing {
+            self.note_unreadable(pid, cause);
         }
     }
 
