@@ -3,16 +3,18 @@
 mod check;
 pub mod netstat;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
-use crate::netns::Wanted;
+use crate::netns::{Namespace, Wanted};
 use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
@@ -152,6 +154,17 @@ impl Query {
         let checked = self.checked.filter(|_| table.family == Family::Inet6);
         let speaks = checked.map_or(Expr::ALWAYS, filter::speaks);
         Expr::all([Expr::Test(selected), speaks, self.filter.clone()]).for_table(table)
+    }
+
+    /// The same of one namespace, if one is named.
+    pub fn within(&self, namespace: Option<Arc<Namespace>>) -> Cow<'_, Self> {
+        match namespace {
+            Some(namespace) => Cow::Owned(Self {
+                netns: vec![Wanted::This(namespace)],
+                ..self.clone()
+            }),
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// What is asked of the table of a rule.

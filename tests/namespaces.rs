@@ -15,6 +15,7 @@ use nix::sys::socket::sockopt::BindToDevice;
 use serde_json::{Value, json};
 
 use crate::owners::alone::is_alone;
+use crate::scene::expected::local_address;
 use crate::scene::holder::{Holder, as_nobody, no_nobody};
 use crate::scene::namespace::ip;
 use crate::scene::tcp;
@@ -209,6 +210,76 @@ fn checks_filters_and_sorts_know_namespaces() {
         told,
         "lsock: -N: there is no network namespace \"rad\"; did you mean red?\n"
     );
+}
+
+#[test]
+fn summaries_count_each_namespace_and_say_what_is_wrong_there() {
+    let name = "namespaces::summaries_count_each_namespace_and_say_what_is_wrong_there";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    add("calm");
+    add("it's full");
+    let (_calm, calm_port) = in_named("calm", listener);
+    let (_full, full_port, _waiting) = in_named("it's full", || {
+        let full = tcp::listener(Ipv4Addr::LOCALHOST.into(), 1).unwrap();
+        let waiting = [(); 2].map(|()| tcp::connect(&full).unwrap());
+        let port = local_address(&full).unwrap().port();
+        (full, port, waiting)
+    });
+    let words = ["-ts", "-N", "calm,it's full"];
+    let document = lsock([&words[..], &["-j"]].concat()).document();
+    let listening = |counts: &Value| {
+        let tables = counts.as_array().unwrap().iter();
+        let counts = tables.map(|table| table["states"]["LISTEN"].as_u64().unwrap());
+        counts.sum::<u64>()
+    };
+    assert_eq!(listening(&document["counts"]), 2);
+    let each = document["namespaces"].as_array().unwrap();
+    let each: Vec<_> = each
+        .iter()
+        .map(|one| (&one["netns"], listening(&one["counts"])))
+        .collect();
+    assert_eq!(each, [(&json!("calm"), 1), (&json!("it's full"), 1)]);
+    let listeners = document["listeners"].as_array().unwrap();
+    let listeners = listeners
+        .iter()
+        .map(|one| (&one["netns"], &one["local_port"]));
+    let expected = [
+        (json!("it's full"), json!(full_port)),
+        (json!("calm"), json!(calm_port)),
+    ];
+    assert!(listeners.eq(expected.iter().map(|(netns, port)| (netns, port))));
+    let found = document["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (&found[0]["kind"], &found[0]["netns"]),
+        (&json!("accept_queue"), &json!("it's full"))
+    );
+    let text = lsock(words);
+    assert!(text.text().contains("critical it's full: "), "{text:?}");
+    // What it says to type lists what it is about.
+    let command = text
+        .lines()
+        .into_iter()
+        .find_map(|line| line.trim().strip_prefix("lsock "));
+    let command = format!("exec {LSOCK} {} -H", command.unwrap());
+    let listed = run(Command::new("sh").args(["-c", &command]));
+    assert!(
+        listed.text().contains(&format!("127.0.0.1:{full_port}")),
+        "{listed:?}"
+    );
+    assert_eq!(listed.lines().len(), 1, "{listed:?}");
+    for (format, title) in [("csv", "netns,protocol,family,state,count"), ("ndjson", "")] {
+        let lines = lsock([&words[..], &["--format", format]].concat());
+        assert!(lines.text().starts_with(title), "{lines:?}");
+        assert_eq!(lines.text().matches("LISTEN").count(), 2, "{lines:?}");
+    }
+    for (netns, status) in [("calm", 0), ("it's full", 1), ("calm,it's full", 1)] {
+        let run = lsock(["-ts", "--fail-on", "warning", "-N", netns]);
+        assert_eq!(run.status, Some(status), "{run:?}");
+    }
 }
 
 #[test]

@@ -42,10 +42,6 @@ impl Typed {
             None => default_columns(format, extras),
         };
         let check = self.check()?;
-        if self.summary && several(&self.netns) {
-            let text = "-s counts one network namespace: name it with -N";
-            return Err(Error::Usage(text.to_owned()));
-        }
         let is_checked = (check.expected.is_some() || self.fail_on.is_some()) && !self.events;
         let is_one = tables.families.len() == 1;
         let checked = tables

@@ -18,10 +18,11 @@ mod users;
 mod visibility;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::model::{NameKind, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning};
-use crate::netns::Namespaces;
+use crate::netns::{Namespace, Namespaces};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
@@ -127,6 +128,12 @@ impl Enricher {
         self.namespaces = namespaces;
     }
 
+    /// The namespace of this name, of those whose sockets come.
+    pub fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        let mut known = self.namespaces.values().map(|(known, _)| known);
+        known.find(|known| &*known.name == name).map(Arc::clone)
+    }
+
     /// The name of an interface is one of its namespace.
     fn prepare_interface(&mut self, index: u32, netns: Option<u32>) {
         if self.netns != netns {
@@ -214,7 +221,7 @@ impl Enricher {
             cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
             netns: socket
                 .netns
-                .and_then(|netns| Some(&*self.namespaces.get(&netns)?.0)),
+                .and_then(|netns| Some(&*self.namespaces.get(&netns)?.0.name)),
             netns_inode: socket.netns,
             at_path: self.at_path,
             stage: Stage::Owners,

@@ -6,7 +6,6 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -16,8 +15,8 @@ use crate::mode::matcher::Matcher;
 use crate::mode::no_table::{Place, in_no_table};
 use crate::mode::sources::Open;
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, NotChecked, Protocol,
-    Selection, Severity, Socket, State, StateSet, Table, Warning,
+    Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, Protocol, Selection,
+    Socket, State, StateSet, Table, Warning,
 };
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
@@ -43,8 +42,7 @@ pub(super) fn find(
 
 /// The most severe first.
 fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Findings {
-    let mut findings = Vec::new();
-    let mut not_checked = Vec::new();
+    let mut findings = Findings::default();
     let mut kinds = BTreeSet::new();
     for protocol in Protocol::ALL {
         let rules = looker.rules(protocol);
@@ -81,12 +79,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
             let definition = hunt.definition;
             let severest = definition.levels.iter().map(|level| level.0).max();
             let mut of_unreadable = 0;
-            note(
-                definition.name,
-                severest,
-                hunt.not_checked(),
-                &mut not_checked,
-            );
+            findings.doubt(definition.name, severest, hunt.not_checked());
             for group in hunt.groups(&related) {
                 // Nobody knows how many processes these are.
                 if definition.fewest() > 1 && group.is_of_unreadable() {
@@ -98,7 +91,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                 let at_most = definition
                     .severity(most)
                     .filter(|most| Some(*most) > severity);
-                note(definition.name, at_most, untold, &mut not_checked);
+                findings.doubt(definition.name, at_most, untold);
                 let Some(severity) = severity else { continue };
                 let of_filter = || hunt::text(definition.filter, Some(&group.key), limits);
                 let listing = match definition.listed {
@@ -108,7 +101,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                 let Some((count, own)) = listing else {
                     continue;
                 };
-                findings.push(Finding {
+                findings.found.push(Finding {
                     kind: definition.name,
                     severity,
                     count,
@@ -118,42 +111,16 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                         looker.filter(protocol, &own)
                     },
                     text: (definition.sentence)(&group, limits),
+                    netns: None,
                 });
             }
             let of_one = definition.severity(of_unreadable);
-            note(definition.name, of_one, of_unreadable, &mut not_checked);
+            findings.doubt(definition.name, of_one, of_unreadable);
         }
     }
-    let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
-    findings.sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
-    Findings {
-        found: findings,
-        not_checked,
-        checks: kinds.len(),
-    }
-}
-
-/// Notes what a hunt could not decide about, with what that for the same finding in other protocols could
-/// not. Without a severity it is no finding.
-fn note(
-    kind: &'static str,
-    severity: Option<Severity>,
-    sockets: u64,
-    not_checked: &mut Vec<NotChecked>,
-) {
-    let Some(severity) = severity.filter(|_| sockets > 0) else {
-        return;
-    };
-    if let Some(known) = not_checked.iter_mut().find(|known| known.kind == kind) {
-        known.sockets += sockets;
-        known.severity = known.severity.max(severity);
-    } else {
-        not_checked.push(NotChecked {
-            kind,
-            severity,
-            sockets,
-        });
-    }
+    findings.checks = kinds.len();
+    findings.sort();
+    findings
 }
 
 /// Looks again at the sockets of a query.

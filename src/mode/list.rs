@@ -17,7 +17,7 @@ use super::sources::Open;
 use super::tracked::TrackedTable;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Limits, Protocol, Severity, Source as Kind, Summary, Warning};
+use crate::model::{Findings, Limits, Protocol, Severity, Source as Kind, Summary, Warning};
 use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
 use crate::source::Recorder;
@@ -212,15 +212,31 @@ impl<'l> Listing<'l> {
         else {
             return Ok(Verdict::Done);
         };
-        let mut gaps = Vec::new();
-        let findings = findings::find(self.query, *open, summing.counts(), &mut gaps)?;
-        for gap in gaps {
-            let gap = Warning::Findings(Box::new(gap));
-            messages.note(INCOMPLETE, gap, &mut self.summary.diagnostics);
+        let mut findings = None;
+        for (netns, counts) in summing.settle(&self.summary) {
+            let mut gaps = Vec::new();
+            let known = netns.as_ref();
+            let namespace = known.and_then(|name| self.matcher.enricher.namespace(name));
+            let query = self.query.within(namespace);
+            let found = findings::find(&query, *open, counts, &mut gaps)?;
+            for gap in gaps {
+                let gap = Warning::Findings(Box::new(gap)).within(known);
+                messages.note(INCOMPLETE, gap, &mut self.summary.diagnostics);
+            }
+            match (found, netns) {
+                (Some(found), Some(netns)) => {
+                    findings
+                        .get_or_insert_with(Findings::default)
+                        .absorb(&netns, found);
+                }
+                (Some(found), None) => findings = Some(found),
+                (None, _) => {}
+            }
         }
-        let Some(findings) = findings else {
+        let Some(mut findings) = findings else {
             return Ok(Verdict::Done);
         };
+        findings.sort();
         let is_grave = |severity: Severity| fail_on.is_some_and(|least| severity >= least);
         let grave = findings.found.iter().map(|finding| finding.severity);
         let count = grave.filter(|severity| is_grave(*severity)).count();

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::model::Table;
-use crate::netns::Search;
+use crate::netns::find;
 use crate::query::{Input, Query};
 use crate::source::{
     AutoSource, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource,
@@ -23,8 +23,7 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
         Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
     };
     if !query.netns.is_empty() {
-        let search = Search::new()?;
-        let namespaces = search.select(&query.netns)?;
+        let namespaces = find(&query.netns)?;
         let source = NamespacesSource::new(&namespaces, way, recorder);
         return Ok((Box::new(source), tables));
     }

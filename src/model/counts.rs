@@ -44,8 +44,8 @@ impl Counts {
         let socket = row.socket;
         match self.tables.last_mut() {
             // Tables are read one after another: it is nearly always the last one.
-            Some(last) if last.table == socket.table() => last.add(socket.state),
-            _ => self.of_table(socket.table()).add(socket.state),
+            Some(last) if last.table == socket.table() => last.add(socket.state, 1),
+            _ => self.of_table(socket.table()).add(socket.state, 1),
         }
         if socket.state == State::Listen {
             self.listeners.add(row);
@@ -74,6 +74,28 @@ impl Counts {
                 self.longest_time_wait_ms = self.longest_time_wait_ms.max(rest);
             }
         }
+    }
+
+    /// Adds what was counted elsewhere, but for ports, which are not the same there.
+    pub fn absorb(&mut self, other: &Self) {
+        for table in &other.tables {
+            let own = self.of_table(table.table);
+            own.unlisted = own.unlisted.union(table.unlisted);
+            for (state, count) in table.states() {
+                own.add(state, count);
+            }
+        }
+        let listeners = &mut self.listeners;
+        listeners.count += other.listeners.count;
+        listeners.untold += other.listeners.untold;
+        listeners
+            .fullest
+            .extend_from_slice(&other.listeners.fullest);
+        self.longest_time_wait_ms = self.longest_time_wait_ms.max(other.longest_time_wait_ms);
+        self.half_closed += other.half_closed;
+        self.orphans += other.orphans;
+        self.stuck += other.stuck;
+        self.self_connected += other.self_connected;
     }
 
     /// A table was read, whatever was found in it, but for states whose sockets were not listed.
@@ -145,11 +167,11 @@ pub struct StateCounts {
 }
 
 impl StateCounts {
-    fn add(&mut self, state: State) {
+    fn add(&mut self, state: State, more: u64) {
         if let Some((_, count)) = self.counts.iter_mut().find(|known| known.0 == state) {
-            *count += 1;
+            *count += more;
         } else {
-            self.counts.push((state, 1));
+            self.counts.push((state, more));
             self.counts.sort_unstable();
         }
     }

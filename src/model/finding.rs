@@ -14,6 +14,9 @@ pub use kind::FindingKind;
 pub use limits::{Limits, PortRange};
 pub use table::FINDINGS;
 
+use std::cmp::Reverse;
+use std::sync::Arc;
+
 use super::named;
 use crate::text::counted;
 
@@ -42,6 +45,8 @@ pub struct Finding {
     pub sockets: String,
     /// Numbers, processes and what to do, in a sentence or two; clean text.
     pub text: String,
+    /// The network namespace, where several were looked at.
+    pub netns: Option<Arc<str>>,
 }
 
 /// What was looked for.
@@ -68,6 +73,45 @@ pub struct NotChecked {
 }
 
 impl Findings {
+    /// The most severe first, then in the order of the kinds, then the largest.
+    pub fn sort(&mut self) {
+        let place = |found: &Finding| FINDINGS.iter().position(|kind| kind.name == found.kind);
+        self.found
+            .sort_by_key(|found| (Reverse(found.severity), place(found), Reverse(found.count)));
+    }
+
+    /// Adds what was found in another network namespace.
+    pub fn absorb(&mut self, netns: &Arc<str>, other: Self) {
+        let found = other.found.into_iter().map(|finding| Finding {
+            netns: Some(Arc::clone(netns)),
+            ..finding
+        });
+        self.found.extend(found);
+        for one in other.not_checked {
+            self.doubt(one.kind, Some(one.severity), one.sockets);
+        }
+        self.checks = self.checks.max(other.checks);
+    }
+
+    /// Notes of how many sockets a finding cannot be told, with those of the same kind before. Without a
+    /// severity it is no finding.
+    pub fn doubt(&mut self, kind: &'static str, severity: Option<Severity>, sockets: u64) {
+        let Some(severity) = severity.filter(|_| sockets > 0) else {
+            return;
+        };
+        let mut known = self.not_checked.iter_mut();
+        if let Some(known) = known.find(|known| known.kind == kind) {
+            known.sockets += sockets;
+            known.severity = known.severity.max(severity);
+        } else {
+            self.not_checked.push(NotChecked {
+                kind,
+                severity,
+                sockets,
+            });
+        }
+    }
+
     /// `not checked: accept_queue of 2 sockets`; `None` = everything was.
     pub fn not_checked(&self) -> Option<String> {
         let each = self.not_checked.iter();

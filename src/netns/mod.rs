@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 pub use anchor::Anchor;
-pub use search::{Search, Wanted};
+pub use search::{Wanted, find};
 
 /// A network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Namespace {
 }
 
 /// Namespaces by inode number, each with the thread that is there, if it may be entered.
-pub type Namespaces = BTreeMap<u32, (Arc<str>, Option<Arc<Anchor>>)>;
+pub type Namespaces = BTreeMap<u32, (Arc<Namespace>, Option<Arc<Anchor>>)>;
 
 /// `NSFS_MAGIC` (`include/uapi/linux/magic.h`).
 const NSFS: i64 = 0x6e73_6673;

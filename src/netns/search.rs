@@ -35,6 +35,8 @@ const MOUNTS: usize = 64 * 1024 * 1024;
 pub enum Wanted {
     /// Every one that is found.
     All,
+    /// One that was found before.
+    This(Arc<Namespace>),
     /// The one with this name below `/run/netns`, or that of the process with this number.
     Named(String),
     /// The one that this file leads to.
@@ -42,7 +44,7 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// `all`, a name, the number of a process, or a path, which has a slash.
+    /// `all`, a name, what [`Namespace::name`] calls it, the number of a process, or a path, which has a slash.
     pub fn of(word: &OsStr) -> Self {
         match word.to_str() {
             Some("all") => Self::All,
@@ -63,15 +65,11 @@ struct Seen {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Search(BTreeMap<u32, Seen>);
+struct Search(BTreeMap<u32, Seen>);
 
 impl Search {
     /// Looks at the mounts of this process, at every process, and at the mounts that these have.
-    ///
-    /// # Errors
-    ///
-    /// When there are no processes to look at.
-    pub fn new() -> Result<Self, Error> {
+    fn new() -> Result<Self, Error> {
         let mut search = Self::default();
         search.take_mounts(Path::new("/"), mounts());
         search.take_processes()?;
@@ -170,13 +168,7 @@ impl Search {
         }
     }
 
-    /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own
-    /// one first.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such namespace.
-    pub fn select(&self, wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
+    fn select(&self, wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
         let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
         let mut chosen = Vec::new();
         for wanted in wanted {
@@ -186,6 +178,7 @@ impl Search {
                     chosen.extend([own].iter().chain(others).map(|inode| (*inode, None)));
                 }
                 Wanted::Named(name) => chosen.push((self.named(name)?, None)),
+                Wanted::This(namespace) => chosen.push((namespace.inode, None)),
                 Wanted::Path(path) => {
                     let (_, inode) = open(path).map_err(|cause| match cause {
                         Errno::INVAL => {
@@ -211,6 +204,17 @@ impl Search {
         if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_name(seen)) {
             return Ok(*inode);
         }
+        // What they are called by others has numbers, too: `net:[4026532210]`, `api[23]`.
+        let in_brackets = name
+            .strip_suffix(']')
+            .and_then(|name| name.rsplit_once('['));
+        if let Some(("net:", number)) = in_brackets
+            && let Ok(inode) = number.parse()
+            && self.0.contains_key(&inode)
+        {
+            return Ok(inode);
+        }
+        let name = in_brackets.map_or(name, |(_, number)| number);
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
             let link = format!("{PROC}/{name}/ns/net");
             let by_leader =
@@ -254,6 +258,23 @@ impl Search {
             leader,
             handle: handle.filter(|_| !is_own).map(Path::to_owned),
         }
+    }
+}
+
+/// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one
+/// first.
+///
+/// # Errors
+///
+/// When there is no such namespace, or there are no processes to look at.
+pub fn find(wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
+    let known = wanted.iter().map(|wanted| match wanted {
+        Wanted::This(namespace) => Some(Arc::clone(namespace)),
+        _ => None,
+    });
+    match known.collect() {
+        Some(known) => Ok(known),
+        None => Search::new()?.select(wanted),
     }
 }
 

@@ -167,9 +167,8 @@ impl Source for NamespacesSource {
     fn namespaces(&self) -> Namespaces {
         let each = self.0.iter();
         each.map(|one| {
-            let namespace = &one.namespace;
-            let named = (Arc::clone(&namespace.name), one.anchor.clone());
-            (namespace.inode, named)
+            let known = (Arc::clone(&one.namespace), one.anchor.clone());
+            (one.namespace.inode, known)
         })
         .collect()
     }

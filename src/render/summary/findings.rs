@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, FINDINGS, Finding, Findings, Protocol, Severity};
-use crate::text::{counted, enumeration, push_wrapped};
+use crate::text::{counted, enumeration, escape, push_wrapped};
 
 use super::super::Color;
 
@@ -83,10 +83,16 @@ fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
     let severity = finding.severity.name();
     let gap = " ".repeat(INDENT.saturating_sub(severity.len()));
     let mut text = format!("\n{style}{severity}{style:#}{gap}");
-    push_wrapped(&mut text, &finding.text, INDENT, width);
+    let (mut words, mut options) = (finding.text.clone(), String::new());
     // In one piece, to be copied into a shell.
-    let quoted = finding.sockets.replace('\'', r"'\''");
-    let command = format!("\n{:INDENT$}lsock -ap '{quoted}'\n", "");
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    if let Some(netns) = &finding.netns {
+        words.insert_str(0, &format!("{}: ", escape(netns.as_bytes())));
+        options = format!(" -N {}", quoted(netns));
+    }
+    push_wrapped(&mut text, &words, INDENT, width);
+    let sockets = quoted(&finding.sockets);
+    let command = format!("\n{:INDENT$}lsock{options} -ap {sockets}\n", "");
     out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(command.as_bytes());
 }

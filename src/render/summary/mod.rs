@@ -4,7 +4,9 @@ mod findings;
 pub(super) mod text;
 
 use std::io;
+use std::mem;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::model::{Counts, Findings, Row, State, Summary, Table};
 
@@ -16,7 +18,10 @@ const LISTENERS: usize = 20;
 
 /// What there is to write at the end.
 pub(super) struct Totals {
+    /// Of all namespaces.
     pub(super) counts: Counts,
+    /// Of each network namespace, where several were looked at.
+    pub(super) parts: Vec<(Arc<str>, Counts)>,
     /// `None` = nothing was looked for.
     pub(super) findings: Option<Findings>,
     pub(super) layout: Layout,
@@ -24,20 +29,31 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Each number that is not zero, or not known.
-    pub(super) fn records(&self) -> impl Iterator<Item = (Table, State, Option<u64>)> {
-        self.counts.tables.iter().flat_map(|counts| {
-            let some = counts.states_told();
-            some.map(|(state, count)| (counts.table, state, count))
+    /// Each number that is not zero, or not known, with its namespace where there are several.
+    pub(super) fn records(
+        &self,
+    ) -> impl Iterator<Item = (Option<&str>, Table, State, Option<u64>)> {
+        let whole = self.parts.is_empty().then_some((None, &self.counts));
+        let parts = self.parts.iter();
+        let parts = parts.map(|(netns, counts)| (Some(&**netns), counts));
+        whole.into_iter().chain(parts).flat_map(|(netns, counts)| {
+            counts.tables.iter().flat_map(move |counts| {
+                let some = counts.states_told();
+                some.map(move |(state, count)| (netns, counts.table, state, count))
+            })
         })
     }
 }
 
 /// Counts rows, and writes the counts at the end, with what was found wrong.
 pub struct Summing<'w> {
+    /// Of each network namespace; without a name of the own one.
+    counted: Vec<(Option<Arc<str>>, Counts)>,
+    /// What was counted at the last checkpoint of the namespace that rows came from since then.
+    checkpoint: Option<(usize, Counts)>,
+    /// Listeners that are kept.
+    most: usize,
     totals: Totals,
-    /// What was counted at the last checkpoint.
-    checkpoint: Counts,
     format: Format,
     out: Out<'w>,
 }
@@ -52,11 +68,14 @@ impl<'w> Summing<'w> {
         envelope: Envelope,
         out: Box<dyn io::Write + 'w>,
     ) -> Self {
-        let counts = Counts::new(limit.unwrap_or(LISTENERS));
+        let most = limit.unwrap_or(LISTENERS);
         Self {
-            checkpoint: counts.clone(),
+            counted: Vec::new(),
+            checkpoint: None,
+            most,
             totals: Totals {
-                counts,
+                counts: Counts::new(most),
+                parts: Vec::new(),
                 findings: None,
                 layout,
                 envelope,
@@ -66,10 +85,67 @@ impl<'w> Summing<'w> {
         }
     }
 
-    /// What was counted.
-    pub fn counts(&mut self) -> &Counts {
-        self.totals.counts.listeners.settle();
-        &self.totals.counts
+    /// The place of what is counted in a namespace.
+    fn place(&mut self, netns: Option<&str>) -> usize {
+        let mut counted = self.counted.iter();
+        let known = counted.rposition(|(name, _)| name.as_deref() == netns);
+        known.unwrap_or_else(|| {
+            let counts = Counts::new(self.most);
+            self.counted.push((netns.map(Into::into), counts));
+            self.counted.len() - 1
+        })
+    }
+
+    fn counts_at(&mut self, place: usize) -> Option<&mut Counts> {
+        self.counted.get_mut(place).map(|(_, counts)| counts)
+    }
+
+    /// All is counted. Gives the counts of each namespace, with its name where there are several.
+    pub fn settle(&mut self, summary: &Summary) -> Vec<(Option<Arc<str>>, &Counts)> {
+        let mut counted = Vec::new();
+        for origin in &summary.sources {
+            let netns = origin.netns.as_deref();
+            let place = self.place(netns);
+            // A table without sockets was read all the same; one that could not be read was not.
+            if let Some(counts) = self.counts_at(place)
+                && origin.source.is_some()
+            {
+                counts.note(origin.table, origin.unlisted);
+            }
+            if !counted.contains(&place) {
+                counted.push(place);
+            }
+        }
+        let mut parts = mem::take(&mut self.counted);
+        for (_, counts) in &mut parts {
+            counts.listeners.settle();
+            counts.tables.sort_by_key(|counts| counts.table);
+        }
+        // As they were looked at, also where nothing was found.
+        let order = |place: usize| counted.iter().position(|one| *one == place);
+        let mut parts: Vec<_> = parts.into_iter().enumerate().collect();
+        parts.sort_by_key(|(place, _)| order(*place));
+        let totals = &mut self.totals;
+        if parts.len() > 1 {
+            let parts = parts
+                .into_iter()
+                .map(|(_, (netns, counts))| (netns.unwrap_or_default(), counts));
+            totals.parts = parts.collect();
+            for (_, counts) in &totals.parts {
+                totals.counts.absorb(counts);
+            }
+            totals.counts.listeners.settle();
+            totals.counts.tables.sort_by_key(|counts| counts.table);
+        } else if let Some((_, (_, counts))) = parts.pop() {
+            totals.counts = counts;
+        }
+        let parts = totals.parts.iter();
+        match totals.parts[..] {
+            [] => vec![(None, &totals.counts)],
+            _ => parts
+                .map(|(netns, counts)| (Some(Arc::clone(netns)), counts))
+                .collect(),
+        }
     }
 
     /// What was found; without this, nothing was looked for.
@@ -77,34 +153,39 @@ impl<'w> Summing<'w> {
         self.totals.findings = Some(findings);
     }
 
-    /// Begins rows that may have to be rolled back.
+    /// Begins rows that may have to be rolled back: all of one namespace.
     pub fn checkpoint(&mut self) {
-        self.checkpoint.clone_from(&self.totals.counts);
+        self.checkpoint = None;
     }
 
     /// Drops every row since the last checkpoint, which can always be done.
     pub fn rollback(&mut self) -> bool {
-        self.totals.counts.clone_from(&self.checkpoint);
+        if let Some((place, before)) = self.checkpoint.take()
+            && let Some(counts) = self.counts_at(place)
+        {
+            *counts = before;
+        }
         true
     }
 }
 
 impl Sink for Summing<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.totals.counts.add(row);
+        let place = self.place(row.netns);
+        let is_first = self.checkpoint.is_none();
+        if let Some((_, counts)) = self.counted.get_mut(place) {
+            if is_first {
+                self.checkpoint = Some((place, counts.clone()));
+            }
+            counts.add(row);
+        }
         Ok(ControlFlow::Continue(()))
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        let counts = &mut self.totals.counts;
-        // A table without sockets was read all the same; one that could not be read was not.
-        for origin in &summary.sources {
-            if origin.source.is_some() {
-                counts.note(origin.table, origin.unlisted);
-            }
+        if !self.counted.is_empty() {
+            self.settle(summary);
         }
-        counts.listeners.settle();
-        counts.tables.sort_by_key(|counts| counts.table);
         (self.format.definition().counts)(&mut self.out.buffer, &self.totals, summary);
         self.out.finish()
     }

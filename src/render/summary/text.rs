@@ -11,6 +11,9 @@ use super::super::{Color, Field, HeaderLine};
 use super::Totals;
 use super::findings::{self, Told};
 
+/// Stands for every namespace, as in `-N all`.
+const ALL: &str = "all";
+
 /// Writes everything, and what was found wrong. Where TCP `is_drawn`, its states have no line.
 pub(in crate::render) fn write(
     out: &mut Vec<u8>,
@@ -20,33 +23,50 @@ pub(in crate::render) fn write(
     is_drawn: bool,
 ) {
     let (counts, header) = (&totals.counts, totals.layout.header);
-    let mut lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
-    for protocol in Protocol::ALL {
-        lines.extend(of_protocol(counts, protocol, is_drawn));
+    let lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
+    let of_counts = |counts| {
+        let protocols = Protocol::ALL.into_iter();
+        protocols.flat_map(move |protocol| of_protocol(counts, protocol, is_drawn))
+    };
+    let mut lines = [lines, of_counts(counts).collect()].concat();
+    let several = !totals.parts.is_empty();
+    if several {
+        for (place, line) in lines.iter_mut().enumerate() {
+            line.insert(0, if place == 0 { "NETNS" } else { ALL }.to_owned());
+        }
     }
-    align(out, &lines, &[2, 3, 4], header);
+    for (netns, counts) in &totals.parts {
+        let name = text::escape(netns.as_bytes()).into_owned();
+        lines.extend(of_counts(counts).map(|line| [vec![name.clone()], line].concat()));
+    }
+    let numbers = [2, 3, 4].map(|column| column + usize::from(several));
+    align(out, &lines, &numbers, header);
     if counts.of_protocol(Protocol::Tcp).next().is_some() {
         of_tcp(out, counts);
     }
     let listeners = &counts.listeners;
     if listeners.count > 0 {
         out.push(b'\n');
-        let mut lines = titles(&["PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
+        let of_which = ["NETNS"].iter().filter(|_| several);
+        let columns = ["PROTO", "RECV_Q", "SEND_Q", "LISTENER"];
+        let mut lines = titles(&of_which.chain(&columns).copied().collect::<Vec<_>>());
         if listeners.fullest.is_empty() {
             lines.clear();
         }
         lines.extend(listeners.fullest.iter().map(|kept| {
+            let of_which = [Field::Netns].into_iter().filter(|_| several);
             let columns = [
                 Field::Protocol,
                 Field::RecvQueue,
                 Field::SendQueue,
                 Field::Local,
             ];
-            columns
-                .map(|column| Style::WORD.text(column, &kept.row()))
-                .to_vec()
+            let columns = of_which.chain(columns);
+            let cells = columns.map(|column| Style::WORD.text(column, &kept.row()));
+            cells.collect()
         }));
-        align(out, &lines, &[1, 2], header);
+        let numbers = [1, 2].map(|column| column + usize::from(several));
+        align(out, &lines, &numbers, header);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
     if let Some(findings) = &totals.findings {

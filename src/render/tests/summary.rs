@@ -110,6 +110,7 @@ fn findings() -> Vec<Finding> {
         count,
         sockets: sockets.to_owned(),
         text: text.to_owned(),
+        netns: None,
     };
     vec![
         finding(

@@ -17,6 +17,7 @@ use crate::model::{Event, EventSummary, Row, Spent, Summary};
 use crate::render::events::{
     ENDS, EventWriter, OWNERS, OpenChains, Step, carried, rfc_3339, spent,
 };
+use crate::render::out::Out;
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
 use crate::text::escape;
@@ -31,7 +32,7 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
         let records = Records::new(out, Formulas::Exact);
         Box::new(CsvRows::new(&layout, envelope, records))
     },
-    counts,
+    counts: |out, totals, _| counts(out, totals, Formulas::Exact),
     events: |layout, _, _, out| {
         let records = Records::new(out, Formulas::Exact);
         Box::new(CsvEvents::new(layout.header, records))
@@ -40,13 +41,13 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     repeats: Repeats::Listings,
 };
 
-/// The counts hold nothing from outside.
 pub(super) const SAFE: FormatDefinition = FormatDefinition {
     name: "csv-safe",
     rows: |layout, envelope, out| {
         let records = Records::new(out, Formulas::Disarmed);
         Box::new(CsvRows::new(&layout, envelope, records))
     },
+    counts: |out, totals, _| counts(out, totals, Formulas::Disarmed),
     events: |layout, _, _, out| {
         let records = Records::new(out, Formulas::Disarmed);
         Box::new(CsvEvents::new(layout.header, records))
@@ -64,17 +65,31 @@ fn usual_columns(extras: Extras) -> Vec<Field> {
     Field::VOCABULARY.into_iter().filter(is_shown).collect()
 }
 
-/// A record for each table and state in which something is, or may be; no value needs quotes.
-fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
+/// A record for each table and state in which something is, or may be.
+fn counts(out: &mut Vec<u8>, totals: &Totals, formulas: Formulas) {
+    let mut records = Records::new(Out::new(Box::new(out)), formulas);
+    let several = (!totals.parts.is_empty()).then_some("netns");
     if totals.layout.header == HeaderLine::Shown {
-        out.extend_from_slice(b"protocol,family,state,count\r\n");
+        for title in several
+            .into_iter()
+            .chain(["protocol", "family", "state", "count"])
+        {
+            records.text(title);
+        }
+        records.close();
     }
-    for (table, state, count) in totals.records() {
-        let (protocol, family) = (table.protocol, table.family);
-        let count = count.map_or_else(String::new, |count| count.to_string());
-        let record = format!("{protocol},{family},{state},{count}\r\n");
-        out.extend_from_slice(record.as_bytes());
+    for (netns, table, state, count) in totals.records() {
+        if let Some(netns) = netns {
+            records.text(&escape(netns.as_bytes()));
+        }
+        records.text(table.protocol.name());
+        records.text(table.family.name());
+        records.text(&state.to_string());
+        records.number(count);
+        records.close();
     }
+    // Into memory.
+    let _ = records.flush();
 }
 
 struct CsvRows<'w> {

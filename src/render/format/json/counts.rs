@@ -23,6 +23,16 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     json::opening(out, &totals.envelope);
     json::key(out, "counts");
     list(out, &counts.tables, table);
+    if !totals.parts.is_empty() {
+        json::key(out, "namespaces");
+        list(out, &totals.parts, |out, (netns, counts)| {
+            out.push(b'{');
+            json::member(out, "netns", &**netns);
+            json::key(out, "counts");
+            list(out, &counts.tables, table);
+            out.push(b'}');
+        });
+    }
     json::key(out, "time_wait");
     out.push(b'{');
     json::member(out, "count", counts.of(Protocol::Tcp, State::TimeWait));
@@ -35,7 +45,9 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     json::member(out, "half_closed", counts.half_closed);
     json::member(out, "orphans", counts.orphans);
     json::key(out, "listeners");
-    let mut members = Members::of(&LISTENER);
+    let several = [Field::Netns].iter().filter(|_| !totals.parts.is_empty());
+    let listener: Vec<Field> = several.chain(&LISTENER).copied().collect();
+    let mut members = Members::of(&listener);
     list(out, &counts.listeners.fullest, |out, kept| {
         out.push(b'{');
         members.write(out, &kept.row());
@@ -85,6 +97,9 @@ fn finding(out: &mut Vec<u8>, finding: &Finding) {
     json::member(out, "count", finding.count);
     json::member(out, "sockets", &*finding.sockets);
     json::member(out, "text", &*finding.text);
+    if let Some(netns) = &finding.netns {
+        json::member(out, "netns", &**netns);
+    }
     out.push(b'}');
 }
 

@@ -28,8 +28,11 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 
 /// An object for each table and state in which something is, or may be.
 fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
-    for (table, state, count) in totals.records() {
+    for (netns, table, state, count) in totals.records() {
         out.push(b'{');
+        if netns.is_some() {
+            json::member(out, "netns", netns);
+        }
         json::member(out, "protocol", table.protocol.name());
         json::member(out, "family", table.family.name());
         json::member(out, "state", state);
