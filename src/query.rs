@@ -30,6 +30,8 @@ pub struct Query {
     pub tables: Vec<Table>,
     /// Protocols were named; otherwise `tables` is the default.
     pub named: bool,
+    /// Protocols that were named by themselves, as options or in the filter.
+    pub alone: BTreeSet<Protocol>,
     /// The only version of IP that is checked: sockets of IPv6 count by what they speak.
     pub checked: Option<Family>,
     /// Which sockets of a table.
@@ -249,8 +251,8 @@ impl Tables {
     }
 
     /// The tables of what was named, in the order they are listed. An IP version without an IP
-    /// protocol means the default ones. Ping sockets, which netlink does not know, and MPTCP, which
-    /// `/proc` does not, are left out where nothing else is asked, unless they are named alone.
+    /// protocol means the default ones. Where netlink alone is asked, ping sockets, which it does not
+    /// know, are left out unless they are named alone.
     /// `with_ipv6` = those of IPv6 too whose sockets may speak IPv4.
     pub fn list(&self, input: &Input, with_ipv6: bool) -> Vec<Table> {
         let mut protocols = self.protocols.clone();
@@ -267,8 +269,7 @@ impl Tables {
         }
         let is_known = |protocol: &Protocol| match input {
             Input::Netlink => protocol.sock_diag().is_some(),
-            Input::Procfs(_) => protocol.proc_net().is_some(),
-            Input::Auto | Input::Files | Input::Replay(_) => true,
+            Input::Auto | Input::Files | Input::Procfs(_) | Input::Replay(_) => true,
         };
         let is_alone =
             |protocol: &Protocol| self.is_added(*protocol) || self.alone.contains(protocol);

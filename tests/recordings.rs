@@ -209,12 +209,162 @@ fn what_the_kernel_does_not_have_is_none_in_a_replay_too() {
     let root = root.path().to_str().unwrap();
     tape.record(&["-ta", "--proc-root", root]);
     for words in [&["-aj"][..], &["-taj"]] {
-        let run = lsock([words, &["--replay", tape.path()]].concat()).clean();
+        let run = lsock([words, &["--replay", tape.path()]].concat());
+        let warning = "warning: TCP sockets in BOUND are not listed: they are not in the recording";
+        assert_eq!(run.status, Some(0));
+        assert_eq!(run.stderr, format!("lsock: {warning}\n"));
         let sources = &run.document()["summary"]["sources"];
         assert_eq!(sources[0]["source"], "replay");
         assert_eq!(sources[1]["source"], Value::Null);
         let reason = format!("there is no {root}/net/tcp6");
         assert_eq!(sources[1]["reason"], reason);
+    }
+}
+
+/// What a recording has not: its list is not complete, its counts are null, and no check hangs on it.
+#[test]
+fn recording_of_few_states_tells_of_no_others() {
+    let Some(_namespace) = fresh() else { return };
+    let _left = states::time_wait(V4).unwrap();
+    let _listeners = listeners::on_interface(V4).unwrap();
+    let tape = Tape::new();
+    let replay = |words: &[&str]| lsock([words, &["--replay", tape.path()]].concat());
+    let count = tape.record(&["-tln"]).len();
+    let run = replay(&["-tsj"]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.stderr.contains("not in the recording"), "{run:?}");
+    let document = run.document();
+    assert_eq!(document["summary"]["complete"], false);
+    for path in [
+        "/counts/0/states/TIME_WAIT",
+        "/time_wait/count",
+        "/half_closed",
+        "/orphans",
+    ] {
+        assert_eq!(document.pointer(path), Some(&Value::Null), "{path}");
+    }
+    assert!(document["counts"][0]["states"]["LISTEN"].is_u64());
+    let text = replay(&["-ts"]).stdout;
+    assert!(String::from_utf8_lossy(&text).contains("TIME_WAIT ?"));
+    for (words, status) in [
+        (&["-taq", "--expect", "0", "state time-wait"][..], 2),
+        (&["-tq", "--expect", "0"], 2),
+        (&["-tsq", "--expect", "0", "state time-wait"], 2),
+        (&["-tq", "state established"], 2),
+        (&["-tlq", "--expect", "0", "sport = 1"], 0),
+        (&["-tlq"], 0),
+        (&["-taq"], 0),
+    ] {
+        assert_eq!(replay(words).status, Some(status), "{words:?}");
+    }
+    let same = replay(&["-tlj"]).clean().document();
+    assert_eq!(same["summary"]["complete"], true);
+    assert_eq!(same["sockets"].as_array().unwrap().len(), count);
+    let all = replay(&["-taj"]);
+    assert_eq!(all.document()["summary"]["complete"], false);
+    let gone = replay(&["-tj"]);
+    assert_eq!(
+        gone.status,
+        Some(2),
+        "all that is asked for is missing: {gone:?}"
+    );
+    // A file of the kernel has every state, whatever was asked for.
+    tape.record(&["-tln", "--source", "procfs"]);
+    assert_eq!(replay(&["-taq", "state time-wait"]).status, Some(0));
+    assert_eq!(
+        replay(&["-taq", "--expect", "0", "state bound"]).status,
+        Some(2)
+    );
+}
+
+#[test]
+fn recording_that_a_filter_narrowed_tells_of_no_more() {
+    let Some(_namespace) = fresh() else { return };
+    let held = states::established(V4).unwrap();
+    let of_one = format!("sport = {}", held.expected[0].local().port());
+    let tape = Tape::new();
+    let replay = |words: &[&str]| lsock([words, &["--replay", tape.path()]].concat());
+    for filter in [of_one.clone(), format!("{of_one} and src 127/8")] {
+        tape.record(&["-tan", &filter]);
+        let same = replay(&["-tanj", &filter]).clean().document();
+        assert_eq!(same["summary"]["complete"], true);
+        for words in [
+            &["-tanj"][..],
+            &["-tanj", "sport = 1"],
+            &["-tsj"],
+            &["-tanj", "src ::1"],
+        ] {
+            let run = replay(words);
+            assert_eq!(run.status, Some(2), "{words:?} {run:?}");
+            assert_eq!(run.document()["summary"]["complete"], false);
+            assert!(
+                run.stderr.contains("the filter of the recording"),
+                "{run:?}"
+            );
+        }
+        let counts = replay(&["-tsj"]).document();
+        assert_eq!(counts["time_wait"]["count"], Value::Null);
+        for (words, status) in [
+            (&["-taq", "--expect", "0", "sport = 1"][..], 2),
+            (&["-taq", "--expect", "0", &filter], 1),
+            (&["-taq", "--expect", "1..", &of_one], 0),
+            (&["-tsq", "--expect", "..1"], 2),
+        ] {
+            assert_eq!(replay(words).status, Some(status), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn mptcp_without_netlink_is_not_told_as_none_live_and_recorded() {
+    let Some(_namespace) = fresh() else { return };
+    let root = TempDir::new().unwrap();
+    std::fs::create_dir(root.path().join("net")).unwrap();
+    std::fs::copy("/proc/net/tcp", root.path().join("net/tcp")).unwrap();
+    let tape = Tape::new();
+    let live = ["--proc-root", root.path().to_str().unwrap()];
+    let words = ["-an", "-A", "all", "-D", tape.path()];
+    let recorded = lsock([&words[..], &live].concat());
+    assert_eq!(recorded.status, Some(0), "{recorded:?}");
+    let replay = ["--replay", tape.path()];
+    let warning = "MPTCP sockets are not listed";
+    for source in [live, replay] {
+        let run = |words: &[&str]| lsock([words, &source].concat());
+        let all = run(&["-anj", "-A", "all"]);
+        assert!(
+            all.stderr.contains(&format!("warning: {warning}")),
+            "{all:?}"
+        );
+        assert_eq!(all.document()["summary"]["complete"], false);
+        let counts = run(&["-sj", "-A", "all"]).document()["counts"].clone();
+        let mut counts = counts.as_array().unwrap().iter();
+        let mptcp = counts.find(|counts| counts["protocol"] == "mptcp").unwrap();
+        assert_eq!(
+            (&mptcp["total"], &mptcp["states"]["LISTEN"]),
+            (&Value::Null, &Value::Null)
+        );
+        for (words, status) in [
+            (
+                &["-q", "-A", "all", "-a", "--expect", "0", "protocol = mptcp"][..],
+                2,
+            ),
+            (&["-anM"], 2),
+            (&["-antM"], 2),
+            (
+                &[
+                    "-q",
+                    "-A",
+                    "tcp,mptcp",
+                    "-a",
+                    "--expect",
+                    "0",
+                    "state listen and sport = 1 and protocol = tcp",
+                ],
+                0,
+            ),
+        ] {
+            assert_eq!(run(words).status, Some(status), "{words:?} {source:?}");
+        }
     }
 }
 

@@ -74,6 +74,7 @@ impl Typed {
             named: tables.are_named(),
             tables: tables.list(&input, checked == Some(Family::Inet)),
             checked,
+            alone: &tables.alone | &tables.filtered,
             selection: self.selection(&filter),
             filter,
             hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),

@@ -93,6 +93,14 @@ impl Narrow {
         all
     }
 
+    /// True if it leaves out all that these ports and this program do.
+    pub fn is_within(&self, ports: [Option<u16>; 2], program: &[u8]) -> bool {
+        let [local, peer] = ports;
+        (local.is_none() || local == self.local_port)
+            && (peer.is_none() || peer == self.peer_port)
+            && (program.is_empty() || program == self.program)
+    }
+
     /// Puts the first single port of each end into the id.
     fn takes(&mut self, member: &Expr) -> bool {
         let Expr::Test(Test::Port {

@@ -189,6 +189,8 @@ impl Source for FakeSource {
                 Event::Warning(warning) => outcome.warnings.push(warning),
                 Event::Unlisted(source, states) => {
                     outcome.source = Some(source);
+                    // One of other programs, which says nothing of its states.
+                    outcome.is_scope_unknown = source == Kind::Replay;
                     outcome.unlisted = states.intersection(request.states);
                 }
                 Event::Disturbance(behind) => disturbed = Some(behind),

@@ -127,6 +127,31 @@ impl Counts {
         self.of_protocol(protocol).map(|t| t.told(state)).sum()
     }
 
+    /// A number of TCP sockets that are in one of these states; `None` = some states were not listed, or no TCP
+    /// was.
+    fn told_in(&self, states: StateSet, number: u64) -> Option<u64> {
+        let mut tables = self.of_protocol(Protocol::Tcp).peekable();
+        tables.peek()?;
+        let lists = |counts: &StateCounts| counts.unlisted.intersection(states) == StateSet::EMPTY;
+        tables.all(lists).then_some(number)
+    }
+
+    /// TCP sockets in `TIME_WAIT`; `None` = they were not listed.
+    pub fn time_wait(&self) -> Option<u64> {
+        let state = State::TimeWait;
+        self.told_in(StateSet::EMPTY.with(state), self.of(Protocol::Tcp, state))
+    }
+
+    /// [`Self::half_closed`]; `None` = they were not listed.
+    pub fn half_closed(&self) -> Option<u64> {
+        self.told_in(Protocol::Tcp.connected(), self.half_closed)
+    }
+
+    /// [`Self::orphans`]; `None` = they were not listed.
+    pub fn orphans(&self) -> Option<u64> {
+        self.told_in(StateSet::ORPHANED, self.orphans)
+    }
+
     /// The ports from `first` to `last` that sockets of TCP, or of UDP, have: the larger number.
     pub fn ports_in(&self, first: u16, last: u16) -> u64 {
         let from_first = |word| u64::MAX << if word == first / 64 { first % 64 } else { 0 };
@@ -199,9 +224,15 @@ impl StateCounts {
         told.filter(|(_, count)| *count != Some(0))
     }
 
-    /// How many there are.
+    /// How many were listed.
     pub fn total(&self) -> u64 {
         self.states().map(|(_, count)| count).sum()
+    }
+
+    /// The same; `None` = none was, and there may be some.
+    pub fn total_told(&self) -> Option<u64> {
+        let total = self.total();
+        (total > 0 || self.unlisted == StateSet::EMPTY).then_some(total)
     }
 }
 

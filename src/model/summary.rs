@@ -18,6 +18,8 @@ pub struct Origin {
     pub unlisted: StateSet,
     /// The network namespace; `None` = the own one.
     pub netns: Option<Arc<str>>,
+    /// True of a recording that does not say which states it has: it is all there is to list.
+    pub is_scope_unknown: bool,
 }
 
 impl Origin {
@@ -69,11 +71,10 @@ pub struct Summary {
 
 impl Summary {
     /// True if nothing that was asked for is known to be missing, or may be there in a state that its
-    /// source does not list. A recording is all there is to list of it.
+    /// source does not list.
     pub fn is_complete(&self) -> bool {
-        let lists_all = |origin: &Origin| {
-            origin.unlisted == StateSet::EMPTY || origin.source == Some(Source::Replay)
-        };
+        let lists_all =
+            |origin: &Origin| origin.unlisted == StateSet::EMPTY || origin.is_scope_unknown;
         self.diagnostics.is_complete() && self.sources.iter().all(lists_all)
     }
 

@@ -5,7 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Protocol, Severity, Source, Table};
+use super::summary::sockets_in;
+use super::{Protocol, Severity, Source, StateSet, Table};
 use crate::text::{chain, counted, escape, escape_also, escape_path, separates_processes};
 
 /// Why something failed: an error that several may keep.
@@ -81,8 +82,10 @@ pub enum Warning {
         /// Who leaves them out.
         source: Source,
     },
-    /// Sockets of this protocol are asked for, and the source does not list those in BOUND, or of MPTCP any.
-    Unlisted(Protocol, Source),
+    /// Of a table a recording has only the sockets that a filter wants.
+    Narrowed(PathBuf, Table),
+    /// Sockets of this protocol in these states are asked for, and the source does not list them.
+    Unlisted(Protocol, StateSet, Source),
     /// The search for findings could not see everything.
     Findings(Box<Self>),
     /// Findings of this severity, or a higher one, make the run fail.
@@ -236,7 +239,9 @@ impl Warning {
     /// True if another one, of what a source does not list or cannot tell, need not be said beside it.
     pub fn includes(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::FewerFields(of, _), Self::Unlisted(protocol, Source::Procfs)) => of == protocol,
+            (Self::FewerFields(of, _), Self::Unlisted(protocol, _, Source::Procfs)) => {
+                of == protocol
+            }
             (Self::Unlisted(..) | Self::Failed(_), other) => self == other,
             (Self::Within(one, told), Self::Within(other, new)) => {
                 one == other && told.includes(new)
@@ -318,7 +323,15 @@ impl Display for Warning {
                 let fields = fields.join(", ");
                 write!(f, "{table}: the filter asks for {fields}, which {why}")
             }
-            Self::Unlisted(protocol, source) => unlisted(f, *protocol, *source),
+            Self::Narrowed(path, table) => write!(
+                f,
+                "{}: has no {table} but those that the filter of the recording wants",
+                escape_path(path)
+            ),
+            Self::Unlisted(protocol, states, source) => {
+                let sockets = sockets_in(*protocol, *states);
+                write!(f, "{sockets} are not listed: {}", why_unlisted(*source))
+            }
             Self::Findings(inner) => write!(f, "findings: {inner}"),
             Self::Grave(count, severity) => {
                 let (findings, severity) = (counted(count, "finding"), severity.name());
@@ -361,17 +374,12 @@ impl Display for Warning {
     }
 }
 
-fn unlisted(f: &mut Formatter<'_>, protocol: Protocol, source: Source) -> fmt::Result {
-    let which = match protocol {
-        Protocol::Mptcp => "sockets",
-        _ => "sockets in BOUND",
-    };
-    let who = match source {
+const fn why_unlisted(source: Source) -> &'static str {
+    match source {
         Source::Netlink => "the kernel reports them from Linux 6.8 on",
         Source::Procfs => "/proc/net does not report them",
-        Source::Replay => "the recording has none",
-    };
-    write!(f, "{} {which} are not listed: {who}", protocol.title())
+        Source::Replay => "they are not in the recording",
+    }
 }
 
 fn why_missing(fields: &[String], source: Source) -> &'static str {

@@ -131,11 +131,15 @@ impl<'r> Decoder<'r> {
 
     /// What of the request a source leaves out that may not list BOUND, if it did not.
     pub(super) fn unlisted(&self) -> StateSet {
+        self.request.unlisted(self.table, self.untold())
+    }
+
+    /// What a source leaves out that may not list BOUND, if it did not.
+    pub(super) const fn untold(&self) -> StateSet {
         if self.is_bound_lent {
             StateSet::EMPTY
         } else {
-            self.request
-                .unlisted(self.table, StateSet::EMPTY.with(State::Bound))
+            StateSet::EMPTY.with(State::Bound)
         }
     }
 

@@ -128,6 +128,8 @@ pub struct Outcome {
     /// States whose sockets the source does not list: how many there are is unknown. (What fields it
     /// does not report, [`Field::reported_by`](crate::fields::Field::reported_by) tells.)
     pub unlisted: StateSet,
+    /// True of a recording that does not say which states it has: it is all there is to list.
+    pub is_scope_unknown: bool,
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
     /// The network namespace that it is of; `None` = the own one.

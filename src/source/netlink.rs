@@ -106,6 +106,10 @@ impl NetlinkSource {
                     let asked = reader.decoder.request.states;
                     self.recorder
                         .keep_states(dump.table(), asked, outcome.unlisted);
+                    let narrow = &reader.decoder.request.narrow;
+                    let ports = [narrow.local_port, narrow.peer_port];
+                    self.recorder
+                        .keep_narrow(dump.table(), ports, params.program);
                     return Ok(outcome);
                 }
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the

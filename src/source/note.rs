@@ -9,6 +9,8 @@ pub(super) enum Note {
     None(String),
     /// The states of the table that were asked for, and listed if there was any.
     States(StateSet),
+    /// What of the table the kernel left out, by the filter: a single port at either end, and a program.
+    Narrowed([Option<u16>; 2], Vec<u8>),
     /// The name of a number.
     Name(RecordedName),
     /// There is nothing behind it.
@@ -33,6 +35,20 @@ impl Note {
                 words.extend(states.contains(State::Unknown(0)).then_some(UNKNOWN));
                 format!("states {}", words.join(",")).into_bytes()
             }
+            Self::Narrowed(ports, program) => {
+                let mut text = b"narrowed".to_vec();
+                for port in ports {
+                    let port = port.map_or_else(|| NO_PORT.to_owned(), |port| port.to_string());
+                    text.extend(format!(" {port}").bytes());
+                }
+                text.push(b' ');
+                text.extend(
+                    program
+                        .iter()
+                        .flat_map(|byte| format!("{byte:02x}").into_bytes()),
+                );
+                text
+            }
             Self::Name(RecordedName { kind, number, name }) => {
                 let begin = format!("{} {number} ", kind.name()).into_bytes();
                 [&begin[..], name].concat()
@@ -54,6 +70,14 @@ impl Note {
                 });
                 Self::States(states.fold(StateSet::EMPTY, StateSet::with))
             }
+            b"narrowed" => {
+                let (local, rest) = split(rest);
+                let (peer, program) = split(rest);
+                let pairs = program.chunks(2);
+                let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+                let program: Option<_> = pairs.map(byte).collect();
+                Self::Narrowed([port(local)?, port(peer)?], program?)
+            }
             Self::END => Self::End,
             word => {
                 let mut kinds = NameKind::ALL.into_iter();
@@ -66,6 +90,20 @@ impl Note {
                 })
             }
         })
+    }
+}
+
+/// Stands for every port.
+const NO_PORT: &str = "*";
+
+#[expect(
+    clippy::option_option,
+    reason = "whether it is one, and whether there is one"
+)]
+fn port(word: &[u8]) -> Option<Option<u16>> {
+    match str::from_utf8(word).ok()? {
+        NO_PORT => Some(None),
+        number => Some(Some(number.parse().ok()?)),
     }
 }
 
@@ -94,6 +132,8 @@ mod tests {
             Note::States(StateSet::ALL),
             Note::States(StateSet::EMPTY),
             Note::States(StateSet::EMPTY.with(State::Listen).with(State::Bound)),
+            Note::Narrowed([None, Some(443)], Vec::new()),
+            Note::Narrowed([Some(22), None], vec![0, 0x1f, 0xff]),
             name(NameKind::Interface, 2, b"eth0"),
             name(NameKind::User, 1000, b"alice"),
             name(NameKind::Cgroup, u64::MAX, b"/a b/\xff\n"),

@@ -145,8 +145,9 @@ impl ProcfsSource {
             }
         }
         self.recorder.keep_end(table);
-        let asked = decoder.request.states;
-        self.recorder.keep_states(table, asked, decoder.unlisted());
+        // Whatever was asked for, the file has all that it can tell.
+        self.recorder
+            .keep_states(table, StateSet::ALL, decoder.untold());
         Ok(ControlFlow::Continue(()))
     }
 

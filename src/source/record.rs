@@ -77,6 +77,13 @@ impl Recorder {
         self.keep_note(table, &Note::States(told));
     }
 
+    /// Keeps what of a table the kernel was asked to leave out.
+    pub(super) fn keep_narrow(&self, table: Table, ports: [Option<u16>; 2], program: &[u8]) {
+        if ports != [None; 2] || !program.is_empty() {
+            self.keep_note(table, &Note::Narrowed(ports, program.to_vec()));
+        }
+    }
+
     /// Keeps the name of a number, behind all dumps.
     pub fn keep_name(&self, name: RecordedName) {
         self.keep_note(NO_TABLE, &Note::Name(name));

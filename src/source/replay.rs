@@ -169,11 +169,11 @@ impl ReplaySource {
             }
             Body::Note(text) => match (Note::read(text), asked) {
                 (Some(Note::Name(name)), _) => self.names.push(name),
-                (Some(note @ (Note::None(_) | Note::States(_))), Some(table)) => {
+                (Some(Note::End) | None, _) | (_, None) => {}
+                (Some(note), Some(table)) => {
                     self.hold(table);
                     self.notes.push((table, note));
                 }
-                _ => {}
             },
             // A refusal, or the answer to what was asked beside a dump: no part of one.
             Body::Error(_) if !message.multi => {}
@@ -274,20 +274,33 @@ impl Source for ReplaySource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let mut notes = self.notes.iter().filter(|(of, _)| *of == table);
-        let listed = match notes.next_back() {
-            Some((_, Note::None(reason))) => {
-                let mut outcome = Outcome::absent(reason.clone().into());
-                outcome.warnings.extend(self.told_flaw());
-                return Ok(outcome);
+        let notes = self.notes.iter().filter(|(of, _)| *of == table);
+        let (mut listed, mut is_narrowed) = (None, false);
+        for (_, note) in notes {
+            match note {
+                Note::None(reason) => {
+                    let mut outcome = Outcome::absent(reason.clone().into());
+                    outcome.warnings.extend(self.told_flaw());
+                    return Ok(outcome);
+                }
+                Note::States(states) => listed = Some(*states),
+                Note::Narrowed(ports, program) => {
+                    is_narrowed |= !request.narrow.is_within(*ports, program);
+                }
+                Note::Name(_) | Note::End => {}
             }
-            Some((_, Note::States(states))) => Some(*states),
-            _ => None,
-        };
+        }
+        if !self.tables.contains(&table) {
+            let missing = Warning::NotRecorded(self.path.clone(), table);
+            let mut outcome = Outcome::absent(missing.to_string().into());
+            outcome.warnings.push(missing);
+            outcome.warnings.extend(self.told_flaw());
+            return Ok(outcome);
+        }
         let mut outcome = Outcome::complete(Kind::Replay);
         let gaps = &mut outcome.warnings;
-        if !self.tables.contains(&table) {
-            gaps.push(Warning::NotRecorded(self.path.clone(), table));
+        if is_narrowed {
+            gaps.push(Warning::Narrowed(self.path.clone(), table));
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.unix_names() } else { None };
@@ -300,10 +313,12 @@ impl Source for ReplaySource {
             Err(flaw) => gaps.push(Warning::Failed(self.malformed(flaw.to_string()).into())),
         }
         gaps.extend(decoder.warnings(Some(table), Some(&self.path)));
-        // What other programs record may lack BOUND.
+        outcome.is_scope_unknown = listed.is_none();
         outcome.unlisted = match listed {
+            _ if is_narrowed => request.states,
             Some(StateSet::EMPTY) => request.states,
             Some(listed) => request.unlisted(table, listed.complement()),
+            // What other programs record may lack BOUND.
             None => decoder.unlisted(),
         };
         outcome.warnings.extend(self.told_flaw());

@@ -13,6 +13,7 @@ use crate::mode::check::Tally;
 use crate::model::{
     Cause, Origin, Protocol, Row, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
+use crate::query::Query;
 use crate::render::Sink as _;
 use crate::source::{Outcome, Source, Visitor};
 
@@ -162,20 +163,31 @@ fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
 const NO_RANGE: &str =
     "autobound cannot be told: the source has no sys/net/ipv4/ip_local_port_range";
 
-/// Whether nothing is asked for but what a source does not list, and that. A recording is all there is to list
-/// of it.
+/// What is asked for and the source does not list, and whether that is all that is asked of a table. Nobody
+/// misses a protocol that was not named by itself and that some sources do not know.
 fn unlisted(
+    query: &Query,
     rules: &[Rule],
-    source: Option<Kind>,
-    unlisted: StateSet,
-) -> impl Iterator<Item = (bool, Warning)> {
-    let source = source.filter(|_| unlisted != StateSet::EMPTY);
-    rules.iter().filter_map(move |rule| {
-        let source = source?;
-        let is_gap = rule.states().union(unlisted) == unlisted;
-        let is_told = is_gap || source != Kind::Replay;
-        is_told.then_some((is_gap, Warning::Unlisted(rule.table().protocol, source)))
-    })
+    outcome: &Outcome,
+) -> impl Iterator<Item = (bool, Warning)> + use<> {
+    let (states, is_told) = (outcome.unlisted, !outcome.warnings.iter().any(is_narrowed));
+    let source = outcome
+        .source
+        .filter(|_| is_told && states != StateSet::EMPTY);
+    let each = rules.iter().filter_map(|rule| {
+        let (protocol, source) = (rule.table().protocol, source?);
+        let is_everywhere = protocol.proc_net().is_some() && protocol.sock_diag().is_some();
+        let is_missed = is_everywhere || query.alone.contains(&protocol);
+        let is_gap = is_missed && rule.states().union(states) == states;
+        let is_said = is_gap || !outcome.is_scope_unknown;
+        let asked = rule.states().intersection(states);
+        is_said.then(|| (is_gap, Warning::Unlisted(protocol, asked, source)))
+    });
+    each.collect::<Vec<_>>().into_iter()
+}
+
+const fn is_narrowed(warning: &Warning) -> bool {
+    matches!(warning, Warning::Narrowed(..))
 }
 
 /// Tables that are read together: one, or TCP over both IP versions.
@@ -250,7 +262,7 @@ impl Listing<'_> {
         let needed = |warning: &Warning| {
             warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
         };
-        let unlisted = unlisted(rules, outcome.source, outcome.unlisted);
+        let unlisted = unlisted(self.query, rules, &outcome);
         let warnings = outcome.warnings.into_iter().chain(unreported);
         let warnings = warnings.map(|warning| (needed(&warning), warning));
         for (is_gap, warning) in warnings.chain(unlisted) {
@@ -270,6 +282,7 @@ impl Listing<'_> {
             reason: outcome.reason.clone(),
             unlisted: outcome.unlisted,
             netns: outcome.netns.clone(),
+            is_scope_unknown: outcome.is_scope_unknown,
         });
         self.summary.sources.extend(origins);
     }

@@ -83,6 +83,11 @@ fn titles(titles: &[&str]) -> Vec<Vec<String>> {
     vec![titles.iter().map(|&title| title.to_owned()).collect()]
 }
 
+/// `?` = unknown.
+fn number(count: Option<u64>) -> String {
+    count.map_or_else(|| "?".to_owned(), |count| count.to_string())
+}
+
 /// A line for all states of a protocol, and one for each in which something is.
 fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<String>> {
     let tables: Vec<&StateCounts> = counts.of_protocol(protocol).collect();
@@ -90,7 +95,6 @@ fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<S
         return Vec::new();
     }
     // A table that was not read has no number: not the same as 0.
-    let number = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let line = |word: String, count: &dyn Fn(&StateCounts) -> Option<u64>| {
         let family = |family: Family| {
             let table = tables.iter().find(|counts| counts.table.family == family);
@@ -105,7 +109,7 @@ fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<S
             family(Family::Inet6),
         ]
     };
-    let mut lines = vec![line("all".to_owned(), &|table| Some(table.total()))];
+    let mut lines = vec![line("all".to_owned(), &|table| table.total_told())];
     let states: BTreeSet<State> = tables
         .iter()
         .flat_map(|table| table.states_told())
@@ -122,15 +126,16 @@ fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<S
 
 /// `TIME_WAIT 3, the last for 57.2s; half-closed 5; orphans 1`
 fn of_tcp(out: &mut Vec<u8>, counts: &Counts) {
-    let time_wait = counts.of(Protocol::Tcp, State::TimeWait);
     let rest = counts
         .longest_time_wait_ms
         .map_or_else(String::new, |rest| {
             format!(", the last for {}", text::millis(rest.into()))
         });
     let line = format!(
-        "\nTIME_WAIT {time_wait}{rest}; half-closed {}; orphans {}\n",
-        counts.half_closed, counts.orphans
+        "\nTIME_WAIT {}{rest}; half-closed {}; orphans {}\n",
+        number(counts.time_wait()),
+        number(counts.half_closed()),
+        number(counts.orphans())
     );
     out.extend_from_slice(line.as_bytes());
 }

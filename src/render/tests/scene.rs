@@ -223,6 +223,7 @@ pub(super) fn summary() -> Summary {
         table: Table { protocol, family },
         source,
         reason: reason.map(Cause::from),
+        is_scope_unknown: false,
         unlisted: StateSet::EMPTY,
         netns: None,
     };

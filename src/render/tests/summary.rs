@@ -80,6 +80,7 @@ fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow
         // As where the kernel has no raw sockets.
         source: (protocol != Protocol::Raw).then_some(Source::Netlink),
         reason: None,
+        is_scope_unknown: false,
         unlisted: StateSet::EMPTY,
         netns: None,
     };

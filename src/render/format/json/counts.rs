@@ -1,6 +1,6 @@
 //! The counts as one JSON document, in the envelope of a listing.
 
-use crate::model::{Finding, NotChecked, Protocol, State, StateCounts, Summary};
+use crate::model::{Finding, NotChecked, StateCounts, Summary};
 
 use super::objects::Members;
 use super::value as json;
@@ -35,15 +35,15 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     }
     json::key(out, "time_wait");
     out.push(b'{');
-    json::member(out, "count", counts.of(Protocol::Tcp, State::TimeWait));
+    json::member(out, "count", counts.time_wait());
     json::member(
         out,
         "longest_ms",
         counts.longest_time_wait_ms.map(u64::from),
     );
     out.push(b'}');
-    json::member(out, "half_closed", counts.half_closed);
-    json::member(out, "orphans", counts.orphans);
+    json::member(out, "half_closed", counts.half_closed());
+    json::member(out, "orphans", counts.orphans());
     json::key(out, "listeners");
     let several = [Field::Netns].iter().filter(|_| !totals.parts.is_empty());
     let listener: Vec<Field> = several.chain(&LISTENER).copied().collect();
@@ -114,7 +114,7 @@ fn table(out: &mut Vec<u8>, counts: &StateCounts) {
     out.push(b'{');
     json::member(out, "protocol", counts.table.protocol.name());
     json::member(out, "family", counts.table.family.name());
-    json::member(out, "total", counts.total());
+    json::member(out, "total", counts.total_told());
     json::key(out, "states");
     out.push(b'{');
     for (state, _) in counts.states() {
