@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
 use rustix::net::netdevice::{index_to_name_inlined, name_to_index};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -31,6 +32,12 @@ pub(super) fn numbered(index: u32) -> Box<str> {
 /// (`SIOCGIFINDEX`).
 pub(super) fn index_of(name: &str) -> Option<u32> {
     name_to_index(any_socket()?, name).ok()
+}
+
+/// True if an interface has this index, whatever its name.
+pub(super) fn is_there(index: u32) -> bool {
+    let ask = |socket| index_to_name_inlined(socket, index).err();
+    any_socket().and_then(ask) != Some(Errno::NODEV)
 }
 
 /// Any socket answers. It is closed at once, so that it never stands in a listing of unix sockets;

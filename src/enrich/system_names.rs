@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::fields::Field;
 use crate::filter::Names;
 use crate::model::Protocol;
+use crate::procfs::mounts;
 use crate::text::{escape, nearest};
 
 use super::network::NAMED;
@@ -117,11 +118,17 @@ impl Names for SystemNames<'_> {
     }
 
     fn interface(&self, name: &str) -> Result<Option<u32>, String> {
-        if self.other_netns {
-            return Ok(None);
+        // One that is gone is shown as `if7`.
+        if let Some(index) = name.strip_prefix("if").and_then(|index| index.parse().ok()) {
+            return Ok(Some(index));
+        }
+        let index = name.parse().ok();
+        if self.other_netns || self.machine != Machine::Here && index.is_some() {
+            return Ok(index);
         }
         self.here("interfaces", "number", || {
-            let found = interfaces::index_of(name);
+            let known = index.filter(|index| interfaces::is_there(*index));
+            let found = interfaces::index_of(name).or(known);
             found.ok_or_else(|| missing("interface", name, &before_colons(DEVICES)))
         })
     }
@@ -131,6 +138,8 @@ impl Names for SystemNames<'_> {
             _ if self.machine != Machine::Here => return Ok(()),
             Field::Netns if self.other_netns => return Ok(()),
             Field::Congestion => ("congestion control", words(CONGESTION)),
+            Field::FileDevice if mounts::is_mounted(name) => return Ok(()),
+            Field::FileDevice => ("mounted device", mounts::devices()),
             _ => ("network namespace", namespaces()),
         };
         // Where none can be told, none can be wrong.
@@ -223,6 +232,12 @@ mod tests {
         assert_eq!(congestion("reno"), Ok(()));
         let slip = near("congestion control", "renno", "reno");
         assert_eq!(congestion("renno"), Err(slip));
+        assert!(HERE.interface("99999").is_err());
+        assert_eq!(HERE.interface("1"), Ok(Some(1)));
+        assert_eq!(HERE.interface("if99999"), Ok(Some(99_999)));
+        let device = HERE.check(Field::FileDevice, "4095:7").unwrap_err();
+        let begin = "there is no mounted device \"4095:7\"";
+        assert!(device.starts_with(begin), "{device}");
         let netns = HERE.check(Field::Netns, "no such namespace").unwrap_err();
         assert!(
             netns.starts_with("there is no network namespace"),
@@ -249,6 +264,8 @@ mod tests {
     fn names_of_a_recording_are_looked_for_in_it() {
         assert_eq!(RECORDED.user("nosuch"), Ok(None));
         assert_eq!(RECORDED.interface("nope0"), Ok(None));
+        assert_eq!(RECORDED.interface("99999"), Ok(Some(99_999)));
+        assert_eq!(RECORDED.check(Field::FileDevice, "4095:7"), Ok(()));
         assert_eq!(
             RECORDED.cgroup(b"x.slice/"),
             Ok((b"/x.slice".to_vec(), None))

@@ -11,6 +11,8 @@ pub enum Unknown {
     Structure(String),
     /// Several structures have such a part: what to write instead.
     Ambiguous(Vec<String>),
+    /// The names of these end with it.
+    End(Vec<String>),
     /// There is none.
     Slip,
 }
@@ -22,6 +24,10 @@ impl Unknown {
             Self::Structure(part) => Some(format!("\"{word}\" has parts: write {part}, for one")),
             Self::Ambiguous(names) => Some(format!(
                 "\"{word}\" has more than one meaning: write {}",
+                enumeration(names, "or")
+            )),
+            Self::End(names) => Some(format!(
+                "unknown field \"{word}\"; did you mean {}?",
                 enumeration(names, "or")
             )),
             Self::Slip => None,
@@ -56,7 +62,7 @@ impl Field {
             return Ok(field);
         }
         let meant: Vec<Self> = Self::comparable()
-            .filter(|field| field.own_name() == word || field.is_path(word))
+            .filter(|field| [field.own_name(), field.key()].contains(&word) || field.is_path(word))
             .collect();
         let is_there = |field: &&Self| tables.iter().any(|table| field.applies_to(*table));
         let there: Vec<Self> = meant.iter().filter(is_there).copied().collect();
@@ -65,8 +71,16 @@ impl Field {
             [only] => Ok(*only),
             [] => {
                 let is_part = |field: &Self| field.prefix().strip_suffix('.') == Some(word);
-                let part = Self::comparable().find(is_part);
-                Err(part.map_or(Unknown::Slip, |part| Unknown::Structure(part.path())))
+                if let Some(part) = Self::comparable().find(is_part) {
+                    return Err(Unknown::Structure(part.path()));
+                }
+                let ends = Self::comparable().filter(|field| field.ends_with(word));
+                let ends: Vec<String> = ends.map(Self::path).collect();
+                Err(if ends.is_empty() {
+                    Unknown::Slip
+                } else {
+                    Unknown::End(ends)
+                })
             }
             several => {
                 let paths = several.iter().map(|field| field.path());
@@ -78,6 +92,12 @@ impl Field {
     /// True if this is its name, or another one that it has everywhere.
     fn is_called(self, word: &str) -> bool {
         self.own_name() == word || self.aliases().any(|alias| alias == word)
+    }
+
+    /// True if this is the last word of its name: `cwnd` of `snd_cwnd`.
+    fn ends_with(self, word: &str) -> bool {
+        let last = self.own_name().rsplit_once('_').map(|(_, last)| last);
+        last == Some(word)
     }
 
     /// True if this is the way to it in JSON, or that with an underscore.

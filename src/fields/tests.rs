@@ -1,4 +1,4 @@
-use super::{Datum, Field, Value};
+use super::{Datum, Field, Unknown, Value};
 use crate::model::{
     Family, Info, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, Source, Stage, State,
     Table, TimerKind,
@@ -26,6 +26,42 @@ fn each_name_is_of_one_field() {
             let is_taken = Field::comparable().any(|other| other.name() == alias);
             assert!(!is_taken, "{alias}");
         }
+    }
+}
+
+#[test]
+fn the_last_word_of_a_name_is_a_name_or_says_what_to_write() {
+    let of = |protocol| Table {
+        protocol,
+        family: Family::Inet,
+    };
+    let mut chosen: Vec<Vec<Table>> = Protocol::ALL.map(|one| vec![of(one)]).into();
+    chosen.extend([Vec::new(), Protocol::ALL.map(of).into()]);
+    for (field, tables) in every()
+        .iter()
+        .flat_map(|f| chosen.iter().map(move |t| (*f, t)))
+    {
+        let path = field.path();
+        let last = path.rsplit('.').next().unwrap_or(&path);
+        match Field::column(last, tables) {
+            // A field of its own has the name first.
+            Ok(found) => assert!(found.key() == last || found.own_name() == last, "{last}"),
+            Err(Unknown::Ambiguous(names)) => {
+                for name in names {
+                    let found = Field::column(&name, tables).map(Field::path);
+                    assert_eq!(found, Ok(name));
+                }
+            }
+            other => unreachable!("{last}: {other:?}"),
+        }
+        // The last word behind an underscore finds the field too, or names it.
+        let end = field.own_name().rsplit('_').next().unwrap_or_default();
+        let said = match Field::compared(end, tables) {
+            Ok(_) | Err(Unknown::Ambiguous(_)) => continue,
+            Err(unknown) => unknown.reason(end).unwrap_or_default(),
+        };
+        let is_column = Field::COMBINED.contains(&field) || !field.parts().is_empty();
+        assert!(is_column || said.contains(&path), "{end}: {said}");
     }
 }
 
@@ -156,7 +192,7 @@ fn no_limit_nothing_measured_and_left_overs_are_void() {
         matches!(value, Value::Void)
     };
     for (state, voids) in [
-        (State::Bound, "recv_queue send_queue congestion"),
+        (State::Bound, "recv_queue send_queue"),
         (State::Closed, "recv_queue send_queue"),
         (State::SynSent, "send_queue"),
         (State::Established, ""),

@@ -252,6 +252,8 @@ impl Field {
             _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
             // What no descriptor can hold belongs to nobody.
             Self::Uid | Self::User if !socket.may_be_held() => true,
+            // An empty name says that there is none.
+            Self::User if row.user.is_some() => true,
             _ => {
                 self.reported_by(socket.source, table)
                     && !self.is_backlog(row)
@@ -265,12 +267,12 @@ impl Field {
         }
     }
 
-    /// True if what the kernel has of it, if anything, is of another life of the socket: of sockets in BOUND it
-    /// reports nothing of the protocol's own, and before the first SYN nothing was sent.
+    /// True if what the kernel has of it is of another life of the socket: BOUND has no queues, and before the
+    /// first SYN nothing was sent.
     fn is_void(self, socket: &Socket) -> bool {
         let is_queue = matches!(self, Self::RecvQueue | Self::SendQueue);
         match socket.state {
-            State::Bound => is_queue || self.cost() == Cost::Info,
+            State::Bound => is_queue,
             State::Closed => is_queue && socket.protocol.is_tcp_like(),
             State::SynSent => self == Self::SendQueue,
             _ => false,
@@ -315,6 +317,8 @@ impl Field {
             State::Listen | State::Bound | State::Unconn if self == Self::V6Only => false,
             _ if self == Self::V6Only => true,
             State::TimeWait | State::SynRcvd => !self.is_kept(),
+            // Of those in BOUND it tells nothing of the protocol's own.
+            State::Bound => self.cost() == Cost::Info,
             // In `/proc/net` a full socket that nobody holds looks the same.
             State::FinWait2 if socket.inode.is_none() => {
                 socket.source != Source::Procfs && !self.is_kept()

@@ -148,7 +148,9 @@ impl Rule {
     pub fn missing(&self, source: Source) -> Vec<Field> {
         let unknowable = self.unknowable(source);
         if unknowable.is_empty() && !self.lacks_range() {
-            return self.needed(|field| !field.definition().is_optional);
+            // An interface may lack its name alone.
+            let may_lack = |field: Field| !field.definition().is_optional;
+            return self.needed(|field| may_lack(field) || field == Field::Interface);
         }
         unknowable
     }

@@ -22,13 +22,14 @@ pub trait Names {
     ///
     /// Why there is none.
     fn user(&self, name: &str) -> Result<Option<u32>, String>;
-    /// The index of an interface; `None` = it is to be looked for among the names of the rows.
+    /// The index of an interface, of which the index itself and `if7` are names too; `None` = it is to be
+    /// looked for among the names of the rows.
     ///
     /// # Errors
     ///
     /// Why there is none.
     fn interface(&self, name: &str) -> Result<Option<u32>, String>;
-    /// The value of a field that holds a name of this machine: `congestion`, `netns`.
+    /// The value of a field that holds a name of this machine: `congestion`, `netns`, `file_device`.
     ///
     /// # Errors
     ///

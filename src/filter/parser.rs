@@ -280,25 +280,18 @@ impl<'t> Parser<'t> {
     fn unknown(&self, unknown: &Unknown) -> FilterError {
         let source = self.next.source;
         let word = shortened(&escape(source.as_bytes()));
-        self.error_here(match unknown.reason(&word) {
-            Some(reason) => reason,
-            None => {
-                if is_unit(source)
-                    && self
-                        .last
-                        .bytes()
-                        .all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
-                {
-                    let number = self.last;
-                    format!("a number and its unit are one word: write {number}{word}")
-                } else if let Some(hint) = self.values.hint(source) {
-                    format!("expected a field, found \"{word}\"; {hint}")
-                } else if let Some(name) = meant(source) {
-                    format!("unknown field \"{word}\"; did you mean {name}?")
-                } else {
-                    format!("unknown field \"{word}\"; \"any {word}\" searches what is shown")
-                }
-            }
+        let is_number = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
+        self.error_here(if is_unit(source) && is_number(self.last) {
+            let number = self.last;
+            format!("a number and its unit are one word: write {number}{word}")
+        } else if let Some(reason) = unknown.reason(&word) {
+            reason
+        } else if let Some(hint) = self.values.hint(source) {
+            format!("expected a field, found \"{word}\"; {hint}")
+        } else if let Some(name) = meant(source) {
+            format!("unknown field \"{word}\"; did you mean {name}?")
+        } else {
+            format!("unknown field \"{word}\"; \"any {word}\" searches what is shown")
         })
     }
 

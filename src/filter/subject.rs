@@ -75,10 +75,7 @@ pub(super) fn meant(word: &str) -> Option<String> {
     let mut known = names();
     known.extend(Field::comparable().map(|field| field.own_name().to_owned()));
     known.extend(["and", "or", "not"].map(str::to_owned));
-    // `cwnd` for `snd_cwnd`
-    let is_part = |name: &&String| name.rsplit('_').next() == Some(&word) && name.contains('_');
-    let part = known.iter().find(is_part).cloned();
-    part.or_else(|| nearest(&word, &known).map(str::to_owned))
+    nearest(&word, &known).map(str::to_owned)
 }
 
 /// Every word that can begin a test.

@@ -162,17 +162,9 @@ impl Values<'_> {
     }
 
     pub(super) fn interface(&self, name: &str, equal: bool) -> Compared {
-        let digits = name.strip_prefix("if").unwrap_or(name).parse().ok();
-        let index = match self.names.interface(name) {
-            Ok(found) => found.or(digits),
-            Err(why) if digits.is_none() => return Err(Refusal::Because(why)),
-            Err(_) => digits,
-        };
-        Ok(Expr::Test(Test::Interface {
-            equal,
-            name: name.to_owned(),
-            index,
-        }))
+        let name = decoded(name);
+        let index = self.names.interface(&name).map_err(Refusal::Because)?;
+        Ok(Expr::Test(Test::Interface { equal, name, index }))
     }
 
     /// `a,b`: either, or for `!=` neither. (Fields of few words have lists of their own.)
@@ -216,15 +208,17 @@ impl Values<'_> {
                 let equal = op == Op::Equal;
                 Ok(Expr::Test(Test::Cgroup { equal, path, id }))
             }
-            Field::Congestion | Field::Netns if !like => {
-                let known = self.names.check(field, &word.text);
+            Field::FileDevice if !like && !is_device(&word.text) => expected("a device, like 8:1"),
+            Field::Congestion | Field::Netns | Field::FileDevice if !like => {
+                let known = self.names.check(field, &decoded(&word.text));
                 known.map_err(Refusal::Because)?;
                 Ok(text(field, relation, word))
             }
             Field::ProcessUser if !like => {
+                let name = decoded(&word.text);
                 // One without a name is called by its number.
-                if word.text.parse::<u32>().is_err() {
-                    self.names.user(&word.text).map_err(Refusal::Because)?;
+                if name.parse::<u32>().is_err() {
+                    self.names.user(&name).map_err(Refusal::Because)?;
                 }
                 Ok(text(field, relation, word))
             }
@@ -240,7 +234,11 @@ impl Values<'_> {
             Err(_) if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 return expected("a user");
             }
-            Err(_) => match self.names.user(&word.text).map_err(Refusal::Because)? {
+            Err(_) => match self
+                .names
+                .user(&decoded(&word.text))
+                .map_err(Refusal::Because)?
+            {
                 Some(uid) => uid.into(),
                 None if matches!(op, Op::Equal | Op::Unequal) => {
                     return Ok(text(Field::User, Relation::compare(op), word));
@@ -334,6 +332,17 @@ fn cookie(op: Op, text: &str) -> Compared {
         Ok(value) if !digits.starts_with('+') => Ok(number_test(Field::Cookie, op, value)),
         _ => expected("a cookie: hexadecimal digits"),
     }
+}
+
+/// The name that a word stands for, whose escapes are those of every text.
+fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&unescape(text)).into_owned()
+}
+
+/// `8:1`
+fn is_device(text: &str) -> bool {
+    let parts = text.split_once(':').map(|(major, minor)| [major, minor]);
+    parts.is_some_and(|parts| parts.iter().all(|part| part.parse::<u32>().is_ok()))
 }
 
 /// A text, or a glob.

@@ -74,7 +74,10 @@ impl Visitor for Naming<'_> {
         names.enricher.prepare_names(socket);
         let row = names.enricher.row(socket);
         let interface = socket.interface.zip(row.interface.map(str::as_bytes));
-        let user = socket.uid.zip(row.user.map(str::as_bytes));
+        // That one has no name is told by an empty one.
+        let user = socket
+            .uid
+            .map(|uid| (uid, row.user.unwrap_or_default().as_bytes()));
         let cgroup = socket.cgroup_id.zip(row.cgroup);
         let wide = |(number, name): (u32, _)| (u64::from(number), name);
         for (kind, named) in [

@@ -25,7 +25,7 @@ pub struct Row<'a> {
     pub is_owner_in_doubt: bool,
     /// The name of its interface.
     pub interface: Option<&'a str>,
-    /// The name of its user; `None` = not looked up, or it has none.
+    /// The name of its user; `None` = not looked up, or not found; empty = known to have none.
     pub user: Option<&'a str>,
     /// The path of its cgroup below the cgroup2 mount; `None` = not looked up, or gone.
     pub cgroup: Option<&'a [u8]>,

@@ -13,6 +13,19 @@ pub fn mounts() -> Vec<MountInfo> {
     parsed(&text).collect()
 }
 
+/// The devices of the file systems that are mounted here, `8:1`.
+pub fn devices() -> Vec<String> {
+    mounts().into_iter().map(|mount| mount.majmin).collect()
+}
+
+/// True if a file system with this device is mounted, here or for a process that can be looked at.
+pub fn is_mounted(device: &str) -> bool {
+    let holds = |text: Vec<u8>| parsed(&text).any(|mount| mount.majmin == device);
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let others = processes.filter_map(|process| fs::read(process.path().join("mountinfo")).ok());
+    devices().iter().any(|own| own == device) || others.into_iter().any(holds)
+}
+
 /// Mounts from lines as bytes: each stands for the character with its number, until [`point`] gives it
 /// back. A line that does not parse is skipped.
 pub fn parsed(text: &[u8]) -> impl Iterator<Item = MountInfo> {

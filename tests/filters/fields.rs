@@ -176,7 +176,7 @@ pub fn numbers(rows: &[Value]) -> Vec<Case> {
             queue(r, &|bytes| bytes < 1 << 20)
         }),
         case("protocol tcp and recv_queue != 0", move |r| {
-            tcp(r) && r["recv_queue"] != 0
+            queue(r, &|bytes| bytes != 0)
         }),
         case("protocol = tcp && send_queue >= 60K", |r| {
             tcp(r) && number(r, "send_queue", |bytes| bytes >= 61_440)

@@ -51,6 +51,7 @@ impl Names for Known {
         match name {
             "elsewhere" => Err("names mean nothing".to_owned()),
             "eth00" => Err("did you mean eth0?".to_owned()),
+            "99" => Err("there is no interface 99".to_owned()),
             _ => Ok((name == "eth0").then_some(2)),
         }
     }

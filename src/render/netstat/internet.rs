@@ -103,7 +103,8 @@ const fn raw_state(state: State) -> u8 {
 fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
     let socket = row.socket;
     let mut number = itoa::Buffer::new();
-    let user = row.user.unwrap_or_else(|| {
+    let user = row.user.filter(|name| !name.is_empty());
+    let user = user.unwrap_or_else(|| {
         // What belongs to nobody is root's here, and the number is printed as a signed one.
         number.format(socket.uid.unwrap_or_default().cast_signed())
     });

@@ -18,6 +18,7 @@ fn written(field: Field) -> &'static str {
         Field::User => "www-data",
         Field::Interface => "eth0",
         Field::Cgroup => "/system.slice",
+        Field::FileDevice => "8:1",
         Field::Congestion => "cubic",
         _ if field.unit().is_some() => "1",
         _ => field.words().first().unwrap_or(&"1"),
