@@ -130,6 +130,8 @@ pub enum Ending {
     Complete,
     /// The peer answered the SYN with RST.
     Refused,
+    /// ICMP answered the SYN: port unreachable, as a firewall says it.
+    Rejected,
     /// No answer: to the SYN, to data, or to keepalive probes.
     TimedOut,
     /// No way leads there, as ICMP or the routes say.
@@ -158,6 +160,7 @@ impl Ending {
         match self {
             Self::Complete => "close 4/4: FIN received and acknowledged",
             Self::Refused => "connection refused",
+            Self::Rejected => "connection refused by ICMP",
             Self::TimedOut => "timed out",
             Self::Unreachable => "host or network unreachable",
             Self::ResetByPeer => "reset by the peer",

@@ -12,7 +12,7 @@ use super::lives::{End, LIVES, Stage};
 use super::watch::{Steps, can_trace, traced};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, V6, tcp};
-use crate::support::{Reading, Run, fresh, program, until};
+use crate::support::{Reading, Run, fresh, lsock, program, until};
 
 /// `lsock -E --by pair` in the namespace of this thread. It is told what to wait for by connections that
 /// are refused.
@@ -197,4 +197,18 @@ fn filter_of_one_end_shows_both_and_the_limit_counts_pairs() {
             "{told:?}"
         );
     }
+}
+
+#[test]
+fn check_counts_pairs() {
+    let Some(_namespace) = traced() else { return };
+    let watch = ["-E", "-t", "--by", "pair", "--wait", "0", "--expect"];
+    let run = lsock(watch.iter().chain(&["1"]));
+    let found = "lsock: expected exactly 1 TCP connection, found none\n";
+    // Some owners cannot be read in a container.
+    assert!(
+        run.status == Some(1) && run.stderr.ends_with(found),
+        "{run:?}"
+    );
+    assert_eq!(lsock(watch.iter().chain(&["0"])).status, Some(0));
 }

@@ -136,6 +136,10 @@ impl Line {
         [Side::Left, Side::Right].map(|side| self.state(side).unwrap_or_default())
     }
 
+    const fn is_words(&self) -> bool {
+        matches!(self.between, Between::Words(_))
+    }
+
     fn state(&self, of: Side) -> Option<&str> {
         match of {
             Side::Left => self.left.as_deref(),
@@ -224,6 +228,9 @@ impl Exchange {
                 self.stay(side, named(step.old, false), None);
             }
         }
+        if (step.old, step.new) == (Some(State::Listen), State::Established) {
+            self.open_at_once(side);
+        }
         let (received, mut sent) = segments(step);
         if received.is_none() && step.is_broken_off && self.told(side, Segment::Rst).is_some() {
             sent = Some(Segment::Rst);
@@ -256,10 +263,8 @@ impl Exchange {
 
     /// An end receives a segment: gives its line, and whether that has the time.
     fn receive(&mut self, by: Side, segment: Segment, time: Option<Step>) -> (usize, bool) {
-        let has_sent_syn =
-            |line: &Line| line.sent(by).is_some_and(|(sent, _)| sent == Segment::Syn);
-        if segment == Segment::SynAck && !self.lines.iter().any(has_sent_syn) {
-            self.lines.push(Line::sent_by(by, Segment::Syn, true));
+        if segment == Segment::SynAck {
+            self.prove(by, Segment::Syn, true);
         }
         let from = by.other();
         let is_under_way = |wanted: Segment| move |line: &Line| matches!(line.sent(from), Some((sent, false)) if sent.is(wanted));
@@ -297,6 +302,20 @@ impl Exchange {
             line.step = time;
         }
         (place, is_open && time.is_some())
+    }
+
+    /// A listener of MPTCP tells no `SYN_RCVD`.
+    fn open_at_once(&mut self, side: Side) {
+        self.prove(side.other(), Segment::Syn, true);
+        self.prove(side, Segment::SynAck, false);
+    }
+
+    /// An end has sent a segment, though it did not tell.
+    fn prove(&mut self, by: Side, segment: Segment, has_arrived: bool) {
+        let is_it = |line: &Line| line.sent(by).is_some_and(|(sent, _)| sent == segment);
+        if !self.lines.iter().any(is_it) {
+            self.lines.push(Line::sent_by(by, segment, has_arrived));
+        }
     }
 
     /// An end in `FIN_WAIT_2` has acknowledged a FIN: with that it is in `TIME_WAIT`, which not every kernel
@@ -343,10 +362,12 @@ impl Exchange {
         }
     }
 
-    /// True if this is the last line and tells no state of an end yet.
+    /// True if no state stands below this line, and none of this end in it.
     fn is_open_at(&self, place: usize, side: Side) -> bool {
+        let is_note = |line: &Line| line.states() == ["", ""] && line.is_words();
         let line = self.lines.get(place);
-        place + 1 == self.lines.len() && line.is_some_and(|line| line.state(side).is_none())
+        let mut below = self.lines.iter().skip(place + 1);
+        below.all(is_note) && line.is_some_and(|line| line.state(side).is_none())
     }
 
     fn tell(&mut self, words: &'static str) {

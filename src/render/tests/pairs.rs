@@ -41,6 +41,7 @@ fn step([client, server]: [&End; 2], line: &str) -> Told {
                 continue;
             }
             "refused" => Ending::Refused,
+            "rejected" => Ending::Rejected,
             "timed-out" => Ending::TimedOut,
             "reset-by-peer" => Ending::ResetByPeer,
             "reset" => Ending::Reset,
@@ -93,7 +94,7 @@ const OPEN: &str = "
 ";
 
 /// Every way that a connection can go, by its name.
-const LIVES: [(&str, bool, &str); 14] = [
+const LIVES: [(&str, bool, &str); 17] = [
     (
         "the client closes first, and each segment comes alone",
         true,
@@ -170,6 +171,12 @@ const LIVES: [(&str, bool, &str); 14] = [
          9000 s CLOSE_WAIT CLOSED not-accepted",
     ),
     (
+        "the listener is closed before it accepts",
+        true,
+        "9000 s ESTABLISHED CLOSED not-accepted
+         9016 c ESTABLISHED CLOSED reset-by-peer",
+    ),
+    (
         "refused",
         false,
         "0 c CLOSED SYN_SENT\n65 c SYN_SENT CLOSED refused",
@@ -196,6 +203,19 @@ const LIVES: [(&str, bool, &str); 14] = [
          20 s LISTEN SYN_RCVD
          31 c SYN_SENT ESTABLISHED
          36 s SYN_RCVD ESTABLISHED",
+    ),
+    (
+        "a firewall refuses",
+        false,
+        "0 c CLOSED SYN_SENT
+         22 c SYN_SENT CLOSED rejected",
+    ),
+    (
+        "MPTCP, whose listener tells no SYN_RCVD, and is first",
+        false,
+        "0 c CLOSED SYN_SENT
+         71 s LISTEN ESTABLISHED
+         78 c SYN_SENT ESTABLISHED",
     ),
     (
         "from before the watch, and looked at now and then",
@@ -259,7 +279,7 @@ fn owners_and_resets_have_their_colours() {
 #[test]
 fn records() {
     let mut told = life(true, LIVES[0].2);
-    told.extend(life(false, LIVES[9].2));
+    told.extend(life(false, LIVES[10].2));
     // One of which the begin was not seen.
     told.extend(self::told(&both(), "9 s ESTABLISHED CLOSED reset-by-peer"));
     let (json, count) = written(Format::Json, layout(), &told, |_| true);
@@ -351,7 +371,7 @@ fn no_more_pairs_are_written_than_the_limit_says() {
         most_pairs: Some(1),
         ..layout()
     };
-    let mut told = life(false, LIVES[9].2);
+    let mut told = life(false, LIVES[10].2);
     told.extend(life(true, ""));
     let (text, count) = written(Format::Table, limited, &told, |_| true);
     assert_eq!(count, Some(1));

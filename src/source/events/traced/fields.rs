@@ -52,10 +52,11 @@ pub(super) const OF_SOCKET: [Field; 4] = [
     (Four, "sk_err", offset_of!(StepRecord, error)),
 ];
 /// Of `struct tcp_sock`.
-pub(super) const OF_TCP: [Field; 7] = [
+pub(super) const OF_TCP: [Field; 8] = [
     (Two, LAST_PORT, offset_of!(StepRecord, last_port)),
     (Four, "srtt_us", offset_of!(StepRecord, srtt)),
     (Four, "segs_out", offset_of!(StepRecord, segments)),
+    (Four, "segs_in", offset_of!(StepRecord, answers)),
     (Four, "total_retrans", offset_of!(StepRecord, retransmits)),
     (Eight, "bytes_sent", offset_of!(StepRecord, sent)),
     (Eight, "bytes_retrans", offset_of!(StepRecord, resent)),

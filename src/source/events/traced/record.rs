@@ -77,7 +77,11 @@ pub(super) struct StepRecord {
     /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
     pub(super) fast_open: u8,
     pub(super) padding: u8,
+    /// Segments sent,
     pub(super) segments: u32,
+    /// and received.
+    pub(super) answers: u32,
+    pub(super) end: u32,
 }
 
 impl StepRecord {
@@ -173,6 +177,7 @@ impl StepRecord {
         let is_dead = self.flags & DEAD != 0;
         Some(match self.error {
             ECONNABORTED => Ending::Destroyed,
+            ECONNREFUSED if self.protocol == 6 && self.answers == 0 => Ending::Rejected,
             ECONNREFUSED => Ending::Refused,
             ETIMEDOUT => Ending::TimedOut,
             ENETUNREACH | EHOSTUNREACH => Ending::Unreachable,

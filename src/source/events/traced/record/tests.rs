@@ -131,7 +131,14 @@ fn end_tells_its_reason() {
         ..record((old, Closed), 5_000, 80)
     };
     for (step, ending) in [
-        (told(SynSent, 111), Some(Ending::Refused)),
+        (told(SynSent, 111), Some(Ending::Rejected)),
+        (
+            StepRecord {
+                answers: 1,
+                ..told(SynSent, 111)
+            },
+            Some(Ending::Refused),
+        ),
         (told(SynSent, 110), Some(Ending::TimedOut)),
         (told(SynSent, 113), Some(Ending::Unreachable)),
         (
