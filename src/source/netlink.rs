@@ -17,7 +17,7 @@ use super::unix_names::UnixNames;
 use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
+use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::netns::Anchor;
 use crate::wire::{self, DumpParams};
 
@@ -235,9 +235,8 @@ impl Source for NetlinkSource {
             }
             None => match self.read(&mut reader) {
                 Err(error) if is_refusal(&error) && speaks(PROC, table) == Some(false) => {
-                    let reason = Cause::from(format!("this kernel has no {table}"));
-                    self.recorder.keep_none(table, &reason);
-                    Outcome::absent(reason)
+                    let reason = format!("this kernel has no {table}");
+                    self.recorder.none(table, reason)
                 }
                 read => read?,
             },

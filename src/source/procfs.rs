@@ -20,7 +20,7 @@ use super::recent::RecentOfFile;
 use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::model::{Cause, Family, Protocol, Source as Kind, StateSet, Table, Warning};
+use crate::model::{Family, Protocol, Source as Kind, StateSet, Table, Warning};
 use crate::procfs::file::open_path;
 use crate::procfs::{LineError, is_cut, is_header};
 use crate::text::escape_path;
@@ -73,24 +73,20 @@ impl ProcfsSource {
             Some(speaks) => !speaks,
             None => !self.root.join("net/protocols").exists() && self.root != Path::new(PROC),
         };
-        let reason = Cause::from(text.clone());
         if is_none {
-            self.recorder.keep_none(table, &reason);
+            return Ok(self.recorder.none(table, text));
         }
         let gap = format!("{text}: which {table} there are is unknown");
-        let mut outcome = Outcome::absent(reason);
-        outcome
-            .warnings
-            .extend((!is_none).then(|| Warning::Failed(gap.into())));
+        let mut outcome = Outcome::absent(text.into());
+        outcome.warnings.push(Warning::Failed(gap.into()));
         Ok(outcome)
     }
 
     /// A table that has no file: which sockets there are is unknown, where the kernel speaks the protocol.
     fn untold(&self, table: Table, request: &Request) -> Outcome {
         if speaks(&self.root, table) == Some(false) {
-            let reason = Cause::from(format!("this kernel has no {table}"));
-            self.recorder.keep_none(table, &reason);
-            return Outcome::absent(reason);
+            let reason = format!("this kernel has no {table}");
+            return self.recorder.none(table, reason);
         }
         self.recorder
             .keep_states(table, request.states, StateSet::ALL);

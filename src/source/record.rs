@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::Outcome;
 use super::note::Note;
 use crate::error::Error;
 use crate::model::{Cause, Family, Protocol, RecordedName, StateSet, Table};
@@ -66,9 +67,11 @@ impl Recorder {
         self.write(table, wire::done);
     }
 
-    /// Keeps that the kernel has no sockets of a table.
-    pub(super) fn keep_none(&self, table: Table, reason: &Cause) {
+    /// Keeps that the kernel has no sockets of a table, which is what came of it.
+    pub(super) fn none(&self, table: Table, reason: impl Into<Cause>) -> Outcome {
+        let reason = reason.into();
         self.keep_note(table, &Note::None(reason.to_string()));
+        Outcome::absent(reason)
     }
 
     /// Keeps which states of a table were asked for and can be told.

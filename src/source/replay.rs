@@ -25,20 +25,13 @@ pub struct ReplaySource {
     file: BufReader<Box<dyn Bytes>>,
     /// The tables it holds, empty ones too, in their order.
     tables: Vec<Table>,
-    /// Runs of messages of one table.
-    segments: Vec<Segment>,
+    /// Where runs of messages of one table lie.
+    segments: Vec<(Table, Range<u64>)>,
     /// What is noted of tables: why there are no such sockets, or which states can be told.
     notes: Vec<(Table, Note)>,
     names: Vec<RecordedName>,
     /// The first thing that is wrong with the file, until it was told.
     flaw: Option<Error>,
-}
-
-#[derive(Debug)]
-struct Segment {
-    table: Table,
-    begin: u64,
-    end: u64,
 }
 
 impl ReplaySource {
@@ -204,12 +197,8 @@ impl ReplaySource {
     /// Enters where a message of a table lies.
     fn enter(&mut self, table: Table, place: Range<u64>) {
         match self.segments.last_mut() {
-            Some(last) if last.table == table && last.end == place.start => last.end = place.end,
-            _ => self.segments.push(Segment {
-                table,
-                begin: place.start,
-                end: place.end,
-            }),
+            Some((of, last)) if *of == table && last.end == place.start => last.end = place.end,
+            _ => self.segments.push((table, place)),
         }
     }
 
@@ -242,10 +231,10 @@ impl ReplaySource {
     fn play(&mut self, table: Table, decoder: &mut Decoder<'_>) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
         let segments = self.segments.iter();
-        for segment in segments.filter(|segment| segment.table == table) {
-            self.file.seek(SeekFrom::Start(segment.begin))?;
-            let mut at = segment.begin;
-            while at < segment.end {
+        for (_, place) in segments.filter(|(of, _)| *of == table) {
+            self.file.seek(SeekFrom::Start(place.start))?;
+            let mut at = place.start;
+            while at < place.end {
                 // It was longer when it was opened.
                 let Some((length, message)) = next_message(&mut self.file, &mut bytes)? else {
                     return Err(Flaw::Bytes("cut while it was read".to_owned()));

@@ -29,6 +29,15 @@ struct Nlmsghdr {
     port: U32,
 }
 
+impl Nlmsghdr {
+    /// Bytes up to the next message.
+    fn padded(&self) -> usize {
+        let length = usize::try_from(self.len.get()).unwrap_or(usize::MAX);
+        let length = length.max(Message::HEADER_LEN);
+        length.checked_next_multiple_of(ALIGN).unwrap_or(length)
+    }
+}
+
 /// What a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body<'a> {
@@ -167,11 +176,7 @@ pub fn ends_dump(datagram: &[u8]) -> bool {
         if matches!(header.kind.get(), NLMSG_DONE | NLMSG_ERROR) {
             return true;
         }
-        let length = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
-        let next = length
-            .max(Message::HEADER_LEN)
-            .checked_next_multiple_of(ALIGN);
-        rest = next.and_then(|next| rest.get(next..)).unwrap_or_default();
+        rest = rest.get(header.padded()..).unwrap_or_default();
     }
     false
 }
@@ -180,12 +185,8 @@ pub fn ends_dump(datagram: &[u8]) -> bool {
 pub fn set_sequence(mut datagram: &mut [u8], sequence: u32) {
     while let Ok((header, _)) = Nlmsghdr::mut_from_prefix(datagram) {
         header.sequence = U32::new(sequence);
-        let length = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
-        let next = length
-            .max(Message::HEADER_LEN)
-            .checked_next_multiple_of(ALIGN);
-        let rest = next.and_then(|next| datagram.get_mut(next..));
-        datagram = rest.unwrap_or_default();
+        let next = header.padded();
+        datagram = datagram.get_mut(next..).unwrap_or_default();
     }
 }
 

@@ -69,15 +69,20 @@ impl DumpParams<'_> {
 /// The request of a whole table; `None` when `sock_diag` has no such table.
 pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
     let number = table.protocol.sock_diag()?;
+    let numbers = |numbers: &[u32]| {
+        let number = u8::try_from(number).unwrap_or_default();
+        body_of_numbers(table.family, number, numbers)
+    };
     let body = match table.family {
         Family::Inet | Family::Inet6 => inet_body(table, number, params),
         Family::Unix => {
             let memory = if params.memory { UDIAG_SHOW_MEMINFO } else { 0 };
             let files = if params.files { UDIAG_SHOW_FILES } else { 0 };
-            unix_body(params.states, 0, UDIAG_SHOW | memory | files)
+            let show = UDIAG_SHOW | memory | files;
+            numbers(&[params.states.kernel_mask(), 0, show])
         }
-        Family::Packet => short_body(table.family, number, PACKET_SHOW),
-        Family::Netlink => short_body(table.family, number, NDIAG_SHOW),
+        Family::Packet => numbers(&[0, PACKET_SHOW]),
+        Family::Netlink => numbers(&[0, NDIAG_SHOW]),
     };
     Some(message(SOCK_DIAG_BY_FAMILY, DUMP, 0, &body))
 }
@@ -116,31 +121,19 @@ pub fn exact_request(
 /// or `ENOENT`.
 pub fn unix_name_request(inode: Option<u32>) -> Vec<u8> {
     let flags = if inode.is_some() { NLM_F_REQUEST } else { DUMP };
-    let body = unix_body(StateSet::ALL, inode.unwrap_or(0), UDIAG_SHOW_NAME);
+    let states = StateSet::ALL.kernel_mask();
+    let numbers = [states, inode.unwrap_or(0), UDIAG_SHOW_NAME];
+    let body = body_of_numbers(Family::Unix, 0, &numbers);
     message(SOCK_DIAG_BY_FAMILY, flags, 0, &body)
 }
 
-/// `struct unix_diag_req`.
-fn unix_body(states: StateSet, inode: u32, show: u32) -> Vec<u8> {
-    let numbers = [states.kernel_mask(), inode, show].map(u32::to_ne_bytes);
-    [
-        &[Family::Unix.code(), 0, 0, 0][..],
-        &numbers.concat(),
-        &NO_COOKIE,
-    ]
-    .concat()
-}
-
-/// The 20 bytes that `packet_diag_req` and `netlink_diag_req` share.
-fn short_body(family: Family, number: u16, show: u32) -> Vec<u8> {
-    let number = u8::try_from(number).unwrap_or_default();
-    let numbers = [0, show].map(u32::to_ne_bytes);
-    [
-        &[family.code(), number, 0, 0][..],
-        &numbers.concat(),
-        &NO_COOKIE,
-    ]
-    .concat()
+/// The requests that have nothing but numbers: `unix_diag_req` with states, inode and what is to be shown,
+/// `packet_diag_req` and `netlink_diag_req` with an inode and that.
+fn body_of_numbers(family: Family, protocol: u8, numbers: &[u32]) -> Vec<u8> {
+    let mut body = vec![family.code(), protocol, 0, 0];
+    body.extend(numbers.iter().flat_map(|number| number.to_ne_bytes()));
+    body.extend(NO_COOKIE);
+    body
 }
 
 /// `struct inet_diag_req_v2` for a whole table, and what leaves some of it out.
