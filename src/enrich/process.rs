@@ -21,7 +21,7 @@ pub(super) fn now() -> u64 {
 }
 
 /// A process without its descriptors.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Described {
     /// Without the name of its user, and without descriptors.
     pub(super) process: Process,
@@ -31,47 +31,36 @@ pub(super) struct Described {
     pub(super) parent: Option<u32>,
 }
 
-impl Described {
-    /// A process that cannot be read.
-    fn unknown(pid: u32) -> Self {
-        let process = Process {
-            pid,
-            ..Process::default()
-        };
-        Self {
-            process,
-            started: None,
-            parent: None,
-        }
-    }
-}
-
 /// Reads a process; `None` when it is gone. Where a file may not be read, or the process
 /// ends on the way, the rest stays unknown.
 pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
+    let mut process = Process {
+        pid,
+        ..Process::default()
+    };
     let directory = match file::search(&path) {
         Ok(directory) => directory,
         Err(Errno::NOENT | Errno::NOTDIR) => return None,
-        Err(_) => return Some(Described::unknown(pid)),
+        Err(_) => {
+            return Some(Described {
+                process,
+                ..Described::default()
+            });
+        }
     };
     let file = |name, most| file::read(&directory, name, most);
     let name = match file("comm", NAME) {
         Err(Errno::NOENT | Errno::SRCH) if is_gone(&path) => return None,
         name => name.ok(),
     };
-    let name = name.map(|mut name| {
+    process.name = name.map(|mut name| {
         name.pop_if(|last| *last == b'\n');
         name
     });
     let status = file("status", SHORT).unwrap_or_default();
-    let mut process = Process {
-        pid,
-        name,
-        uid: uids(&status).map(|[_, effective, ..]| effective),
-        ..Process::default()
-    };
+    process.uid = uids(&status).map(|[_, effective, ..]| effective);
     let mut command = file("cmdline", ARGUMENTS);
     let stat = file("stat", SHORT).unwrap_or_default();
     if command.as_ref().is_ok_and(Vec::is_empty) {

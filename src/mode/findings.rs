@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use crate::error::Error;
 use crate::filter::{self, Decision, Expr, Rule};
 use crate::mode::matcher::Matcher;
-use crate::mode::no_table::{Place, in_no_table};
+use crate::mode::no_table::in_no_table;
 use crate::mode::sources::Open;
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Found, Holder, Limits, Protocol, Selection,
@@ -247,14 +247,12 @@ impl<'q> Looker<'q> {
         }
         held.retain(|held| !listed.contains(&held.inode));
         let mut found: BTreeMap<u64, Found> = BTreeMap::new();
-        for (held, place) in in_no_table(held, &tables, limits) {
-            let table = match place {
-                Place::OfTable(table, None) if !limits.is_elsewhere(held.pid) => table,
-                Place::OfTable(..) => continue,
-                Place::Untold => {
-                    is_whole = false;
-                    continue;
-                }
+        for lost in in_no_table(held, &tables, limits) {
+            let held = lost.held;
+            is_whole &= lost.table.is_some();
+            let is_here = lost.namespace.is_none() && !limits.is_elsewhere(held.pid);
+            let Some(table) = lost.table.filter(|_| is_here) else {
+                continue;
             };
             let name = limits.text(&format!("{}/comm", held.pid));
             let name = name.as_deref().map(|name| name.trim_end_matches('\n'));

@@ -46,12 +46,10 @@ impl Unlisted {
         let complete = origins.iter().filter(|origin| lists_all(origin));
         let tables: Vec<Table> = complete.map(|origin| origin.table).collect();
         let mut counts: BTreeMap<_, u64> = BTreeMap::new();
-        for (held, place) in in_no_table(held, &tables, limits) {
-            let (protocol, namespace) = match place {
-                Place::OfTable(table, namespace) => (Some(table.protocol), namespace),
-                Place::Untold => (None, None),
-            };
-            *counts.entry((held.pid, protocol, namespace)).or_default() += 1;
+        for lost in in_no_table(held, &tables, limits) {
+            let protocol = lost.table.map(|table| table.protocol);
+            let key = (lost.held.pid, protocol, lost.namespace);
+            *counts.entry(key).or_default() += 1;
         }
         let counts = counts.into_iter();
         let counts = counts.map(|((pid, protocol, namespace), count)| InNoTable {
@@ -84,12 +82,13 @@ fn lists_all(origin: &Origin) -> bool {
     origin.source == Some(Source::Netlink) && origin.unlisted == StateSet::EMPTY
 }
 
-/// Where a socket belongs that no table lists.
-pub(super) enum Place {
-    /// To this table, or to that of the other network namespace with this inode number.
-    OfTable(Table, Option<u64>),
-    /// Nobody can tell: only an `io_uring` has it.
-    Untold,
+/// A socket that no table of this network namespace lists.
+pub(super) struct Lost {
+    pub(super) held: Descriptor,
+    /// Where it belongs; `None` = nobody can tell: only an `io_uring` has it.
+    pub(super) table: Option<Table>,
+    /// Inode number of the other network namespace that lists it.
+    pub(super) namespace: Option<u64>,
 }
 
 /// Which of these descriptors are, or may be, sockets of these tables, TCP or UDP, each once for its
@@ -98,7 +97,7 @@ pub(super) fn in_no_table(
     mut held: Vec<Descriptor>,
     tables: &[Table],
     limits: &dyn Limits,
-) -> Vec<(Descriptor, Place)> {
+) -> Vec<Lost> {
     held.sort_unstable();
     // A descriptor with a number comes first.
     held.dedup_by_key(|held| (held.inode, held.pid));
@@ -106,13 +105,21 @@ pub(super) fn in_no_table(
     let told = held.into_iter().filter_map(|held| {
         let Descriptor { inode, pid, fd } = held;
         if fd == Descriptor::FIXED {
-            return tables.iter().any(is_inet).then_some((held, Place::Untold));
+            let (table, namespace) = (None, None);
+            return tables.iter().any(is_inet).then_some(Lost {
+                held,
+                table,
+                namespace,
+            });
         }
         let name = limits.protocol_of(pid, fd, inode)?;
         let mut tables = tables.iter();
-        let table = tables.find(|table| name_of(**table) == Some(&name))?;
-        let namespace = limits.listed_elsewhere(inode);
-        Some((held, Place::OfTable(*table, namespace)))
+        let table = *tables.find(|table| name_of(**table) == Some(&name))?;
+        Some(Lost {
+            held,
+            table: Some(table),
+            namespace: limits.listed_elsewhere(inode),
+        })
     });
     told.collect()
 }

@@ -186,7 +186,7 @@ pub fn no_processes(root: &Path) -> Error {
 ///
 /// When `root` itself cannot be opened.
 pub fn walk_of(root: &Path, pids: &[u32], threads: Threads<'_>) -> Result<Walk, Error> {
-    let directory = search(root)?;
+    let directory = file::search(root).map_err(|cause| Error::file("open", root, cause))?;
     let mut pids = pids.to_vec();
     pids.sort_unstable();
     pids.dedup();
@@ -207,10 +207,6 @@ pub fn processes_in(root: &Path) -> Result<Vec<u32>, Error> {
 /// Opens a directory to list it.
 fn listed(root: &Path) -> Result<OwnedFd, Error> {
     open_directory(CWD, root).map_err(|cause| Error::file("open", root, cause))
-}
-
-fn search(root: &Path) -> Result<OwnedFd, Error> {
-    file::search(root).map_err(|cause| Error::file("open", root, cause))
 }
 
 #[cfg(test)]

@@ -91,15 +91,12 @@ impl FdScanner {
             ScanScope::FirstThreads => OwnerSource::Proc,
             ScanScope::All | ScanScope::Only(_) => source,
         };
-        let iterator = match source {
-            OwnerSource::Bpf => Some(iterator(&root)?),
-            OwnerSource::Auto | OwnerSource::Proc => None,
-        };
+        let iterator = (source == OwnerSource::Bpf).then(|| iterator(&root));
         Ok(Self {
+            iterator: iterator.transpose()?,
             root,
             scope,
             source,
-            iterator,
         })
     }
 

@@ -104,13 +104,15 @@ impl<'a> Walker<'a> {
                 if known.is_some_and(|known| shares(known, thread)) {
                     continue;
                 }
-                match self.descriptors(pid, thread) {
-                    Listing::Empty | Listing::Gone => {}
-                    Listing::Read if known.is_some() => {}
-                    Listing::Read => (listing, known) = (Listing::Read, Some(thread)),
-                    failed @ Listing::Failed(_) => {
-                        listing = failed;
-                        break;
+                let of_thread = self.descriptors(pid, thread);
+                if matches!(of_thread, Listing::Failed(_)) {
+                    listing = of_thread;
+                    break;
+                }
+                if of_thread == Listing::Read && known.is_none() {
+                    known = Some(thread);
+                    if listing == Listing::Failed(Errno::ACCESS) {
+                        listing = of_thread;
                     }
                 }
             }
