@@ -1,11 +1,13 @@
 //! The step to `TIME_WAIT` of what is left of a socket that is closed: told, or said not to be.
 
+use std::io::Read as _;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use super::lives::{LIVES, Stage};
 use super::watch::{Watch, traced};
-use crate::scene::V4;
-use crate::support::{Child, Run, program};
+use crate::scene::{V4, tcp};
+use crate::support::{Child, Run, list, program, until};
 
 /// What is said where the step is not recorded.
 const UNTOLD: &str = "lsock: warning: this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket \
@@ -55,6 +57,47 @@ fn check_that_hangs_on_time_wait_has_an_answer_only_where_its_step_is_told() {
         assert_eq!(run.status, Some(expected), "{words:?}: {run:?}");
         let is_said = run.stderr.lines().filter(|line| *line == UNTOLD).count();
         assert_eq!(is_said, usize::from(expected == 2), "{words:?}: {run:?}");
+    }
+}
+
+/// Reads to the end.
+fn end(mut stream: &TcpStream) {
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn what_was_in_fin_wait_2_before_is_told_where_others_are() {
+    let Some(_namespace) = traced() else { return };
+    let half_closed = || {
+        let pair = tcp::pair(V4).unwrap();
+        pair.client.shutdown(Shutdown::Write).unwrap();
+        end(&pair.server);
+        let ports = [&pair.client, &pair.server].map(|end| end.local_addr().unwrap().port());
+        (pair.client, pair.server, ports)
+    };
+    // Its program has closed it before the watch, or closes it then.
+    let (closed, open) = (half_closed(), half_closed());
+    drop(closed.0);
+    until("the small structure is there", || {
+        let listed = list(&["-tn", "state", "fin-wait-2"]);
+        (listed.iter().filter(|row| row["inode"].is_null()).count() == 1).then_some(())
+    });
+    let watch = Watch::begin(&[], "");
+    let new = half_closed();
+    for client in [open.0, new.0] {
+        drop(client);
+    }
+    watch.ring();
+    for server in [closed.1, open.1, new.1] {
+        drop(server);
+    }
+    let (events, run) = watch.end();
+    run.clean();
+    let last = |[local, peer]: [u16; 2]| super::steps(&events, local, peer).0.pop();
+    let step = Some((Some("FIN_WAIT_2".to_owned()), "TIME_WAIT".to_owned()));
+    let is_told = last(new.2) == step;
+    for ports in [closed.2, open.2] {
+        assert_eq!(last(ports), step.clone().filter(|_| is_told));
     }
 }
 

@@ -2,6 +2,7 @@
 //! record of each, with all that is to be known, into a ring buffer.
 
 mod fields;
+mod left;
 mod listeners;
 mod lives;
 mod program;

@@ -3,40 +3,20 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::ControlFlow;
 
-use super::super::Watched;
-use crate::filter::Narrow;
-use crate::model::{Owner, Socket, State, StateSet};
-use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
+use crate::model::{Owner, Socket, State};
 
 /// Listeners by address and port, then by inode.
 #[derive(Debug, Default)]
 pub(super) struct Listeners(HashMap<(IpAddr, u16), BTreeMap<u64, Owner>>);
 
 impl Listeners {
-    /// Those that are there; none where they cannot be asked for.
-    pub(super) fn now(watched: &[Watched]) -> Self {
-        let mut listeners = Self::default();
-        let mut source = NetlinkSource::new(Recorder::default());
-        let request = Request {
-            netns: None,
-            states: StateSet::EMPTY.with(State::Listen),
-            extensions: Extensions::default(),
-            narrow: Narrow::default(),
-        };
-        for watched in watched {
-            let _ = source.visit(watched.table, &request, &mut |socket: &Socket| {
-                listeners.add_held(socket);
-                ControlFlow::Continue(())
-            });
-        }
-        listeners
-    }
-
-    fn add_held(&mut self, socket: &Socket) {
+    /// Adds one that was there before.
+    pub(super) fn add_held(&mut self, socket: &Socket) {
         let port = socket.local.port.and_then(|port| u16::try_from(port).ok());
-        if let (Some(ip), Some(port), Some(inode)) = (socket.local.ip, port, socket.inode) {
+        if let (State::Listen, Some(ip), Some(port), Some(inode)) =
+            (socket.state, socket.local.ip, port, socket.inode)
+        {
             let owner = Owner {
                 process: None,
                 inode: Some(inode),

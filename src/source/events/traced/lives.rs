@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::super::Watched;
 use super::RecordClock;
+use super::left::{Left, Rests};
 use super::listeners::Listeners;
 use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
-use crate::model::{Endpoint, Event, Owner, Socket, Spent, State, Table};
+use crate::filter::Narrow;
+use crate::model::{Endpoint, Event, Owner, Socket, Spent, State, StateSet, Table};
+use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
 
 /// Sockets from their first record to their end.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lives {
     /// By the address of the kernel's structure. One whose end was not recorded is replaced by the next
     /// one at its place.
     living: HashMap<u64, Life>,
     listeners: Listeners,
-    /// The last step of what is left of sockets that were closed in `FIN_WAIT_2`, by the address of the
-    /// small structure.
-    rests: HashMap<u64, (Event, Span)>,
+    rests: Rests,
     connections: u64,
 }
 
@@ -36,20 +38,18 @@ struct Life {
     owner: Owner,
     /// The place of an event in the queue that the next record completes.
     lacking: Option<usize>,
-    /// The address of the small structure that takes its place.
-    rest: Option<u64>,
     span: Span,
 }
 
 /// When a life and its state began, as far as that was recorded, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default)]
-struct Span {
+pub(super) struct Span {
     life: Option<u64>,
     state: Option<u64>,
 }
 
 impl Span {
-    fn until(self, time_ns: u64) -> Spent {
+    pub(super) fn until(self, time_ns: u64) -> Spent {
         let since = |begin: u64| time_ns.saturating_sub(begin) / 1_000;
         Spent {
             in_state_us: self.state.map(since),
@@ -59,14 +59,25 @@ impl Span {
 }
 
 impl Lives {
-    /// Of the sockets that are there, only listeners are known.
+    /// Of the sockets that are there, only listeners are known, and what is left of those in `FIN_WAIT_2`.
     pub(super) fn new(watched: &[Watched]) -> Self {
-        Self {
-            living: HashMap::new(),
-            listeners: Listeners::now(watched),
-            rests: HashMap::new(),
-            connections: 0,
+        let mut lives = Self::default();
+        let mut source = NetlinkSource::new(Recorder::default());
+        let request = Request {
+            netns: None,
+            states: StateSet::EMPTY.with(State::Listen).with(State::FinWait2),
+            extensions: Extensions::default(),
+            narrow: Narrow::default(),
+        };
+        for watched in watched {
+            // What cannot be asked for is not known.
+            let _ = source.visit(watched.table, &request, &mut |socket: &Socket| {
+                lives.listeners.add_held(socket);
+                lives.rests.add_found(socket);
+                ControlFlow::Continue(())
+            });
         }
+        lives
     }
 
     /// Adds the event of a record, if it makes one, and completes the one before it.
@@ -102,15 +113,19 @@ impl Lives {
             (State::Listen, State::Closed) => self.listeners.remove(local, inode),
             _ => {}
         }
-        let rest = life.rest.filter(|_| new.is_none());
+        let rest = self.rests.take_place(record.socket);
+        let rest = rest.filter(|_| new.is_none());
         if new.is_some() {
             let is_lacking = life.lacks(record);
             let place = queue.push(event, is_lacking);
             life.lacking = Some(place).filter(|_| is_lacking);
-        } else if let Some(rest) = rest
-            && let Some(replaced) = self.rests.insert(rest, (event, span))
-        {
-            queue.end(replaced.0.connection);
+        } else if let Some(rest) = rest {
+            let left = Left {
+                event,
+                span,
+                came_ns: record.time_ns,
+            };
+            self.rests.add(rest, left, queue);
         }
         if in_kernel == State::Closed {
             self.living.remove(&record.socket);
@@ -122,14 +137,8 @@ impl Lives {
 
     /// Follows what is left of a socket.
     pub(super) fn follow_rest(&mut self, rest: RestRecord, clock: RecordClock, queue: &mut Queue) {
-        if let Some(life) = self.living.get_mut(&rest.socket) {
-            life.rest = Some(rest.place);
-        } else if rest.socket == 0
-            && let Some((mut event, span)) = self.rests.remove(&rest.place)
-        {
-            event.spent = span.until(rest.time_ns);
-            event.time = clock.time_of(rest.time_ns);
-            event.socket.state = State::TimeWait;
+        let time = clock.time_of(rest.time_ns);
+        if let Some(event) = self.rests.follow(rest, time, &mut self.connections) {
             let connection = event.connection;
             queue.push(event, false);
             queue.end(connection);
@@ -155,7 +164,6 @@ impl Lives {
                 inode: Some(record.inode).filter(|inode| *inode != 0 && !begins),
             },
             lacking: None,
-            rest: None,
             span: Span {
                 life: begins.then_some(record.time_ns),
                 state: None,

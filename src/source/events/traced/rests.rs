@@ -6,7 +6,7 @@ use std::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::fields::REST;
+use super::fields::{COMMON, REST};
 use super::wanted::Subject;
 use super::writer::{CONTEXT, Generation, Plan, SOCKET, Writer, length};
 use crate::bpf::Size::{Eight, One};
@@ -31,6 +31,8 @@ pub(super) struct RestRecord {
     pub(super) place: u64,
     /// That of the socket; 0 = the structure is in `TIME_WAIT`.
     pub(super) socket: u64,
+    /// 0 = none yet.
+    pub(super) cookie: u64,
 }
 
 /// The programs, and what they are attached to.
@@ -79,6 +81,8 @@ fn program(btf: &Btf<'_>, plan: &Plan<'_>, moment: Moment) -> Result<Vec<Instruc
     writer.reserve();
     writer.write(Eight, offset_of!(RestRecord, place), place);
     writer.write(Eight, offset_of!(RestRecord, socket), socket);
+    writer.read(Eight, R::R1, SOCKET, [COMMON, "skc_cookie.counter"])?;
+    writer.write(Eight, offset_of!(RestRecord, cookie), R::R1);
     writer.write_time(offset_of!(RestRecord, time_ns));
     Ok(writer.finish())
 }

@@ -18,6 +18,10 @@ use crate::model::{Family, Protocol, State, StateSet, TRANSITIONS};
 /// The ports, in the order of this machine; 0 = this end is not known yet, or there is none.
 const LOCAL_PORT: R = R::R8;
 const PEER_PORT: R = R::R7;
+/// Where they stand on the stack. In registers, the kernel would follow every way through the tests with
+/// what it knows of the ports there; at the begin of a word of the stack, too.
+const LOCAL_PLACE: i16 = -6;
+const PEER_PLACE: i16 = -4;
 
 // The arguments of the tracepoint.
 const OLD_STATE: i16 = 8;
@@ -74,15 +78,21 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// An end may be told by the next record only: the own port of who connects, and that of the peer, with
-    /// the own address, of what is accepted. At the end the port is given back, and the last one left.
     fn read_ports(&mut self, subject: Subject) -> Result<(), Malformed> {
         self.read(Two, PEER_PORT, SOCKET, [COMMON, "skc_dport"])?;
         self.code.from_network(Two, PEER_PORT);
         self.read(Two, LOCAL_PORT, SOCKET, [COMMON, "skc_num"])?;
-        if subject == Subject::Rest {
-            return Ok(());
+        if subject == Subject::Step {
+            self.complete_ports()?;
         }
+        self.code.store(Two, R::STACK, LOCAL_PLACE, LOCAL_PORT);
+        self.code.store(Two, R::STACK, PEER_PLACE, PEER_PORT);
+        Ok(())
+    }
+
+    /// An end may be told by the next record only: the own port of who connects, and that of the peer, with
+    /// the own address, of what is accepted. At the end the port is given back, and the last one left.
+    fn complete_ports(&mut self) -> Result<(), Malformed> {
         let known = self.code.label();
         self.code.jump(Condition::IsNot(LOCAL_PORT, 0), known);
         self.code.copy(R::R1, SOCKET);
@@ -194,14 +204,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Where the port is, if it is known.
+    /// Reads the port, if it is known.
     fn port(&mut self, side: Side, ways: Ways) -> R {
-        let port = match side {
-            Side::Local => LOCAL_PORT,
-            Side::Peer => PEER_PORT,
+        let place = match side {
+            Side::Local => LOCAL_PLACE,
+            Side::Peer => PEER_PLACE,
         };
-        self.code.jump(Condition::Is(port, 0), ways.pass);
-        port
+        self.code.load(Two, R::R1, R::STACK, place);
+        self.code.jump(Condition::Is(R::R1, 0), ways.pass);
+        R::R1
     }
 
     fn test_host(
@@ -212,7 +223,7 @@ impl Writer<'_> {
         ways: Ways,
     ) -> Result<(), Malformed> {
         // As long as there is no peer, neither address need be the last.
-        self.code.jump(Condition::Is(PEER_PORT, 0), ways.pass);
+        self.port(Side::Peer, ways);
         let ([ipv4, ipv6], _) = match side {
             Side::Local => ADDRESSES[0],
             Side::Peer => ADDRESSES[1],

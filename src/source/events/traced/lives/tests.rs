@@ -9,7 +9,7 @@ use super::{Lives, Queue, RecordClock, RestRecord, StepRecord};
 use crate::model::State::{
     CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
 };
-use crate::model::{Event, State};
+use crate::model::{Event, Family, Protocol, Socket, State};
 use jiff::Timestamp;
 use std::ops::ControlFlow;
 
@@ -209,14 +209,9 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     };
     let mut close = CLOSE.map(|step| record(step, 5_000, 80));
     close[2].flags = 1 << 0;
-    let rest = |socket| RestRecord {
-        time_ns: 9,
-        place: 70,
-        socket,
-    };
     lives.follow(&close[0], b"", clock, &mut queue);
     lives.follow(&close[1], b"", clock, &mut queue);
-    lives.follow_rest(rest(7), clock, &mut queue);
+    lives.follow_rest(rest(70, 7, 0), clock, &mut queue);
     lives.follow(&close[2], b"", clock, &mut queue);
     let mut events = Vec::new();
     let mut tell = |queue: &mut Queue| {
@@ -229,18 +224,85 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     };
     assert_eq!(tell(&mut queue), (2, vec![]));
     // Its segments, also those that come later; and one of what was left before.
-    for rest in [
-        RestRecord {
-            place: 71,
-            ..rest(0)
-        },
-        rest(0),
-        rest(0),
-    ] {
+    for rest in [rest(71, 0, 0), rest(70, 0, 0), rest(70, 0, 0)] {
         lives.follow_rest(rest, clock, &mut queue);
     }
     assert_eq!(tell(&mut queue), (3, vec![1]));
     assert_eq!(events[2], (Some(FinWait2), TimeWait, 1));
+}
+
+/// A small structure that was made for a socket in `FIN_WAIT_2`, or is in `TIME_WAIT`.
+fn rest(place: u64, socket: u64, cookie: u64) -> RestRecord {
+    RestRecord {
+        time_ns: 9,
+        place,
+        socket,
+        cookie,
+    }
+}
+
+/// What of these was told as a step to `TIME_WAIT`, and how many connections are over.
+fn left(queue: &mut Queue) -> (Vec<(Option<u32>, u64)>, usize) {
+    let mut told = Vec::new();
+    let flow = queue.tell(Some(Timestamp::MAX), &mut |event| {
+        if event.socket.state == TimeWait {
+            assert_eq!(event.old_state, Some(FinWait2));
+            told.push((event.socket.local.port, event.connection));
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
+    (told, queue.take_ended().len())
+}
+
+#[test]
+fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
+    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let clock = RecordClock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    // Closed already, and not yet.
+    let mut small = Socket::new(Protocol::Tcp, Family::Inet);
+    (small.state, small.cookie) = (FinWait2, Some(5));
+    small.local.port = Some(1_000);
+    lives.rests.add_found(&small);
+    small.cookie = Some(6);
+    small.inode = Some(77);
+    lives.rests.add_found(&small);
+    lives.follow_rest(rest(70, 7, 6), clock, &mut queue);
+    let mut close = record((FinWait2, Closed), 2_000, 80);
+    close.flags = 1 << 0;
+    lives.follow(&close, b"", clock, &mut queue);
+    assert_eq!(left(&mut queue), (vec![], 0));
+    for rest in [
+        rest(71, 0, 5),
+        rest(70, 0, 6),
+        rest(70, 0, 6),
+        rest(71, 0, 5),
+    ] {
+        lives.follow_rest(rest, clock, &mut queue);
+    }
+    let told = vec![(Some(1_000), 2), (Some(2_000), 1)];
+    assert_eq!(left(&mut queue), (told, 2));
+}
+
+#[test]
+fn what_is_left_is_forgotten_when_no_fin_came_in_time() {
+    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let clock = RecordClock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    let mut ended = Vec::new();
+    for (place, seconds) in [(70, 0), (71, 100), (72, 122)] {
+        let mut close = record((FinWait2, Closed), 2_000, 80);
+        (close.flags, close.time_ns) = (1 << 0, seconds * 1_000_000_000);
+        lives.follow_rest(rest(place, 7, 0), clock, &mut queue);
+        lives.follow(&close, b"", clock, &mut queue);
+        ended.push(left(&mut queue));
+    }
+    assert_eq!(ended, [(vec![], 0), (vec![], 0), (vec![], 1)]);
 }
 
 #[test]
