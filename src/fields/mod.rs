@@ -3,7 +3,7 @@
 //! A [`Field`] names a property of a socket: JSON key, CSV header, word of `--columns`, `--sort` and
 //! filters. Its [`Definition`] in `table` says what it holds, which sockets have it, who reports it,
 //! and what it costs. [`Field::get`] reads it from a row for a writer, [`Field::value`] tells apart why
-//! there is nothing. A new field is a variant here, a definition in `table`, a line in `value`, and its
+//! there is nothing. A new field is a line of `fields!`, a definition in `table`, a line in `value`, and its
 //! description in `schema.json` and the manual.
 
 mod cost;
@@ -23,140 +23,83 @@ pub use definition::Definition;
 pub use lookup::Unknown;
 pub use value::{Datum, Side, Value};
 
-/// A property of a socket under its one name. The order is that of JSON, parts after their structures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    /// `protocol`
-    Protocol,
-    /// `family`
-    Family,
-    /// `type`
-    Type,
-    /// `state`
-    State,
-    /// `recv_queue`
-    RecvQueue,
-    /// `send_queue`
-    SendQueue,
-    /// `local_address`
-    LocalAddress,
-    /// `local_port`
-    LocalPort,
-    /// `peer_address`
-    PeerAddress,
-    /// `peer_port`
-    PeerPort,
-    /// `interface`
-    Interface,
-    /// `uid`
-    Uid,
-    /// `user`
-    User,
-    /// `inode`
-    Inode,
-    /// `cookie`
-    Cookie,
-    /// `shutdown`
-    Shutdown,
-    /// `v6only`
-    V6Only,
-    /// `timer`
-    Timer,
-    /// `mark`
-    Mark,
-    /// `cgroup`
-    Cgroup,
-    /// `netns`
-    Netns,
-    /// `netns_inode`
-    NetnsInode,
-    /// `peer_inode`
-    PeerInode,
-    /// `file_inode`
-    FileInode,
-    /// `file_device`
-    FileDevice,
-    /// `at_path`
-    AtPath,
-    /// `pending_peers`
-    PendingPeers,
-    /// `processes`
-    Processes,
-    /// `process_status`
-    ProcessStatus,
-    /// `congestion`
-    Congestion,
-    /// `tcp_info`
-    TcpInfo,
-    /// `mptcp_info`
-    MptcpInfo,
-    /// `memory`
-    Memory,
-    /// `local`: address, interface and port in one cell.
-    Local,
-    /// `peer`: likewise.
-    Peer,
-    /// `timer.kind`
-    TimerKind,
-    /// `timer.expires_ms`
-    TimerExpires,
-    /// `timer.retransmits`
-    TimerRetransmits,
-    /// `processes.pid`
-    Pid,
-    /// `processes.name`
-    Process,
-    /// `processes.command`
-    Command,
-    /// `processes.user`
-    ProcessUser,
-    /// `processes.fds`
-    Fd,
-    /// `tcp_info.…`
-    TcpPart(&'static InfoField),
-    /// `mptcp_info.…`
-    MptcpPart(&'static InfoField),
-    /// `memory.…`: the place in [`Memory::fields`].
-    MemoryPart(usize),
+/// Makes [`Field`], with the keys of a row in the order of JSON, each with its name.
+macro_rules! fields {
+    ($($field:ident $name:literal)+) => {
+        /// A property of a socket under its one name. The order is that of JSON, parts after their
+        /// structures.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Field {
+            $(#[doc = concat!("`", $name, "`")] $field,)+
+            /// `local`: address, interface and port in one cell.
+            Local,
+            /// `peer`: likewise.
+            Peer,
+            /// `timer.kind`
+            TimerKind,
+            /// `timer.expires_ms`
+            TimerExpires,
+            /// `timer.retransmits`
+            TimerRetransmits,
+            /// `processes.pid`
+            Pid,
+            /// `processes.name`
+            Process,
+            /// `processes.command`
+            Command,
+            /// `processes.user`
+            ProcessUser,
+            /// `processes.fds`
+            Fd,
+            /// `tcp_info.…`
+            TcpPart(&'static InfoField),
+            /// `mptcp_info.…`
+            MptcpPart(&'static InfoField),
+            /// `memory.…`: the place in [`Memory::fields`].
+            MemoryPart(usize),
+        }
+
+        impl Field {
+            /// Every field of the vocabulary, in the order of JSON: the keys of a row.
+            pub const VOCABULARY: [Self; [$($name),+].len()] = [$(Self::$field),+];
+        }
+    };
 }
 
-impl Field {
-    /// Every field of the vocabulary, in the order of JSON: the keys of a row.
-    pub const VOCABULARY: [Self; 33] = [
-        Self::Protocol,
-        Self::Family,
-        Self::Type,
-        Self::State,
-        Self::RecvQueue,
-        Self::SendQueue,
-        Self::LocalAddress,
-        Self::LocalPort,
-        Self::PeerAddress,
-        Self::PeerPort,
-        Self::Interface,
-        Self::Uid,
-        Self::User,
-        Self::Inode,
-        Self::Cookie,
-        Self::Shutdown,
-        Self::V6Only,
-        Self::Timer,
-        Self::Mark,
-        Self::Cgroup,
-        Self::Netns,
-        Self::NetnsInode,
-        Self::PeerInode,
-        Self::FileInode,
-        Self::FileDevice,
-        Self::AtPath,
-        Self::PendingPeers,
-        Self::Processes,
-        Self::ProcessStatus,
-        Self::Congestion,
-        Self::TcpInfo,
-        Self::MptcpInfo,
-        Self::Memory,
-    ];
+fields! {
+    Protocol "protocol"
+    Family "family"
+    Type "type"
+    State "state"
+    RecvQueue "recv_queue"
+    SendQueue "send_queue"
+    LocalAddress "local_address"
+    LocalPort "local_port"
+    PeerAddress "peer_address"
+    PeerPort "peer_port"
+    Interface "interface"
+    Uid "uid"
+    User "user"
+    Inode "inode"
+    Cookie "cookie"
+    Shutdown "shutdown"
+    V6Only "v6only"
+    Timer "timer"
+    Mark "mark"
+    Cgroup "cgroup"
+    Netns "netns"
+    NetnsInode "netns_inode"
+    PeerInode "peer_inode"
+    FileInode "file_inode"
+    FileDevice "file_device"
+    AtPath "at_path"
+    PendingPeers "pending_peers"
+    Processes "processes"
+    ProcessStatus "process_status"
+    Congestion "congestion"
+    TcpInfo "tcp_info"
+    MptcpInfo "mptcp_info"
+    Memory "memory"
 }
 
 /// Made once: every word of a filter is looked for among them.

@@ -26,52 +26,42 @@ impl Datum<'_> {
 }
 
 impl Side {
+    /// What belongs to this end.
+    pub const fn pick<T: Copy>(self, [local, peer]: [T; 2]) -> T {
+        match self {
+            Self::Local => local,
+            Self::Peer => peer,
+        }
+    }
+
     /// The column that shows all of it.
     pub const fn column(self) -> Field {
-        match self {
-            Self::Local => Field::Local,
-            Self::Peer => Field::Peer,
-        }
+        self.pick([Field::Local, Field::Peer])
     }
 
     /// The field of its address.
     pub const fn address(self) -> Field {
-        match self {
-            Self::Local => Field::LocalAddress,
-            Self::Peer => Field::PeerAddress,
-        }
+        self.pick([Field::LocalAddress, Field::PeerAddress])
     }
 
     /// The field of its port.
     pub const fn port(self) -> Field {
-        match self {
-            Self::Local => Field::LocalPort,
-            Self::Peer => Field::PeerPort,
-        }
+        self.pick([Field::LocalPort, Field::PeerPort])
     }
 
     /// This end of a row's socket.
     pub const fn of<'a>(self, row: &Row<'a>) -> &'a Endpoint {
-        match self {
-            Self::Local => &row.socket.local,
-            Self::Peer => &row.socket.peer,
-        }
+        self.pick([&row.socket.local, &row.socket.peer])
     }
 
     /// The service at its port.
     pub const fn service<'a>(self, row: &Row<'a>) -> Option<&'a str> {
-        match self {
-            Self::Local => row.local_service,
-            Self::Peer => row.peer_service,
-        }
+        self.pick([row.local_service, row.peer_service])
     }
 
     /// The host name of its address.
     pub const fn host<'a>(self, row: &Row<'a>) -> Option<&'a str> {
-        match self {
-            Self::Local => row.local_host,
-            Self::Peer => row.peer_host,
-        }
+        self.pick([row.local_host, row.peer_host])
     }
 }
 

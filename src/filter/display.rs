@@ -35,18 +35,12 @@ fn joined<T>(items: &[T], between: &str, text: impl Fn(&T) -> String) -> String 
 impl Side {
     /// The word for an end with its address and port.
     pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Local => "src",
-            Self::Peer => "dst",
-        }
+        self.pick(["src", "dst"])
     }
 
     /// The word for its port.
     const fn port_word(self) -> &'static str {
-        match self {
-            Self::Local => "sport",
-            Self::Peer => "dport",
-        }
+        self.pick(["sport", "dport"])
     }
 }
 

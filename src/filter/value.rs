@@ -8,7 +8,7 @@ use super::lexer::{Relation, Word};
 use super::number::number;
 use super::ports::ports;
 use super::subject::Subject;
-use super::words::{state_test, states, words};
+use super::words::{state_test, states, word_test, words};
 use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
 use crate::model::{ProcessStatus, Table, Unit};
 use crate::text::unescape;
@@ -293,11 +293,7 @@ fn owners(word: &Word<'_>, op: Op) -> Compared {
         _ => return expected("a number"),
     };
     let words = statuses.into_iter().map(ProcessStatus::name).collect();
-    Ok(Expr::Test(Test::Word {
-        field: Field::ProcessStatus,
-        equal: true,
-        words,
-    }))
+    Ok(word_test(Field::ProcessStatus, true, words))
 }
 
 fn numeric(field: Field, op: Op, text: &str) -> Compared {

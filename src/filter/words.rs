@@ -100,7 +100,11 @@ fn plain(word: &str) -> String {
 
 /// The field holds this word, or another one.
 pub(super) fn one_word(field: Field, word: &'static str, equal: bool) -> Expr {
-    let words = vec![word];
+    word_test(field, equal, vec![word])
+}
+
+/// The field holds one of these words, or none of them.
+pub(super) fn word_test(field: Field, equal: bool, words: Vec<&'static str>) -> Expr {
     Expr::Test(Test::Word {
         field,
         equal,
@@ -124,13 +128,8 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compar
             named.push(one_of(field, part)?);
         }
     }
-    let equal = relation.op == Op::Equal;
-    let words: Vec<_> = all.filter(|word| named.contains(word)).collect();
-    Ok(Expr::Test(Test::Word {
-        field,
-        equal,
-        words,
-    }))
+    let words = all.filter(|word| named.contains(word)).collect();
+    Ok(word_test(field, relation.op == Op::Equal, words))
 }
 
 fn one_of(field: Field, word: &str) -> Result<&'static str, Refusal> {
