@@ -77,7 +77,7 @@ fn netlink_and_file_that_are_both_refused_are_an_error() {
 /// Which of the calls of `openat` opens this file when netlink is refused.
 fn number_of_open(file: &str) -> usize {
     let refused = "-einject=socket:error=EPERM";
-    let mut strace = strace(&["-etrace=openat,socket", refused, "-o/dev/stderr"]);
+    let mut strace = strace(&["-etrace=openat,socket", refused, "-o/proc/self/fd/2"]);
     let attempt = run(strace.args(LIST));
     let mut calls = attempt
         .stderr
