@@ -4,13 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use nix::sys::socket::setsockopt;
 use rustix::net::sockopt;
 use tempfile::TempDir;
 
 use super::{comes, found, kinds, me};
 use crate::scene::expected::local_address;
-use crate::scene::{V4, holder, tcp};
-use crate::support::{fresh, until};
+use crate::scene::option::TcpDeferAccept;
+use crate::scene::{At as _, V4, holder, tcp};
+use crate::support::{fresh, lsock, until};
 
 #[test]
 fn a_full_accept_queue_is_told_and_before_that_a_nearly_full_one() {
@@ -84,6 +86,40 @@ fn an_accept_queue_that_overflowed_and_is_empty_again_is_told() {
     drop(listener);
     let _other = tcp::listener(V4, 1).unwrap();
     assert_eq!(kinds(&["-t"]), [""; 0], "the listener is closed");
+}
+
+#[test]
+fn an_overflow_is_not_passed_over_for_what_a_deferred_accept_drops() {
+    let Some(_namespace) = fresh() else { return };
+    let deferring = tcp::listener_with(V4, 200, |socket| {
+        setsockopt(&socket, TcpDeferAccept, &60).at("TCP_DEFER_ACCEPT")
+    })
+    .unwrap();
+    let _deferred: Vec<_> = (0..50).map(|_| tcp::connect(&deferring).unwrap()).collect();
+    let drops = |least: u64| {
+        let rows = crate::support::list(&["-tlnm", &format!("memory.drops >= {least}")]);
+        rows.len()
+    };
+    until("each ACK is dropped", || (drops(50) == 1).then_some(()));
+    let status = |severity| lsock(["-stq", "--fail-on", severity]).status;
+    assert_eq!((kinds(&["-t"]), status("info")), (vec![], Some(0)));
+    let full = tcp::listener(V4, 1).unwrap();
+    let place = local_address(&full).unwrap();
+    let clients = (0..4).map(|_| {
+        let client = tcp::socket(V4).unwrap();
+        tcp::begin_to_connect(&client, place).unwrap();
+        client
+    });
+    let _clients: Vec<_> = clients.collect();
+    until("the queue overflows", || (drops(1) == 2).then_some(()));
+    let _accepted: Vec<_> = (0..4).map(|_| tcp::accept(&full).unwrap()).collect();
+    let run = lsock(["-stj", "--fail-on", "info"]);
+    let untold = serde_json::json!([{"kind": "accept_overflow", "sockets": 2}]);
+    assert_eq!(
+        (run.status, &run.document()["not_checked"]),
+        (Some(2), &untold)
+    );
+    assert_eq!(status("warning"), Some(0));
 }
 
 #[test]

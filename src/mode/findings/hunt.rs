@@ -89,7 +89,10 @@ impl Hunt {
             found: Vec::new(),
             undecided: 0,
             numbers: BTreeMap::new(),
-            ports: PortUse::new(protocol, limits),
+            ports: match definition.group_by {
+                GroupBy::Route => PortUse::new(protocol, definition.least(), limits),
+                _ => PortUse::default(),
+            },
             only: None,
             known: BTreeSet::new(),
         })

@@ -20,6 +20,7 @@ pub(super) struct PortUse {
     /// both, has none of these.
     every: [Used; 2],
     tw_reuse: u64,
+    least: u64,
     is_udp: bool,
 }
 
@@ -60,15 +61,18 @@ impl Used {
 }
 
 impl PortUse {
-    pub(super) fn new(protocol: Protocol, limits: &dyn Limits) -> Self {
+    /// Fewer ports than `percent` of all there are to choose from are no finding.
+    pub(super) fn new(protocol: Protocol, percent: u64, limits: &dyn Limits) -> Self {
         let number = |key| limits.number(key).unwrap_or_default();
         // Without timestamps none is used again: `tcp_twsk_unique`.
         let tw_reuse = match number("ipv4/tcp_timestamps") {
             0 => 0,
             _ => number("ipv4/tcp_tw_reuse"),
         };
+        let size = limits.ephemeral().map(|range| range.size());
         Self {
             tw_reuse,
+            least: size.map_or(u64::MAX, |size| (size * percent).div_ceil(100)),
             is_udp: protocol == Protocol::Udp,
             ..Self::default()
         }
@@ -119,66 +123,63 @@ impl PortUse {
     }
 
     /// Each destination that uses most of the ports that it cannot have, and what `bind` cannot have
-    /// where that is not the same.
+    /// where that is not the same; where so many ports are taken.
     pub(super) fn groups(&self) -> Vec<Group<'static>> {
-        let mut groups = Groups::default();
+        let mut groups = Vec::new();
         for (key, route) in &self.routes {
-            if let (GroupKey::Route(ip, _), true) = (key, route.ports.len() >= self.bound.len()) {
+            if route.ports.len() >= self.bound.len() {
                 let others = self.bound.difference(&route.ports).count();
-                groups.add(*ip, route.group(key.clone(), route.ports.len() + others));
+                self.tell(
+                    &mut groups,
+                    route.group(key.clone(), route.ports.len() + others),
+                );
             }
         }
         // What is at every address comes first.
         for (ip, used) in &self.addresses {
-            let any = any_address(*ip);
-            let shared = self.addresses.get(&any).filter(|_| any != *ip);
-            let at_all = shared.map_or(0, |shared| shared.ports.len());
-            let group = used.at(*ip, shared.map(|shared| (any, shared)));
-            groups.add_other(*ip, groups.told(*ip).max(count(at_all)), group);
+            let any = Some(any_address(*ip)).filter(|any| any != ip);
+            let shared = any.and_then(|any| Some((any, self.addresses.get(&any)?)));
+            self.tell(&mut groups, used.at(*ip, shared));
         }
-        let [ipv4, every] = &self.every;
-        let group = ipv4.group(GroupKey::EveryIpv4, ipv4.ports.len());
-        groups.add_other(ANY_IPV4, groups.told(ANY_IPV4), group);
-        let group = every.group(GroupKey::EveryIp, every.ports.len());
-        let most = groups.told.values().max().copied();
-        groups.add_other(ANY_IPV4, most.unwrap_or_default(), group);
-        for group in &mut groups.groups {
+        for (key, used) in [GroupKey::EveryIpv4, GroupKey::EveryIp]
+            .into_iter()
+            .zip(&self.every)
+        {
+            self.tell(&mut groups, used.group(key, used.ports.len()));
+        }
+        groups
+    }
+
+    /// A twentieth more than what is told of the same ports is no other finding.
+    fn tell(&self, groups: &mut Vec<Group<'static>>, mut group: Group<'static>) {
+        let taken = group.ports.taken;
+        let mut others = groups
+            .iter()
+            .filter(|other| is_part(&other.key, &group.key));
+        let is_other = |other: &Group| other.ports.taken < taken - taken / 20;
+        if taken >= self.least && others.all(is_other) {
             group.ports.is_udp = self.is_udp;
+            groups.push(group);
         }
-        groups.groups
+    }
+}
+
+/// True if what is taken of the first is taken of the second.
+fn is_part(of: &GroupKey, whole: &GroupKey) -> bool {
+    let (GroupKey::Route(own, _) | GroupKey::Address(own, _)) = of else {
+        return true;
+    };
+    match whole {
+        GroupKey::EveryIp => true,
+        GroupKey::EveryIpv4 => own.is_ipv4(),
+        GroupKey::Address(ip, any) => {
+            [Some(*ip), *any].contains(&Some(*own)) || any_address(*own) == *ip
+        }
+        _ => false,
     }
 }
 
 const ANY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
-#[derive(Default)]
-struct Groups {
-    groups: Vec<Group<'static>>,
-    /// The most ports that are told to be taken at an address, or at any of its IP version.
-    told: BTreeMap<IpAddr, u64>,
-}
-
-impl Groups {
-    fn told(&self, ip: IpAddr) -> u64 {
-        self.told.get(&ip).copied().unwrap_or_default()
-    }
-
-    fn add(&mut self, ip: IpAddr, group: Group<'static>) {
-        for ip in [ip, any_address(ip)] {
-            let most = self.told.entry(ip).or_default();
-            *most = group.ports.taken.max(*most);
-        }
-        self.groups.push(group);
-    }
-
-    /// A twentieth more or less than what is told is no other finding.
-    fn add_other(&mut self, ip: IpAddr, told: u64, group: Group<'static>) {
-        let taken = group.ports.taken;
-        if told < taken.saturating_sub(taken / 20) {
-            self.add(ip, group);
-        }
-    }
-}
 
 fn count(ports: usize) -> u64 {
     u64::try_from(ports).unwrap_or(u64::MAX)

@@ -74,13 +74,15 @@ impl FindingKind {
         reached.map(|level| level.0).max()
     }
 
+    /// The lowest threshold.
+    pub fn least(&self) -> u64 {
+        let least = self.levels.iter().map(|level| level.1).min();
+        least.unwrap_or(u64::MAX)
+    }
+
     /// The fewest sockets that can be a finding.
     pub fn fewest(&self) -> u64 {
-        let least = self.levels.iter().map(|level| level.1).min();
-        match self.measure {
-            None => least.unwrap_or(u64::MAX),
-            Some(_) => 1,
-        }
+        self.measure.map_or_else(|| self.least(), |_| 1)
     }
 
     /// What is compared with the thresholds.

@@ -140,6 +140,13 @@ pub(super) fn listener(group: &Group<'_>) -> String {
     format!("{} ({})", places_of(&listeners), names(&listeners))
 }
 
+/// ` (somaxconn is 4096)`; nothing where that is not told.
+pub(super) fn limit_is(limits: &dyn Limits, key: &str) -> String {
+    let (_, name) = key.rsplit_once('/').unwrap_or_default();
+    let most = limits.number(key);
+    most.map_or_else(String::new, |most| format!(" ({name} is {most})"))
+}
+
 /// In percent of the limit; 0 where that is not told.
 pub(super) fn orphans_of_limit(limits: &dyn Limits) -> u64 {
     match (limits.orphans(), limits.number("ipv4/tcp_max_orphans")) {

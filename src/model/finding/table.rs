@@ -7,7 +7,7 @@ use super::group::{GroupBy, GroupKey, names};
 use super::kind::FindingKind;
 use super::measure::{
     NEARLY_FULL, at_their_limit, cannot_accept, cannot_be_sent, drops, handshakes_dropped,
-    is_fullest, is_nearly_full, listener, may_be_at_places, may_be_at_their_limit,
+    is_fullest, is_nearly_full, limit_is, listener, may_be_at_places, may_be_at_their_limit,
     may_have_dropped, most_ports_in_use, orphans_of_limit, overflows, places, ports_in_use,
     queue_in_use, unread, unsent,
 };
@@ -120,8 +120,7 @@ pub const FINDINGS: &[FindingKind] = &[
         },
         measure: Some(|group, _| group.sum(queue_in_use)),
         sentence: |group, limits| {
-            let most = limits.number("core/somaxconn");
-            let most = most.map_or_else(String::new, |most| format!(" (somaxconn is {most})"));
+            let most = limit_is(limits, "core/somaxconn");
             let is_full = group.sum(queue_in_use) >= 100;
             format!(
                 "The accept queue of {} ({}) is {}: {} waiting, the backlog is \
@@ -380,8 +379,7 @@ pub const FINDINGS: &[FindingKind] = &[
         is_possible: |_, limits| limits.udp_without_room() >= 100,
         measure: Some(|group, _| group.sum(drops)),
         sentence: |group, limits| {
-            let most = limits.number("core/rmem_max");
-            let most = most.map_or_else(String::new, |most| format!(" (rmem_max is {most})"));
+            let most = limit_is(limits, "core/rmem_max");
             let sockets = group.sockets.iter();
             let ports = sockets.filter_map(|found| found.socket.local.port);
             let mut ports: Vec<String> = ports.take(3).map(|port| port.to_string()).collect();
