@@ -6,6 +6,7 @@ mod clashes;
 mod events;
 mod explain;
 mod fields;
+mod habits;
 mod meaning;
 mod netstat;
 mod refusal;
@@ -364,17 +365,34 @@ pub fn parse(
     clashes::check(&matches, &definition)?;
     let typed = Typed::from_arg_matches(&matches)
         .map_err(|error| refusal::usage(error, &arguments, definition))?;
-    Ok(if let Some(shell) = typed.completions {
-        Command::Print(completions(shell))
-    } else if let Some(word) = &typed.explain {
-        Command::Print(explain::explain(word, terminal)?)
-    } else if typed.continuous.is_some() {
-        Command::Repeat(Box::new(typed.repeating(terminal)?))
-    } else if typed.events {
-        Command::Watch(Box::new(typed.watching(terminal)?))
-    } else {
-        Command::List(Box::new(typed.query(terminal)?))
+    let as_lsof = habits::as_lsof(&arguments);
+    let command = typed.meant(as_lsof, terminal);
+    command.map_err(|error| match error {
+        Error::Usage(text) if text.starts_with("filter: ") => {
+            let meant = habits::behind(&arguments);
+            let (wrong, _) = text.split_once(['\n', ';']).unwrap_or((&text, ""));
+            let meant = meant.map(|meant| format!("{wrong}; {meant}"));
+            Error::Usage(meant.unwrap_or(text))
+        }
+        error => error,
     })
+}
+
+impl Typed {
+    fn meant(self, hint: Option<String>, terminal: Terminal) -> Result<Command, Error> {
+        Ok(if let Some(shell) = self.completions {
+            Command::Print(completions(shell))
+        } else if let Some(word) = &self.explain {
+            Command::Print(explain::explain(word, terminal)?)
+        } else if self.continuous.is_some() {
+            Command::Repeat(Box::new(self.repeating(terminal)?))
+        } else if self.events {
+            Command::Watch(Box::new(self.watching(terminal)?))
+        } else {
+            let query = self.query(terminal)?;
+            Command::List(Box::new(Query { hint, ..query }))
+        })
+    }
 }
 
 /// What belongs to the options that are given.

@@ -60,6 +60,8 @@ pub struct Query {
     pub input: Input,
     /// The network namespaces whose sockets they are; empty = the own one.
     pub netns: Vec<Wanted>,
+    /// What may have been meant instead.
+    pub hint: Option<String>,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
     /// What must hold of what matches.

@@ -1,5 +1,6 @@
 //! Lists of fields: `--columns`, `--sort`, and what they make necessary.
 
+use super::habits;
 use crate::error::Error;
 use crate::fields::{Field, Needs};
 use crate::model::Table;
@@ -40,6 +41,9 @@ fn column(name: &str, tables: &[Table]) -> Result<Field, Error> {
     let lower = name.to_ascii_lowercase();
     let shown = escape(name.as_bytes());
     Field::column(&lower, tables).map_err(|unknown| {
+        if let Some(written) = habits::field(&lower) {
+            return Error::Usage(format!("unknown field \"{shown}\": {written}"));
+        }
         Error::Usage(unknown.reason(&shown).unwrap_or_else(|| {
             let columns = Field::VOCABULARY.into_iter().chain(Field::COMBINED);
             let names: Vec<String> = columns.clone().map(Field::label).collect();

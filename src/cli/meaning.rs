@@ -89,6 +89,7 @@ impl Typed {
             input,
             check,
             netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
+            hint: None,
             record: self.record,
         };
         Ok(if is_netstat {

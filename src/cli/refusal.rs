@@ -6,83 +6,9 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::habits;
 use crate::error::Error;
 use crate::text::escape;
-
-/// Options of ss, netstat and lsof that this program does not have, and what to write for them.
-const ELSEWHERE: [(&[&str], &str); 26] = [
-    (&["-K", "--kill"], "sockets are ended by: ss -K FILTER"),
-    (
-        &["-f"],
-        "a family is chosen by: -A inet, -A unix, -A netlink ...; open files are listed by: lsof",
-    ),
-    (
-        &["-F", "--filter"],
-        "a filter from a file: lsock \"$(cat FILE)\"",
-    ),
-    (
-        &["-Z", "--context", "-z", "--contexts"],
-        "security contexts are shown by: ss -Z",
-    ),
-    (
-        &["-b", "--bpf"],
-        "filters of packet sockets are shown by: ss -0b",
-    ),
-    (&["-S", "--sctp"], "SCTP is listed by: ss -S"),
-    (
-        &["-d", "--dccp"],
-        "DCCP is listed by: ss -d, where the kernel still has it",
-    ),
-    (
-        &["-B", "--bound-inactive"],
-        "bound sockets that neither listen nor connect: lsock -a state bound",
-    ),
-    (&["--tos"], "types of service are shown by: ss --tos"),
-    (
-        &["--inet-sockopt"],
-        "socket options are shown by: ss --inet-sockopt",
-    ),
-    (&["--vsock"], "vsock is listed by: ss --vsock"),
-    (&["--tipc", "--tipcinfo"], "TIPC is listed by: ss --tipc"),
-    (&["--xdp"], "XDP sockets are listed by: ss --xdp"),
-    (
-        &["--cgroup"],
-        "cgroups are shown by: -e, or --columns cgroup; a filter: cgroup PATH",
-    ),
-    (
-        &["-T", "--threads"],
-        "threads are shown by: ss -T; of lsof's -iTCP and -sTCP:LISTEN: lsock -t, lsock -tl",
-    ),
-    (
-        &["-Q", "--no-queues"],
-        "columns are chosen by: --columns state,local,peer",
-    ),
-    (&["-W", "--wide"], "no address is cut here; leave it out"),
-    (
-        &["-v", "--verbose"],
-        "lsock always reports what is missing; leave it out",
-    ),
-    (&["-P"], "ports as numbers: -n"),
-    (
-        &["-X", "-y"],
-        "a process is chosen by a filter: pid = N, process = NAME",
-    ),
-    (&["-U"], "unix sockets: -x; UDP-Lite: -A udplite"),
-    (
-        &["-g", "--groups"],
-        "multicast groups are shown by: ip maddr",
-    ),
-    (&["--route"], "the routing table is shown by: ip route"),
-    (&["--interfaces"], "interfaces are shown by: ip -s link"),
-    (
-        &["--statistics"],
-        "statistics of protocols are shown by: nstat",
-    ),
-    (
-        &["-:", "-@"],
-        "lsof's -i :80 and -i @HOST are filters here: lsock -ap :80, lsock -ap addr HOST",
-    ),
-];
 
 /// An error of clap's in this program's form: no `error:` in front, no closing line feed, and nothing of
 /// what was typed that a terminal would obey.
@@ -114,24 +40,31 @@ pub(super) fn usage(
         }
     };
     if error.kind() == ErrorKind::UnknownArgument {
-        return Error::Usage(unknown(&error));
+        return Error::Usage(unknown(&error, arguments));
+    }
+    if error.kind() == ErrorKind::InvalidValue
+        && let Some(written) = context(&error, ContextKind::InvalidValue).and_then(habits::family)
+    {
+        return Error::Usage(format!("these sockets are listed by: {written}"));
     }
     let text = error.render().to_string();
     Error::Usage(text.trim_start_matches("error: ").trim_end().to_owned())
 }
 
-fn unknown(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
         _ => None,
-    };
-    let option = context(ContextKind::InvalidArg).unwrap_or_default();
-    let meant = context(ContextKind::SuggestedArg).map(|meant| format!("did you mean {meant}? "));
-    let elsewhere = ELSEWHERE
-        .iter()
-        .find(|(options, _)| options.contains(&option));
-    match elsewhere {
-        Some((_, text)) => format!("unexpected argument '{option}': {text}"),
+    }
+}
+
+fn unknown(error: &clap::Error, arguments: &[OsString]) -> String {
+    let option = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let meant = context(error, ContextKind::SuggestedArg);
+    let meant = meant.map(|meant| format!("did you mean {meant}? "));
+    let elsewhere = habits::glued(arguments);
+    match elsewhere.or_else(|| habits::elsewhere(option).map(str::to_owned)) {
+        Some(text) => format!("unexpected argument '{option}': {text}"),
         None => format!(
             "unexpected argument '{option}'; {}all options: lsock --help",
             meant.unwrap_or_default()

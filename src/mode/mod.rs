@@ -49,9 +49,14 @@ pub fn list(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    checked(&query.check, messages, |messages| match query.check.wait {
-        Some(time) => wait::wait(query, time, envelope, out, messages),
-        None => list::run(query, &sources::open, envelope, out, messages),
+    checked(&query.check, messages, |messages| {
+        if let Some(hint) = &query.hint {
+            messages.error(hint);
+        }
+        match query.check.wait {
+            Some(time) => wait::wait(query, time, envelope, out, messages),
+            None => list::run(query, &sources::open, envelope, out, messages),
+        }
     })
 }
 

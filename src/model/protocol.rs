@@ -6,6 +6,7 @@ use std::fmt;
 
 use self::definition::Definition;
 use super::{State, StateSet, named};
+use crate::text::enumeration;
 
 pub use self::definition::{AddressKind, LineFormat, PortKind};
 
@@ -70,6 +71,29 @@ impl Protocol {
                 .with(State::Established)
                 .with(State::Listen)
                 .with(State::Unconn),
+        }
+    }
+
+    /// `TCP sockets in BOUND`, `TCP sockets in LISTEN, SYN_SENT and 7 more states`, `MPTCP sockets`
+    pub fn sockets_in(self, states: StateSet) -> String {
+        let title = self.title();
+        let states = states.intersection(self.states());
+        if states == self.states() {
+            return format!("{title} sockets");
+        }
+        let known = State::NAMED.into_iter();
+        let names: Vec<&str> = known
+            .filter(|state| states.contains(*state))
+            .map(State::name)
+            .collect();
+        match names.as_slice() {
+            [first, second, others @ ..] if others.len() > 1 => {
+                format!(
+                    "{title} sockets in {first}, {second} and {} more states",
+                    others.len()
+                )
+            }
+            names => format!("{title} sockets in {}", enumeration(names, "and")),
         }
     }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Protocol, Source, State, StateSet, Table, Warning};
-use crate::text::enumeration;
+use super::{Cause, Source, StateSet, Table, Warning};
 
 /// Which source answered for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,30 +25,7 @@ impl Origin {
     /// `TCP sockets in BOUND`: what the source does not list, if there is any.
     pub fn unlisted_sockets(&self) -> Option<String> {
         let is_some = self.unlisted != StateSet::EMPTY;
-        is_some.then(|| sockets_in(self.table.protocol, self.unlisted))
-    }
-}
-
-/// `TCP sockets in BOUND`, `TCP sockets in LISTEN, SYN_SENT and 7 more states`, `MPTCP sockets`
-pub(super) fn sockets_in(protocol: Protocol, states: StateSet) -> String {
-    let title = protocol.title();
-    let states = states.intersection(protocol.states());
-    if states == protocol.states() {
-        return format!("{title} sockets");
-    }
-    let known = State::NAMED.into_iter();
-    let names: Vec<&str> = known
-        .filter(|state| states.contains(*state))
-        .map(State::name)
-        .collect();
-    match names.as_slice() {
-        [first, second, others @ ..] if others.len() > 1 => {
-            format!(
-                "{title} sockets in {first}, {second} and {} more states",
-                others.len()
-            )
-        }
-        names => format!("{title} sockets in {}", enumeration(names, "and")),
+        is_some.then(|| self.table.protocol.sockets_in(self.unlisted))
     }
 }
 

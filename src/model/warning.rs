@@ -5,7 +5,6 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::summary::sockets_in;
 use super::{Protocol, Severity, Source, StateSet, Table};
 use crate::text::{chain, counted, escape, escape_also, escape_path, separates_processes};
 
@@ -329,7 +328,7 @@ impl Display for Warning {
                 escape_path(path)
             ),
             Self::Unlisted(protocol, states, source) => {
-                let sockets = sockets_in(*protocol, *states);
+                let sockets = protocol.sockets_in(*states);
                 write!(f, "{sockets} are not listed: {}", why_unlisted(*source))
             }
             Self::Findings(inner) => write!(f, "findings: {inner}"),

@@ -82,7 +82,7 @@ pub trait Sink {
 pub enum Format {
     /// Aligned columns for people at a terminal.
     Table,
-    /// Fixed columns for scripts: the same number of words in every line.
+    /// Fixed columns for scripts: the same number of words in every line, before details.
     #[default]
     Plain,
     /// One document.

@@ -11,7 +11,7 @@ fn unknown_word_is_a_usage_error() {
             "unexpected argument '--nope'; all options: lsock --help",
             "",
         ),
-        ("letter", &["-k"], "unexpected argument '-k'", "--help"),
+        ("letter", &["-G"], "unexpected argument '-G'", "--help"),
         (
             "slip",
             &["--sumary"],
@@ -184,12 +184,6 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             &["-tlnp", "--kill"],
             "unexpected argument '--kill': ",
             "ss -K",
-        ),
-        (
-            "ss, namespace",
-            &["-N", "web"],
-            "unexpected argument '-N': ",
-            "ip netns exec",
         ),
         (
             "ss, family",

@@ -1,4 +1,5 @@
-//! `plain`: one line a socket, columns that never move, the same number of words in every line.
+//! `plain`: one line a socket, columns that never move, the same number of words in every line;
+//! details follow them.
 
 use std::io;
 use std::ops::ControlFlow;
