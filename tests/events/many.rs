@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -11,7 +12,7 @@ use super::watch::{Steps, Watch, traced};
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::Run;
+use crate::support::{Run, fresh};
 
 const CONNECTIONS: usize = 10_000;
 /// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.
@@ -100,6 +101,37 @@ fn every_step_of_ten_thousand_connections_is_told() {
         };
         assert_eq!(steps.chain(), wanted, "{local} to {peer}");
     }
+}
+
+/// While two other namespaces open and close connections as fast as they can, ours are told, and nothing else.
+#[test]
+fn neighbours_that_churn_neither_appear_nor_take_room() {
+    const OURS: usize = 500;
+    let Some(namespace) = traced() else { return };
+    allow_many(&namespace);
+    let watch = Watch::begin(&[], "");
+    let is_over = AtomicBool::new(false);
+    let (port, theirs) = std::thread::scope(|scope| {
+        let churn = || {
+            let Some(_namespace) = fresh() else { return 0 };
+            let mut count = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                open_and_close(100);
+                count += 100;
+            }
+            count
+        };
+        let neighbours = [scope.spawn(churn), scope.spawn(churn)];
+        let port = open_and_close(OURS);
+        is_over.store(true, Ordering::Relaxed);
+        (port, neighbours.map(|one| one.join().unwrap()))
+    });
+    let (events, run) = watch.end();
+    run.clean();
+    assert!(theirs.iter().all(|count| *count > 0), "{theirs:?}");
+    assert_eq!(told(&events, port), OURS * STEPS);
+    // And those of the listener.
+    assert_eq!(events.len(), OURS * STEPS + 2);
 }
 
 /// How many records the run says it lost: it says so on stderr, and with its status.
