@@ -15,7 +15,7 @@ use crate::enrich::{Lookups, Mapped};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
-use crate::render::{EventLayout, Format, Grouping, Layout, SortKey};
+use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
@@ -40,6 +40,8 @@ pub struct Query {
     pub filter: Expr,
     /// The optional parts of a socket.
     pub extensions: Extensions,
+    /// True if no columns were chosen.
+    pub has_usual_columns: bool,
     /// The names to look up.
     pub lookups: Lookups,
     /// Look up host names too, of IPv4-mapped addresses so.
@@ -158,6 +160,17 @@ impl Query {
         let checked = self.checked.filter(|_| table.family == Family::Inet6);
         let speaks = checked.map_or(Expr::ALWAYS, filter::speaks);
         Expr::all([Expr::Test(selected), speaks, self.filter.clone()]).for_table(table)
+    }
+
+    /// The same with a column for namespaces, unless columns were chosen.
+    #[must_use]
+    pub fn showing_namespaces(&self) -> Self {
+        let mut shown = self.clone();
+        let columns = &mut shown.layout.columns;
+        if self.has_usual_columns && !columns.contains(&Field::Netns) {
+            columns.insert(0, Field::Netns);
+        }
+        shown
     }
 
     /// The same of one namespace, if one is named.

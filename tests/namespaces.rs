@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,6 +13,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::BindToDevice;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::owners::alone::is_alone;
 use crate::scene::expected::local_address;
@@ -156,17 +157,7 @@ fn checks_filters_and_sorts_know_namespaces() {
     add("blue");
     let pair = "-n red link add red0 type veth peer name blue0 netns blue";
     ip(&pair.split(' ').collect::<Vec<_>>()).unwrap();
-    let listeners = ["red", "blue"].map(|name| {
-        in_named(name, || {
-            let socket = tcp::socket(Ipv4Addr::LOCALHOST.into()).unwrap();
-            let device = format!("{name}0").into();
-            setsockopt(&socket, BindToDevice, &device).unwrap();
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8_080));
-            rustix::net::bind(&socket, &address).unwrap();
-            rustix::net::listen(&socket, 5).unwrap();
-            socket
-        })
-    });
+    let listeners = ["red", "blue"].map(|name| in_named(name, || on_device(&format!("{name}0"))));
     let rows = lsock([
         "-N",
         "red,blue",
@@ -210,6 +201,58 @@ fn checks_filters_and_sorts_know_namespaces() {
         told,
         "lsock: -N: there is no network namespace \"rad\"; did you mean red?\n"
     );
+}
+
+#[test]
+fn recordings_give_back_each_namespace() {
+    let name = "namespaces::recordings_give_back_each_namespace";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    add("red");
+    add("blue");
+    let pair = "-n red link add red0 type veth peer name blue0 netns blue";
+    ip(&pair.split(' ').collect::<Vec<_>>()).unwrap();
+    let _listeners = ["red", "blue"].map(|name| in_named(name, || on_device(&format!("{name}0"))));
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("sockets");
+    let file = file.to_str().unwrap();
+    let live = lsock(["-N", "red,blue", "-tlnjD", file]);
+    let played = lsock(["-tlnj", "--replay", file]);
+    let told = |run: &Run| -> Vec<[Value; 4]> {
+        let of = |row: &Value| {
+            ["netns", "netns_inode", "interface", "local_port"].map(|field| row[field].clone())
+        };
+        run.sockets().iter().map(of).collect()
+    };
+    assert_eq!(told(&live).len(), 2);
+    assert_eq!(told(&live), told(&played), "{played:?}");
+    assert_eq!(told(&live)[1][2], "blue0");
+    let text = lsock(["-tlnH", "--replay", file, "dev = blue0"]).clean();
+    let words: Vec<&str> = text.text().split_whitespace().collect();
+    assert_eq!(
+        (words[0], words[5]),
+        ("blue", "127.0.0.1%blue0:8080"),
+        "{text:?}"
+    );
+    let counted = lsock(["-tsj", "--replay", file]).document();
+    assert_eq!(counted["namespaces"].as_array().unwrap().len(), 2);
+    let status = |filter: &str| lsock(["-tlnq", "--replay", file, "--expect", "1", filter]).status;
+    assert_eq!(
+        (status("netns = red"), status("netns = web")),
+        (Some(0), Some(1))
+    );
+}
+
+/// A listener at port 8080 of loopback that is bound to a device.
+fn on_device(device: &str) -> OwnedFd {
+    let socket = tcp::socket(Ipv4Addr::LOCALHOST.into()).unwrap();
+    setsockopt(&socket, BindToDevice, &device.into()).unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8_080));
+    rustix::net::bind(&socket, &address).unwrap();
+    rustix::net::listen(&socket, 5).unwrap();
+    socket
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl Typed {
                 ..self.lookups(&needs, format, (&input, owners))
             },
             layout: self.layout(columns.clone(), extras, terminal),
+            has_usual_columns: chosen.is_none(),
             named: tables.are_named(),
             tables: tables.list(&input, checked == Some(Family::Inet)),
             checked,

@@ -8,7 +8,6 @@ mod hosts;
 mod inode_counters;
 mod interfaces;
 mod name_cache;
-mod network;
 mod owners;
 mod process;
 mod services;
@@ -17,6 +16,7 @@ mod task_files;
 mod users;
 mod visibility;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,8 +26,7 @@ use crate::netns::{Namespace, Namespaces};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
-use name_cache::NameCache;
-pub use network::Network;
+use name_cache::{LookUp, NameCache};
 use owners::Owners;
 pub use owners::{Held, OwnerSource, ScanScope, Sight};
 pub use services::Ports;
@@ -66,7 +65,10 @@ pub struct Enricher {
     users: NameCache,
     nobody: Option<u32>,
     services: Services,
-    interfaces: NameCache,
+    /// By network namespace.
+    interfaces: BTreeMap<Option<u32>, NameCache>,
+    /// Of those without a thread there.
+    interface_names: LookUp,
     cgroups: Option<Cgroups>,
     /// True if it is looked up where paths lead.
     paths: bool,
@@ -76,8 +78,6 @@ pub struct Enricher {
     proc: PathBuf,
     /// Those that were asked for.
     namespaces: Namespaces,
-    /// That of the interfaces that are known.
-    netns: Option<u32>,
 }
 
 impl Enricher {
@@ -96,24 +96,29 @@ impl Enricher {
             users: NameCache::new(lookups.users.then_some(users::name_of)),
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
-            interfaces: NameCache::new(Some(match lookups.interfaces {
+            interfaces: BTreeMap::new(),
+            interface_names: match lookups.interfaces {
                 Interfaces::Live => |index| Some(interfaces::name_of(index)),
                 Interfaces::NumbersOnly => |index| Some(interfaces::numbered(index)),
-            })),
+            },
             cgroups: lookups.cgroups.then(Cgroups::default),
             paths: lookups.paths,
             at_path: None,
             proc,
             namespaces: Namespaces::new(),
-            netns: None,
         })
     }
 
     /// Takes the names that numbers had where the sockets were recorded.
     pub fn use_names(&mut self, names: Vec<RecordedName>) {
-        for RecordedName { kind, number, name } in names {
-            match kind {
-                NameKind::Interface => self.interfaces.set(number, &name),
+        for one in names {
+            let RecordedName { number, name, .. } = one;
+            match one.kind {
+                NameKind::Interface => {
+                    let names = self.interfaces.entry(one.netns);
+                    let names = names.or_insert_with(|| NameCache::new(Some(self.interface_names)));
+                    names.set(number, &name);
+                }
                 NameKind::User => self.users.set(number, &name),
                 NameKind::Cgroup => {
                     let cgroups = self.cgroups.get_or_insert_with(Cgroups::elsewhere);
@@ -136,19 +141,17 @@ impl Enricher {
 
     /// The name of an interface is one of its namespace.
     fn prepare_interface(&mut self, index: u32, netns: Option<u32>) {
-        if self.netns != netns {
-            self.netns = netns;
-            self.interfaces.forget();
-        }
+        let names = self.interfaces.entry(netns);
+        let names = names.or_insert_with(|| NameCache::new(Some(self.interface_names)));
         let known = netns.and_then(|netns| self.namespaces.get(&netns));
         match known {
-            Some((_, Some(anchor))) => self.interfaces.prepare_by(index, |index| {
+            Some((_, Some(anchor))) => names.prepare_by(index, |index| {
                 anchor.run(move || interfaces::name_of(index)).ok()
             }),
-            Some((_, None)) => self
-                .interfaces
-                .prepare_by(index, |index| Some(interfaces::numbered(index))),
-            None => self.interfaces.prepare(index),
+            Some((_, None)) => {
+                names.prepare_by(index, |index| Some(interfaces::numbered(index)));
+            }
+            None => names.prepare(index),
         }
     }
 
@@ -213,7 +216,7 @@ impl Enricher {
         Row {
             interface: socket
                 .interface
-                .and_then(|index| self.interfaces.name(index)),
+                .and_then(|index| self.interfaces.get(&socket.netns)?.name(index)),
             user: socket
                 .uid
                 .or(self.nobody)
@@ -244,7 +247,7 @@ impl Enricher {
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();
         }
-        self.interfaces.forget();
+        self.interfaces.clear();
     }
 
     /// What must be said about names that are missing.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-type LookUp = fn(u32) -> Option<Box<str>>;
+pub(super) type LookUp = fn(u32) -> Option<Box<str>>;
 
 /// The names that were asked for, and the numbers without one.
 #[derive(Debug)]
@@ -53,11 +53,6 @@ impl NameCache {
             self.names.insert(number, Some(name.into()));
         }
     }
-
-    /// Forgets all names: they may have changed.
-    pub(super) fn forget(&mut self) {
-        self.names.clear();
-    }
 }
 
 #[cfg(test)]
@@ -79,7 +74,5 @@ mod tests {
         assert_eq!(names.name_or_digits(5), "5");
         assert_eq!(names.name(5), None);
         assert_eq!(names.names.len(), 2, "misses are kept");
-        names.forget();
-        assert_eq!(names.name(4), None);
     }
 }

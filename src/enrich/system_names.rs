@@ -12,8 +12,8 @@ use crate::model::Protocol;
 use crate::procfs::mounts;
 use crate::text::{escape, nearest};
 
-use super::network::NAMED;
 use super::{cgroups, hosts, interfaces, services, users};
+use crate::netns::NAMED;
 
 /// How long the addresses of one host are waited for.
 const DEADLINE: Duration = Duration::from_secs(2);

@@ -15,11 +15,14 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use super::check::{Outcome, checked};
 use super::signals::{Second, Signals};
 use super::{Messages, Stdout};
-use crate::enrich::{Enricher, Network};
+use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::Rule;
-use crate::model::{Event, EventSummary, Row, Socket, Stage, State, StateSet, Table, Warning};
+use crate::model::{
+    Event, EventSummary, Network, Row, Socket, Stage, State, StateSet, Table, Warning,
+};
+use crate::netns;
 use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Grouping, Search};
 use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
@@ -183,7 +186,7 @@ impl<'w> Watch<'w> {
             rules: tables.map(|table| (*table, query.rule(*table))).collect(),
             names: Names {
                 enricher: Enricher::new(query.lookups.clone())?,
-                network: Network::here(),
+                network: netns::here(),
             },
             owners: query.lookups.owners.is_some().then(Owners::default),
             search: Search::new(&query.layout),

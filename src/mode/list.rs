@@ -3,6 +3,7 @@
 mod output;
 mod reading;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub(super) use output::{Output, buffer};
@@ -34,6 +35,12 @@ pub(super) fn run(
         None => Recorder::default(),
     };
     let (mut source, tables) = open(query, &recorder)?;
+    // What a recording holds is known only now.
+    let query = match source.namespaces().len() {
+        0 | 1 => Cow::Borrowed(query),
+        _ => Cow::Owned(query.showing_namespaces()),
+    };
+    let query = query.as_ref();
     let limits = source.limits();
     let mut matcher = Matcher::new(query)?;
     matcher.learn(source.as_mut());

@@ -7,7 +7,7 @@ use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::model::{Limits, NameKind, RecordedName, Socket, Table};
 use crate::query::Query;
-use crate::source::{Outcome, Recorder, Request, Source, Visitor};
+use crate::source::{Namespaces, Outcome, Recorder, Request, Source, Visitor};
 
 /// Looks up the names of all sockets of another source, whether they are shown or not.
 pub(super) struct NamedSource {
@@ -17,7 +17,7 @@ pub(super) struct NamedSource {
 
 struct Names {
     enricher: Enricher,
-    known: HashSet<(NameKind, u64)>,
+    known: HashSet<(NameKind, Option<u32>, u64)>,
     found: Vec<RecordedName>,
 }
 
@@ -29,8 +29,10 @@ impl NamedSource {
             interfaces: query.lookups.interfaces,
             ..Lookups::default()
         };
+        let mut enricher = Enricher::new(lookups)?;
+        enricher.use_namespaces(source.namespaces());
         let names = Names {
-            enricher: Enricher::new(lookups)?,
+            enricher,
             known: HashSet::new(),
             found: Vec::new(),
         };
@@ -55,6 +57,10 @@ impl Source for NamedSource {
         let names = &mut self.names;
         let mut naming = Naming { names, visitor };
         self.source.visit(table, request, &mut naming)
+    }
+
+    fn namespaces(&self) -> Namespaces {
+        self.source.namespaces()
     }
 
     fn limits(&self) -> Box<dyn Limits> {
@@ -86,13 +92,23 @@ impl Visitor for Naming<'_> {
             (NameKind::Cgroup, cgroup),
         ] {
             if let Some((number, name)) = named
-                && names.known.insert((kind, number))
+                && names.known.insert((kind, socket.netns, number))
             {
                 let name = name.into();
-                names.found.push(RecordedName { kind, number, name });
+                let netns = socket.netns.filter(|_| kind == NameKind::Interface);
+                names.found.push(RecordedName {
+                    kind,
+                    number,
+                    name,
+                    netns,
+                });
             }
         }
         self.visitor.take(socket)
+    }
+
+    fn next_part(&mut self) {
+        self.visitor.next_part();
     }
 
     fn can_rewind(&self) -> bool {

@@ -9,6 +9,7 @@ mod info;
 mod machine;
 mod named;
 mod netlink;
+mod network;
 mod process;
 mod protocol;
 mod recorded;
@@ -35,6 +36,7 @@ pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, steps, transition,
 };
 pub use netlink::netlink_family_name;
+pub use network::Network;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};

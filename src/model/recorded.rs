@@ -23,4 +23,7 @@ pub struct RecordedName {
     pub number: u64,
     /// Its name.
     pub name: Box<[u8]>,
+    /// Inode number of the network namespace whose interface it is; `None` = the one of the recorder, or it is
+    /// no interface.
+    pub netns: Option<u32>,
 }

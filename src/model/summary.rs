@@ -1,8 +1,6 @@
 //! How a listing came about.
 
-use std::sync::Arc;
-
-use super::{Cause, Source, StateSet, Table, Warning};
+use super::{Cause, Network, Source, StateSet, Table, Warning};
 
 /// Which source answered for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +14,7 @@ pub struct Origin {
     /// States whose sockets the source does not list: how many there are is unknown.
     pub unlisted: StateSet,
     /// The network namespace; `None` = the own one.
-    pub netns: Option<Arc<str>>,
+    pub netns: Option<Network>,
     /// True of a recording that does not say which states it has: it is all there is to list.
     pub is_scope_unknown: bool,
 }

@@ -4,6 +4,7 @@
 //! and in `/proc/thread-self/net`, is of the namespace of the thread that asks.
 
 mod anchor;
+mod here;
 mod search;
 
 use std::collections::BTreeMap;
@@ -12,12 +13,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::model::Network;
 use rustix::fs::{CWD, Mode, OFlags, fstat, fstatfs, openat, readlinkat_raw};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
 pub use anchor::Anchor;
+pub use here::here;
 pub use search::{Wanted, find};
+
+/// Where `ip netns` puts those that it names.
+pub const NAMED: &str = "/run/netns";
 
 /// A network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +37,26 @@ pub struct Namespace {
     pub leader: Option<u32>,
     /// What leads there; `None` = this thread is there.
     handle: Option<PathBuf>,
+}
+
+impl Namespace {
+    /// Without what leads there.
+    pub fn network(&self) -> Network {
+        Network {
+            name: Arc::clone(&self.name),
+            inode: self.inode,
+        }
+    }
+
+    /// One of a recording: nothing leads there.
+    pub fn recorded(name: Arc<str>, inode: u32) -> Self {
+        Self {
+            name,
+            inode,
+            leader: None,
+            handle: None,
+        }
+    }
 }
 
 /// Namespaces by inode number, each with the thread that is there, if it may be entered.

@@ -13,15 +13,15 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
-use super::{Namespace, inode, inode_at, open};
+use super::{NAMED, Namespace, inode, inode_at, open};
 use crate::error::Error;
 use crate::procfs::fd::{is_kernel_thread, other_threads, processes_in};
 use crate::procfs::file::{self, read_path};
 use crate::procfs::mounts::{mounts, parsed, point};
 use crate::text::{escape, escape_path, nearest};
 
-/// Where `ip netns` mounts those that it has named; some know the directory under its older name.
-const NAMED: [&str; 2] = ["/run/netns", "/var/run/netns"];
+/// The older name of that directory.
+const ALSO_NAMED: &str = "/var/run/netns";
 /// The namespace of the calling thread.
 const OWN: &str = "/proc/thread-self/ns/net";
 const PROC: &str = "/proc";
@@ -159,7 +159,7 @@ impl Search {
                 leader: None,
                 name: None,
             });
-            let is_named = NAMED
+            let is_named = [NAMED, ALSO_NAMED]
                 .iter()
                 .any(|named| point.parent() == Some(Path::new(named)));
             if is_named && root == Path::new("/") && seen.name.is_none() {

@@ -19,11 +19,12 @@ mod unix_names;
 use std::iter;
 use std::mem;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Cause, Limits, RecordedName, Socket, Source as Kind, StateSet, Table, Warning};
+use crate::model::{
+    Cause, Limits, Network, RecordedName, Socket, Source as Kind, StateSet, Table, Warning,
+};
 
 pub use crate::netns::Namespaces;
 pub use auto::AutoSource;
@@ -133,7 +134,7 @@ pub struct Outcome {
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
     /// The network namespace that it is of; `None` = the own one.
-    pub netns: Option<Arc<str>>,
+    pub netns: Option<Network>,
     /// How the same table was read in other namespaces.
     pub others: Vec<Self>,
 }

@@ -35,6 +35,7 @@ struct One {
     source: Option<Box<dyn Source>>,
     /// Why it is not read from within, until it was said.
     reason: Option<Cause>,
+    recorder: Recorder,
 }
 
 impl One {
@@ -67,6 +68,7 @@ impl One {
             anchor,
             source,
             reason,
+            recorder: recorder.clone(),
         }
     }
 
@@ -100,35 +102,39 @@ impl NamespacesSource {
         let each = namespaces.iter().map(Arc::clone);
         Self(each.map(|one| One::new(one, way, recorder)).collect())
     }
+}
 
-    /// Reads a table of every namespace, until the visitor wants no more.
-    fn each(&mut self, table: Table, request: &Request, visitor: &mut dyn Visitor) -> Outcome {
-        let mut parts = Vec::new();
-        let mut lent = Lent {
-            visitor,
-            is_over: false,
+/// Reads a table of every namespace, until the visitor wants no more.
+pub(super) fn each<P>(
+    parts: impl Iterator<Item = (P, Arc<Namespace>)>,
+    request: &Request,
+    visitor: &mut dyn Visitor,
+    mut read: impl FnMut(P, &Request, &mut dyn Visitor) -> Outcome,
+) -> Outcome {
+    let mut outcomes = Vec::new();
+    let mut lent = Lent {
+        visitor,
+        is_over: false,
+    };
+    for (part, namespace) in parts {
+        if lent.is_over {
+            break;
+        }
+        lent.visitor.next_part();
+        let request = Request {
+            netns: Some(namespace.inode),
+            ..request.clone()
         };
-        for one in &mut self.0 {
-            if lent.is_over {
-                break;
-            }
-            lent.visitor.next_part();
-            let request = Request {
-                netns: Some(one.namespace.inode),
-                ..request.clone()
-            };
-            let outcome = one.ask(table, |source| source.visit(table, &request, &mut lent));
-            parts.push(Outcome {
-                netns: Some(Arc::clone(&one.namespace.name)),
-                ..outcome
-            });
-        }
-        let mut parts = parts.into_iter();
-        let first = parts.next().unwrap_or_default();
-        Outcome {
-            others: parts.collect(),
-            ..first
-        }
+        outcomes.push(Outcome {
+            netns: Some(namespace.network()),
+            ..read(part, &request, &mut lent)
+        });
+    }
+    let mut outcomes = outcomes.into_iter();
+    let first = outcomes.next().unwrap_or_default();
+    Outcome {
+        others: outcomes.collect(),
+        ..first
     }
 }
 
@@ -161,7 +167,15 @@ impl Source for NamespacesSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        Ok(self.each(table, request, visitor))
+        let parts = self.0.iter_mut().map(|one| {
+            let namespace = Arc::clone(&one.namespace);
+            (one, namespace)
+        });
+        Ok(each(parts, request, visitor, |one, request, visitor| {
+            one.recorder
+                .keep_netns(one.namespace.inode, &one.namespace.name);
+            one.ask(table, |source| source.visit(table, request, visitor))
+        }))
     }
 
     fn namespaces(&self) -> Namespaces {

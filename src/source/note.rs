@@ -13,10 +13,15 @@ pub(super) enum Note {
     Narrowed([Option<u16>; 2], Vec<u8>),
     /// The name of a number.
     Name(RecordedName),
+    /// What follows is of the network namespace with this inode number and name.
+    Netns(u32, String),
     /// There is nothing behind it.
     End,
 }
 
+const NETNS: &str = "netns";
+/// Stands before the namespace of an interface.
+const AT: char = '@';
 /// The word for the states that have no name.
 const UNKNOWN: &str = "UNKNOWN";
 
@@ -49,10 +54,17 @@ impl Note {
                 );
                 text
             }
-            Self::Name(RecordedName { kind, number, name }) => {
-                let begin = format!("{} {number} ", kind.name()).into_bytes();
+            Self::Name(RecordedName {
+                kind,
+                number,
+                name,
+                netns,
+            }) => {
+                let netns = netns.map_or_else(String::new, |netns| format!("{AT}{netns}"));
+                let begin = format!("{}{netns} {number} ", kind.name()).into_bytes();
                 [&begin[..], name].concat()
             }
+            Self::Netns(inode, name) => format!("{NETNS} {inode} {name}").into_bytes(),
             Self::End => Self::END.to_vec(),
         }
     }
@@ -79,7 +91,15 @@ impl Note {
                 Self::Narrowed([port(local)?, port(peer)?], program?)
             }
             Self::END => Self::End,
+            word if word == NETNS.as_bytes() => {
+                let (inode, name) = words.ok()?.split_once(' ')?;
+                Self::Netns(inode.parse().ok()?, name.to_owned())
+            }
             word => {
+                let (word, netns) = match str::from_utf8(word).ok()?.split_once(AT) {
+                    Some((word, netns)) => (word.as_bytes(), Some(netns.parse().ok()?)),
+                    None => (word, None),
+                };
                 let mut kinds = NameKind::ALL.into_iter();
                 let kind = kinds.find(|kind| kind.name().as_bytes() == word)?;
                 let (number, name) = split(rest);
@@ -87,6 +107,7 @@ impl Note {
                     kind,
                     number: str::from_utf8(number).ok()?.parse().ok()?,
                     name: name.into(),
+                    netns,
                 })
             }
         })
@@ -125,6 +146,7 @@ mod tests {
                 kind,
                 number,
                 name: name.into(),
+                netns: None,
             })
         };
         for note in [
@@ -137,6 +159,13 @@ mod tests {
             name(NameKind::Interface, 2, b"eth0"),
             name(NameKind::User, 1000, b"alice"),
             name(NameKind::Cgroup, u64::MAX, b"/a b/\xff\n"),
+            Note::Name(RecordedName {
+                kind: NameKind::Interface,
+                number: 2,
+                name: b"eth0".as_slice().into(),
+                netns: Some(4_026_532_210),
+            }),
+            Note::Netns(4_026_532_210, "it's a name".to_owned()),
             Note::End,
         ] {
             assert_eq!(Note::read(&note.write()), Some(note));

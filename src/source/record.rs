@@ -92,6 +92,11 @@ impl Recorder {
         self.keep_note(NO_TABLE, &Note::Name(name));
     }
 
+    /// Keeps that what follows is of a network namespace.
+    pub(super) fn keep_netns(&self, inode: u32, name: &str) {
+        self.keep_note(NO_TABLE, &Note::Netns(inode, name.to_owned()));
+    }
+
     fn keep_note(&self, table: Table, note: &Note) {
         self.write(table, |tag| wire::note(tag, &note.write()));
     }

@@ -6,14 +6,17 @@ use std::io::{self, BufReader, Seek as _, SeekFrom};
 use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::reading::{Bytes, Flaw, next_message};
 use super::decoder::Decoder;
+use super::namespaces::each;
 use super::note::Note;
 use super::unix_names::UnixNames;
 use super::{Outcome, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Protocol, RecordedName, Source as Kind, StateSet, Table, Warning};
+use crate::netns::{Namespace, Namespaces};
 use crate::text::escape_path;
 use crate::wire::{self, Body, Message};
 
@@ -26,13 +29,20 @@ pub struct ReplaySource {
     /// The tables it holds, empty ones too, in their order.
     tables: Vec<Table>,
     /// Where runs of messages of one table lie.
-    segments: Vec<(Table, Range<u64>)>,
+    segments: Vec<(Of, Range<u64>)>,
     /// What is noted of tables: why there are no such sockets, or which states can be told.
-    notes: Vec<(Table, Note)>,
+    notes: Vec<(Of, Note)>,
+    /// The network namespaces that it names, in their order.
+    namespaces: Vec<Arc<Namespace>>,
+    /// Inode number of the one that what is read is of.
+    netns: Option<u32>,
     names: Vec<RecordedName>,
     /// The first thing that is wrong with the file, until it was told.
     flaw: Option<Error>,
 }
+
+/// A table, in the network namespace with this inode number if one is named.
+type Of = (Option<u32>, Table);
 
 impl ReplaySource {
     /// Opens a recording.
@@ -48,6 +58,8 @@ impl ReplaySource {
             tables: Vec::new(),
             segments: Vec::new(),
             notes: Vec::new(),
+            namespaces: Vec::new(),
+            netns: None,
             names: Vec::new(),
             flaw: None,
         };
@@ -162,10 +174,17 @@ impl ReplaySource {
             }
             Body::Note(text) => match (Note::read(text), asked) {
                 (Some(Note::Name(name)), _) => self.names.push(name),
+                (Some(Note::Netns(inode, name)), _) => {
+                    self.netns = Some(inode);
+                    if !self.namespaces.iter().any(|known| known.inode == inode) {
+                        let namespace = Namespace::recorded(name.into(), inode);
+                        self.namespaces.push(Arc::new(namespace));
+                    }
+                }
                 (Some(Note::End) | None, _) | (_, None) => {}
                 (Some(note), Some(table)) => {
                     self.hold(table);
-                    self.notes.push((table, note));
+                    self.notes.push(((self.netns, table), note));
                 }
             },
             // A refusal, or the answer to what was asked beside a dump: no part of one.
@@ -196,9 +215,10 @@ impl ReplaySource {
 
     /// Enters where a message of a table lies.
     fn enter(&mut self, table: Table, place: Range<u64>) {
+        let of = (self.netns, table);
         match self.segments.last_mut() {
-            Some((of, last)) if *of == table && last.end == place.start => last.end = place.end,
-            _ => self.segments.push((table, place)),
+            Some((known, last)) if *known == of && last.end == place.start => last.end = place.end,
+            _ => self.segments.push((of, place)),
         }
     }
 
@@ -231,7 +251,8 @@ impl ReplaySource {
     fn play(&mut self, table: Table, decoder: &mut Decoder<'_>) -> Result<(), Flaw> {
         let mut bytes = Vec::new();
         let segments = self.segments.iter();
-        for (_, place) in segments.filter(|(of, _)| *of == table) {
+        let wanted = (decoder.request.netns, table);
+        for (_, place) in segments.filter(|(of, _)| *of == wanted) {
             self.file.seek(SeekFrom::Start(place.start))?;
             let mut at = place.start;
             while at < place.end {
@@ -254,16 +275,16 @@ impl ReplaySource {
         }
         Ok(())
     }
-}
 
-impl Source for ReplaySource {
-    fn visit(
+    /// Plays a table, of one namespace.
+    fn visit_one(
         &mut self,
         table: Table,
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let notes = self.notes.iter().filter(|(of, _)| *of == table);
+        let wanted = (request.netns, table);
+        let notes = self.notes.iter().filter(|(of, _)| *of == wanted);
         let (mut listed, mut is_narrowed) = (None, false);
         for (_, note) in notes {
             match note {
@@ -276,7 +297,7 @@ impl Source for ReplaySource {
                 Note::Narrowed(ports, program) => {
                     is_narrowed |= !request.narrow.is_within(*ports, program);
                 }
-                Note::Name(_) | Note::End => {}
+                Note::Name(_) | Note::Netns(..) | Note::End => {}
             }
         }
         if !self.tables.contains(&table) {
@@ -312,6 +333,35 @@ impl Source for ReplaySource {
         };
         outcome.warnings.extend(self.told_flaw());
         Ok(outcome)
+    }
+}
+
+impl Source for ReplaySource {
+    fn visit(
+        &mut self,
+        table: Table,
+        request: &Request,
+        visitor: &mut dyn Visitor,
+    ) -> Result<Outcome, Error> {
+        if self.namespaces.is_empty() {
+            return self.visit_one(table, request, visitor);
+        }
+        let namespaces = self.namespaces.clone().into_iter().map(|one| ((), one));
+        Ok(each(
+            namespaces,
+            request,
+            visitor,
+            |(), request, visitor| {
+                let played = self.visit_one(table, request, visitor);
+                played.unwrap_or_else(|error| Outcome::failed(error.into()))
+            },
+        ))
+    }
+
+    fn namespaces(&self) -> Namespaces {
+        let each = self.namespaces.iter();
+        each.map(|one| (one.inode, (Arc::clone(one), None)))
+            .collect()
     }
 
     fn names(&mut self) -> Vec<RecordedName> {

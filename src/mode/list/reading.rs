@@ -266,7 +266,7 @@ impl Listing<'_> {
         let warnings = outcome.warnings.into_iter().chain(unreported);
         let warnings = warnings.map(|warning| (needed(&warning), warning));
         for (is_gap, warning) in warnings.chain(unlisted) {
-            let warning = warning.within(outcome.netns.as_ref());
+            let warning = warning.within(outcome.netns.as_ref().map(|netns| &netns.name));
             let is_told = noted.warnings.iter().any(|told| told.includes(&warning));
             match (is_told, is_gap) {
                 // Said already, perhaps as something that is likely: it is missing all the same.

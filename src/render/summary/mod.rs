@@ -8,7 +8,7 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::model::{Counts, Findings, Row, State, Summary, Table};
+use crate::model::{Counts, Findings, Network, Row, State, Summary, Table};
 
 use super::out::Out;
 use super::{Envelope, Format, Layout, Sink};
@@ -47,8 +47,8 @@ impl Totals {
 
 /// Counts rows, and writes the counts at the end, with what was found wrong.
 pub struct Summing<'w> {
-    /// Of each network namespace; without a name of the own one.
-    counted: Vec<(Option<Arc<str>>, Counts)>,
+    /// Of each network namespace, by inode number; without one of the own one.
+    counted: Vec<(Option<u32>, Counts)>,
     /// What was counted at the last checkpoint of the namespace that rows came from since then.
     checkpoint: Option<(usize, Counts)>,
     /// Listeners that are kept.
@@ -86,12 +86,12 @@ impl<'w> Summing<'w> {
     }
 
     /// The place of what is counted in a namespace.
-    fn place(&mut self, netns: Option<&str>) -> usize {
+    fn place(&mut self, netns: Option<u32>) -> usize {
         let mut counted = self.counted.iter();
-        let known = counted.rposition(|(name, _)| name.as_deref() == netns);
+        let known = counted.rposition(|(known, _)| *known == netns);
         known.unwrap_or_else(|| {
             let counts = Counts::new(self.most);
-            self.counted.push((netns.map(Into::into), counts));
+            self.counted.push((netns, counts));
             self.counted.len() - 1
         })
     }
@@ -102,18 +102,18 @@ impl<'w> Summing<'w> {
 
     /// All is counted. Gives the counts of each namespace, with its name where there are several.
     pub fn settle(&mut self, summary: &Summary) -> Vec<(Option<Arc<str>>, &Counts)> {
-        let mut counted = Vec::new();
+        let mut networks: Vec<Option<&Network>> = Vec::new();
         for origin in &summary.sources {
-            let netns = origin.netns.as_deref();
-            let place = self.place(netns);
+            let network = origin.netns.as_ref();
+            let place = self.place(network.map(|network| network.inode));
             // A table without sockets was read all the same; one that could not be read was not.
             if let Some(counts) = self.counts_at(place)
                 && origin.source.is_some()
             {
                 counts.note(origin.table, origin.unlisted);
             }
-            if !counted.contains(&place) {
-                counted.push(place);
+            if !networks.contains(&network) {
+                networks.push(network);
             }
         }
         let mut parts = mem::take(&mut self.counted);
@@ -121,22 +121,27 @@ impl<'w> Summing<'w> {
             counts.listeners.settle();
             counts.tables.sort_by_key(|counts| counts.table);
         }
+        let named = |netns: Option<u32>| {
+            let mut networks = networks.iter().flatten();
+            networks.find(|network| Some(network.inode) == netns)
+        };
+        let place = |netns: Option<u32>| {
+            let mut inodes = networks.iter().map(|network| network.map(|one| one.inode));
+            inodes.position(|inode| inode == netns)
+        };
         // As they were looked at, also where nothing was found.
-        let order = |place: usize| counted.iter().position(|one| *one == place);
-        let mut parts: Vec<_> = parts.into_iter().enumerate().collect();
-        parts.sort_by_key(|(place, _)| order(*place));
+        parts.sort_by_key(|(netns, _)| place(*netns));
         let totals = &mut self.totals;
         if parts.len() > 1 {
-            let parts = parts
-                .into_iter()
-                .map(|(_, (netns, counts))| (netns.unwrap_or_default(), counts));
-            totals.parts = parts.collect();
+            let name = |netns| named(netns).map_or_else(Arc::default, |one| Arc::clone(&one.name));
+            let parts = parts.into_iter();
+            totals.parts = parts.map(|(netns, counts)| (name(netns), counts)).collect();
             for (_, counts) in &totals.parts {
                 totals.counts.absorb(counts);
             }
             totals.counts.listeners.settle();
             totals.counts.tables.sort_by_key(|counts| counts.table);
-        } else if let Some((_, (_, counts))) = parts.pop() {
+        } else if let Some((_, counts)) = parts.pop() {
             totals.counts = counts;
         }
         let parts = totals.parts.iter();
@@ -171,7 +176,7 @@ impl<'w> Summing<'w> {
 
 impl Sink for Summing<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let place = self.place(row.netns);
+        let place = self.place(row.socket.netns);
         let is_first = self.checkpoint.is_none();
         if let Some((_, counts)) = self.counted.get_mut(place) {
             if is_first {

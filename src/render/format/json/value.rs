@@ -272,7 +272,7 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
         member(out, "source", origin.source.map(Source::name));
         member(out, "reason", reason.as_deref());
         if let Some(netns) = &origin.netns {
-            member(out, "netns", &**netns);
+            member(out, "netns", &*netns.name);
         }
         out.push(b'}');
     }
