@@ -146,12 +146,16 @@ fn a_process_without_a_descriptor_left_is_told_where_connections_wait() {
          connections wait at {place}.",
         child.pid()
     );
-    let text = comes(&["-t"], "descriptor_limit", "warning", 1);
-    let others = format!("{told} {} can still accept them.", me());
-    assert!(text.starts_with(&others), "{text}");
+    // What another test starts may hold a copy of the listener for a moment.
+    let is_told = |severity: &str, begin: String| {
+        until(begin.clone(), || {
+            let text = comes(&["-t"], "descriptor_limit", severity, 1);
+            text.starts_with(&begin).then_some(())
+        });
+    };
+    is_told("warning", format!("{told} {} can still accept them.", me()));
     drop(listener);
-    let text = comes(&["-t"], "descriptor_limit", "critical", 1);
-    assert!(text.starts_with(&format!("{told} Close what")), "{text}");
+    is_told("critical", format!("{told} Close what"));
     limit(open + 1);
     assert_eq!(kinds(&["-t"]), [""; 0]);
 }
