@@ -10,7 +10,7 @@ use super::fields::{
     ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, INODE, OF_COMMON, OF_SOCKET, OF_TCP,
 };
 use super::record::{COMMAND, StepRecord};
-use super::wanted::Subject;
+use super::wanted::{SKC_TO_TCP_SOCK, Subject};
 use super::writer::{CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Writer, at, length};
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
@@ -22,7 +22,6 @@ const GET_CURRENT_TASK: i32 = 35;
 const GET_SOCKET_COOKIE: i32 = 46;
 const PROBE_READ_USER: i32 = 112;
 const GET_NS_CURRENT_PID_TGID: i32 = 120;
-pub(super) const SKC_TO_TCP_SOCK: i32 = 137;
 const GET_CURRENT_TASK_BTF: i32 = 158;
 
 pub(super) fn program(

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 
 use super::super::Watched;
 use super::fields::{ADDRESSES, COMMON, FAMILIES, LAST_PORT};
-use super::program::SKC_TO_TCP_SOCK;
 use super::writer::{CONTEXT, SOCKET, Writer};
 use crate::bpf::Size::{Eight, Four, Two};
 use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
@@ -26,6 +25,9 @@ const PEER_PLACE: i16 = -4;
 // The arguments of the tracepoint.
 const OLD_STATE: i16 = 8;
 const NEW_STATE: i16 = 16;
+
+/// `BPF_FUNC_skc_to_tcp_sock`.
+pub(super) const SKC_TO_TCP_SOCK: i32 = 137;
 
 // `include/net/tcp_states.h`.
 const SYN_SENT: i32 = 2;
