@@ -15,6 +15,7 @@
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
 //! | [`track`] | which socket is which in the next look, and when that is due | `model` `error` |
 //! | [`netns`] | network namespaces: which there are, and how to look into one | `procfs` `error` `text` |
+//! | [`container`] | the container, pod and unit of a process | `procfs` `model` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |
 //! | [`mode`] | what is done with the stream of sockets | the above |
@@ -27,6 +28,7 @@
 
 pub mod bpf;
 pub mod cli;
+pub mod container;
 pub mod enrich;
 pub mod error;
 pub mod exit;

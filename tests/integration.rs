@@ -18,6 +18,7 @@ mod bound_paths;
 mod checks;
 mod churn;
 mod completions;
+mod containers;
 mod continuous;
 mod dual_stack;
 mod events;

@@ -15,7 +15,7 @@ const LEVELS: [&[&str]; 10] = [
     &["model"],
     &["error", "exit", "fields"],
     &["wire", "procfs", "bpf", "filter", "track"],
-    &["netns"],
+    &["netns", "container"],
     &["source", "enrich", "render"],
     &["query"],
     &["mode"],

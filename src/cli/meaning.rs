@@ -8,7 +8,7 @@ use super::as_netstat::{as_netstat, check_listed};
 use super::fields::{FieldNeeds, columns, sort_keys};
 use super::{FormatWord, Named, Terminal, Typed, given};
 use crate::enrich::{
-    Interfaces, Lookups, Machine, Mapped, OwnerSource, Ports, ScanScope, SystemNames,
+    Interfaces, Lookups, Machine, Mapped, OwnerSource, Places, Ports, ScanScope, SystemNames,
 };
 use crate::error::Error;
 use crate::filter::{self, Expr};
@@ -287,9 +287,20 @@ impl Typed {
                 Interfaces::NumbersOnly
             },
             paths: here && (self.extended || needs.named.paths || needs.filter.paths),
+            places: match here {
+                _ if !self.shows_places(needs) => Places::Unasked,
+                true => Places::Named("/".into()),
+                false => Places::Nameless,
+            },
             cgroups: here && (needs.shown.cgroups || needs.filter.cgroups),
             ..Lookups::default()
         }
+    }
+
+    /// Is it wanted where processes run?
+    const fn shows_places(&self, needs: &FieldNeeds) -> bool {
+        let is_asked = needs.named.containers || needs.filter.containers;
+        is_asked || self.extended && self.processes && needs.shown.containers
     }
 
     /// Are these the sockets of this machine?

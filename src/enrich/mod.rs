@@ -17,11 +17,14 @@ mod users;
 mod visibility;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::container::Containers;
 use crate::error::Error;
-use crate::model::{NameKind, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning};
+use crate::model::{
+    NameKind, Place, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning,
+};
 use crate::netns::{Namespace, Namespaces};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
@@ -52,8 +55,33 @@ pub struct Lookups {
     pub interfaces: Interfaces,
     /// Paths of cgroups.
     pub cgroups: bool,
+    /// Where processes run.
+    pub places: Places,
     /// Where the paths of unix sockets lead.
     pub paths: bool,
+}
+
+/// How it is found where processes run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Places {
+    /// It is not.
+    #[default]
+    Unasked,
+    /// By their cgroups alone: they are of another machine.
+    Nameless,
+    /// With what the files below this directory say.
+    Named(PathBuf),
+}
+
+impl Places {
+    fn containers(self, proc: &Path) -> Option<Containers> {
+        let root = match self {
+            Self::Unasked => return None,
+            Self::Nameless => None,
+            Self::Named(root) => Some(root),
+        };
+        Some(Containers::new(proc.to_owned(), root))
+    }
 }
 
 /// Looks up what belongs to a socket, and remembers it.
@@ -70,6 +98,9 @@ pub struct Enricher {
     /// Of those without a thread there.
     interface_names: LookUp,
     cgroups: Option<Cgroups>,
+    containers: Option<Containers>,
+    /// Where the last socket belongs.
+    place: Option<Arc<Place>>,
     /// True if it is looked up where paths lead.
     paths: bool,
     /// What that came to for the last socket.
@@ -102,6 +133,8 @@ impl Enricher {
                 Interfaces::NumbersOnly => |index| Some(interfaces::numbered(index)),
             },
             cgroups: lookups.cgroups.then(Cgroups::default),
+            containers: lookups.places.containers(&proc),
+            place: None,
             paths: lookups.paths,
             at_path: None,
             proc,
@@ -158,6 +191,7 @@ impl Enricher {
     /// Looks up everything but processes, which cost more: user, interface, cgroup and services.
     pub fn prepare_names(&mut self, socket: &Socket) {
         self.status = None;
+        self.place = None;
         if let Some(uid) = socket.uid.or(self.nobody) {
             self.users.prepare(uid);
         }
@@ -177,7 +211,17 @@ impl Enricher {
     /// Looks up its processes.
     pub fn prepare_owners(&mut self, socket: &Socket) {
         if let Some(owners) = &mut self.owners {
-            self.status = Some(owners.of(socket, &mut self.users));
+            let status = owners.of(socket, &mut self.users);
+            self.status = Some(status);
+            if let Some(containers) = &mut self.containers {
+                let cgroups = self.cgroups.as_ref();
+                let made_in = cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?));
+                self.place = match status {
+                    // Nobody holds it: who made it is all there is.
+                    ProcessStatus::None => made_in.map(|path| containers.at(path)),
+                    _ => containers.of(owners.found()),
+                };
+            }
             if self.paths && self.at_path.is_none() {
                 self.at_path = bound_path::leads_there(&self.proc, socket, owners.found());
             }
@@ -233,6 +277,7 @@ impl Enricher {
                 .filter(|_| self.status.is_some_and(told))
                 .map(Owners::found),
             process_status: self.status,
+            place: self.place.as_deref(),
             local_service: self.services.name(protocol, socket.local.port),
             peer_service: self.services.name(protocol, socket.peer.port),
             ..Row::bare(socket)
@@ -244,6 +289,7 @@ impl Enricher {
     pub fn next_listing(&mut self) {
         self.owners = self.owners.take().map(Owners::forget);
         self.status = None;
+        self.containers = self.containers.take().map(Containers::forget);
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();
         }

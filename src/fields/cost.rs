@@ -28,6 +28,8 @@ pub enum Cost {
     Netns,
     /// Processes.
     Owners,
+    /// Where processes run.
+    Containers,
 }
 
 impl Cost {
@@ -36,7 +38,7 @@ impl Cost {
         match self {
             Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => Stage::Socket,
             Self::Path | Self::Interface | Self::User | Self::Cgroup | Self::Netns => Stage::Names,
-            Self::Owners => Stage::Owners,
+            Self::Owners | Self::Containers => Stage::Owners,
         }
     }
 
@@ -53,7 +55,7 @@ impl Cost {
             Self::Interface => socket.interface.is_some(),
             Self::User => socket.uid.is_some(),
             Self::Cgroup => socket.cgroup_id.is_some(),
-            Self::Netns => true,
+            Self::Netns | Self::Containers => true,
             Self::Owners => socket.may_be_held(),
         };
         has_key && row.stage < self.stage()
@@ -83,6 +85,8 @@ pub struct Needs {
     pub cgroups: bool,
     /// True if processes are needed.
     pub owners: bool,
+    /// True if it is needed where processes run.
+    pub containers: bool,
     /// True if the shown text is needed.
     pub shown: bool,
 }
@@ -102,6 +106,12 @@ impl Needs {
             Cost::UnixPeers => self.unix_peers = true,
             Cost::User => self.users = true,
             Cost::Cgroup => self.cgroups = true,
+            Cost::Containers => {
+                // What nobody holds is where it was made.
+                self.cgroups = true;
+                self.owners = true;
+                self.containers = true;
+            }
             Cost::Owners => {
                 self.owners = true;
                 self.users |= field == Field::ProcessUser;

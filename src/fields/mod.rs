@@ -96,6 +96,10 @@ fields! {
     PendingPeers "pending_peers"
     Processes "processes"
     ProcessStatus "process_status"
+    Container "container"
+    Pod "pod"
+    Unit "unit"
+    Image "image"
     Congestion "congestion"
     TcpInfo "tcp_info"
     MptcpInfo "mptcp_info"
@@ -286,7 +290,7 @@ impl Field {
 
     /// True if it is about the processes that hold a socket.
     pub fn is_of_owners(self) -> bool {
-        matches!(self.cost(), Cost::Owners)
+        matches!(self.cost(), Cost::Owners | Cost::Containers)
     }
 
     /// True if a socket of this table can have it, whoever reports.
@@ -334,7 +338,8 @@ impl Field {
                 | Self::TimerExpires
                 | Self::TimerRetransmits
         );
-        !changes && !self.is_extension()
+        let is_place = matches!(self.cost(), Cost::Containers);
+        !changes && !is_place && !self.is_extension()
     }
 
     /// True if the kernel keeps it of a connection whose full socket is gone or not there yet.
@@ -350,6 +355,8 @@ impl Field {
         matches!(
             self,
             Self::Cgroup
+                | Self::Unit
+                | Self::Image
                 | Self::Processes
                 | Self::Command
                 | Self::TcpInfo

@@ -137,6 +137,10 @@ definitions! {
         .costs(Cost::Owners)
         .optional();
     Self::ProcessStatus => D::word("process_status", 14, ProcessStatus::NAMES).costs(Cost::Owners);
+    Self::Container => D::new("container", 16).costs(Cost::Containers).optional();
+    Self::Pod => D::new("pod", 24).costs(Cost::Containers).optional();
+    Self::Unit => D::new("unit", 24).costs(Cost::Containers).optional();
+    Self::Image => D::new("image", 24).costs(Cost::Containers).optional();
     Self::Congestion => D::new("congestion", 10)
         .aliases(&["cong"])
         .of(|table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp))

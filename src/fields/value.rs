@@ -189,6 +189,10 @@ impl Field {
             | Self::ProcessUser
             | Self::Fd => row.processes.map(Datum::Processes),
             Self::ProcessStatus => word(row.process_status.map(ProcessStatus::name)),
+            Self::Container => row.place?.container.as_deref().map(Datum::Name),
+            Self::Pod => row.place?.pod.as_deref().map(Datum::Name),
+            Self::Unit => row.place?.unit.as_deref().map(Datum::Name),
+            Self::Image => row.place?.image.as_deref().map(Datum::Name),
             Self::Congestion => socket.congestion().map(Datum::Name),
             Self::TcpInfo => socket.tcp_info().map(Datum::Info),
             Self::TcpPart(part) => number(socket.tcp_info()?.get(part)),
@@ -225,6 +229,11 @@ impl Field {
     /// Why it has no value.
     fn missing<'a>(self, row: &Row<'a>) -> Value<'a> {
         let (socket, table) = (row.socket, row.socket.table());
+        let is_place = self.cost() == Cost::Containers;
+        // Where it was made could be told if that were still there.
+        if is_place && row.place.is_none() && socket.cgroup_id.is_some() {
+            return Value::NotReported;
+        }
         if !self.applies_to(table) || self.is_never_reported(row) {
             return Value::Absent;
         }
@@ -239,6 +248,7 @@ impl Field {
         let is_told = match self {
             Self::TcpPart(part) => return of_info(socket.tcp_info(), part),
             Self::MptcpPart(part) => return of_info(socket.mptcp_info(), part),
+            _ if is_place => !row.is_owner_in_doubt && row.place.is_some(),
             _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
             // What no descriptor can hold belongs to nobody.
             Self::Uid | Self::User if !socket.may_be_held() => true,

@@ -336,6 +336,11 @@ impl<'r> Matcher<'_, 'r> {
             }
             Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
             Datum::Path(name) => pattern.matches_name(name),
+            // Of several processes.
+            Datum::Name(names) if field.is_of_owners() => {
+                let names = names.split(|byte| *byte == b',').map(Some);
+                return self.some(names, equal, |name| pattern.matches(name));
+            }
             Datum::Name(name) => {
                 let matches = pattern.matches(name);
                 if !matches && field == Field::Interface && self.is_nameless(Datum::Name(name)) {

@@ -9,8 +9,8 @@ use proptest::sample::{select, subsequence};
 
 use super::Field;
 use crate::model::{
-    BoundFile, Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown,
-    Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
+    BoundFile, Endpoint, Family, Info, Memory, Place, Process, ProcessStatus, Protocol, Row,
+    Shutdown, Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
 };
 pub(super) use exprs::{expr, prefix, spelled_out, test};
 
@@ -45,17 +45,21 @@ const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
 /// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
-const TEXT_FIELDS: [Field; 10] = [
+const TEXT_FIELDS: [Field; 14] = [
     Field::LocalAddress,
     Field::PeerAddress,
     Field::Interface,
     Field::User,
     Field::Cgroup,
     Field::Netns,
-    Field::Congestion,
     Field::Process,
     Field::Command,
     Field::ProcessUser,
+    Field::Container,
+    Field::Pod,
+    Field::Unit,
+    Field::Image,
+    Field::Congestion,
 ];
 const WORD_FIELDS: [Field; 6] = [
     Field::Protocol,
@@ -76,6 +80,7 @@ pub(super) struct Sample {
     pub(super) netns: Option<String>,
     pub(super) processes: Option<Vec<Process>>,
     pub(super) status: Option<ProcessStatus>,
+    pub(super) place: Option<Place>,
 }
 
 impl Sample {
@@ -85,6 +90,7 @@ impl Sample {
             stage: Stage::Owners,
             processes: self.processes.as_deref(),
             process_status: self.status,
+            place: self.place.as_ref(),
             ..self.named()
         }
     }
@@ -156,10 +162,26 @@ pub(super) fn sample(table: Table) -> impl Strategy<Value = Sample> {
                 .filter(|_| socket.cgroup_id.is_some())
                 .map(Into::into),
             netns: netns.map(Into::into),
+            place: place_of(processes.as_deref()),
             processes,
             status: Some(status),
             socket,
         }
+    })
+}
+
+/// Where the first of them runs; one of the kernel's is nowhere.
+fn place_of(processes: Option<&[Process]>) -> Option<Place> {
+    let name = |name: &str| Some(name.as_bytes().into());
+    let first = processes?.first()?;
+    Some(match first.pid {
+        1 => Place::default(),
+        pid => Place {
+            container: name(if pid == 2 { "nginx" } else { "web,nginx" }),
+            pod: name("api-7"),
+            unit: name("cubic"),
+            image: name("10.0.0.1"),
+        },
     })
 }
 

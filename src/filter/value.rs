@@ -10,6 +10,7 @@ use super::ports::ports;
 use super::subject::Subject;
 use super::words::{state_test, states, word_test, words};
 use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
+use crate::fields::Cost;
 use crate::model::{ProcessStatus, Table, Unit};
 use crate::text::unescape;
 
@@ -187,7 +188,7 @@ impl Values<'_> {
         let Relation { op, like } = relation;
         let is_word = field.words().contains(&&*word.text);
         if is_missing(word) && !like && !is_word {
-            return if field.is_of_owners() {
+            return if field.cost() == Cost::Owners {
                 owners(word, op)
             } else {
                 missing(field, op, word)

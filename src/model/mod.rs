@@ -10,6 +10,7 @@ mod machine;
 mod named;
 mod netlink;
 mod network;
+mod place;
 mod process;
 mod protocol;
 mod recorded;
@@ -37,6 +38,7 @@ pub use machine::{
 };
 pub use netlink::netlink_family_name;
 pub use network::Network;
+pub use place::Place;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};

@@ -1,6 +1,6 @@
 //! A socket with the names that were looked up for it.
 
-use super::{Process, ProcessStatus, Socket};
+use super::{Place, Process, ProcessStatus, Socket};
 
 /// How far a row was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,9 @@ pub struct Row<'a> {
     pub processes: Option<&'a [Process]>,
     /// What the search came to; `None` = not looked up.
     pub process_status: Option<ProcessStatus>,
+    /// Where they run, or where the socket was made that nobody holds; `None` = not looked up, or it cannot
+    /// be told.
+    pub place: Option<&'a Place>,
     /// The service at its own port.
     pub local_service: Option<&'a str>,
     /// The service at the peer's port.
@@ -64,6 +67,7 @@ impl<'a> Row<'a> {
             at_path: None,
             processes: None,
             process_status: None,
+            place: None,
             local_service: None,
             peer_service: None,
             local_host: None,
@@ -85,6 +89,7 @@ pub struct OwnedRow {
     at_path: Option<bool>,
     processes: Option<Box<[Process]>>,
     process_status: Option<ProcessStatus>,
+    place: Option<Box<Place>>,
     local_service: Option<Box<str>>,
     peer_service: Option<Box<str>>,
     /// Set when host names are known.
@@ -107,6 +112,7 @@ impl OwnedRow {
             at_path: row.at_path,
             processes: row.processes.map(Into::into),
             process_status: row.process_status,
+            place: row.place.map(|place| Box::new(place.clone())),
             local_service: row.local_service.map(Into::into),
             peer_service: row.peer_service.map(Into::into),
             local_host: row.local_host.map(Into::into),
@@ -128,6 +134,7 @@ impl OwnedRow {
             at_path: self.at_path,
             processes: self.processes.as_deref(),
             process_status: self.process_status,
+            place: self.place.as_deref(),
             local_service: self.local_service.as_deref(),
             peer_service: self.peer_service.as_deref(),
             local_host: self.local_host.as_deref(),

@@ -2,7 +2,7 @@
 //! socket `*`, processes and cgroups that cannot be told `?`, processes also beside others. A name that reads like one of these signs has its
 //! first byte escaped.
 
-use crate::fields::{Datum, Side};
+use crate::fields::{Cost, Datum, Side, Value};
 use crate::model::{Process, ProcessStatus, Row, Shutdown, State, Timer};
 use crate::text;
 
@@ -43,6 +43,19 @@ impl Style {
             },
             // It has one that cannot be told.
             (Field::Cgroup, None) if row.socket.cgroup_id.is_some() => out.push(b'?'),
+            (place, None)
+                if place.cost() == Cost::Containers
+                    && row.process_status.is_some()
+                    && matches!(place.value(row), Value::NotReported) =>
+            {
+                out.push(b'?');
+            }
+            (place, Some(value)) if place.cost() == Cost::Containers => {
+                self.value(out, value, row);
+                if row.process_status == Some(ProcessStatus::Partial) {
+                    out.extend_from_slice(b",?");
+                }
+            }
             (owners, None)
                 if row.process_status.is_some_and(ProcessStatus::is_unknown)
                     && owners.is_of_owners() =>

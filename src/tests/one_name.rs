@@ -1,6 +1,7 @@
 //! A field has one name: in every format, in `--columns`, in `--sort` and in filters.
 
 use super::*;
+use crate::enrich::Places;
 use crate::fields::{Cost, Field, Needs};
 use crate::model::{Info, Memory, Timer, TimerKind};
 use crate::render::Format;
@@ -107,12 +108,13 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::User => lookups.users,
         Cost::Cgroup => lookups.cgroups,
         Cost::Owners => lookups.owners.is_some(),
+        Cost::Containers => lookups.owners.is_some() && lookups.places != Places::Unasked,
     };
     let is_sorted = !query.sort.is_empty();
     let alone = is_sorted
         || extensions.info == (cost == Cost::Info)
             && extensions.memory == (cost == Cost::Memory)
-            && lookups.owners.is_some() == (cost == Cost::Owners);
+            && lookups.owners.is_some() == field.is_of_owners();
     (asked, alone)
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{ALL, layout, render, scene};
-use crate::model::{OwnedRow, ProcessStatus, Row};
+use crate::model::{OwnedRow, Place, ProcessStatus, Row};
 use crate::render::{Field, Format, HeaderLine};
 use crate::text;
 
@@ -19,6 +19,11 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 fn row(name: &[u8], text: &str) -> OwnedRow {
     let mut socket = scene::unix(name, name);
     socket.details_mut().congestion = name.to_vec();
+    let place = Place {
+        container: Some(name.into()),
+        unit: Some(text.as_bytes().into()),
+        ..Place::default()
+    };
     let owners = [scene::process(7, name, &[3]), scene::process(8, name, &[])];
     OwnedRow::keep(&Row {
         interface: Some(text),
@@ -27,6 +32,7 @@ fn row(name: &[u8], text: &str) -> OwnedRow {
         netns: Some(text),
         processes: Some(&owners),
         process_status: Some(ProcessStatus::Found),
+        place: Some(&place),
         ..Row::bare(&socket)
     })
 }
@@ -49,11 +55,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 35);
+        prop_assert_eq!(words.len(), 39);
         if name.is_empty() {
-            prop_assert_eq!(words[33], "*");
+            prop_assert_eq!(words[37], "*");
         } else {
-            prop_assert_eq!(unix_name(words[33]), name);
+            prop_assert_eq!(unix_name(words[37]), name);
         }
     }
 

@@ -1,0 +1,191 @@
+//! What the path of a cgroup means.
+//!
+//! Only whole segments count, and of several containers the innermost. A unit is the one that systemd itself
+//! takes it for: the first segment below the slices. What lies deeper is the unit's or the container's own.
+
+/// Who made a container, as far as its cgroup tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runtime {
+    Docker,
+    Podman,
+    /// Of a pod: containerd, CRI-O, or one that the path does not tell.
+    Kubernetes,
+    Containerd,
+    /// LXC, LXD, Incus.
+    Lxc,
+    Nspawn,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Container {
+    pub(super) runtime: Runtime,
+    /// Of [`Runtime::Lxc`] and [`Runtime::Nspawn`] its name.
+    pub(super) id: Box<[u8]>,
+    /// True if it runs within another container: the files of this machine know nothing of it.
+    pub(super) is_inner: bool,
+}
+
+/// What a path means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub(super) container: Option<Container>,
+    /// The UID of a pod.
+    pub(super) pod: Option<String>,
+    /// The unit of the machine's own systemd, or of that of a user.
+    pub(super) unit: Option<Box<[u8]>>,
+}
+
+impl Meaning {
+    pub(super) fn of(path: &[u8]) -> Self {
+        let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+        let mut meaning = Self {
+            unit: unit(&parts).map(Into::into),
+            ..Self::default()
+        };
+        let mut may_be_pod = false;
+        let mut before: &[u8] = b"";
+        for (place, part) in parts.iter().enumerate() {
+            may_be_pod |= *part == b".." || part.starts_with(b"kube");
+            let pod = pod(part).filter(|_| may_be_pod);
+            let next = parts.get(place + 1).copied().unwrap_or_default();
+            if let Some((runtime, id)) = container(before, part, next) {
+                meaning.container = Some(Container {
+                    runtime,
+                    id: id.into(),
+                    is_inner: meaning.container.is_some(),
+                });
+            }
+            meaning.pod = pod.or(meaning.pod);
+            before = part;
+        }
+        meaning
+    }
+}
+
+/// What engines write before the id of a container, and whether only a scope is called so.
+const PREFIXES: [(&[u8], Runtime, bool); 6] = [
+    (b"docker-", Runtime::Docker, true),
+    (b"libpod-payload-", Runtime::Podman, false),
+    (b"libpod-", Runtime::Podman, false),
+    (b"cri-containerd-", Runtime::Kubernetes, true),
+    (b"crio-", Runtime::Kubernetes, false),
+    (b"nerdctl-", Runtime::Containerd, true),
+];
+
+/// The container that a segment stands for.
+fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8>)> {
+    let scope = part.strip_suffix(b".scope");
+    let stem = scope.unwrap_or(part);
+    for (prefix, runtime, is_scope) in PREFIXES {
+        let id = stem.strip_prefix(prefix).filter(|id| is_id(id));
+        if let Some(id) = id.filter(|_| scope.is_some() || !is_scope) {
+            return Some((runtime, id.to_vec()));
+        }
+    }
+    let known = if is_id(part) {
+        let is_of_pod = pod(before).is_some();
+        let colon = is_of_pod.then_some(Runtime::Kubernetes);
+        colon.or((before == b"docker").then_some(Runtime::Docker))
+    } else {
+        None
+    };
+    if let Some(runtime) = known {
+        return Some((runtime, part.to_vec()));
+    }
+    // `SLICE:cri-containerd:ID`: what the systemd driver writes where the other one is set up.
+    let mut colons = part.rsplitn(3, |byte| *byte == b':');
+    if let (Some(id), Some(b"cri-containerd"), Some(_)) =
+        (colons.next(), colons.next(), colons.next())
+        && is_id(id)
+    {
+        return Some((Runtime::Kubernetes, id.to_vec()));
+    }
+    let lxc = part.strip_prefix(b"lxc.payload.").or_else(|| {
+        let is_name = matches!(before, b"lxc" | b"lxc.payload") && !part.starts_with(b"lxc.");
+        is_name.then_some(part)
+    });
+    if let Some(name) = lxc.filter(|name| !name.is_empty() && *name != b"..") {
+        return Some((Runtime::Lxc, name.to_vec()));
+    }
+    let machine = scope.and_then(|stem| stem.strip_prefix(b"machine-"));
+    let service = part.strip_suffix(b".service");
+    let service = service.and_then(|stem| stem.strip_prefix(b"systemd-nspawn@"));
+    let name = unescaped(machine.or(service)?);
+    // Those are processes of the machine itself, and a virtual machine is no container.
+    let is_around = next == b"supervisor" || name.starts_with(b"qemu-");
+    (!name.is_empty() && !is_around).then_some((Runtime::Nspawn, name))
+}
+
+/// 64 hexadecimal digits, as docker, podman and the engines of Kubernetes write them.
+fn is_id(text: &[u8]) -> bool {
+    text.len() == 64
+        && text
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The UID of a pod: `podUID`, or `kubepods[-QOS]-podUID.slice` with `_` for `-`.
+fn pod(part: &[u8]) -> Option<String> {
+    let text = str::from_utf8(part).ok()?;
+    let uid = match text.strip_suffix(".slice") {
+        Some(slice) if slice.contains("kubepods-") => slice.rsplit_once("-pod")?.1,
+        Some(_) => return None,
+        None => {
+            // `kubepods-burstable-podUID.slice:cri-containerd:ID`
+            let slice = text.split_once(".slice:").map(|(slice, _)| slice);
+            match slice.filter(|slice| slice.contains("kubepods-")) {
+                Some(slice) => slice.rsplit_once("-pod")?.1,
+                None => text.strip_prefix("pod")?,
+            }
+        }
+    };
+    let uid = uid.replace('_', "-");
+    let is_uid = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    (matches!(uid.len(), 32 | 36) && uid.bytes().all(is_uid)).then_some(uid)
+}
+
+/// The first segment below the slices; of the manager of a user, the first below its slices.
+fn unit<'p>(parts: &[&'p [u8]]) -> Option<&'p [u8]> {
+    let is_slice = |part: &[u8]| part.ends_with(b".slice") || part.is_empty() || part == b"..";
+    // systemd writes `_` before what would be the name of a file of the kernel.
+    let name = |part: &'p [u8]| part.strip_prefix(b"_").unwrap_or(part);
+    let mut below = parts.iter().copied().skip_while(|part| is_slice(part));
+    let unit = below.next().map(name).filter(|part| is_unit(part))?;
+    if !unit.starts_with(b"user@") {
+        return Some(unit);
+    }
+    let inner = below.find(|part| !is_slice(part)).map(name);
+    let inner = inner.filter(|part| is_unit(part) && *part != b"init.scope");
+    Some(inner.unwrap_or(unit))
+}
+
+/// A name that systemd takes for that of a unit that has processes.
+fn is_unit(name: &[u8]) -> bool {
+    let kinds: [&[u8]; 5] = [b".service", b".scope", b".socket", b".mount", b".swap"];
+    let stem = kinds.iter().find_map(|kind| name.strip_suffix(*kind));
+    let is_valid = |byte: &u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(byte);
+    stem.is_some_and(|stem| !stem.is_empty() && name.len() < 256 && name.iter().all(is_valid))
+}
+
+/// Without the escapes of systemd: `\x2d`.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let digits = rest.strip_prefix(br"\x").and_then(|rest| rest.get(..2));
+        let code =
+            digits.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        if let Some(code) = code.filter(|code| *code != 0) {
+            plain.push(code);
+            rest = rest.get(4..).unwrap_or_default();
+        } else {
+            plain.push(*first);
+            rest = after;
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Containers, pods and units: in cgroups of the test's own, named as engines name them.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::owners::alone::is_alone;
+use crate::support::{Run, lsock, skip};
+
+const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
+const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+
+fn text(run: &Run) -> String {
+    String::from_utf8(run.stdout.clone()).unwrap()
+}
+
+/// A cgroup with a process that holds a listener.
+struct Scene {
+    directory: PathBuf,
+    process: Child,
+    port: u16,
+}
+
+impl Scene {
+    /// `None` = such cgroups cannot be made here.
+    fn new(path: &str) -> Option<Self> {
+        let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+        let is_mount = |mount: &&&str| Path::new(mount).join("cgroup.procs").exists();
+        let mount = mounts.iter().find(is_mount)?;
+        let directory = Path::new(mount).join(path);
+        fs::create_dir_all(&directory).ok()?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let process = Command::new("sleep")
+            .arg("600")
+            .stdin(Stdio::from(OwnedFd::from(listener)))
+            .spawn()
+            .unwrap();
+        let scene = Self {
+            directory,
+            process,
+            port,
+        };
+        let pid = scene.process.id().to_string();
+        let moved = fs::write(scene.directory.join("cgroup.procs"), pid);
+        moved.is_ok().then_some(scene)
+    }
+
+    fn listed(&self, words: &[&str]) -> Run {
+        let port = format!("sport = {}", self.port);
+        lsock([&["-tlnH", &*port], words].concat())
+    }
+
+    /// What stands in its row: container, pod, unit and image.
+    fn is(&self, expected: &str) {
+        let run = self
+            .listed(&["--columns", "container,pod,unit,image"])
+            .clean();
+        let shown = text(&run);
+        let words: Vec<_> = shown.split_whitespace().collect();
+        assert_eq!(words.join(" "), expected, "{run:?}");
+    }
+
+    fn matches(&self, filter: &str) -> bool {
+        let run = self.listed(&[&format!("and {filter}")]).clean();
+        !run.stdout.is_empty()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+        // Those above are left where others are in them.
+        let mut directory = self.directory.as_path();
+        while fs::remove_dir(directory).is_ok() {
+            let Some(above) = directory.parent() else {
+                break;
+            };
+            directory = above;
+        }
+    }
+}
+
+fn scene(path: &str) -> Option<Scene> {
+    let scene = Scene::new(path);
+    if scene.is_none() {
+        skip(format_args!("no cgroup {path} can be made here"));
+    }
+    scene
+}
+
+#[test]
+fn a_container_is_that_of_the_holder_and_not_of_the_maker() {
+    if !is_alone(
+        "containers::a_container_is_that_of_the_holder_and_not_of_the_maker",
+        &[],
+    ) {
+        return;
+    }
+    let Some(scene) = scene(&format!("lsock-test.slice/docker-{ID}.scope")) else {
+        return;
+    };
+    let unit = format!("docker-{ID}.scope");
+    scene.is(&format!("3fa9c1d27b5e - {unit} -"));
+    for (filter, holds) in [
+        ("container = 3fa9c1d27b5e", true),
+        ("container ~ 3fa9*", true),
+        ("container != 3fa9c1d27b5e", false),
+        ("container = none", false),
+        ("container != none", true),
+        ("container = web", false),
+        ("pod = none", true),
+        ("unit = docker.service", false),
+        (&format!("unit = {unit}"), true),
+    ] {
+        assert_eq!(scene.matches(filter), holds, "{filter}");
+    }
+    let sorted = scene.listed(&["--sort", "container"]).clean();
+    assert_eq!(text(&sorted).lines().count(), 1);
+}
+
+#[test]
+fn a_pod_has_its_uid_and_a_unit_its_name() {
+    if !is_alone("containers::a_pod_has_its_uid_and_a_unit_its_name", &[]) {
+        return;
+    }
+    let pod = format!("kubepods/burstable/pod{POD}/{ID}");
+    let Some(in_pod) = scene(&pod) else {
+        return;
+    };
+    in_pod.is(&format!("3fa9c1d27b5e {POD} - -"));
+    assert!(in_pod.matches("pod ~ 0a1b*"));
+    let Some(service) = scene("lsock-test2.slice/lsock-test.service/worker") else {
+        return;
+    };
+    service.is("- - lsock-test.service -");
+    assert!(service.matches("unit = lsock-test.service and container = none"));
+    assert!(!service.matches("unit != lsock-test.service"));
+}
+
+#[test]
+fn formats_have_them_where_they_are_asked_for() {
+    if !is_alone(
+        "containers::formats_have_them_where_they_are_asked_for",
+        &[],
+    ) {
+        return;
+    }
+    let Some(scene) = scene("lsock-test3.slice/lsock-json.service") else {
+        return;
+    };
+    let unit = |words: &[&str]| {
+        let run = scene.listed(&[words, &["-j"]].concat()).clean();
+        run.sockets()[0]["unit"].clone()
+    };
+    assert_eq!(unit(&["-ep"]), "lsock-json.service");
+    assert_eq!(unit(&["--columns", "unit"]), "lsock-json.service");
+    assert!(unit(&["-p"]).is_null() && unit(&[]).is_null());
+    let csv = scene
+        .listed(&["--columns", "container,unit", "--format", "csv"])
+        .clean();
+    assert_eq!(text(&csv).trim_end(), ",lsock-json.service");
+}
