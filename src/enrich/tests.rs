@@ -193,3 +193,44 @@ fn owner_is_in_doubt_where_none_was_found() -> std::io::Result<()> {
     assert!(!doubts(nowhere, ScanScope::All, None), "nobody can hold it");
     Ok(())
 }
+
+#[test]
+fn a_place_is_that_of_the_holder_and_else_that_of_the_maker() {
+    let root = tempfile::tempdir().unwrap();
+    let process = root.path().join("9");
+    fs::create_dir_all(process.join("fd")).unwrap();
+    fs::write(process.join("comm"), "a\n").unwrap();
+    fs::write(process.join("cgroup"), "0::/system.slice/foo.service\n").unwrap();
+    symlink("socket:[77]", process.join("fd/3")).unwrap();
+    let mut enricher = Enricher::new(Lookups {
+        owners: Some(root.path().into()),
+        places: super::Places::Nameless,
+        ..Lookups::default()
+    })
+    .unwrap();
+    enricher.use_names(vec![crate::model::RecordedName {
+        kind: crate::model::NameKind::Cgroup,
+        number: 1,
+        netns: None,
+        name: b"/system.slice/foo.socket".as_slice().into(),
+    }]);
+    let nobody = Some(b"-".as_slice());
+    for (inode, cgroup, expected) in [
+        (Some(77), Some(1), Some(b"foo.service".as_slice())),
+        (None, Some(1), Some(b"foo.socket")),
+        (None, Some(2), nobody),
+        (None, None, nobody),
+        (Some(78), Some(1), nobody),
+    ] {
+        let socket = Socket {
+            inode,
+            cgroup_id: cgroup,
+            ..Socket::new(Protocol::Tcp, Family::Inet)
+        };
+        enricher.prepare_names(&socket);
+        enricher.prepare_owners(&socket);
+        let place = enricher.row(&socket).place;
+        let unit = place.map_or(nobody, |place| place.unit.as_deref());
+        assert_eq!(unit, expected, "{inode:?} {cgroup:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{answer, held, holds, missing, number, process, tcp, text, word};
 use crate::filter::{Field, Op};
-use crate::model::{ProcessStatus, Row, Stage};
+use crate::model::{Place, ProcessStatus, Row, Stage};
 
 #[test]
 fn one_process_of_several_has_to_match() {
@@ -81,4 +81,34 @@ fn process_status_is_what_the_search_came_to() {
     };
     assert!(holds(&word(Field::ProcessStatus, "unreadable"), &row));
     assert!(!holds(&word(Field::ProcessStatus, "none"), &row));
+}
+
+#[test]
+fn one_place_of_several_has_to_match() {
+    let socket = tcp();
+    let processes = [process(1, "a", None), process(9, "b", None)];
+    let place = Place {
+        container: Some(b"web,db".as_slice().into()),
+        ..Place::default()
+    };
+    let row = Row {
+        place: Some(&place),
+        ..held(&socket, &processes)
+    };
+    for (name, holds_of_it) in [("web", true), ("db", true), ("d*", true), ("web,db", false)] {
+        for equal in [true, false] {
+            let test = text(Field::Container, equal, name);
+            assert_eq!(holds(&test, &row), holds_of_it == equal, "{test:?}");
+        }
+    }
+    assert!(holds(&missing(Field::Pod), &row) && !holds(&missing(Field::Container), &row));
+    let doubted = Row {
+        is_owner_in_doubt: true,
+        ..row
+    };
+    assert!(holds(&text(Field::Container, true, "db"), &doubted));
+    for equal in [true, false] {
+        let test = text(Field::Container, equal, "api");
+        assert!(!holds(&test, &doubted), "another may hold it: {test:?}");
+    }
 }
