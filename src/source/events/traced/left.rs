@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::lives::Span;
 use super::queue::Queue;
 use super::rests::RestRecord;
 use crate::model::{Event, Owner, Socket, Spent, State, Syn};
@@ -31,6 +30,23 @@ pub(super) struct Left {
     pub(super) event: Event,
     pub(super) span: Span,
     pub(super) came_ns: u64,
+}
+
+/// When a life and its state began, as far as that was recorded, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    pub(super) life: Option<u64>,
+    pub(super) state: Option<u64>,
+}
+
+impl Span {
+    pub(super) fn until(self, time_ns: u64) -> Spent {
+        let since = |begin: u64| time_ns.saturating_sub(begin) / 1_000;
+        Spent {
+            in_state_us: self.state.map(since),
+            in_all_us: self.life.map(since),
+        }
+    }
 }
 
 impl Rests {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::super::Watched;
 use super::RecordClock;
-use super::left::{Left, Rests};
+use super::left::{Left, Rests, Span};
 use super::listeners::Listeners;
 use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
 use crate::filter::Narrow;
-use crate::model::{Endpoint, Event, Owner, Socket, Spent, State, StateSet, Table};
+use crate::model::{Endpoint, Event, Owner, Socket, State, StateSet, Table};
 use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
 
 /// Sockets from their first record to their end.
@@ -39,23 +39,6 @@ struct Life {
     /// The place of an event in the queue that the next record completes.
     lacking: Option<usize>,
     span: Span,
-}
-
-/// When a life and its state began, as far as that was recorded, in nanoseconds.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Span {
-    life: Option<u64>,
-    state: Option<u64>,
-}
-
-impl Span {
-    pub(super) fn until(self, time_ns: u64) -> Spent {
-        let since = |begin: u64| time_ns.saturating_sub(begin) / 1_000;
-        Spent {
-            in_state_us: self.state.map(since),
-            in_all_us: self.life.map(since),
-        }
-    }
 }
 
 impl Lives {
