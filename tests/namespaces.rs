@@ -191,7 +191,15 @@ fn checks_filters_and_sorts_know_namespaces() {
     let waited = lsock(["-N", "red,blue", "-tln", "--wait", "5s", "netns = blue"]).clean();
     assert!(waited.text().contains("blue"), "{waited:?}");
     drop(listeners);
-    for wrong in ["rad", "4194304", "/proc/self/ns/nosuch", "/dev/null"] {
+    for wrong in [
+        "",
+        "red,",
+        "rad",
+        "net:[1]",
+        "4194304",
+        "/proc/self/ns/nosuch",
+        "/dev/null",
+    ] {
         let run = lsock(["-N", wrong, "-tln"]);
         assert_eq!(run.status, Some(2), "{run:?}");
         run.assert_speaks_plainly();

@@ -32,7 +32,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["--vsock", "--tipc", "--xdp"],
         "these sockets are listed by: ss --vsock, ss --tipc, ss --xdp",
     ),
-    (&["--tipcinfo"], "TIPC is told by: ss --tipcinfo"),
+    (&["--tipcinfo"], "TIPC is listed by: ss --tipcinfo"),
     (
         &[
             "--ax25", "--ipx", "--netrom", "--rose", "--x25", "--ddp", "--ash",

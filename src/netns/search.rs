@@ -208,22 +208,25 @@ impl Search {
         let in_brackets = name
             .strip_suffix(']')
             .and_then(|name| name.rsplit_once('['));
-        if let Some(("net:", number)) = in_brackets
-            && let Ok(inode) = number.parse()
+        let (by_inode, number) = match in_brackets {
+            Some(("net:", inode)) => (inode.parse().ok(), ""),
+            Some((_, number)) => (None, number),
+            None => (None, name),
+        };
+        if let Some(inode) = by_inode
             && self.0.contains_key(&inode)
         {
             return Ok(inode);
         }
-        let name = in_brackets.map_or(name, |(_, number)| number);
-        if name.bytes().all(|byte| byte.is_ascii_digit()) {
-            let link = format!("{PROC}/{name}/ns/net");
+        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+            let link = format!("{PROC}/{number}/ns/net");
             let by_leader =
-                |seen: &Seen| seen.leader.map(|pid| pid.to_string()).as_deref() == Some(name);
+                |seen: &Seen| seen.leader.map(|pid| pid.to_string()).as_deref() == Some(number);
             let led = self.0.iter().find(|(_, seen)| by_leader(seen));
             return match (inode_at(CWD, &*link, b"net"), led) {
                 (Ok(inode), _) | (Err(_), Some((&inode, _))) => Ok(inode),
                 (Err(Errno::NOENT | Errno::SRCH), None) => {
-                    Err(Error::Usage(format!("-N: there is no process {name}")))
+                    Err(Error::Usage(format!("-N: there is no process {number}")))
                 }
                 (Err(cause), None) => Err(Error::file("read", link, cause)),
             };

@@ -28,7 +28,7 @@ fn what_runc_and_its_like_run_is_found_by_its_cgroup() {
             r#"{"cgroup_paths":{"":"/sys/fs/cgroup/deep/c2"}}"#,
         ),
         (
-            "run/runc/root/state.json",
+            "run/runc/top/state.json",
             r#"{"cgroup_paths":{"":"/sys/fs/cgroup"}}"#,
         ),
         ("run/runc/broken/state.json", "{"),
