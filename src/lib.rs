@@ -14,7 +14,7 @@
 //! | [`bpf`] | programs that run in the kernel, and what they write | `error` |
 //! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
 //! | [`track`] | which socket is which in the next look, and when that is due | `model` `error` |
-//! | [`netns`] | network namespaces: which there are, and how to look into one | `procfs` `error` `text` |
+//! | [`netns`] | network namespaces: which there are, and how to look into one | the above |
 //! | [`container`] | the container, pod and unit of a process | `procfs` `model` |
 //! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
 //! | [`query`] | what was asked, decided before the first system call | the above |

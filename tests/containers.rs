@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::namespaces::in_new;
 use crate::owners::alone::is_alone;
 use crate::support::{Run, lsock, skip};
 
@@ -163,4 +164,22 @@ fn formats_have_them_where_they_are_asked_for() {
         .listed(&["--columns", "container,unit", "--format", "csv"])
         .clean();
     assert_eq!(text(&csv).trim_end(), ",lsock-json.service");
+}
+
+#[test]
+fn a_network_namespace_is_called_by_the_container_that_leads_it() {
+    let name = "containers::a_network_namespace_is_called_by_the_container_that_leads_it";
+    if !is_alone(name, &["--net"]) {
+        return;
+    }
+    let path = format!("lsock-test4.slice/docker-{ID}.scope");
+    let Some(scene) = in_new(move || scene(&path), None) else {
+        return;
+    };
+    for place in ["all", "3fa9c1d27b5e", "3fa9c1", ID] {
+        let run = scene.listed(&["-N", place, "--columns", "netns"]).clean();
+        assert_eq!(text(&run).trim_end(), "3fa9c1d27b5e", "{place}");
+    }
+    let wrong = scene.listed(&["-N", "3fa9c1d27b5f"]);
+    assert_eq!(wrong.status, Some(2), "{wrong:?}");
 }

@@ -9,13 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
-const LEVELS: [&[&str]; 10] = [
+const LEVELS: [&[&str]; 11] = [
     // `skip` and `tests` are of the tests alone.
     &["text", "skip"],
     &["model"],
     &["error", "exit", "fields"],
     &["wire", "procfs", "bpf", "filter", "track"],
-    &["netns", "container"],
+    &["container"],
+    &["netns"],
     &["source", "enrich", "render"],
     &["query"],
     &["mode"],

@@ -30,7 +30,7 @@ fn listener() -> (TcpListener, u16) {
 }
 
 /// Does something in a new namespace, in a thread that then waits there until `stay` is dropped.
-fn in_new<T: Send + 'static>(
+pub fn in_new<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     stay: Option<Receiver<()>>,
 ) -> T {

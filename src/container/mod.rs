@@ -83,6 +83,32 @@ impl Containers {
         place
     }
 
+    /// The pod or container that a process runs in, else its service; `None` = it runs in neither, or it cannot
+    /// be told.
+    pub fn name_of(&mut self, pid: u32) -> Option<Box<[u8]>> {
+        let path = cgroup_of(&self.proc, pid)?;
+        let place = self.at(&path);
+        let service = place.unit.clone();
+        let service = service.filter(|unit| unit.ends_with(b".service"));
+        place
+            .pod
+            .clone()
+            .or_else(|| place.container.clone())
+            .or(service)
+    }
+
+    /// True if a process runs in a container or pod with this name, or one whose id begins so.
+    pub fn runs_in(&mut self, pid: u32, word: &[u8]) -> bool {
+        let Some(path) = cgroup_of(&self.proc, pid) else {
+            return false;
+        };
+        let place = self.at(&path);
+        let names = [&place.container, &place.pod];
+        let has_name = names.iter().any(|name| name.as_deref() == Some(word));
+        let container = Meaning::of(&path).container;
+        has_name || container.is_some_and(|container| container.id.starts_with(word))
+    }
+
     /// What the path of a cgroup stands for.
     pub fn at(&mut self, path: &[u8]) -> Arc<Place> {
         if let Some(known) = self.of_paths.get(path) {

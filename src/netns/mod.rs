@@ -28,7 +28,8 @@ pub const NAMED: &str = "/run/netns";
 /// A network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// What to call it: its name below `/run/netns`, the process that leads it, or `net:[INODE]`. Any text.
+    /// What to call it: its name below `/run/netns`, the pod, the container or the service of the process that
+    /// leads it, that process, or `net:[INODE]`. Any text.
     pub name: Arc<str>,
     /// Its inode number in nsfs.
     pub inode: u32,

@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
 use super::{NAMED, Namespace, inode, inode_at, open};
+use crate::container::Containers;
 use crate::error::Error;
 use crate::procfs::fd::{is_kernel_thread, other_threads, processes_in};
 use crate::procfs::file::{self, read_path};
@@ -191,14 +192,17 @@ impl Search {
                 }
             }
         }
+        let mut containers = containers();
         let mut known = BTreeSet::new();
         chosen.retain(|(inode, _)| known.insert(*inode));
         let found = chosen.into_iter();
-        let found = found.map(|(inode, path)| Arc::new(self.namespace(inode, path, inode == own)));
+        let found = found.map(|(inode, path)| {
+            Arc::new(self.namespace(inode, path, inode == own, &mut containers))
+        });
         Ok(found.collect())
     }
 
-    /// The namespace of this name, or of the process with this number.
+    /// The namespace of this name, of the process with this number, or of a container.
     fn named(&self, name: &str) -> Result<u32, Error> {
         let by_name = |seen: &Seen| seen.name.as_deref() == Some(name.as_bytes());
         if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_name(seen)) {
@@ -231,6 +235,9 @@ impl Search {
                 (Err(cause), None) => Err(Error::file("read", link, cause)),
             };
         }
+        if let Some(inode) = of_container(name)? {
+            return Ok(inode);
+        }
         let names = self.0.values().filter_map(|seen| seen.name.as_ref());
         let names: Vec<String> = names
             .map(|name| String::from_utf8_lossy(name).into_owned())
@@ -245,13 +252,20 @@ impl Search {
         )))
     }
 
-    fn namespace(&self, inode: u32, path: Option<&Path>, is_own: bool) -> Namespace {
+    fn namespace(
+        &self,
+        inode: u32,
+        path: Option<&Path>,
+        is_own: bool,
+        containers: &mut Containers,
+    ) -> Namespace {
         let seen = self.0.get(&inode);
         let leader = seen.and_then(|seen| seen.leader);
         let handle = path.or_else(|| Some(&seen?.handle));
         let by_mount = seen.and_then(|seen| seen.name.as_deref());
-        let name = match (by_mount, leader) {
-            (Some(name), _) => String::from_utf8_lossy(name).into_owned(),
+        let by_place = || containers.name_of(leader?).map(Vec::from);
+        let name = match (by_mount.map(<[u8]>::to_vec).or_else(by_place), leader) {
+            (Some(name), _) => String::from_utf8_lossy(&name).into_owned(),
             (None, Some(pid)) => called_by(pid),
             (None, None) => format!("net:[{inode}]"),
         };
@@ -279,6 +293,28 @@ pub fn find(wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
         Some(known) => Ok(known),
         None => Search::new()?.select(wanted),
     }
+}
+
+fn containers() -> Containers {
+    Containers::new(PROC.into(), Some("/".into()))
+}
+
+/// The namespace of the container or pod with this name, or of the only container whose id begins so.
+fn of_container(name: &str) -> Result<Option<u32>, Error> {
+    let mut containers = containers();
+    let mut processes = processes_in(Path::new(PROC))?;
+    processes.retain(|pid| containers.runs_in(*pid, name.as_bytes()));
+    let inodes = processes.into_iter().filter_map(|pid| {
+        let link = format!("{PROC}/{pid}/ns/net");
+        inode_at(CWD, &*link, b"net").ok()
+    });
+    let inodes: BTreeSet<u32> = inodes.collect();
+    if inodes.len() > 1 {
+        let name = escape(name.as_bytes());
+        let text = format!("-N: \"{name}\" runs in {} network namespaces", inodes.len());
+        return Err(Error::Usage(text));
+    }
+    Ok(inodes.first().copied())
 }
 
 /// A short file; empty if it cannot be read.
