@@ -182,6 +182,10 @@ fn checks_filters_and_sorts_know_namespaces() {
         ("sport = 8081", 1),
     ] {
         let run = lsock(["-N", "red,blue", "-tlnq", "--expect", "1", filter]);
+        if filter.contains("netns") {
+            let without = lsock(["-tlnq", filter]);
+            assert_eq!(without.status, Some(2), "{without:?}");
+        }
         assert_eq!((run.status, &*run.stderr), (Some(status), ""), "{filter}");
     }
     assert_eq!(

@@ -42,6 +42,10 @@ impl Typed {
             None => default_columns(format, extras),
         };
         let check = self.check()?;
+        if filter.needs().netns && self.netns.is_empty() && !self.events && self.replay.is_none() {
+            let text = "filter: the network namespace is known with -N: add -N all, or -N NAME";
+            return Err(Error::Usage(text.to_owned()));
+        }
         let is_checked = (check.expected.is_some() || self.fail_on.is_some()) && !self.events;
         let is_one = tables.families.len() == 1;
         let checked = tables

@@ -87,6 +87,8 @@ pub struct Needs {
     pub owners: bool,
     /// True if it is needed where processes run.
     pub containers: bool,
+    /// True if the network namespace is needed.
+    pub netns: bool,
     /// True if the shown text is needed.
     pub shown: bool,
 }
@@ -95,7 +97,8 @@ impl Needs {
     /// Adds what a field needs.
     pub fn add(&mut self, field: Field) {
         match field.cost() {
-            Cost::Free | Cost::Interface | Cost::Netns => {}
+            Cost::Free | Cost::Interface => {}
+            Cost::Netns => self.netns = true,
             Cost::Info => self.info = true,
             Cost::Memory => self.memory = true,
             Cost::File => self.files = true,

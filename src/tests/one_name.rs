@@ -63,7 +63,8 @@ fn two() -> Look {
     look([sockets(1), sockets(2)].concat())
 }
 
-const BOTH: [&str; 2] = ["-A", "tcp,mptcp"];
+/// Whose network namespace is known.
+const BOTH: [&str; 4] = ["-A", "tcp,mptcp", "-N", "all"];
 
 #[test]
 fn every_name_is_a_column_a_sort_key_and_a_word_of_filters() {

@@ -4,7 +4,7 @@ use super::{as_lsof, behind};
 use crate::cli::{Terminal, parse};
 use crate::error::Error;
 
-/// What is said of a command line that is refused; `None` = it is understood.
+/// The message that refuses a command line; `None` = it is understood.
 fn refusal(line: &str) -> Option<String> {
     let words = format!("lsock {line}");
     match parse(words.split(' ').map(Into::into), Terminal::default()) {

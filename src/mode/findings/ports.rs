@@ -150,7 +150,7 @@ impl PortUse {
         groups
     }
 
-    /// A twentieth more than what is told of the same ports is no other finding.
+    /// A twentieth more sockets at the same ports make no other finding.
     fn tell(&self, groups: &mut Vec<Group<'static>>, mut group: Group<'static>) {
         let taken = group.ports.taken;
         let mut others = groups
@@ -164,7 +164,7 @@ impl PortUse {
     }
 }
 
-/// True if what is taken of the first is taken of the second.
+/// True if the second has every port that the first has.
 fn is_part(of: &GroupKey, whole: &GroupKey) -> bool {
     let (GroupKey::Route(own, _) | GroupKey::Address(own, _)) = of else {
         return true;

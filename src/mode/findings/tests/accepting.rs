@@ -21,7 +21,7 @@ fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
         kinds(&[dropping(100, 0)], &limits),
         [("accept_overflow", WARNING)]
     );
-    // Other reasons to drop, and a queue that is full now, which is told as that.
+    // Other reasons to drop, and a queue that is full now, which is another finding.
     assert_eq!(
         kinds(&[dropping(9, 0)], &machine(&[("overflows", &[0])])),
         []

@@ -75,7 +75,7 @@ fn ports_that_are_bound_are_taken_for_every_destination() {
         findings[0].text.starts_with("30 of the 40 ports"),
         "{findings:?}"
     );
-    // Where most are bound, it is said once, not of each destination.
+    // Where most are bound, there is one finding, not one for each destination.
     let mut used = at_ports(State::Bound, 60000, 36);
     used.extend(at_ports(State::Established, 60036, 4));
     for (number, socket) in used.iter_mut().enumerate() {
