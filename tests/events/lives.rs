@@ -200,8 +200,9 @@ fn reset(stage: &Stage<'_>) -> Vec<End> {
 }
 
 fn refused(stage: &Stage<'_>) -> Vec<End> {
-    // Nobody listens where somebody has just listened.
-    let to = local_address(tcp::listener(stage.ip, 1).unwrap()).unwrap();
+    // Bound, but not listening.
+    let taken = bound(stage.ip);
+    let to = local_address(&taken).unwrap();
     let socket = bound(stage.ip);
     let refused = rustix::net::connect(&socket, &to).unwrap_err();
     assert_eq!(refused, rustix::io::Errno::CONNREFUSED);
@@ -213,8 +214,8 @@ fn refused(stage: &Stage<'_>) -> Vec<End> {
     }]
 }
 
-/// A socket that knows its port before it connects.
-fn bound(ip: IpAddr) -> OwnedFd {
+/// A socket with a port of its own, on which nobody listens.
+pub fn bound(ip: IpAddr) -> OwnedFd {
     let socket = tcp::socket(ip).unwrap();
     rustix::net::bind(&socket, &SocketAddr::new(ip, 0)).unwrap();
     socket

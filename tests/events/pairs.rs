@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::lives::{End, LIVES, Stage};
+use super::lives::{End, LIVES, Stage, bound};
 use super::watch::{Steps, can_trace, traced};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, V6, tcp};
@@ -61,7 +61,8 @@ impl<T: Clone + std::fmt::Debug + Send + 'static> Pairs<T> {
 
 /// A connection from this address, where nobody listens.
 fn refuse(from: Ipv4Addr) {
-    let to = local_address(tcp::listener(V4, 1).unwrap()).unwrap();
+    let taken = bound(V4);
+    let to = local_address(&taken).unwrap();
     let socket: OwnedFd = tcp::socket(V4).unwrap();
     rustix::net::bind(&socket, &SocketAddr::from((from, 0))).unwrap();
     rustix::net::connect(&socket, &to).unwrap_err();
