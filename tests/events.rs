@@ -9,7 +9,7 @@ mod owners;
 mod pairs;
 mod syn;
 mod time_wait;
-mod watch;
+pub mod watch;
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Other network namespaces: each of a kind, in a PID namespace and with mounts of the test's own.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

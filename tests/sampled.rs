@@ -13,7 +13,7 @@ use lsock::model::State::{
     TimeWait,
 };
 use lsock::model::{Event, Family, Protocol, Socket, Table, Warning};
-use lsock::source::events::{Destroyed, EventSource as _, Sampled, Watched};
+use lsock::source::events::{Destroyed, EventSource as _, Sampled, Scope, Watched};
 use lsock::source::{NetlinkSource, ProcfsSource, Recorder, Source};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -46,7 +46,14 @@ fn sample(source: Box<dyn Source>, destroyed: Destroyed) -> Sampled {
             family,
         })
     });
-    Sampled::new(source, destroyed, watched.into(), "a test".to_owned()).unwrap()
+    Sampled::new(
+        source,
+        Scope::Own,
+        destroyed,
+        watched.into(),
+        "a test".to_owned(),
+    )
+    .unwrap()
 }
 
 /// Watches until this is told, and then whether more is.
@@ -80,7 +87,7 @@ fn watch(
     until: Option<Instant>,
     events: &mut Vec<Event>,
 ) {
-    let flow = sampled.wait(wake, until, &mut |event| {
+    let flow = sampled.wait(wake, until, &mut |event: &Event| {
         events.push(event.clone());
         ControlFlow::Continue(())
     });

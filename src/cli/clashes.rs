@@ -67,7 +67,7 @@ const CLASHES: [Clash; 9] = [
     (
         "-N",
         "-N looks into network namespaces of this machine: {} does not go with it",
-        &[("--proc-root, --replay, -E", ""), ("--format netstat", "")],
+        &[("--proc-root, --replay", ""), ("--format netstat", "")],
     ),
     (
         "--proc-root",

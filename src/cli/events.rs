@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::meaning::several;
 use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::query::Watching;
@@ -9,7 +10,7 @@ use crate::render::{EventLayout, Format, Grouping};
 
 impl Typed {
     pub(super) fn watching(mut self, terminal: Terminal) -> Result<Watching, Error> {
-        let duration = self.wait;
+        let (duration, several) = (self.wait, several(&self.netns));
         let grouping = self.by.unwrap_or(Grouping::None);
         // Whose the ends are is a part of the drawing.
         self.processes |= grouping == Grouping::Pair;
@@ -48,6 +49,7 @@ impl Typed {
             height,
             zone,
             processes,
+            several,
             most_pairs: query.limit,
         };
         Ok(Watching {

@@ -339,7 +339,7 @@ impl Typed {
 }
 
 /// True if more than one namespace may be listed.
-fn several(netns: &[OsString]) -> bool {
+pub(super) fn several(netns: &[OsString]) -> bool {
     netns.len() > 1 || netns.iter().any(|word| Wanted::of(word) == Wanted::All)
 }
 

@@ -163,7 +163,19 @@ impl Enricher {
 
     /// Takes the namespaces whose sockets come.
     pub fn use_namespaces(&mut self, namespaces: Namespaces) {
+        let is_gone =
+            |inode| self.namespaces.contains_key(&inode) && !namespaces.contains_key(&inode);
+        self.interfaces
+            .retain(|netns, _| !netns.is_some_and(is_gone));
         self.namespaces = namespaces;
+    }
+
+    /// Takes a namespace that was not found.
+    pub fn meet_namespace(&mut self, inode: u32) {
+        self.namespaces.entry(inode).or_insert_with(|| {
+            let name = format!("net:[{inode}]").into();
+            (Arc::new(Namespace::recorded(name, inode)), None)
+        });
     }
 
     /// The namespace of this name, of those whose sockets come.

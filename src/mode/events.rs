@@ -14,7 +14,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::check::{Outcome, checked};
 use super::signals::{Second, Signals};
-use super::{Messages, Stdout};
+use super::{Messages, Stdout, sources};
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -22,11 +22,11 @@ use crate::filter::Rule;
 use crate::model::{
     Event, EventSummary, Network, Row, Socket, Stage, State, StateSet, Table, Warning,
 };
-use crate::netns;
+use crate::netns::{self, Wanted};
 use crate::query::{Input, Watching};
 use crate::render::{self, Envelope, EventSink, Grouping, Search};
-use crate::source::events::{Destroyed, EventSource, Sampled, Traced, Watched};
-use crate::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
+use crate::source::events::{Destroyed, EventSource, Sampled, Scope, TakesEvents, Traced};
+use crate::source::{Namespaces, Recorder};
 use crate::track::wait;
 use owners::Owners;
 
@@ -56,7 +56,7 @@ fn run(
     let until = watching
         .duration
         .and_then(|d| Instant::now().checked_add(d));
-    let mut source = open(watching)?;
+    let (mut source, namespaces) = open(watching)?;
     let sampled = source.sampled();
     let out = if watching.query.check.quiet {
         Box::new(io::sink())
@@ -64,6 +64,7 @@ fn run(
         Stdout::of_run(watching.output, out, &signals, until)
     };
     let mut watch = Watch::new(watching, envelope, out)?;
+    watch.names.enricher.use_namespaces(namespaces);
     watch.untold = source.untold();
     if let Some(why) = &sampled {
         watch.note(Warning::Sampled(why.clone()), messages);
@@ -83,7 +84,7 @@ fn run(
     let mut flow = watch.is_full();
     while flow.is_continue() {
         let over = is_over(&signals, until);
-        flow = source.wait(wake.as_fd(), over.or(until), &mut |event| watch.take(event))?;
+        flow = source.wait(wake.as_fd(), over.or(until), &mut watch)?;
         for connection in source.take_ended() {
             watch.end(connection);
         }
@@ -121,38 +122,36 @@ fn is_over(signals: &Signals, until: Option<Instant>) -> Option<Instant> {
     (is_signalled || until.is_some_and(|until| until <= now)).then_some(now)
 }
 
-/// The best source there is.
-fn open(watching: &Watching) -> Result<Box<dyn EventSource>, Error> {
-    let watched = watching.watched();
-    let off = Recorder::default;
-    let why = match &watching.query.input {
+/// The best source there is, and the namespaces that it watches.
+fn open(watching: &Watching) -> Result<(Box<dyn EventSource>, Namespaces), Error> {
+    let (query, watched) = (&watching.query, watching.watched());
+    let scope = match &*query.netns {
+        [] => Scope::Own,
+        wanted if wanted.contains(&Wanted::All) => Scope::All,
+        _ => Scope::Known,
+    };
+    let open = || sources::open(query, &Recorder::default());
+    let (source, _) = open()?;
+    let mut namespaces = source.namespaces();
+    let why = match &query.input {
         Input::Netlink => "--source netlink".to_owned(),
-        Input::Procfs(root) => {
-            let source = Box::new(ProcfsSource::open(root, off())?);
-            let why = "--source procfs".to_owned();
-            return sampled(source, Destroyed::NotTold, watched, why);
+        Input::Procfs(_) => "--source procfs".to_owned(),
+        Input::Auto | Input::Files | Input::Replay(_) => {
+            match Traced::new(&watched, scope, source) {
+                Ok(source) => return Ok((Box::new(source), namespaces)),
+                Err(error) => error.chain(),
+            }
         }
-        Input::Auto | Input::Files | Input::Replay(_) => match Traced::new(&watched) {
-            Ok(source) => return Ok(Box::new(source)),
-            Err(error) => error.chain(),
-        },
     };
-    let netlink = NetlinkSource::new(off());
-    let source: Box<dyn Source> = match watching.query.input {
-        Input::Netlink => Box::new(netlink),
-        _ => Box::new(AutoSource::new(netlink, ProcfsSource::new("/proc", off()))),
+    let destroyed = match query.input {
+        Input::Procfs(_) => Destroyed::NotTold,
+        _ if scope != Scope::Own => Destroyed::NotTold,
+        _ => Destroyed::Told,
     };
-    sampled(source, Destroyed::Told, watched, why)
-}
-
-fn sampled(
-    source: Box<dyn Source>,
-    destroyed: Destroyed,
-    watched: Vec<Watched>,
-    why: String,
-) -> Result<Box<dyn EventSource>, Error> {
-    let source = Sampled::new(source, destroyed, watched, why)?;
-    Ok(Box::new(source))
+    let (source, _) = open()?;
+    namespaces = source.namespaces();
+    let source = Sampled::new(source, scope, destroyed, watched, why)?;
+    Ok((Box::new(source), namespaces))
 }
 
 /// Stands before what is missing.
@@ -195,21 +194,6 @@ impl<'w> Watch<'w> {
             untold: StateSet::EMPTY,
             failure: None,
         })
-    }
-
-    fn take(&mut self, event: &Event) -> ControlFlow<()> {
-        let mut event = Cow::Borrowed(event);
-        let held = self.owners.as_ref().and_then(|owners| owners.inode(&event));
-        if event.socket.inode.is_none() && held.is_some() {
-            event.to_mut().socket.inode = held;
-        }
-        match self.show(&event) {
-            Ok(flow) => flow,
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                ControlFlow::Break(())
-            }
-        }
     }
 
     fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
@@ -353,22 +337,45 @@ impl<'w> Watch<'w> {
     }
 }
 
+impl TakesEvents for Watch<'_> {
+    fn take(&mut self, event: &Event) -> ControlFlow<()> {
+        let mut event = Cow::Borrowed(event);
+        let held = self.owners.as_ref().and_then(|owners| owners.inode(&event));
+        if event.socket.inode.is_none() && held.is_some() {
+            event.to_mut().socket.inode = held;
+        }
+        if let Some(inode) = event.socket.netns {
+            self.names.enricher.meet_namespace(inode);
+        }
+        match self.show(&event) {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn use_namespaces(&mut self, namespaces: Namespaces) {
+        self.names.enricher.use_namespaces(namespaces);
+    }
+}
+
 /// What is looked up for events, but for their processes.
 struct Names {
     enricher: Enricher,
-    /// The namespace whose sockets these are.
+    /// The own namespace, which sockets of no other are of.
     network: Option<Network>,
 }
 
 impl Names {
     /// The socket with the names that were looked up for an event of it.
     fn row<'s>(&'s self, owners: Option<&'s Owners>, event: &Event, socket: &'s Socket) -> Row<'s> {
-        let network = self.network.as_ref();
-        let row = Row {
-            netns: network.map(|network| &*network.name),
-            netns_inode: network.map(|network| network.inode),
-            ..self.enricher.row(socket)
-        };
+        let mut row = self.enricher.row(socket);
+        if let (Some(network), None) = (&self.network, socket.netns) {
+            row.netns = Some(&network.name);
+            row.netns_inode = Some(network.inode);
+        }
         owners.map_or(row, |owners| owners.tell(event, row))
     }
 }

@@ -21,7 +21,7 @@ use crate::exit::Verdict;
 use crate::model::{Findings, Limits, Protocol, Severity, Source as Kind, Summary, Warning};
 use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
-use crate::source::Recorder;
+use crate::source::{Recorder, Source};
 
 pub(super) fn run(
     query: &Query,
@@ -118,6 +118,24 @@ impl<'l> Listing<'l> {
         matches!(&self.output, Output::Pending(pending) if pending.is_open())
     }
 
+    /// Looks for the namespaces of a source again.
+    pub(super) fn begin_round(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
+        let warnings = source.next_round();
+        self.matcher.learn(source);
+        let check = &self.query.check;
+        // It may have sockets when it comes.
+        let is_checked = check.expected.is_some() || check.wait.is_some();
+        for warning in warnings {
+            let noted = &mut self.summary.diagnostics;
+            match warning {
+                Warning::NotThere(_) if is_checked => {
+                    messages.note_gap(INCOMPLETE, warning, noted);
+                }
+                _ => messages.note(INCOMPLETE, warning, noted),
+            }
+        }
+    }
+
     /// From now on rows go to a table.
     pub(super) fn track(&mut self, tracked: &'l mut TrackedTable) {
         self.output = Output::Tracked(tracked);
@@ -148,7 +166,11 @@ impl<'l> Listing<'l> {
     /// True if a check of such a list cannot be answered, whatever sockets come.
     pub(super) fn is_hopeless(&self, expected: Count) -> bool {
         let is_unlimited = expected.most.is_none() && self.is_complete();
-        !(is_unlimited || self.summary.is_certain())
+        let warnings = &self.summary.diagnostics.warnings;
+        let may_come = warnings
+            .iter()
+            .any(|one| matches!(one, Warning::NotThere(_)));
+        !(is_unlimited || may_come || self.summary.is_certain())
     }
 
     pub(super) fn outcome(&self, expected: Count) -> Outcome {

@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::model::Table;
-use crate::netns::find;
 use crate::query::{Input, Query};
 use crate::source::{
     AutoSource, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource,
@@ -23,8 +22,12 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
         Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
     };
     if !query.netns.is_empty() {
-        let namespaces = find(&query.netns)?;
-        let source = NamespacesSource::new(&namespaces, way, recorder);
+        let source = NamespacesSource::open(
+            &query.netns,
+            way,
+            recorder.clone(),
+            query.check.wait.is_some(),
+        )?;
         return Ok((Box::new(source), tables));
     }
     let source: Box<dyn Source> = match &query.input {

@@ -124,6 +124,7 @@ impl<'q> Wait<'q> {
             Output::Pending(pending)
         };
         let mut listing = Listing::new(self.query, &mut self.matcher, output);
+        listing.begin_round(self.source.as_mut(), &mut of_look);
         listing.read_all(&self.tables, self.source.as_mut(), &mut of_look)?;
         let now = clock.now();
         self.failing_since = match self.failing_since {

@@ -111,6 +111,10 @@ pub enum Warning {
     InNoTable(InNoTable),
     /// No table that the options list can have what the filter wants.
     NothingListed,
+    /// A network namespace that was there in the round before.
+    Vanished,
+    /// A network namespace that was asked for is not there.
+    NotThere(Cause),
     /// Of a network namespace.
     Within(Arc<str>, Box<Self>),
 }
@@ -232,6 +236,8 @@ impl Warning {
                 | Self::UntoldTimeWait
                 | Self::InNoTable(_)
                 | Self::NothingListed
+                | Self::Vanished
+                | Self::NotThere(_)
         )
     }
 
@@ -276,7 +282,7 @@ impl Warning {
 impl Display for Warning {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(cause) => cause.fmt(f),
+            Self::Failed(cause) | Self::NotThere(cause) => cause.fmt(f),
             Self::Disturbed(table, by) => write!(f, "{}: {by}", dumped(*table)),
             Self::BadReplies {
                 table,
@@ -368,6 +374,7 @@ impl Display for Warning {
             Self::Within(netns, inner) => {
                 write!(f, "network namespace {}: {inner}", escape(netns.as_bytes()))
             }
+            Self::Vanished => f.write_str("it is gone"),
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,8 @@ impl Search {
         let proc = file::search(PROC).map_err(failed)?;
         let mut mounted = BTreeSet::from([inode_at(&proc, "thread-self/ns/mnt", b"mnt").ok()]);
         let mut refused = Vec::new();
+        let own = fs::read_link("/proc/self").ok();
+        let own = own.and_then(|own| own.to_str()?.parse().ok());
         for pid in processes_in(Path::new(PROC))? {
             match inode_at(&proc, &*format!("{pid}/ns/net"), b"net") {
                 Ok(inode) => self.take_task(inode, pid),
@@ -89,7 +92,10 @@ impl Search {
                 // It has ended.
                 Err(_) => continue,
             }
-            self.take_threads(proc.as_fd(), pid);
+            // Ours are where they look.
+            if Some(pid) != own {
+                self.take_threads(proc.as_fd(), pid);
+            }
             let mount = inode_at(&proc, &*format!("{pid}/ns/mnt"), b"mnt").ok();
             if mount.is_some() && mounted.insert(mount) {
                 let path = format!("{PROC}/{pid}/mountinfo");
@@ -169,27 +175,24 @@ impl Search {
         }
     }
 
-    fn select(&self, wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
+    /// Those that are wanted, each once, and what was wanted and is not there.
+    fn select(&self, wanted: &[Wanted]) -> Result<(Vec<Arc<Namespace>>, Vec<Error>), Error> {
         let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
-        let mut chosen = Vec::new();
+        let (mut chosen, mut missing) = (Vec::new(), Vec::new());
         for wanted in wanted {
-            match wanted {
+            let found = match wanted {
                 Wanted::All => {
                     let others = self.0.keys().filter(|inode| **inode != own);
                     chosen.extend([own].iter().chain(others).map(|inode| (*inode, None)));
+                    continue;
                 }
-                Wanted::Named(name) => chosen.push((self.named(name)?, None)),
-                Wanted::This(namespace) => chosen.push((namespace.inode, None)),
-                Wanted::Path(path) => {
-                    let (_, inode) = open(path).map_err(|cause| match cause {
-                        Errno::INVAL => {
-                            let path = escape_path(path);
-                            Error::Usage(format!("-N: {path} is no network namespace"))
-                        }
-                        cause => Error::file("open", path, cause),
-                    })?;
-                    chosen.push((inode, Some(&**path)));
-                }
+                Wanted::Named(name) => self.named(name).map(|inode| (inode, None)),
+                Wanted::This(namespace) => Ok((namespace.inode, None)),
+                Wanted::Path(path) => at(path).map(|inode| (inode, Some(&**path))),
+            };
+            match found {
+                Ok(found) => chosen.push(found),
+                Err(error) => missing.push(error),
             }
         }
         let mut containers = containers();
@@ -199,7 +202,7 @@ impl Search {
         let found = found.map(|(inode, path)| {
             Arc::new(self.namespace(inode, path, inode == own, &mut containers))
         });
-        Ok(found.collect())
+        Ok((found.collect(), missing))
     }
 
     /// The namespace of this name, of the process with this number, or of a container.
@@ -279,20 +282,32 @@ impl Search {
 }
 
 /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one
-/// first.
+/// first. Then why others were not found.
 ///
 /// # Errors
 ///
-/// When there is no such namespace, or there are no processes to look at.
-pub fn find(wanted: &[Wanted]) -> Result<Vec<Arc<Namespace>>, Error> {
+/// When there are no processes to look at.
+pub fn find(wanted: &[Wanted]) -> Result<(Vec<Arc<Namespace>>, Vec<Error>), Error> {
     let known = wanted.iter().map(|wanted| match wanted {
         Wanted::This(namespace) => Some(Arc::clone(namespace)),
         _ => None,
     });
     match known.collect() {
-        Some(known) => Ok(known),
+        Some(known) => Ok((known, Vec::new())),
         None => Search::new()?.select(wanted),
     }
+}
+
+/// The inode number of the namespace that a path leads to.
+fn at(path: &Path) -> Result<u32, Error> {
+    let found = open(path).map_err(|cause| match cause {
+        Errno::INVAL => {
+            let path = escape_path(path);
+            Error::Usage(format!("-N: {path} is no network namespace"))
+        }
+        cause => Error::file("open", path, cause),
+    });
+    Ok(found?.1)
 }
 
 fn containers() -> Containers {

@@ -255,6 +255,8 @@ pub struct EventLayout {
     pub zone: TimeZone,
     /// True if there is a column for processes.
     pub processes: bool,
+    /// True if events may be of several network namespaces, for which there is a column then.
+    pub several: bool,
     /// As many pairs are written at most.
     pub most_pairs: Option<usize>,
 }

@@ -3,19 +3,47 @@
 mod sampled;
 mod traced;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{Event, StateSet, Table, Warning};
+use crate::source::{Namespaces, Source};
 
 pub use sampled::{Destroyed, Sampled};
 pub use traced::Traced;
 
-/// What takes the events of a source; `Break` ends the watch.
-pub type EventVisitor<'a> = dyn FnMut(&Event) -> ControlFlow<()> + 'a;
+/// What takes the events of a source. A closure does.
+pub trait TakesEvents {
+    /// One event; `Break` ends the watch.
+    fn take(&mut self, event: &Event) -> ControlFlow<()>;
+
+    /// The namespaces whose events come are these from now on.
+    fn use_namespaces(&mut self, _namespaces: Namespaces) {}
+}
+
+impl<F: FnMut(&Event) -> ControlFlow<()>> TakesEvents for F {
+    fn take(&mut self, event: &Event) -> ControlFlow<()> {
+        self(event)
+    }
+}
+
+/// What takes the events of a source.
+pub type EventVisitor<'a> = dyn TakesEvents + 'a;
+
+/// The network namespaces that are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The own one; its events do not say so.
+    Own,
+    /// Those that the source knows.
+    Known,
+    /// Every one, those that come too.
+    All,
+}
 
 /// One table that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,4 +106,51 @@ pub trait EventSource {
 
     /// Why events may be missing, besides lost records; each is told once.
     fn gaps(&mut self) -> Vec<Warning>;
+}
+
+/// Namespaces are looked for again where one is not known, but no more often than this,
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// and for no larger share of the time than one in so many;
+const SHARE: u32 = 20;
+/// else so often, to let go of those that are gone.
+const NEXT_LOOK: Duration = Duration::from_secs(2);
+
+/// Lists the sockets of the namespaces that are watched, and knows which these are.
+struct Networks {
+    source: Box<dyn Source>,
+    /// Their inode numbers.
+    known: BTreeSet<u32>,
+    /// When they were looked for, and how long that took.
+    looked: (Instant, Duration),
+}
+
+impl Networks {
+    /// Those that a source has found.
+    fn new(source: Box<dyn Source>) -> Self {
+        Self {
+            known: source.namespaces().into_keys().collect(),
+            source,
+            looked: (Instant::now(), Duration::ZERO),
+        }
+    }
+
+    /// Looks for them again, if it is time to, and gives them to the visitor.
+    fn look(&mut self, is_one_missing: bool, visitor: &mut EventVisitor<'_>) {
+        let (ended, cost) = self.looked;
+        let rest = if is_one_missing {
+            BETWEEN_LOOKS
+        } else {
+            NEXT_LOOK
+        };
+        let begun = Instant::now();
+        if begun.duration_since(ended) < rest.max(cost * SHARE) {
+            return;
+        }
+        // What is gone has no more steps.
+        let _ = self.source.next_round();
+        let namespaces = self.source.namespaces();
+        self.known = namespaces.keys().copied().collect();
+        self.looked = (Instant::now(), begun.elapsed());
+        visitor.use_namespaces(namespaces);
+    }
 }

@@ -220,6 +220,12 @@ pub trait Source {
         Namespaces::new()
     }
 
+    /// Looks again for the namespaces that it reads, before each round but the first; gives what must be known
+    /// of those that it does not find.
+    fn next_round(&mut self) -> Vec<Warning> {
+        Vec::new()
+    }
+
     /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of
     /// a chunk when others before them go away meanwhile: those that are left out twice are gone.
     fn vary_chunk_boundary(&mut self) {}

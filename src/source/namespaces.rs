@@ -1,5 +1,6 @@
 //! Several network namespaces, one after another.
 
+use std::mem;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::model::{Cause, Limits, Socket, Table, Warning};
-use crate::netns::{Anchor, Namespace, Namespaces};
+use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find};
 
 /// How the tables of a namespace are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,12 @@ pub enum Way {
 
 /// Reads a table of each namespace in turn: from within, or, where it must not be entered, in the files of
 /// a process that lives there.
-pub struct NamespacesSource(Vec<One>);
+pub struct NamespacesSource {
+    wanted: Vec<Wanted>,
+    way: Way,
+    recorder: Recorder,
+    each: Vec<One>,
+}
 
 /// One of them.
 struct One {
@@ -33,8 +39,10 @@ struct One {
     anchor: Option<Arc<Anchor>>,
     /// `None` = nothing leads there any more, as was said.
     source: Option<Box<dyn Source>>,
-    /// Why it is not read from within, until it was said.
+    /// Why it is not read from within.
     reason: Option<Cause>,
+    /// True if that was said in this round.
+    is_told: bool,
     recorder: Recorder,
 }
 
@@ -68,8 +76,16 @@ impl One {
             anchor,
             source,
             reason,
+            is_told: false,
             recorder: recorder.clone(),
         }
+    }
+
+    /// True if it reads what leads to this namespace now.
+    fn is_of(&self, namespace: &Namespace) -> bool {
+        let known = &self.namespace;
+        known.inode == namespace.inode
+            && (self.anchor.is_some() || known.leader == namespace.leader)
     }
 
     /// Asks for a table; a failure is a gap.
@@ -78,7 +94,8 @@ impl One {
         table: Table,
         read: impl FnOnce(&mut dyn Source) -> Result<Outcome, Error>,
     ) -> Outcome {
-        let reason = self.reason.take();
+        let is_told = mem::replace(&mut self.is_told, true);
+        let reason = self.reason.clone().filter(|_| !is_told);
         let read = self.source.as_mut().map(|source| read(source.as_mut()));
         let mut outcome = match read {
             Some(Ok(outcome)) => outcome,
@@ -97,10 +114,48 @@ impl One {
 }
 
 impl NamespacesSource {
-    /// Goes into each of them at once.
-    pub fn new(namespaces: &[Arc<Namespace>], way: Way, recorder: &Recorder) -> Self {
-        let each = namespaces.iter().map(Arc::clone);
-        Self(each.map(|one| One::new(one, way, recorder)).collect())
+    /// Finds them, and goes into each at once. If they `may_come`, one that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such namespace, or there are no processes to look at.
+    pub fn open(
+        wanted: &[Wanted],
+        way: Way,
+        recorder: Recorder,
+        may_come: bool,
+    ) -> Result<Self, Error> {
+        let mut source = Self {
+            wanted: wanted.to_vec(),
+            way,
+            recorder,
+            each: Vec::new(),
+        };
+        if !may_come && let Some(error) = source.look()?.1.into_iter().next() {
+            return Err(error);
+        }
+        Ok(source)
+    }
+
+    /// Looks for them; gives those that are gone, and what was wanted and is not there. Those that are known are
+    /// not entered again.
+    fn look(&mut self) -> Result<(Vec<One>, Vec<Error>), Error> {
+        let (found, missing) = find(&self.wanted)?;
+        let mut before = mem::take(&mut self.each);
+        for namespace in found {
+            let known = before.iter().position(|one| one.is_of(&namespace));
+            self.each.push(match known {
+                Some(place) => One {
+                    namespace,
+                    is_told: false,
+                    ..before.swap_remove(place)
+                },
+                None => One::new(namespace, self.way, &self.recorder),
+            });
+        }
+        let is_there = |inode| self.each.iter().any(|one| one.namespace.inode == inode);
+        before.retain(|one| !is_there(one.namespace.inode));
+        Ok((before, missing))
     }
 }
 
@@ -167,7 +222,7 @@ impl Source for NamespacesSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
-        let parts = self.0.iter_mut().map(|one| {
+        let parts = self.each.iter_mut().map(|one| {
             let namespace = Arc::clone(&one.namespace);
             (one, namespace)
         });
@@ -178,8 +233,20 @@ impl Source for NamespacesSource {
         }))
     }
 
+    fn next_round(&mut self) -> Vec<Warning> {
+        let not_there = |error: Error| Warning::NotThere(error.into());
+        let (gone, missing) = match self.look() {
+            Ok(found) => found,
+            // Those that are known stay.
+            Err(error) => return vec![not_there(error)],
+        };
+        let gone = gone.iter().map(|one| &one.namespace.name);
+        let gone = gone.map(|name| Warning::Vanished.within(Some(name)));
+        gone.chain(missing.into_iter().map(not_there)).collect()
+    }
+
     fn namespaces(&self) -> Namespaces {
-        let each = self.0.iter();
+        let each = self.each.iter();
         each.map(|one| {
             let known = (Arc::clone(&one.namespace), one.anchor.clone());
             (one.namespace.inode, known)
@@ -188,14 +255,14 @@ impl Source for NamespacesSource {
     }
 
     fn vary_chunk_boundary(&mut self) {
-        for source in self.0.iter_mut().filter_map(|one| one.source.as_mut()) {
+        for source in self.each.iter_mut().filter_map(|one| one.source.as_mut()) {
             source.vary_chunk_boundary();
         }
     }
 
     /// Those of the first namespace.
     fn limits(&self) -> Box<dyn Limits> {
-        let anchor = self.0.first().and_then(|one| one.anchor.clone());
+        let anchor = self.each.first().and_then(|one| one.anchor.clone());
         Box::new(Kernel::seen_from(anchor))
     }
 }

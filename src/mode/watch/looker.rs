@@ -43,6 +43,7 @@ impl Looker {
         self.matcher.enricher.next_listing();
         let mut listing = Listing::new(&self.query, &mut self.matcher, Output::Nothing);
         let source = self.source.as_mut();
+        listing.begin_round(source, messages);
         for (table, tracked) in &mut self.tables {
             tracked.begin();
             listing.track(tracked);

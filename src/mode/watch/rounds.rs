@@ -62,6 +62,7 @@ impl Rounds<'_> {
             envelope.time = rfc_3339(Timestamp::now());
             let output = Output::of(query, open, &envelope, Box::new(&mut out));
             let mut listing = Listing::new(query, &mut matcher, output);
+            listing.begin_round(source.as_mut(), messages);
             listing.read_all(&tables, source.as_mut(), messages)?;
             let verdict = listing.finish(messages)?;
             envelope.repetition = Repetition::Later;

@@ -64,10 +64,12 @@ impl Cells {
         format!("{}{time}", mark(sampled))
     }
 
-    /// When a step was, protocol, both ends, and the processes where they are shown.
+    /// When a step was, namespace where there may be several, protocol, both ends, and the processes where they are shown.
     pub(super) fn of(&self, step: Option<&Step>, row: &Row<'_>) -> Vec<String> {
         let time = step.map_or_else(String::new, |step| self.time(step.time, step.sampled));
-        let mut columns = vec![Field::Protocol, Field::Local, Field::Peer];
+        let mut columns: Vec<Field> = Vec::with_capacity(5);
+        columns.extend(self.layout.several.then_some(Field::Netns));
+        columns.extend([Field::Protocol, Field::Local, Field::Peer]);
         if self.layout.processes {
             columns.push(Field::Processes);
         }

@@ -53,7 +53,12 @@ impl<'w> Drawings<'w> {
         let lines = |end: &Option<Chain>, other: &Option<Chain>, room| match (end, other) {
             (Some(end), _) => {
                 let columns = [Field::Processes, Field::Local];
-                let [owner, address] = columns.map(|column| self.cells.bare(column, &end.row()));
+                let [owner, mut address] =
+                    columns.map(|column| self.cells.bare(column, &end.row()));
+                if self.cells.layout.several {
+                    let netns = self.cells.bare(Field::Netns, &end.row());
+                    address = format!("{netns} {address}");
+                }
                 end_lines(&owner, &address, room, paint::mark_owner)
             }
             (None, Some(other)) => {

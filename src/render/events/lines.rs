@@ -18,17 +18,19 @@ use super::{Chain, EventLayout, EventWriter, Grouping, OpenChains, Step};
 /// Columns of the longest state.
 const STATE: usize = 11;
 
+/// Columns of a usual name of a namespace.
+const NETNS: usize = 12;
+
 /// Columns of the longest words for a step.
 const WORDS: usize = 70;
-
-/// Time, protocol and both ends.
-const ENDS: usize = 4;
 
 /// Writes events or connections as lines.
 pub(in crate::render) struct EventLines<'w> {
     out: Out<'w>,
     cells: Cells,
     grid: Grid,
+    /// How many columns tell when and where: those up to the peer.
+    ends: usize,
     /// `None` = open connections are not drawn.
     live: Option<Live>,
 }
@@ -57,7 +59,10 @@ impl<'w> EventLines<'w> {
         let size = layout.width.zip(layout.height).filter(|_| is_drawn);
         let cells = Cells::new(format, layout);
         let time = cells.time(Timestamp::UNIX_EPOCH, true).len();
-        let mut columns = vec![("TIME", time), ("PROTO", 5), ("LOCAL", 21), ("PEER", 21)];
+        let mut columns = vec![("TIME", time)];
+        columns.extend(cells.layout.several.then_some(("NETNS", NETNS)));
+        columns.extend([("PROTO", 5), ("LOCAL", 21), ("PEER", 21)]);
+        let ends = columns.len();
         let steps = states("OLD", cells.arrow(), "NEW");
         let processes = cells.layout.processes.then_some(("PROCESSES", 0));
         match grouping {
@@ -85,6 +90,7 @@ impl<'w> EventLines<'w> {
             out,
             cells,
             grid,
+            ends,
             live: size.map(|(width, height)| Live {
                 width: width.into(),
                 most: usize::from(height).saturating_sub(2).max(1),
@@ -108,7 +114,7 @@ impl<'w> EventLines<'w> {
             .fold
             .is_some_and(|fold| wider.begin(cells.len() - 1) + WORDS > fold)
         {
-            self.grid.widen(cells.get(..ENDS).unwrap_or_default());
+            self.grid.widen(cells.get(..self.ends).unwrap_or_default());
         } else {
             self.grid = wider;
         }
@@ -174,7 +180,7 @@ impl EventWriter for EventLines<'_> {
             .old
             .map_or_else(|| "?".to_owned(), |old| old.to_string());
         let new = paint::mark_state(&step.new.to_string());
-        cells.insert(ENDS, states(&old, self.cells.arrow(), &new));
+        cells.insert(self.ends, states(&old, self.cells.arrow(), &new));
         let words = self.cells.text(step.words.unwrap_or("-"));
         cells.push(paint::mark_alarm(words, step.is_broken_off));
         self.widen(&cells);

@@ -1,5 +1,6 @@
 //! Both ends of a connection on this host: two lives with the same four numbers, the other way round.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -31,6 +32,8 @@ struct Life {
     chain: Chain,
     /// `None` = its port is not known yet.
     ends: Option<Ends>,
+    /// Its network namespace.
+    netns: Option<u32>,
     /// The number of the other end, which may be its own.
     other: Option<u64>,
     is_over: bool,
@@ -40,6 +43,8 @@ struct Life {
 /// Where a connection is, from one side. An IPv4-mapped address is that of IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Ends {
+    /// The network namespace that loopback addresses are of; `None` = others may lead to another one.
+    netns: Option<u32>,
     protocol: Protocol,
     local: (IpAddr, u32),
     peer: (IpAddr, u32),
@@ -47,11 +52,17 @@ struct Ends {
 
 impl Ends {
     fn of(socket: &Socket) -> Option<Self> {
-        let (local, peer) = (&socket.local, &socket.peer);
+        let [local, peer] = [&socket.local, &socket.peer].map(|end| {
+            let ip = end.ip?.to_canonical();
+            Some((ip, end.port?))
+        });
+        let (local, peer) = (local?, peer?);
+        let is_inside = local.0.is_loopback() || peer.0.is_loopback();
         Some(Self {
+            netns: socket.netns.filter(|_| is_inside),
             protocol: socket.protocol,
-            local: (local.ip?.to_canonical(), local.port?),
-            peer: (peer.ip?.to_canonical(), peer.port?),
+            local,
+            peer,
         })
     }
 
@@ -69,8 +80,8 @@ impl Ends {
 pub(super) struct Pairs {
     /// Their ends, by number.
     lives: BTreeMap<u64, Life>,
-    /// The latest end of these numbers, as long as its other end was not seen.
-    single: HashMap<Ends, u64>,
+    /// The ends of these numbers whose other end was not seen; of a namespace the latest one.
+    single: HashMap<Ends, BTreeMap<Option<u32>, u64>>,
     /// Ends that are over since the last look.
     over: Vec<u64>,
 }
@@ -88,6 +99,7 @@ impl Pairs {
         let life = self.lives.entry(number).or_insert_with(|| Life {
             chain: Chain::new(number, row),
             ends: None,
+            netns: event.socket.netns,
             other: None,
             is_over: false,
             is_wanted: false,
@@ -121,20 +133,40 @@ impl Pairs {
         let other = if turned == ends {
             Some(number)
         } else {
-            let other = self.single.get(&turned).copied();
-            other.filter(|other| {
-                let other = self.lives.get(other);
-                other.is_some_and(|other| can_join(&other.chain, &life.chain))
-            })
+            self.other_end(turned, life)
         };
         let Some(other) = other else {
-            self.single.insert(ends, number);
+            let at = self.single.entry(ends).or_default();
+            at.insert(life.netns, number);
             return;
         };
-        self.single.remove(&turned);
+        self.forget(turned, other);
         for (of, other) in [(number, other), (other, number)] {
             if let Some(life) = self.lives.get_mut(&of) {
                 life.other = Some(other);
+            }
+        }
+    }
+
+    /// The end of these numbers that belongs to a life: in its own namespace, or in the only other one that has
+    /// such an end. Of several it cannot be told.
+    fn other_end(&self, ends: Ends, life: &Life) -> Option<u64> {
+        let can_be = |other: &u64| {
+            let other = self.lives.get(other);
+            other.is_some_and(|other| can_join(&other.chain, &life.chain))
+        };
+        let at = self.single.get(&ends)?;
+        let here = at.get(&life.netns).copied().filter(can_be);
+        let mut others = at.values().copied().filter(can_be);
+        here.or_else(|| others.next().filter(|_| others.next().is_none()))
+    }
+
+    /// An end is over, or its other end was found.
+    fn forget(&mut self, ends: Ends, number: u64) {
+        if let Entry::Occupied(mut at) = self.single.entry(ends) {
+            at.get_mut().retain(|_, single| *single != number);
+            if at.get().is_empty() {
+                at.remove();
             }
         }
     }
@@ -158,10 +190,8 @@ impl Pairs {
             return None;
         }
         let life = self.lives.remove(&number)?;
-        if let Some(ends) = life.ends
-            && self.single.get(&ends) == Some(&number)
-        {
-            self.single.remove(&ends);
+        if let Some(ends) = life.ends {
+            self.forget(ends, number);
         }
         let is_both = other == Some(number);
         let other = other.and_then(|other| self.lives.remove(&other));

@@ -165,6 +165,7 @@ fn scene_of_events() -> Vec<Told> {
 
 pub(super) fn layout() -> EventLayout {
     EventLayout {
+        several: false,
         header: HeaderLine::Shown,
         color: Color::Never,
         signs: Signs::Unicode,

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use self::notices::{Heard, Notices};
 use self::pending::PendingEvents;
 use self::table::{Gap, SampledTable};
-use super::{EventSource, EventVisitor, Watched};
+use super::{EventSource, EventVisitor, Networks, Scope, Watched};
 use crate::error::Error;
 use crate::model::{Protocol, Table, Warning};
 use crate::source::Source;
@@ -46,7 +46,8 @@ pub enum Destroyed {
 
 /// A watch by looking again and again.
 pub struct Sampled {
-    source: Box<dyn Source>,
+    scope: Scope,
+    networks: Networks,
     tables: Vec<SampledTable>,
     notices: Option<Notices>,
     /// True if a notice came that no look has followed yet.
@@ -74,6 +75,7 @@ impl Sampled {
     /// When not one of the tables can be read.
     pub fn new(
         source: Box<dyn Source>,
+        scope: Scope,
         destroyed: Destroyed,
         watched: Vec<Watched>,
         why: String,
@@ -86,7 +88,8 @@ impl Sampled {
                 .ok(),
         };
         let mut sampled = Self {
-            source,
+            scope,
+            networks: Networks::new(source),
             tables: watched.into_iter().map(SampledTable::new).collect(),
             notices,
             heard: false,
@@ -112,7 +115,11 @@ impl Sampled {
         let (begun, before) = (Instant::now(), self.pending.len());
         let (mut found, mut failure) = (None, None);
         for table in &mut self.tables {
-            match table.look(&mut *self.source, &mut self.pending, &mut self.warnings) {
+            match table.look(
+                &mut *self.networks.source,
+                &mut self.pending,
+                &mut self.warnings,
+            ) {
                 Ok(one) => found = found.max(Some(one)),
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -142,8 +149,8 @@ impl Sampled {
                 protocol: Protocol::Tcp,
                 family: socket.family,
             };
-            let mut known = tables.iter_mut().map(|table| &mut table.known);
-            if let Some(known) = known.find(|known| known.table == table) {
+            let known = tables.iter_mut().find(|known| known.table == table);
+            if let Some(known) = known {
                 known.destroyed(socket);
             }
         });
@@ -205,13 +212,16 @@ impl EventSource for Sampled {
     ) -> Result<ControlFlow<()>, Error> {
         loop {
             let is_over = self.rest(wake, until)?;
+            if self.scope != Scope::Own {
+                self.networks.look(true, visitor);
+            }
             if self.look()? && is_over {
                 // What one look misses is gone when the next one misses it too.
                 self.look()?;
             }
             let is_told = self.pending.len() > 0;
             while let Some(event) = self.pending.pop() {
-                if visitor(&event).is_break() {
+                if visitor.take(&event).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -231,9 +241,9 @@ impl EventSource for Sampled {
     }
 
     fn gaps(&mut self) -> Vec<Warning> {
-        let gaps = self.tables.iter_mut().map(|table| table.gap.take());
+        let gaps = self.tables.iter_mut().flat_map(SampledTable::gaps);
         let others = [self.overrun.take(), self.deaf.take()];
-        gaps.chain(others).flatten().collect()
+        gaps.chain(others.into_iter().flatten()).collect()
     }
 }
 

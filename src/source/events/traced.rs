@@ -25,10 +25,11 @@ use rustix::fs::{major, minor};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::FromBytes as _;
 
-use super::{EventSource, EventVisitor, Watched};
+use super::{EventSource, EventVisitor, Networks, Scope, Watched};
 use crate::bpf::{self, BTF, Counter, Hook, Instruction, Link, Map, RingBuffer, TypeKind};
 use crate::error::Error;
 use crate::model::{StateSet, Warning};
+use crate::source::Source;
 use crate::track::wait;
 use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
@@ -55,8 +56,7 @@ const COMPLETION: SignedDuration = SignedDuration::from_millis(100);
 /// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the first pid namespace.
 const FIRST_PIDS: u32 = 0xefff_fffc;
 
-/// Steps of TCP and MPTCP sockets of this network namespace.
-#[derive(Debug)]
+/// Steps of TCP and MPTCP sockets.
 pub struct Traced {
     ring: RingBuffer,
     lost: Counter,
@@ -67,24 +67,41 @@ pub struct Traced {
     queue: Queue,
     untold: StateSet,
     _programs: Vec<Link>,
+    scope: Scope,
+    networks: Networks,
+    /// True in a pid namespace that is not the first one.
+    is_inside: bool,
 }
 
 impl Traced {
-    /// Begins to record.
+    /// Begins to record in the namespaces of `scope`, whose sockets `source` lists.
     ///
     /// # Errors
     ///
     /// When the kernel takes no such program, or not from us.
-    pub fn new(watched: &[Watched]) -> Result<Self, Error> {
+    pub fn new(
+        watched: &[Watched],
+        scope: Scope,
+        mut source: Box<dyn Source>,
+    ) -> Result<Self, Error> {
         let (ring, lost) = (Map::ring(ROOM)?, Map::number()?);
         let whole: Vec<Watched> = watched.iter().map(|of| Watched::all(of.table)).collect();
+        let networks = match scope {
+            Scope::Own => Some(vec![Namespace::of("/proc/thread-self/ns/net")?.inode]),
+            Scope::Known => Some(source.namespaces().into_keys().collect()),
+            Scope::All => None,
+        };
+        let networks = networks.as_deref();
         // A filter may be too much for the kernel to check.
-        let (programs, untold) =
-            record(watched, &ring, &lost).or_else(|_| record(&whole, &ring, &lost))?;
+        let (programs, untold) = record(watched, networks, &ring, &lost)
+            .or_else(|_| record(&whole, networks, &ring, &lost))?;
         Ok(Self {
             untold,
             _programs: programs,
-            lives: Lives::new(watched),
+            lives: Lives::new(watched, scope, source.as_mut()),
+            scope,
+            networks: Networks::new(source),
+            is_inside: pids()?.is_some(),
             queue: Queue::default(),
             ring: RingBuffer::of(ring)?,
             lost: Counter::of(&lost)?,
@@ -114,6 +131,8 @@ impl Traced {
         visitor: &mut EventVisitor<'_>,
     ) -> ControlFlow<()> {
         let (lives, queue, given_up) = (&mut self.lives, &mut self.queue, &mut self.given_up);
+        let (scope, networks) = (self.scope, &mut self.networks);
+        let is_inside = self.is_inside;
         let end = Instant::now() + TURN;
         let (mut count, mut is_over) = (0_u8, false);
         let mut flow = ControlFlow::Continue(());
@@ -123,6 +142,16 @@ impl Traced {
                 return ControlFlow::Continue(());
             }
             if let Some((record, command)) = StepRecord::read(bytes) {
+                if scope == Scope::All && !networks.known.contains(&record.netns) {
+                    networks.look(true, visitor);
+                    // Of another container, or of the host. Those of ours have a process that we see.
+                    if is_inside && !networks.known.contains(&record.netns) {
+                        if !record.is_made_here() {
+                            return ControlFlow::Continue(());
+                        }
+                        networks.known.insert(record.netns);
+                    }
+                }
                 lives.follow(&record, command, clock, queue);
             } else if let Ok(rest) = RestRecord::read_from_bytes(bytes) {
                 lives.follow_rest(rest, clock, queue);
@@ -140,12 +169,16 @@ impl Traced {
 }
 
 /// Has the kernel run the programs; gives the step that they do not tell, too.
-fn record(watched: &[Watched], ring: &Map, lost: &Map) -> Result<(Vec<Link>, StateSet), Error> {
+fn record(
+    watched: &[Watched],
+    networks: Option<&[u32]>,
+    ring: &Map,
+    lost: &Map,
+) -> Result<(Vec<Link>, StateSet), Error> {
     let plan = Plan {
         watched,
-        network: Namespace::of("/proc/thread-self/ns/net")?.inode,
-        pids: Some(Namespace::of("/proc/thread-self/ns/pid")?)
-            .filter(|pids| pids.inode != FIRST_PIDS),
+        networks,
+        pids: pids()?,
         ring: ring.descriptor(),
         lost: lost.descriptor(),
     };
@@ -181,6 +214,9 @@ impl EventSource for Traced {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         self.pause(wake, until)?;
+        if self.scope == Scope::All {
+            self.networks.look(false, visitor);
+        }
         let clock = RecordClock::now();
         let is_last = until.is_some_and(|until| until <= Instant::now());
         let flow = self.drain(clock, is_last, visitor);
@@ -211,6 +247,12 @@ impl EventSource for Traced {
     fn gaps(&mut self) -> Vec<Warning> {
         Vec::new()
     }
+}
+
+/// The own pid namespace; `None` = the first one.
+fn pids() -> Result<Option<Namespace>, Error> {
+    let own = Namespace::of("/proc/thread-self/ns/pid")?;
+    Ok(Some(own).filter(|pids| pids.inode != FIRST_PIDS))
 }
 
 /// A namespace of this thread.

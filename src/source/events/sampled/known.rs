@@ -164,6 +164,7 @@ fn closed(table: Table, ends: &Endpoints, entry: &Entry<Facts>) -> Socket {
     (socket.uid, socket.mark) = (facts.uid, facts.mark);
     (socket.inode, socket.cookie) = (number(identity.inode), number(identity.cookie));
     socket.cgroup_id = number(facts.cgroup_id);
+    socket.netns = Some(ends.netns).filter(|inode| *inode != 0);
     socket
 }
 

@@ -66,9 +66,13 @@ impl PendingEvents {
         self.events.len()
     }
 
-    /// Takes back all but the first events.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.events.truncate(len);
+    /// Takes back all but the first events, of a namespace.
+    pub(super) fn take_back(&mut self, len: usize, netns: Option<u32>) {
+        let mut place = 0;
+        self.events.retain(|event| {
+            place += 1;
+            place <= len || event.socket.netns != netns
+        });
     }
 
     /// Gives all but the first events their time.

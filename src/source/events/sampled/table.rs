@@ -1,25 +1,73 @@
 //! One table that is looked at again and again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::known::Known;
 use super::pending::PendingEvents;
 use crate::error::Error;
 use crate::filter::Exact;
-use crate::model::{Socket, Source as Kind, State, StateSet, Warning};
+use crate::model::{Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Outcome, Request, Source};
 
-/// A table, what is asked about it, and what is known of it.
+/// A table, what is asked about it, and what is known of it in each network namespace.
 #[derive(Debug)]
 pub(super) struct SampledTable {
+    pub(super) table: Table,
     request: Request,
-    pub(super) known: Known,
+    /// By inode number of the namespace; `None` = the own one, unasked.
+    parts: BTreeMap<Option<u32>, Part>,
+    /// Why it cannot be read.
+    gap: Gap,
+}
+
+/// A table of one network namespace.
+#[derive(Debug)]
+struct Part {
+    known: Known,
     /// Who answered last.
     source: Option<Kind>,
     /// Why a look was not complete, the first time.
-    pub(super) gap: Gap,
+    gap: Gap,
+}
+
+impl Part {
+    fn new(table: Table) -> Self {
+        Self {
+            known: Known::new(table),
+            source: None,
+            gap: Gap::default(),
+        }
+    }
+
+    /// Decides what the look is worth. True if the next one decides about something.
+    fn conclude(&mut self, outcome: Outcome, before: usize, pending: &mut PendingEvents) -> bool {
+        let netns = outcome.netns.as_ref();
+        let (inode, name) = (
+            netns.map(|netns| netns.inode),
+            netns.map(|netns| Arc::clone(&netns.name)),
+        );
+        let last = self.source;
+        self.source = outcome.source.or(last);
+        if last.is_some() && self.source != last {
+            // Two sources do not tell sockets apart by the same marks.
+            pending.take_back(before, inode);
+            let table = self.known.table;
+            self.known = Known::new(table);
+            let gap = Warning::OtherSource(table).within(name.as_ref());
+            self.gap.note(gap);
+            return true;
+        }
+        if let Some(gap) = outcome.into_gaps().next() {
+            self.gap.note(gap.within(name.as_ref()));
+            self.known.give_up();
+            return false;
+        }
+        self.known.settle(Instant::now(), pending)
+    }
 }
 
 /// Why events may be missing: told once, whatever comes later.
@@ -53,10 +101,23 @@ impl SampledTable {
                 extensions: Extensions::default(),
                 narrow: watched.narrow.for_life(),
             },
-            known: Known::new(watched.table),
-            source: None,
+            table: watched.table,
+            parts: BTreeMap::new(),
             gap: Gap::default(),
         }
+    }
+
+    /// The kernel tells that a socket of the own namespace was destroyed.
+    pub(super) fn destroyed(&mut self, socket: &Socket) {
+        if let Some(part) = self.parts.get_mut(&None) {
+            part.known.destroyed(socket);
+        }
+    }
+
+    /// Takes the reasons that were not told yet why events may be missing.
+    pub(super) fn gaps(&mut self) -> impl Iterator<Item = Warning> {
+        let parts = self.parts.values_mut().map(|part| &mut part.gap);
+        parts.chain([&mut self.gap]).filter_map(Gap::take)
     }
 
     /// Looks at the table once. What else it brings to be known joins `warnings`. True if it found
@@ -68,11 +129,13 @@ impl SampledTable {
         warnings: &mut Vec<Warning>,
     ) -> Result<bool, Error> {
         let before = pending.len();
-        let known = &mut self.known;
+        let (table, parts) = (self.table, &mut self.parts);
         let exact = self.request.narrow.exact;
-        let visited = source.visit(known.table, &self.request, &mut |socket: &Socket| {
+        let visited = source.visit(table, &self.request, &mut |socket: &Socket| {
             if is_wanted(exact, socket) {
-                known.meet(socket, pending);
+                let part = parts.entry(socket.netns);
+                let part = part.or_insert_with(|| Part::new(table));
+                part.known.meet(socket, pending);
             }
             ControlFlow::Continue(())
         });
@@ -80,35 +143,26 @@ impl SampledTable {
             self.gap.note(Warning::Failed(error.chain().into()));
         })?;
         if outcome.unlisted == self.request.states {
-            return Err(Error::NotInProc(known.table));
+            return Err(Error::NotInProc(table));
         }
-        for warning in &outcome.warnings {
-            if !warning.is_gap() && !warnings.contains(warning) {
-                warnings.push(warning.clone());
+        let mut is_open = false;
+        let mut listed = BTreeSet::new();
+        for outcome in outcome.each() {
+            let netns = outcome.netns.as_ref();
+            for warning in &outcome.warnings {
+                let warning = warning.clone().within(netns.map(|netns| &netns.name));
+                if !warning.is_gap() && !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
             }
+            let inode = netns.map(|netns| netns.inode);
+            listed.insert(inode);
+            let part = self.parts.entry(inode).or_insert_with(|| Part::new(table));
+            is_open |= part.conclude(outcome, before, pending);
         }
-        let is_open = self.conclude(outcome, before, pending);
+        // A namespace that is gone has no sockets any more.
+        self.parts.retain(|inode, _| listed.contains(inode));
         Ok(is_open || pending.len() > before)
-    }
-
-    /// Decides what the look is worth. True if the next one decides about something.
-    fn conclude(&mut self, outcome: Outcome, before: usize, pending: &mut PendingEvents) -> bool {
-        let last = self.source;
-        self.source = outcome.source.or(last);
-        if last.is_some() && self.source != last {
-            // Two sources do not tell sockets apart by the same marks.
-            pending.truncate(before);
-            let table = self.known.table;
-            self.known = Known::new(table);
-            self.gap.note(Warning::OtherSource(table));
-            return true;
-        }
-        if let Some(gap) = outcome.into_gaps().next() {
-            self.gap.note(gap);
-            self.known.give_up();
-            return false;
-        }
-        self.known.settle(Instant::now(), pending)
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::{Destroyed, Sampled};
 use crate::error::Error;
 use crate::model::{Event, Family, Protocol, Socket, Source as Kind, State, Table, Warning};
-use crate::source::events::{EventSource as _, Watched};
+use crate::source::events::{EventSource as _, Scope, Watched};
 use crate::source::{Outcome, Request, Source, Visitor};
 
 const TCP: Table = Table {
@@ -97,7 +97,13 @@ impl Play {
         let stage = Rc::new(RefCell::new(stage));
         let script = Box::new(Script(Rc::clone(&stage)));
         let watched = vec![Watched::all(TCP)];
-        let sampled = Sampled::new(script, Destroyed::NotTold, watched, "no right".to_owned());
+        let sampled = Sampled::new(
+            script,
+            Scope::Own,
+            Destroyed::NotTold,
+            watched,
+            "no right".to_owned(),
+        );
         Self {
             stage,
             sampled: sampled.unwrap(),
@@ -111,7 +117,7 @@ impl Play {
         let mut events = Vec::new();
         let now = Some(Instant::now());
         let wake = self.wake.0.as_fd();
-        let flow = self.sampled.wait(wake, now, &mut |event| {
+        let flow = self.sampled.wait(wake, now, &mut |event: &Event| {
             events.push(event.clone());
             ControlFlow::Continue(())
         });

@@ -6,9 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::{Owner, Socket, State};
 
-/// Listeners by address and port, then by inode.
+/// Where a listener is: its network namespace, address and port.
+pub(super) type Local = (u32, IpAddr, u16);
+
+/// Listeners by that, then by inode.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(HashMap<(IpAddr, u16), BTreeMap<u64, Owner>>);
+pub(super) struct Listeners(HashMap<Local, BTreeMap<u64, Owner>>);
 
 impl Listeners {
     /// Adds one that was there before.
@@ -21,15 +24,15 @@ impl Listeners {
                 process: None,
                 inode: Some(inode),
             };
-            self.add((ip, port), inode, owner);
+            self.add((socket.netns.unwrap_or_default(), ip, port), inode, owner);
         }
     }
 
-    pub(super) fn add(&mut self, local: (IpAddr, u16), inode: u64, owner: Owner) {
+    pub(super) fn add(&mut self, local: Local, inode: u64, owner: Owner) {
         self.0.entry(local).or_default().insert(inode, owner);
     }
 
-    pub(super) fn remove(&mut self, local: (IpAddr, u16), inode: u64) {
+    pub(super) fn remove(&mut self, local: Local, inode: u64) {
         if let Entry::Occupied(mut at) = self.0.entry(local) {
             at.get_mut().remove(&inode);
             if at.get().is_empty() {
@@ -40,14 +43,14 @@ impl Listeners {
 
     /// Whose a connection with this end is: where several could have made it, only what is the same for
     /// all of them is known.
-    pub(super) fn owner_at(&self, (ip, port): (IpAddr, u16)) -> Owner {
+    pub(super) fn owner_at(&self, (netns, ip, port): Local) -> Owner {
         let any: IpAddr = match ip {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let at = self.0.get(&(ip, port));
+        let at = self.0.get(&(netns, ip, port));
         let mut found = at
-            .or_else(|| self.0.get(&(any, port)))
+            .or_else(|| self.0.get(&(netns, any, port)))
             .into_iter()
             .flatten();
         let first = found
@@ -77,23 +80,24 @@ mod tests {
     #[test]
     fn connection_belongs_to_the_listener_with_its_address_or_with_any_of_its_family() {
         let mut listeners = Listeners::default();
-        listeners.add((ANY, 80), 1, held(1));
-        listeners.add((ANY6, 80), 2, held(2));
-        assert_eq!(listeners.owner_at((HERE, 80)), held(1));
-        listeners.add((HERE, 80), 3, held(3));
-        assert_eq!(listeners.owner_at((HERE, 80)), held(3));
-        assert_eq!(listeners.owner_at((HERE, 81)), Owner::default());
+        listeners.add((1, ANY, 80), 1, held(1));
+        listeners.add((1, ANY6, 80), 2, held(2));
+        assert_eq!(listeners.owner_at((1, HERE, 80)), held(1));
+        listeners.add((1, HERE, 80), 3, held(3));
+        assert_eq!(listeners.owner_at((1, HERE, 80)), held(3));
+        assert_eq!(listeners.owner_at((1, HERE, 81)), Owner::default());
+        assert_eq!(listeners.owner_at((2, HERE, 80)), Owner::default());
         let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
-        assert_eq!(listeners.owner_at((mapped, 80)), held(2));
+        assert_eq!(listeners.owner_at((1, mapped, 80)), held(2));
     }
 
     #[test]
     fn of_several_that_share_a_port_nothing_is_said() {
         let mut listeners = Listeners::default();
-        listeners.add((ANY, 80), 1, held(1));
-        listeners.add((ANY, 80), 2, held(2));
-        assert_eq!(listeners.owner_at((HERE, 80)), Owner::default());
-        listeners.remove((ANY, 80), 1);
-        assert_eq!(listeners.owner_at((HERE, 80)), held(2));
+        listeners.add((1, ANY, 80), 1, held(1));
+        listeners.add((1, ANY, 80), 2, held(2));
+        assert_eq!(listeners.owner_at((1, HERE, 80)), Owner::default());
+        listeners.remove((1, ANY, 80), 1);
+        assert_eq!(listeners.owner_at((1, HERE, 80)), held(2));
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::super::Watched;
+use super::super::{Scope, Watched};
 use super::RecordClock;
 use super::left::{Left, Rests, Span};
 use super::listeners::Listeners;
@@ -14,7 +14,7 @@ use super::record::StepRecord;
 use super::rests::RestRecord;
 use crate::filter::Narrow;
 use crate::model::{Endpoint, Event, Owner, Socket, State, StateSet, Table};
-use crate::source::{Extensions, NetlinkSource, Recorder, Request, Source as _};
+use crate::source::{Extensions, Request, Source};
 
 /// Sockets from their first record to their end.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Lives {
     listeners: Listeners,
     rests: Rests,
     connections: u64,
+    /// True if events say in which namespace they are.
+    tells_netns: bool,
 }
 
 /// One socket.
@@ -43,9 +45,11 @@ struct Life {
 
 impl Lives {
     /// Of the sockets that are there, only listeners are known, and what is left of those in `FIN_WAIT_2`.
-    pub(super) fn new(watched: &[Watched]) -> Self {
-        let mut lives = Self::default();
-        let mut source = NetlinkSource::new(Recorder::default());
+    pub(super) fn new(watched: &[Watched], scope: Scope, source: &mut dyn Source) -> Self {
+        let mut lives = Self {
+            tells_netns: scope != Scope::Own,
+            ..Self::default()
+        };
         let request = Request {
             netns: None,
             states: StateSet::EMPTY.with(State::Listen).with(State::FinWait2),
@@ -82,15 +86,18 @@ impl Lives {
         if life.state != old {
             life.span.state = None;
         }
-        life.learn(record, command, &self.listeners);
+        let netns = Some(record.netns).filter(|_| self.tells_netns);
+        life.learn(record, command, netns, &self.listeners);
         let new = record.new_state();
-        let event = life.event(record, table, new.unwrap_or(old), clock);
+        let mut event = life.event(record, table, new.unwrap_or(old), clock);
+        event.socket.netns = netns;
         let span = life.span;
         life.span.state = Some(record.time_ns);
         if let Some(place) = life.lacking.take() {
             queue.complete(place, &event);
         }
-        let (connection, local, inode) = (life.connection, life.local, record.inode);
+        let (connection, inode) = (life.connection, record.inode);
+        let local = (netns.unwrap_or_default(), life.local.0, life.local.1);
         match (old, in_kernel) {
             (_, State::Listen) => self.listeners.add(local, inode, life.owner.clone()),
             (State::Listen, State::Closed) => self.listeners.remove(local, inode),
@@ -171,7 +178,13 @@ impl Life {
     }
 
     /// Takes from a record what it tells of the socket.
-    fn learn(&mut self, record: &StepRecord, command: &[u8], listeners: &Listeners) {
+    fn learn(
+        &mut self,
+        record: &StepRecord,
+        command: &[u8],
+        netns: Option<u32>,
+        listeners: &Listeners,
+    ) {
         let [old, new] = record.kernel_states();
         self.state = new;
         if record.local().1 != 0 {
@@ -179,7 +192,8 @@ impl Life {
         }
         let is_new = record.is_accepted() || old == State::SynRcvd;
         if is_new && self.owner == Owner::default() {
-            self.owner = listeners.owner_at(self.local);
+            let (ip, port) = self.local;
+            self.owner = listeners.owner_at((netns.unwrap_or_default(), ip, port));
         }
         let known = self.owner.process.as_ref();
         if known.is_some_and(|known| known.pid == record.process) {

@@ -1,13 +1,13 @@
 //! The program at the tracepoint `inet_sock_set_state`: what it lets pass, and how it fills a record.
 //!
 //! Everything is read from the socket and the task by their addresses and the kernel's description of its
-//! types. Records of other network namespaces do not leave the kernel.
+//! types. Records of network namespaces that are not watched do not leave the kernel.
 
 use std::mem::offset_of;
 
 use super::Namespace;
 use super::fields::{
-    ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, INODE, OF_COMMON, OF_SOCKET, OF_TCP,
+    ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP,
 };
 use super::record::{COMMAND, StepRecord};
 use super::wanted::{SKC_TO_TCP_SOCK, Subject};
@@ -95,6 +95,8 @@ impl Writer<'_> {
             self.copy(SOCKET, COMMON, &[(Four, path, place)])?;
         }
         self.code.place(done);
+        self.follow(Four, &NETWORK)?;
+        self.write(Four, offset_of!(StepRecord, netns), R::R1);
         self.follow(Eight, &INODE)?;
         self.write(Eight, offset_of!(StepRecord, inode), R::R1);
         self.follow(Eight, &CGROUP)?;

@@ -89,7 +89,7 @@ impl Queue {
             if must_wait && self.events.len() <= MOST {
                 break;
             }
-            let flow = visitor(event);
+            let flow = visitor.take(event);
             self.ended.extend(ended);
             self.events.pop_front();
             self.told += 1;

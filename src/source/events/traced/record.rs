@@ -81,7 +81,8 @@ pub(super) struct StepRecord {
     pub(super) segments: u32,
     /// and received.
     pub(super) answers: u32,
-    pub(super) end: u32,
+    /// Inode number of the network namespace.
+    pub(super) netns: u32,
 }
 
 impl StepRecord {
@@ -200,6 +201,11 @@ impl StepRecord {
         })
     }
 
+    /// True if a process of this pid namespace made the step.
+    pub(super) const fn is_made_here(&self) -> bool {
+        self.is_held == 1 && self.process != 0
+    }
+
     /// True if the socket has sent nothing.
     pub(super) const fn is_silent(&self) -> bool {
         self.protocol == 6 && self.segments == 0
@@ -251,8 +257,7 @@ impl StepRecord {
     /// The process that uses the socket, if it is the one that runs. Whoever destroys a socket need not
     /// use it, and a thread of the kernel works for others.
     pub(super) fn user(&self, command: &[u8]) -> Option<Process> {
-        let is_user = self.is_held == 1
-            && self.process != 0
+        let is_user = self.is_made_here()
             && self.error != ECONNABORTED
             && self.task_flags & KERNEL_THREAD == 0;
         let name = self.name.split(|byte| *byte == 0).next();

@@ -22,8 +22,8 @@ const RINGBUF_SUBMIT: i32 = 132;
 pub(super) struct Plan<'w> {
     /// What is to pass.
     pub(super) watched: &'w [Watched],
-    /// The network namespace, by inode.
-    pub(super) network: u32,
+    /// The network namespaces, by inode; `None` = every one.
+    pub(super) networks: Option<&'w [u32]>,
     /// The pid namespace; `None` = the first one.
     pub(super) pids: Option<Namespace>,
     pub(super) ring: RawFd,
@@ -62,7 +62,7 @@ pub(super) struct Writer<'p> {
 }
 
 impl<'p> Writer<'p> {
-    /// Begins with what takes a socket of this network namespace as its first argument.
+    /// Begins with what takes a socket of one of the network namespaces as its first argument.
     pub(super) fn new(
         btf: &'p Btf<'p>,
         generation: Generation,
@@ -80,9 +80,19 @@ impl<'p> Writer<'p> {
             lost,
             end,
         };
-        writer.follow(Four, &NETWORK)?;
-        writer.code.set_unsigned(R::R2, plan.network);
-        writer.code.jump(Condition::Differ(R::R1, R::R2), end);
+        if let Some(networks) = plan.networks {
+            let is_one = writer.code.label();
+            writer.follow(Four, &NETWORK)?;
+            for network in networks {
+                let other = writer.code.label();
+                writer.code.set_unsigned(R::R2, *network);
+                writer.code.jump(Condition::Differ(R::R1, R::R2), other);
+                writer.code.jump(Condition::Always, is_one);
+                writer.code.place(other);
+            }
+            writer.code.jump(Condition::Always, end);
+            writer.code.place(is_one);
+        }
         Ok(writer)
     }
 

@@ -1,6 +1,6 @@
 //! When looks are made, and what they are worth.
 
-use crate::model::{Protocol, Warning};
+use crate::model::{Event, Protocol, Warning};
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -79,7 +79,7 @@ fn a_table_that_cannot_be_read_ends_the_watch() {
     let wake = play.wake.0.as_fd();
     let end = play
         .sampled
-        .wait(wake, None, &mut |_| ControlFlow::Continue(()));
+        .wait(wake, None, &mut |_: &Event| ControlFlow::Continue(()));
     assert!(matches!(end, Err(Error::NotInProc(_))));
 }
 
@@ -123,9 +123,11 @@ fn a_costly_look_is_rare() {
     play.stage.borrow_mut().looks.clear();
     let until = Instant::now() + 300 * MS;
     let wake = play.wake.0.as_fd();
-    let flow = play
-        .sampled
-        .wait(wake, Some(until), &mut |_| ControlFlow::Continue(()));
+    let flow = play.sampled.wait(
+        wake,
+        Some(until),
+        &mut |_: &Event| ControlFlow::Continue(()),
+    );
     assert_eq!(flow.unwrap(), ControlFlow::Continue(()));
     let stage = play.stage.borrow();
     // The last one is made because the time is up.
@@ -145,7 +147,7 @@ fn a_wait_ends_when_something_is_told() {
     play.stage.borrow_mut().sockets = vec![connection(SynSent, 1)];
     let mut told = 0;
     let wake = play.wake.0.as_fd();
-    let flow = play.sampled.wait(wake, None, &mut |_| {
+    let flow = play.sampled.wait(wake, None, &mut |_: &Event| {
         told += 1;
         ControlFlow::Continue(())
     });
@@ -159,7 +161,7 @@ fn a_wait_that_is_woken_tells_what_happened_before() {
     play.wake.1.write_all(b"!").unwrap();
     let mut told = Vec::new();
     let wake = play.wake.0.as_fd();
-    let flow = play.sampled.wait(wake, None, &mut |event| {
+    let flow = play.sampled.wait(wake, None, &mut |event: &Event| {
         told.push(event.socket.state);
         ControlFlow::Continue(())
     });
@@ -175,7 +177,7 @@ fn a_visitor_that_wants_no_more_gets_no_more() {
     play.stage.borrow_mut().sockets = vec![connection(SynSent, 1), second];
     let mut told = 0;
     let wake = play.wake.0.as_fd();
-    let flow = play.sampled.wait(wake, None, &mut |_| {
+    let flow = play.sampled.wait(wake, None, &mut |_: &Event| {
         told += 1;
         ControlFlow::Break(())
     });

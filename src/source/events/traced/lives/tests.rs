@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 /// What is told of these records, and the connections that ended otherwise than CLOSED.
 fn told(records: &[StepRecord]) -> (Vec<Event>, Vec<u64>) {
-    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let mut events = Vec::new();
     let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
@@ -24,7 +24,7 @@ fn told(records: &[StepRecord]) -> (Vec<Event>, Vec<u64>) {
     for record in records {
         lives.follow(record, b"", clock, &mut queue);
     }
-    let flow = queue.tell(Some(Timestamp::MAX), &mut |event| {
+    let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
         events.push(event.clone());
         ControlFlow::Continue(())
     });
@@ -202,7 +202,7 @@ fn connection_that_is_left_to_the_kernel_ends_without_a_step() {
 
 #[test]
 fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
-    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
@@ -215,7 +215,7 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     lives.follow(&close[2], b"", clock, &mut queue);
     let mut events = Vec::new();
     let mut tell = |queue: &mut Queue| {
-        let flow = queue.tell(Some(Timestamp::MAX), &mut |event| {
+        let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
             events.push((event.old_state, event.socket.state, event.connection));
             ControlFlow::Continue(())
         });
@@ -244,7 +244,7 @@ fn rest(place: u64, socket: u64, cookie: u64) -> RestRecord {
 /// What of these was told as a step to `TIME_WAIT`, and how many connections are over.
 fn left(queue: &mut Queue) -> (Vec<(Option<u32>, u64)>, usize) {
     let mut told = Vec::new();
-    let flow = queue.tell(Some(Timestamp::MAX), &mut |event| {
+    let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
         if event.socket.state == TimeWait {
             assert_eq!(event.old_state, Some(FinWait2));
             told.push((event.socket.local.port, event.connection));
@@ -257,7 +257,7 @@ fn left(queue: &mut Queue) -> (Vec<(Option<u32>, u64)>, usize) {
 
 #[test]
 fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
-    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
@@ -289,7 +289,7 @@ fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
 
 #[test]
 fn what_is_left_is_forgotten_when_no_fin_came_in_time() {
-    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
@@ -307,7 +307,7 @@ fn what_is_left_is_forgotten_when_no_fin_came_in_time() {
 
 #[test]
 fn connection_is_over_when_its_last_event_was_told() {
-    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
@@ -318,7 +318,7 @@ fn connection_is_over_when_its_last_event_was_told() {
         lives.follow(&record, b"", clock, &mut queue);
     }
     let mut tell = |waited| {
-        let flow = queue.tell(waited, &mut |_| ControlFlow::Continue(()));
+        let flow = queue.tell(waited, &mut |_: &Event| ControlFlow::Continue(()));
         assert!(flow.is_continue());
         queue.take_ended()
     };
@@ -335,7 +335,7 @@ fn socket_of_a_destroyed_listener_is_closed_once() {
 
 #[test]
 fn what_lacks_something_holds_back_what_follows_for_a_while() {
-    let (mut lives, mut queue) = (Lives::new(&[]), Queue::default());
+    let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let clock = RecordClock {
         wall: Timestamp::UNIX_EPOCH,
         mono_ns: 0,
@@ -353,7 +353,7 @@ fn what_lacks_something_holds_back_what_follows_for_a_while() {
     }
     let mut told = |waited| {
         let mut count = 0;
-        let flow = queue.tell(waited, &mut |_| {
+        let flow = queue.tell(waited, &mut |_: &Event| {
             count += 1;
             ControlFlow::Continue(())
         });

@@ -69,7 +69,7 @@ fn this_kernel_takes_both_programs() {
         for pids in [None, Namespace::of("/proc/self/ns/pid").ok()] {
             let plan = Plan {
                 watched: &watched,
-                network: u32::MAX,
+                networks: Some(&[u32::MAX, 1]),
                 pids,
                 ring: ring.descriptor(),
                 lost: lost.descriptor(),
@@ -100,7 +100,7 @@ fn kernel_without_a_field_is_told() {
     let btf = bpf::Btf::read(&bytes, &WANTED).unwrap();
     let plan = Plan {
         watched: &[],
-        network: 1,
+        networks: Some(&[1]),
         pids: None,
         ring: 3,
         lost: 4,
