@@ -85,34 +85,7 @@ pub fn program(arguments: &[OsString]) -> &'static str {
 /// Help is not written wider, however wide the terminal is.
 const WIDEST: usize = 100;
 
-const FROM_OTHERS: &str = "\
-Filters, in quotes where the shell needs them; the man page has all:
-  sport = 22, dport 80,443, :8080, src 10/8, dst ::1, state listen,time-wait
-  recv_queue > 64K, rtt > 100ms, pid = 812, process = nginx, user != root
-  any nginx, half-closed, orphan, autobound    with not, and, or, ( )
-
-Coming from netstat or ss:
-  netstat -tulpn, ss -tulpn   lsock -tulpn        netstat -i    ip -s link
-  netstat -tan, ss -tan       lsock -tan          netstat -g    ip maddr
-  ss -tie, ss -tmo            lsock -tie, -tmo    netstat -r    ip route
-  netstat -W                  no address is cut   netstat -s    nstat
-  netstat -c                  lsock -c            netstat -M    conntrack -L
-  Here -r resolves host names, -M lists MPTCP; called netstat, lsock is netstat.
-
-Examples:
-  lsock -tulpn                     who listens, with processes
-  lsock -tp process = api state close-wait
-  lsock -tni 'rtt > 100ms or total_retrans > 0'
-  lsock -N all -tlnp               who listens in every network namespace
-  lsock -xap 'addr /run/*'         unix sockets below /run and who holds them
-  lsock -A all -a -D sockets.bin   record what the kernel said, for a bug report
-  lsock -st --fail-on warning      the TCP state diagram; what is wrong
-  lsock -tl --wait 9s --expect 0 sport = 80   until nobody listens there
-  lsock -En --by connection --wait 1s   TCP connections open and close
-
-Exit status: 0 done; 1 a check failed; 2 usage error, failed read or write,
-incomplete list, or no answer.
-The man page lsock(1) explains filters, fields and states.";
+const FROM_OTHERS: &str = include_str!("cli/help.txt").trim_ascii_end();
 
 const ABOUT: &str = "\
 Lists the sockets of this machine and where they are in the TCP state machine.
@@ -200,12 +173,7 @@ struct Typed {
     #[arg(short, long)]
     summary: bool,
     /// With -s: exit 1 at info, warning or critical
-    #[arg(
-        long,
-        value_name = "SEVERITY",
-        value_parser = words::severities(),
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "SEVERITY", value_parser = words::severities())]
     fail_on: Option<Severity>,
     /// Again every second, or SEC; with keys on a terminal
     #[arg(
@@ -222,21 +190,11 @@ struct Typed {
     #[arg(short = 'E', long)]
     events: bool,
     /// With -E: by connection or pair, with times
-    #[arg(
-        long,
-        value_name = "WHAT",
-        value_parser = words::groupings(),
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "WHAT", value_parser = words::groupings())]
     by: Option<Grouping>,
 
     /// table (on a terminal), plain (in a pipe), json, ndjson, csv, csv-safe, netstat
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_parser = words::formats(),
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
     format: Option<FormatWord>,
     /// The same as --format json
     #[arg(short, long, conflicts_with = "format")]
@@ -254,21 +212,14 @@ struct Typed {
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Rows, or events, to show at the most
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        value_parser = words::limit
-    )]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = words::limit)]
     limit: Option<usize>,
     #[arg(
         long,
         help = "Colours: auto, always or never; auto heeds NO_COLOR",
         value_name = "WHEN",
         value_parser = words::colors(),
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
+        default_value = "auto"
     )]
     color: OrAuto<Color>,
 
@@ -289,24 +240,10 @@ struct Typed {
     #[arg(short = 'N', long, value_name = "WHERE", value_delimiter = ',')]
     netns: Vec<OsString>,
     /// How to find sockets: auto, netlink, procfs
-    #[arg(
-        long,
-        value_name = "SOURCE",
-        value_parser = words::sources(),
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "SOURCE", value_parser = words::sources(), default_value = "auto")]
     source: OrAuto<Source>,
     /// How to find processes: auto, proc, bpf
-    #[arg(
-        long,
-        value_name = "WAY",
-        value_parser = words::owner_sources(),
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "WAY", value_parser = words::owner_sources(), default_value = "auto")]
     owners: OwnerSource,
     /// Read the files of another /proc, and nothing but files
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
@@ -332,12 +269,7 @@ struct Typed {
     #[arg(long, value_name = "STATE", exclusive = true)]
     explain: Option<String>,
     /// Print completions for bash, zsh or fish
-    #[arg(
-        long,
-        value_name = "SHELL",
-        value_parser = words::shells(),
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "SHELL", value_parser = words::shells())]
     completions: Option<Shell>,
 }
 
@@ -436,7 +368,12 @@ pub fn definition() -> clap::Command {
         if let Some((_, begins)) = HEADINGS.iter().find(|(first, _)| *first == id) {
             heading = begins;
         }
-        argument.help_heading(heading)
+        // The help of the others says what they take.
+        let is_told = id != "family" && argument.get_action().takes_values();
+        argument
+            .hide_possible_values(is_told)
+            .hide_default_value(is_told)
+            .help_heading(heading)
     })
 }
 

@@ -7,124 +7,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use crate::text::escape;
 
 /// Options of ss, netstat and lsof that this program does not have, and what to write for them.
-const ELSEWHERE: &[(&[&str], &str)] = &[
-    // Which sockets.
-    (&["--inet", "--ip", "--tcpip"], "IPv4: -4"),
-    (&["--inet6"], "IPv6: -6"),
-    (
-        &["--query", "--socket"],
-        "protocols and families: -A LIST, such as -A tcp,unix",
-    ),
-    (
-        &["-f"],
-        "a family: -A inet, -A unix, -A netlink ...; Bluetooth: netstat -f; open files: lsof",
-    ),
-    (
-        &["-U", "--udplite"],
-        "unix sockets: -x; UDP-Lite: -A udplite",
-    ),
-    (&["-S", "--sctp"], "SCTP is listed by: ss -S"),
-    (
-        &["-d", "--dccp"],
-        "DCCP is listed by: ss -d; a descriptor of a process: lsock -ape fd = 3",
-    ),
-    (
-        &["--vsock", "--tipc", "--xdp"],
-        "these sockets are listed by: ss --vsock, ss --tipc, ss --xdp",
-    ),
-    (&["--tipcinfo"], "TIPC is listed by: ss --tipcinfo"),
-    (
-        &[
-            "--ax25", "--ipx", "--netrom", "--rose", "--x25", "--ddp", "--ash",
-        ],
-        "this family is listed by netstat, where the kernel still has it",
-    ),
-    (
-        &["-2", "--l2cap", "--rfcomm"],
-        "Bluetooth is listed by: netstat --l2cap, netstat --rfcomm",
-    ),
-    (
-        &["-B", "--bound-inactive"],
-        "bound sockets that neither listen nor connect: lsock -a state bound",
-    ),
-    (&["--net"], "sockets of another network namespace: -N NAME"),
-    (
-        &["-F"],
-        "a filter from a file: lsock \"$(cat FILE)\"; fields for programs: -j",
-    ),
-    (&["--filter"], "a filter from a file: lsock \"$(cat FILE)\""),
-    // What to tell.
-    (&["--options"], "timers: -o, --timers"),
-    (&["--programs", "--program"], "processes: -p, --processes"),
-    (&["--extend"], "more of each socket: -e, --extended"),
-    (
-        &["--numeric-hosts", "--symbolic"],
-        "host names are looked up only with -r; leave it out",
-    ),
-    (
-        &["--numeric-ports", "--numeric-users"],
-        "numbers instead of names for ports and users: -n",
-    ),
-    (&["-P"], "ports as numbers: -n"),
-    (&["-W", "--wide"], "no address is cut here; leave it out"),
-    (
-        &["-v", "--verbose"],
-        "lsock always reports what is missing; leave it out; its version: -V",
-    ),
-    (
-        &["-Q", "--no-queues"],
-        "columns: --columns state,local,peer; a search that may find nothing: lsock always ends with 0 then",
-    ),
-    (&["-T", "--threads"], "threads are shown by: ss -T"),
-    (&["--tos"], "types of service are shown by: ss --tos"),
-    (
-        &["--cgroup"],
-        "cgroups: -e, or --columns cgroup; a filter: cgroup PATH",
-    ),
-    (
-        &["--inet-sockopt"],
-        "socket options are shown by: ss --inet-sockopt",
-    ),
-    (
-        &["-Z", "--context", "-z", "--contexts"],
-        "security contexts are shown by: ss -Z",
-    ),
-    (
-        &["-b", "--bpf"],
-        "filters of packet sockets are shown by: ss -0b",
-    ),
-    // What to do.
-    (&["-K", "--kill"], "sockets are ended by: ss -K FILTER"),
-    (&["--diag"], "recordings: -D FILE"),
-    // What netstat tells beside sockets.
-    (&["--route"], "the routing table is shown by: ip route"),
-    (
-        &["--interfaces", "--interface", "-I"],
-        "interfaces are shown by: ip -s link",
-    ),
-    (
-        &["-g", "--groups"],
-        "multicast groups: ip maddr; processes of a group: lsof -g",
-    ),
-    (&["--statistics"], "statistics of protocols: nstat"),
-    (&["--masquerade"], "masqueraded connections: conntrack -L"),
-    (
-        &["-C", "--cache", "--fib"],
-        "the routing cache is gone from Linux; routes: ip route",
-    ),
-    // What lsof chooses by.
-    (
-        &["-k", "-L", "-R", "-X", "-y", "-?"],
-        "an option of lsof for open files, which lists them; sockets of a process: lsock -ap pid = N",
-    ),
-];
+const ELSEWHERE: &str = include_str!("habits/elsewhere.txt");
 
 /// What to write for an option that this program does not have.
 pub(super) fn elsewhere(option: &str) -> Option<&'static str> {
-    let name = option.split('=').next().unwrap_or_default();
-    let (_, text) = ELSEWHERE
-        .iter()
-        .find(|(options, _)| options.contains(&name))?;
+    let name = option.split('=').next()?;
+    let mut lines = ELSEWHERE.lines().filter_map(|line| line.split_once("  "));
+    let (_, text) = lines.find(|(options, _)| options.split(' ').any(|option| option == name))?;
     Some(text)
 }
 

@@ -6,7 +6,7 @@ mod plan;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS, Options};
+use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS};
 use self::plan::{FAMILIES, parts};
 use super::{Command, Terminal, given};
 use crate::enrich::{Interfaces, Lookups, Machine, Mapped, Ports, SystemNames};
@@ -22,27 +22,7 @@ use crate::text::escape;
 /// The name under which the program is `netstat`.
 pub(super) const NAME: &str = "netstat";
 
-const HELP: &str = "\
-usage: netstat [-aceflnopStuUvwWx246] [-A FAMILY,...] [LONG OPTIONS]
-
-The sockets of this machine as netstat of net-tools lists them, told by lsock.
-
-  -a, --all          servers too       -e, --extend     user and inode
-  -l, --listening    servers alone     -o, --timers     timers
-  -t, --tcp          TCP               -p, --programs   process and name
-  -u, --udp          UDP               -n, --numeric    no names of hosts,
-  -U, --udplite      UDP-Lite                           ports and users
-  -w, --raw          raw sockets       -W, --wide       no address is cut
-  -x, --unix         unix sockets      -c, --continuous every second
-  -4, --inet         IPv4              -v, --verbose    what there is not
-  -6, --inet6        IPv6              -h, --help       this text
-  -A, --protocol=    families          -V, --version    the version
-  --numeric-hosts, --numeric-ports, --numeric-users
-
-Neither -a nor -l: what is connected. No protocol: all of these.
-Other tools: -r ip route, -i ip -s link, -g ip maddr, -s nstat, -M conntrack -L.
-The same program as lsock, which tells more and cuts nothing: lsock --help.
-";
+const HELP: &str = include_str!("netstat/help.txt");
 
 /// Options of `netstat` that are none of listing sockets, and today's tool for each.
 const ELSEWHERE: [(u8, &str); 6] = [
@@ -60,20 +40,8 @@ pub(super) fn parse(
     terminal: Terminal,
 ) -> Result<Command, Error> {
     let mut typed = Typed::default();
-    for given in Options::new(words) {
-        match given {
-            Ok(Given::Letter(b'h')) => return Ok(Command::Print(HELP.to_owned())),
-            Ok(Given::Letter(b'V')) => return Ok(Command::Print(version())),
-            Ok(Given::Letter(b'?')) => return Ok(misused("no option is called '?'")),
-            Ok(Given::Letter(letter)) => typed.letter(letter),
-            Ok(Given::Families(names)) => {
-                if let Err(name) = typed.name(&names) {
-                    let text = format!("Unknown address family `{name}'.");
-                    return Ok(Command::Refuse(text, Verdict::Failed));
-                }
-            }
-            Err(mistake) => return Ok(misused(&mistake)),
-        }
+    if let Err(end) = getopt::read(words, |given| typed.take(given)) {
+        return Ok(end);
     }
     Ok(match typed.elsewhere {
         Some((letter, tool)) => Command::Refuse(
@@ -103,24 +71,32 @@ struct Typed {
 }
 
 impl Typed {
-    fn letter(&mut self, letter: u8) {
-        let numeric = [NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS];
-        match letter {
-            b'n' => self.letters.extend(numeric),
-            _ => _ = self.letters.insert(letter),
-        }
-        let found = ELSEWHERE.into_iter().find(|(other, _)| *other == letter);
-        self.elsewhere = self.elsewhere.or(found);
-    }
-
-    /// Families, separated by commas; the first that there is not is the error.
-    fn name(&mut self, names: &[u8]) -> Result<(), String> {
-        for name in names.split(|byte| *byte == b',') {
-            let mut known = FAMILIES
-                .iter()
-                .filter(|(known, _)| known.as_bytes() == name);
-            let (_, letter) = known.next().ok_or_else(|| escape(name).into_owned())?;
-            self.letters.insert(*letter);
+    /// Notes an option; the error is what to do instead of listing.
+    fn take(&mut self, given: Result<Given, String>) -> Result<(), Command> {
+        match given.map_err(|mistake| misused(&mistake))? {
+            Given::Letter(b'h') => return Err(Command::Print(HELP.to_owned())),
+            Given::Letter(b'V') => return Err(Command::Print(version())),
+            Given::Letter(b'?') => return Err(misused("no option is called '?'")),
+            Given::Letter(b'n') => {
+                let numeric = [NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS];
+                self.letters.extend(numeric);
+            }
+            Given::Letter(letter) => {
+                self.letters.insert(letter);
+                let found = ELSEWHERE.into_iter().find(|(other, _)| *other == letter);
+                self.elsewhere = self.elsewhere.or(found);
+            }
+            Given::Families(names) => {
+                for name in names.split(|byte| *byte == b',') {
+                    let mut known = FAMILIES.iter();
+                    let Some((_, letter)) = known.find(|(known, _)| known.as_bytes() == name)
+                    else {
+                        let text = format!("Unknown address family `{}'.", escape(name));
+                        return Err(Command::Refuse(text, Verdict::Failed));
+                    };
+                    self.letters.insert(*letter);
+                }
+            }
         }
         Ok(())
     }

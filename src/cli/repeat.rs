@@ -1,9 +1,10 @@
 //! `-c`: what its value is, and which options do not go with it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::time::Duration;
 
+use clap::Arg;
 use jiff::tz::TimeZone;
 
 use super::check::wrong;
@@ -23,101 +24,72 @@ const NAME: &[u8] = b"--continuous";
 ///
 /// Everything else behind it is what it would be without it: in `-c -tan` and `-ctan` options, in
 /// `-c sport = 22` a filter, which begins with a letter or a sign.
-pub(super) fn joined(
-    arguments: impl IntoIterator<Item = OsString>,
-    definition: &clap::Command,
-) -> Vec<OsString> {
-    let options = Options(definition);
+pub(super) fn joined(arguments: Vec<OsString>, definition: &clap::Command) -> Vec<OsString> {
     let mut arguments = arguments.into_iter().peekable();
-    let mut joined: Vec<OsString> = arguments.next().into_iter().collect();
+    let mut joined = Vec::new();
     while let Some(word) = arguments.next() {
-        match options.read(word.as_bytes()) {
-            Ending::Itself if word == "--" => {
-                joined.push(word);
-                break;
+        let is_end = word == "--";
+        let (option, glued) = valued(word.as_bytes(), definition).unwrap_or_default();
+        let is_repeated =
+            option == NAME || !option.starts_with(b"--") && option.ends_with(&[LETTER]);
+        let value = match glued {
+            b"" if is_repeated => arguments.next_if(|next| is_seconds(next.as_bytes(), definition)),
+            [first, ..] if is_repeated && is_of_a_number(*first) => {
+                Some(OsString::from_vec(glued.to_vec()))
             }
-            Ending::Itself => joined.push(word),
-            Ending::Value => {
-                joined.push(word);
-                joined.extend(arguments.next());
-            }
-            Ending::Seconds(before, b"") => {
-                let value = arguments.next_if(|next| options.is_seconds(next));
-                joined.push(match value {
-                    Some(value) => with_value(before, value.as_bytes()),
-                    None => word,
-                });
-            }
-            Ending::Seconds(before, value) => joined.push(with_value(before, value)),
+            _ => None,
+        };
+        let other = !is_repeated && glued.is_empty() && !option.is_empty();
+        joined.push(match value {
+            Some(value) => OsString::from_vec([option, b"=", value.as_bytes()].concat()),
+            None => word,
+        });
+        if is_end {
+            break;
         }
+        joined.extend(arguments.next_if(|_| other));
     }
     joined.extend(arguments);
     joined
 }
 
-fn with_value(option: &[u8], value: &[u8]) -> OsString {
-    OsString::from_vec([option, b"=", value].concat())
+/// A word up to the name or letter of an option that takes a value, and what follows it; `None` = it has no
+/// such option.
+fn valued<'w>(word: &'w [u8], definition: &clap::Command) -> Option<(&'w [u8], &'w [u8])> {
+    let valued = || {
+        let options = definition.get_arguments();
+        options.filter(|option| option.get_action().takes_values())
+    };
+    if let Some(name) = word.strip_prefix(b"--") {
+        let mut names = valued().filter_map(Arg::get_long);
+        let is_valued = names.any(|long| long.as_bytes() == name);
+        return is_valued.then_some((word, b""));
+    }
+    let letters = word.strip_prefix(b"-")?;
+    let is_valued = |letter: &u8| {
+        let mut shorts = valued().filter_map(Arg::get_short);
+        shorts.any(|short| short == char::from(*letter))
+    };
+    let place = letters.iter().position(is_valued)?;
+    word.split_at_checked(place + 2)
 }
 
-/// The options of the command line.
-struct Options<'d>(&'d clap::Command);
-
-/// How a word of the command line ends.
-enum Ending<'w> {
-    /// It stands for itself.
-    Itself,
-    /// With an option whose value is the next word.
-    Value,
-    /// With `-c`: up to the letter, and what follows it and is a value.
-    Seconds(&'w [u8], &'w [u8]),
-}
-
-impl Options<'_> {
-    /// True if an option takes a value; `None` = there is no such option.
-    fn takes_value(&self, is_meant: impl Fn(&clap::Arg) -> bool) -> Option<bool> {
-        let option = self.0.get_arguments().find(|option| is_meant(option))?;
-        Some(option.get_action().takes_values())
-    }
-
-    fn letter_takes_value(&self, letter: u8) -> Option<bool> {
-        self.takes_value(|option| option.get_short() == Some(char::from(letter)))
-    }
-
-    fn read<'w>(&self, word: &'w [u8]) -> Ending<'w> {
-        if word == NAME {
-            return Ending::Seconds(word, b"");
-        }
-        let is_named = |name: &str| word.strip_prefix(b"--") == Some(name.as_bytes());
-        if self.takes_value(|option| option.get_long().is_some_and(is_named)) == Some(true) {
-            return Ending::Value;
-        }
-        let [b'-', letters @ ..] = word else {
-            return Ending::Itself;
-        };
-        let valued = |letter: &u8| self.letter_takes_value(*letter) == Some(true);
-        let Some(place) = letters.iter().position(valued) else {
-            return Ending::Itself;
-        };
-        let (before, after) = word.split_at_checked(place + 2).unwrap_or((word, b""));
-        match (before.ends_with(&[LETTER]), after) {
-            (true, b"") => Ending::Seconds(before, after),
-            (true, [first, ..]) if is_of_a_number(*first) => Ending::Seconds(before, after),
-            (false, b"") => Ending::Value,
-            _ => Ending::Itself,
-        }
-    }
-
-    /// Does it look like a number, and not like `-4`, `-6` or `-0`?
-    fn is_seconds(&self, word: &OsStr) -> bool {
-        match word.as_bytes() {
-            [b'-', digits @ ..] => {
-                let is_flag = |letter: &u8| self.letter_takes_value(*letter) == Some(false);
-                digits.first().copied().is_some_and(is_of_a_number) && !digits.iter().all(is_flag)
-            }
-            [first, ..] => is_of_a_number(*first),
-            [] => false,
-        }
-    }
+/// Does it look like a number, and not like `-4`, `-6` or `-0`?
+fn is_seconds(word: &[u8], definition: &clap::Command) -> bool {
+    let is_option = |letter: &u8| {
+        let letter = Some(char::from(*letter));
+        definition
+            .get_arguments()
+            .any(|option| option.get_short() == letter)
+    };
+    let digits = word.strip_prefix(b"-");
+    let is_flags = digits.is_some_and(|digits| digits.iter().all(is_option));
+    !is_flags
+        && digits
+            .unwrap_or(word)
+            .first()
+            .copied()
+            .is_some_and(is_of_a_number)
 }
 
 const fn is_of_a_number(byte: u8) -> bool {
@@ -196,7 +168,7 @@ mod tests {
     use crate::cli::definition;
 
     fn of(line: &str) -> String {
-        let words = line.split(' ').map(Into::into);
+        let words = line.split(' ').map(Into::into).collect();
         let joined = joined(words, &definition());
         let words: Vec<_> = joined.iter().map(|word| word.to_string_lossy()).collect();
         words.join(" ")

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
 use std::time::Instant;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -52,7 +51,7 @@ fn run(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let signals = Rc::new(Signals::catch(Second::Ends).map_err(Error::Watch)?);
+    let signals = Signals::catch(Second::Ends).map_err(Error::Watch)?;
     let until = watching
         .duration
         .and_then(|d| Instant::now().checked_add(d));
@@ -61,7 +60,7 @@ fn run(
     let out = if watching.query.check.quiet {
         Box::new(io::sink())
     } else {
-        Stdout::of_run(watching.output, out, &signals, until)
+        Stdout::of_run(watching.output, out, until)
     };
     let mut watch = Watch::new(watching, envelope, out)?;
     watch.names.enricher.use_namespaces(namespaces);

@@ -13,7 +13,7 @@ use super::check::{Counted, Outcome, Tally, conclude};
 use super::findings;
 use super::matcher::Matcher;
 use super::no_table::Unlisted;
-use super::recording::NamedSource;
+use super::recording::RecordedNames;
 use super::sources::Open;
 use super::tracked::TrackedTable;
 use crate::error::Error;
@@ -49,11 +49,11 @@ pub(super) fn run(
     let mut listing = Listing::new(query, &mut matcher, output);
     listing.unlisted = unlisted;
     if recorder.is_on() {
-        let mut named = NamedSource::new(source, query)?;
-        listing.read_all(&tables, &mut named, messages)?;
-        named.record(&recorder);
-    } else {
-        listing.read_all(&tables, source.as_mut(), messages)?;
+        listing.recorded = Some(RecordedNames::new(query, source.namespaces())?);
+    }
+    listing.read_all(&tables, source.as_mut(), messages)?;
+    if let Some(recorded) = listing.recorded.take() {
+        recorded.record(&recorder);
     }
     listing.count_in_no_table(limits.as_ref(), messages);
     let verdict = listing.finish(messages)?;
@@ -78,6 +78,8 @@ pub(super) struct Listing<'l> {
     pub(super) asked: bool,
     /// What processes hold beside what is listed, where that is counted.
     unlisted: Option<Unlisted>,
+    /// Names, where they are recorded.
+    recorded: Option<RecordedNames>,
 }
 
 impl<'l> Listing<'l> {
@@ -92,6 +94,7 @@ impl<'l> Listing<'l> {
             summary: Summary::default(),
             asked: false,
             unlisted: None,
+            recorded: None,
         }
     }
 

@@ -6,8 +6,8 @@ use crate::model::{Family, Protocol};
 use crate::query::netstat::{Absence, Other, Step};
 use crate::render::Section;
 
-/// Families as they are named: first, in its order, those that are options of their own. Each is the
-/// letter that means the same, or one that no option has; `0` means nothing for sockets.
+/// Families as they are named. Each is the letter that means the same, or one that no option has; `0` means
+/// nothing for sockets.
 pub(super) const FAMILIES: [(&str, u8); 16] = [
     ("ax25", b'5'),
     ("x25", b'X'),
@@ -26,9 +26,6 @@ pub(super) const FAMILIES: [(&str, u8); 16] = [
     ("econet", b'0'),
     ("ash", b'0'),
 ];
-
-/// How many are options.
-pub(super) const LONG_FAMILIES: usize = 13;
 
 #[derive(Clone, Copy)]
 enum What {

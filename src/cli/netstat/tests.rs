@@ -6,7 +6,7 @@
 )]
 
 use super::super::{Command, Terminal};
-use super::getopt::{Given, Options};
+use super::getopt::{Given, read};
 use super::parse;
 use crate::exit::Verdict;
 use crate::filter::Decision;
@@ -120,7 +120,14 @@ fn abbreviations_and_arguments_are_those_of_getopt() {
         assert_eq!(steps(long), steps(short), "{long}");
     }
     let options = |words: &str| -> Vec<Result<Given, String>> {
-        Options::new(words.split_whitespace().map(Into::into)).collect()
+        let mut options = Vec::new();
+        let words = words.split_whitespace().map(Into::into);
+        let end: Result<(), ()> = read(words, |given| {
+            options.push(given);
+            Ok(())
+        });
+        assert_eq!(end, Ok(()));
+        options
     };
     let mistake = |text: &str| Err(text.to_owned());
     assert_eq!(

@@ -299,6 +299,9 @@ impl Visitor for Reading<'_, '_> {
         let Some((rule, undecided)) = own else {
             return ControlFlow::Continue(());
         };
+        if let Some(recorded) = &mut self.listing.recorded {
+            recorded.look_up(socket);
+        }
         self.flow = self.listing.take(socket, rule, undecided);
         match self.flow {
             Ok(flow) => flow,

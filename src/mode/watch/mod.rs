@@ -20,7 +20,6 @@ mod worker;
 use std::fmt;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -92,12 +91,12 @@ pub fn watch(
         return interactive::view(query, every, viewing, messages);
     }
     messages.repeat();
-    let signals = Rc::new(Signals::catch(Second::Ends).map_err(Error::Watch)?);
-    let out = Stdout::of_run(output, out, &signals, None);
+    let signals = Signals::catch(Second::Ends).map_err(Error::Watch)?;
+    let out = Stdout::of_run(output, out, None);
     let output = output.and_then(|output| output().ok());
     let rounds = Rounds {
         pace: Pace::new(every, signals.now()),
-        clock: signals.as_ref(),
+        clock: &signals,
         output: output.as_ref().map(AsFd::as_fd),
     };
     match (query.format.repeats(), query.report) {
