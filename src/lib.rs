@@ -56,6 +56,15 @@ pub mod wire;
 )]
 mod skip;
 
+#[cfg(test)]
+#[path = "../tests/support/start.rs"]
+#[expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the tests' own, as of those in tests"
+)]
+mod start;
+
 use std::ffi::OsString;
 use std::io::Write;
 

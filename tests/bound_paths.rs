@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{command, list, lsock, skip, tool};
+use crate::support::{close, command, list, lsock, skip, spawn, tool};
 
 /// The rows of unix sockets with a name in this directory, and those without one.
 fn rows(directory: &TempDir, words: &[&str]) -> Vec<Value> {
@@ -44,7 +44,7 @@ fn of_two_sockets_with_one_path_the_later_has_the_file() {
         assert_eq!(found[0]["file_inode"], json!(inode & 0xffff_ffff));
     }
     assert_eq!(rows(&directory, &["-xl"])[0]["file_inode"], Value::Null);
-    drop((first, second));
+    close((first, second));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn device_is_that_of_the_file_system() {
     assert_eq!(found[0]["file_device"], json!(device.trim()));
     let filter = format!("file_device = {}", device.trim());
     assert_eq!(rows(&directory, &["-xl", &filter, "and"]).len(), 1);
-    drop(listener);
+    close(listener);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn sockets_that_wait_to_be_accepted_are_told() {
     );
     let filter = format!("pending_peers = {inode} and");
     assert_eq!(rows(&directory, &["-xl", &filter]).len(), 1);
-    drop(listener);
+    close(listener);
 }
 
 fn inode_of(socket: &UnixStream) -> u64 {
@@ -90,7 +90,7 @@ impl Holding {
     /// `None` = it cannot.
     fn begin(program: &mut Command) -> Option<Self> {
         let piped = program.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
+        let mut child = spawn(piped).unwrap();
         let mut said = [0; 6];
         let read = child.stdout.as_mut().unwrap().read(&mut said);
         (read.unwrap() > 0).then_some(Self(child))
@@ -134,7 +134,7 @@ fn path_in_another_mount_namespace_is_not_looked_up_here() {
     };
     assert_eq!(told(&["-xle"]), ["null", "true"]);
     assert_eq!(told(&["-xlep"]), ["true", "true"]);
-    drop(here);
+    close(here);
 }
 
 #[test]

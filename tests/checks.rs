@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{Child, Run, calls, fresh, lsock, program, straced, with_faults};
+use crate::support::{Child, Run, calls, close, fresh, lsock, program, straced, with_faults};
 
 mod events;
 mod expect;
@@ -23,7 +23,9 @@ mod waiting;
 /// A port that nobody has, and nobody else takes: nothing connects here but the tests.
 fn free_port() -> u16 {
     let listener = tcp::listener(V4, 1).unwrap();
-    local_address(&listener).unwrap().port()
+    let port = local_address(&listener).unwrap().port();
+    close(listener);
+    port
 }
 
 /// A server that listens.

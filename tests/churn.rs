@@ -10,7 +10,7 @@ use nix::sched::{CloneFlags, setns};
 
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{fresh, lsock};
+use crate::support::{close, fresh, lsock};
 
 /// Connections that stay, over each IP version: their lists take many datagrams.
 const STAY: usize = 500;
@@ -78,7 +78,7 @@ fn come_and_go(stop: &AtomicBool, namespace: &std::fs::File) {
         let ip = if turn % 2 == 0 { V4 } else { V6 };
         let listener = tcp::listener(ip, 128).unwrap();
         let clients: Vec<_> = (0..50).map(|_| tcp::connect(&listener).unwrap()).collect();
-        drop(clients);
+        close(clients);
     }
 }
 

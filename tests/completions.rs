@@ -8,7 +8,7 @@ use lsock::render::Field;
 use tempfile::NamedTempFile;
 
 use crate::shell;
-use crate::support::has;
+use crate::support::{has, output};
 
 fn script(name: &str) -> NamedTempFile {
     let text = shell::succeed(&format!("lsock --completions {name}"), Path::new("/"));
@@ -28,10 +28,7 @@ fn offered(words: &[&str]) -> Vec<String> {
         words.join(" "),
         words.len() - 1,
     );
-    let output = Command::new("bash")
-        .args(["--norc", "-c", &ask])
-        .output()
-        .unwrap();
+    let output = output(Command::new("bash").args(["--norc", "-c", &ask])).unwrap();
     assert!(output.stderr.is_empty(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().map(str::to_owned).collect()
@@ -93,7 +90,7 @@ fn scripts_have_no_syntax_error() {
         let file = script(name);
         let mut command = Command::new(name);
         command.arg("-n").arg(file.path()).stdin(Stdio::null());
-        let output = command.output().unwrap();
+        let output = output(&mut command).unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
         assert!(output.stderr.is_empty(), "{name}: {output:?}");
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::namespaces::in_new;
 use crate::owners::alone::is_alone;
-use crate::support::{Run, lsock, skip};
+use crate::support::{Run, lsock, skip, spawn};
 
 const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
 const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
@@ -34,11 +34,9 @@ impl Scene {
         fs::create_dir_all(&directory).ok()?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let process = Command::new("sleep")
-            .arg("600")
-            .stdin(Stdio::from(OwnedFd::from(listener)))
-            .spawn()
-            .unwrap();
+        let mut sleep = Command::new("sleep");
+        let socket = Stdio::from(OwnedFd::from(listener));
+        let process = spawn(sleep.arg("600").stdin(socket)).unwrap();
         let scene = Self {
             directory,
             process,

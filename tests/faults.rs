@@ -1,14 +1,13 @@
 //! System calls fail, one at a time: `strace` makes them. A list is whole, or says that it is not.
 
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rustix::net::{AddressFamily, SocketType};
 
-use crate::scene::Namespace;
 use crate::scene::expected::local_address;
+use crate::scene::{Namespace, V4, tcp};
 use crate::support::{
     Run, UNLISTED, can_strace, lsock, program, run, strace, straced, until, with_faults,
 };
@@ -55,11 +54,7 @@ const LIST: [&str; 4] = ["-tanj4", "--columns", COLUMNS, "-im"];
 /// A listener and its callers, of whom it accepts none.
 pub fn connections_of(count: usize) -> (OwnedFd, Vec<TcpStream>) {
     allow_many_descriptors();
-    let kind = SocketType::STREAM;
-    let listener = rustix::net::socket(AddressFamily::INET, kind, None).unwrap();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, i32::try_from(count).unwrap()).unwrap();
+    let listener = tcp::listener(V4, i32::try_from(count).unwrap()).unwrap();
     let address = local_address(&listener).unwrap();
     let callers = (0..count).map(|_| TcpStream::connect(address).unwrap());
     let callers = callers.collect();

@@ -14,11 +14,12 @@ use std::os::fd::OwnedFd;
 use serde_json::Value;
 
 use crate::scene::{V4, tcp};
-use crate::support::{list, lsock, until, until_ok};
+use crate::support::{list, lsock, undisturbed, until, until_ok};
 
-/// The findings of `lsock -s <words>`.
+/// The findings of `lsock -s <words>`, while nobody else has copies of the sockets.
 fn findings(words: &[&str]) -> Vec<Value> {
-    let document = lsock([&["-sj"], words].concat()).done().document();
+    let run = undisturbed(|| lsock([&["-sj"], words].concat()));
+    let document = run.done().document();
     document["findings"].as_array().unwrap().clone()
 }
 
@@ -30,36 +31,20 @@ fn kinds(words: &[&str]) -> Vec<String> {
 
 /// The only finding of a kind, if there is one: as grave as this, about so many sockets, and the
 /// command that it names lists exactly these.
-///
-/// A child of another test has copies of all descriptors until it runs its program: then one look more.
 fn found(words: &[&str], kind: &str, severity: &str, count: u64) -> Option<String> {
-    let look = || {
+    undisturbed(|| {
         let found = findings(words);
         let mut of_kind = found.iter().filter(|finding| finding["kind"] == kind);
-        let Some(finding) = of_kind.next() else {
-            return Ok(None);
-        };
-        if of_kind.next().is_some() {
-            return Err(format!("{found:#?}"));
-        }
+        let finding = of_kind.next()?;
+        assert!(of_kind.next().is_none(), "{found:#?}");
         if finding["severity"] != severity || finding["count"] != count {
-            return Ok(None);
+            return None;
         }
         let filter = finding["sockets"].as_str().unwrap();
-        let listed = list_done(&["-an", filter]).len();
-        if u64::try_from(listed) != Ok(count) {
-            return Err(format!("{filter}: {listed}"));
-        }
-        Ok(Some(finding["text"].as_str().unwrap().to_owned()))
-    };
-    let mut wrong = String::new();
-    for _ in 0..5 {
-        match look() {
-            Ok(found) => return found,
-            Err(why) => wrong = why,
-        }
-    }
-    panic!("{wrong}");
+        let listed = list_done(&["-an", filter]);
+        assert_eq!(u64::try_from(listed.len()).unwrap(), count, "{filter}");
+        Some(finding["text"].as_str().unwrap().to_owned())
+    })
 }
 
 fn list_done(words: &[&str]) -> Vec<Value> {

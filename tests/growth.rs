@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use tempfile::NamedTempFile;
 
 use crate::scene::{V4, tcp};
-use crate::support::{LSOCK, Run, command, fresh, lsock, skip};
+use crate::support::{LSOCK, command, fresh, has, lsock, run};
 
 /// Sockets of the small scene; the large one has ten times as many.
 const FEW: u16 = 200;
@@ -23,7 +23,7 @@ fn instructions(words: &[&str]) -> u64 {
         .arg(format!("--callgrind-out-file={}", profile.path().display()))
         .arg(LSOCK)
         .args(words);
-    let run: Run = valgrind.output().unwrap().into();
+    let run = run(&mut valgrind);
     assert_eq!(run.status, Some(0), "{words:?}: {run:?}");
     let text = std::fs::read_to_string(profile.path()).unwrap();
     let mut totals = text
@@ -34,8 +34,7 @@ fn instructions(words: &[&str]) -> u64 {
 
 /// Opens no sockets, few and ten times as many, and compares what a command costs.
 fn grows<T>(words: &[&str], open: impl Fn(u16) -> T) {
-    if command("valgrind").arg("--version").output().is_err() {
-        skip("no valgrind in PATH");
+    if !has("valgrind") {
         return;
     }
     let mut costs = [0; 3];

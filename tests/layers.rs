@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
 const LEVELS: [&[&str]; 11] = [
-    // `skip` and `tests` are of the tests alone.
-    &["text", "skip"],
+    // `skip`, `start` and `tests` are of the tests alone.
+    &["text", "skip", "start"],
     &["model"],
     &["error", "exit", "fields"],
     &["wire", "procfs", "bpf", "filter", "track"],
@@ -37,7 +37,7 @@ fn level(module: &str) -> usize {
         .unwrap_or_else(|| panic!("src/{module} has no place in the house plan"))
 }
 
-fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
+pub fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -136,6 +136,34 @@ fn only_the_program_touches_stdout_environment_and_terminal() {
                 "src/{}.rs uses {word}",
                 place.join("/")
             );
+        }
+    }
+}
+
+/// What holds while others do not start children, holds only if all start them there.
+#[test]
+fn children_start_in_one_place() {
+    let place = Path::new("tests/support/start.rs");
+    // A program of its own, in which nothing else goes on when it starts its child.
+    let alone = Path::new("tests/alloc.rs");
+    for (folder, calls) in [
+        ("tests", &["spawn", "output", "status"][..]),
+        // Verdicts have a status there.
+        ("src", &["spawn", "output"]),
+    ] {
+        let mut files = Vec::new();
+        rust_files(folder.as_ref(), &mut files);
+        assert!(files.len() > 30, "{} files found", files.len());
+        for file in files {
+            if file == place || file == alone {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            for call in calls {
+                for written in [format!(".{call}()"), format!("Command::{call}")] {
+                    assert!(!text.contains(&written), "{}: {written}", file.display());
+                }
+            }
         }
     }
 }

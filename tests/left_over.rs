@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::continuous::run::Running;
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
-use crate::support::{can_list_bound, fresh, list, lsock, until};
+use crate::support::{can_list_bound, close, fresh, list, lsock, until};
 
 /// Stays with a socket that asked for it, which one that the kernel chose does not.
 const PORT: u16 = 22_000;
@@ -49,7 +49,7 @@ fn connect_and_close(client: &OwnedFd, listener: &OwnedFd) {
         let rows = rows(client.local_addr().unwrap(), &[]);
         states(&rows).contains(&"FIN_WAIT_2").then_some(())
     });
-    drop(server);
+    close(server);
 }
 
 #[test]

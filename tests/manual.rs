@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::examples;
 use crate::scene::Namespace;
 use crate::shell::{self, Shown, commands};
-use crate::support::has;
+use crate::support::{has, output};
 
 type Words = BTreeSet<String>;
 
@@ -248,7 +248,9 @@ fn exit_statuses_are_those_of_the_program() {
         .iter()
         .filter_map(|line| line.strip_prefix(".It "))
         .collect();
-    let verdicts = Verdict::EACH.map(|verdict| verdict.status().to_string());
+    let verdicts = Verdict::EACH
+        .map(Verdict::status)
+        .map(|status| status.to_string());
     assert_eq!(told, verdicts);
 }
 
@@ -344,11 +346,11 @@ fn mandoc_has_nothing_to_say() {
     if !has("mandoc") {
         return;
     }
-    let output = Command::new("mandoc")
+    let mut mandoc = Command::new("mandoc");
+    mandoc
         .args(["-T", "lint", "-W", "warning"])
-        .arg(shell::file(PAGE))
-        .output()
-        .unwrap();
+        .arg(shell::file(PAGE));
+    let output = output(&mut mandoc).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
 }
 
@@ -357,11 +359,9 @@ fn no_word_is_taken_for_a_macro() {
     if !has("mandoc") {
         return;
     }
-    let output = Command::new("mandoc")
-        .args(["-T", "ascii"])
-        .arg(shell::file(PAGE))
-        .output()
-        .unwrap();
+    let mut mandoc = Command::new("mandoc");
+    mandoc.args(["-T", "ascii"]).arg(shell::file(PAGE));
+    let output = output(&mut mandoc).unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     // A letter is made bold or underlined by striking it over.
     let mut plain = String::new();
@@ -385,11 +385,11 @@ fn page_fits_80_columns() {
     if !has("mandoc") {
         return;
     }
-    let output = Command::new("mandoc")
+    let mut mandoc = Command::new("mandoc");
+    mandoc
         .args(["-T", "ascii", "-O", "width=80"])
-        .arg(shell::file(PAGE))
-        .output()
-        .unwrap();
+        .arg(shell::file(PAGE));
+    let output = output(&mut mandoc).unwrap();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         // A letter is made bold or underlined by striking it over.
         let struck = line.matches('\u{8}').count();

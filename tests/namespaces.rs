@@ -22,7 +22,7 @@ use crate::scene::expected::local_address;
 use crate::scene::holder::{Holder, as_nobody, no_nobody};
 use crate::scene::namespace::ip;
 use crate::scene::tcp;
-use crate::support::{LSOCK, Run, lsock, run, skip};
+use crate::support::{LSOCK, Run, close, lsock, run, skip};
 
 /// A listener on loopback of the calling thread's namespace, and its port.
 fn listener() -> (TcpListener, u16) {
@@ -196,7 +196,7 @@ fn checks_filters_and_sorts_know_namespaces() {
     );
     let waited = lsock(["-N", "red,blue", "-tln", "--wait", "5s", "netns = blue"]).clean();
     assert!(waited.text().contains("blue"), "{waited:?}");
-    drop(listeners);
+    close(listeners);
     for wrong in [
         "",
         "red,",

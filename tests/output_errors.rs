@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::recording;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, LSOCK, Run, command, fresh, lsock, program, until};
+use crate::support::{Child, LSOCK, Run, close, command, fresh, lsock, program, run, until};
 
 const FORMATS: [&str; 5] = ["table", "plain", "json", "ndjson", "csv"];
 
@@ -39,7 +39,7 @@ fn onto_full_device(arguments: &[&str]) -> Run {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut program = program();
     program.args(arguments).stdout(full);
-    program.output().unwrap().into()
+    Child::start(program.stderr(Stdio::piped())).end()
 }
 
 /// The message of a full device, and 2.
@@ -90,11 +90,7 @@ fn full_device_is_an_error_of_what_is_no_list() {
 
 #[test]
 fn recording_that_cannot_be_written_is_an_error() {
-    let attempt: Run = program()
-        .args(["-ta", "--record", "/dev/full"])
-        .output()
-        .unwrap()
-        .into();
+    let attempt = lsock(["-ta", "--record", "/dev/full"]);
     assert_eq!(attempt.status, Some(2), "{attempt:?}");
     assert_eq!(
         attempt.stderr,
@@ -107,7 +103,7 @@ fn message_that_cannot_be_written_changes_no_status() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut program = program();
     program.arg("--nope").stderr(full);
-    assert_eq!(program.output().unwrap().status.code(), Some(2));
+    assert_eq!(Child::start(&mut program).end().status, Some(2));
 }
 
 #[test]
@@ -119,7 +115,7 @@ fn reader_of_one_line_ends_the_list_quietly() {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
         assert!(line.ends_with('\n'), "{format}");
-        drop(reader);
+        close(reader);
         let attempt = child.end();
         assert_eq!(attempt.status, Some(0), "{format}: {attempt:?}");
         assert_eq!(attempt.stderr, "", "{format}");
@@ -143,8 +139,9 @@ fn reader_that_never_reads_ends_the_list_quietly() {
 #[test]
 fn reader_that_leaves_ends_the_help_quietly() {
     let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let attempt: Run = program().arg("-h").stdout(writer).output().unwrap().into();
+    close(reader);
+    let mut program = program();
+    let attempt = Child::start(program.arg("-h").stdout(writer).stderr(Stdio::piped())).end();
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 
@@ -238,7 +235,7 @@ fn repeated_list_of_an_output_that_does_not_block_is_whole() {
 #[test]
 fn signal_ends_a_run_whose_reader_stalls() {
     let Some(_namespace) = fresh() else { return };
-    let connect = || (0..5).for_each(|_| drop(tcp::pair(V4).unwrap()));
+    let connect = || (0..5).for_each(|_| close(tcp::pair(V4).unwrap()));
     for words in [
         &["-tanc", "0.001"][..],
         &["-tanc", "0.001", "--format", "ndjson"],
@@ -254,7 +251,7 @@ fn signal_ends_a_run_whose_reader_stalls() {
             std::thread::sleep(Duration::from_millis(300));
             child.signal(signal);
             assert_stalled(&child.end(), words);
-            drop(reader);
+            close(reader);
         }
     }
     let words = ["-E", "--wait", "5s"];
@@ -262,7 +259,7 @@ fn signal_ends_a_run_whose_reader_stalls() {
     let reader = child.stdout();
     child.fill_pipe(connect);
     assert_stalled(&child.end(), &words);
-    drop(reader);
+    close(reader);
 }
 
 /// A pipe that is full, one that does not block or one that does.
@@ -311,7 +308,7 @@ fn signal_ends_a_run_whose_messages_nobody_reads() {
             assert!(!child.is_over(), "{words:?}: it waits");
             child.signal(Signal::SIGTERM);
             until("its end", || child.is_over().then_some(()));
-            drop(reader);
+            close(reader);
         }
     }
 }
@@ -331,7 +328,7 @@ fn slow_reader_gets_what_there_is_at_the_end() {
     let mut reader = child.stdout();
     // More than a pipe holds, and it is full when the time is over.
     for _ in 0..200 {
-        drop(tcp::pair(V4).unwrap());
+        close(tcp::pair(V4).unwrap());
     }
     let mut found = Vec::new();
     let mut piece = vec![0; 8 * 1024];
@@ -354,7 +351,7 @@ fn closed_standard_output_is_like_dev_null() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$0\" -an --replay \"$1\" >&-"]);
     shell.arg(LSOCK).arg(recording.path());
-    let attempt: Run = shell.output().unwrap().into();
+    let attempt = run(&mut shell);
     // Rust opens /dev/null in its place before `main`, and nothing tells that from one that was given.
     assert_eq!(attempt.status, Some(0), "{attempt:?}");
     attempt.assert_speaks_plainly();
@@ -370,6 +367,6 @@ fn interrupt_ends_a_list_that_nobody_reads() {
         child.signal(Signal::SIGINT);
         let attempt = child.end();
         assert_eq!(attempt.signal, Some(2), "{format}: {attempt:?}");
-        drop(reader);
+        close(reader);
     }
 }

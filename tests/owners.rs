@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::scene::tcp::{self, listeners, options, states};
 use crate::scene::{Expected, Held, V4, expected, holder, unix};
-use crate::support::{fresh, is_of, lsock, stage, until};
+use crate::support::{close, fresh, is_of, lsock, stage};
 
 /// The sockets of `lsock -p <words>`.
 fn listed(words: &[&str]) -> Vec<Value> {
@@ -230,12 +230,8 @@ fn owner_of_a_socket_in_flight_is_unknown() {
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("in flight", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let _ends = send_away(&listener);
-    drop(listener);
-    // A command that another test starts may hold a copy for a moment.
-    let row = until("the last owner's end", || {
-        let row = row_of(&listed(&["-tl"]), &expected);
-        (row["process_status"] != "found").then_some(row)
-    });
+    close(listener);
+    let row = row_of(&listed(&["-tl"]), &expected);
     let status = if some_process_is_closed() {
         "unreadable"
     } else {
@@ -273,5 +269,5 @@ fn owner_of_one_socket_is_not_that_of_another() {
         let is_one = row["inode"] == expected::inode(&one).unwrap();
         assert_eq!(has(&row, pid, &[0]), is_one, "{row:#}");
     }
-    drop(other);
+    close(other);
 }

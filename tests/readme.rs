@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::Command;
 
 use lsock::cli::{self, Terminal};
 use lsock::exit::Verdict;
@@ -15,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::examples;
+use crate::scene::namespace::ip;
 use crate::scene::tcp::{self, options, states};
 use crate::scene::{Held, Namespace, V4};
 use crate::shell::{self, Shown, commands};
@@ -70,10 +70,7 @@ const PEER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 23);
 impl Sockets {
     fn open(folder: &Path) -> Self {
         let address = format!("{PEER}/32");
-        let status = Command::new("ip")
-            .args(["address", "add", &address, "dev", "lo"])
-            .status();
-        assert!(status.unwrap().success());
+        ip(&["address", "add", &address, "dev", "lo"]).unwrap();
         let web = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080)).unwrap();
         let client = tcp::socket(V4).unwrap();
         rustix::net::bind(&client, &SocketAddr::from((PEER, 0))).unwrap();

@@ -20,7 +20,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 use crate::scene::{V4, tcp};
-use crate::support::{PATIENCE, fresh, until};
+use crate::support::{PATIENCE, close, fresh, until};
 
 /// Where a listener is, and where connections to it go; at the last there are both families.
 const ENDS: [[&str; 2]; 3] = [
@@ -127,7 +127,7 @@ fn a_slow_life(sampled: &mut Sampled, [at, to]: [&str; 2]) {
     let passive = [(Some(Established), CloseWait)];
     assert_eq!(pairs(&half, port, Some(from)), passive);
 
-    drop(server);
+    close(server);
     let closed = events(sampled, |told| arrived(told, &[TimeWait, Closed]));
     let active = [(Some(FinWait2), TimeWait)];
     assert_eq!(pairs(&closed, from, Some(port)), active);
@@ -135,7 +135,7 @@ fn a_slow_life(sampled: &mut Sampled, [at, to]: [&str; 2]) {
     let truth = [(CloseWait, LastAck), (LastAck, Closed)];
     assert!(is_part(&passive, &truth), "{passive:?}");
 
-    drop((client, listener));
+    close((client, listener));
     let end = events(sampled, |told| arrived(told, &[Closed]));
     assert_eq!(pairs(&end, port, None), [(Some(Listen), Closed)]);
     told.extend([half, closed].into_iter().flatten());
@@ -234,7 +234,7 @@ fn of_2000_fast_connections_nothing_is_invented() {
             (a_fast_life(&listener, port, life % 2 == 0), life % 2 == 0)
         });
         let lives: Vec<_> = lives.collect();
-        drop(done);
+        close(done);
         (lives, listener)
     });
     let mut told = Vec::new();
@@ -278,7 +278,7 @@ fn notices_without_room_are_told_and_the_watch_goes_on() {
         // More than any receive buffer holds; each of them makes a notice and no step.
         for _ in 0..20_000 {
             let flags = SockFlag::SOCK_CLOEXEC;
-            drop(socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap());
+            close(socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap());
         }
         // Another thread of the kernel writes the notices.
         thread::sleep(Duration::from_millis(200));

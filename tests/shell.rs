@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::LSOCK;
+use crate::support::{LSOCK, output};
 
 /// A file of this repository.
 pub fn file(name: &str) -> PathBuf {
@@ -92,13 +92,12 @@ pub fn run(command: &str, folder: &Path) -> Output {
     let built = Path::new(LSOCK).parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::iter::once(built).chain(std::env::split_paths(&path));
-    Command::new("bash")
-        .args(["-o", "pipefail", "-c", &command])
+    let mut bash = Command::new("bash");
+    bash.args(["-o", "pipefail", "-c", &command])
         .current_dir(folder)
         .env("PATH", std::env::join_paths(path).unwrap())
-        .env("HOME", folder)
-        .output()
-        .expect("bash")
+        .env("HOME", folder);
+    output(&mut bash).expect("bash")
 }
 
 /// The same, and it succeeds.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::recording;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Run, fresh, list, lsock, program, stage, until};
+use crate::support::{fresh, list, lsock, program, run, stage, until};
 
 /// Protocol, family and state.
 type Key = [String; 3];
@@ -54,8 +54,7 @@ fn drawn(words: &[&str], locale: &[(&str, &str)]) -> String {
     command.env_remove("LC_ALL").env_remove("LC_CTYPE");
     command.env_remove("LANG").envs(locale.iter().copied());
     let words = [&["-s", "--format", "table"], words].concat();
-    let run: Run = command.args(words).output().unwrap().into();
-    run.clean().text().to_owned()
+    run(command.args(words)).clean().text().to_owned()
 }
 
 #[test]

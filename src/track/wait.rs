@@ -69,7 +69,7 @@ mod tests {
         let (reader, output) = pipe()?;
         let wait = || wait(&[ready.as_fd()], Some(output.as_fd()), None);
         assert_eq!(wait()?, Some(0));
-        drop(reader);
+        crate::start::close(reader);
         assert!(wait().is_err_and(|error| error.is_broken_pipe()));
         Ok(())
     }

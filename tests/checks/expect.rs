@@ -1,5 +1,7 @@
 //! `--expect`: the listing as usual, and a line where it is not so.
 
+use std::process::Stdio;
+
 use super::*;
 
 /// Three listeners, of whom two listen at loopback of IPv4.
@@ -121,10 +123,10 @@ fn reader_that_leaves_changes_no_answer() {
     let _listeners = three();
     for (count, status) in [("3", 0), ("0", 1)] {
         let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
+        close(reader);
         let mut program = program();
         program.args(["-tln", "--expect", count]).stdout(writer);
-        let checked: Run = program.output().unwrap().into();
+        let checked = Child::start(program.stderr(Stdio::piped())).end();
         assert_eq!(checked.status, Some(status), "{checked:?}");
     }
 }
@@ -152,13 +154,7 @@ fn filter_that_wants_nothing_of_what_is_listed_finds_none() {
 #[test]
 fn every_family_and_protocol_that_a_filter_names_is_counted() {
     let Some(_namespace) = fresh() else { return };
-    let _pair = nix::sys::socket::socketpair(
-        nix::sys::socket::AddressFamily::Unix,
-        nix::sys::socket::SockType::Stream,
-        None,
-        nix::sys::socket::SockFlag::empty(),
-    )
-    .unwrap();
+    let _pair = std::os::unix::net::UnixStream::pair().unwrap();
     for filter in [
         "family = unix",
         "family = unix,packet,netlink",

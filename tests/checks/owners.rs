@@ -3,7 +3,7 @@
 use super::waiting::Waiting;
 use super::*;
 use crate::owners::nobody::Reachable;
-use crate::support::Run;
+use crate::support::{Run, run};
 
 /// A listener of this process, which is root's, and a program that nobody runs.
 struct Stage {
@@ -89,14 +89,13 @@ fn process_of_its_own_is_read_by_nobody_too() {
     // Its own process has no listener, which is certain: no other one is looked at.
     let mut command = stage.lsock.command();
     command.args(["-tlq", "pid = 1 or pid = 2"]);
-    assert_eq!(command.output().unwrap().status.code(), Some(2));
+    assert_eq!(run(&mut command).status, Some(2));
     let mut shell = crate::scene::holder::as_nobody("/bin/sh".as_ref());
     let program = stage.lsock.command();
     let path = program.get_args().last().unwrap().to_str().unwrap();
     shell.args(["-c", &format!("{path} -tlq \"pid = $$\"; exit $?")]);
-    let output = shell.output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
+    let run = run(&mut shell);
+    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""));
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn every_command_is_understood() {
 /// forgets to close.
 struct Scene {
     _listeners: [OwnedFd; 3],
-    _connections: Vec<(TcpStream, OwnedFd)>,
+    _connections: Vec<(TcpStream, TcpStream)>,
 }
 
 impl Scene {
@@ -97,7 +97,7 @@ impl Scene {
         let api = listen_at(V4, 9000);
         let connections = (0..3).map(|_| {
             let client = TcpStream::connect((V4, 9000)).unwrap();
-            let server = rustix::net::accept(&api).unwrap();
+            let server = tcp::accept(&api).unwrap();
             client.shutdown(std::net::Shutdown::Write).unwrap();
             (client, server)
         });

@@ -1,6 +1,7 @@
 //! Every exit status of every mode.
 
 use std::fs::OpenOptions;
+use std::process::Stdio;
 
 use super::*;
 use crate::recording;
@@ -147,7 +148,7 @@ fn failed_write_is_2_whatever_is_checked() {
         program
             .args([&["-tl", &filter], more].concat())
             .stdout(full);
-        let attempt: Run = program.output().unwrap().into();
+        let attempt = Child::start(program.stderr(Stdio::piped())).end();
         let message = "lsock: cannot write to standard output: no space left on device\n";
         assert_eq!(told(&attempt), (Some(2), message), "{more:?}");
     }

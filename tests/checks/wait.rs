@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::waiting::{Waiting, after};
 use super::*;
-use crate::support::until_ok;
+use crate::support::{close, until_ok};
 
 /// The longest a listener may be overlooked.
 const NOTICED: Duration = Duration::from_millis(250);
@@ -84,7 +84,7 @@ fn port_that_is_freed_is_waited_for() {
     let mut waiting = Waiting::begin(&["-tan", "--wait", "30s", "--expect", "0", &at(port)]);
     waiting.let_pass(300);
     assert!(!waiting.is_over());
-    drop(listener);
+    close(listener);
     let (attempt, _) = waiting.end();
     assert_eq!(told(&attempt), (Some(0), ""));
     // The titles of a list of nothing.
@@ -97,7 +97,7 @@ fn holder_of_a_port_that_stays_taken_is_named() {
     let port = free_port();
     let listener = listen_at(V4, port);
     let (holder, _) = crate::scene::holder::owner(&listener, &[]).unwrap();
-    drop(listener);
+    close(listener);
     let attempt = lsock(["-tan", "--wait", "100ms", "--expect", "0", &at(port)]);
     assert_eq!(attempt.status, Some(1), "{attempt:?}");
     let closest = format!(
@@ -112,8 +112,8 @@ fn holder_of_a_port_that_stays_taken_is_named() {
 fn leave_time_wait(listener: &OwnedFd) {
     let address = local_address(listener).unwrap();
     let mut client = TcpStream::connect(address).unwrap();
-    let server = rustix::net::accept(listener).unwrap();
-    drop(server);
+    let server = tcp::accept(listener).unwrap();
+    close(server);
     // Until the FIN has come.
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut client, &mut rest).unwrap();
@@ -129,7 +129,7 @@ fn time_wait_in_between_is_told_with_what_is_left_of_it() {
     let mut waiting = Waiting::begin(&["-tan", "--wait", "1s", "--expect", "0", &at(port)]);
     waiting.let_pass(300);
     assert!(!waiting.is_over(), "it still listens");
-    drop(listener);
+    close(listener);
     let (attempt, _) = waiting.end();
     assert_eq!(attempt.status, Some(1), "{attempt:?}");
     let begin = format!("found 1; port {port} is in TIME_WAIT for another ");
@@ -155,7 +155,7 @@ fn listener_at_another_address_is_the_closest() {
     let port = free_port();
     let listener = listen_at(V4, port);
     let (holder, _) = crate::scene::holder::owner(&listener, &[]).unwrap();
-    drop(listener);
+    close(listener);
     let who = format!("sleep[{}]", holder.pid());
     for (words, filter, closest) in [
         (
@@ -181,7 +181,7 @@ fn what_uses_a_port_without_listening_is_told() {
     let bound = tcp::socket(V4).unwrap();
     rustix::net::bind(&bound, &SocketAddr::new(V4, port)).unwrap();
     let (holder, _) = crate::scene::holder::owner(&bound, &[]).unwrap();
-    drop(bound);
+    close(bound);
     let closest = |words: &[&str], port: u16| {
         let attempt = lsock([words, &["--wait", "50ms", &at(port)]].concat());
         assert_eq!(attempt.status, Some(1), "{attempt:?}");
@@ -215,7 +215,7 @@ fn socket_that_lacks_one_thing_is_the_closest_where_no_port_is_named() {
     let listener = tcp::listener(V4, 1).unwrap();
     let (holder, _) = crate::scene::holder::owner(&listener, &[]).unwrap();
     let port = local_address(&listener).unwrap().port();
-    drop(listener);
+    close(listener);
     let filter = format!("pid = {} and recv_queue > 7", holder.pid());
     let attempt = lsock(["-tln", "--wait", "50ms", &filter]);
     assert_eq!(attempt.status, Some(1), "{attempt:?}");
@@ -246,7 +246,7 @@ fn count_that_comes_is_waited_for_and_shown_as_a_whole() {
             let document = attempt.document();
             assert_eq!(document["summary"]["matched"], 3);
         }
-        drop((second, third));
+        close((second, third));
     }
 }
 
@@ -259,7 +259,7 @@ fn wait_from_files_ends_the_same() {
     let listener = listen_at(V4, port);
     let (attempt, _) = waiting.end();
     assert_eq!((told(&attempt), lines(&attempt).len()), ((Some(0), ""), 1));
-    drop(listener);
+    close(listener);
     let words = ["-tln", "--source", "procfs", "--wait", "50ms", &at(port)];
     assert_eq!(lsock(words).status, Some(1));
 }

@@ -13,7 +13,7 @@ use crate::owners::nobody::Reachable;
 use crate::scene::expected::local_address;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{fresh, list, send, strace, straced, until};
+use crate::support::{close, fresh, list, send, strace, straced, until};
 
 /// Often, in lines, and without names.
 const CHANGES: [&str; 4] = ["-tanc", "0.05", "--format", "ndjson"];
@@ -81,7 +81,7 @@ fn the_first_round_tells_everything_and_then_only_what_changed_is_told() {
     let second = TcpListener::bind((V4, 0)).unwrap();
     let port = second.local_addr().unwrap().port();
     wait_for(&running, (port, 0), "new LISTEN");
-    drop(second);
+    close(second);
     wait_for(&running, (port, 0), "new LISTEN, gone LISTEN");
     let (lines, run) = running.end();
     run.clean();
@@ -112,7 +112,7 @@ fn a_life(running: &Running, ip: IpAddr) {
     wait_for(running, (there, here), &server);
     let mut read = &accepted;
     std::io::Read::read_to_end(&mut read, &mut Vec::new()).unwrap();
-    drop(accepted);
+    close(accepted);
     // The kernel has given up the client's socket: TIME_WAIT is another structure.
     wait_for(
         running,
@@ -147,7 +147,7 @@ impl Running {
         let port = listener.local_addr().unwrap().port();
         let told = |lines: &[String]| !of(&read(lines), port, 0).is_empty();
         self.wait_for("the first rounds", told);
-        drop(listener);
+        close(listener);
         let gone = |lines: &[String]| of(&read(lines), port, 0).len() == 2;
         self.wait_for("a round after that", gone);
     }
@@ -176,7 +176,7 @@ fn another_connection_with_the_same_ends_is_gone_and_new() {
         wait_for(&running, ends, "new ESTABLISHED");
         // Between two rounds, mostly.
         running.signal(Signal::SIGSTOP);
-        drop(first);
+        close(first);
         let second = connect();
         running.signal(Signal::SIGCONT);
         wait_for(
@@ -184,7 +184,7 @@ fn another_connection_with_the_same_ends_is_gone_and_new() {
             ends,
             "new ESTABLISHED, gone ESTABLISHED, new ESTABLISHED",
         );
-        drop(second);
+        close(second);
         running.end().1.listed();
     }
 }
@@ -286,7 +286,7 @@ fn nobody_is_told_the_same_but_for_the_processes_of_others() {
     running.wait_for_change("the listener", |c| {
         is_it(c) && c["process_status"] == "unreadable"
     });
-    drop(listener);
+    close(listener);
     running.wait_for_change("its end", |change| {
         is_it(change) && change["change"] == "gone"
     });

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::run::Running;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, fresh, lsock, program};
+use crate::support::{Child, close, fresh, lsock, program};
 
 /// The line that tells when a round began.
 fn time(line: &str) -> Option<Timestamp> {
@@ -71,7 +72,7 @@ fn rounds_show_what_comes_and_goes() {
         lines[begin.unwrap_or(0)..].join("\n")
     };
     running.wait_for("the listener", |lines| last(lines).contains(&end));
-    drop(listener);
+    close(listener);
     running.wait_for("its end", |lines| {
         lines.join("\n").contains(&end) && !last(lines).contains(&end)
     });
@@ -223,10 +224,10 @@ fn an_output_that_cannot_be_written_ends_it_with_2() {
         command
             .args(["-tlnc", "0.01", "--format", format])
             .stdout(full);
-        let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{format}: {output:?}");
+        let run = Child::start(command.stderr(Stdio::piped())).end();
+        assert_eq!(run.status, Some(2), "{format}: {run:?}");
         let text = "lsock: cannot write to standard output: no space left on device\n";
-        assert_eq!(String::from_utf8_lossy(&output.stderr), text, "{format}");
+        assert_eq!(run.stderr, text, "{format}");
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, Shutdown, TcpListener, UdpSocket};
 use std::os::fd::AsFd as _;
-use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -12,7 +11,7 @@ use super::run::memory;
 use super::tmux::Terminal;
 use crate::scene::holder::{HOSTILE_NAME, Holder};
 use crate::scene::{V4, tcp};
-use crate::support::{fresh, send};
+use crate::support::{close, command, fresh, run, send};
 
 /// Listeners at ports from this one on, each with its own address.
 const FIRST: u16 = 20_000;
@@ -79,7 +78,7 @@ fn keys_scroll_sort_pause_filter_and_quit() {
     terminal.wait_for("a new row", |screen| ports(screen)[0] == FIRST - 1);
     terminal.press(&["Space"]);
     terminal.wait_for("a pause", |screen| screen.contains("PAUSED"));
-    drop(late);
+    close(late);
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(ports(&terminal.screen())[0], FIRST - 1, "nothing changes");
     terminal.press(&["Space"]);
@@ -202,7 +201,7 @@ fn every_signal_that_ends_it_gives_the_terminal_back() {
         terminal.run("-tlnc 0.1");
         terminal.wait_for("rows", |screen| rows(screen).len() == 5);
         let words = [format!("-{signal}"), terminal.child().to_string()];
-        assert!(Command::new("kill").args(words).status().unwrap().success());
+        assert_eq!(run(command("kill").args(words)).status, Some(0));
         terminal.wait_for_prompt();
         terminal.write("echo was $?");
         terminal.press(&["Enter"]);
@@ -318,7 +317,7 @@ fn what_became_of_sockets_is_told_by_signs_and_colours() {
         let painted = terminal.painted();
         assert_eq!(painted.contains("\u{1b}[32m"), colours, "{painted}");
         terminal.wait_for("an old row", sign("  tcp"));
-        drop(other);
+        close(other);
         terminal.wait_for("a row that is gone", sign("- tcp"));
         terminal.wait_for("no such row", |screen| !screen.contains(&port));
         terminal.press(&["q"]);
@@ -339,7 +338,7 @@ fn hostile_names_stay_in_their_place() {
     let Some(_namespace) = fresh() else { return };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, FIRST)).unwrap();
     let child = Holder::named(HOSTILE_NAME, &[listener.as_fd()]).unwrap();
-    drop(listener);
+    close(listener);
     let Some(terminal) = Terminal::open(100, 12, &[]) else {
         return;
     };

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use rustix::termios::{Action, tcflow};
 use tempfile::TempDir;
 
-use crate::support::{LSOCK, has, until_ok};
+use crate::support::{LSOCK, has, output, until_ok};
 
 /// A shell in `tmux`, in the namespace of this thread.
 pub struct Terminal {
@@ -53,7 +53,7 @@ impl Terminal {
         // `-u`: it takes and gives UTF-8, wherever the tests run.
         tmux.arg("-u").arg("-S").arg(self.file("socket"));
         tmux.args(words).env_remove("TMUX").env("LC_ALL", "C.UTF-8");
-        tmux.output().unwrap()
+        output(&mut tmux).unwrap()
     }
 
     /// Presses keys, by the names of `tmux`.

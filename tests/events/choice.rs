@@ -13,22 +13,22 @@ use super::watch::{Watch, traced};
 use super::{CLIENT, SERVER, steps};
 use crate::scene::holder::Holder;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{Reading, fresh, program, until};
+use crate::support::{Reading, close, fresh, program, until};
 
 /// Opens and closes a connection; gives the ports of who connects and of who accepts.
 fn connection(ip: IpAddr) -> (u16, u16) {
     let pair = tcp::pair(ip).unwrap();
     let ports = (port(&pair.client), port(&pair.server));
-    close(&pair.client, pair.server);
+    part(&pair.client, pair.server);
     ports
 }
 
 /// Closes both ends, one after the other, and leaves the first one to the kernel when it is in
 /// `TIME_WAIT`: until then there is a socket, of whose steps records tell.
-fn close(first: &TcpStream, last: TcpStream) {
+fn part(first: &TcpStream, last: TcpStream) {
     first.shutdown(Shutdown::Write).unwrap();
     assert_eq!((&last).read(&mut [0]).unwrap(), 0);
-    drop(last);
+    close(last);
     assert_eq!({ first }.read(&mut [0]).unwrap(), 0);
 }
 
@@ -58,7 +58,7 @@ fn filter_of_ports_is_the_kernels_too_and_nothing_is_missing() {
         let one = tcp::connect(&listener).unwrap();
         let other = tcp::accept(&listener).unwrap();
         let here = self::port(&one);
-        close(&one, other);
+        part(&one, other);
         let (events, run) = watch.end();
         run.clean();
         let ports = |event: &Value| ["local_port", "peer_port"].map(|key| event[key] == port);
@@ -117,7 +117,7 @@ fn owner_is_who_holds_the_socket() {
     let pair = tcp::pair(V4).unwrap();
     let (here, there) = (port(&pair.client), port(&pair.server));
     watch.ring();
-    close(&pair.client, pair.server);
+    part(&pair.client, pair.server);
     let (events, run) = watch.end();
     run.done();
     assert!(!events.is_empty());
@@ -138,7 +138,7 @@ fn sockets_of_another_namespace_are_not_told() {
         let slow = connection(V4);
         let pair = tcp::pair(V6).unwrap();
         let port = port(&pair.server);
-        drop(pair);
+        close(pair);
         Some([slow.1, port])
     });
     let elsewhere = elsewhere.join().unwrap();
@@ -194,8 +194,8 @@ fn connection_left_to_the_kernel_is_told_at_once() {
         assert_eq!((&pair.server).read(&mut [0]).unwrap(), 0);
         std::thread::sleep(Duration::from_millis(50));
         let port = port(&pair.client);
-        drop(pair.client);
-        drop(pair.server);
+        close(pair.client);
+        close(pair.server);
         port
     };
     until("both are told", || {
@@ -225,7 +225,7 @@ fn new_connection_in_the_place_of_a_time_wait_is_another() {
     let client = tcp::connect(&listener).unwrap();
     let from = client.local_addr().unwrap();
     // Who accepts closes first, and so keeps the TIME_WAIT.
-    close(&tcp::accept(&listener).unwrap(), client);
+    part(&tcp::accept(&listener).unwrap(), client);
     watch.ring();
     let again = tcp::socket(V4).unwrap();
     rustix::net::sockopt::set_socket_reuseaddr(&again, true).unwrap();

@@ -15,7 +15,9 @@ use super::watch::{Watch, traced};
 
 use crate::owners::nobody::Reachable;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, can_strace, command, fresh, has, program, run, until, with_faults};
+use crate::support::{
+    Child, can_strace, close, command, fresh, has, program, run, until, with_faults,
+};
 
 /// The programs and maps in the kernel that a process has descriptors of: words for `bpftool`.
 fn in_kernel(pid: u32) -> Vec<[String; 4]> {
@@ -90,7 +92,7 @@ fn reader_that_goes_away_ends_it_in_order() {
     let mut stdout = child.stdout();
     stdout.read_exact(&mut [0]).unwrap();
     drop(stdout);
-    drop(tcp::listener(V4, 1).unwrap());
+    close(tcp::listener(V4, 1).unwrap());
     child.end().clean();
 }
 
@@ -121,7 +123,7 @@ fn every_end_comes_in_time_however_much_happens() {
         let is_over = Arc::clone(&is_over);
         move || {
             while !is_over.load(Ordering::Relaxed) {
-                drop(tcp::pair(V4));
+                close(tcp::pair(V4));
             }
         }
     });
@@ -167,7 +169,7 @@ fn two_runs_at_once_tell_the_same() {
     let [one, two] = [Watch::begin(&[], ""), Watch::begin(&[], "")];
     let pair = tcp::pair(V4).unwrap();
     let port = pair.server.local_addr().unwrap().port();
-    drop(pair);
+    close(pair);
     let told = [one.end(), two.end()].map(|(events, run)| {
         run.clean();
         let ours = |event: &&Value| event["local_port"] == port || event["peer_port"] == port;
@@ -227,9 +229,9 @@ fn user_without_rights_is_told_what_is_seen() {
     let pair = tcp::pair(V4).unwrap();
     let [here, there] = [&pair.client, &pair.server].map(|end| end.local_addr().unwrap().port());
     watch.ring();
-    drop(pair.client);
+    close(pair.client);
     watch.ring();
-    drop(pair.server);
+    close(pair.server);
     let (events, run) = watch.end();
     assert_eq!(run.status, Some(0));
     assert!(run.stderr.contains("(sampled)"), "{}", run.stderr);

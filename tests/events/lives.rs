@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -11,7 +10,7 @@ use rustix::net::sockopt;
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{list, until};
+use crate::support::{close, command, list, run, until};
 
 /// What a life needs.
 pub struct Stage<'n> {
@@ -116,10 +115,10 @@ pub const LIVES: &[(&str, Life)] = &[
 fn client_closes_first(stage: &Stage<'_>) -> Vec<End> {
     let pair = stage.open();
     let [client, server] = ends(&pair, CLIENT, SERVER);
-    drop(pair.client);
+    close(pair.client);
     assert_eq!(read_to_end(&pair.server), 0);
     stage.pause();
-    drop(pair.server);
+    close(pair.server);
     stage.pause();
     vec![client.closed_early(), server]
 }
@@ -131,10 +130,10 @@ fn server_closes_first(stage: &Stage<'_>) -> Vec<End> {
         "CLOSED SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
         "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
     );
-    drop(pair.server);
+    close(pair.server);
     assert_eq!(read_to_end(&pair.client), 0);
     stage.pause();
-    drop(pair.client);
+    close(pair.client);
     stage.pause();
     vec![client, server.closed_early()]
 }
@@ -148,7 +147,7 @@ fn half_close(stage: &Stage<'_>) -> Vec<End> {
     let back = vec![b'.'; 20_000];
     pair.server.write_all(&back).unwrap();
     stage.pause();
-    drop(pair.server);
+    close(pair.server);
     assert_eq!(read_to_end(&pair.client), back.len());
     stage.pause();
     ends.into()
@@ -182,8 +181,8 @@ fn simultaneous_close(stage: &Stage<'_>) -> Vec<End> {
 }
 
 fn tc(words: &str) {
-    let status = Command::new("tc").args(words.split(' ')).status().unwrap();
-    assert!(status.success(), "tc {words}");
+    let run = run(command("tc").args(words.split(' ')));
+    assert_eq!(run.status, Some(0), "tc {words}: {run:?}");
 }
 
 fn reset(stage: &Stage<'_>) -> Vec<End> {
@@ -194,7 +193,7 @@ fn reset(stage: &Stage<'_>) -> Vec<End> {
         "LISTEN SYN_RCVD ESTABLISHED CLOSED",
     );
     sockopt::set_socket_linger(&pair.client, Some(Duration::ZERO)).unwrap();
-    drop(pair.client);
+    close(pair.client);
     stage.pause();
     ends.into()
 }
@@ -272,9 +271,9 @@ fn mapped(stage: &Stage<'_>) -> Vec<End> {
     };
     let [client, server] = ends(&pair, CLIENT, SERVER);
     stage.pause();
-    drop(pair.client);
+    close(pair.client);
     stage.pause();
-    drop(pair.server);
+    close(pair.server);
     stage.pause();
     vec![client.closed_early(), server]
 }
@@ -283,7 +282,7 @@ fn listener(stage: &Stage<'_>) -> Vec<End> {
     let listener = tcp::listener(stage.ip, 16).unwrap();
     let local = local_address(&listener).unwrap().port();
     stage.pause();
-    drop(listener);
+    close(listener);
     stage.pause();
     vec![End {
         local,

@@ -12,7 +12,7 @@ use super::watch::{Steps, Watch, traced};
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Run, fresh};
+use crate::support::{Run, close, fresh};
 
 const CONNECTIONS: usize = 10_000;
 /// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.
@@ -26,7 +26,7 @@ pub fn open_and_close(count: usize) -> u16 {
         let server = tcp::accept(&listener).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         wait_for_end(&server);
-        drop(server);
+        close(server);
         wait_for_end(&client);
     }
     local_address(&listener).unwrap().port()

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::lives::{LIVES, Stage};
 use super::watch::traced;
 use crate::scene::{Namespace, V4, V6, tcp};
-use crate::support::{Reading, program};
+use crate::support::{Reading, close, program};
 
 /// Filters, each with what else is asked.
 const FILTERS: &[&[&str]] = &[
@@ -76,8 +76,8 @@ fn connection(ip: IpAddr, [from, to]: [u16; 2]) {
     rustix::net::bind(&socket, &SocketAddr::new(ip, from)).unwrap();
     rustix::net::connect(&socket, &SocketAddr::new(ip, to)).unwrap();
     let server = tcp::accept(&listener).unwrap();
-    drop(TcpStream::from(socket));
-    drop(server);
+    close(TcpStream::from(socket));
+    close(server);
 }
 
 fn live(namespace: &Namespace) {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::watch::{Steps, Watch, traced};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
-use crate::support::{LSOCK, command, has, run};
+use crate::support::{Child, LSOCK, close, command, has, run};
 
 /// Sends so many bytes to a port of this machine, reads a line and the end, and ends.
 fn call(port: u16, bytes: u64) -> String {
@@ -35,15 +35,16 @@ fn of_1000_processes_that_connect_once_and_exit_each_is_told_whole() {
     let calls: Vec<(u32, u16)> = (1..=CALLERS)
         .map(|bytes| {
             let mut bash = command("bash");
-            let mut child = bash.args(["-c", &call(port, bytes)]).spawn().unwrap();
+            let child = Child::start(bash.args(["-c", &call(port, bytes)]));
             let mut server = tcp::accept(&listener).unwrap();
             std::io::copy(&mut (&server).take(bytes), &mut std::io::sink()).unwrap();
             let peer = server.peer_addr().unwrap().port();
             server.write_all(b"done\n").unwrap();
             // What another test starts may hold a copy of it for a moment, and then be the one who closes it.
             server.shutdown(Shutdown::Write).unwrap();
-            assert!(child.wait().unwrap().success());
-            (child.id(), peer)
+            let pid = child.pid();
+            assert_eq!(child.end().status, Some(0));
+            (pid, peer)
         })
         .collect();
     let (events, run) = watch.end();
@@ -127,7 +128,7 @@ fn accepted_connection_is_its_listeners_and_then_its_users() {
         ));
         client.shutdown(Shutdown::Write).unwrap();
         watch.ring();
-        drop(server);
+        close(server);
     }
     let (events, run) = watch.end();
     run.done();
@@ -156,7 +157,7 @@ fn step_tells_who_made_it_and_what_was_carried() {
     let ports = [&pair.client, &pair.server].map(|end| end.local_addr().unwrap().port());
     pair.client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(pair.server.read(&mut [0]).unwrap(), 0);
-    drop(pair.server);
+    close(pair.server);
     assert_eq!(pair.client.read(&mut [0]).unwrap(), 0);
     let (events, run) = watch.end();
     run.clean();
@@ -218,7 +219,7 @@ fn connection_that_nobody_accepted_has_no_owner() {
     let port = client.peer_addr().unwrap().port();
     let from = client.local_addr().unwrap().port();
     let watch = Watch::begin(&["-p"], "");
-    drop(listener);
+    close(listener);
     let (events, run) = watch.end();
     run.done();
     let told = events
@@ -256,7 +257,7 @@ fn in_a_pid_namespace_pids_are_those_of_it_or_unknown() {
                 }
                 // The queue of the listener may be full by then.
                 let to = (Ipv4Addr::LOCALHOST, port).into();
-                drop(TcpStream::connect_timeout(&to, Duration::from_millis(100)));
+                close(TcpStream::connect_timeout(&to, Duration::from_millis(100)));
                 std::thread::sleep(Duration::from_millis(50));
             }
         });

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::watch::{Watch, traced};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Reading, fresh, list, program, until};
+use crate::support::{Reading, close, fresh, list, program, until};
 
 const MAY_WAIT: &str = "handshake 1/3: SYN may wait for data (TCP Fast Open)";
 const NO_SYN: &str = "handshake 1/3: no SYN yet";
@@ -47,10 +47,10 @@ fn syn_that_waits_for_data_was_not_sent() {
     let to = local_address(&listener).unwrap();
     let watch = Watch::begin(&[], "");
     // The end comes before the step is told, or later.
-    drop(waiting(&namespace, to));
+    close(waiting(&namespace, to));
     let socket = waiting(&namespace, to);
     watch.ring();
-    drop(socket);
+    close(socket);
     namespace.set_sysctl("ipv4/tcp_fastopen", "1").unwrap();
     let client = tcp::connect(&listener).unwrap();
     let here = client.local_addr().unwrap().port();
@@ -104,7 +104,7 @@ fn socket_without_a_timer_is_sampled_as_one_that_has_sent_nothing() {
         running.wait_for("SYN_SENT", |events| {
             events.iter().any(|event| event["new_state"] == "SYN_SENT")
         });
-        drop(socket);
+        close(socket);
         let (events, _) = running.end_by(Signal::SIGTERM);
         assert_eq!(to_words(&events, "peer_port", to.port())[0], NO_SYN);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::lives::{LIVES, Stage};
 use super::watch::{Watch, traced};
 use crate::scene::{V4, tcp};
-use crate::support::{Child, Run, list, program, until};
+use crate::support::{Child, Run, close, list, program, until};
 
 /// What is said where the step is not recorded.
 const UNTOLD: &str = "lsock: warning: this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket \
@@ -77,7 +77,7 @@ fn what_was_in_fin_wait_2_before_is_told_where_others_are() {
     };
     // Its program has closed it before the watch, or closes it then.
     let (closed, open) = (half_closed(), half_closed());
-    drop(closed.0);
+    close(closed.0);
     until("the small structure is there", || {
         let listed = list(&["-tn", "state", "fin-wait-2"]);
         (listed.iter().filter(|row| row["inode"].is_null()).count() == 1).then_some(())
@@ -85,11 +85,11 @@ fn what_was_in_fin_wait_2_before_is_told_where_others_are() {
     let watch = Watch::begin(&[], "");
     let new = half_closed();
     for client in [open.0, new.0] {
-        drop(client);
+        close(client);
     }
     watch.ring();
     for server in [closed.1, open.1, new.1] {
-        drop(server);
+        close(server);
     }
     let (events, run) = watch.end();
     run.clean();

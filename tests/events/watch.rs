@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Reading, Run, fresh, lsock, program, skip, until};
+use crate::support::{Reading, Run, close, fresh, lsock, program, skip, until};
 
 /// The bell is rung again when it was not heard for so long: the watch had not begun.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -35,9 +35,9 @@ impl Watch {
 
     /// The same, run by this command.
     pub fn begin_as(mut command: Command, options: &[&str], filter: &str) -> Watch {
-        // A child that another test starts may hold it a little longer: it has an address of the bells.
         let free = tcp::listener([127, 0, 1, 0].into(), 1).unwrap();
-        let port = local_address(free).unwrap().port();
+        let port = local_address(&free).unwrap().port();
+        close(free);
         command
             .args(["-E", "-n", "--format", "ndjson"])
             .args(options);

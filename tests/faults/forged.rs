@@ -1,13 +1,13 @@
 //! Answers that the kernel did not send.
 
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
 
 use lsock::model::{Family, Protocol, Table};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 
 use super::*;
 use crate::recording::{DONE, Message, SOCKET, fixture};
+use crate::support::Child;
 
 const LISTENERS: [&str; 3] = ["-tlnj4", "--columns", "state,local_address,local_port"];
 
@@ -25,7 +25,7 @@ fn forged() -> Vec<u8> {
 
 /// The process that `strace` runs.
 fn traced_by(strace: &Child) -> Option<u32> {
-    let id = strace.id();
+    let id = strace.pid();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
     children.ok()?.split_whitespace().next()?.parse().ok()
 }
@@ -50,13 +50,9 @@ fn answers_of_others_than_the_kernel_are_dropped_and_told() {
         // The port is there from the first request on; its answer is read later.
         let delay = ["-einject=sendto:delay_exit=1s:when=1", "-o/dev/null"];
         let mut strace = strace(&delay);
-        let strace = strace
-            .args(words)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let strace = strace.spawn().unwrap();
+        let strace = Child::piped(strace.args(words));
         forge(&strace);
-        let run = Run::from(strace.wait_with_output().unwrap());
+        let run = strace.end();
         assert_eq!(run.status, Some(status), "{run:?}");
         let told = "dropped 1 answer that the kernel did not send";
         assert!(run.stderr.contains(told), "{run:?}");

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::process::Stdio;
 
 use super::*;
+use crate::support::{Child, close};
 
 const NETLINK: [&str; 6] = [LIST[0], LIST[1], LIST[2], LIST[3], "--source", "netlink"];
 
@@ -205,17 +206,12 @@ fn long_dump_ends_when_its_reader_leaves() {
     let Some(_stage) = Stage::new() else { return };
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut program = program();
-    let child = program
-        .args(LIST)
-        .stdout(writer)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = Child::start(program.args(LIST).stdout(writer).stderr(Stdio::piped()));
     // What the parent holds of the pipe goes with the command.
     drop(program);
     reader.read_exact(&mut [0; 100]).unwrap();
-    drop(reader);
-    let attempt = Run::from(child.wait_with_output().unwrap());
+    close(reader);
+    let attempt = child.end();
     assert_eq!((attempt.status, attempt.stderr.as_str()), (Some(0), ""));
 }
 

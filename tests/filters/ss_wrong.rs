@@ -6,7 +6,7 @@ use super::limits::{or_of_ports, ports};
 use crate::scene::expected::local_address;
 use crate::scene::tcp::{self, states};
 use crate::scene::{V4, V6};
-use crate::support::{fresh, list, lsock, skip, stage};
+use crate::support::{close, fresh, list, lsock, skip, stage};
 
 fn ports_of(rows: &[Value], key: &str) -> Vec<u64> {
     let mut ports: Vec<u64> = rows.iter().filter_map(|row| row[key].as_u64()).collect();
@@ -45,7 +45,7 @@ fn both_ip_versions_beside_a_filter_are_both() {
         let rows = list(&[&flags[..], &["-tl", "sport > 0"]].concat());
         assert_eq!(rows.len(), 2, "{flags:?}");
     }
-    drop((four, six));
+    close((four, six));
 }
 
 /// `ss` says `an inet prefix is expected rather than ":"`.
@@ -56,7 +56,7 @@ fn ipv6_address_needs_no_brackets() {
     let rows = list(&["-tl", "src ::1"]);
     let port = local_address(&six).unwrap().port();
     assert_eq!(ports_of(&rows, "local_port"), [u64::from(port)]);
-    drop(four);
+    close(four);
 }
 
 /// `ss` takes every port for this one.
@@ -67,7 +67,7 @@ fn star_before_a_port_is_any_address_and_this_port() {
     let port = local_address(&four).unwrap().port();
     let rows = list(&["-tl", &format!("sport = *:{port}")]);
     assert_eq!(ports_of(&rows, "local_port"), [u64::from(port)]);
-    drop(six);
+    close(six);
 }
 
 /// `ss` takes the lack of a peer for port 0, which is below every other.

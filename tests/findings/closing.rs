@@ -1,7 +1,6 @@
 //! Closes that do not come to their end.
 
 use std::net::{Shutdown, TcpStream};
-use std::process::Command;
 
 use nix::unistd::Uid;
 use tempfile::NamedTempFile;
@@ -9,7 +8,7 @@ use tempfile::NamedTempFile;
 use super::{comes, connections, found, kinds, me, wait_for, wait_for_half_closed};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{LSOCK, Run, fresh, skip};
+use crate::support::{LSOCK, close, command, fresh, run, skip};
 
 #[test]
 fn a_process_that_does_not_close_is_named() {
@@ -69,10 +68,10 @@ fn orphans_whose_peers_do_not_close_are_told() {
     let (_listener, pairs) = connections(100);
     let (clients, _servers): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     let mut clients = clients.into_iter();
-    drop(clients.next());
+    close(clients.next());
     wait_for("close-wait", 1);
     assert_eq!(kinds(&["-t"]), [""; 0]);
-    drop(clients);
+    close(clients);
     wait_for("close-wait", 100);
     let text = found(&["-t"], "half_closed_orphans", "warning", 100).unwrap();
     assert!(text.contains("tcp_fin_timeout (60 s)"), "{text}");
@@ -117,8 +116,7 @@ fn orphans_near_the_limit_of_the_kernel_are_told() {
         let path = file.path().to_str().unwrap();
         let script = format!("mount --bind {path} {LIMIT} && exec {LSOCK} -stj '{filter}'");
         let words = ["-m", "sh", "-c", &script];
-        let run: Run = Command::new("unshare").args(words).output().unwrap().into();
-        let document = run.done().document();
+        let document = run(command("unshare").args(words)).done().document();
         let found = document["findings"].as_array().unwrap();
         let found = found.iter().find(|finding| finding["kind"] == "orphans");
         found.cloned()
@@ -142,6 +140,6 @@ const LIMIT: &str = "/proc/sys/net/ipv4/tcp_max_orphans";
 fn orphan() -> (TcpStream, u16) {
     let pair = tcp::stuffed_client(V4).unwrap();
     let port = local_address(&pair.listener).unwrap().port();
-    drop(pair.client);
+    close(pair.client);
     (pair.server, port)
 }

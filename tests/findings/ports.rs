@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::{connections, found, kinds, me, wait_for};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::fresh;
+use crate::support::{close, fresh};
 
 /// A namespace where the kernel chooses from 40 ports.
 fn forty_ports() -> Option<Namespace> {
@@ -72,9 +72,11 @@ fn ports_of_open_connections_to_one_destination_are_counted_without_reserved_one
     );
     assert!(text.starts_with(&told), "{text}");
     assert_eq!(kinds(&["-t"]), ["ephemeral_ports"]);
-    for close in kept.drain(22..) {
-        rustix::net::sockopt::set_socket_linger(&close, Some(std::time::Duration::ZERO)).unwrap();
+    let rest = kept.split_off(22);
+    for socket in &rest {
+        rustix::net::sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO)).unwrap();
     }
+    close(rest);
     assert_eq!(kinds(&["-t"]), [""; 0], "22 of 30");
 }
 
@@ -154,7 +156,8 @@ fn ports_of_several_addresses_together_are_those_of_every_address() {
 
     let datagrams = (0..40).map(|number| UdpSocket::bind(at(number)).unwrap());
     let _datagrams: Vec<_> = datagrams.collect();
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
+    let (family, kind) = (AddressFamily::INET, SocketType::DGRAM);
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
     let refused = rustix::net::connect(&socket, &loopback(9, 100));
     assert_eq!(refused, Err(Errno::AGAIN));
     assert_eq!(
@@ -226,8 +229,8 @@ fn ports_that_time_wait_uses_up_are_counted() {
         let server = tcp::accept(&listener).unwrap();
         client.shutdown(std::net::Shutdown::Write).unwrap();
         wait_for("close-wait", 1);
-        drop(server);
-        drop(client);
+        close(server);
+        close(client);
     };
     for _ in 0..28 {
         use_one();

@@ -10,7 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::scene::expected::local_address;
 use crate::scene::tcp;
 use crate::scene::{At, V4};
-use crate::support::{fresh, list};
+use crate::support::{close, fresh, list};
 
 /// A client from a given place, bound to `lo` or not, that connects or tries to.
 fn client(from: SocketAddr, to: SocketAddr, on_lo: bool) -> io::Result<OwnedFd> {
@@ -34,7 +34,7 @@ fn connections_that_only_their_interface_tells_apart_are_both_listed() {
     let to = local_address(&listener).unwrap();
     let free = tcp::listener(V4, 1).unwrap();
     let from = local_address(&free).unwrap();
-    drop(free);
+    close(free);
     let _twins = [true, false].map(|on_lo| client(from, to, on_lo).unwrap());
     let interfaces = |words: &[&str]| {
         let filter = format!("src {from} dst {to}");

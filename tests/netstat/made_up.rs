@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::said::difference;
 use super::stage::{folder, in_mounts_of_its_own};
-use crate::support::{Run, fresh, needed, skip};
+use crate::support::{Run, fresh, needed, output, skip};
 
 /// What puts our directory in the place of `/proc`.
 const COVER: &str =
@@ -179,7 +179,7 @@ fn proc() -> TempDir {
 fn run(program: &Path, covered: (&Path, &Path), words: &[&str]) -> Run {
     let mut unshare = in_mounts_of_its_own(COVER);
     unshare.args([covered.0, covered.1, program]).args(words);
-    unshare.output().unwrap().into()
+    crate::support::run(&mut unshare)
 }
 
 #[test]
@@ -187,9 +187,7 @@ fn every_line_the_kernel_can_write_is_shown_as_netstat_shows_it() {
     let Some(netstat) = needed("netstat") else {
         return;
     };
-    let cover = Command::new("unshare")
-        .args(["--mount", "mount", "--bind", "/", "/"])
-        .output();
+    let cover = output(Command::new("unshare").args(["--mount", "mount", "--bind", "/", "/"]));
     if !cover.is_ok_and(|output| output.status.success()) {
         skip("no mount namespace of our own");
         return;

@@ -1,8 +1,9 @@
 //! What `netstat` can and this program does not.
 
 use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 
-use crate::support::{Run, command, needed, program, run};
+use crate::support::{Child, Run, command, needed, program, run};
 
 /// The program under the name `netstat`, where it is.
 fn ours(words: &[&str]) -> Run {
@@ -108,7 +109,8 @@ fn only_the_whole_name_is_netstat() {
 fn failed_write_is_said_as_netstat_and_ends_with_2() {
     let full = std::fs::File::create("/dev/full").unwrap();
     let mut command = program();
-    let said = run(command.arg0("netstat").stdout(full));
+    let command = command.arg0("netstat").stdout(full);
+    let said = Child::start(command.stderr(Stdio::piped())).end();
     assert_eq!(said.status, Some(2));
     assert!(
         said.stderr

@@ -21,7 +21,7 @@ use crate::scene::namespace::ip;
 use crate::scene::option::TcpDeferAccept;
 use crate::scene::tcp::{self, states};
 use crate::scene::{At, Held, Namespace, Scene, V4, V6};
-use crate::support::{Child, LSOCK, Run, command, fresh, needed, run, skip, until};
+use crate::support::{Child, LSOCK, Run, command, fresh, needed, run, skip, undisturbed, until};
 
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,7 @@ pub fn in_mounts_of_its_own(script: &str) -> Command {
 pub fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    fs::copy(LSOCK, folder.path().join("lsock")).unwrap();
+    undisturbed(|| fs::copy(LSOCK, folder.path().join("lsock"))).unwrap();
     symlink("lsock", folder.path().join("netstat")).unwrap();
     fs::write(folder.path().join("hosts"), HOSTS).unwrap();
     folder

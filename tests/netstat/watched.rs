@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
 
 use rustix::net::{SocketAddrUnix, SocketType};
 
 use crate::scene::{V4, tcp};
-use crate::support::{Child, LSOCK, command, fresh, needed, program};
+use crate::support::{Child, LSOCK, command, fresh, needed, program, run};
 
 /// An abstract name with an escape sequence in it; nothing of it is a blank.
 const NAME: &[u8] = b"lsock-\x1b[31m\xff-red";
@@ -24,7 +23,7 @@ fn names_are_raw_in_a_pipe_and_escaped_on_a_terminal() {
     let Some(_namespace) = fresh() else { return };
     let _socket = hostile();
     let mut netstat = program();
-    let piped = netstat.arg0("netstat").arg("-xa").output().unwrap();
+    let piped = run(netstat.arg0("netstat").arg("-xa"));
     let raw = [b" @", NAME, b"\n"].concat();
     assert!(piped.stdout.ends_with(&raw), "{piped:?}");
     if needed("script").is_none() {
@@ -38,8 +37,8 @@ fn names_are_raw_in_a_pipe_and_escaped_on_a_terminal() {
         script
             .args(["-qec", &line, "/dev/null"])
             .env("SHELL", "/bin/bash");
-        let shown = script.stdin(Stdio::null()).output().unwrap();
-        let text = String::from_utf8(shown.stdout).unwrap();
+        let shown = run(&mut script);
+        let text = shown.text();
         assert!(
             text.contains(" @lsock-\\x1b[31m\\xff-red\r\n"),
             "{line}: {text:?}"

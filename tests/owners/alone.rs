@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::ways::is_usable;
-use crate::support::{Child, Run, fresh, lsock, needed, run, skip, stage, until_ok};
+use crate::support::{Child, Run, fresh, lsock, needed, output, run, skip, stage, until_ok};
 
 /// Set where the test runs in a PID namespace of its own.
 const ALONE: &str = "LSOCK_TESTS_ALONE";
@@ -43,9 +43,9 @@ pub fn compiled(source: &str) -> Option<(TempDir, PathBuf)> {
     fs::write(&text, source).unwrap();
     let mut compiler = Command::new("cc");
     let compiler = compiler.arg("-pthread").arg(&text).arg("-o").arg(&program);
-    let status = compiler.status();
-    if !status.as_ref().is_ok_and(ExitStatus::success) {
-        skip(format_args!("cc: {status:?}"));
+    let outcome = output(compiler);
+    if !outcome.as_ref().is_ok_and(|output| output.status.success()) {
+        skip(format_args!("cc: {outcome:?}"));
         return None;
     }
     Some((directory, program))

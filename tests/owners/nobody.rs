@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::scene::holder::{as_nobody, find_program, no_nobody};
 use crate::scene::{Expected, V4, tcp};
-use crate::support::{Child, LSOCK, Run, fresh, run, skip, until};
+use crate::support::{Child, LSOCK, Run, fresh, run, skip, undisturbed, until};
 
 /// The program at a place that everybody can reach.
 pub struct Reachable {
@@ -29,7 +29,7 @@ impl Reachable {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let program = directory.path().join("lsock");
-        fs::copy(LSOCK, &program).unwrap();
+        undisturbed(|| fs::copy(LSOCK, &program)).unwrap();
         Some(Reachable {
             _directory: directory,
             program,

@@ -11,7 +11,9 @@ use tempfile::TempDir;
 
 use crate::scene::V4;
 use crate::scene::tcp;
-use crate::support::{LSOCK, Run, can_strace, command, fresh, lsock, needed, skip, with_faults};
+use crate::support::{
+    LSOCK, Run, can_strace, command, fresh, lsock, needed, run, skip, with_faults,
+};
 
 /// The header of `net/tcp` and a listener with this inode.
 fn listener(inode: u64) -> String {
@@ -224,7 +226,7 @@ fn process_by_number_is_unknown_in_the_proc_of_another_pid_namespace() {
     let inside = |mount: &[&str], words: &[&str]| {
         let mut unshare = command(&unshare);
         let unshare = unshare.args(["--pid", "--fork"]).args(mount).arg(LSOCK);
-        Run::from(unshare.args(words).output().unwrap())
+        run(unshare.args(words))
     };
     let own = format!("pid = {}", std::process::id());
     for words in [&["-tlq", &own][..], &["-tlq", "pid = 1"], &["-tl", &own]] {
@@ -272,7 +274,7 @@ fn root_of_a_user_namespace_is_told_that_it_is_one() {
     let _listener = tcp::listener(V4, 1).unwrap();
     let mut unshare = command(&unshare);
     let unshare = unshare.args(["--user", "--map-root-user", LSOCK, "-tlpn"]);
-    let run = Run::from(unshare.output().unwrap());
+    let run = run(unshare);
     if run.status == Some(1) {
         skip(run.stderr.trim());
         return;

@@ -17,8 +17,8 @@ use crate::scene::tcp::options::held_many_times;
 use crate::scene::tcp::{self, listeners};
 use crate::scene::{Expected, Namespace, V4, or_skip};
 use crate::support::{
-    Child, LSOCK, Run, calls, can_strace, command, fresh, lsock, skip, stage, until, until_ok,
-    with_faults,
+    Child, LSOCK, Run, calls, can_strace, close, command, fresh, lsock, run, skip, stage,
+    undisturbed, until, with_faults,
 };
 
 const BPF: [&str; 5] = ["-p", "--json", "-tl", "--owners", "bpf"];
@@ -62,13 +62,11 @@ fn by(way: &str, words: &[&str]) -> Told {
     told(&lsock([&["-p", "--json", "--owners", way], words].concat()).done())
 }
 
-/// What both ways tell. Commands that other tests start hold copies of everything for a moment, so
-/// they may have to be asked again.
+/// What both ways tell.
 fn agreed(words: &[&str]) -> Told {
-    until("both ways tell the same", || {
-        let [bpf, proc] = ["bpf", "proc"].map(|way| by(way, words));
-        (bpf == proc).then_some(bpf)
-    })
+    let [bpf, proc] = undisturbed(|| ["bpf", "proc"].map(|way| by(way, words)));
+    assert_eq!(bpf, proc);
+    bpf
 }
 
 fn pids((_, processes): &(Value, Value)) -> Vec<u64> {
@@ -123,12 +121,10 @@ fn socket_in_flight_is_told_alike_both_ways() {
     let listener = tcp::listener(V4, 1).unwrap();
     let expected = Expected::inet("in flight", "tcp", "LISTEN", listener.as_fd()).unwrap();
     let _ends = send_away(&listener);
-    drop(listener);
-    let end = until("the last owner's end", || {
-        let told = agreed(&["-tl"]);
-        (told[&expected.inode.unwrap()].0 != "found").then_some(told)
-    });
-    let (_, processes) = &end[&expected.inode.unwrap()];
+    close(listener);
+    let told = agreed(&["-tl"]);
+    let (status, processes) = &told[&expected.inode.unwrap()];
+    assert_ne!(status, "found");
     assert_eq!(processes.as_array().map_or(0, Vec::len), 0);
 }
 
@@ -202,7 +198,7 @@ fn inside_a_pid_namespace_only_its_processes_are_told() {
                 .args(mount)
                 .arg(LSOCK)
                 .args(words);
-            Run::from(unshare.output().unwrap())
+            run(unshare)
         };
         let run = inside(&BPF);
         assert_eq!((run.status, run.text()), (Some(2), ""));
@@ -215,15 +211,8 @@ fn inside_a_pid_namespace_only_its_processes_are_told() {
             assert_eq!(run.status, Some(0), "{}", run.stderr);
             (busy.row(&run.sockets()), run.stderr)
         };
-        // A child of another test has a copy of the listener until it runs its program.
-        until_ok("the same", || {
-            let [auto, proc] = ["auto", "proc"].map(told);
-            if auto == proc {
-                Ok(())
-            } else {
-                Err(format!("{auto:?}\n{proc:?}"))
-            }
-        });
+        let [auto, proc] = undisturbed(|| ["auto", "proc"].map(told));
+        assert_eq!(auto, proc);
     }
 }
 
@@ -337,12 +326,7 @@ fn kernel_that_does_not_describe_its_types_is_told_or_passed_over() {
             "mount -t tmpfs none /sys/kernel/btf && exec {LSOCK} -p --json -tl --owners {way}"
         );
         let mut unshare = command("unshare");
-        Run::from(
-            unshare
-                .args(["--mount", "sh", "-c", &script])
-                .output()
-                .unwrap(),
-        )
+        run(unshare.args(["--mount", "sh", "-c", &script]))
     };
     let run = hidden("bpf");
     let text = "lsock: cannot read /sys/kernel/btf/vmlinux: no such file or directory\n";
@@ -375,10 +359,10 @@ fn root_without_the_right_to_load_programs_walks() {
         skip(error);
         return;
     }
-    let run = |lost: &str, words: &[&str]| {
+    let without = |lost: &str, words: &[&str]| {
         let mut setpriv = command("setpriv");
         let setpriv = setpriv.arg(format!("--bounding-set={lost}")).arg(LSOCK);
-        Run::from(setpriv.args(words).output().unwrap())
+        run(setpriv.args(words))
     };
     for (lost, text) in [
         (
@@ -391,10 +375,10 @@ fn root_without_the_right_to_load_programs_walks() {
             "only root may look into every process",
         ),
     ] {
-        let refused = run(lost, &BPF);
+        let refused = without(lost, &BPF);
         assert_eq!(refused.status, Some(2), "{lost}: {}", refused.stderr);
         assert!(refused.stderr.contains(text), "{lost}: {}", refused.stderr);
-        let walked = run(lost, &["-p", "--json", "-tl"]);
+        let walked = without(lost, &["-p", "--json", "-tl"]);
         assert_eq!(walked.status, Some(0), "{lost}: {}", walked.stderr);
         assert!(!walked.stderr.contains("bpf"), "{lost}: {}", walked.stderr);
     }
@@ -408,15 +392,12 @@ fn processes_that_come_and_go_disturb_neither_way() {
     let holder = Holder::sleeping(&[listener.as_fd()]).unwrap();
     let mut churn = Command::new("sh");
     let churn = churn.args(["-c", "while :; do /bin/true & /bin/true; wait; done"]);
-    let mut churn = churn
-        .stdin(Stdio::from(listener.try_clone().unwrap()))
-        .spawn()
-        .unwrap();
+    let churn = Child::start(churn.stdin(Stdio::from(listener.try_clone().unwrap())));
     let rows: Vec<_> = (0..10)
         .flat_map(|_| ["bpf", "proc"].map(|way| by(way, &["-tl"])))
         .collect();
-    let _ = (churn.kill(), churn.wait());
-    let own = [std::process::id(), holder.pid(), churn.id()].map(u64::from);
+    let own = [std::process::id(), holder.pid(), churn.pid()].map(u64::from);
+    drop(churn);
     for told in rows {
         let found = pids(&told[&expected.inode.unwrap()]);
         assert!(

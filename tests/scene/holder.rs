@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::At;
-use crate::support::{Child, until};
+use crate::support::{Child, undisturbed, until};
 
 /// A name (`comm`) that breaks parsers and terminals: parentheses, a newline, a colour
 /// sequence, a quote, and a letter of two bytes which the kernel cuts after the 15th byte.
@@ -61,7 +61,7 @@ impl Holder {
     pub fn named(name: &[u8], sockets: &[BorrowedFd<'_>]) -> io::Result<Holder> {
         let directory = TempDir::new().at("temporary directory")?;
         let program = directory.path().join(OsStr::from_bytes(name));
-        fs::copy(find_program("sleep")?, &program).at("copy of sleep")?;
+        undisturbed(|| fs::copy(find_program("sleep")?, &program)).at("copy of sleep")?;
         // A multi-call binary looks at argument 0 for its role.
         let mut command = Command::new(&program);
         command.arg0("sleep").arg("600");

@@ -9,6 +9,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, setns, unshare};
 
 use super::At;
+use crate::support::output;
 
 /// Where the sockets of the current thread are opened.
 ///
@@ -123,7 +124,7 @@ impl Drop for Namespace {
 /// Runs `ip` in the namespace of the current thread.
 pub fn ip(arguments: &[&str]) -> io::Result<()> {
     let line = format!("ip {}", arguments.join(" "));
-    let output = Command::new("ip").args(arguments).output().at(&line)?;
+    let output = output(Command::new("ip").args(arguments)).at(&line)?;
     if output.status.success() {
         return Ok(());
     }

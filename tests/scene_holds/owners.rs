@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::scene::holder::{self, HOSTILE_NAME, Holder};
 use crate::scene::tcp::{self, listeners, options};
 use crate::scene::{Expected, Namespace, V4};
-use crate::support::skip;
+use crate::support::{run, skip};
 
 /// Every owner has the socket under exactly the expected descriptors.
 pub(super) fn assert_owned(expected: &Expected) {
@@ -94,6 +94,6 @@ fn command_runs_as_nobody() {
         return skip(why);
     }
     let id = holder::find_program("id").unwrap();
-    let output = holder::as_nobody(&id).arg("-u").output().unwrap();
-    assert_eq!(output.stdout, b"65534\n", "{output:?}");
+    let run = run(holder::as_nobody(&id).arg("-u"));
+    assert_eq!(run.text(), "65534\n", "{run:?}");
 }

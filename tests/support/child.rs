@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Display};
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{self, ChildStdout, Command, Stdio};
@@ -14,24 +14,21 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Run, until, until_ok};
+use super::{Run, spawn, until, until_ok};
 
 /// A child; killed and waited for on drop.
 #[derive(Debug)]
 pub struct Child(Option<process::Child>);
 
 impl Child {
-    /// Starts a command; see [`super::run`] for what may be in its way.
+    /// Starts a command.
     ///
     /// # Panics
     ///
     /// When it cannot be started.
     #[track_caller]
     pub fn start(command: &mut Command) -> Child {
-        let child = until("start", || match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
-            other => Some(other),
-        });
+        let child = spawn(command);
         Child(Some(
             child.unwrap_or_else(|error| panic!("{command:?}: {error}")),
         ))

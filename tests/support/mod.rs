@@ -5,6 +5,7 @@ mod kernel;
 mod rows;
 mod run;
 mod skip;
+mod start;
 mod strace;
 mod wait;
 
@@ -16,5 +17,6 @@ pub use run::{
     needed, program, run, stage, tool,
 };
 pub use skip::skip;
+pub use start::{close, output, spawn, undisturbed};
 pub use strace::{calls, can_strace, strace, straced, traced, with_faults};
 pub use wait::{PATIENCE, short, until, until_ok};

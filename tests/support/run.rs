@@ -12,7 +12,7 @@ use lsock::cli::Terminal;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{lists_bound, short, skip, until};
+use super::{lists_bound, output, short, skip};
 use crate::scene::holder::find_program;
 use crate::scene::{Namespace, Scene};
 
@@ -178,20 +178,15 @@ pub fn program() -> Command {
     command(LSOCK)
 }
 
-/// Runs a command. A copy of a program may be open for writing while another test starts a child, and
-/// its execution is refused for that moment: by the kernel, or as 126 by a program between.
+/// Runs a command.
 ///
 /// # Panics
 ///
 /// When it cannot be started.
 #[track_caller]
 pub fn run(command: &mut Command) -> Run {
-    let output = until("execution", || match command.output() {
-        Ok(output) if output.status.code() == Some(126) => None,
-        Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => None,
-        other => Some(other),
-    });
-    let name = command.get_program().to_owned();
+    let output = output(command);
+    let name = command.get_program();
     output
         .unwrap_or_else(|error| panic!("{}: {error}", name.display()))
         .into()

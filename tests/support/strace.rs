@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
 
-use super::{LSOCK, Run, command, fresh, run, skip};
+use super::{LSOCK, Run, command, fresh, output, run, skip};
 use crate::scene::Namespace;
 
 /// True if `strace` can trace here; otherwise the test is skipped.
 pub fn can_strace() -> bool {
     static FAILURE: OnceLock<Option<String>> = OnceLock::new();
     let failure = FAILURE.get_or_init(|| {
-        let output = command("strace").args(["-qo/dev/null", "true"]).output();
+        let output = output(command("strace").args(["-qo/dev/null", "true"]));
         let works = output.as_ref().is_ok_and(|output| output.status.success());
         (!works).then(|| format!("strace: {output:?}"))
     });

@@ -266,9 +266,8 @@ fn offsets_of_this_kernel_are_what_bpftool_says() {
             .into_iter()
             .collect::<Result<Vec<_>, _>>()
     });
-    let dump = std::process::Command::new("bpftool")
-        .args(["btf", "dump", "file", crate::bpf::BTF])
-        .output();
+    let mut bpftool = std::process::Command::new("bpftool");
+    let dump = crate::start::output(bpftool.args(["btf", "dump", "file", crate::bpf::BTF]));
     let (Ok(offsets), Some(dump)) = (offsets, dump.ok().filter(|dump| dump.status.success()))
     else {
         crate::skip::skip("there is no BTF, or bpftool cannot be run");

@@ -12,6 +12,7 @@ use crate::enrich::users;
 use crate::enrich::visibility::Visibility;
 use crate::model::{Family, MissingOwners, Process, ProcessStatus, Protocol, Socket, Warning};
 use crate::procfs::fd::Unreadable;
+use crate::start;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -66,10 +67,8 @@ impl Drop for Running {
 /// A program that waits, as a child with this socket for its standard input.
 fn child_holding(socket: &UdpSocket, program: &Path) -> Running {
     let copy = socket.as_fd().try_clone_to_owned().unwrap();
-    let child = Command::new(program)
-        .arg("60")
-        .stdin(Stdio::from(copy))
-        .spawn();
+    let mut command = Command::new(program);
+    let child = start::spawn(command.arg("60").stdin(Stdio::from(copy)));
     Running(child.unwrap())
 }
 
@@ -418,7 +417,7 @@ fn hostile_name_of_a_live_process_survives() {
     let directory = tempfile::tempdir().unwrap();
     let name = b"x) R\n\x1b]0;\xff";
     let program = directory.path().join(OsStr::from_bytes(name));
-    fs::copy("/bin/sleep", &program).unwrap();
+    start::undisturbed(|| fs::copy("/bin/sleep", &program)).unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let child = child_holding(&socket, &program);
     let (_, found) = of(&mut walking("/proc"), inode_of(&socket));

@@ -10,6 +10,7 @@ use super::walker::socket_inode;
 use super::{Descriptor, Known, Threads, Walk, parent, start_ticks, walk, walk_of, walk_rest};
 use crate::error::Error;
 use crate::skip::skip;
+use crate::start::{output, spawn, undisturbed};
 use rustix::io::Errno;
 use std::fs;
 use std::io;
@@ -17,10 +18,9 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 /// Nobody can tell who shares descriptors.
 const ALL: Threads<'static> = Threads::All(&|_, _| false);
@@ -201,32 +201,12 @@ fn as_another_user(test: &str) {
     let program = tempfile::tempdir().unwrap();
     fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = program.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    let run = || {
-        Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(&copy)
-            .args([&name, "--exact"])
-            .stdout(Stdio::null())
-            .status()
-    };
-    // A child that another test forked while the copy was written keeps it open (ETXTBSY, which
-    // setpriv tells as 126) until that child executes its own program.
-    let busy = |status: &io::Result<ExitStatus>| {
-        status
-            .as_ref()
-            .is_ok_and(|status| status.code() == Some(126))
-    };
-    let mut status = run();
-    for _ in 0..100 {
-        if !busy(&status) {
-            break;
-        }
-        thread::sleep(Duration::from_millis(20));
-        status = run();
-    }
-    match status {
-        Ok(status) => assert!(status.success()),
+    undisturbed(|| fs::copy(std::env::current_exe().unwrap(), &copy)).unwrap();
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let run = output(setpriv.arg(&copy).args([&name, "--exact"]));
+    match run {
+        Ok(run) => assert!(run.status.success(), "{run:?}"),
         Err(cause) => skip(format_args!("root, and setpriv cannot be run: {cause}")),
     }
 }
@@ -259,8 +239,8 @@ fn process_that_exits_during_scan_is_skipped() {
 
 fn short_lived_children(done: &AtomicBool) -> Vec<u32> {
     let mut pids = Vec::new();
-    while !done.load(Ordering::Relaxed) {
-        let mut child = Command::new("true").spawn().unwrap();
+    while pids.len() < 2 || !done.load(Ordering::Relaxed) {
+        let mut child = spawn(&mut Command::new("true")).unwrap();
         pids.push(child.id());
         child.wait().unwrap();
     }

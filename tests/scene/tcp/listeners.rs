@@ -14,6 +14,7 @@ use crate::scene::expected::{Expected, local_address};
 use crate::scene::held::Held;
 use crate::scene::holder;
 use crate::scene::namespace::Namespace;
+use crate::support::close;
 
 /// A listener whose accept queue is full: `backlog` + 1 connections wait in it.
 pub fn full_queue(ip: IpAddr, backlog: u8) -> io::Result<Held> {
@@ -87,7 +88,7 @@ pub fn handed_over(ip: IpAddr) -> io::Result<Held> {
         ..kept.the("listener of a child").clone()
     });
     held.keep_holder(child);
-    drop(kept);
+    close(kept);
     held.settled()
 }
 

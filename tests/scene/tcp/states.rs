@@ -12,6 +12,7 @@ use crate::scene::At;
 use crate::scene::expected::{Expected, local_address, unspecified};
 use crate::scene::held::Held;
 use crate::scene::option::TcpDeferAccept;
+use crate::support::close;
 
 /// `LISTEN`: a listener nobody has called.
 pub fn listen(ip: IpAddr) -> io::Result<Held> {
@@ -138,7 +139,7 @@ pub fn last_ack(ip: IpAddr) -> io::Result<Held> {
     held.keep_tcp("CLOSE_WAIT", "CLOSE_WAIT", server.try_clone()?)?
         .recv_queue = Some(1);
     // Only a server that has seen the FIN goes to LAST_ACK and not to FIN_WAIT_1.
-    drop(held.settled()?);
+    close(held.settled()?);
     stuff(&server)?;
     server.shutdown(Shutdown::Write).at("shutdown")?;
     let mut held = Held::new();
@@ -187,7 +188,7 @@ pub fn time_wait(ip: IpAddr) -> io::Result<Held> {
         .recv_queue = Some(1);
     first.keep_tcp("FIN_WAIT_2", "FIN_WAIT_2", client)?;
     // Dropped in this order, the server first: its FIN then finds a client in FIN_WAIT_2.
-    drop(first.settled()?);
+    close(first.settled()?);
     let mut held = Held::new();
     held.know(Expected {
         recv_queue: Some(0),
@@ -207,7 +208,7 @@ pub fn orphan(ip: IpAddr) -> io::Result<Held> {
         server,
     } = stuffed_client(ip)?;
     let (from, to) = (local_address(&client)?, local_address(&server)?);
-    drop(client);
+    close(client);
     let mut held = Held::new();
     let mut expected = Expected::without_owner("orphan", "FIN_WAIT_1", from, to);
     unsent(&mut expected, "both");
