@@ -145,8 +145,9 @@ fn hides_others(mounts: &[MountInfo], device: (u32, u32), reader: &Reader) -> bo
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::{MountInfo, Reader, hides_others, is_live, shows_kernel_threads};
     use crate::procfs::mounts::parsed;
     use std::path::Path;

@@ -110,7 +110,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
                     } else {
                         looker.filter(protocol, &own)
                     },
-                    text: (definition.sentence)(&group, limits),
+                    text: definition.text(&group, limits),
                     netns: None,
                 });
             }

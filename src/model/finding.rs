@@ -5,6 +5,7 @@ mod kind;
 mod limits;
 mod measure;
 mod ports;
+mod sentence;
 mod table;
 
 pub use group::{

@@ -331,11 +331,12 @@ impl Info {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
 mod tests {
+    #![expect(
+        clippy::indexing_slicing,
+        reason = "a test stops at the first surprise"
+    )]
+
     use super::{Info, MPTCP_INFO, TCP_INFO};
 
     fn counting() -> Vec<u8> {

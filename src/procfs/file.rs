@@ -94,8 +94,9 @@ pub fn read_path(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::{open_path, read_path, start};
     use rustix::fs::{CWD, Mode, mkfifoat};
     use std::fs::File;

@@ -64,8 +64,9 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::speaks;
     use crate::model::{Family, Protocol, Table};
     use std::path::Path;

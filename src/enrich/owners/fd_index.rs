@@ -74,8 +74,9 @@ fn slots(inode: u64, length: usize) -> impl Iterator<Item = usize> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::FdIndex;
     use crate::procfs::fd::Descriptor;
 

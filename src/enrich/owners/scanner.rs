@@ -229,8 +229,9 @@ fn is_filtered(root: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::{has_many_files, is_filtered};
     use std::fs;
 

@@ -303,15 +303,6 @@ impl Group<'_> {
         }
     }
 
-    pub(super) fn holders(&self) -> String {
-        names(&self.sockets)
-    }
-
-    /// The addresses and ports of its first sockets, or their names.
-    pub(super) fn place(&self) -> String {
-        places_of(&self.sockets)
-    }
-
     pub(super) fn sum(&self, of: impl Fn(&Socket) -> u64) -> u64 {
         self.sockets.iter().map(|found| of(&found.socket)).sum()
     }

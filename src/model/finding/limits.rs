@@ -170,12 +170,13 @@ impl PortRange {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-mod tests {
+pub(super) mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::{Limits, PortRange};
 
     /// One text in every file.
-    struct Everywhere(&'static str);
+    pub(in crate::model::finding) struct Everywhere(pub(in crate::model::finding) &'static str);
 
     impl Limits for Everywhere {
         fn text(&self, _: &str) -> Option<String> {

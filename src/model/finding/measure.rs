@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::{Counts, Socket, State};
-use super::group::{Found, Group, Holder, names, names_of, places_of};
+use super::group::{Found, Group, Holder};
 use super::limits::Limits;
-use crate::text::bytes;
 
 /// From this share of its accept queue on a listener is nearly full, in percent.
 pub(super) const NEARLY_FULL: u64 = 75;
@@ -71,7 +70,7 @@ fn is_at_limit(holder: &Holder, limits: &dyn Limits) -> Option<bool> {
 }
 
 /// Those who hold the sockets of a group, which are the same for each, and of whom this is so.
-fn holders_of<'f>(
+pub(super) fn holders_of<'f>(
     group: &Group<'f>,
     limits: &dyn Limits,
     at_limit: Option<bool>,
@@ -97,54 +96,6 @@ pub(super) fn may_be_at_their_limit(group: &Group<'_>, limits: &dyn Limits) -> [
     }
     let has_room = !holders_of(group, limits, Some(false)).is_empty();
     [group.count, if has_room { 1 } else { 100 }]
-}
-
-/// Who cannot accept where, and who else may.
-pub(super) fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
-    let holders = |at_limit| holders_of(group, limits, at_limit);
-    let full = holders(Some(true));
-    let most = |holder: &&Holder| match holder {
-        Holder::Process(pid, _) => limits.most_descriptors(*pid),
-        _ => None,
-    };
-    let most: BTreeSet<u64> = full.iter().filter_map(most).collect();
-    let most: Vec<String> = most.iter().map(u64::to_string).collect();
-    let others = |at_limit, verb| match holders(at_limit).as_slice() {
-        [] => String::new(),
-        others => format!(" {} {verb} accept them.", names_of(others)),
-    };
-    format!(
-        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, and {} connections wait at \
-         {}.{}{} Close what is not used any more, or raise the limit (prlimit --nofile).",
-        names_of(&full),
-        most.join(" or "),
-        group.sum(unread),
-        group.place(),
-        others(Some(false), "can still"),
-        others(None, "perhaps can"),
-    )
-}
-
-/// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
-pub(super) fn listener(group: &Group<'_>) -> String {
-    let own = group.sockets.iter().map(|found| found.socket.local.ip);
-    let own: BTreeSet<_> = own.collect();
-    let takes = |found: &&Found| {
-        let ip = found.socket.local.ip;
-        ip.is_none_or(|ip| ip.is_unspecified()) || own.contains(&ip)
-    };
-    let listeners: Vec<&Found> = group.related.iter().copied().filter(takes).collect();
-    if listeners.is_empty() {
-        return format!("port {}", group.who());
-    }
-    format!("{} ({})", places_of(&listeners), names(&listeners))
-}
-
-/// ` (somaxconn is 4096)`; nothing where that is not told.
-pub(super) fn limit_is(limits: &dyn Limits, key: &str) -> String {
-    let (_, name) = key.rsplit_once('/').unwrap_or_default();
-    let most = limits.number(key);
-    most.map_or_else(String::new, |most| format!(" ({name} is {most})"))
 }
 
 /// In percent of the limit; 0 where that is not told.
@@ -182,16 +133,6 @@ pub(super) fn unread(socket: &Socket) -> u64 {
 /// The send queue; 0 where that is not told.
 pub(super) fn unsent(socket: &Socket) -> u64 {
     socket.send_queue.unwrap_or_default().into()
-}
-
-/// What of a group cannot be sent, whose it is, and why.
-pub(super) fn cannot_be_sent(group: &Group<'_>, why: &str) -> String {
-    format!(
-        "{} on {} of {} cannot be sent: {why}",
-        bytes(group.sum(unsent)),
-        group.number("connection"),
-        group.holders(),
-    )
 }
 
 /// Listeners at loopback, and those of other programs at every address of the same IP version.

@@ -3,16 +3,13 @@
 
 use super::super::{Protocol, Socket, Source, State};
 use super::Severity::{Critical, Info, Warning};
-use super::group::{GroupBy, GroupKey, names};
+use super::group::{GroupBy, GroupKey};
 use super::kind::FindingKind;
 use super::measure::{
-    NEARLY_FULL, at_their_limit, cannot_accept, cannot_be_sent, drops, handshakes_dropped,
-    is_fullest, is_nearly_full, limit_is, listener, may_be_at_places, may_be_at_their_limit,
-    may_have_dropped, most_ports_in_use, orphans_of_limit, overflows, places, ports_in_use,
-    queue_in_use, unread, unsent,
+    NEARLY_FULL, at_their_limit, drops, handshakes_dropped, is_fullest, is_nearly_full,
+    may_be_at_places, may_be_at_their_limit, may_have_dropped, most_ports_in_use, orphans_of_limit,
+    overflows, places, ports_in_use, queue_in_use,
 };
-use super::ports::ports_are_taken;
-use crate::text::{bytes, millis};
 
 /// All findings; of equally severe ones, the first here comes first. The numbers in the filters:
 ///
@@ -31,22 +28,10 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state close-wait and {group}",
         group_by: GroupBy::Process,
         related: "state listen",
-        is_possible: |counts, _| counts.of(Protocol::Tcp, State::CloseWait) > 0,
-        sentence: |group, _| {
-            let connections = group.number("connection");
-            match &group.key {
-                GroupKey::Unaccepted(_) => format!(
-                    "{connections} in CLOSE_WAIT wait to be accepted at {}. Their peers have already \
-                     closed. The program must accept faster.",
-                    listener(group),
-                ),
-                _ => format!(
-                    "{} holds {connections} in CLOSE_WAIT. The peers have closed, the program has \
-                     not. Close connections after reading EOF.",
-                    group.who(),
-                ),
-            }
-        },
+        sentence: "{who} holds {count connection} in CLOSE_WAIT. The peers have closed, the program has not. \
+                   Close connections after reading EOF.",
+        unaccepted: "{count connection} in CLOSE_WAIT wait to be accepted at {listeners}. Their peers have \
+                     already closed. The program must accept faster.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -60,16 +45,10 @@ pub const FINDINGS: &[FindingKind] = &[
             let bound = counts.of(Protocol::Tcp, State::Bound);
             limits.tcp_in_no_table(0).saturating_sub(bound) >= 20
         },
-        sentence: |group, _| {
-            format!(
-                "{} holds {} that are in no table: never bound, reset by the peer, or closed \
-                 both ways. It has not closed them. Close sockets after connect, read or write fails, and \
-                 after EOF. They cannot be listed: the filter lists what else it holds, and a warning \
-                 counts them.",
-                group.who(),
-                group.number("TCP socket"),
-            )
-        },
+        sentence: "{who} holds {count TCP socket} that are in no table: never bound, reset by the peer, or \
+                   closed both ways. It has not closed them. Close sockets after connect, read or write fails, \
+                   and after EOF. They cannot be listed: the filter lists what else it holds, and a warning \
+                   counts them.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -77,16 +56,9 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 20)],
         filter: "state fin-wait-2 and not orphan and {group}",
         group_by: GroupBy::Process,
-        is_possible: |counts, _| counts.of(Protocol::Tcp, State::FinWait2) > 0,
-        sentence: |group, _| {
-            format!(
-                "{} holds {} half-closed in FIN_WAIT_2: it has shut its direction and waits for \
-                 peers that do not shut theirs, and no timer ends that. Give the wait a time limit, \
-                 or close.",
-                group.who(),
-                group.number("connection"),
-            )
-        },
+        sentence: "{who} holds {count connection} half-closed in FIN_WAIT_2: it has shut its direction and \
+                   waits for peers that do not shut theirs, and no timer ends that. Give the wait a time limit, \
+                   or close.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -94,16 +66,9 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 100)],
         filter: "state fin-wait-2 and orphan",
         keeps: false,
-        is_possible: |counts, _| counts.of(Protocol::Tcp, State::FinWait2) > 0,
-        sentence: |group, limits| {
-            let limit = limits.number("ipv4/tcp_fin_timeout");
-            let limit = limit.map_or_else(String::new, |limit| format!(" ({limit} s)"));
-            format!(
-                "{} that no process holds wait in FIN_WAIT_2 for the FIN of their peers, each for \
-                 tcp_fin_timeout{limit} at the most. Look at the peers: there they are in CLOSE_WAIT.",
-                group.number("connection"),
-            )
-        },
+        sentence: "{count connection} that no process holds wait in FIN_WAIT_2 for the FIN of their peers, each \
+                   for tcp_fin_timeout{tcp_fin_timeout} at the most. Look at the peers: there they are in \
+                   CLOSE_WAIT.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -119,20 +84,9 @@ pub const FINDINGS: &[FindingKind] = &[
             counts.listeners.untold > 0 || is_fullest(counts, is_full)
         },
         measure: Some(|group, _| group.sum(queue_in_use)),
-        sentence: |group, limits| {
-            let most = limit_is(limits, "core/somaxconn");
-            let is_full = group.sum(queue_in_use) >= 100;
-            format!(
-                "The accept queue of {} ({}) is {}: {} waiting, the backlog is \
-                 {}{most}. The program must accept faster; a larger backlog helps with bursts \
-                 only.",
-                group.place(),
-                group.holders(),
-                if is_full { "full" } else { "nearly full" },
-                group.sum(unread),
-                group.sum(unsent),
-            )
-        },
+        sentence: "The accept queue of {places} ({holders}) is {how full}: {unread} waiting, the backlog is \
+                   {unsent}{somaxconn}. The program must accept faster; a larger backlog helps with bursts \
+                   only.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -146,27 +100,11 @@ pub const FINDINGS: &[FindingKind] = &[
         is_possible: |counts, limits| counts.listeners.count > 0 && overflows(limits) > 0,
         measure: Some(handshakes_dropped),
         untold: may_have_dropped,
-        sentence: |group, limits| {
-            let dropped = limits.counter("netstat", "TcpExt", "ListenDrops");
-            let (least, most) = (handshakes_dropped(group, limits), group.sum(drops));
-            let own = if least < most {
-                format!("{least} to {most} handshakes (TCP_DEFER_ACCEPT drops ACKs, too)")
-            } else {
-                format!("{most} handshakes")
-            };
-            format!(
-                "{} ({}) has dropped {own} since it listens: {} wait in its accept queue now, \
-                 the backlog is {}. All listeners of this network namespace, closed ones too, count {} \
-                 overflows of accept queues (ListenOverflows) and {} drops (ListenDrops). In bursts \
-                 the program must accept faster, or needs a larger backlog.",
-                group.place(),
-                group.holders(),
-                group.sum(unread),
-                group.sum(unsent),
-                overflows(limits),
-                dropped.unwrap_or_default(),
-            )
-        },
+        sentence: "{places} ({holders}) has dropped {dropped handshakes} since it listens: {unread} wait in its \
+                   accept queue now, the backlog is {unsent}. All listeners of this network namespace, closed \
+                   ones too, count {ListenOverflows} overflows of accept queues (ListenOverflows) and \
+                   {ListenDrops} drops (ListenDrops). In bursts the program must accept faster, or needs a \
+                   larger backlog.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -176,12 +114,12 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state listen and recv_queue > 0 and {group}",
         group_by: GroupBy::Holders,
         is_possible: |counts, _| {
-            counts.listeners.untold > 0
-                || is_fullest(counts, |listener| listener.recv_queue > Some(0))
+            let is_waited_for = |listener: &Socket| listener.recv_queue > Some(0);
+            counts.listeners.untold > 0 || is_fullest(counts, is_waited_for)
         },
         measure: Some(at_their_limit),
         untold: may_be_at_their_limit,
-        sentence: cannot_accept,
+        sentence: "{who cannot accept} Close what is not used any more, or raise the limit (prlimit --nofile).",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -191,16 +129,10 @@ pub const FINDINGS: &[FindingKind] = &[
         passes: |socket| Some(socket.is_self_connected()),
         group_by: GroupBy::Socket,
         is_possible: |counts, _| counts.self_connected > 0,
-        sentence: |group, _| {
-            format!(
-                "{} is connected to itself at {}. It connected while nothing listened there, and the \
-                 kernel chose the port of the destination for its own end. No server can listen there \
-                 until it closes. Keep ports of servers out of ip_local_port_range \
-                 (ip_local_reserved_ports).",
-                group.holders(),
-                group.place(),
-            )
-        },
+        sentence: "{holders} is connected to itself at {places}. It connected while nothing listened there, and \
+                   the kernel chose the port of the destination for its own end. No server can listen there \
+                   until it closes. Keep ports of servers out of ip_local_port_range \
+                   (ip_local_reserved_ports).",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -212,24 +144,9 @@ pub const FINDINGS: &[FindingKind] = &[
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen",
-        is_possible: |counts, _| counts.of(Protocol::Tcp, State::SynRcvd) > 0,
-        sentence: |group, limits| {
-            let listeners = group.related.iter();
-            let backlog = listeners.filter_map(|found| found.socket.send_queue).max();
-            let backlog = backlog.map(|backlog| format!("the backlog is {backlog}"));
-            let most = limits.number("ipv4/tcp_max_syn_backlog");
-            let most = most.map(|most| format!("tcp_max_syn_backlog is {most}"));
-            let limits: Vec<String> = backlog.into_iter().chain(most).collect();
-            format!(
-                "{} to port {} ({}) wait in SYN_RCVD for the clients, each SYN and ACK sent twice or more; \
-                 {}. The clients do not answer, the way back to them is broken, or this is a SYN flood: \
-                 see tcp_syncookies.",
-                group.number("handshake"),
-                group.who(),
-                names(&group.related),
-                limits.join(", "),
-            )
-        },
+        sentence: "{count handshake} to port {who} ({programs}) wait in SYN_RCVD for the clients, each SYN and \
+                   ACK sent twice or more; {backlogs}. The clients do not answer, the way back to them is \
+                   broken, or this is a SYN flood: see tcp_syncookies.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -237,16 +154,8 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 1)],
         filter: "state syn-sent and {group} and timer.retransmits >= 2",
         group_by: GroupBy::Peer,
-        is_possible: |counts, _| counts.of(Protocol::Tcp, State::SynSent) > 0,
-        sentence: |group, _| {
-            format!(
-                "{} does not answer: {} in SYN_SENT ({}), each SYN sent 3 times or more. The \
-                 host is down, a firewall drops the SYN, or the accept queue there is full.",
-                group.who(),
-                group.number("connection"),
-                group.holders(),
-            )
-        },
+        sentence: "{who} does not answer: {count connection} in SYN_SENT ({holders}), each SYN sent 3 times or \
+                   more. The host is down, a firewall drops the SYN, or the accept queue there is full.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -262,18 +171,20 @@ pub const FINDINGS: &[FindingKind] = &[
         is_possible: |counts, limits| most_ports_in_use(counts, limits) >= 75,
         measure: Some(|group, limits| ports_in_use(group.ports.taken, limits)),
         listed: Some(|group, limits| {
-            let own = group.key.filter();
             let is_free = if group.ports.free > 0 {
                 "not state time-wait"
             } else {
                 ""
             };
-            let ports = limits.ephemeral()?.filter();
-            let parts = [ports.as_str(), &own, is_free].into_iter();
-            let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+            let mut parts = vec![
+                limits.ephemeral()?.filter(),
+                group.key.filter(),
+                is_free.into(),
+            ];
+            parts.retain(|part| !part.is_empty());
             Some((group.count, parts.join(" and ")))
         }),
-        sentence: ports_are_taken,
+        sentence: "{ports are taken}",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -284,16 +195,9 @@ pub const FINDINGS: &[FindingKind] = &[
         file: "sys/net/ipv4/tcp_max_orphans",
         is_possible: |counts, limits| counts.orphans > 0 && orphans_of_limit(limits) >= 50,
         measure: Some(|_, limits| orphans_of_limit(limits)),
-        sentence: |group, limits| {
-            format!(
-                "The kernel holds {} connections that no process holds any more, of {} allowed \
-                 (tcp_max_orphans); {} of them are here. Beyond that it resets them: find peers that \
-                 do not read, lower tcp_orphan_retries, or raise the limit.",
-                limits.orphans().unwrap_or_default(),
-                limits.number("ipv4/tcp_max_orphans").unwrap_or_default(),
-                group.count,
-            )
-        },
+        sentence: "The kernel holds {orphans} connections that no process holds any more, of {tcp_max_orphans} \
+                   allowed (tcp_max_orphans); {number} of them are here. Beyond that it resets them: find peers \
+                   that do not read, lower tcp_orphan_retries, or raise the limit.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -302,14 +206,9 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
                  timer = probe and tcp_info.backoff >= 3)",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: |group, _| {
-            format!(
-                "{} in LAST_ACK or CLOSING ({}): the last FIN gets no answer, or waits behind data that the \
-                 peer does not read. Look at the peers; the kernel gives up after tcp_orphan_retries.",
-                group.number("connection"),
-                group.holders(),
-            )
-        },
+        sentence: "{count connection} in LAST_ACK or CLOSING ({holders}): the last FIN gets no answer, or waits \
+                   behind data that the peer does not read. Look at the peers; the kernel gives up after \
+                   tcp_orphan_retries.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -320,23 +219,10 @@ pub const FINDINGS: &[FindingKind] = &[
         group_by: GroupBy::Process,
         related: "state listen",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: |group, _| {
-            let (unread, idle) = (bytes(group.sum(unread)), millis(5_000));
-            let connections = group.number("connection");
-            match &group.key {
-                GroupKey::Unaccepted(_) => format!(
-                    "{unread} waits on {connections} that {} not accepted yet at {}, and nothing \
-                     more has come for {idle}. The program must accept faster.",
-                    if group.count == 1 { "is" } else { "are" },
-                    listener(group),
-                ),
-                _ => format!(
-                    "{} does not read: {unread} waits on {connections}, and nothing more has come \
-                     for {idle}. The program hangs, or waits for something else first.",
-                    group.who(),
-                ),
-            }
-        },
+        sentence: "{who} does not read: {unread bytes} waits on {count connection}, and nothing more has come \
+                   for 5s. The program hangs, or waits for something else first.",
+        unaccepted: "{unread bytes} waits on {count connection} that {is} not accepted yet at {listeners}, and \
+                     nothing more has come for 5s. The program must accept faster.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -345,13 +231,9 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
                  tcp_info.backoff >= 3",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: |group, _| {
-            cannot_be_sent(
-                group,
-                "the window of the peer is closed, and the persist timer probes it. The program at \
-                 the other end does not read: look there.",
-            )
-        },
+        sentence: "{unsent bytes} on {count connection} of {holders} cannot be sent: the window of the peer is \
+                   closed, and the persist timer probes it. The program at the other end does not read: look \
+                   there.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -360,13 +242,9 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
                  timer.retransmits >= 3",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: |group, _| {
-            cannot_be_sent(
-                group,
-                "sent 4 times or more without an acknowledgement. The peer or the way to it is gone; \
-                 the kernel gives up after tcp_retries2.",
-            )
-        },
+        sentence: "{unsent bytes} on {count connection} of {holders} cannot be sent: sent 4 times or more \
+                   without an acknowledgement. The peer or the way to it is gone; the kernel gives up after \
+                   tcp_retries2.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -378,30 +256,18 @@ pub const FINDINGS: &[FindingKind] = &[
         file: "thread-self/net/snmp",
         is_possible: |_, limits| limits.udp_without_room() >= 100,
         measure: Some(|group, _| group.sum(drops)),
-        sentence: |group, limits| {
-            let most = limit_is(limits, "core/rmem_max");
-            let sockets = group.sockets.iter();
-            let ports = sockets.filter_map(|found| found.socket.local.port);
-            let mut ports: Vec<String> = ports.take(3).map(|port| port.to_string()).collect();
-            ports.dedup();
-            format!(
-                "{} lost {} datagrams at port {}: its buffer was full when they came. It reads \
-                 too slowly for the bursts; a larger SO_RCVBUF takes more{most}.",
-                group.who(),
-                group.sum(drops),
-                ports.join(", "),
-            )
-        },
+        sentence: "{who} lost {drops} datagrams at port {ports}: its buffer was full when they came. It reads \
+                   too slowly for the bursts; a larger SO_RCVBUF takes more{rmem_max}.",
         ..FindingKind::USUAL
     },
     FindingKind {
         name: "wildcard_and_loopback",
         levels: &[(Info, 1)],
-        among: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
+        among: LISTENERS,
         filter: "src 127.0.0.0/8 or src [::1]",
         group_by: GroupBy::Port,
         keeps: false,
-        related: "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)",
+        related: LISTENERS,
         is_possible: |counts, _| counts.of(Protocol::Tcp, State::Listen) > 1,
         measure: Some(|group, _| {
             // Who listens is known only where there are both.
@@ -413,20 +279,18 @@ pub const FINDINGS: &[FindingKind] = &[
         }),
         untold: |group, _| may_be_at_places(group),
         listed: Some(|group, _| {
-            let [loopback, wildcard] = places(group);
-            let both = loopback.into_iter().chain(wildcard);
-            let inodes: Vec<u64> = both.filter_map(|found| found.socket.inode).collect();
+            let inodes = places(group).into_iter().flatten();
+            let inodes: Vec<u64> = inodes.filter_map(|found| found.socket.inode).collect();
             let count = u64::try_from(inodes.len()).unwrap_or(u64::MAX);
             (count > 0).then(|| (count, GroupKey::Sockets(inodes).filter()))
         }),
-        sentence: |group, _| {
-            let [loopback, wildcard] = places(group).map(|found| names(&found));
-            format!(
-                "Port {} is listened on at every address by {wildcard} and at loopback by {loopback}: over \
-                 loopback the latter answers, from elsewhere the former. Close one if that is not meant.",
-                group.who(),
-            )
-        },
+        sentence: "Port {who} is listened on at every address by {who is everywhere} and at loopback by {who is \
+                   at loopback}: over loopback the latter answers, from elsewhere the former. Close one if that \
+                   is not meant.",
         ..FindingKind::USUAL
     },
 ];
+
+/// Those that are at loopback, or at every address.
+const LISTENERS: &str =
+    "state listen and (src 127.0.0.0/8 or src [::1] or src 0.0.0.0/32 or src [::]/128)";

@@ -1,0 +1,160 @@
+//! Sentences: words of a template that stand for what is told of a group.
+
+use std::collections::BTreeSet;
+
+use super::group::{Found, Group, GroupKey, Holder, names, names_of, places_of};
+use super::kind::FindingKind;
+use super::limits::Limits;
+use super::measure::{
+    drops, handshakes_dropped, holders_of, overflows, places, queue_in_use, unread, unsent,
+};
+use super::ports::ports_are_taken;
+use crate::text::{bytes, counted};
+
+impl FindingKind {
+    /// Numbers, processes and what to do.
+    pub fn text(&self, group: &Group<'_>, limits: &dyn Limits) -> String {
+        let template = match &group.key {
+            GroupKey::Unaccepted(_) if !self.unaccepted.is_empty() => self.unaccepted,
+            _ => self.sentence,
+        };
+        let parts = template.split(['{', '}']).enumerate();
+        let parts = parts.map(|(place, part)| match place % 2 {
+            0 => part.to_owned(),
+            _ => told(part, group, limits).unwrap_or_default(),
+        });
+        parts.collect()
+    }
+}
+
+/// What a word stands for; `None` = nothing.
+fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
+    if let Some(one) = word.strip_prefix("count ") {
+        return Some(counted(group.count, one));
+    }
+    let counter = |name| limits.counter("netstat", "TcpExt", name);
+    let limit = |key: &str| limits.number(&format!("{key}/{word}"));
+    // ` (somaxconn is 4096)`; nothing where that is not told.
+    let limit_is = |key| limit(key).map_or_else(String::new, |most| format!(" ({word} is {most})"));
+    let number = |number: u64| number.to_string();
+    Some(match word {
+        "who" => group.who(),
+        "number" => number(group.count),
+        "is" => if group.count == 1 { "is" } else { "are" }.to_owned(),
+        "places" => places_of(&group.sockets),
+        "holders" => names(&group.sockets),
+        "programs" => names(&group.related),
+        "listeners" => listeners(group),
+        "unread" => number(group.sum(unread)),
+        "unread bytes" => bytes(group.sum(unread)),
+        "unsent" => number(group.sum(unsent)),
+        "unsent bytes" => bytes(group.sum(unsent)),
+        "drops" => number(group.sum(drops)),
+        "how full" if group.sum(queue_in_use) < 100 => "nearly full".to_owned(),
+        "how full" => "full".to_owned(),
+        "dropped handshakes" => dropped(group, limits),
+        "ListenOverflows" => number(overflows(limits)),
+        "ListenDrops" => number(counter(word).unwrap_or_default()),
+        "somaxconn" | "rmem_max" => limit_is("core"),
+        "tcp_fin_timeout" => {
+            limit("ipv4").map_or_else(String::new, |limit| format!(" ({limit} s)"))
+        }
+        "tcp_max_orphans" => number(limit("ipv4").unwrap_or_default()),
+        "orphans" => number(limits.orphans().unwrap_or_default()),
+        "backlogs" => backlogs(group, limits),
+        "ports" => {
+            let sockets = group.sockets.iter();
+            let ports = sockets.filter_map(|found| found.socket.local.port);
+            let mut ports: Vec<String> = ports.take(3).map(|port| port.to_string()).collect();
+            ports.dedup();
+            ports.join(", ")
+        }
+        "ports are taken" => ports_are_taken(group, limits),
+        "who cannot accept" => cannot_accept(group, limits),
+        "who is at loopback" => names(&places(group)[0]),
+        "who is everywhere" => names(&places(group)[1]),
+        _ => return None,
+    })
+}
+
+fn dropped(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let (least, most) = (handshakes_dropped(group, limits), group.sum(drops));
+    if least < most {
+        format!("{least} to {most} handshakes (TCP_DEFER_ACCEPT drops ACKs, too)")
+    } else {
+        format!("{most} handshakes")
+    }
+}
+
+fn backlogs(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let listeners = group.related.iter();
+    let backlog = listeners.filter_map(|found| found.socket.send_queue).max();
+    let backlog = backlog.map(|backlog| format!("the backlog is {backlog}"));
+    let most = limits.number("ipv4/tcp_max_syn_backlog");
+    let most = most.map(|most| format!("tcp_max_syn_backlog is {most}"));
+    let limits: Vec<String> = backlog.into_iter().chain(most).collect();
+    limits.join(", ")
+}
+
+/// Who cannot accept where, and who else may.
+fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let holders = |at_limit| holders_of(group, limits, at_limit);
+    let full = holders(Some(true));
+    let most = |holder: &&Holder| match holder {
+        Holder::Process(pid, _) => limits.most_descriptors(*pid),
+        _ => None,
+    };
+    let most: BTreeSet<u64> = full.iter().filter_map(most).collect();
+    let most: Vec<String> = most.iter().map(u64::to_string).collect();
+    let others = |at_limit, verb| match holders(at_limit).as_slice() {
+        [] => String::new(),
+        others => format!(" {} {verb} accept them.", names_of(others)),
+    };
+    format!(
+        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, and {} connections wait at \
+         {}.{}{}",
+        names_of(&full),
+        most.join(" or "),
+        group.sum(unread),
+        places_of(&group.sockets),
+        others(Some(false), "can still"),
+        others(None, "perhaps can"),
+    )
+}
+
+/// Where connections wait to be accepted, and whose program must do it: `0.0.0.0:80 (nginx[812])`.
+fn listeners(group: &Group<'_>) -> String {
+    let own = group.sockets.iter().map(|found| found.socket.local.ip);
+    let own: BTreeSet<_> = own.collect();
+    let takes = |found: &&Found| {
+        let ip = found.socket.local.ip;
+        ip.is_none_or(|ip| ip.is_unspecified()) || own.contains(&ip)
+    };
+    let listeners: Vec<&Found> = group.related.iter().copied().filter(takes).collect();
+    if listeners.is_empty() {
+        return format!("port {}", group.who());
+    }
+    format!("{} ({})", places_of(&listeners), names(&listeners))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+    use crate::model::finding::{FINDINGS, Group, GroupKey, limits::tests::Everywhere};
+
+    #[test]
+    fn every_word_of_a_sentence_is_told() {
+        let group = Group::counted(GroupKey::Port(80), [1, 1]);
+        for finding in FINDINGS {
+            for template in [finding.sentence, finding.unaccepted] {
+                let words = template.split(['{', '}']).skip(1).step_by(2);
+                for word in words {
+                    let told = told(word, &group, &Everywhere("1 2"));
+                    assert!(told.is_some(), "{}: {word}", finding.name);
+                }
+                let count = |brace| template.matches(brace).count();
+                assert_eq!(count('{'), count('}'), "{}", finding.name);
+            }
+        }
+    }
+}
