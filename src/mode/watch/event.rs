@@ -1,4 +1,4 @@
-//! What a view waits for, whichever thread it comes from.
+//! What the program lends a view, a screen; and what a view waits for, whichever thread it comes from.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,6 +12,28 @@ use jiff::Timestamp;
 use crate::error::Error;
 use crate::model::{ChangedRow, Summary};
 use crate::render::view::Scroll;
+
+/// A terminal that is taken for a view, and given back as it was when this is dropped.
+pub trait Console {
+    /// Columns and lines.
+    fn size(&self) -> [u16; 2];
+
+    /// Writes to the screen.
+    ///
+    /// # Errors
+    ///
+    /// When that fails: the terminal is gone.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// True if keys can be read.
+    fn has_keys(&self) -> bool;
+
+    /// Is hung up when the terminal is gone.
+    fn output(&self) -> BorrowedFd<'_>;
+}
+
+/// Takes the terminal, and tells what is done there from then on.
+pub type OpenConsole = fn(EventSender) -> io::Result<Box<dyn Console>>;
 
 /// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

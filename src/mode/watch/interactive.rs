@@ -1,19 +1,23 @@
-//! The view on a terminal: draws, answers keys, and asks for rounds when it is time to.
+//! The view on a terminal: draws, answers keys, and asks for rounds when it is time to. These run on a thread
+//! of their own: keys are answered meanwhile.
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::Viewing;
-use super::console::{Console, OpenConsole};
-use super::event::{self, Event, EventSender, Events, Round};
-use super::pace::Pace;
+use super::event::{self, Console, Event, EventSender, Events, OpenConsole, Round};
+use super::looker::Looker;
+use super::rounds::Pace;
 use super::session::{Action, Session};
-use super::worker::Worker;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::mode::Messages;
 use crate::mode::signals::{Second, Signals};
+use crate::mode::{Messages, sources};
 use crate::query::Query;
 use crate::track::wait;
 
@@ -26,16 +30,28 @@ pub(super) fn view(
 ) -> Result<Verdict, Error> {
     let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
     let (sender, events) = event::channel().map_err(Error::Watch)?;
+    let (asked, questions) = mpsc::channel();
+    let open = viewing.open;
+    let (session, answers) = (Session::new(&query, every, viewing), sender.clone());
+    let looking = move || {
+        if let Err(error) = look(query, &questions, &answers) {
+            answers.send(Event::Round(Err(error)));
+        }
+    };
     let mut interaction = Interaction {
         pace: Pace::new(every, Instant::now()),
-        open: viewing.open,
+        open,
+        asked,
+        pending: 0,
         console: None,
         verdict: Verdict::Done,
         messages: Vec::new(),
-        session: Session::new(&query, every, viewing),
-        worker: Worker::start(query, sender.clone()).map_err(Error::Watch)?,
+        session,
         sender,
     };
+    thread::Builder::new()
+        .spawn(looking)
+        .map_err(Error::Watch)?;
     let mut end = Ok(ControlFlow::Continue(()));
     while matches!(end, Ok(ControlFlow::Continue(()))) && signals.caught().is_none() {
         end = interaction.turn(&signals, &events);
@@ -53,7 +69,9 @@ pub(super) fn view(
 /// A session, who looks for it, and where it is seen.
 struct Interaction {
     session: Session,
-    worker: Worker,
+    asked: Sender<Option<Box<Query>>>,
+    /// Rounds that were asked for and are not over.
+    pending: usize,
     sender: EventSender,
     pace: Pace,
     open: OpenConsole,
@@ -64,18 +82,25 @@ struct Interaction {
 }
 
 impl Interaction {
+    /// Asks for a round, of another query if there is one: what is under way is of no use any more then.
+    fn ask(&mut self, query: Option<Box<Query>>) {
+        // Where nobody hears it, an error is on its way.
+        let _ = self.asked.send(query);
+        self.pending += 1;
+    }
+
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
     fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
         let due = self.pace.due().filter(|_| !self.session.page.is_paused);
-        if due.is_some_and(|due| due <= Instant::now()) && !self.worker.is_busy() {
-            self.worker.ask(None);
+        if due.is_some_and(|due| due <= Instant::now()) && self.pending == 0 {
+            self.ask(None);
         }
         if let Some(console) = &mut self.console {
             let frame = self.session.draw(console.size(), console.has_keys());
             console.write(&frame).map_err(Error::Output)?;
         }
         // A round that is under way ends by itself.
-        let due = due.filter(|_| !self.worker.is_busy());
+        let due = due.filter(|_| self.pending == 0);
         let output = self.console.as_deref().map(Console::output);
         wait(&[events.as_fd(), signals.as_fd()], output, due)?;
         while let Some(event) = events.next() {
@@ -84,7 +109,7 @@ impl Interaction {
                 Event::Round(round) => self.take(round?)?,
                 Event::Input(input) => match self.session.key(input) {
                     Action::Draw => {}
-                    Action::Query(query) => self.worker.ask(Some(query)),
+                    Action::Query(query) => self.ask(Some(query)),
                     Action::Quit => return Ok(ControlFlow::Break(())),
                 },
             }
@@ -94,7 +119,8 @@ impl Interaction {
 
     /// A round is over: it is shown, unless another one was asked for meanwhile.
     fn take(&mut self, round: Round) -> Result<(), Error> {
-        if !self.worker.is_answered() {
+        self.pending -= 1;
+        if self.pending > 0 {
             return Ok(());
         }
         if !round.summary.diagnostics.is_complete() {
@@ -108,4 +134,35 @@ impl Interaction {
         }
         Ok(())
     }
+}
+
+/// Looks as often as it is asked to; every question is one for a round, and may change the query.
+/// Ends when nobody listens any more.
+fn look(
+    query: Query,
+    questions: &Receiver<Option<Box<Query>>>,
+    events: &EventSender,
+) -> Result<(), Error> {
+    let mut out = events.clone();
+    let mut messages = Messages::new("lsock", &mut out);
+    messages.repeat();
+    let mut looker = Looker::new(query, &sources::open)?;
+    for query in questions {
+        if let Some(query) = query {
+            looker = Looker::new(*query, &sources::open)?;
+        }
+        let (time, begun) = (Timestamp::now(), Instant::now());
+        let summary = looker.look(&mut messages)?;
+        let round = Round {
+            time,
+            begun,
+            ended: Instant::now(),
+            rows: looker.rows(|_| true),
+            summary,
+        };
+        if !events.send(Event::Round(Ok(round))) {
+            break;
+        }
+    }
+    Ok(())
 }

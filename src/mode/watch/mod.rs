@@ -4,18 +4,15 @@
 //! keys -> Event -> Interaction -> Session -> Page -> screen
 //!           ^        |
 //!     Round |        v
-//!          Worker, on a thread of its own -> Looker -> TrackedTable
+//!          a thread of its own -> Looker -> TrackedTable
 //! ```
 
-mod console;
 mod event;
 mod interactive;
 mod looker;
-mod pace;
 mod prompt;
 mod rounds;
 mod session;
-mod worker;
 
 use std::fmt;
 use std::io::Write;
@@ -31,10 +28,8 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{OpenOutput, Query, Report};
 use crate::render::{Envelope, Repeats};
-pub use console::{Console, OpenConsole};
-pub use event::{EventSender, Input};
-pub(super) use pace::Pace;
-pub(super) use rounds::Rounds;
+pub use event::{Console, EventSender, Input, OpenConsole};
+pub(super) use rounds::{Pace, Rounds};
 
 /// A listing that is repeated.
 #[derive(Debug)]
