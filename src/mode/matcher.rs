@@ -64,7 +64,13 @@ impl Matcher {
                 break;
             }
             self.look_up(socket, stage);
-            decision = self.decide_row(socket, rule);
+            let row = Row {
+                stage,
+                ..self.enricher.row(socket)
+            };
+            let shown = self.unsearched.from(row);
+            let search = &mut self.search;
+            decision = rule.decide(&row, &mut |text| search.contains(&shown, text));
         }
         decision
     }
@@ -78,30 +84,17 @@ impl Matcher {
         }
     }
 
-    /// Evaluates a rule on what was looked up of a socket.
-    fn decide_row(&mut self, socket: &Socket, rule: &Rule) -> Decision {
-        let row = Row {
-            stage: self.reached,
-            ..self.enricher.row(socket)
-        };
-        let shown = self.unsearched.from(row);
-        let search = &mut self.search;
-        rule.decide(&row, &mut |text| search.contains(&shown, text))
-    }
-
     /// The only one of these rules that a socket fails for certain; `None` = it fails none, or more
     /// than one.
     pub(super) fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
-        let bare = Row::bare(socket);
-        let early = |rule: &Rule| rule.decide(&bare, &mut |_| false);
-        let (failing, is_told) = single_failure(rules, early)?;
-        if is_told {
-            return failing;
+        let (mut failing, mut reached) = (None, Stage::Socket);
+        for (place, rule) in rules.iter().enumerate() {
+            if self.decide(socket, rule).held() == Some(false) && failing.replace(place).is_some() {
+                return None;
+            }
+            reached = reached.max(self.reached);
         }
-        self.look_up(socket, Stage::Names);
-        self.look_up(socket, Stage::Owners);
-        let (failing, _) = single_failure(rules, |rule| self.decide_row(socket, rule))?;
-        failing.filter(|_| !self.enricher.doubts_owners())
+        failing.filter(|_| reached < Stage::Owners || !self.enricher.doubts_owners())
     }
 
     /// The socket that was asked about last, with what is shown of it.
@@ -120,21 +113,4 @@ impl Matcher {
         self.reached = Stage::Socket;
         self.row(socket)
     }
-}
-
-/// The rule that fails, if one does, and whether all of them have an answer; `None` = several fail.
-fn single_failure(
-    rules: &[Rule],
-    mut ask: impl FnMut(&Rule) -> Decision,
-) -> Option<(Option<usize>, bool)> {
-    let (mut failing, mut is_told) = (None, true);
-    for (place, rule) in rules.iter().enumerate() {
-        match ask(rule).held() {
-            Some(true) => {}
-            Some(false) if failing.is_some() => return None,
-            Some(false) => failing = Some(place),
-            None => is_told = false,
-        }
-    }
-    Some((failing, is_told))
 }

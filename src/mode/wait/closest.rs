@@ -12,28 +12,34 @@ use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::model::{Family, Origin, Protocol, Row, Selection, Socket, StateSet, Table};
+use crate::model::{Family, Origin, Protocol, Row, Selection, Socket};
 use crate::query::Query;
 use crate::source::Source;
 
-/// Looks once more: at the port that the filter names, whatever else it asks for, but for what the last
-/// look saw already; or at what it leaves out for a single reason. `None` = there is nothing to tell.
-/// `is_none` = it is certain that nothing matches.
-pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> Option<String> {
+/// Looks once more: at the port that the filter names, whatever else it asks for; or at what it leaves out for
+/// a single reason. `None` = there is nothing to tell.
+pub(super) fn closest(query: &Query, source: &mut dyn Source) -> Option<String> {
     let rules = rules(query);
     let Some(port) = port_of_rules(&rules) else {
         return nearest(query, source, &rules);
     };
-    let mut usage = PortUsage::default();
     let mut protocols: Vec<Protocol> = with_ports(&rules)
         .map(|rule| rule.table().protocol)
         .collect();
     protocols.dedup();
-    let mut unseen = BTreeSet::new();
-    for protocol in protocols {
-        let query = rest(query, port, protocol, is_none);
-        unseen.extend(look(&query, source, &mut usage)?);
-    }
+    let whole = Query {
+        tables: protocols.into_iter().flat_map(Protocol::tables).collect(),
+        checked: None,
+        selection: Selection::All,
+        filter: Expr::Test(Test::Port {
+            side: Side::Local,
+            op: Op::Equal,
+            items: vec![PortItem::Range(port, port)],
+        }),
+        ..query.clone()
+    };
+    let mut usage = PortUsage::default();
+    let unseen = look(&whole, source, &mut usage)?;
     let unseen: Vec<String> = unseen.into_iter().collect();
     Some(seen_at(port, &usage, query, &unseen))
 }
@@ -68,27 +74,6 @@ fn port_of_rules(rules: &[Rule]) -> Option<u16> {
     with_ports(rules).find_map(|rule| port(rule.expr()))
 }
 
-/// All sockets of a protocol that have this port, over both versions of IP, but for states in which
-/// the last look would have seen them.
-fn rest(query: &Query, port: u16, protocol: Protocol, is_none: bool) -> Query {
-    let tables: Vec<Table> = protocol.tables().collect();
-    let is_asked = |table: &Table| query.tables.contains(table);
-    let asks_no_more = port_of_ends(&query.filter) == Some(port);
-    let states =
-        if is_none && asks_no_more && query.checked.is_none() && tables.iter().all(is_asked) {
-            query.selection.states(protocol).complement()
-        } else {
-            StateSet::ALL
-        };
-    Query {
-        tables,
-        checked: None,
-        selection: Selection::All,
-        filter: Expr::all([Expr::Test(Test::State(states)), at_port(port)]),
-        ..query.clone()
-    }
-}
-
 /// Looks at all that a query wants. Gives what the source does not list; `None` = there may be more.
 fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<BTreeSet<String>> {
     let mut matcher = Matcher::telling_owners(query, ScanScope::All).ok()?;
@@ -107,46 +92,22 @@ fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option
 
 /// The only local port that an expression allows, or the only one of either end.
 fn port(expr: &Expr) -> Option<u16> {
-    match expr {
-        Expr::All(members) => members.iter().find_map(port),
-        other => port_of_ends(other),
-    }
-}
-
-/// The port of an expression that allows every socket with this one as its own.
-fn port_of_ends(expr: &Expr) -> Option<u16> {
     let ends = match expr {
+        Expr::All(members) => return members.iter().find_map(port),
         Expr::Any(ends) => ends.as_slice(),
         test => slice::from_ref(test),
     };
-    let ends: Vec<(Side, u16)> = ends.iter().map(port_of_end).collect::<Option<_>>()?;
+    let of_end = |end: &Expr| match end {
+        Expr::Test(Test::Port { side, op, items }) if *op == Op::Equal => match items.as_slice() {
+            [PortItem::Range(first, last)] if first == last => Some((*side, *first)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let ends: Vec<(Side, u16)> = ends.iter().map(of_end).collect::<Option<_>>()?;
     let &(_, port) = ends.first()?;
     let is_only = ends.iter().all(|end| end.1 == port);
     (is_only && ends.contains(&(Side::Local, port))).then_some(port)
-}
-
-/// The only port that a test allows, and at which end.
-fn port_of_end(expr: &Expr) -> Option<(Side, u16)> {
-    let Expr::Test(Test::Port {
-        side,
-        op: Op::Equal,
-        items,
-    }) = expr
-    else {
-        return None;
-    };
-    match items.as_slice() {
-        [PortItem::Range(first, last)] if first == last => Some((*side, *first)),
-        _ => None,
-    }
-}
-
-fn at_port(port: u16) -> Expr {
-    Expr::Test(Test::Port {
-        side: Side::Local,
-        op: Op::Equal,
-        items: vec![PortItem::Range(port, port)],
-    })
 }
 
 /// What a port is to somebody else.
