@@ -1,7 +1,6 @@
 //! The command line: what was typed, and what it means on this terminal.
 
 mod as_netstat;
-mod check;
 mod clashes;
 mod events;
 mod explain;
@@ -227,10 +226,10 @@ struct Typed {
     #[arg(short, long)]
     quiet: bool,
     /// Exit status 1 unless so many match: 3, 1.., ..5, 2..4
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = check::count)]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = words::count)]
     expect: Option<Count>,
     /// Look again until it is so, up to 30s; with -E: the end
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = check::duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = words::duration)]
     wait: Option<Duration>,
     /// Exit status 2 if some processes could not be read
     #[arg(long)]

@@ -41,7 +41,7 @@ fn column(name: &str, tables: &[Table]) -> Result<Field, Error> {
     let lower = name.to_ascii_lowercase();
     let shown = escape(name.as_bytes());
     Field::column(&lower, tables).map_err(|unknown| {
-        if let Some(written) = habits::field(&lower) {
+        if let Some(written) = habits::elsewhere(&lower) {
             return Error::Usage(format!("unknown field \"{shown}\": {written}"));
         }
         Error::Usage(unknown.reason(&shown).unwrap_or_else(|| {

@@ -6,14 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::text::escape;
 
-/// Options of ss, netstat and lsof that this program does not have, and what to write for them.
+/// Options and titles of ss, netstat and lsof that this program does not have, and what to write for them.
 const ELSEWHERE: &str = include_str!("habits/elsewhere.txt");
 
-/// What to write for an option that this program does not have.
-pub(super) fn elsewhere(option: &str) -> Option<&'static str> {
-    let name = option.split('=').next()?;
+/// What to write for an option, or a field, that this program does not have.
+pub(super) fn elsewhere(word: &str) -> Option<&'static str> {
+    let name = word.split('=').next()?;
     let mut lines = ELSEWHERE.lines().filter_map(|line| line.split_once("  "));
-    let (_, text) = lines.find(|(options, _)| options.split(' ').any(|option| option == name))?;
+    let (_, text) = lines.find(|(words, _)| words.split(' ').any(|word| word == name))?;
     Some(text)
 }
 
@@ -27,22 +27,6 @@ pub(super) fn family(word: &str) -> Option<String> {
         ("ax25" | "ipx" | "netrom" | "rose" | "x25" | "ddp" | "ash", "") => {
             format!("netstat -A {word}")
         }
-        _ => return None,
-    })
-}
-
-/// Titles of other tools, and the fields here.
-pub(super) fn field(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "port" | "ports" => "local_port, peer_port",
-        "address" | "addr" | "host" | "ip" | "name" => "local_address, peer_address",
-        "foreign" | "remote" | "dst" => "peer",
-        "src" => "local",
-        "netid" => "protocol",
-        "recv-q" | "recvq" => "recv_queue",
-        "send-q" | "sendq" => "send_queue",
-        "program" | "programs" | "users" => "processes",
-        "node" => "inode",
         _ => return None,
     })
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, Table};
 use crate::netns::Wanted;
-use crate::query::{Hidden, Input, PROC, Query, Report, Tables};
+use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns};
 use crate::source::Extensions;
 use crate::text::escape;
@@ -101,6 +101,24 @@ impl Typed {
             as_netstat(query, terminal)
         } else {
             query
+        })
+    }
+
+    /// What a listing is checked for.
+    fn check(&self) -> Result<Check, Error> {
+        // With events it says when to end.
+        let wait = self.wait.filter(|_| !self.events);
+        if self.quiet && self.summary && self.expect.is_none() && self.fail_on.is_none() {
+            let text =
+                "-q leaves out what -s counts: nothing is checked without --expect or --fail-on";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        let is_any_enough = wait.is_some() || self.quiet && !self.summary;
+        Ok(Check {
+            expected: self.expect.or(is_any_enough.then_some(Count::SOME)),
+            quiet: self.quiet,
+            strict: self.strict,
+            wait,
         })
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS};
-use self::plan::{FAMILIES, parts};
+use self::plan::{family, parts};
 use super::{Command, Terminal, given};
 use crate::enrich::{Interfaces, Lookups, Machine, Mapped, Ports, SystemNames};
 use crate::error::Error;
@@ -88,13 +88,11 @@ impl Typed {
             }
             Given::Families(names) => {
                 for name in names.split(|byte| *byte == b',') {
-                    let mut known = FAMILIES.iter();
-                    let Some((_, letter)) = known.find(|(known, _)| known.as_bytes() == name)
-                    else {
+                    let Some(letter) = family(name) else {
                         let text = format!("Unknown address family `{}'.", escape(name));
                         return Err(Command::Refuse(text, Verdict::Failed));
                     };
-                    self.letters.insert(*letter);
+                    self.letters.insert(letter);
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Arg;
 use jiff::tz::TimeZone;
 
-use super::check::wrong;
+use super::words::wrong;
 use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::filter;

@@ -2,13 +2,18 @@
 
 use std::iter::once;
 use std::num::{IntErrorKind, ParseIntError};
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap_complete::Shell;
 
 use crate::enrich::OwnerSource;
+use crate::error::Error;
+use crate::filter;
 use crate::model::{Family, Protocol, Severity, Source};
+use crate::query::Count;
 use crate::render::{Color, Format, Grouping};
+use crate::text::escape;
 
 /// What a word of `-A` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,4 +106,22 @@ pub(super) fn limit(text: &str) -> Result<usize, &'static str> {
             IntErrorKind::PosOverflow => "too large",
             _ => "it is no number of rows, like 10",
         })
+}
+
+/// The time of `--wait`.
+pub(super) fn duration(text: &str) -> Result<Duration, Error> {
+    filter::duration(text)
+        .ok_or_else(|| wrong("--wait", text, "is no duration, like 500ms, 30s or 5m"))
+}
+
+/// The number of `--expect`.
+pub(super) fn count(text: &str) -> Result<Count, Error> {
+    Count::parse(text)
+        .ok_or_else(|| wrong("--expect", text, "is no count, like 3, 1.., ..5 or 2..4"))
+}
+
+/// Says what is wrong with the value of an option.
+pub(super) fn wrong(option: &str, text: &str, why: &str) -> Error {
+    let clean = escape(text.as_bytes());
+    Error::Usage(format!("{option}: \"{clean}\" {why}"))
 }

@@ -136,8 +136,8 @@ impl<'q> Looker<'q> {
     /// Will look where the query looked.
     fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
         let (mut source, _) = open(query, &Recorder::default())?;
-        let mut matcher = Matcher::telling_owners(query, query.lookups.scope.clone())?;
-        matcher.learn(source.as_mut());
+        let scope = query.lookups.scope.clone();
+        let matcher = Matcher::telling_owners(query, scope, source.as_mut())?;
         Ok(Self {
             query,
             source,

@@ -42,8 +42,7 @@ pub(super) fn run(
     };
     let query = query.as_ref();
     let limits = source.limits();
-    let mut matcher = Matcher::new(query)?;
-    matcher.learn(source.as_mut());
+    let mut matcher = Matcher::new(query, source.as_mut())?;
     let output = Output::of(query, open, &envelope(), out);
     let unlisted = Unlisted::of(query, &mut matcher.enricher);
     let mut listing = Listing::new(query, &mut matcher, output);

@@ -22,28 +22,39 @@ pub(super) struct Matcher {
 
 impl Matcher {
     /// Has looked up nothing yet. An error means that processes cannot be found in the wanted way.
-    pub(super) fn new(query: &Query) -> Result<Self, Error> {
-        Self::with(query, query.lookups.clone(), query.hidden)
+    pub(super) fn new(query: &Query, source: &mut dyn Source) -> Result<Self, Error> {
+        Self::with(query, query.lookups.clone(), query.hidden, source)
     }
 
     /// Looks up processes, and tells them, whatever the query wants to know of them.
-    pub(super) fn telling_owners(query: &Query, scope: ScanScope) -> Result<Self, Error> {
+    pub(super) fn telling_owners(
+        query: &Query,
+        scope: ScanScope,
+        source: &mut dyn Source,
+    ) -> Result<Self, Error> {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
             scope,
             ..query.lookups.clone()
         };
-        Self::with(query, lookups, Hidden::default())
+        Self::with(query, lookups, Hidden::default(), source)
     }
 
-    fn with(query: &Query, lookups: Lookups, hidden: Hidden) -> Result<Self, Error> {
-        Ok(Self {
+    fn with(
+        query: &Query,
+        lookups: Lookups,
+        hidden: Hidden,
+        source: &mut dyn Source,
+    ) -> Result<Self, Error> {
+        let mut matcher = Self {
             enricher: Enricher::new(lookups)?,
             search: Search::new(&query.layout),
             unsearched: query.hidden,
             hidden,
             reached: Stage::Socket,
-        })
+        };
+        matcher.learn(source);
+        Ok(matcher)
     }
 
     /// Takes the names that a source has for its sockets.

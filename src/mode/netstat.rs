@@ -32,7 +32,7 @@ pub(super) fn run(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, _) = open(&netstat.query, &Recorder::default())?;
-    let mut matcher = Matcher::new(&netstat.query)?;
+    let mut matcher = Matcher::new(&netstat.query, source.as_mut())?;
     loop {
         // Before the first row, as there may be something to say about it.
         if let Some(sight) = matcher.enricher.look_for_owners() {

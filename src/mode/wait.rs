@@ -71,8 +71,7 @@ impl<'q> Wait<'q> {
         begun: Instant,
     ) -> Result<Self, Error> {
         let (mut source, tables) = open(query, &Recorder::default())?;
-        let mut matcher = Matcher::new(query)?;
-        matcher.learn(source.as_mut());
+        let matcher = Matcher::new(query, source.as_mut())?;
         Ok(Self {
             query,
             expected: query.check.expected.unwrap_or(Count::SOME),

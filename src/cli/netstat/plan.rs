@@ -8,24 +8,15 @@ use crate::render::Section;
 
 /// Families as they are named. Each is the letter that means the same, or one that no option has; `0` means
 /// nothing for sockets.
-pub(super) const FAMILIES: [(&str, u8); 16] = [
-    ("ax25", b'5'),
-    ("x25", b'X'),
-    ("ip", b'4'),
-    ("ipx", b'I'),
-    ("appletalk", b'0'),
-    ("netrom", b'O'),
-    ("inet", b'4'),
-    ("inet6", b'6'),
-    ("ddp", b'0'),
-    ("rose", b'R'),
-    ("unix", b'x'),
-    ("bluetooth", b'2'),
-    ("tcpip", b'4'),
-    ("ip6", b'6'),
-    ("econet", b'0'),
-    ("ash", b'0'),
-];
+const FAMILIES: &str = "ax25 5 x25 X ip 4 ipx I appletalk 0 netrom O inet 4 inet6 6 ddp 0 rose R unix x \
+    bluetooth 2 tcpip 4 ip6 6 econet 0 ash 0";
+
+/// The letter of a family.
+pub(super) fn family(name: &[u8]) -> Option<u8> {
+    let mut words = FAMILIES.split(' ');
+    words.find(|known| known.as_bytes() == name)?;
+    words.next()?.bytes().next()
+}
 
 #[derive(Clone, Copy)]
 enum What {

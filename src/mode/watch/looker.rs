@@ -24,8 +24,7 @@ impl Looker {
     /// Has not looked yet.
     pub(super) fn new(query: Query, open: Open<'_>) -> Result<Self, Error> {
         let (mut source, tables) = open(&query, &Recorder::default())?;
-        let mut matcher = Matcher::new(&query)?;
-        matcher.learn(source.as_mut());
+        let matcher = Matcher::new(&query, source.as_mut())?;
         Ok(Self {
             matcher,
             hosts: HostNames::new(Mapped::AsIpv4),

@@ -54,8 +54,7 @@ impl Rounds<'_> {
         messages: &mut Messages<'_>,
     ) -> Result<Verdict, Error> {
         let (mut source, tables) = open(query, &Recorder::default())?;
-        let mut matcher = Matcher::new(query)?;
-        matcher.learn(source.as_mut());
+        let mut matcher = Matcher::new(query, source.as_mut())?;
         envelope.repetition = Repetition::First;
         self.run(messages, |messages| {
             matcher.enricher.next_listing();
