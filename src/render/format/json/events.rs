@@ -10,85 +10,65 @@ use crate::render::events::{
 };
 use crate::text::escape;
 
-fn time(out: &mut Vec<u8>, step: &Step) {
-    json::member(out, "time", &*rfc_3339(step.time));
-}
-
 /// Writes the states that a step leads from and to, and what led there.
 fn states(out: &mut Vec<u8>, step: &Step) {
-    json::member(out, "old_state", step.old);
-    json::member(out, "new_state", step.new);
+    json::member(out, "old_state", step.old.map(|old| old.to_string()));
+    json::member(out, "new_state", step.new.to_string());
     json::member(out, "step", step.words);
-    json::key(out, "task");
-    match &step.task {
-        Some(task) => {
-            out.push(b'{');
-            json::member(out, "pid", task.pid);
-            json::member(out, "tid", task.tid);
-            json::member(out, "name", &*escape(task.name()));
-            out.push(b'}');
-        }
-        None => json::null(out),
+    if let Some(task) = &step.task {
+        json::key(out, "task");
+        out.push(b'{');
+        json::member(out, "pid", task.pid);
+        json::member(out, "tid", task.tid);
+        json::member(out, "name", escape(task.name()));
+        out.push(b'}');
+    } else {
+        json::member(out, "task", ());
     }
 }
 
-fn numbers(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = (&'static str, Option<u64>)>) {
-    for (key, number) in numbers {
-        json::member(out, key, number);
-    }
-}
-
-pub(in crate::render) struct JsonEvents<'w> {
-    objects: Objects<'w>,
+/// What is told of the socket of an event.
+struct Columns {
     ends: Members,
     owners: Members,
 }
 
-impl<'w> JsonEvents<'w> {
-    pub(in crate::render) fn new(objects: Objects<'w>) -> Self {
-        Self {
-            objects,
-            ends: Members::of(&ENDS),
-            owners: Members::of(&OWNERS),
-        }
-    }
-
-    /// One end of a pair.
-    fn end(&mut self, chain: Option<&Chain>) {
-        let Some(chain) = chain else {
-            return json::null(&mut self.objects.out.buffer);
-        };
-        self.objects.out.buffer.push(b'{');
-        self.members_of(chain);
-        self.objects.out.buffer.push(b'}');
-    }
-
-    fn members_of(&mut self, chain: &Chain) {
-        let out = &mut self.objects.out.buffer;
+impl Columns {
+    /// Writes the members of a connection.
+    fn connection(&mut self, out: &mut Vec<u8>, chain: &Chain) {
         if let Some(first) = chain.steps.first() {
-            time(out, first);
+            json::member(out, "time", rfc_3339(first.time));
             out.push(b',');
         }
         self.ends.write(out, &chain.row());
         out.push(b',');
         self.owners.write(out, &chain.row());
-        numbers(out, carried(chain.traffic));
+        for (key, number) in carried(chain.traffic) {
+            json::member(out, key, number);
+        }
         json::member(out, "duration_us", chain.life_us);
-        json::key(out, "steps");
-        out.push(b'[');
         let mut before: Option<&Step> = None;
-        for step in &chain.steps {
+        json::objects(out, "steps", "", &chain.steps, |out, step| {
             let elapsed_us = before.map(|before| step.since_us(before));
-            json::separate(out);
-            out.push(b'{');
-            time(out, step);
+            json::member(out, "time", rfc_3339(step.time));
             states(out, step);
             json::member(out, "elapsed_us", elapsed_us);
             json::member(out, "sampled", step.sampled);
-            out.push(b'}');
             before = Some(step);
-        }
-        out.push(b']');
+        });
+    }
+}
+
+pub(in crate::render) struct JsonEvents<'w> {
+    objects: Objects<'w>,
+    columns: Columns,
+}
+
+impl<'w> JsonEvents<'w> {
+    pub(in crate::render) fn new(objects: Objects<'w>) -> Self {
+        let (ends, owners) = (Members::of(&ENDS), Members::of(&OWNERS));
+        let columns = Columns { ends, owners };
+        Self { objects, columns }
     }
 }
 
@@ -97,44 +77,49 @@ impl EventWriter for JsonEvents<'_> {
         let step = Step::of(event);
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
-        time(out, &step);
+        json::member(out, "time", rfc_3339(step.time));
         out.push(b',');
-        self.ends.write(out, row);
+        self.columns.ends.write(out, row);
         states(out, &step);
         out.push(b',');
-        self.owners.write(out, row);
-        numbers(out, carried(event.traffic));
-        numbers(out, spent(event.spent));
+        self.columns.owners.write(out, row);
+        for (key, number) in carried(event.traffic).into_iter().chain(spent(event.spent)) {
+            json::member(out, key, number);
+        }
         json::member(out, "sampled", step.sampled);
         self.objects.end().map(|_| ())
     }
 
     fn chain(&mut self, chain: &Chain) -> io::Result<()> {
         self.objects.begin();
-        self.members_of(chain);
+        let out = &mut self.objects.out.buffer;
+        self.columns.connection(out, chain);
         self.objects.end().map(|_| ())
     }
 
     fn pair(&mut self, pair: &Pair) -> io::Result<()> {
         let [one, other] = pair.ends.each_ref().map(Option::as_ref);
-        let (client, server) = match pair.roles {
-            Roles::Known => (one, other),
-            Roles::Both => (one, one),
-            Roles::Unknown => (None, None),
+        let (client, server, ends) = match pair.roles {
+            Roles::Known => (one, other, [None; 2]),
+            Roles::Both => (one, one, [None; 2]),
+            Roles::Unknown => (None, None, [one, other]),
         };
         self.objects.begin();
+        let out = &mut self.objects.out.buffer;
         for (role, end) in [("client", client), ("server", server)] {
-            json::key(&mut self.objects.out.buffer, role);
-            self.end(end);
+            let Some(end) = end else {
+                json::member(out, role, ());
+                continue;
+            };
+            json::key(out, role);
+            out.push(b'{');
+            self.columns.connection(out, end);
+            out.push(b'}');
         }
-        json::key(&mut self.objects.out.buffer, "ends");
-        self.objects.out.buffer.push(b'[');
-        let ends = [one, other].into_iter().flatten();
-        for end in ends.filter(|_| pair.roles == Roles::Unknown) {
-            json::separate(&mut self.objects.out.buffer);
-            self.end(Some(end));
-        }
-        self.objects.out.buffer.push(b']');
+        let ends = ends.into_iter().flatten();
+        json::objects(out, "ends", "", ends, |out, end| {
+            self.columns.connection(out, end);
+        });
         self.objects.end().map(|_| ())
     }
 

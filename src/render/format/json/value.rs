@@ -1,61 +1,46 @@
 //! Values as JSON. Key fragments and the words of the vocabulary are written literally; every text from
 //! outside goes through `serde_json`.
 
+use serde_json::Value;
+
 use crate::fields::{Datum, Field};
-use crate::model::{EventSummary, Process, Row, Source, State, Summary, Timer, Warning};
+use crate::model::{EventSummary, Process, Row, Source, Summary, Timer, Warning};
 use crate::render::cell;
 use crate::render::style::Style;
 use crate::render::{Envelope, digits};
 use crate::text;
 
-/// A value that stands alone, not in a column of a row.
-pub(in crate::render) trait Scalar {
-    fn write(self, out: &mut Vec<u8>);
-}
-
-impl Scalar for bool {
-    fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self { b"true" } else { b"false" });
-    }
-}
-
-impl Scalar for u64 {
-    fn write(self, out: &mut Vec<u8>) {
-        digits::integer(out, self);
-    }
-}
-
-impl Scalar for u32 {
-    fn write(self, out: &mut Vec<u8>) {
-        digits::integer(out, self.into());
-    }
-}
-
-impl Scalar for &str {
-    fn write(self, out: &mut Vec<u8>) {
-        string(out, self);
-    }
-}
-
-impl Scalar for State {
-    fn write(self, out: &mut Vec<u8>) {
-        quoted(out, |out| cell::state(out, self));
-    }
-}
-
-/// What is not known is `null`.
-impl<T: Scalar> Scalar for Option<T> {
-    fn write(self, out: &mut Vec<u8>) {
-        match self {
-            Some(known) => known.write(out),
-            None => null(out),
-        }
-    }
-}
-
-pub(in crate::render) fn member(out: &mut Vec<u8>, name: &str, value: impl Scalar) {
+/// Writes a member; what is not known is `null`.
+pub(in crate::render) fn member(out: &mut Vec<u8>, name: &str, value: impl Into<Value>) {
     key(out, name);
-    value.write(out);
+    match value.into() {
+        Value::String(text) => string(out, &text),
+        // A vector takes everything: this cannot fail.
+        other => drop(serde_json::to_writer(out, &other)),
+    }
+}
+
+/// Writes a member that is an array of objects, with a line feed or nothing before each and at the end.
+pub(in crate::render) fn objects<T>(
+    out: &mut Vec<u8>,
+    name: &str,
+    line_feed: &str,
+    of: impl IntoIterator<Item = T>,
+    mut members: impl FnMut(&mut Vec<u8>, T),
+) {
+    key(out, name);
+    out.push(b'[');
+    for object in of {
+        separate(out);
+        out.extend_from_slice(line_feed.as_bytes());
+        out.push(b'{');
+        members(out, object);
+        out.push(b'}');
+    }
+    if out.last() != Some(&b'[') {
+        out.extend_from_slice(line_feed.as_bytes());
+    }
+    out.push(b']');
 }
 
 /// Writes the key of a member, and the comma before it.
@@ -74,45 +59,33 @@ pub(in crate::render) fn separate(out: &mut Vec<u8>) {
 
 /// Writes how every document begins: version, host and time.
 pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
-    let host = text::escape(envelope.host.as_bytes());
-    let time = text::escape(envelope.time.as_bytes());
     out.push(b'{');
-    member(out, "version", 1_u64);
-    member(out, "host", &*host);
-    member(out, "time", &*time);
+    member(out, "version", 1);
+    member(out, "host", text::escape(envelope.host.as_bytes()));
+    member(out, "time", text::escape(envelope.time.as_bytes()));
 }
 
-/// Writes a text, quoted and escaped by `serde_json`.
+/// Writes a text, quoted and escaped by `serde_json`; a character that does not show, where it still has
+/// one, as `\uHHHH`.
 fn string(out: &mut Vec<u8>, text: &str) {
-    let start = out.len();
-    // A vector takes everything and a text can always be serialised: this cannot fail.
-    let _ = serde_json::to_writer(&mut *out, text);
-    if text.chars().any(|c| c.is_control() || text::is_hidden(c)) {
-        let quoted = out.split_off(start);
-        for c in String::from_utf8_lossy(&quoted).chars() {
-            character(out, c);
-        }
+    let is_shown = |c: char| !c.is_control() && !text::is_hidden(c);
+    if text.chars().all(is_shown) {
+        return drop(serde_json::to_writer(out, text));
     }
-}
-
-/// Writes a character; one that does not show, where a text still has it, as `\uHHHH`.
-fn character(out: &mut Vec<u8>, c: char) {
-    if c.is_control() || text::is_hidden(c) {
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+    for c in serde_json::to_string(text).unwrap_or_default().chars() {
+        if is_shown(c) {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+            }
         }
-    } else {
-        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 }
 
 /// Writes a word of the vocabulary: letters, digits and underscores.
 fn word(out: &mut Vec<u8>, word: &str) {
     quoted(out, |out| out.extend_from_slice(word.as_bytes()));
-}
-
-pub(in crate::render) fn null(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"null");
 }
 
 /// Writes what is made of hexadecimal digits, dots, colons, letters and brackets alone.
@@ -122,14 +95,16 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
 }
 
-pub(in crate::render) fn value(
+/// Writes the value of a column; of a structure, the chosen parts, if these are not all.
+pub(super) fn value(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     value: Option<Datum<'_>>,
+    parts: &[(Field, String)],
     row: &Row<'_>,
 ) {
     let Some(value) = value else {
-        return null(out);
+        return out.extend_from_slice(b"null");
     };
     match value {
         Datum::Number(known) => digits::integer(out, known),
@@ -147,7 +122,15 @@ pub(in crate::render) fn value(
             cell::integers(out, list, b',');
             out.push(b']');
         }
-        Datum::Processes(list) => processes(out, list, &PROCESS),
+        Datum::Processes(list) if parts.is_empty() => processes(out, list, &PROCESS),
+        Datum::Processes(list) => processes(out, list, parts),
+        _ if !parts.is_empty() => {
+            for (part, key) in parts {
+                out.extend_from_slice(key.as_bytes());
+                self::value(out, scratch, part.get(row), &[], row);
+            }
+            out.push(b'}');
+        }
         Datum::Info(info) => {
             numbers(out, info.values().map(|(field, value)| (field.name, value)));
         }
@@ -162,7 +145,7 @@ pub(in crate::render) fn value(
             scratch.clear();
             Style::TEXT.cell(scratch, side.column(), row);
             match &**scratch {
-                b"-" => null(out),
+                b"-" => out.extend_from_slice(b"null"),
                 cell => string(out, &String::from_utf8_lossy(cell)),
             }
         }
@@ -217,7 +200,7 @@ fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<st
                 }
                 other => match other.text_of(process) {
                     Some(known) => string(out, &text::escape(known)),
-                    None => null(out),
+                    None => out.extend_from_slice(b"null"),
                 },
             }
         }
@@ -226,31 +209,16 @@ fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<st
     out.push(b']');
 }
 
-/// Writes some parts of a structure, as in the whole of it.
-pub(super) fn parts(
-    out: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
-    structure: Datum<'_>,
-    parts: &[(Field, String)],
-    row: &Row<'_>,
-) {
-    if let Datum::Processes(list) = structure {
-        return processes(out, list, parts);
-    }
-    for (part, key) in parts {
-        out.extend_from_slice(key.as_bytes());
-        value(out, scratch, part.get(row), row);
-    }
-    out.push(b'}');
-}
-
 fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option<u64>)>) {
     let mut before = b'{';
     for (name, value) in fields {
         out.push(before);
         word(out, name);
         out.push(b':');
-        value.write(out);
+        match value {
+            Some(value) => digits::integer(out, value),
+            None => out.extend_from_slice(b"null"),
+        }
         before = b',';
     }
     out.push(b'}');
@@ -261,22 +229,19 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     member(out, "matched", summary.matched);
     member(out, "complete", summary.is_complete());
     member(out, "limited", summary.limited);
-    key(out, "sources");
-    out.push(b'[');
-    for origin in &summary.sources {
-        let reason = origin.reason.as_ref().map(ToString::to_string);
-        separate(out);
-        out.push(b'{');
+    objects(out, "sources", "", &summary.sources, |out, origin| {
         member(out, "protocol", origin.table.protocol.name());
         member(out, "family", origin.table.family.name());
         member(out, "source", origin.source.map(Source::name));
-        member(out, "reason", reason.as_deref());
+        member(
+            out,
+            "reason",
+            origin.reason.as_ref().map(ToString::to_string),
+        );
         if let Some(netns) = &origin.netns {
             member(out, "netns", &*netns.name);
         }
-        out.push(b'}');
-    }
-    out.push(b']');
+    });
     if let Some(count) = summary.in_no_table {
         member(out, "in_no_table", count);
     }

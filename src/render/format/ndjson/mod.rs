@@ -35,7 +35,7 @@ fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
         }
         json::member(out, "protocol", table.protocol.name());
         json::member(out, "family", table.family.name());
-        json::member(out, "state", state);
+        json::member(out, "state", state.to_string());
         json::member(out, "count", count);
         out.push(b'}');
         out.push(b'\n');
@@ -65,9 +65,13 @@ impl<'w> Changes<'w> {
     pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
-        json::member(out, "time", &*rfc_3339(time));
+        json::member(out, "time", rfc_3339(time));
         json::member(out, "change", change.name());
-        json::member(out, "old_state", change.old_state());
+        json::member(
+            out,
+            "old_state",
+            change.old_state().map(|old| old.to_string()),
+        );
         out.push(b',');
         self.members.write(out, row);
         self.objects.end().map(|_| ())
