@@ -211,7 +211,7 @@ impl<'w> Watch<'w> {
         if event.socket.state == State::Closed {
             self.forget(event.connection);
             // The filter need not hold for the last step.
-            self.sink.over(event.connection)?;
+            self.sink.over(event.connection);
         }
         Ok(self.is_full())
     }
@@ -219,9 +219,7 @@ impl<'w> Watch<'w> {
     /// Nothing more is told of a connection.
     fn end(&mut self, connection: u64) {
         self.forget(connection);
-        if let Err(error) = self.sink.over(connection) {
-            self.failure.get_or_insert(error);
-        }
+        self.sink.over(connection);
     }
 
     fn forget(&mut self, connection: u64) {

@@ -1,25 +1,22 @@
 //! Events as text, JSON and CSV: a line for each step, or for each connection.
 
 mod cells;
-mod chain;
 mod drawing;
 mod exchange;
+mod life;
 mod lines;
-mod pairs;
 
 use std::io;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::{Event, EventSummary, Row, Spent, Traffic};
+use crate::model::{Event, EventSummary, Row, Spent, State, Traffic};
 
 use super::{Color, Field, HeaderLine, Signs};
-pub(super) use chain::{Chain, OpenChains, Step};
 pub(super) use drawing::Drawings;
+pub(super) use life::{Life, Lives, Pair, Roles, Step};
 pub(super) use lines::EventLines;
-use pairs::Pairs;
-pub(super) use pairs::{Pair, Roles};
 
 /// Where a connection is.
 pub(super) const ENDS: [Field; 8] = [
@@ -58,26 +55,23 @@ pub(super) const fn spent(spent: Spent) -> [(&'static str, Option<u64>); 2] {
 /// Writes events, one after another, in a format.
 pub struct EventSink<'w> {
     writer: Box<dyn EventWriter + 'w>,
-    grouped: Grouped,
+    grouping: Grouping,
+    /// Of groups, what was not written yet.
+    lives: Lives,
+    /// Pairs that were written.
+    written: u64,
+    /// As many pairs are written at most.
+    most: u64,
 }
 
-/// What was not written yet.
-enum Grouped {
-    Nothing,
-    Chains(OpenChains),
-    Pairs {
-        pairs: Pairs,
-        written: usize,
-        most: usize,
-    },
-}
-
-/// Writes what happened in one format.
+/// Writes what happened in one format, which gets nothing that it cannot hold.
 pub(super) trait EventWriter {
-    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()>;
+    fn event(&mut self, _event: &Event, _row: &Row<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
-    /// A connection of which nothing more is told. A format that cannot hold its steps gets none.
-    fn chain(&mut self, _chain: &Chain) -> io::Result<()> {
+    /// A connection of which nothing more is told.
+    fn life(&mut self, _life: &Life) -> io::Result<()> {
         Ok(())
     }
 
@@ -86,15 +80,16 @@ pub(super) trait EventWriter {
         Ok(())
     }
 
+    /// True if connections that are open are seen, too: they are not written once more at the end.
+    fn shows_open(&self) -> bool {
+        false
+    }
+
     /// Nothing more has happened for now: what was written is to be seen.
-    fn flush(&mut self, open: Option<&OpenChains>) -> io::Result<()>;
+    fn flush(&mut self, open: &Lives) -> io::Result<()>;
 
-    fn finish(&mut self, open: Option<&OpenChains>, summary: &EventSummary) -> io::Result<()>;
-
-    /// The connections that are open at the end of the watch.
-    fn rest(&mut self, open: Option<&OpenChains>) -> io::Result<()> {
-        let mut chains = open.into_iter().flat_map(OpenChains::chains);
-        chains.try_for_each(|chain| self.chain(chain))
+    fn finish(&mut self, _summary: &EventSummary) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -105,16 +100,13 @@ impl<'w> EventSink<'w> {
         grouping: Grouping,
         most: Option<usize>,
     ) -> Self {
-        let grouped = match grouping {
-            Grouping::None => Grouped::Nothing,
-            Grouping::Connection => Grouped::Chains(OpenChains::default()),
-            Grouping::Pair => Grouped::Pairs {
-                pairs: Pairs::default(),
-                written: 0,
-                most: most.unwrap_or(usize::MAX),
-            },
-        };
-        Self { writer, grouped }
+        Self {
+            writer,
+            grouping,
+            lives: Lives::default(),
+            written: 0,
+            most: most.map_or(u64::MAX, |most| u64::try_from(most).unwrap_or(u64::MAX)),
+        }
     }
 
     /// One event, with its socket as a row. One that is not wanted is shown as a step of its pair, if that
@@ -124,35 +116,25 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn event(&mut self, event: &Event, row: &Row<'_>, is_wanted: bool) -> io::Result<()> {
-        match &mut self.grouped {
-            Grouped::Pairs { pairs, .. } => pairs.add(event, row, is_wanted),
-            _ if !is_wanted => {}
-            Grouped::Nothing => self.writer.event(event, row)?,
-            Grouped::Chains(open) => {
-                let over = open.add(event, row);
-                over.map_or(Ok(()), |over| self.writer.chain(&over))?;
+        let of_listener = matches!(
+            (event.old_state, event.socket.state),
+            (_, State::Listen) | (Some(State::Listen), State::Closed)
+        );
+        match self.grouping {
+            Grouping::Pair if !of_listener => {
+                self.lives.add(event, row, is_wanted);
+                self.lives.join(event.connection, &event.socket);
             }
+            Grouping::Connection if is_wanted => self.lives.add(event, row, true),
+            Grouping::None if is_wanted => self.writer.event(event, row)?,
+            _ => {}
         }
         Ok(())
     }
 
     /// Nothing more is told of a connection, though it is not CLOSED.
-    ///
-    /// # Errors
-    ///
-    /// When the output cannot be written.
-    pub fn over(&mut self, connection: u64) -> io::Result<()> {
-        match &mut self.grouped {
-            Grouped::Nothing => Ok(()),
-            Grouped::Chains(open) => {
-                let over = open.take(connection);
-                over.map_or(Ok(()), |over| self.writer.chain(&over))
-            }
-            Grouped::Pairs { pairs, .. } => {
-                pairs.end(connection);
-                Ok(())
-            }
-        }
+    pub fn over(&mut self, connection: u64) {
+        self.lives.end(connection);
     }
 
     /// Nothing more has happened for now: what is known is shown.
@@ -161,8 +143,8 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.pairs(false)?;
-        self.writer.flush(self.grouped.chains())
+        self.write(false)?;
+        self.writer.flush(&self.lives)
     }
 
     /// How many pairs were written, those that are not over too; `None` = they are not grouped so.
@@ -171,16 +153,13 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn write_pairs(&mut self) -> io::Result<Option<u64>> {
-        self.pairs(true)?;
+        self.write(self.grouping == Grouping::Pair)?;
         Ok(self.written_pairs())
     }
 
     /// How many pairs were written; `None` = they are not grouped so.
     pub fn written_pairs(&self) -> Option<u64> {
-        match &self.grouped {
-            Grouped::Pairs { written, .. } => u64::try_from(*written).ok(),
-            _ => None,
-        }
+        (self.grouping == Grouping::Pair).then_some(self.written)
     }
 
     /// The end of the watch: everything held back is written.
@@ -189,36 +168,23 @@ impl<'w> EventSink<'w> {
     ///
     /// When the output cannot be written.
     pub fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
-        self.pairs(true)?;
-        self.writer.finish(self.grouped.chains(), summary)
+        self.write(!self.writer.shows_open())?;
+        self.writer.flush(&self.lives)?;
+        self.writer.finish(summary)
     }
 
-    /// Writes the pairs that are over, or all.
-    fn pairs(&mut self, are_all: bool) -> io::Result<()> {
-        let Grouped::Pairs {
-            pairs,
-            written,
-            most,
-        } = &mut self.grouped
-        else {
-            return Ok(());
-        };
-        for pair in pairs.take(are_all) {
-            if *written < *most {
+    /// Writes the groups that are over, or all.
+    fn write(&mut self, are_all: bool) -> io::Result<()> {
+        for pair in self.lives.take(are_all) {
+            if self.grouping == Grouping::Connection {
+                let mut ends = pair.ends.iter().flatten();
+                ends.try_for_each(|life| self.writer.life(life))?;
+            } else if self.written < self.most {
                 self.writer.pair(&pair)?;
-                *written += 1;
+                self.written += 1;
             }
         }
         Ok(())
-    }
-}
-
-impl Grouped {
-    const fn chains(&self) -> Option<&OpenChains> {
-        match self {
-            Self::Chains(open) => Some(open),
-            _ => None,
-        }
     }
 }
 

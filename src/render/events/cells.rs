@@ -6,7 +6,7 @@ use crate::model::Row;
 
 use super::super::style::Style;
 use super::super::{Color, Field, Format, Signs, paint};
-use super::chain::mark;
+use super::life::mark;
 use super::{EventLayout, Step, rfc_3339};
 
 /// How the cells of a line are written.

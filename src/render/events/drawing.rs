@@ -3,16 +3,15 @@
 
 use std::io;
 
-use crate::model::{Event, EventSummary, Row};
 use crate::text;
 
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
 use super::super::{Field, Format, paint};
 use super::cells::Cells;
-use super::chain::mark;
 use super::exchange::{self, Between, Line, Side};
-use super::{Chain, EventLayout, EventWriter, OpenChains, Pair, Roles, Step};
+use super::life::mark;
+use super::{EventLayout, EventWriter, Life, Lives, Pair, Roles, Step};
 
 /// Columns of a drawing with its longest words: a usual terminal.
 const WIDTH: usize = 80;
@@ -50,7 +49,7 @@ impl<'w> Drawings<'w> {
     /// Whose the ends are and where, side by side.
     fn write_ends(&mut self, pair: &Pair) {
         let [left, right] = &pair.ends;
-        let lines = |end: &Option<Chain>, other: &Option<Chain>, room| match (end, other) {
+        let lines = |end: &Option<Life>, other: &Option<Life>, room| match (end, other) {
             (Some(end), _) => {
                 let columns = [Field::Processes, Field::Local];
                 let [owner, mut address] =
@@ -163,10 +162,6 @@ fn time(step: &Step, before: Option<&Step>) -> String {
 }
 
 impl EventWriter for Drawings<'_> {
-    fn event(&mut self, _: &Event, _: &Row<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
     fn pair(&mut self, pair: &Pair) -> io::Result<()> {
         if !std::mem::replace(&mut self.is_first, false) {
             self.write("");
@@ -188,11 +183,7 @@ impl EventWriter for Drawings<'_> {
         self.out.row_done().map(|_| ())
     }
 
-    fn flush(&mut self, _: Option<&OpenChains>) -> io::Result<()> {
-        self.out.finish()
-    }
-
-    fn finish(&mut self, _: Option<&OpenChains>, _: &EventSummary) -> io::Result<()> {
+    fn flush(&mut self, _: &Lives) -> io::Result<()> {
         self.out.finish()
     }
 }

@@ -7,13 +7,13 @@ use std::io;
 
 use jiff::Timestamp;
 
-use crate::model::{Event, EventSummary, Row};
+use crate::model::{Event, Row};
 
 use super::super::grid::{self, GAP, Grid};
 use super::super::out::Out;
 use super::super::{Format, HeaderLine, paint};
 use super::cells::Cells;
-use super::{Chain, EventLayout, EventWriter, Grouping, OpenChains, Step};
+use super::{EventLayout, EventWriter, Grouping, Life, Lives, Step};
 
 /// Columns of the longest state.
 const STATE: usize = 11;
@@ -120,10 +120,10 @@ impl<'w> EventLines<'w> {
         }
     }
 
-    fn line(&mut self, chain: &Chain) -> String {
-        let mut cells = self.cells.of(chain.steps.first(), &chain.row());
+    fn line(&mut self, life: &Life) -> String {
+        let mut cells = self.cells.of(life.steps.first(), &life.row());
         self.grid.widen(&cells);
-        cells.extend(chain.links(self.cells.arrow()));
+        cells.extend(life.links(self.cells.arrow()));
         self.grid.line(&cells)
     }
 
@@ -139,22 +139,22 @@ impl<'w> EventLines<'w> {
     }
 
     /// Draws the open connections that changed last, in their order, as far as there is room.
-    fn draw(&mut self, open: &OpenChains, live: Live) -> io::Result<()> {
+    fn draw(&mut self, lives: &Lives, live: Live) -> io::Result<()> {
         self.erase();
-        let mut latest: Vec<&Chain> = open.chains().collect();
-        latest.sort_unstable_by_key(|chain| Reverse(chain.changed));
+        let mut latest: Vec<&Life> = lives.open().collect();
+        latest.sort_unstable_by_key(|life| Reverse(life.changed));
         let mut shown = BTreeMap::new();
         let mut drawn = 0;
-        for chain in latest.iter().take(live.most) {
+        for life in latest.iter().take(live.most) {
             // A line that the terminal breaks could not be drawn again.
-            let lines = self.line(chain);
+            let lines = self.line(life);
             let lines = lines.lines().map(|line| grid::cut(line, live.width));
             let lines: Vec<String> = lines.take(live.most).collect();
             if drawn + lines.len() > live.most {
                 break;
             }
             drawn += lines.len();
-            shown.insert(chain.connection, lines);
+            shown.insert(life.connection, lines);
         }
         let more = latest.len() - shown.len();
         for line in shown.into_values().flatten() {
@@ -165,7 +165,7 @@ impl<'w> EventLines<'w> {
         }
         self.live = Some(Live {
             drawn: drawn + usize::from(more > 0),
-            changes: open.changes,
+            changes: lives.changes,
             ..live
         });
         Ok(())
@@ -188,26 +188,23 @@ impl EventWriter for EventLines<'_> {
         self.write(&line)
     }
 
-    fn chain(&mut self, chain: &Chain) -> io::Result<()> {
+    fn life(&mut self, life: &Life) -> io::Result<()> {
         self.erase();
-        let line = self.line(chain);
+        let line = self.line(life);
         self.write(&line)
     }
 
-    fn flush(&mut self, open: Option<&OpenChains>) -> io::Result<()> {
-        if let (Some(live), Some(open)) = (self.live, open)
-            && live.changes != open.changes
-        {
-            self.draw(open, live)?;
-        }
-        self.out.finish()
+    fn shows_open(&self) -> bool {
+        self.live.is_some()
     }
 
-    fn finish(&mut self, open: Option<&OpenChains>, _: &EventSummary) -> io::Result<()> {
-        if self.live.is_none() {
-            self.rest(open)?;
+    fn flush(&mut self, lives: &Lives) -> io::Result<()> {
+        if let Some(live) = self.live
+            && live.changes != lives.changes
+        {
+            self.draw(lives, live)?;
         }
-        self.flush(open)
+        self.out.finish()
     }
 }
 

@@ -73,7 +73,7 @@ fn written(
         let row = OwnedRow::keep(&row);
         sink.event(&told.event, &row.row(), wanted(told)).unwrap();
         if told.event.socket.state == State::TimeWait {
-            sink.over(told.event.connection).unwrap();
+            sink.over(told.event.connection);
         }
         sink.flush().unwrap();
     }

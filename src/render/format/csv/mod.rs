@@ -13,10 +13,8 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::{FormatDefinition, Repeats};
-use crate::model::{Event, EventSummary, Row, Spent, Summary};
-use crate::render::events::{
-    ENDS, EventWriter, OWNERS, OpenChains, Step, carried, rfc_3339, spent,
-};
+use crate::model::{Event, Row, Spent, Summary};
+use crate::render::events::{ENDS, EventWriter, Lives, OWNERS, Step, carried, rfc_3339, spent};
 use crate::render::out::Out;
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
@@ -187,11 +185,7 @@ impl EventWriter for CsvEvents<'_> {
         records.end().map(|_| ())
     }
 
-    fn flush(&mut self, _: Option<&OpenChains>) -> io::Result<()> {
-        self.records.flush()
-    }
-
-    fn finish(&mut self, _: Option<&OpenChains>, _: &EventSummary) -> io::Result<()> {
+    fn flush(&mut self, _: &Lives) -> io::Result<()> {
         self.records.flush()
     }
 }

@@ -6,7 +6,7 @@ use super::objects::{Members, Objects};
 use super::value as json;
 use crate::model::{Event, EventSummary, Row};
 use crate::render::events::{
-    Chain, ENDS, EventWriter, OWNERS, OpenChains, Pair, Roles, Step, carried, rfc_3339, spent,
+    ENDS, EventWriter, Life, Lives, OWNERS, Pair, Roles, Step, carried, rfc_3339, spent,
 };
 use crate::text::escape;
 
@@ -35,20 +35,20 @@ struct Columns {
 
 impl Columns {
     /// Writes the members of a connection.
-    fn connection(&mut self, out: &mut Vec<u8>, chain: &Chain) {
-        if let Some(first) = chain.steps.first() {
+    fn connection(&mut self, out: &mut Vec<u8>, life: &Life) {
+        if let Some(first) = life.steps.first() {
             json::member(out, "time", rfc_3339(first.time));
             out.push(b',');
         }
-        self.ends.write(out, &chain.row());
+        self.ends.write(out, &life.row());
         out.push(b',');
-        self.owners.write(out, &chain.row());
-        for (key, number) in carried(chain.traffic) {
+        self.owners.write(out, &life.row());
+        for (key, number) in carried(life.traffic) {
             json::member(out, key, number);
         }
-        json::member(out, "duration_us", chain.life_us);
+        json::member(out, "duration_us", life.life_us);
         let mut before: Option<&Step> = None;
-        json::objects(out, "steps", "", &chain.steps, |out, step| {
+        json::objects(out, "steps", "", &life.steps, |out, step| {
             let elapsed_us = before.map(|before| step.since_us(before));
             json::member(out, "time", rfc_3339(step.time));
             states(out, step);
@@ -90,10 +90,10 @@ impl EventWriter for JsonEvents<'_> {
         self.objects.end().map(|_| ())
     }
 
-    fn chain(&mut self, chain: &Chain) -> io::Result<()> {
+    fn life(&mut self, life: &Life) -> io::Result<()> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
-        self.columns.connection(out, chain);
+        self.columns.connection(out, life);
         self.objects.end().map(|_| ())
     }
 
@@ -123,12 +123,11 @@ impl EventWriter for JsonEvents<'_> {
         self.objects.end().map(|_| ())
     }
 
-    fn flush(&mut self, _: Option<&OpenChains>) -> io::Result<()> {
+    fn flush(&mut self, _: &Lives) -> io::Result<()> {
         self.objects.out.finish()
     }
 
-    fn finish(&mut self, open: Option<&OpenChains>, summary: &EventSummary) -> io::Result<()> {
-        self.rest(open)?;
+    fn finish(&mut self, summary: &EventSummary) -> io::Result<()> {
         self.objects.finish(|out| json::event_summary(out, summary))
     }
 }
