@@ -103,30 +103,26 @@ impl<'w> Drawings<'w> {
         };
         let mut grid = Grid::new(COLUMNS);
         grid.recovers = true;
-        let [left, right] = line.states();
+        let [left, right] = line
+            .states
+            .each_ref()
+            .map(|state| state.as_deref().unwrap_or_default());
         self.write(&grid.line(&[left, &between, right, &time]));
     }
 
     /// An arrow to the other end, with words in it.
     fn arrow(&self, from: Side, line: char, words: &str) -> String {
-        let has_signs = self.cells.has_signs();
-        let line = match line {
-            line if has_signs => line,
-            '─' => '-',
-            _ => '.',
+        let [line, left, right] = match (self.cells.has_signs(), line) {
+            (true, line) => [line, '◀', '▶'],
+            (false, '─') => ['-', '<', '>'],
+            (false, _) => ['.', '<', '>'],
         };
         let free = ARROW - 1 - (words.len() + 2).min(ARROW - 1);
         let strokes = |count| String::from(line).repeat(count);
-        let [before, after] = match from {
-            Side::Left => [free / 2, free - free / 2],
-            Side::Right => [free - free / 2, free / 2],
-        };
-        let shaft = format!("{} {words} {}", strokes(before), strokes(after));
-        match (from, has_signs) {
-            (Side::Left, true) => format!("{shaft}▶"),
-            (Side::Left, false) => format!("{shaft}>"),
-            (Side::Right, true) => format!("◀{shaft}"),
-            (Side::Right, false) => format!("<{shaft}"),
+        let [less, more] = [free / 2, free - free / 2].map(strokes);
+        match from {
+            Side::Left => format!("{less} {words} {more}{right}"),
+            Side::Right => format!("{left}{more} {words} {less}"),
         }
     }
 }

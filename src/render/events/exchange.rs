@@ -19,6 +19,20 @@ impl Side {
             Self::Right => Self::Left,
         }
     }
+
+    const fn of<T>(self, [left, right]: &[T; 2]) -> &T {
+        match self {
+            Self::Left => left,
+            Self::Right => right,
+        }
+    }
+
+    const fn of_mut<T>(self, [left, right]: &mut [T; 2]) -> &mut T {
+        match self {
+            Self::Left => left,
+            Self::Right => right,
+        }
+    }
 }
 
 /// What is sent, by its flags.
@@ -89,8 +103,9 @@ fn segments(step: &Step) -> (Option<Segment>, Option<Segment>) {
 }
 
 /// What stands between the ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Between {
+    #[default]
     Nothing,
     Segment {
         from: Side,
@@ -104,57 +119,17 @@ pub(super) enum Between {
 }
 
 /// A line of the drawing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Line {
-    left: Option<String>,
+    /// The states of both ends that are new.
+    pub(super) states: [Option<String>; 2],
     pub(super) between: Between,
-    right: Option<String>,
     /// When a segment arrived, or was sent where that is not known; when a step was made.
     pub(super) step: Option<Step>,
 }
 
 impl Line {
-    const fn new(between: Between) -> Self {
-        Self {
-            left: None,
-            between,
-            right: None,
-            step: None,
-        }
-    }
-
-    fn sent_by(from: Side, segment: Segment, has_arrived: bool) -> Self {
-        Self::new(Between::Segment {
-            from,
-            segment,
-            has_arrived,
-        })
-    }
-
-    /// The states of both ends that are new.
-    pub(super) fn states(&self) -> [&str; 2] {
-        [Side::Left, Side::Right].map(|side| self.state(side).unwrap_or_default())
-    }
-
-    const fn is_words(&self) -> bool {
-        matches!(self.between, Between::Words(_))
-    }
-
-    fn state(&self, of: Side) -> Option<&str> {
-        match of {
-            Side::Left => self.left.as_deref(),
-            Side::Right => self.right.as_deref(),
-        }
-    }
-
-    fn set(&mut self, of: Side, state: String) {
-        match of {
-            Side::Left => self.left = Some(state),
-            Side::Right => self.right = Some(state),
-        }
-    }
-
-    /// The segment that this end has sent.
+    /// The segment that this end has sent, and whether it has arrived.
     fn sent(&self, by: Side) -> Option<(Segment, bool)> {
         match self.between {
             Between::Segment {
@@ -171,12 +146,12 @@ impl Line {
 pub(super) fn lines(pair: &Pair) -> Vec<Line> {
     let mut exchange = Exchange::default();
     let mut steps: Vec<(Side, &Step)> = Vec::new();
-    let mut begin = Line::new(Between::Nothing);
+    let mut begin = Line::default();
     for (side, end) in [Side::Left, Side::Right].into_iter().zip(&pair.ends) {
         let of_end = end.iter().flat_map(|end| &end.steps);
         if let Some(first) = of_end.clone().next() {
-            begin.set(side, named(first.old, false));
-            exchange.at(side, first.old);
+            *side.of_mut(&mut begin.states) = Some(named(first.old, false));
+            *side.of_mut(&mut exchange.at) = first.old;
         }
         steps.extend(of_end.map(|step| (side, step)));
     }
@@ -200,28 +175,12 @@ fn named(state: Option<State>, is_alarm: bool) -> String {
 struct Exchange {
     lines: Vec<Line>,
     /// Where both ends are.
-    left: Option<State>,
-    right: Option<State>,
+    at: [Option<State>; 2],
 }
 
 impl Exchange {
-    /// Where an end is now; gives where it was.
-    fn at(&mut self, side: Side, state: Option<State>) -> Option<State> {
-        match side {
-            Side::Left => std::mem::replace(&mut self.left, state),
-            Side::Right => std::mem::replace(&mut self.right, state),
-        }
-    }
-
-    const fn at_of(&self, side: Side) -> Option<State> {
-        match side {
-            Side::Left => self.left,
-            Side::Right => self.right,
-        }
-    }
-
     fn step(&mut self, side: Side, step: &Step) {
-        if self.at(side, Some(step.new)) != step.old {
+        if std::mem::replace(side.of_mut(&mut self.at), Some(step.new)) != step.old {
             // What was between was not seen.
             self.stay(side, named(None, false), None);
             if step.old.is_some() {
@@ -229,7 +188,9 @@ impl Exchange {
             }
         }
         if (step.old, step.new) == (Some(State::Listen), State::Established) {
-            self.open_at_once(side);
+            // A listener of MPTCP tells no SYN_RCVD.
+            self.prove(side.other(), Segment::Syn, true);
+            self.prove(side, Segment::SynAck, false);
         }
         let (received, mut sent) = segments(step);
         if received.is_none() && step.is_broken_off && self.told(side, Segment::Rst).is_some() {
@@ -243,7 +204,10 @@ impl Exchange {
         match (sent, line) {
             (Some(segment), line) => {
                 let is_timed = line.is_some_and(|(_, is_timed)| is_timed);
-                self.send(side, segment, state, time.filter(|_| !is_timed));
+                let place = self
+                    .told(side, segment)
+                    .unwrap_or_else(|| self.send(side, segment, false, time.filter(|_| !is_timed)));
+                self.place(place, side, state);
             }
             (None, Some((place, _))) if self.is_open_at(place, side) => {
                 self.place(place, side, state);
@@ -257,7 +221,7 @@ impl Exchange {
             self.tell(step.words.unwrap_or_default());
         }
         if step.new == State::CloseWait {
-            self.lines.push(Line::new(Between::Open(side)));
+            self.push(Between::Open(side), None);
         }
     }
 
@@ -268,53 +232,43 @@ impl Exchange {
         }
         let from = by.other();
         let is_under_way = |wanted: Segment| move |line: &Line| matches!(line.sent(from), Some((sent, false)) if sent.is(wanted));
-        if segment == Segment::Ack && self.at_of(from) == Some(State::FinWait2) {
+        if segment == Segment::Ack && *from.of(&self.at) == Some(State::FinWait2) {
             self.acknowledge_fin(from);
         }
-        let mut place = self.lines.iter().rposition(is_under_way(segment));
-        let last = self.lines.len().saturating_sub(1);
+        let found = self.lines.iter().rposition(is_under_way(segment));
+        // An ACK may be in a FIN that was sent by an end that had received ours.
         let with_fin = self.lines.last().is_some_and(is_under_way(Segment::Fin));
-        let is_with_fin = place.is_none() && segment == Segment::Ack && with_fin;
-        if is_with_fin {
-            // That was sent by an end that had received ours.
-            place = Some(last);
-        }
-        let place = place.unwrap_or_else(|| {
-            self.lines.push(Line::sent_by(from, segment, true));
-            self.lines.len() - 1
-        });
-        let is_open = self.is_open_at(place, by);
-        let Some(line) = self.lines.get_mut(place) else {
-            return (place, false);
+        let is_with_fin = found.is_none() && segment == Segment::Ack && with_fin;
+        let place = match found {
+            Some(place) => place,
+            None if is_with_fin => self.lines.len().saturating_sub(1),
+            None => self.send(from, segment, true, None),
         };
-        if let Between::Segment {
-            segment,
-            has_arrived,
-            ..
-        } = &mut line.between
-        {
-            *has_arrived = !is_with_fin;
-            if is_with_fin {
-                *segment = Segment::FinAck;
+        let is_timed = self.is_open_at(place, by) && time.is_some();
+        if let Some(line) = self.lines.get_mut(place) {
+            if let Between::Segment {
+                segment,
+                has_arrived,
+                ..
+            } = &mut line.between
+            {
+                *has_arrived = !is_with_fin;
+                if is_with_fin {
+                    *segment = Segment::FinAck;
+                }
+            }
+            if is_timed {
+                line.step = time;
             }
         }
-        if is_open && time.is_some() {
-            line.step = time;
-        }
-        (place, is_open && time.is_some())
-    }
-
-    /// A listener of MPTCP tells no `SYN_RCVD`.
-    fn open_at_once(&mut self, side: Side) {
-        self.prove(side.other(), Segment::Syn, true);
-        self.prove(side, Segment::SynAck, false);
+        (place, is_timed)
     }
 
     /// An end has sent a segment, though it did not tell.
     fn prove(&mut self, by: Side, segment: Segment, has_arrived: bool) {
         let is_it = |line: &Line| line.sent(by).is_some_and(|(sent, _)| sent == segment);
         if !self.lines.iter().any(is_it) {
-            self.lines.push(Line::sent_by(by, segment, has_arrived));
+            self.send(by, segment, has_arrived, None);
         }
     }
 
@@ -325,19 +279,8 @@ impl Exchange {
         let fin = self.lines.last().and_then(|line| line.sent(by.other()));
         if fin == Some((Segment::Fin, false)) && self.is_open_at(last, by) {
             self.place(last, by, named(Some(State::TimeWait), false));
-            self.at(by, Some(State::TimeWait));
+            *by.of_mut(&mut self.at) = Some(State::TimeWait);
         }
-    }
-
-    /// An end sends a segment, which the other one may have received already.
-    fn send(&mut self, by: Side, segment: Segment, state: String, time: Option<Step>) {
-        let place = self.told(by, segment).unwrap_or_else(|| {
-            let mut line = Line::sent_by(by, segment, false);
-            line.step = time;
-            self.lines.push(line);
-            self.lines.len() - 1
-        });
-        self.place(place, by, state);
     }
 
     /// The line of a segment that the other end has received, and of which this one tells only now.
@@ -345,36 +288,55 @@ impl Exchange {
         let is_it = |line: &Line| line.sent(by) == Some((segment, true));
         let place = self.lines.iter().rposition(is_it)?;
         let mut since = self.lines.iter().skip(place);
-        since.all(|line| line.state(by).is_none()).then_some(place)
+        since
+            .all(|line| by.of(&line.states).is_none())
+            .then_some(place)
+    }
+
+    fn push(&mut self, between: Between, step: Option<Step>) -> usize {
+        self.lines.push(Line {
+            between,
+            step,
+            ..Line::default()
+        });
+        self.lines.len() - 1
+    }
+
+    fn send(&mut self, from: Side, segment: Segment, has_arrived: bool, at: Option<Step>) -> usize {
+        let segment = Between::Segment {
+            from,
+            segment,
+            has_arrived,
+        };
+        self.push(segment, at)
     }
 
     /// A step that no segment makes.
     fn stay(&mut self, side: Side, state: String, time: Option<Step>) {
-        let mut line = Line::new(Between::Nothing);
-        line.set(side, state);
-        line.step = time;
-        self.lines.push(line);
+        let place = self.push(Between::Nothing, time);
+        self.place(place, side, state);
     }
 
     fn place(&mut self, place: usize, side: Side, state: String) {
         if let Some(line) = self.lines.get_mut(place) {
-            line.set(side, state);
+            *side.of_mut(&mut line.states) = Some(state);
         }
     }
 
     /// True if no state stands below this line, and none of this end in it.
     fn is_open_at(&self, place: usize, side: Side) -> bool {
-        let is_note = |line: &Line| line.states() == ["", ""] && line.is_words();
+        let is_note =
+            |line: &Line| line.states == [None, None] && matches!(line.between, Between::Words(_));
         let line = self.lines.get(place);
         let mut below = self.lines.iter().skip(place + 1);
-        below.all(is_note) && line.is_some_and(|line| line.state(side).is_none())
+        below.all(is_note) && line.is_some_and(|line| side.of(&line.states).is_none())
     }
 
     fn tell(&mut self, words: &'static str) {
         let words = Between::Words(words);
         match self.lines.last_mut() {
             Some(last) if last.between == Between::Nothing => last.between = words,
-            _ => self.lines.push(Line::new(words)),
+            _ => drop(self.push(words, None)),
         }
     }
 }

@@ -120,10 +120,10 @@ impl<'w> EventLines<'w> {
         }
     }
 
-    fn line(&mut self, life: &Life) -> String {
-        let mut cells = self.cells.of(life.steps.first(), &life.row());
+    fn line(&mut self, of: &Life) -> String {
+        let mut cells = self.cells.of(of.steps.first(), &of.row());
         self.grid.widen(&cells);
-        cells.extend(life.links(self.cells.arrow()));
+        cells.extend(of.links(self.cells.arrow()));
         self.grid.line(&cells)
     }
 
@@ -139,9 +139,9 @@ impl<'w> EventLines<'w> {
     }
 
     /// Draws the open connections that changed last, in their order, as far as there is room.
-    fn draw(&mut self, lives: &Lives, live: Live) -> io::Result<()> {
+    fn draw(&mut self, open: &Lives, live: Live) -> io::Result<()> {
         self.erase();
-        let mut latest: Vec<&Life> = lives.open().collect();
+        let mut latest: Vec<&Life> = open.open().collect();
         latest.sort_unstable_by_key(|life| Reverse(life.changed));
         let mut shown = BTreeMap::new();
         let mut drawn = 0;
@@ -165,7 +165,7 @@ impl<'w> EventLines<'w> {
         }
         self.live = Some(Live {
             drawn: drawn + usize::from(more > 0),
-            changes: lives.changes,
+            changes: open.changes,
             ..live
         });
         Ok(())
@@ -188,9 +188,9 @@ impl EventWriter for EventLines<'_> {
         self.write(&line)
     }
 
-    fn life(&mut self, life: &Life) -> io::Result<()> {
+    fn life(&mut self, over: &Life) -> io::Result<()> {
         self.erase();
-        let line = self.line(life);
+        let line = self.line(over);
         self.write(&line)
     }
 
@@ -198,11 +198,11 @@ impl EventWriter for EventLines<'_> {
         self.live.is_some()
     }
 
-    fn flush(&mut self, lives: &Lives) -> io::Result<()> {
+    fn flush(&mut self, open: &Lives) -> io::Result<()> {
         if let Some(live) = self.live
-            && live.changes != lives.changes
+            && live.changes != open.changes
         {
-            self.draw(lives, live)?;
+            self.draw(open, live)?;
         }
         self.out.finish()
     }
