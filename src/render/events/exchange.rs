@@ -180,7 +180,7 @@ struct Exchange {
 
 impl Exchange {
     fn step(&mut self, side: Side, step: &Step) {
-        if std::mem::replace(side.of_mut(&mut self.at), Some(step.new)) != step.old {
+        if side.of_mut(&mut self.at).replace(step.new) != step.old {
             // What was between was not seen.
             self.stay(side, named(None, false), None);
             if step.old.is_some() {

@@ -30,7 +30,7 @@ pub(in crate::render) struct Life {
     /// delayed.
     pub(in crate::render) traffic: Option<Traffic>,
     /// From its first step to the last, in microseconds; `None` = it began before.
-    pub(in crate::render) life_us: Option<u64>,
+    pub(in crate::render) age_us: Option<u64>,
     /// What is known of its socket.
     kept: OwnedRow,
     /// `None` = its port is not known yet.
@@ -109,8 +109,8 @@ impl Ends {
 /// The connections of which more may be seen.
 #[derive(Debug, Default)]
 pub(in crate::render) struct Lives {
-    /// By number, in the order in which they were first seen.
-    lives: BTreeMap<u64, Life>,
+    /// In the order in which they were first seen.
+    by_number: BTreeMap<u64, Life>,
     /// The ends of these numbers whose other end was not seen; of a namespace the latest one.
     single: HashMap<Ends, BTreeMap<Option<u32>, u64>>,
     /// Those that are over since the last look.
@@ -123,13 +123,13 @@ impl Lives {
     /// Adds a step.
     pub(super) fn add(&mut self, event: &Event, row: &Row<'_>, is_wanted: bool) {
         let number = event.connection;
-        let life = self.lives.entry(number);
+        let life = self.by_number.entry(number);
         let life = life.or_insert_with(|| Life {
             connection: number,
             changed: 0,
             steps: Vec::new(),
             traffic: None,
-            life_us: None,
+            age_us: None,
             kept: OwnedRow::keep(row),
             ends: None,
             other: None,
@@ -147,7 +147,7 @@ impl Lives {
 
     /// Nothing more is told of one.
     pub(super) fn end(&mut self, number: u64) {
-        if let Some(life) = self.lives.get_mut(&number) {
+        if let Some(life) = self.by_number.get_mut(&number) {
             life.is_over = true;
             self.over.push(number);
         }
@@ -155,12 +155,12 @@ impl Lives {
 
     /// Those of which more may be seen.
     pub(super) fn open(&self) -> impl ExactSizeIterator<Item = &Life> {
-        self.lives.values()
+        self.by_number.values()
     }
 
     /// Looks for the other end of a life as soon as its ends are known.
     pub(super) fn join(&mut self, number: u64, socket: &Socket) {
-        let Some(life) = self.lives.get_mut(&number) else {
+        let Some(life) = self.by_number.get_mut(&number) else {
             return;
         };
         if life.ends.is_some() {
@@ -181,7 +181,7 @@ impl Lives {
         };
         self.forget(turned, other);
         for (of, other) in [(number, other), (other, number)] {
-            if let Some(life) = self.lives.get_mut(&of) {
+            if let Some(life) = self.by_number.get_mut(&of) {
                 life.other = Some(other);
             }
         }
@@ -190,9 +190,9 @@ impl Lives {
     /// The end of these numbers that belongs to a life: in its own namespace, or in the only other one that has
     /// such an end. Of several it cannot be told.
     fn other_end(&self, ends: Ends, of: u64) -> Option<u64> {
-        let life = self.lives.get(&of)?;
+        let life = self.by_number.get(&of)?;
         let can_be = |other: &u64| {
-            let other = self.lives.get(other);
+            let other = self.by_number.get(other);
             other.is_some_and(|other| can_join(other, life))
         };
         let at = self.single.get(&ends)?;
@@ -215,7 +215,7 @@ impl Lives {
     pub(super) fn take(&mut self, are_all: bool) -> Vec<Pair> {
         let mut over = std::mem::take(&mut self.over);
         if are_all {
-            over.extend(self.lives.keys());
+            over.extend(self.by_number.keys());
         }
         let pairs = over.into_iter();
         pairs
@@ -224,18 +224,18 @@ impl Lives {
     }
 
     fn take_one(&mut self, number: u64, is_due: bool) -> Option<Pair> {
-        let other = self.lives.get(&number)?.other;
-        let is_open = |other| self.lives.get(other).is_some_and(|life| !life.is_over);
+        let other = self.by_number.get(&number)?.other;
+        let is_open = |other| self.by_number.get(other).is_some_and(|life| !life.is_over);
         if !is_due && other.as_ref().is_some_and(is_open) {
             return None;
         }
         self.changes += 1;
-        let life = self.lives.remove(&number)?;
+        let life = self.by_number.remove(&number)?;
         if let Some(ends) = life.ends {
             self.forget(ends, number);
         }
         let is_both = other == Some(number);
-        let other = other.and_then(|other| self.lives.remove(&other));
+        let other = other.and_then(|other| self.by_number.remove(&other));
         let is_wanted = life.is_wanted || other.as_ref().is_some_and(|other| other.is_wanted);
         is_wanted.then(|| Pair::of(life, other, is_both))
     }
@@ -246,7 +246,7 @@ impl Life {
         self.steps.push(Step::of(event));
         let closing = StateSet::ORPHANED.with(State::CloseWait);
         let is_closing = event.old_state.is_some_and(|old| closing.contains(old));
-        self.life_us = event.spent.in_all_us;
+        self.age_us = event.spent.in_all_us;
         let before = self.traffic.filter(|_| is_closing);
         self.traffic = event.traffic.map(|traffic| Traffic {
             rtt_us: before.map_or(traffic.rtt_us, |before| before.rtt_us),

@@ -46,7 +46,7 @@ impl Columns {
         for (key, number) in carried(life.traffic) {
             json::member(out, key, number);
         }
-        json::member(out, "duration_us", life.life_us);
+        json::member(out, "duration_us", life.age_us);
         let mut before: Option<&Step> = None;
         json::objects(out, "steps", "", &life.steps, |out, step| {
             let elapsed_us = before.map(|before| step.since_us(before));

@@ -103,7 +103,7 @@ struct Member {
 
 /// Members of objects: the values of columns.
 pub(in crate::render) struct Members {
-    members: Vec<Member>,
+    all: Vec<Member>,
     /// Those of each kind of socket that was written.
     of_tables: Vec<OfTable>,
     /// Text that is yet to be quoted.
@@ -161,7 +161,7 @@ impl Members {
             }
         }
         Self {
-            members,
+            all: members,
             of_tables: Vec::new(),
             scratch: Vec::new(),
         }
@@ -170,7 +170,7 @@ impl Members {
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         let table = row.socket.table();
         if !self.of_tables.iter().any(|known| known.table == table) {
-            self.of_tables.push(OfTable::new(table, &self.members));
+            self.of_tables.push(OfTable::new(table, &self.all));
         }
         let of_table = self.of_tables.iter().find(|known| known.table == table);
         if let Some(OfTable { told, rest, .. }) = of_table {
