@@ -107,6 +107,15 @@ pub(super) fn value(
         return out.extend_from_slice(b"null");
     };
     match value {
+        Datum::Processes(list) if parts.is_empty() => processes(out, list, &PROCESS),
+        Datum::Processes(list) => processes(out, list, parts),
+        _ if !parts.is_empty() => {
+            for (part, key) in parts {
+                out.extend_from_slice(key.as_bytes());
+                self::value(out, scratch, part.get(row), &[], row);
+            }
+            out.push(b'}');
+        }
         Datum::Number(known) => digits::integer(out, known),
         Datum::Word(known) => word(out, known),
         Datum::State(state) => quoted(out, |out| cell::state(out, state)),
@@ -121,15 +130,6 @@ pub(super) fn value(
             out.push(b'[');
             cell::integers(out, list, b',');
             out.push(b']');
-        }
-        Datum::Processes(list) if parts.is_empty() => processes(out, list, &PROCESS),
-        Datum::Processes(list) => processes(out, list, parts),
-        _ if !parts.is_empty() => {
-            for (part, key) in parts {
-                out.extend_from_slice(key.as_bytes());
-                self::value(out, scratch, part.get(row), &[], row);
-            }
-            out.push(b'}');
         }
         Datum::Info(info) => {
             numbers(out, info.values().map(|(field, value)| (field.name, value)));
