@@ -128,6 +128,8 @@ fn lost(filter: &str) -> usize {
     watch.signal(Signal::SIGSTOP);
     super::many::open_and_close(2_000);
     watch.signal(Signal::SIGCONT);
+    // What it has no time to tell when it ends is lost, too.
+    watch.until_at_rest();
     let (_, run) = watch.end_by(Signal::SIGINT);
     super::many::lost(&run)
 }

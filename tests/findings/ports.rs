@@ -1,5 +1,6 @@
 //! Ports that the kernel cannot choose any more: each is used up until the kernel says so.
 
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 
@@ -226,9 +227,9 @@ fn ports_that_time_wait_uses_up_are_counted() {
     let mut kept = Vec::new();
     let use_one = || {
         let client = tcp::connect(&listener).unwrap();
-        let server = tcp::accept(&listener).unwrap();
+        let mut server = tcp::accept(&listener).unwrap();
         client.shutdown(std::net::Shutdown::Write).unwrap();
-        wait_for("close-wait", 1);
+        assert_eq!(server.read(&mut [0]).unwrap(), 0, "in CLOSE_WAIT");
         close(server);
         close(client);
     };

@@ -59,7 +59,8 @@ fn told(run: &Run) -> Told {
 }
 
 fn by(way: &str, words: &[&str]) -> Told {
-    told(&lsock([&["-p", "--json", "--owners", way], words].concat()).done())
+    let words = [&["-p", "--json", "--owners", way], words].concat();
+    told(&undisturbed(|| lsock(words)).done())
 }
 
 /// What both ways tell.

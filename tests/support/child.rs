@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -80,10 +81,31 @@ impl Child {
         self.child_mut().try_wait().unwrap().is_some()
     }
 
-    /// Waits until the pipe of its output takes nothing more.
+    /// Waits until it sleeps and has nothing to do: for so long it was never awake.
+    #[track_caller]
+    pub fn until_at_rest(&self) {
+        const LONG: Duration = Duration::from_millis(50);
+        let path = format!("/proc/{}/status", self.pid());
+        let look = || {
+            let status = std::fs::read_to_string(&path).unwrap();
+            let found = ["State:", "voluntary_ctxt_switches:"].map(|name| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap().trim().to_owned()
+            });
+            Some(found).filter(|[state, _]| state.starts_with('S'))
+        };
+        until("nothing to do", || {
+            let before = look()?;
+            std::thread::sleep(LONG);
+            (look()? == before).then_some(())
+        });
+    }
+
+    /// Waits until the pipe of its output takes nothing more, and it has more to write.
     #[track_caller]
     pub fn wait_for_full_pipe(&self) {
         self.fill_pipe(|| ());
+        self.until_at_rest();
     }
 
     /// The same, where this gives it something to write.
@@ -175,6 +197,12 @@ impl<T: Clone + Debug + Send + 'static> Reading<T> {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         self.child.signal(signal);
+    }
+
+    /// Waits until it sleeps and has nothing to do.
+    #[track_caller]
+    pub fn until_at_rest(&self) {
+        self.child.until_at_rest();
     }
 
     /// Ends it by a signal; gives what it wrote and how it ended.
