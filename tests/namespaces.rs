@@ -1,6 +1,7 @@
 //! Other network namespaces: each of a kind, in a PID namespace and with mounts of the test's own.
 
 mod events;
+mod kinds;
 mod rounds;
 
 use std::collections::BTreeMap;

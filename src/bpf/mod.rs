@@ -11,7 +11,7 @@ mod btf;
 mod memory;
 #[expect(
     unsafe_code,
-    reason = "bpf(2), kcmp(2) and name_to_handle_at(2) have no safe form; see there"
+    reason = "bpf(2), kcmp(2), name_to_handle_at(2) and ioctl(2) have no safe form; see there"
 )]
 mod syscall;
 
@@ -81,6 +81,15 @@ impl AsFd for Map {
 /// false if not, or if the kernel does not say. It is here because this is the room of unsafe code.
 pub fn share_descriptors(one: u32, other: u32) -> bool {
     syscall::share_descriptors(one, other)
+}
+
+/// Opens the network namespace of a socket (`SIOCGSKNS`); here for the same reason.
+///
+/// # Errors
+///
+/// When it is no socket, or `CAP_NET_ADMIN` is missing in the user namespace that owns it.
+pub fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    syscall::network_of(socket)
 }
 
 /// What a program is attached to.

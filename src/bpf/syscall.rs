@@ -1,5 +1,5 @@
-//! `bpf(2)`, as far as it is needed here, `kcmp(2)` and `name_to_handle_at(2)`. No crate has them in a safe
-//! form without much more.
+//! `bpf(2)`, as far as it is needed here, `kcmp(2)`, `name_to_handle_at(2)` and one request of `ioctl(2)`. No crate
+//! has them in a safe form without much more.
 //!
 //! With `memory` the only unsafe code of the program. What makes it sound:
 //!
@@ -12,6 +12,7 @@
 //! - `kcmp(2)` takes numbers and gives one: no memory of ours is touched.
 //! - `name_to_handle_at(2)` reads a path up to its NUL, and writes a handle of no more bytes than ours states to
 //!   have room for, which any bytes are, and a number.
+//! - `SIOCGSKNS` takes no argument, and gives a new descriptor or an error, be it for what is no socket.
 
 use std::ffi::{CStr, c_int};
 use std::io;
@@ -267,6 +268,20 @@ fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result
         )
     };
     let number = RawFd::try_from(number).map_err(io::Error::other)?;
+    if number < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it has just been opened for this call.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// `SIOCGSKNS` (`include/uapi/linux/sockios.h`).
+const GET_NETWORK: libc::Ioctl = 0x894c;
+
+/// Opens the network namespace of a socket.
+pub(super) fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is open; see above.
+    let number = unsafe { libc::ioctl(socket.as_raw_fd(), GET_NETWORK) };
     if number < 0 {
         return Err(io::Error::last_os_error());
     }

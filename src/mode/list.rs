@@ -50,6 +50,7 @@ pub(super) fn run(
     if recorder.is_on() {
         listing.recorded = Some(RecordedNames::new(query, source.namespaces())?);
     }
+    listing.note_search(source.as_mut(), messages);
     listing.read_all(&tables, source.as_mut(), messages)?;
     if let Some(recorded) = listing.recorded.take() {
         recorded.record(&recorder);
@@ -122,15 +123,19 @@ impl<'l> Listing<'l> {
 
     /// Looks for the namespaces of a source again.
     pub(super) fn begin_round(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
-        let warnings = source.next_round();
+        source.next_round();
         self.matcher.learn(source);
-        let check = &self.query.check;
-        // It may have sockets when it comes.
-        let is_checked = check.expected.is_some() || check.wait.is_some();
-        for warning in warnings {
+        self.note_search(source, messages);
+    }
+
+    /// Says which namespaces could not be found.
+    fn note_search(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
+        self.summary.is_unsearched = !source.is_searched();
+        for warning in source.take_warnings() {
             let noted = &mut self.summary.diagnostics;
             match warning {
-                Warning::NotThere(_) if is_checked => {
+                // It may have sockets.
+                Warning::NotThere(_) | Warning::Unsearched(_) if self.query.check.is_asked() => {
                     messages.note_gap(INCOMPLETE, warning, noted);
                 }
                 _ => messages.note(INCOMPLETE, warning, noted),

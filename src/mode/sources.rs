@@ -2,10 +2,11 @@
 
 use crate::error::Error;
 use crate::model::Table;
-use crate::query::{Input, Query};
+use crate::netns::Wanted;
+use crate::query::{Input, Query, Report};
 use crate::source::{
-    AutoSource, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder, ReplaySource,
-    Source, Way,
+    AutoSource, Depth, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder,
+    ReplaySource, Source, Way,
 };
 
 /// The source of a query, and the tables to ask it for.
@@ -13,6 +14,19 @@ pub(super) type Opened = Result<(Box<dyn Source>, Vec<Table>), Error>;
 
 /// Opens the source of a query, which is recorded.
 pub(super) type Open<'o> = &'o dyn Fn(&Query, &Recorder) -> Opened;
+
+/// A plain list is read at once; what depends on every socket, or reads every descriptor anyway, looks everywhere.
+fn depth(query: &Query) -> Depth {
+    let is_whole = query.lookups.owners.is_some()
+        || query.check.is_asked()
+        || query.report != Report::Rows
+        || query.netns.iter().any(Wanted::is_nameless);
+    if is_whole {
+        Depth::Descriptors
+    } else {
+        Depth::Usual
+    }
+}
 
 pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     let mut tables = query.tables.clone();
@@ -24,6 +38,7 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     if !query.netns.is_empty() {
         let source = NamespacesSource::open(
             &query.netns,
+            depth(query),
             way,
             recorder.clone(),
             query.check.wait.is_some(),

@@ -39,6 +39,8 @@ pub struct Summary {
     /// Sockets of TCP and UDP that the processes asked for hold, and that no table has: the inner `None` =
     /// some may be of another network namespace, or cannot be read; the outer one = not counted.
     pub in_no_table: Option<Option<u64>>,
+    /// True if namespaces that nothing but a descriptor or a socket holds were not looked for.
+    pub is_unsearched: bool,
     /// What is missing, and what else must be known.
     pub diagnostics: Diagnostics,
 }

@@ -35,6 +35,9 @@ impl Eq for Cause {}
 const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
                                 has closed";
 
+const UNSEARCHED: &str =
+    " for network namespaces that nothing but a descriptor or a socket holds; run as root";
+
 /// What must be known of a list, or of a series of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
@@ -113,6 +116,8 @@ pub enum Warning {
     NothingListed,
     /// A network namespace that was there in the round before.
     Vanished,
+    /// Processes that cannot be searched for namespaces that nothing but their descriptors or sockets hold.
+    Unsearched(usize),
     /// A network namespace that was asked for is not there.
     NotThere(Cause),
     /// Of a network namespace.
@@ -238,6 +243,7 @@ impl Warning {
                 | Self::NothingListed
                 | Self::Vanished
                 | Self::NotThere(_)
+                | Self::Unsearched(_)
         )
     }
 
@@ -264,7 +270,9 @@ impl Warning {
             | Self::BadLines { more: number, .. }
             | Self::LostRecords(number)
             | Self::Strangers(number) => *number = 0,
-            Self::Grave(number, _) | Self::MissingOwners(MissingOwners::TooNew(number)) => {
+            Self::Unsearched(number)
+            | Self::Grave(number, _)
+            | Self::MissingOwners(MissingOwners::TooNew(number)) => {
                 *number = 0;
             }
             Self::MissingOwners(MissingOwners::Unreadable { pids, names, .. }) => {
@@ -373,6 +381,9 @@ impl Display for Warning {
             Self::InNoTable(sockets) => sockets.fmt(f),
             Self::Within(netns, inner) => {
                 write!(f, "network namespace {}: {inner}", escape(netns.as_bytes()))
+            }
+            Self::Unsearched(count) => {
+                write!(f, "cannot search {}{UNSEARCHED}", counted(count, "process"))
             }
             Self::Vanished => f.write_str("it is gone"),
             Self::NothingListed => f.write_str("the filter wants nothing that the options list"),

@@ -8,7 +8,7 @@ use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, gettid, move_into_link_name_space};
 
-use super::{Namespace, open};
+use super::{Handle, Namespace, open};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -31,13 +31,16 @@ impl Anchor {
     /// When it must not be entered (that takes `CAP_SYS_ADMIN` in the user namespace that owns it), or is
     /// gone.
     pub fn drop_in(namespace: &Namespace) -> io::Result<Self> {
+        let gone = || io::Error::new(io::ErrorKind::NotFound, "it is gone");
         let target = match &namespace.handle {
-            Some(handle) => match open(handle)? {
+            Handle::Own => None,
+            Handle::Open(target) => Some(target.try_clone()?),
+            Handle::Path(path) => match open(path)? {
                 (target, inode) if inode == namespace.inode => Some(target),
                 // What led there leads elsewhere by now.
-                _ => return Err(io::Error::new(io::ErrorKind::NotFound, "it is gone")),
+                _ => return Err(gone()),
             },
-            None => None,
+            Handle::Nowhere => return Err(gone()),
         };
         let (jobs, queue): (Sender<Job>, Receiver<Job>) = mpsc::channel();
         let (entered, answer) = mpsc::channel();

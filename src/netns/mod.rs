@@ -8,25 +8,28 @@ mod here;
 mod search;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::bpf::network_of;
 use crate::model::Network;
 use rustix::fs::{CWD, Mode, OFlags, fstat, fstatfs, openat, readlinkat_raw};
 use rustix::io::Errno;
 use rustix::path::Arg;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 pub use anchor::Anchor;
 pub use here::here;
-pub use search::{Wanted, find};
+pub use search::{Found, Wanted, find, own_process};
 
 /// Where `ip netns` puts those that it names.
 pub const NAMED: &str = "/run/netns";
 
 /// A network namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Namespace {
     /// What to call it: its name below `/run/netns`, the pod, the container or the service of the process that
     /// leads it, that process, or `net:[INODE]`. Any text.
@@ -36,9 +39,28 @@ pub struct Namespace {
     /// The first task that lives there: a process, or a thread of one that lives elsewhere; `None` = nobody is
     /// known to.
     pub leader: Option<u32>,
-    /// What leads there; `None` = this thread is there.
-    handle: Option<PathBuf>,
+    handle: Handle,
 }
+
+/// What leads to a namespace.
+#[derive(Debug, Clone)]
+enum Handle {
+    /// This thread is there.
+    Own,
+    Path(PathBuf),
+    /// Nothing else may: it is open.
+    Open(Arc<OwnedFd>),
+    /// Nothing: it was recorded, or is gone.
+    Nowhere,
+}
+
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Self) -> bool {
+        (self.inode, &self.name) == (other.inode, &other.name)
+    }
+}
+
+impl Eq for Namespace {}
 
 impl Namespace {
     /// Without what leads there.
@@ -49,15 +71,48 @@ impl Namespace {
         }
     }
 
+    /// True if it was wanted by this name.
+    pub fn is_called(&self, wanted: &Wanted) -> bool {
+        matches!(wanted, Wanted::Named(name) if **name == *self.name)
+    }
+
     /// One of a recording: nothing leads there.
     pub fn recorded(name: Arc<str>, inode: u32) -> Self {
         Self {
             name,
             inode,
             leader: None,
-            handle: None,
+            handle: Handle::Nowhere,
         }
     }
+}
+
+impl Namespace {
+    /// That of a socket that a process holds.
+    ///
+    /// # Errors
+    ///
+    /// When the process or the descriptor is gone, or there is no right to it: to take a copy needs that of
+    /// tracing the process, to ask it `CAP_NET_ADMIN`.
+    pub fn of_socket(pid: u32, fd: u32) -> io::Result<Self> {
+        let number = |number: u32| i32::try_from(number).map_err(|_| io::Error::from(Errno::INVAL));
+        let pid = Pid::from_raw(number(pid)?).ok_or(Errno::SRCH)?;
+        let process = pidfd_open(pid, PidfdFlags::empty())?;
+        let socket = pidfd_getfd(&process, number(fd)?, PidfdGetfdFlags::empty())?;
+        let open = network_of(socket.as_fd())?;
+        let inode = u32::try_from(fstat(&open)?.st_ino).map_err(|_| Errno::OVERFLOW)?;
+        Ok(Self {
+            name: nameless(inode).into(),
+            inode,
+            leader: None,
+            handle: Handle::Open(open.into()),
+        })
+    }
+}
+
+/// What a namespace is called that nobody is known to live in.
+fn nameless(inode: u32) -> String {
+    format!("net:[{inode}]")
 }
 
 /// Namespaces by inode number, each with the thread that is there, if it may be entered.

@@ -14,7 +14,7 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
-use super::{NAMED, Namespace, inode, inode_at, open};
+use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, open};
 use crate::container::Containers;
 use crate::error::Error;
 use crate::procfs::fd::{is_kernel_thread, other_threads, processes_in};
@@ -56,6 +56,13 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// True of `net:[INODE]`: nobody may live there.
+    pub fn is_nameless(&self) -> bool {
+        matches!(self, Self::Named(name) if name.starts_with("net:["))
+    }
+}
+
 /// What is known of a namespace.
 #[derive(Debug)]
 struct Seen {
@@ -70,11 +77,19 @@ struct Seen {
 struct Search(BTreeMap<u32, Seen>);
 
 impl Search {
-    /// Looks at the mounts of this process, at every process, and at the mounts that these have.
-    fn new() -> Result<Self, Error> {
+    /// Looks at the mounts of this process, at every process, and at the mounts that these have. Others are
+    /// open: each with the link that leads there.
+    fn new(open: &[(u32, String)]) -> Result<Self, Error> {
         let mut search = Self::default();
         search.take_mounts(Path::new("/"), mounts());
         search.take_processes()?;
+        for (inode, link) in open {
+            search.0.entry(*inode).or_insert_with(|| Seen {
+                handle: Path::new(PROC).join(link),
+                leader: None,
+                name: None,
+            });
+        }
         Ok(search)
     }
 
@@ -83,8 +98,7 @@ impl Search {
         let proc = file::search(PROC).map_err(failed)?;
         let mut mounted = BTreeSet::from([inode_at(&proc, "thread-self/ns/mnt", b"mnt").ok()]);
         let mut refused = Vec::new();
-        let own = fs::read_link("/proc/self").ok();
-        let own = own.and_then(|own| own.to_str()?.parse().ok());
+        let own = own_process();
         for pid in processes_in(Path::new(PROC))? {
             match inode_at(&proc, &*format!("{pid}/ns/net"), b"net") {
                 Ok(inode) => self.take_task(inode, pid),
@@ -176,7 +190,7 @@ impl Search {
     }
 
     /// Those that are wanted, each once, and what was wanted and is not there.
-    fn select(&self, wanted: &[Wanted]) -> Result<(Vec<Arc<Namespace>>, Vec<Error>), Error> {
+    fn select(&self, wanted: &[Wanted]) -> Result<Found, Error> {
         let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
         let (mut chosen, mut missing) = (Vec::new(), Vec::new());
         for wanted in wanted {
@@ -192,7 +206,7 @@ impl Search {
             };
             match found {
                 Ok(found) => chosen.push(found),
-                Err(error) => missing.push(error),
+                Err(error) => missing.push((wanted.clone(), error)),
             }
         }
         let mut containers = containers();
@@ -270,31 +284,38 @@ impl Search {
         let name = match (by_mount.map(<[u8]>::to_vec).or_else(by_place), leader) {
             (Some(name), _) => String::from_utf8_lossy(&name).into_owned(),
             (None, Some(pid)) => called_by(pid),
-            (None, None) => format!("net:[{inode}]"),
+            (None, None) => nameless(inode),
         };
         Namespace {
             name: name.into(),
             inode,
             leader,
-            handle: handle.filter(|_| !is_own).map(Path::to_owned),
+            handle: match handle {
+                _ if is_own => Handle::Own,
+                Some(path) => Handle::Path(path.to_owned()),
+                None => Handle::Nowhere,
+            },
         }
     }
 }
 
+/// Namespaces, and why others that were wanted were not found.
+pub type Found = (Vec<Arc<Namespace>>, Vec<(Wanted, Error)>);
+
 /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one
-/// first. Then why others were not found.
+/// first. Then why others were not found. They may be among those that are open, each with a link below `/proc`.
 ///
 /// # Errors
 ///
 /// When there are no processes to look at.
-pub fn find(wanted: &[Wanted]) -> Result<(Vec<Arc<Namespace>>, Vec<Error>), Error> {
+pub fn find(wanted: &[Wanted], open: &[(u32, String)]) -> Result<Found, Error> {
     let known = wanted.iter().map(|wanted| match wanted {
         Wanted::This(namespace) => Some(Arc::clone(namespace)),
         _ => None,
     });
     match known.collect() {
         Some(known) => Ok((known, Vec::new())),
-        None => Search::new()?.select(wanted),
+        None => Search::new(open)?.select(wanted),
     }
 }
 
@@ -308,6 +329,12 @@ fn at(path: &Path) -> Result<u32, Error> {
         cause => Error::file("open", path, cause),
     });
     Ok(found?.1)
+}
+
+/// The number of this process in `/proc`, which may be that of another PID namespace.
+pub fn own_process() -> Option<u32> {
+    let own = fs::read_link("/proc/self").ok()?;
+    own.to_str()?.parse().ok()
 }
 
 fn containers() -> Containers {

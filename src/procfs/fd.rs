@@ -69,6 +69,8 @@ impl Unreadable {
 pub struct Walk {
     /// Every descriptor that is a socket, in no order, some twice. 16 bytes each.
     pub descriptors: Vec<Descriptor>,
+    /// Network namespaces that are open: inode number, and the link that leads there, below the root.
+    pub namespaces: Vec<(u32, String)>,
     /// Descriptors that are, or may be, rings of `io_uring` and were not looked into.
     rings: Vec<Ring>,
     /// Processes that may hold sockets but could not be read, ascending, each once.
@@ -92,6 +94,7 @@ pub struct Known {
 impl Walk {
     fn add(&mut self, other: Self) {
         self.descriptors.extend(other.descriptors);
+        self.namespaces.extend(other.namespaces);
         self.rings.extend(other.rings);
         self.unreadable.extend(other.unreadable);
         self.refused |= other.refused;

@@ -21,6 +21,11 @@ impl Check {
         self.quiet && !self.strict
     }
 
+    /// True if the run is to answer anything.
+    pub const fn is_asked(&self) -> bool {
+        self.expected.is_some() || self.quiet || self.wait.is_some()
+    }
+
     /// The number that must match, where nothing more is asked than whether it does: what is found
     /// beyond the answer is of no use.
     pub fn only(&self) -> Option<Count> {

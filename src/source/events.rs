@@ -147,7 +147,8 @@ impl Networks {
             return;
         }
         // What is gone has no more steps.
-        let _ = self.source.next_round();
+        self.source.next_round();
+        let _ = self.source.take_warnings();
         let namespaces = self.source.namespaces();
         self.known = namespaces.keys().copied().collect();
         self.looked = (Instant::now(), begun.elapsed());

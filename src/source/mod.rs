@@ -29,7 +29,7 @@ use crate::model::{
 pub use crate::netns::Namespaces;
 pub use auto::AutoSource;
 pub use files::FilesSource;
-pub use namespaces::{NamespacesSource, Way};
+pub use namespaces::{Depth, NamespacesSource, Way};
 pub use netlink::NetlinkSource;
 pub use procfs::ProcfsSource;
 pub use record::Recorder;
@@ -220,10 +220,17 @@ pub trait Source {
         Namespaces::new()
     }
 
-    /// Looks again for the namespaces that it reads, before each round but the first; gives what must be known
-    /// of those that it does not find.
-    fn next_round(&mut self) -> Vec<Warning> {
+    /// Looks again for the namespaces that it reads, before each round but the first.
+    fn next_round(&mut self) {}
+
+    /// Takes what must be known of namespaces that it did not find.
+    fn take_warnings(&mut self) -> Vec<Warning> {
         Vec::new()
+    }
+
+    /// True if nothing was left out where it looked for namespaces.
+    fn is_searched(&self) -> bool {
+        true
     }
 
     /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of

@@ -1,17 +1,24 @@
 //! Several network namespaces, one after another.
 
+use std::collections::{BTreeSet, HashSet};
 use std::mem;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::io::Errno;
 
 use super::kernel::Kernel;
 use super::{
-    AutoSource, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source, Visitor,
+    AutoSource, Extensions, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source,
+    Visitor,
 };
+use crate::bpf::share_descriptors;
 use crate::error::Error;
-use crate::model::{Cause, Limits, Socket, Table, Warning};
-use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find};
+use crate::filter::Narrow;
+use crate::model::{Cause, Limits, Socket, StateSet, Table, Warning};
+use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find, own_process};
+use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
 
 /// How the tables of a namespace are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +38,18 @@ pub struct NamespacesSource {
     way: Way,
     recorder: Recorder,
     each: Vec<One>,
+    depth: Depth,
+    /// What must be known of those that were not found, until it was said.
+    warnings: Vec<Warning>,
+}
+
+/// How far namespaces are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Where processes and threads are, and what is mounted.
+    Usual,
+    /// What has nothing left but a descriptor or a socket, too: every descriptor is read.
+    Descriptors,
 }
 
 /// One of them.
@@ -121,6 +140,7 @@ impl NamespacesSource {
     /// When there is no such namespace, or there are no processes to look at.
     pub fn open(
         wanted: &[Wanted],
+        depth: Depth,
         way: Way,
         recorder: Recorder,
         may_come: bool,
@@ -130,32 +150,123 @@ impl NamespacesSource {
             way,
             recorder,
             each: Vec::new(),
+            depth,
+            warnings: Vec::new(),
         };
-        if !may_come && let Some(error) = source.look()?.1.into_iter().next() {
+        if !may_come && let Some((_, error)) = source.look()?.into_iter().next() {
             return Err(error);
         }
         Ok(source)
     }
 
-    /// Looks for them; gives those that are gone, and what was wanted and is not there. Those that are known are
-    /// not entered again.
-    fn look(&mut self) -> Result<(Vec<One>, Vec<Error>), Error> {
-        let (found, missing) = find(&self.wanted)?;
+    /// Looks for them; gives what was wanted and is not there. Those that are known are not entered again.
+    fn look(&mut self) -> Result<Vec<(Wanted, Error)>, Error> {
+        let held = match self.depth {
+            Depth::Usual => None,
+            Depth::Descriptors => {
+                let mut held = walk(Path::new(PROC), Threads::All(&share_descriptors))?;
+                // Ours are of those that are known.
+                let own = own_process().map(|own| format!("{own}/"));
+                let is_ours = |link: &str| own.as_ref().is_some_and(|own| link.starts_with(own));
+                held.namespaces.retain(|(_, link)| !is_ours(link));
+                Some(held)
+            }
+        };
+        let open = held.as_ref().map_or(&[][..], |held| &held.namespaces);
+        let (found, mut missing) = find(&self.wanted, open)?;
         let mut before = mem::take(&mut self.each);
         for namespace in found {
-            let known = before.iter().position(|one| one.is_of(&namespace));
-            self.each.push(match known {
-                Some(place) => One {
-                    namespace,
-                    is_told: false,
-                    ..before.swap_remove(place)
-                },
-                None => One::new(namespace, self.way, &self.recorder),
-            });
+            self.enter(namespace, &mut before);
         }
-        let is_there = |inode| self.each.iter().any(|one| one.namespace.inode == inode);
-        before.retain(|one| !is_there(one.namespace.inode));
-        Ok((before, missing))
+        let may_be_hidden = |missing: &[(Wanted, Error)]| {
+            let mut missing = missing.iter().map(|(wanted, _)| wanted);
+            self.wanted.contains(&Wanted::All) || missing.any(Wanted::is_nameless)
+        };
+        if let Some(held) = held.filter(|_| may_be_hidden(&missing)) {
+            self.look_at_sockets(held, &mut before);
+            let is_there =
+                |wanted: &Wanted| self.each.iter().any(|one| one.namespace.is_called(wanted));
+            missing.retain(|(wanted, _)| !is_there(wanted));
+        }
+        before.retain(|one| !self.has(one.namespace.inode));
+        let gone = before.iter().map(|one| &one.namespace.name);
+        let gone = gone.map(|name| Warning::Vanished.within(Some(name)));
+        self.warnings.extend(gone);
+        Ok(missing)
+    }
+
+    fn wants(&self, namespace: &Namespace) -> bool {
+        let is_it = |wanted: &Wanted| *wanted == Wanted::All || namespace.is_called(wanted);
+        self.wanted.iter().any(is_it)
+    }
+
+    fn has(&self, inode: u32) -> bool {
+        self.each.iter().any(|one| one.namespace.inode == inode)
+    }
+
+    /// Goes into a namespace, unless it is among those that were known before.
+    fn enter(&mut self, namespace: Arc<Namespace>, before: &mut Vec<One>) {
+        let known = before.iter().position(|one| one.is_of(&namespace));
+        self.each.push(match known {
+            Some(place) => One {
+                namespace,
+                is_told: false,
+                ..before.swap_remove(place)
+            },
+            None => One::new(namespace, self.way, &self.recorder),
+        });
+    }
+
+    /// Asks the sockets that no table of the namespaces has where they belong. To ask every socket would take
+    /// longer, and for a moment we hold what we ask.
+    fn look_at_sockets(&mut self, held: Walk, before: &mut Vec<One>) {
+        let listed = self.listed();
+        let own = own_process();
+        let mut asked = BTreeSet::new();
+        let mut refused: BTreeSet<u32> = held.unreadable.iter().map(|one| one.pid).collect();
+        for Descriptor { inode, pid, fd } in held.descriptors {
+            if Some(pid) == own || listed.contains(&inode) || !asked.insert(inode) {
+                continue;
+            }
+            match Namespace::of_socket(pid, fd) {
+                Ok(namespace) => {
+                    if self.wants(&namespace) && !self.has(namespace.inode) {
+                        self.enter(Arc::new(namespace), before);
+                    }
+                }
+                Err(cause) => {
+                    let is_gone = [Errno::BADF, Errno::SRCH, Errno::INVAL].map(Errno::raw_os_error);
+                    if !is_gone.map(Some).contains(&cause.raw_os_error()) {
+                        refused.insert(pid);
+                    }
+                }
+            }
+        }
+        if !refused.is_empty() {
+            self.warnings.push(Warning::Unsearched(refused.len()));
+        }
+    }
+
+    /// Inode numbers of all sockets that the tables of the namespaces have.
+    fn listed(&self) -> HashSet<u64> {
+        let mut listed = HashSet::new();
+        let request = Request {
+            states: StateSet::ALL,
+            extensions: Extensions::default(),
+            narrow: Narrow::default(),
+            netns: None,
+        };
+        for anchor in self.each.iter().filter_map(|one| one.anchor.clone()) {
+            let mut source = NetlinkSource::within(anchor, Recorder::default());
+            for table in Table::all() {
+                // A socket that is not listed is asked.
+                let _ = source.visit(table, &request, &mut |socket: &Socket| {
+                    listed.extend(socket.inode);
+                    ControlFlow::Continue(())
+                });
+            }
+        }
+        listed
     }
 }
 
@@ -233,16 +344,24 @@ impl Source for NamespacesSource {
         }))
     }
 
-    fn next_round(&mut self) -> Vec<Warning> {
+    fn next_round(&mut self) {
+        self.warnings.clear();
         let not_there = |error: Error| Warning::NotThere(error.into());
-        let (gone, missing) = match self.look() {
-            Ok(found) => found,
+        match self.look() {
+            Ok(missing) => self
+                .warnings
+                .extend(missing.into_iter().map(|(_, error)| not_there(error))),
             // Those that are known stay.
-            Err(error) => return vec![not_there(error)],
-        };
-        let gone = gone.iter().map(|one| &one.namespace.name);
-        let gone = gone.map(|name| Warning::Vanished.within(Some(name)));
-        gone.chain(missing.into_iter().map(not_there)).collect()
+            Err(error) => self.warnings.push(not_there(error)),
+        }
+    }
+
+    fn take_warnings(&mut self) -> Vec<Warning> {
+        mem::take(&mut self.warnings)
+    }
+
+    fn is_searched(&self) -> bool {
+        self.depth == Depth::Descriptors || !self.wanted.contains(&Wanted::All)
     }
 
     fn namespaces(&self) -> Namespaces {

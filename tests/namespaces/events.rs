@@ -180,8 +180,8 @@ fn ends_in_two_namespaces_are_one_pair() {
         talk("blue", "blue", loopback, None);
         watch.is(|told| !told.is_empty()).then_some(())
     });
-    let across = talk("red", "blue", mapped, None);
-    let is_it = |pair: &Value| pair["client"]["local_port"] == across.port();
+    talk("red", "blue", mapped, None);
+    let is_it = |pair: &Value| pair["client"]["peer_port"] == mapped.port();
     watch.wait_for("the pair", |told| told.iter().any(is_it));
     talk("red", "red", loopback, None);
     let (told, run) = watch.end_by(Signal::SIGINT);

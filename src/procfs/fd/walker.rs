@@ -152,7 +152,11 @@ impl<'a> Walker<'a> {
                 Ok((target, _)) => match socket_inode(target) {
                     Some(inode) => self.found.descriptors.push(Descriptor { inode, pid, fd }),
                     None if target == IO_URING => self.found.rings.push(Ring { pid, thread, fd }),
-                    None => {}
+                    None => {
+                        let place = || format!("{}/{fd}", task(pid, thread, "fd"));
+                        let open = network_inode(target).map(|inode| (inode, place()));
+                        self.found.namespaces.extend(open);
+                    }
                 },
                 // Closed meanwhile. One that is no link, in a copy of /proc, tells nothing.
                 Err(Errno::NOENT | Errno::SRCH) => {}
@@ -220,6 +224,11 @@ pub(super) fn task(pid: u32, thread: u32, name: &str) -> String {
 /// The inode in `socket:[INODE]`.
 pub(super) fn socket_inode(target: &[u8]) -> Option<u64> {
     decimal(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+/// The inode in `net:[INODE]`.
+fn network_inode(target: &[u8]) -> Option<u32> {
+    number(target.strip_prefix(b"net:[")?.strip_suffix(b"]")?)
 }
 
 fn number(name: &[u8]) -> Option<u32> {

@@ -228,6 +228,7 @@ pub(super) fn summary() -> Summary {
         netns: None,
     };
     Summary {
+        is_unsearched: false,
         matched: 19,
         limited: false,
         sources: vec![

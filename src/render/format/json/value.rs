@@ -245,6 +245,10 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     if let Some(count) = summary.in_no_table {
         member(out, "in_no_table", count);
     }
+    if summary.is_unsearched {
+        key(out, "not_searched");
+        out.extend_from_slice(br#"["descriptor","socket"]"#);
+    }
     warnings(out, &summary.diagnostics.warnings);
     out.push(b'}');
 }

@@ -1,0 +1,241 @@
+//! A namespace of every kind there is, with the same address and port in each.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{add, in_named, in_new, own_mounts};
+use crate::owners::alone::is_alone;
+use crate::scene::expected::inode;
+use crate::scene::holder::Holder;
+use crate::scene::namespace::ip;
+use crate::support::{Child, Run, command, lsock, run, until_ok};
+
+const PORT: u16 = 8_080;
+
+/// A listener, its inode, and that of its namespace.
+struct Placed {
+    _socket: TcpListener,
+    inode: u64,
+    netns: u64,
+}
+
+impl Placed {
+    /// In the namespace of the calling thread.
+    fn here() -> Placed {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)).unwrap();
+        Placed {
+            inode: inode(&socket).unwrap(),
+            netns: here(),
+            _socket: socket,
+        }
+    }
+
+    /// In that of a process.
+    fn at(pid: u32) -> Placed {
+        let place = until_ok("the process has its namespace", || {
+            let [own, other] = ["self".to_owned(), pid.to_string()]
+                .map(|pid| fs::read_link(format!("/proc/{pid}/ns/net")).unwrap());
+            let place = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+            if own == other {
+                Err("not yet")
+            } else {
+                Ok(place)
+            }
+        });
+        thread::spawn(|| {
+            setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+            ip(&["link", "set", "lo", "up"]).unwrap();
+            Placed::here()
+        })
+        .join()
+        .unwrap()
+    }
+}
+
+fn here() -> u64 {
+    fs::metadata("/proc/thread-self/ns/net").unwrap().ino()
+}
+
+/// Mounts the namespace of the calling thread.
+fn mount(at: &Path) {
+    File::create(at).unwrap();
+    let thread = nix::unistd::gettid();
+    let link = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
+    let mounted = run(Command::new("mount").args(["--bind", &link]).arg(at));
+    assert_eq!(mounted.status, Some(0), "{mounted:?}");
+}
+
+/// A process that is kept.
+fn child(words: &[&str]) -> Child {
+    Child::start(command(words[0]).args(&words[1..]))
+}
+
+/// Inode of the namespace by that of the socket, each once.
+fn placed(run: &Run) -> BTreeMap<u64, u64> {
+    let mut placed = BTreeMap::new();
+    for row in run.sockets() {
+        let [inode, netns] = ["inode", "netns_inode"].map(|key| row[key].as_u64().unwrap());
+        assert_eq!(placed.insert(inode, netns), None, "{row}");
+    }
+    placed
+}
+
+#[test]
+fn every_kind_of_namespace_is_found_and_each_socket_once() {
+    let name = "namespaces::kinds::every_kind_of_namespace_is_found_and_each_socket_once";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    let folder = TempDir::new().unwrap();
+    ip(&["link", "set", "lo", "up"]).unwrap();
+    let own = Placed::here();
+    add("named");
+    let named = in_named("named", Placed::here);
+    add("it's \u{1b}[31m");
+    let hostile = in_named("it's \u{1b}[31m", Placed::here);
+    let (with_process, _holder) = in_new(|| (Placed::here(), Holder::sleeping(&[]).unwrap()), None);
+    let at = folder.path().join("mounted");
+    let mounted = in_new(move || (Placed::here(), mount(&at)).0, None);
+    let (mounted_elsewhere, _other) = seen_by_another(folder.path());
+    let (described, _descriptor) = in_new(
+        || {
+            (
+                Placed::here(),
+                File::open("/proc/thread-self/ns/net").unwrap(),
+            )
+        },
+        None,
+    );
+    let of_socket = in_new(Placed::here, None);
+    let (leave, stay): (Sender<()>, _) = channel();
+    let of_thread = in_new(Placed::here, Some(stay));
+    let nested = ["unshare", "--user", "--map-root-user", "--net"];
+    let user = child(&[&nested[..], &["sleep", "1000"]].concat());
+    let of_user = Placed::at(user.pid());
+    let deeper = child(&[&nested[..3], &nested, &["sleep", "1000"]].concat());
+    let of_deeper = Placed::at(deeper.pid());
+    // Two more, on a bridge in a third.
+    let (_ends, pair) = bridged();
+    let all = [
+        &own,
+        &named,
+        &hostile,
+        &with_process,
+        &mounted,
+        &mounted_elsewhere,
+        &described,
+        &of_socket,
+        &of_thread,
+        &of_user,
+        &of_deeper,
+    ];
+    let hidden = [&described, &of_socket];
+    let mut expected: BTreeMap<u64, u64> = all.map(|one| (one.inode, one.netns)).into();
+    assert_eq!(expected.len(), all.len());
+
+    let deep = lsock(["-N", "all", "-tlnp", "--json"]).done();
+    assert_eq!(placed(&deep), expected);
+    for row in deep.sockets() {
+        assert_eq!(row["processes"][0]["pid"], std::process::id(), "{row}");
+        assert_eq!(row["local_port"], PORT);
+    }
+    assert_eq!(deep.document()["summary"]["not_searched"], Value::Null);
+    let count = all.len().to_string();
+    let words = ["-N", "all", "-tlnq", "--expect"];
+    assert_eq!(lsock(words.iter().chain(&[&*count])).status, Some(0));
+    let at = |one: &Placed| format!("net:[{}]", one.netns);
+    for one in hidden {
+        let rows = lsock(["-N", &at(one), "-tln", "--json"]);
+        assert_eq!(placed(&rows), [(one.inode, one.netns)].into());
+    }
+
+    // A plain list does not read every descriptor, and says so.
+    for one in hidden {
+        expected.remove(&one.inode);
+    }
+    let plain = lsock(["-N", "all", "-tln", "--json"]).clean();
+    assert_eq!(placed(&plain), expected);
+    let told = json!(["descriptor", "socket"]);
+    assert_eq!(plain.document()["summary"]["not_searched"], told);
+
+    // Both ends of the connection, each in its own.
+    let rows = lsock(["-N", "all", "-tnp", "--json"]).done().sockets();
+    let mut ends: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row["netns"].as_str().unwrap(),
+                row["local_port"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [("left", pair[0].into()), ("right", pair[1].into())]);
+    drop(leave);
+}
+
+/// A namespace with a mount that only another process sees.
+fn seen_by_another(folder: &Path) -> (Placed, Child) {
+    let folder = folder.join("elsewhere");
+    fs::create_dir(&folder).unwrap();
+    let script = format!(
+        "mount -t tmpfs tmpfs {0} && touch {0}/at && unshare --net={0}/at true && exec sleep 1000",
+        folder.display()
+    );
+    let unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-c"];
+    let other = child(&[&unshare[..], &[&script]].concat());
+    let at = format!("/proc/{}/root{}/at", other.pid(), folder.display());
+    let place = until_ok("it is mounted", || {
+        let place = File::open(&at)?;
+        let own = fs::metadata("/proc/self/ns/net")?;
+        let is_mounted = place.metadata()?.dev() == own.dev();
+        is_mounted
+            .then_some(place)
+            .ok_or_else(|| io::Error::other("not yet"))
+    });
+    let placed = thread::spawn(|| {
+        setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+        ip(&["link", "set", "lo", "up"]).unwrap();
+        Placed::here()
+    });
+    (placed.join().unwrap(), other)
+}
+
+/// A connection between two namespaces that a bridge in a third one joins; gives the ports of its ends.
+fn bridged() -> ([TcpStream; 2], [u16; 2]) {
+    add("bridge");
+    ip(&["-n", "bridge", "link", "add", "br0", "type", "bridge"]).unwrap();
+    ip(&["-n", "bridge", "link", "set", "br0", "up"]).unwrap();
+    for (name, last) in [("left", 1), ("right", 2)] {
+        add(name);
+        let words = format!("-n bridge link add {name} type veth peer name eth0 netns {name}");
+        for words in [
+            words,
+            format!("-n bridge link set {name} master br0 up"),
+            format!("-n {name} address add 10.8.0.{last}/24 dev eth0"),
+            format!("-n {name} link set eth0 up"),
+        ] {
+            ip(&words.split(' ').collect::<Vec<_>>()).unwrap();
+        }
+    }
+    let to = SocketAddr::from(([10, 8, 0, 2], 9_000));
+    let listener = in_named("right", || TcpListener::bind(to).unwrap());
+    let client = until_ok("the bridge carries", || {
+        in_named("left", || TcpStream::connect(to))
+    });
+    let (server, _) = listener.accept().unwrap();
+    let ports = [client.local_addr().unwrap().port(), to.port()];
+    ([client, server], ports)
+}
