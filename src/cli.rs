@@ -154,9 +154,9 @@ struct Typed {
     /// Host names from the DNS, within two seconds; in text
     #[arg(short, long)]
     resolve: bool,
-    /// Every process that holds a socket
-    #[arg(short, long)]
-    processes: bool,
+    /// Processes that hold a socket; -pp: the peer's too
+    #[arg(short, long, action = ArgAction::Count)]
+    processes: u8,
     /// User, inode, half-close, mark, cgroup ...; -p: fds
     #[arg(short, long)]
     extended: bool,

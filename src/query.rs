@@ -135,6 +135,8 @@ pub enum Report {
 pub struct Hidden {
     /// Processes, without `-p`.
     pub owners: bool,
+    /// Who is at the other end, without `-pp`.
+    pub peers: bool,
     /// Names of users, with `-n`.
     pub users: bool,
 }
@@ -145,6 +147,9 @@ impl Hidden {
         if self.owners {
             row.processes = None;
             row.process_status = None;
+        }
+        if self.peers {
+            row.peer = None;
         }
         if self.users {
             row.user = None;

@@ -43,6 +43,7 @@ mod order;
 mod other_reader;
 mod output_errors;
 mod owners;
+mod peers;
 mod proc_root;
 mod readme;
 mod recording;

@@ -49,7 +49,7 @@ pub fn in_new<T: Send + 'static>(
 }
 
 /// Does something in a namespace that has a name.
-fn in_named<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
+pub fn in_named<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
     let place = File::open(format!("/run/netns/{name}")).unwrap();
     thread::scope(|scope| {
         let work = scope.spawn(|| {
@@ -61,13 +61,13 @@ fn in_named<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Adds a namespace that nobody lives in.
-fn add(name: &str) {
+pub fn add(name: &str) {
     ip(&["netns", "add", name]).unwrap();
     in_named(name, || ip(&["link", "set", "lo", "up"]).unwrap());
 }
 
 /// Where `ip netns` keeps its names, seen by nobody else.
-fn own_mounts() {
+pub fn own_mounts() {
     // Those of the machine, if it has any, would be below it, out of reach.
     run(Command::new("umount").args(["--recursive", "--quiet", "/run/netns"]));
     let mounted = run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", "/run"]));

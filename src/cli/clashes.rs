@@ -24,6 +24,7 @@ pub(super) fn check(given: &ArgMatches, definition: &clap::Command) -> Result<()
             let mut values = given.get_raw(id).into_iter().flatten();
             given.value_source(id) == Some(ValueSource::CommandLine)
                 && (value.is_empty() || values.any(|given| given == value))
+                && (option != "-pp" || given.get_count(id) > 1)
         })
     };
     for (_, others, text) in clashes().filter(|(option, ..)| is_given(option)) {

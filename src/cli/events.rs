@@ -13,7 +13,7 @@ impl Typed {
         let (duration, several) = (self.wait, several(&self.netns));
         let grouping = self.by.unwrap_or(Grouping::None);
         // Whose the ends are is a part of the drawing.
-        self.processes |= grouping == Grouping::Pair;
+        self.processes |= u8::from(grouping == Grouping::Pair);
         let (processes, height, output) = (self.processes, terminal.height, terminal.output);
         let mut query = self.query(terminal)?;
         // Found out where it is shown only: that reads many files.
@@ -48,7 +48,7 @@ impl Typed {
             width: query.layout.width,
             height,
             zone,
-            processes,
+            processes: processes > 0,
             several,
             most_pairs: query.limit,
         };

@@ -56,7 +56,8 @@ impl Typed {
         let shows = !(self.summary || check.wants_answer_alone()) || filter.needs().shown;
         let listed = if shows { &*columns } else { &[] };
         let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
-        let owners = shows && self.processes || needs.named.owners;
+        let owners = shows && self.processes > 0 || needs.named.owners;
+        let peers = shows && self.processes > 1 || needs.named.peers;
         if (owners || needs.filter.owners) && self.replay.is_some() {
             let text = "a recording does not hold the processes of its sockets: \
                 no -p with --replay, and no pid or process in a filter";
@@ -65,7 +66,11 @@ impl Typed {
         let query = Query {
             extensions: self.extensions(&needs, shows),
             lookups: Lookups {
-                scope: filter.pids().map_or(ScanScope::All, ScanScope::Only),
+                scope: match filter.pids() {
+                    Some(pids) if !peers => ScanScope::Only(pids),
+                    _ => ScanScope::All,
+                },
+                peers: peers || filter.needs().peers,
                 // The kernel's iterator knows the processes of this machine, and is no file.
                 owner_source: if self.is_live() {
                     self.owners
@@ -85,6 +90,7 @@ impl Typed {
             hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),
             hidden: Hidden {
                 owners: !owners,
+                peers: !peers,
                 users: self.numeric,
             },
             report: self.report(&input)?,
@@ -269,7 +275,8 @@ impl Typed {
             (self.timers, Extras::TIMERS),
             (self.info, Extras::INFO),
             (self.memory, Extras::MEMORY),
-            (self.processes, Extras::PROCESSES),
+            (self.processes > 0, Extras::PROCESSES),
+            (self.processes > 1, Extras::PEERS),
         ];
         given(extras).collect()
     }
@@ -322,7 +329,7 @@ impl Typed {
     /// Is it wanted where processes run?
     const fn shows_places(&self, needs: &FieldNeeds) -> bool {
         let is_asked = needs.named.containers || needs.filter.containers;
-        is_asked || self.extended && self.processes && needs.shown.containers
+        is_asked || self.extended && self.processes > 0 && needs.shown.containers
     }
 
     /// Are these the sockets of this machine?

@@ -9,6 +9,7 @@ mod inode_counters;
 mod interfaces;
 mod name_cache;
 mod owners;
+mod peers;
 mod process;
 mod services;
 mod system_names;
@@ -22,8 +23,9 @@ use std::sync::Arc;
 
 use crate::container::Containers;
 use crate::error::Error;
+use crate::fields::Field;
 use crate::model::{
-    NameKind, Place, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning,
+    NameKind, Peer, Place, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning,
 };
 use crate::netns::{Namespace, Namespaces};
 use cgroups::Cgroups;
@@ -32,12 +34,15 @@ pub use interfaces::Interfaces;
 use name_cache::{LookUp, NameCache};
 use owners::Owners;
 pub use owners::{Held, OwnerSource, ScanScope, Sight};
+pub use peers::Connections;
+use peers::{OtherEnd, Peers};
 pub use services::Ports;
 use services::Services;
 pub use system_names::{Machine, SystemNames};
 
 /// What is to be looked up. The default is nothing but the names of interfaces.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Lookups {
     /// Processes, below this directory: `/proc`, another procfs, or a copy of one.
     pub owners: Option<PathBuf>,
@@ -45,6 +50,8 @@ pub struct Lookups {
     pub scope: ScanScope,
     /// How the descriptors of processes are found.
     pub owner_source: OwnerSource,
+    /// Who is at the other end.
+    pub peers: bool,
     /// Names of users.
     pub users: bool,
     /// The user whose name sockets without a user have; `None` = they have none.
@@ -90,6 +97,9 @@ pub struct Enricher {
     owners: Option<Owners>,
     /// What the search for the processes of the last socket came to; `None` = not made yet.
     status: Option<ProcessStatus>,
+    peers: Option<Peers>,
+    /// Who is at the other end of the last socket.
+    peer: Option<Peer>,
     users: NameCache,
     nobody: Option<u32>,
     services: Services,
@@ -124,6 +134,8 @@ impl Enricher {
         Ok(Self {
             owners: owners.transpose()?,
             status: None,
+            peers: lookups.peers.then(Peers::default),
+            peer: None,
             users: NameCache::new(lookups.users.then_some(users::name_of)),
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
@@ -204,6 +216,7 @@ impl Enricher {
     pub fn prepare_names(&mut self, socket: &Socket) {
         self.status = None;
         self.place = None;
+        self.peer = None;
         if let Some(uid) = socket.uid.or(self.nobody) {
             self.users.prepare(uid);
         }
@@ -238,6 +251,50 @@ impl Enricher {
                 self.at_path = bound_path::leads_there(&self.proc, socket, owners.found());
             }
         }
+        let has_peer = Field::PeerProcesses.applies_to(socket.table());
+        if let Some(peers) = self.peers.as_ref().filter(|_| has_peer) {
+            let other = peers.of(socket);
+            self.peer = Some(self.at_other_end(other));
+        }
+    }
+
+    /// Who holds the socket at the other end.
+    fn at_other_end(&mut self, other: OtherEnd) -> Peer {
+        let (end, owners) = match (other, &mut self.owners) {
+            (OtherEnd::Socket(end), Some(owners)) => (end, owners),
+            (OtherEnd::Nothing, _) => return Peer::absent(true),
+            _ => return Peer::absent(false),
+        };
+        let known = end.netns.and_then(|netns| self.namespaces.get(&netns));
+        let netns = known.map(|(namespace, _)| Arc::clone(&namespace.name));
+        let Some(inode) = end.inode else {
+            return Peer {
+                netns,
+                ..Peer::absent(!end.lacks_inode)
+            };
+        };
+        let (status, is_in_doubt, processes) = owners.of_other(inode, end.uid, &mut self.users);
+        let containers = self.containers.as_mut();
+        Peer {
+            status: Some(status),
+            is_in_doubt,
+            place: containers.and_then(|containers| containers.of(&processes)),
+            processes,
+            netns,
+        }
+    }
+
+    /// True if connections must be read before it can be told who is at the other end of this socket.
+    pub fn lacks_connections(&self, socket: &Socket) -> bool {
+        let peers = self.peers.as_ref();
+        peers.is_some_and(|peers| peers.lacks_connections(socket))
+    }
+
+    /// Takes the connections that were read.
+    pub fn use_connections(&mut self, connections: Connections) {
+        if let Some(peers) = &mut self.peers {
+            peers.take(connections);
+        }
     }
 
     /// The process with the name of its user.
@@ -249,6 +306,11 @@ impl Enricher {
     /// Might the socket that was prepared last have a process that was not found?
     pub fn doubts_owners(&self) -> bool {
         self.status.is_some() && self.owners.as_ref().is_some_and(|o| o.in_doubt)
+    }
+
+    /// Might the other end of it have one?
+    pub fn doubts_peer(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.is_in_doubt)
     }
 
     /// Looks for processes before the first socket that asks for them, where any are asked for.
@@ -290,6 +352,7 @@ impl Enricher {
                 .map(Owners::found),
             process_status: self.status,
             place: self.place.as_deref(),
+            peer: self.peer.as_ref(),
             local_service: self.services.name(protocol, socket.local.port),
             peer_service: self.services.name(protocol, socket.peer.port),
             ..Row::bare(socket)
@@ -301,6 +364,8 @@ impl Enricher {
     pub fn next_listing(&mut self) {
         self.owners = self.owners.take().map(Owners::forget);
         self.status = None;
+        self.peers = self.peers.is_some().then(Peers::default);
+        self.peer = None;
         self.containers = self.containers.take().map(Containers::forget);
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();

@@ -6,6 +6,7 @@ mod suspects;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::mem;
 use std::path::PathBuf;
 
 use crate::error::Error;
@@ -120,6 +121,22 @@ impl Owners {
             None if self.in_doubt => ProcessStatus::Unreadable,
             None => ProcessStatus::None,
         }
+    }
+
+    /// Likewise of another socket, while what was found of the first is kept. Gives whether a process that was
+    /// not found may hold it, too.
+    pub(super) fn of_other(
+        &mut self,
+        inode: u64,
+        uid: Option<u32>,
+        users: &mut NameCache,
+    ) -> (ProcessStatus, bool, Vec<Process>) {
+        let kept = (mem::take(&mut self.found), self.in_doubt);
+        self.in_doubt = false;
+        let status = self.look_up(inode, uid, users);
+        let found = mem::replace(&mut self.found, kept.0);
+        let in_doubt = mem::replace(&mut self.in_doubt, kept.1);
+        (status, in_doubt, found.processes)
     }
 
     /// The processes that the last call of [`Owners::of`] found, by pid, each with its descriptors

@@ -30,6 +30,8 @@ pub enum Cost {
     Owners,
     /// Where processes run.
     Containers,
+    /// The socket at the other end, and its processes.
+    Peers,
 }
 
 impl Cost {
@@ -38,7 +40,7 @@ impl Cost {
         match self {
             Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => Stage::Socket,
             Self::Path | Self::Interface | Self::User | Self::Cgroup | Self::Netns => Stage::Names,
-            Self::Owners | Self::Containers => Stage::Owners,
+            Self::Owners | Self::Containers | Self::Peers => Stage::Owners,
         }
     }
 
@@ -55,7 +57,7 @@ impl Cost {
             Self::Interface => socket.interface.is_some(),
             Self::User => socket.uid.is_some(),
             Self::Cgroup => socket.cgroup_id.is_some(),
-            Self::Netns | Self::Containers => true,
+            Self::Netns | Self::Containers | Self::Peers => true,
             Self::Owners => socket.may_be_held(),
         };
         has_key && row.stage < self.stage()
@@ -87,6 +89,8 @@ pub struct Needs {
     pub owners: bool,
     /// True if it is needed where processes run.
     pub containers: bool,
+    /// True if it is needed who is at the other end.
+    pub peers: bool,
     /// True if the network namespace is needed.
     pub netns: bool,
     /// True if the shown text is needed.
@@ -114,6 +118,12 @@ impl Needs {
                 self.cgroups = true;
                 self.owners = true;
                 self.containers = true;
+            }
+            Cost::Peers => {
+                self.owners = true;
+                self.peers = true;
+                self.containers |= field == Field::PeerContainer;
+                self.netns |= field == Field::PeerNetns;
             }
             Cost::Owners => {
                 self.owners = true;

@@ -61,8 +61,10 @@ impl Field {
         {
             return Ok(field);
         }
+        // `name` alone is that of a process of the socket itself.
+        let is_key = |field: Self| field.key() == word && field.of_this_end() == field;
         let meant: Vec<Self> = Self::comparable()
-            .filter(|field| [field.own_name(), field.key()].contains(&word) || field.is_path(word))
+            .filter(|field| field.own_name() == word || is_key(*field) || field.is_path(word))
             .collect();
         let is_there = |field: &&Self| tables.iter().any(|table| field.applies_to(*table));
         let there: Vec<Self> = meant.iter().filter(is_there).copied().collect();

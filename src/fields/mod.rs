@@ -51,6 +51,10 @@ macro_rules! fields {
             ProcessUser,
             /// `processes.fds`
             Fd,
+            /// `peer_processes.pid`
+            PeerPid,
+            /// `peer_processes.name`
+            PeerProcess,
             /// `tcp_info.…`
             TcpPart(&'static InfoField),
             /// `mptcp_info.…`
@@ -100,6 +104,9 @@ fields! {
     Pod "pod"
     Unit "unit"
     Image "image"
+    PeerProcesses "peer_processes"
+    PeerNetns "peer_netns"
+    PeerContainer "peer_container"
     Congestion "congestion"
     TcpInfo "tcp_info"
     MptcpInfo "mptcp_info"
@@ -129,6 +136,7 @@ impl Field {
                 Self::ProcessUser,
                 Self::Fd,
             ],
+            Self::PeerProcesses => vec![Self::PeerPid, Self::PeerProcess],
             Self::TcpInfo => TCP_INFO.iter().map(Self::TcpPart).collect(),
             Self::MptcpInfo => MPTCP_INFO.iter().map(Self::MptcpPart).collect(),
             Self::Memory => {
@@ -184,6 +192,7 @@ impl Field {
             Self::Pid | Self::Process | Self::Command | Self::ProcessUser | Self::Fd => {
                 Self::Processes
             }
+            Self::PeerPid | Self::PeerProcess => Self::PeerProcesses,
             Self::TcpPart(_) => Self::TcpInfo,
             Self::MptcpPart(_) => Self::MptcpInfo,
             Self::MemoryPart(_) => Self::Memory,
@@ -288,9 +297,27 @@ impl Field {
         self.definition().cost
     }
 
-    /// True if it is about the processes that hold a socket.
+    /// True if it is about the processes that hold a socket, or the one at the other end.
     pub fn is_of_owners(self) -> bool {
-        matches!(self.cost(), Cost::Owners | Cost::Containers)
+        matches!(self.cost(), Cost::Owners | Cost::Containers | Cost::Peers)
+    }
+
+    /// True if it tells where processes run.
+    pub const fn is_place(self) -> bool {
+        matches!(self.cost(), Cost::Containers) || matches!(self, Self::PeerContainer)
+    }
+
+    /// The same field of the socket itself, where it is one of the other end.
+    #[must_use]
+    pub const fn of_this_end(self) -> Self {
+        match self {
+            Self::PeerProcesses => Self::Processes,
+            Self::PeerPid => Self::Pid,
+            Self::PeerProcess => Self::Process,
+            Self::PeerContainer => Self::Container,
+            Self::PeerNetns => Self::Netns,
+            own => own,
+        }
     }
 
     /// True if a socket of this table can have it, whoever reports.
@@ -338,8 +365,8 @@ impl Field {
                 | Self::TimerExpires
                 | Self::TimerRetransmits
         );
-        let is_place = matches!(self.cost(), Cost::Containers);
-        !changes && !is_place && !self.is_extension()
+        let is_elsewhere = matches!(self.cost(), Cost::Containers | Cost::Peers);
+        !changes && !is_elsewhere && !self.is_extension()
     }
 
     /// True if the kernel keeps it of a connection whose full socket is gone or not there yet.
@@ -358,6 +385,7 @@ impl Field {
                 | Self::Unit
                 | Self::Image
                 | Self::Processes
+                | Self::PeerProcesses
                 | Self::Command
                 | Self::TcpInfo
                 | Self::MptcpInfo

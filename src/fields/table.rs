@@ -141,6 +141,22 @@ definitions! {
     Self::Pod => D::new("pod", 24).costs(Cost::Containers).optional();
     Self::Unit => D::new("unit", 24).costs(Cost::Containers).optional();
     Self::Image => D::new("image", 24).costs(Cost::Containers).optional();
+    Self::PeerProcesses => D::new("peer_processes", 24).of(has_peer).costs(Cost::Peers).optional();
+    Self::PeerPid => D::number("peer_pid", 10)
+        .key("pid")
+        .csv("peer_pids")
+        .of(has_peer)
+        .costs(Cost::Peers)
+        .optional();
+    Self::PeerProcess => D::new("peer_process", 16)
+        .key("name")
+        .aliases(&["peer_processes", "peer_process_name"])
+        .csv("peer_process_names")
+        .of(has_peer)
+        .costs(Cost::Peers)
+        .optional();
+    Self::PeerNetns => D::new("peer_netns", 12).of(has_peer).costs(Cost::Peers).optional();
+    Self::PeerContainer => D::new("peer_container", 16).of(has_peer).costs(Cost::Peers).optional();
     Self::Congestion => D::new("congestion", 10)
         .aliases(&["cong"])
         .of(|table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp))
@@ -161,6 +177,11 @@ definitions! {
 
 fn is_unix(table: Table) -> bool {
     table.protocol == Protocol::Unix
+}
+
+/// Connections, of which another end may be on this host.
+fn has_peer(table: Table) -> bool {
+    is_unix(table) || table.protocol.has_service_ports()
 }
 
 fn is_ip(table: Table) -> bool {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Field;
 use super::cost::Cost;
 use crate::model::{
-    Endpoint, Family, Info, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
+    Endpoint, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
     SocketType, Source, State, Timer,
 };
 
@@ -193,6 +193,15 @@ impl Field {
             Self::Pod => row.place?.pod.as_deref().map(Datum::Name),
             Self::Unit => row.place?.unit.as_deref().map(Datum::Name),
             Self::Image => row.place?.image.as_deref().map(Datum::Name),
+            Self::PeerProcesses | Self::PeerPid | Self::PeerProcess => {
+                let peer = row.peer.filter(|peer| !peer.is_unknown())?;
+                Some(Datum::Processes(&peer.processes))
+            }
+            Self::PeerNetns => name(row.peer?.netns.as_deref()),
+            Self::PeerContainer => {
+                let place = row.peer?.place.as_deref()?;
+                place.container.as_deref().map(Datum::Name)
+            }
             Self::Congestion => socket.congestion().map(Datum::Name),
             Self::TcpInfo => socket.tcp_info().map(Datum::Info),
             Self::TcpPart(part) => number(socket.tcp_info()?.get(part)),
@@ -207,7 +216,7 @@ impl Field {
 
     /// The text that a process has in it: a name, a command line, the name of its user.
     pub fn text_of(self, process: &Process) -> Option<&[u8]> {
-        match self {
+        match self.of_this_end() {
             Self::Process => process.name.as_deref(),
             Self::Command => process.command.as_deref(),
             Self::ProcessUser => process.user.as_deref().map(str::as_bytes),
@@ -221,6 +230,7 @@ impl Field {
             return Value::NotYet;
         }
         match self.get(row) {
+            Some(Datum::Processes([])) if self.cost() == Cost::Peers => Value::Absent,
             Some(datum) => Value::Known(datum),
             None => self.missing(row),
         }
@@ -229,6 +239,9 @@ impl Field {
     /// Why it has no value.
     fn missing<'a>(self, row: &Row<'a>) -> Value<'a> {
         let (socket, table) = (row.socket, row.socket.table());
+        if self.cost() == Cost::Peers {
+            return self.missing_of_peer(row);
+        }
         let is_place = self.cost() == Cost::Containers;
         // Where it was made could be told if that were still there.
         if is_place && row.place.is_none() && socket.cgroup_id.is_some() {
@@ -264,6 +277,42 @@ impl Field {
             Value::Absent
         } else {
             Value::NotReported
+        }
+    }
+
+    /// Why a field of the other end has no value.
+    fn missing_of_peer<'a>(self, row: &Row<'a>) -> Value<'a> {
+        let is_nobody = |peer: &&Peer| peer.status == Some(ProcessStatus::None);
+        let is_told = match row.peer {
+            _ if !self.applies_to(row.socket.table()) => true,
+            Some(peer) if self == Self::PeerContainer => {
+                is_nobody(&peer) || peer.place.is_some() && !peer.is_in_doubt
+            }
+            peer => peer.as_ref().is_some_and(is_nobody),
+        };
+        if is_told {
+            Value::Absent
+        } else {
+            Value::NotReported
+        }
+    }
+
+    /// What the search for the processes came to that it is about; `None` = not looked up.
+    pub fn process_status(self, row: &Row<'_>) -> Option<ProcessStatus> {
+        match row.peer {
+            _ if self.cost() != Cost::Peers => row.process_status,
+            _ if !self.applies_to(row.socket.table()) => None,
+            Some(peer) => peer.status.or(Some(ProcessStatus::Unreadable)),
+            None => None,
+        }
+    }
+
+    /// True if a process that was not found may be among those that it is about.
+    pub fn is_in_doubt(self, row: &Row<'_>) -> bool {
+        match row.peer {
+            _ if self.cost() != Cost::Peers => row.is_owner_in_doubt,
+            _ if self == Self::PeerNetns => false,
+            peer => peer.is_some_and(|peer| peer.is_in_doubt),
         }
     }
 

@@ -244,11 +244,11 @@ impl<'r> Matcher<'_, 'r> {
     /// may have any value, and so may one whose value is not known.
     fn some<T>(
         &self,
-        mut values: impl Iterator<Item = Option<T>>,
+        (mut values, field): (impl Iterator<Item = Option<T>>, Field),
         equal: bool,
         matches: impl Fn(T) -> bool,
     ) -> Answer {
-        let mut is_known = !self.row.is_owner_in_doubt;
+        let mut is_known = !field.is_in_doubt(self.row);
         let is_match = values.any(|value| {
             is_known &= value.is_some();
             value.is_some_and(&matches)
@@ -268,13 +268,13 @@ impl<'r> Matcher<'_, 'r> {
         };
         let matches = |number: u32| each.holds(&u64::from(number), &value);
         Ok(match self.known(field, op == Op::Unequal)? {
-            Datum::Processes(processes) if field == Field::Pid => {
+            Datum::Processes(processes) if field.of_this_end() == Field::Pid => {
                 let pids = processes.iter().map(|process| Some(process.pid));
-                return self.some(pids, equal, matches);
+                return self.some((pids, field), equal, matches);
             }
             Datum::Processes(processes) => {
                 let fds = processes.iter().flat_map(|process| &process.fds);
-                return self.some(fds.copied().map(Some), equal, matches);
+                return self.some((fds.copied().map(Some), field), equal, matches);
             }
             Datum::Numbers(numbers) => numbers.iter().any(|number| matches(*number)) == equal,
             Datum::Number(number) if field.unit() == Some(Unit::Millis) => {
@@ -327,7 +327,7 @@ impl<'r> Matcher<'_, 'r> {
         let matches = match self.known(field, !equal)? {
             Datum::Processes(processes) => {
                 let texts = processes.iter().map(|process| field.text_of(process));
-                return self.some(texts, equal, |text| pattern.matches(text));
+                return self.some((texts, field), equal, |text| pattern.matches(text));
             }
             Datum::Index(index) => {
                 let names = [Short::of(index), Short::interface(index)];
@@ -337,9 +337,9 @@ impl<'r> Matcher<'_, 'r> {
             Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
             Datum::Path(name) => pattern.matches_name(name),
             // Of several processes.
-            Datum::Name(names) if field.is_of_owners() => {
+            Datum::Name(names) if field.is_of_owners() && field != Field::PeerNetns => {
                 let names = names.split(|byte| *byte == b',').map(Some);
-                return self.some(names, equal, |name| pattern.matches(name));
+                return self.some((names, field), equal, |name| pattern.matches(name));
             }
             Datum::Name(name) => {
                 let matches = pattern.matches(name);

@@ -9,7 +9,7 @@ use proptest::sample::{select, subsequence};
 
 use super::Field;
 use crate::model::{
-    BoundFile, Endpoint, Family, Info, Memory, Place, Process, ProcessStatus, Protocol, Row,
+    BoundFile, Endpoint, Family, Info, Memory, Peer, Place, Process, ProcessStatus, Protocol, Row,
     Shutdown, Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
 };
 pub(super) use exprs::{expr, prefix, spelled_out, test};
@@ -45,7 +45,7 @@ const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
 /// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
-const TEXT_FIELDS: [Field; 14] = [
+const TEXT_FIELDS: [Field; 17] = [
     Field::LocalAddress,
     Field::PeerAddress,
     Field::Interface,
@@ -59,6 +59,9 @@ const TEXT_FIELDS: [Field; 14] = [
     Field::Pod,
     Field::Unit,
     Field::Image,
+    Field::PeerProcess,
+    Field::PeerNetns,
+    Field::PeerContainer,
     Field::Congestion,
 ];
 const WORD_FIELDS: [Field; 6] = [
@@ -81,6 +84,7 @@ pub(super) struct Sample {
     pub(super) processes: Option<Vec<Process>>,
     pub(super) status: Option<ProcessStatus>,
     pub(super) place: Option<Place>,
+    pub(super) peer: Option<Peer>,
 }
 
 impl Sample {
@@ -91,6 +95,7 @@ impl Sample {
             processes: self.processes.as_deref(),
             process_status: self.status,
             place: self.place.as_ref(),
+            peer: self.peer.as_ref(),
             ..self.named()
         }
     }
@@ -141,8 +146,9 @@ pub(super) fn sample(table: Table) -> impl Strategy<Value = Sample> {
         option(select(vec!["/a.slice", "/"])),
         option(select(vec!["blue"])),
     );
-    let owners = option(prop::collection::vec(process(), 0..3));
-    (socket(table), names, owners).prop_map(|(socket, names, owners)| {
+    let owners = || option(prop::collection::vec(process(), 0..3));
+    let every = (socket(table), names, owners(), owners());
+    every.prop_map(|(socket, names, owners, others)| {
         let (interface, user, cgroup, netns) = names;
         let processes = match socket.inode {
             None => Some(Vec::new()),
@@ -164,10 +170,28 @@ pub(super) fn sample(table: Table) -> impl Strategy<Value = Sample> {
             netns: netns.map(Into::into),
             place: place_of(processes.as_deref()),
             processes,
+            peer: Field::PeerPid
+                .applies_to(socket.table())
+                .then(|| peer_of(others)),
             status: Some(status),
             socket,
         }
     })
+}
+
+/// A peer with these processes; without any nobody.
+fn peer_of(processes: Option<Vec<Process>>) -> Peer {
+    match processes {
+        None => Peer::absent(false),
+        Some(processes) if processes.is_empty() => Peer::absent(true),
+        Some(processes) => Peer {
+            status: Some(ProcessStatus::Found),
+            is_in_doubt: false,
+            netns: Some("route".into()),
+            place: place_of(Some(&processes)).map(Into::into),
+            processes,
+        },
+    }
 }
 
 /// Where the first of them runs; one of the kernel's is nowhere.

@@ -1,5 +1,6 @@
 //! Evaluates the filter on a socket as early as it can answer; only then is more looked up.
 
+use super::peers::PeerReader;
 use crate::enrich::{Enricher, Lookups, ScanScope};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
@@ -11,6 +12,8 @@ use crate::source::Source;
 /// Asks the filter of a query, and looks up what it needs and what is shown.
 pub(super) struct Matcher {
     pub(super) enricher: Enricher,
+    /// `None` = nobody asks who is at the other end.
+    peers: Option<PeerReader>,
     search: Search,
     /// What the search does not see.
     unsearched: Hidden,
@@ -48,6 +51,7 @@ impl Matcher {
     ) -> Result<Self, Error> {
         let mut matcher = Self {
             enricher: Enricher::new(lookups)?,
+            peers: PeerReader::open(query)?,
             search: Search::new(&query.layout),
             unsearched: query.hidden,
             hidden,
@@ -61,6 +65,9 @@ impl Matcher {
     pub(super) fn learn(&mut self, source: &mut dyn Source) {
         self.enricher.use_names(source.names());
         self.enricher.use_namespaces(source.namespaces());
+        if let Some(peers) = &mut self.peers {
+            peers.follow(source.namespaces());
+        }
     }
 
     /// Evaluates a rule on a socket, looking up no more than it needs.
@@ -91,7 +98,14 @@ impl Matcher {
         match stage {
             Stage::Socket => {}
             Stage::Names => self.enricher.prepare_names(socket),
-            Stage::Owners => self.enricher.prepare_owners(socket),
+            Stage::Owners => {
+                if let Some(peers) = &mut self.peers
+                    && self.enricher.lacks_connections(socket)
+                {
+                    self.enricher.use_connections(peers.read());
+                }
+                self.enricher.prepare_owners(socket);
+            }
         }
     }
 
@@ -105,7 +119,8 @@ impl Matcher {
             }
             reached = reached.max(self.reached);
         }
-        failing.filter(|_| reached < Stage::Owners || !self.enricher.doubts_owners())
+        let doubts = |enricher: &Enricher| enricher.doubts_owners() || enricher.doubts_peer();
+        failing.filter(|_| reached < Stage::Owners || !doubts(&self.enricher))
     }
 
     /// The socket that was asked about last, with what is shown of it.

@@ -11,6 +11,7 @@ mod matcher;
 mod message_dedup;
 mod netstat;
 mod no_table;
+mod peers;
 mod pending_rows;
 mod recording;
 mod signals;

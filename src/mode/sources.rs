@@ -30,11 +30,7 @@ fn depth(query: &Query) -> Depth {
 
 pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     let mut tables = query.tables.clone();
-    let way = match &query.input {
-        Input::Netlink => Way::Netlink,
-        Input::Procfs(_) => Way::Procfs,
-        Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
-    };
+    let way = way(&query.input);
     if !query.netns.is_empty() {
         let source = NamespacesSource::open(
             &query.netns,
@@ -64,4 +60,13 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
         }
     };
     Ok((source, tables))
+}
+
+/// How the tables of other namespaces are read.
+pub(super) const fn way(input: &Input) -> Way {
+    match input {
+        Input::Netlink => Way::Netlink,
+        Input::Procfs(_) => Way::Procfs,
+        Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
+    }
 }

@@ -10,6 +10,7 @@ mod machine;
 mod named;
 mod netlink;
 mod network;
+mod peer;
 mod place;
 mod process;
 mod protocol;
@@ -20,6 +21,7 @@ mod socket;
 mod state;
 mod summary;
 mod timer;
+mod translation;
 mod warning;
 
 pub(crate) use named::named;
@@ -38,6 +40,7 @@ pub use machine::{
 };
 pub use netlink::netlink_family_name;
 pub use network::Network;
+pub use peer::Peer;
 pub use place::Place;
 pub use process::{Process, ProcessStatus};
 pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketType, Table};
@@ -50,4 +53,5 @@ pub use socket::{
 pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
+pub use translation::{Address, Translation};
 pub use warning::{AskingUser, Cause, Disturbance, InNoTable, MissingOwners, Warning};

@@ -1,6 +1,6 @@
 //! A socket with the names that were looked up for it.
 
-use super::{Place, Process, ProcessStatus, Socket};
+use super::{Peer, Place, Process, ProcessStatus, Socket};
 
 /// How far a row was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,8 @@ pub struct Row<'a> {
     /// Where they run, or where the socket was made that nobody holds; `None` = not looked up, or it cannot
     /// be told.
     pub place: Option<&'a Place>,
+    /// Who is at the other end; `None` = not looked up.
+    pub peer: Option<&'a Peer>,
     /// The service at its own port.
     pub local_service: Option<&'a str>,
     /// The service at the peer's port.
@@ -68,6 +70,7 @@ impl<'a> Row<'a> {
             processes: None,
             process_status: None,
             place: None,
+            peer: None,
             local_service: None,
             peer_service: None,
             local_host: None,
@@ -90,6 +93,7 @@ pub struct OwnedRow {
     processes: Option<Box<[Process]>>,
     process_status: Option<ProcessStatus>,
     place: Option<Box<Place>>,
+    peer: Option<Box<Peer>>,
     local_service: Option<Box<str>>,
     peer_service: Option<Box<str>>,
     /// Set when host names are known.
@@ -113,6 +117,7 @@ impl OwnedRow {
             processes: row.processes.map(Into::into),
             process_status: row.process_status,
             place: row.place.map(|place| Box::new(place.clone())),
+            peer: row.peer.map(|peer| Box::new(peer.clone())),
             local_service: row.local_service.map(Into::into),
             peer_service: row.peer_service.map(Into::into),
             local_host: row.local_host.map(Into::into),
@@ -135,6 +140,7 @@ impl OwnedRow {
             processes: self.processes.as_deref(),
             process_status: self.process_status,
             place: self.place.as_deref(),
+            peer: self.peer.as_deref(),
             local_service: self.local_service.as_deref(),
             peer_service: self.peer_service.as_deref(),
             local_host: self.local_host.as_deref(),

@@ -2,7 +2,7 @@
 //! socket `*`, processes and cgroups that cannot be told `?`, processes also beside others. A name that reads like one of these signs has its
 //! first byte escaped.
 
-use crate::fields::{Cost, Datum, Side, Value};
+use crate::fields::{Datum, Side, Value};
 use crate::model::{Process, ProcessStatus, Row, Shutdown, State, Timer};
 use crate::text;
 
@@ -44,21 +44,23 @@ impl Style {
             // It has one that cannot be told.
             (Field::Cgroup, None) if row.socket.cgroup_id.is_some() => out.push(b'?'),
             (place, None)
-                if place.cost() == Cost::Containers
-                    && row.process_status.is_some()
+                if (place.is_place() || place == Field::PeerNetns)
+                    && place.process_status(row).is_some()
                     && matches!(place.value(row), Value::NotReported) =>
             {
                 out.push(b'?');
             }
-            (place, Some(value)) if place.cost() == Cost::Containers => {
+            (place, Some(value)) if place.is_place() => {
                 self.value(out, value, row);
-                if row.process_status == Some(ProcessStatus::Partial) {
+                if place.process_status(row) == Some(ProcessStatus::Partial) {
                     out.extend_from_slice(b",?");
                 }
             }
             (owners, None)
-                if row.process_status.is_some_and(ProcessStatus::is_unknown)
-                    && owners.is_of_owners() =>
+                if owners.is_of_owners()
+                    && owners
+                        .process_status(row)
+                        .is_some_and(ProcessStatus::is_unknown) =>
             {
                 out.push(b'?');
             }
@@ -69,11 +71,11 @@ impl Style {
                 measure::write(out, number, column.unit());
             }
             (part, Some(Datum::Processes(list))) => {
-                match part {
+                match part.of_this_end() {
                     Field::Processes => self.processes(out, list),
                     part => self.of_processes(out, part, list),
                 }
-                if row.process_status == Some(ProcessStatus::Partial) {
+                if part.process_status(row) == Some(ProcessStatus::Partial) {
                     out.extend_from_slice(&[separator(part), b'?']);
                 }
             }
@@ -123,7 +125,7 @@ impl Style {
             if index > 0 {
                 out.push(separator(part));
             }
-            let name = match part {
+            let name = match part.of_this_end() {
                 Field::Pid => {
                     digits::integer(out, process.pid.into());
                     continue;

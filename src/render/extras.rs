@@ -4,7 +4,7 @@ use super::{Field, Format};
 
 /// A set of things that add columns or lines to a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extras(u8);
+pub struct Extras(u16);
 
 impl Extras {
     /// None of them.
@@ -26,6 +26,8 @@ impl Extras {
 
     /// `-N` of more than one namespace.
     pub const NETNS: Self = Self(1 << 7);
+    /// `-pp`: processes of the peer.
+    pub const PEERS: Self = Self(1 << 8);
 
     /// The set with all that another one has.
     #[must_use]
@@ -78,6 +80,7 @@ pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
         (Field::PendingPeers, extended && unix),
         (Field::Timer, extras.has(Extras::TIMERS)),
         (Field::Processes, extras.has(Extras::PROCESSES)),
+        (Field::PeerProcesses, extras.has(Extras::PEERS)),
     ];
     let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);
     shown.map(|(column, _)| column).collect()

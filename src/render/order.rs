@@ -59,7 +59,7 @@ fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
         value => return Some(value),
     };
     let first = processes.first()?;
-    Some(match column {
+    Some(match column.of_this_end() {
         Field::Pid => Datum::Number(first.pid.into()),
         Field::Process | Field::Command | Field::ProcessUser => Datum::Name(column.text_of(first)?),
         Field::Fd => Datum::Number((*first.fds.first()?).into()),

@@ -38,7 +38,11 @@ pub(super) struct KernelSocket {
 impl KernelSocket {
     /// Opens one, which counts what others send.
     pub(super) fn open(strangers: Strangers) -> io::Result<Self> {
-        let socket = Socket::new(NETLINK_SOCK_DIAG)?;
+        Self::of(NETLINK_SOCK_DIAG, strangers)
+    }
+
+    fn of(protocol: isize, strangers: Strangers) -> io::Result<Self> {
+        let socket = Socket::new(protocol)?;
         Ok(Self { socket, strangers })
     }
 
@@ -91,8 +95,13 @@ const BATCHES: usize = 3;
 impl Channel {
     /// Opens one, which counts what others than the kernel send.
     pub(super) fn open(strangers: Strangers) -> io::Result<Self> {
+        Self::of(NETLINK_SOCK_DIAG, strangers)
+    }
+
+    /// The same of another part of the kernel.
+    pub(super) fn of(protocol: isize, strangers: Strangers) -> io::Result<Self> {
         Ok(Self {
-            socket: KernelSocket::open(strangers)?,
+            socket: KernelSocket::of(protocol, strangers)?,
             buffer: Vec::with_capacity(BUFFER_LEN),
             begin: Batch::of(READ_FIRST),
         })

@@ -2,6 +2,7 @@
 
 mod auto;
 mod channel;
+mod conntrack;
 mod decoder;
 pub mod events;
 mod files;
@@ -28,6 +29,7 @@ use crate::model::{
 
 pub use crate::netns::Namespaces;
 pub use auto::AutoSource;
+pub use conntrack::translations;
 pub use files::FilesSource;
 pub use namespaces::{Depth, NamespacesSource, Way};
 pub use netlink::NetlinkSource;

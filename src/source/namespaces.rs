@@ -74,6 +74,19 @@ impl One {
                 (None, Some(Cause::from(error)))
             }
         };
+        Self {
+            reason,
+            ..Self::at(namespace, anchor, way, recorder)
+        }
+    }
+
+    /// One whose thread is there already, if it has one.
+    fn at(
+        namespace: Arc<Namespace>,
+        anchor: Option<Arc<Anchor>>,
+        way: Way,
+        recorder: &Recorder,
+    ) -> Self {
         let files = |root: PathBuf| ProcfsSource::new(root, recorder.clone());
         let source: Option<Box<dyn Source>> = match (&anchor, namespace.leader) {
             (Some(anchor), _) => {
@@ -94,7 +107,7 @@ impl One {
             namespace,
             anchor,
             source,
-            reason,
+            reason: None,
             is_told: false,
             recorder: recorder.clone(),
         }
@@ -133,6 +146,22 @@ impl One {
 }
 
 impl NamespacesSource {
+    /// Reads the same namespaces beside another source, from its threads.
+    pub fn beside(namespaces: Namespaces, way: Way) -> Self {
+        let recorder = Recorder::default();
+        let each = namespaces.into_values();
+        Self {
+            wanted: Vec::new(),
+            way,
+            each: each
+                .map(|(namespace, anchor)| One::at(namespace, anchor, way, &recorder))
+                .collect(),
+            recorder,
+            depth: Depth::Usual,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Finds them, and goes into each at once. If they `may_come`, one that is not there is no error.
     ///
     /// # Errors

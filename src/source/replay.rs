@@ -197,7 +197,7 @@ impl ReplaySource {
                     self.note_flaw(format!("the kernel {did} a dump: {cause}"));
                 }
             }
-            Body::Socket(_) | Body::Other => {}
+            Body::Socket(_) | Body::Connection(_) | Body::Other => {}
         }
     }
 

@@ -109,6 +109,9 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::User => lookups.users,
         Cost::Cgroup => lookups.cgroups,
         Cost::Owners => lookups.owners.is_some(),
+        Cost::Peers => {
+            lookups.peers && (field != Field::PeerContainer || lookups.places != Places::Unasked)
+        }
         Cost::Containers => lookups.owners.is_some() && lookups.places != Places::Unasked,
     };
     let is_sorted = !query.sort.is_empty();

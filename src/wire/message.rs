@@ -10,6 +10,8 @@ use super::attribute::split;
 
 /// The older request for TCP, and its replies (`include/uapi/linux/inet_diag.h`).
 pub(super) const TCPDIAG_GETSOCK: u16 = 18;
+/// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`: a connection, in a dump too.
+const IPCTNL_MSG_CT_NEW: u16 = 0x0100;
 /// `NLM_F_MULTI`: part of a dump.
 const NLM_F_MULTI: u16 = 2;
 /// A line of `/proc/net` in a recording: a type of ours, beyond those of `sock_diag`.
@@ -43,6 +45,8 @@ impl Nlmsghdr {
 pub enum Body<'a> {
     /// A socket: the reply of `SOCK_DIAG_BY_FAMILY`, or of the older `TCPDIAG_GETSOCK`.
     Socket(&'a [u8]),
+    /// A connection that a namespace tracks.
+    Connection(&'a [u8]),
     /// A line of `/proc/net`, in a recording.
     ProcLine(&'a [u8]),
     /// What is to be known of a recording.
@@ -153,6 +157,7 @@ impl<'a> Message<'a> {
         let flags = header.flags.get();
         let body = match header.kind.get() {
             SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => Body::Socket(payload),
+            IPCTNL_MSG_CT_NEW => Body::Connection(payload),
             PROC_LINE => Body::ProcLine(payload),
             NOTE => Body::Note(payload),
             NLMSG_DONE => Body::Done(errno(payload).unwrap_or(0)),

@@ -4,6 +4,7 @@
 //! [`NlasIterator`](netlink_packet_core::NlasIterator). Nothing is allocated for a socket.
 
 mod attribute;
+mod conntrack;
 mod inet;
 mod message;
 mod netlink;
@@ -16,6 +17,7 @@ use std::fmt;
 
 use crate::model::{Family, Protocol, Socket, Table};
 
+pub use conntrack::{conntrack_request, translation};
 pub use message::{
     Body, Message, Messages, done, ends_dump, is_interrupted, note, proc_line, set_sequence,
 };

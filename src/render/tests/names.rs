@@ -55,11 +55,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 39);
+        prop_assert_eq!(words.len(), 42);
         if name.is_empty() {
-            prop_assert_eq!(words[37], "*");
+            prop_assert_eq!(words[40], "*");
         } else {
-            prop_assert_eq!(unix_name(words[37]), name);
+            prop_assert_eq!(unix_name(words[40]), name);
         }
     }
 

@@ -112,7 +112,11 @@ impl<'r> Reader<'r> {
                     return Some(End::Disturbed(Disturbance::Changed));
                 }
                 Body::Done(_) => return Some(End::Whole),
-                Body::Error(_) | Body::ProcLine(_) | Body::Note(_) | Body::Other => {}
+                Body::Error(_)
+                | Body::Connection(_)
+                | Body::ProcLine(_)
+                | Body::Note(_)
+                | Body::Other => {}
             }
         }
         None

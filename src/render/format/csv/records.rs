@@ -179,7 +179,7 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
 
 /// What one process adds to a list.
 fn entry(out: &mut Vec<u8>, part: Field, process: &Process) {
-    let name = match part {
+    let name = match part.of_this_end() {
         Field::Pid => return digits::integer(out, process.pid.into()),
         Field::Fd => return cell::integers(out, &process.fds, b','),
         text => text.text_of(process).unwrap_or_default(),

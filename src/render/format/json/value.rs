@@ -191,7 +191,7 @@ fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<st
         }
         for (part, key) in parts {
             out.extend_from_slice(key.as_ref().as_bytes());
-            match part {
+            match part.of_this_end() {
                 Field::Pid => digits::integer(out, process.pid.into()),
                 Field::Fd => {
                     out.push(b'[');

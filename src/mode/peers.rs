@@ -1,0 +1,113 @@
+//! Reads the connections among which other ends are looked for.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use super::sources::{open, way};
+use crate::enrich::Connections;
+use crate::error::Error;
+use crate::filter::Narrow;
+use crate::model::{Protocol, Socket, State, StateSet, Table, Warning};
+use crate::query::{Input, Query};
+use crate::source::{
+    Extensions, Namespaces, NamespacesSource, Outcome, Recorder, Request, Source, translations,
+};
+
+/// Reads them from a source of its own: they are no part of the listing, nor of a recording of it.
+pub(super) struct PeerReader {
+    source: Option<Box<dyn Source>>,
+    protocols: BTreeSet<Protocol>,
+    input: Input,
+}
+
+impl PeerReader {
+    /// Will read from where the query lists sockets; `None` = nobody asks.
+    pub(super) fn open(query: &Query) -> Result<Option<Self>, Error> {
+        if !query.lookups.peers {
+            return Ok(None);
+        }
+        let is_own = query.netns.is_empty();
+        let opened = is_own.then(|| open(query, &Recorder::default()));
+        let protocols = query.tables.iter().map(|table| table.protocol);
+        Ok(Some(Self {
+            source: opened.transpose()?.map(|(source, _)| source),
+            protocols: protocols.filter(|one| one.has_service_ports()).collect(),
+            input: query.input.clone(),
+        }))
+    }
+
+    /// Will read from these namespaces, if there are any.
+    pub(super) fn follow(&mut self, namespaces: Namespaces) {
+        if !namespaces.is_empty() {
+            let source = NamespacesSource::beside(namespaces, way(&self.input));
+            self.source = Some(Box::new(source));
+        }
+    }
+
+    /// Every connection of now: over both IP versions, as an IPv4-mapped address is one of IPv4.
+    pub(super) fn read(&mut self) -> Connections {
+        let mut connections = Connections::new(!self.input.is_live());
+        let request = Request {
+            states: StateSet::ALL.without(State::Listen).without(State::Bound),
+            extensions: Extensions::default(),
+            narrow: Narrow::default(),
+            netns: None,
+        };
+        let Some(source) = &mut self.source else {
+            connections.is_partial = true;
+            return connections;
+        };
+        let mut is_whole = true;
+        let mut add = |socket: &Socket| {
+            connections.add(socket);
+            ControlFlow::Continue(())
+        };
+        for protocol in &self.protocols {
+            let both = (*protocol == Protocol::Tcp).then(|| source.visit_both(&request, &mut add));
+            if let Some(outcome) = both.flatten() {
+                is_whole &= is_complete(outcome);
+                continue;
+            }
+            let tables = Table::all().filter(|table| table.protocol == *protocol);
+            for table in tables {
+                let outcome = source.visit(table, &request, &mut add);
+                is_whole &= outcome.is_ok_and(is_complete);
+            }
+        }
+        connections.is_partial = !(is_whole && self.translate(&mut connections));
+        connections
+    }
+
+    /// Adds what is translated. False if that cannot be told everywhere.
+    fn translate(&self, connections: &mut Connections) -> bool {
+        if matches!(self.input, Input::Procfs(_)) {
+            return false;
+        }
+        let namespaces = self.source.iter().flat_map(|source| source.namespaces());
+        let mut places: Vec<_> = namespaces
+            .map(|(netns, (_, anchor))| (Some(netns), anchor))
+            .collect();
+        let can_enter = places.iter().all(|(_, anchor)| anchor.is_some());
+        if places.is_empty() {
+            places.push((None, None));
+        }
+        let mut is_told = can_enter;
+        for (netns, anchor) in places {
+            if netns.is_some() && anchor.is_none() {
+                continue;
+            }
+            match translations(anchor.as_ref()) {
+                Ok(found) => found
+                    .iter()
+                    .for_each(|one| connections.translate(netns, one)),
+                Err(_) => is_told = false,
+            }
+        }
+        is_told
+    }
+}
+
+fn is_complete(outcome: Outcome) -> bool {
+    let mut parts = outcome.each();
+    parts.all(|part| !part.warnings.iter().any(Warning::is_gap))
+}

@@ -1,0 +1,59 @@
+//! Connections whose addresses a network namespace translates.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use netlink_sys::protocols::NETLINK_NETFILTER;
+
+use super::PROC;
+use super::channel::{Channel, Strangers};
+use crate::model::Translation;
+use crate::netns::Anchor;
+use crate::wire::{Body, Messages, conntrack_request, translation};
+
+/// Is there where connections are tracked. Asked elsewhere, the kernel would load what tracks them.
+const TRACKS: &str = "sys/net/netfilter/nf_conntrack_max";
+/// Is there where a load balancer may send connections elsewhere, of which nobody tells.
+const BALANCES: &str = "thread-self/net/ip_vs";
+
+/// What the namespace of the calling thread translates, or that of another one.
+///
+/// # Errors
+///
+/// When that cannot be told: it takes `CAP_NET_ADMIN`.
+pub fn translations(anchor: Option<&Arc<Anchor>>) -> io::Result<Vec<Translation>> {
+    match anchor {
+        Some(anchor) => anchor.run(translated)?,
+        None => translated(),
+    }
+}
+
+fn translated() -> io::Result<Vec<Translation>> {
+    let is_there = |file| Path::new(PROC).join(file).exists();
+    if is_there(BALANCES) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let mut found = Vec::new();
+    if !is_there(TRACKS) {
+        return Ok(found);
+    }
+    let mut channel = Channel::of(NETLINK_NETFILTER, Strangers::default())?;
+    let sequence = channel.send(conntrack_request())?;
+    loop {
+        for message in Messages::new(channel.receive()?) {
+            let message = message.map_err(io::Error::other)?;
+            match message.body {
+                _ if message.sequence != sequence || message.interrupted => {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Body::Connection(payload) => found.extend(translation(payload)),
+                Body::Done(0) => return Ok(found),
+                Body::Done(code) | Body::Error(code) => {
+                    return Err(io::Error::from_raw_os_error(code));
+                }
+                _ => {}
+            }
+        }
+    }
+}
