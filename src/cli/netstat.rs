@@ -185,10 +185,7 @@ fn listed(selection: Selection) -> Result<Expr, Error> {
     }
     let names = SystemNames {
         machine: Machine::Elsewhere,
-        hosts: false,
-        only_unix: false,
-        other_netns: false,
-        root: None,
+        ..SystemNames::default()
     };
     let servers =
         filter::parse(SERVERS, &names).map_err(|error| Error::Usage(format!("filter: {error}")))?;

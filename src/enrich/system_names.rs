@@ -21,9 +21,10 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const FEW: usize = 6;
 
 /// Whose sockets they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Machine {
     /// This machine's.
+    #[default]
     Here,
     /// A recording's, which may hold names: each of them stays a test.
     Recorded,
@@ -32,7 +33,7 @@ pub enum Machine {
 }
 
 /// Asks this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SystemNames<'r> {
     /// Whose sockets they are.
     pub machine: Machine,

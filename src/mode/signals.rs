@@ -44,8 +44,6 @@ pub(super) struct Signals {
     wake: UnixStream,
     /// The number of the last one; 0 = none has come.
     last: Arc<AtomicUsize>,
-    /// They end the program again.
-    released: Arc<AtomicBool>,
 }
 
 /// True once a signal has come that is caught.
@@ -56,38 +54,36 @@ pub(super) fn is_asked_to_end() -> bool {
     ASKED.load(Ordering::Relaxed)
 }
 
+/// True once those that are caught end the program again.
+static RELEASED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on they end the program, as if they had never been caught.
+pub(super) fn release() {
+    RELEASED.store(true, Ordering::Relaxed);
+}
+
 impl Signals {
     pub(super) fn catch(second: Second) -> io::Result<Self> {
         let (wake, write) = UnixStream::pair()?;
         let last = Arc::new(AtomicUsize::new(0));
-        let released = Arc::new(AtomicBool::new(false));
         let is_ignored = ignored_signals() >> (SIGHUP - 1) & 1 == 1;
         let hang_up = Some(SIGHUP).filter(|_| !is_ignored);
         for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
-            register_conditional_default(signal, Arc::clone(&released))?;
+            register_conditional_default(signal, Arc::clone(&RELEASED))?;
             if second == Second::Ends {
-                register(signal, Arc::clone(&released))?;
+                register(signal, Arc::clone(&RELEASED))?;
             }
             register(signal, Arc::clone(&ASKED))?;
             let number = usize::try_from(signal).unwrap_or_default();
             register_usize(signal, Arc::clone(&last), number)?;
             pipe::register(signal, write.try_clone()?)?;
         }
-        Ok(Self {
-            wake,
-            last,
-            released,
-        })
+        Ok(Self { wake, last })
     }
 
     pub(super) fn caught(&self) -> Option<u8> {
         let number = u8::try_from(self.last.load(Ordering::Relaxed));
         number.ok().filter(|number| *number > 0)
-    }
-
-    /// From now on they end the program, as if they had never been caught.
-    pub(super) fn release(&self) {
-        self.released.store(true, Ordering::Relaxed);
     }
 }
 

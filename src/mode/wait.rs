@@ -5,7 +5,6 @@ mod pace;
 mod port_usage;
 
 use std::io::Write;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Messages;
@@ -13,7 +12,7 @@ use super::check::{Counted, Outcome, Tally, sentence, tell};
 use super::list::{Listing, Output, buffer};
 use super::matcher::Matcher;
 use super::pending_rows::PendingRows;
-use super::signals::{Clock, Second, Signals};
+use super::signals::{Clock, Second, Signals, release};
 use super::sources::{Open, open};
 use crate::error::Error;
 use crate::exit::Verdict;
@@ -36,16 +35,16 @@ pub(super) fn wait(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let signals = Rc::new(Signals::catch(Second::Asks).map_err(Error::Watch)?);
+    let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
     let mut wait = Wait::new(query, time, &open, signals.now())?;
-    let (caught, shown) = (Rc::clone(&signals), query.clone());
+    let shown = query.clone();
     let opening = move || {
         // From here on it is a listing like any other.
-        caught.release();
+        release();
         buffer(&shown, &envelope(), out)
     };
     let mut pending = PendingRows::new(wait.expected, Box::new(opening));
-    wait.run(signals.as_ref(), &mut pending, messages)
+    wait.run(&signals, &mut pending, messages)
 }
 
 pub(super) struct Wait<'q> {

@@ -304,12 +304,5 @@ pub(super) fn text(filter: &str, key: Option<&GroupKey>, limits: &dyn Limits) ->
 
 /// A test proves that every definition can be parsed.
 fn parsed(filter: &str, limits: &dyn Limits) -> Option<Expr> {
-    let names = SystemNames {
-        machine: crate::enrich::Machine::Here,
-        hosts: false,
-        only_unix: false,
-        other_netns: false,
-        root: None,
-    };
-    parse(&text(filter, None, limits), &names).ok()
+    parse(&text(filter, None, limits), &SystemNames::default()).ok()
 }

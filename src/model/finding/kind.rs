@@ -43,10 +43,6 @@ pub struct FindingKind {
     pub untold: fn(&Group<'_>, &dyn Limits) -> [u64; 2],
     /// How many sockets the filter lists that is printed, and this filter, where it is not the one above.
     pub listed: Option<Listing>,
-    /// Numbers, processes and what to do: a word in braces stands for what is told of the group.
-    pub sentence: &'static str,
-    /// The same of what waits to be accepted.
-    pub unaccepted: &'static str,
 }
 
 impl FindingKind {
@@ -67,8 +63,6 @@ impl FindingKind {
         measure: None,
         untold: |_, _| [0; 2],
         listed: None,
-        sentence: "",
-        unaccepted: "",
     };
 
     /// How severe so much of it is; `None` = it is no finding.

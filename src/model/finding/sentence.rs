@@ -11,19 +11,31 @@ use super::measure::{
 use super::ports::ports_are_taken;
 use crate::text::{bytes, counted};
 
+const SENTENCES: &str = include_str!("sentences.txt");
+
 impl FindingKind {
     /// Numbers, processes and what to do.
     pub fn text(&self, group: &Group<'_>, limits: &dyn Limits) -> String {
+        let usual = self.sentences().next();
         let template = match &group.key {
-            GroupKey::Unaccepted(_) if !self.unaccepted.is_empty() => self.unaccepted,
-            _ => self.sentence,
+            GroupKey::Unaccepted(_) => self.sentences().nth(1).or(usual),
+            _ => usual,
         };
+        let template = template.unwrap_or_default();
         let parts = template.split(['{', '}']).enumerate();
         let parts = parts.map(|(place, part)| match place % 2 {
             0 => part.to_owned(),
             _ => told(part, group, limits).unwrap_or_default(),
         });
         parts.collect()
+    }
+
+    /// Its templates: the usual one, and that of what waits to be accepted where it has one.
+    fn sentences(&self) -> impl Iterator<Item = &'static str> {
+        let lines = SENTENCES.lines().filter_map(|line| line.split_once(": "));
+        lines.filter_map(|(of, sentence)| {
+            (of.split(' ').next() == Some(self.name)).then_some(sentence)
+        })
     }
 }
 
@@ -146,7 +158,8 @@ mod tests {
     fn every_word_of_a_sentence_is_told() {
         let group = Group::counted(GroupKey::Port(80), [1, 1]);
         for finding in FINDINGS {
-            for template in [finding.sentence, finding.unaccepted] {
+            assert!(finding.sentences().next().is_some(), "{}", finding.name);
+            for template in finding.sentences() {
                 let words = template.split(['{', '}']).skip(1).step_by(2);
                 for word in words {
                     let told = told(word, &group, &Everywhere("1 2"));

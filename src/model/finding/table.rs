@@ -1,5 +1,5 @@
 //! The table of findings: each is a filter, a grouping, thresholds and a sentence. A further one is
-//! added here, and to the manual, which says what each threshold counts and why it is no lower.
+//! added here, to `sentences.txt`, and to the manual, which says what each threshold counts and why it is no lower.
 
 use super::super::{Protocol, Socket, Source, State};
 use super::Severity::{Critical, Info, Warning};
@@ -28,10 +28,6 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state close-wait and {group}",
         group_by: GroupBy::Process,
         related: "state listen",
-        sentence: "{who} holds {count connection} in CLOSE_WAIT. The peers have closed, the program has not. \
-                   Close connections after reading EOF.",
-        unaccepted: "{count connection} in CLOSE_WAIT wait to be accepted at {listeners}. Their peers have \
-                     already closed. The program must accept faster.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -45,10 +41,6 @@ pub const FINDINGS: &[FindingKind] = &[
             let bound = counts.of(Protocol::Tcp, State::Bound);
             limits.tcp_in_no_table(0).saturating_sub(bound) >= 20
         },
-        sentence: "{who} holds {count TCP socket} that are in no table: never bound, reset by the peer, or \
-                   closed both ways. It has not closed them. Close sockets after connect, read or write fails, \
-                   and after EOF. They cannot be listed: the filter lists what else it holds, and a warning \
-                   counts them.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -56,9 +48,6 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 20)],
         filter: "state fin-wait-2 and not orphan and {group}",
         group_by: GroupBy::Process,
-        sentence: "{who} holds {count connection} half-closed in FIN_WAIT_2: it has shut its direction and \
-                   waits for peers that do not shut theirs, and no timer ends that. Give the wait a time limit, \
-                   or close.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -66,9 +55,6 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 100)],
         filter: "state fin-wait-2 and orphan",
         keeps: false,
-        sentence: "{count connection} that no process holds wait in FIN_WAIT_2 for the FIN of their peers, each \
-                   for tcp_fin_timeout{tcp_fin_timeout} at the most. Look at the peers: there they are in \
-                   CLOSE_WAIT.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -84,9 +70,6 @@ pub const FINDINGS: &[FindingKind] = &[
             counts.listeners.untold > 0 || is_fullest(counts, is_full)
         },
         measure: Some(|group, _| group.sum(queue_in_use)),
-        sentence: "The accept queue of {places} ({holders}) is {how full}: {unread} waiting, the backlog is \
-                   {unsent}{somaxconn}. The program must accept faster; a larger backlog helps with bursts \
-                   only.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -100,11 +83,6 @@ pub const FINDINGS: &[FindingKind] = &[
         is_possible: |counts, limits| counts.listeners.count > 0 && overflows(limits) > 0,
         measure: Some(handshakes_dropped),
         untold: may_have_dropped,
-        sentence: "{places} ({holders}) has dropped {dropped handshakes} since it listens: {unread} wait in its \
-                   accept queue now, the backlog is {unsent}. All listeners of this network namespace, closed \
-                   ones too, count {ListenOverflows} overflows of accept queues (ListenOverflows) and \
-                   {ListenDrops} drops (ListenDrops). In bursts the program must accept faster, or needs a \
-                   larger backlog.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -119,7 +97,6 @@ pub const FINDINGS: &[FindingKind] = &[
         },
         measure: Some(at_their_limit),
         untold: may_be_at_their_limit,
-        sentence: "{who cannot accept} Close what is not used any more, or raise the limit (prlimit --nofile).",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -129,10 +106,6 @@ pub const FINDINGS: &[FindingKind] = &[
         passes: |socket| Some(socket.is_self_connected()),
         group_by: GroupBy::Socket,
         is_possible: |counts, _| counts.self_connected > 0,
-        sentence: "{holders} is connected to itself at {places}. It connected while nothing listened there, and \
-                   the kernel chose the port of the destination for its own end. No server can listen there \
-                   until it closes. Keep ports of servers out of ip_local_port_range \
-                   (ip_local_reserved_ports).",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -144,9 +117,6 @@ pub const FINDINGS: &[FindingKind] = &[
         group_by: GroupBy::Port,
         keeps: false,
         related: "state listen",
-        sentence: "{count handshake} to port {who} ({programs}) wait in SYN_RCVD for the clients, each SYN and \
-                   ACK sent twice or more; {backlogs}. The clients do not answer, the way back to them is \
-                   broken, or this is a SYN flood: see tcp_syncookies.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -154,8 +124,6 @@ pub const FINDINGS: &[FindingKind] = &[
         levels: &[(Warning, 1)],
         filter: "state syn-sent and {group} and timer.retransmits >= 2",
         group_by: GroupBy::Peer,
-        sentence: "{who} does not answer: {count connection} in SYN_SENT ({holders}), each SYN sent 3 times or \
-                   more. The host is down, a firewall drops the SYN, or the accept queue there is full.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -184,7 +152,6 @@ pub const FINDINGS: &[FindingKind] = &[
             parts.retain(|part| !part.is_empty());
             Some((group.count, parts.join(" and ")))
         }),
-        sentence: "{ports are taken}",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -195,9 +162,6 @@ pub const FINDINGS: &[FindingKind] = &[
         file: "sys/net/ipv4/tcp_max_orphans",
         is_possible: |counts, limits| counts.orphans > 0 && orphans_of_limit(limits) >= 50,
         measure: Some(|_, limits| orphans_of_limit(limits)),
-        sentence: "The kernel holds {orphans} connections that no process holds any more, of {tcp_max_orphans} \
-                   allowed (tcp_max_orphans); {number} of them are here. Beyond that it resets them: find peers \
-                   that do not read, lower tcp_orphan_retries, or raise the limit.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -206,9 +170,6 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
                  timer = probe and tcp_info.backoff >= 3)",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: "{count connection} in LAST_ACK or CLOSING ({holders}): the last FIN gets no answer, or waits \
-                   behind data that the peer does not read. Look at the peers; the kernel gives up after \
-                   tcp_orphan_retries.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -219,10 +180,6 @@ pub const FINDINGS: &[FindingKind] = &[
         group_by: GroupBy::Process,
         related: "state listen",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: "{who} does not read: {unread bytes} waits on {count connection}, and nothing more has come \
-                   for 5s. The program hangs, or waits for something else first.",
-        unaccepted: "{unread bytes} waits on {count connection} that {is} not accepted yet at {listeners}, and \
-                     nothing more has come for 5s. The program must accept faster.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -231,9 +188,6 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
                  tcp_info.backoff >= 3",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: "{unsent bytes} on {count connection} of {holders} cannot be sent: the window of the peer is \
-                   closed, and the persist timer probes it. The program at the other end does not read: look \
-                   there.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -242,9 +196,6 @@ pub const FINDINGS: &[FindingKind] = &[
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
                  timer.retransmits >= 3",
         is_possible: |counts, _| counts.stuck > 0,
-        sentence: "{unsent bytes} on {count connection} of {holders} cannot be sent: sent 4 times or more \
-                   without an acknowledgement. The peer or the way to it is gone; the kernel gives up after \
-                   tcp_retries2.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -256,8 +207,6 @@ pub const FINDINGS: &[FindingKind] = &[
         file: "thread-self/net/snmp",
         is_possible: |_, limits| limits.udp_without_room() >= 100,
         measure: Some(|group, _| group.sum(drops)),
-        sentence: "{who} lost {drops} datagrams at port {ports}: its buffer was full when they came. It reads \
-                   too slowly for the bursts; a larger SO_RCVBUF takes more{rmem_max}.",
         ..FindingKind::USUAL
     },
     FindingKind {
@@ -284,9 +233,6 @@ pub const FINDINGS: &[FindingKind] = &[
             let count = u64::try_from(inodes.len()).unwrap_or(u64::MAX);
             (count > 0).then(|| (count, GroupKey::Sockets(inodes).filter()))
         }),
-        sentence: "Port {who} is listened on at every address by {who is everywhere} and at loopback by {who is \
-                   at loopback}: over loopback the latter answers, from elsewhere the former. Close one if that \
-                   is not meant.",
         ..FindingKind::USUAL
     },
 ];
