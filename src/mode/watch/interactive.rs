@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::Viewing;
 use super::event::{self, Console, Event, EventSender, Events, OpenConsole, Round};
 use super::looker::Looker;
 use super::rounds::Pace;
-use super::session::{Action, Session};
+use super::session::Session;
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::signals::{Second, Signals};
@@ -32,7 +32,7 @@ pub(super) fn view(
     let (sender, events) = event::channel().map_err(Error::Watch)?;
     let (asked, questions) = mpsc::channel();
     let open = viewing.open;
-    let (session, answers) = (Session::new(&query, every, viewing), sender.clone());
+    let (session, answers) = (Session::new(&query, every, viewing, asked), sender.clone());
     let looking = move || {
         if let Err(error) = look(query, &questions, &answers) {
             answers.send(Event::Round(Err(error)));
@@ -41,8 +41,6 @@ pub(super) fn view(
     let mut interaction = Interaction {
         pace: Pace::new(every, Instant::now()),
         open,
-        asked,
-        pending: 0,
         console: None,
         verdict: Verdict::Done,
         messages: Vec::new(),
@@ -69,9 +67,6 @@ pub(super) fn view(
 /// A session, who looks for it, and where it is seen.
 struct Interaction {
     session: Session,
-    asked: Sender<Option<Box<Query>>>,
-    /// Rounds that were asked for and are not over.
-    pending: usize,
     sender: EventSender,
     pace: Pace,
     open: OpenConsole,
@@ -82,36 +77,29 @@ struct Interaction {
 }
 
 impl Interaction {
-    /// Asks for a round, of another query if there is one: what is under way is of no use any more then.
-    fn ask(&mut self, query: Option<Box<Query>>) {
-        // Where nobody hears it, an error is on its way.
-        let _ = self.asked.send(query);
-        self.pending += 1;
-    }
-
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
     fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
         let due = self.pace.due().filter(|_| !self.session.page.is_paused);
-        if due.is_some_and(|due| due <= Instant::now()) && self.pending == 0 {
-            self.ask(None);
+        if due.is_some_and(|due| due <= Instant::now()) && self.session.pending == 0 {
+            self.session.ask(None);
         }
         if let Some(console) = &mut self.console {
             let frame = self.session.draw(console.size(), console.has_keys());
             console.write(&frame).map_err(Error::Output)?;
         }
         // A round that is under way ends by itself.
-        let due = due.filter(|_| self.pending == 0);
+        let due = due.filter(|_| self.session.pending == 0);
         let output = self.console.as_deref().map(Console::output);
         wait(&[events.as_fd(), signals.as_fd()], output, due)?;
         while let Some(event) = events.next() {
             match event {
                 Event::Message(part) => self.messages.extend(part),
                 Event::Round(round) => self.take(round?)?,
-                Event::Input(input) => match self.session.key(input) {
-                    Action::Draw => {}
-                    Action::Query(query) => self.ask(Some(query)),
-                    Action::Quit => return Ok(ControlFlow::Break(())),
-                },
+                Event::Input(input) => {
+                    if self.session.key(input).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -119,8 +107,8 @@ impl Interaction {
 
     /// A round is over: it is shown, unless another one was asked for meanwhile.
     fn take(&mut self, round: Round) -> Result<(), Error> {
-        self.pending -= 1;
-        if self.pending > 0 {
+        self.session.pending -= 1;
+        if self.session.pending > 0 {
             return Ok(());
         }
         if !round.summary.diagnostics.is_complete() {

@@ -1,5 +1,7 @@
-//! A view of a listing, and what keys do to it.
+//! What is seen of a listing, and what keys do to it.
 
+use std::ops::ControlFlow;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -11,17 +13,6 @@ use crate::model::{Change, ChangedRow, Summary};
 use crate::query::Query;
 use crate::render::SortKey;
 use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
-
-/// What a key asks of who has the terminal.
-#[derive(Debug)]
-pub(super) enum Action {
-    /// Nothing but to draw.
-    Draw,
-    /// To look for something else, at once.
-    Query(Box<Query>),
-    /// To end.
-    Quit,
-}
 
 pub(super) struct Session {
     view: View,
@@ -38,11 +29,20 @@ pub(super) struct Session {
     rows: Vec<ChangedRow>,
     /// True if there was no round of this query yet, with which the next one could be compared.
     is_first: bool,
+    /// Asks for a round, of another query if there is one.
+    asked: Sender<Option<Box<Query>>>,
+    /// Rounds that were asked for and are not over.
+    pub(super) pending: usize,
 }
 
 impl Session {
     /// Of a query, which a filter may change. Has nothing to show.
-    pub(super) fn new(query: &Query, every: Duration, viewing: Viewing) -> Self {
+    pub(super) fn new(
+        query: &Query,
+        every: Duration,
+        viewing: Viewing,
+        asked: Sender<Option<Box<Query>>>,
+    ) -> Self {
         Self {
             view: View::new(query.layout.clone(), viewing.zone.clone()),
             zone: viewing.zone,
@@ -58,7 +58,16 @@ impl Session {
             prompt: None,
             rows: Vec::new(),
             is_first: true,
+            asked,
+            pending: 0,
         }
+    }
+
+    /// Asks for a round, of another query if there is one: what is under way is of no use any more then.
+    pub(super) fn ask(&mut self, query: Option<Box<Query>>) {
+        // Where nobody hears it, an error is on its way.
+        let _ = self.asked.send(query);
+        self.pending += 1;
     }
 
     /// A round is over: it is to be shown.
@@ -107,15 +116,16 @@ impl Session {
         rows.truncate(self.limit.unwrap_or(usize::MAX));
     }
 
-    pub(super) fn key(&mut self, input: Input) -> Action {
+    /// Does what a key asks for. `Break` = it ends the view.
+    pub(super) fn key(&mut self, input: Input) -> ControlFlow<()> {
         match (input, &mut self.prompt) {
             (Input::Redraw, _) => self.view.forget_screen(),
             (_, Some(prompt)) => match prompt.key(input) {
                 Edited::Open => {}
                 Edited::Dropped => self.prompt = None,
-                Edited::Done => return self.apply(),
+                Edited::Done => self.apply(),
             },
-            (Input::Char('q') | Input::Control('c'), None) => return Action::Quit,
+            (Input::Char('q') | Input::Control('c'), None) => return ControlFlow::Break(()),
             (Input::Char(' '), None) => self.page.is_paused = !self.page.is_paused,
             (Input::Char('s'), None) => {
                 self.order = (self.order + 1) % self.orders.len().max(1);
@@ -130,13 +140,13 @@ impl Session {
             }
             _ => {}
         }
-        Action::Draw
+        ControlFlow::Continue(())
     }
 
     /// Takes the filter that was written; one that is wrong goes on being written.
-    fn apply(&mut self) -> Action {
+    fn apply(&mut self) {
         let Some(prompt) = &mut self.prompt else {
-            return Action::Draw;
+            return;
         };
         let filter = prompt.text().trim().to_owned();
         match (self.refilter)(&filter) {
@@ -148,12 +158,9 @@ impl Session {
                 self.page.filter = filter;
                 self.prompt = None;
                 self.is_first = true;
-                Action::Query(Box::new(query))
+                self.ask(Some(Box::new(query)));
             }
-            Err(error) => {
-                prompt.error = Some(error.chain());
-                Action::Draw
-            }
+            Err(error) => prompt.error = Some(error.chain()),
         }
     }
 
