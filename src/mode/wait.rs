@@ -172,7 +172,8 @@ impl<'q> Wait<'q> {
         let closest = if self.expected.is_exceeded(tally.found) {
             taken(query, source)
         } else {
-            closest(query, source)
+            let is_none = outcome == Outcome::Fails && tally.found == 0;
+            closest(query, source, is_none)
         };
         let closest = closest.map(|text| format!("; {text}")).unwrap_or_default();
         let waited = match u64::try_from(self.time.as_millis()) {

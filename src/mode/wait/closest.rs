@@ -12,13 +12,14 @@ use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::model::{Family, Origin, Protocol, Row, Selection, Socket};
+use crate::model::{Family, Origin, Protocol, Row, Selection, Socket, StateSet, Table};
 use crate::query::Query;
 use crate::source::Source;
 
-/// Looks once more: at the port that the filter names, whatever else it asks for; or at what it leaves out for
-/// a single reason. `None` = there is nothing to tell.
-pub(super) fn closest(query: &Query, source: &mut dyn Source) -> Option<String> {
+/// Looks once more: at the port that the filter names, whatever else it asks for, but for what the last
+/// look saw already; or at what it leaves out for a single reason. `None` = there is nothing to tell.
+/// `is_none` = it is certain that nothing matches.
+pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> Option<String> {
     let rules = rules(query);
     let Some(port) = port_of_rules(&rules) else {
         return nearest(query, source, &rules);
@@ -27,19 +28,31 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source) -> Option<String> 
         .map(|rule| rule.table().protocol)
         .collect();
     protocols.dedup();
-    let whole = Query {
-        tables: protocols.into_iter().flat_map(Protocol::tables).collect(),
-        checked: None,
-        selection: Selection::All,
-        filter: Expr::Test(Test::Port {
+    let asks_no_more = !matches!(query.filter, Expr::All(_)) && query.checked.is_none();
+    let mut usage = PortUsage::default();
+    let mut unseen = BTreeSet::new();
+    for protocol in protocols {
+        let tables: Vec<Table> = protocol.tables().collect();
+        let are_seen = tables.iter().all(|table| query.tables.contains(table));
+        let states = if is_none && asks_no_more && are_seen {
+            query.selection.states(protocol).complement()
+        } else {
+            StateSet::ALL
+        };
+        let at_port = Test::Port {
             side: Side::Local,
             op: Op::Equal,
             items: vec![PortItem::Range(port, port)],
-        }),
-        ..query.clone()
-    };
-    let mut usage = PortUsage::default();
-    let unseen = look(&whole, source, &mut usage)?;
+        };
+        let whole = Query {
+            tables,
+            checked: None,
+            selection: Selection::All,
+            filter: Expr::all([Expr::Test(Test::State(states)), Expr::Test(at_port)]),
+            ..query.clone()
+        };
+        unseen.extend(look(&whole, source, &mut usage)?);
+    }
     let unseen: Vec<String> = unseen.into_iter().collect();
     Some(seen_at(port, &usage, query, &unseen))
 }
