@@ -2,6 +2,7 @@
 
 mod events;
 mod kinds;
+mod names;
 mod rounds;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::NAMED;
 use crate::model::Network;
-use crate::text::escape_path;
 
 /// The network namespace of this thread, by its name below `/run/netns` or `net:[INODE]`; `None` = `/proc` does not tell.
 pub fn here() -> Option<Network> {
@@ -19,7 +18,7 @@ pub fn here() -> Option<Network> {
     let mut named: Vec<_> = entries.map(|entry| entry.path()).filter(is_here).collect();
     named.sort();
     let name = named.first().and_then(|path| path.file_name());
-    let name = name.map(|name| escape_path(name.as_ref()).into_owned());
+    let name = name.map(|name| name.to_string_lossy().into_owned());
     Some(Network {
         name: name
             .unwrap_or_else(|| format!("net:[{}]", here.ino()))

@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     if !totals.parts.is_empty() {
         json::objects(out, "namespaces", LINE_FEED, &totals.parts, |out, part| {
             let (netns, counts) = part;
-            json::member(out, "netns", &**netns);
+            json::netns(out, netns);
             json::objects(out, "counts", LINE_FEED, &counts.tables, table);
         });
     }
@@ -79,7 +79,7 @@ fn finding(out: &mut Vec<u8>, finding: &Finding) {
     json::member(out, "sockets", &*finding.sockets);
     json::member(out, "text", &*finding.text);
     if let Some(netns) = &finding.netns {
-        json::member(out, "netns", &**netns);
+        json::netns(out, netns);
     }
 }
 

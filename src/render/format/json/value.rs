@@ -224,6 +224,11 @@ fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option
     out.push(b'}');
 }
 
+/// The name of a network namespace, as the field has it.
+pub(in crate::render) fn netns(out: &mut Vec<u8>, name: &str) {
+    member(out, "netns", &*text::escape(name.as_bytes()));
+}
+
 pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
     out.push(b'{');
     member(out, "matched", summary.matched);
@@ -239,7 +244,7 @@ pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
             origin.reason.as_ref().map(ToString::to_string),
         );
         if let Some(netns) = &origin.netns {
-            member(out, "netns", &*netns.name);
+            self::netns(out, &netns.name);
         }
     });
     if let Some(count) = summary.in_no_table {

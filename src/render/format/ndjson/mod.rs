@@ -30,8 +30,8 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     for (netns, table, state, count) in totals.records() {
         out.push(b'{');
-        if netns.is_some() {
-            json::member(out, "netns", netns);
+        if let Some(name) = netns {
+            json::netns(out, name);
         }
         json::member(out, "protocol", table.protocol.name());
         json::member(out, "family", table.family.name());
