@@ -35,8 +35,7 @@ impl Eq for Cause {}
 const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
                                 has closed";
 
-const UNSEARCHED: &str =
-    " for network namespaces that nothing but a descriptor or a socket holds; run as root";
+const UNSEARCHED: &str = " for network namespaces that nothing but a descriptor or a socket holds";
 
 /// What must be known of a list, or of a series of events.
 #[derive(Debug, Clone, PartialEq, Eq)]

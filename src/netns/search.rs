@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, open};
 use crate::container::Containers;
 use crate::error::Error;
-use crate::procfs::fd::{is_kernel_thread, other_threads, processes_in};
+use crate::procfs::fd::{comm, is_kernel_thread, other_threads, processes_in};
 use crate::procfs::file::{self, read_path};
 use crate::procfs::mounts::{mounts, parsed, point};
 use crate::text::{escape, escape_path, nearest};
@@ -68,6 +68,8 @@ impl Wanted {
 struct Seen {
     handle: PathBuf,
     leader: Option<u32>,
+    /// What that calls itself.
+    comm: Vec<u8>,
     /// The name that it has below `/run/netns`.
     name: Option<Vec<u8>>,
 }
@@ -87,6 +89,7 @@ impl Search {
             search.0.entry(*inode).or_insert_with(|| Seen {
                 handle: Path::new(PROC).join(link),
                 leader: None,
+                comm: Vec::new(),
                 name: None,
             });
         }
@@ -124,6 +127,9 @@ impl Search {
     /// Processes whose namespaces must not be known: whether two share one, their files tell, whose inode
     /// number stands for that of the namespace.
     fn take_refused(&mut self, proc: impl AsFd, refused: &[u32]) {
+        if refused.is_empty() {
+            return;
+        }
         let file_of = |task: &str| {
             let file = statat(&proc, &*format!("{task}/net/tcp"), AtFlags::empty());
             u32::try_from(file.ok()?.st_ino).ok()
@@ -146,12 +152,18 @@ impl Search {
         let seen = self.0.entry(inode).or_insert_with(|| Seen {
             handle: format!("{PROC}/{task}/ns/net").into(),
             leader: None,
+            comm: Vec::new(),
             name: None,
         });
         // The kernel's threads lead nothing.
         let lacks_leader = seen.leader.is_none();
-        if lacks_leader && !is_kernel_thread(&read(&format!("{PROC}/{task}/stat"))) {
-            seen.leader = Some(task);
+        if lacks_leader {
+            let path = format!("{PROC}/{task}/stat");
+            let stat = read_path(Path::new(&path), SHORT).unwrap_or_default();
+            if !is_kernel_thread(&stat) {
+                seen.leader = Some(task);
+                seen.comm = comm(&stat).to_vec();
+            }
         }
     }
 
@@ -178,6 +190,7 @@ impl Search {
             let seen = self.0.entry(inode).or_insert_with(|| Seen {
                 handle: root.join(point.strip_prefix("/").unwrap_or(&point)),
                 leader: None,
+                comm: Vec::new(),
                 name: None,
             });
             let is_named = [NAMED, ALSO_NAMED]
@@ -283,7 +296,10 @@ impl Search {
         let by_place = || containers.name_of(leader?).map(Vec::from);
         let name = match (by_mount.map(<[u8]>::to_vec).or_else(by_place), leader) {
             (Some(name), _) => String::from_utf8_lossy(&name).into_owned(),
-            (None, Some(pid)) => called_by(pid),
+            (None, Some(pid)) => {
+                let comm = seen.map_or(&[][..], |seen| &seen.comm);
+                format!("{}[{pid}]", String::from_utf8_lossy(comm))
+            }
             (None, None) => nameless(inode),
         };
         Namespace {
@@ -357,16 +373,4 @@ fn of_container(name: &str) -> Result<Option<u32>, Error> {
         return Err(Error::Usage(text));
     }
     Ok(inodes.first().copied())
-}
-
-/// A short file; empty if it cannot be read.
-fn read(path: &str) -> Vec<u8> {
-    read_path(Path::new(path), SHORT).unwrap_or_default()
-}
-
-/// What a task calls itself, and its number: `nginx[812]`.
-fn called_by(task: u32) -> String {
-    let comm = read(&format!("{PROC}/{task}/comm"));
-    let comm = comm.strip_suffix(b"\n").unwrap_or(&comm);
-    format!("{}[{task}]", String::from_utf8_lossy(comm))
 }

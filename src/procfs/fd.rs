@@ -16,7 +16,7 @@ use self::walker::{Walker, numbers_in, open_directory, spread};
 use super::file;
 use crate::error::Error;
 
-pub use self::stat::{is_ending, is_kernel_thread, parent, start_ticks};
+pub use self::stat::{comm, is_ending, is_kernel_thread, parent, start_ticks};
 pub use self::walker::other_threads;
 
 /// A descriptor that is a socket; ordered by inode, then pid, then number.

@@ -48,6 +48,16 @@ fn state_flags_threads(stat: &[u8]) -> Option<(&[u8], u64, u64)> {
     Some((state, flags, threads))
 }
 
+/// Field 2 (`comm`), which may hold anything, parentheses too.
+pub fn comm(stat: &[u8]) -> &[u8] {
+    let begin = stat.iter().position(|byte| *byte == b'(');
+    let end = stat.iter().rposition(|byte| *byte == b')');
+    let comm = begin
+        .zip(end)
+        .and_then(|(begin, end)| stat.get(begin + 1..end));
+    comm.unwrap_or_default()
+}
+
 /// Field 4 (`ppid`) of `proc_pid_stat(5)`; `None` = it has none here.
 pub fn parent(stat: &[u8]) -> Option<u32> {
     let parent = fields(stat)?.nth(1).and_then(decimal)?;
