@@ -20,18 +20,23 @@ pub struct Arrangement {
 }
 
 impl Arrangement {
-    /// Brings rows into their order, and drops those beyond the limit; without a key does nothing.
-    fn sort(&self, rows: &mut Vec<OwnedRow>) {
+    /// Brings the rows from a place on into their order, and drops those beyond the limit; without a key does
+    /// nothing.
+    fn sort(&self, rows: &mut Vec<OwnedRow>, from: usize) {
         if !self.sort.is_empty() {
-            rows.sort_by(|a, b| SortKey::compare_all(&self.sort, &a.row(), &b.row()));
-            rows.truncate(self.limit.unwrap_or(usize::MAX));
+            let since = rows.get_mut(from..).unwrap_or_default();
+            since.sort_by(|a, b| SortKey::compare_all(&self.sort, &a.row(), &b.row()));
+            rows.truncate(from.saturating_add(self.limit.unwrap_or(usize::MAX)));
         }
     }
 
     /// The same, where there are twice as many as are written.
-    fn trim(&self, rows: &mut Vec<OwnedRow>) {
-        if self.limit.is_some_and(|most| rows.len() / 2 >= most) {
-            self.sort(rows);
+    fn trim(&self, rows: &mut Vec<OwnedRow>, from: usize) {
+        if self
+            .limit
+            .is_some_and(|most| (rows.len() - from) / 2 >= most)
+        {
+            self.sort(rows, from);
         }
     }
 }
@@ -51,10 +56,10 @@ pub struct RowBuffer<'w> {
     /// Rows that are kept before the first one is written.
     room: usize,
     is_writing: bool,
-    /// Rows that were kept at the checkpoint.
-    settled: Vec<OwnedRow>,
-    /// Those that were kept since.
+    /// Rows that are kept.
     rows: Vec<OwnedRow>,
+    /// How many of them were kept at the checkpoint.
+    settled: usize,
     /// Rows that were offered; more than the limit where some are left out.
     offered: usize,
     /// Those of them before the checkpoint.
@@ -80,8 +85,8 @@ impl<'w> RowBuffer<'w> {
             arrangement,
             room,
             is_writing: room == 0,
-            settled: Vec::new(),
             rows: Vec::new(),
+            settled: 0,
             offered: 0,
             offered_before: 0,
         }
@@ -94,17 +99,9 @@ impl<'w> RowBuffer<'w> {
 
     /// Begins rows that may have to be rolled back.
     pub fn checkpoint(&mut self) {
-        self.settle();
-        self.arrangement.trim(&mut self.settled);
+        self.arrangement.trim(&mut self.rows, 0);
+        self.settled = self.rows.len();
         self.offered_before = self.offered;
-    }
-
-    fn settle(&mut self) {
-        if self.settled.is_empty() {
-            std::mem::swap(&mut self.settled, &mut self.rows);
-        } else {
-            self.settled.append(&mut self.rows);
-        }
     }
 
     /// Drops every row since the last checkpoint; `false` = some may be written.
@@ -112,18 +109,18 @@ impl<'w> RowBuffer<'w> {
         if self.is_writing {
             return false;
         }
-        self.rows.clear();
+        self.rows.truncate(self.settled);
         self.offered = self.offered_before;
         true
     }
 
     /// Keeps a row, if there is room.
     fn keep(&mut self, row: &Row<'_>) -> bool {
-        if self.settled.len() + self.rows.len() >= self.room {
+        if self.rows.len() >= self.room {
             return false;
         }
         self.rows.push(OwnedRow::keep(row));
-        self.arrangement.trim(&mut self.rows);
+        self.arrangement.trim(&mut self.rows, self.settled);
         true
     }
 
@@ -132,9 +129,8 @@ impl<'w> RowBuffer<'w> {
         if std::mem::replace(&mut self.is_writing, true) {
             return Ok(ControlFlow::Continue(()));
         }
-        self.settle();
-        let mut rows = std::mem::take(&mut self.settled);
-        self.arrangement.sort(&mut rows);
+        let mut rows = std::mem::take(&mut self.rows);
+        self.arrangement.sort(&mut rows, 0);
         if let Some(name_hosts) = &self.arrangement.name_hosts {
             name_hosts(&mut rows);
         }

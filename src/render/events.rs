@@ -13,10 +13,11 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Event, EventSummary, Row, Spent, State, Traffic};
 
-use super::{Color, Field, HeaderLine, Signs};
-pub(super) use drawing::Drawings;
+use super::out::Out;
+use super::{Color, Envelope, Field, Format, HeaderLine, Signs};
+use drawing::Drawings;
 pub(super) use life::{Life, Lives, Pair, Roles, Step};
-pub(super) use lines::EventLines;
+use lines::EventLines;
 
 /// Where a connection is.
 pub(super) const ENDS: [Field; 8] = [
@@ -185,6 +186,20 @@ impl<'w> EventSink<'w> {
             }
         }
         Ok(())
+    }
+}
+
+/// What writes events as lines, or draws pairs.
+pub(super) fn text_events<'w>(
+    format: Format,
+    layout: EventLayout,
+    grouping: Grouping,
+    _: &Envelope,
+    out: Out<'w>,
+) -> Box<dyn EventWriter + 'w> {
+    match grouping {
+        Grouping::Pair => Box::new(Drawings::new(format, layout, out)),
+        _ => Box::new(EventLines::new(format, layout, grouping, out)),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn sink<'w>(
     let out = Out::new(out);
     match format {
         Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
-        _ => (format.definition().rows)(layout, envelope, out),
+        _ => (format.definition().rows)(format, layout, envelope, out),
     }
 }
 
@@ -88,7 +88,7 @@ pub fn event_sink<'w>(
         Grouping::None
     };
     let most = layout.most_pairs;
-    let writer = (definition.events)(layout, grouping, envelope, Out::new(out));
+    let writer = (definition.events)(format, layout, grouping, envelope, Out::new(out));
     EventSink::new(writer, grouping, most)
 }
 
@@ -105,7 +105,7 @@ pub enum Repeats {
 
 /// Makes what writes events.
 type MakeEvents =
-    for<'w> fn(EventLayout, Grouping, &Envelope, Out<'w>) -> Box<dyn EventWriter + 'w>;
+    for<'w> fn(Format, EventLayout, Grouping, &Envelope, Out<'w>) -> Box<dyn EventWriter + 'w>;
 
 /// What a format can do, and how it does it.
 pub(super) struct FormatDefinition {
@@ -115,7 +115,7 @@ pub(super) struct FormatDefinition {
     is_text: bool,
     /// The columns for which none were chosen.
     pub(super) columns: fn(Extras) -> Vec<Field>,
-    pub(super) rows: for<'w> fn(Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
+    pub(super) rows: for<'w> fn(Format, Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
     /// `-s`.
     pub(super) counts: fn(&mut Vec<u8>, &Totals, &Summary),
     /// `-E`.

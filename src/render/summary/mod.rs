@@ -24,6 +24,7 @@ pub(super) struct Totals {
     pub(super) parts: Vec<(Arc<str>, Counts)>,
     /// `None` = nothing was looked for.
     pub(super) findings: Option<Findings>,
+    pub(super) format: Format,
     pub(super) layout: Layout,
     pub(super) envelope: Envelope,
 }
@@ -54,7 +55,6 @@ pub struct Summing<'w> {
     /// Listeners that are kept.
     most: usize,
     totals: Totals,
-    format: Format,
     out: Out<'w>,
 }
 
@@ -77,10 +77,10 @@ impl<'w> Summing<'w> {
                 counts: Counts::new(most),
                 parts: Vec::new(),
                 findings: None,
+                format,
                 layout,
                 envelope,
             },
-            format,
             out: Out::new(out),
         }
     }
@@ -191,7 +191,8 @@ impl Sink for Summing<'_> {
         if !self.counted.is_empty() {
             self.settle(summary);
         }
-        (self.format.definition().counts)(&mut self.out.buffer, &self.totals, summary);
+        let counts = self.totals.format.definition().counts;
+        counts(&mut self.out.buffer, &self.totals, summary);
         self.out.finish()
     }
 }

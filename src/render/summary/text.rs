@@ -14,6 +14,15 @@ use super::findings::{self, Told};
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
 
+/// What is told of a listener.
+const LISTENER: [Field; 5] = [
+    Field::Netns,
+    Field::Protocol,
+    Field::RecvQueue,
+    Field::SendQueue,
+    Field::Local,
+];
+
 /// Writes everything, and what was found wrong. Where TCP `is_drawn`, its states have no line.
 pub(in crate::render) fn write(
     out: &mut Vec<u8>,
@@ -22,51 +31,33 @@ pub(in crate::render) fn write(
     color: Color,
     is_drawn: bool,
 ) {
-    let (counts, header) = (&totals.counts, totals.layout.header);
-    let lines = titles(&["PROTO", "STATE", "TOTAL", "INET", "INET6"]);
-    let of_counts = |counts| {
-        let protocols = Protocol::ALL.into_iter();
-        protocols.flat_map(move |protocol| of_protocol(counts, protocol, is_drawn))
-    };
-    let mut lines = [lines, of_counts(counts).collect()].concat();
-    let several = !totals.parts.is_empty();
-    if several {
-        for (place, line) in lines.iter_mut().enumerate() {
-            line.insert(0, if place == 0 { "NETNS" } else { ALL }.to_owned());
+    let counts = &totals.counts;
+    let mut lines = titles(["NETNS", "PROTO", "STATE", "TOTAL", "INET", "INET6"]);
+    let mut add = |netns: &str, counts| {
+        for protocol in Protocol::ALL {
+            lines.extend(of_protocol(netns, counts, protocol, is_drawn));
         }
-    }
+    };
+    add(ALL, counts);
     for (netns, counts) in &totals.parts {
-        let name = text::escape(netns.as_bytes()).into_owned();
-        lines.extend(of_counts(counts).map(|line| [vec![name.clone()], line].concat()));
+        add(&text::escape(netns.as_bytes()), counts);
     }
-    let numbers = [2, 3, 4].map(|column| column + usize::from(several));
-    align(out, &lines, &numbers, header);
+    align(out, lines, &[3, 4, 5], totals);
     if counts.of_protocol(Protocol::Tcp).next().is_some() {
         of_tcp(out, counts);
     }
     let listeners = &counts.listeners;
     if listeners.count > 0 {
         out.push(b'\n');
-        let of_which = ["NETNS"].iter().filter(|_| several);
-        let columns = ["PROTO", "RECV_Q", "SEND_Q", "LISTENER"];
-        let mut lines = titles(&of_which.chain(&columns).copied().collect::<Vec<_>>());
+        let mut lines = titles(["NETNS", "PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
         if listeners.fullest.is_empty() {
             lines.clear();
         }
         lines.extend(listeners.fullest.iter().map(|kept| {
-            let of_which = [Field::Netns].into_iter().filter(|_| several);
-            let columns = [
-                Field::Protocol,
-                Field::RecvQueue,
-                Field::SendQueue,
-                Field::Local,
-            ];
-            let columns = of_which.chain(columns);
-            let cells = columns.map(|column| Style::WORD.text(column, &kept.row()));
-            cells.collect()
+            let cells = LISTENER.map(|column| Style::WORD.text(column, &kept.row()));
+            cells.to_vec()
         }));
-        let numbers = [1, 2].map(|column| column + usize::from(several));
-        align(out, &lines, &numbers, header);
+        align(out, lines, &[2, 3], totals);
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
     if let Some(findings) = &totals.findings {
@@ -79,8 +70,8 @@ pub(in crate::render) fn write(
     }
 }
 
-fn titles(titles: &[&str]) -> Vec<Vec<String>> {
-    vec![titles.iter().map(|&title| title.to_owned()).collect()]
+fn titles<const N: usize>(titles: [&str; N]) -> Vec<Vec<String>> {
+    vec![titles.map(str::to_owned).to_vec()]
 }
 
 /// `?` = unknown.
@@ -89,7 +80,12 @@ fn number(count: Option<u64>) -> String {
 }
 
 /// A line for all states of a protocol, and one for each in which something is.
-fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<String>> {
+fn of_protocol(
+    netns: &str,
+    counts: &Counts,
+    protocol: Protocol,
+    is_drawn: bool,
+) -> Vec<Vec<String>> {
     let tables: Vec<&StateCounts> = counts.of_protocol(protocol).collect();
     if tables.is_empty() {
         return Vec::new();
@@ -102,6 +98,7 @@ fn of_protocol(counts: &Counts, protocol: Protocol, is_drawn: bool) -> Vec<Vec<S
         };
         let total = tables.iter().map(|table| count(table)).sum();
         vec![
+            netns.to_owned(),
             protocol.name().to_owned(),
             word,
             number(total),
@@ -151,14 +148,18 @@ fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
     out.extend_from_slice(line.as_bytes());
 }
 
-/// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right.
-fn align(out: &mut Vec<u8>, lines: &[Vec<String>], numbers: &[usize], header: HeaderLine) {
+/// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right. Where
+/// there is one namespace alone, its column is left out.
+fn align(out: &mut Vec<u8>, mut lines: Vec<Vec<String>>, numbers: &[usize], totals: &Totals) {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
-    let mut grid = Grid::new((0..columns).map(|column| (0, numbers.contains(&column))));
-    for line in lines {
+    let hidden = usize::from(totals.parts.is_empty());
+    let mut grid = Grid::new((hidden..columns).map(|column| (0, numbers.contains(&column))));
+    for line in &mut lines {
+        line.drain(..hidden);
         grid.widen(line);
     }
-    for line in lines.iter().skip(usize::from(header == HeaderLine::Hidden)) {
+    let is_hidden = totals.layout.header == HeaderLine::Hidden;
+    for line in lines.iter().skip(usize::from(is_hidden)) {
         out.extend_from_slice(grid.line(line).as_bytes());
         out.push(b'\n');
     }

@@ -19,20 +19,20 @@ use crate::render::out::Out;
 use crate::render::summary::Totals;
 use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
 use crate::text::escape;
-use records::{Formulas, Records, flat};
+use records::{Records, flat};
 
 /// A record cannot hold the steps of a connection.
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "csv",
     is_text: false,
     columns: usual_columns,
-    rows: |layout, envelope, out| {
-        let records = Records::new(out, Formulas::Exact);
+    rows: |format, layout, envelope, out| {
+        let records = Records::new(out, format);
         Box::new(CsvRows::new(&layout, envelope, records))
     },
-    counts: |out, totals, _| counts(out, totals, Formulas::Exact),
-    events: |layout, _, _, out| {
-        let records = Records::new(out, Formulas::Exact);
+    counts,
+    events: |format, layout, _, _, out| {
+        let records = Records::new(out, format);
         Box::new(CsvEvents::new(layout.header, records))
     },
     groups_events: false,
@@ -41,15 +41,6 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
 
 pub(super) const SAFE: FormatDefinition = FormatDefinition {
     name: "csv-safe",
-    rows: |layout, envelope, out| {
-        let records = Records::new(out, Formulas::Disarmed);
-        Box::new(CsvRows::new(&layout, envelope, records))
-    },
-    counts: |out, totals, _| counts(out, totals, Formulas::Disarmed),
-    events: |layout, _, _, out| {
-        let records = Records::new(out, Formulas::Disarmed);
-        Box::new(CsvEvents::new(layout.header, records))
-    },
     ..FORMAT
 };
 
@@ -64,8 +55,8 @@ fn usual_columns(extras: Extras) -> Vec<Field> {
 }
 
 /// A record for each table and state in which something is, or may be.
-fn counts(out: &mut Vec<u8>, totals: &Totals, formulas: Formulas) {
-    let mut records = Records::new(Out::new(Box::new(out)), formulas);
+fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
+    let mut records = Records::new(Out::new(Box::new(out)), totals.format);
     let several = (!totals.parts.is_empty()).then_some("netns");
     if totals.layout.header == HeaderLine::Shown {
         for title in several

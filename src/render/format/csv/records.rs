@@ -8,31 +8,24 @@ use crate::model::{Process, Row};
 use crate::render::cell;
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::{Field, digits};
+use crate::render::{Field, Format, digits};
 use crate::text;
-
-/// What becomes of a cell that a spreadsheet would take for a formula.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Formulas {
-    /// It stays exact.
-    Exact,
-    /// An apostrophe stands before it; before one that begins with an apostrophe, too.
-    Disarmed,
-}
 
 pub(super) struct Records<'w> {
     out: Out<'w>,
-    formulas: Formulas,
+    /// True if an apostrophe stands before a cell that a spreadsheet would take for a formula, and before one
+    /// that begins with an apostrophe.
+    is_safe: bool,
     fields: usize,
     /// A field that is quoted.
     scratch: Vec<u8>,
 }
 
 impl<'w> Records<'w> {
-    pub(super) const fn new(out: Out<'w>, formulas: Formulas) -> Self {
+    pub(super) fn new(out: Out<'w>, format: Format) -> Self {
         Self {
             out,
-            formulas,
+            is_safe: format == Format::CsvSafe,
             fields: 0,
             scratch: Vec::new(),
         }
@@ -106,7 +99,7 @@ impl<'w> Records<'w> {
     /// Quotes the field that begins here, where a character in it has a meaning.
     fn quote(&mut self, start: usize) {
         let buffer = &mut self.out.buffer;
-        if self.formulas == Formulas::Disarmed
+        if self.is_safe
             && let Some(b'=' | b'+' | b'-' | b'@' | b'\'' | b'\t' | b'\r') = buffer.get(start)
         {
             buffer.insert(start, b'\'');
@@ -196,7 +189,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Formulas, Records};
+    use super::{Format, Records};
     use crate::render::out::Out;
 
     #[derive(Clone, Default)]
@@ -216,7 +209,7 @@ mod tests {
     fn no_cell_is_a_formula_where_that_is_wanted() {
         let written = Written::default();
         let out = Out::new(Box::new(written.clone()));
-        let mut records = Records::new(out, Formulas::Disarmed);
+        let mut records = Records::new(out, Format::CsvSafe);
         for cell in ["=1,2", "+1", "-1", "@agent", "'a", "a=", ""] {
             records.text(cell);
         }
@@ -235,7 +228,7 @@ mod tests {
             records in prop::collection::vec(prop::collection::vec("[\"',;a \r\n\\\\é]{0,4}", 1..4), 0..4)
         ) {
             let written = Written::default();
-            let mut ours = Records::new(Out::new(Box::new(written.clone())), Formulas::Exact);
+            let mut ours = Records::new(Out::new(Box::new(written.clone())), Format::Csv);
             let mut reference = csv::WriterBuilder::new()
                 .flexible(true)
                 .terminator(csv::Terminator::CRLF)

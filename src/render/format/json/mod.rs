@@ -18,12 +18,12 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "json",
     is_text: false,
     columns: |_| Field::VOCABULARY.to_vec(),
-    rows: |layout, envelope, out| {
+    rows: |_, layout, envelope, out| {
         let objects = Objects::document("sockets", envelope, out);
         Box::new(Json::new(&layout, objects))
     },
     counts: counts::write,
-    events: |_, grouping, envelope, out| {
+    events: |_, _, grouping, envelope, out| {
         let name = match grouping {
             Grouping::None => "events",
             Grouping::Connection => "connections",

@@ -19,9 +19,9 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "ndjson",
     is_text: false,
     columns: |_| Field::VOCABULARY.to_vec(),
-    rows: |layout, _, out| Box::new(Json::new(&layout, Objects::lines(out))),
+    rows: |_, layout, _, out| Box::new(Json::new(&layout, Objects::lines(out))),
     counts,
-    events: |_, _, _, out| Box::new(JsonEvents::new(Objects::lines(out))),
+    events: |_, _, _, _, out| Box::new(JsonEvents::new(Objects::lines(out))),
     groups_events: true,
     repeats: Repeats::Changes,
 };

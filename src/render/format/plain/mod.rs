@@ -9,28 +9,23 @@ use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
 use crate::render::detail::Details;
-use crate::render::events::{Drawings, EventLines};
+use crate::render::events::text_events;
 use crate::render::extras::text_columns;
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::text;
-use crate::render::{
-    Color, Envelope, Field, Format, Grouping, HeaderLine, Layout, Sink, detail, digits, grid,
-};
+use crate::render::{Color, Envelope, Field, HeaderLine, Layout, Sink, detail, digits, grid};
 
 pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "plain",
     is_text: true,
     columns: text_columns,
-    rows: |layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
+    rows: |_, layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
     counts: |out, totals, summary| {
         totals.envelope.begin_text(out);
         text::write(out, totals, summary, Color::Never, false);
     },
-    events: |layout, grouping, _, out| match grouping {
-        Grouping::Pair => Box::new(Drawings::new(Format::Plain, layout, out)),
-        _ => Box::new(EventLines::new(Format::Plain, layout, grouping, out)),
-    },
+    events: text_events,
     groups_events: true,
     repeats: Repeats::Everything,
 };

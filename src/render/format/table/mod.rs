@@ -12,15 +12,13 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::detail::Details;
-use crate::render::events::{Drawings, EventLines};
+use crate::render::events::text_events;
 use crate::render::extras::text_columns;
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::text;
-use crate::render::{
-    Envelope, Field, Format, Grouping, HeaderLine, Layout, RowBuffer, Sink, detail, paint,
-};
+use crate::render::{Envelope, Field, HeaderLine, Layout, RowBuffer, Sink, detail, paint};
 use crate::text::push_wrapped;
 
 /// No column of free text is made narrower than this.
@@ -31,16 +29,13 @@ pub(super) const FORMAT: FormatDefinition = FormatDefinition {
     name: "table",
     is_text: true,
     columns: text_columns,
-    rows: |layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
+    rows: |_, layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
     counts: |out, totals, summary| {
         totals.envelope.begin_text(out);
         let is_drawn = diagram::write(out, &totals.counts, &totals.layout);
         text::write(out, totals, summary, totals.layout.color, is_drawn);
     },
-    events: |layout, grouping, _, out| match grouping {
-        Grouping::Pair => Box::new(Drawings::new(Format::Table, layout, out)),
-        _ => Box::new(EventLines::new(Format::Table, layout, grouping, out)),
-    },
+    events: text_events,
     groups_events: true,
     repeats: Repeats::Everything,
 };
