@@ -117,6 +117,24 @@ pub enum Signs {
     Unicode,
 }
 
+impl Signs {
+    /// From one state to the next.
+    const fn arrow(self) -> &'static str {
+        match self {
+            Self::Ascii => "->",
+            Self::Unicode => "→",
+        }
+    }
+
+    /// What stands where a line goes on beyond the screen.
+    const fn more(self) -> char {
+        match self {
+            Self::Ascii => '>',
+            Self::Unicode => '…',
+        }
+    }
+}
+
 /// What is shown, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {

@@ -154,7 +154,7 @@ impl View {
         if let Some(notice) = &page.notice
             && foot.len() + 1 < height
         {
-            let more = line::more(self.layout.signs);
+            let more = self.layout.signs.more();
             let notice = line::part(&format!("! {notice}"), 0, width, more);
             foot.insert(0, paint::alarm(&notice, self.layout.color));
         }
@@ -209,7 +209,7 @@ impl View {
 
     /// What is seen of a line, behind the mark of what became of its socket.
     fn part(&self, text: &str, change: Change, width: usize) -> String {
-        let more = line::more(self.layout.signs);
+        let more = self.layout.signs.more();
         let seen = line::part(text, self.left, width.saturating_sub(line::MARK), more);
         line::part(&format!("{}{seen}", line::mark(change)), 0, width, more)
     }

@@ -6,6 +6,7 @@ use crate::model::{Counts, FINDINGS, Finding, Findings, Protocol, Severity};
 use crate::text::{counted, enumeration, escape, push_wrapped};
 
 use super::super::Color;
+use super::Totals;
 
 /// Lines in a pipe.
 const USUAL: usize = 80;
@@ -18,18 +19,16 @@ const INDENT: usize = 9;
 /// So many of one kind and severity are told in full.
 const TOLD: usize = 5;
 
-/// What was found in sockets that were counted.
-#[derive(Clone, Copy)]
-pub(super) struct Told<'t> {
-    pub(super) findings: &'t Findings,
-    pub(super) counts: &'t Counts,
-    /// True if everything could be looked at.
-    pub(super) is_complete: bool,
-}
-
-/// Writes them; where there are none, what was looked at.
-pub(super) fn write(out: &mut Vec<u8>, told: Told<'_>, color: Color, width: Option<u16>) {
-    let findings = &told.findings.found;
+/// Writes what was found; where that is nothing, what was looked at, if that `is_complete`.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    all: &Findings,
+    totals: &Totals,
+    color: Color,
+    is_complete: bool,
+) {
+    let findings = &all.found;
+    let width = totals.layout.width;
     let width = width.map_or(USUAL, usize::from);
     let width = width.clamp(NARROWEST, WIDEST);
     let alike = findings.chunk_by(|a, b| (a.kind, a.severity) == (b.kind, b.severity));
@@ -48,16 +47,17 @@ pub(super) fn write(out: &mut Vec<u8>, told: Told<'_>, color: Color, width: Opti
             out.extend_from_slice(text.as_bytes());
         }
     }
-    match told.findings.not_checked() {
+    match all.not_checked() {
         Some(text) => out.extend_from_slice(format!("\n{text}\n").as_bytes()),
-        None if findings.is_empty() && told.is_complete => write_none(out, told, color),
+        None if findings.is_empty() && is_complete => {
+            write_none(out, all.checks, &totals.counts, color);
+        }
         None => {}
     }
 }
 
 /// `ok       17 checks of 312 tcp and 45 udp sockets found nothing wrong`
-fn write_none(out: &mut Vec<u8>, told: Told<'_>, color: Color) {
-    let counts = told.counts;
+fn write_none(out: &mut Vec<u8>, checks: usize, counts: &Counts, color: Color) {
     let is_read = |protocol: &Protocol| counts.of_protocol(*protocol).next().is_some();
     let checked = Protocol::ALL.into_iter().filter(|protocol| {
         is_read(protocol) && FINDINGS.iter().any(|f| f.protocols.contains(protocol))
@@ -72,7 +72,7 @@ fn write_none(out: &mut Vec<u8>, told: Told<'_>, color: Color) {
     let text = format!(
         "\n{style}ok{style:#}{:gap$}{} of {of} sockets found nothing wrong\n",
         "",
-        counted(told.findings.checks, "check"),
+        counted(checks, "check"),
         gap = INDENT - 2,
     );
     out.extend_from_slice(text.as_bytes());

@@ -3,6 +3,7 @@
 mod findings;
 pub(super) mod text;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::ops::ControlFlow;
@@ -49,9 +50,9 @@ impl Totals {
 /// Counts rows, and writes the counts at the end, with what was found wrong.
 pub struct Summing<'w> {
     /// Of each network namespace, by inode number; without one of the own one.
-    counted: Vec<(Option<u32>, Counts)>,
+    counted: BTreeMap<Option<u32>, Counts>,
     /// What was counted at the last checkpoint of the namespace that rows came from since then.
-    checkpoint: Option<(usize, Counts)>,
+    checkpoint: Option<(Option<u32>, Counts)>,
     /// Listeners that are kept.
     most: usize,
     totals: Totals,
@@ -70,7 +71,7 @@ impl<'w> Summing<'w> {
     ) -> Self {
         let most = limit.unwrap_or(LISTENERS);
         Self {
-            counted: Vec::new(),
+            counted: BTreeMap::new(),
             checkpoint: None,
             most,
             totals: Totals {
@@ -85,64 +86,46 @@ impl<'w> Summing<'w> {
         }
     }
 
-    /// The place of what is counted in a namespace.
-    fn place(&mut self, netns: Option<u32>) -> usize {
-        let mut counted = self.counted.iter();
-        let known = counted.rposition(|(known, _)| *known == netns);
-        known.unwrap_or_else(|| {
-            let counts = Counts::new(self.most);
-            self.counted.push((netns, counts));
-            self.counted.len() - 1
-        })
-    }
-
-    fn counts_at(&mut self, place: usize) -> Option<&mut Counts> {
-        self.counted.get_mut(place).map(|(_, counts)| counts)
-    }
-
     /// All is counted. Gives the counts of each namespace, with its name where there are several.
     pub fn settle(&mut self, summary: &Summary) -> Vec<(Option<Arc<str>>, &Counts)> {
+        // As they were looked at, also where nothing was found.
         let mut networks: Vec<Option<&Network>> = Vec::new();
         for origin in &summary.sources {
             let network = origin.netns.as_ref();
-            let place = self.place(network.map(|network| network.inode));
-            // A table without sockets was read all the same; one that could not be read was not.
-            if let Some(counts) = self.counts_at(place)
-                && origin.source.is_some()
-            {
-                counts.note(origin.table, origin.unlisted);
-            }
             if !networks.contains(&network) {
                 networks.push(network);
             }
         }
-        let mut parts = mem::take(&mut self.counted);
-        for (_, counts) in &mut parts {
+        let mut counted = mem::take(&mut self.counted);
+        let mut parts: Vec<(Arc<str>, Counts)> = Vec::new();
+        for network in networks {
+            let counts = counted.remove(&network.map(|network| network.inode));
+            let mut counts = counts.unwrap_or_else(|| Counts::new(self.most));
+            let sources = summary.sources.iter();
+            // A table without sockets was read all the same; one that could not be read was not.
+            for origin in sources.filter(|origin| origin.source.is_some()) {
+                if origin.netns.as_ref() == network {
+                    counts.note(origin.table, origin.unlisted);
+                }
+            }
+            let name = network.map_or_else(Arc::default, |network| Arc::clone(&network.name));
+            parts.push((name, counts));
+        }
+        let others = counted.into_values();
+        parts.extend(others.map(|counts| (Arc::default(), counts)));
+        let totals = &mut self.totals;
+        if let [(_, only)] = &mut parts[..] {
+            mem::swap(&mut totals.counts, only);
+            parts.clear();
+        }
+        for (_, counts) in &parts {
+            totals.counts.absorb(counts);
+        }
+        totals.parts = parts;
+        let parts = totals.parts.iter_mut().map(|(_, counts)| counts);
+        for counts in parts.chain([&mut totals.counts]) {
             counts.listeners.settle();
             counts.tables.sort_by_key(|counts| counts.table);
-        }
-        let named = |netns: Option<u32>| {
-            let mut networks = networks.iter().flatten();
-            networks.find(|network| Some(network.inode) == netns)
-        };
-        let place = |netns: Option<u32>| {
-            let mut inodes = networks.iter().map(|network| network.map(|one| one.inode));
-            inodes.position(|inode| inode == netns)
-        };
-        // As they were looked at, also where nothing was found.
-        parts.sort_by_key(|(netns, _)| place(*netns));
-        let totals = &mut self.totals;
-        if parts.len() > 1 {
-            let name = |netns| named(netns).map_or_else(Arc::default, |one| Arc::clone(&one.name));
-            let parts = parts.into_iter();
-            totals.parts = parts.map(|(netns, counts)| (name(netns), counts)).collect();
-            for (_, counts) in &totals.parts {
-                totals.counts.absorb(counts);
-            }
-            totals.counts.listeners.settle();
-            totals.counts.tables.sort_by_key(|counts| counts.table);
-        } else if let Some((_, counts)) = parts.pop() {
-            totals.counts = counts;
         }
         let parts = totals.parts.iter();
         match totals.parts[..] {
@@ -165,10 +148,8 @@ impl<'w> Summing<'w> {
 
     /// Drops every row since the last checkpoint, which can always be done.
     pub fn rollback(&mut self) -> bool {
-        if let Some((place, before)) = self.checkpoint.take()
-            && let Some(counts) = self.counts_at(place)
-        {
-            *counts = before;
+        if let Some((netns, before)) = self.checkpoint.take() {
+            self.counted.insert(netns, before);
         }
         true
     }
@@ -176,14 +157,13 @@ impl<'w> Summing<'w> {
 
 impl Sink for Summing<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let place = self.place(row.socket.netns);
-        let is_first = self.checkpoint.is_none();
-        if let Some((_, counts)) = self.counted.get_mut(place) {
-            if is_first {
-                self.checkpoint = Some((place, counts.clone()));
-            }
-            counts.add(row);
+        let netns = row.socket.netns;
+        let counts = self.counted.entry(netns);
+        let counts = counts.or_insert_with(|| Counts::new(self.most));
+        if self.checkpoint.is_none() {
+            self.checkpoint = Some((netns, counts.clone()));
         }
+        counts.add(row);
         Ok(ControlFlow::Continue(()))
     }
 

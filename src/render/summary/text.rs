@@ -9,7 +9,7 @@ use super::super::grid::Grid;
 use super::super::style::Style;
 use super::super::{Color, Field, HeaderLine};
 use super::Totals;
-use super::findings::{self, Told};
+use super::findings;
 
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
@@ -61,12 +61,8 @@ pub(in crate::render) fn write(
         more(out, listeners.left_out(), listeners.fullest.is_empty());
     }
     if let Some(findings) = &totals.findings {
-        let told = Told {
-            findings,
-            counts,
-            is_complete: summary.diagnostics.is_complete(),
-        };
-        findings::write(out, told, color, totals.layout.width);
+        let is_complete = summary.diagnostics.is_complete();
+        findings::write(out, findings, totals, color, is_complete);
     }
 }
 

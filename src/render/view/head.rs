@@ -56,8 +56,7 @@ impl Head {
     }
 
     fn line(&self, text: &str, width: usize, paint: fn(&str, Color) -> String) -> String {
-        let more = line::more(self.signs);
-        paint(&line::part(text, 0, width, more), self.color)
+        paint(&line::part(text, 0, width, self.signs.more()), self.color)
     }
 
     fn first(&self, page: &Page, zone: &TimeZone, width: usize) -> String {

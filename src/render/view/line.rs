@@ -2,12 +2,12 @@
 
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::model::{Change, ChangedRow, Row, State};
+use crate::model::{Change, ChangedRow, Row};
 
 use super::super::detail::Details;
 use super::super::grid::Grid;
 use super::super::style::Style;
-use super::super::{Field, Layout, Signs, grid, paint};
+use super::super::{Field, Layout, grid, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
 pub(super) const MARK: usize = 2;
@@ -22,14 +22,6 @@ pub(super) const fn mark(change: Change) -> &'static str {
         Change::New => "+ ",
         Change::Changed(_) => "~ ",
         Change::Gone => "- ",
-    }
-}
-
-/// What stands where a line goes on beyond the screen.
-pub(super) const fn more(signs: Signs) -> char {
-    match signs {
-        Signs::Ascii => '>',
-        Signs::Unicode => '…',
     }
 }
 
@@ -100,20 +92,14 @@ impl ListColumns {
         for (column, cell) in columns.zip(&mut cells) {
             if *column == Field::State {
                 *cell = match row.change.old_state() {
-                    Some(old) if old != state => self.step(old, cell),
+                    Some(old) if old != state => {
+                        format!("{old}{}{cell}", self.layout.signs.arrow())
+                    }
                     _ => paint::mark_state(cell),
                 };
             }
         }
         grid.line(&cells)
-    }
-
-    fn step(&self, old: State, now: &str) -> String {
-        let arrow = match self.layout.signs {
-            Signs::Ascii => "->",
-            Signs::Unicode => "→",
-        };
-        format!("{old}{arrow}{now}")
     }
 }
 

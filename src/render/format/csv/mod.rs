@@ -59,12 +59,8 @@ fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     let mut records = Records::new(Out::new(Box::new(out)), totals.format);
     let several = (!totals.parts.is_empty()).then_some("netns");
     if totals.layout.header == HeaderLine::Shown {
-        for title in several
-            .into_iter()
-            .chain(["protocol", "family", "state", "count"])
-        {
-            records.text(title);
-        }
+        records.texts(several);
+        records.texts(["protocol", "family", "state", "count"]);
         records.close();
     }
     for (netns, table, state, count) in totals.records() {
@@ -136,18 +132,11 @@ impl<'w> CsvEvents<'w> {
         if header == HeaderLine::Shown {
             records.text("time");
             records.headers(&ENDS);
-            let step = ["old_state", "new_state", "step"];
-            for name in step
-                .into_iter()
-                .chain(["task_pid", "task_tid", "task_name"])
-            {
-                records.text(name);
-            }
+            records.texts(["old_state", "new_state", "step"]);
+            records.texts(["task_pid", "task_tid", "task_name"]);
             records.headers(&owners);
             let numbers = carried(None).into_iter().chain(spent(Spent::default()));
-            for (name, _) in numbers {
-                records.text(name);
-            }
+            records.texts(numbers.map(|(name, _)| name));
             records.text("sampled");
             records.close();
         }

@@ -33,8 +33,13 @@ impl<'w> Records<'w> {
 
     /// Adds the headers of columns that are no structures.
     pub(super) fn headers(&mut self, columns: &[Field]) {
-        for column in columns {
-            self.text(&column.csv_header());
+        self.texts(columns.iter().map(|column| column.csv_header()));
+    }
+
+    /// Adds fields of clean text.
+    pub(super) fn texts(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
+        for text in texts {
+            self.text(text.as_ref());
         }
     }
 
