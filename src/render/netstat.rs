@@ -100,9 +100,9 @@ impl<'w> Netstat<'w> {
         if self.layout.header == HeaderLine::Hidden {
             return;
         }
-        let what = match section {
-            Section::Internet => "Active Internet connections",
-            Section::Unix => "Active UNIX domain sockets",
+        let (what, titles): (_, &[Title]) = match section {
+            Section::Internet => ("Active Internet connections", &internet::TITLES),
+            Section::Unix => ("Active UNIX domain sockets", &unix::TITLES),
         };
         let listed = match self.layout.selection {
             Selection::Connected => "w/o servers",
@@ -111,10 +111,12 @@ impl<'w> Netstat<'w> {
         };
         let out = &mut self.out.buffer;
         out.extend_from_slice(format!("{what} ({listed})\n").as_bytes());
-        match section {
-            Section::Internet => internet::titles(out, self.layout.extras),
-            Section::Unix => unix::titles(out, self.layout.extras),
+        for (title, extras) in titles {
+            if extras.is_none_or(|extras| self.layout.extras.has(extras)) {
+                out.extend_from_slice(title.as_bytes());
+            }
         }
+        out.push(b'\n');
     }
 }
 
@@ -161,15 +163,10 @@ fn program(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     }
 }
 
-fn program_title(out: &mut Vec<u8>, extras: Extras) {
-    if extras.has(Extras::PROCESSES) {
-        out.push(b' ');
-        padded(out, PROGRAM_WIDTH, |out| {
-            out.extend_from_slice(b"PID/Program name");
-        });
-    }
-}
+/// Titles, and with what alone they are there.
+type Title = (&'static str, Option<Extras>);
 
+const PROGRAM_TITLE: Title = (" PID/Program name    ", Some(Extras::PROCESSES));
 /// Columns of `PID/Program name`; what stands there is one byte shorter at the most.
 const PROGRAM_WIDTH: usize = 20;
 /// How much `netstat` reads of a command line.

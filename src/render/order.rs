@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::model::{Endpoint, Process, Row, State};
+use crate::model::{Endpoint, Process, Row};
 
 use crate::fields::{Datum, Side};
 
@@ -71,7 +71,7 @@ fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
     match (a, b) {
         (Datum::Number(a), Datum::Number(b)) | (Datum::Hex(a), Datum::Hex(b)) => a.cmp(b),
         (Datum::Word(a), Datum::Word(b)) => a.cmp(b),
-        (Datum::State(a), Datum::State(b)) => states(*a, *b),
+        (Datum::State(a), Datum::State(b)) => a.name().cmp(b.name()).then(a.cmp(b)),
         (Datum::Flag(a), Datum::Flag(b)) => a.cmp(b),
         (Datum::Index(a), Datum::Index(b)) => a.cmp(b),
         (Datum::Ip(a), Datum::Ip(b)) => a.cmp(b),
@@ -81,10 +81,6 @@ fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
         // Addresses of different families; an interface without a name.
         (a, b) => rank(a).cmp(&rank(b)),
     }
-}
-
-fn states(a: State, b: State) -> Ordering {
-    a.name().cmp(b.name()).then(a.cmp(&b))
 }
 
 /// Processes are compared by the first one: its name, then its number.

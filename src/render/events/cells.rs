@@ -12,54 +12,49 @@ use super::{EventLayout, Step, rfc_3339};
 /// How the cells of a line are written.
 #[derive(Debug, Clone)]
 pub(super) struct Cells {
-    format: Format,
+    is_for_people: bool,
     pub(super) layout: EventLayout,
     style: Style,
 }
 
 impl Cells {
-    /// Those of `table` or `plain`.
+    /// Those of `table`, or of `plain`: in ASCII, without colours.
     pub(super) fn new(format: Format, layout: EventLayout) -> Self {
-        let (style, color) = match format {
-            Format::Table => (Style::TEXT, layout.color),
-            _ => (Style::WORD, Color::Never),
+        let is_for_people = format == Format::Table;
+        let (style, layout) = if is_for_people {
+            (Style::TEXT, layout)
+        } else {
+            let (color, signs) = (Color::Never, Signs::Ascii);
+            let layout = EventLayout {
+                color,
+                signs,
+                ..layout
+            };
+            (Style::WORD, layout)
         };
         Self {
-            format,
-            layout: EventLayout { color, ..layout },
+            is_for_people,
+            layout,
             style,
         }
     }
 
-    /// `->`, or a better one where it is for people and can be drawn.
-    pub(super) const fn arrow(&self) -> &'static str {
-        if self.has_signs() { "→" } else { "->" }
-    }
-
-    /// True if it is for people, and more than ASCII can be drawn.
-    pub(super) const fn has_signs(&self) -> bool {
-        matches!(
-            (self.format, self.layout.signs),
-            (Format::Table, Signs::Unicode)
-        )
-    }
-
-    /// A text of ours, without signs that cannot be drawn.
+    /// A text of ours, for people without signs that cannot be drawn.
     pub(super) fn text(&self, text: &str) -> String {
-        match (self.format, self.layout.signs) {
-            (Format::Table, Signs::Ascii) => text.replace('·', "*"),
-            _ => text.to_owned(),
+        if self.is_for_people && self.layout.signs == Signs::Ascii {
+            text.replace('·', "*")
+        } else {
+            text.to_owned()
         }
     }
 
     /// The time of day for people, the whole time for scripts.
     pub(super) fn time(&self, time: Timestamp, sampled: bool) -> String {
-        let time = match self.format {
-            Format::Table => {
-                let here = time.to_zoned(self.layout.zone.clone());
-                here.strftime("%H:%M:%S%.6f").to_string()
-            }
-            _ => rfc_3339(time),
+        let time = if self.is_for_people {
+            let here = time.to_zoned(self.layout.zone.clone());
+            here.strftime("%H:%M:%S%.6f").to_string()
+        } else {
+            rfc_3339(time)
         };
         format!("{}{time}", mark(sampled))
     }

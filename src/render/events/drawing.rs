@@ -7,7 +7,7 @@ use crate::text;
 
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
-use super::super::{Field, Format, paint};
+use super::super::{Field, Format, Signs, paint};
 use super::cells::Cells;
 use super::exchange::{self, Between, Line, Side};
 use super::life::mark;
@@ -112,10 +112,10 @@ impl<'w> Drawings<'w> {
 
     /// An arrow to the other end, with words in it.
     fn arrow(&self, from: Side, line: char, words: &str) -> String {
-        let [line, left, right] = match (self.cells.has_signs(), line) {
-            (true, line) => [line, '◀', '▶'],
-            (false, '─') => ['-', '<', '>'],
-            (false, _) => ['.', '<', '>'],
+        let [line, left, right] = match (self.cells.layout.signs, line) {
+            (Signs::Unicode, line) => [line, '◀', '▶'],
+            (Signs::Ascii, '─') => ['-', '<', '>'],
+            (Signs::Ascii, _) => ['.', '<', '>'],
         };
         let free = ARROW - 1 - (words.len() + 2).min(ARROW - 1);
         let strokes = |count| String::from(line).repeat(count);

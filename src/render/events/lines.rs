@@ -63,11 +63,14 @@ impl<'w> EventLines<'w> {
         columns.extend(cells.layout.several.then_some(("NETNS", NETNS)));
         columns.extend([("PROTO", 5), ("LOCAL", 21), ("PEER", 21)]);
         let ends = columns.len();
-        let steps = states("OLD", cells.arrow(), "NEW");
+        let steps = states("OLD", cells.layout.signs.arrow(), "NEW");
         let processes = cells.layout.processes.then_some(("PROCESSES", 0));
         match grouping {
             Grouping::None => {
-                columns.push((&steps, 2 * (STATE + GAP) + grid::width(cells.arrow())));
+                columns.push((
+                    &steps,
+                    2 * (STATE + GAP) + grid::width(cells.layout.signs.arrow()),
+                ));
                 columns.extend(processes);
                 columns.push(("STEP", 0));
             }
@@ -123,7 +126,7 @@ impl<'w> EventLines<'w> {
     fn line(&mut self, of: &Life) -> String {
         let mut cells = self.cells.of(of.steps.first(), &of.row());
         self.grid.widen(&cells);
-        cells.extend(of.links(self.cells.arrow()));
+        cells.extend(of.links(self.cells.layout.signs.arrow()));
         self.grid.line(&cells)
     }
 
@@ -180,7 +183,10 @@ impl EventWriter for EventLines<'_> {
             .old
             .map_or_else(|| "?".to_owned(), |old| old.to_string());
         let new = paint::mark_state(&step.new.to_string());
-        cells.insert(self.ends, states(&old, self.cells.arrow(), &new));
+        cells.insert(
+            self.ends,
+            states(&old, self.cells.layout.signs.arrow(), &new),
+        );
         let words = self.cells.text(step.words.unwrap_or("-"));
         cells.push(paint::mark_alarm(words, step.is_broken_off));
         self.widen(&cells);

@@ -1,23 +1,19 @@
 //! TCP, UDP, UDP-Lite and raw sockets.
 
-use super::{NetstatLayout, address, padded, program, program_title};
+use super::{NetstatLayout, PROGRAM_TITLE, Title, address, padded, program};
 use crate::fields::Side;
 use crate::model::{Family, ProcNetExtras, Protocol, Row, Socket, State, Timer, TimerKind};
 use crate::render::{Extras, digits};
 
-pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
-    out.extend_from_slice(
-        b"Proto Recv-Q Send-Q Local Address           Foreign Address         State      ",
-    );
-    if extras.has(Extras::EXTENDED) {
-        out.extend_from_slice(b" User       Inode     ");
-    }
-    program_title(out, extras);
-    if extras.has(Extras::TIMERS) {
-        out.extend_from_slice(b" Timer");
-    }
-    out.push(b'\n');
-}
+pub(super) const TITLES: [Title; 4] = [
+    (
+        "Proto Recv-Q Send-Q Local Address           Foreign Address         State      ",
+        None,
+    ),
+    (" User       Inode     ", Some(Extras::EXTENDED)),
+    PROGRAM_TITLE,
+    (" Timer", Some(Extras::TIMERS)),
+];
 
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;

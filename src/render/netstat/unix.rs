@@ -1,14 +1,17 @@
 //! Unix sockets.
 
-use super::{NetstatLayout, padded, program, program_title};
+use super::{NetstatLayout, PROGRAM_TITLE, Title, padded, program};
 use crate::model::{Row, Socket, SocketType, State};
-use crate::render::{Extras, digits};
+use crate::render::digits;
 
-pub(super) fn titles(out: &mut Vec<u8>, extras: Extras) {
-    out.extend_from_slice(b"Proto RefCnt Flags       Type       State         I-Node  ");
-    program_title(out, extras);
-    out.extend_from_slice(b" Path\n");
-}
+pub(super) const TITLES: [Title; 3] = [
+    (
+        "Proto RefCnt Flags       Type       State         I-Node  ",
+        None,
+    ),
+    PROGRAM_TITLE,
+    (" Path", None),
+];
 
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;

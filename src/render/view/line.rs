@@ -7,7 +7,7 @@ use crate::model::{Change, ChangedRow, Row};
 use super::super::detail::Details;
 use super::super::grid::Grid;
 use super::super::style::Style;
-use super::super::{Field, Layout, grid, paint};
+use super::super::{Field, Layout, paint};
 
 /// Columns before the first cell: the mark of what became of the socket, and a blank.
 pub(super) const MARK: usize = 2;
@@ -121,22 +121,19 @@ pub(super) fn part(line: &str, left: usize, width: usize, more: char) -> String 
             part.push(' ');
             used += wide - hidden;
         } else if used + wide > width {
-            return ended(&part, width, more);
+            // The sign takes the last column.
+            while used >= width
+                && let Some(c) = part.pop()
+            {
+                used -= c.width().unwrap_or_default();
+            }
+            part.extend(std::iter::repeat_n(' ', width.saturating_sub(used + 1)));
+            part.extend((width > 0).then_some(more));
+            return part;
         } else {
             part.push(c);
             used += wide;
         }
     }
     part
-}
-
-/// A part that goes on, with the sign of it in its last column.
-fn ended(part: &str, width: usize, more: char) -> String {
-    let mut ended = grid::cut(part, width.saturating_sub(1));
-    let used = grid::width(&ended);
-    ended.extend(std::iter::repeat_n(' ', width.saturating_sub(used + 1)));
-    if width > 0 {
-        ended.push(more);
-    }
-    ended
 }

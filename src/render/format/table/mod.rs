@@ -197,50 +197,36 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
 }
 
 /// Columns as wide as their longest cells. When that is more than the terminal has, columns of free text
-/// are made narrower; when even that does not help, nothing is, and lines are folded between cells.
+/// are made narrower, the widest first; when even that does not help, nothing is, and lines are folded between
+/// cells.
 fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
     let mut grid = Grid::of(&layout.columns);
     let columns = layout.columns.iter().zip(grid.widths());
-    let floors: Vec<usize> = columns
-        .map(|(column, title)| {
-            if column.is_free_text() {
-                NARROWEST.max(*title)
-            } else {
-                usize::MAX
-            }
-        })
-        .collect();
+    // Columns of numbers and addresses give nothing away.
+    let least = columns.map(|(column, title)| {
+        let free = NARROWEST.max(*title);
+        if column.is_free_text() {
+            free
+        } else {
+            usize::MAX
+        }
+    });
+    let least: Vec<usize> = least.collect();
     for row in rows {
         grid.widen(row);
     }
-    if let (Some(terminal), false) = (layout.width, layout.one_line) {
-        let terminal = usize::from(terminal);
-        let excess = grid.width().saturating_sub(terminal);
-        shrink(&mut grid.widths().collect::<Vec<_>>(), &floors, excess);
-        if grid.width() > terminal {
+    let Some(terminal) = layout.width.filter(|_| !layout.one_line) else {
+        return grid;
+    };
+    let (terminal, mut narrow) = (usize::from(terminal), grid.clone());
+    while narrow.width() > terminal {
+        let widths = narrow.widths().zip(&least);
+        let free = widths.filter(|(width, least)| **width > **least);
+        let Some(widest) = free.map(|(width, _)| width).max() else {
             grid.fold = Some(terminal);
-        }
+            return grid;
+        };
+        *widest -= 1;
     }
-    grid
-}
-
-/// Takes the excess from the widest column that has some left, again and again; if there is not
-/// enough, takes nothing.
-fn shrink(widths: &mut [&mut usize], floors: &[usize], mut excess: usize) {
-    let spare = |width: &usize, floor: &usize| width.saturating_sub(*floor);
-    let available: usize = widths.iter().zip(floors).map(|(w, f)| spare(w, f)).sum();
-    if available < excess {
-        return;
-    }
-    while excess > 0 {
-        let widest = widths
-            .iter_mut()
-            .zip(floors)
-            .filter(|(width, floor)| spare(width, floor) > 0)
-            .map(|(width, _)| width)
-            .max();
-        let Some(widest) = widest else { return };
-        **widest -= 1;
-        excess -= 1;
-    }
+    narrow
 }
