@@ -60,6 +60,15 @@ impl Map {
         Self::new(MapKind::RingBuffer, size)
     }
 
+    /// So many bytes of each processor, zero at first, for programs only.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn per_cpu(size: usize) -> Result<Self, Error> {
+        Self::new(MapKind::PerCpu, size)
+    }
+
     fn new(kind: MapKind, size: usize) -> Result<Self, Error> {
         let descriptor = syscall::create(kind, size).map_err(refused("create a map"))?;
         Ok(Self { descriptor, size })

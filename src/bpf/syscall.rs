@@ -36,6 +36,8 @@ const LINK_CREATE: c_int = 28;
 const ITER_CREATE: c_int = 33;
 /// `BPF_MAP_TYPE_ARRAY`.
 const ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_PERCPU_ARRAY`.
+const PERCPU_ARRAY: u32 = 6;
 /// `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
 /// `BPF_F_MMAPABLE`.
@@ -120,11 +122,13 @@ struct Iterate {
 pub(super) enum MapKind {
     /// One value.
     Value,
+    /// One value of each processor, for programs only.
+    PerCpu,
     /// A ring buffer.
     RingBuffer,
 }
 
-/// Makes a map of so many bytes that can be mapped.
+/// Makes a map of so many bytes.
 pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
     let bytes = u32::try_from(bytes).map_err(io::Error::other)?;
     let attributes = match kind {
@@ -134,6 +138,13 @@ pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
             value_size: bytes,
             max_entries: 1,
             map_flags: MMAPABLE,
+        },
+        MapKind::PerCpu => Create {
+            map_type: PERCPU_ARRAY,
+            key_size: 4,
+            value_size: bytes,
+            max_entries: 1,
+            map_flags: 0,
         },
         MapKind::RingBuffer => Create {
             map_type: RINGBUF,

@@ -190,7 +190,7 @@ pub struct Owner {
 pub struct EventSummary {
     /// Events shown.
     pub matched: u64,
-    /// Records that the kernel had no room for: that many steps, or more, were not seen.
+    /// Steps that the kernel has not recorded, for want of room or as those that followed show.
     pub lost: u64,
     /// The steps were found by looking again and again: not all of them, and later than they happened.
     pub sampled: bool,

@@ -91,7 +91,7 @@ pub enum Warning {
     Findings(Box<Self>),
     /// Findings of this severity, or a higher one, make the run fail.
     Grave(usize, Severity),
-    /// The kernel had no room for records of events.
+    /// So many steps have no record, for want of room or as the steps that followed show.
     LostRecords(u64),
     /// The kernel had no room for notices of closed sockets.
     LostNotices,
@@ -349,7 +349,7 @@ impl Display for Warning {
                 let (findings, severity) = (counted(count, "finding"), severity.name());
                 write!(f, "{findings} of severity {severity} or graver")
             }
-            Self::LostRecords(lost) => write!(f, "the kernel had no room for {lost} records"),
+            Self::LostRecords(lost) => write!(f, "the kernel gave no record of {lost} steps"),
             Self::LostNotices => {
                 f.write_str("the kernel's notices of closed sockets overran (ENOBUFS)")
             }

@@ -86,7 +86,7 @@ pub trait EventSource {
         visitor: &mut EventVisitor<'_>,
     ) -> Result<ControlFlow<()>, Error>;
 
-    /// Records that the kernel had no room for, or this program no time, so far.
+    /// Steps that the kernel had no room to record, or no record of, or this program no time for, so far.
     fn lost(&self) -> u64;
 
     /// Why the steps are found by looking again and again; `None` = the kernel records them.

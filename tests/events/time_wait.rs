@@ -4,8 +4,10 @@ use std::io::Read as _;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::lives::{LIVES, Stage};
-use super::watch::{Watch, traced};
+use super::watch::{Watch, has_begun, traced};
 use crate::scene::{V4, tcp};
 use crate::support::{Child, Run, close, list, program, until};
 
@@ -18,12 +20,13 @@ fn checked(checks: &[&[&str]]) -> Option<(bool, Vec<Run>)> {
     let namespace = traced()?;
     let watch = Watch::begin(&[], "");
     let begin = |words: &&[&str]| {
-        let fixed = ["-En", "--format", "ndjson", "--wait", "4s"];
+        let fixed = ["-En", "--format", "ndjson", "--wait", "60s"];
         Child::piped(program().args(fixed).args(*words))
     };
     let running: Vec<Child> = checks.iter().map(begin).collect();
-    // They have begun by then.
-    std::thread::sleep(Duration::from_secs(1));
+    for check in &running {
+        until("it has begun", || has_begun(check.pid()).then_some(()));
+    }
     let (_, life) = LIVES[0];
     let stage = Stage {
         namespace: &namespace,
@@ -34,7 +37,14 @@ fn checked(checks: &[&[&str]]) -> Option<(bool, Vec<Run>)> {
     let (events, _) = watch.end();
     let client = super::steps(&events, ends[0].local, ends[0].peer);
     let is_told = client.chain() == super::CLIENT;
-    let runs = running.into_iter().map(Child::end).collect();
+    // They are read every 20 ms.
+    std::thread::sleep(Duration::from_millis(200));
+    let end = |check: Child| {
+        // What has its answer has ended.
+        check.signal(Signal::SIGINT);
+        check.end()
+    };
+    let runs = running.into_iter().map(end).collect();
     Some((is_told, runs))
 }
 

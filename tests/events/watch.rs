@@ -122,6 +122,15 @@ fn without_bells(told: Vec<Value>, port: u16) -> Vec<Value> {
     told.into_iter().filter(|event| !is_bell(event)).collect()
 }
 
+/// Does it wait for steps by now?
+pub fn has_begun(pid: u32) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut files = files.into_iter().flatten().flatten();
+    files.any(|file| {
+        std::fs::read_link(file.path()).is_ok_and(|to| to.ends_with("anon_inode:[eventpoll]"))
+    })
+}
+
 fn open(bell: SocketAddr) -> OwnedFd {
     let listener = tcp::socket(V4).unwrap();
     rustix::net::bind(&listener, &bell).unwrap();

@@ -26,7 +26,9 @@ use rustix::time::{ClockId, clock_gettime};
 use zerocopy::FromBytes as _;
 
 use super::{EventSource, EventVisitor, Networks, Scope, Watched};
-use crate::bpf::{self, BTF, Counter, Hook, Instruction, Link, Map, RingBuffer, TypeKind};
+use crate::bpf::{
+    self, BTF, Counter, Hook, Instruction, Link, Malformed, Map, RingBuffer, TypeKind,
+};
 use crate::error::Error;
 use crate::model::{StateSet, Warning};
 use crate::source::Source;
@@ -37,7 +39,7 @@ use program::program;
 use queue::Queue;
 use record::StepRecord;
 use rests::RestRecord;
-use writer::{Generation, Plan};
+use writer::{Generation, MET, Plan, Turn};
 
 /// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
 /// resident memory counts it so.
@@ -175,23 +177,31 @@ fn record(
     ring: &Map,
     lost: &Map,
 ) -> Result<(Vec<Link>, StateSet), Error> {
+    let met = Map::per_cpu(MET)?;
     let plan = Plan {
         watched,
         networks,
         pids: pids()?,
         ring: ring.descriptor(),
+        met: met.descriptor(),
         lost: lost.descriptor(),
     };
     let (typed, copied, tracepoint, rests) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
-        let typed = program(btf, Generation::Typed, &plan)?;
-        let copied = program(btf, Generation::Copied, &plan)?;
+        let both = |generation| -> Result<_, Malformed> {
+            let first = program(btf, generation, Turn::First, &plan)?;
+            Ok([first, program(btf, generation, Turn::Second, &plan)?])
+        };
+        let (typed, copied) = (both(Generation::Typed)?, both(Generation::Copied)?);
         let tracepoint = btf.find(TypeKind::Typedef, TRACEPOINT)?;
         Ok((typed, copied, tracepoint, rests::programs(btf, &plan)))
     })?;
-    let attach = |program: &[Instruction]| {
-        bpf::attach("lsock_events", program, Hook::Tracepoint(tracepoint))
+    let attach = |programs: &[Vec<Instruction>; 2]| -> Result<Vec<Link>, Error> {
+        let hook = Hook::Tracepoint(tracepoint);
+        let attached = programs.iter();
+        let attached = attached.map(|program| bpf::attach("lsock_events", program, hook));
+        attached.collect()
     };
-    let program = attach(&typed).or_else(|_| attach(&copied))?;
+    let mut programs = attach(&typed).or_else(|_| attach(&copied))?;
     // Without these, less is known of what was closed.
     let attach = |(program, hook): &(Vec<Instruction>, Hook)| {
         bpf::attach("lsock_rests", program, *hook).ok()
@@ -203,7 +213,8 @@ fn record(
     } else {
         StateSet::EMPTY
     };
-    Ok((rests.into_iter().chain([program]).collect(), untold))
+    programs.extend(rests);
+    Ok((programs, untold))
 }
 
 impl EventSource for Traced {
@@ -229,7 +240,8 @@ impl EventSource for Traced {
     }
 
     fn lost(&self) -> u64 {
-        self.lost.get().saturating_add(self.given_up)
+        let unrecorded = self.lost.get().max(self.lives.missing);
+        unrecorded.saturating_add(self.given_up)
     }
 
     fn sampled(&self) -> Option<String> {

@@ -62,7 +62,9 @@ pub(super) const OF_TCP: [Field; 8] = [
     (Eight, "bytes_retrans", offset_of!(StepRecord, resent)),
     (Eight, "bytes_received", offset_of!(StepRecord, received)),
 ];
-/// One bit of that.
+/// 1 where a task holds the socket.
+pub(super) const HELD: [&str; 2] = ["sock", "sk_lock.owned"];
+/// One bit of `struct tcp_sock`.
 pub(super) const FAST_OPEN: [&str; 2] = ["tcp_sock", "fastopen_connect"];
 pub(super) const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
 pub(super) const AF_INET6: i32 = 10;

@@ -12,6 +12,7 @@ use super::listeners::Listeners;
 use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
+use super::wanted::passes_all;
 use crate::filter::Narrow;
 use crate::model::{Endpoint, Event, Owner, Socket, State, StateSet, Table};
 use crate::source::{Extensions, Request, Source};
@@ -27,6 +28,10 @@ pub(super) struct Lives {
     connections: u64,
     /// True if events say in which namespace they are.
     tells_netns: bool,
+    /// True if every step of a socket has a record.
+    is_whole: bool,
+    /// Steps of TCP sockets that had none, as the next record shows.
+    pub(super) missing: u64,
 }
 
 /// One socket.
@@ -48,6 +53,7 @@ impl Lives {
     pub(super) fn new(watched: &[Watched], scope: Scope, source: &mut dyn Source) -> Self {
         let mut lives = Self {
             tells_netns: scope != Scope::Own,
+            is_whole: watched.iter().all(passes_all),
             ..Self::default()
         };
         let request = Request {
@@ -85,6 +91,7 @@ impl Lives {
         };
         if life.state != old {
             life.span.state = None;
+            self.missing += u64::from(self.is_whole && record.protocol == 6);
         }
         let netns = Some(record.netns).filter(|_| self.tells_netns);
         life.learn(record, command, netns, &self.listeners);
@@ -160,6 +167,7 @@ impl Lives {
             },
         };
         if let Some(replaced) = self.living.insert(record.socket, life) {
+            self.missing += u64::from(self.is_whole && record.protocol == 6);
             queue.end(replaced.connection);
         }
     }

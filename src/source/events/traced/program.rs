@@ -7,11 +7,14 @@ use std::mem::offset_of;
 
 use super::Namespace;
 use super::fields::{
-    ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP,
+    ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET,
+    OF_TCP,
 };
 use super::record::{COMMAND, StepRecord};
 use super::wanted::{SKC_TO_TCP_SOCK, Subject};
-use super::writer::{CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Writer, at, length};
+use super::writer::{
+    CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Turn, Writer, at, length,
+};
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
 
@@ -27,11 +30,19 @@ const GET_CURRENT_TASK_BTF: i32 = 158;
 pub(super) fn program(
     btf: &Btf<'_>,
     generation: Generation,
+    turn: Turn,
     plan: &Plan<'_>,
 ) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer::new(btf, generation, plan)?;
+    writer.read(Four, IS_HELD, SOCKET, HELD)?;
+    if turn == Turn::Second {
+        // No interrupt makes these.
+        writer.code.jump(Condition::IsNot(IS_HELD, 0), writer.end);
+    }
     writer.let_pass(Subject::Step)?;
-    writer.reserve_by_holder()?;
+    writer.read(Four, IS_HELD, SOCKET, HELD)?;
+    writer.take_turn(turn);
+    writer.reserve_by_holder();
     writer.write_step()?;
     writer.write_socket()?;
     writer.write_task(plan.pids)?;
@@ -40,8 +51,7 @@ pub(super) fn program(
 
 impl Writer<'_> {
     /// Makes room for a record, with a command line where a task holds the socket.
-    fn reserve_by_holder(&mut self) -> Result<(), Malformed> {
-        self.read(Four, IS_HELD, SOCKET, ["sock", "sk_lock.owned"])?;
+    fn reserve_by_holder(&mut self) {
         let reserve = self.code.label();
         self.code.set(R::R2, length(size_of::<StepRecord>()));
         self.code.jump(Condition::Is(IS_HELD, 0), reserve);
@@ -51,7 +61,6 @@ impl Writer<'_> {
         self.code.place(reserve);
         self.reserve();
         self.write(Four, offset_of!(StepRecord, is_held), IS_HELD);
-        Ok(())
     }
 
     /// When, which socket, from where and whereto.

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::super::Watched;
-use super::fields::{ADDRESSES, COMMON, FAMILIES, LAST_PORT};
+use super::fields::{ADDRESSES, COMMON, FAMILIES, HELD, LAST_PORT};
 use super::writer::{CONTEXT, SOCKET, Writer};
 use crate::bpf::Size::{Eight, Four, Two};
 use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
@@ -153,7 +153,7 @@ impl Writer<'_> {
             self.code.jump(Condition::HasBits(R::R2, 1), passed);
         }
         if watched.owners {
-            self.read(Four, R::R1, SOCKET, ["sock", "sk_lock.owned"])?;
+            self.read(Four, R::R1, SOCKET, HELD)?;
             self.code.jump(Condition::IsNot(R::R1, 0), passed);
         }
         self.code.jump(Condition::Always, fail);
@@ -273,6 +273,11 @@ impl Writer<'_> {
         self.code.set_unsigned(R::R2, number);
         self.code.jump(Condition::Differ(R::R1, R::R2), fail);
     }
+}
+
+/// True if each step of a socket passes that has a step which passes.
+pub(super) fn passes_all(watched: &Watched) -> bool {
+    watched.states == StateSet::ALL && !tests_ends(watched)
 }
 
 /// What MPTCP has of its ends comes from its subflows, and later.

@@ -12,6 +12,7 @@ use crate::bpf::{
 };
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
+const MAP_LOOKUP_ELEM: i32 = 1;
 const KTIME_GET_NS: i32 = 5;
 const PROBE_READ_KERNEL: i32 = 113;
 const RINGBUF_RESERVE: i32 = 131;
@@ -27,6 +28,8 @@ pub(super) struct Plan<'w> {
     /// The pid namespace; `None` = the first one.
     pub(super) pids: Option<Namespace>,
     pub(super) ring: RawFd,
+    /// What the programs of both turns share, by processor.
+    pub(super) met: RawFd,
     /// The counter of records that had no room.
     pub(super) lost: RawFd,
 }
@@ -39,6 +42,20 @@ pub(super) enum Generation {
     /// Before: the task is read by copies.
     Copied,
 }
+
+/// A program is attached twice, one behind the other. The kernel does not run a program that an interrupt has come
+/// into, and the steps of an interrupt would have no record where another step was just recorded: these the second takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Takes every step.
+    First,
+    /// Takes those of an interrupt that the first was not run for.
+    Second,
+}
+
+/// Bytes that both turns share on each processor: the socket that the first has met last, if an interrupt made the
+/// step. Interrupts do not come into one another here: the second is run for the same step next, or not at all.
+pub(super) const MET: usize = 8;
 
 // The registers that keep their values in calls.
 /// The socket, or what is left of one.
@@ -94,6 +111,35 @@ impl<'p> Writer<'p> {
             writer.code.place(is_one);
         }
         Ok(writer)
+    }
+
+    /// Goes to the end for a step that the other turn takes.
+    pub(super) fn take_turn(&mut self, turn: Turn) {
+        let code = &mut self.code;
+        code.set_map(R::R1, self.plan.met);
+        code.set(R::R2, 0);
+        code.store(Four, R::STACK, -8, R::R2);
+        code.copy(R::R2, R::STACK);
+        code.add_number(R::R2, -8);
+        code.call(MAP_LOOKUP_ELEM);
+        code.jump(Condition::Is(R::R0, 0), self.end);
+        let take = code.label();
+        code.set(R::R2, 0);
+        match turn {
+            Turn::First => {
+                code.jump(Condition::IsNot(IS_HELD, 0), take);
+                code.copy(R::R2, SOCKET);
+                code.place(take);
+                code.store(Eight, R::R0, 0, R::R2);
+            }
+            Turn::Second => {
+                code.load(Eight, R::R1, R::R0, 0);
+                code.jump(Condition::Differ(R::R1, SOCKET), take);
+                code.store(Eight, R::R0, 0, R::R2);
+                code.jump(Condition::Always, self.end);
+                code.place(take);
+            }
+        }
     }
 
     /// Makes room for a record of as many bytes as the second register says.

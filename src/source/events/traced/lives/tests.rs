@@ -364,3 +364,30 @@ fn what_lacks_something_holds_back_what_follows_for_a_while() {
     assert_eq!(told(Some(Timestamp::MIN)), 0);
     assert_eq!(told(Some(Timestamp::UNIX_EPOCH)), 2);
 }
+
+#[test]
+fn step_without_a_record_is_counted_where_every_step_should_have_one() {
+    let steps = [
+        ((Closed, SynSent), 0, 80),
+        ((SynSent, Established), 5_000, 80),
+        // It was FIN_WAIT_1 before.
+        ((FinWait1, FinWait2), 5_000, 80),
+        // And went to TIME_WAIT.
+        ((Closed, SynSent), 0, 80),
+    ];
+    for is_whole in [true, false] {
+        let mut lives = Lives {
+            is_whole,
+            ..Lives::default()
+        };
+        let clock = RecordClock {
+            wall: Timestamp::UNIX_EPOCH,
+            mono_ns: 0,
+        };
+        for (step, port, peer) in steps {
+            let record = record(step, port, peer);
+            lives.follow(&record, b"", clock, &mut Queue::default());
+        }
+        assert_eq!(lives.missing, if is_whole { 2 } else { 0 });
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::super::Namespace;
 use super::super::fields::{TRACEPOINT, WANTED};
-use super::super::writer::{Generation, Plan};
+use super::super::writer::{Generation, MET, Plan, Turn};
 use super::program;
 use crate::bpf::{self, BTF, Hook, Kernel, Map, TypeKind};
 use crate::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
@@ -59,8 +59,8 @@ fn heavy() -> Expr {
 /// Kernels check programs of both kinds; with every part that there can be.
 #[test]
 fn this_kernel_takes_both_programs() {
-    let maps = Map::ring(1 << 16).and_then(|ring| Ok((ring, Map::number()?)));
-    let (ring, lost) = match maps {
+    let maps = Map::ring(1 << 16).and_then(|ring| Ok((ring, Map::number()?, Map::per_cpu(MET)?)));
+    let (ring, lost, met) = match maps {
         Ok(maps) => maps,
         Err(error) => return skip(error.chain()),
     };
@@ -72,20 +72,24 @@ fn this_kernel_takes_both_programs() {
                 networks: Some(&[u32::MAX, 1]),
                 pids,
                 ring: ring.descriptor(),
+                met: met.descriptor(),
                 lost: lost.descriptor(),
             };
             let (code, tracepoint) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
                 Ok((
-                    program(btf, generation, &plan)?,
+                    [Turn::First, Turn::Second]
+                        .map(|turn| program(btf, generation, turn, &plan).unwrap()),
                     btf.find(TypeKind::Typedef, TRACEPOINT)?,
                 ))
             })
             .unwrap();
-            assert!(code.len() > 1_000, "{}", code.len());
-            let hook = Hook::Tracepoint(tracepoint);
-            if let Err(error) = bpf::attach("lsock_test", &code, hook) {
-                assert!(error.chain().contains("not permitted"), "{}", error.chain());
-                return skip(error.chain());
+            for code in code {
+                assert!(code.len() > 1_000, "{}", code.len());
+                let hook = Hook::Tracepoint(tracepoint);
+                if let Err(error) = bpf::attach("lsock_test", &code, hook) {
+                    assert!(error.chain().contains("not permitted"), "{}", error.chain());
+                    return skip(error.chain());
+                }
             }
         }
     }
@@ -103,9 +107,10 @@ fn kernel_without_a_field_is_told() {
         networks: Some(&[1]),
         pids: None,
         ring: 3,
+        met: 5,
         lost: 4,
     };
-    let error = program(&btf, Generation::Typed, &plan).unwrap_err();
+    let error = program(&btf, Generation::Typed, Turn::First, &plan).unwrap_err();
     let text = "it has no sock_common.skc_net.net of the kind that is known";
     assert_eq!(error, text);
 }
