@@ -24,7 +24,7 @@ use std::process::Command;
 
 use allocation_counter::AllocationInfo;
 use lsock::cli::Terminal;
-use lsock::filter::{Case, Decision, Expr, Field, Op, Pattern, PortItem, Side, Test};
+use lsock::filter::{Case, Decision, Expr, Field, Op, Operand, Pattern, PortItem, Side, Test};
 use lsock::model::{Family, Protocol, Row, Socket, Stage, State, StateSet, Table};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -290,10 +290,12 @@ fn filtering_a_socket_costs_no_allocation() {
     socket.local.port = Some(443);
     (socket.uid, socket.inode, socket.interface) = (Some(0), Some(1), Some(2));
     let side = Side::Local;
-    let glob = |field, text: &str| Test::Text {
-        field,
-        equal: true,
-        pattern: Pattern::Glob(text.into(), Case::Insensitive),
+    let glob = |field, text: &str| {
+        Test::Field(
+            field,
+            Op::Equal,
+            Operand::Text(Pattern::Glob(text.into(), Case::Insensitive)),
+        )
     };
     let ports = (1..1_000)
         .step_by(2)
@@ -303,16 +305,8 @@ fn filtering_a_socket_costs_no_allocation() {
         glob(Field::LocalAddress, "fe80*1"),
         glob(Field::Interface, "?f2"),
         glob(Field::User, "r*t"),
-        Test::Port {
-            side,
-            op: Op::Equal,
-            items: ports.collect(),
-        },
-        Test::Missing {
-            field: Field::Pid,
-            equal: true,
-            told: false,
-        },
+        Test::Field(side.port(), Op::Equal, Operand::Ports(ports.collect())),
+        Test::Field(Field::Pid, Op::Equal, Operand::Missing { told: false }),
     ];
     let rule = Expr::all(tests.map(Expr::Test)).for_table(Table { protocol, family });
     let row = Row {

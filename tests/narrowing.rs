@@ -10,7 +10,7 @@ mod twins;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use lsock::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
+use lsock::filter::{Expr, Narrow, Op, Operand, PortItem, Prefix, Side};
 use lsock::model::{Endpoint, Family, Protocol, Socket, State, StateSet, Table};
 use lsock::source::{Extensions, NetlinkSource, Outcome, Recorder, Request, Source};
 
@@ -93,21 +93,21 @@ fn contains(rows: &[Socket], wanted: &Socket) -> bool {
 }
 
 fn port(side: Side, number: u16) -> Expr {
-    Expr::Test(Test::Port {
-        side,
-        op: Op::Equal,
-        items: vec![PortItem::Range(number, number)],
-    })
+    Expr::field(
+        side.port(),
+        Op::Equal,
+        Operand::Ports(vec![PortItem::Range(number, number)]),
+    )
 }
 
 fn host(side: Side, address: SocketAddr) -> Expr {
     let address = address.ip();
     let length = if address.is_ipv4() { 32 } else { 128 };
-    Expr::Test(Test::Host {
-        side,
-        equal: true,
-        prefixes: vec![Prefix { address, length }],
-    })
+    Expr::field(
+        side.address(),
+        Op::Equal,
+        Operand::Hosts(vec![Prefix { address, length }]),
+    )
 }
 
 #[test]

@@ -65,6 +65,16 @@ impl Side {
     }
 }
 
+impl Field {
+    /// The end that it is about: the other one, or its own.
+    pub const fn side(self) -> Side {
+        match self {
+            Self::PeerAddress | Self::PeerPort => Side::Peer,
+            _ => Side::Local,
+        }
+    }
+}
+
 /// A value that is known.
 #[derive(Debug, Clone, Copy)]
 pub enum Datum<'a> {

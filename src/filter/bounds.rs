@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Expr, Field, Op, Prefix, Rule, Side, Test};
+use super::{Expr, Field, Op, Operand, Prefix, Rule, Test};
 use crate::fields::Needs;
 use crate::model::{Protocol, Source, State, StateSet};
 
@@ -21,11 +21,9 @@ impl Expr {
         let mut pids = Vec::new();
         for test in tests {
             match test {
-                Test::Number {
-                    field: Field::Pid,
-                    op: Op::Equal,
-                    value,
-                } => pids.extend(u32::try_from(*value).ok()),
+                Test::Field(Field::Pid, Op::Equal, Operand::Number(value)) => {
+                    pids.extend(u32::try_from(*value).ok());
+                }
                 Test::Shown(_) => return None,
                 other if other.field().is_some_and(Field::is_of_owners) => return None,
                 _ => {}
@@ -59,7 +57,14 @@ impl Expr {
         for test in self.tests() {
             match test {
                 Test::Shown(_) => needs.shown = true,
-                Test::Cgroup { id: Some(_), .. } | Test::Host { .. } => {}
+                Test::Field(
+                    _,
+                    _,
+                    Operand::Hosts(_)
+                    | Operand::Named {
+                        number: Some(_), ..
+                    },
+                ) => {}
                 other => {
                     if let Some(field) = other.field() {
                         needs.add(field);
@@ -99,16 +104,14 @@ impl Expr {
 /// Does a test name a protocol as wanted, or a family that is only its own?
 fn names(test: &Test, protocol: Protocol) -> bool {
     match test {
-        Test::Name { .. } => protocol == Protocol::Unix,
-        Test::Word {
-            field,
-            equal: true,
-            words,
-        } => match (field, protocol.families()) {
-            (Field::Protocol, _) => words.contains(&protocol.name()),
-            (Field::Family, [family]) => words.contains(&family.name()),
-            _ => false,
-        },
+        Test::Field(_, _, Operand::Name(_)) => protocol == Protocol::Unix,
+        Test::Field(field, Op::Equal, Operand::Words(words)) => {
+            match (field, protocol.families()) {
+                (Field::Protocol, _) => words.contains(&protocol.name()),
+                (Field::Family, [family]) => words.contains(&family.name()),
+                _ => false,
+            }
+        }
         _ => false,
     }
 }
@@ -192,16 +195,10 @@ const WITH_PEER: StateSet = StateSet::ALL.without(State::Listen).without(State::
 /// Does it hold, or fail, of nothing that has no peer: no port there, and the unspecified address or none?
 fn wants_peer(test: &Test, holds: bool) -> bool {
     match test {
-        Test::Port {
-            side: Side::Peer,
-            op,
-            ..
-        } => (*op == Op::Unequal) != holds,
-        Test::Host {
-            side: Side::Peer,
-            equal,
-            prefixes,
-        } if *equal == holds => {
+        Test::Field(Field::PeerPort, op, Operand::Ports(_)) => (*op == Op::Unequal) != holds,
+        Test::Field(Field::PeerAddress, op, Operand::Hosts(prefixes))
+            if (*op == Op::Equal) == holds =>
+        {
             let unspecified = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
             let holds = |prefix: &Prefix| unspecified.iter().any(|ip| prefix.contains(*ip));
             !prefixes.iter().any(holds)

@@ -18,7 +18,7 @@ pub(super) use self::operations::operations;
 use self::code::{Leaf, Node};
 use super::expr::ANY_IPV4;
 use super::port_set::PortSet;
-use super::{Expr, Op, PortItem, Prefix, Side, Test};
+use super::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 
 /// The heaviest program that is worth it, in steps of some 5 ns for each socket.
 ///
@@ -44,8 +44,8 @@ pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<u8> {
         }
     };
     let of_test = |test: &Test, holds| match test {
-        Test::Port { side, .. } | Test::Host { side, .. }
-            if may_be_bound && *side == Side::Peer && test.is_unequal() == holds =>
+        Test::Field(Field::PeerPort | Field::PeerAddress, op, _)
+            if may_be_bound && (*op == Op::Unequal) == holds =>
         {
             Node::ALWAYS
         }
@@ -57,42 +57,35 @@ pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<u8> {
 
 /// What the kernel tests where a test has to hold, or to fail.
 fn of_test(test: &Test, holds: bool) -> Node {
-    match test {
-        Test::Port { side, op, items } => any_of(*side, &ports(*op, items, holds)),
-        Test::Host {
-            side,
-            equal,
-            prefixes,
-        } => {
-            let equal = *equal == holds;
-            let hosts_of = |prefixes: &[Prefix]| hosts(*side, prefixes, equal);
-            let is_any = *side == Side::Local && prefixes.iter().any(|own| own.contains(ANY_IPV4));
+    let Test::Field(field, op, operand) = test else {
+        return Node::ALWAYS;
+    };
+    let (side, equal) = (field.side(), (*op == Op::Equal) == holds);
+    match operand {
+        Operand::Ports(items) => any_of(side, &ports(*op, items, holds)),
+        Operand::Hosts(prefixes) => {
+            let hosts_of = |prefixes: &[Prefix]| hosts(side, prefixes, equal);
+            let is_any = side == Side::Local && prefixes.iter().any(|own| own.contains(ANY_IPV4));
             if equal && is_any {
                 // `::` stands for every IPv4 address too, where it is not for IPv6 only.
                 let any = Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128);
                 Node::any([hosts_of(prefixes), hosts_of(&[any])])
-            } else if !equal && *side == Side::Peer {
+            } else if !equal && side == Side::Peer {
                 let no_peer = Node::Test(Leaf::port_at_most(Side::Peer, 0));
                 Node::any([hosts_of(prefixes), no_peer])
             } else {
                 hosts_of(prefixes)
             }
         }
-        Test::Interface {
-            equal,
-            index: Some(index),
-            ..
-        } => number(*index, *equal == holds, Leaf::interface),
-        Test::Cgroup {
-            equal,
-            id: Some(id),
-            ..
-        } => number(*id, *equal == holds, Leaf::cgroup),
+        Operand::Named { name: _, number } => match (field, number) {
+            // What is 0 there is absent.
+            (_, None | Some(0)) => Node::ALWAYS,
+            (Field::Interface, Some(index)) => u32::try_from(*index)
+                .map_or(Node::ALWAYS, |index| same(Leaf::interface(index), equal)),
+            (_, Some(id)) => same(Leaf::cgroup(*id), equal),
+        },
         // Where the mark is not told, `not` of any test of it holds.
-        Test::Mark { equal, value, mask } if holds => {
-            let mark = Node::Test(Leaf::mark(*value, *mask));
-            if *equal { mark } else { mark.negated() }
-        }
+        Operand::Masked { value, mask } if holds => same(Leaf::mark(*value, *mask), equal),
         _ => Node::ALWAYS,
     }
 }
@@ -138,12 +131,8 @@ fn hosts(side: Side, prefixes: &[Prefix], equal: bool) -> Node {
     }
 }
 
-/// A number that is 0 there where a socket has none.
-fn number<N: Default + PartialEq>(value: N, equal: bool, leaf: impl Fn(N) -> Leaf) -> Node {
-    if value == N::default() {
-        return Node::ALWAYS;
-    }
-    let same = Node::Test(leaf(value));
+fn same(leaf: Leaf, equal: bool) -> Node {
+    let same = Node::Test(leaf);
     if equal { same } else { same.negated() }
 }
 

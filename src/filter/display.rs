@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Expr, Field, Pattern, PortItem, Prefix, Side, Test};
+use super::{Expr, Field, Op, Operand, Pattern, PortItem, Prefix, Test};
 use crate::model::{State, StateSet, Unit};
 use crate::text::{escape, escape_also};
 
@@ -32,88 +32,46 @@ fn joined<T>(items: &[T], between: &str, text: impl Fn(&T) -> String) -> String 
     texts.join(between)
 }
 
-impl Side {
-    /// The word for an end with its address and port.
-    pub(super) const fn word(self) -> &'static str {
-        self.pick(["src", "dst"])
-    }
-
-    /// The word for its port.
-    const fn port_word(self) -> &'static str {
-        self.pick(["sport", "dport"])
-    }
-}
-
-const fn equals(equal: bool) -> &'static str {
-    if equal { "=" } else { "!=" }
-}
-
 impl Display for Test {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::State(states) => write_states(f, *states),
-            Self::Word {
-                field,
-                equal,
-                words,
-            } => write!(f, "{} {} {}", field.name(), equals(*equal), words.join(",")),
-            Self::Host {
-                side,
-                equal,
-                prefixes,
-            } => {
-                let prefixes = joined(prefixes, ",", Prefix::to_string);
-                write!(f, "{} {} {prefixes}", side.word(), equals(*equal))
-            }
-            Self::Name {
-                side,
-                equal,
-                pattern,
-            } => write!(f, "{} {} {}", side.word(), equals(*equal), name(pattern)),
-            Self::Port { side, op, items } => {
-                let items = joined(items, ",", PortItem::to_string);
-                write!(f, "{} {} {items}", side.port_word(), op.sign())
-            }
-            Self::Number { field, op, value } => {
-                let value = number(*field, *value);
-                write!(f, "{} {} {value}", field.name(), op.sign())
-            }
-            Self::Mark { equal, value, mask } if *mask == u32::MAX => {
-                write!(f, "mark {} {value:#x}", equals(*equal))
-            }
-            Self::Mark { equal, value, mask } => {
-                write!(f, "mark {} {value:#x}/{mask:#x}", equals(*equal))
-            }
-            Self::Interface { equal, name, .. } => {
-                let name = exact("", name.as_bytes());
-                write!(f, "interface {} {name}", equals(*equal))
-            }
-            Self::Cgroup { equal, path, .. } => {
-                write!(f, "cgroup {} {}", equals(*equal), exact("", path))
-            }
-            Self::Text {
-                field,
-                equal,
-                pattern,
-            } => match pattern {
-                Pattern::Exact(bytes) => {
-                    let bytes = exact("", bytes);
-                    write!(f, "{} {} {bytes}", field.name(), equals(*equal))
-                }
-                Pattern::Glob(glob, _) => {
-                    let sign = if *equal { "~" } else { "!~" };
-                    write!(f, "{} {sign} {}", field.name(), quoted(glob))
-                }
-            },
-            Self::Missing { field, equal, told } => {
-                let word = if *told { "none" } else { "unknown" };
-                write!(f, "{} {} {word}", field.name(), equals(*equal))
+            Self::Field(field, op, operand) => {
+                let side = field.side();
+                let word = match operand {
+                    Operand::Hosts(_) | Operand::Name(_) => side.pick(["src", "dst"]).to_owned(),
+                    Operand::Ports(_) => side.pick(["sport", "dport"]).to_owned(),
+                    _ => field.name(),
+                };
+                let sign = match operand {
+                    Operand::Text(Pattern::Glob(..)) if *op == Op::Equal => "~",
+                    Operand::Text(Pattern::Glob(..)) => "!~",
+                    _ => op.sign(),
+                };
+                write!(f, "{word} {sign} {}", operand_text(*field, operand))
             }
             Self::Autobound { .. } => f.write_str("autobound"),
             Self::HalfClosed => f.write_str("half-closed"),
             Self::Orphan => f.write_str("orphan"),
             Self::Shown(text) => write!(f, "any {}", quoted(text)),
         }
+    }
+}
+
+fn operand_text(field: Field, operand: &Operand) -> String {
+    match operand {
+        Operand::Words(words) => words.join(","),
+        Operand::Hosts(prefixes) => joined(prefixes, ",", Prefix::to_string),
+        Operand::Name(pattern) => name(pattern),
+        Operand::Ports(items) => joined(items, ",", PortItem::to_string),
+        Operand::Number(value) => number(field, *value),
+        Operand::Masked { value, mask } if *mask == u32::MAX => format!("{value:#x}"),
+        Operand::Masked { value, mask } => format!("{value:#x}/{mask:#x}"),
+        Operand::Named { name: bytes, .. } | Operand::Text(Pattern::Exact(bytes)) => {
+            exact("", bytes)
+        }
+        Operand::Text(Pattern::Glob(glob, _)) => quoted(glob),
+        Operand::Missing { told } => if *told { "none" } else { "unknown" }.to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::lexer::{Relation, Word};
 use super::ports::ports;
 use super::value::{Values, is_missing, missing, text};
 use super::words::one_word;
-use super::{Case, Expr, Field, Op, Pattern, Prefix, Side, Test};
+use super::{Case, Expr, Field, Op, Operand, Pattern, Prefix, Side};
 use crate::model::{Family, netlink_family_name};
 use crate::text::{escape, nearest, unescape};
 
@@ -20,11 +20,11 @@ impl Values<'_> {
         if is_missing(word) {
             return missing(field, relation.op, word);
         }
-        let equal = relation.op == Op::Equal;
+        let op = relation.op;
         let (version, text) = match word.text.split_once(':') {
-            Some(("unix", path)) => return Ok(name(side, equal, path, word.quoted)),
-            Some(("netlink", rest)) => return self.netlink(side, equal, rest),
-            Some(("link" | "packet", rest)) => return self.packet(side, equal, rest),
+            Some(("unix", path)) => return Ok(name(side, op, path, word.quoted)),
+            Some(("netlink", rest)) => return self.netlink(side, op, rest),
+            Some(("link" | "packet", rest)) => return self.packet(side, op, rest),
             Some(("vsock", _)) => {
                 let reason = "vsock sockets are not listed by this version";
                 return Err(Refusal::Because(reason.to_owned()));
@@ -34,19 +34,19 @@ impl Values<'_> {
             _ => (None, &*word.text),
         };
         if version.is_none() && self.names.only_unix() {
-            return Ok(name(side, equal, &word.text, word.quoted));
+            return Ok(name(side, op, &word.text, word.quoted));
         }
         if !word.quoted && is_netlink_family(&word.text) {
-            return self.netlink(side, equal, &word.text);
+            return self.netlink(side, op, &word.text);
         }
         if version.is_none() && is_path(word) {
-            return Ok(name(side, equal, &word.text, word.quoted));
+            return Ok(name(side, op, &word.text, word.quoted));
         }
-        self.hosts(side, equal, version, text)
+        self.hosts(side, op, version, text)
     }
 
     /// `10/8,fe80::/10`: any of them, or none.
-    fn hosts(&self, side: Side, equal: bool, version: Version, text: &str) -> Compared {
+    fn hosts(&self, side: Side, op: Op, version: Version, text: &str) -> Compared {
         let mut prefixes = Vec::new();
         let mut others = Vec::new();
         for word in text.split(',') {
@@ -56,84 +56,75 @@ impl Values<'_> {
                     scope: None,
                     port: None,
                 } if version.is_none() => prefixes.extend(more),
-                end => others.push(self.parts(side, equal, version, end)?),
+                end => others.push(self.parts(side, op, version, end)?),
             }
         }
         if !prefixes.is_empty() {
-            others.push(host(side, equal, prefixes));
+            others.push(host(side, op, prefixes));
         }
-        Ok(conjunction(others, !equal))
+        Ok(conjunction(others, op == Op::Unequal))
     }
 
     /// Address, interface and port: all of them, or not.
-    fn parts(&self, side: Side, equal: bool, version: Version, end: End<'_>) -> Compared {
-        let family = version.map(|family| one_word(Field::Family, family.name(), equal));
+    fn parts(&self, side: Side, op: Op, version: Version, end: End<'_>) -> Compared {
+        let family = version.map(|family| one_word(Field::Family, op, family.name()));
         let mut parts: Vec<Expr> = family.into_iter().collect();
-        parts.extend(end.prefixes.map(|prefixes| host(side, equal, prefixes)));
+        parts.extend(end.prefixes.map(|prefixes| host(side, op, prefixes)));
         if let Some(name) = end.scope {
-            parts.push(self.interface(name, equal)?);
+            parts.push(self.interface(name, op)?);
         }
         if let Some(port) = end.port {
             let items = ports(port, self.names)?;
-            let op = if equal { Op::Equal } else { Op::Unequal };
-            parts.extend(items.map(|items| Expr::Test(Test::Port { side, op, items })));
+            parts.extend(items.map(|items| Expr::field(side.port(), op, Operand::Ports(items))));
         }
-        Ok(conjunction(parts, equal))
+        Ok(conjunction(parts, op == Op::Equal))
     }
 
     /// `netlink:FAMILY[:PORT]`
-    fn netlink(&self, side: Side, equal: bool, text: &str) -> Compared {
+    fn netlink(&self, side: Side, op: Op, text: &str) -> Compared {
         let (family, port) = text.split_once(':').unwrap_or((text, "*"));
-        let mut parts = vec![one_word(Field::Protocol, "netlink", equal)];
+        let mut parts = vec![one_word(Field::Protocol, op, "netlink")];
         if !matches!(family, "" | "*") {
             let name = match family.parse() {
                 Ok(number) => netlink_family_name(number).into_owned(),
                 Err(_) if is_glob(family) => family.to_owned(),
                 Err(_) => netlink_family(family)?,
             };
-            parts.push(Expr::Test(Test::Text {
-                field: side.address(),
-                equal,
-                pattern: Pattern::Glob(name, Case::Insensitive),
-            }));
+            let pattern = Pattern::Glob(name, Case::Insensitive);
+            parts.push(Expr::field(side.address(), op, Operand::Text(pattern)));
         }
-        parts.extend(self.number_or_name(side, equal, port)?);
-        Ok(conjunction(parts, equal))
+        parts.extend(self.number_or_name(side, op, port)?);
+        Ok(conjunction(parts, op == Op::Equal))
     }
 
     /// `link:PROTOCOL[:INTERFACE]`
-    fn packet(&self, side: Side, equal: bool, text: &str) -> Compared {
+    fn packet(&self, side: Side, op: Op, text: &str) -> Compared {
         let (protocol, interface) = text.split_once(':').unwrap_or((text, "*"));
-        let mut parts = vec![one_word(Field::Protocol, "packet", equal)];
-        parts.extend(self.number_or_name(side, equal, protocol)?);
+        let mut parts = vec![one_word(Field::Protocol, op, "packet")];
+        parts.extend(self.number_or_name(side, op, protocol)?);
         if !matches!(interface, "" | "*") {
-            parts.push(self.interface(interface, equal)?);
+            parts.push(self.interface(interface, op)?);
         }
-        Ok(conjunction(parts, equal))
+        Ok(conjunction(parts, op == Op::Equal))
     }
 
-    fn number_or_name(&self, side: Side, equal: bool, text: &str) -> Result<Option<Expr>, Refusal> {
+    fn number_or_name(&self, side: Side, op: Op, text: &str) -> Result<Option<Expr>, Refusal> {
         if matches!(text, "" | "*") {
             return Ok(None);
         }
-        let op = if equal { Op::Equal } else { Op::Unequal };
         self.port(side, Relation::compare(op), &Word::plain(text), true)
             .map(Some)
     }
 }
 
-fn host(side: Side, equal: bool, prefixes: Vec<Prefix>) -> Expr {
-    Expr::Test(Test::Host {
-        side,
-        equal,
-        prefixes,
-    })
+fn host(side: Side, op: Op, prefixes: Vec<Prefix>) -> Expr {
+    Expr::field(side.address(), op, Operand::Hosts(prefixes))
 }
 
 /// A path, an abstract name, or a glob of them.
-fn name(side: Side, equal: bool, text: &str, quoted: bool) -> Expr {
+fn name(side: Side, op: Op, text: &str, quoted: bool) -> Expr {
     if text == "*" && !quoted {
-        return one_word(Field::Protocol, "unix", equal);
+        return one_word(Field::Protocol, op, "unix");
     }
     let pattern = if !quoted && is_glob(text) {
         Pattern::Glob(text.to_owned(), Case::Sensitive)
@@ -142,11 +133,7 @@ fn name(side: Side, equal: bool, text: &str, quoted: bool) -> Expr {
     } else {
         Pattern::Exact(unescape(text))
     };
-    Expr::Test(Test::Name {
-        side,
-        equal,
-        pattern,
-    })
+    Expr::field(side.address(), op, Operand::Name(pattern))
 }
 
 /// All parts hold; or, where each was made with `!=`, one does.

@@ -1,8 +1,8 @@
 //! Does an expression hold for a row?
 
 use super::expr::ANY_IPV4;
-use super::{Expr, Field, Op, Pattern, Rule, Test};
-use crate::fields::{Datum, Side, Value};
+use super::{Expr, Field, Op, Operand, Pattern, Rule, Test};
+use crate::fields::{Datum, Value};
 use crate::model::{ProcessStatus, Protocol, Row, Source, Stage, Unit};
 
 mod lists;
@@ -134,71 +134,60 @@ impl<'r> Matcher<'_, 'r> {
     }
 
     fn test(&mut self, test: &Test) -> Answer {
-        let socket = self.row.socket;
         Ok(match test {
-            Test::State(states) => states.contains(socket.state),
-            Test::Word {
-                field: Field::ProcessStatus,
-                equal,
-                words,
-            } => return self.status(&|status| words.contains(&status.name()) == *equal),
-            Test::Word {
-                field,
-                equal,
-                words,
-            } => match self.known(*field, !equal)? {
-                Datum::Word(word) => words.contains(&word) == *equal,
-                Datum::Flag(is_set) => words.contains(&Datum::flag(is_set)) == *equal,
-                _ => false,
-            },
-            Test::Host {
-                side,
-                equal,
-                prefixes,
-            } => match side.of(self.row).ip {
-                Some(ip) if any_contains(prefixes, ip) => *equal,
-                Some(_) if *side == Side::Local && any_contains(prefixes, ANY_IPV4) => {
-                    // `::` may be every IPv4 address too.
-                    let is_any_ipv4 = socket.takes_ipv4_too();
-                    is_any_ipv4.ok_or_else(|| self.lacking(Field::V6Only, false))? == *equal
-                }
-                Some(_) => !equal,
-                // An address of another kind is none of these.
-                None if !socket.protocol.is_ip() => !equal,
-                None => return Err(self.lacking(side.address(), !equal)),
-            },
-            Test::Name { equal, .. } if socket.protocol != Protocol::Unix => !equal,
-            Test::Name {
-                side,
-                equal,
-                pattern,
-            } => match self.known(side.address(), !equal)? {
-                Datum::Path(name) => pattern.matches_name(name) == *equal,
-                _ => !equal,
-            },
-            Test::Port { side, op, items } => match side.of(self.row).port {
-                Some(port) => port_holds(port, *op, items),
-                None => return Err(self.lacking(side.port(), *op == Op::Unequal)),
-            },
-            Test::Number { field, op, value } => return self.number(*field, *op, *value),
-            Test::Mark { equal, value, mask } => match socket.mark {
-                Some(mark) => (mark & mask == *value) == *equal,
-                None => return Err(self.lacking(Field::Mark, !equal)),
-            },
-            Test::Interface { equal, name, index } => return self.interface(*equal, name, *index),
-            Test::Cgroup { equal, path, id } => return self.cgroup(*equal, path, *id),
-            Test::Text {
-                field,
-                equal,
-                pattern,
-            } => return self.text(*field, *equal, pattern),
-            Test::Missing { field, equal, told } => return self.missing(*field, *equal, *told),
+            Test::State(states) => states.contains(self.row.socket.state),
+            Test::Field(field, op, operand) => return self.compare(*field, *op, operand),
             Test::Autobound { ports } => return self.is_autobound(*ports),
             Test::HalfClosed => return self.is_half_closed(test),
-            Test::Orphan => socket.is_orphan(),
+            Test::Orphan => self.row.socket.is_orphan(),
             Test::Shown(_) if self.row.stage < Stage::Owners => return Err(Decision::NotYet),
             Test::Shown(part) => (self.shown)(part),
         })
+    }
+
+    fn compare(&self, field: Field, op: Op, operand: &Operand) -> Answer {
+        let socket = self.row.socket;
+        let unequal = op == Op::Unequal;
+        let is_same = match operand {
+            Operand::Words(words) if field == Field::ProcessStatus => {
+                return self.status(&|status| words.contains(&status.name()) != unequal);
+            }
+            Operand::Words(words) => match self.known(field, unequal)? {
+                Datum::Word(word) => words.contains(&word),
+                Datum::Flag(is_set) => words.contains(&Datum::flag(is_set)),
+                _ => return Ok(false),
+            },
+            Operand::Hosts(prefixes) => match field.side().of(self.row).ip {
+                Some(ip) if any_contains(prefixes, ip) => true,
+                // `::` may be every IPv4 address too.
+                Some(_) if field == Field::LocalAddress && any_contains(prefixes, ANY_IPV4) => {
+                    let is_any_ipv4 = socket.takes_ipv4_too();
+                    is_any_ipv4.ok_or_else(|| self.lacking(Field::V6Only, false))?
+                }
+                Some(_) => false,
+                // An address of another kind is none of these.
+                None if !socket.protocol.is_ip() => false,
+                None => return Err(self.lacking(field, unequal)),
+            },
+            Operand::Name(_) if socket.protocol != Protocol::Unix => false,
+            Operand::Name(pattern) => {
+                let known = self.known(field, unequal)?;
+                matches!(known, Datum::Path(name) if pattern.matches_name(name))
+            }
+            Operand::Ports(items) => match field.side().of(self.row).port {
+                Some(port) => return Ok(port_holds(port, op, items)),
+                None => return Err(self.lacking(field, unequal)),
+            },
+            Operand::Number(value) => return self.number(field, op, *value),
+            Operand::Masked { value, mask } => match socket.mark {
+                Some(mark) => mark & mask == *value,
+                None => return Err(self.lacking(field, unequal)),
+            },
+            Operand::Named { name, number } => self.is_named(field, unequal, name, *number)?,
+            Operand::Text(pattern) => return self.text(field, !unequal, pattern),
+            Operand::Missing { told } => return self.missing(field, !unequal, *told),
+        };
+        Ok(is_same != unequal)
     }
 
     /// The value of a field. Without one that is the answer of its test: what is known to be absent is
@@ -285,20 +274,22 @@ impl<'r> Matcher<'_, 'r> {
         })
     }
 
-    fn interface(&self, equal: bool, name: &str, index: Option<u32>) -> Answer {
-        let Some(own) = self.row.socket.interface else {
-            return Err(self.lacking(Field::Interface, !equal));
+    fn is_named(&self, field: Field, unequal: bool, name: &[u8], number: Option<u64>) -> Answer {
+        let socket = self.row.socket;
+        let (interface, own) = match field {
+            Field::Interface => (socket.interface, socket.interface.map(u64::from)),
+            _ => (None, socket.cgroup_id),
         };
-        if let Some(index) = index {
-            return Ok((own == index) == equal);
+        if let (Some(own), Some(number)) = (own, number) {
+            return Ok(own == number);
         }
-        let known = self.known(Field::Interface, !equal)?;
-        let is_name = matches!(known, Datum::Name(known) if known == name.as_bytes());
-        let same = is_name || Short::of(own) == *name || Short::interface(own) == *name;
-        if !same && self.is_nameless(known) {
+        let known = self.known(field, unequal)?;
+        let is_name = matches!(known, Datum::Name(known) if known == name)
+            || interface.is_some_and(|index| is_index(index, |text| text == name));
+        if !is_name && self.is_nameless(known) {
             return Err(UNTOLD);
         }
-        Ok(same == equal)
+        Ok(is_name)
     }
 
     /// True if an interface has a name that is not known: that of another machine, in a recording without
@@ -313,27 +304,13 @@ impl<'r> Matcher<'_, 'r> {
         socket.source == Source::Replay && is_number
     }
 
-    fn cgroup(&self, equal: bool, path: &[u8], id: Option<u64>) -> Answer {
-        match (self.row.socket.cgroup_id, id) {
-            (Some(own), Some(id)) => Ok((own == id) == equal),
-            _ => Ok(match self.known(Field::Cgroup, !equal)? {
-                Datum::Name(known) => (known == path) == equal,
-                _ => false,
-            }),
-        }
-    }
-
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
         let matches = match self.known(field, !equal)? {
             Datum::Processes(processes) => {
                 let texts = processes.iter().map(|process| field.text_of(process));
                 return self.some((texts, field), equal, |text| pattern.matches(text));
             }
-            Datum::Index(index) => {
-                let names = [Short::of(index), Short::interface(index)];
-                let texts = names.iter().map(Short::as_bytes);
-                return Ok(texts.into_iter().any(|text| pattern.matches(text)) == equal);
-            }
+            Datum::Index(index) => is_index(index, |text| pattern.matches(text)),
             Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
             Datum::Path(name) => pattern.matches_name(name),
             // Of several processes.
@@ -406,6 +383,12 @@ impl<'r> Matcher<'_, 'r> {
             _ => false,
         })
     }
+}
+
+/// True if an interface that has this index may be called so, even where its name is not known.
+fn is_index(index: u32, matches: impl Fn(&[u8]) -> bool) -> bool {
+    let names = [Short::of(index), Short::interface(index)];
+    names.iter().any(|name| matches(name.as_bytes()))
 }
 
 #[cfg(test)]

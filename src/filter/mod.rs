@@ -35,7 +35,7 @@ mod words;
 pub use crate::fields::{Field, Side};
 pub use bytecode::{Check, Operation};
 pub use error::FilterError;
-pub use expr::{Expr, Op, PortItem, Prefix, Test, speaks};
+pub use expr::{Expr, Op, Operand, PortItem, Prefix, Test, speaks};
 pub use matcher::Decision;
 pub use names::Names;
 pub use narrow::{Exact, Narrow};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::bytecode::{Check, Operation, compile, operations};
-use super::{Expr, Field, Op, PortItem, Rule, Side, Test};
+use super::{Expr, Field, Op, Operand, PortItem, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, Table};
 
 /// The part of an expression that makes the kernel send less. It never sends less than the
@@ -103,15 +103,10 @@ impl Narrow {
 
     /// Puts the first single port of each end into the id.
     fn takes(&mut self, member: &Expr) -> bool {
-        let Expr::Test(Test::Port {
-            side,
-            op: Op::Equal,
-            items,
-        }) = member
-        else {
+        let Expr::Test(Test::Field(field, Op::Equal, Operand::Ports(items))) = member else {
             return false;
         };
-        let place = match side {
+        let place = match field.side() {
             Side::Local => &mut self.local_port,
             Side::Peer => &mut self.peer_port,
         };
@@ -144,17 +139,16 @@ impl Exact {
 
 /// The only address an end may have.
 fn address(member: &Expr, wanted: Side) -> Option<IpAddr> {
-    let Expr::Test(Test::Host {
-        side,
-        equal: true,
-        prefixes,
-    }) = member
-    else {
+    let Expr::Test(Test::Field(field, Op::Equal, Operand::Hosts(prefixes))) = member else {
         return None;
     };
     match prefixes.as_slice() {
         // No connection has the unspecified one.
-        [prefix] if *side == wanted && prefix.is_single() && !prefix.address.is_unspecified() => {
+        [prefix]
+            if *field == wanted.address()
+                && prefix.is_single()
+                && !prefix.address.is_unspecified() =>
+        {
             Some(prefix.address)
         }
         _ => None,
@@ -173,15 +167,15 @@ fn in_family(ip: IpAddr, family: Family) -> Option<IpAddr> {
 /// The only interface a socket may be bound to; `Some(None)` = it must be bound to none.
 #[expect(clippy::option_option, reason = "whether it is said, and what is said")]
 fn interface(member: &Expr) -> Option<Option<u32>> {
-    match member {
-        Expr::Test(Test::Interface {
-            equal: true, index, ..
-        }) => index.filter(|index| *index != 0).map(Some),
-        Expr::Test(Test::Missing {
-            field: Field::Interface,
-            equal: true,
-            ..
-        }) => Some(None),
+    let Expr::Test(Test::Field(Field::Interface, Op::Equal, operand)) = member else {
+        return None;
+    };
+    match operand {
+        Operand::Named { number, .. } => {
+            let index = number.and_then(|index| u32::try_from(index).ok());
+            index.filter(|index| *index != 0).map(Some)
+        }
+        Operand::Missing { .. } => Some(None),
         _ => None,
     }
 }

@@ -62,7 +62,7 @@ struct Parser<'t> {
 }
 
 /// A value as it was written.
-struct Operand<'t> {
+struct Written<'t> {
     word: Word<'t>,
     /// Where it begins, in bytes.
     at: usize,
@@ -239,20 +239,20 @@ impl<'t> Parser<'t> {
         subject: Subject,
         name: &str,
         relation: Relation,
-        value: &Operand<'_>,
+        value: &Written<'_>,
     ) -> Parsed {
         self.values
             .comparison(subject, name, relation, &value.word)
             .map_err(|refusal| self.refused(refusal, value))
     }
 
-    fn value(&mut self, what: &str) -> Result<Operand<'t>, FilterError> {
+    fn value(&mut self, what: &str) -> Result<Written<'t>, FilterError> {
         let Kind::Word(word) = &self.next.kind else {
             return Err(self.expected(what));
         };
         let (word, after) = (word.clone(), self.last);
         let Token { at, source, .. } = self.advance();
-        Ok(Operand {
+        Ok(Written {
             word,
             at,
             source,
@@ -261,7 +261,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A word, or several with blanks behind their commas.
-    fn values(&mut self, what: &str) -> Result<Operand<'t>, FilterError> {
+    fn values(&mut self, what: &str) -> Result<Written<'t>, FilterError> {
         let mut value = self.value(what)?;
         while !value.word.quoted && value.word.text.ends_with(',') {
             let more = self.value(what)?.word;
@@ -295,7 +295,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    fn refused(&self, refusal: Refusal, value: &Operand<'_>) -> FilterError {
+    fn refused(&self, refusal: Refusal, value: &Written<'_>) -> FilterError {
         let reason = match refusal {
             Refusal::Because(reason) => reason,
             Refusal::Expected(what) => expectation(&what, value.after, value.source),

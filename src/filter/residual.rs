@@ -1,7 +1,7 @@
 //! What is left of an expression when the table is known.
 
 use super::port_set::PortSet;
-use super::{Expr, Field, Op, PortItem, Prefix, Side, Test};
+use super::{Expr, Field, Op, Operand, PortItem, Prefix, Test};
 use crate::model::{Family, Protocol, Stage, StateSet, Table};
 
 /// An expression for the sockets of one table.
@@ -75,34 +75,9 @@ fn constant(holds: bool) -> Expr {
 
 fn fold_test(test: &Test, table: Table) -> Expr {
     match test {
-        Test::Word {
-            field: Field::Protocol,
-            equal,
-            words,
-        } => constant(words.contains(&table.protocol.name()) == *equal),
-        Test::Word {
-            field: Field::Family,
-            equal,
-            words,
-        } => constant(words.contains(&table.family.name()) == *equal),
-        Test::Missing {
-            field: Field::Protocol | Field::Family,
-            equal,
-            ..
-        } => constant(!equal),
-        Test::Missing { field, equal, .. } if !field.applies_to(table) => constant(*equal),
-        other if other.field().is_some_and(|field| !field.applies_to(table)) => {
-            constant(other.is_unequal())
-        }
         Test::State(StateSet::EMPTY) => Expr::NEVER,
         Test::State(StateSet::ALL) => Expr::ALWAYS,
-        Test::Host {
-            side,
-            equal,
-            prefixes,
-        } => fold_host(*side, *equal, prefixes, table),
-        Test::Name { equal, .. } if table.protocol != Protocol::Unix => constant(!equal),
-        Test::Port { side, op, items } => fold_port(*side, *op, items, table),
+        Test::Field(field, op, operand) => fold_field(*field, *op, operand, table),
         Test::Autobound { ports } => fold_autobound(*ports, table),
         Test::HalfClosed if !Field::Shutdown.applies_to(table) => Expr::NEVER,
         Test::Orphan if !table.protocol.is_tcp_like() => Expr::NEVER,
@@ -110,37 +85,54 @@ fn fold_test(test: &Test, table: Table) -> Expr {
     }
 }
 
-fn fold_host(side: Side, equal: bool, prefixes: &[Prefix], table: Table) -> Expr {
-    if !matches!(table.family, Family::Inet | Family::Inet6) {
-        return constant(!equal);
+fn fold_field(field: Field, op: Op, operand: &Operand, table: Table) -> Expr {
+    let is_told = |is_so: bool| constant(is_so != (op == Op::Unequal));
+    let mut operand = match (field, operand) {
+        (Field::Protocol, Operand::Words(words)) => {
+            return is_told(words.contains(&table.protocol.name()));
+        }
+        (Field::Family, Operand::Words(words)) => {
+            return is_told(words.contains(&table.family.name()));
+        }
+        (Field::Protocol | Field::Family, Operand::Missing { .. }) => return is_told(false),
+        (_, operand) if !field.applies_to(table) => {
+            return is_told(matches!(operand, Operand::Missing { .. }));
+        }
+        (_, Operand::Hosts(prefixes)) => {
+            let is_ip = matches!(table.family, Family::Inet | Family::Inet6);
+            let possible = |prefix: &&Prefix| {
+                is_ip && (table.family == Family::Inet6 || prefix.address.is_ipv4())
+            };
+            Operand::Hosts(prefixes.iter().filter(possible).copied().collect())
+        }
+        (_, Operand::Name(_)) if table.protocol != Protocol::Unix => return is_told(false),
+        (_, Operand::Ports(items)) => {
+            let ranges = items
+                .iter()
+                .filter_map(|item| range_of(item, table.protocol));
+            Operand::Ports(
+                ranges
+                    .map(|(first, last)| PortItem::Range(first, last))
+                    .collect(),
+            )
+        }
+        (_, other) => other.clone(),
+    };
+    make_disjoint(&mut operand);
+    // Every socket of such a table has addresses of another kind; and no port has a number that is none.
+    let is_empty = match &operand {
+        Operand::Hosts(prefixes) => prefixes.is_empty(),
+        Operand::Ports(items) => items.is_empty(),
+        _ => false,
+    };
+    if is_empty {
+        return is_told(false);
     }
-    let possible = |prefix: &&Prefix| table.family == Family::Inet6 || prefix.address.is_ipv4();
-    let prefixes: Vec<Prefix> = prefixes.iter().filter(possible).copied().collect();
-    if prefixes.is_empty() {
-        // Every socket of such a table has addresses.
-        return constant(!equal);
-    }
-    Expr::Test(Test::Host {
-        side,
-        equal,
-        prefixes: disjoint_prefixes(prefixes),
-    })
-}
-
-fn fold_port(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
-    let ranges = items
-        .iter()
-        .filter_map(|item| number_of(item, table.protocol));
-    let items = disjoint_ranges(ranges);
-    if !items.is_empty() {
-        return Expr::Test(Test::Port { side, op, items });
-    }
-    // No port has a number that is none.
-    constant(op == Op::Unequal)
+    Expr::field(field, op, operand)
 }
 
 /// The range an item stands for; `None` = it has no number in this protocol.
-fn number_of(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
+fn range_of(item: &PortItem, protocol: Protocol) -> Option<(u16, u16)> {
     let PortItem::Service { numbers, .. } = item else {
         return Some(item.range());
     };
@@ -153,87 +145,73 @@ fn fold_autobound(ports: Option<(u16, u16)>, table: Table) -> Expr {
     let has_ports = table.protocol.has_service_ports();
     match ports {
         Some((first, last)) if has_ports => {
-            let items = [PortItem::Range(first, last)];
-            fold_port(Side::Local, Op::Equal, &items, table)
+            let ports = Operand::Ports(vec![PortItem::Range(first, last)]);
+            fold_field(Field::LocalPort, Op::Equal, &ports, table)
         }
         _ if has_ports || table.protocol == Protocol::Unix => Expr::Test(Test::Autobound { ports }),
         _ => Expr::NEVER,
     }
 }
 
-/// Ascending and disjoint ranges of the same ports.
-fn disjoint_ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Vec<PortItem> {
-    let ports = PortSet::of(ranges);
-    let ranges = ports.ranges().iter();
-    ranges
-        .map(|(first, last)| PortItem::Range(*first, *last))
-        .collect()
-}
-
-/// Ascending and disjoint prefixes of the same addresses.
-fn disjoint_prefixes(mut prefixes: Vec<Prefix>) -> Vec<Prefix> {
-    prefixes.sort_unstable_by_key(|prefix| (prefix.address, prefix.length));
-    // Prefixes do not overlap but one holds the other, and the shorter one came first.
-    prefixes.dedup_by(|prefix, kept| kept.contains(prefix.address));
-    prefixes
-}
-
 /// Makes one test of those that name one of many ports or addresses, and puts what is cheap to answer
 /// first. Of the members one has to hold where it `is_any`, else all.
 fn tidy(members: Vec<Expr>, is_any: bool) -> Vec<Expr> {
+    let wanted = Op::equal(is_any);
     let mut kept: Vec<Expr> = Vec::with_capacity(members.len());
-    // Where the first test of each list that can be joined stands.
-    let mut places = [const { None }; 4];
+    // Where the first test of each list that can be joined stands: of ports, and of addresses.
+    let mut places: Vec<usize> = Vec::new();
     for mut member in members {
-        if let Expr::Test(test) = &mut member
-            && let Some(place) = joined_as(test, is_any).and_then(|list| places.get_mut(list))
+        if let Expr::Test(Test::Field(field, op, more)) = &mut member
+            && *op == wanted
+            && matches!(more, Operand::Ports(_) | Operand::Hosts(_))
         {
-            let first = place.and_then(|place: usize| kept.get_mut(place));
-            if let Some(Expr::Test(first)) = first {
-                join(first, test);
+            let is_joined = places.iter().any(|place| match kept.get_mut(*place) {
+                Some(Expr::Test(Test::Field(known, _, first))) if known == field => {
+                    join(first, more)
+                }
+                _ => false,
+            });
+            if is_joined {
                 continue;
             }
-            *place = Some(kept.len());
+            places.push(kept.len());
         }
         kept.push(member);
     }
-    for place in places.into_iter().flatten() {
-        if let Some(Expr::Test(test)) = kept.get_mut(place) {
-            make_disjoint(test);
+    for place in places {
+        if let Some(Expr::Test(Test::Field(_, _, operand))) = kept.get_mut(place) {
+            make_disjoint(operand);
         }
     }
     kept.sort_by_cached_key(stage);
     kept
 }
 
-/// Which of four lists a test adds to: ports or prefixes of one end, wanted by any list, unwanted by
-/// all.
-fn joined_as(test: &Test, is_any: bool) -> Option<usize> {
-    let (side, equal, offset) = match test {
-        Test::Port {
-            side,
-            op: op @ (Op::Equal | Op::Unequal),
-            ..
-        } => (side, *op == Op::Equal, 0),
-        Test::Host { side, equal, .. } => (side, *equal, 2),
-        _ => return None,
-    };
-    let end = usize::from(*side == Side::Peer);
-    (equal == is_any).then_some(offset + end)
-}
-
-fn join(first: &mut Test, other: &mut Test) {
+/// Adds the ports or prefixes of another list; false = it is of another kind.
+fn join(first: &mut Operand, other: &mut Operand) -> bool {
     match (first, other) {
-        (Test::Port { items, .. }, Test::Port { items: more, .. }) => items.append(more),
-        (Test::Host { prefixes, .. }, Test::Host { prefixes: more, .. }) => prefixes.append(more),
-        _ => {}
+        (Operand::Ports(items), Operand::Ports(more)) => items.append(more),
+        (Operand::Hosts(prefixes), Operand::Hosts(more)) => prefixes.append(more),
+        _ => return false,
     }
+    true
 }
 
-fn make_disjoint(test: &mut Test) {
-    match test {
-        Test::Port { items, .. } => *items = disjoint_ranges(items.iter().map(PortItem::range)),
-        Test::Host { prefixes, .. } => *prefixes = disjoint_prefixes(std::mem::take(prefixes)),
+/// Puts ports and prefixes in ascending order, without any that overlap.
+fn make_disjoint(operand: &mut Operand) {
+    match operand {
+        Operand::Ports(items) => {
+            let ports = PortSet::of(items.iter().map(PortItem::range));
+            let ranges = ports.ranges().iter();
+            *items = ranges
+                .map(|(first, last)| PortItem::Range(*first, *last))
+                .collect();
+        }
+        Operand::Hosts(prefixes) => {
+            prefixes.sort_unstable_by_key(|prefix| (prefix.address, prefix.length));
+            // Prefixes do not overlap but one holds the other, and the shorter one came first.
+            prefixes.dedup_by(|prefix, kept| kept.contains(prefix.address));
+        }
         _ => {}
     }
 }

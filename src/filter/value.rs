@@ -8,8 +8,8 @@ use super::lexer::{Relation, Word};
 use super::number::number;
 use super::ports::ports;
 use super::subject::Subject;
-use super::words::{state_test, states, word_test, words};
-use super::{Case, Expr, Field, Names, Op, Pattern, PortItem, Side, Test};
+use super::words::{state_test, states, words};
+use super::{Case, Expr, Field, Names, Op, Operand, Pattern, PortItem, Side, Test};
 use crate::fields::Cost;
 use crate::model::{ProcessStatus, Table, Unit};
 use crate::text::unescape;
@@ -142,7 +142,7 @@ impl Values<'_> {
             && let Ok(value) = word.text.parse::<u32>()
             && value > u16::MAX.into()
         {
-            return Ok(number_test(field, op, value));
+            return Ok(Expr::field(field, op, Operand::Number(value.into())));
         }
         let Some(items) = ports(&word.text, self.names)? else {
             return match op {
@@ -159,13 +159,18 @@ impl Values<'_> {
         if !single && relation.is_order() {
             return expected("a single port");
         }
-        Ok(Expr::Test(Test::Port { side, op, items }))
+        Ok(Expr::field(field, op, Operand::Ports(items)))
     }
 
-    pub(super) fn interface(&self, name: &str, equal: bool) -> Compared {
+    pub(super) fn interface(&self, name: &str, op: Op) -> Compared {
         let name = decoded(name);
         let index = self.names.interface(&name).map_err(Refusal::Because)?;
-        Ok(Expr::Test(Test::Interface { equal, name, index }))
+        let (name, number) = (name.into_bytes(), index.map(u64::from));
+        Ok(Expr::field(
+            Field::Interface,
+            op,
+            Operand::Named { name, number },
+        ))
     }
 
     /// `a,b`: either, or for `!=` neither. (Fields of few words have lists of their own.)
@@ -202,12 +207,11 @@ impl Values<'_> {
             Field::Uid | Field::User if !like => self.user(op, word),
             Field::Mark => mark(relation, &word.text),
             Field::Cookie => cookie(op, &word.text),
-            Field::Interface if !like => self.interface(&word.text, op == Op::Equal),
+            Field::Interface if !like => self.interface(&word.text, op),
             Field::Cgroup if !like => {
                 let found = self.names.cgroup(&unescape(&word.text));
-                let (path, id) = found.map_err(Refusal::Because)?;
-                let equal = op == Op::Equal;
-                Ok(Expr::Test(Test::Cgroup { equal, path, id }))
+                let (name, number) = found.map_err(Refusal::Because)?;
+                Ok(Expr::field(field, op, Operand::Named { name, number }))
             }
             Field::FileDevice if !like && !is_device(&word.text) => expected("a device, like 8:1"),
             Field::Congestion | Field::Netns | Field::FileDevice if !like => {
@@ -247,7 +251,7 @@ impl Values<'_> {
                 None => return expected("a uid"),
             },
         };
-        Ok(number_test(Field::Uid, op, value))
+        Ok(Expr::field(Field::Uid, op, Operand::Number(value)))
     }
 }
 
@@ -260,11 +264,6 @@ fn any_or_all(relation: Relation, tests: impl Iterator<Item = Compared>) -> Comp
     })
 }
 
-fn number_test(field: Field, op: Op, value: impl Into<u64>) -> Expr {
-    let value = value.into();
-    Expr::Test(Test::Number { field, op, value })
-}
-
 /// `none`: the socket has no such thing; `unknown`, `null`: there is no value.
 pub(super) fn is_missing(word: &Word<'_>) -> bool {
     !word.quoted && matches!(&*word.text, "none" | "unknown" | "null")
@@ -273,12 +272,10 @@ pub(super) fn is_missing(word: &Word<'_>) -> bool {
 /// The field has no value, or has one.
 pub(super) fn missing(field: Field, op: Op, word: &Word<'_>) -> Compared {
     let told = &*word.text == "none";
-    let equal = match op {
-        Op::Equal => true,
-        Op::Unequal => false,
-        _ => return expected("a value that has an order"),
-    };
-    Ok(Expr::Test(Test::Missing { field, equal, told }))
+    match op {
+        Op::Equal | Op::Unequal => Ok(Expr::field(field, op, Operand::Missing { told })),
+        _ => expected("a value that has an order"),
+    }
 }
 
 /// `pid = none`: looked everywhere, and there is none. `pid = unknown`: it cannot be told, so that it is
@@ -294,12 +291,16 @@ fn owners(word: &Word<'_>, op: Op) -> Compared {
         _ => return expected("a number"),
     };
     let words = statuses.into_iter().map(ProcessStatus::name).collect();
-    Ok(word_test(Field::ProcessStatus, true, words))
+    Ok(Expr::field(
+        Field::ProcessStatus,
+        Op::Equal,
+        Operand::Words(words),
+    ))
 }
 
 fn numeric(field: Field, op: Op, text: &str) -> Compared {
     let value = number(text, field.unit().unwrap_or(Unit::Count))?;
-    Ok(number_test(field, op, value))
+    Ok(Expr::field(field, op, Operand::Number(value)))
 }
 
 /// `0x5`, `0x5/0xff`
@@ -312,21 +313,24 @@ fn mark(relation: Relation, text: &str) -> Compared {
         Some((value, mask)) => (small(value)?, Some(small(mask)?)),
         None => (small(text)?, None),
     };
-    if !relation.is_order() {
-        let (equal, mask) = (relation.op == Op::Equal, mask.unwrap_or(u32::MAX));
-        return Ok(Expr::Test(Test::Mark { equal, value, mask }));
-    }
-    match mask {
-        Some(_) => expected("a mark without a mask"),
-        None => Ok(number_test(Field::Mark, relation.op, value)),
-    }
+    let operand = match mask {
+        Some(_) if relation.is_order() => return expected("a mark without a mask"),
+        None if relation.is_order() => Operand::Number(value.into()),
+        mask => Operand::Masked {
+            value,
+            mask: mask.unwrap_or(u32::MAX),
+        },
+    };
+    Ok(Expr::field(Field::Mark, relation.op, operand))
 }
 
 /// As it is shown: hexadecimal, with `0x` in front or not.
 fn cookie(op: Op, text: &str) -> Compared {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     match u64::from_str_radix(digits, 16) {
-        Ok(value) if !digits.starts_with('+') => Ok(number_test(Field::Cookie, op, value)),
+        Ok(value) if !digits.starts_with('+') => {
+            Ok(Expr::field(Field::Cookie, op, Operand::Number(value)))
+        }
         _ => expected("a cookie: hexadecimal digits"),
     }
 }
@@ -349,9 +353,5 @@ pub(super) fn text(field: Field, relation: Relation, word: &Word<'_>) -> Expr {
     } else {
         Pattern::Exact(unescape(&word.text))
     };
-    Expr::Test(Test::Text {
-        field,
-        equal: relation.op == Op::Equal,
-        pattern,
-    })
+    Expr::field(field, relation.op, Operand::Text(pattern))
 }

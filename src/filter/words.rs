@@ -2,7 +2,7 @@
 
 use super::error::{Compared, Refusal, expected};
 use super::lexer::{Relation, Word};
-use super::{Case, Expr, Field, Op, Pattern, Test};
+use super::{Case, Expr, Field, Op, Operand, Pattern, Test};
 use crate::model::{Protocol, State, StateSet};
 use crate::text::{escape, nearest};
 
@@ -99,17 +99,8 @@ fn plain(word: &str) -> String {
 }
 
 /// The field holds this word, or another one.
-pub(super) fn one_word(field: Field, word: &'static str, equal: bool) -> Expr {
-    word_test(field, equal, vec![word])
-}
-
-/// The field holds one of these words, or none of them.
-pub(super) fn word_test(field: Field, equal: bool, words: Vec<&'static str>) -> Expr {
-    Expr::Test(Test::Word {
-        field,
-        equal,
-        words,
-    })
+pub(super) fn one_word(field: Field, op: Op, word: &'static str) -> Expr {
+    Expr::field(field, op, Operand::Words(vec![word]))
 }
 
 /// `tcp,udp`, or the words a glob meets.
@@ -129,7 +120,7 @@ pub(super) fn words(field: Field, relation: Relation, word: &Word<'_>) -> Compar
         }
     }
     let words = all.filter(|word| named.contains(word)).collect();
-    Ok(word_test(field, relation.op == Op::Equal, words))
+    Ok(Expr::field(field, relation.op, Operand::Words(words)))
 }
 
 fn one_of(field: Field, word: &str) -> Result<&'static str, Refusal> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::enrich::{Enricher, Held};
-use crate::filter::{Expr, Field, Op, Test};
+use crate::filter::{Expr, Field, Op, Operand, Test};
 use crate::model::{
     Family, InNoTable, Limits, Origin, Protocol, Selection, Source, StateSet, Table,
 };
@@ -71,7 +71,7 @@ impl Unlisted {
 /// True if nothing is asked but that one of certain processes holds a socket.
 fn asks_pids_alone(filter: &Expr) -> bool {
     match filter {
-        Expr::Test(Test::Number { field, op, .. }) => (*field, *op) == (Field::Pid, Op::Equal),
+        Expr::Test(Test::Field(Field::Pid, Op::Equal, Operand::Number(_))) => true,
         Expr::Any(members) => members.iter().all(asks_pids_alone),
         _ => false,
     }

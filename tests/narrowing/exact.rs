@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 
-use lsock::filter::{Exact, Expr, Field, Narrow, Side, Test};
+use lsock::filter::{Exact, Expr, Field, Narrow, Op, Operand, Side};
 use lsock::model::{Socket, State, Table};
 use lsock::source::{NetlinkSource, Recorder, ReplaySource};
 use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
@@ -30,11 +30,11 @@ fn ends(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
 /// Bound to no interface.
 fn connection(local: SocketAddr, peer: SocketAddr) -> Vec<Expr> {
     let mut members = ends(local, peer);
-    members.push(Expr::Test(Test::Missing {
-        field: Field::Interface,
-        equal: true,
-        told: false,
-    }));
+    members.push(Expr::field(
+        Field::Interface,
+        Op::Equal,
+        Operand::Missing { told: false },
+    ));
     members
 }
 
@@ -145,11 +145,14 @@ fn connection_bound_to_an_interface_is_found_by_the_dump_or_with_the_interface()
     let narrow = narrow_to(expected, TCP);
     assert_eq!(found(TCP, look_up_only(narrow.clone())), []);
     assert_is(&found(TCP, narrow.clone()), expected);
-    let interface = Expr::Test(Test::Interface {
-        equal: true,
-        name: "lo".to_owned(),
-        index: Some(LO),
-    });
+    let interface = Expr::field(
+        Field::Interface,
+        Op::Equal,
+        Operand::Named {
+            name: "lo".into(),
+            number: Some(LO.into()),
+        },
+    );
     let mut members = ends(expected.local(), expected.peer());
     members.push(interface);
     let with_interface = Narrow::of(&Expr::all(members).for_table(TCP));

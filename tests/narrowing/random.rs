@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use lsock::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
+use lsock::filter::{Expr, Field, Narrow, Op, Operand, PortItem, Prefix, Side, Test};
 use lsock::model::{Endpoint, Socket};
 
 use super::kernel::{Entry, audit, runs};
@@ -63,11 +63,7 @@ impl Dice {
             PortItem::Range(first, first.saturating_add(more))
         });
         let items = items.collect();
-        Test::Port {
-            side: self.side(),
-            op,
-            items,
-        }
+        Test::Field(self.side().port(), op, Operand::Ports(items))
     }
 
     fn prefix(&mut self, sockets: &[Socket]) -> Prefix {
@@ -85,26 +81,35 @@ impl Dice {
         let equal = self.coin();
         match self.roll(8) {
             0..=2 => self.ports(sockets),
-            3..=4 => Test::Host {
-                side: self.side(),
-                equal,
-                prefixes: (0..=self.roll(4)).map(|_| self.prefix(sockets)).collect(),
-            },
-            5 => Test::Interface {
-                equal,
-                name: "lo".to_owned(),
-                index: Some(u32::try_from(self.roll(4)).unwrap()),
-            },
-            6 => Test::Mark {
-                equal,
-                value: self.of(sockets).mark.unwrap_or(0),
-                mask: *self.of(&[u32::MAX, 0xff, 0]),
-            },
-            _ => Test::Cgroup {
-                equal,
-                path: b"/".to_vec(),
-                id: self.of(sockets).cgroup_id,
-            },
+            3..=4 => Test::Field(
+                self.side().address(),
+                Op::equal(equal),
+                Operand::Hosts((0..=self.roll(4)).map(|_| self.prefix(sockets)).collect()),
+            ),
+            5 => Test::Field(
+                Field::Interface,
+                Op::equal(equal),
+                Operand::Named {
+                    name: "lo".into(),
+                    number: Some(u32::try_from(self.roll(4)).unwrap().into()),
+                },
+            ),
+            6 => Test::Field(
+                Field::Mark,
+                Op::equal(equal),
+                Operand::Masked {
+                    value: self.of(sockets).mark.unwrap_or(0),
+                    mask: *self.of(&[u32::MAX, 0xff, 0]),
+                },
+            ),
+            _ => Test::Field(
+                Field::Cgroup,
+                Op::equal(equal),
+                Operand::Named {
+                    name: b"/".to_vec(),
+                    number: self.of(sockets).cgroup_id,
+                },
+            ),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use lsock::filter::{Expr, Narrow, Test};
+use lsock::filter::{Expr, Field, Narrow, Op, Operand};
 use lsock::model::Source as Kind;
 use lsock::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
@@ -45,11 +45,14 @@ fn refused_mark_is_left_to_user_space() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    let marked = Expr::Test(Test::Mark {
-        equal: true,
-        value: 5,
-        mask: u32::MAX,
-    });
+    let marked = Expr::field(
+        Field::Mark,
+        Op::Equal,
+        Operand::Masked {
+            value: 5,
+            mask: u32::MAX,
+        },
+    );
     let narrow = Narrow::of(&marked.for_table(TCP));
     assert_eq!(narrow.program.len(), 12);
     // A thread is born into the namespace of the one that starts it.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::Needs;
 use crate::filter::samples::{any_sample, expr};
-use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Prefix, Side, Test};
+use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Source, State, StateSet, Table};
 
 const TCP: Table = Table {
@@ -29,7 +29,7 @@ fn state(state: State) -> Expr {
 }
 
 fn number(field: Field, op: Op, value: u64) -> Expr {
-    Expr::Test(Test::Number { field, op, value })
+    Expr::field(field, op, Operand::Number(value))
 }
 
 fn pid(pid: u64) -> Expr {
@@ -38,19 +38,11 @@ fn pid(pid: u64) -> Expr {
 
 fn word(field: Field, words: &[&'static str]) -> Expr {
     let words = words.to_vec();
-    Expr::Test(Test::Word {
-        field,
-        equal: true,
-        words,
-    })
+    Expr::field(field, Op::Equal, Operand::Words(words))
 }
 
 fn without(field: Field, words: &[&'static str]) -> Expr {
-    Expr::Test(Test::Word {
-        field,
-        equal: false,
-        words: words.to_vec(),
-    })
+    Expr::field(field, Op::Unequal, Operand::Words(words.to_vec()))
 }
 
 /// Every set of words of a field but the empty one.
@@ -80,35 +72,34 @@ fn any_number_of_protocols_is_named_by_equal_and_none_by_unequal() {
 }
 
 fn missing(field: Field) -> Expr {
-    Expr::Test(Test::Missing {
-        field,
-        equal: true,
-        told: false,
-    })
+    Expr::field(field, Op::Equal, Operand::Missing { told: false })
 }
 
 fn text(field: Field) -> Expr {
-    Expr::Test(Test::Text {
+    Expr::field(
         field,
-        equal: true,
-        pattern: Pattern::Glob("*".into(), Case::Sensitive),
-    })
+        Op::Equal,
+        Operand::Text(Pattern::Glob("*".into(), Case::Sensitive)),
+    )
 }
 
 fn name(side: Side) -> Expr {
-    Expr::Test(Test::Name {
-        side,
-        equal: true,
-        pattern: Pattern::Exact(b"/run/a".to_vec()),
-    })
+    Expr::field(
+        side.address(),
+        Op::Equal,
+        Operand::Name(Pattern::Exact(b"/run/a".to_vec())),
+    )
 }
 
 fn cgroup(id: Option<u64>) -> Expr {
-    Expr::Test(Test::Cgroup {
-        equal: true,
-        path: b"/".to_vec(),
-        id,
-    })
+    Expr::field(
+        Field::Cgroup,
+        Op::Equal,
+        Operand::Named {
+            name: b"/".to_vec(),
+            number: id,
+        },
+    )
 }
 
 fn states(expr: &Expr) -> StateSet {
@@ -268,11 +259,7 @@ fn mark_is_told_to_the_privileged_only() {
     let mark = number(Field::Mark, Op::Equal, 1);
     assert_eq!(untold(&mark, TCP, Source::Netlink), [Field::Mark]);
     assert_eq!(untold(&mark, TCP, Source::Procfs), [Field::Mark]);
-    let missing = Expr::Test(Test::Missing {
-        field: Field::Mark,
-        equal: true,
-        told: false,
-    });
+    let missing = Expr::field(Field::Mark, Op::Equal, Operand::Missing { told: false });
     assert_eq!(untold(&missing, TCP, Source::Procfs), [], "it has none");
 }
 
@@ -323,32 +310,30 @@ fn what_the_table_has_not_is_not_unknowable() {
     let mark = number(Field::Mark, Op::Equal, 1);
     assert_eq!(untold(&mark, UNIX, Source::Procfs), []);
     let items = vec![PortItem::Range(1, 1)];
-    let port = Expr::Test(Test::Port {
-        side: Side::Peer,
-        op: Op::Equal,
-        items,
-    });
+    let port = Expr::field(Field::PeerPort, Op::Equal, Operand::Ports(items));
     assert_eq!(untold(&port, TCP, Source::Procfs), []);
 }
 
 #[test]
 fn what_waits_for_peers_is_not_asked_for_by_its_peer() {
-    let port = |side| {
-        Expr::Test(Test::Port {
-            side,
-            op: Op::Equal,
-            items: vec![PortItem::Range(1, 1)],
-        })
+    let port = |side: Side| {
+        Expr::field(
+            side.port(),
+            Op::Equal,
+            Operand::Ports(vec![PortItem::Range(1, 1)]),
+        )
     };
     let host = |address: &str, length| {
-        Expr::Test(Test::Host {
-            side: Side::Peer,
-            equal: true,
-            prefixes: address
-                .parse::<IpAddr>()
-                .map(|address| vec![Prefix::new(address, length)])
-                .unwrap_or_default(),
-        })
+        Expr::field(
+            Field::PeerAddress,
+            Op::Equal,
+            Operand::Hosts(
+                address
+                    .parse::<IpAddr>()
+                    .map(|address| vec![Prefix::new(address, length)])
+                    .unwrap_or_default(),
+            ),
+        )
     };
     let waits = |expr: &Expr, table| {
         let states = expr.for_table(table).states();

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use self::kernel::{Entry, audit, runs};
 use super::{MAX_STEPS, compile};
-use crate::filter::{Expr, Op, PortItem, Prefix, Side, Test};
+use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
 const TCP: Table = Table {
@@ -24,14 +24,16 @@ const NO_PROGRAM: [u8; 0] = [];
 const NO_PORTS: [u16; 0] = [];
 
 fn port(side: Side, op: Op, items: impl IntoIterator<Item = (u16, u16)>) -> Expr {
-    Expr::Test(Test::Port {
-        side,
+    Expr::field(
+        side.port(),
         op,
-        items: items
-            .into_iter()
-            .map(|(first, last)| PortItem::Range(first, last))
-            .collect(),
-    })
+        Operand::Ports(
+            items
+                .into_iter()
+                .map(|(first, last)| PortItem::Range(first, last))
+                .collect(),
+        ),
+    )
 }
 
 fn local_port(op: Op, port_number: u16) -> Expr {
@@ -40,11 +42,7 @@ fn local_port(op: Op, port_number: u16) -> Expr {
 
 fn host(side: Side, equal: bool, prefixes: &[&str]) -> Expr {
     let prefixes = prefixes.iter().map(|text| prefix(text)).collect();
-    Expr::Test(Test::Host {
-        side,
-        equal,
-        prefixes,
-    })
+    Expr::field(side.address(), Op::equal(equal), Operand::Hosts(prefixes))
 }
 
 fn prefix(text: &str) -> Prefix {
@@ -56,34 +54,44 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn mark(equal: bool, value: u32, mask: u32) -> Expr {
-    Expr::Test(Test::Mark { equal, value, mask })
+    Expr::field(
+        Field::Mark,
+        Op::equal(equal),
+        Operand::Masked { value, mask },
+    )
 }
 
 fn interface(equal: bool, index: Option<u32>) -> Expr {
-    Expr::Test(Test::Interface {
-        equal,
-        name: "eth0".to_owned(),
-        index,
-    })
+    Expr::field(
+        Field::Interface,
+        Op::equal(equal),
+        Operand::Named {
+            name: "eth0".into(),
+            number: index.map(u64::from),
+        },
+    )
 }
 
 fn cgroup(equal: bool, id: Option<u64>) -> Expr {
-    Expr::Test(Test::Cgroup {
-        equal,
-        path: b"/system.slice".to_vec(),
-        id,
-    })
+    Expr::field(
+        Field::Cgroup,
+        Op::equal(equal),
+        Operand::Named {
+            name: b"/system.slice".to_vec(),
+            number: id,
+        },
+    )
 }
 
 fn service(op: Op, numbers: &[(Protocol, u32)]) -> Expr {
-    let service = Expr::Test(Test::Port {
-        side: Side::Local,
+    let service = Expr::field(
+        Field::LocalPort,
         op,
-        items: vec![PortItem::Service {
+        Operand::Ports(vec![PortItem::Service {
             name: "here".to_owned(),
             numbers: numbers.to_vec(),
-        }],
-    });
+        }]),
+    );
     service.for_table(TCP).expr().clone()
 }
 

@@ -42,9 +42,3 @@ impl fmt::Write for Short {
         Ok(())
     }
 }
-
-impl PartialEq<str> for Short {
-    fn eq(&self, other: &str) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}

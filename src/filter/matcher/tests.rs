@@ -12,7 +12,7 @@ mod rule;
 mod stages;
 
 use crate::filter::samples::prefix;
-use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Rule, Side, Test};
+use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Rule, Test};
 use crate::model::{
     Family, Info, MPTCP_INFO, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
     SocketType, Stage, State, StateSet, TCP_INFO, Table, Timer, TimerKind,
@@ -105,70 +105,68 @@ fn held<'a>(socket: &'a Socket, processes: &'a [Process]) -> Row<'a> {
 }
 
 fn number(field: Field, op: Op, value: u64) -> Test {
-    Test::Number { field, op, value }
+    Test::Field(field, op, Operand::Number(value))
 }
 
 fn text(field: Field, equal: bool, glob: &str) -> Test {
     let pattern = Pattern::Glob(glob.into(), Case::Sensitive);
-    Test::Text {
-        field,
-        equal,
-        pattern,
-    }
+    Test::Field(field, Op::equal(equal), Operand::Text(pattern))
 }
 
 fn word(field: Field, word: &'static str) -> Test {
     let words = vec![word];
-    Test::Word {
-        field,
-        equal: true,
-        words,
-    }
+    Test::Field(field, Op::Equal, Operand::Words(words))
 }
 
 fn missing(field: Field) -> Test {
-    Test::Missing {
-        field,
-        equal: true,
-        told: false,
-    }
+    Test::Field(field, Op::Equal, Operand::Missing { told: false })
 }
 
 fn port(op: Op, ranges: &[(u16, u16)]) -> Test {
     let items = ranges
         .iter()
         .map(|(first, last)| PortItem::Range(*first, *last));
-    Test::Port {
-        side: Side::Local,
-        op,
-        items: items.collect(),
-    }
+    Test::Field(Field::LocalPort, op, Operand::Ports(items.collect()))
 }
 
 fn host(equal: bool, address: &str, length: u8) -> Test {
-    Test::Host {
-        side: Side::Local,
-        equal,
-        prefixes: vec![prefix("203.0.113.0", 24), prefix(address, length)],
-    }
+    Test::Field(
+        Field::LocalAddress,
+        Op::equal(equal),
+        Operand::Hosts(vec![prefix("203.0.113.0", 24), prefix(address, length)]),
+    )
 }
 
 fn name(equal: bool, pattern: Pattern) -> Test {
-    Test::Name {
-        side: Side::Local,
-        equal,
-        pattern,
-    }
+    Test::Field(
+        Field::LocalAddress,
+        Op::equal(equal),
+        Operand::Name(pattern),
+    )
 }
 
 fn interface(equal: bool, name: &str, index: Option<u32>) -> Test {
     let name = name.into();
-    Test::Interface { equal, name, index }
+    Test::Field(
+        Field::Interface,
+        Op::equal(equal),
+        Operand::Named {
+            name,
+            number: index.map(u64::from),
+        },
+    )
 }
 
 fn cgroup(equal: bool, path: &str, id: Option<u64>) -> Test {
     let path = path.into();
-    Test::Cgroup { equal, path, id }
+    Test::Field(
+        Field::Cgroup,
+        Op::equal(equal),
+        Operand::Named {
+            name: path,
+            number: id,
+        },
+    )
 }
 
 #[test]
@@ -214,11 +212,11 @@ fn unknown_matches_neither_equal_nor_unequal_and_absent_the_latter() {
         text(Field::User, true, "*"),
         text(Field::User, false, "x"),
         cgroup(false, "/", Some(1)),
-        Test::Mark {
-            equal: false,
-            value: 1,
-            mask: 1,
-        },
+        Test::Field(
+            Field::Mark,
+            Op::Unequal,
+            Operand::Masked { value: 1, mask: 1 },
+        ),
         word(Field::Shutdown, "none"),
     ] {
         assert!(!of(&test, &socket), "{test:?}");
@@ -397,7 +395,13 @@ fn memory_is_compared_by_its_place() {
 fn mark_is_compared_under_its_mask() {
     let mut socket = tcp();
     socket.mark = Some(0x1234);
-    let mark = |equal, value, mask| Test::Mark { equal, value, mask };
+    let mark = |equal, value, mask| {
+        Test::Field(
+            Field::Mark,
+            Op::equal(equal),
+            Operand::Masked { value, mask },
+        )
+    };
     assert!(of(&mark(true, 0x34, 0xff), &socket));
     assert!(!of(&mark(true, 0x34, u32::MAX), &socket));
     assert!(of(&mark(false, 0x34, u32::MAX), &socket));

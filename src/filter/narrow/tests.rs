@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::{Exact, Narrow};
-use crate::filter::{Expr, Field, Op, PortItem, Prefix, Side, Test};
+use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side};
 use crate::model::{Family, Protocol, Table};
 
 const fn table(protocol: Protocol, family: Family) -> Table {
@@ -15,28 +15,31 @@ const TCP: Table = table(Protocol::Tcp, Family::Inet);
 const TCP6: Table = table(Protocol::Tcp, Family::Inet6);
 
 fn port(side: Side, first: u16, last: u16) -> Expr {
-    Expr::Test(Test::Port {
-        side,
-        op: Op::Equal,
-        items: vec![PortItem::Range(first, last)],
-    })
+    Expr::field(
+        side.port(),
+        Op::Equal,
+        Operand::Ports(vec![PortItem::Range(first, last)]),
+    )
 }
 
 fn host(side: Side, address: &str, length: u8) -> Expr {
     let address = address.parse().unwrap();
-    Expr::Test(Test::Host {
-        side,
-        equal: true,
-        prefixes: vec![Prefix { address, length }],
-    })
+    Expr::field(
+        side.address(),
+        Op::Equal,
+        Operand::Hosts(vec![Prefix { address, length }]),
+    )
 }
 
 fn on(index: Option<u32>) -> Expr {
-    Expr::Test(Test::Interface {
-        equal: true,
-        name: "eth0".to_owned(),
-        index,
-    })
+    Expr::field(
+        Field::Interface,
+        Op::Equal,
+        Operand::Named {
+            name: "eth0".into(),
+            number: index.map(u64::from),
+        },
+    )
 }
 
 /// A connection of `local`:5000 to `peer`:80.
@@ -77,14 +80,14 @@ fn lone_port_goes_into_the_request_and_leaves_no_program() {
 
 #[test]
 fn service_goes_into_the_request_with_its_number() {
-    let expr = Expr::Test(Test::Port {
-        side: Side::Peer,
-        op: Op::Equal,
-        items: vec![PortItem::Service {
+    let expr = Expr::field(
+        Field::PeerPort,
+        Op::Equal,
+        Operand::Ports(vec![PortItem::Service {
             name: "domain".to_owned(),
             numbers: vec![(Protocol::Tcp, 5_353), (Protocol::Udp, 53)],
-        }],
-    });
+        }]),
+    );
     let udp = narrowed(&expr, table(Protocol::Udp, Family::Inet));
     assert_eq!(udp.peer_port, Some(53));
     // No UDP-Lite service of that name: nothing matches.
@@ -103,11 +106,11 @@ fn second_port_of_an_end_stays_in_the_program() {
 #[test]
 fn what_is_not_one_port_goes_into_the_program() {
     let below_or = Expr::any([port(Side::Local, 1, 1), port(Side::Peer, 1, 1)]);
-    let many = Expr::Test(Test::Port {
-        side: Side::Local,
-        op: Op::Equal,
-        items: vec![PortItem::Range(1, 1), PortItem::Range(9, 9)],
-    });
+    let many = Expr::field(
+        Field::LocalPort,
+        Op::Equal,
+        Operand::Ports(vec![PortItem::Range(1, 1), PortItem::Range(9, 9)]),
+    );
     for expr in [
         below_or,
         many,
@@ -139,11 +142,11 @@ fn tables_without_ports_of_16_bits_are_read_whole() {
 
 /// It must be bound to no interface.
 fn on_none() -> Expr {
-    Expr::Test(Test::Missing {
-        field: Field::Interface,
-        equal: true,
-        told: false,
-    })
+    Expr::field(
+        Field::Interface,
+        Op::Equal,
+        Operand::Missing { told: false },
+    )
 }
 
 /// Two ends, and no interface.
@@ -224,16 +227,22 @@ fn rest_of_the_conjunction_is_the_program_beside_the_ids() {
 #[test]
 fn a_whole_life_is_narrowed_by_its_ends_and_not_by_mark_or_cgroup() {
     let number = |test| Expr::all(vec![port(Side::Peer, 80, 80), test]);
-    let mark = number(Expr::Test(Test::Mark {
-        equal: true,
-        value: 7,
-        mask: u32::MAX,
-    }));
-    let cgroup = number(Expr::Test(Test::Cgroup {
-        equal: true,
-        path: b"/a".to_vec(),
-        id: Some(9),
-    }));
+    let mark = number(Expr::field(
+        Field::Mark,
+        Op::Equal,
+        Operand::Masked {
+            value: 7,
+            mask: u32::MAX,
+        },
+    ));
+    let cgroup = number(Expr::field(
+        Field::Cgroup,
+        Op::Equal,
+        Operand::Named {
+            name: b"/a".to_vec(),
+            number: Some(9),
+        },
+    ));
     for passing in [mark, cgroup] {
         let narrow = narrowed(&passing, TCP);
         assert!(!narrow.program.is_empty());

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use crate::filter::samples::{Sample, any_sample, expr, prefix, tables, test};
-use crate::filter::{Expr, Field, Op, PortItem, Prefix, Rule, Side, Test};
+use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
 const TCP: Table = Table {
@@ -31,16 +31,12 @@ fn folded(test: Test, table: Table) -> Expr {
 
 fn word(field: Field, words: &[&'static str]) -> Test {
     let words = words.to_vec();
-    Test::Word {
-        field,
-        equal: true,
-        words,
-    }
+    Test::Field(field, Op::Equal, Operand::Words(words))
 }
 
 fn port(op: Op, items: Vec<PortItem>) -> Test {
     let side = Side::Local;
-    Test::Port { side, op, items }
+    Test::Field(side.port(), op, Operand::Ports(items))
 }
 
 fn one_port(number: u16) -> Expr {
@@ -56,19 +52,15 @@ fn http() -> PortItem {
 }
 
 fn host(equal: bool, prefixes: Vec<Prefix>) -> Test {
-    Test::Host {
-        side: Side::Peer,
-        equal,
-        prefixes,
-    }
+    Test::Field(
+        Field::PeerAddress,
+        Op::equal(equal),
+        Operand::Hosts(prefixes),
+    )
 }
 
 fn pid() -> Expr {
-    Expr::Test(Test::Number {
-        field: Field::Pid,
-        op: Op::Equal,
-        value: 1,
-    })
+    Expr::field(Field::Pid, Op::Equal, Operand::Number(1))
 }
 
 #[test]
@@ -97,10 +89,12 @@ fn only_unix_and_packet_sockets_have_a_type() {
 
 #[test]
 fn a_field_the_table_has_not_is_missing() {
-    let missing = |equal| Test::Missing {
-        field: Field::Mark,
-        equal,
-        told: false,
+    let missing = |equal| {
+        Test::Field(
+            Field::Mark,
+            Op::equal(equal),
+            Operand::Missing { told: false },
+        )
     };
     assert_eq!(folded(missing(true), UNIX), Expr::ALWAYS);
     assert_eq!(folded(missing(false), UNIX), Expr::NEVER);
@@ -109,11 +103,11 @@ fn a_field_the_table_has_not_is_missing() {
 
 #[test]
 fn every_socket_has_a_protocol() {
-    let missing = Test::Missing {
-        field: Field::Protocol,
-        equal: false,
-        told: false,
-    };
+    let missing = Test::Field(
+        Field::Protocol,
+        Op::Unequal,
+        Operand::Missing { told: false },
+    );
     assert_eq!(folded(missing, TCP), Expr::ALWAYS);
 }
 
@@ -261,7 +255,7 @@ fn owners_are_asked_last() {
 
 fn ends_are_tidy(expr: &Expr) -> bool {
     expr.tests().into_iter().all(|test| match test {
-        Test::Port { items, .. } => {
+        Test::Field(_, _, Operand::Ports(items)) => {
             let ranges: Option<Vec<_>> = items
                 .iter()
                 .map(|item| match item {
@@ -273,7 +267,7 @@ fn ends_are_tidy(expr: &Expr) -> bool {
                 !ranges.is_empty() && ranges.is_sorted_by(|before, after| before.1 < after.0)
             })
         }
-        Test::Host { prefixes, .. } => {
+        Test::Field(_, _, Operand::Hosts(prefixes)) => {
             !prefixes.is_empty()
                 && prefixes.is_sorted_by(|before, after| {
                     before.address < after.address && !before.contains(after.address)

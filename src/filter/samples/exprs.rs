@@ -8,7 +8,7 @@ use proptest::sample::{select, subsequence};
 use super::{
     GLOBS, IPV4, IPV6, NAMES, PORTS, TEXT_FIELDS, WORD_FIELDS, number, option, states, text,
 };
-use crate::filter::{Case, Expr, Field, Op, Pattern, PortItem, Prefix, Side, Test};
+use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{Protocol, Table};
 
 /// An expression of any shape.
@@ -31,13 +31,13 @@ pub(in crate::filter) fn test() -> impl Strategy<Value = Test> {
         3 => select(WORD_FIELDS.to_vec()).prop_flat_map(word),
         3 => host(),
         1 => (side(), any::<bool>(), pattern())
-            .prop_map(|(side, equal, pattern)| Test::Name { side, equal, pattern }),
+            .prop_map(|(side, equal, pattern)| Test::Field(side.address(), Op::equal(equal), Operand::Name(pattern))),
         5 => port(),
         3 => numeric(),
         3 => looked_up(),
         2 => (select(TEXT_FIELDS.to_vec()), any::<bool>(), pattern())
-            .prop_map(|(field, equal, pattern)| Test::Text { field, equal, pattern }),
-        2 => (field(), any::<[bool; 2]>()).prop_map(|(field, [equal, told])| Test::Missing { field, equal, told }),
+            .prop_map(|(field, equal, pattern)| Test::Field(field, Op::equal(equal), Operand::Text(pattern))),
+        2 => (field(), any::<[bool; 2]>()).prop_map(|(field, [equal, told])| Test::Field(field, Op::equal(equal), Operand::Missing { told })),
         1 => select(vec![
             Test::Autobound { ports: Some((32_768, 60_999)) },
             Test::Autobound { ports: Some((9, 8)) },
@@ -78,11 +78,8 @@ fn op() -> impl Strategy<Value = Op> {
 fn word(field: Field) -> impl Strategy<Value = Test> {
     let words = field.words();
     let words = subsequence(words.to_vec(), 1..=words.len());
-    (any::<bool>(), words).prop_map(move |(equal, words)| Test::Word {
-        field,
-        equal,
-        words,
-    })
+    (any::<bool>(), words)
+        .prop_map(move |(equal, words)| Test::Field(field, Op::equal(equal), Operand::Words(words)))
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {
@@ -103,7 +100,7 @@ pub(in crate::filter) fn port() -> impl Strategy<Value = Test> {
             _ if port == 1 => vec![service("http", 80)],
             _ => vec![PortItem::Range(port, port)],
         };
-        Test::Port { side, op, items }
+        Test::Field(side.port(), op, Operand::Ports(items))
     })
 }
 
@@ -129,10 +126,8 @@ fn host() -> impl Strategy<Value = Test> {
     let length = select(vec![0, 8, 16, 24, 31, 32, 96, 128]);
     let prefix = (address, length).prop_map(|(address, length)| prefix(address, length));
     let prefixes = prop::collection::vec(prefix, 1..4);
-    (side(), any::<bool>(), prefixes).prop_map(|(side, equal, prefixes)| Test::Host {
-        side,
-        equal,
-        prefixes,
+    (side(), any::<bool>(), prefixes).prop_map(|(side, equal, prefixes)| {
+        Test::Field(side.address(), Op::equal(equal), Operand::Hosts(prefixes))
     })
 }
 
@@ -166,11 +161,8 @@ fn numeric() -> impl Strategy<Value = Test> {
         select(vec![Field::Pid, Field::Fd, Field::Uid, Field::RecvQueue]),
         select(fields.collect::<Vec<_>>()),
     ];
-    (field, op(), number()).prop_map(|(field, op, value)| Test::Number {
-        field,
-        op,
-        value: value.into(),
-    })
+    (field, op(), number())
+        .prop_map(|(field, op, value)| Test::Field(field, op, Operand::Number(value.into())))
 }
 
 fn looked_up() -> impl Strategy<Value = Test> {
@@ -178,17 +170,27 @@ fn looked_up() -> impl Strategy<Value = Test> {
     let interface = (any::<bool>(), select(vec!["eth0", "if5", "5"]));
     let cgroup = (any::<bool>(), select(vec!["/a.slice", "/"]));
     prop_oneof![
-        mark.prop_map(|(equal, value, mask)| Test::Mark { equal, value, mask }),
-        (interface, option(number())).prop_map(|((equal, name), index)| Test::Interface {
-            equal,
-            name: name.into(),
-            index,
-        }),
-        (cgroup, option(number())).prop_map(|((equal, path), id)| Test::Cgroup {
-            equal,
-            path: path.into(),
-            id: id.map(u64::from),
-        }),
+        mark.prop_map(|(equal, value, mask)| Test::Field(
+            Field::Mark,
+            Op::equal(equal),
+            Operand::Masked { value, mask }
+        )),
+        (interface, option(number())).prop_map(|((equal, name), index)| Test::Field(
+            Field::Interface,
+            Op::equal(equal),
+            Operand::Named {
+                name: name.into(),
+                number: index.map(u64::from)
+            }
+        )),
+        (cgroup, option(number())).prop_map(|((equal, path), id)| Test::Field(
+            Field::Cgroup,
+            Op::equal(equal),
+            Operand::Named {
+                name: path.into(),
+                number: id.map(u64::from)
+            }
+        )),
     ]
 }
 
@@ -204,21 +206,13 @@ pub(in crate::filter) fn spelled_out(expr: &Expr, table: Table) -> Expr {
         Expr::All(members) => Expr::All(each(members)),
         Expr::Any(members) => Expr::Any(each(members)),
         Expr::Not(inner) => Expr::Not(Box::new(spelled_out(inner, table))),
-        Expr::Test(Test::Port { side, op, items }) => spelled_ports(*side, *op, items, table),
-        Expr::Test(Test::Host {
-            side,
-            equal,
-            prefixes,
-        }) => {
-            let single = |prefix: &Prefix| {
-                Expr::Test(Test::Host {
-                    side: *side,
-                    equal: *equal,
-                    prefixes: vec![*prefix],
-                })
-            };
+        Expr::Test(Test::Field(field, op, Operand::Ports(items))) => {
+            spelled_ports(*field, *op, items, table)
+        }
+        Expr::Test(Test::Field(field, op, Operand::Hosts(prefixes))) => {
+            let single = |prefix: &Prefix| Expr::field(*field, *op, Operand::Hosts(vec![*prefix]));
             let tests = prefixes.iter().map(single).collect();
-            if *equal {
+            if *op == Op::Equal {
                 Expr::Any(tests)
             } else {
                 Expr::All(tests)
@@ -228,7 +222,7 @@ pub(in crate::filter) fn spelled_out(expr: &Expr, table: Table) -> Expr {
     }
 }
 
-fn spelled_ports(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
+fn spelled_ports(field: Field, op: Op, items: &[PortItem], table: Table) -> Expr {
     let number = |item: &PortItem| match item {
         PortItem::Range(first, last) => Some(PortItem::Range(*first, *last)),
         PortItem::Service { numbers, .. } => {
@@ -237,13 +231,7 @@ fn spelled_ports(side: Side, op: Op, items: &[PortItem], table: Table) -> Expr {
             Some(PortItem::Range(port, port))
         }
     };
-    let single = |item: PortItem| {
-        Expr::Test(Test::Port {
-            side,
-            op,
-            items: vec![item],
-        })
-    };
+    let single = |item: PortItem| Expr::field(field, op, Operand::Ports(vec![item]));
     let tests = items.iter().filter_map(number).map(single);
     if op == Op::Unequal {
         Expr::All(tests.collect())

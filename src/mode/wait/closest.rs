@@ -8,7 +8,7 @@ use std::slice;
 
 use super::port_usage::{Group, PortUsage, end, holder, listed};
 use crate::enrich::ScanScope;
-use crate::filter::{Expr, Op, PortItem, Rule, Side, Test};
+use crate::filter::{Expr, Field, Op, Operand, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
@@ -39,16 +39,13 @@ pub(super) fn closest(query: &Query, source: &mut dyn Source, is_none: bool) -> 
         } else {
             StateSet::ALL
         };
-        let at_port = Test::Port {
-            side: Side::Local,
-            op: Op::Equal,
-            items: vec![PortItem::Range(port, port)],
-        };
+        let ports = Operand::Ports(vec![PortItem::Range(port, port)]);
+        let at_port = Expr::field(Field::LocalPort, Op::Equal, ports);
         let whole = Query {
             tables,
             checked: None,
             selection: Selection::All,
-            filter: Expr::all([Expr::Test(Test::State(states)), Expr::Test(at_port)]),
+            filter: Expr::all([Expr::Test(Test::State(states)), at_port]),
             ..query.clone()
         };
         unseen.extend(look(&whole, source, &mut usage)?);
@@ -111,10 +108,12 @@ fn port(expr: &Expr) -> Option<u16> {
         test => slice::from_ref(test),
     };
     let of_end = |end: &Expr| match end {
-        Expr::Test(Test::Port { side, op, items }) if *op == Op::Equal => match items.as_slice() {
-            [PortItem::Range(first, last)] if first == last => Some((*side, *first)),
-            _ => None,
-        },
+        Expr::Test(Test::Field(field, Op::Equal, Operand::Ports(items))) => {
+            match items.as_slice() {
+                [PortItem::Range(first, last)] if first == last => Some((field.side(), *first)),
+                _ => None,
+            }
+        }
         _ => None,
     };
     let ends: Vec<(Side, u16)> = ends.iter().map(of_end).collect::<Option<_>>()?;

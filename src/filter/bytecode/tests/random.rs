@@ -9,7 +9,7 @@ use super::kernel::{Entry, audit, runs};
 use super::{cgroup, interface, mark, port};
 use crate::filter::bytecode::compile;
 use crate::filter::samples::prefix;
-use crate::filter::{Expr, Op, PortItem, Prefix, Side, Test};
+use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Socket, State, StateSet, Table};
 
 const PROTOCOL: Protocol = Protocol::Tcp;
@@ -54,7 +54,7 @@ fn port_tests() -> impl Strategy<Value = Expr> {
     let ordered = [Op::Less, Op::AtMost, Op::Greater, Op::AtLeast];
     let equal = vec![Op::Equal, Op::Unequal];
     let set = (sides(), select(equal), prop::collection::vec(items(), 1..4))
-        .prop_map(|(side, op, items)| Expr::Test(Test::Port { side, op, items }));
+        .prop_map(|(side, op, items)| Expr::field(side.port(), op, Operand::Ports(items)));
     let single = (sides(), select(ordered.to_vec()), near_ports())
         .prop_map(|(side, op, number)| port(side, op, [(number, number)]));
     prop_oneof![set, single]
@@ -62,11 +62,7 @@ fn port_tests() -> impl Strategy<Value = Expr> {
 
 fn leaves() -> impl Strategy<Value = Expr> {
     let hosts = (sides(), any::<bool>(), prefixes()).prop_map(|(side, equal, prefixes)| {
-        Expr::Test(Test::Host {
-            side,
-            equal,
-            prefixes,
-        })
+        Expr::field(side.address(), Op::equal(equal), Operand::Hosts(prefixes))
     });
     // Two tests of which the kernel knows nothing.
     let others = select(vec![
@@ -137,32 +133,44 @@ fn holds(expr: &Expr, socket: &Socket) -> bool {
         Expr::All(members) => members.iter().all(|member| holds(member, socket)),
         Expr::Any(members) => members.iter().any(|member| holds(member, socket)),
         Expr::Not(inner) => !holds(inner, socket),
-        Expr::Test(test @ Test::Mark { .. }) => test_holds(test, socket).unwrap_or(false),
-        Expr::Test(test) => test_holds(test, socket).unwrap_or(test.is_unequal()),
+        Expr::Test(test @ Test::Field(Field::Mark, ..)) => {
+            test_holds(test, socket).unwrap_or(false)
+        }
+        Expr::Test(test) => {
+            let is_unequal = matches!(test, Test::Field(_, Op::Unequal, _));
+            test_holds(test, socket).unwrap_or(is_unequal)
+        }
     }
 }
 
 fn test_holds(test: &Test, socket: &Socket) -> Option<bool> {
-    let end = |side: &Side| match side {
+    let Test::Field(field, op, operand) = test else {
+        return Some(match test {
+            Test::HalfClosed => socket.recv_queue? == 1,
+            _ => socket.send_queue? == 1,
+        });
+    };
+    let end = match field.side() {
         Side::Local => &socket.local,
         Side::Peer => &socket.peer,
     };
-    Some(match test {
-        Test::Port { side, op, items } => port_holds(*op, items, end(side).port?),
-        Test::Host {
-            side,
-            equal,
-            prefixes,
-        } => {
-            let address = end(side).ip?;
-            prefixes.iter().any(|prefix| begins(address, prefix)) == *equal
+    let is_same = match operand {
+        Operand::Ports(items) => return Some(port_holds(*op, items, end.port?)),
+        Operand::Hosts(prefixes) => {
+            let address = end.ip?;
+            prefixes.iter().any(|prefix| begins(address, prefix))
         }
-        Test::Interface { equal, index, .. } => (socket.interface? == index.unwrap_or(9)) == *equal,
-        Test::Cgroup { equal, id, .. } => (socket.cgroup_id? == id.unwrap_or(9)) == *equal,
-        Test::Mark { equal, value, mask } => (socket.mark? & mask == *value) == *equal,
-        Test::HalfClosed => socket.recv_queue? == 1,
+        Operand::Named { number, .. } => {
+            let own = match field {
+                Field::Interface => socket.interface?.into(),
+                _ => socket.cgroup_id?,
+            };
+            own == number.unwrap_or(9)
+        }
+        Operand::Masked { value, mask } => socket.mark? & mask == *value,
         _ => socket.send_queue? == 1,
-    })
+    };
+    Some(is_same == (*op == Op::Equal))
 }
 
 fn port_holds(op: Op, items: &[PortItem], port: u32) -> bool {

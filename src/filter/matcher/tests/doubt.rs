@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{held, missing, number, process, table, tcp, text, word};
 use crate::filter::samples::{any_sample, expr};
-use crate::filter::{Decision, Expr, Field, Op, Rule, Test};
+use crate::filter::{Decision, Expr, Field, Op, Operand, Rule, Test};
 use crate::model::{ProcessStatus, Row, Socket, Stage, State, StateSet};
 
 /// The answer, where it is certain.
@@ -50,11 +50,11 @@ fn test_of_a_process_has_no_answer_where_none_can_be_read() {
 fn whether_processes_can_be_told_has_an_answer() {
     let socket = tcp();
     for (words, answer) in [(&["unreadable"][..], true), (&["found", "none"], false)] {
-        let test = Test::Word {
-            field: Field::ProcessStatus,
-            equal: true,
-            words: words.to_vec(),
-        };
+        let test = Test::Field(
+            Field::ProcessStatus,
+            Op::Equal,
+            Operand::Words(words.to_vec()),
+        );
         assert_eq!(
             unread(&Expr::Test(test), &socket),
             Some(answer),
@@ -144,8 +144,8 @@ fn process_whose_name_cannot_be_read_may_have_any() {
 /// Whether processes can be told is asked, and answered otherwise when they can.
 fn asks_whether_told(expr: &Expr) -> bool {
     expr.tests().into_iter().any(|test| match test {
-        Test::Missing { field, .. } => field.is_of_owners(),
-        Test::Word { field, .. } => *field == Field::ProcessStatus,
+        Test::Field(field, _, Operand::Missing { .. }) => field.is_of_owners(),
+        Test::Field(field, _, Operand::Words(_)) => *field == Field::ProcessStatus,
         _ => false,
     })
 }

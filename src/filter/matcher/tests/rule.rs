@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use crate::fields::{Datum, Value};
 use crate::filter::parser::tests::Known;
 use crate::filter::samples::{Sample, any_sample};
-use crate::filter::{Decision, Expr, Field, Test, parse};
+use crate::filter::{Decision, Expr, Field, Operand, Test, parse};
 use crate::model::{Family, Info, Protocol, Row, Socket, Source, State};
 
 /// A value to compare a field with, as it is written.
@@ -36,8 +36,12 @@ fn tests(field: Field) -> Vec<(&'static str, Expr)> {
         (name, parse(&text, &Known))
     });
     // Of some fields it is a word of their own.
-    let is_missing =
-        |(_, parsed): &(_, Result<_, _>)| matches!(parsed, Ok(Expr::Test(Test::Missing { .. })));
+    let is_missing = |(_, parsed): &(_, Result<_, _>)| {
+        matches!(
+            parsed,
+            Ok(Expr::Test(Test::Field(_, _, Operand::Missing { .. })))
+        )
+    };
     let missing = missing.into_iter().filter(is_missing);
     let opposite = [("not =", "="), ("not !=", "!=")];
     let opposite = opposite.map(|(name, op)| (name, parse(&format!("not {}", text(op)), &Known)));

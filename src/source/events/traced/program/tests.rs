@@ -5,7 +5,7 @@ use super::super::fields::{TRACEPOINT, WANTED};
 use super::super::writer::{Generation, MET, Plan, Turn};
 use super::program;
 use crate::bpf::{self, BTF, Hook, Kernel, Map, TypeKind};
-use crate::filter::{Expr, Narrow, Op, PortItem, Prefix, Side, Test};
+use crate::filter::{Expr, Field, Narrow, Op, Operand, PortItem, Prefix, Side};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 use crate::skip::skip;
 use crate::source::events::Watched;
@@ -29,11 +29,7 @@ fn heavy() -> Expr {
     let sides = [Side::Local, Side::Peer];
     let ports = sides.map(|side| {
         let items = (1..=20).map(|at| PortItem::Range(512 * at, 512 * at + 9));
-        Expr::Test(Test::Port {
-            side,
-            op: Op::Unequal,
-            items: items.collect(),
-        })
+        Expr::field(side.port(), Op::Unequal, Operand::Ports(items.collect()))
     });
     let hosts = sides.map(|side| {
         let four = (0..9).map(|at| Prefix::new([10 + at, at, 0, 1].into(), 9 + at));
@@ -41,18 +37,18 @@ fn heavy() -> Expr {
             let high = 0x2001 + 0x100 * u16::from(at);
             Prefix::new([high, 0xdb8, 0, 0, 0, 0, 0, 1].into(), 17 + 9 * at)
         });
-        let hosts = Expr::Test(Test::Host {
-            side,
-            equal: true,
-            prefixes: four.chain(six).collect(),
-        });
+        let hosts = Expr::field(
+            side.address(),
+            Op::Equal,
+            Operand::Hosts(four.chain(six).collect()),
+        );
         hosts.negated()
     });
-    let single = Expr::Test(Test::Port {
-        side: Side::Local,
-        op: Op::Equal,
-        items: vec![PortItem::Range(80, 80)],
-    });
+    let single = Expr::field(
+        Field::LocalPort,
+        Op::Equal,
+        Operand::Ports(vec![PortItem::Range(80, 80)]),
+    );
     Expr::all(ports.into_iter().chain(hosts).chain([single]))
 }
 
