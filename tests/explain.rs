@@ -60,21 +60,23 @@ fn unknown_states_are_explained_with_their_number() {
 
 #[test]
 fn all_is_one_state_after_another() {
-    let names = EXPLANATIONS.map(|explanation| explanation.state.name());
-    let each = names.map(|name| explained(name, None));
+    let names = EXPLANATIONS
+        .iter()
+        .map(|explanation| explanation.state.name());
+    let each: Vec<String> = names.map(|name| explained(name, None)).collect();
     assert_eq!(explained("ALL", None), each.join("\n"));
 }
 
 #[test]
 fn everything_that_is_known_is_told() {
-    for explanation in EXPLANATIONS {
+    for explanation in EXPLANATIONS.iter() {
         let text = flowing(&explained(explanation.state.name(), None));
         let told = [explanation.meaning, explanation.stays, explanation.many];
         let told = told.into_iter().chain(explanation.half_close);
         for part in told.chain([explanation.command]) {
             assert!(text.contains(part), "{text}\n{part}");
         }
-        for step in TRANSITIONS {
+        for step in TRANSITIONS.iter() {
             let (enters, leaves) = (step.to == explanation.state, step.from == explanation.state);
             let from = format!("from {} {}", step.from, step.cause);
             let to = format!("to {} {}", step.to, step.cause);
@@ -103,7 +105,7 @@ fn lines_fit_the_terminal_and_80_columns() {
 fn commands_that_list_them_run() {
     let _namespace = Namespace::enter();
     let folder = TempDir::new().unwrap();
-    for explanation in EXPLANATIONS {
+    for explanation in EXPLANATIONS.iter() {
         shell::succeed(explanation.command, folder.path());
     }
 }

@@ -233,7 +233,7 @@ fn states_are_told_in_the_words_of_the_program() {
         }
     }
     assert_eq!(told.len(), EXPLANATIONS.len());
-    for explanation in EXPLANATIONS {
+    for explanation in EXPLANATIONS.iter() {
         let (many, _) = explanation.many.split_once(". ").unwrap();
         let both = format!("{} {many}.", explanation.meaning);
         let is_told = |text: &String| [explanation.meaning, &both].contains(&text.trim_end());

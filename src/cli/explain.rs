@@ -19,7 +19,9 @@ const CAUSE: usize = INDENT + 18;
 
 /// Every word that can be explained, as completions offer them.
 pub(super) fn words() -> Vec<String> {
-    let states = EXPLANATIONS.map(|explanation| explanation.state.name());
+    let states = EXPLANATIONS
+        .iter()
+        .map(|explanation| explanation.state.name());
     let names = states.map(|name| name.to_ascii_lowercase().replace('_', "-"));
     std::iter::once("all".to_owned()).chain(names).collect()
 }
@@ -40,7 +42,10 @@ pub(super) fn explain(word: &str, terminal: Terminal) -> Result<String, Error> {
 
 fn states(word: &str) -> Result<Vec<State>, Error> {
     if word.eq_ignore_ascii_case("all") {
-        return Ok(EXPLANATIONS.map(|explanation| explanation.state).to_vec());
+        return Ok(EXPLANATIONS
+            .iter()
+            .map(|explanation| explanation.state)
+            .collect());
     }
     if word.eq_ignore_ascii_case(State::Unknown(0).name()) {
         return Ok(vec![State::Unknown(0)]);
@@ -61,7 +66,9 @@ fn states(word: &str) -> Result<Vec<State>, Error> {
 }
 
 fn push(out: &mut String, state: State, width: usize) {
-    let explanation = Explanation::of(state);
+    let Some(explanation) = Explanation::of(state) else {
+        return;
+    };
     match state {
         // It stands for all of them: no number to show.
         State::Unknown(0) => out.push_str("UNKNOWN(n)"),

@@ -1,8 +1,10 @@
 //! Lists of fields: `--columns`, `--sort`, and what they make necessary.
 
+use std::collections::BTreeSet;
+
 use super::habits;
 use crate::error::Error;
-use crate::fields::{Field, Needs};
+use crate::fields::{Cost, Field};
 use crate::model::Table;
 use crate::render::SortKey;
 use crate::text::{escape, nearest};
@@ -10,28 +12,48 @@ use crate::text::{escape, nearest};
 /// What the fields of a listing need.
 pub(super) struct FieldNeeds {
     /// Those that were named, as columns or sort keys: a costly one is then wished for.
-    pub(super) named: Needs,
+    pub(super) named: BTreeSet<Cost>,
     /// Those that are shown or sorted by.
-    pub(super) shown: Needs,
+    pub(super) shown: BTreeSet<Cost>,
     /// Those that the filter looks at.
-    pub(super) filter: Needs,
+    pub(super) filter: BTreeSet<Cost>,
     /// True if a port is shown or sorted by.
     pub(super) has_ports: bool,
 }
 
 impl FieldNeeds {
     /// `is_chosen`: the columns were chosen by name.
-    pub(super) fn new(shown: &[Field], is_chosen: bool, sort: &[SortKey], filter: Needs) -> Self {
+    pub(super) fn new(
+        shown: &[Field],
+        is_chosen: bool,
+        sort: &[SortKey],
+        filter: BTreeSet<Cost>,
+    ) -> Self {
         let sorted = sort.iter().map(|key| key.column);
         let named = if is_chosen { shown } else { &[] };
         let shown = shown.iter().copied().chain(sorted.clone());
         let shows_port = |field: Field| field.is_port() || Field::COMBINED.contains(&field);
         Self {
-            named: Needs::of(named.iter().copied().chain(sorted)),
+            named: named
+                .iter()
+                .copied()
+                .chain(sorted)
+                .flat_map(Field::needs)
+                .collect(),
             has_ports: shown.clone().any(shows_port),
-            shown: Needs::of(shown),
+            shown: shown.flat_map(Field::needs).collect(),
             filter,
         }
+    }
+
+    /// True if this is to be paid: for what was named, or for the filter.
+    pub(super) fn has(&self, cost: Cost) -> bool {
+        self.named.contains(&cost) || self.filter.contains(&cost)
+    }
+
+    /// The same for all that is shown.
+    pub(super) fn shows(&self, cost: Cost) -> bool {
+        self.shown.contains(&cost) || self.filter.contains(&cost)
     }
 }
 

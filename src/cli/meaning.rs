@@ -11,6 +11,7 @@ use crate::enrich::{
     Interfaces, Lookups, Machine, Mapped, OwnerSource, Places, Ports, ScanScope, SystemNames,
 };
 use crate::error::Error;
+use crate::fields::Cost;
 use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, Table};
 use crate::netns::Wanted;
@@ -42,7 +43,11 @@ impl Typed {
             None => default_columns(format, extras),
         };
         let check = self.check()?;
-        if filter.needs().netns && self.netns.is_empty() && !self.events && self.replay.is_none() {
+        if filter.needs().contains(&Cost::Netns)
+            && self.netns.is_empty()
+            && !self.events
+            && self.replay.is_none()
+        {
             let text = "filter: the network namespace is known with -N: add -N all, or -N NAME";
             return Err(Error::Usage(text.to_owned()));
         }
@@ -53,12 +58,13 @@ impl Typed {
             .first()
             .copied()
             .filter(|_| is_checked && is_one);
-        let shows = !(self.summary || check.wants_answer_alone()) || filter.needs().shown;
+        let shows =
+            !(self.summary || check.wants_answer_alone()) || filter.needs().contains(&Cost::Shown);
         let listed = if shows { &*columns } else { &[] };
         let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
-        let owners = shows && self.processes > 0 || needs.named.owners;
-        let peers = shows && self.processes > 1 || needs.named.peers;
-        if (owners || needs.filter.owners) && self.replay.is_some() {
+        let owners = shows && self.processes > 0 || needs.named.contains(&Cost::Owners);
+        let peers = shows && self.processes > 1 || needs.named.contains(&Cost::Peers);
+        if (owners || needs.filter.contains(&Cost::Owners)) && self.replay.is_some() {
             let text = "a recording does not hold the processes of its sockets: \
                 no -p with --replay, and no pid or process in a filter";
             return Err(Error::Usage(text.to_owned()));
@@ -70,7 +76,7 @@ impl Typed {
                     Some(pids) if !peers => ScanScope::Only(pids),
                     _ => ScanScope::All,
                 },
-                peers: peers || filter.needs().peers,
+                peers: peers || needs.filter.contains(&Cost::Peers),
                 // The kernel's iterator knows the processes of this machine, and is no file.
                 owner_source: if self.is_live() {
                     self.owners
@@ -282,12 +288,11 @@ impl Typed {
     }
 
     fn extensions(&self, needs: &FieldNeeds, shows: bool) -> Extensions {
-        let (named, filter) = (needs.named, needs.filter);
         Extensions {
-            info: shows && self.info || named.info || filter.info,
-            memory: shows && self.memory || named.memory || filter.memory,
-            files: shows && self.extended || named.files || filter.files,
-            unix_peers: needs.shown.unix_peers || filter.unix_peers,
+            info: shows && self.info || needs.has(Cost::Info),
+            memory: shows && self.memory || needs.has(Cost::Memory),
+            files: shows && self.extended || needs.has(Cost::File),
+            unix_peers: needs.shows(Cost::UnixPeers),
             proc_net: false,
         }
     }
@@ -300,11 +305,11 @@ impl Typed {
         (input, owners): (&Input, bool),
     ) -> Lookups {
         let here = self.is_live();
-        let owners = owners || needs.filter.owners;
-        let users = !self.numeric && (owners || needs.shown.users);
+        let owners = owners || needs.filter.contains(&Cost::Owners);
+        let users = !self.numeric && (owners || needs.shown.contains(&Cost::User));
         Lookups {
             owners: owners.then(|| input.processes()),
-            users: self.replay.is_none() && (users || needs.filter.users),
+            users: self.replay.is_none() && (users || needs.filter.contains(&Cost::User)),
             services: if !self.numeric && format.is_text() && needs.has_ports {
                 Ports::Named
             } else {
@@ -315,21 +320,21 @@ impl Typed {
             } else {
                 Interfaces::NumbersOnly
             },
-            paths: here && (self.extended || needs.named.paths || needs.filter.paths),
+            paths: here && (self.extended || needs.has(Cost::Path)),
             places: match here {
                 _ if !self.shows_places(needs) => Places::Unasked,
                 true => Places::Named("/".into()),
                 false => Places::Nameless,
             },
-            cgroups: here && (needs.shown.cgroups || needs.filter.cgroups),
+            cgroups: here && needs.shows(Cost::Cgroup),
             ..Lookups::default()
         }
     }
 
     /// Is it wanted where processes run?
-    const fn shows_places(&self, needs: &FieldNeeds) -> bool {
-        let is_asked = needs.named.containers || needs.filter.containers;
-        is_asked || self.extended && self.processes > 0 && needs.shown.containers
+    fn shows_places(&self, needs: &FieldNeeds) -> bool {
+        let is_shown = needs.shown.contains(&Cost::Containers);
+        needs.has(Cost::Containers) || self.extended && self.processes > 0 && is_shown
     }
 
     /// Are these the sockets of this machine?

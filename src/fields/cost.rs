@@ -4,7 +4,7 @@ use super::Field;
 use crate::model::{Row, Stage};
 
 /// What has to be looked up, or asked of the kernel, before a field can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cost {
     /// Nothing: it comes with the socket.
     Free,
@@ -32,6 +32,8 @@ pub enum Cost {
     Containers,
     /// The socket at the other end, and its processes.
     Peers,
+    /// All that is shown, as text.
+    Shown,
 }
 
 impl Cost {
@@ -40,7 +42,7 @@ impl Cost {
         match self {
             Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => Stage::Socket,
             Self::Path | Self::Interface | Self::User | Self::Cgroup | Self::Netns => Stage::Names,
-            Self::Owners | Self::Containers | Self::Peers => Stage::Owners,
+            Self::Owners | Self::Containers | Self::Peers | Self::Shown => Stage::Owners,
         }
     }
 
@@ -57,85 +59,28 @@ impl Cost {
             Self::Interface => socket.interface.is_some(),
             Self::User => socket.uid.is_some(),
             Self::Cgroup => socket.cgroup_id.is_some(),
-            Self::Netns | Self::Containers | Self::Peers => true,
+            Self::Netns | Self::Containers | Self::Peers | Self::Shown => true,
             Self::Owners => socket.may_be_held(),
         };
         has_key && row.stage < self.stage()
     }
 }
 
-/// What must be looked up, or asked for, before some fields can be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is needed or not, whatever the others"
-)]
-pub struct Needs {
-    /// True if `tcp_info`, `mptcp_info` or `congestion` is needed.
-    pub info: bool,
-    /// True if socket memory is needed.
-    pub memory: bool,
-    /// True if the files of unix sockets, and who waits for them, are needed.
-    pub files: bool,
-    /// True if it is needed where the paths of unix sockets lead.
-    pub paths: bool,
-    /// True if the names of the peers of unix sockets are needed.
-    pub unix_peers: bool,
-    /// True if the names of users are needed.
-    pub users: bool,
-    /// True if the paths of cgroups are needed.
-    pub cgroups: bool,
-    /// True if processes are needed.
-    pub owners: bool,
-    /// True if it is needed where processes run.
-    pub containers: bool,
-    /// True if it is needed who is at the other end.
-    pub peers: bool,
-    /// True if the network namespace is needed.
-    pub netns: bool,
-    /// True if the shown text is needed.
-    pub shown: bool,
-}
-
-impl Needs {
-    /// Adds what a field needs.
-    pub fn add(&mut self, field: Field) {
-        match field.cost() {
-            Cost::Free | Cost::Interface => {}
-            Cost::Netns => self.netns = true,
-            Cost::Info => self.info = true,
-            Cost::Memory => self.memory = true,
-            Cost::File => self.files = true,
-            Cost::Path => {
-                self.files = true;
-                self.paths = true;
+impl Field {
+    /// What must be looked up, or asked for, before it can be read.
+    pub fn needs(self) -> Vec<Cost> {
+        match self.cost() {
+            Cost::Free => Vec::new(),
+            Cost::Path => vec![Cost::File, Cost::Path],
+            Cost::Peers if self == Self::PeerContainer => {
+                vec![Cost::Owners, Cost::Peers, Cost::Containers]
             }
-            Cost::UnixPeers => self.unix_peers = true,
-            Cost::User => self.users = true,
-            Cost::Cgroup => self.cgroups = true,
-            Cost::Containers => {
-                // What nobody holds is where it was made.
-                self.cgroups = true;
-                self.owners = true;
-                self.containers = true;
-            }
-            Cost::Peers => {
-                self.owners = true;
-                self.peers = true;
-                self.containers |= field == Field::PeerContainer;
-                self.netns |= field == Field::PeerNetns;
-            }
-            Cost::Owners => {
-                self.owners = true;
-                self.users |= field == Field::ProcessUser;
-            }
+            Cost::Peers if self == Self::PeerNetns => vec![Cost::Owners, Cost::Peers, Cost::Netns],
+            Cost::Peers => vec![Cost::Owners, Cost::Peers],
+            // What nobody holds is where it was made.
+            Cost::Containers => vec![Cost::Cgroup, Cost::Owners, Cost::Containers],
+            Cost::Owners if self == Self::ProcessUser => vec![Cost::Owners, Cost::User],
+            cost => vec![cost],
         }
-    }
-
-    /// What these fields need.
-    pub fn of(fields: impl IntoIterator<Item = Field>) -> Self {
-        let mut needs = Self::default();
-        fields.into_iter().for_each(|field| needs.add(field));
-        needs
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 use std::sync::LazyLock;
 
 use crate::model::{InfoField, MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
-pub use cost::{Cost, Needs};
+pub use cost::Cost;
 pub use definition::Definition;
 pub use lookup::Unknown;
 pub use value::{Datum, Side, Value};

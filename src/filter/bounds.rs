@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Expr, Field, Op, Operand, Prefix, Rule, Test};
-use crate::fields::Needs;
+use crate::fields::Cost;
 use crate::model::{Protocol, Source, State, StateSet};
 
 impl Expr {
@@ -52,29 +52,22 @@ impl Expr {
     }
 
     /// What must be looked up for it.
-    pub fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        for test in self.tests() {
-            match test {
-                Test::Shown(_) => needs.shown = true,
-                Test::Field(
-                    _,
-                    _,
-                    Operand::Hosts(_)
-                    | Operand::Named {
-                        number: Some(_), ..
-                    },
-                ) => {}
-                other => {
-                    if let Some(field) = other.field() {
-                        needs.add(field);
-                        // Who holds a socket may see another file at its path.
-                        needs.owners |= field == Field::AtPath;
-                    }
-                }
-            }
-        }
-        needs
+    pub fn needs(&self) -> BTreeSet<Cost> {
+        let needs_of = |test: &Test| match test {
+            Test::Shown(_) => vec![Cost::Shown],
+            Test::Field(
+                _,
+                _,
+                Operand::Hosts(_)
+                | Operand::Named {
+                    number: Some(_), ..
+                },
+            ) => Vec::new(),
+            // Who holds a socket may see another file at its path.
+            Test::Field(Field::AtPath, ..) => [Field::AtPath.needs(), vec![Cost::Owners]].concat(),
+            other => other.field().map(Field::needs).unwrap_or_default(),
+        };
+        self.tests().into_iter().flat_map(needs_of).collect()
     }
 
     /// The protocols that it names as wanted.

@@ -7,15 +7,14 @@
 //! what is left of an earlier one is seen.
 
 mod code;
-mod operations;
 
 use std::net::Ipv6Addr;
 
-pub use self::operations::{Check, Operation};
+pub use self::code::{Check, Operation};
 
-pub(super) use self::operations::operations;
+pub(super) use self::code::encoded;
 
-use self::code::{Leaf, Node};
+use self::code::Node;
 use super::expr::ANY_IPV4;
 use super::port_set::PortSet;
 use super::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
@@ -35,7 +34,7 @@ const MAX_RANGES: usize = 64;
 
 /// The program for an expression as it is left for one table of an IP protocol; empty = there is
 /// nothing to leave out. What `may_be_bound` has no peer, but the kernel tests that of an earlier connection.
-pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<u8> {
+pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<Operation> {
     let of_list = |members, all| {
         if all {
             Node::all(members)
@@ -71,21 +70,26 @@ fn of_test(test: &Test, holds: bool) -> Node {
                 let any = Prefix::new(Ipv6Addr::UNSPECIFIED.into(), 128);
                 Node::any([hosts_of(prefixes), hosts_of(&[any])])
             } else if !equal && side == Side::Peer {
-                let no_peer = Node::Test(Leaf::port_at_most(Side::Peer, 0));
+                let no_peer = Node::Test(Check::PortAtMost(Side::Peer, 0));
                 Node::any([hosts_of(prefixes), no_peer])
             } else {
                 hosts_of(prefixes)
             }
         }
-        Operand::Named { name: _, number } => match (field, number) {
-            // What is 0 there is absent.
-            (_, None | Some(0)) => Node::ALWAYS,
-            (Field::Interface, Some(index)) => u32::try_from(*index)
-                .map_or(Node::ALWAYS, |index| same(Leaf::interface(index), equal)),
-            (_, Some(id)) => same(Leaf::cgroup(*id), equal),
+        // What is 0 there is absent.
+        Operand::Named { number, .. } => match (field, number.filter(|number| *number != 0)) {
+            (_, None) => Node::ALWAYS,
+            (Field::Cgroup, Some(id)) => same(Check::Cgroup(id), equal),
+            (_, Some(index)) => {
+                let index = u32::try_from(index).ok();
+                index.map_or(Node::ALWAYS, |index| same(Check::Interface(index), equal))
+            }
         },
         // Where the mark is not told, `not` of any test of it holds.
-        Operand::Masked { value, mask } if holds => same(Leaf::mark(*value, *mask), equal),
+        Operand::Masked { value, mask } if holds => {
+            let (value, mask) = (*value, *mask);
+            same(Check::Mark { value, mask }, equal)
+        }
         _ => Node::ALWAYS,
     }
 }
@@ -112,27 +116,28 @@ fn ports(op: Op, items: &[PortItem], holds: bool) -> PortSet {
 
 fn any_of(side: Side, ports: &PortSet) -> Node {
     Node::any(ports.ranges().iter().map(|(first, last)| {
-        let from = (*first > 0).then(|| Node::Test(Leaf::port_at_least(side, *first)));
-        let to = (*last < u16::MAX).then(|| Node::Test(Leaf::port_at_most(side, *last)));
+        let from = (*first > 0).then_some(Node::Test(Check::PortAtLeast(side, *first)));
+        let to = (*last < u16::MAX).then_some(Node::Test(Check::PortAtMost(side, *last)));
         Node::all(from.into_iter().chain(to))
     }))
 }
 
 fn hosts(side: Side, prefixes: &[Prefix], equal: bool) -> Node {
-    let leaves = prefixes.iter().map(|prefix| Leaf::host(side, *prefix));
-    let Some(leaves) = leaves.collect::<Option<Vec<_>>>() else {
+    if !prefixes.iter().all(Prefix::is_possible) {
         return Node::ALWAYS;
-    };
-    let nodes = leaves.into_iter().map(Node::Test);
+    }
+    let nodes = prefixes
+        .iter()
+        .map(|prefix| same(Check::Host(side, *prefix), equal));
     if equal {
         Node::any(nodes)
     } else {
-        Node::all(nodes.map(Node::negated))
+        Node::all(nodes)
     }
 }
 
-fn same(leaf: Leaf, equal: bool) -> Node {
-    let same = Node::Test(leaf);
+fn same(check: Check, equal: bool) -> Node {
+    let same = Node::Test(check);
     if equal { same } else { same.negated() }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::bytecode::{Check, Operation, compile, operations};
+use super::bytecode::{Check, Operation, compile, encoded};
 use super::{Expr, Field, Op, Operand, PortItem, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, Table};
 
@@ -17,8 +17,8 @@ pub struct Narrow {
     /// The only connection there can be. Two may have the same ends, where one is bound to an interface,
     /// so this needs an expression that speaks of it.
     pub exact: Option<Exact>,
-    /// The rest, for `INET_DIAG_REQ_BYTECODE`; empty = nothing.
-    pub program: Vec<u8>,
+    /// The rest; empty = nothing.
+    pub program: Vec<Operation>,
 }
 
 /// Both ends of a connection, in the family of the table.
@@ -65,8 +65,7 @@ impl Narrow {
     /// missed is gone then.
     #[must_use]
     pub fn for_life(mut self) -> Self {
-        let operations = operations(&self.program);
-        if operations.iter().any(|one| one.check == Check::Changing) {
+        if self.program.iter().any(|one| one.check.may_change()) {
             self.program.clear();
         }
         self
@@ -74,23 +73,26 @@ impl Narrow {
 
     /// What a socket must pass, its only ports last.
     pub fn operations(&self) -> Vec<Operation> {
-        let mut all = operations(&self.program);
-        // Behind the program there are two operations for each port.
         let ends = [(Side::Local, self.local_port), (Side::Peer, self.peer_port)];
-        for (side, port) in ends
+        let ends = ends
             .into_iter()
-            .filter_map(|(side, port)| Some((side, port?)))
-        {
+            .filter_map(|(side, port)| Some((side, port?)));
+        let ports = ends.flat_map(|(side, port)| {
             let checks = [
                 Check::PortAtLeast(side, port),
                 Check::PortAtMost(side, port),
             ];
-            all.extend(checks.map(|check| Operation {
+            checks.map(|check| Operation {
                 check,
                 fail: usize::MAX,
-            }));
-        }
-        all
+            })
+        });
+        self.program.iter().copied().chain(ports).collect()
+    }
+
+    /// The program, for `INET_DIAG_REQ_BYTECODE`; empty = there is nothing to leave out.
+    pub fn bytecode(&self) -> Vec<u8> {
+        encoded(&self.program).unwrap_or_default()
     }
 
     /// True if it leaves out all that these ports and this program do.
@@ -98,7 +100,7 @@ impl Narrow {
         let [local, peer] = ports;
         (local.is_none() || local == self.local_port)
             && (peer.is_none() || peer == self.peer_port)
-            && (program.is_empty() || program == self.program)
+            && (program.is_empty() || program == self.bytecode())
     }
 
     /// Puts the first single port of each end into the id.

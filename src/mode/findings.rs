@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::error::Error;
+use crate::fields::Cost;
 use crate::filter::{self, Decision, Expr, Rule};
 use crate::mode::matcher::Matcher;
 use crate::mode::sources::Open;
@@ -251,12 +252,12 @@ impl<'q> Looker<'q> {
 fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
     let asked = query.request(rule);
     let states = hunts.iter().map(|hunt| hunt.states(rule.table().family));
-    let needs = || hunts.iter().flat_map(Hunt::needs);
+    let needs = |cost| hunts.iter().any(|hunt| hunt.needs(cost));
     Request {
         states: states.fold(StateSet::EMPTY, StateSet::union),
         extensions: Extensions {
-            info: asked.extensions.info || needs().any(|needs| needs.info),
-            memory: asked.extensions.memory || needs().any(|needs| needs.memory),
+            info: asked.extensions.info || needs(Cost::Info),
+            memory: asked.extensions.memory || needs(Cost::Memory),
             ..Extensions::default()
         },
         narrow: asked.narrow,

@@ -16,6 +16,7 @@ use super::signals::{Clock, Second, Signals, release};
 use super::sources::{Open, open};
 use crate::error::Error;
 use crate::exit::Verdict;
+use crate::fields::Cost;
 use crate::model::{Selection, Table};
 use crate::query::{Count, Query};
 use crate::render::Envelope;
@@ -193,7 +194,7 @@ fn target(query: &Query, tables: &[Table]) -> Target {
         let listening = Selection::Listening.states(table.protocol);
         asked.intersection(listening) == asked
     };
-    if tables.iter().all(is_of_listeners) && !query.filter.needs().owners {
+    if tables.iter().all(is_of_listeners) && !query.filter.needs().contains(&Cost::Owners) {
         Target::Listeners
     } else {
         Target::Sockets

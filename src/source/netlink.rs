@@ -73,7 +73,7 @@ impl NetlinkSource {
     fn look_up(&mut self, table: Table, request: &Request) -> Option<Socket> {
         let exact = request.narrow.exact.filter(|_| !self.recorder.is_on())?;
         let ends = [exact.local, exact.peer];
-        let bytes = wire::exact_request(table, params(request), ends, exact.interface);
+        let bytes = wire::exact_request(table, params(request, &[]), ends, exact.interface);
         // Without an answer to this request the channel is of no use any more: one may still come.
         let mut channel = self.open().ok()?;
         let (_, answer) = channel.ask(bytes).ok()?;
@@ -90,7 +90,8 @@ impl NetlinkSource {
 
     /// Dumps a table, again where a dump was disturbed and nothing of it was shown.
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<Outcome, Error> {
-        let mut params = params(reader.decoder.request);
+        let program = reader.decoder.request.narrow.bytecode();
+        let mut params = params(reader.decoder.request, &program);
         let dump = reader.dump;
         let netlink = |cause| Error::Netlink(dump.table(), cause);
         let mut outcome = Outcome::complete(Kind::Netlink);
@@ -297,7 +298,7 @@ fn lists_bound() -> bool {
     (number(), number()) >= (Some(6), Some(8))
 }
 
-fn params(request: &Request) -> DumpParams<'_> {
+fn params<'r>(request: &Request, program: &'r [u8]) -> DumpParams<'r> {
     let narrow = &request.narrow;
     DumpParams {
         states: request.states,
@@ -305,6 +306,6 @@ fn params(request: &Request) -> DumpParams<'_> {
         memory: request.extensions.memory,
         files: request.extensions.files,
         ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
-        program: &narrow.program,
+        program,
     }
 }

@@ -161,15 +161,15 @@ fn kernel_takes_random_programs_and_runs_them_as_expected() {
         for _ in 0..if all.is_empty() { 0 } else { EXPRESSIONS } {
             let expr = dice.expr(&all, 4);
             // Without the ids, so that the program alone decides.
-            let program = Narrow::of(&expr.for_table(table)).program;
+            let narrow = Narrow {
+                program: Narrow::of(&expr.for_table(table)).program,
+                ..Narrow::default()
+            };
+            let program = narrow.bytecode();
             if program.is_empty() {
                 continue;
             }
             assert!(audit(&program));
-            let narrow = Narrow {
-                program: program.clone(),
-                ..Narrow::default()
-            };
             let rows = listed(table, narrow);
             let accepted = all.iter().filter(|socket| runs(&program, &entry(socket)));
             let accepted: Vec<_> = accepted.map(identity).collect();

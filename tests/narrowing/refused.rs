@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use lsock::filter::{Expr, Field, Narrow, Op, Operand};
+use lsock::filter::{Check, Expr, Field, Narrow, Op, Operand, Operation, Prefix, Side};
 use lsock::model::Source as Kind;
 use lsock::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
@@ -54,7 +54,7 @@ fn refused_mark_is_left_to_user_space() {
         },
     );
     let narrow = Narrow::of(&marked.for_table(TCP));
-    assert_eq!(narrow.program.len(), 12);
+    assert_eq!(narrow.bytecode().len(), 12);
     // A thread is born into the namespace of the one that starts it.
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -71,12 +71,28 @@ fn refused_bytes_are_no_reason_to_change_the_source() {
     let Some((_scene, _namespace)) = stage() else {
         return;
     };
-    // An unknown operation, one that is cut off, and a program of an odd length.
-    for program in [vec![200, 4, 4, 0], vec![2, 8, 8, 0], vec![1, 4, 8, 0, 0]] {
+    // A prefix longer than its address, and jumps to themselves, at the begin and behind a test.
+    let address = [127, 0, 0, 1].into();
+    let long = Prefix {
+        address,
+        length: 33,
+    };
+    let port = Check::PortAtLeast(Side::Local, 1);
+    let to_itself = [(port, 2), (Check::Never, 1)];
+    for program in [
+        &[(Check::Host(Side::Local, long), 1)][..],
+        &[(Check::Never, 0)],
+        &to_itself,
+    ] {
+        let operation = |(check, fail): &(Check, usize)| Operation {
+            check: *check,
+            fail: *fail,
+        };
         let narrow = Narrow {
-            program,
+            program: program.iter().map(operation).collect(),
             ..Narrow::default()
         };
+        assert!(!narrow.bytecode().is_empty());
         for mut source in sources() {
             assert_whole(source.as_mut(), narrow.clone());
         }

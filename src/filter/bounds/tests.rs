@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use super::Needs;
+use crate::fields::Cost;
 use crate::filter::samples::{any_sample, expr};
 use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Source, State, StateSet, Table};
@@ -164,60 +165,28 @@ fn cheap_tests_need_nothing() {
         cgroup(Some(1)),
         number(Field::Uid, Op::Equal, 0),
     ]);
-    assert_eq!(cheap.needs(), Needs::default());
+    assert_eq!(cheap.needs(), BTreeSet::new());
 }
 
 #[test]
 fn every_costly_test_needs_its_own() {
-    let none = Needs::default();
-    let info = Needs { info: true, ..none };
-    let memory = Needs {
-        memory: true,
-        ..none
-    };
-    let unix_peers = Needs {
-        unix_peers: true,
-        ..none
-    };
-    let users = Needs {
-        users: true,
-        ..none
-    };
-    let cgroups = Needs {
-        cgroups: true,
-        ..none
-    };
-    let owners = Needs {
-        owners: true,
-        ..none
-    };
-    let shown = Needs {
-        shown: true,
-        ..none
-    };
     for (expr, needs) in [
-        (text(Field::Congestion), info),
-        (missing(Field::Congestion), info),
-        (number(Field::MemoryPart(1), Op::Less, 1), memory),
-        (name(Side::Peer), unix_peers),
-        (text(Field::PeerAddress), unix_peers),
-        (missing(Field::PeerAddress), unix_peers),
-        (text(Field::User), users),
-        (cgroup(None), cgroups),
-        (text(Field::Cgroup), cgroups),
-        (pid(1).negated(), owners),
-        (word(Field::ProcessStatus, &["none"]), owners),
-        (missing(Field::Fd), owners),
-        (
-            text(Field::ProcessUser),
-            Needs {
-                users: true,
-                ..owners
-            },
-        ),
-        (Expr::Test(Test::Shown("x".into())), shown),
+        (text(Field::Congestion), &[Cost::Info][..]),
+        (missing(Field::Congestion), &[Cost::Info]),
+        (number(Field::MemoryPart(1), Op::Less, 1), &[Cost::Memory]),
+        (name(Side::Peer), &[Cost::UnixPeers]),
+        (text(Field::PeerAddress), &[Cost::UnixPeers]),
+        (missing(Field::PeerAddress), &[Cost::UnixPeers]),
+        (text(Field::User), &[Cost::User]),
+        (cgroup(None), &[Cost::Cgroup]),
+        (text(Field::Cgroup), &[Cost::Cgroup]),
+        (pid(1).negated(), &[Cost::Owners]),
+        (word(Field::ProcessStatus, &["none"]), &[Cost::Owners]),
+        (missing(Field::Fd), &[Cost::Owners]),
+        (text(Field::ProcessUser), &[Cost::User, Cost::Owners]),
+        (Expr::Test(Test::Shown("x".into())), &[Cost::Shown]),
     ] {
-        assert_eq!(expr.needs(), needs, "{expr:?}");
+        assert_eq!(expr.needs(), needs.iter().copied().collect(), "{expr:?}");
     }
 }
 

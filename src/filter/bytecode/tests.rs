@@ -12,7 +12,7 @@ mod random;
 use std::net::IpAddr;
 
 use self::kernel::{Entry, audit, runs};
-use super::{MAX_STEPS, compile};
+use super::{MAX_STEPS, compile, encoded};
 use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
@@ -97,7 +97,7 @@ fn service(op: Op, numbers: &[(Protocol, u32)]) -> Expr {
 
 /// The program of an expression, which the kernel does not refuse.
 fn program(expr: &Expr) -> Vec<u8> {
-    let program = compile(expr, false);
+    let program = encoded(&compile(expr, false)).unwrap();
     assert!(program.is_empty() || audit(&program), "{expr:?}");
     program
 }

@@ -40,7 +40,16 @@ pub(super) fn any_contains(prefixes: &[Prefix], ip: IpAddr) -> bool {
 impl Prefix {
     /// Does only one address begin with it?
     pub(in crate::filter) const fn is_single(&self) -> bool {
-        self.length == if self.address.is_ipv4() { 32 } else { 128 }
+        self.length == self.bits()
+    }
+
+    /// True if an address is so long.
+    pub(in crate::filter) const fn is_possible(&self) -> bool {
+        self.length <= self.bits()
+    }
+
+    const fn bits(&self) -> u8 {
+        if self.address.is_ipv4() { 32 } else { 128 }
     }
 
     /// Does the address begin with it? Those of the other family do not.

@@ -92,7 +92,7 @@ fn service_goes_into_the_request_with_its_number() {
     assert_eq!(udp.peer_port, Some(53));
     // No UDP-Lite service of that name: nothing matches.
     let lite = narrowed(&expr, table(Protocol::UdpLite, Family::Inet));
-    assert_eq!((lite.peer_port, lite.program.len()), (None, 4));
+    assert_eq!((lite.peer_port, lite.bytecode().len()), (None, 4));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn second_port_of_an_end_stays_in_the_program() {
     let both = Expr::all([port(Side::Local, 1, 1), port(Side::Local, 2, 2)]);
     let narrow = narrowed(&both, TCP);
     assert_eq!(narrow.local_port, Some(1));
-    assert_eq!(narrow.program.len(), 16);
+    assert_eq!(narrow.bytecode().len(), 16);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn rest_of_the_conjunction_is_the_program_beside_the_ids() {
     let narrow = narrowed(&Expr::all(members), TCP);
     assert_eq!(narrow.local_port.zip(narrow.peer_port), Some((5_000, 80)));
     // Two host conditions.
-    assert_eq!(narrow.program.len(), 2 * (4 + 8 + 4));
+    assert_eq!(narrow.bytecode().len(), 2 * (4 + 8 + 4));
 }
 
 #[test]

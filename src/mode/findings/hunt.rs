@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ports::PortUse;
 use crate::enrich::SystemNames;
-use crate::fields::Needs;
+use crate::fields::Cost;
 use crate::filter::{Decision, Expr, Rule, parse};
 use crate::model::{
     Counts, Family, FindingKind, Found, Group, GroupBy, GroupKey, Holder, Limits, Protocol, Row,
@@ -137,11 +137,11 @@ impl Hunt {
         own.unwrap_or(StateSet::EMPTY)
     }
 
-    /// What it looks at of a socket.
-    pub(super) fn needs(&self) -> impl Iterator<Item = Needs> {
+    /// True if this must be asked for.
+    pub(super) fn needs(&self, cost: Cost) -> bool {
         let rules = self.rules.iter();
-        let rules = rules.flat_map(|rule| [&rule.among, &rule.filter]);
-        rules.map(|rule| rule.expr().needs())
+        let mut rules = rules.flat_map(|rule| [&rule.among, &rule.filter]);
+        rules.any(|rule| rule.expr().needs().contains(&cost))
     }
 
     fn of(&self, family: Family) -> Option<&Selecting> {

@@ -7,6 +7,7 @@ use std::slice;
 
 use super::{INCOMPLETE, Listing, Output};
 use crate::error::Error;
+use crate::fields::Cost;
 use crate::filter::{Decision, Field, Rule};
 use crate::mode::Messages;
 use crate::mode::check::Tally;
@@ -258,7 +259,7 @@ impl Listing<'_> {
     ) {
         let noted = &mut self.summary.diagnostics;
         // A filter that asks for them has chosen among sockets without names.
-        let are_names_needed = self.query.filter.needs().unix_peers;
+        let are_names_needed = self.query.filter.needs().contains(&Cost::UnixPeers);
         let needed = |warning: &Warning| {
             warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
         };

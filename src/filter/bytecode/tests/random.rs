@@ -7,7 +7,7 @@ use proptest::sample::select;
 
 use super::kernel::{Entry, audit, runs};
 use super::{cgroup, interface, mark, port};
-use crate::filter::bytecode::compile;
+use crate::filter::bytecode::{compile, encoded};
 use crate::filter::samples::prefix;
 use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Socket, State, StateSet, Table};
@@ -214,7 +214,7 @@ proptest! {
         sockets in prop::collection::vec(sockets(), 1..20),
     ) {
         let table = Table { protocol: PROTOCOL, family: Family::Inet6 };
-        let program = compile(expr.for_table(table).expr(), true);
+        let program = encoded(&compile(expr.for_table(table).expr(), true)).unwrap();
         prop_assert!(program.is_empty() || audit(&program), "{:?}", program);
         for (socket, entry) in &sockets {
             let accepted = program.is_empty() || runs(&program, entry);
