@@ -60,7 +60,10 @@ impl Definition {
 
     /// A count, or a number that names something.
     pub(super) const fn number(name: &'static str, width: usize) -> Self {
-        Self::right(name, width).counts(Unit::Count)
+        Self {
+            unit: Some(Unit::Count),
+            ..Self::right(name, width)
+        }
     }
 
     /// Cells that end at the right edge.
@@ -81,69 +84,5 @@ impl Definition {
             words,
             ..Self::new(name, width)
         }
-    }
-
-    pub(super) const fn key(self, key: &'static str) -> Self {
-        Self {
-            key: Some(key),
-            ..self
-        }
-    }
-
-    pub(super) const fn short(self, short: &'static str) -> Self {
-        Self {
-            short: Some(short),
-            ..self
-        }
-    }
-
-    pub(super) const fn aliases(self, aliases: &'static [&'static str]) -> Self {
-        Self { aliases, ..self }
-    }
-
-    pub(super) const fn csv(self, header: &'static str) -> Self {
-        Self {
-            csv: Some(header),
-            ..self
-        }
-    }
-
-    pub(super) const fn counts(self, unit: Unit) -> Self {
-        Self {
-            unit: Some(unit),
-            ..self
-        }
-    }
-
-    pub(super) const fn costs(self, cost: Cost) -> Self {
-        Self { cost, ..self }
-    }
-
-    /// Of these tables only.
-    pub(super) const fn of(self, applies: fn(Table) -> bool) -> Self {
-        Self { applies, ..self }
-    }
-
-    /// A socket may have none.
-    pub(super) const fn optional(self) -> Self {
-        Self {
-            is_optional: true,
-            ..self
-        }
-    }
-
-    /// Reported by netlink of these tables only.
-    pub(super) const fn in_netlink(self, in_netlink: fn(Table) -> bool) -> Self {
-        Self { in_netlink, ..self }
-    }
-
-    /// Reported by `/proc/net` of these tables only.
-    pub(super) const fn in_procfs(self, in_procfs: fn(Table) -> bool) -> Self {
-        Self { in_procfs, ..self }
-    }
-
-    /// Never reported by `/proc/net`.
-    pub(super) const fn netlink_only(self) -> Self {
-        self.in_procfs(|_| false)
     }
 }

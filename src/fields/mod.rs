@@ -3,8 +3,8 @@
 //! A [`Field`] names a property of a socket: JSON key, CSV header, word of `--columns`, `--sort` and
 //! filters. Its [`Definition`] in `table` says what it holds, which sockets have it, who reports it,
 //! and what it costs. [`Field::get`] reads it from a row for a writer, [`Field::value`] tells apart why
-//! there is nothing. A new field is a line of `fields!`, a definition in `table`, a line in `value`, and its
-//! description in `schema.json` and the manual.
+//! there is nothing. A new field is a definition in `table`, a line in `value`, and its description in
+//! `schema.json` and the manual.
 
 mod cost;
 mod definition;
@@ -17,101 +17,12 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use crate::model::{InfoField, MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
+use crate::model::{MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
 pub use cost::Cost;
 pub use definition::Definition;
 pub use lookup::Unknown;
+pub use table::Field;
 pub use value::{Datum, Side, Value};
-
-/// Makes [`Field`], with the keys of a row in the order of JSON, each with its name.
-macro_rules! fields {
-    ($($field:ident $name:literal)+) => {
-        /// A property of a socket under its one name. The order is that of JSON, parts after their
-        /// structures.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Field {
-            $(#[doc = concat!("`", $name, "`")] $field,)+
-            /// `local`: address, interface and port in one cell.
-            Local,
-            /// `peer`: likewise.
-            Peer,
-            /// `timer.kind`
-            TimerKind,
-            /// `timer.expires_ms`
-            TimerExpires,
-            /// `timer.retransmits`
-            TimerRetransmits,
-            /// `processes.pid`
-            Pid,
-            /// `processes.name`
-            Process,
-            /// `processes.command`
-            Command,
-            /// `processes.user`
-            ProcessUser,
-            /// `processes.fds`
-            Fd,
-            /// `peer_processes.pid`
-            PeerPid,
-            /// `peer_processes.name`
-            PeerProcess,
-            /// `tcp_info.…`
-            TcpPart(&'static InfoField),
-            /// `mptcp_info.…`
-            MptcpPart(&'static InfoField),
-            /// `memory.…`: the place in [`Memory::fields`].
-            MemoryPart(usize),
-        }
-
-        impl Field {
-            /// Every field of the vocabulary, in the order of JSON: the keys of a row.
-            pub const VOCABULARY: [Self; [$($name),+].len()] = [$(Self::$field),+];
-        }
-    };
-}
-
-fields! {
-    Protocol "protocol"
-    Family "family"
-    Type "type"
-    State "state"
-    RecvQueue "recv_queue"
-    SendQueue "send_queue"
-    LocalAddress "local_address"
-    LocalPort "local_port"
-    PeerAddress "peer_address"
-    PeerPort "peer_port"
-    Interface "interface"
-    Uid "uid"
-    User "user"
-    Inode "inode"
-    Cookie "cookie"
-    Shutdown "shutdown"
-    V6Only "v6only"
-    Timer "timer"
-    Mark "mark"
-    Cgroup "cgroup"
-    Netns "netns"
-    NetnsInode "netns_inode"
-    PeerInode "peer_inode"
-    FileInode "file_inode"
-    FileDevice "file_device"
-    AtPath "at_path"
-    PendingPeers "pending_peers"
-    Processes "processes"
-    ProcessStatus "process_status"
-    Container "container"
-    Pod "pod"
-    Unit "unit"
-    Image "image"
-    PeerProcesses "peer_processes"
-    PeerNetns "peer_netns"
-    PeerContainer "peer_container"
-    Congestion "congestion"
-    TcpInfo "tcp_info"
-    MptcpInfo "mptcp_info"
-    Memory "memory"
-}
 
 /// Made once: every word of a filter is looked for among them.
 static COMPARABLE: LazyLock<Vec<Field>> = LazyLock::new(|| {

@@ -1,179 +1,215 @@
-//! The definitions, in the order of [`Field`].
+//! The fields and their definitions.
 
-use super::Field;
 use super::cost::Cost;
-use super::definition::Definition as D;
-use crate::model::{Family, ProcessStatus, Protocol, Shutdown, SocketType, Table, TimerKind, Unit};
+use super::definition::Definition;
+use crate::model::{
+    Family, InfoField, ProcessStatus, Protocol, Shutdown, SocketType, Table, TimerKind, Unit,
+};
 
-macro_rules! definitions {
-    ($($fields:pat => $definition:expr;)+) => {
+/// Makes [`Field`] and its definitions: the keys of a row, in the order of JSON, and what stands beside
+/// them.
+macro_rules! fields {
+    (
+        keys { $(
+            $key:ident = $kind:ident($name:literal $(, $arg:expr)+)
+                $({ $($said:ident: $of:expr),+ $(,)? })?;
+        )+ }
+        beside { $(
+            $(#[$doc:meta])+
+            $other:ident = $new:ident($($with:expr),+)
+                $({ $($told:ident: $about:expr),+ $(,)? })?;
+        )+ }
+    ) => {
+        /// A property of a socket under its one name. The order is that of JSON, parts after their
+        /// structures.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Field {
+            $(#[doc = concat!("`", $name, "`")] $key,)+
+            $($(#[$doc])+ $other,)+
+            /// `tcp_info.…`
+            TcpPart(&'static InfoField),
+            /// `mptcp_info.…`
+            MptcpPart(&'static InfoField),
+            /// `memory.…`: the place in [`Memory::fields`](crate::model::Memory::fields).
+            MemoryPart(usize),
+        }
+
         impl Field {
+            /// Every field of the vocabulary, in the order of JSON: the keys of a row.
+            pub const VOCABULARY: [Self; [$($name),+].len()] = [$(Self::$key),+];
+
             /// Its definition; parts of a kernel structure share that of the structure.
-            pub const fn definition(self) -> &'static D {
+            pub const fn definition(self) -> &'static Definition {
                 match self {
-                    $($fields => const { &$definition },)+
+                    $(Self::$key => const {
+                        &Definition { $($($said: $of,)+)? ..Definition::$kind($name $(, $arg)+) }
+                    },)+
+                    $(Self::$other => const {
+                        &Definition { $($($told: $about,)+)? ..Definition::$new($($with),+) }
+                    },)+
+                    Self::TcpPart(_) => Self::TcpInfo.definition(),
+                    Self::MptcpPart(_) => Self::MptcpInfo.definition(),
+                    Self::MemoryPart(_) => Self::Memory.definition(),
                 }
             }
         }
     };
 }
 
-definitions! {
-    Self::Protocol => D::word("protocol", 7, Protocol::NAMES).short("proto");
-    Self::Family => D::word("family", 7, Family::NAMES);
-    Self::Type => D::word("type", 9, SocketType::NAMES)
-        .of(|table| matches!(table.protocol, Protocol::Unix | Protocol::Packet));
-    Self::State => D::new("state", 11);
-    Self::RecvQueue => D::number("recv_queue", 6)
-        .short("recv_q")
-        .counts(Unit::Bytes)
-        .in_procfs(|table| table.protocol != Protocol::Unix);
-    Self::SendQueue => D::number("send_queue", 6)
-        .short("send_q")
-        .counts(Unit::Bytes)
-        .in_procfs(|table| is_ip(table) || table.protocol == Protocol::Netlink);
-    Self::LocalAddress => D::new("local_address", 15)
-        .of(|table| table.protocol != Protocol::Packet)
-        .optional();
-    Self::LocalPort => D::right("local_port", 10)
-        .aliases(&["sport"])
-        .of(|table| table.protocol != Protocol::Unix)
-        .optional();
-    Self::PeerAddress => D::new("peer_address", 15)
-        .of(|table| table.protocol != Protocol::Packet)
-        .in_procfs(is_ip)
-        .costs(Cost::UnixPeers)
-        .optional();
-    Self::PeerPort => D::right("peer_port", 10)
-        .aliases(&["dport"])
-        .of(|table| is_ip(table) || table.protocol == Protocol::Netlink)
-        .in_procfs(is_ip)
-        .optional();
-    Self::Interface => D::new("interface", 9)
-        .aliases(&["dev", "iface"])
-        .of(|table| is_ip(table) || table.protocol == Protocol::Packet)
-        .in_procfs(|table| table.protocol == Protocol::Packet)
-        .costs(Cost::Interface)
-        .optional();
-    Self::Uid => D::number("uid", 10)
-        .in_netlink(|table| table.protocol != Protocol::Netlink)
-        .in_procfs(has_uid_line);
-    Self::User => D::new("user", 10)
-        .in_netlink(|table| table.protocol != Protocol::Netlink)
-        .in_procfs(has_uid_line)
-        .costs(Cost::User);
-    Self::Inode => D::number("inode", 10).optional();
-    Self::Cookie => D::new("cookie", 8).counts(Unit::Count).netlink_only();
-    Self::Shutdown => D::word("shutdown", 8, Shutdown::NAMES)
-        .of(|table| is_ip(table) || table.protocol == Protocol::Unix)
-        .netlink_only();
-    Self::V6Only => D::word("v6only", 6, &["true", "false"])
-        .of(|table| table.family == Family::Inet6 && table.protocol.has_service_ports())
-        .netlink_only();
-    Self::Timer => D::new("timer", 23).of(is_ip).optional();
-    Self::TimerKind => D::word("timer", 11, TimerKind::NAMES)
-        .key("kind")
-        .of(is_ip)
-        .optional();
-    Self::TimerExpires => D::number("expires_ms", 10)
-        .counts(Unit::Millis)
-        .of(is_ip)
-        .optional();
-    Self::TimerRetransmits => D::number("retransmits", 11).of(is_ip).optional();
-    Self::Mark => D::number("mark", 10)
-        .aliases(&["fwmark"])
-        .of(is_ip)
-        .in_netlink(|_| false)
-        .netlink_only();
-    Self::Cgroup => D::new("cgroup", 40)
-        .in_netlink(is_ip)
-        .netlink_only()
-        .costs(Cost::Cgroup);
-    Self::Netns => D::new("netns", 12).costs(Cost::Netns).optional();
-    Self::NetnsInode => D::number("netns_inode", 11).costs(Cost::Netns).optional();
-    Self::PeerInode => D::number("peer_inode", 10)
-        .of(|table| table.protocol == Protocol::Unix)
-        .netlink_only()
-        .optional();
-    Self::FileInode => D::number("file_inode", 10)
-        .of(is_unix)
-        .netlink_only()
-        .costs(Cost::File);
-    Self::FileDevice => D::right("file_device", 11)
-        .of(is_unix)
-        .netlink_only()
-        .costs(Cost::File);
-    Self::AtPath => D::word("at_path", 7, &["true", "false"])
-        .of(is_unix)
-        .netlink_only()
-        .costs(Cost::Path);
-    Self::PendingPeers => D::number("pending_peers", 13)
-        .of(is_unix)
-        .netlink_only()
-        .costs(Cost::File);
-    Self::Processes => D::new("processes", 24).costs(Cost::Owners).optional();
-    Self::Pid => D::number("pid", 10)
-        .csv("pids")
-        .costs(Cost::Owners)
-        .optional();
-    Self::Process => D::new("process", 16)
-        .key("name")
-        .aliases(&["processes", "process_name"])
-        .csv("process_names")
-        .costs(Cost::Owners)
-        .optional();
-    Self::Command => D::new("command", 24)
-        .csv("process_commands")
-        .costs(Cost::Owners)
-        .optional();
-    Self::ProcessUser => D::new("process_user", 12)
-        .key("user")
-        .csv("process_users")
-        .costs(Cost::Owners)
-        .optional();
-    Self::Fd => D::number("fd", 10)
-        .key("fds")
-        .csv("fds")
-        .costs(Cost::Owners)
-        .optional();
-    Self::ProcessStatus => D::word("process_status", 14, ProcessStatus::NAMES).costs(Cost::Owners);
-    Self::Container => D::new("container", 16).costs(Cost::Containers).optional();
-    Self::Pod => D::new("pod", 24).costs(Cost::Containers).optional();
-    Self::Unit => D::new("unit", 24).costs(Cost::Containers).optional();
-    Self::Image => D::new("image", 24).costs(Cost::Containers).optional();
-    Self::PeerProcesses => D::new("peer_processes", 24).of(has_peer).costs(Cost::Peers).optional();
-    Self::PeerPid => D::number("peer_pid", 10)
-        .key("pid")
-        .csv("peer_pids")
-        .of(has_peer)
-        .costs(Cost::Peers)
-        .optional();
-    Self::PeerProcess => D::new("peer_process", 16)
-        .key("name")
-        .aliases(&["peer_processes", "peer_process_name"])
-        .csv("peer_process_names")
-        .of(has_peer)
-        .costs(Cost::Peers)
-        .optional();
-    Self::PeerNetns => D::new("peer_netns", 12).of(has_peer).costs(Cost::Peers).optional();
-    Self::PeerContainer => D::new("peer_container", 16).of(has_peer).costs(Cost::Peers).optional();
-    Self::Congestion => D::new("congestion", 10)
-        .aliases(&["cong"])
-        .of(|table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp))
-        .netlink_only()
-        .costs(Cost::Info);
-    Self::TcpInfo | Self::TcpPart(_) => D::new("tcp_info", 8)
-        .of(|table| table.protocol == Protocol::Tcp)
-        .netlink_only()
-        .costs(Cost::Info);
-    Self::MptcpInfo | Self::MptcpPart(_) => D::new("mptcp_info", 10)
-        .of(|table| table.protocol == Protocol::Mptcp)
-        .netlink_only()
-        .costs(Cost::Info);
-    Self::Memory | Self::MemoryPart(_) => D::new("memory", 8).in_procfs(has_drops).costs(Cost::Memory);
-    Self::Local => D::new("local", 24).aliases(&["src"]);
-    Self::Peer => D::new("peer", 24).aliases(&["dst"]).costs(Cost::UnixPeers);
+fields! {
+    keys {
+        Protocol = word("protocol", 7, Protocol::NAMES) { short: Some("proto") };
+        Family = word("family", 7, Family::NAMES);
+        Type = word("type", 9, SocketType::NAMES) {
+            applies: |table| matches!(table.protocol, Protocol::Unix | Protocol::Packet),
+        };
+        State = new("state", 11);
+        RecvQueue = number("recv_queue", 6) {
+            short: Some("recv_q"), unit: Some(Unit::Bytes),
+            in_procfs: |table| table.protocol != Protocol::Unix,
+        };
+        SendQueue = number("send_queue", 6) {
+            short: Some("send_q"), unit: Some(Unit::Bytes),
+            in_procfs: |table| is_ip(table) || table.protocol == Protocol::Netlink,
+        };
+        LocalAddress = new("local_address", 15) {
+            applies: |table| table.protocol != Protocol::Packet, is_optional: true,
+        };
+        LocalPort = right("local_port", 10) {
+            aliases: &["sport"], applies: |table| table.protocol != Protocol::Unix,
+            is_optional: true,
+        };
+        PeerAddress = new("peer_address", 15) {
+            applies: |table| table.protocol != Protocol::Packet, in_procfs: is_ip,
+            cost: Cost::UnixPeers, is_optional: true,
+        };
+        PeerPort = right("peer_port", 10) {
+            aliases: &["dport"],
+            applies: |table| is_ip(table) || table.protocol == Protocol::Netlink, in_procfs: is_ip,
+            is_optional: true,
+        };
+        Interface = new("interface", 9) {
+            aliases: &["dev", "iface"],
+            applies: |table| is_ip(table) || table.protocol == Protocol::Packet,
+            in_procfs: |table| table.protocol == Protocol::Packet, cost: Cost::Interface,
+            is_optional: true,
+        };
+        Uid = number("uid", 10) {
+            in_netlink: |table| table.protocol != Protocol::Netlink, in_procfs: has_uid_line,
+        };
+        User = new("user", 10) {
+            in_netlink: |table| table.protocol != Protocol::Netlink, in_procfs: has_uid_line,
+            cost: Cost::User,
+        };
+        Inode = number("inode", 10) { is_optional: true };
+        Cookie = new("cookie", 8) { unit: Some(Unit::Count), in_procfs: NEVER };
+        Shutdown = word("shutdown", 8, Shutdown::NAMES) {
+            applies: |table| is_ip(table) || table.protocol == Protocol::Unix, in_procfs: NEVER,
+        };
+        V6Only = word("v6only", 6, &["true", "false"]) {
+            applies: |table| table.family == Family::Inet6 && table.protocol.has_service_ports(),
+            in_procfs: NEVER,
+        };
+        Timer = new("timer", 23) { applies: is_ip, is_optional: true };
+        Mark = number("mark", 10) {
+            aliases: &["fwmark"], applies: is_ip, in_netlink: NEVER, in_procfs: NEVER,
+        };
+        Cgroup = new("cgroup", 40) { in_netlink: is_ip, in_procfs: NEVER, cost: Cost::Cgroup };
+        Netns = new("netns", 12) { cost: Cost::Netns, is_optional: true };
+        NetnsInode = number("netns_inode", 11) { cost: Cost::Netns, is_optional: true };
+        PeerInode = number("peer_inode", 10) {
+            applies: |table| table.protocol == Protocol::Unix, in_procfs: NEVER, is_optional: true,
+        };
+        FileInode = number("file_inode", 10) {
+            applies: is_unix, in_procfs: NEVER, cost: Cost::File,
+        };
+        FileDevice = right("file_device", 11) {
+            applies: is_unix, in_procfs: NEVER, cost: Cost::File,
+        };
+        AtPath = word("at_path", 7, &["true", "false"]) {
+            applies: is_unix, in_procfs: NEVER, cost: Cost::Path,
+        };
+        PendingPeers = number("pending_peers", 13) {
+            applies: is_unix, in_procfs: NEVER, cost: Cost::File,
+        };
+        Processes = new("processes", 24) { cost: Cost::Owners, is_optional: true };
+        ProcessStatus = word("process_status", 14, ProcessStatus::NAMES) { cost: Cost::Owners };
+        Container = new("container", 16) { cost: Cost::Containers, is_optional: true };
+        Pod = new("pod", 24) { cost: Cost::Containers, is_optional: true };
+        Unit = new("unit", 24) { cost: Cost::Containers, is_optional: true };
+        Image = new("image", 24) { cost: Cost::Containers, is_optional: true };
+        PeerProcesses = new("peer_processes", 24) {
+            applies: has_peer, cost: Cost::Peers, is_optional: true,
+        };
+        PeerNetns = new("peer_netns", 12) {
+            applies: has_peer, cost: Cost::Peers, is_optional: true,
+        };
+        PeerContainer = new("peer_container", 16) {
+            applies: has_peer, cost: Cost::Peers, is_optional: true,
+        };
+        Congestion = new("congestion", 10) {
+            aliases: &["cong"],
+            applies: |table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp),
+            in_procfs: NEVER, cost: Cost::Info,
+        };
+        TcpInfo = new("tcp_info", 8) {
+            applies: |table| table.protocol == Protocol::Tcp, in_procfs: NEVER, cost: Cost::Info,
+        };
+        MptcpInfo = new("mptcp_info", 10) {
+            applies: |table| table.protocol == Protocol::Mptcp, in_procfs: NEVER, cost: Cost::Info,
+        };
+        Memory = new("memory", 8) { in_procfs: has_drops, cost: Cost::Memory };
+    }
+    beside {
+        /// `local`: address, interface and port in one cell.
+        Local = new("local", 24) { aliases: &["src"] };
+        /// `peer`: likewise.
+        Peer = new("peer", 24) { aliases: &["dst"], cost: Cost::UnixPeers };
+        /// `timer.kind`
+        TimerKind = word("timer", 11, TimerKind::NAMES) {
+            key: Some("kind"), applies: is_ip, is_optional: true,
+        };
+        /// `timer.expires_ms`
+        TimerExpires = number("expires_ms", 10) {
+            unit: Some(Unit::Millis), applies: is_ip, is_optional: true,
+        };
+        /// `timer.retransmits`
+        TimerRetransmits = number("retransmits", 11) { applies: is_ip, is_optional: true };
+        /// `processes.pid`
+        Pid = number("pid", 10) { csv: Some("pids"), cost: Cost::Owners, is_optional: true };
+        /// `processes.name`
+        Process = new("process", 16) {
+            key: Some("name"), aliases: &["processes", "process_name"], csv: Some("process_names"),
+            cost: Cost::Owners, is_optional: true,
+        };
+        /// `processes.command`
+        Command = new("command", 24) {
+            csv: Some("process_commands"), cost: Cost::Owners, is_optional: true,
+        };
+        /// `processes.user`
+        ProcessUser = new("process_user", 12) {
+            key: Some("user"), csv: Some("process_users"), cost: Cost::Owners, is_optional: true,
+        };
+        /// `processes.fds`
+        Fd = number("fd", 10) {
+            key: Some("fds"), csv: Some("fds"), cost: Cost::Owners, is_optional: true,
+        };
+        /// `peer_processes.pid`
+        PeerPid = number("peer_pid", 10) {
+            key: Some("pid"), csv: Some("peer_pids"), applies: has_peer, cost: Cost::Peers,
+            is_optional: true,
+        };
+        /// `peer_processes.name`
+        PeerProcess = new("peer_process", 16) {
+            key: Some("name"), aliases: &["peer_processes", "peer_process_name"],
+            csv: Some("peer_process_names"), applies: has_peer, cost: Cost::Peers,
+            is_optional: true,
+        };
+    }
 }
+
+/// Of no table.
+const NEVER: fn(Table) -> bool = |_| false;
 
 fn is_unix(table: Table) -> bool {
     table.protocol == Protocol::Unix
