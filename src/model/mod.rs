@@ -43,7 +43,7 @@ pub use network::Network;
 pub use peer::Peer;
 pub use place::Place;
 pub use process::{Process, ProcessStatus};
-pub use protocol::{AddressKind, Family, LineFormat, PortKind, Protocol, SocketType, Table};
+pub use protocol::{Family, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};
 pub use row::{OwnedRow, Row, Stage};
 pub use selection::Selection;

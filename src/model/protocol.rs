@@ -8,7 +8,7 @@ use self::definition::Definition;
 use super::{State, StateSet, named};
 use crate::text::enumeration;
 
-pub use self::definition::{AddressKind, LineFormat, PortKind};
+pub use self::definition::PortKind;
 
 named! {
     /// What a socket speaks. `definition` has what is known of each.
@@ -99,7 +99,7 @@ impl Protocol {
 
     /// True if it runs over IPv4 and IPv6.
     pub const fn is_ip(self) -> bool {
-        matches!(self.address(), AddressKind::Ip)
+        matches!(self.families(), [Family::Inet, ..])
     }
 
     /// True if both ends have ports of 16 bits, as services have them.
@@ -193,9 +193,8 @@ impl Table {
             ""
         };
         let name = self.protocol.name();
-        self.protocol
-            .proc_net()
-            .map(|_| format!("net/{name}{version}"))
+        let is_there = self.protocol.in_proc_net();
+        is_there.then(|| format!("net/{name}{version}"))
     }
 }
 

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::column::{Column, Columns};
 use super::{LineError, nonzero, owner, set_drops};
 use crate::model::{
-    Endpoint, Family, LineFormat, PortKind, ProcNetExtras, Socket, State, Timer, TimerKind,
+    Endpoint, Family, PortKind, ProcNetExtras, Protocol, Socket, State, Timer, TimerKind,
 };
 
 /// Milliseconds of a clock tick in `/proc`: `USER_HZ` is 100 (`include/asm-generic/param.h`).
@@ -22,11 +22,7 @@ const PAST_TICKS: u64 = (1 << 31) / TICK_MS;
 /// A queue that is longer has a negative length: the kernel is about to change it.
 const NEGATIVE: u32 = 1 << 31;
 
-pub(super) fn decode(
-    format: LineFormat,
-    line: &[u8],
-    socket: &mut Socket,
-) -> Result<(), LineError> {
+pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     let mut columns = Columns::new(line);
     columns.next("sl")?.slot()?;
     decode_ends(&mut columns, socket)?;
@@ -40,7 +36,7 @@ pub(super) fn decode(
     for name in ["ref", "pointer"] {
         columns.optional(name)?.map_or(Ok(()), Column::pointer)?;
     }
-    if format == LineFormat::Tcp {
+    if socket.protocol == Protocol::Tcp {
         extras.rx_queue = socket.recv_queue.unwrap_or_default();
         extras.tx_queue = socket.send_queue.unwrap_or_default();
         extras.probes = probes;

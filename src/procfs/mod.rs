@@ -15,7 +15,7 @@ mod unix;
 
 use std::fmt;
 
-use crate::model::{LineFormat, Memory, Socket, State, Table};
+use crate::model::{Memory, Protocol, Socket, State, Table};
 use crate::text::escape;
 
 /// Bytes of a column that an error quotes.
@@ -23,11 +23,11 @@ const QUOTED: usize = 64;
 
 /// Is this the line of column names that begins the file of a table?
 pub fn is_header(table: Table, line: &[u8]) -> bool {
-    let word = match table.protocol.proc_net() {
-        Some(LineFormat::Tcp | LineFormat::Datagram) => "sl",
-        Some(LineFormat::Unix) => "Num",
-        Some(LineFormat::Packet | LineFormat::Netlink) => "sk",
-        None => return false,
+    let word = match table.protocol {
+        Protocol::Unix => "Num",
+        Protocol::Packet | Protocol::Netlink => "sk",
+        listed if listed.in_proc_net() => "sl",
+        _ => return false,
     };
     line.trim_ascii_start().split(|byte| *byte == b' ').next() == Some(word.as_bytes())
 }
@@ -42,14 +42,12 @@ pub fn is_header(table: Table, line: &[u8]) -> bool {
 /// When the line is not one that a kernel writes: a column is missing, or is not a number of its kind.
 pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
     socket.reset(table.protocol, table.family);
-    let Some(format) = table.protocol.proc_net() else {
-        return Err(LineError::new("line", line, "is of a table without a file"));
-    };
-    match format {
-        LineFormat::Tcp | LineFormat::Datagram => inet::decode(format, line, socket),
-        LineFormat::Unix => unix::decode(line, socket),
-        LineFormat::Packet => packet::decode(line, socket),
-        LineFormat::Netlink => netlink::decode(line, socket),
+    match table.protocol {
+        Protocol::Unix => unix::decode(line, socket),
+        Protocol::Packet => packet::decode(line, socket),
+        Protocol::Netlink => netlink::decode(line, socket),
+        listed if listed.in_proc_net() => inet::decode(line, socket),
+        _ => Err(LineError::new("line", line, "is of a table without a file")),
     }
 }
 
@@ -59,7 +57,7 @@ pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(),
 pub fn is_cut(table: Table, line: &[u8]) -> bool {
     let words = line.split(|byte| *byte == b' ');
     let count = words.filter(|word| !word.is_empty()).count();
-    table.protocol.proc_net() != Some(LineFormat::Tcp) || count < TCP_COLUMNS
+    table.protocol != Protocol::Tcp || count < TCP_COLUMNS
 }
 
 /// Columns of a line of `net/tcp`, the pointer included.

@@ -39,7 +39,7 @@ impl Source for AutoSource {
             Err(error) if is_refusal(&error) => error,
             other => return other,
         };
-        if table.protocol.proc_net().is_none() {
+        if !table.protocol.in_proc_net() {
             // Where the kernel speaks it, sockets may be missing.
             return Err(error);
         }

@@ -177,7 +177,7 @@ fn unlisted(
         .filter(|_| is_told && states != StateSet::EMPTY);
     let each = rules.iter().filter_map(|rule| {
         let (protocol, source) = (rule.table().protocol, source?);
-        let is_everywhere = protocol.proc_net().is_some() && protocol.sock_diag().is_some();
+        let is_everywhere = protocol.in_proc_net() && protocol.sock_diag().is_some();
         let is_missed = is_everywhere || query.alone.contains(&protocol);
         let is_gap = is_missed && rule.states().union(states) == states;
         let is_said = is_gap || !outcome.is_scope_unknown;

@@ -31,8 +31,8 @@ columns! {
     sock_diag: Option<u16>,
     /// The kernel's module that answers that request.
     diag_module: &'static str,
-    /// What a line of its files of `/proc/net` looks like; `None` = there is no such file.
-    proc_net: Option<LineFormat>,
+    /// True if `/proc/net` has files of it.
+    in_proc_net: bool,
     /// Reads the kernel's code of a state, in netlink replies and in `/proc/net`. (`/proc/net/unix` has
     /// codes of its own: [`State::from_unix_proc`].)
     state_of: fn(u8) -> State,
@@ -40,42 +40,12 @@ columns! {
     connected: StateSet,
     /// The states of sockets that wait for peers.
     listening: StateSet,
-    /// What the address of an end is.
-    address: AddressKind,
     /// What the port of an end is.
     port: PortKind,
     /// True if it has the state machine of TCP.
     is_tcp_like: bool,
     /// True if it is listed when no protocol is named.
     is_default: bool,
-}
-
-/// What a line of a file of `/proc/net` looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineFormat {
-    /// `net/tcp`.
-    Tcp,
-    /// `net/udp`, `net/udplite`, `net/raw` and `net/icmp`.
-    Datagram,
-    /// `net/unix`.
-    Unix,
-    /// `net/packet`.
-    Packet,
-    /// `net/netlink`.
-    Netlink,
-}
-
-/// What the address of an end is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressKind {
-    /// An IP address.
-    Ip,
-    /// The name of a unix socket.
-    UnixName,
-    /// There is none; the interface takes its place.
-    Interface,
-    /// The netlink family.
-    NetlinkFamily,
 }
 
 /// What the port of an end is.
@@ -115,11 +85,10 @@ pub(super) const TCP: Definition = Definition {
     families: IP,
     sock_diag: Some(6),
     diag_module: "tcp_diag",
-    proc_net: Some(LineFormat::Tcp),
+    in_proc_net: true,
     state_of: State::from_tcp,
     connected: CONNECTED,
     listening: LISTEN,
-    address: AddressKind::Ip,
     port: PortKind::Tcp,
     is_tcp_like: true,
     is_default: true,
@@ -130,7 +99,6 @@ pub(super) const UDP: Definition = Definition {
     recording_code: 1,
     sock_diag: Some(17),
     diag_module: "udp_diag",
-    proc_net: Some(LineFormat::Datagram),
     state_of: State::from_datagram,
     listening: UNCONNECTED,
     port: PortKind::Udp,
@@ -168,7 +136,7 @@ pub(super) const MPTCP: Definition = Definition {
     recording_code: 5,
     sock_diag: Some(262),
     diag_module: "mptcp_diag",
-    proc_net: None,
+    in_proc_net: false,
     state_of: State::from_mptcp,
     is_default: false,
     ..TCP
@@ -180,10 +148,8 @@ pub(super) const UNIX: Definition = Definition {
     families: &[Family::Unix],
     sock_diag: Some(0),
     diag_module: "unix_diag",
-    proc_net: Some(LineFormat::Unix),
     state_of: State::from_datagram,
     listening: LISTEN,
-    address: AddressKind::UnixName,
     port: PortKind::None,
     is_default: false,
     ..UDP
@@ -195,10 +161,8 @@ pub(super) const PACKET: Definition = Definition {
     recording_code: 7,
     families: &[Family::Packet],
     diag_module: "af_packet_diag",
-    proc_net: Some(LineFormat::Packet),
     connected: StateSet::ALL,
     listening: StateSet::ALL,
-    address: AddressKind::Interface,
     port: PortKind::EtherType,
     ..UNIX
 };
@@ -210,11 +174,9 @@ pub(super) const NETLINK: Definition = Definition {
     families: &[Family::Netlink],
     sock_diag: Some(NDIAG_PROTO_ALL),
     diag_module: "netlink_diag",
-    proc_net: Some(LineFormat::Netlink),
     state_of: State::from_netlink,
     connected: StateSet::ALL,
     listening: UNCONNECTED,
-    address: AddressKind::NetlinkFamily,
     port: PortKind::PortId,
     ..UNIX
 };

