@@ -4,27 +4,19 @@ use super::error::{Compared, Refusal, expected};
 use super::hosts::{self, End, Version};
 use super::lexer::{Relation, Word};
 use super::ports::ports;
-use super::value::{Values, is_missing, missing, text};
+use super::value::Values;
 use super::words::one_word;
-use super::{Case, Expr, Field, Op, Operand, Pattern, Prefix, Side};
+use super::{Case, Expr, Field, Op, Operand, Pattern};
 use crate::model::{Family, netlink_family_name};
 use crate::text::{escape, nearest, unescape};
 
 impl Values<'_> {
     /// The test of an address, or of an address and a port.
-    pub(super) fn end(&self, side: Side, relation: Relation, word: &Word<'_>) -> Compared {
-        let field = side.address();
-        if relation.like {
-            return Ok(text(field, relation, word));
-        }
-        if is_missing(word) {
-            return missing(field, relation.op, word);
-        }
-        let op = relation.op;
+    pub(super) fn end(&self, field: Field, op: Op, word: &Word<'_>) -> Compared {
         let (version, text) = match word.text.split_once(':') {
-            Some(("unix", path)) => return Ok(name(side, op, path, word.quoted)),
-            Some(("netlink", rest)) => return self.netlink(side, op, rest),
-            Some(("link" | "packet", rest)) => return self.packet(side, op, rest),
+            Some(("unix", path)) => return Ok(name(field, op, path, word.quoted)),
+            Some(("netlink", rest)) => return self.netlink(field, op, rest),
+            Some(("link" | "packet", rest)) => return self.packet(field, op, rest),
             Some(("vsock", _)) => {
                 let reason = "vsock sockets are not listed by this version";
                 return Err(Refusal::Because(reason.to_owned()));
@@ -34,19 +26,19 @@ impl Values<'_> {
             _ => (None, &*word.text),
         };
         if version.is_none() && self.names.only_unix() {
-            return Ok(name(side, op, &word.text, word.quoted));
+            return Ok(name(field, op, &word.text, word.quoted));
         }
         if !word.quoted && is_netlink_family(&word.text) {
-            return self.netlink(side, op, &word.text);
+            return self.netlink(field, op, &word.text);
         }
         if version.is_none() && is_path(word) {
-            return Ok(name(side, op, &word.text, word.quoted));
+            return Ok(name(field, op, &word.text, word.quoted));
         }
-        self.hosts(side, op, version, text)
+        self.hosts(field, op, version, text)
     }
 
     /// `10/8,fe80::/10`: any of them, or none.
-    fn hosts(&self, side: Side, op: Op, version: Version, text: &str) -> Compared {
+    fn hosts(&self, field: Field, op: Op, version: Version, text: &str) -> Compared {
         let mut prefixes = Vec::new();
         let mut others = Vec::new();
         for word in text.split(',') {
@@ -56,32 +48,37 @@ impl Values<'_> {
                     scope: None,
                     port: None,
                 } if version.is_none() => prefixes.extend(more),
-                end => others.push(self.parts(side, op, version, end)?),
+                end => others.push(self.parts(field, op, version, end)?),
             }
         }
         if !prefixes.is_empty() {
-            others.push(host(side, op, prefixes));
+            others.push(Expr::field(field, op, Operand::Hosts(prefixes)));
         }
         Ok(conjunction(others, op == Op::Unequal))
     }
 
     /// Address, interface and port: all of them, or not.
-    fn parts(&self, side: Side, op: Op, version: Version, end: End<'_>) -> Compared {
+    fn parts(&self, field: Field, op: Op, version: Version, end: End<'_>) -> Compared {
         let family = version.map(|family| one_word(Field::Family, op, family.name()));
         let mut parts: Vec<Expr> = family.into_iter().collect();
-        parts.extend(end.prefixes.map(|prefixes| host(side, op, prefixes)));
+        parts.extend(
+            end.prefixes
+                .map(|prefixes| Expr::field(field, op, Operand::Hosts(prefixes))),
+        );
         if let Some(name) = end.scope {
             parts.push(self.interface(name, op)?);
         }
         if let Some(port) = end.port {
             let items = ports(port, self.names)?;
-            parts.extend(items.map(|items| Expr::field(side.port(), op, Operand::Ports(items))));
+            parts.extend(
+                items.map(|items| Expr::field(field.side().port(), op, Operand::Ports(items))),
+            );
         }
         Ok(conjunction(parts, op == Op::Equal))
     }
 
     /// `netlink:FAMILY[:PORT]`
-    fn netlink(&self, side: Side, op: Op, text: &str) -> Compared {
+    fn netlink(&self, field: Field, op: Op, text: &str) -> Compared {
         let (family, port) = text.split_once(':').unwrap_or((text, "*"));
         let mut parts = vec![one_word(Field::Protocol, op, "netlink")];
         if !matches!(family, "" | "*") {
@@ -91,38 +88,35 @@ impl Values<'_> {
                 Err(_) => netlink_family(family)?,
             };
             let pattern = Pattern::Glob(name, Case::Insensitive);
-            parts.push(Expr::field(side.address(), op, Operand::Text(pattern)));
+            parts.push(Expr::field(field, op, Operand::Text(pattern)));
         }
-        parts.extend(self.number_or_name(side, op, port)?);
+        parts.extend(self.number_or_name(field, op, port)?);
         Ok(conjunction(parts, op == Op::Equal))
     }
 
     /// `link:PROTOCOL[:INTERFACE]`
-    fn packet(&self, side: Side, op: Op, text: &str) -> Compared {
+    fn packet(&self, field: Field, op: Op, text: &str) -> Compared {
         let (protocol, interface) = text.split_once(':').unwrap_or((text, "*"));
         let mut parts = vec![one_word(Field::Protocol, op, "packet")];
-        parts.extend(self.number_or_name(side, op, protocol)?);
+        parts.extend(self.number_or_name(field, op, protocol)?);
         if !matches!(interface, "" | "*") {
             parts.push(self.interface(interface, op)?);
         }
         Ok(conjunction(parts, op == Op::Equal))
     }
 
-    fn number_or_name(&self, side: Side, op: Op, text: &str) -> Result<Option<Expr>, Refusal> {
+    fn number_or_name(&self, field: Field, op: Op, text: &str) -> Result<Option<Expr>, Refusal> {
         if matches!(text, "" | "*") {
             return Ok(None);
         }
-        self.port(side, Relation::compare(op), &Word::plain(text), true)
+        let (port, word) = (field.side().port(), Word::plain(text));
+        self.field(port, Relation::compare(op), &word, true)
             .map(Some)
     }
 }
 
-fn host(side: Side, op: Op, prefixes: Vec<Prefix>) -> Expr {
-    Expr::field(side.address(), op, Operand::Hosts(prefixes))
-}
-
 /// A path, an abstract name, or a glob of them.
-fn name(side: Side, op: Op, text: &str, quoted: bool) -> Expr {
+fn name(field: Field, op: Op, text: &str, quoted: bool) -> Expr {
     if text == "*" && !quoted {
         return one_word(Field::Protocol, op, "unix");
     }
@@ -133,7 +127,7 @@ fn name(side: Side, op: Op, text: &str, quoted: bool) -> Expr {
     } else {
         Pattern::Exact(unescape(text))
     };
-    Expr::field(side.address(), op, Operand::Name(pattern))
+    Expr::field(field, op, Operand::Name(pattern))
 }
 
 /// All parts hold; or, where each was made with `!=`, one does.

@@ -14,6 +14,8 @@ mod display;
 mod ends;
 mod error;
 mod expr;
+#[cfg(test)]
+mod expr_samples;
 mod hosts;
 mod lexer;
 mod matcher;

@@ -3,7 +3,7 @@
 use super::error::Refusal;
 use super::lexer::{Kind, Lexer, Relation, Token, Word};
 use super::number::is_unit;
-use super::subject::{EITHER, Subject, meant};
+use super::subject::{PORTS, Subject, meant};
 use super::value::Values;
 use super::words::states;
 use super::{Expr, FilterError, Names, Op, Test};
@@ -205,7 +205,7 @@ impl<'t> Parser<'t> {
         let mut port = self.value("a port")?;
         port.after = "";
         let equal = Relation::compare(Op::Equal);
-        self.compared(Subject::Port(EITHER), "port", equal, &port)
+        self.compared(PORTS, "port", equal, &port)
     }
 
     /// `FIELD [OP] VALUE`, from the operator on.

@@ -38,7 +38,7 @@ impl Rule {
     /// The expression as it is, but for lists, of which every member becomes a test.
     #[cfg(test)]
     pub(super) fn spelled_out(expr: &Expr, table: Table) -> Self {
-        let expr = super::samples::spelled_out(expr, table);
+        let expr = super::expr_samples::spelled_out(expr, table);
         Self { table, expr }
     }
 }

@@ -1,6 +1,4 @@
-//! Random sockets, and random expressions that hold for some of them.
-
-mod exprs;
+//! Random sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,16 +10,15 @@ use crate::model::{
     BoundFile, Endpoint, Family, Info, Memory, Peer, Place, Process, ProcessStatus, Protocol, Row,
     Shutdown, Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
 };
-pub(super) use exprs::{expr, prefix, spelled_out, test};
 
-const IPV4: [&str; 5] = [
+pub(super) const IPV4: [&str; 5] = [
     "0.0.0.0",
     "127.0.0.1",
     "10.0.0.1",
     "10.0.1.7",
     "192.168.1.1",
 ];
-const IPV6: [&str; 6] = [
+pub(super) const IPV6: [&str; 6] = [
     "::",
     "::1",
     "fe80::1",
@@ -29,8 +26,8 @@ const IPV6: [&str; 6] = [
     "::ffff:10.0.0.1",
     "::ffff:192.168.1.1",
 ];
-const PORTS: [u16; 7] = [1, 22, 80, 443, 8080, 40_000, 65_535];
-const NAMES: [&str; 6] = [
+pub(super) const PORTS: [u16; 7] = [1, 22, 80, 443, 8080, 40_000, 65_535];
+pub(super) const NAMES: [&str; 6] = [
     "",
     "/run/a.sock",
     "/run/b.sock",
@@ -38,14 +35,14 @@ const NAMES: [&str; 6] = [
     "\x000a1b2",
     "@odd",
 ];
-const TEXTS: [&str; 9] = [
+pub(super) const TEXTS: [&str; 9] = [
     "nginx", "sshd", "eth0", "root", "/a.slice", "cubic", "10.0.0.1", "route", "if7",
 ];
-const GLOBS: [&str; 9] = [
+pub(super) const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
 /// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
-const TEXT_FIELDS: [Field; 17] = [
+pub(super) const TEXT_FIELDS: [Field; 17] = [
     Field::LocalAddress,
     Field::PeerAddress,
     Field::Interface,
@@ -64,7 +61,7 @@ const TEXT_FIELDS: [Field; 17] = [
     Field::PeerContainer,
     Field::Congestion,
 ];
-const WORD_FIELDS: [Field; 6] = [
+pub(super) const WORD_FIELDS: [Field; 6] = [
     Field::Protocol,
     Field::Family,
     Field::Type,
@@ -209,7 +206,7 @@ fn place_of(processes: Option<&[Process]>) -> Option<Place> {
     })
 }
 
-fn option<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
+pub(super) fn option<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
     prop::option::of(strategy)
 }
 
@@ -227,15 +224,15 @@ fn process() -> impl Strategy<Value = Process> {
     })
 }
 
-fn text() -> impl Strategy<Value = &'static str> {
+pub(super) fn text() -> impl Strategy<Value = &'static str> {
     select(TEXTS.to_vec())
 }
 
-fn number() -> impl Strategy<Value = u32> {
+pub(super) fn number() -> impl Strategy<Value = u32> {
     select(vec![0, 1, 2, 3, 5, 100, 1_500, 70_000])
 }
 
-fn states() -> impl Strategy<Value = StateSet> {
+pub(super) fn states() -> impl Strategy<Value = StateSet> {
     let every: Vec<State> = State::NAMED
         .into_iter()
         .chain([State::Unknown(9)])

@@ -1,6 +1,6 @@
 //! The words a test begins with.
 
-use super::{Field, Side};
+use super::Field;
 use crate::fields::Unknown;
 use crate::model::Table;
 use crate::text::nearest;
@@ -20,17 +20,14 @@ pub(super) enum Subject {
     HalfClosed,
     /// `orphan`
     Orphan,
-    /// Address and port of these ends.
-    End(&'static [Side]),
-    /// The port of these ends.
-    Port(&'static [Side]),
-    /// Everything else.
+    /// Everything else; an address stands for all of its end.
     Field(Field),
+    /// The one or the other.
+    Either([Field; 2]),
 }
 
-const LOCAL: &[Side] = &[Side::Local];
-const PEER: &[Side] = &[Side::Peer];
-pub(super) const EITHER: &[Side] = &[Side::Local, Side::Peer];
+const ADDRESSES: Subject = Subject::Either([Field::LocalAddress, Field::PeerAddress]);
+pub(super) const PORTS: Subject = Subject::Either([Field::LocalPort, Field::PeerPort]);
 
 /// Words that are no field of the vocabulary, or mean more than one.
 const WORDS: [(&str, Subject); 16] = [
@@ -42,14 +39,14 @@ const WORDS: [(&str, Subject); 16] = [
     ("half-closed", Subject::HalfClosed),
     ("half_closed", Subject::HalfClosed),
     ("orphan", Subject::Orphan),
-    ("src", Subject::End(LOCAL)),
-    ("local", Subject::End(LOCAL)),
-    ("dst", Subject::End(PEER)),
-    ("peer", Subject::End(PEER)),
-    ("addr", Subject::End(EITHER)),
-    ("address", Subject::End(EITHER)),
-    ("host", Subject::End(EITHER)),
-    ("port", Subject::Port(EITHER)),
+    ("src", Subject::Field(Field::LocalAddress)),
+    ("local", Subject::Field(Field::LocalAddress)),
+    ("dst", Subject::Field(Field::PeerAddress)),
+    ("peer", Subject::Field(Field::PeerAddress)),
+    ("addr", ADDRESSES),
+    ("address", ADDRESSES),
+    ("host", ADDRESSES),
+    ("port", PORTS),
 ];
 
 impl Subject {
@@ -59,13 +56,7 @@ impl Subject {
         if let Some((_, subject)) = WORDS.iter().find(|(name, _)| *name == word) {
             return Ok(*subject);
         }
-        Ok(match Field::compared(&word, tables)? {
-            Field::LocalAddress => Self::End(LOCAL),
-            Field::PeerAddress => Self::End(PEER),
-            Field::LocalPort => Self::Port(LOCAL),
-            Field::PeerPort => Self::Port(PEER),
-            field => Self::Field(field),
-        })
+        Field::compared(&word, tables).map(Self::Field)
     }
 }
 
@@ -98,14 +89,7 @@ mod tests {
     #[test]
     fn every_field_has_its_name() {
         for field in Field::comparable() {
-            let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress);
-            let is_port = matches!(field, Field::LocalPort | Field::PeerPort);
-            match Subject::of(&field.name(), &[]) {
-                Ok(Subject::Field(found)) => assert_eq!(found, field),
-                Ok(Subject::End(_)) => assert!(is_end, "{field:?}"),
-                Ok(Subject::Port(_)) => assert!(is_port, "{field:?}"),
-                other => assert_eq!(other, Ok(Subject::Field(field))),
-            }
+            assert_eq!(Subject::of(&field.name(), &[]), Ok(Subject::Field(field)));
         }
     }
 

@@ -9,7 +9,7 @@ use super::number::number;
 use super::ports::ports;
 use super::subject::Subject;
 use super::words::{state_test, states, words};
-use super::{Case, Expr, Field, Names, Op, Operand, Pattern, PortItem, Side, Test};
+use super::{Case, Expr, Field, Names, Op, Operand, Pattern, PortItem, Test};
 use crate::fields::Cost;
 use crate::model::{ProcessStatus, Table, Unit};
 use crate::text::unescape;
@@ -28,30 +28,37 @@ impl Subject {
     /// The operators it goes with, for a message.
     pub(super) fn signs(self) -> &'static str {
         match self {
-            Self::Port(_) => ORDER,
             Self::Field(Field::Cookie) => EQUALITY,
             Self::Field(Field::TimerKind) => ALL_SIGNS,
-            Self::Field(field) if field.unit().is_some() => ORDER,
+            Self::Field(field) | Self::Either([field, _])
+                if field.is_port() || field.unit().is_some() =>
+            {
+                ORDER
+            }
             _ => TEXT,
         }
     }
 
     /// What its value is, for a message.
     pub(super) fn value(self, relation: Relation) -> &'static str {
-        match self {
-            Self::State if relation.like => "a glob",
-            Self::State => "a state",
-            Self::Port(_) => "a port",
-            Self::End(_) => "a host",
-            Self::Field(Field::TimerKind) => "a timer or a duration",
-            Self::Field(Field::Uid | Field::User) => "a user",
-            Self::Field(field) if !field.words().is_empty() => "a word",
-            Self::Field(field) => match field.unit() {
+        let (Self::Field(field) | Self::Either([field, _])) = self else {
+            return match self {
+                Self::State if relation.like => "a glob",
+                Self::State => "a state",
+                _ => "a value",
+            };
+        };
+        match field {
+            Field::TimerKind => "a timer or a duration",
+            Field::Uid | Field::User => "a user",
+            Field::LocalAddress | Field::PeerAddress => "a host",
+            port if port.is_port() => "a port",
+            word if !word.words().is_empty() => "a word",
+            other => match other.unit() {
                 Some(Unit::Millis | Unit::Micros) => "a duration",
                 Some(_) => "a number",
                 None => "a text",
             },
-            _ => "a value",
         }
     }
 }
@@ -110,34 +117,18 @@ impl Values<'_> {
     ) -> Compared {
         match subject {
             Subject::State => state_test(relation, &word.text),
-            Subject::End(sides) => {
-                let tests = sides.iter().map(|side| self.end(*side, relation, word));
-                any_or_all(relation, tests)
+            Subject::Field(field) => self.fields(field, name, relation, word),
+            Subject::Either(fields) => {
+                let fields = fields.into_iter();
+                let tests = fields.map(|field| self.fields(field, name, relation, word));
+                any_or_all(relation.op, tests)
             }
-            Subject::Port(sides) => {
-                let wide = name.ends_with("_port");
-                let tests = sides
-                    .iter()
-                    .map(|side| self.port(*side, relation, word, wide));
-                any_or_all(relation, tests)
-            }
-            Subject::Field(field) => self.fields(field, relation, word),
             _ => Ok(Expr::ALWAYS),
         }
     }
 
-    pub(super) fn port(
-        &self,
-        side: Side,
-        relation: Relation,
-        word: &Word<'_>,
-        wide: bool,
-    ) -> Compared {
-        let (op, field) = (relation.op, side.port());
-        if is_missing(word) {
-            return missing(field, op, word);
-        }
-        // Port ids of netlink sockets have 32 bits.
+    fn port(&self, field: Field, relation: Relation, word: &Word<'_>, wide: bool) -> Compared {
+        let op = relation.op;
         if wide
             && let Ok(value) = word.text.parse::<u32>()
             && value > u16::MAX.into()
@@ -173,23 +164,30 @@ impl Values<'_> {
         ))
     }
 
-    /// `a,b`: either, or for `!=` neither. (Fields of few words have lists of their own.)
-    fn fields(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
-        if word.quoted
-            || relation.is_order()
-            || !word.text.contains(',')
-            || !field.words().is_empty()
-        {
-            return self.field(field, relation, word);
+    /// `a,b`: either, or for `!=` neither. (Ends and fields of few words have lists of their own.)
+    fn fields(&self, field: Field, name: &str, relation: Relation, word: &Word<'_>) -> Compared {
+        // Port ids of netlink sockets have 32 bits.
+        let wide = name.ends_with("_port");
+        let is_end = matches!(field, Field::LocalAddress | Field::PeerAddress) || field.is_port();
+        let has_lists = is_end || !field.words().is_empty();
+        if word.quoted || relation.is_order() || !word.text.contains(',') || has_lists {
+            return self.field(field, relation, word, wide);
         }
         let parts = word.text.split(',').map(|part| match part {
             "" => expected(Subject::Field(field).value(relation)),
-            part => self.field(field, relation, &Word::plain(part)),
+            part => self.field(field, relation, &Word::plain(part), wide),
         });
-        any_or_all(relation, parts)
+        any_or_all(relation.op, parts)
     }
 
-    fn field(&self, field: Field, relation: Relation, word: &Word<'_>) -> Compared {
+    /// `wide` = a port may have more than 16 bits.
+    pub(super) fn field(
+        &self,
+        field: Field,
+        relation: Relation,
+        word: &Word<'_>,
+        wide: bool,
+    ) -> Compared {
         let Relation { op, like } = relation;
         let is_word = field.words().contains(&&*word.text);
         if is_missing(word) && !like && !is_word {
@@ -200,6 +198,8 @@ impl Values<'_> {
             };
         }
         match field {
+            Field::LocalAddress | Field::PeerAddress if !like => self.end(field, op, word),
+            Field::LocalPort | Field::PeerPort => self.port(field, relation, word, wide),
             Field::TimerKind if !like && word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 numeric(Field::TimerExpires, op, &word.text)
             }
@@ -256,21 +256,21 @@ impl Values<'_> {
 }
 
 /// One of them for `=` and its like, all of them for `!=`.
-fn any_or_all(relation: Relation, tests: impl Iterator<Item = Compared>) -> Compared {
-    let tests: Vec<Expr> = tests.collect::<Result<_, _>>()?;
-    Ok(match relation.op {
+pub(super) fn any_or_all(op: Op, tests: impl IntoIterator<Item = Compared>) -> Compared {
+    let tests: Vec<Expr> = tests.into_iter().collect::<Result<_, _>>()?;
+    Ok(match op {
         Op::Unequal => Expr::all(tests),
         _ => Expr::any(tests),
     })
 }
 
 /// `none`: the socket has no such thing; `unknown`, `null`: there is no value.
-pub(super) fn is_missing(word: &Word<'_>) -> bool {
+fn is_missing(word: &Word<'_>) -> bool {
     !word.quoted && matches!(&*word.text, "none" | "unknown" | "null")
 }
 
 /// The field has no value, or has one.
-pub(super) fn missing(field: Field, op: Op, word: &Word<'_>) -> Compared {
+fn missing(field: Field, op: Op, word: &Word<'_>) -> Compared {
     let told = &*word.text == "none";
     match op {
         Op::Equal | Op::Unequal => Ok(Expr::field(field, op, Operand::Missing { told })),
@@ -347,7 +347,7 @@ fn is_device(text: &str) -> bool {
 }
 
 /// A text, or a glob.
-pub(super) fn text(field: Field, relation: Relation, word: &Word<'_>) -> Expr {
+fn text(field: Field, relation: Relation, word: &Word<'_>) -> Expr {
     let pattern = if relation.like {
         Pattern::Glob(word.text.to_string(), Case::Insensitive)
     } else {

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use crate::fields::Cost;
-use crate::filter::samples::{any_sample, expr};
+use crate::filter::expr_samples::expr;
+use crate::filter::samples::any_sample;
 use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Source, State, StateSet, Table};
 

@@ -11,7 +11,7 @@ mod owners;
 mod rule;
 mod stages;
 
-use crate::filter::samples::prefix;
+use crate::filter::expr_samples::prefix;
 use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Rule, Test};
 use crate::model::{
     Family, Info, MPTCP_INFO, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use crate::filter::samples::{Sample, any_sample, expr, prefix, tables, test};
+use crate::filter::expr_samples::{expr, prefix, test};
+use crate::filter::samples::{Sample, any_sample, tables};
 use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Rule, Side, Test};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 

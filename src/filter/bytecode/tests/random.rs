@@ -8,7 +8,7 @@ use proptest::sample::select;
 use super::kernel::{Entry, audit, runs};
 use super::{cgroup, interface, mark, port};
 use crate::filter::bytecode::{compile, encoded};
-use crate::filter::samples::prefix;
+use crate::filter::expr_samples::prefix;
 use crate::filter::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 use crate::model::{Family, Protocol, Socket, State, StateSet, Table};
 

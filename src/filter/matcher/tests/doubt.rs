@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::{held, missing, number, process, table, tcp, text, word};
-use crate::filter::samples::{any_sample, expr};
+use crate::filter::expr_samples::expr;
+use crate::filter::samples::any_sample;
 use crate::filter::{Decision, Expr, Field, Op, Operand, Rule, Test};
 use crate::model::{ProcessStatus, Row, Socket, Stage, State, StateSet};
 

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::{answer, cgroup, held_at, holds, interface, missing, number, table, tcp, text, word};
-use crate::filter::samples::{any_sample, expr};
+use crate::filter::expr_samples::expr;
+use crate::filter::samples::any_sample;
 use crate::filter::{Expr, Field, Op, Test};
 use crate::model::{Row, Stage, State, StateSet};
 

@@ -1,18 +1,18 @@
-//! Random expressions.
+//! Random expressions, some of which hold for the sockets of `samples`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::{
+use super::samples::{
     GLOBS, IPV4, IPV6, NAMES, PORTS, TEXT_FIELDS, WORD_FIELDS, number, option, states, text,
 };
 use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Prefix, Side, Test};
 use crate::model::{Protocol, Table};
 
 /// An expression of any shape.
-pub(in crate::filter) fn expr() -> impl Strategy<Value = Expr> {
+pub(super) fn expr() -> impl Strategy<Value = Expr> {
     let leaf = test().prop_map(Expr::Test);
     leaf.prop_recursive(4, 40, 6, |inner| {
         let members = || prop::collection::vec(inner.clone(), 0..6);
@@ -25,7 +25,7 @@ pub(in crate::filter) fn expr() -> impl Strategy<Value = Expr> {
 }
 
 /// One test of any kind.
-pub(in crate::filter) fn test() -> impl Strategy<Value = Test> {
+pub(super) fn test() -> impl Strategy<Value = Test> {
     prop_oneof![
         2 => states().prop_map(Test::State),
         3 => select(WORD_FIELDS.to_vec()).prop_flat_map(word),
@@ -92,7 +92,7 @@ fn pattern() -> impl Strategy<Value = Pattern> {
 }
 
 /// Ports, several for `=` and `!=`.
-pub(in crate::filter) fn port() -> impl Strategy<Value = Test> {
+pub(super) fn port() -> impl Strategy<Value = Test> {
     let items = prop::collection::vec(port_item(), 1..5);
     (side(), op(), items, select(PORTS.to_vec())).prop_map(|(side, op, items, port)| {
         let items = match op {
@@ -133,7 +133,7 @@ fn host() -> impl Strategy<Value = Test> {
 
 /// The prefix of an address.
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-pub(in crate::filter) fn prefix(address: &str, length: u8) -> Prefix {
+pub(super) fn prefix(address: &str, length: u8) -> Prefix {
     match address.parse().unwrap() {
         IpAddr::V4(ip) => {
             let length = length.min(32);
@@ -195,7 +195,7 @@ fn looked_up() -> impl Strategy<Value = Test> {
 }
 
 /// The expression as it is, but for lists of ports and prefixes, of which every member becomes a test.
-pub(in crate::filter) fn spelled_out(expr: &Expr, table: Table) -> Expr {
+pub(super) fn spelled_out(expr: &Expr, table: Table) -> Expr {
     let each = |members: &[Expr]| {
         members
             .iter()
