@@ -1,15 +1,16 @@
 //! Does an expression hold for a row?
 
+use std::fmt::Display;
+use std::io::Write as _;
+
 use super::expr::ANY_IPV4;
 use super::{Expr, Field, Op, Operand, Pattern, Rule, Test};
 use crate::fields::{Datum, Value};
 use crate::model::{ProcessStatus, Protocol, Row, Source, Stage, Unit};
 
 mod lists;
-mod short;
 
 use lists::{any_contains, port_holds};
-use short::Short;
 
 /// Hexadecimal digits in the name that the kernel gives a unix socket (`unix_autobind`).
 const AUTOBIND_DIGITS: usize = 5;
@@ -296,12 +297,11 @@ impl<'r> Matcher<'_, 'r> {
     /// names.
     fn is_nameless(&self, interface: Datum<'_>) -> bool {
         let socket = self.row.socket;
-        let number = socket.interface.map(Short::interface);
-        let is_number = matches!(
-            (interface, number),
-            (Datum::Name(name), Some(number)) if name == number.as_bytes()
-        );
-        socket.source == Source::Replay && is_number
+        let (Datum::Name(name), Some(index)) = (interface, socket.interface) else {
+            return false;
+        };
+        let is_number = || is_written(format_args!("if{index}"), |number| number == name);
+        socket.source == Source::Replay && is_number()
     }
 
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
@@ -311,7 +311,7 @@ impl<'r> Matcher<'_, 'r> {
                 return self.some((texts, field), equal, |text| pattern.matches(text));
             }
             Datum::Index(index) => is_index(index, |text| pattern.matches(text)),
-            Datum::Ip(ip) => pattern.matches(Short::of(ip).as_bytes()),
+            Datum::Ip(ip) => is_written(ip, |text| pattern.matches(text)),
             Datum::Path(name) => pattern.matches_name(name),
             // Of several processes.
             Datum::Name(names) if field.is_of_owners() && field != Field::PeerNetns => {
@@ -387,8 +387,20 @@ impl<'r> Matcher<'_, 'r> {
 
 /// True if an interface that has this index may be called so, even where its name is not known.
 fn is_index(index: u32, matches: impl Fn(&[u8]) -> bool) -> bool {
-    let names = [Short::of(index), Short::interface(index)];
-    names.iter().any(|name| matches(name.as_bytes()))
+    is_written(index, &matches) || is_written(format_args!("if{index}"), matches)
+}
+
+/// Bytes of the longest IP address, `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`, and some.
+const LONGEST: usize = 48;
+
+/// What is said of a value as it is written, which needs no memory of its own.
+fn is_written(value: impl Display, matches: impl FnOnce(&[u8]) -> bool) -> bool {
+    let mut bytes = [0; LONGEST];
+    let mut free = bytes.as_mut_slice();
+    // It fails for a text that is too long, and none is.
+    let _ = write!(free, "{value}");
+    let len = LONGEST - free.len();
+    bytes.get(..len).is_some_and(matches)
 }
 
 #[cfg(test)]

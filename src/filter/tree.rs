@@ -66,32 +66,38 @@ impl<T> Tree<T> {
 impl<T: PartialEq> Tree<T> {
     /// All of them.
     pub fn all(members: impl IntoIterator<Item = Self>) -> Self {
-        let mut flat = Vec::new();
-        for member in members {
-            match member {
-                Self::All(members) => flat.extend(members),
-                other => flat.push(other),
-            }
-        }
-        if flat.contains(&Self::NEVER) {
-            return Self::NEVER;
-        }
-        single(flat, Self::All)
+        Self::list(members, true)
     }
 
     /// At least one of them.
     pub fn any(members: impl IntoIterator<Item = Self>) -> Self {
+        Self::list(members, false)
+    }
+
+    fn list(members: impl IntoIterator<Item = Self>, all: bool) -> Self {
         let mut flat = Vec::new();
         for member in members {
             match member {
-                Self::Any(members) => flat.extend(members),
+                Self::All(members) if all => flat.extend(members),
+                Self::Any(members) if !all => flat.extend(members),
                 other => flat.push(other),
             }
         }
-        if flat.contains(&Self::ALWAYS) {
-            return Self::ALWAYS;
+        let decisive = if all { Self::NEVER } else { Self::ALWAYS };
+        if flat.contains(&decisive) {
+            return decisive;
         }
-        single(flat, Self::Any)
+        match flat.pop() {
+            Some(only) if flat.is_empty() => only,
+            last => {
+                flat.extend(last);
+                if all {
+                    Self::All(flat)
+                } else {
+                    Self::Any(flat)
+                }
+            }
+        }
     }
 
     /// Its opposite.
@@ -101,17 +107,6 @@ impl<T: PartialEq> Tree<T> {
             always if always == Self::ALWAYS => Self::NEVER,
             never if never == Self::NEVER => Self::ALWAYS,
             other => Self::Not(Box::new(other)),
-        }
-    }
-}
-
-/// A list, or its only member.
-fn single<T>(mut members: Vec<Tree<T>>, list: impl FnOnce(Vec<Tree<T>>) -> Tree<T>) -> Tree<T> {
-    match members.pop() {
-        Some(only) if members.is_empty() => only,
-        popped => {
-            members.extend(popped);
-            list(members)
         }
     }
 }
