@@ -4,8 +4,9 @@
 //! way round; where addresses are translated, the numbers that whoever translates them keeps.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 
-use super::inode_counters::InodeCounters;
 use crate::model::{Address, Family, Protocol, Socket, Source, State, Translation};
 
 /// How often connections are read per listing: once, and for those made since.
@@ -23,7 +24,7 @@ impl Ends {
     /// Those of a socket, if it is connected. An IPv4-mapped address is the IPv4 address.
     fn of(socket: &Socket) -> Option<Self> {
         let protocol = socket.protocol;
-        let address = |ip: Option<std::net::IpAddr>, port: Option<u32>| {
+        let address = |ip: Option<IpAddr>, port: Option<u32>| {
             let port = port.filter(|port| *port != 0)?;
             Some((ip?.to_canonical(), u16::try_from(port).ok()?))
         };
@@ -64,6 +65,16 @@ pub(super) struct End {
     pub(super) uid: Option<u32>,
     /// True if it may have an inode that was not told.
     pub(super) lacks_inode: bool,
+    /// True in `TIME_WAIT`.
+    is_over: bool,
+}
+
+impl End {
+    /// True if both may be one socket: before it was accepted, and after it was closed, it has no inode.
+    fn may_be(&self, other: &Self) -> bool {
+        let inodes = self.inode.zip(other.inode);
+        self.netns == other.netns && inodes.is_none_or(|(one, other)| one == other)
+    }
 }
 
 /// What is at the other end of a socket.
@@ -85,24 +96,11 @@ pub struct Connections {
     twins: HashMap<Ends, Vec<End>>,
     /// As one end sees it, and as the other does, in the namespace that translates.
     translated: HashMap<Ends, Vec<(Option<u32>, Ends)>>,
-    counters: InodeCounters,
     /// True if some may be missing, or translated in ways that are not known.
     pub is_partial: bool,
 }
 
 impl Connections {
-    /// None yet. What is read now is true now, unless it `is_copy` of what no longer changes.
-    pub fn new(is_copy: bool) -> Self {
-        Self {
-            counters: if is_copy {
-                InodeCounters::default()
-            } else {
-                InodeCounters::now()
-            },
-            ..Self::default()
-        }
-    }
-
     /// Adds a socket, if it is connected.
     pub fn add(&mut self, socket: &Socket) {
         let Some(ends) = Ends::of(socket) else {
@@ -113,9 +111,17 @@ impl Connections {
             inode: socket.inode,
             uid: socket.uid,
             lacks_inode: socket.lacks_inode(),
+            is_over: socket.state == State::TimeWait,
         };
-        if let Some(first) = self.ends.insert(ends, end) {
-            self.twins.entry(ends).or_default().push(first);
+        match self.ends.entry(ends) {
+            Entry::Vacant(free) => _ = free.insert(end),
+            // The same one, which changed while it was read.
+            Entry::Occupied(mut first) if first.get().may_be(&end) => {
+                if end.inode.is_some() {
+                    first.insert(end);
+                }
+            }
+            Entry::Occupied(_) => self.twins.entry(ends).or_default().push(end),
         }
     }
 
@@ -149,6 +155,10 @@ impl Connections {
         let own = |end: &End| end.netns == socket.netns;
         let mut here = self.at(&turned).filter(own);
         match (here.next(), here.next()) {
+            // It is left of another connection, whose numbers were used again meanwhile.
+            (Some(end), None) if end.is_over && socket.state == State::Established => {
+                return OtherEnd::Unknown;
+            }
             (Some(end), None) => return OtherEnd::Socket(end),
             (Some(_), Some(_)) => return OtherEnd::Unknown,
             (None, _) => {}
@@ -173,31 +183,28 @@ impl Connections {
         let has_twin = !is_loopback && self.at(&ends).any(|end| !own(&end));
         match *found {
             [end] if !has_twin => OtherEnd::Socket(end),
-            // It would be here.
-            [] if ends.is_within()
-                && ends.protocol != Protocol::Udp
-                && ends.protocol != Protocol::UdpLite
-                && !is_translated
-                && !self.is_partial =>
-            {
+            // It would be here, if it were not closed, or not yet open.
+            [] if ends.is_within() && is_alone(socket) && !is_translated && !self.is_partial => {
                 OtherEnd::Nothing
             }
             _ => OtherEnd::Unknown,
         }
     }
 
-    /// Was it made after these were read?
-    fn is_older_than(&self, socket: &Socket) -> bool {
-        match socket.inode {
-            Some(inode) => self.counters.is_older_than(inode),
-            None => socket.state != State::TimeWait && !self.knows(socket),
-        }
+    /// True if it had these ends when they were read.
+    fn knows(&self, socket: &Socket, ends: &Ends) -> bool {
+        let is_it = |end: End| {
+            end.netns == socket.netns && socket.inode.is_none_or(|inode| end.inode == Some(inode))
+        };
+        self.at(ends).any(is_it)
     }
+}
 
-    fn knows(&self, socket: &Socket) -> bool {
-        let known = Ends::of(socket).map(|ends| self.at(&ends).next().is_some());
-        known.unwrap_or(true)
-    }
+/// True in a state without another end, or whose other end has closed.
+fn is_alone(socket: &Socket) -> bool {
+    let state = socket.state;
+    let has_closed = matches!(state, State::TimeWait | State::CloseWait | State::LastAck);
+    state == State::SynSent || has_closed
 }
 
 /// Finds the other ends of sockets.
@@ -210,10 +217,9 @@ pub(super) struct Peers {
 impl Peers {
     /// True if connections must be read before the other end of this socket can be told.
     pub(super) fn lacks_connections(&self, socket: &Socket) -> bool {
-        let is_older = |known: &Connections| known.is_older_than(socket);
-        self.reads < MOST_READS
-            && Ends::of(socket).is_some()
-            && self.connections.as_ref().is_none_or(is_older)
+        let known = self.connections.as_ref();
+        let is_new = |ends: Ends| known.is_none_or(|known| !known.knows(socket, &ends));
+        self.reads < MOST_READS && Ends::of(socket).is_some_and(is_new)
     }
 
     pub(super) fn take(&mut self, connections: Connections) {
@@ -230,6 +236,7 @@ impl Peers {
                     inode: Some(inode),
                     uid: None,
                     lacks_inode: false,
+                    is_over: false,
                 }),
                 None if socket.source == Source::Procfs => OtherEnd::Unknown,
                 None => OtherEnd::Nothing,
@@ -237,10 +244,141 @@ impl Peers {
         }
         match (Ends::of(socket), &self.connections) {
             (None, _) => OtherEnd::Nothing,
-            (Some(ends), Some(known)) if !known.is_older_than(socket) => {
-                known.opposite(socket, ends)
-            }
+            (Some(ends), Some(known)) if known.knows(socket, &ends) => known.opposite(socket, ends),
             (Some(_), _) => OtherEnd::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::{Connections, End, OtherEnd, Peers};
+    use crate::model::{Family, Protocol, Socket, State, Translation};
+
+    const SERVER: ([u8; 4], u16) = ([10, 0, 0, 2], 80);
+    const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 1], 5_000);
+
+    fn socket(netns: u32, inode: u64, local: ([u8; 4], u16), peer: ([u8; 4], u16)) -> Socket {
+        let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+        socket.state = State::Established;
+        (socket.netns, socket.inode) = (Some(netns), Some(inode));
+        for (end, (ip, port)) in [(&mut socket.local, local), (&mut socket.peer, peer)] {
+            (end.ip, end.port) = (Some(ip.into()), Some(port.into()));
+        }
+        socket
+    }
+
+    fn known(sockets: &[&Socket]) -> Connections {
+        let mut known = Connections::default();
+        for socket in sockets {
+            known.add(socket);
+        }
+        known
+    }
+
+    /// The inode of the socket at the other end; 0 = nothing, `None` = it cannot be told.
+    fn other_end(of: &Socket, known: Connections) -> Option<u64> {
+        let mut peers = Peers::default();
+        assert!(peers.lacks_connections(of));
+        peers.take(known);
+        match peers.of(of) {
+            OtherEnd::Socket(End { inode, .. }) => inode,
+            OtherEnd::Nothing => Some(0),
+            OtherEnd::Unknown => None,
+        }
+    }
+
+    #[test]
+    fn other_end_is_here_before_it_is_elsewhere_and_nobody_guesses_between_two() {
+        let own = socket(1, 11, CLIENT, SERVER);
+        let [here, there, further] =
+            [(1, 12), (2, 22), (3, 32)].map(|(netns, inode)| socket(netns, inode, SERVER, CLIENT));
+        let again = socket(1, 13, SERVER, CLIENT);
+        let mut waiting = here.clone();
+        waiting.inode = None;
+        let mut over = waiting.clone();
+        over.state = State::TimeWait;
+        let younger = socket(1, 14, CLIENT, SERVER);
+        for (others, expected) in [
+            (&[&own, &here][..], Some(12)),
+            (&[&own, &here, &there], Some(12)),
+            // Accepted while they were read.
+            (&[&own, &waiting, &here], Some(12)),
+            (&[&own, &here, &waiting], Some(12)),
+            // Of a connection before.
+            (&[&own, &over], None),
+            (&[&younger, &here], None),
+            (&[&own, &there], Some(22)),
+            (&[&own, &there, &further], None),
+            // Two of them here: bound to two interfaces.
+            (&[&own, &here, &again], None),
+            // Another one in its place.
+            (&[&own, &there, &socket(3, 31, CLIENT, SERVER)], None),
+            (&[&own], None),
+        ] {
+            assert_eq!(other_end(&own, known(others)), expected, "{others:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_at_the_other_end_only_where_it_would_be_seen() {
+        let loopback = |port| ([127, 0, 0, 1], port);
+        let mut own = socket(1, 11, loopback(5_000), loopback(80));
+        for (state, expected) in [
+            (State::CloseWait, Some(0)),
+            (State::SynSent, Some(0)),
+            // It may have been made while they were read.
+            (State::Established, None),
+            (State::TimeWait, Some(0)),
+        ] {
+            own.state = state;
+            assert_eq!(other_end(&own, known(&[&own])), expected, "{state:?}");
+        }
+        // That of another namespace is another's.
+        let elsewhere = socket(2, 22, loopback(80), loopback(5_000));
+        assert_eq!(other_end(&own, known(&[&own, &elsewhere])), Some(0));
+        let partial = Connections {
+            is_partial: true,
+            ..known(&[&own])
+        };
+        assert_eq!(other_end(&own, partial), None);
+        // Datagrams may go to a socket that is not connected.
+        let mut datagram = own.clone();
+        (datagram.protocol, datagram.state) = (Protocol::Udp, State::Established);
+        assert_eq!(other_end(&datagram, known(&[&datagram])), None);
+        let mut listener = Socket::new(Protocol::Tcp, Family::Inet);
+        listener.local = own.local.clone();
+        let peers = Peers::default();
+        assert_eq!(peers.of(&listener), OtherEnd::Nothing);
+    }
+
+    #[test]
+    fn translated_connection_is_joined_in_the_namespace_that_translates() {
+        let at = |(ip, port): ([u8; 4], u16)| (IpAddr::from(Ipv4Addr::from(ip)), port);
+        let loopback = |port| ([127, 0, 0, 1], port);
+        let gateway = ([10, 0, 0, 254], 5_000);
+        // A port of the host that is published on loopback, too.
+        let mut own = socket(1, 11, loopback(5_000), loopback(8_080));
+        own.state = State::CloseWait;
+        let served = socket(2, 22, SERVER, gateway);
+        let translation = Translation {
+            protocol: Protocol::Tcp,
+            original: [at(loopback(5_000)), at(loopback(8_080))],
+            reply: [at(gateway), at(SERVER)],
+        };
+        let translated = |netns, sockets: &[&Socket]| {
+            let mut known = known(sockets);
+            known.translate(Some(netns), &translation);
+            known
+        };
+        let both = [&own, &served];
+        assert_eq!(other_end(&own, translated(1, &both)), Some(22));
+        assert_eq!(other_end(&served, translated(1, &both)), Some(11));
+        // Loopback of another namespace is not ours; and what is translated elsewhere is not gone.
+        assert_eq!(other_end(&own, translated(2, &both)), Some(0));
+        assert_eq!(other_end(&served, translated(2, &both)), None);
+        assert_eq!(other_end(&own, translated(1, &[&own])), None);
     }
 }

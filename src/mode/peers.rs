@@ -46,7 +46,7 @@ impl PeerReader {
 
     /// Every connection of now: over both IP versions, as an IPv4-mapped address is one of IPv4.
     pub(super) fn read(&mut self) -> Connections {
-        let mut connections = Connections::new(!self.input.is_live());
+        let mut connections = Connections::default();
         let request = Request {
             states: StateSet::ALL.without(State::Listen).without(State::Bound),
             extensions: Extensions::default(),
