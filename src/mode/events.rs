@@ -12,7 +12,7 @@ use std::time::Instant;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::check::{Outcome, checked};
-use super::signals::{Second, Signals};
+use super::signals::{Second, Signals, caught};
 use super::{Messages, Stdout, sources};
 use crate::enrich::Enricher;
 use crate::error::Error;
@@ -82,7 +82,7 @@ fn run(
     let wake = wake(&signals, output.as_ref()).map_err(Error::Watch)?;
     let mut flow = watch.is_full();
     while flow.is_continue() {
-        let over = is_over(&signals, until);
+        let over = is_over(until);
         flow = source.wait(wake.as_fd(), over.or(until), &mut watch)?;
         for connection in source.take_ended() {
             watch.end(connection);
@@ -115,9 +115,9 @@ fn wake(signals: &Signals, output: Option<&OwnedFd>) -> io::Result<OwnedFd> {
 }
 
 /// Now, if it is time to end.
-fn is_over(signals: &Signals, until: Option<Instant>) -> Option<Instant> {
+fn is_over(until: Option<Instant>) -> Option<Instant> {
     let now = Instant::now();
-    let is_signalled = signals.caught().is_some();
+    let is_signalled = caught().is_some();
     (is_signalled || until.is_some_and(|until| until <= now)).then_some(now)
 }
 

@@ -42,16 +42,15 @@ pub(super) trait Clock {
 pub(super) struct Signals {
     /// Readable once one has come.
     wake: UnixStream,
-    /// The number of the last one; 0 = none has come.
-    last: Arc<AtomicUsize>,
 }
 
-/// True once a signal has come that is caught.
-static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+/// The number of the last one that was caught; 0 = none has come.
+static CAUGHT: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// True if a signal that would end the program was caught.
-pub(super) fn is_asked_to_end() -> bool {
-    ASKED.load(Ordering::Relaxed)
+/// The last signal that would have ended the program.
+pub(super) fn caught() -> Option<u8> {
+    let number = u8::try_from(CAUGHT.load(Ordering::Relaxed));
+    number.ok().filter(|number| *number > 0)
 }
 
 /// True once those that are caught end the program again.
@@ -65,7 +64,6 @@ pub(super) fn release() {
 impl Signals {
     pub(super) fn catch(second: Second) -> io::Result<Self> {
         let (wake, write) = UnixStream::pair()?;
-        let last = Arc::new(AtomicUsize::new(0));
         let is_ignored = ignored_signals() >> (SIGHUP - 1) & 1 == 1;
         let hang_up = Some(SIGHUP).filter(|_| !is_ignored);
         for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
@@ -73,17 +71,11 @@ impl Signals {
             if second == Second::Ends {
                 register(signal, Arc::clone(&RELEASED))?;
             }
-            register(signal, Arc::clone(&ASKED))?;
             let number = usize::try_from(signal).unwrap_or_default();
-            register_usize(signal, Arc::clone(&last), number)?;
+            register_usize(signal, Arc::clone(&CAUGHT), number)?;
             pipe::register(signal, write.try_clone()?)?;
         }
-        Ok(Self { wake, last })
-    }
-
-    pub(super) fn caught(&self) -> Option<u8> {
-        let number = u8::try_from(self.last.load(Ordering::Relaxed));
-        number.ok().filter(|number| *number > 0)
+        Ok(Self { wake })
     }
 }
 
@@ -98,7 +90,7 @@ impl Clock for Signals {
         output: Option<BorrowedFd<'_>>,
     ) -> Result<Option<u8>, Error> {
         loop {
-            let caught = self.caught();
+            let caught = caught();
             if caught.is_some() || until.is_some_and(|until| until <= self.now()) {
                 return Ok(caught);
             }

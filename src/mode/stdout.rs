@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, write};
 use rustix::stdio::stderr;
 
-use super::signals::is_asked_to_end;
+use super::signals::caught;
 use crate::query::OpenOutput;
 
 /// What a pipe takes at once when `poll(2)` says that it takes something: `PIPE_BUF`.
@@ -95,7 +95,7 @@ impl<D: AsFd> Stdout<D> {
 
     fn is_over(&self) -> bool {
         let is_late = self.until.is_some_and(|until| until <= Instant::now());
-        self.is_interrupted && (is_late || is_asked_to_end())
+        self.is_interrupted && (is_late || caught().is_some())
     }
 }
 

@@ -16,7 +16,7 @@ use super::rounds::Pace;
 use super::session::Session;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::mode::signals::{Second, Signals};
+use crate::mode::signals::{Second, Signals, caught};
 use crate::mode::{Messages, sources};
 use crate::query::Query;
 use crate::track::wait;
@@ -51,7 +51,7 @@ pub(super) fn view(
         .spawn(looking)
         .map_err(Error::Watch)?;
     let mut end = Ok(ControlFlow::Continue(()));
-    while matches!(end, Ok(ControlFlow::Continue(()))) && signals.caught().is_none() {
+    while matches!(end, Ok(ControlFlow::Continue(()))) && caught().is_none() {
         end = interaction.turn(&signals, &events);
     }
     interaction.console = None;
