@@ -151,11 +151,15 @@ fn a_signal_gives_the_terminal_back() {
     let modes = terminal.modes();
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         // Amid a pause, and amid a filter that is written.
-        for keys in [&[][..], &["Space"], &["/", "x"]] {
+        for (keys, shown) in [
+            (&[][..], "every 100ms"),
+            (&["Space"], "PAUSED"),
+            (&["/", "x"], "\n/x"),
+        ] {
             terminal.run("-tlnc 0.1");
             terminal.wait_for("rows", |screen| rows(screen).len() == 5);
             terminal.press(keys);
-            std::thread::sleep(Duration::from_millis(50));
+            terminal.wait_for(shown, |screen| screen.contains(shown));
             send(terminal.child(), signal);
             let after = terminal.wait_for_prompt();
             assert!(!after.contains("every 100ms"), "{after}");
