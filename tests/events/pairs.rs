@@ -13,7 +13,7 @@ use super::watch::{Steps, can_trace, traced};
 use super::{is_lacking, once_more};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, V6, tcp};
-use crate::support::{Reading, Run, fresh, lsock, program, until};
+use crate::support::{Reading, Run, fresh, lsock, program};
 
 /// `lsock -E --by pair` in the namespace of this thread. It is told what to wait for by connections that
 /// are refused.
@@ -38,19 +38,19 @@ impl<T: Clone + std::fmt::Debug + Send + 'static> Pairs<T> {
             rung: Cell::new(0),
             shows,
         };
+        // Then it watches: what waits for records has nothing else to do.
+        pairs.running.until_at_rest();
         pairs.ring();
         pairs
     }
 
     /// Waits until everything that was over before this call is told.
     fn ring(&self) {
-        until("the bell is heard", || {
-            self.rung.set(self.rung.get() + 1);
-            let bell = Ipv4Addr::new(127, 0, 1, self.rung.get());
-            refuse(bell);
-            std::thread::sleep(Duration::from_millis(200));
-            let is_told = |told: &[T]| told.iter().any(|pair| (self.shows)(pair, bell));
-            self.running.is(is_told).then_some(())
+        self.rung.set(self.rung.get() + 1);
+        let bell = Ipv4Addr::new(127, 0, 1, self.rung.get());
+        refuse(bell);
+        self.running.wait_for("the bell", |told| {
+            told.iter().any(|pair| (self.shows)(pair, bell))
         });
     }
 
