@@ -1,8 +1,10 @@
 //! Containers, pods and units: in cgroups of the test's own, named as engines name them.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -102,8 +104,8 @@ fn a_container_is_that_of_the_holder_and_not_of_the_maker() {
     let Some(scene) = scene(&format!("lsock-test.slice/docker-{ID}.scope")) else {
         return;
     };
-    let unit = format!("docker-{ID}.scope");
-    scene.is(&format!("3fa9c1d27b5e - {unit} -"));
+    // The scope that the engine made for it is the container, and no unit.
+    scene.is("3fa9c1d27b5e - - -");
     for (filter, holds) in [
         ("container = 3fa9c1d27b5e", true),
         ("container ~ 3fa9*", true),
@@ -113,7 +115,12 @@ fn a_container_is_that_of_the_holder_and_not_of_the_maker() {
         ("container = web", false),
         ("pod = none", true),
         ("unit = docker.service", false),
-        (&format!("unit = {unit}"), true),
+        ("unit = none", true),
+        ("runtime = docker", true),
+        (&format!("container_id = {ID}"), true),
+        ("container_id ~ 3fa9*", true),
+        // The test made the listener, and it is in no container.
+        ("made_in = 3fa9c1d27b5e", false),
     ] {
         assert_eq!(scene.matches(filter), holds, "{filter}");
     }
@@ -162,6 +169,63 @@ fn formats_have_them_where_they_are_asked_for() {
         .listed(&["--columns", "container,unit", "--format", "csv"])
         .clean();
     assert_eq!(text(&csv).trim_end(), ",lsock-json.service");
+}
+
+/// Goes into a cgroup, makes a listener that says its port, and closes it when it is told to.
+const MAKER: &str = r"
+import os, socket, sys
+open(sys.argv[1] + '/cgroup.procs', 'w').write(str(os.getpid()))
+listener = socket.create_server(('127.0.0.1', 0))
+open(sys.argv[2] + '/cgroup.procs', 'w').write(str(os.getpid()))
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn where_a_socket_was_made_is_told_also_when_that_is_gone() {
+    let name = "containers::where_a_socket_was_made_is_told_also_when_that_is_gone";
+    if !is_alone(name, &[]) {
+        return;
+    }
+    let Some(mut scene) = scene("lsock-test5.slice/maker.service") else {
+        return;
+    };
+    let made_in = scene.directory.join("here");
+    fs::create_dir(&made_in).unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", MAKER]);
+    python.args([&made_in, &scene.directory]);
+    python.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut maker = spawn(&mut python).unwrap();
+    let mut line = String::new();
+    BufReader::new(maker.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    scene.port = line.trim().parse().unwrap();
+    let id = fs::metadata(&made_in).unwrap().ino();
+    let shown = |expected: &str| {
+        let run = scene
+            .listed(&["--columns", "made_in,cgroup,cgroup_id"])
+            .clean();
+        let words = text(&run);
+        let words: Vec<_> = words.split_whitespace().collect();
+        assert_eq!(words.join(" "), expected, "{run:?}");
+    };
+    shown(&format!(
+        "maker.service /lsock-test5.slice/maker.service/here {id}"
+    ));
+    assert!(scene.matches("made_in = maker.service"));
+    fs::remove_dir(&made_in).unwrap();
+    shown(&format!("gone gone {id}"));
+    assert!(scene.matches("made_in = gone") && !scene.matches("made_in = none"));
+    let run = scene.listed(&["-j", "-e"]).clean();
+    let socket = &run.sockets()[0];
+    assert_eq!(
+        (&socket["made_in"], &socket["cgroup_id"]),
+        (&"gone".into(), &id.into())
+    );
+    drop(maker.stdin.take());
+    maker.wait().unwrap();
 }
 
 #[test]

@@ -321,20 +321,21 @@ impl Typed {
                 Interfaces::NumbersOnly
             },
             paths: here && (self.extended || needs.has(Cost::Path)),
-            places: match here {
-                _ if !self.shows_places(needs) => Places::Unasked,
-                true => Places::Named("/".into()),
-                false => Places::Nameless,
-            },
+            places: self.shows_places(needs).then(|| Places {
+                proc: input.processes(),
+                root: self.replay.is_none().then(|| "/".into()),
+            }),
             cgroups: here && needs.shows(Cost::Cgroup),
             ..Lookups::default()
         }
     }
 
-    /// Is it wanted where processes run?
+    /// Is it wanted where processes run, or where sockets were made?
     fn shows_places(&self, needs: &FieldNeeds) -> bool {
-        let is_shown = needs.shown.contains(&Cost::Containers);
-        needs.has(Cost::Containers) || self.extended && self.processes > 0 && is_shown
+        let is_shown = |cost| self.extended && needs.shown.contains(&cost);
+        let has_holders = self.processes > 0 && is_shown(Cost::Containers);
+        let is_asked = needs.has(Cost::Containers) || needs.has(Cost::Maker);
+        is_asked || has_holders || is_shown(Cost::Maker)
     }
 
     /// Are these the sockets of this machine?

@@ -2,62 +2,78 @@
 
 use std::path::Path;
 
+use procfs::{FromBufRead as _, ProcessCGroup, ProcessCGroups};
+
 use super::path::Meaning;
+use crate::procfs::characters::{bytes, characters};
 use crate::procfs::file::read_path;
 
 /// More than the lines of all hierarchies have.
-const SHORT: usize = 64 * 1024;
+pub(super) const SHORT: usize = 64 * 1024;
 
 /// The path of its cgroup; `None` = it cannot be told.
 pub(super) fn cgroup_of(proc: &Path, pid: u32) -> Option<Vec<u8>> {
-    let lines = read_path(&proc.join(format!("{pid}/cgroup")), SHORT).ok()?;
-    chosen(&lines).map(<[u8]>::to_vec)
+    chosen(&read_path(&proc.join(format!("{pid}/cgroup")), SHORT).ok()?)
 }
 
-/// The path that counts: that of cgroup2; where there is none, of the hierarchies before it the one that names
-/// a container, else that of systemd.
-fn chosen(lines: &[u8]) -> Option<&[u8]> {
-    let lines = || {
-        let lines = lines.split(|byte| *byte == b'\n');
-        lines.filter_map(|line| {
-            let mut parts = line.splitn(3, |byte| *byte == b':');
-            let (number, name, path) = (parts.next()?, parts.next()?, parts.next()?);
-            // So the kernel marks one that was removed.
-            let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-            Some((number, name, path))
-        })
+/// The path that counts of `/proc/PID/cgroup`: that of cgroup2; where there is none, of the hierarchies before it
+/// the one that names a container, else that of systemd.
+pub(super) fn chosen(lines: &[u8]) -> Option<Vec<u8>> {
+    let ProcessCGroups(lines) = ProcessCGroups::from_buf_read(characters(lines).as_bytes()).ok()?;
+    let path = |line: &ProcessCGroup| {
+        let path = bytes(&line.pathname);
+        // So the kernel marks one that was removed.
+        path.strip_suffix(b" (deleted)")
+            .map(<[u8]>::to_vec)
+            .unwrap_or(path)
     };
-    if let Some((_, _, path)) = lines().find(|(number, name, _)| *number == b"0" && name.is_empty())
-    {
-        return Some(path);
-    }
-    let mut contained = lines().filter(|(_, _, path)| Meaning::of(path).container.is_some());
-    let systemd = || lines().find(|(_, name, _)| *name == b"name=systemd");
-    let found = contained.next().or_else(systemd).or_else(|| lines().next());
-    found.map(|(_, _, path)| path)
+    let unified = lines
+        .iter()
+        .find(|line| line.hierarchy == 0 && line.controllers.is_empty());
+    let contained = || {
+        lines
+            .iter()
+            .find(|line| Meaning::of(&path(line)).container.is_some())
+    };
+    let systemd = || {
+        lines
+            .iter()
+            .find(|line| line.controllers == ["name=systemd"])
+    };
+    let found = unified
+        .or_else(contained)
+        .or_else(systemd)
+        .or(lines.first());
+    found.map(path)
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::chosen;
 
     #[test]
     fn the_line_of_cgroup2_counts_and_others_where_there_is_none() {
         let id = "a".repeat(64);
-        let hybrid =
-            format!("4:memory:/docker/{id}\n1:name=systemd:/x\n0::/system.slice/a.service\n");
-        assert_eq!(
-            chosen(hybrid.as_bytes()),
-            Some(&b"/system.slice/a.service"[..])
-        );
-        let old = format!("1:name=systemd:/x\n4:memory:/docker/{id}\n");
-        assert_eq!(
-            chosen(old.as_bytes()),
-            Some(format!("/docker/{id}").as_bytes())
-        );
-        let plain = b"4:memory:/\n1:name=systemd:/system.slice/b.service\n";
-        assert_eq!(chosen(plain), Some(&b"/system.slice/b.service"[..]));
-        assert_eq!(chosen(b"0::/a:b (deleted)\n"), Some(&b"/a:b"[..]));
+        for (lines, expected) in [
+            (
+                format!("4:memory:/docker/{id}\n1:name=systemd:/x\n0::/system.slice/a.service\n"),
+                "/system.slice/a.service".to_owned(),
+            ),
+            (
+                format!("1:name=systemd:/x\n4:memory:/docker/{id}\n"),
+                format!("/docker/{id}"),
+            ),
+            (
+                "4:memory:/\n1:name=systemd:/system.slice/b.service\n".to_owned(),
+                "/system.slice/b.service".to_owned(),
+            ),
+            ("0::/a:b (deleted)\n".to_owned(), "/a:b".to_owned()),
+        ] {
+            let found = chosen(lines.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(found).unwrap(), expected);
+        }
+        assert_eq!(chosen(b"0::/\xff\xc3\n").unwrap(), b"/\xff\xc3");
         assert_eq!(chosen(b""), None);
     }
 }

@@ -4,6 +4,7 @@
 //! what a container is called stands in their files.
 
 mod holder;
+mod network;
 mod path;
 mod serving;
 mod state;
@@ -13,25 +14,25 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::model::{Place, Process};
-use holder::cgroup_of;
-use path::{Container, Meaning, Runtime};
+use crate::model::{Fact, Place, Process};
+use holder::{cgroup_of, chosen};
+use network::Networks;
+use path::{Container, Meaning, Runtime, is_id};
 use serving::{Arguments, Serving};
-use state::{Named, State};
+use state::State;
 
 /// Digits of an id that stand for a name.
 const DIGITS: usize = 12;
 
-/// Finds places, and remembers them: each process and each path is looked at once.
+/// Finds places, and remembers them: each path is looked at once.
 #[derive(Debug)]
 pub struct Containers {
     proc: PathBuf,
     /// The files of the machine; `None` = the processes are not its own.
     state: Option<State>,
     serving: OnceCell<Serving>,
-    of_paths: HashMap<Vec<u8>, Arc<Place>>,
-    /// `None` = it cannot be told.
-    of_processes: HashMap<u32, Option<Arc<Place>>>,
+    networks: Networks,
+    places: HashMap<Vec<u8>, Arc<Place>>,
 }
 
 impl Containers {
@@ -41,8 +42,8 @@ impl Containers {
             proc,
             state: root.map(State::new),
             serving: OnceCell::new(),
-            of_paths: HashMap::new(),
-            of_processes: HashMap::new(),
+            networks: Networks::default(),
+            places: HashMap::new(),
         }
     }
 
@@ -53,48 +54,24 @@ impl Containers {
         Self::new(self.proc, root)
     }
 
-    /// Where these processes run; `None` = of one of them it cannot be told, or there are none.
-    pub fn of(&mut self, holders: &[Process]) -> Option<Arc<Place>> {
-        let mut all: Option<Arc<Place>> = None;
-        for holder in holders {
-            let place = self.of_process(holder)?;
-            all = Some(match all {
-                Some(others) if others == place => others,
-                Some(others) => Arc::new(Place::clone(&others).with(&place)),
-                None => place,
-            });
-        }
-        all
-    }
-
-    fn of_process(&mut self, process: &Process) -> Option<Arc<Place>> {
-        if let Some(known) = self.of_processes.get(&process.pid) {
-            return known.clone();
-        }
-        let path = cgroup_of(&self.proc, process.pid);
-        let place = path.map(|path| {
-            let place = self.at(&path);
-            match self.served(process, &path, &place) {
-                Some(served) => Arc::new(served),
-                None => place,
-            }
-        });
-        self.of_processes.insert(process.pid, place.clone());
-        place
+    /// Where a process runs, by its `cgroup` and `status` in `/proc`: the latter tells whether it is one of the
+    /// machine itself, which may work for a container. `None` = it cannot be told.
+    pub fn of(&mut self, process: &Process, cgroup: &[u8], status: &[u8]) -> Option<Arc<Place>> {
+        let place = self.at(&chosen(cgroup)?);
+        Some(match self.served(process, &place, status) {
+            Some(served) => Arc::new(served),
+            None => place,
+        })
     }
 
     /// The pod or container that a process runs in, else its service; `None` = it runs in neither, or it cannot
     /// be told.
     pub fn name_of(&mut self, pid: u32) -> Option<Box<[u8]>> {
-        let path = cgroup_of(&self.proc, pid)?;
-        let place = self.at(&path);
-        let service = place.unit.clone();
+        let place = self.at(&cgroup_of(&self.proc, pid)?);
+        let service = place.get(Fact::Unit);
         let service = service.filter(|unit| unit.ends_with(b".service"));
-        place
-            .pod
-            .clone()
-            .or_else(|| place.container.clone())
-            .or(service)
+        let contained = place.get(Fact::Pod).or(place.get(Fact::Container));
+        contained.or(service).map(Into::into)
     }
 
     /// True if a process runs in a container or pod with this name, or one whose id begins so.
@@ -103,79 +80,122 @@ impl Containers {
             return false;
         };
         let place = self.at(&path);
-        let names = [&place.container, &place.pod];
-        let has_name = names.iter().any(|name| name.as_deref() == Some(word));
-        let container = Meaning::of(&path).container;
-        has_name || container.is_some_and(|container| container.id.starts_with(word))
+        let names = [Fact::Container, Fact::Pod];
+        let has_name = names.iter().any(|name| place.get(*name) == Some(word));
+        let id = place.get(Fact::ContainerId);
+        has_name || id.is_some_and(|id| id.starts_with(word))
+    }
+
+    /// What all processes of a network namespace have in common, if they are in containers or pods; nothing if none
+    /// is. `None` = some are, or it cannot be told.
+    pub fn in_network(&mut self, inode: u32) -> Option<Arc<Place>> {
+        self.state.as_ref()?;
+        let mut networks = std::mem::take(&mut self.networks);
+        let found = networks.common(inode, &self.proc.clone(), |path| self.at(path));
+        self.networks = networks;
+        found
     }
 
     /// What the path of a cgroup stands for.
     pub fn at(&mut self, path: &[u8]) -> Arc<Place> {
-        if let Some(known) = self.of_paths.get(path) {
+        if let Some(known) = self.places.get(path) {
             return Arc::clone(known);
         }
-        let place = Arc::new(self.place(Meaning::of(path), path));
-        self.of_paths.insert(path.to_vec(), Arc::clone(&place));
+        let mut meaning = Meaning::of(path);
+        if meaning.container.is_none() {
+            meaning.container = self.plain(path, meaning.unit.as_deref());
+        }
+        let place = Arc::new(self.place(&meaning));
+        self.places.insert(path.to_vec(), Arc::clone(&place));
         place
     }
 
-    fn place(&self, meaning: Meaning, path: &[u8]) -> Place {
-        let container = meaning.container.or_else(|| self.plain(path));
-        let is_inner = container.as_ref().is_some_and(|found| found.is_inner);
-        let named = container.as_ref().map(|found| self.named(found));
-        let named = named.unwrap_or_default();
-        let logged = || {
-            let uid = meaning.pod.as_deref()?;
-            let state = self.state.as_ref().filter(|_| !is_inner);
-            Some(
-                state
-                    .and_then(|state| state.pod(uid))
-                    .unwrap_or(uid)
-                    .to_owned(),
-            )
-        };
-        let name = |name: String| clean(name.as_bytes());
-        let short = || container.as_ref().map(short);
-        Place {
-            container: named.name.map(name).or_else(short),
-            pod: named.pod.or_else(logged).map(name),
-            unit: meaning.unit,
-            image: named.image.map(name),
+    fn place(&mut self, meaning: &Meaning) -> Place {
+        let container = meaning.container.as_ref();
+        // Of one within another container only its own engine knows the name, and what that says is not believed.
+        let is_inner = container.is_some_and(|found| found.is_inner);
+        let mut place = Place::default();
+        if let Some(container) = container {
+            let named = if is_inner {
+                None
+            } else {
+                self.named(container, meaning.user)
+            };
+            place = named.unwrap_or_default();
+            place.add(Fact::Container, Some(short(container)));
+            place.add(Fact::Runtime, container.runtime.name());
+            let has_id = !matches!(container.runtime, Runtime::Lxc | Runtime::Nspawn);
+            place.add(Fact::ContainerId, has_id.then_some(&container.id));
         }
+        if let Some(uid) = &meaning.pod {
+            let state = self.state.as_ref().filter(|_| !is_inner);
+            if let Some((namespace, name)) = state.and_then(|state| state.pod(uid)) {
+                place.add(Fact::Pod, Some(name));
+                place.add(Fact::PodNamespace, Some(namespace));
+            }
+            place.add(Fact::Pod, Some(uid));
+            place.add(Fact::PodUid, Some(uid));
+        }
+        place.add(Fact::Unit, meaning.unit.as_ref());
+        place
     }
 
-    /// The name that engines have written down. Of one within another container only its own engine knows it,
-    /// and what that says is not believed.
-    fn named(&self, container: &Container) -> Named {
-        if container.is_inner {
-            return Named::default();
+    /// What engines have written down.
+    fn named(&mut self, container: &Container, user: Option<u32>) -> Option<Place> {
+        let state = self.state.as_mut()?;
+        let serving = || self.serving.get_or_init(|| Serving::new(&self.proc));
+        let id = str::from_utf8(&container.id).ok()?;
+        if id.contains('/') || matches!(id, "." | "..") {
+            return None;
         }
-        let state = self.state.as_ref();
-        let found = state.and_then(|state| state.named(container));
-        let mut named = found.unwrap_or_default();
-        if named.name.is_none() && container.runtime == Runtime::Podman {
-            let name = self.serving().name(&container.id);
-            named.name = name.map(|name| String::from_utf8_lossy(name).into_owned());
+        match container.runtime {
+            Runtime::Docker => {
+                let known = state.docker(id, user, &[]);
+                known.or_else(|| state.docker(id, user, &serving().docker))
+            }
+            Runtime::Podman => {
+                let known = state.podman(id, user, None);
+                known.or_else(|| {
+                    let conmon = serving().conmon(&container.id, user)?;
+                    let known = state.podman(id, user, conmon.store.as_deref());
+                    let mut place = known.unwrap_or_default();
+                    place.add(Fact::Container, conmon.name.as_ref());
+                    Some(place)
+                })
+            }
+            Runtime::Kubernetes => state.annotated(id).or_else(|| state.docker(id, None, &[])),
+            Runtime::Containerd | Runtime::CriO => state.annotated(id),
+            Runtime::Lxc => {
+                let mut place = Place::default();
+                place.add(Fact::Runtime, state.keeper(&container.id));
+                Some(place)
+            }
+            Runtime::Runc | Runtime::Crun | Runtime::Nspawn => None,
         }
-        named
     }
 
     /// A container whose path says nothing: what runs it tells that it is one.
-    fn plain(&self, path: &[u8]) -> Option<Container> {
+    fn plain(&self, path: &[u8], unit: Option<&[u8]>) -> Option<Container> {
         let state = self.state.as_ref()?;
-        let id = state.at(path).or_else(|| {
-            // Most paths have more in them than these two names, or less.
-            let is_short = path.split(|byte| *byte == b'/').nth(2).is_some();
-            let has_unit = Meaning::of(path).unit.is_some() || path.starts_with(b"/user.slice/");
-            (is_short && !has_unit)
-                .then(|| self.serving().task(path))
-                .flatten()
-        })?;
-        Some(Container {
-            runtime: Runtime::Containerd,
-            id: id.into(),
-            is_inner: false,
-        })
+        if let Some((id, runtime)) = state.at(path) {
+            return Some(Container::of(*runtime, id));
+        }
+        let machine = unit.and_then(|unit| state.machine(unit));
+        let machine = machine.filter(|_| !path.ends_with(b"/supervisor"));
+        if let Some(machine) = machine {
+            return Some(Container::of(Runtime::Nspawn, machine));
+        }
+        let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+        if parts.contains(&b"payload".as_slice()) {
+            let machine = self.serving().machine(path)?;
+            return Some(Container::of(Runtime::Nspawn, machine));
+        }
+        // Most paths have more in them than these two names, or less.
+        if unit.is_some() || parts.len() < 3 || path.starts_with(b"/user.slice/") {
+            return None;
+        }
+        let task = self.serving().task(path)?;
+        Some(Container::of(Runtime::Containerd, task))
     }
 
     fn serving(&self) -> &Serving {
@@ -183,60 +203,44 @@ impl Containers {
     }
 
     /// The container that a process of the machine works for, as conmon and docker-proxy do.
-    fn served(&self, process: &Process, path: &[u8], own: &Place) -> Option<Place> {
+    fn served(&mut self, process: &Process, own: &Place, status: &[u8]) -> Option<Place> {
         let name = process.name.as_deref();
         let is_conmon = name == Some(b"conmon");
-        if own.container.is_some() || !is_conmon && name != Some(b"docker-proxy") {
+        let is_servant = is_conmon || name == Some(b"docker-proxy");
+        if !is_servant || own.is_contained() {
             return None;
         }
-        let arguments = Arguments::of(&self.proc, process.pid);
-        let (runtime, id) = if is_conmon {
-            (Runtime::Podman, arguments.after(b"-c")?)
-        } else {
-            let address = arguments.after(b"-container-ip")?;
-            let id = self
-                .state
-                .as_ref()?
-                .with_address(str::from_utf8(&address).ok()?)?;
-            (Runtime::Docker, id.as_bytes().to_vec())
-        };
-        let container = Container {
-            runtime,
-            id: id.into(),
-            is_inner: false,
-        };
         // What an ordinary user runs has no claim on a container of root's.
-        if process.uid != Some(0) {
-            let name = arguments.after(b"-n").filter(|_| is_conmon)?;
-            return Some(Place {
-                container: Some(clean(&name)),
-                ..own.clone()
-            });
-        }
-        Some(Place {
-            unit: own.unit.clone(),
-            ..self.place(
-                Meaning {
-                    container: Some(container),
-                    ..Meaning::default()
-                },
-                path,
-            )
-        })
+        let user = serving::outside(status)?;
+        let user = Some(user).filter(|user| *user != 0);
+        let arguments = Arguments::new(process.command.as_deref()?, b' ');
+        let container = if is_conmon {
+            Container::of(Runtime::Podman, arguments.after(b"-c")?)
+        } else {
+            let state = self.state.as_ref().filter(|_| user.is_none())?;
+            let address = str::from_utf8(arguments.after(b"-container-ip")?).ok()?;
+            let told = &self.serving().docker;
+            let id = state.with_address(address, told)?;
+            Container::of(Runtime::Docker, id.as_bytes())
+        };
+        let unit = own.get(Fact::Unit).map(Into::into);
+        Some(self.place(&Meaning {
+            container: Some(container),
+            pod: None,
+            unit,
+            user,
+        }))
     }
 }
 
 /// What stands for a name: the first digits of an id, or all of what is none.
-fn short(container: &Container) -> Box<[u8]> {
-    let is_id = container.id.len() == 64 && container.id.iter().all(u8::is_ascii_hexdigit);
-    let end = if is_id { DIGITS } else { container.id.len() };
-    clean(container.id.get(..end).unwrap_or_default())
-}
-
-/// A name in which no comma can make one look like two.
-fn clean(name: &[u8]) -> Box<[u8]> {
-    let parts: Vec<&[u8]> = name.split(|byte| *byte == b',').collect();
-    parts.join(br"\x2c".as_slice()).into()
+fn short(container: &Container) -> &[u8] {
+    let end = if is_id(&container.id) {
+        DIGITS
+    } else {
+        container.id.len()
+    };
+    container.id.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,22 +8,53 @@
 pub(super) enum Runtime {
     Docker,
     Podman,
-    /// Of a pod: containerd, CRI-O, or one that the path does not tell.
-    Kubernetes,
     Containerd,
+    CriO,
+    /// That of a pod, which the path does not tell.
+    Kubernetes,
+    Runc,
+    Crun,
     /// LXC, LXD, Incus.
     Lxc,
     Nspawn,
+}
+
+impl Runtime {
+    /// What it is called, as far as it is known.
+    pub(super) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Docker => Some("docker"),
+            Self::Podman => Some("podman"),
+            Self::Containerd => Some("containerd"),
+            Self::CriO => Some("cri-o"),
+            Self::Kubernetes => None,
+            Self::Runc => Some("runc"),
+            Self::Crun => Some("crun"),
+            Self::Lxc => Some("lxc"),
+            Self::Nspawn => Some("nspawn"),
+        }
+    }
 }
 
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Container {
     pub(super) runtime: Runtime,
-    /// Of [`Runtime::Lxc`] and [`Runtime::Nspawn`] its name.
+    /// Of [`Runtime::Lxc`] and [`Runtime::Nspawn`], which have no ids, its name.
     pub(super) id: Box<[u8]>,
     /// True if it runs within another container: the files of this machine know nothing of it.
     pub(super) is_inner: bool,
+}
+
+impl Container {
+    /// One of the machine itself.
+    pub(super) fn of(runtime: Runtime, id: &[u8]) -> Self {
+        Self {
+            runtime,
+            id: id.into(),
+            is_inner: false,
+        }
+    }
 }
 
 /// What a path means.
@@ -32,8 +63,11 @@ pub(super) struct Meaning {
     pub(super) container: Option<Container>,
     /// The UID of a pod.
     pub(super) pod: Option<String>,
-    /// The unit of the machine's own systemd, or of that of a user.
+    /// The unit of the machine's own systemd, or of that of a user. What an engine makes for one container is
+    /// that container, and no unit.
     pub(super) unit: Option<Box<[u8]>>,
+    /// The user in whose part of the tree it is.
+    pub(super) user: Option<u32>,
 }
 
 impl Meaning {
@@ -41,6 +75,7 @@ impl Meaning {
         let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let mut meaning = Self {
             unit: unit(&parts).map(Into::into),
+            user: user(&parts),
             ..Self::default()
         };
         let mut may_be_pod = false;
@@ -68,8 +103,8 @@ const PREFIXES: [(&[u8], Runtime, bool); 6] = [
     (b"docker-", Runtime::Docker, true),
     (b"libpod-payload-", Runtime::Podman, false),
     (b"libpod-", Runtime::Podman, false),
-    (b"cri-containerd-", Runtime::Kubernetes, true),
-    (b"crio-", Runtime::Kubernetes, false),
+    (b"cri-containerd-", Runtime::Containerd, true),
+    (b"crio-", Runtime::CriO, false),
     (b"nerdctl-", Runtime::Containerd, true),
 ];
 
@@ -99,7 +134,7 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8
         (colons.next(), colons.next(), colons.next())
         && is_id(id)
     {
-        return Some((Runtime::Kubernetes, id.to_vec()));
+        return Some((Runtime::Containerd, id.to_vec()));
     }
     let lxc = part.strip_prefix(b"lxc.payload.").or_else(|| {
         let is_name = matches!(before, b"lxc" | b"lxc.payload") && !part.starts_with(b"lxc.");
@@ -118,7 +153,7 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8
 }
 
 /// 64 hexadecimal digits, as docker, podman and the engines of Kubernetes write them.
-fn is_id(text: &[u8]) -> bool {
+pub(super) fn is_id(text: &[u8]) -> bool {
     text.len() == 64
         && text
             .iter()
@@ -153,11 +188,28 @@ fn unit<'p>(parts: &[&'p [u8]]) -> Option<&'p [u8]> {
     let mut below = parts.iter().copied().skip_while(|part| is_slice(part));
     let unit = below.next().map(name).filter(|part| is_unit(part))?;
     if !unit.starts_with(b"user@") {
-        return Some(unit);
+        return Some(unit).filter(|unit| !is_of_container(unit));
     }
     let inner = below.find(|part| !is_slice(part)).map(name);
     let inner = inner.filter(|part| is_unit(part) && *part != b"init.scope");
-    Some(inner.unwrap_or(unit))
+    Some(inner.unwrap_or(unit)).filter(|unit| !is_of_container(unit))
+}
+
+/// A scope that is named after a container: `docker-ID.scope`, `libpod-conmon-ID.scope`.
+fn is_of_container(unit: &[u8]) -> bool {
+    let stem = unit.strip_suffix(b".scope").unwrap_or_default();
+    let engines = PREFIXES.iter().map(|(prefix, ..)| *prefix);
+    let mut engines = engines.chain([b"libpod-conmon-".as_slice(), b"crio-conmon-"]);
+    engines.any(|prefix| stem.strip_prefix(prefix).is_some_and(is_id))
+}
+
+/// `user-1000.slice`, which systemd makes for that user alone.
+fn user(parts: &[&[u8]]) -> Option<u32> {
+    let [b"", b"user.slice", slice, ..] = parts else {
+        return None;
+    };
+    let number = slice.strip_prefix(b"user-")?.strip_suffix(b".slice")?;
+    str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// A name that systemd takes for that of a unit that has processes.

@@ -1,55 +1,105 @@
-//! Processes of the machine itself that work for a container: conmon, the shims of containerd and docker-proxy
-//! name it in their command lines, which anybody may read.
+//! Processes of the machine itself that work for containers: what they were started with names these, and
+//! anybody may read it.
 
 use std::collections::{HashMap, HashSet};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::holder::cgroup_of;
+use procfs::FromBufRead as _;
+use procfs::process::Status;
+
+use super::holder::{SHORT, cgroup_of};
 use super::path::Meaning;
+use crate::procfs::characters::characters;
 use crate::procfs::fd::processes_in;
 use crate::procfs::file::read_path;
 
 /// The longest that is read of a command line.
 const ARGUMENTS: usize = 64 * 1024;
-/// The first 15 bytes of the name of a shim.
-const SHIM: &[u8] = b"containerd-shim";
+
+/// Conmon, which watches over a container of podman.
+#[derive(Debug, Clone)]
+pub(super) struct Conmon {
+    user: u32,
+    /// What it was told that the container is called.
+    pub(super) name: Option<Vec<u8>>,
+    /// Where podman keeps its containers.
+    pub(super) store: Option<PathBuf>,
+}
 
 /// What the command lines of all such processes say.
 #[derive(Debug, Default)]
 pub(super) struct Serving {
-    /// Names by the ids of containers.
-    names: HashMap<Vec<u8>, Vec<u8>>,
+    conmons: HashMap<Vec<u8>, Vec<Conmon>>,
     /// Namespace and id of containerd.
     tasks: HashSet<(Vec<u8>, Vec<u8>)>,
+    /// Names of machines by the cgroups that systemd-nspawn is in.
+    machines: HashMap<Vec<u8>, Vec<u8>>,
+    /// Where docker keeps its data.
+    pub(super) docker: Vec<PathBuf>,
 }
 
 impl Serving {
-    /// Looks at every process of root that runs in no container: others may call themselves what they like.
+    /// Looks at every process that runs in no container: others may call themselves what they like.
     pub(super) fn new(proc: &Path) -> Self {
         let mut serving = Self::default();
         for pid in processes_in(proc).unwrap_or_default() {
-            let directory = proc.join(pid.to_string());
-            let name = read_path(&directory.join("comm"), 64).unwrap_or_default();
+            let name = read_path(&proc.join(format!("{pid}/comm")), 64).unwrap_or_default();
             let name = name.trim_ascii_end();
-            if name != b"conmon" && name != SHIM || !is_of_root(&directory, proc, pid) {
-                continue;
-            }
-            let arguments = Arguments::of(proc, pid);
-            if name == SHIM {
-                let task = arguments.after(b"-namespace").zip(arguments.after(b"-id"));
-                serving.tasks.extend(task);
-            } else if let (Some(id), Some(name)) = (arguments.after(b"-c"), arguments.after(b"-n"))
+            if NAMES.contains(&name)
+                && let Some(user) = user_of(proc, pid)
             {
-                serving.names.insert(id, name);
+                serving.take(proc, pid, name, user);
             }
         }
         serving
     }
 
-    /// What conmon was told that a container is called.
-    pub(super) fn name(&self, id: &[u8]) -> Option<&[u8]> {
-        self.names.get(id).map(Vec::as_slice)
+    fn take(&mut self, proc: &Path, pid: u32, name: &[u8], user: u32) {
+        let line = read_path(&proc.join(format!("{pid}/cmdline")), ARGUMENTS).unwrap_or_default();
+        let arguments = Arguments::new(&line, 0);
+        match name {
+            b"conmon" => {
+                let store = arguments.after(b"-b").and_then(|bundle| {
+                    // `STORE/ID/userdata`
+                    let bundle = Path::new(str::from_utf8(bundle).ok()?);
+                    Some(bundle.parent()?.parent()?.to_owned())
+                });
+                if let Some(id) = arguments.after(b"-c") {
+                    let name = arguments.after(b"-n").map(<[u8]>::to_vec);
+                    let conmon = Conmon { user, name, store };
+                    self.conmons.entry(id.to_vec()).or_default().push(conmon);
+                }
+            }
+            // The others count as root's only.
+            _ if user != 0 => {}
+            b"dockerd" => {
+                let root = arguments.after(b"--data-root");
+                let root = root.or_else(|| arguments.after(b"-g"));
+                let root = root.and_then(|root| str::from_utf8(root).ok());
+                self.docker.extend(root.map(PathBuf::from));
+            }
+            b"systemd-nspawn" => {
+                let machine = arguments
+                    .after(b"--machine")
+                    .or_else(|| arguments.after(b"-M"));
+                let cgroup = cgroup_of(proc, pid);
+                if let (Some(machine), Some(cgroup)) = (machine, cgroup) {
+                    let cgroup = cgroup.strip_suffix(b"/supervisor").unwrap_or(&cgroup);
+                    self.machines.insert(cgroup.to_vec(), machine.to_vec());
+                }
+            }
+            _ => {
+                let task = arguments.after(b"-namespace").zip(arguments.after(b"-id"));
+                let task = task.map(|(namespace, id)| (namespace.to_vec(), id.to_vec()));
+                self.tasks.extend(task);
+            }
+        }
+    }
+
+    /// The conmon of a container below the part of the tree that is this user's: root's, or one of that user.
+    pub(super) fn conmon(&self, id: &[u8], user: Option<u32>) -> Option<&Conmon> {
+        let mut all = self.conmons.get(id)?.iter();
+        all.find(|conmon| conmon.user == user.unwrap_or(0))
     }
 
     /// The task of containerd whose cgroup this is: `/NAMESPACE/ID`, or below.
@@ -58,29 +108,56 @@ impl Serving {
         let task = (parts.next()?.to_vec(), parts.next()?.to_vec());
         self.tasks.get(&task).map(|(_, id)| id.as_slice())
     }
+
+    /// The machine of systemd-nspawn whose `payload` this is, or below.
+    pub(super) fn machine(&self, path: &[u8]) -> Option<&[u8]> {
+        const PAYLOAD: &[u8] = b"/payload";
+        let end = path
+            .windows(PAYLOAD.len())
+            .position(|part| part == PAYLOAD)?;
+        let machine = self.machines.get(path.get(..end)?);
+        machine.map(Vec::as_slice)
+    }
 }
 
-fn is_of_root(directory: &Path, proc: &Path, pid: u32) -> bool {
-    let is_root = std::fs::metadata(directory).is_ok_and(|found| found.uid() == 0);
-    let path = cgroup_of(proc, pid).filter(|_| is_root);
-    path.is_some_and(|path| Meaning::of(&path).container.is_none())
+/// As the kernel cuts them after 15 bytes.
+const NAMES: [&[u8]; 4] = [b"conmon", b"containerd-shim", b"dockerd", b"systemd-nspawn"];
+
+/// Whom a process of the machine itself belongs to; `None` = it runs in a container, or it cannot be told.
+fn user_of(proc: &Path, pid: u32) -> Option<u32> {
+    let status = read_path(&proc.join(format!("{pid}/status")), SHORT).ok()?;
+    let is_contained = Meaning::of(&cgroup_of(proc, pid)?).container.is_some();
+    outside(&status).filter(|_| !is_contained)
 }
 
-/// The command line of a process.
+/// The user of a process whose PID namespace is that of this procfs, by its `/proc/PID/status`.
+pub(super) fn outside(status: &[u8]) -> Option<u32> {
+    let status = Status::from_buf_read(characters(status).as_bytes()).ok()?;
+    let is_outside = status.nspid.is_none_or(|pids| pids.len() == 1);
+    is_outside.then_some(status.euid)
+}
+
+/// A command line.
 #[derive(Debug)]
-pub(super) struct Arguments(Vec<u8>);
+pub(super) struct Arguments<'l> {
+    line: &'l [u8],
+    separator: u8,
+}
 
-impl Arguments {
-    pub(super) fn of(proc: &Path, pid: u32) -> Self {
-        let path = proc.join(format!("{pid}/cmdline"));
-        Self(read_path(&path, ARGUMENTS).unwrap_or_default())
+impl<'l> Arguments<'l> {
+    pub(super) const fn new(line: &'l [u8], separator: u8) -> Self {
+        Self { line, separator }
     }
 
-    /// What stands behind an option.
-    pub(super) fn after(&self, option: &[u8]) -> Option<Vec<u8>> {
-        let mut arguments = self.0.split(|byte| *byte == 0);
-        arguments.find(|argument| *argument == option)?;
-        let value = arguments.next().filter(|value| !value.is_empty())?;
-        Some(value.to_vec())
+    /// What stands behind an option, or behind its `=`.
+    pub(super) fn after(&self, option: &[u8]) -> Option<&'l [u8]> {
+        let mut arguments = self.line.split(|byte| *byte == self.separator);
+        let value = arguments.find_map(|argument| {
+            argument
+                .strip_prefix(option)
+                .filter(|rest| matches!(rest, [] | [b'=', ..]))
+        })?;
+        let value = value.strip_prefix(b"=").or_else(|| arguments.next());
+        value.filter(|value| !value.is_empty())
     }
 }

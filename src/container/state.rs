@@ -1,7 +1,7 @@
 //! What engines keep about their containers in files of the machine: no daemon is asked.
 //!
 //! All of it is text by others. The files of a container's own root are never looked at, so that none can give
-//! itself another name.
+//! itself another name; those of a user count for what runs in that user's part of the cgroups.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::path::{Container, Runtime};
+use super::path::Runtime;
+use crate::model::{Fact, Place};
 use crate::procfs::file::read_path;
 
 /// More than the file of one container has.
@@ -22,49 +23,67 @@ const LIST: usize = 64 * 1024 * 1024;
 /// So many entries of a directory are looked at.
 const ENTRIES: usize = 8_192;
 
-const DOCKER: &str = "var/lib/docker/containers";
+/// Where docker keeps its data, unless it is told otherwise.
+const DOCKER: [&str; 2] = ["var/lib/docker", "var/snap/docker/common/var-lib-docker"];
 const PODMAN: &str = "var/lib/containers/storage";
-const CONTAINERD: &str = "run/containerd/io.containerd.runtime.v2.task";
+/// Where these two keep their data in the home of a user.
+const HOME: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
+const CONTAINERD: [&str; 4] = [
+    "run/containerd/io.containerd.runtime.v2.task",
+    "run/docker/containerd/daemon/io.containerd.runtime.v2.task",
+    "run/k3s/containerd/io.containerd.runtime.v2.task",
+    "var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
+];
 const CRIO: &str = "run/containers/storage";
 const POD_LOGS: &str = "var/log/pods";
+const MACHINES: &str = "run/systemd/machines";
+/// Who else keeps containers as LXC does, and where.
+const LXC: [(&str, &str); 3] = [
+    ("var/lib/incus/containers", "incus"),
+    ("var/snap/lxd/common/lxd/containers", "lxd"),
+    ("var/lib/lxd/containers", "lxd"),
+];
 /// Where containerd, runc and crun keep what they run: `ID/FILE` below, or `NAMESPACE/ID/FILE`.
-const STATES: [(&str, bool, &str); 4] = [
-    (CONTAINERD, true, "config.json"),
-    ("run/containerd/runc", true, "state.json"),
-    ("run/runc", false, "state.json"),
-    ("run/crun", false, "status"),
+const STATES: [(&str, bool, &str, Runtime); 4] = [
+    (CONTAINERD[0], true, "config.json", Runtime::Containerd),
+    (
+        "run/containerd/runc",
+        true,
+        "state.json",
+        Runtime::Containerd,
+    ),
+    ("run/runc", false, "state.json", Runtime::Runc),
+    ("run/crun", false, "status", Runtime::Crun),
 ];
 
-/// What is known of a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) name: Option<String>,
-    pub(super) image: Option<String>,
-    /// The name of its pod.
-    pub(super) pod: Option<String>,
-}
+/// The id of a container, and what runs it.
+pub(super) type Plain = (Vec<u8>, Runtime);
 
 /// The files below a root, each read at most once.
 #[derive(Debug)]
 pub(super) struct State {
     root: PathBuf,
-    podman: OnceCell<HashMap<String, Named>>,
-    /// Ids by the paths of their cgroups.
-    cgroups: OnceCell<HashMap<Vec<u8>, Vec<u8>>>,
-    /// Names of pods by their UIDs.
-    pods: OnceCell<HashMap<String, String>>,
+    /// What podman keeps, by directory and id.
+    podman: HashMap<PathBuf, HashMap<String, Place>>,
+    /// By the paths of their cgroups.
+    cgroups: OnceCell<HashMap<Vec<u8>, Plain>>,
+    /// Namespaces and names of pods by their UIDs.
+    pods: OnceCell<HashMap<String, (String, String)>>,
     /// Ids of docker's containers by their addresses.
     addresses: OnceCell<HashMap<String, String>>,
+    /// Names of machines by their units.
+    machines: OnceCell<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl State {
     pub(super) fn new(root: PathBuf) -> Self {
         Self {
             root,
-            podman: OnceCell::new(),
+            podman: HashMap::new(),
             cgroups: OnceCell::new(),
             pods: OnceCell::new(),
             addresses: OnceCell::new(),
+            machines: OnceCell::new(),
         }
     }
 
@@ -73,81 +92,168 @@ impl State {
         self.root
     }
 
-    /// What the files say of a container.
-    pub(super) fn named(&self, container: &Container) -> Option<Named> {
-        let id = str::from_utf8(&container.id).ok()?;
-        if id.contains('/') || matches!(id, "." | "..") {
-            return None;
-        }
-        match container.runtime {
-            Runtime::Docker => {
-                let path = Path::new(DOCKER).join(id).join("config.v2.json");
-                self.json(&path).as_ref().map(docker)
-            }
-            Runtime::Podman => self.podman().get(id).cloned(),
-            Runtime::Kubernetes | Runtime::Containerd => self.annotated(id),
-            Runtime::Lxc | Runtime::Nspawn => None,
-        }
+    /// A path of the machine below the root.
+    fn below(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    fn json(&self, path: &Path) -> Option<Value> {
-        parsed(&self.root.join(path), FILE)
+    fn home(&self, user: u32, path: &str) -> Option<PathBuf> {
+        let users = read_path(&self.root.join("etc/passwd"), FILE).ok()?;
+        let of_user = |line: &[u8]| {
+            let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+            let [_, _, uid, _, _, home, ..] = *fields else {
+                return None;
+            };
+            (uid == user.to_string().as_bytes()).then(|| OsStr::from_bytes(home).to_owned())
+        };
+        let home = users.split(|byte| *byte == b'\n').find_map(of_user)?;
+        Some(self.below(Path::new(&home)).join(path))
     }
 
-    fn podman(&self) -> &HashMap<String, Named> {
-        self.podman.get_or_init(|| {
-            let mut all = HashMap::new();
-            for driver in entries(&self.root.join(PODMAN)) {
-                if !driver.to_string_lossy().ends_with("-containers") {
-                    continue;
-                }
-                let list = parsed(&driver.join("containers.json"), LIST);
-                for one in list
-                    .as_ref()
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                {
-                    if let Some(id) = text(one, "/id") {
-                        all.insert(id, podman(one));
-                    }
-                }
+    /// What the files say of a container of docker; of which user is `None` = root.
+    pub(super) fn docker(&self, id: &str, user: Option<u32>, told: &[PathBuf]) -> Option<Place> {
+        let roots: Vec<PathBuf> = match user {
+            Some(user) => self.home(user, HOME[0]).into_iter().collect(),
+            None => self.docker_roots(told),
+        };
+        let file = |root: PathBuf| {
+            parsed(
+                &root.join("containers").join(id).join("config.v2.json"),
+                FILE,
+            )
+        };
+        roots.into_iter().find_map(file).as_ref().map(docker)
+    }
+
+    fn docker_roots(&self, told: &[PathBuf]) -> Vec<PathBuf> {
+        let set = parsed(&self.root.join("etc/docker/daemon.json"), FILE);
+        let set = set
+            .and_then(|set| text(&set, "/data-root"))
+            .map(PathBuf::from);
+        let usual = DOCKER.iter().map(PathBuf::from);
+        let mut roots: Vec<PathBuf> = told
+            .iter()
+            .cloned()
+            .chain(set)
+            .chain(usual)
+            .map(|root| self.below(&root))
+            .collect();
+        // With users of its own, it keeps them in `UID.GID`.
+        let is_mapped = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            name.first().is_some_and(u8::is_ascii_digit) && name.contains(&b'.')
+        };
+        let mapped: Vec<PathBuf> = roots
+            .iter()
+            .flat_map(|root| entries(root))
+            .filter(is_mapped)
+            .collect();
+        roots.extend(mapped);
+        roots
+    }
+
+    /// Likewise of podman. `store` is where its conmon says that it is.
+    pub(super) fn podman(
+        &mut self,
+        id: &str,
+        user: Option<u32>,
+        store: Option<&Path>,
+    ) -> Option<Place> {
+        let storage = match user {
+            Some(user) => self.home(user, HOME[1])?,
+            None => self.root.join(PODMAN),
+        };
+        let stores = entries(&storage).into_iter();
+        let stores = stores.filter(|store| store.as_os_str().as_bytes().ends_with(b"-containers"));
+        let told = store.map(|store| self.below(store));
+        for store in told.into_iter().chain(stores) {
+            let list = self
+                .podman
+                .entry(store)
+                .or_insert_with_key(|store| podman(store));
+            if let Some(place) = list.get(id) {
+                return Some(place.clone());
             }
-            all
-        })
+        }
+        None
     }
 
     /// What the annotations say that Kubernetes has written.
-    fn annotated(&self, id: &str) -> Option<Named> {
-        let of_containerd = entries(&self.root.join(CONTAINERD)).into_iter();
-        let of_containerd = of_containerd.map(|namespace| namespace.join(id).join("config.json"));
+    pub(super) fn annotated(&self, id: &str) -> Option<Place> {
+        let of_containerd = CONTAINERD
+            .iter()
+            .flat_map(|tasks| entries(&self.root.join(tasks)));
+        let of_containerd =
+            of_containerd.map(|namespace| (namespace.join(id).join("config.json"), "containerd"));
         let of_crio = entries(&self.root.join(CRIO)).into_iter();
-        let of_crio = of_crio.map(|driver| driver.join(id).join("userdata/config.json"));
+        let of_crio = of_crio.map(|driver| (driver.join(id).join("userdata/config.json"), "cri-o"));
         let mut files = of_containerd.chain(of_crio);
-        let config = files.find_map(|path| parsed(&path, FILE))?;
-        let labels = config.get("annotations")?;
-        let first = |keys: &[&str]| keys.iter().find_map(|key| word(labels.get(*key)));
-        Some(Named {
-            name: first(&[
-                "io.kubernetes.cri.container-name",
-                "io.kubernetes.container.name",
-                "nerdctl/name",
-            ]),
-            image: first(&[
-                "io.kubernetes.cri.image-name",
-                "io.kubernetes.cri-o.ImageName",
-            ]),
-            pod: first(&["io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"]),
-        })
+        let (config, runtime) =
+            files.find_map(|(path, runtime)| Some((parsed(&path, FILE)?, runtime)))?;
+        let labels = config.get("annotations");
+        let first = |keys: [&str; 2]| {
+            let label = |key: &&str| word(labels?.get(*key));
+            keys.iter().find_map(label)
+        };
+        let mut place = Place::default();
+        place.add(Fact::Runtime, Some(runtime));
+        for (fact, keys) in [
+            (
+                Fact::Container,
+                [
+                    "io.kubernetes.cri.container-name",
+                    "io.kubernetes.container.name",
+                ],
+            ),
+            (Fact::Container, ["nerdctl/name", ""]),
+            (
+                Fact::Image,
+                [
+                    "io.kubernetes.cri.image-name",
+                    "io.kubernetes.cri-o.ImageName",
+                ],
+            ),
+            (
+                Fact::Pod,
+                ["io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"],
+            ),
+            (
+                Fact::PodNamespace,
+                [
+                    "io.kubernetes.cri.sandbox-namespace",
+                    "io.kubernetes.pod.namespace",
+                ],
+            ),
+            (
+                Fact::PodUid,
+                ["io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"],
+            ),
+        ] {
+            place.add(fact, first(keys));
+        }
+        Some(place)
+    }
+
+    /// What keeps a container as LXC does.
+    pub(super) fn keeper(&self, name: &[u8]) -> Option<&'static str> {
+        let has = |place: &str| {
+            self.root
+                .join(place)
+                .join(OsStr::from_bytes(name))
+                .symlink_metadata()
+                .is_ok()
+        };
+        let keeper = LXC.iter().find(|(place, _)| has(place));
+        keeper.map(|(_, keeper)| *keeper)
     }
 
     /// The container whose cgroup this is, or has it in it, as runc and its like have written it down.
-    pub(super) fn at(&self, path: &[u8]) -> Option<&[u8]> {
+    pub(super) fn at(&self, path: &[u8]) -> Option<&Plain> {
         let known = self.cgroups.get_or_init(|| self.cgroups());
         let mut path = path;
         while !path.is_empty() {
-            if let Some(id) = known.get(path) {
-                return Some(id);
+            if let Some(plain) = known.get(path) {
+                return Some(plain);
             }
             let end = path.iter().rposition(|byte| *byte == b'/')?;
             path = path.get(..end)?;
@@ -155,9 +261,9 @@ impl State {
         None
     }
 
-    fn cgroups(&self) -> HashMap<Vec<u8>, Vec<u8>> {
+    fn cgroups(&self) -> HashMap<Vec<u8>, Plain> {
         let mut all = HashMap::new();
-        for (place, has_namespaces, file) in STATES {
+        for (place, has_namespaces, file, runtime) in STATES {
             let mut directories = vec![self.root.join(place)];
             if has_namespaces {
                 directories = entries(&self.root.join(place));
@@ -166,36 +272,60 @@ impl State {
                 let state = parsed(&container.join(file), FILE);
                 let id = container.file_name().map(|id| id.as_bytes().to_vec());
                 if let (Some(path), Some(id)) = (state.as_ref().and_then(cgroup), id) {
-                    all.insert(path.into_bytes(), id);
+                    all.entry(path.into_bytes()).or_insert((id, runtime));
                 }
             }
         }
         all
     }
 
-    /// The name of the pod with this UID, which its directory of logs has.
-    pub(super) fn pod(&self, uid: &str) -> Option<&str> {
+    /// The machine that systemd has registered for this unit.
+    pub(super) fn machine(&self, unit: &[u8]) -> Option<&[u8]> {
+        let machines = self.machines.get_or_init(|| {
+            let files = entries(&self.root.join(MACHINES)).into_iter();
+            let machine = |path: PathBuf| {
+                let lines = read_path(&path, FILE).ok()?;
+                let value = |key: &[u8]| {
+                    let mut lines = lines.split(|byte| *byte == b'\n');
+                    lines.find_map(|line| line.strip_prefix(key))
+                };
+                // The others are virtual machines.
+                value(b"CLASS=").filter(|class| *class == b"container")?;
+                let name = path.file_name()?.as_bytes().to_vec();
+                Some((value(b"UNIT=")?.to_vec(), name))
+            };
+            // Links lead from units to them: `unit:NAME`.
+            files
+                .filter(|path| !path.is_symlink())
+                .filter_map(machine)
+                .collect()
+        });
+        machines.get(unit).map(Vec::as_slice)
+    }
+
+    /// Namespace and name of the pod with this UID, which its directory of logs has.
+    pub(super) fn pod(&self, uid: &str) -> Option<&(String, String)> {
         let pods = self.pods.get_or_init(|| {
             let names = entries(&self.root.join(POD_LOGS)).into_iter();
             let pod = |path: PathBuf| {
                 let name = path.file_name()?.to_str()?;
-                let mut parts = name.split('_');
-                let (_, pod, uid) = (parts.next()?, parts.next()?, parts.next()?);
-                parts
-                    .next()
-                    .is_none()
-                    .then(|| (uid.to_owned(), pod.to_owned()))
+                let parts: Vec<&str> = name.split('_').collect();
+                let [namespace, pod, uid] = *parts else {
+                    return None;
+                };
+                Some((uid.to_owned(), (namespace.to_owned(), pod.to_owned())))
             };
             names.filter_map(pod).collect()
         });
-        pods.get(uid).map(String::as_str)
+        pods.get(uid)
     }
 
     /// The container of docker that has this address.
-    pub(super) fn with_address(&self, address: &str) -> Option<&str> {
+    pub(super) fn with_address(&self, address: &str, told: &[PathBuf]) -> Option<&str> {
         let known = self.addresses.get_or_init(|| {
             let mut all = HashMap::new();
-            for container in entries(&self.root.join(DOCKER)) {
+            let containers = self.docker_roots(told).into_iter();
+            for container in containers.flat_map(|root| entries(&root.join("containers"))) {
                 let config = parsed(&container.join("config.v2.json"), FILE);
                 let networks = config
                     .as_ref()
@@ -219,25 +349,43 @@ impl State {
     }
 }
 
-fn docker(config: &Value) -> Named {
-    let label = |key: &str| word(config.pointer("/Config/Labels")?.get(key));
+fn docker(config: &Value) -> Place {
+    let labels = config.pointer("/Config/Labels");
+    let label = |key: &str| word(labels?.get(key));
     let name = text(config, "/Name");
     let name = name.map(|name| name.strip_prefix('/').unwrap_or(&name).to_owned());
-    Named {
-        name: label("io.kubernetes.container.name").or(name),
-        image: text(config, "/Config/Image"),
-        pod: label("io.kubernetes.pod.name"),
+    let mut place = Place::default();
+    for (fact, found) in [
+        (Fact::Container, label("io.kubernetes.container.name")),
+        (Fact::Container, name),
+        (Fact::Runtime, Some("docker".to_owned())),
+        (Fact::Image, text(config, "/Config/Image")),
+        (Fact::ComposeProject, label("com.docker.compose.project")),
+        (Fact::ComposeService, label("com.docker.compose.service")),
+        (Fact::Pod, label("io.kubernetes.pod.name")),
+        (Fact::PodNamespace, label("io.kubernetes.pod.namespace")),
+        (Fact::PodUid, label("io.kubernetes.pod.uid")),
+    ] {
+        place.add(fact, found);
     }
+    place
 }
 
-fn podman(one: &Value) -> Named {
-    let metadata =
-        text(one, "/metadata").and_then(|json| serde_json::from_str::<Value>(&json).ok());
-    Named {
-        name: text(one, "/names/0"),
-        image: metadata.and_then(|metadata| text(&metadata, "/image-name")),
-        pod: None,
-    }
+fn podman(store: &Path) -> HashMap<String, Place> {
+    let list = parsed(&store.join("containers.json"), LIST);
+    let list = list.as_ref().and_then(Value::as_array);
+    let one = |one: &Value| {
+        let metadata = text(one, "/metadata");
+        let metadata = metadata.and_then(|json| serde_json::from_str::<Value>(&json).ok());
+        let mut place = Place::default();
+        place.add(Fact::Container, text(one, "/names/0"));
+        place.add(
+            Fact::Image,
+            metadata.and_then(|metadata| text(&metadata, "/image-name")),
+        );
+        Some((text(one, "/id")?, place))
+    };
+    list.into_iter().flatten().filter_map(one).collect()
 }
 
 /// The path below the cgroup2 mount that a state file tells.

@@ -8,8 +8,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+mod served;
+
 use super::Containers;
-use crate::model::{Place, Process};
+use crate::model::{Fact, Place, Process};
 
 fn id(digit: char) -> String {
     digit.to_string().repeat(64)
@@ -33,19 +35,42 @@ impl Machine {
         write(self.0.path(), path, text);
     }
 
-    fn process(&self, pid: u32, name: &str, cgroup: &str, arguments: &str) -> Process {
-        self.file(&format!("proc/{pid}/cgroup"), &format!("0::{cgroup}\n"));
-        self.file(&format!("proc/{pid}/comm"), &format!("{name}\n"));
-        self.file(
-            &format!("proc/{pid}/cmdline"),
-            &arguments.replace(' ', "\0"),
-        );
-        Process {
+    /// A process of this user; `inner` = in a PID namespace of its own.
+    fn process(
+        &self,
+        pid: u32,
+        (name, arguments): (&str, &str),
+        cgroup: &str,
+        (user, inner): (u32, bool),
+    ) -> Process {
+        let directory = format!("proc/{pid}");
+        let arguments = arguments.replace(' ', "\0");
+        self.file(&format!("{directory}/cgroup"), &format!("0::{cgroup}\n"));
+        self.file(&format!("{directory}/comm"), &format!("{name}\n"));
+        self.file(&format!("{directory}/cmdline"), &arguments);
+        let own = fs::read_to_string("/proc/self/status").unwrap();
+        let line = |line: &str| match line.split_once(':') {
+            Some(("Uid", _)) => format!("Uid:\t{user}\t{user}\t{user}\t{user}\n"),
+            Some(("NSpid", _)) => format!("NSpid:\t{pid}{}\n", if inner { "\t1" } else { "" }),
+            _ => format!("{line}\n"),
+        };
+        let status: String = own.lines().map(line).collect();
+        self.file(&format!("{directory}/status"), &status);
+        let mut process = Process {
             pid,
             name: Some(name.into()),
-            uid: Some(0),
             ..Process::default()
-        }
+        };
+        process.set_command(arguments.into());
+        process
+    }
+
+    /// Where a process runs.
+    fn place(&self, containers: &mut Containers, process: &Process) -> std::sync::Arc<Place> {
+        let file =
+            |name: &str| fs::read(self.0.path().join(format!("proc/{}/{name}", process.pid)));
+        let [cgroup, status] = ["cgroup", "status"].map(|name| file(name).unwrap());
+        containers.of(process, &cgroup, &status).unwrap()
     }
 
     fn containers(&self) -> Containers {
@@ -56,10 +81,11 @@ impl Machine {
 
 /// Container, pod, unit and image.
 fn words(place: &Place) -> [String; 4] {
-    [&place.container, &place.pod, &place.unit, &place.image].map(|part| {
-        let bytes = part.as_deref().unwrap_or(b"-");
-        String::from_utf8_lossy(bytes).into_owned()
-    })
+    [Fact::Container, Fact::Pod, Fact::Unit, Fact::Image].map(|fact| told(place, fact))
+}
+
+fn told(place: &Place, fact: Fact) -> String {
+    String::from_utf8_lossy(place.get(fact).unwrap_or(b"-")).into_owned()
 }
 
 fn is(containers: &mut Containers, path: &str, expected: [&str; 4]) {
@@ -114,7 +140,7 @@ fn names_come_from_the_files_of_each_engine() {
     is(
         &mut containers,
         &format!("/crio-{crio}.scope"),
-        ["db", "db-0", &format!("crio-{crio}.scope"), "pg:3"],
+        ["db", "db-0", "-", "pg:3"],
     );
     is(
         &mut containers,
@@ -189,64 +215,156 @@ fn endless_and_hostile_files_are_no_trouble() {
 }
 
 #[test]
-fn holders_in_several_places_are_all_told() {
+fn every_fact_is_told_that_an_engine_has_written() {
     let machine = Machine::new();
-    let holders = [
-        machine.process(1, "systemd", "/init.scope", "init"),
-        machine.process(8, "a", "/system.slice/foo.service", "a"),
-        machine.process(9, "a", "/system.slice/foo.service", "a"),
-        machine.process(10, "b", &format!("/docker/{}", id('7')), "b"),
-    ];
-    let mut containers = machine.containers();
-    let of = |containers: &mut Containers, holders: &[Process]| containers.of(holders);
-    let both = of(&mut containers, &holders[1..3]).unwrap();
-    assert_eq!(words(&both), ["-", "-", "foo.service", "-"]);
-    let all = of(&mut containers, &holders).unwrap();
-    assert_eq!(
-        words(&all),
-        ["777777777777", "-", "init.scope,foo.service", "-"]
+    let [shop, cri, inner] = ['1', '2', '3'].map(id);
+    let uid = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    let labels = r#"{"com.docker.compose.project":"shop","com.docker.compose.service":"web"}"#;
+    let sandbox =
+        r#""io.kubernetes.cri.sandbox-name":"api-7","io.kubernetes.cri.sandbox-namespace":"prod""#;
+    for (path, text) in [
+        (
+            "etc/docker/daemon.json",
+            r#"{"data-root":"/data/docker"}"#.to_owned(),
+        ),
+        (
+            &format!("data/docker/containers/{shop}/config.v2.json"),
+            format!(r#"{{"Name":"/shop-1","Config":{{"Image":"nginx","Labels":{labels}}}}}"#),
+        ),
+        (
+            &format!("run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/{cri}/config.json"),
+            format!(r#"{{"annotations":{{"io.kubernetes.cri.container-name":"app",{sandbox}}}}}"#),
+        ),
+        ("var/lib/incus/containers/db", String::new()),
+        (
+            "run/systemd/machines/box",
+            "# x\nCLASS=container\nUNIT=box.service\n".into(),
+        ),
+        (
+            "run/systemd/machines/vm",
+            "CLASS=vm\nUNIT=v.service\n".into(),
+        ),
+        (
+            "run/runc/c1/state.json",
+            r#"{"cgroup_paths":{"":"/sys/fs/cgroup/c1"}}"#.into(),
+        ),
+    ] {
+        machine.file(path, &text);
+    }
+    let nspawn = "systemd-nspawn --keep-unit -M tiny -D /x";
+    machine.process(
+        5,
+        ("systemd-nspawn", nspawn),
+        "/t.service/supervisor",
+        (0, false),
     );
-    assert_eq!(of(&mut containers, &[]), None);
-    let gone = Process {
-        pid: 11,
-        ..Process::default()
-    };
-    assert_eq!(of(&mut containers, &[holders[1].clone(), gone]), None);
+    let shim = "containerd-shim-runc-v2 -namespace default -id redis";
+    machine.process(
+        6,
+        ("containerd-shim", shim),
+        "/containerd.service",
+        (0, false),
+    );
+    let engine = |name: &str| format!("container={name} container_id={name}");
+    let mut containers = machine.containers();
+    for (path, expected) in [
+        (
+            format!("/docker/{shop}"),
+            format!(
+                "container=shop-1 container_id={shop} runtime=docker image=nginx compose_project=shop compose_service=web"
+            ),
+        ),
+        (
+            format!("/kubepods/burstable/pod{uid}/{cri}"),
+            format!(
+                "container=app container_id={cri} runtime=containerd pod=api-7 pod_namespace=prod pod_uid={uid}"
+            ),
+        ),
+        (
+            format!("/docker/{shop}/docker/{inner}"),
+            format!("container=333333333333 container_id={inner} runtime=docker"),
+        ),
+        (
+            "/lxc.payload.db/x".into(),
+            "container=db runtime=incus".into(),
+        ),
+        (
+            "/lxc.payload.other".into(),
+            "container=other runtime=lxc".into(),
+        ),
+        (
+            "/box.service/payload".into(),
+            "container=box runtime=nspawn unit=box.service".into(),
+        ),
+        ("/box.service/supervisor".into(), "unit=box.service".into()),
+        ("/v.service/payload".into(), "unit=v.service".into()),
+        (
+            "/t.service/payload/x".into(),
+            "container=tiny runtime=nspawn unit=t.service".into(),
+        ),
+        (
+            "/default/redis".into(),
+            format!("{} runtime=containerd", engine("redis")),
+        ),
+        ("/c1/x".into(), format!("{} runtime=runc", engine("c1"))),
+        ("/c2".into(), String::new()),
+    ] {
+        let place = containers.at(path.as_bytes());
+        let known = Fact::ALL
+            .into_iter()
+            .filter(|fact| place.get(*fact).is_some());
+        let known = known.map(|fact| format!("{}={}", fact.name(), told(&place, fact)));
+        assert_eq!(known.collect::<Vec<_>>().join(" "), expected, "{path}");
+    }
 }
 
 #[test]
-fn who_works_for_a_container_names_it() {
+fn a_network_namespace_belongs_to_what_all_of_its_processes_run_in() {
     let machine = Machine::new();
-    let [podman, docker] = ['1', '2'].map(id);
-    machine.file(
-        &format!("var/lib/docker/containers/{docker}/config.v2.json"),
-        r#"{"Name":"/api","Config":{"Image":"i"},"NetworkSettings":{"Networks":{"b":{"IPAddress":"172.17.0.2"}}}}"#,
+    let thread = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0";
+    let [web, pause] = ['1', '2'].map(id);
+    let pod = "/kubepods/pod0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    let system = (0, false);
+    let add = |pid: u32, network: &str, cgroup: &str| {
+        machine.process(pid, ("sh", "sh"), cgroup, system);
+        let place = machine.0.path().join(format!("proc/{pid}/ns/net"));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let network = machine.0.path().join(network);
+        fs::write(&network, "").unwrap();
+        symlink(&network, place).unwrap();
+        u32::try_from(std::os::unix::fs::MetadataExt::ino(
+            &fs::metadata(network).unwrap(),
+        ))
+        .unwrap()
+    };
+    let host = add(2, "host", "/");
+    add(3, "host", &format!("/docker/{web}"));
+    let alone = add(4, "alone", &format!("/docker/{web}"));
+    add(5, "alone", &format!("/docker/{web}/below"));
+    let bare = add(8, "bare", "/system.slice/a.service");
+    let shared = add(6, "shared", &format!("{pod}/{web}"));
+    add(7, "shared", &format!("{pod}/{pause}"));
+    assert_eq!(
+        machine.containers().in_network(alone),
+        None,
+        "no thread of the kernel is seen"
     );
-    machine.file(
-        "var/lib/containers/storage/vfs-containers/containers.json",
-        &format!(r#"[{{"id":"{podman}","names":["web"]}}]"#),
-    );
-    let conmon = |name: &str| format!("/usr/bin/conmon -c {podman} -n {name} --exit");
-    let line = "docker-proxy -proto tcp -host-port 80 -container-ip 172.17.0.2 -container-port 80";
-    let of_root = machine.process(
-        5,
-        "conmon",
-        "/machine.slice/libpod-conmon-x.scope",
-        &conmon("renamed"),
-    );
-    let proxy = machine.process(6, "docker-proxy", "/system.slice/docker.service", line);
-    let mut of_user = machine.process(7, "conmon", "/user.slice/x", &conmon("mine"));
-    of_user.uid = Some(1000);
-    let path = format!("/docker/{}", id('3'));
-    let inside = machine.process(8, "conmon", &path, &conmon("evil"));
+    machine.file("proc/2/stat", thread);
     let mut containers = machine.containers();
-    for (process, expected) in [
-        (of_root, ["web", "-", "libpod-conmon-x.scope", "-"]),
-        (proxy, ["api", "-", "docker.service", "i"]),
-        (of_user, ["mine", "-", "-", "-"]),
-        (inside, ["333333333333", "-", "-", "-"]),
+    for (network, expected) in [
+        (host, None),
+        (alone, Some(["111111111111", "-", "-", "-"])),
+        (
+            shared,
+            Some(["-", "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9", "-", "-"]),
+        ),
+        (bare, Some(["-", "-", "-", "-"])),
+        (0, None),
     ] {
-        let place = containers.of(&[process]).unwrap();
-        assert_eq!(words(&place), expected);
+        let found = containers.in_network(network);
+        assert_eq!(
+            found.as_deref().map(words),
+            expected.map(|words| words.map(str::to_owned))
+        );
     }
 }

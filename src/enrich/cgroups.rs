@@ -2,15 +2,23 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
 
 use procfs::process::MountInfo;
 
 use crate::bpf;
 use crate::procfs::mounts::{mounts, point};
+
+use super::visibility::is_namespace;
+
+/// In the place of the path of a cgroup that is no more. Paths begin with a slash.
+pub(super) const GONE: &[u8] = b"gone";
+
+/// Inode number of the first cgroup namespace (`PROC_CGROUP_INIT_INO`, `include/linux/proc_ns.h`).
+const FIRST_CGROUP_NAMESPACE: u64 = 0xEFFF_FFFB;
 
 /// Walks over the tree per listing: the first, and one for cgroups made since.
 const MOST_WALKS: u8 = 2;
@@ -18,11 +26,15 @@ const MOST_WALKS: u8 = 2;
 /// Paths of all cgroups below the cgroup2 mount, by id, and the ids that have none.
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
-    /// `None` = not found.
+    /// `None` = it cannot be told.
     paths: HashMap<u64, Option<Box<[u8]>>>,
     /// The id asked for last: most sockets in a row are of one cgroup.
     last: Option<u64>,
     walks: u8,
+    /// True if the last walk saw every cgroup of the machine.
+    is_whole: bool,
+    /// The newest that was known before it: the kernel numbers them in order.
+    newest: u64,
     /// Instead of the mount that the kernel tells.
     mount: Option<PathBuf>,
 }
@@ -42,19 +54,27 @@ impl Cgroups {
     }
 
     /// Makes sure that the path of a cgroup is known, if it can be: the whole tree is walked for
-    /// the first id asked for, and once more for the first that is not found.
+    /// the first id asked for, and once more for the first that is not found. One that was made before a walk
+    /// that saw all, and not seen, is [`GONE`].
     pub(super) fn prepare(&mut self, id: u64) {
         if self.last.replace(id) == Some(id) {
             return;
         }
-        if !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
+        if self.paths.contains_key(&id) {
+            return;
+        }
+        let is_late = self.walks >= MOST_WALKS;
+        if !is_late {
             self.walks += 1;
+            self.newest = self.paths.keys().copied().max().unwrap_or(0);
             match self.mount.clone().or_else(mounted) {
                 Some(mount) => self.walk(mount),
                 None => self.walks = MOST_WALKS,
             }
         }
-        self.paths.entry(id).or_default();
+        let is_gone = self.is_whole && (!is_late || id < self.newest);
+        let missing = is_gone.then(|| GONE.into());
+        self.paths.entry(id).or_insert(missing);
     }
 
     /// The path that [`Cgroups::prepare`] found, below the mount: `/system.slice/x`, `/` for the
@@ -68,16 +88,22 @@ impl Cgroups {
         self.paths.clear();
         self.last = None;
         self.walks = 0;
+        self.is_whole = false;
     }
 
     fn walk(&mut self, mount: PathBuf) {
         let Ok(root) = rustix::fs::stat(&mount) else {
             return;
         };
+        self.is_whole = self.mount.is_some() || is_whole(&mount);
         self.enter(&mount, root.st_ino, b"/");
         let mut directories = vec![(mount, Vec::new())];
         while let Some((directory, path)) = directories.pop() {
-            for (inode, below) in subdirectories(&directory) {
+            let Some(found) = subdirectories(&directory) else {
+                self.is_whole = false;
+                continue;
+            };
+            for (inode, below) in found {
                 let name = below.file_name().unwrap_or_default();
                 let path = [path.as_slice(), b"/", name.as_bytes()].concat();
                 self.enter(&below, inode, &path);
@@ -160,12 +186,28 @@ fn path_below(mount: &Path, path: &[u8]) -> Vec<u8> {
     below
 }
 
-/// Inode numbers and paths; what vanishes or may not be read is left out.
-fn subdirectories(directory: &Path) -> impl Iterator<Item = (u64, PathBuf)> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| (entry.ino(), entry.path()))
+/// Inode numbers and paths; none of what has vanished, and `None` of what may not be read.
+fn subdirectories(directory: &Path) -> Option<Vec<(u64, PathBuf)>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
+        Err(_) => return None,
+    };
+    let directories = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    Some(
+        directories
+            .map(|entry| (entry.ino(), entry.path()))
+            .collect(),
+    )
+}
+
+/// Does this mount show every cgroup of the machine?
+fn is_whole(mount: &Path) -> bool {
+    let mut mounts = mounts().into_iter();
+    let mounted = mounts.find(|mounted| point(mounted) == mount);
+    is_namespace("cgroup", FIRST_CGROUP_NAMESPACE) && mounted.is_some_and(|it| it.root == "/")
 }
 
 fn mounted() -> Option<PathBuf> {

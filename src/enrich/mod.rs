@@ -18,22 +18,22 @@ mod users;
 mod visibility;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::container::Containers;
 use crate::error::Error;
 use crate::fields::Field;
 use crate::model::{
-    NameKind, Peer, Place, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning,
+    Fact, NameKind, Peer, Place, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning,
 };
-use crate::netns::{Namespace, Namespaces};
+use crate::netns::{self, Namespace, Namespaces};
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
 use name_cache::{LookUp, NameCache};
-use owners::Owners;
 pub use owners::{Held, OwnerSource, ScanScope, Sight};
+use owners::{Names, Owners};
 pub use peers::Connections;
 use peers::{OtherEnd, Peers};
 pub use services::Ports;
@@ -62,32 +62,26 @@ pub struct Lookups {
     pub interfaces: Interfaces,
     /// Paths of cgroups.
     pub cgroups: bool,
-    /// Where processes run.
-    pub places: Places,
+    /// Where processes run, and where sockets were made.
+    pub places: Option<Places>,
     /// Where the paths of unix sockets lead.
     pub paths: bool,
 }
 
 /// How it is found where processes run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Places {
-    /// It is not.
-    #[default]
-    Unasked,
-    /// By their cgroups alone: they are of another machine.
-    Nameless,
-    /// With what the files below this directory say.
-    Named(PathBuf),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Below which processes are looked at.
+    pub proc: PathBuf,
+    /// Below which engines keep their files; `None` = it is not this machine. They count only while `proc` shows
+    /// its processes.
+    pub root: Option<PathBuf>,
 }
 
 impl Places {
-    fn containers(self, proc: &Path) -> Option<Containers> {
-        let root = match self {
-            Self::Unasked => return None,
-            Self::Nameless => None,
-            Self::Named(root) => Some(root),
-        };
-        Some(Containers::new(proc.to_owned(), root))
+    fn containers(self) -> Containers {
+        let root = self.root.filter(|_| visibility::is_live(&self.proc));
+        Containers::new(self.proc, root)
     }
 }
 
@@ -100,7 +94,7 @@ pub struct Enricher {
     peers: Option<Peers>,
     /// Who is at the other end of the last socket.
     peer: Option<Peer>,
-    users: NameCache,
+    names: Names,
     nobody: Option<u32>,
     services: Services,
     /// By network namespace.
@@ -108,9 +102,12 @@ pub struct Enricher {
     /// Of those without a thread there.
     interface_names: LookUp,
     cgroups: Option<Cgroups>,
-    containers: Option<Containers>,
     /// Where the last socket belongs.
     place: Option<Arc<Place>>,
+    /// Where it was made.
+    maker: Option<Arc<Place>>,
+    /// The network namespace of this process.
+    own_network: Option<u32>,
     /// True if it is looked up where paths lead.
     paths: bool,
     /// What that came to for the last socket.
@@ -136,7 +133,10 @@ impl Enricher {
             status: None,
             peers: lookups.peers.then(Peers::default),
             peer: None,
-            users: NameCache::new(lookups.users.then_some(users::name_of)),
+            names: Names {
+                users: NameCache::new(lookups.users.then_some(users::name_of)),
+                containers: lookups.places.map(Places::containers),
+            },
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
             interfaces: BTreeMap::new(),
@@ -145,8 +145,9 @@ impl Enricher {
                 Interfaces::NumbersOnly => |index| Some(interfaces::numbered(index)),
             },
             cgroups: lookups.cgroups.then(Cgroups::default),
-            containers: lookups.places.containers(&proc),
             place: None,
+            maker: None,
+            own_network: None,
             paths: lookups.paths,
             at_path: None,
             proc,
@@ -164,7 +165,7 @@ impl Enricher {
                     let names = names.or_insert_with(|| NameCache::new(Some(self.interface_names)));
                     names.set(number, &name);
                 }
-                NameKind::User => self.users.set(number, &name),
+                NameKind::User => self.names.users.set(number, &name),
                 NameKind::Cgroup => {
                     let cgroups = self.cgroups.get_or_insert_with(Cgroups::elsewhere);
                     cgroups.set(number, name);
@@ -217,14 +218,20 @@ impl Enricher {
         self.status = None;
         self.place = None;
         self.peer = None;
+        self.maker = None;
         if let Some(uid) = socket.uid.or(self.nobody) {
-            self.users.prepare(uid);
+            self.names.users.prepare(uid);
         }
         if let Some(index) = socket.interface {
             self.prepare_interface(index, socket.netns);
         }
         if let (Some(cgroups), Some(id)) = (&mut self.cgroups, socket.cgroup_id) {
             cgroups.prepare(id);
+            let path = cgroups.path(id).filter(|path| *path != cgroups::GONE);
+            let containers = self.names.containers.as_mut();
+            self.maker = containers
+                .zip(path)
+                .map(|(containers, path)| containers.at(path));
         }
         self.at_path = None;
         if self.paths {
@@ -236,15 +243,19 @@ impl Enricher {
     /// Looks up its processes.
     pub fn prepare_owners(&mut self, socket: &Socket) {
         if let Some(owners) = &mut self.owners {
-            let status = owners.of(socket, &mut self.users);
+            let status = owners.of(socket, &mut self.names);
             self.status = Some(status);
-            if let Some(containers) = &mut self.containers {
-                let cgroups = self.cgroups.as_ref();
-                let made_in = cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?));
-                self.place = match status {
-                    // Nobody holds it: who made it is all there is.
-                    ProcessStatus::None => made_in.map(|path| containers.at(path)),
-                    _ => containers.of(owners.found()),
+            if let Some(containers) = &mut self.names.containers {
+                self.place = if status.is_found() {
+                    owners.place()
+                } else {
+                    // Who made it is all there is, and else who lives there.
+                    self.maker.clone().or_else(|| {
+                        let own = || netns::here().map(|here| here.inode);
+                        let own = self.own_network.or_else(own);
+                        self.own_network = own;
+                        containers.in_network(socket.netns.or(own)?)
+                    })
                 };
             }
             if self.paths && self.at_path.is_none() {
@@ -273,14 +284,9 @@ impl Enricher {
                 ..Peer::absent(!end.lacks_inode)
             };
         };
-        let (status, is_in_doubt, processes) = owners.of_other(inode, end.uid, &mut self.users);
-        let containers = self.containers.as_mut();
         Peer {
-            status: Some(status),
-            is_in_doubt,
-            place: containers.and_then(|containers| containers.of(&processes)),
-            processes,
             netns,
+            ..owners.of_other(inode, end.uid, &mut self.names)
         }
     }
 
@@ -299,7 +305,7 @@ impl Enricher {
 
     /// The process with the name of its user.
     pub fn with_user(&mut self, mut process: Process) -> Process {
-        process.user = process.uid.map(|uid| self.users.name_or_digits(uid));
+        process.user = process.uid.map(|uid| self.names.users.name_or_digits(uid));
         process
     }
 
@@ -331,6 +337,8 @@ impl Enricher {
         let cgroups = self.cgroups.as_ref();
         let told = |status: ProcessStatus| !status.is_unknown();
         let owners = self.owners.as_ref();
+        let cgroup = cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?));
+        let containers = self.names.containers.as_ref();
         Row {
             interface: socket
                 .interface
@@ -338,8 +346,11 @@ impl Enricher {
             user: socket
                 .uid
                 .or(self.nobody)
-                .and_then(|uid| self.users.name(uid)),
-            cgroup: cgroups.and_then(|cgroups| cgroups.path(socket.cgroup_id?)),
+                .and_then(|uid| self.names.users.name(uid)),
+            cgroup,
+            made_in: containers
+                .and(cgroup)
+                .map(|cgroup| made_in(self.maker.as_deref(), cgroup)),
             netns: socket
                 .netns
                 .and_then(|netns| Some(&*self.namespaces.get(&netns)?.0.name)),
@@ -366,7 +377,7 @@ impl Enricher {
         self.status = None;
         self.peers = self.peers.is_some().then(Peers::default);
         self.peer = None;
-        self.containers = self.containers.take().map(Containers::forget);
+        self.names.containers = self.names.containers.take().map(Containers::forget);
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();
         }
@@ -377,6 +388,14 @@ impl Enricher {
     pub fn warnings(&self) -> Vec<Warning> {
         self.owners.as_ref().map_or_else(Vec::new, Owners::warnings)
     }
+}
+
+/// What a cgroup is, in a word: no name can look like one that is gone, or like a path.
+fn made_in<'a>(maker: Option<&'a Place>, cgroup: &'a [u8]) -> &'a [u8] {
+    let facts = [Fact::Container, Fact::Pod, Fact::Unit];
+    let name = maker.and_then(|place| facts.iter().find_map(|fact| place.get(*fact)));
+    let is_clear = |name: &&[u8]| *name != cgroups::GONE && !name.starts_with(b"/");
+    name.filter(is_clear).unwrap_or(cgroup)
 }
 
 #[cfg(test)]

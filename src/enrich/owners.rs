@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::container::Containers;
 use crate::error::Error;
-use crate::model::{MissingOwners, Process, ProcessStatus, Socket, Warning};
+use crate::model::{MissingOwners, Peer, Place, Process, ProcessStatus, Socket, Warning};
 use crate::procfs::fd::Descriptor;
 
 use super::name_cache::NameCache;
@@ -30,7 +32,7 @@ pub(super) struct Owners {
     scan: Option<FdScan>,
     walks: u8,
     /// Processes that were asked for; `None` = gone.
-    details: HashMap<u32, Option<(Process, Kin)>>,
+    details: HashMap<u32, Option<Known>>,
     found: Scratch,
     suspects: Suspects,
     /// The last socket may have a process that was not found. Of those that are looked at, that is, where
@@ -40,6 +42,24 @@ pub(super) struct Owners {
     too_new: HashSet<u64>,
     /// Sockets whose owners may be outside of what we can see.
     out_of_sight: usize,
+}
+
+/// What is known of a process.
+#[derive(Debug)]
+struct Known {
+    process: Process,
+    kin: Kin,
+    /// Where it runs; `None` = not asked for, or it cannot be told.
+    place: Option<Arc<Place>>,
+}
+
+/// What names processes beyond what they tell themselves.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// Of users.
+    pub(super) users: NameCache,
+    /// Where they run, if it is wanted.
+    pub(super) containers: Option<Containers>,
 }
 
 /// How far a search could look.
@@ -113,30 +133,30 @@ impl Owners {
     }
 
     /// Looks for the processes of a socket. A socket with an inode is held by something.
-    pub(super) fn of(&mut self, socket: &Socket, users: &mut NameCache) -> ProcessStatus {
+    pub(super) fn of(&mut self, socket: &Socket, names: &mut Names) -> ProcessStatus {
         self.found.clear();
         self.in_doubt = socket.lacks_inode();
         match socket.inode {
-            Some(inode) => self.look_up(inode, socket.uid, users),
+            Some(inode) => self.look_up(inode, socket.uid, names),
             None if self.in_doubt => ProcessStatus::Unreadable,
             None => ProcessStatus::None,
         }
     }
 
-    /// Likewise of another socket, while what was found of the first is kept. Gives whether a process that was
-    /// not found may hold it, too.
-    pub(super) fn of_other(
-        &mut self,
-        inode: u64,
-        uid: Option<u32>,
-        users: &mut NameCache,
-    ) -> (ProcessStatus, bool, Vec<Process>) {
+    /// Who holds another socket, while what was found of the first is kept.
+    pub(super) fn of_other(&mut self, inode: u64, uid: Option<u32>, names: &mut Names) -> Peer {
         let kept = (mem::take(&mut self.found), self.in_doubt);
         self.in_doubt = false;
-        let status = self.look_up(inode, uid, users);
+        let status = self.look_up(inode, uid, names);
+        let place = self.place();
         let found = mem::replace(&mut self.found, kept.0);
-        let in_doubt = mem::replace(&mut self.in_doubt, kept.1);
-        (status, in_doubt, found.processes)
+        Peer {
+            status: Some(status),
+            is_in_doubt: mem::replace(&mut self.in_doubt, kept.1),
+            place,
+            processes: found.processes,
+            netns: None,
+        }
     }
 
     /// The processes that the last call of [`Owners::of`] found, by pid, each with its descriptors
@@ -145,7 +165,17 @@ impl Owners {
         self.found.get()
     }
 
-    fn look_up(&mut self, inode: u64, uid: Option<u32>, users: &mut NameCache) -> ProcessStatus {
+    /// Where these run; `None` = of one of them it cannot be told, or there are none.
+    pub(super) fn place(&self) -> Option<Arc<Place>> {
+        let mut places = self.found.places.iter().cloned();
+        let first = places.next()??;
+        places.try_fold(first, |all, place| match place? {
+            same if same == all => Some(all),
+            other => Some(Arc::new(Place::clone(&all).with(&other))),
+        })
+    }
+
+    fn look_up(&mut self, inode: u64, uid: Option<u32>, names: &mut Names) -> ProcessStatus {
         loop {
             let scan = self.take_scan();
             let mut newer = false;
@@ -156,7 +186,7 @@ impl Owners {
                 }
             }
             for of_process in scan.index.of(inode).chunk_by(|a, b| a.pid == b.pid) {
-                self.add(of_process, scan.began, users);
+                self.add(of_process, scan.began, names);
             }
             let status = if self.found.get().is_empty() {
                 self.missing(&scan, newer.then_some(inode))
@@ -211,14 +241,15 @@ impl Owners {
     }
 
     /// Adds a process with these descriptors, found by a look that began then, unless it is gone.
-    fn add(&mut self, held: &[Descriptor], began: u64, users: &mut NameCache) {
+    fn add(&mut self, held: &[Descriptor], began: u64, names: &mut Names) {
         let Some(&first) = held.first() else {
             return;
         };
         let pid = first.pid;
         let scanner = &self.scanner;
         let known = self.details.entry(pid).or_insert_with(|| {
-            let described = process::read(&scanner.root, pid)?;
+            let Names { users, containers } = names;
+            let described = process::read(&scanner.root, pid, containers.is_some())?;
             let is_older = described.started.is_some_and(|started| started < began);
             if !is_older && !scanner.holds(first) {
                 // The number is another process's by now.
@@ -227,13 +258,26 @@ impl Owners {
             let mut process = described.process;
             process.user = process.uid.map(|uid| users.name_or_digits(uid));
             let (parent, uid) = (described.parent, process.uid);
-            Some((process, Kin { pid, parent, uid }))
+            let place = containers.as_mut().and_then(|containers| {
+                containers.of(&process, &described.cgroup?, &described.status)
+            });
+            Some(Known {
+                process,
+                kin: Kin { pid, parent, uid },
+                place,
+            })
         });
-        if let Some((process, kin)) = known {
+        if let Some(Known {
+            process,
+            kin,
+            place,
+        }) = known
+        {
             let numbers = held.iter().map(|held| held.fd);
             self.found
                 .add(process, numbers.filter(|fd| *fd != Descriptor::FIXED));
             self.found.kin.push(*kin);
+            self.found.places.push(place.clone());
         }
     }
 
@@ -267,7 +311,7 @@ impl Owners {
     fn refused(&self, scan: &FdScan) -> Option<MissingOwners> {
         let refused = scan.unreadable.iter().filter(|one| one.is_refused());
         let pids: Vec<u32> = refused.map(|one| one.pid).collect();
-        let name = |pid: &u32| process::read(&self.scanner.root, *pid)?.process.name;
+        let name = |pid: &u32| process::read(&self.scanner.root, *pid, false)?.process.name;
         (!pids.is_empty()).then(|| MissingOwners::Unreadable {
             names: if pids.len() <= MissingOwners::MOST_NAMED {
                 pids.iter().map(name).collect()
@@ -299,12 +343,15 @@ struct Scratch {
     used: usize,
     /// Of those that are used.
     kin: Vec<Kin>,
+    /// Likewise.
+    places: Vec<Option<Arc<Place>>>,
 }
 
 impl Scratch {
     fn clear(&mut self) {
         self.used = 0;
         self.kin.clear();
+        self.places.clear();
     }
 
     fn get(&self) -> &[Process] {

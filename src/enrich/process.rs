@@ -29,11 +29,15 @@ pub(super) struct Described {
     pub(super) started: Option<u64>,
     /// Who started it, or adopted it.
     pub(super) parent: Option<u32>,
+    /// The file `status`.
+    pub(super) status: Vec<u8>,
+    /// The file `cgroup`, if it was wanted.
+    pub(super) cgroup: Option<Vec<u8>>,
 }
 
 /// Reads a process; `None` when it is gone. Where a file may not be read, or the process
 /// ends on the way, the rest stays unknown.
-pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
+pub(super) fn read(root: &Path, pid: u32, has_cgroup: bool) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
     let path = root.join(itoa::Buffer::new().format(pid));
     let mut process = Process {
@@ -71,10 +75,13 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<Described> {
     if let Some(command) = command.ok().filter(is_told) {
         process.set_command(command);
     }
+    let cgroup = has_cgroup.then(|| file("cgroup", SHORT).ok());
     Some(Described {
         process,
         started: start_ticks(&stat),
         parent: parent(&stat),
+        status,
+        cgroup: cgroup.flatten(),
     })
 }
 

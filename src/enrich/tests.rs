@@ -4,7 +4,8 @@
 )]
 
 use super::{Enricher, Lookups, Ports, ScanScope, Sight};
-use crate::model::{Family, Process, ProcessStatus, Protocol, Socket};
+use crate::fields::{Field, Value};
+use crate::model::{Fact, Family, Process, ProcessStatus, Protocol, Socket};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -197,14 +198,29 @@ fn owner_is_in_doubt_where_none_was_found() -> std::io::Result<()> {
 #[test]
 fn a_place_is_that_of_the_holder_and_else_that_of_the_maker() {
     let root = tempfile::tempdir().unwrap();
-    let process = root.path().join("9");
-    fs::create_dir_all(process.join("fd")).unwrap();
-    fs::write(process.join("comm"), "a\n").unwrap();
-    fs::write(process.join("cgroup"), "0::/system.slice/foo.service\n").unwrap();
-    symlink("socket:[77]", process.join("fd/3")).unwrap();
+    for (pid, cgroup, held) in [
+        (1, "/init.scope", "socket:[79]"),
+        (8, "/system.slice/foo.service", "socket:[79]"),
+        (9, "/system.slice/foo.service", "socket:[77]"),
+        (10, "", "socket:[80]"),
+    ] {
+        let process = root.path().join(pid.to_string());
+        fs::create_dir_all(process.join("fd")).unwrap();
+        fs::write(process.join("comm"), "a\n").unwrap();
+        if !cgroup.is_empty() {
+            fs::write(process.join("cgroup"), format!("0::{cgroup}\n")).unwrap();
+        }
+        if pid != 10 {
+            symlink("socket:[79]", process.join("fd/4")).unwrap();
+        }
+        symlink(held, process.join("fd/3")).unwrap();
+    }
     let mut enricher = Enricher::new(Lookups {
         owners: Some(root.path().into()),
-        places: super::Places::Nameless,
+        places: Some(super::Places {
+            proc: root.path().into(),
+            root: None,
+        }),
         ..Lookups::default()
     })
     .unwrap();
@@ -217,10 +233,13 @@ fn a_place_is_that_of_the_holder_and_else_that_of_the_maker() {
     let nobody = Some(b"-".as_slice());
     for (inode, cgroup, expected) in [
         (Some(77), Some(1), Some(b"foo.service".as_slice())),
+        (Some(79), Some(1), Some(b"init.scope,foo.service")),
+        (Some(80), Some(1), nobody),
         (None, Some(1), Some(b"foo.socket")),
         (None, Some(2), nobody),
         (None, None, nobody),
-        (Some(78), Some(1), nobody),
+        (Some(78), Some(1), Some(b"foo.socket")),
+        (Some(78), Some(2), nobody),
     ] {
         let socket = Socket {
             inode,
@@ -229,8 +248,15 @@ fn a_place_is_that_of_the_holder_and_else_that_of_the_maker() {
         };
         enricher.prepare_names(&socket);
         enricher.prepare_owners(&socket);
-        let place = enricher.row(&socket).place;
-        let unit = place.map_or(nobody, |place| place.unit.as_deref());
+        let row = enricher.row(&socket);
+        let is_known = matches!(Field::Unit.value(&row), Value::Known(_));
+        assert_eq!(
+            is_known,
+            expected != nobody && inode != Some(78),
+            "{inode:?} {cgroup:?}"
+        );
+        let place = row.place;
+        let unit = place.map_or(nobody, |place| place.get(Fact::Unit));
         assert_eq!(unit, expected, "{inode:?} {cgroup:?}");
     }
 }

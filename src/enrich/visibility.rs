@@ -102,7 +102,7 @@ pub(super) fn asking_user() -> AskingUser {
 }
 
 /// Is this process in the first namespace of a kind? A kernel without such namespaces has one only.
-fn is_namespace(kind: &str, inode: u64) -> bool {
+pub(super) fn is_namespace(kind: &str, inode: u64) -> bool {
     stat(format!("/proc/self/ns/{kind}")).map_or(true, |stat| stat.st_ino == inode)
 }
 

@@ -24,6 +24,8 @@ pub enum Cost {
     User,
     /// The path of a cgroup.
     Cgroup,
+    /// What a cgroup is.
+    Maker,
     /// The name of a network namespace.
     Netns,
     /// Processes.
@@ -41,7 +43,12 @@ impl Cost {
     pub const fn stage(self) -> Stage {
         match self {
             Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => Stage::Socket,
-            Self::Path | Self::Interface | Self::User | Self::Cgroup | Self::Netns => Stage::Names,
+            Self::Path
+            | Self::Interface
+            | Self::User
+            | Self::Cgroup
+            | Self::Maker
+            | Self::Netns => Stage::Names,
             Self::Owners | Self::Containers | Self::Peers | Self::Shown => Stage::Owners,
         }
     }
@@ -58,7 +65,7 @@ impl Cost {
             Self::Path => false,
             Self::Interface => socket.interface.is_some(),
             Self::User => socket.uid.is_some(),
-            Self::Cgroup => socket.cgroup_id.is_some(),
+            Self::Cgroup | Self::Maker => socket.cgroup_id.is_some(),
             Self::Netns | Self::Containers | Self::Peers | Self::Shown => true,
             Self::Owners => socket.may_be_held(),
         };
@@ -77,6 +84,7 @@ impl Field {
             }
             Cost::Peers if self == Self::PeerNetns => vec![Cost::Owners, Cost::Peers, Cost::Netns],
             Cost::Peers => vec![Cost::Owners, Cost::Peers],
+            Cost::Maker => vec![Cost::Cgroup, Cost::Maker],
             // What nobody holds is where it was made.
             Cost::Containers => vec![Cost::Cgroup, Cost::Owners, Cost::Containers],
             Cost::Owners if self == Self::ProcessUser => vec![Cost::Owners, Cost::User],

@@ -85,4 +85,13 @@ impl Definition {
             ..Self::new(name, width)
         }
     }
+
+    /// What is known of where processes run.
+    pub(super) const fn place(name: &'static str, width: usize) -> Self {
+        Self {
+            cost: Cost::Containers,
+            is_optional: true,
+            ..Self::new(name, width)
+        }
+    }
 }

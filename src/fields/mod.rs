@@ -258,7 +258,10 @@ impl Field {
             // In a recording only where whoever made it asked for it, or could look it up.
             Source::Replay => {
                 !self.is_extension()
-                    && !matches!(self, Self::User | Self::Mark | Self::Cgroup | Self::V6Only)
+                    && !matches!(
+                        self,
+                        Self::User | Self::Mark | Self::Cgroup | Self::MadeIn | Self::V6Only
+                    )
             }
         }
     }
@@ -293,6 +296,8 @@ impl Field {
         matches!(
             self,
             Self::Cgroup
+                | Self::MadeIn
+                | Self::ContainerId
                 | Self::Unit
                 | Self::Image
                 | Self::Processes

@@ -115,6 +115,8 @@ fields! {
             aliases: &["fwmark"], applies: is_ip, in_netlink: NEVER, in_procfs: NEVER,
         };
         Cgroup = new("cgroup", 40) { in_netlink: is_ip, in_procfs: NEVER, cost: Cost::Cgroup };
+        CgroupId = number("cgroup_id", 10) { in_netlink: is_ip, in_procfs: NEVER };
+        MadeIn = new("made_in", 24) { in_netlink: is_ip, in_procfs: NEVER, cost: Cost::Maker };
         Netns = new("netns", 12) { cost: Cost::Netns, is_optional: true };
         NetnsInode = number("netns_inode", 11) { cost: Cost::Netns, is_optional: true };
         PeerInode = number("peer_inode", 10) {
@@ -134,10 +136,16 @@ fields! {
         };
         Processes = new("processes", 24) { cost: Cost::Owners, is_optional: true };
         ProcessStatus = word("process_status", 14, ProcessStatus::NAMES) { cost: Cost::Owners };
-        Container = new("container", 16) { cost: Cost::Containers, is_optional: true };
-        Pod = new("pod", 24) { cost: Cost::Containers, is_optional: true };
-        Unit = new("unit", 24) { cost: Cost::Containers, is_optional: true };
-        Image = new("image", 24) { cost: Cost::Containers, is_optional: true };
+        Container = place("container", 16);
+        ContainerId = place("container_id", 12);
+        Runtime = place("runtime", 10);
+        Image = place("image", 24);
+        ComposeProject = place("compose_project", 15);
+        ComposeService = place("compose_service", 15);
+        Pod = place("pod", 24);
+        PodNamespace = place("pod_namespace", 13);
+        PodUid = place("pod_uid", 36);
+        Unit = place("unit", 24);
         PeerProcesses = new("peer_processes", 24) {
             applies: has_peer, cost: Cost::Peers, is_optional: true,
         };

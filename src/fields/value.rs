@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::Field;
 use super::cost::Cost;
 use crate::model::{
-    Endpoint, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
-    SocketType, Source, State, Timer,
+    Endpoint, Fact, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row, Shutdown,
+    Socket, SocketType, Source, Stage, State, Timer,
 };
 
 /// Which end of a socket.
@@ -124,6 +124,10 @@ fn name(name: Option<&str>) -> Option<Datum<'_>> {
     Some(Datum::Name(name.as_bytes()))
 }
 
+fn place<'a>(row: &Row<'a>, fact: Fact) -> Option<Datum<'a>> {
+    row.place?.get(fact).map(Datum::Name)
+}
+
 fn address<'a>(side: Side, row: &Row<'a>) -> Option<Datum<'a>> {
     let end = side.of(row);
     match end.ip {
@@ -148,6 +152,11 @@ pub enum Value<'a> {
     NotReported,
     /// It was not looked up yet.
     NotYet,
+}
+
+/// True if it is not known who holds the socket: it may run elsewhere.
+fn is_guessed(row: &Row<'_>) -> bool {
+    row.process_status.is_some_and(ProcessStatus::is_unknown)
 }
 
 impl Field {
@@ -179,6 +188,8 @@ impl Field {
             Self::TimerRetransmits => number(socket.timer.map(|timer| timer.retransmits)),
             Self::Mark => number(socket.mark),
             Self::Cgroup => row.cgroup.map(Datum::Name),
+            Self::CgroupId => number(socket.cgroup_id),
+            Self::MadeIn => row.made_in.map(Datum::Name),
             Self::Netns => name(row.netns),
             Self::NetnsInode => number(row.netns_inode),
             Self::PeerInode => number(socket.peer_inode),
@@ -199,10 +210,16 @@ impl Field {
             | Self::ProcessUser
             | Self::Fd => row.processes.map(Datum::Processes),
             Self::ProcessStatus => word(row.process_status.map(ProcessStatus::name)),
-            Self::Container => row.place?.container.as_deref().map(Datum::Name),
-            Self::Pod => row.place?.pod.as_deref().map(Datum::Name),
-            Self::Unit => row.place?.unit.as_deref().map(Datum::Name),
-            Self::Image => row.place?.image.as_deref().map(Datum::Name),
+            Self::Container => place(row, Fact::Container),
+            Self::ContainerId => place(row, Fact::ContainerId),
+            Self::Runtime => place(row, Fact::Runtime),
+            Self::Image => place(row, Fact::Image),
+            Self::ComposeProject => place(row, Fact::ComposeProject),
+            Self::ComposeService => place(row, Fact::ComposeService),
+            Self::Pod => place(row, Fact::Pod),
+            Self::PodNamespace => place(row, Fact::PodNamespace),
+            Self::PodUid => place(row, Fact::PodUid),
+            Self::Unit => place(row, Fact::Unit),
             Self::PeerProcesses | Self::PeerPid | Self::PeerProcess => {
                 let peer = row.peer.filter(|peer| !peer.is_unknown())?;
                 Some(Datum::Processes(&peer.processes))
@@ -210,7 +227,7 @@ impl Field {
             Self::PeerNetns => name(row.peer?.netns.as_deref()),
             Self::PeerContainer => {
                 let place = row.peer?.place.as_deref()?;
-                place.container.as_deref().map(Datum::Name)
+                place.get(Fact::Container).map(Datum::Name)
             }
             Self::Congestion => socket.congestion().map(Datum::Name),
             Self::TcpInfo => socket.tcp_info().map(Datum::Info),
@@ -241,6 +258,8 @@ impl Field {
         }
         match self.get(row) {
             Some(Datum::Processes([])) if self.cost() == Cost::Peers => Value::Absent,
+            // Where it was made is written, and yet nothing that is known of who holds it.
+            Some(_) if self.cost() == Cost::Containers && is_guessed(row) => Value::NotReported,
             Some(datum) => Value::Known(datum),
             None => self.missing(row),
         }
@@ -253,9 +272,14 @@ impl Field {
             return self.missing_of_peer(row);
         }
         let is_place = self.cost() == Cost::Containers;
-        // Where it was made could be told if that were still there.
-        if is_place && row.place.is_none() && socket.cgroup_id.is_some() {
-            return Value::NotReported;
+        if is_place && !socket.may_be_held() && row.stage == Stage::Owners {
+            // Where it was made is known of some. Those who live in its namespace now tell nothing of units.
+            let is_told = row.place.is_some() && (self != Self::Unit || row.made_in.is_some());
+            return if is_told {
+                Value::Absent
+            } else {
+                Value::NotReported
+            };
         }
         if !self.applies_to(table) || self.is_never_reported(row) {
             return Value::Absent;
@@ -271,7 +295,7 @@ impl Field {
         let is_told = match self {
             Self::TcpPart(part) => return of_info(socket.tcp_info(), part),
             Self::MptcpPart(part) => return of_info(socket.mptcp_info(), part),
-            _ if is_place => !row.is_owner_in_doubt && row.place.is_some(),
+            _ if is_place => !row.is_owner_in_doubt && row.place.is_some() && !is_guessed(row),
             _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
             // What no descriptor can hold belongs to nobody.
             Self::Uid | Self::User if !socket.may_be_held() => true,

@@ -7,8 +7,8 @@ use proptest::sample::{select, subsequence};
 
 use super::Field;
 use crate::model::{
-    BoundFile, Endpoint, Family, Info, Memory, Peer, Place, Process, ProcessStatus, Protocol, Row,
-    Shutdown, Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
+    BoundFile, Endpoint, Fact, Family, Info, Memory, Peer, Place, Process, ProcessStatus, Protocol,
+    Row, Shutdown, Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
 };
 
 pub(super) const IPV4: [&str; 5] = [
@@ -42,20 +42,27 @@ pub(super) const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
 /// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
-pub(super) const TEXT_FIELDS: [Field; 17] = [
+pub(super) const TEXT_FIELDS: [Field; 24] = [
     Field::LocalAddress,
     Field::PeerAddress,
     Field::Interface,
     Field::User,
     Field::Cgroup,
+    Field::MadeIn,
     Field::Netns,
     Field::Process,
     Field::Command,
     Field::ProcessUser,
     Field::Container,
-    Field::Pod,
-    Field::Unit,
+    Field::ContainerId,
+    Field::Runtime,
     Field::Image,
+    Field::ComposeProject,
+    Field::ComposeService,
+    Field::Pod,
+    Field::PodNamespace,
+    Field::PodUid,
+    Field::Unit,
     Field::PeerProcess,
     Field::PeerNetns,
     Field::PeerContainer,
@@ -104,6 +111,7 @@ impl Sample {
             interface: self.interface.as_deref(),
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),
+            made_in: self.cgroup.as_deref(),
             netns: self.netns.as_deref(),
             netns_inode: self.netns.as_ref().map(|_| 4_026_531_840),
             at_path: self.at_path(),
@@ -193,16 +201,24 @@ fn peer_of(processes: Option<Vec<Process>>) -> Peer {
 
 /// Where the first of them runs; one of the kernel's is nowhere.
 fn place_of(processes: Option<&[Process]>) -> Option<Place> {
-    let name = |name: &str| Some(name.as_bytes().into());
     let first = processes?.first()?;
-    Some(match first.pid {
-        1 => Place::default(),
-        pid => Place {
-            container: name(if pid == 2 { "nginx" } else { "web,nginx" }),
-            pod: name("api-7"),
-            unit: name("cubic"),
-            image: name("10.0.0.1"),
-        },
+    let mut place = Place::default();
+    if first.pid != 1 {
+        place.add(Fact::Container, Some("nginx"));
+        place.add(Fact::Pod, Some("api-7"));
+        place.add(Fact::Unit, Some("cubic"));
+        place.add(Fact::Image, Some("10.0.0.1"));
+        place.add(Fact::ContainerId, Some("0123"));
+        for fact in Fact::ALL {
+            place.add(fact, Some("root"));
+        }
+    }
+    let mut other = Place::default();
+    other.add(Fact::Container, Some("web"));
+    Some(if first.pid > 2 {
+        other.with(&place)
+    } else {
+        place
     })
 }
 

@@ -41,7 +41,7 @@ pub use machine::{
 pub use netlink::netlink_family_name;
 pub use network::Network;
 pub use peer::Peer;
-pub use place::Place;
+pub use place::{Fact, Place};
 pub use process::{Process, ProcessStatus};
 pub use protocol::{Family, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};

@@ -1,42 +1,80 @@
 //! Where the processes of a socket run.
 
-/// Of several processes each place once, separated by commas. Names are as they were found: whoever writes
-/// them escapes them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The name of the container, else the beginning of its id.
-    pub container: Option<Box<[u8]>>,
-    /// The name of the pod, else its UID.
-    pub pod: Option<Box<[u8]>>,
-    /// The unit of systemd.
-    pub unit: Option<Box<[u8]>>,
-    /// The image that the container was made from.
-    pub image: Option<Box<[u8]>>,
-}
+use std::collections::BTreeMap;
 
-impl Place {
-    /// This place and another one.
-    #[must_use]
-    pub fn with(mut self, other: &Self) -> Self {
-        add(&mut self.container, other.container.as_deref());
-        add(&mut self.pod, other.pod.as_deref());
-        add(&mut self.unit, other.unit.as_deref());
-        add(&mut self.image, other.image.as_deref());
-        self
+use super::named;
+
+named! {
+    /// What can be known of a place, each under the name of its field.
+    pub enum Fact {
+        /// The name of the container, else the beginning of its id.
+        Container = "container",
+        /// The whole id of the container, where its engine gives ids.
+        ContainerId = "container_id",
+        /// The engine that runs the container.
+        Runtime = "runtime",
+        /// The image that the container was made from.
+        Image = "image",
+        /// The project of docker compose.
+        ComposeProject = "compose_project",
+        /// The service within that.
+        ComposeService = "compose_service",
+        /// The name of the pod, else its UID.
+        Pod = "pod",
+        /// The namespace of the pod.
+        PodNamespace = "pod_namespace",
+        /// The UID of the pod.
+        PodUid = "pod_uid",
+        /// The unit of systemd.
+        Unit = "unit",
     }
 }
 
-fn add(names: &mut Option<Box<[u8]>>, other: Option<&[u8]>) {
-    let Some(other) = other else {
-        return;
-    };
-    match names {
-        None => *names = Some(other.into()),
-        Some(known) => {
+/// Of several processes each fact once, separated by commas. Facts are as they were found: whoever writes
+/// them escapes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place(BTreeMap<Fact, Box<[u8]>>);
+
+impl Place {
+    /// What is known of it.
+    pub fn get(&self, fact: Fact) -> Option<&[u8]> {
+        self.0.get(&fact).map(|known| &**known)
+    }
+
+    /// Adds what was not known yet. A comma in it is escaped: it would make one look like two.
+    pub fn add(&mut self, fact: Fact, found: Option<impl AsRef<[u8]>>) {
+        if let Some(found) = found {
+            let parts: Vec<&[u8]> = found.as_ref().split(|byte| *byte == b',').collect();
+            let clean = || parts.join(br"\x2c".as_slice()).into();
+            self.0.entry(fact).or_insert_with(clean);
+        }
+    }
+
+    /// This place and another one.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        for (fact, found) in &other.0 {
+            let known = self.0.entry(*fact).or_default();
             let mut parts = known.split(|byte| *byte == b',');
-            if !parts.any(|part| part == other) {
-                *known = [known, b",".as_slice(), other].concat().into();
+            if known.is_empty() {
+                known.clone_from(found);
+            } else if !parts.any(|part| part == &**found) {
+                *known = [known, b",".as_slice(), found].concat().into();
             }
         }
+        self
+    }
+
+    /// What both have in common.
+    #[must_use]
+    pub fn common(mut self, other: &Self) -> Self {
+        self.0
+            .retain(|fact, found| other.0.get(fact) == Some(found));
+        self
+    }
+
+    /// True if it is in a container or in a pod.
+    pub fn is_contained(&self) -> bool {
+        self.0.contains_key(&Fact::Container) || self.0.contains_key(&Fact::Pod)
     }
 }

@@ -27,8 +27,10 @@ pub struct Row<'a> {
     pub interface: Option<&'a str>,
     /// The name of its user; `None` = not looked up, or not found; empty = known to have none.
     pub user: Option<&'a str>,
-    /// The path of its cgroup below the cgroup2 mount; `None` = not looked up, or gone.
+    /// The path of its cgroup below the cgroup2 mount, or `gone`; `None` = not looked up, or it cannot be told.
     pub cgroup: Option<&'a [u8]>,
+    /// The container, the pod or the unit that this cgroup is, else what it is itself; `None` likewise.
+    pub made_in: Option<&'a [u8]>,
     /// Its network namespace; `None` = the one `lsock` runs in.
     pub netns: Option<&'a str>,
     /// The inode of that; told of events.
@@ -39,8 +41,8 @@ pub struct Row<'a> {
     pub processes: Option<&'a [Process]>,
     /// What the search came to; `None` = not looked up.
     pub process_status: Option<ProcessStatus>,
-    /// Where they run, or where the socket was made that nobody holds; `None` = not looked up, or it cannot
-    /// be told.
+    /// Where they run; where nobody is known to hold the socket, where it was made, else who else is there;
+    /// `None` = not looked up, or it cannot be told.
     pub place: Option<&'a Place>,
     /// Who is at the other end; `None` = not looked up.
     pub peer: Option<&'a Peer>,
@@ -64,6 +66,7 @@ impl<'a> Row<'a> {
             interface: None,
             user: None,
             cgroup: None,
+            made_in: None,
             netns: None,
             netns_inode: None,
             at_path: None,
@@ -87,6 +90,7 @@ pub struct OwnedRow {
     interface: Option<Box<str>>,
     user: Option<Box<str>>,
     cgroup: Option<Box<[u8]>>,
+    made_in: Option<Box<[u8]>>,
     netns: Option<Box<str>>,
     netns_inode: Option<u32>,
     at_path: Option<bool>,
@@ -111,6 +115,7 @@ impl OwnedRow {
             interface: row.interface.map(Into::into),
             user: row.user.map(Into::into),
             cgroup: row.cgroup.map(Into::into),
+            made_in: row.made_in.map(Into::into),
             netns: row.netns.map(Into::into),
             netns_inode: row.netns_inode,
             at_path: row.at_path,
@@ -134,6 +139,7 @@ impl OwnedRow {
             interface: self.interface.as_deref(),
             user: self.user.as_deref(),
             cgroup: self.cgroup.as_deref(),
+            made_in: self.made_in.as_deref(),
             netns: self.netns.as_deref(),
             netns_inode: self.netns_inode,
             at_path: self.at_path,

@@ -4,6 +4,7 @@
 //! there, and a number is as wide as its `printf` format makes it. Columns at the end that came with
 //! later kernels may be missing, and are unknown then; further ones mean nothing.
 
+pub mod characters;
 mod column;
 pub mod fd;
 pub mod file;

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use procfs::process::MountInfo;
 
+use super::characters::{bytes, characters};
+
 /// Every mount, in the order they were made; see `proc_pid_mountinfo(5)`.
 pub fn mounts() -> Vec<MountInfo> {
     let text = fs::read("/proc/self/mountinfo").unwrap_or_default();
@@ -26,21 +28,15 @@ pub fn is_mounted(device: &str) -> bool {
     devices().iter().any(|own| own == device) || others.into_iter().any(holds)
 }
 
-/// Mounts from lines as bytes: each stands for the character with its number, until [`point`] gives it
-/// back. A line that does not parse is skipped.
+/// Mounts from lines as [characters]. A line that does not parse is skipped.
 pub fn parsed(text: &[u8]) -> impl Iterator<Item = MountInfo> {
     let lines = text.split(|byte| *byte == b'\n');
-    let lines = lines.map(|line| line.iter().copied().map(char::from).collect::<String>());
-    lines.filter_map(|line| MountInfo::from_line(&line).ok())
+    lines.filter_map(|line| MountInfo::from_line(&characters(line)).ok())
 }
 
 /// Where it is mounted.
 pub fn point(mount: &MountInfo) -> PathBuf {
-    let escaped = mount.mount_point.to_string_lossy();
-    let escaped: Vec<u8> = escaped
-        .chars()
-        .filter_map(|c| u8::try_from(c).ok())
-        .collect();
+    let escaped = bytes(&mount.mount_point.to_string_lossy());
     OsString::from_vec(unescape(&escaped)).into()
 }
 

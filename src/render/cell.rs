@@ -42,7 +42,9 @@ impl Style {
                 None => out.push(b'-'),
             },
             // It has one that cannot be told.
-            (Field::Cgroup, None) if row.socket.cgroup_id.is_some() => out.push(b'?'),
+            (Field::Cgroup | Field::MadeIn, None) if row.socket.cgroup_id.is_some() => {
+                out.push(b'?');
+            }
             (place, None)
                 if (place.is_place() || place == Field::PeerNetns)
                     && place.process_status(row).is_some()
@@ -52,8 +54,10 @@ impl Style {
             }
             (place, Some(value)) if place.is_place() => {
                 self.value(out, value, row);
-                if place.process_status(row) == Some(ProcessStatus::Partial) {
-                    out.extend_from_slice(b",?");
+                match place.process_status(row) {
+                    Some(ProcessStatus::Partial) => out.extend_from_slice(b",?"),
+                    Some(status) if status.is_unknown() => out.push(b'?'),
+                    _ => {}
                 }
             }
             (owners, None)

@@ -56,6 +56,7 @@ pub fn default_columns(format: Format, extras: Extras) -> Vec<Field> {
 pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
     let unix = extras.has(Extras::UNIX);
     let extended = extras.has(Extras::EXTENDED);
+    let processes = extras.has(Extras::PROCESSES);
     let columns = [
         (Field::Netns, extras.has(Extras::NETNS)),
         (Field::Protocol, true),
@@ -78,8 +79,11 @@ pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
         (Field::FileDevice, extended && unix),
         (Field::AtPath, extended && unix),
         (Field::PendingPeers, extended && unix),
+        (Field::Container, extended && processes),
+        (Field::Pod, extended && processes),
+        (Field::Unit, extended && processes),
         (Field::Timer, extras.has(Extras::TIMERS)),
-        (Field::Processes, extras.has(Extras::PROCESSES)),
+        (Field::Processes, processes),
         (Field::PeerProcesses, extras.has(Extras::PEERS)),
     ];
     let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);

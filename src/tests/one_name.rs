@@ -1,7 +1,6 @@
 //! A field has one name: in every format, in `--columns`, in `--sort` and in filters.
 
 use super::*;
-use crate::enrich::Places;
 use crate::fields::{Cost, Field};
 use crate::model::{Info, Memory, Timer, TimerKind};
 use crate::render::Format;
@@ -109,10 +108,9 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::User => lookups.users,
         Cost::Cgroup => lookups.cgroups,
         Cost::Owners => lookups.owners.is_some(),
-        Cost::Peers => {
-            lookups.peers && (field != Field::PeerContainer || lookups.places != Places::Unasked)
-        }
-        Cost::Containers => lookups.owners.is_some() && lookups.places != Places::Unasked,
+        Cost::Peers => lookups.peers && (field != Field::PeerContainer || lookups.places.is_some()),
+        Cost::Maker => lookups.cgroups && lookups.places.is_some(),
+        Cost::Containers => lookups.owners.is_some() && lookups.places.is_some(),
         // No field costs that.
         Cost::Shown => false,
     };

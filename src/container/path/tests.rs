@@ -4,7 +4,7 @@
     reason = "a test stops at the first surprise"
 )]
 
-use super::{Meaning, Runtime, unescaped};
+use super::{Meaning, unescaped};
 
 /// The id of a container.
 const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
@@ -16,57 +16,42 @@ const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 const CONTAINERS: [Row; 46] = [
-    (
-        "/system.slice/docker-ID.scope",
-        "docker ID",
-        "",
-        "docker-ID.scope",
-    ),
+    ("/system.slice/docker-ID.scope", "docker ID", "", ""),
     ("/docker/ID", "docker ID", "", ""),
     ("/docker/ID/init", "docker ID", "", ""),
-    (
-        "/mine.slice/docker-ID.scope",
-        "docker ID",
-        "",
-        "docker-ID.scope",
-    ),
+    ("/mine.slice/docker-ID.scope", "docker ID", "", ""),
     (
         "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-ID.scope",
         "docker ID",
         "",
-        "docker-ID.scope",
+        "",
     ),
     ("/docker/ID/system.slice/nginx.service", "docker ID", "", ""),
     (
         "/system.slice/docker-ID.scope/system.slice/nginx.service",
         "docker ID",
         "",
-        "docker-ID.scope",
+        "",
     ),
     ("/docker/ID/docker/IN", "docker IN inner", "", ""),
     (
         "/system.slice/docker-ID.scope/docker/IN",
         "docker IN inner",
         "",
-        "docker-ID.scope",
-    ),
-    (
-        "/machine.slice/libpod-ID.scope",
-        "podman ID",
         "",
-        "libpod-ID.scope",
     ),
+    ("/machine.slice/libpod-ID.scope", "podman ID", "", ""),
     (
         "/machine.slice/libpod-ID.scope/container",
         "podman ID",
         "",
-        "libpod-ID.scope",
+        "",
     ),
     (
         "/machine.slice/libpod-ID.scope/container/system.slice/a.service",
         "podman ID",
         "",
-        "libpod-ID.scope",
+        "",
     ),
     ("/libpod_parent/libpod-ID", "podman ID", "", ""),
     ("/libpod-ID", "podman ID", "", ""),
@@ -81,50 +66,45 @@ const CONTAINERS: [Row; 46] = [
         "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
         "podman ID",
         "",
-        "libpod-ID.scope",
+        "",
     ),
     (
         "/machine.slice/machine-libpod_pod_IN.slice/libpod-ID.scope",
         "podman ID",
         "",
-        "libpod-ID.scope",
+        "",
     ),
     (
         "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podPOD_.slice/cri-containerd-ID.scope",
-        "kubernetes ID",
-        "POD",
-        "cri-containerd-ID.scope",
-    ),
-    (
-        "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podPOD_.slice/cri-containerd-ID.scope",
-        "kubernetes ID",
-        "POD",
-        "cri-containerd-ID.scope",
-    ),
-    (
-        "/kubepods.slice/kubepods-podPOD_.slice/cri-containerd-ID.scope",
-        "kubernetes ID",
-        "POD",
-        "cri-containerd-ID.scope",
-    ),
-    (
-        "/kubepods.slice/kubepods-podPOD_.slice/crio-ID.scope",
-        "kubernetes ID",
-        "POD",
-        "crio-ID.scope",
-    ),
-    (
-        "/kubepods.slice/kubepods-podPOD_.slice/crio-ID.scope/container",
-        "kubernetes ID",
-        "POD",
-        "crio-ID.scope",
-    ),
-    (
-        "/kubepods/burstable/podPOD/crio-ID",
-        "kubernetes ID",
+        "containerd ID",
         "POD",
         "",
     ),
+    (
+        "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podPOD_.slice/cri-containerd-ID.scope",
+        "containerd ID",
+        "POD",
+        "",
+    ),
+    (
+        "/kubepods.slice/kubepods-podPOD_.slice/cri-containerd-ID.scope",
+        "containerd ID",
+        "POD",
+        "",
+    ),
+    (
+        "/kubepods.slice/kubepods-podPOD_.slice/crio-ID.scope",
+        "cri-o ID",
+        "POD",
+        "",
+    ),
+    (
+        "/kubepods.slice/kubepods-podPOD_.slice/crio-ID.scope/container",
+        "cri-o ID",
+        "POD",
+        "",
+    ),
+    ("/kubepods/burstable/podPOD/crio-ID", "cri-o ID", "POD", ""),
     ("/kubepods/burstable/podPOD/ID", "kubernetes ID", "POD", ""),
     ("/kubepods/besteffort/podPOD/ID", "kubernetes ID", "POD", ""),
     ("/kubepods/podPOD/ID", "kubernetes ID", "POD", ""),
@@ -139,21 +119,21 @@ const CONTAINERS: [Row; 46] = [
         "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podPOD_.slice/docker-ID.scope",
         "docker ID",
         "POD",
-        "docker-ID.scope",
+        "",
     ),
     (
         "/system.slice/containerd.service/kubepods-burstable-podPOD_.slice:cri-containerd:ID",
-        "kubernetes ID",
+        "containerd ID",
         "POD",
         "containerd.service",
     ),
     (
         "/kubepods-podPOD_.slice:cri-containerd:ID",
-        "kubernetes ID",
+        "containerd ID",
         "POD",
         "",
     ),
-    ("/k8s.io:cri-containerd:ID", "kubernetes ID", "", ""),
+    ("/k8s.io:cri-containerd:ID", "containerd ID", "", ""),
     (
         "/kubelet/kubepods/burstable/podPOD/ID",
         "kubernetes ID",
@@ -162,13 +142,13 @@ const CONTAINERS: [Row; 46] = [
     ),
     (
         "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-podPOD_.slice/cri-containerd-ID.scope",
-        "kubernetes ID",
+        "containerd ID",
         "POD",
-        "cri-containerd-ID.scope",
+        "",
     ),
     (
         "/docker/ID/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-podPOD_.slice/cri-containerd-IN.scope",
-        "kubernetes IN inner",
+        "containerd IN inner",
         "POD",
         "",
     ),
@@ -179,18 +159,8 @@ const CONTAINERS: [Row; 46] = [
         "",
     ),
     ("/../../podPOD/ID", "kubernetes ID", "POD", ""),
-    (
-        "/../cri-containerd-ID.scope",
-        "kubernetes ID",
-        "",
-        "cri-containerd-ID.scope",
-    ),
-    (
-        "/system.slice/nerdctl-ID.scope",
-        "containerd ID",
-        "",
-        "nerdctl-ID.scope",
-    ),
+    ("/../cri-containerd-ID.scope", "containerd ID", "", ""),
+    ("/system.slice/nerdctl-ID.scope", "containerd ID", "", ""),
     ("/lxc.payload.db", "lxc db", "", ""),
     (
         "/lxc.payload.db/system.slice/nginx.service",
@@ -270,18 +240,13 @@ const OTHERS: [Row; 47] = [
     ("/system.slice/crio.service", "", "", "crio.service"),
     ("/system.slice/kubelet.service", "", "", "kubelet.service"),
     ("/system.slice/lxc.service", "", "", "lxc.service"),
-    (
-        "/machine.slice/libpod-conmon-ID.scope",
-        "",
-        "",
-        "libpod-conmon-ID.scope",
-    ),
+    ("/machine.slice/libpod-conmon-ID.scope", "", "", ""),
     ("/machine.slice/libpod-conmon-ID", "", "", ""),
     (
         "/kubepods.slice/kubepods-podPOD_.slice/crio-conmon-ID.scope",
         "",
         "POD",
-        "crio-conmon-ID.scope",
+        "",
     ),
     ("/kubepods.slice/kubepods-podPOD_.slice", "", "POD", ""),
     ("/kubepods/burstable/podPOD", "", "POD", ""),
@@ -396,14 +361,7 @@ fn every_path_means_what_it_means_to_its_engine() {
     for (path, container, pod, unit) in rows {
         let meaning = Meaning::of(filled(path).as_bytes());
         let found = meaning.container.map(|found| {
-            let runtime = match found.runtime {
-                Runtime::Docker => "docker",
-                Runtime::Podman => "podman",
-                Runtime::Kubernetes => "kubernetes",
-                Runtime::Containerd => "containerd",
-                Runtime::Lxc => "lxc",
-                Runtime::Nspawn => "nspawn",
-            };
+            let runtime = found.runtime.name().unwrap_or("kubernetes");
             let id = String::from_utf8(found.id.into()).unwrap();
             let inner = if found.is_inner { " inner" } else { "" };
             format!("{runtime} {id}{inner}")
@@ -418,6 +376,22 @@ fn every_path_means_what_it_means_to_its_engine() {
             (filled(container), filled(pod), filled(unit)),
             "{path}"
         );
+    }
+}
+
+#[test]
+fn a_user_owns_what_is_below_its_slice() {
+    for (path, user) in [
+        (
+            "/user.slice/user-1000.slice/user@1000.service/x",
+            Some(1000),
+        ),
+        ("/user.slice/user-0.slice/session-1.scope", Some(0)),
+        ("/docker/x/user.slice/user-1000.slice", None),
+        ("/user.slice/user-x.slice", None),
+        ("/system.slice/user-1000.slice", None),
+    ] {
+        assert_eq!(Meaning::of(path.as_bytes()).user, user, "{path}");
     }
 }
 

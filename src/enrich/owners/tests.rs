@@ -45,9 +45,19 @@ fn with_inode(inode: u64) -> Socket {
 }
 
 fn of(owners: &mut Owners, inode: u64) -> (ProcessStatus, Vec<Process>) {
-    let mut users = NameCache::new(Some(users::name_of));
-    let status = owners.of(&with_inode(inode), &mut users);
+    let mut names = super::Names {
+        users: NameCache::new(Some(users::name_of)),
+        containers: None,
+    };
+    let status = owners.of(&with_inode(inode), &mut names);
     (status, owners.found().to_vec())
+}
+
+fn nameless() -> super::Names {
+    super::Names {
+        users: NameCache::new(None),
+        containers: None,
+    }
 }
 
 fn inode_of(socket: &impl AsFd) -> u64 {
@@ -202,7 +212,7 @@ fn process_that_vanished_after_the_walk_is_left_out() {
 fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
     let mut owners = walking("/nonexistent");
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
-    let status = owners.of(&socket, &mut NameCache::new(None));
+    let status = owners.of(&socket, &mut nameless());
     let found = owners.found();
     assert_eq!((status, found.len()), (ProcessStatus::None, 0));
     assert!(owners.scan.is_none(), "nothing was read");
@@ -270,7 +280,7 @@ fn others_may_hold_a_socket_if_they_made_or_inherited_it() {
         owners.look();
         owners.scan.as_mut().unwrap().unreadable = vec![suspect(root.path(), pid, parent, uid)];
         socket.uid = made_by;
-        let status = owners.of(&socket, &mut NameCache::new(None));
+        let status = owners.of(&socket, &mut nameless());
         let expected = if may {
             ProcessStatus::Partial
         } else {
@@ -318,7 +328,7 @@ fn owners_out_of_sight_are_not_denied() {
         uid: Some(7),
         ..with_inode(5)
     };
-    let status = owners.of(&made_by_another, &mut NameCache::new(None));
+    let status = owners.of(&made_by_another, &mut nameless());
     assert_eq!(status, ProcessStatus::Partial);
     owners.scan.as_mut().unwrap().visibility = Visibility::OwnOnly;
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{ALL, layout, render, scene};
-use crate::model::{OwnedRow, Place, ProcessStatus, Row};
+use crate::model::{Fact, OwnedRow, Place, ProcessStatus, Row};
 use crate::render::{Field, Format, HeaderLine};
 use crate::text;
 
@@ -19,11 +19,9 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 fn row(name: &[u8], text: &str) -> OwnedRow {
     let mut socket = scene::unix(name, name);
     socket.details_mut().congestion = name.to_vec();
-    let place = Place {
-        container: Some(name.into()),
-        unit: Some(text.as_bytes().into()),
-        ..Place::default()
-    };
+    let mut place = Place::default();
+    place.add(Fact::Container, Some(name));
+    place.add(Fact::Unit, Some(text));
     let owners = [scene::process(7, name, &[3]), scene::process(8, name, &[])];
     OwnedRow::keep(&Row {
         interface: Some(text),
@@ -55,11 +53,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 42);
+        prop_assert_eq!(words.len(), 50);
         if name.is_empty() {
-            prop_assert_eq!(words[40], "*");
+            prop_assert_eq!(words[48], "*");
         } else {
-            prop_assert_eq!(unix_name(words[40]), name);
+            prop_assert_eq!(unix_name(words[48]), name);
         }
     }
 
@@ -86,7 +84,7 @@ proptest! {
         let mut reader = ::csv::Reader::from_reader(page.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unix_name(&record[6]), &*name);
-        let names: Vec<_> = record[30].split(';').map(text::unescape).collect();
+        let names: Vec<_> = record[32].split(';').map(text::unescape).collect();
         prop_assert_eq!(names, [&*name, &*name]);
         prop_assert_eq!(text::unescape(&record[12]), text.as_bytes());
     }

@@ -2,7 +2,7 @@
 
 use super::{answer, held, holds, missing, number, process, tcp, text, word};
 use crate::filter::{Field, Op};
-use crate::model::{Place, ProcessStatus, Row, Stage};
+use crate::model::{Fact, Place, ProcessStatus, Row, Stage};
 
 #[test]
 fn one_process_of_several_has_to_match() {
@@ -87,10 +87,11 @@ fn process_status_is_what_the_search_came_to() {
 fn one_place_of_several_has_to_match() {
     let socket = tcp();
     let processes = [process(1, "a", None), process(9, "b", None)];
-    let place = Place {
-        container: Some(b"web,db".as_slice().into()),
-        ..Place::default()
-    };
+    let mut place = Place::default();
+    place.add(Fact::Container, Some("web"));
+    let mut other = Place::default();
+    other.add(Fact::Container, Some("db"));
+    let place = place.with(&other);
     let row = Row {
         place: Some(&place),
         ..held(&socket, &processes)

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::value::{key, opening, value};
+use crate::fields::Cost;
 use crate::model::{Row, Table};
 use crate::render::out::Out;
 use crate::render::{Envelope, Field, Repetition};
@@ -110,20 +111,23 @@ pub(in crate::render) struct Members {
     scratch: Vec<u8>,
 }
 
-/// The members of sockets of one table; those that none of them can have are a part of the literal text.
+/// The members of sockets of one table; those that none of them can have are a part of the literal text, and so
+/// are those that nothing was looked up for.
 struct OfTable {
     table: Table,
+    has_place: bool,
     told: Vec<Member>,
     /// The literal text behind the last of them.
     rest: String,
 }
 
 impl OfTable {
-    fn new(table: Table, members: &[Member]) -> Self {
+    fn new((table, has_place): (Table, bool), members: &[Member]) -> Self {
         let (mut told, mut rest) = (Vec::new(), String::new());
         for member in members {
             rest.push_str(&member.before);
-            if member.column.applies_to(table) {
+            let is_told = has_place || member.column.cost() != Cost::Containers;
+            if is_told && member.column.applies_to(table) {
                 let before = std::mem::take(&mut rest);
                 told.push(Member {
                     before,
@@ -133,7 +137,12 @@ impl OfTable {
                 rest.push_str("null");
             }
         }
-        Self { table, told, rest }
+        Self {
+            table,
+            has_place,
+            told,
+            rest,
+        }
     }
 }
 
@@ -168,11 +177,12 @@ impl Members {
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let table = row.socket.table();
-        if !self.of_tables.iter().any(|known| known.table == table) {
-            self.of_tables.push(OfTable::new(table, &self.all));
+        let kind = (row.socket.table(), row.place.is_some());
+        let is_kind = |known: &&OfTable| (known.table, known.has_place) == kind;
+        if !self.of_tables.iter().any(|known| is_kind(&known)) {
+            self.of_tables.push(OfTable::new(kind, &self.all));
         }
-        let of_table = self.of_tables.iter().find(|known| known.table == table);
+        let of_table = self.of_tables.iter().find(is_kind);
         if let Some(OfTable { told, rest, .. }) = of_table {
             for member in told {
                 out.extend_from_slice(member.before.as_bytes());
