@@ -107,6 +107,20 @@ impl Channel {
         })
     }
 
+    /// Gives its buffers back, until it is [taken](Self::take_buffers) up again.
+    pub(super) fn drop_buffers(&mut self) {
+        self.buffer = Vec::new();
+        self.begin = Batch::of(0);
+    }
+
+    /// Has its buffers again.
+    pub(super) fn take_buffers(&mut self) {
+        if self.buffer.capacity() == 0 {
+            self.buffer = Vec::with_capacity(BUFFER_LEN);
+            self.begin = Batch::of(READ_FIRST);
+        }
+    }
+
     /// Sends a request to the kernel under a number that nobody can guess, which the answers have too.
     pub(super) fn send(&self, mut request: Vec<u8>) -> io::Result<u32> {
         let sequence = random();

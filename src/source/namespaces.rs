@@ -16,7 +16,7 @@ use super::{
 use crate::bpf::share_descriptors;
 use crate::error::Error;
 use crate::filter::Narrow;
-use crate::model::{Cause, Limits, Socket, StateSet, Table, Warning};
+use crate::model::{Cause, Family, Limits, Protocol, Socket, State, StateSet, Table, Warning};
 use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find, own_process};
 use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
 
@@ -280,7 +280,8 @@ impl NamespacesSource {
     fn listed(&self) -> HashSet<u64> {
         let mut listed = HashSet::new();
         let request = Request {
-            states: StateSet::ALL,
+            // To list those that are bound takes the kernel longer than to ask each of them.
+            states: StateSet::ALL.without(State::Bound),
             extensions: Extensions::default(),
             narrow: Narrow::default(),
             netns: None,
@@ -371,6 +372,43 @@ impl Source for NamespacesSource {
                 .keep_netns(one.namespace.inode, &one.namespace.name);
             one.ask(table, |source| source.visit(table, request, visitor))
         }))
+    }
+
+    fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
+        if self.each.iter().any(|one| one.anchor.is_none()) {
+            return None;
+        }
+        let [first, second] =
+            [Family::Inet, Family::Inet6].map(|family| Table::new(Protocol::Tcp, family));
+        let (mut is_possible, mut is_over) = (false, false);
+        let parts = self.each.iter_mut().map(|one| {
+            let namespace = Arc::clone(&one.namespace);
+            (one, namespace)
+        });
+        let outcome = each(parts, request, visitor, |one, request, visitor| {
+            if is_over {
+                return Outcome::default();
+            }
+            one.ask(first, |source| match source.visit_both(request, visitor) {
+                Some(outcome) => {
+                    is_possible = true;
+                    Ok(outcome)
+                }
+                None if !is_possible => {
+                    is_over = true;
+                    Ok(Outcome::default())
+                }
+                // The kernel refuses it here.
+                None => {
+                    let mut outcome = source.visit(first, request, visitor)?;
+                    let other = source.visit(second, request, visitor)?;
+                    outcome.unlisted = outcome.unlisted.union(other.unlisted);
+                    outcome.warnings.extend(other.warnings);
+                    Ok(outcome)
+                }
+            })
+        });
+        (!is_over).then_some(outcome)
     }
 
     fn next_round(&mut self) {

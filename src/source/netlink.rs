@@ -51,7 +51,8 @@ impl NetlinkSource {
     }
 
     fn open(&mut self) -> io::Result<Channel> {
-        if let Some(kept) = self.channel.take() {
+        if let Some(mut kept) = self.channel.take() {
+            kept.take_buffers();
             return Ok(kept);
         }
         let strangers = Arc::clone(&self.strangers);
@@ -164,6 +165,10 @@ impl NetlinkSource {
         });
         // A dump that came to its own end leaves nothing behind in the socket.
         if matches!(end, End::Whole | End::Refused(_)) {
+            if self.anchor.is_some() {
+                // There may be many such sources, one of which is read at a time.
+                channel.drop_buffers();
+            }
             self.channel = Some(channel);
         }
         Ok(end)
