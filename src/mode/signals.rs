@@ -67,12 +67,13 @@ impl Signals {
         let is_ignored = ignored_signals() >> (SIGHUP - 1) & 1 == 1;
         let hang_up = Some(SIGHUP).filter(|_| !is_ignored);
         for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
+            // First, for one that comes before the others are there is noted too.
+            let number = usize::try_from(signal).unwrap_or_default();
+            register_usize(signal, Arc::clone(&CAUGHT), number)?;
             register_conditional_default(signal, Arc::clone(&RELEASED))?;
             if second == Second::Ends {
                 register(signal, Arc::clone(&RELEASED))?;
             }
-            let number = usize::try_from(signal).unwrap_or_default();
-            register_usize(signal, Arc::clone(&CAUGHT), number)?;
             pipe::register(signal, write.try_clone()?)?;
         }
         Ok(Self { wake })
