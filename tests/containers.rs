@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::namespaces::in_new;
 use crate::owners::alone::is_alone;
+use crate::scene::namespace::ip;
 use crate::support::{Run, lsock, skip, spawn};
 
 const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
@@ -36,9 +37,13 @@ impl Scene {
         fs::create_dir_all(&directory).ok()?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
+        Self::holding(directory, listener.into(), port)
+    }
+
+    /// The same with another socket.
+    fn holding(directory: PathBuf, socket: OwnedFd, port: u16) -> Option<Self> {
         let mut sleep = Command::new("sleep");
-        let socket = Stdio::from(OwnedFd::from(listener));
-        let process = spawn(sleep.arg("600").stdin(socket)).unwrap();
+        let process = spawn(sleep.arg("600").stdin(Stdio::from(socket))).unwrap();
         let scene = Self {
             directory,
             process,
@@ -126,6 +131,35 @@ fn a_container_is_that_of_the_holder_and_not_of_the_maker() {
     }
     let sorted = scene.listed(&["--sort", "container"]).clean();
     assert_eq!(text(&sorted).lines().count(), 1);
+}
+
+#[test]
+fn container_at_the_other_end_is_that_of_who_holds_it() {
+    let name = "containers::container_at_the_other_end_is_that_of_who_holds_it";
+    if !is_alone(name, &["--net"]) {
+        return;
+    }
+    ip(&["link", "set", "lo", "up"]).unwrap();
+    let Some(scene) = scene(&format!("lsock-test4.slice/docker-{ID}.scope")) else {
+        return;
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let filter = format!("dport = {port}");
+    let words = ["-tnH", "--columns", "peer_container,peer_process", &filter];
+    let told = || {
+        let shown = text(&lsock(words).clean());
+        shown.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(told(), "- -", "it is not accepted yet");
+    let (accepted, _) = listener.accept().unwrap();
+    let _served = Scene::holding(scene.directory.clone(), accepted.into(), port);
+    assert_eq!(told(), "3fa9c1d27b5e sleep");
+    let status = |filter: &str| lsock(["-tnq", "--expect", "1", filter]).status;
+    assert_eq!(status("peer_container = 3fa9c1d27b5e"), Some(0));
+    assert_eq!(status("peer_container = web"), Some(1));
+    drop(client);
 }
 
 #[test]

@@ -35,7 +35,7 @@ use name_cache::{LookUp, NameCache};
 pub use owners::{Held, OwnerSource, ScanScope, Sight};
 use owners::{Names, Owners};
 pub use peers::Connections;
-use peers::{OtherEnd, Peers};
+use peers::OtherEnd;
 pub use services::Ports;
 use services::Services;
 pub use system_names::{Machine, SystemNames};
@@ -91,7 +91,7 @@ pub struct Enricher {
     owners: Option<Owners>,
     /// What the search for the processes of the last socket came to; `None` = not made yet.
     status: Option<ProcessStatus>,
-    peers: Option<Peers>,
+    peers: Option<Connections>,
     /// Who is at the other end of the last socket.
     peer: Option<Peer>,
     names: Names,
@@ -131,7 +131,7 @@ impl Enricher {
         Ok(Self {
             owners: owners.transpose()?,
             status: None,
-            peers: lookups.peers.then(Peers::default),
+            peers: lookups.peers.then(Connections::default),
             peer: None,
             names: Names {
                 users: NameCache::new(lookups.users.then_some(users::name_of)),
@@ -293,13 +293,13 @@ impl Enricher {
     /// True if connections must be read before it can be told who is at the other end of this socket.
     pub fn lacks_connections(&self, socket: &Socket) -> bool {
         let peers = self.peers.as_ref();
-        peers.is_some_and(|peers| peers.lacks_connections(socket))
+        peers.is_some_and(|peers| peers.lack(socket))
     }
 
     /// Takes the connections that were read.
     pub fn use_connections(&mut self, connections: Connections) {
         if let Some(peers) = &mut self.peers {
-            peers.take(connections);
+            *peers = connections.after(peers);
         }
     }
 
@@ -375,7 +375,7 @@ impl Enricher {
     pub fn next_listing(&mut self) {
         self.owners = self.owners.take().map(Owners::forget);
         self.status = None;
-        self.peers = self.peers.is_some().then(Peers::default);
+        self.peers = self.peers.is_some().then(Connections::default);
         self.peer = None;
         self.names.containers = self.names.containers.take().map(Containers::forget);
         if let Some(cgroups) = &mut self.cgroups {

@@ -96,6 +96,8 @@ pub struct Connections {
     twins: HashMap<Ends, Vec<End>>,
     /// As one end sees it, and as the other does, in the namespace that translates.
     translated: HashMap<Ends, Vec<(Option<u32>, Ends)>>,
+    /// How often they were read.
+    reads: u8,
     /// True if some may be missing, or translated in ways that are not known.
     pub is_partial: bool,
 }
@@ -191,40 +193,18 @@ impl Connections {
         }
     }
 
-    /// True if it had these ends when they were read.
-    fn knows(&self, socket: &Socket, ends: &Ends) -> bool {
-        let is_it = |end: End| {
-            end.netns == socket.netns && socket.inode.is_none_or(|inode| end.inode == Some(inode))
-        };
-        self.at(ends).any(is_it)
-    }
-}
-
-/// True in a state without another end, or whose other end has closed.
-fn is_alone(socket: &Socket) -> bool {
-    let state = socket.state;
-    let has_closed = matches!(state, State::TimeWait | State::CloseWait | State::LastAck);
-    state == State::SynSent || has_closed
-}
-
-/// Finds the other ends of sockets.
-#[derive(Debug, Default)]
-pub(super) struct Peers {
-    connections: Option<Connections>,
-    reads: u8,
-}
-
-impl Peers {
-    /// True if connections must be read before the other end of this socket can be told.
-    pub(super) fn lacks_connections(&self, socket: &Socket) -> bool {
-        let known = self.connections.as_ref();
-        let is_new = |ends: Ends| known.is_none_or(|known| !known.knows(socket, &ends));
+    /// True if they must be read, or read again, before the other end of this socket can be told.
+    pub(super) fn lack(&self, socket: &Socket) -> bool {
+        let is_new = |ends: Ends| !self.knows(socket, &ends);
         self.reads < MOST_READS && Ends::of(socket).is_some_and(is_new)
     }
 
-    pub(super) fn take(&mut self, connections: Connections) {
-        self.connections = Some(connections);
-        self.reads += 1;
+    /// Takes the place of those that were read before.
+    pub(super) fn after(self, before: &Self) -> Self {
+        Self {
+            reads: before.reads + 1,
+            ..self
+        }
     }
 
     /// What is at the other end.
@@ -242,19 +222,34 @@ impl Peers {
                 None => OtherEnd::Nothing,
             };
         }
-        match (Ends::of(socket), &self.connections) {
-            (None, _) => OtherEnd::Nothing,
-            (Some(ends), Some(known)) if known.knows(socket, &ends) => known.opposite(socket, ends),
-            (Some(_), _) => OtherEnd::Unknown,
+        match Ends::of(socket) {
+            None => OtherEnd::Nothing,
+            Some(ends) if self.knows(socket, &ends) => self.opposite(socket, ends),
+            Some(_) => OtherEnd::Unknown,
         }
     }
+
+    /// True if it had these ends when they were read.
+    fn knows(&self, socket: &Socket, ends: &Ends) -> bool {
+        let is_it = |end: End| {
+            end.netns == socket.netns && socket.inode.is_none_or(|inode| end.inode == Some(inode))
+        };
+        self.at(ends).any(is_it)
+    }
+}
+
+/// True in a state without another end, or whose other end has closed.
+fn is_alone(socket: &Socket) -> bool {
+    let state = socket.state;
+    let has_closed = matches!(state, State::TimeWait | State::CloseWait | State::LastAck);
+    state == State::SynSent || has_closed
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use super::{Connections, End, OtherEnd, Peers};
+    use super::{Connections, End, OtherEnd};
     use crate::model::{Family, Protocol, Socket, State, Translation};
 
     const SERVER: ([u8; 4], u16) = ([10, 0, 0, 2], 80);
@@ -280,10 +275,9 @@ mod tests {
 
     /// The inode of the socket at the other end; 0 = nothing, `None` = it cannot be told.
     fn other_end(of: &Socket, known: Connections) -> Option<u64> {
-        let mut peers = Peers::default();
-        assert!(peers.lacks_connections(of));
-        peers.take(known);
-        match peers.of(of) {
+        let unread = Connections::default();
+        assert!(unread.lack(of));
+        match known.after(&unread).of(of) {
             OtherEnd::Socket(End { inode, .. }) => inode,
             OtherEnd::Nothing => Some(0),
             OtherEnd::Unknown => None,
@@ -350,8 +344,7 @@ mod tests {
         assert_eq!(other_end(&datagram, known(&[&datagram])), None);
         let mut listener = Socket::new(Protocol::Tcp, Family::Inet);
         listener.local = own.local.clone();
-        let peers = Peers::default();
-        assert_eq!(peers.of(&listener), OtherEnd::Nothing);
+        assert_eq!(Connections::default().of(&listener), OtherEnd::Nothing);
     }
 
     #[test]

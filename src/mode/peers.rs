@@ -84,23 +84,19 @@ impl PeerReader {
             return false;
         }
         let namespaces = self.source.iter().flat_map(|source| source.namespaces());
-        let mut places: Vec<_> = namespaces
-            .map(|(netns, (_, anchor))| (Some(netns), anchor))
-            .collect();
-        let can_enter = places.iter().all(|(_, anchor)| anchor.is_some());
-        if places.is_empty() {
-            places.push((None, None));
+        let each = namespaces.map(|(netns, (_, anchor))| (Some(netns), anchor));
+        let mut each: Vec<_> = each.collect();
+        if each.is_empty() {
+            each.push((None, None));
         }
-        let mut is_told = can_enter;
-        for (netns, anchor) in places {
-            if netns.is_some() && anchor.is_none() {
-                continue;
-            }
-            match translations(anchor.as_ref()) {
-                Ok(found) => found
-                    .iter()
-                    .for_each(|one| connections.translate(netns, one)),
-                Err(_) => is_told = false,
+        let mut is_told = true;
+        for (netns, anchor) in each {
+            let can_ask = netns.is_none() || anchor.is_some();
+            let found = can_ask.then(|| translations(anchor.as_ref()).ok());
+            let found = found.flatten();
+            is_told &= found.is_some();
+            for translation in found.iter().flatten() {
+                connections.translate(netns, translation);
             }
         }
         is_told
