@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::value::{key, opening, value};
+use super::value::{key, opening, parts, value};
 use crate::fields::Cost;
 use crate::model::{Row, Table};
 use crate::render::out::Out;
@@ -92,20 +92,14 @@ impl<'w> Objects<'w> {
     }
 }
 
-/// A member of an object: the value of a column.
-#[derive(Debug, Clone)]
-struct Member {
-    column: Field,
-    /// The literal text before its value: `,"state":`.
-    before: String,
-    /// The parts of a structure that are written, with the literal text before theirs; empty if all are.
-    parts: Vec<(Field, String)>,
-}
-
 /// Members of objects: the values of columns.
 pub(in crate::render) struct Members {
-    all: Vec<Member>,
-    /// Those of each kind of socket that was written.
+    /// Each with the literal text before its value: `,"state":`.
+    keys: Vec<(Field, String)>,
+    /// Of each the parts that are written, with the literal text before theirs, and none of a column that
+    /// is written whole; empty if all are.
+    parts: Vec<Vec<(Field, String)>>,
+    /// The members of each kind of socket that was written.
     of_tables: Vec<OfTable>,
     /// Text that is yet to be quoted.
     scratch: Vec<u8>,
@@ -116,23 +110,20 @@ pub(in crate::render) struct Members {
 struct OfTable {
     table: Table,
     has_place: bool,
-    told: Vec<Member>,
+    /// Each with the literal text before its value.
+    told: Vec<(Field, String)>,
     /// The literal text behind the last of them.
     rest: String,
 }
 
 impl OfTable {
-    fn new((table, has_place): (Table, bool), members: &[Member]) -> Self {
+    fn new((table, has_place): (Table, bool), keys: &[(Field, String)]) -> Self {
         let (mut told, mut rest) = (Vec::new(), String::new());
-        for member in members {
-            rest.push_str(&member.before);
-            let is_told = has_place || member.column.cost() != Cost::Containers;
-            if is_told && member.column.applies_to(table) {
-                let before = std::mem::take(&mut rest);
-                told.push(Member {
-                    before,
-                    ..member.clone()
-                });
+        for (column, key) in keys {
+            rest.push_str(key);
+            let is_told = has_place || column.cost() != Cost::Containers;
+            if is_told && column.applies_to(table) {
+                told.push((*column, std::mem::take(&mut rest)));
             } else {
                 rest.push_str("null");
             }
@@ -148,48 +139,62 @@ impl OfTable {
 
 impl Members {
     pub(in crate::render) fn of(columns: &[Field]) -> Self {
-        let mut members: Vec<Member> = Vec::new();
+        let mut keys: Vec<(Field, String)> = Vec::new();
+        let mut parts: Vec<Vec<(Field, String)>> = Vec::new();
         for column in columns {
             // Parts of one structure stand in one object, and are there already where all of it is.
             let whole = column.structure().unwrap_or(*column);
-            let place = members.iter().position(|known| known.column == whole);
+            let place = keys.iter().position(|(known, _)| *known == whole);
             let place = place.unwrap_or_else(|| {
-                let comma = if members.is_empty() { "" } else { "," };
-                members.push(Member {
-                    column: whole,
-                    before: format!("{comma}\"{}\":", whole.key()),
-                    parts: Vec::new(),
-                });
-                members.len() - 1
+                let before = if keys.is_empty() { "" } else { "," };
+                keys.push((whole, format!("{before}\"{}\":", whole.key())));
+                parts.push(Vec::new());
+                keys.len() - 1
             });
-            if let Some(Member { parts, .. }) = members.get_mut(place)
-                && !columns.contains(&whole)
-            {
+            if let Some(parts) = parts.get_mut(place).filter(|_| !columns.contains(&whole)) {
                 let before = if parts.is_empty() { '{' } else { ',' };
                 parts.push((*column, format!("{before}\"{}\":", column.key())));
             }
         }
+        if parts.iter().all(Vec::is_empty) {
+            parts.clear();
+        }
         Self {
-            all: members,
+            keys,
+            parts,
             of_tables: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        if !self.parts.is_empty() {
+            return self.write_parts(out, row);
+        }
         let kind = (row.socket.table(), row.place.is_some());
         let is_kind = |known: &&OfTable| (known.table, known.has_place) == kind;
         if !self.of_tables.iter().any(|known| is_kind(&known)) {
-            self.of_tables.push(OfTable::new(kind, &self.all));
+            self.of_tables.push(OfTable::new(kind, &self.keys));
         }
-        let of_table = self.of_tables.iter().find(is_kind);
-        if let Some(OfTable { told, rest, .. }) = of_table {
-            for member in told {
-                out.extend_from_slice(member.before.as_bytes());
-                let known = member.column.get(row);
-                value(out, &mut self.scratch, known, &member.parts, row);
+        let members = self.of_tables.iter().find(is_kind);
+        if let Some(OfTable { told, rest, .. }) = members {
+            for (column, key) in told {
+                out.extend_from_slice(key.as_bytes());
+                value(out, &mut self.scratch, column.get(row), row);
             }
             out.extend_from_slice(rest.as_bytes());
+        }
+    }
+
+    fn write_parts(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        for ((column, key), chosen) in self.keys.iter().zip(&self.parts) {
+            out.extend_from_slice(key.as_bytes());
+            match column.get(row) {
+                Some(structure) if !chosen.is_empty() => {
+                    parts(out, &mut self.scratch, structure, chosen, row);
+                }
+                whole => value(out, &mut self.scratch, whole, row),
+            }
         }
     }
 }

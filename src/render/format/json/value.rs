@@ -95,27 +95,16 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
 }
 
-/// Writes the value of a column; of a structure, the chosen parts, if these are not all.
 pub(super) fn value(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     value: Option<Datum<'_>>,
-    parts: &[(Field, String)],
     row: &Row<'_>,
 ) {
     let Some(value) = value else {
         return out.extend_from_slice(b"null");
     };
     match value {
-        Datum::Processes(list) if parts.is_empty() => processes(out, list, &PROCESS),
-        Datum::Processes(list) => processes(out, list, parts),
-        _ if !parts.is_empty() => {
-            for (part, key) in parts {
-                out.extend_from_slice(key.as_bytes());
-                self::value(out, scratch, part.get(row), &[], row);
-            }
-            out.push(b'}');
-        }
         Datum::Number(known) => digits::integer(out, known),
         Datum::Word(known) => word(out, known),
         Datum::State(state) => quoted(out, |out| cell::state(out, state)),
@@ -131,6 +120,7 @@ pub(super) fn value(
             cell::integers(out, list, b',');
             out.push(b']');
         }
+        Datum::Processes(list) => processes(out, list, &PROCESS),
         Datum::Info(info) => {
             numbers(out, info.values().map(|(field, value)| (field.name, value)));
         }
@@ -207,6 +197,24 @@ fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<st
         out.push(b'}');
     }
     out.push(b']');
+}
+
+/// Writes some parts of a structure, as in the whole of it.
+pub(super) fn parts(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    structure: Datum<'_>,
+    parts: &[(Field, String)],
+    row: &Row<'_>,
+) {
+    if let Datum::Processes(list) = structure {
+        return processes(out, list, parts);
+    }
+    for (part, key) in parts {
+        out.extend_from_slice(key.as_bytes());
+        value(out, scratch, part.get(row), row);
+    }
+    out.push(b'}');
 }
 
 fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option<u64>)>) {
