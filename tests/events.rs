@@ -7,6 +7,7 @@ mod many;
 mod narrowed;
 mod owners;
 mod pairs;
+mod rights;
 mod syn;
 mod time_wait;
 pub mod watch;

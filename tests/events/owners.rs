@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::watch::{Steps, Watch, traced};
 use crate::scene::expected::local_address;
 use crate::scene::{V4, tcp};
-use crate::support::{Child, LSOCK, close, command, has, run};
+use crate::support::{Child, LSOCK, Reading, close, command, has, run};
 
 /// Sends so many bytes to a port of this machine, reads a line and the end, and ends.
 fn call(port: u16, bytes: u64) -> String {
@@ -142,6 +142,62 @@ fn accepted_connection_is_its_listeners_and_then_its_users() {
         ];
         let expected = states.map(|state| (state.to_owned(), vec![ours]));
         assert_eq!(owners(&events, local, peer), expected);
+    }
+}
+
+/// A listener and eight workers that accept from it, write their pid, and close. They end with it.
+const WORKERS: &str = "
+import ctypes, os, signal, socket
+listener = socket.create_server(('127.0.0.1', 0), backlog=64)
+workers = []
+for _ in range(8):
+    worker = os.fork()
+    if worker == 0:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        while True:
+            connection, _ = listener.accept()
+            connection.sendall(b'%d' % os.getpid())
+            connection.close()
+    workers.append(worker)
+print(listener.getsockname()[1], os.getpid(), *workers, flush=True)
+signal.pause()
+";
+
+#[test]
+fn who_accepted_of_many_is_named_from_its_first_act_on_and_all_before() {
+    let Some(_namespace) = traced() else { return };
+    if !has("python3") {
+        return;
+    }
+    let running = Reading::start(command("python3").args(["-c", WORKERS]), |line| line);
+    running.wait_for("the port", |told| !told.is_empty());
+    let words = running.told().remove(0);
+    let numbers = words.split(' ').map(|word| word.parse().unwrap());
+    let numbers: Vec<u64> = numbers.collect();
+    let (port, holders) = (u16::try_from(numbers[0]).unwrap(), &numbers[1..]);
+    let watch = Watch::begin(&["-p"], "");
+    let accepted: Vec<(u16, u64)> = (0..40)
+        .map(|_| {
+            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+            let mut pid = String::new();
+            client.read_to_string(&mut pid).unwrap();
+            (client.local_addr().unwrap().port(), pid.parse().unwrap())
+        })
+        .collect();
+    let (events, run) = watch.end();
+    run.done();
+    for (peer, worker) in accepted {
+        let told = owners(&events, port, peer);
+        assert!(told.len() >= 4, "{told:?}");
+        for (state, mut pids) in told {
+            pids.sort_unstable();
+            let mut expected = vec![worker];
+            if ["SYN_RCVD", "ESTABLISHED"].contains(&&*state) {
+                expected = holders.to_vec();
+                expected.sort_unstable();
+            }
+            assert_eq!(pids, expected, "{state}");
+        }
     }
 }
 
