@@ -347,10 +347,6 @@ impl Visitor for Lent<'_> {
         flow
     }
 
-    fn can_rewind(&self) -> bool {
-        self.visitor.can_rewind()
-    }
-
     fn rewind(&mut self) -> bool {
         self.visitor.rewind()
     }

@@ -41,17 +41,11 @@ impl Note {
                 format!("states {}", words.join(",")).into_bytes()
             }
             Self::Narrowed(ports, program) => {
-                let mut text = b"narrowed".to_vec();
-                for port in ports {
-                    let port = port.map_or_else(|| NO_PORT.to_owned(), |port| port.to_string());
-                    text.extend(format!(" {port}").bytes());
-                }
-                text.push(b' ');
-                text.extend(
-                    program
-                        .iter()
-                        .flat_map(|byte| format!("{byte:02x}").into_bytes()),
-                );
+                let [local, peer] = ports
+                    .map(|port| port.map_or_else(|| NO_PORT.to_owned(), |port| port.to_string()));
+                let mut text = format!("narrowed {local} {peer} ").into_bytes();
+                let digits = |byte: &u8| format!("{byte:02x}").into_bytes();
+                text.extend(program.iter().flat_map(digits));
                 text
             }
             Self::Name(RecordedName {

@@ -104,10 +104,6 @@ impl Visitor for UnixNames {
         ControlFlow::Continue(())
     }
 
-    fn can_rewind(&self) -> bool {
-        true
-    }
-
     fn rewind(&mut self) -> bool {
         self.index.clear();
         self.bytes.clear();
