@@ -1,6 +1,5 @@
 //! What fields cost.
 
-use super::Field;
 use crate::model::{Row, Stage};
 
 /// What has to be looked up, or asked of the kernel, before a field can be read.
@@ -70,25 +69,5 @@ impl Cost {
             Self::Owners => socket.may_be_held(),
         };
         has_key && row.stage < self.stage()
-    }
-}
-
-impl Field {
-    /// What must be looked up, or asked for, before it can be read.
-    pub fn needs(self) -> Vec<Cost> {
-        match self.cost() {
-            Cost::Free => Vec::new(),
-            Cost::Path => vec![Cost::File, Cost::Path],
-            Cost::Peers if self == Self::PeerContainer => {
-                vec![Cost::Owners, Cost::Peers, Cost::Containers]
-            }
-            Cost::Peers if self == Self::PeerNetns => vec![Cost::Owners, Cost::Peers, Cost::Netns],
-            Cost::Peers => vec![Cost::Owners, Cost::Peers],
-            Cost::Maker => vec![Cost::Cgroup, Cost::Maker],
-            // What nobody holds is where it was made.
-            Cost::Containers => vec![Cost::Cgroup, Cost::Owners, Cost::Containers],
-            Cost::Owners if self == Self::ProcessUser => vec![Cost::Owners, Cost::User],
-            cost => vec![cost],
-        }
     }
 }

@@ -208,6 +208,24 @@ impl Field {
         self.definition().cost
     }
 
+    /// What must be looked up, or asked for, before it can be read.
+    pub fn needs(self) -> Vec<Cost> {
+        match self.cost() {
+            Cost::Free => Vec::new(),
+            Cost::Path => vec![Cost::File, Cost::Path],
+            Cost::Peers if self == Self::PeerContainer => {
+                vec![Cost::Owners, Cost::Peers, Cost::Containers]
+            }
+            Cost::Peers if self == Self::PeerNetns => vec![Cost::Owners, Cost::Peers, Cost::Netns],
+            Cost::Peers => vec![Cost::Owners, Cost::Peers],
+            Cost::Maker => vec![Cost::Cgroup, Cost::Maker],
+            // What nobody holds is where it was made.
+            Cost::Containers => vec![Cost::Cgroup, Cost::Owners, Cost::Containers],
+            Cost::Owners if self == Self::ProcessUser => vec![Cost::Owners, Cost::User],
+            cost => vec![cost],
+        }
+    }
+
     /// True if it is about the processes that hold a socket, or the one at the other end.
     pub fn is_of_owners(self) -> bool {
         matches!(self.cost(), Cost::Owners | Cost::Containers | Cost::Peers)
