@@ -92,6 +92,11 @@ impl<'w> RowBuffer<'w> {
         }
     }
 
+    /// True if rows are kept, the first ones at least, so that they can be rolled back.
+    pub const fn keeps(&self) -> bool {
+        self.room > 0
+    }
+
     /// Begins rows that may have to be rolled back.
     pub fn checkpoint(&mut self) {
         self.arrangement.trim(&mut self.rows, 0);

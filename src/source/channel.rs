@@ -86,7 +86,7 @@ pub(super) struct Channel {
 
 /// Datagrams of a dump that can be received before any of them is looked at. Most dumps are no longer:
 /// what disturbs one is known in time to begin it again. It also spares them a second thread.
-const READ_FIRST: usize = 4;
+pub(super) const READ_FIRST: usize = 4;
 /// Datagrams that are handed from one thread to the other together.
 const BATCH_LEN: usize = 8;
 /// Batches that go round between two threads: one is filled, one is read, one waits.

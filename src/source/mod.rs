@@ -97,6 +97,12 @@ pub trait Visitor {
     /// One socket; `Break` ends the dump.
     fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
 
+    /// True if it keeps what it takes, so that it can [rewind](Self::rewind). Then it is given sockets
+    /// as they come; otherwise a short table as a whole.
+    fn can_rewind(&self) -> bool {
+        false
+    }
+
     /// What it was given is whole; a dump of the same table from elsewhere follows.
     fn next_part(&mut self) {}
 

@@ -347,6 +347,10 @@ impl Visitor for Lent<'_> {
         flow
     }
 
+    fn can_rewind(&self) -> bool {
+        self.visitor.can_rewind()
+    }
+
     fn rewind(&mut self) -> bool {
         self.visitor.rewind()
     }

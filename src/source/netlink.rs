@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::system::uname;
 
 use self::reader::{Dump, End, Reader, disturbance, flaw};
-use super::channel::{Channel, REPEATS, Strangers};
+use super::channel::{Channel, READ_FIRST, REPEATS, Strangers};
 use super::speaks::speaks;
 use super::unix_names::UnixNames;
 use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
@@ -141,6 +141,7 @@ impl NetlinkSource {
         let recorder = &self.recorder;
         let table = reader.dump.table();
         let may_repeat = reader.repeats > 0;
+        let is_held = reader.decoder.visitor.can_rewind();
         let mut read = |datagram: io::Result<&[u8]>| match datagram {
             Ok(datagram) => {
                 recorder.keep(table, datagram);
@@ -148,10 +149,14 @@ impl NetlinkSource {
             }
             Err(error) => Some(End::Disturbed(disturbance(error))),
         };
-        let first = channel.receive_first(wire::ends_dump);
-        let end = match may_repeat.then(|| flaw(first)).flatten() {
-            Some(why) => Some(End::Disturbed(why)),
-            None => first.datagrams().find_map(&mut read),
+        let end = if is_held {
+            (0..READ_FIRST).find_map(|_| read(channel.receive()))
+        } else {
+            let first = channel.receive_first(wire::ends_dump);
+            match may_repeat.then(|| flaw(first)).flatten() {
+                Some(why) => Some(End::Disturbed(why)),
+                None => first.datagrams().find_map(&mut read),
+            }
         };
         let end = end.unwrap_or_else(|| {
             channel.receive_rest(wire::ends_dump, |datagram| {

@@ -104,6 +104,10 @@ impl Visitor for UnixNames {
         ControlFlow::Continue(())
     }
 
+    fn can_rewind(&self) -> bool {
+        true
+    }
+
     fn rewind(&mut self) -> bool {
         self.index.clear();
         self.bytes.clear();

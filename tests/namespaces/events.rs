@@ -13,10 +13,19 @@ use crate::events::watch::{Steps, Watch, can_trace};
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
 use crate::scene::tcp;
-use crate::support::{Reading, lsock, program, until, until_ok};
+use crate::support::{Reading, Run, lsock, program, until, until_ok};
 
 const CLIENT: &str = "CLOSED SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED";
 const SERVER: &str = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT";
+
+/// Messages. That one of a listener that was closed before its holder was looked for goes without saying here,
+/// in a PID namespace: somebody outside may hold it.
+fn said(run: &Run) -> String {
+    let lines = run.stderr.lines();
+    lines
+        .filter(|line| !line.contains("processes outside this PID namespace"))
+        .collect()
+}
 
 /// Two namespaces, a cable between them, and the addresses of its ends.
 fn connected() -> [SocketAddr; 2] {
@@ -92,7 +101,7 @@ fn steps_are_told_of_each_namespace_and_of_those_that_come() {
     });
     in_new(|| drop(super::listener()), None);
     let (events, run) = watch.end();
-    assert_eq!((run.status, &*run.stderr), (Some(0), ""));
+    assert_eq!((run.status, said(&run)), (Some(0), String::new()));
     let inodes = ["red", "blue"].map(|name| {
         let path = format!("/run/netns/{name}");
         let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
@@ -135,7 +144,7 @@ fn only_the_namespaces_that_are_named_are_watched() {
     let watch = Watch::begin(&["-N", &format!("{own},blue,green")], "");
     let across = talk("red", "blue", blue, None);
     let (events, run) = watch.end();
-    assert_eq!((run.status, &*run.stderr), (Some(0), ""));
+    assert_eq!((run.status, said(&run)), (Some(0), String::new()));
     assert_eq!(steps(&events, "blue", blue, across).chain(), SERVER);
     assert!(
         events.iter().all(|event| event["netns"] == "blue"),
@@ -185,7 +194,7 @@ fn ends_in_two_namespaces_are_one_pair() {
     watch.wait_for("the pair", |told| told.iter().any(is_it));
     talk("red", "red", loopback, None);
     let (told, run) = watch.end_by(Signal::SIGINT);
-    assert_eq!((run.status, &*run.stderr), (Some(0), ""));
+    assert_eq!((run.status, said(&run)), (Some(0), String::new()));
     assert_eq!(told.iter().filter(|pair| is_it(pair)).count(), 1);
     for pair in &told {
         let ends = [&pair["client"], &pair["server"]];

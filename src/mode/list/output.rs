@@ -77,6 +77,14 @@ impl<'l> Output<'l> {
         Self::Rows(Box::new(RowBuffer::new(sink, Arrangement::default())))
     }
 
+    /// True if what it gets can be rolled back, as long as that is not much.
+    pub(super) fn keeps(&self) -> bool {
+        match self {
+            Self::Rows(rows) => rows.keeps(),
+            Self::Counts(..) | Self::Nothing | Self::Pending(_) | Self::Tracked(_) => true,
+        }
+    }
+
     /// Begins rows that may have to be rolled back.
     pub(super) fn checkpoint(&mut self) {
         match self {

@@ -310,6 +310,10 @@ impl Visitor for Reading<'_, '_> {
         }
     }
 
+    fn can_rewind(&self) -> bool {
+        self.listing.output.keeps()
+    }
+
     fn next_part(&mut self) {
         let listing = &mut *self.listing;
         listing.shown = 0;
