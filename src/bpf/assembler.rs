@@ -147,6 +147,11 @@ impl Assembler {
         self.add(0xbf, into, from, 0, 0);
     }
 
+    /// Keeps the lower 32 bits of a register; what is above them becomes zero.
+    pub fn lower_half(&mut self, register: Register) {
+        self.add(0xbc, register, register, 0, 0);
+    }
+
     /// Sets a register to a number.
     pub fn set(&mut self, into: Register, number: i32) {
         self.add(0xb7, into, Register::R0, 0, number);

@@ -68,6 +68,7 @@ fn instructions_are_those_of_the_kernel() {
         );
     }
     assert_is(|a| a.copy(r1, r2), &[[0xbf, 0x21, 0, 0, 0, 0, 0, 0]]);
+    assert_is(|a| a.lower_half(r1), &[[0xbc, 0x11, 0, 0, 0, 0, 0, 0]]);
     assert_is(
         |a| a.set(r1, -2),
         &[[0xb7, 1, 0, 0, 0xfe, 0xff, 0xff, 0xff]],
