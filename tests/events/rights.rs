@@ -5,9 +5,13 @@ use serde_json::Value;
 use super::watch::traced;
 use crate::support::{LSOCK, command, has, run};
 
-/// `CAP_SYS_ADMIN`, `CAP_PERFMON` and `CAP_BPF` by number: not every `setpriv` knows their names.
+/// `CAP_SYS_ADMIN`, `CAP_SYS_RESOURCE`, `CAP_PERFMON` and `CAP_BPF` by number: not every `setpriv` knows their
+/// names. Up to Linux 5.10 a map is locked memory, and its limit has to be lifted.
 const PRIVILEGES: [(&[&str], bool); 6] = [
-    (&["setpriv", "--bounding-set=-all,+cap_38,+cap_39"], true),
+    (
+        &["setpriv", "--bounding-set=-all,+cap_24,+cap_38,+cap_39"],
+        true,
+    ),
     (&["setpriv", "--bounding-set=-cap_38,-cap_39"], true),
     (&["setpriv", "--bounding-set=-cap_38,-cap_21"], false),
     (&["setpriv", "--bounding-set=-all,+cap_39"], false),
