@@ -23,7 +23,7 @@ const LIST: usize = 64 * 1024 * 1024;
 /// So many entries of a directory are looked at.
 const ENTRIES: usize = 8_192;
 
-/// Where docker keeps its data, unless it is told otherwise.
+/// Where docker keeps its data by default.
 const DOCKER: [&str; 2] = ["var/lib/docker", "var/snap/docker/common/var-lib-docker"];
 const PODMAN: &str = "var/lib/containers/storage";
 /// Where these two keep their data in the home of a user.

@@ -369,7 +369,7 @@ mod tests {
         let both = [&own, &served];
         assert_eq!(other_end(&own, translated(1, &both)), Some(22));
         assert_eq!(other_end(&served, translated(1, &both)), Some(11));
-        // Loopback of another namespace is not ours; and what is translated elsewhere is not gone.
+        // A loopback address counts in its own namespace only; an end translated elsewhere may still exist.
         assert_eq!(other_end(&own, translated(2, &both)), Some(0));
         assert_eq!(other_end(&served, translated(2, &both)), None);
         assert_eq!(other_end(&own, translated(1, &[&own])), None);

@@ -76,7 +76,7 @@ fn of_test(test: &Test, holds: bool) -> Node {
                 hosts_of(prefixes)
             }
         }
-        // What is 0 there is absent.
+        // Here 0 means absent.
         Operand::Named { number, .. } => match (field, number.filter(|number| *number != 0)) {
             (_, None) => Node::ALWAYS,
             (Field::Cgroup, Some(id)) => same(Check::Cgroup(id), equal),

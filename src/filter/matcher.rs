@@ -393,7 +393,7 @@ fn is_index(index: u32, matches: impl Fn(&[u8]) -> bool) -> bool {
 /// Bytes of the longest IP address, `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`, and some.
 const LONGEST: usize = 48;
 
-/// What is said of a value as it is written, which needs no memory of its own.
+/// Matches the text of a value, without allocating.
 fn is_written(value: impl Display, matches: impl FnOnce(&[u8]) -> bool) -> bool {
     let mut bytes = [0; LONGEST];
     let mut free = bytes.as_mut_slice();

@@ -82,7 +82,7 @@ impl<D: AsFd> Stdout<D> {
             match poll(&mut polled, GLANCE.try_into().ok().as_ref()) {
                 Ok(0) if self.is_over() => self.patience = self.patience.saturating_sub(GLANCE),
                 Ok(0) | Err(Errno::INTR) => {}
-                // That nobody reads any more is told by the write.
+                // If nobody reads any more, the write fails.
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(error.into()),
             }

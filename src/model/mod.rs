@@ -1,5 +1,6 @@
 //! What a socket is: plain data with public fields, no input or output.
 
+mod cause;
 mod change;
 mod counts;
 mod endpoint;
@@ -26,6 +27,7 @@ mod warning;
 
 pub(crate) use named::named;
 
+pub use cause::Cause;
 pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};
 pub use endpoint::Endpoint;
@@ -54,4 +56,4 @@ pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
 pub use translation::{Address, Translation};
-pub use warning::{AskingUser, Cause, Disturbance, InNoTable, MissingOwners, Warning};
+pub use warning::{AskingUser, Disturbance, InNoTable, MissingOwners, Warning};

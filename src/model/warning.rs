@@ -5,32 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Protocol, Severity, Source, StateSet, Table};
-use crate::text::{chain, counted, escape, escape_also, escape_path, separates_processes};
-
-/// Why something failed: an error that several may keep.
-#[derive(Debug, Clone)]
-pub struct Cause(Arc<dyn Error + Send + Sync>);
-
-impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Cause {
-    fn from(error: E) -> Self {
-        Self(error.into().into())
-    }
-}
-
-impl Display for Cause {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&chain(self.0.as_ref()))
-    }
-}
-
-impl PartialEq for Cause {
-    fn eq(&self, other: &Self) -> bool {
-        self.to_string() == other.to_string()
-    }
-}
-
-impl Eq for Cause {}
+use super::{Cause, Protocol, Severity, Source, StateSet, Table};
+use crate::text::{counted, escape, escape_also, escape_path, separates_processes};
 
 const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
                                 has closed";

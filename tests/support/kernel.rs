@@ -2,14 +2,19 @@
 
 use super::skip;
 
-/// True if netlink lists TCP sockets in BOUND, which it does since Linux 6.8.
-pub fn lists_bound() -> bool {
-    let version = rustix::system::uname();
-    let release = version.release().to_str().unwrap();
+/// True from this version of Linux on.
+pub fn is_from(version: (u32, u32)) -> bool {
+    let system = rustix::system::uname();
+    let release = system.release().to_str().unwrap();
     let mut numbers = release
         .split(|sign: char| !sign.is_ascii_digit())
         .map(|number| number.parse::<u32>().unwrap());
-    (numbers.next(), numbers.next()) >= (Some(6), Some(8))
+    (numbers.next(), numbers.next()) >= (Some(version.0), Some(version.1))
+}
+
+/// True if netlink lists TCP sockets in BOUND, which it does since Linux 6.8.
+pub fn lists_bound() -> bool {
+    is_from((6, 8))
 }
 
 /// True if it does; if not, the test is skipped.

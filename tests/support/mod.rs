@@ -10,7 +10,7 @@ mod strace;
 mod wait;
 
 pub use child::{Child, Reading, send};
-pub use kernel::{can_list_bound, lists_bound};
+pub use kernel::{can_list_bound, is_from, lists_bound};
 pub use rows::{bytes_of, differences, fields, is_of, shown};
 pub use run::{
     LSOCK, Run, UNLISTED, UNLISTED_BY_KERNEL, command, fresh, has, list, lsock, lsock_within,
