@@ -16,7 +16,7 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
-use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, default_columns};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs};
 use crate::source::Extensions;
 use crate::text::escape;
 
@@ -39,8 +39,8 @@ impl Typed {
         let columns = match chosen.clone() {
             Some(columns) => columns,
             // What `any` searches, whatever the format of the numbers.
-            None if self.summary => default_columns(Format::Plain, extras),
-            None => default_columns(format, extras),
+            None if self.summary => Format::Plain.columns(extras),
+            None => format.columns(extras),
         };
         let check = self.check()?;
         if filter.needs().contains(&Cost::Netns)

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::filter;
 use crate::mode::{OpenConsole, Repeating, Viewing};
 use crate::query::{Query, Report};
-use crate::render::{Format, Repeats};
+use crate::render::Format;
 
 /// The letter of the option.
 const LETTER: u8 = b'c';
@@ -134,11 +134,11 @@ impl Typed {
 }
 
 fn check_rounds(query: &Query) -> Result<(), Error> {
-    let text = match (query.report, query.format.repeats()) {
-        (Report::Rows, Repeats::Changes) if query.limit.is_some() => {
+    let text = match (query.report, query.format) {
+        (Report::Rows, Format::Ndjson) if query.limit.is_some() => {
             "-c tells every change in ndjson and --limit would leave some out: they do not go together"
         }
-        (Report::Summary { .. }, Repeats::Changes | Repeats::Listings) => {
+        (Report::Summary { .. }, Format::Ndjson | Format::Csv | Format::CsvSafe) => {
             "the counts of -s have no time in ndjson and csv, which -c needs: use json or plain"
         }
         _ => return Ok(()),

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use crate::model::{Event, EventSummary, Row, Spent, State, Traffic};
 
 use super::out::Out;
-use super::{Color, Envelope, Field, Format, HeaderLine, Signs};
+use super::{Color, Field, Format, HeaderLine, Signs};
 use drawing::Drawings;
 pub(super) use life::{Life, Lives, Pair, Roles, Step};
 use lines::EventLines;
@@ -194,7 +194,6 @@ pub(super) fn text_events<'w>(
     format: Format,
     layout: EventLayout,
     grouping: Grouping,
-    _: &Envelope,
     out: Out<'w>,
 ) -> Box<dyn EventWriter + 'w> {
     match grouping {

@@ -1,6 +1,6 @@
 //! What a listing shows beyond the plain row, and the columns that follow from it.
 
-use super::{Field, Format};
+use super::Field;
 
 /// A set of things that add columns or lines to a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,53 +39,48 @@ impl Extras {
     pub const fn has(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
+
+    /// What `table` and `plain` show.
+    pub(super) fn columns(self) -> Vec<Field> {
+        let unix = self.has(Extras::UNIX);
+        let extended = self.has(Extras::EXTENDED);
+        let processes = self.has(Extras::PROCESSES);
+        let columns = [
+            (Field::Netns, self.has(Extras::NETNS)),
+            (Field::Protocol, true),
+            (Field::Type, unix || self.has(Extras::PACKET)),
+            (Field::State, true),
+            (Field::RecvQueue, true),
+            (Field::SendQueue, true),
+            (Field::Local, true),
+            (Field::Peer, true),
+            (Field::Inode, unix),
+            (Field::PeerInode, unix),
+            (Field::User, extended),
+            (Field::Inode, extended && !unix),
+            (Field::Cookie, extended),
+            (Field::Shutdown, extended),
+            (Field::Interface, extended),
+            (Field::Mark, extended),
+            (Field::Cgroup, extended),
+            (Field::FileInode, extended && unix),
+            (Field::FileDevice, extended && unix),
+            (Field::AtPath, extended && unix),
+            (Field::PendingPeers, extended && unix),
+            (Field::Container, extended && processes),
+            (Field::Pod, extended && processes),
+            (Field::Unit, extended && processes),
+            (Field::Timer, self.has(Extras::TIMERS)),
+            (Field::Processes, processes),
+            (Field::PeerProcesses, self.has(Extras::PEERS)),
+        ];
+        let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);
+        shown.map(|(column, _)| column).collect()
+    }
 }
 
 impl FromIterator<Self> for Extras {
     fn from_iter<I: IntoIterator<Item = Self>>(extras: I) -> Self {
         extras.into_iter().fold(Self::NONE, Self::with)
     }
-}
-
-/// The columns of a listing for which none were chosen.
-pub fn default_columns(format: Format, extras: Extras) -> Vec<Field> {
-    (format.definition().columns)(extras)
-}
-
-/// What `table` and `plain` show.
-pub(super) fn text_columns(extras: Extras) -> Vec<Field> {
-    let unix = extras.has(Extras::UNIX);
-    let extended = extras.has(Extras::EXTENDED);
-    let processes = extras.has(Extras::PROCESSES);
-    let columns = [
-        (Field::Netns, extras.has(Extras::NETNS)),
-        (Field::Protocol, true),
-        (Field::Type, unix || extras.has(Extras::PACKET)),
-        (Field::State, true),
-        (Field::RecvQueue, true),
-        (Field::SendQueue, true),
-        (Field::Local, true),
-        (Field::Peer, true),
-        (Field::Inode, unix),
-        (Field::PeerInode, unix),
-        (Field::User, extended),
-        (Field::Inode, extended && !unix),
-        (Field::Cookie, extended),
-        (Field::Shutdown, extended),
-        (Field::Interface, extended),
-        (Field::Mark, extended),
-        (Field::Cgroup, extended),
-        (Field::FileInode, extended && unix),
-        (Field::FileDevice, extended && unix),
-        (Field::AtPath, extended && unix),
-        (Field::PendingPeers, extended && unix),
-        (Field::Container, extended && processes),
-        (Field::Pod, extended && processes),
-        (Field::Unit, extended && processes),
-        (Field::Timer, extras.has(Extras::TIMERS)),
-        (Field::Processes, processes),
-        (Field::PeerProcesses, extras.has(Extras::PEERS)),
-    ];
-    let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);
-    shown.map(|(column, _)| column).collect()
 }

@@ -30,9 +30,8 @@ pub use crate::fields::Field;
 use crate::model::{OwnedRow, Row, Summary};
 pub use buffer::{Arrangement, NameHosts, RowBuffer};
 pub use events::{EventLayout, EventSink, Grouping, rfc_3339};
-pub use extras::{Extras, default_columns};
-pub use format::ndjson::Changes;
-pub use format::{Repeats, event_sink, sink};
+pub use extras::Extras;
+pub use format::{Changes, event_sink, sink};
 pub use netstat::{NetstatLayout, Section};
 pub use order::SortKey;
 pub use paint::Color;
@@ -138,7 +137,7 @@ impl Signs {
 /// What is shown, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// The columns, in their order; in JSON the keys. [`default_columns`] where none were chosen.
+    /// The columns, in their order; in JSON the keys. [`Format::columns`] where none were chosen.
     pub columns: Vec<Field>,
     /// Is there a line of titles?
     pub header: HeaderLine,

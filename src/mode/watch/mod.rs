@@ -27,7 +27,7 @@ use super::{Stdout, sources};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{OpenOutput, Query, Report};
-use crate::render::{Envelope, Repeats};
+use crate::render::{Envelope, Format};
 pub use event::{Console, EventSender, Input, OpenConsole};
 pub(super) use rounds::{Pace, Rounds};
 
@@ -94,8 +94,8 @@ pub fn watch(
         clock: &signals,
         output: output.as_ref().map(AsFd::as_fd),
     };
-    match (query.format.repeats(), query.report) {
-        (Repeats::Changes, Report::Rows) => rounds.changes(query, &sources::open, out, messages),
+    match (query.format, query.report) {
+        (Format::Ndjson, Report::Rows) => rounds.changes(query, &sources::open, out, messages),
         _ => rounds.listings(&query, &sources::open, envelope.clone(), out, messages),
     }
 }

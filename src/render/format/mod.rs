@@ -1,33 +1,23 @@
-//! A folder for each format: listings, counts, events and rounds in it.
+//! A folder for each format: listings, counts and events in it.
 
-pub(super) mod csv;
-pub(super) mod json;
-pub(super) mod ndjson;
-pub(super) mod plain;
-pub(super) mod table;
+mod csv;
+mod json;
+mod plain;
+mod table;
 
 use std::io;
 
 use crate::model::Summary;
 
-use super::events::{EventLayout, EventSink, EventWriter, Grouping};
+use super::events::{EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
-use super::summary::Totals;
-use super::{Envelope, Extras, Field, Format, Layout, Netstat, Sink};
+use super::summary::{Totals, text};
+use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink};
+pub use json::Changes;
+use json::{Json, JsonEvents, Objects};
 
 impl Format {
-    pub(super) const fn definition(self) -> &'static FormatDefinition {
-        match self {
-            Self::Table => &table::FORMAT,
-            Self::Plain | Self::Netstat(_) => &plain::FORMAT,
-            Self::Json => &json::FORMAT,
-            Self::Ndjson => &ndjson::FORMAT,
-            Self::Csv => &csv::FORMAT,
-            Self::CsvSafe => &csv::SAFE,
-        }
-    }
-
-    /// Those that have a definition of their own, as the help lists them.
+    /// Those of `--format`, as the help lists them.
     pub const ALL: [Self; 6] = [
         Self::Table,
         Self::Plain,
@@ -39,22 +29,51 @@ impl Format {
 
     /// What `--format` calls it.
     pub const fn name(self) -> &'static str {
-        self.definition().name
+        match self {
+            Self::Table => "table",
+            Self::Plain | Self::Netstat(_) => "plain",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::CsvSafe => "csv-safe",
+        }
     }
 
     /// True if it is for people and scripts, not for programs: with the names of ports and hosts.
     pub const fn is_text(self) -> bool {
-        self.definition().is_text
+        matches!(self, Self::Table | Self::Plain | Self::Netstat(_))
     }
 
     /// True if it can hold the steps of a connection in one line or object.
     pub const fn groups_events(self) -> bool {
-        self.definition().groups_events
+        !matches!(self, Self::Csv | Self::CsvSafe)
     }
 
-    /// What `-c` writes.
-    pub const fn repeats(self) -> Repeats {
-        self.definition().repeats
+    /// The columns of a listing for which none were chosen.
+    pub fn columns(self, extras: Extras) -> Vec<Field> {
+        match self {
+            Self::Table | Self::Plain | Self::Netstat(_) => extras.columns(),
+            Self::Json | Self::Ndjson => Field::VOCABULARY.to_vec(),
+            Self::Csv | Self::CsvSafe => csv::columns(extras),
+        }
+    }
+
+    /// Writes counts: `-s`.
+    pub(super) fn write_counts(self, out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
+        match self {
+            Self::Table => {
+                totals.envelope.begin_text(out);
+                let is_drawn = table::diagram(out, &totals.counts, &totals.layout);
+                text::write(out, totals, summary, totals.layout.color, is_drawn);
+            }
+            Self::Plain | Self::Netstat(_) => {
+                totals.envelope.begin_text(out);
+                text::write(out, totals, summary, Color::Never, false);
+            }
+            Self::Json => json::counts(out, totals, summary),
+            Self::Ndjson => json::count_lines(out, totals),
+            Self::Csv | Self::CsvSafe => csv::counts(out, totals),
+        }
     }
 }
 
@@ -67,8 +86,17 @@ pub fn sink<'w>(
 ) -> Box<dyn Sink + 'w> {
     let out = Out::new(out);
     match format {
+        Format::Table => Box::new(table::Table::new(layout, envelope, out)),
+        Format::Plain => Box::new(plain::Plain::new(&layout, envelope, out)),
         Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
-        _ => (format.definition().rows)(format, layout, envelope, out),
+        Format::Json => {
+            let objects = Objects::document("sockets", envelope, out);
+            Box::new(Json::new(&layout, objects))
+        }
+        Format::Ndjson => Box::new(Json::new(&layout, Objects::lines(out))),
+        Format::Csv | Format::CsvSafe => {
+            Box::new(csv::CsvRows::new(format, &layout, envelope, out))
+        }
     }
 }
 
@@ -76,52 +104,29 @@ pub fn sink<'w>(
 /// [cannot group](Format::groups_events) writes each event.
 pub fn event_sink<'w>(
     format: Format,
-    grouping: Grouping,
+    mut grouping: Grouping,
     layout: EventLayout,
     envelope: &Envelope,
     out: Box<dyn io::Write + 'w>,
 ) -> EventSink<'w> {
-    let definition = format.definition();
-    let grouping = if definition.groups_events {
-        grouping
-    } else {
-        Grouping::None
+    if !format.groups_events() {
+        grouping = Grouping::None;
+    }
+    let (most, out) = (layout.most_pairs, Out::new(out));
+    let writer = match format {
+        Format::Table | Format::Plain | Format::Netstat(_) => {
+            text_events(format, layout, grouping, out)
+        }
+        Format::Json => {
+            let name = match grouping {
+                Grouping::None => "events",
+                Grouping::Connection => "connections",
+                Grouping::Pair => "pairs",
+            };
+            Box::new(JsonEvents::new(Objects::document(name, envelope, out)))
+        }
+        Format::Ndjson => Box::new(JsonEvents::new(Objects::lines(out))),
+        Format::Csv | Format::CsvSafe => Box::new(csv::CsvEvents::new(format, layout.header, out)),
     };
-    let most = layout.most_pairs;
-    let writer = (definition.events)(format, layout, grouping, envelope, Out::new(out));
     EventSink::new(writer, grouping, most)
-}
-
-/// What a format writes of a list that is made again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeats {
-    /// Every listing, or all counts.
-    Everything,
-    /// Every listing; counts have no time.
-    Listings,
-    /// What became of sockets; counts have no time.
-    Changes,
-}
-
-/// Makes what writes events.
-type MakeEvents =
-    for<'w> fn(Format, EventLayout, Grouping, &Envelope, Out<'w>) -> Box<dyn EventWriter + 'w>;
-
-/// What a format can do, and how it does it.
-pub(super) struct FormatDefinition {
-    /// What `--format` calls it.
-    name: &'static str,
-    /// True if it is for people and scripts.
-    is_text: bool,
-    /// The columns for which none were chosen.
-    pub(super) columns: fn(Extras) -> Vec<Field>,
-    pub(super) rows: for<'w> fn(Format, Layout, &Envelope, Out<'w>) -> Box<dyn Sink + 'w>,
-    /// `-s`.
-    pub(super) counts: fn(&mut Vec<u8>, &Totals, &Summary),
-    /// `-E`.
-    pub(super) events: MakeEvents,
-    /// True if `-E --by connection` has all steps of a connection in one line or object.
-    groups_events: bool,
-    /// `-c`.
-    repeats: Repeats,
 }

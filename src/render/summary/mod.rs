@@ -171,8 +171,10 @@ impl Sink for Summing<'_> {
         if !self.counted.is_empty() {
             self.settle(summary);
         }
-        let counts = self.totals.format.definition().counts;
-        counts(&mut self.out.buffer, &self.totals, summary);
+        let totals = &self.totals;
+        totals
+            .format
+            .write_counts(&mut self.out.buffer, totals, summary);
         self.out.finish()
     }
 }

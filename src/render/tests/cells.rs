@@ -4,7 +4,7 @@ use super::{ALL, layout, render, scene};
 use crate::model::{
     Family, Info, Memory, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State,
 };
-use crate::render::{Extras, Field, Format, HeaderLine, default_columns};
+use crate::render::{Extras, Field, Format, HeaderLine};
 use crate::text;
 
 fn cell(column: Field, row: &Row<'_>) -> String {
@@ -342,17 +342,14 @@ fn numbers_of_which_each_counts_have_no_unit_and_flags_have_names() {
 fn default_columns_have_no_duplicates_and_put_processes_last() {
     let all: Extras = ALL.into_iter().collect();
     for format in [Format::Table, Format::Plain, Format::Json, Format::Csv] {
-        let columns = default_columns(format, all);
+        let columns = format.columns(all);
         for column in &columns {
             let same = columns.iter().filter(|other| *other == column);
             assert_eq!(same.count(), 1, "{format:?}: {column:?}");
         }
     }
-    assert_eq!(
-        default_columns(Format::Plain, all).last(),
-        Some(&Field::Processes)
-    );
-    let plain = default_columns(Format::Plain, Extras::NONE);
+    assert_eq!(Format::Plain.columns(all).last(), Some(&Field::Processes));
+    let plain = Format::Plain.columns(Extras::NONE);
     let names: Vec<_> = plain.iter().map(|column| column.own_name()).collect();
     assert_eq!(
         names.join(" "),

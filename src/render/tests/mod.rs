@@ -31,7 +31,7 @@ use std::rc::Rc;
 
 use super::{
     Arrangement, Color, Envelope, Extras, Format, HeaderLine, Layout, Repetition, RowBuffer, Signs,
-    Sink, default_columns, sink,
+    Sink, sink,
 };
 use crate::model::{OwnedRow, Summary};
 
@@ -49,7 +49,7 @@ const ALL: [Extras; 7] = [
 fn layout(format: Format, extras: &[Extras]) -> Layout {
     let extras: Extras = extras.iter().copied().collect();
     Layout {
-        columns: default_columns(format, extras),
+        columns: format.columns(extras),
         header: HeaderLine::Shown,
         extras,
         one_line: false,

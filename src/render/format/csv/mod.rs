@@ -12,40 +12,16 @@ mod records;
 use std::io;
 use std::ops::ControlFlow;
 
-use super::{FormatDefinition, Repeats};
 use crate::model::{Event, Row, Spent, Summary};
 use crate::render::events::{ENDS, EventWriter, Lives, OWNERS, Step, carried, rfc_3339, spent};
 use crate::render::out::Out;
 use crate::render::summary::Totals;
-use crate::render::{Envelope, Extras, Field, HeaderLine, Layout, Repetition, Sink};
+use crate::render::{Envelope, Extras, Field, Format, HeaderLine, Layout, Repetition, Sink};
 use crate::text::escape;
 use records::{Records, flat};
 
-/// A record cannot hold the steps of a connection.
-pub(super) const FORMAT: FormatDefinition = FormatDefinition {
-    name: "csv",
-    is_text: false,
-    columns: usual_columns,
-    rows: |format, layout, envelope, out| {
-        let records = Records::new(out, format);
-        Box::new(CsvRows::new(&layout, envelope, records))
-    },
-    counts,
-    events: |format, layout, _, _, out| {
-        let records = Records::new(out, format);
-        Box::new(CsvEvents::new(layout.header, records))
-    },
-    groups_events: false,
-    repeats: Repeats::Listings,
-};
-
-pub(super) const SAFE: FormatDefinition = FormatDefinition {
-    name: "csv-safe",
-    ..FORMAT
-};
-
 /// The vocabulary; of the large structures only those that were asked for.
-fn usual_columns(extras: Extras) -> Vec<Field> {
+pub(super) fn columns(extras: Extras) -> Vec<Field> {
     let is_shown = |column: &Field| match column {
         Field::TcpInfo | Field::MptcpInfo => extras.has(Extras::INFO),
         Field::Memory => extras.has(Extras::MEMORY),
@@ -55,7 +31,7 @@ fn usual_columns(extras: Extras) -> Vec<Field> {
 }
 
 /// A record for each table and state in which something is, or may be.
-fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
+pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
     let mut records = Records::new(Out::new(Box::new(out)), totals.format);
     let several = (!totals.parts.is_empty()).then_some("netns");
     if totals.layout.header == HeaderLine::Shown {
@@ -77,7 +53,7 @@ fn counts(out: &mut Vec<u8>, totals: &Totals, _: &Summary) {
     let _ = records.flush();
 }
 
-struct CsvRows<'w> {
+pub(super) struct CsvRows<'w> {
     records: Records<'w>,
     columns: Vec<Field>,
     /// What every record begins with, where there are several listings: one table holds them all.
@@ -85,7 +61,8 @@ struct CsvRows<'w> {
 }
 
 impl<'w> CsvRows<'w> {
-    fn new(layout: &Layout, envelope: &Envelope, mut records: Records<'w>) -> Self {
+    pub(super) fn new(format: Format, layout: &Layout, envelope: &Envelope, out: Out<'w>) -> Self {
+        let mut records = Records::new(out, format);
         let (header, time) = match envelope.repetition {
             Repetition::Single => (layout.header, None),
             Repetition::First => (layout.header, Some(envelope.time.clone())),
@@ -121,13 +98,14 @@ impl Sink for CsvRows<'_> {
     }
 }
 
-struct CsvEvents<'w> {
+pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
     owners: Vec<Field>,
 }
 
 impl<'w> CsvEvents<'w> {
-    fn new(header: HeaderLine, mut records: Records<'w>) -> Self {
+    pub(super) fn new(format: Format, header: HeaderLine, out: Out<'w>) -> Self {
+        let mut records = Records::new(out, format);
         let owners = flat(&OWNERS);
         if header == HeaderLine::Shown {
             records.text("time");

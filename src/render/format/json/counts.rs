@@ -21,7 +21,7 @@ const LISTENER: [Field; 7] = [
 /// Before each member of an array.
 const LINE_FEED: &str = "\n";
 
-pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
+pub(in crate::render::format) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     let (counts, start) = (&totals.counts, out.len());
     json::opening(out, &totals.envelope);
     json::objects(out, "counts", LINE_FEED, &counts.tables, table);

@@ -1,39 +1,25 @@
-//! `json`: one document, with one object a socket.
+//! `json`: one document, with one object a socket. `ndjson`: one object a line.
 
 mod counts;
-pub(super) mod events;
-pub(super) mod objects;
-pub(super) mod value;
+mod events;
+mod objects;
+mod value;
 
-use std::io;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use super::{FormatDefinition, Repeats};
-use crate::model::{Row, Summary};
-use crate::render::{Field, Grouping, Layout, Sink};
-use events::JsonEvents;
-use objects::{Members, Objects};
+use jiff::Timestamp;
 
-pub(super) const FORMAT: FormatDefinition = FormatDefinition {
-    name: "json",
-    is_text: false,
-    columns: |_| Field::VOCABULARY.to_vec(),
-    rows: |_, layout, envelope, out| {
-        let objects = Objects::document("sockets", envelope, out);
-        Box::new(Json::new(&layout, objects))
-    },
-    counts: counts::write,
-    events: |_, _, grouping, envelope, out| {
-        let name = match grouping {
-            Grouping::None => "events",
-            Grouping::Connection => "connections",
-            Grouping::Pair => "pairs",
-        };
-        Box::new(JsonEvents::new(Objects::document(name, envelope, out)))
-    },
-    groups_events: true,
-    repeats: Repeats::Everything,
-};
+use crate::model::{Change, Row, Summary};
+use crate::render::events::rfc_3339;
+use crate::render::out::Out;
+use crate::render::summary::Totals;
+use crate::render::{Layout, Sink};
+pub(super) use counts::write as counts;
+pub(super) use events::JsonEvents;
+use objects::Members;
+pub(super) use objects::Objects;
+use value as json;
 
 pub(super) struct Json<'w> {
     objects: Objects<'w>,
@@ -58,5 +44,66 @@ impl Sink for Json<'_> {
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         self.objects.finish(|out| value::summary(out, summary))
+    }
+}
+
+/// An object for each table and state in which something is, or may be.
+pub(super) fn count_lines(out: &mut Vec<u8>, totals: &Totals) {
+    for (netns, table, state, count) in totals.records() {
+        out.push(b'{');
+        if let Some(name) = netns {
+            json::netns(out, name);
+        }
+        json::member(out, "protocol", table.protocol.name());
+        json::member(out, "family", table.family.name());
+        json::member(out, "state", state.to_string());
+        json::member(out, "count", count);
+        out.push(b'}');
+        out.push(b'\n');
+    }
+}
+
+/// `-c`: writes an object for each change of a socket.
+pub struct Changes<'w> {
+    objects: Objects<'w>,
+    members: Members,
+}
+
+impl<'w> Changes<'w> {
+    /// To `out`, with the columns of a layout.
+    pub fn new(layout: &Layout, out: Box<dyn Write + 'w>) -> Self {
+        Self {
+            objects: Objects::lines(Out::new(out)),
+            members: Members::of(&layout.columns),
+        }
+    }
+
+    /// Writes what became of a socket, as it is now or was last.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
+        self.objects.begin();
+        let out = &mut self.objects.out.buffer;
+        json::member(out, "time", rfc_3339(time));
+        json::member(out, "change", change.name());
+        json::member(
+            out,
+            "old_state",
+            change.old_state().map(|old| old.to_string()),
+        );
+        out.push(b',');
+        self.members.write(out, row);
+        self.objects.end().map(|_| ())
+    }
+
+    /// The round is over: what is known is shown.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.objects.out.finish()
     }
 }

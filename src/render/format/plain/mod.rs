@@ -4,31 +4,13 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::{FormatDefinition, Repeats};
 use crate::fields::Datum;
 use crate::model::{Row, Summary};
 
 use crate::render::detail::Details;
-use crate::render::events::text_events;
-use crate::render::extras::text_columns;
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::summary::text;
-use crate::render::{Color, Envelope, Field, HeaderLine, Layout, Sink, detail, digits, grid};
-
-pub(super) const FORMAT: FormatDefinition = FormatDefinition {
-    name: "plain",
-    is_text: true,
-    columns: text_columns,
-    rows: |_, layout, envelope, out| Box::new(Plain::new(&layout, envelope, out)),
-    counts: |out, totals, summary| {
-        totals.envelope.begin_text(out);
-        text::write(out, totals, summary, Color::Never, false);
-    },
-    events: text_events,
-    groups_events: true,
-    repeats: Repeats::Everything,
-};
+use crate::render::{Envelope, Field, HeaderLine, Layout, Sink, detail, digits, grid};
 
 /// Where the cells of a column stand.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +25,7 @@ struct PlainColumn {
     after: u8,
 }
 
-struct Plain<'w> {
+pub(super) struct Plain<'w> {
     out: Out<'w>,
     columns: Vec<PlainColumn>,
     style: Style,
@@ -52,7 +34,7 @@ struct Plain<'w> {
 }
 
 impl<'w> Plain<'w> {
-    fn new(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
+    pub(super) fn new(layout: &Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
         envelope.begin_text(&mut out.buffer);
         let last = layout.columns.len().saturating_sub(1);
         let columns = layout.columns.iter().zip(0..);

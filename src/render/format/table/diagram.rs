@@ -34,7 +34,11 @@ const STATES: [State; 11] = [
 ];
 
 /// Writes it, if there is TCP to draw, and room for it. True if it is drawn.
-pub(super) fn write(out: &mut Vec<u8>, counts: &Counts, layout: &Layout) -> bool {
+pub(in crate::render::format) fn write(
+    out: &mut Vec<u8>,
+    counts: &Counts,
+    layout: &Layout,
+) -> bool {
     let has_room = layout.width.is_none_or(|width| width >= WIDTH);
     if !has_room || counts.of_protocol(Protocol::Tcp).next().is_none() {
         return false;

@@ -9,38 +9,19 @@ use std::ops::ControlFlow;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 
-use super::{FormatDefinition, Repeats};
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::detail::Details;
-use crate::render::events::text_events;
-use crate::render::extras::text_columns;
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::summary::text;
 use crate::render::{Envelope, Field, HeaderLine, Layout, RowBuffer, Sink, detail, paint};
 use crate::text::push_wrapped;
+pub(super) use diagram::write as diagram;
 
 /// No column of free text is made narrower than this.
 const NARROWEST: usize = 16;
 
-/// Where there is TCP and room, its counts are drawn.
-pub(super) const FORMAT: FormatDefinition = FormatDefinition {
-    name: "table",
-    is_text: true,
-    columns: text_columns,
-    rows: |_, layout, envelope, out| Box::new(Table::new(layout, envelope, out)),
-    counts: |out, totals, summary| {
-        totals.envelope.begin_text(out);
-        let is_drawn = diagram::write(out, &totals.counts, &totals.layout);
-        text::write(out, totals, summary, totals.layout.color, is_drawn);
-    },
-    events: text_events,
-    groups_events: true,
-    repeats: Repeats::Everything,
-};
-
-struct Table<'w> {
+pub(super) struct Table<'w> {
     out: Out<'w>,
     layout: Layout,
     details: Details,
@@ -50,7 +31,7 @@ struct Table<'w> {
 }
 
 impl<'w> Table<'w> {
-    fn new(layout: Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
+    pub(super) fn new(layout: Layout, envelope: &Envelope, mut out: Out<'w>) -> Self {
         envelope.begin_text(&mut out.buffer);
         Self {
             out,
