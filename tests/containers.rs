@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::namespaces::in_new;
+use crate::namespaces::{add, in_named, in_new, own_mounts};
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
 use crate::support::{Run, lsock, skip, spawn};
@@ -278,4 +278,26 @@ fn a_network_namespace_is_called_by_the_container_that_leads_it() {
     }
     let wrong = scene.listed(&["-N", "3fa9c1d27b5f"]);
     assert_eq!(wrong.status, Some(2), "{wrong:?}");
+}
+
+#[test]
+fn a_container_comes_before_the_random_name_that_its_engine_gave() {
+    let name = "containers::a_container_comes_before_the_random_name_that_its_engine_gave";
+    if !is_alone(name, &["--net", "--mount"]) {
+        return;
+    }
+    own_mounts();
+    fs::create_dir("/run/netns").unwrap();
+    let random = "cni-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    add(random);
+    let all = || text(&lsock(["-N", "all", "-s", "-j"]).clean());
+    assert!(all().contains(random), "nobody lives there yet: {}", all());
+    let path = format!("lsock-test6.slice/docker-{ID}.scope");
+    let Some(scene) = in_named(random, || scene(&path)) else {
+        return;
+    };
+    for place in ["all", "3fa9c1d27b5e", random] {
+        let run = scene.listed(&["-N", place, "--columns", "netns"]).clean();
+        assert_eq!(text(&run).trim_end(), "3fa9c1d27b5e", "{place}");
+    }
 }

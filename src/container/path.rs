@@ -61,7 +61,7 @@ impl Container {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Meaning {
     pub(super) container: Option<Container>,
-    /// The UID of a pod.
+    /// The UID of a pod, or the id of one of podman.
     pub(super) pod: Option<String>,
     /// The unit of the machine's own systemd, or of that of a user. What an engine makes for one container is
     /// that container, and no unit.
@@ -82,9 +82,12 @@ impl Meaning {
         let mut before: &[u8] = b"";
         for (place, part) in parts.iter().enumerate() {
             may_be_pod |= *part == b".." || part.starts_with(b"kube");
-            let pod = pod(part).filter(|_| may_be_pod);
+            let mut pod = pod(part).filter(|_| may_be_pod);
             let next = parts.get(place + 1).copied().unwrap_or_default();
             if let Some((runtime, id)) = container(before, part, next) {
+                if runtime == Runtime::Podman {
+                    pod = pod_of_podman(before);
+                }
                 meaning.container = Some(Container {
                     runtime,
                     id: id.into(),
@@ -178,6 +181,15 @@ fn pod(part: &[u8]) -> Option<String> {
     let uid = uid.replace('_', "-");
     let is_uid = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
     (matches!(uid.len(), 32 | 36) && uid.bytes().all(is_uid)).then_some(uid)
+}
+
+/// The id of a pod of podman, in whose cgroup its containers are: `ID`, or `machine-libpod_pod_ID.slice`.
+fn pod_of_podman(part: &[u8]) -> Option<String> {
+    let text = str::from_utf8(part).ok()?;
+    let slice = text.strip_suffix(".slice");
+    let slice = slice.and_then(|stem| stem.split_once("libpod_pod_"));
+    let id = slice.map_or(text, |(_, id)| id);
+    is_id(id.as_bytes()).then(|| id.to_owned())
 }
 
 /// The first segment below the slices; of the manager of a user, the first below its slices.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::path::Runtime;
+use super::path::{Runtime, is_id};
 use crate::model::{Fact, Place};
 use crate::procfs::file::read_path;
 
@@ -28,6 +28,9 @@ const DOCKER: [&str; 2] = ["var/lib/docker", "var/snap/docker/common/var-lib-doc
 const PODMAN: &str = "var/lib/containers/storage";
 /// Where these two keep their data in the home of a user.
 const HOME: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
+/// Where podman keeps its pods, beside its stores.
+const PODS: [&str; 3] = ["libpod/bolt_state.db", "db.sql", "db.sql-wal"];
+const ID: &[u8] = br#""id":""#;
 const CONTAINERD: [&str; 4] = [
     "run/containerd/io.containerd.runtime.v2.task",
     "run/docker/containerd/daemon/io.containerd.runtime.v2.task",
@@ -374,18 +377,65 @@ fn docker(config: &Value) -> Place {
 fn podman(store: &Path) -> HashMap<String, Place> {
     let list = parsed(&store.join("containers.json"), LIST);
     let list = list.as_ref().and_then(Value::as_array);
+    let pods = Pods::of(store);
     let one = |one: &Value| {
         let metadata = text(one, "/metadata");
         let metadata = metadata.and_then(|json| serde_json::from_str::<Value>(&json).ok());
+        let id = text(one, "/id")?;
         let mut place = Place::default();
         place.add(Fact::Container, text(one, "/names/0"));
         place.add(
             Fact::Image,
             metadata.and_then(|metadata| text(&metadata, "/image-name")),
         );
-        Some((text(one, "/id")?, place))
+        let pod = pods.of_container.get(&id);
+        place.add(Fact::Pod, pod.and_then(|pod| pods.names.get(pod)));
+        place.add(Fact::PodUid, pod);
+        Some((id, place))
     };
     list.into_iter().flatten().filter_map(one).collect()
+}
+
+/// The pods of podman, which stand in its database alone.
+///
+/// Both kinds of database, of bolt and of `SQLite`, have the JSON text of each container and pod in them, as it is:
+/// `"id":"ID","name":"NAME"`, and behind that `,"pod":"ID"`. Within a text of somebody else quotes have
+/// backslashes. What is left over of older ones is not wrong: a pod keeps its name, and a container its pod.
+#[derive(Debug, Default)]
+struct Pods {
+    /// Names of containers and pods.
+    names: HashMap<String, String>,
+    of_container: HashMap<String, String>,
+}
+
+impl Pods {
+    /// Those of the database beside a store.
+    fn of(store: &Path) -> Self {
+        let mut pods = Self::default();
+        let storage = store.parent().unwrap_or(store);
+        for file in PODS {
+            let data = read_path(&storage.join(file), LIST).unwrap_or_default();
+            pods.take(&data);
+        }
+        pods
+    }
+
+    fn take(&mut self, data: &[u8]) {
+        let found = data.windows(ID.len()).enumerate();
+        for (place, _) in found.filter(|(_, part)| *part == ID) {
+            let rest = data.get(place + ID.len()..).unwrap_or_default();
+            let mut texts = rest.split(|byte| *byte == b'"').step_by(2);
+            let mut next = || str::from_utf8(texts.next()?).ok();
+            if let (Some(id), Some("name"), Some(name)) = (next(), next(), next())
+                && is_id(id.as_bytes())
+            {
+                self.names.insert(id.to_owned(), name.to_owned());
+                if let (Some("pod"), Some(pod)) = (next(), next()) {
+                    self.of_container.insert(id.to_owned(), pod.to_owned());
+                }
+            }
+        }
+    }
 }
 
 /// The path below the cgroup2 mount that a state file tells.

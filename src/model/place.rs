@@ -23,7 +23,7 @@ named! {
         Pod = "pod",
         /// The namespace of the pod.
         PodNamespace = "pod_namespace",
-        /// The UID of the pod.
+        /// The UID of the pod; of one of podman its id.
         PodUid = "pod_uid",
         /// The unit of systemd.
         Unit = "unit",

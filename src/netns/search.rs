@@ -293,8 +293,10 @@ impl Search {
         let leader = seen.and_then(|seen| seen.leader);
         let handle = path.or_else(|| Some(&seen?.handle));
         let by_mount = seen.and_then(|seen| seen.name.as_deref());
+        let given = by_mount.filter(|name| !is_random(name));
         let by_place = || containers.name_of(leader?).map(Vec::from);
-        let name = match (by_mount.map(<[u8]>::to_vec).or_else(by_place), leader) {
+        let name = given.map(<[u8]>::to_vec).or_else(by_place);
+        let name = match (name.or_else(|| by_mount.map(<[u8]>::to_vec)), leader) {
             (Some(name), _) => String::from_utf8_lossy(&name).into_owned(),
             (None, Some(pid)) => {
                 let comm = seen.map_or(&[][..], |seen| &seen.comm);
@@ -313,6 +315,21 @@ impl Search {
             },
         }
     }
+}
+
+/// True of a name that engines give to what nobody has named: a UUID, often behind `cni-` or `netns-`.
+fn is_random(name: &[u8]) -> bool {
+    let start = name
+        .len()
+        .checked_sub("01234567-89ab-cdef-0123-456789abcdef".len());
+    let uuid = start
+        .and_then(|start| name.get(start..))
+        .unwrap_or_default();
+    let lengths = uuid.split(|byte| *byte == b'-').map(<[u8]>::len);
+    lengths.eq([8, 4, 4, 4, 12])
+        && uuid
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
 
 /// Namespaces, and why others that were wanted were not found.

@@ -15,7 +15,7 @@ const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 /// The runtime and id, the pod, the unit; `ID`, `IN`, `POD` and `POD_` stand for themselves.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const CONTAINERS: [Row; 46] = [
+const CONTAINERS: [Row; 48] = [
     ("/system.slice/docker-ID.scope", "docker ID", "", ""),
     ("/docker/ID", "docker ID", "", ""),
     ("/docker/ID/init", "docker ID", "", ""),
@@ -54,6 +54,13 @@ const CONTAINERS: [Row; 46] = [
         "",
     ),
     ("/libpod_parent/libpod-ID", "podman ID", "", ""),
+    ("/libpod_parent/IN/libpod-ID", "podman ID", "IN", ""),
+    (
+        "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_IN.slice/libpod-ID.scope/container",
+        "podman ID",
+        "IN",
+        "",
+    ),
     ("/libpod-ID", "podman ID", "", ""),
     ("/machine.slice/libpod-payload-ID", "podman ID", "", ""),
     (
@@ -71,7 +78,7 @@ const CONTAINERS: [Row; 46] = [
     (
         "/machine.slice/machine-libpod_pod_IN.slice/libpod-ID.scope",
         "podman ID",
-        "",
+        "IN",
         "",
     ),
     (

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::State;
+use crate::model::Fact;
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -59,5 +60,53 @@ fn what_runc_and_its_like_run_is_found_by_its_cgroup() {
     ] {
         let found = state.at(path.as_bytes()).map(|(id, _)| id.as_slice());
         assert_eq!(found, id.map(str::as_bytes), "{path}");
+    }
+}
+
+#[test]
+fn pods_of_podman_stand_in_its_databases() {
+    let root = tempfile::tempdir().unwrap();
+    let [infra, web, pod, other, alone] =
+        ['1', '2', '3', '4', '5'].map(|one| one.to_string().repeat(64));
+    let list = "var/lib/containers/storage/vfs-containers/containers.json";
+    let containers = [&infra, &web, &alone].map(|id| format!(r#"{{"id":"{id}","names":["n"]}}"#));
+    write(root.path(), list, &format!("[{}]", containers.join(",")));
+    let lie = r#"\"id\":\"LIE\",\"name\":\"evil\""#.replace("LIE", &pod);
+    for (file, text) in [
+        (
+            "libpod/bolt_state.db",
+            format!(
+                "\0config{{\"id\":\"{pod}\",\"name\":\"shop\",\"labels\":{{\"x\":\"{lie}\"}}}}\"id\":\"1"
+            ),
+        ),
+        (
+            "db.sql",
+            format!(
+                "{{\"spec\":0,\"id\":\"{infra}\",\"name\":\"i\",\"pod\":\"{pod}\",\"image\":1}}"
+            ),
+        ),
+        (
+            "db.sql-wal",
+            format!(
+                "\"id\":\"{web}\",\"name\":\"w\",\"pod\":\"{other}\"}}\"id\":\"{alone}\",\"name\":\"a\"}}"
+            ),
+        ),
+    ] {
+        write(
+            root.path(),
+            &format!("var/lib/containers/storage/{file}"),
+            &text,
+        );
+    }
+    let mut state = State::new(root.path().to_owned());
+    for (id, name, uid) in [
+        (&infra, Some("shop"), Some(&pod)),
+        (&web, None, Some(&other)),
+        (&alone, None, None),
+    ] {
+        let place = state.podman(id, None, None).unwrap();
+        let facts = [Fact::Pod, Fact::PodUid].map(|fact| place.get(fact));
+        let uid = uid.map(String::as_bytes);
+        assert_eq!(facts, [name.map(str::as_bytes), uid], "{id}");
     }
 }
