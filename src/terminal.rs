@@ -20,8 +20,8 @@ use crossterm::terminal::{
 };
 use jiff::tz::TimeZone;
 use lsock::cli::{self, Terminal};
-use lsock::mode::{Console, EventSender, Input, Stdout, ignored_signals};
-use lsock::render::view::Scroll;
+use lsock::mode::{Console, EventSender, Stdout, ignored_signals};
+use lsock::render::view::Input;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpgrp, kill_current_process_group};
 use rustix::termios::{Action, isatty, tcflow, tcgetpgrp, tcgetwinsize};
@@ -262,8 +262,8 @@ fn input(key: KeyEvent) -> Option<Input> {
     let with = |modifier| key.modifiers.contains(modifier);
     Some(match key.code {
         KeyCode::Char(letter) if with(KeyModifiers::CONTROL) => match letter {
-            'a' => Input::Scroll(Scroll::First),
-            'e' => Input::Scroll(Scroll::Last),
+            'a' => Input::First,
+            'e' => Input::Last,
             'h' => Input::Backspace,
             'l' => Input::Redraw,
             'z' => {
@@ -274,14 +274,14 @@ fn input(key: KeyEvent) -> Option<Input> {
         },
         KeyCode::Char(_) if with(KeyModifiers::ALT) => return None,
         KeyCode::Char(letter) => Input::Char(letter),
-        KeyCode::Up => Input::Scroll(Scroll::Up),
-        KeyCode::Down => Input::Scroll(Scroll::Down),
-        KeyCode::Left => Input::Scroll(Scroll::Left),
-        KeyCode::Right => Input::Scroll(Scroll::Right),
-        KeyCode::PageUp => Input::Scroll(Scroll::PageUp),
-        KeyCode::PageDown => Input::Scroll(Scroll::PageDown),
-        KeyCode::Home => Input::Scroll(Scroll::First),
-        KeyCode::End => Input::Scroll(Scroll::Last),
+        KeyCode::Up => Input::Up,
+        KeyCode::Down => Input::Down,
+        KeyCode::Left => Input::Left,
+        KeyCode::Right => Input::Right,
+        KeyCode::PageUp => Input::PageUp,
+        KeyCode::PageDown => Input::PageDown,
+        KeyCode::Home => Input::First,
+        KeyCode::End => Input::Last,
         KeyCode::Enter => Input::Enter,
         KeyCode::Esc => Input::Escape,
         KeyCode::Backspace => Input::Backspace,

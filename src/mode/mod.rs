@@ -36,7 +36,7 @@ pub use events::events;
 use message_dedup::MessageDedup;
 pub use signals::ignored_signals;
 pub use stdout::{Stderr, Stdout};
-pub use watch::{Console, EventSender, Input, OpenConsole, Refilter, Repeating, Viewing, watch};
+pub use watch::{Console, EventSender, OpenConsole, Refilter, Repeating, Viewing, watch};
 
 /// Lists, or counts, what the query asks for, or checks it.
 ///

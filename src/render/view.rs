@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use crate::model::{Change, ChangedRow, State};
 
 use super::{HeaderLine, Layout, SortKey, grid, paint};
-pub use foot::Foot;
+pub use foot::Prompt;
 use head::Head;
 use line::ListColumns;
 use screen::Screen;
@@ -43,8 +43,10 @@ pub struct Page {
     pub notice: Option<String>,
     /// The rows.
     pub rows: Vec<ChangedRow>,
-    /// What stands at the bottom.
-    pub foot: Foot,
+    /// The filter that is being written, at the bottom.
+    pub prompt: Option<Prompt>,
+    /// True if there are keys, which are named there else.
+    pub has_keys: bool,
 }
 
 /// How many sockets are in a state.
@@ -67,25 +69,39 @@ pub struct Changed {
     pub changed: u64,
 }
 
-/// Another part of the list is to be seen.
+/// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scroll {
-    /// The row above.
+pub enum Input {
+    /// A character is typed.
+    Char(char),
+    /// One is typed with Ctrl.
+    Control(char),
+    /// To the row above.
     Up,
-    /// The row below.
+    /// To the row below.
     Down,
-    /// The page above.
+    /// To the page above.
     PageUp,
-    /// The page below.
+    /// To the page below.
     PageDown,
-    /// The first page.
+    /// To the first page, or to the begin of the line.
     First,
-    /// The last page.
+    /// To the last page, or to the end of the line.
     Last,
-    /// Columns to the left.
+    /// To the left.
     Left,
-    /// Columns to the right.
+    /// To the right.
     Right,
+    /// Return.
+    Enter,
+    /// Escape.
+    Escape,
+    /// Erases the character before the cursor.
+    Backspace,
+    /// Erases the one at the cursor.
+    Delete,
+    /// The screen has another size, or was used for something else.
+    Redraw,
 }
 
 /// Columns that one step sideways moves.
@@ -121,27 +137,26 @@ impl View {
         }
     }
 
-    /// Another part is to be seen from the next page on.
-    pub fn scroll(&mut self, scroll: Scroll) {
-        self.first = match scroll {
-            Scroll::Up => self.first.saturating_sub(1),
-            Scroll::Down => self.first + 1,
-            Scroll::PageUp => self.first.saturating_sub(self.room),
-            Scroll::PageDown => self.first + self.room,
-            Scroll::First => 0,
-            Scroll::Last => usize::MAX / 2,
-            Scroll::Left | Scroll::Right => self.first,
-        };
-        self.left = match scroll {
-            Scroll::Left => self.left.saturating_sub(SIDEWAYS),
-            Scroll::Right => self.left + SIDEWAYS,
-            _ => self.left,
-        };
+    /// Shows rows in another layout.
+    pub fn lay_out(&mut self, layout: Layout) {
+        *self = Self::new(layout, self.zone.clone());
     }
 
-    /// The screen does not show what was drawn last: the next page is drawn whole.
-    pub fn forget_screen(&mut self) {
-        self.screen.forget();
+    /// Does what a key asks for: another part is to be seen from the next page on.
+    pub fn key(&mut self, input: Input) {
+        match input {
+            Input::Up | Input::Char('k') => self.first = self.first.saturating_sub(1),
+            Input::Down | Input::Char('j') => self.first += 1,
+            Input::PageUp => self.first = self.first.saturating_sub(self.room),
+            Input::PageDown => self.first += self.room,
+            Input::First | Input::Char('g') => self.first = 0,
+            Input::Last | Input::Char('G') => self.first = usize::MAX / 2,
+            Input::Left | Input::Char('h') => self.left = self.left.saturating_sub(SIDEWAYS),
+            Input::Right | Input::Char('l') => self.left += SIDEWAYS,
+            // The screen does not show what was drawn last: the next page is drawn whole.
+            Input::Redraw => self.screen.forget(),
+            _ => {}
+        }
     }
 
     /// What makes a screen of so many columns and lines show a page.
@@ -150,7 +165,7 @@ impl View {
         if self.screen.resize(width, height) {
             self.head.forget_widths();
         }
-        let (mut foot, cursor) = page.foot.lines(width, height);
+        let (mut foot, cursor) = foot::lines(page, width, height);
         if let Some(notice) = &page.notice
             && foot.len() + 1 < height
         {

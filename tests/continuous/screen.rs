@@ -110,12 +110,14 @@ fn keys_scroll_sort_pause_filter_and_quit() {
         screen.contains(&format!("filter: {filter}")) && rows(screen).len() == 5
     });
     // What is given up leaves the filter as it is.
-    terminal.press(&["/"]);
-    terminal.write(" and nonsense");
-    terminal.press(&["Escape"]);
-    terminal.wait_for("the same filter", |screen| {
-        screen.contains("q quit") && screen.contains(&format!("filter: {filter}\n"))
-    });
+    for key in ["Escape", "C-c"] {
+        terminal.press(&["/"]);
+        terminal.write(" and nonsense");
+        terminal.press(&[key]);
+        terminal.wait_for("the same filter", |screen| {
+            screen.contains("q quit") && screen.contains(&format!("filter: {filter}\n"))
+        });
+    }
     listeners.pop();
     terminal.wait_for("one less", |screen| screen.contains("4 sockets"));
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::model::{ChangedRow, Summary};
-use crate::render::view::Scroll;
+use crate::render::view::Input;
 
 /// A terminal that is taken for a view, and given back as it was when this is dropped.
 pub trait Console {
@@ -34,27 +34,6 @@ pub trait Console {
 
 /// Takes the terminal, and tells what is done there from then on.
 pub type OpenConsole = fn(EventSender) -> io::Result<Box<dyn Console>>;
-
-/// What a person does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input {
-    /// A character is typed.
-    Char(char),
-    /// One is typed with Ctrl.
-    Control(char),
-    /// An arrow, or a key that goes further.
-    Scroll(Scroll),
-    /// Return.
-    Enter,
-    /// Escape.
-    Escape,
-    /// Erases the character before the cursor.
-    Backspace,
-    /// Erases the one at the cursor.
-    Delete,
-    /// The screen has another size, or was used for something else.
-    Redraw,
-}
 
 pub(super) struct Round {
     /// When it began, for people.

@@ -1,12 +1,18 @@
 //! Looks at the sockets of a query again and again, and knows what became of each.
 
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::event::{Event, EventSender, Round};
 use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
 use crate::mode::host_names::HostNames;
 use crate::mode::list::{Listing, Output};
 use crate::mode::matcher::Matcher;
-use crate::mode::sources::Open;
+use crate::mode::sources::{self, Open};
 use crate::mode::tracked::TrackedTable;
 use crate::model::{Change, ChangedRow, Summary, Table};
 use crate::query::Query;
@@ -67,6 +73,37 @@ impl Looker {
             .flat_map(|(_, tracked)| tracked.rows(&wanted))
             .collect()
     }
+}
+
+/// Looks as often as it is asked to; every question is one for a round, and may change the query.
+/// Ends when nobody listens any more.
+pub(super) fn look(
+    query: Query,
+    questions: &Receiver<Option<Box<Query>>>,
+    events: &EventSender,
+) -> Result<(), Error> {
+    let mut out = events.clone();
+    let mut messages = Messages::new("lsock", &mut out);
+    messages.repeat();
+    let mut looker = Looker::new(query, &sources::open)?;
+    for query in questions {
+        if let Some(query) = query {
+            looker = Looker::new(*query, &sources::open)?;
+        }
+        let (time, begun) = (Timestamp::now(), Instant::now());
+        let summary = looker.look(&mut messages)?;
+        let round = Round {
+            time,
+            begun,
+            ended: Instant::now(),
+            rows: looker.rows(|_| true),
+            summary,
+        };
+        if !events.send(Event::Round(Ok(round))) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a table once. True if another look is needed.

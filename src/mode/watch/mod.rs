@@ -1,16 +1,14 @@
 //! `-c`: a listing again and again. Rounds are written one after another, or seen on a terminal:
 //!
 //! ```text
-//! keys -> Event -> Interaction -> Session -> Page -> screen
-//!           ^        |
-//!     Round |        v
+//! keys -> Event -> Session -> Page -> screen
+//!           ^         |
+//!     Round |         v
 //!          a thread of its own -> Looker -> TrackedTable
 //! ```
 
 mod event;
-mod interactive;
 mod looker;
-mod prompt;
 mod rounds;
 mod session;
 
@@ -28,7 +26,7 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::query::{OpenOutput, Query, Report};
 use crate::render::{Envelope, Format};
-pub use event::{Console, EventSender, Input, OpenConsole};
+pub use event::{Console, EventSender, OpenConsole};
 pub(super) use rounds::{Pace, Rounds};
 
 /// A listing that is repeated.
@@ -83,7 +81,7 @@ pub fn watch(
         output,
     } = repeating;
     if let Some(viewing) = viewing {
-        return interactive::view(query, every, viewing, messages);
+        return session::view(query, every, viewing, messages);
     }
     messages.repeat();
     let signals = Signals::catch(Second::Ends).map_err(Error::Watch)?;

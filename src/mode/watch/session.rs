@@ -1,30 +1,71 @@
-//! What is seen of a listing, and what keys do to it.
+//! The view on a terminal: draws, answers keys, and asks for rounds when it is time to. These run on a thread
+//! of their own: keys are answered meanwhile.
 
+use std::mem;
 use std::ops::ControlFlow;
-use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::os::fd::AsFd as _;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use jiff::tz::TimeZone;
-
-use super::event::{Input, Round};
-use super::prompt::{Edited, Prompt};
+use super::event::{self, Console, Event, EventSender, Events, OpenConsole, Round};
+use super::looker::look;
+use super::rounds::Pace;
 use super::{Refilter, Viewing};
+use crate::error::Error;
+use crate::exit::Verdict;
+use crate::mode::Messages;
+use crate::mode::signals::{Second, Signals, caught};
 use crate::model::{Change, ChangedRow, Summary};
 use crate::query::Query;
 use crate::render::SortKey;
-use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
+use crate::render::view::{Changed, Input, Page, Prompt, StateCount, View};
+use crate::track::wait;
 
-pub(super) struct Session {
+/// Shows a query until a key or a signal ends it. Messages are written when the terminal is given back.
+pub(super) fn view(
+    query: Query,
+    every: Duration,
+    viewing: Viewing,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
+    let (sender, events) = event::channel().map_err(Error::Watch)?;
+    let (asked, questions) = mpsc::channel();
+    let answers = sender.clone();
+    let mut session = Session::new(&query, every, viewing, asked, sender);
+    let looking = move || {
+        if let Err(error) = look(query, &questions, &answers) {
+            answers.send(Event::Round(Err(error)));
+        }
+    };
+    thread::Builder::new()
+        .spawn(looking)
+        .map_err(Error::Watch)?;
+    let mut end = Ok(ControlFlow::Continue(()));
+    while matches!(end, Ok(ControlFlow::Continue(()))) && caught().is_none() {
+        end = session.turn(&signals, &events);
+    }
+    session.console = None;
+    while let Some(event) = events.next() {
+        if let Event::Message(part) = event {
+            session.messages.extend(part);
+        }
+    }
+    messages.pass_on(&session.messages);
+    end.map(|_| session.verdict)
+}
+
+/// What is seen of a listing, where it is seen, and what keys do to it.
+struct Session {
     view: View,
-    zone: TimeZone,
-    refilter: Box<Refilter>,
     /// What is shown of the last round.
-    pub(super) page: Page,
+    page: Page,
+    refilter: Box<Refilter>,
     limit: Option<usize>,
     /// The orders that a key goes through, and which it is.
     orders: Vec<Vec<SortKey>>,
     order: usize,
-    prompt: Option<Prompt>,
     /// All of the last round, in the order of the kernel.
     rows: Vec<ChangedRow>,
     /// True if there was no round of this query yet, with which the next one could be compared.
@@ -32,61 +73,115 @@ pub(super) struct Session {
     /// Asks for a round, of another query if there is one.
     asked: Sender<Option<Box<Query>>>,
     /// Rounds that were asked for and are not over.
-    pub(super) pending: usize,
+    pending: usize,
+    pace: Pace,
+    open: OpenConsole,
+    sender: EventSender,
+    /// Taken when there is something to show: what fails before is said as ever.
+    console: Option<Box<dyn Console>>,
+    messages: Vec<u8>,
+    verdict: Verdict,
 }
 
 impl Session {
     /// Of a query, which a filter may change. Has nothing to show.
-    pub(super) fn new(
+    fn new(
         query: &Query,
         every: Duration,
         viewing: Viewing,
         asked: Sender<Option<Box<Query>>>,
+        sender: EventSender,
     ) -> Self {
         Self {
-            view: View::new(query.layout.clone(), viewing.zone.clone()),
-            zone: viewing.zone,
-            refilter: viewing.refilter,
+            view: View::new(query.layout.clone(), viewing.zone),
             page: Page {
                 every,
                 filter: viewing.filter,
                 ..Page::default()
             },
+            refilter: viewing.refilter,
             limit: query.limit,
             orders: orders(query),
             order: 0,
-            prompt: None,
             rows: Vec::new(),
             is_first: true,
             asked,
             pending: 0,
+            pace: Pace::new(every, Instant::now()),
+            open: viewing.open,
+            sender,
+            console: None,
+            messages: Vec::new(),
+            verdict: Verdict::Done,
         }
     }
 
+    /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
+    fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
+        let due = self.pace.due().filter(|_| !self.page.is_paused);
+        if due.is_some_and(|due| due <= Instant::now()) && self.pending == 0 {
+            self.ask(None);
+        }
+        if let Some(console) = &mut self.console {
+            self.page.has_keys = console.has_keys();
+            let frame = self.view.draw(&self.page, console.size());
+            console.write(&frame).map_err(Error::Output)?;
+        }
+        // A round that is under way ends by itself.
+        let due = due.filter(|_| self.pending == 0);
+        let output = self.console.as_deref().map(Console::output);
+        wait(&[events.as_fd(), signals.as_fd()], output, due)?;
+        while let Some(event) = events.next() {
+            match event {
+                Event::Message(part) => self.messages.extend(part),
+                Event::Round(round) => self.take(round?)?,
+                Event::Input(input) => {
+                    if self.key(input).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// Asks for a round, of another query if there is one: what is under way is of no use any more then.
-    pub(super) fn ask(&mut self, query: Option<Box<Query>>) {
+    fn ask(&mut self, query: Option<Box<Query>>) {
         // Where nobody hears it, an error is on its way.
         let _ = self.asked.send(query);
         self.pending += 1;
     }
 
-    /// A round is over: it is to be shown.
-    pub(super) fn take(&mut self, round: Round) {
+    /// A round is over: it is shown, unless another one was asked for meanwhile.
+    fn take(&mut self, round: Round) -> Result<(), Error> {
+        self.pending -= 1;
+        if self.pending > 0 {
+            return Ok(());
+        }
+        if !round.summary.diagnostics.is_complete() {
+            self.verdict = Verdict::Trouble;
+        }
+        self.pace.looked(round.begun, round.ended);
         self.page.time = round.time;
-        self.rows = round.rows;
         self.page.notice = notice(&round.summary);
+        self.rows = round.rows;
         self.count();
         self.sort();
+        if self.console.is_none() {
+            let console = (self.open)(self.sender.clone());
+            self.console = Some(console.map_err(Error::Output)?);
+        }
+        Ok(())
     }
 
     fn count(&mut self) {
-        let is_first = std::mem::take(&mut self.is_first);
+        let is_first = mem::take(&mut self.is_first);
         let (counts, changes) = (&mut self.page.counts, &mut self.page.changes);
         if is_first {
             counts.clear();
         }
         for count in counts.values_mut() {
-            count.before = Some(std::mem::take(&mut count.now));
+            count.before = Some(mem::take(&mut count.now));
         }
         *changes = Changed::default();
         for row in &self.rows {
@@ -117,65 +212,43 @@ impl Session {
     }
 
     /// Does what a key asks for. `Break` = it ends the view.
-    pub(super) fn key(&mut self, input: Input) -> ControlFlow<()> {
-        match (input, &mut self.prompt) {
-            (Input::Redraw, _) => self.view.forget_screen(),
-            (_, Some(prompt)) => match prompt.key(input) {
-                Edited::Open => {}
-                Edited::Dropped => self.prompt = None,
-                Edited::Done => self.apply(),
-            },
+    fn key(&mut self, input: Input) -> ControlFlow<()> {
+        match (input, &mut self.page.prompt) {
+            (Input::Redraw, _) => self.view.key(input),
+            (Input::Enter, Some(_)) => self.apply(),
+            (Input::Escape | Input::Control('c'), prompt @ Some(_)) => *prompt = None,
+            (_, Some(prompt)) => prompt.key(input),
             (Input::Char('q') | Input::Control('c'), None) => return ControlFlow::Break(()),
             (Input::Char(' '), None) => self.page.is_paused = !self.page.is_paused,
             (Input::Char('s'), None) => {
                 self.order = (self.order + 1) % self.orders.len().max(1);
                 self.sort();
             }
-            (Input::Char('/'), None) => self.prompt = Some(Prompt::new(&self.page.filter)),
-            (Input::Scroll(scroll), None) => self.view.scroll(scroll),
-            (Input::Char(letter), None) => {
-                if let Some(scroll) = scroll(letter) {
-                    self.view.scroll(scroll);
-                }
-            }
-            _ => {}
+            (Input::Char('/'), prompt @ None) => *prompt = Some(Prompt::new(&self.page.filter)),
+            (_, None) => self.view.key(input),
         }
         ControlFlow::Continue(())
     }
 
     /// Takes the filter that was written; one that is wrong goes on being written.
     fn apply(&mut self) {
-        let Some(prompt) = &mut self.prompt else {
+        let Some(prompt) = &mut self.page.prompt else {
             return;
         };
         let filter = prompt.text().trim().to_owned();
         match (self.refilter)(&filter) {
             Ok(query) => {
-                self.view = View::new(query.layout.clone(), self.zone.clone());
+                self.view.lay_out(query.layout.clone());
                 self.orders = orders(&query);
                 self.order = self.order.min(self.orders.len().saturating_sub(1));
                 self.page.sort = self.orders.get(self.order).cloned().unwrap_or_default();
                 self.page.filter = filter;
-                self.prompt = None;
+                self.page.prompt = None;
                 self.is_first = true;
                 self.ask(Some(Box::new(query)));
             }
             Err(error) => prompt.error = Some(error.chain()),
         }
-    }
-
-    /// What makes a screen of this size show it.
-    pub(super) fn draw(&mut self, size: [u16; 2], has_keys: bool) -> Vec<u8> {
-        self.page.foot = match &self.prompt {
-            Some(prompt) => Foot::Prompt {
-                text: prompt.text(),
-                cursor: prompt.cursor(),
-                error: prompt.error.clone(),
-            },
-            None if has_keys => Foot::Keys,
-            None => Foot::NoKeys,
-        };
-        self.view.draw(&self.page, size)
     }
 }
 
@@ -193,18 +266,6 @@ fn orders(query: &Query) -> Vec<Vec<SortKey>> {
         }
     }
     orders
-}
-
-const fn scroll(letter: char) -> Option<Scroll> {
-    Some(match letter {
-        'k' => Scroll::Up,
-        'j' => Scroll::Down,
-        'h' => Scroll::Left,
-        'l' => Scroll::Right,
-        'g' => Scroll::First,
-        'G' => Scroll::Last,
-        _ => return None,
-    })
 }
 
 fn notice(summary: &Summary) -> Option<String> {

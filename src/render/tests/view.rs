@@ -12,7 +12,7 @@ use super::golden::compare_text;
 use super::scene::{HOSTILE, inet, process, unix};
 use super::{layout, scene};
 use crate::model::{Change, ChangedRow, OwnedRow, ProcessStatus, Protocol, Row, State};
-use crate::render::view::{Changed, Foot, Page, Scroll, StateCount, View};
+use crate::render::view::{Changed, Input, Page, Prompt, StateCount, View};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey};
 
 /// A screen that understands what a view writes, and nothing else.
@@ -163,8 +163,19 @@ fn page(rows: &[ChangedRow]) -> Page {
             changed: 3,
         },
         rows: rows.to_vec(),
+        has_keys: true,
         ..Page::default()
     }
+}
+
+/// A filter that is being written, with so many characters before the cursor.
+fn prompt(text: &str, cursor: usize, error: Option<&str>) -> Prompt {
+    let mut prompt = Prompt::new(text);
+    prompt.error = error.map(str::to_owned);
+    for _ in cursor..text.chars().count() {
+        prompt.key(Input::Left);
+    }
+    prompt
 }
 
 fn view(layout: Layout) -> View {
@@ -249,7 +260,7 @@ fn what_goes_on_beyond_the_screen_is_marked_and_can_be_moved_into_it() {
     let line = "  tcp   ESTABLISHED      0      0 127.0.0.1:1 127…";
     assert_eq!(glass.line(5), line);
     for _ in 0..3 {
-        view.scroll(Scroll::Right);
+        view.key(Input::Right);
     }
     glass.show(&view.draw(&page, [50, 9]));
     // No further than to the end of the line.
@@ -258,7 +269,7 @@ fn what_goes_on_beyond_the_screen_is_marked_and_can_be_moved_into_it() {
         "  TABLISHED      0      0 127.0.0.1:1 127.0.0.1:80"
     );
     for _ in 0..3 {
-        view.scroll(Scroll::Left);
+        view.key(Input::Left);
     }
     glass.show(&view.draw(&page, [50, 9]));
     assert_eq!(glass.line(5), line);
@@ -270,21 +281,21 @@ fn rows_are_scrolled_and_no_further_than_there_are_any() {
     let page = page(&list);
     let mut view = view(table(&[]));
     let mut glass = Glass::new(80, 15);
-    let mut see = |view: &mut View, scrolls: &[Scroll]| {
+    let mut see = |view: &mut View, scrolls: &[Input]| {
         for scroll in scrolls {
-            view.scroll(*scroll);
+            view.key(*scroll);
         }
         glass.show(&view.draw(&page, [80, 15]));
         glass.line(14).rsplit("  ").next().unwrap().to_owned()
     };
     assert_eq!(see(&mut view, &[]), "1-10 of 100");
-    assert_eq!(see(&mut view, &[Scroll::Down, Scroll::Down]), "3-12 of 100");
-    assert_eq!(see(&mut view, &[Scroll::PageDown]), "13-22 of 100");
-    assert_eq!(see(&mut view, &[Scroll::Last]), "91-100 of 100");
-    assert_eq!(see(&mut view, &[Scroll::PageDown]), "91-100 of 100");
-    assert_eq!(see(&mut view, &[Scroll::Up]), "90-99 of 100");
-    assert_eq!(see(&mut view, &[Scroll::PageUp]), "80-89 of 100");
-    assert_eq!(see(&mut view, &[Scroll::First, Scroll::Up]), "1-10 of 100");
+    assert_eq!(see(&mut view, &[Input::Down, Input::Down]), "3-12 of 100");
+    assert_eq!(see(&mut view, &[Input::PageDown]), "13-22 of 100");
+    assert_eq!(see(&mut view, &[Input::Last]), "91-100 of 100");
+    assert_eq!(see(&mut view, &[Input::PageDown]), "91-100 of 100");
+    assert_eq!(see(&mut view, &[Input::Up]), "90-99 of 100");
+    assert_eq!(see(&mut view, &[Input::PageUp]), "80-89 of 100");
+    assert_eq!(see(&mut view, &[Input::First, Input::Up]), "1-10 of 100");
 }
 
 #[test]
@@ -320,7 +331,7 @@ fn only_lines_that_changed_are_written() {
     glass.show(&view.draw(&page(&list), [80, 20]));
     glass.written.dedup();
     assert_eq!(glass.written, [6]);
-    view.forget_screen();
+    view.key(Input::Redraw);
     glass.written.clear();
     glass.show(&view.draw(&page(&list), [80, 20]));
     glass.written.dedup();
@@ -333,11 +344,7 @@ fn a_filter_is_written_at_the_bottom_and_what_is_wrong_above_it() {
     let text = "sport >= )";
     let error = "filter: expected a port after \">=\", found \")\"\n  sport >= )\n           ^";
     let page = Page {
-        foot: Foot::Prompt {
-            text: text.to_owned(),
-            cursor: 8,
-            error: Some(error.to_owned()),
-        },
+        prompt: Some(prompt(text, 8, Some(error))),
         ..page(&list)
     };
     let glass = shown(table(&[]), &page, 80, 12);
@@ -357,11 +364,7 @@ fn of_a_long_filter_the_part_with_the_cursor_is_seen() {
         (32, "/rt = 2 or dst 漢字", 19),
     ] {
         let page = Page {
-            foot: Foot::Prompt {
-                text: text.to_owned(),
-                cursor,
-                error: None,
-            },
+            prompt: Some(prompt(text, cursor, None)),
             ..page(&list)
         };
         let glass = shown(table(&[]), &page, 20, 8);
@@ -398,18 +401,11 @@ fn hostile_names_stay_in_their_line() {
 #[test]
 fn every_size_of_a_screen_can_be_drawn() {
     let list = list();
-    let error = Some("one\ntwo\nthree".to_owned());
-    for foot in [
-        Foot::Keys,
-        Foot::NoKeys,
-        Foot::Prompt {
-            text: "sport = 22".to_owned(),
-            cursor: 5,
-            error,
-        },
-    ] {
+    let written = prompt("sport = 22", 5, Some("one\ntwo\nthree"));
+    for (has_keys, prompt) in [(true, None), (false, None), (true, Some(written))] {
         let page = Page {
-            foot,
+            has_keys,
+            prompt,
             notice: Some("incomplete".to_owned()),
             filter: "sport = 22".to_owned(),
             ..page(&list)

@@ -3,55 +3,29 @@
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::super::grid;
-use super::line;
 use super::screen::Cursor;
-
-/// What stands at the bottom.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Foot {
-    /// Which keys there are.
-    #[default]
-    Keys,
-    /// That there are none.
-    NoKeys,
-    /// A filter that is being written.
-    Prompt {
-        /// What was written.
-        text: String,
-        /// How many characters of it are before the cursor.
-        cursor: usize,
-        /// What is wrong with it.
-        error: Option<String>,
-    },
-}
+use super::{Input, Page, line};
+use crate::text::escape;
 
 const KEYS: &str = "q quit  space pause  s sort  / filter  arrows and pages scroll";
 const NO_KEYS: &str = "no keys here: a signal ends it";
 /// What a filter is written behind.
 const PROMPT: &str = "/";
 
-impl Foot {
-    /// Its lines on a screen of so many columns and lines, and where the cursor is.
-    pub(super) fn lines(&self, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
-        let plain = |text: &str| line::part(text, 0, width, '>');
-        match self {
-            Foot::Keys => (vec![plain(KEYS)], None),
-            Foot::NoKeys => (vec![plain(NO_KEYS)], None),
-            Foot::Prompt {
-                text,
-                cursor,
-                error,
-            } => {
-                let told = error.iter().flat_map(|text| text.lines());
-                let room = height.saturating_sub(1);
-                let mut lines: Vec<String> = told.take(room).map(plain).collect();
-                let (text, column) = window(text, *cursor, width.saturating_sub(PROMPT.len()));
-                lines.push(format!("{PROMPT}{text}"));
-                let place = (PROMPT.len() + column, height.saturating_sub(1));
-                (lines, Some(place))
-            }
-        }
-    }
+/// Its lines on a screen of so many columns and lines, and where the cursor is.
+pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
+    let plain = |text: &str| line::part(text, 0, width, '>');
+    let Some(prompt) = &page.prompt else {
+        let keys = if page.has_keys { KEYS } else { NO_KEYS };
+        return (vec![plain(keys)], None);
+    };
+    let error = prompt.error.iter().flat_map(|text| text.lines());
+    let room = height.saturating_sub(1);
+    let mut lines: Vec<String> = error.take(room).map(plain).collect();
+    let room_across = width.saturating_sub(PROMPT.len());
+    let (text, column) = window(&prompt.text(), prompt.cursor, room_across);
+    lines.push(format!("{PROMPT}{text}"));
+    (lines, Some((PROMPT.len() + column, room)))
 }
 
 /// The part of a text in which the cursor is, so many columns wide, and the column of the cursor.
@@ -67,4 +41,108 @@ fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
     }
     let shown = grid::cut(chars.as_str(), width);
     (shown, before.width().saturating_sub(skipped))
+}
+
+/// A filter that is being written, and where the cursor is.
+#[derive(Debug, Clone, Default)]
+pub struct Prompt {
+    text: Vec<char>,
+    /// Characters before it.
+    cursor: usize,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+impl Prompt {
+    /// A line to be changed; the cursor is at its end.
+    pub fn new(text: &str) -> Self {
+        let text: Vec<char> = text.chars().map(shown).collect();
+        Self {
+            cursor: text.len(),
+            text,
+            error: None,
+        }
+    }
+
+    /// What was written.
+    pub fn text(&self) -> String {
+        self.text.iter().collect()
+    }
+
+    /// Does what a key asks for.
+    pub fn key(&mut self, input: Input) {
+        let end = self.text.len();
+        match input {
+            Input::Char(c) => {
+                self.text.insert(self.cursor, shown(c));
+                self.cursor += 1;
+            }
+            Input::Left => self.cursor = self.cursor.saturating_sub(1),
+            Input::Right => self.cursor = (self.cursor + 1).min(end),
+            Input::First | Input::Up => self.cursor = 0,
+            Input::Last | Input::Down => self.cursor = end,
+            Input::Backspace => self.erase_from(self.cursor.saturating_sub(1)),
+            Input::Delete if self.cursor < end => _ = self.text.remove(self.cursor),
+            Input::Control('u') => self.erase_from(0),
+            Input::Control('w') => self.erase_from(self.word()),
+            _ => {}
+        }
+    }
+
+    /// Erases what is before the cursor from this place on.
+    fn erase_from(&mut self, begin: usize) {
+        self.text.drain(begin..self.cursor);
+        self.cursor = begin;
+    }
+
+    /// Where the word before the cursor begins.
+    fn word(&self) -> usize {
+        let before = self.text.iter().take(self.cursor).rev();
+        let blanks = before.clone().take_while(|c| c.is_whitespace()).count();
+        let letters = before.skip(blanks).take_while(|c| !c.is_whitespace());
+        self.cursor - blanks - letters.count()
+    }
+}
+
+/// A character that can be shown as it is, or a sign in its place.
+fn shown(c: char) -> char {
+    let mut bytes = [0; 4];
+    let clean = escape(c.encode_utf8(&mut bytes).as_bytes()).chars().count() == 1;
+    if clean || c == '\\' { c } else { '?' }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Prompt;
+    use crate::render::view::Input::{
+        self, Backspace, Char, Control, Delete, First, Last, Left, Right,
+    };
+
+    fn edited(text: &str, keys: &[Input]) -> (String, usize) {
+        let mut prompt = Prompt::new(text);
+        for key in keys {
+            prompt.key(*key);
+        }
+        (prompt.text(), prompt.cursor)
+    }
+
+    #[test]
+    fn characters_come_in_and_go_at_the_cursor() {
+        let is = |text: &str, cursor| (text.to_owned(), cursor);
+        assert_eq!(edited("", &[Char('a'), Char('b')]), is("ab", 2));
+        assert_eq!(edited("ac", &[Left, Char('b')]), is("abc", 2));
+        assert_eq!(edited("abc", &[Backspace, Backspace]), is("a", 1));
+        assert_eq!(edited("abc", &[First, Delete]), is("bc", 0));
+        assert_eq!(edited("a", &[First, Backspace, Left, Left]), is("a", 0));
+        assert_eq!(edited("a", &[Last, Delete, Right, Right]), is("a", 1));
+        assert_eq!(edited("sport = 22 ", &[Control('w')]), is("sport = ", 8));
+        assert_eq!(edited("sport = 22", &[Left, Control('u')]), is("2", 0));
+        assert_eq!(edited("\u{6f22}b", &[Left, Backspace]), is("b", 0));
+    }
+
+    #[test]
+    fn what_would_move_the_cursor_by_itself_is_not_shown() {
+        assert_eq!(edited("a\u{1b}[2J\u{202e}", &[]).0, "a?[2J?");
+        assert_eq!(edited("", &[Char('\u{9b}'), Char('\\')]).0, "?\\");
+    }
 }
