@@ -251,6 +251,15 @@ impl Field {
         }
     }
 
+    /// The value that a process has in it.
+    pub fn of_process(self, process: &Process) -> Option<Datum<'_>> {
+        match self.of_this_end() {
+            Self::Pid => Some(Datum::Number(process.pid.into())),
+            Self::Fd => Some(Datum::Numbers(&process.fds)),
+            text => text.text_of(process).map(Datum::Name),
+        }
+    }
+
     /// Its value in a row, and why there is none.
     pub fn value<'a>(self, row: &Row<'a>) -> Value<'a> {
         if self.cost().is_pending(row) {

@@ -68,16 +68,16 @@ impl Style {
             {
                 out.push(b'?');
             }
-            (Field::TcpPart(part) | Field::MptcpPart(part), Some(Datum::Number(number))) => {
+            (part, Some(Datum::Number(number))) if part.has_unit_in_text() => {
                 measure::number(out, number, part, self.separator());
             }
-            (Field::MemoryPart(_), Some(Datum::Number(number))) => {
-                measure::write(out, number, column.unit());
+            (structure, Some(Datum::Info(_) | Datum::Memory(_))) => {
+                detail::cell(out, self.separator(), structure, row);
             }
             (part, Some(Datum::Processes(list))) => {
                 match part.of_this_end() {
                     Field::Processes => self.processes(out, list),
-                    part => self.of_processes(out, part, list),
+                    _ => self.of_processes(out, part, list, row),
                 }
                 if part.process_status(row) == Some(ProcessStatus::Partial) {
                     out.extend_from_slice(&[separator(part), b'?']);
@@ -94,34 +94,19 @@ impl Style {
 
     fn value(self, out: &mut Vec<u8>, value: Datum<'_>, row: &Row<'_>) {
         match value {
-            Datum::Number(number) => digits::integer(out, number),
-            Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
-            Datum::State(known) => state(out, known),
-            Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
-            Datum::Hex(id) => digits::hex(out, id),
-            Datum::Index(index) => digits::integer(out, index.into()),
-            Datum::Ip(address) => digits::ip(out, address),
             Datum::Name(name) => self.lone_name(out, name),
             Datum::Path(name) => self.path(out, name),
             Datum::Timer(known) => timer(out, known),
             Datum::Numbers([]) => out.push(b'-'),
             Datum::Numbers(list) => integers(out, list, b','),
             Datum::Processes(list) => self.processes(out, list),
-            Datum::Info(info) => {
-                detail::cell(out, self.separator(), |words| {
-                    words.info(info, info.fields.iter());
-                });
-            }
-            Datum::Memory(memory) => {
-                let all = 0..memory.fields().len();
-                detail::cell(out, self.separator(), |words| words.memory(memory, all));
-            }
             Datum::End(side) => endpoint::write(self, out, side, row),
+            other => literal(out, other),
         }
     }
 
     /// `812,813`: what each of them has in a field; of descriptors `3,4;3`.
-    fn of_processes(self, out: &mut Vec<u8>, part: Field, list: &[Process]) {
+    fn of_processes(self, out: &mut Vec<u8>, part: Field, list: &[Process], row: &Row<'_>) {
         if list.is_empty() {
             out.push(b'-');
         }
@@ -129,22 +114,12 @@ impl Style {
             if index > 0 {
                 out.push(separator(part));
             }
-            let name = match part.of_this_end() {
-                Field::Pid => {
-                    digits::integer(out, process.pid.into());
-                    continue;
-                }
-                Field::Fd if process.fds.is_empty() => Some(b"".as_slice()),
-                Field::Fd => {
-                    integers(out, &process.fds, b',');
-                    continue;
-                }
-                text => text.text_of(process),
-            };
-            match name {
+            match part.of_process(process) {
                 None => out.push(b'?'),
-                Some(name @ ([] | [b'-' | b'*' | b'?'])) => self.lone_name(out, name),
-                Some(name) => self.name(out, name, |c| c == ','),
+                Some(Datum::Name(name)) if !matches!(name, [] | [b'-' | b'*' | b'?']) => {
+                    self.name(out, name, |c| c == ',');
+                }
+                Some(value) => self.value(out, value, row),
             }
         }
     }
@@ -175,6 +150,21 @@ impl Style {
     }
 }
 
+/// Writes a value that every format writes alike; nothing of any other.
+#[inline]
+pub(super) fn literal(out: &mut Vec<u8>, value: Datum<'_>) {
+    match value {
+        Datum::Number(number) => digits::integer(out, number),
+        Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
+        Datum::State(known) => state(out, known),
+        Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
+        Datum::Hex(id) => digits::hex(out, id),
+        Datum::Index(index) => digits::integer(out, index.into()),
+        Datum::Ip(address) => digits::ip(out, address),
+        _ => {}
+    }
+}
+
 /// Between what processes have in a field.
 fn separator(part: Field) -> u8 {
     if part == Field::Fd { b';' } else { b',' }
@@ -200,7 +190,7 @@ fn shutdown(out: &mut Vec<u8>, shutdown: Option<Shutdown>) {
 }
 
 /// `LISTEN`, `UNKNOWN(14)`.
-pub(super) fn state(out: &mut Vec<u8>, state: State) {
+fn state(out: &mut Vec<u8>, state: State) {
     out.extend_from_slice(state.name().as_bytes());
     if let State::Unknown(code) = state {
         out.push(b'(');

@@ -1,6 +1,7 @@
 //! `tcp_info`, `mptcp_info` and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
-use crate::model::{Info, InfoField, Memory, Row, State};
+use crate::fields::Datum;
+use crate::model::{MPTCP_INFO, Memory, Row, State, TCP_INFO};
 
 use super::measure;
 use super::style::Style;
@@ -10,14 +11,8 @@ use super::{Extras, Field, Layout};
 pub(super) const INDENT: &[u8] = b"        ";
 
 /// What `-i` and `-m` add to a row: what no column shows already.
-#[derive(Debug, Default)]
-pub(super) struct Details {
-    congestion: bool,
-    tcp_info: Vec<&'static InfoField>,
-    mptcp_info: Vec<&'static InfoField>,
-    /// Places in [`Memory::fields`].
-    memory: Vec<usize>,
-}
+#[derive(Debug)]
+pub(super) struct Details(Vec<Field>);
 
 impl Details {
     pub(super) fn of(layout: &Layout) -> Self {
@@ -31,115 +26,72 @@ impl Details {
         let wanted = structures.into_iter();
         let wanted = wanted.filter(|(_, extra)| layout.extras.has(*extra));
         let fields = wanted.flat_map(|(structure, _)| structure.flat());
-        let mut details = Self::default();
-        for field in fields.filter(|field| !shown.contains(field)) {
-            match field {
-                Field::TcpPart(part) => details.tcp_info.push(part),
-                Field::MptcpPart(part) => details.mptcp_info.push(part),
-                Field::MemoryPart(place) => details.memory.push(place),
-                _ => details.congestion = true,
-            }
-        }
-        details
+        Self(fields.filter(|field| !shown.contains(field)).collect())
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        let has_infos = !self.tcp_info.is_empty() || !self.mptcp_info.is_empty();
-        !self.congestion && !has_infos && self.memory.is_empty()
+        self.0.is_empty()
     }
 
     /// Writes the words that the row has; nothing where it has none.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let socket = row.socket;
-        let mut words = Words::new(out, b' ');
-        if let Some(name) = socket.congestion().filter(|_| self.congestion) {
-            words.key("congestion");
-            Style::WORD.name(words.out, name, |c| matches!(c, ':' | ','));
-        }
         // Of a listener the row shows its queue and the limit of that.
-        let is_listener = socket.state == State::Listen;
-        let is_shown = |name| is_listener && matches!(name, "unacked" | "sacked");
-        if let Some(info) = socket.tcp_info() {
-            let fields = self.tcp_info.iter().copied();
-            words.info(info, fields.filter(|field| !is_shown(field.name)));
-        }
-        if let Some(info) = socket.mptcp_info() {
-            words.info(info, self.mptcp_info.iter().copied());
-        }
-        if let Some(memory) = socket.memory() {
-            words.memory(memory, self.memory.iter().copied());
-        }
+        let is_listener = row.socket.state == State::Listen;
+        let is_shown = |field: &Field| {
+            is_listener
+                && matches!(field, Field::TcpPart(part) if matches!(part.name, "unacked" | "sacked"))
+        };
+        let fields = self.0.iter().copied();
+        words(out, b' ', fields.filter(|field| !is_shown(field)), row);
     }
 }
 
 /// Writes a structure as one cell; `-` when no part says anything.
-pub(super) fn cell(out: &mut Vec<u8>, separator: u8, write: impl FnOnce(&mut Words<'_>)) {
+pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row<'_>) {
     let start = out.len();
-    write(&mut Words::new(out, separator));
+    match structure {
+        Field::TcpInfo => words(out, separator, TCP_INFO.iter().map(Field::TcpPart), row),
+        Field::MptcpInfo => words(out, separator, MPTCP_INFO.iter().map(Field::MptcpPart), row),
+        _ => {
+            let places = 0..Memory::default().fields().len();
+            words(out, separator, places.map(Field::MemoryPart), row);
+        }
+    }
     if out.len() == start {
         out.push(b'-');
     }
 }
 
-/// Words one after the other.
-pub(super) struct Words<'o> {
-    out: &'o mut Vec<u8>,
-    separator: u8,
-    start: usize,
-}
-
-impl<'o> Words<'o> {
-    fn new(out: &'o mut Vec<u8>, separator: u8) -> Self {
-        let start = out.len();
-        Self {
-            out,
-            separator,
-            start,
+/// Writes every field that was sent and says something: of memory zeros too, for a limit of 0 is news; not the
+/// state, which is in the row.
+fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
+    let start = out.len();
+    for field in fields {
+        let info = match field {
+            Field::TcpPart(part) | Field::MptcpPart(part) => Some(part.name),
+            _ => None,
+        };
+        let value = match field.get(row) {
+            None => continue,
+            Some(Datum::Number(0)) if info.is_some() => continue,
+            Some(_) if info == Some("state") => continue,
+            Some(value) => value,
+        };
+        if out.len() > start {
+            out.push(separator);
         }
-    }
-
-    fn begin(&mut self) {
-        if self.out.len() > self.start {
-            self.out.push(self.separator);
+        // Words that say what they are, as `ss` writes them.
+        let between = if info == Some("options") {
+            separator
+        } else {
+            out.extend_from_slice(field.own_name().as_bytes());
+            out.push(b':');
+            b','
+        };
+        match value {
+            Datum::Number(number) => measure::number(out, number, field, between),
+            Datum::Name(name) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
+            _ => {}
         }
-    }
-
-    /// Every field that was sent, is not zero and says something; not the state, which is in the row.
-    pub(super) fn info(&mut self, info: &Info, fields: impl Iterator<Item = &'static InfoField>) {
-        for field in fields {
-            let Some(value) = info.get(field).filter(|value| *value != 0) else {
-                continue;
-            };
-            match field.name {
-                "state" => {}
-                // Words that say what they are, as `ss` writes them.
-                "options" => {
-                    self.begin();
-                    measure::number(self.out, value, field, self.separator);
-                }
-                name => {
-                    self.key(name);
-                    measure::number(self.out, value, field, b',');
-                }
-            }
-        }
-    }
-
-    /// Every field that was sent, zeros too: a limit of 0 is news.
-    pub(super) fn memory(&mut self, memory: &Memory, places: impl Iterator<Item = usize>) {
-        let fields = memory.fields();
-        for place in places {
-            if let Some((name, Some(value))) = fields.get(place) {
-                self.key(name);
-                let unit = Field::MemoryPart(place).unit();
-                measure::write(self.out, (*value).into(), unit);
-            }
-        }
-    }
-
-    fn key(&mut self, name: &str) {
-        self.begin();
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.push(b':');
     }
 }

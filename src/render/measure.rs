@@ -1,20 +1,22 @@
 //! Numbers with their units, all of them: two values never look the same.
 
-use crate::model::{InfoField, Unit};
+use crate::model::Unit;
 
-use super::digits;
+use super::{Field, digits};
 use crate::text::{MICROS, MILLIS, SIZES, Units, push_exact};
 
-/// Writes the value of a field of a kernel structure: all of it, two values never look the same.
-pub(super) fn number(out: &mut Vec<u8>, value: u64, field: &InfoField, separator: u8) {
-    if field.flags.is_empty() || value == 0 {
-        return write(out, value, Some(field.unit));
+/// Writes the value of a part of a kernel structure.
+pub(super) fn number(out: &mut Vec<u8>, value: u64, part: Field, separator: u8) {
+    match part {
+        Field::TcpPart(info) | Field::MptcpPart(info) if !info.flags.is_empty() && value != 0 => {
+            flags(out, value, info.flags, separator);
+        }
+        _ => write(out, value, part.unit()),
     }
-    flags(out, value, field.flags, separator);
 }
 
 /// Writes a number with its unit.
-pub(super) fn write(out: &mut Vec<u8>, value: u64, unit: Option<Unit>) {
+fn write(out: &mut Vec<u8>, value: u64, unit: Option<Unit>) {
     match unit {
         Some(Unit::Count | Unit::Octets) | None => digits::integer(out, value),
         Some(Unit::Bytes) => push_exact(out, value, SIZES),

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::fields::Datum;
-use crate::model::{Process, Row};
+use crate::model::Row;
 use crate::render::cell;
 use crate::render::out::Out;
 use crate::render::style::Style;
@@ -141,13 +141,6 @@ pub(super) fn flat(columns: &[Field]) -> Vec<Field> {
 
 fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
     match value {
-        Datum::Number(number) => digits::integer(out, number),
-        Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
-        Datum::State(state) => cell::state(out, state),
-        Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
-        Datum::Hex(id) => digits::hex(out, id),
-        Datum::Index(index) => digits::integer(out, index.into()),
-        Datum::Ip(address) => digits::ip(out, address),
         Datum::Name(name) => out.extend_from_slice(text::escape(name).as_bytes()),
         Datum::Path(name) => {
             let (first, rest) = text::unix_name_parts(name);
@@ -167,23 +160,20 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                 if index > 0 {
                     out.push(b';');
                 }
-                entry(out, column, process);
+                match column.of_process(process) {
+                    Some(Datum::Name(name)) => {
+                        let name = text::escape_also(text::escape(name), |c| c == ';');
+                        out.extend_from_slice(name.as_bytes());
+                    }
+                    Some(Datum::Numbers(fds)) => cell::integers(out, fds, b','),
+                    Some(value) => cell::literal(out, value),
+                    None => {}
+                }
             }
         }
         // Structures have a column for each part.
-        Datum::Timer(_) | Datum::Info(_) | Datum::Memory(_) => {}
+        other => cell::literal(out, other),
     }
-}
-
-/// What one process adds to a list.
-fn entry(out: &mut Vec<u8>, part: Field, process: &Process) {
-    let name = match part.of_this_end() {
-        Field::Pid => return digits::integer(out, process.pid.into()),
-        Field::Fd => return cell::integers(out, &process.fds, b','),
-        text => text.text_of(process).unwrap_or_default(),
-    };
-    let name = text::escape_also(text::escape(name), |c| c == ';');
-    out.extend_from_slice(name.as_bytes());
 }
 
 #[cfg(test)]

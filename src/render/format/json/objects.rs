@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::value::{key, opening, parts, value};
+use super::value::{key, opening, value};
 use crate::fields::Cost;
 use crate::model::{Row, Table};
 use crate::render::out::Out;
@@ -94,15 +94,21 @@ impl<'w> Objects<'w> {
 
 /// Members of objects: the values of columns.
 pub(in crate::render) struct Members {
-    /// Each with the literal text before its value: `,"state":`.
-    keys: Vec<(Field, String)>,
-    /// Of each the parts that are written, with the literal text before theirs, and none of a column that
-    /// is written whole; empty if all are.
-    parts: Vec<Vec<(Field, String)>>,
+    all: Vec<Member>,
     /// The members of each kind of socket that was written.
     of_tables: Vec<OfTable>,
     /// Text that is yet to be quoted.
     scratch: Vec<u8>,
+}
+
+/// One of them.
+#[derive(Clone)]
+struct Member {
+    column: Field,
+    /// The literal text before its value: `,"state":`.
+    key: String,
+    /// Of a structure the parts that are written, with the literal text before theirs.
+    parts: Vec<(Field, String)>,
 }
 
 /// The members of sockets of one table; those that none of them can have are a part of the literal text, and so
@@ -110,20 +116,23 @@ pub(in crate::render) struct Members {
 struct OfTable {
     table: Table,
     has_place: bool,
-    /// Each with the literal text before its value.
-    told: Vec<(Field, String)>,
+    told: Vec<Member>,
     /// The literal text behind the last of them.
     rest: String,
 }
 
 impl OfTable {
-    fn new((table, has_place): (Table, bool), keys: &[(Field, String)]) -> Self {
+    fn new((table, has_place): (Table, bool), all: &[Member]) -> Self {
         let (mut told, mut rest) = (Vec::new(), String::new());
-        for (column, key) in keys {
-            rest.push_str(key);
-            let is_told = has_place || column.cost() != Cost::Containers;
-            if is_told && column.applies_to(table) {
-                told.push((*column, std::mem::take(&mut rest)));
+        for member in all {
+            rest.push_str(&member.key);
+            let is_told = has_place || member.column.cost() != Cost::Containers;
+            if is_told && member.column.applies_to(table) {
+                let key = std::mem::take(&mut rest);
+                told.push(Member {
+                    key,
+                    ..member.clone()
+                });
             } else {
                 rest.push_str("null");
             }
@@ -139,62 +148,49 @@ impl OfTable {
 
 impl Members {
     pub(in crate::render) fn of(columns: &[Field]) -> Self {
-        let mut keys: Vec<(Field, String)> = Vec::new();
-        let mut parts: Vec<Vec<(Field, String)>> = Vec::new();
+        let mut all: Vec<Member> = Vec::new();
         for column in columns {
             // Parts of one structure stand in one object, and are there already where all of it is.
             let whole = column.structure().unwrap_or(*column);
-            let place = keys.iter().position(|(known, _)| *known == whole);
-            let place = place.unwrap_or_else(|| {
-                let before = if keys.is_empty() { "" } else { "," };
-                keys.push((whole, format!("{before}\"{}\":", whole.key())));
-                parts.push(Vec::new());
-                keys.len() - 1
-            });
-            if let Some(parts) = parts.get_mut(place).filter(|_| !columns.contains(&whole)) {
-                let before = if parts.is_empty() { '{' } else { ',' };
-                parts.push((*column, format!("{before}\"{}\":", column.key())));
+            if all.iter().any(|member| member.column == whole) {
+                continue;
             }
-        }
-        if parts.iter().all(Vec::is_empty) {
-            parts.clear();
+            let mut parts = whole.of_this_end().parts();
+            if !columns.contains(&whole) {
+                parts = columns.to_vec();
+                parts.retain(|part| part.structure() == Some(whole));
+            }
+            let parts = parts.into_iter().enumerate().map(|(place, part)| {
+                let before = if place == 0 { '{' } else { ',' };
+                (part, format!("{before}\"{}\":", part.key()))
+            });
+            let before = if all.is_empty() { "" } else { "," };
+            all.push(Member {
+                column: whole,
+                key: format!("{before}\"{}\":", whole.key()),
+                parts: parts.collect(),
+            });
         }
         Self {
-            keys,
-            parts,
+            all,
             of_tables: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        if !self.parts.is_empty() {
-            return self.write_parts(out, row);
-        }
         let kind = (row.socket.table(), row.place.is_some());
         let is_kind = |known: &&OfTable| (known.table, known.has_place) == kind;
         if !self.of_tables.iter().any(|known| is_kind(&known)) {
-            self.of_tables.push(OfTable::new(kind, &self.keys));
+            self.of_tables.push(OfTable::new(kind, &self.all));
         }
         let members = self.of_tables.iter().find(is_kind);
         if let Some(OfTable { told, rest, .. }) = members {
-            for (column, key) in told {
+            for Member { column, key, parts } in told {
                 out.extend_from_slice(key.as_bytes());
-                value(out, &mut self.scratch, column.get(row), row);
+                value(out, &mut self.scratch, column.get(row), parts, row);
             }
             out.extend_from_slice(rest.as_bytes());
-        }
-    }
-
-    fn write_parts(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        for ((column, key), chosen) in self.keys.iter().zip(&self.parts) {
-            out.extend_from_slice(key.as_bytes());
-            match column.get(row) {
-                Some(structure) if !chosen.is_empty() => {
-                    parts(out, &mut self.scratch, structure, chosen, row);
-                }
-                whole => value(out, &mut self.scratch, whole, row),
-            }
         }
     }
 }

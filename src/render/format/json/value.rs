@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use crate::fields::{Datum, Field};
-use crate::model::{EventSummary, Process, Row, Source, Summary, Timer, Warning};
+use crate::model::{EventSummary, Row, Source, Summary, Warning};
+use crate::render::Envelope;
 use crate::render::cell;
 use crate::render::style::Style;
-use crate::render::{Envelope, digits};
 use crate::text;
 
 /// Writes a member; what is not known is `null`.
@@ -95,41 +95,49 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
 }
 
+/// Writes a value; of a structure these parts, each behind its literal text.
 pub(super) fn value(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
-    value: Option<Datum<'_>>,
+    known: Option<Datum<'_>>,
+    parts: &[(Field, String)],
     row: &Row<'_>,
 ) {
-    let Some(value) = value else {
+    let Some(known) = known else {
         return out.extend_from_slice(b"null");
     };
-    match value {
-        Datum::Number(known) => digits::integer(out, known),
-        Datum::Word(known) => word(out, known),
-        Datum::State(state) => quoted(out, |out| cell::state(out, state)),
-        Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
-        Datum::Hex(id) => quoted(out, |out| digits::hex(out, id)),
-        Datum::Index(index) => quoted(out, |out| digits::integer(out, index.into())),
-        Datum::Ip(address) => quoted(out, |out| digits::ip(out, address)),
+    match known {
+        Datum::Number(_) | Datum::Flag(_) => cell::literal(out, known),
+        Datum::Word(_) | Datum::State(_) | Datum::Hex(_) | Datum::Index(_) | Datum::Ip(_) => {
+            quoted(out, |out| cell::literal(out, known));
+        }
         Datum::Name(name) => string(out, &text::escape(name)),
         Datum::Path(name) => path(out, scratch, name),
-        Datum::Timer(known) => timer(out, known),
         Datum::Numbers(list) => {
             out.push(b'[');
             cell::integers(out, list, b',');
             out.push(b']');
         }
-        Datum::Processes(list) => processes(out, list, &PROCESS),
-        Datum::Info(info) => {
-            numbers(out, info.values().map(|(field, value)| (field.name, value)));
+        Datum::Processes(list) => {
+            out.push(b'[');
+            for (index, process) in list.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                for (part, key) in parts {
+                    out.extend_from_slice(key.as_bytes());
+                    value(out, scratch, part.of_process(process), &[], row);
+                }
+                out.push(b'}');
+            }
+            out.push(b']');
         }
-        Datum::Memory(memory) => {
-            let fields = memory.fields().into_iter();
-            numbers(
-                out,
-                fields.map(|(name, value)| (name, value.map(u64::from))),
-            );
+        Datum::Timer(_) | Datum::Info(_) | Datum::Memory(_) => {
+            for (part, key) in parts {
+                out.extend_from_slice(key.as_bytes());
+                value(out, scratch, part.get(row), &[], row);
+            }
+            out.push(b'}');
         }
         Datum::End(side) => {
             scratch.clear();
@@ -152,84 +160,6 @@ fn path(out: &mut Vec<u8>, scratch: &mut Vec<u8>, name: &[u8]) {
     scratch.extend_from_slice(first.as_bytes());
     scratch.extend_from_slice(rest.as_bytes());
     string(out, &String::from_utf8_lossy(scratch));
-}
-
-fn timer(out: &mut Vec<u8>, timer: Timer) {
-    out.extend_from_slice(b"{\"kind\":");
-    word(out, timer.kind.name());
-    out.extend_from_slice(b",\"expires_ms\":");
-    digits::integer(out, timer.expires_ms.into());
-    out.extend_from_slice(b",\"retransmits\":");
-    digits::integer(out, timer.retransmits.into());
-    out.push(b'}');
-}
-
-/// Every part of a process, with the literal text before it.
-const PROCESS: [(Field, &str); 5] = [
-    (Field::Pid, "{\"pid\":"),
-    (Field::Process, ",\"name\":"),
-    (Field::Command, ",\"command\":"),
-    (Field::ProcessUser, ",\"user\":"),
-    (Field::Fd, ",\"fds\":"),
-];
-
-fn processes(out: &mut Vec<u8>, list: &[Process], parts: &[(Field, impl AsRef<str>)]) {
-    out.push(b'[');
-    for (index, process) in list.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        for (part, key) in parts {
-            out.extend_from_slice(key.as_ref().as_bytes());
-            match part.of_this_end() {
-                Field::Pid => digits::integer(out, process.pid.into()),
-                Field::Fd => {
-                    out.push(b'[');
-                    cell::integers(out, &process.fds, b',');
-                    out.push(b']');
-                }
-                other => match other.text_of(process) {
-                    Some(known) => string(out, &text::escape(known)),
-                    None => out.extend_from_slice(b"null"),
-                },
-            }
-        }
-        out.push(b'}');
-    }
-    out.push(b']');
-}
-
-/// Writes some parts of a structure, as in the whole of it.
-pub(super) fn parts(
-    out: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
-    structure: Datum<'_>,
-    parts: &[(Field, String)],
-    row: &Row<'_>,
-) {
-    if let Datum::Processes(list) = structure {
-        return processes(out, list, parts);
-    }
-    for (part, key) in parts {
-        out.extend_from_slice(key.as_bytes());
-        value(out, scratch, part.get(row), row);
-    }
-    out.push(b'}');
-}
-
-fn numbers(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'static str, Option<u64>)>) {
-    let mut before = b'{';
-    for (name, value) in fields {
-        out.push(before);
-        word(out, name);
-        out.push(b':');
-        match value {
-            Some(value) => digits::integer(out, value),
-            None => out.extend_from_slice(b"null"),
-        }
-        before = b',';
-    }
-    out.push(b'}');
 }
 
 /// The name of a network namespace, as the field has it.
