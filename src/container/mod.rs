@@ -6,6 +6,7 @@
 mod holder;
 mod network;
 mod path;
+mod servants;
 mod serving;
 mod state;
 
@@ -18,7 +19,8 @@ use crate::model::{Fact, Place, Process};
 use holder::{cgroup_of, chosen};
 use network::Networks;
 use path::{Container, Meaning, Runtime, is_id};
-use serving::{Arguments, Serving};
+use servants::PORT;
+use serving::{Serving, Standing};
 use state::State;
 
 /// Digits of an id that stand for a name.
@@ -58,16 +60,33 @@ impl Containers {
     /// machine itself, which may work for a container. `None` = it cannot be told.
     pub fn of(&mut self, process: &Process, cgroup: &[u8], status: &[u8]) -> Option<Arc<Place>> {
         let place = self.at(&chosen(cgroup)?);
-        Some(match self.served(process, &place, status) {
-            Some(served) => Arc::new(served),
-            None => place,
-        })
+        if place.is_contained() {
+            return Some(place);
+        }
+        let other = Standing::of(status).and_then(|standing| {
+            let started = self.started(&standing, &place);
+            started.or_else(|| self.served(process, &standing, &place))
+        });
+        Some(other.unwrap_or(place))
     }
 
-    /// The pod or container that a process runs in, else its service; `None` = it runs in neither, or it cannot
-    /// be told.
-    pub fn name_of(&mut self, pid: u32) -> Option<Box<[u8]>> {
+    /// Where a process runs, whomever it works for; `None` = it cannot be told.
+    fn home(&mut self, pid: u32) -> Option<Arc<Place>> {
         let place = self.at(&cgroup_of(&self.proc, pid)?);
+        if place.is_contained() {
+            return Some(place);
+        }
+        let started = Standing::read(&self.proc, pid).and_then(|it| self.started(&it, &place));
+        Some(started.unwrap_or(place))
+    }
+
+    /// The pod or container that a network namespace is, by a process in it, else its service; `None` = it runs in
+    /// neither, or it cannot be told.
+    pub fn name_of(&mut self, pid: u32, comm: &[u8]) -> Option<Box<[u8]>> {
+        let mut place = self.home(pid)?;
+        if comm == PORT {
+            place = self.beside(pid).unwrap_or(place);
+        }
         let service = place.get(Fact::Unit);
         let service = service.filter(|unit| unit.ends_with(b".service"));
         let contained = place.get(Fact::Pod).or(place.get(Fact::Container));
@@ -76,10 +95,9 @@ impl Containers {
 
     /// True if a process runs in a container or pod with this name, or one whose id begins so.
     pub fn runs_in(&mut self, pid: u32, word: &[u8]) -> bool {
-        let Some(path) = cgroup_of(&self.proc, pid) else {
+        let Some(place) = self.home(pid) else {
             return false;
         };
-        let place = self.at(&path);
         let names = [Fact::Container, Fact::Pod];
         let has_name = names.iter().any(|name| place.get(*name) == Some(word));
         let id = place.get(Fact::ContainerId);
@@ -90,10 +108,17 @@ impl Containers {
     /// is. `None` = some are, or it cannot be told.
     pub fn in_network(&mut self, inode: u32) -> Option<Arc<Place>> {
         self.state.as_ref()?;
+        let (common, is_whole) = self.in_network_as_seen(inode.into());
+        common.filter(|_| is_whole)
+    }
+
+    /// The same of those processes that are seen, and whether these are all.
+    fn in_network_as_seen(&mut self, inode: u64) -> (Option<Arc<Place>>, bool) {
         let mut networks = std::mem::take(&mut self.networks);
-        let found = networks.common(inode, &self.proc.clone(), |path| self.at(path));
+        let found = networks.common(inode, &self.proc.clone(), |pid| self.home(pid));
+        let is_whole = networks.is_whole;
         self.networks = networks;
-        found
+        (found, is_whole)
     }
 
     /// What the path of a cgroup stands for.
@@ -200,36 +225,6 @@ impl Containers {
 
     fn serving(&self) -> &Serving {
         self.serving.get_or_init(|| Serving::new(&self.proc))
-    }
-
-    /// The container that a process of the machine works for, as conmon and docker-proxy do.
-    fn served(&mut self, process: &Process, own: &Place, status: &[u8]) -> Option<Place> {
-        let name = process.name.as_deref();
-        let is_conmon = name == Some(b"conmon");
-        let is_servant = is_conmon || name == Some(b"docker-proxy");
-        if !is_servant || own.is_contained() {
-            return None;
-        }
-        // What an ordinary user runs has no claim on a container of root's.
-        let user = serving::outside(status)?;
-        let user = Some(user).filter(|user| *user != 0);
-        let arguments = Arguments::new(process.command.as_deref()?, b' ');
-        let container = if is_conmon {
-            Container::of(Runtime::Podman, arguments.after(b"-c")?)
-        } else {
-            let state = self.state.as_ref().filter(|_| user.is_none())?;
-            let address = str::from_utf8(arguments.after(b"-container-ip")?).ok()?;
-            let told = &self.serving().docker;
-            let id = state.with_address(address, told)?;
-            Container::of(Runtime::Docker, id.as_bytes())
-        };
-        let unit = own.get(Fact::Unit).map(Into::into);
-        Some(self.place(&Meaning {
-            container: Some(container),
-            pod: None,
-            unit,
-            user,
-        }))
     }
 }
 

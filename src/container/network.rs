@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::fs::stat;
 use rustix::io::Errno;
 
-use super::holder::cgroup_of;
+use super::servants::is_port;
 use crate::model::Place;
 use crate::procfs::fd::{is_kernel_thread, processes_in};
 use crate::procfs::file::read_path;
@@ -15,29 +15,33 @@ use crate::procfs::file::read_path;
 /// What the processes of network namespaces have in common.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
-    /// Those that live there; `None` = not looked yet. Empty if it cannot be told of all.
-    processes: Option<HashMap<u32, Vec<u32>>>,
-    common: HashMap<u32, Option<Arc<Place>>>,
+    /// Those that live there; `None` = not looked yet.
+    processes: Option<HashMap<u64, Vec<u32>>>,
+    /// True if these are all of the machine.
+    pub(super) is_whole: bool,
+    common: HashMap<u64, Option<Arc<Place>>>,
 }
 
 impl Networks {
-    /// What all processes there have in common, if they are in containers or pods; nothing if none is.
+    /// What all processes there have in common, if they are in containers or pods; nothing if none is. What
+    /// listens for a container does not count.
     pub(super) fn common(
         &mut self,
-        inode: u32,
+        inode: u64,
         proc: &Path,
-        mut at: impl FnMut(&[u8]) -> Arc<Place>,
+        mut home: impl FnMut(u32) -> Option<Arc<Place>>,
     ) -> Option<Arc<Place>> {
-        let processes = self
-            .processes
-            .get_or_insert_with(|| by_network(proc).unwrap_or_default());
+        if self.processes.is_none() {
+            self.look(proc);
+        }
+        let processes = self.processes.as_ref()?;
         let known = self.common.entry(inode).or_insert_with(|| {
-            let cgroups = processes
-                .get(&inode)?
-                .iter()
-                .filter_map(|pid| cgroup_of(proc, *pid));
-            // Threads of the kernel are in no cgroup but the first.
-            let places: Vec<Arc<Place>> = cgroups.map(|cgroup| at(&cgroup)).collect();
+            let mut places = Vec::new();
+            for pid in processes.get(&inode)? {
+                // One that has ended has no place.
+                let place = home(*pid);
+                places.extend(place.filter(|place| place.is_contained() || !is_port(proc, *pid)));
+            }
             if !places.iter().any(|place| place.is_contained()) {
                 return Some(Arc::default());
             }
@@ -47,26 +51,20 @@ impl Networks {
         });
         known.clone()
     }
-}
 
-/// Every process by its network namespace; `None` = it cannot be told of one, or there are others that are not
-/// seen here.
-fn by_network(proc: &Path) -> Option<HashMap<u32, Vec<u32>>> {
-    let first = read_path(&proc.join("2/stat"), 1024).ok()?;
-    if !is_kernel_thread(&first) {
-        return None;
-    }
-    let mut all: HashMap<u32, Vec<u32>> = HashMap::new();
-    for pid in processes_in(proc).ok()? {
-        match stat(proc.join(format!("{pid}/ns/net"))) {
-            Ok(network) => all
-                .entry(network.st_ino.try_into().ok()?)
-                .or_default()
-                .push(pid),
-            // It has ended.
-            Err(Errno::NOENT | Errno::SRCH) => {}
-            Err(_) => return None,
+    /// Finds every process by its network namespace.
+    fn look(&mut self, proc: &Path) {
+        let first = read_path(&proc.join("2/stat"), 1024);
+        let pids = processes_in(proc);
+        self.is_whole = first.is_ok_and(|first| is_kernel_thread(&first)) && pids.is_ok();
+        let known = self.processes.insert(HashMap::new());
+        for pid in pids.unwrap_or_default() {
+            match stat(proc.join(format!("{pid}/ns/net"))) {
+                Ok(network) => known.entry(network.st_ino).or_default().push(pid),
+                // It has ended.
+                Err(Errno::NOENT | Errno::SRCH) => {}
+                Err(_) => self.is_whole = false,
+            }
         }
     }
-    Some(all)
 }

@@ -14,7 +14,7 @@ use crate::procfs::fd::processes_in;
 use crate::procfs::file::read_path;
 
 /// The longest that is read of a command line.
-const ARGUMENTS: usize = 64 * 1024;
+pub(super) const ARGUMENTS: usize = 64 * 1024;
 
 /// Conmon, which watches over a container of podman.
 #[derive(Debug, Clone)]
@@ -125,16 +125,33 @@ const NAMES: [&[u8]; 4] = [b"conmon", b"containerd-shim", b"dockerd", b"systemd-
 
 /// Whom a process of the machine itself belongs to; `None` = it runs in a container, or it cannot be told.
 fn user_of(proc: &Path, pid: u32) -> Option<u32> {
-    let status = read_path(&proc.join(format!("{pid}/status")), SHORT).ok()?;
+    let standing = Standing::read(proc, pid)?;
     let is_contained = Meaning::of(&cgroup_of(proc, pid)?).container.is_some();
-    outside(&status).filter(|_| !is_contained)
+    (!standing.is_inside && !is_contained).then_some(standing.user)
 }
 
-/// The user of a process whose PID namespace is that of this procfs, by its `/proc/PID/status`.
-pub(super) fn outside(status: &[u8]) -> Option<u32> {
-    let status = Status::from_buf_read(characters(status).as_bytes()).ok()?;
-    let is_outside = status.nspid.is_none_or(|pids| pids.len() == 1);
-    is_outside.then_some(status.euid)
+/// What `/proc/PID/status` tells.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) user: u32,
+    pub(super) parent: u32,
+    /// True if it is in another PID namespace than this procfs shows.
+    pub(super) is_inside: bool,
+}
+
+impl Standing {
+    pub(super) fn of(status: &[u8]) -> Option<Self> {
+        let status = Status::from_buf_read(characters(status).as_bytes()).ok()?;
+        Some(Self {
+            user: status.euid,
+            parent: status.ppid.try_into().ok()?,
+            is_inside: status.nspid.is_some_and(|pids| pids.len() > 1),
+        })
+    }
+
+    pub(super) fn read(proc: &Path, pid: u32) -> Option<Self> {
+        Self::of(&read_path(&proc.join(format!("{pid}/status")), SHORT).ok()?)
+    }
 }
 
 /// A command line.

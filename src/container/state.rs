@@ -73,7 +73,7 @@ pub(super) struct State {
     /// Namespaces and names of pods by their UIDs.
     pods: OnceCell<HashMap<String, (String, String)>>,
     /// Ids of docker's containers by their addresses.
-    addresses: OnceCell<HashMap<String, String>>,
+    addresses: OnceCell<HashMap<String, Option<String>>>,
     /// Names of machines by their units.
     machines: OnceCell<HashMap<Vec<u8>, Vec<u8>>>,
 }
@@ -341,14 +341,16 @@ impl State {
                 for (_, network) in networks {
                     for key in ["/IPAddress", "/GlobalIPv6Address"] {
                         if let Some(address) = text(network, key) {
-                            all.insert(address, id.to_owned());
+                            // Two that have the same cannot be told apart.
+                            let known = all.entry(address).or_insert_with(|| Some(id.to_owned()));
+                            *known = known.take().filter(|known| known == id);
                         }
                     }
                 }
             }
             all
         });
-        known.get(address).map(String::as_str)
+        known.get(address)?.as_deref()
     }
 }
 

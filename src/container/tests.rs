@@ -5,7 +5,7 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
 mod served;
@@ -63,6 +63,27 @@ impl Machine {
         };
         process.set_command(arguments.into());
         process
+    }
+
+    /// Lives in this network namespace, which is a file in the place of one; its inode.
+    fn network(&self, pid: u32, network: &str) -> u32 {
+        let place = self.0.path().join(format!("proc/{pid}/ns/net"));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let network = self.0.path().join(network);
+        fs::write(&network, "").unwrap();
+        symlink(&network, place).unwrap();
+        u32::try_from(fs::metadata(network).unwrap().ino()).unwrap()
+    }
+
+    /// Gives a process another parent.
+    fn below(&self, pid: u32, parent: u32) {
+        let path = format!("proc/{pid}/status");
+        let status = fs::read_to_string(self.0.path().join(&path)).unwrap();
+        let line = |line: &str| match line.split_once(':') {
+            Some(("PPid", _)) => format!("PPid:\t{parent}\n"),
+            _ => format!("{line}\n"),
+        };
+        self.file(&path, &status.lines().map(line).collect::<String>());
     }
 
     /// Where a process runs.
@@ -327,15 +348,7 @@ fn a_network_namespace_belongs_to_what_all_of_its_processes_run_in() {
     let system = (0, false);
     let add = |pid: u32, network: &str, cgroup: &str| {
         machine.process(pid, ("sh", "sh"), cgroup, system);
-        let place = machine.0.path().join(format!("proc/{pid}/ns/net"));
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        let network = machine.0.path().join(network);
-        fs::write(&network, "").unwrap();
-        symlink(&network, place).unwrap();
-        u32::try_from(std::os::unix::fs::MetadataExt::ino(
-            &fs::metadata(network).unwrap(),
-        ))
-        .unwrap()
+        machine.network(pid, network)
     };
     let host = add(2, "host", "/");
     add(3, "host", &format!("/docker/{web}"));

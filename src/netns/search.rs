@@ -294,7 +294,7 @@ impl Search {
         let handle = path.or_else(|| Some(&seen?.handle));
         let by_mount = seen.and_then(|seen| seen.name.as_deref());
         let given = by_mount.filter(|name| !is_random(name));
-        let by_place = || containers.name_of(leader?).map(Vec::from);
+        let by_place = || containers.name_of(leader?, &seen?.comm).map(Vec::from);
         let name = given.map(<[u8]>::to_vec).or_else(by_place);
         let name = match (name.or_else(|| by_mount.map(<[u8]>::to_vec)), leader) {
             (Some(name), _) => String::from_utf8_lossy(&name).into_owned(),

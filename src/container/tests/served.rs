@@ -1,5 +1,8 @@
 //! Who works for a container, and who only says so.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use super::{Machine, id, words};
 
 /// What root's engines and those of a user have written.
@@ -150,4 +153,62 @@ fn nothing_names_what_is_not_its_own() {
             ),
         ],
     );
+}
+
+#[test]
+fn what_listens_for_a_container_without_root_is_named_after_it() {
+    let machine = served();
+    let [rootless, pod] = ['4', '8'].map(id);
+    let ann = (1000, false);
+    let process = |pid, runs, user| machine.process(pid, runs, "/", user);
+    let conmon = conmon(&rootless, "old");
+    process(5, ("conmon", &conmon), ann);
+    // What conmon has started, without a cgroup of its own, and what that has started.
+    let web = process(6, ("httpd", "httpd"), (1000, true));
+    let worker = process(7, ("httpd", "httpd"), (100_033, true));
+    machine.below(6, 5);
+    machine.below(7, 6);
+    let port = process(8, ("rootlessport", "rootlessport"), ann);
+    process(9, ("exe", "rootlessport-child"), ann);
+    let network = machine.0.path().join("web");
+    let pasta = format!("pasta -t 1-1:2-2 --netns {}", network.display());
+    let pasta = process(10, ("pasta.avx2", &pasta), (1000, true));
+    machine.below(10, 1);
+    for pid in [6, 7, 8, 9] {
+        machine.network(pid, "web");
+    }
+    for pid in [5, 10, 11, 12, 13] {
+        machine.network(pid, "host");
+    }
+    let held = machine.0.path().join("proc/10/fd");
+    fs::create_dir(&held).unwrap();
+    symlink(network, held.join("6")).unwrap();
+    // Who poses as one of these: in the namespace of the machine, below another process, in a PID namespace.
+    let false_port = process(11, ("rootlessport", "rootlessport"), ann);
+    let orphan = process(12, ("httpd", "httpd"), (1000, true));
+    machine.below(12, 8);
+    let inner_port = process(13, ("rootlessport", "rootlessport"), (1000, true));
+    machine.below(13, 12);
+    let pod_port = process(14, ("rootlessport", "rootlessport"), ann);
+    machine.network(14, "pod");
+    machine.process(15, ("sh", "sh"), &format!("/libpod-{pod}"), (0, true));
+    machine.network(15, "pod");
+    let mut containers = machine.containers();
+    for (process, expected) in [
+        (&web, ["blog", "i"]),
+        (&worker, ["blog", "i"]),
+        (&port, ["blog", "i"]),
+        (&pasta, ["blog", "i"]),
+        (&false_port, ["-", "-"]),
+        (&orphan, ["-", "-"]),
+        (&inner_port, ["-", "-"]),
+        (&pod_port, ["888888888888", "-"]),
+    ] {
+        let place = machine.place(&mut containers, process);
+        let [container, _, _, image] = words(&place);
+        assert_eq!([&*container, &*image], expected, "{process:?}");
+    }
+    let called = containers.name_of(8, b"rootlessport");
+    assert_eq!(called.as_deref(), Some(b"blog".as_slice()));
+    assert!(containers.runs_in(7, b"blog") && !containers.runs_in(5, b"blog"));
 }
