@@ -1,20 +1,50 @@
 //! Kernel structures that grow from version to version: `tcp_info` and `mptcp_info`.
 
-/// What a number counts.
+use std::sync::LazyLock;
+
+use super::named;
+
+named! {
+    /// What a number counts.
+    pub enum Unit {
+        /// Things, codes and bits.
+        Count = "count",
+        /// Bytes.
+        Bytes = "bytes",
+        /// Bytes of which each one counts: a segment, a window.
+        Octets = "octets",
+        /// Bytes per second.
+        Rate = "rate",
+        /// Microseconds.
+        Micros = "micros",
+        /// Milliseconds.
+        Millis = "millis",
+    }
+}
+
+/// Where a number stands in a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Things, codes and bits.
-    Count,
+struct Span {
+    offset: usize,
     /// Bytes.
-    Bytes,
-    /// Bytes of which each one counts: a segment, a window.
-    Octets,
-    /// Bytes per second.
-    Rate,
-    /// Microseconds.
-    Micros,
-    /// Milliseconds.
-    Millis,
+    size: usize,
+    /// Its bits: where in the first byte they begin, how many.
+    shift: u32,
+    bits: u32,
+}
+
+impl Span {
+    /// Reads `68 4`, or `6 1:4:4` of a bit field.
+    fn read(offset: &str, size: &str) -> Option<Self> {
+        let mut numbers = size.split(':').map(str::parse);
+        let bytes: u32 = numbers.next()?.ok()?;
+        Some(Self {
+            offset: offset.parse().ok()?,
+            size: usize::try_from(bytes).ok()?,
+            shift: numbers.next().unwrap_or(Ok(0)).ok()?,
+            bits: numbers.next().unwrap_or(Ok(8 * bytes)).ok()?,
+        })
+    }
 }
 
 /// One field of a kernel structure.
@@ -24,215 +54,72 @@ pub struct InfoField {
     pub name: &'static str,
     /// What it counts.
     pub unit: Unit,
-    offset: usize,
-    /// Bytes.
-    size: usize,
-    /// Its bits: where in the first byte they begin, how many.
-    shift: u32,
-    bits: u32,
+    span: Span,
     /// The names of its bits, the lowest first; none where it is no set of flags.
-    pub flags: &'static [&'static str],
+    pub flags: Vec<&'static str>,
     /// True if the kernel tells it of a listener too; every other field is 0 there, and says nothing.
     of_listener: bool,
     /// The number that stands for none: no limit, or nothing measured yet.
     none: Option<u64>,
     /// The count of what the field is about: while it is 0, the field says nothing.
-    count: Option<&'static InfoField>,
+    counter: Option<Span>,
 }
 
 impl InfoField {
-    /// Told of listeners too.
-    const fn of_listener(self) -> Self {
-        Self {
-            of_listener: true,
-            ..self
-        }
-    }
-
-    const fn none_is(self, number: u64) -> Self {
-        let none = Some(number);
-        Self { none, ..self }
-    }
-
-    const fn counted_by(self, count: &'static InfoField) -> Self {
-        let count = Some(count);
-        Self { count, ..self }
-    }
-}
-
-/// `TCPI_OPT_*` (`include/uapi/linux/tcp.h`), with the short names of `ss`.
-const OPTIONS: &[&str] = &[
-    "ts",
-    "sack",
-    "wscale",
-    "ecn",
-    "ecn_seen",
-    "syn_data",
-    "usec_ts",
-    "tfo_child",
-];
-
-/// `MPTCP_INFO_FLAG_*` (`include/uapi/linux/mptcp.h`).
-const MPTCP_FLAGS: &[&str] = &["fallback", "remote_key_received"];
-
-const fn flags(
-    name: &'static str,
-    offset: usize,
-    size: usize,
-    flags: &'static [&'static str],
-) -> InfoField {
-    InfoField {
-        flags,
-        ..field(name, offset, size, Unit::Count)
+    /// Reads the line of a field among all of its structure; `None` = it is a remark.
+    fn read(line: &'static str, all: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (name, offset, size) = (words.next()?, words.next()?, words.next()?);
+        let unit = words.next()?;
+        let notes = || {
+            words
+                .clone()
+                .map(|note| note.split_once('=').unwrap_or((note, "")))
+        };
+        let note = |name| {
+            notes()
+                .find(|(note, _)| *note == name)
+                .map(|(_, text)| text)
+        };
+        let span_of = |name: &str| {
+            let mut lines = all.lines().map(|line| line.split(' '));
+            let mut words = lines
+                .find(|words| words.clone().next() == Some(name))?
+                .skip(1);
+            Span::read(words.next()?, words.next()?)
+        };
+        Some(Self {
+            name,
+            unit: Unit::ALL.into_iter().find(|known| known.name() == unit)?,
+            span: Span::read(offset, size)?,
+            flags: note("flags")
+                .into_iter()
+                .flat_map(|flags| flags.split(','))
+                .collect(),
+            of_listener: note("listener").is_some(),
+            none: note("none").and_then(|number| number.parse().ok()),
+            counter: note("counter").and_then(span_of),
+        })
     }
 }
 
-const fn field(name: &'static str, offset: usize, size: usize, unit: Unit) -> InfoField {
-    InfoField {
-        name,
-        unit,
-        offset,
-        size,
-        shift: 0,
-        bits: match size {
-            1 => 8,
-            2 => 16,
-            4 => 32,
-            _ => 64,
-        },
-        flags: &[],
-        none: None,
-        count: None,
-        of_listener: false,
-    }
+fn fields(text: &'static str) -> Vec<InfoField> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| InfoField::read(line, text))
+        .collect()
 }
-
-const fn bits(name: &'static str, offset: usize, shift: u32, bits: u32) -> InfoField {
-    InfoField {
-        shift,
-        bits,
-        ..field(name, offset, 1, Unit::Count)
-    }
-}
-
-const RTT: InfoField = field("rtt", 68, 4, Unit::Micros).none_is(0);
-const SEGS_OUT: InfoField = field("segs_out", 136, 4, Unit::Count);
-const SEGS_IN: InfoField = field("segs_in", 140, 4, Unit::Count);
-const DATA_SEGS_IN: InfoField = field("data_segs_in", 152, 4, Unit::Count);
-const DATA_SEGS_OUT: InfoField = field("data_segs_out", 156, 4, Unit::Count);
-const MPTCP_BYTES_SENT: InfoField = field("bytes_sent", 56, 8, Unit::Bytes);
-const MPTCP_BYTES_RECEIVED: InfoField = field("bytes_received", 64, 8, Unit::Bytes);
-
-/// `TCP_INFINITE_SSTHRESH` (`include/net/tcp.h`).
-const NO_SSTHRESH: u64 = 0x7fff_ffff;
-/// `min_rtt` before the first measurement.
-const NO_RTT: u64 = 0xffff_ffff;
-/// Of every rate: no limit.
-const NO_RATE: u64 = u64::MAX;
 
 /// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
-///
-/// The word at 276 has two layouts of one length in Linux 6.18 and 7.x: it is left out.
-pub const TCP_INFO: &[InfoField] = &[
-    field("state", 0, 1, Unit::Count).of_listener(),
-    field("ca_state", 1, 1, Unit::Count),
-    field("retransmits", 2, 1, Unit::Count),
-    field("probes", 3, 1, Unit::Count),
-    field("backoff", 4, 1, Unit::Count),
-    flags("options", 5, 1, OPTIONS),
-    bits("snd_wscale", 6, 0, 4),
-    bits("rcv_wscale", 6, 4, 4),
-    bits("delivery_rate_app_limited", 7, 0, 1),
-    bits("fastopen_client_fail", 7, 1, 2),
-    field("rto", 8, 4, Unit::Micros),
-    field("ato", 12, 4, Unit::Micros),
-    field("snd_mss", 16, 4, Unit::Octets),
-    field("rcv_mss", 20, 4, Unit::Octets),
-    field("unacked", 24, 4, Unit::Count).of_listener(),
-    field("sacked", 28, 4, Unit::Count).of_listener(),
-    field("lost", 32, 4, Unit::Count),
-    field("retrans", 36, 4, Unit::Count),
-    field("fackets", 40, 4, Unit::Count),
-    field("last_data_sent", 44, 4, Unit::Millis).counted_by(&DATA_SEGS_OUT),
-    // No kernel remembers it.
-    field("last_ack_sent", 48, 4, Unit::Millis).none_is(0),
-    field("last_data_recv", 52, 4, Unit::Millis).counted_by(&DATA_SEGS_IN),
-    field("last_ack_recv", 56, 4, Unit::Millis).counted_by(&SEGS_IN),
-    field("pmtu", 60, 4, Unit::Octets),
-    field("rcv_ssthresh", 64, 4, Unit::Octets),
-    RTT,
-    field("rttvar", 72, 4, Unit::Micros).counted_by(&RTT),
-    field("snd_ssthresh", 76, 4, Unit::Count).none_is(NO_SSTHRESH),
-    field("snd_cwnd", 80, 4, Unit::Count).of_listener(),
-    field("advmss", 84, 4, Unit::Octets),
-    field("reordering", 88, 4, Unit::Count).of_listener(),
-    field("rcv_rtt", 92, 4, Unit::Micros).none_is(0),
-    field("rcv_space", 96, 4, Unit::Octets),
-    field("total_retrans", 100, 4, Unit::Count),
-    field("pacing_rate", 104, 8, Unit::Rate).of_listener(),
-    field("max_pacing_rate", 112, 8, Unit::Rate).of_listener(),
-    field("bytes_acked", 120, 8, Unit::Bytes),
-    field("bytes_received", 128, 8, Unit::Bytes),
-    SEGS_OUT,
-    SEGS_IN,
-    // Before the first SYN the difference of two unset sequence numbers.
-    field("notsent_bytes", 144, 4, Unit::Octets).counted_by(&SEGS_OUT),
-    field("min_rtt", 148, 4, Unit::Micros).none_is(NO_RTT),
-    DATA_SEGS_IN,
-    DATA_SEGS_OUT,
-    field("delivery_rate", 160, 8, Unit::Rate).none_is(0),
-    field("busy_time", 168, 8, Unit::Micros),
-    field("rwnd_limited", 176, 8, Unit::Micros),
-    field("sndbuf_limited", 184, 8, Unit::Micros),
-    field("delivered", 192, 4, Unit::Count),
-    field("delivered_ce", 196, 4, Unit::Count),
-    field("bytes_sent", 200, 8, Unit::Bytes),
-    field("bytes_retrans", 208, 8, Unit::Bytes),
-    field("dsack_dups", 216, 4, Unit::Count),
-    field("reord_seen", 220, 4, Unit::Count),
-    field("rcv_ooopack", 224, 4, Unit::Count),
-    field("snd_wnd", 228, 4, Unit::Octets),
-    field("rcv_wnd", 232, 4, Unit::Octets),
-    field("rehash", 236, 4, Unit::Count),
-    field("total_rto", 240, 2, Unit::Count),
-    field("total_rto_recoveries", 242, 2, Unit::Count),
-    field("total_rto_time", 244, 4, Unit::Millis),
-    field("received_ce", 248, 4, Unit::Count),
-    field("delivered_e1_bytes", 252, 4, Unit::Bytes),
-    field("delivered_e0_bytes", 256, 4, Unit::Bytes),
-    field("delivered_ce_bytes", 260, 4, Unit::Bytes),
-    field("received_e1_bytes", 264, 4, Unit::Bytes),
-    field("received_e0_bytes", 268, 4, Unit::Bytes),
-    field("received_ce_bytes", 272, 4, Unit::Bytes),
-];
+pub static TCP_INFO: LazyLock<Vec<InfoField>> =
+    LazyLock::new(|| fields(include_str!("info/tcp.txt")));
 
 /// `struct mptcp_info` (`include/uapi/linux/mptcp.h`), without the prefix `mptcpi_`.
-pub const MPTCP_INFO: &[InfoField] = &[
-    field("subflows", 0, 1, Unit::Count),
-    field("add_addr_signal", 1, 1, Unit::Count),
-    field("add_addr_accepted", 2, 1, Unit::Count),
-    field("subflows_max", 3, 1, Unit::Count),
-    field("add_addr_signal_max", 4, 1, Unit::Count),
-    field("add_addr_accepted_max", 5, 1, Unit::Count),
-    flags("flags", 8, 4, MPTCP_FLAGS),
-    field("token", 12, 4, Unit::Count),
-    field("write_seq", 16, 8, Unit::Count),
-    field("snd_una", 24, 8, Unit::Count),
-    field("rcv_nxt", 32, 8, Unit::Count),
-    field("local_addr_used", 40, 1, Unit::Count),
-    field("local_addr_max", 41, 1, Unit::Count),
-    field("csum_enabled", 42, 1, Unit::Count),
-    field("retransmits", 44, 4, Unit::Count),
-    field("bytes_retrans", 48, 8, Unit::Bytes),
-    MPTCP_BYTES_SENT,
-    MPTCP_BYTES_RECEIVED,
-    field("bytes_acked", 72, 8, Unit::Bytes),
-    field("subflows_total", 80, 1, Unit::Count),
-    field("endp_laminar_max", 81, 1, Unit::Count),
-    field("last_data_sent", 84, 4, Unit::Millis).counted_by(&MPTCP_BYTES_SENT),
-    field("last_data_recv", 88, 4, Unit::Millis).counted_by(&MPTCP_BYTES_RECEIVED),
-    field("last_ack_recv", 92, 4, Unit::Millis),
-];
+pub static MPTCP_INFO: LazyLock<Vec<InfoField>> =
+    LazyLock::new(|| fields(include_str!("info/mptcp.txt")));
+
+/// Of every rate: no limit.
+const NO_RATE: u64 = u64::MAX;
 
 /// `TCP_LISTEN` (`include/net/tcp_states.h`).
 const TCP_LISTEN: u8 = 10;
@@ -256,13 +143,13 @@ impl Info {
     pub fn tcp(payload: &[u8]) -> Self {
         Self {
             is_listener: payload.first() == Some(&TCP_LISTEN),
-            ..Self::new(TCP_INFO, payload)
+            ..Self::new(&TCP_INFO, payload)
         }
     }
 
     /// Keeps the bytes of an `mptcp_info`.
     pub fn mptcp(payload: &[u8]) -> Self {
-        Self::new(MPTCP_INFO, payload)
+        Self::new(&MPTCP_INFO, payload)
     }
 
     fn new(fields: &'static [InfoField], payload: &[u8]) -> Self {
@@ -284,33 +171,36 @@ impl Info {
         if self.lacks(field) {
             return None;
         }
-        let value = self.number(field)?;
+        let value = self.number(field.span)?;
         let is_none = field.none == Some(value)
             || field.unit == Unit::Rate && value == NO_RATE
             || field
-                .count
-                .is_some_and(|count| self.number(count) == Some(0));
+                .counter
+                .is_some_and(|counter| self.number(counter) == Some(0));
         (!is_none).then_some(value)
     }
 
-    /// The number in a field.
-    fn number(&self, field: &InfoField) -> Option<u64> {
-        if !self.was_sent(field) {
+    fn number(&self, span: Span) -> Option<u64> {
+        if !self.has(span) {
             return None;
         }
-        let word = u64::from_ne_bytes(*self.bytes.get(field.offset..)?.first_chunk()?);
+        let word = u64::from_ne_bytes(*self.bytes.get(span.offset..)?.first_chunk()?);
         // C compilers fill bit fields from the low end on little-endian machines.
         let shift = if cfg!(target_endian = "little") {
-            field.shift
+            span.shift
         } else {
-            u64::BITS - field.shift - field.bits
+            u64::BITS - span.shift - span.bits
         };
-        Some(word >> shift & u64::MAX >> (u64::BITS - field.bits))
+        Some(word >> shift & u64::MAX >> (u64::BITS - span.bits))
+    }
+
+    const fn has(&self, span: Span) -> bool {
+        span.offset + span.size <= self.len
     }
 
     /// True if this kernel sent the field, whatever it says.
     pub const fn was_sent(&self, field: &InfoField) -> bool {
-        field.offset + field.size <= self.len
+        self.has(field.span)
     }
 
     /// True if a socket of this kind has no such field.
@@ -363,13 +253,30 @@ mod tests {
     }
 
     #[test]
+    fn every_line_is_a_field() {
+        for (fields, text) in [
+            (&TCP_INFO, include_str!("info/tcp.txt")),
+            (&MPTCP_INFO, include_str!("info/mptcp.txt")),
+        ] {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+            assert_eq!(names.len(), lines.clone().count(), "{names:?}");
+            let count = |note| text.lines().filter(|line| line.contains(note)).count();
+            let counted = fields.iter().filter(|field| field.counter.is_some());
+            assert_eq!(counted.count(), count(" counter="), "{names:?}");
+            let limited = fields.iter().filter(|field| field.none.is_some());
+            assert_eq!(limited.count(), count(" none="), "{names:?}");
+        }
+    }
+
+    #[test]
     fn a_field_the_kernel_did_not_send_is_absent() {
         let bytes = counting();
-        for fields in [TCP_INFO, MPTCP_INFO] {
+        for fields in [&*TCP_INFO, &MPTCP_INFO] {
             for len in 0..=bytes.len() {
                 let info = Info::new(fields, bytes.get(..len).unwrap_or_default());
                 for field in fields {
-                    let sent = field.offset + field.size <= len;
+                    let sent = field.span.offset + field.span.size <= len;
                     assert_eq!(
                         info.get(field).is_some(),
                         sent,
@@ -454,16 +361,12 @@ mod tests {
 
     #[test]
     fn fields_do_not_overlap() {
-        for fields in [TCP_INFO, MPTCP_INFO] {
+        for fields in [&*TCP_INFO, &MPTCP_INFO] {
             for pair in fields.windows(2) {
                 let [a, b] = pair else { continue };
+                let (a, b, names) = (a.span, b.span, [a.name, b.name]);
                 let same_byte = a.offset == b.offset && a.shift + a.bits <= b.shift;
-                assert!(
-                    a.offset + a.size <= b.offset || same_byte,
-                    "{} {}",
-                    a.name,
-                    b.name
-                );
+                assert!(a.offset + a.size <= b.offset || same_byte, "{names:?}");
             }
         }
     }

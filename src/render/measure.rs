@@ -9,7 +9,7 @@ use crate::text::{MICROS, MILLIS, SIZES, Units, push_exact};
 pub(super) fn number(out: &mut Vec<u8>, value: u64, part: Field, separator: u8) {
     match part {
         Field::TcpPart(info) | Field::MptcpPart(info) if !info.flags.is_empty() && value != 0 => {
-            flags(out, value, info.flags, separator);
+            flags(out, value, &info.flags, separator);
         }
         _ => write(out, value, part.unit()),
     }
