@@ -285,9 +285,8 @@ impl Socket {
 
     /// True if its own address, `::`, stands for every IPv4 address too; `None` = that is not told.
     pub fn takes_ipv4_too(&self) -> Option<bool> {
-        let is_open = matches!(self.state, State::Listen | State::Bound | State::Unconn);
         let is_any = self.local.ip == Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-        if !(is_open && is_any && self.protocol.has_service_ports()) {
+        if !(self.state.is_bound() && is_any && self.protocol.has_service_ports()) {
             return Some(false);
         }
         self.v6only.map(|only| !only)

@@ -121,6 +121,11 @@ impl State {
         }
     }
 
+    /// True if a socket in it only has its port, or waits for peers there.
+    pub const fn is_bound(self) -> bool {
+        matches!(self, Self::Bound | Self::Listen | Self::Unconn)
+    }
+
     /// Its place in the order of a connection's life, and its name.
     const fn place(self) -> (u16, &'static str) {
         match self {

@@ -107,7 +107,7 @@ impl Hunt {
         let groups = self.groups(&[]).into_iter();
         let amount = |group: &Group<'_>| definition.amount(group, limits);
         let severe = groups.filter(|group| definition.severity(amount(group)).is_some());
-        let only: BTreeSet<GroupKey> = severe.filter_map(|group| group.key.related()).collect();
+        let only: BTreeSet<GroupKey> = severe.flat_map(|group| group.key.related()).collect();
         if only.is_empty() {
             return None;
         }
@@ -153,7 +153,7 @@ impl Hunt {
     pub(super) fn selects(&self, socket: &Socket) -> Option<bool> {
         let is_looked_at = |rule: &&Selecting| {
             rule.states[0].contains(socket.state)
-                && (self.only.is_none() || self.wanted(socket).next().is_some())
+                && (self.only.is_none() || !self.keys(socket).is_empty())
         };
         let Some(rule) = self.of(socket.family).filter(is_looked_at) else {
             return Some(false);
@@ -180,39 +180,39 @@ impl Hunt {
         if is_enough { self.undecided } else { 0 }
     }
 
-    /// The keys under which a socket is looked for.
-    fn wanted<'h>(&'h self, socket: &'h Socket) -> impl Iterator<Item = &'h GroupKey> {
-        let key = GroupKey::of(socket, self.group_by);
-        let own = key.and_then(|key| self.only.as_ref()?.get(&key));
-        // Ports of an address are held by sockets of every route from there.
-        let places = self.only.iter().filter(|_| self.group_by == GroupBy::Route);
-        let places = places.flatten().filter(|key| key.is_taken_by(socket));
-        own.into_iter().chain(places)
+    /// The keys of a socket, of those that are looked for.
+    fn keys(&self, socket: &Socket) -> Vec<GroupKey> {
+        let mut keys = GroupKey::of(socket, self.group_by);
+        keys.retain(|key| self.only.as_ref().is_none_or(|only| only.contains(key)));
+        keys
     }
 
     /// Takes a socket that is looked at; its holders are looked up where it is kept.
     pub(super) fn take(&mut self, socket: &Socket, holders: impl FnOnce() -> Vec<Holder>) {
+        let is_of_ports = self.group_by == GroupBy::Route;
         if self.keeps {
             let holders = holders();
-            let keys: Vec<_> = match self.group_by {
-                GroupBy::Route => self.wanted(socket).cloned().collect(),
-                _ => Vec::new(),
-            };
-            let pairs = keys.into_iter().map(|key| (key, holders.clone()));
-            let new = pairs.filter(|pair| self.known.insert(pair.clone())).count();
-            if new > 0 || self.group_by != GroupBy::Route {
+            let mut new = 0;
+            if is_of_ports {
+                let pairs = self.keys(socket).into_iter();
+                let pairs = pairs.map(|key| (key, holders.clone()));
+                new = pairs.filter(|pair| self.known.insert(pair.clone())).count();
+            }
+            if new > 0 || !is_of_ports {
                 let socket = socket.clone();
                 self.found.push(Found { socket, holders });
             }
-        } else if self.group_by == GroupBy::Route {
+        } else if is_of_ports {
             self.ports.add(socket);
-        } else if let Some(key) = GroupKey::of(socket, self.group_by) {
-            let rule = self.of(socket.family);
-            let is_of_it = rule.and_then(|rule| holds(&rule.filter, socket));
-            self.undecided += u64::from(is_of_it.is_none());
-            let [all, count] = self.numbers.entry(key).or_default();
-            *all += 1;
-            *count += u64::from(is_of_it == Some(true));
+        } else {
+            for key in self.keys(socket) {
+                let rule = self.of(socket.family);
+                let is_of_it = rule.and_then(|rule| holds(&rule.filter, socket));
+                self.undecided += u64::from(is_of_it.is_none());
+                let [all, count] = self.numbers.entry(key).or_default();
+                *all += 1;
+                *count += u64::from(is_of_it == Some(true));
+            }
         }
     }
 
@@ -230,10 +230,11 @@ impl Hunt {
         let mut related = related.iter();
         let own = related.find(|hunt| hunt.definition.name == self.definition.name);
         if let Some(own) = own {
-            let mut by_key = own.by_key();
+            let by_key = own.by_key();
             for group in &mut groups {
-                let found = group.key.related().and_then(|key| by_key.remove(&key));
-                group.related = found.unwrap_or_default();
+                let keys = group.key.related();
+                let found = keys.iter().filter_map(|key| by_key.get(key));
+                group.related = found.flatten().copied().collect();
             }
         }
         groups
@@ -245,10 +246,10 @@ impl Hunt {
             GroupBy::Holders => by_holders(&self.found),
             // As they came.
             GroupBy::Socket => {
-                let key = |found: &Found| GroupKey::of(&found.socket, GroupBy::Socket);
+                let keys = |found: &Found| self.keys(&found.socket).into_iter();
                 let found = self.found.iter();
                 found
-                    .filter_map(|found| Some((key(found)?, vec![found])))
+                    .flat_map(|found| keys(found).map(move |key| (key, vec![found])))
                     .collect()
             }
             _ => self.by_key().into_iter().collect(),
@@ -266,12 +267,7 @@ impl Hunt {
     fn by_key(&self) -> BTreeMap<GroupKey, Vec<&Found>> {
         let mut by_key: BTreeMap<GroupKey, Vec<&Found>> = BTreeMap::new();
         for found in &self.found {
-            let socket = &found.socket;
-            let own = match self.only {
-                Some(_) => None,
-                None => GroupKey::of(socket, self.group_by),
-            };
-            for key in self.wanted(socket).cloned().chain(own) {
+            for key in self.keys(&found.socket) {
                 by_key.entry(key).or_default().push(found);
             }
         }

@@ -132,44 +132,52 @@ pub enum GroupKey {
 }
 
 impl GroupKey {
-    /// The key of a socket; `None` = it has none, or its processes decide.
-    pub fn of(socket: &Socket, by: GroupBy) -> Option<Self> {
-        match by {
+    /// The keys of a socket; of routes, everything that its port is taken for. None where its processes
+    /// decide.
+    pub fn of(socket: &Socket, by: GroupBy) -> Vec<Self> {
+        let key = match by {
             GroupBy::Nothing => Some(Self::Nothing),
             GroupBy::Process | GroupBy::Holders => None,
             GroupBy::Peer => end(&socket.peer).map(Self::Peer),
             GroupBy::Port => socket.local.port.map(Self::Port),
-            GroupBy::Route => Some(match (end(&socket.local), end(&socket.peer)) {
-                (Some(local), Some(peer)) if is_connection(socket) => Self::Route(local.ip(), peer),
-                _ => Self::Nothing,
-            }),
             GroupBy::Socket => socket.inode.map(|inode| Self::Sockets(vec![inode])),
-        }
+            GroupBy::Route => return Self::of_port(socket),
+        };
+        key.into_iter().collect()
     }
 
-    /// The key of the sockets that tell which processes are concerned; `None` = those of the group do.
-    pub fn related(&self) -> Option<Self> {
-        match self {
-            Self::Process(_) => None,
-            Self::Unaccepted(port) => Some(Self::Port(*port)),
-            other => Some(other.clone()),
+    fn of_port(socket: &Socket) -> Vec<Self> {
+        let mut keys = Vec::new();
+        match (end(&socket.local), end(&socket.peer)) {
+            (Some(local), Some(peer)) if is_connection(socket) => {
+                keys.push(Self::Route(local.ip(), peer));
+            }
+            _ if socket.state.is_bound() => keys.push(Self::Nothing),
+            _ => {}
         }
+        if let Some(ip) = socket.local.ip.map(|ip| ip.to_canonical()) {
+            let takes_ipv4_too = socket.takes_ipv4_too() == Some(true);
+            keys.extend([Self::Address(ip, None), Self::EveryIp]);
+            if takes_ipv4_too {
+                keys.push(Self::Address(Ipv4Addr::UNSPECIFIED.into(), None));
+            }
+            if takes_ipv4_too || ip.is_ipv4() {
+                keys.push(Self::EveryIpv4);
+            }
+        }
+        keys
     }
 
-    /// True if the ports of this socket are taken at the address that the group has in common.
-    pub fn is_taken_by(&self, socket: &Socket) -> bool {
-        let Some(own) = socket.local.ip.map(|ip| ip.to_canonical()) else {
-            return false;
-        };
-        let takes_ipv4 = || own.is_ipv4() || socket.takes_ipv4_too() == Some(true);
-        let is_at = |ip: IpAddr| {
-            own == ip || ip == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && !own.is_ipv4() && takes_ipv4()
-        };
+    /// The keys of the sockets that tell which processes are concerned; none = those of the group do.
+    pub fn related(&self) -> Vec<Self> {
         match self {
-            Self::Address(ip, any) => is_at(*ip) || any.is_some_and(is_at),
-            Self::EveryIpv4 => takes_ipv4(),
-            Self::EveryIp => true,
-            _ => false,
+            Self::Process(_) => Vec::new(),
+            Self::Unaccepted(port) => vec![Self::Port(*port)],
+            Self::Address(ip, any) => {
+                let places = [Some(*ip), *any].into_iter().flatten();
+                places.map(|ip| Self::Address(ip, None)).collect()
+            }
+            other => vec![other.clone()],
         }
     }
 
