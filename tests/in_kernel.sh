@@ -1,9 +1,12 @@
 #!/bin/bash
-# Runs the tests of events under another kernel, in a virtual machine.
-# usage: tests/in_kernel.sh BOOT KERNEL [ARGUMENTS OF THE TEST PROGRAM...]
+# Runs tests under another kernel, in a virtual machine: those of events, if no other arguments are given.
+# usage: tests/in_kernel.sh [--lockdown LEVEL] BOOT KERNEL [ARGUMENTS OF THE TEST PROGRAM...]
 # BOOT is a program that boots KERNEL: `BOOT KERNEL SCRIPT OUTDIR FILES...` runs SCRIPT there as root, with FILES in
-# /host, and brings its output back as OUTDIR/log.
+# /host, and brings its output back as OUTDIR/log. With LEVEL, integrity or confidentiality, the kernel is locked down
+# before the tests begin.
 set -euo pipefail
+lockdown=
+[ "$1" != --lockdown ] || { lockdown=$2; shift 2; }
 boot=$1 kernel=$2
 shift 2
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -23,8 +26,16 @@ mkdir -p "$PWD/target/debug" "$PWD/tests" && cd "$PWD"
 cp /host/lsock target/debug/lsock
 cp -r /host/fixtures tests/
 cp /host/integration /tmp/integration
-/tmp/integration --test-threads=2 ${*:-events:: --skip many}
+mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
+[ -z "$lockdown" ] || echo $lockdown > /sys/kernel/security/lockdown || exit
+echo "Linux \$(uname -r), locked down: \$(cat /sys/kernel/security/lockdown)"
+# How it begins there, and what keeps it from recording.
+target/debug/lsock -Ep --wait 0 2>&1
+/tmp/integration --test-threads=2 ${*:-events:: --skip many} 2>&1
+# It has outlived them.
+echo "Linux \$(uname -r) is up for \$(cut -d' ' -f1 /proc/uptime) s"
 END
 "$boot" "$kernel" "$share/script" "$share/out" "$share/lsock" "$share/integration" tests/fixtures || true
 cat "$share/out/log"
 grep -q '^test result: ok' "$share/out/log"
+grep -q 'is up for' "$share/out/log"
