@@ -1,12 +1,13 @@
 #!/bin/bash
 # Runs tests under another kernel, in a virtual machine: those of events, if no other arguments are given.
-# usage: tests/in_kernel.sh [--lockdown LEVEL] BOOT KERNEL [ARGUMENTS OF THE TEST PROGRAM...]
+# usage: tests/in_kernel.sh [--before COMMAND] BOOT KERNEL [ARGUMENTS OF THE TEST PROGRAM...]
 # BOOT is a program that boots KERNEL: `BOOT KERNEL SCRIPT OUTDIR FILES...` runs SCRIPT there as root, with FILES in
-# /host, and brings its output back as OUTDIR/log. With LEVEL, integrity or confidentiality, the kernel is locked down
-# before the tests begin.
+# /host, and brings its output back as OUTDIR/log. COMMAND is run there first: with
+#   'echo confidentiality > /sys/kernel/security/lockdown' or 'sysctl kernel.unprivileged_bpf_disabled=0'
+# it is a kernel that allows less, or more.
 set -euo pipefail
-lockdown=
-[ "$1" != --lockdown ] || { lockdown=$2; shift 2; }
+before=
+[ "$1" != --before ] || { before=$2; shift 2; }
 boot=$1 kernel=$2
 shift 2
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -27,9 +28,9 @@ cp /host/lsock target/debug/lsock
 cp -r /host/fixtures tests/
 cp /host/integration /tmp/integration
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
-[ -z "$lockdown" ] || echo $lockdown > /sys/kernel/security/lockdown || exit
+{ ${before:-true}; } || exit
 echo "Linux \$(uname -r), locked down: \$(cat /sys/kernel/security/lockdown)"
-# How it begins there, and what keeps it from recording.
+# What keeps it from recording there, if anything does.
 target/debug/lsock -Ep --wait 0 2>&1
 /tmp/integration --test-threads=2 ${*:-events:: --skip many} 2>&1
 # It has outlived them.

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use rustix::net::sockopt::set_socket_linger;
 use serde_json::Value;
 
-use super::watch::{Steps, Watch, traced};
+use super::watch::{Steps, Watch, has_begun, traced};
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Run, close, fresh};
+use crate::support::{LSOCK, Reading, Run, close, fresh, program, until};
 
 const CONNECTIONS: usize = 10_000;
 /// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.
@@ -164,4 +165,62 @@ fn what_the_kernel_had_no_room_for_is_counted() {
         told + lost >= 2 * CONNECTIONS * STEPS,
         "{told} told and {lost} lost"
     );
+}
+
+/// The most memory that a process has had, in kB, but for the pages of the program itself: those of a build for
+/// debuggers are many.
+fn peak_memory(pid: u32) -> u64 {
+    let read = |file| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let kilobytes = |line: &str, key: &str| -> Option<u64> {
+        let number = line.strip_prefix(key)?.trim().strip_suffix(" kB")?;
+        Some(number.parse().unwrap())
+    };
+    let peak = read("status");
+    let peak = peak.lines().find_map(|line| kilobytes(line, "VmHWM:"));
+    let mut is_program = false;
+    let mut program = 0;
+    for line in read("smaps").lines() {
+        match kilobytes(line, "Rss:") {
+            Some(resident) if is_program => program += resident,
+            Some(_) => {}
+            // The first line of a mapping ends with its file.
+            None if !line.contains("kB") => is_program = line.ends_with(LSOCK),
+            None => {}
+        }
+    }
+    peak.unwrap() - program
+}
+
+/// Each is ended by a reset as soon as it is accepted: the process that connects makes every step, and no timer one.
+#[test]
+fn as_many_as_one_process_makes_are_told_or_counted_exactly() {
+    const MADE: usize = 20_000;
+    /// Three of each end.
+    const STEPS: usize = 3 + 3;
+    /// 16 MiB, less the 3.5 of the program as it is built for users.
+    const MEMORY: u64 = (32 - 7) << 9;
+    /// Forty times what it takes where it has too much to tell.
+    const SOON: Duration = Duration::from_secs(10);
+    let Some(_namespace) = traced() else { return };
+    let listener = tcp::listener(V4, 16).unwrap();
+    let words = ["-En", "--format", "ndjson", "--wait", "1h"];
+    let watch = Reading::start(program().args(words), |line| {
+        assert!(line.ends_with('}'), "{line}");
+    });
+    until("it has begun", || has_begun(watch.pid()).then_some(()));
+    for _ in 0..MADE {
+        let client = tcp::connect(&listener).unwrap();
+        let server = tcp::accept(&listener).unwrap();
+        set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+        close(client);
+        close(server);
+    }
+    let peak = peak_memory(watch.pid());
+    let begun = Instant::now();
+    let (told, run) = watch.end_by(Signal::SIGINT);
+    let took = begun.elapsed();
+    let (told, lost) = (told.len(), lost(&run));
+    assert_eq!(told + lost, MADE * STEPS, "{told} told and {lost} lost");
+    assert!(peak < MEMORY, "{peak} kB");
+    assert!(took < SOON, "{took:?}");
 }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::super::EventVisitor;
 use crate::model::{Ending, Event, Syn};
 
-/// More events than this wait for none.
-const MOST: usize = 2_048;
+/// More events than this wait for none. With the next they fill a buffer that grows by doubling.
+const MOST: usize = 2_047;
 
 /// Events to be told.
 #[derive(Debug, Default)]
