@@ -2,7 +2,7 @@
 # Runs tests under another kernel, in a virtual machine: those of events, if no other arguments are given.
 # usage: tests/in_kernel.sh [--before COMMAND] BOOT KERNEL [ARGUMENTS OF THE TEST PROGRAM...]
 # BOOT is a program that boots KERNEL: `BOOT KERNEL SCRIPT OUTDIR FILES...` runs SCRIPT there as root, with FILES in
-# /host, and brings its output back as OUTDIR/log. COMMAND is run there first: with
+# /host, and brings its output back as OUTDIR/log, that of the kernel as OUTDIR/console. COMMAND is run there first: with
 #   'echo confidentiality > /sys/kernel/security/lockdown' or 'sysctl kernel.unprivileged_bpf_disabled=0'
 # it is a kernel that allows less, or more.
 set -euo pipefail
@@ -38,5 +38,5 @@ echo "Linux \$(uname -r) is up for \$(cut -d' ' -f1 /proc/uptime) s"
 END
 "$boot" "$kernel" "$share/script" "$share/out" "$share/lsock" "$share/integration" tests/fixtures || true
 cat "$share/out/log"
+grep -q 'is up for' "$share/out/log" || { tail -n 50 "$share/out/console" && exit 1; }
 grep -q '^test result: ok' "$share/out/log"
-grep -q 'is up for' "$share/out/log"

@@ -182,10 +182,9 @@ fn peak_memory(pid: u32) -> u64 {
     for line in read("smaps").lines() {
         match kilobytes(line, "Rss:") {
             Some(resident) if is_program => program += resident,
-            Some(_) => {}
             // The first line of a mapping ends with its file.
             None if !line.contains("kB") => is_program = line.ends_with(LSOCK),
-            None => {}
+            Some(_) | None => {}
         }
     }
     peak.unwrap() - program
