@@ -140,7 +140,7 @@ fn container_at_the_other_end_is_that_of_who_holds_it() {
         return;
     }
     ip(&["link", "set", "lo", "up"]).unwrap();
-    let Some(scene) = scene(&format!("lsock-test4.slice/docker-{ID}.scope")) else {
+    let Some(scene) = scene(&format!("lsock-test7.slice/docker-{ID}.scope")) else {
         return;
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

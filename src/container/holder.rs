@@ -16,8 +16,9 @@ pub(super) fn cgroup_of(proc: &Path, pid: u32) -> Option<Vec<u8>> {
     chosen(&read_path(&proc.join(format!("{pid}/cgroup")), SHORT).ok()?)
 }
 
-/// The path that counts of `/proc/PID/cgroup`: that of cgroup2; where there is none, of the hierarchies before it
-/// the one that names a container, else that of systemd.
+/// The path that counts of `/proc/PID/cgroup`: that of cgroup2, or of the hierarchy of systemd where that goes on from
+/// there, as in a container whose systemd uses it; where there is none, of the hierarchies before it the one that names a
+/// container, else that of systemd.
 pub(super) fn chosen(lines: &[u8]) -> Option<Vec<u8>> {
     let ProcessCGroups(lines) = ProcessCGroups::from_buf_read(characters(lines).as_bytes()).ok()?;
     let path = |line: &ProcessCGroup| {
@@ -40,7 +41,13 @@ pub(super) fn chosen(lines: &[u8]) -> Option<Vec<u8>> {
             .iter()
             .find(|line| line.controllers == ["name=systemd"])
     };
+    let deeper = |unified: &&ProcessCGroup| {
+        let systemd = systemd()?;
+        let below = systemd.pathname.strip_prefix(&*unified.pathname)?;
+        (unified.pathname.len() > 1 && below.starts_with('/')).then_some(systemd)
+    };
     let found = unified
+        .map(|unified| deeper(&unified).unwrap_or(unified))
         .or_else(contained)
         .or_else(systemd)
         .or(lines.first());
@@ -67,6 +74,18 @@ mod tests {
             (
                 "4:memory:/\n1:name=systemd:/system.slice/b.service\n".to_owned(),
                 "/system.slice/b.service".to_owned(),
+            ),
+            (
+                "1:name=systemd:/payload/system.slice/b.service\n0::/payload\n".to_owned(),
+                "/payload/system.slice/b.service".to_owned(),
+            ),
+            (
+                "1:name=systemd:/payloads/b.service\n0::/payload\n".to_owned(),
+                "/payload".to_owned(),
+            ),
+            (
+                "1:name=systemd:/b.service\n0::/\n".to_owned(),
+                "/".to_owned(),
             ),
             ("0::/a:b (deleted)\n".to_owned(), "/a:b".to_owned()),
         ] {

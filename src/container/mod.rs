@@ -18,13 +18,10 @@ use std::sync::Arc;
 use crate::model::{Fact, Place, Process};
 use holder::{cgroup_of, chosen};
 use network::Networks;
-use path::{Container, Meaning, Runtime, is_id};
+use path::{Container, Meaning, Runtime, unit_within};
 use servants::PORT;
 use serving::{Serving, Standing};
 use state::State;
-
-/// Digits of an id that stand for a name.
-const DIGITS: usize = 12;
 
 /// Finds places, and remembers them: each path is looked at once.
 #[derive(Debug)]
@@ -101,6 +98,8 @@ impl Containers {
         let names = [Fact::Container, Fact::Pod];
         let has_name = names.iter().any(|name| place.get(*name) == Some(word));
         let id = place.get(Fact::ContainerId);
+        // One within it does not count.
+        let id = id.filter(|id| !id.contains(&b':'));
         has_name || id.is_some_and(|id| id.starts_with(word))
     }
 
@@ -128,7 +127,7 @@ impl Containers {
         }
         let mut meaning = Meaning::of(path);
         if meaning.container.is_none() {
-            meaning.container = self.plain(path, meaning.unit.as_deref());
+            self.find_plain(path, &mut meaning);
         }
         let place = Arc::new(self.place(&meaning));
         self.places.insert(path.to_vec(), Arc::clone(&place));
@@ -136,24 +135,15 @@ impl Containers {
     }
 
     fn place(&mut self, meaning: &Meaning) -> Place {
-        let container = meaning.container.as_ref();
-        // Of one within another container only its own engine knows the name, and what that says is not believed.
-        let is_inner = container.is_some_and(|found| found.is_inner);
         let mut place = Place::default();
-        if let Some(container) = container {
-            let named = if is_inner {
-                None
-            } else {
-                self.named(container, meaning.user)
-            };
-            place = named.unwrap_or_default();
-            place.add(Fact::Container, Some(short(container)));
+        if let Some(container) = &meaning.container {
+            place = self.named(container, meaning.user).unwrap_or_default();
+            place.add(Fact::Container, Some(container.short()));
             place.add(Fact::Runtime, container.runtime.name());
-            let has_id = !matches!(container.runtime, Runtime::Lxc | Runtime::Nspawn);
-            place.add(Fact::ContainerId, has_id.then_some(&container.id));
+            place.add(Fact::ContainerId, container.whole());
         }
         if let Some(uid) = &meaning.pod {
-            let state = self.state.as_ref().filter(|_| !is_inner);
+            let state = self.state.as_ref();
             if let Some((namespace, name)) = state.and_then(|state| state.pod(uid)) {
                 place.add(Fact::Pod, Some(name));
                 place.add(Fact::PodNamespace, Some(namespace));
@@ -161,7 +151,22 @@ impl Containers {
             place.add(Fact::Pod, Some(uid));
             place.add(Fact::PodUid, Some(uid));
         }
+        let outer = place.get(Fact::Container).map(Box::<[u8]>::from);
+        // What a container says of those within it is no more than that, and never another one of the machine.
+        if let Some(inner) = &meaning.inner {
+            place.nest(Fact::Container, Some(inner.short()));
+            place.nest(Fact::Runtime, inner.runtime.name());
+            place.nest(Fact::ContainerId, inner.whole());
+            place.remove(Fact::Image);
+        }
+        if let Some(uid) = &meaning.inner_pod {
+            for fact in [Fact::Pod, Fact::PodUid] {
+                place.add(fact, outer.as_ref());
+                place.nest(fact, Some(uid));
+            }
+        }
         place.add(Fact::Unit, meaning.unit.as_ref());
+        place.add(Fact::ContainerUnit, meaning.container_unit.as_ref());
         place
     }
 
@@ -199,43 +204,35 @@ impl Containers {
         }
     }
 
-    /// A container whose path says nothing: what runs it tells that it is one.
-    fn plain(&self, path: &[u8], unit: Option<&[u8]>) -> Option<Container> {
-        let state = self.state.as_ref()?;
-        if let Some((id, runtime)) = state.at(path) {
-            return Some(Container::of(*runtime, id));
-        }
-        let machine = unit.and_then(|unit| state.machine(unit));
-        let machine = machine.filter(|_| !path.ends_with(b"/supervisor"));
-        if let Some(machine) = machine {
-            return Some(Container::of(Runtime::Nspawn, machine));
-        }
+    /// Finds a container whose path says nothing, if what runs it tells that it is one.
+    fn find_plain(&self, path: &[u8], meaning: &mut Meaning) {
         let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
-        if parts.contains(&b"payload".as_slice()) {
-            let machine = self.serving().machine(path)?;
-            return Some(Container::of(Runtime::Nspawn, machine));
+        let unit = meaning.unit.as_deref();
+        let machine = || {
+            let state = self.state.as_ref()?;
+            let machine = unit.and_then(|unit| state.machine(unit));
+            let machine = machine.filter(|_| !path.ends_with(b"/supervisor"));
+            let payload = parts.iter().position(|part| *part == b"payload");
+            let machine = machine.or_else(|| payload.and_then(|_| self.serving().machine(path)))?;
+            let within = payload.and_then(|place| parts.get(place..));
+            Some((Container::of(Runtime::Nspawn, machine), within))
+        };
+        let Some(state) = &self.state else { return };
+        if let Some((id, runtime)) = state.at(path) {
+            meaning.container = Some(Container::of(*runtime, id));
+        } else if let Some((machine, within)) = machine() {
+            meaning.container = Some(machine);
+            meaning.container_unit = within.and_then(unit_within);
+        } else if unit.is_none() && parts.len() >= 3 && !path.starts_with(b"/user.slice/") {
+            // Most paths have more in them than these two names, or less.
+            let task = self.serving().task(path);
+            meaning.container = task.map(|task| Container::of(Runtime::Containerd, task));
         }
-        // Most paths have more in them than these two names, or less.
-        if unit.is_some() || parts.len() < 3 || path.starts_with(b"/user.slice/") {
-            return None;
-        }
-        let task = self.serving().task(path)?;
-        Some(Container::of(Runtime::Containerd, task))
     }
 
     fn serving(&self) -> &Serving {
         self.serving.get_or_init(|| Serving::new(&self.proc))
     }
-}
-
-/// What stands for a name: the first digits of an id, or all of what is none.
-fn short(container: &Container) -> &[u8] {
-    let end = if is_id(&container.id) {
-        DIGITS
-    } else {
-        container.id.len()
-    };
-    container.id.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! Only whole segments count, and of several containers the innermost. A unit is the one that systemd itself
 //! takes it for: the first segment below the slices. What lies deeper is the unit's or the container's own.
 
+/// Digits of an id that stand for a name.
+const DIGITS: usize = 12;
+
 /// Who made a container, as far as its cgroup tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runtime {
@@ -42,30 +45,46 @@ pub(super) struct Container {
     pub(super) runtime: Runtime,
     /// Of [`Runtime::Lxc`] and [`Runtime::Nspawn`], which have no ids, its name.
     pub(super) id: Box<[u8]>,
-    /// True if it runs within another container: the files of this machine know nothing of it.
-    pub(super) is_inner: bool,
 }
 
 impl Container {
-    /// One of the machine itself.
     pub(super) fn of(runtime: Runtime, id: &[u8]) -> Self {
-        Self {
-            runtime,
-            id: id.into(),
-            is_inner: false,
-        }
+        let id = id.into();
+        Self { runtime, id }
+    }
+
+    /// What stands for a name: the first digits of an id, or all of what is none.
+    pub(super) fn short(&self) -> &[u8] {
+        let end = if is_id(&self.id) {
+            DIGITS
+        } else {
+            self.id.len()
+        };
+        self.id.get(..end).unwrap_or_default()
+    }
+
+    /// The whole id, where it has one.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        (!matches!(self.runtime, Runtime::Lxc | Runtime::Nspawn)).then_some(&self.id)
     }
 }
 
 /// What a path means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Meaning {
+    /// That of this machine.
     pub(super) container: Option<Container>,
+    /// The innermost of those within that, which the container says itself.
+    pub(super) inner: Option<Container>,
     /// The UID of a pod, or the id of one of podman.
     pub(super) pod: Option<String>,
+    /// That of a pod within the container.
+    pub(super) inner_pod: Option<String>,
     /// The unit of the machine's own systemd, or of that of a user. What an engine makes for one container is
     /// that container, and no unit.
     pub(super) unit: Option<Box<[u8]>>,
+    /// That of a systemd within the innermost container.
+    pub(super) container_unit: Option<Box<[u8]>>,
     /// The user in whose part of the tree it is.
     pub(super) user: Option<u32>,
 }
@@ -83,18 +102,27 @@ impl Meaning {
         for (place, part) in parts.iter().enumerate() {
             may_be_pod |= *part == b".." || part.starts_with(b"kube");
             let mut pod = pod(part).filter(|_| may_be_pod);
-            let next = parts.get(place + 1).copied().unwrap_or_default();
-            if let Some((runtime, id)) = container(before, part, next) {
-                if runtime == Runtime::Podman {
+            let rest = parts.get(place + 1..).unwrap_or_default();
+            let is_inner = meaning.container.is_some();
+            if let Some(found) = container(before, part, rest.first().copied().unwrap_or_default())
+            {
+                if found.runtime == Runtime::Podman {
                     pod = pod_of_podman(before);
                 }
-                meaning.container = Some(Container {
-                    runtime,
-                    id: id.into(),
-                    is_inner: meaning.container.is_some(),
-                });
+                meaning.container_unit = unit_within(rest);
+                let known = if is_inner {
+                    &mut meaning.inner
+                } else {
+                    &mut meaning.container
+                };
+                *known = Some(found);
             }
-            meaning.pod = pod.or(meaning.pod);
+            let known = if is_inner {
+                &mut meaning.inner_pod
+            } else {
+                &mut meaning.pod
+            };
+            *known = pod.or_else(|| known.take());
             before = part;
         }
         meaning
@@ -112,13 +140,13 @@ const PREFIXES: [(&[u8], Runtime, bool); 6] = [
 ];
 
 /// The container that a segment stands for.
-fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8>)> {
+fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<Container> {
     let scope = part.strip_suffix(b".scope");
     let stem = scope.unwrap_or(part);
     for (prefix, runtime, is_scope) in PREFIXES {
         let id = stem.strip_prefix(prefix).filter(|id| is_id(id));
         if let Some(id) = id.filter(|_| scope.is_some() || !is_scope) {
-            return Some((runtime, id.to_vec()));
+            return Some(Container::of(runtime, id));
         }
     }
     let known = if is_id(part) {
@@ -129,7 +157,7 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8
         None
     };
     if let Some(runtime) = known {
-        return Some((runtime, part.to_vec()));
+        return Some(Container::of(runtime, part));
     }
     // `SLICE:cri-containerd:ID`: what the systemd driver writes where the other one is set up.
     let mut colons = part.rsplitn(3, |byte| *byte == b':');
@@ -137,14 +165,14 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8
         (colons.next(), colons.next(), colons.next())
         && is_id(id)
     {
-        return Some((Runtime::Containerd, id.to_vec()));
+        return Some(Container::of(Runtime::Containerd, id));
     }
     let lxc = part.strip_prefix(b"lxc.payload.").or_else(|| {
         let is_name = matches!(before, b"lxc" | b"lxc.payload") && !part.starts_with(b"lxc.");
         is_name.then_some(part)
     });
     if let Some(name) = lxc.filter(|name| !name.is_empty() && *name != b"..") {
-        return Some((Runtime::Lxc, name.to_vec()));
+        return Some(Container::of(Runtime::Lxc, name));
     }
     let machine = scope.and_then(|stem| stem.strip_prefix(b"machine-"));
     let service = part.strip_suffix(b".service");
@@ -152,7 +180,7 @@ fn container(before: &[u8], part: &[u8], next: &[u8]) -> Option<(Runtime, Vec<u8
     let name = unescaped(machine.or(service)?);
     // Those are processes of the machine itself, and a virtual machine is no container.
     let is_around = next == b"supervisor" || name.starts_with(b"qemu-");
-    (!name.is_empty() && !is_around).then_some((Runtime::Nspawn, name))
+    (!name.is_empty() && !is_around).then(|| Container::of(Runtime::Nspawn, &name))
 }
 
 /// 64 hexadecimal digits, as docker, podman and the engines of Kubernetes write them.
@@ -205,6 +233,13 @@ fn unit<'p>(parts: &[&'p [u8]]) -> Option<&'p [u8]> {
     let inner = below.find(|part| !is_slice(part)).map(name);
     let inner = inner.filter(|part| is_unit(part) && *part != b"init.scope");
     Some(inner.unwrap_or(unit)).filter(|unit| !is_of_container(unit))
+}
+
+/// The unit of a systemd in a container, whose path goes on so: what nspawn and podman put between does not count.
+pub(super) fn unit_within(rest: &[&[u8]]) -> Option<Box<[u8]>> {
+    let is_between = matches!(rest.first(), Some(&(b"payload" | b"container")));
+    let rest = rest.get(usize::from(is_between)..).unwrap_or_default();
+    unit(rest).map(Into::into)
 }
 
 /// A scope that is named after a container: `docker-ID.scope`, `libpod-conmon-ID.scope`.

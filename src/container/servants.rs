@@ -98,12 +98,11 @@ impl Containers {
 
     fn of_machine(&mut self, container: Container, user: Option<u32>, own: &Place) -> Arc<Place> {
         let unit = own.get(Fact::Unit).map(Into::into);
-        let container = Some(container);
         let meaning = Meaning {
-            container,
-            pod: None,
+            container: Some(container),
             unit,
             user,
+            ..Meaning::default()
         };
         Arc::new(self.place(&meaning))
     }

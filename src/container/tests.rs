@@ -109,6 +109,15 @@ fn told(place: &Place, fact: Fact) -> String {
     String::from_utf8_lossy(place.get(fact).unwrap_or(b"-")).into_owned()
 }
 
+/// Every fact that is known, with its name.
+fn facts(place: &Place) -> String {
+    let known = Fact::ALL
+        .into_iter()
+        .filter(|fact| place.get(*fact).is_some());
+    let known = known.map(|fact| format!("{}={}", fact.name(), told(place, fact)));
+    known.collect::<Vec<_>>().join(" ")
+}
+
 fn is(containers: &mut Containers, path: &str, expected: [&str; 4]) {
     assert_eq!(words(&containers.at(path.as_bytes())), expected, "{path}");
 }
@@ -170,11 +179,33 @@ fn names_come_from_the_files_of_each_engine() {
     );
     // What runs within another container is not what has this id here.
     let inner = format!("/lxc.payload.evil/docker/{docker}");
-    is(&mut containers, &inner, ["111111111111", "-", "-", "-"]);
+    is(
+        &mut containers,
+        &inner,
+        ["evil:111111111111", "-", "-", "-"],
+    );
     is(
         &mut containers,
         &format!("/docker/{old}{pod}/{cri}"),
-        ["333333333333", uid, "-", "-"],
+        [
+            "555555555555:333333333333",
+            &format!("555555555555:{uid}"),
+            "-",
+            "-",
+        ],
+    );
+    // Nor can one take the name of another, or hide the pod that it is in.
+    let inner = format!("/docker/{docker}/lxc.payload.web/{pod}/machine-web.scope");
+    is(
+        &mut containers,
+        &inner,
+        ["api:web", &format!("api:{uid}"), "-", "-"],
+    );
+    let inner = format!("{pod}/{cri}/docker/{docker}");
+    is(
+        &mut containers,
+        &inner,
+        ["app:111111111111", "api-7", "-", "-"],
     );
     is(
         &mut containers,
@@ -303,7 +334,9 @@ fn every_fact_is_told_that_an_engine_has_written() {
         ),
         (
             format!("/docker/{shop}/docker/{inner}"),
-            format!("container=333333333333 container_id={inner} runtime=docker"),
+            format!(
+                "container=shop-1:333333333333 container_id={shop}:{inner} runtime=docker:docker compose_project=shop compose_service=web"
+            ),
         ),
         (
             "/lxc.payload.db/x".into(),
@@ -331,11 +364,7 @@ fn every_fact_is_told_that_an_engine_has_written() {
         ("/c2".into(), String::new()),
     ] {
         let place = containers.at(path.as_bytes());
-        let known = Fact::ALL
-            .into_iter()
-            .filter(|fact| place.get(*fact).is_some());
-        let known = known.map(|fact| format!("{}={}", fact.name(), told(&place, fact)));
-        assert_eq!(known.collect::<Vec<_>>().join(" "), expected, "{path}");
+        assert_eq!(facts(&place), expected, "{path}");
     }
 }
 

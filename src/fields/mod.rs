@@ -317,6 +317,7 @@ impl Field {
                 | Self::MadeIn
                 | Self::ContainerId
                 | Self::Unit
+                | Self::ContainerUnit
                 | Self::Image
                 | Self::Processes
                 | Self::PeerProcesses

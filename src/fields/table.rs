@@ -146,6 +146,7 @@ fields! {
         PodNamespace = place("pod_namespace", 13);
         PodUid = place("pod_uid", 36);
         Unit = place("unit", 24);
+        ContainerUnit = place("container_unit", 24);
         PeerProcesses = new("peer_processes", 24) {
             applies: has_peer, cost: Cost::Peers, is_optional: true,
         };

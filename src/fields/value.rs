@@ -220,6 +220,7 @@ impl Field {
             Self::PodNamespace => place(row, Fact::PodNamespace),
             Self::PodUid => place(row, Fact::PodUid),
             Self::Unit => place(row, Fact::Unit),
+            Self::ContainerUnit => place(row, Fact::ContainerUnit),
             Self::PeerProcesses | Self::PeerPid | Self::PeerProcess => {
                 let peer = row.peer.filter(|peer| !peer.is_unknown())?;
                 Some(Datum::Processes(&peer.processes))
@@ -283,7 +284,8 @@ impl Field {
         let is_place = self.cost() == Cost::Containers;
         if is_place && !socket.may_be_held() && row.stage == Stage::Owners {
             // Where it was made is known of some. Those who live in its namespace now tell nothing of units.
-            let is_told = row.place.is_some() && (self != Self::Unit || row.made_in.is_some());
+            let is_unit = matches!(self, Self::Unit | Self::ContainerUnit);
+            let is_told = row.place.is_some() && (!is_unit || row.made_in.is_some());
             return if is_told {
                 Value::Absent
             } else {

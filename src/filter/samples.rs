@@ -42,7 +42,7 @@ pub(super) const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
 /// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
-pub(super) const TEXT_FIELDS: [Field; 24] = [
+pub(super) const TEXT_FIELDS: [Field; 25] = [
     Field::LocalAddress,
     Field::PeerAddress,
     Field::Interface,
@@ -63,6 +63,7 @@ pub(super) const TEXT_FIELDS: [Field; 24] = [
     Field::PodNamespace,
     Field::PodUid,
     Field::Unit,
+    Field::ContainerUnit,
     Field::PeerProcess,
     Field::PeerNetns,
     Field::PeerContainer,

@@ -27,6 +27,8 @@ named! {
         PodUid = "pod_uid",
         /// The unit of systemd.
         Unit = "unit",
+        /// The unit of a systemd within the container.
+        ContainerUnit = "container_unit",
     }
 }
 
@@ -47,6 +49,22 @@ impl Place {
             let parts: Vec<&[u8]> = found.as_ref().split(|byte| *byte == b',').collect();
             let clean = || parts.join(br"\x2c".as_slice()).into();
             self.0.entry(fact).or_insert_with(clean);
+        }
+    }
+
+    /// Forgets what was known.
+    pub fn remove(&mut self, fact: Fact) {
+        self.0.remove(&fact);
+    }
+
+    /// Puts what is within it behind what is known of it: `OUTER:INNER`.
+    pub fn nest(&mut self, fact: Fact, within: Option<impl AsRef<[u8]>>) {
+        match (self.0.remove(&fact), within) {
+            (Some(outer), Some(within)) => {
+                self.add(fact, Some([&*outer, b":", within.as_ref()].concat()));
+            }
+            (None, within) => self.add(fact, within),
+            (outer, None) => self.add(fact, outer),
         }
     }
 

@@ -367,20 +367,60 @@ fn every_path_means_what_it_means_to_its_engine() {
     let rows = CONTAINERS.iter().chain(&MACHINES).chain(&OTHERS);
     for (path, container, pod, unit) in rows {
         let meaning = Meaning::of(filled(path).as_bytes());
-        let found = meaning.container.map(|found| {
+        let inner = if meaning.inner.is_some() {
+            " inner"
+        } else {
+            ""
+        };
+        let found = meaning.inner.or(meaning.container).map(|found| {
             let runtime = found.runtime.name().unwrap_or("kubernetes");
             let id = String::from_utf8(found.id.into()).unwrap();
-            let inner = if found.is_inner { " inner" } else { "" };
             format!("{runtime} {id}{inner}")
         });
         let told = |unit: Box<[u8]>| String::from_utf8(unit.into()).unwrap();
         assert_eq!(
             (
                 found.unwrap_or_default(),
-                meaning.pod.unwrap_or_default(),
+                meaning.inner_pod.or(meaning.pod).unwrap_or_default(),
                 meaning.unit.map(told).unwrap_or_default()
             ),
             (filled(container), filled(pod), filled(unit)),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_unit_in_a_container_is_not_one_of_the_machine() {
+    for (path, expected) in [
+        ("/docker/ID/system.slice/nginx.service", "nginx.service"),
+        ("/docker/ID/init.scope", "init.scope"),
+        (
+            "/machine.slice/libpod-ID.scope/container/system.slice/a.service/b",
+            "a.service",
+        ),
+        (
+            "/lxc.payload.db/system.slice/system-x.slice/x@1.service",
+            "x@1.service",
+        ),
+        (
+            "/machine.slice/systemd-nspawn@db.service/payload/init.scope",
+            "init.scope",
+        ),
+        (
+            "/docker/ID/user.slice/user-1.slice/user@1.service/app.slice/b.service",
+            "b.service",
+        ),
+        ("/docker/ID/docker/IN/system.slice/c.service", "c.service"),
+        ("/docker/ID/system.slice/a.service/docker/IN", ""),
+        ("/docker/ID/init", ""),
+        ("/docker/ID", ""),
+        ("/system.slice/nginx.service/container/a.service", ""),
+    ] {
+        let found = Meaning::of(filled(path).as_bytes()).container_unit;
+        assert_eq!(
+            found.unwrap_or_default(),
+            expected.as_bytes().into(),
             "{path}"
         );
     }

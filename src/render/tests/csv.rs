@@ -20,9 +20,9 @@ fn records(extras: &[Extras]) -> Vec<HashMap<String, String>> {
 #[test]
 fn every_record_has_every_field() {
     assert_eq!(records(&[]).len(), scene::rows().len());
-    assert_eq!(records(&[])[0].len(), 45 - 3 + 3 + 5 + 2);
+    assert_eq!(records(&[])[0].len(), 46 - 3 + 3 + 5 + 2);
     let infos = TCP_INFO.len() + MPTCP_INFO.len();
-    assert_eq!(records(&ALL)[0].len(), 45 - 3 + 3 + 5 + 2 + 9 + infos);
+    assert_eq!(records(&ALL)[0].len(), 46 - 3 + 3 + 5 + 2 + 9 + infos);
 }
 
 #[test]
