@@ -59,15 +59,23 @@ impl Child {
         send(self.pid(), signal);
     }
 
-    /// Waits until it has a handler for a signal.
+    /// What its status says behind a name.
+    fn status(&self, name: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_owned()
+    }
+
+    /// Waits until it hears of a signal.
     #[track_caller]
     pub fn until_caught(&self, signal: Signal) {
-        let path = format!("/proc/{}/status", self.pid());
         until("a handler", || {
-            let status = std::fs::read_to_string(&path).unwrap();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            let caught = u64::from_str_radix(&self.status("SigCgt:"), 16).unwrap();
             (caught >> (signal as i32 - 1) & 1 == 1).then_some(())
+        });
+        // The handler comes a moment before it knows what to do. Nobody sleeps in between.
+        until("it sleeps", || {
+            self.status("State:").starts_with('S').then_some(())
         });
     }
 
@@ -85,13 +93,8 @@ impl Child {
     #[track_caller]
     pub fn until_at_rest(&self) {
         const LONG: Duration = Duration::from_millis(50);
-        let path = format!("/proc/{}/status", self.pid());
         let look = || {
-            let status = std::fs::read_to_string(&path).unwrap();
-            let found = ["State:", "voluntary_ctxt_switches:"].map(|name| {
-                let line = status.lines().find_map(|line| line.strip_prefix(name));
-                line.unwrap().trim().to_owned()
-            });
+            let found = ["State:", "voluntary_ctxt_switches:"].map(|name| self.status(name));
             Some(found).filter(|[state, _]| state.starts_with('S'))
         };
         until("nothing to do", || {
