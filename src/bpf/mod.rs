@@ -15,11 +15,9 @@ mod memory;
 )]
 mod syscall;
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 pub use assembler::{Assembler, Condition, Instruction, Label, Register, Size};
@@ -28,8 +26,10 @@ pub(crate) use btf::tests::Kernel;
 pub use btf::{Btf, Malformed, TypeKind, ValueKind};
 pub use memory::{Counter, RingBuffer};
 
+// The other calls that have no safe form are here because this is the room of unsafe code.
+pub use syscall::{MapKind, cgroup_id, network_of, share_descriptors};
+
 use crate::error::Error;
-use syscall::MapKind;
 
 /// The kernel's description of its types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -42,34 +42,12 @@ pub struct Map {
 }
 
 impl Map {
-    /// One number of eight bytes, for a [`Counter`].
+    /// Makes one of so many bytes.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn number() -> Result<Self, Error> {
-        Self::new(MapKind::Value, size_of::<u64>())
-    }
-
-    /// A [`RingBuffer`] of so many bytes: pages, and a power of two.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub fn ring(size: usize) -> Result<Self, Error> {
-        Self::new(MapKind::RingBuffer, size)
-    }
-
-    /// So many bytes of each processor, zero at first, for programs only.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub fn per_cpu(size: usize) -> Result<Self, Error> {
-        Self::new(MapKind::PerCpu, size)
-    }
-
-    fn new(kind: MapKind, size: usize) -> Result<Self, Error> {
+    pub fn new(kind: MapKind, size: usize) -> Result<Self, Error> {
         let descriptor = syscall::create(kind, size).map_err(refused("create a map"))?;
         Ok(Self { descriptor, size })
     }
@@ -84,21 +62,6 @@ impl AsFd for Map {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
-}
-
-/// True if two tasks have the same descriptors, by [`kcmp(2)`](https://man7.org/linux/man-pages/man2/kcmp.2.html);
-/// false if not, or if the kernel does not say. It is here because this is the room of unsafe code.
-pub fn share_descriptors(one: u32, other: u32) -> bool {
-    syscall::share_descriptors(one, other)
-}
-
-/// Opens the network namespace of a socket (`SIOCGSKNS`); here for the same reason.
-///
-/// # Errors
-///
-/// When it is no socket, or `CAP_NET_ADMIN` is missing in the user namespace that owns it.
-pub fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    syscall::network_of(socket)
 }
 
 /// What a program is attached to.
@@ -134,26 +97,12 @@ impl Link {
 /// When the kernel has no such place, takes no such program, or not from us.
 pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Link, Error> {
     let program = syscall::load(name, program, hook).map_err(refused("load a program"))?;
-    let link = match hook {
-        Hook::Iterator(_) => syscall::link(program.as_fd()),
-        Hook::Tracepoint(_) | Hook::Exit(_) => syscall::open_tracepoint(program.as_fd()),
-    };
+    let link = syscall::link(program.as_fd(), hook);
     link.map(Link).map_err(refused("attach a program"))
 }
 
 fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |cause| Error::bpf(operation, cause)
-}
-
-/// The id of a cgroup, as sockets and programs know it, by its directory. On a kernel of 32 bits it is more
-/// than the number of the inode.
-///
-/// # Errors
-///
-/// When it is no directory of cgroup2, or the kernel does not tell.
-pub fn cgroup_id(directory: &Path) -> io::Result<u64> {
-    let path = CString::new(directory.as_os_str().as_bytes())?;
-    syscall::handle(&path)
 }
 
 /// Finds what a program must know of the types that the file `path` describes; those that are `wanted`

@@ -14,9 +14,11 @@
 //!   have room for, which any bytes are, and a number.
 //! - `SIOCGSKNS` takes no argument, and gives a new descriptor or an error, be it for what is no socket.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::{Immutable, IntoBytes};
@@ -53,7 +55,8 @@ const TRACE_ITER: u32 = 28;
 /// What writes into the output of an iterator is for programs that are free under the GPL, too.
 const LICENSE: &CStr = c"Dual MIT/GPL";
 
-/// The attributes of `BPF_PROG_LOAD`, without those of later kernels.
+/// The attributes of `BPF_PROG_LOAD`, without those of later kernels. Those of the other commands are few, and all
+/// of 32 bits.
 #[derive(Default, IntoBytes, Immutable)]
 #[repr(C)]
 struct Load {
@@ -79,80 +82,25 @@ struct Load {
     attach_btf_id: u32,
 }
 
-/// Those of `BPF_MAP_CREATE`.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct Create {
-    map_type: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
-    map_flags: u32,
-}
-
-/// Those of `BPF_LINK_CREATE`.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct LinkAttributes {
-    prog_fd: RawFd,
-    target_fd: u32,
-    attach_type: u32,
-    flags: u32,
-}
-
-/// Those of `BPF_RAW_TRACEPOINT_OPEN`. There is no name: the program has its tracepoint.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct OpenTracepoint {
-    name: u64,
-    prog_fd: RawFd,
-    flags: u32,
-}
-
-/// Those of `BPF_ITER_CREATE`.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct Iterate {
-    link_fd: RawFd,
-    flags: u32,
-}
-
 /// What a map is to be.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum MapKind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MapKind {
     /// One value.
     Value,
-    /// One value of each processor, for programs only.
+    /// One value of each processor, zero at first, for programs only.
     PerCpu,
-    /// A ring buffer.
+    /// A ring buffer: pages, and a power of two.
     RingBuffer,
 }
 
 /// Makes a map of so many bytes.
 pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
     let bytes = u32::try_from(bytes).map_err(io::Error::other)?;
+    // Type, bytes of a key, bytes of a value, how many values, flags.
     let attributes = match kind {
-        MapKind::Value => Create {
-            map_type: ARRAY,
-            key_size: 4,
-            value_size: bytes,
-            max_entries: 1,
-            map_flags: MMAPABLE,
-        },
-        MapKind::PerCpu => Create {
-            map_type: PERCPU_ARRAY,
-            key_size: 4,
-            value_size: bytes,
-            max_entries: 1,
-            map_flags: 0,
-        },
-        MapKind::RingBuffer => Create {
-            map_type: RINGBUF,
-            key_size: 0,
-            value_size: 0,
-            max_entries: bytes,
-            map_flags: 0,
-        },
+        MapKind::Value => [ARRAY, 4, bytes, 1, MMAPABLE],
+        MapKind::PerCpu => [PERCPU_ARRAY, 4, bytes, 1, 0],
+        MapKind::RingBuffer => [RINGBUF, 0, 0, bytes, 0],
     };
     match call(MAP_CREATE, &attributes) {
         // Before 5.11 a map counts as locked memory, of which even root may have little.
@@ -193,34 +141,21 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
     call(PROG_LOAD, &attributes)
 }
 
-/// Attaches a program to its iterator.
-pub(super) fn link(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let attributes = LinkAttributes {
-        prog_fd: program.as_raw_fd(),
-        target_fd: 0,
-        attach_type: TRACE_ITER,
-        flags: 0,
-    };
-    call(LINK_CREATE, &attributes)
-}
-
-/// Attaches a program to its tracepoint or function.
-pub(super) fn open_tracepoint(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let attributes = OpenTracepoint {
-        name: 0,
-        prog_fd: program.as_raw_fd(),
-        flags: 0,
-    };
-    call(RAW_TRACEPOINT_OPEN, &attributes)
+/// Attaches a program.
+pub(super) fn link(program: BorrowedFd<'_>, hook: Hook) -> io::Result<OwnedFd> {
+    let program = program.as_raw_fd().cast_unsigned();
+    match hook {
+        // The program, nothing it is for, the kind of its place, flags.
+        Hook::Iterator(_) => call(LINK_CREATE, &[program, 0, TRACE_ITER, 0]),
+        // The two halves of the address of a name, which the program has, the program, and nothing.
+        Hook::Tracepoint(_) | Hook::Exit(_) => call(RAW_TRACEPOINT_OPEN, &[0, 0, program, 0]),
+    }
 }
 
 /// Begins a run over everything, which is read like a file.
 pub(super) fn iterate(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let attributes = Iterate {
-        link_fd: link.as_raw_fd(),
-        flags: 0,
-    };
-    call(ITER_CREATE, &attributes)
+    // The link, flags.
+    call(ITER_CREATE, &[link.as_raw_fd().cast_unsigned(), 0])
 }
 
 /// `FILEID_KERNFS` (`include/linux/exportfs.h`): the handle is the id of a file in sysfs or cgroup2.
@@ -235,8 +170,14 @@ struct Handle {
     id: [u8; 8],
 }
 
-/// The id of a file in cgroup2 or sysfs.
-pub(super) fn handle(path: &CStr) -> io::Result<u64> {
+/// The id of a cgroup, as sockets and programs know it, by its directory. On a kernel of 32 bits it is more
+/// than the number of the inode.
+///
+/// # Errors
+///
+/// When it is no directory of cgroup2, or the kernel does not tell.
+pub fn cgroup_id(directory: &Path) -> io::Result<u64> {
+    let path = CString::new(directory.as_os_str().as_bytes())?;
     let mut handle = Handle {
         bytes: 8,
         ..Handle::default()
@@ -290,7 +231,11 @@ fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result
 const GET_NETWORK: libc::Ioctl = 0x894c;
 
 /// Opens the network namespace of a socket.
-pub(super) fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+///
+/// # Errors
+///
+/// When it is no socket, or `CAP_NET_ADMIN` is missing in the user namespace that owns it.
+pub fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is open; see above.
     let number = unsafe { libc::ioctl(socket.as_raw_fd(), GET_NETWORK) };
     if number < 0 {
@@ -304,7 +249,7 @@ pub(super) fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 const KCMP_FILES: c_int = 2;
 
 /// True if two tasks have the same descriptors; false if not, or if the kernel does not say.
-pub(super) fn share_descriptors(one: u32, other: u32) -> bool {
+pub fn share_descriptors(one: u32, other: u32) -> bool {
     // SAFETY: all arguments are numbers; see above.
     let answer = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0, 0) };
     answer == 0
@@ -312,10 +257,7 @@ pub(super) fn share_descriptors(one: u32, other: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Create, Hook, Iterate, LinkAttributes, Load, MapKind, OpenTracepoint, create, iterate,
-        link, load, open_tracepoint, share_descriptors,
-    };
+    use super::{Hook, Load, MapKind, create, iterate, link, load, share_descriptors};
     use std::mem::offset_of;
     use std::os::fd::AsFd as _;
 
@@ -326,9 +268,6 @@ mod tests {
         assert_eq!(offset_of!(Load, expected_attach_type), 68);
         assert_eq!(offset_of!(Load, attach_btf_id), 108);
         assert_eq!(size_of::<Load>(), 112);
-        assert_eq!(offset_of!(OpenTracepoint, prog_fd), 8);
-        assert_eq!((size_of::<LinkAttributes>(), size_of::<Iterate>()), (16, 8));
-        assert_eq!(size_of::<Create>(), 20);
     }
 
     #[test]
@@ -350,9 +289,11 @@ mod tests {
     fn what_is_no_program_is_refused() {
         let file = std::fs::File::open("/dev/null").map_err(|error| error.kind());
         let refused = file.as_ref().map(|file| {
-            [link, iterate, open_tracepoint].map(|attach| attach(file.as_fd()).is_err())
+            let hooks = [Hook::Iterator, Hook::Tracepoint, Hook::Exit].map(|hook| hook(1));
+            let refused = hooks.map(|hook| link(file.as_fd(), hook).is_err());
+            (refused, iterate(file.as_fd()).is_err())
         });
-        assert_eq!(refused, Ok([true; 3]));
+        assert_eq!(refused, Ok(([true; 3], true)));
         assert!(load("none", &[], Hook::Iterator(1)).is_err());
         assert!(create(MapKind::RingBuffer, 3).is_err());
     }

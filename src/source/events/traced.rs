@@ -27,7 +27,7 @@ use zerocopy::FromBytes as _;
 
 use super::{EventSource, EventVisitor, Networks, Scope, Watched};
 use crate::bpf::{
-    self, BTF, Counter, Hook, Instruction, Link, Malformed, Map, RingBuffer, TypeKind,
+    self, BTF, Counter, Hook, Instruction, Link, Malformed, Map, MapKind, RingBuffer, TypeKind,
 };
 use crate::error::Error;
 use crate::model::{StateSet, Warning};
@@ -86,7 +86,10 @@ impl Traced {
         scope: Scope,
         mut source: Box<dyn Source>,
     ) -> Result<Self, Error> {
-        let (ring, lost) = (Map::ring(ROOM)?, Map::number()?);
+        let (ring, lost) = (
+            Map::new(MapKind::RingBuffer, ROOM)?,
+            Map::new(MapKind::Value, size_of::<u64>())?,
+        );
         let whole: Vec<Watched> = watched.iter().map(|of| Watched::all(of.table)).collect();
         let networks = match scope {
             Scope::Own => Some(vec![Namespace::of("/proc/thread-self/ns/net")?.inode]),
@@ -177,7 +180,7 @@ fn record(
     ring: &Map,
     lost: &Map,
 ) -> Result<(Vec<Link>, StateSet), Error> {
-    let met = Map::per_cpu(MET)?;
+    let met = Map::new(MapKind::PerCpu, MET)?;
     let plan = Plan {
         watched,
         networks,

@@ -4,7 +4,7 @@ use super::super::Namespace;
 use super::super::fields::{TRACEPOINT, WANTED};
 use super::super::writer::{Generation, MET, Plan, Turn};
 use super::program;
-use crate::bpf::{self, BTF, Hook, Kernel, Map, TypeKind};
+use crate::bpf::{self, BTF, Hook, Kernel, Map, MapKind, TypeKind};
 use crate::filter::{Expr, Field, Narrow, Op, Operand, PortItem, Prefix, Side};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 use crate::skip::skip;
@@ -55,7 +55,14 @@ fn heavy() -> Expr {
 /// Kernels check programs of both kinds; with every part that there can be.
 #[test]
 fn this_kernel_takes_both_programs() {
-    let maps = Map::ring(1 << 16).and_then(|ring| Ok((ring, Map::number()?, Map::per_cpu(MET)?)));
+    let others = || {
+        Ok((
+            Map::new(MapKind::Value, 8)?,
+            Map::new(MapKind::PerCpu, MET)?,
+        ))
+    };
+    let ring = Map::new(MapKind::RingBuffer, 1 << 16);
+    let maps = ring.and_then(|ring| others().map(|(lost, met)| (ring, lost, met)));
     let (ring, lost, met) = match maps {
         Ok(maps) => maps,
         Err(error) => return skip(error.chain()),
