@@ -1,23 +1,24 @@
 //! Which processes hold a socket.
 
 mod fd_index;
+mod missing;
 mod scanner;
 mod suspects;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::container::Containers;
 use crate::error::Error;
-use crate::model::{MissingOwners, Peer, Place, Process, ProcessStatus, Socket, Warning};
+use crate::model::{Peer, Place, Process, ProcessStatus, Socket, Warning};
 use crate::procfs::fd::Descriptor;
 
 use super::name_cache::NameCache;
 use super::process;
-use super::visibility::{Visibility, asking_user};
+use super::visibility::Visibility;
+use missing::{HIDDEN, OUTSIDE, failed, refused, too_new};
 use scanner::{FdScan, FdScanner};
 pub use scanner::{OwnerSource, ScanScope};
 use suspects::{Kin, Suspects};
@@ -288,52 +289,21 @@ impl Owners {
         };
         // Who is out of sight beside it makes no difference.
         if let Some(cause) = scan.failure.clone() {
-            return vec![match self.scanner.source {
-                OwnerSource::Bpf => Warning::Failed(cause),
-                _ => Warning::MissingOwners(MissingOwners::NoProcesses(cause)),
-            }];
+            return vec![Warning::Failed(cause)];
         }
-        let too_new = self.too_new.len();
         let is_outside = scan.visibility == Visibility::PidNamespace && self.out_of_sight > 0;
         let not_read = if scan.visibility == Visibility::OwnOnly {
-            Some(MissingOwners::Hidden)
+            Some(Warning::note(HIDDEN))
         } else {
-            self.refused(scan)
+            let name = |pid| process::read(&self.scanner.root, pid, false)?.process.name;
+            let are_chosen = matches!(self.scanner.scope, ScanScope::Only(_));
+            refused(&scan.unreadable, are_chosen, name)
         };
-        let outside = is_outside.then_some(MissingOwners::OutsideNamespace);
-        let too_new = (too_new > 0).then_some(MissingOwners::TooNew(too_new));
-        let missing = [failed(scan), not_read, outside, too_new];
-        let missing = missing.into_iter().flatten();
-        missing.map(Warning::MissingOwners).collect()
+        let outside = is_outside.then(|| Warning::note(OUTSIDE));
+        let too_new = too_new(self.too_new.len());
+        let missing = [failed(&scan.unreadable), not_read, outside, too_new];
+        missing.into_iter().flatten().collect()
     }
-
-    /// The processes that could not be read for lack of rights, if there are any.
-    fn refused(&self, scan: &FdScan) -> Option<MissingOwners> {
-        let refused = scan.unreadable.iter().filter(|one| one.is_refused());
-        let pids: Vec<u32> = refused.map(|one| one.pid).collect();
-        let name = |pid: &u32| process::read(&self.scanner.root, *pid, false)?.process.name;
-        (!pids.is_empty()).then(|| MissingOwners::Unreadable {
-            names: if pids.len() <= MissingOwners::MOST_NAMED {
-                pids.iter().map(name).collect()
-            } else {
-                Vec::new()
-            },
-            pids,
-            are_chosen: matches!(self.scanner.scope, ScanScope::Only(_)),
-            by: asking_user(),
-        })
-    }
-}
-
-/// The processes that could not be read for another reason, if there are any.
-fn failed(scan: &FdScan) -> Option<MissingOwners> {
-    let mut failed = scan.unreadable.iter().filter(|one| !one.is_refused());
-    let first = failed.next()?;
-    Some(MissingOwners::Failed {
-        pid: first.pid,
-        more: failed.count(),
-        cause: io::Error::from(first.cause).into(),
-    })
 }
 
 /// Processes that are written again and again without new memory.

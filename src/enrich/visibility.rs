@@ -10,7 +10,6 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 use procfs::process::MountInfo;
 
-use crate::model::AskingUser;
 use crate::procfs::fd::is_kernel_thread;
 use crate::procfs::file::read_path;
 use crate::procfs::mounts::mounts;
@@ -88,16 +87,16 @@ fn shows_kernel_threads(root: &Path) -> bool {
     read_path(&root.join(KTHREADD), 1024).is_ok_and(|stat| is_kernel_thread(&stat))
 }
 
-/// Who asks, for the words of what is missing.
-pub(super) fn asking_user() -> AskingUser {
+/// What keeps this process from others, in words; `None` = it is not root.
+pub(super) fn why_refused() -> Option<&'static str> {
     if !geteuid().is_root() {
-        AskingUser::Other
+        None
     } else if !is_namespace("user", FIRST_USER_NAMESPACE) {
-        AskingUser::RootOfNamespace
+        Some("from this user namespace")
     } else if !Reader::of_this_process().privileged {
-        AskingUser::RootWithoutRights
+        Some("without CAP_SYS_PTRACE")
     } else {
-        AskingUser::Root
+        Some("even by root")
     }
 }
 

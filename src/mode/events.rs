@@ -66,10 +66,14 @@ fn run(
     watch.names.enricher.use_namespaces(namespaces);
     watch.untold = source.untold();
     if let Some(why) = &sampled {
-        watch.note(Warning::Sampled(why.clone()), messages);
+        let text = format!(
+            "{why}: looking again and again instead (sampled): \
+             steps are told late, and those of sockets that live shortly not at all"
+        );
+        watch.note(Warning::note(text), messages);
     }
     if watch.wants_only_time_wait() {
-        watch.note(Warning::UntoldTimeWait, messages);
+        watch.note(Warning::note(UNTOLD_TIME_WAIT), messages);
     }
     if sampled.is_none() {
         // Whose the sockets are that are there; of others the source tells.
@@ -152,6 +156,9 @@ fn open(watching: &Watching) -> Result<(Box<dyn EventSource>, Namespaces), Error
     let source = Sampled::new(source, scope, destroyed, watched, why)?;
     Ok((Box::new(source), namespaces))
 }
+
+const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
+                                has closed";
 
 /// Stands before what is missing.
 const INCOMPLETE: &str = "incomplete events: ";
@@ -316,12 +323,13 @@ impl<'w> Watch<'w> {
         self.summary.matched = pairs.unwrap_or(self.summary.matched);
         if self.summary.lost > 0 {
             let lost = self.summary.lost;
-            self.note(Warning::LostRecords(lost), messages);
+            let text = format!("the kernel gave no record of {lost} steps");
+            self.note(Warning::failed(text).varying("no record"), messages);
         }
         let answer = self.answer();
         let is_said = self.wants_only_time_wait();
         if answer == Some(Outcome::Unknown) && self.may_miss_time_wait() && !is_said {
-            self.note(Warning::UntoldTimeWait, messages);
+            self.note(Warning::note(UNTOLD_TIME_WAIT), messages);
         }
         let is_too_little = messages.note_owners(
             INCOMPLETE,

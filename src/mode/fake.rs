@@ -25,7 +25,7 @@ use super::wait::Wait;
 use super::watch::{Pace, Rounds};
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Cause, Disturbance, Limits, Socket, Source as Kind, StateSet, Table, Warning};
+use crate::model::{Cause, Limits, Socket, Source as Kind, StateSet, Table, Warning};
 use crate::query::netstat::Netstat;
 use crate::query::{Count, Query};
 use crate::render::{Envelope, Repetition};
@@ -204,7 +204,8 @@ impl Source for FakeSource {
                 return Ok(outcome);
             }
             if !visitor.rewind() {
-                let lost = Warning::Disturbed(Some(table), Disturbance::Overrun);
+                let lost =
+                    Warning::failed(format!("{table}: the receive buffer overran (ENOBUFS)"));
                 outcome.warnings.push(lost);
                 return Ok(outcome);
             }

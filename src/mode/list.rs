@@ -22,6 +22,7 @@ use crate::model::{Findings, Limits, Protocol, Severity, Source as Kind, Summary
 use crate::query::{Count, Query, Report};
 use crate::render::Envelope;
 use crate::source::{Recorder, Source};
+use crate::text::counted;
 
 pub(super) fn run(
     query: &Query,
@@ -63,6 +64,7 @@ pub(super) fn run(
 
 /// Stands before what is missing.
 const INCOMPLETE: &str = "incomplete list: ";
+const NOTHING_LISTED: &str = "the filter wants nothing that the options list";
 
 pub(super) struct Listing<'l> {
     query: &'l Query,
@@ -106,8 +108,7 @@ impl<'l> Listing<'l> {
         };
         let (count, lost) = unlisted.count(&self.summary.sources, limits);
         self.summary.in_no_table = Some(count);
-        for lost in lost {
-            let warning = Warning::InNoTable(lost);
+        for warning in lost {
             messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
         }
     }
@@ -192,7 +193,7 @@ impl<'l> Listing<'l> {
         let is_too_little = messages.note_owners(INCOMPLETE, of_owners, is_strict, noted);
         if !self.asked {
             // An empty list is right then, but hardly what was meant.
-            messages.note(INCOMPLETE, Warning::NothingListed, noted);
+            messages.note(INCOMPLETE, Warning::note(NOTHING_LISTED), noted);
         }
         is_too_little
     }
@@ -256,7 +257,7 @@ impl<'l> Listing<'l> {
             let query = self.query.within(namespace);
             let found = findings::find(&query, *open, counts, &mut gaps)?;
             for gap in gaps {
-                let gap = Warning::Findings(Box::new(gap)).within(known);
+                let gap = Warning::Within("findings".into(), Box::new(gap)).within(known);
                 messages.note(INCOMPLETE, gap, &mut self.summary.diagnostics);
             }
             match (found, netns) {
@@ -282,7 +283,9 @@ impl<'l> Listing<'l> {
         summing.tell(findings);
         Ok(match (fail_on, not_checked) {
             (Some(severity), _) if count > 0 => {
-                messages.trouble("", &Warning::Grave(count, severity));
+                let (grave, severity) = (counted(count, "finding"), severity.name());
+                let text = format!("{grave} of severity {severity} or graver");
+                messages.trouble("", &Warning::failed(text).varying(severity));
                 Verdict::Failed
             }
             (Some(_), Some(text)) if may_be_grave => {

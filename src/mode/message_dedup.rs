@@ -40,24 +40,20 @@ fn insert(kinds: &mut Vec<Warning>, kind: Warning) -> bool {
 #[cfg(test)]
 mod tests {
     use super::MessageDedup;
-    use crate::model::{AskingUser, Disturbance, Family, MissingOwners, Protocol, Table, Warning};
+    use crate::model::Warning;
 
     #[test]
     fn a_warning_is_said_once_whatever_its_number() {
         let mut dedup = MessageDedup::default();
-        let unreadable = |count| {
-            Warning::MissingOwners(MissingOwners::Unreadable {
-                pids: vec![1; count],
-                names: Vec::new(),
-                are_chosen: false,
-                by: AskingUser::Other,
-            })
+        let unreadable = |count: u32| {
+            let text = format!("{count} processes not readable");
+            Warning::note(text).varying("processes not readable")
         };
         assert!(dedup.is_new_warning(&unreadable(212)));
         assert!(!dedup.is_new_warning(&unreadable(213)));
         dedup.next_round();
         assert!(!dedup.is_new_warning(&unreadable(1)));
-        let too_new = |count| Warning::MissingOwners(MissingOwners::TooNew(count));
+        let too_new = |count: u32| Warning::note(format!("{count} are too new")).varying("too new");
         assert!(dedup.is_new_warning(&too_new(1)));
         assert!(!dedup.is_new_warning(&too_new(2)));
     }
@@ -65,10 +61,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_again_after_a_round_in_which_it_was_not() {
         let mut dedup = MessageDedup::default();
-        let [four, six] = [Family::Inet, Family::Inet6].map(|family| {
-            let protocol = Protocol::Tcp;
-            Warning::Disturbed(Some(Table { protocol, family }), Disturbance::Changed)
-        });
+        let [four, six] = ["IPv4", "IPv6"].map(|of| Warning::failed(format!("{of}: it changed")));
         assert!(dedup.is_new_trouble(&four));
         assert!(dedup.is_new_trouble(&six));
         dedup.next_round();

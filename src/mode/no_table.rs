@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::enrich::{Enricher, Held};
 use crate::filter::{Expr, Field, Op, Operand, Test};
-use crate::model::{
-    Family, InNoTable, Limits, Origin, Protocol, Selection, Source, StateSet, Table,
-};
+use crate::model::{Family, Limits, Origin, Protocol, Selection, Source, StateSet, Table, Warning};
 use crate::procfs::fd::Descriptor;
 use crate::query::{Query, Report};
+use crate::text::counted;
 
 /// What the processes that a query names hold, until all is listed that tables have of it.
 pub(super) struct Unlisted {
@@ -40,32 +39,41 @@ impl Unlisted {
         self,
         origins: &[Origin],
         limits: &dyn Limits,
-    ) -> (Option<u64>, Vec<InNoTable>) {
+    ) -> (Option<u64>, Vec<Warning>) {
         let mut held = self.held.descriptors;
         held.retain(|held| !self.listed.contains(&held.inode));
         let complete = origins.iter().filter(|origin| lists_all(origin));
         let tables: Vec<Table> = complete.map(|origin| origin.table).collect();
         let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+        let mut is_told = self.held.is_whole;
         for lost in in_no_table(held, &tables, limits) {
+            let (pid, namespace) = (lost.held.pid, lost.namespace);
             let protocol = lost.table.map(|table| table.protocol);
-            let key = (lost.held.pid, protocol, lost.namespace);
-            *counts.entry(key).or_default() += 1;
+            *counts.entry((pid, protocol, namespace)).or_default() += 1;
+            is_told &= protocol.is_some() && namespace.is_none() && !limits.is_elsewhere(pid);
         }
-        let counts = counts.into_iter();
-        let counts = counts.map(|((pid, protocol, namespace), count)| InNoTable {
-            count,
-            pid,
-            protocol,
-            namespace,
-        });
-        let counts: Vec<InNoTable> = counts.collect();
-        let is_told = |one: &InNoTable| {
-            one.protocol.is_some() && one.namespace.is_none() && !limits.is_elsewhere(one.pid)
-        };
-        let is_told = self.held.is_whole && counts.iter().all(is_told);
-        let total = is_told.then(|| counts.iter().map(|one| one.count).sum());
-        (total, counts)
+        let total = is_told.then(|| counts.values().sum());
+        let texts = counts
+            .into_iter()
+            .map(|((pid, protocol, namespace), count)| {
+                Warning::note(words(count, pid, protocol, namespace))
+            });
+        (total, texts.collect())
     }
+}
+
+/// `2 TCP sockets of process 812 are in no table: …`
+fn words(count: u64, pid: u32, protocol: Option<Protocol>, namespace: Option<u64>) -> String {
+    let title = protocol.map(Protocol::title);
+    let kind = title.map_or_else(String::new, |title| format!("{title} "));
+    let sockets = counted(count, &format!("{kind}socket"));
+    let are = if count == 1 { "is" } else { "are" };
+    let what = match (protocol, namespace) {
+        (None, _) => "held by io_uring alone: which protocol is unknown".to_owned(),
+        (_, Some(other)) => format!("of network namespace {other}"),
+        (_, None) => "in no table: never bound, reset, or of another network namespace".to_owned(),
+    };
+    format!("{sockets} of process {pid} {are} {what}")
 }
 
 /// True if nothing is asked but that one of certain processes holds a socket.

@@ -56,4 +56,4 @@ pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
 pub use translation::{Address, Translation};
-pub use warning::{AskingUser, Disturbance, InNoTable, MissingOwners, Warning};
+pub use warning::Warning;

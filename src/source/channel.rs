@@ -12,8 +12,10 @@ use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use rustix::net::RecvFlags;
 
-use crate::model::Disturbance;
 use crate::wire::{self, Messages};
+
+/// What came is of another dump.
+pub(super) const OTHER_REPLY: &str = "an answer to another request came between";
 
 /// How often a dump is begun again when it was disturbed and nothing of it was shown.
 pub(super) const REPEATS: u32 = 3;
@@ -142,7 +144,7 @@ impl Channel {
         let datagram = self.receive()?;
         match Messages::new(datagram).next() {
             Some(Ok(answer)) if answer.sequence == sequence => Ok((datagram, answer.socket())),
-            _ => Err(io::Error::other(Disturbance::OtherReply)),
+            _ => Err(io::Error::other(OTHER_REPLY)),
         }
     }
 

@@ -154,19 +154,16 @@ impl<'r> Decoder<'r> {
         })
     }
 
-    /// What to say about replies, and about peers without a name.
-    pub(super) fn warnings(
-        &self,
-        table: Option<Table>,
-        path: Option<&Path>,
-    ) -> impl Iterator<Item = Warning> {
+    /// What to say about the replies of this dump, and about peers without a name.
+    pub(super) fn warnings(&self, what: &str) -> impl Iterator<Item = Warning> {
         let unnamed = self.names.as_ref().and_then(|names| names.failure.clone());
         let first = self.first_malformed.clone();
-        let malformed = first.map(|(_, first)| Warning::BadReplies {
-            table,
-            path: path.map(Path::to_owned),
-            count: self.malformed,
-            first,
+        let malformed = first.map(|(_, first)| {
+            let text = match self.malformed {
+                1 => format!("{what}: a reply that cannot be read: {first}"),
+                count => format!("{what}: {count} replies that cannot be read, the first: {first}"),
+            };
+            Warning::failed(text).varying(format!("{what}: replies: {first}"))
         });
         let unnamed = unnamed.map(Warning::UnnamedPeers);
         malformed.into_iter().chain(unnamed)

@@ -133,6 +133,8 @@ pub struct Outcome {
     pub unlisted: StateSet,
     /// True of a recording that does not say which states it has: it is all there is to list.
     pub is_scope_unknown: bool,
+    /// True of a recording that has only what its filter wants.
+    pub is_narrowed: bool,
     /// The kernel refused to leave out what the request allows it to: the list is the same.
     pub refused_program: bool,
     /// The network namespace that it is of; `None` = the own one.

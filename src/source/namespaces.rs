@@ -219,7 +219,7 @@ impl NamespacesSource {
         }
         before.retain(|one| !self.has(one.namespace.inode));
         let gone = before.iter().map(|one| &one.namespace.name);
-        let gone = gone.map(|name| Warning::Vanished.within(Some(name)));
+        let gone = gone.map(|name| Warning::note("it is gone").within(Some(name)));
         self.warnings.extend(gone);
         Ok(missing)
     }

@@ -125,9 +125,8 @@ impl NetlinkSource {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
                     let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart() {
-                        outcome
-                            .warnings
-                            .push(Warning::Disturbed(dump.only_table(), why));
+                        let text = format!("{dump}: {why}");
+                        outcome.warnings.push(Warning::failed(text));
                         return Ok(outcome);
                     }
                 }
@@ -214,10 +213,10 @@ impl NetlinkSource {
     fn told(&self, mut outcome: Outcome, reader: &Reader<'_>) -> Outcome {
         outcome
             .warnings
-            .extend(reader.decoder.warnings(reader.dump.only_table(), None));
+            .extend(reader.decoder.warnings(&reader.dump.to_string()));
         let strangers = self.strangers.swap(0, Ordering::Relaxed);
         if strangers > 0 {
-            outcome.warnings.push(Warning::Strangers(strangers));
+            outcome.warnings.push(Warning::strangers(strangers));
         }
         outcome
     }

@@ -159,12 +159,16 @@ impl ProcfsSource {
         outcome.unlisted = decoder.unlisted();
         outcome.warnings.extend(decoder.bad_lines(&path));
         match (end, lines.count) {
-            (Ok(_), 0) => outcome.warnings.push(Warning::EmptyFile(path)),
+            (Ok(_), 0) => {
+                let text = format!("{}: empty, not even a header", escape_path(&path));
+                outcome.warnings.push(Warning::failed(text));
+            }
             (Ok(_), _) => {}
             (Err(cause), 0) => return Err(Error::file("read", path, cause)),
             (Err(cause), count) => {
-                let error = Error::file("read", path, cause);
-                outcome.warnings.push(Warning::CutFile(error.into(), count));
+                let error = Error::file("read", path, cause).chain();
+                let text = format!("{error} (after line {count})");
+                outcome.warnings.push(Warning::failed(text));
             }
         }
         Ok(outcome)

@@ -301,16 +301,18 @@ impl ReplaySource {
             }
         }
         if !self.tables.contains(&table) {
-            let missing = Warning::NotRecorded(self.path.clone(), table);
-            let mut outcome = Outcome::absent(missing.to_string().into());
-            outcome.warnings.push(missing);
+            let why = format!("{}: holds no {table}", escape_path(&self.path));
+            let mut outcome = Outcome::failed(why.into());
             outcome.warnings.extend(self.told_flaw());
             return Ok(outcome);
         }
         let mut outcome = Outcome::complete(Kind::Replay);
         let gaps = &mut outcome.warnings;
+        let path = escape_path(&self.path).into_owned();
         if is_narrowed {
-            gaps.push(Warning::Narrowed(self.path.clone(), table));
+            gaps.push(Warning::failed(format!(
+                "{path}: has no {table} but those that the filter of the recording wants"
+            )));
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = if peers { self.unix_names() } else { None };
@@ -322,7 +324,8 @@ impl ReplaySource {
             }
             Err(flaw) => gaps.push(Warning::Failed(self.malformed(flaw.to_string()).into())),
         }
-        gaps.extend(decoder.warnings(Some(table), Some(&self.path)));
+        gaps.extend(decoder.warnings(&format!("{path}: {table}")));
+        outcome.is_narrowed = is_narrowed;
         outcome.is_scope_unknown = listed.is_none();
         outcome.unlisted = match listed {
             _ if is_narrowed => request.states,

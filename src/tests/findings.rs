@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::mode::fake::{FakeKernel, list_over};
-use crate::model::{Disturbance, Warning};
+use crate::model::Warning;
 
 /// Severity and count of a finding, if there is one.
 fn finding(run: &Run, kind: &str) -> Option<(String, u64)> {
@@ -133,7 +133,7 @@ fn search_that_is_refused_makes_the_summary_incomplete() {
 
 #[test]
 fn search_that_is_disturbed_makes_the_summary_incomplete() {
-    let lost = Warning::Disturbed(Some(TCP), Disturbance::Overrun);
+    let lost = Warning::failed(format!("{TCP}: the receive buffer overran (ENOBUFS)"));
     let run = search(&["-stj"], &[suspicious(), suspicious().warns(TCP, lost)]);
     assert_eq!(run.status(), 2);
     assert!(!is_complete(&run), "{}", run.out);

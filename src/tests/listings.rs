@@ -67,7 +67,7 @@ fn table_that_the_kernel_does_not_have_is_no_trouble() {
 
 #[test]
 fn gap_makes_the_list_incomplete() {
-    let gap = Warning::EmptyFile("/proc/net/tcp".into());
+    let gap = Warning::failed("/proc/net/tcp: empty, not even a header");
     let run = list(&["-tlnH"], look(listeners(2)).warns(TCP, gap.clone()));
     let message = format!("lsock: incomplete list: {gap}\n");
     assert_eq!((run.told(), run.lines()), ((2, message.as_str()), 2));
@@ -85,7 +85,7 @@ fn warning_is_said_and_the_list_is_complete() {
 
 #[test]
 fn warning_of_round_after_round_is_said_once_and_a_gap_when_it_comes() {
-    let gap = Warning::EmptyFile("/proc/net/tcp".into());
+    let gap = Warning::failed("/proc/net/tcp: empty, not even a header");
     let mut said = Vec::new();
     let mut messages = repeating(&mut said);
     let query = query(&["-tlnH"]);

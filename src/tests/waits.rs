@@ -145,7 +145,7 @@ fn look_that_was_incomplete_is_made_again() {
 
 #[test]
 fn trouble_of_looks_that_were_made_again_is_not_told() {
-    let lost = Warning::EmptyFile("/proc/net/tcp".into());
+    let lost = Warning::failed("/proc/net/tcp: empty, not even a header");
     let looks = [nothing().warns(TCP, lost), look([listener(80)])];
     let (run, _) = wait(&["-tlnH", "--wait", "30s", AT_80], &looks);
     assert_eq!((run.told(), run.lines()), ((0, ""), 1));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::mode::fake::watch_by;
 use crate::model::State::{Bound, Established, FinWait2, SynSent, TimeWait};
-use crate::model::{Disturbance, Warning};
+use crate::model::Warning;
 
 /// What is told of one socket in a round: what became of it, its old state, and the new one.
 type Told = (&'static str, &'static str, &'static str);
@@ -114,7 +114,7 @@ fn a_dump_that_is_refused_ends_nothing_and_is_trouble() {
 #[test]
 fn a_dump_that_is_cut_ends_nothing_and_one_that_begins_again_is_whole() {
     let all = [80, 81].map(|peer| connection(Established, peer.into(), peer));
-    let lost = Warning::Disturbed(Some(TCP), Disturbance::Overrun);
+    let lost = Warning::failed(format!("{TCP}: the receive buffer overran (ENOBUFS)"));
     let cut = look([all[0].clone()]).warns(TCP, lost);
     let again = look(all.clone()).disturbed(TCP, 1);
     let all = look(all);

@@ -4,13 +4,14 @@
     reason = "a test stops at the first surprise"
 )]
 
+use super::missing::HIDDEN;
 use super::{OwnerSource, Owners, ScanScope};
 use crate::enrich::inode_counters::InodeCounters;
 use crate::enrich::name_cache::NameCache;
 use crate::enrich::process::now;
 use crate::enrich::users;
 use crate::enrich::visibility::Visibility;
-use crate::model::{Family, MissingOwners, Process, ProcessStatus, Protocol, Socket, Warning};
+use crate::model::{Family, Process, ProcessStatus, Protocol, Socket, Warning};
 use crate::procfs::fd::Unreadable;
 use crate::start;
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -476,6 +477,7 @@ fn named_process_that_cannot_be_read_is_told() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = among(root.path(), vec![20, 1234]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
+    let mut kinds = None;
     for (unreadable, start) in [
         (vec![1234], "pid 1234 not readable"),
         (vec![20, 1234], "pids 20 (a), 1234 not readable"),
@@ -485,10 +487,15 @@ fn named_process_that_cannot_be_read_is_told() {
         let texts = texts_of(&owners);
         assert_eq!(texts.len(), 1);
         assert!(texts[0].starts_with(start), "{texts:?}");
+        let kind = owners.warnings()[0].kind();
+        assert_eq!(
+            kind,
+            *kinds.get_or_insert(kind.clone()),
+            "whatever their number"
+        );
     }
     owners.scan.as_mut().unwrap().visibility = Visibility::OwnOnly;
-    let hidden = Warning::MissingOwners(MissingOwners::Hidden);
-    assert_eq!(owners.warnings(), [hidden]);
+    assert_eq!(owners.warnings(), [Warning::note(HIDDEN)]);
 }
 
 #[test]

@@ -152,12 +152,21 @@ impl Listing<'_> {
 fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
     let lacks_range = rule.lacks_range();
     let fields: Vec<String> = rule.missing(source).into_iter().map(Field::name).collect();
-    let unreported = (!lacks_range || !fields.is_empty()).then(|| Warning::MissingFields {
-        table: rule.table(),
-        fields,
-        source,
+    let unreported = (!lacks_range || !fields.is_empty()).then(|| {
+        let why = match source {
+            Kind::Netlink if *fields == ["mark"] => {
+                "the kernel tells only to CAP_NET_ADMIN; run as root"
+            }
+            Kind::Netlink => "the kernel does not tell of every socket",
+            Kind::Procfs => "/proc/net does not tell",
+            Kind::Replay => "the recording does not tell",
+        };
+        let (table, fields) = (rule.table(), fields.join(", "));
+        Warning::failed(format!(
+            "{table}: the filter asks for {fields}, which {why}"
+        ))
     });
-    let range = lacks_range.then(|| Warning::Failed(NO_RANGE.into()));
+    let range = lacks_range.then(|| Warning::failed(NO_RANGE));
     unreported.into_iter().chain(range)
 }
 
@@ -171,10 +180,9 @@ fn unlisted(
     rules: &[Rule],
     outcome: &Outcome,
 ) -> impl Iterator<Item = (bool, Warning)> + use<> {
-    let (states, is_told) = (outcome.unlisted, !outcome.warnings.iter().any(is_narrowed));
-    let source = outcome
-        .source
-        .filter(|_| is_told && states != StateSet::EMPTY);
+    let states = outcome.unlisted;
+    let is_some = states != StateSet::EMPTY && !outcome.is_narrowed;
+    let source = outcome.source.filter(|_| is_some);
     let each = rules.iter().filter_map(|rule| {
         let (protocol, source) = (rule.table().protocol, source?);
         let is_everywhere = protocol.in_proc_net() && protocol.sock_diag().is_some();
@@ -185,10 +193,6 @@ fn unlisted(
         is_said.then(|| (is_gap, Warning::Unlisted(protocol, asked, source)))
     });
     each.collect::<Vec<_>>().into_iter()
-}
-
-const fn is_narrowed(warning: &Warning) -> bool {
-    matches!(warning, Warning::Narrowed(..))
 }
 
 /// Tables that are read together: one, or TCP over both IP versions.

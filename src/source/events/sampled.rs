@@ -20,9 +20,11 @@ use self::pending::PendingEvents;
 use self::table::{Gap, SampledTable};
 use super::{EventSource, EventVisitor, Networks, Scope, Watched};
 use crate::error::Error;
-use crate::model::{Protocol, Table, Warning};
+use crate::model::{Cause, Protocol, Table, Warning};
 use crate::source::Source;
 use crate::track::{Pacer, wait};
+
+const OVERRUN: &str = "the kernel's notices of closed sockets overran (ENOBUFS)";
 
 /// Notices that come while a pause must last are taken in such pieces: each wake-up for itself would
 /// cost more than the looks.
@@ -84,7 +86,7 @@ impl Sampled {
         let notices = match destroyed {
             Destroyed::NotTold => None,
             Destroyed::Told => Notices::join(watched.iter().map(|watched| watched.table))
-                .map_err(|error| deaf = Some(Warning::NoNotices(error.into())))
+                .map_err(|error| deaf = Some(no_notices(error)))
                 .ok(),
         };
         let mut sampled = Self {
@@ -155,17 +157,17 @@ impl Sampled {
             }
         });
         if let Some(strangers) = notices.strangers() {
-            self.overrun.note(Warning::Strangers(strangers));
+            self.overrun.note(Warning::strangers(strangers));
         }
         match heard {
             Ok(heard) => {
                 self.heard |= heard != Heard::Nothing;
                 if heard == Heard::Overrun {
-                    self.overrun.note(Warning::LostNotices);
+                    self.overrun.note(Warning::failed(OVERRUN));
                 }
             }
             Err(error) => {
-                self.deaf = Some(Warning::NoNotices(error.into()));
+                self.deaf = Some(no_notices(error));
                 self.notices = None;
             }
         }
@@ -245,6 +247,13 @@ impl EventSource for Sampled {
         let others = [self.overrun.take(), self.deaf.take()];
         gaps.chain(others.into_iter().flatten()).collect()
     }
+}
+
+fn no_notices(error: impl Into<Cause>) -> Warning {
+    let cause = error.into();
+    Warning::failed(format!(
+        "the kernel does not tell of closed sockets: {cause}"
+    ))
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! What is dumped over netlink, how it is read, and how that can end.
 
+use std::fmt::{self, Display, Formatter};
 use std::io;
 
 use rustix::io::Errno;
 
-use crate::model::{Disturbance, Family, Protocol, Source as Kind, Table};
-use crate::source::channel::{Batch, REPEATS};
+use crate::model::{Cause, Family, Protocol, Source as Kind, Table};
+use crate::source::channel::{Batch, OTHER_REPLY, REPEATS};
 use crate::source::decoder::Decoder;
 use crate::source::unix_names::UnixNames;
 use crate::source::{Request, Visitor};
 use crate::wire::{self, Body, DumpParams, Messages};
+
+const CHANGED: &str = "the table changed while it was read (NLM_F_DUMP_INTR)";
+const OVERRUN: &str = "the receive buffer overran (ENOBUFS)";
 
 /// What is dumped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,15 @@ pub(super) enum Dump {
     UnixNames,
 }
 
+impl Display for Dump {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp => f.write_str("TCP sockets"),
+            Self::Table(_) | Self::UnixNames => self.table().fmt(f),
+        }
+    }
+}
+
 impl Dump {
     /// The table, or the first.
     pub(super) const fn table(self) -> Table {
@@ -29,14 +42,6 @@ impl Dump {
             Self::Table(table) => table,
             Self::Tcp => Table::new(Protocol::Tcp, Family::Inet),
             Self::UnixNames => Table::new(Protocol::Unix, Family::Unix),
-        }
-    }
-
-    /// The table, if it is one.
-    pub(super) const fn only_table(self) -> Option<Table> {
-        match self {
-            Self::Tcp => None,
-            Self::Table(_) | Self::UnixNames => Some(self.table()),
         }
     }
 
@@ -57,7 +62,7 @@ pub(super) enum End {
     /// The kernel does not list this table; nothing was lent.
     Refused(io::Error),
     /// Something was lost.
-    Disturbed(Disturbance),
+    Disturbed(Cause),
 }
 
 pub(super) struct Reader<'r> {
@@ -98,7 +103,7 @@ impl<'r> Reader<'r> {
                 }
             };
             if message.sequence != self.sequence {
-                return Some(End::Disturbed(Disturbance::OtherReply));
+                return Some(End::Disturbed(OTHER_REPLY.into()));
             }
             self.interrupted |= message.interrupted;
             match message.body {
@@ -109,7 +114,7 @@ impl<'r> Reader<'r> {
                 }
                 Body::Done(code) | Body::Error(code) if code > 0 => return Some(self.failed(code)),
                 Body::Done(_) if self.interrupted => {
-                    return Some(End::Disturbed(Disturbance::Changed));
+                    return Some(End::Disturbed(CHANGED.into()));
                 }
                 Body::Done(_) => return Some(End::Whole),
                 Body::Error(_)
@@ -127,7 +132,7 @@ impl<'r> Reader<'r> {
         if self.decoder.lent == 0 && self.decoder.malformed == 0 {
             End::Refused(cause)
         } else {
-            End::Disturbed(Disturbance::BrokenOff(cause.into()))
+            End::Disturbed(format!("the kernel broke off: {}", Cause::from(cause)).into())
         }
     }
 
@@ -144,20 +149,20 @@ impl<'r> Reader<'r> {
 }
 
 /// Why the begin of a dump is not worth looking at.
-pub(super) fn flaw(first: &mut Batch) -> Option<Disturbance> {
+pub(super) fn flaw(first: &mut Batch) -> Option<Cause> {
     match first.failure.take() {
         Some(error) => Some(disturbance(error)),
         None => first
             .received()
             .any(wire::is_interrupted)
-            .then_some(Disturbance::Changed),
+            .then(|| CHANGED.into()),
     }
 }
 
-pub(super) fn disturbance(error: io::Error) -> Disturbance {
+pub(super) fn disturbance(error: io::Error) -> Cause {
     if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) {
-        Disturbance::Overrun
+        OVERRUN.into()
     } else {
-        Disturbance::Receiving(error.into())
+        format!("receiving failed: {}", Cause::from(error)).into()
     }
 }

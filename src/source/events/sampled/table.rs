@@ -57,7 +57,8 @@ impl Part {
             pending.take_back(before, inode);
             let table = self.known.table;
             self.known = Known::new(table);
-            let gap = Warning::OtherSource(table).within(name.as_ref());
+            let gap = Warning::failed(format!("{table}: they are read in another way now"))
+                .within(name.as_ref());
             self.gap.note(gap);
             return true;
         }
