@@ -10,6 +10,7 @@ mod pairs;
 mod rights;
 mod syn;
 mod time_wait;
+mod uncommon;
 pub mod watch;
 
 use std::time::Duration;

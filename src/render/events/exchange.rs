@@ -235,7 +235,13 @@ impl Exchange {
         if segment == Segment::Ack && *from.of(&self.at) == Some(State::FinWait2) {
             self.acknowledge_fin(from);
         }
-        let found = self.lines.iter().rposition(is_under_way(segment));
+        // What an answer has proven to be sent has arrived.
+        let is_syn =
+            |line: &Line| segment == Segment::Syn && line.sent(from) == Some((Segment::Syn, true));
+        let found = self
+            .lines
+            .iter()
+            .rposition(|line| is_under_way(segment)(line) || is_syn(line));
         // An ACK may be in a FIN that was sent by an end that had received ours.
         let with_fin = self.lines.last().is_some_and(is_under_way(Segment::Fin));
         let is_with_fin = found.is_none() && segment == Segment::Ack && with_fin;

@@ -193,7 +193,16 @@ impl Lives {
         let life = self.by_number.get(&of)?;
         let can_be = |other: &u64| {
             let other = self.by_number.get(other);
-            other.is_some_and(|other| can_join(other, life))
+            other.is_some_and(|other| {
+                let ends = [other, life].map(|end| (end.steps.first().map(|step| step.time), end));
+                let is_in_order = ends[0].0 <= ends[1].0;
+                let [(_, one), (_, other)] = ends;
+                if is_in_order {
+                    can_join(one, other)
+                } else {
+                    can_join(other, one)
+                }
+            })
         };
         let at = self.single.get(&ends)?;
         let here = at.get(&life.row().socket.netns).copied().filter(can_be);

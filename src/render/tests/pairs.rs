@@ -94,7 +94,7 @@ const OPEN: &str = "
 ";
 
 /// Every way that a connection can go, by its name.
-const LIVES: [(&str, bool, &str); 17] = [
+const LIVES: [(&str, bool, &str); 18] = [
     (
         "the client closes first, and each segment comes alone",
         true,
@@ -203,6 +203,14 @@ const LIVES: [(&str, bool, &str); 17] = [
          20 s LISTEN SYN_RCVD
          31 c SYN_SENT ESTABLISHED
          36 s SYN_RCVD ESTABLISHED",
+    ),
+    (
+        "with TCP Fast Open and no cookie yet",
+        false,
+        "0 c CLOSED SYN_SENT no-syn
+         200 c SYN_SENT ESTABLISHED
+         210 s LISTEN SYN_RCVD
+         215 s SYN_RCVD ESTABLISHED",
     ),
     (
         "a firewall refuses",
@@ -330,6 +338,18 @@ fn ports_that_are_used_again_are_another_pair() {
     let again = [client.again(3), server.again(4)];
     told.extend(self::told(&again, &format!("{OPEN}{lines}")));
     assert_eq!(roles(&told, |_| true), [(true, true, 0), (true, true, 0)]);
+}
+
+#[test]
+fn client_whose_port_is_known_last_is_the_other_end() {
+    let mut told = told(
+        &both(),
+        "0 c CLOSED SYN_SENT no-syn
+         20 s LISTEN SYN_RCVD
+         31 c SYN_SENT ESTABLISHED",
+    );
+    told[0].event.socket.local.port = None;
+    assert_eq!(roles(&told, |_| true), [(true, true, 0)]);
 }
 
 #[test]

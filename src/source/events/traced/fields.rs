@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 
 use super::record::StepRecord;
-use crate::bpf::Size::{self, Eight, Four, Two};
+use crate::bpf::Size::{self, Eight, Four, One, Two};
 use crate::bpf::TypeKind;
 use crate::model::Family;
 
@@ -45,11 +45,12 @@ pub(super) const OF_COMMON: [Field; 5] = [
     (Eight, "skc_flags", offset_of!(StepRecord, flags)),
 ];
 /// Of `struct sock`.
-pub(super) const OF_SOCKET: [Field; 4] = [
+pub(super) const OF_SOCKET: [Field; 5] = [
     (Two, "sk_protocol", offset_of!(StepRecord, protocol)),
     (Four, "sk_mark", offset_of!(StepRecord, mark)),
     (Four, "sk_uid.val", offset_of!(StepRecord, uid)),
     (Four, "sk_err", offset_of!(StepRecord, error)),
+    (One, "sk_shutdown", offset_of!(StepRecord, shutdown)),
 ];
 /// Of `struct tcp_sock`.
 pub(super) const OF_TCP: [Field; 8] = [

@@ -14,7 +14,7 @@ use super::record::StepRecord;
 use super::rests::RestRecord;
 use super::wanted::passes_all;
 use crate::filter::Narrow;
-use crate::model::{Endpoint, Event, Owner, Socket, State, StateSet, Table};
+use crate::model::{Endpoint, Event, Owner, Process, Protocol, Socket, State, StateSet, Table};
 use crate::source::{Extensions, Request, Source};
 
 /// Sockets from their first record to their end.
@@ -42,6 +42,8 @@ struct Life {
     /// Port 0 = not known yet.
     local: (IpAddr, u16),
     peer: (IpAddr, u16),
+    /// The port of what the socket was used for before; 0 = it is not left in records.
+    port_before: u16,
     owner: Owner,
     /// The place of an event in the queue that the next record completes.
     lacking: Option<usize>,
@@ -94,6 +96,8 @@ impl Lives {
             self.missing += u64::from(self.is_whole && record.protocol == 6);
         }
         let netns = Some(record.netns).filter(|_| self.tells_netns);
+        // One that listens without a port of its own gets it after the record.
+        let listened_at = (netns.unwrap_or_default(), life.local.0, life.local.1);
         life.learn(record, command, netns, &self.listeners);
         let new = record.new_state();
         let mut event = life.event(record, table, new.unwrap_or(old), clock);
@@ -104,10 +108,9 @@ impl Lives {
             queue.complete(place, &event);
         }
         let (connection, inode) = (life.connection, record.inode);
-        let local = (netns.unwrap_or_default(), life.local.0, life.local.1);
         match (old, in_kernel) {
-            (_, State::Listen) => self.listeners.add(local, inode, life.owner.clone()),
-            (State::Listen, State::Closed) => self.listeners.remove(local, inode),
+            (_, State::Listen) => self.listeners.add(listened_at, inode, life.owner.clone()),
+            (State::Listen, State::Closed) => self.listeners.remove(listened_at, inode),
             _ => {}
         }
         let rest = self.rests.take_place(record.socket);
@@ -156,6 +159,11 @@ impl Lives {
             state: old,
             local: record.local(),
             peer: record.peer(),
+            port_before: if begins && record.port == 0 {
+                u16::from_be_bytes(record.last_port)
+            } else {
+                0
+            },
             owner: Owner {
                 process: None,
                 inode: Some(record.inode).filter(|inode| *inode != 0 && !begins),
@@ -195,7 +203,8 @@ impl Life {
     ) {
         let [old, new] = record.kernel_states();
         self.state = new;
-        if record.local().1 != 0 {
+        let (_, port) = record.local();
+        if port != 0 && (record.port != 0 || port != self.port_before) {
             (self.local, self.peer) = (record.local(), record.peer());
         }
         let is_new = record.is_accepted() || old == State::SynRcvd;
@@ -203,8 +212,11 @@ impl Life {
             let (ip, port) = self.local;
             self.owner = listeners.owner_at((netns.unwrap_or_default(), ip, port));
         }
-        let known = self.owner.process.as_ref();
-        if known.is_some_and(|known| known.pid == record.process) {
+        // Another name is that of another program that it runs.
+        let name = record.process_name();
+        let is_known =
+            |known: &Process| known.pid == record.process && known.name.as_deref() == Some(name);
+        if self.owner.process.as_deref().is_some_and(is_known) {
             return;
         }
         if let Some(process) = record.user(command) {
@@ -225,6 +237,11 @@ impl Life {
         let mut socket = Socket::new(table.protocol, table.family);
         set(&mut socket.local, self.local);
         set(&mut socket.peer, self.peer);
+        let is_known = |end: &Endpoint| end.port.is_some();
+        if table.protocol == Protocol::Mptcp && !is_known(&socket.local) {
+            // Its first subflow has them, until that is connected.
+            (socket.local.ip, socket.peer.ip) = (None, None);
+        }
         socket.state = state;
         // Until then it is that of the listener.
         let has_cookie = record.cookie != 0 && !record.is_accepted();

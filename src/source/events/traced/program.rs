@@ -141,8 +141,8 @@ impl Writer<'_> {
     fn write_task(&mut self, pids: Option<Namespace>) -> Result<(), Malformed> {
         self.write_pids(pids);
         self.code.copy(R::R1, RECORD);
-        self.code
-            .add_number(R::R1, at(offset_of!(StepRecord, name)).into());
+        let place = at(offset_of!(StepRecord, thread_name));
+        self.code.add_number(R::R1, place.into());
         self.code.set(R::R2, 16);
         self.code.call(GET_CURRENT_COMM);
         self.code.call(match self.generation {
@@ -152,6 +152,14 @@ impl Writer<'_> {
         self.code.copy(TASK, R::R0);
         self.read_of_task(Four, R::R1, TASK, ["task_struct", "flags"])?;
         self.write(Four, offset_of!(StepRecord, task_flags), R::R1);
+        // Both halves of the name of the process.
+        for half in [0, 8] {
+            self.read_of_task(Eight, R::R1, TASK, ["task_struct", "group_leader"])?;
+            let name = self.btf.offset("task_struct", "comm", ValueKind::Other)?;
+            self.load_of_task(Eight, R::R1, R::R1, name + half);
+            let place = offset_of!(StepRecord, name);
+            self.code.store(Eight, RECORD, at(place) + half, R::R1);
+        }
         self.read_of_task(Eight, R::R1, TASK, ["task_struct", "cred"])?;
         self.read_of_task(Four, R::R1, R::R1, ["cred", "euid.val"])?;
         self.write(Four, offset_of!(StepRecord, task_uid), R::R1);

@@ -62,7 +62,10 @@ pub(super) struct StepRecord {
     /// In eighths of a microsecond.
     pub(super) srtt: u32,
     pub(super) retransmits: u32,
+    /// `comm` of the process,
     pub(super) name: [u8; 16],
+    /// and of the thread.
+    pub(super) thread_name: [u8; 16],
     /// IPv4 has the first four bytes.
     pub(super) address: [u8; 16],
     pub(super) peer_address: [u8; 16],
@@ -72,11 +75,13 @@ pub(super) struct StepRecord {
     pub(super) port: u16,
     /// In the order of the network.
     pub(super) peer_port: [u8; 2],
-    /// The same as the port, and still there at the end. In the order of the network.
+    /// The same as the port, and still there when the socket is closed and, until it has a port again, used for
+    /// another connection. In the order of the network.
     pub(super) last_port: [u8; 2],
     /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
     pub(super) fast_open: u8,
-    pub(super) padding: u8,
+    /// Other than 0 if the program has closed it, or shut it down while it was connected.
+    pub(super) shutdown: u8,
     /// Segments sent,
     pub(super) segments: u32,
     /// and received.
@@ -110,8 +115,9 @@ impl StepRecord {
 
     /// Its own end; port 0 = not known.
     pub(super) fn local(&self) -> (IpAddr, u16) {
+        let [_, new] = self.kernel_states();
         let port = match self.port {
-            0 => u16::from_be_bytes(self.last_port),
+            0 if new == State::Closed => u16::from_be_bytes(self.last_port),
             port => port,
         };
         (self.ip(self.address), port)
@@ -190,6 +196,8 @@ impl StepRecord {
             0 => match old {
                 State::Listen | State::LastAck => return None,
                 State::FinWait2 | State::Closing if self.protocol != 6 => Ending::Complete,
+                // Its subflows know why.
+                State::SynSent if self.protocol != 6 => return None,
                 State::SynSent if self.local().1 == 0 => Ending::NoPort,
                 State::SynSent if self.is_silent() => Ending::NotBegun,
                 State::SynSent => Ending::GivenUp,
@@ -238,8 +246,14 @@ impl StepRecord {
         (is_made && self.process != 0).then_some(Task {
             pid: self.process,
             tid: self.thread,
-            comm: self.name,
+            comm: self.thread_name,
         })
+    }
+
+    /// The name of the process that runs.
+    pub(super) fn process_name(&self) -> &[u8] {
+        let name = self.name.split(|byte| *byte == 0).next();
+        name.unwrap_or_default()
     }
 
     /// What TCP has counted; `None` of a listener, and of another protocol.
@@ -255,16 +269,17 @@ impl StepRecord {
     }
 
     /// The process that uses the socket, if it is the one that runs. Whoever destroys a socket need not
-    /// use it, and a thread of the kernel works for others.
+    /// use it, and a thread of the kernel works for others. A listener that is destroyed has no error yet.
     pub(super) fn user(&self, command: &[u8]) -> Option<Process> {
+        let may_be_destroyed = self.kernel_states()[0] == State::Listen && self.shutdown == 0;
         let is_user = self.is_made_here()
             && self.error != ECONNABORTED
+            && !may_be_destroyed
             && self.task_flags & KERNEL_THREAD == 0;
-        let name = self.name.split(|byte| *byte == 0).next();
         is_user.then(|| {
             let mut process = Process {
                 pid: self.process,
-                name: name.map(<[u8]>::to_vec),
+                name: Some(self.process_name().to_vec()),
                 uid: Some(self.task_uid),
                 ..Process::default()
             };

@@ -32,6 +32,7 @@ pub(super) const SKC_TO_TCP_SOCK: i32 = 137;
 // `include/net/tcp_states.h`.
 const SYN_SENT: i32 = 2;
 const SYN_RECV: i32 = 3;
+const CLOSE: i32 = 7;
 
 /// What comes first in the eight bytes in front of an IPv4 address that is mapped into IPv6.
 const MAPPED: [u32; 3] = [0, 0, 0xffff];
@@ -93,10 +94,13 @@ impl Writer<'_> {
     }
 
     /// An end may be told by the next record only: the own port of who connects, and that of the peer, with
-    /// the own address, of what is accepted. At the end the port is given back, and the last one left.
+    /// the own address, of what is accepted. At the end the port is given back, and the last one left, until
+    /// the socket has another one.
     fn complete_ports(&mut self) -> Result<(), Malformed> {
         let known = self.code.label();
         self.code.jump(Condition::IsNot(LOCAL_PORT, 0), known);
+        self.code.load(Eight, R::R1, CONTEXT, NEW_STATE);
+        self.code.jump(Condition::IsNot(R::R1, CLOSE), known);
         self.code.copy(R::R1, SOCKET);
         self.code.call(SKC_TO_TCP_SOCK);
         self.code.jump(Condition::Is(R::R0, 0), known);

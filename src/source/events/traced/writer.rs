@@ -210,11 +210,17 @@ impl<'p> Writer<'p> {
         from: R,
         field: [&str; 2],
     ) -> Result<(), Malformed> {
-        if self.generation == Generation::Typed {
-            return self.read(size, into, from, field);
-        }
         let offset = self.offset(size, field)?;
+        self.load_of_task(size, into, from, offset);
+        Ok(())
+    }
+
+    /// Reads what stands at an offset of a task, or of what it leads to.
+    pub(super) fn load_of_task(&mut self, size: Size, into: R, from: R, offset: i16) {
         let code = &mut self.code;
+        if self.generation == Generation::Typed {
+            return code.load(size, into, from, offset);
+        }
         code.copy(R::R3, from);
         code.add_number(R::R3, offset.into());
         code.copy(R::R1, R::STACK);
@@ -222,7 +228,6 @@ impl<'p> Writer<'p> {
         code.set(R::R2, size.bytes().into());
         code.call(PROBE_READ_KERNEL);
         code.load(size, into, R::STACK, -8);
-        Ok(())
     }
 
     /// Reads what a way from the socket leads to.

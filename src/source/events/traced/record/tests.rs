@@ -44,6 +44,7 @@ pub(in super::super) fn made_by(process: u32, record: StepRecord) -> StepRecord 
         is_held: 1,
         process,
         name,
+        thread_name: name,
         ..record
     }
 }
@@ -79,6 +80,9 @@ fn ends_are_those_of_the_family() {
     assert_eq!(step.local().0, IpAddr::from(step.address));
     step.port = 0;
     step.last_port = 5_000_u16.to_be_bytes();
+    // Of what the socket was used for before.
+    assert_eq!(step.local().1, 0);
+    step.new_state = code(Closed);
     assert_eq!(step.local().1, 5_000);
     // It may have had a peer before.
     for states in [(Closed, Listen), (Listen, Closed)] {
@@ -122,6 +126,9 @@ fn end_of_a_socket_is_not_that_of_its_connection() {
     (of_mptcp.protocol, of_mptcp.flags) = (262, DEAD);
     assert_eq!(of_mptcp.new_state(), Some(Closed));
     assert_eq!(of_mptcp.ending(), Some(Ending::Complete));
+    of_mptcp = record((SynSent, Closed), 0, 0);
+    of_mptcp.protocol = 262;
+    assert_eq!(of_mptcp.ending(), None);
 }
 
 #[test]
@@ -198,9 +205,21 @@ fn only_who_holds_the_socket_uses_it() {
         },
         // Whoever destroys it.
         StepRecord { error: 103, ..step },
+        StepRecord {
+            old_state: code(Listen),
+            new_state: code(Closed),
+            ..step
+        },
     ] {
         assert_eq!(other.user(b""), None, "{other:?}");
     }
+    let closed = StepRecord {
+        old_state: code(Listen),
+        new_state: code(Closed),
+        shutdown: 3,
+        ..step
+    };
+    assert!(closed.user(b"").is_some());
 }
 
 #[test]
