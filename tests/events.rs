@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::scene::{V4, V6};
 use crate::support::{Run, fresh};
 use lives::{End, LIVES, Stage};
-use watch::{Steps, Watch, can_trace};
+use watch::{Steps, Watch, acknowledge_at_once, can_trace};
 
 /// What who connects and closes first goes through.
 const CLIENT: &str = "CLOSED SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT";
@@ -65,6 +65,7 @@ fn each_life(
                 let look = &look;
                 let live = move || -> Result<(), String> {
                     let namespace = fresh().unwrap();
+                    acknowledge_at_once();
                     let watch = Watch::begin(options, "");
                     let ends = life(&Stage {
                         namespace: &namespace,

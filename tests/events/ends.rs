@@ -127,16 +127,24 @@ fn every_end_comes_in_time_however_much_happens() {
             }
         }
     });
-    let ends = [Signal::SIGINT, Signal::SIGTERM].map(|signal| {
+    let start = |more: &[&str]| {
         let mut lsock = program();
-        let lsock = lsock.args(["-En", "--format", "ndjson"]);
-        let child = Child::start(lsock.stdout(Stdio::null()).stderr(Stdio::piped()));
+        let lsock = lsock.args(["-En", "--format", "ndjson"]).args(more);
+        Child::start(lsock.stdout(Stdio::null()).stderr(Stdio::piped()))
+    };
+    let mut ends = Vec::new();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let child = start(&[]);
         child.until_caught(signal);
         std::thread::sleep(Duration::from_secs(1));
         let signalled = Instant::now();
         child.signal(signal);
-        (child.end(), signalled.elapsed())
-    });
+        ends.push((child.end(), signalled.elapsed()));
+    }
+    for own in [["--wait", "1s"], ["--limit", "3000"]] {
+        let begun = Instant::now();
+        ends.push((start(&own).end(), begun.elapsed()));
+    }
     is_over.store(true, Ordering::Relaxed);
     load.join().unwrap();
     for (run, took) in ends {
@@ -230,6 +238,8 @@ fn user_without_rights_is_told_what_is_seen() {
     let [here, there] = [&pair.client, &pair.server].map(|end| end.local_addr().unwrap().port());
     watch.ring();
     close(pair.client);
+    // A busy machine lets the FIN wait.
+    assert_eq!((&pair.server).read(&mut [0]).unwrap(), 0);
     watch.ring();
     close(pair.server);
     let (events, run) = watch.end();

@@ -9,11 +9,11 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::lives::{End, LIVES, Stage, bound};
-use super::watch::{Steps, can_trace, traced};
+use super::watch::{Steps, acknowledge_at_once, can_trace, has_begun, traced};
 use super::{is_lacking, once_more};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, V6, tcp};
-use crate::support::{Reading, Run, fresh, lsock, program};
+use crate::support::{Reading, Run, fresh, lsock, program, until};
 
 /// `lsock -E --by pair` in the namespace of this thread. It is told what to wait for by connections that
 /// are refused.
@@ -38,8 +38,9 @@ impl<T: Clone + std::fmt::Debug + Send + 'static> Pairs<T> {
             rung: Cell::new(0),
             shows,
         };
-        // Then it watches: what waits for records has nothing else to do.
-        pairs.running.until_at_rest();
+        until("it has begun", || {
+            has_begun(pairs.running.pid()).then_some(())
+        });
         pairs.ring();
         pairs
     }
@@ -129,6 +130,7 @@ fn both_ends_of_every_life_are_one_pair() {
     for (name, life) in LIVES {
         let live = |ip| {
             let namespace = fresh().unwrap();
+            acknowledge_at_once();
             let pairs = objects(&[]);
             let stage = Stage {
                 namespace: &namespace,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{Reading, Run, close, fresh, lsock, program, skip, until};
+use crate::support::{Reading, Run, close, command, fresh, lsock, program, run, skip, until};
 
 /// The bell is rung again when it was not heard for so long: the watch had not begun.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -144,7 +144,22 @@ fn is_at(event: &Value, bell: SocketAddr) -> bool {
 
 /// A namespace of its own, where the kernel's records can be had.
 pub fn traced() -> Option<Namespace> {
-    fresh().filter(|_| can_trace())
+    let namespace = fresh().filter(|_| can_trace())?;
+    acknowledge_at_once();
+    Some(namespace)
+}
+
+/// From now on a FIN is acknowledged by whoever sends it. Else a timer would do it some milliseconds later, and there
+/// are kernels that do not record what an interrupt does (see `once_more`).
+pub fn acknowledge_at_once() {
+    for words in [
+        "-4 route replace local 127.0.0.1 dev lo table local proto kernel scope host quickack 1",
+        "-6 route del local ::1 dev lo table local",
+        "-6 route add local ::1 dev lo table local proto kernel metric 1 quickack 1",
+    ] {
+        let run = run(command("ip").args(words.split(' ')));
+        assert_eq!(run.status, Some(0), "ip {words}: {run:?}");
+    }
 }
 
 /// True if this machine and user can have the kernel's records; otherwise the test is skipped.

@@ -92,15 +92,25 @@ impl Child {
     /// Waits until it sleeps and has nothing to do: for so long it was never awake.
     #[track_caller]
     pub fn until_at_rest(&self) {
+        self.until_asleep("nothing to do", |in_call| in_call != libc::SYS_write);
+    }
+
+    /// Waits until it sleeps for long in such a system call.
+    #[track_caller]
+    fn until_asleep(&self, what: &str, is_it: impl Fn(libc::c_long) -> bool) {
         const LONG: Duration = Duration::from_millis(50);
         let look = || {
             let found = ["State:", "voluntary_ctxt_switches:"].map(|name| self.status(name));
             Some(found).filter(|[state, _]| state.starts_with('S'))
         };
-        until("nothing to do", || {
+        let path = format!("/proc/{}/syscall", self.pid());
+        until(what, || {
             let before = look()?;
             std::thread::sleep(LONG);
-            (look()? == before).then_some(())
+            // Numbers: the call, its arguments.
+            let call = std::fs::read_to_string(&path).unwrap();
+            let call = call.split(' ').next()?.parse().ok()?;
+            (look()? == before && is_it(call)).then_some(())
         });
     }
 
@@ -108,7 +118,7 @@ impl Child {
     #[track_caller]
     pub fn wait_for_full_pipe(&self) {
         self.fill_pipe(|| ());
-        self.until_at_rest();
+        self.until_asleep("more to write", |_| true);
     }
 
     /// The same, where this gives it something to write.
