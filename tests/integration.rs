@@ -21,6 +21,7 @@ mod completions;
 mod containers;
 mod continuous;
 mod dual_stack;
+mod engines;
 mod events;
 mod examples;
 mod exit_status;

@@ -323,7 +323,7 @@ impl Typed {
             paths: here && (self.extended || needs.has(Cost::Path)),
             places: self.shows_places(needs).then(|| Places {
                 proc: input.processes(),
-                root: self.replay.is_none().then(|| "/".into()),
+                root: self.replay.is_none().then(|| self.host_root.clone()),
             }),
             cgroups: here && needs.shows(Cost::Cgroup),
             ..Lookups::default()

@@ -39,7 +39,6 @@ impl Containers {
                 let container = Container::of(Runtime::Docker, id.as_bytes());
                 Some(self.of_machine(container, None, own))
             }
-            PORT if !standing.is_inside => self.beside(process.pid),
             b"pasta" | b"pasta.avx2" => {
                 let line = line()?;
                 let network = line.after(b"--netns")?;
@@ -50,6 +49,10 @@ impl Containers {
                     target.is_ok_and(|target| target.as_os_str() == OsStr::from_bytes(network))
                 });
                 self.behind(stat(held?.path()).ok()?.st_ino)
+            }
+            // Its child has this name nowhere else.
+            _ if process.command.as_deref()?.starts_with(PORT) && !standing.is_inside => {
+                self.beside(process.pid)
             }
             _ => None,
         }
@@ -110,7 +113,6 @@ impl Containers {
 
 /// True of a process of the machine itself that listens for a container in whose network namespace it lives.
 pub(super) fn is_port(proc: &Path, pid: u32) -> bool {
-    // Its child has this name nowhere else.
     let line = read_path(&proc.join(format!("{pid}/cmdline")), ARGUMENTS);
     let is_outside = || Standing::read(proc, pid).is_some_and(|it| !it.is_inside);
     line.is_ok_and(|line| line.starts_with(PORT)) && is_outside()

@@ -18,7 +18,7 @@ mod users;
 mod visibility;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::container::Containers;
@@ -73,14 +73,17 @@ pub struct Lookups {
 pub struct Places {
     /// Below which processes are looked at.
     pub proc: PathBuf,
-    /// Below which engines keep their files; `None` = it is not this machine. They count only while `proc` shows
-    /// its processes.
+    /// Below which engines keep their files; `None` = it is not this machine. Those of this machine itself count only
+    /// while `proc` shows its processes.
     pub root: Option<PathBuf>,
 }
 
 impl Places {
     fn containers(self) -> Containers {
-        let root = self.root.filter(|_| visibility::is_live(&self.proc));
+        let is_here = |root: &PathBuf| root.as_path() == Path::new("/");
+        let root = self
+            .root
+            .filter(|root| !is_here(root) || visibility::is_live(&self.proc));
         Containers::new(self.proc, root)
     }
 }
