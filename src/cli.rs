@@ -238,7 +238,7 @@ struct Typed {
     /// Network namespaces: name, PID, path; all = every one
     #[arg(short = 'N', long, value_name = "WHERE", value_delimiter = ',')]
     netns: Vec<OsString>,
-    /// How to find sockets: auto, netlink, procfs
+    /// How to find sockets: auto, netlink, procfs, bpf
     #[arg(long, value_name = "SOURCE", value_parser = words::sources(), default_value = "auto")]
     source: OrAuto<Source>,
     /// How to find processes: auto, proc, bpf

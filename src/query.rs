@@ -1,6 +1,7 @@
 //! A listing, decided before the first system call.
 
 mod check;
+mod detail;
 pub mod netstat;
 
 use std::borrow::Cow;
@@ -214,6 +215,8 @@ pub enum Input {
     Files,
     /// Nothing but netlink.
     Netlink,
+    /// TCP connections by a walk through the kernel's table, everything else by netlink.
+    Bpf,
     /// Nothing but `/proc/net`, below this root.
     Procfs(PathBuf),
     /// A recording.
@@ -224,7 +227,7 @@ impl Input {
     /// Are these the sockets of this kernel, now?
     pub fn is_live(&self) -> bool {
         match self {
-            Self::Auto | Self::Files | Self::Netlink => true,
+            Self::Auto | Self::Files | Self::Netlink | Self::Bpf => true,
             Self::Procfs(root) => root.as_os_str() == PROC,
             Self::Replay(_) => false,
         }
@@ -234,7 +237,9 @@ impl Input {
     pub fn processes(&self) -> PathBuf {
         match self {
             Self::Procfs(root) => root.clone(),
-            Self::Auto | Self::Files | Self::Netlink | Self::Replay(_) => PathBuf::from(PROC),
+            Self::Auto | Self::Files | Self::Netlink | Self::Bpf | Self::Replay(_) => {
+                PathBuf::from(PROC)
+            }
         }
     }
 }
@@ -288,7 +293,7 @@ impl Tables {
             );
         }
         let is_known = |protocol: &Protocol| match input {
-            Input::Netlink => protocol.sock_diag().is_some(),
+            Input::Netlink | Input::Bpf => protocol.sock_diag().is_some(),
             Input::Auto | Input::Files | Input::Procfs(_) | Input::Replay(_) => true,
         };
         let is_alone =

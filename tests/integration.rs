@@ -60,5 +60,6 @@ mod special;
 mod summary;
 mod support;
 mod unlisted;
+mod walk;
 mod wire_fixtures;
 mod witnesses;

@@ -82,6 +82,8 @@ pub enum Condition {
     HasBits(Register, i32),
     /// The registers hold different numbers.
     Differ(Register, Register),
+    /// The first register holds a greater number than the second, both without a sign.
+    Above(Register, Register),
 }
 
 /// A place to go on at.
@@ -122,6 +124,7 @@ impl Assembler {
             Condition::AtMost(one, number) => (0xb5, one, zero, number),
             Condition::HasBits(one, bits) => (0x45, one, zero, bits),
             Condition::Differ(one, other) => (0x5d, one, other, 0),
+            Condition::Above(one, other) => (0x2d, one, other, 0),
         };
         self.jumps.push((self.code.len(), label));
         self.add(code, one, other, 0, number);
@@ -177,9 +180,24 @@ impl Assembler {
         self.add(0x07, to, Register::R0, 0, number);
     }
 
+    /// Adds a register to another.
+    pub fn add_register(&mut self, to: Register, register: Register) {
+        self.add(0x0f, to, register, 0, 0);
+    }
+
+    /// Multiplies a register by another.
+    pub fn multiply(&mut self, register: Register, by: Register) {
+        self.add(0x2f, register, by, 0, 0);
+    }
+
     /// Takes a register from another.
     pub fn subtract(&mut self, from: Register, register: Register) {
         self.add(0x1f, from, register, 0, 0);
+    }
+
+    /// Moves the bits of a register up.
+    pub fn shift_up(&mut self, register: Register, bits: i32) {
+        self.add(0x67, register, Register::R0, 0, bits);
     }
 
     /// Moves the bits of a register down; what is above them becomes zero.

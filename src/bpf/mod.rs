@@ -42,7 +42,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Makes one of so many bytes.
+    /// Makes one of so many bytes or elements.
     ///
     /// # Errors
     ///
@@ -69,6 +69,8 @@ impl AsFd for Map {
 pub enum Hook {
     /// An iterator, by the number of the function that stands for it.
     Iterator(u32),
+    /// One over the elements of a map, with its descriptor.
+    Elements(u32, RawFd),
     /// A tracepoint, by the number of the type that describes its arguments.
     Tracepoint(u32),
     /// The end of a function, by its number. Not every kernel allows that.

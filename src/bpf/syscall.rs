@@ -5,7 +5,7 @@
 //!
 //! - Only the commands below are given. The kernel reads the attributes, as many bytes as their type has,
 //!   and for [`load`] what their two addresses point at: the instructions, as many as the attributes say,
-//!   and the license, up to its NUL. Both are borrowed until the call has returned.
+//!   and the license, up to its NUL; for [`link`] a number. All are borrowed until the call has returned.
 //! - With them it writes nothing: it would into a log, which is not asked for. (Where what programs write is mapped,
 //!   `memory` says why that is sound.)
 //! - Each of the commands gives a new descriptor, which is nobody else's, or an error.
@@ -91,9 +91,11 @@ pub enum MapKind {
     PerCpu,
     /// A ring buffer: pages, and a power of two.
     RingBuffer,
+    /// So many values of four bytes, to iterate over.
+    Elements,
 }
 
-/// Makes a map of so many bytes.
+/// Makes a map of so many bytes or elements.
 pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
     let bytes = u32::try_from(bytes).map_err(io::Error::other)?;
     // Type, bytes of a key, bytes of a value, how many values, flags.
@@ -101,6 +103,7 @@ pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
         MapKind::Value => [ARRAY, 4, bytes, 1, MMAPABLE],
         MapKind::PerCpu => [PERCPU_ARRAY, 4, bytes, 1, 0],
         MapKind::RingBuffer => [RINGBUF, 0, 0, bytes, 0],
+        MapKind::Elements => [ARRAY, 4, 4, bytes, 0],
     };
     match call(MAP_CREATE, &attributes) {
         // Before 5.11 a map counts as locked memory, of which even root may have little.
@@ -119,7 +122,7 @@ pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
 /// Has the kernel check and take a program.
 pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Result<OwnedFd> {
     let (attach_type, number) = match hook {
-        Hook::Iterator(number) => (TRACE_ITER, number),
+        Hook::Iterator(number) | Hook::Elements(number, _) => (TRACE_ITER, number),
         Hook::Tracepoint(number) => (TRACE_RAW_TP, number),
         Hook::Exit(number) => (TRACE_FEXIT, number),
     };
@@ -147,6 +150,12 @@ pub(super) fn link(program: BorrowedFd<'_>, hook: Hook) -> io::Result<OwnedFd> {
     match hook {
         // The program, nothing it is for, the kind of its place, flags.
         Hook::Iterator(_) => call(LINK_CREATE, &[program, 0, TRACE_ITER, 0]),
+        // And the address of the map's number, which stands there until the call returns, and its length.
+        Hook::Elements(_, map) => {
+            let [first, second]: [u32; 2] = zerocopy::transmute!(address(&raw const map)?);
+            let attributes = [program, 0, TRACE_ITER, 0, first, second, 4, 0];
+            call(LINK_CREATE, &attributes)
+        }
         // The two halves of the address of a name, which the program has, the program, and nothing.
         Hook::Tracepoint(_) | Hook::Exit(_) => call(RAW_TRACEPOINT_OPEN, &[0, 0, program, 0]),
     }
@@ -294,6 +303,8 @@ mod tests {
             (refused, iterate(file.as_fd()).is_err())
         });
         assert_eq!(refused, Ok(([true; 3], true)));
+        let linked = file.map(|file| link(file.as_fd(), Hook::Elements(1, -1)).is_ok());
+        assert_eq!(linked, Ok(false));
         assert!(load("none", &[], Hook::Iterator(1)).is_err());
         assert!(create(MapKind::RingBuffer, 3).is_err());
     }

@@ -17,7 +17,7 @@ use crate::model::{Family, Protocol, Selection, Source, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs};
-use crate::source::Extensions;
+use crate::source::{Detail, Extensions};
 use crate::text::escape;
 
 impl Typed {
@@ -43,6 +43,11 @@ impl Typed {
             None => format.columns(extras),
         };
         let check = self.check()?;
+        let is_repeated = self.events || self.continuous.is_some() || check.wait.is_some();
+        if is_repeated && input == Input::Bpf {
+            let text = "--source bpf lists once: not with -c, -E or --wait";
+            return Err(Error::Usage(text.to_owned()));
+        }
         if filter.needs().contains(&Cost::Netns)
             && self.netns.is_empty()
             && !self.events
@@ -109,11 +114,13 @@ impl Typed {
             hint: None,
             record: self.record,
         };
-        Ok(if is_netstat {
+        let query = if is_netstat {
             as_netstat(query, terminal)
         } else {
             query
-        })
+        };
+        query.check_walk()?;
+        Ok(query)
     }
 
     /// What a listing is checked for.
@@ -152,7 +159,7 @@ impl Typed {
             other_netns: !self.netns.is_empty(),
             root: match input {
                 _ if !self.netns.is_empty() => None,
-                Input::Auto | Input::Files | Input::Netlink => Some(Path::new(PROC)),
+                Input::Auto | Input::Files | Input::Netlink | Input::Bpf => Some(Path::new(PROC)),
                 Input::Procfs(root) => Some(root),
                 Input::Replay(_) => None,
             },
@@ -267,6 +274,7 @@ impl Typed {
             (_, Some(root), None) => Input::Procfs(root.clone()),
             (Some(Source::Procfs), None, None) => Input::Procfs(PathBuf::from(PROC)),
             (Some(Source::Netlink), None, None) => Input::Netlink,
+            (Some(Source::Bpf), None, None) => Input::Bpf,
             (Some(Source::Replay) | None, None, None) => Input::Auto,
         }
     }
@@ -294,6 +302,7 @@ impl Typed {
             files: shows && self.extended || needs.has(Cost::File),
             unix_peers: needs.shows(Cost::UnixPeers),
             proc_net: false,
+            detail: Detail::default(),
         }
     }
 

@@ -60,7 +60,8 @@ pub(super) fn colors() -> impl TypedValueParser<Value = OrAuto<Color>> {
 }
 
 pub(super) fn sources() -> impl TypedValueParser<Value = OrAuto<Source>> {
-    let sources = [Source::Netlink, Source::Procfs].map(|source| (source.name(), Some(source)));
+    let sources =
+        [Source::Netlink, Source::Procfs, Source::Bpf].map(|source| (source.name(), Some(source)));
     one_of(once(("auto", None)).chain(sources))
 }
 

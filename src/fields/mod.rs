@@ -268,6 +268,11 @@ impl Field {
         match source {
             // `SO_MARK` needs `CAP_NET_ADMIN`.
             Source::Netlink => (self.definition().in_netlink)(table),
+            // A walk through the table reads what netlink tells, but for what the kernel must be asked.
+            Source::Bpf => {
+                let is_told = (self.definition().in_netlink)(table) && self != Self::Cookie;
+                self == Self::Mark || is_told && !self.is_extension()
+            }
             Source::Procfs => {
                 let is_drops =
                     matches!(self, Self::MemoryPart(place) if memory_part(place).0 == "drops");

@@ -139,7 +139,7 @@ fn open(watching: &Watching) -> Result<(Box<dyn EventSource>, Namespaces), Error
     let why = match &query.input {
         Input::Netlink => "--source netlink".to_owned(),
         Input::Procfs(_) => "--source procfs".to_owned(),
-        Input::Auto | Input::Files | Input::Replay(_) => {
+        Input::Auto | Input::Files | Input::Bpf | Input::Replay(_) => {
             match Traced::new(&watched, scope, source) {
                 Ok(source) => return Ok((Box::new(source), namespaces)),
                 Err(error) => error.chain(),

@@ -87,7 +87,7 @@ fn asks_pids_alone(filter: &Expr) -> bool {
 
 /// True if a table had every socket that is bound.
 fn lists_all(origin: &Origin) -> bool {
-    origin.source == Some(Source::Netlink) && origin.unlisted == StateSet::EMPTY
+    origin.source.is_some_and(Source::tells_all) && origin.unlisted == StateSet::EMPTY
 }
 
 /// A socket that no table of this network namespace lists.

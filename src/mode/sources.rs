@@ -6,7 +6,7 @@ use crate::netns::Wanted;
 use crate::query::{Input, Query, Report};
 use crate::source::{
     AutoSource, Depth, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder,
-    ReplaySource, Source, Way,
+    ReplaySource, Source, Use, WalkSource, Way,
 };
 
 /// The source of a query, and the tables to ask it for.
@@ -45,10 +45,14 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
         Input::Auto => {
             let netlink = NetlinkSource::new(recorder.clone());
             let procfs = ProcfsSource::new("/proc", recorder.clone());
-            Box::new(AutoSource::new(netlink, procfs))
+            Box::new(AutoSource::new(netlink, Use::WherePays, procfs))
         }
         Input::Files => Box::new(FilesSource::live()),
         Input::Netlink => Box::new(NetlinkSource::new(recorder.clone())),
+        Input::Bpf => {
+            let netlink = NetlinkSource::new(recorder.clone());
+            Box::new(WalkSource::new(netlink, Use::Always))
+        }
         Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
         Input::Replay(path) => {
             let replay = ReplaySource::open(path)?;
@@ -65,7 +69,7 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
 /// How the tables of other namespaces are read.
 pub(super) const fn way(input: &Input) -> Way {
     match input {
-        Input::Netlink => Way::Netlink,
+        Input::Netlink | Input::Bpf => Way::Netlink,
         Input::Procfs(_) => Way::Procfs,
         Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
     }

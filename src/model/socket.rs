@@ -170,6 +170,15 @@ named! {
         Procfs = "procfs",
         /// A recording.
         Replay = "replay",
+        /// A walk through the table of TCP connections by a BPF program, and netlink for what is in no such table.
+        Bpf = "bpf",
+    }
+}
+
+impl Source {
+    /// True if it lists all that the kernel lists.
+    pub const fn tells_all(self) -> bool {
+        matches!(self, Self::Netlink | Self::Bpf)
     }
 }
 

@@ -134,7 +134,7 @@ impl Display for Warning {
             }
             Self::Unlisted(protocol, states, source) => {
                 let why = match source {
-                    Source::Netlink => "the kernel reports them from Linux 6.8 on",
+                    Source::Netlink | Source::Bpf => "the kernel reports them from Linux 6.8 on",
                     Source::Procfs => "/proc/net does not report them",
                     Source::Replay => "they are not in the recording",
                 };

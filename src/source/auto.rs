@@ -5,23 +5,23 @@ use std::collections::HashSet;
 use rustix::io::Errno;
 
 use super::netlink::{NOT_ALLOWED, is_one_of, is_refusal};
-use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Visitor};
+use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Use, Visitor, WalkSource};
 use crate::error::Error;
 use crate::model::{Cause, Protocol, Table, Warning};
 
 /// Chooses per table, before its first row.
 pub struct AutoSource {
-    netlink: NetlinkSource,
+    netlink: WalkSource,
     procfs: ProcfsSource,
     /// What was warned of: modules that are missing, and `None` for rights.
     told: HashSet<Option<&'static str>>,
 }
 
 impl AutoSource {
-    /// From its two halves.
-    pub fn new(netlink: NetlinkSource, procfs: ProcfsSource) -> Self {
+    /// From its two halves, and whether connections are walked.
+    pub fn new(netlink: NetlinkSource, usage: Use, procfs: ProcfsSource) -> Self {
         Self {
-            netlink,
+            netlink: WalkSource::new(netlink, usage),
             procfs,
             told: HashSet::new(),
         }

@@ -16,6 +16,7 @@ mod record;
 mod replay;
 mod speaks;
 mod unix_names;
+mod walk;
 
 use std::iter;
 use std::mem;
@@ -36,6 +37,19 @@ pub use netlink::NetlinkSource;
 pub use procfs::ProcfsSource;
 pub use record::Recorder;
 pub use replay::ReplaySource;
+pub use walk::{Use, WalkSource};
+
+/// How much of a socket is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// State, queues, both ends, interface and network namespace.
+    Line,
+    /// All that the kernel tells unasked, but for the cookie.
+    Usual,
+    /// The cookie too.
+    #[default]
+    All,
+}
 
 /// Optional parts of a socket: the kernel is asked only for those that are needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +66,8 @@ pub struct Extensions {
     /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
     /// and the user of one that is not accepted yet. [`FilesSource`] reads the file for it.
     pub proc_net: bool,
+    /// What comes unasked. A source may tell more, never less.
+    pub detail: Detail,
 }
 
 /// What a listing asks of every table.
@@ -168,6 +184,15 @@ impl Outcome {
         }
     }
 
+    /// Adds how another part of the table was read.
+    pub(crate) fn add(&mut self, part: Self) {
+        self.unlisted = self.unlisted.union(part.unlisted);
+        self.warnings.extend(part.warnings);
+        self.refused_program |= part.refused_program;
+        self.source = self.source.or(part.source);
+        self.reason = self.reason.take().or(part.reason);
+    }
+
     /// This one, and those of other namespaces.
     pub fn each(mut self) -> impl Iterator<Item = Self> {
         let others = mem::take(&mut self.others);
@@ -176,7 +201,7 @@ impl Outcome {
 
     /// True if it told of every socket that is bound, in whatever state.
     pub fn lists_every_state(&self) -> bool {
-        self.source == Some(Kind::Netlink)
+        self.source.is_some_and(Kind::tells_all)
             && self.unlisted == StateSet::EMPTY
             && !self.warnings.iter().any(Warning::is_gap)
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::kernel::Kernel;
 use super::{
     AutoSource, Extensions, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source,
-    Visitor,
+    Use, Visitor,
 };
 use crate::bpf::share_descriptors;
 use crate::error::Error;
@@ -93,7 +93,7 @@ impl One {
                 let netlink = NetlinkSource::within(Arc::clone(anchor), recorder.clone());
                 let files = files(anchor.proc());
                 Some(match way {
-                    Way::Auto => Box::new(AutoSource::new(netlink, files)),
+                    Way::Auto => Box::new(AutoSource::new(netlink, Use::Never, files)),
                     Way::Netlink => Box::new(netlink),
                     Way::Procfs => Box::new(files),
                 })

@@ -50,6 +50,11 @@ impl NetlinkSource {
         }
     }
 
+    /// True if what is read is kept.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorder.is_on()
+    }
+
     fn open(&mut self) -> io::Result<Channel> {
         if let Some(mut kept) = self.channel.take() {
             kept.take_buffers();

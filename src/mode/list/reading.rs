@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::query::Query;
 use crate::render::Sink as _;
-use crate::source::{Outcome, Source, Visitor};
+use crate::source::{Detail, Outcome, Request, Source, Visitor};
 
 impl Listing<'_> {
     /// Reads tables until no further row is wanted.
@@ -53,7 +53,7 @@ impl Listing<'_> {
             return Ok(None);
         }
         let rules = tables.map(|table| self.query.rule(table));
-        let [request, other] = rules.each_ref().map(|rule| self.query.request(rule));
+        let [request, other] = rules.each_ref().map(|rule| self.request(rule));
         if request != other || rules.iter().any(Rule::is_never) {
             return Ok(None);
         }
@@ -73,13 +73,23 @@ impl Listing<'_> {
         messages: &mut Messages<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         let rule = self.query.rule(table);
-        let request = self.query.request(&rule);
+        let request = self.request(&rule);
         if rule.is_never() || request.states == StateSet::EMPTY {
             return Ok(ControlFlow::Continue(()));
         }
         let mut reading = Reading::new(self, slice::from_ref(&rule));
         let outcome = source.visit(table, &request, &mut reading);
         reading.end(outcome, messages)
+    }
+
+    /// What is asked of the table of a rule. What is kept for longer is known by its cookie.
+    fn request(&self, rule: &Rule) -> Request {
+        let mut request = self.query.request(rule);
+        request.extensions.detail = match self.output {
+            Output::Pending(_) | Output::Tracked(_) => Detail::All,
+            Output::Rows(_) | Output::Counts(..) | Output::Nothing => self.query.detail(rule),
+        };
+        request
     }
 
     /// Counts a socket, and shows it, if the filter wants it.
@@ -157,7 +167,7 @@ fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
             Kind::Netlink if *fields == ["mark"] => {
                 "the kernel tells only to CAP_NET_ADMIN; run as root"
             }
-            Kind::Netlink => "the kernel does not tell of every socket",
+            Kind::Netlink | Kind::Bpf => "the kernel does not tell of every socket",
             Kind::Procfs => "/proc/net does not tell",
             Kind::Replay => "the recording does not tell",
         };

@@ -1,0 +1,521 @@
+//! The program: a run of the table's buckets for each element of a map.
+//!
+//! It takes no locks and no references, and writes to no socket. Sockets are freed only after a grace period,
+//! and may be used again for others meanwhile: then the chain ends with the number of another bucket, and
+//! that is told. The kernel checks before the first run that the program does nothing but read.
+
+use std::mem::offset_of;
+
+use super::record::{Detailed, Extent, Head, STRAYED, TABLE};
+use crate::bpf::Size::{Eight, Four, One, Two};
+use crate::bpf::{
+    Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, Size, TypeKind,
+    ValueKind,
+};
+
+// Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
+const JIFFIES64: i32 = 118;
+const SEQ_WRITE: i32 = 127;
+const GET_CURRENT_TASK_BTF: i32 = 158;
+
+/// The function that the kernel calls for each element, to which the program is attached.
+pub(super) const FUNCTION: &str = "bpf_iter_bpf_map_elem";
+/// Elements, as a power of two: each is asked for a part of the table.
+pub(super) const SHIFT: u8 = 14;
+/// No chain is followed further.
+const LONGEST: i32 = 100_000;
+/// `struct timespec64` begins with a number of eight bytes: what stands at an address is read as such.
+const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
+
+const KEY: &str = "bpf_iter__bpf_map_elem";
+const TCP: &str = "tcp_sock";
+const REST: &str = "inet_timewait_sock";
+const OPENING: &str = "inet_request_sock";
+const CAST: &str = "bpf_rdonly_cast";
+const NUM_NEW: &str = "bpf_iter_num_new";
+const NUM_NEXT: &str = "bpf_iter_num_next";
+const NUM_DESTROY: &str = "bpf_iter_num_destroy";
+
+/// What the program reads and calls.
+pub(super) const WANTED: [(TypeKind, &str); 17] = [
+    (TypeKind::Function, FUNCTION),
+    (TypeKind::Function, CAST),
+    (TypeKind::Function, NUM_NEW),
+    (TypeKind::Function, NUM_NEXT),
+    (TypeKind::Function, NUM_DESTROY),
+    (TypeKind::Struct, KEY),
+    (TypeKind::Struct, "bpf_iter_meta"),
+    (TypeKind::Struct, "task_struct"),
+    (TypeKind::Struct, "nsproxy"),
+    (TypeKind::Struct, "net"),
+    (TypeKind::Struct, "inet_hashinfo"),
+    (TypeKind::Struct, NUMBER[0]),
+    (TypeKind::Struct, TCP),
+    (TypeKind::Struct, REST),
+    (TypeKind::Struct, OPENING),
+    (TypeKind::Struct, "cgroup"),
+    (TypeKind::Struct, "kernfs_node"),
+];
+
+/// Whose sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) enum Scope {
+    /// Those of the network namespace of whoever reads.
+    Own,
+    /// All that are in the same table.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for several namespaces"))]
+    Table,
+}
+
+// What stands on the stack, from its end.
+const RECORD: i16 = -(1 << 7);
+const BUCKETS: i16 = RECORD - 8;
+const CHAIN: i16 = RECORD - 16;
+const NET: i16 = RECORD - 24;
+const BASE: i16 = RECORD - 32;
+const NOW: i16 = RECORD - 40;
+
+// The registers that keep their values in calls.
+const OUTPUT: R = R::R6;
+/// The address of the next node of a chain, as a number.
+const NODE: R = R::R7;
+const SOCKET: R = R::R8;
+/// The number of a bucket.
+const BUCKET: R = R::R9;
+
+// States that are other structures than a socket (`include/net/tcp_states.h`), and some others.
+const SYN_SENT: i32 = 2;
+const SYN_RECV: i32 = 3;
+const TIME_WAIT: i32 = 6;
+const NEW_SYN_RECV: i32 = 12;
+const AF_INET6: i32 = 10;
+
+struct Writer<'p> {
+    code: Assembler,
+    btf: &'p Btf<'p>,
+    scope: Scope,
+    extent: Extent,
+}
+
+/// # Errors
+///
+/// When the kernel lacks something, which is named.
+pub(super) fn program(
+    btf: &Btf<'_>,
+    scope: Scope,
+    extent: Extent,
+) -> Result<Vec<Instruction>, Malformed> {
+    let mut writer = Writer {
+        code: Assembler::default(),
+        btf,
+        scope,
+        extent,
+    };
+    writer.walk()?;
+    Ok(writer.code.finish())
+}
+
+impl Writer<'_> {
+    fn walk(&mut self) -> Result<(), Malformed> {
+        let [next_bucket, next_node, chain_end, emptied, end, done] =
+            [(); 6].map(|()| self.code.label());
+        self.begin(done)?;
+        self.code.place(next_bucket);
+        self.step(BUCKETS, end)?;
+        self.code.copy(R::R1, BUCKET);
+        self.code.add_number(BUCKET, 1);
+        self.code.shift_up(R::R1, 3);
+        self.code.load(Eight, R::R2, R::STACK, BASE);
+        self.code.add_register(R::R1, R::R2);
+        self.number_at(NODE)?;
+        // Most are empty: a marker without a node.
+        self.code.jump(Condition::HasBits(NODE, 1), next_bucket);
+        self.code.set(R::R3, LONGEST);
+        self.count(CHAIN)?;
+        self.code.place(next_node);
+        self.step(CHAIN, chain_end)?;
+        self.code.jump(Condition::HasBits(NODE, 1), chain_end);
+        self.code.jump(Condition::Is(NODE, 0), chain_end);
+        self.code.copy(R::R1, NODE);
+        let node = self
+            .btf
+            .offset(TCP, &within("skc_nulls_node.next"), POINTER)?;
+        self.code.add_number(R::R1, -i32::from(node));
+        self.cast(TCP)?;
+        self.code.copy(SOCKET, R::R0);
+        self.code.copy(R::R1, NODE);
+        self.number_at(NODE)?;
+        self.let_pass(next_node)?;
+        self.write_socket()?;
+        self.emit()?;
+        self.code.jump(Condition::Always, next_node);
+        self.code.place(chain_end);
+        self.call(NUM_DESTROY, CHAIN)?;
+        // Behind the last node stands the number of the bucket.
+        self.code.shift_down(NODE, 1);
+        self.code.add_number(NODE, 1);
+        self.code.jump(Condition::Differ(NODE, BUCKET), emptied);
+        self.code.jump(Condition::Always, next_bucket);
+        self.code.place(emptied);
+        self.set(One, offset_of!(Head, family), i32::from(STRAYED));
+        self.emit()?;
+        self.code.jump(Condition::Always, next_bucket);
+        self.code.place(end);
+        self.call(NUM_DESTROY, BUCKETS)?;
+        self.code.place(done);
+        self.code.set(R::R0, 0);
+        self.code.exit();
+        Ok(())
+    }
+
+    /// Finds the table, and the part of it that this element stands for.
+    fn begin(&mut self, done: Label) -> Result<(), Malformed> {
+        for place in (RECORD..0).step_by(8) {
+            self.code.set(R::R2, 0);
+            self.code.store(Eight, R::STACK, place, R::R2);
+        }
+        self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
+        self.code.jump(Condition::Is(R::R2, 0), done);
+        self.code.load(Four, BUCKET, R::R2, 0);
+        self.load(R::R1, R::R1, POINTER, [KEY, "meta"])?;
+        self.load(OUTPUT, R::R1, POINTER, ["bpf_iter_meta", "seq"])?;
+        self.code.call(GET_CURRENT_TASK_BTF);
+        self.load(R::R1, R::R0, POINTER, ["task_struct", "nsproxy"])?;
+        self.load(R::R1, R::R1, POINTER, ["nsproxy", "net_ns"])?;
+        self.code.store(Eight, R::STACK, NET, R::R1);
+        let table = ["net", "ipv4.tcp_death_row.hashinfo"];
+        self.load(SOCKET, R::R1, POINTER, table)?;
+        let mask = ["inet_hashinfo", "ehash_mask"];
+        self.load(NODE, SOCKET, WORD, mask)?;
+        let begin = self.code.label();
+        self.code.jump(Condition::IsNot(BUCKET, 0), begin);
+        self.write(Four, offset_of!(Head, send_queue), NODE);
+        let is_own = ["inet_hashinfo", "pernet"];
+        self.load(R::R2, SOCKET, BYTE, is_own)?;
+        self.write(One, offset_of!(Head, state), R::R2);
+        self.set(One, offset_of!(Head, family), i32::from(TABLE));
+        self.emit()?;
+        self.code.place(begin);
+        // Buckets for each element; small tables have none for most.
+        self.code.copy(R::R3, NODE);
+        self.code.shift_down(R::R3, SHIFT.into());
+        self.code.add_number(R::R3, 1);
+        self.code.multiply(BUCKET, R::R3);
+        self.code.jump(Condition::Above(BUCKET, NODE), done);
+        self.code.copy(NODE, R::R3);
+        let buckets = self.btf.offset("inet_hashinfo", "ehash", POINTER)?;
+        self.code.copy(R::R1, SOCKET);
+        self.code.add_number(R::R1, buckets.into());
+        self.number_at(R::R2)?;
+        self.code.store(Eight, R::STACK, BASE, R::R2);
+        if self.extent == Extent::Detailed {
+            self.code.call(JIFFIES64);
+            self.code.store(Eight, R::STACK, NOW, R::R0);
+        }
+        self.code.copy(R::R3, NODE);
+        self.count(BUCKETS)
+    }
+
+    /// Goes on with the next node for a socket of another namespace, and says of which it is.
+    fn let_pass(&mut self, next_node: Label) -> Result<(), Malformed> {
+        self.of_socket(R::R1, POINTER, "skc_net.net")?;
+        match self.scope {
+            Scope::Own => {
+                self.code.load(Eight, R::R2, R::STACK, NET);
+                self.code.jump(Condition::Differ(R::R1, R::R2), next_node);
+            }
+            Scope::Table => {
+                self.load(R::R1, R::R1, WORD, ["net", "ns.inum"])?;
+                self.write(Four, offset_of!(Head, netns), R::R1);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_socket(&mut self) -> Result<(), Malformed> {
+        let [rest, opening, written] = [(); 3].map(|()| self.code.label());
+        let both = [
+            (WORD, "skc_bound_dev_if", offset_of!(Head, interface)),
+            (SHORT, "skc_num", offset_of!(Head, local_port)),
+            (SHORT, "skc_dport", offset_of!(Head, peer_port)),
+        ];
+        for (value, field, place) in both {
+            self.copy(value, field, place)?;
+        }
+        self.write_addresses()?;
+        self.of_socket(R::R1, BYTE, "skc_state")?;
+        self.write(One, offset_of!(Head, state), R::R1);
+        self.code.jump(Condition::Is(R::R1, TIME_WAIT), rest);
+        self.code.jump(Condition::Is(R::R1, NEW_SYN_RECV), opening);
+        self.write_full(written)?;
+        self.code.jump(Condition::Always, written);
+        self.code.place(rest);
+        self.write_rest()?;
+        self.code.jump(Condition::Always, written);
+        self.code.place(opening);
+        self.write_opening()?;
+        self.code.place(written);
+        Ok(())
+    }
+
+    fn write_addresses(&mut self) -> Result<(), Malformed> {
+        let [ipv4, done] = [(); 2].map(|()| self.code.label());
+        let places = [offset_of!(Head, local), offset_of!(Head, peer)];
+        self.of_socket(R::R1, SHORT, "skc_family")?;
+        self.write(One, offset_of!(Head, family), R::R1);
+        self.code.jump(Condition::IsNot(R::R1, AF_INET6), ipv4);
+        for (field, place) in ["skc_v6_rcv_saddr", "skc_v6_daddr"].into_iter().zip(places) {
+            let from = self
+                .btf
+                .offset(TCP, &within(field), ValueKind::Structure(16))?;
+            for word in [0, 4, 8, 12] {
+                self.code.load(Four, R::R1, SOCKET, from + word);
+                self.code.store(Four, R::STACK, at(place) + word, R::R1);
+            }
+        }
+        self.code.jump(Condition::Always, done);
+        self.code.place(ipv4);
+        for (field, place) in ["skc_rcv_saddr", "skc_daddr"].into_iter().zip(places) {
+            self.copy(WORD, field, place)?;
+        }
+        self.code.place(done);
+        Ok(())
+    }
+
+    /// Of a full socket.
+    fn write_full(&mut self, written: Label) -> Result<(), Malformed> {
+        let queues = [
+            ("rcv_nxt", "copied_seq", offset_of!(Head, recv_queue)),
+            ("write_seq", "snd_una", offset_of!(Head, send_queue)),
+        ];
+        for (end, begin, place) in queues {
+            self.of_socket(R::R1, WORD, end)?;
+            self.of_socket(R::R2, WORD, begin)?;
+            self.code.subtract(R::R1, R::R2);
+            self.write(Four, place, R::R1);
+        }
+        if self.extent == Extent::Head {
+            // Before the first SYN there is no timer, and the queue is none.
+            let timer = self.code.label();
+            self.code
+                .load(One, R::R1, R::STACK, at(offset_of!(Head, state)));
+            self.code.jump(Condition::Is(R::R1, SYN_SENT), timer);
+            self.set(One, offset_of!(Head, timer), 0);
+            self.code.jump(Condition::Always, written);
+            self.code.place(timer);
+        }
+        self.write_timer()?;
+        if self.extent == Extent::Head {
+            return Ok(());
+        }
+        self.copy(WORD, "sk_uid.val", offset_of!(Detailed, uid))?;
+        self.copy(WORD, "sk_mark", offset_of!(Detailed, mark))?;
+        self.copy(BYTE, "sk_shutdown", offset_of!(Detailed, shutdown))?;
+        self.copy(LONG, "sk_ino", offset_of!(Detailed, inode))?;
+        self.of_socket(R::R1, POINTER, "sk_cgrp_data.cgroup")?;
+        self.load(R::R1, R::R1, POINTER, ["cgroup", "kn"])?;
+        self.load(R::R1, R::R1, LONG, ["kernfs_node", "id"])?;
+        self.write(Eight, offset_of!(Detailed, cgroup), R::R1);
+        self.set(One, offset_of!(Detailed, is_full), 1);
+        Ok(())
+    }
+
+    /// The timer that netlink tells, of those that run (`inet_sk_diag_fill`).
+    fn write_timer(&mut self) -> Result<(), Malformed> {
+        let [resend, probe, chosen] = [(); 3].map(|()| self.code.label());
+        self.of_socket(R::R1, BYTE, "icsk_pending")?;
+        // ICSK_TIME_RETRANS, ICSK_TIME_LOSS_PROBE, ICSK_TIME_REO_TIMEOUT; ICSK_TIME_PROBE0.
+        for (pending, label) in [(1, resend), (5, resend), (6, resend), (3, probe)] {
+            self.code.jump(Condition::Is(R::R1, pending), label);
+        }
+        self.of_socket(R::R2, BYTE, "icsk_probes_out")?;
+        self.of_socket(R::R3, LONG, "sk_timer.expires")?;
+        self.of_socket(R::R4, POINTER, "sk_timer.entry.pprev")?;
+        self.code.set(R::R1, 2);
+        self.code.jump(Condition::IsNot(R::R4, 0), chosen);
+        self.code.set(R::R1, 0);
+        self.code.set(R::R2, 0);
+        self.code.jump(Condition::Always, chosen);
+        self.code.place(resend);
+        self.code.set(R::R1, 1);
+        self.of_socket(R::R2, BYTE, "icsk_retransmits")?;
+        let expires = "icsk_retransmit_timer.expires";
+        self.of_socket(R::R3, LONG, expires)?;
+        self.code.jump(Condition::Always, chosen);
+        self.code.place(probe);
+        self.code.set(R::R1, 4);
+        self.of_socket(R::R2, BYTE, "icsk_probes_out")?;
+        self.of_socket(R::R3, LONG, expires)?;
+        self.code.place(chosen);
+        self.write_chosen();
+        Ok(())
+    }
+
+    /// Writes the kind of a timer, how often something was sent again, and when it fires.
+    fn write_chosen(&mut self) {
+        self.write(One, offset_of!(Head, timer), R::R1);
+        self.write(One, offset_of!(Head, retransmits), R::R2);
+        if self.extent == Extent::Detailed {
+            self.code.load(Eight, R::R1, R::STACK, NOW);
+            self.code.subtract(R::R3, R::R1);
+            self.write(Four, offset_of!(Detailed, expires), R::R3);
+        }
+    }
+
+    /// What is left of a connection.
+    fn write_rest(&mut self) -> Result<(), Malformed> {
+        self.code.copy(R::R1, SOCKET);
+        self.cast(REST)?;
+        self.code.copy(SOCKET, R::R0);
+        let state = [REST, "tw_substate"];
+        self.load(R::R1, SOCKET, BYTE, state)?;
+        self.write(One, offset_of!(Head, state), R::R1);
+        self.code.set(R::R1, 3);
+        self.code.set(R::R2, 0);
+        self.load(R::R3, SOCKET, LONG, [REST, "tw_timer.expires"])?;
+        self.write_chosen();
+        self.write_nobodys([REST, "tw_mark"])
+    }
+
+    /// What is there before a connection.
+    fn write_opening(&mut self) -> Result<(), Malformed> {
+        self.code.copy(R::R1, SOCKET);
+        self.cast(OPENING)?;
+        self.code.copy(SOCKET, R::R0);
+        self.set(One, offset_of!(Head, state), SYN_RECV);
+        self.code.set(R::R1, 1);
+        let again = [OPENING, "req.num_retrans"];
+        self.load(R::R2, SOCKET, BYTE, again)?;
+        let expires = [OPENING, "req.rsk_timer.expires"];
+        self.load(R::R3, SOCKET, LONG, expires)?;
+        self.write_chosen();
+        self.write_nobodys([OPENING, "ir_mark"])
+    }
+
+    /// What nobody holds has a mark, and nothing else.
+    fn write_nobodys(&mut self, mark: [&str; 2]) -> Result<(), Malformed> {
+        self.set(Four, offset_of!(Head, recv_queue), 0);
+        self.set(Four, offset_of!(Head, send_queue), 0);
+        if self.extent == Extent::Detailed {
+            self.load(R::R1, SOCKET, WORD, mark)?;
+            self.write(Four, offset_of!(Detailed, mark), R::R1);
+            self.set(Eight, offset_of!(Detailed, inode), 0);
+            self.set(Four, offset_of!(Detailed, uid), 0);
+            self.set(One, offset_of!(Detailed, is_full), 0);
+        }
+        Ok(())
+    }
+
+    /// Writes the record.
+    fn emit(&mut self) -> Result<(), Malformed> {
+        self.code.copy(R::R1, OUTPUT);
+        self.code.copy(R::R2, R::STACK);
+        self.code.add_number(R::R2, RECORD.into());
+        let bytes = i32::try_from(self.extent.bytes());
+        self.code
+            .set(R::R3, bytes.map_err(|cause| cause.to_string())?);
+        self.code.call(SEQ_WRITE);
+        Ok(())
+    }
+
+    /// Begins to count from 0 up to the third register.
+    fn count(&mut self, counter: i16) -> Result<(), Malformed> {
+        self.code.set(R::R2, 0);
+        self.call(NUM_NEW, counter)
+    }
+
+    /// Counts on, and goes on at `over` behind the last.
+    fn step(&mut self, counter: i16, over: Label) -> Result<(), Malformed> {
+        self.call(NUM_NEXT, counter)?;
+        self.code.jump(Condition::Is(R::R0, 0), over);
+        Ok(())
+    }
+
+    fn call(&mut self, function: &str, counter: i16) -> Result<(), Malformed> {
+        self.code.copy(R::R1, R::STACK);
+        self.code.add_number(R::R1, counter.into());
+        self.call_kernel(function)
+    }
+
+    fn call_kernel(&mut self, function: &str) -> Result<(), Malformed> {
+        let number = self.btf.find(TypeKind::Function, function)?;
+        self.code.call_kernel(number.cast_signed());
+        Ok(())
+    }
+
+    /// Takes the address in the first register for one of such a structure.
+    fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
+        let number = self.btf.find(TypeKind::Struct, structure)?;
+        self.code.set(R::R2, number.cast_signed());
+        self.call_kernel(CAST)
+    }
+
+    /// Reads the number at the address in the first register.
+    fn number_at(&mut self, into: R) -> Result<(), Malformed> {
+        self.cast(NUMBER[0])?;
+        self.load(into, R::R0, LONG, NUMBER)
+    }
+
+    fn load(
+        &mut self,
+        into: R,
+        from: R,
+        value: ValueKind,
+        field: [&str; 2],
+    ) -> Result<(), Malformed> {
+        let [structure, path] = field;
+        let offset = self.btf.offset(structure, path, value)?;
+        self.code.load(size(value), into, from, offset);
+        Ok(())
+    }
+
+    fn of_socket(&mut self, into: R, value: ValueKind, path: &str) -> Result<(), Malformed> {
+        self.load(into, SOCKET, value, [TCP, &within(path)])
+    }
+
+    fn copy(&mut self, value: ValueKind, path: &str, place: usize) -> Result<(), Malformed> {
+        self.of_socket(R::R1, value, path)?;
+        self.write(size(value), place, R::R1);
+        Ok(())
+    }
+
+    fn write(&mut self, size: Size, place: usize, from: R) {
+        self.code.store(size, R::STACK, at(place), from);
+    }
+
+    fn set(&mut self, size: Size, place: usize, number: i32) {
+        self.code.set(R::R1, number);
+        self.write(size, place, R::R1);
+    }
+}
+
+const BYTE: ValueKind = ValueKind::Number(1);
+const SHORT: ValueKind = ValueKind::Number(2);
+const WORD: ValueKind = ValueKind::Number(4);
+const LONG: ValueKind = ValueKind::Number(8);
+const POINTER: ValueKind = ValueKind::Pointer;
+
+const fn size(value: ValueKind) -> Size {
+    match value {
+        BYTE => One,
+        SHORT => Two,
+        WORD => Four,
+        _ => Eight,
+    }
+}
+
+/// The way to a field within the structures that `struct tcp_sock` begins with.
+fn within(path: &str) -> String {
+    let before = match path.split('_').next() {
+        Some("skc") => "inet_conn.icsk_inet.sk.__sk_common.",
+        Some("sk") => "inet_conn.icsk_inet.sk.",
+        Some("icsk") => "inet_conn.",
+        _ => "",
+    };
+    format!("{before}{path}")
+}
+
+/// Where a part of the record stands.
+fn at(place: usize) -> i16 {
+    i16::try_from(place).map_or(0, |place| RECORD + place)
+}

@@ -1,0 +1,256 @@
+//! TCP connections by a walk through the kernel's table: the rows are those of netlink.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::scene::{Namespace, V4, V6, tcp};
+use crate::support::{close, fresh, lsock, skip, stage, until_ok};
+
+/// All that a walk tells.
+const COLUMNS: &str = "family,state,recv_q,send_q,src,dst,uid,inode,shutdown,mark,cgroup_id,\
+    interface,timer.kind,timer.retransmits";
+
+/// False where the kernel does not let us walk, which is said.
+fn can_walk() -> bool {
+    let run = lsock(["-tn", "--source", "bpf"]);
+    if run.status == Some(0) {
+        return true;
+    }
+    assert_eq!(run.status, Some(2), "{run:?}");
+    skip(&run.stderr);
+    false
+}
+
+/// The rows of a listing, in order.
+fn rows(source: &str, words: &[&str]) -> Vec<String> {
+    let run = lsock([&["-tn", "-H", "--source", source], words].concat()).clean();
+    let mut rows: Vec<String> = run.lines().into_iter().map(str::to_owned).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn rows_are_those_of_netlink_in_every_state() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    if !can_walk() {
+        return;
+    }
+    for words in [
+        &["-a", "--columns", COLUMNS][..],
+        &["-a"],
+        &["-6"],
+        &["-a", "state time-wait or state syn-recv"],
+        &["-a", "sport > 1000 and not dst 127.0.0.1"],
+        &["-a", "(recv_q > 0 or timer = retransmit) and not orphan"],
+        &["-l"],
+    ] {
+        until_ok("agreement", || {
+            let [netlink, bpf] = ["netlink", "bpf"].map(|source| rows(source, words));
+            if netlink == bpf {
+                Ok(())
+            } else {
+                Err(format!("{words:?}: {netlink:#?}\n{bpf:#?}"))
+            }
+        });
+    }
+}
+
+#[test]
+fn sources_name_the_walk() {
+    let Some(_namespace) = fresh() else { return };
+    let _pair = tcp::pair(V4).unwrap();
+    if !can_walk() {
+        return;
+    }
+    for (words, source) in [
+        (&["--columns", "state,local"][..], "bpf"),
+        (&["-l", "--columns", "state,local"], "netlink"),
+    ] {
+        let words = [&["-t", "--json", "--source", "bpf"], words].concat();
+        let run = lsock(&words).done();
+        assert_eq!(run.document()["summary"]["sources"][0]["source"], source);
+    }
+}
+
+#[test]
+fn checks_and_counts_agree() {
+    let Some(_namespace) = fresh() else { return };
+    let _pairs: Vec<_> = (0..5).map(|_| tcp::pair(V4).unwrap()).collect();
+    if !can_walk() {
+        return;
+    }
+    let [netlink, bpf] = ["netlink", "bpf"].map(|source| {
+        let run = lsock(["-tsn", "--json", "--source", source]).done();
+        run.document()["counts"].clone()
+    });
+    assert!(
+        netlink == bpf && netlink.to_string().contains("10"),
+        "{netlink} {bpf}"
+    );
+    for (words, status) in [
+        (&["-q", "state established"][..], 0),
+        (&["-q", "state time-wait"], 1),
+        (&["--expect", "10", "state established"], 0),
+        (&["--expect", "..9", "state established"], 1),
+        (&["--limit", "3"], 0),
+    ] {
+        for source in ["bpf", "netlink"] {
+            let run = lsock([&["-tan", "--source", source], words].concat());
+            assert_eq!(run.status, Some(status), "{source} {words:?}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_walk_does_not_tell_is_an_error() {
+    for (words, text) in [
+        (&["--json"][..], "cookie"),
+        (&["-i"], "tcp_info"),
+        (&["--columns", "cookie"], "no cookie"),
+        (&["cookie = 1"], "no cookie"),
+        (&["-D", "/dev/null"], "recorded"),
+        (&["-c"], "-E"),
+        (&["-E"], "-E"),
+        (&["--wait", "1"], "-E"),
+    ] {
+        let run = lsock([&["-tan", "--source", "bpf"], words].concat());
+        assert_eq!(run.status, Some(2), "{words:?}: {run:?}");
+        assert!(run.stderr.contains(text), "{words:?}: {run:?}");
+    }
+}
+
+/// Goes where tables have so many buckets; `None` = that is not possible here.
+fn small_table(buckets: &str) -> Option<[Namespace; 2]> {
+    let parent = fresh()?;
+    let key = "ipv4/tcp_child_ehash_entries";
+    if let Err(error) = parent.set_sysctl(key, buckets) {
+        skip(error);
+        return None;
+    }
+    Some([parent, fresh()?])
+}
+
+#[test]
+fn small_tables_are_walked_whole() {
+    for buckets in ["16", "1024"] {
+        let Some(_namespaces) = small_table(buckets) else {
+            return;
+        };
+        if !can_walk() {
+            return;
+        }
+        let _pairs: Vec<_> = (0..100).map(|_| tcp::pair(V4).unwrap()).collect();
+        let all = rows("bpf", &["-a"]);
+        assert!(all.len() >= 200, "{}", all.len());
+        assert_eq!(all, rows("netlink", &["-a"]));
+    }
+}
+
+#[test]
+fn too_many_in_one_bucket_are_told() {
+    let Some(_namespaces) = small_table("1") else {
+        return;
+    };
+    if !can_walk() {
+        return;
+    }
+    let _crowd = Crowd::new(300);
+    let run = lsock(["-tan", "--source", "bpf"]);
+    if run.status == Some(0) {
+        // There may be a least number of buckets.
+        assert!(run.lines().len() > 1_200, "{run:?}");
+        return;
+    }
+    assert_eq!(run.status, Some(2), "{run:?}");
+    assert!(
+        run.stderr.contains("too many sockets in one bucket"),
+        "{run:?}"
+    );
+}
+
+/// Connections that stay, and the inode of each of their ends.
+struct Crowd {
+    _listeners: Vec<OwnedFd>,
+    _pairs: Vec<(TcpStream, TcpStream)>,
+    inodes: Vec<u64>,
+}
+
+impl Crowd {
+    fn new(stay: usize) -> Crowd {
+        tcp::options::allow_descriptors(16_000).unwrap();
+        let listeners = [V4, V6].map(|ip| tcp::listener(ip, 128).unwrap());
+        let pairs = listeners.iter().flat_map(|listener| {
+            (0..stay).map(move |_| {
+                let client = tcp::connect(listener).unwrap();
+                (client, tcp::accept(listener).unwrap())
+            })
+        });
+        let pairs: Vec<_> = pairs.collect();
+        let both = pairs.iter().flat_map(|(client, server)| [client, server]);
+        let inode_of = |socket: &TcpStream| rustix::fs::fstat(socket).unwrap().st_ino;
+        Crowd {
+            inodes: both.map(inode_of).collect(),
+            _pairs: pairs,
+            _listeners: listeners.into(),
+        }
+    }
+}
+
+/// Opens and closes connections in a namespace until it is to stop, some thousand times at the most.
+fn come_and_go(stop: &AtomicBool, namespace: &fs::File) {
+    setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+    for turn in 0..1_000 {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        let ip = if turn % 2 == 0 { V4 } else { V6 };
+        let listener = tcp::listener(ip, 128).unwrap();
+        let clients: Vec<_> = (0..50).map(|_| tcp::connect(&listener).unwrap()).collect();
+        close(clients);
+    }
+}
+
+#[test]
+fn who_stays_is_listed_once_while_others_come_and_go() {
+    let Some(_namespace) = fresh() else { return };
+    if !can_walk() {
+        return;
+    }
+    let crowd = Crowd::new(500);
+    let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| come_and_go(&stop, &namespace));
+        for _ in 0..20 {
+            let words = [
+                "-ta",
+                "--source",
+                "bpf",
+                "--format",
+                "ndjson",
+                "--columns",
+                "inode",
+            ];
+            let run = lsock(words).done();
+            let mut times = HashMap::<u64, u32>::new();
+            for row in run.values() {
+                if let Some(inode) = row["inode"].as_u64() {
+                    *times.entry(inode).or_default() += 1;
+                }
+            }
+            for inode in &crowd.inodes {
+                assert_eq!(times.get(inode), Some(&1));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
