@@ -38,9 +38,7 @@ impl HostNames {
         let found = unknown.iter().map(|ip| (*ip, found.remove(ip)));
         self.names.extend(found);
         for row in rows {
-            let [local, peer] = ends(row);
-            row.local_host = self.of(local);
-            row.peer_host = self.of(peer);
+            row.name_hosts(ends(row).map(|ip| self.of(ip)));
         }
     }
 

@@ -2,39 +2,40 @@
 
 use crate::model::Warning;
 
-/// The kinds of warnings that were written.
+/// The kinds of warnings that were written, each with the round that had it last.
 #[derive(Debug, Default)]
 pub(super) struct MessageDedup {
-    warnings: Vec<Warning>,
-    troubles_before: Vec<Warning>,
-    troubles: Vec<Warning>,
+    written: Vec<(Warning, u64)>,
+    round: u64,
 }
 
 impl MessageDedup {
-    pub(super) fn next_round(&mut self) {
-        self.troubles_before = std::mem::take(&mut self.troubles);
+    pub(super) const fn next_round(&mut self) {
+        self.round += 1;
     }
 
     /// Notes a warning; true if it is the first of its kind.
     pub(super) fn is_new_warning(&mut self, warning: &Warning) -> bool {
-        insert(&mut self.warnings, warning.kind())
+        self.note(warning).is_none()
     }
 
     /// Notes something that is wrong; true if it is the first of its kind in this round, and the
     /// round before had none.
     pub(super) fn is_new_trouble(&mut self, warning: &Warning) -> bool {
-        let kind = warning.kind();
-        let is_new = !self.troubles_before.contains(&kind);
-        insert(&mut self.troubles, kind) && is_new
+        let before = self.note(warning);
+        before.is_none_or(|before| before + 1 < self.round)
     }
-}
 
-fn insert(kinds: &mut Vec<Warning>, kind: Warning) -> bool {
-    let is_new = !kinds.contains(&kind);
-    if is_new {
-        kinds.push(kind);
+    /// Gives the round that had such a one last.
+    fn note(&mut self, warning: &Warning) -> Option<u64> {
+        let (kind, round) = (warning.kind(), self.round);
+        let mut known = self.written.iter_mut();
+        if let Some((_, last)) = known.find(|(known, _)| *known == kind) {
+            return Some(std::mem::replace(last, round));
+        }
+        self.written.push((kind, round));
+        None
     }
-    is_new
 }
 
 #[cfg(test)]

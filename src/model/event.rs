@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::machine::transition;
-use super::{Diagnostics, Process, Socket, State};
+use super::{Diagnostics, Process, Socket, State, named};
 
 /// One step of one socket.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +93,7 @@ impl Event {
     pub fn step(&self) -> Option<&'static str> {
         let words = match self.socket.state {
             State::SynSent => self.syn.words(),
-            _ => self.ending.map(Ending::words),
+            _ => self.ending.map(Ending::name),
         };
         let step = transition(self.old_state?, self.socket.state).map(|found| found.step);
         words.or(step)
@@ -123,55 +123,35 @@ impl Syn {
     }
 }
 
-/// How a connection ended that did not end in `LAST_ACK` or `TIME_WAIT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The peer's FIN came, and there is no `TIME_WAIT`: MPTCP.
-    Complete,
-    /// The peer answered the SYN with RST.
-    Refused,
-    /// ICMP answered the SYN: port unreachable, as a firewall says it.
-    Rejected,
-    /// No answer: to the SYN, to data, or to keepalive probes.
-    TimedOut,
-    /// No way leads there, as ICMP or the routes say.
-    Unreachable,
-    /// The peer sent RST.
-    ResetByPeer,
-    /// RST, by whomever.
-    Reset,
-    /// The program ended it: `SO_LINGER` 0, data unread at `close(2)`, `connect(2)` to `AF_UNSPEC`.
-    Aborted,
-    /// The program closed it before there was an answer to its SYN.
-    GivenUp,
-    /// It was closed, or could not be opened, before a SYN was sent.
-    NotBegun,
-    /// There was no local port for it.
-    NoPort,
-    /// Nobody had accepted it when the listener was closed.
-    NotAccepted,
-    /// An administrator ended it: `ss -K`.
-    Destroyed,
-}
-
-impl Ending {
-    /// The words for it.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Complete => "close 4/4: FIN received and acknowledged",
-            Self::Refused => "connection refused",
-            Self::Rejected => "connection refused by ICMP",
-            Self::TimedOut => "timed out",
-            Self::Unreachable => "host or network unreachable",
-            Self::ResetByPeer => "reset by the peer",
-            Self::Reset => "reset",
-            Self::Aborted => "aborted: RST sent",
-            Self::GivenUp => "given up before the peer answered",
-            Self::NotBegun => "closed before a SYN was sent",
-            Self::NoPort => "no local port left",
-            Self::NotAccepted => "listener closed before it was accepted: RST sent",
-            Self::Destroyed => "destroyed by an administrator",
-        }
+named! {
+    /// How a connection ended that did not end in `LAST_ACK` or `TIME_WAIT`, and the words for it.
+    pub enum Ending {
+        /// The peer's FIN came, and there is no `TIME_WAIT`: MPTCP.
+        Complete = "close 4/4: FIN received and acknowledged",
+        /// The peer answered the SYN with RST.
+        Refused = "connection refused",
+        /// ICMP answered the SYN: port unreachable, as a firewall says it.
+        Rejected = "connection refused by ICMP",
+        /// No answer: to the SYN, to data, or to keepalive probes.
+        TimedOut = "timed out",
+        /// No way leads there, as ICMP or the routes say.
+        Unreachable = "host or network unreachable",
+        /// The peer sent RST.
+        ResetByPeer = "reset by the peer",
+        /// RST, by whomever.
+        Reset = "reset",
+        /// The program ended it: `SO_LINGER` 0, data unread at `close(2)`, `connect(2)` to `AF_UNSPEC`.
+        Aborted = "aborted: RST sent",
+        /// The program closed it before there was an answer to its SYN.
+        GivenUp = "given up before the peer answered",
+        /// It was closed, or could not be opened, before a SYN was sent.
+        NotBegun = "closed before a SYN was sent",
+        /// There was no local port for it.
+        NoPort = "no local port left",
+        /// Nobody had accepted it when the listener was closed.
+        NotAccepted = "listener closed before it was accepted: RST sent",
+        /// An administrator ended it: `ss -K`.
+        Destroyed = "destroyed by an administrator",
     }
 }
 

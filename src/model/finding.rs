@@ -4,7 +4,6 @@ mod group;
 mod kind;
 mod limits;
 mod measure;
-mod ports;
 mod sentence;
 mod table;
 

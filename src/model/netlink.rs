@@ -1,33 +1,20 @@
 //! Names of the netlink families.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-/// `NETLINK_*` (`include/uapi/linux/netlink.h`) in lower case; the number where it has no name.
+/// `NETLINK_*` (`include/uapi/linux/netlink.h`) in lower case; `-` = the number has no name.
+static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let names = "route - usersock firewall sock_diag nflog xfrm selinux iscsi audit fib_lookup connector \
+        netfilter ip6_fw dnrtmsg kobject_uevent generic - scsitransport ecryptfs rdma crypto smc";
+    names.split(' ').collect()
+});
+
+/// The name of a netlink family; the number where it has no name.
 pub fn netlink_family_name(code: u32) -> Cow<'static, str> {
-    Cow::Borrowed(match code {
-        0 => "route",
-        2 => "usersock",
-        3 => "firewall",
-        4 => "sock_diag",
-        5 => "nflog",
-        6 => "xfrm",
-        7 => "selinux",
-        8 => "iscsi",
-        9 => "audit",
-        10 => "fib_lookup",
-        11 => "connector",
-        12 => "netfilter",
-        13 => "ip6_fw",
-        14 => "dnrtmsg",
-        15 => "kobject_uevent",
-        16 => "generic",
-        18 => "scsitransport",
-        19 => "ecryptfs",
-        20 => "rdma",
-        21 => "crypto",
-        22 => "smc",
-        other => return Cow::Owned(other.to_string()),
-    })
+    let place = usize::try_from(code).unwrap_or(usize::MAX);
+    let known = NAMES.get(place).filter(|name| **name != "-");
+    known.map_or_else(|| code.to_string().into(), |name| (*name).into())
 }
 
 #[cfg(test)]

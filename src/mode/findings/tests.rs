@@ -6,8 +6,10 @@
 )]
 
 mod accepting;
+mod listeners;
 mod lost;
 mod ports;
+mod queues;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -293,24 +295,6 @@ fn orphans_in_fin_wait_2_are_counted_together() {
 }
 
 #[test]
-fn accept_queue_is_measured_by_its_share() {
-    let limits = machine(&[("core/somaxconn", &[4096])]);
-    let full = |waiting| {
-        with(tcp(State::Listen), |s| {
-            (s.recv_queue, s.send_queue) = (Some(waiting), Some(3));
-        })
-    };
-    assert_eq!(kinds(&[full(2)], &limits), []);
-    assert_eq!(kinds(&[full(3)], &limits), [("accept_queue", WARNING)]);
-    let (findings, _) = search(&[full(4), full(0)], &limits);
-    assert_eq!((findings.len(), findings[0].severity), (1, CRITICAL));
-    assert_eq!(findings[0].sockets, "protocol = tcp and inode = 7");
-    let told = "The accept queue of 10.0.0.1:80 (api[812]) is full: 4 waiting, the backlog is 3 \
-                (somaxconn is 4096).";
-    assert!(findings[0].text.starts_with(told), "{findings:?}");
-}
-
-#[test]
 fn handshakes_are_counted_by_port_and_its_listener_is_named() {
     let limits = FakeKernel::default();
     let waiting = with(tcp(State::SynRcvd), |s| {
@@ -374,42 +358,6 @@ fn connection_of_a_socket_to_itself_is_told() {
 }
 
 #[test]
-fn what_waits_to_be_accepted_names_its_listener() {
-    let limits = FakeKernel::default();
-    let waiting = |port| {
-        with(tcp(State::CloseWait), |s| {
-            (s.inode, s.local.port) = (None, Some(port));
-        })
-    };
-    let listener = |ip: &str, port, inode| {
-        with(tcp(State::Listen), |s| {
-            s.local.ip = Some(ip.parse().unwrap());
-            (s.local.port, s.inode) = (Some(port), Some(inode));
-        })
-    };
-    let mut all = vec![waiting(80); 20];
-    all.extend(vec![waiting(81); 19]);
-    all.push(listener("0.0.0.0", 80, 7));
-    all.push(listener("10.9.9.9", 80, 8));
-    all.push(listener("0.0.0.0", 81, 8));
-    let (findings, _) = search(&all, &limits);
-    assert_eq!((findings.len(), findings[0].count), (1, 20), "{findings:?}");
-    assert_eq!(
-        findings[0].sockets,
-        "protocol = tcp and state close-wait and process_status = none and sport = :80"
-    );
-    let told = "20 connections in CLOSE_WAIT wait to be accepted at 0.0.0.0:80 (api[812]).";
-    assert!(findings[0].text.starts_with(told), "{findings:?}");
-    let unread = with(tcp(State::Established), |s| {
-        (s.inode, s.recv_queue) = (None, Some(16_384));
-        info(s, 0, 5_000);
-    });
-    let (findings, _) = search(&[unread, listener("10.0.0.1", 80, 8)], &limits);
-    let told = "16KiB waits on 1 connection that is not accepted yet at 10.0.0.1:80 (other[813]),";
-    assert!(findings[0].text.starts_with(told), "{findings:?}");
-}
-
-#[test]
 fn orphans_are_measured_by_the_limit() {
     let orphan = with(tcp(State::FinWait1), |s| s.inode = None);
     let of = |count| machine(&[("orphans", &[count]), ("ipv4/tcp_max_orphans", &[100])]);
@@ -443,126 +391,6 @@ fn closing_is_stuck_after_three_retransmissions_or_probes() {
     }
 }
 
-#[test]
-fn data_is_unread_from_16_kib_and_five_seconds_on() {
-    let limits = FakeKernel::default();
-    let unread = |bytes, idle_ms| {
-        with(tcp(State::Established), |s| {
-            s.recv_queue = Some(bytes);
-            info(s, 0, idle_ms);
-        })
-    };
-    assert_eq!(kinds(&[unread(16_383, 5_000)], &limits), []);
-    assert_eq!(kinds(&[unread(16_384, 4_999)], &limits), []);
-    let (findings, _) = search(&[unread(16_384, 5_000)], &limits);
-    assert_eq!(findings[0].kind, "receive_queue");
-    assert_eq!(
-        findings[0].sockets,
-        "protocol = tcp and recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and pid = 812"
-    );
-}
-
-#[test]
-fn data_that_does_not_get_through_is_told_by_its_timer() {
-    let limits = FakeKernel::default();
-    let unsent = |kind, again, backoff, bytes| {
-        with(tcp(State::Established), |s| {
-            s.send_queue = Some(bytes);
-            s.timer = Some(timer(kind, again));
-            info(s, backoff, 0);
-        })
-    };
-    let (again, probe) = (TimerKind::Retransmit, TimerKind::Probe);
-    assert_eq!(kinds(&[unsent(again, 2, 2, 1)], &limits), []);
-    assert_eq!(kinds(&[unsent(again, 3, 3, 0)], &limits), []);
-    assert_eq!(kinds(&[unsent(probe, 0, 2, 1)], &limits), []);
-    let found = kinds(&[unsent(again, 3, 3, 1)], &limits);
-    assert_eq!(found, [("send_queue", WARNING)]);
-    let found = kinds(&[unsent(probe, 0, 3, 1)], &limits);
-    assert_eq!(found, [("peer_window", WARNING)]);
-}
-
-#[test]
-fn datagrams_are_dropped_from_a_hundred_on() {
-    let limits = machine(&[("udp", &[100])]);
-    for protocol in [Protocol::Udp, Protocol::UdpLite] {
-        let dropping = |drops| {
-            let mut socket = Socket::new(protocol, Family::Inet);
-            socket.local.port = Some(53);
-            let memory = crate::model::Memory {
-                drops: Some(drops),
-                ..crate::model::Memory::default()
-            };
-            socket.details_mut().memory = Some(memory);
-            socket.inode = Some(53);
-            socket
-        };
-        assert_eq!(kinds(&[dropping(99)], &limits), []);
-        assert_eq!(kinds(&[dropping(100)], &FakeKernel::default()), []);
-        let (findings, _) = search(&[dropping(100)], &limits);
-        assert_eq!(findings[0].kind, "udp_drops");
-        let own = format!("protocol = {protocol} and memory.drops >= 100 and pid = 1");
-        assert_eq!(findings[0].sockets, own);
-        let told = "dns[1] lost 100 datagrams at port 53:";
-        assert!(findings[0].text.starts_with(told), "{findings:?}");
-    }
-}
-
-#[test]
-fn one_port_at_every_address_and_at_loopback_is_told() {
-    let limits = FakeKernel::default();
-    let at = |family, ip: &str, port, inode| {
-        let mut found = tcp(State::Listen);
-        found.family = family;
-        found.local.ip = Some(ip.parse().unwrap());
-        (found.local.port, found.inode) = (Some(port), Some(inode));
-        (found.recv_queue, found.send_queue) = (Some(0), Some(9));
-        found
-    };
-    let (v4, v6) = (Family::Inet, Family::Inet6);
-    for (loopback, everywhere, v6only, is_told) in [
-        ((v4, "127.0.0.1"), (v4, "0.0.0.0"), None, true),
-        ((v4, "127.9.9.9"), (v6, "::"), Some(false), true),
-        ((v4, "127.9.9.9"), (v6, "::"), Some(true), false),
-        ((v4, "127.9.9.9"), (v6, "::"), None, false),
-        ((v6, "::ffff:127.0.0.1"), (v6, "::"), Some(false), true),
-        ((v6, "::1"), (v6, "::"), Some(true), true),
-        ((v6, "::1"), (v6, "::"), None, true),
-        ((v6, "::1"), (v4, "0.0.0.0"), None, false),
-        ((v6, "::1"), (v6, "::ffff:0.0.0.0"), Some(false), false),
-    ] {
-        let other = at(everywhere.0, everywhere.1, 81, 82);
-        let loopback = at(loopback.0, loopback.1, 80, 80);
-        let mut everywhere = at(everywhere.0, everywhere.1, 80, 81);
-        everywhere.v6only = v6only;
-        let own = [everywhere.clone(), loopback.clone()];
-        assert_eq!(not_checked(&own, &limits), [], "both are of one process");
-        everywhere.inode = Some(84);
-        let elsewhere = at(v4, "10.0.0.1", 80, 83);
-        assert_eq!(kinds(&[loopback.clone(), other.clone()], &limits), []);
-        assert_eq!(kinds(&[everywhere.clone(), elsewhere.clone()], &limits), []);
-        let elsewhere_only = with(everywhere.clone(), |s| s.interface = Some(2));
-        assert_eq!(kinds(&[elsewhere_only, loopback.clone()], &limits), []);
-        let all = [everywhere, elsewhere, loopback, other];
-        let (findings, _) = search(&all, &limits);
-        let may_be = [("wildcard_and_loopback", Severity::Info, 2)];
-        if !is_told {
-            let is_unknown = all[0].family == v6 && all[2].family == v4 && v6only.is_none();
-            let expected = if is_unknown { &may_be[..] } else { &[] };
-            assert_eq!(not_checked(&all, &limits), expected);
-            continue;
-        }
-        let unknown = all.clone().map(|s| with(s, |s| s.inode = Some(99)));
-        assert_eq!(not_checked(&unknown, &limits)[..], may_be[..]);
-        assert_eq!((findings.len(), findings[0].count), (1, 2), "{findings:?}");
-        assert_eq!(findings[0].severity, Severity::Info);
-        assert_eq!(
-            findings[0].sockets,
-            "protocol = tcp and (inode = 80 or inode = 84)"
-        );
-    }
-}
-
 /// What the counts of the first walk call stuck is never less than what the filters select.
 #[test]
 fn counts_of_the_first_walk_have_the_numbers_of_the_filters() {
@@ -577,24 +405,4 @@ fn counts_of_the_first_walk_have_the_numbers_of_the_filters() {
     let again = format!("timer.retransmits >= {}", crate::model::RETRANSMITS);
     assert!(text("send_queue").ends_with(&again));
     assert!(text("closing_stuck").contains(&format!("{again} or ")));
-}
-
-/// The time it takes does not grow with the square of the listeners.
-#[test]
-fn many_ports_of_many_listeners_are_told_apart() {
-    let listener = |number: u32| {
-        let mut found = tcp(State::Listen);
-        let (ip, inode) = if number.is_multiple_of(2) {
-            ("127.0.0.1", 80)
-        } else {
-            ("0.0.0.0", 84)
-        };
-        found.local.ip = Some(ip.parse().unwrap());
-        found.local.port = Some(1 + number / 2);
-        found.inode = Some(inode);
-        found
-    };
-    let all: Vec<Socket> = (0..8_000).map(listener).collect();
-    let (findings, visits) = search(&all, &FakeKernel::default());
-    assert_eq!((findings.len(), visits), (4_000, 4));
 }

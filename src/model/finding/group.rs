@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::{Endpoint, Process, ProcessStatus, Row, Socket, State};
-use crate::text::{counted, escape, escape_also, separates_processes, unix_name};
+use crate::text::{escape, escape_also, separates_processes, unix_name};
 
 /// So many processes are named in a text.
 const NAMED: usize = 3;
@@ -285,11 +285,6 @@ impl Group<'_> {
             related: Vec::new(),
             ports: Ports::default(),
         }
-    }
-
-    /// `1 connection`, `2 connections`
-    pub(super) fn number(&self, one: &str) -> String {
-        counted(self.count, one)
     }
 
     /// True if these are the sockets of any number of processes that cannot be read.

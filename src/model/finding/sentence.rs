@@ -8,7 +8,6 @@ use super::limits::Limits;
 use super::measure::{
     drops, handshakes_dropped, holders_of, overflows, places, queue_in_use, unread, unsent,
 };
-use super::ports::ports_are_taken;
 use crate::text::{bytes, counted};
 
 const SENTENCES: &str = include_str!("sentences.txt");
@@ -16,12 +15,11 @@ const SENTENCES: &str = include_str!("sentences.txt");
 impl FindingKind {
     /// Numbers, processes and what to do.
     pub fn text(&self, group: &Group<'_>, limits: &dyn Limits) -> String {
-        let usual = self.sentences().next();
-        let template = match &group.key {
-            GroupKey::Unaccepted(_) => self.sentences().nth(1).or(usual),
-            _ => usual,
-        };
-        let template = template.unwrap_or_default();
+        let of = variant(group);
+        let mut sentences = self.sentences();
+        let template = sentences.find(|(variant, _)| *variant == of);
+        let template = template.or_else(|| self.sentences().next());
+        let template = template.map_or("", |(_, sentence)| sentence);
         let parts = template.split(['{', '}']).enumerate();
         let parts = parts.map(|(place, part)| match place % 2 {
             0 => part.to_owned(),
@@ -30,12 +28,26 @@ impl FindingKind {
         parts.collect()
     }
 
-    /// Its templates: the usual one, and that of what waits to be accepted where it has one.
-    fn sentences(&self) -> impl Iterator<Item = &'static str> {
+    /// Its templates, each with what it is for; the usual one first.
+    fn sentences(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let lines = SENTENCES.lines().filter_map(|line| line.split_once(": "));
         lines.filter_map(|(of, sentence)| {
-            (of.split(' ').next() == Some(self.name)).then_some(sentence)
+            let (name, variant) = of.split_once(' ').unwrap_or((of, ""));
+            (name == self.name).then_some((variant, sentence))
         })
+    }
+}
+
+/// Which sentence is said of a group, if there are several.
+fn variant(group: &Group<'_>) -> &'static str {
+    match (&group.key, group.ports.is_udp) {
+        (GroupKey::Unaccepted(_), _) => "unaccepted",
+        (GroupKey::Route(..), _) => "route",
+        (GroupKey::Address(ip, _), false) if !ip.is_unspecified() => "tcp-address",
+        (GroupKey::Address(ip, _), true) if !ip.is_unspecified() => "udp-address",
+        (GroupKey::Address(..) | GroupKey::EveryIpv4 | GroupKey::EveryIp, false) => "tcp",
+        (GroupKey::Address(..) | GroupKey::EveryIpv4 | GroupKey::EveryIp, true) => "udp",
+        _ => "",
     }
 }
 
@@ -74,6 +86,7 @@ fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
         "tcp_max_orphans" => number(limit("ipv4").unwrap_or_default()),
         "orphans" => number(limits.orphans().unwrap_or_default()),
         "backlogs" => backlogs(group, limits),
+        "taken ports" => taken_ports(group, limits),
         "ports" => {
             let sockets = group.sockets.iter();
             let ports = sockets.filter_map(|found| found.socket.local.port);
@@ -81,12 +94,51 @@ fn told(word: &str, group: &Group<'_>, limits: &dyn Limits) -> Option<String> {
             ports.dedup();
             ports.join(", ")
         }
-        "ports are taken" => ports_are_taken(group, limits),
+        "in TIME_WAIT" => number(group.ports.time_wait),
+        "bound" => number(group.ports.bound),
+        "left" => {
+            let size = limits.ephemeral().map_or(0, |range| range.size());
+            number(size.saturating_sub(group.ports.taken))
+        }
+        "by" if group.related.is_empty() => String::new(),
+        "by" => format!(" by {}", names(&group.related)),
+        // What the kernel has to choose for a socket without an address, it chooses for every address.
+        "there" => match &group.key {
+            GroupKey::EveryIpv4 => "at 0.0.0.0 or [::]",
+            GroupKey::EveryIp => "at [::]",
+            GroupKey::Address(ip, _) if ip.is_unspecified() => "at any address",
+            _ => "there",
+        }
+        .to_owned(),
+        // `inet_rcv_saddr` of such is an IPv4 address that nobody has.
+        "so does" if group.key == GroupKey::EveryIp => {
+            "; so does bind at 0.0.0.0, where IPv6 sockets connected without bind".to_owned()
+        }
+        "so does" => String::new(),
         "who cannot accept" => cannot_accept(group, limits),
         "who is at loopback" => names(&places(group)[0]),
         "who is everywhere" => names(&places(group)[1]),
         _ => return None,
     })
+}
+
+/// `40 of the 40 ports of ip_local_port_range (60000 to 60039)`
+fn taken_ports(group: &Group<'_>, limits: &dyn Limits) -> String {
+    let Some(range) = limits.ephemeral() else {
+        return String::new();
+    };
+    let reserved = if range.has_reserved() {
+        " without ip_local_reserved_ports"
+    } else {
+        ""
+    };
+    format!(
+        "{} of the {} ports of ip_local_port_range ({} to {}){reserved}",
+        group.ports.taken,
+        range.size(),
+        range.first,
+        range.last,
+    )
 }
 
 fn dropped(group: &Group<'_>, limits: &dyn Limits) -> String {
@@ -159,7 +211,7 @@ mod tests {
         let group = Group::counted(GroupKey::Port(80), [1, 1]);
         for finding in FINDINGS {
             assert!(finding.sentences().next().is_some(), "{}", finding.name);
-            for template in finding.sentences() {
+            for (_, template) in finding.sentences() {
                 let words = template.split(['{', '}']).skip(1).step_by(2);
                 for word in words {
                     let told = told(word, &group, &Everywhere("1 2"));

@@ -170,8 +170,8 @@ fn one_process_cannot_look_like_two() {
 fn unknown_none_and_unasked_processes_differ_from_each_other_where_they_can() {
     let socket = Socket::new(Protocol::Tcp, Family::Inet);
     let row = |processes, process_status| Row {
-        processes,
         process_status,
+        processes,
         ..Row::bare(&socket)
     };
     let unreadable = row(None, Some(ProcessStatus::Unreadable));
