@@ -12,12 +12,14 @@ mod rests;
 mod wanted;
 mod writer;
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,8 +32,8 @@ use crate::bpf::{
     self, BTF, Counter, Hook, Instruction, Link, Malformed, Map, MapKind, RingBuffer, TypeKind,
 };
 use crate::error::Error;
-use crate::model::{StateSet, Warning};
-use crate::source::Source;
+use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Warning};
+use crate::source::{Extensions, Request, Source};
 use crate::track::wait;
 use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
@@ -69,6 +71,8 @@ pub struct Traced {
     queue: Queue,
     untold: StateSet,
     _programs: Vec<Link>,
+    /// What is watched of TCP.
+    tables: Vec<Watched>,
     scope: Scope,
     networks: Networks,
     /// True in a pid namespace that is not the first one.
@@ -103,6 +107,11 @@ impl Traced {
         Ok(Self {
             untold,
             _programs: programs,
+            tables: watched
+                .iter()
+                .filter(|of| of.table.protocol == Protocol::Tcp)
+                .cloned()
+                .collect(),
             lives: Lives::new(watched, scope, source.as_mut()),
             scope,
             networks: Networks::new(source),
@@ -173,6 +182,64 @@ impl Traced {
     }
 }
 
+impl Traced {
+    /// Counts the sockets that are gone without a record of their end, where there is time for that.
+    fn count_ends(
+        &mut self,
+        clock: RecordClock,
+        visitor: &mut EventVisitor<'_>,
+    ) -> ControlFlow<()> {
+        let until = Instant::now() + TURN;
+        let mut gone = self.lives.open();
+        // A list that changes while it is read may lack a socket, and one leaves the lists before its record is
+        // written.
+        for _ in 0..2 {
+            if gone.is_empty() || self.leave_out_listed(&mut gone, until).is_none() {
+                return ControlFlow::Continue(());
+            }
+            if !gone.is_empty() {
+                thread::sleep(GATHER);
+            }
+            self.drain(clock, true, visitor)?;
+            gone.retain(|cookie, socket| self.lives.is_open(*cookie, *socket));
+        }
+        self.lives.missing += u64::try_from(gone.len()).unwrap_or_default();
+        ControlFlow::Continue(())
+    }
+
+    /// Leaves out the sockets that are there; `None` = the kernel does not list all of them in time.
+    fn leave_out_listed(&mut self, sockets: &mut HashMap<u64, u64>, until: Instant) -> Option<()> {
+        for watched in &self.tables {
+            let request = Request {
+                netns: None,
+                states: StateSet::ALL.without(State::Bound),
+                extensions: Extensions::default(),
+                narrow: watched.narrow.clone().for_life(),
+            };
+            let mut count = 0_u8;
+            let outcome =
+                self.networks
+                    .source
+                    .visit(watched.table, &request, &mut |socket: &Socket| {
+                        socket.cookie.map(|cookie| sockets.remove(&cookie));
+                        count = count.wrapping_add(1);
+                        if count == 0 && Instant::now() >= until {
+                            ControlFlow::Break(())
+                        } else {
+                            ControlFlow::Continue(())
+                        }
+                    });
+            let is_whole = outcome.ok()?.each().all(|one| {
+                let is_known = matches!(one.source, None | Some(Kind::Netlink));
+                let unlisted = one.unlisted.without(State::Bound);
+                is_known && unlisted == StateSet::EMPTY && one.into_gaps().next().is_none()
+            });
+            (is_whole && Instant::now() < until).then_some(())?;
+        }
+        Some(())
+    }
+}
+
 /// Has the kernel run the programs; gives the step that they do not tell, too.
 fn record(
     watched: &[Watched],
@@ -233,7 +300,11 @@ impl EventSource for Traced {
         }
         let clock = RecordClock::now();
         let is_last = until.is_some_and(|until| until <= Instant::now());
-        let flow = self.drain(clock, is_last, visitor);
+        let mut flow = self.drain(clock, is_last, visitor);
+        // A namespace that has just come is not listed.
+        if flow.is_continue() && is_last && self.scope != Scope::All && self.given_up == 0 {
+            flow = self.count_ends(clock, visitor);
+        }
         if flow.is_break() {
             return Ok(flow);
         }

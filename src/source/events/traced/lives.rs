@@ -12,7 +12,7 @@ use super::listeners::Listeners;
 use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
-use super::wanted::passes_all;
+use super::wanted::Whole;
 use crate::filter::Narrow;
 use crate::model::{Endpoint, Event, Owner, Process, Protocol, Socket, State, StateSet, Table};
 use crate::source::{Extensions, Request, Source};
@@ -28,9 +28,8 @@ pub(super) struct Lives {
     connections: u64,
     /// True if events say in which namespace they are.
     tells_netns: bool,
-    /// True if every step of a socket has a record.
-    is_whole: bool,
-    /// Steps of TCP sockets that had none, as the next record shows.
+    whole: Whole,
+    /// Steps of TCP sockets that had no record, as the next one shows, or the end of the socket.
     pub(super) missing: u64,
 }
 
@@ -48,6 +47,10 @@ struct Life {
     /// The place of an event in the queue that the next record completes.
     lacking: Option<usize>,
     span: Span,
+    /// True if each of its steps has a record, or is missing.
+    is_whole: bool,
+    /// 0 = not known.
+    cookie: u64,
 }
 
 impl Lives {
@@ -55,7 +58,7 @@ impl Lives {
     pub(super) fn new(watched: &[Watched], scope: Scope, source: &mut dyn Source) -> Self {
         let mut lives = Self {
             tells_netns: scope != Scope::Own,
-            is_whole: watched.iter().all(passes_all),
+            whole: watched.iter().map(Whole::of).min().unwrap_or_default(),
             ..Self::default()
         };
         let request = Request {
@@ -91,9 +94,11 @@ impl Lives {
         let Some(life) = self.living.get_mut(&record.socket) else {
             return;
         };
+        let is_whole = record.is_tcp() && self.whole >= record.needs();
+        life.is_whole |= is_whole;
         if life.state != old {
             life.span.state = None;
-            self.missing += u64::from(self.is_whole && record.protocol == 6);
+            self.missing += u64::from(is_whole);
         }
         let netns = Some(record.netns).filter(|_| self.tells_netns);
         // One that listens without a port of its own gets it after the record.
@@ -169,15 +174,29 @@ impl Lives {
                 inode: Some(record.inode).filter(|inode| *inode != 0 && !begins),
             },
             lacking: None,
+            is_whole: false,
+            cookie: 0,
             span: Span {
                 life: begins.then_some(record.time_ns),
                 state: None,
             },
         };
         if let Some(replaced) = self.living.insert(record.socket, life) {
-            self.missing += u64::from(self.is_whole && record.protocol == 6);
+            self.missing += u64::from(replaced.is_whole);
             queue.end(replaced.connection);
         }
+    }
+
+    /// The cookies of the TCP sockets that are open as far as their records tell, with their addresses.
+    pub(super) fn open(&self) -> HashMap<u64, u64> {
+        let lives = self.living.iter();
+        let whole = lives.filter(|(_, life)| life.is_whole && life.cookie != 0);
+        whole.map(|(socket, life)| (life.cookie, *socket)).collect()
+    }
+
+    pub(super) fn is_open(&self, cookie: u64, socket: u64) -> bool {
+        let life = self.living.get(&socket);
+        life.is_some_and(|life| life.cookie == cookie)
     }
 }
 
@@ -203,6 +222,9 @@ impl Life {
     ) {
         let [old, new] = record.kernel_states();
         self.state = new;
+        if record.cookie != 0 && !record.is_accepted() {
+            self.cookie = record.cookie;
+        }
         let (_, port) = record.local();
         if port != 0 && (record.port != 0 || port != self.port_before) {
             (self.local, self.peer) = (record.local(), record.peer());

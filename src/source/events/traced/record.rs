@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::wanted::Whole;
 use crate::model::{Ending, Family, Process, Protocol, State, Syn, Table, Task, Traffic};
 
 /// Bytes of a command line at most.
@@ -165,7 +166,7 @@ impl StepRecord {
     /// has closed it.
     pub(super) fn new_state(&self) -> Option<State> {
         let [old, new] = self.kernel_states();
-        let is_small = self.error == 0 && self.protocol == 6 && new == State::Closed;
+        let is_small = self.error == 0 && self.is_tcp() && new == State::Closed;
         let has = |flag| self.flags & flag != 0;
         match old {
             _ if old == new => None,
@@ -184,7 +185,7 @@ impl StepRecord {
         let is_dead = self.flags & DEAD != 0;
         Some(match self.error {
             ECONNABORTED => Ending::Destroyed,
-            ECONNREFUSED if self.protocol == 6 && self.answers == 0 => Ending::Rejected,
+            ECONNREFUSED if self.is_tcp() && self.answers == 0 => Ending::Rejected,
             ECONNREFUSED => Ending::Refused,
             ETIMEDOUT => Ending::TimedOut,
             ENETUNREACH | EHOSTUNREACH => Ending::Unreachable,
@@ -195,9 +196,9 @@ impl StepRecord {
             ECONNRESET | EPIPE => Ending::ResetByPeer,
             0 => match old {
                 State::Listen | State::LastAck => return None,
-                State::FinWait2 | State::Closing if self.protocol != 6 => Ending::Complete,
+                State::FinWait2 | State::Closing if !self.is_tcp() => Ending::Complete,
                 // Its subflows know why.
-                State::SynSent if self.protocol != 6 => return None,
+                State::SynSent if !self.is_tcp() => return None,
                 State::SynSent if self.local().1 == 0 => Ending::NoPort,
                 State::SynSent if self.is_silent() => Ending::NotBegun,
                 State::SynSent => Ending::GivenUp,
@@ -209,6 +210,21 @@ impl StepRecord {
         })
     }
 
+    pub(super) const fn is_tcp(&self) -> bool {
+        self.protocol == 6
+    }
+
+    /// Of which sockets must every step pass, if this one has and the next one must?
+    pub(super) fn needs(&self) -> Whole {
+        let [old, _] = self.kernel_states();
+        let opening = [State::Closed, State::Listen, State::SynSent, State::SynRcvd];
+        if opening.contains(&old) {
+            Whole::All
+        } else {
+            Whole::WithEnds
+        }
+    }
+
     /// True if a process of this pid namespace made the step.
     pub(super) const fn is_made_here(&self) -> bool {
         self.is_held == 1 && self.process != 0
@@ -216,7 +232,7 @@ impl StepRecord {
 
     /// True if the socket has sent nothing.
     pub(super) const fn is_silent(&self) -> bool {
-        self.protocol == 6 && self.segments == 0
+        self.is_tcp() && self.segments == 0
     }
 
     /// What becomes of the SYN: it is sent after this record, if there is a way to.
@@ -260,7 +276,7 @@ impl StepRecord {
     pub(super) fn traffic(&self) -> Option<Traffic> {
         // The peer's FIN is counted as a byte.
         let fin = u64::from(self.flags & DONE != 0);
-        (self.protocol == 6 && !self.is_listeners()).then(|| Traffic {
+        (self.is_tcp() && !self.is_listeners()).then(|| Traffic {
             bytes_sent: self.sent.saturating_sub(self.resent),
             bytes_received: self.received.saturating_sub(fin),
             retransmits: self.retransmits,

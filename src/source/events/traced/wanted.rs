@@ -279,9 +279,26 @@ impl Writer<'_> {
     }
 }
 
-/// True if each step of a socket passes that has a step which passes.
-pub(super) fn passes_all(watched: &Watched) -> bool {
-    watched.states == StateSet::ALL && !tests_ends(watched)
+/// Of which sockets does every step pass that is recorded?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Whole {
+    /// Of none for certain: steps pass by their states.
+    #[default]
+    None,
+    /// Of those of which one has passed that was made when both ends were known.
+    WithEnds,
+    /// Of all.
+    All,
+}
+
+impl Whole {
+    pub(super) fn of(watched: &Watched) -> Self {
+        match watched.states {
+            StateSet::ALL if tests_ends(watched) => Self::WithEnds,
+            StateSet::ALL => Self::All,
+            _ => Self::None,
+        }
+    }
 }
 
 /// What MPTCP has of its ends comes from its subflows, and later.

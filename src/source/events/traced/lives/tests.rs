@@ -5,7 +5,7 @@
 )]
 
 use super::super::record::tests::{made_by, record};
-use super::{Lives, Queue, RecordClock, RestRecord, StepRecord};
+use super::{Lives, Queue, RecordClock, RestRecord, StepRecord, Whole};
 use crate::model::State::{
     CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
 };
@@ -375,9 +375,9 @@ fn step_without_a_record_is_counted_where_every_step_should_have_one() {
         // And went to TIME_WAIT.
         ((Closed, SynSent), 0, 80),
     ];
-    for is_whole in [true, false] {
+    for (whole, missing) in [(Whole::All, 2), (Whole::WithEnds, 2), (Whole::None, 0)] {
         let mut lives = Lives {
-            is_whole,
+            whole,
             ..Lives::default()
         };
         let clock = RecordClock {
@@ -388,6 +388,41 @@ fn step_without_a_record_is_counted_where_every_step_should_have_one() {
             let record = record(step, port, peer);
             lives.follow(&record, b"", clock, &mut Queue::default());
         }
-        assert_eq!(lives.missing, if is_whole { 2 } else { 0 });
+        assert_eq!(lives.missing, missing, "{whole:?}");
+    }
+}
+
+#[test]
+fn end_is_awaited_of_what_has_each_step_recorded() {
+    let clock = RecordClock {
+        wall: Timestamp::UNIX_EPOCH,
+        mono_ns: 0,
+    };
+    let steps = [
+        ((Closed, SynSent), 0),
+        ((SynSent, Established), 5_000),
+        ((Established, CloseWait), 5_000),
+        ((CloseWait, Closed), 5_000),
+    ];
+    for (whole, open) in [
+        (Whole::All, [1, 1, 1, 0]),
+        // Until both ends are known, a filter of these lets pass what it need not.
+        (Whole::WithEnds, [0, 0, 1, 0]),
+        (Whole::None, [0, 0, 0, 0]),
+    ] {
+        let mut lives = Lives {
+            whole,
+            ..Lives::default()
+        };
+        let found = steps.map(|(step, port)| {
+            let record = StepRecord {
+                cookie: 9,
+                ..record(step, port, 80)
+            };
+            lives.follow(&record, b"", clock, &mut Queue::default());
+            assert_eq!(lives.is_open(9, 7), step.1 != Closed);
+            lives.open().len()
+        });
+        assert_eq!(found, open, "{whole:?}");
     }
 }
