@@ -248,12 +248,7 @@ struct Typed {
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     proc_root: Option<PathBuf>,
     /// Name containers by the files below DIR instead of /
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "/",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
     host_root: PathBuf,
     /// Keep what was read in FILE, in the format of ss -D
     #[arg(short = 'D', long, value_name = "FILE", conflicts_with = "replay")]
