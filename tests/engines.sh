@@ -1,96 +1,149 @@
 #!/bin/bash
 # What lsock says of containers of the engines that are installed here, beside what these say themselves. Not a part
-# of CI: it needs root and, from Debian, any of podman, runc, docker.io, containerd, and busybox-static.
+# of CI: it needs root and, from Debian, busybox-static and any of: podman (with runc, netavark; slirp4netns and
+# uidmap for containers without root), runc, docker.io, containerd, systemd-container.
 #     cargo build && tests/engines.sh target/debug/lsock
-# Each engine runs one container with the network of the host and one with its own, with all files below a directory
-# that goes away at the end. Nothing is pulled. Last comes a listing of all of them.
+# Everything happens in a network and a mount namespace of the script's own, with a /run of its own and all files below a
+# directory that goes away at the end. Nothing is pulled. Last comes a listing of all of them.
 set -u
 lsock=$(realpath "${1:?which lsock}")
+if [ "${LSOCK_ENGINES:-}" != inside ]; then
+    LSOCK_ENGINES=inside exec unshare --net --mount --propagation private "$0" "$lsock"
+fi
 work=$(mktemp -d)
 chmod 755 "$work"
 failed=0 engines=0
 cleanup=()
-trap 'for one in "${cleanup[@]}"; do eval "$one"; done >/dev/null 2>&1; umount "$work"/docker-run/netns/* 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
+finish() {
+    local one
+    for one in "${cleanup[@]}"; do eval "$one"; done >/dev/null 2>&1
+    sleep 1
+    umount "$work"/docker-run/netns/* "$work/dev" 2>/dev/null
+    rm -rf --one-file-system "$work"
+}
+trap finish EXIT
+ip link set lo up
+sysctl -qw net.ipv4.ip_forward=1
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/netns /run/lock /run/systemd/nspawn
+cp "$lsock" "$work/lsock"
+lsock=$work/lsock
 
 root=$work/root
 mkdir -p "$root"/{bin,proc,dev,sys,etc,tmp,run,var}
 cp "$(command -v busybox)" "$root/bin/busybox"
 ln -s busybox "$root/bin/httpd"
-port=20100
+columns=container,pod,image,runtime
 
-# check ENGINE EXPECTED PORT WHERE...: container and image of the listener at a port, as root and as nobody.
+# check WHAT EXPECTED FILTER WORDS...: the columns of the listeners that a filter finds, each once.
 check() {
-    local engine=$1 expected=$2 port=$3 told
+    local what=$1 expected=$2 filter=$3 told
     shift 3
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        told=$("$lsock" "$@" -tlnH --columns container,image,runtime "sport = $port" 2>/dev/null | tr -s ' ' | sed 's/ $//')
-        [ -n "$told" ] && break
+        told=$("$@" "$lsock" ${where:+-N "$where"} -tlnH --format plain --columns "$columns" "$filter" 2>/dev/null |
+            tr -s ' ' | sed 's/ $//' | sort -u)
+        [ "$told" = "$expected" ] && break
         sleep 0.3
     done
     if [ "$told" = "$expected" ]; then
-        echo "ok      $engine: $told"
+        echo "ok      $what: $told"
     else
-        echo "NOT OK  $engine: \"$told\", not \"$expected\""
+        echo "NOT OK  $what: \"$told\", not \"$expected\""
         failed=1
     fi
 }
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
-# As nobody no file of docker can be read, but the command line of podman's conmon.
-as_nobody() {
-    local engine=$1 expected=$2 port=$3 told
-    cp "$lsock" "$work/lsock" && chmod 755 "$work/lsock"
-    told=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$work/lsock" -tlnH --columns made_in "sport = $port" 2>/dev/null | tr -d ' ')
-    case $told in
-        $expected) echo "ok      $engine as nobody: made in $told" ;;
-        *) echo "NOT OK  $engine as nobody: made in \"$told\", not \"$expected\""; failed=1 ;;
+# podman_names WHO PORT PREFIX PODMAN...: containers of every kind of network, with published ports, in pods of both kinds.
+podman_names() {
+    local who=$1 port=$2 of=$3
+    shift 3
+    local pod=("$@" --storage-driver vfs --cgroup-manager cgroupfs --events-backend none --runtime "$(command -v runc)")
+    tar -C "$root" -c . | "${pod[@]}" import -q - bb >/dev/null || { failed=1; return; }
+    cleanup+=("timeout 60 ${pod[*]} pod rm -fa -t 0" "timeout 60 ${pod[*]} rm -fa -t 0")
+    "${pod[@]}" run -d --name "$of-own" --network none bb /bin/httpd -f -p $((port + 1)) >/dev/null || failed=1
+    "${pod[@]}" run -d --name "$of-host" --network host bb /bin/httpd -f -p $((port + 2)) >/dev/null || failed=1
+    "${pod[@]}" run -d --name "$of-published" -p $((port + 3)):80 bb /bin/httpd -f -p 80 >/dev/null || failed=1
+    "${pod[@]}" pod create --name "$of-shop" -p $((port + 4)):90 >/dev/null || failed=1
+    "${pod[@]}" run -d --name "$of-in-shop" --pod "$of-shop" bb /bin/httpd -f -p 90 >/dev/null || failed=1
+    "${pod[@]}" pod create --name "$of-bare" --infra=false >/dev/null || failed=1
+    "${pod[@]}" run -d --name "$of-in-bare" --pod "$of-bare" --network host bb /bin/httpd -f -p $((port + 5)) >/dev/null || failed=1
+    named() {
+        "${pod[@]}" ps --pod --format '{{.Names}} {{.PodName}} {{.Image}} podman' --filter "name=^$1\$" |
+            awk '{ print $1, (NF > 3 ? $2 : "-"), $(NF - 1), $NF }'
+    }
+    local infra
+    infra=$("${pod[@]}" ps --pod --format '{{.Names}}' --filter name=-infra)
+    where=$of-own check "podman of $who, own network" "$(named "$of-own")" "sport = $((port + 1))"
+    where= check "podman of $who, network of the host" "$(named "$of-host")" "sport = $((port + 2))"
+    where=$of-published check "podman of $who, behind the port" "$(named "$of-published")" "sport = 80"
+    where= check "podman of $who, published port" "$(named "$of-published")" "sport = $((port + 3))"
+    where=$of-in-shop check "podman of $who, in a pod" "$(named "$of-in-shop")" "sport = 90"
+    # conmon of the pod's first container holds its port, of a user's pod rootlessport, which serves all in it.
+    case $who in
+        root) where= check "podman of $who, port of a pod" "$(named "$infra")" "sport = $((port + 4))" ;;
+        *) columns=pod where= check "podman of $who, port of a pod" "$of-shop" "sport = $((port + 4))" ;;
     esac
+    where= check "podman of $who, in a pod without a first container" "$(named "$of-in-bare")" "sport = $((port + 5))"
+    if [ "$who" = root ]; then
+        columns=made_in where= check "podman of $who, asked by nobody" "$of-host" "sport = $((port + 2))" "${nobody[@]}"
+    else
+        where= check "podman of $who, asked by $who" "$(named "$of-published")" "sport = $((port + 3))" "${as_user[@]}"
+    fi
 }
 
-if command -v podman >/dev/null; then
+if command -v podman >/dev/null && command -v runc >/dev/null; then
     engines=$((engines + 1))
-    pod=(podman --root "$work/podman" --runroot "$work/podman-run" --cgroup-manager cgroupfs --storage-driver vfs
-        --runtime "$(command -v runc)" --events-backend none)
-    tar -C "$root" -c . | "${pod[@]}" import -q - bb >/dev/null
-    cleanup+=("timeout 60 ${pod[*]} rm -fa -t 0")
-    for network in host none; do
-        port=$((port + 1))
-        "${pod[@]}" run -d --name "pod-$network" --network $network --ulimit nofile=1024:1024 \
-            --ulimit nproc=1024:1024 bb /bin/httpd -f -p $port >/dev/null || failed=1
-        named=$("${pod[@]}" ps --format '{{.Names}} {{.Image}}' --filter "name=pod-$network")
-        where=(-N "pod-$network")
-        [ $network = host ] && where=()
-        check "podman, network $network" "$named podman" $port "${where[@]}"
-        [ $network = host ] && as_nobody podman "pod-host" $port
-    done
+    # Without CAP_SYS_RESOURCE no limit can be raised.
+    printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' >"$work/containers.conf"
+    export CONTAINERS_CONF=$work/containers.conf
+    podman_names root 20100 r podman --root "$work/podman" --runroot "$work/podman-run" --network-backend netavark
+    if command -v slirp4netns >/dev/null && command -v newuidmap >/dev/null; then
+        user=lsock-$$
+        useradd -M -d "$work/home" -s /bin/sh "$user"
+        cleanup+=("sleep 1; pkill -u $user; sleep 1; userdel $user")
+        mkdir -p "$work/home" "$work/user" "$work/dev"
+        chown "$user" "$work/home" "$work/user"
+        # Without root podman needs a tun device that everybody may open.
+        mount -t tmpfs tmpfs "$work/dev"
+        mknod -m 666 "$work/dev/tun" c 10 200
+        mount --bind "$work/dev/tun" /dev/net/tun
+        as_user=(setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --init-groups env HOME="$work/home"
+            XDG_RUNTIME_DIR="$work/user")
+        cd "$work"
+        podman_names "a user" 20200 u "${as_user[@]}" podman --log-level error
+    fi
 fi
 
 if command -v dockerd >/dev/null; then
     engines=$((engines + 1))
     dockerd --data-root "$work/docker" --exec-root "$work/docker-run" -p "$work/docker.pid" -H "unix://$work/docker.sock" \
-        --storage-driver vfs --iptables=false --ip6tables=false --bridge=none --ip-forward=false --ip-masq=false \
-        >"$work/dockerd.log" 2>&1 &
+        --storage-driver vfs --ip6tables=false >"$work/dockerd.log" 2>&1 &
     dockerd=$!
-    client=(docker -H "unix://$work/docker.sock")
+    client=("$(ls /usr/bin/docker 2>/dev/null || command -v docker)" -H "unix://$work/docker.sock")
     for second in $(seq 20); do "${client[@]}" info >/dev/null 2>&1 && break; sleep 1; done
-    cleanup+=("timeout 60 ${client[*]} rm -f docker-host docker-none" "kill $dockerd; wait $dockerd")
+    cleanup+=("timeout 60 ${client[*]} rm -f d-own d-host d-port d-beside" "kill $dockerd; wait $dockerd")
     tar -C "$root" -c . | "${client[@]}" import - bb:1 >/dev/null
-    for network in host none; do
-        port=$((port + 1))
-        "${client[@]}" run -d --name "docker-$network" --network $network bb:1 /bin/httpd -f -p $port \
-            >/dev/null || failed=1
-        named=$("${client[@]}" ps --format '{{.Names}} {{.Image}}' --filter "name=docker-$network")
-        where=(-N "docker-$network")
-        [ $network = host ] && where=()
-        check "docker, network $network" "$named docker" $port "${where[@]}"
-        id=$("${client[@]}" ps -q --filter "name=docker-$network")
-        [ $network = host ] && as_nobody docker "$id" $port
-    done
+    run=("${client[@]}" run -d --name)
+    "${run[@]}" d-own --network none bb:1 /bin/httpd -f -p 20301 >/dev/null || failed=1
+    "${run[@]}" d-host --network host bb:1 /bin/httpd -f -p 20302 >/dev/null || failed=1
+    "${run[@]}" d-port -p 20303:80 bb:1 /bin/httpd -f -p 80 >/dev/null || failed=1
+    "${run[@]}" d-beside --network container:d-port bb:1 /bin/httpd -f -p 81 >/dev/null || failed=1
+    named() { "${client[@]}" ps --format '{{.Names}} - {{.Image}} docker' --filter "name=^$1\$"; }
+    where=d-own check "docker, own network" "$(named d-own)" "sport = 20301"
+    where= check "docker, network of the host" "$(named d-host)" "sport = 20302"
+    where=d-port check "docker, behind the port" "$(named d-port)" "sport = 80"
+    where=d-port check "docker, network of another container" "$(named d-beside)" "sport = 81"
+    where= check "docker, published port of both families" "$(named d-port)" "sport = 20303"
+    id=$("${client[@]}" ps -q --filter name=^d-host\$)
+    columns=made_in where= check "docker, asked by nobody" "$id" "sport = 20302" "${nobody[@]}"
 fi
 
 if command -v runc >/dev/null; then
     engines=$((engines + 1))
     for network in host own; do
-        port=$((port + 1)) id=lsock-runc-$network-$$
+        id=lsock-runc-$network-$$
+        [ $network = host ] && port=20401 where= || { port=20402 where=$id; }
         mkdir -p "$work/$id"
         (cd "$work/$id" && runc spec)
         python3 - "$work/$id/config.json" "$root" $port $network <<'PY'
@@ -110,29 +163,48 @@ json.dump(spec, open(path, "w"))
 PY
         (cd "$work/$id" && runc run -d "$id" </dev/null >/dev/null 2>"$work/$id.log") || failed=1
         cleanup+=("runc delete -f $id")
-        where=(-N "$id")
-        [ $network = host ] && where=()
         runc list -q | grep -qx "$id" || failed=1
-        check "runc, network $network" "$id - runc" $port "${where[@]}"
+        check "runc, network $network" "$id - - runc" "sport = $port"
     done
 fi
 
-if command -v ctr >/dev/null && command -v containerd >/dev/null && ! [ -S /run/containerd/containerd.sock ]; then
+if command -v ctr >/dev/null && command -v containerd >/dev/null; then
     engines=$((engines + 1))
-    mkdir -p "$work/containerd"
-    printf 'version = 2\nroot = "%s/containerd/root"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' "$work" \
-        >"$work/containerd/config.toml"
-    containerd -c "$work/containerd/config.toml" >"$work/containerd.log" 2>&1 &
+    printf 'version = 2\nroot = "%s/containerd"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' "$work" \
+        >"$work/containerd.toml"
+    containerd -c "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
     containerd=$!
     for second in $(seq 20); do ctr version >/dev/null 2>&1 && break; sleep 0.5; done
     id=lsock-ctr-$$
-    port=$((port + 1))
-    ctr run -d --net-host --rootfs "$root" "$id" /bin/httpd -f -p $port || failed=1
+    ctr run -d --net-host --rootfs "$root" "$id" /bin/httpd -f -p 20501 || failed=1
     cleanup+=("ctr task kill -s KILL $id; sleep 1; ctr task rm -f $id; ctr container rm $id" "kill $containerd; wait $containerd")
     ctr container ls -q | grep -qx "$id" || failed=1
-    check "containerd, network host" "$id - containerd" $port
+    where= check "containerd, network of the host" "$id - - containerd" "sport = 20501"
 fi
 
-"$lsock" -N all -tln --columns netns,local,process,container,image,runtime "sport >= 20101 and sport <= $port"
+# A systemd with the programs of this machine: a socket unit whose service python is, and a service.
+if command -v systemd-nspawn >/dev/null && [ -x /usr/lib/systemd/systemd ]; then
+    engines=$((engines + 1))
+    box=$work/box units=$work/box/etc/systemd/system
+    mkdir -p "$box"/{usr,var,run,tmp,root,proc,sys,dev} "$units"
+    for link in bin sbin lib lib64; do ln -s usr/$link "$box/$link"; done
+    echo 'root:x:0:0::/root:/bin/sh' >"$box/etc/passwd"
+    echo ID=box >"$box/etc/os-release"
+    printf '[Socket]\nListenStream=20601\n' >"$units/web.socket"
+    printf '[Service]\nExecStart=/usr/bin/busybox sleep 600\n' >"$units/web.service"
+    printf '[Service]\nExecStart=/usr/bin/busybox httpd -f -p 20602\n' >"$units/plain.service"
+    printf '[Unit]\nRequires=basic.target\nWants=web.socket plain.service\n' >"$units/default.target"
+    systemd-nspawn --keep-unit --register=no -q -D "$box" --bind-ro=/usr:/usr -M box -b --console=pipe \
+        </dev/null >"$work/nspawn.log" 2>&1 &
+    nspawn=$!
+    cleanup+=("kill $nspawn; wait $nspawn")
+    columns=container,runtime,unit,container_unit
+    where= check "nspawn, a service" "box nspawn - plain.service" "sport = 20602"
+    where= check "nspawn, a socket unit that waits" "box nspawn - init.scope" "sport = 20601"
+    (exec 3<>/dev/tcp/127.0.0.1/20601)
+    where= check "nspawn, the service behind a socket unit" "box nspawn - init.scope,web.service" "sport = 20601"
+fi
+
+"$lsock" -N all -tln --columns netns,local,process,container,pod,image,runtime "sport < 100 or sport > 20100" 2>/dev/null
 [ $engines -gt 0 ] || { echo "no engine is installed here"; exit 1; }
 exit $failed
