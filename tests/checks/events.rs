@@ -51,8 +51,9 @@ fn quiet_watch_ends_with_the_first_step() {
     let mut waiting = Waiting::begin(&["-Eqn", "--wait", "60s", &at(port)]);
     while !waiting.is_over() {
         // It may not watch yet.
-        let _listener = listen_at(V4, port);
+        let listener = listen_at(V4, port);
         std::thread::sleep(Duration::from_millis(100));
+        close(listener);
     }
     let (attempt, took) = waiting.end();
     assert_eq!((told(&attempt), lines(&attempt).len()), ((Some(0), ""), 0));
