@@ -15,7 +15,7 @@ mod memory;
 )]
 mod syscall;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -98,9 +98,24 @@ impl Link {
 ///
 /// When the kernel has no such place, takes no such program, or not from us.
 pub fn attach(name: &'static str, program: &[Instruction], hook: Hook) -> Result<Link, Error> {
-    let program = syscall::load(name, program, hook).map_err(refused("load a program"))?;
+    let program = syscall::load(name, program, hook).map_err(|cause| {
+        // It does not say that this is why: before 5.12 it has no such functions then.
+        let is_why = cause.raw_os_error() == Some(libc::EINVAL) && is_confidential();
+        let operation = if is_why {
+            "load a program into a kernel that is locked down for confidentiality"
+        } else {
+            "load a program"
+        };
+        Error::bpf(operation, cause)
+    })?;
     let link = syscall::link(program.as_fd(), hook);
     link.map(Link).map_err(refused("attach a program"))
+}
+
+/// True if the kernel says that it lets nobody read its memory.
+fn is_confidential() -> bool {
+    let level = fs::read_to_string("/sys/kernel/security/lockdown");
+    level.is_ok_and(|level| level.contains("[confidentiality]"))
 }
 
 fn refused(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
