@@ -364,6 +364,8 @@ fn what_must_not_be_entered_is_told_or_read_in_files() {
     for words in [["-N", &pid], ["-N", "all"]] {
         let run = run_as_nobody(&[&words[..], &["-tln", "--json"]].concat());
         let netns = format!("sleep[{pid}]");
+        // What stands for it here is no inode of a namespace.
+        assert!(run.sockets().iter().all(|row| row["netns_inode"].is_null()));
         assert_eq!(found(&run).get(&port.into()), Some(&netns), "{run:?}");
         let told = format!(
             "network namespace {netns}: cannot be entered: permission denied; reading /proc/net"

@@ -27,7 +27,7 @@ pub use btf::{Btf, Malformed, TypeKind, ValueKind};
 pub use memory::{Counter, RingBuffer};
 
 // The other calls that have no safe form are here because this is the room of unsafe code.
-pub use syscall::{MapKind, cgroup_id, network_of, share_descriptors};
+pub use syscall::{MapKind, cgroup_id, is_network, network_of, share_descriptors};
 
 use crate::error::Error;
 

@@ -1,4 +1,4 @@
-//! `bpf(2)`, as far as it is needed here, `kcmp(2)`, `name_to_handle_at(2)` and one request of `ioctl(2)`. No crate
+//! `bpf(2)`, as far as it is needed here, `kcmp(2)`, `name_to_handle_at(2)` and two requests of `ioctl(2)`. No crate
 //! has them in a safe form without much more.
 //!
 //! With `memory` the only unsafe code of the program. What makes it sound:
@@ -12,7 +12,8 @@
 //! - `kcmp(2)` takes numbers and gives one: no memory of ours is touched.
 //! - `name_to_handle_at(2)` reads a path up to its NUL, and writes a handle of no more bytes than ours states to
 //!   have room for, which any bytes are, and a number.
-//! - `SIOCGSKNS` takes no argument, and gives a new descriptor or an error, be it for what is no socket.
+//! - `SIOCGSKNS` takes no argument, and gives a new descriptor or an error, be it for what is no socket;
+//!   `NS_GET_NSTYPE` gives a number.
 
 use std::ffi::{CStr, CString, c_int};
 use std::io;
@@ -252,6 +253,16 @@ pub fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     }
     // SAFETY: it has just been opened for this call.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// `NS_GET_NSTYPE` (`include/uapi/linux/nsfs.h`).
+const GET_KIND: libc::Ioctl = 0xb703;
+
+/// True of the descriptor of a network namespace, among those of nsfs.
+pub fn is_network(namespace: BorrowedFd<'_>) -> bool {
+    // SAFETY: the descriptor is open; see above.
+    let kind = unsafe { libc::ioctl(namespace.as_raw_fd(), GET_KIND) };
+    kind == libc::CLONE_NEWNET
 }
 
 /// `KCMP_FILES` (`include/uapi/linux/kcmp.h`).

@@ -189,13 +189,13 @@ impl Enricher {
     /// Takes a namespace that was not found.
     pub fn meet_namespace(&mut self, inode: u32) {
         self.namespaces.entry(inode).or_insert_with(|| {
-            let name = format!("net:[{inode}]").into();
+            let name = format!("net:[{inode}]").into_bytes().into();
             (Arc::new(Namespace::recorded(name, inode)), None)
         });
     }
 
     /// The namespace of this name, of those whose sockets come.
-    pub fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+    pub fn namespace(&self, name: &[u8]) -> Option<Arc<Namespace>> {
         let mut known = self.namespaces.values().map(|(known, _)| known);
         known.find(|known| &*known.name == name).map(Arc::clone)
     }
@@ -357,7 +357,10 @@ impl Enricher {
             netns: socket
                 .netns
                 .and_then(|netns| Some(&*self.namespaces.get(&netns)?.0.name)),
-            netns_inode: socket.netns,
+            netns_inode: socket.netns.filter(|netns| {
+                let known = self.namespaces.get(netns);
+                !known.is_some_and(|(known, _)| known.is_hidden)
+            }),
             at_path: self.at_path,
             stage: Stage::Owners,
             is_owner_in_doubt: self.doubts_owners(),

@@ -190,7 +190,7 @@ impl Field {
             Self::Cgroup => row.cgroup.map(Datum::Name),
             Self::CgroupId => number(socket.cgroup_id),
             Self::MadeIn => row.made_in.map(Datum::Name),
-            Self::Netns => name(row.netns),
+            Self::Netns => row.netns.map(Datum::Name),
             Self::NetnsInode => number(row.netns_inode),
             Self::PeerInode => number(socket.peer_inode),
             Self::FileInode => number(socket.file().map(|file| file.inode)),
@@ -225,7 +225,7 @@ impl Field {
                 let peer = row.peer.filter(|peer| !peer.is_unknown())?;
                 Some(Datum::Processes(&peer.processes))
             }
-            Self::PeerNetns => name(row.peer?.netns.as_deref()),
+            Self::PeerNetns => row.peer?.netns.as_deref().map(Datum::Name),
             Self::PeerContainer => {
                 let place = row.peer?.place.as_deref()?;
                 place.get(Fact::Container).map(Datum::Name)

@@ -85,7 +85,7 @@ pub(super) struct Sample {
     pub(super) interface: Option<String>,
     pub(super) user: Option<String>,
     pub(super) cgroup: Option<Vec<u8>>,
-    pub(super) netns: Option<String>,
+    pub(super) netns: Option<Vec<u8>>,
     pub(super) processes: Option<Vec<Process>>,
     pub(super) status: Option<ProcessStatus>,
     pub(super) place: Option<Place>,
@@ -193,7 +193,7 @@ fn peer_of(processes: Option<Vec<Process>>) -> Peer {
         Some(processes) => Peer {
             status: Some(ProcessStatus::Found),
             is_in_doubt: false,
-            netns: Some("route".into()),
+            netns: Some((*b"route").into()),
             place: place_of(Some(&processes)).map(Into::into),
             processes,
         },

@@ -46,7 +46,7 @@ pub struct Finding {
     /// Numbers, processes and what to do, in a sentence or two; clean text.
     pub text: String,
     /// The network namespace, where several were looked at.
-    pub netns: Option<Arc<str>>,
+    pub netns: Option<Arc<[u8]>>,
 }
 
 /// What was looked for.
@@ -81,7 +81,7 @@ impl Findings {
     }
 
     /// Adds what was found in another network namespace.
-    pub fn absorb(&mut self, netns: &Arc<str>, other: Self) {
+    pub fn absorb(&mut self, netns: &Arc<[u8]>, other: Self) {
         let found = other.found.into_iter().map(|finding| Finding {
             netns: Some(Arc::clone(netns)),
             ..finding

@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     /// What to call it. Any text.
-    pub name: Arc<str>,
+    pub name: Arc<[u8]>,
     /// Its inode number in nsfs.
     pub inode: u32,
 }

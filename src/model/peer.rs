@@ -14,7 +14,7 @@ pub struct Peer {
     /// By pid; empty where it cannot be told, too.
     pub processes: Vec<Process>,
     /// The network namespace of that socket; `None` = the one `lsock` runs in, or not told.
-    pub netns: Option<Arc<str>>,
+    pub netns: Option<Arc<[u8]>>,
     /// Where they run; `None` = not looked up, or it cannot be told.
     pub place: Option<Arc<Place>>,
 }

@@ -100,7 +100,7 @@ row! {
         /// The container, the pod or the unit that this cgroup is, else what it is itself; `None` likewise.
         made_in: [u8],
         /// Its network namespace; `None` = the one `lsock` runs in.
-        netns: str,
+        netns: [u8],
         /// Who holds it, by pid; `None` = not looked up, or it cannot be told.
         processes: [Process],
         /// Where they run; where nobody is known to hold the socket, where it was made, else who else is there;

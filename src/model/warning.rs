@@ -69,8 +69,8 @@ impl Warning {
 
     /// The same of a network namespace, if one is named.
     #[must_use]
-    pub fn within(self, netns: Option<&Arc<str>>) -> Self {
-        let part = |netns: &Arc<str>| format!("network namespace {}", escape(netns.as_bytes()));
+    pub fn within(self, netns: Option<&Arc<[u8]>>) -> Self {
+        let part = |netns: &Arc<[u8]>| format!("network namespace {}", escape(netns));
         match netns.map(part) {
             Some(part) => Self::Within(part.into(), Box::new(self)),
             None => self,

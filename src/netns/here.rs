@@ -1,6 +1,7 @@
 //! The network namespace of the calling thread.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
@@ -18,10 +19,10 @@ pub fn here() -> Option<Network> {
     let mut named: Vec<_> = entries.map(|entry| entry.path()).filter(is_here).collect();
     named.sort();
     let name = named.first().and_then(|path| path.file_name());
-    let name = name.map(|name| name.to_string_lossy().into_owned());
+    let name = name.map(|name| name.as_bytes().to_vec());
     Some(Network {
         name: name
-            .unwrap_or_else(|| format!("net:[{}]", here.ino()))
+            .unwrap_or_else(|| format!("net:[{}]", here.ino()).into_bytes())
             .into(),
         inode: here.ino().try_into().ok()?,
     })

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::bpf::network_of;
+use crate::bpf::{is_network, network_of};
 use crate::model::Network;
 use rustix::fs::{CWD, Mode, OFlags, fstat, fstatfs, openat, readlinkat_raw};
 use rustix::io::Errno;
@@ -33,9 +33,11 @@ pub const NAMED: &str = "/run/netns";
 pub struct Namespace {
     /// What to call it: its name below `/run/netns`, the pod, the container or the service of the process that
     /// leads it, that process, or `net:[INODE]`. Any text.
-    pub name: Arc<str>,
+    pub name: Arc<[u8]>,
     /// Its inode number in nsfs.
     pub inode: u32,
+    /// True if that cannot be told: the number is that of a file, which no other namespace has.
+    pub is_hidden: bool,
     /// The first task that lives there: a process, or a thread of one that lives elsewhere; `None` = nobody is
     /// known to.
     pub leader: Option<u32>,
@@ -77,10 +79,11 @@ impl Namespace {
     }
 
     /// One of a recording: nothing leads there.
-    pub fn recorded(name: Arc<str>, inode: u32) -> Self {
+    pub fn recorded(name: Arc<[u8]>, inode: u32) -> Self {
         Self {
             name,
             inode,
+            is_hidden: false,
             leader: None,
             handle: Handle::Nowhere,
         }
@@ -102,8 +105,9 @@ impl Namespace {
         let open = network_of(socket.as_fd())?;
         let inode = u32::try_from(fstat(&open)?.st_ino).map_err(|_| Errno::OVERFLOW)?;
         Ok(Self {
-            name: nameless(inode).into(),
+            name: nameless(inode).into_bytes().into(),
             inode,
+            is_hidden: false,
             leader: None,
             handle: Handle::Open(open.into()),
         })
@@ -121,11 +125,11 @@ pub type Namespaces = BTreeMap<u32, (Arc<Namespace>, Option<Arc<Anchor>>)>;
 /// `NSFS_MAGIC` (`include/uapi/linux/magic.h`).
 const NSFS: i64 = 0x6e73_6673;
 
-/// Opens what leads to a namespace. Gives the inode number of that, too.
+/// Opens what leads to a network namespace. Gives the inode number of that, too. `EINVAL` = it is something else.
 fn open(handle: &Path) -> rustix::io::Result<(OwnedFd, u32)> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = openat(CWD, handle, flags, Mode::empty())?;
-    if fstatfs(&opened)?.f_type != NSFS {
+    if fstatfs(&opened)?.f_type != NSFS || !is_network(opened.as_fd()) {
         return Err(Errno::INVAL);
     }
     let inode = u32::try_from(fstat(&opened)?.st_ino).map_err(|_| Errno::OVERFLOW)?;

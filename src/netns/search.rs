@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::procfs::fd::{comm, is_kernel_thread, other_threads, processes_in};
 use crate::procfs::file::{self, read_path};
 use crate::procfs::mounts::{mounts, parsed, point};
-use crate::text::{escape, escape_path, nearest};
+use crate::text::{escape, escape_path, nearest, unescape};
 
 /// The older name of that directory.
 const ALSO_NAMED: &str = "/var/run/netns";
@@ -39,8 +39,9 @@ pub enum Wanted {
     All,
     /// One that was found before.
     This(Arc<Namespace>),
-    /// The one with this name below `/run/netns`, or that of the process with this number.
-    Named(String),
+    /// The one with this name below `/run/netns`, that of the process with this number, that of a container or pod, or
+    /// the one that is called so.
+    Named(Vec<u8>),
     /// The one that this file leads to.
     Path(PathBuf),
 }
@@ -48,10 +49,10 @@ pub enum Wanted {
 impl Wanted {
     /// `all`, a name, what [`Namespace::name`] calls it, the number of a process, or a path, which has a slash.
     pub fn of(word: &OsStr) -> Self {
-        match word.to_str() {
-            Some("all") => Self::All,
-            Some(name) if !name.contains('/') => Self::Named(name.to_owned()),
-            _ => Self::Path(word.into()),
+        match word.as_bytes() {
+            b"all" => Self::All,
+            path if path.contains(&b'/') => Self::Path(word.into()),
+            name => Self::Named(name.to_owned()),
         }
     }
 }
@@ -59,7 +60,7 @@ impl Wanted {
 impl Wanted {
     /// True of `net:[INODE]`: nobody may live there.
     pub fn is_nameless(&self) -> bool {
-        matches!(self, Self::Named(name) if name.starts_with("net:["))
+        matches!(self, Self::Named(name) if name.starts_with(b"net:["))
     }
 }
 
@@ -72,6 +73,8 @@ struct Seen {
     comm: Vec<u8>,
     /// The name that it has below `/run/netns`.
     name: Option<Vec<u8>>,
+    /// True if its inode number is that of a file there.
+    is_hidden: bool,
 }
 
 /// What was found.
@@ -91,6 +94,7 @@ impl Search {
                 leader: None,
                 comm: Vec::new(),
                 name: None,
+                is_hidden: false,
             });
         }
         Ok(search)
@@ -134,16 +138,25 @@ impl Search {
             let file = statat(&proc, &*format!("{task}/net/tcp"), AtFlags::empty());
             u32::try_from(file.ok()?.st_ino).ok()
         };
-        let leaders = self.0.values().filter_map(|seen| seen.leader);
-        let mut known: BTreeSet<u32> = leaders
-            .filter_map(|pid| file_of(&pid.to_string()))
+        let leaders = self
+            .0
+            .iter()
+            .filter_map(|(inode, seen)| Some((*inode, seen.leader?)));
+        let mut known: BTreeMap<u32, u32> = leaders
+            .filter_map(|(inode, pid)| Some((file_of(&pid.to_string())?, inode)))
             .collect();
-        known.extend(file_of("thread-self"));
+        let own = inode_at(CWD, OWN, b"net").ok();
+        known.extend(file_of("thread-self").zip(own));
         for pid in refused {
-            if let Some(file) = file_of(&pid.to_string())
-                && known.insert(file)
+            let Some(file) = file_of(&pid.to_string()) else {
+                continue;
+            };
+            let inode = *known.entry(file).or_insert(file);
+            self.take_task(inode, *pid);
+            if inode == file
+                && let Some(seen) = self.0.get_mut(&inode)
             {
-                self.take_task(file, *pid);
+                seen.is_hidden = true;
             }
         }
     }
@@ -154,10 +167,10 @@ impl Search {
             leader: None,
             comm: Vec::new(),
             name: None,
+            is_hidden: false,
         });
         // The kernel's threads lead nothing.
-        let lacks_leader = seen.leader.is_none();
-        if lacks_leader {
+        if seen.leader.is_none_or(|leader| task < leader) {
             let path = format!("{PROC}/{task}/stat");
             let stat = read_path(Path::new(&path), SHORT).unwrap_or_default();
             if !is_kernel_thread(&stat) {
@@ -192,6 +205,7 @@ impl Search {
                 leader: None,
                 comm: Vec::new(),
                 name: None,
+                is_hidden: false,
             });
             let is_named = [NAMED, ALSO_NAMED]
                 .iter()
@@ -206,6 +220,7 @@ impl Search {
     fn select(&self, wanted: &[Wanted]) -> Result<Found, Error> {
         let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
         let (mut chosen, mut missing) = (Vec::new(), Vec::new());
+        let mut containers = containers();
         for wanted in wanted {
             let found = match wanted {
                 Wanted::All => {
@@ -213,7 +228,7 @@ impl Search {
                     chosen.extend([own].iter().chain(others).map(|inode| (*inode, None)));
                     continue;
                 }
-                Wanted::Named(name) => self.named(name).map(|inode| (inode, None)),
+                Wanted::Named(name) => self.named(name, &mut containers).map(|inode| (inode, None)),
                 Wanted::This(namespace) => Ok((namespace.inode, None)),
                 Wanted::Path(path) => at(path).map(|inode| (inode, Some(&**path))),
             };
@@ -222,7 +237,6 @@ impl Search {
                 Err(error) => missing.push((wanted.clone(), error)),
             }
         }
-        let mut containers = containers();
         let mut known = BTreeSet::new();
         chosen.retain(|(inode, _)| known.insert(*inode));
         let found = chosen.into_iter();
@@ -232,54 +246,75 @@ impl Search {
         Ok((found.collect(), missing))
     }
 
-    /// The namespace of this name, of the process with this number, or of a container.
-    fn named(&self, name: &str) -> Result<u32, Error> {
-        let by_name = |seen: &Seen| seen.name.as_deref() == Some(name.as_bytes());
-        if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_name(seen)) {
-            return Ok(*inode);
-        }
-        // What they are called by others has numbers, too: `net:[4026532210]`, `api[23]`.
-        let in_brackets = name
-            .strip_suffix(']')
-            .and_then(|name| name.rsplit_once('['));
-        let (by_inode, number) = match in_brackets {
-            Some(("net:", inode)) => (inode.parse().ok(), ""),
-            Some((_, number)) => (None, number),
-            None => (None, name),
-        };
-        if let Some(inode) = by_inode
-            && self.0.contains_key(&inode)
-        {
-            return Ok(inode);
-        }
-        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
-            let link = format!("{PROC}/{number}/ns/net");
-            let by_leader =
-                |seen: &Seen| seen.leader.map(|pid| pid.to_string()).as_deref() == Some(number);
-            let led = self.0.iter().find(|(_, seen)| by_leader(seen));
-            return match (inode_at(CWD, &*link, b"net"), led) {
-                (Ok(inode), _) | (Err(_), Some((&inode, _))) => Ok(inode),
-                (Err(Errno::NOENT | Errno::SRCH), None) => {
-                    Err(Error::Usage(format!("-N: there is no process {number}")))
-                }
-                (Err(cause), None) => Err(Error::file("read", link, cause)),
-            };
-        }
-        if let Some(inode) = of_container(name)? {
-            return Ok(inode);
+    /// The namespace of this name, of the process with this number, or of a container; else the one that is called
+    /// so. What is written with escapes, as lists show it, is tried after what is meant as it stands.
+    fn named(&self, word: &[u8], containers: &mut Containers) -> Result<u32, Error> {
+        let text = String::from_utf8_lossy(word);
+        let plain = unescape(&text);
+        let words = [word, &plain];
+        let words = words.iter().take(if *plain == *word { 1 } else { 2 });
+        for word in words {
+            if let Some(inode) = self.known(word, containers)? {
+                return Ok(inode);
+            }
         }
         let names = self.0.values().filter_map(|seen| seen.name.as_ref());
-        let names: Vec<String> = names
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
-        let hint = match nearest(name, &names) {
-            Some(near) => format!("; did you mean {}?", escape(near.as_bytes())),
+        let names: Vec<_> = names.map(|name| escape(name)).collect();
+        let hint = match nearest(&text, &names) {
+            Some(near) => format!("; did you mean {near}?"),
             None => String::new(),
         };
-        let name = escape(name.as_bytes());
-        Err(Error::Usage(format!(
-            "-N: there is no network namespace \"{name}\"{hint}"
-        )))
+        let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+        let name = escape(word);
+        Err(Error::Usage(match () {
+            () if word.is_empty() => "-N: a name is empty".to_owned(),
+            () if is_number => format!("-N: there is no process {name}"),
+            () => format!("-N: there is no network namespace \"{name}\"{hint}"),
+        }))
+    }
+
+    /// The same of one way to write it; `None` = there is none.
+    fn known(&self, word: &[u8], containers: &mut Containers) -> Result<Option<u32>, Error> {
+        let by_mount = |seen: &Seen| seen.name.as_deref() == Some(word);
+        if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_mount(seen)) {
+            return Ok(Some(*inode));
+        }
+        let number = str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+        if let Some(number) = number.filter(|number: &u32| number.to_string().as_bytes() == word) {
+            let link = format!("{PROC}/{number}/ns/net");
+            let led = self.0.iter().find(|(_, seen)| seen.leader == Some(number));
+            match (inode_at(CWD, &*link, b"net"), led) {
+                (Ok(inode), _) | (Err(_), Some((&inode, _))) => return Ok(Some(inode)),
+                // The id of a container may begin so.
+                (Err(Errno::NOENT | Errno::SRCH), None) => {}
+                (Err(cause), None) => return Err(Error::file("read", link, cause)),
+            }
+        }
+        let mut found = of_container(word, containers)?;
+        if found.is_empty() {
+            let mut is_called =
+                |inode: &u32, seen: &Seen| Self::name(*inode, Some(seen), containers) == word;
+            let called = self.0.iter().filter(|(inode, seen)| is_called(inode, seen));
+            found.extend(called.map(|(inode, _)| *inode));
+        }
+        if found.len() > 1 {
+            let (name, count) = (escape(word), found.len());
+            let text = format!("-N: \"{name}\" may be any of {count} network namespaces");
+            return Err(Error::Usage(text));
+        }
+        Ok(found.first().copied())
+    }
+
+    /// What to call one.
+    fn name(inode: u32, seen: Option<&Seen>, containers: &mut Containers) -> Vec<u8> {
+        let leader = seen.and_then(|seen| seen.leader);
+        let by_mount = || seen?.name.clone();
+        let by_place = || containers.name_of(leader?, &seen?.comm).map(Vec::from);
+        let by_leader = || Some([&*seen?.comm, format!("[{}]", leader?).as_bytes()].concat());
+        let given = by_mount().filter(|name| !is_random(name));
+        let known = given.or_else(by_place).or_else(by_mount);
+        let known = known.or_else(by_leader);
+        known.unwrap_or_else(|| nameless(inode).into_bytes())
     }
 
     fn namespace(
@@ -292,21 +327,11 @@ impl Search {
         let seen = self.0.get(&inode);
         let leader = seen.and_then(|seen| seen.leader);
         let handle = path.or_else(|| Some(&seen?.handle));
-        let by_mount = seen.and_then(|seen| seen.name.as_deref());
-        let given = by_mount.filter(|name| !is_random(name));
-        let by_place = || containers.name_of(leader?, &seen?.comm).map(Vec::from);
-        let name = given.map(<[u8]>::to_vec).or_else(by_place);
-        let name = match (name.or_else(|| by_mount.map(<[u8]>::to_vec)), leader) {
-            (Some(name), _) => String::from_utf8_lossy(&name).into_owned(),
-            (None, Some(pid)) => {
-                let comm = seen.map_or(&[][..], |seen| &seen.comm);
-                format!("{}[{pid}]", String::from_utf8_lossy(comm))
-            }
-            (None, None) => nameless(inode),
-        };
+        let name = Self::name(inode, seen, containers);
         Namespace {
             name: name.into(),
             inode,
+            is_hidden: seen.is_some_and(|seen| seen.is_hidden),
             leader,
             handle: match handle {
                 _ if is_own => Handle::Own,
@@ -374,20 +399,13 @@ fn containers() -> Containers {
     Containers::new(PROC.into(), Some("/".into()))
 }
 
-/// The namespace of the container or pod with this name, or of the only container whose id begins so.
-fn of_container(name: &str) -> Result<Option<u32>, Error> {
-    let mut containers = containers();
+/// The namespaces of the containers or pods with this name, or of those whose id begins so.
+fn of_container(word: &[u8], containers: &mut Containers) -> Result<BTreeSet<u32>, Error> {
     let mut processes = processes_in(Path::new(PROC))?;
-    processes.retain(|pid| containers.runs_in(*pid, name.as_bytes()));
+    processes.retain(|pid| !word.is_empty() && containers.runs_in(*pid, word));
     let inodes = processes.into_iter().filter_map(|pid| {
         let link = format!("{PROC}/{pid}/ns/net");
         inode_at(CWD, &*link, b"net").ok()
     });
-    let inodes: BTreeSet<u32> = inodes.collect();
-    if inodes.len() > 1 {
-        let name = escape(name.as_bytes());
-        let text = format!("-N: \"{name}\" runs in {} network namespaces", inodes.len());
-        return Err(Error::Usage(text));
-    }
-    Ok(inodes.first().copied())
+    Ok(inodes.collect())
 }

@@ -14,7 +14,7 @@ pub(super) enum Note {
     /// The name of a number.
     Name(RecordedName),
     /// What follows is of the network namespace with this inode number and name.
-    Netns(u32, String),
+    Netns(u32, Vec<u8>),
     /// There is nothing behind it.
     End,
 }
@@ -58,7 +58,7 @@ impl Note {
                 let begin = format!("{}{netns} {number} ", kind.name()).into_bytes();
                 [&begin[..], name].concat()
             }
-            Self::Netns(inode, name) => format!("{NETNS} {inode} {name}").into_bytes(),
+            Self::Netns(inode, name) => [format!("{NETNS} {inode} ").as_bytes(), name].concat(),
             Self::End => Self::END.to_vec(),
         }
     }
@@ -86,8 +86,8 @@ impl Note {
             }
             Self::END => Self::End,
             word if word == NETNS.as_bytes() => {
-                let (inode, name) = words.ok()?.split_once(' ')?;
-                Self::Netns(inode.parse().ok()?, name.to_owned())
+                let (inode, name) = split(rest);
+                Self::Netns(str::from_utf8(inode).ok()?.parse().ok()?, name.to_owned())
             }
             word => {
                 let (word, netns) = match str::from_utf8(word).ok()?.split_once(AT) {
@@ -159,7 +159,7 @@ mod tests {
                 name: b"eth0".as_slice().into(),
                 netns: Some(4_026_532_210),
             }),
-            Note::Netns(4_026_532_210, "it's a name".to_owned()),
+            Note::Netns(4_026_532_210, b"it's a \xff name".to_vec()),
             Note::End,
         ] {
             assert_eq!(Note::read(&note.write()), Some(note));

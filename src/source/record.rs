@@ -93,7 +93,7 @@ impl Recorder {
     }
 
     /// Keeps that what follows is of a network namespace.
-    pub(super) fn keep_netns(&self, inode: u32, name: &str) {
+    pub(super) fn keep_netns(&self, inode: u32, name: &[u8]) {
         self.keep_note(NO_TABLE, &Note::Netns(inode, name.to_owned()));
     }
 

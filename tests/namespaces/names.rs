@@ -8,11 +8,12 @@ use std::process::Command;
 
 use super::{in_new, listener, own_mounts};
 use crate::owners::alone::is_alone;
+use crate::scene::holder::Holder;
 use crate::scene::namespace::ip;
 use crate::support::{bytes_of, lsock, run};
 
 /// What a file below `/run/netns` may be called.
-const NAMES: [&[u8]; 7] = [
+const NAMES: [&[u8]; 9] = [
     b"two\nlines",
     b"\x1b[31mred\x1b[0m\x07",
     b"tab\tand,comma \"quoted\" 'too'",
@@ -20,6 +21,8 @@ const NAMES: [&[u8]; 7] = [
     b"\x7f\xc2\x9b\xe2\x80\xae",
     b"=1+1",
     b"-N",
+    b"not \xff text",
+    b"not \xfe text",
 ];
 
 #[test]
@@ -85,17 +88,80 @@ fn hostile_names_come_back_and_reach_nothing_raw() {
     // As it is shown, it can be asked for.
     for ((_, port), name) in listeners.iter().zip(NAMES) {
         let filter = format!("port = {port}");
+        let row = rows.iter().find(|row| row["local_port"] == *port).unwrap();
         // A comma stands between two names.
-        if !name.contains(&b',') {
+        let escaped = row["netns"].as_str().unwrap().replace(',', r"\x2c");
+        let is_plain = !name.contains(&b',');
+        for name in [Some(escaped.as_bytes()), is_plain.then_some(name)] {
+            let Some(name) = name else { continue };
             let option = [b"--netns=", name].concat();
             let words = ["-tlnq", &filter].map(OsStr::new);
             let run = lsock([OsStr::from_bytes(&option)].into_iter().chain(words));
             assert_eq!(run.status, Some(0), "{run:?}");
         }
-        let row = rows.iter().find(|row| row["local_port"] == *port).unwrap();
         let quoted = row["netns"].as_str().unwrap().replace('"', "\\x22");
         let filter = format!("netns = \"{quoted}\" and port = {port}");
         let run = lsock(["-N", "all", "-tlnq", &filter]);
         assert_eq!(run.status, Some(0), "{filter}: {run:?}");
     }
+}
+
+#[test]
+fn what_names_no_namespace_is_told_in_one_line() {
+    let name = "namespaces::names::what_names_no_namespace_is_told_in_one_line";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    ip(&["netns", "add", "web"]).unwrap();
+    File::create("/run/netns/stale").unwrap();
+    let (_listener, holder) = in_new(|| (listener(), Holder::sleeping(&[]).unwrap()), None);
+    let led = format!("sleep[{}]", holder.pid());
+    for (word, told) in [
+        ("", "a name is empty"),
+        (",", "a name is empty"),
+        ("web,", "a name is empty"),
+        (
+            "wob",
+            "there is no network namespace \"wob\"; did you mean web?",
+        ),
+        ("w,eb", "there is no network namespace \"w\""),
+        ("stale", "there is no network namespace \"stale\""),
+        ("4194305", "there is no process 4194305"),
+        ("0", "there is no process 0"),
+        ("net:[1]", "there is no network namespace \"net:[1]\""),
+        (
+            "mnt:[4026531841]",
+            "there is no network namespace \"mnt:[4026531841]\"",
+        ),
+        // The process is there, and is another one.
+        ("sleep[1]", "there is no network namespace \"sleep[1]\""),
+        (
+            "/proc/self/ns/mnt",
+            "/proc/self/ns/mnt is no network namespace",
+        ),
+        (
+            "/run/netns/stale",
+            "/run/netns/stale is no network namespace",
+        ),
+        ("/dev/null", "/dev/null is no network namespace"),
+    ] {
+        for words in [
+            &["-tln"][..],
+            &["-tlnq"],
+            &["-s"],
+            &["-tlj"],
+            &["-tc", "0.1"],
+            &["-E"],
+        ] {
+            let run = lsock([&["-N", word], words].concat());
+            let told = format!("lsock: -N: {told}\n");
+            assert_eq!(
+                (run.status, run.text(), &*run.stderr),
+                (Some(2), "", &*told),
+                "{words:?}"
+            );
+        }
+    }
+    assert_eq!(lsock(["-N", &led, "-tlnq"]).status, Some(0));
 }

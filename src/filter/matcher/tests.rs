@@ -465,7 +465,7 @@ fn names_of_the_row_are_matched() {
         user: Some("root"),
         cgroup: Some(b"/a.slice"),
         interface: Some("eth0"),
-        netns: Some("blue"),
+        netns: Some(b"blue"),
         ..Row::bare(&socket)
     };
     for (field, glob) in [

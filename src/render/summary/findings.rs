@@ -87,8 +87,10 @@ fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
     // In one piece, to be copied into a shell.
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     if let Some(netns) = &finding.netns {
-        words.insert_str(0, &format!("{}: ", escape(netns.as_bytes())));
-        options = format!(" -N {}", quoted(netns));
+        words.insert_str(0, &format!("{}: ", escape(netns)));
+        // A comma stands between two names.
+        let name = escape(netns).replace(',', r"\x2c");
+        options = format!(" -N {}", quoted(&name));
     }
     push_wrapped(&mut text, &words, INDENT, width);
     let sockets = quoted(&finding.sockets);

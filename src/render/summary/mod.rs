@@ -22,7 +22,7 @@ pub(super) struct Totals {
     /// Of all namespaces.
     pub(super) counts: Counts,
     /// Of each network namespace, where several were looked at.
-    pub(super) parts: Vec<(Arc<str>, Counts)>,
+    pub(super) parts: Vec<(Arc<[u8]>, Counts)>,
     /// `None` = nothing was looked for.
     pub(super) findings: Option<Findings>,
     pub(super) format: Format,
@@ -34,7 +34,7 @@ impl Totals {
     /// Each number that is not zero, or not known, with its namespace where there are several.
     pub(super) fn records(
         &self,
-    ) -> impl Iterator<Item = (Option<&str>, Table, State, Option<u64>)> {
+    ) -> impl Iterator<Item = (Option<&[u8]>, Table, State, Option<u64>)> {
         let whole = self.parts.is_empty().then_some((None, &self.counts));
         let parts = self.parts.iter();
         let parts = parts.map(|(netns, counts)| (Some(&**netns), counts));
@@ -87,7 +87,7 @@ impl<'w> Summing<'w> {
     }
 
     /// All is counted. Gives the counts of each namespace, with its name where there are several.
-    pub fn settle(&mut self, summary: &Summary) -> Vec<(Option<Arc<str>>, &Counts)> {
+    pub fn settle(&mut self, summary: &Summary) -> Vec<(Option<Arc<[u8]>>, &Counts)> {
         // As they were looked at, also where nothing was found.
         let mut networks: Vec<Option<&Network>> = Vec::new();
         for origin in &summary.sources {
@@ -97,7 +97,7 @@ impl<'w> Summing<'w> {
             }
         }
         let mut counted = mem::take(&mut self.counted);
-        let mut parts: Vec<(Arc<str>, Counts)> = Vec::new();
+        let mut parts: Vec<(Arc<[u8]>, Counts)> = Vec::new();
         for network in networks {
             let counts = counted.remove(&network.map(|network| network.inode));
             let mut counts = counts.unwrap_or_else(|| Counts::new(self.most));

@@ -40,7 +40,7 @@ pub(in crate::render) fn write(
     };
     add(ALL, counts);
     for (netns, counts) in &totals.parts {
-        add(&text::escape(netns.as_bytes()), counts);
+        add(&text::escape(netns), counts);
     }
     align(out, lines, &[3, 4, 5], totals);
     if counts.of_protocol(Protocol::Tcp).next().is_some() {

@@ -198,7 +198,7 @@ fn written(format: Format, grouping: Grouping, layout: EventLayout) -> String {
         let row = Row {
             processes: told.processes.as_deref(),
             process_status: told.processes.as_ref().map(|_| ProcessStatus::Found),
-            netns: Some("blue"),
+            netns: Some(b"blue"),
             netns_inode: Some(4_026_531_840),
             ..Row::bare(&told.event.socket)
         };

@@ -27,7 +27,7 @@ fn row(name: &[u8], text: &str) -> OwnedRow {
         interface: Some(text),
         user: Some(text),
         cgroup: Some(name),
-        netns: Some(text),
+        netns: Some(name),
         processes: Some(&owners),
         process_status: Some(ProcessStatus::Found),
         place: Some(&place),

@@ -163,7 +163,7 @@ fn datagrams() -> Vec<OwnedRow> {
         }),
         OwnedRow::keep(&Row::bare(&lite)),
         OwnedRow::keep(&Row {
-            netns: Some("blue"),
+            netns: Some(b"blue"),
             ..Row::bare(&raw)
         }),
         OwnedRow::keep(&Row::bare(&ping)),

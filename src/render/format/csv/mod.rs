@@ -41,7 +41,7 @@ pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
     }
     for (netns, table, state, count) in totals.records() {
         if let Some(netns) = netns {
-            records.text(&escape(netns.as_bytes()));
+            records.text(&escape(netns));
         }
         records.text(table.protocol.name());
         records.text(table.family.name());

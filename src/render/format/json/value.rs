@@ -163,8 +163,8 @@ fn path(out: &mut Vec<u8>, scratch: &mut Vec<u8>, name: &[u8]) {
 }
 
 /// The name of a network namespace, as the field has it.
-pub(in crate::render) fn netns(out: &mut Vec<u8>, name: &str) {
-    member(out, "netns", &*text::escape(name.as_bytes()));
+pub(in crate::render) fn netns(out: &mut Vec<u8>, name: &[u8]) {
+    member(out, "netns", &*text::escape(name));
 }
 
 pub(in crate::render) fn summary(out: &mut Vec<u8>, summary: &Summary) {
