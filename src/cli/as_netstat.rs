@@ -50,7 +50,6 @@ pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
     query
 }
 
-/// Those that have a table.
 fn sections(query: &Query) -> &'static [Section] {
     let is_unix = |unix: bool| {
         let mut tables = query.tables.iter();

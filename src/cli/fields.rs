@@ -9,13 +9,10 @@ use crate::model::Table;
 use crate::render::SortKey;
 use crate::text::{escape, nearest};
 
-/// What the fields of a listing need.
 pub(super) struct FieldNeeds {
     /// Those that were named, as columns or sort keys: a costly one is then wished for.
     pub(super) named: BTreeSet<Cost>,
-    /// Those that are shown or sorted by.
     pub(super) shown: BTreeSet<Cost>,
-    /// Those that the filter looks at.
     pub(super) filter: BTreeSet<Cost>,
     /// True if a port is shown or sorted by.
     pub(super) has_ports: bool,

@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::text::escape;
 
-/// Options and titles of ss, netstat and lsof that this program does not have, and what to write for them.
 const ELSEWHERE: &str = include_str!("habits/elsewhere.txt");
 
 /// What to write for an option, or a field, that this program does not have.

@@ -62,7 +62,6 @@ fn version() -> String {
     format!("lsock {version}, in the place of netstat (net-tools 2.10)\n")
 }
 
-/// What was typed.
 #[derive(Debug, Default)]
 struct Typed {
     letters: BTreeSet<u8>,
@@ -178,7 +177,6 @@ const SERVERS: &str = "protocol = tcp and not dport >= 1 \
     or protocol = udp,udplite,raw and (dst ::/128 or family = inet and dst 0.0.0.0/32) \
     or protocol = unix and state listen";
 
-/// Which sockets are listed.
 fn listed(selection: Selection) -> Result<Expr, Error> {
     if selection == Selection::All {
         return Ok(Expr::ALWAYS);

@@ -15,9 +15,7 @@ use crate::mode::{OpenConsole, Repeating, Viewing};
 use crate::query::{Query, Report};
 use crate::render::Format;
 
-/// The letter of the option.
 const LETTER: u8 = b'c';
-/// Its name.
 const NAME: &[u8] = b"--continuous";
 
 /// Joins `-c` and what can be nothing but its value: `-tc 5` and `-c0.5` become `-tc=5` and `-c=0.5`.
@@ -146,7 +144,6 @@ fn check_rounds(query: &Query) -> Result<(), Error> {
     Err(Error::Usage(text.to_owned()))
 }
 
-/// The time between two listings.
 pub(super) fn seconds(text: &str) -> Result<Duration, Error> {
     match filter::duration(text) {
         Some(Duration::ZERO) => {

@@ -100,7 +100,6 @@ fn one_of<T: Clone + Send + Sync + 'static>(
     })
 }
 
-/// A number of rows.
 pub(super) fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse()
         .map_err(|error: ParseIntError| match error.kind() {

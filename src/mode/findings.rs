@@ -129,7 +129,6 @@ struct Looker<'q> {
     query: &'q Query,
     source: Box<dyn Source>,
     matcher: Matcher,
-    /// Why something may be missing.
     gaps: Vec<Warning>,
 }
 
@@ -147,7 +146,6 @@ impl<'q> Looker<'q> {
         })
     }
 
-    /// Why something may be missing.
     fn into_gaps(self) -> impl Iterator<Item = Warning> {
         let of_owners = self.matcher.enricher.warnings().into_iter();
         let gaps = self.gaps.into_iter();

@@ -15,7 +15,6 @@ const MOST: usize = 1_000;
 
 type Opening = Box<dyn FnOnce() -> RowBuffer<'static>>;
 
-/// Keeps sockets until they may be shown.
 pub(super) struct PendingRows {
     expected: Count,
     /// No more is to be known of a look that fails than that.

@@ -15,7 +15,6 @@ use signal_hook::low_level::pipe;
 use crate::error::Error;
 use crate::track::wait;
 
-/// What a second signal does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Second {
     /// It asks again: what is to be put in order first is not left as it is.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{Change, ChangedRow, Endpoint, OwnedRow, Protocol, Row, Socket, State};
+use crate::model::{Change, ChangedRow, Endpoint, OwnedRow, Row, Socket, State};
 use crate::track::{self, Endpoints, Identity, Sameness, Tracker};
 
 /// A row, and where it stands.
@@ -50,7 +50,7 @@ enum Key {
 impl Key {
     /// What the socket is known by whether it has a cookie or not.
     fn without_cookie(socket: &Socket) -> Option<Self> {
-        if is_connection(socket) {
+        if has_own_ends(socket) {
             return Endpoints::of(socket).map(Self::Ends);
         }
         socket.inode.map(Self::Inode)
@@ -69,7 +69,6 @@ impl track::Key for Key {
 pub(super) struct TrackedTable {
     tracker: Tracker<Key, TrackedRow>,
     gone: Vec<TrackedRow>,
-    /// The place of the next socket.
     next: (usize, u64),
     /// Sockets that nothing but a place tells from others, in this look.
     places: HashMap<(Endpoint, Endpoint), u32>,
@@ -114,7 +113,6 @@ impl TrackedTable {
         });
     }
 
-    /// The look begins again.
     pub(super) fn restart(&mut self) {
         self.places.clear();
     }
@@ -175,7 +173,6 @@ impl TrackedTable {
         rows.into_iter().map(|kept| kept.row.clone()).collect()
     }
 
-    /// The rows of the last round, to be changed.
     pub(super) fn rows_mut(&mut self) -> impl Iterator<Item = &mut OwnedRow> {
         let entries = self.tracker.entries_mut();
         entries.map(|entry| Arc::make_mut(&mut entry.kept.row.row))
@@ -207,20 +204,18 @@ fn bury(gone: &mut Vec<TrackedRow>, kept: &TrackedRow) {
 }
 
 /// Can nobody else have its ends?
-const fn is_connection(socket: &Socket) -> bool {
-    let is_tcp = matches!(socket.protocol, Protocol::Tcp | Protocol::Mptcp);
-    is_tcp && socket.peer.port.is_some() && !matches!(socket.state, State::Listen | State::Bound)
+const fn has_own_ends(socket: &Socket) -> bool {
+    socket.is_connection() && socket.peer.port.is_some()
 }
 
 /// Are two sockets with the same ends, or with the same inode, one connection?
 fn is_kin(before: &Socket, now: &Socket) -> bool {
-    if is_connection(now) {
+    if has_own_ends(now) {
         return Identity::of(before).sameness(now) != Sameness::Other;
     }
     before.cookie.is_none() || now.cookie.is_none()
 }
 
-/// What became of a socket.
 fn compare(before: &Socket, now: &Socket) -> Change {
     // The name of a unix peer is looked up elsewhere; its inode says which it is.
     let peer = |socket: &Socket| (socket.peer.ip, socket.peer.port, socket.peer_inode);

@@ -329,6 +329,11 @@ impl Socket {
         }
     }
 
+    /// True if it has, or begins or ends, a connection with a state machine.
+    pub const fn is_connection(&self) -> bool {
+        self.protocol.is_tcp_like() && !matches!(self.state, State::Listen | State::Bound)
+    }
+
     /// One direction is shut, the other open: by the state of TCP, or as the kernel tells.
     pub const fn is_half_closed(&self) -> bool {
         let by_state = matches!(

@@ -6,7 +6,6 @@ use std::slice::Iter;
 
 use crate::text::escape;
 
-/// Letters that are options.
 const LETTERS: &[u8] = b"ACFMacdeghilnNoprsStuUvVWw2fx64?Z";
 /// The one that takes an argument.
 const WITH_ARGUMENT: &str = "A";
@@ -28,16 +27,13 @@ pub(super) const NUMERIC_PORTS: u8 = b'@';
 /// `--numeric-users`
 pub(super) const NUMERIC_USERS: u8 = b'#';
 
-/// One option.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Given {
-    /// A letter.
     Letter(u8),
     /// Families by their names, separated by commas.
     Families(Vec<u8>),
 }
 
-/// Words that are still to be read.
 type Words<'w> = &'w mut dyn Iterator<Item = Vec<u8>>;
 
 /// Reads a command line without the program's name: lends each option, or what is wrong with it in the words

@@ -11,7 +11,6 @@ use crate::render::Section;
 const FAMILIES: &str = "ax25 5 x25 X ip 4 ipx I appletalk 0 netrom O inet 4 inet6 6 ddp 0 rose R unix x \
     bluetooth 2 tcpip 4 ip6 6 econet 0 ash 0";
 
-/// The letter of a family.
 pub(super) fn family(name: &[u8]) -> Option<u8> {
     let mut words = FAMILIES.split(' ');
     words.find(|known| known.as_bytes() == name)?;

@@ -8,7 +8,6 @@ use crate::model::{Family, Selection};
 use crate::query::{Count, Query};
 use crate::text::enumeration;
 
-/// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::mode) enum Counted {
     /// The sockets of a query.

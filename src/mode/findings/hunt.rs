@@ -23,7 +23,6 @@ pub(super) struct Hunt {
     pub(super) keeps: bool,
     group_by: GroupBy,
     pub(super) found: Vec<Found>,
-    /// How many sockets it cannot decide about.
     pub(super) undecided: u64,
     numbers: BTreeMap<GroupKey, Numbers>,
     ports: PortUse,
@@ -33,7 +32,6 @@ pub(super) struct Hunt {
     known: BTreeSet<(GroupKey, Vec<Holder>)>,
 }
 
-/// What is selected of one table.
 struct Selecting {
     among: Rule,
     filter: Rule,
@@ -131,7 +129,6 @@ impl Hunt {
         count >= self.definition.fewest()
     }
 
-    /// The states that it looks at.
     pub(super) fn states(&self, family: Family) -> StateSet {
         let own = self.of(family).map(|rule| rule.states[0]);
         own.unwrap_or(StateSet::EMPTY)

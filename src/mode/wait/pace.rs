@@ -18,12 +18,10 @@ const LATENESS: u32 = 50;
 /// The longest pause between looks for listeners alone, whatever they cost.
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// What a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     /// Listeners alone: the kernel does not look at connections.
     Listeners,
-    /// Anything else.
     Sockets,
 }
 

@@ -19,13 +19,11 @@ pub(super) struct PortUsage {
     pub(super) bound: Group,
     /// Connections, `TIME_WAIT` left out.
     pub(super) connected: Group,
-    /// How many are in `TIME_WAIT`.
     pub(super) time_wait: u64,
     /// Milliseconds to the end of the last of these.
     pub(super) rest_ms: Option<u32>,
 }
 
-/// Some sockets.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     pub(super) count: u64,
@@ -37,7 +35,6 @@ pub(super) struct Group {
     pub(super) versions: BTreeSet<Family>,
     /// True if one of them, of IPv6, may speak IPv4 too.
     pub(super) may_speak_ipv4: bool,
-    /// One of them waits for others.
     pub(super) listens: bool,
 }
 
@@ -52,7 +49,7 @@ impl Sink for &mut PortUsage {
                 self.time_wait += 1;
                 self.rest_ms = self.rest_ms.max(timer.map(|timer| timer.expires_ms));
             }
-            State::Listen | State::Unconn | State::Bound => self.bound.add(row),
+            state if state.is_bound() => self.bound.add(row),
             _ => self.connected.add(row),
         }
         Ok(ControlFlow::Continue(()))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::super::{Endpoint, Process, ProcessStatus, Row, Socket, State};
+use super::super::{Endpoint, Process, ProcessStatus, Row, Socket};
 use crate::text::{escape, escape_also, separates_processes, unix_name};
 
 /// So many processes are named in a text.
@@ -149,7 +149,7 @@ impl GroupKey {
     fn of_port(socket: &Socket) -> Vec<Self> {
         let mut keys = Vec::new();
         match (end(&socket.local), end(&socket.peer)) {
-            (Some(local), Some(peer)) if is_connection(socket) => {
+            (Some(local), Some(peer)) if socket.is_connection() => {
                 keys.push(Self::Route(local.ip(), peer));
             }
             _ if socket.state.is_bound() => keys.push(Self::Nothing),
@@ -203,11 +203,6 @@ impl GroupKey {
             },
         }
     }
-}
-
-fn is_connection(socket: &Socket) -> bool {
-    let is_open = !matches!(socket.state, State::Listen | State::Bound);
-    socket.protocol.is_tcp_like() && is_open
 }
 
 /// An end as filters and people write it; an unknown one is not. An IPv4-mapped address is one of IPv4,
