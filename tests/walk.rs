@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
@@ -127,6 +130,61 @@ fn what_a_walk_does_not_tell_is_an_error() {
     }
 }
 
+#[test]
+fn namespaces_share_one_walk() {
+    if fresh().is_none() || !can_walk() {
+        return;
+    }
+    let (told, paths) = channel();
+    let (ended, end) = channel::<()>();
+    let end = Mutex::new(end);
+    thread::scope(|scope| {
+        for count in [2, 3] {
+            let (told, end) = (told.clone(), &end);
+            scope.spawn(move || {
+                let _namespace = Namespace::enter();
+                let listener = tcp::listener(V4, 16).unwrap();
+                let _clients: Vec<_> = (0..count)
+                    .map(|_| tcp::connect(&listener).unwrap())
+                    .collect();
+                let thread = rustix::thread::gettid();
+                let path = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
+                told.send(path).unwrap();
+                let _ = end.lock().map(|end| end.recv());
+            });
+        }
+        let paths = paths.iter().take(2).collect::<Vec<String>>().join(",");
+        let of = |source: &str, words: &[&str]| {
+            let run = lsock([&["-N", &paths, "--source", source], words].concat());
+            assert_eq!(run.status, Some(0), "{run:?}");
+            run
+        };
+        let columns = format!("netns_inode,{COLUMNS}");
+        let [netlink, bpf] = ["netlink", "bpf"].map(|source| {
+            let run = of(source, &["-tanH", "--columns", &columns]);
+            let mut rows: Vec<String> = run.lines().into_iter().map(str::to_owned).collect();
+            rows.sort();
+            rows
+        });
+        assert_eq!(bpf.len(), 1 + 4 + 1 + 6);
+        assert_eq!(netlink, bpf);
+        let [netlink, bpf] = ["netlink", "bpf"]
+            .map(|source| of(source, &["-ts", "--json"]).document()["namespaces"].to_string());
+        assert_eq!(netlink, bpf);
+        let only = of(
+            "bpf",
+            &[
+                "-tan",
+                "--expect",
+                "10",
+                "state established and src 127.0.0.1",
+            ],
+        );
+        assert_eq!(only.lines().len(), 1 + 10, "{only:?}");
+        drop(ended);
+    });
+}
+
 /// Goes where tables have so many buckets; `None` = that is not possible here.
 fn small_table(buckets: &str) -> Option<[Namespace; 2]> {
     let parent = fresh()?;
@@ -211,7 +269,7 @@ fn come_and_go(stop: &AtomicBool, namespace: &fs::File) {
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
         let ip = if turn % 2 == 0 { V4 } else { V6 };
         let listener = tcp::listener(ip, 128).unwrap();
         let clients: Vec<_> = (0..50).map(|_| tcp::connect(&listener).unwrap()).collect();
@@ -228,7 +286,7 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
     let crowd = Crowd::new(500);
     let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
     let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| come_and_go(&stop, &namespace));
         for _ in 0..20 {
             let words = [

@@ -69,7 +69,8 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
 /// How the tables of other namespaces are read.
 pub(super) const fn way(input: &Input) -> Way {
     match input {
-        Input::Netlink | Input::Bpf => Way::Netlink,
+        Input::Netlink => Way::Netlink,
+        Input::Bpf => Way::Bpf,
         Input::Procfs(_) => Way::Procfs,
         Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
     }

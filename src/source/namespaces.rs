@@ -1,5 +1,7 @@
 //! Several network namespaces, one after another.
 
+mod walked;
+
 use std::collections::{BTreeSet, HashSet};
 use std::mem;
 use std::ops::ControlFlow;
@@ -27,6 +29,8 @@ pub enum Way {
     Auto,
     /// As [`NetlinkSource`] does.
     Netlink,
+    /// The same, but for TCP connections: one walk for all.
+    Bpf,
     /// As [`ProcfsSource`] does.
     Procfs,
 }
@@ -94,11 +98,11 @@ impl One {
                 let files = files(anchor.proc());
                 Some(match way {
                     Way::Auto => Box::new(AutoSource::new(netlink, Use::Never, files)),
-                    Way::Netlink => Box::new(netlink),
+                    Way::Netlink | Way::Bpf => Box::new(netlink),
                     Way::Procfs => Box::new(files),
                 })
             }
-            (None, Some(pid)) if way != Way::Netlink => {
+            (None, Some(pid)) if !matches!(way, Way::Netlink | Way::Bpf) => {
                 Some(Box::new(files(format!("{PROC}/{pid}").into())))
             }
             (None, _) => None,
@@ -326,12 +330,39 @@ pub(super) fn each<P>(
             ..read(part, &request, &mut lent)
         });
     }
+    together(outcomes)
+}
+
+fn together(outcomes: Vec<Outcome>) -> Outcome {
     let mut outcomes = outcomes.into_iter();
     let first = outcomes.next().unwrap_or_default();
     Outcome {
         others: outcomes.collect(),
         ..first
     }
+}
+
+/// The tables of TCP.
+const TCP: [Table; 2] = [
+    Table::new(Protocol::Tcp, Family::Inet),
+    Table::new(Protocol::Tcp, Family::Inet6),
+];
+
+/// Reads them without the walk for both.
+fn one_by_one(
+    source: &mut dyn Source,
+    request: &Request,
+    visitor: &mut dyn Visitor,
+) -> Result<Outcome, Error> {
+    let mut lent = Lent {
+        visitor,
+        is_over: false,
+    };
+    let mut outcome = source.visit(TCP[0], request, &mut lent)?;
+    if !lent.is_over {
+        outcome.add(source.visit(TCP[1], request, &mut lent)?);
+    }
+    Ok(outcome)
 }
 
 /// Knows whether more is wanted.
@@ -378,8 +409,9 @@ impl Source for NamespacesSource {
         if self.each.iter().any(|one| one.anchor.is_none()) {
             return None;
         }
-        let [first, second] =
-            [Family::Inet, Family::Inet6].map(|family| Table::new(Protocol::Tcp, family));
+        if let Some(outcome) = self.walk(request, visitor) {
+            return Some(outcome);
+        }
         let (mut is_possible, mut is_over) = (false, false);
         let parts = self.each.iter_mut().map(|one| {
             let namespace = Arc::clone(&one.namespace);
@@ -389,7 +421,7 @@ impl Source for NamespacesSource {
             if is_over {
                 return Outcome::default();
             }
-            one.ask(first, |source| match source.visit_both(request, visitor) {
+            one.ask(TCP[0], |source| match source.visit_both(request, visitor) {
                 Some(outcome) => {
                     is_possible = true;
                     Ok(outcome)
@@ -399,13 +431,7 @@ impl Source for NamespacesSource {
                     Ok(Outcome::default())
                 }
                 // The kernel refuses it here.
-                None => {
-                    let mut outcome = source.visit(first, request, visitor)?;
-                    let other = source.visit(second, request, visitor)?;
-                    outcome.unlisted = outcome.unlisted.union(other.unlisted);
-                    outcome.warnings.extend(other.warnings);
-                    Ok(outcome)
-                }
+                None => one_by_one(source, request, visitor),
             })
         });
         (!is_over).then_some(outcome)

@@ -14,7 +14,8 @@ use std::iter::{once, repeat};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use self::program::{FUNCTION, SHIFT, Scope, WANTED, program};
+pub(super) use self::program::Scope;
+use self::program::{FUNCTION, SHIFT, WANTED, program};
 use self::record::{Detailed, Extent, Head, Record, STRAYED, TABLE, Ticks};
 use super::channel::REPEATS;
 use super::decoder::Decoder;
@@ -31,7 +32,7 @@ use crate::wire::WireError;
 /// The kernel never gives more at once.
 const BUFFER: usize = 32 << 10;
 /// From so many TCP sockets on the walk costs less than the dump, with all that it takes to begin.
-const PAYS: u64 = 20_000;
+pub(super) const PAYS: u64 = 20_000;
 /// Sockets in a bucket of a small table, on average: the kernel gives up where one element has ten times as
 /// many.
 const MOST_IN_BUCKET: u64 = 32;
@@ -94,6 +95,7 @@ impl WalkSource {
                 family: only(tables).map(|table| table.family),
                 sockets,
                 bound,
+                ..Rows::default()
             };
             match walk.lend(&self.btf, request, visitor, &rows) {
                 Ok(warnings) => outcome.warnings.extend(warnings),
@@ -116,18 +118,13 @@ impl WalkSource {
     /// How many sockets there may be, where it is to be walked; 0 = whatever their number.
     fn sockets(&self, tables: &[Table], request: &Request) -> Option<u64> {
         let is_tcp = tables.iter().all(|table| table.protocol == Protocol::Tcp);
-        let is_possible = is_tcp
-            && request.extensions.detail != Detail::All
-            && !request.extensions.info
-            && !request.extensions.memory
-            && Walk::part(request).states != StateSet::EMPTY
-            && !self.netlink.is_recorded();
+        let is_possible = is_tcp && Walk::tells(request) && !self.netlink.is_recorded();
         match self.usage {
             _ if !is_possible => None,
             Use::Never => None,
             Use::Always => Some(0),
             Use::WherePays if request.narrow.exact.is_some() => None,
-            Use::WherePays => own_sockets().filter(|count| *count >= PAYS),
+            Use::WherePays => sockets(["inuse", "tw"]).filter(|count| *count >= PAYS),
         }
     }
 
@@ -202,8 +199,9 @@ const fn only(tables: &[Table]) -> Option<Table> {
     }
 }
 
-/// TCP sockets of this namespace, those in `TIME_WAIT` too.
-fn own_sockets() -> Option<u64> {
+/// What `net/sockstat` counts of TCP under these names: `inuse` in this namespace and `alloc` in all, without
+/// those in `TIME_WAIT`, which are `tw` in this one.
+pub(super) fn sockets(names: [&str; 2]) -> Option<u64> {
     let text = fs::read_to_string("/proc/net/sockstat").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
     let number = |name| {
@@ -211,7 +209,7 @@ fn own_sockets() -> Option<u64> {
         words.find(|word| *word == name)?;
         words.next()?.parse::<u64>().ok()
     };
-    Some(number("inuse")? + number("tw")?)
+    names.into_iter().map(number).sum()
 }
 
 /// Lends what listens and what is bound, and remembers the latter: it may be connected when its turn comes again.
@@ -264,11 +262,13 @@ impl Visitor for First<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Of this version of IP; `None` = of both.
-    family: Option<Family>,
+    pub(super) family: Option<Family>,
     /// How many there may be; 0 = that does not matter.
-    sockets: u64,
+    pub(super) sockets: u64,
     /// Not those with these inode numbers.
-    bound: HashSet<u64>,
+    pub(super) bound: HashSet<u64>,
+    /// Of these network namespaces, in order; none = of the own one.
+    pub(super) networks: Vec<u32>,
 }
 
 /// A program that was checked and attached.
@@ -280,6 +280,13 @@ pub(super) struct Walk {
 }
 
 impl Walk {
+    /// True if it tells what is asked for, and there is something to be walked.
+    pub(super) fn tells(request: &Request) -> bool {
+        let extensions = request.extensions;
+        let is_told = extensions.detail != Detail::All && !extensions.info && !extensions.memory;
+        is_told && Self::part(request).states != StateSet::EMPTY
+    }
+
     /// The part of a request that is walked.
     pub(super) fn part(request: &Request) -> Request {
         Request {
@@ -426,6 +433,10 @@ impl<'r> Reader<'r> {
     fn begin(&mut self, head: &Head) -> io::Result<()> {
         self.is_begun = true;
         let buckets = u64::from(head.send_queue) + 1;
+        // Other namespaces have no part in a table of one's own.
+        if head.state != 0 && !self.rows.networks.is_empty() {
+            return Err(io::Error::other("this namespace has a table of its own"));
+        }
         if self.rows.sockets / buckets > MOST_IN_BUCKET {
             return Err(io::Error::other(TOO_MANY));
         }
@@ -445,8 +456,15 @@ impl<'r> Reader<'r> {
             && socket
                 .inode
                 .is_some_and(|inode| rows.bound.contains(&inode));
-        if is_other || was_lent {
+        let netns = record.head().netns;
+        let is_elsewhere = !rows.networks.is_empty()
+            && socket.netns != Some(netns)
+            && rows.networks.binary_search(&netns).is_err();
+        if is_other || was_lent || is_elsewhere {
             return ControlFlow::Continue(());
+        }
+        if !rows.networks.is_empty() {
+            socket.netns = Some(netns);
         }
         socket.clear_leftovers();
         self.decoder.lend_scratch()

@@ -63,7 +63,6 @@ pub(in crate::source) enum Scope {
     /// Those of the network namespace of whoever reads.
     Own,
     /// All that are in the same table.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for several namespaces"))]
     Table,
 }
 

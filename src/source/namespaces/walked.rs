@@ -1,0 +1,141 @@
+//! Connections of all namespaces by one walk: they stand in one table, unless a namespace has its own.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{NamespacesSource, One, TCP, Way, each, one_by_one, together};
+use crate::bpf::BTF;
+use crate::model::{Source as Kind, StateSet, Warning};
+use crate::source::walk::{First, PAYS, Rows, Scope, Walk, sockets};
+use crate::source::{Outcome, Request, Visitor};
+
+/// How many buckets the table of the reader's namespace has; less than zero = of the first namespace's table.
+const BUCKETS: &str = "/proc/sys/net/ipv4/tcp_ehash_entries";
+
+impl NamespacesSource {
+    /// Lists TCP of all of them; `None` = a walk is of no use here, and nothing was lent.
+    pub(super) fn walk(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
+        let is_asked = self.way == Way::Bpf;
+        let is_possible = is_asked || self.way == Way::Auto && request.narrow.exact.is_none();
+        if !is_possible || !Walk::tells(request) || self.recorder.is_on() {
+            return None;
+        }
+        // They are counted for all namespaces together.
+        if !is_asked && sockets(["alloc", "tw"]).is_none_or(|count| count < PAYS) {
+            return None;
+        }
+        let networks = self.in_one_table();
+        if networks.is_empty() {
+            return None;
+        }
+        let walk = match Walk::load(Path::new(BTF), Scope::Table, request.extensions.detail) {
+            Ok(walk) => walk,
+            Err(error) if is_asked => return Some(Outcome::failed(error.into())),
+            Err(_) => return None,
+        };
+        let mut first = First::new(&mut *visitor);
+        let read = self.read(request, &mut first, |one, request| {
+            if networks.contains(&one.namespace.inode) {
+                Walk::without(request)
+            } else {
+                request.clone()
+            }
+        });
+        let walked = |outcome: &&mut Outcome| {
+            let netns = outcome.netns.as_ref();
+            netns.is_some_and(|netns| networks.contains(&netns.inode))
+        };
+        let mut outcomes: Vec<_> = read.each().collect();
+        for one in outcomes.iter_mut().filter(walked) {
+            one.source = Some(Kind::Bpf);
+        }
+        let Some(bound) = first.finish() else {
+            return Some(together(outcomes));
+        };
+        let rows = Rows {
+            bound,
+            networks: networks.clone(),
+            ..Rows::default()
+        };
+        let gaps = match walk.lend(Path::new(BTF), request, visitor, &rows) {
+            Ok(warnings) => warnings,
+            Err(error) if is_asked => vec![Warning::failed(error)],
+            Err(error) => {
+                let rest = self.go_on(request, visitor, &networks);
+                for (one, rest) in outcomes.iter_mut().zip(rest.each()) {
+                    one.source = rest.source.or(one.source);
+                    one.add(rest);
+                }
+                if let Some(first) = outcomes.first_mut() {
+                    first.reason = Some(error.into());
+                }
+                Vec::new()
+            }
+        };
+        // It may have lost connections of any of them.
+        for one in outcomes.iter_mut().filter(walked) {
+            one.warnings.extend(gaps.iter().cloned());
+        }
+        Some(together(outcomes))
+    }
+
+    /// Lists over netlink what was to be walked.
+    fn go_on(&mut self, request: &Request, visitor: &mut dyn Visitor, networks: &[u32]) -> Outcome {
+        self.read(request, visitor, |one, request| {
+            if networks.contains(&one.namespace.inode) {
+                Walk::part(request)
+            } else {
+                Request {
+                    states: StateSet::EMPTY,
+                    ..request.clone()
+                }
+            }
+        })
+    }
+
+    /// Reads of each namespace what is to be read of it.
+    fn read(
+        &mut self,
+        request: &Request,
+        visitor: &mut dyn Visitor,
+        part: impl Fn(&One, &Request) -> Request,
+    ) -> Outcome {
+        let parts = self.each.iter_mut().map(|one| {
+            let namespace = Arc::clone(&one.namespace);
+            (one, namespace)
+        });
+        each(parts, request, visitor, |one, request, visitor| {
+            let request = part(one, request);
+            if request.states == StateSet::EMPTY {
+                return Outcome::default();
+            }
+            one.ask(TCP[0], |source| {
+                match source.visit_both(&request, visitor) {
+                    Some(outcome) => Ok(outcome),
+                    None => one_by_one(source, &request, visitor),
+                }
+            })
+        })
+    }
+
+    /// Those whose connections stand in the table of the calling thread's namespace, if that is the first
+    /// namespace's, in order.
+    fn in_one_table(&self) -> Vec<u32> {
+        let own = fs::metadata("/proc/thread-self/ns/net").map(|own| own.ino());
+        let own = own.ok().and_then(|own| u32::try_from(own).ok());
+        let is_in = |one: &&One| {
+            let buckets = || {
+                let anchor = one.anchor.as_ref()?;
+                anchor.run(|| fs::read_to_string(BUCKETS)).ok()?.ok()
+            };
+            let inode = one.namespace.inode;
+            Some(inode) == own || buckets().is_some_and(|buckets| buckets.starts_with('-'))
+        };
+        let shared = self.each.iter().filter(is_in);
+        let mut networks: Vec<_> = shared.map(|one| one.namespace.inode).collect();
+        networks.sort_unstable();
+        networks
+    }
+}
