@@ -94,7 +94,7 @@ impl Lives {
         let Some(life) = self.living.get_mut(&record.socket) else {
             return;
         };
-        let is_whole = record.is_tcp() && self.whole >= record.needs();
+        let is_whole = record.is_tcp() && self.whole >= Whole::shown_from(old);
         life.is_whole |= is_whole;
         if life.state != old {
             life.span.state = None;

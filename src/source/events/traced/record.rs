@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::wanted::Whole;
 use crate::model::{Ending, Family, Process, Protocol, State, Syn, Table, Task, Traffic};
 
 /// Bytes of a command line at most.
@@ -212,17 +211,6 @@ impl StepRecord {
 
     pub(super) const fn is_tcp(&self) -> bool {
         self.protocol == 6
-    }
-
-    /// Of which sockets must every step pass, if this one has and the next one must?
-    pub(super) fn needs(&self) -> Whole {
-        let [old, _] = self.kernel_states();
-        let opening = [State::Closed, State::Listen, State::SynSent, State::SynRcvd];
-        if opening.contains(&old) {
-            Whole::All
-        } else {
-            Whole::WithEnds
-        }
     }
 
     /// True if a process of this pid namespace made the step.

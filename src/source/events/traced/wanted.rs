@@ -292,6 +292,16 @@ pub(super) enum Whole {
 }
 
 impl Whole {
+    /// What must be, if a step from this state is to show that every other one of its socket passes, too.
+    pub(super) fn shown_from(old: State) -> Self {
+        let opening = [State::Closed, State::Listen, State::SynSent, State::SynRcvd];
+        if opening.contains(&old) {
+            Self::All
+        } else {
+            Self::WithEnds
+        }
+    }
+
     pub(super) fn of(watched: &Watched) -> Self {
         match watched.states {
             StateSet::ALL if tests_ends(watched) => Self::WithEnds,
