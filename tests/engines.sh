@@ -14,10 +14,14 @@ work=$(mktemp -d)
 chmod 755 "$work"
 failed=0 engines=0
 cleanup=()
+cgroups() { find /sys/fs/cgroup -type d -regex '.*/\(libpod_parent\|docker\|default\|payload\|supervisor\)\(/.*\)?' | sort; }
+before=$(cgroups)
 finish() {
     local one
     for one in "${cleanup[@]}"; do eval "$one"; done >/dev/null 2>&1
     sleep 1
+    # Engines leave cgroups behind.
+    cgroups | comm -13 <(echo "$before") - | sort -r | while read -r one; do rmdir "$one"; done 2>/dev/null
     umount "$work"/docker-run/netns/* "$work/dev" 2>/dev/null
     rm -rf --one-file-system "$work"
 }
@@ -101,7 +105,6 @@ if command -v podman >/dev/null && command -v runc >/dev/null; then
     if command -v slirp4netns >/dev/null && command -v newuidmap >/dev/null; then
         user=lsock-$$
         useradd -M -d "$work/home" -s /bin/sh "$user"
-        cleanup+=("sleep 1; pkill -u $user; sleep 1; userdel $user")
         mkdir -p "$work/home" "$work/user" "$work/dev"
         chown "$user" "$work/home" "$work/user"
         # Without root podman needs a tun device that everybody may open.
@@ -112,6 +115,8 @@ if command -v podman >/dev/null && command -v runc >/dev/null; then
             XDG_RUNTIME_DIR="$work/user")
         cd "$work"
         podman_names "a user" 20200 u "${as_user[@]}" podman --log-level error
+        # The process that keeps the user's namespaces stays.
+        cleanup+=("kill \$(pgrep -u $user); sleep 1; userdel -f $user")
     fi
 fi
 
