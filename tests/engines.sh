@@ -116,7 +116,7 @@ if command -v podman >/dev/null && command -v runc >/dev/null; then
         cd "$work"
         podman_names "a user" 20200 u "${as_user[@]}" podman --log-level error
         # The process that keeps the user's namespaces stays.
-        cleanup+=("kill \$(pgrep -u $user); sleep 1; userdel -f $user")
+        cleanup+=("kill -KILL \$(pgrep -u $user); sleep 1; userdel -f $user")
     fi
 fi
 
