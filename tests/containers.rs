@@ -301,3 +301,78 @@ fn a_container_comes_before_the_random_name_that_its_engine_gave() {
         assert_eq!(text(&run).trim_end(), "3fa9c1d27b5e", "{place}");
     }
 }
+
+/// Makes a listener in one cgroup, and passes it to a process in another one that keeps it alone, then to a third.
+const PASSED: &str = r"
+import os, socket, sys
+def enter(place):
+    open(place + '/cgroup.procs', 'w').write(str(os.getpid()))
+enter(sys.argv[1])
+listener = socket.create_server(('127.0.0.1', 0))
+for place in sys.argv[2:]:
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        listener.close()
+        enter(place)
+        theirs.send(b'.')
+        held = socket.recv_fds(theirs, 1, 1)
+        theirs.send(b'.')
+        sys.stdin.read()
+        os._exit(0)
+    ours.recv(1)
+    socket.send_fds(ours, [b'x'], [listener.fileno()])
+    ours.recv(1)
+port = listener.getsockname()[1]
+listener.close()
+print(port, flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn a_listener_that_was_passed_on_is_of_those_who_got_it() {
+    let name = "containers::a_listener_that_was_passed_on_is_of_those_who_got_it";
+    if !is_alone(name, &[]) {
+        return;
+    }
+    let Some(mut scene) = scene("lsock-test8.slice/maker.service") else {
+        return;
+    };
+    let other = ID.replace('3', "4");
+    let names = [format!("docker-{ID}.scope"), format!("libpod-{other}")];
+    let places = names.map(|name| scene.directory.join(name));
+    for place in &places {
+        fs::create_dir(place).unwrap();
+    }
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", PASSED])
+        .arg(&scene.directory)
+        .args(&places);
+    python.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut maker = spawn(&mut python).unwrap();
+    let mut line = String::new();
+    BufReader::new(maker.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    scene.port = line.trim().parse().unwrap();
+    let run = scene.listed(&["--columns", "container,made_in"]).clean();
+    let told: Vec<String> = text(&run).split_whitespace().map(str::to_owned).collect();
+    assert_eq!(told, ["3fa9c1d27b5e,4fa9c1d27b5e", "maker.service"]);
+    for filter in [
+        "container = 3fa9c1d27b5e",
+        "container = 4fa9c1d27b5e",
+        "runtime = podman",
+    ] {
+        assert!(scene.matches(filter), "{filter}");
+    }
+    drop(maker.stdin.take());
+    maker.wait().unwrap();
+    for place in &places {
+        for _ in 0..100 {
+            if fs::remove_dir(place).is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
