@@ -32,7 +32,9 @@ use crate::wire::WireError;
 /// The kernel never gives more at once.
 const BUFFER: usize = 32 << 10;
 /// From so many TCP sockets on the walk costs less than the dump, with all that it takes to begin.
-pub(super) const PAYS: u64 = 20_000;
+const PAYS: u64 = 50_000;
+/// The same where sockets that are only bound are listed, which netlink looks for in another table then.
+const PAYS_WITH_BOUND: u64 = 300_000;
 /// Sockets in a bucket of a small table, on average: the kernel gives up where one element has ten times as
 /// many.
 const MOST_IN_BUCKET: u64 = 32;
@@ -124,7 +126,7 @@ impl WalkSource {
             Use::Never => None,
             Use::Always => Some(0),
             Use::WherePays if request.narrow.exact.is_some() => None,
-            Use::WherePays => sockets(["inuse", "tw"]).filter(|count| *count >= PAYS),
+            Use::WherePays => paying(["inuse", "tw"], request),
         }
     }
 
@@ -199,9 +201,19 @@ const fn only(tables: &[Table]) -> Option<Table> {
     }
 }
 
+/// How many sockets there are, if there are so many that the walk costs less.
+pub(super) fn paying(names: [&str; 2], request: &Request) -> Option<u64> {
+    let least = if request.states.contains(State::Bound) {
+        PAYS_WITH_BOUND
+    } else {
+        PAYS
+    };
+    sockets(names).filter(|count| *count >= least)
+}
+
 /// What `net/sockstat` counts of TCP under these names: `inuse` in this namespace and `alloc` in all, without
 /// those in `TIME_WAIT`, which are `tw` in this one.
-pub(super) fn sockets(names: [&str; 2]) -> Option<u64> {
+fn sockets(names: [&str; 2]) -> Option<u64> {
     let text = fs::read_to_string("/proc/net/sockstat").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
     let number = |name| {

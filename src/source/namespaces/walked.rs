@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{NamespacesSource, One, TCP, Way, each, one_by_one, together};
 use crate::bpf::BTF;
 use crate::model::{Source as Kind, StateSet, Warning};
-use crate::source::walk::{First, PAYS, Rows, Scope, Walk, sockets};
+use crate::source::walk::{First, Rows, Scope, Walk, paying};
 use crate::source::{Outcome, Request, Visitor};
 
 /// How many buckets the table of the reader's namespace has; less than zero = of the first namespace's table.
@@ -23,7 +23,7 @@ impl NamespacesSource {
             return None;
         }
         // They are counted for all namespaces together.
-        if !is_asked && sockets(["alloc", "tw"]).is_none_or(|count| count < PAYS) {
+        if !is_asked && paying(["alloc", "tw"], request).is_none() {
             return None;
         }
         let networks = self.in_one_table();
