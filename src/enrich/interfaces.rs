@@ -42,7 +42,7 @@ pub(super) fn is_there(index: u32) -> bool {
 
 /// Any socket answers. It is closed at once, so that it never stands in a listing of unix sockets;
 /// interfaces are few.
-pub(super) fn any_socket() -> Option<OwnedFd> {
+fn any_socket() -> Option<OwnedFd> {
     let family = AddressFamily::UNIX;
     socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()
 }

@@ -5,7 +5,6 @@ mod bound_path;
 mod cgroups;
 mod ethertypes;
 mod hosts;
-mod inode_counters;
 mod interfaces;
 mod name_cache;
 mod owners;
@@ -28,6 +27,8 @@ use crate::model::{
     Fact, NameKind, Peer, Place, Process, ProcessStatus, RecordedName, Row, Socket, Stage, Warning,
 };
 use crate::netns::{self, Namespace, Namespaces};
+use crate::procfs::fd::Walk;
+use crate::procfs::moment::Moment;
 use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
@@ -184,6 +185,13 @@ impl Enricher {
         self.interfaces
             .retain(|netns, _| !netns.is_some_and(is_gone));
         self.namespaces = namespaces;
+    }
+
+    /// Takes what a source found at processes when it looked for namespaces, where owners are looked for likewise.
+    pub fn use_walk(&mut self, walk: Option<(Moment, Walk)>) {
+        if let (Some(owners), Some((began, walk))) = (&mut self.owners, walk) {
+            owners.use_walk(began, walk);
+        }
     }
 
     /// Takes a namespace that was not found.

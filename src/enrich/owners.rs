@@ -13,7 +13,8 @@ use std::sync::Arc;
 use crate::container::Containers;
 use crate::error::Error;
 use crate::model::{Peer, Place, Process, ProcessStatus, Socket, Warning};
-use crate::procfs::fd::Descriptor;
+use crate::procfs::fd::{Descriptor, Walk};
+use crate::procfs::moment::Moment;
 
 use super::name_cache::NameCache;
 use super::process;
@@ -106,6 +107,16 @@ impl Owners {
         }
     }
 
+    /// Takes what a look found that began then, before the first of its own.
+    pub(super) fn use_walk(&mut self, began: Moment, found: Walk) {
+        if self.walks == 0
+            && let Some(scan) = self.scanner.take(began, found)
+        {
+            self.walks += 1;
+            self.scan = Some(scan);
+        }
+    }
+
     /// Looks at once, whether a socket asks for it or not.
     pub(super) fn look(&mut self) -> Sight {
         let scan = self.take_scan();
@@ -181,13 +192,13 @@ impl Owners {
             let scan = self.take_scan();
             let mut newer = false;
             if scan.index.of(inode).is_empty() {
-                newer = scan.counters.is_older_than(inode);
+                newer = scan.began.counters.is_older_than(inode);
                 if newer && self.walks < MOST_WALKS {
                     continue;
                 }
             }
             for of_process in scan.index.of(inode).chunk_by(|a, b| a.pid == b.pid) {
-                self.add(of_process, scan.began, names);
+                self.add(of_process, scan.began.ticks, names);
             }
             let status = if self.found.get().is_empty() {
                 self.missing(&scan, newer.then_some(inode))

@@ -2,30 +2,20 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::fs::stat;
 use rustix::io::Errno;
-use rustix::param::clock_ticks_per_second;
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Process;
 use crate::procfs::fd::{is_ending, other_threads, parent, start_ticks};
 use crate::procfs::file::{self, read_path};
-
-/// This moment, in ticks since the system started.
-pub(super) fn now() -> u64 {
-    let now = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
-    let per_second = clock_ticks_per_second();
-    now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
-}
 
 /// A process without its descriptors.
 #[derive(Debug, Default)]
 pub(super) struct Described {
     /// Without the name of its user, and without descriptors.
     pub(super) process: Process,
-    /// When it started, as [`now`] counts.
+    /// When it started, in ticks since the system did.
     pub(super) started: Option<u64>,
     /// Who started it, or adopted it.
     pub(super) parent: Option<u32>,

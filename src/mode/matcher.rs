@@ -65,6 +65,7 @@ impl Matcher {
     pub(super) fn learn(&mut self, source: &mut dyn Source) {
         self.enricher.use_names(source.names());
         self.enricher.use_namespaces(source.namespaces());
+        self.enricher.use_walk(source.take_walk());
         if let Some(peers) = &mut self.peers {
             peers.follow(source.namespaces());
         }

@@ -21,7 +21,8 @@ fn depth(query: &Query) -> Depth {
         || query.check.is_asked()
         || query.report != Report::Rows
         || query.netns.iter().any(Wanted::is_nameless);
-    if is_whole {
+    let is_found = |wanted: &Wanted| matches!(wanted, Wanted::This(_));
+    if is_whole && !query.netns.iter().all(is_found) {
         Depth::Descriptors
     } else {
         Depth::Usual

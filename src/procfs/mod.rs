@@ -9,6 +9,7 @@ mod column;
 pub mod fd;
 pub mod file;
 mod inet;
+pub mod moment;
 pub mod mounts;
 mod netlink;
 mod packet;

@@ -29,6 +29,8 @@ use crate::model::{
 };
 
 pub use crate::netns::Namespaces;
+use crate::procfs::fd::Walk;
+use crate::procfs::moment::Moment;
 pub use auto::AutoSource;
 pub use conntrack::translations;
 pub use files::FilesSource;
@@ -247,6 +249,12 @@ pub trait Source {
     /// there is one. Empty = nobody asked.
     fn namespaces(&self) -> Namespaces {
         Namespaces::new()
+    }
+
+    /// Takes what it found at processes when it looked for namespaces, if it read every descriptor, and the moment
+    /// when it began to.
+    fn take_walk(&mut self) -> Option<(Moment, Walk)> {
+        None
     }
 
     /// Looks again for the namespaces that it reads, before each round but the first.

@@ -21,6 +21,7 @@ use crate::filter::Narrow;
 use crate::model::{Cause, Family, Limits, Protocol, Socket, State, StateSet, Table, Warning};
 use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find, own_process};
 use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
+use crate::procfs::moment::Moment;
 
 /// How the tables of a namespace are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct NamespacesSource {
     depth: Depth,
     /// What must be known of those that were not found, until it was said.
     warnings: Vec<Warning>,
+    /// What was found at processes, until it is taken.
+    walk: Option<(Moment, Walk)>,
 }
 
 /// How far namespaces are looked for.
@@ -163,6 +166,7 @@ impl NamespacesSource {
             recorder,
             depth: Depth::Usual,
             warnings: Vec::new(),
+            walk: None,
         }
     }
 
@@ -185,6 +189,7 @@ impl NamespacesSource {
             each: Vec::new(),
             depth,
             warnings: Vec::new(),
+            walk: None,
         };
         if !may_come && let Some((_, error)) = source.look()?.into_iter().next() {
             return Err(error);
@@ -197,15 +202,16 @@ impl NamespacesSource {
         let held = match self.depth {
             Depth::Usual => None,
             Depth::Descriptors => {
+                let began = Moment::now();
                 let mut held = walk(Path::new(PROC), Threads::All(&share_descriptors))?;
                 // Ours are of those that are known.
                 let own = own_process().map(|own| format!("{own}/"));
                 let is_ours = |link: &str| own.as_ref().is_some_and(|own| link.starts_with(own));
                 held.namespaces.retain(|(_, link)| !is_ours(link));
-                Some(held)
+                Some((began, held))
             }
         };
-        let open = held.as_ref().map_or(&[][..], |held| &held.namespaces);
+        let open = held.as_ref().map_or(&[][..], |(_, held)| &held.namespaces);
         let (found, mut missing) = find(&self.wanted, open)?;
         let mut before = mem::take(&mut self.each);
         for namespace in found {
@@ -215,12 +221,15 @@ impl NamespacesSource {
             let mut missing = missing.iter().map(|(wanted, _)| wanted);
             self.wanted.contains(&Wanted::All) || missing.any(Wanted::is_nameless)
         };
-        if let Some(held) = held.filter(|_| may_be_hidden(&missing)) {
+        if let Some((_, held)) = &held
+            && may_be_hidden(&missing)
+        {
             self.look_at_sockets(held, &mut before);
             let is_there =
                 |wanted: &Wanted| self.each.iter().any(|one| one.namespace.is_called(wanted));
             missing.retain(|(wanted, _)| !is_there(wanted));
         }
+        self.walk = held;
         before.retain(|one| !self.has(one.namespace.inode));
         let gone = before.iter().map(|one| &one.namespace.name);
         let gone = gone.map(|name| Warning::note("it is gone").within(Some(name)));
@@ -252,12 +261,12 @@ impl NamespacesSource {
 
     /// Asks the sockets that no table of the namespaces has where they belong. To ask every socket would take
     /// longer, and for a moment we hold what we ask.
-    fn look_at_sockets(&mut self, held: Walk, before: &mut Vec<One>) {
+    fn look_at_sockets(&mut self, held: &Walk, before: &mut Vec<One>) {
         let listed = self.listed();
         let own = own_process();
         let mut asked = BTreeSet::new();
         let mut refused: BTreeSet<u32> = held.unreadable.iter().map(|one| one.pid).collect();
-        for Descriptor { inode, pid, fd } in held.descriptors {
+        for &Descriptor { inode, pid, fd } in &held.descriptors {
             if Some(pid) == own || listed.contains(&inode) || !asked.insert(inode) {
                 continue;
             }
@@ -451,6 +460,10 @@ impl Source for NamespacesSource {
 
     fn take_warnings(&mut self) -> Vec<Warning> {
         mem::take(&mut self.warnings)
+    }
+
+    fn take_walk(&mut self) -> Option<(Moment, Walk)> {
+        self.walk.take()
     }
 
     fn is_searched(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::owners::alone::is_alone;
 use crate::scene::expected::inode;
 use crate::scene::holder::Holder;
 use crate::scene::namespace::ip;
-use crate::support::{Child, Run, command, lsock, run, until_ok};
+use crate::support::{Child, Run, can_strace, command, lsock, run, traced, until_ok};
 
 const PORT: u16 = 8_080;
 
@@ -238,4 +238,27 @@ fn bridged() -> ([TcpStream; 2], [u16; 2]) {
     let (server, _) = listener.accept().unwrap();
     let ports = [client.local_addr().unwrap().port(), to.port()];
     ([client, server], ports)
+}
+
+#[test]
+fn one_look_at_processes_finds_namespaces_and_owners() {
+    let name = "namespaces::kinds::one_look_at_processes_finds_namespaces_and_owners";
+    if !can_strace() || !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    add("web");
+    let (_of_web, holder) = in_named("web", || (Placed::here(), Holder::sleeping(&[]).unwrap()));
+    let pid = holder.pid();
+    for (words, most) in [
+        (&["-tln"][..], 0),
+        (&["-tlnp"], 1),
+        (&["-tlnq", "--expect", "1"], 1),
+        (&["-tlnq", "process = sleep"], 1),
+    ] {
+        let (run, trace) = traced("openat", &[&["-N", "all"], words].concat()).unwrap();
+        assert!(run.stderr.is_empty(), "{run:?}");
+        let looks = trace.matches(&format!("\"{pid}/fd\"")).count();
+        assert_eq!(looks, most, "{words:?}");
+    }
 }

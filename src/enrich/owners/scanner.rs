@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::fd_index::FdIndex;
 use crate::bpf::share_descriptors;
-use crate::enrich::inode_counters::InodeCounters;
-use crate::enrich::process::now;
 use crate::enrich::task_files::TaskFiles;
 use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit, numbers_as_here};
 use crate::error::Error;
@@ -15,6 +13,7 @@ use crate::procfs::fd::{
     Descriptor, Threads, Unreadable, Walk, no_processes, processes_in, walk, walk_of, walk_rest,
 };
 use crate::procfs::file::read_path;
+use crate::procfs::moment::{Moment, ticks};
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.
@@ -58,15 +57,24 @@ pub(super) struct FdScan {
     /// The directory of some could not be opened.
     pub(super) refused: bool,
     pub(super) visibility: Visibility,
-    /// The moment before the look,
-    pub(super) counters: InodeCounters,
-    /// which is this, in ticks.
-    pub(super) began: u64,
+    /// The moment before the look.
+    pub(super) began: Moment,
     /// Why there was none.
     pub(super) failure: Option<Cause>,
 }
 
 impl FdScan {
+    fn of(found: Walk, visibility: Visibility, began: Moment) -> Self {
+        Self {
+            index: FdIndex::new(found.descriptors),
+            unreadable: found.unreadable,
+            refused: found.refused,
+            visibility,
+            began,
+            failure: None,
+        }
+    }
+
     /// True if nobody is left who may hold a socket and was not read.
     pub(super) fn is_whole(&self) -> bool {
         let all = self.failure.is_none() && self.visibility == Visibility::All;
@@ -105,8 +113,14 @@ impl FdScanner {
             self.choose(iterator(&self.root));
         }
         let live = is_live(&self.root);
-        let counters = live.then(InodeCounters::now).unwrap_or_default();
-        let began = now();
+        let began = if live {
+            Moment::now()
+        } else {
+            Moment {
+                ticks: ticks(),
+                ..Moment::default()
+            }
+        };
         let told = self.told().map(|told| (told, Visibility::All));
         let (found, visibility) = told.unwrap_or_else(|| self.walked(live));
         let (found, failure) = match found {
@@ -114,14 +128,16 @@ impl FdScanner {
             Err(error) => (Walk::default(), Some(error.into())),
         };
         FdScan {
-            index: FdIndex::new(found.descriptors),
-            unreadable: found.unreadable,
-            refused: found.refused,
-            visibility,
-            counters,
-            began,
             failure,
+            ..FdScan::of(found, visibility, began)
         }
+    }
+
+    /// What was found by a look that began then and that this one would repeat; `None` = it would not.
+    pub(super) fn take(&self, began: Moment, found: Walk) -> Option<FdScan> {
+        let would = self.scope == ScanScope::All && self.source != OwnerSource::Bpf;
+        let is_same = would && self.root == Path::new("/proc") && numbers_as_here(&self.root);
+        is_same.then(|| FdScan::of(found, Visibility::of(&self.root), began))
     }
 
     /// Does the process have this descriptor now?

@@ -6,13 +6,12 @@
 
 use super::missing::HIDDEN;
 use super::{OwnerSource, Owners, ScanScope};
-use crate::enrich::inode_counters::InodeCounters;
 use crate::enrich::name_cache::NameCache;
-use crate::enrich::process::now;
 use crate::enrich::users;
 use crate::enrich::visibility::Visibility;
 use crate::model::{Family, Process, ProcessStatus, Protocol, Socket, Warning};
 use crate::procfs::fd::Unreadable;
+use crate::procfs::moment::{InodeCounters, ticks};
 use crate::start;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::io::Errno;
@@ -406,7 +405,10 @@ fn copy_of_proc_has_nothing_newer() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, u64::MAX).0, ProcessStatus::Unseen);
-    assert_eq!(owners.scan.unwrap().counters, InodeCounters::default());
+    assert_eq!(
+        owners.scan.unwrap().began.counters,
+        InodeCounters::default()
+    );
 }
 
 #[test]
@@ -523,7 +525,7 @@ fn started(root: &Path, pid: u32, ticks: u64) {
 #[test]
 fn number_that_was_given_to_another_process_names_no_owner() {
     let root = tempfile::tempdir().unwrap();
-    let later = now() + 100_000;
+    let later = ticks() + 100_000;
     process(root.path(), 20, b"same", &[(3, 5)]);
     started(root.path(), 20, 1);
     process(root.path(), 21, b"new", &[(3, 5)]);

@@ -1,4 +1,4 @@
-//! Which inode numbers belong to sockets made after a certain moment.
+//! Moments, and which inode numbers belong to sockets made after one.
 //!
 //! The kernel numbers sockets, pipes and the like from one counter, but every processor takes 1,024
 //! numbers of it at a time (`get_next_ino`, `fs/inode.c`): a new socket's number can be far below
@@ -7,10 +7,39 @@
 
 use std::fs;
 use std::thread;
+use std::time::Duration;
 
+use rustix::fs::fstat;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::param::clock_ticks_per_second;
 use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 
-use super::interfaces::any_socket;
+/// When a look at processes began.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// In ticks since the system started.
+    pub ticks: u64,
+    /// What sockets made later are known by.
+    pub counters: InodeCounters,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Self {
+        Self {
+            ticks: ticks(),
+            counters: InodeCounters::now(),
+        }
+    }
+}
+
+/// This moment, in ticks since the system started.
+pub fn ticks() -> u64 {
+    let now = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
+    let per_second = clock_ticks_per_second();
+    now.as_secs() * per_second + u64::from(now.subsec_nanos()) * per_second / 1_000_000_000
+}
 
 /// How many numbers a processor takes at a time (`LAST_INO_BATCH`, `fs/inode.c`).
 const BATCH: u64 = 1_024;
@@ -18,7 +47,7 @@ const BATCH: u64 = 1_024;
 /// Where the numbering of inodes stood at one moment. By default nothing is ever newer: for what no
 /// longer changes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct InodeCounters {
+pub struct InodeCounters {
     /// The number given last, for each processor.
     last: Vec<u64>,
 }
@@ -26,7 +55,7 @@ pub(super) struct InodeCounters {
 impl InodeCounters {
     /// The state of this moment. A processor that this process may not run on is left out; what it
     /// makes later is recognised only once its numbers pass those of all others.
-    pub(super) fn now() -> Self {
+    pub fn now() -> Self {
         let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
         // In a thread of its own, so that ours stays free to run anywhere.
         let last = thread::scope(|scope| {
@@ -45,7 +74,7 @@ impl InodeCounters {
 
     /// Can a socket with this number have been made after that moment? (A socket older than it
     /// never is, one that is newer always, but for what [`InodeCounters::now`] says.)
-    pub(super) fn is_older_than(&self, inode: u64) -> bool {
+    pub fn is_older_than(&self, inode: u64) -> bool {
         let end_of_batch = |last: &u64| last.next_multiple_of(BATCH);
         let Some(all_given) = self.last.iter().map(end_of_batch).max() else {
             return false;
@@ -76,8 +105,9 @@ fn number_on(processor: usize) -> Option<u64> {
 
 /// The inode number of a new socket, closed at once.
 fn next_number() -> Option<u64> {
-    let stat = rustix::fs::fstat(any_socket()?).ok()?;
-    Some(stat.st_ino)
+    let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).ok()?;
+    Some(fstat(socket).ok()?.st_ino)
 }
 
 #[cfg(test)]
