@@ -51,7 +51,7 @@ impl Field {
             Self::TcpInfo => TCP_INFO.iter().map(Self::TcpPart).collect(),
             Self::MptcpInfo => MPTCP_INFO.iter().map(Self::MptcpPart).collect(),
             Self::Memory => {
-                let places = 0..Memory::default().fields().len();
+                let places = 0..Memory::FIELDS.len();
                 places.map(Self::MemoryPart).collect()
             }
             _ => Vec::new(),
@@ -336,12 +336,6 @@ impl Field {
 
 /// Name and unit of the part of `memory` at this place.
 fn memory_part(place: usize) -> (&'static str, Unit) {
-    let fields = Memory::default().fields();
-    let name = fields.get(place).map_or("", |(name, _)| *name);
-    let unit = if name == "drops" {
-        Unit::Count
-    } else {
-        Unit::Bytes
-    };
-    (name, unit)
+    let field = Memory::FIELDS.get(place);
+    field.map_or(("", Unit::Bytes), |(name, unit, _)| (*name, *unit))
 }

@@ -236,7 +236,10 @@ impl Field {
             Self::MptcpInfo => socket.mptcp_info().map(Datum::Info),
             Self::MptcpPart(part) => number(socket.mptcp_info()?.get(part)),
             Self::Memory => socket.memory().map(Datum::Memory),
-            Self::MemoryPart(place) => number(socket.memory()?.fields().get(place)?.1),
+            Self::MemoryPart(place) => {
+                let (_, _, value) = Memory::FIELDS.get(place)?;
+                number(value(socket.memory()?))
+            }
             Self::Local => Some(Datum::End(Side::Local)),
             Self::Peer => Some(Datum::End(Side::Peer)),
         }

@@ -50,7 +50,8 @@ pub use recorded::{NameKind, RecordedName};
 pub use row::{OwnedRow, Row, Stage};
 pub use selection::Selection;
 pub use socket::{
-    BoundFile, Details, Memory, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source, UNREAD,
+    BoundFile, Details, Memory, MemoryField, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source,
+    UNREAD,
 };
 pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};

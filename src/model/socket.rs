@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
-    Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Table, Timer, TimerKind, named,
+    Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Table, Timer, TimerKind, Unit,
+    named,
 };
 
 /// A connection is stuck if it was sent again so often: over a second and a half, for each pause is
@@ -74,21 +75,22 @@ pub struct Memory {
     pub drops: Option<u32>,
 }
 
+/// Its name, what it counts, and its value.
+pub type MemoryField = (&'static str, Unit, fn(&Memory) -> Option<u32>);
+
 impl Memory {
-    /// Names and values, in the order of every format.
-    pub const fn fields(&self) -> [(&'static str, Option<u32>); 9] {
-        [
-            ("rmem_alloc", self.rmem_alloc),
-            ("rcvbuf", self.rcvbuf),
-            ("wmem_alloc", self.wmem_alloc),
-            ("sndbuf", self.sndbuf),
-            ("fwd_alloc", self.fwd_alloc),
-            ("wmem_queued", self.wmem_queued),
-            ("optmem", self.optmem),
-            ("backlog", self.backlog),
-            ("drops", self.drops),
-        ]
-    }
+    /// The fields, in the order of every format.
+    pub const FIELDS: [MemoryField; 9] = [
+        ("rmem_alloc", Unit::Bytes, |of| of.rmem_alloc),
+        ("rcvbuf", Unit::Bytes, |of| of.rcvbuf),
+        ("wmem_alloc", Unit::Bytes, |of| of.wmem_alloc),
+        ("sndbuf", Unit::Bytes, |of| of.sndbuf),
+        ("fwd_alloc", Unit::Bytes, |of| of.fwd_alloc),
+        ("wmem_queued", Unit::Bytes, |of| of.wmem_queued),
+        ("optmem", Unit::Bytes, |of| of.optmem),
+        ("backlog", Unit::Bytes, |of| of.backlog),
+        ("drops", Unit::Count, |of| of.drops),
+    ];
 }
 
 /// What a line of `net/tcp` or `net/unix` has and netlink has not, as it stands there; columns the file

@@ -53,7 +53,7 @@ pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row
         Field::TcpInfo => words(out, separator, TCP_INFO.iter().map(Field::TcpPart), row),
         Field::MptcpInfo => words(out, separator, MPTCP_INFO.iter().map(Field::MptcpPart), row),
         _ => {
-            let places = 0..Memory::default().fields().len();
+            let places = 0..Memory::FIELDS.len();
             words(out, separator, places.map(Field::MemoryPart), row);
         }
     }
@@ -67,21 +67,22 @@ pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row
 fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
     let start = out.len();
     for field in fields {
-        let info = match field {
-            Field::TcpPart(part) | Field::MptcpPart(part) => Some(part.name),
-            _ => None,
+        let value = field.get(row);
+        let info = match (field, value) {
+            (_, None) | (Field::TcpPart(_) | Field::MptcpPart(_), Some(Datum::Number(0))) => {
+                continue;
+            }
+            (Field::TcpPart(part) | Field::MptcpPart(part), _) => part.name,
+            _ => "",
         };
-        let value = match field.get(row) {
-            None => continue,
-            Some(Datum::Number(0)) if info.is_some() => continue,
-            Some(_) if info == Some("state") => continue,
-            Some(value) => value,
-        };
+        if info == "state" {
+            continue;
+        }
         if out.len() > start {
             out.push(separator);
         }
         // Words that say what they are, as `ss` writes them.
-        let between = if info == Some("options") {
+        let between = if info == "options" {
             separator
         } else {
             out.extend_from_slice(field.own_name().as_bytes());
@@ -89,8 +90,8 @@ fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, 
             b','
         };
         match value {
-            Datum::Number(number) => measure::number(out, number, field, between),
-            Datum::Name(name) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
+            Some(Datum::Number(number)) => measure::number(out, number, field, between),
+            Some(Datum::Name(name)) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
             _ => {}
         }
     }

@@ -96,6 +96,7 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Writes a value; of a structure these parts, each behind its literal text.
+#[inline]
 pub(super) fn value(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
@@ -118,27 +119,6 @@ pub(super) fn value(
             cell::integers(out, list, b',');
             out.push(b']');
         }
-        Datum::Processes(list) => {
-            out.push(b'[');
-            for (index, process) in list.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                for (part, key) in parts {
-                    out.extend_from_slice(key.as_bytes());
-                    value(out, scratch, part.of_process(process), &[], row);
-                }
-                out.push(b'}');
-            }
-            out.push(b']');
-        }
-        Datum::Timer(_) | Datum::Info(_) | Datum::Memory(_) => {
-            for (part, key) in parts {
-                out.extend_from_slice(key.as_bytes());
-                value(out, scratch, part.get(row), &[], row);
-            }
-            out.push(b'}');
-        }
         Datum::End(side) => {
             scratch.clear();
             Style::TEXT.cell(scratch, side.column(), row);
@@ -147,7 +127,38 @@ pub(super) fn value(
                 cell => string(out, &String::from_utf8_lossy(cell)),
             }
         }
+        structure => self::structure(out, scratch, structure, parts, row),
     }
+}
+
+/// Writes the objects of a structure.
+#[inline(never)]
+fn structure(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    structure: Datum<'_>,
+    parts: &[(Field, String)],
+    row: &Row<'_>,
+) {
+    if let Datum::Processes(list) = structure {
+        out.push(b'[');
+        for (index, process) in list.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            for (part, key) in parts {
+                out.extend_from_slice(key.as_bytes());
+                value(out, scratch, part.of_process(process), &[], row);
+            }
+            out.push(b'}');
+        }
+        return out.push(b']');
+    }
+    for (part, key) in parts {
+        out.extend_from_slice(key.as_bytes());
+        value(out, scratch, part.get(row), &[], row);
+    }
+    out.push(b'}');
 }
 
 fn path(out: &mut Vec<u8>, scratch: &mut Vec<u8>, name: &[u8]) {
