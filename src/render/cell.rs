@@ -101,7 +101,7 @@ impl Style {
             Datum::Numbers(list) => integers(out, list, b','),
             Datum::Processes(list) => self.processes(out, list),
             Datum::End(side) => endpoint::write(self, out, side, row),
-            other => literal(out, other),
+            other => literal(out, &other),
         }
     }
 
@@ -152,8 +152,8 @@ impl Style {
 
 /// Writes a value that every format writes alike; nothing of any other.
 #[inline]
-pub(super) fn literal(out: &mut Vec<u8>, value: Datum<'_>) {
-    match value {
+pub(super) fn literal(out: &mut Vec<u8>, value: &Datum<'_>) {
+    match *value {
         Datum::Number(number) => digits::integer(out, number),
         Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
         Datum::State(known) => state(out, known),

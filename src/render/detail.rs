@@ -1,7 +1,7 @@
 //! `tcp_info`, `mptcp_info` and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
 use crate::fields::Datum;
-use crate::model::{MPTCP_INFO, Memory, Row, State, TCP_INFO};
+use crate::model::{Info, MPTCP_INFO, Memory, Row, State, TCP_INFO};
 
 use super::measure;
 use super::style::Style;
@@ -66,32 +66,34 @@ pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row
 /// state, which is in the row.
 fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
     let start = out.len();
+    let (tcp, mptcp) = (row.socket.tcp_info(), row.socket.mptcp_info());
+    let in_info = |info: Option<&Info>, part| {
+        let number = info?.get(part)?;
+        (number != 0).then_some(Datum::Number(number))
+    };
     for field in fields {
-        let value = field.get(row);
-        let info = match (field, value) {
-            (_, None) | (Field::TcpPart(_) | Field::MptcpPart(_), Some(Datum::Number(0))) => {
-                continue;
-            }
-            (Field::TcpPart(part) | Field::MptcpPart(part), _) => part.name,
-            _ => "",
+        let (name, value) = match field {
+            Field::TcpPart(part) => (part.name, in_info(tcp, part)),
+            Field::MptcpPart(part) => (part.name, in_info(mptcp, part)),
+            other => (other.own_name(), other.get(row)),
         };
-        if info == "state" {
+        let Some(value) = value.filter(|_| name != "state") else {
             continue;
-        }
+        };
         if out.len() > start {
             out.push(separator);
         }
         // Words that say what they are, as `ss` writes them.
-        let between = if info == "options" {
+        let between = if name == "options" {
             separator
         } else {
-            out.extend_from_slice(field.own_name().as_bytes());
+            out.extend_from_slice(name.as_bytes());
             out.push(b':');
             b','
         };
         match value {
-            Some(Datum::Number(number)) => measure::number(out, number, field, between),
-            Some(Datum::Name(name)) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
+            Datum::Number(number) => measure::number(out, number, field, between),
+            Datum::Name(name) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
             _ => {}
         }
     }

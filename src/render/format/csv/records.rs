@@ -166,13 +166,13 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                         out.extend_from_slice(name.as_bytes());
                     }
                     Some(Datum::Numbers(fds)) => cell::integers(out, fds, b','),
-                    Some(value) => cell::literal(out, value),
+                    Some(value) => cell::literal(out, &value),
                     None => {}
                 }
             }
         }
         // Structures have a column for each part.
-        other => cell::literal(out, other),
+        _ => cell::literal(out, &value),
     }
 }
 

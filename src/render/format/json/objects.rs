@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::value::{key, opening, value};
+use super::value::{Member, key, opening, value};
 use crate::fields::Cost;
 use crate::model::{Row, Table};
 use crate::render::out::Out;
@@ -101,16 +101,6 @@ pub(in crate::render) struct Members {
     scratch: Vec<u8>,
 }
 
-/// One of them.
-#[derive(Clone)]
-struct Member {
-    column: Field,
-    /// The literal text before its value: `,"state":`.
-    key: String,
-    /// Of a structure the parts that are written, with the literal text before theirs.
-    parts: Vec<(Field, String)>,
-}
-
 /// The members of sockets of one table; those that none of them can have are a part of the literal text, and so
 /// are those that nothing was looked up for.
 struct OfTable {
@@ -161,15 +151,11 @@ impl Members {
                 parts.retain(|part| part.structure() == Some(whole));
             }
             let parts = parts.into_iter().enumerate().map(|(place, part)| {
-                let before = if place == 0 { '{' } else { ',' };
-                (part, format!("{before}\"{}\":", part.key()))
+                let before = if place == 0 { "{" } else { "," };
+                Member::new(before, part, Vec::new())
             });
             let before = if all.is_empty() { "" } else { "," };
-            all.push(Member {
-                column: whole,
-                key: format!("{before}\"{}\":", whole.key()),
-                parts: parts.collect(),
-            });
+            all.push(Member::new(before, whole, parts.collect()));
         }
         Self {
             all,
@@ -186,9 +172,9 @@ impl Members {
         }
         let members = self.of_tables.iter().find(is_kind);
         if let Some(OfTable { told, rest, .. }) = members {
-            for Member { column, key, parts } in told {
-                out.extend_from_slice(key.as_bytes());
-                value(out, &mut self.scratch, column.get(row), parts, row);
+            for member in told {
+                out.extend_from_slice(member.key.as_bytes());
+                value(out, &mut self.scratch, member.column.get(row), member, row);
             }
             out.extend_from_slice(rest.as_bytes());
         }

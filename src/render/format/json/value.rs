@@ -95,22 +95,39 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
 }
 
-/// Writes a value; of a structure these parts, each behind its literal text.
+/// One member of an object: the value of a column.
+#[derive(Clone)]
+pub(super) struct Member {
+    pub(super) column: Field,
+    /// The literal text before its value: `,"state":`.
+    pub(super) key: String,
+    /// Of a structure the parts that are written.
+    pub(super) parts: Vec<Self>,
+}
+
+impl Member {
+    pub(super) fn new(before: &str, column: Field, parts: Vec<Self>) -> Self {
+        let key = format!("{before}\"{}\":", column.key());
+        Self { column, key, parts }
+    }
+}
+
+/// Writes the value of a member.
 #[inline]
 pub(super) fn value(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     known: Option<Datum<'_>>,
-    parts: &[(Field, String)],
+    member: &Member,
     row: &Row<'_>,
 ) {
     let Some(known) = known else {
         return out.extend_from_slice(b"null");
     };
     match known {
-        Datum::Number(_) | Datum::Flag(_) => cell::literal(out, known),
+        Datum::Number(_) | Datum::Flag(_) => cell::literal(out, &known),
         Datum::Word(_) | Datum::State(_) | Datum::Hex(_) | Datum::Index(_) | Datum::Ip(_) => {
-            quoted(out, |out| cell::literal(out, known));
+            quoted(out, |out| cell::literal(out, &known));
         }
         Datum::Name(name) => string(out, &text::escape(name)),
         Datum::Path(name) => path(out, scratch, name),
@@ -127,7 +144,7 @@ pub(super) fn value(
                 cell => string(out, &String::from_utf8_lossy(cell)),
             }
         }
-        structure => self::structure(out, scratch, structure, parts, row),
+        structure => self::structure(out, scratch, structure, member, row),
     }
 }
 
@@ -137,7 +154,7 @@ fn structure(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     structure: Datum<'_>,
-    parts: &[(Field, String)],
+    member: &Member,
     row: &Row<'_>,
 ) {
     if let Datum::Processes(list) = structure {
@@ -146,17 +163,24 @@ fn structure(
             if index > 0 {
                 out.push(b',');
             }
-            for (part, key) in parts {
-                out.extend_from_slice(key.as_bytes());
-                value(out, scratch, part.of_process(process), &[], row);
+            for part in &member.parts {
+                out.extend_from_slice(part.key.as_bytes());
+                value(out, scratch, part.column.of_process(process), part, row);
             }
             out.push(b'}');
         }
         return out.push(b']');
     }
-    for (part, key) in parts {
-        out.extend_from_slice(key.as_bytes());
-        value(out, scratch, part.get(row), &[], row);
+    for part in &member.parts {
+        out.extend_from_slice(part.key.as_bytes());
+        let known = match (structure, part.column) {
+            // There are many of them, in one place.
+            (Datum::Info(info), Field::TcpPart(part) | Field::MptcpPart(part)) => {
+                info.get(part).map(Datum::Number)
+            }
+            (_, part) => part.get(row),
+        };
+        value(out, scratch, known, part, row);
     }
     out.push(b'}');
 }
