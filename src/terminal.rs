@@ -79,11 +79,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Takes the terminal on standard output.
-fn open(events: EventSender) -> io::Result<Box<dyn Console>> {
-    let mut screen = Screen {
-        out: Stdout::from(output()?),
-        has_keys: false,
-    };
+fn open(events: EventSender) -> io::Result<(Box<dyn Console>, bool)> {
+    let screen = Screen(Stdout::from(output()?));
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         give_back();
@@ -92,18 +89,15 @@ fn open(events: EventSender) -> io::Result<Box<dyn Console>> {
     let (signals, to_redraw) = (Signals::new(caught())?, events.clone());
     thread::Builder::new().spawn(move || attend(signals, &to_redraw))?;
     // Without a terminal to read from there is no raw mode, and there are no keys.
-    screen.has_keys = take()?;
-    if screen.has_keys {
+    let has_keys = take()?;
+    if has_keys {
         thread::Builder::new().spawn(move || read(&events))?;
     }
-    Ok(Box::new(screen))
+    Ok((Box::new(screen), has_keys))
 }
 
 /// The terminal while it is taken.
-struct Screen {
-    out: Stdout,
-    has_keys: bool,
-}
+struct Screen(Stdout);
 
 impl Drop for Screen {
     fn drop(&mut self) {
@@ -113,7 +107,7 @@ impl Drop for Screen {
 
 impl Console for Screen {
     fn size(&self) -> [u16; 2] {
-        match tcgetwinsize(&self.out) {
+        match tcgetwinsize(&self.0) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => [size.ws_col, size.ws_row],
             _ => USUAL,
         }
@@ -122,18 +116,14 @@ impl Console for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let is_taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         if *is_taken {
-            self.out.write_all(bytes)
+            self.0.write_all(bytes)
         } else {
             Ok(())
         }
     }
 
-    fn has_keys(&self) -> bool {
-        self.has_keys
-    }
-
     fn output(&self) -> BorrowedFd<'_> {
-        self.out.as_fd()
+        self.0.as_fd()
     }
 }
 

@@ -41,17 +41,7 @@ impl Style {
                 Some(uid) => digits::integer(out, uid.into()),
                 None => out.push(b'-'),
             },
-            // It has one that cannot be told.
-            (Field::Cgroup | Field::MadeIn, None) if row.socket.cgroup_id.is_some() => {
-                out.push(b'?');
-            }
-            (place, None)
-                if (place.is_place() || place == Field::PeerNetns)
-                    && place.process_status(row).is_some()
-                    && matches!(place.value(row), Value::NotReported) =>
-            {
-                out.push(b'?');
-            }
+            (unknown, None) if is_unknown(unknown, row) => out.push(b'?'),
             (place, Some(value)) if place.is_place() => {
                 self.value(out, value, row);
                 match place.process_status(row) {
@@ -59,14 +49,6 @@ impl Style {
                     Some(status) if status.is_unknown() => out.push(b'?'),
                     _ => {}
                 }
-            }
-            (owners, None)
-                if owners.is_of_owners()
-                    && owners
-                        .process_status(row)
-                        .is_some_and(ProcessStatus::is_unknown) =>
-            {
-                out.push(b'?');
             }
             (part, Some(Datum::Number(number))) if part.has_unit_in_text() => {
                 measure::number(out, number, part, self.separator());
@@ -147,6 +129,19 @@ impl Style {
                 out.push(b'}');
             }
         }
+    }
+}
+
+/// Is there something that cannot be told?
+fn is_unknown(column: Field, row: &Row<'_>) -> bool {
+    let is_elsewhere = column.is_place() || column == Field::PeerNetns;
+    match column.process_status(row) {
+        _ if matches!(column, Field::Cgroup | Field::MadeIn) => row.socket.cgroup_id.is_some(),
+        Some(status) if column.is_of_owners() => {
+            let is_told = !matches!(column.value(row), Value::NotReported);
+            status.is_unknown() || is_elsewhere && !is_told
+        }
+        _ => false,
     }
 }
 

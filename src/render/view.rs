@@ -126,7 +126,7 @@ impl View {
     /// Of rows in this layout; its width does not count. The time of day is told in `zone`.
     pub fn new(layout: Layout, zone: TimeZone) -> Self {
         Self {
-            head: Head::new(&layout),
+            head: Head::default(),
             columns: ListColumns::new(&layout),
             layout,
             zone,
@@ -163,7 +163,8 @@ impl View {
     pub fn draw(&mut self, page: &Page, [width, height]: [u16; 2]) -> Vec<u8> {
         let (width, height) = (usize::from(width), usize::from(height));
         if self.screen.resize(width, height) {
-            self.head.forget_widths();
+            // Nothing need stay where it was.
+            self.head.lines = 0;
         }
         let (mut foot, cursor) = foot::lines(page, width, height);
         if let Some(notice) = &page.notice
@@ -173,7 +174,7 @@ impl View {
             let notice = line::part(&format!("! {notice}"), 0, width, more);
             foot.insert(0, paint::alarm(&notice, self.layout.color));
         }
-        let mut lines = self.head.lines(page, &self.zone, width);
+        let mut lines = self.head.lines(page, &self.zone, &self.layout, width);
         let titles = usize::from(self.layout.header == HeaderLine::Shown);
         // At least one row is seen, whatever has to give way.
         let most = height.saturating_sub(foot.len() + titles + 1);

@@ -25,15 +25,12 @@ pub trait Console {
     /// When that fails: the terminal is gone.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// True if keys can be read.
-    fn has_keys(&self) -> bool;
-
     /// Is hung up when the terminal is gone.
     fn output(&self) -> BorrowedFd<'_>;
 }
 
-/// Takes the terminal, and tells what is done there from then on.
-pub type OpenConsole = fn(EventSender) -> io::Result<Box<dyn Console>>;
+/// Takes the terminal, and tells what is done there from then on. True if keys can be read.
+pub type OpenConsole = fn(EventSender) -> io::Result<(Box<dyn Console>, bool)>;
 
 pub(super) struct Round {
     /// When it began, for people.

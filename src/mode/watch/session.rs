@@ -123,7 +123,6 @@ impl Session {
             self.ask(None);
         }
         if let Some(console) = &mut self.console {
-            self.page.has_keys = console.has_keys();
             let frame = self.view.draw(&self.page, console.size());
             console.write(&frame).map_err(Error::Output)?;
         }
@@ -168,8 +167,10 @@ impl Session {
         self.count();
         self.sort();
         if self.console.is_none() {
-            let console = (self.open)(self.sender.clone());
-            self.console = Some(console.map_err(Error::Output)?);
+            let opened = (self.open)(self.sender.clone());
+            let (console, has_keys) = opened.map_err(Error::Output)?;
+            self.console = Some(console);
+            self.page.has_keys = has_keys;
         }
         Ok(())
     }

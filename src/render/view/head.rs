@@ -7,77 +7,54 @@ use jiff::tz::TimeZone;
 use crate::model::State;
 use crate::text;
 
-use super::super::{Color, Layout, Signs, SortKey, grid, paint};
+use super::super::{Color, Layout, SortKey, grid, paint};
 use super::{Page, StateCount, line};
 
 /// Blanks between two counts.
 const GAP: usize = 2;
 
 /// Draws the top, whose parts keep their places as far as that is possible.
+#[derive(Default)]
 pub(super) struct Head {
-    color: Color,
-    signs: Signs,
     /// Digits of the longest count so far.
     digits: usize,
     /// Columns of the longest difference so far.
     difference: usize,
-    /// Lines of counts so far.
-    lines: usize,
+    /// Lines of counts so far on this screen.
+    pub(super) lines: usize,
 }
 
 impl Head {
-    pub(super) const fn new(layout: &Layout) -> Self {
-        Self {
-            color: layout.color,
-            signs: layout.signs,
-            digits: 1,
-            difference: 2,
-            lines: 0,
-        }
-    }
-
-    /// The screen is another one: nothing need stay where it was.
-    pub(super) const fn forget_widths(&mut self) {
-        self.lines = 0;
-    }
-
-    pub(super) fn lines(&mut self, page: &Page, zone: &TimeZone, width: usize) -> Vec<String> {
-        let mut lines = vec![self.first(page, zone, width)];
-        let counts = self.counts(page, width);
+    pub(super) fn lines(
+        &mut self,
+        page: &Page,
+        zone: &TimeZone,
+        layout: &Layout,
+        width: usize,
+    ) -> Vec<String> {
+        let line = |text: &str, paint: fn(&str, Color) -> String| {
+            let seen = line::part(text, 0, width, layout.signs.more());
+            paint(&seen, layout.color)
+        };
+        let mut lines = vec![line(&first(page, zone), paint::title)];
+        let counts = wrapped(&self.counts(page), width);
+        lines.extend(counts.iter().map(|text| line(text, paint::text)));
         self.lines = self.lines.max(counts.len());
-        let missing = self.lines - counts.len();
-        lines.extend(counts);
-        lines.extend(std::iter::repeat_n(String::new(), missing));
+        lines.resize(self.lines + 1, String::new());
         if !page.filter.is_empty() {
             let filter = text::escape(page.filter.as_bytes());
-            lines.push(self.line(&format!("filter: {filter}"), width, paint::text));
+            lines.push(line(&format!("filter: {filter}"), paint::text));
         }
         lines
     }
 
-    fn line(&self, text: &str, width: usize, paint: fn(&str, Color) -> String) -> String {
-        paint(&line::part(text, 0, width, self.signs.more()), self.color)
-    }
-
-    fn first(&self, page: &Page, zone: &TimeZone, width: usize) -> String {
-        let time = page.time.to_zoned(zone.clone());
-        let time = time.strftime("%H:%M:%S");
-        let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
-        let every = text::micros(every);
-        let sort = sort_text(&page.sort);
-        let pause = if page.is_paused { "  PAUSED" } else { "" };
-        let line = format!("lsock  {time}  every {every}  sort: {sort}{pause}");
-        self.line(&line, width, paint::title)
-    }
-
-    /// Counts side by side, each as wide as the longest of its kind was.
-    fn counts(&mut self, page: &Page, width: usize) -> Vec<String> {
+    /// Counts, each as wide as the longest of its kind was.
+    fn counts(&mut self, page: &Page) -> Vec<String> {
         let total: u64 = page.counts.values().map(|count| count.now).sum();
-        let counts = page.counts.values();
-        let digits = counts.map(|count| digits(count.now)).chain([digits(total)]);
-        self.digits = digits.max().unwrap_or_default().max(self.digits);
+        // No count is longer than all of them.
+        self.digits = total.to_string().len().max(self.digits);
         let differences = page.counts.values().map(|count| difference(count).len());
-        self.difference = differences.max().unwrap_or_default().max(self.difference);
+        self.difference = differences.chain([2, self.difference]).max().unwrap_or(0);
         let digits = self.digits;
         let mut cells = vec![format!("{total:digits$} sockets")];
         let changes = page.changes;
@@ -91,11 +68,7 @@ impl Head {
         }
         let counts = page.counts.iter();
         cells.extend(counts.map(|(state, count)| self.state(*state, count)));
-        let lines = wrapped(&cells, width);
-        let lines = lines.iter();
-        lines
-            .map(|line| self.line(line, width, paint::text))
-            .collect()
+        cells
     }
 
     fn state(&self, state: State, count: &StateCount) -> String {
@@ -108,17 +81,23 @@ impl Head {
     }
 }
 
-fn digits(number: u64) -> usize {
-    number.to_string().len()
+/// When, how often, and in which order.
+fn first(page: &Page, zone: &TimeZone) -> String {
+    let time = page.time.to_zoned(zone.clone());
+    let time = time.strftime("%H:%M:%S");
+    let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
+    let every = text::micros(every);
+    let sort = sort_text(&page.sort);
+    let pause = if page.is_paused { "  PAUSED" } else { "" };
+    format!("lsock  {time}  every {every}  sort: {sort}{pause}")
 }
 
 /// `+3`, `-2`, or nothing.
 fn difference(count: &StateCount) -> String {
     let before = count.before.unwrap_or(count.now);
-    match count.now.cmp(&before) {
-        std::cmp::Ordering::Less => format!("-{}", before - count.now),
-        std::cmp::Ordering::Equal => String::new(),
-        std::cmp::Ordering::Greater => format!("+{}", count.now - before),
+    match i128::from(count.now) - i128::from(before) {
+        0 => String::new(),
+        difference => format!("{difference:+}"),
     }
 }
 

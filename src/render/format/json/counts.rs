@@ -18,18 +18,15 @@ const LISTENER: [Field; 7] = [
     Field::SendQueue,
 ];
 
-/// Before each member of an array.
-const LINE_FEED: &str = "\n";
-
 pub(in crate::render::format) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     let (counts, start) = (&totals.counts, out.len());
     json::opening(out, &totals.envelope);
-    json::objects(out, "counts", LINE_FEED, &counts.tables, table);
+    json::objects(out, "counts", "\n", &counts.tables, table);
     if !totals.parts.is_empty() {
-        json::objects(out, "namespaces", LINE_FEED, &totals.parts, |out, part| {
+        json::objects(out, "namespaces", "\n", &totals.parts, |out, part| {
             let (netns, counts) = part;
             json::netns(out, netns);
-            json::objects(out, "counts", LINE_FEED, &counts.tables, table);
+            json::objects(out, "counts", "\n", &counts.tables, table);
         });
     }
     json::key(out, "time_wait");
@@ -43,13 +40,13 @@ pub(in crate::render::format) fn write(out: &mut Vec<u8>, totals: &Totals, summa
     let listener: Vec<Field> = several.chain(&LISTENER).copied().collect();
     let mut members = Members::of(&listener);
     let fullest = &counts.listeners.fullest;
-    json::objects(out, "listeners", LINE_FEED, fullest, |out, kept| {
+    json::objects(out, "listeners", "\n", fullest, |out, kept| {
         members.write(out, &kept.row());
     });
     if let Some(findings) = &totals.findings {
-        json::objects(out, "findings", LINE_FEED, &findings.found, finding);
+        json::objects(out, "findings", "\n", &findings.found, finding);
         let not_checked = &findings.not_checked;
-        json::objects(out, "not_checked", LINE_FEED, not_checked, |out, of| {
+        json::objects(out, "not_checked", "\n", not_checked, |out, of| {
             json::member(out, "kind", of.kind);
             json::member(out, "sockets", of.sockets);
         });

@@ -9,21 +9,12 @@ use crate::model::{Row, Table};
 use crate::render::out::Out;
 use crate::render::{Envelope, Field, Repetition};
 
-/// What stands between objects.
-#[derive(Debug, Clone, Copy)]
-enum Frame {
-    /// A document, whose values are on lines of their own or all on one.
-    Document {
-        line_feed: &'static [u8],
-        is_empty: bool,
-    },
-    /// A line feed behind each.
-    Lines,
-}
-
+/// The objects of a document, whose array is on lines of their own or all on one, or one a line.
 pub(in crate::render) struct Objects<'w> {
     pub(in crate::render) out: Out<'w>,
-    frame: Frame,
+    /// In a document what stands before each and at the end.
+    line_feed: Option<&'static [u8]>,
+    is_empty: bool,
 }
 
 impl<'w> Objects<'w> {
@@ -32,30 +23,25 @@ impl<'w> Objects<'w> {
         opening(&mut out.buffer, envelope);
         key(&mut out.buffer, name);
         out.buffer.push(b'[');
-        let line_feed: &[u8] = match envelope.repetition {
-            Repetition::Single => b"\n",
-            Repetition::First | Repetition::Later => b"",
-        };
-        let frame = Frame::Document {
-            line_feed,
-            is_empty: true,
-        };
-        Self { out, frame }
+        let is_single = envelope.repetition == Repetition::Single;
+        Self {
+            line_feed: Some(if is_single { b"\n" } else { b"" }),
+            ..Self::lines(out)
+        }
     }
 
     pub(in crate::render) const fn lines(out: Out<'w>) -> Self {
-        let frame = Frame::Lines;
-        Self { out, frame }
+        Self {
+            out,
+            line_feed: None,
+            is_empty: true,
+        }
     }
 
     pub(in crate::render) fn begin(&mut self) {
         let out = &mut self.out.buffer;
-        if let Frame::Document {
-            line_feed,
-            is_empty,
-        } = &mut self.frame
-        {
-            if !std::mem::replace(is_empty, false) {
+        if let Some(line_feed) = self.line_feed {
+            if !std::mem::replace(&mut self.is_empty, false) {
                 out.push(b',');
             }
             out.extend_from_slice(line_feed);
@@ -64,10 +50,12 @@ impl<'w> Objects<'w> {
     }
 
     pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
-        self.out.buffer.push(b'}');
-        if matches!(self.frame, Frame::Lines) {
-            self.out.buffer.push(b'\n');
-        }
+        let after: &[u8] = if self.line_feed.is_some() {
+            b"}"
+        } else {
+            b"}\n"
+        };
+        self.out.buffer.extend_from_slice(after);
         self.out.row_done()
     }
 
@@ -75,13 +63,9 @@ impl<'w> Objects<'w> {
         &mut self,
         summary: impl FnOnce(&mut Vec<u8>),
     ) -> io::Result<()> {
-        if let Frame::Document {
-            line_feed,
-            is_empty,
-        } = self.frame
-        {
+        if let Some(line_feed) = self.line_feed {
             let out = &mut self.out.buffer;
-            if !is_empty {
+            if !self.is_empty {
                 out.extend_from_slice(line_feed);
             }
             out.extend_from_slice(b"],\"summary\":");
