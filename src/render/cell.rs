@@ -8,7 +8,6 @@ use crate::text;
 
 use super::detail;
 use super::digits;
-use super::measure;
 use super::style::Style;
 use super::{Field, endpoint};
 
@@ -51,7 +50,7 @@ impl Style {
                 }
             }
             (part, Some(Datum::Number(number))) if part.has_unit_in_text() => {
-                measure::number(out, number, part, self.separator());
+                digits::number(out, number, part, self.separator());
             }
             (structure, Some(Datum::Info(_) | Datum::Memory(_))) => {
                 detail::cell(out, self.separator(), structure, row);

@@ -3,9 +3,8 @@
 use crate::fields::Datum;
 use crate::model::{Info, MPTCP_INFO, Memory, Row, State, TCP_INFO};
 
-use super::measure;
 use super::style::Style;
-use super::{Extras, Field, Layout};
+use super::{Extras, Field, Layout, digits};
 
 /// What begins a line of details.
 pub(super) const INDENT: &[u8] = b"        ";
@@ -92,7 +91,7 @@ fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, 
             b','
         };
         match value {
-            Datum::Number(number) => measure::number(out, number, field, between),
+            Datum::Number(number) => digits::number(out, number, field, between),
             Datum::Name(name) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
             _ => {}
         }

@@ -13,7 +13,6 @@ mod events;
 mod extras;
 mod format;
 mod grid;
-mod measure;
 mod netstat;
 mod order;
 mod out;

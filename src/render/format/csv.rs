@@ -1,17 +1,156 @@
-//! Records, field by field: RFC 4180.
+//! `csv`: RFC 4180, lines end in CR LF. Nested fields are flattened; unknown is empty.
+//!
+//! `timer` becomes `timer_kind`, `timer_expires_ms`, `timer_retransmits`; `processes` becomes `pids`,
+//! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process, joined with
+//! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
+//! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
+//!
+//! `csv-safe` is for spreadsheets, which take a cell for a formula by its first character, quoted or not.
 
 use std::io;
 use std::ops::ControlFlow;
 
 use crate::fields::Datum;
-use crate::model::Row;
-use crate::render::cell;
+use crate::model::{Event, Row, Spent, Summary};
+use crate::render::events::{ENDS, EventWriter, Lives, OWNERS, Step, carried, rfc_3339, spent};
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::{Field, Format, digits};
-use crate::text;
+use crate::render::summary::Totals;
+use crate::render::{
+    Envelope, Extras, Field, Format, HeaderLine, Layout, Repetition, Sink, cell, digits,
+};
+use crate::text::{self, escape};
 
-pub(super) struct Records<'w> {
+/// The vocabulary; of the large structures only those that were asked for.
+pub(super) fn columns(extras: Extras) -> Vec<Field> {
+    let is_shown = |column: &Field| match column {
+        Field::TcpInfo | Field::MptcpInfo => extras.has(Extras::INFO),
+        Field::Memory => extras.has(Extras::MEMORY),
+        _ => true,
+    };
+    Field::VOCABULARY.into_iter().filter(is_shown).collect()
+}
+
+/// A record for each table and state in which something is, or may be.
+pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
+    let mut records = Records::new(Out::new(Box::new(out)), totals.format);
+    let several = (!totals.parts.is_empty()).then_some("netns");
+    if totals.layout.header == HeaderLine::Shown {
+        records.texts(several);
+        records.texts(["protocol", "family", "state", "count"]);
+        records.close();
+    }
+    for (netns, table, state, count) in totals.records() {
+        if let Some(netns) = netns {
+            records.text(&escape(netns));
+        }
+        records.text(table.protocol.name());
+        records.text(table.family.name());
+        records.text(&state.to_string());
+        records.number(count);
+        records.close();
+    }
+    // Into memory.
+    let _ = records.flush();
+}
+
+pub(super) struct CsvRows<'w> {
+    records: Records<'w>,
+    columns: Vec<Field>,
+    /// What every record begins with, where there are several listings: one table holds them all.
+    time: Option<String>,
+}
+
+impl<'w> CsvRows<'w> {
+    pub(super) fn new(format: Format, layout: &Layout, envelope: &Envelope, out: Out<'w>) -> Self {
+        let mut records = Records::new(out, format);
+        let (header, time) = match envelope.repetition {
+            Repetition::Single => (layout.header, None),
+            Repetition::First => (layout.header, Some(envelope.time.clone())),
+            Repetition::Later => (HeaderLine::Hidden, Some(envelope.time.clone())),
+        };
+        let columns = flat(&layout.columns);
+        if header == HeaderLine::Shown {
+            if time.is_some() {
+                records.text("time");
+            }
+            records.headers(&columns);
+            records.close();
+        }
+        Self {
+            records,
+            columns,
+            time,
+        }
+    }
+}
+
+impl Sink for CsvRows<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        if let Some(time) = &self.time {
+            self.records.text(time);
+        }
+        self.records.columns(&self.columns, row);
+        self.records.end()
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        self.records.flush()
+    }
+}
+
+pub(super) struct CsvEvents<'w> {
+    records: Records<'w>,
+    owners: Vec<Field>,
+}
+
+impl<'w> CsvEvents<'w> {
+    pub(super) fn new(format: Format, header: HeaderLine, out: Out<'w>) -> Self {
+        let mut records = Records::new(out, format);
+        let owners = flat(&OWNERS);
+        if header == HeaderLine::Shown {
+            records.text("time");
+            records.headers(&ENDS);
+            records.texts(["old_state", "new_state", "step"]);
+            records.texts(["task_pid", "task_tid", "task_name"]);
+            records.headers(&owners);
+            let numbers = carried(None).into_iter().chain(spent(Spent::default()));
+            records.texts(numbers.map(|(name, _)| name));
+            records.text("sampled");
+            records.close();
+        }
+        Self { records, owners }
+    }
+}
+
+impl EventWriter for CsvEvents<'_> {
+    fn event(&mut self, event: &Event, row: &Row<'_>) -> io::Result<()> {
+        let records = &mut self.records;
+        let step = Step::of(event);
+        records.text(&rfc_3339(step.time));
+        records.columns(&ENDS, row);
+        records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
+        records.text(&step.new.to_string());
+        records.text(step.words.unwrap_or_default());
+        let task = step.task.as_ref();
+        records.number(task.map(|task| task.pid.into()));
+        records.number(task.map(|task| task.tid.into()));
+        records.text(&task.map(|task| escape(task.name())).unwrap_or_default());
+        records.columns(&self.owners, row);
+        for (_, number) in carried(event.traffic).into_iter().chain(spent(event.spent)) {
+            records.number(number);
+        }
+        records.text(if step.sampled { "true" } else { "false" });
+        records.end().map(|_| ())
+    }
+
+    fn flush(&mut self, _: &Lives) -> io::Result<()> {
+        self.records.flush()
+    }
+}
+
+/// Records, field by field: RFC 4180.
+struct Records<'w> {
     out: Out<'w>,
     /// True if an apostrophe stands before a cell that a spreadsheet would take for a formula, and before one
     /// that begins with an apostrophe.
@@ -22,7 +161,7 @@ pub(super) struct Records<'w> {
 }
 
 impl<'w> Records<'w> {
-    pub(super) fn new(out: Out<'w>, format: Format) -> Self {
+    fn new(out: Out<'w>, format: Format) -> Self {
         Self {
             out,
             is_safe: format == Format::CsvSafe,
@@ -32,19 +171,19 @@ impl<'w> Records<'w> {
     }
 
     /// Adds the headers of columns that are no structures.
-    pub(super) fn headers(&mut self, columns: &[Field]) {
+    fn headers(&mut self, columns: &[Field]) {
         self.texts(columns.iter().map(|column| column.csv_header()));
     }
 
     /// Adds fields of clean text.
-    pub(super) fn texts(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
+    fn texts(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
         for text in texts {
             self.text(text.as_ref());
         }
     }
 
     /// Adds the values of columns that are no structures.
-    pub(super) fn columns(&mut self, columns: &[Field], row: &Row<'_>) {
+    fn columns(&mut self, columns: &[Field], row: &Row<'_>) {
         for column in columns {
             self.begin();
             if let Some(value) = column.get(row) {
@@ -60,7 +199,7 @@ impl<'w> Records<'w> {
     }
 
     /// Adds a number; an empty field where there is none.
-    pub(super) fn number(&mut self, number: Option<u64>) {
+    fn number(&mut self, number: Option<u64>) {
         self.begin();
         if let Some(number) = number {
             digits::integer(&mut self.out.buffer, number);
@@ -68,19 +207,19 @@ impl<'w> Records<'w> {
     }
 
     /// Adds a field of clean text.
-    pub(super) fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str) {
         self.begin();
         let start = self.out.buffer.len();
         self.out.buffer.extend_from_slice(text.as_bytes());
         self.quote(start);
     }
 
-    pub(super) fn end(&mut self) -> io::Result<ControlFlow<()>> {
+    fn end(&mut self) -> io::Result<ControlFlow<()>> {
         self.close();
         self.out.row_done()
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.out.finish()
     }
 
@@ -92,7 +231,7 @@ impl<'w> Records<'w> {
     }
 
     /// Ends the line. A record of one empty field is quoted: an empty line is none.
-    pub(super) fn close(&mut self) {
+    fn close(&mut self) {
         let buffer = &mut self.out.buffer;
         if self.fields == 1 && matches!(buffer.last(), None | Some(b'\n')) {
             buffer.extend_from_slice(b"\"\"");
@@ -129,7 +268,7 @@ impl<'w> Records<'w> {
 }
 
 /// The columns that these become: those of structures one for each part, each once.
-pub(super) fn flat(columns: &[Field]) -> Vec<Field> {
+fn flat(columns: &[Field]) -> Vec<Field> {
     let mut flat = Vec::new();
     for column in columns.iter().copied().flat_map(Field::flat) {
         if !flat.contains(&column) {
@@ -141,11 +280,11 @@ pub(super) fn flat(columns: &[Field]) -> Vec<Field> {
 
 fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
     match value {
-        Datum::Name(name) => out.extend_from_slice(text::escape(name).as_bytes()),
+        Datum::Name(name) => out.extend_from_slice(escape(name).as_bytes()),
         Datum::Path(name) => {
             let (first, rest) = text::unix_name_parts(name);
             out.extend_from_slice(first.as_bytes());
-            out.extend_from_slice(text::escape(rest).as_bytes());
+            out.extend_from_slice(escape(rest).as_bytes());
         }
         Datum::End(side) => {
             let start = out.len();
@@ -162,7 +301,7 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                 }
                 match column.of_process(process) {
                     Some(Datum::Name(name)) => {
-                        let name = text::escape_also(text::escape(name), |c| c == ';');
+                        let name = text::escape_also(escape(name), |c| c == ';');
                         out.extend_from_slice(name.as_bytes());
                     }
                     Some(Datum::Numbers(fds)) => cell::integers(out, fds, b','),
