@@ -145,7 +145,11 @@ fn is_unknown(column: Field, row: &Row<'_>) -> bool {
 }
 
 /// Writes a value that every format writes alike; nothing of any other.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "else a call for each value of each row"
+)]
+#[inline(always)]
 pub(super) fn literal(out: &mut Vec<u8>, value: &Datum<'_>) {
     match *value {
         Datum::Number(number) => digits::integer(out, number),

@@ -1,7 +1,6 @@
 //! `tcp_info`, `mptcp_info` and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
-use crate::fields::Datum;
-use crate::model::{Info, MPTCP_INFO, Memory, Row, State, TCP_INFO};
+use crate::model::{Info, InfoField, MPTCP_INFO, Memory, Row, State, TCP_INFO};
 
 use super::style::Style;
 use super::{Extras, Field, Layout, digits};
@@ -64,19 +63,31 @@ pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row
 /// Writes every field that was sent and says something: of memory zeros too, for a limit of 0 is news; not the
 /// state, which is in the row.
 fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
-    let start = out.len();
-    let (tcp, mptcp) = (row.socket.tcp_info(), row.socket.mptcp_info());
-    let in_info = |info: Option<&Info>, part| {
-        let number = info?.get(part)?;
-        (number != 0).then_some(Datum::Number(number))
+    let (start, socket) = (out.len(), row.socket);
+    let (tcp, mptcp, memory) = (socket.tcp_info(), socket.mptcp_info(), socket.memory());
+    let in_info = |info: Option<&Info>, part: &'static InfoField| {
+        let number = info?.get(part).filter(|number| *number != 0)?;
+        (part.name != "state").then_some((part.name, number))
+    };
+    let in_memory = |place: usize| {
+        let (name, _, value) = Memory::FIELDS.get(place)?;
+        Some((*name, u64::from(value(memory?)?)))
     };
     for field in fields {
-        let (name, value) = match field {
-            Field::TcpPart(part) => (part.name, in_info(tcp, part)),
-            Field::MptcpPart(part) => (part.name, in_info(mptcp, part)),
-            other => (other.own_name(), other.get(row)),
+        let known = match field {
+            Field::TcpPart(part) => in_info(tcp, part),
+            Field::MptcpPart(part) => in_info(mptcp, part),
+            Field::MemoryPart(place) => in_memory(place),
+            _ => {
+                // The first word.
+                if let Some(name) = socket.congestion() {
+                    out.extend_from_slice(b"congestion:");
+                    Style::WORD.name(out, name, |c| matches!(c, ':' | ','));
+                }
+                continue;
+            }
         };
-        let Some(value) = value.filter(|_| name != "state") else {
+        let Some((name, number)) = known else {
             continue;
         };
         if out.len() > start {
@@ -90,10 +101,6 @@ fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, 
             out.push(b':');
             b','
         };
-        match value {
-            Datum::Number(number) => digits::number(out, number, field, between),
-            Datum::Name(name) => Style::WORD.name(out, name, |c| matches!(c, ':' | ',')),
-            _ => {}
-        }
+        digits::number(out, number, field, between);
     }
 }

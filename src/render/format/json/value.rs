@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::fields::{Datum, Field};
 use crate::model::{EventSummary, Row, Source, Summary, Warning};
-use crate::render::Envelope;
 use crate::render::cell;
 use crate::render::style::Style;
+use crate::render::{Envelope, digits};
 use crate::text;
 
 /// Writes a member; what is not known is `null`.
@@ -173,14 +173,16 @@ fn structure(
     }
     for part in &member.parts {
         out.extend_from_slice(part.key.as_bytes());
-        let known = match (structure, part.column) {
+        match (structure, part.column) {
             // There are many of them, in one place.
-            (Datum::Info(info), Field::TcpPart(part) | Field::MptcpPart(part)) => {
-                info.get(part).map(Datum::Number)
+            (Datum::Info(info), Field::TcpPart(field) | Field::MptcpPart(field)) => {
+                match info.get(field) {
+                    Some(number) => digits::integer(out, number),
+                    None => out.extend_from_slice(b"null"),
+                }
             }
-            (_, part) => part.get(row),
-        };
-        value(out, scratch, known, part, row);
+            (_, column) => value(out, scratch, column.get(row), part, row),
+        }
     }
     out.push(b'}');
 }
