@@ -259,7 +259,8 @@ impl Source for NetlinkSource {
         let states = request.states.without(State::Listen).without(State::Bound);
         let is_looked_up = request.narrow.exact.is_some();
         // A recording tells the tables apart by their requests.
-        if states == StateSet::EMPTY || is_looked_up || self.recorder.is_on() {
+        let is_walked = states != StateSet::EMPTY || request.states.contains(State::Bound);
+        if !is_walked || is_looked_up || self.recorder.is_on() {
             return None;
         }
         let mut reader = Reader::new(Dump::Tcp, request, visitor, None);
