@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::{Field, paint};
+use super::Field;
 
 /// Blanks between two columns.
 pub(super) const GAP: usize = 1;
@@ -113,51 +113,4 @@ impl Grid {
         }
         line
     }
-
-    /// The lines of a row: a cell that is wider than its column is broken where it may be, unless lines are
-    /// folded.
-    pub(super) fn lines(&self, cells: &[String]) -> Vec<String> {
-        let widths = self.columns.iter().map(|(width, _)| *width);
-        let mut wide = cells.iter().zip(widths.clone());
-        if self.fold.is_some() || wide.all(|(cell, column)| width(cell) <= column) {
-            return vec![self.line(cells)];
-        }
-        let cells = cells.iter().zip(widths);
-        let cells: Vec<_> = cells.map(|(cell, column)| broken(cell, column)).collect();
-        let height = cells.iter().map(Vec::len).max().unwrap_or_default();
-        let line = |place| {
-            let cells = cells.iter().map(|lines| lines.get(place));
-            let cells: Vec<&str> = cells.map(|line| line.map_or("", String::as_str)).collect();
-            self.line(&cells)
-        };
-        (0..height).map(line).collect()
-    }
-}
-
-/// The lines of a cell: broken at its marks, and within a part that is longer than a line.
-fn broken(cell: &str, column: usize) -> Vec<String> {
-    // No part of a word is so short.
-    const LEAST: usize = 3;
-    let mut lines = vec![String::new()];
-    let mut parts: Vec<&str> = cell.split(paint::BREAK).rev().collect();
-    while let (Some(part), Some(line)) = (parts.pop(), lines.last_mut()) {
-        let used = width(line);
-        let room = column.saturating_sub(used + usize::from(used > 0));
-        if width(part) <= room {
-            line.push_str(part);
-            continue;
-        }
-        let mut rest = part;
-        if width(part) > column && (room >= LEAST || used == 0) {
-            let head = cut(part, room.max(1));
-            let first = part.chars().next().map_or(0, char::len_utf8);
-            let (head, tail) = part.split_at(head.len().max(first));
-            line.push_str(head);
-            rest = tail;
-        }
-        parts.push(rest);
-        lines.push(String::new());
-    }
-    lines.retain(|line| !line.is_empty());
-    lines
 }

@@ -7,6 +7,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{Change, State};
 
+/// Begins the first line of a row.
+pub(super) const ROW: char = '\u{2066}';
 /// Here a cell may be broken over lines.
 pub(super) const BREAK: char = '\u{2067}';
 /// Begins a state, or what one of the next two says behind it.
@@ -134,7 +136,10 @@ fn whole(text: &str, style: Style, color: Color) -> String {
 }
 
 fn plain(out: &mut String, text: &str) {
-    out.extend(text.chars().filter(|c| !matches!(*c, BREAK | MARK | END)));
+    out.extend(
+        text.chars()
+            .filter(|c| !matches!(*c, ROW | BREAK | MARK | END)),
+    );
 }
 
 /// Open is green and waiting for connections blue; opening is yellow, closing magenta. Red needs a

@@ -6,9 +6,12 @@ mod diagram;
 use std::io;
 use std::ops::ControlFlow;
 
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
+
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::detail::Details;
-use crate::render::grid::Grid;
+use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::{Envelope, Field, HeaderLine, Layout, RowBuffer, Sink, detail, paint};
@@ -52,6 +55,9 @@ impl<'w> Table<'w> {
                 _ => text.into_owned(),
             });
         }
+        if let Some(first) = cells.first_mut() {
+            first.insert(0, paint::ROW);
+        }
         cells
     }
 
@@ -65,18 +71,29 @@ impl<'w> Table<'w> {
     fn lay_out(&mut self, rows: &[OwnedRow]) -> Grid {
         let details: Vec<_> = rows.iter().map(|row| self.details_of(&row.row())).collect();
         let rows: Vec<_> = rows.iter().map(|row| self.cells(&row.row())).collect();
-        let grid = fit(&self.layout, &rows);
+        let mut grid = fit(&self.layout, &rows);
         let (out, layout) = (&mut self.out.buffer, &self.layout);
         let titles: Vec<_> = layout.columns.iter().map(|c| c.title()).collect();
         if layout.header == HeaderLine::Shown {
             paint::header(out, &grid.line(&titles), layout.color);
         }
-        for (cells, words) in rows.iter().zip(details) {
-            let lines = grid.lines(cells);
-            let last = lines.len().saturating_sub(1);
-            for (place, line) in lines.into_iter().enumerate() {
-                write(out, layout, line, if place == last { &words } else { "" });
+        if grid.fold.is_some() {
+            for (cells, words) in rows.iter().zip(details) {
+                write(out, layout, grid.line(cells), &words);
             }
+            return grid;
+        }
+        let table = arranged(layout, &mut grid, rows);
+        let mut lines = table.lines().peekable();
+        let mut details = details.into_iter();
+        while let Some(line) = lines.next() {
+            let row_ends = lines.peek().is_none_or(|next| next.contains(paint::ROW));
+            let words = if row_ends {
+                details.next().unwrap_or_default()
+            } else {
+                String::new()
+            };
+            write(out, layout, line, &words);
         }
         grid
     }
@@ -118,6 +135,28 @@ impl Sink for Table<'_> {
     fn finish(&mut self, _: &Summary) -> io::Result<()> {
         self.out.finish()
     }
+}
+
+/// Rows in these columns; cells of free text broken where they are longer.
+fn arranged(layout: &Layout, grid: &mut Grid, rows: Vec<Vec<String>>) -> Comfy {
+    let mut table = Comfy::new();
+    table.load_style(NOTHING).set_delimiter(paint::BREAK);
+    for row in rows {
+        table.add_row(row.into_iter().map(Cell::new_owned));
+    }
+    for ((column, width), place) in layout.columns.iter().zip(grid.widths()).zip(0..) {
+        let Some(arranged) = table.column_mut(place) else {
+            continue;
+        };
+        let outer = u16::try_from(*width + GAP).unwrap_or(u16::MAX);
+        arranged
+            .set_padding((0, 1))
+            .set_constraint(ColumnConstraint::Absolute(Width::Fixed(outer)));
+        if column.is_right() {
+            arranged.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 /// Writes a line and the details that follow it.
