@@ -33,14 +33,15 @@ impl Details {
 
     /// Writes the words that the row has; nothing where it has none.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
-        // Of a listener the row shows its queue and the limit of that.
         let is_listener = row.socket.state == State::Listen;
-        let is_shown = |field: &Field| {
-            is_listener
-                && matches!(field, Field::TcpPart(part) if matches!(part.name, "unacked" | "sacked"))
-        };
-        let fields = self.0.iter().copied();
-        words(out, b' ', fields.filter(|field| !is_shown(field)), row);
+        let is_mptcp = row.socket.mptcp_info().is_some();
+        let fields = self.0.iter().copied().filter(|field| match field {
+            // Of a listener the row shows its queue and the limit of that.
+            Field::TcpPart(part) if is_listener => !matches!(part.name, "unacked" | "sacked"),
+            Field::MptcpPart(_) => is_mptcp,
+            _ => true,
+        });
+        words(out, b' ', fields, row);
     }
 }
 
