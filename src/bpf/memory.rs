@@ -48,11 +48,12 @@ impl Mapping {
         file: impl AsFd,
         [offset, length]: [usize; 2],
         protection: ProtFlags,
+        flags: MapFlags,
     ) -> io::Result<Self> {
         let offset = u64::try_from(offset).map_err(io::Error::other)?;
         let anywhere = std::ptr::null_mut();
         // SAFETY: the kernel chooses the address, so that nothing else is there.
-        let start = unsafe { mmap(anywhere, length, protection, MapFlags::SHARED, file, offset) }?;
+        let start = unsafe { mmap(anywhere, length, protection, flags, file, offset) }?;
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, length })
     }
@@ -121,7 +122,9 @@ impl Description {
         let mut file = File::open(path)?;
         let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
         if fstatfs(&file)?.f_type == SYSFS
-            && let Ok(mapping) = Mapping::new(&file, [0, length], ProtFlags::READ)
+            // The kernel lends this file to no shared mapping.
+            && let Ok(mapping) =
+                Mapping::new(&file, [0, length], ProtFlags::READ, MapFlags::PRIVATE)
         {
             return Ok(Self(Content::Mapped(mapping)));
         }
@@ -150,7 +153,7 @@ impl Counter {
     ///
     /// When the kernel refuses.
     pub fn of(map: &Map) -> Result<Self, Error> {
-        let mapping = Mapping::new(map, [0, page_size()], ProtFlags::READ);
+        let mapping = Mapping::new(map, [0, page_size()], ProtFlags::READ, MapFlags::SHARED);
         mapping.map(Self).map_err(refused("share a map"))
     }
 
@@ -183,7 +186,7 @@ impl RingBuffer {
         let (page, size) = (page_size(), map.size);
         let both = ProtFlags::READ | ProtFlags::WRITE;
         let view = |place, protection| {
-            Mapping::new(&map, place, protection).map_err(refused("share a map"))
+            Mapping::new(&map, place, protection, MapFlags::SHARED).map_err(refused("share a map"))
         };
         Ok(Self {
             reader: view([0, page], both)?,

@@ -24,6 +24,7 @@ use zerocopy::IntoBytes as _;
 use super::{Detail, NetlinkSource, Outcome, Request, Source, Visitor};
 use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, TypeKind};
 use crate::error::Error;
+use crate::filter::Narrow;
 use crate::model::{
     Cause, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
@@ -125,7 +126,8 @@ impl WalkSource {
             _ if !is_possible => None,
             Use::Never => None,
             Use::Always => Some(0),
-            Use::WherePays if request.narrow.exact.is_some() => None,
+            // The kernel leaves out of a dump what is not wanted, and that costs less.
+            Use::WherePays if request.narrow != Narrow::default() => None,
             Use::WherePays => paying(["inuse", "tw"], request),
         }
     }

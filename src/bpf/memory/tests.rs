@@ -136,7 +136,13 @@ fn length_beyond_the_memory_is_not_followed() {
 
 #[test]
 fn nothing_is_lent_from_outside_a_mapping() {
-    let mapping = Mapping::new(memory(64), [0, 64], ProtFlags::READ).unwrap();
+    let mapping = Mapping::new(
+        memory(64),
+        [0, 64],
+        ProtFlags::READ,
+        super::MapFlags::SHARED,
+    )
+    .unwrap();
     assert_eq!(mapping.bytes(60, 4).map(<[u8]>::len), Some(4));
     for (offset, length) in [(61, 4), (65, 0), (usize::MAX, 2), (0, usize::MAX)] {
         assert_eq!(mapping.bytes(offset, length), None, "{offset}");

@@ -1,0 +1,133 @@
+//! The single steps of the program.
+
+use super::{CAST, NUM_NEW, NUM_NEXT, NUMBER, OUTPUT, RECORD, SOCKET, TCP, Writer};
+use crate::bpf::Size::{Eight, Four, One, Two};
+use crate::bpf::{Condition, Label, Malformed, Register as R, Size, TypeKind, ValueKind};
+
+/// A helper (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
+const SEQ_WRITE: i32 = 127;
+
+impl Writer<'_> {
+    /// Writes the record.
+    pub(super) fn emit(&mut self) -> Result<(), Malformed> {
+        self.code.copy(R::R1, OUTPUT);
+        self.code.copy(R::R2, R::STACK);
+        self.code.add_number(R::R2, RECORD.into());
+        let bytes = i32::try_from(self.extent.bytes());
+        self.code
+            .set(R::R3, bytes.map_err(|cause| cause.to_string())?);
+        self.code.call(SEQ_WRITE);
+        Ok(())
+    }
+
+    /// Begins to count from 0 up to the third register.
+    pub(super) fn count(&mut self, counter: i16) -> Result<(), Malformed> {
+        self.code.set(R::R2, 0);
+        self.call(NUM_NEW, counter)
+    }
+
+    /// Counts on, and goes on at `over` behind the last.
+    pub(super) fn step(&mut self, counter: i16, over: Label) -> Result<(), Malformed> {
+        self.call(NUM_NEXT, counter)?;
+        self.code.jump(Condition::Is(R::R0, 0), over);
+        Ok(())
+    }
+
+    pub(super) fn call(&mut self, function: &str, counter: i16) -> Result<(), Malformed> {
+        self.code.copy(R::R1, R::STACK);
+        self.code.add_number(R::R1, counter.into());
+        self.call_kernel(function)
+    }
+
+    pub(super) fn call_kernel(&mut self, function: &str) -> Result<(), Malformed> {
+        let number = self.btf.find(TypeKind::Function, function)?;
+        self.code.call_kernel(number.cast_signed());
+        Ok(())
+    }
+
+    /// Takes the address in the first register for one of such a structure.
+    pub(super) fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
+        let number = self.btf.find(TypeKind::Struct, structure)?;
+        self.code.set(R::R2, number.cast_signed());
+        self.call_kernel(CAST)
+    }
+
+    /// Reads the number at the address in the first register.
+    pub(super) fn number_at(&mut self, into: R) -> Result<(), Malformed> {
+        self.cast(NUMBER[0])?;
+        self.load(into, R::R0, LONG, NUMBER)
+    }
+
+    pub(super) fn load(
+        &mut self,
+        into: R,
+        from: R,
+        value: ValueKind,
+        field: [&str; 2],
+    ) -> Result<(), Malformed> {
+        let [structure, path] = field;
+        let offset = self.btf.offset(structure, path, value)?;
+        self.code.load(size(value), into, from, offset);
+        Ok(())
+    }
+
+    pub(super) fn of_socket(
+        &mut self,
+        into: R,
+        value: ValueKind,
+        path: &str,
+    ) -> Result<(), Malformed> {
+        self.load(into, SOCKET, value, [TCP, &within(path)])
+    }
+
+    pub(super) fn copy(
+        &mut self,
+        value: ValueKind,
+        path: &str,
+        place: usize,
+    ) -> Result<(), Malformed> {
+        self.of_socket(R::R1, value, path)?;
+        self.write(size(value), place, R::R1);
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, size: Size, place: usize, from: R) {
+        self.code.store(size, R::STACK, at(place), from);
+    }
+
+    pub(super) fn set(&mut self, size: Size, place: usize, number: i32) {
+        self.code.set(R::R1, number);
+        self.write(size, place, R::R1);
+    }
+}
+
+pub(super) const BYTE: ValueKind = ValueKind::Number(1);
+pub(super) const SHORT: ValueKind = ValueKind::Number(2);
+pub(super) const WORD: ValueKind = ValueKind::Number(4);
+pub(super) const LONG: ValueKind = ValueKind::Number(8);
+pub(super) const POINTER: ValueKind = ValueKind::Pointer;
+
+const fn size(value: ValueKind) -> Size {
+    match value {
+        BYTE => One,
+        SHORT => Two,
+        WORD => Four,
+        _ => Eight,
+    }
+}
+
+/// The way to a field within the structures that `struct tcp_sock` begins with.
+pub(super) fn within(path: &str) -> String {
+    let before = match path.split('_').next() {
+        Some("skc") => "inet_conn.icsk_inet.sk.__sk_common.",
+        Some("sk") => "inet_conn.icsk_inet.sk.",
+        Some("icsk") => "inet_conn.",
+        _ => "",
+    };
+    format!("{before}{path}")
+}
+
+/// Where a part of the record stands.
+pub(super) fn at(place: usize) -> i16 {
+    i16::try_from(place).map_or(0, |place| RECORD + place)
+}
