@@ -8,6 +8,9 @@ use std::path::Path;
 use crate::model::Table;
 use crate::text::{chain, escape_path};
 
+/// Why bytes, or a line of text, are not what they should be.
+pub type Malformed = String;
+
 /// An error that ends the program or one table of it.
 #[derive(Debug)]
 pub enum Error {

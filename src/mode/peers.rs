@@ -6,11 +6,10 @@ use std::ops::ControlFlow;
 use super::sources::{open, way};
 use crate::enrich::Connections;
 use crate::error::Error;
-use crate::filter::Narrow;
 use crate::model::{Protocol, Socket, State, StateSet, Table, Warning};
 use crate::query::{Input, Query};
 use crate::source::{
-    Extensions, Namespaces, NamespacesSource, Outcome, Recorder, Request, Source, translations,
+    Namespaces, NamespacesSource, Outcome, Recorder, Request, Source, translations,
 };
 
 /// Reads them from a source of its own: they are no part of the listing, nor of a recording of it.
@@ -47,12 +46,8 @@ impl PeerReader {
     /// Every connection of now: over both IP versions, as an IPv4-mapped address is one of IPv4.
     pub(super) fn read(&mut self) -> Connections {
         let mut connections = Connections::default();
-        let request = Request {
-            states: StateSet::ALL.without(State::Listen).without(State::Bound),
-            extensions: Extensions::default(),
-            narrow: Narrow::default(),
-            netns: None,
-        };
+        let states = StateSet::ALL.without(State::Listen).without(State::Bound);
+        let request = Request::plain(states);
         let Some(source) = &mut self.source else {
             connections.is_partial = true;
             return connections;

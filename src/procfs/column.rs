@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::LineError;
+use super::malformed;
+use crate::error::Malformed;
 
 /// The columns of a line that are still to be read; one or more blanks stand between them.
 pub(super) struct Columns<'a> {
@@ -15,12 +16,12 @@ impl<'a> Columns<'a> {
     }
 
     /// The next column.
-    pub(super) fn next(&mut self, name: &'static str) -> Result<Column<'a>, LineError> {
+    pub(super) fn next(&mut self, name: &'static str) -> Result<Column<'a>, Malformed> {
         let (_, rest) = cut(self.rest, |byte| byte != b' ');
         let (text, rest) = cut(rest, |byte| byte == b' ');
         self.rest = rest;
         if text.is_empty() {
-            return Err(LineError::new(name, text, "missing"));
+            return Err(malformed(name, text, "missing"));
         }
         Ok(Column { name, text })
     }
@@ -36,7 +37,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The next column, which older kernels do not have.
-    pub(super) fn optional(&mut self, name: &'static str) -> Result<Option<Column<'a>>, LineError> {
+    pub(super) fn optional(&mut self, name: &'static str) -> Result<Option<Column<'a>>, Malformed> {
         if self.is_empty() {
             return Ok(None);
         }
@@ -44,7 +45,7 @@ impl<'a> Columns<'a> {
     }
 
     /// What follows means nothing here: columns of other kernels, and blanks.
-    pub(super) fn end(&mut self) -> Result<(), LineError> {
+    pub(super) fn end(&mut self) -> Result<(), Malformed> {
         while let Some(further) = self.optional("line")? {
             further.pointer()?;
         }
@@ -67,14 +68,14 @@ pub(super) struct Column<'a> {
 
 impl<'a> Column<'a> {
     /// An unsigned number: digits, nothing else (`%u`, `%lu`).
-    pub(super) fn decimal<N: TryFrom<u64>>(self) -> Result<N, LineError> {
+    pub(super) fn decimal<N: TryFrom<u64>>(self) -> Result<N, Malformed> {
         if self.text.is_empty() {
             return Err(self.error("is not a number"));
         }
         self.number(10, "is not a number")
     }
 
-    fn number<N: TryFrom<u64>>(self, radix: u32, reason: &'static str) -> Result<N, LineError> {
+    fn number<N: TryFrom<u64>>(self, radix: u32, reason: &'static str) -> Result<N, Malformed> {
         let mut value = 0_u64;
         for byte in self.text {
             let Some(digit) = char::from(*byte).to_digit(radix) else {
@@ -90,7 +91,7 @@ impl<'a> Column<'a> {
     }
 
     /// A number of 32 bits that some kernels print with `%d`: one past 2³¹ is negative then.
-    pub(super) fn counter(self) -> Result<u32, LineError> {
+    pub(super) fn counter(self) -> Result<u32, Malformed> {
         let Some(digits) = self.text.strip_prefix(b"-") else {
             return self.decimal();
         };
@@ -102,7 +103,7 @@ impl<'a> Column<'a> {
     }
 
     /// The number of an inode; one past 2³¹ may be negative.
-    pub(super) fn inode(self) -> Result<u64, LineError> {
+    pub(super) fn inode(self) -> Result<u64, Malformed> {
         if self.text.starts_with(b"-") {
             return self.counter().map(u64::from);
         }
@@ -113,7 +114,7 @@ impl<'a> Column<'a> {
     pub(super) fn hex<N: TryFrom<u64>>(
         self,
         digits: RangeInclusive<usize>,
-    ) -> Result<N, LineError> {
+    ) -> Result<N, Malformed> {
         if !digits.contains(&self.text.len()) {
             return Err(self.error("has the wrong number of digits"));
         }
@@ -121,7 +122,7 @@ impl<'a> Column<'a> {
     }
 
     /// Its two parts around the colon.
-    pub(super) fn pair(self, otherwise: &'static str) -> Result<(Self, Self), LineError> {
+    pub(super) fn pair(self, otherwise: &'static str) -> Result<(Self, Self), Malformed> {
         let (first, rest) = cut(self.text, |byte| byte == b':');
         let Some(second) = rest.strip_prefix(b":") else {
             return Err(self.error(otherwise));
@@ -135,7 +136,7 @@ impl<'a> Column<'a> {
     }
 
     /// A place in the kernel's table: `17:`.
-    pub(super) fn slot(self) -> Result<u64, LineError> {
+    pub(super) fn slot(self) -> Result<u64, Malformed> {
         let Some(digits) = self.text.strip_suffix(b":") else {
             return Err(self.error("has no colon"));
         };
@@ -143,7 +144,7 @@ impl<'a> Column<'a> {
     }
 
     /// A kernel address: digits, or words in brackets where the kernel hides it.
-    pub(super) fn pointer(self) -> Result<(), LineError> {
+    pub(super) fn pointer(self) -> Result<(), Malformed> {
         if self.text.iter().all(u8::is_ascii_graphic) {
             Ok(())
         } else {
@@ -152,7 +153,7 @@ impl<'a> Column<'a> {
     }
 
     /// What is wrong with this column.
-    pub(super) fn error(self, reason: &'static str) -> LineError {
-        LineError::new(self.name, self.text, reason)
+    pub(super) fn error(self, reason: &'static str) -> Malformed {
+        malformed(self.name, self.text, reason)
     }
 }

@@ -8,7 +8,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::column::{Column, Columns};
-use super::{LineError, nonzero, owner, set_drops};
+use super::{nonzero, owner, set_drops};
+use crate::error::Malformed;
 use crate::model::{
     Endpoint, Family, PortKind, ProcNetExtras, Protocol, Socket, State, Timer, TimerKind,
 };
@@ -22,7 +23,7 @@ const PAST_TICKS: u64 = (1 << 31) / TICK_MS;
 /// A queue that is longer has a negative length: the kernel is about to change it.
 const NEGATIVE: u32 = 1 << 31;
 
-pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let mut columns = Columns::new(line);
     columns.next("sl")?.slot()?;
     decode_ends(&mut columns, socket)?;
@@ -73,7 +74,7 @@ fn forget_leftovers(socket: &mut Socket) {
     }
 }
 
-fn decode_ends(columns: &mut Columns<'_>, socket: &mut Socket) -> Result<(), LineError> {
+fn decode_ends(columns: &mut Columns<'_>, socket: &mut Socket) -> Result<(), Malformed> {
     let family = socket.family;
     decode_end(columns.next("local_address")?, family, &mut socket.local)?;
     if socket.protocol.port() == PortKind::IpProtocol {
@@ -88,7 +89,7 @@ fn decode_ends(columns: &mut Columns<'_>, socket: &mut Socket) -> Result<(), Lin
     decode_end(columns.next(name)?, family, &mut socket.peer)
 }
 
-fn decode_end(column: Column<'_>, family: Family, end: &mut Endpoint) -> Result<(), LineError> {
+fn decode_end(column: Column<'_>, family: Family, end: &mut Endpoint) -> Result<(), Malformed> {
     let (ip, port) = column.pair("has no port")?;
     end.ip = Some(if family == Family::Inet6 {
         IpAddr::V6(decode_ipv6(ip)?)
@@ -100,11 +101,11 @@ fn decode_end(column: Column<'_>, family: Family, end: &mut Endpoint) -> Result<
 }
 
 /// Four bytes of an address: the kernel prints the word in which they lie as a number.
-fn decode_word(column: Column<'_>) -> Result<[u8; 4], LineError> {
+fn decode_word(column: Column<'_>) -> Result<[u8; 4], Malformed> {
     Ok(column.hex::<u32>(8..=8)?.to_ne_bytes())
 }
 
-fn decode_ipv6(column: Column<'_>) -> Result<Ipv6Addr, LineError> {
+fn decode_ipv6(column: Column<'_>) -> Result<Ipv6Addr, Malformed> {
     let (words @ [_, _, _, _], []) = column.text.as_chunks::<8>() else {
         return Err(column.error("has the wrong number of digits"));
     };
@@ -115,7 +116,7 @@ fn decode_ipv6(column: Column<'_>) -> Result<Ipv6Addr, LineError> {
     Ok(Ipv6Addr::from(octets))
 }
 
-fn decode_queues(column: Column<'_>, socket: &mut Socket) -> Result<(), LineError> {
+fn decode_queues(column: Column<'_>, socket: &mut Socket) -> Result<(), Malformed> {
     let (sent, received) = column.pair("has no rx_queue")?;
     socket.send_queue = Some(sent.hex(8..=8)?);
     socket.recv_queue = Some(received.hex(8..=8)?);
@@ -123,7 +124,7 @@ fn decode_queues(column: Column<'_>, socket: &mut Socket) -> Result<(), LineErro
 }
 
 /// `tr`, `tm->when` and `retrnsmt`.
-fn decode_timer(columns: &mut Columns<'_>) -> Result<ProcNetExtras, LineError> {
+fn decode_timer(columns: &mut Columns<'_>) -> Result<ProcNetExtras, Malformed> {
     let (code, ticks) = columns.next("tr")?.pair("has no tm->when")?;
     Ok(ProcNetExtras {
         timer: code.hex(2..=2)?,

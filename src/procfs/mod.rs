@@ -15,8 +15,7 @@ mod netlink;
 mod packet;
 mod unix;
 
-use std::fmt;
-
+use crate::error::Malformed;
 use crate::model::{Memory, Protocol, Socket, State, Table};
 use crate::text::escape;
 
@@ -42,14 +41,14 @@ pub fn is_header(table: Table, line: &[u8]) -> bool {
 /// # Errors
 ///
 /// When the line is not one that a kernel writes: a column is missing, or is not a number of its kind.
-pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+pub fn decode_line(table: Table, line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     socket.reset(table.protocol, table.family);
     match table.protocol {
         Protocol::Unix => unix::decode(line, socket),
         Protocol::Packet => packet::decode(line, socket),
         Protocol::Netlink => netlink::decode(line, socket),
         listed if listed.in_proc_net() => inet::decode(line, socket),
-        _ => Err(LineError::new("line", line, "is of a table without a file")),
+        _ => Err(malformed("line", line, "is of a table without a file")),
     }
 }
 
@@ -91,57 +90,16 @@ fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
     (number != N::default()).then_some(number)
 }
 
-/// Why a line is none that the kernel writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineError {
-    /// The column, as the header names it.
-    pub column: &'static str,
-    /// What stands there; its beginning and `...` when it is long, empty when nothing does.
-    pub text: Vec<u8>,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-impl LineError {
-    /// What does not fit the buffer for a line.
-    pub const TOO_LONG: Self = Self {
-        column: "line",
-        text: Vec::new(),
-        reason: "longer than any that the kernel writes",
-    };
-
-    /// What ends without a newline, in the middle of a line.
-    pub const CUT: Self = Self {
-        column: "line",
-        text: Vec::new(),
-        reason: "cut off",
-    };
-
-    fn new(column: &'static str, text: &[u8], reason: &'static str) -> Self {
-        let text = match text.get(..QUOTED) {
-            Some(start) if text.len() > QUOTED => [start, b"..."].concat(),
-            _ => text.to_vec(),
-        };
-        Self {
-            column,
-            text,
-            reason,
+/// What is wrong with a column, as the header names it; a long one is not quoted in full.
+fn malformed(column: &str, text: &[u8], reason: &str) -> Malformed {
+    match text.get(..QUOTED) {
+        _ if text.is_empty() => format!("{column}: {reason}"),
+        Some(start) if text.len() > QUOTED => {
+            format!("{column}: \"{}...\" {reason}", escape(start))
         }
+        _ => format!("{column}: \"{}\" {reason}", escape(text)),
     }
 }
-
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.text.is_empty() {
-            write!(f, "{}: {}", self.column, self.reason)
-        } else {
-            let text = escape(&self.text);
-            write!(f, "{}: \"{text}\" {}", self.column, self.reason)
-        }
-    }
-}
-
-impl std::error::Error for LineError {}
 
 #[cfg(test)]
 mod tests;

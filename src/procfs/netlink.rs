@@ -2,10 +2,11 @@
 //! neither `Drops` nor `Inode`.
 
 use super::column::Columns;
-use super::{LineError, nonzero, set_drops};
+use super::{nonzero, set_drops};
+use crate::error::Malformed;
 use crate::model::{ProcNetExtras, Socket, netlink_family_name};
 
-pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let mut columns = Columns::new(line);
     columns.next("sk")?.pointer()?;
     let family = columns.next("Eth")?.decimal()?;

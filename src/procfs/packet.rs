@@ -1,10 +1,11 @@
 //! Lines of `net/packet`, as `packet_seq_show` (`net/packet/af_packet.c`) writes them.
 
 use super::column::Columns;
-use super::{LineError, nonzero, owner};
+use super::{nonzero, owner};
+use crate::error::Malformed;
 use crate::model::{Socket, SocketType};
 
-pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let mut columns = Columns::new(line);
     columns.next("sk")?.pointer()?;
     columns.next("RefCnt")?.counter()?;

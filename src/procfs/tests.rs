@@ -12,11 +12,12 @@ mod robust;
 mod samples;
 
 use self::samples::Sample;
-use super::{LineError, decode_line};
+use super::decode_line;
+use crate::error::Malformed;
 use crate::model::{Family, Protocol, Socket, Table};
 
 /// A socket from a line.
-fn decoded(table: Table, line: &[u8]) -> Result<Socket, LineError> {
+fn decoded(table: Table, line: &[u8]) -> Result<Socket, Malformed> {
     let mut socket = Socket::new(Protocol::Mptcp, Family::Inet);
     decode_line(table, line, &mut socket).map(|()| socket)
 }
@@ -27,7 +28,7 @@ fn row((table, line): Sample) -> Socket {
 }
 
 /// A sample with its only `from` changed; may be decoded or not.
-fn changed((table, line): Sample, from: &str, to: &str) -> Result<Socket, LineError> {
+fn changed((table, line): Sample, from: &str, to: &str) -> Result<Socket, Malformed> {
     let text = std::str::from_utf8(line).unwrap();
     assert_eq!(text.matches(from).count(), 1, "{from:?} in {text:?}");
     decoded(table, text.replacen(from, to, 1).as_bytes())
@@ -35,5 +36,5 @@ fn changed((table, line): Sample, from: &str, to: &str) -> Result<Socket, LineEr
 
 /// Why a changed sample is refused.
 fn refusal(sample: Sample, from: &str, to: &str) -> String {
-    changed(sample, from, to).unwrap_err().to_string()
+    changed(sample, from, to).unwrap_err()
 }

@@ -1,7 +1,8 @@
 //! Lines of `net/unix`, as `unix_seq_show` (`net/unix/af_unix.c`) writes them.
 
 use super::column::{Column, Columns, cut};
-use super::{LineError, nonzero};
+use super::nonzero;
+use crate::error::Malformed;
 use crate::model::{Endpoint, ProcNetExtras, Socket, SocketType, State};
 
 /// Bytes of `sun_path` (`include/uapi/linux/un.h`).
@@ -9,7 +10,7 @@ const PATH_MAX: usize = 108;
 /// The inode is printed with `%5lu`.
 const INODE_WIDTH: usize = 5;
 
-pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> {
+pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let mut columns = Columns::new(line);
     let number = columns.next("Num")?;
     if !number.text.ends_with(b":") {
@@ -37,7 +38,7 @@ pub(super) fn decode(line: &[u8], socket: &mut Socket) -> Result<(), LineError> 
 
 /// The inode, and what follows the one blank behind it. The width tells the inode's own padding from
 /// a blank within the path.
-fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), LineError> {
+fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), Malformed> {
     let field = rest.strip_prefix(b" ").unwrap_or_default();
     let (padding, field) = cut(field, |byte| byte != b' ');
     let (digits, rest) = cut(field, |byte| byte == b' ');
@@ -59,7 +60,7 @@ fn cut_inode(rest: &[u8]) -> Result<(Column<'_>, Option<Column<'_>>), LineError>
 /// A leading `@` is taken for the NUL of an abstract name. The kernel writes every other NUL of it as `@`
 /// too since Linux 4.10, before that as it is, and a path may begin with an `@`: neither can be told from
 /// the line. Nothing is left of a name that begins with a newline; the rest of it is the next line.
-fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), LineError> {
+fn decode_path(path: Column<'_>, end: &mut Endpoint) -> Result<(), Malformed> {
     if path.text.len() > PATH_MAX {
         return Err(path.error("is longer than a path can be"));
     }

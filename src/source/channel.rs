@@ -43,7 +43,8 @@ impl KernelSocket {
         Self::of(NETLINK_SOCK_DIAG, strangers)
     }
 
-    fn of(protocol: isize, strangers: Strangers) -> io::Result<Self> {
+    /// The same of another part of the kernel.
+    pub(super) fn of(protocol: isize, strangers: Strangers) -> io::Result<Self> {
         let socket = Socket::new(protocol)?;
         Ok(Self { socket, strangers })
     }
@@ -80,7 +81,7 @@ const KERNEL: u32 = 0;
 /// A socket with its receive buffers.
 #[derive(Debug)]
 pub(super) struct Channel {
-    socket: KernelSocket,
+    pub(super) socket: KernelSocket,
     buffer: Vec<u8>,
     /// How a dump begins.
     begin: Batch,
@@ -95,31 +96,11 @@ const BATCH_LEN: usize = 8;
 const BATCHES: usize = 3;
 
 impl Channel {
-    /// Opens one, which counts what others than the kernel send.
-    pub(super) fn open(strangers: Strangers) -> io::Result<Self> {
-        Self::of(NETLINK_SOCK_DIAG, strangers)
-    }
-
-    /// The same of another part of the kernel.
-    pub(super) fn of(protocol: isize, strangers: Strangers) -> io::Result<Self> {
-        Ok(Self {
-            socket: KernelSocket::of(protocol, strangers)?,
+    pub(super) fn new(socket: KernelSocket) -> Self {
+        Self {
+            socket,
             buffer: Vec::with_capacity(BUFFER_LEN),
             begin: Batch::of(READ_FIRST),
-        })
-    }
-
-    /// Gives its buffers back, until it is [taken](Self::take_buffers) up again.
-    pub(super) fn drop_buffers(&mut self) {
-        self.buffer = Vec::new();
-        self.begin = Batch::of(0);
-    }
-
-    /// Has its buffers again.
-    pub(super) fn take_buffers(&mut self) {
-        if self.buffer.capacity() == 0 {
-            self.buffer = Vec::with_capacity(BUFFER_LEN);
-            self.begin = Batch::of(READ_FIRST);
         }
     }
 

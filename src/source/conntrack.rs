@@ -7,7 +7,7 @@ use std::sync::Arc;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
 use super::PROC;
-use super::channel::{Channel, Strangers};
+use super::channel::{Channel, KernelSocket, Strangers};
 use crate::model::Translation;
 use crate::netns::Anchor;
 use crate::wire::{Body, Messages, conntrack_request, translation};
@@ -38,7 +38,8 @@ fn translated() -> io::Result<Vec<Translation>> {
     if !is_there(TRACKS) {
         return Ok(found);
     }
-    let mut channel = Channel::of(NETLINK_NETFILTER, Strangers::default())?;
+    let socket = KernelSocket::of(NETLINK_NETFILTER, Strangers::default())?;
+    let mut channel = Channel::new(socket);
     let sequence = channel.send(conntrack_request())?;
     loop {
         for message in Messages::new(channel.receive()?) {

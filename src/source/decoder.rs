@@ -7,8 +7,7 @@ use super::recent::Repeats;
 use super::unix_names::UnixNames;
 use super::{Request, Visitor};
 use crate::model::{Cause, Socket, Source as Kind, State, StateSet, Table, Warning};
-use crate::procfs::{self, LineError};
-use crate::wire;
+use crate::{procfs, wire};
 
 /// Decodes what is told of one table into a scratch socket and lends it.
 pub(super) struct Decoder<'r> {
@@ -70,18 +69,17 @@ impl<'r> Decoder<'r> {
     }
 
     /// Decodes one line of `/proc/net`; false for one that cannot be read: it is counted.
-    pub(super) fn read_line(&mut self, number: u64, line: Result<&[u8], LineError>) -> bool {
+    pub(super) fn read_line(&mut self, number: u64, line: Result<&[u8], &str>) -> bool {
         // Whoever plays it: it tells no more than the file did.
         self.scratch.source = Kind::Procfs;
-        let decoded =
-            line.and_then(|line| procfs::decode_line(self.table, line, &mut self.scratch));
-        if let Err(error) = &decoded {
-            self.count(number, error.clone());
-        }
+        let decode = |line| procfs::decode_line(self.table, line, &mut self.scratch);
+        let decoded = line.map_err(str::to_owned).and_then(decode);
         if !self.request.extensions.proc_net {
             self.scratch.clear_leftovers();
         }
-        decoded.is_ok()
+        let is_socket = decoded.is_ok();
+        decoded.unwrap_or_else(|error| self.count(number, error));
+        is_socket
     }
 
     /// Lends a socket that was decoded elsewhere.

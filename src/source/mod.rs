@@ -31,6 +31,7 @@ use crate::model::{
 pub use crate::netns::Namespaces;
 use crate::procfs::fd::Walk;
 use crate::procfs::moment::Moment;
+pub use crate::wire::{Detail, Extensions};
 pub use auto::AutoSource;
 pub use conntrack::translations;
 pub use files::FilesSource;
@@ -40,37 +41,6 @@ pub use procfs::ProcfsSource;
 pub use record::Recorder;
 pub use replay::ReplaySource;
 pub use walk::{Use, WalkSource};
-
-/// How much of a socket is looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Detail {
-    /// State, queues, both ends, interface and network namespace.
-    Line,
-    /// All that the kernel tells unasked, but for the cookie.
-    Usual,
-    /// The cookie too.
-    #[default]
-    All,
-}
-
-/// Optional parts of a socket: the kernel is asked only for those that are needed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
-pub struct Extensions {
-    /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
-    pub info: bool,
-    /// Socket memory and drops.
-    pub memory: bool,
-    /// The files that unix sockets are bound to, and who waits for them.
-    pub files: bool,
-    /// Names of the peers of unix sockets.
-    pub unix_peers: bool,
-    /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
-    /// and the user of one that is not accepted yet. [`FilesSource`] reads the file for it.
-    pub proc_net: bool,
-    /// What comes unasked. A source may tell more, never less.
-    pub detail: Detail,
-}
 
 /// What a listing asks of every table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +56,16 @@ pub struct Request {
 }
 
 impl Request {
+    /// Everything in these states, without the optional parts.
+    pub fn plain(states: StateSet) -> Self {
+        Self {
+            states,
+            extensions: Extensions::default(),
+            narrow: Narrow::default(),
+            netns: None,
+        }
+    }
+
     /// The states that are asked for, that sockets of the table can be in, and that nobody can tell of.
     fn unlisted(&self, table: Table, untold: StateSet) -> StateSet {
         let possible = table.protocol.states();

@@ -12,12 +12,10 @@ use rustix::io::Errno;
 
 use super::kernel::Kernel;
 use super::{
-    AutoSource, Extensions, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source,
-    Use, Visitor,
+    AutoSource, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source, Use, Visitor,
 };
 use crate::bpf::share_descriptors;
 use crate::error::Error;
-use crate::filter::Narrow;
 use crate::model::{Cause, Family, Limits, Protocol, Socket, State, StateSet, Table, Warning};
 use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find, own_process};
 use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
@@ -292,13 +290,8 @@ impl NamespacesSource {
     /// Inode numbers of all sockets that the tables of the namespaces have.
     fn listed(&self) -> HashSet<u64> {
         let mut listed = HashSet::new();
-        let request = Request {
-            // To list those that are bound takes the kernel longer than to ask each of them.
-            states: StateSet::ALL.without(State::Bound),
-            extensions: Extensions::default(),
-            narrow: Narrow::default(),
-            netns: None,
-        };
+        // To list those that are bound takes the kernel longer than to ask each of them.
+        let request = Request::plain(StateSet::ALL.without(State::Bound));
         for anchor in self.each.iter().filter_map(|one| one.anchor.clone()) {
             let mut source = NetlinkSource::within(anchor, Recorder::default());
             for table in Table::all() {

@@ -11,12 +11,12 @@ use rustix::io::Errno;
 use rustix::system::uname;
 
 use self::reader::{Dump, End, Reader, disturbance, flaw};
-use super::channel::{Channel, READ_FIRST, REPEATS, Strangers};
+use super::channel::{Channel, KernelSocket, READ_FIRST, REPEATS, Strangers};
+use super::note::Note;
 use super::speaks::speaks;
 use super::unix_names::UnixNames;
-use super::{Extensions, Outcome, PROC, Recorder, Request, Source, Visitor};
+use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
-use crate::filter::Narrow;
 use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::netns::Anchor;
 use crate::wire::{self, DumpParams};
@@ -24,7 +24,7 @@ use crate::wire::{self, DumpParams};
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
 pub struct NetlinkSource {
-    channel: Option<Channel>,
+    socket: Option<KernelSocket>,
     /// Who opens it: the kernel answers about the namespace of that thread; `None` = the calling one.
     anchor: Option<Arc<Anchor>>,
     recorder: Recorder,
@@ -35,7 +35,7 @@ impl NetlinkSource {
     /// A source that gives every datagram to `recorder` too.
     pub fn new(recorder: Recorder) -> Self {
         Self {
-            channel: None,
+            socket: None,
             anchor: None,
             recorder,
             strangers: Strangers::default(),
@@ -56,15 +56,13 @@ impl NetlinkSource {
     }
 
     fn open(&mut self) -> io::Result<Channel> {
-        if let Some(mut kept) = self.channel.take() {
-            kept.take_buffers();
-            return Ok(kept);
-        }
         let strangers = Arc::clone(&self.strangers);
-        match &self.anchor {
-            Some(anchor) => anchor.run(|| Channel::open(strangers))?,
-            None => Channel::open(strangers),
-        }
+        let socket = match (self.socket.take(), &self.anchor) {
+            (Some(kept), _) => kept,
+            (None, Some(anchor)) => anchor.run(|| KernelSocket::open(strangers))??,
+            (None, None) => KernelSocket::open(strangers)?,
+        };
+        Ok(Channel::new(socket))
     }
 
     /// The only connection there can be, if the kernel finds it by both its ends: no walk through its
@@ -85,7 +83,7 @@ impl NetlinkSource {
         let (_, answer) = channel.ask(bytes).ok()?;
         let mut socket = Socket::new(table.protocol, table.family);
         let decoded = answer.map(|payload| wire::decode(table.protocol, payload, &mut socket));
-        self.channel = Some(channel);
+        self.socket = Some(channel.socket);
         let is_it = decoded == Some(Ok(()))
             && socket.family == table.family
             && socket.local.is_at(exact.local)
@@ -110,13 +108,14 @@ impl NetlinkSource {
                     if !lists_bound() {
                         outcome.unlisted = reader.decoder.unlisted();
                     }
-                    let asked = reader.decoder.request.states;
-                    self.recorder
-                        .keep_states(dump.table(), asked, outcome.unlisted);
-                    let narrow = &reader.decoder.request.narrow;
+                    let Request { states, narrow, .. } = reader.decoder.request;
+                    let told = states.intersection(outcome.unlisted.complement());
+                    self.recorder.note(dump.table(), &Note::States(told));
                     let ports = [narrow.local_port, narrow.peer_port];
-                    self.recorder
-                        .keep_narrow(dump.table(), ports, params.program);
+                    if ports != [None; 2] || !params.program.is_empty() {
+                        let note = Note::Narrowed(ports, params.program.to_vec());
+                        self.recorder.note(dump.table(), &note);
+                    }
                     return Ok(outcome);
                 }
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
@@ -169,11 +168,7 @@ impl NetlinkSource {
         });
         // A dump that came to its own end leaves nothing behind in the socket.
         if matches!(end, End::Whole | End::Refused(_)) {
-            if self.anchor.is_some() {
-                // There may be many such sources, one of which is read at a time.
-                channel.drop_buffers();
-            }
-            self.channel = Some(channel);
+            self.socket = Some(channel.socket);
         }
         Ok(end)
     }
@@ -182,18 +177,13 @@ impl NetlinkSource {
     /// and it is said why.
     fn unix_names(&self) -> UnixNames {
         let mut source = Self {
-            channel: None,
+            socket: None,
             anchor: self.anchor.clone(),
             recorder: Recorder::default(),
             strangers: Arc::clone(&self.strangers),
         };
         let mut names = UnixNames::new();
-        let request = Request {
-            states: StateSet::ALL,
-            extensions: Extensions::default(),
-            narrow: Narrow::default(),
-            netns: None,
-        };
+        let request = Request::plain(StateSet::ALL);
         let mut read = || {
             let mut reader = Reader::new(Dump::UnixNames, &request, &mut names, None);
             reader.decoder.repeats = None;
@@ -208,8 +198,8 @@ impl NetlinkSource {
             Err(error) => Some(error.into()),
         };
         names.live = source
-            .channel
-            .map(|channel| (channel, self.recorder.clone()));
+            .socket
+            .map(|socket| (Channel::new(socket), self.recorder.clone()));
         names.sort();
         names
     }
@@ -270,7 +260,7 @@ impl Source for NetlinkSource {
 
     /// The first datagram through a socket is a short one.
     fn vary_chunk_boundary(&mut self) {
-        self.channel = None;
+        self.socket = None;
     }
 }
 
@@ -312,9 +302,7 @@ fn params<'r>(request: &Request, program: &'r [u8]) -> DumpParams<'r> {
     let narrow = &request.narrow;
     DumpParams {
         states: request.states,
-        info: request.extensions.info,
-        memory: request.extensions.memory,
-        files: request.extensions.files,
+        extensions: request.extensions,
         ports: [narrow.local_port, narrow.peer_port].map(Option::unwrap_or_default),
         program,
     }

@@ -16,14 +16,16 @@ use std::path::{Path, PathBuf};
 use self::lines::Lines;
 use self::pings::Strays;
 use super::decoder::Decoder;
+use super::note::Note;
 use super::recent::RecentOfFile;
 use super::speaks::speaks;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Family, Protocol, Source as Kind, StateSet, Table, Warning};
 use crate::procfs::file::open_path;
-use crate::procfs::{LineError, is_cut, is_header};
+use crate::procfs::{is_cut, is_header};
 use crate::text::escape_path;
+use crate::wire;
 
 /// Reads the tables from a directory like `/proc`.
 pub struct ProcfsSource {
@@ -88,8 +90,7 @@ impl ProcfsSource {
             let reason = format!("this kernel has no {table}");
             return self.recorder.none(table, reason);
         }
-        self.recorder
-            .keep_states(table, request.states, StateSet::ALL);
+        self.recorder.note(table, &Note::States(StateSet::EMPTY));
         Outcome {
             unlisted: request.states,
             ..Outcome::complete(Kind::Procfs)
@@ -124,9 +125,9 @@ impl ProcfsSource {
                 continue;
             }
             let whole = if !line.whole {
-                Err(LineError::TOO_LONG)
+                Err("line: longer than any that the kernel writes")
             } else if !line.ended && is_cut(table, line.text) {
-                Err(LineError::CUT)
+                Err("line: cut off")
             } else {
                 Ok(line.text)
             };
@@ -135,15 +136,16 @@ impl ProcfsSource {
             if is_socket && (recent.repeats(socket) || strays.hold(socket)) {
                 continue;
             }
-            self.recorder.keep_line(table, line.text);
+            let keep = |tag| wire::proc_line(tag, line.text);
+            self.recorder.write(table, keep);
             if is_socket && decoder.lend_scratch().is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        self.recorder.keep_end(table);
+        self.recorder.write(table, wire::done);
         // Whatever was asked for, the file has all that it can tell.
-        self.recorder
-            .keep_states(table, StateSet::ALL, decoder.untold());
+        let told = decoder.untold().complement();
+        self.recorder.note(table, &Note::States(told));
         Ok(ControlFlow::Continue(()))
     }
 

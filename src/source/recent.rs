@@ -48,7 +48,11 @@ pub(super) struct Repeats {
     /// Cookies of netlink sockets: the kernel lists those in a multicast group twice. Of TCP those that are
     /// only bound: the kernel goes through them first, and meets one that connects meanwhile again.
     cookies: HashSet<u64>,
-    recent: Recent,
+    /// Cookies or inodes of those listed last; 0 is none. Looking through so few numbers costs less than
+    /// hashing one.
+    numbers: [u64; REMEMBERED],
+    keys: [Key; REMEMBERED],
+    next: usize,
 }
 
 impl Repeats {
@@ -56,10 +60,8 @@ impl Repeats {
     pub(super) fn has(&mut self, socket: &Socket) -> bool {
         match (socket.protocol, socket.cookie) {
             (Protocol::Netlink, Some(cookie)) => !self.cookies.insert(cookie),
-            (_, Some(cookie)) => {
-                self.recent.repeats(socket) || self.was_bound(cookie, socket.state)
-            }
-            (_, None) => self.recent.repeats(socket),
+            (_, Some(cookie)) => self.is_recent(socket) || self.was_bound(cookie, socket.state),
+            (_, None) => self.is_recent(socket),
         }
     }
 
@@ -76,20 +78,9 @@ impl Repeats {
             _ => !self.cookies.is_empty() && self.cookies.contains(&cookie),
         }
     }
-}
 
-/// The sockets of a dump listed last. Looking through so few numbers costs less than hashing one.
-#[derive(Debug, Default)]
-struct Recent {
-    /// Cookies or inodes; 0 is none.
-    numbers: [u64; REMEMBERED],
-    keys: [Key; REMEMBERED],
-    next: usize,
-}
-
-impl Recent {
-    /// Was this socket among the last? It is remembered, if it has a number.
-    fn repeats(&mut self, socket: &Socket) -> bool {
+    /// Was it among the last? It is remembered, if it has a number.
+    fn is_recent(&mut self, socket: &Socket) -> bool {
         let Some(number) = socket.cookie.or(socket.inode) else {
             return false;
         };
@@ -142,9 +133,7 @@ impl RecentOfFile {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        REMEMBERED, REMEMBERED_OF_BOUND, REMEMBERED_OF_FILE, Recent, RecentOfFile, Repeats,
-    };
+    use super::{REMEMBERED, REMEMBERED_OF_BOUND, REMEMBERED_OF_FILE, RecentOfFile, Repeats};
     use crate::model::{Family, Protocol, Socket, State};
     use std::net::Ipv4Addr;
 
@@ -157,13 +146,13 @@ mod tests {
 
     #[test]
     fn a_socket_listed_again_is_seen() {
-        let mut recent = Recent::default();
+        let mut recent = Repeats::default();
         for cookie in [1, 2, 3] {
-            assert!(!recent.repeats(&socket(Some(cookie), Some(9))));
+            assert!(!recent.has(&socket(Some(cookie), Some(9))));
         }
-        assert!(recent.repeats(&socket(Some(2), Some(9))));
-        assert!(!recent.repeats(&socket(None, Some(9))));
-        assert!(recent.repeats(&socket(None, Some(9))));
+        assert!(recent.has(&socket(Some(2), Some(9))));
+        assert!(!recent.has(&socket(None, Some(9))));
+        assert!(recent.has(&socket(None, Some(9))));
     }
 
     fn listed(repeats: &mut Repeats, cookie: Option<u64>, state: State, peer: Option<u32>) -> bool {
@@ -230,9 +219,9 @@ mod tests {
 
     #[test]
     fn sockets_that_cannot_be_told_apart_are_all_listed() {
-        let mut recent = Recent::default();
-        assert!(!recent.repeats(&socket(None, None)));
-        assert!(!recent.repeats(&socket(None, None)));
+        let mut recent = Repeats::default();
+        assert!(!recent.has(&socket(None, None)));
+        assert!(!recent.has(&socket(None, None)));
     }
 
     #[test]
@@ -249,10 +238,10 @@ mod tests {
 
     #[test]
     fn old_ones_are_forgotten() {
-        let mut recent = Recent::default();
+        let mut recent = Repeats::default();
         for cookie in 1..=REMEMBERED + 1 {
-            assert!(!recent.repeats(&socket(u64::try_from(cookie).ok(), None)));
+            assert!(!recent.has(&socket(u64::try_from(cookie).ok(), None)));
         }
-        assert!(!recent.repeats(&socket(Some(1), None)));
+        assert!(!recent.has(&socket(Some(1), None)));
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::Outcome;
 use super::note::Note;
 use crate::error::Error;
-use crate::model::{Cause, Family, Protocol, RecordedName, StateSet, Table};
+use crate::model::{Cause, Family, Protocol, RecordedName, Table};
 use crate::wire;
 
 /// Stands in notes that are about no table.
@@ -57,52 +57,30 @@ impl Recorder {
         });
     }
 
-    /// Keeps a line of `/proc/net`, as a message of our own.
-    pub(super) fn keep_line(&self, table: Table, line: &[u8]) {
-        self.write(table, |tag| wire::proc_line(tag, line));
-    }
-
-    /// Marks the end of the lines of a table.
-    pub(super) fn keep_end(&self, table: Table) {
-        self.write(table, wire::done);
-    }
-
     /// Keeps that the kernel has no sockets of a table, which is what came of it.
     pub(super) fn none(&self, table: Table, reason: impl Into<Cause>) -> Outcome {
         let reason = reason.into();
-        self.keep_note(table, &Note::None(reason.to_string()));
+        self.note(table, &Note::None(reason.to_string()));
         Outcome::absent(reason)
-    }
-
-    /// Keeps which states of a table were asked for and can be told.
-    pub(super) fn keep_states(&self, table: Table, asked: StateSet, unlisted: StateSet) {
-        let told = asked.intersection(unlisted.complement());
-        self.keep_note(table, &Note::States(told));
-    }
-
-    /// Keeps what of a table the kernel was asked to leave out.
-    pub(super) fn keep_narrow(&self, table: Table, ports: [Option<u16>; 2], program: &[u8]) {
-        if ports != [None; 2] || !program.is_empty() {
-            self.keep_note(table, &Note::Narrowed(ports, program.to_vec()));
-        }
     }
 
     /// Keeps the name of a number, behind all dumps.
     pub fn keep_name(&self, name: RecordedName) {
-        self.keep_note(NO_TABLE, &Note::Name(name));
+        self.note(NO_TABLE, &Note::Name(name));
     }
 
     /// Keeps that what follows is of a network namespace.
     pub(super) fn keep_netns(&self, inode: u32, name: &[u8]) {
-        self.keep_note(NO_TABLE, &Note::Netns(inode, name.to_owned()));
+        self.note(NO_TABLE, &Note::Netns(inode, name.to_owned()));
     }
 
-    fn keep_note(&self, table: Table, note: &Note) {
+    /// Keeps what is to be known of a table.
+    pub(super) fn note(&self, table: Table, note: &Note) {
         self.write(table, |tag| wire::note(tag, &note.write()));
     }
 
     /// Writes what the number of a table makes of it, if there is a file.
-    fn write(&self, table: Table, messages: impl FnOnce(u32) -> Vec<u8>) {
+    pub(super) fn write(&self, table: Table, messages: impl FnOnce(u32) -> Vec<u8>) {
         let Some(recording) = &self.0 else { return };
         let recording = &mut *recording.borrow_mut();
         if recording.failure.is_none() {
@@ -117,7 +95,7 @@ impl Recorder {
     ///
     /// The first write that failed.
     pub fn finish(&self) -> Result<(), Error> {
-        self.keep_note(NO_TABLE, &Note::End);
+        self.note(NO_TABLE, &Note::End);
         let Some(recording) = &self.0 else {
             return Ok(());
         };

@@ -28,7 +28,7 @@ use crate::filter::Narrow;
 use crate::model::{
     Cause, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
-use crate::wire::WireError;
+use crate::wire;
 
 /// The kernel never gives more at once.
 const BUFFER: usize = 32 << 10;
@@ -461,7 +461,7 @@ impl<'r> Reader<'r> {
         let socket = &mut self.decoder.scratch;
         if !record.decode(self.ticks, socket) {
             let family = record.head().family;
-            self.decoder.count(0, WireError::Family(family));
+            self.decoder.count(0, wire::other_family(family));
             return ControlFlow::Continue(());
         }
         let rows = self.rows;

@@ -4,28 +4,27 @@ use netlink_packet_core::NlasIterator;
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::WireError;
+use crate::error::Malformed;
 use crate::model::{Memory, Socket};
 
 /// The fixed part of a reply, and the attributes behind it.
 pub(super) fn split<'a, H>(
     what: &'static str,
     payload: &'a [u8],
-) -> Result<(&'a H, &'a [u8]), WireError>
+) -> Result<(&'a H, &'a [u8]), Malformed>
 where
     H: FromBytes + KnownLayout + Immutable + Unaligned,
 {
-    H::ref_from_prefix(payload).map_err(|_| WireError::Short {
-        what,
-        found: payload.len(),
-        needed: size_of::<H>(),
+    H::ref_from_prefix(payload).map_err(|_| {
+        let (found, needed) = (payload.len(), size_of::<H>());
+        format!("{what} of {found} bytes, {needed} expected")
     })
 }
 
 /// Calls `each` with the type and the value of every attribute.
-pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), WireError> {
+pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), Malformed> {
     for attribute in NlasIterator::new(bytes) {
-        let attribute = attribute.map_err(|_| WireError::Attribute)?;
+        let attribute = attribute.map_err(|_| "malformed attribute")?;
         each(attribute.kind(), attribute.value());
     }
     Ok(())

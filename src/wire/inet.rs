@@ -4,18 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_sock_diag::constants::{
     INET_DIAG_CONG, INET_DIAG_INFO, INET_DIAG_MARK, INET_DIAG_SHUTDOWN, INET_DIAG_SKMEMINFO,
+    INET_DIAG_SKV6ONLY,
 };
 use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::WireError;
 use super::attribute::{identify, memory, nonzero, split, u32_at, u64_at, walk};
+use crate::error::Malformed;
 use crate::model::{
     Endpoint, Family, Info, PortKind, Protocol, Shutdown, Socket, Timer, TimerKind,
 };
 
-/// `INET_DIAG_SKV6ONLY`, which comes unasked.
-const INET_DIAG_SKV6ONLY: u16 = 11;
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
@@ -40,7 +39,7 @@ struct InetDiagMsg {
 }
 
 /// Reads a reply to a dump of an IP protocol.
-pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
+pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<InetDiagMsg>("inet_diag_msg", payload)?;
     let (protocol, family) = (socket.protocol, socket.family);
     socket.state = protocol.state(header.state);
@@ -100,6 +99,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         }
         INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
+        // It comes unasked.
         INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
         INET_DIAG_MARK => socket.mark = u32_at(value),
         INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),

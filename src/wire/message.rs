@@ -1,19 +1,17 @@
 //! Netlink framing (`include/uapi/linux/netlink.h`).
 
-use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
 use zerocopy::byteorder::native_endian::{I32, U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::WireError;
 use super::attribute::split;
+use crate::error::Malformed;
 
 /// The older request for TCP, and its replies (`include/uapi/linux/inet_diag.h`).
 pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`: a connection, in a dump too.
 const IPCTNL_MSG_CT_NEW: u16 = 0x0100;
-/// `NLM_F_MULTI`: part of a dump.
-const NLM_F_MULTI: u16 = 2;
 /// A line of `/proc/net` in a recording: a type of ours, beyond those of `sock_diag`.
 const PROC_LINE: u16 = 0x4c53;
 /// What is to be known of a recording beside that: another type of ours.
@@ -86,14 +84,13 @@ impl<'a> Messages<'a> {
         Self { rest: bytes }
     }
 
-    fn take(&mut self) -> Result<Message<'a>, WireError> {
+    fn take(&mut self) -> Result<Message<'a>, Malformed> {
         let bytes = self.rest;
         self.rest = &[];
         let stated = Message::stated_len(bytes)?;
-        let whole = bytes.get(..stated).ok_or(WireError::Length {
-            stated,
-            found: bytes.len(),
-        })?;
+        let whole = bytes
+            .get(..stated)
+            .ok_or_else(|| wrong_length(stated, bytes))?;
         self.rest = bytes
             .get(stated.next_multiple_of(ALIGN)..)
             .unwrap_or_default();
@@ -102,7 +99,7 @@ impl<'a> Messages<'a> {
 }
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = Result<Message<'a>, WireError>;
+    type Item = Result<Message<'a>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         (!self.rest.is_empty()).then(|| self.take())
@@ -126,14 +123,11 @@ impl<'a> Message<'a> {
     /// # Errors
     ///
     /// When there is no whole header, or the length is less than one.
-    pub fn stated_len(bytes: &[u8]) -> Result<usize, WireError> {
+    pub fn stated_len(bytes: &[u8]) -> Result<usize, Malformed> {
         let (header, _) = split::<Nlmsghdr>("netlink header", bytes)?;
         let stated = usize::try_from(header.len.get()).unwrap_or(usize::MAX);
         if stated < Message::HEADER_LEN {
-            return Err(WireError::Length {
-                stated,
-                found: bytes.len(),
-            });
+            return Err(wrong_length(stated, bytes));
         }
         Ok(stated)
     }
@@ -152,7 +146,7 @@ impl<'a> Message<'a> {
     }
 
     /// Reads a message that fills `whole`.
-    fn read(whole: &'a [u8]) -> Result<Self, WireError> {
+    fn read(whole: &'a [u8]) -> Result<Self, Malformed> {
         let (header, payload) = split::<Nlmsghdr>("netlink header", whole)?;
         let flags = header.flags.get();
         let body = match header.kind.get() {
@@ -167,11 +161,15 @@ impl<'a> Message<'a> {
         Ok(Self {
             sequence: header.sequence.get(),
             interrupted: flags & NLM_F_DUMP_INTR != 0 && header.kind.get() != NLMSG_NOOP,
-            multi: flags & NLM_F_MULTI != 0,
+            multi: flags & NLM_F_MULTIPART != 0,
             is_of_both: header.kind.get() == TCPDIAG_GETSOCK,
             body,
         })
     }
+}
+
+fn wrong_length(stated: usize, bytes: &[u8]) -> Malformed {
+    format!("message of {stated} bytes, {} present", bytes.len())
 }
 
 /// Does a datagram end a dump, well or not? Looks at nothing but the headers.
@@ -201,14 +199,14 @@ pub fn is_interrupted(datagram: &[u8]) -> bool {
 }
 
 /// The `errno` at the begin of DONE and ERROR, negative on the wire.
-fn errno(payload: &[u8]) -> Result<i32, WireError> {
+fn errno(payload: &[u8]) -> Result<i32, Malformed> {
     let (code, _) = split::<I32>("netlink error", payload)?;
     Ok(code.get().saturating_neg())
 }
 
 /// A line of `/proc/net` as a message, for a recording.
 pub fn proc_line(sequence: u32, line: &[u8]) -> Vec<u8> {
-    message(PROC_LINE, NLM_F_MULTI, sequence, line)
+    message(PROC_LINE, NLM_F_MULTIPART, sequence, line)
 }
 
 /// Something to be known of a recording.
@@ -218,7 +216,7 @@ pub fn note(sequence: u32, text: &[u8]) -> Vec<u8> {
 
 /// The end of such lines.
 pub fn done(sequence: u32) -> Vec<u8> {
-    message(NLMSG_DONE, NLM_F_MULTI, sequence, &0_i32.to_ne_bytes())
+    message(NLMSG_DONE, NLM_F_MULTIPART, sequence, &0_i32.to_ne_bytes())
 }
 
 /// A whole message.

@@ -3,8 +3,8 @@
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::WireError;
 use super::attribute::{identify, queues_and_memory, split, walk};
+use crate::error::Malformed;
 use crate::model::{Socket, State, netlink_family_name};
 
 const NETLINK_DIAG_MEMINFO: u16 = 0;
@@ -24,7 +24,7 @@ struct NetlinkDiagMsg {
 }
 
 /// Reads a reply to a dump of netlink sockets.
-pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
+pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<NetlinkDiagMsg>("netlink_diag_msg", payload)?;
     socket.state = socket.protocol.state(header.state);
     let name = netlink_family_name(u32::from(header.protocol));

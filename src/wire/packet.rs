@@ -3,8 +3,8 @@
 use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::WireError;
 use super::attribute::{identify, nonzero, queues_and_memory, split, u32_at, walk};
+use crate::error::Malformed;
 use crate::model::{Socket, SocketType};
 
 const PACKET_DIAG_INFO: u16 = 0;
@@ -22,7 +22,7 @@ struct PacketDiagMsg {
 }
 
 /// Reads a reply to a dump of packet sockets.
-pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
+pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<PacketDiagMsg>("packet_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));
     // `pdiag_num` is in host order; 0 receives nothing.

@@ -4,7 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
+use netlink_packet_sock_diag::constants::{
+    IPPROTO_TCP, SOCK_DIAG_BY_FAMILY, UDIAG_SHOW_ICONS, UDIAG_SHOW_MEMINFO, UDIAG_SHOW_NAME,
+    UDIAG_SHOW_PEER, UDIAG_SHOW_RQLEN, UDIAG_SHOW_VFS,
+};
 
 use super::message::{TCPDIAG_GETSOCK, message};
 use crate::model::{Family, StateSet, Table};
@@ -19,16 +22,11 @@ const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 const INFO: u8 = 1 << 1 | 1 << 3;
 /// `1 << (INET_DIAG_SKMEMINFO - 1)`.
 const MEMORY: u8 = 1 << 6;
-/// `IPPROTO_TCP` (`include/uapi/linux/in.h`).
-const IPPROTO_TCP: u8 = 6;
-/// `UDIAG_SHOW_NAME`.
-const UDIAG_SHOW_NAME: u32 = 0x01;
-/// `UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID` (the last since Linux 5.3).
-const UDIAG_SHOW: u32 = 0x01 | 0x04 | 0x10 | 0x40;
-/// `UDIAG_SHOW_MEMINFO`.
-const UDIAG_SHOW_MEMINFO: u32 = 0x20;
-/// `UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS`: the file, and who waits to be accepted.
-const UDIAG_SHOW_FILES: u32 = 0x02 | 0x08;
+/// `UDIAG_SHOW_UID` (Linux 5.3).
+const UDIAG_SHOW_UID: u32 = 0x40;
+const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
+/// The file, and who waits to be accepted.
+const UDIAG_SHOW_FILES: u32 = UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
 const PACKET_SHOW: u32 = 0x01 | 0x10;
 /// `NDIAG_SHOW_MEMINFO`: queues.
@@ -36,34 +34,49 @@ const NDIAG_SHOW: u32 = 0x01;
 /// Whatever its cookie.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
 
+/// How much of a socket is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// State, queues, both ends, interface and network namespace.
+    Line,
+    /// All that the kernel tells unasked, but for the cookie.
+    Usual,
+    /// The cookie too.
+    #[default]
+    All,
+}
+
+/// Optional parts of a socket: the kernel is asked only for those that are needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
+pub struct Extensions {
+    /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
+    pub info: bool,
+    /// Socket memory and drops.
+    pub memory: bool,
+    /// The files that unix sockets are bound to, and who waits for them.
+    pub files: bool,
+    /// Names of the peers of unix sockets.
+    pub unix_peers: bool,
+    /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
+    /// and the user of one that is not accepted yet. The file is read for it.
+    pub proc_net: bool,
+    /// What comes unasked. A source may tell more, never less.
+    pub detail: Detail,
+}
+
 /// What a dump asks for beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpParams<'p> {
     /// The states wanted; the kernel may send more.
     pub states: StateSet,
-    /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
-    pub info: bool,
-    /// Socket memory.
-    pub memory: bool,
-    /// The files that unix sockets are bound to, and who waits for them.
-    pub files: bool,
+    /// The optional parts wanted.
+    pub extensions: Extensions,
     /// The only port of the socket's own end and of the other one; 0 = any. For TCP, MPTCP, UDP and
     /// UDP-Lite.
     pub ports: [u16; 2],
     /// What else leaves IP sockets out, as `INET_DIAG_REQ_BYTECODE`; empty = nothing.
     pub program: &'p [u8],
-}
-
-impl DumpParams<'_> {
-    /// Every socket, without the optional parts.
-    pub const PLAIN: Self = Self {
-        states: StateSet::ALL,
-        info: false,
-        memory: false,
-        files: false,
-        ports: [0, 0],
-        program: &[],
-    };
 }
 
 /// The request of a whole table; `None` when `sock_diag` has no such table.
@@ -76,8 +89,16 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
     let body = match table.family {
         Family::Inet | Family::Inet6 => inet_body(table, number, params),
         Family::Unix => {
-            let memory = if params.memory { UDIAG_SHOW_MEMINFO } else { 0 };
-            let files = if params.files { UDIAG_SHOW_FILES } else { 0 };
+            let memory = if params.extensions.memory {
+                UDIAG_SHOW_MEMINFO
+            } else {
+                0
+            };
+            let files = if params.extensions.files {
+                UDIAG_SHOW_FILES
+            } else {
+                0
+            };
             let show = UDIAG_SHOW | memory | files;
             numbers(&[params.states.kernel_mask(), 0, show])
         }
@@ -183,8 +204,8 @@ fn any(params: DumpParams<'_>) -> [SocketAddr; 2] {
 }
 
 const fn extensions(params: DumpParams<'_>) -> u8 {
-    let info = if params.info { INFO } else { 0 };
-    let memory = if params.memory { MEMORY } else { 0 };
+    let info = if params.extensions.info { INFO } else { 0 };
+    let memory = if params.extensions.memory { MEMORY } else { 0 };
     info | memory
 }
 

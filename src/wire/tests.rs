@@ -55,14 +55,8 @@ fn header_has_the_size_of_inet_diag_msg() {
     assert_eq!(inet(1).len(), 72);
     let mut socket = scratch();
     let short = decode(Protocol::Tcp, &inet(1)[..71], &mut socket);
-    assert_eq!(
-        short,
-        Err(WireError::Short {
-            what: "inet_diag_msg",
-            found: 71,
-            needed: 72
-        })
-    );
+    let expected = "inet_diag_msg of 71 bytes, 72 expected";
+    assert_eq!(short, Err(expected.to_owned()));
 }
 
 #[test]
@@ -182,7 +176,7 @@ fn a_reply_of_another_family_is_no_row() {
     bytes[0] = 1;
     assert_eq!(
         decode(Protocol::Tcp, &bytes, &mut scratch()),
-        Err(WireError::Family(1))
+        Err("reply of address family 1".to_owned())
     );
 }
 
@@ -225,7 +219,7 @@ fn a_broken_attribute_is_an_error() {
     bytes.extend([200, 0, 8, 0]);
     assert_eq!(
         decode(Protocol::Tcp, &bytes, &mut scratch()),
-        Err(WireError::Attribute)
+        Err("malformed attribute".to_owned())
     );
 }
 

@@ -2,20 +2,17 @@
 
 use std::io::Write as _;
 
+use netlink_packet_sock_diag::constants::{
+    UNIX_DIAG_ICONS, UNIX_DIAG_MEMINFO, UNIX_DIAG_NAME, UNIX_DIAG_PEER, UNIX_DIAG_RQLEN,
+    UNIX_DIAG_SHUTDOWN, UNIX_DIAG_VFS,
+};
 use zerocopy::byteorder::native_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::WireError;
 use super::attribute::{identify, memory, nonzero, split, u32_at, walk};
+use crate::error::Malformed;
 use crate::model::{BoundFile, Shutdown, Socket, SocketType};
 
-const UNIX_DIAG_NAME: u16 = 0;
-const UNIX_DIAG_VFS: u16 = 1;
-const UNIX_DIAG_PEER: u16 = 2;
-const UNIX_DIAG_ICONS: u16 = 3;
-const UNIX_DIAG_RQLEN: u16 = 4;
-const UNIX_DIAG_MEMINFO: u16 = 5;
-const UNIX_DIAG_SHUTDOWN: u16 = 6;
 /// Linux 5.3.
 const UNIX_DIAG_UID: u16 = 7;
 
@@ -31,7 +28,7 @@ struct UnixDiagMsg {
 }
 
 /// Reads a reply to a dump or a look-up of unix sockets.
-pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), WireError> {
+pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<UnixDiagMsg>("unix_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));
     socket.state = socket.protocol.state(header.state);

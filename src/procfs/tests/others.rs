@@ -54,14 +54,14 @@ fn bucket_is_the_first_column() {
 fn error_quotes_only_the_beginning_of_a_long_column() {
     let line = vec![b'x'; 1 << 20];
     let error = decoded(TABLE_TCP, &line).unwrap_err();
-    assert_eq!(error.text.len(), 67);
-    assert!(error.to_string().ends_with("xx...\" has no colon"));
+    let beginning = "x".repeat(64);
+    assert_eq!(error, format!("sl: \"{beginning}...\" has no colon"));
 }
 
 #[test]
 fn error_escapes_what_it_quotes() {
     let error = decoded(TABLE_TCP, b"\x1b]0;\xff").unwrap_err();
-    assert_eq!(error.to_string(), "sl: \"\\x1b]0;\\xff\" has no colon");
+    assert_eq!(error, "sl: \"\\x1b]0;\\xff\" has no colon");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn unix_references_are_hexadecimal() {
 #[test]
 fn unix_rest_of_a_path_with_a_newline_is_refused() {
     let error = decoded(TABLE_UNIX, b"new").unwrap_err();
-    assert_eq!(error.to_string(), "Num: \"new\" has no colon");
+    assert_eq!(error, "Num: \"new\" has no colon");
 }
 
 #[test]

@@ -20,9 +20,8 @@ use nix::sys::socket::{
 };
 
 use super::ProcfsSource;
-use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, SocketType, State, StateSet, Table};
-use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
+use crate::source::{Outcome, Recorder, Request, Source as _};
 
 fn inode_of(socket: impl AsFd) -> u64 {
     let link = format!("/proc/self/fd/{}", socket.as_fd().as_raw_fd());
@@ -33,12 +32,7 @@ fn inode_of(socket: impl AsFd) -> u64 {
 }
 
 fn all(protocol: Protocol, family: Family) -> (Vec<Socket>, Outcome) {
-    let request = Request {
-        states: StateSet::ALL,
-        extensions: Extensions::default(),
-        narrow: Narrow::default(),
-        netns: None,
-    };
+    let request = Request::plain(StateSet::ALL);
     let mut found = Vec::new();
     let outcome = ProcfsSource::new("/proc", Recorder::default())
         .visit(

@@ -15,7 +15,6 @@ use tempfile::TempDir;
 
 use super::{Decoder, ProcfsSource};
 use crate::error::Error;
-use crate::filter::Narrow;
 use crate::model::{Family, Protocol, Socket, Source as Kind, State, StateSet, Table};
 use crate::source::note::Note;
 use crate::source::{Extensions, Outcome, Recorder, Request, Source as _};
@@ -39,10 +38,8 @@ pub(super) fn request(memory: bool) -> Request {
         ..Extensions::default()
     };
     Request {
-        states: StateSet::ALL,
         extensions,
-        narrow: Narrow::default(),
-        netns: None,
+        ..Request::plain(StateSet::ALL)
     }
 }
 

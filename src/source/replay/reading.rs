@@ -68,7 +68,7 @@ pub(super) fn next_message<'b>(
     if Message::is_turned(bytes) {
         return Err(Flaw::OtherOrder);
     }
-    let stated = Message::stated_len(bytes).map_err(|error| Flaw::Bytes(error.to_string()))?;
+    let stated = Message::stated_len(bytes).map_err(Flaw::Bytes)?;
     if stated > MAX_MESSAGE {
         return Err(Flaw::Bytes(format!("a message of {stated} bytes")));
     }

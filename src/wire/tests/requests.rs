@@ -2,10 +2,22 @@
 
 use std::net::SocketAddr;
 
-use super::super::{DumpParams, both_request, dump_request, exact_request};
+use super::super::{Detail, DumpParams, Extensions, both_request, dump_request, exact_request};
 use crate::model::{Family, Protocol, State, StateSet, Table};
 
-const ALL: DumpParams<'_> = DumpParams::PLAIN;
+const ALL: DumpParams<'_> = DumpParams {
+    states: StateSet::ALL,
+    extensions: Extensions {
+        info: false,
+        memory: false,
+        files: false,
+        unix_peers: false,
+        proc_net: false,
+        detail: Detail::All,
+    },
+    ports: [0, 0],
+    program: &[],
+};
 const TCP: Table = Table::new(Protocol::Tcp, Family::Inet);
 
 #[test]
@@ -46,10 +58,12 @@ fn requests_have_the_sizes_of_the_kernel_structures() {
 fn request_for_both_ip_versions_is_the_older_one() {
     let params = DumpParams {
         states: StateSet::EMPTY.with(State::TimeWait),
-        info: true,
+        extensions: Extensions {
+            info: true,
+            ..ALL.extensions
+        },
         ports: [22, 0],
         program: &[1, 2, 3, 4],
-        ..ALL
     };
     let request = both_request(params);
     assert_eq!(request.len(), 16 + 60 + 8);
@@ -64,11 +78,12 @@ fn request_for_both_ip_versions_is_the_older_one() {
 #[test]
 fn extensions_are_asked_only_when_wanted() {
     let extensions = |info, memory| {
-        let params = DumpParams {
+        let extensions = Extensions {
             info,
             memory,
-            ..ALL
+            ..ALL.extensions
         };
+        let params = DumpParams { extensions, ..ALL };
         dump_request(TCP, params).unwrap()[18]
     };
     assert_eq!(extensions(false, false), 0);

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::filter::Exact;
 use crate::model::{Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::source::events::Watched;
-use crate::source::{Extensions, Outcome, Request, Source};
+use crate::source::{Outcome, Request, Source};
 
 /// A table, what is asked about it, and what is known of it in each network namespace.
 #[derive(Debug)]
@@ -97,10 +97,8 @@ impl SampledTable {
     pub(super) fn new(watched: Watched) -> Self {
         Self {
             request: Request {
-                netns: None,
-                states: StateSet::ALL.without(State::Bound),
-                extensions: Extensions::default(),
                 narrow: watched.narrow.for_life(),
+                ..Request::plain(StateSet::ALL.without(State::Bound))
             },
             table: watched.table,
             parts: BTreeMap::new(),

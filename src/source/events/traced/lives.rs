@@ -13,9 +13,8 @@ use super::queue::Queue;
 use super::record::StepRecord;
 use super::rests::RestRecord;
 use super::wanted::Whole;
-use crate::filter::Narrow;
 use crate::model::{Endpoint, Event, Owner, Process, Protocol, Socket, State, StateSet, Table};
-use crate::source::{Extensions, Request, Source};
+use crate::source::{Request, Source};
 
 /// Sockets from their first record to their end.
 #[derive(Debug, Default)]
@@ -61,12 +60,8 @@ impl Lives {
             whole: watched.iter().map(Whole::of).min().unwrap_or_default(),
             ..Self::default()
         };
-        let request = Request {
-            netns: None,
-            states: StateSet::EMPTY.with(State::Listen).with(State::FinWait2),
-            extensions: Extensions::default(),
-            narrow: Narrow::default(),
-        };
+        let states = StateSet::EMPTY.with(State::Listen).with(State::FinWait2);
+        let request = Request::plain(states);
         for watched in watched {
             // What cannot be asked for is not known.
             let _ = source.visit(watched.table, &request, &mut |socket: &Socket| {
