@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
+use crate::model::{Family, Protocol, Row, Selection, Severity, Table};
 use crate::netns::{Namespace, Wanted};
 use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
@@ -95,10 +95,8 @@ impl Watching {
         if self.grouping == Grouping::Pair {
             let is_asked = |of: &Table| tables.iter().any(|table| table.protocol == of.protocol);
             let whole = |table| Watched {
-                table,
-                states: StateSet::ALL,
-                narrow: Narrow::default(),
                 owners,
+                ..Watched::all(table)
             };
             return Table::all().filter(is_asked).map(whole).collect();
         }

@@ -106,21 +106,26 @@ fn describe(error: &(dyn Error + 'static)) -> String {
 pub fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
+    while let Some((byte, tail)) = unescaped(rest) {
+        out.push(byte);
         rest = tail;
-        if *byte != b'\\' {
-            out.push(*byte);
-        } else if let [b'x', high, low, tail @ ..] = tail
-            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
-        {
-            out.push(high << 4 | low);
-            rest = tail;
-        } else if let [next, tail @ ..] = tail {
-            out.push(*next);
-            rest = tail;
-        }
     }
     out
+}
+
+/// The first of these bytes, and what follows it; `None` at the end.
+pub fn unescaped(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (first, rest) = text.split_first()?;
+    if *first != b'\\' {
+        return Some((*first, rest));
+    }
+    if let [b'x', high, low, rest @ ..] = rest
+        && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+    {
+        return Some((high << 4 | low, rest));
+    }
+    let (next, rest) = rest.split_first()?;
+    Some((*next, rest))
 }
 
 fn is_clean(c: char) -> bool {

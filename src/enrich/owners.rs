@@ -46,7 +46,6 @@ pub(super) struct Owners {
     out_of_sight: usize,
 }
 
-/// What is known of a process.
 #[derive(Debug)]
 struct Known {
     process: Process,
@@ -58,7 +57,6 @@ struct Known {
 /// What names processes beyond what they tell themselves.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// Of users.
     pub(super) users: NameCache,
     /// Where they run, if it is wanted.
     pub(super) containers: Option<Containers>,
@@ -119,24 +117,25 @@ impl Owners {
 
     /// Looks at once, whether a socket asks for it or not.
     pub(super) fn look(&mut self) -> Sight {
-        let scan = self.take_scan();
-        let sight = Sight {
+        let scan = self.scanned();
+        Sight {
             found: !scan.index.descriptors().is_empty(),
             refused: scan.refused || scan.failure.is_some(),
-        };
-        self.scan = Some(scan);
-        sight
+        }
     }
 
     /// Looks at once, and gives what was found.
     pub(super) fn held(&mut self) -> Held {
-        let scan = self.take_scan();
-        let held = Held {
+        let scan = self.scanned();
+        Held {
             descriptors: scan.index.descriptors().to_vec(),
             is_whole: scan.is_whole(),
-        };
-        self.scan = Some(scan);
-        held
+        }
+    }
+
+    fn scanned(&mut self) -> &FdScan {
+        let scan = self.take_scan();
+        self.scan.insert(scan)
     }
 
     /// Everything found is out of date: the next listing walks again.

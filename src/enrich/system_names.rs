@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::fields::Field;
-use crate::filter::Names;
+use crate::filter::{Names, Resolved};
 use crate::model::Protocol;
 use crate::procfs::mounts;
 use crate::text::{escape, nearest};
@@ -63,6 +63,69 @@ impl SystemNames<'_> {
             )),
         }
     }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        self.here("users", "uid", || {
+            let found = users::uid_of(name);
+            found.ok_or_else(|| missing("user", name, &before_colons("/etc/passwd")))
+        })
+    }
+
+    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
+        // One that is gone is shown as `if7`.
+        if let Some(index) = name.strip_prefix("if").and_then(|index| index.parse().ok()) {
+            return Ok(Some(index));
+        }
+        let index = name.parse().ok();
+        if self.other_netns || self.machine != Machine::Here && index.is_some() {
+            return Ok(index);
+        }
+        self.here("interfaces", "number", || {
+            let known = index.filter(|index| interfaces::is_there(*index));
+            let found = interfaces::index_of(name).or(known);
+            found.ok_or_else(|| missing("interface", name, &before_colons(DEVICES)))
+        })
+    }
+
+    fn check(&self, field: Field, name: &str) -> Result<(), String> {
+        let (what, all) = match field {
+            _ if self.machine != Machine::Here => return Ok(()),
+            Field::Netns if self.other_netns => return Ok(()),
+            Field::Congestion => ("congestion control", words(CONGESTION)),
+            Field::FileDevice if mounts::is_mounted(name) => return Ok(()),
+            Field::FileDevice => ("mounted device", mounts::devices()),
+            _ => ("network namespace", namespaces()),
+        };
+        // Where none can be told, none can be wrong.
+        if all.is_empty() && field == Field::Congestion || all.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(missing(what, name, &all))
+    }
+
+    fn cgroup(&self, path: &[u8]) -> Result<Resolved, String> {
+        let (path, id) = match self.machine {
+            Machine::Here => cgroups::locate(path),
+            Machine::Recorded => return Ok((cgroups::plain(path), None)),
+            Machine::Elsewhere => {
+                return Err("cgroups of another machine have no paths here".into());
+            }
+        };
+        let all = id.map_or_else(cgroups::all, |_| Vec::new());
+        // Where cgroup2 is not mounted, none can be told.
+        if all.is_empty() {
+            return Ok((path, id));
+        }
+        let name = String::from_utf8_lossy(&path);
+        let is_below = |other: &&String| other.ends_with(&*name);
+        Err(match all.iter().find(is_below) {
+            Some(whole) => {
+                let (path, whole) = (escape(&path), escape(whole.as_bytes()));
+                format!("there is no cgroup \"{path}\"; did you mean {whole}?")
+            }
+            None => missing("cgroup", &name, &all),
+        })
+    }
 }
 
 /// That there is no such thing, and what may have been meant.
@@ -111,67 +174,18 @@ impl Names for SystemNames<'_> {
         nearest(&name, &services::all()).map(str::to_owned)
     }
 
-    fn user(&self, name: &str) -> Result<Option<u32>, String> {
-        self.here("users", "uid", || {
-            let found = users::uid_of(name);
-            found.ok_or_else(|| missing("user", name, &before_colons("/etc/passwd")))
-        })
-    }
-
-    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
-        // One that is gone is shown as `if7`.
-        if let Some(index) = name.strip_prefix("if").and_then(|index| index.parse().ok()) {
-            return Ok(Some(index));
-        }
-        let index = name.parse().ok();
-        if self.other_netns || self.machine != Machine::Here && index.is_some() {
-            return Ok(index);
-        }
-        self.here("interfaces", "number", || {
-            let known = index.filter(|index| interfaces::is_there(*index));
-            let found = interfaces::index_of(name).or(known);
-            found.ok_or_else(|| missing("interface", name, &before_colons(DEVICES)))
-        })
-    }
-
-    fn check(&self, field: Field, name: &str) -> Result<(), String> {
-        let (what, all) = match field {
-            _ if self.machine != Machine::Here => return Ok(()),
-            Field::Netns if self.other_netns => return Ok(()),
-            Field::Congestion => ("congestion control", words(CONGESTION)),
-            Field::FileDevice if mounts::is_mounted(name) => return Ok(()),
-            Field::FileDevice => ("mounted device", mounts::devices()),
-            _ => ("network namespace", namespaces()),
+    fn resolve(&self, field: Field, name: Vec<u8>) -> Result<Resolved, String> {
+        let text = String::from_utf8_lossy(&name);
+        let number = match field {
+            Field::Cgroup => return self.cgroup(&name),
+            Field::Interface => self.interface(&text)?.map(u64::from),
+            Field::User => self.user(&text)?.map(u64::from),
+            // It is compared as the text that rows have.
+            Field::ProcessUser => self.user(&text).map(|_| None)?,
+            _ => self.check(field, &text).map(|()| None)?,
         };
-        // Where none can be told, none can be wrong.
-        if all.is_empty() && field == Field::Congestion || all.iter().any(|known| known == name) {
-            return Ok(());
-        }
-        Err(missing(what, name, &all))
-    }
-
-    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
-        let (path, id) = match self.machine {
-            Machine::Here => cgroups::locate(path),
-            Machine::Recorded => return Ok((cgroups::plain(path), None)),
-            Machine::Elsewhere => {
-                return Err("cgroups of another machine have no paths here".into());
-            }
-        };
-        let all = id.map_or_else(cgroups::all, |_| Vec::new());
-        // Where cgroup2 is not mounted, none can be told.
-        if all.is_empty() {
-            return Ok((path, id));
-        }
-        let name = String::from_utf8_lossy(&path);
-        let is_below = |other: &&String| other.ends_with(&*name);
-        Err(match all.iter().find(is_below) {
-            Some(whole) => {
-                let (path, whole) = (escape(&path), escape(whole.as_bytes()));
-                format!("there is no cgroup \"{path}\"; did you mean {whole}?")
-            }
-            None => missing("cgroup", &name, &all),
-        })
+        drop(text);
+        Ok((name, number))
     }
 
     fn ephemeral(&self) -> Option<RangeInclusive<u16>> {

@@ -1,6 +1,5 @@
 //! Names of users.
 
-/// The user with this name.
 pub(super) fn uid_of(name: &str) -> Option<u32> {
     // The call cannot take a NUL.
     let name = Some(name).filter(|name| !name.contains('\0'))?;

@@ -12,7 +12,6 @@ pub struct Definition {
     pub(super) key: Option<&'static str>,
     /// The familiar short name.
     pub(super) short: Option<&'static str>,
-    /// Further words for it.
     pub(super) aliases: &'static [&'static str],
     /// Its header in CSV, where that is not its full name.
     pub(super) csv: Option<&'static str>,
@@ -23,9 +22,7 @@ pub struct Definition {
     pub(super) is_right: bool,
     /// The words it can hold, where they are few.
     pub(super) words: &'static [&'static str],
-    /// What its number counts.
     pub(super) unit: Option<Unit>,
-    /// What must be looked up for it.
     pub(super) cost: Cost,
     /// True for the tables whose sockets can have it.
     pub(super) applies: fn(Table) -> bool,
@@ -66,7 +63,6 @@ impl Definition {
         }
     }
 
-    /// Cells that end at the right edge.
     pub(super) const fn right(name: &'static str, width: usize) -> Self {
         Self {
             is_right: true,
@@ -74,7 +70,6 @@ impl Definition {
         }
     }
 
-    /// One word of few.
     pub(super) const fn word(
         name: &'static str,
         width: usize,

@@ -217,7 +217,6 @@ fields! {
     }
 }
 
-/// Of no table.
 const NEVER: fn(Table) -> bool = |_| false;
 
 fn is_unix(table: Table) -> bool {

@@ -154,6 +154,16 @@ pub enum Value<'a> {
     NotYet,
 }
 
+impl Value<'_> {
+    const fn lacking(is_told: bool) -> Self {
+        if is_told {
+            Self::Absent
+        } else {
+            Self::NotReported
+        }
+    }
+}
+
 /// True if it is not known who holds the socket: it may run elsewhere.
 fn is_guessed(row: &Row<'_>) -> bool {
     row.process_status.is_some_and(ProcessStatus::is_unknown)
@@ -289,11 +299,7 @@ impl Field {
             // Where it was made is known of some. Those who live in its namespace now tell nothing of units.
             let is_unit = matches!(self, Self::Unit | Self::ContainerUnit);
             let is_told = row.place.is_some() && (!is_unit || row.made_in.is_some());
-            return if is_told {
-                Value::Absent
-            } else {
-                Value::NotReported
-            };
+            return Value::lacking(is_told);
         }
         if !self.applies_to(table) || self.is_never_reported(row) {
             return Value::Absent;
@@ -321,11 +327,7 @@ impl Field {
                     && self.may_be_absent(row)
             }
         };
-        if is_told {
-            Value::Absent
-        } else {
-            Value::NotReported
-        }
+        Value::lacking(is_told)
     }
 
     /// Why a field of the other end has no value.
@@ -338,11 +340,7 @@ impl Field {
             }
             peer => peer.as_ref().is_some_and(is_nobody),
         };
-        if is_told {
-            Value::Absent
-        } else {
-            Value::NotReported
-        }
+        Value::lacking(is_told)
     }
 
     /// What the search for the processes came to that it is about; `None` = not looked up.

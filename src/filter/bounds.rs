@@ -40,14 +40,8 @@ impl Expr {
             let field = test.field();
             holds && field == Some(Field::Pid)
         };
-        let of_list = |members: Vec<bool>, all: bool| {
-            let mut members = members.into_iter();
-            if all {
-                members.any(|needs| needs)
-            } else {
-                members.all(|needs| needs)
-            }
-        };
+        // Of members that all have to hold, one that needs them will do.
+        let of_list = |members: Vec<bool>, all: bool| members.contains(&all) == all;
         self.fold(true, &is_pid, &of_list)
     }
 
@@ -55,14 +49,7 @@ impl Expr {
     pub fn needs(&self) -> BTreeSet<Cost> {
         let needs_of = |test: &Test| match test {
             Test::Shown(_) => vec![Cost::Shown],
-            Test::Field(
-                _,
-                _,
-                Operand::Hosts(_)
-                | Operand::Named {
-                    number: Some(_), ..
-                },
-            ) => Vec::new(),
+            Test::Field(_, _, Operand::Hosts(_) | Operand::Named { .. }) => Vec::new(),
             // Who holds a socket may see another file at its path.
             Test::Field(Field::AtPath, ..) => [Field::AtPath.needs(), vec![Cost::Owners]].concat(),
             other => other.field().map(Field::needs).unwrap_or_default(),

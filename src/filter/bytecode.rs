@@ -35,13 +35,6 @@ const MAX_RANGES: usize = 64;
 /// The program for an expression as it is left for one table of an IP protocol; empty = there is
 /// nothing to leave out. What `may_be_bound` has no peer, but the kernel tests that of an earlier connection.
 pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<Operation> {
-    let of_list = |members, all| {
-        if all {
-            Node::all(members)
-        } else {
-            Node::any(members)
-        }
-    };
     let of_test = |test: &Test, holds| match test {
         Test::Field(Field::PeerPort | Field::PeerAddress, op, _)
             if may_be_bound && (*op == Op::Unequal) == holds =>
@@ -50,7 +43,7 @@ pub(super) fn compile(expr: &Expr, may_be_bound: bool) -> Vec<Operation> {
         }
         _ => of_test(test, holds),
     };
-    let node = expr.fold(true, &of_test, &of_list);
+    let node = expr.fold(true, &of_test, &Node::list);
     node.within(MAX_STEPS).program()
 }
 
@@ -77,14 +70,14 @@ fn of_test(test: &Test, holds: bool) -> Node {
             }
         }
         // Here 0 means absent.
-        Operand::Named { number, .. } => match (field, number.filter(|number| *number != 0)) {
-            (_, None) => Node::ALWAYS,
-            (Field::Cgroup, Some(id)) => same(Check::Cgroup(id), equal),
-            (_, Some(index)) => {
-                let index = u32::try_from(index).ok();
-                index.map_or(Node::ALWAYS, |index| same(Check::Interface(index), equal))
-            }
-        },
+        Operand::Named { number: 0, .. } => Node::ALWAYS,
+        Operand::Named { number, .. } if *field == Field::Cgroup => {
+            same(Check::Cgroup(*number), equal)
+        }
+        Operand::Named { number, .. } => {
+            let index = u32::try_from(*number).ok();
+            index.map_or(Node::ALWAYS, |index| same(Check::Interface(index), equal))
+        }
         // Where the mark is not told, `not` of any test of it holds.
         Operand::Masked { value, mask } if holds => {
             let (value, mask) = (*value, *mask);
@@ -129,11 +122,7 @@ fn hosts(side: Side, prefixes: &[Prefix], equal: bool) -> Node {
     let nodes = prefixes
         .iter()
         .map(|prefix| same(Check::Host(side, *prefix), equal));
-    if equal {
-        Node::any(nodes)
-    } else {
-        Node::all(nodes)
-    }
+    Node::list(nodes, !equal)
 }
 
 fn same(check: Check, equal: bool) -> Node {

@@ -54,7 +54,7 @@ impl Values<'_> {
         if !prefixes.is_empty() {
             others.push(Expr::field(field, op, Operand::Hosts(prefixes)));
         }
-        Ok(conjunction(others, op == Op::Unequal))
+        Ok(Expr::list(others, op == Op::Unequal))
     }
 
     /// Address, interface and port: all of them, or not.
@@ -66,7 +66,7 @@ impl Values<'_> {
                 .map(|prefixes| Expr::field(field, op, Operand::Hosts(prefixes))),
         );
         if let Some(name) = end.scope {
-            parts.push(self.interface(name, op)?);
+            parts.push(self.named(Field::Interface, op, name)?);
         }
         if let Some(port) = end.port {
             let items = ports(port, self.names)?;
@@ -74,7 +74,7 @@ impl Values<'_> {
                 items.map(|items| Expr::field(field.side().port(), op, Operand::Ports(items))),
             );
         }
-        Ok(conjunction(parts, op == Op::Equal))
+        Ok(Expr::list(parts, op == Op::Equal))
     }
 
     /// `netlink:FAMILY[:PORT]`
@@ -91,7 +91,7 @@ impl Values<'_> {
             parts.push(Expr::field(field, op, Operand::Text(pattern)));
         }
         parts.extend(self.number_or_name(field, op, port)?);
-        Ok(conjunction(parts, op == Op::Equal))
+        Ok(Expr::list(parts, op == Op::Equal))
     }
 
     /// `link:PROTOCOL[:INTERFACE]`
@@ -100,9 +100,9 @@ impl Values<'_> {
         let mut parts = vec![one_word(Field::Protocol, op, "packet")];
         parts.extend(self.number_or_name(field, op, protocol)?);
         if !matches!(interface, "" | "*") {
-            parts.push(self.interface(interface, op)?);
+            parts.push(self.named(Field::Interface, op, interface)?);
         }
-        Ok(conjunction(parts, op == Op::Equal))
+        Ok(Expr::list(parts, op == Op::Equal))
     }
 
     fn number_or_name(&self, field: Field, op: Op, text: &str) -> Result<Option<Expr>, Refusal> {
@@ -128,15 +128,6 @@ fn name(field: Field, op: Op, text: &str, quoted: bool) -> Expr {
         Pattern::Exact(unescape(text))
     };
     Expr::field(field, op, Operand::Name(pattern))
-}
-
-/// All parts hold; or, where each was made with `!=`, one does.
-fn conjunction(parts: Vec<Expr>, equal: bool) -> Expr {
-    if equal {
-        Expr::all(parts)
-    } else {
-        Expr::any(parts)
-    }
 }
 
 /// The netlink family with this name, whatever its case.

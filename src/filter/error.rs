@@ -7,7 +7,6 @@ use unicode_width::UnicodeWidthStr as _;
 use super::Expr;
 use crate::text::escape;
 
-/// What a value makes of a test.
 pub(super) type Compared = Result<Expr, Refusal>;
 
 /// Why a word is not the value it should be. The place is told by whoever read the word.
@@ -37,7 +36,6 @@ pub struct FilterError {
 /// Characters of the text that are shown at the most, and how many of them before the place.
 const SHOWN: usize = 76;
 const BEFORE: usize = 48;
-/// Where the text was cut.
 const CUT: &str = "...";
 
 impl FilterError {

@@ -140,10 +140,10 @@ pub enum Operand {
     },
     /// What has a name here: an interface, or a cgroup by its path below the cgroup2 mount.
     Named {
-        /// The name; of an interface, or its index in digits.
+        /// The name, as it is written.
         name: Vec<u8>,
-        /// Its index or id, where it could be found; then nothing else is compared.
-        number: Option<u64>,
+        /// Its index or id, which is what is compared.
+        number: u64,
     },
     /// Text.
     Text(Pattern),
@@ -152,6 +152,16 @@ pub enum Operand {
         /// True if it must be known that there is none.
         told: bool,
     },
+}
+
+impl Operand {
+    /// What has this number here; of what has none, the rows tell the name.
+    pub fn named(name: Vec<u8>, number: Option<u64>) -> Self {
+        match number {
+            Some(number) => Self::Named { name, number },
+            None => Self::Text(Pattern::Exact(name)),
+        }
+    }
 }
 
 impl Test {
@@ -183,7 +193,7 @@ impl Test {
     pub(super) const fn stage(&self) -> Stage {
         match self {
             Self::Shown(_) => Stage::Owners,
-            Self::Field(_, _, Operand::Named { number, .. }) if number.is_some() => Stage::Socket,
+            Self::Field(_, _, Operand::Named { .. }) => Stage::Socket,
             Self::Field(field, ..) => field.cost().stage(),
             _ => Stage::Socket,
         }

@@ -178,18 +178,12 @@ fn looked_up() -> impl Strategy<Value = Test> {
         (interface, option(number())).prop_map(|((equal, name), index)| Test::Field(
             Field::Interface,
             Op::equal(equal),
-            Operand::Named {
-                name: name.into(),
-                number: index.map(u64::from)
-            }
+            Operand::named(name.into(), index.map(u64::from))
         )),
         (cgroup, option(number())).prop_map(|((equal, path), id)| Test::Field(
             Field::Cgroup,
             Op::equal(equal),
-            Operand::Named {
-                name: path.into(),
-                number: id.map(u64::from)
-            }
+            Operand::named(path.into(), id.map(u64::from))
         )),
     ]
 }

@@ -21,7 +21,6 @@ pub(super) struct End<'t> {
 /// The IP version of the addresses a host may have (`inet:`, `inet6:`); `None` = both.
 pub(super) type Version = Option<Family>;
 
-/// Reads a host with or without a port.
 pub(super) fn end<'t>(
     text: &'t str,
     version: Version,
@@ -64,7 +63,6 @@ const fn bits(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// The part before the port, and the port.
 fn split_port(text: &str) -> (&str, Option<&str>) {
     let bracket = text.rfind(']');
     let (inside, rest) = text

@@ -48,7 +48,6 @@ pub(super) enum Kind<'t> {
     End,
 }
 
-/// A word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word<'t> {
     /// Without quotation marks.
@@ -67,10 +66,8 @@ impl<'t> Word<'t> {
     }
 }
 
-/// A word or sign, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'t> {
-    /// What it is.
     pub(super) kind: Kind<'t>,
     /// Where it begins, in bytes.
     pub(super) at: usize,
@@ -78,7 +75,6 @@ pub(super) struct Token<'t> {
     pub(super) source: &'t str,
 }
 
-/// Hands out one token after another.
 #[derive(Debug, Clone)]
 pub(super) struct Lexer<'t> {
     text: &'t str,

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use super::expr::ANY_IPV4;
 use super::{Expr, Field, Op, Operand, Pattern, Rule, Test};
 use crate::fields::{Datum, Value};
-use crate::model::{ProcessStatus, Protocol, Row, Source, Stage, Unit};
+use crate::model::{ProcessStatus, Protocol, Row, Socket, Source, Stage, Unit};
 
 mod lists;
 
@@ -184,7 +184,13 @@ impl<'r> Matcher<'_, 'r> {
                 Some(mark) => mark & mask == *value,
                 None => return Err(self.lacking(field, unequal)),
             },
-            Operand::Named { name, number } => self.is_named(field, unequal, name, *number)?,
+            Operand::Named { number, .. } => {
+                let own = match field {
+                    Field::Interface => socket.interface.map(u64::from),
+                    _ => socket.cgroup_id,
+                };
+                own.ok_or_else(|| self.lacking(field, unequal))? == *number
+            }
             Operand::Text(pattern) => return self.text(field, !unequal, pattern),
             Operand::Missing { told } => return self.missing(field, !unequal, *told),
         };
@@ -275,33 +281,14 @@ impl<'r> Matcher<'_, 'r> {
         })
     }
 
-    fn is_named(&self, field: Field, unequal: bool, name: &[u8], number: Option<u64>) -> Answer {
-        let socket = self.row.socket;
-        let (interface, own) = match field {
-            Field::Interface => (socket.interface, socket.interface.map(u64::from)),
-            _ => (None, socket.cgroup_id),
-        };
-        if let (Some(own), Some(number)) = (own, number) {
-            return Ok(own == number);
-        }
-        let known = self.known(field, unequal)?;
-        let is_name = matches!(known, Datum::Name(known) if known == name)
-            || interface.is_some_and(|index| is_index(index, |text| text == name));
-        if !is_name && self.is_nameless(known) {
-            return Err(UNTOLD);
-        }
-        Ok(is_name)
-    }
-
-    /// True if an interface has a name that is not known: that of another machine, in a recording without
+    /// True if this is no name of an interface: its own is that of another machine, in a recording without
     /// names.
-    fn is_nameless(&self, interface: Datum<'_>) -> bool {
-        let socket = self.row.socket;
-        let (Datum::Name(name), Some(index)) = (interface, socket.interface) else {
-            return false;
-        };
-        let is_number = || is_written(format_args!("if{index}"), |number| number == name);
-        socket.source == Source::Replay && is_number()
+    fn is_nameless(&self, name: &[u8]) -> bool {
+        let Socket {
+            source, interface, ..
+        } = self.row.socket;
+        let is_number = |index| is_written(format_args!("if{index}"), |number| number == name);
+        *source == Source::Replay && interface.is_some_and(is_number)
     }
 
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
@@ -320,7 +307,7 @@ impl<'r> Matcher<'_, 'r> {
             }
             Datum::Name(name) => {
                 let matches = pattern.matches(name);
-                if !matches && field == Field::Interface && self.is_nameless(Datum::Name(name)) {
+                if !matches && field == Field::Interface && self.is_nameless(name) {
                     return Err(UNTOLD);
                 }
                 matches

@@ -39,7 +39,7 @@ pub use bytecode::{Check, Operation};
 pub use error::FilterError;
 pub use expr::{Expr, Op, Operand, PortItem, Prefix, Test, speaks};
 pub use matcher::Decision;
-pub use names::Names;
+pub use names::{Names, Resolved};
 pub use narrow::{Exact, Narrow};
 pub use number::duration;
 pub use parser::{parse, parse_for};

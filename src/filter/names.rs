@@ -6,6 +6,9 @@ use std::ops::RangeInclusive;
 use super::Field;
 use crate::model::Protocol;
 
+/// A name, and the number it stands for.
+pub type Resolved = (Vec<u8>, Option<u64>);
+
 /// What the names in a filter stand for on this machine.
 ///
 /// A name of something that does not exist here is an error that says which name is near; of a recording,
@@ -16,32 +19,14 @@ pub trait Names {
     fn service(&self, name: &str) -> Vec<(Protocol, u32)>;
     /// The service whose name is like this one.
     fn near_service(&self, name: &str) -> Option<String>;
-    /// The user with this name; `None` = it is to be looked for among the names of the rows.
+    /// A name of this machine that a field is compared with, as rows have it: of a cgroup the path below the
+    /// cgroup2 mount. And the number of a user, an interface (whose index and `if7` are names too) or a
+    /// cgroup; `None` = it is looked for among the names of the rows.
     ///
     /// # Errors
     ///
-    /// Why there is none.
-    fn user(&self, name: &str) -> Result<Option<u32>, String>;
-    /// The index of an interface, of which the index itself and `if7` are names too; `None` = it is to be
-    /// looked for among the names of the rows.
-    ///
-    /// # Errors
-    ///
-    /// Why there is none.
-    fn interface(&self, name: &str) -> Result<Option<u32>, String>;
-    /// The value of a field that holds a name of this machine: `congestion`, `netns`, `file_device`.
-    ///
-    /// # Errors
-    ///
-    /// Why it is none.
-    fn check(&self, field: Field, name: &str) -> Result<(), String>;
-    /// A cgroup's path below the cgroup2 mount, and its id; `None` = it is to be looked for among the
-    /// paths of the rows.
-    ///
-    /// # Errors
-    ///
-    /// Why there is none.
-    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String>;
+    /// Why there is no such name.
+    fn resolve(&self, field: Field, name: Vec<u8>) -> Result<Resolved, String>;
     /// The ports the kernel chooses from; `None` = unknown.
     fn ephemeral(&self) -> Option<RangeInclusive<u16>>;
     /// True if nothing but unix sockets is listed: an end is the name of one, whatever it looks like.

@@ -174,7 +174,7 @@ fn interface(member: &Expr) -> Option<Option<u32>> {
     };
     match operand {
         Operand::Named { number, .. } => {
-            let index = number.and_then(|index| u32::try_from(index).ok());
+            let index = u32::try_from(*number).ok();
             index.filter(|index| *index != 0).map(Some)
         }
         Operand::Missing { .. } => Some(None),

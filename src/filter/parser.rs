@@ -61,7 +61,6 @@ struct Parser<'t> {
     values: Values<'t>,
 }
 
-/// A value as it was written.
 struct Written<'t> {
     word: Word<'t>,
     /// Where it begins, in bytes.

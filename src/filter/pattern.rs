@@ -1,5 +1,7 @@
 //! What a text is compared with.
 
+use crate::text::unescaped;
+
 /// A text, or a glob: `*` stands for any bytes, `?` for one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
@@ -41,7 +43,6 @@ impl Pattern {
     }
 }
 
-/// A piece of a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
     /// Any bytes.
@@ -56,29 +57,11 @@ impl Piece {
     /// The first piece of a glob, and what follows it.
     fn cut(glob: &[u8]) -> Option<(Self, &[u8])> {
         Some(match glob {
-            [] | [b'\\'] => return None,
             [b'*', rest @ ..] => (Self::Any, rest),
             [b'?', rest @ ..] => (Self::One, rest),
-            [b'\\', rest @ ..] => escaped(rest)?,
-            [byte, rest @ ..] => (Self::Byte(*byte), rest),
+            _ => unescaped(glob).map(|(byte, rest)| (Self::Byte(byte), rest))?,
         })
     }
-}
-
-/// What a backslash stands for, given what follows it; as in [`crate::text::unescape`].
-fn escaped(rest: &[u8]) -> Option<(Piece, &[u8])> {
-    if let [b'x', high, low, rest @ ..] = rest
-        && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
-    {
-        return Some((Piece::Byte(high << 4 | low), rest));
-    }
-    let (next, rest) = rest.split_first()?;
-    Some((Piece::Byte(*next), rest))
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    let digit = char::from(byte).to_digit(16)?;
-    u8::try_from(digit).ok()
 }
 
 /// Matches piece after piece, and after a mismatch lets the last `*` take one byte more: an earlier

@@ -5,7 +5,6 @@
 pub(super) struct PortSet(Vec<(u16, u16)>);
 
 impl PortSet {
-    /// The ports of all these ranges.
     pub(super) fn of(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
         let mut ranges: Vec<_> = ranges
             .into_iter()

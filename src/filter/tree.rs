@@ -74,7 +74,8 @@ impl<T: PartialEq> Tree<T> {
         Self::list(members, false)
     }
 
-    fn list(members: impl IntoIterator<Item = Self>, all: bool) -> Self {
+    /// All of them, or any.
+    pub(super) fn list(members: impl IntoIterator<Item = Self>, all: bool) -> Self {
         let mut flat = Vec::new();
         for member in members {
             match member {

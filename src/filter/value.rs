@@ -9,13 +9,12 @@ use super::number::number;
 use super::ports::ports;
 use super::subject::Subject;
 use super::words::{state_test, states, words};
-use super::{Case, Expr, Field, Names, Op, Operand, Pattern, PortItem, Test};
+use super::{Case, Expr, Field, Names, Op, Operand, Pattern, PortItem, Resolved, Test};
 use crate::fields::Cost;
 use crate::model::{ProcessStatus, Table, Unit};
 use crate::text::unescape;
 
 impl Subject {
-    /// Does it go with this operator?
     pub(super) fn takes(self, relation: Relation) -> bool {
         match self.signs() {
             ALL_SIGNS => true,
@@ -69,14 +68,12 @@ const TEXT: &str = "= != ~ !~";
 const ALL_SIGNS: &str = "= != < <= > >= ~ !~";
 
 pub(super) struct Values<'n> {
-    /// What names stand for.
     pub(super) names: &'n dyn Names,
     /// The tables that are read, as far as that is known.
     pub(super) tables: &'n [Table],
 }
 
 impl Values<'_> {
-    /// `autobound`
     pub(super) fn autobound(&self) -> Test {
         let range = self.names.ephemeral();
         Test::Autobound {
@@ -153,15 +150,15 @@ impl Values<'_> {
         Ok(Expr::field(field, op, Operand::Ports(items)))
     }
 
-    pub(super) fn interface(&self, name: &str, op: Op) -> Compared {
-        let name = decoded(name);
-        let index = self.names.interface(&name).map_err(Refusal::Because)?;
-        let (name, number) = (name.into_bytes(), index.map(u64::from));
-        Ok(Expr::field(
-            Field::Interface,
-            op,
-            Operand::Named { name, number },
-        ))
+    /// A name that means something on this machine.
+    pub(super) fn named(&self, field: Field, op: Op, text: &str) -> Compared {
+        let (name, number) = self.resolve(field, text)?;
+        Ok(Expr::field(field, op, Operand::named(name, number)))
+    }
+
+    fn resolve(&self, field: Field, text: &str) -> Result<Resolved, Refusal> {
+        let resolved = self.names.resolve(field, unescape(text));
+        resolved.map_err(Refusal::Because)
     }
 
     /// `a,b`: either, or for `!=` neither. (Ends and fields of few words have lists of their own.)
@@ -207,25 +204,20 @@ impl Values<'_> {
             Field::Uid | Field::User if !like => self.user(op, word),
             Field::Mark => mark(relation, &word.text),
             Field::Cookie => cookie(op, &word.text),
-            Field::Interface if !like => self.interface(&word.text, op),
-            Field::Cgroup if !like => {
-                let found = self.names.cgroup(&unescape(&word.text));
-                let (name, number) = found.map_err(Refusal::Because)?;
-                Ok(Expr::field(field, op, Operand::Named { name, number }))
-            }
             Field::FileDevice if !like && !is_device(&word.text) => expected("a device, like 8:1"),
-            Field::Congestion | Field::Netns | Field::FileDevice if !like => {
-                let known = self.names.check(field, &decoded(&word.text));
-                known.map_err(Refusal::Because)?;
+            // One without a name is called by its number.
+            Field::ProcessUser if word.text.parse::<u32>().is_ok() => {
                 Ok(text(field, relation, word))
             }
-            Field::ProcessUser if !like => {
-                let name = decoded(&word.text);
-                // One without a name is called by its number.
-                if name.parse::<u32>().is_err() {
-                    self.names.user(&name).map_err(Refusal::Because)?;
-                }
-                Ok(text(field, relation, word))
+            Field::Interface
+            | Field::Cgroup
+            | Field::Congestion
+            | Field::Netns
+            | Field::FileDevice
+            | Field::ProcessUser
+                if !like =>
+            {
+                self.named(field, op, &word.text)
             }
             _ if !field.words().is_empty() => words(field, relation, word),
             _ if field.unit().is_some() => numeric(field, op, &word.text),
@@ -239,12 +231,8 @@ impl Values<'_> {
             Err(_) if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
                 return expected("a user");
             }
-            Err(_) => match self
-                .names
-                .user(&decoded(&word.text))
-                .map_err(Refusal::Because)?
-            {
-                Some(uid) => uid.into(),
+            Err(_) => match self.resolve(Field::User, &word.text)?.1 {
+                Some(uid) => uid,
                 None if matches!(op, Op::Equal | Op::Unequal) => {
                     return Ok(text(Field::User, Relation::compare(op), word));
                 }
@@ -258,10 +246,7 @@ impl Values<'_> {
 /// One of them for `=` and its like, all of them for `!=`.
 pub(super) fn any_or_all(op: Op, tests: impl IntoIterator<Item = Compared>) -> Compared {
     let tests: Vec<Expr> = tests.into_iter().collect::<Result<_, _>>()?;
-    Ok(match op {
-        Op::Unequal => Expr::all(tests),
-        _ => Expr::any(tests),
-    })
+    Ok(Expr::list(tests, op == Op::Unequal))
 }
 
 /// `none`: the socket has no such thing; `unknown`, `null`: there is no value.
@@ -333,11 +318,6 @@ fn cookie(op: Op, text: &str) -> Compared {
         }
         _ => expected("a cookie: hexadecimal digits"),
     }
-}
-
-/// The name that a word stands for, whose escapes are those of every text.
-fn decoded(text: &str) -> String {
-    String::from_utf8_lossy(&unescape(text)).into_owned()
 }
 
 /// `8:1`

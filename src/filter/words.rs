@@ -98,7 +98,6 @@ fn plain(word: &str) -> String {
     word.to_ascii_lowercase().replace('-', "_")
 }
 
-/// The field holds this word, or another one.
 pub(super) fn one_word(field: Field, op: Op, word: &'static str) -> Expr {
     Expr::field(field, op, Operand::Words(vec![word]))
 }

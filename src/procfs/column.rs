@@ -15,7 +15,6 @@ impl<'a> Columns<'a> {
         Self { rest: line }
     }
 
-    /// The next column.
     pub(super) fn next(&mut self, name: &'static str) -> Result<Column<'a>, Malformed> {
         let (_, rest) = cut(self.rest, |byte| byte != b' ');
         let (text, rest) = cut(rest, |byte| byte == b' ');
@@ -152,7 +151,6 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// What is wrong with this column.
     pub(super) fn error(self, reason: &'static str) -> Malformed {
         malformed(self.name, self.text, reason)
     }

@@ -10,7 +10,6 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-/// So much is read at once.
 const PIECE: usize = 4_096;
 
 /// Opens a file to read it.

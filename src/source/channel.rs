@@ -83,7 +83,6 @@ const KERNEL: u32 = 0;
 pub(super) struct Channel {
     pub(super) socket: KernelSocket,
     buffer: Vec<u8>,
-    /// How a dump begins.
     begin: Batch,
 }
 

@@ -82,7 +82,6 @@ impl<'r> Decoder<'r> {
         is_socket
     }
 
-    /// Lends a socket that was decoded elsewhere.
     pub(super) fn lend_socket(&mut self, socket: Socket) -> ControlFlow<()> {
         self.scratch = socket;
         self.scratch.netns = self.request.netns;
@@ -90,7 +89,6 @@ impl<'r> Decoder<'r> {
         self.lend_scratch()
     }
 
-    /// Lends the socket that was decoded last.
     pub(super) fn lend_scratch(&mut self) -> ControlFlow<()> {
         self.request.trim(&mut self.scratch);
         self.lent += 1;

@@ -2,7 +2,6 @@
 
 use crate::model::{NameKind, RecordedName, State, StateSet};
 
-/// Something to be known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Note {
     /// The kernel had no sockets of the table, for this reason.

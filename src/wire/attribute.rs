@@ -21,7 +21,6 @@ where
     })
 }
 
-/// Calls `each` with the type and the value of every attribute.
 pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), Malformed> {
     for attribute in NlasIterator::new(bytes) {
         let attribute = attribute.map_err(|_| "malformed attribute")?;

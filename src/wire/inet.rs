@@ -38,7 +38,6 @@ struct InetDiagMsg {
     inode: native_endian::U32,
 }
 
-/// Reads a reply to a dump of an IP protocol.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<InetDiagMsg>("inet_diag_msg", payload)?;
     let (protocol, family) = (socket.protocol, socket.family);

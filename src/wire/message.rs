@@ -219,7 +219,6 @@ pub fn done(sequence: u32) -> Vec<u8> {
     message(NLMSG_DONE, NLM_F_MULTIPART, sequence, &0_i32.to_ne_bytes())
 }
 
-/// A whole message.
 pub(super) fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let header = Nlmsghdr {
         len: U32::new(u32::try_from(Message::HEADER_LEN + payload.len()).unwrap_or(u32::MAX)),

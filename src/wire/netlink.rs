@@ -23,7 +23,6 @@ struct NetlinkDiagMsg {
     cookie: [U32; 2],
 }
 
-/// Reads a reply to a dump of netlink sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<NetlinkDiagMsg>("netlink_diag_msg", payload)?;
     socket.state = socket.protocol.state(header.state);

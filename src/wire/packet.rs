@@ -21,7 +21,6 @@ struct PacketDiagMsg {
     cookie: [U32; 2],
 }
 
-/// Reads a reply to a dump of packet sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<PacketDiagMsg>("packet_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));

@@ -27,7 +27,6 @@ struct UnixDiagMsg {
     cookie: [U32; 2],
 }
 
-/// Reads a reply to a dump or a look-up of unix sockets.
 pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<UnixDiagMsg>("unix_diag_msg", payload)?;
     socket.kind = SocketType::from_code(u32::from(header.kind));

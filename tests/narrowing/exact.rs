@@ -150,7 +150,7 @@ fn connection_bound_to_an_interface_is_found_by_the_dump_or_with_the_interface()
         Op::Equal,
         Operand::Named {
             name: "lo".into(),
-            number: Some(LO.into()),
+            number: LO.into(),
         },
     );
     let mut members = ends(expected.local(), expected.peer());

@@ -91,7 +91,7 @@ impl Dice {
                 Op::equal(equal),
                 Operand::Named {
                     name: "lo".into(),
-                    number: Some(u32::try_from(self.roll(4)).unwrap().into()),
+                    number: u32::try_from(self.roll(4)).unwrap().into(),
                 },
             ),
             6 => Test::Field(
@@ -105,10 +105,7 @@ impl Dice {
             _ => Test::Field(
                 Field::Cgroup,
                 Op::equal(equal),
-                Operand::Named {
-                    name: b"/".to_vec(),
-                    number: self.of(sockets).cgroup_id,
-                },
+                Operand::named(b"/".to_vec(), self.of(sockets).cgroup_id),
             ),
         }
     }

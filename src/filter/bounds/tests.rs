@@ -94,14 +94,7 @@ fn name(side: Side) -> Expr {
 }
 
 fn cgroup(id: Option<u64>) -> Expr {
-    Expr::field(
-        Field::Cgroup,
-        Op::Equal,
-        Operand::Named {
-            name: b"/".to_vec(),
-            number: id,
-        },
-    )
+    Expr::field(Field::Cgroup, Op::Equal, Operand::named(b"/".to_vec(), id))
 }
 
 fn states(expr: &Expr) -> StateSet {

@@ -65,10 +65,7 @@ fn interface(equal: bool, index: Option<u32>) -> Expr {
     Expr::field(
         Field::Interface,
         Op::equal(equal),
-        Operand::Named {
-            name: "eth0".into(),
-            number: index.map(u64::from),
-        },
+        Operand::named("eth0".into(), index.map(u64::from)),
     )
 }
 
@@ -76,10 +73,7 @@ fn cgroup(equal: bool, id: Option<u64>) -> Expr {
     Expr::field(
         Field::Cgroup,
         Op::equal(equal),
-        Operand::Named {
-            name: b"/system.slice".to_vec(),
-            number: id,
-        },
+        Operand::named(b"/system.slice".to_vec(), id),
     )
 }
 

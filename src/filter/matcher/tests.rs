@@ -6,6 +6,7 @@
 
 mod doubt;
 mod dual_stack;
+mod looked_up;
 mod named;
 mod owners;
 mod rule;
@@ -150,23 +151,13 @@ fn interface(equal: bool, name: &str, index: Option<u32>) -> Test {
     Test::Field(
         Field::Interface,
         Op::equal(equal),
-        Operand::Named {
-            name,
-            number: index.map(u64::from),
-        },
+        Operand::named(name, index.map(u64::from)),
     )
 }
 
 fn cgroup(equal: bool, path: &str, id: Option<u64>) -> Test {
     let path = path.into();
-    Test::Field(
-        Field::Cgroup,
-        Op::equal(equal),
-        Operand::Named {
-            name: path,
-            number: id,
-        },
-    )
+    Test::Field(Field::Cgroup, Op::equal(equal), Operand::named(path, id))
 }
 
 #[test]
@@ -405,56 +396,6 @@ fn mark_is_compared_under_its_mask() {
     assert!(of(&mark(true, 0x34, 0xff), &socket));
     assert!(!of(&mark(true, 0x34, u32::MAX), &socket));
     assert!(of(&mark(false, 0x34, u32::MAX), &socket));
-}
-
-#[test]
-fn interface_is_compared_by_index_where_that_is_known() {
-    let mut socket = tcp();
-    socket.interface = Some(7);
-    let row = Row {
-        interface: Some("eth0"),
-        ..Row::bare(&socket)
-    };
-    assert!(holds(&interface(true, "renamed", Some(7)), &row));
-    assert!(holds(&interface(false, "eth0", Some(8)), &row));
-}
-
-#[test]
-fn interface_is_else_compared_by_name_or_digits() {
-    let mut socket = tcp();
-    socket.interface = Some(7);
-    let row = Row {
-        interface: Some("eth0"),
-        ..Row::bare(&socket)
-    };
-    for name in ["eth0", "7", "if7"] {
-        assert!(holds(&interface(true, name, None), &row), "{name}");
-        assert!(!holds(&interface(false, name, None), &row), "{name}");
-    }
-    assert!(holds(&interface(false, "eth1", None), &row));
-}
-
-#[test]
-fn interface_without_a_name_is_called_by_its_index() {
-    let mut socket = tcp();
-    socket.interface = Some(7);
-    assert!(of(&text(Field::Interface, true, "if?"), &socket));
-    assert!(of(&text(Field::Interface, true, "7"), &socket));
-    assert!(!of(&text(Field::Interface, false, "if?"), &socket));
-}
-
-#[test]
-fn cgroup_is_compared_by_id_where_that_is_known() {
-    let mut socket = tcp();
-    socket.cgroup_id = Some(9);
-    let row = Row {
-        cgroup: Some(b"/a.slice"),
-        ..Row::bare(&socket)
-    };
-    assert!(holds(&cgroup(true, "/other", Some(9)), &row));
-    assert!(holds(&cgroup(true, "/a.slice", None), &row));
-    assert!(holds(&cgroup(false, "/b.slice", None), &row));
-    assert!(!of(&cgroup(false, "/b.slice", None), &socket));
 }
 
 #[test]

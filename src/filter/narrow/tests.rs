@@ -35,10 +35,7 @@ fn on(index: Option<u32>) -> Expr {
     Expr::field(
         Field::Interface,
         Op::Equal,
-        Operand::Named {
-            name: "eth0".into(),
-            number: index.map(u64::from),
-        },
+        Operand::named("eth0".into(), index.map(u64::from)),
     )
 }
 
@@ -238,10 +235,7 @@ fn a_whole_life_is_narrowed_by_its_ends_and_not_by_mark_or_cgroup() {
     let cgroup = number(Expr::field(
         Field::Cgroup,
         Op::Equal,
-        Operand::Named {
-            name: b"/a".to_vec(),
-            number: Some(9),
-        },
+        Operand::named(b"/a".to_vec(), Some(9)),
     ));
     for passing in [mark, cgroup] {
         let narrow = narrowed(&passing, TCP);

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use proptest::prelude::*;
 
 use super::{Expr, Names, parse};
-use crate::filter::Field;
+use crate::filter::{Field, Resolved};
 use crate::model::Protocol;
 use tables::{ACCEPTED, REJECTED};
 
@@ -31,36 +31,24 @@ impl Names for Known {
         (name == "htpp").then(|| "http".to_owned())
     }
 
-    fn user(&self, name: &str) -> Result<Option<u32>, String> {
-        match name {
-            "www-data" => Ok(Some(33)),
-            "root" => Ok(Some(0)),
-            "recorded" => Ok(None),
-            _ => Err("there is no such user".to_owned()),
-        }
-    }
-
-    fn check(&self, field: Field, name: &str) -> Result<(), String> {
-        match (field, name) {
-            (Field::Congestion, "cubik") => Err("did you mean cubic?".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
-    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
-        match name {
-            "elsewhere" => Err("names mean nothing".to_owned()),
-            "eth00" => Err("did you mean eth0?".to_owned()),
-            "99" => Err("there is no interface 99".to_owned()),
-            _ => Ok((name == "eth0").then_some(2)),
-        }
-    }
-
-    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
-        if path == b"/sytem.slice" {
-            return Err("did you mean /system.slice?".to_owned());
-        }
-        Ok((path.to_vec(), (path == b"/system.slice").then_some(7)))
+    fn resolve(&self, field: Field, name: Vec<u8>) -> Result<Resolved, String> {
+        let number = match (field, &*name) {
+            (Field::User | Field::ProcessUser, b"www-data") => Some(33),
+            (Field::User | Field::ProcessUser, b"root") => Some(0),
+            (Field::User | Field::ProcessUser, b"recorded") => None,
+            (Field::User | Field::ProcessUser, _) => return Err("there is no such user".to_owned()),
+            (Field::Congestion, b"cubik") => return Err("did you mean cubic?".to_owned()),
+            (Field::Interface, b"elsewhere") => return Err("names mean nothing".to_owned()),
+            (Field::Interface, b"eth00") => return Err("did you mean eth0?".to_owned()),
+            (Field::Interface, b"99") => return Err("there is no interface 99".to_owned()),
+            (Field::Interface, b"eth0") => Some(2),
+            (Field::Cgroup, b"/sytem.slice") => {
+                return Err("did you mean /system.slice?".to_owned());
+            }
+            (Field::Cgroup, b"/system.slice") => Some(7),
+            _ => None,
+        };
+        Ok((name, number.filter(|_| field != Field::ProcessUser)))
     }
 
     fn ephemeral(&self) -> Option<RangeInclusive<u16>> {
@@ -100,20 +88,8 @@ impl Names for OnlyUnix {
         Known.near_service(name)
     }
 
-    fn user(&self, name: &str) -> Result<Option<u32>, String> {
-        Known.user(name)
-    }
-
-    fn check(&self, field: Field, name: &str) -> Result<(), String> {
-        Known.check(field, name)
-    }
-
-    fn interface(&self, name: &str) -> Result<Option<u32>, String> {
-        Known.interface(name)
-    }
-
-    fn cgroup(&self, path: &[u8]) -> Result<(Vec<u8>, Option<u64>), String> {
-        Known.cgroup(path)
+    fn resolve(&self, field: Field, name: Vec<u8>) -> Result<Resolved, String> {
+        Known.resolve(field, name)
     }
 
     fn ephemeral(&self) -> Option<RangeInclusive<u16>> {

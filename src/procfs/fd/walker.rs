@@ -18,7 +18,6 @@ use crate::procfs::file;
 /// Where the link of a ring leads.
 pub(super) const IO_URING: &[u8] = b"anon_inode:[io_uring]";
 
-/// How many threads walk at most.
 const MOST_THREADS: usize = 4;
 /// How many processes make a thread worth its start.
 const PROCESSES_PER_THREAD: usize = 64;

@@ -15,7 +15,6 @@ use crate::wire::{self, Body, DumpParams, Messages};
 const CHANGED: &str = "the table changed while it was read (NLM_F_DUMP_INTR)";
 const OVERRUN: &str = "the receive buffer overran (ENOBUFS)";
 
-/// What is dumped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dump {
     /// A table.

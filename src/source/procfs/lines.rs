@@ -11,7 +11,6 @@ const ENDLESS: u64 = 16 * 1024 * 1024;
 pub(super) struct Lines<R> {
     reader: BufReader<R>,
     text: Vec<u8>,
-    /// Lines read so far.
     pub(super) count: u64,
     /// Lines end in CR LF, as the first one does: a copy that went through another system.
     has_returns: bool,

@@ -42,7 +42,6 @@ impl Strays {
         Self { inodes }
     }
 
-    /// Is the socket one of them?
     pub(super) fn hold(&self, socket: &Socket) -> bool {
         socket
             .inode

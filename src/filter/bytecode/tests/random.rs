@@ -165,7 +165,7 @@ fn test_holds(test: &Test, socket: &Socket) -> Option<bool> {
                 Field::Interface => socket.interface?.into(),
                 _ => socket.cgroup_id?,
             };
-            own == number.unwrap_or(9)
+            own == *number
         }
         Operand::Masked { value, mask } => socket.mark? & mask == *value,
         _ => socket.send_queue? == 1,
