@@ -30,7 +30,7 @@ macro_rules! fields {
             TcpPart(&'static InfoField),
             /// `mptcp_info.…`
             MptcpPart(&'static InfoField),
-            /// `memory.…`: the place in [`Memory::fields`](crate::model::Memory::fields).
+            /// `memory.…`: the place in [`Memory::FIELDS`](crate::model::Memory::FIELDS).
             MemoryPart(usize),
         }
 
