@@ -198,7 +198,15 @@ fn ends_in_two_namespaces_are_one_pair() {
     assert_eq!(told.iter().filter(|pair| is_it(pair)).count(), 1);
     for pair in &told {
         let ends = [&pair["client"], &pair["server"]];
-        let netns = ends.map(|end| end["netns"].as_str().unwrap());
+        if !is_it(pair) && ends.iter().any(|end| end.is_null()) {
+            // Its connection was under way when the watch began.
+            continue;
+        }
+        let netns = ends.map(|end| {
+            end["netns"]
+                .as_str()
+                .unwrap_or_else(|| panic!("no namespace: {pair}"))
+        });
         if is_it(pair) {
             let family = ends.map(|end| end["family"].as_str().unwrap());
             assert_eq!(
