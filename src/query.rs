@@ -188,7 +188,7 @@ impl Query {
         }
     }
 
-    /// What is asked of the table of a rule.
+    /// The request for the table of a rule.
     pub fn request(&self, rule: &Rule) -> Request {
         Request {
             states: rule.states(),

@@ -402,7 +402,7 @@ fn podman(store: &Path) -> HashMap<String, Place> {
 ///
 /// Both kinds of database, of bolt and of `SQLite`, have the JSON text of each container and pod in them, as it is:
 /// `"id":"ID","name":"NAME"`, and behind that `,"pod":"ID"`. Within a text of somebody else quotes have
-/// backslashes. What is left over of older ones is not wrong: a pod keeps its name, and a container its pod.
+/// backslashes. Lines of older states do no harm: a pod keeps its name, and a container its pod.
 #[derive(Debug, Default)]
 struct Pods {
     /// Names of containers and pods.

@@ -67,8 +67,8 @@ fn run(
     watch.untold = source.untold();
     if let Some(why) = &sampled {
         let text = format!(
-            "{why}: looking again and again instead (sampled): \
-             steps are told late, and those of sockets that live shortly not at all"
+            "{why}: falling back to polling (sampled): \
+             events are delayed and short-lived sockets are missed"
         );
         watch.note(Warning::note(text), messages);
     }

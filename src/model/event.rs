@@ -172,7 +172,7 @@ pub struct EventSummary {
     pub matched: u64,
     /// Steps that the kernel has not recorded, for want of room or as those that followed show.
     pub lost: u64,
-    /// The steps were found by looking again and again: not all of them, and later than they happened.
+    /// True if the steps were found by polling: late, and without those of short-lived sockets.
     pub sampled: bool,
     /// What is missing, and what else must be known.
     pub diagnostics: Diagnostics,

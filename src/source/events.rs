@@ -89,7 +89,7 @@ pub trait EventSource {
     /// Steps that the kernel had no room to record, or no record of, or this program no time for, so far.
     fn lost(&self) -> u64;
 
-    /// Why the steps are found by looking again and again; `None` = the kernel records them.
+    /// Why the steps are found by polling; `None` = the kernel records them.
     fn sampled(&self) -> Option<String>;
 
     /// From where to where a step of TCP goes that is not always told; empty = each is, as far as it is

@@ -82,7 +82,7 @@ impl PortUse {
         let none = Used::default();
         let bound = self.used.get(&GroupKey::Nothing).unwrap_or(&none);
         let mut groups = Vec::new();
-        // What is at every address comes before what is at one.
+        // Wildcard addresses come before single ones.
         for (key, used) in &self.used {
             let mut group = Group::counted(key.clone(), [used.sockets; 2]);
             let (mut ports, mut taken) = (used.numbers, used.ports.len());

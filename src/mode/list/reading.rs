@@ -82,7 +82,7 @@ impl Listing<'_> {
         reading.end(outcome, messages)
     }
 
-    /// What is asked of the table of a rule. What is kept for longer is known by its cookie.
+    /// The request for the table of a rule. Sockets that are kept for longer are known by their cookies.
     fn request(&self, rule: &Rule) -> Request {
         let mut request = self.query.request(rule);
         request.extensions.detail = match self.output {

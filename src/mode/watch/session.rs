@@ -56,7 +56,7 @@ pub(super) fn view(
     end.map(|_| session.verdict)
 }
 
-/// What is seen of a listing, where it is seen, and what keys do to it.
+/// A listing on the screen: its part, its place, and the effect of keys.
 struct Session {
     view: View,
     /// What is shown of the last round.

@@ -46,7 +46,7 @@ pub enum Destroyed {
     NotTold,
 }
 
-/// A watch by looking again and again.
+/// A watch by polling.
 pub struct Sampled {
     scope: Scope,
     networks: Networks,
