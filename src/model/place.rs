@@ -57,7 +57,7 @@ impl Place {
         self.0.remove(&fact);
     }
 
-    /// Puts what is within it behind what is known of it: `OUTER:INNER`.
+    /// Appends the name of an inner container: `OUTER:INNER`.
     pub fn nest(&mut self, fact: Fact, within: Option<impl AsRef<[u8]>>) {
         match (self.0.remove(&fact), within) {
             (Some(outer), Some(within)) => {

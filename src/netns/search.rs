@@ -247,7 +247,7 @@ impl Search {
     }
 
     /// The namespace of this name, of the process with this number, or of a container; else the one that is called
-    /// so. What is written with escapes, as lists show it, is tried after what is meant as it stands.
+    /// so. The literal name is tried first, then the name with its escapes read, as lists show it.
     fn named(&self, word: &[u8], containers: &mut Containers) -> Result<u32, Error> {
         let text = String::from_utf8_lossy(word);
         let plain = unescape(&text);

@@ -90,7 +90,7 @@ fn nonzero<N: Default + PartialEq>(number: N) -> Option<N> {
     (number != N::default()).then_some(number)
 }
 
-/// What is wrong with a column, as the header names it; a long one is not quoted in full.
+/// Why a column is malformed, by its name in the header; long text is cut.
 fn malformed(column: &str, text: &[u8], reason: &str) -> Malformed {
     match text.get(..QUOTED) {
         _ if text.is_empty() => format!("{column}: {reason}"),

@@ -98,7 +98,7 @@ impl<'w> Changes<'w> {
         self.objects.end().map(|_| ())
     }
 
-    /// The round is over: what is known is shown.
+    /// Shows the known rows at the end of a round.
     ///
     /// # Errors
     ///

@@ -63,7 +63,7 @@ fn program(btf: &Btf<'_>, plan: &Plan<'_>, moment: Moment) -> Result<Vec<Instruc
     let end = writer.end;
     match moment {
         Moment::Made => {
-            // An argument of 32 bits: what is above them in its register is left from elsewhere.
+            // An argument of 32 bits: the upper half of its register is undefined.
             writer.code.load(Eight, R::R1, CONTEXT, 16);
             writer.code.lower_half(R::R1);
             writer.code.jump(Condition::IsNot(R::R1, FIN_WAIT_2), end);
