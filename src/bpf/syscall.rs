@@ -37,10 +37,10 @@ const RAW_TRACEPOINT_OPEN: c_int = 17;
 const LINK_CREATE: c_int = 28;
 /// `BPF_ITER_CREATE`.
 const ITER_CREATE: c_int = 33;
+/// `BPF_MAP_TYPE_HASH`.
+const HASH: u32 = 1;
 /// `BPF_MAP_TYPE_ARRAY`.
 const ARRAY: u32 = 2;
-/// `BPF_MAP_TYPE_PERCPU_ARRAY`.
-const PERCPU_ARRAY: u32 = 6;
 /// `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
 /// `BPF_F_MMAPABLE`.
@@ -88,8 +88,8 @@ struct Load {
 pub enum MapKind {
     /// One value.
     Value,
-    /// One value of each processor, zero at first, for programs only.
-    PerCpu,
+    /// So many numbers of four bytes by keys of eight, for programs only.
+    Keyed,
     /// A ring buffer: pages, and a power of two.
     RingBuffer,
     /// So many values of four bytes, to iterate over.
@@ -102,7 +102,7 @@ pub(super) fn create(kind: MapKind, bytes: usize) -> io::Result<OwnedFd> {
     // Type, bytes of a key, bytes of a value, how many values, flags.
     let attributes = match kind {
         MapKind::Value => [ARRAY, 4, bytes, 1, MMAPABLE],
-        MapKind::PerCpu => [PERCPU_ARRAY, 4, bytes, 1, 0],
+        MapKind::Keyed => [HASH, 8, 4, bytes, 0],
         MapKind::RingBuffer => [RINGBUF, 0, 0, bytes, 0],
         MapKind::Elements => [ARRAY, 4, 4, bytes, 0],
     };

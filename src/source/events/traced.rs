@@ -41,7 +41,7 @@ use program::program;
 use queue::Queue;
 use record::StepRecord;
 use rests::RestRecord;
-use writer::{Generation, MET, Plan, Turn};
+use writer::{Generation, Plan, TAKEN, Turn};
 
 /// Room for what is recorded while this program does not run, in bytes. The kernel maps it twice, and
 /// resident memory counts it so.
@@ -247,13 +247,13 @@ fn record(
     ring: &Map,
     lost: &Map,
 ) -> Result<(Vec<Link>, StateSet), Error> {
-    let met = Map::new(MapKind::PerCpu, MET)?;
+    let taken = Map::new(MapKind::Keyed, TAKEN)?;
     let plan = Plan {
         watched,
         networks,
         pids: pids()?,
         ring: ring.descriptor(),
-        met: met.descriptor(),
+        taken: taken.descriptor(),
         lost: lost.descriptor(),
     };
     let (typed, copied, tracepoint, rests) = bpf::describe(Path::new(BTF), &WANTED, |btf| {

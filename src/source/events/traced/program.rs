@@ -13,7 +13,8 @@ use super::fields::{
 use super::record::{COMMAND, StepRecord};
 use super::wanted::{SKC_TO_TCP_SOCK, Subject};
 use super::writer::{
-    CONTEXT, Generation, IS_HELD, Plan, RECORD, SOCKET, TASK, Turn, Writer, at, length,
+    CONTEXT, Generation, IS_HELD, NEW_STATE, OLD_STATE, Plan, RECORD, SOCKET, TASK, Turn, Writer,
+    at, length,
 };
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
@@ -34,14 +35,9 @@ pub(super) fn program(
     plan: &Plan<'_>,
 ) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer::new(btf, generation, plan)?;
-    writer.read(Four, IS_HELD, SOCKET, HELD)?;
-    if turn == Turn::Second {
-        // No interrupt makes these.
-        writer.code.jump(Condition::IsNot(IS_HELD, 0), writer.end);
-    }
     writer.let_pass(Subject::Step)?;
-    writer.read(Four, IS_HELD, SOCKET, HELD)?;
     writer.take_turn(turn);
+    writer.read(Four, IS_HELD, SOCKET, HELD)?;
     writer.reserve_by_holder();
     writer.write_step()?;
     writer.write_socket()?;
@@ -71,7 +67,7 @@ impl Writer<'_> {
             offset_of!(StepRecord, old_state),
             offset_of!(StepRecord, new_state),
         ];
-        for (argument, place) in [8, 16].into_iter().zip(places) {
+        for (argument, place) in [OLD_STATE, NEW_STATE].into_iter().zip(places) {
             self.code.load(Eight, R::R1, CONTEXT, argument);
             self.write(Four, place, R::R1);
         }

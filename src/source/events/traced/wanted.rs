@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::super::Watched;
 use super::fields::{ADDRESSES, COMMON, FAMILIES, HELD, LAST_PORT};
-use super::writer::{CONTEXT, SOCKET, Writer};
+use super::writer::{CONTEXT, NEW_STATE, OLD_STATE, SOCKET, Writer};
 use crate::bpf::Size::{Eight, Four, Two};
 use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
 use crate::filter::{Check, Prefix, Side};
@@ -21,10 +21,6 @@ const PEER_PORT: R = R::R7;
 /// what it knows of the ports there; at the begin of a word of the stack, too.
 const LOCAL_PLACE: i16 = -6;
 const PEER_PLACE: i16 = -4;
-
-// The arguments of the tracepoint.
-const OLD_STATE: i16 = 8;
-const NEW_STATE: i16 = 16;
 
 /// `BPF_FUNC_skc_to_tcp_sock`.
 pub(super) const SKC_TO_TCP_SOCK: i32 = 137;

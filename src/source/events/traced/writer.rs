@@ -13,6 +13,8 @@ use crate::bpf::{
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const MAP_LOOKUP_ELEM: i32 = 1;
+const MAP_UPDATE_ELEM: i32 = 2;
+const MAP_DELETE_ELEM: i32 = 3;
 const KTIME_GET_NS: i32 = 5;
 const PROBE_READ_KERNEL: i32 = 113;
 const RINGBUF_RESERVE: i32 = 131;
@@ -28,8 +30,8 @@ pub(super) struct Plan<'w> {
     /// The pid namespace; `None` = the first one.
     pub(super) pids: Option<Namespace>,
     pub(super) ring: RawFd,
-    /// What the programs of both turns share, by processor.
-    pub(super) met: RawFd,
+    /// What the programs of both turns share.
+    pub(super) taken: RawFd,
     /// The counter of records that had no room.
     pub(super) lost: RawFd,
 }
@@ -43,19 +45,20 @@ pub(super) enum Generation {
     Copied,
 }
 
-/// A program is attached twice, one behind the other. The kernel does not run a program that an interrupt has come
-/// into, and the steps of an interrupt would have no record where another step was just recorded: these the second takes.
+/// A program is attached twice, one behind the other. The kernel does not run one that is at work on the same processor:
+/// for the steps of an interrupt that comes into it and, seen with Linux 7.3, of a task that runs before another has left it.
+/// The second takes those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Takes every step.
     First,
-    /// Takes those of an interrupt that the first was not run for.
+    /// Takes those that the first was not run for.
     Second,
 }
 
-/// Bytes that both turns share on each processor: the socket that the first has met last, if an interrupt made the
-/// step. Interrupts do not come into one another here: the second is run for the same step next, or not at all.
-pub(super) const MET: usize = 8;
+/// Steps that the first took and the second has not met yet: their sockets, with their new states. One stays if the
+/// second is not run for it, until the next step of its socket.
+pub(super) const TAKEN: usize = 4_096;
 
 // The registers that keep their values in calls.
 /// The socket, or what is left of one.
@@ -66,6 +69,10 @@ pub(super) const IS_HELD: R = R::R8;
 /// The arguments of the tracepoint; behind their use, the task.
 pub(super) const CONTEXT: R = R::R9;
 pub(super) const TASK: R = R::R9;
+
+// Where the states stand among the arguments of the tracepoint.
+pub(super) const OLD_STATE: i16 = 8;
+pub(super) const NEW_STATE: i16 = 16;
 
 pub(super) struct Writer<'p> {
     pub(super) code: Assembler,
@@ -115,31 +122,39 @@ impl<'p> Writer<'p> {
 
     /// Goes to the end for a step that the other turn takes.
     pub(super) fn take_turn(&mut self, turn: Turn) {
-        let code = &mut self.code;
-        code.set_map(R::R1, self.plan.met);
-        code.set(R::R2, 0);
-        code.store(Four, R::STACK, -8, R::R2);
-        code.copy(R::R2, R::STACK);
-        code.add_number(R::R2, -8);
-        code.call(MAP_LOOKUP_ELEM);
-        code.jump(Condition::Is(R::R0, 0), self.end);
-        let take = code.label();
-        code.set(R::R2, 0);
+        let (key, value) = (-8, -16);
+        self.code.store(Eight, R::STACK, key, SOCKET);
+        self.code.load(Eight, R::R1, CONTEXT, NEW_STATE);
+        self.code.store(Four, R::STACK, value, R::R1);
         match turn {
             Turn::First => {
-                code.jump(Condition::IsNot(IS_HELD, 0), take);
-                code.copy(R::R2, SOCKET);
-                code.place(take);
-                code.store(Eight, R::R0, 0, R::R2);
+                self.code.copy(R::R3, R::STACK);
+                self.code.add_number(R::R3, value.into());
+                self.code.set(R::R4, 0);
+                self.call_with_taken(MAP_UPDATE_ELEM, key);
+                // Where there is no room, the second takes it.
+                self.code.jump(Condition::IsNot(R::R0, 0), self.end);
             }
             Turn::Second => {
-                code.load(Eight, R::R1, R::R0, 0);
-                code.jump(Condition::Differ(R::R1, SOCKET), take);
-                code.store(Eight, R::R0, 0, R::R2);
-                code.jump(Condition::Always, self.end);
-                code.place(take);
+                let take = self.code.label();
+                self.call_with_taken(MAP_LOOKUP_ELEM, key);
+                self.code.jump(Condition::Is(R::R0, 0), take);
+                self.code.load(Four, R::R1, R::R0, 0);
+                self.code.load(Four, R::R2, R::STACK, value);
+                self.code.jump(Condition::Differ(R::R1, R::R2), take);
+                self.call_with_taken(MAP_DELETE_ELEM, key);
+                self.code.jump(Condition::Always, self.end);
+                self.code.place(take);
             }
         }
+    }
+
+    /// Calls a helper for what was taken of the socket whose address is at this place of the stack.
+    fn call_with_taken(&mut self, helper: i32, key: i16) {
+        self.code.set_map(R::R1, self.plan.taken);
+        self.code.copy(R::R2, R::STACK);
+        self.code.add_number(R::R2, key.into());
+        self.code.call(helper);
     }
 
     /// Makes room for a record of as many bytes as the second register says.

@@ -2,7 +2,7 @@
 
 use super::super::Namespace;
 use super::super::fields::{TRACEPOINT, WANTED};
-use super::super::writer::{Generation, MET, Plan, Turn};
+use super::super::writer::{Generation, Plan, TAKEN, Turn};
 use super::program;
 use crate::bpf::{self, BTF, Hook, Kernel, Map, MapKind, TypeKind};
 use crate::filter::{Expr, Field, Narrow, Op, Operand, PortItem, Prefix, Side};
@@ -58,12 +58,12 @@ fn this_kernel_takes_both_programs() {
     let others = || {
         Ok((
             Map::new(MapKind::Value, 8)?,
-            Map::new(MapKind::PerCpu, MET)?,
+            Map::new(MapKind::Keyed, TAKEN)?,
         ))
     };
     let ring = Map::new(MapKind::RingBuffer, 1 << 16);
-    let maps = ring.and_then(|ring| others().map(|(lost, met)| (ring, lost, met)));
-    let (ring, lost, met) = match maps {
+    let maps = ring.and_then(|ring| others().map(|(lost, taken)| (ring, lost, taken)));
+    let (ring, lost, taken) = match maps {
         Ok(maps) => maps,
         Err(error) => return skip(error.chain()),
     };
@@ -75,7 +75,7 @@ fn this_kernel_takes_both_programs() {
                 networks: Some(&[u32::MAX, 1]),
                 pids,
                 ring: ring.descriptor(),
-                met: met.descriptor(),
+                taken: taken.descriptor(),
                 lost: lost.descriptor(),
             };
             let (code, tracepoint) = bpf::describe(Path::new(BTF), &WANTED, |btf| {
@@ -110,7 +110,7 @@ fn kernel_without_a_field_is_told() {
         networks: Some(&[1]),
         pids: None,
         ring: 3,
-        met: 5,
+        taken: 5,
         lost: 4,
     };
     let error = program(&btf, Generation::Typed, Turn::First, &plan).unwrap_err();
