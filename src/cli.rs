@@ -6,6 +6,7 @@ mod events;
 mod explain;
 mod fields;
 mod habits;
+mod kill;
 mod meaning;
 mod netstat;
 mod refusal;
@@ -13,6 +14,7 @@ mod repeat;
 mod words;
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ use crate::filter;
 use crate::mode::{OpenConsole, Repeating};
 use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
-use crate::query::{Count, OpenOutput, Query, Watching};
+use crate::query::{Ask, Count, Killing, OpenOutput, Query, Watching};
 use crate::render::{Color, Grouping};
 use words::{FormatWord, Named, OrAuto};
 
@@ -52,6 +54,10 @@ pub struct Terminal {
     pub console: Option<OpenConsole>,
     /// The standard output, terminal or not.
     pub output: Option<OpenOutput>,
+    /// Asks a question on it; `None` = nobody would answer.
+    pub ask: Option<Ask>,
+    /// The connection of the `ssh` session, as `SSH_CONNECTION` tells it: its own end and the peer's.
+    pub ssh: Option<[SocketAddr; 2]>,
 }
 
 /// What to do.
@@ -63,6 +69,8 @@ pub enum Command {
     Repeat(Box<Repeating>),
     /// Show events.
     Watch(Box<Watching>),
+    /// End sockets.
+    Kill(Box<Killing>),
     /// List sockets as `netstat` does.
     Netstat(Box<Netstat>),
     /// Print a text: help, version, completions, explanations.
@@ -235,6 +243,16 @@ struct Typed {
     #[arg(long)]
     strict: bool,
 
+    /// End what matches, and tell the result; --dry-run lists it
+    #[arg(short = 'K', long)]
+    kill: bool,
+    /// With -K: without a question; twice: our ssh session too
+    #[arg(long, action = ArgAction::Count)]
+    yes: u8,
+    /// With -K: only list what would be ended
+    #[arg(long, hide = true)]
+    dry_run: bool,
+
     /// Network namespaces: name, PID, path; all = every one
     #[arg(short = 'N', long, value_name = "WHERE", value_delimiter = ',')]
     netns: Vec<OsString>,
@@ -320,6 +338,8 @@ impl Typed {
             Command::Print(explain::explain(word, terminal)?)
         } else if self.continuous.is_some() {
             Command::Repeat(Box::new(self.repeating(terminal)?))
+        } else if self.kill {
+            Command::Kill(Box::new(self.killing(terminal)?))
         } else if self.events {
             Command::Watch(Box::new(self.watching(terminal)?))
         } else {
@@ -384,7 +404,7 @@ const HEADINGS: [(&str, &str); 7] = [
     ("tcp", "Which sockets"),
     ("numeric", "What to tell"),
     ("format", "How to show it"),
-    ("quiet", "Checks"),
+    ("quiet", "Checks, and ending sockets"),
     ("netns", "Where from"),
     ("filter", "Which sockets"),
     ("help", "Other"),

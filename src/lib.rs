@@ -106,6 +106,7 @@ fn execute(
         Command::List(query) => mode::list(&query, envelope, out, messages),
         Command::Repeat(repeating) => mode::watch(*repeating, &envelope(), out, messages),
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
+        Command::Kill(killing) => mode::kill(&killing, envelope, out, messages),
         Command::Netstat(query) => mode::netstat(&query, &envelope(), out, messages),
         Command::Refuse(text, verdict) => {
             messages.plain(&text);

@@ -7,6 +7,7 @@ pub mod netstat;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Selection, Severity, Table};
+use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
 use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
@@ -37,6 +38,8 @@ pub struct Query {
     pub checked: Option<Family>,
     /// Which sockets of a table.
     pub selection: Selection,
+    /// States whose sockets are left alone, whatever the filter.
+    pub spared: StateSet,
     /// Which of those.
     pub filter: Expr,
     /// The optional parts of a socket.
@@ -116,6 +119,26 @@ impl Watching {
     }
 }
 
+/// Sockets to end.
+#[derive(Debug)]
+pub struct Killing {
+    /// Which, and how what became of them is shown.
+    pub query: Query,
+    /// True if only the exit status is wanted.
+    pub is_quiet: bool,
+    /// True if nothing is to be ended.
+    pub is_dry: bool,
+    /// How often `--yes` was given: once for the sockets, twice for the own connection too.
+    pub yes: u8,
+    /// Asks at the terminal; `None` = there is nobody to ask.
+    pub ask: Option<Ask>,
+    /// The connection of the `ssh` session that this runs in: its own end and the peer's.
+    pub ssh: Option<[SocketAddr; 2]>,
+}
+
+/// Asks a question that is answered with yes or no.
+pub type Ask = fn(&str) -> io::Result<bool>;
+
 /// What is told of the sockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Report {
@@ -160,7 +183,8 @@ impl Hidden {
 impl Query {
     /// What the selection and the filter mean for one table.
     pub fn rule(&self, table: Table) -> Rule {
-        let selected = Test::State(self.selection.states(table.protocol));
+        let selected = self.selection.states(table.protocol);
+        let selected = Test::State(selected.intersection(self.spared.complement()));
         let checked = self.checked.filter(|_| table.family == Family::Inet6);
         let speaks = checked.map_or(Expr::ALWAYS, filter::speaks);
         Expr::all([Expr::Test(selected), speaks, self.filter.clone()]).for_table(table)

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::mem;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic;
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +50,8 @@ pub(crate) fn found() -> Terminal {
         zone: Some(TimeZone::system),
         console: (is_terminal && !is_dumb).then_some(open),
         output: Some(output),
+        ask: (is_terminal && isatty(io::stdin())).then_some(ask),
+        ssh: env::var("SSH_CONNECTION").ok().and_then(|text| ends(&text)),
         is_terminal,
         no_color: no_color || is_dumb,
         utf8: cli::is_utf8(&locale()),
@@ -60,6 +63,25 @@ fn locale() -> OsString {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].map(env::var_os);
     let mut set = set.into_iter().flatten();
     set.find(|value| !value.is_empty()).unwrap_or_default()
+}
+
+/// Asks on the terminal. Everything but a yes is a no.
+fn ask(question: &str) -> io::Result<bool> {
+    write!(io::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The ends of `SSH_CONNECTION`, `10.0.0.5 52211 10.0.0.1 22`: our own and the client's.
+fn ends(text: &str) -> Option<[SocketAddr; 2]> {
+    let mut words = text.split_ascii_whitespace();
+    let mut end = || {
+        let address = words.next()?.parse().ok()?;
+        Some(SocketAddr::new(address, words.next()?.parse().ok()?))
+    };
+    let (client, own) = (end()?, end()?);
+    Some([own, client])
 }
 
 /// Another descriptor of the standard output.

@@ -67,7 +67,7 @@ fn groups_come_in_the_order_of_the_manual() {
         "\nWhich sockets:",
         "\nWhat to tell:",
         "\nHow to show it:",
-        "\nChecks:",
+        "\nChecks, and ending sockets:",
         "\nWhere from:",
         "\nOther:",
         "\nFilters, ",

@@ -32,6 +32,7 @@ mod findings;
 mod formats;
 mod growth;
 mod help;
+mod kill;
 mod layers;
 mod left_over;
 mod listing;

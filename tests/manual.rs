@@ -143,6 +143,7 @@ fn fields_are_those_of_the_program() {
         .filter_map(|line| words(line, ".It Cm "))
         .flatten();
     let columns = Field::VOCABULARY.into_iter().chain(Field::COMBINED);
+    let columns = columns.chain([Field::Result]);
     let fields: Words = columns.map(Field::name).collect();
     assert_eq!(told.map(str::to_owned).collect::<Words>(), fields);
 }

@@ -13,7 +13,7 @@ use crate::enrich::{
 use crate::error::Error;
 use crate::fields::Cost;
 use crate::filter::{self, Expr};
-use crate::model::{Family, Protocol, Selection, Source, Table};
+use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs};
@@ -97,6 +97,7 @@ impl Typed {
             checked,
             alone: &tables.alone | &tables.filtered,
             selection: self.selection(&filter),
+            spared: StateSet::EMPTY,
             filter,
             hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),
             hidden: Hidden {
@@ -291,6 +292,7 @@ impl Typed {
             (self.memory, Extras::MEMORY),
             (self.processes > 0, Extras::PROCESSES),
             (self.processes > 1, Extras::PEERS),
+            (self.kill, Extras::RESULT),
         ];
         given(extras).collect()
     }

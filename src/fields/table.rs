@@ -170,6 +170,8 @@ fields! {
         Memory = new("memory", 8) { in_procfs: has_drops, cost: Cost::Memory };
     }
     beside {
+        /// `result`: what came of ending it with `-K`.
+        Result = new("result", 14);
         /// `local`: address, interface and port in one cell.
         Local = new("local", 24) { aliases: &["src"] };
         /// `peer`: likewise.

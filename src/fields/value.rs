@@ -250,6 +250,7 @@ impl Field {
                 let (_, _, value) = Memory::FIELDS.get(place)?;
                 number(value(socket.memory()?))
             }
+            Self::Result => row.result.map(|text| Datum::Name(text.as_bytes())),
             Self::Local => Some(Datum::End(Side::Local)),
             Self::Peer => Some(Datum::End(Side::Peer)),
         }

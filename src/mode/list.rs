@@ -63,7 +63,7 @@ pub(super) fn run(
 }
 
 /// Stands before what is missing.
-const INCOMPLETE: &str = "incomplete list: ";
+pub(super) const INCOMPLETE: &str = "incomplete list: ";
 const NOTHING_LISTED: &str = "the filter wants nothing that the options list";
 
 pub(super) struct Listing<'l> {
@@ -130,7 +130,7 @@ impl<'l> Listing<'l> {
     }
 
     /// Says which namespaces could not be found.
-    fn note_search(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
+    pub(super) fn note_search(&mut self, source: &mut dyn Source, messages: &mut Messages<'_>) {
         self.summary.is_unsearched = !source.is_searched();
         for warning in source.take_warnings() {
             let noted = &mut self.summary.diagnostics;

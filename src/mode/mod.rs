@@ -6,6 +6,7 @@ mod events;
 pub(crate) mod fake;
 mod findings;
 mod host_names;
+mod kill;
 mod list;
 mod matcher;
 mod message_dedup;
@@ -33,6 +34,7 @@ use crate::text::shown;
 
 use check::checked;
 pub use events::events;
+pub use kill::kill;
 use message_dedup::MessageDedup;
 pub use signals::ignored_signals;
 pub use stdout::{Stderr, Stdout};

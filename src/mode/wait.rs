@@ -4,6 +4,8 @@ mod closest;
 mod pace;
 mod port_usage;
 
+pub(super) use port_usage::{end, holder};
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 

@@ -108,6 +108,8 @@ row! {
         place: Place,
         /// Who is at the other end; `None` = not looked up.
         peer: Peer,
+        /// What came of ending it; `None` = nobody tried.
+        result: str,
         /// The service at its own port.
         local_service: str,
         /// The service at the peer's port.
@@ -120,6 +122,16 @@ row! {
 }
 
 impl OwnedRow {
+    /// Takes what came of ending it.
+    pub fn set_result(&mut self, result: Box<str>) {
+        self.result = Some(result);
+    }
+
+    /// The socket.
+    pub const fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Takes the host names of its own address and of the peer's.
     pub fn name_hosts(&mut self, names: [Option<Box<str>>; 2]) {
         [self.local_host, self.peer_host] = names;

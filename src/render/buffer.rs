@@ -92,6 +92,15 @@ impl<'w> RowBuffer<'w> {
         }
     }
 
+    /// Rows that are all kept until the end, and can be rolled back until then.
+    pub fn keeping_all(writer: Box<dyn Sink + 'w>) -> Self {
+        Self {
+            room: usize::MAX,
+            is_writing: false,
+            ..Self::new(writer, Arrangement::default())
+        }
+    }
+
     /// True if rows are kept, the first ones at least, so that they can be rolled back.
     pub const fn keeps(&self) -> bool {
         self.room > 0

@@ -29,6 +29,9 @@ impl Extras {
     /// `-pp`: processes of the peer.
     pub const PEERS: Self = Self(1 << 8);
 
+    /// `-K`: what came of ending it.
+    pub const RESULT: Self = Self(1 << 9);
+
     /// The set with all that another one has.
     #[must_use]
     pub const fn with(self, others: Self) -> Self {
@@ -46,6 +49,7 @@ impl Extras {
         let extended = self.has(Extras::EXTENDED);
         let processes = self.has(Extras::PROCESSES);
         let columns = [
+            (Field::Result, self.has(Extras::RESULT)),
             (Field::Netns, self.has(Extras::NETNS)),
             (Field::Protocol, true),
             (Field::Type, unix || self.has(Extras::PACKET)),

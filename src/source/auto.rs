@@ -1,13 +1,14 @@
 //! Netlink first, `/proc/net` for the tables that netlink does not list.
 
 use std::collections::HashSet;
+use std::io;
 
 use rustix::io::Errno;
 
 use super::netlink::{NOT_ALLOWED, is_one_of, is_refusal};
 use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Use, Visitor, WalkSource};
 use crate::error::Error;
-use crate::model::{Cause, Protocol, Table, Warning};
+use crate::model::{Cause, Protocol, Socket, Table, Warning};
 
 /// Chooses per table, before its first row.
 pub struct AutoSource {
@@ -67,6 +68,10 @@ impl Source for AutoSource {
 
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         self.netlink.visit_both(request, visitor)
+    }
+
+    fn destroy(&mut self, socket: &Socket) -> io::Result<()> {
+        self.netlink.destroy(socket)
     }
 
     fn vary_chunk_boundary(&mut self) {

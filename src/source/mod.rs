@@ -18,9 +18,12 @@ mod speaks;
 mod unix_names;
 mod walk;
 
+use std::io;
 use std::iter;
 use std::mem;
 use std::ops::ControlFlow;
+
+use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::filter::Narrow;
@@ -253,6 +256,17 @@ pub trait Source {
     /// Makes the chunks of the next table end elsewhere. The kernel leaves out sockets behind the end of
     /// a chunk when others before them go away meanwhile: those that are left out twice are gone.
     fn vary_chunk_boundary(&mut self) {}
+
+    /// Has the kernel end a socket that this source has listed (`SOCK_DESTROY`).
+    ///
+    /// # Errors
+    ///
+    /// Why it did not; `EOPNOTSUPP` where it cannot end such a socket at all, `ENOENT` where it finds none with these
+    /// ends and this cookie.
+    fn destroy(&mut self, socket: &Socket) -> io::Result<()> {
+        let _ = socket;
+        Err(Errno::OPNOTSUPP.into())
+    }
 
     /// The limits and counters of the kernel whose sockets these are.
     fn limits(&self) -> Box<dyn Limits> {

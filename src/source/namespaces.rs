@@ -3,6 +3,7 @@
 mod walked;
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -437,6 +438,13 @@ impl Source for NamespacesSource {
             })
         });
         (!is_over).then_some(outcome)
+    }
+
+    fn destroy(&mut self, socket: &Socket) -> io::Result<()> {
+        let mut each = self.each.iter_mut();
+        let one = each.find(|one| Some(one.namespace.inode) == socket.netns);
+        let source = one.and_then(|one| one.source.as_mut());
+        source.ok_or(Errno::OPNOTSUPP)?.destroy(socket)
     }
 
     fn next_round(&mut self) {

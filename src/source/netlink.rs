@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::system::uname;
 
 use self::reader::{Dump, End, Reader, disturbance, flaw};
-use super::channel::{Channel, KernelSocket, READ_FIRST, REPEATS, Strangers};
+use super::channel::{Channel, KernelSocket, OTHER_REPLY, READ_FIRST, REPEATS, Strangers};
 use super::note::Note;
 use super::speaks::speaks;
 use super::unix_names::UnixNames;
@@ -19,7 +19,7 @@ use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::netns::Anchor;
-use crate::wire::{self, DumpParams};
+use crate::wire::{self, Body, DumpParams};
 
 /// Reads tables over netlink: one dump after another, through one socket while all goes well.
 #[derive(Debug)]
@@ -256,6 +256,23 @@ impl Source for NetlinkSource {
         let mut reader = Reader::new(Dump::Tcp, request, visitor, None);
         let outcome = self.read(&mut reader).ok()?;
         Some(self.told(outcome, &reader))
+    }
+
+    fn destroy(&mut self, socket: &Socket) -> io::Result<()> {
+        let request = wire::destroy_request(socket).ok_or(Errno::OPNOTSUPP)?;
+        let mut channel = self.open()?;
+        let sequence = channel.send(request)?;
+        let mut answers = wire::Messages::new(channel.receive()?);
+        let answer = answers.next().and_then(Result::ok);
+        let answer = answer.filter(|answer| answer.sequence == sequence);
+        let Some(Body::Error(errno)) = answer.map(|answer| answer.body) else {
+            return Err(io::Error::other(OTHER_REPLY));
+        };
+        self.socket = Some(channel.socket);
+        match errno {
+            0 => Ok(()),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
     }
 
     /// The first datagram through a socket is a short one.

@@ -190,6 +190,10 @@ impl Source for WalkSource {
         Some(outcome)
     }
 
+    fn destroy(&mut self, socket: &Socket) -> io::Result<()> {
+        self.netlink.destroy(socket)
+    }
+
     fn vary_chunk_boundary(&mut self) {
         self.netlink.vary_chunk_boundary();
     }

@@ -77,6 +77,8 @@ fn parsed(words: &[&str]) -> Result<Command, Error> {
         zone: None,
         console: None,
         output: None,
+        ask: None,
+        ssh: None,
     };
     let words = [&["lsock"], words].concat();
     cli::parse(words.iter().map(Into::into), terminal)

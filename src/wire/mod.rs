@@ -21,7 +21,8 @@ pub use message::{
     Body, Message, Messages, done, ends_dump, is_interrupted, note, proc_line, set_sequence,
 };
 pub use request::{
-    Detail, DumpParams, Extensions, both_request, dump_request, exact_request, unix_name_request,
+    Detail, DumpParams, Extensions, both_request, destroy_request, dump_request, exact_request,
+    unix_name_request,
 };
 pub use sequence::{has_end, is_ours, table_of, tag, tag_with_end};
 

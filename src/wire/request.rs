@@ -3,14 +3,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_sock_diag::constants::{
     IPPROTO_TCP, SOCK_DIAG_BY_FAMILY, UDIAG_SHOW_ICONS, UDIAG_SHOW_MEMINFO, UDIAG_SHOW_NAME,
     UDIAG_SHOW_PEER, UDIAG_SHOW_RQLEN, UDIAG_SHOW_VFS,
 };
 
 use super::message::{TCPDIAG_GETSOCK, message};
-use crate::model::{Family, StateSet, Table};
+use crate::model::{Endpoint, Family, Protocol, Socket, StateSet, Table};
 
 /// The flags of a request for a whole table.
 const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
@@ -33,6 +33,8 @@ const PACKET_SHOW: u32 = 0x01 | 0x10;
 const NDIAG_SHOW: u32 = 0x01;
 /// Whatever its cookie.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
+/// `SOCK_DESTROY` (`include/uapi/linux/sock_diag.h`).
+const SOCK_DESTROY: u16 = 21;
 
 /// How much of a socket is looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,7 +116,7 @@ pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
     let mut body = [
         // Family, lengths of addresses, extensions.
         &[0, 0, 0, extensions(params)][..],
-        &identity(any(params), None),
+        &identity(any(params), None, &NO_COOKIE),
         &params.states.kernel_mask().to_ne_bytes(),
         // `idiag_dbs`: tables to dump, of which there is one.
         &[0; 4],
@@ -134,8 +136,51 @@ pub fn exact_request(
     ends: [SocketAddr; 2],
     interface: Option<u32>,
 ) -> Vec<u8> {
-    let body = inet_request(table, IPPROTO_TCP, params, &identity(ends, interface));
+    let body = inet_request(
+        table,
+        IPPROTO_TCP,
+        params,
+        &identity(ends, interface, &NO_COOKIE),
+    );
     message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, &body)
+}
+
+/// The request to end a socket (`SOCK_DESTROY`), and no other: one without a cookie might mean the listener of its port.
+/// Acknowledged, or refused with an `errno`. `None` = the kernel knows no such request of this protocol, or the socket
+/// has no cookie.
+pub fn destroy_request(socket: &Socket) -> Option<Vec<u8>> {
+    let table = socket.table();
+    let number = table
+        .protocol
+        .sock_diag()
+        .filter(|_| table.protocol.is_ip())?;
+    let end = |end: &Endpoint| {
+        let port = u16::try_from(end.port.unwrap_or_default()).ok()?;
+        Some(SocketAddr::new(end.ip?, port))
+    };
+    let ends @ [local, _] = [end(&socket.local)?, end(&socket.peer)?];
+    let cookie = socket.cookie?;
+    let cookie = [cookie, cookie >> 32].map(|half| u32::try_from(half & 0xffff_ffff));
+    let cookie: Vec<u8> = cookie
+        .into_iter()
+        .flatten()
+        .flat_map(u32::to_ne_bytes)
+        .collect();
+    let protocol = u8::try_from(number).unwrap_or(IPPROTO_TCP);
+    // `sdiag_raw_protocol`: the port of a raw socket is the number of its protocol.
+    let is_raw = table.protocol == Protocol::Raw;
+    let of_raw = u8::try_from(local.port()).ok().filter(|_| is_raw);
+    let mut body = vec![table.family.code(), protocol, 0, of_raw.unwrap_or_default()];
+    body.extend(StateSet::ALL.kernel_mask().to_ne_bytes());
+    body.extend(identity(ends, socket.interface, &cookie));
+    if number > u16::from(u8::MAX) {
+        push_attribute(
+            &mut body,
+            INET_DIAG_REQ_PROTOCOL,
+            &u32::from(number).to_ne_bytes(),
+        );
+    }
+    Some(message(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK, 0, &body))
 }
 
 /// The request of nothing but the names of all unix sockets, or of that with this inode: one reply,
@@ -162,7 +207,12 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
     let short = u8::try_from(number).ok();
     // The kernel looks at the attribute where there is one.
     let protocol = short.unwrap_or(IPPROTO_TCP);
-    let mut body = inet_request(table, protocol, params, &identity(any(params), None));
+    let mut body = inet_request(
+        table,
+        protocol,
+        params,
+        &identity(any(params), None, &NO_COOKIE),
+    );
     if short.is_none() {
         let number = u32::from(number).to_ne_bytes();
         push_attribute(&mut body, INET_DIAG_REQ_PROTOCOL, &number);
@@ -178,7 +228,7 @@ fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: &[
 }
 
 /// `struct inet_diag_sockid`.
-fn identity(ends: [SocketAddr; 2], interface: Option<u32>) -> Vec<u8> {
+fn identity(ends: [SocketAddr; 2], interface: Option<u32>, cookie: &[u8]) -> Vec<u8> {
     let ports = ends.map(|end| end.port().to_be_bytes());
     let addresses = ends.map(|end| match end.ip() {
         IpAddr::V4(ip) => {
@@ -188,13 +238,7 @@ fn identity(ends: [SocketAddr; 2], interface: Option<u32>) -> Vec<u8> {
         IpAddr::V6(ip) => ip.octets(),
     });
     let interface = interface.unwrap_or(0).to_ne_bytes();
-    [
-        &ports.concat()[..],
-        &addresses.concat(),
-        &interface,
-        &NO_COOKIE,
-    ]
-    .concat()
+    [&ports.concat()[..], &addresses.concat(), &interface, cookie].concat()
 }
 
 /// Any ends with these ports: of either IP version an address of zeros.

@@ -105,7 +105,7 @@ fn wildcard(socket: &Socket, ip: IpAddr) -> &'static str {
 }
 
 /// Who holds a socket: `nginx[812] and nginx[813]`
-pub(super) fn holder(row: &Row<'_>) -> String {
+pub(in crate::mode) fn holder(row: &Row<'_>) -> String {
     listed(Holder::of(row).iter().map(Holder::to_string))
 }
 
@@ -121,7 +121,7 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
 }
 
 /// An end as people write it; `None` = there is nothing to write.
-pub(super) fn end(end: &Endpoint) -> Option<String> {
+pub(in crate::mode) fn end(end: &Endpoint) -> Option<String> {
     if !end.name.is_empty() {
         return Some(unix_name(&end.name));
     }

@@ -28,7 +28,9 @@ pub(super) fn columns(extras: Extras) -> Vec<Field> {
         Field::Memory => extras.has(Extras::MEMORY),
         _ => true,
     };
-    Field::VOCABULARY.into_iter().filter(is_shown).collect()
+    let result = extras.has(Extras::RESULT).then_some(Field::Result);
+    let fields = Field::VOCABULARY.into_iter().filter(is_shown);
+    fields.chain(result).collect()
 }
 
 /// A record for each table and state in which something is, or may be.

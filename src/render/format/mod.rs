@@ -53,7 +53,10 @@ impl Format {
     pub fn columns(self, extras: Extras) -> Vec<Field> {
         match self {
             Self::Table | Self::Plain | Self::Netstat(_) => extras.columns(),
-            Self::Json | Self::Ndjson => Field::VOCABULARY.to_vec(),
+            Self::Json | Self::Ndjson => {
+                let result = extras.has(Extras::RESULT).then_some(Field::Result);
+                Field::VOCABULARY.into_iter().chain(result).collect()
+            }
             Self::Csv | Self::CsvSafe => csv::columns(extras),
         }
     }

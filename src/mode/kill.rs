@@ -1,0 +1,389 @@
+//! `-K`: ends sockets, then looks again and tells what became of each.
+
+mod fate;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::mem;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use super::Messages;
+use super::check::checked;
+use super::list::{INCOMPLETE, Listing, Output, buffer};
+use super::matcher::Matcher;
+use super::pending_rows::PendingRows;
+use super::signals::{Clock as _, Second, Signals, release};
+use super::sources::{Open, open};
+use super::wait::{Wait, end as end_of, holder};
+use rustix::io::Errno;
+
+use crate::error::Error;
+use crate::exit::Verdict;
+use crate::model::{
+    Endpoint, OwnedRow, Protocol, Row, Selection, Socket, State, StateSet, Summary, Table, Warning,
+};
+use crate::query::{Check, Count, Killing, Query};
+use crate::render::{Envelope, RowBuffer, Sink};
+use crate::source::{Recorder, Request, Source};
+use crate::text::{counted, enumeration};
+use fate::Fate;
+
+/// Ends the sockets that match, as far as whoever runs this wants that.
+///
+/// # Errors
+///
+/// When nothing can be listed at all, or the output cannot be written.
+pub fn kill(
+    killing: &Killing,
+    envelope: fn() -> Envelope,
+    mut out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let check = Check {
+        quiet: killing.is_quiet,
+        ..killing.query.check
+    };
+    checked(&check, messages, |messages| {
+        run(killing, envelope, &mut *out, messages)
+    })
+}
+
+fn run(
+    killing: &Killing,
+    envelope: fn() -> Envelope,
+    out: &mut dyn Write,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let query = &killing.query;
+    let mut found = find(query, messages)?;
+    if found.verdict == Verdict::Done && found.rows.is_empty() {
+        found.verdict = tell_spared(query, messages)?;
+    }
+    let consent = if found.verdict == Verdict::Done {
+        consent(killing, &found, envelope, out, messages)?
+    } else {
+        if !found.rows.is_empty() {
+            messages.error("nothing is ended");
+        }
+        Err(found.verdict)
+    };
+    let verdict = match consent {
+        Ok(()) => end(query, &mut found, messages)?,
+        Err(verdict) => verdict,
+    };
+    if !killing.is_quiet {
+        show(query, &found, &envelope(), out)?;
+    }
+    Ok(verdict)
+}
+
+/// What matches.
+#[derive(Debug)]
+struct Found {
+    rows: Vec<OwnedRow>,
+    summary: Summary,
+    /// Done = they may be ended.
+    verdict: Verdict,
+}
+
+/// Keeps what it is given.
+#[derive(Debug, Default)]
+struct Kept {
+    rows: Vec<OwnedRow>,
+    summary: Summary,
+}
+
+/// Takes rows into what others look at later.
+struct Keeper(Rc<RefCell<Kept>>);
+
+impl Sink for Keeper {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        self.0.borrow_mut().rows.push(OwnedRow::keep(row));
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.0.borrow_mut().summary = summary.clone();
+        Ok(())
+    }
+}
+
+/// Lists what matches, at once or as soon as there is something.
+fn find(query: &Query, messages: &mut Messages<'_>) -> Result<Found, Error> {
+    let kept = Rc::<RefCell<Kept>>::default();
+    let keeper = Keeper(Rc::clone(&kept));
+    let rows = move || RowBuffer::keeping_all(Box::new(keeper));
+    let verdict = match query.check.wait {
+        Some(time) => {
+            let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
+            let mut wait = Wait::new(query, time, &open, signals.now())?;
+            let opening = move || {
+                release();
+                rows()
+            };
+            let expected = query.check.expected.unwrap_or(Count::SOME);
+            let mut pending = PendingRows::new(expected, Box::new(opening));
+            wait.run(&signals, &mut pending, messages)?
+        }
+        None => list(query, &open, rows(), messages)?,
+    };
+    let Kept { rows, summary } = mem::take(&mut *kept.borrow_mut());
+    Ok(Found {
+        rows,
+        summary,
+        verdict,
+    })
+}
+
+fn list(
+    query: &Query,
+    open: Open<'_>,
+    rows: RowBuffer<'_>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let (mut source, tables) = open(query, &Recorder::default())?;
+    let mut matcher = Matcher::new(query, source.as_mut())?;
+    let mut listing = Listing::new(query, &mut matcher, Output::Rows(Box::new(rows)));
+    listing.note_search(source.as_mut(), messages);
+    listing.read_all(&tables, source.as_mut(), messages)?;
+    listing.finish(messages)
+}
+
+/// Asks whoever must be asked. An error = nothing is to be ended, and what the run comes to.
+fn consent(
+    killing: &Killing,
+    found: &Found,
+    envelope: fn() -> Envelope,
+    out: &mut dyn Write,
+    messages: &mut Messages<'_>,
+) -> Result<Result<(), Verdict>, Error> {
+    let count = found.rows.len();
+    if killing.is_dry || count == 0 {
+        return Ok(Err(Verdict::Done));
+    }
+    let mut sockets = found.rows.iter().map(OwnedRow::socket);
+    let own = killing
+        .ssh
+        .filter(|ends| sockets.any(|socket| is_between(socket, *ends)));
+    let own = own.map(|[_, peer]| format!("the connection of this ssh session, from {peer}"));
+    let (what, is_needed) = (counted(count, "socket"), 1 + u8::from(own.is_some()));
+    if killing.yes >= is_needed {
+        return Ok(Ok(()));
+    }
+    let Some(ask) = killing.ask else {
+        let text = match own {
+            Some(own) if killing.yes > 0 => {
+                format!("{own}, is among them: nothing is ended; --yes --yes ends it, too")
+            }
+            _ => format!("dry run: nothing is ended; --yes ends {what}"),
+        };
+        messages.error(&text);
+        return Ok(Err(Verdict::Trouble));
+    };
+    if killing.query.format.is_text() && !killing.is_quiet {
+        show(&killing.query, found, &envelope(), out)?;
+    }
+    let mut questions = Vec::new();
+    if killing.yes == 0 {
+        questions.push(format!("End {what}?"));
+    }
+    questions.extend(own.map(|own| format!("This includes {own}. End it, too?")));
+    for question in questions {
+        if !ask(&question).map_err(Error::Watch)? {
+            messages.error("nothing is ended");
+            return Ok(Err(Verdict::Trouble));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Is a socket the TCP connection between these ends?
+fn is_between(socket: &Socket, [own, peer]: [SocketAddr; 2]) -> bool {
+    let is_at = |end: &Endpoint, at: SocketAddr| {
+        end.ip.map(|ip| ip.to_canonical()) == Some(at.ip().to_canonical())
+            && end.port == Some(at.port().into())
+    };
+    socket.protocol == Protocol::Tcp && is_at(&socket.local, own) && is_at(&socket.peer, peer)
+}
+
+/// Ends them, and enters what became of each.
+fn end(query: &Query, found: &mut Found, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
+    let (mut source, _) = open(query, &Recorder::default())?;
+    let sockets = found.rows.iter().map(OwnedRow::socket);
+    let mut answers: Vec<_> = sockets.map(|socket| source.destroy(socket)).collect();
+    let mut left = Left::look(&found.rows, source.as_mut())?;
+    let mut is_retried = false;
+    for (row, answer) in found.rows.iter().zip(&mut answers) {
+        let is_missed = answer
+            .as_ref()
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if is_missed && left.state_of(row.socket()).is_some() {
+            *answer = end_among_twins(row.socket(), source.as_mut());
+            is_retried |= answer.is_ok();
+        }
+    }
+    if is_retried {
+        left = Left::look(&found.rows, source.as_mut())?;
+    }
+    let fates = found.rows.iter().zip(&answers).map(|(row, answer)| {
+        let before = row.socket().state;
+        Fate::of(answer, before, left.state_of(row.socket()))
+    });
+    let fates: Vec<Fate> = fates.collect();
+    for (row, fate) in found.rows.iter_mut().zip(&fates) {
+        row.set_result(fate.to_string().into());
+    }
+    let noted = &mut found.summary.diagnostics;
+    for gap in left.gaps.drain(..) {
+        messages.note_gap(INCOMPLETE, gap, noted);
+    }
+    tell(&found.rows, &fates, messages);
+    let is_looked = found.summary.diagnostics.is_complete();
+    Ok(fate::verdict(&fates).max(if is_looked {
+        Verdict::Done
+    } else {
+        Verdict::Trouble
+    }))
+}
+
+/// How many ports of a peer are tried.
+const TWINS: u16 = 256;
+
+/// Ends one of several that have the same port (`SO_REUSEPORT`): which of them the kernel finds depends on the peer that
+/// it is asked about.
+fn end_among_twins(socket: &Socket, source: &mut dyn Source) -> io::Result<()> {
+    let mut asked = socket.clone();
+    let is_alone = socket.peer.port.is_some_and(|port| port != 0);
+    let mut answer = Err(io::ErrorKind::NotFound.into());
+    for port in (1..=TWINS).filter(|_| !is_alone) {
+        asked.peer.port = Some(port.into());
+        answer = source.destroy(&asked);
+        if answer.is_ok() {
+            break;
+        }
+    }
+    answer.map_err(|_| io::Error::from(Errno::NOENT))
+}
+
+/// What is there after all was ended.
+#[derive(Debug, Default)]
+struct Left {
+    states: HashMap<(Option<u32>, u64), State>,
+    gaps: Vec<Warning>,
+}
+
+impl Left {
+    /// Lists the tables of these sockets again.
+    fn look(rows: &[OwnedRow], source: &mut dyn Source) -> Result<Self, Error> {
+        let mut tables: Vec<Table> = rows.iter().map(|row| row.socket().table()).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        let mut left = Self::default();
+        for table in tables {
+            let request = Request::plain(StateSet::ALL);
+            let outcome = source.visit(table, &request, &mut |socket: &Socket| {
+                if let Some(cookie) = socket.cookie {
+                    left.states.insert((socket.netns, cookie), socket.state);
+                }
+                ControlFlow::Continue(())
+            })?;
+            for outcome in outcome.each() {
+                let unlisted = outcome.unlisted;
+                if unlisted != StateSet::EMPTY && table.protocol == Protocol::Tcp {
+                    let text = format!(
+                        "{table}: whether ports stay taken: this kernel does not list BOUND"
+                    );
+                    left.gaps.push(Warning::failed(text));
+                }
+                left.gaps.extend(outcome.into_gaps());
+            }
+        }
+        Ok(left)
+    }
+
+    fn state_of(&self, socket: &Socket) -> Option<State> {
+        let cookie = socket.cookie?;
+        self.states.get(&(socket.netns, cookie)).copied()
+    }
+}
+
+/// Says what is left of them, and who holds it.
+fn tell(rows: &[OwnedRow], fates: &[Fate], messages: &mut Messages<'_>) {
+    /// So many are named.
+    const MOST: usize = 5;
+    if fates.iter().all(|fate| fate.is_gone()) {
+        return;
+    }
+    let left = rows.iter().zip(fates).filter(|(_, fate)| !fate.is_gone());
+    for (row, fate) in left.clone().take(MOST) {
+        let row = row.row();
+        let end = end_of(&row.socket.local).unwrap_or_default();
+        let holder = holder(&row);
+        let reason = match fate {
+            Fate::NotSupported if row.socket.cookie.is_none() => {
+                "it was listed without its cookie".to_owned()
+            }
+            fate => fate.reason(&holder),
+        };
+        messages.error(&format!("{} {end}: {fate}: {reason}", row.socket.protocol));
+    }
+    let more = left.count().saturating_sub(MOST);
+    if more > 0 {
+        messages.error(&format!("and {} more", counted(more, "socket")));
+    }
+}
+
+/// Where nothing is found that may be ended, says what matches and is left alone.
+fn tell_spared(query: &Query, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
+    let whole = Query {
+        selection: Selection::All,
+        spared: StateSet::EMPTY,
+        check: Check::default(),
+        ..query.clone()
+    };
+    let kept = Rc::<RefCell<Kept>>::default();
+    let rows = RowBuffer::keeping_all(Box::new(Keeper(Rc::clone(&kept))));
+    // What must be known of the list was said of the first one.
+    let mut unsaid = Vec::new();
+    list(&whole, &open, rows, &mut Messages::new("", &mut unsaid))?;
+    let mut states: BTreeMap<String, usize> = BTreeMap::new();
+    for row in &kept.borrow().rows {
+        *states.entry(row.socket().state.to_string()).or_default() += 1;
+    }
+    let spared: Vec<String> = states
+        .iter()
+        .map(|(state, count)| format!("{} in {state}", counted(count, "socket")))
+        .collect();
+    let Some((state, _)) = states.first_key_value() else {
+        messages.error("no socket matches");
+        return Ok(Verdict::Done);
+    };
+    messages.error(&format!(
+        "nothing is ended: the filter matches {}, which it must name by state: add state {}",
+        enumeration(&spared, "and"),
+        state.to_ascii_lowercase()
+    ));
+    Ok(Verdict::Failed)
+}
+
+/// Shows them, with what became of them.
+fn show(
+    query: &Query,
+    found: &Found,
+    envelope: &Envelope,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut rows = buffer(query, envelope, Box::new(out));
+    let mut written = || {
+        for row in &found.rows {
+            if rows.row(&row.row())?.is_break() {
+                break;
+            }
+        }
+        rows.finish(&found.summary)
+    };
+    written().map_err(Error::Output)
+}
