@@ -5,6 +5,7 @@ mod ends;
 mod lives;
 mod many;
 mod narrowed;
+mod opening;
 mod owners;
 mod pairs;
 mod rights;

@@ -85,14 +85,23 @@ impl Event {
             Some(State::Listen | State::LastAck | State::TimeWait | State::Bound) | None => false,
             Some(_) => self.socket.state == State::Closed,
         };
-        let wanted = [Ending::Complete, Ending::GivenUp, Ending::NotBegun].map(Some);
+        let wanted = [
+            Ending::Complete,
+            Ending::GivenUp,
+            Ending::NotBegun,
+            Ending::Removed,
+        ];
+        let wanted = wanted.map(Some);
         is_early && !wanted.contains(&self.ending)
     }
 
     /// What the step means in the handshake or the close; `None` = it is not known where it came from.
     pub fn step(&self) -> Option<&'static str> {
-        let words = match self.socket.state {
-            State::SynSent => self.syn.words(),
+        let words = match (self.old_state, self.socket.state) {
+            (_, State::SynSent) => self.syn.words(),
+            (Some(State::SynSent), State::Established) if self.syn == Syn::Restored => {
+                Some("TCP_REPAIR: no handshake")
+            }
             _ => self.ending.map(Ending::name),
         };
         let step = transition(self.old_state?, self.socket.state).map(|found| found.step);
@@ -110,6 +119,8 @@ pub enum Syn {
     MayWait,
     /// It waits for the first data, or there was no way to send it.
     NotSent,
+    /// There is none: a program restores a connection, by `TCP_REPAIR`.
+    Restored,
 }
 
 impl Syn {
@@ -119,6 +130,7 @@ impl Syn {
             Self::Sent => None,
             Self::MayWait => Some("handshake 1/3: SYN may wait for data (TCP Fast Open)"),
             Self::NotSent => Some("handshake 1/3: no SYN yet"),
+            Self::Restored => Some("TCP_REPAIR: no SYN sent"),
         }
     }
 }
@@ -150,6 +162,8 @@ named! {
         NoPort = "no local port left",
         /// Nobody had accepted it when the listener was closed.
         NotAccepted = "listener closed before it was accepted: RST sent",
+        /// The program took it away without a segment, by `TCP_REPAIR`.
+        Removed = "TCP_REPAIR: nothing sent",
         /// An administrator ended it: `ss -K`.
         Destroyed = "destroyed by an administrator",
     }

@@ -1,7 +1,7 @@
 //! Lives of connections, from the handshake to the end, and the steps that each end goes.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -104,6 +104,7 @@ pub const LIVES: &[(&str, Life)] = &[
     ("client closes first", client_closes_first),
     ("server closes first", server_closes_first),
     ("half-close with data back", half_close),
+    ("simultaneous open", simultaneous_open),
     ("simultaneous close", simultaneous_close),
     ("reset", reset),
     ("refused", refused),
@@ -155,18 +156,13 @@ fn half_close(stage: &Stage<'_>) -> Vec<End> {
 
 /// Each end sends its FIN before the other's arrives: the interface is slow for a while.
 fn simultaneous_close(stage: &Stage<'_>) -> Vec<End> {
-    let mut pair = stage.open();
+    let pair = stage.open();
     let ends = ends(
         &pair,
         "CLOSED SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
         "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
     );
-    let slow = "qdisc add dev lo root tbf rate 8kbit burst 1600 latency 10s";
-    tc(slow);
-    // Uses up what may be sent at once; then every segment waits its turn.
-    pair.client.write_all(&[b'.'; 1_500]).unwrap();
-    let mut taken = [0; 1_500];
-    pair.server.read_exact(&mut taken).unwrap();
+    slow();
     pair.client.shutdown(Shutdown::Write).unwrap();
     pair.server.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&pair.server), 0);
@@ -175,9 +171,65 @@ fn simultaneous_close(stage: &Stage<'_>) -> Vec<End> {
     until("both ends are in TIME_WAIT", || {
         list(&["-tn", "state", "closing"]).is_empty().then_some(())
     });
-    tc("qdisc del dev lo root");
+    fast();
     stage.pause();
     ends.into()
+}
+
+/// Each end sends its SYN before the other's arrives.
+fn simultaneous_open(stage: &Stage<'_>) -> Vec<End> {
+    let [client, server] = [bound(stage.ip), bound(stage.ip)];
+    let [here, there] = [&client, &server].map(|socket| local_address(socket).unwrap());
+    slow();
+    tcp::begin_to_connect(&client, there).unwrap();
+    tcp::begin_to_connect(&server, here).unwrap();
+    until("both are connected", || {
+        let open = list(&["-tn", "state", "established"]);
+        (open.len() == 2).then_some(())
+    });
+    fast();
+    stage.pause();
+    let [client, server] = [client, server].map(|socket| {
+        rustix::io::ioctl_fionbio(&socket, false).unwrap();
+        TcpStream::from(socket)
+    });
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&server), 0);
+    stage.pause();
+    close(server);
+    assert_eq!(read_to_end(&client), 0);
+    stage.pause();
+    let end = |local: SocketAddr, peer: SocketAddr, chain| End {
+        local: local.port(),
+        peer: peer.port(),
+        chain,
+        last: Last::Socket,
+    };
+    vec![
+        end(
+            here,
+            there,
+            "CLOSED SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+        ),
+        end(
+            there,
+            here,
+            "CLOSED SYN_SENT SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+        ),
+    ]
+}
+
+/// From now on every segment waits its turn.
+pub fn slow() {
+    tc("qdisc add dev lo root tbf rate 8kbit burst 1600 latency 10s");
+    // Uses up what may be sent at once.
+    let [one, other] = [(), ()].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    one.send_to(&[b'.'; 1_500], other.local_addr().unwrap())
+        .unwrap();
+}
+
+pub fn fast() {
+    tc("qdisc del dev lo root");
 }
 
 fn tc(words: &str) {

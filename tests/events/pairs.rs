@@ -149,6 +149,8 @@ fn both_ends_of_every_life_are_one_pair() {
                 [Some((client, "client")), Some((server, "server"))] => {
                     assert_eq!(client, server, "{name}");
                 }
+                // Both have connected.
+                [Some((one, "end")), Some((other, "end"))] => assert_eq!(one, other, "{name}"),
                 // Refused, or nobody answers.
                 [Some((alone, "client"))] => {
                     assert_eq!(told[alone]["server"], Value::Null, "{name}");

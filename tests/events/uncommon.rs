@@ -79,7 +79,7 @@ fn filter_of_the_second_port_shows_the_second_life_whole() {
 }
 
 #[test]
-fn socket_that_listens_again_without_a_port_has_not_the_one_before() {
+fn listener_that_was_not_bound_has_its_own_port_each_time() {
     let Some(_namespace) = traced() else { return };
     let watch = Watch::begin(&[], "");
     let listener = tcp::socket(V4).unwrap();
@@ -97,7 +97,7 @@ fn socket_that_listens_again_without_a_port_has_not_the_one_before() {
     });
     let expected = ports
         .iter()
-        .flat_map(|port| [("LISTEN", None), ("CLOSED", Some(u64::from(*port)))]);
+        .flat_map(|port| ["LISTEN", "CLOSED"].map(|state| (state, Some(u64::from(*port)))));
     assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 

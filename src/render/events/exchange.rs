@@ -80,6 +80,7 @@ fn segments(step: &Step) -> (Option<Segment>, Option<Segment>) {
     };
     match (old, step.new) {
         (Closed | Bound, SynSent) => (None, (step.syn == model::Syn::Sent).then_some(Syn)),
+        (SynSent, Established) if step.syn == model::Syn::Restored => (None, None),
         (SynSent, Established) => (Some(SynAck), Some(Ack)),
         (Listen | SynSent, SynRcvd) => (Some(Syn), Some(SynAck)),
         (Listen | SynRcvd, Established) | (FinWait1, FinWait2) | (Closing, TimeWait) => {
@@ -216,7 +217,8 @@ impl Exchange {
         }
         let of_others = [Ending::NotAccepted, Ending::Destroyed].map(Some);
         let is_told = received.or(sent).is_some() && !of_others.contains(&step.ending);
-        let is_special = step.ending.is_some() || step.is_broken_off || step.new == State::SynSent;
+        let is_opened = step.new == State::SynSent || step.old == Some(State::SynSent);
+        let is_special = step.ending.is_some() || step.is_broken_off || is_opened;
         if !is_told && is_special {
             self.tell(step.words.unwrap_or_default());
         }

@@ -366,7 +366,7 @@ enum Begin {
     Active,
     /// The steps before were not recorded: it was there before the watch.
     Earlier,
-    /// Nobody knows how it began, or it connected and was connected to.
+    /// Nobody knows how it began, for a program restored it, or it connected and was connected to.
     Unknown,
     /// A listener made it.
     Passive,
@@ -378,6 +378,7 @@ fn begin(life: &Life) -> Begin {
     };
     let is_at_once = |step: &Step| (step.old, step.new) == (Some(State::SynSent), State::SynRcvd);
     match (first.old, first.new) {
+        (_, State::SynSent) if first.syn == Syn::Restored => Begin::Unknown,
         (_, State::SynSent) if life.steps.iter().any(is_at_once) => Begin::Unknown,
         (_, State::SynSent) => Begin::Active,
         (Some(State::Listen), _) => Begin::Passive,

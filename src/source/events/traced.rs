@@ -27,7 +27,7 @@ use rustix::fs::{major, minor};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::FromBytes as _;
 
-use super::{EventSource, EventVisitor, Networks, Scope, Watched};
+use super::{EventSource, EventVisitor, Networks, SHARE, Scope, Watched};
 use crate::bpf::{
     self, BTF, Counter, Hook, Instruction, Link, Malformed, Map, MapKind, RingBuffer, TypeKind,
 };
@@ -54,7 +54,8 @@ const GATHER: Duration = Duration::from_millis(20);
 /// What is read at once is told for no longer: a signal must not wait for a reader that is slow.
 const TURN: Duration = Duration::from_millis(100);
 
-/// A step waits no longer to be completed by the next one of its socket: most handshakes are shorter.
+/// A step waits so long to be completed by the next one of its socket: most handshakes are shorter. Then the
+/// kernel is asked for its port, for which it waits longer where that would take too large a share of the time.
 const COMPLETION: SignedDuration = SignedDuration::from_millis(100);
 
 /// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`): the first pid namespace.
@@ -66,6 +67,8 @@ pub struct Traced {
     lost: Counter,
     /// Records that were read when it was time to end, and not told.
     given_up: u64,
+    /// How long steps wait.
+    completion: SignedDuration,
     lives: Lives,
     /// Read, and not told yet.
     queue: Queue,
@@ -120,6 +123,7 @@ impl Traced {
             ring: RingBuffer::of(ring)?,
             lost: Counter::of(&lost)?,
             given_up: 0,
+            completion: COMPLETION,
         })
     }
 
@@ -183,6 +187,28 @@ impl Traced {
 }
 
 impl Traced {
+    /// Looks for the ports that no record has told yet: of who gets no answer, and of listeners that were not
+    /// bound.
+    fn look_for_ports(&mut self) {
+        let begun = Instant::now();
+        let lacking = self.lives.without_port();
+        let states = StateSet::EMPTY.with(State::SynSent).with(State::Listen);
+        for watched in &self.tables {
+            let (lives, queue) = (&mut self.lives, &mut self.queue);
+            // What is not listed has no port.
+            let _ = self.networks.source.visit(
+                watched.table,
+                &Request::plain(states),
+                &mut |socket: &Socket| {
+                    lives.complete(&lacking, socket, queue);
+                    ControlFlow::Continue(())
+                },
+            );
+        }
+        let rest = SignedDuration::try_from(begun.elapsed() * SHARE);
+        self.completion = rest.map_or(COMPLETION, |rest| rest.max(COMPLETION));
+    }
+
     /// Counts the sockets that are gone without a record of their end, where there is time for that.
     fn count_ends(
         &mut self,
@@ -308,9 +334,16 @@ impl EventSource for Traced {
         if flow.is_break() {
             return Ok(flow);
         }
-        let completed = clock.wall.saturating_sub(COMPLETION).ok();
-        let until = if is_last { Some(clock.wall) } else { completed };
-        Ok(self.queue.tell(until, visitor))
+        let until = if is_last {
+            clock.wall
+        } else {
+            let completed = clock.wall.saturating_sub(self.completion);
+            completed.unwrap_or(clock.wall)
+        };
+        if self.queue.lacks_port(until) {
+            self.look_for_ports();
+        }
+        Ok(self.queue.tell(Some(until), visitor))
     }
 
     fn lost(&self) -> u64 {

@@ -65,8 +65,11 @@ pub(super) const OF_TCP: [Field; 8] = [
 ];
 /// 1 where a task holds the socket.
 pub(super) const HELD: [&str; 2] = ["sock", "sk_lock.owned"];
-/// One bit of `struct tcp_sock`.
-pub(super) const FAST_OPEN: [&str; 2] = ["tcp_sock", "fastopen_connect"];
+/// Bits of that.
+pub(super) const BITS_OF_TCP: [(&str, usize); 2] = [
+    ("fastopen_connect", offset_of!(StepRecord, fast_open)),
+    ("repair", offset_of!(StepRecord, repair)),
+];
 pub(super) const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
 pub(super) const AF_INET6: i32 = 10;
 /// The kernel's numbers for the families.

@@ -50,7 +50,12 @@ struct Life {
     is_whole: bool,
     /// 0 = not known.
     cookie: u64,
+    /// The same.
+    inode: u64,
 }
+
+/// What the kernel's lists know a socket by: its cookie or its inode.
+type Name = [Option<u64>; 2];
 
 impl Lives {
     /// Of the sockets that are there, only listeners are known, and what is left of those in `FIN_WAIT_2`.
@@ -171,6 +176,7 @@ impl Lives {
             lacking: None,
             is_whole: false,
             cookie: 0,
+            inode: record.inode,
             span: Span {
                 life: begins.then_some(record.time_ns),
                 state: None,
@@ -179,6 +185,45 @@ impl Lives {
         if let Some(replaced) = self.living.insert(record.socket, life) {
             self.missing += u64::from(replaced.is_whole);
             queue.end(replaced.connection);
+        }
+    }
+
+    /// The sockets that wait for a port of their own, by what they are listed with.
+    pub(super) fn without_port(&self) -> HashMap<Name, u64> {
+        let lacking = self.living.iter();
+        let lacking = lacking.filter(|(_, life)| life.local.1 == 0 && life.lacking.is_some());
+        let named = lacking.flat_map(|(socket, life)| {
+            let names = names(Some(life.cookie), Some(life.inode));
+            names.map(|name| (name, *socket))
+        });
+        named.collect()
+    }
+
+    /// Takes the port of a socket that waits for it from its entry in a list.
+    pub(super) fn complete(
+        &mut self,
+        lacking: &HashMap<Name, u64>,
+        listed: &Socket,
+        queue: &mut Queue,
+    ) {
+        let mut found = names(listed.cookie, listed.inode).filter_map(|name| lacking.get(&name));
+        let port = listed.local.port.and_then(|port| u16::try_from(port).ok());
+        let life = found.next().and_then(|socket| self.living.get_mut(socket));
+        let (Some(life), Some(ip), Some(port)) = (life, listed.local.ip, port) else {
+            return;
+        };
+        if life.state != listed.state || life.local.1 != 0 {
+            return;
+        }
+        if life.state == State::Listen {
+            let netns = listed.netns.unwrap_or_default();
+            self.listeners.remove((netns, life.local.0, 0), life.inode);
+            self.listeners
+                .add((netns, ip, port), life.inode, life.owner.clone());
+        }
+        life.local = (ip, port);
+        if let Some(place) = life.lacking {
+            queue.complete_local(place, &listed.local);
         }
     }
 
@@ -244,10 +289,11 @@ impl Life {
     }
 
     /// True if this record does not tell all of its event. That of a connection that is being opened comes before
-    /// the SYN and may come before the choice of the port; that of one that is being accepted comes before it has its peer (up
-    /// to Linux 6.12) and its cookie.
+    /// the SYN and may come before the choice of the port, that of a listener that was not bound does, too; that of
+    /// one that is being accepted comes before it has its peer (up to Linux 6.12) and its cookie.
     fn lacks(&self, record: &StepRecord) -> bool {
-        self.state == State::SynSent || record.is_accepted()
+        let is_unbound = self.state == State::Listen && self.local.1 == 0;
+        self.state == State::SynSent || is_unbound || record.is_accepted()
     }
 
     fn event(&self, record: &StepRecord, table: Table, state: State, clock: RecordClock) -> Event {
@@ -274,13 +320,18 @@ impl Life {
             sampled: false,
             connection: self.connection,
             syn: record.syn(),
-            ending: record.ending().filter(|_| state == State::Closed),
+            ending: record.ending(),
             owner: Some(self.owner.clone()),
             task: record.task(),
             traffic: record.traffic(),
             spent: self.span.until(record.time_ns),
         }
     }
+}
+
+fn names(cookie: Option<u64>, inode: Option<u64>) -> impl Iterator<Item = Name> {
+    let names = [[cookie, None], [None, inode]].into_iter();
+    names.filter(|name| name.iter().flatten().any(|number| *number != 0))
 }
 
 fn set(end: &mut Endpoint, (ip, port): (IpAddr, u16)) {

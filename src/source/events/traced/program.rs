@@ -7,7 +7,7 @@ use std::mem::offset_of;
 
 use super::Namespace;
 use super::fields::{
-    ADDRESSES, AF_INET6, CGROUP, COMMON, FAST_OPEN, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET,
+    ADDRESSES, AF_INET6, BITS_OF_TCP, CGROUP, COMMON, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET,
     OF_TCP,
 };
 use super::record::{COMMAND, StepRecord};
@@ -56,7 +56,7 @@ impl Writer<'_> {
         self.code.set(R::R2, with_command);
         self.code.place(reserve);
         self.reserve();
-        self.write(Four, offset_of!(StepRecord, is_held), IS_HELD);
+        self.write(One, offset_of!(StepRecord, is_held), IS_HELD);
     }
 
     /// When, which socket, from where and whereto.
@@ -116,16 +116,17 @@ impl Writer<'_> {
         self.code.call(SKC_TO_TCP_SOCK);
         self.code.jump(Condition::Is(R::R0, 0), none);
         self.copy(R::R0, "tcp_sock", &OF_TCP)?;
-        let [structure, path] = FAST_OPEN;
-        let (offset, bit) = self.btf.bit(structure, path)?;
-        self.code.load(One, R::R1, R::R0, offset);
-        self.code.shift_down(R::R1, bit);
-        self.write(One, offset_of!(StepRecord, fast_open), R::R1);
+        for (path, place) in BITS_OF_TCP {
+            let (offset, bit) = self.btf.bit("tcp_sock", path)?;
+            self.code.load(One, R::R1, R::R0, offset);
+            self.code.shift_down(R::R1, bit);
+            self.write(Two, place, R::R1);
+        }
         self.code.jump(Condition::Always, done);
         self.code.place(none);
-        let fast_open = (One, offset_of!(StepRecord, fast_open));
+        let bits = BITS_OF_TCP.map(|(_, place)| (Two, place));
         let of_tcp = OF_TCP.map(|(size, _, place)| (size, place));
-        for (size, place) in of_tcp.into_iter().chain([fast_open]) {
+        for (size, place) in of_tcp.into_iter().chain(bits) {
             // This register is 0 here.
             self.write(size, place, R::R0);
         }

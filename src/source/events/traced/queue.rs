@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 
 use super::super::EventVisitor;
-use crate::model::{Ending, Event, Syn};
+use crate::model::{Ending, Endpoint, Event, Owner, Protocol, Syn};
 
 /// More events than this wait for none. With the next they fill a buffer that grows by doubling.
 const MOST: usize = 2_047;
@@ -65,10 +65,34 @@ impl Queue {
             event.socket.local.clone_from(&later.socket.local);
             event.socket.peer.clone_from(&later.socket.peer);
             event.socket.cookie = later.socket.cookie;
-            event.owner.clone_from(&later.owner);
+            if event.owner == Some(Owner::default()) {
+                event.owner.clone_from(&later.owner);
+            }
             if matches!(later.ending, Some(Ending::NotBegun | Ending::NoPort)) {
                 event.syn = Syn::NotSent;
             }
+        }
+    }
+
+    /// True if an event of TCP that waits since then or longer lacks a port of its own.
+    pub(super) fn lacks_port(&self, since: Timestamp) -> bool {
+        let waiting = self.events.iter();
+        let mut due = waiting.take_while(|waiting| waiting.event.time <= since);
+        due.any(
+            |Waiting {
+                 event, is_lacking, ..
+             }| {
+                let is_tcp = event.socket.protocol == Protocol::Tcp;
+                *is_lacking && is_tcp && event.socket.local.port.is_none()
+            },
+        )
+    }
+
+    /// Gives the event at a place its own end, if it was not told yet. It waits for the rest.
+    pub(super) fn complete_local(&mut self, place: usize, local: &Endpoint) {
+        let place = place.checked_sub(self.told);
+        if let Some(waiting) = place.and_then(|place| self.events.get_mut(place)) {
+            waiting.event.socket.local.clone_from(local);
         }
     }
 

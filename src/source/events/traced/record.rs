@@ -53,7 +53,11 @@ pub(super) struct StepRecord {
     pub(super) interface: u32,
     pub(super) error: u32,
     /// 1 if a task holds the lock of the socket, in a system call: then it is the one that runs.
-    pub(super) is_held: u32,
+    pub(super) is_held: u8,
+    /// Other than 0 if the program has closed it, or shut it down while it was connected.
+    pub(super) shutdown: u8,
+    /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
+    pub(super) fast_open: u16,
     pub(super) process: u32,
     pub(super) thread: u32,
     pub(super) task_flags: u32,
@@ -78,10 +82,8 @@ pub(super) struct StepRecord {
     /// The same as the port, and still there when the socket is closed and, until it has a port again, used for
     /// another connection. In the order of the network.
     pub(super) last_port: [u8; 2],
-    /// 1 if the SYN waits for data where it can (`TCP_FASTOPEN_CONNECT`); other bits have no meaning.
-    pub(super) fast_open: u8,
-    /// Other than 0 if the program has closed it, or shut it down while it was connected.
-    pub(super) shutdown: u8,
+    /// 1 if a program saves or restores the connection (`TCP_REPAIR`); other bits have no meaning.
+    pub(super) repair: u16,
     /// Segments sent,
     pub(super) segments: u32,
     /// and received.
@@ -165,7 +167,8 @@ impl StepRecord {
     /// has closed it.
     pub(super) fn new_state(&self) -> Option<State> {
         let [old, new] = self.kernel_states();
-        let is_small = self.error == 0 && self.is_tcp() && new == State::Closed;
+        let is_small =
+            self.error == 0 && self.is_tcp() && new == State::Closed && !self.is_removed();
         let has = |flag| self.flags & flag != 0;
         match old {
             _ if old == new => None,
@@ -178,9 +181,10 @@ impl StepRecord {
     /// How a connection ended that did not end by the handshake of the close; `None` = it did, or nobody
     /// can tell.
     pub(super) fn ending(&self) -> Option<Ending> {
-        let [old, State::Closed] = self.kernel_states() else {
+        let [old, _] = self.kernel_states();
+        if self.new_state() != Some(State::Closed) {
             return None;
-        };
+        }
         let is_dead = self.flags & DEAD != 0;
         Some(match self.error {
             ECONNABORTED => Ending::Destroyed,
@@ -195,6 +199,7 @@ impl StepRecord {
             ECONNRESET | EPIPE => Ending::ResetByPeer,
             0 => match old {
                 State::Listen | State::LastAck => return None,
+                _ if self.is_removed() => Ending::Removed,
                 State::FinWait2 | State::Closing if !self.is_tcp() => Ending::Complete,
                 // Its subflows know why.
                 State::SynSent if !self.is_tcp() => return None,
@@ -223,9 +228,16 @@ impl StepRecord {
         self.is_tcp() && self.segments == 0
     }
 
+    /// True if a program takes the connection away without a segment: `TCP_REPAIR`.
+    const fn is_removed(&self) -> bool {
+        self.repair & 1 == 1 && self.is_held == 1
+    }
+
     /// What becomes of the SYN: it is sent after this record, if there is a way to.
     pub(super) const fn syn(&self) -> Syn {
-        if self.fast_open & 1 == 1 {
+        if self.repair & 1 == 1 && self.is_silent() {
+            Syn::Restored
+        } else if self.fast_open & 1 == 1 {
             Syn::MayWait
         } else {
             Syn::Sent
@@ -240,10 +252,17 @@ impl StepRecord {
             (State::Closed | State::Listen, State::SynSent | State::Listen | State::Closed)
             | (State::SynRcvd | State::Established, State::FinWait1)
             | (State::CloseWait, State::LastAck) => self.is_held == 1,
+            (State::SynSent, State::Established) => {
+                self.is_held == 1 && self.syn() == Syn::Restored
+            }
             _ => match self.ending() {
-                Some(Ending::Aborted | Ending::GivenUp | Ending::NotBegun | Ending::Destroyed) => {
-                    self.is_held == 1
-                }
+                Some(
+                    Ending::Aborted
+                    | Ending::GivenUp
+                    | Ending::NotBegun
+                    | Ending::Removed
+                    | Ending::Destroyed,
+                ) => self.is_held == 1,
                 ending => ending == Some(Ending::NotAccepted),
             },
         };

@@ -13,16 +13,17 @@ use crate::model::{Event, Family, Protocol, Socket, State};
 use jiff::Timestamp;
 use std::ops::ControlFlow;
 
+const START: RecordClock = RecordClock {
+    wall: Timestamp::UNIX_EPOCH,
+    mono_ns: 0,
+};
+
 /// What is told of these records, and the connections that ended otherwise than CLOSED.
 fn told(records: &[StepRecord]) -> (Vec<Event>, Vec<u64>) {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
     let mut events = Vec::new();
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     for record in records {
-        lives.follow(record, b"", clock, &mut queue);
+        lives.follow(record, b"", START, &mut queue);
     }
     let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
         events.push(event.clone());
@@ -89,6 +90,54 @@ fn first_step_gets_its_port_from_the_next_one() {
     }
     // Nobody answered.
     assert_eq!(told(&records[..1]).0[0].socket.local.port, None);
+}
+
+#[test]
+fn port_that_no_record_tells_is_that_of_the_list() {
+    let listed = |cookie, inode, state| {
+        let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+        (socket.cookie, socket.inode, socket.state) = (cookie, inode, state);
+        socket.local.ip = Some([127, 0, 0, 1].into());
+        socket.local.port = Some(5_000);
+        socket
+    };
+    for (cookie, inode, step, found, port) in [
+        (9, 8, SynSent, listed(Some(9), None, SynSent), Some(5_000)),
+        (
+            0,
+            8,
+            SynSent,
+            listed(Some(9), Some(8), SynSent),
+            Some(5_000),
+        ),
+        (0, 8, Listen, listed(Some(9), Some(8), Listen), Some(5_000)),
+        // Another one, one that nothing is known of, and the same in another state.
+        (9, 8, SynSent, listed(Some(7), Some(6), SynSent), None),
+        (0, 0, SynSent, listed(None, None, SynSent), None),
+        (9, 8, SynSent, listed(Some(9), Some(8), Listen), None),
+    ] {
+        let (mut lives, mut queue) = (Lives::default(), Queue::default());
+        let record = StepRecord {
+            cookie,
+            inode,
+            ..made_by(5, record((Closed, step), 0, 80))
+        };
+        lives.follow(&record, b"", START, &mut queue);
+        assert!(queue.lacks_port(Timestamp::UNIX_EPOCH));
+        lives.complete(&lives.without_port(), &found, &mut queue);
+        assert_eq!(queue.lacks_port(Timestamp::UNIX_EPOCH), port.is_none());
+        let mut told = Vec::new();
+        let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
+            told.push(event.socket.local.port);
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        assert_eq!(told, [port], "{found:?}");
+        if (step, port) == (Listen, Some(5_000)) {
+            let owner = lives.listeners.owner_at((0, [127, 0, 0, 1].into(), 5_000));
+            assert_eq!(owner.process.unwrap().pid, 5);
+        }
+    }
 }
 
 #[test]
@@ -203,16 +252,12 @@ fn connection_that_is_left_to_the_kernel_ends_without_a_step() {
 #[test]
 fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     let mut close = CLOSE.map(|step| record(step, 5_000, 80));
     close[2].flags = 1 << 0;
-    lives.follow(&close[0], b"", clock, &mut queue);
-    lives.follow(&close[1], b"", clock, &mut queue);
-    lives.follow_rest(rest(70, 7, 0), clock, &mut queue);
-    lives.follow(&close[2], b"", clock, &mut queue);
+    lives.follow(&close[0], b"", START, &mut queue);
+    lives.follow(&close[1], b"", START, &mut queue);
+    lives.follow_rest(rest(70, 7, 0), START, &mut queue);
+    lives.follow(&close[2], b"", START, &mut queue);
     let mut events = Vec::new();
     let mut tell = |queue: &mut Queue| {
         let flow = queue.tell(Some(Timestamp::MAX), &mut |event: &Event| {
@@ -225,7 +270,7 @@ fn what_is_left_in_fin_wait_2_is_followed_to_time_wait() {
     assert_eq!(tell(&mut queue), (2, vec![]));
     // Its segments, also those that come later; and one of what was left before.
     for rest in [rest(71, 0, 0), rest(70, 0, 0), rest(70, 0, 0)] {
-        lives.follow_rest(rest, clock, &mut queue);
+        lives.follow_rest(rest, START, &mut queue);
     }
     assert_eq!(tell(&mut queue), (3, vec![1]));
     assert_eq!(events[2], (Some(FinWait2), TimeWait, 1));
@@ -258,10 +303,6 @@ fn left(queue: &mut Queue) -> (Vec<(Option<u32>, u64)>, usize) {
 #[test]
 fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     // Closed already, and not yet.
     let mut small = Socket::new(Protocol::Tcp, Family::Inet);
     (small.state, small.cookie) = (FinWait2, Some(5));
@@ -270,10 +311,10 @@ fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
     small.cookie = Some(6);
     small.inode = Some(77);
     lives.rests.add_found(&small);
-    lives.follow_rest(rest(70, 7, 6), clock, &mut queue);
+    lives.follow_rest(rest(70, 7, 6), START, &mut queue);
     let mut close = record((FinWait2, Closed), 2_000, 80);
     close.flags = 1 << 0;
-    lives.follow(&close, b"", clock, &mut queue);
+    lives.follow(&close, b"", START, &mut queue);
     assert_eq!(left(&mut queue), (vec![], 0));
     for rest in [
         rest(71, 0, 5),
@@ -281,7 +322,7 @@ fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
         rest(70, 0, 6),
         rest(71, 0, 5),
     ] {
-        lives.follow_rest(rest, clock, &mut queue);
+        lives.follow_rest(rest, START, &mut queue);
     }
     let told = vec![(Some(1_000), 2), (Some(2_000), 1)];
     assert_eq!(left(&mut queue), (told, 2));
@@ -290,16 +331,12 @@ fn what_was_in_fin_wait_2_before_is_followed_to_time_wait() {
 #[test]
 fn what_is_left_is_forgotten_when_no_fin_came_in_time() {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     let mut ended = Vec::new();
     for (place, seconds) in [(70, 0), (71, 100), (72, 122)] {
         let mut close = record((FinWait2, Closed), 2_000, 80);
         (close.flags, close.time_ns) = (1 << 0, seconds * 1_000_000_000);
-        lives.follow_rest(rest(place, 7, 0), clock, &mut queue);
-        lives.follow(&close, b"", clock, &mut queue);
+        lives.follow_rest(rest(place, 7, 0), START, &mut queue);
+        lives.follow(&close, b"", START, &mut queue);
         ended.push(left(&mut queue));
     }
     assert_eq!(ended, [(vec![], 0), (vec![], 0), (vec![], 1)]);
@@ -308,14 +345,10 @@ fn what_is_left_is_forgotten_when_no_fin_came_in_time() {
 #[test]
 fn connection_is_over_when_its_last_event_was_told() {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     let mut end = record((FinWait2, Closed), 5_000, 80);
     (end.flags, end.socket) = (1 << 1, 8);
     for record in [record((Closed, SynSent), 0, 80), end] {
-        lives.follow(&record, b"", clock, &mut queue);
+        lives.follow(&record, b"", START, &mut queue);
     }
     let mut tell = |waited| {
         let flow = queue.tell(waited, &mut |_: &Event| ControlFlow::Continue(()));
@@ -336,10 +369,6 @@ fn socket_of_a_destroyed_listener_is_closed_once() {
 #[test]
 fn what_lacks_something_holds_back_what_follows_for_a_while() {
     let (mut lives, mut queue) = (Lives::default(), Queue::default());
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     let other = |record| StepRecord {
         socket: 8,
         time_ns: 1_000,
@@ -349,7 +378,7 @@ fn what_lacks_something_holds_back_what_follows_for_a_while() {
         record((Closed, SynSent), 0, 80),
         other(record((Established, CloseWait), 80, 5_000)),
     ] {
-        lives.follow(&record, b"", clock, &mut queue);
+        lives.follow(&record, b"", START, &mut queue);
     }
     let mut told = |waited| {
         let mut count = 0;
@@ -380,13 +409,9 @@ fn step_without_a_record_is_counted_where_every_step_should_have_one() {
             whole,
             ..Lives::default()
         };
-        let clock = RecordClock {
-            wall: Timestamp::UNIX_EPOCH,
-            mono_ns: 0,
-        };
         for (step, port, peer) in steps {
             let record = record(step, port, peer);
-            lives.follow(&record, b"", clock, &mut Queue::default());
+            lives.follow(&record, b"", START, &mut Queue::default());
         }
         assert_eq!(lives.missing, missing, "{whole:?}");
     }
@@ -394,10 +419,6 @@ fn step_without_a_record_is_counted_where_every_step_should_have_one() {
 
 #[test]
 fn end_is_awaited_of_what_has_each_step_recorded() {
-    let clock = RecordClock {
-        wall: Timestamp::UNIX_EPOCH,
-        mono_ns: 0,
-    };
     let steps = [
         ((Closed, SynSent), 0),
         ((SynSent, Established), 5_000),
@@ -419,7 +440,7 @@ fn end_is_awaited_of_what_has_each_step_recorded() {
                 cookie: 9,
                 ..record(step, port, 80)
             };
-            lives.follow(&record, b"", clock, &mut Queue::default());
+            lives.follow(&record, b"", START, &mut Queue::default());
             assert_eq!(lives.is_open(9, 7), step.1 != Closed);
             lives.open().len()
         });

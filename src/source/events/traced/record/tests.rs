@@ -169,6 +169,13 @@ fn end_tells_its_reason() {
         (told(Established, 103), Some(Ending::Destroyed)),
         (told(Listen, 103), Some(Ending::Destroyed)),
         (made_by(5, told(Established, 0)), Some(Ending::Aborted)),
+        (
+            StepRecord {
+                repair: 0b11,
+                ..made_by(5, told(Established, 0))
+            },
+            Some(Ending::Removed),
+        ),
         (told(Established, 0), Some(Ending::NotAccepted)),
         (
             StepRecord {
@@ -179,6 +186,14 @@ fn end_tells_its_reason() {
         ),
         (made_by(5, told(Listen, 0)), None),
         (told(LastAck, 0), None),
+        // In TIME_WAIT, when its own process takes the segment.
+        (
+            StepRecord {
+                flags: DONE,
+                ..made_by(5, told(Closing, 0))
+            },
+            None,
+        ),
         (told(Established, 1), None),
         (record((Established, FinWait1), 5_000, 80), None),
     ] {
