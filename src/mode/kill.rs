@@ -5,19 +5,16 @@ mod fate;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
-use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::Messages;
-use super::check::checked;
+use super::check::{checked, verdict};
 use super::list::{INCOMPLETE, Listing, Output, buffer};
 use super::matcher::Matcher;
-use super::pending_rows::PendingRows;
-use super::signals::{Clock as _, Second, Signals, release};
 use super::sources::{Open, open};
-use super::wait::{Wait, end as end_of, holder};
+use super::wait::{end as end_of, holder, wait};
 use rustix::io::Errno;
 
 use crate::error::Error;
@@ -25,7 +22,7 @@ use crate::exit::Verdict;
 use crate::model::{
     Endpoint, OwnedRow, Protocol, Row, Selection, Socket, State, StateSet, Summary, Table, Warning,
 };
-use crate::query::{Check, Count, Killing, Query};
+use crate::query::{Check, Killing, Query};
 use crate::render::{Envelope, RowBuffer, Sink};
 use crate::source::{Recorder, Request, Source};
 use crate::text::{counted, enumeration};
@@ -58,17 +55,17 @@ fn run(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let query = &killing.query;
-    let mut found = find(query, messages)?;
-    if found.verdict == Verdict::Done && found.rows.is_empty() {
-        found.verdict = tell_spared(query, messages)?;
+    let (mut found, mut verdict) = find(query, messages)?;
+    if verdict == Verdict::Done && found.rows.is_empty() {
+        verdict = tell_spared(query, messages)?;
     }
-    let consent = if found.verdict == Verdict::Done {
+    let consent = if verdict == Verdict::Done {
         consent(killing, &found, envelope, out, messages)?
     } else {
         if !found.rows.is_empty() {
             messages.error("nothing is ended");
         }
-        Err(found.verdict)
+        Err(verdict)
     };
     let verdict = match consent {
         Ok(()) => end(query, &mut found, messages)?,
@@ -81,61 +78,35 @@ fn run(
 }
 
 /// What matches.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Found {
     rows: Vec<OwnedRow>,
     summary: Summary,
-    /// Done = they may be ended.
-    verdict: Verdict,
 }
 
 /// Keeps what it is given.
-#[derive(Debug, Default)]
-struct Kept {
-    rows: Vec<OwnedRow>,
-    summary: Summary,
-}
-
-/// Takes rows into what others look at later.
-struct Keeper(Rc<RefCell<Kept>>);
-
-impl Sink for Keeper {
+impl Sink for Rc<RefCell<Found>> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        self.0.borrow_mut().rows.push(OwnedRow::keep(row));
+        self.borrow_mut().rows.push(OwnedRow::keep(row));
         Ok(ControlFlow::Continue(()))
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        self.0.borrow_mut().summary = summary.clone();
+        self.borrow_mut().summary = summary.clone();
         Ok(())
     }
 }
 
-/// Lists what matches, at once or as soon as there is something.
-fn find(query: &Query, messages: &mut Messages<'_>) -> Result<Found, Error> {
-    let kept = Rc::<RefCell<Kept>>::default();
-    let keeper = Keeper(Rc::clone(&kept));
-    let rows = move || RowBuffer::keeping_all(Box::new(keeper));
+/// Lists what matches, at once or as soon as there is something. Done = it may be ended.
+fn find(query: &Query, messages: &mut Messages<'_>) -> Result<(Found, Verdict), Error> {
+    let found = Rc::<RefCell<Found>>::default();
+    let sink = Box::new(Rc::clone(&found));
+    let rows = move || RowBuffer::keeping_all(sink);
     let verdict = match query.check.wait {
-        Some(time) => {
-            let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
-            let mut wait = Wait::new(query, time, &open, signals.now())?;
-            let opening = move || {
-                release();
-                rows()
-            };
-            let expected = query.check.expected.unwrap_or(Count::SOME);
-            let mut pending = PendingRows::new(expected, Box::new(opening));
-            wait.run(&signals, &mut pending, messages)?
-        }
+        Some(time) => wait(query, time, rows, messages)?,
         None => list(query, &open, rows(), messages)?,
     };
-    let Kept { rows, summary } = mem::take(&mut *kept.borrow_mut());
-    Ok(Found {
-        rows,
-        summary,
-        verdict,
-    })
+    Ok((found.take(), verdict))
 }
 
 fn list(
@@ -242,11 +213,7 @@ fn end(query: &Query, found: &mut Found, messages: &mut Messages<'_>) -> Result<
     }
     tell(&found.rows, &fates, messages);
     let is_looked = found.summary.diagnostics.is_complete();
-    Ok(fate::verdict(&fates).max(if is_looked {
-        Verdict::Done
-    } else {
-        Verdict::Trouble
-    }))
+    Ok(fate::verdict(&fates).max(verdict(None, !is_looked)))
 }
 
 /// How many ports of a peer are tried.
@@ -344,13 +311,13 @@ fn tell_spared(query: &Query, messages: &mut Messages<'_>) -> Result<Verdict, Er
         check: Check::default(),
         ..query.clone()
     };
-    let kept = Rc::<RefCell<Kept>>::default();
-    let rows = RowBuffer::keeping_all(Box::new(Keeper(Rc::clone(&kept))));
+    let found = Rc::<RefCell<Found>>::default();
+    let rows = RowBuffer::keeping_all(Box::new(Rc::clone(&found)));
     // What must be known of the list was said of the first one.
     let mut unsaid = Vec::new();
     list(&whole, &open, rows, &mut Messages::new("", &mut unsaid))?;
     let mut states: BTreeMap<String, usize> = BTreeMap::new();
-    for row in &kept.borrow().rows {
+    for row in &found.borrow().rows {
         *states.entry(row.socket().state.to_string()).or_default() += 1;
     }
     let spared: Vec<String> = states

@@ -57,7 +57,11 @@ pub fn list(
             messages.error(hint);
         }
         match query.check.wait {
-            Some(time) => wait::wait(query, time, envelope, out, messages),
+            Some(time) => {
+                let shown = query.clone();
+                let rows = move || list::buffer(&shown, &envelope(), out);
+                wait::wait(query, time, rows, messages)
+            }
             None => list::run(query, &sources::open, envelope, out, messages),
         }
     })

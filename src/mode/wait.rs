@@ -6,12 +6,11 @@ mod port_usage;
 
 pub(super) use port_usage::{end, holder};
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, sentence, tell};
-use super::list::{Listing, Output, buffer};
+use super::list::{Listing, Output};
 use super::matcher::Matcher;
 use super::pending_rows::PendingRows;
 use super::signals::{Clock, Second, Signals, release};
@@ -21,7 +20,7 @@ use crate::exit::Verdict;
 use crate::fields::Cost;
 use crate::model::{Selection, Table};
 use crate::query::{Count, Query};
-use crate::render::Envelope;
+use crate::render::RowBuffer;
 use crate::source::{Recorder, Source};
 use crate::text;
 use closest::{closest, taken};
@@ -30,21 +29,19 @@ use pace::{Target, pause, processor_time};
 /// A source that fails for so long will not come to itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Waits until the check of a query holds, or the time is over.
+/// Waits until the check of a query holds, or the time is over. What was found then goes to `rows`.
 pub(super) fn wait(
     query: &Query,
     time: Duration,
-    envelope: fn() -> Envelope,
-    out: Box<dyn Write>,
+    rows: impl FnOnce() -> RowBuffer<'static> + 'static,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let signals = Signals::catch(Second::Asks).map_err(Error::Watch)?;
     let mut wait = Wait::new(query, time, &open, signals.now())?;
-    let shown = query.clone();
     let opening = move || {
         // From here on it is a listing like any other.
         release();
-        buffer(&shown, &envelope(), out)
+        rows()
     };
     let mut pending = PendingRows::new(wait.expected, Box::new(opening));
     wait.run(&signals, &mut pending, messages)
