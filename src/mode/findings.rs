@@ -17,7 +17,7 @@ use crate::mode::matcher::Matcher;
 use crate::mode::sources::Open;
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Holder, Limits, Protocol, Selection, Socket,
-    StateSet, Warning,
+    StateSet, Table, Warning,
 };
 use crate::query::Query;
 use crate::source::{Extensions, Recorder, Request, Source};
@@ -162,12 +162,11 @@ impl<'q> Looker<'q> {
 
     /// Goes through the tables of a protocol once, for all hunts. Gives the states that are not listed.
     fn walk(&mut self, rules: &[Rule], hunts: &mut [Hunt]) -> StateSet {
-        let requests = rules.iter().map(|rule| request(self.query, rule, hunts));
-        let requests: Vec<(&Rule, Request)> = rules
+        let requests = rules
             .iter()
-            .zip(requests)
-            .filter(|(_, request)| request.states != StateSet::EMPTY)
-            .collect();
+            .map(|rule| (rule.table(), request(self.query, rule, hunts)));
+        let requests = requests.filter(|(_, request)| request.states != StateSet::EMPTY);
+        let requests: Vec<(Table, Request)> = requests.collect();
         let matcher = &mut self.matcher;
         let mut visit = |socket: &Socket| {
             let of_family = |rule: &&Rule| rule.table().family == socket.family;
@@ -191,23 +190,8 @@ impl<'q> Looker<'q> {
             }
             ControlFlow::Continue(())
         };
-        let both = match requests.as_slice() {
-            [(rule, request), (_, other)]
-                if rule.table().protocol == Protocol::Tcp && request == other =>
-            {
-                self.source.visit_both(request, &mut visit)
-            }
-            _ => None,
-        };
-        let visit_each = || {
-            let each = requests.iter();
-            let each =
-                each.map(|(rule, request)| self.source.visit(rule.table(), request, &mut visit));
-            each.collect()
-        };
-        let outcomes: Vec<_> = both.map_or_else(visit_each, |outcome| vec![Ok(outcome)]);
         let mut unlisted = StateSet::EMPTY;
-        for outcome in outcomes {
+        for outcome in self.source.visit_all(&requests, &mut visit) {
             match outcome {
                 Ok(outcome) => {
                     unlisted = unlisted.union(outcome.unlisted);

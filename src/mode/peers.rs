@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::sources::{open, way};
 use crate::enrich::Connections;
 use crate::error::Error;
-use crate::model::{Protocol, Socket, State, StateSet, Table, Warning};
+use crate::model::{Protocol, Socket, State, StateSet, Warning};
 use crate::query::{Input, Query};
 use crate::source::{
     Namespaces, NamespacesSource, Outcome, Recorder, Request, Source, translations,
@@ -58,14 +58,11 @@ impl PeerReader {
             ControlFlow::Continue(())
         };
         for protocol in &self.protocols {
-            let both = (*protocol == Protocol::Tcp).then(|| source.visit_both(&request, &mut add));
-            if let Some(outcome) = both.flatten() {
-                is_whole &= is_complete(outcome);
-                continue;
-            }
-            let tables = Table::all().filter(|table| table.protocol == *protocol);
-            for table in tables {
-                let outcome = source.visit(table, &request, &mut add);
+            let requests: Vec<_> = protocol
+                .tables()
+                .map(|table| (table, request.clone()))
+                .collect();
+            for outcome in source.visit_all(&requests, &mut add) {
                 is_whole &= outcome.is_ok_and(is_complete);
             }
         }

@@ -42,18 +42,15 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
         )?;
         return Ok((Box::new(source), tables));
     }
+    let netlink = || NetlinkSource::new(recorder.clone());
     let source: Box<dyn Source> = match &query.input {
         Input::Auto => {
-            let netlink = NetlinkSource::new(recorder.clone());
             let procfs = ProcfsSource::new("/proc", recorder.clone());
-            Box::new(AutoSource::new(netlink, Use::WherePays, procfs))
+            Box::new(AutoSource::new(netlink(), Use::WherePays, procfs))
         }
         Input::Files => Box::new(FilesSource::live()),
-        Input::Netlink => Box::new(NetlinkSource::new(recorder.clone())),
-        Input::Bpf => {
-            let netlink = NetlinkSource::new(recorder.clone());
-            Box::new(WalkSource::new(netlink, Use::Always))
-        }
+        Input::Netlink => Box::new(netlink()),
+        Input::Bpf => Box::new(WalkSource::new(netlink(), Use::Always)),
         Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
         Input::Replay(path) => {
             let replay = ReplaySource::open(path)?;

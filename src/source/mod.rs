@@ -28,7 +28,8 @@ use rustix::io::Errno;
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
-    Cause, Limits, Network, RecordedName, Socket, Source as Kind, StateSet, Table, Warning,
+    Cause, Limits, Network, Protocol, RecordedName, Socket, Source as Kind, StateSet, Table,
+    Warning,
 };
 
 pub use crate::netns::Namespaces;
@@ -221,6 +222,25 @@ pub trait Source {
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
         let _ = (request, visitor);
         None
+    }
+
+    /// Lends the sockets of tables, one after another; those of TCP over both IP versions in one walk where it
+    /// can, and the same is asked of both.
+    fn visit_all(
+        &mut self,
+        requests: &[(Table, Request)],
+        visitor: &mut dyn Visitor,
+    ) -> Vec<Result<Outcome, Error>> {
+        if let [(first, request), (second, other)] = requests
+            && [first, second].map(|table| table.protocol) == [Protocol::Tcp; 2]
+            && request == other
+            && let Some(outcome) = self.visit_both(request, visitor)
+        {
+            return vec![Ok(outcome)];
+        }
+        let requests = requests.iter();
+        let outcomes = requests.map(|(table, request)| self.visit(*table, request, visitor));
+        outcomes.collect()
     }
 
     /// The names that numbers had where it was recorded.
