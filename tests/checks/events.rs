@@ -1,8 +1,10 @@
 //! Checks of `-E`: how many steps there were.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;
+use rustix::net::sockopt::set_socket_linger;
 
 use super::waiting::Waiting;
 use super::*;
@@ -41,6 +43,79 @@ fn steps_are_counted() {
                 "{said}"
             );
         }
+    }
+}
+
+/// One connection that is closed in order, one that is reset, and one that is refused.
+fn three_connections() {
+    let port = free_port();
+    let listener = TcpListener::from(listen_at(V4, port));
+    let connect = || {
+        let client = TcpStream::connect((V4, port)).unwrap();
+        (client, listener.accept().unwrap().0)
+    };
+    let (mut client, mut server) = connect();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(server.read(&mut [0]).unwrap(), 0);
+    drop(server);
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    drop(client);
+    let (mut client, server) = connect();
+    set_socket_linger(&server, Some(Duration::ZERO)).unwrap();
+    drop(server);
+    let error = client.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let error = TcpStream::connect((V4, free_port())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    // A listener makes steps of its own.
+    std::mem::forget(listener);
+}
+
+#[test]
+fn steps_into_and_out_of_every_state_are_counted_exactly() {
+    let Some(_namespace) = fresh() else { return };
+    let watches = [
+        ("state syn-sent", "6", 0),
+        ("state syn-rcvd", "4", 0),
+        ("state established", "8", 0),
+        ("state established", "..7", 1),
+        ("state fin-wait-1", "2", 0),
+        ("state fin-wait-2", "2", 0),
+        ("state time-wait", "1", 0),
+        ("state close-wait", "2", 0),
+        ("state last-ack", "2", 0),
+        ("state closing", "0", 0),
+        ("state closed", "7", 0),
+        ("state closed", "8..", 1),
+        ("not state listen", "16", 0),
+    ];
+    let watching: Vec<_> = watches
+        .iter()
+        .map(|(filter, count, _)| {
+            let mut program = program();
+            program.args(["-En", "--wait", "60s", "--expect", count, filter]);
+            let mut child = Child::piped(&mut program);
+            let mut out = BufReader::new(child.stdout());
+            // Titles tell that it watches.
+            out.read_line(&mut String::new()).unwrap();
+            let reading = std::thread::spawn(move || out.lines().count());
+            (child, reading)
+        })
+        .collect();
+    three_connections();
+    std::thread::sleep(Duration::from_millis(300));
+    for ((filter, count, status), (child, reading)) in watches.into_iter().zip(watching) {
+        child.signal(Signal::SIGINT);
+        let run = child.end();
+        let steps = reading.join().unwrap();
+        if run.stderr.contains("(sampled)") {
+            return skip("steps are not recorded here");
+        }
+        // Where that step of others may have been made, the count is not certain.
+        let is_certain = !run.stderr.contains("FIN_WAIT_2 -> TIME_WAIT");
+        let status = if is_certain { status } else { 2 };
+        let what = format!("{filter} {count}: {steps} steps, {run:?}");
+        assert_eq!(run.status, Some(status), "{what}");
     }
 }
 

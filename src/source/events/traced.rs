@@ -1,6 +1,7 @@
 //! Steps as the kernel makes them: a BPF program at the tracepoint `sock:inet_sock_set_state` writes a
 //! record of each, with all that is to be known, into a ring buffer.
 
+mod ends;
 mod fields;
 mod left;
 mod listeners;
@@ -12,7 +13,6 @@ mod rests;
 mod wanted;
 mod writer;
 
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -32,8 +32,8 @@ use crate::bpf::{
     self, BTF, Counter, Hook, Instruction, Link, Malformed, Map, MapKind, RingBuffer, TypeKind,
 };
 use crate::error::Error;
-use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Warning};
-use crate::source::{Extensions, Request, Source};
+use crate::model::{Protocol, Socket, State, StateSet, Warning};
+use crate::source::{Request, Source};
 use crate::track::wait;
 use fields::{TRACEPOINT, WANTED};
 use lives::Lives;
@@ -195,12 +195,17 @@ impl Traced {
         let states = StateSet::EMPTY.with(State::SynSent).with(State::Listen);
         for watched in &self.tables {
             let (lives, queue) = (&mut self.lives, &mut self.queue);
-            // What is not listed has no port.
+            let mut count = 0_u8;
+            // What is not listed has no port, and what is listed too late is told without it.
             let _ = self.networks.source.visit(
                 watched.table,
                 &Request::plain(states),
                 &mut |socket: &Socket| {
                     lives.complete(&lacking, socket, queue);
+                    count = count.wrapping_add(1);
+                    if count == 0 && begun.elapsed() >= TURN {
+                        return ControlFlow::Break(());
+                    }
                     ControlFlow::Continue(())
                 },
             );
@@ -220,7 +225,10 @@ impl Traced {
         // A list that changes while it is read may lack a socket, and one leaves the lists before its record is
         // written.
         for _ in 0..2 {
-            if gone.is_empty() || self.leave_out_listed(&mut gone, until).is_none() {
+            let source = self.networks.source.as_mut();
+            if gone.is_empty()
+                || ends::leave_out_listed(source, &self.tables, &mut gone, until).is_none()
+            {
                 return ControlFlow::Continue(());
             }
             if !gone.is_empty() {
@@ -231,38 +239,6 @@ impl Traced {
         }
         self.lives.missing += u64::try_from(gone.len()).unwrap_or_default();
         ControlFlow::Continue(())
-    }
-
-    /// Leaves out the sockets that are there; `None` = the kernel does not list all of them in time.
-    fn leave_out_listed(&mut self, sockets: &mut HashMap<u64, u64>, until: Instant) -> Option<()> {
-        for watched in &self.tables {
-            let request = Request {
-                netns: None,
-                states: StateSet::ALL.without(State::Bound),
-                extensions: Extensions::default(),
-                narrow: watched.narrow.clone().for_life(),
-            };
-            let mut count = 0_u8;
-            let outcome =
-                self.networks
-                    .source
-                    .visit(watched.table, &request, &mut |socket: &Socket| {
-                        socket.cookie.map(|cookie| sockets.remove(&cookie));
-                        count = count.wrapping_add(1);
-                        if count == 0 && Instant::now() >= until {
-                            ControlFlow::Break(())
-                        } else {
-                            ControlFlow::Continue(())
-                        }
-                    });
-            let is_whole = outcome.ok()?.each().all(|one| {
-                let is_known = matches!(one.source, None | Some(Kind::Netlink));
-                let unlisted = one.unlisted.without(State::Bound);
-                is_known && unlisted == StateSet::EMPTY && one.into_gaps().next().is_none()
-            });
-            (is_whole && Instant::now() < until).then_some(())?;
-        }
-        Some(())
     }
 }
 
