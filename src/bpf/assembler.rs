@@ -162,17 +162,23 @@ impl Assembler {
 
     /// Sets a register to a number of 32 bits without a sign.
     pub fn set_unsigned(&mut self, into: Register, number: u32) {
-        self.set_wide(into, 0, number.cast_signed());
+        self.set_long(into, number.into());
+    }
+
+    /// Sets a register to a number of 64 bits without a sign.
+    pub fn set_long(&mut self, into: Register, number: u64) {
+        let halves: [[u8; 4]; 2] = zerocopy::transmute!(number.to_le_bytes());
+        self.set_wide(into, 0, halves.map(i32::from_le_bytes));
     }
 
     /// Sets a register to a map, for calls that take one.
     pub fn set_map(&mut self, into: Register, map: i32) {
-        self.set_wide(into, 1, map);
+        self.set_wide(into, 1, [map, 0]);
     }
 
     /// Sets a register to the address of the value in a map that has one only.
     pub fn set_map_value(&mut self, into: Register, map: i32) {
-        self.set_wide(into, 2, map);
+        self.set_wide(into, 2, [map, 0]);
     }
 
     /// Adds a number to a register.
@@ -193,6 +199,11 @@ impl Assembler {
     /// Takes a register from another.
     pub fn subtract(&mut self, from: Register, register: Register) {
         self.add(0x1f, from, register, 0, 0);
+    }
+
+    /// Keeps the bits of a register in which another differs from it.
+    pub fn exclusive_or(&mut self, register: Register, other: Register) {
+        self.add(0xaf, register, other, 0, 0);
     }
 
     /// Moves the bits of a register up.
@@ -248,9 +259,9 @@ impl Assembler {
     }
 
     /// A number of 64 bits takes the place of two instructions; the second has its upper half.
-    fn set_wide(&mut self, into: Register, kind: u8, low: i32) {
+    fn set_wide(&mut self, into: Register, kind: u8, [low, high]: [i32; 2]) {
         self.add(0x18, into, Register(kind), 0, low);
-        self.add(0, Register::R0, Register::R0, 0, 0);
+        self.add(0, Register::R0, Register::R0, 0, high);
     }
 
     fn add(&mut self, code: u8, into: Register, from: Register, offset: i16, number: i32) {

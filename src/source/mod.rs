@@ -2,6 +2,7 @@
 
 mod auto;
 mod channel;
+mod checks;
 mod conntrack;
 mod decoder;
 pub mod events;

@@ -80,7 +80,8 @@ impl WalkSource {
         visitor: &mut dyn Visitor,
     ) -> Option<Result<Outcome, Error>> {
         let sockets = self.sockets(tables, request)?;
-        let walk = match Walk::load(&self.btf, Scope::Own, request.extensions.detail) {
+        let family = only(tables).map(|table| table.family);
+        let walk = match Walk::load(&self.btf, Scope::Own(family), request) {
             Ok(walk) => walk,
             Err(error) => return self.step_aside(error),
         };
@@ -95,7 +96,6 @@ impl WalkSource {
         }
         if let Some(bound) = first.finish() {
             let rows = Rows {
-                family: only(tables).map(|table| table.family),
                 sockets,
                 bound,
                 ..Rows::default()
@@ -279,8 +279,6 @@ impl Visitor for First<'_> {
 /// Which of the rows of a walk are lent.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// Of this version of IP; `None` = of both.
-    pub(super) family: Option<Family>,
     /// How many there may be; 0 = that does not matter.
     pub(super) sockets: u64,
     /// Not those with these inode numbers.
@@ -322,15 +320,15 @@ impl Walk {
         }
     }
 
-    pub(super) fn load(btf: &Path, scope: Scope, detail: Detail) -> Result<Self, Error> {
-        let extent = match detail {
+    pub(super) fn load(btf: &Path, scope: Scope, request: &Request) -> Result<Self, Error> {
+        let extent = match request.extensions.detail {
             Detail::Line => Extent::Head,
             Detail::Usual | Detail::All => Extent::Detailed,
         };
         // First what fails at once without rights.
         let map = Map::new(MapKind::Elements, 1 << SHIFT)?;
         let (program, function) = bpf::describe(btf, &WANTED, |btf| {
-            let program = program(btf, scope, extent)?;
+            let program = program(btf, scope, extent, request)?;
             Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
         })?;
         let hook = Hook::Elements(function, map.descriptor());
@@ -352,7 +350,9 @@ impl Walk {
     ) -> Result<Vec<Warning>, Error> {
         if !rows.bound.is_empty() && self.extent == Extent::Head {
             // They are known by their inodes.
-            self = Self::load(btf, self.scope, Detail::Usual)?;
+            let mut request = request.clone();
+            request.extensions.detail = Detail::Usual;
+            self = Self::load(btf, self.scope, &request)?;
         }
         let table = Table::new(Protocol::Tcp, Family::Inet);
         let decoder = Decoder::new(Kind::Bpf, table, request, visitor, None);
@@ -469,7 +469,6 @@ impl<'r> Reader<'r> {
             return ControlFlow::Continue(());
         }
         let rows = self.rows;
-        let is_other = rows.family.is_some_and(|family| family != socket.family);
         let was_lent = !rows.bound.is_empty()
             && socket
                 .inode
@@ -478,7 +477,7 @@ impl<'r> Reader<'r> {
         let is_elsewhere = !rows.networks.is_empty()
             && socket.netns != Some(netns)
             && rows.networks.binary_search(&netns).is_err();
-        if is_other || was_lent || is_elsewhere {
+        if was_lent || is_elsewhere {
             return ControlFlow::Continue(());
         }
         if !rows.networks.is_empty() {

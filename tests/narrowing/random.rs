@@ -2,13 +2,17 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
 
 use lsock::filter::{Expr, Field, Narrow, Op, Operand, PortItem, Prefix, Side, Test};
-use lsock::model::{Endpoint, Socket};
+use lsock::model::{Endpoint, Socket, State, StateSet};
+use lsock::source::{
+    Detail, Extensions, NetlinkSource, Recorder, Request, Source as _, Use, WalkSource,
+};
 
 use super::kernel::{Entry, audit, runs};
-use super::{identity, listed, tables, whole};
-use crate::support::stage;
+use super::{TCP, TCP6, identity, listed, tables, whole};
+use crate::support::{skip, stage};
 
 /// Expressions tried on each table.
 const EXPRESSIONS: usize = 150;
@@ -176,5 +180,89 @@ fn kernel_takes_random_programs_and_runs_them_as_expected() {
         }
     }
     // Nothing, something and everything was listed.
+    assert_eq!(both.len(), 3, "{both:?}");
+}
+
+/// What tells connections apart that have no cookie, in order.
+fn ends<'s>(rows: impl IntoIterator<Item = &'s Socket>) -> Vec<String> {
+    let ends = rows.into_iter().map(|row| {
+        let (_, local, peer, state) = identity(row);
+        format!("{state} {local:?} {peer:?} {:?}", row.inode)
+    });
+    let mut ends: Vec<String> = ends.collect();
+    ends.sort();
+    ends
+}
+
+/// A program that walks knows neither mark nor cgroup of what is no full socket.
+fn is_full(socket: &Socket) -> bool {
+    socket.inode.is_some()
+}
+
+#[test]
+fn walk_runs_random_programs_as_expected() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let mut dice = Dice(0x0dd_ba11);
+    let mut both = HashSet::new();
+    let states = StateSet::ALL.without(State::Listen).without(State::Bound);
+    for table in [TCP, TCP6] {
+        let mut all = whole(table);
+        all.retain(|socket| states.contains(socket.state));
+        for turn in 0..EXPRESSIONS {
+            let narrow = Narrow {
+                exact: None,
+                ..Narrow::without_bound(&dice.expr(&all, 4).for_table(table))
+            };
+            let state = dice.of(&all).state;
+            let wanted = if turn % 4 == 0 {
+                StateSet::EMPTY.with(state)
+            } else {
+                states
+            };
+            let program = narrow.bytecode();
+            let [local, peer] = [narrow.local_port, narrow.peer_port];
+            let request = Request {
+                states: wanted,
+                extensions: Extensions {
+                    detail: Detail::Usual,
+                    ..Extensions::default()
+                },
+                narrow,
+                netns: None,
+            };
+            let mut rows = Vec::new();
+            let mut source = WalkSource::new(NetlinkSource::new(Recorder::default()), Use::Always);
+            let visited = source.visit(table, &request, &mut |socket: &Socket| {
+                rows.push(socket.clone());
+                ControlFlow::Continue(())
+            });
+            match visited {
+                Ok(outcome) => assert_eq!(outcome.warnings, []),
+                Err(error) if both.is_empty() => return skip(format_args!("{error:?}")),
+                Err(error) => panic!("{error:?}: {program:?}"),
+            }
+            let accepts = |socket: &&Socket| {
+                let entry = entry(socket);
+                wanted.contains(socket.state)
+                    && local.is_none_or(|port| port == entry.sport)
+                    && peer.is_none_or(|port| port == entry.dport)
+                    && (program.is_empty() || runs(&program, &entry))
+            };
+            let accepted: Vec<_> = all.iter().filter(accepts).collect();
+            let [full, expected] = [
+                ends(rows.iter().filter(|row| is_full(row))),
+                ends(accepted.iter().copied().filter(|row| is_full(row))),
+            ];
+            assert_eq!(full, expected, "{table}: {program:?}");
+            let rows = ends(&rows);
+            for row in ends(accepted.iter().copied()) {
+                assert!(rows.contains(&row), "{row} {program:?}");
+            }
+            both.insert((rows.is_empty(), rows.len() == all.len()));
+        }
+    }
+    // Nothing, something and everything was walked.
     assert_eq!(both.len(), 3, "{both:?}");
 }

@@ -14,6 +14,9 @@ use crate::bpf::Size::{Eight, Four, One};
 use crate::bpf::{
     Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, TypeKind, ValueKind,
 };
+use crate::model::Family;
+use crate::source::Request;
+use crate::source::checks::{ADDRESSES, AF_INET6, COMMON, Checks, FAMILIES, Ways, When};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const JIFFIES64: i32 = 118;
@@ -38,7 +41,7 @@ const NUM_NEXT: &str = "bpf_iter_num_next";
 const NUM_DESTROY: &str = "bpf_iter_num_destroy";
 
 /// What the program reads and calls.
-pub(super) const WANTED: [(TypeKind, &str); 17] = [
+pub(super) const WANTED: [(TypeKind, &str); 19] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
     (TypeKind::Function, NUM_NEW),
@@ -51,6 +54,8 @@ pub(super) const WANTED: [(TypeKind, &str); 17] = [
     (TypeKind::Struct, "net"),
     (TypeKind::Struct, "inet_hashinfo"),
     (TypeKind::Struct, NUMBER[0]),
+    (TypeKind::Struct, COMMON),
+    (TypeKind::Struct, "sock"),
     (TypeKind::Struct, TCP),
     (TypeKind::Struct, REST),
     (TypeKind::Struct, OPENING),
@@ -61,8 +66,8 @@ pub(super) const WANTED: [(TypeKind, &str); 17] = [
 /// Whose sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::source) enum Scope {
-    /// Those of the network namespace of whoever reads.
-    Own,
+    /// Those of the network namespace of whoever reads, of one version of IP or of both.
+    Own(Option<Family>),
     /// All that are in the same table.
     Table,
 }
@@ -74,6 +79,7 @@ const CHAIN: i16 = RECORD - 16;
 const NET: i16 = RECORD - 24;
 const BASE: i16 = RECORD - 32;
 const NOW: i16 = RECORD - 40;
+const PORTS: i16 = RECORD - 48;
 
 // The registers that keep their values in calls.
 const OUTPUT: R = R::R6;
@@ -86,15 +92,18 @@ const BUCKET: R = R::R9;
 // States that are other structures than a socket (`include/net/tcp_states.h`), and some others.
 const SYN_SENT: i32 = 2;
 const SYN_RECV: i32 = 3;
+const FIN_WAIT2: i32 = 5;
 const TIME_WAIT: i32 = 6;
 const NEW_SYN_RECV: i32 = 12;
-const AF_INET6: i32 = 10;
+/// All that there are in this table, one bit for each.
+const STATES: u32 = 0x1b7e;
 
 struct Writer<'p> {
     code: Assembler,
     btf: &'p Btf<'p>,
     scope: Scope,
     extent: Extent,
+    request: &'p Request,
 }
 
 /// # Errors
@@ -104,12 +113,14 @@ pub(super) fn program(
     btf: &Btf<'_>,
     scope: Scope,
     extent: Extent,
+    request: &Request,
 ) -> Result<Vec<Instruction>, Malformed> {
     let mut writer = Writer {
         code: Assembler::default(),
         btf,
         scope,
         extent,
+        request,
     };
     writer.walk()?;
     Ok(writer.code.finish())
@@ -146,6 +157,8 @@ impl Writer<'_> {
         self.code.copy(R::R1, NODE);
         self.number_at(NODE)?;
         self.let_pass(next_node)?;
+        self.test_state(next_node)?;
+        self.test_ends(next_node)?;
         self.write_socket()?;
         self.emit()?;
         self.code.jump(Condition::Always, next_node);
@@ -220,7 +233,7 @@ impl Writer<'_> {
     fn let_pass(&mut self, next_node: Label) -> Result<(), Malformed> {
         self.of_socket(R::R1, POINTER, "skc_net.net")?;
         match self.scope {
-            Scope::Own => {
+            Scope::Own(_) => {
                 self.code.load(Eight, R::R2, R::STACK, NET);
                 self.code.jump(Condition::Differ(R::R1, R::R2), next_node);
             }
@@ -230,6 +243,68 @@ impl Writer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Goes on with the next node for a state that is not wanted.
+    fn test_state(&mut self, next_node: Label) -> Result<(), Malformed> {
+        let wanted = self.request.states.kernel_mask();
+        let holds = |state: i32| wanted >> state & 1;
+        // What is left of a connection is in FIN_WAIT_2 first; what is there before one has its own number.
+        let rests = (holds(FIN_WAIT2) | holds(TIME_WAIT)) << TIME_WAIT;
+        let wanted = wanted & !(1 << NEW_SYN_RECV) | rests | holds(SYN_RECV) << NEW_SYN_RECV;
+        if wanted & STATES == STATES {
+            return Ok(());
+        }
+        self.of_socket(R::R1, BYTE, "skc_state")?;
+        self.code.set_unsigned(R::R2, wanted);
+        self.code.shift_down_by(R::R2, R::R1);
+        let passed = self.code.label();
+        self.code.jump(Condition::HasBits(R::R2, 1), passed);
+        self.code.jump(Condition::Always, next_node);
+        self.code.place(passed);
+        Ok(())
+    }
+
+    /// Goes on with the next node for what is of the other version of IP, or the filter cannot accept.
+    fn test_ends(&mut self, next_node: Label) -> Result<(), Malformed> {
+        let operations = self.request.narrow.operations();
+        let only = match self.scope {
+            Scope::Own(family) => family,
+            Scope::Table => None,
+        };
+        if operations.is_empty() && only.is_none() {
+            return Ok(());
+        }
+        let ways = Ways {
+            pass: self.code.label(),
+            fail: next_node,
+        };
+        self.checks().read_ports(R::R1, R::R2)?;
+        self.checks().keep_ports(R::R1, R::R2);
+        for (family, number) in FAMILIES {
+            let other = self.code.label();
+            self.of_socket(R::R1, SHORT, "skc_family")?;
+            self.code.jump(Condition::IsNot(R::R1, number), other);
+            let is_wanted = only.is_none_or(|only| only == family);
+            if is_wanted {
+                self.checks().write(&operations, family, ways)?;
+            }
+            let end = if is_wanted { ways.pass } else { next_node };
+            self.code.jump(Condition::Always, end);
+            self.code.place(other);
+        }
+        self.code.place(ways.pass);
+        Ok(())
+    }
+
+    fn checks(&mut self) -> Checks<'_, '_> {
+        Checks {
+            code: &mut self.code,
+            btf: self.btf,
+            socket: SOCKET,
+            ports: PORTS,
+            when: When::Listed,
+        }
     }
 
     fn write_socket(&mut self) -> Result<(), Malformed> {
@@ -264,7 +339,7 @@ impl Writer<'_> {
         self.of_socket(R::R1, SHORT, "skc_family")?;
         self.write(One, offset_of!(Head, family), R::R1);
         self.code.jump(Condition::IsNot(R::R1, AF_INET6), ipv4);
-        for (field, place) in ["skc_v6_rcv_saddr", "skc_v6_daddr"].into_iter().zip(places) {
+        for ([_, field], place) in ADDRESSES.into_iter().zip(places) {
             let from = self
                 .btf
                 .offset(TCP, &within(field), ValueKind::Structure(16))?;
@@ -275,7 +350,7 @@ impl Writer<'_> {
         }
         self.code.jump(Condition::Always, done);
         self.code.place(ipv4);
-        for (field, place) in ["skc_rcv_saddr", "skc_daddr"].into_iter().zip(places) {
+        for ([field, _], place) in ADDRESSES.into_iter().zip(places) {
             self.copy(WORD, field, place)?;
         }
         self.code.place(done);

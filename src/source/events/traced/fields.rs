@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use super::record::StepRecord;
 use crate::bpf::Size::{self, Eight, Four, One, Two};
 use crate::bpf::TypeKind;
-use crate::model::Family;
+use crate::source::checks::COMMON;
 
 /// The type that describes the arguments of the tracepoint: socket, old state, new state.
 pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
@@ -34,9 +34,7 @@ pub(super) const WANTED: [(TypeKind, &str); 16] = [
 /// A field of a structure, and its place in a record.
 pub(super) type Field = (Size, &'static str, usize);
 
-/// The structure that `struct sock` begins with.
-pub(super) const COMMON: &str = "sock_common";
-/// Of that.
+/// Of the structure that `struct sock` begins with.
 pub(super) const OF_COMMON: [Field; 5] = [
     (Two, "skc_family", offset_of!(StepRecord, family)),
     (Two, "skc_num", offset_of!(StepRecord, port)),
@@ -71,33 +69,18 @@ pub(super) const BITS_OF_TCP: [(&str, usize); 2] = [
     ("repair", offset_of!(StepRecord, repair)),
 ];
 pub(super) const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
-pub(super) const AF_INET6: i32 = 10;
-/// The kernel's numbers for the families.
-pub(super) const FAMILIES: [(Family, i32); 2] = [(Family::Inet, 2), (Family::Inet6, AF_INET6)];
-/// The addresses of both ends, in IPv4 and in IPv6.
-pub(super) const ADDRESSES: [([&str; 2], usize); 2] = [
-    (
-        ["skc_rcv_saddr", "skc_v6_rcv_saddr"],
-        offset_of!(StepRecord, address),
-    ),
-    (
-        ["skc_daddr", "skc_v6_daddr"],
-        offset_of!(StepRecord, peer_address),
-    ),
+/// Where the addresses of both ends stand.
+pub(super) const ADDRESS_PLACES: [usize; 2] = [
+    offset_of!(StepRecord, address),
+    offset_of!(StepRecord, peer_address),
 ];
 
 /// From a socket to its network namespace,
 pub(super) const NETWORK: [[&str; 2]; 2] = [[COMMON, "skc_net.net"], ["net", "ns.inum"]];
-/// to its inode. Where there is no file, each address on the way is 0, and so is what is read from there.
+/// and to its inode. Where there is no file, each address on the way is 0, and so is what is read from there.
 pub(super) const INODE: [[&str; 2]; 4] = [
     ["sock", "sk_socket"],
     ["socket", "file"],
     ["file", "f_inode"],
     ["inode", "i_ino"],
-];
-/// and to its cgroup.
-pub(super) const CGROUP: [[&str; 2]; 3] = [
-    ["sock", "sk_cgrp_data.cgroup"],
-    ["cgroup", "kn"],
-    ["kernfs_node", "id"],
 ];

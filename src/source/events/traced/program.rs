@@ -7,8 +7,7 @@ use std::mem::offset_of;
 
 use super::Namespace;
 use super::fields::{
-    ADDRESSES, AF_INET6, BITS_OF_TCP, CGROUP, COMMON, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET,
-    OF_TCP,
+    ADDRESS_PLACES, BITS_OF_TCP, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP,
 };
 use super::record::{COMMAND, StepRecord};
 use super::wanted::{SKC_TO_TCP_SOCK, Subject};
@@ -18,6 +17,7 @@ use super::writer::{
 };
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Btf, Condition, Instruction, Malformed, Register as R, ValueKind};
+use crate::source::checks::{ADDRESSES, AF_INET6, CGROUP, COMMON};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const GET_CURRENT_PID_TGID: i32 = 14;
@@ -87,7 +87,7 @@ impl Writer<'_> {
         let (ipv4, done) = (self.code.label(), self.code.label());
         self.read(Two, R::R2, SOCKET, [COMMON, "skc_family"])?;
         self.code.jump(Condition::IsNot(R::R2, AF_INET6), ipv4);
-        for ([_, path], place) in ADDRESSES {
+        for ([_, path], place) in ADDRESSES.into_iter().zip(ADDRESS_PLACES) {
             let from = self.btf.offset(COMMON, path, ValueKind::Structure(16))?;
             for word in [0, 4, 8, 12] {
                 self.code.load(Four, R::R1, SOCKET, from + word);
@@ -96,7 +96,7 @@ impl Writer<'_> {
         }
         self.code.jump(Condition::Always, done);
         self.code.place(ipv4);
-        for ([path, _], place) in ADDRESSES {
+        for ([path, _], place) in ADDRESSES.into_iter().zip(ADDRESS_PLACES) {
             self.copy(SOCKET, COMMON, &[(Four, path, place)])?;
         }
         self.code.place(done);

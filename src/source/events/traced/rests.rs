@@ -6,12 +6,13 @@ use std::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::fields::{COMMON, REST};
+use super::fields::REST;
 use super::wanted::Subject;
 use super::writer::{CONTEXT, Generation, Plan, SOCKET, Writer, length};
 use crate::bpf::Size::{Eight, One};
 use crate::bpf::{Btf, Condition, Hook, Instruction, Malformed, Register as R, TypeKind};
 use crate::model::{State, StateSet};
+use crate::source::checks::COMMON;
 
 /// The step that only these programs tell of.
 pub(super) const STEP: StateSet = StateSet::EMPTY.with(State::FinWait2).with(State::TimeWait);

@@ -4,23 +4,17 @@
 //! what completes its first record, where a step came from, and who uses the socket. What is not known
 //! yet passes.
 
-use std::net::IpAddr;
-
 use super::super::Watched;
-use super::fields::{ADDRESSES, COMMON, FAMILIES, HELD, LAST_PORT};
+use super::fields::{HELD, LAST_PORT};
 use super::writer::{CONTEXT, NEW_STATE, OLD_STATE, SOCKET, Writer};
 use crate::bpf::Size::{Eight, Four, Two};
-use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
-use crate::filter::{Check, Prefix, Side};
-use crate::model::{Family, Protocol, State, StateSet, TRANSITIONS};
+use crate::bpf::{Condition, Label, Malformed, Register as R};
+use crate::model::{Protocol, State, StateSet, TRANSITIONS};
+use crate::source::checks::{COMMON, Checks, FAMILIES, Ways, When};
 
-/// The ports, in the order of this machine; 0 = this end is not known yet, or there is none.
+/// The ports, until they are kept for the checks.
 const LOCAL_PORT: R = R::R8;
 const PEER_PORT: R = R::R7;
-/// Where they stand on the stack. In registers, the kernel would follow every way through the tests with
-/// what it knows of the ports there; at the begin of a word of the stack, too.
-const LOCAL_PLACE: i16 = -6;
-const PEER_PLACE: i16 = -4;
 
 /// `BPF_FUNC_skc_to_tcp_sock`.
 pub(super) const SKC_TO_TCP_SOCK: i32 = 137;
@@ -30,9 +24,6 @@ const SYN_SENT: i32 = 2;
 const SYN_RECV: i32 = 3;
 const CLOSE: i32 = 7;
 
-/// What comes first in the eight bytes in front of an IPv4 address that is mapped into IPv6.
-const MAPPED: [u32; 3] = [0, 0, 0xffff];
-
 /// Which sockets a program looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -40,14 +31,6 @@ pub(super) enum Subject {
     Step,
     /// One that is closed in `FIN_WAIT_2`, or what is left of it.
     Rest,
-}
-
-/// Where a test leads.
-#[derive(Debug, Clone, Copy)]
-struct Ways {
-    /// Nothing else matters.
-    pass: Label,
-    fail: Label,
 }
 
 impl Writer<'_> {
@@ -66,7 +49,9 @@ impl Writer<'_> {
                     self.test_states(watched, fail)?;
                 }
                 if tests_ends(watched) {
-                    self.test_ends(watched, ways)?;
+                    let operations = watched.narrow.operations();
+                    self.checks()
+                        .write(&operations, watched.table.family, ways)?;
                 }
                 self.code.jump(Condition::Always, pass);
             }
@@ -78,15 +63,22 @@ impl Writer<'_> {
     }
 
     fn read_ports(&mut self, subject: Subject) -> Result<(), Malformed> {
-        self.read(Two, PEER_PORT, SOCKET, [COMMON, "skc_dport"])?;
-        self.code.from_network(Two, PEER_PORT);
-        self.read(Two, LOCAL_PORT, SOCKET, [COMMON, "skc_num"])?;
+        self.checks().read_ports(LOCAL_PORT, PEER_PORT)?;
         if subject == Subject::Step {
             self.complete_ports()?;
         }
-        self.code.store(Two, R::STACK, LOCAL_PLACE, LOCAL_PORT);
-        self.code.store(Two, R::STACK, PEER_PLACE, PEER_PORT);
+        self.checks().keep_ports(LOCAL_PORT, PEER_PORT);
         Ok(())
+    }
+
+    fn checks(&mut self) -> Checks<'_, '_> {
+        Checks {
+            code: &mut self.code,
+            btf: self.btf,
+            socket: SOCKET,
+            ports: -8,
+            when: When::Step,
+        }
     }
 
     /// An end may be told by the next record only: the own port of who connects, and that of the peer, with
@@ -159,119 +151,6 @@ impl Writer<'_> {
         self.code.jump(Condition::Always, fail);
         self.code.place(passed);
         Ok(())
-    }
-
-    /// The test that the kernel's lists get, operation by operation.
-    fn test_ends(&mut self, watched: &Watched, ways: Ways) -> Result<(), Malformed> {
-        let operations = watched.narrow.operations();
-        let labels: Vec<Label> = operations.iter().map(|_| self.code.label()).collect();
-        for (operation, label) in operations.iter().zip(&labels) {
-            self.code.place(*label);
-            let ways = Ways {
-                fail: match labels.get(operation.fail) {
-                    Some(label) => *label,
-                    None if operation.fail == labels.len() => ways.pass,
-                    None => ways.fail,
-                },
-                ..ways
-            };
-            self.test(operation.check, watched.table.family, ways)?;
-        }
-        Ok(())
-    }
-
-    fn test(&mut self, check: Check, family: Family, ways: Ways) -> Result<(), Malformed> {
-        match check {
-            Check::Never => self.code.jump(Condition::Always, ways.fail),
-            Check::PortAtLeast(side, least) => {
-                let port = self.port(side, ways);
-                if let Some(below) = least.checked_sub(1) {
-                    self.code
-                        .jump(Condition::AtMost(port, below.into()), ways.fail);
-                }
-            }
-            Check::PortAtMost(side, most) => {
-                let (port, holds) = (self.port(side, ways), self.code.label());
-                self.code.jump(Condition::AtMost(port, most.into()), holds);
-                self.code.jump(Condition::Always, ways.fail);
-                self.code.place(holds);
-            }
-            Check::Host(side, prefix) => self.test_host(side, prefix, family, ways)?,
-            Check::Interface(index) => {
-                self.read(Four, R::R1, SOCKET, [COMMON, "skc_bound_dev_if"])?;
-                self.differs(index, ways.fail);
-            }
-            Check::Mark { .. } | Check::Cgroup(_) => self.code.jump(Condition::Always, ways.pass),
-        }
-        Ok(())
-    }
-
-    /// Reads the port, if it is known.
-    fn port(&mut self, side: Side, ways: Ways) -> R {
-        let place = match side {
-            Side::Local => LOCAL_PLACE,
-            Side::Peer => PEER_PLACE,
-        };
-        self.code.load(Two, R::R1, R::STACK, place);
-        self.code.jump(Condition::Is(R::R1, 0), ways.pass);
-        R::R1
-    }
-
-    fn test_host(
-        &mut self,
-        side: Side,
-        prefix: Prefix,
-        family: Family,
-        ways: Ways,
-    ) -> Result<(), Malformed> {
-        // As long as there is no peer, neither address need be the last.
-        self.port(Side::Peer, ways);
-        let ([ipv4, ipv6], _) = match side {
-            Side::Local => ADDRESSES[0],
-            Side::Peer => ADDRESSES[1],
-        };
-        let mut length = i32::from(prefix.length);
-        let mut place = match family {
-            Family::Inet => self.offset(Four, [COMMON, ipv4])?,
-            _ => self.btf.offset(COMMON, ipv6, ValueKind::Structure(16))?,
-        };
-        let words = match (prefix.address, family) {
-            (IpAddr::V4(address), Family::Inet) => vec![address.to_bits()],
-            (IpAddr::V4(address), _) => {
-                length += 96;
-                MAPPED.into_iter().chain([address.to_bits()]).collect()
-            }
-            (IpAddr::V6(_), Family::Inet) => {
-                self.code.jump(Condition::Always, ways.fail);
-                return Ok(());
-            }
-            (IpAddr::V6(address), _) => {
-                let bits = address.to_bits();
-                let word = |place: u32| (bits >> (96 - 32 * place)) & u128::from(u32::MAX);
-                (0..4)
-                    .filter_map(|place| u32::try_from(word(place)).ok())
-                    .collect()
-            }
-        };
-        for word in words {
-            // Bits that do not count.
-            let rest = (32 - length).clamp(0, 32);
-            if rest < 32 {
-                self.code.load(Four, R::R1, SOCKET, place);
-                self.code.from_network(Four, R::R1);
-                self.code.shift_down(R::R1, rest);
-                self.differs(word.unbounded_shr(rest.unsigned_abs()), ways.fail);
-            }
-            place += 4;
-            length -= 32;
-        }
-        Ok(())
-    }
-
-    /// Goes where it is, if the first register holds another number.
-    fn differs(&mut self, number: u32, fail: Label) {
-        self.code.set_unsigned(R::R2, number);
-        self.code.jump(Condition::Differ(R::R1, R::R2), fail);
     }
 }
 

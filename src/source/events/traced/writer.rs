@@ -7,9 +7,8 @@ use super::super::Watched;
 use super::Namespace;
 use super::fields::{Field, NETWORK};
 use crate::bpf::Size::{self, Eight, Four};
-use crate::bpf::{
-    Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R, ValueKind,
-};
+use crate::bpf::{Assembler, Btf, Condition, Instruction, Label, Malformed, Register as R};
+use crate::source::checks::offset;
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const MAP_LOOKUP_ELEM: i32 = 1;
@@ -190,20 +189,6 @@ impl<'p> Writer<'p> {
         self.code.finish()
     }
 
-    /// The offset of a number of this size or, of eight bytes, an address.
-    pub(super) fn offset(
-        &self,
-        size: Size,
-        [structure, path]: [&str; 2],
-    ) -> Result<i16, Malformed> {
-        let bytes = u32::from(size.bytes().unsigned_abs());
-        let number = self.btf.offset(structure, path, ValueKind::Number(bytes));
-        number.or_else(|none| match size {
-            Eight => self.btf.offset(structure, path, ValueKind::Pointer),
-            _ => Err(none),
-        })
-    }
-
     /// Reads a field of the structure at the address in a register.
     pub(super) fn read(
         &mut self,
@@ -212,7 +197,7 @@ impl<'p> Writer<'p> {
         from: R,
         field: [&str; 2],
     ) -> Result<(), Malformed> {
-        let offset = self.offset(size, field)?;
+        let offset = offset(self.btf, size, field)?;
         self.code.load(size, into, from, offset);
         Ok(())
     }
@@ -225,7 +210,7 @@ impl<'p> Writer<'p> {
         from: R,
         field: [&str; 2],
     ) -> Result<(), Malformed> {
-        let offset = self.offset(size, field)?;
+        let offset = offset(self.btf, size, field)?;
         self.load_of_task(size, into, from, offset);
         Ok(())
     }
