@@ -6,7 +6,6 @@
 //! there is nothing. A new field is a definition in `table`, a line in `value`, and its description in
 //! `schema.json` and the manual.
 
-mod cost;
 mod definition;
 mod lookup;
 mod table;
@@ -18,8 +17,7 @@ mod tests;
 use std::sync::LazyLock;
 
 use crate::model::{MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
-pub use cost::Cost;
-pub use definition::Definition;
+pub use definition::{Cost, Definition};
 pub use lookup::Unknown;
 pub use table::Field;
 pub use value::{Datum, Side, Value};

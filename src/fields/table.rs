@@ -1,7 +1,6 @@
 //! The fields and their definitions.
 
-use super::cost::Cost;
-use super::definition::Definition;
+use super::definition::{Cost, Definition};
 use crate::model::{
     Family, InfoField, ProcessStatus, Protocol, Shutdown, SocketType, Table, TimerKind, Unit,
 };

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Field;
-use super::cost::Cost;
+use super::definition::Cost;
 use crate::model::{
     Endpoint, Fact, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row, Shutdown,
     Socket, SocketType, Source, Stage, State, Timer,

@@ -16,7 +16,7 @@ pub(super) use self::code::encoded;
 
 use self::code::Node;
 use super::expr::ANY_IPV4;
-use super::port_set::PortSet;
+use super::ports::PortSet;
 use super::{Expr, Field, Op, Operand, PortItem, Prefix, Side, Test};
 
 /// The heaviest program that is worth it, in steps of some 5 ns for each socket.

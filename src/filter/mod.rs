@@ -24,7 +24,6 @@ mod narrow;
 mod number;
 mod parser;
 mod pattern;
-mod port_set;
 mod ports;
 mod residual;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What is left of an expression when the table is known.
 
-use super::port_set::PortSet;
+use super::ports::PortSet;
 use super::{Expr, Field, Op, Operand, PortItem, Prefix, Test};
 use crate::model::{Family, Protocol, Stage, StateSet, Table};
 

@@ -1,6 +1,9 @@
-//! One end of a socket.
+//! Where the ends of connections are.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::Protocol;
 
 /// An address and a port, or the name of a unix socket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,4 +36,27 @@ impl Endpoint {
         self.name.clear();
         self.name.extend_from_slice(name);
     }
+}
+
+/// An address and a port.
+pub type Address = (IpAddr, u16);
+
+/// A connection whose ends see other numbers of each other than they have (`ip_conntrack_tuple`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Translation {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// From and to, as whoever opened it sees it: its own end, and whom it called.
+    pub original: [Address; 2],
+    /// Likewise as whoever was called sees it.
+    pub reply: [Address; 2],
+}
+
+/// A network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// What to call it. Any text.
+    pub name: Arc<[u8]>,
+    /// Its inode number in nsfs.
+    pub inode: u32,
 }

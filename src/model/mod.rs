@@ -1,7 +1,5 @@
 //! What a socket is: plain data with public fields, no input or output.
 
-mod cause;
-mod change;
 mod counts;
 mod endpoint;
 mod event;
@@ -10,8 +8,6 @@ mod info;
 mod machine;
 mod named;
 mod netlink;
-mod network;
-mod peer;
 mod place;
 mod process;
 mod protocol;
@@ -22,15 +18,12 @@ mod socket;
 mod state;
 mod summary;
 mod timer;
-mod translation;
 mod warning;
 
 pub(crate) use named::named;
 
-pub use cause::Cause;
-pub use change::{Change, ChangedRow};
 pub use counts::{Counts, Listeners, StateCounts};
-pub use endpoint::Endpoint;
+pub use endpoint::{Address, Endpoint, Network, Translation};
 pub use event::{Ending, Event, EventSummary, Owner, Spent, Syn, Task, Traffic};
 pub use finding::{
     FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder, Limits,
@@ -41,13 +34,11 @@ pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, steps, transition,
 };
 pub use netlink::netlink_family_name;
-pub use network::Network;
-pub use peer::Peer;
 pub use place::{Fact, Place};
-pub use process::{Process, ProcessStatus};
+pub use process::{Peer, Process, ProcessStatus};
 pub use protocol::{Family, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};
-pub use row::{OwnedRow, Row, Stage};
+pub use row::{Change, ChangedRow, OwnedRow, Row, Stage};
 pub use selection::Selection;
 pub use socket::{
     BoundFile, Details, Memory, MemoryField, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source,
@@ -56,5 +47,4 @@ pub use socket::{
 pub use state::{State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
-pub use translation::{Address, Translation};
-pub use warning::Warning;
+pub use warning::{Cause, Warning};

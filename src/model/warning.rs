@@ -1,11 +1,12 @@
-//! Warnings: what must be known of a list besides its rows.
+//! Warnings: what must be known of a list besides its rows, and why something failed.
 
+use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Cause, Protocol, Source, StateSet};
-use crate::text::{counted, escape, escape_path};
+use super::{Protocol, Source, StateSet};
+use crate::text::{chain, counted, escape, escape_path};
 
 /// What must be known of a list, or of a series of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,3 +163,27 @@ impl Display for Warning {
         }
     }
 }
+
+/// Why something failed: an error that several may keep.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<dyn Error + Send + Sync>);
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Cause {
+    fn from(error: E) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self.0.as_ref()))
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Cause {}
