@@ -27,7 +27,6 @@ pub(super) fn check_listed(tables: &Tables) -> Result<(), Error> {
     }
 }
 
-/// Makes a query one whose rows have such lines.
 pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
     query
         .tables

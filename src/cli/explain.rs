@@ -12,7 +12,6 @@ const WIDEST: usize = 80;
 /// Nor narrower: the names of states need room.
 const NARROWEST: usize = 30;
 
-/// How far text stands below its heading.
 const INDENT: usize = 2;
 /// The column where the cause of a step stands, behind `from ESTABLISHED`.
 const CAUSE: usize = INDENT + 18;
@@ -99,7 +98,6 @@ fn push(out: &mut String, state: State, width: usize) {
     out.push('\n');
 }
 
-/// A blank line, a heading, and the indent of what follows.
 fn push_heading(out: &mut String, heading: &str) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\n{heading}\n{:INDENT$}", "");

@@ -19,7 +19,6 @@ pub(super) struct FieldNeeds {
 }
 
 impl FieldNeeds {
-    /// `is_chosen`: the columns were chosen by name.
     pub(super) fn new(
         shown: &[Field],
         is_chosen: bool,

@@ -124,7 +124,6 @@ impl Typed {
         Ok(query)
     }
 
-    /// What a listing is checked for.
     fn check(&self) -> Result<Check, Error> {
         // With events it says when to end.
         let wait = self.wait.filter(|_| !self.events);
@@ -181,7 +180,6 @@ impl Typed {
         }
     }
 
-    /// True if the options name unix sockets and no others.
     fn lists_only_unix(&self) -> bool {
         let named = self.tables(&Expr::ALWAYS);
         named.families.is_empty() && named.protocols.iter().eq([&Protocol::Unix])
@@ -349,7 +347,6 @@ impl Typed {
         is_asked || has_holders || is_shown(Cost::Maker)
     }
 
-    /// Are these the sockets of this machine?
     const fn is_live(&self) -> bool {
         self.proc_root.is_none() && self.replay.is_none()
     }

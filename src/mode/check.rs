@@ -70,7 +70,6 @@ pub(super) const fn verdict(outcome: Option<Outcome>, is_trouble: bool) -> Verdi
 pub(super) struct Tally {
     /// Sockets that match, as far as can be told: what is shown.
     pub(super) found: u64,
-    /// Sockets that match for certain.
     pub(super) certain: u64,
     /// Sockets of which it cannot be told whether they match.
     pub(super) doubtful: u64,
@@ -84,7 +83,6 @@ pub(super) enum Outcome {
 }
 
 impl Tally {
-    /// Counts a socket of which the filter says this.
     pub(super) fn add(&mut self, decision: Decision) {
         self.found += u64::from(decision.held() == Some(true));
         self.certain += u64::from(decision == Decision::Yes);

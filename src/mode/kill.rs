@@ -344,13 +344,7 @@ fn show(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let mut rows = buffer(query, envelope, Box::new(out));
-    let mut written = || {
-        for row in &found.rows {
-            if rows.row(&row.row())?.is_break() {
-                break;
-            }
-        }
-        rows.finish(&found.summary)
-    };
-    written().map_err(Error::Output)
+    let written = rows.rows(&found.rows);
+    let written = written.and_then(|_| rows.finish(&found.summary));
+    written.map_err(Error::Output)
 }

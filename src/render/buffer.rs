@@ -56,7 +56,6 @@ pub struct RowBuffer<'w> {
     /// Rows that are kept before the first one is written.
     room: usize,
     is_writing: bool,
-    /// Rows that are kept.
     rows: Vec<OwnedRow>,
     /// How many of them were kept at the checkpoint.
     settled: usize,
@@ -123,7 +122,6 @@ impl<'w> RowBuffer<'w> {
         true
     }
 
-    /// Keeps a row, if there is room.
     fn keep(&mut self, row: &Row<'_>) -> bool {
         if self.rows.len() >= self.room {
             return false;

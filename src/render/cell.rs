@@ -16,14 +16,12 @@ impl Style {
         self.known(out, column, column.get(row), row);
     }
 
-    /// A cell by itself.
     pub(super) fn text(self, column: Field, row: &Row<'_>) -> String {
         let mut out = Vec::new();
         self.cell(&mut out, column, row);
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    /// Writes the cell of a value that was read.
     pub(super) fn known(
         self,
         out: &mut Vec<u8>,

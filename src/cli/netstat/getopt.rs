@@ -20,11 +20,8 @@ const LONG: &str = "ax25 = x25 = ip = ipx = appletalk = netrom = inet = inet6 = 
     verbose v statistics s wide W numeric n numeric-hosts ! numeric-ports @ numeric-users # symbolic N \
     cache C fib F groups g context Z";
 
-/// `--numeric-hosts`
 pub(super) const NUMERIC_HOSTS: u8 = b'!';
-/// `--numeric-ports`
 pub(super) const NUMERIC_PORTS: u8 = b'@';
-/// `--numeric-users`
 pub(super) const NUMERIC_USERS: u8 = b'#';
 
 #[derive(Debug, PartialEq, Eq)]

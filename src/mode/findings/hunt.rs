@@ -134,7 +134,6 @@ impl Hunt {
         own.unwrap_or(StateSet::EMPTY)
     }
 
-    /// True if this must be asked for.
     pub(super) fn needs(&self, cost: Cost) -> bool {
         let rules = self.rules.iter();
         let mut rules = rules.flat_map(|rule| [&rule.among, &rule.filter]);

@@ -72,7 +72,6 @@ impl<'l> Output<'l> {
         }
     }
 
-    /// Rows as they come.
     pub(in crate::mode) fn to(sink: Box<dyn Sink + 'l>) -> Self {
         Self::Rows(Box::new(RowBuffer::new(sink, Arrangement::default())))
     }

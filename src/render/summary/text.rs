@@ -14,7 +14,6 @@ use super::findings;
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
 
-/// What is told of a listener.
 const LISTENER: [Field; 5] = [
     Field::Netns,
     Field::Protocol,

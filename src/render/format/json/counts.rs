@@ -7,7 +7,6 @@ use super::value as json;
 use crate::render::summary::Totals;
 use crate::render::{Field, Repetition};
 
-/// What is told of a listener.
 const LISTENER: [Field; 7] = [
     Field::Protocol,
     Field::Family,
