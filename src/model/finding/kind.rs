@@ -49,7 +49,7 @@ impl FindingKind {
     /// What most have in common.
     pub(super) const USUAL: Self = Self {
         name: "",
-        levels: &[],
+        levels: &[(Severity::Warning, 1)],
         protocols: &[Protocol::Tcp],
         among: "",
         filter: "",

@@ -101,7 +101,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "self_connected",
-        levels: &[(Warning, 1)],
         filter: "state established and {group}",
         passes: |socket| Some(socket.is_self_connected()),
         group_by: GroupBy::Socket,
@@ -121,7 +120,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "syn_sent",
-        levels: &[(Warning, 1)],
         filter: "state syn-sent and {group} and timer.retransmits >= 2",
         group_by: GroupBy::Peer,
         ..FindingKind::USUAL
@@ -139,17 +137,9 @@ pub const FINDINGS: &[FindingKind] = &[
         is_possible: |counts, limits| most_ports_in_use(counts, limits) >= 75,
         measure: Some(|group, limits| ports_in_use(group.ports.taken, limits)),
         listed: Some(|group, limits| {
-            let is_free = if group.ports.free > 0 {
-                "not state time-wait"
-            } else {
-                ""
-            };
-            let mut parts = vec![
-                limits.ephemeral()?.filter(),
-                group.key.filter(),
-                is_free.into(),
-            ];
+            let mut parts = vec![limits.ephemeral()?.filter(), group.key.filter()];
             parts.retain(|part| !part.is_empty());
+            parts.extend((group.ports.free > 0).then(|| "not state time-wait".to_owned()));
             Some((group.count, parts.join(" and ")))
         }),
         ..FindingKind::USUAL
@@ -166,7 +156,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "closing_stuck",
-        levels: &[(Warning, 1)],
         filter: "state last-ack,closing and (timer = retransmit and timer.retransmits >= 3 or \
                  timer = probe and tcp_info.backoff >= 3)",
         is_possible: |counts, _| counts.stuck > 0,
@@ -174,7 +163,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "receive_queue",
-        levels: &[(Warning, 1)],
         among: "state established,close-wait,fin-wait-1,fin-wait-2",
         filter: "recv_queue >= 16384 and tcp_info.last_data_recv >= 5000ms and {group}",
         group_by: GroupBy::Process,
@@ -184,7 +172,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "peer_window",
-        levels: &[(Warning, 1)],
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = probe and \
                  tcp_info.backoff >= 3",
         is_possible: |counts, _| counts.stuck > 0,
@@ -192,7 +179,6 @@ pub const FINDINGS: &[FindingKind] = &[
     },
     FindingKind {
         name: "send_queue",
-        levels: &[(Warning, 1)],
         filter: "state established,close-wait,fin-wait-1 and send_queue > 0 and timer = retransmit and \
                  timer.retransmits >= 3",
         is_possible: |counts, _| counts.stuck > 0,

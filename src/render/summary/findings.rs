@@ -1,5 +1,7 @@
 //! What is wrong, in words, and the command that lists the sockets.
 
+use std::io::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Counts, FINDINGS, Finding, Findings, Protocol, Severity};
@@ -40,15 +42,13 @@ pub(super) fn write(
         if let [first, ..] = others {
             let sockets: u64 = others.iter().map(|finding| finding.count).sum();
             let (count, kind) = (others.len(), first.kind);
-            let text = format!(
-                "\n{:INDENT$}and {count} more of {kind}, of {sockets} sockets: see -j\n",
-                ""
-            );
-            out.extend_from_slice(text.as_bytes());
+            let text = format!("and {count} more of {kind}, of {sockets} sockets: see -j");
+            // Writing to a Vec cannot fail.
+            let _ = writeln!(out, "\n{:INDENT$}{text}", "");
         }
     }
     match all.not_checked() {
-        Some(text) => out.extend_from_slice(format!("\n{text}\n").as_bytes()),
+        Some(text) => _ = writeln!(out, "\n{text}"),
         None if findings.is_empty() && is_complete => {
             write_none(out, all.checks, &totals.counts, color);
         }
@@ -69,13 +69,9 @@ fn write_none(out: &mut Vec<u8>, checks: usize, counts: &Counts, color: Color) {
     }
     let of = enumeration(&of, "and");
     let style = color.style(AnsiColor::Green.on_default().bold());
-    let text = format!(
-        "\n{style}ok{style:#}{:gap$}{} of {of} sockets found nothing wrong\n",
-        "",
-        counted(checks, "check"),
-        gap = INDENT - 2,
-    );
-    out.extend_from_slice(text.as_bytes());
+    let (gap, checks) = (INDENT - 2, counted(checks, "check"));
+    let text = format!("{:gap$}{checks} of {of} sockets found nothing wrong", "");
+    let _ = writeln!(out, "\n{style}ok{style:#}{text}");
 }
 
 fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
@@ -94,9 +90,7 @@ fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
     }
     push_wrapped(&mut text, &words, INDENT, width);
     let sockets = quoted(&finding.sockets);
-    let command = format!("\n{:INDENT$}lsock{options} -ap {sockets}\n", "");
-    out.extend_from_slice(text.as_bytes());
-    out.extend_from_slice(command.as_bytes());
+    let _ = writeln!(out, "{text}\n{:INDENT$}lsock{options} -ap {sockets}", "");
 }
 
 const fn style_of(severity: Severity) -> Style {

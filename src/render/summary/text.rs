@@ -1,6 +1,7 @@
 //! The counts as aligned text: by protocol and state, then TCP as a whole, then the listeners.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use crate::model::{Counts, Family, Protocol, State, StateCounts, Summary};
 use crate::text;
@@ -120,27 +121,22 @@ fn of_protocol(
 fn of_tcp(out: &mut Vec<u8>, counts: &Counts) {
     let rest = counts
         .longest_time_wait_ms
-        .map_or_else(String::new, |rest| {
-            format!(", the last for {}", text::millis(rest.into()))
-        });
-    let line = format!(
-        "\nTIME_WAIT {}{rest}; half-closed {}; orphans {}\n",
-        number(counts.time_wait()),
-        number(counts.half_closed()),
-        number(counts.orphans())
-    );
-    out.extend_from_slice(line.as_bytes());
+        .map(|rest| text::millis(rest.into()));
+    let rest = rest.map_or_else(String::new, |rest| format!(", the last for {rest}"));
+    let numbers = [counts.time_wait(), counts.half_closed(), counts.orphans()];
+    let [waiting, half_closed, orphans] = numbers.map(number);
+    let line = format!("TIME_WAIT {waiting}{rest}; half-closed {half_closed}; orphans {orphans}");
+    // Writing to a Vec cannot fail.
+    let _ = writeln!(out, "\n{line}");
 }
 
 /// How many listeners are not shown.
 fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
-    let line = match (count, none_shown) {
-        (0, _) => return,
-        (1, true) => "1 listener\n".to_owned(),
-        (_, true) => format!("{count} listeners\n"),
-        (_, false) => format!("and {count} more\n"),
+    let _ = match (count, none_shown) {
+        (0, _) => Ok(()),
+        (_, true) => writeln!(out, "{}", text::counted(count, "listener")),
+        (_, false) => writeln!(out, "and {count} more"),
     };
-    out.extend_from_slice(line.as_bytes());
 }
 
 /// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right. Where

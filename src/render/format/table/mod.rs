@@ -88,12 +88,8 @@ impl<'w> Table<'w> {
         let mut details = details.into_iter();
         while let Some(line) = lines.next() {
             let row_ends = lines.peek().is_none_or(|next| next.contains(paint::ROW));
-            let words = if row_ends {
-                details.next().unwrap_or_default()
-            } else {
-                String::new()
-            };
-            write(out, layout, line, &words);
+            let words = row_ends.then(|| details.next()).flatten();
+            write(out, layout, line, &words.unwrap_or_default());
         }
         grid
     }
