@@ -80,6 +80,7 @@ const NET: i16 = RECORD - 24;
 const BASE: i16 = RECORD - 32;
 const NOW: i16 = RECORD - 40;
 const PORTS: i16 = RECORD - 48;
+const ZERO: i16 = RECORD - 56;
 
 // The registers that keep their values in calls.
 const OUTPUT: R = R::R6;
@@ -183,10 +184,16 @@ impl Writer<'_> {
 
     /// Finds the table, and the part of it that this element stands for.
     fn begin(&mut self, done: Label) -> Result<(), Malformed> {
+        // Numbers that the kernel does not know: with known ones it would follow many more ways when it checks.
+        self.code.copy(SOCKET, R::R1);
+        self.code.call(JIFFIES64);
         for place in (RECORD..0).step_by(8) {
-            self.code.set(R::R2, 0);
-            self.code.store(Eight, R::STACK, place, R::R2);
+            self.code.add_number(R::R0, 1);
+            self.code.store(Eight, R::STACK, place, R::R0);
         }
+        self.code.shift_down(R::R0, 63);
+        self.code.store(Eight, R::STACK, ZERO, R::R0);
+        self.code.copy(R::R1, SOCKET);
         self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
         self.code.jump(Condition::Is(R::R2, 0), done);
         self.code.load(Four, BUCKET, R::R2, 0);
@@ -408,8 +415,8 @@ impl Writer<'_> {
         self.of_socket(R::R4, POINTER, "sk_timer.entry.pprev")?;
         self.code.set(R::R1, 2);
         self.code.jump(Condition::IsNot(R::R4, 0), chosen);
-        self.code.set(R::R1, 0);
-        self.code.set(R::R2, 0);
+        self.zero(R::R1);
+        self.zero(R::R2);
         self.code.jump(Condition::Always, chosen);
         self.code.place(resend);
         self.code.set(R::R1, 1);
@@ -446,7 +453,7 @@ impl Writer<'_> {
         self.load(R::R1, SOCKET, BYTE, state)?;
         self.write(One, offset_of!(Head, state), R::R1);
         self.code.set(R::R1, 3);
-        self.code.set(R::R2, 0);
+        self.zero(R::R2);
         self.load(R::R3, SOCKET, LONG, [REST, "tw_timer.expires"])?;
         self.write_chosen();
         self.write_nobodys([REST, "tw_mark"])

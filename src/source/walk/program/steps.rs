@@ -1,6 +1,6 @@
 //! The single steps of the program.
 
-use super::{CAST, NUM_NEW, NUM_NEXT, NUMBER, OUTPUT, RECORD, SOCKET, TCP, Writer};
+use super::{CAST, NUM_NEW, NUM_NEXT, NUMBER, OUTPUT, RECORD, SOCKET, TCP, Writer, ZERO};
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Condition, Label, Malformed, Register as R, Size, TypeKind, ValueKind};
 
@@ -95,8 +95,16 @@ impl Writer<'_> {
         self.code.store(size, R::STACK, at(place), from);
     }
 
+    /// Loads a zero of which the kernel does not know that it is one.
+    pub(super) fn zero(&mut self, into: R) {
+        self.code.load(Eight, into, R::STACK, ZERO);
+    }
+
     pub(super) fn set(&mut self, size: Size, place: usize, number: i32) {
-        self.code.set(R::R1, number);
+        match number {
+            0 => self.zero(R::R1),
+            number => self.code.set(R::R1, number),
+        }
         self.write(size, place, R::R1);
     }
 }
