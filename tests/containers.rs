@@ -328,51 +328,135 @@ print(port, flush=True)
 sys.stdin.read()
 ";
 
+/// Makes a listener in one cgroup, and forks workers, each for one of the others: each accepts a connection.
+const PREFORK: &str = r"
+import os, socket, sys
+def enter(place):
+    open(place + '/cgroup.procs', 'w').write(str(os.getpid()))
+enter(sys.argv[1])
+listener = socket.create_server(('127.0.0.1', 0))
+kept = []
+for place in sys.argv[2:]:
+    back, done = os.pipe()
+    if os.fork() == 0:
+        enter(place)
+        kept.append(listener.accept())
+        for one in kept[:-1]:
+            one.close()
+        os.write(done, b'.')
+        sys.stdin.read()
+        os._exit(0)
+    kept.append(socket.create_connection(listener.getsockname()))
+    os.read(back, 1)
+print(listener.getsockname()[1], *[one.getsockname()[1] for one in kept], flush=True)
+sys.stdin.read()
+";
+
+/// A scene of cgroups for a program that makes a listener in the first and starts processes for the others; ends it.
+struct Started {
+    scene: Scene,
+    maker: Child,
+    places: Vec<PathBuf>,
+    /// What it says: ports.
+    ports: Vec<u16>,
+}
+
+impl Started {
+    fn new(path: &str, script: &str) -> Option<Self> {
+        let mut scene = scene(path)?;
+        let other = ID.replace('3', "4");
+        let names = [format!("docker-{ID}.scope"), format!("libpod-{other}")];
+        let places = names.map(|name| scene.directory.join(name));
+        for place in &places {
+            fs::create_dir(place).unwrap();
+        }
+        let mut python = Command::new("python3");
+        python
+            .args(["-c", script])
+            .arg(&scene.directory)
+            .args(&places);
+        python.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut maker = spawn(&mut python).unwrap();
+        let mut line = String::new();
+        BufReader::new(maker.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ports = line.split_whitespace().map(|port| port.parse().unwrap());
+        let ports: Vec<u16> = ports.collect();
+        scene.port = ports[0];
+        Some(Self {
+            scene,
+            maker,
+            places: places.into(),
+            ports,
+        })
+    }
+
+    fn told(&self, words: &[&str]) -> Vec<String> {
+        let run = self.scene.listed(words).clean();
+        text(&run).split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        drop(self.maker.stdin.take());
+        self.maker.wait().unwrap();
+        for place in &self.places {
+            for _ in 0..100 {
+                if fs::remove_dir(place).is_ok() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_listener_that_was_passed_on_is_of_those_who_got_it() {
     let name = "containers::a_listener_that_was_passed_on_is_of_those_who_got_it";
     if !is_alone(name, &[]) {
         return;
     }
-    let Some(mut scene) = scene("lsock-test8.slice/maker.service") else {
+    let Some(started) = Started::new("lsock-test8.slice/maker.service", PASSED) else {
         return;
     };
-    let other = ID.replace('3', "4");
-    let names = [format!("docker-{ID}.scope"), format!("libpod-{other}")];
-    let places = names.map(|name| scene.directory.join(name));
-    for place in &places {
-        fs::create_dir(place).unwrap();
-    }
-    let mut python = Command::new("python3");
-    python
-        .args(["-c", PASSED])
-        .arg(&scene.directory)
-        .args(&places);
-    python.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut maker = spawn(&mut python).unwrap();
-    let mut line = String::new();
-    BufReader::new(maker.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    scene.port = line.trim().parse().unwrap();
-    let run = scene.listed(&["--columns", "container,made_in"]).clean();
-    let told: Vec<String> = text(&run).split_whitespace().map(str::to_owned).collect();
+    let told = started.told(&["--columns", "container,made_in"]);
     assert_eq!(told, ["3fa9c1d27b5e,4fa9c1d27b5e", "maker.service"]);
     for filter in [
         "container = 3fa9c1d27b5e",
         "container = 4fa9c1d27b5e",
         "runtime = podman",
     ] {
-        assert!(scene.matches(filter), "{filter}");
+        assert!(started.scene.matches(filter), "{filter}");
     }
-    drop(maker.stdin.take());
-    maker.wait().unwrap();
-    for place in &places {
-        for _ in 0..100 {
-            if fs::remove_dir(place).is_ok() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+}
+
+#[test]
+fn connections_of_a_prefork_server_are_of_the_workers_that_hold_them() {
+    let name = "containers::connections_of_a_prefork_server_are_of_the_workers_that_hold_them";
+    if !is_alone(name, &[]) {
+        return;
+    }
+    let Some(started) = Started::new("lsock-test9.slice/prefork.service", PREFORK) else {
+        return;
+    };
+    // All of them hold the listener, and who made it is only one of them.
+    let columns = ["--columns", "container,made_in"];
+    let both = "3fa9c1d27b5e,4fa9c1d27b5e";
+    assert_eq!(started.told(&columns), [both, "prefork.service"]);
+    // Each connection is of the worker that accepted it; its client is of all that came after.
+    let [listener, first, second] = *started.ports else {
+        panic!("{:?}", started.ports);
+    };
+    for (client, container) in [(first, "3fa9c1d27b5e"), (second, "4fa9c1d27b5e")] {
+        let filter = format!("sport = {listener} and dport = {client}");
+        let run = lsock(["-tnH", &filter, "--columns", "container,made_in"]).clean();
+        let told: Vec<_> = run.text().split_whitespace().collect();
+        assert_eq!(told, [container, "prefork.service"], "{run:?}");
+        let filter =
+            format!("dport = {listener} and sport = {client} and peer_container = {container}");
+        assert_eq!(lsock(["-tnq", &filter]).status, Some(0), "{filter}");
     }
 }

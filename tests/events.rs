@@ -8,7 +8,7 @@ mod narrowed;
 mod opening;
 mod owners;
 mod pairs;
-mod rights;
+pub mod rights;
 mod syn;
 mod time_wait;
 mod uncommon;

@@ -1,5 +1,6 @@
 //! Other network namespaces: each of a kind, in a PID namespace and with mounts of the test's own.
 
+mod ends;
 mod events;
 mod kinds;
 mod names;

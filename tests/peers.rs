@@ -9,6 +9,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::sockopt::ReusePort;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket};
 use serde_json::{Value, json};
 
 use crate::namespaces::{add, in_named, own_mounts};
@@ -179,6 +181,51 @@ fn udp_sockets_that_are_connected_know_each_other_and_no_others() {
     assert_eq!(judged.status, Some(2), "{judged:?}");
     let text = lsock(["-unppH", &filter]);
     assert!(text.text().trim_end().ends_with('?'), "{text:?}");
+}
+
+#[test]
+fn which_of_two_udp_twins_is_at_the_other_end_is_not_guessed() {
+    let Some(_namespace) = fresh() else { return };
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let from = client.local_addr().unwrap();
+    let mut to = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut twins = Vec::new();
+    for name in [&b"first"[..], b"second"] {
+        let twin = socket(
+            AddressFamily::Inet,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        let twin = twin.unwrap();
+        setsockopt(&twin, ReusePort, &true).unwrap();
+        rustix::net::bind(&twin, &to).unwrap();
+        let twin = UdpSocket::from(twin);
+        to = twin.local_addr().unwrap();
+        let holder = Holder::named(name, &[twin.as_fd()]).unwrap();
+        twins.push((twin, holder));
+    }
+    client.connect(to).unwrap();
+    let filter = format!("sport = {}", from.port());
+    let asked = || ask(&["-u", &filter]);
+    // Neither has said from whom it takes datagrams.
+    assert_eq!(asked(), None);
+    twins[0].0.connect(from).unwrap();
+    assert!(asked().unwrap().contains("first"));
+    twins[1].0.connect(from).unwrap();
+    // Now both have.
+    assert_eq!(asked(), None);
+    let judged = lsock(["-unq", &filter, "and", "peer_process = first"]);
+    assert_eq!(judged.status, Some(2), "{judged:?}");
+    let text = lsock(["-unppH", &filter]);
+    assert!(text.text().trim_end().ends_with('?'), "{text:?}");
+    // What either sends goes to the only other end there is.
+    let rows = lsock(["-ujnpp", &format!("sport = {}", to.port())]).sockets();
+    assert_eq!(rows.len(), 2, "{rows:#?}");
+    for row in rows {
+        let own = std::process::id();
+        assert_eq!(row["peer_processes"][0]["pid"], own, "{row:#?}");
+    }
 }
 
 #[test]

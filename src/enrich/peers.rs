@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
-use crate::model::{Address, Family, Protocol, Socket, Source, State, Translation};
+use crate::model::{Address, Family, Protocol, Socket, SocketType, Source, State, Translation};
 
 /// How often connections are read per listing: once, and for those made since.
 const MOST_READS: u8 = 3;
@@ -212,7 +212,10 @@ impl Connections {
         if socket.family == Family::Unix {
             return match socket.peer_inode {
                 Some(inode) => OtherEnd::Socket(End {
-                    netns: None,
+                    // Both ends of a connection are made where the client is; datagrams go elsewhere.
+                    netns: socket
+                        .netns
+                        .filter(|_| socket.kind != Some(SocketType::Dgram)),
                     inode: Some(inode),
                     uid: None,
                     lacks_inode: false,

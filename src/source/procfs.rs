@@ -8,7 +8,7 @@ mod lines;
 mod pings;
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind::NotFound, Read};
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -49,15 +49,20 @@ impl ProcfsSource {
         }
     }
 
-    /// The same, but first makes sure that there is such a directory.
+    /// The same, but first makes sure that there is such a directory. In the procfs of a container this
+    /// process has no number, so `self/net` leads nowhere: there the first process has the tables.
     ///
     /// # Errors
     ///
     /// When it has no `net`.
     pub fn open(root: &Path, recorder: Recorder) -> Result<Self, Error> {
         let net = root.join("net");
+        let first = root.join("1");
         match fs::read_dir(&net) {
             Ok(_) => Ok(Self::new(root, recorder)),
+            Err(cause) if cause.kind() == NotFound && first.join("net").is_dir() => {
+                Ok(Self::new(first, recorder))
+            }
             Err(cause) => Err(Error::file("open", net, cause)),
         }
     }
@@ -190,7 +195,7 @@ impl Source for ProcfsSource {
         let path = self.root.join(name);
         let file = match open_path(&path) {
             Ok(file) => file,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            Err(cause) if cause.kind() == NotFound => {
                 return self.absent(table, path, cause);
             }
             Err(cause) if cause.kind() == io::ErrorKind::IsADirectory => {

@@ -53,7 +53,7 @@ fn assert_recorded(words: &[&str], is_recorded: bool) -> Run {
 
 /// Refuses a system call from now on, by number, with an error, by number; then runs what follows. The filter reads
 /// the number of a call, and compares; `prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER)` installs it.
-const REFUSE: &str = "
+pub const REFUSE: &str = "
 import ctypes, os, struct, sys
 call, error = map(int, sys.argv[1:3])
 steps = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (6, 0, 0, 0x50000 | error), (6, 0, 0, 0x7fff0000)]

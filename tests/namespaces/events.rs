@@ -3,17 +3,19 @@
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
+use nix::libc;
 use nix::sys::signal::Signal;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::ReuseAddr;
 use serde_json::{Value, json};
 
 use super::{add, in_named, in_new, own_mounts};
+use crate::events::rights::REFUSE;
 use crate::events::watch::{Steps, Watch, can_trace};
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
 use crate::scene::tcp;
-use crate::support::{Reading, Run, lsock, program, until, until_ok};
+use crate::support::{LSOCK, Reading, Run, command, has, lsock, program, until, until_ok};
 
 const CLIENT: &str = "CLOSED SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED";
 const SERVER: &str = "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT";
@@ -218,4 +220,47 @@ fn ends_in_two_namespaces_are_one_pair() {
             assert_eq!(netns[0], netns[1], "{pair}");
         }
     }
+}
+
+#[test]
+fn steps_are_sampled_in_each_namespace_where_programs_are_refused() {
+    let name = "namespaces::events::steps_are_sampled_in_each_namespace_where_programs_are_refused";
+    if !is_alone(name, &["--mount", "--net"]) || !has("python3") {
+        return;
+    }
+    let [_, blue] = connected();
+    let mut refused = command("python3");
+    let call = libc::SYS_bpf.to_string();
+    refused.args(["-c", REFUSE, &call, "1", LSOCK]);
+    let watch = Watch::begin_as(refused, &["-N", "all", "-p"], "");
+    // What stays as it is until it was seen.
+    let listener = in_named("blue", || TcpListener::bind(blue).unwrap());
+    watch.ring();
+    let client = in_named("red", || TcpStream::connect(blue).unwrap());
+    let (server, from) = listener.accept().unwrap();
+    watch.ring();
+    drop((client, server, listener));
+    let (events, run) = watch.end();
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.stderr.contains("(sampled)"), "{run:?}");
+    let arrived = |netns: &str, local: SocketAddr, peer: Option<u16>, state: &str| {
+        let is_it = |event: &&Value| {
+            event["netns"] == netns
+                && event["local_address"] == local.ip().to_string()
+                && event["local_port"] == local.port()
+                && event["peer_port"] == json!(peer)
+                && event["new_state"] == state
+        };
+        events.iter().filter(is_it).count()
+    };
+    let told = [
+        arrived("blue", blue, None, "LISTEN"),
+        arrived("blue", blue, Some(from.port()), "ESTABLISHED"),
+        arrived("red", from, Some(blue.port()), "ESTABLISHED"),
+        // Each in its own namespace only.
+        arrived("red", blue, None, "LISTEN"),
+        arrived("red", blue, Some(from.port()), "ESTABLISHED"),
+        arrived("blue", from, Some(blue.port()), "ESTABLISHED"),
+    ];
+    assert_eq!(told, [1, 1, 1, 0, 0, 0], "{events:#?}");
 }

@@ -214,7 +214,7 @@ fn seen_by_another(folder: &Path) -> (Placed, Child) {
 }
 
 /// A connection between two namespaces that a bridge in a third one joins; gives the ports of its ends.
-fn bridged() -> ([TcpStream; 2], [u16; 2]) {
+pub fn bridged() -> ([TcpStream; 2], [u16; 2]) {
     add("bridge");
     ip(&["-n", "bridge", "link", "add", "br0", "type", "bridge"]).unwrap();
     ip(&["-n", "bridge", "link", "set", "br0", "up"]).unwrap();

@@ -1,11 +1,14 @@
 //! `-c` and `--wait`: namespaces come and go from round to round.
 
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use nix::sys::signal::Signal;
 
 use super::{add, in_named, listener, own_mounts};
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
-use crate::support::{Reading, lsock, program};
+use crate::support::{Reading, lsock, program, run};
 
 #[test]
 fn every_round_looks_for_namespaces() {
@@ -45,6 +48,57 @@ fn every_round_looks_for_namespaces() {
     let (_, run) = rounds.end_by(Signal::SIGINT);
     let told = "lsock: warning: network namespace late: it is gone\n";
     assert_eq!((run.status, &*run.stderr), (Some(0), told));
+}
+
+/// Each list is whole but for what it names: what came and went in the midst of it.
+#[test]
+fn a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name() {
+    let name = "namespaces::rounds::a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    add("steady");
+    let (_steady, port) = in_named("steady", listener);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let name = format!("brief{number}");
+                ip(&["netns", "add", &name]).unwrap();
+                ip(&["netns", "delete", &name]).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            let run = lsock(["-N", "all", "-tln", "--json"]);
+            let rows = run.sockets();
+            let steady = rows.iter().filter(|row| row["local_port"] == port);
+            let steady: Vec<_> = steady.map(|row| &row["netns"]).collect();
+            assert_eq!(steady, ["steady"], "{run:?}");
+            // Of what came and went: its name, or that of the `ip` that was about to make it.
+            let is_named = |line: &&str| {
+                let about = line.split_once("network namespace ");
+                about.is_some_and(|(_, name)| name.starts_with("brief") || name.starts_with("ip["))
+            };
+            assert!(run.stderr.lines().all(|line| is_named(&line)), "{run:?}");
+            let gaps = run.stderr.contains("incomplete list");
+            assert_eq!(run.status, Some(if gaps { 2 } else { 0 }), "{run:?}");
+            let summary = &run.document()["summary"];
+            assert_eq!(summary["complete"], !gaps, "{run:?}");
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    // One that it was found by, and that leads nowhere any more.
+    let file = std::path::Path::new("/run/netns/steady");
+    let mounted = run(Command::new("umount").arg(file));
+    assert_eq!(mounted.status, Some(0), "{mounted:?}");
+    let gone = lsock(["-N", "/run/netns/steady", "-tln"]);
+    assert_eq!(gone.status, Some(2), "{gone:?}");
+    let told = "/run/netns/steady is no network namespace";
+    assert!(gone.stderr.contains(told), "{gone:?}");
 }
 
 #[test]
