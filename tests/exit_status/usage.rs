@@ -172,18 +172,18 @@ fn field_without_an_order_is_no_sort_key() {
 #[test]
 fn options_of_other_tools_are_answered_with_what_to_write() {
     assert_refused(&[
-        ("ss", &["-K"], "unexpected argument '-K': ", "ss -K"),
+        ("ss", &["-T"], "unexpected argument '-T': ", "ss -T"),
         (
             "ss, among others",
-            &["-tK"],
-            "unexpected argument '-K': ",
-            "ss -K",
+            &["-tT"],
+            "unexpected argument '-T': ",
+            "ss -T",
         ),
         (
             "ss, long",
-            &["-tlnp", "--kill"],
-            "unexpected argument '--kill': ",
-            "ss -K",
+            &["-tlnp", "--threads"],
+            "unexpected argument '--threads': ",
+            "ss -T",
         ),
         (
             "ss, family",
