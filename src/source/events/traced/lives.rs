@@ -223,7 +223,7 @@ impl Lives {
         }
         life.local = (ip, port);
         if let Some(place) = life.lacking {
-            queue.complete_local(place, &listed.local);
+            queue.complete_from_list(place, listed);
         }
     }
 

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 
 use super::super::EventVisitor;
-use crate::model::{Ending, Endpoint, Event, Owner, Protocol, Syn};
+use crate::model::{Ending, Event, Owner, Protocol, Socket, Syn};
 
 /// More events than this wait for none. With the next they fill a buffer that grows by doubling.
 const MOST: usize = 2_047;
@@ -88,11 +88,15 @@ impl Queue {
         )
     }
 
-    /// Gives the event at a place its own end, if it was not told yet. It waits for the rest.
-    pub(super) fn complete_local(&mut self, place: usize, local: &Endpoint) {
+    /// Gives the event at a place what a list tells, its own end and its cookie, if it was not told yet. It waits for
+    /// the rest.
+    pub(super) fn complete_from_list(&mut self, place: usize, listed: &Socket) {
         let place = place.checked_sub(self.told);
         if let Some(waiting) = place.and_then(|place| self.events.get_mut(place)) {
-            waiting.event.socket.local.clone_from(local);
+            let socket = &mut waiting.event.socket;
+            socket.local.clone_from(&listed.local);
+            // Before 5.12 a program cannot have the kernel make one.
+            socket.cookie = socket.cookie.or(listed.cookie);
         }
     }
 
