@@ -222,10 +222,12 @@ fn simultaneous_open(stage: &Stage<'_>) -> Vec<End> {
 /// From now on every segment waits its turn.
 pub fn slow() {
     tc("qdisc add dev lo root tbf rate 8kbit burst 1600 latency 10s");
-    // Uses up what may be sent at once.
+    // Uses up what may be sent at once, and holds up what follows for half a second.
     let [one, other] = [(), ()].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    one.send_to(&[b'.'; 1_500], other.local_addr().unwrap())
-        .unwrap();
+    for length in [1_500, 500] {
+        let bytes = vec![b'.'; length];
+        one.send_to(&bytes, other.local_addr().unwrap()).unwrap();
+    }
 }
 
 pub fn fast() {
