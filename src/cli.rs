@@ -56,8 +56,8 @@ pub struct Terminal {
     pub output: Option<OpenOutput>,
     /// Asks a question on it; `None` = nobody would answer.
     pub ask: Option<Ask>,
-    /// The connection of the `ssh` session, as `SSH_CONNECTION` tells it: its own end and the peer's.
-    pub ssh: Option<[SocketAddr; 2]>,
+    /// Finds the connection of the `ssh` session: its own end and the peer's.
+    pub ssh: Option<fn() -> Option<[SocketAddr; 2]>>,
 }
 
 /// What to do.

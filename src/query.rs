@@ -42,6 +42,8 @@ pub struct Query {
     pub spared: StateSet,
     /// Which of those.
     pub filter: Expr,
+    /// True if they are to be ended: then their cookies are needed, and every match must be certain.
+    pub is_ended: bool,
     /// The optional parts of a socket.
     pub extensions: Extensions,
     /// True if no columns were chosen.

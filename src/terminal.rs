@@ -2,7 +2,7 @@
 //! it is given back as it was, whatever happens.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::mem;
 use std::net::SocketAddr;
@@ -23,6 +23,7 @@ use jiff::tz::TimeZone;
 use lsock::cli::{self, Terminal};
 use lsock::mode::{Console, EventSender, Stdout, ignored_signals};
 use lsock::render::view::Input;
+use procfs::process::Process;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpgrp, kill_current_process_group};
 use rustix::termios::{Action, isatty, tcflow, tcgetpgrp, tcgetwinsize};
@@ -51,7 +52,7 @@ pub(crate) fn found() -> Terminal {
         console: (is_terminal && !is_dumb).then_some(open),
         output: Some(output),
         ask: (is_terminal && isatty(io::stdin())).then_some(ask),
-        ssh: env::var("SSH_CONNECTION").ok().and_then(|text| ends(&text)),
+        ssh: Some(session),
         is_terminal,
         no_color: no_color || is_dumb,
         utf8: cli::is_utf8(&locale()),
@@ -73,11 +74,30 @@ fn ask(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The ends of `SSH_CONNECTION`, `10.0.0.5 52211 10.0.0.1 22`: our own and the client's.
+/// The connection of the `ssh` session. `sudo` does not pass its name on: then a process above has it.
+fn session() -> Option<[SocketAddr; 2]> {
+    const NAME: &str = "SSH_CONNECTION";
+    let mut found = env::var_os(NAME);
+    let mut process = Process::myself().ok();
+    while let Some(below) = process.filter(|_| found.is_none()) {
+        let parent = below
+            .stat()
+            .ok()
+            .map(|stat| stat.ppid)
+            .filter(|pid| *pid > 0);
+        process = parent.and_then(|pid| Process::new(pid).ok());
+        let environment = process.as_ref().and_then(|process| process.environ().ok());
+        found = environment.and_then(|mut all| all.remove(OsStr::new(NAME)));
+    }
+    ends(found?.to_str()?)
+}
+
+/// The ends in `10.0.0.5 52211 10.0.0.1 22`: our own and the client's.
 fn ends(text: &str) -> Option<[SocketAddr; 2]> {
     let mut words = text.split_ascii_whitespace();
     let mut end = || {
-        let address = words.next()?.parse().ok()?;
+        // A link-local one names its interface.
+        let address = words.next()?.split('%').next()?.parse().ok()?;
         Some(SocketAddr::new(address, words.next()?.parse().ok()?))
     };
     let (client, own) = (end()?, end()?);

@@ -358,12 +358,59 @@ fn own_ssh_session_needs_a_yes_of_its_own() {
     assert_eq!(refused.status, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("this ssh session"), "{refused:?}");
     assert!(connection.lives());
+    // As by sudo.
+    let script = format!("env -u SSH_CONNECTION {LSOCK} -Kt --yes '{filter}'; exit $?");
+    let below = run(command("sh")
+        .args(["-c", &script])
+        .env("SSH_CONNECTION", &session));
+    assert_eq!(below.status, Some(2), "{below:?}");
+    assert!(below.stderr.contains("this ssh session"), "{below:?}");
+    assert!(connection.lives());
     let ended = attempt(&["-Kt", "--yes", "--yes"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert!(!connection.lives());
 }
 
 const COUNT: usize = 2_000;
+
+/// A process that may end sockets and not look into other processes.
+#[test]
+fn what_may_match_is_not_ended() {
+    let Some(_namespace) = fresh() else { return };
+    if !has("setpriv") {
+        return skip("setpriv is missing");
+    }
+    let mut connection = Connection::open();
+    let port = format!("dport = {}", connection.port());
+    let mut attempt = |filter: &str| {
+        let mut command = command("setpriv");
+        let caps = "-all,+net_admin";
+        command.args([
+            "--inh-caps",
+            caps,
+            "--bounding-set",
+            caps,
+            LSOCK,
+            "-Ktn",
+            "--yes",
+            filter,
+        ]);
+        (run(&mut command), connection.lives())
+    };
+    for filter in ["not process = sshd", "process = sshd"] {
+        let (refused, lives) = attempt(&format!("{port} and {filter}"));
+        assert_eq!(
+            (refused.status, lives),
+            (Some(2), true),
+            "{filter}: {refused:?}"
+        );
+        let message = "cannot tell whether the filter matches 1 socket";
+        assert!(refused.stderr.contains(message), "{refused:?}");
+        assert!(!refused.text().contains("destroyed"), "{refused:?}");
+    }
+    let (ended, lives) = attempt(&port);
+    assert_eq!((ended.status, lives), (Some(0), false), "{ended:?}");
+}
 
 #[test]
 fn thousands_are_ended_in_one_run() {
@@ -452,6 +499,13 @@ fn every_format_tells_the_result() {
     let filter = format!("dport = {}", connection.port());
     let chosen = lsock(["-Ktn", "--yes", "--columns", "local,pid", "-H", &filter]);
     assert!(chosen.text().ends_with("destroyed\n"), "{chosen:?}");
+    let connection = Connection::open();
+    let filter = format!("dport = {}", connection.port());
+    let named = lsock(["-Ktn", "--yes", "--columns", "result,local", "-H", &filter]);
+    assert!(named.text().starts_with("destroyed "), "{named:?}");
+    let unasked = lsock(["-tn", "--columns", "result"]);
+    assert_eq!(unasked.status, Some(2), "{unasked:?}");
+    assert!(unasked.stderr.contains("add -K"), "{unasked:?}");
     let connection = Connection::open();
     let quiet = lsock(["-Ktq", "--yes", &format!("dport = {}", connection.port())]);
     assert_eq!(

@@ -34,7 +34,7 @@ impl Typed {
             is_dry,
             yes,
             ask: terminal.ask,
-            ssh: terminal.ssh,
+            ssh: terminal.ssh.and_then(|find| find()),
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
-use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey};
 use crate::source::{Detail, Extensions};
 use crate::text::escape;
 
@@ -32,6 +32,7 @@ impl Typed {
         let chosen = chosen.transpose()?;
         let sort = self.sort.as_deref().map(|list| sort_keys(list, &read));
         let sort = sort.transpose()?.unwrap_or_default();
+        self.check_result(chosen.iter().flatten(), &sort)?;
         if is_netstat {
             check_listed(&tables)?;
         }
@@ -99,6 +100,7 @@ impl Typed {
             selection: self.selection(&filter),
             spared: StateSet::EMPTY,
             filter,
+            is_ended: self.kill,
             hosts: (self.resolve && format.is_text()).then_some(Mapped::AsIpv4),
             hidden: Hidden {
                 owners: !owners,
@@ -122,6 +124,21 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
+    }
+
+    /// Refuses the field of `-K` where that is not asked for.
+    fn check_result<'f>(
+        &self,
+        chosen: impl Iterator<Item = &'f Field>,
+        sort: &[SortKey],
+    ) -> Result<(), Error> {
+        let sorted = sort.iter().map(|key| key.column);
+        let mut named = chosen.copied().chain(sorted);
+        if !self.kill && named.any(|field| field == Field::Result) {
+            let text = "result is what became of a socket that -K was to end: add -K";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<Check, Error> {

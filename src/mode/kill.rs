@@ -9,14 +9,14 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use rustix::io::Errno;
+
 use super::Messages;
 use super::check::{checked, verdict};
 use super::list::{INCOMPLETE, Listing, Output, buffer};
 use super::matcher::Matcher;
 use super::sources::{Open, open};
 use super::wait::{end as end_of, holder, wait};
-use rustix::io::Errno;
-
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{
@@ -24,7 +24,7 @@ use crate::model::{
 };
 use crate::query::{Check, Killing, Query};
 use crate::render::{Envelope, RowBuffer, Sink};
-use crate::source::{Recorder, Request, Source};
+use crate::source::{Outcome, Recorder, Request, Source};
 use crate::text::{counted, enumeration};
 use fate::Fate;
 
@@ -59,22 +59,30 @@ fn run(
     if verdict == Verdict::Done && found.rows.is_empty() {
         verdict = tell_spared(query, messages)?;
     }
-    let consent = if verdict == Verdict::Done {
-        consent(killing, &found, envelope, out, messages)?
-    } else {
-        if !found.rows.is_empty() {
-            messages.error("nothing is ended");
-        }
-        Err(verdict)
-    };
-    let verdict = match consent {
-        Ok(()) => end(query, &mut found, messages)?,
-        Err(verdict) => verdict,
-    };
+    if verdict != Verdict::Done && !found.rows.is_empty() {
+        messages.error("nothing is ended");
+    }
+    if verdict == Verdict::Done && !killing.is_dry && !found.rows.is_empty() {
+        verdict = match consent(killing, &found, envelope, out, messages)? {
+            Consent::Given => end(query, &mut found, messages)?,
+            Consent::Missing => Verdict::Trouble,
+            Consent::Denied => return Ok(Verdict::Trouble),
+        };
+    }
     if !killing.is_quiet {
         show(query, &found, &envelope(), out)?;
     }
     Ok(verdict)
+}
+
+/// May the sockets be ended?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    Given,
+    /// Nobody was there to ask.
+    Missing,
+    /// Somebody was asked, and said no.
+    Denied,
 }
 
 /// What matches.
@@ -123,26 +131,22 @@ fn list(
     listing.finish(messages)
 }
 
-/// Asks whoever must be asked. An error = nothing is to be ended, and what the run comes to.
+/// Asks whoever must be asked, and shows what it is about.
 fn consent(
     killing: &Killing,
     found: &Found,
     envelope: fn() -> Envelope,
     out: &mut dyn Write,
     messages: &mut Messages<'_>,
-) -> Result<Result<(), Verdict>, Error> {
-    let count = found.rows.len();
-    if killing.is_dry || count == 0 {
-        return Ok(Err(Verdict::Done));
-    }
+) -> Result<Consent, Error> {
     let mut sockets = found.rows.iter().map(OwnedRow::socket);
     let own = killing
         .ssh
         .filter(|ends| sockets.any(|socket| is_between(socket, *ends)));
     let own = own.map(|[_, peer]| format!("the connection of this ssh session, from {peer}"));
-    let (what, is_needed) = (counted(count, "socket"), 1 + u8::from(own.is_some()));
-    if killing.yes >= is_needed {
-        return Ok(Ok(()));
+    let what = counted(found.rows.len(), "socket");
+    if killing.yes > u8::from(own.is_some()) {
+        return Ok(Consent::Given);
     }
     let Some(ask) = killing.ask else {
         let text = match own {
@@ -152,7 +156,7 @@ fn consent(
             _ => format!("dry run: nothing is ended; --yes ends {what}"),
         };
         messages.error(&text);
-        return Ok(Err(Verdict::Trouble));
+        return Ok(Consent::Missing);
     };
     if killing.query.format.is_text() && !killing.is_quiet {
         show(&killing.query, found, &envelope(), out)?;
@@ -163,12 +167,13 @@ fn consent(
     }
     questions.extend(own.map(|own| format!("This includes {own}. End it, too?")));
     for question in questions {
-        if !ask(&question).map_err(Error::Watch)? {
+        let failed = |cause| Error::Failed("cannot ask".to_owned(), cause);
+        if !ask(&question).map_err(failed)? {
             messages.error("nothing is ended");
-            return Ok(Err(Verdict::Trouble));
+            return Ok(Consent::Denied);
         }
     }
-    Ok(Ok(()))
+    Ok(Consent::Given)
 }
 
 /// Is a socket the TCP connection between these ends?
@@ -185,7 +190,7 @@ fn end(query: &Query, found: &mut Found, messages: &mut Messages<'_>) -> Result<
     let (mut source, _) = open(query, &Recorder::default())?;
     let sockets = found.rows.iter().map(OwnedRow::socket);
     let mut answers: Vec<_> = sockets.map(|socket| source.destroy(socket)).collect();
-    let mut left = Left::look(&found.rows, source.as_mut())?;
+    let mut left = Left::look(&found.rows, source.as_mut());
     let mut is_retried = false;
     for (row, answer) in found.rows.iter().zip(&mut answers) {
         let is_missed = answer
@@ -197,7 +202,7 @@ fn end(query: &Query, found: &mut Found, messages: &mut Messages<'_>) -> Result<
         }
     }
     if is_retried {
-        left = Left::look(&found.rows, source.as_mut())?;
+        left = Left::look(&found.rows, source.as_mut());
     }
     let fates = found.rows.iter().zip(&answers).map(|(row, answer)| {
         let before = row.socket().state;
@@ -244,7 +249,7 @@ struct Left {
 
 impl Left {
     /// Lists the tables of these sockets again.
-    fn look(rows: &[OwnedRow], source: &mut dyn Source) -> Result<Self, Error> {
+    fn look(rows: &[OwnedRow], source: &mut dyn Source) -> Self {
         let mut tables: Vec<Table> = rows.iter().map(|row| row.socket().table()).collect();
         tables.sort_unstable();
         tables.dedup();
@@ -256,7 +261,8 @@ impl Left {
                     left.states.insert((socket.netns, cookie), socket.state);
                 }
                 ControlFlow::Continue(())
-            })?;
+            });
+            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(error.into()));
             for outcome in outcome.each() {
                 let unlisted = outcome.unlisted;
                 if unlisted != StateSet::EMPTY && table.protocol == Protocol::Tcp {
@@ -268,7 +274,7 @@ impl Left {
                 left.gaps.extend(outcome.into_gaps());
             }
         }
-        Ok(left)
+        left
     }
 
     fn state_of(&self, socket: &Socket) -> Option<State> {

@@ -215,7 +215,12 @@ impl<'l> Listing<'l> {
         self.written(ended)?;
         // A list must be whole; of one that is not shown, the answer counts.
         let is_shown = !matches!(self.output, Output::Nothing);
-        let is_trouble = is_too_little || (is_shown && !self.is_complete());
+        let is_doubtful = self.query.is_ended && self.tally.doubtful > 0;
+        if is_doubtful {
+            let count = counted(self.tally.doubtful, "socket");
+            messages.error(&format!("cannot tell whether the filter matches {count}"));
+        }
+        let is_trouble = is_too_little || is_doubtful || (is_shown && !self.is_complete());
         let came_to = (outcome, self.tally);
         let counted = Counted::Sockets;
         let verdict = conclude(self.query, counted, came_to, is_trouble, messages);

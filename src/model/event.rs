@@ -164,7 +164,7 @@ named! {
         NotAccepted = "listener closed before it was accepted: RST sent",
         /// The program took it away without a segment, by `TCP_REPAIR`.
         Removed = "TCP_REPAIR: nothing sent",
-        /// An administrator ended it: `ss -K`.
+        /// An administrator ended it: `lsock -K`, `ss -K`.
         Destroyed = "destroyed by an administrator",
     }
 }

@@ -5,16 +5,16 @@ use crate::error::Error;
 use crate::fields::{Cost, Field};
 use crate::filter::{Rule, Test};
 use crate::model::{Protocol, Source, Table};
-use crate::render::{Extras, Format};
+use crate::render::Format;
 use crate::source::Detail;
 
 impl Query {
     /// What it looks at of the sockets of a table. Only of TCP is there a way to ask for less than all.
     pub fn detail(&self, rule: &Rule) -> Detail {
         let (table, is_summary) = (rule.table(), self.report != Report::Rows);
-        // What is to be ended is known by its cookie.
-        let is_ended = self.layout.extras.has(Extras::RESULT);
-        if is_ended || table.protocol != Protocol::Tcp || matches!(self.format, Format::Netstat(_))
+        if self.is_ended
+            || table.protocol != Protocol::Tcp
+            || matches!(self.format, Format::Netstat(_))
         {
             return Detail::All;
         }

@@ -196,7 +196,7 @@ impl Traced {
         for watched in &self.tables {
             let (lives, queue) = (&mut self.lives, &mut self.queue);
             let mut count = 0_u8;
-            // What is not listed has no port, and what is listed too late is told without it.
+            // A socket that is not listed has no port; the event of one that is listed too late lacks it.
             let _ = self.networks.source.visit(
                 watched.table,
                 &Request::plain(states),

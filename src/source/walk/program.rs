@@ -256,7 +256,7 @@ impl Writer<'_> {
     fn test_state(&mut self, next_node: Label) -> Result<(), Malformed> {
         let wanted = self.request.states.kernel_mask();
         let holds = |state: i32| wanted >> state & 1;
-        // What is left of a connection is in FIN_WAIT_2 first; what is there before one has its own number.
+        // A timewait structure may stand for FIN_WAIT_2, too, and a request for SYN_RCVD has a number of its own.
         let rests = (holds(FIN_WAIT2) | holds(TIME_WAIT)) << TIME_WAIT;
         let wanted = wanted & !(1 << NEW_SYN_RECV) | rests | holds(SYN_RECV) << NEW_SYN_RECV;
         if wanted & STATES == STATES {
