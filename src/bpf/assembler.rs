@@ -72,6 +72,8 @@ impl Size {
 pub enum Condition {
     /// At any time.
     Always,
+    /// When a loop has run for too long (`may_goto`, Linux 6.9).
+    TooLong,
     /// The register holds this number.
     Is(Register, i32),
     /// The register holds another number than this.
@@ -80,6 +82,8 @@ pub enum Condition {
     AtMost(Register, i32),
     /// Of these bits the register has some.
     HasBits(Register, i32),
+    /// The registers hold the same number.
+    Same(Register, Register),
     /// The registers hold different numbers.
     Differ(Register, Register),
     /// The first register holds a greater number than the second, both without a sign.
@@ -119,10 +123,12 @@ impl Assembler {
         let zero = Register::R0;
         let (code, one, other, number) = match condition {
             Condition::Always => (0x05, zero, zero, 0),
+            Condition::TooLong => (0xe5, zero, zero, 0),
             Condition::Is(one, number) => (0x15, one, zero, number),
             Condition::IsNot(one, number) => (0x55, one, zero, number),
             Condition::AtMost(one, number) => (0xb5, one, zero, number),
             Condition::HasBits(one, bits) => (0x45, one, zero, bits),
+            Condition::Same(one, other) => (0x1d, one, other, 0),
             Condition::Differ(one, other) => (0x5d, one, other, 0),
             Condition::Above(one, other) => (0x2d, one, other, 0),
         };

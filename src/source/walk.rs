@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 pub(super) use self::program::Scope;
-use self::program::{FUNCTION, SHIFT, WANTED, program};
+use self::program::{FUNCTION, WANTED, program};
 use self::record::{Detailed, Extent, Head, Record, STRAYED, TABLE, Ticks};
 use super::channel::REPEATS;
 use super::decoder::Decoder;
@@ -128,7 +128,7 @@ impl WalkSource {
             Use::Always => Some(0),
             // The kernel leaves out of a dump what is not wanted, and that costs less.
             Use::WherePays if request.narrow != Narrow::default() => None,
-            Use::WherePays => paying(["inuse", "tw"], request),
+            Use::WherePays => paying(Scope::Own(None), request),
         }
     }
 
@@ -208,18 +208,27 @@ const fn only(tables: &[Table]) -> Option<Table> {
 }
 
 /// How many sockets there are, if there are so many that the walk costs less.
-pub(super) fn paying(names: [&str; 2], request: &Request) -> Option<u64> {
+pub(super) fn paying(scope: Scope, request: &Request) -> Option<u64> {
     let least = if request.states.contains(State::Bound) {
         PAYS_WITH_BOUND
     } else {
         PAYS
     };
-    sockets(names).filter(|count| *count >= least)
+    sockets(scope).filter(|count| *count >= least)
 }
 
-/// What `net/sockstat` counts of TCP under these names: `inuse` in this namespace and `alloc` in all, without
-/// those in `TIME_WAIT`, which are `tw` in this one.
-fn sockets(names: [&str; 2]) -> Option<u64> {
+/// How many parts of the table are walked one after another: the records of each must fit into 32 KiB.
+fn elements(scope: Scope) -> u64 {
+    let usual = sockets(scope).map_or(1 << 14, |sockets| sockets / 64);
+    usual.clamp(1 << 10, 1 << 16).next_power_of_two()
+}
+
+/// What `net/sockstat` counts of TCP: in this namespace, or in all without other namespaces' sockets in `TIME_WAIT`.
+fn sockets(scope: Scope) -> Option<u64> {
+    let names = match scope {
+        Scope::Own(_) => ["inuse", "tw"],
+        Scope::Table => ["alloc", "tw"],
+    };
     let text = fs::read_to_string("/proc/net/sockstat").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
     let number = |name| {
@@ -326,9 +335,10 @@ impl Walk {
             Detail::Usual | Detail::All => Extent::Detailed,
         };
         // First what fails at once without rights.
-        let map = Map::new(MapKind::Elements, 1 << SHIFT)?;
+        let shift = elements(scope).ilog2();
+        let map = Map::new(MapKind::Elements, 1 << shift)?;
         let (program, function) = bpf::describe(btf, &WANTED, |btf| {
-            let program = program(btf, scope, extent, request)?;
+            let program = program(btf, (scope, shift), extent, request)?;
             Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
         })?;
         let hook = Hook::Elements(function, map.descriptor());

@@ -39,6 +39,23 @@ fn jump_to_nowhere_or_too_far_leads_to_itself() {
     assert_eq!([distance(code[0]), distance(code[1])], [-1, -1]);
 }
 
+#[test]
+fn jumps_of_loops_are_those_of_the_kernel() {
+    for (condition, registers, code) in [
+        (Condition::TooLong, 0, 0xe5),
+        (Condition::Same(Register::R1, Register::R2), 0x21, 0x1d),
+    ] {
+        let mut program = Assembler::default();
+        let end = program.label();
+        program.jump(condition, end);
+        program.exit();
+        program.place(end);
+        let jump = program.finish()[0];
+        assert_eq!((jump[0], distance(jump)), (code, 1));
+        assert!(jump[1] == registers || cfg!(target_endian = "big"));
+    }
+}
+
 /// One instruction, byte for byte as `llvm-mc -triple bpfel` writes it.
 #[track_caller]
 fn assert_is(write: impl FnOnce(&mut Assembler), bytes: &[Instruction]) {

@@ -23,7 +23,7 @@ impl NamespacesSource {
             return None;
         }
         // They are counted for all namespaces together.
-        if !is_asked && paying(["alloc", "tw"], request).is_none() {
+        if !is_asked && paying(Scope::Table, request).is_none() {
             return None;
         }
         let networks = self.in_one_table();

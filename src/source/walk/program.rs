@@ -24,10 +24,6 @@ const GET_CURRENT_TASK_BTF: i32 = 158;
 
 /// The function that the kernel calls for each element, to which the program is attached.
 pub(super) const FUNCTION: &str = "bpf_iter_bpf_map_elem";
-/// Elements, as a power of two: each is asked for a part of the table.
-pub(super) const SHIFT: u8 = 14;
-/// No chain is followed further.
-const LONGEST: i32 = 100_000;
 /// `struct timespec64` begins with a number of eight bytes: what stands at an address is read as such.
 const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
 
@@ -36,17 +32,11 @@ const TCP: &str = "tcp_sock";
 const REST: &str = "inet_timewait_sock";
 const OPENING: &str = "inet_request_sock";
 const CAST: &str = "bpf_rdonly_cast";
-const NUM_NEW: &str = "bpf_iter_num_new";
-const NUM_NEXT: &str = "bpf_iter_num_next";
-const NUM_DESTROY: &str = "bpf_iter_num_destroy";
 
 /// What the program reads and calls.
-pub(super) const WANTED: [(TypeKind, &str); 19] = [
+pub(super) const WANTED: [(TypeKind, &str); 16] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
-    (TypeKind::Function, NUM_NEW),
-    (TypeKind::Function, NUM_NEXT),
-    (TypeKind::Function, NUM_DESTROY),
     (TypeKind::Struct, KEY),
     (TypeKind::Struct, "bpf_iter_meta"),
     (TypeKind::Struct, "task_struct"),
@@ -75,7 +65,6 @@ pub(in crate::source) enum Scope {
 // What stands on the stack, from its end.
 const RECORD: i16 = -(1 << 7);
 const BUCKETS: i16 = RECORD - 8;
-const CHAIN: i16 = RECORD - 16;
 const NET: i16 = RECORD - 24;
 const BASE: i16 = RECORD - 32;
 const NOW: i16 = RECORD - 40;
@@ -99,10 +88,26 @@ const NEW_SYN_RECV: i32 = 12;
 /// All that there are in this table, one bit for each.
 const STATES: u32 = 0x1b7e;
 
+/// A field in each line of memory that is read: of all sockets, for the head of a record, for the rest.
+const TOUCHED: [(ValueKind, &str); 10] = [
+    (POINTER, "skc_nulls_node.next"),
+    (BYTE, "skc_state"),
+    (WORD, "copied_seq"),
+    (WORD, "write_seq"),
+    (WORD, "snd_una"),
+    (BYTE, "icsk_pending"),
+    (LONG, "sk_timer.expires"),
+    (BYTE, "sk_shutdown"),
+    (LONG, "sk_ino"),
+    (POINTER, "sk_cgrp_data.cgroup"),
+];
+
 struct Writer<'p> {
     code: Assembler,
     btf: &'p Btf<'p>,
     scope: Scope,
+    /// Elements, as a power of two: each is asked for a part of the table.
+    shift: i32,
     extent: Extent,
     request: &'p Request,
 }
@@ -112,7 +117,7 @@ struct Writer<'p> {
 /// When the kernel lacks something, which is named.
 pub(super) fn program(
     btf: &Btf<'_>,
-    scope: Scope,
+    (scope, shift): (Scope, u32),
     extent: Extent,
     request: &Request,
 ) -> Result<Vec<Instruction>, Malformed> {
@@ -120,6 +125,7 @@ pub(super) fn program(
         code: Assembler::default(),
         btf,
         scope,
+        shift: shift.cast_signed(),
         extent,
         request,
     };
@@ -129,31 +135,21 @@ pub(super) fn program(
 
 impl Writer<'_> {
     fn walk(&mut self) -> Result<(), Malformed> {
-        let [next_bucket, next_node, chain_end, emptied, end, done] =
-            [(); 6].map(|()| self.code.label());
+        let [next_bucket, next_node, chain_end, emptied, done] =
+            [(); 5].map(|()| self.code.label());
         self.begin(done)?;
+        self.touch()?;
         self.code.place(next_bucket);
-        self.step(BUCKETS, end)?;
-        self.code.copy(R::R1, BUCKET);
-        self.code.add_number(BUCKET, 1);
-        self.code.shift_up(R::R1, 3);
-        self.code.load(Eight, R::R2, R::STACK, BASE);
-        self.code.add_register(R::R1, R::R2);
-        self.number_at(NODE)?;
-        // Most are empty: a marker without a node.
-        self.code.jump(Condition::HasBits(NODE, 1), next_bucket);
-        self.code.set(R::R3, LONGEST);
-        self.count(CHAIN)?;
+        self.code.jump(Condition::TooLong, emptied);
+        self.code.load(Eight, R::R1, R::STACK, BUCKETS);
+        self.code.jump(Condition::Same(BUCKET, R::R1), done);
+        self.first_node(BUCKET, NODE, next_bucket)?;
         self.code.place(next_node);
-        self.step(CHAIN, chain_end)?;
+        self.code.jump(Condition::TooLong, chain_end);
         self.code.jump(Condition::HasBits(NODE, 1), chain_end);
         self.code.jump(Condition::Is(NODE, 0), chain_end);
         self.code.copy(R::R1, NODE);
-        let node = self
-            .btf
-            .offset(TCP, &within("skc_nulls_node.next"), POINTER)?;
-        self.code.add_number(R::R1, -i32::from(node));
-        self.cast(TCP)?;
+        self.socket_at()?;
         self.code.copy(SOCKET, R::R0);
         self.code.copy(R::R1, NODE);
         self.number_at(NODE)?;
@@ -164,18 +160,13 @@ impl Writer<'_> {
         self.emit()?;
         self.code.jump(Condition::Always, next_node);
         self.code.place(chain_end);
-        self.call(NUM_DESTROY, CHAIN)?;
         // Behind the last node stands the number of the bucket.
         self.code.shift_down(NODE, 1);
         self.code.add_number(NODE, 1);
-        self.code.jump(Condition::Differ(NODE, BUCKET), emptied);
-        self.code.jump(Condition::Always, next_bucket);
+        self.code.jump(Condition::Same(NODE, BUCKET), next_bucket);
         self.code.place(emptied);
         self.set(One, offset_of!(Head, family), i32::from(STRAYED));
         self.emit()?;
-        self.code.jump(Condition::Always, next_bucket);
-        self.code.place(end);
-        self.call(NUM_DESTROY, BUCKETS)?;
         self.code.place(done);
         self.code.set(R::R0, 0);
         self.code.exit();
@@ -218,11 +209,12 @@ impl Writer<'_> {
         self.code.place(begin);
         // Buckets for each element; small tables have none for most.
         self.code.copy(R::R3, NODE);
-        self.code.shift_down(R::R3, SHIFT.into());
+        self.code.shift_down(R::R3, self.shift);
         self.code.add_number(R::R3, 1);
         self.code.multiply(BUCKET, R::R3);
         self.code.jump(Condition::Above(BUCKET, NODE), done);
-        self.code.copy(NODE, R::R3);
+        self.code.add_register(R::R3, BUCKET);
+        self.code.store(Eight, R::STACK, BUCKETS, R::R3);
         let buckets = self.btf.offset("inet_hashinfo", "ehash", POINTER)?;
         self.code.copy(R::R1, SOCKET);
         self.code.add_number(R::R1, buckets.into());
@@ -232,8 +224,58 @@ impl Writer<'_> {
             self.code.call(JIFFIES64);
             self.code.store(Eight, R::STACK, NOW, R::R0);
         }
-        self.code.copy(R::R3, NODE);
-        self.count(BUCKETS)
+        Ok(())
+    }
+
+    /// Reads what will be read of the first socket of each bucket: one after another would wait for its memory,
+    /// but they do not depend on each other.
+    fn touch(&mut self) -> Result<(), Malformed> {
+        let [next, over] = [(); 2].map(|()| self.code.label());
+        self.code.copy(SOCKET, BUCKET);
+        self.code.place(next);
+        self.code.jump(Condition::TooLong, over);
+        self.code.load(Eight, R::R1, R::STACK, BUCKETS);
+        self.code.jump(Condition::Same(SOCKET, R::R1), over);
+        self.first_node(SOCKET, R::R1, next)?;
+        self.socket_at()?;
+        for (value, field) in self.touched() {
+            self.load(R::R1, R::R0, *value, [TCP, &within(field)])?;
+        }
+        self.code.jump(Condition::Always, next);
+        self.code.place(over);
+        Ok(())
+    }
+
+    /// One field in each line of memory.
+    fn touched(&self) -> &'static [(ValueKind, &'static str)] {
+        let is_narrow =
+            !self.request.narrow.operations().is_empty() || self.wanted() & STATES != STATES;
+        match self.extent {
+            _ if is_narrow => &TOUCHED[..2],
+            Extent::Head => &TOUCHED[..5],
+            Extent::Detailed => &TOUCHED,
+        }
+    }
+
+    /// Goes to the next bucket, and on at `empty` for a marker without a node.
+    fn first_node(&mut self, bucket: R, into: R, empty: Label) -> Result<(), Malformed> {
+        self.code.copy(R::R1, bucket);
+        self.code.add_number(bucket, 1);
+        self.code.shift_up(R::R1, 3);
+        self.code.load(Eight, R::R2, R::STACK, BASE);
+        self.code.add_register(R::R1, R::R2);
+        self.number_at(into)?;
+        self.code.jump(Condition::HasBits(into, 1), empty);
+        Ok(())
+    }
+
+    /// Takes the address of a node in the first register for a socket.
+    fn socket_at(&mut self) -> Result<(), Malformed> {
+        let node = self
+            .btf
+            .offset(TCP, &within("skc_nulls_node.next"), POINTER)?;
+        self.code.add_number(R::R1, -i32::from(node));
+        self.cast(TCP)
     }
 
     /// Goes on with the next node for a socket of another namespace, and says of which it is.
@@ -252,13 +294,18 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Goes on with the next node for a state that is not wanted.
-    fn test_state(&mut self, next_node: Label) -> Result<(), Malformed> {
+    /// The states wanted, a bit for each as the table has them.
+    fn wanted(&self) -> u32 {
         let wanted = self.request.states.kernel_mask();
         let holds = |state: i32| wanted >> state & 1;
         // A timewait structure may stand for FIN_WAIT_2, too, and a request for SYN_RCVD has a number of its own.
         let rests = (holds(FIN_WAIT2) | holds(TIME_WAIT)) << TIME_WAIT;
-        let wanted = wanted & !(1 << NEW_SYN_RECV) | rests | holds(SYN_RECV) << NEW_SYN_RECV;
+        wanted & !(1 << NEW_SYN_RECV) | rests | holds(SYN_RECV) << NEW_SYN_RECV
+    }
+
+    /// Goes on with the next node for a state that is not wanted.
+    fn test_state(&mut self, next_node: Label) -> Result<(), Malformed> {
+        let wanted = self.wanted();
         if wanted & STATES == STATES {
             return Ok(());
         }

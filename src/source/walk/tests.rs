@@ -65,7 +65,7 @@ fn what_a_kernel_does_not_have_is_named() {
     let btf = Btf::read(&bytes, &WANTED).unwrap();
     let error = program(
         &btf,
-        Scope::Own(None),
+        (Scope::Own(None), 14),
         Extent::Head,
         &request(StateSet::ALL, Detail::Line),
     )

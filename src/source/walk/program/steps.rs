@@ -1,8 +1,8 @@
 //! The single steps of the program.
 
-use super::{CAST, NUM_NEW, NUM_NEXT, NUMBER, OUTPUT, RECORD, SOCKET, TCP, Writer, ZERO};
+use super::{CAST, NUMBER, OUTPUT, RECORD, SOCKET, TCP, Writer, ZERO};
 use crate::bpf::Size::{Eight, Four, One, Two};
-use crate::bpf::{Condition, Label, Malformed, Register as R, Size, TypeKind, ValueKind};
+use crate::bpf::{Malformed, Register as R, Size, TypeKind, ValueKind};
 
 /// A helper (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
 const SEQ_WRITE: i32 = 127;
@@ -18,25 +18,6 @@ impl Writer<'_> {
             .set(R::R3, bytes.map_err(|cause| cause.to_string())?);
         self.code.call(SEQ_WRITE);
         Ok(())
-    }
-
-    /// Begins to count from 0 up to the third register.
-    pub(super) fn count(&mut self, counter: i16) -> Result<(), Malformed> {
-        self.code.set(R::R2, 0);
-        self.call(NUM_NEW, counter)
-    }
-
-    /// Counts on, and goes on at `over` behind the last.
-    pub(super) fn step(&mut self, counter: i16, over: Label) -> Result<(), Malformed> {
-        self.call(NUM_NEXT, counter)?;
-        self.code.jump(Condition::Is(R::R0, 0), over);
-        Ok(())
-    }
-
-    pub(super) fn call(&mut self, function: &str, counter: i16) -> Result<(), Malformed> {
-        self.code.copy(R::R1, R::STACK);
-        self.code.add_number(R::R1, counter.into());
-        self.call_kernel(function)
     }
 
     pub(super) fn call_kernel(&mut self, function: &str) -> Result<(), Malformed> {
