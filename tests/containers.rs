@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -20,9 +21,46 @@ fn text(run: &Run) -> String {
     String::from_utf8(run.stdout.clone()).unwrap()
 }
 
+/// A cgroup, with those above it that are not there; removed with it.
+#[derive(Clone)]
+pub struct Group(PathBuf);
+
+impl Group {
+    /// `None` = such cgroups cannot be made here.
+    pub fn new(path: &str) -> Option<Self> {
+        let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+        let is_mount = |mount: &&&str| Path::new(mount).join("cgroup.procs").exists();
+        let mount = mounts.iter().find(is_mount)?;
+        let directory = Path::new(mount).join(path);
+        fs::create_dir_all(&directory).ok()?;
+        Some(Self(directory))
+    }
+}
+
+impl Deref for Group {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Those above are left where others are in them.
+        let mut directory = self.0.as_path();
+        while fs::remove_dir(directory).is_ok() {
+            let Some(above) = directory.parent() else {
+                break;
+            };
+            directory = above;
+        }
+    }
+}
+
 /// A cgroup with a process that holds a listener.
 struct Scene {
-    directory: PathBuf,
+    directory: Group,
     process: Child,
     port: u16,
 }
@@ -30,18 +68,14 @@ struct Scene {
 impl Scene {
     /// `None` = such cgroups cannot be made here.
     fn new(path: &str) -> Option<Self> {
-        let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-        let is_mount = |mount: &&&str| Path::new(mount).join("cgroup.procs").exists();
-        let mount = mounts.iter().find(is_mount)?;
-        let directory = Path::new(mount).join(path);
-        fs::create_dir_all(&directory).ok()?;
+        let directory = Group::new(path)?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         Self::holding(directory, listener.into(), port)
     }
 
     /// The same with another socket.
-    fn holding(directory: PathBuf, socket: OwnedFd, port: u16) -> Option<Self> {
+    fn holding(directory: Group, socket: OwnedFd, port: u16) -> Option<Self> {
         let mut sleep = Command::new("sleep");
         let process = spawn(sleep.arg("600").stdin(Stdio::from(socket))).unwrap();
         let scene = Self {
@@ -79,14 +113,6 @@ impl Drop for Scene {
     fn drop(&mut self) {
         _ = self.process.kill();
         _ = self.process.wait();
-        // Those above are left where others are in them.
-        let mut directory = self.directory.as_path();
-        while fs::remove_dir(directory).is_ok() {
-            let Some(above) = directory.parent() else {
-                break;
-            };
-            directory = above;
-        }
     }
 }
 
@@ -228,7 +254,7 @@ fn where_a_socket_was_made_is_told_also_when_that_is_gone() {
     fs::create_dir(&made_in).unwrap();
     let mut python = Command::new("python3");
     python.args(["-c", MAKER]);
-    python.args([&made_in, &scene.directory]);
+    python.args([made_in.as_path(), &scene.directory]);
     python.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut maker = spawn(&mut python).unwrap();
     let mut line = String::new();
@@ -373,7 +399,7 @@ impl Started {
         let mut python = Command::new("python3");
         python
             .args(["-c", script])
-            .arg(&scene.directory)
+            .arg(&*scene.directory)
             .args(&places);
         python.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut maker = spawn(&mut python).unwrap();

@@ -1,6 +1,7 @@
 //! `-E`: the steps of real connections, told as they happen.
 
 mod choice;
+mod containers;
 mod ends;
 mod lives;
 mod many;

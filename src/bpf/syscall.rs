@@ -56,6 +56,9 @@ const TRACE_ITER: u32 = 28;
 /// What writes into the output of an iterator is for programs that are free under the GPL, too.
 const LICENSE: &CStr = c"Dual MIT/GPL";
 
+/// A program is checked so often again where signals come meanwhile.
+const ATTEMPTS: u8 = 5;
+
 /// The attributes of `BPF_PROG_LOAD`, without those of later kernels. Those of the other commands are few, and all
 /// of 32 bits.
 #[derive(Default, IntoBytes, Immutable)]
@@ -142,7 +145,14 @@ pub(super) fn load(name: &str, program: &[Instruction], hook: Hook) -> io::Resul
         attach_btf_id: number,
         ..Load::default()
     };
-    call(PROG_LOAD, &attributes)
+    // A signal that comes while the kernel checks it makes it give up.
+    let is_over = |loaded: &io::Result<OwnedFd>| {
+        let error = loaded.as_ref().err().map(io::Error::kind);
+        error != Some(io::ErrorKind::WouldBlock)
+    };
+    let mut attempts = (0..ATTEMPTS).map(|_| call(PROG_LOAD, &attributes));
+    let loaded = attempts.find(is_over);
+    loaded.unwrap_or_else(|| call(PROG_LOAD, &attributes))
 }
 
 /// Attaches a program.

@@ -2,7 +2,6 @@
 
 use jiff::tz::TimeZone;
 
-use super::meaning::several;
 use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::query::Watching;
@@ -10,11 +9,11 @@ use crate::render::{EventLayout, Format, Grouping};
 
 impl Typed {
     pub(super) fn watching(mut self, terminal: Terminal) -> Result<Watching, Error> {
-        let (duration, several) = (self.wait, several(&self.netns));
+        let duration = self.wait;
         let grouping = self.by.unwrap_or(Grouping::None);
         // Whose the ends are is a part of the drawing.
         self.processes |= u8::from(grouping == Grouping::Pair);
-        let (processes, height, output) = (self.processes, terminal.height, terminal.output);
+        let (height, output) = (terminal.height, terminal.output);
         let mut query = self.query(terminal)?;
         // Found out where it is shown only: that reads many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);
@@ -27,10 +26,15 @@ impl Typed {
             let text = format!("{what} of many steps, which csv cannot hold: use ndjson");
             return Err(Error::Usage(text));
         }
-        if let Some(field) = query.filter.not_of_events() {
+        let shown = query.layout.columns.iter().copied();
+        let untold = shown
+            .map(|field| ("", field))
+            .find(|(_, field)| !field.is_in_events());
+        let filter = query.filter.not_of_events();
+        if let Some((place, field)) = filter.map(|field| ("filter: ", field)).or(untold) {
             return Err(Error::Usage(format!(
-                "filter: events do not tell {}; they tell states, ends, users, interfaces, marks, \
-                 cgroups and processes",
+                "{place}events do not tell {}; they tell states, ends, users, interfaces, marks, \
+                 cgroups, processes and containers",
                 field.name()
             )));
         }
@@ -48,8 +52,7 @@ impl Typed {
             width: query.layout.width,
             height,
             zone,
-            processes: processes > 0,
-            several,
+            columns: query.layout.columns.clone(),
             most_pairs: query.limit,
         };
         Ok(Watching {

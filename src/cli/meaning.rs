@@ -37,12 +37,8 @@ impl Typed {
             check_listed(&tables)?;
         }
         let extras = self.extras(&tables);
-        let columns = match chosen.clone() {
-            Some(columns) => columns,
-            // What `any` searches, whatever the format of the numbers.
-            None if self.summary => Format::Plain.columns(extras),
-            None => format.columns(extras),
-        };
+        let usual = || self.usual_columns(format, extras);
+        let columns = chosen.clone().unwrap_or_else(usual);
         let check = self.check()?;
         let is_repeated = self.events || self.continuous.is_some() || check.wait.is_some();
         if is_repeated && input == Input::Bpf {
@@ -124,6 +120,15 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
+    }
+
+    fn usual_columns(&self, format: Format, extras: Extras) -> Vec<Field> {
+        if self.events {
+            return format.event_columns(self.extras(&Tables::default()));
+        }
+        // What `any` searches in a summary, whatever the format of the numbers.
+        let format = if self.summary { Format::Plain } else { format };
+        format.columns(extras)
     }
 
     /// Refuses the field of `-K` where that is not asked for.
@@ -395,7 +400,7 @@ impl Typed {
 }
 
 /// True if more than one namespace may be listed.
-pub(super) fn several(netns: &[OsString]) -> bool {
+fn several(netns: &[OsString]) -> bool {
     netns.len() > 1 || netns.iter().any(|word| Wanted::of(word) == Wanted::All)
 }
 

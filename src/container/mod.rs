@@ -16,12 +16,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Fact, Place, Process};
-use holder::{cgroup_of, chosen};
+use crate::procfs::file::read_path;
+use holder::{SHORT, cgroup_of, chosen};
 use network::Networks;
 use path::{Container, Meaning, Runtime, unit_within};
 use servants::PORT;
 use serving::{Serving, Standing};
 use state::State;
+
+/// More are not remembered while they come and go.
+const MOST_PLACES: usize = 16_384;
 
 /// Finds places, and remembers them: each path is looked at once.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Containers {
     serving: OnceCell<Serving>,
     networks: Networks,
     places: HashMap<Vec<u8>, Arc<Place>>,
+    /// True if what was read may be out of date for a path that has come.
+    is_old: bool,
 }
 
 impl Containers {
@@ -43,6 +49,7 @@ impl Containers {
             serving: OnceCell::new(),
             networks: Networks::default(),
             places: HashMap::new(),
+            is_old: false,
         }
     }
 
@@ -65,6 +72,32 @@ impl Containers {
             started.or_else(|| self.served(process, &standing, &place))
         });
         Some(other.unwrap_or(place))
+    }
+
+    /// Time has passed. What is known stays so; for a path that has come, everything is read anew.
+    pub fn next_batch(&mut self) {
+        self.is_old = true;
+    }
+
+    /// Where a process ran when the path of its cgroup was this one, whether it is still there or not; `None` = it
+    /// cannot be told.
+    pub fn of_past(&mut self, process: &Process, path: Option<&[u8]>) -> Option<Arc<Place>> {
+        let place = path.map(|path| self.at(path));
+        if place.as_ref().is_some_and(|place| place.is_contained()) {
+            return place;
+        }
+        // One that is where it was may work for a container. Without cgroup2, where it is now is all there is.
+        let file = |name| {
+            let path = self.proc.join(format!("{}/{name}", process.pid));
+            read_path(&path, SHORT).ok()
+        };
+        let is_there = |lines: &Vec<u8>| {
+            let mut lines = lines.split(|byte| *byte == b'\n');
+            path.is_none_or(|path| lines.any(|line| line.strip_prefix(b"0::") == Some(path)))
+        };
+        let now = file("cgroup").filter(is_there).zip(file("status"));
+        now.and_then(|(cgroup, status)| self.of(process, &cgroup, &status))
+            .or(place)
     }
 
     /// Where a process runs, whomever it works for; `None` = it cannot be told.
@@ -124,6 +157,17 @@ impl Containers {
     pub fn at(&mut self, path: &[u8]) -> Arc<Place> {
         if let Some(known) = self.places.get(path) {
             return Arc::clone(known);
+        }
+        if std::mem::take(&mut self.is_old) {
+            let root = self.state.take().map(State::into_root);
+            let mut places = std::mem::take(&mut self.places);
+            if places.len() >= MOST_PLACES {
+                places.clear();
+            }
+            *self = Self {
+                places,
+                ..Self::new(std::mem::take(&mut self.proc), root)
+            };
         }
         let mut meaning = Meaning::of(path);
         if meaning.container.is_none() {

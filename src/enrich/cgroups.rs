@@ -73,8 +73,11 @@ impl Cgroups {
             }
         }
         let is_gone = self.is_whole && (!is_late || id < self.newest);
-        let missing = is_gone.then(|| GONE.into());
-        self.paths.entry(id).or_insert(missing);
+        // Of one that comes when there is no walk left, a later one may tell.
+        if is_gone || !is_late {
+            let missing = is_gone.then(|| GONE.into());
+            self.paths.entry(id).or_insert(missing);
+        }
     }
 
     /// The path that [`Cgroups::prepare`] found, below the mount: `/system.slice/x`, `/` for the
@@ -83,12 +86,25 @@ impl Cgroups {
         self.paths.get(&id)?.as_deref()
     }
 
+    /// Looks for the path, unless the cgroup is no more.
+    pub(super) fn found(&mut self, id: u64) -> Option<&[u8]> {
+        self.prepare(id);
+        self.path(id).filter(|path| *path != GONE)
+    }
+
     /// A new listing may walk again.
     pub(super) fn forget(&mut self) {
         self.paths.clear();
         self.last = None;
         self.walks = 0;
         self.is_whole = false;
+    }
+
+    /// Time has passed: there is another walk for a cgroup that has come. What is known stays so, also of those that
+    /// have gone.
+    pub(super) fn next_batch(&mut self) {
+        self.walks = self.walks.min(MOST_WALKS - 1);
+        self.last = None;
     }
 
     fn walk(&mut self, mount: PathBuf) {

@@ -16,7 +16,7 @@ mod task_files;
 mod users;
 mod visibility;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,6 +110,8 @@ pub struct Enricher {
     place: Option<Arc<Place>>,
     /// Where it was made.
     maker: Option<Arc<Place>>,
+    /// Where processes of this batch ran, by pid and cgroup.
+    ran: HashMap<(u32, Option<u64>), Option<Arc<Place>>>,
     /// The network namespace of this process.
     own_network: Option<u32>,
     /// True if it is looked up where paths lead.
@@ -151,6 +153,7 @@ impl Enricher {
             cgroups: lookups.cgroups.then(Cgroups::default),
             place: None,
             maker: None,
+            ran: HashMap::new(),
             own_network: None,
             paths: lookups.paths,
             at_path: None,
@@ -237,8 +240,7 @@ impl Enricher {
             self.prepare_interface(index, socket.netns);
         }
         if let (Some(cgroups), Some(id)) = (&mut self.cgroups, socket.cgroup_id) {
-            cgroups.prepare(id);
-            let path = cgroups.path(id).filter(|path| *path != cgroups::GONE);
+            let path = cgroups.found(id);
             let containers = self.names.containers.as_mut();
             self.maker = containers
                 .zip(path)
@@ -256,21 +258,12 @@ impl Enricher {
         if let Some(owners) = &mut self.owners {
             let status = owners.of(socket, &mut self.names);
             self.status = Some(status);
-            if let Some(containers) = &mut self.names.containers {
-                self.place = if status.is_found() {
-                    owners.place()
-                } else {
-                    // Who made it is all there is, and else who lives there.
-                    self.maker.clone().or_else(|| {
-                        let own = || netns::here().map(|here| here.inode);
-                        let own = self.own_network.or_else(own);
-                        self.own_network = own;
-                        containers.in_network(socket.netns.or(own)?)
-                    })
-                };
-            }
+            self.place = owners.place();
             if self.paths && self.at_path.is_none() {
                 self.at_path = bound_path::leads_there(&self.proc, socket, owners.found());
+            }
+            if !status.is_found() {
+                self.guess_place(socket);
             }
         }
         let has_peer = Field::PeerProcesses.applies_to(socket.table());
@@ -278,6 +271,33 @@ impl Enricher {
             let other = peers.of(socket);
             self.peer = Some(self.at_other_end(other));
         }
+    }
+
+    /// Nobody is known to hold the socket that was prepared last: who made it is all there is, and else who lives in its
+    /// network namespace.
+    pub fn guess_place(&mut self, socket: &Socket) {
+        let Some(containers) = &mut self.names.containers else {
+            return;
+        };
+        self.place = self.maker.clone().or_else(|| {
+            let own = || netns::here().map(|here| here.inode);
+            let own = self.own_network.or_else(own);
+            self.own_network = own;
+            containers.in_network(socket.netns.or(own)?)
+        });
+    }
+
+    /// Where a process ran when it was in this cgroup, whether it is still there or not; `None` = not looked up, or it
+    /// cannot be told.
+    pub fn place_of(&mut self, process: &Process, cgroup_id: Option<u64>) -> Option<Arc<Place>> {
+        let containers = self.names.containers.as_mut()?;
+        let ran = self.ran.entry((process.pid, cgroup_id));
+        let place = ran.or_insert_with(|| {
+            let cgroups = self.cgroups.as_mut();
+            let path = cgroups.zip(cgroup_id).and_then(|(of, id)| of.found(id));
+            containers.of_past(process, path)
+        });
+        place.clone()
     }
 
     /// Who holds the socket at the other end.
@@ -396,6 +416,17 @@ impl Enricher {
             cgroups.forget();
         }
         self.interfaces.clear();
+    }
+
+    /// Time has passed since the events before: cgroups and containers may have come. What is known stays so.
+    pub fn next_batch(&mut self) {
+        self.ran.clear();
+        if let Some(cgroups) = &mut self.cgroups {
+            cgroups.next_batch();
+        }
+        if let Some(containers) = &mut self.names.containers {
+            containers.next_batch();
+        }
     }
 
     /// What must be said about names that are missing.

@@ -300,8 +300,7 @@ impl Field {
                 | Self::TimerExpires
                 | Self::TimerRetransmits
         );
-        let is_elsewhere = matches!(self.cost(), Cost::Containers | Cost::Peers);
-        !changes && !is_elsewhere && !self.is_extension()
+        !changes && !matches!(self.cost(), Cost::Peers) && !self.is_extension()
     }
 
     /// True if the kernel keeps it of a connection whose full socket is gone or not there yet.

@@ -6,7 +6,7 @@ use super::Field;
 use super::definition::Cost;
 use crate::model::{
     Endpoint, Fact, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row, Shutdown,
-    Socket, SocketType, Source, Stage, State, Timer,
+    Socket, SocketType, Source, State, Timer,
 };
 
 /// Which end of a socket.
@@ -166,7 +166,16 @@ impl Value<'_> {
 
 /// True if it is not known who holds the socket: it may run elsewhere.
 fn is_guessed(row: &Row<'_>) -> bool {
-    row.process_status.is_some_and(ProcessStatus::is_unknown)
+    row.process_status.is_none_or(ProcessStatus::is_unknown)
+}
+
+/// True if where the holders run is known, each part of it or that there is none.
+fn is_place_told(field: Field, row: &Row<'_>) -> bool {
+    // Where it was made is known of some. Those who live in its namespace now tell nothing of units.
+    let is_unit = matches!(field, Field::Unit | Field::ContainerUnit);
+    let is_by_namespace = row.process_status == Some(ProcessStatus::None) && row.made_in.is_none();
+    let is_told = row.place.is_some() && !row.is_owner_in_doubt && !is_guessed(row);
+    is_told && !(is_unit && is_by_namespace)
 }
 
 impl Field {
@@ -295,12 +304,8 @@ impl Field {
         if self.cost() == Cost::Peers {
             return self.missing_of_peer(row);
         }
-        let is_place = self.cost() == Cost::Containers;
-        if is_place && !socket.may_be_held() && row.stage == Stage::Owners {
-            // Where it was made is known of some. Those who live in its namespace now tell nothing of units.
-            let is_unit = matches!(self, Self::Unit | Self::ContainerUnit);
-            let is_told = row.place.is_some() && (!is_unit || row.made_in.is_some());
-            return Value::lacking(is_told);
+        if self.cost() == Cost::Containers {
+            return Value::lacking(is_place_told(self, row));
         }
         if !self.applies_to(table) || self.is_never_reported(row) {
             return Value::Absent;
@@ -316,7 +321,6 @@ impl Field {
         let is_told = match self {
             Self::TcpPart(part) => return of_info(socket.tcp_info(), part),
             Self::MptcpPart(part) => return of_info(socket.mptcp_info(), part),
-            _ if is_place => !row.is_owner_in_doubt && row.place.is_some() && !is_guessed(row),
             _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
             // What no descriptor can hold belongs to nobody.
             Self::Uid | Self::User if !socket.may_be_held() => true,

@@ -97,6 +97,7 @@ fn run(
         }
         // Nobody reads any more, and perhaps there was nothing to write.
         wait(&[], output.as_ref().map(AsFd::as_fd), Some(Instant::now()))?;
+        watch.names.enricher.next_batch();
         for gap in source.gaps() {
             watch.note(gap, messages);
         }

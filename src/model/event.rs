@@ -174,6 +174,8 @@ named! {
 pub struct Owner {
     /// The process that opened it, or was the last to use it.
     pub process: Option<Arc<Process>>,
+    /// The cgroup that it was in then; `None` = unknown.
+    pub cgroup_id: Option<u64>,
     /// The inode that its holders had when the watch began: its own, or that of the listener that made
     /// it. What they were found to be then counts more than `process`.
     pub inode: Option<u64>,

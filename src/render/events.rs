@@ -19,8 +19,8 @@ use drawing::Drawings;
 pub(super) use life::{Life, Lives, Pair, Roles, Step};
 use lines::EventLines;
 
-/// Where a connection is.
-pub(super) const ENDS: [Field; 8] = [
+/// What `json` and `csv` tell of the socket of an event: where it is, the step, which it is, and whose.
+pub(super) const COLUMNS: [Field; 25] = [
     Field::Protocol,
     Field::Family,
     Field::LocalAddress,
@@ -29,10 +29,24 @@ pub(super) const ENDS: [Field; 8] = [
     Field::PeerPort,
     Field::Netns,
     Field::NetnsInode,
+    Field::State,
+    Field::Cookie,
+    Field::Processes,
+    Field::Cgroup,
+    Field::CgroupId,
+    Field::MadeIn,
+    Field::Container,
+    Field::ContainerId,
+    Field::Runtime,
+    Field::Image,
+    Field::ComposeProject,
+    Field::ComposeService,
+    Field::Pod,
+    Field::PodNamespace,
+    Field::PodUid,
+    Field::Unit,
+    Field::ContainerUnit,
 ];
-
-/// Which it is, and whose.
-pub(super) const OWNERS: [Field; 2] = [Field::Cookie, Field::Processes];
 
 /// What a connection has carried, in the order of every format.
 pub(super) fn carried(traffic: Option<Traffic>) -> [(&'static str, Option<u64>); 4] {
@@ -233,10 +247,19 @@ pub struct EventLayout {
     pub height: Option<u16>,
     /// In `table`: where the time of day is told.
     pub zone: TimeZone,
-    /// True if there is a column for processes.
-    pub processes: bool,
-    /// True if events may be of several network namespaces, for which there is a column then.
-    pub several: bool,
+    /// What is told of the socket. At its state the step is told; without it, behind all.
+    pub columns: Vec<Field>,
     /// As many pairs are written at most.
     pub most_pairs: Option<usize>,
+}
+
+impl EventLayout {
+    /// The columns before the step and behind it.
+    pub(super) fn around_step(&self) -> [Vec<Field>; 2] {
+        let mut columns = self.columns.iter().copied();
+        let before = columns
+            .by_ref()
+            .take_while(|column| *column != Field::State);
+        [before.collect(), columns.collect()]
+    }
 }

@@ -1,10 +1,11 @@
 //! The processes of sockets that come and go.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::enrich::Enricher;
-use crate::model::{Event, Owner, Process, ProcessStatus, Row, Socket};
+use crate::model::{Event, Owner, Place, Process, ProcessStatus, Row, Socket};
 
 /// Walks over all processes are at least so far apart,
 const BETWEEN_WALKS: Duration = Duration::from_millis(200);
@@ -27,11 +28,17 @@ struct Holders {
     /// As the source told it.
     owner: Option<Owner>,
     /// `None` = unknown.
-    processes: Option<Known>,
+    known: Option<Known>,
 }
 
-/// Processes, and whether there may be more.
-type Known = (ProcessStatus, Box<[Process]>);
+/// Processes, whether there may be more, and where they run.
+#[derive(Debug)]
+struct Known {
+    status: ProcessStatus,
+    processes: Box<[Process]>,
+    /// `None` = not looked up, or it cannot be told.
+    place: Option<Arc<Place>>,
+}
 
 impl Owners {
     /// The inode that a connection's socket had while somebody held it: what the kernel leaves of it has
@@ -42,11 +49,18 @@ impl Owners {
 
     /// Looks for the processes of an event's socket, if they are not known.
     pub(super) fn prepare(&mut self, event: &Event, enricher: &mut Enricher) {
-        let known = self.found.get(&event.connection);
-        if known.is_some_and(|known| known.owner == event.owner) {
-            return;
+        let holders = self.found.get(&event.connection);
+        if holders.is_none_or(|holders| holders.owner != event.owner) {
+            self.find(event, enricher);
         }
-        let (inode, processes) = match &event.owner {
+        let holders = self.found.get(&event.connection);
+        if event.owner.is_some() && holders.is_none_or(|holders| holders.known.is_none()) {
+            enricher.guess_place(&event.socket);
+        }
+    }
+
+    fn find(&mut self, event: &Event, enricher: &mut Enricher) {
+        let (inode, known) = match &event.owner {
             Some(owner) => (event.socket.inode, told(owner, event, enricher)),
             None => match self.look_up(event, enricher) {
                 None => return,
@@ -56,7 +70,7 @@ impl Owners {
         let holders = Holders {
             inode,
             owner: event.owner.clone(),
-            processes,
+            known,
         };
         self.found.insert(event.connection, holders);
     }
@@ -81,14 +95,15 @@ impl Owners {
     /// The row with its processes, as far as they are known.
     pub(super) fn tell<'s>(&'s self, event: &Event, row: Row<'s>) -> Row<'s> {
         let known = self.found.get(&event.connection);
-        let known = known.and_then(|known| known.processes.as_ref());
+        let known = known.and_then(|holders| holders.known.as_ref());
         if known.is_none() && event.owner.is_none() {
             return row;
         }
-        let process_status = known.map(|(status, _)| *status);
+        let process_status = known.map(|known| known.status);
         Row {
-            processes: known.map(|(_, processes)| &**processes),
+            processes: known.map(|known| &*known.processes),
             process_status,
+            place: known.map_or(row.place, |known| known.place.as_deref()),
             is_owner_in_doubt: process_status == Some(ProcessStatus::Partial),
             ..row
         }
@@ -112,7 +127,11 @@ fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Known> 
     let process = owner.process.as_deref();
     let told = || {
         let process = enricher.with_user(process?.clone());
-        Some((ProcessStatus::Found, [process].into()))
+        Some(Known {
+            status: ProcessStatus::Found,
+            place: enricher.place_of(&process, owner.cgroup_id),
+            processes: [process].into(),
+        })
     };
     held.or_else(told)
 }
@@ -122,5 +141,9 @@ fn find(socket: &Socket, enricher: &mut Enricher) -> Option<Known> {
     enricher.prepare_owners(socket);
     let row = enricher.row(socket);
     let status = row.process_status.filter(|status| status.is_found())?;
-    Some((status, row.processes?.into()))
+    Some(Known {
+        status,
+        processes: row.processes?.into(),
+        place: row.place.map(|place| Arc::new(place.clone())),
+    })
 }

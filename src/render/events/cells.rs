@@ -59,16 +59,12 @@ impl Cells {
         format!("{}{time}", mark(sampled))
     }
 
-    /// When a step was, namespace where there may be several, protocol, both ends, and the processes where they are shown.
+    /// When a step was, and the columns but for the step.
     pub(super) fn of(&self, step: Option<&Step>, row: &Row<'_>) -> Vec<String> {
         let time = step.map_or_else(String::new, |step| self.time(step.time, step.sampled));
-        let mut columns: Vec<Field> = Vec::with_capacity(5);
-        columns.extend(self.layout.several.then_some(Field::Netns));
-        columns.extend([Field::Protocol, Field::Local, Field::Peer]);
-        if self.layout.processes {
-            columns.push(Field::Processes);
-        }
-        let cells = columns.into_iter().map(|column| self.cell(column, row));
+        let columns = self.layout.columns.iter();
+        let columns = columns.filter(|column| **column != Field::State);
+        let cells = columns.map(|column| self.cell(*column, row));
         [time].into_iter().chain(cells).collect()
     }
 
@@ -82,7 +78,7 @@ impl Cells {
 
     /// A cell without a mark.
     pub(super) fn bare(&self, column: Field, row: &Row<'_>) -> String {
-        if column == Field::Processes && row.process_status.is_none() {
+        if column.is_of_owners() && !column.is_place() && row.process_status.is_none() {
             // It was gone before anybody could be asked.
             return "?".to_owned();
         }

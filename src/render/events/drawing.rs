@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::model::Row;
 use crate::text;
 
 use super::super::grid::{self, Grid};
@@ -24,6 +25,16 @@ const RIGHT: usize = 44;
 
 /// States, what is between, states, time.
 const COLUMNS: [(usize, bool); 4] = [(13, false), (29, false), (11, false), (12, true)];
+
+/// What has its place in the drawing.
+const DRAWN: [Field; 6] = [
+    Field::Protocol,
+    Field::State,
+    Field::Local,
+    Field::Peer,
+    Field::Netns,
+    Field::Processes,
+];
 
 /// Draws connections.
 pub(in crate::render) struct Drawings<'w> {
@@ -54,11 +65,13 @@ impl<'w> Drawings<'w> {
                 let columns = [Field::Processes, Field::Local];
                 let [owner, mut address] =
                     columns.map(|column| self.cells.bare(column, &end.row()));
-                if self.cells.layout.several {
+                if self.cells.layout.columns.contains(&Field::Netns) {
                     let netns = self.cells.bare(Field::Netns, &end.row());
                     address = format!("{netns} {address}");
                 }
-                end_lines(&owner, &address, room, paint::mark_owner)
+                let mut lines = end_lines(&owner, &address, room, paint::mark_owner);
+                lines.extend(self.others(&end.row()));
+                lines
             }
             (None, Some(other)) => {
                 let words = if pair.roles == Roles::Both {
@@ -85,6 +98,16 @@ impl<'w> Drawings<'w> {
             let columns = [(begin.saturating_sub(grid::GAP), false), (0, false)];
             self.write(&Grid::new(columns).line(&[left, right]));
         }
+    }
+
+    /// The other columns, each on its line where there is something in it: `container: web`.
+    fn others(&self, row: &Row<'_>) -> Vec<String> {
+        let is_drawn = |column: &Field| DRAWN.contains(column) || column.get(row).is_none();
+        let columns = self.cells.layout.columns.iter().copied();
+        let others = columns.filter(|column| !is_drawn(column));
+        others
+            .map(|column| format!("{}: {}", column.label(), self.cells.bare(column, row)))
+            .collect()
     }
 
     fn write_line(&mut self, line: &Line, since: &mut Option<Step>) {

@@ -11,15 +11,22 @@ use crate::model::{Event, Row};
 
 use super::super::grid::{self, GAP, Grid};
 use super::super::out::Out;
-use super::super::{Format, HeaderLine, paint};
+use super::super::{Field, Format, HeaderLine, paint};
 use super::cells::Cells;
 use super::{EventLayout, EventWriter, Grouping, Life, Lives, Step};
 
 /// Columns of the longest state.
 const STATE: usize = 11;
 
-/// Columns of a usual name of a namespace.
-const NETNS: usize = 12;
+/// The columns of the terminal that a column has at least, where that is more than its title.
+const fn least(column: Field) -> usize {
+    match column {
+        Field::Netns => 12,
+        Field::Protocol => 5,
+        Field::Local | Field::Peer => 21,
+        _ => 0,
+    }
+}
 
 /// Columns of the longest words for a step.
 const WORDS: usize = 70;
@@ -29,7 +36,7 @@ pub(in crate::render) struct EventLines<'w> {
     out: Out<'w>,
     cells: Cells,
     grid: Grid,
-    /// How many columns tell when and where: those up to the peer.
+    /// How many columns tell when and where: those before the step.
     ends: usize,
     /// `None` = open connections are not drawn.
     live: Option<Live>,
@@ -59,33 +66,27 @@ impl<'w> EventLines<'w> {
         let size = layout.width.zip(layout.height).filter(|_| is_drawn);
         let cells = Cells::new(format, layout);
         let time = cells.time(Timestamp::UNIX_EPOCH, true).len();
-        let mut columns = vec![("TIME", time)];
-        columns.extend(cells.layout.several.then_some(("NETNS", NETNS)));
-        columns.extend([("PROTO", 5), ("LOCAL", 21), ("PEER", 21)]);
+        let of = |column: &Field| (column.title(), least(*column));
+        let [before, behind] = cells.layout.around_step();
+        let mut columns = vec![("TIME".to_owned(), time)];
+        columns.extend(before.iter().map(of));
         let ends = columns.len();
-        let steps = states("OLD", cells.layout.signs.arrow(), "NEW");
-        let processes = cells.layout.processes.then_some(("PROCESSES", 0));
-        match grouping {
-            Grouping::None => {
-                columns.push((
-                    &steps,
-                    2 * (STATE + GAP) + grid::width(cells.layout.signs.arrow()),
-                ));
-                columns.extend(processes);
-                columns.push(("STEP", 0));
-            }
-            Grouping::Connection | Grouping::Pair => {
-                columns.extend(processes);
-                columns.push(("STATES", 0));
-            }
-        }
-        let width = |(title, least): &(&str, usize)| (grid::width(title).max(*least), false);
+        let arrow = cells.layout.signs.arrow();
+        let steps = (grouping == Grouping::None).then(|| {
+            let steps = states("OLD", arrow, "NEW");
+            (steps, 2 * (STATE + GAP) + grid::width(arrow))
+        });
+        let last = if steps.is_some() { "STEP" } else { "STATES" };
+        columns.extend(steps);
+        columns.extend(behind.iter().map(of));
+        columns.push((last.to_owned(), 0));
+        let width = |(title, least): &(String, usize)| (grid::width(title).max(*least), false);
         let mut grid = Grid::new(columns.iter().map(width));
         if format == Format::Table {
             grid.fold = cells.layout.width.map(usize::from);
         }
         if cells.layout.header == HeaderLine::Shown {
-            let titles: Vec<_> = columns.iter().map(|(title, _)| *title).collect();
+            let titles: Vec<_> = columns.iter().map(|(title, _)| title.as_str()).collect();
             let titles = grid.line(&titles);
             paint::header(&mut out.buffer, &titles, cells.layout.color);
         }

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use crate::fields::Datum;
 use crate::model::{Event, Row, Spent, Summary};
-use crate::render::events::{ENDS, EventWriter, Lives, OWNERS, Step, carried, rfc_3339, spent};
+use crate::render::events::{EventLayout, EventWriter, Lives, Step, carried, rfc_3339, spent};
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
@@ -103,25 +103,30 @@ impl Sink for CsvRows<'_> {
 
 pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
-    owners: Vec<Field>,
+    before: Vec<Field>,
+    behind: Vec<Field>,
 }
 
 impl<'w> CsvEvents<'w> {
-    pub(super) fn new(format: Format, header: HeaderLine, out: Out<'w>) -> Self {
+    pub(super) fn new(format: Format, layout: &EventLayout, out: Out<'w>) -> Self {
         let mut records = Records::new(out, format);
-        let owners = flat(&OWNERS);
-        if header == HeaderLine::Shown {
+        let [before, behind] = layout.around_step().map(|columns| flat(&columns));
+        if layout.header == HeaderLine::Shown {
             records.text("time");
-            records.headers(&ENDS);
+            records.headers(&before);
             records.texts(["old_state", "new_state", "step"]);
             records.texts(["task_pid", "task_tid", "task_name"]);
-            records.headers(&owners);
+            records.headers(&behind);
             let numbers = carried(None).into_iter().chain(spent(Spent::default()));
             records.texts(numbers.map(|(name, _)| name));
             records.text("sampled");
             records.close();
         }
-        Self { records, owners }
+        Self {
+            records,
+            before,
+            behind,
+        }
     }
 }
 
@@ -130,7 +135,7 @@ impl EventWriter for CsvEvents<'_> {
         let records = &mut self.records;
         let step = Step::of(event);
         records.text(&rfc_3339(step.time));
-        records.columns(&ENDS, row);
+        records.columns(&self.before, row);
         records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
         records.text(&step.new.to_string());
         records.text(step.words.unwrap_or_default());
@@ -138,7 +143,7 @@ impl EventWriter for CsvEvents<'_> {
         records.number(task.map(|task| task.pid.into()));
         records.number(task.map(|task| task.tid.into()));
         records.text(&task.map(|task| escape(task.name())).unwrap_or_default());
-        records.columns(&self.owners, row);
+        records.columns(&self.behind, row);
         for (_, number) in carried(event.traffic).into_iter().chain(spent(event.spent)) {
             records.number(number);
         }

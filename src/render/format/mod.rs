@@ -9,7 +9,7 @@ use std::io;
 
 use crate::model::Summary;
 
-use super::events::{EventLayout, EventSink, Grouping, text_events};
+use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
 use super::summary::{Totals, text};
 use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink};
@@ -59,6 +59,18 @@ impl Format {
             }
             Self::Csv | Self::CsvSafe => csv::columns(extras),
         }
+    }
+
+    /// The columns of events for which none were chosen; at the state the step is told.
+    pub fn event_columns(self, extras: Extras) -> Vec<Field> {
+        if !self.is_text() {
+            return events::COLUMNS.into();
+        }
+        let mut columns = extras.columns();
+        columns.retain(|column| column.is_in_events() && *column != Field::State);
+        let peer = columns.iter().position(|column| *column == Field::Peer);
+        columns.insert(peer.map_or(0, |peer| peer + 1), Field::State);
+        columns
     }
 
     /// Writes counts: `-s`.
@@ -126,10 +138,13 @@ pub fn event_sink<'w>(
                 Grouping::Connection => "connections",
                 Grouping::Pair => "pairs",
             };
-            Box::new(JsonEvents::new(Objects::document(name, envelope, out)))
+            Box::new(JsonEvents::new(
+                &layout,
+                Objects::document(name, envelope, out),
+            ))
         }
-        Format::Ndjson => Box::new(JsonEvents::new(Objects::lines(out))),
-        Format::Csv | Format::CsvSafe => Box::new(csv::CsvEvents::new(format, layout.header, out)),
+        Format::Ndjson => Box::new(JsonEvents::new(&layout, Objects::lines(out))),
+        Format::Csv | Format::CsvSafe => Box::new(csv::CsvEvents::new(format, &layout, out)),
     };
     EventSink::new(writer, grouping, most)
 }

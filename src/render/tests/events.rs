@@ -11,7 +11,7 @@ use crate::model::{
     Diagnostics, Event, EventSummary, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket,
     Spent, State, Syn, Task, Traffic, Warning,
 };
-use crate::render::{Color, EventLayout, Format, Grouping, HeaderLine, Signs, event_sink};
+use crate::render::{Color, EventLayout, Extras, Format, Grouping, HeaderLine, Signs, event_sink};
 
 use State::{
     CloseWait, Closed, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait,
@@ -165,14 +165,13 @@ fn scene_of_events() -> Vec<Told> {
 
 pub(super) fn layout() -> EventLayout {
     EventLayout {
-        several: false,
+        columns: Vec::new(),
         header: HeaderLine::Shown,
         color: Color::Never,
         signs: Signs::Unicode,
         width: None,
         height: None,
         zone: TimeZone::fixed(jiff::tz::offset(2)),
-        processes: false,
         most_pairs: None,
     }
 }
@@ -189,8 +188,17 @@ pub(super) fn summary() -> EventSummary {
     }
 }
 
+/// The layout with the usual columns, if none were chosen.
+pub(super) fn usual(format: Format, mut layout: EventLayout) -> EventLayout {
+    if layout.columns.is_empty() {
+        layout.columns = format.event_columns(Extras::NONE);
+    }
+    layout
+}
+
 /// What is written when it is flushed after every event.
 fn written(format: Format, grouping: Grouping, layout: EventLayout) -> String {
+    let layout = usual(format, layout);
     let page = Page::default();
     let out = Box::new(page.clone());
     let mut sink = event_sink(format, grouping, layout, &envelope(), out);
@@ -221,7 +229,7 @@ fn table() {
 fn table_with_processes_in_colour() {
     let layout = EventLayout {
         color: Color::Always,
-        processes: true,
+        columns: Format::Plain.event_columns(Extras::PROCESSES),
         ..layout()
     };
     let found = written(Format::Table, Grouping::None, layout);
@@ -231,7 +239,7 @@ fn table_with_processes_in_colour() {
 #[test]
 fn steps_are_folded_between_cells_where_the_terminal_is_narrow() {
     let narrow = EventLayout {
-        processes: true,
+        columns: Format::Plain.event_columns(Extras::PROCESSES),
         width: Some(80),
         ..layout()
     };
@@ -257,7 +265,7 @@ fn table_in_ascii() {
 #[test]
 fn plain() {
     let layout = EventLayout {
-        processes: true,
+        columns: Format::Plain.event_columns(Extras::PROCESSES),
         ..layout()
     };
     let found = written(Format::Plain, Grouping::None, layout);
@@ -298,7 +306,7 @@ fn records() {
 #[test]
 fn connections() {
     let plain = EventLayout {
-        processes: true,
+        columns: Format::Plain.event_columns(Extras::PROCESSES),
         ..layout()
     };
     let found = written(Format::Plain, Grouping::Connection, plain);

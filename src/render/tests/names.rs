@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{ALL, layout, render, scene};
+use super::events::{self, End};
+use super::{ALL, Page, envelope, layout, render, scene};
+use crate::model::State::{Closed, Established, SynSent};
 use crate::model::{Fact, OwnedRow, Place, ProcessStatus, Row};
-use crate::render::{Field, Format, HeaderLine};
+use crate::render::{Extras, Field, Format, Grouping, HeaderLine, event_sink};
 use crate::text;
 
 /// Bytes that matter to some format, more often than others.
@@ -33,6 +35,36 @@ fn row(name: &[u8], text: &str) -> OwnedRow {
         place: Some(&place),
         ..Row::bare(&socket)
     })
+}
+
+/// Two steps of a connection of a container with such a name, as it is written with every extended column.
+fn written(format: Format, grouping: Grouping, name: &[u8]) -> String {
+    let (page, mut place) = (Page::default(), Place::default());
+    for fact in [Fact::Container, Fact::Image, Fact::Pod, Fact::Unit] {
+        place.add(fact, Some(name));
+    }
+    let extras = Extras::EXTENDED.with(Extras::PROCESSES);
+    let mut layout = events::layout();
+    layout.header = HeaderLine::Hidden;
+    layout.columns = format.event_columns(extras);
+    let out = Box::new(page.clone());
+    let mut sink = event_sink(format, grouping, layout, &envelope(), out);
+    let end = End::new(1, ("192.0.2.10", 51_234), ("192.0.2.1", Some(8_080))).held_by(name);
+    for (at, old, new) in [(0, Closed, SynSent), (9, SynSent, Established)] {
+        let told = end.step(at, old, new);
+        let row = Row {
+            processes: told.processes.as_deref(),
+            process_status: Some(ProcessStatus::Found),
+            place: Some(&place),
+            made_in: Some(name),
+            cgroup: Some(name),
+            ..Row::bare(&told.event.socket)
+        };
+        sink.event(&told.event, &row, true).unwrap();
+    }
+    sink.write_pairs().unwrap();
+    sink.finish(&events::summary()).unwrap();
+    page.text()
 }
 
 /// The bytes of a unix name as the kernel holds it.
@@ -69,6 +101,52 @@ proptest! {
         let page = render(Format::Table, layout, &rows);
         prop_assert_eq!(page.lines().count(), 3);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
+    }
+
+    #[test]
+    fn a_container_of_any_name_adds_no_line_to_events_and_no_word(name in name()) {
+        let lines = |format, grouping, name: &[u8]| {
+            let page = written(format, grouping, name);
+            assert!(page.chars().all(|c| c == '\n' || !c.is_control()), "{page:?}");
+            page.lines().map(|line| line.split_whitespace().count()).collect::<Vec<_>>()
+        };
+        for format in [Format::Table, Format::Plain] {
+            prop_assert_eq!(lines(format, Grouping::Connection, &name).len(), 1);
+            // Each has its own there, and long ones leave none for an address.
+            prop_assert!(lines(format, Grouping::Pair, &name).len() >= 10);
+        }
+        let words = lines(Format::Plain, Grouping::None, b"web");
+        prop_assert_eq!(lines(Format::Plain, Grouping::None, &name), words);
+    }
+
+    #[test]
+    fn json_and_csv_of_events_give_the_bytes_of_a_container_back(name in name()) {
+        let mut place = Place::default();
+        place.add(Fact::Container, Some(&name));
+        // Commas separate several.
+        let expected = place.get(Fact::Container).unwrap();
+        for (grouping, at) in [
+            (Grouping::None, ""),
+            (Grouping::Connection, ""),
+            (Grouping::Pair, "/client"),
+        ] {
+            let page = written(Format::Ndjson, grouping, &name);
+            let object: serde_json::Value = serde_json::from_str(page.lines().next().unwrap()).unwrap();
+            for key in ["container", "image", "unit"] {
+                let told = object.pointer(&format!("{at}/{key}")).and_then(|told| told.as_str());
+                prop_assert_eq!(text::unescape(told.unwrap()), expected);
+            }
+        }
+        for format in [Format::Csv, Format::CsvSafe] {
+            let page = written(format, Grouping::None, &name);
+            prop_assert_eq!(page.matches('\n').count(), 2);
+            let mut reader = ::csv::ReaderBuilder::new();
+            let mut reader = reader.has_headers(false).from_reader(page.as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            let told = record[24].strip_prefix('\'').filter(|_| format == Format::CsvSafe);
+            let told = text::unescape(told.unwrap_or(&record[24]));
+            prop_assert_eq!(&*told, expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `--by pair`: lives that are written here, step by step, and what is drawn of them.
 
-use super::events::{End, Told, assert_follows, layout, summary};
+use super::events::{End, Told, assert_follows, layout, summary, usual};
 use super::golden::compare_text;
 use super::scene;
 use super::{Page, envelope};
@@ -63,6 +63,7 @@ fn written(
 ) -> (String, Option<u64>) {
     let page = Page::default();
     let out = Box::new(page.clone());
+    let layout = usual(format, layout);
     let mut sink = event_sink(format, Grouping::Pair, layout, &envelope(), out);
     for told in told {
         let row = Row {

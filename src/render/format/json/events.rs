@@ -6,7 +6,7 @@ use super::objects::{Members, Objects};
 use super::value as json;
 use crate::model::{Event, EventSummary, Row};
 use crate::render::events::{
-    ENDS, EventWriter, Life, Lives, OWNERS, Pair, Roles, Step, carried, rfc_3339, spent,
+    EventLayout, EventWriter, Life, Lives, Pair, Roles, Step, carried, rfc_3339, spent,
 };
 use crate::text::escape;
 
@@ -27,10 +27,10 @@ fn states(out: &mut Vec<u8>, step: &Step) {
     }
 }
 
-/// What is told of the socket of an event.
+/// What is told of the socket of an event, before the step and behind it.
 struct Columns {
-    ends: Members,
-    owners: Members,
+    before: Members,
+    behind: Members,
 }
 
 impl Columns {
@@ -38,11 +38,9 @@ impl Columns {
     fn connection(&mut self, out: &mut Vec<u8>, life: &Life) {
         if let Some(first) = life.steps.first() {
             json::member(out, "time", rfc_3339(first.time));
-            out.push(b',');
         }
-        self.ends.write(out, &life.row());
-        out.push(b',');
-        self.owners.write(out, &life.row());
+        self.before.follow(out, &life.row());
+        self.behind.follow(out, &life.row());
         for (key, number) in carried(life.traffic) {
             json::member(out, key, number);
         }
@@ -65,9 +63,9 @@ pub(in crate::render) struct JsonEvents<'w> {
 }
 
 impl<'w> JsonEvents<'w> {
-    pub(in crate::render) fn new(objects: Objects<'w>) -> Self {
-        let (ends, owners) = (Members::of(&ENDS), Members::of(&OWNERS));
-        let columns = Columns { ends, owners };
+    pub(in crate::render) fn new(layout: &EventLayout, objects: Objects<'w>) -> Self {
+        let [before, behind] = layout.around_step().map(|columns| Members::of(&columns));
+        let columns = Columns { before, behind };
         Self { objects, columns }
     }
 }
@@ -78,11 +76,9 @@ impl EventWriter for JsonEvents<'_> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
         json::member(out, "time", rfc_3339(step.time));
-        out.push(b',');
-        self.columns.ends.write(out, row);
+        self.columns.before.follow(out, row);
         states(out, &step);
-        out.push(b',');
-        self.columns.owners.write(out, row);
+        self.columns.behind.follow(out, row);
         for (key, number) in carried(event.traffic).into_iter().chain(spent(event.spent)) {
             json::member(out, key, number);
         }

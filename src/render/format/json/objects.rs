@@ -148,6 +148,14 @@ impl Members {
         }
     }
 
+    /// Writes them behind another one.
+    pub(in crate::render) fn follow(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        if !self.all.is_empty() {
+            out.push(b',');
+            self.write(out, row);
+        }
+    }
+
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         let kind = (row.socket.table(), row.place.is_some());
         let is_kind = |known: &&OfTable| (known.table, known.has_place) == kind;

@@ -12,7 +12,7 @@ pub(super) const TRACEPOINT: &str = "btf_trace_inet_sock_set_state";
 /// The functions that make the small structure of a socket, and that deal with its segments.
 pub(super) const REST: [&str; 2] = ["inet_twsk_alloc", "tcp_timewait_state_process"];
 /// The types that the programs must know.
-pub(super) const WANTED: [(TypeKind, &str); 16] = [
+pub(super) const WANTED: [(TypeKind, &str); 17] = [
     (TypeKind::Typedef, TRACEPOINT),
     (TypeKind::Function, REST[0]),
     (TypeKind::Function, REST[1]),
@@ -24,6 +24,7 @@ pub(super) const WANTED: [(TypeKind, &str); 16] = [
     (TypeKind::Struct, "socket"),
     (TypeKind::Struct, "file"),
     (TypeKind::Struct, "inode"),
+    (TypeKind::Struct, "css_set"),
     (TypeKind::Struct, "cgroup"),
     (TypeKind::Struct, "kernfs_node"),
     (TypeKind::Struct, "task_struct"),
@@ -73,6 +74,14 @@ pub(super) const LAST_PORT: &str = "inet_conn.icsk_inet.inet_sport";
 pub(super) const ADDRESS_PLACES: [usize; 2] = [
     offset_of!(StepRecord, address),
     offset_of!(StepRecord, peer_address),
+];
+
+/// From the first thread of a process to its cgroup.
+pub(super) const TASK_CGROUP: [[&str; 2]; 4] = [
+    ["task_struct", "cgroups"],
+    ["css_set", "dfl_cgrp"],
+    ["cgroup", "kn"],
+    ["kernfs_node", "id"],
 ];
 
 /// From a socket to its network namespace,

@@ -21,8 +21,8 @@ impl Listeners {
             (socket.state, socket.local.ip, port, socket.inode)
         {
             let owner = Owner {
-                process: None,
                 inode: Some(inode),
+                ..Owner::default()
             };
             self.add((socket.netns.unwrap_or_default(), ip, port), inode, owner);
         }
@@ -72,8 +72,8 @@ mod tests {
 
     fn held(inode: u64) -> Owner {
         Owner {
-            process: None,
             inode: Some(inode),
+            ..Owner::default()
         }
     }
 

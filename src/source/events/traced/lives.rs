@@ -170,8 +170,8 @@ impl Lives {
                 0
             },
             owner: Owner {
-                process: None,
                 inode: Some(record.inode).filter(|inode| *inode != 0 && !begins),
+                ..Owner::default()
             },
             lacking: None,
             is_whole: false,
@@ -274,15 +274,20 @@ impl Life {
             let (ip, port) = self.local;
             self.owner = listeners.owner_at((netns.unwrap_or_default(), ip, port));
         }
+        let cgroup_id = Some(record.task_cgroup).filter(|id| *id != 0);
         // Another name is that of another program that it runs.
         let name = record.process_name();
-        let is_known =
-            |known: &Process| known.pid == record.process && known.name.as_deref() == Some(name);
+        let is_known = |known: &Process| {
+            known.pid == record.process
+                && known.name.as_deref() == Some(name)
+                && self.owner.cgroup_id == cgroup_id
+        };
         if self.owner.process.as_deref().is_some_and(is_known) {
             return;
         }
         if let Some(process) = record.user(command) {
             self.owner.process = Some(Arc::new(process));
+            self.owner.cgroup_id = cgroup_id;
             // Another inode is that of the listener, whose holders it belongs to no longer.
             self.owner.inode = self.owner.inode.filter(|inode| *inode == record.inode);
         }

@@ -7,7 +7,7 @@ use std::mem::offset_of;
 
 use super::Namespace;
 use super::fields::{
-    ADDRESS_PLACES, BITS_OF_TCP, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP,
+    ADDRESS_PLACES, BITS_OF_TCP, HELD, INODE, NETWORK, OF_COMMON, OF_SOCKET, OF_TCP, TASK_CGROUP,
 };
 use super::record::{COMMAND, StepRecord};
 use super::wanted::{SKC_TO_TCP_SOCK, Subject};
@@ -157,6 +157,11 @@ impl Writer<'_> {
             let place = offset_of!(StepRecord, name);
             self.code.store(Eight, RECORD, at(place) + half, R::R1);
         }
+        self.read_of_task(Eight, R::R1, TASK, ["task_struct", "group_leader"])?;
+        for field in TASK_CGROUP {
+            self.read_of_task(Eight, R::R1, R::R1, field)?;
+        }
+        self.write(Eight, offset_of!(StepRecord, task_cgroup), R::R1);
         self.read_of_task(Eight, R::R1, TASK, ["task_struct", "cred"])?;
         self.read_of_task(Four, R::R1, R::R1, ["cred", "euid.val"])?;
         self.write(Four, offset_of!(StepRecord, task_uid), R::R1);

@@ -39,6 +39,8 @@ pub(super) struct StepRecord {
     pub(super) inode: u64,
     /// 0 = unknown.
     pub(super) cgroup: u64,
+    /// That of the process that runs; 0 = unknown.
+    pub(super) task_cgroup: u64,
     pub(super) flags: u64,
     pub(super) sent: u64,
     /// Of what was sent, what was sent again.
