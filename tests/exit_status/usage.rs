@@ -415,9 +415,9 @@ fn events_refuse_what_is_not_theirs() {
         ("summary", &["-Es"], listing, "-s is for listings"),
         (
             "columns",
-            &["-E", "--columns", "uid"],
-            listing,
-            "--columns is",
+            &["-E", "--columns", "uid,recv_queue"],
+            "events do not tell recv_queue; they tell",
+            "containers",
         ),
         (
             "recording",
@@ -449,12 +449,7 @@ fn events_refuse_what_is_not_theirs() {
             "--by pair has exchanges of many steps, which csv cannot hold",
             "ndjson",
         ),
-        (
-            "columns of pairs",
-            &["-E", "--by", "pair", "--columns", "state"],
-            "-E shows events as they happen and --columns is for listings",
-            "",
-        ),
+        ("order", &["-E", "--sort", "state"], listing, "--sort is"),
         (
             "grouping",
             &["-E", "--by", "host"],
