@@ -5,12 +5,14 @@ mod clashes;
 mod events;
 mod explain;
 mod fields;
+mod getopt;
 mod habits;
 mod kill;
 mod meaning;
 mod netstat;
 mod refusal;
 mod repeat;
+mod ss;
 mod words;
 
 use std::ffi::{OsStr, OsString};
@@ -73,20 +75,20 @@ pub enum Command {
     Kill(Box<Killing>),
     /// List sockets as `netstat` does.
     Netstat(Box<Netstat>),
+    /// Count sockets as `ss -s` does, and list some behind that.
+    Sockstat(Option<Box<Query>>),
     /// Print a text: help, version, completions, explanations.
     Print(String),
     /// Say on the standard error why nothing is done, and end so.
     Refuse(String, Verdict),
 }
 
-/// The name that messages begin with: that of the program, or `netstat` if it was called so.
+/// The name that messages begin with: that of the program, or `netstat` or `ss` if it was called so.
 pub fn program(arguments: &[OsString]) -> &'static str {
     let called = arguments.first().map(Path::new).and_then(Path::file_name);
-    if called == Some(OsStr::new(netstat::NAME)) {
-        netstat::NAME
-    } else {
-        "lsock"
-    }
+    let mut others = [netstat::NAME, ss::NAME].into_iter();
+    let other = others.find(|name| called == Some(OsStr::new(name)));
+    other.unwrap_or("lsock")
 }
 
 /// Help is not written wider, however wide the terminal is.
@@ -303,8 +305,10 @@ pub fn parse(
     terminal: Terminal,
 ) -> Result<Command, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if program(&arguments) == netstat::NAME {
-        return netstat::parse(arguments.into_iter().skip(1), terminal);
+    match program(&arguments) {
+        netstat::NAME => return netstat::parse(arguments.into_iter().skip(1), terminal),
+        ss::NAME => return ss::parse(arguments.into_iter().skip(1), terminal),
+        _ => {}
     }
     let width = terminal.width.map_or(WIDEST, usize::from);
     let definition = definition().term_width(width.min(WIDEST));

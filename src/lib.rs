@@ -108,6 +108,7 @@ fn execute(
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
         Command::Kill(killing) => mode::kill(&killing, envelope, out, messages),
         Command::Netstat(query) => mode::netstat(&query, &envelope(), out, messages),
+        Command::Sockstat(query) => mode::sockstat(query.as_deref(), envelope, out, messages),
         Command::Refuse(text, verdict) => {
             messages.plain(&text);
             Ok(verdict)

@@ -323,6 +323,7 @@ impl Typed {
             memory: shows && self.memory || needs.has(Cost::Memory),
             files: shows && self.extended || needs.has(Cost::File),
             unix_peers: needs.shows(Cost::UnixPeers),
+            attributes: false,
             proc_net: false,
             detail: Detail::default(),
         }
@@ -404,7 +405,7 @@ fn several(netns: &[OsString]) -> bool {
     netns.len() > 1 || netns.iter().any(|word| Wanted::of(word) == Wanted::All)
 }
 
-fn not_text(word: &OsStr) -> Error {
+pub(super) fn not_text(word: &OsStr) -> Error {
     let clean = escape(word.as_bytes());
     Error::Usage(format!(
         "filter: \"{clean}\" is not UTF-8; write such bytes as \\xHH within a quoted name"

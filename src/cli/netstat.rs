@@ -1,13 +1,12 @@
 //! The command line of `netstat`: its options, combined as it combines them.
 
-mod getopt;
 mod plan;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use self::getopt::{Given, NUMERIC_HOSTS, NUMERIC_PORTS, NUMERIC_USERS};
 use self::plan::{family, parts};
+use super::getopt::{Given, Options};
 use super::{Command, Terminal, given};
 use crate::enrich::{Interfaces, Lookups, Machine, Mapped, Ports, SystemNames};
 use crate::error::Error;
@@ -23,6 +22,20 @@ use crate::text::escape;
 pub(super) const NAME: &str = "netstat";
 
 const HELP: &str = include_str!("netstat/help.txt");
+
+const OPTIONS: Options = Options {
+    letters: b"ACFMacdeghilnNoprsStuUvVWw2fx64?Z",
+    with_argument: b"A",
+    long: "ax25 = x25 = ip = ipx = appletalk = netrom = inet = inet6 = ddp = rose = unix = bluetooth = \
+        tcpip = version V interfaces i help h route r masquerade M protocol A tcp t sctp S udp u udplite U \
+        raw w unix x l2cap 2 rfcomm f listening l all a timers o continuous c extend e programs p verbose v \
+        statistics s wide W numeric n numeric-hosts ! numeric-ports @ numeric-users # symbolic N cache C \
+        fib F groups g context Z",
+};
+
+const NUMERIC_HOSTS: u8 = b'!';
+const NUMERIC_PORTS: u8 = b'@';
+const NUMERIC_USERS: u8 = b'#';
 
 /// Options of `netstat` that are none of listing sockets, and today's tool for each.
 const ELSEWHERE: [(u8, &str); 6] = [
@@ -40,7 +53,7 @@ pub(super) fn parse(
     terminal: Terminal,
 ) -> Result<Command, Error> {
     let mut typed = Typed::default();
-    if let Err(end) = getopt::read(words, |given| typed.take(given)) {
+    if let Err(end) = OPTIONS.read(words, |given| typed.take(given)) {
         return Ok(end);
     }
     Ok(match typed.elsewhere {
@@ -85,7 +98,8 @@ impl Typed {
                 let found = ELSEWHERE.into_iter().find(|(other, _)| *other == letter);
                 self.elsewhere = self.elsewhere.or(found);
             }
-            Given::Families(names) => {
+            Given::Word(_) => {}
+            Given::Argument(_, names) => {
                 for name in names.split(|byte| *byte == b',') {
                     let Some(letter) = family(name) else {
                         let text = format!("Unknown address family `{}'.", escape(name));

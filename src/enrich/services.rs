@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::{PortKind, Protocol, Socket};
 use crate::procfs::file::read_path;
+use crate::text::escape;
 
 use super::ethertypes;
+use super::name_cache::NameCache;
 
 /// The ports the kernel chooses from unless it is told otherwise (`ip_local_port_range`).
 const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
@@ -31,6 +33,9 @@ pub enum Ports {
     Named,
     /// The last name of a port in the files, whatever the port: what `netstat` shows.
     NamedLast,
+    /// As [`Named`](Self::Named); of a netlink port the process with that number, which may be another one's: what
+    /// `ss` shows.
+    AsSs,
 }
 
 /// The names of ports.
@@ -41,6 +46,8 @@ pub(super) struct Services {
     names: Option<Vec<Named>>,
     /// Ports from here on belong to clients: a name there would be chance.
     ephemeral: u16,
+    /// Of processes by their numbers.
+    processes: NameCache,
 }
 
 impl Services {
@@ -49,12 +56,16 @@ impl Services {
             wanted,
             names: None,
             ephemeral: *DEFAULT_EPHEMERAL.start(),
+            processes: NameCache::new((wanted == Ports::AsSs).then_some(process_name)),
         }
     }
 
     /// Reads the files before the first socket that has such a port.
     pub(super) fn prepare(&mut self, socket: &Socket) {
         let kind = socket.protocol.port();
+        if let (PortKind::PortId, Some(port)) = (kind, socket.local.port) {
+            self.processes.prepare(port);
+        }
         let in_files = matches!(kind, PortKind::Tcp | PortKind::Udp | PortKind::IpProtocol);
         if self.wanted == Ports::Numbers || self.names.is_some() || !in_files {
             return;
@@ -83,12 +94,13 @@ impl Services {
         let port = port.filter(|_| self.wanted != Ports::Numbers)?;
         let kind = match protocol.port() {
             PortKind::EtherType => return ethertypes::name(port),
-            PortKind::PortId => return (port == 0).then_some(KERNEL),
+            PortKind::PortId if port == 0 => return Some(KERNEL),
+            PortKind::PortId => return self.processes.name(port),
             kind => kind,
         };
         let number = u16::try_from(port).ok()?;
         let by_chance = kind != PortKind::IpProtocol && number >= self.ephemeral;
-        if by_chance && self.wanted == Ports::Named {
+        if by_chance && self.wanted != Ports::NamedLast {
             return None;
         }
         let names = self.names.as_ref()?;
@@ -96,6 +108,17 @@ impl Services {
         names.get(at.ok()?).map(|named| &*named.1)
     }
 }
+
+/// The name of a process, which is told of none whose number is no such one.
+fn process_name(pid: u32) -> Option<Box<str>> {
+    let path = PathBuf::from(format!("/proc/{pid}/comm"));
+    let name = read_path(&path, NAME_MAX).ok()?;
+    let name = escape(name.strip_suffix(b"\n").unwrap_or(&name));
+    Some(name.into())
+}
+
+/// Bytes that are read of a name.
+const NAME_MAX: usize = 64;
 
 /// What a service, an IP protocol, an `EtherType` or `kernel` (netlink) stands for: the reverse of
 /// [`Services::name`], but ephemeral ports have names, too. Names are looked for before aliases, and

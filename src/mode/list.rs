@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Findings, Limits, Protocol, Severity, Source as Kind, Summary, Warning};
 use crate::query::{Count, Query, Report};
-use crate::render::Envelope;
+use crate::render::{Envelope, Format};
 use crate::source::{Recorder, Source};
 use crate::text::counted;
 
@@ -191,7 +191,8 @@ impl<'l> Listing<'l> {
         let (noted, is_strict) = (&mut self.summary.diagnostics, self.query.check.strict);
         let of_owners = self.matcher.enricher.warnings();
         let is_too_little = messages.note_owners(INCOMPLETE, of_owners, is_strict, noted);
-        if !self.asked {
+        let is_of_ss = matches!(self.query.format, Format::Ss(_));
+        if !self.asked && !is_of_ss {
             // An empty list is right then, but hardly what was meant.
             messages.note(INCOMPLETE, Warning::note(NOTHING_LISTED), noted);
         }

@@ -16,6 +16,7 @@ mod peers;
 mod pending_rows;
 mod recording;
 mod signals;
+mod sockstat;
 mod sources;
 mod stdout;
 mod tracked;
@@ -63,6 +64,26 @@ pub fn list(
             None => list::run(query, &sources::open, envelope, out, messages),
         }
     })
+}
+
+/// Counts sockets as `ss -s` does, and lists some behind that.
+///
+/// # Errors
+///
+/// When they cannot be counted, and those of [`list`].
+pub fn sockstat(
+    query: Option<&Query>,
+    envelope: fn() -> Envelope,
+    mut out: Box<dyn Write>,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
+    let text = sockstat::summary()?;
+    out.write_all(text.as_bytes()).map_err(Error::Output)?;
+    let Some(query) = query else {
+        out.flush().map_err(Error::Output)?;
+        return Ok(Verdict::Done);
+    };
+    list(query, envelope, out, messages)
 }
 
 /// Lists as `netstat` does.

@@ -142,6 +142,11 @@ pub struct Details {
     pub file_device: Vec<u8>,
     /// The inodes of the sockets that wait to be accepted (unix listeners).
     pub pending_peers: Option<Vec<u32>>,
+    /// What no field here holds, as the kernel sent it, by the numbers of its attributes: of one within others
+    /// each number is another byte, the outermost first.
+    pub attributes: Vec<(u32, Vec<u8>)>,
+    /// True if those are kept.
+    pub keeps_attributes: bool,
 }
 
 impl Details {
@@ -153,6 +158,7 @@ impl Details {
     }
 
     fn clear(&mut self) {
+        self.attributes.clear();
         self.congestion.clear();
         self.tcp_info = None;
         self.mptcp_info = None;
@@ -246,6 +252,24 @@ impl Socket {
             protocol,
             family,
             ..Self::default()
+        }
+    }
+
+    /// The same, which keeps the attributes that it has no field for.
+    #[must_use]
+    pub fn keeping_attributes(mut self, is_wanted: bool) -> Self {
+        if is_wanted {
+            self.details_mut().keeps_attributes = true;
+        }
+        self
+    }
+
+    /// Keeps an attribute that it has no field for, where those are wanted.
+    pub fn keep(&mut self, number: u32, value: &[u8]) {
+        if let Some(details) = &mut self.details
+            && details.keeps_attributes
+        {
+            details.attributes.push((number, value.to_vec()));
         }
     }
 
@@ -390,6 +414,13 @@ impl Socket {
     /// True if it is bound to a path (unix).
     pub fn has_path(&self) -> bool {
         self.protocol == Protocol::Unix && self.local.name.first().is_some_and(|first| *first != 0)
+    }
+
+    /// What the kernel sent in an attribute that no field here holds, where those were asked for.
+    pub fn attribute(&self, number: u32) -> Option<&[u8]> {
+        let mut kept = self.details.as_ref()?.attributes.iter();
+        let found = kept.find(|(kept, _)| *kept == number)?;
+        Some(&found.1)
     }
 
     /// Its `tcp_info`, where that was asked for.

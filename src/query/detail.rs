@@ -14,7 +14,7 @@ impl Query {
         let (table, is_summary) = (rule.table(), self.report != Report::Rows);
         if self.is_ended
             || table.protocol != Protocol::Tcp
-            || matches!(self.format, Format::Netstat(_))
+            || matches!(self.format, Format::Netstat(_) | Format::Ss(_))
         {
             return Detail::All;
         }

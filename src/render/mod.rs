@@ -18,6 +18,7 @@ mod order;
 mod out;
 mod paint;
 mod search;
+mod ss;
 mod style;
 mod summary;
 pub mod view;
@@ -35,9 +36,11 @@ pub use netstat::{NetstatLayout, Section};
 pub use order::SortKey;
 pub use paint::Color;
 pub use search::Search;
+pub use ss::{Letters, SsLayout};
 pub use summary::Summing;
 
 use netstat::Netstat;
+use ss::Ss;
 
 /// Takes the rows of a listing, one after another.
 pub trait Sink {
@@ -93,6 +96,8 @@ pub enum Format {
     CsvSafe,
     /// The lines of `netstat`, in a layout of its own; everything else is as in `plain`.
     Netstat(NetstatLayout),
+    /// The lines of `ss`, likewise.
+    Ss(SsLayout),
 }
 
 /// The line of titles, in `table`, `plain` and `csv`.

@@ -14,6 +14,8 @@ use std::ops::ControlFlow;
 use crate::model::{Process, Protocol, Row, Selection, Summary};
 use crate::text::escape;
 
+pub(super) use address::ipv6;
+
 use super::out::Out;
 use super::{Extras, HeaderLine, Sink, digits};
 

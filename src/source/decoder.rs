@@ -45,6 +45,7 @@ impl<'r> Decoder<'r> {
                 source,
                 netns: request.netns,
                 ..Socket::new(table.protocol, table.family)
+                    .keeping_attributes(request.extensions.attributes)
             },
             lent: 0,
             is_bound_lent: false,

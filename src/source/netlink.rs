@@ -81,7 +81,8 @@ impl NetlinkSource {
         // Without an answer to this request the channel is of no use any more: one may still come.
         let mut channel = self.open().ok()?;
         let (_, answer) = channel.ask(bytes).ok()?;
-        let mut socket = Socket::new(table.protocol, table.family);
+        let socket = Socket::new(table.protocol, table.family);
+        let mut socket = socket.keeping_attributes(request.extensions.attributes);
         let decoded = answer.map(|payload| wire::decode(table.protocol, payload, &mut socket));
         self.socket = Some(channel.socket);
         let is_it = decoded == Some(Ok(()))

@@ -15,6 +15,8 @@ use crate::model::{
     Endpoint, Family, Info, PortKind, Protocol, Shutdown, Socket, Timer, TimerKind,
 };
 
+/// Attributes of the protocol above TCP: its name, and what it has of its own (Linux 5.4).
+const INET_DIAG_ULP_INFO: u16 = 19;
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
@@ -102,6 +104,17 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
         INET_DIAG_MARK => socket.mark = u32_at(value),
         INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),
-        _ => {}
+        INET_DIAG_ULP_INFO => {
+            let number = |outer: u32, kind: u16| outer << 8 | u32::from(kind);
+            // What is malformed within it is left out.
+            let _ = walk(value, |part, value| {
+                let part = number(kind.into(), part);
+                socket.keep(part, value);
+                let _ = walk(value, |kind, value| {
+                    socket.keep(number(part, kind), value);
+                });
+            });
+        }
+        other => socket.keep(other.into(), value),
     }
 }

@@ -8,6 +8,8 @@ use crate::error::Malformed;
 use crate::model::{Socket, State, netlink_family_name};
 
 const NETLINK_DIAG_MEMINFO: u16 = 0;
+/// Beyond the numbers of attributes: `ndiag_dst_group`, which stands in the header.
+const PEER_GROUP: u32 = 0x100;
 
 #[derive(Debug, FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -34,9 +36,12 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malforme
         socket.peer.port = Some(header.peer_port.get());
     }
     identify(socket, header.inode, header.cookie);
-    walk(attributes, |kind, value| {
-        if kind == NETLINK_DIAG_MEMINFO {
-            queues_and_memory(socket, value);
-        }
+    if socket.state == State::Established {
+        let group = header.peer_group.get().to_ne_bytes();
+        socket.keep(PEER_GROUP, &group);
+    }
+    walk(attributes, |kind, value| match kind {
+        NETLINK_DIAG_MEMINFO => queues_and_memory(socket, value),
+        other => socket.keep(other.into(), value),
     })
 }

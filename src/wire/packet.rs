@@ -32,9 +32,12 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malforme
 
 fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
     match kind {
-        PACKET_DIAG_INFO => socket.interface = u32_at(value).and_then(nonzero),
+        PACKET_DIAG_INFO => {
+            socket.interface = u32_at(value).and_then(nonzero);
+            socket.keep(kind.into(), value);
+        }
         PACKET_DIAG_UID => socket.uid = u32_at(value),
         PACKET_DIAG_MEMINFO => queues_and_memory(socket, value),
-        _ => {}
+        other => socket.keep(other.into(), value),
     }
 }

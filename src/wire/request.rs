@@ -22,6 +22,8 @@ const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 const INFO: u8 = 1 << 1 | 1 << 3;
 /// `1 << (INET_DIAG_SKMEMINFO - 1)`.
 const MEMORY: u8 = 1 << 6;
+/// `1 << (INET_DIAG_VEGASINFO - 1)`, which stands for any congestion control, `_TOS` and `_TCLASS`.
+const MORE: u8 = 1 << 2 | 1 << 4 | 1 << 5;
 /// `UDIAG_SHOW_UID` (Linux 5.3).
 const UDIAG_SHOW_UID: u32 = 0x40;
 const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
@@ -29,8 +31,11 @@ const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | U
 const UDIAG_SHOW_FILES: u32 = UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
 const PACKET_SHOW: u32 = 0x01 | 0x10;
+/// `PACKET_SHOW_RING_CFG | PACKET_SHOW_FANOUT | PACKET_SHOW_FILTER`.
+const PACKET_SHOW_MORE: u32 = 0x04 | 0x08 | 0x20;
 /// `NDIAG_SHOW_MEMINFO`: queues.
 const NDIAG_SHOW: u32 = 0x01;
+const NDIAG_SHOW_GROUPS: u32 = 0x02;
 /// Whatever its cookie.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// `SOCK_DESTROY` (`include/uapi/linux/sock_diag.h`).
@@ -58,6 +63,8 @@ pub struct Extensions {
     pub memory: bool,
     /// The files that unix sockets are bound to, and who waits for them.
     pub files: bool,
+    /// What the model has no field for: [`Details::attributes`](crate::model::Details::attributes).
+    pub attributes: bool,
     /// Names of the peers of unix sockets.
     pub unix_peers: bool,
     /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
@@ -88,6 +95,13 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         let number = u8::try_from(number).unwrap_or_default();
         body_of_numbers(table.family, number, numbers)
     };
+    let more = |show| {
+        if params.extensions.attributes {
+            show
+        } else {
+            0
+        }
+    };
     let body = match table.family {
         Family::Inet | Family::Inet6 => inet_body(table, number, params),
         Family::Unix => {
@@ -104,8 +118,8 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
             let show = UDIAG_SHOW | memory | files;
             numbers(&[params.states.kernel_mask(), 0, show])
         }
-        Family::Packet => numbers(&[0, PACKET_SHOW]),
-        Family::Netlink => numbers(&[0, NDIAG_SHOW]),
+        Family::Packet => numbers(&[0, PACKET_SHOW | more(PACKET_SHOW_MORE)]),
+        Family::Netlink => numbers(&[0, NDIAG_SHOW | more(NDIAG_SHOW_GROUPS)]),
     };
     Some(message(SOCK_DIAG_BY_FAMILY, DUMP, 0, &body))
 }
@@ -250,7 +264,12 @@ fn any(params: DumpParams<'_>) -> [SocketAddr; 2] {
 const fn extensions(params: DumpParams<'_>) -> u8 {
     let info = if params.extensions.info { INFO } else { 0 };
     let memory = if params.extensions.memory { MEMORY } else { 0 };
-    info | memory
+    let more = if params.extensions.attributes {
+        MORE
+    } else {
+        0
+    };
+    info | memory | more
 }
 
 /// Appends `struct nlattr`, unless it would be empty.

@@ -5,9 +5,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+use super::super::getopt::Given;
 use super::super::{Command, Terminal};
-use super::getopt::{Given, read};
-use super::parse;
+use super::{OPTIONS, parse};
 use crate::exit::Verdict;
 use crate::filter::Decision;
 use crate::model::{Endpoint, Family, Protocol, Row, Selection, Socket, State, StateSet, Table};
@@ -122,7 +122,7 @@ fn abbreviations_and_arguments_are_those_of_getopt() {
     let options = |words: &str| -> Vec<Result<Given, String>> {
         let mut options = Vec::new();
         let words = words.split_whitespace().map(Into::into);
-        let end: Result<(), ()> = read(words, |given| {
+        let end: Result<(), ()> = OPTIONS.read(words, |given| {
             options.push(given);
             Ok(())
         });

@@ -15,7 +15,7 @@ use crate::model::{
     Cause, Origin, Protocol, Row, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
 use crate::query::Query;
-use crate::render::Sink as _;
+use crate::render::{Format, Sink as _};
 use crate::source::{Detail, Outcome, Request, Source, Visitor};
 
 impl Listing<'_> {
@@ -49,7 +49,9 @@ impl Listing<'_> {
         messages: &mut Messages<'_>,
     ) -> Result<Option<ControlFlow<()>>, Error> {
         let is_tcp = |table: &Table| table.protocol == Protocol::Tcp;
-        if !tables.iter().all(is_tcp) {
+        // `ss` lists one after the other.
+        let is_in_order = matches!(self.query.format, Format::Ss(_));
+        if is_in_order || !tables.iter().all(is_tcp) {
             return Ok(None);
         }
         let rules = tables.map(|table| self.query.rule(table));

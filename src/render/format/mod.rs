@@ -12,7 +12,7 @@ use crate::model::Summary;
 use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
 use super::summary::{Totals, text};
-use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink};
+use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink, Ss};
 pub use json::Changes;
 use json::{Json, JsonEvents, Objects};
 
@@ -31,7 +31,7 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
-            Self::Plain | Self::Netstat(_) => "plain",
+            Self::Plain | Self::Netstat(_) | Self::Ss(_) => "plain",
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
@@ -41,7 +41,10 @@ impl Format {
 
     /// True if it is for people and scripts, not for programs: with the names of ports and hosts.
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Table | Self::Plain | Self::Netstat(_))
+        matches!(
+            self,
+            Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_)
+        )
     }
 
     /// True if it can hold the steps of a connection in one line or object.
@@ -52,7 +55,7 @@ impl Format {
     /// The columns of a listing for which none were chosen.
     pub fn columns(self, extras: Extras) -> Vec<Field> {
         match self {
-            Self::Table | Self::Plain | Self::Netstat(_) => extras.columns(),
+            Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) => extras.columns(),
             Self::Json | Self::Ndjson => {
                 let result = extras.has(Extras::RESULT).then_some(Field::Result);
                 Field::VOCABULARY.into_iter().chain(result).collect()
@@ -81,7 +84,7 @@ impl Format {
                 let is_drawn = table::diagram(out, &totals.counts, &totals.layout);
                 text::write(out, totals, summary, totals.layout.color, is_drawn);
             }
-            Self::Plain | Self::Netstat(_) => {
+            Self::Plain | Self::Netstat(_) | Self::Ss(_) => {
                 totals.envelope.begin_text(out);
                 text::write(out, totals, summary, Color::Never, false);
             }
@@ -104,6 +107,7 @@ pub fn sink<'w>(
         Format::Table => Box::new(table::Table::new(layout, envelope, out)),
         Format::Plain => Box::new(plain::Plain::new(&layout, envelope, out)),
         Format::Netstat(layout) => Box::new(Netstat::new(layout, out)),
+        Format::Ss(own) => Box::new(Ss::new(own, layout.header, out)),
         Format::Json => {
             let objects = Objects::document("sockets", envelope, out);
             Box::new(Json::new(&layout, objects))
@@ -129,7 +133,7 @@ pub fn event_sink<'w>(
     }
     let (most, out) = (layout.most_pairs, Out::new(out));
     let writer = match format {
-        Format::Table | Format::Plain | Format::Netstat(_) => {
+        Format::Table | Format::Plain | Format::Netstat(_) | Format::Ss(_) => {
             text_events(format, layout, grouping, out)
         }
         Format::Json => {

@@ -50,17 +50,17 @@ fn address(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>)
         (None, Some(IpAddr::V6(ip))) if layout.names_hosts && ip.is_unspecified() => {
             out.extend_from_slice(b"[::]");
         }
-        (None, Some(IpAddr::V6(ip))) => ipv6(out, ip),
+        (None, Some(IpAddr::V6(ip))) => match ip.to_ipv4_mapped() {
+            // Of an IPv4-mapped one `netstat` shows the IPv4 address alone.
+            Some(mapped) => digits::ipv4(out, mapped),
+            None => ipv6(out, ip),
+        },
         (None, None) => out.push(b'*'),
     }
 }
 
-/// As `inet_ntop(3)` writes it, which ends an IPv4-compatible address with dots; of an IPv4-mapped one
-/// `netstat` shows the IPv4 address alone.
-fn ipv6(out: &mut Vec<u8>, ip: Ipv6Addr) {
-    if let Some(mapped) = ip.to_ipv4_mapped() {
-        return digits::ipv4(out, mapped);
-    }
+/// As `inet_ntop(3)` writes it, which ends an IPv4-compatible address with dots.
+pub(in crate::render) fn ipv6(out: &mut Vec<u8>, ip: Ipv6Addr) {
     match ip.segments() {
         [0, 0, 0, 0, 0, 0, high, _] if high != 0 => {
             let [.., a, b, c, d] = ip.octets();
@@ -92,7 +92,7 @@ mod tests {
             ("::2:3", "::0.2.0.3"),
             ("::1:0:2:3", "::1:0:2:3"),
             ("::102:304", "::1.2.3.4"),
-            ("::ffff:1.2.3.4", "1.2.3.4"),
+            ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
             ("1:0:0:2::3", "1:0:0:2::3"),
             ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
             ("fe80::1", "fe80::1"),

@@ -1,0 +1,282 @@
+//! `ss`: the lines of `ss` of iproute2 6.1, byte for byte.
+//!
+//! Cells are held until the width of every column is known, or until they are many: as `ss` does it.
+
+mod address;
+mod details;
+mod float;
+mod tcp;
+
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::model::{Protocol, Row, SocketType, State, Summary};
+
+use super::out::Out;
+use super::{HeaderLine, Sink, digits};
+
+/// Options of one letter each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Letters(u128);
+
+impl Letters {
+    /// The set with one more.
+    #[must_use]
+    pub const fn with(self, letter: u8) -> Self {
+        Self(self.0 | 1 << (letter & 0x7f))
+    }
+
+    /// True if it is in the set.
+    pub const fn has(self, letter: u8) -> bool {
+        self.0 & 1 << (letter & 0x7f) != 0
+    }
+}
+
+/// How `ss` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SsLayout {
+    /// Its options; those without a letter have a sign: `@` `--tos`, `/` `--cgroup`, `#` `--inet-sockopt`.
+    pub options: Letters,
+    /// Is there the column `Netid`?
+    pub shows_netid: bool,
+    /// Is there the column `State`?
+    pub shows_state: bool,
+    /// The columns of the terminal, which the lines fill; `None` = there is none.
+    pub width: Option<u16>,
+}
+
+impl SsLayout {
+    const fn has(&self, letter: u8) -> bool {
+        self.options.has(letter)
+    }
+}
+
+const COLUMNS: usize = 9;
+const HEADER: [&str; COLUMNS] = [
+    "Netid",
+    "State",
+    "Recv-Q",
+    "Send-Q",
+    "Local Address:",
+    "Port",
+    "Peer Address:",
+    "Port",
+    "Process",
+];
+/// Columns before which there is a blank.
+const PARTED: [bool; COLUMNS] = [false, true, true, true, true, false, true, false, false];
+/// Those whose cells are aligned right.
+const RIGHT: [bool; COLUMNS] = [false, false, false, false, true, false, true, false, false];
+/// Bytes of cells that are held: the four chunks of `ss` that are full when it writes them.
+const HELD: usize = 4 << 20;
+
+pub(super) struct Ss<'w> {
+    out: Out<'w>,
+    layout: SsLayout,
+    cells: Vec<u8>,
+    /// Where each cell ends, row by row; those of columns that are not shown are empty.
+    ends: Vec<usize>,
+    longest: [usize; COLUMNS],
+    /// The length of the last cell of the last row, which only counts when another row follows.
+    last: usize,
+}
+
+impl<'w> Ss<'w> {
+    pub(super) fn new(layout: SsLayout, header: HeaderLine, out: Out<'w>) -> Self {
+        let mut ss = Self {
+            out,
+            layout,
+            cells: Vec::new(),
+            ends: Vec::new(),
+            longest: [0; COLUMNS],
+            last: 0,
+        };
+        if header == HeaderLine::Shown {
+            for title in HEADER {
+                ss.cell(|out| out.extend_from_slice(title.as_bytes()));
+            }
+            ss.close();
+        }
+        ss
+    }
+
+    const fn is_shown(&self, column: usize) -> bool {
+        match column {
+            0 => self.layout.shows_netid,
+            1 => self.layout.shows_state,
+            _ => true,
+        }
+    }
+
+    /// Writes the next cell.
+    fn cell(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let (start, column) = (self.cells.len(), self.ends.len() % COLUMNS);
+        if self.is_shown(column) {
+            write(&mut self.cells);
+        }
+        self.ends.push(self.cells.len());
+        let length = self.cells.len() - start;
+        if let Some(longest) = self
+            .longest
+            .get_mut(column)
+            .filter(|_| column + 1 < COLUMNS)
+        {
+            *longest = length.max(*longest);
+        } else {
+            self.last = length;
+        }
+    }
+
+    /// Another row follows.
+    fn close(&mut self) {
+        if let Some(longest) = self.longest.last_mut() {
+            *longest = self.last.max(*longest);
+        }
+    }
+
+    /// The width of each column, the blank before it included; 0 = it is not there.
+    fn widths(&self) -> [usize; COLUMNS] {
+        let screen = self.layout.width.map_or(usize::MAX, usize::from);
+        let mut widths = self.longest;
+        let mut is_first = true;
+        for (width, is_parted) in widths.iter_mut().zip(PARTED) {
+            if *width > 0 && !is_first {
+                *width += usize::from(is_parted);
+            }
+            *width = screen.min(*width);
+            is_first &= *width == 0;
+        }
+        if self.layout.width.is_some() {
+            spread(&mut widths, screen);
+        }
+        widths
+    }
+
+    /// Writes what is held.
+    fn render(&mut self) {
+        let (widths, mut start) = (self.widths(), 0);
+        for row in self.ends.chunks(COLUMNS) {
+            let line = self.out.buffer.len();
+            for (column, end) in row.iter().enumerate() {
+                let cell = self.cells.get(start..*end).unwrap_or_default();
+                start = *end;
+                let width = widths.get(column).copied().unwrap_or_default();
+                if width == 0 {
+                    continue;
+                }
+                let out = &mut self.out.buffer;
+                let is = |set: [bool; COLUMNS]| set.get(column).is_some_and(|is| *is);
+                let before = usize::from(is(PARTED) && out.len() > line);
+                let rest = width.saturating_sub(before + cell.len());
+                let (left, right) = if is(RIGHT) { (rest, 0) } else { (0, rest) };
+                digits::blanks(out, before + left);
+                out.extend_from_slice(cell);
+                digits::blanks(out, right);
+            }
+            self.out.buffer.push(b'\n');
+        }
+        self.cells.clear();
+        self.ends.clear();
+    }
+}
+
+/// Breaks columns into as few lines of the screen as hold them, and spreads them over each.
+fn spread(widths: &mut [usize; COLUMNS], screen: usize) {
+    let (mut begin, mut column, mut length, mut count) = (0, 0, 0, 0);
+    while let Some(width) = widths.get(column).copied() {
+        if width == 0 {
+            column += 1;
+            continue;
+        }
+        count += 1;
+        length += width;
+        let is_last = widths.iter().skip(column + 1).all(|width| *width == 0);
+        if !is_last && length < screen {
+            column += 1;
+            continue;
+        }
+        if length > screen {
+            // It belongs to the next line.
+            length -= width;
+            count -= 1;
+            column -= 1;
+        }
+        let rest = screen.saturating_sub(length);
+        let mut more = rest % count;
+        let line = widths.get_mut(begin..=column).unwrap_or_default();
+        for width in line.iter_mut().rev().filter(|width| **width > 0) {
+            *width += rest / count + usize::from(more > 0);
+            more = more.saturating_sub(1);
+        }
+        column += 1;
+        (begin, length, count) = (column, 0, 0);
+    }
+}
+
+impl Sink for Ss<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        // Of those that were to be ended, those that were.
+        if row.result.is_some_and(|result| result != "destroyed") {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.close();
+        let (layout, socket) = (self.layout, row.socket);
+        self.cell(|out| out.extend_from_slice(netid(row).as_bytes()));
+        self.cell(|out| out.extend_from_slice(state(row).as_bytes()));
+        let sent = socket
+            .send_queue
+            .filter(|_| socket.protocol != Protocol::Packet);
+        for queue in [socket.recv_queue, sent] {
+            let queue = queue.unwrap_or_default().cast_signed();
+            self.cell(|out| out.extend_from_slice(format!("{queue:<6}").as_bytes()));
+        }
+        let ends = address::ends(&layout, row);
+        for (address, port) in &ends {
+            self.cell(|out| out.extend_from_slice(address));
+            self.cell(|out| out.extend_from_slice(port));
+        }
+        self.cell(|out| details::write(out, &layout, row));
+        if self.cells.len() + 2 * self.ends.len() > HELD {
+            self.close();
+            self.render();
+        }
+        self.out.row_done()
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        self.render();
+        self.out.finish()
+    }
+}
+
+/// What `ss` calls a kind of socket; raw ones always `raw`, not by their IP protocol.
+fn netid(row: &Row<'_>) -> &'static str {
+    match (row.socket.protocol, row.socket.kind) {
+        (Protocol::Unix, Some(SocketType::Stream)) => "u_str",
+        (Protocol::Unix, Some(SocketType::Seqpacket)) => "u_seq",
+        (Protocol::Unix, _) => "u_dgr",
+        (Protocol::Packet, Some(SocketType::Raw)) => "p_raw",
+        (Protocol::Packet, _) => "p_dgr",
+        (Protocol::Netlink, _) => "nl",
+        (other, _) => other.name(),
+    }
+}
+
+/// The state of what has one.
+fn state(row: &Row<'_>) -> &'static str {
+    if matches!(row.socket.protocol, Protocol::Netlink | Protocol::Packet) {
+        return "UNCONN";
+    }
+    match row.socket.state {
+        State::Established => "ESTAB",
+        State::SynSent => "SYN-SENT",
+        State::SynRcvd => "SYN-RECV",
+        State::FinWait1 => "FIN-WAIT-1",
+        State::FinWait2 => "FIN-WAIT-2",
+        State::TimeWait => "TIME-WAIT",
+        State::CloseWait => "CLOSE-WAIT",
+        State::LastAck => "LAST-ACK",
+        State::Closed | State::Bound | State::Unconn => "UNCONN",
+        State::Listen | State::Closing | State::Unknown(_) => row.socket.state.name(),
+    }
+}

@@ -1,0 +1,323 @@
+//! What stands behind both ends.
+
+use std::io::Write as _;
+
+use super::{SsLayout, tcp};
+use crate::model::{Memory, Protocol, Row, Shutdown, Source, TimerKind};
+use crate::render::digits;
+use crate::text::escape;
+
+/// The words of `SK_MEMINFO_*`, in the order of [`Memory::FIELDS`]; old kernels lack the last two.
+const MEMORY: [&str; 9] = ["r", "rb", "t", "tb", "f", "w", "o", "bl", "d"];
+/// The bits of `struct inet_diag_sockopt` (`include/uapi/linux/inet_diag.h`).
+const SOCKET_OPTIONS: &str = "recverr is_icsk freebind hdrincl mc_loop transparent mc_all nodefrag \
+    bind_addr_no_port recverr_rfc4884 defer_connect";
+/// `PACKET_FANOUT_*` (`include/uapi/linux/if_packet.h`).
+const FANOUTS: [&str; 6] = ["hash", "lb", "cpu", "roll", "random", "qm"];
+/// The words of `struct packet_diag_ring` that are shown.
+const RING: [(usize, &str); 5] = [
+    (0, "blk_size"),
+    (1, "blk_nr"),
+    (2, "frm_size"),
+    (3, "frm_nr"),
+    (4, "tmo"),
+];
+
+/// Appends a text as `format!` makes it.
+macro_rules! put {
+    ($out:expr, $($format:tt)+) => {
+        // A vector takes everything.
+        let _ = write!($out, $($format)+);
+    };
+}
+pub(super) use put;
+
+/// A number of 32 bits within a structure; 0 beyond its end.
+pub(super) fn word(bytes: &[u8], place: usize) -> u32 {
+    let word = bytes.get(4 * place..).and_then(<[u8]>::first_chunk);
+    word.copied().map(u32::from_ne_bytes).unwrap_or_default()
+}
+
+pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    match row.socket.protocol {
+        Protocol::Netlink => netlink(out, layout, row),
+        Protocol::Unix => {
+            users(out, layout, row);
+            unix(out, layout, row);
+        }
+        Protocol::Packet => {
+            users(out, layout, row);
+            packet(out, layout, row);
+        }
+        _ => {
+            users(out, layout, row);
+            // Of a raw socket in the file `ss` tells nothing else.
+            if !(row.socket.protocol == Protocol::Raw && row.socket.source == Source::Procfs) {
+                internet(out, layout, row);
+            }
+        }
+    }
+}
+
+/// Processes, the last one first.
+fn users(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    let processes = row.processes.unwrap_or_default();
+    if processes.is_empty() || !layout.has(b'p') {
+        return;
+    }
+    put!(out, " users:(");
+    for process in processes.iter().rev() {
+        let name = escape(process.name.as_deref().unwrap_or_default());
+        for fd in process.fds.iter().rev() {
+            put!(out, "(\"{name}\",pid={},fd={fd}),", process.pid);
+        }
+    }
+    out.pop();
+    out.push(b')');
+}
+
+/// Begins a line of details, or goes on.
+fn line(out: &mut Vec<u8>, layout: &SsLayout) {
+    out.extend_from_slice(if layout.has(b'O') { b" " } else { b"\n\t" });
+}
+
+fn memory(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    let Some(memory) = row.socket.memory().filter(|_| layout.has(b'm')) else {
+        return;
+    };
+    put!(out, " skmem:(");
+    for (name, (.., value)) in MEMORY.into_iter().zip(Memory::FIELDS) {
+        if let Some(value) = value(memory) {
+            put!(out, "{name}{value},");
+        }
+    }
+    out.pop();
+    out.push(b')');
+}
+
+fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
+    let socket = row.socket;
+    if let Some(uid) = socket.uid.filter(|uid| *uid > 0) {
+        put!(out, " uid:{uid}");
+    }
+    put!(out, " ino:{}", socket.inode.unwrap_or_default());
+    put!(out, " sk:{:x}", socket.cookie.unwrap_or_default());
+    if let Some(mark) = socket.mark.filter(|mark| *mark > 0) {
+        put!(out, " fwmark:{mark:#x}");
+    }
+    cgroup(out, row);
+}
+
+fn cgroup(out: &mut Vec<u8>, row: &Row<'_>) {
+    match (row.socket.cgroup_id, row.cgroup) {
+        (None, _) => {}
+        (_, Some(path @ [b'/', ..])) => {
+            put!(out, " cgroup:{}", escape(path));
+        }
+        (Some(id), _) => {
+            put!(out, " cgroup:unreachable:{id:x}");
+        }
+    }
+}
+
+fn shutdown(out: &mut Vec<u8>, row: &Row<'_>) {
+    out.extend_from_slice(match row.socket.shutdown {
+        None => b"",
+        Some(Shutdown::None) => b" <->",
+        Some(Shutdown::Receive) => b" -->",
+        Some(Shutdown::Send) => b" <--",
+        Some(Shutdown::Both) => b" ---",
+    });
+}
+
+fn unix(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    memory(out, layout, row);
+    if !layout.has(b'e') {
+        return;
+    }
+    shutdown(out, row);
+    if let Some(file) = row.socket.file() {
+        put!(
+            out,
+            " ino:{} dev:{}/{}",
+            file.inode,
+            file.device.0,
+            file.device.1
+        );
+    }
+    let details = row.socket.details.as_ref();
+    if let Some(waiting) = details.and_then(|details| details.pending_peers.as_ref()) {
+        put!(out, " peers:");
+        for inode in waiting {
+            put!(out, " {inode}");
+        }
+    }
+}
+
+fn netlink(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    if layout.has(b'e') {
+        let groups = row.socket.attribute(1).map_or(0, |groups| word(groups, 0));
+        let cookie = row.socket.cookie.unwrap_or_default();
+        put!(out, " sk={cookie:x} cb=0 groups={groups:#010x}");
+    }
+    if layout.has(b'm') {
+        out.push(b'\t');
+        memory(out, layout, row);
+    }
+}
+
+fn packet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    let told = |number| row.socket.attribute(number);
+    if layout.has(b'e') {
+        owner(out, row);
+        if let Some(info) = told(0) {
+            line(out, layout);
+            put!(
+                out,
+                "ver:{} cpy_thresh:{} flags( ",
+                word(info, 1),
+                word(info, 3)
+            );
+            let names = ["running", " auxdata", " origdev", " vnethdr", " loss"];
+            let flags = word(info, 5);
+            for (bit, name) in names.into_iter().enumerate() {
+                out.extend_from_slice(if flags & 1 << bit != 0 { name } else { "" }.as_bytes());
+            }
+            out.extend_from_slice(if flags == 0 { b"0 )" } else { b" )" });
+        }
+        for (number, name) in [(2, "ring_rx"), (3, "ring_tx")] {
+            if let Some(ring) = told(number) {
+                line(out, layout);
+                put!(out, "{name}(");
+                for (place, name) in RING {
+                    put!(out, "{name}:{},", word(ring, place));
+                }
+                put!(out, "features:{})", prefixed(word(ring, 6), true));
+            }
+        }
+        if let Some(fanout) = told(4).map(|fanout| word(fanout, 0)) {
+            line(out, layout);
+            let code = usize::try_from(fanout >> 16).unwrap_or(usize::MAX);
+            let name = FANOUTS.get(code).map(|name| (*name).to_owned());
+            let name = name.unwrap_or_else(|| format!("{code:#x}"));
+            put!(out, "fanout(id:{},type:{name})", fanout & 0xffff);
+        }
+    }
+    if let Some(filter) = told(7).filter(|_| layout.has(b'b')) {
+        let (steps, _) = filter.as_chunks::<8>();
+        line(out, layout);
+        put!(out, "bpf filter ({}): ", steps.len());
+        for [a, b, yes, no, rest @ ..] in steps {
+            let (code, operand) = (u16::from_ne_bytes([*a, *b]), u32::from_ne_bytes(*rest));
+            put!(out, " {code:#04x} {yes} {no} {operand},");
+        }
+    }
+    memory(out, layout, row);
+}
+
+/// `%#x`, or `0x%x`, which differ for 0.
+fn prefixed(number: u32, always: bool) -> String {
+    match number {
+        0 if !always => "0".to_owned(),
+        number => format!("{number:#x}"),
+    }
+}
+
+fn internet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    let (socket, has) = (row.socket, |letter| layout.has(letter));
+    if has(b'o') {
+        timer(out, row);
+    }
+    if has(b'e') {
+        owner(out, row);
+        if let Some(only) = socket.v6only {
+            put!(out, " v6only:{}", u8::from(only));
+        }
+        shutdown(out, row);
+    }
+    for (number, name) in [(5, "tos"), (6, "tclass"), (17, "class_id")] {
+        if let Some(value) = socket.attribute(number).filter(|_| has(b'@')) {
+            let byte = u32::from(value.first().copied().unwrap_or_default());
+            let value = if value.len() < 4 {
+                byte
+            } else {
+                word(value, 0)
+            };
+            put!(out, " {name}:{}", prefixed(value, false));
+        }
+    }
+    if has(b'/') {
+        cgroup(out, row);
+    }
+    if let Some(bits) = socket.attribute(22).filter(|_| has(b'#')) {
+        line(out, layout);
+        put!(out, "inet-sockopt: (");
+        for (place, name) in SOCKET_OPTIONS.split(' ').enumerate() {
+            let byte = bits.get(place / 8).copied().unwrap_or_default();
+            // C compilers fill bit fields from the low end on little-endian machines.
+            let byte = if cfg!(target_endian = "little") {
+                byte
+            } else {
+                byte.reverse_bits()
+            };
+            if byte & 1 << (place % 8) != 0 {
+                put!(out, " {name}");
+            }
+        }
+        out.push(b')');
+    }
+    let is_told = has(b'i') && socket.protocol != Protocol::Udp;
+    if has(b'm') || is_told {
+        if !has(b'O') {
+            line(out, layout);
+        }
+        memory(out, layout, row);
+        if has(b'i') {
+            tcp::info(out, layout, row);
+        }
+        tcp::above(out, row);
+    }
+}
+
+fn timer(out: &mut Vec<u8>, row: &Row<'_>) {
+    let Some(timer) = row.socket.timer else {
+        return;
+    };
+    let name = match timer.kind {
+        TimerKind::Retransmit => "on",
+        TimerKind::Keepalive => "keepalive",
+        TimerKind::TimeWait => "timewait",
+        TimerKind::Probe => "persist",
+    };
+    put!(out, " timer:({name},");
+    duration(out, timer.expires_ms);
+    put!(out, ",{})", timer.retransmits);
+}
+
+/// Minutes, seconds below ten minutes, milliseconds below ten seconds; zero is nothing.
+fn duration(out: &mut Vec<u8>, milliseconds: u32) {
+    let (minutes, seconds, rest) = (
+        milliseconds / 60_000,
+        milliseconds / 1_000 % 60,
+        milliseconds % 1_000,
+    );
+    if minutes > 0 {
+        digits::integer(out, minutes.into());
+        out.extend_from_slice(b"min");
+    }
+    let rest = if minutes > 0 || seconds > 9 { 0 } else { rest };
+    match (seconds, rest) {
+        (_, _) if minutes > 9 => {}
+        (0, 0) => {}
+        (0, rest) => {
+            put!(out, "{rest:03}ms");
+        }
+        (seconds, 0) => {
+            put!(out, "{seconds}sec");
+        }
+        // Of these `ss` says that they are milliseconds.
+        (seconds, rest) => {
+            put!(out, "{seconds}.{rest:03}sec");
+        }
+    }
+}
