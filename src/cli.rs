@@ -75,8 +75,8 @@ pub enum Command {
     Kill(Box<Killing>),
     /// List sockets as `netstat` does.
     Netstat(Box<Netstat>),
-    /// Count sockets as `ss -s` does, and list some behind that.
-    Sockstat(Option<Box<Query>>),
+    /// Count sockets as `ss -s` does, and list them if so.
+    Sockstat(Box<Query>, bool),
     /// Print a text: help, version, completions, explanations.
     Print(String),
     /// Say on the standard error why nothing is done, and end so.

@@ -108,7 +108,13 @@ fn execute(
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
         Command::Kill(killing) => mode::kill(&killing, envelope, out, messages),
         Command::Netstat(query) => mode::netstat(&query, &envelope(), out, messages),
-        Command::Sockstat(query) => mode::sockstat(query.as_deref(), envelope, out, messages),
+        Command::Sockstat(query, is_listed) => {
+            let out = mode::sockstat(&query, out)?;
+            if !is_listed {
+                return Ok(Verdict::Done);
+            }
+            mode::list(&query, envelope, out, messages)
+        }
         Command::Refuse(text, verdict) => {
             messages.plain(&text);
             Ok(verdict)

@@ -58,6 +58,7 @@ mod selection;
 mod shell;
 mod signals;
 mod special;
+mod ss;
 mod summary;
 mod support;
 mod unlisted;

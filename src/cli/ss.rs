@@ -36,7 +36,7 @@ const OPTIONS: Options = Options {
         tos @ cgroup / kill K no-header H xdp ^ mptcp M oneline O inet-sockopt #",
 };
 
-/// Where SELinux is asked for its mode, where it is enabled.
+/// Where `SELinux` is asked for its mode, where it is enabled.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 
 /// Reads the command line, without the program's name.
@@ -146,9 +146,7 @@ impl Typed {
 
     fn command(mut self, terminal: Terminal) -> Result<Command, Error> {
         let is_summed = self.letters.has(b's');
-        if is_summed && self.tables.are_default() && self.words.is_empty() {
-            return Ok(Command::Sockstat(None));
-        }
+        let is_listed = !self.tables.are_default() || !self.words.is_empty();
         let words = self.filter_words()?;
         let mut rest = words.as_slice();
         while let [what, name, others @ ..] = rest
@@ -174,7 +172,7 @@ impl Typed {
             }
             Command::Kill(Box::new(killing(query)))
         } else if is_summed {
-            Command::Sockstat(Some(Box::new(query)))
+            Command::Sockstat(Box::new(query), is_listed)
         } else {
             Command::List(Box::new(query))
         })
@@ -207,7 +205,8 @@ impl Typed {
             ..SystemNames::default()
         };
         let filter = filter::parse_for(filter, &names, &tables)
-            .map_err(|error| Error::Usage(format!("filter: {error}")))?;
+            .map_err(|error| Error::Usage(format!("filter: {error}")))?
+            .counting_no_port_as_0();
         Ok(Query {
             named: true,
             selection: Selection::All,

@@ -201,6 +201,39 @@ impl Test {
 }
 
 impl Expr {
+    /// The same, where a socket of IP without a port at an end has port 0 there: as `ss` takes it.
+    #[must_use]
+    pub fn counting_no_port_as_0(self) -> Self {
+        let each = |members: Vec<Self>| members.into_iter().map(Self::counting_no_port_as_0);
+        match self {
+            Self::All(members) => Self::all(each(members)),
+            Self::Any(members) => Self::any(each(members)),
+            Self::Not(inner) => inner.counting_no_port_as_0().negated(),
+            Self::Test(Test::Field(field, Op::Unequal, ports @ Operand::Ports(_))) => {
+                Self::field(field, Op::Equal, ports)
+                    .counting_no_port_as_0()
+                    .negated()
+            }
+            Self::Test(Test::Field(field, op, Operand::Ports(items))) => {
+                let holds = |item: &PortItem| match (op, item.range()) {
+                    (Op::Equal, (first, _)) => first == 0,
+                    (op, (only, _)) => op.holds(&0, &only),
+                };
+                let is_met = items.iter().any(holds);
+                let test = Self::field(field, op, Operand::Ports(items));
+                let none = Self::field(field, Op::Equal, Operand::Missing { told: true });
+                let families = [Family::Inet, Family::Inet6].map(Family::name);
+                let of_ip = Self::field(Field::Family, Op::Equal, Operand::Words(families.into()));
+                if is_met {
+                    Self::any([test, Self::all([of_ip, none])])
+                } else {
+                    test
+                }
+            }
+            other @ Self::Test(_) => other,
+        }
+    }
+
     /// A field compared with something.
     pub const fn field(field: Field, op: Op, operand: Operand) -> Self {
         Self::Test(Test::Field(field, op, operand))

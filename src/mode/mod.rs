@@ -36,6 +36,7 @@ pub use events::events;
 pub use kill::kill;
 pub use messages::Messages;
 pub use signals::ignored_signals;
+pub use sockstat::sockstat;
 pub use stdout::{Stderr, Stdout};
 pub use watch::{Console, EventSender, OpenConsole, Refilter, Repeating, Viewing, watch};
 
@@ -64,26 +65,6 @@ pub fn list(
             None => list::run(query, &sources::open, envelope, out, messages),
         }
     })
-}
-
-/// Counts sockets as `ss -s` does, and lists some behind that.
-///
-/// # Errors
-///
-/// When they cannot be counted, and those of [`list`].
-pub fn sockstat(
-    query: Option<&Query>,
-    envelope: fn() -> Envelope,
-    mut out: Box<dyn Write>,
-    messages: &mut Messages<'_>,
-) -> Result<Verdict, Error> {
-    let text = sockstat::summary()?;
-    out.write_all(text.as_bytes()).map_err(Error::Output)?;
-    let Some(query) = query else {
-        out.flush().map_err(Error::Output)?;
-        return Ok(Verdict::Done);
-    };
-    list(query, envelope, out, messages)
 }
 
 /// Lists as `netstat` does.

@@ -2,14 +2,38 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use super::sources::open;
 use crate::error::Error;
+use crate::query::Query;
+use crate::source::Recorder;
 
-/// What the kernel counts in the network namespace of this process; how many TCP sockets there are, that of all.
-pub(super) fn summary() -> Result<String, Error> {
+/// Writes them, and gives the output back.
+///
+/// # Errors
+///
+/// When they cannot be read or written.
+pub fn sockstat(query: &Query, mut out: Box<dyn Write>) -> Result<Box<dyn Write>, Error> {
+    let text = if query.netns.is_empty() {
+        summary()?
+    } else {
+        let (source, _) = open(query, &Recorder::default())?;
+        let namespaces = source.namespaces().into_values();
+        let anchor = namespaces.filter_map(|(_, anchor)| anchor).next();
+        let failed = |cause| Error::Failed("cannot enter the namespace".to_owned(), cause);
+        let anchor = anchor.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        anchor.run(summary).map_err(failed)??
+    };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map(|()| out).map_err(Error::Output)
+}
+
+/// What the kernel counts in the network namespace of this thread; how many TCP sockets there are, in all.
+fn summary() -> Result<String, Error> {
     let read = |name: &str| {
-        let path = Path::new("/proc/net").join(name);
+        let path = Path::new("/proc/thread-self/net").join(name);
         fs::read_to_string(&path).map_err(|cause| Error::file("read", path, cause))
     };
     let sockstat = read("sockstat")?;

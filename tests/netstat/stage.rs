@@ -35,6 +35,7 @@ pub enum User {
 pub struct Stage {
     folder: TempDir,
     theirs: PathBuf,
+    program: &'static str,
     _callees: Vec<Child>,
     _sockets: Vec<OwnedFd>,
     _held: Held,
@@ -69,7 +70,12 @@ const ADDRESSES: [&str; 5] = [
 impl Stage {
     /// Everything that can be opened, or nothing, with the reason on stderr.
     pub fn set() -> Option<Stage> {
-        let theirs = needed("netstat")?;
+        Stage::for_program("netstat", &[])
+    }
+
+    /// The same for another program, without what has one of these names in the scene.
+    pub fn for_program(program: &'static str, unwanted: &[&str]) -> Option<Stage> {
+        let theirs = needed(program)?;
         for program in ["unshare", "setpriv", "mount"] {
             needed(program)?;
         }
@@ -78,7 +84,7 @@ impl Stage {
             return None;
         }
         let namespace = fresh()?;
-        let scene = Scene::everything(&namespace);
+        let scene = Scene::without(&namespace, unwanted);
         // From here on this thread can start no other threads.
         let pids = match Pids::enter() {
             Ok(pids) => pids,
@@ -91,6 +97,7 @@ impl Stage {
         Some(Stage {
             folder: folder(),
             theirs,
+            program,
             _callees: callees,
             _sockets: sockets,
             _held: held,
@@ -100,14 +107,14 @@ impl Stage {
         })
     }
 
-    /// What `netstat` of net-tools says.
+    /// What the program that is compared with says.
     pub fn theirs(&self, user: User, words: &[&str]) -> Run {
         self.run(user, &self.theirs, words)
     }
 
-    /// What the program built here says under that name.
+    /// What the program built here says under its name.
     pub fn ours(&self, user: User, words: &[&str]) -> Run {
-        self.run(user, &self.folder.path().join("netstat"), words)
+        self.run(user, &self.folder.path().join(self.program), words)
     }
 
     /// What it says under its own name.
@@ -133,16 +140,27 @@ impl Stage {
 
     /// Both say the same of `netstat <theirs>`, where ours is another command line.
     pub fn compare(&self, theirs: (User, &[&str]), ours: impl Fn() -> Run) -> Result<(), String> {
+        self.compare_by(theirs, ours, Run::at_any_time)
+    }
+
+    /// The same of runs in which what moves by itself is masked.
+    pub fn compare_by(
+        &self,
+        theirs: (User, &[&str]),
+        ours: impl Fn() -> Run,
+        masked: impl Fn(&Run) -> Run,
+    ) -> Result<(), String> {
         let (user, words) = theirs;
         let mut last = String::new();
         for _ in 0..ATTEMPTS {
-            let before = self.theirs(user, words).at_any_time();
-            let said = ours().at_any_time();
+            let before = masked(&self.theirs(user, words));
+            let said = masked(&ours());
             let Some(difference) = difference(&before, &said) else {
                 return Ok(());
             };
-            let moved = before != self.theirs(user, words).at_any_time();
-            last = format!("netstat {words:?} as {user:?} (moved: {moved}): {difference}");
+            let moved = before != masked(&self.theirs(user, words));
+            let program = self.program;
+            last = format!("{program} {words:?} as {user:?} (moved: {moved}): {difference}");
         }
         Err(last)
     }
@@ -161,7 +179,9 @@ pub fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     undisturbed(|| fs::copy(LSOCK, folder.path().join("lsock"))).unwrap();
-    symlink("lsock", folder.path().join("netstat")).unwrap();
+    for name in ["netstat", "ss"] {
+        symlink("lsock", folder.path().join(name)).unwrap();
+    }
     fs::write(folder.path().join("hosts"), HOSTS).unwrap();
     folder
 }

@@ -72,7 +72,7 @@ const TABLES: [Listed; 16] = [
 /// What was chosen so far.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    tables: Mask,
+    listed: Mask,
     families: Mask,
     states: States,
     /// What `-a`, `-l` and the states of the filter say; 0 = nothing.
@@ -110,7 +110,7 @@ impl Tables {
         self.is_chosen = true;
         if !self.has_query {
             self.has_query = true;
-            self.tables = 0;
+            self.listed = 0;
             if self.state_filter == 0 {
                 self.state_filter = CONNECTED;
             }
@@ -129,12 +129,12 @@ impl Tables {
     fn set(&mut self, tables: Mask, is_on: bool) {
         self.is_chosen = true;
         if is_on {
-            self.tables |= tables;
+            self.listed |= tables;
             for (_, _, _, _, _, states) in each(tables) {
                 self.states |= states;
             }
         } else {
-            self.tables &= !tables;
+            self.listed &= !tables;
         }
     }
 
@@ -173,18 +173,18 @@ impl Tables {
         if self.state_filter != 0 {
             self.states = self.state_filter;
         }
-        for (_, _, families, ..) in each(self.tables) {
+        for (_, _, families, ..) in each(self.listed) {
             if self.families & families == 0 {
                 self.families |= families;
             }
         }
         for at in 0..FAMILIES.len() {
             let of_family = of_families(1 << at);
-            if self.families & 1 << at != 0 && self.tables & of_family == 0 {
-                self.tables |= of_family;
+            if self.families & 1 << at != 0 && self.listed & of_family == 0 {
+                self.listed |= of_family;
             }
         }
-        match (self.tables, self.families, self.states) {
+        match (self.listed, self.families, self.states) {
             (0, ..) => Some("socket tables"),
             (_, 0, _) => Some("families"),
             (.., 0) => Some("socket states"),
@@ -194,13 +194,13 @@ impl Tables {
 
     /// Leaves out everything but TCP; false = that was not chosen.
     pub(super) fn keep_tcp(&mut self) -> bool {
-        self.tables &= named(b"tcp");
-        self.tables != 0
+        self.listed &= named(b"tcp");
+        self.listed != 0
     }
 
     /// True if the first column tells rows apart.
     pub(super) const fn are_many(&self) -> bool {
-        self.tables.count_ones() > 1
+        self.listed.count_ones() > 1
     }
 
     /// The same of the second one.
@@ -215,7 +215,7 @@ impl Tables {
     /// What is listed, in order. Of what always is in one state, nothing where that is not wanted.
     pub(super) fn list(&self) -> Vec<Table> {
         let mut listed = Vec::new();
-        for (_, _, families, protocol, _, states) in each(self.tables) {
+        for (_, _, families, protocol, _, states) in each(self.listed) {
             let known = Protocol::ALL
                 .into_iter()
                 .find(|known| known.name() == protocol);
@@ -241,18 +241,18 @@ impl Tables {
         }
         let is = |protocol| word(Field::Protocol, vec![protocol]);
         let alike = Expr::any([is("netlink"), is("packet"), Expr::Test(Test::State(states))]);
-        let typed = [(LINK, "packet"), (UNIX, "unix"), (VSOCK, "vsock")];
-        let types = typed.into_iter().map(|(families, protocol)| {
+        let parted = [(LINK, "packet"), (UNIX, "unix"), (VSOCK, "vsock")];
+        let parted = parted.into_iter().map(|(families, protocol)| {
             let all = of_families(families);
-            let types = each(self.tables & all).filter_map(|(_, _, _, _, kind, _)| kind);
-            let types: BTreeSet<SocketType> = types.collect();
-            if self.tables & all == all || types.is_empty() {
+            let kinds = each(self.listed & all).filter_map(|(_, _, _, _, kind, _)| kind);
+            let kinds: BTreeSet<SocketType> = kinds.collect();
+            if self.listed & all == all || kinds.is_empty() {
                 return Expr::ALWAYS;
             }
-            let types = types.into_iter().map(SocketType::name).collect();
-            Expr::any([is(protocol).negated(), word(Field::Type, types)])
+            let kinds = kinds.into_iter().map(SocketType::name).collect();
+            Expr::any([is(protocol).negated(), word(Field::Type, kinds)])
         });
-        Expr::all([alike].into_iter().chain(types))
+        Expr::all([alike].into_iter().chain(parted))
     }
 }
 

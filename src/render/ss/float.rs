@@ -11,9 +11,9 @@ pub(super) fn float(value: u64) -> f64 {
 pub(super) fn general(value: f64, digits: usize) -> String {
     let text = format!("{value:.*e}", digits.saturating_sub(1));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let shortened = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
+    let shortened = |text: &str| {
+        let end = if text.contains('.') { '0' } else { ' ' };
+        text.trim_end_matches(end).trim_end_matches('.').to_owned()
     };
     let exponent: isize = exponent.parse().unwrap_or_default();
     let decimals = isize::try_from(digits).unwrap_or_default() - 1 - exponent;

@@ -309,11 +309,12 @@ pub(super) fn above(out: &mut Vec<u8>, row: &Row<'_>) {
 
 /// A number of one, two, four or eight bytes.
 fn number_of(bytes: &[u8]) -> u64 {
-    match *bytes {
-        [a] => a.into(),
-        [a, b] => u16::from_ne_bytes([a, b]).into(),
-        [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]).into(),
-        [a, b, c, d, e, f, g, h] => u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-        _ => 0,
+    let two = bytes.first_chunk().copied().map(u16::from_ne_bytes);
+    let eight = bytes.first_chunk().copied().map(u64::from_ne_bytes);
+    match bytes.len() {
+        0 | 1 => bytes.first().copied().unwrap_or_default().into(),
+        2 => two.unwrap_or_default().into(),
+        4 => word(bytes, 0).into(),
+        _ => eight.unwrap_or_default(),
     }
 }

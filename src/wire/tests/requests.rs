@@ -8,6 +8,7 @@ use crate::model::{Family, Protocol, State, StateSet, Table};
 const ALL: DumpParams<'_> = DumpParams {
     states: StateSet::ALL,
     extensions: Extensions {
+        attributes: false,
         info: false,
         memory: false,
         files: false,
