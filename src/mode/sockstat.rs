@@ -20,8 +20,8 @@ pub fn sockstat(query: &Query, mut out: Box<dyn Write>) -> Result<Box<dyn Write>
         summary()?
     } else {
         let (source, _) = open(query, &Recorder::default())?;
-        let namespaces = source.namespaces().into_values();
-        let anchor = namespaces.filter_map(|(_, anchor)| anchor).next();
+        let mut namespaces = source.namespaces().into_values();
+        let anchor = namespaces.find_map(|(_, anchor)| anchor);
         let failed = |cause| Error::Failed("cannot enter the namespace".to_owned(), cause);
         let anchor = anchor.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         anchor.run(summary).map_err(failed)??

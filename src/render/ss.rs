@@ -4,8 +4,8 @@
 
 mod address;
 mod details;
-mod float;
 mod tcp;
+mod template;
 
 use std::io;
 use std::ops::ControlFlow;

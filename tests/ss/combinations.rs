@@ -1,5 +1,7 @@
 //! Options, combined as people combine them.
 
+use std::collections::HashSet;
+
 use super::stage::{agree, set};
 use crate::netstat::User;
 
@@ -148,10 +150,10 @@ fn combinations() -> Vec<String> {
         .collect()
 }
 
-fn all_agree(user: User) {
+fn all_agree(user: User, combinations: &[String]) {
     let Some(stage) = set() else { return };
     let mut wrong = Vec::new();
-    for combination in combinations() {
+    for combination in combinations {
         let words: Vec<&str> = combination.split_whitespace().collect();
         wrong.extend(agree(&stage, user, &words).err());
     }
@@ -165,10 +167,106 @@ fn all_agree(user: User) {
 
 #[test]
 fn all_combinations_agree_for_root() {
-    all_agree(User::Root);
+    all_agree(User::Root, &combinations());
 }
 
 #[test]
 fn all_combinations_agree_for_nobody() {
-    all_agree(User::Nobody);
+    // What others may not see: marks, owners, filters of packet sockets.
+    let all = combinations().into_iter();
+    let some = all.filter(|words| words.contains(['p', 'e', 'm', 'b']) || words.contains("-i"));
+    all_agree(User::Nobody, &some.step_by(3).collect::<Vec<_>>());
+}
+
+#[test]
+fn combinations_are_many_and_different() {
+    let all = combinations();
+    let different: HashSet<&String> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+    assert!(all.len() >= 280, "{}", all.len());
+}
+
+/// The scene has what the comparison is about.
+#[test]
+fn ss_has_something_to_say() {
+    let Some(stage) = set() else { return };
+    let said = stage.theirs(User::Root, &["-aneompib"]);
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    let sockopt = stage.theirs(User::Root, &["-ta", "--inet-sockopt", "--tos"]);
+    let text = text + &String::from_utf8_lossy(&sockopt.stdout);
+    let words = [
+        "ESTAB",
+        "SYN-SENT",
+        "SYN-RECV",
+        "FIN-WAIT-1",
+        "FIN-WAIT-2",
+        "TIME-WAIT",
+        "CLOSE-WAIT",
+        "LAST-ACK",
+        "LISTEN",
+        "CLOSING",
+        "UNCONN",
+        "tcp ",
+        "udp ",
+        "mptcp ",
+        "raw ",
+        "u_str",
+        "u_dgr",
+        "u_seq",
+        "p_raw",
+        "p_dgr",
+        "nl ",
+        "[::1]:",
+        "*:",
+        "[::]:",
+        "[::ffff:127.0.0.1]:",
+        "%lo:",
+        "users:((\"",
+        "timer:(on,",
+        "timer:(keepalive,",
+        "timer:(timewait,",
+        "timer:(persist,",
+        "uid:65534",
+        "ino:",
+        "sk:",
+        "fwmark:0x5cea",
+        "v6only:0",
+        "v6only:1",
+        "<->",
+        "-->",
+        "<--",
+        "---",
+        "skmem:(r",
+        " bbr ",
+        "bbr:(bw:",
+        "wscale:",
+        "rto:",
+        "backoff:",
+        "rtt:",
+        "mss:",
+        "cwnd:",
+        "bytes_acked:",
+        "send ",
+        "pacing_rate ",
+        "delivery_rate ",
+        "app_limited",
+        "retrans:",
+        "lost:",
+        "rcv_ssthresh:",
+        "minrtt:",
+        "snd_wnd:",
+        "notsent:",
+        "tcp-ulp-mptcp flags:",
+        "token:",
+        "write_seq:",
+        "subflows_max:",
+        "peers:",
+        "groups=0x0000",
+        "flags( running",
+        "inet-sockopt: (",
+        " is_icsk",
+        "tos:0",
+    ];
+    let missing: Vec<_> = words.iter().filter(|word| !text.contains(**word)).collect();
+    assert!(missing.is_empty(), "no {missing:?} in\n{text}");
 }

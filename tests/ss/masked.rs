@@ -31,6 +31,10 @@ pub fn masked(run: &Run, is_netlink: bool) -> Run {
             continue;
         }
         let mut line = line.to_owned();
+        // Every socket of the machine counts.
+        if line.starts_with("Total: ") || line.starts_with("TCP: ") {
+            line = line.replace(|c: char| c.is_ascii_digit(), "");
+        }
         for time in TIMES {
             line = replaced(&line, time, "");
         }

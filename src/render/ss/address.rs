@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::SsLayout;
+use super::template::word;
 use crate::fields::Side;
 use crate::model::{Protocol, Row, netlink_family_name};
 use crate::render::{digits, netstat};
@@ -39,7 +40,7 @@ pub(super) fn ends(layout: &SsLayout, row: &Row<'_>) -> [End; 2] {
         }
         Protocol::Netlink => {
             let peer = socket.attribute(0x100).map(|group| {
-                let group = super::details::word(group, 0);
+                let group = word(group, 0);
                 let port = socket.peer.port.unwrap_or_default().cast_signed();
                 (format!("{group}:").into(), port.to_string().into())
             });

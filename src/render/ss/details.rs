@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use super::template::{fill, put, word};
 use super::{SsLayout, tcp};
 use crate::model::{Memory, Protocol, Row, Shutdown, Source, TimerKind};
 use crate::render::digits;
@@ -14,29 +15,9 @@ const SOCKET_OPTIONS: &str = "recverr is_icsk freebind hdrincl mc_loop transpare
     bind_addr_no_port recverr_rfc4884 defer_connect";
 /// `PACKET_FANOUT_*` (`include/uapi/linux/if_packet.h`).
 const FANOUTS: [&str; 6] = ["hash", "lb", "cpu", "roll", "random", "qm"];
-/// The words of `struct packet_diag_ring` that are shown.
-const RING: [(usize, &str); 5] = [
-    (0, "blk_size"),
-    (1, "blk_nr"),
-    (2, "frm_size"),
-    (3, "frm_nr"),
-    (4, "tmo"),
-];
-
-/// Appends a text as `format!` makes it.
-macro_rules! put {
-    ($out:expr, $($format:tt)+) => {
-        // A vector takes everything.
-        let _ = write!($out, $($format)+);
-    };
-}
-pub(super) use put;
-
-/// A number of 32 bits within a structure; 0 beyond its end.
-pub(super) fn word(bytes: &[u8], place: usize) -> u32 {
-    let word = bytes.get(4 * place..).and_then(<[u8]>::first_chunk);
-    word.copied().map(u32::from_ne_bytes).unwrap_or_default()
-}
+/// `struct packet_diag_info`, `struct packet_diag_ring`.
+const PACKET: &str = "ver:{1} cpy_thresh:{3} flags( ";
+const RING: &str = "(blk_size:{0},blk_nr:{1},frm_size:{2},frm_nr:{3},tmo:{4},features:0x{6#})";
 
 pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     match row.socket.protocol {
@@ -111,12 +92,8 @@ fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
 fn cgroup(out: &mut Vec<u8>, row: &Row<'_>) {
     match (row.socket.cgroup_id, row.cgroup) {
         (None, _) => {}
-        (_, Some(path @ [b'/', ..])) => {
-            put!(out, " cgroup:{}", escape(path));
-        }
-        (Some(id), _) => {
-            put!(out, " cgroup:unreachable:{id:x}");
-        }
+        (_, Some(path @ [b'/', ..])) => put!(out, " cgroup:{}", escape(path)),
+        (Some(id), _) => put!(out, " cgroup:unreachable:{id:x}"),
     }
 }
 
@@ -172,27 +149,21 @@ fn packet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
         owner(out, row);
         if let Some(info) = told(0) {
             line(out, layout);
-            put!(
-                out,
-                "ver:{} cpy_thresh:{} flags( ",
-                word(info, 1),
-                word(info, 3)
-            );
+            fill(out, PACKET, false, &|place| at(info, place));
             let names = ["running", " auxdata", " origdev", " vnethdr", " loss"];
             let flags = word(info, 5);
-            for (bit, name) in names.into_iter().enumerate() {
-                out.extend_from_slice(if flags & 1 << bit != 0 { name } else { "" }.as_bytes());
-            }
+            let set = names
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| flags & 1 << bit != 0);
+            set.for_each(|(_, name)| out.extend_from_slice(name.as_bytes()));
             out.extend_from_slice(if flags == 0 { b"0 )" } else { b" )" });
         }
         for (number, name) in [(2, "ring_rx"), (3, "ring_tx")] {
             if let Some(ring) = told(number) {
                 line(out, layout);
-                put!(out, "{name}(");
-                for (place, name) in RING {
-                    put!(out, "{name}:{},", word(ring, place));
-                }
-                put!(out, "features:{})", prefixed(word(ring, 6), true));
+                out.extend_from_slice(name.as_bytes());
+                fill(out, RING, false, &|place| at(ring, place));
             }
         }
         if let Some(fanout) = told(4).map(|fanout| word(fanout, 0)) {
@@ -215,12 +186,9 @@ fn packet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     memory(out, layout, row);
 }
 
-/// `%#x`, or `0x%x`, which differ for 0.
-fn prefixed(number: u32, always: bool) -> String {
-    match number {
-        0 if !always => "0".to_owned(),
-        number => format!("{number:#x}"),
-    }
+/// The word at the place with this number.
+fn at(bytes: &[u8], place: &str) -> u64 {
+    word(bytes, place.parse().unwrap_or(usize::MAX)).into()
 }
 
 fn internet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
@@ -243,7 +211,8 @@ fn internet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
             } else {
                 word(value, 0)
             };
-            put!(out, " {name}:{}", prefixed(value, false));
+            let prefix = if value == 0 { "" } else { "0x" };
+            put!(out, " {name}:{prefix}{value:x}");
         }
     }
     if has(b'/') {
@@ -309,15 +278,9 @@ fn duration(out: &mut Vec<u8>, milliseconds: u32) {
     match (seconds, rest) {
         (_, _) if minutes > 9 => {}
         (0, 0) => {}
-        (0, rest) => {
-            put!(out, "{rest:03}ms");
-        }
-        (seconds, 0) => {
-            put!(out, "{seconds}sec");
-        }
+        (0, rest) => put!(out, "{rest:03}ms"),
+        (seconds, 0) => put!(out, "{seconds}sec"),
         // Of these `ss` says that they are milliseconds.
-        (seconds, rest) => {
-            put!(out, "{seconds}.{rest:03}sec");
-        }
+        (seconds, rest) => put!(out, "{seconds}.{rest:03}sec"),
     }
 }

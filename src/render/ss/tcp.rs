@@ -4,225 +4,141 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::SsLayout;
-use super::details::{put, word};
-use super::float::{float, general};
+use super::template::{fill, float, put, rate, word};
 use crate::model::{Info, Row, Socket, State};
 use crate::text::escape;
 
-/// What `ss` tells of `tcp_info`, in its order: its word and the field, with `:` a number, with `%` milliseconds
-/// of microseconds, with ` ` a rate. Of a `@` more is to be said.
-const TCP: &str = "@options @congestion @wscale rto%rto backoff:backoff @rtt ato%ato mss:snd_mss pmtu:pmtu \
-    rcvmss:rcv_mss advmss:advmss cwnd:snd_cwnd @ssthresh bytes_sent:bytes_sent bytes_retrans:bytes_retrans \
-    bytes_acked:bytes_acked bytes_received:bytes_received segs_out:segs_out segs_in:segs_in \
-    data_segs_out:data_segs_out data_segs_in:data_segs_in @control @send lastsnd:last_data_sent \
-    lastrcv:last_data_recv lastack:last_ack_recv @pacing @delivery delivered:delivered \
-    delivered_ce:delivered_ce @app_limited @busy unacked:unacked @retrans lost:lost @sacked \
-    dsack_dups:dsack_dups fackets:fackets @reordering reord_seen:reord_seen rcv_rtt%rcv_rtt \
-    rcv_space:rcv_space rcv_ssthresh:rcv_ssthresh notsent:notsent_bytes minrtt%min_rtt \
-    rcv_ooopack:rcv_ooopack snd_wnd:snd_wnd";
-/// Likewise of `mptcp_info`; `#` = hexadecimal.
-const MPTCP: &str = "subflows:subflows add_addr_signal:add_addr_signal add_addr_accepted:add_addr_accepted \
-    subflows_max:subflows_max add_addr_signal_max:add_addr_signal_max \
-    add_addr_accepted_max:add_addr_accepted_max @flags token#token write_seq#write_seq snd_una#snd_una \
-    rcv_nxt#rcv_nxt";
-/// Bits of `tcpi_options`; the third is the window scale.
-const OPTIONS: [(u64, &str); 5] = [
-    (1, "ts"),
-    (2, "sack"),
-    (8, "ecn"),
-    (16, "ecnseen"),
-    (32, "fastopen"),
-];
+const TCP: &str = include_str!("tcp.txt");
+const MPTCP: &str = include_str!("mptcp.txt");
+const BBR: &str = " bbr:(bw:{bw/},mrtt:{2%}";
+const DCTCP: &str = " dctcp:(ce_state:{state},alpha:{1},ab_ecn:{2},ab_tot:{3})";
 /// `TCP_TIMEOUT_INIT` of old kernels, which is not worth a word.
 const FIRST_RTO: u64 = 3_000_000;
 
 pub(super) fn info(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     let socket = row.socket;
-    let (info, words) = match (socket.tcp_info(), socket.mptcp_info()) {
+    let (info, lines) = match (socket.tcp_info(), socket.mptcp_info()) {
         (Some(info), _) => (info, TCP),
         (None, Some(info)) => (info, MPTCP),
         (None, None) => return,
     };
-    let value = |name: &str| info.value(name).unwrap_or_default();
-    for entry in words.split(' ') {
-        let at = entry.find(['@', ':', '%', '#']).unwrap_or_default();
-        let (word, field) = entry.split_at_checked(at).unwrap_or_default();
-        let (sign, field) = field.split_at_checked(1).unwrap_or_default();
-        match (sign, value(field)) {
-            ("@", _) => computed(out, layout, field, socket, info),
-            (_, 0) => {}
-            ("%", FIRST_RTO) if field == "rto" => {}
-            ("%", micros) => {
-                put!(out, " {word}:{}", millis(micros));
+    let value = |name: &str| of(layout, socket, info, name);
+    let is_set = |name: &str| value(name) > 0;
+    let lines = lines.lines().filter_map(|line| line.split_once(' '));
+    for (condition, text) in lines {
+        let mut choices = condition.split('+');
+        match condition {
+            "#" => {}
+            "@" => special(out, layout, (socket, info), text),
+            _ if choices.any(|choice| choice.split('&').all(is_set)) => {
+                out.extend_from_slice(if text.starts_with('/') { b"" } else { b" " });
+                fill(out, text, layout.has(b'n'), &value);
             }
-            ("#", number) => {
-                put!(out, " {word}:{number:x}");
-            }
-            (_, number) => {
-                put!(out, " {word}:{number}");
-            }
+            _ => {}
         }
     }
 }
 
-fn millis(micros: u64) -> String {
-    general(float(micros) / 1_000.0, 6)
-}
-
-/// A rate in bits per second.
-fn rate(layout: &SsLayout, bits: f64) -> String {
-    if layout.has(b'n') {
-        return format!("{bits:.0}bps");
-    }
-    let units = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
-    match units.into_iter().find(|(unit, _)| bits >= *unit) {
-        Some((unit, letter)) => format!("{}{letter}bps", general(bits / unit, 3)),
-        None => format!("{}bps", general(bits, 6)),
-    }
-}
-
-/// What is not one field.
-fn computed(out: &mut Vec<u8>, layout: &SsLayout, what: &str, socket: &Socket, info: &Info) {
+/// A field, or what a name in capitals stands for.
+fn of(layout: &SsLayout, socket: &Socket, info: &Info, name: &str) -> u64 {
     let value = |name: &str| info.value(name).unwrap_or_default();
+    let unless = |name, is_not: bool| if is_not { 0 } else { value(name) };
+    // `TCPI_OPT_*`, `MPTCP_INFO_FLAG_*`
+    let option = |bit| {
+        if layout.has(b'o') {
+            value("options") & bit
+        } else {
+            0
+        }
+    };
+    match name {
+        "TS" => option(1),
+        "SACK" => option(2),
+        "WSCALE" => value("options") & 4,
+        "ECN" => option(8),
+        "ECN_SEEN" => option(16),
+        "SYN_DATA" => option(32),
+        "RTO" => unless("rto", value("rto") == FIRST_RTO),
+        "SSTHRESH" => unless("snd_ssthresh", value("snd_ssthresh") >= 0xffff),
+        "SACKED" => unless("sacked", socket.state == State::Listen),
+        // 0 is one of those that are told.
+        "REORDERING" => u64::from(value("reordering") != 3),
+        "FALLBACK" => value("flags") & 1,
+        "REMOTE_KEY" => value("flags") & 2,
+        name => value(name),
+    }
+}
+
+fn special(out: &mut Vec<u8>, layout: &SsLayout, of: (&Socket, &Info), what: &str) {
+    let (socket, info) = of;
+    let value = |name: &str| float(info.value(name).unwrap_or_default());
     match what {
-        "options" if layout.has(b'o') => {
-            let options = value("options");
-            for (_, name) in OPTIONS.iter().filter(|(bit, _)| options & bit != 0) {
-                put!(out, " {name}");
-            }
-        }
         "congestion" => {
             if let Some(name) = socket.congestion() {
                 put!(out, " {}", escape(name));
             }
         }
-        "wscale" if value("options") & 4 != 0 => {
-            put!(
-                out,
-                " wscale:{},{}",
-                value("snd_wscale"),
-                value("rcv_wscale")
-            );
-        }
-        "rtt" if value("rtt") > 0 => {
-            put!(
-                out,
-                " rtt:{}/{}",
-                millis(value("rtt")),
-                millis(value("rttvar"))
-            );
-        }
-        "ssthresh" if (1..0xffff).contains(&value("snd_ssthresh")) => {
-            put!(out, " ssthresh:{}", value("snd_ssthresh"));
-        }
         "control" => control(out, layout, socket),
         "send" => {
-            let [window, segment, rtt] =
-                ["snd_cwnd", "snd_mss", "rtt"].map(|name| float(value(name)));
-            let bits = window * segment * 8_000_000.0 / vegas_rtt(socket).unwrap_or(rtt);
+            // `struct tcpvegas_info` (`include/uapi/linux/inet_diag.h`).
+            let vegas = socket.attribute(3).filter(|vegas| word(vegas, 0) > 0);
+            let rtt = vegas.map(|vegas| word(vegas, 2));
+            let rtt = rtt.filter(|rtt| ![0, 0x7fff_ffff].contains(rtt));
+            let rtt = rtt.map_or_else(|| value("rtt"), f64::from);
+            let bits = value("snd_cwnd") * value("snd_mss") * 8_000_000.0 / rtt;
             if bits.is_finite() && bits > 0.0 {
-                put!(out, " send {}", rate(layout, bits));
+                put!(out, " send {}", rate(layout.has(b'n'), bits));
             }
         }
-        "pacing" if value("pacing_rate") > 0 => {
-            put!(
-                out,
-                " pacing_rate {}",
-                rate(layout, float(value("pacing_rate")) * 8.0)
-            );
-            if value("max_pacing_rate") > 0 {
-                put!(
-                    out,
-                    "/{}",
-                    rate(layout, float(value("max_pacing_rate")) * 8.0)
-                );
-            }
-        }
-        "delivery" if value("delivery_rate") > 0 => {
-            put!(
-                out,
-                " delivery_rate {}",
-                rate(layout, float(value("delivery_rate")) * 8.0)
-            );
-        }
-        "app_limited" if value("delivery_rate_app_limited") > 0 => {
-            put!(out, " app_limited");
-        }
-        "busy" if value("busy_time") > 0 => {
-            let busy = value("busy_time");
-            put!(out, " busy:{}ms", busy / 1_000);
-            for name in ["rwnd_limited", "sndbuf_limited"] {
-                let limited = value(name);
-                if limited > 0 {
-                    let part = 100.0 * float(limited) / float(busy);
-                    put!(out, " {name}:{}ms({part:.1}%)", limited / 1_000);
-                }
-            }
-        }
-        "retrans" if value("retrans") + value("total_retrans") > 0 => {
-            put!(
-                out,
-                " retrans:{}/{}",
-                value("retrans"),
-                value("total_retrans")
-            );
-        }
-        "sacked" if value("sacked") > 0 && socket.state != State::Listen => {
-            put!(out, " sacked:{}", value("sacked"));
-        }
-        "reordering" if value("reordering") != 3 => {
-            put!(out, " reordering:{}", value("reordering"));
-        }
-        "flags" => {
-            for (bit, name) in [(1, "fallback"), (2, "remote_key")] {
-                if value("flags") & bit != 0 {
-                    put!(out, " {name}");
-                }
-            }
+        limited if value(limited) > 0.0 && value("busy_time") > 0.0 => {
+            put!(out, "({:.1}%)", 100.0 * value(limited) / value("busy_time"));
         }
         _ => {}
     }
 }
 
-/// `struct tcpvegas_info` (`include/uapi/linux/inet_diag.h`).
-fn vegas_rtt(socket: &Socket) -> Option<f64> {
-    let info = socket.attribute(3)?;
-    let rtt = word(info, 2);
-    let is_known = word(info, 0) > 0 && rtt > 0 && rtt != 0x7fff_ffff;
-    is_known.then(|| rtt.into())
-}
-
 /// `struct tcp_dctcp_info` and `struct tcp_bbr_info`.
 fn control(out: &mut Vec<u8>, layout: &SsLayout, socket: &Socket) {
-    if let Some([a, b, c, d, rest @ ..]) = socket.attribute(9) {
-        let [enabled, state] = [[*a, *b], [*c, *d]].map(u16::from_ne_bytes);
-        let [alpha, ecn, total] = [0, 1, 2].map(|place| word(rest, place));
-        if enabled > 0 {
-            put!(
-                out,
-                " dctcp:(ce_state:{state},alpha:{alpha},ab_ecn:{ecn},ab_tot:{total})"
-            );
-        } else {
-            put!(out, " dctcp:fallback_mode");
-        }
-    }
-    if let Some(info) = socket.attribute(16) {
-        let bandwidth = u64::from(word(info, 1)) << 32 | u64::from(word(info, 0));
-        let bandwidth = rate(layout, float(bandwidth) * 8.0);
-        put!(
+    let place = |name: &str| name.parse().unwrap_or(usize::MAX);
+    if let Some(dctcp) = socket.attribute(9) {
+        let [a, b, c, d, ..] = *dctcp else { return };
+        let state = u16::from_ne_bytes([c, d]).into();
+        let value = |name: &str| match name {
+            "state" => state,
+            name => word(dctcp, place(name)).into(),
+        };
+        let is_enabled = [a, b] != [0, 0];
+        fill(
             out,
-            " bbr:(bw:{bandwidth},mrtt:{}",
-            millis(word(info, 2).into())
+            if is_enabled {
+                DCTCP
+            } else {
+                " dctcp:fallback_mode"
+            },
+            false,
+            &value,
         );
-        for (place, name) in [(3, "pacing_gain"), (4, "cwnd_gain")] {
-            let gain = word(info, place);
-            if gain > 0 {
-                put!(out, ",{name}:{}", general(f64::from(gain) / 256.0, 6));
-            }
+    }
+    if let Some(bbr) = socket.attribute(16) {
+        let value = |name: &str| match name {
+            "bw" => u64::from(word(bbr, 1)) << 32 | u64::from(word(bbr, 0)),
+            name => word(bbr, place(name)).into(),
+        };
+        let gains = [("3", ",pacing_gain:{3^}"), ("4", ",cwnd_gain:{4^}")];
+        let gains = gains.into_iter().filter(|(gain, _)| value(gain) > 0);
+        for (_, text) in [("", BBR)].into_iter().chain(gains).chain([("", ")")]) {
+            fill(out, text, layout.has(b'n'), &value);
         }
-        out.push(b')');
     }
 }
+
+/// What TLS tells (`TLS_INFO_*`), each with its values that have a name.
+const TLS: [(u32, &str, &str); 4] = [
+    (0x13_0201, "version", "771 1.2 772 1.3"),
+    (0x13_0202, "cipher", "51 aes-gcm-128 52 aes-gcm-256"),
+    (0x13_0204, "rxconf", "1 none 2 sw 3 hw 4 hw-record"),
+    (0x13_0203, "txconf", "1 none 2 sw 3 hw 4 hw-record"),
+];
 
 /// MD5 signatures, without their keys, and what runs above TCP.
 pub(super) fn above(out: &mut Vec<u8>, row: &Row<'_>) {
@@ -232,69 +148,48 @@ pub(super) fn above(out: &mut Vec<u8>, row: &Row<'_>) {
     for (place, [family, length, _, _, address @ ..]) in signatures.iter().enumerate() {
         put!(out, "{}", if place == 0 { " md5keys:" } else { "," });
         let six = address.first_chunk::<16>().copied().map(Ipv6Addr::from);
-        match (
-            *family,
-            six.zip(address.first_chunk::<4>().copied().map(Ipv4Addr::from)),
-        ) {
-            (10, Some((six, _))) => {
-                put!(out, "{six}/{length}=***");
-            }
-            (_, Some((_, four))) => {
-                put!(out, "{four}/{length}=***");
-            }
-            (_, None) => {}
+        let four = address.first_chunk::<4>().copied().map(Ipv4Addr::from);
+        match six.zip(four) {
+            Some((six, _)) if *family == 10 => put!(out, "{six}/{length}=***"),
+            Some((_, four)) => put!(out, "{four}/{length}=***"),
+            None => {}
         }
     }
-    // `INET_ULP_INFO_*`, `TLS_INFO_*` and `MPTCP_SUBFLOW_ATTR_*`.
+    // `INET_ULP_INFO_*`.
     if let Some(name) = socket.attribute(0x1301) {
-        let name = name.split(|byte| *byte == 0).next();
-        put!(out, " tcp-ulp-{}", escape(name.unwrap_or_default()));
-    }
-    let told = |number| socket.attribute(number).map(number_of);
-    if let Some(version) = told(0x13_0201) {
-        match version {
-            0x303 | 0x304 => {
-                put!(out, " version: 1.{}", version - 0x301);
-            }
-            other => {
-                put!(out, " version: unknown({other})");
-            }
-        }
-    }
-    if let Some(cipher @ (51 | 52)) = told(0x13_0202) {
         put!(
             out,
-            " cipher: aes-gcm-{}",
-            if cipher == 51 { 128 } else { 256 }
+            " tcp-ulp-{}",
+            escape(name.strip_suffix(&[0]).unwrap_or(name))
         );
     }
-    for (number, name) in [(0x13_0204, "rxconf"), (0x13_0203, "txconf")] {
-        match told(number) {
-            None | Some(0) => {}
-            Some(known @ 1..=4) => {
-                let names = ["", "none", "sw", "hw", "hw-record"];
-                let known = usize::try_from(known).unwrap_or_default();
-                put!(out, " {name}: {}", names.get(known).unwrap_or(&""));
-            }
-            Some(other) => {
-                put!(out, " {name}: unknown({other})");
-            }
+    let told = |number| socket.attribute(number).map(number_of);
+    for (number, name, known) in TLS {
+        let Some(value) = told(number) else { continue };
+        let (digits, mut words) = (value.to_string(), known.split(' '));
+        match words
+            .find(|word| *word == digits)
+            .and_then(|_| words.next())
+        {
+            Some(known) => put!(out, " {name}: {known}"),
+            None => put!(out, " {name}: unknown({value})"),
         }
     }
     if told(0x13_0205).is_some() {
         put!(out, " zc_ro_tx");
     }
+    // `MPTCP_SUBFLOW_ATTR_*`.
     if let Some(flags) = told(0x13_0308).filter(|flags| *flags > 0) {
-        put!(out, " flags:");
-        for (bit, letter) in b"MmJjBbecv".iter().enumerate() {
-            if flags & 1 << bit != 0 {
-                out.push(*letter);
-            }
-        }
+        let letters = "MmJjBbecv".chars().enumerate();
+        let letters = letters.filter(|(bit, _)| flags & 1 << bit != 0);
+        put!(
+            out,
+            " flags:{}",
+            letters.map(|(_, letter)| letter).collect::<String>()
+        );
     }
-    if let (Some(peer), Some(own)) = (told(0x13_0301), told(0x13_0302)) {
-        let [peer_id, own_id] =
-            [0x13_0309, 0x13_030a].map(|number| told(number).unwrap_or_default());
+    let ends = [0x13_0301, 0x13_0309, 0x13_0302, 0x13_030a].map(told);
+    if let [Some(peer), Some(peer_id), Some(own), Some(own_id)] = ends {
         put!(
             out,
             " token:{peer:04x}(id:{peer_id})/{own:04x}(id:{own_id})"
