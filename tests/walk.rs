@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::TcpStream;
-use std::os::fd::OwnedFd;
+use std::io::Write as _;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -11,6 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{SockaddrIn, bind, connect, getsockname, setsockopt, sockopt};
+use serde_json::Value;
 
 use crate::scene::{Namespace, V4, V6, tcp};
 use crate::support::{close, fresh, lsock, skip, stage, until_ok};
@@ -110,6 +113,100 @@ fn checks_and_counts_agree() {
             assert_eq!(run.status, Some(status), "{source} {words:?}: {run:?}");
         }
     }
+}
+
+/// A summary, but for what runs on.
+fn summary(source: &str, words: &[&str]) -> Value {
+    let mut document = lsock([&["-sn", "--json", "--source", source], words].concat())
+        .done()
+        .document();
+    document["time"] = Value::Null;
+    for part in document["summary"]["sources"].as_array_mut().unwrap() {
+        part["source"] = Value::Null;
+    }
+    if let Some(rest) = document["time_wait"].get_mut("longest_ms") {
+        *rest = rest.is_null().into();
+    }
+    document
+}
+
+#[test]
+fn summaries_are_those_of_netlink_in_every_state() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    if !can_walk() {
+        return;
+    }
+    // Beside those of the scene: one direction shut without a FIN, and much that nobody reads.
+    let pairs: Vec<_> = [V4, V6].map(|ip| tcp::pair(ip).unwrap()).into();
+    pairs[0].client.shutdown(Shutdown::Read).unwrap();
+    (&pairs[1].client).write_all(&vec![0; 20_000]).unwrap();
+    for words in [
+        &["-t"][..],
+        &["-t4"],
+        &["-t6"],
+        &["-t", "state established"],
+        &["-t", "state time-wait or state fin-wait-2"],
+        &["-t", "not state established"],
+        &["-t", "sport > 1000"],
+        &["-t", "half-closed"],
+        &["-tu"],
+    ] {
+        until_ok("agreement", || {
+            let [netlink, bpf] = ["netlink", "bpf"].map(|source| summary(source, words));
+            if netlink == bpf {
+                Ok(())
+            } else {
+                Err(format!("{words:?}: {netlink:#}\n{bpf:#}"))
+            }
+        });
+    }
+}
+
+#[test]
+fn who_has_the_port_of_a_bound_socket_is_counted_once() {
+    let Some(_namespace) = fresh() else { return };
+    if !can_walk() {
+        return;
+    }
+    // Two addresses of the same port: one is bound, the other connected from there.
+    let at = |last| {
+        let socket = tcp::socket(V4).unwrap();
+        setsockopt(&socket, sockopt::ReuseAddr, &true).unwrap();
+        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, last, 9_999)).unwrap();
+        socket
+    };
+    let (_bound, client) = (at(9), at(1));
+    let listener = tcp::listener(V4, 16).unwrap();
+    let address: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
+    connect(client.as_raw_fd(), &address).unwrap();
+    let counts = |source| summary(source, &["-t"])["counts"].clone();
+    let states = counts("bpf")[0]["states"].clone();
+    assert_eq!(
+        (&states["BOUND"], &states["ESTABLISHED"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(counts("bpf"), counts("netlink"));
+}
+
+#[test]
+fn who_stays_is_counted_once_while_others_come_and_go() {
+    let Some(_namespace) = fresh() else { return };
+    if !can_walk() {
+        return;
+    }
+    let _crowd = Crowd::new(500);
+    let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| come_and_go(&stop, &namespace, &[V4]));
+        for _ in 0..20 {
+            let document = summary("bpf", &["-t6", "state established"]);
+            assert_eq!(document["counts"][0]["states"]["ESTABLISHED"], 1_000);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
@@ -263,14 +360,14 @@ impl Crowd {
 }
 
 /// Opens and closes connections in a namespace until it is to stop, some thousand times at the most.
-fn come_and_go(stop: &AtomicBool, namespace: &fs::File) {
+fn come_and_go(stop: &AtomicBool, namespace: &fs::File, hosts: &[IpAddr]) {
     setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
     for turn in 0..1_000 {
         if stop.load(Ordering::Relaxed) {
             return;
         }
         thread::sleep(Duration::from_millis(5));
-        let ip = if turn % 2 == 0 { V4 } else { V6 };
+        let ip = hosts[turn % hosts.len()];
         let listener = tcp::listener(ip, 128).unwrap();
         let clients: Vec<_> = (0..50).map(|_| tcp::connect(&listener).unwrap()).collect();
         close(clients);
@@ -287,7 +384,7 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
     let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| come_and_go(&stop, &namespace));
+        scope.spawn(|| come_and_go(&stop, &namespace, &[V4, V6]));
         for _ in 0..20 {
             let words = [
                 "-ta",

@@ -142,6 +142,41 @@ impl Description {
     }
 }
 
+/// Numbers of eight bytes that programs and we change: a map of one value.
+#[derive(Debug)]
+pub struct Numbers(Mapping);
+
+impl Numbers {
+    /// Takes a map into memory.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn of(map: &Map) -> Result<Self, Error> {
+        let length = map.size.next_multiple_of(page_size());
+        let both = ProtFlags::READ | ProtFlags::WRITE;
+        let mapping = Mapping::new(map, [0, length], both, MapFlags::SHARED);
+        mapping.map(Self).map_err(refused("share a map"))
+    }
+
+    /// The number at this place; behind the last there are none.
+    pub fn get(&self, place: usize) -> u64 {
+        let number = self.at(place);
+        number.map_or(0, |number| number.load(Ordering::Relaxed))
+    }
+
+    /// Sets the number at this place, if there is one.
+    pub fn set(&self, place: usize, to: u64) {
+        if let Some(number) = self.at(place) {
+            number.store(to, Ordering::Relaxed);
+        }
+    }
+
+    fn at(&self, place: usize) -> Option<&AtomicU64> {
+        self.0.atomic(place.checked_mul(8)?)
+    }
+}
+
 /// A number that programs count up, from zero.
 #[derive(Debug)]
 pub struct Counter(Mapping);

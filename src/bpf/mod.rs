@@ -24,7 +24,7 @@ pub use assembler::{Assembler, Condition, Instruction, Label, Register, Size};
 #[cfg(test)]
 pub(crate) use btf::tests::Kernel;
 pub use btf::{Btf, Malformed, TypeKind, ValueKind};
-pub use memory::{Counter, RingBuffer};
+pub use memory::{Counter, Numbers, RingBuffer};
 
 // The other calls that have no safe form are here because this is the room of unsafe code.
 pub use syscall::{MapKind, cgroup_id, is_network, network_of, share_descriptors};

@@ -84,9 +84,14 @@ pub(super) enum Outcome {
 
 impl Tally {
     pub(super) fn add(&mut self, decision: Decision) {
-        self.found += u64::from(decision.held() == Some(true));
-        self.certain += u64::from(decision == Decision::Yes);
-        self.doubtful += u64::from(matches!(decision, Decision::CannotTell { .. }));
+        self.add_many(decision, 1);
+    }
+
+    /// Adds so many that are decided alike.
+    pub(super) fn add_many(&mut self, decision: Decision, count: u64) {
+        self.found += count * u64::from(decision.held() == Some(true));
+        self.certain += count * u64::from(decision == Decision::Yes);
+        self.doubtful += count * u64::from(matches!(decision, Decision::CannotTell { .. }));
     }
 
     /// Whatever could not be told, or is missing from an incomplete list, is taken both ways.

@@ -42,36 +42,49 @@ impl Counts {
     /// Counts one more.
     pub fn add(&mut self, row: &Row<'_>) {
         let socket = row.socket;
-        match self.tables.last_mut() {
-            // Tables are read one after another: it is nearly always the last one.
-            Some(last) if last.table == socket.table() => last.add(socket.state, 1),
-            _ => self.of_table(socket.table()).add(socket.state, 1),
-        }
         if socket.state == State::Listen {
             self.listeners.add(row);
         }
-        let ports = match socket.protocol {
+        self.add_port(socket.protocol, socket.local.port);
+        if socket.protocol == Protocol::Tcp {
+            self.self_connected += u64::from(socket.is_self_connected());
+            self.half_closed += u64::from(socket.is_half_closed());
+            self.orphans += u64::from(socket.is_orphan());
+            self.stuck += u64::from(socket.may_be_stuck());
+        }
+        self.add_many(socket, 1);
+    }
+
+    /// Counts so many more that are like this one, but for their ports: nobody listens there, both directions are
+    /// open or both are over, and nothing is held up.
+    pub fn add_many(&mut self, like: &Socket, count: u64) {
+        match self.tables.last_mut() {
+            // Tables are read one after another: it is nearly always the last one.
+            Some(last) if last.table == like.table() => last.add(like.state, count),
+            _ => self.of_table(like.table()).add(like.state, count),
+        }
+        if let (Protocol::Tcp, State::TimeWait, Some(timer)) =
+            (like.protocol, like.state, like.timer)
+        {
+            let rest = (timer.kind == TimerKind::TimeWait).then_some(timer.expires_ms);
+            self.longest_time_wait_ms = self.longest_time_wait_ms.max(rest);
+        }
+    }
+
+    /// Notes that a socket has this port.
+    pub fn add_port(&mut self, protocol: Protocol, port: Option<u32>) {
+        let ports = match protocol {
             Protocol::Tcp => self.ports.first_mut(),
             Protocol::Udp => self.ports.last_mut(),
             _ => None,
         };
-        if let (Some(words), Some(port)) = (ports, socket.local.port) {
+        if let (Some(words), Some(port)) = (ports, port) {
             if words.is_empty() {
                 words.resize(PORT_WORDS, 0);
             }
             let place = usize::try_from(port / 64).ok();
             if let Some(word) = place.and_then(|place| words.get_mut(place)) {
                 *word |= 1 << (port % 64);
-            }
-        }
-        if socket.protocol == Protocol::Tcp {
-            self.self_connected += u64::from(socket.is_self_connected());
-            self.half_closed += u64::from(socket.is_half_closed());
-            self.orphans += u64::from(socket.is_orphan());
-            self.stuck += u64::from(socket.may_be_stuck());
-            if let (State::TimeWait, Some(timer)) = (socket.state, socket.timer) {
-                let rest = (timer.kind == TimerKind::TimeWait).then_some(timer.expires_ms);
-                self.longest_time_wait_ms = self.longest_time_wait_ms.max(rest);
             }
         }
     }

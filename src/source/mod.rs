@@ -100,6 +100,17 @@ pub trait Visitor {
     /// One socket; `Break` ends the dump.
     fn take(&mut self, socket: &Socket) -> ControlFlow<()>;
 
+    /// True if sockets that differ in nothing it looks at need not be lent one by one: it
+    /// [counts](Self::count) them.
+    fn counts(&self) -> bool {
+        false
+    }
+
+    /// So many sockets like this one. They have these ports, or others that it was given before do.
+    fn count(&mut self, like: &Socket, count: u64, ports: &[u16]) {
+        let _ = (like, count, ports);
+    }
+
     /// True if it keeps what it takes, so that it can [rewind](Self::rewind). Then it is given sockets
     /// as they come; otherwise a short table as a whole.
     fn can_rewind(&self) -> bool {

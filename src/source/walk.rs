@@ -4,23 +4,25 @@
 //! and a kernel whose types are as they are known here. What listens or is only bound stands in
 //! other tables and stays with netlink, and so does whoever asks for more than the walk tells.
 
+mod counts;
 mod program;
+mod reader;
 mod record;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::iter::{once, repeat};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use self::counts::Counts;
 pub(super) use self::program::Scope;
-use self::program::{FUNCTION, WANTED, program};
-use self::record::{Detailed, Extent, Head, Record, STRAYED, TABLE, Ticks};
+use self::program::{FUNCTION, Plan, WANTED, program};
+use self::reader::Reader;
+use self::record::{Detailed, Extent, Head};
 use super::channel::REPEATS;
 use super::decoder::Decoder;
-use zerocopy::IntoBytes as _;
-
 use super::{Detail, NetlinkSource, Outcome, Request, Source, Visitor};
 use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, TypeKind};
 use crate::error::Error;
@@ -28,17 +30,11 @@ use crate::filter::Narrow;
 use crate::model::{
     Cause, Family, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
-use crate::wire;
 
-/// The kernel never gives more at once.
-const BUFFER: usize = 32 << 10;
 /// From so many TCP sockets on the walk costs less than the dump, with all that it takes to begin.
 const PAYS: u64 = 50_000;
 /// The same where sockets that are only bound are listed, which netlink looks for in another table then.
 const PAYS_WITH_BOUND: u64 = 300_000;
-/// Sockets in a bucket of a small table, on average: the kernel gives up where one element has ten times as
-/// many.
-const MOST_IN_BUCKET: u64 = 32;
 
 /// When connections are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +77,8 @@ impl WalkSource {
     ) -> Option<Result<Outcome, Error>> {
         let sockets = self.sockets(tables, request)?;
         let family = only(tables).map(|table| table.family);
-        let walk = match Walk::load(&self.btf, Scope::Own(family), request) {
+        let is_counted = visitor.counts();
+        let walk = match Walk::load(&self.btf, Scope::Own(family), request, is_counted) {
             Ok(walk) => walk,
             Err(error) => return self.step_aside(error),
         };
@@ -242,21 +239,24 @@ fn sockets(scope: Scope) -> Option<u64> {
 /// Lends what listens and what is bound, and remembers the latter: it may be connected when its turn comes again.
 pub(super) struct First<'v> {
     visitor: &'v mut dyn Visitor,
-    bound: HashSet<u64>,
+    bound: Bound,
     is_over: bool,
 }
+
+/// What is bound: inode numbers, and the port of each.
+pub(super) type Bound = HashMap<u64, u16>;
 
 impl<'v> First<'v> {
     pub(super) fn new(visitor: &'v mut dyn Visitor) -> Self {
         Self {
             visitor,
-            bound: HashSet::new(),
+            bound: Bound::new(),
             is_over: false,
         }
     }
 
-    /// The inode numbers of what is bound; `None` = no more is wanted.
-    pub(super) fn finish(self) -> Option<HashSet<u64>> {
+    /// What is bound; `None` = no more is wanted.
+    pub(super) fn finish(self) -> Option<Bound> {
         self.visitor.next_part();
         (!self.is_over).then_some(self.bound)
     }
@@ -264,8 +264,9 @@ impl<'v> First<'v> {
 
 impl Visitor for First<'_> {
     fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        if socket.state == State::Bound {
-            self.bound.extend(socket.inode);
+        if let (State::Bound, Some(inode)) = (socket.state, socket.inode) {
+            let port = socket.local.port.and_then(|port| u16::try_from(port).ok());
+            self.bound.insert(inode, port.unwrap_or_default());
         }
         let flow = self.visitor.take(socket);
         self.is_over |= flow.is_break();
@@ -290,8 +291,8 @@ impl Visitor for First<'_> {
 pub(super) struct Rows {
     /// How many there may be; 0 = that does not matter.
     pub(super) sockets: u64,
-    /// Not those with these inode numbers.
-    pub(super) bound: HashSet<u64>,
+    /// Not these.
+    pub(super) bound: Bound,
     /// Of these network namespaces, in order; none = of the own one.
     pub(super) networks: Vec<u32>,
 }
@@ -302,6 +303,8 @@ pub(super) struct Walk {
     link: Link,
     scope: Scope,
     extent: Extent,
+    /// What is counted, if it is not to become records.
+    counts: Option<Counts>,
 }
 
 impl Walk {
@@ -329,16 +332,28 @@ impl Walk {
         }
     }
 
-    pub(super) fn load(btf: &Path, scope: Scope, request: &Request) -> Result<Self, Error> {
+    pub(super) fn load(
+        btf: &Path,
+        scope: Scope,
+        request: &Request,
+        is_counted: bool,
+    ) -> Result<Self, Error> {
         let extent = match request.extensions.detail {
             Detail::Line => Extent::Head,
             Detail::Usual | Detail::All => Extent::Detailed,
         };
-        // First what fails at once without rights.
         let shift = elements(scope).ilog2();
+        // First what fails at once without rights.
         let map = Map::new(MapKind::Elements, 1 << shift)?;
+        let counts = is_counted.then(Counts::new).transpose()?;
+        let plan = Plan {
+            scope,
+            shift,
+            extent,
+            counts: counts.as_ref().map(|counts| counts.map.descriptor()),
+        };
         let (program, function) = bpf::describe(btf, &WANTED, |btf| {
-            let program = program(btf, (scope, shift), extent, request)?;
+            let program = program(btf, plan, request)?;
             Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
         })?;
         let hook = Hook::Elements(function, map.descriptor());
@@ -347,6 +362,7 @@ impl Walk {
             link,
             scope,
             extent,
+            counts,
         })
     }
 
@@ -362,12 +378,15 @@ impl Walk {
             // They are known by their inodes.
             let mut request = request.clone();
             request.extensions.detail = Detail::Usual;
-            self = Self::load(btf, self.scope, &request)?;
+            self = Self::load(btf, self.scope, &request, false)?;
         }
         let table = Table::new(Protocol::Tcp, Family::Inet);
         let decoder = Decoder::new(Kind::Bpf, table, request, visitor, None);
         let mut reader = Reader::new(decoder, rows);
         for _ in 0..REPEATS {
+            if let Some(counts) = &self.counts {
+                counts.begin(rows.bound.values().copied());
+            }
             let output = self.link.iterate();
             let read = output.and_then(|output| match self.extent {
                 Extent::Head => reader.read::<Head>(output),
@@ -375,6 +394,10 @@ impl Walk {
             });
             let why = match read {
                 Ok(()) if !reader.is_astray => {
+                    if let Some(counts) = &self.counts {
+                        let decoder = &mut reader.decoder;
+                        counts.lend(reader.ticks, &mut decoder.scratch, decoder.visitor);
+                    }
                     return Ok(reader.decoder.warnings(WALKED).collect());
                 }
                 Ok(()) => None,
@@ -397,108 +420,6 @@ impl Walk {
 const CHANGED: &str = "the table changed while it was read";
 const WALKED: &str = "walk of TCP connections";
 const WALK: &str = "walk the table of connections";
-
-/// Reads the records of a walk.
-struct Reader<'r> {
-    decoder: Decoder<'r>,
-    rows: &'r Rows,
-    ticks: Ticks,
-    /// Has the table told of itself?
-    is_begun: bool,
-    /// The end of some chain was not its own.
-    is_astray: bool,
-}
-
-impl<'r> Reader<'r> {
-    fn new(decoder: Decoder<'r>, rows: &'r Rows) -> Self {
-        Self {
-            decoder,
-            rows,
-            ticks: Ticks::of_kernel(),
-            is_begun: false,
-            is_astray: false,
-        }
-    }
-
-    /// Makes ready for the same walk again; false if something of it was shown.
-    fn restart(&mut self) -> bool {
-        let is_taken_back = self.decoder.lent == 0 || self.decoder.visitor.rewind();
-        (self.is_begun, self.is_astray) = (false, false);
-        self.decoder.restart();
-        is_taken_back
-    }
-
-    /// Up to the end, or until no more is wanted.
-    fn read<R: Record>(&mut self, mut output: impl Read) -> io::Result<()> {
-        let mut buffer = vec![R::new_zeroed(); BUFFER / size_of::<R>()];
-        loop {
-            let length = match output.read(buffer.as_mut_bytes()) {
-                Ok(0) if self.is_begun => return Ok(()),
-                Ok(0) => return Err(io::Error::other("the program was not run")),
-                Ok(length) => length,
-                Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
-                Err(cause) if cause.kind() == ErrorKind::ArgumentListTooLong => {
-                    return Err(io::Error::other(TOO_MANY));
-                }
-                Err(cause) => return Err(cause),
-            };
-            if length % size_of::<R>() != 0 {
-                return Err(io::Error::other("a record is cut"));
-            }
-            let records = buffer.get(..length / size_of::<R>());
-            for record in records.unwrap_or_default() {
-                match record.head().family {
-                    TABLE => self.begin(record.head())?,
-                    STRAYED => self.is_astray = true,
-                    _ if self.take(record).is_break() => return Ok(()),
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// What the table tells of itself comes first.
-    fn begin(&mut self, head: &Head) -> io::Result<()> {
-        self.is_begun = true;
-        let buckets = u64::from(head.send_queue) + 1;
-        // Other namespaces have no part in a table of one's own.
-        if head.state != 0 && !self.rows.networks.is_empty() {
-            return Err(io::Error::other("this namespace has a table of its own"));
-        }
-        if self.rows.sockets / buckets > MOST_IN_BUCKET {
-            return Err(io::Error::other(TOO_MANY));
-        }
-        Ok(())
-    }
-
-    fn take<R: Record>(&mut self, record: &R) -> ControlFlow<()> {
-        let socket = &mut self.decoder.scratch;
-        if !record.decode(self.ticks, socket) {
-            let family = record.head().family;
-            self.decoder.count(0, wire::other_family(family));
-            return ControlFlow::Continue(());
-        }
-        let rows = self.rows;
-        let was_lent = !rows.bound.is_empty()
-            && socket
-                .inode
-                .is_some_and(|inode| rows.bound.contains(&inode));
-        let netns = record.head().netns;
-        let is_elsewhere = !rows.networks.is_empty()
-            && socket.netns != Some(netns)
-            && rows.networks.binary_search(&netns).is_err();
-        if was_lent || is_elsewhere {
-            return ControlFlow::Continue(());
-        }
-        if !rows.networks.is_empty() {
-            socket.netns = Some(netns);
-        }
-        socket.clear_leftovers();
-        self.decoder.lend_scratch()
-    }
-}
-
-const TOO_MANY: &str = "too many sockets in one bucket";
 
 #[cfg(test)]
 mod tests;

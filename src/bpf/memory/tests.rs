@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use super::{BUSY, Content, Counter, DISCARDED, Description, HEADER, Mapping, RingBuffer};
+use super::{BUSY, Content, Counter, DISCARDED, Description, HEADER, Mapping, Numbers, RingBuffer};
 use crate::bpf::Map;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::ProtFlags;
@@ -181,4 +181,18 @@ fn description_of_this_kernel_is_whole() {
         return;
     };
     assert!(Description::open(path).unwrap().bytes() == bytes);
+}
+
+#[test]
+fn numbers_are_changed_from_both_sides() {
+    let file = memory(page_size());
+    let numbers = Numbers::of(&map(&file, 24)).unwrap();
+    file.write_all_at(&7_u64.to_ne_bytes(), 16).unwrap();
+    numbers.set(1, 5);
+    assert_eq!([0, 1, 2].map(|place| numbers.get(place)), [0, 5, 7]);
+    let mut bytes = [0; 8];
+    file.read_exact_at(&mut bytes, 8).unwrap();
+    assert_eq!(u64::from_ne_bytes(bytes), 5);
+    numbers.set(usize::MAX, 1);
+    assert_eq!(numbers.get(page_size()), 0);
 }

@@ -8,7 +8,7 @@ use std::slice;
 use super::{INCOMPLETE, Listing, Output};
 use crate::error::Error;
 use crate::fields::Cost;
-use crate::filter::{Decision, Field, Rule};
+use crate::filter::{Decision, Field, Rule, Test};
 use crate::mode::Messages;
 use crate::mode::check::Tally;
 use crate::model::{
@@ -323,6 +323,29 @@ impl Visitor for Reading<'_, '_> {
         match self.flow {
             Ok(flow) => flow,
             Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// Where only their states decide.
+    fn counts(&self) -> bool {
+        let is_of_state = |test: &&Test| matches!(test, Test::State(_));
+        let by_state = |rule: &Rule| rule.expr().tests().iter().all(is_of_state);
+        matches!(self.listing.output, Output::Counts(..))
+            && self.listing.unlisted.is_none()
+            && self.rules.iter().all(by_state)
+    }
+
+    fn count(&mut self, like: &Socket, count: u64, ports: &[u16]) {
+        let of_family = |rule: &&Rule| rule.table().family == like.family;
+        let Some(rule) = self.rules.iter().find(of_family) else {
+            return;
+        };
+        let listing = &mut *self.listing;
+        let decision = listing.matcher.decide(like, rule);
+        listing.tally.add_many(decision, count);
+        if let (Some(true), Output::Counts(summing, _)) = (decision.held(), &mut listing.output) {
+            listing.shown += count;
+            summing.add_many(like, count, ports);
         }
     }
 

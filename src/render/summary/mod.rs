@@ -9,7 +9,7 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::model::{Counts, Findings, Network, Row, State, Summary, Table};
+use crate::model::{Counts, Findings, Network, Row, Socket, State, Summary, Table};
 
 use super::out::Out;
 use super::{Envelope, Format, Layout, Sink};
@@ -141,6 +141,24 @@ impl<'w> Summing<'w> {
         self.totals.findings = Some(findings);
     }
 
+    /// Counts so many more like this one, [as the counts do](Counts::add_many), and their ports.
+    pub fn add_many(&mut self, like: &Socket, count: u64, ports: &[u16]) {
+        let counts = self.of(like.netns);
+        counts.add_many(like, count);
+        for port in ports {
+            counts.add_port(like.protocol, Some((*port).into()));
+        }
+    }
+
+    fn of(&mut self, netns: Option<u32>) -> &mut Counts {
+        let counts = self.counted.entry(netns);
+        let counts = counts.or_insert_with(|| Counts::new(self.most));
+        if self.checkpoint.is_none() {
+            self.checkpoint = Some((netns, counts.clone()));
+        }
+        counts
+    }
+
     /// Begins rows that may have to be rolled back: all of one namespace.
     pub fn checkpoint(&mut self) {
         self.checkpoint = None;
@@ -157,13 +175,7 @@ impl<'w> Summing<'w> {
 
 impl Sink for Summing<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        let netns = row.socket.netns;
-        let counts = self.counted.entry(netns);
-        let counts = counts.or_insert_with(|| Counts::new(self.most));
-        if self.checkpoint.is_none() {
-            self.checkpoint = Some((netns, counts.clone()));
-        }
-        counts.add(row);
+        self.of(row.socket.netns).add(row);
         Ok(ControlFlow::Continue(()))
     }
 

@@ -30,7 +30,7 @@ impl NamespacesSource {
         if networks.is_empty() {
             return None;
         }
-        let walk = match Walk::load(Path::new(BTF), Scope::Table, request) {
+        let walk = match Walk::load(Path::new(BTF), Scope::Table, request, false) {
             Ok(walk) => walk,
             Err(error) if is_asked => return Some(Outcome::failed(error.into())),
             Err(_) => return None,

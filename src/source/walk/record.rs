@@ -94,7 +94,7 @@ impl Ticks {
         Self(clock_getres(ClockId::MonotonicCoarse).tv_nsec)
     }
 
-    fn millis(self, ticks: i32) -> u32 {
+    pub(super) fn millis(self, ticks: i32) -> u32 {
         let nanos = i64::from(ticks.max(0)) * self.0;
         u32::try_from(nanos / 1_000_000).unwrap_or(u32::MAX)
     }

@@ -13,7 +13,7 @@ impl Writer<'_> {
         self.code.copy(R::R1, OUTPUT);
         self.code.copy(R::R2, R::STACK);
         self.code.add_number(R::R2, RECORD.into());
-        let bytes = i32::try_from(self.extent.bytes());
+        let bytes = i32::try_from(self.plan.extent.bytes());
         self.code
             .set(R::R3, bytes.map_err(|cause| cause.to_string())?);
         self.code.call(SEQ_WRITE);

@@ -1,0 +1,92 @@
+//! The part that counts.
+
+use super::super::counts::{IN_USE, LAST_END, NOW, PORTS, WATCHED};
+use super::steps::{BYTE, LONG, SHORT, WORD};
+use super::{AF_INET6, REST, SOCKET, TIME_WAIT, Writer};
+use crate::bpf::Size::{Eight, One, Two};
+use crate::bpf::{Condition, Label, Malformed, Register as R};
+use crate::model::{RETRANSMITS, UNREAD};
+
+/// `TCP_ESTABLISHED` (`include/net/tcp_states.h`).
+const ESTABLISHED: i32 = 1;
+/// `ICSK_TIME_PROBE0` (`include/net/inet_connection_sock.h`).
+const PROBE: i32 = 3;
+
+impl Writer<'_> {
+    /// Notes what time it is.
+    pub(super) fn note_now(&mut self, counts: i32) {
+        self.code.set_map_value(R::R3, counts);
+        self.code.store(Eight, R::R3, NOW, R::R0);
+    }
+
+    /// Counts the socket and goes on with the next node, unless there is more to tell of it than its state: it is
+    /// half closed, or connected to itself, or may be stuck.
+    pub(super) fn count(&mut self, counts: i32, next_node: Label) -> Result<(), Malformed> {
+        let [special, rest, counted, ipv4] = [(); 4].map(|()| self.code.label());
+        self.of_socket(R::R1, BYTE, "skc_state")?;
+        self.code.jump(Condition::Is(R::R1, TIME_WAIT), rest);
+        self.code
+            .jump(Condition::IsNot(R::R1, ESTABLISHED), special);
+        self.of_socket(R::R1, BYTE, "sk_shutdown")?;
+        self.code.jump(Condition::IsNot(R::R1, 0), special);
+        self.of_socket(R::R1, WORD, "rcv_nxt")?;
+        self.of_socket(R::R2, WORD, "copied_seq")?;
+        self.code.subtract(R::R1, R::R2);
+        self.code.lower_half(R::R1);
+        let unread = UNREAD.cast_signed() - 1;
+        self.require(Condition::AtMost(R::R1, unread), special);
+        self.of_socket(R::R1, BYTE, "icsk_pending")?;
+        self.code.jump(Condition::Is(R::R1, PROBE), special);
+        self.of_socket(R::R1, BYTE, "icsk_retransmits")?;
+        let usual = Condition::AtMost(R::R1, i32::from(RETRANSMITS) - 1);
+        self.require(usual, special);
+        self.of_socket(R::R1, SHORT, "skc_num")?;
+        self.of_socket(R::R2, SHORT, "skc_dport")?;
+        self.code.from_network(Two, R::R2);
+        self.code.jump(Condition::Same(R::R1, R::R2), special);
+        self.code.set(R::R4, 0);
+        self.code.set_map_value(R::R3, counts);
+        self.code.jump(Condition::Always, counted);
+        self.code.place(rest);
+        self.code.copy(R::R1, SOCKET);
+        self.cast(REST)?;
+        self.load(R::R1, R::R0, BYTE, [REST, "tw_substate"])?;
+        self.code.jump(Condition::IsNot(R::R1, TIME_WAIT), special);
+        self.load(R::R2, R::R0, LONG, [REST, "tw_timer.expires"])?;
+        self.code.set_map_value(R::R3, counts);
+        let is_earlier = self.code.label();
+        self.code.load(Eight, R::R1, R::R3, LAST_END);
+        self.code.jump(Condition::Above(R::R1, R::R2), is_earlier);
+        self.code.store(Eight, R::R3, LAST_END, R::R2);
+        self.code.place(is_earlier);
+        self.code.set(R::R4, 16);
+        self.code.place(counted);
+        self.of_socket(R::R1, SHORT, "skc_num")?;
+        self.code.jump(Condition::Is(R::R1, 0), special);
+        self.code.add_register(R::R1, R::R3);
+        self.code.load(One, R::R2, R::R1, PORTS);
+        self.code
+            .jump(Condition::Is(R::R2, WATCHED.into()), special);
+        self.code.set(R::R2, IN_USE.into());
+        self.code.store(One, R::R1, PORTS, R::R2);
+        self.of_socket(R::R1, SHORT, "skc_family")?;
+        self.code.jump(Condition::IsNot(R::R1, AF_INET6), ipv4);
+        self.code.add_number(R::R4, 8);
+        self.code.place(ipv4);
+        self.code.add_register(R::R3, R::R4);
+        self.code.load(Eight, R::R1, R::R3, 0);
+        self.code.add_number(R::R1, 1);
+        self.code.store(Eight, R::R3, 0, R::R1);
+        self.code.jump(Condition::Always, next_node);
+        self.code.place(special);
+        Ok(())
+    }
+
+    /// Goes on at `otherwise` unless the condition holds.
+    fn require(&mut self, condition: Condition, otherwise: Label) {
+        let holds = self.code.label();
+        self.code.jump(condition, holds);
+        self.code.jump(Condition::Always, otherwise);
+        self.code.place(holds);
+    }
+}

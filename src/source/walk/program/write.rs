@@ -1,0 +1,188 @@
+//! The part that writes a record of a socket.
+
+use std::mem::offset_of;
+
+use super::super::record::{Detailed, Extent, Head};
+use super::steps::{BYTE, LONG, POINTER, SHORT, WORD, at, within};
+use super::{
+    ADDRESSES, AF_INET6, NEW_SYN_RECV, NOW, OPENING, REST, SOCKET, SYN_RECV, SYN_SENT, TCP,
+    TIME_WAIT, Writer,
+};
+use crate::bpf::Size::{Eight, Four, One};
+use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
+
+impl Writer<'_> {
+    pub(super) fn write_socket(&mut self) -> Result<(), Malformed> {
+        let [rest, opening, written] = [(); 3].map(|()| self.code.label());
+        let both = [
+            (WORD, "skc_bound_dev_if", offset_of!(Head, interface)),
+            (SHORT, "skc_num", offset_of!(Head, local_port)),
+            (SHORT, "skc_dport", offset_of!(Head, peer_port)),
+        ];
+        for (value, field, place) in both {
+            self.copy(value, field, place)?;
+        }
+        self.write_addresses()?;
+        self.of_socket(R::R1, BYTE, "skc_state")?;
+        self.write(One, offset_of!(Head, state), R::R1);
+        self.code.jump(Condition::Is(R::R1, TIME_WAIT), rest);
+        self.code.jump(Condition::Is(R::R1, NEW_SYN_RECV), opening);
+        self.write_full(written)?;
+        self.code.jump(Condition::Always, written);
+        self.code.place(rest);
+        self.write_rest()?;
+        self.code.jump(Condition::Always, written);
+        self.code.place(opening);
+        self.write_opening()?;
+        self.code.place(written);
+        Ok(())
+    }
+
+    fn write_addresses(&mut self) -> Result<(), Malformed> {
+        let [ipv4, done] = [(); 2].map(|()| self.code.label());
+        let places = [offset_of!(Head, local), offset_of!(Head, peer)];
+        self.of_socket(R::R1, SHORT, "skc_family")?;
+        self.write(One, offset_of!(Head, family), R::R1);
+        self.code.jump(Condition::IsNot(R::R1, AF_INET6), ipv4);
+        for ([_, field], place) in ADDRESSES.into_iter().zip(places) {
+            let from = self
+                .btf
+                .offset(TCP, &within(field), ValueKind::Structure(16))?;
+            for word in [0, 4, 8, 12] {
+                self.code.load(Four, R::R1, SOCKET, from + word);
+                self.code.store(Four, R::STACK, at(place) + word, R::R1);
+            }
+        }
+        self.code.jump(Condition::Always, done);
+        self.code.place(ipv4);
+        for ([field, _], place) in ADDRESSES.into_iter().zip(places) {
+            self.copy(WORD, field, place)?;
+        }
+        self.code.place(done);
+        Ok(())
+    }
+
+    /// Of a full socket.
+    fn write_full(&mut self, written: Label) -> Result<(), Malformed> {
+        let queues = [
+            ("rcv_nxt", "copied_seq", offset_of!(Head, recv_queue)),
+            ("write_seq", "snd_una", offset_of!(Head, send_queue)),
+        ];
+        for (end, begin, place) in queues {
+            self.of_socket(R::R1, WORD, end)?;
+            self.of_socket(R::R2, WORD, begin)?;
+            self.code.subtract(R::R1, R::R2);
+            self.write(Four, place, R::R1);
+        }
+        if self.plan.extent == Extent::Head {
+            // Before the first SYN there is no timer, and the queue is none.
+            let timer = self.code.label();
+            self.code
+                .load(One, R::R1, R::STACK, at(offset_of!(Head, state)));
+            self.code.jump(Condition::Is(R::R1, SYN_SENT), timer);
+            self.set(One, offset_of!(Head, timer), 0);
+            self.code.jump(Condition::Always, written);
+            self.code.place(timer);
+        }
+        self.write_timer()?;
+        if self.plan.extent == Extent::Head {
+            return Ok(());
+        }
+        self.copy(WORD, "sk_uid.val", offset_of!(Detailed, uid))?;
+        self.copy(WORD, "sk_mark", offset_of!(Detailed, mark))?;
+        self.copy(BYTE, "sk_shutdown", offset_of!(Detailed, shutdown))?;
+        self.copy(LONG, "sk_ino", offset_of!(Detailed, inode))?;
+        self.of_socket(R::R1, POINTER, "sk_cgrp_data.cgroup")?;
+        self.load(R::R1, R::R1, POINTER, ["cgroup", "kn"])?;
+        self.load(R::R1, R::R1, LONG, ["kernfs_node", "id"])?;
+        self.write(Eight, offset_of!(Detailed, cgroup), R::R1);
+        self.set(One, offset_of!(Detailed, is_full), 1);
+        Ok(())
+    }
+
+    /// The timer that netlink tells, of those that run (`inet_sk_diag_fill`).
+    fn write_timer(&mut self) -> Result<(), Malformed> {
+        let [resend, probe, chosen] = [(); 3].map(|()| self.code.label());
+        self.of_socket(R::R1, BYTE, "icsk_pending")?;
+        // ICSK_TIME_RETRANS, ICSK_TIME_LOSS_PROBE, ICSK_TIME_REO_TIMEOUT; ICSK_TIME_PROBE0.
+        for (pending, label) in [(1, resend), (5, resend), (6, resend), (3, probe)] {
+            self.code.jump(Condition::Is(R::R1, pending), label);
+        }
+        self.of_socket(R::R2, BYTE, "icsk_probes_out")?;
+        self.of_socket(R::R3, LONG, "sk_timer.expires")?;
+        self.of_socket(R::R4, POINTER, "sk_timer.entry.pprev")?;
+        self.code.set(R::R1, 2);
+        self.code.jump(Condition::IsNot(R::R4, 0), chosen);
+        self.zero(R::R1);
+        self.zero(R::R2);
+        self.code.jump(Condition::Always, chosen);
+        self.code.place(resend);
+        self.code.set(R::R1, 1);
+        self.of_socket(R::R2, BYTE, "icsk_retransmits")?;
+        let expires = "icsk_retransmit_timer.expires";
+        self.of_socket(R::R3, LONG, expires)?;
+        self.code.jump(Condition::Always, chosen);
+        self.code.place(probe);
+        self.code.set(R::R1, 4);
+        self.of_socket(R::R2, BYTE, "icsk_probes_out")?;
+        self.of_socket(R::R3, LONG, expires)?;
+        self.code.place(chosen);
+        self.write_chosen();
+        Ok(())
+    }
+
+    /// Writes the kind of a timer, how often something was sent again, and when it fires.
+    fn write_chosen(&mut self) {
+        self.write(One, offset_of!(Head, timer), R::R1);
+        self.write(One, offset_of!(Head, retransmits), R::R2);
+        if self.plan.extent == Extent::Detailed {
+            self.code.load(Eight, R::R1, R::STACK, NOW);
+            self.code.subtract(R::R3, R::R1);
+            self.write(Four, offset_of!(Detailed, expires), R::R3);
+        }
+    }
+
+    /// What is left of a connection.
+    fn write_rest(&mut self) -> Result<(), Malformed> {
+        self.code.copy(R::R1, SOCKET);
+        self.cast(REST)?;
+        self.code.copy(SOCKET, R::R0);
+        let state = [REST, "tw_substate"];
+        self.load(R::R1, SOCKET, BYTE, state)?;
+        self.write(One, offset_of!(Head, state), R::R1);
+        self.code.set(R::R1, 3);
+        self.zero(R::R2);
+        self.load(R::R3, SOCKET, LONG, [REST, "tw_timer.expires"])?;
+        self.write_chosen();
+        self.write_nobodys([REST, "tw_mark"])
+    }
+
+    /// What is there before a connection.
+    fn write_opening(&mut self) -> Result<(), Malformed> {
+        self.code.copy(R::R1, SOCKET);
+        self.cast(OPENING)?;
+        self.code.copy(SOCKET, R::R0);
+        self.set(One, offset_of!(Head, state), SYN_RECV);
+        self.code.set(R::R1, 1);
+        let again = [OPENING, "req.num_retrans"];
+        self.load(R::R2, SOCKET, BYTE, again)?;
+        let expires = [OPENING, "req.rsk_timer.expires"];
+        self.load(R::R3, SOCKET, LONG, expires)?;
+        self.write_chosen();
+        self.write_nobodys([OPENING, "ir_mark"])
+    }
+
+    /// What nobody holds has a mark, and nothing else.
+    fn write_nobodys(&mut self, mark: [&str; 2]) -> Result<(), Malformed> {
+        self.set(Four, offset_of!(Head, recv_queue), 0);
+        self.set(Four, offset_of!(Head, send_queue), 0);
+        if self.plan.extent == Extent::Detailed {
+            self.load(R::R1, SOCKET, WORD, mark)?;
+            self.write(Four, offset_of!(Detailed, mark), R::R1);
+            self.set(Eight, offset_of!(Detailed, inode), 0);
+            self.set(Four, offset_of!(Detailed, uid), 0);
+            self.set(One, offset_of!(Detailed, is_full), 0);
+        }
+        Ok(())
+    }
+}
