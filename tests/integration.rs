@@ -41,6 +41,7 @@ mod names;
 mod namespaces;
 mod narrowing;
 mod netstat;
+mod options;
 mod order;
 mod other_reader;
 mod output_errors;

@@ -167,7 +167,14 @@ fn words_of_filters_are_those_of_the_program() {
         .map(str::to_owned)
         .collect();
     // Parts of structures are told by a pattern, and one by one in the next test.
-    let structures = ["tcp_info.", "mptcp_info.", "memory."];
+    let structures = [
+        "socket_options.",
+        "congestion_info.",
+        "tcp_info.",
+        "mptcp_info.",
+        "ulp_info.",
+        "memory.",
+    ];
     let program: Words = lsock::filter::words()
         .into_iter()
         .map(|word| {

@@ -320,6 +320,7 @@ impl Typed {
     fn extensions(&self, needs: &FieldNeeds, shows: bool) -> Extensions {
         Extensions {
             info: shows && self.info || needs.has(Cost::Info),
+            options: shows && self.extended || needs.has(Cost::Options),
             memory: shows && self.memory || needs.has(Cost::Memory),
             files: shows && self.extended || needs.has(Cost::File),
             unix_peers: needs.shows(Cost::UnixPeers),

@@ -80,6 +80,16 @@ impl Definition {
         }
     }
 
+    /// A structure of the kernel, or a name beside one.
+    pub(super) const fn info(name: &'static str, width: usize, applies: fn(Table) -> bool) -> Self {
+        Self {
+            applies,
+            in_procfs: |_| false,
+            cost: Cost::Info,
+            ..Self::new(name, width)
+        }
+    }
+
     /// What is known of where processes run.
     pub(super) const fn place(name: &'static str, width: usize) -> Self {
         Self {
@@ -95,8 +105,10 @@ impl Definition {
 pub enum Cost {
     /// Nothing: it comes with the socket.
     Free,
-    /// The extension `tcp_info` or `mptcp_info`, and the congestion control algorithm.
+    /// The extension `tcp_info` or `mptcp_info`, the congestion control algorithm and the upper layer protocol.
     Info,
+    /// The extensions for options of the socket.
+    Options,
     /// The extension for socket memory.
     Memory,
     /// The extension for the files of unix sockets, and who waits for them.
@@ -129,7 +141,12 @@ impl Cost {
     /// When it is paid: how far a row must be looked up.
     pub const fn stage(self) -> Stage {
         match self {
-            Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => Stage::Socket,
+            Self::Free
+            | Self::Info
+            | Self::Options
+            | Self::Memory
+            | Self::File
+            | Self::UnixPeers => Stage::Socket,
             Self::Path
             | Self::Interface
             | Self::User
@@ -144,7 +161,12 @@ impl Cost {
     pub(super) fn is_pending(self, row: &Row<'_>) -> bool {
         let socket = row.socket;
         let has_key = match self {
-            Self::Free | Self::Info | Self::Memory | Self::File | Self::UnixPeers => return false,
+            Self::Free
+            | Self::Info
+            | Self::Options
+            | Self::Memory
+            | Self::File
+            | Self::UnixPeers => return false,
             // Who holds it may see another file there.
             Self::Path if row.at_path.is_none() => {
                 return socket.file().is_some() && row.stage < Stage::Owners;

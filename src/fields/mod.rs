@@ -16,7 +16,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use crate::model::{MPTCP_INFO, Memory, Source, TCP_INFO, Table, Unit};
+use crate::model::{Memory, Source, Structure, Table, Unit};
 pub use definition::{Cost, Definition};
 pub use lookup::Unknown;
 pub use table::Field;
@@ -46,13 +46,37 @@ impl Field {
                 Self::Fd,
             ],
             Self::PeerProcesses => vec![Self::PeerPid, Self::PeerProcess],
-            Self::TcpInfo => TCP_INFO.iter().map(Self::TcpPart).collect(),
-            Self::MptcpInfo => MPTCP_INFO.iter().map(Self::MptcpPart).collect(),
             Self::Memory => {
                 let places = 0..Memory::FIELDS.len();
                 places.map(Self::MemoryPart).collect()
             }
-            _ => Vec::new(),
+            other => match other.as_structure() {
+                Some(structure) => structure.fields().iter().map(Self::InfoPart).collect(),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// The structure of the kernel that it is.
+    pub const fn as_structure(self) -> Option<Structure> {
+        Some(match self {
+            Self::SocketOptions => Structure::SocketOptions,
+            Self::CongestionInfo => Structure::CongestionInfo,
+            Self::TcpInfo => Structure::TcpInfo,
+            Self::MptcpInfo => Structure::MptcpInfo,
+            Self::UlpInfo => Structure::UlpInfo,
+            _ => return None,
+        })
+    }
+
+    /// The field that holds a structure of the kernel.
+    pub const fn of_structure(structure: Structure) -> Self {
+        match structure {
+            Structure::SocketOptions => Self::SocketOptions,
+            Structure::CongestionInfo => Self::CongestionInfo,
+            Structure::TcpInfo => Self::TcpInfo,
+            Structure::MptcpInfo => Self::MptcpInfo,
+            Structure::UlpInfo => Self::UlpInfo,
         }
     }
 
@@ -73,8 +97,13 @@ impl Field {
     pub fn prefix(self) -> &'static str {
         match self {
             Self::TimerExpires | Self::TimerRetransmits => "timer.",
-            Self::TcpPart(_) => "tcp_info.",
-            Self::MptcpPart(_) => "mptcp_info.",
+            Self::InfoPart(part) => match part.structure {
+                Structure::TcpInfo => "tcp_info.",
+                Structure::MptcpInfo => "mptcp_info.",
+                Structure::SocketOptions => "socket_options.",
+                Structure::CongestionInfo => "congestion_info.",
+                Structure::UlpInfo => "ulp_info.",
+            },
             Self::MemoryPart(_) => "memory.",
             _ => "",
         }
@@ -83,7 +112,7 @@ impl Field {
     /// Its name within its structure.
     pub fn own_name(self) -> &'static str {
         match self {
-            Self::TcpPart(part) | Self::MptcpPart(part) => part.name,
+            Self::InfoPart(part) => part.name,
             Self::MemoryPart(place) => memory_part(place).0,
             other => other.definition().name,
         }
@@ -102,8 +131,7 @@ impl Field {
                 Self::Processes
             }
             Self::PeerPid | Self::PeerProcess => Self::PeerProcesses,
-            Self::TcpPart(_) => Self::TcpInfo,
-            Self::MptcpPart(_) => Self::MptcpInfo,
+            Self::InfoPart(part) => Self::of_structure(part.structure),
             Self::MemoryPart(_) => Self::Memory,
             _ => return None,
         })
@@ -168,10 +196,7 @@ impl Field {
 
     /// True if text writes its number with a unit: the parts of the kernel's structures.
     pub const fn has_unit_in_text(self) -> bool {
-        matches!(
-            self,
-            Self::TcpPart(_) | Self::MptcpPart(_) | Self::MemoryPart(_)
-        )
+        matches!(self, Self::InfoPart(_) | Self::MemoryPart(_))
     }
 
     /// True if rows can be ordered by it: not by a structure that has no order.
@@ -190,7 +215,7 @@ impl Field {
     /// What its number counts; `None` for a field that holds no number.
     pub fn unit(self) -> Option<Unit> {
         match self {
-            Self::TcpPart(part) | Self::MptcpPart(part) => Some(part.unit),
+            Self::InfoPart(part) => Some(part.unit),
             Self::MemoryPart(place) => Some(memory_part(place).1),
             other => other.definition().unit,
         }
@@ -256,7 +281,7 @@ impl Field {
     const fn is_extension(self) -> bool {
         matches!(
             self.cost(),
-            Cost::Info | Cost::Memory | Cost::File | Cost::Path
+            Cost::Info | Cost::Options | Cost::Memory | Cost::File | Cost::Path
         )
     }
 
@@ -324,10 +349,9 @@ impl Field {
                 | Self::Processes
                 | Self::PeerProcesses
                 | Self::Command
-                | Self::TcpInfo
-                | Self::MptcpInfo
+                | Self::Md5
                 | Self::Memory
-        )
+        ) || self.as_structure().is_some()
     }
 }
 

@@ -25,10 +25,8 @@ macro_rules! fields {
         pub enum Field {
             $(#[doc = concat!("`", $name, "`")] $key,)+
             $($(#[$doc])+ $other,)+
-            /// `tcp_info.…`
-            TcpPart(&'static InfoField),
-            /// `mptcp_info.…`
-            MptcpPart(&'static InfoField),
+            /// `tcp_info.…`, and those of its like.
+            InfoPart(&'static InfoField),
             /// `memory.…`: the place in [`Memory::FIELDS`](crate::model::Memory::FIELDS).
             MemoryPart(usize),
         }
@@ -46,8 +44,7 @@ macro_rules! fields {
                     $(Self::$other => const {
                         &Definition { $($($told: $about,)+)? ..Definition::$new($($with),+) }
                     },)+
-                    Self::TcpPart(_) => Self::TcpInfo.definition(),
-                    Self::MptcpPart(_) => Self::MptcpInfo.definition(),
+                    Self::InfoPart(part) => Self::of_structure(part.structure).definition(),
                     Self::MemoryPart(_) => Self::Memory.definition(),
                 }
             }
@@ -155,17 +152,20 @@ fields! {
         PeerContainer = new("peer_container", 16) {
             applies: has_peer, cost: Cost::Peers, is_optional: true,
         };
+        SocketOptions = new("socket_options", 14) {
+            applies: is_ip, in_procfs: NEVER, cost: Cost::Options,
+        };
         Congestion = new("congestion", 10) {
             aliases: &["cong"],
             applies: |table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp),
             in_procfs: NEVER, cost: Cost::Info,
         };
-        TcpInfo = new("tcp_info", 8) {
-            applies: |table| table.protocol == Protocol::Tcp, in_procfs: NEVER, cost: Cost::Info,
-        };
-        MptcpInfo = new("mptcp_info", 10) {
-            applies: |table| table.protocol == Protocol::Mptcp, in_procfs: NEVER, cost: Cost::Info,
-        };
+        CongestionInfo = info("congestion_info", 15, is_tcp) { is_optional: true };
+        TcpInfo = info("tcp_info", 8, is_tcp);
+        MptcpInfo = info("mptcp_info", 10, |table| table.protocol == Protocol::Mptcp);
+        Ulp = info("ulp", 5, is_tcp) { is_optional: true };
+        UlpInfo = info("ulp_info", 8, is_tcp) { is_optional: true };
+        Md5 = info("md5", 18, is_tcp) { is_optional: true };
         Memory = new("memory", 8) { in_procfs: has_drops, cost: Cost::Memory };
     }
     beside {
@@ -227,6 +227,10 @@ fn is_unix(table: Table) -> bool {
 /// Connections, of which another end may be on this host.
 fn has_peer(table: Table) -> bool {
     is_unix(table) || table.protocol.has_service_ports()
+}
+
+fn is_tcp(table: Table) -> bool {
+    table.protocol == Protocol::Tcp
 }
 
 fn is_ip(table: Table) -> bool {

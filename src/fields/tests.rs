@@ -1,7 +1,7 @@
 use super::{Datum, Field, Unknown, Value};
 use crate::model::{
-    Family, Info, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, Source, Stage, State,
-    Table, TimerKind,
+    Family, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, Source, Stage, State,
+    Structure, Table, TimerKind,
 };
 
 fn every() -> Vec<Field> {
@@ -91,6 +91,7 @@ fn words_are_those_of_the_model() {
         TimerKind::Keepalive,
         TimerKind::TimeWait,
         TimerKind::Probe,
+        TimerKind::DelayedAck,
     ];
     assert_eq!(Field::TimerKind.words(), timers.map(TimerKind::name));
     let statuses = [
@@ -213,7 +214,7 @@ fn no_limit_nothing_measured_and_left_overs_are_void() {
     let mut bytes = [0; 280];
     bytes[104..120].fill(0xff);
     bytes[76..80].copy_from_slice(&0x7fff_ffff_u32.to_ne_bytes());
-    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     for part in [
         "pacing_rate",
         "max_pacing_rate",
@@ -226,10 +227,10 @@ fn no_limit_nothing_measured_and_left_overs_are_void() {
     }
     // A listener has no round trips; a kernel that did not send them may know them.
     bytes[0] = 10;
-    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     let value = tcp_part("rtt").value(&Row::bare(&socket));
     assert!(matches!(value, Value::Absent));
-    socket.details_mut().tcp_info = Some(Info::tcp(&[1; 60]));
+    socket.details_mut().set_info(Structure::TcpInfo, &[1; 60]);
     let value = tcp_part("rtt").value(&Row::bare(&socket));
     assert!(matches!(value, Value::NotReported));
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::Field;
 use super::definition::Cost;
 use crate::model::{
-    Endpoint, Fact, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row, Shutdown,
-    Socket, SocketType, Source, State, Timer,
+    Details, Endpoint, Fact, Family, Info, Memory, Peer, Process, ProcessStatus, Protocol, Row,
+    Shutdown, Socket, SocketType, Source, State, Timer,
 };
 
 /// Which end of a socket.
@@ -103,7 +103,7 @@ pub enum Datum<'a> {
     /// Processes; of a part, its value in each of them.
     Processes(&'a [Process]),
     /// A kernel structure.
-    Info(&'a Info),
+    Info(Info<'a>),
     /// Memory.
     Memory(&'a Memory),
     /// An end of the socket in one cell; text only.
@@ -122,6 +122,11 @@ fn word<'a>(word: Option<&'static str>) -> Option<Datum<'a>> {
 fn name(name: Option<&str>) -> Option<Datum<'_>> {
     let name = name.filter(|name| !name.is_empty())?;
     Some(Datum::Name(name.as_bytes()))
+}
+
+fn names<'a>(socket: &'a Socket, of: fn(&'a Details) -> &'a Vec<u8>) -> Option<Datum<'a>> {
+    let name = of(socket.details.as_ref()?);
+    (!name.is_empty()).then_some(Datum::Name(name))
 }
 
 fn place<'a>(row: &Row<'a>, fact: Fact) -> Option<Datum<'a>> {
@@ -250,10 +255,14 @@ impl Field {
                 place.get(Fact::Container).map(Datum::Name)
             }
             Self::Congestion => socket.congestion().map(Datum::Name),
-            Self::TcpInfo => socket.tcp_info().map(Datum::Info),
-            Self::TcpPart(part) => number(socket.tcp_info()?.get(part)),
-            Self::MptcpInfo => socket.mptcp_info().map(Datum::Info),
-            Self::MptcpPart(part) => number(socket.mptcp_info()?.get(part)),
+            Self::Ulp => names(socket, |details| &details.ulp),
+            Self::Md5 => names(socket, |details| &details.md5),
+            Self::InfoPart(part) => number(socket.info(part.structure)?.get(part)),
+            Self::SocketOptions
+            | Self::CongestionInfo
+            | Self::TcpInfo
+            | Self::MptcpInfo
+            | Self::UlpInfo => socket.info(self.as_structure()?).map(Datum::Info),
             Self::Memory => socket.memory().map(Datum::Memory),
             Self::MemoryPart(place) => {
                 let (_, _, value) = Memory::FIELDS.get(place)?;
@@ -313,14 +322,14 @@ impl Field {
         if self.is_void(socket) {
             return Value::Void;
         }
-        let of_info = |info: Option<&Info>, part| match info {
-            Some(info) if info.lacks(part) => Value::Absent,
-            Some(info) if info.was_sent(part) => Value::Void,
-            _ => Value::NotReported,
-        };
         let is_told = match self {
-            Self::TcpPart(part) => return of_info(socket.tcp_info(), part),
-            Self::MptcpPart(part) => return of_info(socket.mptcp_info(), part),
+            Self::InfoPart(part) if !self.definition().is_optional => {
+                return match socket.info(part.structure) {
+                    Some(info) if info.lacks(part) => Value::Absent,
+                    Some(info) if info.was_sent(part) => Value::Void,
+                    _ => Value::NotReported,
+                };
+            }
             _ if self.is_of_owners() => !row.is_owner_in_doubt && row.process_status.is_some(),
             // What no descriptor can hold belongs to nobody.
             Self::Uid | Self::User if !socket.may_be_held() => true,
@@ -387,6 +396,8 @@ impl Field {
             Self::FileInode | Self::FileDevice | Self::AtPath => !socket.has_path(),
             Self::PendingPeers => socket.state != State::Listen,
             Self::User => socket.uid.is_some(),
+            // Whoever may know it is told the mark.
+            Self::Md5 => socket.mark.is_some(),
             // It may be that of its subflows.
             Self::Congestion => socket.protocol == Protocol::Mptcp,
             other => other.definition().is_optional,

@@ -7,8 +7,8 @@ use proptest::sample::{select, subsequence};
 
 use super::Field;
 use crate::model::{
-    BoundFile, Endpoint, Fact, Family, Info, Memory, Peer, Place, Process, ProcessStatus, Protocol,
-    Row, Shutdown, Socket, SocketType, Stage, State, StateSet, Table, Timer, TimerKind,
+    BoundFile, Endpoint, Fact, Family, Memory, Peer, Place, Process, ProcessStatus, Protocol, Row,
+    Shutdown, Socket, SocketType, Stage, State, StateSet, Structure, Table, Timer, TimerKind,
 };
 
 pub(super) const IPV4: [&str; 5] = [
@@ -416,10 +416,14 @@ impl Rest {
         }
         let Some(len) = self.info else { return };
         let bytes: Vec<u8> = (0..=5).cycle().take(len).collect();
-        match socket.protocol {
-            Protocol::Tcp => socket.details_mut().tcp_info = Some(Info::tcp(&bytes)),
-            Protocol::Mptcp => socket.details_mut().mptcp_info = Some(Info::mptcp(&bytes)),
-            _ => {}
+        let structures = Structure::ALL.into_iter();
+        let table = socket.table();
+        for structure in structures.filter(|of| Field::of_structure(*of).applies_to(table)) {
+            socket.details_mut().set_info(structure, &bytes);
+        }
+        if socket.protocol == Protocol::Tcp && len > 100 {
+            socket.details_mut().ulp = b"tls".to_vec();
+            socket.details_mut().md5 = b"10.0.0.1/32".to_vec();
         }
     }
 }

@@ -239,6 +239,7 @@ fn request(query: &Query, rule: &Rule, hunts: &[Hunt]) -> Request {
         states: states.fold(StateSet::EMPTY, StateSet::union),
         extensions: Extensions {
             info: asked.extensions.info || needs(Cost::Info),
+            options: asked.extensions.options || needs(Cost::Options),
             memory: asked.extensions.memory || needs(Cost::Memory),
             ..Extensions::default()
         },

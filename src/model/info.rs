@@ -1,4 +1,4 @@
-//! Kernel structures that grow from version to version: `tcp_info` and `mptcp_info`.
+//! Kernel structures that grow from version to version: `tcp_info`, `mptcp_info` and smaller ones.
 
 use std::sync::LazyLock;
 
@@ -19,6 +19,58 @@ named! {
         Micros = "micros",
         /// Milliseconds.
         Millis = "millis",
+    }
+}
+
+named! {
+    /// Which structure.
+    pub enum Structure {
+        /// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
+        TcpInfo = "tcp_info",
+        /// `struct mptcp_info` (`include/uapi/linux/mptcp.h`), without the prefix `mptcpi_`.
+        MptcpInfo = "mptcp_info",
+        /// What a program, or the system, has set of the socket.
+        SocketOptions = "socket_options",
+        /// The state of the congestion control algorithm: Vegas, DCTCP or BBR.
+        CongestionInfo = "congestion_info",
+        /// The state of the upper layer protocol: TLS in the kernel, or the MPTCP connection of a subflow.
+        UlpInfo = "ulp_info",
+    }
+}
+
+/// The fields of every structure, in the order of [`Structure::ALL`].
+static FIELDS: LazyLock<Vec<Vec<InfoField>>> = LazyLock::new(|| {
+    let structures = Structure::ALL.into_iter();
+    structures
+        .map(|structure| fields(structure, structure.text()))
+        .collect()
+});
+
+impl Structure {
+    /// Its fields, in the order of the kernel.
+    pub fn fields(self) -> &'static [InfoField] {
+        FIELDS.get(self.place()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Its place in [`Structure::ALL`].
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::TcpInfo => 0,
+            Self::MptcpInfo => 1,
+            Self::SocketOptions => 2,
+            Self::CongestionInfo => 3,
+            Self::UlpInfo => 4,
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::TcpInfo => include_str!("info/tcp.txt"),
+            Self::MptcpInfo => include_str!("info/mptcp.txt"),
+            Self::SocketOptions => include_str!("info/options.txt"),
+            Self::CongestionInfo => include_str!("info/congestion.txt"),
+            Self::UlpInfo => include_str!("info/ulp.txt"),
+        }
     }
 }
 
@@ -50,6 +102,8 @@ impl Span {
 /// One field of a kernel structure.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InfoField {
+    /// What it is a part of.
+    pub structure: Structure,
     /// Its name, without the structure's prefix.
     pub name: &'static str,
     /// What it counts.
@@ -57,17 +111,21 @@ pub struct InfoField {
     span: Span,
     /// The names of its bits, the lowest first; none where it is no set of flags.
     pub flags: Vec<&'static str>,
+    /// The names of its values, where they are codes.
+    pub words: Vec<(u64, &'static str)>,
+    /// The value that says nothing, for most sockets have it.
+    pub usual: u64,
     /// True if the kernel tells it of a listener too; every other field is 0 there, and says nothing.
     of_listener: bool,
-    /// The number that stands for none: no limit, or nothing measured yet.
-    none: Option<u64>,
+    /// The numbers that stand for none: no limit, nothing measured yet, or not sent.
+    none: Vec<u64>,
     /// The count of what the field is about: while it is 0, the field says nothing.
     counter: Option<Span>,
 }
 
 impl InfoField {
     /// Reads the line of a field among all of its structure; `None` = it is a remark.
-    fn read(line: &'static str, all: &str) -> Option<Self> {
+    fn read(structure: Structure, line: &'static str, all: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (name, offset, size) = (words.next()?, words.next()?, words.next()?);
         let unit = words.next()?;
@@ -88,35 +146,32 @@ impl InfoField {
                 .skip(1);
             Span::read(words.next()?, words.next()?)
         };
+        let list = |name| note(name).into_iter().flat_map(|list| list.split(','));
+        let number = |number: &str| number.parse().ok();
         Some(Self {
+            structure,
             name,
             unit: Unit::ALL.into_iter().find(|known| known.name() == unit)?,
             span: Span::read(offset, size)?,
-            flags: note("flags")
-                .into_iter()
-                .flat_map(|flags| flags.split(','))
+            flags: list("flags").collect(),
+            words: list("words")
+                .filter_map(|word| word.split_once(':'))
+                .filter_map(|(code, word)| Some((number(code)?, word)))
                 .collect(),
+            usual: note("usual").and_then(number).unwrap_or_default(),
             of_listener: note("listener").is_some(),
-            none: note("none").and_then(|number| number.parse().ok()),
+            none: list("none").filter_map(number).collect(),
             counter: note("counter").and_then(span_of),
         })
     }
 }
 
-fn fields(text: &'static str) -> Vec<InfoField> {
+fn fields(structure: Structure, text: &'static str) -> Vec<InfoField> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
-        .filter_map(|line| InfoField::read(line, text))
+        .filter_map(|line| InfoField::read(structure, line, text))
         .collect()
 }
-
-/// `struct tcp_info` (`include/uapi/linux/tcp.h`), without the prefix `tcpi_`.
-pub static TCP_INFO: LazyLock<Vec<InfoField>> =
-    LazyLock::new(|| fields(include_str!("info/tcp.txt")));
-
-/// `struct mptcp_info` (`include/uapi/linux/mptcp.h`), without the prefix `mptcpi_`.
-pub static MPTCP_INFO: LazyLock<Vec<InfoField>> =
-    LazyLock::new(|| fields(include_str!("info/mptcp.txt")));
 
 /// Of every rate: no limit.
 const NO_RATE: u64 = u64::MAX;
@@ -124,55 +179,32 @@ const NO_RATE: u64 = u64::MAX;
 /// `TCP_LISTEN` (`include/net/tcp_states.h`).
 const TCP_LISTEN: u8 = 10;
 
-/// Bytes of the longest structure that is decoded; eight from the begin of its last field on.
-const MAX_LEN: usize = 280;
-
 /// Such a structure as one kernel sent it. A field beyond its end is absent, not zero; bytes beyond
 /// the fields known here are ignored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Info {
-    /// Every field known here, sent or not.
-    pub fields: &'static [InfoField],
-    bytes: [u8; MAX_LEN],
-    len: usize,
-    is_listener: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Info<'b> {
+    /// Which one.
+    pub structure: Structure,
+    bytes: &'b [u8],
 }
 
-impl Info {
-    /// Keeps the bytes of a `tcp_info`.
-    pub fn tcp(payload: &[u8]) -> Self {
-        Self {
-            is_listener: payload.first() == Some(&TCP_LISTEN),
-            ..Self::new(&TCP_INFO, payload)
-        }
+impl<'b> Info<'b> {
+    /// A structure of these bytes.
+    pub const fn new(structure: Structure, bytes: &'b [u8]) -> Self {
+        Self { structure, bytes }
     }
 
-    /// Keeps the bytes of an `mptcp_info`.
-    pub fn mptcp(payload: &[u8]) -> Self {
-        Self::new(&MPTCP_INFO, payload)
-    }
-
-    fn new(fields: &'static [InfoField], payload: &[u8]) -> Self {
-        let mut bytes = [0; MAX_LEN];
-        let len = payload.len().min(MAX_LEN);
-        for (slot, byte) in bytes.iter_mut().zip(payload) {
-            *slot = *byte;
-        }
-        Self {
-            fields,
-            bytes,
-            len,
-            is_listener: false,
-        }
+    fn is_listener(self) -> bool {
+        self.structure == Structure::TcpInfo && self.bytes.first() == Some(&TCP_LISTEN)
     }
 
     /// The value of a field; `None` when this kernel did not send it, or it means that there is none.
-    pub fn get(&self, field: &InfoField) -> Option<u64> {
+    pub fn get(self, field: &InfoField) -> Option<u64> {
         if self.lacks(field) {
             return None;
         }
         let value = self.number(field.span)?;
-        let is_none = field.none == Some(value)
+        let is_none = field.none.contains(&value)
             || field.unit == Unit::Rate && value == NO_RATE
             || field
                 .counter
@@ -180,11 +212,19 @@ impl Info {
         (!is_none).then_some(value)
     }
 
-    fn number(&self, span: Span) -> Option<u64> {
+    fn number(self, span: Span) -> Option<u64> {
         if !self.has(span) {
             return None;
         }
-        let word = u64::from_ne_bytes(*self.bytes.get(span.offset..)?.first_chunk()?);
+        let rest = self.bytes.get(span.offset..)?;
+        let word = rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut word = [0; 8];
+            word.iter_mut()
+                .zip(rest)
+                .for_each(|(slot, byte)| *slot = *byte);
+            word
+        });
+        let word = u64::from_ne_bytes(word);
         // C compilers fill bit fields from the low end on little-endian machines.
         let shift = if cfg!(target_endian = "little") {
             span.shift
@@ -194,28 +234,27 @@ impl Info {
         Some(word >> shift & u64::MAX >> (u64::BITS - span.bits))
     }
 
-    const fn has(&self, span: Span) -> bool {
-        span.offset + span.size <= self.len
+    const fn has(self, span: Span) -> bool {
+        span.offset + span.size <= self.bytes.len()
     }
 
     /// True if this kernel sent the field, whatever it says.
-    pub const fn was_sent(&self, field: &InfoField) -> bool {
+    pub const fn was_sent(self, field: &InfoField) -> bool {
         self.has(field.span)
     }
 
     /// True if a socket of this kind has no such field.
-    pub const fn lacks(&self, field: &InfoField) -> bool {
-        self.is_listener && !field.of_listener
-    }
-
-    /// Every field known here, with its value where the kernel sent one.
-    pub fn values(&self) -> impl Iterator<Item = (&'static InfoField, Option<u64>)> + '_ {
-        self.fields.iter().map(|field| (field, self.get(field)))
+    pub fn lacks(self, field: &InfoField) -> bool {
+        self.is_listener() && !field.of_listener
     }
 
     /// The value of the field with this name.
-    pub fn value(&self, name: &str) -> Option<u64> {
-        let field = self.fields.iter().find(|field| field.name == name)?;
+    pub fn value(self, name: &str) -> Option<u64> {
+        let field = self
+            .structure
+            .fields()
+            .iter()
+            .find(|field| field.name == name)?;
         self.get(field)
     }
 }
@@ -227,7 +266,11 @@ mod tests {
         reason = "a test stops at the first surprise"
     )]
 
-    use super::{Info, MPTCP_INFO, TCP_INFO};
+    use super::{Info, Structure};
+
+    fn tcp(bytes: &[u8]) -> Info<'_> {
+        Info::new(Structure::TcpInfo, bytes)
+    }
 
     fn counting() -> Vec<u8> {
         (0..=255).cycle().take(400).collect()
@@ -235,7 +278,8 @@ mod tests {
 
     #[test]
     fn fields_stand_at_the_offsets_of_the_header() {
-        let info = Info::tcp(&counting());
+        let bytes = counting();
+        let info = tcp(&bytes);
         assert_eq!(info.value("snd_wscale"), Some(6));
         assert_eq!(info.value("rcv_wscale"), Some(0));
         assert_eq!(info.value("delivery_rate_app_limited"), Some(1));
@@ -254,28 +298,33 @@ mod tests {
 
     #[test]
     fn every_line_is_a_field() {
-        for (fields, text) in [
-            (&TCP_INFO, include_str!("info/tcp.txt")),
-            (&MPTCP_INFO, include_str!("info/mptcp.txt")),
-        ] {
+        for (place, structure) in Structure::ALL.into_iter().enumerate() {
+            assert_eq!(structure.place(), place);
+        }
+        for structure in Structure::ALL {
+            let (fields, text) = (structure.fields(), structure.text());
             let lines = text.lines().filter(|line| !line.starts_with('#'));
             let names: Vec<_> = fields.iter().map(|field| field.name).collect();
             assert_eq!(names.len(), lines.clone().count(), "{names:?}");
             let count = |note| text.lines().filter(|line| line.contains(note)).count();
             let counted = fields.iter().filter(|field| field.counter.is_some());
             assert_eq!(counted.count(), count(" counter="), "{names:?}");
-            let limited = fields.iter().filter(|field| field.none.is_some());
+            let limited = fields.iter().filter(|field| !field.none.is_empty());
             assert_eq!(limited.count(), count(" none="), "{names:?}");
+            let worded = fields.iter().filter(|field| !field.words.is_empty());
+            assert_eq!(worded.count(), count(" words="), "{names:?}");
+            let usual = fields.iter().filter(|field| field.usual != 0);
+            assert_eq!(usual.count(), count(" usual="), "{names:?}");
         }
     }
 
     #[test]
     fn a_field_the_kernel_did_not_send_is_absent() {
         let bytes = counting();
-        for fields in [&*TCP_INFO, &MPTCP_INFO] {
+        for structure in Structure::ALL {
             for len in 0..=bytes.len() {
-                let info = Info::new(fields, bytes.get(..len).unwrap_or_default());
-                for field in fields {
+                let info = Info::new(structure, bytes.get(..len).unwrap_or_default());
+                for field in structure.fields() {
                     let sent = field.span.offset + field.span.size <= len;
                     assert_eq!(
                         info.get(field).is_some(),
@@ -292,19 +341,22 @@ mod tests {
     fn what_a_listener_cannot_have_is_not_zero() {
         let mut bytes = vec![0; 280];
         bytes[0] = 10;
-        let info = Info::tcp(&bytes);
-        let told = info.values().filter(|(_, value)| value.is_some());
-        let told: Vec<&str> = told.map(|(field, _)| field.name).collect();
+        let info = tcp(&bytes);
+        let fields = Structure::TcpInfo.fields().iter();
+        let told: Vec<&str> = fields
+            .filter(|field| info.get(field).is_some())
+            .map(|field| field.name)
+            .collect();
         let kernel = "state unacked sacked snd_cwnd reordering pacing_rate max_pacing_rate";
         assert_eq!(told.join(" "), kernel);
         bytes[0] = 1;
-        assert_eq!(Info::tcp(&bytes).value("rto"), Some(0));
+        assert_eq!(tcp(&bytes).value("rto"), Some(0));
     }
 
     #[test]
     fn what_was_never_measured_or_sent_is_none() {
         let mut bytes = vec![0; 280];
-        let is = |bytes: &[u8], name: &str| Info::tcp(bytes).value(name);
+        let is = |bytes: &[u8], name: &str| tcp(bytes).value(name);
         for (name, at, counted_at) in [
             ("rtt", 68, 68),
             ("rttvar", 72, 68),
@@ -323,7 +375,7 @@ mod tests {
     #[test]
     fn number_that_means_none_is_none() {
         let mut bytes = vec![0; 280];
-        let is = |bytes: &[u8], name: &str| Info::tcp(bytes).value(name);
+        let is = |bytes: &[u8], name: &str| tcp(bytes).value(name);
         for (name, at, len) in [
             ("pacing_rate", 104, 8),
             ("max_pacing_rate", 112, 8),
@@ -347,22 +399,28 @@ mod tests {
             ("last_data_sent", 156, 160),
             ("last_ack_recv", 140, 144),
         ] {
-            let value = |bytes: &[u8]| Info::tcp(bytes).value(name);
+            let value = |bytes: &[u8]| tcp(bytes).value(name);
             assert_eq!(value(&bytes), None, "{name}");
             assert_eq!(value(&bytes[..count]), Some(0), "{name}: not counted");
             bytes[count] = 1;
             assert_eq!(value(&bytes[..end]), Some(0), "{name}");
         }
         let mut bytes = vec![0; 96];
-        assert_eq!(Info::mptcp(&bytes).value("last_data_recv"), None);
+        assert_eq!(
+            Info::new(Structure::MptcpInfo, &bytes).value("last_data_recv"),
+            None
+        );
         bytes[64] = 1;
-        assert_eq!(Info::mptcp(&bytes).value("last_data_recv"), Some(0));
+        assert_eq!(
+            Info::new(Structure::MptcpInfo, &bytes).value("last_data_recv"),
+            Some(0)
+        );
     }
 
     #[test]
     fn fields_do_not_overlap() {
-        for fields in [&*TCP_INFO, &MPTCP_INFO] {
-            for pair in fields.windows(2) {
+        for structure in Structure::ALL {
+            for pair in structure.fields().windows(2) {
                 let [a, b] = pair else { continue };
                 let (a, b, names) = (a.span, b.span, [a.name, b.name]);
                 let same_byte = a.offset == b.offset && a.shift + a.bits <= b.shift;

@@ -29,7 +29,7 @@ pub use finding::{
     FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder, Limits,
     NotChecked, PortRange, Ports, Severity, any_address, by_holders, by_process,
 };
-pub use info::{Info, InfoField, MPTCP_INFO, TCP_INFO, Unit};
+pub use info::{Info, InfoField, Structure, Unit};
 pub use machine::{
     EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, steps, transition,
 };

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
-    Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Table, Timer, TimerKind, Unit,
-    named,
+    Endpoint, Family, Info, Protocol, SocketType, State, StateSet, Structure, Table, Timer,
+    TimerKind, Unit, named,
 };
 
 /// A connection is stuck if it was sent again so often: over a second and a half, for each pause is
@@ -130,10 +130,13 @@ pub struct BoundFile {
 pub struct Details {
     /// The congestion control algorithm; empty = unknown. Any bytes but NUL.
     pub congestion: Vec<u8>,
-    /// `struct tcp_info`.
-    pub tcp_info: Option<Info>,
-    /// `struct mptcp_info`.
-    pub mptcp_info: Option<Info>,
+    /// The upper layer protocol; empty = none, or unknown. Any bytes but NUL.
+    pub ulp: Vec<u8>,
+    /// The addresses of peers that a signature of RFC 2385 is agreed on with, `10.0.0.1/32`, joined with commas;
+    /// empty = none, or unknown.
+    pub md5: Vec<u8>,
+    /// The bytes of each [`Structure`]; none = the kernel did not send it.
+    structures: [Vec<u8>; Structure::ALL.len()],
     /// Socket memory.
     pub memory: Option<Memory>,
     /// The file of a unix socket that is bound to a path.
@@ -150,6 +153,49 @@ pub struct Details {
 }
 
 impl Details {
+    /// What the kernel sent of a structure.
+    pub fn info(&self, structure: Structure) -> Option<Info<'_>> {
+        let bytes = self.structures.get(structure.place())?;
+        (!bytes.is_empty()).then_some(Info::new(structure, bytes))
+    }
+
+    /// Keeps a structure as the kernel sent it.
+    pub fn set_info(&mut self, structure: Structure, bytes: &[u8]) {
+        self.clear_info(structure);
+        self.set_part(structure, 0, bytes);
+    }
+
+    /// Keeps a part of a structure that comes in pieces; bytes that did not come are 255.
+    pub fn set_part(&mut self, structure: Structure, offset: usize, part: &[u8]) {
+        let Some(bytes) = self.structures.get_mut(structure.place()) else {
+            return;
+        };
+        let end = offset + part.len();
+        bytes.resize(bytes.len().max(end), u8::MAX);
+        if let Some(place) = bytes.get_mut(offset..end) {
+            place.copy_from_slice(part);
+        }
+    }
+
+    /// Forgets a structure.
+    pub fn clear_info(&mut self, structure: Structure) {
+        if let Some(bytes) = self.structures.get_mut(structure.place()) {
+            bytes.clear();
+        }
+    }
+
+    /// Forgets what is asked for with `-i`.
+    pub fn clear_infos(&mut self) {
+        for names in [&mut self.congestion, &mut self.ulp, &mut self.md5] {
+            names.clear();
+        }
+        for structure in Structure::ALL {
+            if structure != Structure::SocketOptions {
+                self.clear_info(structure);
+            }
+        }
+    }
+
     /// Forgets the file of a unix socket, and who waits for it.
     pub fn clear_files(&mut self) {
         self.file = None;
@@ -159,9 +205,8 @@ impl Details {
 
     fn clear(&mut self) {
         self.attributes.clear();
-        self.congestion.clear();
-        self.tcp_info = None;
-        self.mptcp_info = None;
+        self.clear_infos();
+        self.clear_info(Structure::SocketOptions);
         self.memory = None;
         self.clear_files();
     }
@@ -241,7 +286,7 @@ pub struct Socket {
     pub peer_inode: Option<u64>,
     /// What a file of `/proc/net` has beside that; of TCP and unix sockets that were read there.
     pub proc_net: Option<ProcNetExtras>,
-    /// What was asked for with `-i` and `-m`.
+    /// What was asked for with `-e`, `-i` and `-m`.
     pub details: Option<Box<Details>>,
 }
 
@@ -262,6 +307,13 @@ impl Socket {
             self.details_mut().keeps_attributes = true;
         }
         self
+    }
+
+    /// True if attributes are kept as they came.
+    pub fn keeps_attributes(&self) -> bool {
+        self.details
+            .as_ref()
+            .is_some_and(|details| details.keeps_attributes)
     }
 
     /// Keeps an attribute that it has no field for, where those are wanted.
@@ -391,7 +443,7 @@ impl Socket {
         let is_held_up = self.timer.is_some_and(|timer| match timer.kind {
             TimerKind::Retransmit => timer.retransmits >= RETRANSMITS,
             TimerKind::Probe => true,
-            TimerKind::Keepalive | TimerKind::TimeWait => false,
+            TimerKind::Keepalive | TimerKind::TimeWait | TimerKind::DelayedAck => false,
         });
         self.protocol.is_tcp_like() && (is_unread || is_held_up)
     }
@@ -423,14 +475,9 @@ impl Socket {
         Some(&found.1)
     }
 
-    /// Its `tcp_info`, where that was asked for.
-    pub fn tcp_info(&self) -> Option<&Info> {
-        self.details.as_ref()?.tcp_info.as_ref()
-    }
-
-    /// Its `mptcp_info`, where that was asked for.
-    pub fn mptcp_info(&self) -> Option<&Info> {
-        self.details.as_ref()?.mptcp_info.as_ref()
+    /// A structure of the kernel, where that was asked for.
+    pub fn info(&self, structure: Structure) -> Option<Info<'_>> {
+        self.details.as_ref()?.info(structure)
     }
 
     /// Its congestion control algorithm, where that was asked for.

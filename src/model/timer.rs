@@ -13,6 +13,8 @@ named! {
         TimeWait = "time_wait",
         /// The peer's window is closed and is probed (persist timer).
         Probe = "probe",
+        /// An acknowledgement is put off, to be sent with data.
+        DelayedAck = "delayed_ack",
     }
 }
 
@@ -24,6 +26,7 @@ impl TimerKind {
             2 => Some(Self::Keepalive),
             3 => Some(Self::TimeWait),
             4 => Some(Self::Probe),
+            5 => Some(Self::DelayedAck),
             _ => None,
         }
     }

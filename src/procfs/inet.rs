@@ -141,7 +141,7 @@ fn timer(extras: &ProcNetExtras) -> Option<Timer> {
     let kind = TimerKind::from_code(extras.timer)?;
     let sent = match kind {
         TimerKind::Keepalive | TimerKind::Probe => extras.probes,
-        TimerKind::Retransmit | TimerKind::TimeWait => extras.retransmits,
+        TimerKind::Retransmit | TimerKind::TimeWait | TimerKind::DelayedAck => extras.retransmits,
     };
     let ticks = Some(extras.ticks).filter(|ticks| *ticks < PAST_TICKS);
     Some(Timer {

@@ -49,10 +49,11 @@ impl Query {
             return Ok(());
         };
         let untold = self.untold_by_walk(table);
-        let is_extended = self.extensions.info || self.extensions.memory;
+        let asked = self.extensions;
+        let is_extended = asked.info || asked.options || asked.memory;
         let what = match (&*untold, self.record.is_some()) {
             (_, true) => "nothing that could be recorded".to_owned(),
-            ([], _) if is_extended => "neither tcp_info nor memory".to_owned(),
+            ([], _) if is_extended => "neither socket_options, tcp_info nor memory".to_owned(),
             ([], _) if matches!(self.format, Format::Netstat(_)) => {
                 "not all that netstat shows".to_owned()
             }

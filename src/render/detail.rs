@@ -1,6 +1,7 @@
-//! `tcp_info`, `mptcp_info` and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
+//! Structures of the kernel and memory as words for people: `congestion:cubic rtt:31.25ms rcvbuf:128KiB`.
 
-use crate::model::{Info, InfoField, MPTCP_INFO, Memory, Row, State, TCP_INFO};
+use crate::fields::Datum;
+use crate::model::{Memory, Row, State, Structure};
 
 use super::style::Style;
 use super::{Extras, Field, Layout, digits};
@@ -17,8 +18,12 @@ impl Details {
         let shown: Vec<Field> = layout.columns.iter().flat_map(|c| c.flat()).collect();
         let structures = [
             (Field::Congestion, Extras::INFO),
+            (Field::CongestionInfo, Extras::INFO),
             (Field::TcpInfo, Extras::INFO),
             (Field::MptcpInfo, Extras::INFO),
+            (Field::Ulp, Extras::INFO),
+            (Field::UlpInfo, Extras::INFO),
+            (Field::Md5, Extras::INFO),
             (Field::Memory, Extras::MEMORY),
         ];
         let wanted = structures.into_iter();
@@ -34,11 +39,11 @@ impl Details {
     /// Writes the words that the row has; nothing where it has none.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>) {
         let is_listener = row.socket.state == State::Listen;
-        let is_mptcp = row.socket.mptcp_info().is_some();
         let fields = self.0.iter().copied().filter(|field| match field {
             // Of a listener the row shows its queue and the limit of that.
-            Field::TcpPart(part) if is_listener => !matches!(part.name, "unacked" | "sacked"),
-            Field::MptcpPart(_) => is_mptcp,
+            Field::InfoPart(part) if is_listener && part.structure == Structure::TcpInfo => {
+                !matches!(part.name, "unacked" | "sacked")
+            }
             _ => true,
         });
         words(out, b' ', fields, row);
@@ -48,52 +53,62 @@ impl Details {
 /// Writes a structure as one cell; `-` when no part says anything.
 pub(super) fn cell(out: &mut Vec<u8>, separator: u8, structure: Field, row: &Row<'_>) {
     let start = out.len();
-    match structure {
-        Field::TcpInfo => words(out, separator, TCP_INFO.iter().map(Field::TcpPart), row),
-        Field::MptcpInfo => words(out, separator, MPTCP_INFO.iter().map(Field::MptcpPart), row),
-        _ => {
-            let places = 0..Memory::FIELDS.len();
-            words(out, separator, places.map(Field::MemoryPart), row);
-        }
+    if let Some(structure) = structure.as_structure() {
+        let parts = structure.fields().iter();
+        words(out, separator, parts.map(Field::InfoPart), row);
+    } else {
+        let places = 0..Memory::FIELDS.len();
+        words(out, separator, places.map(Field::MemoryPart), row);
     }
     if out.len() == start {
         out.push(b'-');
     }
 }
 
-/// Writes every field that was sent and says something: of memory zeros too, for a limit of 0 is news; not the
-/// state, which is in the row.
+/// Writes every field that was sent and says something: of memory zeros too, for a limit of 0 is news; of options what
+/// most sockets do not have; not the state, which is in the row.
 fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, row: &Row<'_>) {
     let (start, socket) = (out.len(), row.socket);
-    let (tcp, mptcp, memory) = (socket.tcp_info(), socket.mptcp_info(), socket.memory());
-    let in_info = |info: Option<&Info>, part: &'static InfoField| {
-        let number = info?.get(part).filter(|number| *number != 0)?;
-        (part.name != "state").then_some((part.name, number))
+    let memory = socket.memory();
+    let is_news = |field: Field, number: u64| match field {
+        Field::InfoPart(part) => number != part.usual && part.name != "state",
+        _ => true,
     };
-    let in_memory = |place: usize| {
-        let (name, _, value) = Memory::FIELDS.get(place)?;
-        Some((*name, u64::from(value(memory?)?)))
+    let number = |field: Field| match field {
+        Field::InfoPart(part) => socket.info(part.structure)?.get(part),
+        Field::MemoryPart(place) => {
+            let (_, _, value) = Memory::FIELDS.get(place)?;
+            value(memory?).map(u64::from)
+        }
+        _ => None,
     };
     for field in fields {
-        let known = match field {
-            Field::TcpPart(part) => in_info(tcp, part),
-            Field::MptcpPart(part) => in_info(mptcp, part),
-            Field::MemoryPart(place) => in_memory(place),
-            _ => {
-                // The first word.
-                if let Some(name) = socket.congestion() {
-                    out.extend_from_slice(b"congestion:");
-                    Style::WORD.name(out, name, |c| matches!(c, ':' | ','));
-                }
-                continue;
-            }
-        };
-        let Some((name, number)) = known else {
+        let name = field.own_name();
+        let known = number(field).filter(|number| is_news(field, *number));
+        let known = known.map(Datum::Number).or_else(|| match field {
+            Field::InfoPart(_) | Field::MemoryPart(_) => None,
+            _ => field.get(row),
+        });
+        let Some(known) = known else {
             continue;
         };
         if out.len() > start {
             out.push(separator);
         }
+        let number = match known {
+            Datum::Number(number) => number,
+            Datum::Name(text) => {
+                out.extend_from_slice(name.as_bytes());
+                out.push(b':');
+                if field == Field::Md5 {
+                    out.extend_from_slice(text);
+                } else {
+                    Style::WORD.name(out, text, |c| matches!(c, ':' | ','));
+                }
+                continue;
+            }
+            _ => continue,
+        };
         // Words that say what they are, as `ss` writes them.
         let between = if name == "options" {
             separator

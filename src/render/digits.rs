@@ -136,8 +136,13 @@ fn longest_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
 /// Writes the value of a part of a kernel structure.
 pub(super) fn number(out: &mut Vec<u8>, value: u64, part: Field, separator: u8) {
     match part {
-        Field::TcpPart(info) | Field::MptcpPart(info) if !info.flags.is_empty() && value != 0 => {
+        Field::InfoPart(info) if !info.flags.is_empty() && value != 0 => {
             flags(out, value, &info.flags, separator);
+        }
+        Field::InfoPart(info)
+            if let Some((_, word)) = info.words.iter().find(|(code, _)| *code == value) =>
+        {
+            out.extend_from_slice(word.as_bytes());
         }
         _ => write(out, value, part.unit()),
     }

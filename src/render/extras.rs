@@ -67,6 +67,7 @@ impl Extras {
             (Field::Interface, extended),
             (Field::Mark, extended),
             (Field::Cgroup, extended),
+            (Field::SocketOptions, extended),
             (Field::FileInode, extended && unix),
             (Field::FileDevice, extended && unix),
             (Field::AtPath, extended && unix),

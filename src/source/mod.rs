@@ -29,8 +29,8 @@ use rustix::io::Errno;
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
-    Cause, Limits, Network, Protocol, RecordedName, Socket, Source as Kind, StateSet, Table,
-    Warning,
+    Cause, Limits, Network, Protocol, RecordedName, Socket, Source as Kind, StateSet, Structure,
+    Table, Warning,
 };
 
 pub use crate::netns::Namespaces;
@@ -81,9 +81,10 @@ impl Request {
     fn trim(&self, socket: &mut Socket) {
         if let Some(details) = &mut socket.details {
             if !self.extensions.info {
-                details.congestion.clear();
-                details.tcp_info = None;
-                details.mptcp_info = None;
+                details.clear_infos();
+            }
+            if !self.extensions.options {
+                details.clear_info(Structure::SocketOptions);
             }
             if !self.extensions.memory {
                 details.memory = None;

@@ -311,7 +311,8 @@ impl Walk {
     /// True if it tells what is asked for, and there is something to be walked.
     pub(super) fn tells(request: &Request) -> bool {
         let extensions = request.extensions;
-        let is_told = extensions.detail != Detail::All && !extensions.info && !extensions.memory;
+        let is_asked = extensions.info || extensions.options || extensions.memory;
+        let is_told = extensions.detail != Detail::All && !is_asked;
         is_told && Self::part(request).states != StateSet::EMPTY
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fields::{Cost, Field};
-use crate::model::{Info, Memory, Timer, TimerKind};
+use crate::model::{Memory, Structure, Timer, TimerKind};
 use crate::render::Format;
 
 fn every() -> impl Iterator<Item = Field> {
@@ -53,8 +53,17 @@ fn sockets(number: u8) -> Vec<Socket> {
     };
     let mut bytes = [number; 280];
     bytes[0] = 1;
-    tcp.details_mut().tcp_info = Some(Info::tcp(&bytes));
-    mptcp.details_mut().mptcp_info = Some(Info::mptcp(&[number; 96]));
+    tcp.details_mut().set_info(Structure::TcpInfo, &bytes);
+    for structure in [
+        Structure::SocketOptions,
+        Structure::CongestionInfo,
+        Structure::UlpInfo,
+    ] {
+        tcp.details_mut().set_info(structure, &bytes);
+    }
+    mptcp
+        .details_mut()
+        .set_info(Structure::MptcpInfo, &[number; 96]);
     vec![tcp, mptcp]
 }
 
@@ -101,6 +110,7 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
     let asked = match cost {
         Cost::Free | Cost::Interface | Cost::Netns => true,
         Cost::Info => extensions.info,
+        Cost::Options => extensions.options,
         Cost::Memory => extensions.memory,
         Cost::File => extensions.files,
         Cost::Path => extensions.files && lookups.paths,
@@ -117,6 +127,7 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
     let is_sorted = !query.sort.is_empty();
     let alone = is_sorted
         || extensions.info == (cost == Cost::Info)
+            && extensions.options == (cost == Cost::Options)
             && extensions.memory == (cost == Cost::Memory)
             && lookups.owners.is_some() == field.is_of_owners();
     (asked, alone)

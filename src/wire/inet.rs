@@ -3,20 +3,24 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_sock_diag::constants::{
-    INET_DIAG_CONG, INET_DIAG_INFO, INET_DIAG_MARK, INET_DIAG_SHUTDOWN, INET_DIAG_SKMEMINFO,
-    INET_DIAG_SKV6ONLY,
+    INET_DIAG_BBRINFO, INET_DIAG_CLASS_ID, INET_DIAG_CONG, INET_DIAG_DCTCPINFO, INET_DIAG_INFO,
+    INET_DIAG_MARK, INET_DIAG_MD5SIG, INET_DIAG_SHUTDOWN, INET_DIAG_SKMEMINFO, INET_DIAG_SKV6ONLY,
+    INET_DIAG_TCLASS, INET_DIAG_TOS, INET_DIAG_VEGASINFO,
 };
 use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::attribute::{identify, memory, nonzero, split, u32_at, u64_at, walk};
+use super::layers;
 use crate::error::Malformed;
 use crate::model::{
-    Endpoint, Family, Info, PortKind, Protocol, Shutdown, Socket, Timer, TimerKind,
+    Endpoint, Family, PortKind, Protocol, Shutdown, Socket, Structure, Timer, TimerKind,
 };
 
-/// Attributes of the protocol above TCP: its name, and what it has of its own (Linux 5.4).
+/// `INET_DIAG_ULP_INFO` (Linux 5.4).
 const INET_DIAG_ULP_INFO: u16 = 19;
+/// `INET_DIAG_SOCKOPT` (Linux 5.10).
+const INET_DIAG_SOCKOPT: u16 = 22;
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
@@ -85,36 +89,61 @@ fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) 
 }
 
 fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
+    if socket.keeps_attributes() {
+        keep(socket, kind, value);
+    }
     match kind {
-        INET_DIAG_INFO if socket.protocol == Protocol::Mptcp => {
-            socket.details_mut().mptcp_info = Some(Info::mptcp(value));
+        INET_DIAG_INFO => {
+            let structure = match socket.protocol {
+                Protocol::Tcp => Structure::TcpInfo,
+                Protocol::Mptcp => Structure::MptcpInfo,
+                _ => return,
+            };
+            socket.details_mut().set_info(structure, value);
         }
-        INET_DIAG_INFO if socket.protocol == Protocol::Tcp => {
-            socket.details_mut().tcp_info = Some(Info::tcp(value));
+        INET_DIAG_CONG => layers::set_name(&mut socket.details_mut().congestion, value),
+        INET_DIAG_VEGASINFO => {
+            let details = socket.details_mut();
+            details.set_part(Structure::CongestionInfo, 0, value);
         }
-        INET_DIAG_CONG => {
-            let name = value.split(|byte| *byte == 0).next().unwrap_or_default();
-            let congestion = &mut socket.details_mut().congestion;
-            congestion.clear();
-            congestion.extend_from_slice(name);
+        INET_DIAG_DCTCPINFO => {
+            let details = socket.details_mut();
+            details.set_part(Structure::CongestionInfo, 16, value);
         }
+        INET_DIAG_BBRINFO => layers::bbr(socket.details_mut(), value),
+        INET_DIAG_TOS => layers::option(socket.details_mut(), 0, value),
+        INET_DIAG_TCLASS => layers::option(socket.details_mut(), 2, value),
+        INET_DIAG_CLASS_ID => {
+            let details = socket.details_mut();
+            details.set_part(Structure::SocketOptions, 4, value);
+        }
+        // It comes unasked, behind what does not.
+        INET_DIAG_SOCKOPT if socket.info(Structure::SocketOptions).is_some() => {
+            let details = socket.details_mut();
+            details.set_part(Structure::SocketOptions, 8, value);
+        }
+        INET_DIAG_MD5SIG => layers::md5(socket.details_mut(), value),
+        INET_DIAG_ULP_INFO => layers::ulp(socket.details_mut(), value),
         INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
         // It comes unasked.
         INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
         INET_DIAG_MARK => socket.mark = u32_at(value),
         INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),
-        INET_DIAG_ULP_INFO => {
-            let number = |outer: u32, kind: u16| outer << 8 | u32::from(kind);
-            // What is malformed within it is left out.
-            let _ = walk(value, |part, value| {
-                let part = number(kind.into(), part);
-                socket.keep(part, value);
-                let _ = walk(value, |kind, value| {
-                    socket.keep(number(part, kind), value);
-                });
-            });
-        }
-        other => socket.keep(other.into(), value),
+        _ => {}
+    }
+}
+
+/// Keeps an attribute as it came, and those within that of the upper layer protocol.
+fn keep(socket: &mut Socket, kind: u16, value: &[u8]) {
+    socket.keep(kind.into(), value);
+    if kind == INET_DIAG_ULP_INFO {
+        let number = |outer: u32, kind: u16| outer << 8 | u32::from(kind);
+        // What is malformed within it is left out.
+        let _ = walk(value, |part, value| {
+            let part = number(kind.into(), part);
+            socket.keep(part, value);
+            let _ = walk(value, |kind, value| socket.keep(number(part, kind), value));
+        });
     }
 }

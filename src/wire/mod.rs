@@ -6,6 +6,7 @@
 mod attribute;
 mod conntrack;
 mod inet;
+mod layers;
 mod message;
 mod netlink;
 mod packet;

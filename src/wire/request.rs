@@ -18,8 +18,10 @@ const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
-/// `1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1)`.
-const INFO: u8 = 1 << 1 | 1 << 3;
+/// `1 << (INET_DIAG_INFO - 1)`, and the same of `INET_DIAG_VEGASINFO` and `INET_DIAG_CONG`.
+const INFO: u8 = 1 << 1 | 1 << 2 | 1 << 3;
+/// `1 << (INET_DIAG_TOS - 1) | 1 << (INET_DIAG_TCLASS - 1)`.
+const OPTIONS: u8 = 1 << 4 | 1 << 5;
 /// `1 << (INET_DIAG_SKMEMINFO - 1)`.
 const MEMORY: u8 = 1 << 6;
 /// `1 << (INET_DIAG_VEGASINFO - 1)`, which stands for any congestion control, `_TOS` and `_TCLASS`.
@@ -57,8 +59,10 @@ pub enum Detail {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Extensions {
-    /// `tcp_info`, `mptcp_info` and the congestion control algorithm.
+    /// `tcp_info`, `mptcp_info`, the congestion control algorithm and the upper layer protocol.
     pub info: bool,
+    /// Options of the socket.
+    pub options: bool,
     /// Socket memory and drops.
     pub memory: bool,
     /// The files that unix sockets are bound to, and who waits for them.
@@ -264,12 +268,17 @@ fn any(params: DumpParams<'_>) -> [SocketAddr; 2] {
 const fn extensions(params: DumpParams<'_>) -> u8 {
     let info = if params.extensions.info { INFO } else { 0 };
     let memory = if params.extensions.memory { MEMORY } else { 0 };
+    let options = if params.extensions.options {
+        OPTIONS
+    } else {
+        0
+    };
     let more = if params.extensions.attributes {
         MORE
     } else {
         0
     };
-    info | memory | more
+    info | memory | options | more
 }
 
 /// Appends `struct nlattr`, unless it would be empty.

@@ -6,6 +6,7 @@
 
 mod fixtures;
 mod frames;
+mod layers;
 mod lengths;
 mod random;
 mod requests;
@@ -13,7 +14,7 @@ mod requests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
-use crate::model::{Memory, Shutdown, SocketType, State, Timer, TimerKind};
+use crate::model::{Memory, Shutdown, SocketType, State, Structure, Timer, TimerKind};
 
 fn scratch() -> Socket {
     Socket::new(Protocol::Tcp, Family::Inet)
@@ -137,11 +138,20 @@ fn info_means_tcp_info_for_tcp_and_mptcp_info_for_mptcp() {
     bytes.extend(attribute(4, b"cubic\0"));
     let tcp = decoded(Protocol::Tcp, &bytes);
     assert_eq!(tcp.congestion(), Some(b"cubic".as_slice()));
-    assert_eq!(tcp.tcp_info().unwrap().value("retransmits"), Some(5));
-    assert_eq!(tcp.tcp_info().unwrap().value("pacing_rate"), None);
+    assert_eq!(
+        tcp.info(Structure::TcpInfo).unwrap().value("retransmits"),
+        Some(5)
+    );
+    assert_eq!(
+        tcp.info(Structure::TcpInfo).unwrap().value("pacing_rate"),
+        None
+    );
     let mptcp = decoded(Protocol::Mptcp, &bytes);
-    assert_eq!(mptcp.tcp_info(), None);
-    assert_eq!(mptcp.mptcp_info().unwrap().value("subflows"), Some(5));
+    assert_eq!(mptcp.info(Structure::TcpInfo), None);
+    assert_eq!(
+        mptcp.info(Structure::MptcpInfo).unwrap().value("subflows"),
+        Some(5)
+    );
 }
 
 #[test]

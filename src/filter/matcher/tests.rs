@@ -15,8 +15,8 @@ mod stages;
 use crate::filter::expr_samples::prefix;
 use crate::filter::{Case, Expr, Field, Op, Operand, Pattern, PortItem, Rule, Test};
 use crate::model::{
-    Family, Info, MPTCP_INFO, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket,
-    SocketType, Stage, State, StateSet, TCP_INFO, Table, Timer, TimerKind,
+    Family, Memory, Process, ProcessStatus, Protocol, Row, Shutdown, Socket, SocketType, Stage,
+    State, StateSet, Structure, Table, Timer, TimerKind,
 };
 
 fn table(socket: &Socket) -> Table {
@@ -349,10 +349,14 @@ fn durations_of_tcp_info_are_compared_in_microseconds() {
     bytes[68..72].copy_from_slice(&250_u32.to_ne_bytes());
     bytes[44..48].copy_from_slice(&3_u32.to_ne_bytes());
     bytes[80..84].copy_from_slice(&10_u32.to_ne_bytes());
-    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     for (field, value) in [("rtt", 250), ("last_data_sent", 3_000), ("snd_cwnd", 10)] {
-        let info = TCP_INFO.iter().find(|info| info.name == field).unwrap();
-        let field = Field::TcpPart(info);
+        let info = Structure::TcpInfo
+            .fields()
+            .iter()
+            .find(|info| info.name == field)
+            .unwrap();
+        let field = Field::InfoPart(info);
         assert!(of(&number(field, Op::Equal, value), &socket), "{field:?}");
     }
 }
@@ -360,9 +364,9 @@ fn durations_of_tcp_info_are_compared_in_microseconds() {
 #[test]
 fn field_the_kernel_did_not_send_is_unknown() {
     let mut socket = Socket::new(Protocol::Mptcp, Family::Inet);
-    socket.details_mut().mptcp_info = Some(Info::mptcp(&[1; 8]));
-    let sent = Field::MptcpPart(MPTCP_INFO.first().unwrap());
-    let not_sent = Field::MptcpPart(MPTCP_INFO.last().unwrap());
+    socket.details_mut().set_info(Structure::MptcpInfo, &[1; 8]);
+    let sent = Field::InfoPart(Structure::MptcpInfo.fields().first().unwrap());
+    let not_sent = Field::InfoPart(Structure::MptcpInfo.fields().last().unwrap());
     assert!(of(&number(sent, Op::Equal, 1), &socket));
     assert!(!of(&number(not_sent, Op::AtLeast, 0), &socket));
     assert!(of(&missing(not_sent), &socket));

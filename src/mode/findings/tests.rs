@@ -21,8 +21,8 @@ use crate::enrich::OwnerSource;
 use crate::filter::{Expr, Rule};
 use crate::mode::fake::{FakeKernel, FakeSource, look};
 use crate::model::{
-    Counts, FINDINGS, Family, Finding, Findings, Info, Protocol, Row, Selection, Severity, Socket,
-    State, Table, Timer, TimerKind,
+    Counts, FINDINGS, Family, Finding, Findings, Protocol, Row, Selection, Severity, Socket, State,
+    Structure, Table, Timer, TimerKind,
 };
 use crate::query::{Input, Query};
 
@@ -165,7 +165,7 @@ fn info(socket: &mut Socket, backoff: u8, last_data_recv: u32) {
     payload[52..56].copy_from_slice(&last_data_recv.to_ne_bytes());
     // `data_segs_in`: data has come.
     payload[152] = 1;
-    socket.details_mut().tcp_info = Some(Info::tcp(&payload));
+    socket.details_mut().set_info(Structure::TcpInfo, &payload);
 }
 
 /// Nothing is found of one socket fewer, and a finding of this severity of so many.

@@ -150,7 +150,7 @@ fn columns_that_netlink_does_not_tell_are_kept_as_they_are() {
 
 #[test]
 fn unknown_timer_is_none_and_unknown_state_is_kept() {
-    let socket = changed(KEEPALIVE, "02:000AFC61", "05:000AFC61").unwrap();
+    let socket = changed(KEEPALIVE, "02:000AFC61", "06:000AFC61").unwrap();
     assert_eq!(socket.timer, None);
     let socket = changed(KEEPALIVE, " 01 ", " 2A ").unwrap();
     assert_eq!(socket.state, State::Unknown(42));

@@ -3,7 +3,7 @@
 //! `timer` becomes `timer_kind`, `timer_expires_ms`, `timer_retransmits`; `processes` becomes `pids`,
 //! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process, joined with
 //! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
-//! `mptcp_info` and `memory` become one column a field, `tcp_info_rtt`.
+//! its like and `memory` become one column a field, `tcp_info_rtt`.
 //!
 //! `csv-safe` is for spreadsheets, which take a cell for a formula by its first character, quoted or not.
 
@@ -24,8 +24,9 @@ use crate::text::{self, escape};
 /// The vocabulary; of the large structures only those that were asked for.
 pub(super) fn columns(extras: Extras) -> Vec<Field> {
     let is_shown = |column: &Field| match column {
-        Field::TcpInfo | Field::MptcpInfo => extras.has(Extras::INFO),
+        Field::SocketOptions => extras.has(Extras::EXTENDED),
         Field::Memory => extras.has(Extras::MEMORY),
+        structure if structure.as_structure().is_some() => extras.has(Extras::INFO),
         _ => true,
     };
     let result = extras.has(Extras::RESULT).then_some(Field::Result);

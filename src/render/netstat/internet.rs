@@ -148,6 +148,7 @@ fn as_listed(timer: Timer) -> ProcNetExtras {
         TimerKind::Keepalive => (2, 0, sent),
         TimerKind::TimeWait => (3, sent, 0),
         TimerKind::Probe => (4, 0, sent),
+        TimerKind::DelayedAck => (5, sent, 0),
     };
     ProcNetExtras {
         timer: code,

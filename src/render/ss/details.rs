@@ -257,6 +257,7 @@ fn timer(out: &mut Vec<u8>, row: &Row<'_>) {
         TimerKind::Keepalive => "keepalive",
         TimerKind::TimeWait => "timewait",
         TimerKind::Probe => "persist",
+        TimerKind::DelayedAck => "unknown",
     };
     put!(out, " timer:({name},");
     duration(out, timer.expires_ms);

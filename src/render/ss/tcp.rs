@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::SsLayout;
 use super::template::{fill, float, put, rate, word};
-use crate::model::{Info, Row, Socket, State};
+use crate::model::{Info, Row, Socket, State, Structure};
 use crate::text::escape;
 
 const TCP: &str = include_str!("tcp.txt");
@@ -17,7 +17,10 @@ const FIRST_RTO: u64 = 3_000_000;
 
 pub(super) fn info(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     let socket = row.socket;
-    let (info, lines) = match (socket.tcp_info(), socket.mptcp_info()) {
+    let (info, lines) = match (
+        socket.info(Structure::TcpInfo),
+        socket.info(Structure::MptcpInfo),
+    ) {
         (Some(info), _) => (info, TCP),
         (None, Some(info)) => (info, MPTCP),
         (None, None) => return,
@@ -40,7 +43,7 @@ pub(super) fn info(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
 }
 
 /// A field, or what a name in capitals stands for.
-fn of(layout: &SsLayout, socket: &Socket, info: &Info, name: &str) -> u64 {
+fn of(layout: &SsLayout, socket: &Socket, info: Info<'_>, name: &str) -> u64 {
     let value = |name: &str| info.value(name).unwrap_or_default();
     let unless = |name, is_not: bool| if is_not { 0 } else { value(name) };
     // `TCPI_OPT_*`, `MPTCP_INFO_FLAG_*`
@@ -69,7 +72,7 @@ fn of(layout: &SsLayout, socket: &Socket, info: &Info, name: &str) -> u64 {
     }
 }
 
-fn special(out: &mut Vec<u8>, layout: &SsLayout, of: (&Socket, &Info), what: &str) {
+fn special(out: &mut Vec<u8>, layout: &SsLayout, of: (&Socket, Info<'_>), what: &str) {
     let (socket, info) = of;
     let value = |name: &str| float(info.value(name).unwrap_or_default());
     match what {

@@ -2,7 +2,7 @@
 
 use super::{ALL, layout, render, scene};
 use crate::model::{
-    Family, Info, Memory, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State,
+    Family, Memory, OwnedRow, Process, ProcessStatus, Protocol, Row, Socket, State, Structure,
 };
 use crate::render::{Extras, Field, Format, HeaderLine};
 use crate::text;
@@ -33,7 +33,7 @@ fn every_plain_line_has_the_same_number_of_words() {
             .chain(Field::COMBINED)
             .collect();
         for line in render(Format::Plain, layout, &scene::rows()).lines() {
-            assert_eq!(line.split_whitespace().count(), 51, "{line}");
+            assert_eq!(line.split_whitespace().count(), 56, "{line}");
         }
     }
 }
@@ -227,7 +227,7 @@ fn details_leave_out_zeros_and_limits_that_are_none() {
     bytes[76..80].copy_from_slice(&0x7fff_ffff_u32.to_ne_bytes());
     bytes[112..120].copy_from_slice(&u64::MAX.to_ne_bytes());
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
-    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     socket.details_mut().congestion = b"cubic".to_vec();
     let mut layout = layout(Format::Plain, &[Extras::INFO]);
     layout.header = HeaderLine::Hidden;
@@ -252,7 +252,7 @@ fn details_leave_out_what_a_column_shows() {
     let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
     let mut bytes = [0; 232];
     (bytes[8], bytes[68]) = (7, 5);
-    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     socket.details_mut().congestion = b"cubic".to_vec();
     socket.details_mut().memory = Some(Memory {
         rcvbuf: Some(1_024),
@@ -306,7 +306,7 @@ fn numbers_of_which_each_counts_have_no_unit_and_flags_have_names() {
         bytes[16..20].copy_from_slice(&mss.to_ne_bytes());
         bytes[60..64].copy_from_slice(&65_536_u32.to_ne_bytes());
         let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
-        socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+        socket.details_mut().set_info(Structure::TcpInfo, &bytes);
         let mut layout = layout(Format::Plain, &[Extras::INFO]);
         (layout.header, layout.one_line) = (HeaderLine::Hidden, true);
         let text = render(
@@ -331,7 +331,7 @@ fn numbers_of_which_each_counts_have_no_unit_and_flags_have_names() {
     );
     let mut mptcp = Socket::new(Protocol::Mptcp, Family::Inet);
     let bytes: Vec<u8> = [vec![0; 8], 11_u32.to_ne_bytes().to_vec()].concat();
-    mptcp.details_mut().mptcp_info = Some(Info::mptcp(&bytes));
+    mptcp.details_mut().set_info(Structure::MptcpInfo, &bytes);
     assert_eq!(
         cell(Field::MptcpInfo, &Row::bare(&mptcp)),
         "flags:fallback,remote_key_received,0x8"

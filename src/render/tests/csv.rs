@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use csv::ReaderBuilder;
 
 use super::{ALL, layout, render, scene};
-use crate::model::{MPTCP_INFO, TCP_INFO};
+use crate::model::Structure;
 use crate::render::{Extras, Field, Format, HeaderLine};
 use crate::text;
 
@@ -20,9 +20,10 @@ fn records(extras: &[Extras]) -> Vec<HashMap<String, String>> {
 #[test]
 fn every_record_has_every_field() {
     assert_eq!(records(&[]).len(), scene::rows().len());
-    assert_eq!(records(&[])[0].len(), 46 - 3 + 3 + 5 + 2);
-    let infos = TCP_INFO.len() + MPTCP_INFO.len();
-    assert_eq!(records(&ALL)[0].len(), 46 - 3 + 3 + 5 + 2 + 9 + infos);
+    assert_eq!(records(&[])[0].len(), 48 - 3 + 3 + 5 + 2);
+    let infos = Structure::ALL.map(|structure| structure.fields().len());
+    let infos: usize = infos.into_iter().sum();
+    assert_eq!(records(&ALL)[0].len(), 48 - 3 + 3 + 5 + 2 + 9 + infos);
 }
 
 #[test]

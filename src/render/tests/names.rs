@@ -85,11 +85,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 51);
+        prop_assert_eq!(words.len(), 56);
         if name.is_empty() {
-            prop_assert_eq!(words[49], "*");
+            prop_assert_eq!(words[54], "*");
         } else {
-            prop_assert_eq!(unix_name(words[49]), name);
+            prop_assert_eq!(unix_name(words[54]), name);
         }
     }
 

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::model::{
-    Cause, Diagnostics, Family, Info, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol,
-    Row, Shutdown, Socket, SocketType, Source, State, StateSet, Summary, Table, Timer, TimerKind,
-    Warning,
+    Cause, Diagnostics, Family, Memory, Origin, OwnedRow, Process, ProcessStatus, Protocol, Row,
+    Shutdown, Socket, SocketType, Source, State, StateSet, Structure, Summary, Table, Timer,
+    TimerKind, Warning,
 };
 
 /// A name that would rewrite the clipboard, end the line, end the cell and end the string.
@@ -89,7 +89,15 @@ fn connection() -> OwnedRow {
     });
     let details = socket.details_mut();
     details.congestion = b"cubic".to_vec();
-    details.tcp_info = Some(Info::tcp(&counting(280)));
+    details.set_info(Structure::TcpInfo, &counting(280));
+    details.set_info(
+        Structure::SocketOptions,
+        &[16, 0, 0, 0, 6, 0, 0, 0, 0b0010_1010, 1],
+    );
+    details.set_part(Structure::CongestionInfo, 40, &9_000_u32.to_ne_bytes());
+    (details.ulp, details.md5) = (b"tls".to_vec(), b"192.0.2.0/24,::1/128".to_vec());
+    details.set_part(Structure::UlpInfo, 0, &0x304_u64.to_ne_bytes());
+    details.set_part(Structure::UlpInfo, 24, &9_u64.to_ne_bytes());
     details.memory = Some(Memory {
         rmem_alloc: Some(0),
         rcvbuf: Some(131_072),
@@ -112,7 +120,9 @@ fn old_connection() -> OwnedRow {
     );
     socket.state = State::CloseWait;
     socket.shutdown = Some(Shutdown::Receive);
-    socket.details_mut().tcp_info = Some(Info::tcp(&counting(104)));
+    socket
+        .details_mut()
+        .set_info(Structure::TcpInfo, &counting(104));
     OwnedRow::keep(&Row {
         process_status: Some(ProcessStatus::Unreadable),
         ..Row::bare(&socket)
@@ -153,7 +163,9 @@ fn datagrams() -> Vec<OwnedRow> {
     let ping = inet(Protocol::Icmp, ("127.0.0.1", 77), ("0.0.0.0", None));
     let mut mptcp = inet(Protocol::Mptcp, ("10.0.0.1", 80), ("10.9.8.7", Some(4_000)));
     mptcp.state = State::Unknown(14);
-    mptcp.details_mut().mptcp_info = Some(Info::mptcp(&counting(96)));
+    mptcp
+        .details_mut()
+        .set_info(Structure::MptcpInfo, &counting(96));
     vec![
         OwnedRow::keep(&Row {
             interface: Some("lo"),

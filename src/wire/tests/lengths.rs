@@ -9,10 +9,15 @@ fn info(protocol: Protocol, length: usize) -> Vec<(&'static str, Option<u64>)> {
     let mut bytes = inet(1);
     bytes.extend(attribute(2, &value));
     let socket = decoded(protocol, &bytes);
-    let info = socket.tcp_info().or(socket.mptcp_info()).unwrap();
-    info.values()
-        .map(|(field, value)| (field.name, value))
-        .collect()
+    let structure = if protocol == Protocol::Tcp {
+        Structure::TcpInfo
+    } else {
+        Structure::MptcpInfo
+    };
+    let info = socket.info(structure);
+    let value = |field| info.and_then(|info| info.get(field));
+    let fields = structure.fields().iter();
+    fields.map(|field| (field.name, value(field))).collect()
 }
 
 fn assert_grows(protocol: Protocol) {
@@ -110,6 +115,9 @@ fn nothing_of_the_reply_before_is_left_in_the_scratch_socket() {
         (None, None, None)
     );
     assert_eq!(socket.congestion(), fresh.congestion());
-    assert_eq!(socket.tcp_info(), fresh.tcp_info());
+    assert_eq!(
+        socket.info(Structure::TcpInfo),
+        fresh.info(Structure::TcpInfo)
+    );
     assert_eq!(socket.memory(), fresh.memory());
 }

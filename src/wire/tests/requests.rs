@@ -10,6 +10,7 @@ const ALL: DumpParams<'_> = DumpParams {
     extensions: Extensions {
         attributes: false,
         info: false,
+        options: false,
         memory: false,
         files: false,
         unix_peers: false,
@@ -70,7 +71,7 @@ fn request_for_both_ip_versions_is_the_older_one() {
     assert_eq!(request.len(), 16 + 60 + 8);
     // `TCPDIAG_GETSOCK`; the family is left open.
     assert_eq!((request[4], request[16]), (18, 0));
-    assert_eq!(request[19], 1 << 1 | 1 << 3);
+    assert_eq!(request[19], 1 << 1 | 1 << 2 | 1 << 3);
     assert_eq!(request[20..24], [0, 22, 0, 0]);
     assert_eq!(request[68..72], (1_u32 << 6).to_ne_bytes());
     assert_eq!(request[80..], [1, 2, 3, 4]);
@@ -78,18 +79,20 @@ fn request_for_both_ip_versions_is_the_older_one() {
 
 #[test]
 fn extensions_are_asked_only_when_wanted() {
-    let extensions = |info, memory| {
+    let extensions = |info, options, memory| {
         let extensions = Extensions {
             info,
+            options,
             memory,
             ..ALL.extensions
         };
         let params = DumpParams { extensions, ..ALL };
         dump_request(TCP, params).unwrap()[18]
     };
-    assert_eq!(extensions(false, false), 0);
-    assert_eq!(extensions(true, false), 1 << 1 | 1 << 3);
-    assert_eq!(extensions(false, true), 1 << 6);
+    assert_eq!(extensions(false, false, false), 0);
+    assert_eq!(extensions(true, false, false), 1 << 1 | 1 << 2 | 1 << 3);
+    assert_eq!(extensions(false, true, false), 1 << 4 | 1 << 5);
+    assert_eq!(extensions(false, false, true), 1 << 6);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::fields::{Datum, Value};
 use crate::filter::parser::tests::Known;
 use crate::filter::samples::{Sample, any_sample};
 use crate::filter::{Decision, Expr, Field, Operand, Test, parse};
-use crate::model::{Family, Info, Protocol, Row, Socket, Source, State};
+use crate::model::{Family, Protocol, Row, Socket, Source, State, Structure};
 
 /// A value to compare a field with, as it is written.
 fn written(field: Field) -> &'static str {
@@ -152,7 +152,7 @@ fn nothing_compares_with_no_limit_or_what_is_left_over() {
     socket.state = State::SynSent;
     let mut bytes = [0; 280];
     bytes[112..120].fill(0xff);
-    socket.details_mut().tcp_info = Some(Info::tcp(&bytes));
+    socket.details_mut().set_info(Structure::TcpInfo, &bytes);
     for name in ["max_pacing_rate", "delivery_rate", "rtt", "send_queue"] {
         for (test, holds) in [
             ("= 5", false),

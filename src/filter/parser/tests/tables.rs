@@ -301,7 +301,7 @@ pub(super) const REJECTED: &[(&str, &str, usize)] = &[
     ("uid = 99999999999999999999", r#"expected a user after "=", found "99999999999999999999""#, 6),
     ("timer > soon", r#"expected a duration, like 200ms or 5s after ">", found "soon""#, 8),
     ("timer < keepalive", r#"expected a duration, like 200ms or 5s after "<", found "keepalive""#, 8),
-    ("timer = soon", r#"expected one of retransmit, keepalive, time_wait, probe after "=", found "soon""#, 8),
+    ("timer = soon", r#"expected one of retransmit, keepalive, time_wait, probe, delayed_ack after "=", found "soon""#, 8),
     ("protocol = tpc", r#"unknown protocol "tpc"; did you mean tcp?"#, 11),
     ("protocol = ip", r#"expected one of tcp, udp, udplite, raw, icmp, mptcp, unix, packet, netlink after "=", found "ip""#, 11),
     ("protocol ~ x*", r#"expected a glob that meets one of tcp, udp, udplite, raw, icmp, mptcp, unix, packet, netlink after "~", found "x*""#, 11),

@@ -175,12 +175,10 @@ fn structure(
         out.extend_from_slice(part.key.as_bytes());
         match (structure, part.column) {
             // There are many of them, in one place.
-            (Datum::Info(info), Field::TcpPart(field) | Field::MptcpPart(field)) => {
-                match info.get(field) {
-                    Some(number) => digits::integer(out, number),
-                    None => out.extend_from_slice(b"null"),
-                }
-            }
+            (Datum::Info(info), Field::InfoPart(field)) => match info.get(field) {
+                Some(number) => digits::integer(out, number),
+                None => out.extend_from_slice(b"null"),
+            },
             (_, column) => value(out, scratch, column.get(row), part, row),
         }
     }

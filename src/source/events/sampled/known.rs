@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use super::pending::PendingEvents;
-use crate::model::{Socket, State, Table};
+use crate::model::{Socket, State, Structure, Table};
 use crate::track::{Endpoints, Entry, Key, Sameness, Tracker};
 
 /// A connection without a sign of life for so long was seen before, or is not told of: its program
@@ -178,7 +178,7 @@ fn end(table: Table, ends: &Endpoints, entry: &Entry<Facts>, pending: &mut Pendi
 
 /// Did the peer of a destroyed socket answer a moment ago?
 fn is_fresh(socket: &Socket) -> bool {
-    let info = socket.tcp_info();
+    let info = socket.info(Structure::TcpInfo);
     let idle = info.and_then(|info| info.value("last_ack_recv"));
     idle.is_some_and(|idle| idle < FRESH_MS)
 }

@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
 use super::Known;
-use crate::model::{Event, Family, Info, Protocol, Socket, State, TRANSITIONS, Table};
+use crate::model::{Event, Family, Protocol, Socket, State, Structure, TRANSITIONS, Table};
 use crate::source::events::sampled::pending::PendingEvents;
 
 const TCP: Table = Table {
@@ -215,7 +215,7 @@ fn destroyed(idle_ms: u32) -> Socket {
     socket.inode = None;
     let mut info = [0; 60];
     info[56..].copy_from_slice(&idle_ms.to_ne_bytes());
-    socket.details_mut().tcp_info = Some(Info::tcp(&info));
+    socket.details_mut().set_info(Structure::TcpInfo, &info);
     socket
 }
 

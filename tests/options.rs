@@ -1,0 +1,113 @@
+//! Options and signatures of sockets, with `ss` as the witness.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv6Addr, UdpSocket};
+use std::process::Command;
+
+use rustix::net::sockopt;
+use serde_json::{Value, json};
+
+use crate::scene::holder::find_program;
+use crate::support::{Child, fresh, list, lsock, run, skip};
+
+/// Sets type of service, `IP_FREEBIND`, `IP_BIND_ADDRESS_NO_PORT`, the priority and a signature with 192.0.2.7, listens,
+/// and tells its port.
+const LISTENER: &str = r#"
+use Socket;
+socket(my $s, AF_INET, SOCK_STREAM, 0) or die $!;
+for ([0, 1, 16], [0, 15, 1], [0, 24, 1], [SOL_SOCKET, 12, 6]) {
+    setsockopt($s, $$_[0], $$_[1], pack("i", $$_[2])) or die $!;
+}
+my $address = pack("SSC4x120", AF_INET, 0, 192, 0, 2, 7);
+setsockopt($s, 6, 14, $address . pack("CCSia80", 0, 0, 6, 0, "mellon")) or die $!;
+bind($s, sockaddr_in(0, INADDR_LOOPBACK)) or die $!;
+listen($s, 5) or die $!;
+my ($port) = sockaddr_in(getsockname($s));
+$| = 1;
+print "$port\n";
+sleep 1000;
+"#;
+
+fn listener() -> Option<(Child, u16)> {
+    if let Err(error) = find_program("perl") {
+        skip(error);
+        return None;
+    }
+    let mut child = Child::piped(Command::new("perl").args(["-e", LISTENER]));
+    let mut line = String::new();
+    let told = BufReader::new(child.stdout()).read_line(&mut line);
+    told.unwrap();
+    let port = line.trim().parse();
+    let port = port.unwrap_or_else(|_| panic!("no port: {line:?}"));
+    Some((child, port))
+}
+
+/// What `ss` says of the sockets of a port.
+fn ss(words: &[&str], port: u16) -> String {
+    let filter = format!("sport = {port}");
+    let said = run(Command::new("ss").args(words).arg(filter));
+    assert_eq!(said.status, Some(0), "{said:?}");
+    said.text().to_owned()
+}
+
+#[test]
+fn options_are_what_was_set() {
+    let Some(_namespace) = fresh() else { return };
+    let Some((_listener, port)) = listener() else {
+        return;
+    };
+    let said = ss(&["-tlnH", "--tos", "--inet-sockopt"], port);
+    let usual = ["mc_loop", "mc_all"];
+    let set = ["tos:0x10", "class_id:0x6", "freebind", "bind_addr_no_port"];
+    for word in set.iter().chain(&usual) {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let rows = list(&["-tlne", "freebind = 1 and tos = 16"]);
+    let expected = json!({
+        "tos": 16, "tclass": null, "class_id": 6, "recverr": 0, "freebind": 1, "hdrincl": 0, "mc_loop": 1,
+        "transparent": 0, "mc_all": 1, "nodefrag": 0, "bind_address_no_port": 1, "recverr_rfc4884": 0,
+        "defer_connect": 0,
+    });
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["local_port"], port);
+    assert_eq!(rows[0]["socket_options"], expected);
+    // Text has what is not usual. Nobody else asks the kernel for it.
+    let text = lsock(["-tlnH", "--columns", "socket_options"]).done();
+    let cell = "tos:16,class_id:6,freebind:1,bind_address_no_port:1";
+    assert_eq!(text.lines(), [cell]);
+    assert_eq!(list(&["-tln"])[0]["socket_options"], Value::Null);
+}
+
+#[test]
+fn traffic_class_is_one_of_ipv6() {
+    let Some(_namespace) = fresh() else { return };
+    let [plain, classed] = [0, 0x28].map(|class| {
+        let socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        sockopt::set_ipv6_tclass(&socket, class).unwrap();
+        socket
+    });
+    let port = classed.local_addr().unwrap().port();
+    assert!(ss(&["-uanH", "--tos"], port).contains("tclass:0x28"));
+    let rows = list(&["-uan", "tclass = 40"]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["local_port"], port);
+    let others = list(&["-uan", "tclass = 0"]);
+    assert_eq!(others[0]["local_port"], plain.local_addr().unwrap().port());
+}
+
+#[test]
+fn peers_of_a_signature_are_told_and_the_key_is_not() {
+    let Some(_namespace) = fresh() else { return };
+    let Some((_listener, port)) = listener() else {
+        return;
+    };
+    let run = lsock(["-tlni", "--json"]).done();
+    assert!(!run.text().contains("mellon"), "{run:?}");
+    let rows = run.sockets();
+    assert_eq!(rows[0]["local_port"], port);
+    assert_eq!(rows[0]["md5"], "192.0.2.7/32");
+    for (filter, count) in [("md5 = 192.0.2.7/32", 1), ("md5 = none", 0)] {
+        let found = lsock(["-tln", "--json", filter]).done();
+        assert_eq!(found.sockets().len(), count, "{filter}");
+    }
+}
