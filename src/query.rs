@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::enrich::{Lookups, Mapped};
+use crate::enrich::{Lookups, Mapped, Places};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
@@ -50,6 +50,8 @@ pub struct Query {
     pub has_usual_columns: bool,
     /// The names to look up.
     pub lookups: Lookups,
+    /// How it is found where processes run that are accused of something.
+    pub places: Places,
     /// Look up host names too, of IPv4-mapped addresses so.
     pub hosts: Option<Mapped>,
     /// What was looked up for the filter alone, and is not shown.

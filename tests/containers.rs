@@ -9,6 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use serde_json::Value;
+
 use crate::namespaces::{add, in_named, in_new, own_mounts};
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
@@ -316,7 +318,7 @@ fn a_container_comes_before_the_random_name_that_its_engine_gave() {
     fs::create_dir("/run/netns").unwrap();
     let random = "cni-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
     add(random);
-    let all = || text(&lsock(["-N", "all", "-s", "-j"]).clean());
+    let all = || text(&lsock(["-N", "all", "-s", "-j"]).done());
     assert!(all().contains(random), "nobody lives there yet: {}", all());
     let path = format!("lsock-test6.slice/docker-{ID}.scope");
     let Some(scene) = in_named(random, || scene(&path)) else {
@@ -326,6 +328,51 @@ fn a_container_comes_before_the_random_name_that_its_engine_gave() {
         let run = scene.listed(&["-N", place, "--columns", "netns"]).clean();
         assert_eq!(text(&run).trim_end(), "3fa9c1d27b5e", "{place}");
     }
+}
+
+/// Goes into a cgroup, and holds connections whose peers have closed.
+const LEAKING: &str = r"
+import os, socket, sys
+open(sys.argv[1] + '/cgroup.procs', 'w').write(str(os.getpid()))
+listener = socket.create_server(('127.0.0.1', 0))
+held = []
+for _ in range(40):
+    socket.create_connection(listener.getsockname()).close()
+    held.append(listener.accept())
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn a_finding_names_the_container_of_the_process_that_it_accuses() {
+    let name = "containers::a_finding_names_the_container_of_the_process_that_it_accuses";
+    if !is_alone(name, &["--net"]) {
+        return;
+    }
+    ip(&["link", "set", "lo", "up"]).unwrap();
+    let Some(group) = Group::new(&format!("lsock-test10.slice/docker-{ID}.scope")) else {
+        return skip("no cgroup can be made here");
+    };
+    let mut python = Command::new("python3");
+    python.args(["-c", LEAKING]).arg(&*group);
+    python.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut python = spawn(&mut python).unwrap();
+    let mut output = BufReader::new(python.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    let text = |words: &[&str]| {
+        let run = lsock([&["-st", "-j"], words].concat());
+        let findings = run.document()["findings"].clone();
+        let kind = |finding: &&Value| finding["kind"] == "close_wait";
+        let found = findings.as_array().unwrap().iter().find(kind);
+        found.unwrap()["text"].as_str().unwrap().to_owned()
+    };
+    let pid = python.id();
+    let begin = format!("[{pid}] in container 3fa9c1d27b5e holds 40 connections in CLOSE_WAIT.");
+    for words in [&[][..], &["container = 3fa9c1d27b5e"], &["-N", "all"]] {
+        assert!(text(words).contains(&begin), "{}", text(words));
+    }
+    drop(python.stdin.take());
+    python.wait().unwrap();
 }
 
 /// Makes a listener in one cgroup, and passes it to a process in another one that keeps it alone, then to a third.

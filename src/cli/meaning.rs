@@ -72,6 +72,7 @@ impl Typed {
             return Err(Error::Usage(text.to_owned()));
         }
         let query = Query {
+            places: self.places(&input),
             extensions: self.extensions(&needs, shows),
             lookups: Lookups {
                 scope: match filter.pids() {
@@ -354,12 +355,16 @@ impl Typed {
                 Interfaces::NumbersOnly
             },
             paths: here && (self.extended || needs.has(Cost::Path)),
-            places: self.shows_places(needs).then(|| Places {
-                proc: input.processes(),
-                root: self.replay.is_none().then(|| self.host_root.clone()),
-            }),
+            places: self.shows_places(needs).then(|| self.places(input)),
             cgroups: here && needs.shows(Cost::Cgroup),
             ..Lookups::default()
+        }
+    }
+
+    fn places(&self, input: &Input) -> Places {
+        Places {
+            proc: input.processes(),
+            root: self.replay.is_none().then(|| self.host_root.clone()),
         }
     }
 

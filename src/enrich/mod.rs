@@ -70,7 +70,7 @@ pub struct Lookups {
 }
 
 /// How it is found where processes run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// Below which processes are looked at.
     pub proc: PathBuf,
@@ -276,7 +276,7 @@ impl Enricher {
     /// Nobody is known to hold the socket that was prepared last: who made it is all there is, and else who lives in its
     /// network namespace.
     pub fn guess_place(&mut self, socket: &Socket) {
-        let Some(containers) = &mut self.names.containers else {
+        let (Some(containers), Some(_)) = (&mut self.names.containers, &self.cgroups) else {
             return;
         };
         self.place = self.maker.clone().or_else(|| {
@@ -298,6 +298,13 @@ impl Enricher {
             containers.of_past(process, path)
         });
         place.clone()
+    }
+
+    /// Where a process runs; `None` = not looked up, or it cannot be told.
+    pub fn place_of_pid(&mut self, pid: u32) -> Option<Arc<Place>> {
+        let described = process::read(&self.proc, pid, true)?;
+        let containers = self.names.containers.as_mut()?;
+        containers.of(&described.process, &described.cgroup?, &described.status)
     }
 
     /// Who holds the socket at the other end.

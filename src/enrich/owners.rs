@@ -50,8 +50,6 @@ pub(super) struct Owners {
 struct Known {
     process: Process,
     kin: Kin,
-    /// Where it runs; `None` = not asked for, or it cannot be told.
-    place: Option<Arc<Place>>,
 }
 
 /// What names processes beyond what they tell themselves.
@@ -178,7 +176,7 @@ impl Owners {
 
     /// Where these run; `None` = of one of them it cannot be told, or there are none.
     pub(super) fn place(&self) -> Option<Arc<Place>> {
-        let mut places = self.found.places.iter().cloned();
+        let mut places = self.found().iter().map(|process| process.place.clone());
         let first = places.next()??;
         places.try_fold(first, |all, place| match place? {
             same if same == all => Some(all),
@@ -269,26 +267,19 @@ impl Owners {
             let mut process = described.process;
             process.user = process.uid.map(|uid| users.name_or_digits(uid));
             let (parent, uid) = (described.parent, process.uid);
-            let place = containers.as_mut().and_then(|containers| {
+            process.place = containers.as_mut().and_then(|containers| {
                 containers.of(&process, &described.cgroup?, &described.status)
             });
             Some(Known {
                 process,
                 kin: Kin { pid, parent, uid },
-                place,
             })
         });
-        if let Some(Known {
-            process,
-            kin,
-            place,
-        }) = known
-        {
+        if let Some(Known { process, kin }) = known {
             let numbers = held.iter().map(|held| held.fd);
             self.found
                 .add(process, numbers.filter(|fd| *fd != Descriptor::FIXED));
             self.found.kin.push(*kin);
-            self.found.places.push(place.clone());
         }
     }
 
@@ -323,15 +314,12 @@ struct Scratch {
     used: usize,
     /// Of those that are used.
     kin: Vec<Kin>,
-    /// Likewise.
-    places: Vec<Option<Arc<Place>>>,
 }
 
 impl Scratch {
     fn clear(&mut self) {
         self.used = 0;
         self.kin.clear();
-        self.places.clear();
     }
 
     fn get(&self) -> &[Process] {
@@ -349,6 +337,7 @@ impl Scratch {
             copy.called = process.called;
             copy.uid = process.uid;
             copy.user.clone_from(&process.user);
+            copy.place.clone_from(&process.place);
             copy.fds.clear();
             copy.fds.extend(fds);
             self.used += 1;

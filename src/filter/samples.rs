@@ -238,6 +238,7 @@ fn process() -> impl Strategy<Value = Process> {
         uid: user.map(|_| 0),
         user: user.map(Into::into),
         fds,
+        place: None,
     })
 }
 

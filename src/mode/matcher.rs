@@ -38,6 +38,7 @@ impl Matcher {
         let lookups = Lookups {
             owners: Some(query.input.processes()),
             scope,
+            places: Some(query.places.clone()),
             ..query.lookups.clone()
         };
         Self::with(query, lookups, Hidden::default(), source)

@@ -22,6 +22,8 @@ pub struct Process {
     pub user: Option<String>,
     /// Its descriptors of this socket, ascending.
     pub fds: Vec<u32>,
+    /// Where it runs; `None` = not looked up, or it cannot be told.
+    pub place: Option<Arc<Place>>,
 }
 
 impl Process {

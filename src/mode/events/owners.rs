@@ -126,10 +126,11 @@ fn told(owner: &Owner, event: &Event, enricher: &mut Enricher) -> Option<Known> 
     });
     let process = owner.process.as_deref();
     let told = || {
-        let process = enricher.with_user(process?.clone());
+        let mut process = enricher.with_user(process?.clone());
+        process.place = enricher.place_of(&process, owner.cgroup_id);
         Some(Known {
             status: ProcessStatus::Found,
-            place: enricher.place_of(&process, owner.cgroup_id),
+            place: process.place.clone(),
             processes: [process].into(),
         })
     };

@@ -50,7 +50,8 @@ impl Looker<'_> {
                 socket: Socket::new(table.protocol, table.family),
                 holders: Vec::new(),
             });
-            let holder = Holder::process(held.pid, name.map(str::as_bytes));
+            let place = self.matcher.enricher.place_of_pid(held.pid);
+            let holder = Holder::process(held.pid, name.map(str::as_bytes), place.as_deref());
             of_socket.holders.push(holder);
         }
         if !is_whole || !rules.iter().all(|rule| tables.contains(&rule.table())) {

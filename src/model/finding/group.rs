@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::super::{Endpoint, Process, ProcessStatus, Row, Socket};
+use super::super::{Endpoint, Fact, Place, Process, ProcessStatus, Row, Socket};
 use crate::text::{escape, escape_also, separates_processes, unix_name};
 
 /// So many processes are named in a text.
@@ -14,8 +14,8 @@ const NAMED: usize = 3;
 /// Who holds a socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// A process: its pid, and its name where that is known.
-    Process(u32, Option<String>),
+    /// A process: its pid, and its name where that is known; and in which container or pod it runs.
+    Process(u32, Option<String>, Option<String>),
     /// A process that cannot be read, or nobody: of this user where that is told.
     Unreadable(Option<u32>),
     /// No process.
@@ -27,7 +27,8 @@ impl Holder {
     pub fn of(row: &Row<'_>) -> Vec<Self> {
         match (row.process_status, row.processes) {
             (Some(status), Some(processes)) if status.is_found() => {
-                let named = |p: &Process| Self::process(p.pid, p.name.as_deref());
+                let named =
+                    |p: &Process| Self::process(p.pid, p.name.as_deref(), p.place.as_deref());
                 processes.iter().map(named).collect()
             }
             (Some(ProcessStatus::None), _) => vec![Self::Nobody],
@@ -36,10 +37,19 @@ impl Holder {
     }
 
     /// A process of this name, any bytes; none, or an empty one, tells nothing.
-    pub fn process(pid: u32, name: Option<&[u8]>) -> Self {
+    pub fn process(pid: u32, name: Option<&[u8]>, place: Option<&Place>) -> Self {
         let name = name.filter(|name| !name.is_empty());
         let escaped = |name| escape_also(escape(name), separates_processes).into_owned();
-        Self::Process(pid, name.map(escaped))
+        let within = place.and_then(|place| {
+            let facts = [Fact::Container, Fact::Pod].into_iter();
+            let known = facts.filter_map(|fact| {
+                let name = escaped(place.get(fact)?);
+                Some(format!("{} {name}", fact.name()))
+            });
+            let known: Vec<String> = known.collect();
+            (!known.is_empty()).then(|| known.join(" of "))
+        });
+        Self::Process(pid, name.map(escaped), within)
     }
 
     pub(super) const fn is_unreadable(&self) -> bool {
@@ -48,7 +58,7 @@ impl Holder {
 
     fn filter(&self) -> String {
         match self {
-            Self::Process(pid, _) => format!("pid = {pid}"),
+            Self::Process(pid, ..) => format!("pid = {pid}"),
             Self::Unreadable(Some(uid)) => format!("pid = unknown and uid = {uid}"),
             Self::Unreadable(None) => "pid = unknown and uid = unknown".to_owned(),
             Self::Nobody => "process_status = none".to_owned(),
@@ -68,8 +78,16 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Process(pid, Some(name)) => write!(f, "{name}[{pid}]"),
-            Self::Process(pid, None) => write!(f, "pid {pid}"),
+            Self::Process(pid, name, within) => {
+                match name {
+                    Some(name) => write!(f, "{name}[{pid}]")?,
+                    None => write!(f, "pid {pid}")?,
+                }
+                match within {
+                    Some(within) => write!(f, " in {within}"),
+                    None => Ok(()),
+                }
+            }
             Self::Unreadable(Some(uid)) => write!(f, "a process of user {uid} that cannot be read"),
             Self::Unreadable(None) => f.write_str("a process that cannot be read"),
             Self::Nobody => f.write_str("no process"),
@@ -370,7 +388,7 @@ pub(super) fn names_of(holders: &[&Holder]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, GroupKey, Holder, by_process, names};
+    use super::{Fact, Found, GroupKey, Holder, Place, by_process, names};
     use crate::model::{Family, Process, ProcessStatus, Protocol, Row, Socket};
 
     fn found(holders: &[Holder]) -> Found {
@@ -380,7 +398,7 @@ mod tests {
     }
 
     fn by(pids: &[u32]) -> Found {
-        let holder = |pid: &u32| Holder::process(*pid, Some(b"api"));
+        let holder = |pid: &u32| Holder::process(*pid, Some(b"api"), None);
         found(&pids.iter().map(holder).collect::<Vec<_>>())
     }
 
@@ -411,6 +429,21 @@ mod tests {
         );
         let filter = Holder::Unreadable(Some(7)).filter();
         assert_eq!(filter, "pid = unknown and uid = 7");
+    }
+
+    #[test]
+    fn a_process_is_told_with_its_container_and_its_pod() {
+        let mut place = Place::default();
+        place.add(Fact::Unit, Some("docker.service"));
+        let told = |place: &Place| Holder::process(7, Some(b"api"), Some(place)).to_string();
+        assert_eq!(told(&place), "api[7]");
+        place.add(Fact::Container, Some("w]\x1b,"));
+        assert_eq!(told(&place), r"api[7] in container w\x5d\x1b\\x2c");
+        place.add(Fact::Pod, Some("api-7"));
+        assert_eq!(
+            told(&place),
+            r"api[7] in container w\x5d\x1b\\x2c of pod api-7"
+        );
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(super) fn most_ports_in_use(counts: &Counts, limits: &dyn Limits) -> u64 {
 /// True if a process has no descriptor left; `None` = that is not told.
 fn is_at_limit(holder: &Holder, limits: &dyn Limits) -> Option<bool> {
     match holder {
-        Holder::Process(pid, _) => match limits.most_descriptors(*pid) {
+        Holder::Process(pid, ..) => match limits.most_descriptors(*pid) {
             Some(most) => Some(limits.descriptors(*pid)? >= most),
             // There may be no limit.
             None => limits.text(&format!("{pid}/limits")).map(|_| false),
@@ -204,7 +204,7 @@ fn is_wildcard(socket: &Socket, is_ipv4: bool) -> Option<bool> {
 /// True if there is a process that holds all of them; `None` = no process that holds any can be read.
 fn are_of_one_process<'f>(found: impl Iterator<Item = &'f Found>) -> Option<bool> {
     let pid = |holder: &Holder| match holder {
-        Holder::Process(pid, _) => Some(*pid),
+        Holder::Process(pid, ..) => Some(*pid),
         Holder::Unreadable(_) | Holder::Nobody => None,
     };
     let mut is_any_known = false;

@@ -165,7 +165,7 @@ fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
     let holders = |at_limit| holders_of(group, limits, at_limit);
     let full = holders(Some(true));
     let most = |holder: &&Holder| match holder {
-        Holder::Process(pid, _) => limits.most_descriptors(*pid),
+        Holder::Process(pid, ..) => limits.most_descriptors(*pid),
         _ => None,
     };
     let most: BTreeSet<u64> = full.iter().filter_map(most).collect();
