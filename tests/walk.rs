@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -244,6 +244,12 @@ fn namespaces_share_one_walk() {
                 let _clients: Vec<_> = (0..count)
                     .map(|_| tcp::connect(&listener).unwrap())
                     .collect();
+                // Bound are some in one of them only.
+                let _bound: Vec<_> = [V4, V6]
+                    .into_iter()
+                    .take(2 * (count - 2))
+                    .map(|ip| bind_to((ip, 20_000).into()))
+                    .collect();
                 let thread = rustix::thread::gettid();
                 let path = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
                 told.send(path).unwrap();
@@ -263,7 +269,7 @@ fn namespaces_share_one_walk() {
             rows.sort();
             rows
         });
-        assert_eq!(bpf.len(), 1 + 4 + 1 + 6);
+        assert_eq!(bpf.len(), 1 + 4 + 1 + 6 + 2);
         assert_eq!(netlink, bpf);
         let [netlink, bpf] = ["netlink", "bpf"]
             .map(|source| of(source, &["-ts", "--json"]).document()["namespaces"].to_string());
@@ -405,6 +411,62 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
             for inode in &crowd.inodes {
                 assert_eq!(times.get(inode), Some(&1));
             }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Binds a socket to a port, which others may share.
+fn bind_to(address: SocketAddr) -> OwnedFd {
+    let socket = tcp::socket(address.ip()).unwrap();
+    rustix::net::sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+    rustix::net::bind(&socket, &address).unwrap();
+    socket
+}
+
+#[test]
+fn who_stays_bound_is_listed_once_while_others_come_and_go() {
+    let Some(_namespace) = fresh() else { return };
+    if !can_walk() {
+        return;
+    }
+    let ports = 20_000..20_200_u16;
+    let staying: Vec<_> = [V4, V6]
+        .into_iter()
+        .flat_map(|ip| ports.clone().map(move |port| bind_to((ip, port).into())))
+        .collect();
+    let inode_of = |socket: &OwnedFd| rustix::fs::fstat(socket).unwrap().st_ino;
+    let mut inodes: Vec<_> = staying.iter().map(inode_of).collect();
+    inodes.sort_unstable();
+    let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
+    let path = format!(
+        "/proc/{}/task/{}/ns/net",
+        std::process::id(),
+        rustix::thread::gettid()
+    );
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| come_and_go(&stop, &namespace, &[V4, V6]));
+        scope.spawn(|| {
+            setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                // Some share a port with those that stay.
+                let others = (19_900..20_100).map(|port| bind_to((V4, port).into()));
+                close(others.collect::<Vec<_>>());
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        for _ in 0..20 {
+            let words = ["-ta", "-N", &path, "--source", "bpf", "--format", "ndjson"];
+            let run = lsock([&words[..], &["--columns", "inode", "state bound"]].concat()).done();
+            let found = run.values();
+            let mut found: Vec<_> = found
+                .iter()
+                .filter_map(|row| row["inode"].as_u64())
+                .collect();
+            found.retain(|inode| inodes.binary_search(inode).is_ok());
+            found.sort_unstable();
+            assert_eq!(found, inodes);
         }
         stop.store(true, Ordering::Relaxed);
     });

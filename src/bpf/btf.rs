@@ -233,6 +233,16 @@ impl<'a> Btf<'a> {
         }
     }
 
+    /// Bytes of a structure, as instructions have numbers.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no such structure.
+    pub fn size(&self, structure: &str) -> Result<i32, Malformed> {
+        let (record, _) = self.numbered(self.find(TypeKind::Struct, structure)?)?;
+        i32::try_from(record.size_or_type.get()).map_err(|_| unknown(structure))
+    }
+
     fn place(&self, structure: &str, path: &str) -> Result<(i16, ValueKind), Malformed> {
         let no_such = || unknown(&format!("{structure}.{path}"));
         let mut kind = self.find(TypeKind::Struct, structure)?;

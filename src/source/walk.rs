@@ -4,6 +4,7 @@
 //! and a kernel whose types are as they are known here. What listens or is only bound stands in
 //! other tables and stays with netlink, and so does whoever asks for more than the walk tells.
 
+mod bound;
 mod counts;
 mod program;
 mod reader;
@@ -16,6 +17,7 @@ use std::iter::{once, repeat};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+pub(super) use self::bound::BoundIn;
 use self::counts::Counts;
 pub(super) use self::program::Scope;
 use self::program::{FUNCTION, Plan, WANTED, program};
@@ -125,7 +127,7 @@ impl WalkSource {
             Use::Always => Some(0),
             // The kernel leaves out of a dump what is not wanted, and that costs less.
             Use::WherePays if request.narrow != Narrow::default() => None,
-            Use::WherePays => paying(Scope::Own(None), request),
+            Use::WherePays => paying(Scope::Own(None), 1, request),
         }
     }
 
@@ -204,14 +206,16 @@ const fn only(tables: &[Table]) -> Option<Table> {
     }
 }
 
-/// How many sockets there are, if there are so many that the walk costs less.
-pub(super) fn paying(scope: Scope, request: &Request) -> Option<u64> {
+/// How many sockets there are, if there are so many that the walk costs less than so many dumps, each of which goes
+/// through the sockets of all namespaces.
+pub(super) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u64> {
     let least = if request.states.contains(State::Bound) {
         PAYS_WITH_BOUND
     } else {
         PAYS
     };
-    sockets(scope).filter(|count| *count >= least)
+    let dumps = u64::try_from(dumps).unwrap_or(u64::MAX);
+    sockets(scope).filter(|count| count.saturating_mul(dumps) >= least)
 }
 
 /// How many parts of the table are walked one after another: the records of each must fit into 32 KiB.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{NamespacesSource, One, TCP, Way, each, one_by_one, together};
 use crate::bpf::BTF;
 use crate::model::{Source as Kind, StateSet, Warning};
-use crate::source::walk::{First, Rows, Scope, Walk, paying};
+use crate::source::walk::{BoundIn, First, Rows, Scope, Walk, paying};
 use crate::source::{Outcome, Request, Visitor};
 
 /// How many buckets the table of the reader's namespace has; less than zero = of the first namespace's table.
@@ -23,7 +23,7 @@ impl NamespacesSource {
             return None;
         }
         // They are counted for all namespaces together.
-        if !is_asked && paying(Scope::Table, request).is_none() {
+        if !is_asked && paying(Scope::Table, self.each.len(), request).is_none() {
             return None;
         }
         let networks = self.in_one_table();
@@ -35,10 +35,12 @@ impl NamespacesSource {
             Err(error) if is_asked => return Some(Outcome::failed(error.into())),
             Err(_) => return None,
         };
+        let bound_in = BoundIn::look(Path::new(BTF), request);
         let mut first = First::new(&mut *visitor);
         let read = self.read(request, &mut first, |one, request| {
-            if networks.contains(&one.namespace.inode) {
-                Walk::without(request)
+            let inode = one.namespace.inode;
+            if networks.contains(&inode) {
+                bound_in.rest(request, inode)
             } else {
                 request.clone()
             }

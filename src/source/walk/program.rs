@@ -10,7 +10,7 @@ mod write;
 
 use std::mem::offset_of;
 
-use self::steps::{BYTE, LONG, POINTER, SHORT, WORD, within};
+pub(super) use self::steps::{BYTE, LONG, POINTER, SEQ_WRITE, SHORT, WORD, size, within};
 use super::record::{Extent, Head, STRAYED, TABLE};
 use crate::bpf::Size::{Eight, Four, One};
 use crate::bpf::{
@@ -21,19 +21,19 @@ use crate::source::Request;
 use crate::source::checks::{ADDRESSES, AF_INET6, COMMON, Checks, FAMILIES, Ways, When};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
-const JIFFIES64: i32 = 118;
-const GET_CURRENT_TASK_BTF: i32 = 158;
+pub(super) const JIFFIES64: i32 = 118;
+pub(super) const GET_CURRENT_TASK_BTF: i32 = 158;
 
 /// The function that the kernel calls for each element, to which the program is attached.
 pub(super) const FUNCTION: &str = "bpf_iter_bpf_map_elem";
 /// `struct timespec64` begins with a number of eight bytes: what stands at an address is read as such.
-const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
+pub(super) const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
 
-const KEY: &str = "bpf_iter__bpf_map_elem";
-const TCP: &str = "tcp_sock";
-const REST: &str = "inet_timewait_sock";
+pub(super) const KEY: &str = "bpf_iter__bpf_map_elem";
+pub(super) const TCP: &str = "tcp_sock";
+pub(super) const REST: &str = "inet_timewait_sock";
 const OPENING: &str = "inet_request_sock";
-const CAST: &str = "bpf_rdonly_cast";
+pub(super) const CAST: &str = "bpf_rdonly_cast";
 
 /// What the program reads and calls.
 pub(super) const WANTED: [(TypeKind, &str); 16] = [
