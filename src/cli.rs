@@ -75,6 +75,8 @@ pub enum Command {
     Kill(Box<Killing>),
     /// List sockets as `netstat` does.
     Netstat(Box<Netstat>),
+    /// Show sockets as they are destroyed, as `ss -E` does.
+    Destroyed(Box<Query>, Option<OpenOutput>),
     /// Count sockets as `ss -s` does, and list them if so.
     Sockstat(Box<Query>, bool),
     /// Print a text: help, version, completions, explanations.

@@ -108,6 +108,9 @@ fn execute(
         Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
         Command::Kill(killing) => mode::kill(&killing, envelope, out, messages),
         Command::Netstat(query) => mode::netstat(&query, &envelope(), out, messages),
+        Command::Destroyed(query, output) => {
+            mode::destroyed(&query, output, &envelope(), out, messages)
+        }
         Command::Sockstat(query, is_listed) => {
             let out = mode::sockstat(&query, out)?;
             if !is_listed {

@@ -171,6 +171,8 @@ impl Typed {
                 return Ok(refuse(text, Verdict::Trouble));
             }
             Command::Kill(Box::new(killing(query)))
+        } else if self.letters.has(b'E') {
+            Command::Destroyed(Box::new(query), terminal.output)
         } else if is_summed {
             Command::Sockstat(Box::new(query), is_listed)
         } else {
@@ -210,7 +212,12 @@ impl Typed {
         Ok(Query {
             named: true,
             selection: Selection::All,
-            filter: Expr::all([self.tables.shown(), filter]),
+            // Whatever is destroyed is in one state.
+            filter: if has(b'E') {
+                filter
+            } else {
+                Expr::all([self.tables.shown(), filter])
+            },
             extensions: Extensions {
                 info: has(b'i'),
                 memory: has(b'm'),
@@ -219,7 +226,7 @@ impl Typed {
                 ..Extensions::default()
             },
             lookups: Lookups {
-                owners: has(b'p').then(|| PROC.into()),
+                owners: (has(b'p') || has(b'K')).then(|| PROC.into()),
                 services: if has(b'n') {
                     Ports::Numbers
                 } else {

@@ -1,6 +1,7 @@
 //! What `lsock` does with the stream of sockets.
 
 mod check;
+mod destroyed;
 mod events;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -32,6 +33,7 @@ use crate::query::netstat::Netstat;
 use crate::render::Envelope;
 
 use check::checked;
+pub use destroyed::destroyed;
 pub use events::events;
 pub use kill::kill;
 pub use messages::Messages;

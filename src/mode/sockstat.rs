@@ -5,10 +5,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use super::sources::open;
+use super::sources::anchor;
 use crate::error::Error;
 use crate::query::Query;
-use crate::source::Recorder;
 
 /// Writes them, and gives the output back.
 ///
@@ -16,15 +15,10 @@ use crate::source::Recorder;
 ///
 /// When they cannot be read or written.
 pub fn sockstat(query: &Query, mut out: Box<dyn Write>) -> Result<Box<dyn Write>, Error> {
-    let text = if query.netns.is_empty() {
-        summary()?
-    } else {
-        let (source, _) = open(query, &Recorder::default())?;
-        let mut namespaces = source.namespaces().into_values();
-        let anchor = namespaces.find_map(|(_, anchor)| anchor);
-        let failed = |cause| Error::Failed("cannot enter the namespace".to_owned(), cause);
-        let anchor = anchor.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-        anchor.run(summary).map_err(failed)??
+    let failed = |cause| Error::Failed("cannot enter the namespace".to_owned(), cause);
+    let text = match anchor(query)? {
+        Some(anchor) => anchor.run(summary).map_err(failed)??,
+        None => summary()?,
     };
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map(|()| out).map_err(Error::Output)

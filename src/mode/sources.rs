@@ -1,8 +1,11 @@
 //! The sources of queries.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
+
 use crate::error::Error;
 use crate::model::Table;
-use crate::netns::Wanted;
+use crate::netns::{Anchor, Wanted};
 use crate::query::{Input, Query, Report};
 use crate::source::{
     AutoSource, Depth, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder,
@@ -62,6 +65,25 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
         }
     };
     Ok((source, tables))
+}
+
+/// The thread in the namespace that is named; `None` = the own one.
+pub(super) fn anchor(query: &Query) -> Result<Option<Arc<Anchor>>, Error> {
+    if query.netns.is_empty() {
+        return Ok(None);
+    }
+    let (source, _) = open(query, &Recorder::default())?;
+    let mut found = source
+        .namespaces()
+        .into_values()
+        .filter_map(|(_, anchor)| anchor);
+    let gone = || {
+        Error::Failed(
+            "cannot enter the namespace".into(),
+            ErrorKind::NotFound.into(),
+        )
+    };
+    found.next().map(Some).ok_or_else(gone)
 }
 
 /// How the tables of other namespaces are read.

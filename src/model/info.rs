@@ -248,6 +248,12 @@ impl<'b> Info<'b> {
         self.is_listener() && !field.of_listener
     }
 
+    /// What the kernel sent for the field with this name, whatever it means.
+    pub fn sent(&self, name: &str) -> Option<u64> {
+        let field = self.fields.iter().find(|field| field.name == name)?;
+        self.number(field.span)
+    }
+
     /// The value of the field with this name.
     pub fn value(self, name: &str) -> Option<u64> {
         let field = self

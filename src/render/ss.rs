@@ -100,18 +100,10 @@ impl<'w> Ss<'w> {
         ss
     }
 
-    const fn is_shown(&self, column: usize) -> bool {
-        match column {
-            0 => self.layout.shows_netid,
-            1 => self.layout.shows_state,
-            _ => true,
-        }
-    }
-
     /// Writes the next cell.
     fn cell(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let (start, column) = (self.cells.len(), self.ends.len() % COLUMNS);
-        if self.is_shown(column) {
+        if is_shown(self.layout, column) {
             write(&mut self.cells);
         }
         self.ends.push(self.cells.len());
@@ -160,10 +152,10 @@ impl<'w> Ss<'w> {
             for (column, end) in row.iter().enumerate() {
                 let cell = self.cells.get(start..*end).unwrap_or_default();
                 start = *end;
-                let width = widths.get(column).copied().unwrap_or_default();
-                if width == 0 {
+                if !is_shown(self.layout, column) {
                     continue;
                 }
+                let width = widths.get(column).copied().unwrap_or_default();
                 let out = &mut self.out.buffer;
                 let is = |set: [bool; COLUMNS]| set.get(column).is_some_and(|is| *is);
                 let before = usize::from(is(PARTED) && out.len() > line);
@@ -177,6 +169,15 @@ impl<'w> Ss<'w> {
         }
         self.cells.clear();
         self.ends.clear();
+        self.last = 0;
+    }
+}
+
+const fn is_shown(layout: SsLayout, column: usize) -> bool {
+    match column {
+        0 => layout.shows_netid,
+        1 => layout.shows_state,
+        _ => true,
     }
 }
 

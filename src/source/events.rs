@@ -13,7 +13,7 @@ use crate::filter::Narrow;
 use crate::model::{Event, StateSet, Table, Warning};
 use crate::source::{Namespaces, Source};
 
-pub use sampled::{Destroyed, Sampled};
+pub use sampled::{Destroyed, Heard, Notices, Sampled};
 pub use traced::Traced;
 
 /// What takes the events of a source. A closure does.

@@ -122,7 +122,13 @@ impl Stage {
         self.run(user, &self.folder.path().join("lsock"), words)
     }
 
-    fn run(&self, user: User, program: &Path, words: &[&str]) -> Run {
+    /// A program of ours by its path.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// What another program says.
+    pub fn run(&self, user: User, program: &Path, words: &[&str]) -> Run {
         let mut command = in_mounts_of_its_own(PREPARE);
         command.arg(self.folder.path().join("hosts"));
         if user == User::Nobody {

@@ -34,6 +34,11 @@ const HOW: [&str; 9] = ["", "-n", "-o", "-e", "-m", "-p", "-i", "-H", "-neompiO"
 /// And what does not combine with everything.
 const SINGLE: &[&str] = &[
     "-tulpn",
+    "-H -tao state time-wait",
+    "-Htp -l",
+    "-He -t",
+    "-Hm -x",
+    "-0He",
     "-tanp",
     "-anpe",
     "-s",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::support::Run;
 
-/// What stands behind the colon of these moves with every millisecond, or is not there at all.
+/// What stands behind the colon of these moves with every millisecond.
 const TIMES: [&str; 3] = [" lastsnd:", " lastrcv:", " lastack:"];
 /// What stands behind these is another number in every run, or not the same number on purpose.
 const NUMBERS: [&str; 5] = [
@@ -36,7 +36,13 @@ pub fn masked(run: &Run, is_netlink: bool) -> Run {
             line = line.replace(|c: char| c.is_ascii_digit(), "");
         }
         for time in TIMES {
-            line = replaced(&line, time, "");
+            // Before the first segment `ss` counts from the start of the kernel.
+            let with = if line.contains(" segs_in:") {
+                format!("{time}#")
+            } else {
+                String::new()
+            };
+            line = replaced(&line, time, &with);
         }
         for number in NUMBERS {
             line = replaced(&line, number, &format!("{number}#"));

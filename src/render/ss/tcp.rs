@@ -66,6 +66,10 @@ fn of(layout: &SsLayout, socket: &Socket, info: Info<'_>, name: &str) -> u64 {
         "SACKED" => unless("sacked", socket.state == State::Listen),
         // 0 is one of those that are told.
         "REORDERING" => u64::from(value("reordering") != 3),
+        // Before the first segment the kernel counts from its own beginning.
+        "last_data_sent" | "last_data_recv" | "last_ack_recv" if value("segs_in") > 0 => {
+            info.sent(name).unwrap_or_default()
+        }
         "FALLBACK" => value("flags") & 1,
         "REMOTE_KEY" => value("flags") & 2,
         name => value(name),

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use self::notices::{Heard, Notices};
+pub use self::notices::{Heard, Notices};
 use self::pending::PendingEvents;
 use self::table::{Gap, SampledTable};
 use super::{EventSource, EventVisitor, Networks, Scope, Watched};

@@ -13,8 +13,15 @@ use crate::wire::{self, Body, Messages};
 
 /// `SKNLGRP_INET_TCP_DESTROY` (`include/uapi/linux/sock_diag.h`).
 const INET_TCP_DESTROY: u32 = 1;
+/// `SKNLGRP_INET_UDP_DESTROY`.
+const INET_UDP_DESTROY: u32 = 2;
 /// `SKNLGRP_INET6_TCP_DESTROY`.
 const INET6_TCP_DESTROY: u32 = 3;
+/// `SKNLGRP_INET6_UDP_DESTROY`.
+const INET6_UDP_DESTROY: u32 = 4;
+/// `INET_DIAG_PROTOCOL`, and `IPPROTO_UDP` in it.
+const PROTOCOL: u32 = 10;
+const UDP: &[u8] = &[17];
 
 /// Room for notices that come while a look takes its time; the kernel gives less to those without
 /// privilege (`net.core.rmem_max`).
@@ -22,7 +29,7 @@ const ROOM: i32 = 4 << 20;
 
 /// What the kernel said since it was asked last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub enum Heard {
     /// Nothing.
     Nothing,
     /// Sockets were destroyed.
@@ -32,7 +39,7 @@ pub(super) enum Heard {
 }
 
 /// A socket in the multicast groups.
-pub(super) struct Notices {
+pub struct Notices {
     socket: KernelSocket,
     strangers: Strangers,
     buffer: Vec<u8>,
@@ -44,13 +51,19 @@ const fn group(table: Table) -> Option<u32> {
     match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Inet) => Some(INET_TCP_DESTROY),
         (Protocol::Tcp, Family::Inet6) => Some(INET6_TCP_DESTROY),
+        (Protocol::Udp, Family::Inet) => Some(INET_UDP_DESTROY),
+        (Protocol::Udp, Family::Inet6) => Some(INET6_UDP_DESTROY),
         _ => None,
     }
 }
 
 impl Notices {
     /// Joins the groups of the tables.
-    pub(super) fn join(tables: impl Iterator<Item = Table>) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no such groups.
+    pub fn join(tables: impl Iterator<Item = Table>) -> io::Result<Self> {
         let strangers = Strangers::default();
         let mut kernel = KernelSocket::open(Arc::clone(&strangers))?;
         let socket = &mut kernel.socket;
@@ -75,8 +88,19 @@ impl Notices {
         Some(self.strangers.swap(0, Ordering::Relaxed)).filter(|count| *count > 0)
     }
 
+    /// The same, whose sockets keep the attributes that the model has no field for. Only those tell UDP from TCP.
+    #[must_use]
+    pub fn keeping_attributes(mut self) -> Self {
+        self.scratch = self.scratch.keeping_attributes(true);
+        self
+    }
+
     /// Lends every socket that was destroyed, as its end left it.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(&Socket)) -> io::Result<Heard> {
+    ///
+    /// # Errors
+    ///
+    /// When nothing more can be heard.
+    pub fn drain(&mut self, mut take: impl FnMut(&Socket)) -> io::Result<Heard> {
         let mut heard = Heard::Nothing;
         loop {
             match self.socket.receive(&mut self.buffer) {
@@ -96,6 +120,9 @@ impl Notices {
                 if let Body::Socket(payload) = message.body
                     && wire::decode(Protocol::Tcp, payload, &mut self.scratch).is_ok()
                 {
+                    if self.scratch.attribute(PROTOCOL) == Some(UDP) {
+                        let _ = wire::decode(Protocol::Udp, payload, &mut self.scratch);
+                    }
                     self.scratch.state = State::Closed;
                     take(&self.scratch);
                 }
