@@ -220,9 +220,10 @@ impl Typed {
             },
             extensions: Extensions {
                 info: has(b'i'),
+                options: has(b'@') || has(b'#'),
                 memory: has(b'm'),
                 files: has(b'e'),
-                attributes: b"eimb@#".iter().any(|letter| has(*letter)),
+                attributes: has(b'e') || has(b'b'),
                 ..Extensions::default()
             },
             lookups: Lookups {

@@ -249,9 +249,9 @@ impl<'b> Info<'b> {
     }
 
     /// What the kernel sent for the field with this name, whatever it means.
-    pub fn sent(&self, name: &str) -> Option<u64> {
-        let field = self.fields.iter().find(|field| field.name == name)?;
-        self.number(field.span)
+    pub fn sent(self, name: &str) -> Option<u64> {
+        let mut fields = self.structure.fields().iter();
+        self.number(fields.find(|field| field.name == name)?.span)
     }
 
     /// The value of the field with this name.

@@ -145,8 +145,7 @@ pub struct Details {
     pub file_device: Vec<u8>,
     /// The inodes of the sockets that wait to be accepted (unix listeners).
     pub pending_peers: Option<Vec<u32>>,
-    /// What no field here holds, as the kernel sent it, by the numbers of its attributes: of one within others
-    /// each number is another byte, the outermost first.
+    /// What no field here holds, as the kernel sent it, by the numbers of its attributes.
     pub attributes: Vec<(u32, Vec<u8>)>,
     /// True if those are kept.
     pub keeps_attributes: bool,
@@ -307,13 +306,6 @@ impl Socket {
             self.details_mut().keeps_attributes = true;
         }
         self
-    }
-
-    /// True if attributes are kept as they came.
-    pub fn keeps_attributes(&self) -> bool {
-        self.details
-            .as_ref()
-            .is_some_and(|details| details.keeps_attributes)
     }
 
     /// Keeps an attribute that it has no field for, where those are wanted.

@@ -89,9 +89,6 @@ fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) 
 }
 
 fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
-    if socket.keeps_attributes() {
-        keep(socket, kind, value);
-    }
     match kind {
         INET_DIAG_INFO => {
             let structure = match socket.protocol {
@@ -130,20 +127,6 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
         INET_DIAG_MARK => socket.mark = u32_at(value),
         INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),
-        _ => {}
-    }
-}
-
-/// Keeps an attribute as it came, and those within that of the upper layer protocol.
-fn keep(socket: &mut Socket, kind: u16, value: &[u8]) {
-    socket.keep(kind.into(), value);
-    if kind == INET_DIAG_ULP_INFO {
-        let number = |outer: u32, kind: u16| outer << 8 | u32::from(kind);
-        // What is malformed within it is left out.
-        let _ = walk(value, |part, value| {
-            let part = number(kind.into(), part);
-            socket.keep(part, value);
-            let _ = walk(value, |kind, value| socket.keep(number(part, kind), value));
-        });
+        other => socket.keep(other.into(), value),
     }
 }

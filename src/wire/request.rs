@@ -24,8 +24,6 @@ const INFO: u8 = 1 << 1 | 1 << 2 | 1 << 3;
 const OPTIONS: u8 = 1 << 4 | 1 << 5;
 /// `1 << (INET_DIAG_SKMEMINFO - 1)`.
 const MEMORY: u8 = 1 << 6;
-/// `1 << (INET_DIAG_VEGASINFO - 1)`, which stands for any congestion control, `_TOS` and `_TCLASS`.
-const MORE: u8 = 1 << 2 | 1 << 4 | 1 << 5;
 /// `UDIAG_SHOW_UID` (Linux 5.3).
 const UDIAG_SHOW_UID: u32 = 0x40;
 const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
@@ -273,12 +271,7 @@ const fn extensions(params: DumpParams<'_>) -> u8 {
     } else {
         0
     };
-    let more = if params.extensions.attributes {
-        MORE
-    } else {
-        0
-    };
-    info | memory | options | more
+    info | memory | options
 }
 
 /// Appends `struct nlattr`, unless it would be empty.

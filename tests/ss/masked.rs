@@ -22,7 +22,7 @@ pub fn masked(run: &Run, is_netlink: bool) -> Run {
     // The widest cell may have lost some of its width.
     let moving = TIMES.iter().chain(&NUMBERS).chain(&[" timer:("]);
     let is_moving = moving.into_iter().any(|begin| text.contains(begin));
-    let mut stdout = String::new();
+    let mut lines: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
         // Its own socket, and those that the kernel lists once for each group.
         let may_be_netlink = is_netlink || line.starts_with("nl ");
@@ -51,10 +51,19 @@ pub fn masked(run: &Run, is_netlink: bool) -> Run {
         if is_moving {
             line = format!("{}\n", line.trim_end_matches(['\n', ' ']));
         }
-        stdout.push_str(&line);
+        lines.push(line);
     }
+    // Netlink sockets of the whole machine share tables, whose order changes as others come and go.
+    let netlink = |line: &String| is_netlink && !line.contains("Recv-Q") || line.starts_with("nl ");
+    let from = lines.iter().position(netlink).unwrap_or_default();
+    let count = lines
+        .iter()
+        .skip(from)
+        .take_while(|line| netlink(line))
+        .count();
+    lines[from..from + count].sort();
     Run {
-        stdout: stdout.into(),
+        stdout: lines.concat().into(),
         ..run.clone()
     }
 }

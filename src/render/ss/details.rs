@@ -4,15 +4,12 @@ use std::io::Write as _;
 
 use super::template::{fill, put, word};
 use super::{SsLayout, tcp};
-use crate::model::{Memory, Protocol, Row, Shutdown, Source, TimerKind};
+use crate::model::{Memory, Protocol, Row, Shutdown, Source, Structure, TimerKind};
 use crate::render::digits;
 use crate::text::escape;
 
 /// The words of `SK_MEMINFO_*`, in the order of [`Memory::FIELDS`]; old kernels lack the last two.
 const MEMORY: [&str; 9] = ["r", "rb", "t", "tb", "f", "w", "o", "bl", "d"];
-/// The bits of `struct inet_diag_sockopt` (`include/uapi/linux/inet_diag.h`).
-const SOCKET_OPTIONS: &str = "recverr is_icsk freebind hdrincl mc_loop transparent mc_all nodefrag \
-    bind_addr_no_port recverr_rfc4884 defer_connect";
 /// `PACKET_FANOUT_*` (`include/uapi/linux/if_packet.h`).
 const FANOUTS: [&str; 6] = ["hash", "lb", "cpu", "roll", "random", "qm"];
 /// `struct packet_diag_info`, `struct packet_diag_ring`.
@@ -203,48 +200,33 @@ fn internet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
         }
         shutdown(out, row);
     }
-    for (number, name) in [(5, "tos"), (6, "tclass"), (17, "class_id")] {
-        if let Some(value) = socket.attribute(number).filter(|_| has(b'@')) {
-            let byte = u32::from(value.first().copied().unwrap_or_default());
-            let value = if value.len() < 4 {
-                byte
-            } else {
-                word(value, 0)
-            };
-            let prefix = if value == 0 { "" } else { "0x" };
-            put!(out, " {name}:{prefix}{value:x}");
-        }
+    if has(b'@') {
+        tcp::write(out, layout, row, tcp::TOS);
     }
     if has(b'/') {
         cgroup(out, row);
     }
-    if let Some(bits) = socket.attribute(22).filter(|_| has(b'#')) {
+    let options = socket.info(Structure::SocketOptions);
+    if has(b'#') && options.is_some_and(|options| options.sent("recverr").is_some()) {
         line(out, layout);
         put!(out, "inet-sockopt: (");
-        for (place, name) in SOCKET_OPTIONS.split(' ').enumerate() {
-            let byte = bits.get(place / 8).copied().unwrap_or_default();
-            // C compilers fill bit fields from the low end on little-endian machines.
-            let byte = if cfg!(target_endian = "little") {
-                byte
-            } else {
-                byte.reverse_bits()
-            };
-            if byte & 1 << (place % 8) != 0 {
-                put!(out, " {name}");
-            }
-        }
+        tcp::write(out, layout, row, tcp::OPTIONS);
         out.push(b')');
     }
-    let is_told = has(b'i') && socket.protocol != Protocol::Udp;
-    if has(b'm') || is_told {
+    if has(b'm') || has(b'i') && socket.protocol != Protocol::Udp {
         if !has(b'O') {
             line(out, layout);
         }
         memory(out, layout, row);
-        if has(b'i') {
-            tcp::info(out, layout, row);
+        let table = if socket.protocol == Protocol::Mptcp {
+            tcp::MPTCP
+        } else {
+            tcp::TCP
+        };
+        if has(b'i') && (socket.info(Structure::TcpInfo).is_some() || table == tcp::MPTCP) {
+            tcp::write(out, layout, row, table);
+            tcp::write(out, layout, row, tcp::ABOVE);
         }
-        tcp::above(out, row);
     }
 }
 

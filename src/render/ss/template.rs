@@ -19,7 +19,7 @@ pub(super) fn word(bytes: &[u8], place: usize) -> u32 {
 
 /// Writes a template, in which `{name}` stands for a number: with `#` behind the name hexadecimal, with `%`
 /// milliseconds of microseconds, with `~` the same without a fraction, with `/` bits per second of bytes, with `^`
-/// a gain of 256ths.
+/// a gain of 256ths, with `*` four hexadecimal digits, with `!` hexadecimal behind `0x` unless it is 0.
 pub(super) fn fill(
     out: &mut Vec<u8>,
     template: &str,
@@ -34,6 +34,11 @@ pub(super) fn fill(
         let number = |sign| value(name.trim_end_matches(sign));
         match name.chars().last() {
             Some(sign @ '#') => put!(out, "{:x}", number(sign)),
+            Some(sign @ '*') => put!(out, "{:04x}", number(sign)),
+            Some(sign @ '!') => match number(sign) {
+                0 => out.push(b'0'),
+                number => put!(out, "{number:#x}"),
+            },
             Some(sign @ '%') => put!(out, "{}", general(float(number(sign)) / 1_000.0, 6)),
             Some(sign @ '~') => put!(out, "{}", number(sign) / 1_000),
             Some(sign @ '/') => put!(out, "{}", rate(is_numeric, float(number(sign)) * 8.0)),
