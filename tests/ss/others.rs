@@ -1,17 +1,18 @@
 //! What is no listing in a pipe: terminals, files, namespaces, ends of sockets.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
 
 use super::masked::masked;
 use super::stage::set;
+use crate::namespaces::{add, in_named, own_mounts};
 use crate::netstat::{Stage, User, difference};
+use crate::owners::alone::is_alone;
 use crate::scene::{V4, V6, tcp};
 use crate::support::{Child, Run, command, fresh, needed, program, run};
 
@@ -111,30 +112,25 @@ fn ss_reads_what_is_recorded() {
 
 #[test]
 fn namespaces_are_those_of_ip_netns() {
-    let Some(_namespace) = fresh() else { return };
-    if needed("ip").is_none() {
+    let name = "ss::others::namespaces_are_those_of_ip_netns";
+    if needed("ss").is_none() || !is_alone(name, &["--mount", "--net"]) {
         return;
     }
-    let name = format!("lsock-ss-{}", std::process::id());
-    run(command("ip").args(["netns", "add", &name])).clean();
-    let there = format!("/run/netns/{name}");
-    let [here, there] = ["/proc/thread-self/ns/net", &there].map(|path| File::open(path).unwrap());
-    setns(&there, CloneFlags::CLONE_NEWNET).unwrap();
-    run(command("ip").args(["link", "set", "lo", "up"])).clean();
-    let _held = tcp::states::established(V4).unwrap();
-    setns(&here, CloneFlags::CLONE_NEWNET).unwrap();
+    own_mounts();
+    add("there");
+    let held = in_named("there", || tcp::states::established(V4).unwrap());
     for words in [
-        &["-ta", "-N", &name][..],
+        &["-ta", "-N", "there"][..],
         &["-Nx", "-ta"],
-        &["-s", "-N", &name],
+        &["-s", "-N", "there"],
     ] {
         let (said, expected) = (ours(words), theirs(words));
-        let is_there = words.contains(&name.as_str());
         let same = masked(&said, true).stdout == masked(&expected, true).stdout;
         assert!(same, "{words:?}: {said:?} {expected:?}");
+        let is_there = words.contains(&"there");
         assert_eq!(said.status == Some(0), is_there, "{words:?}: {said:?}");
     }
-    run(command("ip").args(["netns", "delete", &name])).clean();
+    drop(held);
 }
 
 #[test]
