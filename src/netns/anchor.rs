@@ -1,11 +1,13 @@
 //! A thread that stays in a network namespace, for what must be done there.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, gettid, move_into_link_name_space};
 
 use super::{Handle, Namespace, open};
@@ -35,11 +37,21 @@ impl Anchor {
         let target = match &namespace.handle {
             Handle::Own => None,
             Handle::Open(target) => Some(target.try_clone()?),
-            Handle::Path(path) => match open(path)? {
-                (target, inode) if inode == namespace.inode => Some(target),
-                // What led there leads elsewhere by now.
-                _ => return Err(gone()),
-            },
+            Handle::Paths(paths) => {
+                let mut opened = paths.iter().map(|path| open(path));
+                // What led there may lead elsewhere by now.
+                let found = opened.try_fold(gone(), |before, opened| match opened {
+                    Ok((target, inode)) if inode == namespace.inode => ControlFlow::Break(target),
+                    Ok(_) | Err(Errno::NOENT | Errno::SRCH | Errno::INVAL) => {
+                        ControlFlow::Continue(before)
+                    }
+                    Err(cause) => ControlFlow::Continue(cause.into()),
+                });
+                match found {
+                    ControlFlow::Break(target) => Some(target),
+                    ControlFlow::Continue(cause) => return Err(cause),
+                }
+            }
             Handle::Nowhere => return Err(gone()),
         };
         let (jobs, queue): (Sender<Job>, Receiver<Job>) = mpsc::channel();

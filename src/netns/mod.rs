@@ -49,7 +49,8 @@ pub struct Namespace {
 enum Handle {
     /// This thread is there.
     Own,
-    Path(PathBuf),
+    /// Each did, when it was found.
+    Paths(Vec<PathBuf>),
     /// Nothing else may: it is open.
     Open(Arc<OwnedFd>),
     /// Nothing: it was recorded, or is gone.

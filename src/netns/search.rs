@@ -65,16 +65,28 @@ impl Wanted {
 }
 
 /// What is known of a namespace.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
-    handle: PathBuf,
+    /// What leads there: a few, for any of them may lead elsewhere by the time it is opened.
+    handles: Vec<PathBuf>,
     leader: Option<u32>,
     /// What that calls itself.
     comm: Vec<u8>,
-    /// The name that it has below `/run/netns`.
-    name: Option<Vec<u8>>,
+    /// The names that it has below `/run/netns`, most often one.
+    names: Vec<Vec<u8>>,
     /// True if its inode number is that of a file there.
     is_hidden: bool,
+}
+
+/// More handles of a namespace than this are not kept.
+const HANDLES: usize = 4;
+
+impl Seen {
+    fn lead(&mut self, handle: impl FnOnce() -> PathBuf) {
+        if self.handles.len() < HANDLES {
+            self.handles.push(handle());
+        }
+    }
 }
 
 /// What was found.
@@ -89,13 +101,11 @@ impl Search {
         search.take_mounts(Path::new("/"), mounts());
         search.take_processes()?;
         for (inode, link) in open {
-            search.0.entry(*inode).or_insert_with(|| Seen {
-                handle: Path::new(PROC).join(link),
-                leader: None,
-                comm: Vec::new(),
-                name: None,
-                is_hidden: false,
-            });
+            search
+                .0
+                .entry(*inode)
+                .or_default()
+                .lead(|| Path::new(PROC).join(link));
         }
         Ok(search)
     }
@@ -162,13 +172,8 @@ impl Search {
     }
 
     fn take_task(&mut self, inode: u32, task: u32) {
-        let seen = self.0.entry(inode).or_insert_with(|| Seen {
-            handle: format!("{PROC}/{task}/ns/net").into(),
-            leader: None,
-            comm: Vec::new(),
-            name: None,
-            is_hidden: false,
-        });
+        let seen = self.0.entry(inode).or_default();
+        seen.lead(|| format!("{PROC}/{task}/ns/net").into());
         // The kernel's threads lead nothing.
         if seen.leader.is_none_or(|leader| task < leader) {
             let path = format!("{PROC}/{task}/stat");
@@ -200,18 +205,18 @@ impl Search {
                 continue;
             };
             let point = point(&mount);
-            let seen = self.0.entry(inode).or_insert_with(|| Seen {
-                handle: root.join(point.strip_prefix("/").unwrap_or(&point)),
-                leader: None,
-                comm: Vec::new(),
-                name: None,
-                is_hidden: false,
-            });
+            let seen = self.0.entry(inode).or_default();
+            seen.lead(|| root.join(point.strip_prefix("/").unwrap_or(&point)));
             let is_named = [NAMED, ALSO_NAMED]
                 .iter()
                 .any(|named| point.parent() == Some(Path::new(named)));
-            if is_named && root == Path::new("/") && seen.name.is_none() {
-                seen.name = point.file_name().map(|name| name.as_bytes().to_vec());
+            // Another may be mounted there, on top of it.
+            let is_on_top = || {
+                statat(CWD, &*point, AtFlags::empty()).is_ok_and(|at| at.st_ino == u64::from(inode))
+            };
+            if is_named && root == Path::new("/") && is_on_top() {
+                let name = point.file_name().map(|name| name.as_bytes().to_vec());
+                seen.names.extend(name);
             }
         }
     }
@@ -258,7 +263,7 @@ impl Search {
                 return Ok(inode);
             }
         }
-        let names = self.0.values().filter_map(|seen| seen.name.as_ref());
+        let names = self.0.values().flat_map(|seen| &seen.names);
         let names: Vec<_> = names.map(|name| escape(name)).collect();
         let hint = match nearest(&text, &names) {
             Some(near) => format!("; did you mean {near}?"),
@@ -275,7 +280,7 @@ impl Search {
 
     /// The same of one way to write it; `None` = there is none.
     fn known(&self, word: &[u8], containers: &mut Containers) -> Result<Option<u32>, Error> {
-        let by_mount = |seen: &Seen| seen.name.as_deref() == Some(word);
+        let by_mount = |seen: &Seen| seen.names.iter().any(|name| name == word);
         if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_mount(seen)) {
             return Ok(Some(*inode));
         }
@@ -308,7 +313,7 @@ impl Search {
     /// What to call one.
     fn name(inode: u32, seen: Option<&Seen>, containers: &mut Containers) -> Vec<u8> {
         let leader = seen.and_then(|seen| seen.leader);
-        let by_mount = || seen?.name.clone();
+        let by_mount = || seen?.names.first().cloned();
         let by_place = || containers.name_of(leader?, &seen?.comm).map(Vec::from);
         let by_leader = || Some([&*seen?.comm, format!("[{}]", leader?).as_bytes()].concat());
         let given = by_mount().filter(|name| !is_random(name));
@@ -326,17 +331,18 @@ impl Search {
     ) -> Namespace {
         let seen = self.0.get(&inode);
         let leader = seen.and_then(|seen| seen.leader);
-        let handle = path.or_else(|| Some(&seen?.handle));
         let name = Self::name(inode, seen, containers);
         Namespace {
             name: name.into(),
             inode,
             is_hidden: seen.is_some_and(|seen| seen.is_hidden),
             leader,
-            handle: match handle {
-                _ if is_own => Handle::Own,
-                Some(path) => Handle::Path(path.to_owned()),
-                None => Handle::Nowhere,
+            handle: if is_own {
+                Handle::Own
+            } else {
+                let found = seen.map_or(&[][..], |seen| &seen.handles);
+                let asked = path.map(Path::to_owned);
+                Handle::Paths(asked.into_iter().chain(found.iter().cloned()).collect())
             },
         }
     }

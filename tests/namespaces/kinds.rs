@@ -213,6 +213,44 @@ fn seen_by_another(folder: &Path) -> (Placed, Child) {
     (placed.join().unwrap(), other)
 }
 
+#[test]
+fn a_namespace_below_another_mount_is_found_by_its_process_and_has_no_name() {
+    let name = "namespaces::kinds::a_namespace_below_another_mount_is_found_by_its_process_and_has_no_name";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    add("top");
+    add("below");
+    let top = in_named("top", Placed::here);
+    let (below, holder) = in_named("below", || (Placed::here(), Holder::sleeping(&[]).unwrap()));
+    let words = ["--bind", "/run/netns/top", "/run/netns/below"];
+    let mounted = run(Command::new("mount").args(words));
+    assert_eq!(mounted.status, Some(0), "{mounted:?}");
+    let rows = lsock(["-N", "all", "-tln", "--json"]).clean();
+    assert_eq!(
+        placed(&rows),
+        [&top, &below].map(|one| (one.inode, one.netns)).into()
+    );
+    let called: BTreeMap<_, _> = rows
+        .sockets()
+        .iter()
+        .map(|row| (row["netns_inode"].as_u64(), row["netns"].clone()))
+        .collect();
+    assert_eq!(
+        called[&Some(below.netns)],
+        format!("sleep[{}]", holder.pid())
+    );
+    assert!(
+        ["top", "below"]
+            .iter()
+            .any(|name| called[&Some(top.netns)] == **name)
+    );
+    // The name is that of what it leads to.
+    let named = lsock(["-N", "below", "-tln", "--json"]).clean();
+    assert_eq!(placed(&named), [(top.inode, top.netns)].into());
+}
+
 /// A connection between two namespaces that a bridge in a third one joins; gives the ports of its ends.
 pub fn bridged() -> ([TcpStream; 2], [u16; 2]) {
     add("bridge");
