@@ -228,26 +228,8 @@ fn address<T>(of: *const T) -> io::Result<u64> {
     u64::try_from(of.expose_provenance()).map_err(io::Error::other)
 }
 
-/// How often is tried what a signal interrupts: the verifier gives up when one arrives (`bpf_check`).
-const TRIES: usize = 5;
-
 fn call(command: c_int, attributes: &(impl IntoBytes + Immutable)) -> io::Result<OwnedFd> {
     let attributes = attributes.as_bytes();
-    let is_interrupted = |made: &io::Result<OwnedFd>| {
-        made.as_ref()
-            .is_err_and(|cause| cause.kind() == io::ErrorKind::WouldBlock)
-    };
-    let mut made = try_call(command, attributes);
-    for _ in 1..TRIES {
-        if !is_interrupted(&made) {
-            break;
-        }
-        made = try_call(command, attributes);
-    }
-    made
-}
-
-fn try_call(command: c_int, attributes: &[u8]) -> io::Result<OwnedFd> {
     // SAFETY: the address and the length are those of one slice; for the rest see above.
     let number = unsafe {
         libc::syscall(
