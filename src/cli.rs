@@ -126,15 +126,30 @@ struct Typed {
     /// Raw and ping sockets
     #[arg(short = 'w', long)]
     raw: bool,
+    /// SCTP
+    #[arg(short = 'S', long)]
+    sctp: bool,
     /// Unix domain
     #[arg(short = 'x', long)]
     unix: bool,
     /// Packet sockets
     #[arg(short = '0', long)]
     packet: bool,
-    /// Netlink
+    /// Netlink; so --vsock, --tipc, --xdp, --smc
     #[arg(long)]
     netlink: bool,
+    /// vsock
+    #[arg(long, hide_short_help = true)]
+    vsock: bool,
+    /// TIPC
+    #[arg(long, hide_short_help = true)]
+    tipc: bool,
+    /// XDP
+    #[arg(long, hide_short_help = true)]
+    xdp: bool,
+    /// SMC
+    #[arg(long, hide_short_help = true)]
+    smc: bool,
     /// Multipath TCP
     #[arg(short = 'M', long)]
     mptcp: bool,
@@ -144,7 +159,7 @@ struct Typed {
     /// IPv6; with -4 both
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Protocols and families, separated by commas
+    /// Protocols and families: tcp,sctp,unix ...; all of them: all
     #[arg(
         short = 'A',
         long,
@@ -396,8 +411,8 @@ pub fn definition() -> clap::Command {
         if let Some((_, begins)) = HEADINGS.iter().find(|(first, _)| *first == id) {
             heading = begins;
         }
-        // The help of the others says what they take.
-        let is_told = id != "family" && argument.get_action().takes_values();
+        // Their help says what they take.
+        let is_told = argument.get_action().takes_values();
         argument
             .hide_possible_values(is_told)
             .hide_default_value(is_told)

@@ -220,7 +220,10 @@ impl Query {
     pub fn request(&self, rule: &Rule) -> Request {
         Request {
             states: rule.states(),
-            extensions: self.extensions,
+            extensions: Extensions {
+                is_named: self.alone.contains(&rule.table().protocol),
+                ..self.extensions
+            },
             narrow: match self.input {
                 Input::Files => Narrow::without_bound(rule),
                 _ => Narrow::of(rule),

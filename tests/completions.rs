@@ -44,7 +44,14 @@ fn bash_completes_options_and_their_values() {
     );
     assert_eq!(
         offered(&["lsock", "-a", "--s"]),
-        ["--summary", "--sort", "--strict", "--source"],
+        [
+            "--sctp",
+            "--smc",
+            "--summary",
+            "--sort",
+            "--strict",
+            "--source"
+        ],
         "after another option"
     );
 }

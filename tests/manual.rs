@@ -173,6 +173,10 @@ fn words_of_filters_are_those_of_the_program() {
         "tcp_info.",
         "mptcp_info.",
         "ulp_info.",
+        "sctp_info.",
+        "xdp_info.",
+        "tipc_info.",
+        "smc_info.",
         "memory.",
     ];
     let program: Words = lsock::filter::words()

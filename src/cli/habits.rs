@@ -22,7 +22,7 @@ pub(super) fn family(word: &str) -> Option<String> {
         ("unix", kind @ ("dgram" | "stream" | "seqpacket")) => format!("lsock -x 'type = {kind}'"),
         ("packet", kind @ ("raw" | "dgram")) => format!("lsock -0 'type = {kind}'"),
         ("link", "") => "lsock -0".to_owned(),
-        ("dccp" | "sctp" | "vsock" | "tipc" | "xdp", _) => format!("ss -A {word}"),
+        ("dccp", _) => format!("ss -A {word}"),
         ("ax25" | "ipx" | "netrom" | "rose" | "x25" | "ddp" | "ash", "") => {
             format!("netstat -A {word}")
         }

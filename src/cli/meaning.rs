@@ -237,14 +237,19 @@ impl Typed {
         tables
     }
 
-    const fn protocol_flags(&self) -> [(bool, &'static [Protocol]); 7] {
+    const fn protocol_flags(&self) -> [(bool, &'static [Protocol]); 12] {
         [
             (self.tcp, &[Protocol::Tcp]),
             (self.udp, &[Protocol::Udp, Protocol::UdpLite]),
             (self.raw, &[Protocol::Raw, Protocol::Icmp]),
+            (self.sctp, &[Protocol::Sctp]),
             (self.unix, &[Protocol::Unix]),
             (self.packet, &[Protocol::Packet]),
             (self.netlink, &[Protocol::Netlink]),
+            (self.vsock, &[Protocol::Vsock]),
+            (self.tipc, &[Protocol::Tipc]),
+            (self.xdp, &[Protocol::Xdp]),
+            (self.smc, &[Protocol::Smc]),
             (self.mptcp, &[Protocol::Mptcp]),
         ]
     }
@@ -307,6 +312,7 @@ impl Typed {
             (several(&self.netns), Extras::NETNS),
             (listed(Protocol::Unix), Extras::UNIX),
             (listed(Protocol::Packet), Extras::PACKET),
+            (listed(Protocol::Sctp), Extras::SCTP),
             (self.extended, Extras::EXTENDED),
             (self.timers, Extras::TIMERS),
             (self.info, Extras::INFO),
@@ -327,6 +333,7 @@ impl Typed {
             unix_peers: needs.shows(Cost::UnixPeers),
             attributes: false,
             proc_net: false,
+            is_named: false,
             detail: Detail::default(),
         }
     }

@@ -66,7 +66,10 @@ impl Services {
         if let (PortKind::PortId, Some(port)) = (kind, socket.local.port) {
             self.processes.prepare(port);
         }
-        let in_files = matches!(kind, PortKind::Tcp | PortKind::Udp | PortKind::IpProtocol);
+        let in_files = matches!(
+            kind,
+            PortKind::Tcp | PortKind::Udp | PortKind::Sctp | PortKind::IpProtocol
+        );
         if self.wanted == Ports::Numbers || self.names.is_some() || !in_files {
             return;
         }
@@ -161,12 +164,13 @@ const RANGE_MAX: usize = 64;
 
 const KERNEL: &str = "kernel";
 
-/// `name port/protocol aliases… # comment` (`services(5)`), for TCP and UDP.
+/// `name port/protocol aliases… # comment` (`services(5)`), for TCP, UDP and SCTP.
 fn service(second: &str) -> Option<(PortKind, u16)> {
     let (port, protocol) = second.split_once('/')?;
     let kind = match protocol {
         "tcp" => PortKind::Tcp,
         "udp" => PortKind::Udp,
+        "sctp" => PortKind::Sctp,
         _ => return None,
     };
     Some((kind, port.parse().ok()?))

@@ -65,6 +65,10 @@ impl Field {
             Self::TcpInfo => Structure::TcpInfo,
             Self::MptcpInfo => Structure::MptcpInfo,
             Self::UlpInfo => Structure::UlpInfo,
+            Self::SctpInfo => Structure::SctpInfo,
+            Self::XdpInfo => Structure::XdpInfo,
+            Self::TipcInfo => Structure::TipcInfo,
+            Self::SmcInfo => Structure::SmcInfo,
             _ => return None,
         })
     }
@@ -77,6 +81,10 @@ impl Field {
             Structure::TcpInfo => Self::TcpInfo,
             Structure::MptcpInfo => Self::MptcpInfo,
             Structure::UlpInfo => Self::UlpInfo,
+            Structure::SctpInfo => Self::SctpInfo,
+            Structure::XdpInfo => Self::XdpInfo,
+            Structure::TipcInfo => Self::TipcInfo,
+            Structure::SmcInfo => Self::SmcInfo,
         }
     }
 
@@ -103,6 +111,10 @@ impl Field {
                 Structure::SocketOptions => "socket_options.",
                 Structure::CongestionInfo => "congestion_info.",
                 Structure::UlpInfo => "ulp_info.",
+                Structure::SctpInfo => "sctp_info.",
+                Structure::XdpInfo => "xdp_info.",
+                Structure::TipcInfo => "tipc_info.",
+                Structure::SmcInfo => "smc_info.",
             },
             Self::MemoryPart(_) => "memory.",
             _ => "",
@@ -200,11 +212,9 @@ impl Field {
     }
 
     /// True if rows can be ordered by it: not by a structure that has no order.
-    pub const fn is_sortable(self) -> bool {
-        !matches!(
-            self,
-            Self::TcpInfo | Self::MptcpInfo | Self::Memory | Self::PendingPeers
-        )
+    pub fn is_sortable(self) -> bool {
+        let is_list = matches!(self, Self::Memory | Self::PendingPeers);
+        !is_list && self.as_structure().is_none()
     }
 
     /// True if it is a port, which may be written as a service.

@@ -37,7 +37,7 @@ macro_rules! fields {
 
             /// Its definition; parts of a kernel structure share that of the structure.
             pub const fn definition(self) -> &'static Definition {
-                match self {
+                match &self {
                     $(Self::$key => const {
                         &Definition { $($($said: $of,)+)? ..Definition::$kind($name $(, $arg)+) }
                     },)+
@@ -56,51 +56,60 @@ fields! {
     keys {
         Protocol = word("protocol", 7, Protocol::NAMES) { short: Some("proto") };
         Family = word("family", 7, Family::NAMES);
-        Type = word("type", 9, SocketType::NAMES) {
-            applies: |table| matches!(table.protocol, Protocol::Unix | Protocol::Packet),
+        Type = word("type", 11, SocketType::NAMES) {
+            applies: |table| !(is_ip(table) || matches!(table.protocol, Protocol::Netlink | Protocol::Smc))
+                || is_sctp(table),
         };
         State = new("state", 11);
         RecvQueue = number("recv_queue", 6) {
-            short: Some("recv_q"), unit: Some(Unit::Bytes),
+            short: Some("recv_q"), unit: Some(Unit::Bytes), in_netlink: has_queues,
             in_procfs: |table| table.protocol != Protocol::Unix,
         };
         SendQueue = number("send_queue", 6) {
-            short: Some("send_q"), unit: Some(Unit::Bytes),
+            short: Some("send_q"), unit: Some(Unit::Bytes), in_netlink: has_queues,
             in_procfs: |table| is_ip(table) || table.protocol == Protocol::Netlink,
         };
         LocalAddress = new("local_address", 15) {
-            applies: |table| table.protocol != Protocol::Packet, is_optional: true,
+            applies: has_address, is_optional: true,
         };
         LocalPort = right("local_port", 10) {
             aliases: &["sport"], applies: |table| table.protocol != Protocol::Unix,
             is_optional: true,
         };
         PeerAddress = new("peer_address", 15) {
-            applies: |table| table.protocol != Protocol::Packet, in_procfs: is_ip,
+            applies: has_address, in_procfs: is_ip,
             cost: Cost::UnixPeers, is_optional: true,
         };
         PeerPort = right("peer_port", 10) {
             aliases: &["dport"],
-            applies: |table| is_ip(table) || table.protocol == Protocol::Netlink, in_procfs: is_ip,
+            applies: |table| has_address(table) && !is_unix(table), in_procfs: is_ip,
             is_optional: true,
         };
+        LocalAddresses = new("local_addresses", 31) { applies: is_sctp, is_optional: true };
+        PeerAddresses = new("peer_addresses", 31) { applies: is_sctp, is_optional: true };
         Interface = new("interface", 9) {
             aliases: &["dev", "iface"],
-            applies: |table| is_ip(table) || table.protocol == Protocol::Packet,
+            applies: |table| {
+                is_ip(table) || !has_address(table) || table.protocol == Protocol::Smc
+            },
             in_procfs: |table| table.protocol == Protocol::Packet, cost: Cost::Interface,
             is_optional: true,
         };
         Uid = number("uid", 10) {
-            in_netlink: |table| table.protocol != Protocol::Netlink, in_procfs: has_uid_line,
+            in_netlink: has_uid, in_procfs: has_uid_line,
         };
         User = new("user", 10) {
-            in_netlink: |table| table.protocol != Protocol::Netlink, in_procfs: has_uid_line,
+            in_netlink: has_uid, in_procfs: has_uid_line,
             cost: Cost::User,
         };
         Inode = number("inode", 10) { is_optional: true };
         Cookie = new("cookie", 8) { unit: Some(Unit::Count), in_procfs: NEVER };
         Shutdown = word("shutdown", 8, Shutdown::NAMES) {
-            applies: |table| is_ip(table) || table.protocol == Protocol::Unix, in_procfs: NEVER,
+            applies: |table| {
+                is_ip(table)
+                    || matches!(table.protocol, Protocol::Unix | Protocol::Vsock | Protocol::Smc)
+            },
+            in_procfs: NEVER,
         };
         V6Only = word("v6only", 6, &["true", "false"]) {
             applies: |table| table.family == Family::Inet6 && table.protocol.has_service_ports(),
@@ -157,7 +166,9 @@ fields! {
         };
         Congestion = new("congestion", 10) {
             aliases: &["cong"],
-            applies: |table| matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp),
+            applies: |table| {
+                matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp | Protocol::Sctp)
+            },
             in_procfs: NEVER, cost: Cost::Info,
         };
         CongestionInfo = info("congestion_info", 15, is_tcp) { is_optional: true };
@@ -166,7 +177,16 @@ fields! {
         Ulp = info("ulp", 5, is_tcp) { is_optional: true };
         UlpInfo = info("ulp_info", 8, is_tcp) { is_optional: true };
         Md5 = info("md5", 18, is_tcp) { is_optional: true };
-        Memory = new("memory", 8) { in_procfs: has_drops, cost: Cost::Memory };
+        SctpInfo = info("sctp_info", 9, is_sctp);
+        XdpInfo = info("xdp_info", 8, |table| table.protocol == Protocol::Xdp);
+        TipcInfo = info("tipc_info", 9, |table| table.protocol == Protocol::Tipc);
+        SmcInfo = info("smc_info", 8, |table| table.protocol == Protocol::Smc);
+        Memory = new("memory", 8) {
+            applies: |table| {
+                !matches!(table.protocol, Protocol::Vsock | Protocol::Tipc | Protocol::Smc)
+            },
+            in_procfs: has_drops, cost: Cost::Memory,
+        };
     }
     beside {
         /// `result`: what came of ending it with `-K`.
@@ -224,6 +244,27 @@ fn is_unix(table: Table) -> bool {
     table.protocol == Protocol::Unix
 }
 
+fn is_sctp(table: Table) -> bool {
+    table.protocol == Protocol::Sctp
+}
+
+/// An interface is where sockets of the other families are.
+fn has_address(table: Table) -> bool {
+    !matches!(table.protocol, Protocol::Packet | Protocol::Xdp)
+}
+
+/// Of these netlink tells no number of bytes, or messages.
+fn has_queues(table: Table) -> bool {
+    !matches!(
+        table.protocol,
+        Protocol::Vsock | Protocol::Xdp | Protocol::Smc
+    )
+}
+
+fn has_uid(table: Table) -> bool {
+    !matches!(table.protocol, Protocol::Netlink | Protocol::Vsock)
+}
+
 /// Connections, of which another end may be on this host.
 fn has_peer(table: Table) -> bool {
     is_unix(table) || table.protocol.has_service_ports()
@@ -246,6 +287,6 @@ const fn has_uid_line(table: Table) -> bool {
 const fn has_drops(table: Table) -> bool {
     !matches!(
         table.protocol,
-        Protocol::Tcp | Protocol::Unix | Protocol::Packet | Protocol::Mptcp
+        Protocol::Tcp | Protocol::Unix | Protocol::Packet | Protocol::Mptcp | Protocol::Sctp
     )
 }

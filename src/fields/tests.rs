@@ -82,8 +82,10 @@ fn words_are_those_of_the_model() {
         let words = Field::Family.words().iter();
         assert_eq!(words.filter(|word| **word == family.name()).count(), 1);
     }
-    let types = [1, 2, 3, 5].map(|code| SocketType::from_code(code).map(SocketType::name));
-    assert_eq!(Field::Type.words(), types.map(Option::unwrap_or_default));
+    let types = [1, 2, 3, 4, 5].map(|code| SocketType::from_code(code).map(SocketType::name));
+    let types = types.map(Option::unwrap_or_default);
+    let rows = [SocketType::Endpoint, SocketType::Association].map(SocketType::name);
+    assert_eq!(Field::Type.words(), [&types[..], &rows].concat());
     let shutdowns = [0, 1, 2, 3].map(|bits| Shutdown::from_bits(bits).name());
     assert_eq!(Field::Shutdown.words(), shutdowns);
     let timers = [

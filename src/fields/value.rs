@@ -96,6 +96,8 @@ pub enum Datum<'a> {
     Name(&'a [u8]),
     /// The name of a unix socket: a path, or with a leading NUL an abstract name.
     Path(&'a [u8]),
+    /// Clean words, separated by commas.
+    List(&'a [u8]),
     /// A timer.
     Timer(Timer),
     /// Numbers.
@@ -131,6 +133,13 @@ fn names<'a>(socket: &'a Socket, of: fn(&'a Details) -> &'a Vec<u8>) -> Option<D
 
 fn place<'a>(row: &Row<'a>, fact: Fact) -> Option<Datum<'a>> {
     row.place?.get(fact).map(Datum::Name)
+}
+
+/// The addresses of an end; none are not told.
+fn list(side: Side, socket: &Socket) -> Option<Datum<'_>> {
+    let [local, peer] = &socket.details.as_ref()?.addresses;
+    let list = side.pick([local, peer]);
+    (!list.is_empty()).then_some(Datum::List(list))
 }
 
 fn address<'a>(side: Side, row: &Row<'a>) -> Option<Datum<'a>> {
@@ -199,6 +208,8 @@ impl Field {
             Self::LocalPort => number(socket.local.port),
             Self::PeerAddress => address(Side::Peer, row),
             Self::PeerPort => number(socket.peer.port),
+            Self::LocalAddresses => list(Side::Local, socket),
+            Self::PeerAddresses => list(Side::Peer, socket),
             Self::Interface => name(row.interface).or(socket.interface.map(Datum::Index)),
             Self::Uid => number(socket.uid),
             Self::User => name(row.user),
@@ -262,7 +273,11 @@ impl Field {
             | Self::CongestionInfo
             | Self::TcpInfo
             | Self::MptcpInfo
-            | Self::UlpInfo => socket.info(self.as_structure()?).map(Datum::Info),
+            | Self::UlpInfo
+            | Self::SctpInfo
+            | Self::XdpInfo
+            | Self::TipcInfo
+            | Self::SmcInfo => socket.info(self.as_structure()?).map(Datum::Info),
             Self::Memory => socket.memory().map(Datum::Memory),
             Self::MemoryPart(place) => {
                 let (_, _, value) = Memory::FIELDS.get(place)?;
@@ -393,6 +408,10 @@ impl Field {
         let socket = row.socket;
         match self {
             Self::Inode => !socket.lacks_inode(),
+            // Of which IP version it is may not be told.
+            Self::LocalAddress | Self::PeerAddress if socket.protocol == Protocol::Smc => {
+                self.side().of(row).port.is_none()
+            }
             Self::FileInode | Self::FileDevice | Self::AtPath => !socket.has_path(),
             Self::PendingPeers => socket.state != State::Listen,
             Self::User => socket.uid.is_some(),

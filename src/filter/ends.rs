@@ -17,10 +17,9 @@ impl Values<'_> {
             Some(("unix", path)) => return Ok(name(field, op, path, word.quoted)),
             Some(("netlink", rest)) => return self.netlink(field, op, rest),
             Some(("link" | "packet", rest)) => return self.packet(field, op, rest),
-            Some(("vsock", _)) => {
-                let reason = "vsock sockets are not listed by this version";
-                return Err(Refusal::Because(reason.to_owned()));
-            }
+            Some(("vsock", rest)) => return self.numbered(field, op, "vsock", rest),
+            Some(("tipc", rest)) => return self.numbered(field, op, "tipc", rest),
+            Some(("xdp", rest)) => return self.numbered(field, op, "xdp", rest),
             Some(("inet", rest)) => (Some(Family::Inet), rest),
             Some(("inet6", rest)) => (Some(Family::Inet6), rest),
             _ => (None, &*word.text),
@@ -89,6 +88,22 @@ impl Values<'_> {
             };
             let pattern = Pattern::Glob(name, Case::Insensitive);
             parts.push(Expr::field(field, op, Operand::Text(pattern)));
+        }
+        parts.extend(self.number_or_name(field, op, port)?);
+        Ok(Expr::list(parts, op == Op::Equal))
+    }
+
+    /// `vsock:CID[:PORT]`, `tipc:NODE[:REFERENCE]`, `xdp:DEVICE[:QUEUE]`
+    fn numbered(&self, field: Field, op: Op, family: &'static str, text: &str) -> Compared {
+        let (address, port) = text.split_once(':').unwrap_or((text, "*"));
+        let mut parts = vec![one_word(Field::Protocol, op, family)];
+        match address {
+            "" | "*" => {}
+            device if family == "xdp" => parts.push(self.named(Field::Interface, op, device)?),
+            number => {
+                let pattern = Pattern::Glob(number.to_owned(), Case::Insensitive);
+                parts.push(Expr::field(field, op, Operand::Text(pattern)));
+            }
         }
         parts.extend(self.number_or_name(field, op, port)?);
         Ok(Expr::list(parts, op == Op::Equal))

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use super::expr::ANY_IPV4;
-use super::{Expr, Field, Op, Operand, Pattern, Rule, Test};
-use crate::fields::{Datum, Value};
+use super::{Expr, Field, Op, Operand, Pattern, Prefix, Rule, Test};
+use crate::fields::{Datum, Side, Value};
 use crate::model::{ProcessStatus, Protocol, Row, Socket, Source, Stage, Unit};
 
 mod lists;
@@ -160,6 +160,7 @@ impl<'r> Matcher<'_, 'r> {
             },
             Operand::Hosts(prefixes) => match field.side().of(self.row).ip {
                 Some(ip) if any_contains(prefixes, ip) => true,
+                Some(_) if self.has_further(field.side(), prefixes) => true,
                 // `::` may be every IPv4 address too.
                 Some(_) if field == Field::LocalAddress && any_contains(prefixes, ANY_IPV4) => {
                     let is_any_ipv4 = socket.takes_ipv4_too();
@@ -167,7 +168,7 @@ impl<'r> Matcher<'_, 'r> {
                 }
                 Some(_) => false,
                 // An address of another kind is none of these.
-                None if !socket.protocol.is_ip() => false,
+                None if !socket.family.has_ip() => false,
                 None => return Err(self.lacking(field, unequal)),
             },
             Operand::Name(_) if socket.protocol != Protocol::Unix => false,
@@ -291,6 +292,12 @@ impl<'r> Matcher<'_, 'r> {
         *source == Source::Replay && interface.is_some_and(is_number)
     }
 
+    /// Is another address of this end, of several, among these?
+    fn has_further(&self, side: Side, prefixes: &[Prefix]) -> bool {
+        let mut all = self.row.socket.addresses(side.pick([0, 1]));
+        all.any(|ip| any_contains(prefixes, ip))
+    }
+
     fn text(&self, field: Field, equal: bool, pattern: &Pattern) -> Answer {
         let matches = match self.known(field, !equal)? {
             Datum::Processes(processes) => {
@@ -304,6 +311,10 @@ impl<'r> Matcher<'_, 'r> {
             Datum::Name(names) if field.is_of_owners() && field != Field::PeerNetns => {
                 let names = names.split(|byte| *byte == b',').map(Some);
                 return self.some((names, field), equal, |name| pattern.matches(name));
+            }
+            Datum::List(list) => {
+                let mut words = list.split(|byte| *byte == b',');
+                words.any(|word| pattern.matches(word))
             }
             Datum::Name(name) => {
                 let matches = pattern.matches(name);

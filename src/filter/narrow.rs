@@ -46,7 +46,9 @@ impl Narrow {
     }
 
     fn of_states(rule: &Rule, may_be_bound: bool) -> Self {
-        if !rule.table().protocol.has_service_ports() {
+        let protocol = rule.table().protocol;
+        // `sctp_diag` runs no program.
+        if !protocol.has_service_ports() || protocol == Protocol::Sctp {
             return Self::default();
         }
         let members = match rule.expr() {

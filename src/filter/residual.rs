@@ -99,9 +99,9 @@ fn fold_field(field: Field, op: Op, operand: &Operand, table: Table) -> Expr {
             return is_told(matches!(operand, Operand::Missing { .. }));
         }
         (_, Operand::Hosts(prefixes)) => {
-            let is_ip = matches!(table.family, Family::Inet | Family::Inet6);
             let possible = |prefix: &&Prefix| {
-                is_ip && (table.family == Family::Inet6 || prefix.address.is_ipv4())
+                let is_both = table.family != Family::Inet;
+                table.family.has_ip() && (is_both || prefix.address.is_ipv4())
             };
             Operand::Hosts(prefixes.iter().filter(possible).copied().collect())
         }

@@ -251,19 +251,16 @@ pub(super) fn number() -> impl Strategy<Value = u32> {
 }
 
 pub(super) fn states() -> impl Strategy<Value = StateSet> {
-    let every: Vec<State> = State::NAMED
-        .into_iter()
-        .chain([State::Unknown(9)])
-        .collect();
-    let some = subsequence(every, 0..=14);
+    let every: Vec<State> = State::all_named().chain([State::Unknown(9)]).collect();
+    let count = every.len();
+    let some = subsequence(every, 0..=count);
     some.prop_map(|states| states.into_iter().fold(StateSet::EMPTY, StateSet::with))
 }
 
 /// A socket as the sources fill it for this table; whatever may be unknown sometimes is.
 pub(super) fn socket(table: Table) -> impl Strategy<Value = Socket> {
     let state = select(
-        State::NAMED
-            .into_iter()
+        State::all_named()
             .chain([State::Unknown(9)])
             .collect::<Vec<_>>(),
     );
@@ -295,14 +292,18 @@ fn end(table: Table) -> impl Strategy<Value = Endpoint> {
     (port, select(ips), select(NAMES.to_vec())).prop_map(move |(port, ip, name)| {
         let mut end = Endpoint::default();
         match table.family {
-            Family::Inet | Family::Inet6 => {
+            Family::Inet | Family::Inet6 | Family::Smc => {
                 end.ip = ip.parse().ok();
                 end.port = port.map(u32::from);
             }
             Family::Unix => end.set_name(name.as_bytes()),
-            Family::Packet => end.port = port.map(u32::from),
-            Family::Netlink => {
-                end.set_name(b"route");
+            Family::Packet | Family::Xdp => end.port = port.map(u32::from),
+            Family::Netlink | Family::Vsock | Family::Tipc => {
+                end.set_name(if table.family == Family::Netlink {
+                    b"route"
+                } else {
+                    b"1"
+                });
                 end.port = port.map(|port| if port == 80 { 70_080 } else { port.into() });
             }
         }
@@ -330,7 +331,7 @@ fn rest() -> impl Strategy<Value = Rest> {
     ];
     let timer = option((1_u8..5, number()));
     let congestion = option(select(vec!["cubic", "bbr"]));
-    let details = (option(0_usize..300), option(number()), congestion);
+    let details = (option(0_usize..400), option(number()), congestion);
     (numbers, option(0_u8..4), timer, details).prop_map(|(numbers, shutdown, timer, details)| {
         let (info, memory, congestion) = details;
         Rest {
@@ -348,7 +349,8 @@ impl Rest {
     fn fill(self, socket: &mut Socket, kind: Option<SocketType>) {
         let [interface, mark, cgroup, peer_inode] = self.numbers;
         let shutdown = self.shutdown.map(Shutdown::from_bits);
-        if let Some(bytes) = self.memory {
+        let has_memory = Field::Memory.applies_to(socket.table());
+        if let Some(bytes) = self.memory.filter(|_| has_memory) {
             let some = Some(bytes).filter(|bytes| bytes % 2 == 0);
             socket.details_mut().memory = Some(Memory {
                 rmem_alloc: some,
@@ -383,6 +385,26 @@ impl Rest {
                 socket.interface = interface;
                 socket.peer.clear();
             }
+            Protocol::Xdp => {
+                socket.kind = kind;
+                socket.interface = interface;
+                socket.peer.clear();
+                (socket.recv_queue, socket.send_queue) = (None, None);
+                self.fill_info(socket);
+            }
+            Protocol::Tipc => {
+                socket.kind = kind;
+                self.fill_info(socket);
+            }
+            Protocol::Vsock | Protocol::Smc => {
+                (socket.recv_queue, socket.send_queue) = (None, None);
+                socket.shutdown = shutdown;
+                match socket.protocol {
+                    Protocol::Vsock => (socket.kind, socket.uid) = (kind, None),
+                    _ => socket.interface = interface,
+                }
+                self.fill_info(socket);
+            }
             Protocol::Netlink => socket.uid = None,
             _ => {
                 socket.interface = interface;
@@ -396,7 +418,7 @@ impl Rest {
         }
     }
 
-    fn fill_connection(self, socket: &mut Socket) {
+    fn fill_connection(&self, socket: &mut Socket) {
         socket.timer = self.timer.and_then(|(code, expires_ms)| {
             Some(Timer {
                 kind: TimerKind::from_code(code)?,
@@ -415,6 +437,15 @@ impl Rest {
         if let Some(name) = self.congestion.filter(|_| is_tcp) {
             socket.details_mut().congestion = name.into();
         }
+        if socket.protocol == Protocol::Sctp {
+            socket.kind = Some(SocketType::Association);
+            let lists = [(); 2].map(|()| b"10.0.0.1".to_vec());
+            socket.details_mut().addresses = lists;
+        }
+        self.fill_info(socket);
+    }
+
+    fn fill_info(&self, socket: &mut Socket) {
         let Some(len) = self.info else { return };
         let bytes: Vec<u8> = (0..=5).cycle().take(len).collect();
         let structures = Structure::ALL.into_iter();

@@ -43,7 +43,7 @@ pub(super) fn state_test(relation: Relation, text: &str) -> Compared {
 /// The states whose names a glob meets.
 fn states_like(glob: &str) -> Result<StateSet, Refusal> {
     let pattern = Pattern::Glob(glob.to_owned(), Case::Insensitive);
-    let all = State::NAMED.into_iter().chain([State::Unknown(0)]);
+    let all = State::all_named().chain([State::Unknown(0)]);
     let met = all
         .filter(|state| pattern.matches(state.name().as_bytes()))
         .fold(StateSet::EMPTY, StateSet::with);
@@ -55,7 +55,7 @@ fn states_like(glob: &str) -> Result<StateSet, Refusal> {
 
 /// One state, or a group of them.
 fn state(word: &str) -> Result<StateSet, Refusal> {
-    let connected = Protocol::Tcp.connected();
+    let connected = Protocol::Tcp.connected().union(StateSet::OTHER);
     let bucket = StateSet::EMPTY.with(State::SynRcvd).with(State::TimeWait);
     let lower = word.to_ascii_lowercase();
     Ok(match &*lower {
@@ -76,12 +76,15 @@ fn state(word: &str) -> Result<StateSet, Refusal> {
 
 fn unknown_state(word: &str) -> Refusal {
     let groups = ["all", "connected", "synchronized", "bucket", "big"];
-    let names = State::NAMED.map(|state| state.name().to_ascii_lowercase());
+    let names = State::all_named().map(|state| state.name().to_ascii_lowercase());
+    let names: Vec<String> = names.collect();
     let all: Vec<&str> = groups
         .into_iter()
         .chain(names.iter().map(String::as_str))
         .collect();
-    let states = format!("a state ({})", all.join(", "));
+    let of_tcp = all.iter().take(groups.len() + State::NAMED.len());
+    let of_tcp: Vec<&str> = of_tcp.copied().collect();
+    let states = format!("a state ({})", of_tcp.join(", "));
     unknown("state", word, &all).unwrap_or(Refusal::Expected(states))
 }
 

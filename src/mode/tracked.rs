@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{Change, ChangedRow, Endpoint, OwnedRow, Row, Socket, State};
+use crate::model::{Change, ChangedRow, Endpoint, OwnedRow, Row, Socket, SocketType, State};
 use crate::track::{self, Endpoints, Identity, Sameness, Tracker};
 
 /// A row, and where it stands.
@@ -37,7 +37,7 @@ impl TrackedRow {
 enum Key {
     /// Nothing is better; no two sockets have the same.
     Cookie(u64),
-    /// What is left of a connection has the cookie of its socket, which may go on.
+    /// What is left of a connection has the cookie of its socket, which may go on; so has an association.
     Left(u64, Endpoints),
     /// A TCP connection without a cookie: what is left of it has no inode either.
     Ends(Endpoints),
@@ -179,7 +179,9 @@ impl TrackedTable {
     }
 
     fn key(&mut self, socket: &Socket) -> Key {
-        let ends = Endpoints::of(socket).filter(|_| socket.state == State::TimeWait);
+        let ends = Endpoints::of(socket).filter(|_| {
+            socket.state == State::TimeWait || socket.kind == Some(SocketType::Association)
+        });
         let cookie = socket.cookie.map(|cookie| match ends {
             Some(ends) => Key::Left(cookie, ends),
             None => Key::Cookie(cookie),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::named;
+use super::{Protocol, named};
 
 named! {
     /// What a number counts.
@@ -35,6 +35,14 @@ named! {
         CongestionInfo = "congestion_info",
         /// The state of the upper layer protocol: TLS in the kernel, or the MPTCP connection of a subflow.
         UlpInfo = "ulp_info",
+        /// `struct sctp_info` (`include/uapi/linux/sctp.h`), without the prefix `sctpi_`.
+        SctpInfo = "sctp_info",
+        /// Rings, memory and counters of `AF_XDP`.
+        XdpInfo = "xdp_info",
+        /// Connection and congestion of TIPC.
+        TipcInfo = "tipc_info",
+        /// What carries a connection of SMC.
+        SmcInfo = "smc_info",
     }
 }
 
@@ -47,6 +55,19 @@ static FIELDS: LazyLock<Vec<Vec<InfoField>>> = LazyLock::new(|| {
 });
 
 impl Structure {
+    /// That which is about the sockets of a protocol, and no others.
+    pub const fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Tcp => Some(Self::TcpInfo),
+            Protocol::Mptcp => Some(Self::MptcpInfo),
+            Protocol::Sctp => Some(Self::SctpInfo),
+            Protocol::Xdp => Some(Self::XdpInfo),
+            Protocol::Tipc => Some(Self::TipcInfo),
+            Protocol::Smc => Some(Self::SmcInfo),
+            _ => None,
+        }
+    }
+
     /// Its fields, in the order of the kernel.
     pub fn fields(self) -> &'static [InfoField] {
         FIELDS.get(self.place()).map_or(&[], Vec::as_slice)
@@ -60,6 +81,10 @@ impl Structure {
             Self::SocketOptions => 2,
             Self::CongestionInfo => 3,
             Self::UlpInfo => 4,
+            Self::SctpInfo => 5,
+            Self::XdpInfo => 6,
+            Self::TipcInfo => 7,
+            Self::SmcInfo => 8,
         }
     }
 
@@ -70,6 +95,10 @@ impl Structure {
             Self::SocketOptions => include_str!("info/options.txt"),
             Self::CongestionInfo => include_str!("info/congestion.txt"),
             Self::UlpInfo => include_str!("info/ulp.txt"),
+            Self::SctpInfo => include_str!("info/sctp.txt"),
+            Self::XdpInfo => include_str!("info/xdp.txt"),
+            Self::TipcInfo => include_str!("info/tipc.txt"),
+            Self::SmcInfo => include_str!("info/smc.txt"),
         }
     }
 }
@@ -195,7 +224,12 @@ impl<'b> Info<'b> {
     }
 
     fn is_listener(self) -> bool {
-        self.structure == Structure::TcpInfo && self.bytes.first() == Some(&TCP_LISTEN)
+        match self.structure {
+            Structure::TcpInfo => self.bytes.first() == Some(&TCP_LISTEN),
+            // An endpoint has no tag (`sctp_get_sctp_info`).
+            Structure::SctpInfo => self.bytes.first_chunk() == Some(&[0; 4]),
+            _ => false,
+        }
     }
 
     /// The value of a field; `None` when this kernel did not send it, or it means that there is none.

@@ -44,7 +44,7 @@ pub use socket::{
     BoundFile, Details, Memory, MemoryField, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source,
     UNREAD,
 };
-pub use state::{State, StateSet};
+pub use state::{OtherState, State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
 pub use warning::{Cause, Warning};

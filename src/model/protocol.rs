@@ -27,12 +27,22 @@ named! {
         Icmp = "icmp",
         /// Multipath TCP, RFC 8684.
         Mptcp = "mptcp",
+        /// Stream Control Transmission Protocol, RFC 9260.
+        Sctp = "sctp",
         /// Unix domain.
         Unix = "unix",
         /// `AF_PACKET`; the port is the `EtherType` it receives.
         Packet = "packet",
         /// `AF_NETLINK`; the address is the netlink family, the port the port id.
         Netlink = "netlink",
+        /// `AF_VSOCK`, between a machine and its guests; the address is the context id (CID).
+        Vsock = "vsock",
+        /// Transparent Inter-Process Communication; the address is the node, the port the socket's reference.
+        Tipc = "tipc",
+        /// `AF_XDP`; the port is the queue of its interface.
+        Xdp = "xdp",
+        /// Shared Memory Communications, RFC 7609, beside the TCP connection that set it up.
+        Smc = "smc",
     }
 }
 
@@ -45,9 +55,14 @@ impl Protocol {
             Self::Raw => &definition::RAW,
             Self::Icmp => &definition::ICMP,
             Self::Mptcp => &definition::MPTCP,
+            Self::Sctp => &definition::SCTP,
             Self::Unix => &definition::UNIX,
             Self::Packet => &definition::PACKET,
             Self::Netlink => &definition::NETLINK,
+            Self::Vsock => &definition::VSOCK,
+            Self::Tipc => &definition::TIPC,
+            Self::Xdp => &definition::XDP,
+            Self::Smc => &definition::SMC,
         }
     }
 
@@ -65,8 +80,14 @@ impl Protocol {
     /// The states that its sockets can be in.
     pub const fn states(self) -> StateSet {
         match self {
-            Self::Tcp => StateSet::ALL.without(State::Closed).without(State::Unconn),
-            Self::Mptcp => StateSet::ALL.without(State::Bound).without(State::Unconn),
+            Self::Tcp => StateSet::OF_TCP
+                .without(State::Closed)
+                .without(State::Unconn),
+            Self::Mptcp => StateSet::OF_TCP
+                .without(State::Bound)
+                .without(State::Unconn),
+            Self::Sctp | Self::Smc => StateSet::ALL.without(State::Bound),
+            Self::Vsock | Self::Tipc => StateSet::OF_TCP.without(State::Bound),
             _ => StateSet::EMPTY
                 .with(State::Established)
                 .with(State::Listen)
@@ -81,7 +102,7 @@ impl Protocol {
         if states == self.states() {
             return format!("{title} sockets");
         }
-        let known = State::NAMED.into_iter();
+        let known = State::all_named();
         let names: Vec<&str> = known
             .filter(|state| states.contains(*state))
             .map(State::name)
@@ -104,7 +125,7 @@ impl Protocol {
 
     /// True if both ends have ports of 16 bits, as services have them.
     pub const fn has_service_ports(self) -> bool {
-        matches!(self.port(), PortKind::Tcp | PortKind::Udp)
+        self.is_ip() && matches!(self.port(), PortKind::Tcp | PortKind::Udp | PortKind::Sctp)
     }
 }
 
@@ -129,6 +150,14 @@ named! {
         Packet = "packet",
         /// Netlink.
         Netlink = "netlink",
+        /// Between a machine and its guests.
+        Vsock = "vsock",
+        /// TIPC.
+        Tipc = "tipc",
+        /// XDP.
+        Xdp = "xdp",
+        /// SMC.
+        Smc = "smc",
     }
 }
 
@@ -141,7 +170,16 @@ impl Family {
             Self::Inet6 => 10,
             Self::Netlink => 16,
             Self::Packet => 17,
+            Self::Tipc => 30,
+            Self::Vsock => 40,
+            Self::Smc => 43,
+            Self::Xdp => 44,
         }
+    }
+
+    /// True if its sockets have IP addresses.
+    pub const fn has_ip(self) -> bool {
+        matches!(self, Self::Inet | Self::Inet6 | Self::Smc)
     }
 
     /// The family with this code.
@@ -203,14 +241,14 @@ impl fmt::Display for Table {
         let version = match self.family {
             Family::Inet => "IPv4 ",
             Family::Inet6 => "IPv6 ",
-            Family::Unix | Family::Packet | Family::Netlink => "",
+            _ => "",
         };
         write!(f, "{version}{} sockets", self.protocol.title())
     }
 }
 
 named! {
-    /// The type given to `socket(2)`, known for unix and packet sockets.
+    /// The type given to `socket(2)`, where the protocol does not say it; of SCTP, what a row is.
     pub enum SocketType {
         /// `SOCK_STREAM`.
         Stream = "stream",
@@ -218,8 +256,14 @@ named! {
         Dgram = "dgram",
         /// `SOCK_RAW`.
         Raw = "raw",
+        /// `SOCK_RDM`.
+        Rdm = "rdm",
         /// `SOCK_SEQPACKET`.
         Seqpacket = "seqpacket",
+        /// The socket itself (SCTP).
+        Endpoint = "endpoint",
+        /// One of its connections (SCTP).
+        Association = "association",
     }
 }
 
@@ -230,6 +274,7 @@ impl SocketType {
             1 => Some(Self::Stream),
             2 => Some(Self::Dgram),
             3 => Some(Self::Raw),
+            4 => Some(Self::Rdm),
             5 => Some(Self::Seqpacket),
             _ => None,
         }

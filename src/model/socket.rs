@@ -139,6 +139,9 @@ pub struct Details {
     structures: [Vec<u8>; Structure::ALL.len()],
     /// Socket memory.
     pub memory: Option<Memory>,
+    /// The addresses of its own end and of the other one, separated by commas (SCTP); empty = not told, or of
+    /// another protocol.
+    pub addresses: [Vec<u8>; 2],
     /// The file of a unix socket that is bound to a path.
     pub file: Option<BoundFile>,
     /// Its device in digits, `8:1`; empty without a file.
@@ -207,6 +210,7 @@ impl Details {
         self.clear_infos();
         self.clear_info(Structure::SocketOptions);
         self.memory = None;
+        self.addresses.iter_mut().for_each(Vec::clear);
         self.clear_files();
     }
 }
@@ -470,6 +474,16 @@ impl Socket {
     /// A structure of the kernel, where that was asked for.
     pub fn info(&self, structure: Structure) -> Option<Info<'_>> {
         self.details.as_ref()?.info(structure)
+    }
+
+    /// The addresses of its own end (0), or of the other one (1), where there are several of an end (SCTP).
+    pub fn addresses(&self, end: usize) -> impl Iterator<Item = IpAddr> {
+        let details = self.details.as_ref();
+        let list = details.and_then(|details| details.addresses.get(end));
+        let words = list
+            .into_iter()
+            .flat_map(|list| list.split(|byte| *byte == b','));
+        words.filter_map(|word| str::from_utf8(word).ok()?.parse().ok())
     }
 
     /// Its congestion control algorithm, where that was asked for.

@@ -2,6 +2,43 @@
 
 use std::fmt;
 
+use super::named;
+
+named! {
+    /// States that TCP does not have: of associations of SCTP (RFC 9260, section 4), then of SMC
+    /// (`net/smc/smc.h`).
+    pub enum OtherState {
+        /// Has sent an INIT and waits for the INIT ACK.
+        CookieWait = "COOKIE_WAIT",
+        /// Has sent back the cookie and waits for its acknowledgement.
+        CookieEchoed = "COOKIE_ECHOED",
+        /// The program has closed it; data is not acknowledged yet.
+        ShutdownPending = "SHUTDOWN_PENDING",
+        /// Has sent a SHUTDOWN and waits for the SHUTDOWN ACK.
+        ShutdownSent = "SHUTDOWN_SENT",
+        /// The peer has sent a SHUTDOWN; own data is not acknowledged yet.
+        ShutdownReceived = "SHUTDOWN_RECEIVED",
+        /// Has sent a SHUTDOWN ACK and waits for the SHUTDOWN COMPLETE.
+        ShutdownAckSent = "SHUTDOWN_ACK_SENT",
+        /// Closed first; the peer has not.
+        PeerCloseWait1 = "PEER_CLOSE_WAIT_1",
+        /// Closed first, for sending; the peer has sent what it had.
+        PeerCloseWait2 = "PEER_CLOSE_WAIT_2",
+        /// The peer has closed, the program has not.
+        AppCloseWait1 = "APP_CLOSE_WAIT_1",
+        /// The peer has closed, the program for sending.
+        AppCloseWait2 = "APP_CLOSE_WAIT_2",
+        /// Both have closed, the program last.
+        AppFinCloseWait = "APP_FIN_CLOSE_WAIT",
+        /// Closed after the peer, whose end is not over.
+        PeerFinCloseWait = "PEER_FIN_CLOSE_WAIT",
+        /// The connection was broken off here.
+        PeerAbortWait = "PEER_ABORT_WAIT",
+        /// The peer broke the connection off; the program has not closed.
+        ProcessAbort = "PROCESS_ABORT",
+    }
+}
+
 /// A state, under the one name `lsock` has for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -32,6 +69,8 @@ pub enum State {
     /// Not connected, and of a protocol without a handshake.
     #[default]
     Unconn,
+    /// One that TCP does not have.
+    Other(OtherState),
     /// A code this version does not know.
     Unknown(u8),
 }
@@ -44,7 +83,7 @@ const BOUND_INACTIVE: u8 = 13;
 const UNIX_ACCEPTCON: u32 = 0x1_0000;
 
 impl State {
-    /// Every state that has a name, in the order of a connection's life.
+    /// Every state of TCP and of what has no connections, in the order of a connection's life.
     pub const NAMED: [Self; 13] = [
         Self::Closed,
         Self::Bound,
@@ -60,6 +99,13 @@ impl State {
         Self::TimeWait,
         Self::Unconn,
     ];
+
+    /// Every state that has a name, those too that TCP does not have.
+    pub fn all_named() -> impl Iterator<Item = Self> {
+        Self::NAMED
+            .into_iter()
+            .chain(OtherState::ALL.map(Self::Other))
+    }
 
     /// From the kernel's code for TCP (`include/net/tcp_states.h`).
     ///
@@ -96,6 +142,37 @@ impl State {
             7 => Self::Unconn,
             other => Self::from_tcp(other),
         }
+    }
+
+    /// From the kernel's code for an association of SCTP (`enum sctp_state`, `include/linux/sctp.h`).
+    pub fn from_sctp_association(code: u8) -> Self {
+        match code {
+            0 => Self::Closed,
+            3 => Self::Established,
+            other => {
+                let place = other - if other < 3 { 1 } else { 2 };
+                Self::other(other, place, OtherState::ShutdownAckSent)
+            }
+        }
+    }
+
+    /// From the kernel's code for SMC (`enum smc_state`, `net/smc/smc.h`).
+    pub fn from_smc(code: u8) -> Self {
+        match code {
+            1 => Self::Established,
+            2 => Self::Unconn,
+            7 => Self::Closed,
+            10 => Self::Listen,
+            20.. => Self::other(code, code - 14, OtherState::ProcessAbort),
+            other => Self::Unknown(other),
+        }
+    }
+
+    /// The state at this place of those that TCP does not have, if that is not beyond `last`.
+    fn other(code: u8, place: u8, last: OtherState) -> Self {
+        let known = OtherState::ALL.get(usize::from(place));
+        let known = known.filter(|state| **state <= last);
+        known.map_or(Self::Unknown(code), |state| Self::Other(*state))
     }
 
     /// From `St` and `Flags` of `/proc/net/unix`: `socket_state` (`include/uapi/linux/net.h`).
@@ -143,6 +220,8 @@ impl State {
             Self::TimeWait => (11, "TIME_WAIT"),
             Self::Unconn => (12, "UNCONN"),
             Self::Unknown(_) => (13, "UNKNOWN"),
+            #[expect(clippy::as_conversions, reason = "the place in a list")]
+            Self::Other(state) => (14 + state as u16, state.name()),
         }
     }
 
@@ -154,8 +233,8 @@ impl State {
     /// The state with this name, in any case, with `-` or `_` or neither, or the spelling of another
     /// tool.
     pub fn from_name(name: &str) -> Option<Self> {
-        let own = Self::NAMED.map(|state| (state.name(), state));
-        let mut all = own.into_iter().chain(OTHER_NAMES);
+        let own = Self::all_named().map(|state| (state.name(), state));
+        let mut all = own.chain(OTHER_NAMES);
         let known = all.find(|(known, _)| plain(known).eq(plain(name)));
         let unknown = || {
             let upper = name.to_ascii_uppercase();
@@ -194,13 +273,17 @@ fn plain(name: &str) -> impl Iterator<Item = u8> {
 
 /// A set of states; all unknown ones are one member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StateSet(u16);
+pub struct StateSet(u32);
 
 impl StateSet {
     /// No state.
     pub const EMPTY: Self = Self(0);
     /// Every state, the unknown ones too.
-    pub const ALL: Self = Self(0x3fff);
+    pub const ALL: Self = Self((1 << (14 + OtherState::ALL.len())) - 1);
+    /// Every state of TCP and of what has no connections, the unknown ones too.
+    pub const OF_TCP: Self = Self(0x3fff);
+    /// Those that TCP does not have.
+    pub const OTHER: Self = Self(Self::ALL.0 & !Self::OF_TCP.0);
     /// Where a connection can be that its program has closed and the kernel has not.
     pub const ORPHANED: Self = Self::EMPTY
         .with(State::FinWait1)
@@ -208,7 +291,7 @@ impl StateSet {
         .with(State::Closing)
         .with(State::LastAck);
 
-    const fn bit(state: State) -> u16 {
+    const fn bit(state: State) -> u32 {
         1 << state.place().0
     }
 

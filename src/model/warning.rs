@@ -136,6 +136,9 @@ impl Display for Warning {
             Self::Unlisted(protocol, states, source) => {
                 let why = match source {
                     Source::Netlink | Source::Bpf => "the kernel reports them from Linux 6.8 on",
+                    Source::Procfs if *protocol == Protocol::Sctp => {
+                        "the files below /proc/net/sctp are not read"
+                    }
                     Source::Procfs => "/proc/net does not report them",
                     Source::Replay => "they are not in the recording",
                 };

@@ -155,6 +155,7 @@ pub(super) fn literal(out: &mut Vec<u8>, value: &Datum<'_>) {
         Datum::State(known) => state(out, known),
         Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
         Datum::Hex(id) => digits::hex(out, id),
+        Datum::List(list) => out.extend_from_slice(list),
         Datum::Index(index) => digits::integer(out, index.into()),
         Datum::Ip(address) => digits::ip(out, address),
         _ => {}

@@ -24,6 +24,10 @@ impl Details {
             (Field::Ulp, Extras::INFO),
             (Field::UlpInfo, Extras::INFO),
             (Field::Md5, Extras::INFO),
+            (Field::SctpInfo, Extras::INFO),
+            (Field::XdpInfo, Extras::INFO),
+            (Field::TipcInfo, Extras::INFO),
+            (Field::SmcInfo, Extras::INFO),
             (Field::Memory, Extras::MEMORY),
         ];
         let wanted = structures.into_iter();

@@ -20,6 +20,11 @@ pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) 
     match row.socket.family {
         Family::Unix if end.name.is_empty() => out.push(b'*'),
         Family::Unix => style.path(out, &end.name),
+        Family::Xdp if side == Side::Local && row.socket.interface.is_some() => {
+            Style::cell(style, out, Field::Interface, row);
+            out.push(b':');
+            port(style, out, side, row);
+        }
         _ if is_unknown(end, side, row) => out.push(b'-'),
         _ => {
             address(style, out, side, row);
@@ -35,7 +40,8 @@ pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) 
 /// Is nothing known of this end? A packet socket's own end always is: it may receive everything.
 fn is_unknown(end: &Endpoint, side: Side, row: &Row<'_>) -> bool {
     let nothing = end.ip.is_none() && end.name.is_empty() && end.port.is_none();
-    let own_packet = side == Side::Local && row.socket.family == Family::Packet;
+    let is_of_interface = matches!(row.socket.family, Family::Packet | Family::Xdp);
+    let own_packet = side == Side::Local && is_of_interface;
     nothing && side.host(row).is_none() && !own_packet
 }
 
@@ -43,8 +49,8 @@ fn is_unknown(end: &Endpoint, side: Side, row: &Row<'_>) -> bool {
 pub(super) fn unnamed(out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
     let any = match row.socket.family {
         Family::Unix => true,
-        Family::Packet => side == Side::Local,
-        Family::Inet | Family::Inet6 | Family::Netlink => false,
+        Family::Packet | Family::Xdp => side == Side::Local,
+        _ => false,
     };
     out.push(if any { b'*' } else { b'-' });
 }

@@ -29,6 +29,9 @@ impl Extras {
     /// `-pp`: processes of the peer.
     pub const PEERS: Self = Self(1 << 8);
 
+    /// Sockets of SCTP are asked for.
+    pub const SCTP: Self = Self(1 << 10);
+
     /// `-K`: what came of ending it.
     pub const RESULT: Self = Self(1 << 9);
 
@@ -52,7 +55,10 @@ impl Extras {
             (Field::Result, self.has(Extras::RESULT)),
             (Field::Netns, self.has(Extras::NETNS)),
             (Field::Protocol, true),
-            (Field::Type, unix || self.has(Extras::PACKET)),
+            (
+                Field::Type,
+                unix || self.has(Extras::PACKET.with(Extras::SCTP)),
+            ),
             (Field::State, true),
             (Field::RecvQueue, true),
             (Field::SendQueue, true),
@@ -65,6 +71,8 @@ impl Extras {
             (Field::Cookie, extended),
             (Field::Shutdown, extended),
             (Field::Interface, extended),
+            (Field::LocalAddresses, extended && self.has(Extras::SCTP)),
+            (Field::PeerAddresses, extended && self.has(Extras::SCTP)),
             (Field::Mark, extended),
             (Field::Cgroup, extended),
             (Field::SocketOptions, extended),

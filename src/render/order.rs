@@ -75,7 +75,9 @@ fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
         (Datum::Flag(a), Datum::Flag(b)) => a.cmp(b),
         (Datum::Index(a), Datum::Index(b)) => a.cmp(b),
         (Datum::Ip(a), Datum::Ip(b)) => a.cmp(b),
-        (Datum::Name(a), Datum::Name(b)) | (Datum::Path(a), Datum::Path(b)) => a.cmp(b),
+        (Datum::Name(a), Datum::Name(b))
+        | (Datum::Path(a), Datum::Path(b))
+        | (Datum::List(a), Datum::List(b)) => a.cmp(b),
         (Datum::Timer(a), Datum::Timer(b)) => a.expires_ms.cmp(&b.expires_ms),
         (Datum::Processes(a), Datum::Processes(b)) => first(a).cmp(&first(b)),
         // Addresses of different families; an interface without a name.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::{Change, State};
+use crate::model::{Change, OtherState, State};
 
 /// Begins the first line of a row.
 pub(super) const ROW: char = '\u{2066}';
@@ -148,9 +148,13 @@ const fn style_of(state: State) -> Style {
     let color = match state {
         State::Established => AnsiColor::Green,
         State::Listen => AnsiColor::Blue,
-        State::SynSent | State::SynRcvd => AnsiColor::Yellow,
+        State::SynSent
+        | State::SynRcvd
+        | State::Other(OtherState::CookieWait | OtherState::CookieEchoed) => AnsiColor::Yellow,
         State::CloseWait => AnsiColor::Red,
-        State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck => AnsiColor::Magenta,
+        State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck | State::Other(_) => {
+            AnsiColor::Magenta
+        }
         State::TimeWait => AnsiColor::BrightBlack,
         State::Unknown(_) => return AnsiColor::Red.on_default().bold(),
         State::Closed | State::Bound | State::Unconn => return Style::new(),

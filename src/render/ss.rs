@@ -10,7 +10,7 @@ mod template;
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::model::{Protocol, Row, SocketType, State, Summary};
+use crate::model::{OtherState, Protocol, Row, SocketType, State, Summary};
 
 use super::out::Out;
 use super::{HeaderLine, Sink, digits};
@@ -278,6 +278,10 @@ fn state(row: &Row<'_>) -> &'static str {
         State::CloseWait => "CLOSE-WAIT",
         State::LastAck => "LAST-ACK",
         State::Closed | State::Bound | State::Unconn => "UNCONN",
-        State::Listen | State::Closing | State::Unknown(_) => row.socket.state.name(),
+        // Of an association.
+        State::Other(OtherState::ShutdownAckSent) => "ACK_SENT",
+        State::Listen | State::Closing | State::Other(_) | State::Unknown(_) => {
+            row.socket.state.name()
+        }
     }
 }

@@ -13,7 +13,7 @@ use rustix::system::uname;
 use self::reader::{Dump, End, Reader, disturbance, flaw};
 use super::channel::{Channel, KernelSocket, OTHER_REPLY, READ_FIRST, REPEATS, Strangers};
 use super::note::Note;
-use super::speaks::speaks;
+use super::speaks::{in_use, speaks};
 use super::unix_names::UnixNames;
 use super::{Outcome, PROC, Recorder, Request, Source, Visitor};
 use crate::error::Error;
@@ -225,6 +225,9 @@ impl Source for NetlinkSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
+        if table.protocol.is_module() && speaks(PROC, table) == Some(false) {
+            return Ok(self.recorder.none(table, NO_MODULE));
+        }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
         let names = peers.then(|| self.unix_names());
         let mut reader = Reader::new(Dump::Table(table), request, visitor, names);
@@ -235,6 +238,13 @@ impl Source for NetlinkSource {
                 Outcome::complete(Kind::Netlink)
             }
             None => match self.read(&mut reader) {
+                Err(error) if lacks_module(&error, table) && in_use(PROC, table) == Some(0) => {
+                    self.recorder.none(table, NO_MODULE)
+                }
+                // Nobody named it: what no module lists is left out.
+                Err(error) if lacks_module(&error, table) && !request.extensions.is_named => {
+                    self.recorder.none(table, error.chain())
+                }
                 Err(error) if is_refusal(&error) && speaks(PROC, table) == Some(false) => {
                     let reason = format!("this kernel has no {table}");
                     self.recorder.none(table, reason)
@@ -281,6 +291,14 @@ impl Source for NetlinkSource {
         self.socket = None;
     }
 }
+
+/// True if the kernel has the protocol of a module, and not the module that lists its sockets.
+fn lacks_module(error: &Error, table: Table) -> bool {
+    table.protocol.is_module() && is_one_of(error, &[Errno::NOENT])
+}
+
+/// Why there are no such sockets. (Asking netlink would load the module.)
+const NO_MODULE: &str = "none here: no such module is loaded";
 
 /// Netlink is refused for lack of rights: seccomp, an LSM, a sandbox.
 pub(super) const NOT_ALLOWED: &[Errno] = &[Errno::PERM, Errno::ACCESS];

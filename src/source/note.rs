@@ -32,9 +32,7 @@ impl Note {
         match self {
             Self::None(reason) => format!("none {reason}").into_bytes(),
             Self::States(states) => {
-                let named = State::NAMED
-                    .into_iter()
-                    .filter(|state| states.contains(*state));
+                let named = State::all_named().filter(|state| states.contains(*state));
                 let mut words: Vec<&str> = named.map(State::name).collect();
                 words.extend(states.contains(State::Unknown(0)).then_some(UNKNOWN));
                 format!("states {}", words.join(",")).into_bytes()

@@ -9,7 +9,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
-use crate::model::{Protocol, Socket, State};
+use crate::model::{Protocol, Socket, SocketType, State};
 
 /// How many sockets of a dump are remembered: more than come to one bucket between two datagrams.
 const REMEMBERED: usize = 16;
@@ -25,6 +25,8 @@ const REMEMBERED_OF_BOUND: usize = 4_096;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Key {
     number: Option<u64>,
+    /// An association of SCTP has the number of its endpoint, and may have its ends.
+    kind: Option<SocketType>,
     local: (Option<IpAddr>, Option<u32>),
     peer: (Option<IpAddr>, Option<u32>),
 }
@@ -36,6 +38,7 @@ impl Key {
         let is_known = number.is_some() || socket.peer.port.is_some();
         is_known.then_some(Self {
             number,
+            kind: socket.kind,
             local: (socket.local.ip, socket.local.port),
             peer: (socket.peer.ip, socket.peer.port),
         })

@@ -16,18 +16,39 @@ pub(super) fn speaks(root: impl AsRef<Path>, table: Table) -> Option<bool> {
 
 /// By `net/protocols`; that of gVisor is a header and nothing else.
 fn is_listed(root: &Path, table: Table) -> Option<bool> {
-    let text = read_path(&root.join("net/protocols"), MOST).ok()?;
-    let text = std::str::from_utf8(&text).ok()?;
-    let lines = text.lines().skip(1);
-    let mut names = lines.filter_map(|line| line.split(' ').next()).peekable();
+    let text = protocols(root)?;
+    let mut names = text.lines().skip(1).peekable();
     names.peek()?;
+    Some(names.any(|line| is_of(line, table)))
+}
+
+/// How many sockets of a table the network namespace has, where the kernel counts them
+/// (`sock_prot_inuse_add`).
+pub(super) fn in_use(root: impl AsRef<Path>, table: Table) -> Option<u64> {
+    let is_counted = matches!(table.protocol, Protocol::Sctp | Protocol::Xdp);
+    let text = is_counted.then(|| protocols(root.as_ref()))??;
+    let line = text.lines().skip(1).find(|line| is_of(line, table))?;
+    line.split_ascii_whitespace().nth(2)?.parse().ok()
+}
+
+fn protocols(root: &Path) -> Option<String> {
+    let text = read_path(&root.join("net/protocols"), MOST).ok()?;
+    String::from_utf8(text).ok()
+}
+
+/// True if a line of `net/protocols` is about this table.
+fn is_of(line: &str, table: Table) -> bool {
     let version = if table.family == Family::Inet6 {
         "v6"
     } else {
         ""
     };
-    let wanted = format!("{}{version}", table.protocol.title());
-    Some(names.any(|name| letters(name).eq(letters(&wanted))))
+    let name = match table.protocol {
+        Protocol::Vsock => "AF_VSOCK",
+        other => other.title(),
+    };
+    let listed = line.split(' ').next().unwrap_or_default();
+    letters(listed).eq(letters(&format!("{name}{version}")))
 }
 
 /// True if there is nothing of MPTCP, or of IPv6, where there would be something of it beside IPv4.

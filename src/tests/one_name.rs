@@ -64,7 +64,14 @@ fn sockets(number: u8) -> Vec<Socket> {
     mptcp
         .details_mut()
         .set_info(Structure::MptcpInfo, &[number; 96]);
-    vec![tcp, mptcp]
+    let others = Protocol::ALL.into_iter().filter(|one| one.is_module());
+    let others = others.filter_map(|protocol| {
+        let mut socket = Socket::new(protocol, protocol.families()[0]);
+        let structure = Structure::of(protocol)?;
+        socket.details_mut().set_info(structure, &[number; 400]);
+        Some(socket)
+    });
+    [tcp, mptcp].into_iter().chain(others).collect()
 }
 
 fn two() -> Look {
@@ -72,7 +79,7 @@ fn two() -> Look {
 }
 
 /// Whose network namespace is known.
-const BOTH: [&str; 4] = ["-A", "tcp,mptcp", "-N", "all"];
+const BOTH: [&str; 4] = ["-A", "tcp,mptcp,sctp,xdp,tipc,smc", "-N", "all"];
 
 #[test]
 fn every_name_is_a_column_a_sort_key_and_a_word_of_filters() {
@@ -154,7 +161,7 @@ fn every_field_is_shown_under_its_name_in_every_format() {
                     assert_eq!(first, parts.join(","));
                 }
             }
-            let rows = if format == Format::Json { 6 } else { 5 };
+            let rows = 2 * sockets(1).len() + if format == Format::Json { 2 } else { 1 };
             let rows = rows - usize::from(format == Format::Ndjson);
             assert_eq!(run.lines(), rows, "{label} {format:?}: {}", run.out);
         }
@@ -174,7 +181,7 @@ fn has_key(out: &str, field: Field) -> bool {
         serde_json::Value::Object(object) if field != whole => object.keys().eq([field.key()]),
         _ => true,
     };
-    lines.len() == 4
+    lines.len() == 2 * sockets(1).len()
         && lines
             .iter()
             .all(|line| line.as_object().unwrap().len() == 1)

@@ -4,14 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_sock_diag::constants::{
     INET_DIAG_BBRINFO, INET_DIAG_CLASS_ID, INET_DIAG_CONG, INET_DIAG_DCTCPINFO, INET_DIAG_INFO,
-    INET_DIAG_MARK, INET_DIAG_MD5SIG, INET_DIAG_SHUTDOWN, INET_DIAG_SKMEMINFO, INET_DIAG_SKV6ONLY,
-    INET_DIAG_TCLASS, INET_DIAG_TOS, INET_DIAG_VEGASINFO,
+    INET_DIAG_LOCALS, INET_DIAG_MARK, INET_DIAG_MD5SIG, INET_DIAG_PEERS, INET_DIAG_SHUTDOWN,
+    INET_DIAG_SKMEMINFO, INET_DIAG_SKV6ONLY, INET_DIAG_TCLASS, INET_DIAG_TOS, INET_DIAG_VEGASINFO,
 };
 use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::attribute::{identify, memory, nonzero, split, u32_at, u64_at, walk};
 use super::layers;
+use super::sctp;
 use crate::error::Malformed;
 use crate::model::{
     Endpoint, Family, PortKind, Protocol, Shutdown, Socket, Structure, Timer, TimerKind,
@@ -76,7 +77,11 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malforme
         expires_ms: header.expires.get(),
         retransmits: header.retransmits,
     });
-    walk(attributes, |kind, value| attribute(socket, kind, value))
+    walk(attributes, |kind, value| attribute(socket, kind, value))?;
+    if protocol == Protocol::Sctp {
+        sctp::settle(socket, header.state);
+    }
+    Ok(())
 }
 
 fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) {
@@ -91,12 +96,9 @@ fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) 
 fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
     match kind {
         INET_DIAG_INFO => {
-            let structure = match socket.protocol {
-                Protocol::Tcp => Structure::TcpInfo,
-                Protocol::Mptcp => Structure::MptcpInfo,
-                _ => return,
-            };
-            socket.details_mut().set_info(structure, value);
+            if let Some(structure) = Structure::of(socket.protocol) {
+                socket.details_mut().set_info(structure, value);
+            }
         }
         INET_DIAG_CONG => layers::set_name(&mut socket.details_mut().congestion, value),
         INET_DIAG_VEGASINFO => {
@@ -125,6 +127,8 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
         // It comes unasked.
         INET_DIAG_SKV6ONLY => socket.v6only = value.first().map(|only| *only != 0),
+        INET_DIAG_LOCALS => sctp::addresses(socket, 0, value),
+        INET_DIAG_PEERS => sctp::addresses(socket, 1, value),
         INET_DIAG_MARK => socket.mark = u32_at(value),
         INET_DIAG_CGROUP_ID => socket.cgroup_id = u64_at(value).and_then(nonzero),
         other => socket.keep(other.into(), value),

@@ -11,7 +11,9 @@ mod message;
 mod netlink;
 mod packet;
 mod request;
+mod sctp;
 mod sequence;
+mod table;
 mod unix;
 
 use crate::error::Malformed;
@@ -33,6 +35,12 @@ pub use sequence::{has_end, is_ours, table_of, tag, tag_with_end};
 ///
 /// When the bytes are no such reply; the socket then holds no row.
 pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
+    if let [family] = protocol.families()
+        && let Some(reply) = table::reply_of(*family)
+    {
+        socket.reset(protocol, *family);
+        return reply.decode(payload, socket);
+    }
     // Each begins with its family; an empty reply is too short for any.
     let code = payload.first().copied();
     let is_it = |family: &&Family| code.is_none_or(|code| family.code() == code);
@@ -44,7 +52,7 @@ pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result
         Family::Inet | Family::Inet6 => inet::decode(payload, socket),
         Family::Unix => unix::decode(payload, socket),
         Family::Packet => packet::decode(payload, socket),
-        Family::Netlink => netlink::decode(payload, socket),
+        _ => netlink::decode(payload, socket),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req`
+//! Requests: `inet_diag_req_v2`, `unix_diag_req`, `packet_diag_req`, `netlink_diag_req` and their like
 //! (`include/uapi/linux/*_diag.h`). Whoever sends one gives it its sequence number.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,6 +36,11 @@ const PACKET_SHOW_MORE: u32 = 0x04 | 0x08 | 0x20;
 /// `NDIAG_SHOW_MEMINFO`: queues.
 const NDIAG_SHOW: u32 = 0x01;
 const NDIAG_SHOW_GROUPS: u32 = 0x02;
+/// `XDP_SHOW_INFO` (`include/uapi/linux/xdp_diag.h`): interface, queue and user.
+const XDP_SHOW_INFO: u32 = 0x01;
+/// `XDP_SHOW_RING_CFG | XDP_SHOW_UMEM | XDP_SHOW_STATS`.
+const XDP_SHOW_MORE: u32 = 0x02 | 0x04 | 0x10;
+const XDP_SHOW_MEMINFO: u32 = 0x08;
 /// Whatever its cookie.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// `SOCK_DESTROY` (`include/uapi/linux/sock_diag.h`).
@@ -72,6 +77,8 @@ pub struct Extensions {
     /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
     /// and the user of one that is not accepted yet. The file is read for it.
     pub proc_net: bool,
+    /// The protocol was named by itself: its sockets are missing where the kernel has no module that lists them.
+    pub is_named: bool,
     /// What comes unasked. A source may tell more, never less.
     pub detail: Detail,
 }
@@ -97,31 +104,27 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         let number = u8::try_from(number).unwrap_or_default();
         body_of_numbers(table.family, number, numbers)
     };
-    let more = |show| {
-        if params.extensions.attributes {
-            show
-        } else {
-            0
-        }
-    };
+    let asked = |is_wanted, show| if is_wanted { show } else { 0 };
+    let more = |show| asked(params.extensions.attributes, show);
     let body = match table.family {
         Family::Inet | Family::Inet6 => inet_body(table, number, params),
         Family::Unix => {
-            let memory = if params.extensions.memory {
-                UDIAG_SHOW_MEMINFO
-            } else {
-                0
-            };
-            let files = if params.extensions.files {
-                UDIAG_SHOW_FILES
-            } else {
-                0
-            };
+            let memory = asked(params.extensions.memory, UDIAG_SHOW_MEMINFO);
+            let files = asked(params.extensions.files, UDIAG_SHOW_FILES);
             let show = UDIAG_SHOW | memory | files;
             numbers(&[params.states.kernel_mask(), 0, show])
         }
         Family::Packet => numbers(&[0, PACKET_SHOW | more(PACKET_SHOW_MORE)]),
         Family::Netlink => numbers(&[0, NDIAG_SHOW | more(NDIAG_SHOW_GROUPS)]),
+        Family::Vsock => numbers(&[params.states.kernel_mask(), 0, 0]),
+        Family::Tipc => numbers(&[params.states.kernel_mask()]),
+        Family::Xdp => {
+            let info = asked(params.extensions.info, XDP_SHOW_MORE);
+            let memory = asked(params.extensions.memory, XDP_SHOW_MEMINFO);
+            numbers(&[0, XDP_SHOW_INFO | info | memory])
+        }
+        // `struct smc_diag_req` has a `struct inet_diag_sockid`, which is not looked at.
+        Family::Smc => numbers(&[0; 10]),
     };
     Some(message(SOCK_DIAG_BY_FAMILY, DUMP, 0, &body))
 }
@@ -238,7 +241,12 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
 }
 
 fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: &[u8]) -> Vec<u8> {
-    let states = params.states.kernel_mask().to_ne_bytes();
+    // Of SCTP it chooses among tables that sockets in one state may share.
+    let states = match table.protocol {
+        Protocol::Sctp => StateSet::ALL,
+        _ => params.states,
+    };
+    let states = states.kernel_mask().to_ne_bytes();
     let begin = [table.family.code(), protocol, extensions(params), 0];
     [&begin[..], &states, identity].concat()
 }

@@ -203,7 +203,6 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             "unexpected argument '-b': ",
             "ss -0b",
         ),
-        ("ss, SCTP", &["-S"], "unexpected argument '-S': ", "ss -S"),
         ("ss, DCCP", &["-d"], "unexpected argument '-d': ", "ss -d"),
         (
             "ss, bound",

@@ -80,7 +80,6 @@ fn what_others_take_behind_an_option_is_answered_with_what_to_write() {
         ("-A packet_dgram", "lsock -0 'type = dgram'"),
         ("--query=tcp", "-A LIST"),
         ("--family link", "lsock -0"),
-        ("-A sctp", "ss -A sctp"),
         ("-A ax25", "netstat -A ax25"),
         ("-t --sort port", "local_port, peer_port"),
         ("-t --columns Recv-Q", "recv_queue"),

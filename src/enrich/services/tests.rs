@@ -120,9 +120,11 @@ fn names_aliases_and_any_case_lead_to_the_number() {
     for name in ["http", "HTTP", "www", "second"] {
         assert_eq!(known_as(name, SERVICES, service), http, "{name}");
     }
-    for name in ["WorldWideWeb", "ssh", "sctp-only", "80/tcp", "x", ""] {
+    for name in ["WorldWideWeb", "ssh", "80/tcp", "x", ""] {
         assert_eq!(known_as(name, SERVICES, service), [], "{name}");
     }
+    let sctp = [(PortKind::Sctp, 81)];
+    assert_eq!(known_as("sctp-only", SERVICES, service), sctp);
     let client = [(PortKind::Tcp, 40_000)];
     assert_eq!(
         known_as("client", SERVICES, service),
@@ -160,6 +162,7 @@ fn every_protocol_with_such_ports_is_named() {
         Protocol::Udp,
         Protocol::UdpLite,
         Protocol::Mptcp,
+        Protocol::Smc,
     ];
     assert_eq!(domain, with_ports.map(|protocol| (protocol, 53)));
 }

@@ -31,6 +31,8 @@ columns! {
     sock_diag: Option<u16>,
     /// The kernel's module that answers that request.
     diag_module: &'static str,
+    /// True if a module brings it that a request would load: it is asked for only where that is loaded.
+    is_module: bool,
     /// True if `/proc/net` has files of it.
     in_proc_net: bool,
     /// Reads the kernel's code of a state, in netlink replies and in `/proc/net`. (`/proc/net/unix` has
@@ -57,6 +59,8 @@ pub enum PortKind {
     Tcp,
     /// A port of UDP: 16 bits.
     Udp,
+    /// A port of SCTP: 16 bits.
+    Sctp,
     /// The IP protocol number; the peer has none.
     IpProtocol,
     /// The identifier of ICMP echo requests.
@@ -65,6 +69,8 @@ pub enum PortKind {
     EtherType,
     /// The netlink port id: 32 bits.
     PortId,
+    /// The number of 32 bits that a family has for it (vsock, TIPC), or the queue of an interface (XDP).
+    Number,
 }
 
 /// `NDIAG_PROTO_ALL` (`include/uapi/linux/netlink_diag.h`).
@@ -73,7 +79,7 @@ const NDIAG_PROTO_ALL: u16 = 0xff;
 const IP: &[Family] = &[Family::Inet, Family::Inet6];
 const UNCONNECTED: StateSet = StateSet::EMPTY.with(State::Unconn);
 const LISTEN: StateSet = StateSet::EMPTY.with(State::Listen);
-const CONNECTED: StateSet = StateSet::ALL
+const CONNECTED: StateSet = StateSet::OF_TCP
     .without(State::Closed)
     .without(State::Bound)
     .without(State::Listen)
@@ -85,6 +91,7 @@ pub(super) const TCP: Definition = Definition {
     families: IP,
     sock_diag: Some(6),
     diag_module: "tcp_diag",
+    is_module: false,
     in_proc_net: true,
     state_of: State::from_tcp,
     connected: CONNECTED,
@@ -142,6 +149,22 @@ pub(super) const MPTCP: Definition = Definition {
     ..TCP
 };
 
+/// A socket is a row, and each of its associations another one.
+pub(super) const SCTP: Definition = Definition {
+    title: "SCTP",
+    recording_code: 9,
+    sock_diag: Some(132),
+    diag_module: "sctp_diag",
+    is_module: true,
+    in_proc_net: false,
+    state_of: State::from_datagram,
+    connected: StateSet::OTHER.union(CONNECTED),
+    port: PortKind::Sctp,
+    is_tcp_like: false,
+    is_default: false,
+    ..TCP
+};
+
 pub(super) const UNIX: Definition = Definition {
     title: "unix",
     recording_code: 6,
@@ -179,4 +202,44 @@ pub(super) const NETLINK: Definition = Definition {
     listening: UNCONNECTED,
     port: PortKind::PortId,
     ..UNIX
+};
+
+pub(super) const VSOCK: Definition = Definition {
+    title: "vsock",
+    recording_code: 10,
+    families: &[Family::Vsock],
+    sock_diag: Some(0),
+    diag_module: "vsock_diag",
+    port: PortKind::Number,
+    ..SCTP
+};
+
+pub(super) const TIPC: Definition = Definition {
+    title: "TIPC",
+    recording_code: 11,
+    families: &[Family::Tipc],
+    diag_module: "tipc_diag",
+    ..VSOCK
+};
+
+/// It knows no connection: its sockets are always shown.
+pub(super) const XDP: Definition = Definition {
+    title: "XDP",
+    recording_code: 12,
+    families: &[Family::Xdp],
+    diag_module: "xsk_diag",
+    connected: StateSet::ALL,
+    listening: StateSet::ALL,
+    ..VSOCK
+};
+
+/// Its ports are those of the TCP sockets below.
+pub(super) const SMC: Definition = Definition {
+    title: "SMC",
+    recording_code: 13,
+    families: &[Family::Smc],
+    diag_module: "smc_diag",
+    state_of: State::from_smc,
+    port: PortKind::Tcp,
+    ..VSOCK
 };

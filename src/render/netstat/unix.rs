@@ -45,7 +45,8 @@ const fn kind(socket: &Socket) -> &'static str {
         Some(SocketType::Dgram) => "DGRAM",
         Some(SocketType::Raw) => "RAW",
         Some(SocketType::Seqpacket) => "SEQPACKET",
-        None => "UNKNOWN",
+        Some(SocketType::Rdm) => "RDM",
+        Some(SocketType::Endpoint | SocketType::Association) | None => "UNKNOWN",
     }
 }
 

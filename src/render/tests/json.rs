@@ -91,6 +91,10 @@ fn the_schema_names_every_field_of_the_vocabulary_in_its_order() {
         Field::Timer,
         Field::TcpInfo,
         Field::MptcpInfo,
+        Field::SctpInfo,
+        Field::XdpInfo,
+        Field::TipcInfo,
+        Field::SmcInfo,
         Field::Memory,
     ] {
         let parts = structure.parts().into_iter().map(Field::key);

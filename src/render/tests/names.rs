@@ -85,11 +85,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 56);
+        prop_assert_eq!(words.len(), 62);
         if name.is_empty() {
-            prop_assert_eq!(words[54], "*");
+            prop_assert_eq!(words[60], "*");
         } else {
-            prop_assert_eq!(unix_name(words[54]), name);
+            prop_assert_eq!(unix_name(words[60]), name);
         }
     }
 
@@ -162,8 +162,8 @@ proptest! {
         let mut reader = ::csv::Reader::from_reader(page.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unix_name(&record[6]), &*name);
-        let names: Vec<_> = record[32].split(';').map(text::unescape).collect();
+        let names: Vec<_> = record[34].split(';').map(text::unescape).collect();
         prop_assert_eq!(names, [&*name, &*name]);
-        prop_assert_eq!(text::unescape(&record[12]), text.as_bytes());
+        prop_assert_eq!(text::unescape(&record[14]), text.as_bytes());
     }
 }

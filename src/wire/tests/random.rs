@@ -9,8 +9,12 @@ use crate::model::Protocol;
 /// Bytes of the fixed part of a reply.
 const fn fixed(protocol: Protocol) -> usize {
     match protocol {
-        Protocol::Unix | Protocol::Packet => 16,
+        Protocol::Unix | Protocol::Packet | Protocol::Xdp => 16,
         Protocol::Netlink => 28,
+        Protocol::Vsock => 32,
+        Protocol::Smc => 64,
+        // Attributes alone.
+        Protocol::Tipc => 0,
         _ => 72,
     }
 }
@@ -18,7 +22,7 @@ const fn fixed(protocol: Protocol) -> usize {
 proptest! {
     #[test]
     fn random_reply_never_panics(
-        family in prop::sample::select(vec![0_u8, 1, 2, 10, 16, 17, 40]),
+        family in prop::sample::select(vec![0_u8, 1, 2, 10, 16, 17, 40, 43, 44]),
         mut payload in prop::collection::vec(any::<u8>(), 0..400),
     ) {
         if let Some(first) = payload.first_mut() {

@@ -15,6 +15,7 @@ const ALL: DumpParams<'_> = DumpParams {
         files: false,
         unix_peers: false,
         proc_net: false,
+        is_named: false,
         detail: Detail::All,
     },
     ports: [0, 0],

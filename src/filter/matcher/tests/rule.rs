@@ -117,7 +117,7 @@ fn absent_is_unequal_and_unknown_is_neither_whatever_the_field() {
         .collect();
     let mut runner = TestRunner::deterministic();
     let mut seen = HashSet::new();
-    for round in 0..1_000 {
+    for round in 0..4_000 {
         let Ok(tree) = any_sample().new_tree(&mut runner) else {
             continue;
         };

@@ -131,6 +131,13 @@ pub(super) fn value(
         }
         Datum::Name(name) => string(out, &text::escape(name)),
         Datum::Path(name) => path(out, scratch, name),
+        Datum::List(list) => {
+            for (index, word) in list.split(|byte| *byte == b',').enumerate() {
+                out.extend_from_slice(if index == 0 { b"[\"" } else { b"\",\"" });
+                out.extend_from_slice(word);
+            }
+            out.extend_from_slice(b"\"]");
+        }
         Datum::Numbers(list) => {
             out.push(b'[');
             cell::integers(out, list, b',');

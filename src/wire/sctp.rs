@@ -1,0 +1,77 @@
+//! What `sctp_diag` tells in an `inet_diag_msg`: a socket, the endpoint, is a row, and each of its associations
+//! another one with the same inode and cookie (`net/sctp/diag.c`).
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::model::{Family, Socket, SocketType, State, TimerKind};
+
+/// Bytes of a `struct sockaddr_storage` (`include/uapi/linux/socket.h`).
+const SOCKADDR: usize = 128;
+
+/// Keeps an array of `sockaddr_storage`: the addresses of an end.
+pub(super) fn addresses(socket: &mut Socket, end: usize, value: &[u8]) {
+    let details = socket.details_mut();
+    let Some(list) = details.addresses.get_mut(end) else {
+        return;
+    };
+    list.clear();
+    for address in value.as_chunks::<SOCKADDR>().0.iter().filter_map(address) {
+        let comma = if list.is_empty() { "" } else { "," };
+        // A vector takes everything.
+        let _ = write!(list, "{comma}{address}");
+    }
+}
+
+fn address(sockaddr: &[u8; SOCKADDR]) -> Option<IpAddr> {
+    let (family, rest) = sockaddr.split_first_chunk()?;
+    let code = u8::try_from(u16::from_ne_bytes(*family)).ok()?;
+    // Behind the port; of IPv6 behind the flow, too.
+    match Family::from_code(code)? {
+        Family::Inet => rest
+            .get(2..)?
+            .first_chunk()
+            .map(|bytes: &[u8; 4]| Ipv4Addr::from(*bytes).into()),
+        Family::Inet6 => rest
+            .get(6..)?
+            .first_chunk()
+            .map(|bytes: &[u8; 16]| Ipv6Addr::from(*bytes).into()),
+        _ => None,
+    }
+}
+
+/// Reads the rest of the header by what the row is: only an association has addresses of a peer.
+pub(super) fn settle(socket: &mut Socket, code: u8) {
+    if socket.addresses(1).next().is_none() {
+        socket.kind = Some(SocketType::Endpoint);
+        // Without a connection of its own the header has the address of the last association.
+        let bound = socket.addresses(0).next();
+        if socket.state.is_bound() && socket.addresses(0).all(|ip| Some(ip) != socket.local.ip) {
+            socket.local.ip = bound.or(socket.local.ip);
+        }
+        // What is queued is told of the associations.
+        if socket.state != State::Listen {
+            (socket.recv_queue, socket.send_queue) = (None, None);
+        }
+        return;
+    }
+    socket.kind = Some(SocketType::Association);
+    socket.state = State::from_sctp_association(code);
+    socket.v6only = None;
+    if let Some(timer) = &mut socket.timer {
+        // `SCTP_EVENT_TIMEOUT_T3_RTX`, the only one that is told.
+        timer.kind = TimerKind::Retransmit;
+    }
+    // Of an IPv6 socket that speaks IPv4 the header has zeros, and as its own address the first it has.
+    let header = socket
+        .peer
+        .ip
+        .filter(|ip| socket.addresses(1).any(|known| known == *ip));
+    let peer = header.or_else(|| socket.addresses(1).find(IpAddr::is_ipv4));
+    let is_alike = |ip: &IpAddr| peer.is_some_and(|peer| peer.is_ipv4() == ip.is_ipv4());
+    let own = socket.addresses(0).find(is_alike);
+    (socket.local.ip, socket.peer.ip) = (own.or(socket.local.ip), peer.or(socket.peer.ip));
+    // It is that of the route, which an address needs if it is link-local.
+    let is_scoped = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    socket.interface = socket.interface.filter(|_| peer.is_some_and(is_scoped));
+}
