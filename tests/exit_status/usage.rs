@@ -214,7 +214,7 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             "ss, tos",
             &["--tos"],
             "unexpected argument '--tos': ",
-            "ss --tos",
+            "--columns tos,tclass,class_id",
         ),
         (
             "ss, options",
