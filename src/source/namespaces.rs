@@ -409,11 +409,11 @@ impl Source for NamespacesSource {
     }
 
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
-        if self.each.iter().any(|one| one.anchor.is_none()) {
-            return None;
-        }
         if let Some(outcome) = self.walk(request, visitor) {
             return Some(outcome);
+        }
+        if self.each.iter().any(|one| one.anchor.is_none()) {
+            return None;
         }
         let (mut is_possible, mut is_over) = (false, false);
         let parts = self.each.iter_mut().map(|one| {

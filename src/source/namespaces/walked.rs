@@ -141,3 +141,38 @@ impl NamespacesSource {
         networks
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::{NamespacesSource, Way};
+    use crate::model::{Socket, Source as Kind, State, StateSet};
+    use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find};
+    use crate::skip::skip;
+    use crate::source::{Detail, Request, Source as _};
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+
+    #[test]
+    fn one_that_cannot_be_entered_keeps_no_other_from_the_walk() {
+        let here = Wanted::Path("/proc/thread-self/ns/net".into());
+        let (found, _) = find(&[here], &[]).unwrap();
+        let own = Arc::clone(found.first().unwrap());
+        let anchor = Anchor::drop_in(&own).unwrap();
+        let gone = Arc::new(Namespace::recorded(b"gone".as_slice().into(), u32::MAX));
+        let namespaces = Namespaces::from([
+            (own.inode, (own, Some(Arc::new(anchor)))),
+            (gone.inode, (gone, None)),
+        ]);
+        let mut source = NamespacesSource::beside(namespaces, Way::Bpf);
+        let mut request = Request::plain(StateSet::EMPTY.with(State::Established));
+        request.extensions.detail = Detail::Line;
+        let mut take = |_: &Socket| ControlFlow::Continue(());
+        let outcome = source.visit_both(&request, &mut take).unwrap();
+        if let Some(why) = outcome.reason {
+            return skip(why.to_string());
+        }
+        let sources: Vec<_> = outcome.each().map(|one| one.source).collect();
+        assert_eq!(sources, [Some(Kind::Bpf), None]);
+    }
+}
