@@ -122,6 +122,8 @@ pub struct Enricher {
     proc: PathBuf,
     /// Those that were asked for.
     namespaces: Namespaces,
+    /// True if sockets may have more names than those of interfaces and namespaces.
+    looks_up: bool,
 }
 
 impl Enricher {
@@ -134,7 +136,15 @@ impl Enricher {
         let (scope, source) = (lookups.scope, lookups.owner_source);
         let proc = lookups.owners.clone().unwrap_or_default();
         let owners = lookups.owners.map(|root| Owners::new(root, scope, source));
+        let looks_up = owners.is_some()
+            || lookups.peers
+            || lookups.users
+            || lookups.services != Ports::Numbers
+            || lookups.cgroups
+            || lookups.places.is_some()
+            || lookups.paths;
         Ok(Self {
+            looks_up,
             owners: owners.transpose()?,
             status: None,
             peers: lookups.peers.then(Connections::default),
@@ -164,6 +174,7 @@ impl Enricher {
 
     /// Takes the names that numbers had where the sockets were recorded.
     pub fn use_names(&mut self, names: Vec<RecordedName>) {
+        self.looks_up |= !names.is_empty();
         for one in names {
             let RecordedName { number, name, .. } = one;
             match one.kind {
@@ -365,6 +376,15 @@ impl Enricher {
     /// Every descriptor of the processes that are looked at, where any are asked for.
     pub fn held(&mut self) -> Option<Held> {
         self.owners.as_mut().map(Owners::held)
+    }
+
+    /// The row of a socket of which there is nothing to look up.
+    pub fn known<'a>(&self, socket: &'a Socket) -> Option<Row<'a>> {
+        let is_known = !self.looks_up && socket.interface.is_none() && socket.netns.is_none();
+        is_known.then(|| Row {
+            stage: Stage::Owners,
+            ..Row::bare(socket)
+        })
     }
 
     /// The socket that was prepared last, with its names; without processes until

@@ -127,6 +127,9 @@ impl Matcher {
 
     /// The socket that was asked about last, with what is shown of it.
     pub(super) fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
+        if let Some(row) = self.enricher.known(socket) {
+            return row;
+        }
         if self.reached < Stage::Names {
             self.look_up(socket, Stage::Names);
         }

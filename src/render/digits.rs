@@ -79,21 +79,77 @@ const OCTETS: [[u8; 4]; 256] = {
     octets
 };
 
+/// A short text, put together before it is copied: of a length that the compiler knows.
+pub(super) struct Short {
+    text: [u8; 32],
+    length: usize,
+}
+
+impl Short {
+    /// Four numbers and three dots.
+    fn ipv4(address: Ipv4Addr) -> Self {
+        let mut short = Self {
+            text: [0; 32],
+            length: 0,
+        };
+        for octet in address.octets() {
+            let place = short.text.get_mut(short.length..);
+            let place = place.and_then(<[u8]>::first_chunk_mut);
+            if let (Some(place), Some(octet)) = (place, OCTETS.get(usize::from(octet))) {
+                *place = *octet;
+            }
+            short.length += 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
+        }
+        short.length -= 1;
+        short
+    }
+
+    /// An address and a port; `*` = none.
+    pub(super) fn end(address: Ipv4Addr, port: Option<u16>) -> Self {
+        let mut short = Self::ipv4(address);
+        let Some(port) = port else {
+            short.put(0, b':');
+            short.put(1, b'*');
+            short.length += 2;
+            return short;
+        };
+        short.put(0, b':');
+        let digits = 1 + [10, 100, 1_000, 10_000]
+            .map(|least| usize::from(port >= least))
+            .iter()
+            .sum::<usize>();
+        let mut rest = port;
+        for place in (1..=digits).rev() {
+            short.put(place, digit(rest));
+            rest /= 10;
+        }
+        short.length += 1 + digits;
+        short
+    }
+
+    /// Puts a byte so far behind the end.
+    fn put(&mut self, behind: usize, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.length + behind) {
+            *place = byte;
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The last decimal digit.
+fn digit(number: u16) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
+}
+
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    // Put together first: one copy into the vector, of a length that the compiler knows.
-    let mut text = [0; 16];
-    let mut end = 0;
-    for octet in address.octets() {
-        let place = text.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
-        if let (Some(place), Some(octet)) = (place, OCTETS.get(usize::from(octet))) {
-            *place = *octet;
-        }
-        end += 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
-    }
+    let Short { text, length } = Short::ipv4(address);
     let start = out.len();
     out.extend_from_slice(&text);
-    out.truncate(start + end - 1);
+    out.truncate(start + length);
 }
 
 /// The longest run of two or more zero groups, the first of equals, is `::`; an IPv4-mapped address

@@ -37,6 +37,23 @@ pub(super) fn write(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) 
     }
 }
 
+/// An end of IPv4 that is written in digits alone: no name, no interface.
+pub(super) fn numeric(side: Side, row: &Row<'_>) -> Option<digits::Short> {
+    let end = side.of(row);
+    let Some(IpAddr::V4(address)) = end.ip else {
+        return None;
+    };
+    let is_named = side.host(row).is_some() || side.service(row).is_some();
+    if is_named || row.socket.interface.is_some() {
+        return None;
+    }
+    let port = match end.port {
+        Some(port) => Some(u16::try_from(port).ok()?),
+        None => None,
+    };
+    Some(digits::Short::end(address, port))
+}
+
 /// Is nothing known of this end? A packet socket's own end always is: it may receive everything.
 fn is_unknown(end: &Endpoint, side: Side, row: &Row<'_>) -> bool {
     let nothing = end.ip.is_none() && end.name.is_empty() && end.port.is_none();

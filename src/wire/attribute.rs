@@ -1,7 +1,7 @@
 //! Headers, attributes and the numbers in them.
 
-use netlink_packet_core::NlasIterator;
-use zerocopy::byteorder::native_endian::U32;
+use netlink_packet_core::NLA_TYPE_MASK;
+use zerocopy::byteorder::native_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::Malformed;
@@ -21,10 +21,27 @@ where
     })
 }
 
+/// `struct nlattr` (`include/uapi/linux/netlink.h`): the length counts these four bytes, too.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct AttributeHeader {
+    length: U16,
+    kind: U16,
+}
+
+/// Goes through attributes, without the bits of their kinds that are flags.
 pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), Malformed> {
-    for attribute in NlasIterator::new(bytes) {
-        let attribute = attribute.map_err(|_| "malformed attribute")?;
-        each(attribute.kind(), attribute.value());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let read = AttributeHeader::ref_from_prefix(rest).ok();
+        let header = read.map(|(header, _)| header);
+        let length = header.map_or(0, |header| usize::from(header.length.get()));
+        let value = rest.get(size_of::<AttributeHeader>()..length);
+        let (Some(header), Some(value)) = (header, value) else {
+            return Err("malformed attribute".into());
+        };
+        each(header.kind.get() & NLA_TYPE_MASK, value);
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use netlink_packet_sock_diag::constants::{
 use zerocopy::byteorder::{big_endian, native_endian};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+use super::Detail;
 use super::attribute::{identify, memory, nonzero, split, u32_at, u64_at, walk};
 use super::layers;
 use super::sctp;
@@ -45,7 +46,7 @@ struct InetDiagMsg {
     inode: native_endian::U32,
 }
 
-pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
+pub(super) fn decode(payload: &[u8], detail: Detail, socket: &mut Socket) -> Result<(), Malformed> {
     let (header, attributes) = split::<InetDiagMsg>("inet_diag_msg", payload)?;
     let (protocol, family) = (socket.protocol, socket.family);
     socket.state = protocol.state(header.state);
@@ -77,6 +78,10 @@ pub(super) fn decode(payload: &[u8], socket: &mut Socket) -> Result<(), Malforme
         expires_ms: header.expires.get(),
         retransmits: header.retransmits,
     });
+    // Of a connection of TCP, none of them is a part of a line.
+    if detail == Detail::Line && socket.is_connection() {
+        return Ok(());
+    }
     walk(attributes, |kind, value| attribute(socket, kind, value))?;
     if protocol == Protocol::Sctp {
         sctp::settle(socket, header.state);

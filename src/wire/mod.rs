@@ -1,7 +1,6 @@
 //! Netlink bytes to and from the model: message framing, requests, replies of each `sock_diag` family.
 //!
-//! Replies are read in place: headers as structures over the bytes, attributes by
-//! [`NlasIterator`](netlink_packet_core::NlasIterator). Nothing is allocated for a socket.
+//! Replies are read in place, headers as structures over the bytes. Nothing is allocated for a socket.
 
 mod attribute;
 mod conntrack;
@@ -35,6 +34,20 @@ pub use sequence::{has_end, is_ours, table_of, tag, tag_with_end};
 ///
 /// When the bytes are no such reply; the socket then holds no row.
 pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
+    decode_part(protocol, payload, Detail::All, socket)
+}
+
+/// The same, as far as that is wanted.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_part(
+    protocol: Protocol,
+    payload: &[u8],
+    detail: Detail,
+    socket: &mut Socket,
+) -> Result<(), Malformed> {
     if let [family] = protocol.families()
         && let Some(reply) = table::reply_of(*family)
     {
@@ -49,7 +62,7 @@ pub fn decode(protocol: Protocol, payload: &[u8], socket: &mut Socket) -> Result
     };
     socket.reset(protocol, *family);
     match family {
-        Family::Inet | Family::Inet6 => inet::decode(payload, socket),
+        Family::Inet | Family::Inet6 => inet::decode(payload, detail, socket),
         Family::Unix => unix::decode(payload, socket),
         Family::Packet => packet::decode(payload, socket),
         _ => netlink::decode(payload, socket),

@@ -5,12 +5,12 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::fields::Datum;
-use crate::model::{Row, Summary};
+use crate::model::{Row, State, Summary};
 
 use crate::render::detail::Details;
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::{Envelope, Field, HeaderLine, Layout, Sink, detail, digits, grid};
+use crate::render::{Envelope, Field, HeaderLine, Layout, Sink, detail, digits, endpoint, grid};
 
 /// Where the cells of a column stand.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,8 @@ struct PlainColumn {
     is_right: bool,
     /// True if a number there is written in digits alone.
     has_digits: bool,
+    /// True if a word there is written as it is, and ends at the left edge.
+    has_word: bool,
     /// What follows them: a blank, or the end of the line.
     after: u8,
 }
@@ -43,6 +45,7 @@ impl<'w> Plain<'w> {
                 field: *field,
                 width: field.width(),
                 is_right: field.is_right(),
+                has_word: matches!(field, Field::Protocol | Field::Family | Field::State),
                 has_digits: !field.is_port() && !field.has_unit_in_text(),
                 after: if place == last { b'\n' } else { b' ' },
             })
@@ -89,8 +92,24 @@ fn cell(out: &mut Vec<u8>, style: Style, column: PlainColumn, row: &Row<'_>) {
             digits::right_aligned(out, number, column.width);
             out.push(column.after);
         }
+        Some(Datum::Word(word)) if column.has_word => padded(out, column, word.as_bytes()),
+        Some(Datum::State(state)) if column.has_word && !matches!(state, State::Unknown(_)) => {
+            padded(out, column, state.name().as_bytes());
+        }
+        Some(Datum::End(side)) if let Some(end) = endpoint::numeric(side, row) => {
+            padded(out, column, end.as_bytes());
+        }
         value => aligned(out, column, |out| style.known(out, field, value, row)),
     }
+}
+
+/// Writes a clean text at the left edge of its column, and what stands between it and the next.
+fn padded(out: &mut Vec<u8>, column: PlainColumn, text: &[u8]) {
+    out.extend_from_slice(text);
+    if column.after == b' ' {
+        digits::blanks(out, column.width.saturating_sub(text.len()));
+    }
+    out.push(column.after);
 }
 
 /// Writes a text as wide as its column, and what stands between it and the next.
