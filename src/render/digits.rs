@@ -69,8 +69,8 @@ const OCTETS: [[u8; 4]; 256] = {
     while place < octets.len() {
         let [ones, tens] = [b'0' + octet % 10, b'0' + octet / 10 % 10];
         octets[place] = match octet {
-            0..10 => [ones, b'.', 0, 0],
-            10..100 => [tens, ones, b'.', 0],
+            0..10 => [ones, b'.', b' ', b' '],
+            10..100 => [tens, ones, b'.', b' '],
             100.. => [b'0' + octet / 100, tens, ones, b'.'],
         };
         place += 1;
@@ -79,77 +79,83 @@ const OCTETS: [[u8; 4]; 256] = {
     octets
 };
 
-/// A short text, put together before it is copied: of a length that the compiler knows.
+/// A short text with blanks behind it, put together before it is copied: of a length that the compiler knows.
 pub(super) struct Short {
-    text: [u8; 32],
+    text: [u8; Self::ROOM],
     length: usize,
 }
 
 impl Short {
-    /// Four numbers and three dots.
-    fn ipv4(address: Ipv4Addr) -> Self {
+    const ROOM: usize = 32;
+
+    /// Four numbers, each with a dot behind it.
+    fn octets(address: Ipv4Addr) -> Self {
         let mut short = Self {
-            text: [0; 32],
+            text: [b' '; Self::ROOM],
             length: 0,
         };
         for octet in address.octets() {
-            let place = short.text.get_mut(short.length..);
-            let place = place.and_then(<[u8]>::first_chunk_mut);
-            if let (Some(place), Some(octet)) = (place, OCTETS.get(usize::from(octet))) {
-                *place = *octet;
-            }
+            short.put(OCTETS.get(usize::from(octet)).copied().unwrap_or_default());
             short.length += 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
         }
-        short.length -= 1;
         short
     }
 
     /// An address and a port; `*` = none.
     pub(super) fn end(address: Ipv4Addr, port: Option<u16>) -> Self {
-        let mut short = Self::ipv4(address);
+        let mut short = Self::octets(address);
+        short.length -= 1;
+        short.put([b':']);
+        short.length += 1;
         let Some(port) = port else {
-            short.put(0, b':');
-            short.put(1, b'*');
-            short.length += 2;
+            short.put([b'*']);
+            short.length += 1;
             return short;
         };
-        short.put(0, b':');
-        let digits = 1 + [10, 100, 1_000, 10_000]
-            .map(|least| usize::from(port >= least))
-            .iter()
-            .sum::<usize>();
-        let mut rest = port;
-        for place in (1..=digits).rev() {
-            short.put(place, digit(rest));
-            rest /= 10;
-        }
-        short.length += 1 + digits;
+        // Eight bytes: its five digits from the lowest on, then blanks; then without the zeros it begins with.
+        let port = u64::from(port);
+        let digits = [
+            port / 10_000,
+            port / 1_000 % 10,
+            port / 100 % 10,
+            port / 10 % 10,
+            port % 10,
+        ];
+        let blanks = u64::from_le_bytes([b' '; 8]);
+        let digits = digits.iter().zip([0, 8, 16, 24, 32]);
+        let text = digits.fold(blanks, |text, (digit, place)| {
+            text + ((16 + digit) << place)
+        });
+        let zeros = [10, 100, 1_000, 10_000].map(|least| u32::from(port < least));
+        let zeros = zeros.iter().sum::<u32>();
+        let text = text >> (8 * zeros) | blanks.checked_shl(64 - 8 * zeros).unwrap_or_default();
+        short.put(text.to_le_bytes());
+        short.length += 5 - usize::try_from(zeros).unwrap_or_default();
         short
     }
 
-    /// Puts a byte so far behind the end.
-    fn put(&mut self, behind: usize, byte: u8) {
-        if let Some(place) = self.text.get_mut(self.length + behind) {
-            *place = byte;
+    /// Puts bytes behind the end.
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        let place = self.text.get_mut(self.length..);
+        if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
+            *place = bytes;
         }
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.text.get(..self.length).unwrap_or_default()
+    /// Writes it, with blanks up to a width.
+    pub(super) fn write(&self, out: &mut Vec<u8>, width: usize) {
+        let end = out.len() + self.length.max(width.min(Self::ROOM));
+        out.extend_from_slice(&self.text);
+        out.truncate(end);
+        blanks(out, width.saturating_sub(Self::ROOM));
     }
-}
-
-/// The last decimal digit.
-fn digit(number: u16) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
 /// Four numbers and three dots.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    let Short { text, length } = Short::ipv4(address);
-    let start = out.len();
-    out.extend_from_slice(&text);
-    out.truncate(start + length);
+    Short::octets(address).write(out, 0);
+    // The last dot.
+    out.pop();
 }
 
 /// The longest run of two or more zero groups, the first of equals, is `::`; an IPv4-mapped address
@@ -250,7 +256,7 @@ const RATES: &Units = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{hex, integer, ip, write};
+    use super::{Short, hex, integer, ip, write};
     use crate::model::Unit;
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv6Addr};
@@ -263,6 +269,23 @@ mod tests {
 
     fn with_unit(value: u64, unit: Unit) -> String {
         text(|out| write(out, value, Some(unit)))
+    }
+
+    #[test]
+    fn ends_have_address_port_and_blanks() {
+        let written = |address: [u8; 4], port, width| {
+            text(|out| Short::end(address.into(), port).write(out, width))
+        };
+        for port in 0..=u16::MAX {
+            let expected = format!("{:<24}", format!("127.0.0.1:{port}"));
+            assert_eq!(written([127, 0, 0, 1], Some(port), 24), expected);
+        }
+        assert_eq!(written([0; 4], None, 0), "0.0.0.0:*");
+        let longest = "255.255.255.255:65535";
+        for width in [0, 21, 22, 31, 32, 33, 70] {
+            let expected = format!("{longest:<width$}");
+            assert_eq!(written([255; 4], Some(65_535), width), expected);
+        }
     }
 
     #[test]

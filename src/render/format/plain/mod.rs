@@ -97,7 +97,15 @@ fn cell(out: &mut Vec<u8>, style: Style, column: PlainColumn, row: &Row<'_>) {
             padded(out, column, state.name().as_bytes());
         }
         Some(Datum::End(side)) if let Some(end) = endpoint::numeric(side, row) => {
-            padded(out, column, end.as_bytes());
+            end.write(
+                out,
+                if column.after == b' ' {
+                    column.width
+                } else {
+                    0
+                },
+            );
+            out.push(column.after);
         }
         value => aligned(out, column, |out| style.known(out, field, value, row)),
     }
