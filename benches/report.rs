@@ -23,8 +23,17 @@ pub(crate) fn print(name: &str, rows: &[Row]) {
     };
     println!("\n{name}");
     println!(
-        "  {:width$} {:>4} {:>9} {:>19} {:>22} {:>22} {:>9} {:>8} {:>9}",
-        "command", "runs", "wall ms", "min-max", "/floor", "/lsock", "cpu ms", "peak MiB", "lines"
+        "  {:width$} {:>4} {:>9} {:>19} {:>22} {:>22} {:>9} {:>22} {:>8} {:>9}",
+        "command",
+        "runs",
+        "wall ms",
+        "min-max",
+        "/floor",
+        "/lsock",
+        "cpu ms",
+        "cpu/floor",
+        "peak MiB",
+        "lines"
     );
     for row in rows {
         let cells = match &row.failure {
@@ -40,7 +49,8 @@ pub(crate) fn print_legend() {
     println!(
         "\nwall and cpu (user + system): medians of the runs of a row, which took turns with the \
          other rows of its case.\n/floor and /lsock: wall time as a multiple of the first floor \
-         and of the first lsock row of the case, in the same turn: median (min-max).\npeak: resident memory; < means not \
+         and of the first lsock row of the case, in the same turn: median (min-max); cpu/floor: the same of \
+         processor time.\npeak: resident memory; < means not \
          more than the measuring process has.  lines: as printed; of the floor: sockets received."
     );
 }
@@ -53,13 +63,14 @@ fn cells(row: &Row, references: &References<'_>) -> String {
         return "no run".to_owned();
     };
     format!(
-        "{:>4} {:>9.1} {:>19} {:>22} {:>22} {:>9.1} {:>8} {:>9}",
+        "{:>4} {:>9.1} {:>19} {:>22} {:>22} {:>9.1} {:>22} {:>8} {:>9}",
         row.runs.len(),
         wall.median,
         format!("{:.1}-{:.1}", wall.least, wall.most),
-        ratio(row, references.floor),
-        ratio(row, references.ours),
+        ratio(row, references.floor, |run| run.wall),
+        ratio(row, references.ours, |run| run.wall),
         cpu.median,
+        ratio(row, references.floor, |run| run.cpu),
         peak(&row.runs),
         lines(row),
     )
@@ -88,12 +99,12 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// Of the runs in the same turn: what disturbed one disturbed the other.
-fn ratio(row: &Row, reference: Option<&Row>) -> String {
+fn ratio(row: &Row, reference: Option<&Row>, time: fn(&Run) -> Duration) -> String {
     let Some(reference) = reference else {
         return "-".to_owned();
     };
     let turns = row.runs.iter().zip(&reference.runs);
-    match spread(turns.map(|(run, other)| run.wall.div_duration_f64(other.wall))) {
+    match spread(turns.map(|(run, other)| time(run).div_duration_f64(time(other)))) {
         Some(ratio) if ratio.least < ratio.most => {
             format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.least, ratio.most)
         }
