@@ -34,9 +34,11 @@ use crate::model::{
 };
 
 /// From so many TCP sockets on the walk costs less than the dump, with all that it takes to begin.
-const PAYS: u64 = 50_000;
-/// The same where sockets that are only bound are listed, which netlink looks for in another table then.
-const PAYS_WITH_BOUND: u64 = 300_000;
+const PAYS: u64 = 25_000;
+/// The same for several namespaces, multiplied by their number.
+const PAYS_FOR_ALL: u64 = 50_000;
+/// The same where sockets that are only bound are listed.
+const PAYS_FOR_ALL_WITH_BOUND: u64 = 300_000;
 
 /// When connections are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,10 +211,10 @@ const fn only(tables: &[Table]) -> Option<Table> {
 /// How many sockets there are, if there are so many that the walk costs less than so many dumps, each of which goes
 /// through the sockets of all namespaces.
 pub(super) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u64> {
-    let least = if request.states.contains(State::Bound) {
-        PAYS_WITH_BOUND
-    } else {
-        PAYS
+    let least = match (dumps, request.states.contains(State::Bound)) {
+        (1, _) => PAYS,
+        (_, false) => PAYS_FOR_ALL,
+        (_, true) => PAYS_FOR_ALL_WITH_BOUND,
     };
     let dumps = u64::try_from(dumps).unwrap_or(u64::MAX);
     sockets(scope).filter(|count| count.saturating_mul(dumps) >= least)
