@@ -56,7 +56,7 @@ impl<'r> Decoder<'r> {
 
     /// Lends the socket of one reply; a reply that cannot be read is counted.
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
-        let detail = self.request.extensions.detail;
+        let detail = self.request.extensions.unasked();
         let protocol = self.table.protocol;
         let decoded = wire::decode_part(protocol, payload, detail, &mut self.scratch);
         self.scratch.clear_leftovers();

@@ -83,6 +83,21 @@ pub struct Extensions {
     pub detail: Detail,
 }
 
+impl Extensions {
+    /// How much of what comes unasked is looked at: all of it where anything was asked for.
+    pub fn unasked(self) -> Detail {
+        let alone = Self {
+            detail: self.detail,
+            ..Self::default()
+        };
+        if self == alone {
+            self.detail
+        } else {
+            Detail::All
+        }
+    }
+}
+
 /// What a dump asks for beside the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DumpParams<'p> {
