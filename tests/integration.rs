@@ -26,6 +26,7 @@ mod events;
 mod examples;
 mod exit_status;
 mod explain;
+mod families;
 mod faults;
 mod filters;
 mod findings;

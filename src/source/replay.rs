@@ -144,7 +144,10 @@ impl ReplaySource {
             self.note_flaw("a table changed while it was recorded (NLM_F_DUMP_INTR)");
         }
         match message.body {
-            Body::Socket(payload) if message.multi => {
+            // The kernel marks endpoints of SCTP as a part of a dump, and associations not.
+            Body::Socket(payload)
+                if message.multi || asked.is_some_and(|of| of.protocol == Protocol::Sctp) =>
+            {
                 if let Some(table) = asked.or_else(|| wire::table_of_reply(payload)) {
                     if message.is_of_both {
                         // Neither IP version breaks off the other.

@@ -235,6 +235,9 @@ impl Reply {
         }
         take_parts(self.parts, header, socket);
         take_attributes(self.attributes, attributes, socket)?;
+        if length == 0 && socket.local.port.is_none() {
+            return Err(format!("{name} without a reference"));
+        }
         (self.settle)(socket);
         Ok(())
     }

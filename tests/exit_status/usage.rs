@@ -220,7 +220,7 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             "ss, options",
             &["--inet-sockopt"],
             "unexpected argument '--inet-sockopt': ",
-            "ss --inet",
+            "--columns socket_options",
         ),
         (
             "netstat, wide",

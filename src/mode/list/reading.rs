@@ -173,7 +173,12 @@ fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
             Kind::Procfs => "/proc/net does not tell",
             Kind::Replay => "the recording does not tell",
         };
-        let (table, fields) = (rule.table(), fields.join(", "));
+        // Nothing but the addresses of SMC is told of some sockets.
+        let fields = match &*fields {
+            [] => "addresses".to_owned(),
+            fields => fields.join(", "),
+        };
+        let table = rule.table();
         Warning::failed(format!(
             "{table}: the filter asks for {fields}, which {why}"
         ))

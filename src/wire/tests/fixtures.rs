@@ -1,4 +1,4 @@
-//! What a kernel said about real sockets, cut and changed (`tests/fixtures/wire`, little endian).
+//! What a kernel said about real sockets, cut and changed (`tests/fixtures`, little endian).
 #![cfg(target_endian = "little")]
 
 use super::super::{Body, Messages, decode, table_of};
@@ -8,7 +8,7 @@ use crate::model::Socket;
 macro_rules! fixtures {
     ($($name:ident $file:literal $rows:literal)*) => { $(
         mod $name {
-            const BYTES: &[u8] = include_bytes!(concat!("../../../tests/fixtures/wire/", $file));
+            const BYTES: &[u8] = include_bytes!(concat!("../../../tests/fixtures/", $file));
 
             #[test]
             fn every_reply_is_a_row() {
@@ -34,17 +34,19 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    mptcp4 "mptcp4.bin" 2
-    mptcp6 "mptcp6.bin" 2
-    netlink "netlink.bin" 10
-    packet "packet.bin" 3
-    tcp4 "tcp4.bin" 12
-    tcp6 "tcp6.bin" 12
-    udp4 "udp4.bin" 2
-    udp6 "udp6.bin" 2
-    udplite4 "udplite4.bin" 1
-    udplite6 "udplite6.bin" 1
-    unix "unix.bin" 12
+    mptcp4 "wire/mptcp4.bin" 2
+    mptcp6 "wire/mptcp6.bin" 2
+    netlink "wire/netlink.bin" 10
+    packet "wire/packet.bin" 3
+    tcp4 "wire/tcp4.bin" 12
+    tcp6 "wire/tcp6.bin" 12
+    udp4 "wire/udp4.bin" 2
+    udp6 "wire/udp6.bin" 2
+    udplite4 "wire/udplite4.bin" 1
+    udplite6 "wire/udplite6.bin" 1
+    unix "wire/unix.bin" 12
+    vsock "families/vsock.bin" 10
+    smc "families/smc.bin" 13
 }
 
 /// The sockets in a datagram, each with the byte at which its message begins.

@@ -13,8 +13,8 @@ const fn fixed(protocol: Protocol) -> usize {
         Protocol::Netlink => 28,
         Protocol::Vsock => 32,
         Protocol::Smc => 64,
-        // Attributes alone.
-        Protocol::Tipc => 0,
+        // Attributes alone: a number in one within another.
+        Protocol::Tipc => 12,
         _ => 72,
     }
 }

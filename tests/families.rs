@@ -1,0 +1,93 @@
+//! Sockets of families that few kernels list: what Linux 6.12 said of the scene of `families_in_kernel.sh`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::lsock;
+
+const FAMILIES: [&str; 5] = ["sctp", "vsock", "tipc", "xdp", "smc"];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/families")
+        .join(name)
+}
+
+fn replay(family: &str, words: &[&str]) -> String {
+    let file = fixture(&format!("{family}.bin"));
+    let own = ["-A", family, "--replay", file.to_str().unwrap()];
+    let run = lsock([&own[..], words].concat());
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.stderr.is_empty(), "{run:?}");
+    String::from_utf8(run.stdout).unwrap()
+}
+
+fn sockets(family: &str, words: &[&str]) -> Vec<Value> {
+    let text = replay(family, &[&["-an", "--format", "ndjson"], words].concat());
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn recordings_are_listed_with_all_details() {
+    for family in FAMILIES {
+        let found = replay(family, &["-aneimo", "--format", "plain"]);
+        let golden = fixture(&format!("{family}.txt"));
+        if std::env::var_os("LSOCK_BLESS").is_some() {
+            fs::write(&golden, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap();
+        assert_eq!(found, expected, "{family}: LSOCK_BLESS=1 rewrites it");
+    }
+}
+
+#[test]
+fn an_association_is_a_row_beside_its_endpoint() {
+    let all = sockets("sctp", &[]);
+    let of = |kind: &str| all.iter().filter(|row| row["type"] == kind).count();
+    assert_eq!((of("endpoint"), of("association")), (14, 13));
+    for association in all.iter().filter(|row| row["type"] == "association") {
+        let is_its = |row: &&Value| {
+            row["type"] == "endpoint"
+                && ["inode", "cookie"]
+                    .iter()
+                    .all(|key| row[key] == association[key])
+        };
+        assert_eq!(all.iter().filter(is_its).count(), 1, "{association}");
+        assert!(association["peer_addresses"].is_array(), "{association}");
+    }
+}
+
+#[test]
+fn every_address_of_an_end_is_found() {
+    for (filter, count) in [
+        ("src 127.0.0.4", 3),
+        ("dst 127.0.0.4", 1),
+        ("local_addresses = 127.0.0.4", 3),
+        ("state cookie-wait", 1),
+        ("type = association and state established", 12),
+    ] {
+        assert_eq!(sockets("sctp", &[filter]).len(), count, "{filter}");
+    }
+}
+
+#[test]
+fn addresses_of_families_are_words_of_filters() {
+    for (family, filter, count) in [
+        ("vsock", "src vsock:1", 5),
+        ("vsock", "dst vsock:1:5001", 2),
+        ("vsock", "sport = 5001", 3),
+        ("vsock", "shutdown = send", 1),
+        ("tipc", "src tipc:0 and state established", 2),
+        ("tipc", "published = 1", 3),
+        ("tipc", "service_type = 18888", 2),
+        ("xdp", "umem_size = 64K", 1),
+        ("xdp", "sport = 0", 1),
+        ("smc", "mode = 1 and state established", 8),
+    ] {
+        assert_eq!(sockets(family, &[filter]).len(), count, "{filter}");
+    }
+}

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Lists sockets of SCTP, vsock, TIPC, XDP and SMC under another kernel, compares with its ss, and records them:
+# tests/fixtures/families/*.bin are such recordings.
+# usage: tests/families_in_kernel.sh BOOT KERNEL [DIRECTORY FOR THE RECORDINGS]
+# BOOT as in tests/in_kernel.sh.
+set -euo pipefail
+boot=$1 kernel=$2 out=${3:-$(mktemp -d)}
+cd "$(dirname "$(readlink -f "$0")")/.."
+[ -n "${LSOCK:-}" ] || cargo build -q --release --locked
+share=$(mktemp -d)
+trap 'rm -rf "$share"' EXIT
+strip -o "$share/lsock" "${LSOCK:-target/release/lsock}"
+cat > "$share/script" <<'END'
+cp /host/lsock /tmp/lsock
+for one in sctp vsock tipc smc; do
+    # Nothing is loaded for a list, and there is none.
+    /tmp/lsock -A $one -a || echo "WRONG: $one without its module: $?"
+done
+lsmod | grep -E '^(sctp|vsock|tipc|smc) ' && echo "WRONG: a module was loaded"
+modprobe -a sctp vsock vsock_loopback tipc smc af_alg can_raw af_key 2>/dev/null
+python3 /host/families.py > /tmp/scene & scene=$!
+for _ in $(seq 90); do grep -q ready /tmp/scene && break; sleep 1; done
+cat /tmp/scene
+python3 /host/families.py compare || echo "WRONG: ss lists others"
+for one in sctp vsock tipc xdp smc; do
+    /tmp/lsock -A $one -aimn --source netlink -D /host/out/$one.bin > /dev/null 2>&1 || echo "none of $one"
+    /tmp/lsock -A $one -anpe
+done
+kill $scene
+echo "Linux $(uname -r) is up for $(cut -d' ' -f1 /proc/uptime) s"
+END
+"$boot" "$kernel" "$share/script" "$out" "$share/lsock" tests/families.py || true
+cat "$out/log"
+grep -q 'is up for' "$out/log" && ! grep -q WRONG "$out/log"
