@@ -6,6 +6,9 @@ use crate::support::{fresh, traced};
 /// `INET_DIAG_*` as bits of `idiag_ext` (`include/uapi/linux/inet_diag.h`).
 const INFO: u8 = 1 << 1;
 const CONG: u8 = 1 << 3;
+const VEGASINFO: u8 = 1 << 2;
+const TOS: u8 = 1 << 4;
+const TCLASS: u8 = 1 << 5;
 const SKMEMINFO: u8 = 1 << 6;
 
 /// What `strace` writes about these calls of `lsock <words>`, which has nothing to complain of.
@@ -80,16 +83,19 @@ fn extensions_are_asked_for_only_when_they_are_shown() {
     let Some(_namespace) = fresh() else { return };
     for (words, extensions) in [
         (&["-t4a"][..], 0),
-        (&["-t4aeo"], 0),
+        (&["-t4aeo"], TOS | TCLASS),
         (&["-t4aj"], 0),
         (&["-t4s"], 0),
         (&["-t4sj"], 0),
-        (&["-t4ai"], INFO | CONG),
+        (&["-t4ai"], INFO | VEGASINFO | CONG),
         (&["-t4am"], SKMEMINFO),
-        (&["-t4aimj"], INFO | CONG | SKMEMINFO),
+        (&["-t4aimj"], INFO | VEGASINFO | CONG | SKMEMINFO),
         (&["-t4a", "--columns", "local,memory"], SKMEMINFO),
-        (&["-t4a", "--columns", "local,tcp_info"], INFO | CONG),
-        (&["-t4a", "--sort", "congestion"], INFO | CONG),
+        (
+            &["-t4a", "--columns", "local,tcp_info"],
+            INFO | VEGASINFO | CONG,
+        ),
+        (&["-t4a", "--sort", "congestion"], INFO | VEGASINFO | CONG),
     ] {
         let Some(requests) = requests(words) else {
             return;

@@ -168,6 +168,8 @@ fn tables_that_cannot_match_are_not_asked_for() {
         let Some(mut asked) = tables(&["-A", "all", "-a", "-n", expression]) else {
             return;
         };
+        // Families that are asked for where their modules are loaded: TIPC, vsock, SMC, XDP; and SCTP.
+        asked.retain(|(family, protocol)| ![30, 40, 43, 44].contains(family) && *protocol != 132);
         asked.sort_unstable();
         asked.dedup();
         // MPTCP has a number of its own (262), of which the request shows the lower byte.

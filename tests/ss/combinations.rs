@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::stage::{agree, set};
 use crate::netstat::User;
+use crate::support::until_ok;
 
 /// Which sockets.
 const WHICH: [&str; 20] = [
@@ -195,10 +196,6 @@ fn combinations_are_many_and_different() {
 #[test]
 fn ss_has_something_to_say() {
     let Some(stage) = set() else { return };
-    let said = stage.theirs(User::Root, &["-aneompib"]);
-    let text = String::from_utf8_lossy(&said.stdout).into_owned();
-    let sockopt = stage.theirs(User::Root, &["-ta", "--inet-sockopt", "--tos"]);
-    let text = text + &String::from_utf8_lossy(&sockopt.stdout);
     let words = [
         "ESTAB",
         "SYN-SENT",
@@ -272,6 +269,17 @@ fn ss_has_something_to_say() {
         " is_icsk",
         "tos:0",
     ];
-    let missing: Vec<_> = words.iter().filter(|word| !text.contains(**word)).collect();
-    assert!(missing.is_empty(), "no {missing:?} in\n{text}");
+    // What was sent again is told once a timer has fired.
+    until_ok("every word is there", || {
+        let said = stage.theirs(User::Root, &["-aneompib"]);
+        let sockopt = stage.theirs(User::Root, &["-ta", "--inet-sockopt", "--tos"]);
+        let text = [said.stdout, sockopt.stdout].concat();
+        let text = String::from_utf8_lossy(&text);
+        let missing: Vec<_> = words.iter().filter(|word| !text.contains(**word)).collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("no {missing:?} in\n{text}"))
+        }
+    });
 }
