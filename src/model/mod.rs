@@ -1,6 +1,7 @@
 //! What a socket is: plain data with public fields, no input or output.
 
 mod counts;
+mod details;
 mod endpoint;
 mod event;
 mod finding;
@@ -23,6 +24,7 @@ mod warning;
 pub(crate) use named::named;
 
 pub use counts::{Counts, Listeners, StateCounts};
+pub use details::{BoundFile, Details, Memory, MemoryField};
 pub use endpoint::{Address, Endpoint, Network, Translation};
 pub use event::{Ending, Event, EventSummary, Owner, Spent, Syn, Task, Traffic};
 pub use finding::{
@@ -40,10 +42,7 @@ pub use protocol::{Family, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};
 pub use row::{Change, ChangedRow, OwnedRow, Row, Stage};
 pub use selection::Selection;
-pub use socket::{
-    BoundFile, Details, Memory, MemoryField, ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source,
-    UNREAD,
-};
+pub use socket::{ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source, UNREAD};
 pub use state::{OtherState, State, StateSet};
 pub use summary::{Diagnostics, Origin, Summary};
 pub use timer::{Timer, TimerKind};
