@@ -69,6 +69,16 @@ impl Decision {
         }
     }
 
+    /// Does this or the other hold?
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if [self, other].contains(&Self::Yes) {
+            Self::Yes
+        } else {
+            self.joined(other, true)
+        }
+    }
+
     /// True if the row is taken for one that matches; `None` = not yet known.
     pub const fn held(self) -> Option<bool> {
         match self {

@@ -11,13 +11,13 @@ use std::time::Instant;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::check::{Outcome, checked};
+use super::check::{Outcome, Tally, checked};
 use super::signals::{Second, Signals, caught};
 use super::{Messages, Stdout, sources};
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::filter::Rule;
+use crate::filter::{Decision, Rule};
 use crate::model::{
     Event, EventSummary, Network, Row, Socket, Stage, State, StateSet, Table, Warning,
 };
@@ -172,6 +172,8 @@ struct Watch<'w> {
     search: Search,
     sink: EventSink<'static>,
     summary: EventSummary,
+    /// Of which steps the filter holds.
+    tally: Tally,
     /// From where to where a step goes that the source does not always tell.
     untold: StateSet,
     /// Why the output cannot be written.
@@ -198,13 +200,16 @@ impl<'w> Watch<'w> {
             search: Search::new(&query.layout),
             sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
             summary: EventSummary::default(),
+            tally: Tally::default(),
             untold: StateSet::EMPTY,
             failure: None,
         })
     }
 
     fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
-        let is_wanted = self.wants(event);
+        let decision = self.wants(event);
+        let is_wanted = decision.held() == Some(true);
+        self.tally.add(decision);
         let is_of_pair = self.watching.grouping == Grouping::Pair;
         if is_of_pair && !is_wanted {
             self.prepare(event, Stage::Names);
@@ -238,16 +243,16 @@ impl<'w> Watch<'w> {
 
     /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
     /// is wanted is prepared.
-    fn wants(&mut self, event: &Event) -> bool {
+    fn wants(&mut self, event: &Event) -> Decision {
         let table = event.socket.table();
         let Some(place) = self.rules.iter().position(|(of, _)| *of == table) else {
-            return false;
+            return Decision::No;
         };
         let before = event.old_state.map(|state| Socket {
             state,
             ..event.socket.clone()
         });
-        let mut held = false;
+        let mut decision = Decision::No;
         // Sockets without an inode have an owner, too, where the source tells it.
         let is_told = self.owners.is_some() && event.owner.is_some();
         for stage in [Stage::Socket, Stage::Names, Stage::Owners] {
@@ -255,17 +260,14 @@ impl<'w> Watch<'w> {
             if is_told && stage != Stage::Owners {
                 continue;
             }
-            let verdicts = [Some(&event.socket), before.as_ref()].map(|socket| {
-                let socket = socket?;
-                Some(self.holds(place, event, socket, stage))
-            });
-            held = verdicts.contains(&Some(Some(true)));
-            let open = verdicts.contains(&Some(None));
-            if !held && !open {
-                return false;
+            let sockets = [Some(&event.socket), before.as_ref()].into_iter().flatten();
+            let decisions = sockets.map(|socket| self.decide(place, event, socket, stage));
+            decision = decisions.fold(Decision::No, Decision::or);
+            if decision.held() == Some(false) {
+                break;
             }
         }
-        held
+        decision
     }
 
     fn prepare(&mut self, event: &Event, stage: Stage) {
@@ -280,13 +282,7 @@ impl<'w> Watch<'w> {
         }
     }
 
-    fn holds(
-        &mut self,
-        place: usize,
-        event: &Event,
-        socket: &Socket,
-        stage: Stage,
-    ) -> Option<bool> {
+    fn decide(&mut self, place: usize, event: &Event, socket: &Socket, stage: Stage) -> Decision {
         let row = match stage {
             Stage::Socket => Row::bare(socket),
             Stage::Names => self.names.row(None, event, socket),
@@ -295,8 +291,10 @@ impl<'w> Watch<'w> {
         let shown = self.watching.query.hidden.from(row);
         let search = &mut self.search;
         let mut contains = |text: &str| search.contains(&shown, text);
-        let (_, rule) = self.rules.get(place)?;
-        rule.decide(&Row { stage, ..row }, &mut contains).held()
+        let Some((_, rule)) = self.rules.get(place) else {
+            return Decision::No;
+        };
+        rule.decide(&Row { stage, ..row }, &mut contains)
     }
 
     /// What was written is to be seen now.

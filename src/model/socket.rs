@@ -245,7 +245,9 @@ impl Socket {
 
     /// True if its inode is not told, and it may have one.
     pub fn lacks_inode(&self) -> bool {
-        self.proc_net.is_some_and(|listed| listed.lacks_inode)
+        // `smc_diag` sends 0 of some sockets that were accepted.
+        let is_untold = self.protocol == Protocol::Smc && self.inode.is_none();
+        is_untold || self.proc_net.is_some_and(|listed| listed.lacks_inode)
     }
 
     /// True if a descriptor of it can exist.

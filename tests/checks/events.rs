@@ -8,6 +8,7 @@ use rustix::net::sockopt::set_socket_linger;
 
 use super::waiting::Waiting;
 use super::*;
+use crate::owners::nobody::Reachable;
 use crate::support::{lsock, skip};
 
 /// How `lsock -E` ends that saw a listener come.
@@ -117,6 +118,34 @@ fn steps_into_and_out_of_every_state_are_counted_exactly() {
         let status = if is_certain { status } else { 2 };
         let what = format!("{filter} {count}: {steps} steps, {run:?}");
         assert_eq!(run.status, Some(status), "{what}");
+    }
+}
+
+/// Who does not know where the process runs does not know whether that is a container.
+#[test]
+fn a_step_that_may_match_is_counted_neither_as_a_match_nor_as_none() {
+    let Some(_namespace) = fresh() else { return };
+    let Some(lsock) = Reachable::new() else {
+        return;
+    };
+    for count in ["1..", "0"] {
+        let port = free_port();
+        let filter = format!("sport = {port} and container = none");
+        let mut command = lsock.command();
+        command.args(["-En", "--wait", "60s", "--expect", count, &filter]);
+        let mut child = Child::piped(&mut command);
+        let mut out = BufReader::new(child.stdout());
+        let mut line = String::new();
+        // Titles tell that it watches.
+        out.read_line(&mut line).unwrap();
+        let _listener = listen_at(V4, port);
+        // What may match is shown.
+        out.read_line(&mut line).unwrap();
+        assert!(line.contains("LISTEN"), "{line}");
+        child.signal(Signal::SIGINT);
+        let run = child.end();
+        assert_eq!(run.status, Some(2), "{count}: {run:?}");
+        assert!(run.stderr.contains("cannot tell: "), "{count}: {run:?}");
     }
 }
 

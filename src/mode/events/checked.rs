@@ -15,10 +15,11 @@ impl Watch<'_> {
     pub(super) fn is_full(&self) -> ControlFlow<()> {
         let query = &self.watching.query;
         let shown = self.summary.matched;
+        let certain = self.tally().certain;
         let is_settled = query
             .check
             .only()
-            .is_some_and(|expected| expected.is_settled(shown));
+            .is_some_and(|expected| expected.is_settled(certain));
         let limit = query.limit.and_then(|limit| u64::try_from(limit).ok());
         if is_settled || limit.is_some_and(|limit| shown >= limit) {
             ControlFlow::Break(())
@@ -55,11 +56,14 @@ impl Watch<'_> {
         self.may_miss_time_wait() && wanted == time_wait
     }
 
+    /// What is counted, and how much of it for certain: each doubtful step makes one pair doubtful at the most.
     const fn tally(&self) -> Tally {
+        let (found, doubtful) = (self.summary.matched, self.tally.doubtful);
+        let guessed = self.tally.found - self.tally.certain;
         Tally {
-            found: self.summary.matched,
-            certain: self.summary.matched,
-            doubtful: 0,
+            found,
+            certain: found.saturating_sub(guessed),
+            doubtful,
         }
     }
 
