@@ -10,6 +10,7 @@ mod program;
 mod reader;
 mod record;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -26,7 +27,7 @@ use self::record::{Detailed, Extent, Head};
 use super::channel::REPEATS;
 use super::decoder::Decoder;
 use super::{Detail, NetlinkSource, Outcome, Request, Source, Visitor};
-use crate::bpf::{self, BTF, Hook, Link, Map, MapKind, TypeKind};
+use crate::bpf::{self, BTF, Hook, Instruction, Link, Map, MapKind, TypeKind};
 use crate::error::Error;
 use crate::filter::Narrow;
 use crate::model::{
@@ -39,6 +40,8 @@ const PAYS: u64 = 25_000;
 const PAYS_FOR_ALL: u64 = 50_000;
 /// The same where sockets that are only bound are listed.
 const PAYS_FOR_ALL_WITH_BOUND: u64 = 300_000;
+/// From so many on it costs less to look whether any socket is only bound than to have netlink do so.
+const PAYS_TO_LOOK: u64 = 75_000;
 
 /// When connections are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,15 +85,18 @@ impl WalkSource {
         let sockets = self.sockets(tables, request)?;
         let family = only(tables).map(|table| table.family);
         let is_counted = visitor.counts();
-        let walk = match Walk::load(&self.btf, Scope::Own(family), request, is_counted) {
+        let mut walk = match Walk::load(&self.btf, Scope::Own(family), request, is_counted) {
             Ok(walk) => walk,
             Err(error) => return self.step_aside(error),
         };
+        if sockets == 0 || sockets >= PAYS_TO_LOOK {
+            walk.look_for_bound();
+        }
         let mut first = First::new(visitor);
-        let listening = Walk::without(request);
+        let rest = walk.rest(request, None);
         let mut outcome = Outcome::complete(Kind::Bpf);
-        if listening.states != StateSet::EMPTY {
-            match self.over_netlink(tables, &listening, &mut first) {
+        if rest.states != StateSet::EMPTY {
+            match self.over_netlink(tables, &rest, &mut first) {
                 Ok(listed) => outcome.add(listed),
                 Err(error) => return self.step_aside(error),
             }
@@ -143,6 +149,26 @@ impl WalkSource {
         None
     }
 
+    /// The same without BOUND, if nothing is only bound to the only port wanted: netlink would go through the sockets
+    /// of all ports.
+    fn without_bound<'r>(&self, request: &'r Request) -> Cow<'r, Request> {
+        let rest = request.states.without(State::Bound);
+        let is_of_use = self.usage == Use::WherePays
+            && ![request.states, StateSet::EMPTY].contains(&rest)
+            && request.narrow.local_port.is_some()
+            && request.narrow.exact.is_none()
+            && !self.netlink.is_recorded()
+            && sockets(Scope::Own(None)).is_some_and(|count| count >= PAYS_TO_LOOK);
+        let bound_in = is_of_use.then(|| BoundIn::find(&self.btf, request).ok());
+        match bound_in.flatten() {
+            Some(bound_in) if bound_in.is_proven_none(None) => Cow::Owned(Request {
+                states: rest,
+                ..request.clone()
+            }),
+            _ => Cow::Borrowed(request),
+        }
+    }
+
     fn over_netlink(
         &mut self,
         tables: &[Table],
@@ -186,7 +212,8 @@ impl Source for WalkSource {
         if let Some(outcome) = self.list(&tables, request, visitor) {
             return Some(outcome.unwrap_or_else(|error| Outcome::failed(error.into())));
         }
-        let mut outcome = self.netlink.visit_both(request, visitor)?;
+        let request = self.without_bound(request);
+        let mut outcome = self.netlink.visit_both(&request, visitor)?;
         outcome.reason = outcome.reason.or(self.refusal.take());
         Some(outcome)
     }
@@ -220,10 +247,12 @@ pub(super) fn paying(scope: Scope, dumps: usize, request: &Request) -> Option<u6
     sockets(scope).filter(|count| count.saturating_mul(dumps) >= least)
 }
 
-/// How many parts of the table are walked one after another: the records of each must fit into 32 KiB.
-fn elements(scope: Scope) -> u64 {
+/// How many parts of the table are walked one after another, as a power of two: the records of each must fit into
+/// 32 KiB.
+fn shift(scope: Scope) -> u32 {
     let usual = sockets(scope).map_or(1 << 14, |sockets| sockets / 64);
-    usual.clamp(1 << 10, 1 << 16).next_power_of_two()
+    let parts = usual.clamp(1 << 10, 1 << 16).next_power_of_two();
+    parts.ilog2()
 }
 
 /// What `net/sockstat` counts of TCP: in this namespace, or in all without other namespaces' sockets in `TIME_WAIT`.
@@ -307,10 +336,14 @@ pub(super) struct Rows {
 #[derive(Debug)]
 pub(super) struct Walk {
     link: Link,
+    map: Map,
     scope: Scope,
     extent: Extent,
     /// What is counted, if it is not to become records.
     counts: Option<Counts>,
+    /// What is to find where sockets are only bound, and the function that it stands for.
+    bound: Option<(Vec<Instruction>, u32)>,
+    bound_in: BoundIn,
 }
 
 impl Walk {
@@ -330,11 +363,15 @@ impl Walk {
         }
     }
 
-    /// The part that is not.
-    pub(super) fn without(request: &Request) -> Request {
+    /// The part that is left to netlink in a namespace; `None` = in the own one.
+    pub(super) fn rest(&self, request: &Request, inode: Option<u32>) -> Request {
         let others = StateSet::EMPTY.with(State::Listen).with(State::Bound);
+        let mut states = request.states.intersection(others);
+        if self.bound_in.is_proven_none(inode) {
+            states = states.without(State::Bound);
+        }
         Request {
-            states: request.states.intersection(others),
+            states,
             ..request.clone()
         }
     }
@@ -349,7 +386,7 @@ impl Walk {
             Detail::Line => Extent::Head,
             Detail::Usual | Detail::All => Extent::Detailed,
         };
-        let shift = elements(scope).ilog2();
+        let shift = shift(scope);
         // First what fails at once without rights.
         let map = Map::new(MapKind::Elements, 1 << shift)?;
         let counts = is_counted.then(Counts::new).transpose()?;
@@ -359,18 +396,31 @@ impl Walk {
             extent,
             counts: counts.as_ref().map(|counts| counts.map.descriptor()),
         };
-        let (program, function) = bpf::describe(btf, &WANTED, |btf| {
-            let program = program(btf, plan, request)?;
-            Ok((program, btf.find(TypeKind::Function, FUNCTION)?))
+        let (program, function, bound) = bpf::describe(btf, &WANTED, |btf| {
+            let function = btf.find(TypeKind::Function, FUNCTION)?;
+            let bound = BoundIn::program(btf, plan, request);
+            let bound = bound.map(|program| (program, function));
+            Ok((program(btf, plan, request)?, function, bound))
         })?;
         let hook = Hook::Elements(function, map.descriptor());
         let link = bpf::attach("lsock_walk", &program, hook)?;
         Ok(Self {
             link,
+            map,
             scope,
             extent,
             counts,
+            bound,
+            bound_in: BoundIn::default(),
         })
+    }
+
+    /// Looks where sockets are only bound, if that is asked. Where it cannot, any namespace may have some.
+    pub(super) fn look_for_bound(&mut self) {
+        if let Some((program, function)) = self.bound.take() {
+            let hook = Hook::Elements(function, self.map.descriptor());
+            self.bound_in = BoundIn::look(&program, hook).unwrap_or_default();
+        }
     }
 
     /// Lends connections. An error means that none was lent, or all were taken back.

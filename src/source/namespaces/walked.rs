@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{NamespacesSource, One, TCP, Way, each, one_by_one, together};
 use crate::bpf::BTF;
 use crate::model::{Source as Kind, StateSet, Warning};
-use crate::source::walk::{BoundIn, First, Rows, Scope, Walk, paying};
+use crate::source::walk::{First, Rows, Scope, Walk, paying};
 use crate::source::{Outcome, Request, Visitor};
 
 /// How many buckets the table of the reader's namespace has; less than zero = of the first namespace's table.
@@ -30,17 +30,17 @@ impl NamespacesSource {
         if networks.is_empty() {
             return None;
         }
-        let walk = match Walk::load(Path::new(BTF), Scope::Table, request, false) {
+        let mut walk = match Walk::load(Path::new(BTF), Scope::Table, request, false) {
             Ok(walk) => walk,
             Err(error) if is_asked => return Some(Outcome::failed(error.into())),
             Err(_) => return None,
         };
-        let bound_in = BoundIn::look(Path::new(BTF), request);
+        walk.look_for_bound();
         let mut first = First::new(&mut *visitor);
         let read = self.read(request, &mut first, |one, request| {
             let inode = one.namespace.inode;
             if networks.contains(&inode) {
-                bound_in.rest(request, inode)
+                walk.rest(request, Some(inode))
             } else {
                 request.clone()
             }

@@ -4,13 +4,15 @@
 //! and may be used again for others meanwhile: then the chain ends with the number of another bucket, and
 //! that is told. The kernel checks before the first run that the program does nothing but read.
 
+mod bound;
 mod count;
 mod steps;
 mod write;
 
 use std::mem::offset_of;
 
-pub(super) use self::steps::{BYTE, LONG, POINTER, SEQ_WRITE, SHORT, WORD, size, within};
+pub(super) use self::bound::bound_program;
+use self::steps::{BYTE, LONG, POINTER, SHORT, WORD, within};
 use super::record::{Extent, Head, STRAYED, TABLE};
 use crate::bpf::Size::{Eight, Four, One};
 use crate::bpf::{
@@ -21,22 +23,27 @@ use crate::source::Request;
 use crate::source::checks::{ADDRESSES, AF_INET6, COMMON, Checks, FAMILIES, Ways, When};
 
 // Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
-pub(super) const JIFFIES64: i32 = 118;
-pub(super) const GET_CURRENT_TASK_BTF: i32 = 158;
+const JIFFIES64: i32 = 118;
+const SEQ_WRITE: i32 = 127;
+const GET_CURRENT_TASK_BTF: i32 = 158;
 
 /// The function that the kernel calls for each element, to which the program is attached.
 pub(super) const FUNCTION: &str = "bpf_iter_bpf_map_elem";
 /// `struct timespec64` begins with a number of eight bytes: what stands at an address is read as such.
-pub(super) const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
+const NUMBER: [&str; 2] = ["timespec64", "tv_sec"];
 
-pub(super) const KEY: &str = "bpf_iter__bpf_map_elem";
-pub(super) const TCP: &str = "tcp_sock";
-pub(super) const REST: &str = "inet_timewait_sock";
+const KEY: &str = "bpf_iter__bpf_map_elem";
+const TCP: &str = "tcp_sock";
+const REST: &str = "inet_timewait_sock";
 const OPENING: &str = "inet_request_sock";
-pub(super) const CAST: &str = "bpf_rdonly_cast";
+const CAST: &str = "bpf_rdonly_cast";
+const TABLES: &str = "inet_hashinfo";
+/// Sockets with one address and port.
+const PORT: &str = "inet_bind2_bucket";
+const BUCKET_OF_PORTS: &str = "inet_bind_hashbucket";
 
-/// What the program reads and calls.
-pub(super) const WANTED: [(TypeKind, &str); 16] = [
+/// What the programs read and call.
+pub(super) const WANTED: [(TypeKind, &str); 19] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
     (TypeKind::Struct, KEY),
@@ -44,7 +51,10 @@ pub(super) const WANTED: [(TypeKind, &str); 16] = [
     (TypeKind::Struct, "task_struct"),
     (TypeKind::Struct, "nsproxy"),
     (TypeKind::Struct, "net"),
-    (TypeKind::Struct, "inet_hashinfo"),
+    (TypeKind::Struct, TABLES),
+    (TypeKind::Struct, PORT),
+    (TypeKind::Struct, BUCKET_OF_PORTS),
+    (TypeKind::Struct, "hlist_node"),
     (TypeKind::Struct, NUMBER[0]),
     (TypeKind::Struct, COMMON),
     (TypeKind::Struct, "sock"),
@@ -72,6 +82,7 @@ const BASE: i16 = RECORD - 32;
 const NOW: i16 = RECORD - 40;
 const PORTS: i16 = RECORD - 48;
 const ZERO: i16 = RECORD - 56;
+const LOWEST: i16 = RECORD - 128;
 
 // The registers that keep their values in calls.
 const OUTPUT: R = R::R6;
@@ -140,21 +151,25 @@ pub(super) fn program(
     plan: Plan,
     request: &Request,
 ) -> Result<Vec<Instruction>, Malformed> {
-    let mut writer = Writer {
-        code: Assembler::default(),
-        btf,
-        plan,
-        request,
-    };
+    let mut writer = Writer::new(btf, plan, request);
     writer.walk()?;
     Ok(writer.code.finish())
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
+    fn new(btf: &'p Btf<'p>, plan: Plan, request: &'p Request) -> Self {
+        Self {
+            code: Assembler::default(),
+            btf,
+            plan,
+            request,
+        }
+    }
+
     fn walk(&mut self) -> Result<(), Malformed> {
         let [next_bucket, next_node, chain_end, emptied, done] =
             [(); 5].map(|()| self.code.label());
-        self.begin(done)?;
+        self.begin(["ehash", "ehash_mask"], 0, done)?;
         self.touch()?;
         self.code.place(next_bucket);
         self.code.jump(Condition::TooLong, emptied);
@@ -193,16 +208,23 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Finds the table, and the part of it that this element stands for.
-    fn begin(&mut self, done: Label) -> Result<(), Malformed> {
+    /// Finds a table, and the part of it that this element stands for. The number of buckets that stands beside it is
+    /// so much more than that of the last one.
+    fn begin(
+        &mut self,
+        [table, count]: [&str; 2],
+        more: i32,
+        done: Label,
+    ) -> Result<(), Malformed> {
         // Numbers that the kernel does not know: with known ones it would follow many more ways when it checks.
         self.code.copy(SOCKET, R::R1);
         self.code.call(JIFFIES64);
-        for place in (RECORD..0).step_by(8) {
+        for place in (LOWEST..0).step_by(8) {
             self.code.add_number(R::R0, 1);
             self.code.store(Eight, R::STACK, place, R::R0);
         }
-        self.code.shift_down(R::R0, 63);
+        self.code.copy(R::R1, R::R0);
+        self.code.subtract(R::R0, R::R1);
         self.code.store(Eight, R::STACK, ZERO, R::R0);
         self.code.copy(R::R1, SOCKET);
         self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
@@ -214,15 +236,16 @@ impl Writer<'_> {
         self.load(R::R1, R::R0, POINTER, ["task_struct", "nsproxy"])?;
         self.load(R::R1, R::R1, POINTER, ["nsproxy", "net_ns"])?;
         self.code.store(Eight, R::STACK, NET, R::R1);
-        let table = ["net", "ipv4.tcp_death_row.hashinfo"];
-        self.load(SOCKET, R::R1, POINTER, table)?;
-        let mask = ["inet_hashinfo", "ehash_mask"];
-        self.load(NODE, SOCKET, WORD, mask)?;
+        let tables = ["net", "ipv4.tcp_death_row.hashinfo"];
+        self.load(SOCKET, R::R1, POINTER, tables)?;
+        self.load(R::R1, R::R1, WORD, ["net", "ns.inum"])?;
+        self.write(Four, offset_of!(Head, netns), R::R1);
+        self.load(NODE, SOCKET, WORD, [TABLES, count])?;
+        self.code.add_number(NODE, -more);
         let begin = self.code.label();
         self.code.jump(Condition::IsNot(BUCKET, 0), begin);
         self.write(Four, offset_of!(Head, send_queue), NODE);
-        let is_own = ["inet_hashinfo", "pernet"];
-        self.load(R::R2, SOCKET, BYTE, is_own)?;
+        self.load(R::R2, SOCKET, BYTE, [TABLES, "pernet"])?;
         self.write(One, offset_of!(Head, state), R::R2);
         self.set(One, offset_of!(Head, family), i32::from(TABLE));
         self.emit()?;
@@ -235,7 +258,7 @@ impl Writer<'_> {
         self.code.jump(Condition::Above(BUCKET, NODE), done);
         self.code.add_register(R::R3, BUCKET);
         self.code.store(Eight, R::STACK, BUCKETS, R::R3);
-        let buckets = self.btf.offset("inet_hashinfo", "ehash", POINTER)?;
+        let buckets = self.btf.offset(TABLES, table, POINTER)?;
         self.code.copy(R::R1, SOCKET);
         self.code.add_number(R::R1, buckets.into());
         self.number_at(R::R2)?;

@@ -18,6 +18,34 @@ const MOST_IN_BUCKET: u64 = 32;
 
 const TOO_MANY: &str = "too many sockets in one bucket";
 
+/// Reads records up to the end, or until no more is wanted.
+pub(super) fn records<R: Record>(
+    mut output: impl Read,
+    mut take: impl FnMut(&R) -> io::Result<ControlFlow<()>>,
+) -> io::Result<()> {
+    let mut buffer = vec![R::new_zeroed(); BUFFER / size_of::<R>()];
+    loop {
+        let length = match output.read(buffer.as_mut_bytes()) {
+            Ok(0) => return Ok(()),
+            Ok(length) => length,
+            Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
+            Err(cause) if cause.kind() == ErrorKind::ArgumentListTooLong => {
+                return Err(io::Error::other(TOO_MANY));
+            }
+            Err(cause) => return Err(cause),
+        };
+        if length % size_of::<R>() != 0 {
+            return Err(io::Error::other("a record is cut"));
+        }
+        let records = buffer.get(..length / size_of::<R>());
+        for record in records.unwrap_or_default() {
+            if take(record)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
 /// Reads the records of a walk.
 pub(super) struct Reader<'r> {
     pub(super) decoder: Decoder<'r>,
@@ -49,31 +77,19 @@ impl<'r> Reader<'r> {
     }
 
     /// Up to the end, or until no more is wanted.
-    pub(super) fn read<R: Record>(&mut self, mut output: impl Read) -> io::Result<()> {
-        let mut buffer = vec![R::new_zeroed(); BUFFER / size_of::<R>()];
-        loop {
-            let length = match output.read(buffer.as_mut_bytes()) {
-                Ok(0) if self.is_begun => return Ok(()),
-                Ok(0) => return Err(io::Error::other("the program was not run")),
-                Ok(length) => length,
-                Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
-                Err(cause) if cause.kind() == ErrorKind::ArgumentListTooLong => {
-                    return Err(io::Error::other(TOO_MANY));
-                }
-                Err(cause) => return Err(cause),
-            };
-            if length % size_of::<R>() != 0 {
-                return Err(io::Error::other("a record is cut"));
+    pub(super) fn read<R: Record>(&mut self, output: impl Read) -> io::Result<()> {
+        records(output, |record: &R| {
+            match record.head().family {
+                TABLE => self.begin(record.head())?,
+                STRAYED => self.is_astray = true,
+                _ => return Ok(self.take(record)),
             }
-            let records = buffer.get(..length / size_of::<R>());
-            for record in records.unwrap_or_default() {
-                match record.head().family {
-                    TABLE => self.begin(record.head())?,
-                    STRAYED => self.is_astray = true,
-                    _ if self.take(record).is_break() => return Ok(()),
-                    _ => {}
-                }
-            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if self.is_begun {
+            Ok(())
+        } else {
+            Err(io::Error::other("the program was not run"))
         }
     }
 

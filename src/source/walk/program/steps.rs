@@ -1,11 +1,8 @@
 //! The single steps of the program.
 
-use super::{CAST, NUMBER, OUTPUT, RECORD, SOCKET, TCP, Writer, ZERO};
+use super::{CAST, NUMBER, OUTPUT, RECORD, SEQ_WRITE, SOCKET, TCP, Writer, ZERO};
 use crate::bpf::Size::{Eight, Four, One, Two};
 use crate::bpf::{Malformed, Register as R, Size, TypeKind, ValueKind};
-
-/// A helper (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
-pub(in crate::source::walk) const SEQ_WRITE: i32 = 127;
 
 impl Writer<'_> {
     /// Writes the record.
@@ -90,13 +87,13 @@ impl Writer<'_> {
     }
 }
 
-pub(in crate::source::walk) const BYTE: ValueKind = ValueKind::Number(1);
-pub(in crate::source::walk) const SHORT: ValueKind = ValueKind::Number(2);
-pub(in crate::source::walk) const WORD: ValueKind = ValueKind::Number(4);
-pub(in crate::source::walk) const LONG: ValueKind = ValueKind::Number(8);
-pub(in crate::source::walk) const POINTER: ValueKind = ValueKind::Pointer;
+pub(super) const BYTE: ValueKind = ValueKind::Number(1);
+pub(super) const SHORT: ValueKind = ValueKind::Number(2);
+pub(super) const WORD: ValueKind = ValueKind::Number(4);
+pub(super) const LONG: ValueKind = ValueKind::Number(8);
+pub(super) const POINTER: ValueKind = ValueKind::Pointer;
 
-pub(in crate::source::walk) const fn size(value: ValueKind) -> Size {
+pub(super) const fn size(value: ValueKind) -> Size {
     match value {
         BYTE => One,
         SHORT => Two,
@@ -106,7 +103,7 @@ pub(in crate::source::walk) const fn size(value: ValueKind) -> Size {
 }
 
 /// The way to a field within the structures that `struct tcp_sock` begins with.
-pub(in crate::source::walk) fn within(path: &str) -> String {
+pub(super) fn within(path: &str) -> String {
     let before = match path.split('_').next() {
         Some("skc") => "inet_conn.icsk_inet.sk.__sk_common.",
         Some("sk") => "inet_conn.icsk_inet.sk.",
