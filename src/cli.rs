@@ -4,6 +4,8 @@ mod as_netstat;
 mod clashes;
 mod events;
 mod explain;
+mod expression;
+mod families;
 mod fields;
 mod getopt;
 mod habits;
@@ -35,7 +37,7 @@ use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
 use crate::query::{Ask, Count, Killing, OpenOutput, Query, Watching};
 use crate::render::{Color, Grouping};
-use words::{FormatWord, Named, OrAuto};
+use words::{FormatWord, Listed, OrAuto};
 
 /// What the program finds about its surroundings.
 #[derive(Debug, Clone, Copy, Default)]
@@ -163,11 +165,13 @@ struct Typed {
     #[arg(
         short = 'A',
         long,
+        short_alias = 'f',
+        aliases = ["query", "socket"],
         value_name = "LIST",
         value_delimiter = ',',
         value_parser = words::families()
     )]
-    family: Vec<Named>,
+    family: Vec<Listed>,
     /// Every state: listeners, bound and unconnected sockets too
     #[arg(short, long)]
     all: bool,
@@ -231,6 +235,9 @@ struct Typed {
     /// What -i and -m tell on the socket's own line
     #[arg(short = 'O', long)]
     oneline: bool,
+    /// Leave out the columns of queues
+    #[arg(short = 'Q', long, hide_short_help = true)]
+    no_queues: bool,
     /// Fields to show, separated by commas
     #[arg(long, value_name = "LIST")]
     columns: Option<String>,
@@ -294,7 +301,17 @@ struct Typed {
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
 
-    /// Which of them: dport = 443, state time-wait, src 10/8 ...
+    /// A filter in a file
+    #[arg(
+        short = 'F',
+        long = "filter",
+        value_name = "FILE",
+        id = "filter_file",
+        hide_short_help = true
+    )]
+    filter_file: Option<PathBuf>,
+
+    /// Which of them: dport = 443, state time-wait; a file: -F
     #[arg(value_name = "FILTER")]
     filter: Vec<OsString>,
 

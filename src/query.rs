@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped, Places};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Selection, Severity, StateSet, Table};
+use crate::model::{Family, Protocol, Row, Selection, Severity, SocketType, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
 use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey};
 use crate::source::events::Watched;
@@ -287,6 +287,8 @@ pub struct Tables {
     pub alone: BTreeSet<Protocol>,
     /// Protocols that only the filter names: they are added to the default.
     pub filtered: BTreeSet<Protocol>,
+    /// Types of sockets of the protocols named that are left out.
+    pub omitted: BTreeSet<(Protocol, SocketType)>,
 }
 
 impl Tables {

@@ -227,3 +227,88 @@ fn unknown_family_is_a_usage_error_without_data() {
     assert!(run.stderr.starts_with("lsock: "), "{}", run.stderr);
     assert!(run.stderr.contains("ipx"), "{}", run.stderr);
 }
+
+/// Protocols and types of what is listed.
+fn kinds(words: &[&str]) -> BTreeSet<(String, String)> {
+    let rows = list(words);
+    let kind = |row: &Value| row["type"].as_str().unwrap_or_default().to_owned();
+    let of = rows
+        .iter()
+        .map(|row| (row["protocol"].as_str().unwrap().to_owned(), kind(row)));
+    of.collect()
+}
+
+#[test]
+fn names_of_ss_choose_types() {
+    let Some((_scene, _namespace)) = stage() else {
+        return;
+    };
+    let unix = |types: &[&str]| -> BTreeSet<_> {
+        let of = types
+            .iter()
+            .map(|kind| ("unix".to_owned(), (*kind).to_owned()));
+        of.collect()
+    };
+    let every = kinds(&["-xa"]);
+    assert_eq!(every, unix(&["stream", "dgram", "seqpacket"]));
+    for (words, types) in [
+        (&["-aA", "unix_stream"][..], &["stream"][..]),
+        (&["-aA", "u_str,u_dgr"], &["stream", "dgram"]),
+        (&["-aA", "unix,!unix_stream"], &["dgram", "seqpacket"]),
+        (&["-af", "unix"], &["stream", "dgram", "seqpacket"]),
+        (&["-xaA", "u_seq"], &["stream", "dgram", "seqpacket"]),
+        (&["-xaA", "!u_seq"], &["stream", "dgram"]),
+        (
+            &["-a", "--query=u_seq", "--socket", "u_dgr"],
+            &["dgram", "seqpacket"],
+        ),
+    ] {
+        assert_eq!(kinds(words), unix(types), "{words:?}");
+    }
+    assert_eq!(kinds(&["-af", "link"]), kinds(&["-0a"]));
+    let mut rest = kinds(&["-aA", "all"]);
+    rest.retain(|(protocol, _)| !["tcp", "unix"].contains(&protocol.as_str()));
+    assert_eq!(kinds(&["-aA", "all,!tcp,!unix"]), rest);
+    let mut usual = kinds(&["-a"]);
+    usual.retain(|(protocol, _)| protocol != "udp");
+    assert_eq!(kinds(&["-aA", "!udp"]), usual);
+    assert_eq!(list(&["-taf", "inet6"]).len(), list(&["-ta6"]).len());
+    assert_eq!(list(&["-taA", "!inet6"]).len(), list(&["-ta4"]).len());
+}
+
+#[test]
+fn filter_in_a_file_follows_that_of_the_words() {
+    let Some((scene, _namespace)) = stage() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("filter");
+    std::fs::write(
+        &path,
+        "  # a remark\nstate listen\n\n  or state bound # no\n",
+    )
+    .unwrap();
+    let path = path.to_str().unwrap();
+    let said = lsock(["-taF", path]);
+    assert_eq!(said.status, Some(2), "{said:?}");
+    std::fs::write(path, "  # a remark\nstate listen\n\n  or state syn-sent\n").unwrap();
+    let idle = known(&scene, |protocol, _| protocol == "tcp", |e| e.state);
+    let idle: BTreeSet<_> = idle
+        .into_iter()
+        .filter(|state| ["LISTEN", "SYN_SENT"].contains(&state.as_str()))
+        .collect();
+    assert_eq!(values(&list(&["-taF", path]), "state"), idle);
+    let said = list(&["-taF", path, "not"]);
+    assert!(said.iter().all(|row| row["state"] != "LISTEN"));
+    assert!(!said.is_empty());
+}
+
+#[test]
+fn queues_are_left_out() {
+    let Some(_namespace) = fresh() else { return };
+    let said = lsock(["-taQ"]).clean();
+    assert_eq!(
+        said.lines()[0].split_whitespace().collect::<Vec<_>>(),
+        ["PROTO", "STATE", "LOCAL", "PEER"]
+    );
+}

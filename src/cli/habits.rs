@@ -16,18 +16,15 @@ pub(super) fn elsewhere(word: &str) -> Option<&'static str> {
     Some(text)
 }
 
-/// Words that ss takes for `-A`, and what lists these sockets.
+/// Words that ss and netstat take for `-A`, and what lists these sockets.
 pub(super) fn family(word: &str) -> Option<String> {
-    Some(match word.split_once('_').unwrap_or((word, "")) {
-        ("unix", kind @ ("dgram" | "stream" | "seqpacket")) => format!("lsock -x 'type = {kind}'"),
-        ("packet", kind @ ("raw" | "dgram")) => format!("lsock -0 'type = {kind}'"),
-        ("link", "") => "lsock -0".to_owned(),
-        ("dccp", _) => format!("ss -A {word}"),
-        ("ax25" | "ipx" | "netrom" | "rose" | "x25" | "ddp" | "ash", "") => {
-            format!("netstat -A {word}")
+    match word {
+        "dccp" => Some(format!("ss -A {word}")),
+        "ax25" | "ipx" | "netrom" | "rose" | "x25" | "ddp" | "ash" => {
+            Some(format!("netstat -A {word}"))
         }
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 /// What was meant by a word behind an option that takes none: `-u root`, `+D /tmp`, `/run/app.sock`.
@@ -57,7 +54,7 @@ pub(super) fn behind(arguments: &[OsString]) -> Option<String> {
         };
         match letter {
             // These take a value.
-            Some('A' | 'D' | 'N') => None,
+            Some('A' | 'D' | 'F' | 'N' | 'f') => None,
             _ if word.starts_with('/') => {
                 Some(format!("sockets at a path: lsock -xap 'addr {word}'"))
             }

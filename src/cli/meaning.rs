@@ -1,12 +1,12 @@
 //! What the words of the command line mean.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::as_netstat::{as_netstat, check_listed};
+use super::expression::{filter_in, not_text};
 use super::fields::{FieldNeeds, columns, sort_keys};
-use super::{FormatWord, Named, Terminal, Typed, given};
+use super::{FormatWord, Terminal, Typed, given};
 use crate::enrich::{
     Interfaces, Lookups, Machine, Mapped, OwnerSource, Places, Ports, ScanScope, SystemNames,
 };
@@ -18,7 +18,6 @@ use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey};
 use crate::source::{Detail, Extensions};
-use crate::text::escape;
 
 impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
@@ -27,6 +26,7 @@ impl Typed {
         let input = self.input();
         let filter = self.filter(&input)?;
         let tables = self.tables(&filter);
+        let filter = Expr::all([self.types(&tables)?, filter]);
         let read = tables.list(&input, false);
         let chosen = self.columns.as_deref().map(|list| columns(list, &read));
         let chosen = chosen.transpose()?;
@@ -129,7 +129,10 @@ impl Typed {
         }
         // What `any` searches in a summary, whatever the format of the numbers.
         let format = if self.summary { Format::Plain } else { format };
-        format.columns(extras)
+        let mut columns = format.columns(extras);
+        let is_queue = |field: &Field| [Field::RecvQueue, Field::SendQueue].contains(field);
+        columns.retain(|field| !self.no_queues || !is_queue(field));
+        columns
     }
 
     /// Refuses the field of `-K` where that is not asked for.
@@ -187,7 +190,9 @@ impl Typed {
                 Input::Replay(_) => None,
             },
         };
-        let text = words.join(" ");
+        let in_file = self.filter_file.as_deref().map(filter_in).transpose()?;
+        let text = words.into_iter().chain(in_file.as_deref());
+        let text = text.collect::<Vec<_>>().join(" ");
         let read = |tables: &[Table]| {
             filter::parse_for(&text, &meanings, tables)
                 .map_err(|error| Error::Usage(format!("filter: {error}")))
@@ -201,57 +206,6 @@ impl Typed {
         } else {
             read(&all)
         }
-    }
-
-    fn lists_only_unix(&self) -> bool {
-        let named = self.tables(&Expr::ALWAYS);
-        named.families.is_empty() && named.protocols.iter().eq([&Protocol::Unix])
-    }
-
-    fn tables(&self, filter: &Expr) -> Tables {
-        let mut tables = Tables {
-            filtered: filter.protocols(),
-            ..Tables::default()
-        };
-        for protocols in given(self.protocol_flags()) {
-            tables.protocols.extend(protocols);
-            if let [only] = protocols {
-                tables.alone.insert(*only);
-            }
-        }
-        let versions = given([(self.ipv4, Family::Inet), (self.ipv6, Family::Inet6)]);
-        let versions = versions.map(Named::Version);
-        for named in self.family.iter().copied().chain(versions) {
-            match named {
-                Named::All => tables.protocols.extend(Protocol::ALL),
-                Named::Version(family) => _ = tables.families.insert(family),
-                Named::Protocol(protocol) => {
-                    tables.protocols.insert(protocol);
-                    tables.alone.insert(protocol);
-                }
-            }
-        }
-        if self.events && tables.protocols.is_empty() && tables.filtered.is_empty() {
-            tables.protocols.insert(Protocol::Tcp);
-        }
-        tables
-    }
-
-    const fn protocol_flags(&self) -> [(bool, &'static [Protocol]); 12] {
-        [
-            (self.tcp, &[Protocol::Tcp]),
-            (self.udp, &[Protocol::Udp, Protocol::UdpLite]),
-            (self.raw, &[Protocol::Raw, Protocol::Icmp]),
-            (self.sctp, &[Protocol::Sctp]),
-            (self.unix, &[Protocol::Unix]),
-            (self.packet, &[Protocol::Packet]),
-            (self.netlink, &[Protocol::Netlink]),
-            (self.vsock, &[Protocol::Vsock]),
-            (self.tipc, &[Protocol::Tipc]),
-            (self.xdp, &[Protocol::Xdp]),
-            (self.smc, &[Protocol::Smc]),
-            (self.mptcp, &[Protocol::Mptcp]),
-        ]
     }
 
     fn report(&self, input: &Input) -> Result<Report, Error> {
@@ -416,11 +370,4 @@ impl Typed {
 /// True if more than one namespace may be listed.
 fn several(netns: &[OsString]) -> bool {
     netns.len() > 1 || netns.iter().any(|word| Wanted::of(word) == Wanted::All)
-}
-
-pub(super) fn not_text(word: &OsStr) -> Error {
-    let clean = escape(word.as_bytes());
-    Error::Usage(format!(
-        "filter: \"{clean}\" is not UTF-8; write such bytes as \\xHH within a quoted name"
-    ))
 }

@@ -3,13 +3,13 @@
 mod tables;
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use self::tables::{ALL_STATES, CLOSE, LISTEN, Tables};
+pub(super) use self::tables::{kinds, of_kinds};
+use super::expression::{filter_in, not_text};
 use super::getopt::{Given, Options};
-use super::meaning::not_text;
 use super::{Command, Terminal};
 use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames};
 use crate::error::Error;
@@ -28,12 +28,12 @@ pub(super) const NAME: &str = "ss";
 const HELP: &str = include_str!("ss/help.txt");
 
 const OPTIONS: Options = Options {
-    letters: b"dhaletuwxnro460spTbEfmMiADFvVzZNKHSO",
+    letters: b"dhaletuwxnro460spTbEfmMiADFvVzZNKHSOQ",
     with_argument: b"fADFN",
     long: "numeric n resolve r options o extended e memory m info i processes p threads T bpf b events E dccp d \
         tcp t sctp S udp u raw w unix x tipc ~ vsock + all a listening l ipv4 4 ipv6 6 packet 0 family f \
         socket A query A summary s diag D filter F version V help h context Z contexts z net N tipcinfo % \
-        tos @ cgroup / kill K no-header H xdp ^ mptcp M oneline O inet-sockopt #",
+        tos @ cgroup / kill K no-header H xdp ^ mptcp M oneline O inet-sockopt # no-queues Q",
 };
 
 /// Where `SELinux` is asked for its mode, where it is enabled.
@@ -125,7 +125,7 @@ impl Typed {
                 // A dash is the standard output, or the standard input.
                 let path = match (letter, argument.as_slice()) {
                     (b'D', [b'-', ..]) => PathBuf::from("/dev/stdout"),
-                    (_, [b'-', ..]) => PathBuf::from("/dev/stdin"),
+                    (_, [b'-', ..]) => PathBuf::from("-"),
                     _ => PathBuf::from(OsString::from_vec(argument)),
                 };
                 if letter == b'F' && self.filter.is_some() {
@@ -188,10 +188,8 @@ impl Typed {
             .map(|word| word.map(str::to_owned))
             .collect::<Result<_, _>>()?;
         if let Some(path) = &self.filter {
-            let failed = |cause| Error::file("read", path, cause);
-            let text = fs::read_to_string(path).map_err(failed)?;
-            let lines = text.lines().filter(|line| !line.starts_with('#'));
-            words.extend(lines.flat_map(str::split_whitespace).map(str::to_owned));
+            let text = filter_in(path)?;
+            words.extend(text.split_whitespace().map(str::to_owned));
         }
         Ok(words)
     }

@@ -1,16 +1,20 @@
 //! Words that options take, each with what it means.
 
+use std::ffi::OsStr;
 use std::iter::once;
 use std::num::{IntErrorKind, ParseIntError};
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::Arg;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap_complete::Shell;
 
+use super::ss::kinds;
 use crate::enrich::OwnerSource;
 use crate::error::Error;
 use crate::filter;
-use crate::model::{Family, Protocol, Severity, Source};
+use crate::model::{Family, Protocol, Severity, SocketType, Source};
 use crate::query::Count;
 use crate::render::{Color, Format, Grouping};
 use crate::text::escape;
@@ -20,8 +24,12 @@ use crate::text::escape;
 pub(super) enum Named {
     All,
     Version(Family),
-    Protocol(Protocol),
+    /// Sockets of one type, or of every one.
+    Protocol(Protocol, Option<SocketType>),
 }
+
+/// A word of `-A`, and whether it adds or, behind a `!`, takes away.
+pub(super) type Listed = (bool, Named);
 
 /// What a word of `--format` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +41,43 @@ pub(super) enum FormatWord {
 /// `None` = `auto`. (Of a type called `Option`, clap would think that it may be left out.)
 pub(super) type OrAuto<T> = Option<T>;
 
-pub(super) fn families() -> impl TypedValueParser<Value = Named> {
+/// The names of this program, and those of `ss`.
+pub(super) fn families() -> impl TypedValueParser<Value = Listed> {
     let versions = [Family::Inet, Family::Inet6].map(|family| (family.name(), family));
     let versions = versions.map(|(name, family)| (name, Named::Version(family)));
     let mut protocols = Protocol::ALL;
     protocols.sort_by_key(|protocol| *protocol == Protocol::Mptcp);
-    let protocols = protocols.map(|protocol| (protocol.name(), Named::Protocol(protocol)));
-    one_of(once(("all", Named::All)).chain(versions).chain(protocols))
+    let protocols = protocols.map(|protocol| (protocol.name(), Named::Protocol(protocol, None)));
+    let link = once(("link", Named::Protocol(Protocol::Packet, None)));
+    let kinds = kinds().flat_map(|(long, short, protocol, kind)| {
+        [long, short].map(|name| (name, Named::Protocol(protocol, Some(kind))))
+    });
+    let all = once(("all", Named::All)).chain(versions).chain(protocols);
+    Excluding(one_of(all.chain(link).chain(kinds)))
+}
+
+/// Takes what another parser takes, with or without a `!` in front.
+#[derive(Debug, Clone)]
+struct Excluding<P>(P);
+
+impl<P: TypedValueParser> TypedValueParser for Excluding<P> {
+    type Value = (bool, P::Value);
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let name = value.as_bytes().strip_prefix(b"!");
+        let word = OsStr::from_bytes(name.unwrap_or(value.as_bytes()));
+        let meant = self.0.parse_ref(command, argument, word)?;
+        Ok((name.is_none(), meant))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
 }
 
 pub(super) fn formats() -> impl TypedValueParser<Value = FormatWord> {

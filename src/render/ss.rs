@@ -177,6 +177,7 @@ const fn is_shown(layout: SsLayout, column: usize) -> bool {
     match column {
         0 => layout.shows_netid,
         1 => layout.shows_state,
+        2 | 3 => !layout.has(b'Q'),
         _ => true,
     }
 }

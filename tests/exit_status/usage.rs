@@ -186,12 +186,6 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             "ss -T",
         ),
         (
-            "ss, family",
-            &["-f", "inet"],
-            "unexpected argument '-f': ",
-            "-A inet",
-        ),
-        (
             "ss, contexts",
             &["-Z"],
             "unexpected argument '-Z': ",
@@ -241,6 +235,40 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             "lsock -t",
         ),
         ("lsof, numbers", &["-P"], "unexpected argument '-P': ", "-n"),
+    ]);
+}
+
+#[test]
+fn filter_file_that_cannot_be_read_is_named() {
+    assert_refused(&[
+        (
+            "missing",
+            &["-F", "/nowhere"],
+            "cannot read /nowhere",
+            "no such file",
+        ),
+        (
+            "endless",
+            &["--filter", "/dev/zero"],
+            "cannot read /dev/zero",
+            "longer than 1 MiB",
+        ),
+        (
+            "directory",
+            &["-F", "/"],
+            "cannot read /:",
+            "is a directory",
+        ),
+    ]);
+}
+
+#[test]
+fn list_that_leaves_out_all_it_names_is_refused() {
+    let said = "-A leaves out all that it lists";
+    assert_refused(&[
+        ("protocol", &["-A", "tcp,!tcp"], "", said),
+        ("types", &["-A", "packet,!p_raw,!p_dgr"], "", said),
+        ("all", &["-A", "all,!all"], "", said),
     ]);
 }
 

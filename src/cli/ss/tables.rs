@@ -216,11 +216,8 @@ impl Tables {
     pub(super) fn list(&self) -> Vec<Table> {
         let mut listed = Vec::new();
         for (_, _, families, protocol, _, states) in each(self.listed) {
-            let known = Protocol::ALL
-                .into_iter()
-                .find(|known| known.name() == protocol);
             let is_shown = states != CLOSE || families == UNIX || self.states & CLOSE != 0;
-            let tables = known
+            let tables = known(protocol)
                 .filter(|_| is_shown)
                 .into_iter()
                 .flat_map(Protocol::tables);
@@ -249,11 +246,32 @@ impl Tables {
             if self.listed & all == all || kinds.is_empty() {
                 return Expr::ALWAYS;
             }
-            let kinds = kinds.into_iter().map(SocketType::name).collect();
-            Expr::any([is(protocol).negated(), word(Field::Type, kinds)])
+            of_kinds(protocol, kinds)
         });
         Expr::all([alike].into_iter().chain(parted))
     }
+}
+
+/// Of this protocol, sockets of these types alone.
+pub(in crate::cli) fn of_kinds(
+    protocol: &'static str,
+    kinds: impl IntoIterator<Item = SocketType>,
+) -> Expr {
+    let kinds = kinds.into_iter().map(SocketType::name).collect();
+    let is_other = word(Field::Protocol, vec![protocol]).negated();
+    Expr::any([is_other, word(Field::Type, kinds)])
+}
+
+/// Types of which there are names: both names, the protocol and the type.
+pub(in crate::cli) fn kinds()
+-> impl Iterator<Item = (&'static str, &'static str, Protocol, SocketType)> {
+    TABLES
+        .into_iter()
+        .filter_map(|(long, short, _, name, kind, _)| Some((long, short, known(name)?, kind?)))
+}
+
+fn known(name: &str) -> Option<Protocol> {
+    Protocol::ALL.into_iter().find(|known| known.name() == name)
 }
 
 fn word(field: Field, words: Vec<&'static str>) -> Expr {
