@@ -136,7 +136,9 @@ impl<'l> Listing<'l> {
             let noted = &mut self.summary.diagnostics;
             match warning {
                 // It may have sockets.
-                Warning::NotThere(_) | Warning::Unsearched(_) if self.query.check.is_asked() => {
+                Warning::NotThere(_) | Warning::Unsearched(_) | Warning::Unreached(_)
+                    if self.query.check.is_asked() =>
+                {
                     messages.note_gap(INCOMPLETE, warning, noted);
                 }
                 _ => messages.note(INCOMPLETE, warning, noted),

@@ -36,6 +36,8 @@ pub enum Warning {
     FewerFields(Protocol, Cause),
     /// Processes that cannot be searched for namespaces that nothing but their descriptors or sockets hold.
     Unsearched(usize),
+    /// Network namespaces that the kernel has and nothing leads to.
+    Unreached(usize),
     /// A network namespace that was asked for is not there.
     NotThere(Cause),
     /// Of a network namespace, or another part of the run.
@@ -107,7 +109,7 @@ impl Warning {
         let mut kind = self.clone();
         match &mut kind {
             Self::BadLines { more, .. } => *more = 0,
-            Self::Unsearched(count) => *count = 0,
+            Self::Unsearched(count) | Self::Unreached(count) => *count = 0,
             Self::Within(_, inner) => **inner = inner.kind(),
             Self::Varying(_, kind) => return Self::Note(kind.clone()),
             _ => {}
@@ -161,6 +163,11 @@ impl Display for Warning {
                 f,
                 "cannot search {} for network namespaces that nothing but a descriptor or a socket holds",
                 counted(count, "process")
+            ),
+            Self::Unreached(count) => write!(
+                f,
+                "cannot enter {}: no process, mount or descriptor leads there",
+                counted(count, "network namespace")
             ),
             Self::Within(part, inner) => write!(f, "{part}: {inner}"),
         }

@@ -5,6 +5,7 @@
 
 mod anchor;
 mod here;
+mod listed;
 mod search;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 
 pub use anchor::Anchor;
 pub use here::here;
-pub use search::{Found, Wanted, find, own_process};
+pub use listed::{List, Listed};
+pub use search::{Found, Search, Wanted, own_process};
 
 /// Where `ip netns` puts those that it names.
 pub const NAMED: &str = "/run/netns";

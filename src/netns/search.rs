@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
+use super::listed::List;
 use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, open};
 use crate::container::Containers;
 use crate::error::Error;
@@ -91,51 +92,103 @@ impl Seen {
 
 /// What was found.
 #[derive(Debug, Default)]
-struct Search(BTreeMap<u32, Seen>);
+pub struct Search {
+    found: BTreeMap<u32, Seen>,
+    /// What there is, if the kernel told.
+    listed: Option<BTreeSet<u32>>,
+}
 
 impl Search {
-    /// Looks at the mounts of this process, at every process, and at the mounts that these have. Others are
-    /// open: each with the link that leads there.
-    fn new(open: &[(u32, String)]) -> Result<Self, Error> {
+    /// Looks at the mounts of this process and at every process; unless the list shows that these are all, also at
+    /// their threads and at the mounts that they have.
+    ///
+    /// # Errors
+    ///
+    /// When there are no processes to look at.
+    pub fn new(wanted: &[Wanted], list: &List) -> Result<Self, Error> {
         let mut search = Self::default();
-        search.take_mounts(Path::new("/"), mounts());
-        search.take_processes()?;
-        for (inode, link) in open {
-            search
-                .0
-                .entry(*inode)
-                .or_default()
-                .lead(|| Path::new(PROC).join(link));
+        if known(wanted).is_some() {
+            return Ok(search);
         }
+        search.take_mounts(Path::new("/"), mounts());
+        let failed = |cause| Error::file("open", PROC, cause);
+        let proc = file::search(PROC).map_err(failed)?;
+        let mut refused = Vec::new();
+        let mut processes = Vec::new();
+        if let Some(listed) = list.read(wanted.contains(&Wanted::All)) {
+            search.listed = Some(listed.namespaces);
+            let own = own_process();
+            for [inode, process, task] in listed.tasks {
+                // Our threads are where they look.
+                let is_elsewhere = process != task;
+                if is_elsewhere && (Some(process) == own || search.leads_to(inode)) {
+                    continue;
+                }
+                search.take_task(inode, task);
+                processes.push(process);
+            }
+        } else {
+            processes = processes_in(Path::new(PROC))?;
+            refused = search.take_processes(proc.as_fd(), &processes);
+            search.take_threads(proc.as_fd(), &processes);
+        }
+        if !search.is_whole() {
+            search.take_mounts_of(proc.as_fd(), &processes);
+        }
+        search.take_refused(&proc, &refused);
         Ok(search)
     }
 
-    fn take_processes(&mut self) -> Result<(), Error> {
-        let failed = |cause| Error::file("open", PROC, cause);
-        let proc = file::search(PROC).map_err(failed)?;
-        let mut mounted = BTreeSet::from([inode_at(&proc, "thread-self/ns/mnt", b"mnt").ok()]);
+    /// True if something leads to every one there is.
+    pub fn is_whole(&self) -> bool {
+        self.unseen().is_some_and(|unseen| unseen.is_empty())
+    }
+
+    /// Those to which nothing leads that was found; `None` = nobody knows.
+    pub fn unseen(&self) -> Option<BTreeSet<u32>> {
+        let mut listed = self.listed.clone()?;
+        listed.retain(|inode| !self.leads_to(*inode));
+        Some(listed)
+    }
+
+    fn leads_to(&self, inode: u32) -> bool {
+        let seen = self.found.get(&inode);
+        seen.is_some_and(|seen| !seen.handles.is_empty())
+    }
+
+    /// Those are open: each with the link that leads there, below `/proc`.
+    pub fn take_open(&mut self, open: &[(u32, String)]) {
+        for (inode, link) in open {
+            let seen = self.found.entry(*inode).or_default();
+            seen.lead(|| Path::new(PROC).join(link));
+        }
+    }
+
+    /// Gives the processes that must not be asked.
+    fn take_processes(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) -> Vec<u32> {
         let mut refused = Vec::new();
-        let own = own_process();
-        for pid in processes_in(Path::new(PROC))? {
-            match inode_at(&proc, &*format!("{pid}/ns/net"), b"net") {
-                Ok(inode) => self.take_task(inode, pid),
-                Err(Errno::ACCESS | Errno::PERM) => refused.push(pid),
+        for pid in processes {
+            match inode_at(proc, &*format!("{pid}/ns/net"), b"net") {
+                Ok(inode) => self.take_task(inode, *pid),
+                Err(Errno::ACCESS | Errno::PERM) => refused.push(*pid),
                 // It has ended.
-                Err(_) => continue,
+                Err(_) => {}
             }
-            // Ours are where they look.
-            if Some(pid) != own {
-                self.take_threads(proc.as_fd(), pid);
-            }
-            let mount = inode_at(&proc, &*format!("{pid}/ns/mnt"), b"mnt").ok();
+        }
+        refused
+    }
+
+    /// The mounts that processes have.
+    fn take_mounts_of(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) {
+        let mut mounted = BTreeSet::from([inode_at(proc, "thread-self/ns/mnt", b"mnt").ok()]);
+        for pid in processes {
+            let mount = inode_at(proc, &*format!("{pid}/ns/mnt"), b"mnt").ok();
             if mount.is_some() && mounted.insert(mount) {
                 let path = format!("{PROC}/{pid}/mountinfo");
                 let text = read_path(Path::new(&path), MOUNTS).unwrap_or_default();
                 self.take_mounts(Path::new(&format!("{PROC}/{pid}/root")), parsed(&text));
             }
         }
-        self.take_refused(&proc, &refused);
-        Ok(())
     }
 
     /// Processes whose namespaces must not be known: whether two share one, their files tell, whose inode
@@ -149,7 +202,7 @@ impl Search {
             u32::try_from(file.ok()?.st_ino).ok()
         };
         let leaders = self
-            .0
+            .found
             .iter()
             .filter_map(|(inode, seen)| Some((*inode, seen.leader?)));
         let mut known: BTreeMap<u32, u32> = leaders
@@ -164,7 +217,7 @@ impl Search {
             let inode = *known.entry(file).or_insert(file);
             self.take_task(inode, *pid);
             if inode == file
-                && let Some(seen) = self.0.get_mut(&inode)
+                && let Some(seen) = self.found.get_mut(&inode)
             {
                 seen.is_hidden = true;
             }
@@ -172,7 +225,7 @@ impl Search {
     }
 
     fn take_task(&mut self, inode: u32, task: u32) {
-        let seen = self.0.entry(inode).or_default();
+        let seen = self.found.entry(inode).or_default();
         seen.lead(|| format!("{PROC}/{task}/ns/net").into());
         // The kernel's threads lead nothing.
         if seen.leader.is_none_or(|leader| task < leader) {
@@ -185,14 +238,17 @@ impl Search {
         }
     }
 
-    /// A thread may live elsewhere than its process.
-    fn take_threads(&mut self, proc: impl AsFd, pid: u32) {
-        let others = other_threads(proc.as_fd(), &pid.to_string(), pid);
-        for thread in others.unwrap_or_default() {
-            if let Ok(inode) = inode_at(&proc, &*format!("{thread}/ns/net"), b"net")
-                && !self.0.contains_key(&inode)
-            {
-                self.take_task(inode, thread);
+    /// A thread may live elsewhere than its process. Ours are where they look.
+    fn take_threads(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) {
+        let own = own_process();
+        for &pid in processes.iter().filter(|pid| Some(**pid) != own) {
+            let others = other_threads(proc, &pid.to_string(), pid);
+            for thread in others.unwrap_or_default() {
+                if let Ok(inode) = inode_at(proc, &*format!("{thread}/ns/net"), b"net")
+                    && !self.found.contains_key(&inode)
+                {
+                    self.take_task(inode, thread);
+                }
             }
         }
     }
@@ -205,31 +261,41 @@ impl Search {
                 continue;
             };
             let point = point(&mount);
-            let seen = self.0.entry(inode).or_default();
-            seen.lead(|| root.join(point.strip_prefix("/").unwrap_or(&point)));
+            let seen = self.found.entry(inode).or_default();
+            let path = root.join(point.strip_prefix("/").unwrap_or(&point));
+            // Another may be mounted there, on top of it.
+            let at = statat(CWD, &path, AtFlags::empty());
+            if at.is_ok_and(|at| at.st_ino != u64::from(inode)) {
+                continue;
+            }
+            seen.lead(|| path);
             let is_named = [NAMED, ALSO_NAMED]
                 .iter()
                 .any(|named| point.parent() == Some(Path::new(named)));
-            // Another may be mounted there, on top of it.
-            let is_on_top = || {
-                statat(CWD, &*point, AtFlags::empty()).is_ok_and(|at| at.st_ino == u64::from(inode))
-            };
-            if is_named && root == Path::new("/") && is_on_top() {
+            if is_named && root == Path::new("/") {
                 let name = point.file_name().map(|name| name.as_bytes().to_vec());
                 seen.names.extend(name);
             }
         }
     }
 
-    /// Those that are wanted, each once, and what was wanted and is not there.
-    fn select(&self, wanted: &[Wanted]) -> Result<Found, Error> {
+    /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one first.
+    /// Then what was wanted and is not there, and why.
+    ///
+    /// # Errors
+    ///
+    /// When the namespace of this thread is not known.
+    pub fn select(&self, wanted: &[Wanted]) -> Result<Found, Error> {
+        if let Some(known) = known(wanted) {
+            return Ok((known, Vec::new()));
+        }
         let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
         let (mut chosen, mut missing) = (Vec::new(), Vec::new());
         let mut containers = containers();
         for wanted in wanted {
             let found = match wanted {
                 Wanted::All => {
-                    let others = self.0.keys().filter(|inode| **inode != own);
+                    let others = self.found.keys().filter(|inode| **inode != own);
                     chosen.extend([own].iter().chain(others).map(|inode| (*inode, None)));
                     continue;
                 }
@@ -263,7 +329,7 @@ impl Search {
                 return Ok(inode);
             }
         }
-        let names = self.0.values().flat_map(|seen| &seen.names);
+        let names = self.found.values().flat_map(|seen| &seen.names);
         let names: Vec<_> = names.map(|name| escape(name)).collect();
         let hint = match nearest(&text, &names) {
             Some(near) => format!("; did you mean {near}?"),
@@ -281,13 +347,16 @@ impl Search {
     /// The same of one way to write it; `None` = there is none.
     fn known(&self, word: &[u8], containers: &mut Containers) -> Result<Option<u32>, Error> {
         let by_mount = |seen: &Seen| seen.names.iter().any(|name| name == word);
-        if let Some((inode, _)) = self.0.iter().find(|(_, seen)| by_mount(seen)) {
+        if let Some((inode, _)) = self.found.iter().find(|(_, seen)| by_mount(seen)) {
             return Ok(Some(*inode));
         }
         let number = str::from_utf8(word).ok().and_then(|word| word.parse().ok());
         if let Some(number) = number.filter(|number: &u32| number.to_string().as_bytes() == word) {
             let link = format!("{PROC}/{number}/ns/net");
-            let led = self.0.iter().find(|(_, seen)| seen.leader == Some(number));
+            let led = self
+                .found
+                .iter()
+                .find(|(_, seen)| seen.leader == Some(number));
             match (inode_at(CWD, &*link, b"net"), led) {
                 (Ok(inode), _) | (Err(_), Some((&inode, _))) => return Ok(Some(inode)),
                 // The id of a container may begin so.
@@ -299,7 +368,10 @@ impl Search {
         if found.is_empty() {
             let mut is_called =
                 |inode: &u32, seen: &Seen| Self::name(*inode, Some(seen), containers) == word;
-            let called = self.0.iter().filter(|(inode, seen)| is_called(inode, seen));
+            let called = self
+                .found
+                .iter()
+                .filter(|(inode, seen)| is_called(inode, seen));
             found.extend(called.map(|(inode, _)| *inode));
         }
         if found.len() > 1 {
@@ -329,7 +401,7 @@ impl Search {
         is_own: bool,
         containers: &mut Containers,
     ) -> Namespace {
-        let seen = self.0.get(&inode);
+        let seen = self.found.get(&inode);
         let leader = seen.and_then(|seen| seen.leader);
         let name = Self::name(inode, seen, containers);
         Namespace {
@@ -366,21 +438,13 @@ fn is_random(name: &[u8]) -> bool {
 /// Namespaces, and why others that were wanted were not found.
 pub type Found = (Vec<Arc<Namespace>>, Vec<(Wanted, Error)>);
 
-/// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one
-/// first. Then why others were not found. They may be among those that are open, each with a link below `/proc`.
-///
-/// # Errors
-///
-/// When there are no processes to look at.
-pub fn find(wanted: &[Wanted], open: &[(u32, String)]) -> Result<Found, Error> {
+/// Those that are wanted, if all were found before.
+fn known(wanted: &[Wanted]) -> Option<Vec<Arc<Namespace>>> {
     let known = wanted.iter().map(|wanted| match wanted {
         Wanted::This(namespace) => Some(Arc::clone(namespace)),
         _ => None,
     });
-    match known.collect() {
-        Some(known) => Ok((known, Vec::new())),
-        None => Search::new(open)?.select(wanted),
-    }
+    known.collect()
 }
 
 /// The inode number of the namespace that a path leads to.

@@ -18,7 +18,7 @@ use super::{
 use crate::bpf::share_descriptors;
 use crate::error::Error;
 use crate::model::{Cause, Family, Limits, Protocol, Socket, State, StateSet, Table, Warning};
-use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find, own_process};
+use crate::netns::{Anchor, List, Namespace, Namespaces, Search, Wanted, own_process};
 use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
 use crate::procfs::moment::Moment;
 
@@ -43,6 +43,9 @@ pub struct NamespacesSource {
     recorder: Recorder,
     each: Vec<One>,
     depth: Depth,
+    list: List,
+    /// True if there is no kind of namespace that was not looked for.
+    is_searched: bool,
     /// What must be known of those that were not found, until it was said.
     warnings: Vec<Warning>,
     /// What was found at processes, until it is taken.
@@ -164,6 +167,8 @@ impl NamespacesSource {
                 .collect(),
             recorder,
             depth: Depth::Usual,
+            list: List::default(),
+            is_searched: true,
             warnings: Vec::new(),
             walk: None,
         }
@@ -187,6 +192,8 @@ impl NamespacesSource {
             recorder,
             each: Vec::new(),
             depth,
+            list: List::default(),
+            is_searched: true,
             warnings: Vec::new(),
             walk: None,
         };
@@ -198,42 +205,63 @@ impl NamespacesSource {
 
     /// Looks for them; gives what was wanted and is not there. Those that are known are not entered again.
     fn look(&mut self) -> Result<Vec<(Wanted, Error)>, Error> {
-        let held = match self.depth {
-            Depth::Usual => None,
-            Depth::Descriptors => {
-                let began = Moment::now();
-                let mut held = walk(Path::new(PROC), Threads::All(&share_descriptors))?;
-                // Ours are of those that are known.
-                let own = own_process().map(|own| format!("{own}/"));
-                let is_ours = |link: &str| own.as_ref().is_some_and(|own| link.starts_with(own));
-                held.namespaces.retain(|(_, link)| !is_ours(link));
-                Some((began, held))
-            }
-        };
-        let open = held.as_ref().map_or(&[][..], |(_, held)| &held.namespaces);
-        let (found, mut missing) = find(&self.wanted, open)?;
+        let mut search = Search::new(&self.wanted, &self.list)?;
+        let wants_all = self.wanted.contains(&Wanted::All);
+        let is_needed = wants_all && search.unseen().is_some();
+        let is_deep = !search.is_whole() && (is_needed || self.depth == Depth::Descriptors);
+        let held = is_deep.then(|| -> Result<_, Error> {
+            let began = Moment::now();
+            let mut held = walk(Path::new(PROC), Threads::All(&share_descriptors))?;
+            // Ours are of those that are known.
+            let own = own_process().map(|own| format!("{own}/"));
+            let is_ours = |link: &str| own.as_ref().is_some_and(|own| link.starts_with(own));
+            held.namespaces.retain(|(_, link)| !is_ours(link));
+            search.take_open(&held.namespaces);
+            Ok((began, held))
+        });
+        let held = held.transpose()?;
+        let (found, mut missing) = search.select(&self.wanted)?;
         let mut before = mem::take(&mut self.each);
         for namespace in found {
             self.enter(namespace, &mut before);
         }
-        let may_be_hidden = |missing: &[(Wanted, Error)]| {
-            let mut missing = missing.iter().map(|(wanted, _)| wanted);
-            self.wanted.contains(&Wanted::All) || missing.any(Wanted::is_nameless)
-        };
+        let is_nameless = |(wanted, _): &(Wanted, Error)| wanted.is_nameless();
+        let mut unsearched = 0;
         if let Some((_, held)) = &held
-            && may_be_hidden(&missing)
+            && !search.is_whole()
+            && (wants_all || missing.iter().any(is_nameless))
         {
-            self.look_at_sockets(held, &mut before);
+            unsearched = self.look_at_sockets(held, &mut before);
             let is_there =
                 |wanted: &Wanted| self.each.iter().any(|one| one.namespace.is_called(wanted));
             missing.retain(|(wanted, _)| !is_there(wanted));
         }
+        match search.unseen() {
+            Some(unseen) if wants_all => self.note_unreached(unseen, &before),
+            _ if unsearched > 0 => self.warnings.push(Warning::Unsearched(unsearched)),
+            _ => {}
+        }
+        self.is_searched = !wants_all || is_deep || search.is_whole();
         self.walk = held;
         before.retain(|one| !self.has(one.namespace.inode));
         let gone = before.iter().map(|one| &one.namespace.name);
         let gone = gone.map(|name| Warning::note("it is gone").within(Some(name)));
         self.warnings.extend(gone);
         Ok(missing)
+    }
+
+    /// Of what was not seen, some were found in the end, and some are gone.
+    fn note_unreached(&mut self, mut unseen: BTreeSet<u32>, before: &[One]) {
+        // We hold those of before, which are told of as gone.
+        let is_ours = |inode: u32| before.iter().any(|one| one.namespace.inode == inode);
+        unseen.retain(|inode| !self.has(*inode) && !is_ours(*inode));
+        if !unseen.is_empty() {
+            let listed = self.list.read(true).unwrap_or_default().namespaces;
+            unseen.retain(|inode| listed.contains(inode));
+        }
+        if !unseen.is_empty() {
+            self.warnings.push(Warning::Unreached(unseen.len()));
+        }
     }
 
     fn wants(&self, namespace: &Namespace) -> bool {
@@ -259,8 +287,8 @@ impl NamespacesSource {
     }
 
     /// Asks the sockets that no table of the namespaces has where they belong. To ask every socket would take
-    /// longer, and for a moment we hold what we ask.
-    fn look_at_sockets(&mut self, held: &Walk, before: &mut Vec<One>) {
+    /// longer, and for a moment we hold what we ask. Gives how many processes must not be asked.
+    fn look_at_sockets(&mut self, held: &Walk, before: &mut Vec<One>) -> usize {
         let listed = self.listed();
         let own = own_process();
         let mut asked = BTreeSet::new();
@@ -283,9 +311,7 @@ impl NamespacesSource {
                 }
             }
         }
-        if !refused.is_empty() {
-            self.warnings.push(Warning::Unsearched(refused.len()));
-        }
+        refused.len()
     }
 
     /// Inode numbers of all sockets that the tables of the namespaces have.
@@ -468,7 +494,7 @@ impl Source for NamespacesSource {
     }
 
     fn is_searched(&self) -> bool {
-        self.depth == Depth::Descriptors || !self.wanted.contains(&Wanted::All)
+        self.is_searched
     }
 
     fn namespaces(&self) -> Namespaces {

@@ -19,7 +19,7 @@ use crate::owners::alone::is_alone;
 use crate::scene::expected::inode;
 use crate::scene::holder::Holder;
 use crate::scene::namespace::ip;
-use crate::support::{Child, Run, can_strace, command, lsock, run, traced, until_ok};
+use crate::support::{Child, Run, can_strace, command, lsock, run, skip, traced, until_ok};
 
 const PORT: u16 = 8_080;
 
@@ -184,6 +184,31 @@ fn every_kind_of_namespace_is_found_and_each_socket_once() {
     ends.sort_unstable();
     assert_eq!(ends, [("left", pair[0].into()), ("right", pair[1].into())]);
     drop(leave);
+}
+
+/// In a PID namespace of its own `lsock` does not ask the kernel which namespaces there are.
+#[test]
+fn a_plain_list_of_the_machine_has_what_only_a_descriptor_or_a_socket_holds() {
+    let (described, _descriptor) = in_new(
+        || {
+            let file = File::open("/proc/thread-self/ns/net").unwrap();
+            (Placed::here(), file)
+        },
+        None,
+    );
+    let of_socket = in_new(Placed::here, None);
+    let port = format!("sport = {PORT}");
+    // Namespaces of other tests may vanish meanwhile.
+    let run = lsock(["-N", "all", "-tln", "--json", &port]);
+    let placed = placed(&run);
+    let is_there = [&described, &of_socket].map(|one| placed.get(&one.inode) == Some(&one.netns));
+    let not_searched = &run.document()["summary"]["not_searched"];
+    if *not_searched == Value::Null {
+        assert_eq!(is_there, [true; 2], "{placed:?}");
+    } else {
+        assert_eq!(*not_searched, json!(["descriptor", "socket"]));
+        skip("the kernel does not tell which network namespaces it has");
+    }
 }
 
 /// A namespace with a mount that only another process sees.

@@ -147,7 +147,7 @@ impl NamespacesSource {
 mod tests {
     use super::{NamespacesSource, Way};
     use crate::model::{Socket, Source as Kind, State, StateSet};
-    use crate::netns::{Anchor, Namespace, Namespaces, Wanted, find};
+    use crate::netns::{Anchor, List, Namespace, Namespaces, Search, Wanted};
     use crate::skip::skip;
     use crate::source::{Detail, Request, Source as _};
     use std::ops::ControlFlow;
@@ -155,8 +155,9 @@ mod tests {
 
     #[test]
     fn one_that_cannot_be_entered_keeps_no_other_from_the_walk() {
-        let here = Wanted::Path("/proc/thread-self/ns/net".into());
-        let (found, _) = find(&[here], &[]).unwrap();
+        let here = [Wanted::Path("/proc/thread-self/ns/net".into())];
+        let search = Search::new(&here, &List::default()).unwrap();
+        let (found, _) = search.select(&here).unwrap();
         let own = Arc::clone(found.first().unwrap());
         let anchor = Anchor::drop_in(&own).unwrap();
         let gone = Arc::new(Namespace::recorded(b"gone".as_slice().into(), u32::MAX));

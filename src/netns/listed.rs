@@ -1,0 +1,359 @@
+//! Which network namespaces the kernel has, and which tasks live there.
+//!
+//! Before `listns(2)` no call tells, so a program goes through the kernel's own list. It shows whether processes and
+//! mounts lead to all of them. To be told of every task takes a fraction of the time of its links in `/proc`.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use rustix::fs::CWD;
+use zerocopy::FromBytes as _;
+
+use super::inode_at;
+use crate::bpf::Size::{Eight, Four};
+use crate::bpf::{
+    self, Assembler, BTF, Btf, Condition, Hook, Instruction, Label, Link, Malformed, Register as R,
+    TypeKind, ValueKind,
+};
+use crate::error::Error;
+
+/// The kernel's list, as often as it is asked for.
+#[derive(Debug, Default)]
+pub struct List(OnceCell<Option<Link>>);
+
+/// What the kernel tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The inode numbers of the namespaces that something holds.
+    pub namespaces: BTreeSet<u32>,
+    /// Processes, and threads that live elsewhere than theirs: the inode number of the namespace, the process, the
+    /// task.
+    pub(super) tasks: Vec<[u32; 3]>,
+}
+
+/// `PROC_PID_INIT_INO` (`include/linux/proc_ns.h`).
+const ALL_PROCESSES: u32 = 0xefff_fffc;
+/// To look at so many tasks takes longer than to ask the kernel.
+const MANY: u32 = 500;
+/// How often the list is gone through. What changes meanwhile may lead nowhere.
+const ATTEMPTS: usize = 4;
+
+impl List {
+    /// `None` = the kernel does not let us look, its types are not as they are known here, or not all processes of the
+    /// machine can be seen; if not `wanted`, also where there are too few tasks for it to pay.
+    pub fn read(&self, is_wanted: bool) -> Option<Listed> {
+        if !is_wanted && tasks().is_none_or(|tasks| tasks <= MANY) {
+            return None;
+        }
+        let link = self.0.get_or_init(|| attach(Path::new(BTF)).ok());
+        let link = link.as_ref()?;
+        (0..ATTEMPTS).find_map(|_| {
+            let mut text = Vec::new();
+            link.iterate().ok()?.read_to_end(&mut text).ok()?;
+            read(&text)
+        })
+    }
+}
+
+/// How many tasks there are.
+fn tasks() -> Option<u32> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    let (_, tasks) = text.split(' ').nth(3)?.split_once('/')?;
+    tasks.parse().ok()
+}
+
+/// # Errors
+///
+/// When the kernel refuses, or the list would have namespaces of processes that cannot be seen.
+fn attach(btf: &Path) -> Result<Link, Error> {
+    if inode_at(CWD, "/proc/self/ns/pid", b"pid") != Ok(ALL_PROCESSES) {
+        let why = "processes outside this PID namespace cannot be seen";
+        return Err(Error::Unusable(why.to_owned()));
+    }
+    let (program, function) = bpf::describe(btf, &WANTED, |btf| {
+        Ok((program(btf)?, btf.find(TypeKind::Function, FUNCTION)?))
+    })?;
+    bpf::attach("lsock_netns", &program, Hook::Iterator(function))
+}
+
+/// The records; `None` = it did not come round.
+fn read(text: &[u8]) -> Option<Listed> {
+    let mut listed = Listed::default();
+    let mut is_whole = false;
+    for record in <[[u32; 3]]>::ref_from_bytes(text).ok()? {
+        match *record {
+            ENDED => is_whole = true,
+            [inode, 0, _] => _ = listed.namespaces.insert(inode),
+            _ => listed.tasks.push(*record),
+        }
+    }
+    is_whole.then_some(listed)
+}
+
+// Helpers (`enum bpf_func_id`, `include/uapi/linux/bpf.h`).
+const SEQ_WRITE: i32 = 127;
+const GET_CURRENT_TASK_BTF: i32 = 158;
+
+const FUNCTION: &str = "bpf_iter_task";
+const CONTEXT: &str = "bpf_iter__task";
+const CAST: &str = "bpf_rdonly_cast";
+const TASK: &str = "task_struct";
+/// It begins with a number of eight bytes: what stands at an address is read as such.
+const NUMBER: &str = "timespec64";
+
+/// What the program reads and calls.
+const WANTED: [(TypeKind, &str); 8] = [
+    (TypeKind::Function, FUNCTION),
+    (TypeKind::Function, CAST),
+    (TypeKind::Struct, CONTEXT),
+    (TypeKind::Struct, "bpf_iter_meta"),
+    (TypeKind::Struct, TASK),
+    (TypeKind::Struct, "nsproxy"),
+    (TypeKind::Struct, "net"),
+    (TypeKind::Struct, NUMBER),
+];
+
+/// Behind the last namespace: the program came back to where it began.
+const ENDED: [u32; 3] = [0; 3];
+
+// What stands on the stack, from its end.
+/// The record: inode number,
+const INODE: i16 = -16;
+/// process,
+const PROCESS: i16 = -12;
+/// task.
+const THREAD: i16 = -8;
+/// The number of the namespace where the list begins.
+const OWN: i16 = -24;
+
+// The registers that keep their values in calls.
+const OUTPUT: R = R::R6;
+/// The task; in the list the address of a place.
+const NODE: R = R::R7;
+/// What namespaces of this kind do: the head of the list has none of it.
+const KIND: R = R::R8;
+/// First the own namespace; then whether the head was seen.
+const HEAD: R = R::R9;
+
+struct Writer<'b> {
+    code: Assembler,
+    btf: &'b Btf<'b>,
+}
+
+/// Tells of a task; behind the last, goes once around the list, from the own namespace.
+///
+/// # Errors
+///
+/// When the kernel lacks something, which is named.
+fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
+    let code = Assembler::default();
+    let mut writer = Writer { code, btf };
+    let [list, done] = [(); 2].map(|()| writer.code.label());
+    writer.begin()?;
+    writer.code.jump(Condition::Is(NODE, 0), list);
+    writer.task(done)?;
+    writer.code.place(list);
+    writer.list(done)?;
+    writer.code.place(done);
+    writer.code.set(R::R0, 0);
+    writer.code.exit();
+    Ok(writer.code.finish())
+}
+
+impl Writer<'_> {
+    fn begin(&mut self) -> Result<(), Malformed> {
+        self.code.set(R::R2, 0);
+        self.code.store(Eight, R::STACK, INODE, R::R2);
+        self.code.store(Eight, R::STACK, THREAD, R::R2);
+        self.load(NODE, R::R1, [CONTEXT, "task"])?;
+        self.load(R::R1, R::R1, [CONTEXT, "meta"])?;
+        self.load(OUTPUT, R::R1, ["bpf_iter_meta", "seq"])
+    }
+
+    fn task(&mut self, done: Label) -> Result<(), Malformed> {
+        let is_told = self.code.label();
+        let number = ValueKind::Number(4);
+        self.namespace(R::R3, NODE, done)?;
+        for (path, place) in [("tgid", PROCESS), ("pid", THREAD)] {
+            let offset = self.btf.offset(TASK, path, number)?;
+            self.code.load(Four, R::R1, NODE, offset);
+            self.code.store(Four, R::STACK, place, R::R1);
+        }
+        self.code.load(Four, R::R2, R::STACK, PROCESS);
+        self.code.jump(Condition::Same(R::R1, R::R2), is_told);
+        // A thread that has let go of its namespaces lives nowhere.
+        self.load(R::R4, NODE, [TASK, "group_leader"])?;
+        self.namespace(R::R4, R::R4, is_told)?;
+        self.code.jump(Condition::Same(R::R3, R::R4), done);
+        self.code.place(is_told);
+        self.code.store(Four, R::STACK, INODE, R::R3);
+        self.tell();
+        self.code.jump(Condition::Always, done);
+        Ok(())
+    }
+
+    /// The number of the namespace of a task.
+    fn namespace(&mut self, into: R, task: R, nowhere: Label) -> Result<(), Malformed> {
+        let inode = self.btf.offset("net", INUM, ValueKind::Number(4))?;
+        self.load(R::R1, task, [TASK, "nsproxy"])?;
+        self.code.jump(Condition::Is(R::R1, 0), nowhere);
+        self.load(R::R1, R::R1, ["nsproxy", "net_ns"])?;
+        self.code.load(Four, into, R::R1, inode);
+        Ok(())
+    }
+
+    fn list(&mut self, done: Label) -> Result<(), Malformed> {
+        let [again, is_one, next, around] = [(); 4].map(|()| self.code.label());
+        self.code.call(GET_CURRENT_TASK_BTF);
+        self.load(R::R1, R::R0, [TASK, "nsproxy"])?;
+        self.load(HEAD, R::R1, ["nsproxy", "net_ns"])?;
+        let list = self.btf.offset("net", "list.next", ValueKind::Pointer)?;
+        let kind = self.btf.offset("net", "ns.ops", ValueKind::Pointer)?;
+        let inode = self.btf.offset("net", INUM, ValueKind::Number(4))?;
+        let holders = self.holders()?;
+        self.number_at(R::R1, HEAD, inode)?;
+        self.code.lower_half(R::R1);
+        self.code.store(Eight, R::STACK, OWN, R::R1);
+        self.code.store(Four, R::STACK, INODE, R::R1);
+        self.tell();
+        self.number_at(KIND, HEAD, kind)?;
+        self.number_at(NODE, HEAD, list)?;
+        self.code.set(HEAD, 0);
+        self.code.place(again);
+        self.code.jump(Condition::TooLong, done);
+        self.code.jump(Condition::Is(NODE, 0), done);
+        self.number_at(R::R1, NODE, kind - list)?;
+        self.code.jump(Condition::Same(R::R1, KIND), is_one);
+        self.code.jump(Condition::IsNot(HEAD, 0), done);
+        self.code.set(HEAD, 1);
+        self.code.jump(Condition::Always, next);
+        self.code.place(is_one);
+        self.number_at(R::R1, NODE, holders - list)?;
+        self.code.lower_half(R::R1);
+        self.code.jump(Condition::Is(R::R1, 0), next);
+        self.number_at(R::R1, NODE, inode - list)?;
+        self.code.lower_half(R::R1);
+        self.code.load(Eight, R::R2, R::STACK, OWN);
+        self.code.jump(Condition::Same(R::R1, R::R2), around);
+        self.code.store(Four, R::STACK, INODE, R::R1);
+        self.tell();
+        self.code.place(next);
+        self.number_at(NODE, NODE, 0)?;
+        self.code.jump(Condition::Always, again);
+        self.code.place(around);
+        self.code.jump(Condition::Is(HEAD, 0), done);
+        self.code.set(R::R1, 0);
+        self.code.store(Four, R::STACK, INODE, R::R1);
+        self.tell();
+        Ok(())
+    }
+
+    /// Where the number of holders stands: one that has none is taken down.
+    fn holders(&self) -> Result<i16, Malformed> {
+        let at = |name| self.btf.offset("net", name, ValueKind::Structure(4));
+        // The second name since 6.18.
+        at("ns.count").or_else(|_| at("ns.__ns_ref"))
+    }
+
+    fn load(&mut self, into: R, from: R, [structure, path]: [&str; 2]) -> Result<(), Malformed> {
+        let offset = self.btf.offset(structure, path, ValueKind::Pointer)?;
+        self.code.load(Eight, into, from, offset);
+        Ok(())
+    }
+
+    /// Reads the number that stands so far behind an address.
+    fn number_at(&mut self, into: R, from: R, offset: i16) -> Result<(), Malformed> {
+        self.code.copy(R::R1, from);
+        self.code.add_number(R::R1, offset.into());
+        let number = self.btf.find(TypeKind::Struct, NUMBER)?;
+        self.code.set(R::R2, number.cast_signed());
+        let cast = self.btf.find(TypeKind::Function, CAST)?;
+        self.code.call_kernel(cast.cast_signed());
+        self.code.load(Eight, into, R::R0, 0);
+        Ok(())
+    }
+
+    /// Writes the record.
+    fn tell(&mut self) {
+        self.code.copy(R::R1, OUTPUT);
+        self.code.copy(R::R2, R::STACK);
+        self.code.add_number(R::R2, INODE.into());
+        self.code.set(R::R3, RECORD);
+        self.code.call(SEQ_WRITE);
+    }
+}
+
+/// Bytes of a record.
+const RECORD: i32 = 12;
+const INUM: &str = "ns.inum";
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::{List, Listed, attach, read};
+    use crate::bpf::BTF;
+    use crate::netns::here;
+    use crate::skip::skip;
+    use nix::sched::{CloneFlags, unshare};
+    use nix::unistd::gettid;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+    use std::process::id;
+    use std::sync::mpsc::channel;
+    use std::thread::{sleep, spawn};
+    use std::time::Duration;
+    use zerocopy::IntoBytes as _;
+
+    #[test]
+    fn a_list_that_was_not_gone_around_is_none() {
+        let whole = [[7_u32, 30, 30], [8, 0, 0], [7, 0, 0], [0; 3]];
+        let listed = Listed {
+            namespaces: BTreeSet::from([7, 8]),
+            tasks: vec![[7, 30, 30]],
+        };
+        assert_eq!(read(whole.as_bytes()), Some(listed));
+        assert_eq!(read([[7_u32, 30, 30], [7, 0, 0]].as_bytes()), None);
+        assert_eq!(read(&[]), None);
+    }
+
+    #[test]
+    fn each_has_the_number_that_its_file_has() {
+        if let Err(error) = attach(Path::new(BTF)) {
+            skip(error.chain());
+            return;
+        }
+        let list = List::default();
+        let own = here().unwrap().inode;
+        // A thread in one of its own, which lives as long as it is wanted.
+        let (tell, told) = channel();
+        let (leave, stay) = channel::<()>();
+        let thread = spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            tell.send((here().unwrap().inode, gettid())).unwrap();
+            stay.recv().unwrap_err();
+        });
+        let (other, thread_id) = told.recv().unwrap();
+        let found = list.read(true).unwrap();
+        assert!(
+            found.namespaces.is_superset(&[own, other].into()),
+            "{found:?}"
+        );
+        let process = id();
+        let thread_id = thread_id.as_raw().cast_unsigned();
+        let mut here = found.tasks;
+        here.retain(|[_, of, _]| *of == process);
+        // Other tests may have threads elsewhere.
+        here.retain(|task| [own, other].contains(&task[0]));
+        assert_eq!(here, [[own, process, process], [other, process, thread_id]]);
+        drop(leave);
+        thread.join().unwrap();
+        // A thread is joined before it lets go.
+        let is_told = |_: &u32| list.read(true).unwrap().namespaces.contains(&other);
+        let wait = |_: &u32| sleep(Duration::from_millis(1));
+        let held = (0..10_000).take_while(is_told).inspect(wait).count();
+        assert!(held < 10_000, "still there");
+    }
+}
