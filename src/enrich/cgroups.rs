@@ -1,6 +1,6 @@
 //! Paths of cgroups.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
@@ -27,7 +27,7 @@ const MOST_WALKS: u8 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
     /// `None` = it cannot be told.
-    paths: HashMap<u64, Option<Box<[u8]>>>,
+    paths: BTreeMap<u64, Option<Box<[u8]>>>,
     /// The id asked for last: most sockets in a row are of one cgroup.
     last: Option<u64>,
     walks: u8,

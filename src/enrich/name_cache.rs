@@ -1,6 +1,6 @@
 //! Names by number, each looked up once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 pub(super) type LookUp = fn(u32) -> Option<Box<str>>;
 
@@ -9,12 +9,12 @@ pub(super) type LookUp = fn(u32) -> Option<Box<str>>;
 pub(super) struct NameCache {
     /// `None` = nothing has a name.
     look_up: Option<LookUp>,
-    names: HashMap<u32, Option<Box<str>>>,
+    names: BTreeMap<u32, Option<Box<str>>>,
 }
 
 impl NameCache {
     pub(super) fn new(look_up: Option<LookUp>) -> Self {
-        let names = HashMap::new();
+        let names = BTreeMap::new();
         Self { look_up, names }
     }
 

@@ -21,6 +21,7 @@ mod search;
 mod ss;
 mod style;
 mod summary;
+mod told;
 pub mod view;
 
 use std::io;

@@ -84,13 +84,15 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// How much of what comes unasked is looked at: all of it where anything was asked for.
+    /// How much of what comes unasked is looked at: all of it where more of the kernel's answer was asked for.
     pub fn unasked(self) -> Detail {
-        let alone = Self {
+        let with_rest = Self {
+            unix_peers: self.unix_peers,
+            is_named: self.is_named,
             detail: self.detail,
             ..Self::default()
         };
-        if self == alone {
+        if self == with_rest {
             self.detail
         } else {
             Detail::All

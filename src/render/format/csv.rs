@@ -8,6 +8,7 @@
 //! `csv-safe` is for spreadsheets, which take a cell for a formula by its first character, quoted or not.
 
 use std::io;
+use std::iter;
 use std::ops::ControlFlow;
 
 use crate::fields::Datum;
@@ -16,6 +17,7 @@ use crate::render::events::{EventLayout, EventWriter, Lives, Step, carried, rfc_
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
+use crate::render::told::{Member, Told};
 use crate::render::{
     Envelope, Extras, Field, Format, HeaderLine, Layout, Repetition, Sink, cell, digits,
 };
@@ -59,7 +61,7 @@ pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
 
 pub(super) struct CsvRows<'w> {
     records: Records<'w>,
-    columns: Vec<Field>,
+    columns: Told,
     /// What every record begins with, where there are several listings: one table holds them all.
     time: Option<String>,
 }
@@ -82,7 +84,7 @@ impl<'w> CsvRows<'w> {
         }
         Self {
             records,
-            columns,
+            columns: cells(&columns),
             time,
         }
     }
@@ -93,7 +95,7 @@ impl Sink for CsvRows<'_> {
         if let Some(time) = &self.time {
             self.records.text(time);
         }
-        self.records.columns(&self.columns, row);
+        self.records.columns(&mut self.columns, row);
         self.records.end()
     }
 
@@ -104,8 +106,8 @@ impl Sink for CsvRows<'_> {
 
 pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
-    before: Vec<Field>,
-    behind: Vec<Field>,
+    before: Told,
+    behind: Told,
 }
 
 impl<'w> CsvEvents<'w> {
@@ -125,8 +127,8 @@ impl<'w> CsvEvents<'w> {
         }
         Self {
             records,
-            before,
-            behind,
+            before: cells(&before),
+            behind: cells(&behind),
         }
     }
 }
@@ -136,7 +138,7 @@ impl EventWriter for CsvEvents<'_> {
         let records = &mut self.records;
         let step = Step::of(event);
         records.text(&rfc_3339(step.time));
-        records.columns(&self.before, row);
+        records.columns(&mut self.before, row);
         records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
         records.text(&step.new.to_string());
         records.text(step.words.unwrap_or_default());
@@ -144,7 +146,7 @@ impl EventWriter for CsvEvents<'_> {
         records.number(task.map(|task| task.pid.into()));
         records.number(task.map(|task| task.tid.into()));
         records.text(&task.map(|task| escape(task.name())).unwrap_or_default());
-        records.columns(&self.behind, row);
+        records.columns(&mut self.behind, row);
         for (_, number) in carried(event.traffic).into_iter().chain(spent(event.spent)) {
             records.number(number);
         }
@@ -191,12 +193,21 @@ impl<'w> Records<'w> {
     }
 
     /// Adds the values of columns that are no structures.
-    fn columns(&mut self, columns: &[Field], row: &Row<'_>) {
-        for column in columns {
-            self.begin();
-            if let Some(value) = column.get(row) {
+    fn columns(&mut self, columns: &mut Told, row: &Row<'_>) {
+        if columns.len() == 0 {
+            return;
+        }
+        self.begin();
+        self.fields += columns.len() - 1;
+        let (told, rest) = columns.of(row);
+        for member in told {
+            // One comma, mostly: no copy of a length that is not known.
+            for comma in member.key.bytes() {
+                self.out.buffer.push(comma);
+            }
+            if let Some(value) = member.column.get(row) {
                 let start = self.out.buffer.len();
-                field(&mut self.out.buffer, *column, value, row);
+                field(&mut self.out.buffer, member.column, value, row);
                 // What may hold any character.
                 if let Datum::Name(_) | Datum::Path(_) | Datum::Processes(_) | Datum::End(_) = value
                 {
@@ -204,6 +215,7 @@ impl<'w> Records<'w> {
                 }
             }
         }
+        self.out.buffer.extend_from_slice(rest.as_bytes());
     }
 
     /// Adds a number; an empty field where there is none.
@@ -273,6 +285,17 @@ impl<'w> Records<'w> {
         }
         buffer.push(b'"');
     }
+}
+
+/// What stands in a record for columns that are no structures.
+fn cells(columns: &[Field]) -> Told {
+    let commas = iter::once("").chain(iter::repeat(","));
+    let cells = columns.iter().zip(commas).map(|(column, comma)| Member {
+        column: *column,
+        key: comma.to_owned(),
+        parts: Vec::new(),
+    });
+    Told::new(cells.collect(), "")
 }
 
 /// The columns that these become: those of structures one for each part, each once.

@@ -3,10 +3,10 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::value::{Member, key, opening, value};
-use crate::fields::Cost;
-use crate::model::{Row, Table};
+use super::value::{key, opening, value};
+use crate::model::Row;
 use crate::render::out::Out;
+use crate::render::told::{Member, Told};
 use crate::render::{Envelope, Field, Repetition};
 
 /// The objects of a document, whose array is on lines of their own or all on one, or one a line.
@@ -78,46 +78,9 @@ impl<'w> Objects<'w> {
 
 /// Members of objects: the values of columns.
 pub(in crate::render) struct Members {
-    all: Vec<Member>,
-    /// The members of each kind of socket that was written.
-    of_tables: Vec<OfTable>,
+    told: Told,
     /// Text that is yet to be quoted.
     scratch: Vec<u8>,
-}
-
-/// The members of sockets of one table; those that none of them can have are a part of the literal text, and so
-/// are those that nothing was looked up for.
-struct OfTable {
-    table: Table,
-    has_place: bool,
-    told: Vec<Member>,
-    /// The literal text behind the last of them.
-    rest: String,
-}
-
-impl OfTable {
-    fn new((table, has_place): (Table, bool), all: &[Member]) -> Self {
-        let (mut told, mut rest) = (Vec::new(), String::new());
-        for member in all {
-            rest.push_str(&member.key);
-            let is_told = has_place || member.column.cost() != Cost::Containers;
-            if is_told && member.column.applies_to(table) {
-                let key = std::mem::take(&mut rest);
-                told.push(Member {
-                    key,
-                    ..member.clone()
-                });
-            } else {
-                rest.push_str("null");
-            }
-        }
-        Self {
-            table,
-            has_place,
-            told,
-            rest,
-        }
-    }
 }
 
 impl Members {
@@ -136,39 +99,36 @@ impl Members {
             }
             let parts = parts.into_iter().enumerate().map(|(place, part)| {
                 let before = if place == 0 { "{" } else { "," };
-                Member::new(before, part, Vec::new())
+                member(before, part, Vec::new())
             });
             let before = if all.is_empty() { "" } else { "," };
-            all.push(Member::new(before, whole, parts.collect()));
+            all.push(member(before, whole, parts.collect()));
         }
         Self {
-            all,
-            of_tables: Vec::new(),
+            told: Told::new(all, "null"),
             scratch: Vec::new(),
         }
     }
 
     /// Writes them behind another one.
     pub(in crate::render) fn follow(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        if !self.all.is_empty() {
+        if self.told.len() > 0 {
             out.push(b',');
             self.write(out, row);
         }
     }
 
     pub(in crate::render) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let kind = (row.socket.table(), row.place.is_some());
-        let is_kind = |known: &&OfTable| (known.table, known.has_place) == kind;
-        if !self.of_tables.iter().any(|known| is_kind(&known)) {
-            self.of_tables.push(OfTable::new(kind, &self.all));
+        let (told, rest) = self.told.of(row);
+        for member in told {
+            out.extend_from_slice(member.key.as_bytes());
+            value(out, &mut self.scratch, member.column.get(row), member, row);
         }
-        let members = self.of_tables.iter().find(is_kind);
-        if let Some(OfTable { told, rest, .. }) = members {
-            for member in told {
-                out.extend_from_slice(member.key.as_bytes());
-                value(out, &mut self.scratch, member.column.get(row), member, row);
-            }
-            out.extend_from_slice(rest.as_bytes());
-        }
+        out.extend_from_slice(rest.as_bytes());
     }
+}
+
+fn member(before: &str, column: Field, parts: Vec<Member>) -> Member {
+    let key = format!("{before}\"{}\":", column.key());
+    Member { column, key, parts }
 }

@@ -7,6 +7,7 @@ use crate::fields::{Datum, Field};
 use crate::model::{EventSummary, Row, Source, Summary, Warning};
 use crate::render::cell;
 use crate::render::style::Style;
+use crate::render::told::Member;
 use crate::render::{Envelope, digits};
 use crate::text;
 
@@ -93,23 +94,6 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
     out.push(b'"');
-}
-
-/// One member of an object: the value of a column.
-#[derive(Clone)]
-pub(super) struct Member {
-    pub(super) column: Field,
-    /// The literal text before its value: `,"state":`.
-    pub(super) key: String,
-    /// Of a structure the parts that are written.
-    pub(super) parts: Vec<Self>,
-}
-
-impl Member {
-    pub(super) fn new(before: &str, column: Field, parts: Vec<Self>) -> Self {
-        let key = format!("{before}\"{}\":", column.key());
-        Self { column, key, parts }
-    }
 }
 
 /// Writes the value of a member.
