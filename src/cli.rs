@@ -185,9 +185,21 @@ struct Typed {
     /// Host names from the DNS, within two seconds; in text
     #[arg(short, long)]
     resolve: bool,
-    /// Processes that hold a socket; -pp: the peer's too
+    /// Processes; -pp: the peer's; -T: threads; -Z: context
     #[arg(short, long, action = ArgAction::Count)]
     processes: u8,
+    /// Threads that hold a socket, with -p
+    #[arg(short = 'T', long, hide_short_help = true)]
+    threads: bool,
+    /// Security contexts of processes and sockets, with -p
+    #[arg(
+        short = 'Z',
+        long,
+        short_alias = 'z',
+        alias = "contexts",
+        hide_short_help = true
+    )]
+    context: bool,
     /// User, inode, half-close, mark, cgroup ...; -p: fds
     #[arg(short, long)]
     extended: bool,
@@ -369,7 +381,10 @@ pub fn parse(
 }
 
 impl Typed {
-    fn meant(self, hint: Option<String>, terminal: Terminal) -> Result<Command, Error> {
+    fn meant(mut self, hint: Option<String>, terminal: Terminal) -> Result<Command, Error> {
+        if self.threads || self.context {
+            self.processes = self.processes.max(1);
+        }
         Ok(if let Some(shell) = self.completions {
             Command::Print(completions(shell))
         } else if let Some(word) = &self.explain {

@@ -364,3 +364,35 @@ fn mptcp_that_is_named_is_missing_and_among_all_is_not_told() {
     let others: Vec<_> = told.map(|line| line.split(' ').nth(2).unwrap()).collect();
     assert_eq!(others, ["SCTP", "vsock", "TIPC", "XDP", "SMC"]);
 }
+
+#[test]
+fn security_contexts_are_read_below_the_root() {
+    let root = Root::new().with_lines("tcp", &[TCP, &listener(80), &listener(81)]);
+    let process = |pid: u32, context: &[u8]| {
+        let folder = root.0.path().join(pid.to_string());
+        fs::create_dir_all(folder.join("fd")).unwrap();
+        fs::create_dir(folder.join("attr")).unwrap();
+        fs::write(folder.join("comm"), "web\n").unwrap();
+        fs::write(folder.join("attr/current"), context).unwrap();
+        let inode = 40_000 + pid;
+        std::os::unix::fs::symlink(format!("socket:[{inode}]"), folder.join("fd/3")).unwrap();
+    };
+    process(80, b"system_u:system_r:httpd_t:s0\0");
+    process(81, b"");
+    let told = |words: &[&str]| -> Vec<_> {
+        let rows = root.list(words).sockets();
+        let context = |row: &serde_json::Value| row["processes"][0]["context"].clone();
+        rows.iter().map(context).collect()
+    };
+    let httpd = serde_json::Value::from("system_u:system_r:httpd_t:s0");
+    let none = serde_json::Value::Null;
+    assert_eq!(told(&["-tZ"]), [httpd.clone(), none.clone()]);
+    assert_eq!(told(&["-t", "--contexts"]), [httpd.clone(), none.clone()]);
+    assert_eq!(told(&["-tp"]), [none.clone(), none]);
+    assert_eq!(told(&["-tpZ", "process_context ~ *:httpd_t:*"]), [httpd]);
+    fs::write(root.0.path().join("80/attr/current"), "").unwrap();
+    let said = root.list(&["-tZ"]);
+    let text = "processes have no security context here: no module such as SELinux gives them one";
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(said.stderr.contains(text), "{said:?}");
+}

@@ -8,7 +8,7 @@ use super::expression::{filter_in, not_text};
 use super::fields::{FieldNeeds, columns, sort_keys};
 use super::{FormatWord, Terminal, Typed, given};
 use crate::enrich::{
-    Interfaces, Lookups, Machine, Mapped, OwnerSource, Places, Ports, ScanScope, SystemNames,
+    Interfaces, Lookups, Machine, Mapped, OwnerSource, Places, Ports, ScanScope, SystemNames, Tasks,
 };
 use crate::error::Error;
 use crate::fields::Cost;
@@ -274,6 +274,8 @@ impl Typed {
             (self.processes > 0, Extras::PROCESSES),
             (self.processes > 1, Extras::PEERS),
             (self.kill, Extras::RESULT),
+            (self.threads, Extras::THREADS),
+            (self.context, Extras::CONTEXTS),
         ];
         given(extras).collect()
     }
@@ -304,6 +306,10 @@ impl Typed {
         let users = !self.numeric && (owners || needs.shown.contains(&Cost::User));
         Lookups {
             owners: owners.then(|| input.processes()),
+            tasks: Tasks {
+                threads: self.threads || needs.has(Cost::Threads),
+                contexts: self.context || needs.has(Cost::Contexts),
+            },
             users: self.replay.is_none() && (users || needs.filter.contains(&Cost::User)),
             services: if !self.numeric && format.is_text() && needs.has_ports {
                 Ports::Named

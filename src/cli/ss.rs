@@ -11,7 +11,7 @@ pub(super) use self::tables::{kinds, of_kinds};
 use super::expression::{filter_in, not_text};
 use super::getopt::{Given, Options};
 use super::{Command, Terminal};
-use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames};
+use crate::enrich::{Interfaces, Lookups, Mapped, Ports, SystemNames, Tasks};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::{self, Expr, Test};
@@ -92,10 +92,7 @@ impl Typed {
             b'Z' | b'z' if !Path::new(SELINUX).exists() => {
                 return Err(refuse("SELinux is not enabled.", Verdict::Failed));
             }
-            b'Z' | b'z' | b'T' => {
-                let text = format!("-{}: lsock does not tell it", char::from(letter));
-                return Err(refuse(&text, Verdict::Trouble));
-            }
+            b'T' | b'Z' | b'z' => self.letters = self.letters.with(letter).with(b'p'),
             b'a' => self.tables.state_filter = ALL_STATES,
             b'l' => self.tables.state_filter = LISTEN | CLOSE,
             other if self.tables.add(other) => {}
@@ -230,6 +227,10 @@ impl Typed {
                     Ports::Numbers
                 } else {
                     Ports::AsSs
+                },
+                tasks: Tasks {
+                    threads: has(b'T'),
+                    contexts: has(b'Z') || has(b'z'),
                 },
                 interfaces: Interfaces::Live,
                 cgroups: has(b'e') || has(b'/'),

@@ -33,7 +33,7 @@ use cgroups::Cgroups;
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
 use name_cache::{LookUp, NameCache};
-pub use owners::{Held, OwnerSource, ScanScope, Sight};
+pub use owners::{Held, OwnerSource, ScanScope, Sight, Tasks};
 use owners::{Names, Owners};
 pub use peers::Connections;
 use peers::OtherEnd;
@@ -53,6 +53,8 @@ pub struct Lookups {
     pub owner_source: OwnerSource,
     /// Who is at the other end.
     pub peers: bool,
+    /// Threads and security contexts.
+    pub tasks: Tasks,
     /// Names of users.
     pub users: bool,
     /// The user whose name sockets without a user have; `None` = they have none.
@@ -152,6 +154,7 @@ impl Enricher {
             names: Names {
                 users: NameCache::new(lookups.users.then_some(users::name_of)),
                 containers: lookups.places.map(Places::containers),
+                tasks: lookups.tasks,
             },
             nobody: lookups.nobody,
             services: Services::new(lookups.services),
@@ -458,7 +461,8 @@ impl Enricher {
 
     /// What must be said about names that are missing.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.owners.as_ref().map_or_else(Vec::new, Owners::warnings)
+        let owners = self.owners.as_ref();
+        owners.map_or_else(Vec::new, |owners| owners.warnings(self.names.tasks))
     }
 }
 

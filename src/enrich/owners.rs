@@ -7,19 +7,19 @@ mod suspects;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::container::Containers;
 use crate::error::Error;
-use crate::model::{Peer, Place, Process, ProcessStatus, Socket, Warning};
-use crate::procfs::fd::{Descriptor, Walk};
+use crate::model::{Peer, Place, Process, ProcessStatus, Socket, Thread, Warning};
+use crate::procfs::fd::{Descriptor, Walk, threads_of};
 use crate::procfs::moment::Moment;
 
 use super::name_cache::NameCache;
 use super::process;
 use super::visibility::Visibility;
-use missing::{HIDDEN, OUTSIDE, failed, refused, too_new};
+use missing::{HIDDEN, NO_CONTEXTS, OUTSIDE, failed, refused, too_new};
 use scanner::{FdScan, FdScanner};
 pub use scanner::{OwnerSource, ScanScope};
 use suspects::{Kin, Suspects};
@@ -58,6 +58,16 @@ pub(super) struct Names {
     pub(super) users: NameCache,
     /// Where they run, if it is wanted.
     pub(super) containers: Option<Containers>,
+    pub(super) tasks: Tasks,
+}
+
+/// What is told of processes beyond who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tasks {
+    /// Which threads have a descriptor.
+    pub threads: bool,
+    /// Security contexts, of sockets too.
+    pub contexts: bool,
 }
 
 /// How far a search could look.
@@ -257,7 +267,11 @@ impl Owners {
         let pid = first.pid;
         let scanner = &self.scanner;
         let known = self.details.entry(pid).or_insert_with(|| {
-            let Names { users, containers } = names;
+            let Names {
+                users,
+                containers,
+                tasks,
+            } = names;
             let described = process::read(&scanner.root, pid, containers.is_some())?;
             let is_older = described.started.is_some_and(|started| started < began);
             if !is_older && !scanner.holds(first) {
@@ -265,6 +279,8 @@ impl Owners {
                 return None;
             }
             let mut process = described.process;
+            let context = || process::context_of(&scanner.root, pid);
+            process.context = tasks.contexts.then(context).flatten();
             process.user = process.uid.map(|uid| users.name_or_digits(uid));
             let (parent, uid) = (described.parent, process.uid);
             process.place = containers.as_mut().and_then(|containers| {
@@ -280,11 +296,16 @@ impl Owners {
             self.found
                 .add(process, numbers.filter(|fd| *fd != Descriptor::FIXED));
             self.found.kin.push(*kin);
+            let root = &self.scanner.root;
+            let added = self.found.processes.get_mut(self.found.used - 1);
+            if let Some(process) = added {
+                describe(process, root, held, names.tasks);
+            }
         }
     }
 
     /// What must be known of owners that are not shown; nothing when none were asked for.
-    pub(super) fn warnings(&self) -> Vec<Warning> {
+    pub(super) fn warnings(&self, Tasks { contexts, .. }: Tasks) -> Vec<Warning> {
         let Some(scan) = &self.scan else {
             return Vec::new();
         };
@@ -302,8 +323,29 @@ impl Owners {
         };
         let outside = is_outside.then(|| Warning::note(OUTSIDE));
         let too_new = too_new(self.too_new.len());
-        let missing = [failed(&scan.unreadable), not_read, outside, too_new];
+        let mut known = self.details.values().flatten();
+        let is_bare = contexts && !known.any(|known| known.process.context.is_some());
+        let bare = (is_bare && !self.details.is_empty()).then(|| Warning::note(NO_CONTEXTS));
+        let missing = [failed(&scan.unreadable), not_read, outside, too_new, bare];
         missing.into_iter().flatten().collect()
+    }
+}
+
+/// Adds what is wanted of a process that has these descriptors.
+fn describe(process: &mut Process, root: &Path, held: &[Descriptor], tasks: Tasks) {
+    if tasks.threads {
+        let (tids, fds) = threads_of(root, held).into_iter().unzip();
+        process.tids = tids;
+        let threads = process.tids.iter().zip::<Vec<_>>(fds);
+        let threads = threads.map(|(tid, fds)| Thread {
+            name: process::thread_name(root, process.pid, *tid).unwrap_or_default(),
+            fds,
+        });
+        process.threads = threads.collect();
+    }
+    if tasks.contexts {
+        let mut fds = process.fds.iter();
+        process.socket_context = fds.find_map(|fd| process::socket_context(root, process.pid, *fd));
     }
 }
 
@@ -338,6 +380,10 @@ impl Scratch {
             copy.uid = process.uid;
             copy.user.clone_from(&process.user);
             copy.place.clone_from(&process.place);
+            copy.context.clone_from(&process.context);
+            copy.socket_context = None;
+            copy.tids.clear();
+            copy.threads.clear();
             copy.fds.clear();
             copy.fds.extend(fds);
             self.used += 1;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::stat;
+use rustix::fs::{getxattr, stat};
 use rustix::io::Errno;
 
 use crate::model::Process;
@@ -73,6 +73,33 @@ pub(super) fn read(root: &Path, pid: u32, has_cgroup: bool) -> Option<Described>
         status,
         cgroup: cgroup.flatten(),
     })
+}
+
+/// The security context of a process (`proc_pid_attr(5)`).
+pub(super) fn context_of(root: &Path, pid: u32) -> Option<Vec<u8>> {
+    context(read_path(&root.join(format!("{pid}/attr/current")), SHORT).ok()?)
+}
+
+/// The text of one, which may end with a NUL or a line feed; an empty one is none.
+fn context(mut text: Vec<u8>) -> Option<Vec<u8>> {
+    let end = text.iter().rposition(|byte| !matches!(byte, 0 | b'\n'))?;
+    text.truncate(end + 1);
+    Some(text)
+}
+
+/// The name of a thread.
+pub(super) fn thread_name(root: &Path, pid: u32, thread: u32) -> Option<Vec<u8>> {
+    let name = read_path(&root.join(format!("{pid}/task/{thread}/comm")), NAME);
+    Some(name.ok()?.strip_suffix(b"\n")?.to_vec())
+}
+
+/// The security context of a socket (`sockfs_security_xattr_handler`, `net/socket.c`).
+pub(super) fn socket_context(root: &Path, pid: u32, fd: u32) -> Option<Vec<u8>> {
+    let mut text = vec![0; SHORT];
+    let path = root.join(format!("{pid}/fd/{fd}"));
+    let length = getxattr(path, "security.selinux", &mut text).ok()?;
+    text.truncate(length);
+    context(text)
 }
 
 fn is_gone(process: &Path) -> bool {

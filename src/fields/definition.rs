@@ -129,6 +129,10 @@ pub enum Cost {
     Netns,
     /// Processes.
     Owners,
+    /// Which threads have a descriptor.
+    Threads,
+    /// Security contexts.
+    Contexts,
     /// Where processes run.
     Containers,
     /// The socket at the other end, and its processes.
@@ -153,7 +157,12 @@ impl Cost {
             | Self::Cgroup
             | Self::Maker
             | Self::Netns => Stage::Names,
-            Self::Owners | Self::Containers | Self::Peers | Self::Shown => Stage::Owners,
+            Self::Owners
+            | Self::Threads
+            | Self::Contexts
+            | Self::Containers
+            | Self::Peers
+            | Self::Shown => Stage::Owners,
         }
     }
 
@@ -176,7 +185,7 @@ impl Cost {
             Self::User => socket.uid.is_some(),
             Self::Cgroup | Self::Maker => socket.cgroup_id.is_some(),
             Self::Netns | Self::Containers | Self::Peers | Self::Shown => true,
-            Self::Owners => socket.may_be_held(),
+            Self::Owners | Self::Threads | Self::Contexts => socket.may_be_held(),
         };
         has_key && row.stage < self.stage()
     }

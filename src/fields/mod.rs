@@ -44,6 +44,9 @@ impl Field {
                 Self::Command,
                 Self::ProcessUser,
                 Self::Fd,
+                Self::Tid,
+                Self::ProcessContext,
+                Self::SocketContext,
             ],
             Self::PeerProcesses => vec![Self::PeerPid, Self::PeerProcess],
             Self::Memory => {
@@ -139,9 +142,14 @@ impl Field {
     pub const fn structure(self) -> Option<Self> {
         Some(match self {
             Self::TimerKind | Self::TimerExpires | Self::TimerRetransmits => Self::Timer,
-            Self::Pid | Self::Process | Self::Command | Self::ProcessUser | Self::Fd => {
-                Self::Processes
-            }
+            Self::Pid
+            | Self::Process
+            | Self::Command
+            | Self::ProcessUser
+            | Self::Fd
+            | Self::Tid
+            | Self::ProcessContext
+            | Self::SocketContext => Self::Processes,
             Self::PeerPid | Self::PeerProcess => Self::PeerProcesses,
             Self::InfoPart(part) => Self::of_structure(part.structure),
             Self::MemoryPart(_) => Self::Memory,
@@ -255,6 +263,10 @@ impl Field {
             // What nobody holds is where it was made.
             Cost::Containers => vec![Cost::Cgroup, Cost::Owners, Cost::Containers],
             Cost::Owners if self == Self::ProcessUser => vec![Cost::Owners, Cost::User],
+            Cost::Owners if self == Self::Tid => vec![Cost::Owners, Cost::Threads],
+            Cost::Owners if matches!(self, Self::ProcessContext | Self::SocketContext) => {
+                vec![Cost::Owners, Cost::Contexts]
+            }
             cost => vec![cost],
         }
     }
@@ -359,6 +371,8 @@ impl Field {
                 | Self::Processes
                 | Self::PeerProcesses
                 | Self::Command
+                | Self::ProcessContext
+                | Self::SocketContext
                 | Self::Md5
                 | Self::Memory
         ) || self.as_structure().is_some()

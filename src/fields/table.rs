@@ -224,6 +224,19 @@ fields! {
         Fd = number("fd", 10) {
             key: Some("fds"), csv: Some("fds"), cost: Cost::Owners, is_optional: true,
         };
+        /// `processes.tids`
+        Tid = number("tid", 10) {
+            key: Some("tids"), csv: Some("tids"), cost: Cost::Owners, is_optional: true,
+        };
+        /// `processes.context`
+        ProcessContext = new("process_context", 24) {
+            key: Some("context"), csv: Some("process_contexts"), cost: Cost::Owners,
+            is_optional: true,
+        };
+        /// `processes.socket_context`
+        SocketContext = new("socket_context", 24) {
+            csv: Some("socket_contexts"), cost: Cost::Owners, is_optional: true,
+        };
         /// `peer_processes.pid`
         PeerPid = number("peer_pid", 10) {
             key: Some("pid"), csv: Some("peer_pids"), applies: has_peer, cost: Cost::Peers,

@@ -243,7 +243,10 @@ impl Field {
             | Self::Process
             | Self::Command
             | Self::ProcessUser
-            | Self::Fd => row.processes.map(Datum::Processes),
+            | Self::Fd
+            | Self::Tid
+            | Self::ProcessContext
+            | Self::SocketContext => row.processes.map(Datum::Processes),
             Self::ProcessStatus => word(row.process_status.map(ProcessStatus::name)),
             Self::Container => place(row, Fact::Container),
             Self::ContainerId => place(row, Fact::ContainerId),
@@ -295,6 +298,8 @@ impl Field {
             Self::Process => process.name.as_deref(),
             Self::Command => process.command.as_deref(),
             Self::ProcessUser => process.user.as_deref().map(str::as_bytes),
+            Self::ProcessContext => process.context.as_deref(),
+            Self::SocketContext => process.socket_context.as_deref(),
             _ => None,
         }
     }
@@ -304,6 +309,7 @@ impl Field {
         match self.of_this_end() {
             Self::Pid => Some(Datum::Number(process.pid.into())),
             Self::Fd => Some(Datum::Numbers(&process.fds)),
+            Self::Tid => (!process.tids.is_empty()).then_some(Datum::Numbers(&process.tids)),
             text => text.text_of(process).map(Datum::Name),
         }
     }

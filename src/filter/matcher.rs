@@ -280,7 +280,10 @@ impl<'r> Matcher<'_, 'r> {
                 return self.some((pids, field), equal, matches);
             }
             Datum::Processes(processes) => {
-                let fds = processes.iter().flat_map(|process| &process.fds);
+                let fds = processes.iter().flat_map(|process| match field {
+                    Field::Tid => &process.tids,
+                    _ => &process.fds,
+                });
                 return self.some((fds.copied().map(Some), field), equal, matches);
             }
             Datum::Numbers(numbers) => numbers.iter().any(|number| matches(*number)) == equal,
@@ -358,6 +361,9 @@ impl<'r> Matcher<'_, 'r> {
                 processes.iter().any(|process| match field {
                     Field::ProcessUser => process.user.is_some(),
                     Field::Fd => !process.fds.is_empty(),
+                    Field::Tid => !process.tids.is_empty(),
+                    Field::ProcessContext => process.context.is_some(),
+                    Field::SocketContext => process.socket_context.is_some(),
                     _ => true,
                 })
             }

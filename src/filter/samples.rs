@@ -42,7 +42,7 @@ pub(super) const GLOBS: [&str; 9] = [
     "*", "n*", "?shd", "@*", "/run/*", "10.*", "*:*", "r??t*", "*0",
 ];
 /// Texts that are long or many, in the order of [`Field::comparable`]; they hold no numbers.
-pub(super) const TEXT_FIELDS: [Field; 25] = [
+pub(super) const TEXT_FIELDS: [Field; 27] = [
     Field::LocalAddress,
     Field::PeerAddress,
     Field::Interface,
@@ -53,6 +53,8 @@ pub(super) const TEXT_FIELDS: [Field; 25] = [
     Field::Process,
     Field::Command,
     Field::ProcessUser,
+    Field::ProcessContext,
+    Field::SocketContext,
     Field::Container,
     Field::ContainerId,
     Field::Runtime,
@@ -238,7 +240,7 @@ fn process() -> impl Strategy<Value = Process> {
         uid: user.map(|_| 0),
         user: user.map(Into::into),
         fds,
-        place: None,
+        ..Process::default()
     })
 }
 

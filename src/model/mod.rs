@@ -37,7 +37,7 @@ pub use machine::{
 };
 pub use netlink::netlink_family_name;
 pub use place::{Fact, Place};
-pub use process::{Peer, Process, ProcessStatus};
+pub use process::{Peer, Process, ProcessStatus, Thread};
 pub use protocol::{Family, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};
 pub use row::{Change, ChangedRow, OwnedRow, Row, Stage};

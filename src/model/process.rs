@@ -22,8 +22,25 @@ pub struct Process {
     pub user: Option<String>,
     /// Its descriptors of this socket, ascending.
     pub fds: Vec<u32>,
+    /// The ids of its threads that have one of these, ascending; empty = not looked up, or they have no number.
+    pub tids: Vec<u32>,
+    /// These threads, in the order of their ids.
+    pub threads: Vec<Thread>,
+    /// Its security context; `None` = not looked up, or no module gives it one.
+    pub context: Option<Vec<u8>>,
+    /// That of the socket, as this process shows it.
+    pub socket_context: Option<Vec<u8>>,
     /// Where it runs; `None` = not looked up, or it cannot be told.
     pub place: Option<Arc<Place>>,
+}
+
+/// A thread of a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// Its own name; empty = it could not be read.
+    pub name: Vec<u8>,
+    /// Its descriptors of a socket, ascending.
+    pub fds: Vec<u32>,
 }
 
 impl Process {

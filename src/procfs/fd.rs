@@ -17,7 +17,7 @@ use super::file;
 use crate::error::Error;
 
 pub use self::stat::{comm, is_ending, is_kernel_thread, parent, start_ticks};
-pub use self::walker::other_threads;
+pub use self::walker::{other_threads, threads_of};
 
 /// A descriptor that is a socket; ordered by inode, then pid, then number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -164,7 +164,11 @@ pub(super) fn literal(out: &mut Vec<u8>, value: &Datum<'_>) {
 
 /// Between what processes have in a field.
 fn separator(part: Field) -> u8 {
-    if part == Field::Fd { b';' } else { b',' }
+    if matches!(part, Field::Fd | Field::Tid) {
+        b';'
+    } else {
+        b','
+    }
 }
 
 pub(super) fn integers(out: &mut Vec<u8>, numbers: &[u32], separator: u8) {

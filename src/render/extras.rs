@@ -32,6 +32,11 @@ impl Extras {
     /// Sockets of SCTP are asked for.
     pub const SCTP: Self = Self(1 << 10);
 
+    /// `-T`: threads.
+    pub const THREADS: Self = Self(1 << 11);
+    /// `-Z`: security contexts.
+    pub const CONTEXTS: Self = Self(1 << 12);
+
     /// `-K`: what came of ending it.
     pub const RESULT: Self = Self(1 << 9);
 
@@ -85,6 +90,9 @@ impl Extras {
             (Field::Unit, extended && processes),
             (Field::Timer, self.has(Extras::TIMERS)),
             (Field::Processes, processes),
+            (Field::Tid, self.has(Extras::THREADS)),
+            (Field::ProcessContext, self.has(Extras::CONTEXTS)),
+            (Field::SocketContext, self.has(Extras::CONTEXTS)),
             (Field::PeerProcesses, self.has(Extras::PEERS)),
         ];
         let shown = columns.into_iter().filter(|(_, is_shown)| *is_shown);

@@ -61,8 +61,9 @@ fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
     let first = processes.first()?;
     Some(match column.of_this_end() {
         Field::Pid => Datum::Number(first.pid.into()),
-        Field::Process | Field::Command | Field::ProcessUser => Datum::Name(column.text_of(first)?),
         Field::Fd => Datum::Number((*first.fds.first()?).into()),
+        Field::Tid => Datum::Number((*first.tids.first()?).into()),
+        part if part != Field::Processes => Datum::Name(column.text_of(first)?),
         _ => Datum::Processes(processes),
     })
 }

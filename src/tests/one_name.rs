@@ -124,12 +124,17 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::UnixPeers => extensions.unix_peers,
         Cost::User => lookups.users,
         Cost::Cgroup => lookups.cgroups,
-        Cost::Owners => lookups.owners.is_some(),
+        Cost::Owners => {
+            let needs = field.needs();
+            lookups.owners.is_some()
+                && lookups.tasks.threads == needs.contains(&Cost::Threads)
+                && lookups.tasks.contexts == needs.contains(&Cost::Contexts)
+        }
         Cost::Peers => lookups.peers && (field != Field::PeerContainer || lookups.places.is_some()),
         Cost::Maker => lookups.cgroups && lookups.places.is_some(),
         Cost::Containers => lookups.owners.is_some() && lookups.places.is_some(),
-        // No field costs that.
-        Cost::Shown => false,
+        // No field costs these alone.
+        Cost::Threads | Cost::Contexts | Cost::Shown => false,
     };
     let is_sorted = !query.sort.is_empty();
     let alone = is_sorted

@@ -126,7 +126,6 @@ fn mistakes_are_told_and_end_with_2() {
         (&["-F", "a", "-F", "b"], "ss: More than one filter file"),
         (&["state", "bogus"], "ss: filter: "),
         (&["-t", "bogus"], "ss: filter: "),
-        (&["-T"], "ss: -T: lsock does not tell it"),
     ] {
         let said = ours(words);
         assert_eq!((said.status, said.text()), (Some(2), ""), "{words:?}");

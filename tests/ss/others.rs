@@ -12,9 +12,9 @@ use super::masked::masked;
 use super::stage::set;
 use crate::namespaces::{add, in_named, own_mounts};
 use crate::netstat::{Stage, User, difference};
-use crate::owners::alone::is_alone;
+use crate::owners::alone::{compiled, is_alone, ready};
 use crate::scene::{V4, V6, tcp};
-use crate::support::{Child, Run, command, fresh, needed, program, run};
+use crate::support::{Child, Run, command, fresh, lsock, needed, program, run};
 
 /// The program under the name `ss`.
 fn ours(words: &[&str]) -> Run {
@@ -187,4 +187,63 @@ fn sockets_are_shown_as_they_are_destroyed() {
     assert!(found.trim_end().ends_with("*:*"), "{found}");
     drop(lines);
     child.end().clean();
+}
+
+/// A listener with two descriptors; a thread with the same ones, and one that left the table and closed the second.
+const THREADS: &str = r#"
+#define _GNU_SOURCE
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static int second;
+static pthread_barrier_t ready;
+static void *work(void *alone) {
+    prctl(PR_SET_NAME, alone ? "alone" : "shares");
+    if (alone && (unshare(CLONE_FILES) || close(second))) puts("no thread of its own");
+    pthread_barrier_wait(&ready);
+    for (;;) pause();
+}
+int main(void) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in local = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    pthread_t threads[2];
+    second = dup(fd);
+    if (bind(fd, (void *)&local, sizeof local) || listen(fd, 5)) return 1;
+    pthread_barrier_init(&ready, 0, 3);
+    pthread_create(&threads[0], 0, work, 0);
+    pthread_create(&threads[1], 0, work, "");
+    pthread_barrier_wait(&ready);
+    puts("ready");
+    fflush(stdout);
+    for (;;) pause();
+}
+"#;
+
+#[test]
+fn threads_are_those_that_have_a_descriptor() {
+    let Some(_namespace) = fresh() else { return };
+    let Some((_directory, threads)) = compiled(THREADS) else {
+        return;
+    };
+    let Some(_child) = ready(&mut command(&threads)) else {
+        return;
+    };
+    for words in [&["-tlnT"][..], &["-tlnpT"], &["-tln", "--threads"]] {
+        let said = ours(words);
+        assert_eq!(said.text(), theirs(words).text(), "{words:?}");
+        assert_eq!(said.text().matches(",tid=").count(), 5, "{said:?}");
+    }
+    let rows = lsock(["-tlTj"]).done().sockets();
+    let process = &rows[0]["processes"][0];
+    let tids = process["tids"].as_array().unwrap();
+    assert_eq!((tids.len(), &tids[0]), (3, &process["pid"]));
+    let count = |filter: String| lsock(["-tlj", &filter]).done().sockets().len();
+    for tid in tids {
+        assert_eq!(count(format!("tid = {tid}")), 1, "{tid}");
+    }
+    assert_eq!(count("tid = 1".to_owned()), 0);
 }

@@ -13,6 +13,9 @@ pub(super) const HIDDEN: &str = "processes of other users are hidden (/proc is m
 pub(super) const OUTSIDE: &str = "processes outside this PID namespace are not visible; run outside the container to \
                                   see their sockets";
 
+pub(super) const NO_CONTEXTS: &str =
+    "processes have no security context here: no module such as SELinux gives them one";
+
 /// More processes than this are counted, not named.
 const MOST_NAMED: usize = 5;
 

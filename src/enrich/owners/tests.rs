@@ -50,6 +50,7 @@ fn of(owners: &mut Owners, inode: u64) -> (ProcessStatus, Vec<Process>) {
     let mut names = super::Names {
         users: NameCache::new(Some(users::name_of)),
         containers: None,
+        tasks: super::Tasks::default(),
     };
     let status = owners.of(&with_inode(inode), &mut names);
     (status, owners.found().to_vec())
@@ -59,6 +60,7 @@ fn nameless() -> super::Names {
     super::Names {
         users: NameCache::new(None),
         containers: None,
+        tasks: super::Tasks::default(),
     }
 }
 
@@ -103,7 +105,11 @@ fn closed(pids: &[u32]) -> Vec<Unreadable> {
 }
 
 fn texts_of(owners: &Owners) -> Vec<String> {
-    owners.warnings().iter().map(ToString::to_string).collect()
+    owners
+        .warnings(super::Tasks::default())
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -118,7 +124,7 @@ fn every_process_and_descriptor_is_listed_in_order() {
     assert_eq!(found, [(20, vec![4, 12]), (300, vec![9, 10])]);
     assert_eq!(of(&mut owners, 6).1.len(), 1, "nothing stays from before");
     assert_eq!(of(&mut owners, 7), (ProcessStatus::Unseen, Vec::new()));
-    assert!(owners.in_doubt && owners.warnings().is_empty());
+    assert!(owners.in_doubt && owners.warnings(super::Tasks::default()).is_empty());
 }
 
 #[test]
@@ -218,7 +224,7 @@ fn socket_without_an_inode_has_no_owner_and_needs_no_look() {
     let found = owners.found();
     assert_eq!((status, found.len()), (ProcessStatus::None, 0));
     assert!(owners.scan.is_none(), "nothing was read");
-    assert!(owners.warnings().is_empty());
+    assert!(owners.warnings(super::Tasks::default()).is_empty());
 }
 
 #[test]
@@ -313,7 +319,7 @@ fn what_failed_to_be_read_may_hold_everything() {
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     let text = "cannot read the descriptors of pid 30 and 1 more process: too many open files";
     assert_eq!(texts_of(&owners), [text]);
-    assert!(owners.warnings()[0].is_gap());
+    assert!(owners.warnings(super::Tasks::default())[0].is_gap());
 }
 
 #[test]
@@ -323,7 +329,10 @@ fn owners_out_of_sight_are_not_denied() {
     let mut owners = walking(root.path());
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
     owners.scan.as_mut().unwrap().visibility = Visibility::PidNamespace;
-    assert!(owners.warnings().is_empty(), "no row was concerned");
+    assert!(
+        owners.warnings(super::Tasks::default()).is_empty(),
+        "no row was concerned"
+    );
     assert_eq!(of(&mut owners, 6).0, ProcessStatus::Unreadable);
     assert!(texts_of(&owners)[0].contains("PID namespace"));
     let made_by_another = Socket {
@@ -478,5 +487,5 @@ fn only_the_iterator_where_it_cannot_be_used_is_an_error() {
     assert_eq!(error, "bpf: cannot stand in for /proc: it is a copy of one");
     let mut owners = by(OwnerSource::Auto).unwrap();
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Found);
-    assert!(owners.warnings().is_empty());
+    assert!(owners.warnings(super::Tasks::default()).is_empty());
 }

@@ -94,7 +94,7 @@ fn process(pid: u32, name: &str, user: Option<&str>) -> Process {
         uid: None,
         user: user.map(Into::into),
         fds: vec![pid + 3, pid + 4],
-        place: None,
+        ..Process::default()
     }
 }
 

@@ -1,13 +1,15 @@
 //! One process after another, on several threads.
 
+use std::iter::once;
 use std::mem::MaybeUninit;
 use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -209,6 +211,29 @@ pub fn other_threads(at: BorrowedFd<'_>, process: &str, pid: u32) -> rustix::io:
         Err(cause) if is_gone(cause) => Ok(Vec::new()),
         listed => listed,
     }
+}
+
+/// Which threads of a process have one of these descriptors of it, each with them, ascending.
+pub fn threads_of(root: &Path, held: &[Descriptor]) -> Vec<(u32, Vec<u32>)> {
+    let (Some(first), Ok(root)) = (held.first(), open_directory(CWD, root)) else {
+        return Vec::new();
+    };
+    let pid = first.pid;
+    let others = other_threads(root.as_fd(), itoa::Buffer::new().format(pid), pid);
+    let threads = once(pid).chain(others.unwrap_or_default());
+    let has = |thread, held: &Descriptor| {
+        let mut link = [MaybeUninit::uninit(); LINK_BUFFER];
+        let path = format!("{}/{}", task(pid, thread, "fd"), held.fd);
+        let target = readlinkat_raw(&root, path, &mut link);
+        target.is_ok_and(|(target, _)| socket_inode(target) == Some(held.inode))
+    };
+    let of = threads.map(|thread| {
+        let fds = held.iter().filter(|held| has(thread, held));
+        (thread, fds.map(|held| held.fd).collect::<Vec<u32>>())
+    });
+    let mut found: Vec<_> = of.filter(|(_, fds)| !fds.is_empty()).collect();
+    found.sort_unstable();
+    found
 }
 
 /// Where a thread of a process has this, below the root.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::template::{fill, put, word};
 use super::{SsLayout, tcp};
-use crate::model::{Memory, Protocol, Row, Shutdown, Source, Structure, TimerKind};
+use crate::model::{Memory, Protocol, Row, Shutdown, Source, Structure, Thread, TimerKind};
 use crate::render::digits;
 use crate::text::escape;
 
@@ -45,9 +45,35 @@ fn users(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     }
     put!(out, " users:(");
     for process in processes.iter().rev() {
-        let name = escape(process.name.as_deref().unwrap_or_default());
-        for fd in process.fds.iter().rev() {
-            put!(out, "(\"{name}\",pid={},fd={fd}),", process.pid);
+        let all = Thread {
+            name: process.name.clone().unwrap_or_default(),
+            fds: process.fds.clone(),
+        };
+        let own = process.tids.iter().map(Some).zip(&process.threads);
+        let threads: Vec<_> = own.rev().collect();
+        let threads = if layout.has(b'T') {
+            threads
+        } else {
+            vec![(None, &all)]
+        };
+        for (tid, thread) in threads {
+            for fd in thread.fds.iter().rev() {
+                put!(out, "(\"{}\",pid={}", escape(&thread.name), process.pid);
+                if let Some(tid) = tid {
+                    put!(out, ",tid={tid}");
+                }
+                let told = |context: &Option<Vec<u8>>| {
+                    escape(context.as_deref().unwrap_or(b"unavailable")).into_owned()
+                };
+                if layout.has(b'Z') || layout.has(b'z') {
+                    put!(out, ",proc_ctx={}", told(&process.context));
+                }
+                put!(out, ",fd={fd}");
+                if layout.has(b'z') {
+                    put!(out, ",sock_ctx={}", told(&process.socket_context));
+                }
+                out.extend_from_slice(b"),");
+            }
         }
     }
     out.pop();
@@ -265,5 +291,62 @@ fn duration(out: &mut Vec<u8>, milliseconds: u32) {
         (seconds, 0) => put!(out, "{seconds}sec"),
         // Of these `ss` says that they are milliseconds.
         (seconds, rest) => put!(out, "{seconds}.{rest:03}sec"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SsLayout, users};
+    use crate::model::{Family, Process, Protocol, Row, Socket, Thread};
+    use crate::render::ss::Letters;
+
+    /// `user_ent_hash_build`, `find_entry` (`misc/ss.c` of iproute2).
+    #[test]
+    fn contexts_and_threads_stand_where_ss_has_them() {
+        let thread = |name: &str, fds: &[u32]| Thread {
+            name: name.into(),
+            fds: fds.to_vec(),
+        };
+        let processes = [Process {
+            pid: 7,
+            name: Some(b"web".to_vec()),
+            fds: vec![3, 4],
+            tids: vec![7, 9],
+            threads: vec![thread("web", &[3, 4]), thread("w\"rk", &[3])],
+            context: Some(b"u:r:t:s0".to_vec()),
+            ..Process::default()
+        }];
+        let socket = Socket::new(Protocol::Tcp, Family::Inet);
+        let row = Row {
+            processes: Some(&processes),
+            ..Row::bare(&socket)
+        };
+        for (letters, text) in [
+            (&b"p"[..], "(\"web\",pid=7,fd=4),(\"web\",pid=7,fd=3)"),
+            (
+                b"pT",
+                "(\"w\"rk\",pid=7,tid=9,fd=3),(\"web\",pid=7,tid=7,fd=4),(\"web\",pid=7,tid=7,fd=3)",
+            ),
+            (
+                b"pZ",
+                "(\"web\",pid=7,proc_ctx=u:r:t:s0,fd=4),(\"web\",pid=7,proc_ctx=u:r:t:s0,fd=3)",
+            ),
+            (
+                b"pz",
+                "(\"web\",pid=7,proc_ctx=u:r:t:s0,fd=4,sock_ctx=unavailable),\
+                 (\"web\",pid=7,proc_ctx=u:r:t:s0,fd=3,sock_ctx=unavailable)",
+            ),
+        ] {
+            let letters = letters.iter().copied();
+            let layout = SsLayout {
+                options: letters.fold(Letters::default(), Letters::with),
+                shows_netid: true,
+                shows_state: true,
+                width: None,
+            };
+            let mut out = Vec::new();
+            users(&mut out, &layout, &row);
+            assert_eq!(String::from_utf8_lossy(&out), format!(" users:({text})"));
+        }
     }
 }

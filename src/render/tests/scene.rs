@@ -47,7 +47,7 @@ pub(super) fn process(pid: u32, name: &[u8], fds: &[u32]) -> Process {
         uid: Some(33),
         user: Some("www-data".to_owned()),
         fds: fds.to_vec(),
-        place: None,
+        ..Process::default()
     }
 }
 

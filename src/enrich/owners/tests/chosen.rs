@@ -15,7 +15,7 @@ fn only_the_named_processes_are_looked_at() {
     assert!(!owners.details.contains_key(&20), "its name was not read");
     let nobody = (ProcessStatus::Unreadable, Vec::new());
     assert_eq!(of(&mut owners, 7), nobody, "others may hold it");
-    assert!(owners.warnings().is_empty());
+    assert!(owners.warnings(super::super::Tasks::default()).is_empty());
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn named_process_that_does_not_exist_is_nobody() {
     process(root.path(), 20, b"a", &[(3, 5)]);
     let mut owners = among(root.path(), vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
-    assert!(!owners.in_doubt && owners.warnings().is_empty());
+    assert!(!owners.in_doubt && owners.warnings(super::super::Tasks::default()).is_empty());
     let empty = tempfile::tempdir().unwrap();
     let mut owners = among(empty.path(), vec![22]);
     assert_eq!(of(&mut owners, 5).0, ProcessStatus::Unreadable);
@@ -51,7 +51,7 @@ fn named_process_that_cannot_be_read_is_told() {
         let texts = texts_of(&owners);
         assert_eq!(texts.len(), 1);
         assert!(texts[0].starts_with(start), "{texts:?}");
-        let kind = owners.warnings()[0].kind();
+        let kind = owners.warnings(super::super::Tasks::default())[0].kind();
         assert_eq!(
             kind,
             *kinds.get_or_insert(kind.clone()),
@@ -59,7 +59,10 @@ fn named_process_that_cannot_be_read_is_told() {
         );
     }
     owners.scan.as_mut().unwrap().visibility = Visibility::OwnOnly;
-    assert_eq!(owners.warnings(), [Warning::note(HIDDEN)]);
+    assert_eq!(
+        owners.warnings(super::super::Tasks::default()),
+        [Warning::note(HIDDEN)]
+    );
 }
 
 #[test]
@@ -75,5 +78,8 @@ fn new_socket_of_a_named_process_is_found_by_another_walk() {
     let late = UdpSocket::bind("127.0.0.1:0").unwrap();
     let status = of(&mut owners, inode_of(&late)).0;
     assert_eq!(status, ProcessStatus::Unreadable);
-    assert!(owners.warnings().is_empty(), "it is not shown");
+    assert!(
+        owners.warnings(super::super::Tasks::default()).is_empty(),
+        "it is not shown"
+    );
 }
