@@ -44,7 +44,7 @@ const ELSEWHERE: [(u8, &str); 6] = [
     (b'g', "multicast groups are shown by: ip maddr"),
     (b's', "statistics are shown by: nstat"),
     (b'M', "masqueraded connections are shown by: conntrack -L"),
-    (b'Z', "security contexts are shown by: ss -Z"),
+    (b'Z', "security contexts are shown by: lsock -Z"),
 ];
 
 /// Reads the command line, without the program's name.

@@ -24,7 +24,7 @@ fn what_is_not_for_sockets_names_the_tool_of_today_and_ends_with_2() {
         (&["-s"], "nstat"),
         (&["-st"], "nstat"),
         (&["-M"], "conntrack -L"),
-        (&["-Z"], "ss -Z"),
+        (&["-Z"], "lsock -Z"),
         (&["-tan", "-r", "-i"], "ip route"),
     ] {
         let said = ours(words);
