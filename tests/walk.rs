@@ -416,6 +416,46 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
     });
 }
 
+#[test]
+fn what_becomes_time_wait_meanwhile_is_listed_once() {
+    let Some(_namespace) = fresh() else { return };
+    if !can_walk() {
+        return;
+    }
+    tcp::options::allow_descriptors(16_000).unwrap();
+    let listener = tcp::listener(V4, 128).unwrap();
+    let address: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
+    let filter = format!("dport = {}", address.port());
+    let pairs = || {
+        (
+            tcp::connect(&listener).unwrap(),
+            tcp::accept(&listener).unwrap(),
+        )
+    };
+    let pairs: Vec<_> = (0..2_000).map(|_| pairs()).collect();
+    let port = |client: &TcpStream| client.local_addr().unwrap().port().to_string();
+    let mut ports: Vec<_> = pairs.iter().map(|(client, _)| port(client)).collect();
+    ports.sort();
+    let found = |filter: &str| {
+        let rows = rows("bpf", &["-a", "--columns", "sport", filter]);
+        let ports = rows.iter().map(|row| row.trim().to_owned());
+        ports.collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let closing = scope.spawn(|| {
+            for (client, server) in &pairs {
+                client.shutdown(Shutdown::Write).unwrap();
+                server.shutdown(Shutdown::Write).unwrap();
+                thread::sleep(Duration::from_micros(100));
+            }
+        });
+        while !closing.is_finished() {
+            assert_eq!(found(&filter), ports);
+        }
+    });
+    assert_eq!(found(&format!("{filter} and state time-wait")), ports);
+}
+
 /// Binds a socket to a port, which others may share.
 fn bind_to(address: SocketAddr) -> OwnedFd {
     let socket = tcp::socket(address.ip()).unwrap();
