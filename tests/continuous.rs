@@ -2,6 +2,7 @@
 
 mod changes;
 mod churn;
+mod ending;
 mod memory;
 mod rounds;
 pub mod run;

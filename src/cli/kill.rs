@@ -4,7 +4,7 @@ use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::filter::Expr;
 use crate::model::{State, StateSet};
-use crate::query::Killing;
+use crate::query::{Killing, Query};
 use crate::render::Field;
 
 /// Ended only where the filter names the state: the one serves others, the other holds nothing but its ports.
@@ -12,21 +12,12 @@ const SPARED: StateSet = StateSet::EMPTY.with(State::Listen).with(State::TimeWai
 
 impl Typed {
     pub(super) fn killing(mut self, terminal: Terminal) -> Result<Killing, Error> {
-        // Whose they are is what one wants to know of them.
-        self.processes = self.processes.max(1);
         let (is_quiet, is_dry, yes) = (std::mem::take(&mut self.quiet), self.dry_run, self.yes);
         let is_all = self.all;
-        let mut query = self.query(terminal)?;
+        let query = self.ended(terminal)?;
         if query.filter == Expr::ALWAYS && !is_all {
             let text = "-K ends what the filter selects, and there is no filter: add one, or -a to end every connection";
             return Err(Error::Usage(text.to_owned()));
-        }
-        if !query.filter.names_state() {
-            query.spared = SPARED;
-        }
-        let columns = &mut query.layout.columns;
-        if !columns.contains(&Field::Result) {
-            columns.push(Field::Result);
         }
         Ok(Killing {
             query,
@@ -36,5 +27,20 @@ impl Typed {
             ask: terminal.ask,
             ssh: terminal.ssh.and_then(|find| find()),
         })
+    }
+
+    /// The query for what may be ended.
+    pub(super) fn ended(mut self, terminal: Terminal) -> Result<Query, Error> {
+        // Whose they are is what one wants to know of them.
+        self.processes = self.processes.max(1);
+        let mut query = self.query(terminal)?;
+        if !query.filter.names_state() {
+            query.spared = SPARED;
+        }
+        let columns = &mut query.layout.columns;
+        if !columns.contains(&Field::Result) {
+            columns.push(Field::Result);
+        }
+        Ok(query)
     }
 }

@@ -11,7 +11,7 @@ use super::words::wrong;
 use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::filter;
-use crate::mode::{OpenConsole, Repeating, Viewing};
+use crate::mode::{Ending, OpenConsole, Repeating, Viewing};
 use crate::query::{Query, Report};
 use crate::render::Format;
 
@@ -97,10 +97,14 @@ const fn is_of_a_number(byte: u8) -> bool {
 impl Typed {
     pub(super) fn repeating(self, terminal: Terminal) -> Result<Repeating, Error> {
         let every = self.continuous.unwrap_or_default();
-        let query = self.clone().query(terminal)?;
+        let (query, is_ended) = (self.clone().round(terminal)?, self.kill);
         check_rounds(&query)?;
         let is_seen = (query.report, query.format) == (Report::Rows, Format::Table);
         let viewing = terminal.console.filter(|_| is_seen);
+        if is_ended && viewing.is_none() {
+            let text = "-K with -c asks before it ends sockets: it needs the view, a terminal and the format table";
+            return Err(Error::Usage(text.to_owned()));
+        }
         let viewing = viewing.map(|open| self.viewing(open, terminal));
         Ok(Repeating {
             query,
@@ -108,6 +112,14 @@ impl Typed {
             viewing,
             output: terminal.output,
         })
+    }
+
+    fn round(self, terminal: Terminal) -> Result<Query, Error> {
+        if self.kill {
+            self.ended(terminal)
+        } else {
+            self.query(terminal)
+        }
     }
 
     fn viewing(self, open: OpenConsole, terminal: Terminal) -> Viewing {
@@ -120,12 +132,16 @@ impl Typed {
             open,
             zone: terminal.zone.map_or(TimeZone::UTC, |find| find()),
             filter: words.join(" "),
+            ending: self.kill.then(|| Ending {
+                is_all: self.all,
+                ssh: terminal.ssh.and_then(|find| find()),
+            }),
             refilter: Box::new(move |filter| {
                 let typed = Self {
                     filter: vec![filter.into()],
                     ..self.clone()
                 };
-                typed.query(terminal)
+                typed.round(terminal)
             }),
         }
     }

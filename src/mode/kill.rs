@@ -5,6 +5,7 @@ mod fate;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
+use std::iter;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -87,9 +88,9 @@ enum Consent {
 
 /// What matches.
 #[derive(Debug, Default)]
-struct Found {
-    rows: Vec<OwnedRow>,
-    summary: Summary,
+pub(super) struct Found {
+    pub(super) rows: Vec<OwnedRow>,
+    pub(super) summary: Summary,
 }
 
 /// Keeps what it is given.
@@ -139,11 +140,7 @@ fn consent(
     out: &mut dyn Write,
     messages: &mut Messages<'_>,
 ) -> Result<Consent, Error> {
-    let mut sockets = found.rows.iter().map(OwnedRow::socket);
-    let own = killing
-        .ssh
-        .filter(|ends| sockets.any(|socket| is_between(socket, *ends)));
-    let own = own.map(|[_, peer]| format!("the connection of this ssh session, from {peer}"));
+    let own = own_session(&found.rows, killing.ssh);
     let what = counted(found.rows.len(), "socket");
     if killing.yes > u8::from(own.is_some()) {
         return Ok(Consent::Given);
@@ -161,12 +158,7 @@ fn consent(
     if killing.query.format.is_text() && !killing.is_quiet {
         show(&killing.query, found, &envelope(), out)?;
     }
-    let mut questions = Vec::new();
-    if killing.yes == 0 {
-        questions.push(format!("End {what}?"));
-    }
-    questions.extend(own.map(|own| format!("This includes {own}. End it, too?")));
-    for question in questions {
+    for question in questions(&found.rows, killing.ssh).skip(usize::from(killing.yes > 0)) {
         let failed = |cause| Error::Failed("cannot ask".to_owned(), cause);
         if !ask(&question).map_err(failed)? {
             messages.error("nothing is ended");
@@ -174,6 +166,22 @@ fn consent(
         }
     }
     Ok(Consent::Given)
+}
+
+/// What is asked before they are ended, one after another.
+pub(super) fn questions(
+    rows: &[OwnedRow],
+    ssh: Option<[SocketAddr; 2]>,
+) -> impl Iterator<Item = String> + use<> {
+    let own = own_session(rows, ssh).map(|own| format!("This includes {own}. End it, too?"));
+    iter::once(format!("End {}?", counted(rows.len(), "socket"))).chain(own)
+}
+
+/// The connection of the `ssh` session, if it is among them.
+fn own_session(rows: &[OwnedRow], ssh: Option<[SocketAddr; 2]>) -> Option<String> {
+    let mut sockets = rows.iter().map(OwnedRow::socket);
+    let own = ssh.filter(|ends| sockets.any(|socket| is_between(socket, *ends)));
+    own.map(|[_, peer]| format!("the connection of this ssh session, from {peer}"))
 }
 
 /// Is a socket the TCP connection between these ends?
@@ -186,7 +194,11 @@ fn is_between(socket: &Socket, [own, peer]: [SocketAddr; 2]) -> bool {
 }
 
 /// Ends them, and enters what became of each.
-fn end(query: &Query, found: &mut Found, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
+pub(super) fn end(
+    query: &Query,
+    found: &mut Found,
+    messages: &mut Messages<'_>,
+) -> Result<Verdict, Error> {
     let (mut source, _) = open(query, &Recorder::default())?;
     let sockets = found.rows.iter().map(OwnedRow::socket);
     let mut answers: Vec<_> = sockets.map(|socket| source.destroy(socket)).collect();

@@ -193,6 +193,11 @@ impl<'l> Listing<'l> {
         let (noted, is_strict) = (&mut self.summary.diagnostics, self.query.check.strict);
         let of_owners = self.matcher.enricher.warnings();
         let is_too_little = messages.note_owners(INCOMPLETE, of_owners, is_strict, noted);
+        if self.query.is_ended && self.tally.doubtful > 0 {
+            let count = counted(self.tally.doubtful, "socket");
+            let text = format!("cannot tell whether the filter matches {count}");
+            messages.note_gap(INCOMPLETE, Warning::failed(text), noted);
+        }
         let is_of_ss = matches!(self.query.format, Format::Ss(_));
         if !self.asked && !is_of_ss {
             // An empty list is right then, but hardly what was meant.
@@ -218,12 +223,7 @@ impl<'l> Listing<'l> {
         self.written(ended)?;
         // A list must be whole; of one that is not shown, the answer counts.
         let is_shown = !matches!(self.output, Output::Nothing);
-        let is_doubtful = self.query.is_ended && self.tally.doubtful > 0;
-        if is_doubtful {
-            let count = counted(self.tally.doubtful, "socket");
-            messages.error(&format!("cannot tell whether the filter matches {count}"));
-        }
-        let is_trouble = is_too_little || is_doubtful || (is_shown && !self.is_complete());
+        let is_trouble = is_too_little || (is_shown && !self.is_complete());
         let came_to = (outcome, self.tally);
         let counted = Counted::Sockets;
         let verdict = conclude(self.query, counted, came_to, is_trouble, messages);

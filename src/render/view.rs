@@ -45,6 +45,10 @@ pub struct Page {
     pub rows: Vec<ChangedRow>,
     /// The filter that is being written, at the bottom.
     pub prompt: Option<Prompt>,
+    /// What a person is asked there, to be answered with `y`.
+    pub question: Option<String>,
+    /// True if one of the keys ends sockets.
+    pub can_end: bool,
     /// True if there are keys, which are named there else.
     pub has_keys: bool,
 }

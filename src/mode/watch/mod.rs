@@ -28,6 +28,7 @@ use crate::query::{OpenOutput, Query, Report};
 use crate::render::{Envelope, Format};
 pub use event::{Console, EventSender, OpenConsole};
 pub(super) use rounds::{Pace, Rounds};
+pub use session::Ending;
 
 /// A listing that is repeated.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Viewing {
     pub zone: TimeZone,
     /// The filter of the query, as text.
     pub filter: String,
+    /// The key `K` ends what is listed; `None` = there is no such key.
+    pub ending: Option<Ending>,
     /// What another filter makes of the query.
     pub refilter: Box<Refilter>,
 }

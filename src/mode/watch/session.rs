@@ -1,6 +1,9 @@
 //! The view on a terminal: draws, answers keys, and asks for rounds when it is time to. These run on a thread
 //! of their own: keys are answered meanwhile.
 
+mod ending;
+
+use std::collections::VecDeque;
 use std::mem;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
@@ -21,6 +24,7 @@ use crate::query::Query;
 use crate::render::SortKey;
 use crate::render::view::{Changed, Input, Page, Prompt, StateCount, View};
 use crate::track::wait;
+pub use ending::Ending;
 
 /// Shows a query until a key or a signal ends it. Messages are written when the terminal is given back.
 pub(super) fn view(
@@ -63,6 +67,16 @@ struct Session {
     page: Page,
     refilter: Box<Refilter>,
     limit: Option<usize>,
+    /// What is listed.
+    query: Query,
+    /// How that is ended, if it may be.
+    ending: Option<Ending>,
+    /// True if the rows stay what they are: somebody is asked about them, or their results are shown.
+    is_held: bool,
+    /// True if nothing is missing from the last round.
+    is_whole: bool,
+    /// What is asked next.
+    questions: VecDeque<String>,
     /// The orders that a key goes through, and which it is.
     orders: Vec<Vec<SortKey>>,
     order: usize,
@@ -97,10 +111,16 @@ impl Session {
             page: Page {
                 every,
                 filter: viewing.filter,
+                can_end: viewing.ending.is_some(),
                 ..Page::default()
             },
             refilter: viewing.refilter,
             limit: query.limit,
+            query: query.clone(),
+            ending: viewing.ending,
+            is_held: false,
+            is_whole: false,
+            questions: VecDeque::new(),
             orders: orders(query),
             order: 0,
             rows: Vec::new(),
@@ -118,7 +138,10 @@ impl Session {
 
     /// Shows what there is, and waits for what happens next. `Break` = a key ends it.
     fn turn(&mut self, signals: &Signals, events: &Events) -> Result<ControlFlow<()>, Error> {
-        let due = self.pace.due().filter(|_| !self.page.is_paused);
+        let due = self
+            .pace
+            .due()
+            .filter(|_| !self.page.is_paused && !self.is_held);
         if due.is_some_and(|due| due <= Instant::now()) && self.pending == 0 {
             self.ask(None);
         }
@@ -154,7 +177,7 @@ impl Session {
     /// A round is over: it is shown, unless another one was asked for meanwhile.
     fn take(&mut self, round: Round) -> Result<(), Error> {
         self.pending -= 1;
-        if self.pending > 0 {
+        if self.pending > 0 || self.is_held {
             return Ok(());
         }
         if !round.summary.diagnostics.is_complete() {
@@ -163,6 +186,7 @@ impl Session {
         self.pace.looked(round.begun, round.ended);
         self.page.time = round.time;
         self.page.notice = notice(&round.summary);
+        self.is_whole = round.summary.diagnostics.is_complete();
         self.rows = round.rows;
         self.count();
         self.sort();
@@ -216,11 +240,16 @@ impl Session {
     fn key(&mut self, input: Input) -> ControlFlow<()> {
         match (input, &mut self.page.prompt) {
             (Input::Redraw, _) => self.view.key(input),
+            _ if self.page.question.is_some() => self.answer(input),
+            (Input::Char('K'), None) if self.ending.is_some() => self.ask_to_end(),
             (Input::Enter, Some(_)) => self.apply(),
             (Input::Escape | Input::Control('c'), prompt @ Some(_)) => *prompt = None,
             (_, Some(prompt)) => prompt.key(input),
             (Input::Char('q') | Input::Control('c'), None) => return ControlFlow::Break(()),
-            (Input::Char(' '), None) => self.page.is_paused = !self.page.is_paused,
+            (Input::Char(' '), None) => {
+                self.page.is_paused = !self.page.is_paused;
+                self.is_held = false;
+            }
             (Input::Char('s'), None) => {
                 self.order = (self.order + 1) % self.orders.len().max(1);
                 self.sort();
@@ -245,7 +274,8 @@ impl Session {
                 self.page.sort = self.orders.get(self.order).cloned().unwrap_or_default();
                 self.page.filter = filter;
                 self.page.prompt = None;
-                self.is_first = true;
+                (self.is_first, self.is_held) = (true, false);
+                self.query = query.clone();
                 self.ask(Some(Box::new(query)));
             }
             Err(error) => prompt.error = Some(error.chain()),

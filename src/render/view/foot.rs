@@ -8,6 +8,7 @@ use super::{Input, Page, line};
 use crate::text::escape;
 
 const KEYS: &str = "q quit  space pause  s sort  / filter  arrows and pages scroll";
+const ENDING_KEYS: &str = "q quit  space pause  s sort  / filter  K end  arrows and pages scroll";
 const NO_KEYS: &str = "no keys here: a signal ends it";
 /// What a filter is written behind.
 const PROMPT: &str = "/";
@@ -15,8 +16,17 @@ const PROMPT: &str = "/";
 /// Its lines on a screen of so many columns and lines, and where the cursor is.
 pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
     let plain = |text: &str| line::part(text, 0, width, '>');
+    if let Some(question) = &page.question {
+        let text = plain(&format!("{question} [y/N] "));
+        let column = (grid::width(&text) + 1).min(width.saturating_sub(1));
+        return (vec![text], Some((column, height.saturating_sub(1))));
+    }
     let Some(prompt) = &page.prompt else {
-        let keys = if page.has_keys { KEYS } else { NO_KEYS };
+        let keys = match (page.has_keys, page.can_end) {
+            (false, _) => NO_KEYS,
+            (true, false) => KEYS,
+            (true, true) => ENDING_KEYS,
+        };
         return (vec![plain(keys)], None);
     };
     let error = prompt.error.iter().flat_map(|text| text.lines());
