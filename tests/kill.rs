@@ -1,5 +1,7 @@
 //! `-K`: which sockets are ended, what is told of each, and what of them is left.
 
+mod user_namespace;
+
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
