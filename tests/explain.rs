@@ -1,7 +1,7 @@
 //! `--explain` says what is to be known of each state.
 
 use lsock::cli::{self, Command, Terminal};
-use lsock::model::{EXPLANATIONS, State, TRANSITIONS};
+use lsock::model::{EXPLANATIONS, OTHER_TRANSITIONS, State, TRANSITIONS};
 use tempfile::TempDir;
 
 use crate::scene::Namespace;
@@ -26,7 +26,7 @@ fn flowing(text: &str) -> String {
 
 #[test]
 fn every_spelling_of_a_state_is_explained() {
-    for state in State::NAMED {
+    for state in State::all_named() {
         let text = explained(state.name(), None);
         assert!(text.starts_with(&format!("{state}\n\nMeaning\n")), "{text}");
         let lower = state.name().to_lowercase();
@@ -73,10 +73,11 @@ fn everything_that_is_known_is_told() {
         let text = flowing(&explained(explanation.state.name(), None));
         let told = [explanation.meaning, explanation.stays, explanation.many];
         let told = told.into_iter().chain(explanation.half_close);
+        let told = told.chain(explanation.elsewhere);
         for part in told.chain([explanation.command]) {
             assert!(text.contains(part), "{text}\n{part}");
         }
-        for step in TRANSITIONS.iter() {
+        for step in TRANSITIONS.iter().chain(OTHER_TRANSITIONS.iter()) {
             let (enters, leaves) = (step.to == explanation.state, step.from == explanation.state);
             let from = format!("from {} {}", step.from, step.cause);
             let to = format!("to {} {}", step.to, step.cause);

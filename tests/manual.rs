@@ -227,7 +227,7 @@ fn states_are_those_of_the_program() {
         .filter_map(|line| words(line, ".It "))
         .map(|words| words[0].to_owned())
         .collect();
-    let states = State::NAMED.into_iter().chain([State::Unknown(0)]);
+    let states = State::all_named().chain([State::Unknown(0)]);
     assert_eq!(told, states.map(|state| state.name().to_owned()).collect());
 }
 

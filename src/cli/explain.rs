@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Terminal;
 use crate::error::Error;
-use crate::model::{EXPLANATIONS, Explanation, State, TRANSITIONS, Transition};
+use crate::model::{EXPLANATIONS, Explanation, OTHER_TRANSITIONS, State, TRANSITIONS, Transition};
 use crate::text::{escape, nearest, push_wrapped};
 
 /// Text is not written wider, however wide the terminal is.
@@ -80,16 +80,23 @@ fn push(out: &mut String, state: State, width: usize) {
         out.push('\n');
     };
     paragraph(out, "Meaning", explanation.meaning);
+    if let Some(text) = explanation.elsewhere {
+        paragraph(out, "Other protocols", text);
+    }
     if let Some(text) = explanation.half_close {
         paragraph(out, "Half-close", text);
     }
     let state = explanation.state;
-    let enters = TRANSITIONS.iter().filter(|step| step.to == state);
-    let enters = enters.map(|step| ("from", step.from, step));
-    push_steps(out, "How it gets there", enters, width);
-    let leaves = TRANSITIONS.iter().filter(|step| step.from == state);
-    let leaves = leaves.map(|step| ("to", step.to, step));
-    push_steps(out, "How it leaves", leaves, width);
+    let steps = || TRANSITIONS.iter().chain(OTHER_TRANSITIONS.iter());
+    let enters = steps().filter(|step| step.to == state);
+    push_steps(
+        out,
+        "How it gets there",
+        ("from", enters, |step| step.from),
+        width,
+    );
+    let leaves = steps().filter(|step| step.from == state);
+    push_steps(out, "How it leaves", ("to", leaves, |step| step.to), width);
     paragraph(out, "How long", explanation.stays);
     paragraph(out, "Many of them", explanation.many);
     // A command stays on one line, to be copied.
@@ -103,20 +110,26 @@ fn push_heading(out: &mut String, heading: &str) {
     let _ = write!(out, "\n{heading}\n{:INDENT$}", "");
 }
 
-fn push_steps(
+fn push_steps<'s>(
     out: &mut String,
     heading: &str,
-    steps: impl Iterator<Item = (&'static str, State, &'static Transition)>,
+    (preposition, steps, other): (
+        &str,
+        impl Iterator<Item = &'s Transition> + Clone,
+        fn(&Transition) -> State,
+    ),
     width: usize,
 ) {
+    let name = |step| format!("{preposition} {}", other(step));
+    let longest = steps.clone().map(|step| name(step).len()).max();
     // It stands before the first of them.
     let mut heading = format!("\n{heading}\n");
-    for (preposition, other, step) in steps {
-        let name = format!("{preposition} {other}");
-        let (name, column) = if width < 2 * CAUSE {
-            (format!("{name}\n{:1$}", "", 2 * INDENT), 2 * INDENT)
+    for step in steps {
+        let cause = CAUSE.max(INDENT + longest.unwrap_or_default() + 2);
+        let (name, column) = if width < 2 * cause {
+            (format!("{}\n{:2$}", name(step), "", 2 * INDENT), 2 * INDENT)
         } else {
-            (format!("{name:0$}", CAUSE - INDENT), CAUSE)
+            (format!("{:1$}", name(step), cause - INDENT), cause)
         };
         let _ = write!(out, "{heading}{:INDENT$}{name}", "");
         heading.clear();

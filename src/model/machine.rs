@@ -33,12 +33,18 @@ pub static TRANSITIONS: LazyLock<Vec<Transition>> = LazyLock::new(|| {
     lines.filter_map(Transition::read).collect()
 });
 
+/// The steps of associations of SCTP and of SMC, which have no words of their own as they happen.
+pub static OTHER_TRANSITIONS: LazyLock<Vec<Transition>> = LazyLock::new(|| {
+    let lines = include_str!("machine/other_steps.txt").lines();
+    lines.filter_map(Transition::read).collect()
+});
+
 impl Transition {
-    /// Reads `SYN_SENT -> CLOSED | cause | step`; other lines are remarks.
+    /// Reads `SYN_SENT -> CLOSED | cause | step`, the step only if there is one; other lines are remarks.
     fn read(line: &'static str) -> Option<Self> {
         let (ends, words) = line.split_once(" | ")?;
         let (from, to) = ends.split_once(" -> ")?;
-        let (cause, step) = words.split_once(" | ")?;
+        let (cause, step) = words.split_once(" | ").unwrap_or((words, ""));
         Some(Self {
             from: State::from_name(from)?,
             to: State::from_name(to)?,

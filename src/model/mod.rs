@@ -33,7 +33,8 @@ pub use finding::{
 };
 pub use info::{Info, InfoField, Structure, Unit};
 pub use machine::{
-    EXPLANATIONS, Explanation, TRANSITIONS, Transition, can_follow, steps, transition,
+    EXPLANATIONS, Explanation, OTHER_TRANSITIONS, TRANSITIONS, Transition, can_follow, steps,
+    transition,
 };
 pub use netlink::netlink_family_name;
 pub use place::{Fact, Place};

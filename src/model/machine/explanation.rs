@@ -19,9 +19,11 @@ pub struct Explanation {
     pub many: &'static str,
     /// A command that lists them.
     pub command: &'static str,
+    /// What a state of TCP means elsewhere, where that is something else.
+    pub elsewhere: Option<&'static str>,
 }
 
-/// The named states in the order of [`State::NAMED`], and the unknown ones.
+/// The named states in the order of [`State::all_named`], and the unknown ones.
 pub static EXPLANATIONS: LazyLock<Vec<Explanation>> = LazyLock::new(|| {
     let blocks = include_str!("states.txt").split("\n\n");
     blocks.filter_map(Explanation::read).collect()
@@ -44,6 +46,7 @@ impl Explanation {
             stays: lines.next()?,
             many: lines.next()?,
             command: lines.next()?,
+            elsewhere: lines.next(),
         })
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{EXPLANATIONS, Explanation, TRANSITIONS, can_follow, transition};
-use crate::model::{Shutdown, State, StateSet};
+use super::{
+    EXPLANATIONS, Explanation, OTHER_TRANSITIONS, TRANSITIONS, Transition, can_follow, transition,
+};
+use crate::model::{OtherState, Shutdown, State, StateSet};
 
 #[test]
 fn every_state_can_be_reached_and_left() {
@@ -19,6 +21,20 @@ fn every_state_can_end() {
         let end = transition(from, State::Closed);
         assert_eq!(end.is_some(), from != State::Closed, "{from}");
     }
+}
+
+#[test]
+fn every_state_that_tcp_does_not_have_begins_and_ends() {
+    for state in OtherState::ALL.map(State::Other) {
+        let mut steps = OTHER_TRANSITIONS.iter();
+        assert!(steps.any(|step| step.to == state), "{state}");
+        let mut steps = OTHER_TRANSITIONS.iter();
+        let is_end = |step: &Transition| (step.from, step.to) == (state, State::Closed);
+        assert!(steps.any(is_end), "{state}");
+    }
+    let lines = include_str!("other_steps.txt").lines();
+    let steps = lines.filter(|line| !line.starts_with('#')).count();
+    assert_eq!(OTHER_TRANSITIONS.len(), steps);
 }
 
 #[test]
@@ -86,11 +102,11 @@ fn every_step_of_the_rfc_is_there() {
 
 #[test]
 fn every_state_is_explained_in_the_order_of_their_names() {
-    let named = State::NAMED.into_iter().chain([State::Unknown(0)]);
+    let named = State::all_named().chain([State::Unknown(0)]);
     let explained = EXPLANATIONS.iter().map(|explanation| explanation.state);
     let explained: Vec<State> = explained.collect();
     assert!(named.eq(explained));
-    for state in State::NAMED {
+    for state in State::all_named() {
         assert_eq!(Explanation::of(state).unwrap().state, state);
     }
     assert_eq!(
@@ -115,9 +131,11 @@ fn texts_are_clean_sentences() {
             stays,
             many,
             command,
+            elsewhere,
             ..
         } = explanation;
-        for text in [meaning, stays, many].into_iter().chain(half_close) {
+        let texts = [meaning, stays, many].into_iter().chain(half_close);
+        for text in texts.chain(elsewhere) {
             assert_clean(text);
             assert!(text.ends_with('.'), "{text:?}");
         }
@@ -129,6 +147,13 @@ fn texts_are_clean_sentences() {
             assert_clean(text);
             assert!(!text.ends_with('.'), "{text:?}");
         }
+    }
+    for step in OTHER_TRANSITIONS.iter() {
+        assert_clean(step.cause);
+        assert!(
+            step.step.is_empty() && !step.cause.ends_with('.'),
+            "{step:?}"
+        );
     }
 }
 
