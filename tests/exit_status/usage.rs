@@ -65,7 +65,7 @@ fn unknown_word_is_a_usage_error() {
             "state to explain",
             &["--explain", "foo"],
             "unknown state \"foo\"; the states are: all, closed, bound, listen",
-            "unconn, unknown\n",
+            "process-abort, unknown\n",
         ),
         (
             "slip in a state to explain",
