@@ -211,6 +211,9 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long)]
     memory: bool,
+    /// BPF maps that store something of a socket: id and size
+    #[arg(long, hide_short_help = true)]
+    bpf_storage: bool,
     /// How many sockets in which state, and what is wrong
     #[arg(short, long)]
     summary: bool,

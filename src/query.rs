@@ -225,6 +225,11 @@ impl Query {
                 ..self.extensions
             },
             narrow: match self.input {
+                // The answer about one connection does not tell what is stored of it.
+                _ if self.extensions.storage => Narrow {
+                    exact: None,
+                    ..Narrow::of(rule)
+                },
                 Input::Files => Narrow::without_bound(rule),
                 _ => Narrow::of(rule),
             },

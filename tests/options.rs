@@ -2,13 +2,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv6Addr, UdpSocket};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::net::sockopt;
 use serde_json::{Value, json};
 
 use crate::scene::holder::find_program;
-use crate::support::{Child, fresh, list, lsock, run, skip};
+use crate::support::{Child, command, fresh, has, list, lsock, run, skip};
 
 /// Sets type of service, `IP_FREEBIND`, `IP_BIND_ADDRESS_NO_PORT`, the priority and a signature with 192.0.2.7, listens,
 /// and tells its port.
@@ -110,4 +110,60 @@ fn peers_of_a_signature_are_told_and_the_key_is_not() {
         let found = lsock(["-tln", "--json", filter]).done();
         assert_eq!(found.sockets().len(), count, "{filter}");
     }
+}
+
+/// What `tests/bpf_storage.py` holds: the ports of a connection's end and of a UDP socket, and the ids of two maps.
+fn stored() -> Option<(Child, [u64; 4])> {
+    if !has("python3") {
+        skip("python3 is missing");
+        return None;
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bpf_storage.py");
+    let mut child = Child::piped(command("python3").arg(script).stdin(Stdio::piped()));
+    let mut line = String::new();
+    let told = BufReader::new(child.stdout()).read_line(&mut line);
+    told.unwrap();
+    let numbers: Vec<u64> = line.split_whitespace().flat_map(str::parse).collect();
+    let Ok(numbers) = numbers.try_into() else {
+        skip("BPF maps cannot be made here");
+        return None;
+    };
+    Some((child, numbers))
+}
+
+#[test]
+fn bpf_maps_that_store_something_of_a_socket_are_told_with_ids_and_sizes() {
+    let Some(_namespace) = fresh() else { return };
+    let Some((_scene, [tcp, udp, first, second])) = stored() else {
+        return;
+    };
+    let both = [
+        format!("{first}:16,{second}:16"),
+        format!("{second}:16,{first}:16"),
+    ];
+    let row = |filter: &str| {
+        let rows = list(&["-tuan", "--bpf-storage", filter]);
+        assert_eq!(rows.len(), 1, "{filter}");
+        rows[0]["bpf_storage"].clone()
+    };
+    let of_tcp = format!("sport = {tcp}");
+    let of_client = row(&of_tcp);
+    assert!(both.iter().any(|text| of_client == *text), "{of_client}");
+    // The kernel tells it of TCP and MPTCP alone.
+    assert_eq!(row(&format!("sport = {udp}")), Value::Null);
+    assert_eq!(row(&format!("dport = {tcp}")), Value::Null);
+    // Where both ends are named, one connection is asked for.
+    let peer = &list(&["-tn", &of_tcp])[0]["peer_port"];
+    let ends = format!("src 127.0.0.1:{tcp} dst 127.0.0.1:{peer}");
+    assert_eq!(row(&ends), of_client);
+    let text = lsock(["-tnHO", "--bpf-storage", &of_tcp]).done();
+    let word = format!(" bpf_storage:{}", of_client.as_str().unwrap());
+    assert!(text.text().trim_end().ends_with(&word), "{text:?}");
+    let column = lsock(["-tnH", "--columns", "bpf_storage", &of_tcp]).done();
+    assert_eq!(column.lines(), [of_client.as_str().unwrap()]);
+    let filter = format!("bpf_storage ~ *{first}:16*");
+    let found = lsock(["-tuan", "--json", &filter]).done();
+    assert_eq!(found.sockets().len(), 1, "{found:?}");
+    // Nobody else asks the kernel for it.
+    assert_eq!(list(&["-tn", &of_tcp])[0]["bpf_storage"], Value::Null);
 }

@@ -276,6 +276,7 @@ impl Typed {
             (self.kill, Extras::RESULT),
             (self.threads, Extras::THREADS),
             (self.context, Extras::CONTEXTS),
+            (self.bpf_storage, Extras::STORAGE),
         ];
         given(extras).collect()
     }
@@ -285,6 +286,7 @@ impl Typed {
             info: shows && self.info || needs.has(Cost::Info),
             options: shows && self.extended || needs.has(Cost::Options),
             memory: shows && self.memory || needs.has(Cost::Memory),
+            storage: shows && self.bpf_storage || needs.has(Cost::Storage),
             files: shows && self.extended || needs.has(Cost::File),
             unix_peers: needs.shows(Cost::UnixPeers),
             attributes: false,

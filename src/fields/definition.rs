@@ -111,6 +111,8 @@ pub enum Cost {
     Options,
     /// The extension for socket memory.
     Memory,
+    /// The extension for what BPF maps store.
+    Storage,
     /// The extension for the files of unix sockets, and who waits for them.
     File,
     /// Where the path of a unix socket leads.
@@ -149,6 +151,7 @@ impl Cost {
             | Self::Info
             | Self::Options
             | Self::Memory
+            | Self::Storage
             | Self::File
             | Self::UnixPeers => Stage::Socket,
             Self::Path
@@ -174,6 +177,7 @@ impl Cost {
             | Self::Info
             | Self::Options
             | Self::Memory
+            | Self::Storage
             | Self::File
             | Self::UnixPeers => return false,
             // Who holds it may see another file there.

@@ -303,7 +303,7 @@ impl Field {
     const fn is_extension(self) -> bool {
         matches!(
             self.cost(),
-            Cost::Info | Cost::Options | Cost::Memory | Cost::File | Cost::Path
+            Cost::Info | Cost::Options | Cost::Memory | Cost::Storage | Cost::File | Cost::Path
         )
     }
 
@@ -374,6 +374,7 @@ impl Field {
                 | Self::ProcessContext
                 | Self::SocketContext
                 | Self::Md5
+                | Self::BpfStorage
                 | Self::Memory
         ) || self.as_structure().is_some()
     }

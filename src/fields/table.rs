@@ -177,6 +177,13 @@ fields! {
         Ulp = info("ulp", 5, is_tcp) { is_optional: true };
         UlpInfo = info("ulp_info", 8, is_tcp) { is_optional: true };
         Md5 = info("md5", 18, is_tcp) { is_optional: true };
+        BpfStorage = new("bpf_storage", 11) {
+            applies: |table| {
+                // Of others the kernel does not tell it (`inet_sk_diag_fill`).
+                matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp)
+            },
+            in_procfs: NEVER, cost: Cost::Storage, is_optional: true,
+        };
         SctpInfo = info("sctp_info", 9, is_sctp);
         XdpInfo = info("xdp_info", 8, |table| table.protocol == Protocol::Xdp);
         TipcInfo = info("tipc_info", 9, |table| table.protocol == Protocol::Tipc);

@@ -271,6 +271,7 @@ impl Field {
             Self::Congestion => socket.congestion().map(Datum::Name),
             Self::Ulp => names(socket, |details| &details.ulp),
             Self::Md5 => names(socket, |details| &details.md5),
+            Self::BpfStorage => names(socket, |details| &details.bpf_storage),
             Self::InfoPart(part) => number(socket.info(part.structure)?.get(part)),
             Self::SocketOptions
             | Self::CongestionInfo

@@ -450,6 +450,9 @@ impl Rest {
     fn fill_info(&self, socket: &mut Socket) {
         let Some(len) = self.info else { return };
         let bytes: Vec<u8> = (0..=5).cycle().take(len).collect();
+        if Field::BpfStorage.applies_to(socket.table()) && len > 100 {
+            socket.details_mut().bpf_storage = b"12:16".to_vec();
+        }
         let structures = Structure::ALL.into_iter();
         let table = socket.table();
         for structure in structures.filter(|of| Field::of_structure(*of).applies_to(table)) {

@@ -64,6 +64,9 @@ pub struct Details {
     /// The addresses of peers that a signature of RFC 2385 is agreed on with, `10.0.0.1/32`, joined with commas;
     /// empty = none, or unknown.
     pub md5: Vec<u8>,
+    /// The BPF maps of type `BPF_MAP_TYPE_SK_STORAGE` that store something of the socket, as id and octets, `12:16`,
+    /// joined with commas; empty = none, or not asked for.
+    pub bpf_storage: Vec<u8>,
     /// The bytes of each [`Structure`]; none = the kernel did not send it.
     structures: [Vec<u8>; Structure::ALL.len()],
     /// Socket memory.
@@ -138,6 +141,7 @@ impl Details {
     pub(super) fn clear(&mut self) {
         self.attributes.clear();
         self.clear_infos();
+        self.bpf_storage.clear();
         self.clear_info(Structure::SocketOptions);
         self.memory = None;
         self.addresses.iter_mut().for_each(Vec::clear);

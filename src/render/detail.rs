@@ -28,6 +28,7 @@ impl Details {
             (Field::XdpInfo, Extras::INFO),
             (Field::TipcInfo, Extras::INFO),
             (Field::SmcInfo, Extras::INFO),
+            (Field::BpfStorage, Extras::STORAGE),
             (Field::Memory, Extras::MEMORY),
         ];
         let wanted = structures.into_iter();
@@ -104,7 +105,7 @@ fn words(out: &mut Vec<u8>, separator: u8, fields: impl Iterator<Item = Field>, 
             Datum::Name(text) => {
                 out.extend_from_slice(name.as_bytes());
                 out.push(b':');
-                if field == Field::Md5 {
+                if matches!(field, Field::Md5 | Field::BpfStorage) {
                     out.extend_from_slice(text);
                 } else {
                     Style::WORD.name(out, text, |c| matches!(c, ':' | ','));

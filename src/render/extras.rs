@@ -37,6 +37,9 @@ impl Extras {
     /// `-Z`: security contexts.
     pub const CONTEXTS: Self = Self(1 << 12);
 
+    /// `--bpf-storage`: what BPF maps store.
+    pub const STORAGE: Self = Self(1 << 13);
+
     /// `-K`: what came of ending it.
     pub const RESULT: Self = Self(1 << 9);
 

@@ -89,6 +89,9 @@ impl Request {
             if !self.extensions.memory {
                 details.memory = None;
             }
+            if !self.extensions.storage {
+                details.bpf_storage.clear();
+            }
             if !self.extensions.files {
                 details.clear_files();
             }

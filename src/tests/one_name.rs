@@ -119,6 +119,7 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::Info => extensions.info,
         Cost::Options => extensions.options,
         Cost::Memory => extensions.memory,
+        Cost::Storage => extensions.storage,
         Cost::File => extensions.files,
         Cost::Path => extensions.files && lookups.paths,
         Cost::UnixPeers => extensions.unix_peers,
@@ -140,6 +141,7 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
     let alone = is_sorted
         || extensions.info == (cost == Cost::Info)
             && extensions.options == (cost == Cost::Options)
+            && extensions.storage == (cost == Cost::Storage)
             && extensions.memory == (cost == Cost::Memory)
             && lookups.owners.is_some() == field.is_of_owners();
     (asked, alone)

@@ -21,6 +21,8 @@ use crate::model::{
 
 /// `INET_DIAG_ULP_INFO` (Linux 5.4).
 const INET_DIAG_ULP_INFO: u16 = 19;
+/// `INET_DIAG_SK_BPF_STORAGES` (Linux 5.7).
+const INET_DIAG_SK_BPF_STORAGES: u16 = 20;
 /// `INET_DIAG_SOCKOPT` (Linux 5.10).
 const INET_DIAG_SOCKOPT: u16 = 22;
 /// `INET_DIAG_CGROUP_ID` (Linux 5.7).
@@ -128,6 +130,7 @@ fn attribute(socket: &mut Socket, kind: u16, value: &[u8]) {
         }
         INET_DIAG_MD5SIG => layers::md5(socket.details_mut(), value),
         INET_DIAG_ULP_INFO => layers::ulp(socket.details_mut(), value),
+        INET_DIAG_SK_BPF_STORAGES => layers::bpf_storage(socket.details_mut(), value),
         INET_DIAG_SKMEMINFO => socket.details_mut().memory = Some(memory(value)),
         INET_DIAG_SHUTDOWN => socket.shutdown = value.first().copied().map(Shutdown::from_bits),
         // It comes unasked.

@@ -18,6 +18,10 @@ const INET_ULP_INFO_MPTCP: u16 = 3;
 const TLS_INFOS: u16 = 7;
 /// `MPTCP_SUBFLOW_ATTR_TOKEN_REM` to `MPTCP_SUBFLOW_ATTR_ID_LOC`.
 const MPTCP_SUBFLOW_ATTRS: u16 = 10;
+/// `SK_DIAG_BPF_STORAGE_MAP_ID` (`include/uapi/linux/sock_diag.h`)
+const MAP_ID: u16 = 2;
+/// `SK_DIAG_BPF_STORAGE_MAP_VALUE`
+const MAP_VALUE: u16 = 3;
 /// Bytes of `struct tcp_diag_md5sig`; the key is in it.
 const MD5SIG: usize = 100;
 
@@ -100,5 +104,26 @@ pub(super) fn md5(details: &mut Details, value: &[u8]) {
             details.md5.push(b',');
         }
         details.md5.extend(format!("{ip}/{prefix}").bytes());
+    }
+}
+
+/// `INET_DIAG_SK_BPF_STORAGES`: the id of each map that stores something of the socket, and how much.
+pub(super) fn bpf_storage(details: &mut Details, value: &[u8]) {
+    details.bpf_storage.clear();
+    for storage in NlasIterator::new(value).flatten() {
+        let mut parts = [None; 2];
+        for part in NlasIterator::new(storage.value()).flatten() {
+            match part.kind() {
+                MAP_ID => parts[0] = u32_at(part.value()),
+                MAP_VALUE => parts[1] = u32::try_from(part.value().len()).ok(),
+                _ => {}
+            }
+        }
+        if let [Some(id), Some(size)] = parts {
+            if !details.bpf_storage.is_empty() {
+                details.bpf_storage.push(b',');
+            }
+            details.bpf_storage.extend(format!("{id}:{size}").bytes());
+        }
     }
 }

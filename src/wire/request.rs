@@ -16,6 +16,8 @@ use crate::model::{Endpoint, Family, Protocol, Socket, StateSet, Table};
 const DUMP: u16 = NLM_F_REQUEST | NLM_F_DUMP;
 /// `INET_DIAG_REQ_BYTECODE`: a program that leaves sockets out.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
+/// `INET_DIAG_REQ_SK_BPF_STORAGES` (Linux 5.7): empty, it asks for what every BPF map stores of a socket.
+const INET_DIAG_REQ_SK_BPF_STORAGES: u16 = 2;
 /// `INET_DIAG_REQ_PROTOCOL` (Linux 5.9): a protocol that needs more than eight bits.
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 /// `1 << (INET_DIAG_INFO - 1)`, and the same of `INET_DIAG_VEGASINFO` and `INET_DIAG_CONG`.
@@ -68,6 +70,8 @@ pub struct Extensions {
     pub options: bool,
     /// Socket memory and drops.
     pub memory: bool,
+    /// What BPF maps store of TCP and MPTCP sockets: ids and sizes. Needs `CAP_BPF`.
+    pub storage: bool,
     /// The files that unix sockets are bound to, and who waits for them.
     pub files: bool,
     /// What the model has no field for: [`Details::attributes`](crate::model::Details::attributes).
@@ -158,7 +162,7 @@ pub fn both_request(params: DumpParams<'_>) -> Vec<u8> {
         &[0; 4],
     ]
     .concat();
-    push_attribute(&mut body, INET_DIAG_REQ_BYTECODE, params.program);
+    push_asked(&mut body, params);
     message(TCPDIAG_GETSOCK, DUMP, 0, &body)
 }
 
@@ -253,7 +257,7 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
         let number = u32::from(number).to_ne_bytes();
         push_attribute(&mut body, INET_DIAG_REQ_PROTOCOL, &number);
     }
-    push_attribute(&mut body, INET_DIAG_REQ_BYTECODE, params.program);
+    push_asked(&mut body, params);
     body
 }
 
@@ -297,6 +301,15 @@ const fn extensions(params: DumpParams<'_>) -> u8 {
         0
     };
     info | memory | options
+}
+
+/// Appends what leaves sockets out, and what asks for more of each.
+fn push_asked(body: &mut Vec<u8>, params: DumpParams<'_>) {
+    push_attribute(body, INET_DIAG_REQ_BYTECODE, params.program);
+    if params.extensions.storage {
+        let header = [4, INET_DIAG_REQ_SK_BPF_STORAGES];
+        body.extend(header.map(u16::to_ne_bytes).concat());
+    }
 }
 
 /// Appends `struct nlattr`, unless it would be empty.

@@ -20,10 +20,10 @@ fn records(extras: &[Extras]) -> Vec<HashMap<String, String>> {
 #[test]
 fn every_record_has_every_field() {
     assert_eq!(records(&[]).len(), scene::rows().len());
-    assert_eq!(records(&[])[0].len(), 54 - 7 + 3 + 8 + 2);
+    assert_eq!(records(&[])[0].len(), 54 - 7 + 3 + 8 + 3);
     let infos = Structure::ALL.map(|structure| structure.fields().len());
     let infos: usize = infos.into_iter().sum();
-    assert_eq!(records(&ALL)[0].len(), 54 - 7 + 3 + 8 + 2 + 9 + infos);
+    assert_eq!(records(&ALL)[0].len(), 54 - 7 + 3 + 8 + 3 + 9 + infos);
 }
 
 #[test]

@@ -85,11 +85,11 @@ proptest! {
         prop_assert_eq!(page.lines().count(), 1);
         prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
         let words: Vec<_> = page.split_whitespace().collect();
-        prop_assert_eq!(words.len(), 62);
+        prop_assert_eq!(words.len(), 63);
         if name.is_empty() {
-            prop_assert_eq!(words[60], "*");
+            prop_assert_eq!(words[61], "*");
         } else {
-            prop_assert_eq!(unix_name(words[60]), name);
+            prop_assert_eq!(unix_name(words[61]), name);
         }
     }
 

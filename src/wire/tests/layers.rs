@@ -152,3 +152,24 @@ fn of_a_signature_only_the_peer_is_kept() {
     assert_eq!(socket.details.as_ref().unwrap().md5, b"10.0.0.0/24,::1/128");
     assert!(!format!("{socket:?}").contains("107, 107"));
 }
+
+#[test]
+fn bpf_maps_have_an_id_and_a_size() {
+    let id = |id: u32| attribute(2, &id.to_ne_bytes());
+    let storage = |parts: &[Vec<u8>]| attribute(1 | 0x8000, &parts.concat());
+    let value = |size| attribute(3, &vec![7; size]);
+    let stored = [
+        storage(&[id(12), value(16)]),
+        // Padding, what a later kernel may send, and a map without a value.
+        storage(&[
+            attribute(1, &[]),
+            attribute(9, &[1]),
+            id(u32::MAX),
+            value(3),
+        ]),
+        storage(&[id(5)]),
+        attribute(1, &[0; 3]),
+    ];
+    let socket = with(&[attribute(0x8014, &stored.concat())]);
+    assert_eq!(socket.details.unwrap().bpf_storage, b"12:16,4294967295:3");
+}

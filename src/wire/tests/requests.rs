@@ -12,6 +12,7 @@ const ALL: DumpParams<'_> = DumpParams {
         info: false,
         options: false,
         memory: false,
+        storage: false,
         files: false,
         unix_peers: false,
         proc_net: false,
@@ -76,6 +77,26 @@ fn request_for_both_ip_versions_is_the_older_one() {
     assert_eq!(request[20..24], [0, 22, 0, 0]);
     assert_eq!(request[68..72], (1_u32 << 6).to_ne_bytes());
     assert_eq!(request[80..], [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_bpf_maps_store_is_asked_for_by_an_empty_attribute() {
+    let params = DumpParams {
+        extensions: Extensions {
+            storage: true,
+            ..ALL.extensions
+        },
+        program: &[1, 2, 3, 4],
+        ..ALL
+    };
+    let attribute = [4_u16, 2].map(u16::to_ne_bytes).concat();
+    for (request, len) in [
+        (dump_request(TCP, params).unwrap(), 72),
+        (both_request(params), 76),
+    ] {
+        assert_eq!(request.len(), len + 8 + 4);
+        assert_eq!(request[len + 8..], attribute);
+    }
 }
 
 #[test]
