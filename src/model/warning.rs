@@ -36,13 +36,16 @@ pub enum Warning {
     FewerFields(Protocol, Cause),
     /// Processes that cannot be searched for namespaces that nothing but their descriptors or sockets hold.
     Unsearched(usize),
-    /// Network namespaces that the kernel has and nothing leads to.
-    Unreached(usize),
+    /// Network namespaces that the kernel has and nothing leads to, by inode number.
+    Unreached(Vec<u32>),
     /// A network namespace that was asked for is not there.
     NotThere(Cause),
     /// Of a network namespace, or another part of the run.
     Within(Arc<str>, Box<Self>),
 }
+
+/// More are not named one by one.
+const FEW: usize = 4;
 
 impl Warning {
     /// Rows or events are missing, or may be.
@@ -109,7 +112,8 @@ impl Warning {
         let mut kind = self.clone();
         match &mut kind {
             Self::BadLines { more, .. } => *more = 0,
-            Self::Unsearched(count) | Self::Unreached(count) => *count = 0,
+            Self::Unsearched(count) => *count = 0,
+            Self::Unreached(inodes) => inodes.clear(),
             Self::Within(_, inner) => **inner = inner.kind(),
             Self::Varying(_, kind) => return Self::Note(kind.clone()),
             _ => {}
@@ -164,11 +168,17 @@ impl Display for Warning {
                 "cannot search {} for network namespaces that nothing but a descriptor or a socket holds",
                 counted(count, "process")
             ),
-            Self::Unreached(count) => write!(
-                f,
-                "cannot enter {}: no process, mount or descriptor leads there",
-                counted(count, "network namespace")
-            ),
+            Self::Unreached(inodes) => {
+                let count = counted(inodes.len(), "network namespace");
+                let few = inodes.iter().take(FEW);
+                let names: Vec<_> = few.map(|inode| format!("net:[{inode}]")).collect();
+                let more = if inodes.len() > FEW { ", …" } else { "" };
+                let names = names.join(", ");
+                write!(
+                    f,
+                    "cannot enter {count} ({names}{more}): nothing that can be read leads there"
+                )
+            }
             Self::Within(part, inner) => write!(f, "{part}: {inner}"),
         }
     }

@@ -76,6 +76,16 @@ impl Namespace {
         }
     }
 
+    /// True if the task that led it is known to be elsewhere, or to have ended.
+    pub fn is_left(&self) -> bool {
+        self.leader.is_some_and(|leader| {
+            match inode_at(CWD, &*format!("/proc/{leader}/ns/net"), b"net") {
+                Ok(inode) => inode != self.inode,
+                Err(cause) => matches!(cause, Errno::NOENT | Errno::SRCH),
+            }
+        })
+    }
+
     /// True if it was wanted by this name.
     pub fn is_called(&self, wanted: &Wanted) -> bool {
         matches!(wanted, Wanted::Named(name) if **name == *self.name)

@@ -14,7 +14,7 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
-use super::listed::List;
+use super::listed::{List, Listed};
 use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, open};
 use crate::container::Containers;
 use crate::error::Error;
@@ -113,25 +113,15 @@ impl Search {
         search.take_mounts(Path::new("/"), mounts());
         let failed = |cause| Error::file("open", PROC, cause);
         let proc = file::search(PROC).map_err(failed)?;
-        let mut refused = Vec::new();
-        let mut processes = Vec::new();
-        if let Some(listed) = list.read(wanted.contains(&Wanted::All)) {
-            search.listed = Some(listed.namespaces);
-            let own = own_process();
-            for [inode, process, task] in listed.tasks {
-                // Our threads are where they look.
-                let is_elsewhere = process != task;
-                if is_elsewhere && (Some(process) == own || search.leads_to(inode)) {
-                    continue;
-                }
-                search.take_task(inode, task);
-                processes.push(process);
-            }
+        let processes = processes_in(Path::new(PROC))?;
+        let listed = list.read(wanted.contains(&Wanted::All));
+        let refused = if let Some(listed) = listed {
+            search.take_listed(proc.as_fd(), &processes, listed)
         } else {
-            processes = processes_in(Path::new(PROC))?;
-            refused = search.take_processes(proc.as_fd(), &processes);
+            let refused = search.take_processes(proc.as_fd(), &processes);
             search.take_threads(proc.as_fd(), &processes);
-        }
+            refused
+        };
         if !search.is_whole() {
             search.take_mounts_of(proc.as_fd(), &processes);
         }
@@ -162,6 +152,30 @@ impl Search {
             let seen = self.found.entry(*inode).or_default();
             seen.lead(|| Path::new(PROC).join(link));
         }
+    }
+
+    /// What the kernel told, and other processes, which some machines do not show to programs. Gives those that must not
+    /// be asked.
+    fn take_listed(&mut self, proc: BorrowedFd<'_>, processes: &[u32], listed: Listed) -> Vec<u32> {
+        self.listed = Some(listed.namespaces);
+        let tasks = listed.tasks.into_iter();
+        let (leaders, threads): (Vec<_>, Vec<_>) =
+            tasks.partition(|[_, process, task]| process == task);
+        let told: BTreeSet<u32> = leaders.iter().map(|[.., task]| *task).collect();
+        for [inode, _, task] in leaders {
+            self.take_task(inode, task);
+        }
+        let mut others = processes.to_vec();
+        others.retain(|pid| !told.contains(pid));
+        let refused = self.take_processes(proc, &others);
+        // Ours are where they look.
+        let own = own_process();
+        for [inode, process, task] in threads {
+            if Some(process) != own && !self.leads_to(inode) {
+                self.take_task(inode, task);
+            }
+        }
+        refused
     }
 
     /// Gives the processes that must not be asked.
@@ -353,11 +367,13 @@ impl Search {
         let number = str::from_utf8(word).ok().and_then(|word| word.parse().ok());
         if let Some(number) = number.filter(|number: &u32| number.to_string().as_bytes() == word) {
             let link = format!("{PROC}/{number}/ns/net");
+            let place =
+                inode_at(CWD, &*link, b"net").or_else(|cause| of_threads(number).ok_or(cause));
             let led = self
                 .found
                 .iter()
                 .find(|(_, seen)| seen.leader == Some(number));
-            match (inode_at(CWD, &*link, b"net"), led) {
+            match (place, led) {
                 (Ok(inode), _) | (Err(_), Some((&inode, _))) => return Ok(Some(inode)),
                 // The id of a container may begin so.
                 (Err(Errno::NOENT | Errno::SRCH), None) => {}
@@ -387,7 +403,8 @@ impl Search {
         let leader = seen.and_then(|seen| seen.leader);
         let by_mount = || seen?.names.first().cloned();
         let by_place = || containers.name_of(leader?, &seen?.comm).map(Vec::from);
-        let by_leader = || Some([&*seen?.comm, format!("[{}]", leader?).as_bytes()].concat());
+        let comm = || Some(&*seen?.comm).filter(|comm| !comm.is_empty());
+        let by_leader = || Some([comm()?, format!("[{}]", leader?).as_bytes()].concat());
         let given = by_mount().filter(|name| !is_random(name));
         let known = given.or_else(by_place).or_else(by_mount);
         let known = known.or_else(by_leader);
@@ -437,6 +454,14 @@ fn is_random(name: &[u8]) -> bool {
 
 /// Namespaces, and why others that were wanted were not found.
 pub type Found = (Vec<Arc<Namespace>>, Vec<(Wanted, Error)>);
+
+/// The namespace of a process whose first thread has ended.
+fn of_threads(pid: u32) -> Option<u32> {
+    let proc = file::search(PROC).ok()?;
+    let others = other_threads(proc.as_fd(), &pid.to_string(), pid).ok()?;
+    let mut others = others.into_iter();
+    others.find_map(|thread| inode_at(&proc, &*format!("{thread}/ns/net"), b"net").ok())
+}
 
 /// Those that are wanted, if all were found before.
 fn known(wanted: &[Wanted]) -> Option<Vec<Arc<Namespace>>> {

@@ -44,6 +44,8 @@ pub struct NamespacesSource {
     each: Vec<One>,
     depth: Depth,
     list: List,
+    /// What nothing led to the last time, by inode number.
+    unreached: BTreeSet<u32>,
     /// True if there is no kind of namespace that was not looked for.
     is_searched: bool,
     /// What must be known of those that were not found, until it was said.
@@ -107,7 +109,9 @@ impl One {
                     Way::Procfs => Box::new(files),
                 })
             }
-            (None, Some(pid)) if !matches!(way, Way::Netlink | Way::Bpf) => {
+            (None, Some(pid))
+                if !matches!(way, Way::Netlink | Way::Bpf) && !namespace.is_left() =>
+            {
                 Some(Box::new(files(format!("{PROC}/{pid}").into())))
             }
             (None, _) => None,
@@ -168,6 +172,7 @@ impl NamespacesSource {
             recorder,
             depth: Depth::Usual,
             list: List::default(),
+            unreached: BTreeSet::new(),
             is_searched: true,
             warnings: Vec::new(),
             walk: None,
@@ -193,6 +198,7 @@ impl NamespacesSource {
             each: Vec::new(),
             depth,
             list: List::default(),
+            unreached: BTreeSet::new(),
             is_searched: true,
             warnings: Vec::new(),
             walk: None,
@@ -207,7 +213,9 @@ impl NamespacesSource {
     fn look(&mut self) -> Result<Vec<(Wanted, Error)>, Error> {
         let mut search = Search::new(&self.wanted, &self.list)?;
         let wants_all = self.wanted.contains(&Wanted::All);
-        let is_needed = wants_all && search.unseen().is_some();
+        // To look for the same once more is of no use.
+        let is_new = |unseen: BTreeSet<u32>| !unseen.is_subset(&self.unreached);
+        let is_needed = wants_all && search.unseen().is_some_and(is_new);
         let is_deep = !search.is_whole() && (is_needed || self.depth == Depth::Descriptors);
         let held = is_deep.then(|| -> Result<_, Error> {
             let began = Moment::now();
@@ -236,12 +244,15 @@ impl NamespacesSource {
                 |wanted: &Wanted| self.each.iter().any(|one| one.namespace.is_called(wanted));
             missing.retain(|(wanted, _)| !is_there(wanted));
         }
-        match search.unseen() {
-            Some(unseen) if wants_all => self.note_unreached(unseen, &before),
-            _ if unsearched > 0 => self.warnings.push(Warning::Unsearched(unsearched)),
-            _ => {}
+        let unseen = search.unseen().filter(|_| wants_all);
+        let is_missing = match unseen {
+            Some(unseen) => self.note_unreached(unseen, &before),
+            None => wants_all || missing.iter().any(is_nameless),
+        };
+        if is_missing && unsearched > 0 {
+            self.warnings.push(Warning::Unsearched(unsearched));
         }
-        self.is_searched = !wants_all || is_deep || search.is_whole();
+        self.is_searched = !wants_all || is_deep || search.unseen().is_some();
         self.walk = held;
         before.retain(|one| !self.has(one.namespace.inode));
         let gone = before.iter().map(|one| &one.namespace.name);
@@ -250,8 +261,8 @@ impl NamespacesSource {
         Ok(missing)
     }
 
-    /// Of what was not seen, some were found in the end, and some are gone.
-    fn note_unreached(&mut self, mut unseen: BTreeSet<u32>, before: &[One]) {
+    /// Of what was not seen, some were found in the end, and some are gone. True if some are left.
+    fn note_unreached(&mut self, mut unseen: BTreeSet<u32>, before: &[One]) -> bool {
         // We hold those of before, which are told of as gone.
         let is_ours = |inode: u32| before.iter().any(|one| one.namespace.inode == inode);
         unseen.retain(|inode| !self.has(*inode) && !is_ours(*inode));
@@ -260,8 +271,11 @@ impl NamespacesSource {
             unseen.retain(|inode| listed.contains(inode));
         }
         if !unseen.is_empty() {
-            self.warnings.push(Warning::Unreached(unseen.len()));
+            let unreached = unseen.iter().copied().collect();
+            self.warnings.push(Warning::Unreached(unreached));
         }
+        self.unreached = unseen;
+        !self.unreached.is_empty()
     }
 
     fn wants(&self, namespace: &Namespace) -> bool {

@@ -211,6 +211,30 @@ fn a_plain_list_of_the_machine_has_what_only_a_descriptor_or_a_socket_holds() {
     }
 }
 
+/// Goes into a namespace of its own, leaves a thread behind, and ends its first thread.
+const LEFT_BEHIND: &str = "
+import ctypes, threading, time
+libc = ctypes.CDLL(None)
+libc.unshare.restype = libc.syscall.restype = ctypes.c_int
+assert libc.unshare(0x40000000) == 0
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+libc.syscall(60 if ctypes.sizeof(ctypes.c_void_p) == 8 and __import__('os').uname().machine == 'x86_64' else 93, 0)
+";
+
+#[test]
+fn a_process_whose_first_thread_has_ended_is_asked_for_by_its_number() {
+    let left = child(&["python3", "-c", LEFT_BEHIND]);
+    let pid = left.pid().to_string();
+    until_ok("its first thread ends", || {
+        match fs::read_link(format!("/proc/{pid}/ns/net")) {
+            Ok(_) => Err("it is there"),
+            Err(_) => Ok(()),
+        }
+    });
+    let rows = lsock(["-N", &pid, "-tlnj"]).clean();
+    assert_eq!(placed(&rows), BTreeMap::new());
+}
+
 /// A namespace with a mount that only another process sees.
 fn seen_by_another(folder: &Path) -> (Placed, Child) {
     let folder = folder.join("elsewhere");

@@ -145,13 +145,30 @@ impl NamespacesSource {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use super::{NamespacesSource, Way};
+    use super::{NamespacesSource, One, Way};
     use crate::model::{Socket, Source as Kind, State, StateSet};
-    use crate::netns::{Anchor, List, Namespace, Namespaces, Search, Wanted};
+    use crate::netns::{Anchor, List, Namespace, Namespaces, Search, Wanted, here};
     use crate::skip::skip;
-    use crate::source::{Detail, Request, Source as _};
+    use crate::source::{Detail, Recorder, Request, Source as _};
     use std::ops::ControlFlow;
+    use std::process::id;
     use std::sync::Arc;
+
+    #[test]
+    fn files_of_a_process_that_is_elsewhere_are_not_read() {
+        let own = here().unwrap().inode;
+        let has_source = |inode, leader| {
+            let mut namespace = Namespace::recorded(b"gone".as_slice().into(), inode);
+            namespace.leader = leader;
+            let one = One::new(Arc::new(namespace), Way::Auto, &Recorder::default());
+            assert!(one.anchor.is_none());
+            one.source.is_some()
+        };
+        assert!(has_source(own, Some(id())));
+        assert!(!has_source(u32::MAX, Some(id())));
+        assert!(!has_source(own, Some(u32::MAX)));
+        assert!(!has_source(own, None));
+    }
 
     #[test]
     fn one_that_cannot_be_entered_keeps_no_other_from_the_walk() {
