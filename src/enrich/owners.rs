@@ -61,7 +61,7 @@ pub(super) struct Names {
     pub(super) tasks: Tasks,
 }
 
-/// What is told of processes beyond who they are.
+/// What is shown of processes beyond their names and numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tasks {
     /// Which threads have a descriptor.

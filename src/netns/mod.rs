@@ -7,6 +7,7 @@ mod anchor;
 mod here;
 mod listed;
 mod search;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +26,8 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 pub use anchor::Anchor;
 pub use here::here;
 pub use listed::{List, Listed};
-pub use search::{Found, Search, Wanted, own_process};
+pub use search::{Found, Search, own_process};
+pub use wanted::Wanted;
 
 /// Where `ip netns` puts those that it names.
 pub const NAMED: &str = "/run/netns";

@@ -3,7 +3,6 @@
 //! No single place lists them: some have processes, or one thread only; some nothing but a mount.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -15,6 +14,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
 use super::listed::{List, Listed};
+use super::wanted::Wanted;
 use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, open};
 use crate::container::Containers;
 use crate::error::Error;
@@ -32,38 +32,6 @@ const PROC: &str = "/proc";
 const SHORT: usize = 4 * 1024;
 /// More than a table of mounts has.
 const MOUNTS: usize = 64 * 1024 * 1024;
-
-/// Which namespaces are wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// Every one that is found.
-    All,
-    /// One that was found before.
-    This(Arc<Namespace>),
-    /// The one with this name below `/run/netns`, that of the process with this number, that of a container or pod, or
-    /// the one that is called so.
-    Named(Vec<u8>),
-    /// The one that this file leads to.
-    Path(PathBuf),
-}
-
-impl Wanted {
-    /// `all`, a name, what [`Namespace::name`] calls it, the number of a process, or a path, which has a slash.
-    pub fn of(word: &OsStr) -> Self {
-        match word.as_bytes() {
-            b"all" => Self::All,
-            path if path.contains(&b'/') => Self::Path(word.into()),
-            name => Self::Named(name.to_owned()),
-        }
-    }
-}
-
-impl Wanted {
-    /// True of `net:[INODE]`: nobody may live there.
-    pub fn is_nameless(&self) -> bool {
-        matches!(self, Self::Named(name) if name.starts_with(b"net:["))
-    }
-}
 
 /// What is known of a namespace.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! Several network namespaces, one after another.
 
+mod parts;
 mod walked;
 
 use std::collections::{BTreeSet, HashSet};
@@ -11,13 +12,15 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+pub(super) use self::parts::each;
+use self::parts::{TCP, one_by_one, together};
 use super::kernel::Kernel;
 use super::{
     AutoSource, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source, Use, Visitor,
 };
 use crate::bpf::share_descriptors;
 use crate::error::Error;
-use crate::model::{Cause, Family, Limits, Protocol, Socket, State, StateSet, Table, Warning};
+use crate::model::{Cause, Limits, Socket, State, StateSet, Table, Warning};
 use crate::netns::{Anchor, List, Namespace, Namespaces, Search, Wanted, own_process};
 use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
 use crate::procfs::moment::Moment;
@@ -263,7 +266,7 @@ impl NamespacesSource {
 
     /// Of what was not seen, some were found in the end, and some are gone. True if some are left.
     fn note_unreached(&mut self, mut unseen: BTreeSet<u32>, before: &[One]) -> bool {
-        // We hold those of before, which are told of as gone.
+        // We hold those of before, which are reported as gone.
         let is_ours = |inode: u32| before.iter().any(|one| one.namespace.inode == inode);
         unseen.retain(|inode| !self.has(*inode) && !is_ours(*inode));
         if !unseen.is_empty() {
@@ -344,89 +347,6 @@ impl NamespacesSource {
             }
         }
         listed
-    }
-}
-
-/// Reads a table of every namespace, until the visitor wants no more.
-pub(super) fn each<P>(
-    parts: impl Iterator<Item = (P, Arc<Namespace>)>,
-    request: &Request,
-    visitor: &mut dyn Visitor,
-    mut read: impl FnMut(P, &Request, &mut dyn Visitor) -> Outcome,
-) -> Outcome {
-    let mut outcomes = Vec::new();
-    let mut lent = Lent {
-        visitor,
-        is_over: false,
-    };
-    for (part, namespace) in parts {
-        if lent.is_over {
-            break;
-        }
-        lent.visitor.next_part();
-        let request = Request {
-            netns: Some(namespace.inode),
-            ..request.clone()
-        };
-        outcomes.push(Outcome {
-            netns: Some(namespace.network()),
-            ..read(part, &request, &mut lent)
-        });
-    }
-    together(outcomes)
-}
-
-fn together(outcomes: Vec<Outcome>) -> Outcome {
-    let mut outcomes = outcomes.into_iter();
-    let first = outcomes.next().unwrap_or_default();
-    Outcome {
-        others: outcomes.collect(),
-        ..first
-    }
-}
-
-/// The tables of TCP.
-const TCP: [Table; 2] = [
-    Table::new(Protocol::Tcp, Family::Inet),
-    Table::new(Protocol::Tcp, Family::Inet6),
-];
-
-/// Reads them without the walk for both.
-fn one_by_one(
-    source: &mut dyn Source,
-    request: &Request,
-    visitor: &mut dyn Visitor,
-) -> Result<Outcome, Error> {
-    let mut lent = Lent {
-        visitor,
-        is_over: false,
-    };
-    let mut outcome = source.visit(TCP[0], request, &mut lent)?;
-    if !lent.is_over {
-        outcome.add(source.visit(TCP[1], request, &mut lent)?);
-    }
-    Ok(outcome)
-}
-
-/// Knows whether more is wanted.
-struct Lent<'v> {
-    visitor: &'v mut dyn Visitor,
-    is_over: bool,
-}
-
-impl Visitor for Lent<'_> {
-    fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        let flow = self.visitor.take(socket);
-        self.is_over = flow.is_break();
-        flow
-    }
-
-    fn can_rewind(&self) -> bool {
-        self.visitor.can_rewind()
-    }
-
-    fn rewind(&mut self) -> bool {
-        self.visitor.rewind()
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Viewing {
     pub zone: TimeZone,
     /// The filter of the query, as text.
     pub filter: String,
-    /// The key `K` ends what is listed; `None` = there is no such key.
+    /// The key `K` ends the listed sockets; `None` = there is no such key.
     pub ending: Option<Ending>,
     /// What another filter makes of the query.
     pub refilter: Box<Refilter>,

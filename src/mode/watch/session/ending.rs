@@ -22,7 +22,7 @@ pub struct Ending {
 }
 
 impl Session {
-    /// Asks whether what is listed is to be ended, or says why not. The rows stay what they are until that is answered.
+    /// Asks whether to end the listed sockets, or says why not. The rows do not change until the answer.
     pub(super) fn ask_to_end(&mut self) {
         let Some(ending) = self.ending.filter(|_| !self.is_held) else {
             return;

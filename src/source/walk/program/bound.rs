@@ -8,7 +8,7 @@
 //! - The last socket of a chain must belong to the address and port where the chain began, and a bucket that is gone
 //!   through once more must have the same addresses and ports: nothing was moved into another chain meanwhile.
 //!
-//! What cannot be proven in a few attempts is told.
+//! What cannot be proven in a few attempts is reported.
 
 use std::mem::offset_of;
 
