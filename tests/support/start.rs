@@ -7,6 +7,9 @@
 
 #![allow(dead_code, reason = "each program of tests has a part of it")]
 
+#[path = "limit.rs"]
+mod limit;
+
 use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
 use std::process::{self, Command, Output, Stdio};
@@ -44,6 +47,7 @@ pub fn close<T>(held: T) {
 
 /// Starts a command, and waits until it has no copies of what this process holds.
 pub fn spawn(command: &mut Command) -> io::Result<process::Child> {
+    limit::keep();
     undisturbed(|| {
         let (mut reader, writer) = io::pipe()?;
         let child = command.spawn();
