@@ -18,7 +18,7 @@ use crate::scene::holder::{as_nobody, no_nobody};
 use crate::scene::tcp::{self, states};
 use crate::scene::{Held, V4, V6};
 use crate::support::{
-    LSOCK, Run, command, fresh, has, lists_bound, lsock, program, run, skip, until,
+    LSOCK, PATIENCE, Run, command, fresh, has, lists_bound, lsock, program, run, skip,
 };
 
 const LOCAL: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -447,7 +447,8 @@ fn socket_is_ended_as_soon_as_it_appears() {
         let waits = scope.spawn(move || waiting.end());
         thread::sleep(Duration::from_millis(300));
         let mut client = TcpStream::connect(at).unwrap();
-        let error = until("the connection to be ended", || client.read(&mut [0]).err());
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let error = client.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
         let run = waits.join().unwrap();
         assert_eq!(
