@@ -24,7 +24,7 @@ fn key_of(column: Field, row: &Value) -> Option<Key> {
         Field::Timer => value["expires_ms"].as_u64().map(Key::Number),
         Field::Cookie => {
             let cookie = value.as_str()?;
-            Some(Key::Number(u64::from_str_radix(cookie, 16).unwrap()))
+            Some(Key::Number(cookie.parse().unwrap()))
         }
         Field::Processes => {
             let first = value.as_array()?.first()?;

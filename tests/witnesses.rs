@@ -64,7 +64,10 @@ fn line_of_row(row: &Value) -> Line {
         peer,
         extended: vec![
             format!("ino:{}", row["inode"].as_u64().unwrap_or_default()),
-            format!("sk:{}", row["cookie"].as_str().unwrap()),
+            format!(
+                "sk:{:x}",
+                row["cookie"].as_str().unwrap().parse::<u64>().unwrap()
+            ),
             mark.map(|mark| format!("fwmark:{mark:#x}"))
                 .unwrap_or_default(),
             shutdown.to_owned(),

@@ -86,8 +86,8 @@ pub enum Datum<'a> {
     Flag(bool),
     /// A state.
     State(State),
-    /// An identifier that is written in hexadecimal.
-    Hex(u64),
+    /// An identifier of 64 bits; JSON has its digits as text.
+    Id(u64),
     /// The index of an interface whose name is not known; written as text.
     Index(u32),
     /// An address.
@@ -178,6 +178,10 @@ impl Value<'_> {
     }
 }
 
+/// What `process_status` is where processes were not looked for: every row says what an empty list of them
+/// means, in formats without a null too.
+pub(super) const NOT_SEARCHED: &str = "not_searched";
+
 /// True if it is not known who holds the socket: it may run elsewhere.
 fn is_guessed(row: &Row<'_>) -> bool {
     row.process_status.is_none_or(ProcessStatus::is_unknown)
@@ -214,7 +218,7 @@ impl Field {
             Self::Uid => number(socket.uid),
             Self::User => name(row.user),
             Self::Inode => number(socket.inode),
-            Self::Cookie => socket.cookie.map(Datum::Hex),
+            Self::Cookie => socket.cookie.map(Datum::Id),
             Self::Shutdown => word(socket.shutdown.map(Shutdown::name)),
             Self::V6Only => socket.v6only.map(Datum::Flag),
             Self::Timer => socket.timer.map(Datum::Timer),
@@ -247,7 +251,10 @@ impl Field {
             | Self::Tid
             | Self::ProcessContext
             | Self::SocketContext => row.processes.map(Datum::Processes),
-            Self::ProcessStatus => word(row.process_status.map(ProcessStatus::name)),
+            Self::ProcessStatus => {
+                let status = row.process_status.map(ProcessStatus::name);
+                Some(Datum::Word(status.unwrap_or(NOT_SEARCHED)))
+            }
             Self::Container => place(row, Fact::Container),
             Self::ContainerId => place(row, Fact::ContainerId),
             Self::Runtime => place(row, Fact::Runtime),
@@ -324,8 +331,8 @@ impl Field {
             Some(Datum::Processes([])) if self.cost() == Cost::Peers => Value::Absent,
             // Where it was made is written, and yet nothing that is known of who holds it.
             Some(_) if self.cost() == Cost::Containers && is_guessed(row) => Value::NotReported,
+            Some(Datum::Word(NOT_SEARCHED)) | None => self.missing(row),
             Some(datum) => Value::Known(datum),
-            None => self.missing(row),
         }
     }
 

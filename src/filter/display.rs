@@ -115,9 +115,8 @@ impl Display for PortItem {
 }
 
 fn number(field: Field, value: u64) -> String {
-    match (field, field.unit()) {
-        (Field::Cookie, _) => format!("{value:#x}"),
-        (_, Some(Unit::Millis | Unit::Micros)) => format!("{value}us"),
+    match field.unit() {
+        Some(Unit::Millis | Unit::Micros) => format!("{value}us"),
         _ => value.to_string(),
     }
 }

@@ -290,7 +290,7 @@ impl<'r> Matcher<'_, 'r> {
             Datum::Number(number) if field.unit() == Some(Unit::Millis) => {
                 op.holds(&number.saturating_mul(1_000), &value)
             }
-            Datum::Number(number) | Datum::Hex(number) => op.holds(&number, &value),
+            Datum::Number(number) | Datum::Id(number) => op.holds(&number, &value),
             _ => false,
         })
     }

@@ -309,14 +309,12 @@ fn mark(relation: Relation, text: &str) -> Compared {
     Ok(Expr::field(Field::Mark, relation.op, operand))
 }
 
-/// As it is shown: hexadecimal, with `0x` in front or not.
+/// As it is shown, `597576`, as `0x91e48`, or as `ss -e` shows it, `sk:91e48`.
 fn cookie(op: Op, text: &str) -> Compared {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    match u64::from_str_radix(digits, 16) {
-        Ok(value) if !digits.starts_with('+') => {
-            Ok(Expr::field(Field::Cookie, op, Operand::Number(value)))
-        }
-        _ => expected("a cookie: hexadecimal digits"),
+    let hexadecimal = text.strip_prefix("sk:").map(|digits| format!("0x{digits}"));
+    match number(hexadecimal.as_deref().unwrap_or(text), Unit::Count) {
+        Ok(value) => Ok(Expr::field(Field::Cookie, op, Operand::Number(value))),
+        Err(_) => expected("a cookie, like 597576, 0x91e48 or sk:91e48"),
     }
 }
 

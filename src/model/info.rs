@@ -142,6 +142,8 @@ pub struct InfoField {
     pub flags: Vec<&'static str>,
     /// The names of its values, where they are codes.
     pub words: Vec<(u64, &'static str)>,
+    /// True if its values use all of 64 bits: numbers of many programs are exact below 2^53 only.
+    pub is_wide: bool,
     /// The value that says nothing, for most sockets have it.
     pub usual: u64,
     /// True if the kernel tells it of a listener too; every other field is 0 there, and says nothing.
@@ -188,6 +190,7 @@ impl InfoField {
                 .filter_map(|(code, word)| Some((number(code)?, word)))
                 .collect(),
             usual: note("usual").and_then(number).unwrap_or_default(),
+            is_wide: note("wide").is_some(),
             of_listener: note("listener").is_some(),
             none: list("none").filter_map(number).collect(),
             counter: note("counter").and_then(span_of),

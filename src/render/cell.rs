@@ -150,11 +150,10 @@ fn is_unknown(column: Field, row: &Row<'_>) -> bool {
 #[inline(always)]
 pub(super) fn literal(out: &mut Vec<u8>, value: &Datum<'_>) {
     match *value {
-        Datum::Number(number) => digits::integer(out, number),
+        Datum::Number(number) | Datum::Id(number) => digits::integer(out, number),
         Datum::Word(word) => out.extend_from_slice(word.as_bytes()),
         Datum::State(known) => state(out, known),
         Datum::Flag(is_set) => out.extend_from_slice(Datum::flag(is_set).as_bytes()),
-        Datum::Hex(id) => digits::hex(out, id),
         Datum::List(list) => out.extend_from_slice(list),
         Datum::Index(index) => digits::integer(out, index.into()),
         Datum::Ip(address) => digits::ip(out, address),

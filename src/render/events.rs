@@ -20,7 +20,7 @@ pub(super) use life::{Life, Lives, Pair, Roles, Step};
 use lines::EventLines;
 
 /// What `json` and `csv` tell of the socket of an event: where it is, the step, which it is, and whose.
-pub(super) const COLUMNS: [Field; 25] = [
+pub(super) const COLUMNS: [Field; 26] = [
     Field::Protocol,
     Field::Family,
     Field::LocalAddress,
@@ -32,6 +32,7 @@ pub(super) const COLUMNS: [Field; 25] = [
     Field::State,
     Field::Cookie,
     Field::Processes,
+    Field::ProcessStatus,
     Field::Cgroup,
     Field::CgroupId,
     Field::MadeIn,

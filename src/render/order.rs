@@ -70,7 +70,7 @@ fn known<'a>(column: Field, row: &Row<'a>) -> Option<Datum<'a>> {
 
 fn values(a: &Datum<'_>, b: &Datum<'_>) -> Ordering {
     match (a, b) {
-        (Datum::Number(a), Datum::Number(b)) | (Datum::Hex(a), Datum::Hex(b)) => a.cmp(b),
+        (Datum::Number(a), Datum::Number(b)) | (Datum::Id(a), Datum::Id(b)) => a.cmp(b),
         (Datum::Word(a), Datum::Word(b)) => a.cmp(b),
         (Datum::State(a), Datum::State(b)) => a.name().cmp(b.name()).then(a.cmp(b)),
         (Datum::Flag(a), Datum::Flag(b)) => a.cmp(b),

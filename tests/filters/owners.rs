@@ -111,7 +111,7 @@ fn owners_stay_null_without_processes_whatever_the_filter_asks() {
     let rows = list(&["-tl", &format!("pid = {pid}")]);
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["processes"], Value::Null);
-    assert_eq!(rows[0]["process_status"], Value::Null);
+    assert_eq!(rows[0]["process_status"], "not_searched");
 }
 
 #[test]

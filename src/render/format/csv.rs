@@ -1,9 +1,10 @@
 //! `csv`: RFC 4180, lines end in CR LF. Nested fields are flattened; unknown is empty.
 //!
 //! `timer` becomes `timer_kind`, `timer_expires_ms`, `timer_retransmits`; `processes` becomes `pids`,
-//! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process, joined with
-//! `;` (a `;` inside a name is `\x3b`), the descriptors of one process joined with `,`; `tcp_info`,
-//! its like and `memory` become one column a field, `tcp_info_rtt`.
+//! `process_names`, `process_commands`, `process_users` and `fds`, one entry a process. Names are joined with
+//! `;` (a `;` inside a name is `\x3b`). Numbers are an array as in JSON, `[812,813]`, of descriptors one of each
+//! process within it: no program takes it for a number, and `[]` = there is none. `tcp_info`, its like and
+//! `memory` become one column a field, `tcp_info_rtt`.
 //!
 //! `csv-safe` is for spreadsheets, which take a cell for a formula by its first character, quoted or not.
 
@@ -209,7 +210,11 @@ impl<'w> Records<'w> {
                 let start = self.out.buffer.len();
                 field(&mut self.out.buffer, member.column, value, row);
                 // What may hold any character.
-                if let Datum::Name(_) | Datum::Path(_) | Datum::Processes(_) | Datum::End(_) = value
+                if let Datum::Name(_)
+                | Datum::Path(_)
+                | Datum::Numbers(_)
+                | Datum::Processes(_)
+                | Datum::End(_) = value
                 {
                     self.quote(start);
                 }
@@ -309,6 +314,13 @@ fn flat(columns: &[Field]) -> Vec<Field> {
     flat
 }
 
+/// `[6,7]`
+fn numbers(out: &mut Vec<u8>, list: &[u32]) {
+    out.push(b'[');
+    cell::integers(out, list, b',');
+    out.push(b']');
+}
+
 fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
     match value {
         Datum::Name(name) => out.extend_from_slice(escape(name).as_bytes()),
@@ -324,20 +336,29 @@ fn field(out: &mut Vec<u8>, column: Field, value: Datum<'_>, row: &Row<'_>) {
                 out.truncate(start);
             }
         }
-        Datum::Numbers(numbers) => cell::integers(out, numbers, b';'),
+        Datum::Numbers(list) => numbers(out, list),
+        Datum::Processes(processes) if column.unit().is_some() => {
+            out.push(b'[');
+            for (index, process) in processes.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                match column.of_process(process) {
+                    Some(Datum::Numbers(list)) => numbers(out, list),
+                    Some(value) => cell::literal(out, &value),
+                    None => out.extend_from_slice(b"null"),
+                }
+            }
+            out.push(b']');
+        }
         Datum::Processes(processes) => {
             for (index, process) in processes.iter().enumerate() {
                 if index > 0 {
                     out.push(b';');
                 }
-                match column.of_process(process) {
-                    Some(Datum::Name(name)) => {
-                        let name = text::escape_also(escape(name), |c| c == ';');
-                        out.extend_from_slice(name.as_bytes());
-                    }
-                    Some(Datum::Numbers(fds)) => cell::integers(out, fds, b','),
-                    Some(value) => cell::literal(out, &value),
-                    None => {}
+                if let Some(Datum::Name(name)) = column.of_process(process) {
+                    let name = text::escape_also(escape(name), |c| c == ';');
+                    out.extend_from_slice(name.as_bytes());
                 }
             }
         }

@@ -31,8 +31,8 @@ fn fields_are_read_back() {
     let records = records(&ALL);
     let is = |row: usize, field: &str, value: &str| assert_eq!(records[row][field], value);
     is(0, "state", "LISTEN");
-    is(0, "pids", "812;813;814");
-    is(0, "fds", "6,7;6;");
+    is(0, "pids", "[812,813,814]");
+    is(0, "fds", "[[6,7],[6],[]]");
     is(0, "cgroup", "/system.slice/nginx web.service");
     is(0, "timer_kind", "");
     is(1, "timer_expires_ms", "7140000");

@@ -63,7 +63,7 @@ fn the_schema_rejects_what_is_broken() {
         |d| remove(&mut d["sockets"][0], "mark"),
         |d| remove(&mut d["sockets"][1]["tcp_info"], "rtt"),
         |d| remove(d, "summary"),
-        |d| d["version"] = 2.into(),
+        |d| d["version"] = 1.into(),
     ];
     let validator = validator();
     for (number, breakage) in breakages.into_iter().enumerate() {
@@ -121,7 +121,11 @@ fn the_schema_names_every_word_of_a_field() {
         let property = format!("/$defs/socket/properties/{name}/enum");
         let words = schema.pointer(&property).unwrap().as_array().unwrap();
         let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
-        assert_eq!(words, field.words(), "{name}");
+        let told = match field {
+            Field::ProcessStatus => [field.words(), &["not_searched"]].concat(),
+            _ => field.words().to_vec(),
+        };
+        assert_eq!(words, told, "{name}");
     }
 }
 
@@ -152,7 +156,7 @@ fn the_document_is_whole_only_with_its_summary() {
 #[test]
 fn values_have_their_types() {
     let sockets = &document()["sockets"];
-    assert_eq!(sockets[0]["cookie"], "1a2b");
+    assert_eq!(sockets[0]["cookie"], "6699");
     assert_eq!(sockets[0]["local_port"], 80);
     assert_eq!(sockets[0]["peer_port"], Value::Null);
     assert_eq!(sockets[0]["processes"][1]["fds"], Value::from(vec![6]));

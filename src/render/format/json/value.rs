@@ -61,7 +61,7 @@ pub(in crate::render) fn separate(out: &mut Vec<u8>) {
 /// Writes how every document begins: version, host and time.
 pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
     out.push(b'{');
-    member(out, "version", 1);
+    member(out, "version", 2);
     member(out, "host", text::escape(envelope.host.as_bytes()));
     member(out, "time", text::escape(envelope.time.as_bytes()));
 }
@@ -89,7 +89,7 @@ fn word(out: &mut Vec<u8>, word: &str) {
     quoted(out, |out| out.extend_from_slice(word.as_bytes()));
 }
 
-/// Writes what is made of hexadecimal digits, dots, colons, letters and brackets alone.
+/// Writes what is made of digits, dots, colons, letters and brackets alone.
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
@@ -110,7 +110,7 @@ pub(super) fn value(
     };
     match known {
         Datum::Number(_) | Datum::Flag(_) => cell::literal(out, &known),
-        Datum::Word(_) | Datum::State(_) | Datum::Hex(_) | Datum::Index(_) | Datum::Ip(_) => {
+        Datum::Word(_) | Datum::State(_) | Datum::Id(_) | Datum::Index(_) | Datum::Ip(_) => {
             quoted(out, |out| cell::literal(out, &known));
         }
         Datum::Name(name) => string(out, &text::escape(name)),
@@ -167,6 +167,9 @@ fn structure(
         match (structure, part.column) {
             // There are many of them, in one place.
             (Datum::Info(info), Field::InfoPart(field)) => match info.get(field) {
+                Some(number) if field.is_wide => {
+                    quoted(out, |out| digits::integer(out, number));
+                }
                 Some(number) => digits::integer(out, number),
                 None => out.extend_from_slice(b"null"),
             },
