@@ -253,7 +253,10 @@ struct Typed {
     /// Leave out the columns of queues
     #[arg(short = 'Q', long, hide_short_help = true)]
     no_queues: bool,
-    /// Fields to show, separated by commas
+    /// Begin rows with time, host and boot id, in ndjson and csv
+    #[arg(long, hide_short_help = true)]
+    stamp: bool,
+    /// Fields to show: a,b,c; --stamp: time and host before
     #[arg(long, value_name = "LIST")]
     columns: Option<String>,
     /// Fields to sort by; -FIELD descends. Holds all rows

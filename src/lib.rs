@@ -72,6 +72,7 @@ use cli::{Command, Terminal};
 use error::Error;
 use exit::Verdict;
 use mode::Messages;
+use query::Query;
 use render::{Envelope, Repetition};
 
 /// Runs the command line `arguments` (the program's name first): data to `out`, messages to
@@ -104,12 +105,17 @@ fn execute(
 ) -> Result<Verdict, Error> {
     match cli::parse(arguments, terminal)? {
         Command::List(query) => mode::list(&query, envelope, out, messages),
-        Command::Repeat(repeating) => mode::watch(*repeating, &envelope(), out, messages),
-        Command::Watch(watching) => mode::events(&watching, &envelope(), out, messages),
+        Command::Repeat(repeating) => {
+            let envelope = envelope(&repeating.query);
+            mode::watch(*repeating, &envelope, out, messages)
+        }
+        Command::Watch(watching) => {
+            mode::events(&watching, &envelope(&watching.query), out, messages)
+        }
         Command::Kill(killing) => mode::kill(&killing, envelope, out, messages),
-        Command::Netstat(query) => mode::netstat(&query, &envelope(), out, messages),
+        Command::Netstat(query) => mode::netstat(&query, &envelope(&query.query), out, messages),
         Command::Destroyed(query, output) => {
-            mode::destroyed(&query, output, &envelope(), out, messages)
+            mode::destroyed(&query, output, &envelope(&query), out, messages)
         }
         Command::Sockstat(query, is_listed) => {
             let out = mode::sockstat(&query, out)?;
@@ -132,7 +138,7 @@ fn execute(
 }
 
 /// Which machine, and when.
-fn envelope() -> Envelope {
+fn envelope(query: &Query) -> Envelope {
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -144,5 +150,6 @@ fn envelope() -> Envelope {
             .unwrap_or_default()
             .to_string(),
         repetition: Repetition::Single,
+        stamp: query.stamp.clone(),
     }
 }

@@ -17,7 +17,7 @@ use crate::enrich::{Lookups, Mapped, Places};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, SocketType, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
-use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey};
+use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey, Stamp};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
@@ -74,6 +74,8 @@ pub struct Query {
     pub hint: Option<String>,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
+    /// What rows begin with.
+    pub stamp: Option<Stamp>,
     /// What must hold of what matches.
     pub check: Check,
 }

@@ -97,6 +97,62 @@ fn keys_come_in_the_order_of_the_vocabulary_in_every_row() {
     }
 }
 
+/// Keys and values that a line of NDJSON begins with.
+fn beginning(line: &str, count: usize) -> Vec<(String, Value)> {
+    let row: Value = serde_json::from_str(line).unwrap();
+    let mut keys: Vec<(usize, &String)> = row
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|key| (line.find(&format!("\"{key}\":")).unwrap(), key))
+        .collect();
+    keys.sort_unstable();
+    let keys = keys.into_iter().take(count);
+    keys.map(|(_, key)| (key.clone(), row[key].clone()))
+        .collect()
+}
+
+#[test]
+fn stamped_rows_begin_with_time_host_and_boot() {
+    let Some(_namespace) = fresh() else { return };
+    let _held = options::unread(V4, 7).unwrap();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let is_stamp = |told: &[(String, Value)]| {
+        assert!(
+            told[0].0 == "time" && told[0].1.as_str().unwrap().ends_with('Z'),
+            "{told:?}"
+        );
+        assert_eq!(told[1], ("host".to_owned(), host.clone().into()));
+        assert_eq!(told[2], ("boot_id".to_owned(), boot_id.trim().into()));
+    };
+    for words in [&["-ta"][..], &["-st"], &["-ta", "--columns", "state"]] {
+        let run = lsock([words, &["--stamp", "--format", "ndjson"]].concat()).clean();
+        run.lines()
+            .iter()
+            .for_each(|line| is_stamp(&beginning(line, 3)));
+        let run = lsock([words, &["--stamp", "--format", "csv"]].concat()).clean();
+        let rows = csv_rows(&run);
+        assert!(run.text().starts_with("time,host,boot_id,") && !rows.is_empty());
+        for row in rows {
+            assert_eq!((&*row["host"], &*row["boot_id"]), (&*host, boot_id.trim()));
+        }
+    }
+    let document = lsock(["-taj", "--stamp"]).document();
+    assert_eq!(document["boot_id"], boot_id.trim());
+    let run = lsock(["-ta", "--stamp"]);
+    assert_eq!(run.status, Some(2));
+    assert!(
+        run.stderr.contains("--format ndjson or csv"),
+        "{}",
+        run.stderr
+    );
+}
+
 #[test]
 fn csv_has_the_addresses_of_json() {
     let Some((_scene, _namespace)) = stage() else {

@@ -1,6 +1,7 @@
 //! What the words of the command line mean.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::as_netstat::{as_netstat, check_listed};
@@ -16,7 +17,7 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
-use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey, Stamp};
 use crate::source::{Detail, Extensions};
 
 impl Typed {
@@ -112,6 +113,7 @@ impl Typed {
             check,
             netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
             hint: None,
+            stamp: self.stamp(format)?,
             record: self.record,
         };
         let query = if is_netstat {
@@ -148,6 +150,23 @@ impl Typed {
             return Err(Error::Usage(text.to_owned()));
         }
         Ok(())
+    }
+
+    /// Of what is listed the machine is known, of a recording it is not.
+    fn stamp(&self, format: Format) -> Result<Option<Stamp>, Error> {
+        if !self.stamp {
+            return Ok(None);
+        }
+        if format.is_text() {
+            let text = "--stamp adds columns for programs: add --format ndjson or csv";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        let root = self.proc_root.as_deref().unwrap_or(Path::new(PROC));
+        let text = fs::read_to_string(root.join("sys/kernel/random/boot_id"));
+        let boot_id = text.ok().filter(|_| self.replay.is_none());
+        Ok(Some(Stamp {
+            boot_id: boot_id.map(|text| text.trim().to_owned()),
+        }))
     }
 
     fn check(&self) -> Result<Check, Error> {

@@ -224,11 +224,12 @@ fn lend(sockets: &[&Socket], visitor: &mut dyn Visitor) -> ControlFlow<()> {
     sockets.iter().try_for_each(|socket| visitor.take(socket))
 }
 
-fn envelope() -> Envelope {
+fn envelope(_: &Query) -> Envelope {
     Envelope {
         host: "frodo".to_owned(),
         time: "2026-01-02T03:04:05Z".to_owned(),
         repetition: Repetition::Single,
+        stamp: None,
     }
 }
 
@@ -351,7 +352,13 @@ pub(crate) fn list_over(page: &Page, query: &Query, looks: &[Look]) -> Run {
 /// Lists as `netstat` does.
 pub(crate) fn netstat_once(netstat: &Netstat, look: Look) -> Run {
     running(&netstat.query, &Page::default(), |out, messages| {
-        netstat::run(netstat, &opening(&[look]), &envelope(), out, messages)
+        netstat::run(
+            netstat,
+            &opening(&[look]),
+            &envelope(&Query::default()),
+            out,
+            messages,
+        )
     })
 }
 
@@ -382,7 +389,7 @@ pub(crate) fn wait_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> (Run,
         let mut wait = Wait::new(query, time, &opening(looks), begun)?;
         let expected = query.check.expected.unwrap_or(Count::SOME);
         let shown = query.clone();
-        let opening = move || buffer(&shown, &envelope(), out);
+        let opening = move || buffer(&shown, &envelope(&shown), out);
         let mut pending = PendingRows::new(expected, Box::new(opening));
         wait.run(clock, &mut pending, messages)
     });
@@ -398,6 +405,12 @@ pub(crate) fn watch_by(clock: &FakeClock, query: &Query, looks: &[Look]) -> Run 
             clock,
             output: None,
         };
-        rounds.changes(query.clone(), &opening(looks), out, messages)
+        rounds.changes(
+            query.clone(),
+            &opening(looks),
+            &envelope(query),
+            out,
+            messages,
+        )
     })
 }

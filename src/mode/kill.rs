@@ -36,7 +36,7 @@ use fate::Fate;
 /// When nothing can be listed at all, or the output cannot be written.
 pub fn kill(
     killing: &Killing,
-    envelope: fn() -> Envelope,
+    envelope: fn(&Query) -> Envelope,
     mut out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
@@ -51,7 +51,7 @@ pub fn kill(
 
 fn run(
     killing: &Killing,
-    envelope: fn() -> Envelope,
+    envelope: fn(&Query) -> Envelope,
     out: &mut dyn Write,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
@@ -71,7 +71,7 @@ fn run(
         };
     }
     if !killing.is_quiet {
-        show(query, &found, &envelope(), out)?;
+        show(query, &found, &envelope(query), out)?;
     }
     Ok(verdict)
 }
@@ -136,7 +136,7 @@ fn list(
 fn consent(
     killing: &Killing,
     found: &Found,
-    envelope: fn() -> Envelope,
+    envelope: fn(&Query) -> Envelope,
     out: &mut dyn Write,
     messages: &mut Messages<'_>,
 ) -> Result<Consent, Error> {
@@ -156,7 +156,7 @@ fn consent(
         return Ok(Consent::Missing);
     };
     if killing.query.format.is_text() && !killing.is_quiet {
-        show(&killing.query, found, &envelope(), out)?;
+        show(&killing.query, found, &envelope(&killing.query), out)?;
     }
     for question in questions(&found.rows, killing.ssh).skip(usize::from(killing.yes > 0)) {
         let failed = |cause| Error::Failed("cannot ask".to_owned(), cause);

@@ -27,7 +27,7 @@ use crate::text::counted;
 pub(super) fn run(
     query: &Query,
     open: Open<'_>,
-    envelope: fn() -> Envelope,
+    envelope: fn(&Query) -> Envelope,
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
@@ -44,7 +44,7 @@ pub(super) fn run(
     let query = query.as_ref();
     let limits = source.limits();
     let mut matcher = Matcher::new(query, source.as_mut())?;
-    let output = Output::of(query, open, &envelope(), out);
+    let output = Output::of(query, open, &envelope(query), out);
     let unlisted = Unlisted::of(query, &mut matcher.enricher);
     let mut listing = Listing::new(query, &mut matcher, output);
     listing.unlisted = unlisted;

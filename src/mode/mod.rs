@@ -50,7 +50,7 @@ pub use watch::{Console, Ending, EventSender, OpenConsole, Refilter, Repeating, 
 /// list goes to `messages` and into the verdict.
 pub fn list(
     query: &Query,
-    envelope: fn() -> Envelope,
+    envelope: fn(&Query) -> Envelope,
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
@@ -61,7 +61,7 @@ pub fn list(
         match query.check.wait {
             Some(time) => {
                 let shown = query.clone();
-                let rows = move || list::buffer(&shown, &envelope(), out);
+                let rows = move || list::buffer(&shown, &envelope(&shown), out);
                 wait::wait(query, time, rows, messages)
             }
             None => list::run(query, &sources::open, envelope, out, messages),

@@ -19,6 +19,7 @@ mod out;
 mod paint;
 mod search;
 mod ss;
+mod stamp;
 mod style;
 mod summary;
 mod told;
@@ -38,6 +39,7 @@ pub use order::SortKey;
 pub use paint::Color;
 pub use search::Search;
 pub use ss::{Letters, SsLayout};
+pub use stamp::Stamp;
 pub use summary::Summing;
 
 use netstat::Netstat;
@@ -169,10 +171,13 @@ pub struct Envelope {
     pub time: String,
     /// Whether there are several.
     pub repetition: Repetition,
+    /// What rows begin with; `None` = nothing but what belongs to rows of several lists.
+    pub stamp: Option<Stamp>,
 }
 
 /// The place of a list among those that `-c` writes into one output. In text the time stands before each
-/// of them, a JSON document is one line, and CSV is one table, whose first column is the time.
+/// of them, a JSON document is one line, and CSV is one table, whose first columns are
+/// the time and the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repetition {
     /// There is only this one.

@@ -144,8 +144,10 @@ fn rounds_of_json_are_documents_and_of_csv_one_table() {
     running.wait_for("records", |lines| lines.len() >= 4);
     let (lines, run) = running.end();
     run.clean();
-    assert!(lines[0].starts_with("time,protocol,"), "{}", lines[0]);
-    let is_of_now = |line: &String| line.contains("Z,tcp,inet,,LISTEN,");
+    assert!(lines[0].starts_with("time,host,protocol,"), "{}", lines[0]);
+    let host = rustix::system::uname();
+    let host = host.nodename().to_str().unwrap();
+    let is_of_now = |line: &String| line.contains(&format!("Z,{host},tcp,inet,,LISTEN,"));
     assert!(lines[1..].iter().all(is_of_now), "{lines:#?}");
 }
 

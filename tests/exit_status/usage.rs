@@ -551,12 +551,6 @@ fn repeating_refuses_what_does_not_go_with_it() {
             together,
         ),
         (
-            "counts without a time",
-            &["-sc", "--format", "csv"],
-            "the counts of -s have no time in ndjson and csv, which -c needs",
-            "use json or plain",
-        ),
-        (
             "explanation",
             &["-c", "--explain", "listen"],
             "the argument '--explain <STATE>' cannot be used",

@@ -96,7 +96,9 @@ pub fn watch(
         output: output.as_ref().map(AsFd::as_fd),
     };
     match (query.format, query.report) {
-        (Format::Ndjson, Report::Rows) => rounds.changes(query, &sources::open, out, messages),
+        (Format::Ndjson, Report::Rows) => {
+            rounds.changes(query, &sources::open, envelope, out, messages)
+        }
         _ => rounds.listings(&query, &sources::open, envelope.clone(), out, messages),
     }
 }

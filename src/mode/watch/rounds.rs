@@ -75,11 +75,12 @@ impl Rounds<'_> {
         self,
         query: Query,
         open: Open<'_>,
+        envelope: &Envelope,
         out: Box<dyn Write>,
         messages: &mut Messages<'_>,
     ) -> Result<Verdict, Error> {
         let sort = query.sort.clone();
-        let mut writer = Changes::new(&query.layout, out);
+        let mut writer = Changes::new(&query.layout, envelope, out);
         let mut looker = Looker::new(query, open)?;
         self.run(messages, |messages| {
             let time = Timestamp::now();

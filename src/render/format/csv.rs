@@ -40,13 +40,17 @@ pub(super) fn columns(extras: Extras) -> Vec<Field> {
 /// A record for each table and state in which something is, or may be.
 pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
     let mut records = Records::new(Out::new(Box::new(out)), totals.format);
+    let leading = totals.envelope.leading(false);
     let several = (!totals.parts.is_empty()).then_some("netns");
-    if totals.layout.header == HeaderLine::Shown {
+    let is_first = totals.envelope.repetition != Repetition::Later;
+    if is_first && totals.layout.header == HeaderLine::Shown {
+        records.texts(leading.iter().map(|(name, _)| name));
         records.texts(several);
         records.texts(["protocol", "family", "state", "count"]);
         records.close();
     }
     for (netns, table, state, count) in totals.records() {
+        records.leading(&leading);
         if let Some(netns) = netns {
             records.text(&escape(netns));
         }
@@ -63,39 +67,32 @@ pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
 pub(super) struct CsvRows<'w> {
     records: Records<'w>,
     columns: Told,
-    /// What every record begins with, where there are several listings: one table holds them all.
-    time: Option<String>,
+    /// What every record begins with.
+    leading: Vec<(&'static str, Option<String>)>,
 }
 
 impl<'w> CsvRows<'w> {
     pub(super) fn new(format: Format, layout: &Layout, envelope: &Envelope, out: Out<'w>) -> Self {
         let mut records = Records::new(out, format);
-        let (header, time) = match envelope.repetition {
-            Repetition::Single => (layout.header, None),
-            Repetition::First => (layout.header, Some(envelope.time.clone())),
-            Repetition::Later => (HeaderLine::Hidden, Some(envelope.time.clone())),
-        };
+        let leading = envelope.leading(false);
+        let is_first = envelope.repetition != Repetition::Later;
         let columns = flat(&layout.columns);
-        if header == HeaderLine::Shown {
-            if time.is_some() {
-                records.text("time");
-            }
+        if is_first && layout.header == HeaderLine::Shown {
+            records.texts(leading.iter().map(|(name, _)| name));
             records.headers(&columns);
             records.close();
         }
         Self {
             records,
             columns: cells(&columns),
-            time,
+            leading,
         }
     }
 }
 
 impl Sink for CsvRows<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
-        if let Some(time) = &self.time {
-            self.records.text(time);
-        }
+        self.records.leading(&self.leading);
         self.records.columns(&mut self.columns, row);
         self.records.end()
     }
@@ -107,16 +104,25 @@ impl Sink for CsvRows<'_> {
 
 pub(super) struct CsvEvents<'w> {
     records: Records<'w>,
+    /// What stands behind the time.
+    leading: Vec<(&'static str, Option<String>)>,
     before: Told,
     behind: Told,
 }
 
 impl<'w> CsvEvents<'w> {
-    pub(super) fn new(format: Format, layout: &EventLayout, out: Out<'w>) -> Self {
+    pub(super) fn new(
+        format: Format,
+        layout: &EventLayout,
+        envelope: &Envelope,
+        out: Out<'w>,
+    ) -> Self {
+        let leading = envelope.leading(true);
         let mut records = Records::new(out, format);
         let [before, behind] = layout.around_step().map(|columns| flat(&columns));
         if layout.header == HeaderLine::Shown {
             records.text("time");
+            records.texts(leading.iter().map(|(name, _)| name));
             records.headers(&before);
             records.texts(["old_state", "new_state", "step"]);
             records.texts(["task_pid", "task_tid", "task_name"]);
@@ -128,6 +134,7 @@ impl<'w> CsvEvents<'w> {
         }
         Self {
             records,
+            leading,
             before: cells(&before),
             behind: cells(&behind),
         }
@@ -139,6 +146,7 @@ impl EventWriter for CsvEvents<'_> {
         let records = &mut self.records;
         let step = Step::of(event);
         records.text(&rfc_3339(step.time));
+        records.leading(&self.leading);
         records.columns(&mut self.before, row);
         records.text(&step.old.map(|old| old.to_string()).unwrap_or_default());
         records.text(&step.new.to_string());
@@ -221,6 +229,15 @@ impl<'w> Records<'w> {
             }
         }
         self.out.buffer.extend_from_slice(rest.as_bytes());
+    }
+
+    /// Adds what records begin with.
+    fn leading(&mut self, leading: &[(&str, Option<String>)]) {
+        self.texts(
+            leading
+                .iter()
+                .map(|(_, value)| value.as_deref().unwrap_or_default()),
+        );
     }
 
     /// Adds a number; an empty field where there is none.

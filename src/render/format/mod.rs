@@ -14,6 +14,7 @@ use super::out::Out;
 use super::summary::{Totals, text};
 use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink, Ss};
 pub use json::Changes;
+pub(super) use json::member;
 use json::{Json, JsonEvents, Objects};
 
 impl Format {
@@ -110,9 +111,12 @@ pub fn sink<'w>(
         Format::Ss(own) => Box::new(Ss::new(own, layout.header, out)),
         Format::Json => {
             let objects = Objects::document("sockets", envelope, out);
-            Box::new(Json::new(&layout, objects))
+            Box::new(Json::new(&layout, Vec::new(), objects))
         }
-        Format::Ndjson => Box::new(Json::new(&layout, Objects::lines(out))),
+        Format::Ndjson => {
+            let leading = envelope.leading_members(false);
+            Box::new(Json::new(&layout, leading, Objects::lines(out)))
+        }
         Format::Csv | Format::CsvSafe => {
             Box::new(csv::CsvRows::new(format, &layout, envelope, out))
         }
@@ -144,11 +148,17 @@ pub fn event_sink<'w>(
             };
             Box::new(JsonEvents::new(
                 &layout,
+                Vec::new(),
                 Objects::document(name, envelope, out),
             ))
         }
-        Format::Ndjson => Box::new(JsonEvents::new(&layout, Objects::lines(out))),
-        Format::Csv | Format::CsvSafe => Box::new(csv::CsvEvents::new(format, &layout, out)),
+        Format::Ndjson => {
+            let leading = envelope.leading_members(true);
+            Box::new(JsonEvents::new(&layout, leading, Objects::lines(out)))
+        }
+        Format::Csv | Format::CsvSafe => {
+            Box::new(csv::CsvEvents::new(format, &layout, envelope, out))
+        }
     };
     EventSink::new(writer, grouping, most)
 }

@@ -64,6 +64,7 @@ fn envelope() -> Envelope {
         host: "frodo \"the\" host".to_owned(),
         time: "2026-01-02T03:04:05Z".to_owned(),
         repetition: Repetition::Single,
+        stamp: None,
     }
 }
 

@@ -104,9 +104,47 @@ fn counts_of_json_are_one_line_too() {
     assert!(validator_of("").is_valid(&serde_json::from_str(&text).unwrap()));
 }
 
+#[test]
+fn counts_of_csv_and_ndjson_begin_with_time_and_host() {
+    for (format, expected) in [
+        (
+            Format::Csv,
+            "time,host,protocol,family,state,count\r\n2,H,tcp,inet,LISTEN,1\r\n",
+        ),
+        (
+            Format::Ndjson,
+            "{\"time\":\"2\",\"host\":\"H\",\"protocol\":\"tcp\",\"family\":\"inet\",\"state\":\"LISTEN\",\"count\":1}\n",
+        ),
+    ] {
+        let mut told = String::new();
+        for repetition in [Repetition::First, Repetition::Later] {
+            let page = Page::default();
+            let (time, host) = ("2".to_owned(), "H".to_owned());
+            let envelope = Envelope {
+                host,
+                time,
+                repetition,
+                ..envelope()
+            };
+            let (layout, out) = (layout(format, &[]), Box::new(page.clone()));
+            let mut summing = Summing::new(format, layout, None, envelope, out);
+            feed(&mut summing, &scene::rows()[..1], &scene::summary()).unwrap();
+            told.push_str(&page.text());
+        }
+        let (_, row) = expected
+            .trim_end()
+            .rsplit_once('\n')
+            .unwrap_or(("", expected.trim_end()));
+        assert_eq!(
+            told,
+            format!("{expected}{row}{}", &expected[expected.trim_end().len()..])
+        );
+    }
+}
+
 fn changes(layout: &Layout) -> String {
     let page = Page::default();
-    let mut changes = Changes::new(layout, Box::new(page.clone()));
+    let mut changes = Changes::new(layout, &envelope(), Box::new(page.clone()));
     let told = [
         Change::Found,
         Change::New,
@@ -151,6 +189,6 @@ fn what_a_change_tells_of_a_socket_is_what_a_listing_tells() {
             .unwrap()
             .clone()
     };
-    let own = ["time", "change", "old_state"].map(Value::from);
+    let own = ["time", "host", "change", "old_state"].map(Value::from);
     assert_eq!(required("change"), [&own[..], &required("socket")].concat());
 }

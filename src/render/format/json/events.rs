@@ -29,6 +29,8 @@ fn states(out: &mut Vec<u8>, step: &Step) {
 
 /// What is told of the socket of an event, before the step and behind it.
 struct Columns {
+    /// What stands behind the time.
+    leading: Vec<u8>,
     before: Members,
     behind: Members,
 }
@@ -39,6 +41,7 @@ impl Columns {
         if let Some(first) = life.steps.first() {
             json::member(out, "time", rfc_3339(first.time));
         }
+        json::members(out, &self.leading);
         self.before.follow(out, &life.row());
         self.behind.follow(out, &life.row());
         for (key, number) in carried(life.traffic) {
@@ -63,9 +66,17 @@ pub(in crate::render) struct JsonEvents<'w> {
 }
 
 impl<'w> JsonEvents<'w> {
-    pub(in crate::render) fn new(layout: &EventLayout, objects: Objects<'w>) -> Self {
+    pub(in crate::render) fn new(
+        layout: &EventLayout,
+        leading: Vec<u8>,
+        objects: Objects<'w>,
+    ) -> Self {
         let [before, behind] = layout.around_step().map(|columns| Members::of(&columns));
-        let columns = Columns { before, behind };
+        let columns = Columns {
+            leading,
+            before,
+            behind,
+        };
         Self { objects, columns }
     }
 }
@@ -76,6 +87,7 @@ impl EventWriter for JsonEvents<'_> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
         json::member(out, "time", rfc_3339(step.time));
+        json::members(out, &self.columns.leading);
         self.columns.before.follow(out, row);
         states(out, &step);
         self.columns.behind.follow(out, row);

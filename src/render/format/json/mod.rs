@@ -14,22 +14,29 @@ use crate::model::{Change, Row, Summary};
 use crate::render::events::rfc_3339;
 use crate::render::out::Out;
 use crate::render::summary::Totals;
-use crate::render::{Layout, Sink};
+use crate::render::{Envelope, Layout, Repetition, Sink};
 pub(super) use counts::write as counts;
 pub(super) use events::JsonEvents;
 use objects::Members;
 pub(super) use objects::Objects;
 use value as json;
+pub(in crate::render) use value::member;
 
 pub(super) struct Json<'w> {
     objects: Objects<'w>,
+    /// What each object begins with, and a comma.
+    leading: Vec<u8>,
     members: Members,
 }
 
 impl<'w> Json<'w> {
-    pub(super) fn new(layout: &Layout, objects: Objects<'w>) -> Self {
+    pub(super) fn new(layout: &Layout, mut leading: Vec<u8>, objects: Objects<'w>) -> Self {
+        if !leading.is_empty() {
+            leading.push(b',');
+        }
         Self {
             objects,
+            leading,
             members: Members::of(&layout.columns),
         }
     }
@@ -38,7 +45,9 @@ impl<'w> Json<'w> {
 impl Sink for Json<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         self.objects.begin();
-        self.members.write(&mut self.objects.out.buffer, row);
+        let out = &mut self.objects.out.buffer;
+        out.extend_from_slice(&self.leading);
+        self.members.write(out, row);
         self.objects.end()
     }
 
@@ -49,15 +58,17 @@ impl Sink for Json<'_> {
 
 /// An object for each table and state in which something is, or may be.
 pub(super) fn count_lines(out: &mut Vec<u8>, totals: &Totals) {
+    let leading = totals.envelope.leading_members(false);
     for (netns, table, state, count) in totals.records() {
         out.push(b'{');
+        json::members(out, &leading);
         if let Some(name) = netns {
             json::netns(out, name);
         }
-        json::member(out, "protocol", table.protocol.name());
-        json::member(out, "family", table.family.name());
-        json::member(out, "state", state.to_string());
-        json::member(out, "count", count);
+        member(out, "protocol", table.protocol.name());
+        member(out, "family", table.family.name());
+        member(out, "state", state.to_string());
+        member(out, "count", count);
         out.push(b'}');
         out.push(b'\n');
     }
@@ -66,14 +77,21 @@ pub(super) fn count_lines(out: &mut Vec<u8>, totals: &Totals) {
 /// `-c`: writes an object for each change of a socket.
 pub struct Changes<'w> {
     objects: Objects<'w>,
+    /// What stands behind the time.
+    leading: Vec<u8>,
     members: Members,
 }
 
 impl<'w> Changes<'w> {
     /// To `out`, with the columns of a layout.
-    pub fn new(layout: &Layout, out: Box<dyn Write + 'w>) -> Self {
+    pub fn new(layout: &Layout, envelope: &Envelope, out: Box<dyn Write + 'w>) -> Self {
+        let envelope = Envelope {
+            repetition: Repetition::First,
+            ..envelope.clone()
+        };
         Self {
             objects: Objects::lines(Out::new(out)),
+            leading: envelope.leading_members(true),
             members: Members::of(&layout.columns),
         }
     }
@@ -86,9 +104,10 @@ impl<'w> Changes<'w> {
     pub fn change(&mut self, time: Timestamp, change: Change, row: &Row<'_>) -> io::Result<()> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
-        json::member(out, "time", rfc_3339(time));
-        json::member(out, "change", change.name());
-        json::member(
+        member(out, "time", rfc_3339(time));
+        json::members(out, &self.leading);
+        member(out, "change", change.name());
+        member(
             out,
             "old_state",
             change.old_state().map(|old| old.to_string()),

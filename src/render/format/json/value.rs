@@ -51,6 +51,14 @@ pub(in crate::render) fn key(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
+/// Writes members that are written already, if there are any.
+pub(in crate::render) fn members(out: &mut Vec<u8>, written: &[u8]) {
+    if !written.is_empty() {
+        separate(out);
+        out.extend_from_slice(written);
+    }
+}
+
 /// Writes the comma before a member, if it is not the first one.
 pub(in crate::render) fn separate(out: &mut Vec<u8>) {
     if !matches!(out.last(), Some(b'{' | b'[')) {
@@ -64,6 +72,9 @@ pub(in crate::render) fn opening(out: &mut Vec<u8>, envelope: &Envelope) {
     member(out, "version", 2);
     member(out, "host", text::escape(envelope.host.as_bytes()));
     member(out, "time", text::escape(envelope.time.as_bytes()));
+    if let Some(stamp) = &envelope.stamp {
+        member(out, "boot_id", stamp.boot_id.clone());
+    }
 }
 
 /// Writes a text, quoted and escaped by `serde_json`; a character that does not show, where it still has
