@@ -215,7 +215,7 @@ fn socket_that_nobody_can_hold_has_no_owner_for_certain() {
 }
 
 /// Sends a descriptor into a unix socket: closed afterwards, nobody has it while it is in flight.
-fn send_away(listener: &OwnedFd) -> (OwnedFd, OwnedFd) {
+pub fn send_away(listener: &OwnedFd) -> (OwnedFd, OwnedFd) {
     use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
     use std::os::fd::AsRawFd;
     let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();

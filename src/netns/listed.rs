@@ -3,6 +3,8 @@
 //! Before `listns(2)` no call tells, so a program goes through the kernel's own list. It shows whether processes and
 //! mounts lead to all of them. To be told of every task takes a fraction of the time of its links in `/proc`.
 
+mod holders;
+
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,6 +14,7 @@ use std::path::Path;
 use rustix::fs::CWD;
 use zerocopy::FromBytes as _;
 
+pub(super) use self::holders::Holder;
 use super::inode_at;
 use crate::bpf::Size::{Eight, Four};
 use crate::bpf::{
@@ -55,6 +58,15 @@ impl List {
             link.iterate().ok()?.read_to_end(&mut text).ok()?;
             read(&text)
         })
+    }
+}
+
+impl List {
+    /// The descriptors that lead to any of these namespaces, of processes that do not live there; `None` = the kernel
+    /// does not let us look.
+    pub(super) fn holders(&self, of: &BTreeSet<u32>) -> Option<Vec<Holder>> {
+        self.0.get()?.as_ref()?;
+        holders::find(of).ok()
     }
 }
 
@@ -149,10 +161,9 @@ struct Writer<'b> {
 ///
 /// When the kernel lacks something, which is named.
 fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
-    let code = Assembler::default();
-    let mut writer = Writer { code, btf };
+    let mut writer = Writer::new(btf);
     let [list, done] = [(); 2].map(|()| writer.code.label());
-    writer.begin()?;
+    writer.begin(CONTEXT)?;
     writer.code.jump(Condition::Is(NODE, 0), list);
     writer.task(done)?;
     writer.code.place(list);
@@ -163,13 +174,19 @@ fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
     Ok(writer.code.finish())
 }
 
-impl Writer<'_> {
-    fn begin(&mut self) -> Result<(), Malformed> {
+impl<'b> Writer<'b> {
+    fn new(btf: &'b Btf<'b>) -> Self {
+        let code = Assembler::default();
+        Self { code, btf }
+    }
+
+    /// Takes the task and the output of what the program is given.
+    fn begin(&mut self, context: &str) -> Result<(), Malformed> {
         self.code.set(R::R2, 0);
         self.code.store(Eight, R::STACK, INODE, R::R2);
         self.code.store(Eight, R::STACK, THREAD, R::R2);
-        self.load(NODE, R::R1, [CONTEXT, "task"])?;
-        self.load(R::R1, R::R1, [CONTEXT, "meta"])?;
+        self.load(NODE, R::R1, [context, "task"])?;
+        self.load(R::R1, R::R1, [context, "meta"])?;
         self.load(OUTPUT, R::R1, ["bpf_iter_meta", "seq"])
     }
 
@@ -268,11 +285,17 @@ impl Writer<'_> {
     fn number_at(&mut self, into: R, from: R, offset: i16) -> Result<(), Malformed> {
         self.code.copy(R::R1, from);
         self.code.add_number(R::R1, offset.into());
-        let number = self.btf.find(TypeKind::Struct, NUMBER)?;
-        self.code.set(R::R2, number.cast_signed());
+        self.cast(NUMBER)?;
+        self.code.load(Eight, into, R::R0, 0);
+        Ok(())
+    }
+
+    /// Takes the address in the first register for one of such a structure.
+    fn cast(&mut self, structure: &str) -> Result<(), Malformed> {
+        let structure = self.btf.find(TypeKind::Struct, structure)?;
+        self.code.set(R::R2, structure.cast_signed());
         let cast = self.btf.find(TypeKind::Function, CAST)?;
         self.code.call_kernel(cast.cast_signed());
-        self.code.load(Eight, into, R::R0, 0);
         Ok(())
     }
 

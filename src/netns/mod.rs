@@ -113,12 +113,7 @@ impl Namespace {
     /// When the process or the descriptor is gone, or there is no right to it: to take a copy needs that of
     /// tracing the process, to ask it `CAP_NET_ADMIN`.
     pub fn of_socket(pid: u32, fd: u32) -> io::Result<Self> {
-        let number = |number: u32| i32::try_from(number).map_err(|_| io::Error::from(Errno::INVAL));
-        let pid = Pid::from_raw(number(pid)?).ok_or(Errno::SRCH)?;
-        let process = pidfd_open(pid, PidfdFlags::empty())?;
-        let socket = pidfd_getfd(&process, number(fd)?, PidfdGetfdFlags::empty())?;
-        let open = network_of(socket.as_fd())?;
-        let inode = u32::try_from(fstat(&open)?.st_ino).map_err(|_| Errno::OVERFLOW)?;
+        let (inode, open) = of_socket(pid, fd)?;
         Ok(Self {
             name: nameless(inode).into_bytes().into(),
             inode,
@@ -127,6 +122,17 @@ impl Namespace {
             handle: Handle::Open(open.into()),
         })
     }
+}
+
+/// That of a socket that a process holds: its inode number, and itself.
+fn of_socket(pid: u32, fd: u32) -> io::Result<(u32, OwnedFd)> {
+    let number = |number: u32| i32::try_from(number).map_err(|_| io::Error::from(Errno::INVAL));
+    let pid = Pid::from_raw(number(pid)?).ok_or(Errno::SRCH)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    let socket = pidfd_getfd(&process, number(fd)?, PidfdGetfdFlags::empty())?;
+    let open = network_of(socket.as_fd())?;
+    let inode = u32::try_from(fstat(&open)?.st_ino).map_err(|_| Errno::OVERFLOW)?;
+    Ok((inode, open))
 }
 
 /// What a namespace is called that nobody is known to live in.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::listed::{List, Listed};
 use super::wanted::Wanted;
-use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, open};
+use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, of_socket, open};
 use crate::container::Containers;
 use crate::error::Error;
 use crate::procfs::fd::{comm, is_kernel_thread, other_threads, processes_in};
@@ -45,6 +45,8 @@ struct Seen {
     names: Vec<Vec<u8>>,
     /// True if its inode number is that of a file there.
     is_hidden: bool,
+    /// Where nothing leads there but a socket of another process: itself.
+    open: Option<Arc<OwnedFd>>,
 }
 
 /// More handles of a namespace than this are not kept.
@@ -82,7 +84,7 @@ impl Search {
         let failed = |cause| Error::file("open", PROC, cause);
         let proc = file::search(PROC).map_err(failed)?;
         let processes = processes_in(Path::new(PROC))?;
-        let listed = list.read(wanted.contains(&Wanted::All));
+        let listed = list.read(wanted.iter().any(Wanted::may_be_hidden));
         let refused = if let Some(listed) = listed {
             search.take_listed(proc.as_fd(), &processes, listed)
         } else {
@@ -111,7 +113,31 @@ impl Search {
 
     fn leads_to(&self, inode: u32) -> bool {
         let seen = self.found.get(&inode);
-        seen.is_some_and(|seen| !seen.handles.is_empty())
+        seen.is_some_and(|seen| seen.open.is_some() || !seen.handles.is_empty())
+    }
+
+    /// Looks for descriptors that lead to namespaces to which nothing else does. False if the kernel does not tell.
+    pub fn take_holders(&mut self, list: &List) -> bool {
+        let unseen = self.unseen().unwrap_or_default();
+        let Some(holders) = list.holders(&unseen) else {
+            return false;
+        };
+        // Ours are of those that were found before.
+        let own = own_process();
+        for one in holders.iter().filter(|one| Some(one.pid) != own) {
+            if self.leads_to(one.inode) {
+                continue;
+            }
+            let seen = self.found.entry(one.inode).or_default();
+            if !one.is_socket {
+                seen.lead(|| format!("{PROC}/{}/fd/{}", one.pid, one.fd).into());
+            } else if let Ok((inode, open)) = of_socket(one.pid, one.fd)
+                && inode == one.inode
+            {
+                seen.open = Some(open.into());
+            }
+        }
+        true
     }
 
     /// Those are open: each with the link that leads there, below `/proc`.
@@ -318,9 +344,14 @@ impl Search {
             None => String::new(),
         };
         let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+        let listed = self.listed.as_ref().zip(inode(word, b"net"));
+        let is_listed = listed.is_some_and(|(listed, inode)| listed.contains(&inode));
         let name = escape(word);
         Err(Error::Usage(match () {
             () if word.is_empty() => "-N: a name is empty".to_owned(),
+            () if is_listed => {
+                format!("-N: cannot enter {name}: nothing that can be read leads there")
+            }
             () if is_number => format!("-N: there is no process {name}"),
             () => format!("-N: there is no network namespace \"{name}\"{hint}"),
         }))
@@ -399,7 +430,10 @@ impl Search {
             } else {
                 let found = seen.map_or(&[][..], |seen| &seen.handles);
                 let asked = path.map(Path::to_owned);
-                Handle::Paths(asked.into_iter().chain(found.iter().cloned()).collect())
+                match seen.and_then(|seen| seen.open.clone()) {
+                    Some(open) => Handle::Open(open),
+                    None => Handle::Paths(asked.into_iter().chain(found.iter().cloned()).collect()),
+                }
             },
         }
     }

@@ -33,6 +33,11 @@ impl Wanted {
 }
 
 impl Wanted {
+    /// True of all, or of one where nobody may live.
+    pub fn may_be_hidden(&self) -> bool {
+        *self == Self::All || self.is_nameless()
+    }
+
     /// True of `net:[INODE]`: nobody may live there.
     pub fn is_nameless(&self) -> bool {
         matches!(self, Self::Named(name) if name.starts_with(b"net:["))

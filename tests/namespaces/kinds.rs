@@ -16,10 +16,11 @@ use tempfile::TempDir;
 
 use super::{add, in_named, in_new, own_mounts};
 use crate::owners::alone::is_alone;
+use crate::owners::send_away;
 use crate::scene::expected::inode;
 use crate::scene::holder::Holder;
 use crate::scene::namespace::ip;
-use crate::support::{Child, Run, can_strace, command, lsock, run, skip, traced, until_ok};
+use crate::support::{Child, Run, can_strace, close, command, lsock, run, skip, traced, until_ok};
 
 const PORT: u16 = 8_080;
 
@@ -200,11 +201,24 @@ fn a_plain_list_of_the_machine_has_what_only_a_descriptor_or_a_socket_holds() {
     let port = format!("sport = {PORT}");
     // Namespaces of other tests may vanish meanwhile.
     let run = lsock(["-N", "all", "-tln", "--json", &port]);
+    let named = format!("net:[{}]", of_socket.netns);
+    let alone = placed(&lsock(["-N", &named, "-tln", "--json"]).clean());
+    assert_eq!(alone, [(of_socket.inode, of_socket.netns)].into());
     let placed = placed(&run);
     let is_there = [&described, &of_socket].map(|one| placed.get(&one.inode) == Some(&one.netns));
     let not_searched = &run.document()["summary"]["not_searched"];
     if *not_searched == Value::Null {
         assert_eq!(is_there, [true; 2], "{placed:?}");
+        let net = in_new(|| File::open("/proc/thread-self/ns/net").unwrap(), None);
+        let inode = net.metadata().unwrap().ino();
+        let net = net.into();
+        let _ends = send_away(&net);
+        close(net);
+        let run = lsock(["-N", &format!("net:[{inode}]"), "-tln"]);
+        let said = format!(
+            "lsock: -N: cannot enter net:[{inode}]: nothing that can be read leads there\n"
+        );
+        assert_eq!((run.status, run.stderr), (Some(2), said));
     } else {
         assert_eq!(*not_searched, json!(["descriptor", "socket"]));
         skip("the kernel does not tell which network namespaces it has");
