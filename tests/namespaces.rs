@@ -362,8 +362,13 @@ fn what_must_not_be_entered_is_told_or_read_in_files() {
     // The files of a process that lives there may be read.
     let ((_open, port), holder) = in_new(|| (listener(), Holder::sleeping(&[]).unwrap()), None);
     let pid = holder.pid().to_string();
+    // So may those of a thread.
+    let (_leave, stay) = channel();
+    let (_of_thread, of_thread) = in_new(listener, Some(stay));
     for words in [["-N", &pid], ["-N", "all"]] {
         let run = run_as_nobody(&[&words[..], &["-tln", "--json"]].concat());
+        let has_thread = found(&run).contains_key(&of_thread.into());
+        assert_eq!(has_thread, words[1] == "all", "{run:?}");
         let netns = format!("sleep[{pid}]");
         // What stands for it here is no inode of a namespace.
         assert!(run.sockets().iter().all(|row| row["netns_inode"].is_null()));

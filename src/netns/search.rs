@@ -88,8 +88,8 @@ impl Search {
         let refused = if let Some(listed) = listed {
             search.take_listed(proc.as_fd(), &processes, listed)
         } else {
-            let refused = search.take_processes(proc.as_fd(), &processes);
-            search.take_threads(proc.as_fd(), &processes);
+            let mut refused = search.take_processes(proc.as_fd(), &processes);
+            refused.extend(search.take_threads(proc.as_fd(), &processes));
             refused
         };
         if !search.is_whole() {
@@ -246,19 +246,22 @@ impl Search {
         }
     }
 
-    /// A thread may live elsewhere than its process. Ours are where they look.
-    fn take_threads(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) {
+    /// A thread may live elsewhere than its process. Ours are where they look. Gives those that must not be asked.
+    fn take_threads(&mut self, proc: BorrowedFd<'_>, processes: &[u32]) -> Vec<u32> {
+        let mut refused = Vec::new();
         let own = own_process();
         for &pid in processes.iter().filter(|pid| Some(**pid) != own) {
             let others = other_threads(proc, &pid.to_string(), pid);
             for thread in others.unwrap_or_default() {
-                if let Ok(inode) = inode_at(proc, &*format!("{thread}/ns/net"), b"net")
-                    && !self.found.contains_key(&inode)
-                {
-                    self.take_task(inode, thread);
+                match inode_at(proc, &*format!("{thread}/ns/net"), b"net") {
+                    Ok(inode) if !self.found.contains_key(&inode) => self.take_task(inode, thread),
+                    Err(Errno::ACCESS | Errno::PERM) => refused.push(thread),
+                    // It is known, or the thread has ended.
+                    _ => {}
                 }
             }
         }
+        refused
     }
 
     /// Mounts as processes see them below `root`.
