@@ -10,7 +10,7 @@ use nix::sched::{CloneFlags, setns};
 
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{close, fresh, lsock};
+use crate::support::{Stop, close, fresh, lsock};
 
 /// Connections that stay, over each IP version: their lists take many datagrams.
 const STAY: usize = 500;
@@ -56,15 +56,6 @@ fn listed(words: &[&str]) -> (HashMap<u64, u32>, usize) {
         }
     }
     (times, run.lines().len())
-}
-
-/// Stops the churn on every way out.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Opens and closes connections in a namespace until it is to stop, some thousand times at the most.

@@ -16,7 +16,7 @@ use nix::sys::socket::{SockaddrIn, bind, connect, getsockname, setsockopt, socko
 use serde_json::Value;
 
 use crate::scene::{Namespace, V4, V6, tcp};
-use crate::support::{close, fresh, lsock, skip, stage, until_ok};
+use crate::support::{Stop, close, fresh, lsock, skip, stage, until_ok};
 
 /// All that a walk tells.
 const COLUMNS: &str = "family,state,recv_q,send_q,src,dst,uid,inode,shutdown,mark,cgroup_id,\
@@ -200,12 +200,12 @@ fn who_stays_is_counted_once_while_others_come_and_go() {
     let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| come_and_go(&stop, &namespace, &[V4]));
         for _ in 0..20 {
             let document = summary("bpf", &["-t6", "state established"]);
             assert_eq!(document["counts"][0]["states"]["ESTABLISHED"], 1_000);
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
@@ -390,6 +390,7 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
     let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| come_and_go(&stop, &namespace, &[V4, V6]));
         for _ in 0..20 {
             let words = [
@@ -412,7 +413,6 @@ fn who_stays_is_listed_once_while_others_come_and_go() {
                 assert_eq!(times.get(inode), Some(&1));
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
@@ -487,6 +487,7 @@ fn who_stays_bound_is_listed_once_while_others_come_and_go() {
     );
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| come_and_go(&stop, &namespace, &[V4, V6]));
         scope.spawn(|| {
             setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
@@ -520,6 +521,5 @@ fn who_stays_bound_is_listed_once_while_others_come_and_go() {
                 assert_eq!(&found, expected);
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }

@@ -22,6 +22,8 @@ pub struct Anchor {
     jobs: Sender<Job>,
 }
 
+/// What such threads are called.
+pub(super) const ANCHOR: &str = "lsock-netns";
 /// More than is done there needs.
 const STACK: usize = 128 * 1024;
 
@@ -70,7 +72,8 @@ impl Anchor {
                 }
             }
         };
-        let builder = thread::Builder::new().stack_size(STACK);
+        let builder = thread::Builder::new().name(ANCHOR.to_owned());
+        let builder = builder.stack_size(STACK);
         builder.spawn(stay)?;
         let thread = answer.recv().map_err(|_| io::ErrorKind::Other)??;
         Ok(Self { thread, jobs })

@@ -13,6 +13,7 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
+use super::anchor::ANCHOR;
 use super::listed::{List, Listed};
 use super::wanted::Wanted;
 use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, of_socket, open};
@@ -66,6 +67,9 @@ pub struct Search {
     found: BTreeMap<u32, Seen>,
     /// What there is, if the kernel told.
     listed: Option<BTreeSet<u32>>,
+    /// Where other processes of this program are to watch. They do not live there, or each of two would keep for the
+    /// other what is gone.
+    watched: BTreeSet<u32>,
 }
 
 impl Search {
@@ -106,6 +110,13 @@ impl Search {
 
     /// Those to which nothing leads that was found; `None` = nobody knows.
     pub fn unseen(&self) -> Option<BTreeSet<u32>> {
+        let mut unseen = self.missing()?;
+        unseen.retain(|inode| !self.watched.contains(inode));
+        Some(unseen)
+    }
+
+    /// The same, and those that are only watched.
+    pub fn missing(&self) -> Option<BTreeSet<u32>> {
         let mut listed = self.listed.clone()?;
         listed.retain(|inode| !self.leads_to(*inode));
         Some(listed)
@@ -118,14 +129,15 @@ impl Search {
 
     /// Looks for descriptors that lead to namespaces to which nothing else does. False if the kernel does not tell.
     pub fn take_holders(&mut self, list: &List) -> bool {
-        let unseen = self.unseen().unwrap_or_default();
-        let Some(holders) = list.holders(&unseen) else {
+        let missing = self.missing().unwrap_or_default();
+        let Some(holders) = list.holders(&missing) else {
             return false;
         };
         // Ours are of those that were found before.
         let own = own_process();
         for one in holders.iter().filter(|one| Some(one.pid) != own) {
-            if self.leads_to(one.inode) {
+            let is_watching = self.watched.contains(&one.inode) && runs_this(one.pid);
+            if is_watching || self.leads_to(one.inode) {
                 continue;
             }
             let seen = self.found.entry(one.inode).or_default();
@@ -166,10 +178,18 @@ impl Search {
         let own = own_process();
         for [inode, process, task] in threads {
             if Some(process) != own && !self.leads_to(inode) {
-                self.take_task(inode, task);
+                self.take_thread(inode, process, task);
             }
         }
         refused
+    }
+
+    fn take_thread(&mut self, inode: u32, process: u32, thread: u32) {
+        if is_anchor(thread) && runs_this(process) {
+            self.watched.insert(inode);
+        } else {
+            self.take_task(inode, thread);
+        }
     }
 
     /// Gives the processes that must not be asked.
@@ -254,7 +274,9 @@ impl Search {
             let others = other_threads(proc, &pid.to_string(), pid);
             for thread in others.unwrap_or_default() {
                 match inode_at(proc, &*format!("{thread}/ns/net"), b"net") {
-                    Ok(inode) if !self.found.contains_key(&inode) => self.take_task(inode, thread),
+                    Ok(inode) if !self.found.contains_key(&inode) => {
+                        self.take_thread(inode, pid, thread);
+                    }
                     Err(Errno::ACCESS | Errno::PERM) => refused.push(thread),
                     // It is known, or the thread has ended.
                     _ => {}
@@ -493,6 +515,22 @@ fn at(path: &Path) -> Result<u32, Error> {
 pub fn own_process() -> Option<u32> {
     let own = fs::read_link("/proc/self").ok()?;
     own.to_str()?.parse().ok()
+}
+
+/// True of a thread that [`Anchor`](super::Anchor) began, in whatever process.
+fn is_anchor(thread: u32) -> bool {
+    let name = read_path(Path::new(&format!("{PROC}/{thread}/comm")), SHORT);
+    name.is_ok_and(|name| name.trim_ascii_end() == ANCHOR.as_bytes())
+}
+
+/// True of a process that runs the same program as this one.
+fn runs_this(process: u32) -> bool {
+    let file = |process: &str| {
+        let file = statat(CWD, &*format!("{PROC}/{process}/exe"), AtFlags::empty());
+        file.ok().map(|file| (file.st_dev, file.st_ino))
+    };
+    let other = file(&process.to_string());
+    other.is_some() && other == file("self")
 }
 
 fn containers() -> Containers {

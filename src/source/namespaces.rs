@@ -219,7 +219,7 @@ impl NamespacesSource {
         // To look for the same once more is of no use.
         let is_new = |unseen: BTreeSet<u32>| !unseen.is_subset(&self.unreached);
         let is_needed = self.wanted.iter().any(Wanted::may_be_hidden)
-            && search.unseen().is_some_and(is_new)
+            && search.missing().is_some_and(is_new)
             && !search.take_holders(&self.list);
         let is_deep = !search.is_whole() && (is_needed || self.depth == Depth::Descriptors);
         let held = is_deep.then(|| -> Result<_, Error> {

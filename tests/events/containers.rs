@@ -15,7 +15,7 @@ use super::watch::{Watch, can_trace};
 use crate::containers::Group;
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
-use crate::support::{LSOCK, Run, command, has, lsock, run, skip, spawn};
+use crate::support::{LSOCK, Run, Stop, command, has, lsock, run, skip, spawn};
 
 const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
 const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
@@ -92,9 +92,8 @@ fn while_talking(words: &[&str], group: &Path) -> Run {
                 talk(group);
             }
         });
-        let run = lsock([&["-En"], words].concat());
-        is_over.store(true, Ordering::Relaxed);
-        run
+        let _stop = Stop(&is_over);
+        lsock([&["-En"], words].concat())
     })
 }
 

@@ -13,7 +13,7 @@ use super::watch::{Steps, Watch, has_begun, traced};
 use super::{CLIENT, SERVER};
 use crate::scene::expected::local_address;
 use crate::scene::{Namespace, V4, tcp};
-use crate::support::{LSOCK, Reading, Run, close, fresh, program, until};
+use crate::support::{LSOCK, Reading, Run, Stop, close, fresh, program, until};
 
 const CONNECTIONS: usize = 10_000;
 /// Six of the one who closes first and five of the other, but for the end of `TIME_WAIT`.
@@ -123,8 +123,9 @@ fn neighbours_that_churn_neither_appear_nor_take_room() {
             count
         };
         let neighbours = [scope.spawn(churn), scope.spawn(churn)];
+        let stop = Stop(&is_over);
         let port = open_and_close(OURS);
-        is_over.store(true, Ordering::Relaxed);
+        drop(stop);
         (port, neighbours.map(|one| one.join().unwrap()))
     });
     let (events, run) = watch.end();

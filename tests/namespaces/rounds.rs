@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::{add, in_named, listener, own_mounts};
 use crate::owners::alone::is_alone;
 use crate::scene::namespace::ip;
-use crate::support::{Reading, lsock, program, run};
+use crate::support::{Reading, Stop, lsock, program, run, until_ok};
 
 #[test]
 fn every_round_looks_for_namespaces() {
@@ -50,6 +50,46 @@ fn every_round_looks_for_namespaces() {
     assert_eq!((run.status, &*run.stderr), (Some(0), told));
 }
 
+#[test]
+fn two_that_watch_keep_no_namespace_for_each_other() {
+    let name = "namespaces::rounds::two_that_watch_keep_no_namespace_for_each_other";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    add("brief");
+    // The other end of the pair goes with its namespace.
+    ip(&[
+        "link", "add", "here", "type", "veth", "peer", "there", "netns", "brief",
+    ])
+    .unwrap();
+    let (listener, port) = in_named("brief", listener);
+    let watches = ["0.1", "0.15"].map(|seconds| {
+        let mut command = program();
+        command.args(["-c", seconds, "-N", "all", "-tlnH"]);
+        Reading::start(&mut command, |line| line)
+    });
+    let port = format!(":{port} ");
+    for watch in &watches {
+        watch.wait_for("the listener", |lines: &[String]| {
+            lines.iter().any(|line| line.contains(&port))
+        });
+    }
+    drop(listener);
+    ip(&["netns", "delete", "brief"]).unwrap();
+    until_ok("the kernel has taken it down", || {
+        match ip(&["link", "show", "here"]) {
+            Ok(()) => Err("its interface is there"),
+            Err(_) => Ok(()),
+        }
+    });
+    for watch in watches {
+        let (_, run) = watch.end_by(Signal::SIGINT);
+        let told = "lsock: warning: network namespace brief: it is gone\n";
+        assert_eq!((run.status, &*run.stderr), (Some(0), told));
+    }
+}
+
 /// Each list is whole but for what it names: what came and went in the midst of it.
 #[test]
 fn a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name() {
@@ -62,6 +102,7 @@ fn a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name() {
     let (_steady, port) = in_named("steady", listener);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stop = Stop(&is_over);
         scope.spawn(|| {
             for number in 0.. {
                 if is_over.load(Ordering::Relaxed) {
@@ -78,18 +119,19 @@ fn a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name() {
             let steady = rows.iter().filter(|row| row["local_port"] == port);
             let steady: Vec<_> = steady.map(|row| &row["netns"]).collect();
             assert_eq!(steady, ["steady"], "{run:?}");
-            // Of what came and went: its name, or that of the `ip` that was about to make it.
-            let is_named = |line: &&str| {
+            // Of what came and went: its name, or that of the `ip` that was about to make it. What others left in the
+            // kernel is told, too.
+            let is_named = |line: &str| {
                 let about = line.split_once("network namespace ");
                 about.is_some_and(|(_, name)| name.starts_with("brief") || name.starts_with("ip["))
+                    || line.ends_with(": nothing that can be read leads there")
             };
-            assert!(run.stderr.lines().all(|line| is_named(&line)), "{run:?}");
+            assert!(run.stderr.lines().all(is_named), "{run:?}");
             let gaps = run.stderr.contains("incomplete list");
             assert_eq!(run.status, Some(if gaps { 2 } else { 0 }), "{run:?}");
             let summary = &run.document()["summary"];
             assert_eq!(summary["complete"], !gaps, "{run:?}");
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     // One that it was found by, and that leads nowhere any more.
     let file = std::path::Path::new("/run/netns/steady");

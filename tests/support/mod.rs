@@ -19,4 +19,4 @@ pub use run::{
 pub use skip::skip;
 pub use start::{close, output, spawn, undisturbed};
 pub use strace::{calls, can_strace, strace, straced, traced, with_faults};
-pub use wait::{PATIENCE, short, until, until_ok};
+pub use wait::{PATIENCE, Stop, short, until, until_ok};

@@ -13,7 +13,6 @@ mod limit;
 use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
 use std::process::{self, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 static STARTING: Mutex<()> = Mutex::new(());
@@ -67,15 +66,13 @@ pub fn output(command: &mut Command) -> io::Result<Output> {
 
 #[test]
 fn what_is_closed_while_children_start_is_closed() {
-    let started = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let starting = scope.spawn(|| {
             for _ in 0..200 {
                 spawn(&mut Command::new("true")).unwrap().wait().unwrap();
-                started.fetch_add(1, Ordering::Relaxed);
             }
         });
-        while started.load(Ordering::Relaxed) < 200 {
+        while !starting.is_finished() {
             let (reader, mut writer) = io::pipe().unwrap();
             close(reader);
             let refused = writer.write(b"x").unwrap_err();

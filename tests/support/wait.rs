@@ -1,6 +1,7 @@
 //! Waiting for a condition.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,15 @@ pub const PATIENCE: Duration = Duration::from_secs(100);
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 /// Lines of a text that are shown of its begin, and as many of its end.
 const SHOWN: usize = 40;
+
+/// Stops what goes on beside a test, on every way out of it: a scope waits for its threads.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Asks until there is an answer.
 ///
