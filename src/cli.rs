@@ -36,7 +36,7 @@ use crate::mode::{OpenConsole, Repeating};
 use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
 use crate::query::{Ask, Count, Killing, OpenOutput, Query, Watching};
-use crate::render::{Color, Grouping};
+use crate::render::{Color, Engine, Grouping};
 use words::{FormatWord, Listed, OrAuto};
 
 /// What the program finds about its surroundings.
@@ -256,7 +256,10 @@ struct Typed {
     /// Begin rows with time, host and boot id, in ndjson and csv
     #[arg(long, hide_short_help = true)]
     stamp: bool,
-    /// Fields to show: a,b,c; --stamp: time and host before
+    /// Print what loads the rows: json, duckdb, clickhouse, arrow
+    #[arg(long, value_name = "ENGINE", value_parser = words::engines(), hide_short_help = true)]
+    schema: Option<Engine>,
+    /// Fields to show; --stamp: time, host; --schema: for SQL
     #[arg(long, value_name = "LIST")]
     columns: Option<String>,
     /// Fields to sort by; -FIELD descends. Holds all rows
@@ -391,7 +394,9 @@ impl Typed {
         if self.threads || self.context {
             self.processes = self.processes.max(1);
         }
-        Ok(if let Some(shell) = self.completions {
+        Ok(if let Some(engine) = self.schema {
+            Command::Print(self.schema(engine, terminal)?)
+        } else if let Some(shell) = self.completions {
             Command::Print(completions(shell))
         } else if let Some(word) = &self.explain {
             Command::Print(explain::explain(word, terminal)?)

@@ -17,7 +17,10 @@ use crate::filter::{self, Expr};
 use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
-use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey, Stamp};
+use crate::render::{
+    Color, Engine, Envelope, Extras, Field, Format, HeaderLine, Layout, Repetition, Signs, SortKey,
+    Stamp,
+};
 use crate::source::{Detail, Extensions};
 
 impl Typed {
@@ -123,6 +126,31 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
+    }
+
+    /// What loads the rows that this command line writes.
+    pub(super) fn schema(mut self, engine: Engine, terminal: Terminal) -> Result<String, Error> {
+        let format = match self.format {
+            Some(FormatWord::Own(format)) if !format.is_text() && format != Format::Json => format,
+            None if !self.json || engine == Engine::Json => Format::Ndjson,
+            _ => {
+                let text = "--schema is of rows for programs: add --format ndjson or csv, or none";
+                return Err(Error::Usage(text.to_owned()));
+            }
+        };
+        self.format = Some(FormatWord::Own(format));
+        let repetition = match self.continuous.take() {
+            Some(_) => Repetition::First,
+            None => Repetition::Single,
+        };
+        let query = self.query(terminal)?;
+        let envelope = Envelope {
+            host: String::new(),
+            time: String::new(),
+            repetition,
+            stamp: query.stamp,
+        };
+        Ok(engine.schema(format, &query.layout, &envelope))
     }
 
     fn usual_columns(&self, format: Format, extras: Extras) -> Vec<Field> {

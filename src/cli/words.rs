@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::filter;
 use crate::model::{Family, Protocol, Severity, SocketType, Source};
 use crate::query::Count;
-use crate::render::{Color, Format, Grouping};
+use crate::render::{Color, Engine, Format, Grouping};
 use crate::text::escape;
 
 /// What a word of `-A` names.
@@ -116,6 +116,10 @@ pub(super) fn groupings() -> impl TypedValueParser<Value = Grouping> {
         ("connection", Grouping::Connection),
         ("pair", Grouping::Pair),
     ])
+}
+
+pub(super) fn engines() -> impl TypedValueParser<Value = Engine> {
+    one_of(Engine::ALL.map(|engine| (engine.word(), engine)))
 }
 
 pub(super) fn shells() -> impl TypedValueParser<Value = Shell> {

@@ -8,6 +8,7 @@
 
 mod definition;
 mod lookup;
+mod shape;
 mod table;
 mod value;
 
@@ -19,6 +20,7 @@ use std::sync::LazyLock;
 use crate::model::{Memory, Source, Structure, Table, Unit};
 pub use definition::{Cost, Definition};
 pub use lookup::Unknown;
+pub use shape::Shape;
 pub use table::Field;
 pub use value::{Datum, Side, Value};
 

@@ -3,6 +3,36 @@
 use super::assert_refused;
 
 #[test]
+fn what_loads_rows_is_of_rows_for_programs() {
+    assert_refused(&[
+        (
+            "schema of an unknown engine",
+            &["--schema", "sqlite"],
+            "invalid value 'sqlite'",
+            "clickhouse",
+        ),
+        (
+            "schema of text",
+            &["--schema", "duckdb", "--format", "plain"],
+            "--schema is of rows for programs",
+            "add --format ndjson or csv",
+        ),
+        (
+            "schema of counts",
+            &["-s", "--schema", "duckdb"],
+            "--schema prints what loads the rows of a listing",
+            "-s does not go with it",
+        ),
+        (
+            "stamp in text",
+            &["--stamp", "--format", "table"],
+            "--stamp adds columns for programs",
+            "add --format ndjson or csv",
+        ),
+    ]);
+}
+
+#[test]
 fn unknown_word_is_a_usage_error() {
     assert_refused(&[
         (

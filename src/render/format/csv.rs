@@ -321,7 +321,7 @@ fn cells(columns: &[Field]) -> Told {
 }
 
 /// The columns that these become: those of structures one for each part, each once.
-fn flat(columns: &[Field]) -> Vec<Field> {
+pub(in crate::render) fn flat(columns: &[Field]) -> Vec<Field> {
     let mut flat = Vec::new();
     for column in columns.iter().copied().flat_map(Field::flat) {
         if !flat.contains(&column) {

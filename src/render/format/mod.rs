@@ -13,9 +13,10 @@ use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
 use super::summary::{Totals, text};
 use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink, Ss};
+pub(super) use csv::flat;
 pub use json::Changes;
-pub(super) use json::member;
 use json::{Json, JsonEvents, Objects};
+pub(super) use json::{grouped, member};
 
 impl Format {
     /// Those of `--format`, as the help lists them.

@@ -3,8 +3,11 @@
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::{ALL, layout, render, scene};
-use crate::render::{Field, Format, SCHEMA};
+use super::golden::compare_text;
+use super::{ALL, envelope, layout, render, scene};
+use crate::fields::Shape;
+use crate::model::{Family, OwnedRow, Protocol, Row, Socket};
+use crate::render::{Engine, Envelope, Field, Format, Repetition, SCHEMA, Stamp};
 use crate::text;
 
 fn schema() -> Value {
@@ -127,6 +130,94 @@ fn the_schema_names_every_word_of_a_field() {
         };
         assert_eq!(words, told, "{name}");
     }
+}
+
+#[test]
+fn the_schema_has_the_types_of_the_table_of_fields() {
+    let schema = schema();
+    let resolved = |mut of: Value| {
+        while let Some(to) = of["$ref"].as_str() {
+            of = schema.pointer(&to[1..]).unwrap().clone();
+        }
+        of
+    };
+    let type_of = |place: &str| {
+        let of = resolved(schema.pointer(place).cloned().unwrap());
+        let words = of["enum"].as_array();
+        let is_text = words.is_some_and(|words| words[0].is_string());
+        let told = if is_text {
+            &Value::from("string")
+        } else {
+            &of["type"]
+        };
+        let told = told.as_array().map_or(told, |told| &told[0]);
+        let items = resolved(of["items"].clone());
+        let items = items["type"].as_str().unwrap_or_default().to_owned();
+        (told.as_str().unwrap().to_owned(), items)
+    };
+    let expected = |shape| match shape {
+        Shape::Number => ("integer", ""),
+        Shape::Wide | Shape::Text => ("string", ""),
+        Shape::Flag => ("boolean", ""),
+        Shape::Texts => ("array", "string"),
+        Shape::Numbers => ("array", "integer"),
+        Shape::Object => ("object", ""),
+        Shape::Objects => ("array", "object"),
+    };
+    for field in Field::VOCABULARY {
+        let place = format!("/$defs/socket/properties/{}", field.name());
+        let (told, items) = type_of(&place);
+        assert_eq!((&*told, &*items), expected(field.shape()), "{place}");
+        for part in field.parts() {
+            let place = match field.shape() {
+                Shape::Objects => format!("/$defs/process/properties/{}", part.key()),
+                _ => format!("{place}/properties/{}", part.key()),
+            };
+            let (told, items) = type_of(&place);
+            assert_eq!((&*told, &*items), expected(part.shape()), "{place}");
+        }
+    }
+}
+
+#[test]
+fn what_loads_rows_is_made_of_the_table_of_fields() {
+    let mut layout = layout(Format::Ndjson, &[]);
+    layout.columns = vec![
+        Field::State,
+        Field::Cookie,
+        Field::V6Only,
+        Field::LocalAddresses,
+        Field::Timer,
+        Field::PendingPeers,
+        Field::Pid,
+        Field::Fd,
+        Field::PeerProcesses,
+    ];
+    let mut told = String::new();
+    let envelopes = [Repetition::Single, Repetition::First].map(|repetition| Envelope {
+        repetition,
+        stamp: Some(Stamp::default()),
+        ..envelope()
+    });
+    for engine in [Engine::Duckdb, Engine::Clickhouse, Engine::Arrow] {
+        for format in [Format::Ndjson, Format::Csv] {
+            for envelope in &envelopes {
+                told.push_str(&engine.schema(format, &layout, envelope));
+            }
+        }
+    }
+    compare_text("schemas.txt", &told);
+}
+
+#[test]
+fn a_number_of_64_bits_is_text() {
+    let mut socket = Socket::new(Protocol::Tcp, Family::Inet);
+    socket.cookie = Some(u64::MAX);
+    let mut layout = layout(Format::Ndjson, &[]);
+    layout.columns = vec![Field::Cookie];
+    let row = OwnedRow::keep(&Row::bare(&socket));
+    let text = render(Format::Ndjson, layout, &[row]);
+    assert_eq!(text, "{\"cookie\":\"18446744073709551615\"}\n");
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) use counts::write as counts;
 pub(super) use events::JsonEvents;
 use objects::Members;
 pub(super) use objects::Objects;
+pub(in crate::render) use objects::grouped;
 use value as json;
 pub(in crate::render) use value::member;
 

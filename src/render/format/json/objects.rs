@@ -86,17 +86,7 @@ pub(in crate::render) struct Members {
 impl Members {
     pub(in crate::render) fn of(columns: &[Field]) -> Self {
         let mut all: Vec<Member> = Vec::new();
-        for column in columns {
-            // Parts of one structure stand in one object, and are there already where all of it is.
-            let whole = column.structure().unwrap_or(*column);
-            if all.iter().any(|member| member.column == whole) {
-                continue;
-            }
-            let mut parts = whole.of_this_end().parts();
-            if !columns.contains(&whole) {
-                parts = columns.to_vec();
-                parts.retain(|part| part.structure() == Some(whole));
-            }
+        for (whole, parts) in grouped(columns) {
             let parts = parts.into_iter().enumerate().map(|(place, part)| {
                 let before = if place == 0 { "{" } else { "," };
                 member(before, part, Vec::new())
@@ -126,6 +116,25 @@ impl Members {
         }
         out.extend_from_slice(rest.as_bytes());
     }
+}
+
+/// The columns that objects have, each once, of a structure with its parts, which stand in one object.
+pub(in crate::render) fn grouped(columns: &[Field]) -> Vec<(Field, Vec<Field>)> {
+    let mut all: Vec<(Field, Vec<Field>)> = Vec::new();
+    for column in columns {
+        // Parts are there already where all of it is.
+        let whole = column.structure().unwrap_or(*column);
+        if all.iter().any(|(known, _)| *known == whole) {
+            continue;
+        }
+        let mut parts = whole.of_this_end().parts();
+        if !columns.contains(&whole) {
+            parts = columns.to_vec();
+            parts.retain(|part| part.structure() == Some(whole));
+        }
+        all.push((whole, parts));
+    }
+    all
 }
 
 fn member(before: &str, column: Field, parts: Vec<Member>) -> Member {
