@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::channel::Channel;
 use super::recent::Repeats;
 use super::unix_names::UnixNames;
-use super::{Request, Visitor};
+use super::{Recorder, Request, Visitor};
+use crate::error::Malformed;
 use crate::model::{Cause, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::{procfs, wire};
 
@@ -15,8 +17,7 @@ pub(super) struct Decoder<'r> {
     pub(super) visitor: &'r mut dyn Visitor,
     pub(super) table: Table,
     names: Option<UnixNames>,
-    /// `None` = what comes twice may be lent twice.
-    pub(super) repeats: Option<Repeats>,
+    repeats: Repeats,
     pub(super) scratch: Socket,
     pub(super) lent: u64,
     is_bound_lent: bool,
@@ -40,7 +41,7 @@ impl<'r> Decoder<'r> {
             visitor,
             table,
             names,
-            repeats: Some(Repeats::default()),
+            repeats: Repeats::default(),
             scratch: Socket {
                 source,
                 netns: request.netns,
@@ -59,16 +60,58 @@ impl<'r> Decoder<'r> {
         let detail = self.request.extensions.unasked();
         let protocol = self.table.protocol;
         let decoded = wire::decode_part(protocol, payload, detail, &mut self.scratch);
+        self.lend_decoded(decoded)
+    }
+
+    fn lend_decoded(&mut self, decoded: Result<(), Malformed>) -> ControlFlow<()> {
         self.scratch.clear_leftovers();
         match decoded {
             Err(error) => self.count(0, error),
-            Ok(()) if self.is_repeated() => {}
+            Ok(()) if self.repeats.has(&self.scratch) => {}
             Ok(()) => {
                 self.name_peer();
                 return self.lend_scratch();
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Lends the sockets of a reply, or holds it until all have come, where peers are named from them.
+    pub(super) fn take(&mut self, payload: &[u8]) -> ControlFlow<()> {
+        match &mut self.names {
+            Some(names) => names.add(payload),
+            None => return self.lend(payload),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Lends the sockets of the replies that are held. Those that are not may be asked for.
+    pub(super) fn lend_held(&mut self, live: impl FnOnce() -> Option<(Channel, Recorder)>) {
+        let Some(names) = &mut self.names else { return };
+        names.live = live();
+        let (mut begin, end) = (0, names.end());
+        let detail = self.request.extensions.unasked();
+        while begin < end
+            && let Some((payload, next)) = self.names.as_ref().and_then(|names| names.at(begin))
+        {
+            let protocol = self.table.protocol;
+            let decoded = wire::decode_part(protocol, payload, detail, &mut self.scratch);
+            if self.lend_decoded(decoded).is_break() {
+                return;
+            }
+            begin = next;
+        }
+    }
+
+    /// True if replies are held until all have come.
+    pub(super) const fn holds(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// True if anything was told.
+    pub(super) fn has_any(&self) -> bool {
+        let is_held = self.names.as_ref().is_some_and(|names| names.end() > 0);
+        self.lent > 0 || self.malformed > 0 || is_held
     }
 
     /// Decodes one line of `/proc/net`; false for one that cannot be read: it is counted.
@@ -99,11 +142,6 @@ impl<'r> Decoder<'r> {
         self.visitor.take(&self.scratch)
     }
 
-    fn is_repeated(&mut self) -> bool {
-        let repeats = self.repeats.as_mut();
-        repeats.is_some_and(|repeats| repeats.has(&self.scratch))
-    }
-
     fn name_peer(&mut self) {
         if let Some(names) = &mut self.names
             && let Some(inode) = self.scratch.peer_inode
@@ -123,7 +161,8 @@ impl<'r> Decoder<'r> {
     /// Forgets the replies of a dump that is begun again.
     pub(super) fn restart(&mut self) {
         self.lent = 0;
-        self.repeats = self.repeats.take().map(|_| Repeats::default());
+        self.names.iter_mut().for_each(UnixNames::clear);
+        self.repeats = Repeats::default();
         self.malformed = 0;
         self.first_malformed = None;
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::system::uname;
 
 use self::reader::{Dump, End, Reader, disturbance, flaw};
-use super::channel::{Channel, KernelSocket, OTHER_REPLY, READ_FIRST, REPEATS, Strangers};
+use super::channel::{Channel, KernelSocket, OTHER_REPLY, READ_FIRST, Strangers};
 use super::note::Note;
 use super::speaks::{in_use, speaks};
 use super::unix_names::UnixNames;
@@ -128,7 +128,7 @@ impl NetlinkSource {
                 Ok(End::Refused(cause)) | Err(cause) => return Err(netlink(cause)),
                 Ok(End::Disturbed(why)) => {
                     // What was recorded cannot be taken back, nor what was shown: then it is said.
-                    let is_kept = reader.decoder.lent > 0 && self.recorder.is_on();
+                    let is_kept = reader.decoder.has_any() && self.recorder.is_on();
                     if is_kept || reader.repeats == 0 || !reader.restart() {
                         let text = format!("{dump}: {why}");
                         outcome.warnings.push(Warning::failed(text));
@@ -145,7 +145,8 @@ impl NetlinkSource {
         let recorder = &self.recorder;
         let table = reader.dump.table();
         let may_repeat = reader.repeats > 0;
-        let is_held = reader.decoder.visitor.can_rewind();
+        let holds = reader.decoder.holds();
+        let is_held = holds || reader.decoder.visitor.can_rewind();
         let mut read = |datagram: io::Result<&[u8]>| match datagram {
             Ok(datagram) => {
                 recorder.keep(table, datagram);
@@ -154,7 +155,9 @@ impl NetlinkSource {
             Err(error) => Some(End::Disturbed(disturbance(error))),
         };
         let end = if is_held {
-            (0..READ_FIRST).find_map(|_| read(channel.receive()))
+            // Whoever holds them has nothing to do meanwhile.
+            let first = if holds { usize::MAX } else { READ_FIRST };
+            (0..first).find_map(|_| read(channel.receive()))
         } else {
             let first = channel.receive_first(wire::ends_dump);
             match may_repeat.then(|| flaw(first)).flatten() {
@@ -172,37 +175,6 @@ impl NetlinkSource {
             self.socket = Some(channel.socket);
         }
         Ok(end)
-    }
-
-    /// The names of unix sockets, for those of their peers. Where they cannot be had, peers stay unnamed,
-    /// and it is said why.
-    fn unix_names(&self) -> UnixNames {
-        let mut source = Self {
-            socket: None,
-            anchor: self.anchor.clone(),
-            recorder: Recorder::default(),
-            strangers: Arc::clone(&self.strangers),
-        };
-        let mut names = UnixNames::new();
-        let request = Request::plain(StateSet::ALL);
-        let mut read = || {
-            let mut reader = Reader::new(Dump::UnixNames, &request, &mut names, None);
-            reader.decoder.repeats = None;
-            source.read(&mut reader)
-        };
-        let mut outcome = read();
-        for _ in 0..REPEATS {
-            outcome = outcome.or_else(|_| read());
-        }
-        names.failure = match outcome {
-            Ok(outcome) => outcome.warnings.first().map(|why| why.to_string().into()),
-            Err(error) => Some(error.into()),
-        };
-        names.live = source
-            .socket
-            .map(|socket| (Channel::new(socket), self.recorder.clone()));
-        names.sort();
-        names
     }
 
     /// What must be known of what was read.
@@ -229,7 +201,7 @@ impl Source for NetlinkSource {
             return Ok(self.recorder.none(table, NO_MODULE));
         }
         let peers = table.protocol == Protocol::Unix && request.extensions.unix_peers;
-        let names = peers.then(|| self.unix_names());
+        let names = peers.then(UnixNames::default);
         let mut reader = Reader::new(Dump::Table(table), request, visitor, names);
         let outcome = match self.look_up(table, request) {
             Some(socket) => {
@@ -252,6 +224,9 @@ impl Source for NetlinkSource {
                 read => read?,
             },
         };
+        let recorder = self.recorder.clone();
+        let live = || Some((self.open().ok()?, recorder));
+        reader.decoder.lend_held(live);
         Ok(self.told(outcome, &reader))
     }
 

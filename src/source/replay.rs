@@ -236,7 +236,7 @@ impl ReplaySource {
 
     /// The names of all unix sockets, also of those that were asked for beside the dump.
     fn unix_names(&mut self) -> Option<UnixNames> {
-        let mut names = UnixNames::new();
+        let mut names = UnixNames::default();
         let mut bytes = Vec::new();
         self.file.rewind().ok()?;
         // What is wrong with the file is known already.
@@ -247,7 +247,6 @@ impl ReplaySource {
                 names.add(payload);
             }
         }
-        names.sort();
         Some(names)
     }
 

@@ -1,25 +1,26 @@
-//! Names of the peers of unix sockets.
+//! Replies about unix sockets, held for the names of peers.
 //!
 //! The kernel finds a unix socket by its inode with a walk over all of them, so asking for every peer
-//! costs the square of their number. One dump of all names is as good; only a socket younger than
-//! that dump is asked for by itself.
+//! costs the square of their number. The socket that another is connected to may come before or after it: so
+//! replies are held until all have come. Only a socket that is younger is asked for by itself.
 
-use std::ops::ControlFlow;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
+use super::Recorder;
 use super::channel::Channel;
-use super::{Recorder, Visitor};
-use crate::model::{Cause, Family, Protocol, Socket, Table};
+use crate::model::{Cause, Family, Protocol, Table};
 use crate::wire;
 
 const UNIX: Table = Table::new(Protocol::Unix, Family::Unix);
 
-/// Inode to name.
-#[derive(Debug)]
+/// Replies, and where the one about an inode begins.
+#[derive(Debug, Default)]
 pub(super) struct UnixNames {
-    /// (inode, begin and length in `bytes`), ascending; length 0 = unnamed.
-    index: Vec<(u64, usize, usize)>,
-    bytes: Vec<u8>,
-    scratch: Socket,
+    /// Each behind its length.
+    replies: Vec<u8>,
+    /// `None` = it has no name, or there is no such socket.
+    index: HashMap<u32, Option<u32>, BuildHasherDefault<Spread>>,
     /// For sockets that are not in the index; `None` = nobody can be asked.
     pub(super) live: Option<(Channel, Recorder)>,
     /// Why names may be missing, if they may.
@@ -27,90 +28,83 @@ pub(super) struct UnixNames {
 }
 
 impl UnixNames {
-    /// An index to be filled, then [sorted](Self::sort).
-    pub(super) fn new() -> Self {
-        Self {
-            index: Vec::new(),
-            bytes: Vec::new(),
-            scratch: Socket::new(Protocol::Unix, Family::Unix),
-            live: None,
-            failure: None,
+    /// Holds a reply.
+    pub(super) fn add(&mut self, reply: &[u8]) {
+        let begin = wire::unix_name(reply).and_then(|_| u32::try_from(self.replies.len()).ok());
+        let length = u32::try_from(reply.len()).unwrap_or(u32::MAX);
+        self.replies.extend_from_slice(&length.to_ne_bytes());
+        self.replies.extend_from_slice(reply);
+        if let Some(inode) = wire::unix_inode(reply) {
+            self.index.insert(inode, begin);
         }
     }
 
-    /// Adds the socket of one reply.
-    pub(super) fn add(&mut self, payload: &[u8]) {
-        let entry = self.decode(payload);
-        self.index.extend(entry);
+    /// Where the last reply ends.
+    pub(super) const fn end(&self) -> usize {
+        self.replies.len()
     }
 
-    fn decode(&mut self, payload: &[u8]) -> Option<(u64, usize, usize)> {
-        wire::decode(Protocol::Unix, payload, &mut self.scratch).ok()?;
-        keep(&mut self.bytes, &self.scratch)
+    /// The reply that begins there, and where it ends.
+    pub(super) fn at(&self, begin: usize) -> Option<(&[u8], usize)> {
+        let (length, rest) = self.replies.get(begin..)?.split_first_chunk()?;
+        let length = usize::try_from(u32::from_ne_bytes(*length)).ok()?;
+        Some((rest.get(..length)?, begin + size_of::<u32>() + length))
     }
 
-    pub(super) fn sort(&mut self) {
-        self.index.sort_unstable();
+    /// Forgets all replies.
+    pub(super) fn clear(&mut self) {
+        self.replies.clear();
+        self.index.clear();
     }
 
     /// The name of the socket with this inode; `None` = it has none, or it is gone.
     pub(super) fn of(&mut self, inode: u64) -> Option<&[u8]> {
-        let at = match self.index.binary_search_by_key(&inode, |entry| entry.0) {
-            Ok(at) => at,
-            Err(at) => {
-                self.ask(inode, at)?;
-                at
-            }
+        let inode = u32::try_from(inode).ok()?;
+        let begin = match self.index.get(&inode) {
+            Some(begin) => *begin,
+            None => self.ask(inode)?,
         };
-        let (_, begin, len) = *self.index.get(at)?;
-        let name = self.bytes.get(begin..)?.get(..len)?;
-        (!name.is_empty()).then_some(name)
+        let (reply, _) = self.at(usize::try_from(begin?).ok()?)?;
+        wire::unix_name(reply)
     }
 
-    /// Asks the kernel for one socket and enters the answer at its place.
-    fn ask(&mut self, inode: u64, at: usize) -> Option<()> {
+    /// Asks the kernel for one socket and holds the answer.
+    fn ask(&mut self, inode: u32) -> Option<Option<u32>> {
         let (mut channel, recorder) = self.live.take()?;
-        let request = wire::unix_name_request(Some(u32::try_from(inode).ok()?));
-        let payload = match channel.ask(request) {
-            Ok((datagram, payload)) => {
+        self.index.insert(inode, None);
+        match channel.ask(wire::unix_name_request(inode)) {
+            Ok((datagram, answer)) => {
                 recorder.keep(UNIX, datagram);
-                payload
+                if let Some(reply) = answer {
+                    self.add(reply);
+                }
             }
             Err(cause) => {
                 self.failure = Some(cause.into());
                 return None;
             }
-        };
-        let (_, begin, len) = payload.and_then(|it| self.decode(it)).unwrap_or_default();
-        self.index.insert(at, (inode, begin, len));
+        }
         self.live = Some((channel, recorder));
-        Some(())
+        self.index.get(&inode).copied()
     }
 }
 
-/// Keeps the name of a socket, and makes its entry of the index.
-fn keep(bytes: &mut Vec<u8>, socket: &Socket) -> Option<(u64, usize, usize)> {
-    let name = &socket.local.name;
-    let entry = (socket.inode?, bytes.len(), name.len());
-    bytes.extend_from_slice(name);
-    Some(entry)
-}
+/// Spreads inode numbers, which the kernel counts up: nobody chooses those of many sockets.
+#[derive(Debug, Default)]
+struct Spread(u64);
 
-/// Keeps what it takes.
-impl Visitor for UnixNames {
-    fn take(&mut self, socket: &Socket) -> ControlFlow<()> {
-        let entry = keep(&mut self.bytes, socket);
-        self.index.extend(entry);
-        ControlFlow::Continue(())
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
     }
 
-    fn can_rewind(&self) -> bool {
-        true
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
-    fn rewind(&mut self) -> bool {
-        self.index.clear();
-        self.bytes.clear();
-        true
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -30,7 +30,10 @@ struct AttributeHeader {
 }
 
 /// Goes through attributes, without the bits of their kinds that are flags.
-pub(super) fn walk(bytes: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), Malformed> {
+pub(super) fn walk<'a>(
+    bytes: &'a [u8],
+    mut each: impl FnMut(u16, &'a [u8]),
+) -> Result<(), Malformed> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let read = AttributeHeader::ref_from_prefix(rest).ok();

@@ -223,14 +223,11 @@ pub fn destroy_request(socket: &Socket) -> Option<Vec<u8>> {
     Some(message(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK, 0, &body))
 }
 
-/// The request of nothing but the names of all unix sockets, or of that with this inode: one reply,
-/// or `ENOENT`.
-pub fn unix_name_request(inode: Option<u32>) -> Vec<u8> {
-    let flags = if inode.is_some() { NLM_F_REQUEST } else { DUMP };
-    let states = StateSet::ALL.kernel_mask();
-    let numbers = [states, inode.unwrap_or(0), UDIAG_SHOW_NAME];
+/// The request of nothing but the name of the unix socket with this inode: one reply, or `ENOENT`.
+pub fn unix_name_request(inode: u32) -> Vec<u8> {
+    let numbers = [StateSet::ALL.kernel_mask(), inode, UDIAG_SHOW_NAME];
     let body = body_of_numbers(Family::Unix, 0, &numbers);
-    message(SOCK_DIAG_BY_FAMILY, flags, 0, &body)
+    message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, &body)
 }
 
 /// The requests that have nothing but numbers: `unix_diag_req` with states, inode and what is to be shown,

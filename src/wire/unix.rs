@@ -74,6 +74,24 @@ fn file(socket: &mut Socket, value: &[u8]) {
     }
 }
 
+/// The inode of a reply, if it has one.
+pub fn unix_inode(reply: &[u8]) -> Option<u32> {
+    let (header, _) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
+    nonzero(header.inode.get())
+}
+
+/// The name in a reply; `None` = it has none, or it is no reply.
+pub fn unix_name(reply: &[u8]) -> Option<&[u8]> {
+    let (_, attributes) = UnixDiagMsg::ref_from_prefix(reply).ok()?;
+    let mut found = None;
+    let walked = walk(attributes, |kind, value| {
+        if kind == UNIX_DIAG_NAME {
+            found = Some(name(value));
+        }
+    });
+    walked.ok().and(found).filter(|name| !name.is_empty())
+}
+
 /// A path without its closing NUL; an abstract name (it begins with NUL) is kept as it is.
 fn name(value: &[u8]) -> &[u8] {
     match value {

@@ -21,15 +21,13 @@ pub(super) enum Dump {
     Table(Table),
     /// TCP over both IP versions.
     Tcp,
-    /// The names of unix sockets, for those of their peers.
-    UnixNames,
 }
 
 impl Display for Dump {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp => f.write_str("TCP sockets"),
-            Self::Table(_) | Self::UnixNames => self.table().fmt(f),
+            Self::Table(_) => self.table().fmt(f),
         }
     }
 }
@@ -40,7 +38,6 @@ impl Dump {
         match self {
             Self::Table(table) => table,
             Self::Tcp => Table::new(Protocol::Tcp, Family::Inet),
-            Self::UnixNames => Table::new(Protocol::Unix, Family::Unix),
         }
     }
 
@@ -48,7 +45,6 @@ impl Dump {
         match self {
             Self::Table(table) => wire::dump_request(table, params),
             Self::Tcp => Some(wire::both_request(params)),
-            Self::UnixNames => Some(wire::unix_name_request(None)),
         }
     }
 }
@@ -107,7 +103,7 @@ impl<'r> Reader<'r> {
             self.interrupted |= message.interrupted;
             match message.body {
                 Body::Socket(payload) => {
-                    if self.decoder.lend(payload).is_break() {
+                    if self.decoder.take(payload).is_break() {
                         return Some(End::Stopped);
                     }
                 }
@@ -128,10 +124,10 @@ impl<'r> Reader<'r> {
 
     fn failed(&self, code: i32) -> End {
         let cause = io::Error::from_raw_os_error(code);
-        if self.decoder.lent == 0 && self.decoder.malformed == 0 {
-            End::Refused(cause)
-        } else {
+        if self.decoder.has_any() {
             End::Disturbed(format!("the kernel broke off: {}", Cause::from(cause)).into())
+        } else {
+            End::Refused(cause)
         }
     }
 
