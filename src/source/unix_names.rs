@@ -62,14 +62,14 @@ impl UnixNames {
         let inode = u32::try_from(inode).ok()?;
         let begin = match self.index.get(&inode) {
             Some(begin) => *begin,
-            None => self.ask(inode)?,
+            None => self.ask(inode),
         };
         let (reply, _) = self.at(usize::try_from(begin?).ok()?)?;
         wire::unix_name(reply)
     }
 
     /// Asks the kernel for one socket and holds the answer.
-    fn ask(&mut self, inode: u32) -> Option<Option<u32>> {
+    fn ask(&mut self, inode: u32) -> Option<u32> {
         let (mut channel, recorder) = self.live.take()?;
         self.index.insert(inode, None);
         match channel.ask(wire::unix_name_request(inode)) {
@@ -85,7 +85,7 @@ impl UnixNames {
             }
         }
         self.live = Some((channel, recorder));
-        self.index.get(&inode).copied()
+        *self.index.get(&inode)?
     }
 }
 

@@ -233,6 +233,9 @@ impl<'p> Writer<'p> {
         self.load(R::R1, R::R1, POINTER, [KEY, "meta"])?;
         self.load(OUTPUT, R::R1, POINTER, ["bpf_iter_meta", "seq"])?;
         self.code.call(GET_CURRENT_TASK_BTF);
+        // Of what the kernel trusts it would look through all types at each step, for whether it trusts that, too.
+        self.code.copy(R::R1, R::R0);
+        self.cast("task_struct")?;
         self.load(R::R1, R::R0, POINTER, ["task_struct", "nsproxy"])?;
         self.load(R::R1, R::R1, POINTER, ["nsproxy", "net_ns"])?;
         self.code.store(Eight, R::STACK, NET, R::R1);
