@@ -123,7 +123,20 @@ def compare():
             say("differs:", option, "lsock", own, "ss", theirs)
         else:
             say("the same:", option, len(own))
+    for options in ("-Sn", "-Sln", "-San", "-Sane", "-Sanp", "-Sano"):
+        own, theirs = netstat("/tmp/netstat", options), netstat("netstat", options)
+        same = own == theirs and (len(own) > 3 or "l" in options)
+        differs = differs or not same
+        say("the same: netstat" if same else "differs: netstat", options, len(own))
+        if not same: say("lsock", *own, "netstat", *theirs, sep="\n")
     sys.exit(differs)
+def netstat(program, options):
+    """Its lines, sorted, the further ones of a socket behind its first one. An association has its own state here, and
+    that of its socket there."""
+    import re, subprocess
+    text = subprocess.run([program, options], capture_output=True, text=True).stdout
+    socket = r"\d+ +\d+ \S+:\d+ +\S+:\d+ +"
+    return sorted(re.sub("^(sctp +" + socket + ")[A-Z_]+ *", r"\1", line) for line in text.replace("\n   ", "|").splitlines())
 def held():
     for name, fam, kind, proto in (("alg", 38, socket.SOCK_SEQPACKET, 0), ("key", 15, socket.SOCK_RAW, 2), ("can", 29, socket.SOCK_RAW, 1), ("bluetooth", 31, socket.SOCK_RAW, 1)):
         attempt(name, lambda: keep.append(socket.socket(fam, kind, proto)))

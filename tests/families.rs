@@ -62,6 +62,41 @@ fn an_association_is_a_row_beside_its_endpoint() {
 }
 
 #[test]
+fn netstat_has_lines_of_sctp_and_of_no_other_new_family() {
+    let lines = |words: &[&str]| {
+        let text = replay(
+            "sctp",
+            &[&["-n", "--format", "netstat", "-H"], words].concat(),
+        );
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = lines(&["-a", "sport = 7006"]);
+    let expected = [
+        "sctp                127.0.0.3:7006                                  LISTEN     ",
+        "                    127.0.0.4:7006                                             ",
+        "sctp       0      0 127.0.0.3:7006          127.0.0.1:36751         ESTABLISHED",
+        "                    127.0.0.4                                                  ",
+    ];
+    assert_eq!(all, expected);
+    let of = |words: &[&str]| {
+        let lines = lines(words);
+        lines
+            .iter()
+            .filter(|line| line.starts_with("sctp "))
+            .count()
+    };
+    assert_eq!((of(&["-a"]), of(&["-l"]), of(&[])), (17, 4, 13));
+    for family in &FAMILIES[1..] {
+        let run = lsock(["-A", family, "--format", "netstat"]);
+        let message = "sockets, and --format netstat has no line for them\n";
+        assert!(
+            run.status == Some(2) && run.stderr.ends_with(message),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
 fn every_address_of_an_end_is_found() {
     for (filter, count) in [
         ("src 127.0.0.4", 3),

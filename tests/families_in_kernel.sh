@@ -1,5 +1,5 @@
 #!/bin/bash
-# Lists sockets of SCTP, vsock, TIPC, XDP and SMC under another kernel, compares with its ss, and records them:
+# Lists sockets of SCTP, vsock, TIPC, XDP and SMC under another kernel, compares with its ss and netstat, and records them:
 # tests/fixtures/families/*.bin are such recordings.
 # usage: tests/families_in_kernel.sh BOOT KERNEL [DIRECTORY FOR THE RECORDINGS]
 # BOOT as in tests/in_kernel.sh.
@@ -12,6 +12,7 @@ trap 'rm -rf "$share"' EXIT
 strip -o "$share/lsock" "${LSOCK:-target/release/lsock}"
 cat > "$share/script" <<'END'
 cp /host/lsock /tmp/lsock
+ln -s lsock /tmp/netstat
 for one in sctp vsock tipc smc; do
     # Nothing is loaded for a list, and there is none.
     /tmp/lsock -A $one -a || echo "WRONG: $one without its module: $?"

@@ -2,37 +2,42 @@
 //! mean is not.
 
 use super::Terminal;
+use super::netstat::lines;
 use crate::error::Error;
 use crate::filter::{Expr, Test};
 use crate::model::{Protocol, Source, State, StateSet};
 use crate::query::{Input, Query, Tables};
 use crate::render::{NetstatLayout, Section};
 
-/// The protocols whose sockets `netstat` does not list.
-const UNLISTED: [(Protocol, &str); 4] = [
-    (Protocol::Packet, "packet"),
-    (Protocol::Netlink, "netlink"),
-    (Protocol::Mptcp, "MPTCP"),
-    (Protocol::Icmp, "ping"),
-];
+/// True if `netstat` lists sockets of this protocol.
+const fn is_listed(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::Tcp
+            | Protocol::Sctp
+            | Protocol::Udp
+            | Protocol::UdpLite
+            | Protocol::Raw
+            | Protocol::Unix
+    )
+}
 
 /// Refuses protocols that were named by themselves and have no lines.
 pub(super) fn check_listed(tables: &Tables) -> Result<(), Error> {
-    let mut unlisted = UNLISTED.iter();
-    match unlisted.find(|(protocol, _)| tables.alone.contains(protocol)) {
-        Some((_, name)) => Err(Error::Usage(format!(
-            "netstat lists no {name} sockets, and --format netstat has no line for them"
+    let mut named = tables.alone.iter();
+    match named.find(|protocol| !is_listed(**protocol)) {
+        Some(protocol) => Err(Error::Usage(format!(
+            "netstat lists no {} sockets, and --format netstat has no line for them",
+            protocol.title()
         ))),
         None => Ok(()),
     }
 }
 
-pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
-    query
-        .tables
-        .retain(|table| UNLISTED.iter().all(|(other, _)| *other != table.protocol));
+pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Result<Query, Error> {
+    query.tables.retain(|table| is_listed(table.protocol));
     let listed = Test::State(StateSet::ALL.without(State::Bound));
-    query.filter = Expr::all([Expr::Test(listed), query.filter]);
+    query.filter = Expr::all([Expr::Test(listed), lines()?, query.filter]);
     let layout = NetstatLayout {
         selection: query.selection,
         header: query.layout.header,
@@ -46,7 +51,7 @@ pub(super) fn as_netstat(mut query: Query, terminal: Terminal) -> Query {
     if query.input == Input::Auto && query.record.is_none() && is_in_files(&query) {
         query.input = Input::Files;
     }
-    query
+    Ok(query)
 }
 
 fn sections(query: &Query) -> &'static [Section] {

@@ -120,7 +120,7 @@ impl Typed {
             record: self.record,
         };
         let query = if is_netstat {
-            as_netstat(query, terminal)
+            as_netstat(query, terminal)?
         } else {
             query
         };

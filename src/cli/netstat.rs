@@ -189,22 +189,30 @@ impl Typed {
 /// has no address.
 const SERVERS: &str = "protocol = tcp and not dport >= 1 \
     or protocol = udp,udplite,raw and (dst ::/128 or family = inet and dst 0.0.0.0/32) \
-    or protocol = unix and state listen";
+    or protocol = unix and state listen or protocol = sctp and type = endpoint";
+/// Sockets of SCTP that do not listen have no line: their associations have.
+const LINES: &str = "not (protocol = sctp and type = endpoint and not state listen)";
 
 fn listed(selection: Selection) -> Result<Expr, Error> {
-    if selection == Selection::All {
-        return Ok(Expr::ALWAYS);
-    }
+    let chosen = match selection {
+        Selection::All => Expr::ALWAYS,
+        Selection::Connected => parsed(SERVERS)?.negated(),
+        Selection::Listening => parsed(SERVERS)?,
+    };
+    Ok(Expr::all([chosen, lines()?]))
+}
+
+/// What `netstat` has a line for.
+pub(super) fn lines() -> Result<Expr, Error> {
+    parsed(LINES)
+}
+
+fn parsed(filter: &str) -> Result<Expr, Error> {
     let names = SystemNames {
         machine: Machine::Elsewhere,
         ..SystemNames::default()
     };
-    let servers =
-        filter::parse(SERVERS, &names).map_err(|error| Error::Usage(format!("filter: {error}")))?;
-    Ok(match selection {
-        Selection::Connected => servers.negated(),
-        _ => servers,
-    })
+    filter::parse(filter, &names).map_err(|error| Error::Usage(format!("filter: {error}")))
 }
 
 #[cfg(test)]

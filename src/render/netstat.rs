@@ -5,6 +5,7 @@
 
 mod address;
 mod internet;
+mod sctp;
 mod unix;
 
 use std::borrow::Cow;
@@ -43,7 +44,7 @@ pub struct NetstatLayout {
 /// Rows below one banner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// TCP, UDP, UDP-Lite and raw sockets.
+    /// TCP, SCTP, UDP, UDP-Lite and raw sockets.
     Internet,
     /// Unix sockets.
     Unix,
@@ -133,6 +134,9 @@ impl Sink for Netstat<'_> {
         }
         let out = &mut self.out.buffer;
         match section {
+            Section::Internet if row.socket.protocol == Protocol::Sctp => {
+                sctp::row(out, &self.layout, row);
+            }
             Section::Internet => internet::row(out, &self.layout, row),
             Section::Unix => unix::row(out, &self.layout, row),
         }

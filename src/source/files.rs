@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::model::{Protocol, Socket, Source as Kind, State, StateSet, Table};
 
 /// Reads the files, but for TCP connections, if their columns of the file are not asked for: those
-/// come over netlink, for which the kernel walks the same table in the same order.
+/// come over netlink, for which the kernel walks the same table in the same order. So does what no file tells of.
 ///
 /// Listeners come from the file, where they are the first lines: netlink tells the limit of their queue
 /// in the place of another number.
@@ -51,6 +51,9 @@ impl Source for FilesSource {
         request: &Request,
         visitor: &mut dyn Visitor,
     ) -> Result<Outcome, Error> {
+        if !table.protocol.in_proc_net() {
+            return self.netlink.visit(table, request, visitor);
+        }
         if table.protocol != Protocol::Tcp || request.extensions.proc_net {
             return self.procfs.visit(table, request, visitor);
         }

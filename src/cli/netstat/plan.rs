@@ -26,11 +26,11 @@ enum What {
 const INTERNET: &[Section] = &[Section::Internet];
 
 /// Letters, the sections below whose banner they are listed, and what is listed, in the order of `netstat`.
-/// Some of it `lsock` does not list: SCTP, what waits and what is connected, and the last ones.
+/// The last ones `lsock` does not list.
 const LISTED: [(&[u8], &[Section], What); 13] = [
     (b"t", INTERNET, What::Tables(Protocol::Tcp)),
-    (b"S", INTERNET, other("AF INET (sctp)", WAITING_SCTP, 1)),
-    (b"S", INTERNET, other("AF INET (sctp)", SCTP, 1)),
+    (b"S", INTERNET, What::Tables(Protocol::Sctp)),
+    (b"S", INTERNET, What::Other(OTHER_FILE_OF_SCTP)),
     (b"u", INTERNET, What::Tables(Protocol::Udp)),
     (b"U", INTERNET, What::Tables(Protocol::UdpLite)),
     (b"w", INTERNET, What::Tables(Protocol::Raw)),
@@ -47,8 +47,12 @@ const LISTED: [(&[u8], &[Section], What); 13] = [
     (BLUETOOTH, &[], other("AF BLUETOOTH", &[], 0)),
 ];
 
-const WAITING_SCTP: &[&str] = &["net/sctp/eps"];
-const SCTP: &[&str] = &["net/sctp/assocs"];
+/// Both files of listeners and associations are missed where there are none. What they hold is listed.
+const OTHER_FILE_OF_SCTP: Other = Other {
+    name: "AF INET (sctp)",
+    files: &["net/sctp/eps"],
+    titles: usize::MAX,
+};
 const BLUETOOTH: &[u8] = b"2f";
 
 const fn other(name: &'static str, files: &'static [&'static str], titles: usize) -> What {
@@ -77,38 +81,29 @@ pub(super) fn parts(given: &BTreeSet<u8>) -> Vec<(&'static [Section], Vec<Step>)
         let absence = if by_version { Absence::Silent } else { absence };
         // Bluetooth has to be named.
         let is_usual = everything && letters != BLUETOOTH;
-        if !(names(letters) || is_usual || by_version) {
+        let is_both = matches!(what, What::Other(OTHER_FILE_OF_SCTP));
+        if !(names(letters) || is_usual || by_version) || (is_both && !names(b"a")) {
             continue;
         }
-        let step = step(what, absence, names);
+        let step = step(what, absence, &names);
         match parts.last_mut() {
-            Some((above, steps)) if *above == sections => steps.extend(step),
-            _ => parts.push((sections, step.into_iter().collect())),
+            Some((above, steps)) if *above == sections => steps.push(step),
+            _ => parts.push((sections, vec![step])),
         }
     }
     parts
 }
 
-/// Of SCTP only the files of IPv4 exist; they have the sockets of both.
-fn step(what: What, absence: Absence, names: impl Fn(&[u8]) -> bool) -> Option<Step> {
-    let ipv4 = names(b"4") || !names(b"6");
-    let ipv6 = names(b"6") || !names(b"4");
+fn step(what: What, absence: Absence, names: impl Fn(&[u8]) -> bool) -> Step {
     match what {
         What::Tables(protocol) => {
             let tables = protocol.tables().filter(|table| match table.family {
-                Family::Inet => ipv4,
-                Family::Inet6 => ipv6,
+                Family::Inet => names(b"4") || !names(b"6"),
+                Family::Inet6 => names(b"6") || !names(b"4"),
                 _ => true,
             });
-            Some(Step::Tables(tables.collect(), absence))
+            Step::Tables(tables.collect(), absence)
         }
-        What::Other(other) => {
-            let is_listed = match other.files {
-                WAITING_SCTP => ipv4 && names(b"al"),
-                SCTP => ipv4 && (names(b"a") || !names(b"l")),
-                _ => true,
-            };
-            is_listed.then_some(Step::Other(other, absence))
-        }
+        What::Other(other) => Step::Other(other, absence),
     }
 }

@@ -8,7 +8,7 @@ use crate::model::Row;
 use crate::render::digits;
 
 /// Columns of an address with its port.
-const WIDTH: usize = 23;
+pub(super) const WIDTH: usize = 23;
 /// Bytes of address and port together, without the colon between them.
 const FITTING: usize = WIDTH - 1;
 /// Bytes of the address that are left however long the port is.
@@ -20,14 +20,9 @@ const ROOM: usize = 127;
 pub(super) fn write(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>) {
     padded(out, WIDTH, |out| {
         let start = out.len();
-        address(out, layout, side, row);
+        host(out, layout, side.host(row), side.of(row).ip);
         let mut number = itoa::Buffer::new();
-        let port = match (side.of(row).port, side.service(row)) {
-            (None | Some(0), _) => "*",
-            (Some(_), Some(service)) => service,
-            (Some(port), None) => number.format(port),
-        };
-        let port = port.as_bytes();
+        let port = port(side, row, &mut number).as_bytes();
         if layout.cuts_addresses && out.len() - start + port.len() > FITTING {
             let port = port.get(..FITTING - LEAST).unwrap_or(port);
             out.truncate(start + FITTING - port.len());
@@ -41,8 +36,23 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: 
     });
 }
 
-fn address(out: &mut Vec<u8>, layout: &NetstatLayout, side: Side, row: &Row<'_>) {
-    match (side.host(row), side.of(row).ip) {
+/// The port of an end, or its service.
+pub(super) fn port<'b>(side: Side, row: &Row<'b>, number: &'b mut itoa::Buffer) -> &'b str {
+    match (side.of(row).port, side.service(row)) {
+        (None | Some(0), _) => "*",
+        (Some(_), Some(service)) => service,
+        (Some(port), None) => number.format(port),
+    }
+}
+
+/// Writes a host: its name, where it has one, or its address.
+pub(super) fn host(
+    out: &mut Vec<u8>,
+    layout: &NetstatLayout,
+    name: Option<&str>,
+    address: Option<IpAddr>,
+) {
+    match (name, address) {
         (Some(host), _) => layout.name(out, ROOM, |out| {
             out.extend_from_slice(host.as_bytes());
         }),

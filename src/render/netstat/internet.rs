@@ -18,23 +18,32 @@ pub(super) const TITLES: [Title; 4] = [
 pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     let socket = row.socket;
     padded(out, 6, |out| protocol(out, socket));
-    for queue in [recv_queue(socket), send_queue(socket)] {
-        digits::right_aligned(out, queue.into(), 6);
-        out.push(b' ');
-    }
+    queues(out, socket);
     for side in [Side::Local, Side::Peer] {
         address::write(out, layout, side, row);
         out.push(b' ');
     }
     padded(out, 11, |out| state(out, socket));
-    if layout.extras.has(Extras::EXTENDED) {
-        owner(out, row);
-    }
-    program(out, layout, row);
+    owner(out, layout, row);
     if layout.extras.has(Extras::TIMERS) {
         timer(out, socket);
     }
     out.push(b'\n');
+}
+
+pub(super) fn queues(out: &mut Vec<u8>, socket: &Socket) {
+    for queue in [recv_queue(socket), send_queue(socket)] {
+        digits::right_aligned(out, queue.into(), 6);
+        out.push(b' ');
+    }
+}
+
+/// User, inode and process, where they are columns.
+pub(super) fn owner(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
+    if layout.extras.has(Extras::EXTENDED) {
+        user(out, row);
+    }
+    program(out, layout, row);
 }
 
 fn protocol(out: &mut Vec<u8>, socket: &Socket) {
@@ -96,7 +105,7 @@ const fn raw_state(state: State) -> u8 {
     }
 }
 
-fn owner(out: &mut Vec<u8>, row: &Row<'_>) {
+fn user(out: &mut Vec<u8>, row: &Row<'_>) {
     let socket = row.socket;
     let mut number = itoa::Buffer::new();
     let user = row.user.filter(|name| !name.is_empty());
