@@ -220,15 +220,18 @@ impl Query {
 
     /// The request for the table of a rule.
     pub fn request(&self, rule: &Rule) -> Request {
+        let table = rule.table();
+        let storage = self.extensions.storage && Field::BpfStorage.applies_to(table);
         Request {
             states: rule.states(),
             extensions: Extensions {
-                is_named: self.alone.contains(&rule.table().protocol),
+                is_named: self.alone.contains(&table.protocol),
+                storage,
                 ..self.extensions
             },
             narrow: match self.input {
                 // The answer about one connection does not tell what is stored of it.
-                _ if self.extensions.storage => Narrow {
+                _ if storage => Narrow {
                     exact: None,
                     ..Narrow::of(rule)
                 },

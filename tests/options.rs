@@ -8,7 +8,7 @@ use rustix::net::sockopt;
 use serde_json::{Value, json};
 
 use crate::scene::holder::find_program;
-use crate::support::{Child, command, fresh, has, list, lsock, run, skip};
+use crate::support::{Child, LSOCK, command, fresh, has, list, lsock, run, skip};
 
 /// Sets type of service, `IP_FREEBIND`, `IP_BIND_ADDRESS_NO_PORT`, the priority and a signature with 192.0.2.7, listens,
 /// and tells its port.
@@ -166,4 +166,49 @@ fn bpf_maps_that_store_something_of_a_socket_are_told_with_ids_and_sizes() {
     assert_eq!(found.sockets().len(), 1, "{found:?}");
     // Nobody else asks the kernel for it.
     assert_eq!(list(&["-tn", &of_tcp])[0]["bpf_storage"], Value::Null);
+}
+
+#[test]
+fn without_the_right_to_bpf_maps_everything_else_is_told() {
+    let Some(_namespace) = fresh() else { return };
+    let Some((_scene, [tcp, ..])) = stored() else {
+        return;
+    };
+    if !has("setpriv") {
+        return skip("setpriv is missing");
+    }
+    // CAP_SYS_ADMIN and CAP_BPF by number: not every setpriv knows their names.
+    let refused = |words: &[&str]| {
+        let mut setpriv = command("setpriv");
+        setpriv.arg("--bounding-set=-cap_21,-cap_39").arg(LSOCK);
+        run(setpriv.args(words))
+    };
+    let of_tcp = format!("sport = {tcp}");
+    let listed = refused(&["-tuan", "--json", "--bpf-storage", &of_tcp]);
+    let why =
+        "the kernel tells what BPF maps store only to CAP_BPF: bpf_storage is unknown; run as root";
+    assert_eq!(listed.stderr, format!("lsock: warning: {why}\n"));
+    assert_eq!(listed.status, Some(0), "{listed:?}");
+    let document: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let row = &document["sockets"][0];
+    assert_eq!(row["bpf_storage"], Value::Null);
+    assert_eq!(refused(&["-uan", "--bpf-storage"]).stderr, "");
+    // Netlink has it, and /proc/net has not.
+    assert!(row["cookie"].is_string(), "{row}");
+    assert_eq!(document["summary"]["warnings"], json!([why]));
+    for filter in ["bpf_storage = none", "bpf_storage ~ *:16*"] {
+        let checked = refused(&["-tnq", &format!("{of_tcp} and {filter}")]);
+        let end = "IPv4 TCP sockets: the filter asks for bpf_storage, which the kernel tells only to CAP_BPF; run as root\n";
+        assert!(
+            checked.status == Some(2) && checked.stderr.contains(end),
+            "{checked:?}"
+        );
+    }
+    let told = list(&[
+        "-tn",
+        "--bpf-storage",
+        "bpf_storage = none",
+        &format!("dport = {tcp}"),
+    ]);
+    assert_eq!(told.len(), 1, "of a socket without them it is known");
 }

@@ -336,6 +336,15 @@ impl Field {
         }
     }
 
+    /// The capability without which the kernel does not tell it.
+    pub const fn capability(self) -> Option<&'static str> {
+        match self {
+            Self::Mark | Self::Md5 => Some("CAP_NET_ADMIN"),
+            Self::BpfStorage => Some("CAP_BPF"),
+            _ => None,
+        }
+    }
+
     /// True if events carry it: not what changes within a state, nor what must be asked for.
     pub const fn is_in_events(self) -> bool {
         let changes = matches!(

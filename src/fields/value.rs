@@ -431,6 +431,10 @@ impl Field {
             Self::User => socket.uid.is_some(),
             // Whoever may know it is told the mark.
             Self::Md5 => socket.mark.is_some(),
+            Self::BpfStorage => {
+                let details = socket.details.as_ref();
+                details.is_none_or(|details| !details.is_storage_refused)
+            }
             // It may be that of its subflows.
             Self::Congestion => socket.protocol == Protocol::Mptcp,
             other => other.definition().is_optional,

@@ -133,7 +133,8 @@ impl Rule {
         if unknowable.is_empty() && !self.lacks_range() {
             // An interface may lack its name alone.
             let may_lack = |field: Field| !field.definition().is_optional;
-            return self.needed(|field| may_lack(field) || field == Field::Interface);
+            let is_named = |field: Field| field == Field::Interface || field.capability().is_some();
+            return self.needed(|field| may_lack(field) || is_named(field));
         }
         unknowable
     }

@@ -65,8 +65,10 @@ pub struct Details {
     /// empty = none, or unknown.
     pub md5: Vec<u8>,
     /// The BPF maps of type `BPF_MAP_TYPE_SK_STORAGE` that store something of the socket, as id and octets, `12:16`,
-    /// joined with commas; empty = none, or not asked for.
+    /// joined with commas; empty = none, or not told.
     pub bpf_storage: Vec<u8>,
+    /// True if the kernel refused to tell those.
+    pub is_storage_refused: bool,
     /// The bytes of each [`Structure`]; none = the kernel did not send it.
     structures: [Vec<u8>; Structure::ALL.len()],
     /// Socket memory.
@@ -142,6 +144,7 @@ impl Details {
         self.attributes.clear();
         self.clear_infos();
         self.bpf_storage.clear();
+        self.is_storage_refused = false;
         self.clear_info(Structure::SocketOptions);
         self.memory = None;
         self.addresses.iter_mut().for_each(Vec::clear);

@@ -98,7 +98,7 @@ impl Warning {
             (Self::FewerFields(of, _), Self::Unlisted(protocol, _, Source::Procfs)) => {
                 of == protocol
             }
-            (Self::Unlisted(..) | Self::Failed(_), other) => self == other,
+            (Self::Unlisted(..) | Self::Failed(_) | Self::Note(_), other) => self == other,
             (Self::Within(one, told), Self::Within(other, new)) => {
                 one == other && told.includes(new)
             }

@@ -20,6 +20,8 @@ pub(super) struct Decoder<'r> {
     repeats: Repeats,
     pub(super) scratch: Socket,
     pub(super) lent: u64,
+    /// The kernel did not tell what BPF maps store.
+    pub(super) is_storage_refused: bool,
     is_bound_lent: bool,
     /// Replies or lines that are no sockets.
     pub(super) malformed: u64,
@@ -49,6 +51,7 @@ impl<'r> Decoder<'r> {
                     .keeping_attributes(request.extensions.attributes)
             },
             lent: 0,
+            is_storage_refused: false,
             is_bound_lent: false,
             malformed: 0,
             first_malformed: None,
@@ -70,6 +73,9 @@ impl<'r> Decoder<'r> {
             Ok(()) if self.repeats.has(&self.scratch) => {}
             Ok(()) => {
                 self.name_peer();
+                if self.is_storage_refused {
+                    self.scratch.details_mut().is_storage_refused = true;
+                }
                 return self.lend_scratch();
             }
         }

@@ -119,6 +119,14 @@ impl NetlinkSource {
                     }
                     return Ok(outcome);
                 }
+                // Everything else is told to everybody.
+                Ok(End::Refused(cause)) | Err(cause)
+                    if params.extensions.storage && is_not_allowed(&cause) =>
+                {
+                    params.extensions.storage = false;
+                    reader.decoder.is_storage_refused = true;
+                    outcome.warnings.push(Warning::note(NO_STORAGE));
+                }
                 // Whatever the kernel has against the program (`MARK_COND` is not for everyone), the
                 // list is the same without it: more sockets come, and are left out later.
                 Ok(End::Refused(_)) | Err(_) if !params.program.is_empty() => {
@@ -274,6 +282,13 @@ fn lacks_module(error: &Error, table: Table) -> bool {
 
 /// Why there are no such sockets. (Asking netlink would load the module.)
 const NO_MODULE: &str = "none here: no such module is loaded";
+
+const NO_STORAGE: &str =
+    "the kernel tells what BPF maps store only to CAP_BPF: bpf_storage is unknown; run as root";
+
+fn is_not_allowed(cause: &io::Error) -> bool {
+    Errno::from_io_error(cause).is_some_and(|errno| NOT_ALLOWED.contains(&errno))
+}
 
 /// Netlink is refused for lack of rights: seccomp, an LSM, a sandbox.
 pub(super) const NOT_ALLOWED: &[Errno] = &[Errno::PERM, Errno::ACCESS];

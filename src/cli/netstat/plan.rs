@@ -85,7 +85,7 @@ pub(super) fn parts(given: &BTreeSet<u8>) -> Vec<(&'static [Section], Vec<Step>)
         if !(names(letters) || is_usual || by_version) || (is_both && !names(b"a")) {
             continue;
         }
-        let step = step(what, absence, &names);
+        let step = step(what, absence, names);
         match parts.last_mut() {
             Some((above, steps)) if *above == sections => steps.push(step),
             _ => parts.push((sections, vec![step])),

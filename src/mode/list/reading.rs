@@ -163,15 +163,20 @@ impl Listing<'_> {
 /// Says that the filter depends on what a source does not report, or on ports that are not known.
 fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
     let lacks_range = rule.lacks_range();
-    let fields: Vec<String> = rule.missing(source).into_iter().map(Field::name).collect();
+    let missing = rule.missing(source);
+    let capability = match *missing {
+        [field] => field.capability(),
+        _ => None,
+    };
+    let fields: Vec<String> = missing.into_iter().map(Field::name).collect();
     let unreported = (!lacks_range || !fields.is_empty()).then(|| {
-        let why = match source {
-            Kind::Netlink if *fields == ["mark"] => {
-                "the kernel tells only to CAP_NET_ADMIN; run as root"
+        let why = match (source, capability) {
+            (Kind::Netlink, Some(capability)) => {
+                format!("the kernel tells only to {capability}; run as root")
             }
-            Kind::Netlink | Kind::Bpf => "the kernel does not tell of every socket",
-            Kind::Procfs => "/proc/net does not tell",
-            Kind::Replay => "the recording does not tell",
+            (Kind::Netlink | Kind::Bpf, _) => "the kernel does not tell of every socket".to_owned(),
+            (Kind::Procfs, _) => "/proc/net does not tell".to_owned(),
+            (Kind::Replay, _) => "the recording does not tell".to_owned(),
         };
         // Nothing but the addresses of SMC is told of some sockets.
         let fields = match &*fields {

@@ -35,7 +35,7 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
         ];
         for (side, ip, width) in columns.into_iter().take(if is_endpoint { 1 } else { 2 }) {
             padded(out, width, |out| {
-                end(out, layout, (side, row), ip, has_port)
+                end(out, layout, (side, row), ip, has_port);
             });
             out.push(b' ');
         }
