@@ -121,6 +121,13 @@ fn summary(source: &str, words: &[&str]) -> Value {
         .done()
         .document();
     document["time"] = Value::Null;
+    // Each source has an order of its own: of many, others are the first 20.
+    if let Some(listeners) = document["listeners"].as_array_mut() {
+        listeners.sort_by_key(Value::to_string);
+        if listeners.len() == 20 {
+            listeners.clear();
+        }
+    }
     for part in document["summary"]["sources"].as_array_mut().unwrap() {
         part["source"] = Value::Null;
     }

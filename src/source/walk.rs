@@ -15,10 +15,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::iter::{once, repeat};
+use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-pub(super) use self::bound::BoundIn;
+use self::bound::BoundRows;
 use self::counts::Counts;
 pub(super) use self::program::Scope;
 use self::program::{FUNCTION, Plan, WANTED, program};
@@ -92,8 +93,8 @@ impl WalkSource {
         if sockets == 0 || sockets >= PAYS_TO_LOOK {
             walk.look_for_bound();
         }
-        let mut first = First::new(visitor);
-        let rest = walk.rest(request, None);
+        let rest = walk.rest(request);
+        let mut first = walk.first(visitor);
         let mut outcome = Outcome::complete(Kind::Bpf);
         if rest.states != StateSet::EMPTY {
             match self.over_netlink(tables, &rest, &mut first) {
@@ -101,12 +102,11 @@ impl WalkSource {
                 Err(error) => return self.step_aside(error),
             }
         }
-        if let Some(bound) = first.finish() {
-            let rows = Rows {
-                sockets,
-                bound,
-                ..Rows::default()
-            };
+        let mut rows = Rows {
+            sockets,
+            ..Rows::default()
+        };
+        if first.finish(request, &mut rows) {
             match walk.lend(&self.btf, request, visitor, &rows) {
                 Ok(warnings) => outcome.warnings.extend(warnings),
                 Err(error) if self.usage == Use::Always => {
@@ -159,9 +159,9 @@ impl WalkSource {
             && request.narrow.exact.is_none()
             && !self.netlink.is_recorded()
             && sockets(Scope::Own(None)).is_some_and(|count| count >= PAYS_TO_LOOK);
-        let bound_in = is_of_use.then(|| BoundIn::find(&self.btf, request).ok());
-        match bound_in.flatten() {
-            Some(bound_in) if bound_in.is_proven_none(None) => Cow::Owned(Request {
+        let found = is_of_use.then(|| bound::find(&self.btf, request).ok().flatten());
+        match found.flatten() {
+            Some(found) if found.is_empty() => Cow::Owned(Request {
                 states: rest,
                 ..request.clone()
             }),
@@ -274,6 +274,8 @@ fn sockets(scope: Scope) -> Option<u64> {
 /// Lends what listens and what is bound, and remembers the latter: it may be connected when its turn comes again.
 pub(super) struct First<'v> {
     visitor: &'v mut dyn Visitor,
+    /// What was bound before: by now it may listen.
+    found: BoundRows,
     bound: Bound,
     is_over: bool,
 }
@@ -281,19 +283,20 @@ pub(super) struct First<'v> {
 /// What is bound: inode numbers, and the port of each.
 pub(super) type Bound = HashMap<u64, u16>;
 
-impl<'v> First<'v> {
-    pub(super) fn new(visitor: &'v mut dyn Visitor) -> Self {
-        Self {
-            visitor,
-            bound: Bound::new(),
-            is_over: false,
+impl First<'_> {
+    /// Lends what was found to be bound, and keeps what is bound with `rows`; false = no more is wanted.
+    pub(super) fn finish(mut self, request: &Request, rows: &mut Rows) -> bool {
+        let found = mem::take(&mut self.found);
+        if !found.is_empty() && !self.is_over {
+            self.visitor.next_part();
+            let table = Table::new(Protocol::Tcp, Family::Inet);
+            let decoder = Decoder::new(Kind::Bpf, table, request, &mut self, None);
+            let mut reader = Reader::new(decoder, rows);
+            let _ = found.values().try_for_each(|record| reader.take(record));
         }
-    }
-
-    /// What is bound; `None` = no more is wanted.
-    pub(super) fn finish(self) -> Option<Bound> {
         self.visitor.next_part();
-        (!self.is_over).then_some(self.bound)
+        rows.bound = self.bound;
+        !self.is_over
     }
 }
 
@@ -302,6 +305,8 @@ impl Visitor for First<'_> {
         if let (State::Bound, Some(inode)) = (socket.state, socket.inode) {
             let port = socket.local.port.and_then(|port| u16::try_from(port).ok());
             self.bound.insert(inode, port.unwrap_or_default());
+        } else if let Some(inode) = socket.inode {
+            self.found.remove(&inode);
         }
         let flow = self.visitor.take(socket);
         self.is_over |= flow.is_break();
@@ -341,9 +346,10 @@ pub(super) struct Walk {
     extent: Extent,
     /// What is counted, if it is not to become records.
     counts: Option<Counts>,
-    /// What is to find where sockets are only bound, and the function that it stands for.
+    /// What is to find sockets that are only bound, and the function that it stands for.
     bound: Option<(Vec<Instruction>, u32)>,
-    bound_in: BoundIn,
+    /// What it found, if it could prove that.
+    found: Option<BoundRows>,
 }
 
 impl Walk {
@@ -363,16 +369,26 @@ impl Walk {
         }
     }
 
-    /// The part that is left to netlink in a namespace; `None` = in the own one.
-    pub(super) fn rest(&self, request: &Request, inode: Option<u32>) -> Request {
+    /// The part that is left to netlink.
+    pub(super) fn rest(&self, request: &Request) -> Request {
         let others = StateSet::EMPTY.with(State::Listen).with(State::Bound);
         let mut states = request.states.intersection(others);
-        if self.bound_in.is_proven_none(inode) {
+        if self.found.is_some() {
             states = states.without(State::Bound);
         }
         Request {
             states,
             ..request.clone()
+        }
+    }
+
+    /// What comes before connections.
+    pub(super) fn first<'v>(&mut self, visitor: &'v mut dyn Visitor) -> First<'v> {
+        First {
+            visitor,
+            found: self.found.take().unwrap_or_default(),
+            bound: Bound::new(),
+            is_over: false,
         }
     }
 
@@ -398,7 +414,7 @@ impl Walk {
         };
         let (program, function, bound) = bpf::describe(btf, &WANTED, |btf| {
             let function = btf.find(TypeKind::Function, FUNCTION)?;
-            let bound = BoundIn::program(btf, plan, request);
+            let bound = bound::program(btf, plan, request);
             let bound = bound.map(|program| (program, function));
             Ok((program(btf, plan, request)?, function, bound))
         })?;
@@ -411,15 +427,15 @@ impl Walk {
             extent,
             counts,
             bound,
-            bound_in: BoundIn::default(),
+            found: None,
         })
     }
 
-    /// Looks where sockets are only bound, if that is asked. Where it cannot, any namespace may have some.
+    /// Looks for sockets that are only bound, if that is asked.
     pub(super) fn look_for_bound(&mut self) {
         if let Some((program, function)) = self.bound.take() {
             let hook = Hook::Elements(function, self.map.descriptor());
-            self.bound_in = BoundIn::look(&program, hook).unwrap_or_default();
+            self.found = bound::look(&program, hook).ok().flatten();
         }
     }
 

@@ -77,7 +77,7 @@ impl Watch {
 
     /// Each has an address of its own, so that none is taken for one before it.
     fn next_bell(&self) -> SocketAddr {
-        self.rung.set(self.rung.get() + 1);
+        self.rung.set(self.rung.get().wrapping_add(1).max(1));
         SocketAddr::from(([127, 0, 1, self.rung.get()], self.port))
     }
 

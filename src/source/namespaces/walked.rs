@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{NamespacesSource, One, TCP, Way, each, one_by_one, together};
 use crate::bpf::BTF;
 use crate::model::{Source as Kind, StateSet, Warning};
-use crate::source::walk::{First, Rows, Scope, Walk, paying};
+use crate::source::walk::{Rows, Scope, Walk, paying};
 use crate::source::{Outcome, Request, Visitor};
 
 /// How many buckets the table of the reader's namespace has; less than zero = of the first namespace's table.
@@ -36,11 +36,14 @@ impl NamespacesSource {
             Err(_) => return None,
         };
         walk.look_for_bound();
-        let mut first = First::new(&mut *visitor);
+        let rest = walk.rest(request);
+        let mut first = walk.first(&mut *visitor);
         let read = self.read(request, &mut first, |one, request| {
-            let inode = one.namespace.inode;
-            if networks.contains(&inode) {
-                walk.rest(request, Some(inode))
+            if networks.contains(&one.namespace.inode) {
+                Request {
+                    netns: request.netns,
+                    ..rest.clone()
+                }
             } else {
                 request.clone()
             }
@@ -53,14 +56,13 @@ impl NamespacesSource {
         for one in outcomes.iter_mut().filter(walked) {
             one.source = Some(Kind::Bpf);
         }
-        let Some(bound) = first.finish() else {
-            return Some(together(outcomes));
-        };
-        let rows = Rows {
-            bound,
+        let mut rows = Rows {
             networks: networks.clone(),
             ..Rows::default()
         };
+        if !first.finish(request, &mut rows) {
+            return Some(together(outcomes));
+        }
         let gaps = match walk.lend(Path::new(BTF), request, visitor, &rows) {
             Ok(warnings) => warnings,
             Err(error) if is_asked => vec![Warning::failed(error)],

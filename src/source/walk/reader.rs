@@ -107,7 +107,7 @@ impl<'r> Reader<'r> {
         Ok(())
     }
 
-    fn take<R: Record>(&mut self, record: &R) -> ControlFlow<()> {
+    pub(super) fn take<R: Record>(&mut self, record: &R) -> ControlFlow<()> {
         let socket = &mut self.decoder.scratch;
         if !record.decode(self.ticks, socket) {
             let family = record.head().family;
