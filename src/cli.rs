@@ -238,10 +238,10 @@ struct Typed {
     #[arg(long, value_name = "WHAT", value_parser = words::groupings())]
     by: Option<Grouping>,
 
-    /// table (on a terminal), plain (in a pipe), json, ndjson, csv, csv-safe, netstat
+    /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus
     #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
     format: Option<FormatWord>,
-    /// The same as --format json
+    /// The same as --format json; --output FILE: into it
     #[arg(short, long, conflicts_with = "format")]
     json: bool,
     /// No line of titles
@@ -256,6 +256,9 @@ struct Typed {
     /// Begin rows with time, host and boot id, in ndjson and csv
     #[arg(long, hide_short_help = true)]
     stamp: bool,
+    /// Write to FILE, all or nothing: beside it first, then renamed
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    output: Option<PathBuf>,
     /// Print what loads the rows: json, duckdb, clickhouse, arrow
     #[arg(long, value_name = "ENGINE", value_parser = words::engines(), hide_short_help = true)]
     schema: Option<Engine>,

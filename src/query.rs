@@ -74,6 +74,8 @@ pub struct Query {
     pub hint: Option<String>,
     /// Where to keep what was read.
     pub record: Option<PathBuf>,
+    /// The file to write to, instead of the standard output.
+    pub output: Option<PathBuf>,
     /// What rows begin with.
     pub stamp: Option<Stamp>,
     /// What must hold of what matches.

@@ -38,6 +38,7 @@ mod layers;
 mod left_over;
 mod listing;
 mod manual;
+mod metrics;
 mod names;
 mod namespaces;
 mod narrowing;

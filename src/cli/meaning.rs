@@ -25,6 +25,7 @@ use crate::source::{Detail, Extensions};
 
 impl Typed {
     pub(super) fn query(self, terminal: Terminal) -> Result<Query, Error> {
+        let terminal = self.screen(terminal);
         let is_netstat = self.format == Some(FormatWord::Netstat);
         let format = self.output_format(terminal);
         let input = self.input();
@@ -49,14 +50,7 @@ impl Typed {
             let text = "--source bpf lists once: not with -c, -E or --wait";
             return Err(Error::Usage(text.to_owned()));
         }
-        if filter.needs().contains(&Cost::Netns)
-            && self.netns.is_empty()
-            && !self.events
-            && self.replay.is_none()
-        {
-            let text = "filter: the network namespace is known with -N: add -N all, or -N NAME";
-            return Err(Error::Usage(text.to_owned()));
-        }
+        self.check_netns(&filter)?;
         let is_checked = (check.expected.is_some() || self.fail_on.is_some()) && !self.events;
         let is_one = tables.families.len() == 1;
         let checked = tables
@@ -117,6 +111,7 @@ impl Typed {
             netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
             hint: None,
             stamp: self.stamp(format)?,
+            output: self.output.clone(),
             record: self.record,
         };
         let query = if is_netstat {
@@ -126,6 +121,25 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
+    }
+
+    /// A file is no terminal.
+    fn screen(&self, terminal: Terminal) -> Terminal {
+        Terminal {
+            is_terminal: terminal.is_terminal && self.output.is_none(),
+            width: terminal.width.filter(|_| self.output.is_none()),
+            ..terminal
+        }
+    }
+
+    /// Refuses a filter about network namespaces where they are not looked up.
+    fn check_netns(&self, filter: &Expr) -> Result<(), Error> {
+        let is_known = !self.netns.is_empty() || self.events || self.replay.is_some();
+        if filter.needs().contains(&Cost::Netns) && !is_known {
+            let text = "filter: the network namespace is known with -N: add -N all, or -N NAME";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        Ok(())
     }
 
     /// What loads the rows that this command line writes.

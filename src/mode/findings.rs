@@ -20,6 +20,7 @@ use crate::model::{
     StateSet, Table, Warning,
 };
 use crate::query::Query;
+use crate::render::Format;
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
 
@@ -36,7 +37,10 @@ pub(super) fn find(
     }
     let mut looker = Looker::new(query, open)?;
     let limits = looker.source.limits();
-    let found = find_in(&mut looker, counts, limits.as_ref());
+    let mut found = find_in(&mut looker, counts, limits.as_ref());
+    if let Format::Metrics(_) = query.format {
+        found.counters = limits.counters();
+    }
     gaps.extend(looker.into_gaps());
     Ok(Some(found))
 }
@@ -119,7 +123,7 @@ fn find_in(looker: &mut Looker<'_>, counts: &Counts, limits: &dyn Limits) -> Fin
             findings.doubt(definition.name, of_one, of_unreadable);
         }
     }
-    findings.checks = kinds.len();
+    findings.checked = kinds;
     findings.sort();
     findings
 }

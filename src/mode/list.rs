@@ -16,9 +16,12 @@ use super::no_table::Unlisted;
 use super::recording::RecordedNames;
 use super::sources::Open;
 use super::tracked::TrackedTable;
+use crate::enrich::ScanScope;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::model::{Findings, Limits, Protocol, Severity, Source as Kind, Summary, Warning};
+use crate::model::{
+    Findings, Limits, OwnedRow, Protocol, Severity, Source as Kind, Summary, Warning,
+};
 use crate::query::{Count, Query, Report};
 use crate::render::{Envelope, Format};
 use crate::source::{Recorder, Source};
@@ -282,6 +285,11 @@ impl<'l> Listing<'l> {
             return Ok(Verdict::Done);
         };
         findings.sort();
+        if let Format::Metrics(_) = self.query.format {
+            let mut source = open(self.query, &Recorder::default())?.0;
+            let mut matcher = Matcher::telling_owners(self.query, ScanScope::All, source.as_mut())?;
+            summing.name_holders(|socket| OwnedRow::keep(&matcher.row_of(socket)));
+        }
         let is_grave = |severity: Severity| fail_on.is_some_and(|least| severity >= least);
         let grave = findings.found.iter().map(|finding| finding.severity);
         let count = grave.filter(|severity| is_grave(*severity)).count();

@@ -16,6 +16,7 @@ mod no_table;
 mod peers;
 mod pending_rows;
 mod recording;
+mod replaced;
 mod signals;
 mod sockstat;
 mod sources;
@@ -37,6 +38,7 @@ pub use destroyed::destroyed;
 pub use events::events;
 pub use kill::kill;
 pub use messages::Messages;
+use replaced::Replaced;
 pub use signals::ignored_signals;
 pub use sockstat::sockstat;
 pub use stdout::{Stderr, Stdout};
@@ -54,7 +56,14 @@ pub fn list(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    checked(&query.check, messages, |messages| {
+    let (replaced, out) = match &query.output {
+        Some(path) => {
+            let (replaced, out) = Replaced::create(path)?;
+            (Some(replaced), out)
+        }
+        None => (None, out),
+    };
+    let verdict = checked(&query.check, messages, |messages| {
         if let Some(hint) = &query.hint {
             messages.error(hint);
         }
@@ -66,7 +75,9 @@ pub fn list(
             }
             None => list::run(query, &sources::open, envelope, out, messages),
         }
-    })
+    })?;
+    replaced.map_or(Ok(()), Replaced::finish)?;
+    Ok(verdict)
 }
 
 /// Lists as `netstat` does.

@@ -15,6 +15,7 @@ pub use limits::{Limits, PortRange};
 pub use table::FINDINGS;
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::named;
@@ -56,8 +57,10 @@ pub struct Findings {
     pub found: Vec<Finding>,
     /// What cannot be told.
     pub not_checked: Vec<NotChecked>,
-    /// How many kinds were looked for.
-    pub checks: usize,
+    /// The names of the kinds that were looked for.
+    pub checked: BTreeSet<&'static str>,
+    /// Counters of the kernel, where they were asked for: names of gauges, what they are, and their values.
+    pub counters: Vec<Counter>,
 }
 
 /// A finding that there may be: the source does not report what tells it, or processes that cannot be
@@ -71,6 +74,9 @@ pub struct NotChecked {
     /// In how many sockets it may be.
     pub sockets: u64,
 }
+
+/// A counter of the kernel: its name as a gauge, what it counts, and its value, if the kernel tells it.
+pub type Counter = (&'static str, &'static str, Option<u64>);
 
 impl Findings {
     /// The most severe first, then in the order of the kinds, then the largest.
@@ -90,7 +96,9 @@ impl Findings {
         for one in other.not_checked {
             self.doubt(one.kind, Some(one.severity), one.sockets);
         }
-        self.checks = self.checks.max(other.checks);
+        self.checked.extend(other.checked);
+        // Each is that of its namespace.
+        self.counters.clear();
     }
 
     /// Notes of how many sockets a finding cannot be told, with those of the same kind before. Without a
@@ -123,8 +131,7 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::{FINDINGS, Severity};
-    use std::collections::BTreeSet;
+    use super::{BTreeSet, FINDINGS, Severity};
 
     #[test]
     fn a_threshold_is_reached_at_its_number() {

@@ -28,8 +28,8 @@ pub use details::{BoundFile, Details, Memory, MemoryField};
 pub use endpoint::{Address, Endpoint, Network, Translation};
 pub use event::{Ending, Event, EventSummary, Owner, Spent, Syn, Task, Traffic};
 pub use finding::{
-    FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder, Limits,
-    NotChecked, PortRange, Ports, Severity, any_address, by_holders, by_process,
+    Counter, FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder,
+    Limits, NotChecked, PortRange, Ports, Severity, any_address, by_holders, by_process,
 };
 pub use info::{Info, InfoField, Structure, Unit};
 pub use machine::{

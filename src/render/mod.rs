@@ -103,6 +103,17 @@ pub enum Format {
     Netstat(NetstatLayout),
     /// The lines of `ss`, likewise.
     Ss(SsLayout),
+    /// Gauges; of counts alone.
+    Metrics(Metrics),
+}
+
+/// How gauges end: the formats are alike else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// With `# EOF`.
+    OpenMetrics,
+    /// With the last of them.
+    Prometheus,
 }
 
 /// The line of titles, in `table`, `plain` and `csv`.

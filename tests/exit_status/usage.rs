@@ -6,6 +6,24 @@ use super::assert_refused;
 fn what_loads_rows_is_of_rows_for_programs() {
     assert_refused(&[
         (
+            "metrics of a listing",
+            &["-t", "--format", "openmetrics"],
+            "--format openmetrics has the counts of -s: add -s",
+            "",
+        ),
+        (
+            "metrics again and again",
+            &["-s", "-c", "--format", "prometheus"],
+            "--format prometheus is one page for a collector",
+            "-c does not go with it",
+        ),
+        (
+            "changes to a file",
+            &["-c", "--output", "x"],
+            "--output writes one list to a file",
+            "",
+        ),
+        (
             "schema of an unknown engine",
             &["--schema", "sqlite"],
             "invalid value 'sqlite'",

@@ -1,5 +1,53 @@
 //! Limits and counters of the kernel, as files below `/proc` tell them.
 
+use super::Counter;
+
+/// Gauges of counters of a network namespace: what they are, and where the kernel tells them.
+const COUNTERS: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "lsock_tcp_listen_overflows",
+        "Connections dropped because the queue of a listener was full, since boot.",
+        "netstat",
+        "TcpExt:",
+        "ListenOverflows",
+    ),
+    (
+        "lsock_tcp_listen_drops",
+        "Connections that a listener dropped for any reason, since boot.",
+        "netstat",
+        "TcpExt:",
+        "ListenDrops",
+    ),
+    (
+        "lsock_tcp_syn_cookies_sent",
+        "SYN cookies sent because too many handshakes were open, since boot.",
+        "netstat",
+        "TcpExt:",
+        "SyncookiesSent",
+    ),
+    (
+        "lsock_tcp_request_queue_drops",
+        "SYNs dropped because too many handshakes were open, since boot.",
+        "netstat",
+        "TcpExt:",
+        "TCPReqQFullDrop",
+    ),
+    (
+        "lsock_tcp_retransmission_timeouts",
+        "Retransmission timers that fired, since boot.",
+        "netstat",
+        "TcpExt:",
+        "TCPTimeouts",
+    ),
+    (
+        "lsock_tcp_retransmitted_segments",
+        "Segments sent again, since boot.",
+        "snmp",
+        "Tcp:",
+        "RetransSegs",
+    ),
+];
+
 /// Limits and counters of the kernel.
 pub trait Limits {
     /// The text of a file below `/proc`; `None` = this kernel, or this namespace, has none, or it cannot
@@ -105,6 +153,20 @@ pub trait Limits {
             number.parse::<u64>().ok()
         });
         numbers.reduce(u64::saturating_add)
+    }
+
+    /// Counters that findings are about, or that tell what no table of sockets shows.
+    fn counters(&self) -> Vec<Counter> {
+        let counters = COUNTERS
+            .iter()
+            .map(|(name, help, file, protocol, counter)| {
+                (*name, *help, self.counter(file, protocol, counter))
+            });
+        let help = "Datagrams dropped because a socket had no room, since boot.";
+        let snmp = self.text("thread-self/net/snmp");
+        let drops = snmp.map(|_| self.udp_without_room());
+        let drops = ("lsock_udp_receive_buffer_errors", help, drops);
+        counters.chain([drops]).collect()
     }
 
     /// `RLIMIT_NOFILE` of a process, the soft limit; `None` = there is none, or it cannot be read.

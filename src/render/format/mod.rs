@@ -2,6 +2,7 @@
 
 mod csv;
 mod json;
+mod metrics;
 mod plain;
 mod table;
 
@@ -12,7 +13,7 @@ use crate::model::Summary;
 use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
 use super::summary::{Totals, text};
-use super::{Color, Envelope, Extras, Field, Format, Layout, Netstat, Sink, Ss};
+use super::{Color, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
 pub(super) use csv::flat;
 pub use json::Changes;
 use json::{Json, JsonEvents, Objects};
@@ -20,13 +21,15 @@ pub(super) use json::{grouped, member};
 
 impl Format {
     /// Those of `--format`, as the help lists them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Table,
         Self::Plain,
         Self::Json,
         Self::Ndjson,
         Self::Csv,
         Self::CsvSafe,
+        Self::Metrics(Metrics::OpenMetrics),
+        Self::Metrics(Metrics::Prometheus),
     ];
 
     /// What `--format` calls it.
@@ -38,6 +41,8 @@ impl Format {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::CsvSafe => "csv-safe",
+            Self::Metrics(Metrics::OpenMetrics) => "openmetrics",
+            Self::Metrics(Metrics::Prometheus) => "prometheus",
         }
     }
 
@@ -51,14 +56,14 @@ impl Format {
 
     /// True if it can hold the steps of a connection in one line or object.
     pub const fn groups_events(self) -> bool {
-        !matches!(self, Self::Csv | Self::CsvSafe)
+        !matches!(self, Self::Csv | Self::CsvSafe | Self::Metrics(_))
     }
 
     /// The columns of a listing for which none were chosen.
     pub fn columns(self, extras: Extras) -> Vec<Field> {
         match self {
             Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) => extras.columns(),
-            Self::Json | Self::Ndjson => {
+            Self::Json | Self::Ndjson | Self::Metrics(_) => {
                 let result = extras.has(Extras::RESULT).then_some(Field::Result);
                 Field::VOCABULARY.into_iter().chain(result).collect()
             }
@@ -93,6 +98,7 @@ impl Format {
             Self::Json => json::counts(out, totals, summary),
             Self::Ndjson => json::count_lines(out, totals),
             Self::Csv | Self::CsvSafe => csv::counts(out, totals),
+            Self::Metrics(_) => metrics::write(out, totals, summary),
         }
     }
 }
@@ -118,7 +124,8 @@ pub fn sink<'w>(
             let leading = envelope.leading_members(false);
             Box::new(Json::new(&layout, leading, Objects::lines(out)))
         }
-        Format::Csv | Format::CsvSafe => {
+        // Metrics are counts: no listing is in their formats.
+        Format::Csv | Format::CsvSafe | Format::Metrics(_) => {
             Box::new(csv::CsvRows::new(format, &layout, envelope, out))
         }
     }
@@ -157,7 +164,7 @@ pub fn event_sink<'w>(
             let leading = envelope.leading_members(true);
             Box::new(JsonEvents::new(&layout, leading, Objects::lines(out)))
         }
-        Format::Csv | Format::CsvSafe => {
+        Format::Csv | Format::CsvSafe | Format::Metrics(_) => {
             Box::new(csv::CsvEvents::new(format, &layout, envelope, out))
         }
     };

@@ -50,7 +50,7 @@ pub(super) fn write(
     match all.not_checked() {
         Some(text) => _ = writeln!(out, "\n{text}"),
         None if findings.is_empty() && is_complete => {
-            write_none(out, all.checks, &totals.counts, color);
+            write_none(out, all.checked.len(), &totals.counts, color);
         }
         None => {}
     }

@@ -8,8 +8,9 @@ use std::io;
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::model::{Counts, Findings, Network, Row, Socket, State, Summary, Table};
+use crate::model::{Counts, Findings, Network, OwnedRow, Row, Socket, State, Summary, Table};
 
 use super::out::Out;
 use super::{Envelope, Format, Layout, Sink};
@@ -28,6 +29,8 @@ pub(super) struct Totals {
     pub(super) format: Format,
     pub(super) layout: Layout,
     pub(super) envelope: Envelope,
+    /// When counting began.
+    pub(super) begun: Instant,
 }
 
 impl Totals {
@@ -81,6 +84,7 @@ impl<'w> Summing<'w> {
                 format,
                 layout,
                 envelope,
+                begun: Instant::now(),
             },
             out: Out::new(out),
         }
@@ -133,6 +137,13 @@ impl<'w> Summing<'w> {
             _ => parts
                 .map(|(netns, counts)| (Some(Arc::clone(netns)), counts))
                 .collect(),
+        }
+    }
+
+    /// Looks up who holds the listeners that are kept.
+    pub fn name_holders(&mut self, mut row_of: impl FnMut(&Socket) -> OwnedRow) {
+        for listener in &mut self.totals.counts.listeners.fullest {
+            *listener = row_of(listener.socket());
         }
     }
 

@@ -3,8 +3,8 @@
 use super::golden::compare_text;
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
-    Family, Finding, Findings, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source, State,
-    StateSet, Summary, Table, Timer, TimerKind,
+    FINDINGS, Family, Finding, Findings, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source,
+    State, StateSet, Summary, Table, Timer, TimerKind,
 };
 use crate::render::{Color, Format, HeaderLine, Layout, Signs, Summing};
 
@@ -99,7 +99,8 @@ fn found(found: Vec<Finding>) -> Findings {
     Findings {
         found,
         not_checked: Vec::new(),
-        checks: 17,
+        checked: FINDINGS.iter().map(|kind| kind.name).take(17).collect(),
+        counters: Vec::new(),
     }
 }
 

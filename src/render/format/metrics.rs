@@ -1,0 +1,263 @@
+//! `openmetrics` and `prometheus`: the counts as gauges, for what stores them over time.
+//!
+//! The number of series is bounded: every table and state of at most [`NAMESPACES`] network namespaces, the
+//! listeners that `--limit` allows, and the kinds of findings. No peer is among the labels.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use crate::fields::{Datum, Field};
+use crate::model::{Counts, FINDINGS, OwnedRow, ProcessStatus, Severity, StateCounts, Summary};
+use crate::render::cell;
+use crate::render::summary::Totals;
+use crate::render::{Format, Metrics, digits};
+use crate::text::{self, escape};
+
+/// Namespaces that have series of their own: those with the most sockets.
+const NAMESPACES: usize = 50;
+
+/// Samples of one family, one a line.
+struct Family<'o> {
+    out: &'o mut Vec<u8>,
+    name: &'static str,
+}
+
+impl<'o> Family<'o> {
+    fn begin(out: &'o mut Vec<u8>, name: &'static str, help: &str) -> Self {
+        for text in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n"] {
+            out.extend_from_slice(text.as_bytes());
+        }
+        Self { out, name }
+    }
+
+    fn sample(&mut self, labels: &[(&str, &str)], value: &dyn Display) {
+        self.out.extend_from_slice(self.name.as_bytes());
+        for (place, (name, value)) in labels.iter().enumerate() {
+            let before = if place == 0 { "{" } else { "," };
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            let text = format!("{before}{name}=\"{value}\"");
+            self.out.extend_from_slice(text.as_bytes());
+        }
+        if !labels.is_empty() {
+            self.out.push(b'}');
+        }
+        let text = format!(" {value}\n");
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    /// The only sample, if its value is known.
+    fn one(self, value: Option<impl Display>) {
+        let mut family = self;
+        if let Some(value) = value {
+            family.sample(&[], &value);
+        }
+    }
+}
+
+pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
+    let counts = &totals.counts;
+    sockets(out, totals);
+    let family = Family::begin(
+        out,
+        "lsock_half_closed_sockets",
+        "TCP sockets of which one direction is shut.",
+    );
+    family.one(counts.half_closed());
+    let family = Family::begin(
+        out,
+        "lsock_orphan_sockets",
+        "TCP sockets that their programs have closed.",
+    );
+    family.one(counts.orphans());
+    let help = "Until the last TCP socket in TIME_WAIT ends.";
+    let family = Family::begin(out, "lsock_time_wait_longest_seconds", help);
+    let none = counts.time_wait().filter(|count| *count == 0).map(|_| 0);
+    family.one(
+        counts
+            .longest_time_wait_ms
+            .or(none)
+            .map(|ms| seconds(ms.into())),
+    );
+    let family = Family::begin(
+        out,
+        "lsock_listeners",
+        "Sockets in LISTEN, also those that have no queue below.",
+    );
+    family.one(Some(counts.listeners.count));
+    listeners(out, totals);
+    findings(out, totals);
+    let help = "1 if all that was asked for was read, 0 if something is known to be missing.";
+    let family = Family::begin(out, "lsock_complete", help);
+    family.one(Some(u8::from(summary.is_complete())));
+    let family = Family::begin(out, "lsock_scan_duration_seconds", "How long this took.");
+    let took = u64::try_from(totals.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    family.one(Some(format!(
+        "{}.{:06}",
+        took / 1_000_000,
+        took % 1_000_000
+    )));
+    let mut family = Family::begin(out, "lsock_build_info", "The version that wrote this.");
+    family.sample(&[("version", env!("CARGO_PKG_VERSION"))], &1);
+    if totals.format == Format::Metrics(Metrics::OpenMetrics) {
+        out.extend_from_slice(b"# EOF\n");
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1_000, ms % 1_000)
+}
+
+/// The counts of each network namespace, where there are several; those beyond the bound are added up.
+fn parts(totals: &Totals) -> Vec<(Option<String>, Counts)> {
+    if totals.parts.is_empty() {
+        return vec![(None, totals.counts.clone())];
+    }
+    let mut parts: Vec<_> = totals.parts.iter().collect();
+    let total = |counts: &Counts| counts.tables.iter().map(StateCounts::total).sum::<u64>();
+    parts.sort_by_key(|(_, counts)| std::cmp::Reverse(total(counts)));
+    let rest = parts.split_off(parts.len().min(NAMESPACES));
+    let named = parts.into_iter();
+    let mut parts: Vec<_> = named
+        .map(|(name, counts)| (Some(escape(name).into_owned()), counts.clone()))
+        .collect();
+    if !rest.is_empty() {
+        let mut others = Counts::new(0);
+        for (_, counts) in rest {
+            others.absorb(counts);
+        }
+        parts.push((Some("(others)".to_owned()), others));
+    }
+    parts
+}
+
+fn sockets(out: &mut Vec<u8>, totals: &Totals) {
+    let mut family = Family::begin(
+        out,
+        "lsock_sockets",
+        "Sockets by protocol, family and state.",
+    );
+    for (netns, counts) in parts(totals) {
+        for table in &counts.tables {
+            for (state, _) in table.states() {
+                // What the source does not list is no zero.
+                let Some(count) = table.told(state) else {
+                    continue;
+                };
+                if count == 0 && !table.table.protocol.states().contains(state) {
+                    continue;
+                }
+                let state = state.to_string();
+                let mut labels = vec![
+                    ("protocol", table.table.protocol.name()),
+                    ("family", table.table.family.name()),
+                    ("state", &*state),
+                ];
+                labels.extend(netns.as_deref().map(|netns| ("netns", netns)));
+                family.sample(&labels, &count);
+            }
+        }
+    }
+}
+
+/// The labels of a listener. Several that share a port may have all of them alike: their queues are added up.
+fn labels(listener: &OwnedRow, has_netns: bool) -> Vec<(&'static str, String)> {
+    let row = listener.row();
+    let text = |field: Field| {
+        let mut out = Vec::new();
+        match field.get(&row) {
+            Some(Datum::Number(number)) => digits::integer(&mut out, number),
+            Some(Datum::Name(name)) => out.extend_from_slice(escape(name).as_bytes()),
+            Some(Datum::Path(name)) => {
+                let (first, rest) = text::unix_name_parts(name);
+                out.extend_from_slice(first.as_bytes());
+                out.extend_from_slice(escape(rest).as_bytes());
+            }
+            Some(value) => cell::literal(&mut out, &value),
+            None => {}
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    let mut names: Vec<_> = row
+        .processes
+        .unwrap_or_default()
+        .iter()
+        .map(|process| escape(process.name.as_deref().unwrap_or(b"?")).into_owned())
+        .collect();
+    names.dedup();
+    if row.process_status.is_none_or(ProcessStatus::is_unknown) {
+        names.push("?".to_owned());
+    }
+    let mut labels = vec![
+        ("protocol", text(Field::Protocol)),
+        ("address", text(Field::LocalAddress)),
+        ("port", text(Field::LocalPort)),
+        ("process", names.join(",")),
+    ];
+    if has_netns {
+        labels.push(("netns", text(Field::Netns)));
+    }
+    labels
+}
+
+fn listeners(out: &mut Vec<u8>, totals: &Totals) {
+    let mut queues: BTreeMap<Vec<(&str, String)>, [Option<u64>; 2]> = BTreeMap::new();
+    for listener in &totals.counts.listeners.fullest {
+        let labels = labels(listener, !totals.parts.is_empty());
+        let sums = queues.entry(labels).or_insert([Some(0); 2]);
+        let socket = listener.socket();
+        for (sum, queue) in sums.iter_mut().zip([socket.recv_queue, socket.send_queue]) {
+            *sum = sum.zip(queue).map(|(sum, queue)| sum + u64::from(queue));
+        }
+    }
+    let mut family = |name, help, place: usize| {
+        let mut family = Family::begin(out, name, help);
+        for (labels, sums) in &queues {
+            let labels: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| (*name, &**value))
+                .collect();
+            if let Some(Some(sum)) = sums.get(place) {
+                family.sample(&labels, sum);
+            }
+        }
+    };
+    let help = "Connections that wait for accept, of the fullest listeners, 20 unless --limit says otherwise.";
+    family("lsock_listen_queue_length", help, 0);
+    let help = "How many may wait there.";
+    family("lsock_listen_queue_limit", help, 1);
+}
+
+fn findings(out: &mut Vec<u8>, totals: &Totals) {
+    let Some(findings) = &totals.findings else {
+        return;
+    };
+    let mut counts: BTreeMap<(&str, Severity), u64> = BTreeMap::new();
+    for kind in FINDINGS
+        .iter()
+        .filter(|kind| findings.checked.contains(kind.name))
+    {
+        let is_told = !findings.not_checked.iter().any(|of| of.kind == kind.name);
+        let levels = kind.levels.iter().filter(|_| is_told);
+        counts.extend(levels.map(|(severity, _)| ((kind.name, *severity), 0)));
+    }
+    for finding in &findings.found {
+        *counts.entry((finding.kind, finding.severity)).or_default() += 1;
+    }
+    let mut family = Family::begin(
+        out,
+        "lsock_finding",
+        "How many findings there are, see lsock -s.",
+    );
+    for ((kind, severity), count) in counts {
+        family.sample(&[("kind", kind), ("severity", severity.name())], &count);
+    }
+    let help = "Sockets of which it cannot be told whether there is a finding.";
+    let mut family = Family::begin(out, "lsock_finding_not_checked", help);
+    for of in &findings.not_checked {
+        family.sample(&[("kind", of.kind)], &of.sockets);
+    }
+    for (name, help, number) in &findings.counters {
+        let family = Family::begin(out, name, help);
+        family.one(*number);
+    }
+}
