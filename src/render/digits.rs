@@ -58,20 +58,20 @@ pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Every octet, with a dot behind it.
+/// Every octet, with a dot behind it, and the length of both.
 #[expect(
     clippy::indexing_slicing,
     reason = "checked by the compiler, as it is a constant"
 )]
-const OCTETS: [[u8; 4]; 256] = {
-    let mut octets = [[0; 4]; 256];
+const OCTETS: [[u8; 5]; 256] = {
+    let mut octets = [[0; 5]; 256];
     let (mut place, mut octet) = (0, 0_u8);
     while place < octets.len() {
         let [ones, tens] = [b'0' + octet % 10, b'0' + octet / 10 % 10];
         octets[place] = match octet {
-            0..10 => [ones, b'.', b' ', b' '],
-            10..100 => [tens, ones, b'.', b' '],
-            100.. => [b'0' + octet / 100, tens, ones, b'.'],
+            0..10 => [ones, b'.', b' ', b' ', 2],
+            10..100 => [tens, ones, b'.', b' ', 3],
+            100.. => [b'0' + octet / 100, tens, ones, b'.', 4],
         };
         place += 1;
         octet = octet.wrapping_add(1);
@@ -80,6 +80,7 @@ const OCTETS: [[u8; 4]; 256] = {
 };
 
 /// A short text with blanks behind it, put together before it is copied: of a length that the compiler knows.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Short {
     text: [u8; Self::ROOM],
     length: usize,
@@ -88,6 +89,14 @@ pub(super) struct Short {
 impl Short {
     const ROOM: usize = 32;
 
+    /// This text, if it is short enough.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let mut text = [b' '; Self::ROOM];
+        text.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let length = bytes.len();
+        Some(Self { text, length })
+    }
+
     /// Four numbers, each with a dot behind it.
     fn octets(address: Ipv4Addr) -> Self {
         let mut short = Self {
@@ -95,8 +104,10 @@ impl Short {
             length: 0,
         };
         for octet in address.octets() {
-            short.put(OCTETS.get(usize::from(octet)).copied().unwrap_or_default());
-            short.length += 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
+            let known = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+            let [a, b, c, d, length] = known;
+            short.put([a, b, c, d]);
+            short.length += usize::from(length);
         }
         short
     }
@@ -126,8 +137,8 @@ impl Short {
         let text = digits.fold(blanks, |text, (digit, place)| {
             text + ((16 + digit) << place)
         });
-        let zeros = [10, 100, 1_000, 10_000].map(|least| u32::from(port < least));
-        let zeros = zeros.iter().sum::<u32>();
+        let zeros = u64::from_le_bytes(*b"00000   ");
+        let zeros = (text ^ zeros).trailing_zeros().min(32) / 8;
         let text = text >> (8 * zeros) | blanks.checked_shl(64 - 8 * zeros).unwrap_or_default();
         short.put(text.to_le_bytes());
         short.length += 5 - usize::try_from(zeros).unwrap_or_default();
@@ -147,7 +158,9 @@ impl Short {
         let end = out.len() + self.length.max(width.min(Self::ROOM));
         out.extend_from_slice(&self.text);
         out.truncate(end);
-        blanks(out, width.saturating_sub(Self::ROOM));
+        if width > Self::ROOM {
+            blanks(out, width - Self::ROOM);
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn look(program: &[Instruction], hook: Hook) -> Result<Option<BoundRo
     output.map_err(|cause| Error::bpf("look for bound sockets", cause))
 }
 
-fn read(output: impl Read) -> io::Result<Option<BoundRows>> {
+fn read(output: impl Read + Send) -> io::Result<Option<BoundRows>> {
     let mut rows = BoundRows::new();
     let (mut was_run, mut is_proven) = (false, true);
     records(output, |record: &Detailed| {

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::ControlFlow;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use zerocopy::IntoBytes as _;
 
@@ -12,38 +14,112 @@ use crate::wire;
 
 /// The kernel never gives more at once.
 const BUFFER: usize = 32 << 10;
+/// So often is read before one thread wakes the other, which costs as much as reading.
+const READS: usize = 8;
+/// One is filled, one is taken, one waits.
+const PIECES: usize = 3;
 /// Sockets in a bucket of a small table, on average: the kernel gives up where one element has ten times as
 /// many.
 const MOST_IN_BUCKET: u64 = 32;
 
 const TOO_MANY: &str = "too many sockets in one bucket";
 
-/// Reads records up to the end, or until no more is wanted.
-pub(super) fn records<R: Record>(
-    mut output: impl Read,
-    mut take: impl FnMut(&R) -> io::Result<ControlFlow<()>>,
-) -> io::Result<()> {
-    let mut buffer = vec![R::new_zeroed(); BUFFER / size_of::<R>()];
-    loop {
-        let length = match output.read(buffer.as_mut_bytes()) {
-            Ok(0) => return Ok(()),
-            Ok(length) => length,
-            Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
-            Err(cause) if cause.kind() == ErrorKind::ArgumentListTooLong => {
-                return Err(io::Error::other(TOO_MANY));
-            }
-            Err(cause) => return Err(cause),
-        };
-        if length % size_of::<R>() != 0 {
-            return Err(io::Error::other("a record is cut"));
-        }
-        let records = buffer.get(..length / size_of::<R>());
-        for record in records.unwrap_or_default() {
-            if take(record)?.is_break() {
-                return Ok(());
-            }
+/// Records that were read together.
+struct Piece<R> {
+    records: Vec<R>,
+    /// How many of them there are.
+    filled: usize,
+    /// Nothing follows, or why.
+    end: Option<io::Result<()>>,
+}
+
+impl<R: Record> Piece<R> {
+    fn new() -> Self {
+        Self {
+            records: vec![R::new_zeroed(); READS * BUFFER / size_of::<R>()],
+            filled: 0,
+            end: None,
         }
     }
+
+    fn fill(&mut self, output: &mut impl Read) {
+        let bytes = self.records.as_mut_bytes();
+        let mut length = 0;
+        self.end = loop {
+            match bytes.get_mut(length..).filter(|room| room.len() >= BUFFER) {
+                None => break None,
+                Some(room) => match output.read(room) {
+                    Ok(0) => break Some(Ok(())),
+                    Ok(more) => length += more,
+                    Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+                    Err(cause) if cause.kind() == ErrorKind::ArgumentListTooLong => {
+                        break Some(Err(io::Error::other(TOO_MANY)));
+                    }
+                    Err(cause) => break Some(Err(cause)),
+                },
+            }
+        };
+        self.filled = length / size_of::<R>();
+        if length % size_of::<R>() != 0 {
+            self.end = Some(Err(io::Error::other("a record is cut")));
+        }
+    }
+
+    /// `Some` = nothing follows, or no more is wanted.
+    fn give(
+        &mut self,
+        take: &mut impl FnMut(&R) -> io::Result<ControlFlow<()>>,
+    ) -> Option<io::Result<()>> {
+        for record in self.records.get(..self.filled).unwrap_or_default() {
+            match take(record) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Some(Ok(())),
+                Err(cause) => return Some(Err(cause)),
+            }
+        }
+        self.end.take()
+    }
+}
+
+/// Reads records up to the end, or until no more is wanted.
+///
+/// If there are many, a second thread reads ahead of the one that takes them: the kernel collects sockets while
+/// others are written.
+pub(super) fn records<R: Record>(
+    mut output: impl Read + Send,
+    mut take: impl FnMut(&R) -> io::Result<ControlFlow<()>>,
+) -> io::Result<()> {
+    let mut piece = Piece::new();
+    piece.fill(&mut output);
+    if piece.end.is_some() {
+        return piece.give(&mut take).unwrap_or(Ok(()));
+    }
+    let (full, taken) = sync_channel(PIECES);
+    let (back, empty) = sync_channel(PIECES);
+    // Both ends of this side go with the closure: without them the other thread ends.
+    thread::scope(move |scope| {
+        let ahead = move || {
+            while let Ok(mut piece) = empty.recv() {
+                Piece::fill(&mut piece, &mut output);
+                let is_last = piece.end.is_some();
+                if full.send(piece).is_err() || is_last {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().spawn_scoped(scope, ahead)?;
+        for _ in 1..PIECES {
+            // There is room for all of them.
+            let _ = back.send(Piece::new());
+        }
+        loop {
+            if let Some(end) = piece.give(&mut take) {
+                return end;
+            }
+            let _ = back.send(piece);
+            piece = taken.recv().map_err(io::Error::other)?;
+        }
+    })
 }
 
 /// Reads the records of a walk.
@@ -77,7 +153,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Up to the end, or until no more is wanted.
-    pub(super) fn read<R: Record>(&mut self, output: impl Read) -> io::Result<()> {
+    pub(super) fn read<R: Record>(&mut self, output: impl Read + Send) -> io::Result<()> {
         records(output, |record: &R| {
             match record.head().family {
                 TABLE => self.begin(record.head())?,

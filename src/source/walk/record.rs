@@ -58,7 +58,7 @@ pub(super) struct Detailed {
 }
 
 /// Either of them.
-pub(super) trait Record: Clone + FromBytes + IntoBytes {
+pub(super) trait Record: Clone + FromBytes + IntoBytes + Send {
     fn head(&self) -> &Head;
 
     /// Reads it into the scratch socket; false if it is of no family that TCP has.

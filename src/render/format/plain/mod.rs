@@ -8,12 +8,13 @@ use crate::fields::Datum;
 use crate::model::{Row, State, Summary};
 
 use crate::render::detail::Details;
+use crate::render::digits::{self, Short};
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::{Envelope, Field, HeaderLine, Layout, Sink, detail, digits, endpoint, grid};
+use crate::render::{Envelope, Field, HeaderLine, Layout, Sink, detail, endpoint, grid};
 
 /// Where the cells of a column stand.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct PlainColumn {
     field: Field,
     width: usize,
@@ -25,6 +26,8 @@ struct PlainColumn {
     has_word: bool,
     /// What follows them: a blank, or the end of the line.
     after: u8,
+    /// The cell written last of those that are the same in most rows.
+    last: Option<(u64, Short)>,
 }
 
 pub(super) struct Plain<'w> {
@@ -48,11 +51,12 @@ impl<'w> Plain<'w> {
                 has_word: matches!(field, Field::Protocol | Field::Family | Field::State),
                 has_digits: !field.is_port() && !field.has_unit_in_text(),
                 after: if place == last { b'\n' } else { b' ' },
+                last: None,
             })
             .collect();
         if layout.header == HeaderLine::Shown {
             for column in &columns {
-                aligned(&mut out.buffer, *column, |buffer| {
+                aligned(&mut out.buffer, column, |buffer| {
                     buffer.extend_from_slice(column.field.title().as_bytes());
                 });
             }
@@ -70,8 +74,8 @@ impl<'w> Plain<'w> {
 impl Sink for Plain<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let buffer = &mut self.out.buffer;
-        for column in &self.columns {
-            cell(buffer, self.style, *column, row);
+        for column in &mut self.columns {
+            cell(buffer, self.style, column, row);
         }
         if !self.details.is_empty() {
             details(buffer, row, &self.details, self.one_line);
@@ -84,44 +88,61 @@ impl Sink for Plain<'_> {
     }
 }
 
-fn cell(out: &mut Vec<u8>, style: Style, column: PlainColumn, row: &Row<'_>) {
-    let field = column.field;
-    match field.get(row) {
+fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>) {
+    let value = column.field.get(row);
+    let Some(key) = key(column, value) else {
+        return uncommon(out, style, column, value, row);
+    };
+    if let Some((known, text)) = &column.last
+        && *known == key
+    {
+        return text.write(out, 0);
+    }
+    let start = out.len();
+    uncommon(out, style, column, value, row);
+    column.last = out.get(start..).and_then(Short::of).map(|text| (key, text));
+}
+
+/// What tells the value of a cell from others of its column, if many rows have it: a word, or 0.
+fn key(column: &PlainColumn, value: Option<Datum<'_>>) -> Option<u64> {
+    let word = match value {
+        Some(Datum::Number(0)) if column.has_digits => return Some(0),
+        Some(Datum::Word(word)) if column.has_word => word,
+        Some(Datum::State(state)) if column.has_word && !matches!(state, State::Unknown(_)) => {
+            state.name()
+        }
+        _ => return None,
+    };
+    u64::try_from(word.as_ptr().addr()).ok()
+}
+
+/// Writes a cell for the first time.
+fn uncommon(
+    out: &mut Vec<u8>,
+    style: Style,
+    column: &PlainColumn,
+    value: Option<Datum<'_>>,
+    row: &Row<'_>,
+) {
+    match value {
         // The common case: no detour over a cell that is moved to the right afterwards.
         Some(Datum::Number(number)) if column.has_digits => {
             digits::right_aligned(out, number, column.width);
             out.push(column.after);
         }
-        Some(Datum::Word(word)) if column.has_word => padded(out, column, word.as_bytes()),
-        Some(Datum::State(state)) if column.has_word && !matches!(state, State::Unknown(_)) => {
-            padded(out, column, state.name().as_bytes());
-        }
         Some(Datum::End(side)) if let Some(end) = endpoint::numeric(side, row) => {
-            end.write(
-                out,
-                if column.after == b' ' {
-                    column.width
-                } else {
-                    0
-                },
-            );
+            let is_last = column.after != b' ';
+            end.write(out, if is_last { 0 } else { column.width });
             out.push(column.after);
         }
-        value => aligned(out, column, |out| style.known(out, field, value, row)),
+        value => aligned(out, column, |out| {
+            style.known(out, column.field, value, row);
+        }),
     }
-}
-
-/// Writes a clean text at the left edge of its column, and what stands between it and the next.
-fn padded(out: &mut Vec<u8>, column: PlainColumn, text: &[u8]) {
-    out.extend_from_slice(text);
-    if column.after == b' ' {
-        digits::blanks(out, column.width.saturating_sub(text.len()));
-    }
-    out.push(column.after);
 }
 
 /// Writes a text as wide as its column, and what stands between it and the next.
-fn aligned(out: &mut Vec<u8>, column: PlainColumn, write: impl FnOnce(&mut Vec<u8>)) {
+fn aligned(out: &mut Vec<u8>, column: &PlainColumn, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
     let end = out.len();
