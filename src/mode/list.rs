@@ -138,10 +138,10 @@ impl<'l> Listing<'l> {
         for warning in source.take_warnings() {
             let noted = &mut self.summary.diagnostics;
             match warning {
+                // It has sockets, most likely.
+                Warning::Unreached(_) => messages.note_gap(INCOMPLETE, warning, noted),
                 // It may have sockets.
-                Warning::NotThere(_) | Warning::Unsearched(_) | Warning::Unreached(_)
-                    if self.query.check.is_asked() =>
-                {
+                Warning::NotThere(_) | Warning::Unsearched(_) if self.query.check.is_asked() => {
                     messages.note_gap(INCOMPLETE, warning, noted);
                 }
                 _ => messages.note(INCOMPLETE, warning, noted),
