@@ -150,6 +150,8 @@ pub struct InfoField {
     of_listener: bool,
     /// The numbers that stand for none: no limit, nothing measured yet, or not sent.
     none: Vec<u64>,
+    /// True if it is the rate of [`Info::send_rate`], of what stands up to its place.
+    is_computed: bool,
     /// The count of what the field is about: while it is 0, the field says nothing.
     counter: Option<Span>,
 }
@@ -192,6 +194,7 @@ impl InfoField {
             usual: note("usual").and_then(number).unwrap_or_default(),
             is_wide: note("wide").is_some(),
             of_listener: note("listener").is_some(),
+            is_computed: note("computed").is_some(),
             none: list("none").filter_map(number).collect(),
             counter: note("counter").and_then(span_of),
         })
@@ -240,6 +243,9 @@ impl<'b> Info<'b> {
         if self.lacks(field) {
             return None;
         }
+        if field.is_computed {
+            return self.send_rate();
+        }
         let value = self.number(field.span)?;
         let is_none = field.none.contains(&value)
             || field.unit == Unit::Rate && value == NO_RATE
@@ -247,6 +253,14 @@ impl<'b> Info<'b> {
                 .counter
                 .is_some_and(|counter| self.number(counter) == Some(0));
         (!is_none).then_some(value)
+    }
+
+    /// Bytes per second: a congestion window in each round trip; `None` = none was measured yet.
+    fn send_rate(self) -> Option<u64> {
+        let [window, segment, rtt] =
+            ["snd_cwnd", "snd_mss", "rtt"].map(|name| self.value(name).map(u128::from));
+        let rate = window? * segment? * 1_000_000 / rtt?;
+        u64::try_from(rate).ok().filter(|rate| *rate > 0)
     }
 
     fn number(self, span: Span) -> Option<u64> {
@@ -416,6 +430,23 @@ mod tests {
     }
 
     #[test]
+    fn send_rate_is_a_window_in_each_round_trip() {
+        let mut bytes = vec![0; 104];
+        let rate = |bytes: &[u8]| tcp(bytes).value("send_rate");
+        bytes[16..20].copy_from_slice(&1448_u32.to_ne_bytes());
+        bytes[80..84].copy_from_slice(&10_u32.to_ne_bytes());
+        assert_eq!(rate(&bytes), None, "nothing was measured");
+        bytes[68..72].copy_from_slice(&20_000_u32.to_ne_bytes());
+        assert_eq!(rate(&bytes), Some(724_000));
+        assert_eq!(rate(&bytes[..80]), None, "the window was not sent");
+        for place in [16, 80] {
+            bytes[place..place + 4].fill(0xff);
+        }
+        bytes[68..72].copy_from_slice(&1_u32.to_ne_bytes());
+        assert_eq!(rate(&bytes), None, "more than 64 bits");
+    }
+
+    #[test]
     fn number_that_means_none_is_none() {
         let mut bytes = vec![0; 280];
         let is = |bytes: &[u8], name: &str| tcp(bytes).value(name);
@@ -463,7 +494,9 @@ mod tests {
     #[test]
     fn fields_do_not_overlap() {
         for structure in Structure::ALL {
-            for pair in structure.fields().windows(2) {
+            let fields: Vec<_> = structure.fields().iter().collect();
+            let fields = fields.into_iter().filter(|field| !field.is_computed);
+            for pair in fields.collect::<Vec<_>>().windows(2) {
                 let [a, b] = pair else { continue };
                 let (a, b, names) = (a.span, b.span, [a.name, b.name]);
                 let same_byte = a.offset == b.offset && a.shift + a.bits <= b.shift;
