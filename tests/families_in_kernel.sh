@@ -27,6 +27,9 @@ for one in sctp vsock tipc xdp smc; do
     /tmp/lsock -A $one -aimn --source netlink -D /host/out/$one.bin > /dev/null 2>&1 || echo "none of $one"
     /tmp/lsock -A $one -anpe
 done
+# Families without a list.
+/tmp/lsock -p pid = $scene 2>&1 | tee /tmp/told
+for one in ALG KEY CAN_RAW; do grep -q "1 $one socket of process $scene is in no table" /tmp/told || echo "WRONG: $one"; done
 kill $scene
 echo "Linux $(uname -r) is up for $(cut -d' ' -f1 /proc/uptime) s"
 END

@@ -110,7 +110,7 @@ impl<'l> Listing<'l> {
             return;
         };
         let (count, lost) = unlisted.count(&self.summary.sources, limits);
-        self.summary.in_no_table = Some(count);
+        self.summary.in_no_table = count;
         for warning in lost {
             messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
         }

@@ -1,4 +1,4 @@
-//! Sockets that a process holds and that no table lists: never bound, or reset.
+//! Sockets that a process holds and that no table lists: never bound, or reset, or of a family that has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,18 @@ use crate::text::counted;
 pub(super) struct Unlisted {
     held: Held,
     listed: BTreeSet<u64>,
+    /// True if everything is asked for that tables can list.
+    is_of_tables: bool,
+    /// True if no protocol is asked for by itself.
+    is_of_others: bool,
 }
 
 impl Unlisted {
     /// `None` = the query does not ask for everything that certain processes hold.
     pub(super) fn of(query: &Query, enricher: &mut Enricher) -> Option<Self> {
-        let asks_for_all = query.selection == Selection::All
+        let is_of_tables = query.selection == Selection::All;
+        let is_of_others = query.alone.is_empty();
+        let asks_for_all = (is_of_tables || is_of_others)
             && query.report == Report::Rows
             && !query.check.quiet
             && query.input.is_live()
@@ -26,7 +32,12 @@ impl Unlisted {
             && asks_pids_alone(&query.filter);
         let held = asks_for_all.then(|| enricher.held())??;
         let listed = BTreeSet::new();
-        Some(Self { held, listed })
+        Some(Self {
+            held,
+            listed,
+            is_of_tables,
+            is_of_others,
+        })
     }
 
     /// A table has a socket with this inode.
@@ -34,14 +45,22 @@ impl Unlisted {
         self.listed.extend(inode);
     }
 
-    /// How many are in none of these tables, and which; `None` = how many cannot be told.
+    /// How many are in none of these tables, where that is asked for, and which; `Some(None)` = how many
+    /// cannot be told.
     pub(super) fn count(
         self,
         origins: &[Origin],
         limits: &dyn Limits,
-    ) -> (Option<u64>, Vec<Warning>) {
+    ) -> (Option<Option<u64>>, Vec<Warning>) {
         let mut held = self.held.descriptors;
         held.retain(|held| !self.listed.contains(&held.inode));
+        let mut texts = Vec::new();
+        if self.is_of_others {
+            texts.extend(without_table(&held, limits));
+        }
+        if !self.is_of_tables {
+            return (None, texts);
+        }
         let complete = origins.iter().filter(|origin| lists_all(origin));
         let tables: Vec<Table> = complete.map(|origin| origin.table).collect();
         let mut counts: BTreeMap<_, u64> = BTreeMap::new();
@@ -53,13 +72,65 @@ impl Unlisted {
             is_told &= protocol.is_some() && namespace.is_none() && !limits.is_elsewhere(pid);
         }
         let total = is_told.then(|| counts.values().sum());
-        let texts = counts
-            .into_iter()
-            .map(|((pid, protocol, namespace), count)| {
-                Warning::note(words(count, pid, protocol, namespace))
-            });
-        (total, texts.collect())
+        texts.extend(
+            counts
+                .into_iter()
+                .map(|((pid, protocol, namespace), count)| {
+                    Warning::note(words(count, pid, protocol, namespace))
+                }),
+        );
+        (Some(total), texts)
     }
+}
+
+/// What the kernel calls the protocols whose sockets have a table: `name` of `struct proto`, without the `v6`
+/// of IPv6.
+const WITH_TABLE: [&str; 17] = [
+    "TCP",
+    "UDP",
+    "UDP-Lite",
+    "UDPLITE",
+    "RAW",
+    "PING",
+    "MPTCP",
+    "SCTP",
+    "UNIX",
+    "UNIX-STREAM",
+    "NETLINK",
+    "PACKET",
+    "AF_VSOCK",
+    "TIPC",
+    "XDP",
+    "SMC",
+    "SMC6",
+];
+
+/// The protocols of Bluetooth (`net/bluetooth`), the family that their names do not tell.
+const BLUETOOTH: [&str; 8] = [
+    "HCI", "L2CAP", "RFCOMM", "SCO", "ISO", "BNEP", "CMTP", "HIDP",
+];
+
+/// Says which of these descriptors are sockets that no table can have.
+fn without_table(held: &[Descriptor], limits: &dyn Limits) -> Vec<Warning> {
+    let mut counts: BTreeMap<(u32, String), BTreeSet<u64>> = BTreeMap::new();
+    for held in held.iter().filter(|held| held.fd != Descriptor::FIXED) {
+        let name = limits.protocol_of(held.pid, held.fd, held.inode);
+        let has_table = |name: &String| WITH_TABLE.contains(&name.trim_end_matches("v6"));
+        if let Some(name) = name.filter(|name| !has_table(name)) {
+            let inodes = counts.entry((held.pid, name)).or_default();
+            inodes.insert(held.inode);
+        }
+    }
+    let texts = counts.into_iter().map(|((pid, name), inodes)| {
+        let is_bluetooth = BLUETOOTH.contains(&name.as_str());
+        let family = if is_bluetooth { "Bluetooth " } else { "" };
+        let sockets = counted(inodes.len(), &format!("{family}{name} socket"));
+        let are = if inodes.len() == 1 { "is" } else { "are" };
+        Warning::note(format!(
+            "{sockets} of process {pid} {are} in no table: the kernel lists no sockets of this family"
+        ))
+    });
+    texts.collect()
 }
 
 /// `2 TCP sockets of process 812 are in no table: …`
@@ -140,5 +211,41 @@ const fn name_of(table: Table) -> Option<&'static str> {
         (Protocol::Udp, Family::Inet) => Some("UDP"),
         (Protocol::Udp, Family::Inet6) => Some("UDPv6"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Descriptor, without_table};
+    use crate::mode::fake::FakeKernel;
+
+    #[test]
+    fn sockets_of_families_without_a_list_are_told_once_each() {
+        let names = [
+            (1, "TCPv6"),
+            (2, "ALG"),
+            (3, "ALG"),
+            (4, "L2CAP"),
+            (5, "UNIX-STREAM"),
+            (6, "CAN_RAW"),
+            (7, "SMC6"),
+        ];
+        let kernel = FakeKernel {
+            protocols: names.map(|(inode, name)| (inode, name.into())).into(),
+            ..FakeKernel::default()
+        };
+        let held = |inode, fd| Descriptor { inode, pid: 9, fd };
+        let mut all: Vec<_> = (1..=8).map(|inode| held(inode, 3)).collect();
+        // The same by another descriptor, and one that no descriptor has.
+        all.extend([held(2, 4), held(6, Descriptor::FIXED)]);
+        let told = without_table(&all, &kernel);
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        let why = "in no table: the kernel lists no sockets of this family";
+        let expected = [
+            format!("2 ALG sockets of process 9 are {why}"),
+            format!("1 CAN_RAW socket of process 9 is {why}"),
+            format!("1 Bluetooth L2CAP socket of process 9 is {why}"),
+        ];
+        assert_eq!(told, expected);
     }
 }
