@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::recording::{Message, SOCKET, file, messages};
 use crate::support::lsock;
+
+/// `include/uapi/linux/inet_diag.h`
+const INET_DIAG_LOCALS: u16 = 12;
+const INET_DIAG_PEERS: u16 = 13;
 
 const FAMILIES: [&str; 5] = ["sctp", "vsock", "tipc", "xdp", "smc"];
 
@@ -124,5 +129,33 @@ fn addresses_of_families_are_words_of_filters() {
         ("smc", "mode = 1 and state established", 8),
     ] {
         assert_eq!(sockets(family, &[filter]).len(), count, "{filter}");
+    }
+}
+
+#[test]
+fn reply_of_sctp_that_lacks_addresses_is_missing_and_no_other_socket() {
+    let whole = messages(&fs::read(fixture("sctp.bin")).unwrap());
+    let cut = |message: &Message, kind| message.without(72, &[kind]);
+    let has_peers =
+        |one: &&Message| one.kind() == SOCKET && cut(one, INET_DIAG_PEERS).0.len() < one.0.len();
+    for kind in [INET_DIAG_LOCALS, INET_DIAG_PEERS] {
+        let associations = whole.iter().filter(has_peers);
+        assert_eq!(associations.clone().count(), 13);
+        for message in associations {
+            let is_it = |one: &Message| std::ptr::eq(one, message);
+            let changed = whole.iter().map(|one| {
+                if is_it(one) {
+                    cut(one, kind)
+                } else {
+                    one.clone()
+                }
+            });
+            let file = file(&changed.collect::<Vec<_>>());
+            let run = lsock(["-an", "--json", "--replay", file.path().to_str().unwrap()]);
+            assert_eq!(run.status, Some(2), "{run:?}");
+            let message = "a reply that cannot be read: inet_diag_msg of SCTP without addresses";
+            assert!(run.stderr.contains(message), "{run:?}");
+            assert_eq!(run.sockets().len(), 26, "{run:?}");
+        }
     }
 }

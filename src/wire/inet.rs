@@ -84,11 +84,17 @@ pub(super) fn decode(payload: &[u8], detail: Detail, socket: &mut Socket) -> Res
     if detail == Detail::Line && socket.is_connection() {
         return Ok(());
     }
-    walk(attributes, |kind, value| attribute(socket, kind, value))?;
-    if protocol == Protocol::Sctp {
-        sctp::settle(socket, header.state);
+    let mut ends = [false; 2];
+    walk(attributes, |kind, value| {
+        for (has, end) in ends.iter_mut().zip([INET_DIAG_LOCALS, INET_DIAG_PEERS]) {
+            *has |= kind == end;
+        }
+        attribute(socket, kind, value);
+    })?;
+    match protocol {
+        Protocol::Sctp => sctp::settle(socket, header.state, ends),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn set_endpoint(end: &mut Endpoint, family: Family, bytes: [u8; 16], port: u16) {

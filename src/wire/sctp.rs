@@ -4,7 +4,8 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::{Family, Socket, SocketType, State, TimerKind};
+use crate::error::Malformed;
+use crate::model::{Family, Socket, SocketType, State, Structure, TimerKind};
 
 /// Bytes of a `struct sockaddr_storage` (`include/uapi/linux/socket.h`).
 const SOCKADDR: usize = 128;
@@ -40,9 +41,22 @@ fn address(sockaddr: &[u8; SOCKADDR]) -> Option<IpAddr> {
     }
 }
 
-/// Reads the rest of the header by what the row is: only an association has addresses of a peer.
-pub(super) fn settle(socket: &mut Socket, code: u8) {
-    if socket.addresses(1).next().is_none() {
+/// Reads the rest of the header by what the row is: an association tells addresses of a peer, were there none
+/// (`inet_sctp_diag_fill`), and every row its own. One without them is a part of a reply.
+pub(super) fn settle(
+    socket: &mut Socket,
+    code: u8,
+    [has_own, has_other]: [bool; 2],
+) -> Result<(), Malformed> {
+    let tag = socket
+        .info(Structure::SctpInfo)
+        .and_then(|info| info.sent("tag"));
+    // No socket is in these states (`enum sctp_sock_state`).
+    let is_association = matches!(code, 0 | 3..=6) || tag.is_some_and(|tag| tag != 0);
+    if !has_own || is_association && !has_other {
+        return Err("inet_diag_msg of SCTP without addresses".into());
+    }
+    if !has_other {
         socket.kind = Some(SocketType::Endpoint);
         // Without a connection of its own the header has the address of the last association.
         let bound = socket.addresses(0).next();
@@ -53,7 +67,7 @@ pub(super) fn settle(socket: &mut Socket, code: u8) {
         if socket.state != State::Listen {
             (socket.recv_queue, socket.send_queue) = (None, None);
         }
-        return;
+        return Ok(());
     }
     socket.kind = Some(SocketType::Association);
     socket.state = State::from_sctp_association(code);
@@ -74,4 +88,5 @@ pub(super) fn settle(socket: &mut Socket, code: u8) {
     // It is that of the route, which an address needs if it is link-local.
     let is_scoped = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     socket.interface = socket.interface.filter(|_| peer.is_some_and(is_scoped));
+    Ok(())
 }

@@ -235,8 +235,10 @@ impl Reply {
         }
         take_parts(self.parts, header, socket);
         take_attributes(self.attributes, attributes, socket)?;
-        if length == 0 && socket.local.port.is_none() {
-            return Err(format!("{name} without a reference"));
+        // Every reply of these families has it, in an attribute.
+        let is_told = matches!(socket.family, Family::Tipc | Family::Xdp);
+        if is_told && socket.local.port.is_none() {
+            return Err(format!("{name} without a port or queue"));
         }
         (self.settle)(socket);
         Ok(())

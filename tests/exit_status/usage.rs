@@ -224,7 +224,7 @@ fn options_of_other_tools_are_answered_with_what_to_write() {
             "ss, packet filters",
             &["-0b"],
             "unexpected argument '-b': ",
-            "ss -0b",
+            "called ss",
         ),
         ("ss, DCCP", &["-d"], "unexpected argument '-d': ", "ss -d"),
         (

@@ -46,7 +46,10 @@ fixtures! {
     udplite6 "wire/udplite6.bin" 1
     unix "wire/unix.bin" 12
     vsock "families/vsock.bin" 10
+    sctp "families/sctp.bin" 27
     smc "families/smc.bin" 13
+    tipc "families/tipc.bin" 8
+    xdp "families/xdp.bin" 2
 }
 
 /// The sockets in a datagram, each with the byte at which its message begins.
