@@ -109,8 +109,9 @@ impl<'l> Listing<'l> {
         let Some(unlisted) = self.unlisted.take().filter(|_| is_whole) else {
             return;
         };
+        let is_counted = unlisted.is_of_tables;
         let (count, lost) = unlisted.count(&self.summary.sources, limits);
-        self.summary.in_no_table = count;
+        self.summary.in_no_table = is_counted.then_some(count);
         for warning in lost {
             messages.note(INCOMPLETE, warning, &mut self.summary.diagnostics);
         }

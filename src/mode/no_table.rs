@@ -14,7 +14,7 @@ pub(super) struct Unlisted {
     held: Held,
     listed: BTreeSet<u64>,
     /// True if everything is asked for that tables can list.
-    is_of_tables: bool,
+    pub(super) is_of_tables: bool,
     /// True if no protocol is asked for by itself.
     is_of_others: bool,
 }
@@ -45,13 +45,12 @@ impl Unlisted {
         self.listed.extend(inode);
     }
 
-    /// How many are in none of these tables, where that is asked for, and which; `Some(None)` = how many
-    /// cannot be told.
+    /// How many are in none of these tables, and which; `None` = how many cannot be told, or is not asked for.
     pub(super) fn count(
         self,
         origins: &[Origin],
         limits: &dyn Limits,
-    ) -> (Option<Option<u64>>, Vec<Warning>) {
+    ) -> (Option<u64>, Vec<Warning>) {
         let mut held = self.held.descriptors;
         held.retain(|held| !self.listed.contains(&held.inode));
         let mut texts = Vec::new();
@@ -79,7 +78,7 @@ impl Unlisted {
                     Warning::note(words(count, pid, protocol, namespace))
                 }),
         );
-        (Some(total), texts)
+        (total, texts)
     }
 }
 
