@@ -420,6 +420,20 @@ fn peers_of_unix_sockets_are_named_in_a_replay() {
 }
 
 #[test]
+fn user_of_a_unix_socket_is_recorded_though_it_is_not_shown() {
+    let Some(_namespace) = fresh() else { return };
+    let held = unix::states::stream().unwrap();
+    let tape = Tape::new();
+    let words = ["-xan", "--columns", "state", "-D", tape.path()];
+    assert_eq!(lsock(words).status, Some(0));
+    let expected = held.the("unix stream client");
+    let rows = tape.replay(&["-xa"]);
+    let row = rows.iter().find(|row| is_of(row, expected)).unwrap();
+    assert_eq!(row["uid"], list(&["-xa"])[0]["uid"]);
+    assert!(row["uid"].is_number(), "{row}");
+}
+
+#[test]
 fn table_that_was_not_recorded_makes_the_list_incomplete() {
     let Some(_namespace) = fresh() else { return };
     let tape = Tape::new();

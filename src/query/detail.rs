@@ -9,11 +9,13 @@ use crate::render::Format;
 use crate::source::Detail;
 
 impl Query {
-    /// What it looks at of the sockets of a table. Only of TCP is there a way to ask for less than all.
+    /// What it looks at of the sockets of a table. Only of TCP and of unix sockets is there a way to ask for less than
+    /// all.
     pub fn detail(&self, rule: &Rule) -> Detail {
         let (table, is_summary) = (rule.table(), self.report != Report::Rows);
         if self.is_ended
-            || table.protocol != Protocol::Tcp
+            || self.record.is_some()
+            || !matches!(table.protocol, Protocol::Tcp | Protocol::Unix)
             || matches!(self.format, Format::Netstat(_) | Format::Ss(_))
         {
             return Detail::All;
@@ -118,6 +120,12 @@ const fn is_in_line(field: Field) -> bool {
 fn detail(field: Field, table: Table) -> Detail {
     if is_in_line(field) || !field.applies_to(table) {
         Detail::Line
+    } else if table.protocol == Protocol::Unix {
+        // The kernel is asked for the user apart.
+        match field {
+            Field::Uid | Field::User => Detail::All,
+            _ => Detail::Line,
+        }
     } else if field.reported_by(Source::Bpf, table) {
         Detail::Usual
     } else {

@@ -16,12 +16,10 @@ pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
 
 /// Decimal that ends `width` columns from here, or further right where it is longer.
 pub(super) fn right_aligned(out: &mut Vec<u8>, value: u64, width: usize) {
-    let digits = value.checked_ilog10().unwrap_or_default() + 1;
-    blanks(
-        out,
-        width.saturating_sub(usize::try_from(digits).unwrap_or(width)),
-    );
-    integer(out, value);
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(value).as_bytes();
+    blanks(out, width.saturating_sub(digits.len()));
+    out.extend_from_slice(digits);
 }
 
 /// So many blanks.

@@ -28,7 +28,7 @@ const OPTIONS: u8 = 1 << 4 | 1 << 5;
 const MEMORY: u8 = 1 << 6;
 /// `UDIAG_SHOW_UID` (Linux 5.3).
 const UDIAG_SHOW_UID: u32 = 0x40;
-const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
+const UDIAG_SHOW: u32 = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN;
 /// The file, and who waits to be accepted.
 const UDIAG_SHOW_FILES: u32 = UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS;
 /// `PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO`: interface, user and queues.
@@ -132,7 +132,8 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         Family::Unix => {
             let memory = asked(params.extensions.memory, UDIAG_SHOW_MEMINFO);
             let files = asked(params.extensions.files, UDIAG_SHOW_FILES);
-            let show = UDIAG_SHOW | memory | files;
+            let user = asked(params.extensions.detail != Detail::Line, UDIAG_SHOW_UID);
+            let show = UDIAG_SHOW | user | memory | files;
             numbers(&[params.states.kernel_mask(), 0, show])
         }
         Family::Packet => numbers(&[0, PACKET_SHOW | more(PACKET_SHOW_MORE)]),

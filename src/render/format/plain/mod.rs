@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::fields::Datum;
-use crate::model::{Row, State, Summary};
+use crate::model::{Family, Row, State, Summary};
 
 use crate::render::detail::Details;
 use crate::render::digits::{self, Short};
@@ -22,8 +22,6 @@ struct PlainColumn {
     is_right: bool,
     /// True if a number there is written in digits alone.
     has_digits: bool,
-    /// True if a word there is written as it is, and ends at the left edge.
-    has_word: bool,
     /// What follows them: a blank, or the end of the line.
     after: u8,
     /// The cell written last of those that are the same in most rows.
@@ -48,7 +46,6 @@ impl<'w> Plain<'w> {
                 field: *field,
                 width: field.width(),
                 is_right: field.is_right(),
-                has_word: matches!(field, Field::Protocol | Field::Family | Field::State),
                 has_digits: !field.is_port() && !field.has_unit_in_text(),
                 after: if place == last { b'\n' } else { b' ' },
                 last: None,
@@ -90,7 +87,7 @@ impl Sink for Plain<'_> {
 
 fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>) {
     let value = column.field.get(row);
-    let Some(key) = key(column, value) else {
+    let Some(key) = key(column, value, row) else {
         return uncommon(out, style, column, value, row);
     };
     if let Some((known, text)) = &column.last
@@ -103,17 +100,19 @@ fn cell(out: &mut Vec<u8>, style: Style, column: &mut PlainColumn, row: &Row<'_>
     column.last = out.get(start..).and_then(Short::of).map(|text| (key, text));
 }
 
-/// What tells the value of a cell from others of its column, if many rows have it: a word, or 0.
-fn key(column: &PlainColumn, value: Option<Datum<'_>>) -> Option<u64> {
+/// What tells the value of a cell from others of its column, if many rows have it: a word, 0, or no name.
+fn key(column: &PlainColumn, value: Option<Datum<'_>>, row: &Row<'_>) -> Option<u64> {
     let word = match value {
         Some(Datum::Number(0)) if column.has_digits => return Some(0),
-        Some(Datum::Word(word)) if column.has_word => word,
-        Some(Datum::State(state)) if column.has_word && !matches!(state, State::Unknown(_)) => {
-            state.name()
+        Some(Datum::Word(word)) => word,
+        Some(Datum::State(state)) if !matches!(state, State::Unknown(_)) => state.name(),
+        Some(Datum::End(side)) if row.socket.family == Family::Unix => {
+            return side.of(row).name.is_empty().then_some(0);
         }
         _ => return None,
     };
-    u64::try_from(word.as_ptr().addr()).ok()
+    let place = word.as_ptr().addr().wrapping_mul(1 << 8);
+    u64::try_from(place.wrapping_add(word.len())).ok()
 }
 
 /// Writes a cell for the first time.
@@ -131,8 +130,14 @@ fn uncommon(
             out.push(column.after);
         }
         Some(Datum::End(side)) if let Some(end) = endpoint::numeric(side, row) => {
-            let is_last = column.after != b' ';
-            end.write(out, if is_last { 0 } else { column.width });
+            end.write(
+                out,
+                if column.after == b' ' {
+                    column.width
+                } else {
+                    0
+                },
+            );
             out.push(column.after);
         }
         value => aligned(out, column, |out| {
