@@ -36,7 +36,7 @@ use crate::mode::{OpenConsole, Repeating};
 use crate::model::{Severity, Source};
 use crate::query::netstat::Netstat;
 use crate::query::{Ask, Count, Killing, OpenOutput, Query, Watching};
-use crate::render::{Color, Engine, Grouping};
+use crate::render::{Color, Engine};
 use words::{FormatWord, Listed, OrAuto};
 
 /// What the program finds about its surroundings.
@@ -234,9 +234,9 @@ struct Typed {
     /// Steps of TCP as they happen; best as root
     #[arg(short = 'E', long)]
     events: bool,
-    /// With -E: by connection or pair, with times
-    #[arg(long, value_name = "WHAT", value_parser = words::groupings())]
-    by: Option<Grouping>,
+    /// Groups by FIELD,...; with -E: connection, pair
+    #[arg(long, value_name = "WHAT")]
+    by: Option<String>,
 
     /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus
     #[arg(long, value_name = "FORMAT", value_parser = words::formats())]

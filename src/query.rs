@@ -17,7 +17,7 @@ use crate::enrich::{Lookups, Mapped, Places};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Row, Selection, Severity, SocketType, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
-use crate::render::{EventLayout, Field, Format, Grouping, Layout, SortKey, Stamp};
+use crate::render::{EventLayout, Field, Format, Grouping, Groups, Layout, SortKey, Stamp};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
@@ -76,6 +76,8 @@ pub struct Query {
     pub record: Option<PathBuf>,
     /// The file to write to, instead of the standard output.
     pub output: Option<PathBuf>,
+    /// Rows, or one of each group of them.
+    pub groups: Option<Groups>,
     /// What rows begin with.
     pub stamp: Option<Stamp>,
     /// What must hold of what matches.

@@ -31,6 +31,7 @@ mod faults;
 mod filters;
 mod findings;
 mod formats;
+mod groups;
 mod growth;
 mod help;
 mod kill;

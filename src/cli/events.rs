@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::words::wrong;
 use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::query::Watching;
@@ -10,7 +11,15 @@ use crate::render::{EventLayout, Format, Grouping};
 impl Typed {
     pub(super) fn watching(mut self, terminal: Terminal) -> Result<Watching, Error> {
         let duration = self.wait;
-        let grouping = self.by.unwrap_or(Grouping::None);
+        let grouping = match self.by.take().as_deref() {
+            None => Grouping::None,
+            Some("connection") => Grouping::Connection,
+            Some("pair") => Grouping::Pair,
+            Some(other) => {
+                let why = "groups no events: they are by connection or by pair";
+                return Err(wrong("--by", other, why));
+            }
+        };
         // Whose the ends are is a part of the drawing.
         self.processes |= u8::from(grouping == Grouping::Pair);
         let (height, output) = (terminal.height, terminal.output);

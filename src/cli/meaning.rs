@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::as_netstat::{as_netstat, check_listed};
 use super::expression::{filter_in, not_text};
 use super::fields::{FieldNeeds, columns, sort_keys};
+use super::words::wrong;
 use super::{FormatWord, Terminal, Typed, given};
 use crate::enrich::{
     Interfaces, Lookups, Machine, Mapped, OwnerSource, Places, Ports, ScanScope, SystemNames, Tasks,
@@ -18,8 +19,8 @@ use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
-    Color, Engine, Envelope, Extras, Field, Format, HeaderLine, Layout, Repetition, Signs, SortKey,
-    Stamp,
+    Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Repetition, Signs,
+    SortKey, Stamp,
 };
 use crate::source::{Detail, Extensions};
 
@@ -35,7 +36,10 @@ impl Typed {
         let read = tables.list(&input, false);
         let chosen = self.columns.as_deref().map(|list| columns(list, &read));
         let chosen = chosen.transpose()?;
-        let sort = self.sort.as_deref().map(|list| sort_keys(list, &read));
+        let groups = self.groups(&read)?;
+        let chosen = groups.as_ref().map(Groups::fields).or(chosen);
+        let sort = self.sort.as_deref().filter(|_| groups.is_none());
+        let sort = sort.map(|list| sort_keys(list, &read));
         let sort = sort.transpose()?.unwrap_or_default();
         self.check_result(chosen.iter().flatten(), &sort)?;
         if is_netstat {
@@ -110,6 +114,7 @@ impl Typed {
             check,
             netns: self.netns.iter().map(|word| Wanted::of(word)).collect(),
             hint: None,
+            groups,
             stamp: self.stamp(format)?,
             output: self.output.clone(),
             record: self.record,
@@ -121,6 +126,35 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
+    }
+
+    /// What `--by` groups the rows of these tables by.
+    fn groups(&self, tables: &[Table]) -> Result<Option<Groups>, Error> {
+        let Some(by) = self.by.as_deref().filter(|_| !self.events) else {
+            return Ok(None);
+        };
+        if let "connection" | "pair" = by {
+            let text = format!("--by {by} groups the events of -E: add -E");
+            return Err(Error::Usage(text));
+        }
+        let states = tables.iter().map(|table| table.protocol.states());
+        let mut groups = Groups {
+            by: columns(by, tables)?,
+            sort: Vec::new(),
+            states: states.fold(StateSet::EMPTY, StateSet::union),
+            limit: self.limit,
+        };
+        let words = self.sort.iter().flat_map(|list| list.split(','));
+        for word in words {
+            let name = word.strip_prefix('-').unwrap_or(word);
+            let Some(key) = groups.key(&name.to_ascii_lowercase()) else {
+                let why =
+                    "is no column of groups: they have what --by names, count, states and sums";
+                return Err(wrong("--sort", name, why));
+            };
+            groups.sort.push((key, name.len() < word.len()));
+        }
+        Ok(Some(groups))
     }
 
     /// A file is no terminal.

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::filter;
 use crate::model::{Family, Protocol, Severity, SocketType, Source};
 use crate::query::Count;
-use crate::render::{Color, Engine, Format, Grouping};
+use crate::render::{Color, Engine, Format};
 use crate::text::escape;
 
 /// What a word of `-A` names.
@@ -109,13 +109,6 @@ pub(super) fn owner_sources() -> impl TypedValueParser<Value = OwnerSource> {
 
 pub(super) fn severities() -> impl TypedValueParser<Value = Severity> {
     one_of(Severity::ALL.map(|severity| (severity.name(), severity)))
-}
-
-pub(super) fn groupings() -> impl TypedValueParser<Value = Grouping> {
-    one_of([
-        ("connection", Grouping::Connection),
-        ("pair", Grouping::Pair),
-    ])
 }
 
 pub(super) fn engines() -> impl TypedValueParser<Value = Engine> {

@@ -6,6 +6,18 @@ use super::assert_refused;
 fn what_loads_rows_is_of_rows_for_programs() {
     assert_refused(&[
         (
+            "order of groups by what they have not",
+            &["--by", "process", "--sort", "-inode"],
+            "--sort: \"inode\" is no column of groups",
+            "",
+        ),
+        (
+            "groups of counts",
+            &["-s", "--by", "process"],
+            "--by lists groups of sockets: -s does not go with it",
+            "",
+        ),
+        (
             "metrics of a listing",
             &["-t", "--format", "openmetrics"],
             "--format openmetrics has the counts of -s: add -s",
@@ -509,13 +521,13 @@ fn events_refuse_what_is_not_theirs() {
         (
             "grouping",
             &["-E", "--by", "host"],
-            "invalid value 'host'",
-            "connection",
+            "--by: \"host\" groups no events",
+            "by connection or by pair",
         ),
         (
             "grouping of a listing",
             &["--by", "connection"],
-            "--by groups the events of -E: add -E",
+            "--by connection groups the events of -E: add -E",
             "",
         ),
     ]);

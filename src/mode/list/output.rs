@@ -7,7 +7,7 @@ use crate::mode::pending_rows::PendingRows;
 use crate::mode::sources::Open;
 use crate::mode::tracked::TrackedTable;
 use crate::query::{Query, Report};
-use crate::render::{self, Arrangement, Envelope, NameHosts, RowBuffer, Sink, Summing};
+use crate::render::{self, Arrangement, Envelope, Grouped, NameHosts, RowBuffer, Sink, Summing};
 
 /// The rows of a query, before what writes them.
 pub(in crate::mode) fn buffer<'w>(
@@ -16,6 +16,11 @@ pub(in crate::mode) fn buffer<'w>(
     out: Box<dyn Write + 'w>,
 ) -> RowBuffer<'w> {
     let out = unless_quiet(query, out);
+    if let Some(groups) = &query.groups {
+        let (layout, envelope) = (query.layout.clone(), envelope.clone());
+        let grouped = Grouped::new(groups.clone(), query.format, layout, envelope, out);
+        return RowBuffer::new(Box::new(grouped), Arrangement::default());
+    }
     let writer = render::sink(query.format, query.layout.clone(), envelope, out);
     let arrangement = Arrangement {
         sort: query.sort.clone(),

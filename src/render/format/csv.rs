@@ -169,7 +169,7 @@ impl EventWriter for CsvEvents<'_> {
 }
 
 /// Records, field by field: RFC 4180.
-struct Records<'w> {
+pub(in crate::render) struct Records<'w> {
     out: Out<'w>,
     /// True if an apostrophe stands before a cell that a spreadsheet would take for a formula, and before one
     /// that begins with an apostrophe.
@@ -180,7 +180,7 @@ struct Records<'w> {
 }
 
 impl<'w> Records<'w> {
-    fn new(out: Out<'w>, format: Format) -> Self {
+    pub(in crate::render) fn new(out: Out<'w>, format: Format) -> Self {
         Self {
             out,
             is_safe: format == Format::CsvSafe,
@@ -190,19 +190,19 @@ impl<'w> Records<'w> {
     }
 
     /// Adds the headers of columns that are no structures.
-    fn headers(&mut self, columns: &[Field]) {
+    pub(in crate::render) fn headers(&mut self, columns: &[Field]) {
         self.texts(columns.iter().map(|column| column.csv_header()));
     }
 
     /// Adds fields of clean text.
-    fn texts(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
+    pub(in crate::render) fn texts(&mut self, texts: impl IntoIterator<Item = impl AsRef<str>>) {
         for text in texts {
             self.text(text.as_ref());
         }
     }
 
     /// Adds the values of columns that are no structures.
-    fn columns(&mut self, columns: &mut Told, row: &Row<'_>) {
+    pub(in crate::render) fn columns(&mut self, columns: &mut Told, row: &Row<'_>) {
         if columns.len() == 0 {
             return;
         }
@@ -232,7 +232,7 @@ impl<'w> Records<'w> {
     }
 
     /// Adds what records begin with.
-    fn leading(&mut self, leading: &[(&str, Option<String>)]) {
+    pub(in crate::render) fn leading(&mut self, leading: &[(&str, Option<String>)]) {
         self.texts(
             leading
                 .iter()
@@ -241,7 +241,7 @@ impl<'w> Records<'w> {
     }
 
     /// Adds a number; an empty field where there is none.
-    fn number(&mut self, number: Option<u64>) {
+    pub(in crate::render) fn number(&mut self, number: Option<u64>) {
         self.begin();
         if let Some(number) = number {
             digits::integer(&mut self.out.buffer, number);
@@ -249,23 +249,23 @@ impl<'w> Records<'w> {
     }
 
     /// Adds a field of clean text.
-    fn text(&mut self, text: &str) {
+    pub(in crate::render) fn text(&mut self, text: &str) {
         self.begin();
         let start = self.out.buffer.len();
         self.out.buffer.extend_from_slice(text.as_bytes());
         self.quote(start);
     }
 
-    fn end(&mut self) -> io::Result<ControlFlow<()>> {
+    pub(in crate::render) fn end(&mut self) -> io::Result<ControlFlow<()>> {
         self.close();
         self.out.row_done()
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(in crate::render) fn flush(&mut self) -> io::Result<()> {
         self.out.finish()
     }
 
-    fn begin(&mut self) {
+    pub(in crate::render) fn begin(&mut self) {
         if self.fields > 0 {
             self.out.buffer.push(b',');
         }
@@ -273,7 +273,7 @@ impl<'w> Records<'w> {
     }
 
     /// Ends the line. A record of one empty field is quoted: an empty line is none.
-    fn close(&mut self) {
+    pub(in crate::render) fn close(&mut self) {
         let buffer = &mut self.out.buffer;
         if self.fields == 1 && matches!(buffer.last(), None | Some(b'\n')) {
             buffer.extend_from_slice(b"\"\"");
@@ -283,7 +283,7 @@ impl<'w> Records<'w> {
     }
 
     /// Quotes the field that begins here, where a character in it has a meaning.
-    fn quote(&mut self, start: usize) {
+    pub(in crate::render) fn quote(&mut self, start: usize) {
         let buffer = &mut self.out.buffer;
         if self.is_safe
             && let Some(b'=' | b'+' | b'-' | b'@' | b'\'' | b'\t' | b'\r') = buffer.get(start)

@@ -14,10 +14,10 @@ use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
 use super::summary::{Totals, text};
 use super::{Color, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
-pub(super) use csv::flat;
+pub(super) use csv::{Records, flat};
 pub use json::Changes;
-use json::{Json, JsonEvents, Objects};
-pub(super) use json::{grouped, member};
+use json::{Json, JsonEvents};
+pub(super) use json::{Objects, grouped, key, member, members};
 
 impl Format {
     /// Those of `--format`, as the help lists them.

@@ -18,10 +18,10 @@ use crate::render::{Envelope, Layout, Repetition, Sink};
 pub(super) use counts::write as counts;
 pub(super) use events::JsonEvents;
 use objects::Members;
-pub(super) use objects::Objects;
+pub(in crate::render) use objects::Objects;
 pub(in crate::render) use objects::grouped;
 use value as json;
-pub(in crate::render) use value::member;
+pub(in crate::render) use value::{key, member, members};
 
 pub(super) struct Json<'w> {
     objects: Objects<'w>,
@@ -62,7 +62,7 @@ pub(super) fn count_lines(out: &mut Vec<u8>, totals: &Totals) {
     let leading = totals.envelope.leading_members(false);
     for (netns, table, state, count) in totals.records() {
         out.push(b'{');
-        json::members(out, &leading);
+        members(out, &leading);
         if let Some(name) = netns {
             json::netns(out, name);
         }
@@ -106,7 +106,7 @@ impl<'w> Changes<'w> {
         self.objects.begin();
         let out = &mut self.objects.out.buffer;
         member(out, "time", rfc_3339(time));
-        json::members(out, &self.leading);
+        members(out, &self.leading);
         member(out, "change", change.name());
         member(
             out,

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::value::{key, opening, value};
-use crate::model::Row;
+use crate::model::{Row, Summary};
 use crate::render::out::Out;
 use crate::render::told::{Member, Told};
 use crate::render::{Envelope, Field, Repetition};
@@ -57,6 +57,23 @@ impl<'w> Objects<'w> {
         };
         self.out.buffer.extend_from_slice(after);
         self.out.row_done()
+    }
+
+    /// Writes an object for each of these, and the end.
+    pub(in crate::render) fn all<T>(
+        mut self,
+        of: &[T],
+        summary: &Summary,
+        mut members: impl FnMut(&mut Vec<u8>, &T),
+    ) -> io::Result<()> {
+        for object in of {
+            self.begin();
+            members(&mut self.out.buffer, object);
+            if self.end()?.is_break() {
+                break;
+            }
+        }
+        self.finish(|out| super::value::summary(out, summary))
     }
 
     pub(in crate::render) fn finish(

@@ -1,0 +1,508 @@
+//! `--by`: one row for each group of sockets, with how many there are, in which state, and sums of what they carry.
+//!
+//! Memory grows with the number of groups, not with that of sockets. A socket of several processes is one of the
+//! group of each.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
+
+use super::format::{Objects, Records, key, member, members};
+use super::grid::{self, Grid};
+use super::out::Out;
+use super::style::Style;
+use super::{Envelope, Field, Format, HeaderLine, Layout, Sink, cell, digits};
+use crate::fields::{Datum, Shape};
+use crate::model::{Process, Row, State, StateSet, Structure, Summary};
+use crate::text::{self, escape};
+
+/// What sockets are grouped by, and the order of the groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// The fields whose values groups have in common.
+    pub by: Vec<Field>,
+    /// Sort keys, and whether the largest come first; empty = the largest groups first.
+    pub sort: Vec<(GroupKey, bool)>,
+    /// The states that the listed sockets can have: each group says how many it has in each.
+    pub states: StateSet,
+    /// Groups shown at the most.
+    pub limit: Option<usize>,
+}
+
+/// A column of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupKey {
+    /// One of the fields that sockets are grouped by: its place among them.
+    Field(usize),
+    /// How many sockets there are.
+    Count,
+    /// How many of them are in a state.
+    State(State),
+    /// A sum: its place in [`Groups::measures`].
+    Measure(usize),
+}
+
+impl Groups {
+    /// What is added up of each group: bytes in queues, of sockets that do not listen, and what TCP tells. Of the
+    /// round-trip time it is the longest.
+    pub fn measures() -> Vec<Field> {
+        let of_tcp = ["bytes_acked", "bytes_received", "total_retrans", "rtt"];
+        let parts = Structure::TcpInfo.fields().iter();
+        let parts = parts.filter(|part| of_tcp.contains(&part.name));
+        let queues = [Field::RecvQueue, Field::SendQueue].into_iter();
+        let parts = parts.map(Field::InfoPart);
+        let mut measures: Vec<Field> = queues.chain(parts).collect();
+        // The only one that is no sum comes last.
+        measures.sort_by_key(|field| field.own_name() == "rtt");
+        measures
+    }
+
+    /// The fields that must be known of every row.
+    pub fn fields(&self) -> Vec<Field> {
+        let measures = Self::measures();
+        let others = measures
+            .into_iter()
+            .filter(|field| !self.by.contains(field));
+        self.by.iter().copied().chain(others).collect()
+    }
+
+    /// The column of a word.
+    pub fn key(&self, word: &str) -> Option<GroupKey> {
+        let is_name = |field: &Field| {
+            word == field.own_name()
+                || word == field.path()
+                || field.aliases().any(|alias| alias == word)
+        };
+        if word == "count" {
+            return Some(GroupKey::Count);
+        }
+        if let Some(place) = self.by.iter().position(is_name) {
+            return Some(GroupKey::Field(place));
+        }
+        if let Some(place) = Self::measures().iter().position(is_name) {
+            return Some(GroupKey::Measure(place));
+        }
+        let name = word.to_ascii_uppercase();
+        State::all_named()
+            .find(|state| state.name() == name)
+            .map(GroupKey::State)
+    }
+}
+
+/// A value that a group has in common.
+#[derive(Debug, Clone)]
+struct Common {
+    /// As text formats have it.
+    shown: String,
+    /// As CSV has it.
+    plain: String,
+    /// What it is ordered by: numbers by value.
+    number: Option<u128>,
+}
+
+#[derive(Debug)]
+struct Group {
+    common: Vec<Common>,
+    /// The same as members of an object.
+    members: Vec<u8>,
+    count: u64,
+    states: Vec<(State, u64)>,
+    measures: Vec<Option<u64>>,
+}
+
+impl Group {
+    fn in_state(&self, state: State) -> u64 {
+        let known = self.states.iter().find(|(known, _)| *known == state);
+        known.map_or(0, |(_, count)| *count)
+    }
+
+    fn add(&mut self, row: &Row<'_>, measures: &[Field]) {
+        let state = row.socket.state;
+        self.count += 1;
+        match self.states.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, count)) => *count += 1,
+            None => self.states.push((state, 1)),
+        }
+        let is_listener = state == State::Listen;
+        for (field, sum) in measures.iter().zip(&mut self.measures) {
+            let Some(Datum::Number(value)) = field.get(row) else {
+                continue;
+            };
+            match field {
+                Field::RecvQueue | Field::SendQueue if is_listener => {}
+                Field::InfoPart(part) if part.name == "rtt" => *sum = (*sum).max(Some(value)),
+                _ => *sum = Some(sum.unwrap_or_default().saturating_add(value)),
+            }
+        }
+    }
+}
+
+/// Takes rows, and writes their groups at the end.
+pub struct Grouped<'w> {
+    groups: Groups,
+    measures: Vec<Field>,
+    format: Format,
+    layout: Layout,
+    envelope: Envelope,
+    found: HashMap<Vec<u8>, Group>,
+    out: Option<Out<'w>>,
+}
+
+impl<'w> Grouped<'w> {
+    /// Will write to `out` in a format.
+    pub fn new(
+        groups: Groups,
+        format: Format,
+        layout: Layout,
+        envelope: Envelope,
+        out: Box<dyn io::Write + 'w>,
+    ) -> Self {
+        Self {
+            groups,
+            measures: Groups::measures(),
+            format,
+            layout,
+            envelope,
+            found: HashMap::new(),
+            out: Some(Out::new(out)),
+        }
+    }
+
+    /// The states that have a column: those that sockets can have, and others that some have.
+    fn states(&self, groups: &[Group]) -> Vec<State> {
+        let is_text = self.format.is_text();
+        let is_there = |state: State| groups.iter().any(|group| group.in_state(state) > 0);
+        let known = State::all_named().filter(|state| self.groups.states.contains(*state));
+        let mut states: Vec<State> = known.filter(|state| !is_text || is_there(*state)).collect();
+        let seen = groups.iter().flat_map(|group| &group.states);
+        let mut others: Vec<State> = seen
+            .map(|(state, _)| *state)
+            .filter(|state| !states.contains(state))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        states.extend(others);
+        states
+    }
+
+    fn compare(&self, a: &Group, b: &Group) -> Ordering {
+        let common = |place: usize, descending: bool| {
+            let [a, b] = [a, b].map(|group| group.common.get(place));
+            let known = |of: Option<&Common>| of.is_none_or(|of| of.plain.is_empty());
+            let order = match (a, b) {
+                (Some(a), Some(b)) => a.number.cmp(&b.number).then_with(|| a.plain.cmp(&b.plain)),
+                _ => Ordering::Equal,
+            };
+            let order = if descending { order.reverse() } else { order };
+            known(a).cmp(&known(b)).then(order)
+        };
+        let numbers = |a: Option<u64>, b: Option<u64>, descending: bool| {
+            let order = a.cmp(&b);
+            let order = if descending { order.reverse() } else { order };
+            // What is not known comes last.
+            a.is_none().cmp(&b.is_none()).then(order)
+        };
+        let usual = [(GroupKey::Count, true)];
+        let keys = if self.groups.sort.is_empty() {
+            &usual[..]
+        } else {
+            &self.groups.sort
+        };
+        let mut orders = keys.iter().map(|(key, descending)| match *key {
+            GroupKey::Field(place) => common(place, *descending),
+            GroupKey::Count => numbers(Some(a.count), Some(b.count), *descending),
+            GroupKey::State(state) => numbers(
+                Some(a.in_state(state)),
+                Some(b.in_state(state)),
+                *descending,
+            ),
+            GroupKey::Measure(place) => {
+                let [a, b] = [a, b].map(|group| group.measures.get(place).copied().flatten());
+                numbers(a, b, *descending)
+            }
+        });
+        let order = orders
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal);
+        let places = 0..self.groups.by.len();
+        order.then_with(|| {
+            places
+                .map(|place| common(place, false))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        })
+    }
+
+    fn write_text(&self, mut out: Out<'_>, groups: &[Group], states: &[State]) -> io::Result<()> {
+        let by = self
+            .groups
+            .by
+            .iter()
+            .map(|field| (field.title(), field.is_right()));
+        let states_titles = states.iter().map(|state| (state.to_string(), true));
+        let measures = self.measures.iter().map(|field| (title(*field), true));
+        let titles: Vec<(String, bool)> = by
+            .chain([("COUNT".to_owned(), true)])
+            .chain(states_titles)
+            .chain(measures)
+            .collect();
+        let mut lines = Vec::new();
+        if self.layout.header == HeaderLine::Shown {
+            lines.push(
+                titles
+                    .iter()
+                    .map(|(title, _)| title.clone())
+                    .collect::<Vec<_>>(),
+            );
+        }
+        for group in groups {
+            let common = group.common.iter().map(|of| of.shown.clone());
+            let counts = states
+                .iter()
+                .map(|state| group.in_state(*state).to_string());
+            let measures = self
+                .measures
+                .iter()
+                .zip(&group.measures)
+                .map(|(field, sum)| {
+                    let mut text = Vec::new();
+                    match sum {
+                        Some(sum) if field.has_unit_in_text() => {
+                            digits::number(&mut text, *sum, *field, b',');
+                        }
+                        Some(sum) => digits::integer(&mut text, *sum),
+                        None => text.push(b'-'),
+                    }
+                    String::from_utf8_lossy(&text).into_owned()
+                });
+            let cells = common
+                .chain([group.count.to_string()])
+                .chain(counts)
+                .chain(measures);
+            lines.push(cells.collect());
+        }
+        let widths = titles.iter().enumerate().map(|(place, (_, is_right))| {
+            let cells = lines.iter().filter_map(|line| line.get(place));
+            (
+                cells
+                    .map(|text| grid::width(text))
+                    .max()
+                    .unwrap_or_default(),
+                *is_right,
+            )
+        });
+        let grid = Grid::new(widths);
+        for line in lines {
+            out.buffer
+                .extend_from_slice(grid.line(&line).trim_end().as_bytes());
+            out.buffer.push(b'\n');
+        }
+        out.finish()
+    }
+
+    fn write_csv(&self, out: Out<'_>, groups: &[Group], states: &[State]) -> io::Result<()> {
+        let mut records = Records::new(out, self.format);
+        let leading = self.envelope.leading(false);
+        if self.layout.header == HeaderLine::Shown {
+            records.texts(leading.iter().map(|(name, _)| name));
+            records.texts(self.groups.by.iter().map(|field| name(*field)));
+            records.text("count");
+            records.texts(states.iter().map(ToString::to_string));
+            records.texts(self.measures.iter().map(|field| field.own_name()));
+            records.close();
+        }
+        for group in groups {
+            records.leading(&leading);
+            records.texts(group.common.iter().map(|of| &of.plain));
+            records.number(Some(group.count));
+            for state in states {
+                records.number(Some(group.in_state(*state)));
+            }
+            for sum in &group.measures {
+                records.number(*sum);
+            }
+            if records.end()?.is_break() {
+                break;
+            }
+        }
+        records.flush()
+    }
+
+    fn write_object(&self, out: &mut Vec<u8>, group: &Group, states: &[State]) {
+        members(out, &group.members);
+        member(out, "count", group.count);
+        key(out, "states");
+        out.push(b'{');
+        for state in states {
+            member(out, &state.to_string(), group.in_state(*state));
+        }
+        out.push(b'}');
+        for (field, sum) in self.measures.iter().zip(&group.measures) {
+            member(out, field.own_name(), *sum);
+        }
+    }
+}
+
+impl Sink for Grouped<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        let is_of_processes = |field: &Field| {
+            field.structure() == Some(Field::Processes) || *field == Field::Processes
+        };
+        let each = self.groups.by.iter().any(is_of_processes);
+        let processes = row.processes.filter(|_| each).unwrap_or_default();
+        let processes = processes
+            .iter()
+            .map(Some)
+            .chain(processes.is_empty().then_some(None));
+        let mut of_row: Vec<Vec<u8>> = Vec::new();
+        for process in processes {
+            let mut key = b"{".to_vec();
+            for field in &self.groups.by {
+                let datum = datum(*field, row, process);
+                member(&mut key, &name(*field), value(*field, datum, row));
+            }
+            let members = key.split_off(1);
+            key.clone_from(&members);
+            if self.format.is_text() {
+                // Text tells unknown from none.
+                for field in &self.groups.by {
+                    key.extend(shown(*field, row, process).bytes());
+                }
+            }
+            if of_row.contains(&key) {
+                continue;
+            }
+            let measures = &self.measures;
+            let by = &self.groups.by;
+            let group = self.found.entry(key.clone()).or_insert_with(|| Group {
+                common: by
+                    .iter()
+                    .map(|field| common(*field, row, process))
+                    .collect(),
+                members,
+                count: 0,
+                states: Vec::new(),
+                measures: vec![None; measures.len()],
+            });
+            group.add(row, measures);
+            of_row.push(key);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        let mut groups: Vec<Group> = std::mem::take(&mut self.found).into_values().collect();
+        groups.sort_by(|a, b| self.compare(a, b));
+        let states = self.states(&groups);
+        let most = self.groups.limit.unwrap_or(usize::MAX);
+        let limited = groups.len() > most;
+        groups.truncate(most);
+        let Some(out) = self.out.take() else {
+            return Ok(());
+        };
+        match self.format {
+            Format::Csv | Format::CsvSafe => self.write_csv(out, &groups, &states),
+            Format::Json | Format::Ndjson => {
+                let (objects, leading) = if self.format == Format::Json {
+                    (Objects::document("groups", &self.envelope, out), Vec::new())
+                } else {
+                    (Objects::lines(out), self.envelope.leading_members(false))
+                };
+                let summary = Summary {
+                    limited,
+                    ..summary.clone()
+                };
+                objects.all(&groups, &summary, |out, group| {
+                    members(out, &leading);
+                    self.write_object(out, group, &states);
+                })
+            }
+            _ => self.write_text(out, &groups, &states),
+        }
+    }
+}
+
+/// The title of a sum: no other column has its name.
+fn title(field: Field) -> String {
+    let short = matches!(field, Field::RecvQueue | Field::SendQueue).then(|| field.title());
+    short.unwrap_or_else(|| field.own_name().to_ascii_uppercase())
+}
+
+/// The name of a column, in JSON and CSV.
+fn name(field: Field) -> String {
+    field.label().replace('.', "_")
+}
+
+/// What a row, or one of its processes, has in a field.
+fn datum<'a>(field: Field, row: &Row<'a>, process: Option<&'a Process>) -> Option<Datum<'a>> {
+    match process {
+        Some(process) if field.structure() == Some(Field::Processes) => field.of_process(process),
+        _ => field.get(row),
+    }
+}
+
+/// The text of a value, as CSV has it.
+fn plain(datum: Option<Datum<'_>>, row: &Row<'_>, field: Field) -> String {
+    let mut out = Vec::new();
+    match datum {
+        None | Some(Datum::Processes([])) => {}
+        Some(Datum::Name(name)) => out.extend_from_slice(escape(name).as_bytes()),
+        Some(Datum::Path(name)) => {
+            let (first, rest) = text::unix_name_parts(name);
+            out.extend_from_slice(first.as_bytes());
+            out.extend_from_slice(escape(rest).as_bytes());
+        }
+        Some(Datum::Numbers(list)) => cell::integers(&mut out, list, b','),
+        Some(
+            Datum::Processes(_)
+            | Datum::End(_)
+            | Datum::Timer(_)
+            | Datum::Info(_)
+            | Datum::Memory(_),
+        ) => {
+            Style::TEXT.cell(&mut out, field, row);
+        }
+        Some(value) => cell::literal(&mut out, &value),
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn value(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> serde_json::Value {
+    match datum {
+        None | Some(Datum::Processes([])) => serde_json::Value::Null,
+        Some(Datum::Number(number)) if field.shape() != Shape::Wide => number.into(),
+        Some(Datum::Flag(is_set)) => is_set.into(),
+        other => plain(other, row, field).into(),
+    }
+}
+
+fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> Common {
+    let datum = datum(field, row, process);
+    let plain = plain(datum, row, field);
+    let number = match datum {
+        Some(Datum::Number(number) | Datum::Id(number)) => Some(number.into()),
+        Some(Datum::Ip(std::net::IpAddr::V4(ip))) => Some(u32::from(ip).into()),
+        Some(Datum::Ip(std::net::IpAddr::V6(ip))) => Some(ip.into()),
+        _ => None,
+    };
+    Common {
+        shown: shown(field, row, process),
+        plain,
+        number,
+    }
+}
+
+/// The text of a value, as text formats have it.
+fn shown(field: Field, row: &Row<'_>, process: Option<&Process>) -> String {
+    let Some(process) = process.filter(|_| field.structure() == Some(Field::Processes)) else {
+        return Style::WORD.text(field, row);
+    };
+    let mut out = Vec::new();
+    match field.of_process(process) {
+        Some(Datum::Name(name)) => Style::WORD.lone_name(&mut out, name),
+        Some(other) => out.extend_from_slice(plain(Some(other), row, field).as_bytes()),
+        None => out.push(b'?'),
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
