@@ -2,6 +2,8 @@
 //!
 //! No single place lists them: some have processes, or one thread only; some nothing but a mount.
 
+mod choice;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,16 +15,16 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
+pub use self::choice::Found;
+use self::choice::known;
 use super::anchor::ANCHOR;
 use super::listed::{List, Listed};
 use super::wanted::Wanted;
-use super::{Handle, NAMED, Namespace, inode, inode_at, nameless, of_socket, open};
-use crate::container::Containers;
+use super::{NAMED, inode, inode_at, of_socket};
 use crate::error::Error;
 use crate::procfs::fd::{comm, is_kernel_thread, other_threads, processes_in};
 use crate::procfs::file::{self, read_path};
 use crate::procfs::mounts::{mounts, parsed, point};
-use crate::text::{escape, escape_path, nearest, unescape};
 
 /// The older name of that directory.
 const ALSO_NAMED: &str = "/var/run/netns";
@@ -311,204 +313,6 @@ impl Search {
             }
         }
     }
-
-    /// The namespaces that are wanted, each once, in the order in which they were asked for; of all, the own one first.
-    /// Then what was wanted and is not there, and why.
-    ///
-    /// # Errors
-    ///
-    /// When the namespace of this thread is not known.
-    pub fn select(&self, wanted: &[Wanted]) -> Result<Found, Error> {
-        if let Some(known) = known(wanted) {
-            return Ok((known, Vec::new()));
-        }
-        let own = inode_at(CWD, OWN, b"net").map_err(|cause| Error::file("read", OWN, cause))?;
-        let (mut chosen, mut missing) = (Vec::new(), Vec::new());
-        let mut containers = containers();
-        for wanted in wanted {
-            let found = match wanted {
-                Wanted::All => {
-                    let others = self.found.keys().filter(|inode| **inode != own);
-                    chosen.extend([own].iter().chain(others).map(|inode| (*inode, None)));
-                    continue;
-                }
-                Wanted::Named(name) => self.named(name, &mut containers).map(|inode| (inode, None)),
-                Wanted::This(namespace) => Ok((namespace.inode, None)),
-                Wanted::Path(path) => at(path).map(|inode| (inode, Some(&**path))),
-            };
-            match found {
-                Ok(found) => chosen.push(found),
-                Err(error) => missing.push((wanted.clone(), error)),
-            }
-        }
-        let mut known = BTreeSet::new();
-        chosen.retain(|(inode, _)| known.insert(*inode));
-        let found = chosen.into_iter();
-        let found = found.map(|(inode, path)| {
-            Arc::new(self.namespace(inode, path, inode == own, &mut containers))
-        });
-        Ok((found.collect(), missing))
-    }
-
-    /// The namespace of this name, of the process with this number, or of a container; else the one that is called
-    /// so. The literal name is tried first, then the name with its escapes read, as lists show it.
-    fn named(&self, word: &[u8], containers: &mut Containers) -> Result<u32, Error> {
-        let text = String::from_utf8_lossy(word);
-        let plain = unescape(&text);
-        let words = [word, &plain];
-        let words = words.iter().take(if *plain == *word { 1 } else { 2 });
-        for word in words {
-            if let Some(inode) = self.known(word, containers)? {
-                return Ok(inode);
-            }
-        }
-        let names = self.found.values().flat_map(|seen| &seen.names);
-        let names: Vec<_> = names.map(|name| escape(name)).collect();
-        let hint = match nearest(&text, &names) {
-            Some(near) => format!("; did you mean {near}?"),
-            None => String::new(),
-        };
-        let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
-        let listed = self.listed.as_ref().zip(inode(word, b"net"));
-        let is_listed = listed.is_some_and(|(listed, inode)| listed.contains(&inode));
-        let name = escape(word);
-        Err(Error::Usage(match () {
-            () if word.is_empty() => "-N: a name is empty".to_owned(),
-            () if is_listed => {
-                format!("-N: cannot enter {name}: nothing that can be read leads there")
-            }
-            () if is_number => format!("-N: there is no process {name}"),
-            () => format!("-N: there is no network namespace \"{name}\"{hint}"),
-        }))
-    }
-
-    /// The same of one way to write it; `None` = there is none.
-    fn known(&self, word: &[u8], containers: &mut Containers) -> Result<Option<u32>, Error> {
-        let by_mount = |seen: &Seen| seen.names.iter().any(|name| name == word);
-        if let Some((inode, _)) = self.found.iter().find(|(_, seen)| by_mount(seen)) {
-            return Ok(Some(*inode));
-        }
-        let number = str::from_utf8(word).ok().and_then(|word| word.parse().ok());
-        if let Some(number) = number.filter(|number: &u32| number.to_string().as_bytes() == word) {
-            let link = format!("{PROC}/{number}/ns/net");
-            let place =
-                inode_at(CWD, &*link, b"net").or_else(|cause| of_threads(number).ok_or(cause));
-            let led = self
-                .found
-                .iter()
-                .find(|(_, seen)| seen.leader == Some(number));
-            match (place, led) {
-                (Ok(inode), _) | (Err(_), Some((&inode, _))) => return Ok(Some(inode)),
-                // The id of a container may begin so.
-                (Err(Errno::NOENT | Errno::SRCH), None) => {}
-                (Err(cause), None) => return Err(Error::file("read", link, cause)),
-            }
-        }
-        let mut found = of_container(word, containers)?;
-        if found.is_empty() {
-            let mut is_called =
-                |inode: &u32, seen: &Seen| Self::name(*inode, Some(seen), containers) == word;
-            let called = self
-                .found
-                .iter()
-                .filter(|(inode, seen)| is_called(inode, seen));
-            found.extend(called.map(|(inode, _)| *inode));
-        }
-        if found.len() > 1 {
-            let (name, count) = (escape(word), found.len());
-            let text = format!("-N: \"{name}\" may be any of {count} network namespaces");
-            return Err(Error::Usage(text));
-        }
-        Ok(found.first().copied())
-    }
-
-    /// What to call one.
-    fn name(inode: u32, seen: Option<&Seen>, containers: &mut Containers) -> Vec<u8> {
-        let leader = seen.and_then(|seen| seen.leader);
-        let by_mount = || seen?.names.first().cloned();
-        let by_place = || containers.name_of(leader?, &seen?.comm).map(Vec::from);
-        let comm = || Some(&*seen?.comm).filter(|comm| !comm.is_empty());
-        let by_leader = || Some([comm()?, format!("[{}]", leader?).as_bytes()].concat());
-        let given = by_mount().filter(|name| !is_random(name));
-        let known = given.or_else(by_place).or_else(by_mount);
-        let known = known.or_else(by_leader);
-        known.unwrap_or_else(|| nameless(inode).into_bytes())
-    }
-
-    fn namespace(
-        &self,
-        inode: u32,
-        path: Option<&Path>,
-        is_own: bool,
-        containers: &mut Containers,
-    ) -> Namespace {
-        let seen = self.found.get(&inode);
-        let leader = seen.and_then(|seen| seen.leader);
-        let name = Self::name(inode, seen, containers);
-        Namespace {
-            name: name.into(),
-            inode,
-            is_hidden: seen.is_some_and(|seen| seen.is_hidden),
-            leader,
-            handle: if is_own {
-                Handle::Own
-            } else {
-                let found = seen.map_or(&[][..], |seen| &seen.handles);
-                let asked = path.map(Path::to_owned);
-                match seen.and_then(|seen| seen.open.clone()) {
-                    Some(open) => Handle::Open(open),
-                    None => Handle::Paths(asked.into_iter().chain(found.iter().cloned()).collect()),
-                }
-            },
-        }
-    }
-}
-
-/// True of a name that engines give to what nobody has named: a UUID, often behind `cni-` or `netns-`.
-fn is_random(name: &[u8]) -> bool {
-    let start = name
-        .len()
-        .checked_sub("01234567-89ab-cdef-0123-456789abcdef".len());
-    let uuid = start
-        .and_then(|start| name.get(start..))
-        .unwrap_or_default();
-    let lengths = uuid.split(|byte| *byte == b'-').map(<[u8]>::len);
-    lengths.eq([8, 4, 4, 4, 12])
-        && uuid
-            .iter()
-            .all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
-}
-
-/// Namespaces, and why others that were wanted were not found.
-pub type Found = (Vec<Arc<Namespace>>, Vec<(Wanted, Error)>);
-
-/// The namespace of a process whose first thread has ended.
-fn of_threads(pid: u32) -> Option<u32> {
-    let proc = file::search(PROC).ok()?;
-    let others = other_threads(proc.as_fd(), &pid.to_string(), pid).ok()?;
-    let mut others = others.into_iter();
-    others.find_map(|thread| inode_at(&proc, &*format!("{thread}/ns/net"), b"net").ok())
-}
-
-/// Those that are wanted, if all were found before.
-fn known(wanted: &[Wanted]) -> Option<Vec<Arc<Namespace>>> {
-    let known = wanted.iter().map(|wanted| match wanted {
-        Wanted::This(namespace) => Some(Arc::clone(namespace)),
-        _ => None,
-    });
-    known.collect()
-}
-
-/// The inode number of the namespace that a path leads to.
-fn at(path: &Path) -> Result<u32, Error> {
-    let found = open(path).map_err(|cause| match cause {
-        Errno::INVAL => {
-            let path = escape_path(path);
-            Error::Usage(format!("-N: {path} is no network namespace"))
-        }
-        cause => Error::file("open", path, cause),
-    });
-    Ok(found?.1)
 }
 
 /// The number of this process in `/proc`, which may be that of another PID namespace.
@@ -531,19 +335,4 @@ fn runs_this(process: u32) -> bool {
     };
     let other = file(&process.to_string());
     other.is_some() && other == file("self")
-}
-
-fn containers() -> Containers {
-    Containers::new(PROC.into(), Some("/".into()))
-}
-
-/// The namespaces of the containers or pods with this name, or of those whose id begins so.
-fn of_container(word: &[u8], containers: &mut Containers) -> Result<BTreeSet<u32>, Error> {
-    let mut processes = processes_in(Path::new(PROC))?;
-    processes.retain(|pid| !word.is_empty() && containers.runs_in(*pid, word));
-    let inodes = processes.into_iter().filter_map(|pid| {
-        let link = format!("{PROC}/{pid}/ns/net");
-        inode_at(CWD, &*link, b"net").ok()
-    });
-    Ok(inodes.collect())
 }
