@@ -6,8 +6,10 @@ use std::io;
 use serde_json::Value;
 
 use crate::scene::tcp::{listeners, options, states};
-use crate::scene::{Expected, Held, V4, V6, datagram, link, mptcp, or_skip, unix};
-use crate::support::{bytes_of, fields, fresh, is_of, list, lsock, shown, skip, stage};
+use crate::scene::{Expected, Held, V4, V6, datagram, link, mptcp, or_skip, tcp, unix};
+use crate::support::{
+    bytes_of, command, fields, fresh, is_of, list, lsock, run, shown, skip, stage,
+};
 
 /// The row of that socket of the scene, among those that `lsock <words>` lists.
 fn row_of(held: &Held, what: &str, words: &[&str]) -> Value {
@@ -149,6 +151,53 @@ fn mptcp_sockets_are_listed_beside_their_subflows() {
     assert!(above.iter().all(|row| row["protocol"] == "mptcp"));
     assert_eq!(above.len(), held.expected.len());
     assert_eq!(inodes(above), inodes(list(&["-ta"])));
+}
+
+#[test]
+fn token_of_an_mptcp_connection_finds_its_subflows_and_no_others() {
+    let Some(_namespace) = fresh() else { return };
+    let Some(held) = or_skip("MPTCP", mptcp::connection(V4)) else {
+        return;
+    };
+    for name in ["MPTCP client", "MPTCP server"] {
+        let above = row_of(&held, name, &["-Mi"]);
+        let filter = format!("token_loc = {}", above["mptcp_info"]["token"]);
+        let subflows = list(&["-ti", &filter]);
+        assert_eq!(subflows.len(), 1, "{subflows:#?}");
+        for key in [
+            "inode",
+            "local_address",
+            "local_port",
+            "peer_address",
+            "peer_port",
+        ] {
+            assert_eq!(subflows[0][key], above[key], "{name}: {key}");
+        }
+        assert_ne!(subflows[0]["cookie"], above["cookie"], "{name}");
+        assert_eq!(subflows[0]["ulp"], "mptcp", "{name}");
+    }
+}
+
+#[test]
+fn send_rate_is_that_of_ss() {
+    let Some(_namespace) = fresh() else { return };
+    let pair = tcp::pair(V4).unwrap();
+    let port = pair.client.local_addr().unwrap().port();
+    let ends = format!("sport = {port}");
+    let row = list(&["-tni", &ends]).remove(0);
+    let text = run(command("ss").args(["-tniH", &ends])).done();
+    let text = text.text();
+    let mut words = text.split_whitespace().skip_while(|word| *word != "send");
+    let bits: f64 = words
+        .nth(1)
+        .unwrap()
+        .trim_end_matches("bps")
+        .parse()
+        .unwrap();
+    let own = row["tcp_info"]["send_rate"].as_f64().unwrap();
+    assert!((bits - own * 8.0).abs() <= 8.0, "{bits} and {own}: {text}");
+    let filter = format!("{ends} and send_rate > {}", own - 1.0);
+    assert_eq!(list(&["-tni", &filter]).len(), 1, "{filter}");
 }
 
 #[test]
