@@ -3,6 +3,8 @@
 //! Memory grows with the number of groups, not with that of sockets. A socket of several processes is one of the
 //! group of each.
 
+mod cells;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::io;
@@ -11,11 +13,10 @@ use std::ops::ControlFlow;
 use super::format::{Objects, Records, key, member, members};
 use super::grid::{self, Grid};
 use super::out::Out;
-use super::style::Style;
-use super::{Envelope, Field, Format, HeaderLine, Layout, Sink, cell, digits};
-use crate::fields::{Datum, Shape};
-use crate::model::{Process, Row, State, StateSet, Structure, Summary};
-use crate::text::{self, escape};
+use super::{Envelope, Field, Format, HeaderLine, Layout, Sink, digits};
+use crate::fields::Datum;
+use crate::model::{Row, State, StateSet, Structure, Summary};
+use cells::{Common, common, datum, name, shown, title, value};
 
 /// What sockets are grouped by, and the order of the groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,17 +89,6 @@ impl Groups {
             .find(|state| state.name() == name)
             .map(GroupKey::State)
     }
-}
-
-/// A value that a group has in common.
-#[derive(Debug, Clone)]
-struct Common {
-    /// As text formats have it.
-    shown: String,
-    /// As CSV has it.
-    plain: String,
-    /// What it is ordered by: numbers by value.
-    number: Option<u128>,
 }
 
 #[derive(Debug)]
@@ -421,88 +411,4 @@ impl Sink for Grouped<'_> {
             _ => self.write_text(out, &groups, &states),
         }
     }
-}
-
-/// The title of a sum: no other column has its name.
-fn title(field: Field) -> String {
-    let short = matches!(field, Field::RecvQueue | Field::SendQueue).then(|| field.title());
-    short.unwrap_or_else(|| field.own_name().to_ascii_uppercase())
-}
-
-/// The name of a column, in JSON and CSV.
-fn name(field: Field) -> String {
-    field.label().replace('.', "_")
-}
-
-/// What a row, or one of its processes, has in a field.
-fn datum<'a>(field: Field, row: &Row<'a>, process: Option<&'a Process>) -> Option<Datum<'a>> {
-    match process {
-        Some(process) if field.structure() == Some(Field::Processes) => field.of_process(process),
-        _ => field.get(row),
-    }
-}
-
-/// The text of a value, as CSV has it.
-fn plain(datum: Option<Datum<'_>>, row: &Row<'_>, field: Field) -> String {
-    let mut out = Vec::new();
-    match datum {
-        None | Some(Datum::Processes([])) => {}
-        Some(Datum::Name(name)) => out.extend_from_slice(escape(name).as_bytes()),
-        Some(Datum::Path(name)) => {
-            let (first, rest) = text::unix_name_parts(name);
-            out.extend_from_slice(first.as_bytes());
-            out.extend_from_slice(escape(rest).as_bytes());
-        }
-        Some(Datum::Numbers(list)) => cell::integers(&mut out, list, b','),
-        Some(
-            Datum::Processes(_)
-            | Datum::End(_)
-            | Datum::Timer(_)
-            | Datum::Info(_)
-            | Datum::Memory(_),
-        ) => {
-            Style::TEXT.cell(&mut out, field, row);
-        }
-        Some(value) => cell::literal(&mut out, &value),
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn value(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> serde_json::Value {
-    match datum {
-        None | Some(Datum::Processes([])) => serde_json::Value::Null,
-        Some(Datum::Number(number)) if field.shape() != Shape::Wide => number.into(),
-        Some(Datum::Flag(is_set)) => is_set.into(),
-        other => plain(other, row, field).into(),
-    }
-}
-
-fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> Common {
-    let datum = datum(field, row, process);
-    let plain = plain(datum, row, field);
-    let number = match datum {
-        Some(Datum::Number(number) | Datum::Id(number)) => Some(number.into()),
-        Some(Datum::Ip(std::net::IpAddr::V4(ip))) => Some(u32::from(ip).into()),
-        Some(Datum::Ip(std::net::IpAddr::V6(ip))) => Some(ip.into()),
-        _ => None,
-    };
-    Common {
-        shown: shown(field, row, process),
-        plain,
-        number,
-    }
-}
-
-/// The text of a value, as text formats have it.
-fn shown(field: Field, row: &Row<'_>, process: Option<&Process>) -> String {
-    let Some(process) = process.filter(|_| field.structure() == Some(Field::Processes)) else {
-        return Style::WORD.text(field, row);
-    };
-    let mut out = Vec::new();
-    match field.of_process(process) {
-        Some(Datum::Name(name)) => Style::WORD.lone_name(&mut out, name),
-        Some(other) => out.extend_from_slice(plain(Some(other), row, field).as_bytes()),
-        None => out.push(b'?'),
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
