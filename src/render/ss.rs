@@ -260,6 +260,9 @@ fn netid(row: &Row<'_>) -> &'static str {
         (Protocol::Packet, Some(SocketType::Raw)) => "p_raw",
         (Protocol::Packet, _) => "p_dgr",
         (Protocol::Netlink, _) => "nl",
+        (Protocol::Vsock, Some(SocketType::Stream)) => "v_str",
+        (Protocol::Vsock, Some(SocketType::Dgram)) => "v_dgr",
+        (Protocol::Vsock, _) => "???",
         (other, _) => other.name(),
     }
 }

@@ -139,7 +139,8 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         Family::Packet => numbers(&[0, PACKET_SHOW | more(PACKET_SHOW_MORE)]),
         Family::Netlink => numbers(&[0, NDIAG_SHOW | more(NDIAG_SHOW_GROUPS)]),
         Family::Vsock => numbers(&[params.states.kernel_mask(), 0, 0]),
-        Family::Tipc => numbers(&[params.states.kernel_mask()]),
+        // In the place of a socket in another state it sends an empty reply (`tipc_sk_fill_sock_diag`).
+        Family::Tipc => numbers(&[StateSet::ALL.kernel_mask()]),
         Family::Xdp => {
             let info = asked(params.extensions.info, XDP_SHOW_MORE);
             let memory = asked(params.extensions.memory, XDP_SHOW_MEMINFO);

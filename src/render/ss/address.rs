@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::SsLayout;
 use super::template::word;
 use crate::fields::Side;
-use crate::model::{Protocol, Row, netlink_family_name};
+use crate::model::{Endpoint, Protocol, Row, netlink_family_name};
 use crate::render::{digits, netstat};
 use crate::text::{escape, is_hidden};
 
@@ -27,6 +27,7 @@ const ETHER_TYPES: &str = "96 loop 512 pup 513 pupat 2048 ip 2053 x25 2054 arp 2
 pub(super) fn ends(layout: &SsLayout, row: &Row<'_>) -> [End; 2] {
     let socket = row.socket;
     let none = || (b"*".to_vec(), Vec::new());
+    let unbound = || (b"-".to_vec(), Vec::new());
     match socket.protocol {
         Protocol::Unix => [
             (unix_name(&socket.local.name), number(socket.inode)),
@@ -46,8 +47,32 @@ pub(super) fn ends(layout: &SsLayout, row: &Row<'_>) -> [End; 2] {
             });
             [netlink(layout, row), peer.unwrap_or_else(none)]
         }
+        Protocol::Tipc | Protocol::Xdp => [
+            numbered(&socket.local, row.interface),
+            numbered(&socket.peer, None),
+        ]
+        .map(|end| {
+            end.unwrap_or_else(|| {
+                if socket.protocol == Protocol::Tipc {
+                    unbound()
+                } else {
+                    none()
+                }
+            })
+        }),
         _ => [Side::Local, Side::Peer].map(|side| internet(layout, side, row)),
     }
+}
+
+/// `node:reference` of TIPC, `device:qN` of XDP.
+fn numbered(end: &Endpoint, device: Option<&str>) -> Option<End> {
+    let port = end.port?;
+    let (mut place, port) = match device {
+        Some(device) => (device.as_bytes().to_vec(), format!("q{port}")),
+        None => (end.name.clone(), port.to_string()),
+    };
+    place.push(b':');
+    Some((place, port.into()))
 }
 
 fn number(number: Option<u64>) -> Vec<u8> {
@@ -104,6 +129,7 @@ fn internet(layout: &SsLayout, side: Side, row: &Row<'_>) -> End {
     let mut address = Vec::new();
     let is_only = socket.v6only == Some(true);
     match (end.ip, side.host(row)) {
+        (None, _) if !matches!(*end.name, [] | [b'a', ..]) => address.extend_from_slice(&end.name),
         (None, _) => address.push(b'*'),
         (Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), _) if !is_only => address.push(b'*'),
         (_, Some(host)) => address.extend_from_slice(host.as_bytes()),
