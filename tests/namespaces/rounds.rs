@@ -119,11 +119,13 @@ fn a_namespace_that_vanishes_meanwhile_is_a_gap_with_its_name() {
             let steady = rows.iter().filter(|row| row["local_port"] == port);
             let steady: Vec<_> = steady.map(|row| &row["netns"]).collect();
             assert_eq!(steady, ["steady"], "{run:?}");
-            // Of what came and went: its name, or that of the `ip` that was about to make it. What others left in the
+            // Of what came and went: its name, that of the `ip` that was about to make it, or none where that was over
+            // and had it open. What others left in the
             // kernel is told, too.
             let is_named = |line: &str| {
                 let about = line.split_once("network namespace ");
-                about.is_some_and(|(_, name)| name.starts_with("brief") || name.starts_with("ip["))
+                let names = ["brief", "ip[", "net:["];
+                about.is_some_and(|(_, name)| names.iter().any(|begin| name.starts_with(begin)))
                     || line.ends_with(": nothing that can be read leads there")
             };
             assert!(run.stderr.lines().all(is_named), "{run:?}");
