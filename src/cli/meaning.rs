@@ -228,7 +228,7 @@ impl Typed {
         Ok(())
     }
 
-    /// Of what is listed the machine is known, of a recording it is not.
+    /// The host and its boot id; a recording has neither.
     fn stamp(&self, format: Format) -> Result<Option<Stamp>, Error> {
         if !self.stamp {
             return Ok(None);

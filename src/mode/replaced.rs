@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// A file that takes the place of another once it is complete. Dropped before, it is removed.
 pub(super) struct Replaced {
-    /// `None` = what is there is no regular file, which is written to as it is.
+    /// `None` = a device or a pipe, which is written to directly.
     beside: Option<PathBuf>,
     path: PathBuf,
 }

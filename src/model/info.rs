@@ -494,9 +494,9 @@ mod tests {
     #[test]
     fn fields_do_not_overlap() {
         for structure in Structure::ALL {
-            let fields: Vec<_> = structure.fields().iter().collect();
-            let fields = fields.into_iter().filter(|field| !field.is_computed);
-            for pair in fields.collect::<Vec<_>>().windows(2) {
+            let fields = structure.fields().iter();
+            let fields: Vec<_> = fields.filter(|field| !field.is_computed).collect();
+            for pair in fields.windows(2) {
                 let [a, b] = pair else { continue };
                 let (a, b, names) = (a.span, b.span, [a.name, b.name]);
                 let same_byte = a.offset == b.offset && a.shift + a.bits <= b.shift;

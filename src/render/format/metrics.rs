@@ -251,7 +251,7 @@ fn findings(out: &mut Vec<u8>, totals: &Totals) {
     for ((kind, severity), count) in counts {
         family.sample(&[("kind", kind), ("severity", severity.name())], &count);
     }
-    let help = "Sockets of which it cannot be told whether there is a finding.";
+    let help = "Sockets that could not be checked for a finding.";
     let mut family = Family::begin(out, "lsock_finding_not_checked", help);
     for of in &findings.not_checked {
         family.sample(&[("kind", of.kind)], &of.sockets);

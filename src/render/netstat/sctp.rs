@@ -50,7 +50,7 @@ pub(super) fn row(out: &mut Vec<u8>, layout: &NetstatLayout, row: &Row<'_>) {
     }
     internet::owner(out, layout, row);
     if layout.extras.has(Extras::TIMERS) {
-        // No timer is told there.
+        // net-tools prints no timer here.
         out.push(b' ');
     }
     out.push(b'\n');
