@@ -48,6 +48,8 @@ fn bash_completes_options_and_their_values() {
             "--sctp",
             "--smc",
             "--summary",
+            "--stamp",
+            "--schema",
             "--sort",
             "--strict",
             "--source"
