@@ -129,6 +129,7 @@ impl Writer<'_> {
         self.keep(BEFORE, R::R1);
         self.code.jump(Condition::Always, attempt);
         self.code.place(unproven);
+        self.clear();
         self.set(One, offset_of!(Head, family), i32::from(STRAYED));
         self.emit()?;
         self.code.place(done);
@@ -232,9 +233,10 @@ impl Writer<'_> {
         self.code.jump(Condition::IsNot(R::R1, CLOSE), other);
         self.of_socket(R::R1, SHORT, "skc_num")?;
         self.code.jump(Condition::Is(R::R1, 0), other);
+        self.clear();
         self.let_pass(other)?;
         self.test_ends(other)?;
-        self.write_socket()?;
+        self.write_bound()?;
         self.emit()?;
         self.code.place(other);
         self.get(R::R1, NODE_OF_SOCKET);

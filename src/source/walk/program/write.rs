@@ -14,15 +14,7 @@ use crate::bpf::{Condition, Label, Malformed, Register as R, ValueKind};
 impl Writer<'_> {
     pub(super) fn write_socket(&mut self) -> Result<(), Malformed> {
         let [rest, opening, written] = [(); 3].map(|()| self.code.label());
-        let both = [
-            (WORD, "skc_bound_dev_if", offset_of!(Head, interface)),
-            (SHORT, "skc_num", offset_of!(Head, local_port)),
-            (SHORT, "skc_dport", offset_of!(Head, peer_port)),
-        ];
-        for (value, field, place) in both {
-            self.copy(value, field, place)?;
-        }
-        self.write_addresses()?;
+        self.write_ends()?;
         self.of_socket(R::R1, BYTE, "skc_state")?;
         self.write(One, offset_of!(Head, state), R::R1);
         self.code.jump(Condition::Is(R::R1, TIME_WAIT), rest);
@@ -38,12 +30,37 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Of one that is only bound: it has neither timer nor queues. The record is [clear](Self::clear).
+    pub(super) fn write_bound(&mut self) -> Result<(), Malformed> {
+        self.write_ends()?;
+        self.copy(BYTE, "skc_state", offset_of!(Head, state))?;
+        self.write_owner()
+    }
+
+    /// Clears the record. Where all of it is written before it is read, what stood there is not looked at when the
+    /// kernel compares the ways that lead somewhere, else it would check this program for a hundred times as long.
+    pub(super) fn clear(&mut self) {
+        for place in (0..self.plan.extent.bytes()).step_by(8) {
+            self.set(Eight, place, 0);
+        }
+    }
+
+    fn write_ends(&mut self) -> Result<(), Malformed> {
+        let both = [
+            (WORD, "skc_bound_dev_if", offset_of!(Head, interface)),
+            (SHORT, "skc_num", offset_of!(Head, local_port)),
+            (SHORT, "skc_dport", offset_of!(Head, peer_port)),
+        ];
+        for (value, field, place) in both {
+            self.copy(value, field, place)?;
+        }
+        self.write_addresses()
+    }
+
     fn write_addresses(&mut self) -> Result<(), Malformed> {
-        let [ipv4, done] = [(); 2].map(|()| self.code.label());
+        let done = self.code.label();
         let places = [offset_of!(Head, local), offset_of!(Head, peer)];
-        self.of_socket(R::R1, SHORT, "skc_family")?;
-        self.write(One, offset_of!(Head, family), R::R1);
-        self.code.jump(Condition::IsNot(R::R1, AF_INET6), ipv4);
+        // Of IPv4, too: where both ways leave the stack alike, the kernel checks what follows once.
         for ([_, field], place) in ADDRESSES.into_iter().zip(places) {
             let from = self
                 .btf
@@ -53,8 +70,9 @@ impl Writer<'_> {
                 self.code.store(Four, R::STACK, at(place) + word, R::R1);
             }
         }
-        self.code.jump(Condition::Always, done);
-        self.code.place(ipv4);
+        self.of_socket(R::R1, SHORT, "skc_family")?;
+        self.write(One, offset_of!(Head, family), R::R1);
+        self.code.jump(Condition::Is(R::R1, AF_INET6), done);
         for ([field, _], place) in ADDRESSES.into_iter().zip(places) {
             self.copy(WORD, field, place)?;
         }
@@ -85,9 +103,14 @@ impl Writer<'_> {
             self.code.place(timer);
         }
         self.write_timer()?;
-        if self.plan.extent == Extent::Head {
-            return Ok(());
+        match self.plan.extent {
+            Extent::Head => Ok(()),
+            Extent::Detailed => self.write_owner(),
         }
+    }
+
+    /// What belongs to whoever holds a full socket.
+    fn write_owner(&mut self) -> Result<(), Malformed> {
         self.copy(WORD, "sk_uid.val", offset_of!(Detailed, uid))?;
         self.copy(WORD, "sk_mark", offset_of!(Detailed, mark))?;
         self.copy(BYTE, "sk_shutdown", offset_of!(Detailed, shutdown))?;
