@@ -27,7 +27,11 @@ pub(super) fn check(given: &ArgMatches, definition: &clap::Command) -> Result<()
                 && (option != "-pp" || given.get_count(id) > 1)
         })
     };
-    for (_, others, text) in clashes().filter(|(option, ..)| is_given(option)) {
+    let is_meant = |typed: &str| match typed.split_once(" without ") {
+        Some((option, other)) => is_given(option) && !is_given(other),
+        None => is_given(typed),
+    };
+    for (_, others, text) in clashes().filter(|(option, ..)| is_meant(option)) {
         let other = match others.strip_prefix("without ") {
             Some(needed) => Some(needed).filter(|needed| !is_given(needed)),
             None => others.split(", ").find(|other| is_given(other)),
