@@ -142,13 +142,12 @@ impl Search {
             if is_watching || self.leads_to(one.inode) {
                 continue;
             }
-            let seen = self.found.entry(one.inode).or_default();
             if !one.is_socket {
+                let seen = self.found.entry(one.inode).or_default();
                 seen.lead(|| format!("{PROC}/{}/fd/{}", one.pid, one.fd).into());
-            } else if let Ok((inode, open)) = of_socket(one.pid, one.fd)
-                && inode == one.inode
-            {
-                seen.open = Some(open.into());
+            } else if let Ok((inode, open)) = of_socket(one.pid, one.fd) {
+                // It is that of the descriptor now, which may be another one.
+                self.found.entry(inode).or_default().open = Some(open.into());
             }
         }
         true

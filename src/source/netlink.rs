@@ -119,7 +119,7 @@ impl NetlinkSource {
                     }
                     return Ok(outcome);
                 }
-                // Everything else is told to everybody.
+                // Without that attribute the kernel answers everybody.
                 Ok(End::Refused(cause)) | Err(cause)
                     if params.extensions.storage && is_not_allowed(&cause) =>
                 {

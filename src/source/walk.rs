@@ -284,7 +284,7 @@ pub(super) struct First<'v> {
 pub(super) type Bound = HashMap<u64, u16>;
 
 impl First<'_> {
-    /// Lends what was found to be bound, and keeps what is bound with `rows`; false = no more is wanted.
+    /// Lends the bound sockets that the program found, and puts all bound ones into `rows`; false = no more is wanted.
     pub(super) fn finish(mut self, request: &Request, rows: &mut Rows) -> bool {
         let found = mem::take(&mut self.found);
         if !found.is_empty() && !self.is_over {

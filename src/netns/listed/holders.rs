@@ -86,8 +86,9 @@ const NSFS: i32 = 0x6e73_6673;
 /// The bit of a descriptor's number that says that it is a socket.
 const SOCKET: u32 = 1 << 31;
 
-/// Where the number of the process's own namespace is kept.
+// The registers that keep their values in calls.
 const FILE: R = R::R8;
+/// First the context; then the number of the namespace in which the process lives.
 const HOME: R = R::R9;
 
 fn program(btf: &Btf<'_>) -> Result<Vec<Instruction>, Malformed> {
