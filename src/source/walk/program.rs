@@ -226,6 +226,8 @@ impl<'p> Writer<'p> {
         self.code.copy(R::R1, R::R0);
         self.code.subtract(R::R0, R::R1);
         self.code.store(Eight, R::STACK, ZERO, R::R0);
+        // In parts: then the verifier takes each load from there for another number.
+        self.code.store(Four, R::STACK, ZERO, R::R0);
         self.code.copy(R::R1, SOCKET);
         self.load(R::R2, R::R1, POINTER, [KEY, "key"])?;
         self.code.jump(Condition::Is(R::R2, 0), done);
@@ -253,6 +255,7 @@ impl<'p> Writer<'p> {
         self.set(One, offset_of!(Head, family), i32::from(TABLE));
         self.emit()?;
         self.code.place(begin);
+        self.forget(BUCKET);
         // Buckets for each element; small tables have none for most.
         self.code.copy(R::R3, NODE);
         self.code.shift_down(R::R3, self.plan.shift.cast_signed());

@@ -170,6 +170,7 @@ impl Writer<'_> {
     fn first_port(&mut self, bucket: R) -> Result<(), Malformed> {
         self.code.copy(R::R1, bucket);
         self.code.add_number(bucket, 1);
+        self.forget(bucket);
         self.code.set(R::R2, self.btf.size(BUCKET_OF_PORTS)?);
         self.code.multiply(R::R1, R::R2);
         self.get(R::R2, BASE);
@@ -289,9 +290,11 @@ impl Writer<'_> {
 
     fn get(&mut self, into: R, place: i16) {
         self.code.load(Eight, into, R::STACK, place);
+        self.forget(into);
     }
 
     fn keep(&mut self, place: i16, from: R) {
+        self.forget(from);
         self.code.store(Eight, R::STACK, place, from);
     }
 }

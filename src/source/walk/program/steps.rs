@@ -78,6 +78,13 @@ impl Writer<'_> {
         self.code.load(Eight, into, R::STACK, ZERO);
     }
 
+    /// Makes the verifier forget the bounds of a number, and which others are the same. It follows a loop until it
+    /// meets a state that it has seen, and what it still knows makes the states differ.
+    pub(super) fn forget(&mut self, number: R) {
+        self.zero(R::R5);
+        self.code.add_register(number, R::R5);
+    }
+
     pub(super) fn set(&mut self, size: Size, place: usize, number: i32) {
         match number {
             0 => self.zero(R::R1),
