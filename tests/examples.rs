@@ -72,7 +72,7 @@ fn every_filter_shown_runs() {
     let folder = TempDir::new().unwrap();
     for (document, commands, least) in [
         ("README.md", readme::shown(), 20),
-        ("man/lsock.1", manual::filter_examples(), 20),
+        ("man/lsock-filter.7", manual::filter_examples(), 20),
     ] {
         let filters: Vec<Shown> = commands.into_iter().filter(has_filter).collect();
         assert!(filters.len() >= least, "{document}: {}", filters.len());

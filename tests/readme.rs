@@ -181,6 +181,8 @@ fn completions_and_manual_are_installed_where_they_are_looked_for() {
     }
     for path in [
         ".local/share/man/man1/lsock.1",
+        ".local/share/man/man5/lsock-output.5",
+        ".local/share/man/man7/lsock-filter.7",
         ".local/share/bash-completion/completions/lsock",
         ".zfunc/_lsock",
         ".config/fish/completions/lsock.fish",

@@ -16,7 +16,7 @@ fn transcripts() -> Vec<Vec<Shown>> {
     let chapter = chapter("In CI");
     let blocks = chapter.split("\n```shellsession\n").skip(1);
     let blocks = blocks.map(|block| block.split("\n```\n").next().unwrap());
-    let manual = manual::literal("IN CI");
+    let manual = manual::check_blocks();
     let of = |blocks: &mut dyn Iterator<Item = &str>| blocks.flat_map(commands).collect();
     vec![
         of(&mut blocks.into_iter()),
