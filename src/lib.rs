@@ -26,22 +26,32 @@
 //! terminal. Unsafe code is in one room, [`bpf`], whose `syscall` and `memory` say why it is sound.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "bpf")]
 pub mod bpf;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod container;
 pub mod enrich;
 pub mod error;
+#[cfg(feature = "cli")]
 pub mod exit;
 pub mod fields;
 pub mod filter;
+#[cfg(feature = "cli")]
 pub mod mode;
 pub mod model;
 pub mod netns;
 pub mod procfs;
+#[cfg(feature = "cli")]
+mod program;
+#[cfg(feature = "cli")]
 pub mod query;
+#[cfg(feature = "cli")]
 pub mod render;
 pub mod source;
-#[cfg(test)]
+#[expect(unsafe_code, reason = "these calls have no safe form; see there")]
+pub mod syscall;
+#[cfg(all(test, feature = "cli"))]
 mod tests;
 pub mod text;
 pub mod track;
@@ -65,91 +75,5 @@ mod skip;
 )]
 mod start;
 
-use std::ffi::OsString;
-use std::io::Write;
-
-use cli::{Command, Terminal};
-use error::Error;
-use exit::Verdict;
-use mode::Messages;
-use query::Query;
-use render::{Envelope, Repetition};
-
-/// Runs the command line `arguments` (the program's name first): data to `out`, messages to
-/// `messages`. Gives the exit status.
-pub fn run(
-    arguments: impl IntoIterator<Item = OsString>,
-    terminal: Terminal,
-    out: Box<dyn Write>,
-    messages: &mut dyn Write,
-) -> u8 {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let mut messages = Messages::new(cli::program(&arguments), messages);
-    let verdict = match execute(arguments, terminal, out, &mut messages) {
-        Ok(verdict) => verdict,
-        // The reader has seen enough: `lsock | head`.
-        Err(error) if error.is_broken_pipe() => Verdict::Done,
-        Err(error) => {
-            messages.error(&error.chain());
-            Verdict::Trouble
-        }
-    };
-    verdict.status()
-}
-
-fn execute(
-    arguments: Vec<OsString>,
-    terminal: Terminal,
-    mut out: Box<dyn Write>,
-    messages: &mut Messages<'_>,
-) -> Result<Verdict, Error> {
-    match cli::parse(arguments, terminal)? {
-        Command::List(query) => mode::list(&query, envelope, out, messages),
-        Command::Repeat(repeating) => {
-            let envelope = envelope(&repeating.query);
-            mode::watch(*repeating, &envelope, out, messages)
-        }
-        Command::Watch(watching) => {
-            mode::events(&watching, &envelope(&watching.query), out, messages)
-        }
-        Command::Kill(killing) => mode::kill(&killing, envelope, out, messages),
-        Command::Netstat(query) => mode::netstat(&query, &envelope(&query.query), out, messages),
-        Command::Destroyed(query, output) => {
-            mode::destroyed(&query, output, &envelope(&query), out, messages)
-        }
-        Command::Sockstat(query, is_listed) => {
-            let out = mode::sockstat(&query, out)?;
-            if !is_listed {
-                return Ok(Verdict::Done);
-            }
-            mode::list(&query, envelope, out, messages)
-        }
-        Command::Refuse(text, verdict) => {
-            messages.plain(&text);
-            Ok(verdict)
-        }
-        Command::Print(text) => {
-            out.write_all(text.as_bytes())
-                .and_then(|()| out.flush())
-                .map_err(Error::Output)?;
-            Ok(Verdict::Done)
-        }
-    }
-}
-
-/// Which machine, and when.
-fn envelope(query: &Query) -> Envelope {
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    Envelope {
-        host,
-        time: jiff::Timestamp::now()
-            .round(jiff::Unit::Second)
-            .unwrap_or_default()
-            .to_string(),
-        repetition: Repetition::Single,
-        stamp: query.stamp.clone(),
-    }
-}
+#[cfg(feature = "cli")]
+pub use program::run;

@@ -4,7 +4,7 @@ use std::borrow::{Borrow, Cow};
 use std::cmp::Reverse;
 use std::error::Error;
 use std::fmt::{Display, Write as _};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -238,7 +238,7 @@ pub(crate) fn push_exact(out: &mut Vec<u8>, value: u64, units: &Units) {
     let Some((_, unit, name, _)) = units.iter().find(fits) else {
         return;
     };
-    out.extend_from_slice(itoa::Buffer::new().format(value / unit).as_bytes());
+    let _ = write!(out, "{}", value / unit);
     let mut rest = value % unit;
     if rest > 0 {
         out.push(b'.');
@@ -267,13 +267,29 @@ pub(crate) fn enumeration(words: &[impl Borrow<str>], last_word: &str) -> String
     }
 }
 
+/// How many slips lie between two words: whoever types words has the program.
+#[cfg(feature = "cli")]
+use strsim::damerau_levenshtein as distance;
+#[cfg(not(feature = "cli"))]
+fn distance(one: &str, other: &str) -> usize {
+    if one == other { 0 } else { usize::MAX }
+}
+
+/// Columns of a text on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    #[cfg(feature = "cli")]
+    return unicode_width::UnicodeWidthStr::width(text);
+    #[cfg(not(feature = "cli"))]
+    return text.chars().count();
+}
+
 /// The name that a word is probably a slip of.
 pub fn nearest<'n>(word: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> {
     let length = word.chars().count();
     if !(2..=40).contains(&length) {
         return None;
     }
-    let distance = |name: &&str| strsim::damerau_levenshtein(word, name);
+    let distance = |name: &&str| distance(word, name);
     let same_start = |name: &str| {
         word.bytes()
             .zip(name.bytes())

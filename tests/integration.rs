@@ -37,6 +37,7 @@ mod help;
 mod kill;
 mod layers;
 mod left_over;
+mod library;
 mod listing;
 mod manual;
 mod metrics;

@@ -9,18 +9,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
-const LEVELS: [&[&str]; 11] = [
+const LEVELS: [&[&str]; 12] = [
     // `skip`, `start` and `tests` are of the tests alone.
     &["text", "skip", "start"],
     &["model"],
     &["error", "exit", "fields"],
-    &["wire", "procfs", "bpf", "filter", "track"],
+    &["wire", "procfs", "bpf", "syscall", "filter", "track"],
     &["container"],
     &["netns"],
     &["source", "enrich", "render"],
     &["query"],
     &["mode"],
     &["cli"],
+    &["program"],
     &["lib", "main", "terminal", "tests"],
 ];
 

@@ -9,10 +9,7 @@ mod assembler;
 mod btf;
 #[expect(unsafe_code, reason = "memory that the kernel writes to; see there")]
 mod memory;
-#[expect(
-    unsafe_code,
-    reason = "bpf(2), kcmp(2), name_to_handle_at(2) and ioctl(2) have no safe form; see there"
-)]
+#[expect(unsafe_code, reason = "bpf(2) has no safe form; see there")]
 mod syscall;
 
 use std::fs::{self, File};
@@ -26,8 +23,7 @@ pub(crate) use btf::tests::Kernel;
 pub use btf::{Btf, Malformed, TypeKind, ValueKind};
 pub use memory::{Counter, Numbers, RingBuffer};
 
-// The other calls that have no safe form are here because this is the room of unsafe code.
-pub use syscall::{MapKind, cgroup_id, is_network, network_of, share_descriptors};
+pub use syscall::MapKind;
 
 use crate::error::Error;
 

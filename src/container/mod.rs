@@ -4,6 +4,7 @@
 //! what a container is called stands in their files.
 
 mod holder;
+mod json;
 mod network;
 mod path;
 mod servants;
@@ -279,5 +280,5 @@ impl Containers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "containers"))]
 mod tests;

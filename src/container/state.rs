@@ -10,8 +10,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
+use super::json::{self, Value};
 use super::path::{Runtime, is_id};
 use crate::model::{Fact, Place};
 use crate::procfs::file::read_path;
@@ -382,7 +381,7 @@ fn podman(store: &Path) -> HashMap<String, Place> {
     let pods = Pods::of(store);
     let one = |one: &Value| {
         let metadata = text(one, "/metadata");
-        let metadata = metadata.and_then(|json| serde_json::from_str::<Value>(&json).ok());
+        let metadata = metadata.and_then(|text| json::parsed(text.as_bytes()));
         let id = text(one, "/id")?;
         let mut place = Place::default();
         place.add(Fact::Container, text(one, "/names/0"));
@@ -462,7 +461,7 @@ fn word(value: Option<&Value>) -> Option<String> {
 }
 
 fn parsed(path: &Path, most: usize) -> Option<Value> {
-    serde_json::from_slice(&read_path(path, most).ok()?).ok()
+    json::parsed(&read_path(path, most).ok()?)
 }
 
 /// The paths of what a directory has, in an order; none of one that cannot be read.
@@ -473,5 +472,5 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "containers"))]
 mod tests;

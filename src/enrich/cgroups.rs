@@ -9,8 +9,8 @@ use std::{fs, io};
 
 use procfs::process::MountInfo;
 
-use crate::bpf;
 use crate::procfs::mounts::{mounts, point};
+use crate::syscall;
 
 use super::visibility::is_namespace;
 
@@ -137,7 +137,7 @@ impl Cgroups {
 
 /// The id of the cgroup with this directory and inode; `None` = it cannot be told.
 fn id_of(directory: &Path, inode: u64) -> Option<u64> {
-    let told = bpf::cgroup_id(directory).ok();
+    let told = syscall::cgroup_id(directory).ok();
     // On a kernel of 64 bits it is the number of the inode, and no other runs a program of 64 bits.
     told.or(cfg!(target_pointer_width = "64").then_some(inode))
 }

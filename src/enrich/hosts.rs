@@ -1,7 +1,9 @@
 //! Names of hosts, from /etc/hosts, the DNS and whatever else the system is told to ask.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::IpAddr;
+#[cfg(feature = "cli")]
+use std::collections::HashMap;
+use std::collections::{HashSet, VecDeque};
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,7 +21,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// A name that ends in a number is none: the resolver would take `10.1` for `10.0.0.1`.
 pub(super) fn addresses(name: &str, deadline: Duration) -> Option<Vec<IpAddr>> {
     addresses_with(name, deadline, |name| {
-        dns_lookup::lookup_host(name).map_or_else(|_| Vec::new(), Iterator::collect)
+        let found = (name, 0).to_socket_addrs();
+        found.map_or_else(|_| Vec::new(), |found| found.map(|one| one.ip()).collect())
     })
 }
 
@@ -47,6 +50,7 @@ fn is_host_name(name: &str) -> bool {
 
 /// True if a name reads like an address, `8.8.8.8`, or like any, `*`. Whoever answers for an address in
 /// the DNS may call it so.
+#[cfg(feature = "cli")]
 fn reads_like_address(name: &str) -> bool {
     let mut labels = name.trim_end_matches('.').split('.');
     labels.all(is_number) || name.contains(':') || name == "*"
@@ -60,6 +64,7 @@ fn is_number(label: &str) -> bool {
 
 /// What an IPv4-mapped IPv6 address is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg(feature = "cli")]
 pub enum Mapped {
     /// As the IPv4 host is.
     AsIpv4,
@@ -68,6 +73,7 @@ pub enum Mapped {
     AsIpv6,
 }
 
+#[cfg(feature = "cli")]
 impl Mapped {
     const fn asked(self, address: IpAddr) -> IpAddr {
         match self {
@@ -79,6 +85,7 @@ impl Mapped {
 
 /// The names of these addresses, as far as they are known by the deadline. Unspecified addresses
 /// (`0.0.0.0`, `::`) are never asked for, others once each. A name that looks like an address is none.
+#[cfg(feature = "cli")]
 pub fn resolve(
     addresses: impl Iterator<Item = IpAddr>,
     mapped: Mapped,
@@ -90,7 +97,8 @@ pub fn resolve(
     })
 }
 
-/// [`resolve`] with another resolver.
+/// The same with another resolver.
+#[cfg(feature = "cli")]
 pub(super) fn resolve_with(
     addresses: impl Iterator<Item = IpAddr>,
     deadline: Duration,
@@ -148,5 +156,5 @@ fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests;

@@ -12,6 +12,7 @@ mod peers;
 mod process;
 mod services;
 mod system_names;
+#[cfg_attr(not(feature = "bpf"), path = "no_task_files.rs")]
 mod task_files;
 mod users;
 mod visibility;
@@ -30,6 +31,7 @@ use crate::netns::{self, Namespace, Namespaces};
 use crate::procfs::fd::Walk;
 use crate::procfs::moment::Moment;
 use cgroups::Cgroups;
+#[cfg(feature = "cli")]
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
 use name_cache::{LookUp, NameCache};

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::fs::{getxattr, stat};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use crate::model::Process;
 use crate::procfs::fd::{is_ending, other_threads, parent, start_ticks};
@@ -29,7 +30,7 @@ pub(super) struct Described {
 /// ends on the way, the rest stays unknown.
 pub(super) fn read(root: &Path, pid: u32, has_cgroup: bool) -> Option<Described> {
     // Everything is read through one open directory: it stays this process when its pid is reused.
-    let path = root.join(itoa::Buffer::new().format(pid));
+    let path = root.join(DecInt::new(pid));
     let mut process = Process {
         pid,
         ..Process::default()

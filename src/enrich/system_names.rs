@@ -229,6 +229,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    #[cfg_attr(not(feature = "cli"), ignore = "the program alone knows slips")]
     fn what_is_not_here_is_told_with_the_nearest_name() {
         assert_eq!(HERE.user("root"), Ok(Some(0)));
         assert_eq!(HERE.interface("lo"), Ok(Some(1)));

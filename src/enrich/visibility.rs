@@ -43,7 +43,7 @@ pub(super) fn is_live(root: &Path) -> bool {
 
 /// Does `root` number processes as this process does? Not if it is that of another PID namespace.
 pub(super) fn numbers_as_here(root: &Path) -> bool {
-    let own = itoa::Buffer::new().format(std::process::id()).to_owned();
+    let own = std::process::id().to_string();
     is_live(root) && fs::read_link(root.join("self")).is_ok_and(|link| link.as_os_str() == &*own)
 }
 

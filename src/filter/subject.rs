@@ -119,6 +119,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "cli"), ignore = "the program alone knows slips")]
     fn a_slip_is_recognised() {
         let names = names();
         for (word, meant) in [

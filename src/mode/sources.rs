@@ -49,7 +49,8 @@ pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
     let source: Box<dyn Source> = match &query.input {
         Input::Auto => {
             let procfs = ProcfsSource::new("/proc", recorder.clone());
-            Box::new(AutoSource::new(netlink(), Use::WherePays, procfs))
+            let netlink = WalkSource::new(netlink(), Use::WherePays);
+            Box::new(AutoSource::new(Box::new(netlink), procfs))
         }
         Input::Files => Box::new(FilesSource::live()),
         Input::Netlink => Box::new(netlink()),

@@ -3,6 +3,7 @@
 mod counts;
 mod details;
 mod endpoint;
+#[cfg(feature = "bpf")]
 mod event;
 mod finding;
 mod info;
@@ -26,6 +27,7 @@ pub(crate) use named::named;
 pub use counts::{Counts, Listeners, StateCounts};
 pub use details::{BoundFile, Details, Memory, MemoryField};
 pub use endpoint::{Address, Endpoint, Network, Translation};
+#[cfg(feature = "bpf")]
 pub use event::{Ending, Event, EventSummary, Owner, Spent, Syn, Task, Traffic};
 pub use finding::{
     Counter, FINDINGS, Finding, FindingKind, Findings, Found, Group, GroupBy, GroupKey, Holder,

@@ -5,6 +5,7 @@
 
 mod anchor;
 mod here;
+#[cfg_attr(not(feature = "bpf"), path = "unlisted.rs")]
 mod listed;
 mod search;
 mod wanted;
@@ -16,8 +17,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::bpf::{is_network, network_of};
 use crate::model::Network;
+use crate::syscall::{is_network, network_of};
 use rustix::fs::{CWD, Mode, OFlags, fstat, fstatfs, openat, readlinkat_raw};
 use rustix::io::Errno;
 use rustix::path::Arg;

@@ -6,23 +6,23 @@ use std::io;
 use rustix::io::Errno;
 
 use super::netlink::{NOT_ALLOWED, is_one_of, is_refusal};
-use super::{NetlinkSource, Outcome, ProcfsSource, Request, Source, Use, Visitor, WalkSource};
+use super::{Outcome, ProcfsSource, Request, Source, Visitor};
 use crate::error::Error;
 use crate::model::{Cause, Protocol, Socket, Table, Warning};
 
 /// Chooses per table, before its first row.
 pub struct AutoSource {
-    netlink: WalkSource,
+    netlink: Box<dyn Source>,
     procfs: ProcfsSource,
     /// What was warned of: modules that are missing, and `None` for rights.
     told: HashSet<Option<&'static str>>,
 }
 
 impl AutoSource {
-    /// From its two halves, and whether connections are walked.
-    pub fn new(netlink: NetlinkSource, usage: Use, procfs: ProcfsSource) -> Self {
+    /// From its two halves.
+    pub fn new(netlink: Box<dyn Source>, procfs: ProcfsSource) -> Self {
         Self {
-            netlink: WalkSource::new(netlink, usage),
+            netlink,
             procfs,
             told: HashSet::new(),
         }

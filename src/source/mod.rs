@@ -2,9 +2,11 @@
 
 mod auto;
 mod channel;
+#[cfg(feature = "bpf")]
 mod checks;
 mod conntrack;
 mod decoder;
+#[cfg(feature = "bpf")]
 pub mod events;
 mod files;
 mod kernel;
@@ -17,6 +19,7 @@ mod record;
 mod replay;
 mod speaks;
 mod unix_names;
+#[cfg(feature = "bpf")]
 mod walk;
 
 use std::io;
@@ -45,6 +48,7 @@ pub use netlink::NetlinkSource;
 pub use procfs::ProcfsSource;
 pub use record::Recorder;
 pub use replay::ReplaySource;
+#[cfg(feature = "bpf")]
 pub use walk::{Use, WalkSource};
 
 /// What a listing asks of every table.

@@ -1,6 +1,7 @@
 //! Several network namespaces, one after another.
 
 mod parts;
+#[cfg(feature = "bpf")]
 mod walked;
 
 use std::collections::{BTreeSet, HashSet};
@@ -13,17 +14,19 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 pub(super) use self::parts::each;
-use self::parts::{TCP, one_by_one, together};
+#[cfg(feature = "bpf")]
+use self::parts::together;
+use self::parts::{TCP, one_by_one};
 use super::kernel::Kernel;
 use super::{
-    AutoSource, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source, Use, Visitor,
+    AutoSource, NetlinkSource, Outcome, PROC, ProcfsSource, Recorder, Request, Source, Visitor,
 };
-use crate::bpf::share_descriptors;
 use crate::error::Error;
 use crate::model::{Cause, Limits, Socket, State, StateSet, Table, Warning};
 use crate::netns::{Anchor, List, Namespace, Namespaces, Search, Wanted, own_process};
 use crate::procfs::fd::{Descriptor, Threads, Walk, walk};
 use crate::procfs::moment::Moment;
+use crate::syscall::share_descriptors;
 
 /// How the tables of a namespace are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,7 @@ impl One {
                 let netlink = NetlinkSource::within(Arc::clone(anchor), recorder.clone());
                 let files = files(anchor.proc());
                 Some(match way {
-                    Way::Auto => Box::new(AutoSource::new(netlink, Use::Never, files)),
+                    Way::Auto => Box::new(AutoSource::new(Box::new(netlink), files)),
                     Way::Netlink | Way::Bpf => Box::new(netlink),
                     Way::Procfs => Box::new(files),
                 })
@@ -371,6 +374,7 @@ impl Source for NamespacesSource {
     }
 
     fn visit_both(&mut self, request: &Request, visitor: &mut dyn Visitor) -> Option<Outcome> {
+        #[cfg(feature = "bpf")]
         if let Some(outcome) = self.walk(request, visitor) {
             return Some(outcome);
         }

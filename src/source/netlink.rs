@@ -51,6 +51,7 @@ impl NetlinkSource {
     }
 
     /// True if what is read is kept.
+    #[cfg(feature = "bpf")]
     pub(super) fn is_recorded(&self) -> bool {
         self.recorder.is_on()
     }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use itoa::Buffer;
+use rustix::path::DecInt;
 
 use super::attribute::{memory, nonzero, u32_at, u64_at, walk};
 use crate::error::Malformed;
@@ -288,7 +288,7 @@ fn take(to: &To, value: &[u8], socket: &mut Socket) -> Result<(), Malformed> {
         To::SendQueue => socket.send_queue = word,
         To::Address(end) => match word {
             Some(ANY) => end(socket).set_name(b"any"),
-            Some(number) => end(socket).set_name(Buffer::new().format(number).as_bytes()),
+            Some(number) => end(socket).set_name(DecInt::new(number).as_bytes()),
             None => {}
         },
         To::Ip(end) => {

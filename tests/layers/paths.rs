@@ -65,10 +65,14 @@ fn walk(tokens: TokenStream, tests: Tests, found: &mut Vec<Named>) {
     }
 }
 
-/// True if the attribute `#[cfg(test)]` begins with this token.
+/// True if the attribute `#[cfg(test)]` begins with this token, or `#[cfg(all(test, …))]`.
 fn is_for_tests(token: &TokenTree, rest: &Tokens) -> bool {
     let attribute = || rest.clone().next().map(|group| group.to_string());
-    is(token, '#') && attribute().is_some_and(|text| text.replace(' ', "") == "[cfg(test)]")
+    is(token, '#')
+        && attribute().is_some_and(|text| {
+            let text = text.replace(' ', "");
+            text == "[cfg(test)]" || text.starts_with("[cfg(all(test,")
+        })
 }
 
 /// Takes the item that follows: to its semicolon or its block.

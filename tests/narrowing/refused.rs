@@ -4,7 +4,7 @@ use std::thread;
 
 use lsock::filter::{Check, Expr, Field, Narrow, Op, Operand, Operation, Prefix, Side};
 use lsock::model::Source as Kind;
-use lsock::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source, Use};
+use lsock::source::{AutoSource, NetlinkSource, ProcfsSource, Recorder, Source};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 use super::{TCP, identity, visit, whole};
@@ -36,7 +36,7 @@ fn sources() -> [Box<dyn Source>; 2] {
     let procfs = ProcfsSource::new("/proc/thread-self", Recorder::default());
     [
         Box::new(netlink()),
-        Box::new(AutoSource::new(netlink(), Use::Never, procfs)),
+        Box::new(AutoSource::new(Box::new(netlink()), procfs)),
     ]
 }
 

@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::{Cgroups, locate, locate_below, mount_point, mounted, path_below};
-use crate::bpf;
 use crate::procfs::mounts::parsed;
 use crate::skip::skip;
+use crate::syscall;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -172,11 +172,11 @@ fn the_kernel_tells_the_id_of_a_cgroup() {
         skip("no cgroup2 is mounted here");
         return;
     };
-    match bpf::cgroup_id(&mount) {
+    match syscall::cgroup_id(&mount) {
         Ok(told) => assert_eq!(told, id(&mount)),
         Err(cause) => skip(format_args!("name_to_handle_at: {cause}")),
     }
     let elsewhere = tempfile::tempdir().unwrap();
-    assert!(bpf::cgroup_id(elsewhere.path()).is_err());
-    assert!(bpf::cgroup_id(Path::new("/a\0b")).is_err());
+    assert!(syscall::cgroup_id(elsewhere.path()).is_err());
+    assert!(syscall::cgroup_id(Path::new("/a\0b")).is_err());
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fd_index::FdIndex;
-use crate::bpf::share_descriptors;
 use crate::enrich::task_files::TaskFiles;
 use crate::enrich::visibility::{Visibility, is_hiding, is_live, limit, numbers_as_here};
 use crate::error::Error;
@@ -14,6 +13,7 @@ use crate::procfs::fd::{
 };
 use crate::procfs::file::read_path;
 use crate::procfs::moment::{Moment, ticks};
+use crate::syscall::share_descriptors;
 
 /// With fewer open files on the machine a walk takes no longer than to read the description of the
 /// kernel, some milliseconds.

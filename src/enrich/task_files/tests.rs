@@ -5,10 +5,11 @@
 )]
 
 use super::{FUNCTION, FdRecord, MOST_IN_VAIN, RECORD, TaskFiles, WANTED, program, read};
-use crate::bpf::{Btf, Kernel, TypeKind, share_descriptors};
+use crate::bpf::{Btf, Kernel, TypeKind};
 use crate::enrich::visibility::limit;
 use crate::procfs::fd::{Descriptor, Ring, Threads, walk};
 use crate::skip::skip;
+use crate::syscall::share_descriptors;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::collections::VecDeque;

@@ -130,6 +130,7 @@ fn what_is_written_in_full_reads_back_the_same() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "cli"), ignore = "the program alone knows slips")]
 fn texts_without_a_meaning_are_told_where_they_go_wrong() {
     for (text, reason, column) in REJECTED {
         let Err(error) = parse(text, &Known) else {

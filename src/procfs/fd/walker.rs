@@ -11,7 +11,7 @@ use std::thread;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
-use rustix::path::Arg;
+use rustix::path::{Arg, DecInt};
 
 use super::stat::{cannot_hold_sockets, decimal, parent};
 use super::{Descriptor, Ring, Threads, Unreadable, Walk};
@@ -95,7 +95,7 @@ impl<'a> Walker<'a> {
     pub(super) fn process(&mut self, pid: u32, threads: Threads<'_>) {
         let mut listing = self.descriptors(pid, pid);
         if let (Threads::All(shares), false) = (threads, listing == Listing::Gone) {
-            let others = other_threads(self.root, itoa::Buffer::new().format(pid), pid);
+            let others = other_threads(self.root, DecInt::new(pid).as_str(), pid);
             let others = others.unwrap_or_else(|cause| {
                 listing = Listing::Failed(cause);
                 Vec::new()
@@ -219,7 +219,7 @@ pub fn threads_of(root: &Path, held: &[Descriptor]) -> Vec<(u32, Vec<u32>)> {
         return Vec::new();
     };
     let pid = first.pid;
-    let others = other_threads(root.as_fd(), itoa::Buffer::new().format(pid), pid);
+    let others = other_threads(root.as_fd(), DecInt::new(pid).as_str(), pid);
     let threads = once(pid).chain(others.unwrap_or_default());
     let has = |thread, held: &Descriptor| {
         let mut link = [MaybeUninit::uninit(); LINK_BUFFER];
