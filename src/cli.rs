@@ -9,6 +9,7 @@ mod families;
 mod fields;
 mod getopt;
 mod habits;
+mod help;
 mod kill;
 mod meaning;
 mod netstat;
@@ -95,20 +96,9 @@ pub fn program(arguments: &[OsString]) -> &'static str {
     other.unwrap_or("lsock")
 }
 
-/// Help is not written wider, however wide the terminal is.
-const WIDEST: usize = 100;
-
-const FROM_OTHERS: &str = include_str!("cli/help.txt").trim_ascii_end();
-
-const ABOUT: &str = "\
-Lists the sockets of this machine and where they are in the TCP state machine.
-
-Without a protocol: TCP, UDP and raw sockets over IPv4 and IPv6. Without -a or
--l: what is connected or connecting. Host names are looked up only with -r.";
-
 /// The command line as it is typed.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "lsock", version, about = ABOUT, long_about = None, after_help = FROM_OTHERS, styles = Styles::plain())]
+#[command(name = "lsock", version, about = help::ABOUT, long_about = None, after_help = help::AFTER, styles = Styles::plain())]
 #[command(
     disable_help_flag = true,
     disable_version_flag = true,
@@ -137,7 +127,7 @@ struct Typed {
     /// Packet sockets
     #[arg(short = '0', long)]
     packet: bool,
-    /// Netlink; so --vsock, --tipc, --xdp, --smc
+    /// Netlink; also --vsock, --tipc, --xdp, --smc
     #[arg(long)]
     netlink: bool,
     /// vsock
@@ -161,7 +151,7 @@ struct Typed {
     /// IPv6; with -4 both
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Protocols and families: tcp,sctp,unix ...; all of them: all
+    /// Protocols and families: all, tcp, sctp, unix ...
     #[arg(
         short = 'A',
         long,
@@ -172,20 +162,20 @@ struct Typed {
         value_parser = words::families()
     )]
     family: Vec<Listed>,
-    /// Every state: listeners, bound and unconnected sockets too
+    /// Every state, listeners included
     #[arg(short, long)]
     all: bool,
-    /// TCP and unix in LISTEN, others unconnected; -a wins
+    /// Only listeners: LISTEN, or unconnected UDP and raw
     #[arg(short, long)]
     listening: bool,
 
-    /// Numbers instead of names for ports and users
+    /// Show numbers instead of port and user names
     #[arg(short, long)]
     numeric: bool,
-    /// Host names from the DNS, within two seconds; in text
+    /// Look up host names, for at most two seconds
     #[arg(short, long)]
     resolve: bool,
-    /// Processes; -pp: the peer's; -T: threads; -Z: context
+    /// Processes; -pp: peers too; -T: threads; -Z: contexts
     #[arg(short, long, action = ArgAction::Count)]
     processes: u8,
     /// Threads that hold a socket, with -p
@@ -200,10 +190,10 @@ struct Typed {
         hide_short_help = true
     )]
     context: bool,
-    /// User, inode, half-close, mark, cgroup ...; -p: fds
+    /// User, inode, half-close, mark, cgroup; with -p fds
     #[arg(short, long)]
     extended: bool,
-    /// The timer that runs
+    /// Running timer
     #[arg(short = 'o', long)]
     timers: bool,
     #[arg(short, long, help = "Congestion control and the kernel's tcp_info")]
@@ -211,16 +201,16 @@ struct Typed {
     /// Socket memory and drops
     #[arg(short, long)]
     memory: bool,
-    /// BPF maps that store something of a socket: id and size
+    /// BPF maps that store data for a socket: ID and size
     #[arg(long, hide_short_help = true)]
     bpf_storage: bool,
-    /// How many sockets in which state, and what is wrong
+    /// Count sockets by state and report problems
     #[arg(short, long)]
     summary: bool,
     /// With -s: exit 1 at info, warning or critical
     #[arg(long, value_name = "SEVERITY", value_parser = words::severities())]
     fail_on: Option<Severity>,
-    /// Again every second, or SEC; with keys on a terminal
+    /// Watch mode: list every second, or every SEC
     #[arg(
         short,
         long,
@@ -231,101 +221,101 @@ struct Typed {
         value_parser = repeat::seconds
     )]
     continuous: Option<Duration>,
-    /// Steps of TCP as they happen; best as root
+    /// Show TCP state changes as they happen; best as root
     #[arg(short = 'E', long)]
     events: bool,
-    /// Groups by FIELD,...; with -E: connection, pair
+    /// Group by FIELD,...; with -E: connection, pair
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
 
     /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus
     #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
     format: Option<FormatWord>,
-    /// The same as --format json; --output FILE: into it
+    /// Same as --format json; --output FILE: into a file
     #[arg(short, long, conflicts_with = "format")]
     json: bool,
-    /// No line of titles
+    /// Omit the header line
     #[arg(short = 'H', long)]
     no_header: bool,
-    /// What -i and -m tell on the socket's own line
+    /// Show details of -i and -m on the same line
     #[arg(short = 'O', long)]
     oneline: bool,
-    /// Leave out the columns of queues
+    /// Omit the queue columns
     #[arg(short = 'Q', long, hide_short_help = true)]
     no_queues: bool,
-    /// Begin rows with time, host and boot id, in ndjson and csv
+    /// Begin rows of ndjson and csv with time, host and boot ID
     #[arg(long, hide_short_help = true)]
     stamp: bool,
-    /// Write to FILE, all or nothing: beside it first, then renamed
+    /// Write to FILE atomically
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     output: Option<PathBuf>,
-    /// Print what loads the rows: json, duckdb, clickhouse, arrow
+    /// Print a definition of the rows: json, duckdb, clickhouse, arrow
     #[arg(long, value_name = "ENGINE", value_parser = words::engines(), hide_short_help = true)]
     schema: Option<Engine>,
-    /// Fields to show; --stamp: time, host; --schema: for SQL
+    /// Fields to show; --stamp: time, host; --schema: SQL
     #[arg(long, value_name = "LIST")]
     columns: Option<String>,
-    /// Fields to sort by; -FIELD descends. Holds all rows
+    /// Fields to sort by; -FIELD descends
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     sort: Option<String>,
-    /// Rows, or events, to show at the most
+    /// Show at most N rows or events
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = words::limit)]
     limit: Option<usize>,
     #[arg(
         long,
-        help = "Colours: auto, always or never; auto heeds NO_COLOR",
+        help = "Colors: auto, always or never",
         value_name = "WHEN",
         value_parser = words::colors(),
         default_value = "auto"
     )]
     color: OrAuto<Color>,
 
-    /// Show nothing; exit status 0 if something matches
+    /// Show nothing; exit 0 if a socket matches
     #[arg(short, long)]
     quiet: bool,
-    /// Exit status 1 unless so many match: 3, 1.., ..5, 2..4
+    /// Exit 1 unless COUNT match: 3, 1.., ..5, 2..4
     #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = words::count)]
     expect: Option<Count>,
-    /// Look again until it is so, up to 30s; with -E: the end
+    /// Retry until the check holds, at most DURATION
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = words::duration)]
     wait: Option<Duration>,
-    /// Exit status 2 if some processes could not be read
+    /// Exit 2 if some processes could not be read
     #[arg(long)]
     strict: bool,
 
-    /// End what matches, and tell the result; --dry-run lists it
+    /// End the matching sockets; --dry-run only lists them
     #[arg(short = 'K', long)]
     kill: bool,
-    /// With -K: without a question; twice: our ssh session too
+    /// With -K: do not ask; twice: end our ssh session too
     #[arg(long, action = ArgAction::Count)]
     yes: u8,
-    /// With -K: only list what would be ended
+    /// With -K: only list the sockets
     #[arg(long, hide = true)]
     dry_run: bool,
 
-    /// Network namespaces: name, PID, path; all = every one
+    /// Network namespaces: name, PID, path, or all
     #[arg(short = 'N', long, value_name = "WHERE", value_delimiter = ',')]
     netns: Vec<OsString>,
-    /// How to find sockets: auto, netlink, procfs, bpf
+    /// How to read sockets: auto, netlink, procfs, bpf
     #[arg(long, value_name = "SOURCE", value_parser = words::sources(), default_value = "auto")]
     source: OrAuto<Source>,
     /// How to find processes: auto, proc, bpf
     #[arg(long, value_name = "WAY", value_parser = words::owner_sources(), default_value = "auto")]
     owners: OwnerSource,
-    /// Read the files of another /proc, and nothing but files
+    /// Read only the files of another /proc
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     proc_root: Option<PathBuf>,
-    /// Name containers by the files below DIR instead of /
+    /// Read files of container engines below DIR
     #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
     host_root: PathBuf,
-    /// Keep what was read in FILE, in the format of ss -D
+    /// Record the data in FILE, in the format of ss -D
     #[arg(short = 'D', long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
-    /// List a recording of -D, or of ss -D, as if live
+    /// List a recording of -D or ss -D
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
 
-    /// A filter in a file
+    /// Read a filter from FILE
     #[arg(
         short = 'F',
         long = "filter",
@@ -335,17 +325,17 @@ struct Typed {
     )]
     filter_file: Option<PathBuf>,
 
-    /// Which of them: dport = 443, state time-wait; a file: -F
+    /// Filter: dport = 443, state time-wait; -F FILE
     #[arg(value_name = "FILTER")]
     filter: Vec<OsString>,
 
-    /// Print help
+    /// Print help; -h: common options, --help: all
     #[arg(short, long, action = ArgAction::HelpShort)]
     help: Option<bool>,
     /// Print version
     #[arg(short = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
-    /// Explain a state, or all of them
+    /// Explain a state, or all
     #[arg(long, value_name = "STATE", exclusive = true)]
     explain: Option<String>,
     /// Print completions for bash, zsh or fish
@@ -368,11 +358,16 @@ pub fn parse(
         ss::NAME => return ss::parse(arguments.into_iter().skip(1), terminal),
         _ => {}
     }
-    let width = terminal.width.map_or(WIDEST, usize::from);
-    let definition = definition().term_width(width.min(WIDEST));
+    if let Some(topic) = help::topic(&arguments) {
+        return topic.map(Command::Print);
+    }
+    let definition = definition().term_width(help::width(terminal));
     let arguments = repeat::joined(arguments, &definition);
     let matches = match definition.clone().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
+        Err(error) if help::is_brief(&error, &arguments) => {
+            return Ok(Command::Print(help::brief(definition)));
+        }
         Err(error) if !error.use_stderr() => return Ok(Command::Print(error.render().to_string())),
         Err(error) => return Err(refusal::usage(error, &arguments, definition)),
     };
@@ -431,8 +426,9 @@ pub fn is_utf8(locale: &OsStr) -> bool {
 }
 
 fn completions(shell: Shell) -> String {
-    // For the shell, the words that a test of a filter can begin with are the values to choose from.
-    let words = filter::words();
+    // For the shell, the words that a filter can begin with, and `help`, are the values to choose from.
+    let help = std::iter::once("help".to_owned());
+    let words: Vec<String> = filter::words().into_iter().chain(help).collect();
     let choice = PossibleValuesParser::new(&words);
     let states = PossibleValuesParser::new(explain::words());
     let mut definition = definition()
@@ -451,31 +447,8 @@ fn completions(shell: Shell) -> String {
 
 /// The definition of the command line, for what must agree with it.
 pub fn definition() -> clap::Command {
-    let mut heading = "";
-    Typed::command().mut_args(|argument| {
-        let id = argument.get_id().as_str();
-        if let Some((_, begins)) = HEADINGS.iter().find(|(first, _)| *first == id) {
-            heading = begins;
-        }
-        // Their help says what they take.
-        let is_told = argument.get_action().takes_values();
-        argument
-            .hide_possible_values(is_told)
-            .hide_default_value(is_told)
-            .help_heading(heading)
-    })
+    help::under_headings(Typed::command())
 }
-
-/// The headings of the help, each with the first argument below it.
-const HEADINGS: [(&str, &str); 7] = [
-    ("tcp", "Which sockets"),
-    ("numeric", "What to tell"),
-    ("format", "How to show it"),
-    ("quiet", "Checks, and ending sockets"),
-    ("netns", "Where from"),
-    ("filter", "Which sockets"),
-    ("help", "Other"),
-];
 
 #[cfg(test)]
 mod tests {

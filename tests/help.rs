@@ -31,11 +31,6 @@ fn examples(help: &str) -> Vec<Shown> {
 }
 
 #[test]
-fn both_flags_print_the_same() {
-    assert_eq!(help("-h", None), help("--help", None));
-}
-
-#[test]
 fn lines_fit_the_terminal() {
     for (width, most) in [
         (None, 100),
@@ -43,16 +38,86 @@ fn lines_fit_the_terminal() {
         (Some(100), 100),
         (Some(200), 100),
     ] {
-        for line in help("-h", width).lines() {
+        for line in [help("-h", width), help("--help", width)].concat().lines() {
             assert!(line.chars().count() <= most, "{width:?}: {line}");
         }
     }
 }
 
+/// The names of the options that a help shows.
+fn options(help: &str) -> Vec<&str> {
+    let lines = help.lines().map(str::trim_start);
+    let lines = lines.filter(|line| line.starts_with('-'));
+    let words = lines.flat_map(|line| line.split([' ', '=', '[', '.', ',']));
+    words.filter(|word| word.starts_with("--")).collect()
+}
+
+#[test]
+fn short_help_is_a_part_of_the_whole() {
+    let (brief, whole) = (help("-h", Some(80)), help("--help", Some(80)));
+    let shown = options(&brief);
+    assert!(shown.len() >= 20, "{brief}");
+    let whole = options(&whole);
+    assert!(shown.iter().all(|name| whole.contains(name)), "{brief}");
+}
+
+#[test]
+fn filters_of_the_short_help_are_understood() {
+    let text = help("-h", None);
+    let (_, filters) = text.split_once("\nFilters: ").unwrap();
+    let tests = filters.lines().next().unwrap().split(", ");
+    for test in tests {
+        if let Err(error) = cli::parse(["lsock".into(), test.into()], Terminal::default()) {
+            panic!("{error}");
+        }
+    }
+    let (_, examples) = text.split_once("\nExamples: ").unwrap();
+    let examples = examples.lines().next().unwrap().split(", ");
+    for example in examples {
+        let words = example.split(' ').map(Into::into);
+        if let Err(error) = cli::parse(words, Terminal::default()) {
+            panic!("{error}");
+        }
+    }
+}
+
+#[test]
+fn topics_are_listed_and_found() {
+    let run = |words: &[&str]| {
+        let words = words.iter().map(Into::into);
+        cli::parse(
+            std::iter::once("lsock".into()).chain(words),
+            Terminal::default(),
+        )
+    };
+    let print = |words: &[&str]| match run(words) {
+        Ok(Command::Print(text)) => text,
+        other => panic!("{words:?}: {other:?}"),
+    };
+    let list = print(&["help"]);
+    let (_, topics) = list.split_once("\nTopics:\n").unwrap();
+    assert!(topics.lines().count() >= 10, "{list}");
+    for line in topics.lines() {
+        let (topic, title) = line.trim().split_once(' ').unwrap();
+        assert!(!title.trim().is_empty(), "{line}");
+        let page = print(&["help", topic]);
+        assert!(
+            page.starts_with("NAME\n") && page.contains(title.trim()),
+            "{topic}"
+        );
+        assert_eq!(page, print(&["help", &format!("lsock-{topic}")]));
+    }
+    let error = run(&["help", "filters"]).unwrap_err().to_string();
+    assert!(error.starts_with("unknown topic \"filters\"; did you mean filter? the topics are: "));
+    assert!(run(&["help", "filter", "states"]).is_err());
+    // What is no topic of help is a filter.
+    assert!(matches!(run(&["any", "help"]), Ok(Command::List(_))));
+}
+
 #[test]
 fn tables_and_examples_are_not_broken_at_80_columns() {
     let [narrow, wide] = [80, 100].map(|width| {
-        let text = help("-h", Some(width));
+        let text = help("--help", Some(width));
         let (_, rest) = text.split_once("\nComing from").unwrap();
         rest.to_owned()
     });
@@ -61,14 +126,14 @@ fn tables_and_examples_are_not_broken_at_80_columns() {
 
 #[test]
 fn groups_come_in_the_order_of_the_manual() {
-    let text = help("-h", None);
+    let text = help("--help", None);
     let groups = [
         "\nUsage: ",
-        "\nWhich sockets:",
-        "\nWhat to tell:",
-        "\nHow to show it:",
-        "\nChecks, and ending sockets:",
-        "\nWhere from:",
+        "\nSockets:",
+        "\nDetails:",
+        "\nOutput:",
+        "\nChecks and ending sockets:",
+        "\nSources:",
         "\nOther:",
         "\nFilters, ",
         "\nComing from netstat or ss:",
@@ -84,7 +149,7 @@ fn groups_come_in_the_order_of_the_manual() {
 
 #[test]
 fn tests_of_filters_are_understood() {
-    let text = help("-h", None);
+    let text = help("--help", None);
     let (_, rest) = text.split_once("\nFilters, ").unwrap();
     let lines = rest.lines().skip(1).take_while(|line| !line.is_empty());
     // What stands apart in the last line are the operators.
@@ -100,16 +165,18 @@ fn tests_of_filters_are_understood() {
 }
 
 #[test]
-fn help_is_no_longer_than_two_screens() {
-    let lines = help("-h", Some(80)).lines().count();
-    assert!(lines <= 2 * 48, "{lines} lines");
+fn help_is_no_longer_than_two_screens_and_short_help_than_one_and_a_half() {
+    for (flag, most) in [("--help", 2 * 48), ("-h", 36)] {
+        let lines = help(flag, Some(80)).lines().count();
+        assert!(lines <= most, "{flag}: {lines} lines");
+    }
 }
 
 #[test]
 fn examples_run() {
     let _namespace = Namespace::enter();
     let folder = TempDir::new().unwrap();
-    let examples = examples(&help("-h", None));
+    let examples = examples(&help("--help", None));
     assert!(examples.len() >= 8, "{examples:?}");
     for example in examples {
         assert!(example.is_ours(), "{example:?}");

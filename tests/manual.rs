@@ -2,6 +2,7 @@
 //! state have an entry in exactly one of them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use clap::Arg;
@@ -442,6 +443,7 @@ fn is_header(line: &str) -> bool {
 fn pages_are_all_there_and_no_longer_than_they_may() {
     let found = std::fs::read_dir(shell::file("man")).unwrap();
     let found = found.map(|entry| format!("man/{}", entry.unwrap().file_name().display()));
+    let found = found.filter(|name| name != "man/text");
     let pages = PAGES.map(|(page, _)| page.to_owned());
     assert_eq!(found.collect::<Words>(), Words::from(pages));
     for (page, most) in PAGES {
@@ -481,11 +483,11 @@ fn mandoc_has_nothing_to_say() {
     }
 }
 
-/// A page as it is shown on so many columns.
+/// A page as it is shown on a terminal of 80 columns.
 fn rendered(page: &str) -> String {
     let mut mandoc = Command::new("mandoc");
     mandoc
-        .args(["-T", "utf8", "-O", "width=80"])
+        .args(["-T", "ascii", "-O", "width=80"])
         .arg(shell::file(page));
     let output = output(&mut mandoc).unwrap();
     let mut plain = String::new();
@@ -523,6 +525,35 @@ fn pages_fit_80_columns() {
     for (page, _) in PAGES {
         for line in rendered(page).lines() {
             assert!(line.chars().count() <= 80, "{page}: {line}");
+        }
+    }
+}
+
+/// The topic of `lsock help` that a page has.
+fn topic(page: &str) -> &str {
+    let name = page.strip_prefix("man/lsock").unwrap();
+    let (name, _) = name.rsplit_once('.').unwrap();
+    name.strip_prefix('-').unwrap_or("options")
+}
+
+#[test]
+fn topics_of_help_are_the_pages() {
+    for (page, _) in PAGES {
+        let topic = topic(page);
+        let told = shell::succeed(&format!("lsock help {topic}"), Path::new("/"));
+        if !has("mandoc") {
+            continue;
+        }
+        let rendered = rendered(page);
+        // Without the lines of the page's title and date.
+        let lines: Vec<&str> = rendered.trim_end().lines().collect();
+        let text = lines[1..lines.len() - 1].join("\n");
+        let text = format!("{}\n", text.trim());
+        if std::env::var_os("LSOCK_BLESS").is_some() {
+            let file = shell::file(&format!("man/text/{topic}.txt"));
+            std::fs::write(file, &text).unwrap();
+        } else {
+            assert_eq!(told, text, "{page}: LSOCK_BLESS=1 rewrites the text");
         }
     }
 }
