@@ -34,6 +34,7 @@ mod formats;
 mod groups;
 mod growth;
 mod help;
+mod jq;
 mod kill;
 mod layers;
 mod left_over;

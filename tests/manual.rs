@@ -10,6 +10,8 @@ use lsock::cli::{self, Terminal};
 use lsock::exit::Verdict;
 use lsock::fields::Field;
 use lsock::model::{EXPLANATIONS, FINDINGS, Severity, State, Unit};
+use lsock::render::SCHEMA;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::examples;
@@ -27,7 +29,7 @@ const STATES: &str = "man/lsock-states.7";
 const SUMMARY: &str = "man/lsock-summary.7";
 
 /// Every page, and the most lines that its source may have.
-const PAGES: [(&str, usize); 12] = [
+pub const PAGES: [(&str, usize); 12] = [
     (PAGE, 700),
     (CHECKS, 400),
     (FILTER, 700),
@@ -372,6 +374,32 @@ fn filter_blocks() -> Vec<String> {
 /// The transcripts of checks.
 pub fn check_blocks() -> Vec<String> {
     literal(CHECKS, "EXAMPLES")
+}
+
+/// The recipes for `jq`.
+pub fn jq_recipes() -> Vec<Shown> {
+    let blocks = literal(OUTPUT, "JQ");
+    blocks.iter().flat_map(|block| commands(block)).collect()
+}
+
+#[test]
+fn document_shown_is_a_document_of_this_version() {
+    let blocks = literal(OUTPUT, "EXAMPLES");
+    let shown = blocks.iter().flat_map(|block| commands(block));
+    let documents: Vec<Value> = shown
+        .filter(|shown| shown.output.first().is_some_and(|o| o.starts_with('{')))
+        .map(|shown| serde_json::from_str(&shown.output.join("\n")).unwrap())
+        .collect();
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    assert_eq!(documents.len(), 1);
+    for document in documents {
+        let errors = jsonschema::draft202012::new(&schema).unwrap();
+        let errors: Vec<String> = errors
+            .iter_errors(&document)
+            .map(|e| e.to_string())
+            .collect();
+        assert_eq!(errors, Vec::<String>::new());
+    }
 }
 
 /// Every command that a page shows.
