@@ -32,6 +32,7 @@ mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 echo "Linux \$(uname -r), locked down: \$(cat /sys/kernel/security/lockdown)"
 # What keeps it from recording there, if anything does.
 target/debug/lsock -Ep --wait 0 2>&1
+ulimit -n 65536
 /tmp/integration --test-threads=2 ${*:-events:: --skip many} 2>&1
 # It has outlived them.
 echo "Linux \$(uname -r) is up for \$(cut -d' ' -f1 /proc/uptime) s"

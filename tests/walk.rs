@@ -63,7 +63,13 @@ fn rows_are_those_of_netlink_in_every_state() {
             if netlink == bpf {
                 Ok(())
             } else {
-                Err(format!("{words:?}: {netlink:#?}\n{bpf:#?}"))
+                let alone = [(&netlink, &bpf), (&bpf, &netlink)].map(|(these, those)| {
+                    let is_alone = |row: &&String| !those.contains(row);
+                    these.iter().filter(is_alone).collect::<Vec<_>>()
+                });
+                Err(format!(
+                    "{words:?}: only by netlink, only by bpf: {alone:#?}"
+                ))
             }
         });
     }

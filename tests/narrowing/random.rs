@@ -261,8 +261,13 @@ fn walk_runs_random_programs_as_expected() {
             ];
             assert_eq!(full, expected, "{table}: {program:?}");
             let rows = ends(&rows);
-            for row in ends(accepted.iter().copied()) {
-                assert!(rows.contains(&row), "{row} {program:?}");
+            let mut missing = ends(accepted.iter().copied());
+            missing.retain(|row| !rows.contains(row));
+            if !missing.is_empty() {
+                // What is there for a minute at most may be gone.
+                let there = ends(&whole(table));
+                missing.retain(|row| there.contains(row));
+                assert!(missing.is_empty(), "{missing:?} {program:?}");
             }
             both.insert((rows.is_empty(), rows.len() == all.len()));
         }

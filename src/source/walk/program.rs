@@ -36,6 +36,8 @@ const KEY: &str = "bpf_iter__bpf_map_elem";
 const TCP: &str = "tcp_sock";
 const REST: &str = "inet_timewait_sock";
 const OPENING: &str = "inet_request_sock";
+/// A socket and its inode.
+const FILE: &str = "socket_alloc";
 const CAST: &str = "bpf_rdonly_cast";
 const TABLES: &str = "inet_hashinfo";
 /// Sockets with one address and port.
@@ -43,7 +45,7 @@ const PORT: &str = "inet_bind2_bucket";
 const BUCKET_OF_PORTS: &str = "inet_bind_hashbucket";
 
 /// What the programs read and call.
-pub(super) const WANTED: [(TypeKind, &str); 19] = [
+pub(super) const WANTED: [(TypeKind, &str); 20] = [
     (TypeKind::Function, FUNCTION),
     (TypeKind::Function, CAST),
     (TypeKind::Struct, KEY),
@@ -61,6 +63,7 @@ pub(super) const WANTED: [(TypeKind, &str); 19] = [
     (TypeKind::Struct, TCP),
     (TypeKind::Struct, REST),
     (TypeKind::Struct, OPENING),
+    (TypeKind::Struct, FILE),
     (TypeKind::Struct, "cgroup"),
     (TypeKind::Struct, "kernfs_node"),
 ];
@@ -111,7 +114,7 @@ const TOUCHED: [(ValueKind, &str); 10] = [
     (BYTE, "icsk_pending"),
     (LONG, "sk_timer.expires"),
     (BYTE, "sk_shutdown"),
-    (LONG, "sk_ino"),
+    (WORD, "sk_uid.val"),
     (POINTER, "sk_cgrp_data.cgroup"),
 ];
 

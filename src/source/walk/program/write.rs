@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use super::super::record::{Detailed, Extent, Head};
 use super::steps::{BYTE, LONG, POINTER, SHORT, WORD, at, within};
 use super::{
-    ADDRESSES, AF_INET6, NEW_SYN_RECV, NOW, OPENING, REST, SOCKET, SYN_RECV, SYN_SENT, TCP,
+    ADDRESSES, AF_INET6, FILE, NEW_SYN_RECV, NOW, OPENING, REST, SOCKET, SYN_RECV, SYN_SENT, TCP,
     TIME_WAIT, Writer,
 };
 use crate::bpf::Size::{Eight, Four, One};
@@ -114,12 +114,25 @@ impl Writer<'_> {
         self.copy(WORD, "sk_uid.val", offset_of!(Detailed, uid))?;
         self.copy(WORD, "sk_mark", offset_of!(Detailed, mark))?;
         self.copy(BYTE, "sk_shutdown", offset_of!(Detailed, shutdown))?;
-        self.copy(LONG, "sk_ino", offset_of!(Detailed, inode))?;
+        self.write_inode()?;
         self.of_socket(R::R1, POINTER, "sk_cgrp_data.cgroup")?;
         self.load(R::R1, R::R1, POINTER, ["cgroup", "kn"])?;
         self.load(R::R1, R::R1, LONG, ["kernfs_node", "id"])?;
         self.write(Eight, offset_of!(Detailed, cgroup), R::R1);
         self.set(One, offset_of!(Detailed, is_full), 1);
+        Ok(())
+    }
+
+    /// Before Linux 6.18 the number stands in the file alone.
+    fn write_inode(&mut self) -> Result<(), Malformed> {
+        let place = offset_of!(Detailed, inode);
+        if self.btf.offset(TCP, &within("sk_ino"), LONG).is_ok() {
+            return self.copy(LONG, "sk_ino", place);
+        }
+        self.of_socket(R::R1, POINTER, "sk_socket")?;
+        self.cast(FILE)?;
+        self.load(R::R1, R::R0, LONG, [FILE, "vfs_inode.i_ino"])?;
+        self.write(Eight, place, R::R1);
         Ok(())
     }
 
@@ -132,8 +145,9 @@ impl Writer<'_> {
             self.code.jump(Condition::Is(R::R1, pending), label);
         }
         self.of_socket(R::R2, BYTE, "icsk_probes_out")?;
-        self.of_socket(R::R3, LONG, "sk_timer.expires")?;
-        self.of_socket(R::R4, POINTER, "sk_timer.entry.pprev")?;
+        let keepalive = self.there(["icsk_keepalive_timer", "sk_timer"]);
+        self.of_socket(R::R3, LONG, &format!("{keepalive}.expires"))?;
+        self.of_socket(R::R4, POINTER, &format!("{keepalive}.entry.pprev"))?;
         self.code.set(R::R1, 2);
         self.code.jump(Condition::IsNot(R::R4, 0), chosen);
         self.zero(R::R1);
@@ -142,16 +156,27 @@ impl Writer<'_> {
         self.code.place(resend);
         self.code.set(R::R1, 1);
         self.of_socket(R::R2, BYTE, "icsk_retransmits")?;
-        let expires = "icsk_retransmit_timer.expires";
-        self.of_socket(R::R3, LONG, expires)?;
+        let retransmission = self.there(["icsk_retransmit_timer", "sk_timer"]);
+        let expires = format!("{retransmission}.expires");
+        self.of_socket(R::R3, LONG, &expires)?;
         self.code.jump(Condition::Always, chosen);
         self.code.place(probe);
         self.code.set(R::R1, 4);
         self.of_socket(R::R2, BYTE, "icsk_probes_out")?;
-        self.of_socket(R::R3, LONG, expires)?;
+        self.of_socket(R::R3, LONG, &expires)?;
         self.code.place(chosen);
         self.write_chosen();
         Ok(())
+    }
+
+    /// The timer that this kernel has. Since Linux 6.19 `sk_timer` is for retransmits, and before for keepalives.
+    fn there<'t>(&self, [timer, other]: [&'t str; 2]) -> &'t str {
+        let path = within(&format!("{timer}.expires"));
+        if self.btf.offset(TCP, &path, LONG).is_ok() {
+            timer
+        } else {
+            other
+        }
     }
 
     /// Writes the kind of a timer, how often something was sent again, and when it fires.
