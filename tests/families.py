@@ -3,7 +3,7 @@ allows, and of families that have no dump. Says which it could not make, then "r
 import ctypes, os, socket, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 keep = []
-def say(*a): print(*a, flush=True)
+def say(*a, **how): print(*a, flush=True, **how)
 def attempt(name, f):
     try: f(); say("made", name)
     except OSError as e: say("cannot make", name, e)
@@ -36,6 +36,18 @@ def sctp():
     w.listen(5); keep.append(w)
     cw = socket.socket(socket.AF_INET, socket.SOCK_STREAM, SCTP); cw.connect(("127.0.0.3", 7006)); aw, _ = w.accept(); keep.extend([cw, aw])
     aw.send(b"unread bytes")
+def bound():
+    """SCTP sockets that are bound to one address each: what ss 6.1 shows of others is not where they are."""
+    def made(kind, ip, port, to=None):
+        s = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, kind, SCTP); s.bind((ip, port)); keep.append(s)
+        s.connect((ip, to)) if to else s.listen(5)
+        return s
+    l = made(socket.SOCK_STREAM, "127.0.0.1", 7101)
+    for _ in range(2): made(socket.SOCK_STREAM, "127.0.0.1", 0, 7101)
+    keep.append(l.accept()[0])
+    made(socket.SOCK_SEQPACKET, "127.0.0.1", 7102)
+    n = socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, SCTP); n.bind(("127.0.0.1", 7103)); n.sendto(b"hello", ("127.0.0.1", 7102)); keep.append(n)
+    made(socket.SOCK_STREAM, "::1", 7104); made(socket.SOCK_STREAM, "::1", 7105, 7104)
 def vsock():
     V = socket.AF_VSOCK
     l = socket.socket(V, socket.SOCK_STREAM); l.bind((socket.VMADDR_CID_ANY, 5001)); l.listen(7); keep.append(l)
@@ -137,10 +149,29 @@ def netstat(program, options):
     text = subprocess.run([program, options], capture_output=True, text=True).stdout
     socket = r"\d+ +\d+ \S+:\d+ +\S+:\d+ +"
     return sorted(re.sub("^(sctp +" + socket + ")[A-Z_]+ *", r"\1", line) for line in text.replace("\n   ", "|").splitlines())
+SS = """-San|-Sanp|-Sanpe|-Sanm|-Sani|-Sanmi|-Sano|-SaneO|-SaniO|-Slan|-Sln|-S|-Sn|-San state connected|-San state listening
+-San sport = 7101|-San dport = 7101|-A sctp -an|-SanH|-SanT|-San4|-San6|-Stan|-A inet -an|-Sa|-San exclude established
+-San --cgroup|-San --inet-sockopt|--vsock -an|--vsock -anpe|--vsock -ln|--vsock -anmio|--tipc -anpe|--tipc -an --tipcinfo
+--tipc -anpeO --tipcinfo|--tipc -n|--xdp -anp|--xdp -anpem|--xdp -anoi|-f xdp -an|-f tipc -an|--vsock -anH"""
+def as_ss(pid):
+    """Fails if under the name ss it does not print what ss prints; of SCTP in the namespace of this process."""
+    import re, subprocess
+    differs = 0
+    runs = SS.replace("\n", "|").split("|")
+    for words in runs:
+        where = [] if any(family in words for family in ("vsock", "tipc", "xdp")) else ["nsenter", "-t", pid, "-n"]
+        said = [subprocess.run(where + [program] + words.split(), capture_output=True, text=True).stdout for program in ("ss", "/tmp/ss")]
+        # Cookies and inodes are as wide in both; a timer runs.
+        theirs, own = [re.sub(r"(T3_RTX,)\w*", r"\1", text) for text in said]
+        if theirs != own or len(own) < 50:
+            differs += 1; say("differs: ss", words, theirs, own, sep="\n")
+    say("the same: ss", len(runs) - differs, "of", len(runs))
+    sys.exit(differs > 0)
 def held():
     for name, fam, kind, proto in (("alg", 38, socket.SOCK_SEQPACKET, 0), ("key", 15, socket.SOCK_RAW, 2), ("can", 29, socket.SOCK_RAW, 1), ("bluetooth", 31, socket.SOCK_RAW, 1)):
         attempt(name, lambda: keep.append(socket.socket(fam, kind, proto)))
 if __name__ == "__main__":
     if sys.argv[1:] == ["compare"]: compare()
+    if sys.argv[1:2] == ["as_ss"]: as_ss(sys.argv[2])
     for name in sys.argv[1:] or ["sctp", "vsock", "tipc", "xdp", "smc", "held"]: attempt(name, globals()[name])
     say("ready"); time.sleep(300)

@@ -9,6 +9,7 @@ use crate::recording::{Message, SOCKET, file, messages};
 use crate::support::lsock;
 
 /// `include/uapi/linux/inet_diag.h`
+const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_LOCALS: u16 = 12;
 const INET_DIAG_PEERS: u16 = 13;
 
@@ -135,17 +136,21 @@ fn addresses_of_families_are_words_of_filters() {
 #[test]
 fn reply_of_sctp_that_lacks_addresses_is_missing_and_no_other_socket() {
     let whole = messages(&fs::read(fixture("sctp.bin")).unwrap());
-    let cut = |message: &Message, kind| message.without(72, &[kind]);
+    let cut = |message: &Message, kinds: &[u16]| message.without(72, kinds);
     let has_peers =
-        |one: &&Message| one.kind() == SOCKET && cut(one, INET_DIAG_PEERS).0.len() < one.0.len();
-    for kind in [INET_DIAG_LOCALS, INET_DIAG_PEERS] {
+        |one: &&Message| one.kind() == SOCKET && cut(one, &[INET_DIAG_PEERS]).0.len() < one.0.len();
+    for kinds in [
+        &[INET_DIAG_LOCALS][..],
+        &[INET_DIAG_PEERS],
+        &[INET_DIAG_INFO, INET_DIAG_PEERS],
+    ] {
         let associations = whole.iter().filter(has_peers);
         assert_eq!(associations.clone().count(), 13);
         for message in associations {
             let is_it = |one: &Message| std::ptr::eq(one, message);
             let changed = whole.iter().map(|one| {
                 if is_it(one) {
-                    cut(one, kind)
+                    cut(one, kinds)
                 } else {
                     one.clone()
                 }
@@ -158,4 +163,35 @@ fn reply_of_sctp_that_lacks_addresses_is_missing_and_no_other_socket() {
             assert_eq!(run.sockets().len(), 26, "{run:?}");
         }
     }
+}
+
+/// In the place of a socket in a state that was not asked for the kernel sends a reply without attributes.
+#[test]
+fn empty_replies_of_tipc_are_no_sockets() {
+    let all = messages(&fs::read(fixture("tipc.bin")).unwrap());
+    let first = all.iter().find(|one| one.kind() == SOCKET).unwrap();
+    let empty = Message::new(SOCKET, first.sequence(), &[]);
+    let list = |messages: &[Message]| {
+        let file = file(messages);
+        lsock([
+            "-A",
+            "tipc",
+            "-an",
+            "--json",
+            "--replay",
+            file.path().to_str().unwrap(),
+        ])
+    };
+    let with_empty = all.iter().flat_map(|one| {
+        let others = (one.kind() == SOCKET).then(|| empty.clone());
+        others.into_iter().chain([one.clone()])
+    });
+    let run = list(&with_empty.collect::<Vec<_>>());
+    assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+    assert_eq!(run.sockets(), list(&all).sockets());
+    assert_eq!(run.sockets().len(), 8, "{run:?}");
+    // One that has begun is another matter.
+    let part = Message::new(SOCKET, first.sequence(), &first.payload()[..12]);
+    let run = list(&[&all[..], &[part]].concat());
+    assert_eq!(run.status, Some(2), "{run:?}");
 }

@@ -13,6 +13,7 @@ strip -o "$share/lsock" "${LSOCK:-target/release/lsock}"
 cat > "$share/script" <<'END'
 cp /host/lsock /tmp/lsock
 ln -s lsock /tmp/netstat
+ln -s lsock /tmp/ss
 for one in sctp vsock tipc smc; do
     # Nothing is loaded for a list, and there is none.
     /tmp/lsock -A $one -a || echo "WRONG: $one without its module: $?"
@@ -23,6 +24,10 @@ python3 /host/families.py > /tmp/scene & scene=$!
 for _ in $(seq 90); do grep -q ready /tmp/scene && break; sleep 1; done
 cat /tmp/scene
 python3 /host/families.py compare || echo "WRONG: ss lists others"
+unshare -n sh -c 'ip link set lo up; exec python3 /host/families.py bound' > /tmp/bound & bound=$!
+for _ in $(seq 60); do grep -q ready /tmp/bound && break; sleep 1; done
+python3 /host/families.py as_ss $bound || echo "WRONG: ss prints something else"
+kill $bound
 for one in sctp vsock tipc xdp smc; do
     /tmp/lsock -A $one -aimn --source netlink -D /host/out/$one.bin > /dev/null 2>&1 || echo "none of $one"
     /tmp/lsock -A $one -anpe

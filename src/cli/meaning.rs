@@ -384,6 +384,7 @@ impl Typed {
             storage: shows && self.bpf_storage || needs.has(Cost::Storage),
             files: shows && self.extended || needs.has(Cost::File),
             unix_peers: needs.shows(Cost::UnixPeers),
+            sctp: None,
             attributes: false,
             proc_net: false,
             is_named: false,

@@ -215,10 +215,11 @@ impl Typed {
             },
             extensions: Extensions {
                 info: has(b'i'),
+                sctp: Some(self.tables.shown_states()),
                 options: has(b'@') || has(b'#'),
                 memory: has(b'm'),
                 files: has(b'e'),
-                attributes: has(b'e') || has(b'b'),
+                attributes: has(b'e') || has(b'b') || has(b'%'),
                 ..Extensions::default()
             },
             lookups: Lookups {

@@ -7,11 +7,12 @@ mod details;
 mod tcp;
 mod template;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
-use crate::model::{OtherState, Protocol, Row, SocketType, State, Summary};
+use crate::model::{OtherState, Protocol, Row, Socket, SocketType, State, Summary};
 
+use self::template::put;
 use super::out::Out;
 use super::{HeaderLine, Sink, digits};
 
@@ -223,8 +224,13 @@ impl Sink for Ss<'_> {
         }
         self.close();
         let (layout, socket) = (self.layout, row.socket);
-        self.cell(|out| out.extend_from_slice(netid(row).as_bytes()));
-        self.cell(|out| out.extend_from_slice(state(row).as_bytes()));
+        // What follows its socket has the same name.
+        let (name, begin) = match socket.kind {
+            Some(SocketType::Association) => ("", "`- "),
+            _ => (netid(row), ""),
+        };
+        self.cell(|out| out.extend_from_slice(name.as_bytes()));
+        self.cell(|out| put!(out, "{begin}{}", state(socket)));
         let sent = socket
             .send_queue
             .filter(|_| socket.protocol != Protocol::Packet);
@@ -268,11 +274,11 @@ fn netid(row: &Row<'_>) -> &'static str {
 }
 
 /// The state of what has one.
-fn state(row: &Row<'_>) -> &'static str {
-    if matches!(row.socket.protocol, Protocol::Netlink | Protocol::Packet) {
+fn state(socket: &Socket) -> &'static str {
+    if matches!(socket.protocol, Protocol::Netlink | Protocol::Packet) {
         return "UNCONN";
     }
-    match row.socket.state {
+    match socket.state {
         State::Established => "ESTAB",
         State::SynSent => "SYN-SENT",
         State::SynRcvd => "SYN-RECV",
@@ -284,8 +290,6 @@ fn state(row: &Row<'_>) -> &'static str {
         State::Closed | State::Bound | State::Unconn => "UNCONN",
         // Of an association.
         State::Other(OtherState::ShutdownAckSent) => "ACK_SENT",
-        State::Listen | State::Closing | State::Other(_) | State::Unknown(_) => {
-            row.socket.state.name()
-        }
+        State::Listen | State::Closing | State::Other(_) | State::Unknown(_) => socket.state.name(),
     }
 }

@@ -8,7 +8,7 @@ use super::recent::Repeats;
 use super::unix_names::UnixNames;
 use super::{Recorder, Request, Visitor};
 use crate::error::Malformed;
-use crate::model::{Cause, Socket, Source as Kind, State, StateSet, Table, Warning};
+use crate::model::{Cause, Protocol, Socket, Source as Kind, State, StateSet, Table, Warning};
 use crate::{procfs, wire};
 
 /// Decodes what is told of one table into a scratch socket and lends it.
@@ -48,7 +48,7 @@ impl<'r> Decoder<'r> {
                 source,
                 netns: request.netns,
                 ..Socket::new(table.protocol, table.family)
-                    .keeping_attributes(request.extensions.attributes)
+                    .keeping_attributes(request.extensions.keeps_attributes(table))
             },
             lent: 0,
             is_storage_refused: false,
@@ -62,6 +62,10 @@ impl<'r> Decoder<'r> {
     pub(super) fn lend(&mut self, payload: &[u8]) -> ControlFlow<()> {
         let detail = self.request.extensions.unasked();
         let protocol = self.table.protocol;
+        if payload.is_empty() && protocol == Protocol::Tipc {
+            // In the place of a socket in a state that was not asked for (`tipc_sk_fill_sock_diag`).
+            return ControlFlow::Continue(());
+        }
         let decoded = wire::decode_part(protocol, payload, detail, &mut self.scratch);
         self.lend_decoded(decoded)
     }

@@ -84,7 +84,7 @@ impl Request {
     /// Drops the optional parts that came without being wanted.
     fn trim(&self, socket: &mut Socket) {
         if let Some(details) = &mut socket.details {
-            if !self.extensions.info {
+            if !self.extensions.info && !self.extensions.attributes {
                 details.clear_infos();
             }
             if !self.extensions.options {

@@ -81,6 +81,8 @@ pub struct Extensions {
     /// What netlink does not tell of TCP connections: [`ProcNetExtras`](crate::model::ProcNetExtras),
     /// and the user of one that is not accepted yet. The file is read for it.
     pub proc_net: bool,
+    /// Of SCTP, the states that the kernel chooses by, whose answer is taken as it is; `None` = it tells all it has.
+    pub sctp: Option<StateSet>,
     /// The protocol was named by itself: its sockets are missing where the kernel has no module that lists them.
     pub is_named: bool,
     /// What comes unasked. A source may tell more, never less.
@@ -88,10 +90,16 @@ pub struct Extensions {
 }
 
 impl Extensions {
+    /// True if what the model has no field for is kept of a table.
+    pub fn keeps_attributes(self, table: Table) -> bool {
+        self.attributes || self.sctp.is_some() && table.protocol == Protocol::Sctp
+    }
+
     /// How much of what comes unasked is looked at: all of it where more of the kernel's answer was asked for.
     pub fn unasked(self) -> Detail {
         let with_rest = Self {
             unix_peers: self.unix_peers,
+            sctp: self.sctp,
             is_named: self.is_named,
             detail: self.detail,
             ..Self::default()
@@ -142,7 +150,7 @@ pub fn dump_request(table: Table, params: DumpParams<'_>) -> Option<Vec<u8>> {
         // In the place of a socket in another state it sends an empty reply (`tipc_sk_fill_sock_diag`).
         Family::Tipc => numbers(&[StateSet::ALL.kernel_mask()]),
         Family::Xdp => {
-            let info = asked(params.extensions.info, XDP_SHOW_MORE);
+            let info = asked(params.extensions.info, XDP_SHOW_MORE) | more(XDP_SHOW_MORE);
             let memory = asked(params.extensions.memory, XDP_SHOW_MEMINFO);
             numbers(&[0, XDP_SHOW_INFO | info | memory])
         }
@@ -261,13 +269,13 @@ fn inet_body(table: Table, number: u16, params: DumpParams<'_>) -> Vec<u8> {
 }
 
 fn inet_request(table: Table, protocol: u8, params: DumpParams<'_>, identity: &[u8]) -> Vec<u8> {
-    // Of SCTP it chooses among tables that sockets in one state may share.
-    let states = match table.protocol {
-        Protocol::Sctp => StateSet::ALL,
-        _ => params.states,
+    // Of SCTP it chooses among tables that sockets in one state may share, and `sctp_info` says what a row is.
+    let (states, info) = match table.protocol {
+        Protocol::Sctp => (params.extensions.sctp.unwrap_or(StateSet::ALL), 1 << 1),
+        _ => (params.states, 0),
     };
     let states = states.kernel_mask().to_ne_bytes();
-    let begin = [table.family.code(), protocol, extensions(params), 0];
+    let begin = [table.family.code(), protocol, extensions(params) | info, 0];
     [&begin[..], &states, identity].concat()
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::Malformed;
-use crate::model::{Family, Socket, SocketType, State, Structure, TimerKind};
+use crate::model::{Details, Family, Socket, SocketType, State, Structure, TimerKind};
 
 /// Bytes of a `struct sockaddr_storage` (`include/uapi/linux/socket.h`).
 const SOCKADDR: usize = 128;
@@ -41,8 +41,9 @@ fn address(sockaddr: &[u8; SOCKADDR]) -> Option<IpAddr> {
     }
 }
 
-/// Reads the rest of the header by what the row is: an association tells addresses of a peer, were there none
-/// (`inet_sctp_diag_fill`), and every row its own. One without them is a part of a reply.
+/// Reads the rest of the header by what the row is: `sctp_info`, which is always asked for, has a tag of an
+/// association alone, and an association tells addresses of a peer, were there none (`inet_sctp_diag_fill`). A reply
+/// without that, or without addresses of its own, is a part of one.
 pub(super) fn settle(
     socket: &mut Socket,
     code: u8,
@@ -51,9 +52,9 @@ pub(super) fn settle(
     let tag = socket
         .info(Structure::SctpInfo)
         .and_then(|info| info.sent("tag"));
-    // No socket is in these states (`enum sctp_sock_state`).
-    let is_association = matches!(code, 0 | 3..=6) || tag.is_some_and(|tag| tag != 0);
-    if !has_own || is_association && !has_other {
+    // No association is in the states CLOSING and LISTENING (`enum sctp_sock_state`), and no socket in some of its.
+    let is_endpoint = matches!(code, 8 | 10) || tag == Some(0) && !matches!(code, 0 | 3..=6);
+    if !has_own || !has_other && !is_endpoint {
         return Err("inet_diag_msg of SCTP without addresses".into());
     }
     if !has_other {
@@ -71,7 +72,6 @@ pub(super) fn settle(
     }
     socket.kind = Some(SocketType::Association);
     socket.state = State::from_sctp_association(code);
-    socket.v6only = None;
     if let Some(timer) = &mut socket.timer {
         // `SCTP_EVENT_TIMEOUT_T3_RTX`, the only one that is told.
         timer.kind = TimerKind::Retransmit;
@@ -87,6 +87,10 @@ pub(super) fn settle(
     (socket.local.ip, socket.peer.ip) = (own.or(socket.local.ip), peer.or(socket.peer.ip));
     // It is that of the route, which an address needs if it is link-local.
     let is_scoped = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    socket.interface = socket.interface.filter(|_| peer.is_some_and(is_scoped));
+    let is_kept = |details: &Box<Details>| details.keeps_attributes;
+    if !socket.details.as_ref().is_some_and(is_kept) {
+        socket.v6only = None;
+        socket.interface = socket.interface.filter(|_| peer.is_some_and(is_scoped));
+    }
     Ok(())
 }

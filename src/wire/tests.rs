@@ -107,6 +107,43 @@ fn time_wait_keeps_the_rest_of_2msl_and_belongs_to_nobody() {
     assert_eq!((socket.uid, socket.inode), (None, None));
 }
 
+/// States of an association and of a socket share codes: 1, 2 and 7.
+#[test]
+fn row_of_sctp_is_what_its_state_or_its_tag_says() {
+    let row = |code, tag: Option<u32>, has_peers: bool| {
+        let mut bytes = inet(code);
+        let mut attribute = |kind: u16, value: &[u8]| {
+            let length = u16::try_from(4 + value.len()).unwrap();
+            bytes.extend([length, kind].map(u16::to_ne_bytes).concat());
+            bytes.extend(value);
+        };
+        if let Some(tag) = tag {
+            attribute(2, &tag.to_ne_bytes());
+        }
+        let address = [&[2, 0, 0, 0, 127, 0, 0, 1][..], &[0; 120]].concat();
+        attribute(12, &address);
+        if has_peers {
+            attribute(13, &address);
+        }
+        let mut socket = Socket::default();
+        decode(Protocol::Sctp, &bytes, &mut socket).map(|()| socket.kind)
+    };
+    let (endpoint, association) = (SocketType::Endpoint, SocketType::Association);
+    for code in [1, 2, 7] {
+        assert_eq!(row(code, Some(0), false), Ok(Some(endpoint)), "{code}");
+        assert_eq!(row(code, Some(9), true), Ok(Some(association)), "{code}");
+        assert!(row(code, Some(9), false).is_err(), "{code}: without peers");
+        assert!(row(code, None, false).is_err(), "{code}: without both");
+    }
+    for code in [8, 10] {
+        assert_eq!(row(code, None, false), Ok(Some(endpoint)), "{code}");
+    }
+    for code in [0, 3, 4, 5, 6] {
+        assert_eq!(row(code, None, true), Ok(Some(association)), "{code}");
+        assert!(row(code, None, false).is_err(), "{code}");
+    }
+}
+
 #[test]
 fn retransmits_and_kind_of_the_timer_are_kept() {
     let mut bytes = inet(4);

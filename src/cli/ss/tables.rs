@@ -227,8 +227,8 @@ impl Tables {
         listed
     }
 
-    /// What is shown of them: these states and types.
-    pub(super) fn shown(&self) -> Expr {
+    /// The states that are shown.
+    pub(super) fn shown_states(&self) -> StateSet {
         let codes = (1..=11_u8).filter(|code| self.states & 1 << code != 0);
         let mut states = codes
             .map(State::from_datagram)
@@ -236,8 +236,14 @@ impl Tables {
         if self.states & CLOSE != 0 {
             states = states.with(State::Closed);
         }
-        let is = |protocol| word(Field::Protocol, vec![protocol]);
-        let alike = Expr::any([is("netlink"), is("packet"), Expr::Test(Test::State(states))]);
+        states
+    }
+
+    /// What is shown of them: these states and types. Those of SCTP the kernel chooses.
+    pub(super) fn shown(&self) -> Expr {
+        let others = vec!["netlink", "packet", "sctp"];
+        let states = Expr::Test(Test::State(self.shown_states()));
+        let alike = Expr::any([word(Field::Protocol, others), states]);
         let parted = [(LINK, "packet"), (UNIX, "unix"), (VSOCK, "vsock")];
         let parted = parted.into_iter().map(|(families, protocol)| {
             let all = of_families(families);

@@ -4,7 +4,9 @@ use std::io::Write as _;
 
 use super::template::{fill, put, word};
 use super::{SsLayout, tcp};
-use crate::model::{Memory, Protocol, Row, Shutdown, Source, Structure, Thread, TimerKind};
+use crate::model::{
+    Memory, Protocol, Row, Shutdown, SocketType, Source, Structure, Thread, TimerKind,
+};
 use crate::render::digits;
 use crate::text::escape;
 
@@ -26,6 +28,16 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
         Protocol::Packet => {
             users(out, layout, row);
             packet(out, layout, row);
+        }
+        Protocol::Vsock => users(out, layout, row),
+        Protocol::Tipc => tipc(out, layout, row),
+        Protocol::Xdp => {
+            users(out, layout, row);
+            if layout.has(b'e') {
+                owner(out, row);
+                tcp::write(out, layout, row, tcp::XDP);
+            }
+            memory(out, layout, row);
         }
         _ => {
             users(out, layout, row);
@@ -209,6 +221,36 @@ fn packet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
     memory(out, layout, row);
 }
 
+fn tipc(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
+    if layout.has(b'e') {
+        owner(out, row);
+    }
+    users(out, layout, row);
+    if !layout.has(b'%') {
+        return;
+    }
+    let told = |name| tcp::of(layout, row.socket, name).unwrap_or_default();
+    let kind = row.socket.kind.map_or("unknown", SocketType::name);
+    let congested = match (told("link_congested"), told("connection_congested")) {
+        (0, 0) => "none",
+        (0, _) => "conn",
+        _ => "link",
+    };
+    out.extend_from_slice(if layout.has(b'O') { b"" } else { b"\n" });
+    put!(
+        out,
+        " type:{} cong:{congested}  drop:{} ",
+        kind.to_uppercase(),
+        told("dropped")
+    );
+    if told("published") > 0 {
+        put!(out, " publ");
+    }
+    if let service @ 1.. = told("service_type") {
+        put!(out, " via {{{service},{}}} ", told("service_instance"));
+    }
+}
+
 /// The word at the place with this number.
 fn at(bytes: &[u8], place: &str) -> u64 {
     word(bytes, place.parse().unwrap_or(usize::MAX)).into()
@@ -244,12 +286,21 @@ fn internet(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>) {
             line(out, layout);
         }
         memory(out, layout, row);
-        let table = if socket.protocol == Protocol::Mptcp {
-            tcp::MPTCP
-        } else {
-            tcp::TCP
+        let (table, is_told) = match socket.protocol {
+            Protocol::Mptcp => (tcp::MPTCP, true),
+            Protocol::Sctp => (tcp::SCTP, true),
+            _ => (tcp::TCP, socket.info(Structure::TcpInfo).is_some()),
         };
-        if has(b'i') && (socket.info(Structure::TcpInfo).is_some() || table == tcp::MPTCP) {
+        let details = socket.details.iter();
+        for (name, list) in
+            details.flat_map(|details| ["locals", "peers"].iter().zip(&details.addresses))
+        {
+            if !list.is_empty() {
+                put!(out, " {name}:");
+                out.extend_from_slice(list);
+            }
+        }
+        if has(b'i') && is_told {
             tcp::write(out, layout, row, table);
             tcp::write(out, layout, row, tcp::ABOVE);
         }
@@ -261,6 +312,7 @@ fn timer(out: &mut Vec<u8>, row: &Row<'_>) {
         return;
     };
     let name = match timer.kind {
+        TimerKind::Retransmit if row.socket.protocol == Protocol::Sctp => "T3_RTX",
         TimerKind::Retransmit => "on",
         TimerKind::Keepalive => "keepalive",
         TimerKind::TimeWait => "timewait",
@@ -296,9 +348,75 @@ fn duration(out: &mut Vec<u8>, milliseconds: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::{SsLayout, users};
-    use crate::model::{Family, Process, Protocol, Row, Socket, Thread};
+    use super::{SsLayout, users, write};
+    use crate::model::{
+        Family, Process, Protocol, Row, Socket, SocketType, State, Structure, Thread, Timer,
+        TimerKind,
+    };
     use crate::render::ss::Letters;
+
+    /// `sctp_show_info`, `sctp_timer_print`, `tipc_show_sock`, `xdp_show_sock` (`misc/ss.c` of iproute2 6.1).
+    #[test]
+    fn details_of_other_families_are_those_of_ss() {
+        let layout = |letters: &[u8]| SsLayout {
+            options: letters
+                .iter()
+                .copied()
+                .fold(Letters::default(), Letters::with),
+            shows_netid: true,
+            shows_state: true,
+            width: None,
+        };
+        let told = |socket: &Socket, letters: &[u8]| {
+            let mut out = Vec::new();
+            write(&mut out, &layout(letters), &Row::bare(socket));
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        let words = |words: &[(usize, u32)]| {
+            let mut bytes = vec![0; 360];
+            for (at, word) in words {
+                bytes[*at..*at + 4].copy_from_slice(&word.to_ne_bytes());
+            }
+            bytes
+        };
+        let mut sctp = Socket::new(Protocol::Sctp, Family::Inet);
+        sctp.kind = Some(SocketType::Association);
+        sctp.state = State::from_sctp_association(7);
+        sctp.timer = Some(Timer {
+            kind: TimerKind::Retransmit,
+            expires_ms: 3_000,
+            retransmits: 2,
+        });
+        let details = sctp.details_mut();
+        details.addresses = [b"10.0.0.1,::1".to_vec(), b"10.0.0.2".to_vec()];
+        let info = words(&[(0, 0xab), (4, 7), (8, 106_496), (44, 9)]);
+        details.set_info(Structure::SctpInfo, &info);
+        let ends = "locals:10.0.0.1,::1 peers:10.0.0.2";
+        assert_eq!(told(&sctp, b"o"), " timer:(T3_RTX,3sec,2)");
+        assert_eq!(told(&sctp, b"m"), format!("\n\t {ends}"));
+        let text = format!(" {ends} tag:ab state:ACK_SENT rwnd:106496 prwnd:9");
+        assert_eq!(told(&sctp, b"iO"), text);
+
+        let mut xdp = Socket::new(Protocol::Xdp, Family::Xdp);
+        let info = words(&[(0, 8), (16, 65_536), (28, 16), (32, 4_096), (52, 1)]);
+        xdp.details_mut().set_info(Structure::XdpInfo, &info[..104]);
+        let umem = "umem(id:0,size:65536,num_pages:16,chunk_size:4096,headroom:0,ifindex:0,qid:0,zc:0,refs:1)";
+        let stats = "stats(rx dropped:0,rx invalid:0,rx queue full:0,rx fill ring empty:0,tx invalid:0,tx ring empty:0)";
+        let text = format!(" ino:0 sk:0\n\trx(entries:8)\n\t{umem}\n\t{stats}");
+        assert_eq!(told(&xdp, b"e"), text);
+
+        let mut tipc = Socket::new(Protocol::Tipc, Family::Tipc);
+        tipc.kind = Some(SocketType::Stream);
+        let info = words(&[(0, 18_888), (4, 7), (12, 1)]);
+        tipc.details_mut()
+            .set_info(Structure::TipcInfo, &info[..15]);
+        let text = "\n type:STREAM cong:link  drop:0  via {18888,7} ";
+        assert_eq!(told(&tipc, b"%"), text);
+        assert_eq!(
+            told(&Socket::new(Protocol::Vsock, Family::Vsock), b"emio"),
+            ""
+        );
+    }
 
     /// `user_ent_hash_build`, `find_entry` (`misc/ss.c` of iproute2).
     #[test]

@@ -2,13 +2,15 @@
 
 use std::io::Write as _;
 
-use super::SsLayout;
 use super::template::{fill, float, put, rate};
-use crate::model::{Row, Socket, State, Structure};
+use super::{SsLayout, state};
+use crate::model::{Protocol, Row, Socket, SocketType, State, Structure};
 use crate::text::escape;
 
 pub(super) const TCP: &str = include_str!("tcp.txt");
 pub(super) const MPTCP: &str = include_str!("mptcp.txt");
+pub(super) const SCTP: &str = include_str!("sctp.txt");
+pub(super) const XDP: &str = include_str!("xdp.txt");
 pub(super) const ABOVE: &str = include_str!("above.txt");
 pub(super) const OPTIONS: &str = include_str!("options.txt");
 /// Type of service, traffic class and class id.
@@ -32,7 +34,12 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>, table: 
             "@" => special(out, layout, socket, text),
             _ if choices.any(|choice| choice.split('&').all(is_met)) => {
                 let goes_on = text.starts_with(['/', ',', ')']);
-                out.extend_from_slice(if goes_on { b"" } else { b" " });
+                let begin: &[u8] = match socket.protocol {
+                    Protocol::Xdp if !layout.has(b'O') => b"\n\t",
+                    _ if goes_on => b"",
+                    _ => b" ",
+                };
+                out.extend_from_slice(begin);
                 fill(out, text, layout.has(b'n'), &value);
             }
             _ => {}
@@ -41,7 +48,7 @@ pub(super) fn write(out: &mut Vec<u8>, layout: &SsLayout, row: &Row<'_>, table: 
 }
 
 /// A field of any structure, or what a name in capitals stands for; `None` = it was not told.
-fn of(layout: &SsLayout, socket: &Socket, name: &str) -> Option<u64> {
+pub(super) fn of(layout: &SsLayout, socket: &Socket, name: &str) -> Option<u64> {
     let infos = || {
         Structure::ALL
             .into_iter()
@@ -98,6 +105,11 @@ fn special(out: &mut Vec<u8>, layout: &SsLayout, socket: &Socket, what: &str) {
             }
         }
         "ulp" => ulp(out, socket),
+        "association" => {
+            if socket.kind == Some(SocketType::Association) && value("state") > 0.0 {
+                put!(out, " state:{}", state(socket));
+            }
+        }
         "tls" => {
             for (name, word) in ["version", "cipher", "rxconf", "txconf"]
                 .into_iter()

@@ -8,6 +8,7 @@ use crate::model::{Family, Protocol, State, StateSet, Table};
 const ALL: DumpParams<'_> = DumpParams {
     states: StateSet::ALL,
     extensions: Extensions {
+        sctp: None,
         attributes: false,
         info: false,
         options: false,
@@ -96,6 +97,22 @@ fn what_bpf_maps_store_is_asked_for_by_an_empty_attribute() {
     ] {
         assert_eq!(request.len(), len + 8 + 4);
         assert_eq!(request[len + 8..], attribute);
+    }
+}
+
+#[test]
+fn sctp_info_is_always_asked_for_and_states_choose_if_they_are_to() {
+    let table = Table::new(Protocol::Sctp, Family::Inet);
+    let listen = StateSet::EMPTY.with(State::Listen);
+    for (sctp, mask) in [(None, StateSet::ALL.kernel_mask()), (Some(listen), 1 << 10)] {
+        let extensions = Extensions {
+            sctp,
+            ..ALL.extensions
+        };
+        let params = DumpParams { extensions, ..ALL };
+        let request = dump_request(table, params).unwrap();
+        assert_eq!(request[18], 1 << 1);
+        assert_eq!(request[20..24], mask.to_ne_bytes());
     }
 }
 
