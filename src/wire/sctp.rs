@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::Malformed;
-use crate::model::{Details, Family, Socket, SocketType, State, Structure, TimerKind};
+use crate::model::{Family, Socket, SocketType, State, Structure, TimerKind};
 
 /// Bytes of a `struct sockaddr_storage` (`include/uapi/linux/socket.h`).
 const SOCKADDR: usize = 128;
@@ -87,8 +87,8 @@ pub(super) fn settle(
     (socket.local.ip, socket.peer.ip) = (own.or(socket.local.ip), peer.or(socket.peer.ip));
     // It is that of the route, which an address needs if it is link-local.
     let is_scoped = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    let is_kept = |details: &Box<Details>| details.keeps_attributes;
-    if !socket.details.as_ref().is_some_and(is_kept) {
+    let mut details = socket.details.iter();
+    if !details.any(|details| details.keeps_attributes) {
         socket.v6only = None;
         socket.interface = socket.interface.filter(|_| peer.is_some_and(is_scoped));
     }

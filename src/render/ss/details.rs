@@ -372,12 +372,12 @@ mod tests {
             write(&mut out, &layout(letters), &Row::bare(socket));
             String::from_utf8_lossy(&out).into_owned()
         };
-        let words = |words: &[(usize, u32)]| {
-            let mut bytes = vec![0; 360];
+        let set = |socket: &mut Socket, structure, length, words: &[(usize, u32)]| {
+            let details = socket.details_mut();
+            details.set_info(structure, &vec![0; length]);
             for (at, word) in words {
-                bytes[*at..*at + 4].copy_from_slice(&word.to_ne_bytes());
+                details.set_part(structure, *at, &word.to_ne_bytes());
             }
-            bytes
         };
         let mut sctp = Socket::new(Protocol::Sctp, Family::Inet);
         sctp.kind = Some(SocketType::Association);
@@ -389,8 +389,12 @@ mod tests {
         });
         let details = sctp.details_mut();
         details.addresses = [b"10.0.0.1,::1".to_vec(), b"10.0.0.2".to_vec()];
-        let info = words(&[(0, 0xab), (4, 7), (8, 106_496), (44, 9)]);
-        details.set_info(Structure::SctpInfo, &info);
+        set(
+            &mut sctp,
+            Structure::SctpInfo,
+            360,
+            &[(0, 0xab), (4, 7), (8, 106_496), (44, 9)],
+        );
         let ends = "locals:10.0.0.1,::1 peers:10.0.0.2";
         assert_eq!(told(&sctp, b"o"), " timer:(T3_RTX,3sec,2)");
         assert_eq!(told(&sctp, b"m"), format!("\n\t {ends}"));
@@ -398,8 +402,12 @@ mod tests {
         assert_eq!(told(&sctp, b"iO"), text);
 
         let mut xdp = Socket::new(Protocol::Xdp, Family::Xdp);
-        let info = words(&[(0, 8), (16, 65_536), (28, 16), (32, 4_096), (52, 1)]);
-        xdp.details_mut().set_info(Structure::XdpInfo, &info[..104]);
+        set(
+            &mut xdp,
+            Structure::XdpInfo,
+            104,
+            &[(0, 8), (16, 65_536), (28, 16), (32, 4_096), (52, 1)],
+        );
         let umem = "umem(id:0,size:65536,num_pages:16,chunk_size:4096,headroom:0,ifindex:0,qid:0,zc:0,refs:1)";
         let stats = "stats(rx dropped:0,rx invalid:0,rx queue full:0,rx fill ring empty:0,tx invalid:0,tx ring empty:0)";
         let text = format!(" ino:0 sk:0\n\trx(entries:8)\n\t{umem}\n\t{stats}");
@@ -407,9 +415,12 @@ mod tests {
 
         let mut tipc = Socket::new(Protocol::Tipc, Family::Tipc);
         tipc.kind = Some(SocketType::Stream);
-        let info = words(&[(0, 18_888), (4, 7), (12, 1)]);
-        tipc.details_mut()
-            .set_info(Structure::TipcInfo, &info[..15]);
+        set(
+            &mut tipc,
+            Structure::TipcInfo,
+            15,
+            &[(0, 18_888), (4, 7), (12, 1)],
+        );
         let text = "\n type:STREAM cong:link  drop:0  via {18888,7} ";
         assert_eq!(told(&tipc, b"%"), text);
         assert_eq!(

@@ -105,10 +105,8 @@ fn special(out: &mut Vec<u8>, layout: &SsLayout, socket: &Socket, what: &str) {
             }
         }
         "ulp" => ulp(out, socket),
-        "association" => {
-            if socket.kind == Some(SocketType::Association) && value("state") > 0.0 {
-                put!(out, " state:{}", state(socket));
-            }
+        "association" if socket.kind == Some(SocketType::Association) && value("state") > 0.0 => {
+            put!(out, " state:{}", state(socket));
         }
         "tls" => {
             for (name, word) in ["version", "cipher", "rxconf", "txconf"]
