@@ -46,6 +46,7 @@ pub mod procfs;
 mod program;
 #[cfg(feature = "cli")]
 pub mod query;
+pub mod reading;
 #[cfg(feature = "cli")]
 pub mod render;
 pub mod source;

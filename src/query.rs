@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use crate::enrich::{Lookups, Mapped, Places};
 use crate::filter::{self, Expr, Narrow, Rule, Test};
-use crate::model::{Family, Protocol, Row, Selection, Severity, SocketType, StateSet, Table};
+use crate::model::{Family, Protocol, Selection, Severity, SocketType, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
+pub use crate::reading::{Hidden, Input, PROC};
 use crate::render::{EventLayout, Field, Format, Grouping, Groups, Layout, SortKey, Stamp};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
@@ -162,34 +163,6 @@ pub enum Report {
     },
 }
 
-/// What is looked up and yet not shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hidden {
-    /// Processes, without `-p`.
-    pub owners: bool,
-    /// Who is at the other end, without `-pp`.
-    pub peers: bool,
-    /// Names of users, with `-n`.
-    pub users: bool,
-}
-
-impl Hidden {
-    /// What is shown of a row.
-    pub const fn from(self, mut row: Row<'_>) -> Row<'_> {
-        if self.owners {
-            row.processes = None;
-            row.process_status = None;
-        }
-        if self.peers {
-            row.peer = None;
-        }
-        if self.users {
-            row.user = None;
-        }
-        row
-    }
-}
-
 impl Query {
     /// What the selection and the filter mean for one table.
     pub fn rule(&self, table: Table) -> Rule {
@@ -246,49 +219,6 @@ impl Query {
         }
     }
 }
-
-/// Where sockets come from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Input {
-    /// Netlink, and `/proc/net` where netlink does not list a table.
-    #[default]
-    Auto,
-    /// What the files of `/proc/net` list, in their order: TCP from netlink, but for what it does not
-    /// tell.
-    Files,
-    /// Nothing but netlink.
-    Netlink,
-    /// TCP connections by a walk through the kernel's table, everything else by netlink.
-    Bpf,
-    /// Nothing but `/proc/net`, below this root.
-    Procfs(PathBuf),
-    /// A recording.
-    Replay(PathBuf),
-}
-
-impl Input {
-    /// Are these the sockets of this kernel, now?
-    pub fn is_live(&self) -> bool {
-        match self {
-            Self::Auto | Self::Files | Self::Netlink | Self::Bpf => true,
-            Self::Procfs(root) => root.as_os_str() == PROC,
-            Self::Replay(_) => false,
-        }
-    }
-
-    /// Where the processes that hold its sockets are found.
-    pub fn processes(&self) -> PathBuf {
-        match self {
-            Self::Procfs(root) => root.clone(),
-            Self::Auto | Self::Files | Self::Netlink | Self::Bpf | Self::Replay(_) => {
-                PathBuf::from(PROC)
-            }
-        }
-    }
-}
-
-/// The process file system of this machine.
-pub const PROC: &str = "/proc";
 
 /// Protocols and families as they were named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The house plan, lowest level first.
-const LEVELS: [&[&str]; 12] = [
+const LEVELS: [&[&str]; 13] = [
     // `skip`, `start` and `tests` are of the tests alone.
     &["text", "skip", "start"],
     &["model"],
@@ -18,6 +18,7 @@ const LEVELS: [&[&str]; 12] = [
     &["container"],
     &["netns"],
     &["source", "enrich", "render"],
+    &["reading"],
     &["query"],
     &["mode"],
     &["cli"],

@@ -7,11 +7,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::Messages;
-use super::matcher::Matcher;
 use super::sources::{anchor, open};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::filter::Rule;
+use crate::mode::sources::matching;
 use crate::model::{Socket, Summary};
 use crate::query::{OpenOutput, Query};
 use crate::render::{self, Envelope};
@@ -31,7 +31,7 @@ pub fn destroyed(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, tables) = open(query, &Recorder::default())?;
-    let mut matcher = Matcher::new(query, source.as_mut())?;
+    let mut matcher = matching(query, source.as_mut())?;
     let rules: Vec<Rule> = tables.iter().map(|table| query.rule(*table)).collect();
     let join = move || Notices::join(tables.into_iter()).map(Notices::keeping_attributes);
     let joined = match anchor(query)? {

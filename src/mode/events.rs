@@ -1,9 +1,7 @@
 //! `-E`: steps through the TCP state machine, as they happen.
 
 mod checked;
-mod owners;
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,20 +12,15 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use super::check::{Outcome, Tally, checked};
 use super::signals::{Second, Signals, caught};
 use super::{Messages, Stdout, sources};
-use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::exit::Verdict;
-use crate::filter::{Decision, Rule};
-use crate::model::{
-    Event, EventSummary, Network, Row, Socket, Stage, State, StateSet, Table, Warning,
-};
-use crate::netns::{self, Wanted};
-use crate::query::{Input, Watching};
-use crate::render::{self, Envelope, EventSink, Grouping, Search};
-use crate::source::events::{Destroyed, EventSource, Sampled, Scope, TakesEvents, Traced};
-use crate::source::{Namespaces, Recorder};
+use crate::model::{Event, EventSummary, State, StateSet, Warning};
+use crate::query::Watching;
+use crate::reading::{Steps, open_events};
+use crate::render::{self, Envelope, EventSink, Grouping};
+use crate::source::Namespaces;
+use crate::source::events::{EventSource, TakesEvents};
 use crate::track::wait;
-use owners::Owners;
 
 /// Shows events until the time is up, enough were shown, or a signal says so.
 ///
@@ -55,15 +48,15 @@ fn run(
     let until = watching
         .duration
         .and_then(|d| Instant::now().checked_add(d));
-    let (mut source, namespaces) = open(watching)?;
+    let asked = sources::asked(&watching.query);
+    let (mut source, namespaces) = open_events(&asked, watching.watched())?;
     let sampled = source.sampled();
     let out = if watching.query.check.quiet {
         Box::new(io::sink())
     } else {
         Stdout::of_run(watching.output, out, until)
     };
-    let mut watch = Watch::new(watching, envelope, out)?;
-    watch.names.enricher.use_namespaces(namespaces);
+    let mut watch = Watch::new(watching, namespaces, envelope, out)?;
     watch.untold = source.untold();
     if let Some(why) = &sampled {
         let text = format!(
@@ -77,7 +70,7 @@ fn run(
     }
     if sampled.is_none() {
         // Whose the sockets are that are there; of others the source tells.
-        watch.names.enricher.look_for_owners();
+        watch.steps.enricher().look_for_owners();
     }
     // Titles tell that the watch has begun.
     watch.end_batch()?;
@@ -97,7 +90,7 @@ fn run(
         }
         // Nobody reads any more, and perhaps there was nothing to write.
         wait(&[], output.as_ref().map(AsFd::as_fd), Some(Instant::now()))?;
-        watch.names.enricher.next_batch();
+        watch.steps.enricher().next_batch();
         for gap in source.gaps() {
             watch.note(gap, messages);
         }
@@ -126,38 +119,6 @@ fn is_over(until: Option<Instant>) -> Option<Instant> {
     (is_signalled || until.is_some_and(|until| until <= now)).then_some(now)
 }
 
-/// The best source there is, and the namespaces that it watches.
-fn open(watching: &Watching) -> Result<(Box<dyn EventSource>, Namespaces), Error> {
-    let (query, watched) = (&watching.query, watching.watched());
-    let scope = match &*query.netns {
-        [] => Scope::Own,
-        wanted if wanted.contains(&Wanted::All) => Scope::All,
-        _ => Scope::Known,
-    };
-    let open = || sources::open(query, &Recorder::default());
-    let (source, _) = open()?;
-    let mut namespaces = source.namespaces();
-    let why = match &query.input {
-        Input::Netlink => "--source netlink".to_owned(),
-        Input::Procfs(_) => "--source procfs".to_owned(),
-        Input::Auto | Input::Files | Input::Bpf | Input::Replay(_) => {
-            match Traced::new(&watched, scope, source) {
-                Ok(source) => return Ok((Box::new(source), namespaces)),
-                Err(error) => error.chain(),
-            }
-        }
-    };
-    let destroyed = match query.input {
-        Input::Procfs(_) => Destroyed::NotTold,
-        _ if scope != Scope::Own => Destroyed::NotTold,
-        _ => Destroyed::Told,
-    };
-    let (source, _) = open()?;
-    namespaces = source.namespaces();
-    let source = Sampled::new(source, scope, destroyed, watched, why)?;
-    Ok((Box::new(source), namespaces))
-}
-
 const UNTOLD_TIME_WAIT: &str = "this kernel does not let FIN_WAIT_2 -> TIME_WAIT be recorded of a socket that its program \
                                 has closed";
 
@@ -166,10 +127,7 @@ const INCOMPLETE: &str = "incomplete events: ";
 
 struct Watch<'w> {
     watching: &'w Watching,
-    rules: Vec<(Table, Rule)>,
-    names: Names,
-    owners: Option<Owners>,
-    search: Search,
+    steps: Steps,
     sink: EventSink<'static>,
     summary: EventSummary,
     /// Of which steps the filter holds.
@@ -183,6 +141,7 @@ struct Watch<'w> {
 impl<'w> Watch<'w> {
     fn new(
         watching: &'w Watching,
+        namespaces: Namespaces,
         envelope: &Envelope,
         out: Box<dyn Write>,
     ) -> Result<Self, Error> {
@@ -191,13 +150,13 @@ impl<'w> Watch<'w> {
         let tables = query.tables.iter();
         Ok(Self {
             watching,
-            rules: tables.map(|table| (*table, query.rule(*table))).collect(),
-            names: Names {
-                enricher: Enricher::new(query.lookups.clone())?,
-                network: netns::here(),
-            },
-            owners: query.lookups.owners.is_some().then(Owners::default),
-            search: Search::new(&query.layout),
+            steps: Steps::new(
+                tables.map(|table| (*table, query.rule(*table))).collect(),
+                query.lookups.clone(),
+                sources::search(query),
+                query.hidden,
+                namespaces,
+            )?,
             sink: render::event_sink(query.format, watching.grouping, layout, envelope, out),
             summary: EventSummary::default(),
             tally: Tally::default(),
@@ -207,22 +166,19 @@ impl<'w> Watch<'w> {
     }
 
     fn show(&mut self, event: &Event) -> io::Result<ControlFlow<()>> {
-        let decision = self.wants(event);
+        let decision = self.steps.wants(event);
         let is_wanted = decision.held() == Some(true);
         self.tally.add(decision);
         let is_of_pair = self.watching.grouping == Grouping::Pair;
         if is_of_pair && !is_wanted {
-            self.prepare(event, Stage::Names);
-            self.prepare(event, Stage::Owners);
+            self.steps.prepare_all(event);
         }
         if is_wanted || is_of_pair {
-            let row = self.names.row(self.owners.as_ref(), event, &event.socket);
-            let row = self.watching.query.hidden.from(row);
-            self.sink.event(event, &row, is_wanted)?;
+            self.sink.event(event, &self.steps.row(event), is_wanted)?;
             self.summary.matched += u64::from(!is_of_pair);
         }
+        self.steps.told(event);
         if event.socket.state == State::Closed {
-            self.forget(event.connection);
             // The filter need not hold for the last step.
             self.sink.over(event.connection);
         }
@@ -231,70 +187,8 @@ impl<'w> Watch<'w> {
 
     /// Nothing more is told of a connection.
     fn end(&mut self, connection: u64) {
-        self.forget(connection);
+        self.steps.forget(connection);
         self.sink.over(connection);
-    }
-
-    fn forget(&mut self, connection: u64) {
-        if let Some(owners) = &mut self.owners {
-            owners.forget(connection);
-        }
-    }
-
-    /// Does the filter hold for the socket as it was before the step, or as it is now? A socket that
-    /// is wanted is prepared.
-    fn wants(&mut self, event: &Event) -> Decision {
-        let table = event.socket.table();
-        let Some(place) = self.rules.iter().position(|(of, _)| *of == table) else {
-            return Decision::No;
-        };
-        let before = event.old_state.map(|state| Socket {
-            state,
-            ..event.socket.clone()
-        });
-        let mut decision = Decision::No;
-        // Sockets without an inode have an owner, too, where the source tells it.
-        let is_told = self.owners.is_some() && event.owner.is_some();
-        for stage in [Stage::Socket, Stage::Names, Stage::Owners] {
-            self.prepare(event, stage);
-            if is_told && stage != Stage::Owners {
-                continue;
-            }
-            let sockets = [Some(&event.socket), before.as_ref()].into_iter().flatten();
-            let decisions = sockets.map(|socket| self.decide(place, event, socket, stage));
-            decision = decisions.fold(Decision::No, Decision::or);
-            if decision.held() == Some(false) {
-                break;
-            }
-        }
-        decision
-    }
-
-    fn prepare(&mut self, event: &Event, stage: Stage) {
-        match stage {
-            Stage::Socket => {}
-            Stage::Names => self.names.enricher.prepare_names(&event.socket),
-            Stage::Owners => {
-                if let Some(owners) = &mut self.owners {
-                    owners.prepare(event, &mut self.names.enricher);
-                }
-            }
-        }
-    }
-
-    fn decide(&mut self, place: usize, event: &Event, socket: &Socket, stage: Stage) -> Decision {
-        let row = match stage {
-            Stage::Socket => Row::bare(socket),
-            Stage::Names => self.names.row(None, event, socket),
-            Stage::Owners => self.names.row(self.owners.as_ref(), event, socket),
-        };
-        let shown = self.watching.query.hidden.from(row);
-        let search = &mut self.search;
-        let mut contains = |text: &str| search.contains(&shown, text);
-        let Some((_, rule)) = self.rules.get(place) else {
-            return Decision::No;
-        };
-        rule.decide(&Row { stage, ..row }, &mut contains)
     }
 
     /// What was written is to be seen now.
@@ -332,7 +226,7 @@ impl<'w> Watch<'w> {
         }
         let is_too_little = messages.note_owners(
             INCOMPLETE,
-            self.names.enricher.warnings(),
+            self.steps.enricher().warnings(),
             self.watching.query.check.strict,
             &mut self.summary.diagnostics,
         );
@@ -343,14 +237,7 @@ impl<'w> Watch<'w> {
 
 impl TakesEvents for Watch<'_> {
     fn take(&mut self, event: &Event) -> ControlFlow<()> {
-        let mut event = Cow::Borrowed(event);
-        let held = self.owners.as_ref().and_then(|owners| owners.inode(&event));
-        if event.socket.inode.is_none() && held.is_some() {
-            event.to_mut().socket.inode = held;
-        }
-        if let Some(inode) = event.socket.netns {
-            self.names.enricher.meet_namespace(inode);
-        }
+        let event = self.steps.meet(event);
         match self.show(&event) {
             Ok(flow) => flow,
             Err(error) => {
@@ -361,25 +248,6 @@ impl TakesEvents for Watch<'_> {
     }
 
     fn use_namespaces(&mut self, namespaces: Namespaces) {
-        self.names.enricher.use_namespaces(namespaces);
-    }
-}
-
-/// What is looked up for events, but for their processes.
-struct Names {
-    enricher: Enricher,
-    /// The own namespace, which sockets of no other are of.
-    network: Option<Network>,
-}
-
-impl Names {
-    /// The socket with the names that were looked up for an event of it.
-    fn row<'s>(&'s self, owners: Option<&'s Owners>, event: &Event, socket: &'s Socket) -> Row<'s> {
-        let mut row = self.enricher.row(socket);
-        if let (Some(network), None) = (&self.network, socket.netns) {
-            row.netns = Some(&network.name);
-            row.netns_inode = Some(network.inode);
-        }
-        owners.map_or(row, |owners| owners.tell(event, row))
+        self.steps.enricher().use_namespaces(namespaces);
     }
 }

@@ -13,13 +13,14 @@ use std::ops::ControlFlow;
 use crate::error::Error;
 use crate::fields::Cost;
 use crate::filter::{self, Decision, Expr, Rule};
-use crate::mode::matcher::Matcher;
 use crate::mode::sources::Open;
+use crate::mode::sources::telling_owners;
 use crate::model::{
     Counts, FINDINGS, Family, Finding, Findings, Holder, Limits, Protocol, Selection, Socket,
     StateSet, Table, Warning,
 };
 use crate::query::Query;
+use crate::reading::Matcher;
 use crate::render::Format;
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
@@ -141,7 +142,7 @@ impl<'q> Looker<'q> {
     fn new(query: &'q Query, open: Open<'_>) -> Result<Self, Error> {
         let (mut source, _) = open(query, &Recorder::default())?;
         let scope = query.lookups.scope.clone();
-        let matcher = Matcher::telling_owners(query, scope, source.as_mut())?;
+        let matcher = telling_owners(query, scope, source.as_mut())?;
         Ok(Self {
             query,
             source,

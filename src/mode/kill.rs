@@ -15,11 +15,11 @@ use rustix::io::Errno;
 use super::Messages;
 use super::check::{checked, verdict};
 use super::list::{INCOMPLETE, Listing, Output, buffer};
-use super::matcher::Matcher;
 use super::sources::{Open, open};
 use super::wait::{end as end_of, holder, wait};
 use crate::error::Error;
 use crate::exit::Verdict;
+use crate::mode::sources::matching;
 use crate::model::{
     Endpoint, OwnedRow, Protocol, Row, Selection, Socket, State, StateSet, Summary, Table, Warning,
 };
@@ -125,7 +125,7 @@ fn list(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, tables) = open(query, &Recorder::default())?;
-    let mut matcher = Matcher::new(query, source.as_mut())?;
+    let mut matcher = matching(query, source.as_mut())?;
     let mut listing = Listing::new(query, &mut matcher, Output::Rows(Box::new(rows)));
     listing.note_search(source.as_mut(), messages);
     listing.read_all(&tables, source.as_mut(), messages)?;

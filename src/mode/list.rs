@@ -11,18 +11,19 @@ pub(super) use output::{Output, buffer};
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, conclude};
 use super::findings;
-use super::matcher::Matcher;
 use super::no_table::Unlisted;
-use super::recording::RecordedNames;
 use super::sources::Open;
 use super::tracked::TrackedTable;
 use crate::enrich::ScanScope;
 use crate::error::Error;
 use crate::exit::Verdict;
+use crate::mode::sources::{matching, telling_owners};
 use crate::model::{
     Findings, Limits, OwnedRow, Protocol, Severity, Source as Kind, Summary, Warning,
 };
 use crate::query::{Count, Query, Report};
+use crate::reading::Matcher;
+use crate::reading::RecordedNames;
 use crate::render::{Envelope, Format};
 use crate::source::{Recorder, Source};
 use crate::text::counted;
@@ -46,13 +47,17 @@ pub(super) fn run(
     };
     let query = query.as_ref();
     let limits = source.limits();
-    let mut matcher = Matcher::new(query, source.as_mut())?;
+    let mut matcher = matching(query, source.as_mut())?;
     let output = Output::of(query, open, &envelope(query), out);
     let unlisted = Unlisted::of(query, &mut matcher.enricher);
     let mut listing = Listing::new(query, &mut matcher, output);
     listing.unlisted = unlisted;
     if recorder.is_on() {
-        listing.recorded = Some(RecordedNames::new(query, source.namespaces())?);
+        listing.recorded = Some(RecordedNames::new(
+            query.input.is_live(),
+            query.lookups.interfaces,
+            source.namespaces(),
+        )?);
     }
     listing.note_search(source.as_mut(), messages);
     listing.read_all(&tables, source.as_mut(), messages)?;
@@ -288,7 +293,7 @@ impl<'l> Listing<'l> {
         findings.sort();
         if let Format::Metrics(_) = self.query.format {
             let mut source = open(self.query, &Recorder::default())?.0;
-            let mut matcher = Matcher::telling_owners(self.query, ScanScope::All, source.as_mut())?;
+            let mut matcher = telling_owners(self.query, ScanScope::All, source.as_mut())?;
             summing.name_holders(|socket| OwnedRow::keep(&matcher.row_of(socket)));
         }
         let is_grave = |severity: Severity| fail_on.is_some_and(|least| severity >= least);

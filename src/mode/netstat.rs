@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use super::Messages;
 use super::list::{Listing, Output};
-use super::matcher::Matcher;
 use super::sources::Open;
 use crate::enrich::Sight;
 use crate::error::Error;
 use crate::exit::Verdict;
+use crate::mode::sources::matching;
 use crate::model::{Family, Origin, Protocol, Table, Warning};
 use crate::query::netstat::{Absence, Netstat, Other, Part, Step};
 use crate::render::Envelope;
@@ -32,7 +32,7 @@ pub(super) fn run(
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
     let (mut source, _) = open(&netstat.query, &Recorder::default())?;
-    let mut matcher = Matcher::new(&netstat.query, source.as_mut())?;
+    let mut matcher = matching(&netstat.query, source.as_mut())?;
     loop {
         // Before the first row, as there may be something to say about it.
         if let Some(sight) = matcher.enricher.look_for_owners() {

@@ -4,9 +4,9 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::check::Tally;
-use super::matcher::Matcher;
 use crate::model::Socket;
 use crate::query::Count;
+use crate::reading::Matcher;
 use crate::render::{RowBuffer, Sink as _};
 
 /// So many are kept to the end of a listing that cannot fail any more, so that it can start over if

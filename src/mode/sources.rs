@@ -1,19 +1,16 @@
-//! The sources of queries.
+//! The sources of queries, and what answers their filters.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use crate::enrich::{Lookups, ScanScope};
 use crate::error::Error;
-use crate::model::Table;
 use crate::netns::{Anchor, Wanted};
-use crate::query::{Input, Query, Report};
-use crate::source::{
-    AutoSource, Depth, FilesSource, NamespacesSource, NetlinkSource, ProcfsSource, Recorder,
-    ReplaySource, Source, Use, WalkSource, Way,
-};
-
-/// The source of a query, and the tables to ask it for.
-pub(super) type Opened = Result<(Box<dyn Source>, Vec<Table>), Error>;
+use crate::query::{Hidden, Query, Report};
+pub(super) use crate::reading::Opened;
+use crate::reading::{Asked, Matcher, PeerReader};
+use crate::render::Search;
+use crate::source::{Depth, Recorder, Source};
 
 /// Opens the source of a query, which is recorded.
 pub(super) type Open<'o> = &'o dyn Fn(&Query, &Recorder) -> Opened;
@@ -32,40 +29,57 @@ fn depth(query: &Query) -> Depth {
     }
 }
 
-pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
-    let mut tables = query.tables.clone();
-    let way = way(&query.input);
-    if !query.netns.is_empty() {
-        let source = NamespacesSource::open(
-            &query.netns,
-            depth(query),
-            way,
-            recorder.clone(),
-            query.check.wait.is_some(),
-        )?;
-        return Ok((Box::new(source), tables));
+/// Whose sockets a query asks for.
+pub(super) fn asked(query: &Query) -> Asked {
+    Asked {
+        input: query.input.clone(),
+        netns: query.netns.clone(),
+        depth: depth(query),
+        may_come: query.check.wait.is_some(),
+        tables: query.tables.clone(),
+        is_named: query.named,
     }
-    let netlink = || NetlinkSource::new(recorder.clone());
-    let source: Box<dyn Source> = match &query.input {
-        Input::Auto => {
-            let procfs = ProcfsSource::new("/proc", recorder.clone());
-            let netlink = WalkSource::new(netlink(), Use::WherePays);
-            Box::new(AutoSource::new(Box::new(netlink), procfs))
-        }
-        Input::Files => Box::new(FilesSource::live()),
-        Input::Netlink => Box::new(netlink()),
-        Input::Bpf => Box::new(WalkSource::new(netlink(), Use::Always)),
-        Input::Procfs(root) => Box::new(ProcfsSource::open(root, recorder.clone())?),
-        Input::Replay(path) => {
-            let replay = ReplaySource::open(path)?;
-            if !query.named {
-                tables = replay.tables().to_vec();
-                tables.sort_unstable();
-            }
-            Box::new(replay)
-        }
+}
+
+pub(super) fn open(query: &Query, recorder: &Recorder) -> Opened {
+    asked(query).open(recorder)
+}
+
+/// Does a row of this query show a text?
+pub(super) fn search(query: &Query) -> crate::reading::Search {
+    let mut search = Search::new(&query.layout);
+    Box::new(move |row, text| search.contains(row, text))
+}
+
+/// What answers the filter of a query. An error means that processes cannot be found in the wanted way.
+pub(super) fn matching(query: &Query, source: &mut dyn Source) -> Result<Matcher, Error> {
+    with(query, query.lookups.clone(), query.hidden, source)
+}
+
+/// The same, which looks up processes, and tells them, whatever the query wants to know of them.
+pub(super) fn telling_owners(
+    query: &Query,
+    scope: ScanScope,
+    source: &mut dyn Source,
+) -> Result<Matcher, Error> {
+    let lookups = Lookups {
+        owners: Some(query.input.processes()),
+        scope,
+        places: Some(query.places.clone()),
+        ..query.lookups.clone()
     };
-    Ok((source, tables))
+    with(query, lookups, Hidden::default(), source)
+}
+
+fn with(
+    query: &Query,
+    lookups: Lookups,
+    hidden: Hidden,
+    source: &mut dyn Source,
+) -> Result<Matcher, Error> {
+    let peers = query.lookups.peers.then(|| PeerReader::open(&asked(query)));
+    let hidden = [query.hidden, hidden];
+    Matcher::new(lookups, peers.transpose()?, search(query), hidden, source)
 }
 
 /// The thread in the namespace that is named; `None` = the own one.
@@ -85,14 +99,4 @@ pub(super) fn anchor(query: &Query) -> Result<Option<Arc<Anchor>>, Error> {
         )
     };
     found.next().map(Some).ok_or_else(gone)
-}
-
-/// How the tables of other namespaces are read.
-pub(super) const fn way(input: &Input) -> Way {
-    match input {
-        Input::Netlink => Way::Netlink,
-        Input::Bpf => Way::Bpf,
-        Input::Procfs(_) => Way::Procfs,
-        Input::Auto | Input::Files | Input::Replay(_) => Way::Auto,
-    }
 }

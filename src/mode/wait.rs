@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 use super::Messages;
 use super::check::{Counted, Outcome, Tally, sentence, tell};
 use super::list::{Listing, Output};
-use super::matcher::Matcher;
 use super::pending_rows::PendingRows;
 use super::signals::{Clock, Second, Signals, release};
 use super::sources::{Open, open};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::fields::Cost;
+use crate::mode::sources::matching;
 use crate::model::{Selection, Table};
 use crate::query::{Count, Query};
+use crate::reading::Matcher;
 use crate::render::RowBuffer;
 use crate::source::{Recorder, Source};
 use crate::text;
@@ -70,7 +71,7 @@ impl<'q> Wait<'q> {
         begun: Instant,
     ) -> Result<Self, Error> {
         let (mut source, tables) = open(query, &Recorder::default())?;
-        let matcher = Matcher::new(query, source.as_mut())?;
+        let matcher = matching(query, source.as_mut())?;
         Ok(Self {
             query,
             expected: query.check.expected.unwrap_or(Count::SOME),

@@ -38,20 +38,20 @@ impl Watch<'_> {
         let is_whole = self.summary.diagnostics.is_complete()
             && !self.summary.sampled
             && !self.may_miss_time_wait()
-            && !self.rules.iter().any(|(_, rule)| is_untold(rule));
+            && !self.steps.rules().any(is_untold);
         Some(self.tally().outcome(expected, is_whole))
     }
 
     /// May the filter hold for a step to `TIME_WAIT` that is not told?
     pub(super) fn may_miss_time_wait(&self) -> bool {
-        let mut rules = self.rules.iter();
-        rules.any(|(_, rule)| may_miss(rule, self.untold))
+        let mut rules = self.steps.rules();
+        rules.any(|rule| may_miss(rule, self.untold))
     }
 
     /// Does it hold for nothing else than steps to and from `TIME_WAIT`, some of which are not told?
     pub(super) fn wants_only_time_wait(&self) -> bool {
         let time_wait = StateSet::EMPTY.with(State::TimeWait);
-        let wanted = self.rules.iter().map(|(_, rule)| rule.states());
+        let wanted = self.steps.rules().map(Rule::states);
         let wanted = wanted.fold(StateSet::EMPTY, StateSet::union);
         self.may_miss_time_wait() && wanted == time_wait
     }

@@ -7,14 +7,13 @@ use std::slice;
 
 use super::{INCOMPLETE, Listing, Output};
 use crate::error::Error;
-use crate::fields::Cost;
-use crate::filter::{Decision, Field, Rule, Test};
+use crate::filter::{Decision, Rule, Test};
 use crate::mode::Messages;
 use crate::mode::check::Tally;
 use crate::model::{
     Cause, Origin, Protocol, Row, Socket, Source as Kind, State, StateSet, Table, Warning,
 };
-use crate::query::Query;
+use crate::reading::{gaps, missing_fields};
 use crate::render::{Format, Sink as _};
 use crate::source::{Detail, Outcome, Request, Source, Visitor};
 
@@ -160,63 +159,6 @@ impl Listing<'_> {
     }
 }
 
-/// Says that the filter depends on what a source does not report, or on ports that are not known.
-fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> {
-    let lacks_range = rule.lacks_range();
-    let missing = rule.missing(source);
-    let capability = match *missing {
-        [field] => field.capability(),
-        _ => None,
-    };
-    let fields: Vec<String> = missing.into_iter().map(Field::name).collect();
-    let unreported = (!lacks_range || !fields.is_empty()).then(|| {
-        let why = match (source, capability) {
-            (Kind::Netlink, Some(capability)) => {
-                format!("the kernel tells only to {capability}; run as root")
-            }
-            (Kind::Netlink | Kind::Bpf, _) => "the kernel does not tell of every socket".to_owned(),
-            (Kind::Procfs, _) => "/proc/net does not tell".to_owned(),
-            (Kind::Replay, _) => "the recording does not tell".to_owned(),
-        };
-        // Nothing but the addresses of SMC is told of some sockets.
-        let fields = match &*fields {
-            [] => "addresses".to_owned(),
-            fields => fields.join(", "),
-        };
-        let table = rule.table();
-        Warning::failed(format!(
-            "{table}: the filter asks for {fields}, which {why}"
-        ))
-    });
-    let range = lacks_range.then(|| Warning::failed(NO_RANGE));
-    unreported.into_iter().chain(range)
-}
-
-const NO_RANGE: &str =
-    "autobound cannot be told: the source has no sys/net/ipv4/ip_local_port_range";
-
-/// What is asked for and the source does not list, and whether that is all that is asked of a table. Nobody
-/// misses a protocol that was not named by itself and that some sources do not know.
-fn unlisted(
-    query: &Query,
-    rules: &[Rule],
-    outcome: &Outcome,
-) -> impl Iterator<Item = (bool, Warning)> + use<> {
-    let states = outcome.unlisted;
-    let is_some = states != StateSet::EMPTY && !outcome.is_narrowed;
-    let source = outcome.source.filter(|_| is_some);
-    let each = rules.iter().filter_map(|rule| {
-        let (protocol, source) = (rule.table().protocol, source?);
-        let is_everywhere = protocol.in_proc_net() && protocol.sock_diag().is_some();
-        let is_missed = is_everywhere || query.alone.contains(&protocol);
-        let is_gap = is_missed && rule.states().union(states) == states;
-        let is_said = is_gap || !outcome.is_scope_unknown;
-        let asked = rule.states().intersection(states);
-        is_said.then(|| (is_gap, Warning::Unlisted(protocol, asked, source)))
-    });
-    each.collect::<Vec<_>>().into_iter()
-}
-
 /// Tables that are read together: one, or TCP over both IP versions.
 struct Reading<'r, 'l> {
     listing: &'r mut Listing<'l>,
@@ -279,21 +221,14 @@ impl Listing<'_> {
     fn note(
         &mut self,
         rules: &[Rule],
-        outcome: Outcome,
+        mut outcome: Outcome,
         unreported: Vec<Warning>,
         messages: &mut Messages<'_>,
     ) {
         let noted = &mut self.summary.diagnostics;
-        // A filter that asks for them has chosen among sockets without names.
-        let are_names_needed = self.query.filter.needs().contains(&Cost::UnixPeers);
-        let needed = |warning: &Warning| {
-            warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
-        };
-        let unlisted = unlisted(self.query, rules, &outcome);
-        let warnings = outcome.warnings.into_iter().chain(unreported);
-        let warnings = warnings.map(|warning| (needed(&warning), warning));
-        for (is_gap, warning) in warnings.chain(unlisted) {
-            let warning = warning.within(outcome.netns.as_ref().map(|netns| &netns.name));
+        let query = self.query;
+        for (is_gap, warning) in gaps(rules, &mut outcome, unreported, &query.filter, &query.alone)
+        {
             let is_told = noted.warnings.iter().any(|told| told.includes(&warning));
             match (is_told, is_gap) {
                 // Said already, perhaps as something that is likely: it is missing all the same.

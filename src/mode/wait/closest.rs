@@ -11,7 +11,7 @@ use crate::enrich::ScanScope;
 use crate::filter::{Expr, Field, Op, Operand, PortItem, Rule, Side, Test};
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
-use crate::mode::matcher::Matcher;
+use crate::mode::sources::telling_owners;
 use crate::model::{Family, Origin, Protocol, Row, Selection, Socket, StateSet, Table};
 use crate::query::Query;
 use crate::source::Source;
@@ -86,7 +86,7 @@ fn port_of_rules(rules: &[Rule]) -> Option<u16> {
 
 /// Looks at all that a query wants. Gives what the source does not list; `None` = there may be more.
 fn look(query: &Query, source: &mut dyn Source, usage: &mut PortUsage) -> Option<BTreeSet<String>> {
-    let mut matcher = Matcher::telling_owners(query, ScanScope::All, source).ok()?;
+    let mut matcher = telling_owners(query, ScanScope::All, source).ok()?;
     let output = Output::to(Box::new(usage));
     let mut listing = Listing::new(query, &mut matcher, output);
     // What is wrong with this look was wrong with the last one.
@@ -190,7 +190,7 @@ struct NearMiss {
 
 /// One socket of those that lack what the fewest others do.
 fn nearest(query: &Query, source: &mut dyn Source, rules: &[Rule]) -> Option<String> {
-    let mut matcher = Matcher::telling_owners(query, ScanScope::All, source).ok()?;
+    let mut matcher = telling_owners(query, ScanScope::All, source).ok()?;
     let mut missed: Vec<NearMiss> = Vec::new();
     for rule in rules {
         let parts = parts(rule);

@@ -11,11 +11,12 @@ use crate::error::Error;
 use crate::mode::Messages;
 use crate::mode::host_names::HostNames;
 use crate::mode::list::{Listing, Output};
-use crate::mode::matcher::Matcher;
+use crate::mode::sources::matching;
 use crate::mode::sources::{self, Open};
 use crate::mode::tracked::TrackedTable;
 use crate::model::{Change, ChangedRow, Summary, Table};
 use crate::query::Query;
+use crate::reading::Matcher;
 use crate::source::{Recorder, Source};
 
 pub(super) struct Looker {
@@ -30,7 +31,7 @@ impl Looker {
     /// Has not looked yet.
     pub(super) fn new(query: Query, open: Open<'_>) -> Result<Self, Error> {
         let (mut source, tables) = open(&query, &Recorder::default())?;
-        let matcher = Matcher::new(&query, source.as_mut())?;
+        let matcher = matching(&query, source.as_mut())?;
         Ok(Self {
             matcher,
             hosts: HostNames::new(Mapped::AsIpv4),

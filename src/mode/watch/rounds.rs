@@ -11,9 +11,9 @@ use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::Messages;
 use crate::mode::list::{Listing, Output};
-use crate::mode::matcher::Matcher;
 use crate::mode::signals::Clock;
 use crate::mode::sources::Open;
+use crate::mode::sources::matching;
 use crate::model::Change;
 use crate::query::Query;
 use crate::render::{Changes, Envelope, Repetition, SortKey, rfc_3339};
@@ -54,7 +54,7 @@ impl Rounds<'_> {
         messages: &mut Messages<'_>,
     ) -> Result<Verdict, Error> {
         let (mut source, tables) = open(query, &Recorder::default())?;
-        let mut matcher = Matcher::new(query, source.as_mut())?;
+        let mut matcher = matching(query, source.as_mut())?;
         envelope.repetition = Repetition::First;
         self.run(messages, |messages| {
             matcher.enricher.next_listing();

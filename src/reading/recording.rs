@@ -2,25 +2,34 @@
 
 use std::collections::HashSet;
 
-use crate::enrich::{Enricher, Lookups};
+use crate::enrich::{Enricher, Interfaces, Lookups};
 use crate::error::Error;
 use crate::model::{NameKind, RecordedName, Socket};
-use crate::query::Query;
 use crate::source::{Namespaces, Recorder};
 
 /// Looks up the names of all sockets, whether they are shown or not.
-pub(super) struct RecordedNames {
+#[derive(Debug)]
+pub struct RecordedNames {
     enricher: Enricher,
     known: HashSet<(NameKind, Option<u32>, u64)>,
     found: Vec<RecordedName>,
 }
 
 impl RecordedNames {
-    pub(super) fn new(query: &Query, namespaces: Namespaces) -> Result<Self, Error> {
+    /// Of sockets of this machine now, or not.
+    ///
+    /// # Errors
+    ///
+    /// None: nothing is looked for that could be missing.
+    pub fn new(
+        is_live: bool,
+        interfaces: Interfaces,
+        namespaces: Namespaces,
+    ) -> Result<Self, Error> {
         let lookups = Lookups {
             users: true,
-            cgroups: query.input.is_live(),
-            interfaces: query.lookups.interfaces,
+            cgroups: is_live,
+            interfaces,
             ..Lookups::default()
         };
         let mut enricher = Enricher::new(lookups)?;
@@ -32,7 +41,8 @@ impl RecordedNames {
         })
     }
 
-    pub(super) fn look_up(&mut self, socket: &Socket) {
+    /// Looks up the names of a socket.
+    pub fn look_up(&mut self, socket: &Socket) {
         self.enricher.prepare_names(socket);
         let row = self.enricher.row(socket);
         let interface = socket.interface.zip(row.interface.map(str::as_bytes));
@@ -61,7 +71,7 @@ impl RecordedNames {
     }
 
     /// Records the names, behind all sockets.
-    pub(super) fn record(self, recorder: &Recorder) {
+    pub fn record(self, recorder: &Recorder) {
         for name in self.found {
             recorder.keep_name(name);
         }

@@ -1,17 +1,49 @@
 //! Evaluates the filter on a socket as early as it can answer; only then is more looked up.
 
+use std::fmt;
+
 use super::peers::PeerReader;
-use crate::enrich::{Enricher, Lookups, ScanScope};
+use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
 use crate::model::{Row, Socket, Stage};
-use crate::query::{Hidden, Query};
-use crate::render::Search;
 use crate::source::Source;
 
-/// Asks the filter of a query, and looks up what it needs and what is shown.
-pub(super) struct Matcher {
-    pub(super) enricher: Enricher,
+/// Does a row show a text?
+pub type Search = Box<dyn FnMut(&Row<'_>, &str) -> bool>;
+
+/// What is looked up and yet not shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Processes, without `-p`.
+    pub owners: bool,
+    /// Who is at the other end, without `-pp`.
+    pub peers: bool,
+    /// Names of users, with `-n`.
+    pub users: bool,
+}
+
+impl Hidden {
+    /// What is shown of a row.
+    pub const fn from(self, mut row: Row<'_>) -> Row<'_> {
+        if self.owners {
+            row.processes = None;
+            row.process_status = None;
+        }
+        if self.peers {
+            row.peer = None;
+        }
+        if self.users {
+            row.user = None;
+        }
+        row
+    }
+}
+
+/// Asks a filter, and looks up what it needs and what is shown.
+pub struct Matcher {
+    /// What looks it up.
+    pub enricher: Enricher,
     /// `None` = nobody asks who is at the other end.
     peers: Option<PeerReader>,
     search: Search,
@@ -23,38 +55,30 @@ pub(super) struct Matcher {
     reached: Stage,
 }
 
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matcher").finish_non_exhaustive()
+    }
+}
+
 impl Matcher {
-    /// Has looked up nothing yet. An error means that processes cannot be found in the wanted way.
-    pub(super) fn new(query: &Query, source: &mut dyn Source) -> Result<Self, Error> {
-        Self::with(query, query.lookups.clone(), query.hidden, source)
-    }
-
-    /// Looks up processes, and tells them, whatever the query wants to know of them.
-    pub(super) fn telling_owners(
-        query: &Query,
-        scope: ScanScope,
-        source: &mut dyn Source,
-    ) -> Result<Self, Error> {
-        let lookups = Lookups {
-            owners: Some(query.input.processes()),
-            scope,
-            places: Some(query.places.clone()),
-            ..query.lookups.clone()
-        };
-        Self::with(query, lookups, Hidden::default(), source)
-    }
-
-    fn with(
-        query: &Query,
+    /// Has looked up nothing yet. `hidden` = what the search does not see, and what rows do not show.
+    ///
+    /// # Errors
+    ///
+    /// When processes cannot be found in the wanted way.
+    pub fn new(
         lookups: Lookups,
-        hidden: Hidden,
+        peers: Option<PeerReader>,
+        search: Search,
+        [unsearched, hidden]: [Hidden; 2],
         source: &mut dyn Source,
     ) -> Result<Self, Error> {
         let mut matcher = Self {
             enricher: Enricher::new(lookups)?,
-            peers: PeerReader::open(query)?,
-            search: Search::new(&query.layout),
-            unsearched: query.hidden,
+            peers,
+            search,
+            unsearched,
             hidden,
             reached: Stage::Socket,
         };
@@ -63,7 +87,7 @@ impl Matcher {
     }
 
     /// Takes the names that a source has for its sockets.
-    pub(super) fn learn(&mut self, source: &mut dyn Source) {
+    pub fn learn(&mut self, source: &mut dyn Source) {
         self.enricher.use_names(source.names());
         self.enricher.use_namespaces(source.namespaces());
         self.enricher.use_walk(source.take_walk());
@@ -73,7 +97,7 @@ impl Matcher {
     }
 
     /// Evaluates a rule on a socket, looking up no more than it needs.
-    pub(super) fn decide(&mut self, socket: &Socket, rule: &Rule) -> Decision {
+    pub fn decide(&mut self, socket: &Socket, rule: &Rule) -> Decision {
         self.reached = Stage::Socket;
         if rule.is_always() {
             return Decision::Yes;
@@ -90,7 +114,7 @@ impl Matcher {
             };
             let shown = self.unsearched.from(row);
             let search = &mut self.search;
-            decision = rule.decide(&row, &mut |text| search.contains(&shown, text));
+            decision = rule.decide(&row, &mut |text| search(&shown, text));
         }
         decision
     }
@@ -113,7 +137,7 @@ impl Matcher {
 
     /// The only one of these rules that a socket fails for certain; `None` = it fails none, or more
     /// than one.
-    pub(super) fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
+    pub fn only_failing(&mut self, socket: &Socket, rules: &[Rule]) -> Option<usize> {
         let (mut failing, mut reached) = (None, Stage::Socket);
         for (place, rule) in rules.iter().enumerate() {
             if self.decide(socket, rule).held() == Some(false) && failing.replace(place).is_some() {
@@ -126,7 +150,7 @@ impl Matcher {
     }
 
     /// The socket that was asked about last, with what is shown of it.
-    pub(super) fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
+    pub fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         if let Some(row) = self.enricher.known(socket) {
             return row;
         }
@@ -140,7 +164,7 @@ impl Matcher {
     }
 
     /// Any other socket, with what is shown of it.
-    pub(super) fn row_of<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
+    pub fn row_of<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
         self.reached = Stage::Socket;
         self.row(socket)
     }

@@ -3,48 +3,48 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::sources::{open, way};
+use super::input::{Asked, Input};
 use crate::enrich::Connections;
 use crate::error::Error;
 use crate::model::{Protocol, Socket, State, StateSet, Warning};
-use crate::query::{Input, Query};
 use crate::source::{
     Namespaces, NamespacesSource, Outcome, Recorder, Request, Source, translations,
 };
 
 /// Reads them from a source of its own: they are no part of the listing, nor of a recording of it.
-pub(super) struct PeerReader {
+pub struct PeerReader {
     source: Option<Box<dyn Source>>,
     protocols: BTreeSet<Protocol>,
     input: Input,
 }
 
 impl PeerReader {
-    /// Will read from where the query lists sockets; `None` = nobody asks.
-    pub(super) fn open(query: &Query) -> Result<Option<Self>, Error> {
-        if !query.lookups.peers {
-            return Ok(None);
-        }
-        let is_own = query.netns.is_empty();
-        let opened = is_own.then(|| open(query, &Recorder::default()));
-        let protocols = query.tables.iter().map(|table| table.protocol);
-        Ok(Some(Self {
+    /// Will read from where sockets are asked for.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be opened.
+    pub fn open(asked: &Asked) -> Result<Self, Error> {
+        let is_own = asked.netns.is_empty();
+        let opened = is_own.then(|| asked.open(&Recorder::default()));
+        let protocols = asked.tables.iter().map(|table| table.protocol);
+        Ok(Self {
             source: opened.transpose()?.map(|(source, _)| source),
             protocols: protocols.filter(|one| one.has_service_ports()).collect(),
-            input: query.input.clone(),
-        }))
+            input: asked.input.clone(),
+        })
     }
 
     /// Will read from these namespaces, if there are any.
-    pub(super) fn follow(&mut self, namespaces: Namespaces) {
+    pub fn follow(&mut self, namespaces: Namespaces) {
         if !namespaces.is_empty() {
-            let source = NamespacesSource::beside(namespaces, way(&self.input));
+            let source = NamespacesSource::beside(namespaces, self.input.way());
             self.source = Some(Box::new(source));
         }
     }
 
     /// Every connection of now: over both IP versions, as an IPv4-mapped address is one of IPv4.
-    pub(super) fn read(&mut self) -> Connections {
+    pub fn read(&mut self) -> Connections {
         let mut connections = Connections::default();
         let states = StateSet::ALL.without(State::Listen).without(State::Bound);
         let request = Request::plain(states);

@@ -1,0 +1,88 @@
+//! What is missing from a table that was read.
+
+use std::collections::BTreeSet;
+use std::mem;
+
+use crate::fields::{Cost, Field};
+use crate::filter::{Expr, Rule};
+use crate::model::{Protocol, Source as Kind, StateSet, Warning};
+use crate::source::Outcome;
+
+/// What must be known of tables that were read together, in one namespace, and whether each is a gap.
+///
+/// `unreported` = what the filter asks for and the source does not report, `alone` = protocols that were named by
+/// themselves.
+pub fn gaps(
+    rules: &[Rule],
+    outcome: &mut Outcome,
+    unreported: Vec<Warning>,
+    filter: &Expr,
+    alone: &BTreeSet<Protocol>,
+) -> Vec<(bool, Warning)> {
+    // A filter that asks for them has chosen among sockets without names.
+    let are_names_needed = filter.needs().contains(&Cost::UnixPeers);
+    let needed = |warning: &Warning| {
+        warning.is_gap() || are_names_needed && matches!(warning, Warning::UnnamedPeers(_))
+    };
+    let unlisted = unlisted(alone, rules, outcome);
+    let warnings = mem::take(&mut outcome.warnings).into_iter();
+    let warnings = warnings.chain(unreported);
+    let warnings = warnings.map(|warning| (needed(&warning), warning));
+    let netns = outcome.netns.as_ref().map(|netns| &netns.name);
+    let all = warnings.chain(unlisted);
+    all.map(|(is_gap, warning)| (is_gap, warning.within(netns)))
+        .collect()
+}
+
+/// Says that the filter depends on what a source does not report, or on ports that are not known.
+pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning> + use<> {
+    let lacks_range = rule.lacks_range();
+    let missing = rule.missing(source);
+    let capability = match *missing {
+        [field] => field.capability(),
+        _ => None,
+    };
+    let fields: Vec<String> = missing.into_iter().map(Field::name).collect();
+    let unreported = (!lacks_range || !fields.is_empty()).then(|| {
+        let why = match (source, capability) {
+            (Kind::Netlink, Some(capability)) => {
+                format!("the kernel tells only to {capability}; run as root")
+            }
+            (Kind::Netlink | Kind::Bpf, _) => "the kernel does not tell of every socket".to_owned(),
+            (Kind::Procfs, _) => "/proc/net does not tell".to_owned(),
+            (Kind::Replay, _) => "the recording does not tell".to_owned(),
+        };
+        // Nothing but the addresses of SMC is told of some sockets.
+        let fields = match &*fields {
+            [] => "addresses".to_owned(),
+            fields => fields.join(", "),
+        };
+        let table = rule.table();
+        Warning::failed(format!(
+            "{table}: the filter asks for {fields}, which {why}"
+        ))
+    });
+    let range = lacks_range.then(|| Warning::failed(NO_RANGE));
+    unreported.into_iter().chain(range)
+}
+
+const NO_RANGE: &str =
+    "autobound cannot be told: the source has no sys/net/ipv4/ip_local_port_range";
+
+/// What is asked for and the source does not list, and whether that is all that is asked of a table. Nobody
+/// misses a protocol that was not named by itself and that some sources do not know.
+fn unlisted(alone: &BTreeSet<Protocol>, rules: &[Rule], outcome: &Outcome) -> Vec<(bool, Warning)> {
+    let states = outcome.unlisted;
+    let is_some = states != StateSet::EMPTY && !outcome.is_narrowed;
+    let source = outcome.source.filter(|_| is_some);
+    let each = rules.iter().filter_map(|rule| {
+        let (protocol, source) = (rule.table().protocol, source?);
+        let is_everywhere = protocol.in_proc_net() && protocol.sock_diag().is_some();
+        let is_missed = is_everywhere || alone.contains(&protocol);
+        let is_gap = is_missed && rule.states().union(states) == states;
+        let is_said = is_gap || !outcome.is_scope_unknown;
+        let asked = rule.states().intersection(states);
+        is_said.then(|| (is_gap, Warning::Unlisted(protocol, asked, source)))
+    });
+    each.collect()
+}

@@ -1,0 +1,19 @@
+//! Sockets, or their steps, from where they are asked for: the filter's answer about each, and what is known of it.
+
+#[cfg(feature = "bpf")]
+mod event_owners;
+mod gaps;
+mod input;
+mod matcher;
+mod peers;
+mod recording;
+#[cfg(feature = "bpf")]
+mod steps;
+
+pub use gaps::{gaps, missing_fields};
+pub use input::{Asked, Input, Opened, PROC};
+pub use matcher::{Hidden, Matcher, Search};
+pub use peers::PeerReader;
+pub use recording::RecordedNames;
+#[cfg(feature = "bpf")]
+pub use steps::{Steps, open_events};
