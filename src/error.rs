@@ -11,8 +11,15 @@ use crate::text::{chain, escape_path};
 /// Why bytes, or a line of text, are not what they should be.
 pub type Malformed = String;
 
-/// An error that ends the program or one table of it.
+/// Why nothing could be read. It names the operation and the object; the cause is its source.
+///
+/// ```
+/// let error = lsock::Sockets::new().replay("/no/such/file").list().unwrap_err();
+/// assert_eq!(error.to_string(), "cannot open /no/such/file");
+/// assert_eq!(error.chain(), "cannot open /no/such/file: no such file or directory");
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The command line asks for something that does not exist or does not go together.
     Usage(String),
@@ -32,17 +39,20 @@ pub enum Error {
 
 impl Error {
     /// A file could not be opened, read or written.
+    #[doc(hidden)]
     pub fn file(operation: &str, path: impl AsRef<Path>, cause: impl Into<io::Error>) -> Self {
         let path = escape_path(path.as_ref());
         Self::Failed(format!("cannot {operation} {path}"), cause.into())
     }
 
     /// A program cannot run in the kernel.
+    #[doc(hidden)]
     pub fn bpf(operation: &str, cause: io::Error) -> Self {
         Self::Failed(format!("bpf: cannot {operation}"), cause)
     }
 
     /// Was it the reader of a pipe that went away?
+    #[doc(hidden)]
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -1,61 +1,108 @@
-//! `lsock` lists the sockets of a Linux machine, and where each stands in the TCP state machine.
+//! The sockets of a Linux machine, where each stands in the TCP state machine, and which processes hold it.
 //!
-//! A [source] reads the kernel's socket state, through `sock_diag` netlink or from `/proc/net`, and
-//! lends one [`Socket`](model::Socket) after another; what the [`query`] selects becomes a
-//! [`Row`](model::Row) with the names that were asked for, and a [sink](render::Sink) writes it.
-//! Nothing is kept on the way, so memory does not grow with the number of sockets.
+//! This is the library of the program `lsock`. It asks the kernel over `sock_diag` netlink, and reads `/proc/net` where
+//! that is refused.
 //!
-//! | module | what it holds | may name |
-//! |---|---|---|
-//! | [`text`] | words for people | – |
-//! | [`model`] | plain data | the above |
-//! | [`error`] [`exit`] [`fields`] | what can go wrong; how a run ends; the vocabulary | the above |
-//! | [`wire`] [`procfs`] | netlink bytes and `/proc` text, to and from the model | the above |
-//! | [`bpf`] | programs that run in the kernel, and what they write | `error` |
-//! | [`filter`] | the expression language: which sockets are wanted | `model` `text` `error` `fields` |
-//! | [`track`] | which socket is which in the next look, and when that is due | `model` `error` |
-//! | [`netns`] | network namespaces: which there are, and how to look into one | the above |
-//! | [`container`] | the container, pod and unit of a process | `procfs` `model` |
-//! | [`source`] [`enrich`] [`render`] | where sockets come from; names for them; formats | the above |
-//! | [`query`] | what was asked, decided before the first system call | the above |
-//! | [`mode`] | what is done with the stream of sockets | the above |
-//! | [`cli`] | the command line | the above |
+//! ```
+//! for row in &lsock::listeners()? {
+//!     let holders = row.processes().iter().map(|process| process.pid);
+//!     println!("{} {:?} {:?}", row.protocol(), row.local(), holders.collect::<Vec<_>>());
+//! }
+//! # Ok::<(), lsock::Error>(())
+//! ```
 //!
-//! A module names only lower levels and its own folder; a test keeps it so. Only the program itself
-//! (`main`, and `terminal` for the view of `-c`) touches the standard output, the environment and the
-//! terminal. Unsafe code is in one room, [`bpf`], whose `syscall` and `memory` say why it is sound.
+//! [`Sockets`] says which are wanted: protocols, states, network namespaces, and a filter in the language of the
+//! program. [`list`](Sockets::list) keeps them, [`visit`](Sockets::visit) lends one after another and keeps nothing.
+//!
+//! ```
+//! use lsock::{Owners, Protocol, Sockets, State};
+//!
+//! let listing = Sockets::new()
+//!     .protocols([Protocol::Tcp])
+//!     .states([State::CloseWait])
+//!     .owners(Owners::Auto)
+//!     .list()?;
+//! println!("{} connections that their programs have not closed", listing.rows.len());
+//! # Ok::<(), lsock::Error>(())
+//! ```
+//!
+//! # What is missing
+//!
+//! Rights that are missing are no error. A listing has what could be read, and its [`Completeness`] says what it lacks.
+//! In a row, what is not known is `None` or [`Value::Unknown`], never zero, and an empty list of processes comes with
+//! the [`ProcessStatus`] that tells "nobody" from "not known". An [`Error`] means that nothing could be read; it names the
+//! operation and the object.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `cli` (default) | the program, and all of the below |
+//! | `bpf` | events ([`Sockets::watch`]); the kernel's tables and descriptors are read by programs where that is quicker |
+//! | `containers` | names of containers from the files of their engines, for the field `container` |
+//! | `serde` | rows can be serialized |
+//!
+//! Whoever needs the library alone writes `default-features = false`: it then builds on `rustix`, `zerocopy`, `procfs` and
+//! the `netlink-packet` crates.
+//!
+//! # What is promised
+//!
+//! What this page shows. Enumerations and structures may get further members. The modules of the program are public for
+//! its own tests alone.
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api;
 #[cfg(feature = "bpf")]
+#[doc(hidden)]
 pub mod bpf;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod container;
+#[doc(hidden)]
 pub mod enrich;
+#[doc(hidden)]
 pub mod error;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod exit;
+#[doc(hidden)]
 pub mod fields;
+#[doc(hidden)]
 pub mod filter;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod mode;
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod netns;
+#[doc(hidden)]
 pub mod procfs;
 #[cfg(feature = "cli")]
 mod program;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod query;
+#[doc(hidden)]
 pub mod reading;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod render;
+#[doc(hidden)]
 pub mod source;
 #[expect(unsafe_code, reason = "these calls have no safe form; see there")]
+#[doc(hidden)]
 pub mod syscall;
 #[cfg(all(test, feature = "cli"))]
 mod tests;
+#[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
 pub mod track;
+#[doc(hidden)]
 pub mod wire;
 
 #[cfg(test)]
@@ -76,5 +123,14 @@ mod skip;
 )]
 mod start;
 
+pub use api::{
+    Completeness, Gap, GapKind, Listing, OwnedRow, Owners, PortHolders, Row, Sockets, Value,
+    listeners, process_of_port,
+};
+#[cfg(feature = "bpf")]
+pub use api::{Event, Events};
+pub use error::Error;
+pub use model::{Family, OtherState, Process, ProcessStatus, Protocol, State};
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub use program::run;

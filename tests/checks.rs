@@ -21,7 +21,7 @@ mod wait;
 mod waiting;
 
 /// A port that nobody has, and nobody else takes: nothing connects here but the tests.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = tcp::listener(V4, 1).unwrap();
     let port = local_address(&listener).unwrap().port();
     close(listener);

@@ -226,7 +226,7 @@ impl<'w> Watch<'w> {
         }
         let is_too_little = messages.note_owners(
             INCOMPLETE,
-            self.steps.enricher().warnings(),
+            self.steps.warnings(),
             self.watching.query.check.strict,
             &mut self.summary.diagnostics,
         );

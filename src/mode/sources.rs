@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::enrich::{Lookups, ScanScope};
 use crate::error::Error;
 use crate::netns::{Anchor, Wanted};
-use crate::query::{Hidden, Query, Report};
+use crate::query::{Hidden, PROC, Query, Report};
 pub(super) use crate::reading::Opened;
 use crate::reading::{Asked, Matcher, PeerReader};
 use crate::render::Search;
@@ -33,6 +33,7 @@ fn depth(query: &Query) -> Depth {
 pub(super) fn asked(query: &Query) -> Asked {
     Asked {
         input: query.input.clone(),
+        root: PROC.into(),
         netns: query.netns.clone(),
         depth: depth(query),
         may_come: query.check.wait.is_some(),

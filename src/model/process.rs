@@ -5,16 +5,29 @@ use std::sync::Arc;
 use super::{Place, named};
 
 /// A process with descriptors of a socket.
+///
+/// ```
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let port = listener.local_addr()?.port();
+/// let holders = lsock::process_of_port(port, lsock::Protocol::Tcp)?;
+/// let process = &holders.processes[0];
+/// println!("{} {:?} {:?}", process.pid, process.name(), process.fds);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// The process id, as the procfs that was read numbers it.
     pub pid: u32,
     /// `comm`: the first 15 bytes of the program's name, any bytes but NUL; `None` = it could not be read.
+    #[doc(hidden)]
     pub name: Option<Vec<u8>>,
     /// The command line, arguments separated by blanks; empty when the process hides or has none, `None` =
     /// it could not be read.
+    #[doc(hidden)]
     pub command: Option<Vec<u8>>,
     /// How many bytes of `command` are its first argument: what the program was called as.
+    #[doc(hidden)]
     pub called: usize,
     /// Effective user id; `None` when the process was gone before it could be asked.
     pub uid: Option<u32>,
@@ -25,12 +38,16 @@ pub struct Process {
     /// The ids of its threads that have one of these, ascending; empty = not looked up, or they have no number.
     pub tids: Vec<u32>,
     /// These threads, in the order of their ids.
+    #[doc(hidden)]
     pub threads: Vec<Thread>,
     /// Its security context; `None` = not looked up, or no module gives it one.
+    #[doc(hidden)]
     pub context: Option<Vec<u8>>,
     /// That of the socket, as this process shows it.
+    #[doc(hidden)]
     pub socket_context: Option<Vec<u8>>,
     /// Where it runs; `None` = not looked up, or it cannot be told.
+    #[doc(hidden)]
     pub place: Option<Arc<Place>>,
 }
 
@@ -43,6 +60,7 @@ pub struct Thread {
     pub fds: Vec<u32>,
 }
 
+#[doc(hidden)]
 impl Process {
     /// Takes the command line, whose arguments end with NULs, as blanks between them.
     pub fn set_command(&mut self, mut arguments: Vec<u8>) {
@@ -61,6 +79,15 @@ impl Process {
 
 named! {
     /// What the search for processes came to.
+    ///
+    /// ```
+    /// use lsock::ProcessStatus;
+    ///
+    /// fn is_a_matter_of_rights(row: &lsock::Row<'_>) -> bool {
+    ///     matches!(row.process_status(), Some(ProcessStatus::Partial | ProcessStatus::Unreadable))
+    /// }
+    /// ```
+    #[non_exhaustive]
     pub enum ProcessStatus {
         /// At least one, and no other may hold the socket.
         Found = "found",

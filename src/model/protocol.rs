@@ -11,8 +11,14 @@ use crate::text::enumeration;
 pub use self::definition::PortKind;
 
 named! {
-    /// What a socket speaks. `definition` has what is known of each.
+    /// What a socket speaks.
+    ///
+    /// ```
+    /// assert_eq!(lsock::Protocol::Tcp.name(), "tcp");
+    /// assert!(lsock::Protocol::NAMES.contains(&"mptcp"));
+    /// ```
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum Protocol {
         /// Transmission Control Protocol, RFC 9293.
         #[default]
@@ -46,6 +52,7 @@ named! {
     }
 }
 
+#[doc(hidden)]
 impl Protocol {
     const fn definition(self) -> &'static Definition {
         match self {
@@ -137,7 +144,12 @@ impl fmt::Display for Protocol {
 
 named! {
     /// The address family of a socket.
+    ///
+    /// ```
+    /// assert_eq!(lsock::Family::Inet6.to_string(), "inet6");
+    /// ```
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum Family {
         /// IPv4.
         #[default]
@@ -161,6 +173,7 @@ named! {
     }
 }
 
+#[doc(hidden)]
 impl Family {
     /// `AF_*` (`include/linux/socket.h`).
     pub const fn code(self) -> u8 {

@@ -7,6 +7,7 @@ use super::named;
 named! {
     /// States that TCP does not have: of associations of SCTP (RFC 9260, section 4), then of SMC
     /// (`net/smc/smc.h`).
+    #[non_exhaustive]
     pub enum OtherState {
         /// Has sent an INIT and waits for the INIT ACK.
         CookieWait = "COOKIE_WAIT",
@@ -39,7 +40,15 @@ named! {
     }
 }
 
-/// A state, under the one name `lsock` has for it.
+/// Where a socket stands: the states of TCP (RFC 9293, section 3.3.2) and those beside them.
+///
+/// ```
+/// use lsock::State;
+///
+/// assert_eq!(State::CloseWait.to_string(), "CLOSE_WAIT");
+/// assert_eq!(State::from_name("time-wait"), Some(State::TimeWait));
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// No connection; the kernel lists no such socket, transitions begin and end here.
@@ -110,6 +119,7 @@ impl State {
     /// From the kernel's code for TCP (`include/net/tcp_states.h`).
     ///
     /// TCP sockets with code 7 (`TCP_CLOSE`) are listed only when they have a port: BOUND.
+    #[doc(hidden)]
     pub const fn from_tcp(code: u8) -> Self {
         match code {
             1 => Self::Established,
@@ -128,6 +138,7 @@ impl State {
     }
 
     /// From the kernel's code for MPTCP, which lists no bound sockets: one with code 7 has been closed.
+    #[doc(hidden)]
     pub const fn from_mptcp(code: u8) -> Self {
         match code {
             7 => Self::Closed,
@@ -137,6 +148,7 @@ impl State {
 
     /// From the kernel's code for a protocol without a handshake (udp, raw, …), and from
     /// `unix_diag`: TCP's numbering, where 7 means unconnected.
+    #[doc(hidden)]
     pub const fn from_datagram(code: u8) -> Self {
         match code {
             7 => Self::Unconn,
@@ -145,6 +157,7 @@ impl State {
     }
 
     /// From the kernel's code for an association of SCTP (`enum sctp_state`, `include/linux/sctp.h`).
+    #[doc(hidden)]
     pub fn from_sctp_association(code: u8) -> Self {
         match code {
             0 => Self::Closed,
@@ -157,6 +170,7 @@ impl State {
     }
 
     /// From the kernel's code for SMC (`enum smc_state`, `net/smc/smc.h`).
+    #[doc(hidden)]
     pub fn from_smc(code: u8) -> Self {
         match code {
             1 => Self::Established,
@@ -179,6 +193,7 @@ impl State {
     ///
     /// There 2 and 4 mean no more than that no program holds the socket: 2 is connected and waits for
     /// `accept`, 4 is not connected (`unix_seq_show` in `net/unix/af_unix.c`).
+    #[doc(hidden)]
     pub const fn from_unix_proc(code: u8, flags: u32) -> Self {
         match code {
             _ if flags & UNIX_ACCEPTCON != 0 => Self::Listen,
@@ -190,6 +205,7 @@ impl State {
 
     /// From `ndiag_state`: `NETLINK_UNCONNECTED` 0, `NETLINK_CONNECTED` 1
     /// (`net/netlink/af_netlink.c`), and 7, `TCP_CLOSE`, which a socket has before its first connect.
+    #[doc(hidden)]
     pub const fn from_netlink(code: u8) -> Self {
         match code {
             0 | 7 => Self::Unconn,
@@ -199,6 +215,7 @@ impl State {
     }
 
     /// True if a socket in it only has its port, or waits for peers there.
+    #[doc(hidden)]
     pub const fn is_bound(self) -> bool {
         matches!(self, Self::Bound | Self::Listen | Self::Unconn)
     }

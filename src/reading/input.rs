@@ -20,6 +20,9 @@ pub type Opened = Result<(Box<dyn Source>, Vec<Table>), Error>;
 pub struct Asked {
     /// Where.
     pub input: Input,
+    /// Where the own network namespace has its `net`: `/proc`, or `/proc/thread-self` where the thread is in another
+    /// one than its process.
+    pub root: PathBuf,
     /// The network namespaces whose sockets they are; empty = the own one.
     pub netns: Vec<Wanted>,
     /// How far those are looked for.
@@ -53,7 +56,7 @@ impl Asked {
         let netlink = || NetlinkSource::new(recorder.clone());
         let source: Box<dyn Source> = match &self.input {
             Input::Auto => {
-                let procfs = ProcfsSource::new(PROC, recorder.clone());
+                let procfs = ProcfsSource::new(&self.root, recorder.clone());
                 #[cfg(feature = "bpf")]
                 let netlink = || WalkSource::new(netlink(), Use::WherePays);
                 Box::new(AutoSource::new(Box::new(netlink()), procfs))

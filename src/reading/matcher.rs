@@ -12,6 +12,11 @@ use crate::source::Source;
 /// Does a row show a text?
 pub type Search = Box<dyn FnMut(&Row<'_>, &str) -> bool>;
 
+/// Where nothing is shown, no row shows a text.
+pub fn no_text() -> Search {
+    Box::new(|_: &Row<'_>, _: &str| false)
+}
+
 /// What is looked up and yet not shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hidden {

@@ -12,7 +12,7 @@ mod steps;
 
 pub use gaps::{gaps, missing_fields};
 pub use input::{Asked, Input, Opened, PROC};
-pub use matcher::{Hidden, Matcher, Search};
+pub use matcher::{Hidden, Matcher, Search, no_text};
 pub use peers::PeerReader;
 pub use recording::RecordedNames;
 #[cfg(feature = "bpf")]

@@ -8,7 +8,7 @@ use super::{Asked, Hidden, Input, Search};
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
-use crate::model::{Event, Network, Row, Socket, Stage, State, Table};
+use crate::model::{Event, Network, Row, Socket, Stage, State, Table, Warning};
 use crate::netns::{self, Wanted};
 use crate::source::events::{Destroyed, EventSource, Sampled, Scope, Traced, Watched};
 use crate::source::{Namespaces, Recorder};
@@ -104,6 +104,11 @@ impl Steps {
     /// What looks up everything but processes.
     pub const fn enricher(&mut self) -> &mut Enricher {
         &mut self.names.enricher
+    }
+
+    /// What must be said about processes that are missing.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.names.enricher.warnings()
     }
 
     /// The rules of the filter.

@@ -259,7 +259,10 @@ pub trait Source {
             return vec![Ok(outcome)];
         }
         let requests = requests.iter();
-        let outcomes = requests.map(|(table, request)| self.visit(*table, request, visitor));
+        let outcomes = requests.map(|(table, request)| {
+            visitor.next_part();
+            self.visit(*table, request, visitor)
+        });
         outcomes.collect()
     }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -22,6 +22,11 @@ pub struct Reachable {
 impl Reachable {
     /// Nothing, with the reason on stderr, where nobody cannot be become.
     pub fn new() -> Option<Reachable> {
+        Reachable::copy(Path::new(LSOCK))
+    }
+
+    /// The same of another program.
+    pub fn copy(of: &Path) -> Option<Reachable> {
         if let Some(why) = no_nobody() {
             skip(why);
             return None;
@@ -29,7 +34,7 @@ impl Reachable {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let program = directory.path().join("lsock");
-        undisturbed(|| fs::copy(LSOCK, &program)).unwrap();
+        undisturbed(|| fs::copy(of, &program)).unwrap();
         Some(Reachable {
             _directory: directory,
             program,
