@@ -26,14 +26,17 @@ pub enum Error {
     /// Something failed, for this reason.
     Failed(String, io::Error),
     /// The netlink socket could not be made, or the request not sent, or the table is not listed.
+    #[doc(hidden)]
     Netlink(Table, io::Error),
     /// `poll(2)` failed, or signals cannot be heard: nothing more can be seen of what is watched.
     Watch(io::Error),
     /// `/proc` has no file for a table, whose sockets are watched.
+    #[doc(hidden)]
     NotInProc(Table),
     /// No source lists a table, or what one sends makes no message.
     Unusable(String),
     /// Standard output could not be written.
+    #[doc(hidden)]
     Output(io::Error),
 }
 

@@ -19,6 +19,7 @@ mod skip;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
 
@@ -26,6 +27,7 @@ use allocation_counter::AllocationInfo;
 use lsock::cli::Terminal;
 use lsock::filter::{Case, Decision, Expr, Field, Op, Operand, Pattern, PortItem, Side, Test};
 use lsock::model::{Family, Protocol, Row, Socket, Stage, State, StateSet, Table};
+use lsock::{Completeness, Sockets};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::{NamedTempFile, TempDir};
@@ -98,6 +100,25 @@ fn assert_tcp_alike(format: &str) {
 #[test]
 fn tcp_sockets_cost_plain_no_allocation() {
     assert_tcp_alike("plain");
+}
+
+#[test]
+fn library_lends_tcp_sockets_without_an_allocation() {
+    let visited = |recording: &NamedTempFile| {
+        allocation_counter::measure(|| {
+            let mut queued = 0;
+            let sockets = Sockets::new().filter("local_port > 0").unwrap();
+            let completeness = sockets.replay(recording.path()).visit(|row| {
+                let ends = [row.local(), row.peer()];
+                queued += row.recv_queue().unwrap_or(0) + u32::from(ends[0].is_none());
+                ControlFlow::Continue(())
+            });
+            assert_eq!(completeness.unwrap(), Completeness::Complete);
+        })
+    };
+    let (few, many) = (recording::of_tcp(FEW), recording::of_tcp(MANY));
+    visited(&few);
+    assert_constant(&visited(&few), &visited(&many), "visit");
 }
 
 #[test]

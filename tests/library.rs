@@ -259,6 +259,30 @@ fn values_tell_unknown_from_absent_and_zero() {
     }
 }
 
+#[test]
+fn filters_mean_what_is_asked_for_in_the_end() {
+    let Some(_namespace) = fresh() else { return };
+    // An interface of another namespace may have any name; here there is none of this one.
+    let own = format!("/proc/{}/ns/net", std::process::id());
+    let bound = Sockets::new().filter("dev = nowhere0").unwrap();
+    assert!(bound.list().unwrap_err().to_string().contains("nowhere0"));
+    assert_eq!(bound.netns(&own).list().unwrap().rows.len(), 0);
+    for (sockets, why) in [
+        (Sockets::new().filter("netns ~ web"), "netns()"),
+        (
+            Sockets::new().filter("pid = 1").map(|all| all.replay("x")),
+            "recording",
+        ),
+    ] {
+        let error = sockets.unwrap().list().unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    let error = Sockets::new().filter("any nginx").unwrap_err().to_string();
+    assert!(error.contains("process = nginx"), "{error}");
+    let error = Sockets::new().replay("x").watch().unwrap_err().to_string();
+    assert!(error.starts_with("events are of"), "{error}");
+}
+
 /// An example of the library, built.
 fn example(name: &str) -> PathBuf {
     let mut cargo = command(env!("CARGO"));

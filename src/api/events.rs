@@ -46,13 +46,17 @@ impl Sockets {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn watch(&self) -> Result<Events, Error> {
+        self.settled()?.watched()
+    }
+
+    fn watched(&self) -> Result<Events, Error> {
         let mut tables = self.tables();
         tables.retain(|table| table.protocol.is_tcp_like());
-        if tables.is_empty() {
-            let text = "events are of TCP and MPTCP sockets";
+        if tables.is_empty() || !self.is_live() {
+            let text = "events are of TCP and MPTCP sockets of this machine";
             return Err(Error::Usage(text.to_owned()));
         }
-        let lookups = self.lookups()?;
+        let lookups = self.lookups();
         let owners = lookups.owners.is_some();
         let rules = tables.into_iter().map(|table| (table, self.rule(table)));
         let rules: Vec<_> = rules.collect();

@@ -119,6 +119,10 @@ impl Reading<'_> {
         for warning in source.take_warnings() {
             self.completeness.note_of_rows(true, warning);
         }
+        if !source.is_searched() {
+            let text = "network namespaces that nothing but a descriptor or a socket holds are not searched";
+            self.completeness.note_of_rows(true, Warning::note(text));
+        }
     }
 
     /// What is missing in the end.

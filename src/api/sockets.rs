@@ -61,6 +61,8 @@ pub struct Sockets {
     protocols: BTreeSet<Protocol>,
     states: StateSet,
     selection: Selection,
+    /// What was written, and what it means.
+    filters: Vec<String>,
     filter: Expr,
     fields: Vec<Field>,
     owners: Owners,
@@ -88,6 +90,7 @@ impl Sockets {
             protocols: BTreeSet::new(),
             states: StateSet::ALL,
             selection: Selection::All,
+            filters: Vec::new(),
             filter: Expr::ALWAYS,
             fields: Vec::new(),
             owners: Owners::Skip,
@@ -146,8 +149,8 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// When it cannot be understood; the message shows where. A bare word, which searches what a table shows, is
-    /// refused: there is no table.
+    /// When it cannot be understood; the message shows where. `any TEXT`, which searches what a table shows, is
+    /// refused: there is no table. Users, interfaces and the like that are not there are told when sockets are read.
     ///
     /// ```
     /// use lsock::Sockets;
@@ -159,29 +162,14 @@ impl Sockets {
     /// # Ok::<(), lsock::Error>(())
     /// ```
     pub fn filter(mut self, text: &str) -> Result<Self, Error> {
-        let is_replay = matches!(self.input, Input::Replay(_));
-        let names = SystemNames {
-            machine: if is_replay {
-                Machine::Recorded
-            } else {
-                Machine::Here
-            },
-            hosts: false,
-            only_unix: self.protocols.iter().all(|one| *one == Protocol::Unix)
-                && !self.protocols.is_empty(),
-            other_netns: !self.netns.is_empty(),
-            root: (!is_replay && self.netns.is_empty()).then_some(Path::new(PROC)),
+        // Which names there are depends on what else is asked for.
+        let anywhere = SystemNames {
+            machine: Machine::Recorded,
+            other_netns: true,
+            ..SystemNames::default()
         };
-        let filter = filter::parse_for(text, &names, &self.tables())
-            .map_err(|error| Error::Usage(format!("filter: {error}")))?;
-        if filter.needs().contains(&Cost::Shown) {
-            let text = format!(
-                "filter: \"{}\" searches text that is shown; compare a field, as in process = nginx",
-                escape(text.as_bytes())
-            );
-            return Err(Error::Usage(text));
-        }
-        self.filter = Expr::all([self.filter, filter]);
+        self.parsed(text, &anywhere)?;
+        self.filters.push(text.to_owned());
         Ok(self)
     }
 
@@ -299,7 +287,7 @@ impl Sockets {
         &self,
         mut visitor: impl FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<Completeness, Error> {
-        self.read(&mut visitor)
+        self.settled()?.read(&mut visitor)
     }
 
     /// Lists them.
@@ -319,7 +307,7 @@ impl Sockets {
             whole: 0,
             fields: self.fields.as_slice().into(),
         };
-        let completeness = self.read(&mut kept)?;
+        let completeness = self.settled()?.read(&mut kept)?;
         Ok(Listing {
             rows: kept.rows,
             completeness,
@@ -331,6 +319,11 @@ impl Sockets {
         &self.fields
     }
 
+    #[cfg(feature = "bpf")]
+    pub(super) fn is_live(&self) -> bool {
+        self.input.is_live() && self.record.is_none()
+    }
+
     pub(super) fn tables(&self) -> Vec<Table> {
         let is_wanted = |protocol: &Protocol| {
             let is_usual = self.protocols.is_empty() && protocol.is_default();
@@ -338,6 +331,55 @@ impl Sockets {
         };
         let protocols = Protocol::ALL.into_iter().filter(is_wanted);
         protocols.flat_map(Protocol::tables).collect()
+    }
+
+    /// What a filter means where names mean this.
+    fn parsed(&self, text: &str, names: &SystemNames<'_>) -> Result<Expr, Error> {
+        let filter = filter::parse_for(text, names, &self.tables())
+            .map_err(|error| Error::Usage(format!("filter: {error}")))?;
+        if filter.needs().contains(&Cost::Shown) {
+            let text = format!(
+                "filter: \"{}\" searches text that is shown; compare a field, as in process = nginx",
+                escape(text.as_bytes())
+            );
+            return Err(Error::Usage(text));
+        }
+        Ok(filter)
+    }
+
+    /// The same, with the meaning that filters have for all that is asked for.
+    pub(super) fn settled(&self) -> Result<Self, Error> {
+        let is_live = self.input.is_live();
+        let is_unix = |protocol: &Protocol| *protocol == Protocol::Unix;
+        let names = SystemNames {
+            machine: if is_live {
+                Machine::Here
+            } else {
+                Machine::Recorded
+            },
+            only_unix: !self.protocols.is_empty() && self.protocols.iter().all(is_unix),
+            other_netns: !self.netns.is_empty(),
+            root: (is_live && self.netns.is_empty()).then_some(Path::new(PROC)),
+            ..SystemNames::default()
+        };
+        let filters = self.filters.iter();
+        let filters = filters.map(|text| self.parsed(text, &names));
+        let filters: Vec<Expr> = filters.collect::<Result<_, _>>()?;
+        let filter = Expr::all(filters);
+        let needs = filter.needs();
+        if needs.contains(&Cost::Netns) && self.netns.is_empty() && is_live {
+            let text = "filter: the network namespace is known where netns() names some";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        if needs.contains(&Cost::Owners) && !is_live {
+            let text = "a recording does not hold the processes of its sockets: \
+                no pid or process in a filter";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        Ok(Self {
+            filter,
+            ..self.clone()
+        })
     }
 
     pub(super) fn rule(&self, table: Table) -> Rule {
@@ -354,15 +396,10 @@ impl Sockets {
         needs
     }
 
-    pub(super) fn lookups(&self) -> Result<Lookups, Error> {
+    pub(super) fn lookups(&self) -> Lookups {
         let (needs, is_live) = (self.needs(), self.input.is_live());
-        if !is_live && self.filter.needs().contains(&Cost::Owners) {
-            let text = "a recording does not hold the processes of its sockets: \
-                no pid or process in a filter";
-            return Err(Error::Usage(text.to_owned()));
-        }
         let has = |cost| is_live && needs.contains(&cost);
-        Ok(Lookups {
+        Lookups {
             owners: has(Cost::Owners).then(|| PROC.into()),
             scope: match self.filter.pids() {
                 Some(pids) if !has(Cost::Peers) => ScanScope::Only(pids),
@@ -386,7 +423,7 @@ impl Sockets {
             }),
             paths: has(Cost::Path),
             ..Lookups::default()
-        })
+        }
     }
 
     fn request(&self, rule: &Rule) -> Request {
@@ -438,7 +475,7 @@ impl Sockets {
             Some(path) => Recorder::create(path)?,
             None => Recorder::default(),
         };
-        let lookups = self.lookups()?;
+        let lookups = self.lookups();
         let asked = self.asked(lookups.owners.is_some());
         let (mut source, tables) = asked.open(&recorder)?;
         let source = source.as_mut();
