@@ -9,8 +9,8 @@ use clap::Arg;
 use lsock::cli::{self, Terminal};
 use lsock::exit::Verdict;
 use lsock::fields::Field;
-use lsock::model::{EXPLANATIONS, FINDINGS, Severity, State, Unit};
-use lsock::render::SCHEMA;
+use lsock::model::{EXPLANATIONS, FINDINGS, Family, Protocol, Severity, State, Unit};
+use lsock::render::{Format, SCHEMA};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -214,6 +214,38 @@ fn fields_are_those_of_the_program() {
     assert_eq!(told, fields);
     let result = [Field::Result.name()];
     assert_eq!(others, [&combined[..], &result[..]].concat());
+}
+
+/// What stands below `entry` in a section, up to the next one, as words.
+fn words_below(lines: &[String], entry: &str) -> Words {
+    let lines = lines.iter().skip_while(|line| *line != entry).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with(".It "));
+    let words = lines.flat_map(|line| line.split([' ', ',', '.']));
+    words
+        .filter(|word| !word.is_empty() && *word != "or")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn protocols_families_and_formats_are_those_of_the_program() {
+    let fields = section(OUTPUT, "FIELDS");
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Words>()
+    };
+    assert_eq!(
+        words_below(&fields, ".It Cm protocol"),
+        names(Protocol::NAMES)
+    );
+    assert_eq!(words_below(&fields, ".It Cm family"), names(Family::NAMES));
+    let lines = section(OUTPUT, "FORMATS");
+    let entries = lines.iter().filter_map(|line| words(line, ".It "));
+    let told: Words = entries.flatten().map(str::to_owned).collect();
+    let formats = Format::ALL.map(Format::name).to_vec();
+    assert_eq!(told, names(&[formats, vec!["netstat"]].concat()));
 }
 
 #[test]

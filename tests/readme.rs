@@ -182,3 +182,18 @@ fn changelog_begins_with_this_version_or_what_follows_it() {
         "{first}"
     );
 }
+
+#[test]
+fn contributing_names_files_that_are_there() {
+    let text = shell::text("CONTRIBUTING.md");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let folders = ["src/", "tests/", "man/", "benches/"];
+    let paths: Vec<&str> = quoted
+        .filter(|word| folders.iter().any(|folder| word.starts_with(folder)))
+        .filter(|word| !word.contains("NAME"))
+        .collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    for path in paths {
+        assert!(shell::file(path).exists(), "{path}");
+    }
+}
