@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::net::AddressFamily;
 use serde_json::Value;
 
 use crate::recording::{Message, SOCKET, file, messages};
-use crate::support::lsock;
+use crate::support::{fresh, lsock, skip};
 
 /// `include/uapi/linux/inet_diag.h`
 const INET_DIAG_INFO: u16 = 2;
@@ -194,4 +195,35 @@ fn empty_replies_of_tipc_are_no_sockets() {
     let part = Message::new(SOCKET, first.sequence(), &first.payload()[..12]);
     let run = list(&[&all[..], &[part]].concat());
     assert_eq!(run.status, Some(2), "{run:?}");
+}
+
+/// The kernel counts them without a module: none is a list, and one that nothing lists is a gap, whether named or not.
+#[test]
+fn xdp_sockets_that_no_module_lists_are_missed() {
+    let Some(_namespace) = fresh() else { return };
+    let lists = |words: &[&str]| {
+        let run = lsock([words, &["--json"]].concat());
+        (run.status, run.sockets().len(), run.stderr)
+    };
+    for words in [
+        &["-A", "xdp", "-a"][..],
+        &["-A", "all", "-a", "protocol = xdp"],
+    ] {
+        assert_eq!(lists(words), (Some(0), 0, String::new()), "{words:?}");
+    }
+    let (family, raw) = (AddressFamily::from_raw(44), rustix::net::SocketType::RAW);
+    let Ok(_held) = rustix::net::socket(family, raw, None) else {
+        return skip("this kernel has no XDP sockets, or they need more rights");
+    };
+    for words in [
+        &["-A", "xdp", "-a"][..],
+        &["-A", "all", "-a", "protocol = xdp"],
+    ] {
+        let (status, count, stderr) = lists(words);
+        let is_gap = stderr.contains("cannot list XDP sockets: xsk_diag is not loaded");
+        assert!(
+            (status, count) == (Some(0), 1) || status == Some(2) && is_gap,
+            "{words:?}: {stderr}"
+        );
+    }
 }

@@ -219,13 +219,14 @@ impl Source for NetlinkSource {
                 Outcome::complete(Kind::Netlink)
             }
             None => match self.read(&mut reader) {
-                Err(error) if lacks_module(&error, table) && in_use(PROC, table) == Some(0) => {
-                    self.recorder.none(table, NO_MODULE)
-                }
-                // Nobody named it: what no module lists is left out.
-                Err(error) if lacks_module(&error, table) && !request.extensions.is_named => {
-                    self.recorder.none(table, error.chain())
-                }
+                Err(error) if lacks_module(&error, table) => match in_use(PROC, table) {
+                    Some(0) => self.recorder.none(table, NO_MODULE),
+                    // Nobody named it: what no module lists is left out, unless there is some of it.
+                    None if !request.extensions.is_named => {
+                        self.recorder.none(table, error.chain())
+                    }
+                    _ => return Err(error),
+                },
                 Err(error) if is_refusal(&error) && speaks(PROC, table) == Some(false) => {
                     let reason = format!("this kernel has no {table}");
                     self.recorder.none(table, reason)
