@@ -7,6 +7,7 @@ use rustix::net::AddressFamily;
 use serde_json::Value;
 
 use crate::recording::{Message, SOCKET, file, messages};
+use crate::scene::{V4, mptcp};
 use crate::support::{fresh, lsock, skip};
 
 /// `include/uapi/linux/inet_diag.h`
@@ -225,5 +226,50 @@ fn xdp_sockets_that_no_module_lists_are_missed() {
             (status, count) == (Some(0), 1) || status == Some(2) && is_gap,
             "{words:?}: {stderr}"
         );
+    }
+}
+
+#[test]
+fn subflows_stand_below_their_connection() {
+    let Some(_namespace) = fresh() else { return };
+    let Ok(_held) = mptcp::connection(V4) else {
+        return skip("this kernel has no MPTCP");
+    };
+    let list = |words: &[&str]| {
+        let run = lsock([words, &["-n"]].concat());
+        assert_eq!(run.status, Some(0), "{run:?}");
+        run.text().to_owned()
+    };
+    for words in [
+        &["-Mi"][..],
+        &["-Mi", "--sort", "local_port"],
+        &["-Mi", "--format", "table"],
+        &["-Mai"],
+        &["-Mip", "state", "established"],
+    ] {
+        let text = list(words);
+        let mut lines = text.lines().skip(1).filter(|line| !line.contains("LISTEN"));
+        for _ in 0..2 {
+            let line = lines
+                .by_ref()
+                .find(|line| line.starts_with("mptcp"))
+                .unwrap();
+            let ends: Vec<&str> = line.split_whitespace().skip(4).take(2).collect();
+            let line = lines.by_ref().find(|line| line.contains("`- ")).unwrap();
+            let below = format!("        `- tcp ESTABLISHED {} {} ", ends[0], ends[1]);
+            assert!(line.starts_with(&below), "{words:?}: {line} below {ends:?}");
+        }
+        assert_eq!(text.matches("`- ").count(), 2, "{words:?}: {text}");
+    }
+    let text = list(&["-MiO"]);
+    assert!(
+        text.lines()
+            .skip(1)
+            .all(|line| line.contains(" `- tcp ESTABLISHED ")),
+        "{text}"
+    );
+    // They are rows of their own, or nobody asked for details.
+    for words in [&["-tMi"][..], &["-Ma"], &["-Mi", "--format", "csv"]] {
+        assert_eq!(list(words).matches("`- ").count(), 0, "{words:?}");
     }
 }

@@ -32,6 +32,10 @@ for one in sctp vsock tipc xdp smc; do
     /tmp/lsock -A $one -aimn --source netlink -D /host/out/$one.bin > /dev/null 2>&1 || echo "none of $one"
     /tmp/lsock -A $one -anpe
 done
+# The TCP connections below those of AF_SMC belong to the process that has the latter: two that were accepted, both ends,
+# and the opening ends of two that were not.
+/tmp/lsock -tnp --columns local,peer,process_status,pid 'sport = 7101,7102 or dport = 7101,7102' | tee /tmp/told
+[ "$(grep -c "found *$scene\$" /tmp/told)" -ge 5 ] || echo "WRONG: owners below SMC"
 # Families without a list.
 /tmp/lsock -p pid = $scene 2>&1 | tee /tmp/told
 for one in ALG KEY CAN_RAW; do grep -q "1 $one socket of process $scene is in no table" /tmp/told || echo "WRONG: $one"; done

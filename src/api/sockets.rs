@@ -479,10 +479,7 @@ impl Sockets {
         let asked = self.asked(lookups.owners.is_some());
         let (mut source, tables) = asked.open(&recorder)?;
         let source = source.as_mut();
-        let peers = lookups
-            .peers
-            .then(|| PeerReader::open(&asked))
-            .transpose()?;
+        let peers = PeerReader::open(&asked, &lookups)?;
         let interfaces = lookups.interfaces;
         let hidden = [Hidden::default(); 2];
         let mut matcher = Matcher::new(lookups, peers, no_text(), hidden, source)?;

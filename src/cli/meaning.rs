@@ -82,6 +82,7 @@ impl Typed {
                     _ => ScanScope::All,
                 },
                 peers: peers || needs.filter.contains(&Cost::Peers),
+                subflows: shows && self.shows_subflows(format, &tables),
                 // The kernel's iterator knows the processes of this machine, and is no file.
                 owner_source: if self.is_live() {
                     self.owners
@@ -439,6 +440,12 @@ impl Typed {
         let has_holders = self.processes > 0 && is_shown(Cost::Containers);
         let is_asked = needs.has(Cost::Containers) || needs.has(Cost::Maker);
         is_asked || has_holders || is_shown(Cost::Maker)
+    }
+
+    /// Are they told of connections, and no rows of their own?
+    fn shows_subflows(&self, format: Format, tables: &Tables) -> bool {
+        let lists = |protocol| tables.protocols.contains(&protocol);
+        self.info && format.is_text() && lists(Protocol::Mptcp) && !lists(Protocol::Tcp)
     }
 
     const fn is_live(&self) -> bool {

@@ -6,6 +6,7 @@ mod cgroups;
 mod ethertypes;
 mod hosts;
 mod interfaces;
+mod layers;
 mod name_cache;
 mod owners;
 mod peers;
@@ -34,6 +35,7 @@ use cgroups::Cgroups;
 #[cfg(feature = "cli")]
 pub use hosts::{Mapped, resolve};
 pub use interfaces::Interfaces;
+pub use layers::Layers;
 use name_cache::{LookUp, NameCache};
 pub use owners::{Held, OwnerSource, ScanScope, Sight, Tasks};
 use owners::{Names, Owners};
@@ -55,6 +57,8 @@ pub struct Lookups {
     pub owner_source: OwnerSource,
     /// Who is at the other end.
     pub peers: bool,
+    /// The subflows of MPTCP connections.
+    pub subflows: bool,
     /// Threads and security contexts.
     pub tasks: Tasks,
     /// Names of users.
@@ -102,6 +106,10 @@ pub struct Enricher {
     peers: Option<Connections>,
     /// Who is at the other end of the last socket.
     peer: Option<Peer>,
+    /// Are subflows asked for?
+    subflows: bool,
+    /// What stands above and below others, once it was read.
+    layers: Option<Layers>,
     names: Names,
     nobody: Option<u32>,
     services: Services,
@@ -142,6 +150,7 @@ impl Enricher {
         let owners = lookups.owners.map(|root| Owners::new(root, scope, source));
         let looks_up = owners.is_some()
             || lookups.peers
+            || lookups.subflows
             || lookups.users
             || lookups.services != Ports::Numbers
             || lookups.cgroups
@@ -153,6 +162,8 @@ impl Enricher {
             status: None,
             peers: lookups.peers.then(Connections::default),
             peer: None,
+            subflows: lookups.subflows,
+            layers: None,
             names: Names {
                 users: NameCache::new(lookups.users.then_some(users::name_of)),
                 containers: lookups.places.map(Places::containers),
@@ -430,6 +441,7 @@ impl Enricher {
             process_status: self.status,
             place: self.place.as_deref(),
             peer: self.peer.as_ref(),
+            subflows: self.layers.as_ref().and_then(|of| of.subflows(socket)),
             local_service: self.services.name(protocol, socket.local.port),
             peer_service: self.services.name(protocol, socket.peer.port),
             ..Row::bare(socket)
@@ -443,6 +455,7 @@ impl Enricher {
         self.status = None;
         self.peers = self.peers.is_some().then(Connections::default);
         self.peer = None;
+        self.layers = None;
         self.names.containers = self.names.containers.take().map(Containers::forget);
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.forget();

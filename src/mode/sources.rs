@@ -78,9 +78,9 @@ fn with(
     hidden: Hidden,
     source: &mut dyn Source,
 ) -> Result<Matcher, Error> {
-    let peers = query.lookups.peers.then(|| PeerReader::open(&asked(query)));
+    let peers = PeerReader::open(&asked(query), &lookups)?;
     let hidden = [query.hidden, hidden];
-    Matcher::new(lookups, peers.transpose()?, search(query), hidden, source)
+    Matcher::new(lookups, peers, search(query), hidden, source)
 }
 
 /// The thread in the namespace that is named; `None` = the own one.

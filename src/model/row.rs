@@ -110,6 +110,8 @@ row! {
         place: Place,
         /// Who is at the other end; `None` = not looked up.
         peer: Peer,
+        /// The TCP connections that an MPTCP connection uses; `None` = not looked up, or there are none.
+        subflows: [Socket],
         /// What came of ending it; `None` = nobody tried.
         result: str,
         /// The service at its own port.

@@ -49,7 +49,7 @@ impl Hidden {
 pub struct Matcher {
     /// What looks it up.
     pub enricher: Enricher,
-    /// `None` = nobody asks who is at the other end.
+    /// `None` = nobody asks who is at the other end, or above and below.
     peers: Option<PeerReader>,
     search: Search,
     /// What the search does not see.
@@ -136,7 +136,18 @@ impl Matcher {
                     self.enricher.use_connections(peers.read());
                 }
                 self.enricher.prepare_owners(socket);
+                self.look_beside(socket);
+                self.enricher.prepare_above(socket);
             }
+        }
+    }
+
+    /// Reads what stands above and below others, where a row needs it.
+    fn look_beside(&mut self, socket: &Socket) {
+        if let Some(peers) = &mut self.peers
+            && self.enricher.lacks_layers(socket)
+        {
+            self.enricher.use_layers(peers.layers());
         }
     }
 
@@ -165,6 +176,7 @@ impl Matcher {
         if self.reached < Stage::Owners && !self.hidden.owners {
             self.look_up(socket, Stage::Owners);
         }
+        self.look_beside(socket);
         self.hidden.from(self.enricher.row(socket))
     }
 

@@ -1,10 +1,10 @@
-//! Reads the connections among which other ends are looked for.
+//! Reads the connections among which other ends are looked for, and those above and below others.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::input::{Asked, Input};
-use crate::enrich::Connections;
+use crate::enrich::{Connections, Layers, Lookups};
 use crate::error::Error;
 use crate::model::{Protocol, Socket, State, StateSet, Warning};
 use crate::source::{
@@ -15,24 +15,33 @@ use crate::source::{
 pub struct PeerReader {
     source: Option<Box<dyn Source>>,
     protocols: BTreeSet<Protocol>,
+    subflows: bool,
     input: Input,
 }
 
 impl PeerReader {
-    /// Will read from where sockets are asked for.
+    /// Will read from where sockets are asked for; `None` = nobody needs it.
     ///
     /// # Errors
     ///
     /// When that cannot be opened.
-    pub fn open(asked: &Asked) -> Result<Self, Error> {
+    pub fn open(asked: &Asked, lookups: &Lookups) -> Result<Option<Self>, Error> {
+        let is_live = !matches!(asked.input, Input::Procfs(_) | Input::Replay(_));
+        let protocols = asked.tables.iter().map(|table| table.protocol);
+        let mut protocols: BTreeSet<Protocol> = protocols.collect();
+        let has_smc = is_live && protocols.contains(&Protocol::Tcp) && lookups.owners.is_some();
+        if !lookups.peers && !lookups.subflows && !has_smc {
+            return Ok(None);
+        }
         let is_own = asked.netns.is_empty();
         let opened = is_own.then(|| asked.open(&Recorder::default()));
-        let protocols = asked.tables.iter().map(|table| table.protocol);
-        Ok(Self {
+        protocols.retain(|one| one.has_service_ports());
+        Ok(Some(Self {
             source: opened.transpose()?.map(|(source, _)| source),
-            protocols: protocols.filter(|one| one.has_service_ports()).collect(),
+            protocols,
+            subflows: lookups.subflows,
             input: asked.input.clone(),
-        })
+        }))
     }
 
     /// Will read from these namespaces, if there are any.
@@ -68,6 +77,31 @@ impl PeerReader {
         }
         connections.is_partial = !(is_whole && self.translate(&mut connections));
         connections
+    }
+
+    /// The subflows of MPTCP, if they are asked for, and the connections of SMC.
+    pub fn layers(&mut self) -> Layers {
+        let mut layers = Layers::default();
+        let states = StateSet::ALL.without(State::Listen).without(State::Bound);
+        let mut request = Request::plain(states);
+        let mut tables: Vec<_> = Protocol::Smc.tables().collect();
+        if self.subflows {
+            tables.extend(Protocol::Tcp.tables());
+            request.extensions.info = true;
+        }
+        let requests: Vec<_> = tables
+            .into_iter()
+            .map(|table| (table, request.clone()))
+            .collect();
+        let mut add = |socket: &Socket| {
+            layers.add(socket);
+            ControlFlow::Continue(())
+        };
+        if let Some(source) = &mut self.source {
+            // What is not told is joined to nothing.
+            let _ = source.visit_all(&requests, &mut add);
+        }
+        layers
     }
 
     /// Adds what is translated. False if that cannot be told everywhere.

@@ -8,6 +8,8 @@ use super::{Extras, Field, Layout, digits};
 
 /// What begins a line of details.
 pub(super) const INDENT: &[u8] = b"        ";
+/// The same behind the end of the line before.
+pub(super) const LINE: &[u8] = b"\n        ";
 
 /// What `-i` and `-m` add to a row: what no column shows already.
 #[derive(Debug)]
@@ -39,6 +41,21 @@ impl Details {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// A line for each subflow, below that of its connection.
+    pub(super) fn subflows(&self, style: Style, row: &Row<'_>) -> Vec<Vec<u8>> {
+        let subflows = row.subflows.unwrap_or_default().iter();
+        let line = |socket| {
+            let (mut line, row) = (b"`- ".to_vec(), Row::bare(socket));
+            for field in [Field::Protocol, Field::State, Field::Local, Field::Peer] {
+                style.cell(&mut line, field, &row);
+                line.push(b' ');
+            }
+            self.write(&mut line, &row);
+            line
+        };
+        subflows.map(line).collect()
     }
 
     /// Writes the words that the row has; nothing where it has none.

@@ -75,7 +75,7 @@ impl Sink for Plain<'_> {
             cell(buffer, self.style, column, row);
         }
         if !self.details.is_empty() {
-            details(buffer, row, &self.details, self.one_line);
+            details(buffer, self.style, row, &self.details, self.one_line);
         }
         self.out.row_done()
     }
@@ -174,19 +174,19 @@ fn width(cell: &[u8]) -> usize {
 }
 
 /// Writes the details of a row whose line is complete: below it, or at its end.
-fn details(out: &mut Vec<u8>, row: &Row<'_>, details: &Details, one_line: bool) {
+fn details(out: &mut Vec<u8>, style: Style, row: &Row<'_>, details: &Details, one_line: bool) {
     out.pop();
     let end = out.len();
-    if one_line {
-        out.push(b' ');
-    } else {
-        out.push(b'\n');
-        out.extend_from_slice(detail::INDENT);
-    }
+    let begin = if one_line { b" " } else { detail::LINE };
+    out.extend_from_slice(begin);
     let start = out.len();
     details.write(out, row);
     if out.len() == start {
         out.truncate(end);
+    }
+    for line in details.subflows(style, row) {
+        out.extend_from_slice(begin);
+        out.extend_from_slice(&line);
     }
     out.push(b'\n');
 }

@@ -64,6 +64,10 @@ impl<'w> Table<'w> {
     fn details_of(&mut self, row: &Row<'_>) -> String {
         self.scratch.clear();
         self.details.write(&mut self.scratch, row);
+        for line in self.details.subflows(Style::TEXT.of(&self.layout), row) {
+            self.scratch.push(b'\n');
+            self.scratch.extend_from_slice(&line);
+        }
         String::from_utf8_lossy(&self.scratch).into_owned()
     }
 
@@ -161,15 +165,17 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
     if ends_line {
         line.truncate(line.trim_end_matches(' ').len());
         line.push(' ');
-        line.push_str(details);
+        line.push_str(&details.replace('\n', " "));
     }
     paint::line(out, &line, layout.color);
     if !ends_line && !details.is_empty() {
-        let mut below = String::from_utf8_lossy(detail::INDENT).into_owned();
         let width = layout.width.map_or(usize::MAX, usize::from);
-        push_wrapped(&mut below, details, detail::INDENT.len(), width);
-        below.push('\n');
-        out.extend_from_slice(below.as_bytes());
+        for details in details.lines().filter(|details| !details.is_empty()) {
+            let mut below = String::from_utf8_lossy(detail::INDENT).into_owned();
+            push_wrapped(&mut below, details, detail::INDENT.len(), width);
+            below.push('\n');
+            out.extend_from_slice(below.as_bytes());
+        }
     }
 }
 
