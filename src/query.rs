@@ -18,7 +18,7 @@ use crate::filter::{self, Expr, Narrow, Rule, Test};
 use crate::model::{Family, Protocol, Selection, Severity, SocketType, StateSet, Table};
 use crate::netns::{Namespace, Wanted};
 pub use crate::reading::{Hidden, Input, PROC};
-use crate::render::{EventLayout, Field, Format, Grouping, Groups, Layout, SortKey, Stamp};
+use crate::render::{EventLayout, Field, Format, Grouping, Groups, Layout, Order, Stamp};
 use crate::source::events::Watched;
 use crate::source::{Extensions, Request};
 pub use check::{Check, Count};
@@ -63,8 +63,8 @@ pub struct Query {
     pub format: Format,
     /// Its columns and looks.
     pub layout: Layout,
-    /// Sort keys, the first one first; empty = the kernel's order.
-    pub sort: Vec<SortKey>,
+    /// In which order rows are shown.
+    pub order: Order,
     /// Rows shown at the most; in a summary, listeners.
     pub limit: Option<usize>,
     /// Where sockets come from.

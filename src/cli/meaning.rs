@@ -19,8 +19,8 @@ use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
-    Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Repetition, Signs,
-    SortKey, Stamp,
+    Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Order, Repetition,
+    Signs, SortKey, Stamp,
 };
 use crate::source::{Detail, Extensions};
 
@@ -38,10 +38,8 @@ impl Typed {
         let chosen = chosen.transpose()?;
         let groups = self.groups(&read)?;
         let chosen = groups.as_ref().map(Groups::fields).or(chosen);
-        let sort = self.sort.as_deref().filter(|_| groups.is_none());
-        let sort = sort.map(|list| sort_keys(list, &read));
-        let sort = sort.transpose()?.unwrap_or_default();
-        self.check_result(chosen.iter().flatten(), &sort)?;
+        let order = self.order(groups.is_some(), format, terminal, &read)?;
+        self.check_result(chosen.iter().flatten(), order.keys())?;
         if is_netstat {
             check_listed(&tables)?;
         }
@@ -65,7 +63,7 @@ impl Typed {
         let shows =
             !(self.summary || check.wants_answer_alone()) || filter.needs().contains(&Cost::Shown);
         let listed = if shows { &*columns } else { &[] };
-        let needs = FieldNeeds::new(listed, chosen.is_some(), &sort, filter.needs());
+        let needs = FieldNeeds::new(listed, chosen.is_some(), order.keys(), filter.needs());
         let owners = shows && self.processes > 0 || needs.named.contains(&Cost::Owners);
         let peers = shows && self.processes > 1 || needs.named.contains(&Cost::Peers);
         if (owners || needs.filter.contains(&Cost::Owners)) && self.replay.is_some() {
@@ -109,7 +107,7 @@ impl Typed {
             },
             report: self.report(&input)?,
             format,
-            sort,
+            order,
             limit: self.limit,
             input,
             check,
@@ -127,6 +125,22 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
+    }
+
+    /// In which order rows are shown; `--by` sorts its groups itself.
+    fn order(
+        &self,
+        is_grouped: bool,
+        format: Format,
+        terminal: Terminal,
+        tables: &[Table],
+    ) -> Result<Order, Error> {
+        match self.sort.as_deref().filter(|_| !is_grouped) {
+            Some("none") => Ok(Order::Kernel),
+            Some(list) => sort_keys(list, tables).map(Order::Keys),
+            None if format == Format::Table && terminal.is_terminal => Ok(Order::Usual),
+            None => Ok(Order::Kernel),
+        }
     }
 
     /// What `--by` groups the rows of these tables by.
@@ -462,6 +476,8 @@ impl Typed {
             columns,
             header: if self.no_header {
                 HeaderLine::Hidden
+            } else if self.expect.is_some() {
+                HeaderLine::WithRows
             } else {
                 HeaderLine::Shown
             },
@@ -469,6 +485,7 @@ impl Typed {
             one_line: self.oneline,
             color: self.color.unwrap_or(usual),
             width: terminal.width,
+            leaves_out_empty: terminal.is_terminal && self.columns.is_none(),
             signs: if terminal.utf8 {
                 Signs::Unicode
             } else {

@@ -362,7 +362,7 @@ fn show(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let mut rows = buffer(query, envelope, Box::new(out));
-    let written = rows.rows(&found.rows);
+    let written = rows.rows(&found.rows, true);
     let written = written.and_then(|_| rows.finish(&found.summary));
     written.map_err(Error::Output)
 }

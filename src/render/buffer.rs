@@ -5,14 +5,13 @@ use std::ops::ControlFlow;
 
 use crate::model::{OwnedRow, Row, Summary};
 
-use super::{Sink, SortKey};
+use super::{Order, Sink};
 
 /// Which rows are written, in which order, and with which names.
 #[derive(Default)]
 pub struct Arrangement {
-    /// The order: by the first key, among equals by the second, and so on. Rows with equal keys keep the
-    /// order they came in; without a key all do.
-    pub sort: Vec<SortKey>,
+    /// In which order.
+    pub order: Order,
     /// At most so many rows.
     pub limit: Option<usize>,
     /// Gives the rows that are written the names of their hosts.
@@ -20,12 +19,12 @@ pub struct Arrangement {
 }
 
 impl Arrangement {
-    /// Brings the rows from a place on into their order, and drops those beyond the limit; without a key does
+    /// Brings the rows from a place on into their order, and drops those beyond the limit; as they were read does
     /// nothing.
     fn sort(&self, rows: &mut Vec<OwnedRow>, from: usize) {
-        if !self.sort.is_empty() {
+        if self.order != Order::Kernel {
             let since = rows.get_mut(from..).unwrap_or_default();
-            since.sort_by(|a, b| SortKey::compare_all(&self.sort, &a.row(), &b.row()));
+            since.sort_by(|a, b| self.order.compare(&a.row(), &b.row()));
             rows.truncate(from.saturating_add(self.limit.unwrap_or(usize::MAX)));
         }
     }
@@ -72,7 +71,12 @@ impl<'w> RowBuffer<'w> {
     /// Before a writer.
     pub fn new(writer: Box<dyn Sink + 'w>, arrangement: Arrangement) -> Self {
         let limit = arrangement.limit;
-        let room = if !arrangement.sort.is_empty() || arrangement.name_hosts.is_some() {
+        let is_few = limit.is_some_and(|limit| limit <= Order::MOST);
+        let room = if arrangement.name_hosts.is_some() {
+            usize::MAX
+        } else if arrangement.order == Order::Usual && !is_few {
+            Order::MOST
+        } else if arrangement.order != Order::Kernel {
             usize::MAX
         } else if writer.is_laid_out() || limit.is_some_and(|limit| limit <= Self::WINDOW) {
             Self::WINDOW
@@ -132,7 +136,7 @@ impl<'w> RowBuffer<'w> {
     }
 
     /// Writes the kept rows; those that follow are written as they come.
-    fn write_kept(&mut self) -> io::Result<ControlFlow<()>> {
+    fn write_kept(&mut self, is_all: bool) -> io::Result<ControlFlow<()>> {
         if std::mem::replace(&mut self.is_writing, true) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -141,7 +145,7 @@ impl<'w> RowBuffer<'w> {
         if let Some(name_hosts) = &self.arrangement.name_hosts {
             name_hosts(&mut rows);
         }
-        self.writer.rows(&rows)
+        self.writer.rows(&rows, is_all)
     }
 }
 
@@ -150,7 +154,7 @@ impl Sink for RowBuffer<'_> {
         self.offered += 1;
         if let Some(limit) = self.arrangement.limit
             && self.offered > limit
-            && (limit == 0 || self.arrangement.sort.is_empty())
+            && (limit == 0 || self.arrangement.order == Order::Kernel)
         {
             return Ok(ControlFlow::Break(()));
         }
@@ -158,7 +162,10 @@ impl Sink for RowBuffer<'_> {
             if self.keep(row) {
                 return Ok(ControlFlow::Continue(()));
             }
-            if self.write_kept()?.is_break() {
+            if self.arrangement.order == Order::Usual {
+                self.arrangement.order = Order::Kernel;
+            }
+            if self.write_kept(false)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -167,7 +174,7 @@ impl Sink for RowBuffer<'_> {
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         // Whoever has left misses the end alone.
-        let _ = self.write_kept()?;
+        let _ = self.write_kept(true)?;
         match self.arrangement.limit {
             Some(limit) if self.offered > limit => self.writer.finish(&Summary {
                 matched: u64::try_from(limit).unwrap_or(u64::MAX),

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use super::format::{Objects, Records, key, member, members};
 use super::grid::{self, Grid};
 use super::out::Out;
-use super::{Envelope, Field, Format, HeaderLine, Layout, Sink, digits};
+use super::{Envelope, Field, Format, Layout, Sink, digits};
 use crate::fields::Datum;
 use crate::model::{Row, State, StateSet, Structure, Summary};
 use cells::{Common, common, datum, name, shown, title, value};
@@ -238,7 +238,7 @@ impl<'w> Grouped<'w> {
             .chain(measures)
             .collect();
         let mut lines = Vec::new();
-        if self.layout.header == HeaderLine::Shown {
+        if self.layout.header.is_shown() {
             lines.push(
                 titles
                     .iter()
@@ -294,7 +294,7 @@ impl<'w> Grouped<'w> {
     fn write_csv(&self, out: Out<'_>, groups: &[Group], states: &[State]) -> io::Result<()> {
         let mut records = Records::new(out, self.format);
         let leading = self.envelope.leading(false);
-        if self.layout.header == HeaderLine::Shown {
+        if self.layout.header.is_shown() {
             records.texts(leading.iter().map(|(name, _)| name));
             records.texts(self.groups.by.iter().map(|field| name(*field)));
             records.text("count");

@@ -38,7 +38,7 @@ pub use extras::Extras;
 pub use format::{Changes, event_sink, sink};
 pub use groups::{GroupKey, Grouped, Groups};
 pub use netstat::{NetstatLayout, Section};
-pub use order::SortKey;
+pub use order::{Order, SortKey};
 pub use paint::Color;
 pub use schema::Engine;
 pub use search::Search;
@@ -58,12 +58,12 @@ pub trait Sink {
     /// When the output cannot be written.
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>>;
 
-    /// Many rows at once, in their order; `Break` when no further row is wanted.
+    /// Many rows at once, in their order, and whether they are all there are; `Break` when no further row is wanted.
     ///
     /// # Errors
     ///
     /// When the output cannot be written.
-    fn rows(&mut self, rows: &[OwnedRow]) -> io::Result<ControlFlow<()>> {
+    fn rows(&mut self, rows: &[OwnedRow], _is_all: bool) -> io::Result<ControlFlow<()>> {
         for row in rows {
             if self.row(&row.row())?.is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -124,8 +124,16 @@ pub enum HeaderLine {
     /// It comes first.
     #[default]
     Shown,
+    /// It comes first, if any row follows.
+    WithRows,
     /// `-H`.
     Hidden,
+}
+
+impl HeaderLine {
+    const fn is_shown(self) -> bool {
+        !matches!(self, Self::Hidden)
+    }
 }
 
 /// What lines and arrows are drawn with.
@@ -173,6 +181,9 @@ pub struct Layout {
     pub color: Color,
     /// In `table`: the width of the terminal; `None` = no limit.
     pub width: Option<u16>,
+    /// In `table`: columns of extras that are empty in every row are left out, where all rows are seen before the first
+    /// one is written.
+    pub leaves_out_empty: bool,
     /// In the `table` of `-s`: what the diagram is drawn with.
     pub signs: Signs,
 }

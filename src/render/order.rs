@@ -2,11 +2,75 @@
 
 use std::cmp::Ordering;
 
-use crate::model::{Endpoint, Process, Row};
+use crate::model::{Endpoint, Process, Row, State};
 
 use crate::fields::{Datum, Side};
 
 use super::Field;
+
+/// In which order rows are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Order {
+    /// As they were read.
+    #[default]
+    Kernel,
+    /// For reading: listeners by port, then others by state and peer. Of a great many rows, as they were read.
+    Usual,
+    /// By the first key, among equals by the second, and so on. Rows with equal keys stay as they were read.
+    Keys(Vec<SortKey>),
+}
+
+impl Order {
+    /// Rows that [`Usual`](Self::Usual) sorts at the most, unless fewer are shown.
+    pub const MOST: usize = 10_000;
+
+    /// What was chosen to sort by; nothing for the others.
+    pub fn keys(&self) -> &[SortKey] {
+        match self {
+            Self::Keys(keys) => keys,
+            Self::Kernel | Self::Usual => &[],
+        }
+    }
+
+    /// Which of two rows comes first.
+    pub fn compare(&self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        match self {
+            Self::Kernel => Ordering::Equal,
+            Self::Keys(keys) => SortKey::compare_all(keys, a, b),
+            Self::Usual => usual(a, b),
+        }
+    }
+}
+
+fn usual(a: &Row<'_>, b: &Row<'_>) -> Ordering {
+    let by = |fields: &[Field]| {
+        let orders = fields.iter().map(|column| {
+            let descending = false;
+            SortKey {
+                column: *column,
+                descending,
+            }
+            .compare(a, b)
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
+    };
+    let kind = |row: &Row<'_>| {
+        let state = row.socket.state;
+        (row.socket.protocol, state != State::Listen, state)
+    };
+    let order = by(&[Field::NetnsInode]).then_with(|| kind(a).cmp(&kind(b)));
+    order.then_with(|| match a.socket.state {
+        State::Listen | State::Unconn | State::Bound => {
+            by(&[Field::LocalPort, Field::LocalAddress])
+        }
+        _ => by(&[
+            Field::PeerAddress,
+            Field::PeerPort,
+            Field::LocalAddress,
+            Field::LocalPort,
+        ]),
+    })
+}
 
 /// A word of `--sort`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,9 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
+use super::HeaderLine;
+use crate::model::Summary;
+
 /// The buffer is written when it holds this many bytes.
 const FULL: usize = 64 * 1024;
 /// Room for the row that fills it, so that it seldom grows.
@@ -32,6 +35,14 @@ impl<'w> Out<'w> {
             self.spill()?;
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The end, without a header that is to stand only before rows.
+    pub(super) fn end(&mut self, header: HeaderLine, summary: &Summary) -> io::Result<()> {
+        if header == HeaderLine::WithRows && summary.matched == 0 {
+            self.buffer.clear();
+        }
+        self.finish()
     }
 
     pub(super) fn finish(&mut self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! `--schema`: statements that load rows with the right types, made from the table of fields.
 
 use super::format::{flat, grouped};
-use super::{Envelope, Field, Format, HeaderLine, Layout, Repetition, SCHEMA};
+use super::{Envelope, Field, Format, Layout, Repetition, SCHEMA};
 use crate::fields::Shape;
 
 /// Who loads the rows.
@@ -160,7 +160,7 @@ impl Engine {
             }
         });
         let columns = columns.collect::<Vec<_>>().join(",\n");
-        let has_header = layout.header == HeaderLine::Shown;
+        let has_header = layout.header.is_shown();
         match (self, is_csv) {
             (Self::Clickhouse, _) => {
                 let format = match (is_csv, has_header) {

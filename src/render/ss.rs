@@ -92,7 +92,7 @@ impl<'w> Ss<'w> {
             longest: [0; COLUMNS],
             last: 0,
         };
-        if header == HeaderLine::Shown {
+        if header.is_shown() {
             for title in HEADER {
                 ss.cell(|out| out.extend_from_slice(title.as_bytes()));
             }

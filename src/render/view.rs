@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Change, ChangedRow, State};
 
-use super::{HeaderLine, Layout, SortKey, grid, paint};
+use super::{Layout, SortKey, grid, paint};
 pub use foot::Prompt;
 use head::Head;
 use line::ListColumns;
@@ -179,7 +179,7 @@ impl View {
             foot.insert(0, paint::alarm(&notice, self.layout.color));
         }
         let mut lines = self.head.lines(page, &self.zone, &self.layout, width);
-        let titles = usize::from(self.layout.header == HeaderLine::Shown);
+        let titles = usize::from(self.layout.header.is_shown());
         // At least one row is seen, whatever has to give way.
         let most = height.saturating_sub(foot.len() + titles + 1);
         lines.truncate(most);
@@ -216,7 +216,7 @@ impl View {
         let hidden = (line::MARK + widest.unwrap_or_default()).saturating_sub(width);
         self.left = self.left.min(hidden);
         let mut lines = Vec::new();
-        if self.layout.header == HeaderLine::Shown {
+        if self.layout.header.is_shown() {
             let text = self.part(&self.columns.titles(&grid), Change::None, width);
             lines.push(paint::title(&text, self.layout.color));
         }

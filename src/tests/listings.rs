@@ -5,6 +5,7 @@ use std::io;
 use super::*;
 use crate::mode::fake::{list_again, repeating};
 use crate::model::{Cause, Warning};
+use crate::render::Order;
 
 fn refused(table: Table) -> Error {
     Error::Netlink(table, io::ErrorKind::PermissionDenied.into())
@@ -115,6 +116,32 @@ fn limit_ends_the_list() {
         (run.told(), run.lines()),
         ((0, ""), 1),
         "not asked for any more"
+    );
+}
+
+#[test]
+fn rows_are_in_an_order_for_reading_on_a_terminal_alone() {
+    let order = |words: &[&str], is_terminal| match parsed_at(words, is_terminal).unwrap() {
+        Command::List(query) => query.order,
+        other => panic!("{words:?}: {other:?}"),
+    };
+    assert_eq!(order(&["-tan"], true), Order::Usual);
+    assert_eq!(order(&["-tan", "--format", "table"], true), Order::Usual);
+    assert_eq!(order(&["-tan"], false), Order::Kernel);
+    for more in [
+        &["--format", "plain"][..],
+        &["--json"],
+        &["--sort", "none"],
+        &["--output", "file"],
+    ] {
+        assert_eq!(
+            order(&[&["-tan"], more].concat(), true),
+            Order::Kernel,
+            "{more:?}"
+        );
+    }
+    assert!(
+        matches!(order(&["-tan", "--sort", "inode"], true), Order::Keys(keys) if keys.len() == 1)
     );
 }
 

@@ -68,9 +68,13 @@ fn listeners(count: u16) -> Vec<Socket> {
 
 /// A command line, understood or not, whose output is no terminal.
 fn parsed(words: &[&str]) -> Result<Command, Error> {
+    parsed_at(words, false)
+}
+
+fn parsed_at(words: &[&str], is_terminal: bool) -> Result<Command, Error> {
     let terminal = Terminal {
         width: None,
-        is_terminal: false,
+        is_terminal,
         no_color: true,
         utf8: true,
         height: None,

@@ -89,8 +89,8 @@ fn every_name_is_a_column_a_sort_key_and_a_word_of_filters() {
             assert_eq!(columns.layout.columns, [field], "{name}");
             if field.is_sortable() {
                 let sorted = query(&[&BOTH[..], &["--sort", &format!("-{name}")]].concat());
-                assert_eq!(sorted.sort[0].column, field, "{name}");
-                assert!(sorted.sort[0].descending);
+                assert_eq!(sorted.order.keys()[0].column, field, "{name}");
+                assert!(sorted.order.keys()[0].descending);
                 assert_eq!(has_what_it_needs(&sorted, field), (true, true), "{name}");
             }
             let is_compared = Field::comparable().any(|other| other == field);
@@ -137,7 +137,7 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         // No field costs these alone.
         Cost::Threads | Cost::Contexts | Cost::Shown => false,
     };
-    let is_sorted = !query.sort.is_empty();
+    let is_sorted = !query.order.keys().is_empty();
     let alone = is_sorted
         || extensions.info == (cost == Cost::Info)
             && extensions.options == (cost == Cost::Options)
@@ -258,7 +258,7 @@ fn a_short_name_does_where_the_protocols_leave_one_meaning() {
         let columns = query(&[words, &["--columns", "bytes_acked"]].concat());
         assert_eq!(columns.layout.columns, [field]);
         let sorted = query(&[words, &["--sort", "-bytes_acked"]].concat());
-        assert_eq!(sorted.sort[0].column, field);
+        assert_eq!(sorted.order.keys()[0].column, field);
         let filtered = query(&[words, &["bytes_acked > 0"]].concat());
         assert_eq!(filtered.filter.to_string(), format!("{} > 0", field.name()));
     }

@@ -23,7 +23,7 @@ pub(in crate::mode) fn buffer<'w>(
     }
     let writer = render::sink(query.format, query.layout.clone(), envelope, out);
     let arrangement = Arrangement {
-        sort: query.sort.clone(),
+        order: query.order.clone(),
         limit: query.limit,
         name_hosts: query.hosts.map(|mapped| -> NameHosts {
             Box::new(move |rows| HostNames::new(mapped).name(rows.iter_mut().collect()))

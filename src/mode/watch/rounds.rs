@@ -79,7 +79,7 @@ impl Rounds<'_> {
         out: Box<dyn Write>,
         messages: &mut Messages<'_>,
     ) -> Result<Verdict, Error> {
-        let sort = query.sort.clone();
+        let sort = query.order.keys().to_vec();
         let mut writer = Changes::new(&query.layout, envelope, out);
         let mut looker = Looker::new(query, open)?;
         self.run(messages, |messages| {

@@ -286,7 +286,7 @@ impl Session {
 /// The orders that the rows of a query can have: the one that was asked for, that of the kernel, and by
 /// each column, queues from the largest on.
 fn orders(query: &Query) -> Vec<Vec<SortKey>> {
-    let mut orders = vec![query.sort.clone()];
+    let mut orders = vec![query.order.keys().to_vec()];
     let columns = query.layout.columns.iter();
     let by_column = columns
         .filter(|column| column.is_sortable())

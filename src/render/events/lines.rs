@@ -11,7 +11,7 @@ use crate::model::{Event, Row};
 
 use super::super::grid::{self, GAP, Grid};
 use super::super::out::Out;
-use super::super::{Field, Format, HeaderLine, paint};
+use super::super::{Field, Format, paint};
 use super::cells::Cells;
 use super::{EventLayout, EventWriter, Grouping, Life, Lives, Step};
 
@@ -85,7 +85,7 @@ impl<'w> EventLines<'w> {
         if format == Format::Table {
             grid.fold = cells.layout.width.map(usize::from);
         }
-        if cells.layout.header == HeaderLine::Shown {
+        if cells.layout.header.is_shown() {
             let titles: Vec<_> = columns.iter().map(|(title, _)| title.as_str()).collect();
             let titles = grid.line(&titles);
             paint::header(&mut out.buffer, &titles, cells.layout.color);

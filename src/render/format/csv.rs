@@ -19,9 +19,7 @@ use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::summary::Totals;
 use crate::render::told::{Member, Told};
-use crate::render::{
-    Envelope, Extras, Field, Format, HeaderLine, Layout, Repetition, Sink, cell, digits,
-};
+use crate::render::{Envelope, Extras, Field, Format, Layout, Repetition, Sink, cell, digits};
 use crate::text::{self, escape};
 
 /// The vocabulary; of the large structures only those that were asked for.
@@ -43,7 +41,7 @@ pub(super) fn counts(out: &mut Vec<u8>, totals: &Totals) {
     let leading = totals.envelope.leading(false);
     let several = (!totals.parts.is_empty()).then_some("netns");
     let is_first = totals.envelope.repetition != Repetition::Later;
-    if is_first && totals.layout.header == HeaderLine::Shown {
+    if is_first && totals.layout.header.is_shown() {
         records.texts(leading.iter().map(|(name, _)| name));
         records.texts(several);
         records.texts(["protocol", "family", "state", "count"]);
@@ -77,7 +75,7 @@ impl<'w> CsvRows<'w> {
         let leading = envelope.leading(false);
         let is_first = envelope.repetition != Repetition::Later;
         let columns = flat(&layout.columns);
-        if is_first && layout.header == HeaderLine::Shown {
+        if is_first && layout.header.is_shown() {
             records.texts(leading.iter().map(|(name, _)| name));
             records.headers(&columns);
             records.close();
@@ -120,7 +118,7 @@ impl<'w> CsvEvents<'w> {
         let leading = envelope.leading(true);
         let mut records = Records::new(out, format);
         let [before, behind] = layout.around_step().map(|columns| flat(&columns));
-        if layout.header == HeaderLine::Shown {
+        if layout.header.is_shown() {
             records.text("time");
             records.texts(leading.iter().map(|(name, _)| name));
             records.headers(&before);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::{feed, scene};
 use crate::model::{OwnedRow, ProcessStatus, Protocol, Row, Socket, State, Summary};
-use crate::render::{Arrangement, Field, RowBuffer, Sink, SortKey};
+use crate::render::{Arrangement, Field, Order, RowBuffer, Sink, SortKey};
 
 /// Keeps what it is given.
 #[derive(Default)]
@@ -60,7 +60,7 @@ fn sorted(rows: &[OwnedRow], keys: &[(Field, bool)], limit: Option<usize>) -> (V
         descending: *descending,
     };
     let arrangement = Arrangement {
-        sort: keys.iter().map(key).collect(),
+        order: Order::Keys(keys.iter().map(key).collect()),
         limit,
         name_hosts: None,
     };
@@ -170,6 +170,70 @@ fn a_sort_with_a_limit_is_the_sort_cut_at_the_limit() {
         assert_eq!(whole, all);
         assert!(!summary.limited);
     }
+}
+
+fn usual(rows: &[OwnedRow], limit: Option<usize>) -> Vec<u64> {
+    let arrangement = Arrangement {
+        order: Order::Usual,
+        limit,
+        name_hosts: None,
+    };
+    pass(rows, arrangement).0
+}
+
+#[test]
+fn for_reading_listeners_come_by_port_and_others_by_state_and_peer() {
+    use Protocol::{Tcp, Udp};
+    let ends = [
+        (Udp, State::Unconn, ("0.0.0.0", 68), ("0.0.0.0", None)),
+        (Tcp, State::TimeWait, ("1.1.1.1", 1), ("2.2.2.2", Some(9))),
+        (
+            Tcp,
+            State::Established,
+            ("1.1.1.1", 5),
+            ("2.2.2.2", Some(70)),
+        ),
+        (Tcp, State::Listen, ("::", 80), ("::", None)),
+        (
+            Tcp,
+            State::Established,
+            ("1.1.1.1", 4),
+            ("2.2.2.2", Some(70)),
+        ),
+        (
+            Tcp,
+            State::Established,
+            ("1.1.1.1", 9),
+            ("2.2.2.2", Some(8)),
+        ),
+        (Tcp, State::Listen, ("127.0.0.1", 443), ("0.0.0.0", None)),
+        (Tcp, State::Listen, ("0.0.0.0", 80), ("0.0.0.0", None)),
+        (Udp, State::Unconn, ("0.0.0.0", 53), ("0.0.0.0", None)),
+    ];
+    let row = |(inode, (protocol, state, local, peer))| {
+        let mut socket = scene::inet(protocol, local, peer);
+        (socket.inode, socket.state) = (Some(inode), state);
+        OwnedRow::keep(&Row::bare(&socket))
+    };
+    let rows: Vec<_> = (0..).zip(ends).map(row).collect();
+    let order = [7, 3, 6, 5, 4, 2, 1, 8, 0];
+    assert_eq!(usual(&rows, None), order);
+    assert_eq!(usual(&rows, Some(4)), order[..4]);
+}
+
+#[test]
+fn too_many_to_sort_for_reading_stay_as_they_were_read() {
+    let ports: Vec<_> = (0..u32::try_from(Order::MOST).unwrap()).rev().collect();
+    let listener = |socket: &mut Socket, port| {
+        socket.state = State::Listen;
+        socket.local.port = Some(port);
+    };
+    let mut rows = rows(&ports, listener);
+    assert!(usual(&rows, None).is_sorted_by(|a, b| a > b));
+    rows.push(rows[0].clone());
+    assert_eq!(usual(&rows, None)[..3], [0, 1, 2]);
+    let last = u64::try_from(Order::MOST).unwrap() - 1;
+    assert_eq!(usual(&rows, Some(2)), [last, last - 1]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Widths, wrapping and colours of `table`.
 
-use super::{ALL, RowBuffer, layout, render, scene};
-use crate::model::{OwnedRow, Process, Protocol, Row};
-use crate::render::{Color, Extras, Field, Format};
+use super::{ALL, Page, RowBuffer, envelope, feed, layout, render, scene};
+use crate::model::{OwnedRow, Process, Protocol, Row, Summary};
+use crate::render::{Arrangement, Color, Extras, Field, Format, HeaderLine, sink};
 
 #[test]
 fn no_address_is_ever_split() {
@@ -82,6 +82,53 @@ fn no_line_ends_in_a_blank() {
 fn an_empty_table_is_its_header() {
     let text = render(Format::Table, layout(Format::Table, &[]), &[]);
     assert_eq!(text, "PROTO STATE RECV_Q SEND_Q LOCAL PEER\n");
+}
+
+#[test]
+fn columns_that_no_row_fills_are_left_out_where_all_rows_are_known() {
+    let mut layout = layout(Format::Table, &[Extras::EXTENDED]);
+    layout.leaves_out_empty = true;
+    let mut socket = scene::inet(Protocol::Tcp, ("10.0.0.1", 1), ("10.0.0.2", Some(22)));
+    socket.inode = Some(7);
+    let mut rows = vec![OwnedRow::keep(&Row::bare(&socket)); 2];
+    let titles = |rows: &[OwnedRow]| {
+        let text = render(Format::Table, layout.clone(), rows);
+        text.lines()
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let usual = "PROTO STATE RECV_Q SEND_Q LOCAL PEER";
+    assert_eq!(titles(&rows), format!("{usual} INODE"));
+    socket.mark = Some(5);
+    rows.push(OwnedRow::keep(&Row::bare(&socket)));
+    assert_eq!(titles(&rows), format!("{usual} INODE MARK"));
+    let many = vec![rows[0].clone(); RowBuffer::WINDOW + 1];
+    assert!(titles(&many).contains("COOKIE"));
+}
+
+#[test]
+fn a_header_that_waits_for_rows_comes_with_them_alone() {
+    for format in [Format::Table, Format::Plain] {
+        let mut layout = layout(format, &[]);
+        layout.header = HeaderLine::WithRows;
+        let text = |rows: &[OwnedRow]| {
+            let page = Page::default();
+            let writer = sink(format, layout.clone(), &envelope(), Box::new(page.clone()));
+            let mut buffer = RowBuffer::new(writer, Arrangement::default());
+            let matched = u64::try_from(rows.len()).unwrap();
+            let summary = Summary {
+                matched,
+                ..Summary::default()
+            };
+            feed(&mut buffer, rows, &summary).unwrap();
+            page.text()
+        };
+        assert_eq!(text(&[]), "");
+        assert_eq!(text(&scene::rows()[..1]).lines().count(), 2, "{format:?}");
+    }
 }
 
 #[test]

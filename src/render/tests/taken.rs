@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Page, envelope, layout, scene};
 use crate::model::{OwnedRow, Protocol, Row, Socket, State};
-use crate::render::{Arrangement, Field, Format, RowBuffer, Sink, SortKey, Summing, sink};
+use crate::render::{Arrangement, Field, Format, Order, RowBuffer, Sink, SortKey, Summing, sink};
 
 /// Listeners at ports from 1, whose queues are out of order.
 fn rows(count: u16) -> Vec<OwnedRow> {
@@ -104,7 +104,7 @@ fn sorted(limit: Option<usize>) -> impl Fn(Page) -> Box<dyn Buffer> {
     };
     move |page| {
         let arrangement = Arrangement {
-            sort: vec![key],
+            order: Order::Keys(vec![key]),
             limit,
             name_hosts: None,
         };

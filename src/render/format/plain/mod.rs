@@ -34,6 +34,7 @@ pub(super) struct Plain<'w> {
     style: Style,
     details: Details,
     one_line: bool,
+    header: HeaderLine,
 }
 
 impl<'w> Plain<'w> {
@@ -51,7 +52,7 @@ impl<'w> Plain<'w> {
                 last: None,
             })
             .collect();
-        if layout.header == HeaderLine::Shown {
+        if layout.header.is_shown() {
             for column in &columns {
                 aligned(&mut out.buffer, column, |buffer| {
                     buffer.extend_from_slice(column.field.title().as_bytes());
@@ -64,6 +65,7 @@ impl<'w> Plain<'w> {
             style: Style::WORD.of(layout),
             details: Details::of(layout),
             one_line: layout.one_line,
+            header: layout.header,
         }
     }
 }
@@ -80,8 +82,8 @@ impl Sink for Plain<'_> {
         self.out.row_done()
     }
 
-    fn finish(&mut self, _: &Summary) -> io::Result<()> {
-        self.out.finish()
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.out.end(self.header, summary)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::render::detail::Details;
 use crate::render::grid::{GAP, Grid};
 use crate::render::out::Out;
 use crate::render::style::Style;
-use crate::render::{Envelope, Field, HeaderLine, Layout, RowBuffer, Sink, detail, paint};
+use crate::render::{Envelope, Extras, Field, Layout, RowBuffer, Sink, detail, paint};
 use crate::text::push_wrapped;
 pub(super) use diagram::write as diagram;
 
@@ -61,6 +61,25 @@ impl<'w> Table<'w> {
         cells
     }
 
+    /// Leaves out what `-e` and the like add and no row has.
+    fn leave_out_empty(&mut self, rows: &[OwnedRow]) {
+        let (style, usual) = (Style::TEXT.of(&self.layout), Extras::NONE.columns());
+        let scratch = &mut self.scratch;
+        self.layout.columns.retain(|column| {
+            let mut is_empty = |row: &OwnedRow| {
+                scratch.clear();
+                style.cell(scratch, *column, &row.row());
+                let nothing: &[u8] = match column {
+                    Field::Mark => b"0",
+                    Field::Shutdown => b"none",
+                    _ => b"-",
+                };
+                *scratch == b"-" || *scratch == nothing
+            };
+            usual.contains(column) || rows.is_empty() || !rows.iter().all(&mut is_empty)
+        });
+    }
+
     fn details_of(&mut self, row: &Row<'_>) -> String {
         self.scratch.clear();
         self.details.write(&mut self.scratch, row);
@@ -78,7 +97,7 @@ impl<'w> Table<'w> {
         let mut grid = fit(&self.layout, &rows);
         let (out, layout) = (&mut self.out.buffer, &self.layout);
         let titles: Vec<_> = layout.columns.iter().map(|c| c.title()).collect();
-        if layout.header == HeaderLine::Shown {
+        if layout.header.is_shown() {
             paint::header(out, &grid.line(&titles), layout.color);
         }
         if grid.fold.is_some() {
@@ -107,7 +126,7 @@ impl Sink for Table<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
         let (cells, words) = (self.cells(row), self.details_of(row));
         let Some(grid) = &self.grid else {
-            return self.rows(&[OwnedRow::keep(row)]);
+            return self.rows(&[OwnedRow::keep(row)], false);
         };
         write(
             &mut self.out.buffer,
@@ -118,9 +137,12 @@ impl Sink for Table<'_> {
         self.out.row_done()
     }
 
-    fn rows(&mut self, rows: &[OwnedRow]) -> io::Result<ControlFlow<()>> {
+    fn rows(&mut self, rows: &[OwnedRow], is_all: bool) -> io::Result<ControlFlow<()>> {
         let mut rest = rows;
         if self.grid.is_none() {
+            if is_all && self.layout.leaves_out_empty {
+                self.leave_out_empty(rows);
+            }
             let (first, others) = rows.split_at(rows.len().min(RowBuffer::WINDOW));
             self.grid = Some(self.lay_out(first));
             rest = others;
@@ -132,8 +154,8 @@ impl Sink for Table<'_> {
         Ok(flow)
     }
 
-    fn finish(&mut self, _: &Summary) -> io::Result<()> {
-        self.out.finish()
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.out.end(self.layout.header, summary)
     }
 }
 
