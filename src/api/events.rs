@@ -79,7 +79,7 @@ impl Sockets {
         Ok(Events {
             source,
             steps,
-            fields: self.fields_asked().to_vec(),
+            fields: self.fields.clone(),
             wake: eventfd(0, EventfdFlags::CLOEXEC).map_err(|cause| Error::Watch(cause.into()))?,
             completeness: Completeness::Complete,
         })

@@ -3,7 +3,10 @@
 mod completeness;
 #[cfg(feature = "bpf")]
 mod events;
+mod listing;
+mod plan;
 mod process;
+mod questions;
 mod read;
 mod row;
 #[cfg(feature = "serde")]
@@ -13,5 +16,7 @@ mod sockets;
 pub use completeness::{Completeness, Gap, GapKind};
 #[cfg(feature = "bpf")]
 pub use events::{Event, Events};
+pub use listing::Listing;
+pub use questions::{PortHolders, listeners, process_of_port};
 pub use row::{OwnedRow, Row, Value};
-pub use sockets::{Listing, Owners, PortHolders, Sockets, listeners, process_of_port};
+pub use sockets::{Owners, Sockets};
