@@ -44,6 +44,7 @@ fn every_spelling_of_a_state_is_explained() {
         ("FIN-WAIT-1", "FIN_WAIT_1"),
         ("FIN_WAIT2", "FIN_WAIT_2"),
         ("ESTAB", "ESTABLISHED"),
+        ("ACK_SENT", "SHUTDOWN_ACK_SENT"),
         ("CLOSE", "CLOSED"),
         ("listening", "LISTEN"),
         ("unconnected", "UNCONN"),

@@ -36,6 +36,15 @@ done
 # and the opening ends of two that were not.
 /tmp/lsock -tnp --columns local,peer,process_status,pid 'sport = 7101,7102 or dport = 7101,7102' | tee /tmp/told
 [ "$(grep -c "found *$scene\$" /tmp/told)" -ge 5 ] || echo "WRONG: owners below SMC"
+# Each of their states is explained, and the command that is given there lists it.
+for one in sctp vsock tipc smc; do
+    for state in $(/tmp/lsock -A $one -aH --columns state | sort -u); do
+        /tmp/lsock --explain $state > /tmp/told || echo "WRONG: --explain $state"
+        list=$(sed -n 's/^ *lsock \(.*\)/\1/p' /tmp/told | head -n 1)
+        echo "$one: $state: lsock $list"
+        /tmp/lsock $list -A $one 2>&1 | grep -q "^$one .*$state" || echo "WRONG: lsock $list lists no $one in $state"
+    done
+done
 # Families without a list.
 /tmp/lsock -p pid = $scene 2>&1 | tee /tmp/told
 for one in ALG KEY CAN_RAW; do grep -q "1 $one socket of process $scene is in no table" /tmp/told || echo "WRONG: $one"; done

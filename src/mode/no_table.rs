@@ -84,7 +84,7 @@ impl Unlisted {
 
 /// What the kernel calls the protocols whose sockets have a table: `name` of `struct proto`, without the `v6`
 /// of IPv6.
-const WITH_TABLE: [&str; 17] = [
+const WITH_TABLE: [&str; 19] = [
     "TCP",
     "UDP",
     "UDP-Lite",
@@ -102,6 +102,8 @@ const WITH_TABLE: [&str; 17] = [
     "XDP",
     "SMC",
     "SMC6",
+    "INET_SMC",
+    "INET6_SMC",
 ];
 
 /// The protocols of Bluetooth (`net/bluetooth`), the family that their names do not tell.
@@ -228,13 +230,14 @@ mod tests {
             (5, "UNIX-STREAM"),
             (6, "CAN_RAW"),
             (7, "SMC6"),
+            (8, "INET6_SMC"),
         ];
         let kernel = FakeKernel {
             protocols: names.map(|(inode, name)| (inode, name.into())).into(),
             ..FakeKernel::default()
         };
         let held = |inode, fd| Descriptor { inode, pid: 9, fd };
-        let mut all: Vec<_> = (1..=8).map(|inode| held(inode, 3)).collect();
+        let mut all: Vec<_> = (1..=9).map(|inode| held(inode, 3)).collect();
         // The same by another descriptor, and one that no descriptor has.
         all.extend([held(2, 4), held(6, Descriptor::FIXED)]);
         let told = without_table(&all, &kernel);

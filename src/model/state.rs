@@ -272,13 +272,15 @@ impl fmt::Display for State {
 }
 
 /// How other tools and the kernel spell states.
-const OTHER_NAMES: [(&str, State); 7] = [
+const OTHER_NAMES: [(&str, State); 8] = [
     ("CLOSE", State::Closed),
     ("BOUND_INACTIVE", State::Bound),
     ("LISTENING", State::Listen),
     ("SYN_RECV", State::SynRcvd),
     ("NEW_SYN_RECV", State::SynRcvd),
     ("ESTAB", State::Established),
+    // Of SCTP.
+    ("ACK_SENT", State::Other(OtherState::ShutdownAckSent)),
     ("UNCONNECTED", State::Unconn),
 ];
 
