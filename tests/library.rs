@@ -287,6 +287,9 @@ fn filters_mean_what_is_asked_for_in_the_end() {
 fn example(name: &str) -> PathBuf {
     let mut cargo = command(env!("CARGO"));
     cargo.args(["build", "--examples", "--quiet", "--offline", "--locked"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
     run(cargo.current_dir(env!("CARGO_MANIFEST_DIR"))).done();
     Path::new(LSOCK).with_file_name("examples").join(name)
 }
