@@ -190,7 +190,7 @@ fn nothing_is_ended_unasked() {
         (
             &["-Kt", "--yes", "--limit", "1", &filter],
             2,
-            "--expect is the fuse",
+            "use --expect",
         ),
     ];
     for (words, status, message) in cases {

@@ -365,7 +365,7 @@ fn options_about_rows_are_usage_errors() {
     ] {
         let run = lsock(words);
         assert_eq!((run.status, run.stdout.len()), (Some(2), 0), "{words:?}");
-        let told = format!("lsock: -s counts sockets and {option} is about each of them");
+        let told = format!("lsock: {option} cannot be combined with -s");
         assert!(run.stderr.starts_with(&told), "{}", run.stderr);
     }
 }

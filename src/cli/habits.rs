@@ -115,7 +115,7 @@ fn habit(letter: char, word: &str) -> Option<String> {
         }
         'r' if word.bytes().all(|byte| byte.is_ascii_digit()) => (
             "looks up host names",
-            format!("again and again: lsock -c {word}"),
+            format!("watch mode: lsock -c {word}"),
         ),
         'x' => (
             "lists unix sockets",

@@ -150,7 +150,7 @@ impl Typed {
 fn check_rounds(query: &Query) -> Result<(), Error> {
     let tells_changes = query.report == Report::Rows && query.format == Format::Ndjson;
     if tells_changes && query.limit.is_some() {
-        let text = "-c tells every change in ndjson and --limit would leave some out: they do not go together";
+        let text = "--limit cannot be combined with -c in ndjson: changes would be lost";
         return Err(Error::Usage(text.to_owned()));
     }
     Ok(())

@@ -103,7 +103,7 @@ impl<'q> Wait<'q> {
         }
     }
 
-    /// Looks once; `None` = it was in vain, and there is time for another look.
+    /// Checks once; `None` = the check does not hold, and there is time to retry.
     fn look(
         &mut self,
         clock: &dyn Clock,
@@ -163,7 +163,7 @@ impl<'q> Wait<'q> {
         Ok(Some(verdict))
     }
 
-    /// Tells what was waited for in vain, and what came closest to it.
+    /// Reports a timeout and the nearest match.
     fn tell(&mut self, outcome: Outcome, tally: Tally, messages: &mut Messages<'_>) {
         if self.query.check.quiet {
             return;
@@ -179,7 +179,7 @@ impl<'q> Wait<'q> {
         let closest = closest.map(|text| format!("; {text}")).unwrap_or_default();
         let waited = match u64::try_from(self.time.as_millis()) {
             Ok(millis @ 1..) if outcome == Outcome::Fails => {
-                format!("waited {} in vain: ", text::millis(millis))
+                format!("timed out after {}: ", text::millis(millis))
             }
             _ => String::new(),
         };

@@ -199,7 +199,7 @@ fn state(out: &mut Vec<u8>, state: State) {
     }
 }
 
-/// `keepalive(7159.984s,0)`: which, when it fires, how often it did in vain.
+/// `keepalive(7159.984s,0)`: the kind, the time to expiry, the retries.
 fn timer(out: &mut Vec<u8>, timer: Timer) {
     out.extend_from_slice(timer.kind.name().as_bytes());
     out.push(b'(');

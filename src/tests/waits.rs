@@ -70,7 +70,7 @@ fn what_never_comes_is_missed_when_the_time_is_over_and_no_sooner() {
         let (run, took) = wait(&["-tln", "--wait", wait_for, AT_80], &[nothing()]);
         let waited = match millis {
             0 => String::new(),
-            _ => format!("waited {wait_for} in vain: "),
+            _ => format!("timed out after {wait_for}: "),
         };
         let message = format!(
             "lsock: {waited}expected at least 1 TCP listener where sport = 80, found none; \

@@ -54,7 +54,7 @@ fn server_that_never_starts_is_missed_when_the_time_is_over() {
     let port = free_port();
     let (attempt, took) = Waiting::begin(&["-tln", "--wait", "400ms", &at(port)]).end();
     let message = format!(
-        "lsock: waited 400ms in vain: expected at least 1 TCP listener where sport = {port}, \
+        "lsock: timed out after 400ms: expected at least 1 TCP listener where sport = {port}, \
          found none; nothing has port {port}\n"
     );
     assert_eq!(told(&attempt), (Some(1), message.as_str()));

@@ -165,8 +165,11 @@ fn without_a_view_nobody_is_asked_and_nothing_ended() {
     for (words, message) in [
         (&["-Ktc"][..], "it needs the view"),
         (&["-Ktc", "--format", "ndjson"], "it needs the view"),
-        (&["-Ktc", "--yes"], "--yes does not go with it"),
-        (&["-Ktc", "--dry-run"], "--dry-run does not go with it"),
+        (&["-Ktc", "--yes"], "--yes cannot be combined with -c"),
+        (
+            &["-Ktc", "--dry-run"],
+            "--dry-run cannot be combined with -c",
+        ),
     ] {
         let run = lsock([words, &[&filter]].concat());
         assert_eq!(run.status, Some(2), "{run:?}");

@@ -64,7 +64,7 @@ fn an_incomplete_summary_is_2_whatever_was_found() {
 #[test]
 fn fail_on_wants_a_summary_that_is_looked_through() {
     for (words, told) in [
-        (&["--fail-on", "warning"][..], "add -s"),
+        (&["--fail-on", "warning"][..], "--fail-on needs -s"),
         (
             &["-s", "--fail-on", "grave"],
             "[possible values: info, warning, critical]",

@@ -1,4 +1,4 @@
-//! What came closest to what was waited for in vain, in words.
+//! The nearest match after a timeout of `--wait`, in words.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::track::Pacer;
 
-/// Looks take 1 % of a core. The first one, and one more to tell why it was in vain, come on top of that,
+/// Looks take 1 % of a core. The first one, and one more to report the timeout, come on top of that,
 /// and count in a short wait.
 const PACER: Pacer = Pacer {
     rest: 100,

@@ -124,7 +124,7 @@ fn user(out: &mut Vec<u8>, row: &Row<'_>) {
 /// The words of the kernel's codes.
 const TIMERS: [&str; 5] = ["off", "on", "keepalive", "timewait", "probe"];
 
-/// `on (0.20/3/0)`: the timer, its seconds, what was sent again and the probes sent, in vain.
+/// `on (0.20/3/0)`: the timer, its seconds, the retransmissions and the unanswered probes.
 fn timer(out: &mut Vec<u8>, socket: &Socket) {
     let listed = socket.proc_net.or(socket.timer.map(as_listed));
     let listed = listed.unwrap_or_default();
