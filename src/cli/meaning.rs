@@ -177,6 +177,7 @@ impl Typed {
         Terminal {
             is_terminal: terminal.is_terminal && self.output.is_none(),
             width: terminal.width.filter(|_| self.output.is_none()),
+            height: terminal.height.filter(|_| self.output.is_none()),
             ..terminal
         }
     }
@@ -485,6 +486,7 @@ impl Typed {
             one_line: self.oneline,
             color: self.color.unwrap_or(usual),
             width: terminal.width,
+            height: terminal.height.filter(|_| self.limit.is_none()),
             leaves_out_empty: terminal.is_terminal && self.columns.is_none(),
             signs: if terminal.utf8 {
                 Signs::Unicode

@@ -217,7 +217,7 @@ fn finding_that_the_source_does_not_report_enough_for_is_not_none() {
     assert_eq!(document(&run)["not_checked"], not_checked);
     let text = search(&["-st"], &[waiting]).out;
     assert!(
-        text.ends_with("\nnot checked: accept_queue of 1 socket\n"),
+        text.contains("\n\nnot checked: accept_queue of 1 socket\n"),
         "{text}"
     );
     assert!(!search(&["-st"], &idle).out.contains("not checked"));

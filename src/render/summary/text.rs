@@ -15,6 +15,9 @@ use super::findings;
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
 
+/// Listeners that are shown on any screen.
+const LEAST: usize = 3;
+
 const LISTENER: [Field; 5] = [
     Field::Netns,
     Field::Protocol,
@@ -32,6 +35,10 @@ pub(in crate::render) fn write(
     is_drawn: bool,
 ) {
     let counts = &totals.counts;
+    if is_drawn {
+        of_tcp(out, counts);
+        found(out, totals, summary, color);
+    }
     let mut lines = titles(["NETNS", "PROTO", "STATE", "TOTAL", "INET", "INET6"]);
     let mut add = |netns: &str, counts| {
         for protocol in Protocol::ALL {
@@ -42,24 +49,50 @@ pub(in crate::render) fn write(
     for (netns, counts) in &totals.parts {
         add(&text::escape(netns), counts);
     }
-    align(out, lines, &[3, 4, 5], totals);
-    if counts.of_protocol(Protocol::Tcp).next().is_some() {
-        of_tcp(out, counts);
+    if is_drawn && lines.len() > 1 {
+        out.push(b'\n');
+    }
+    if !is_drawn || lines.len() > 1 {
+        align(out, lines, &[3, 4, 5], totals);
+    }
+    if !is_drawn {
+        if counts.of_protocol(Protocol::Tcp).next().is_some() {
+            out.push(b'\n');
+            of_tcp(out, counts);
+        }
+        found(out, totals, summary, color);
     }
     let listeners = &counts.listeners;
     if listeners.count > 0 {
         out.push(b'\n');
         let mut lines = titles(["NETNS", "PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
+        if is_drawn && let Some(title) = lines.iter_mut().flatten().last() {
+            title.push_str(" (RECV_Q of at most SEND_Q wait for accept)");
+        }
         if listeners.fullest.is_empty() {
             lines.clear();
         }
-        lines.extend(listeners.fullest.iter().map(|kept| {
+        let shown = listeners.fullest.len().min(room(out, totals));
+        lines.extend(listeners.fullest.iter().take(shown).map(|kept| {
             let cells = LISTENER.map(|column| Style::WORD.text(column, &kept.row()));
             cells.to_vec()
         }));
         align(out, lines, &[2, 3], totals);
-        more(out, listeners.left_out(), listeners.fullest.is_empty());
+        let cut = u64::try_from(listeners.fullest.len() - shown).unwrap_or_default();
+        more(out, listeners.left_out() + cut, shown == 0);
     }
+}
+
+/// How many listeners have room on the screen below what is written: title, last line and prompt are not among them.
+fn room(out: &[u8], totals: &Totals) -> usize {
+    let Some(height) = totals.layout.height else {
+        return usize::MAX;
+    };
+    let written = out.split(|byte| *byte == b'\n').count() - 1;
+    usize::from(height).saturating_sub(written + 3).max(LEAST)
+}
+
+fn found(out: &mut Vec<u8>, totals: &Totals, summary: &Summary, color: Color) {
     if let Some(findings) = &totals.findings {
         let is_complete = summary.diagnostics.is_complete();
         findings::write(out, findings, totals, color, is_complete);
@@ -102,6 +135,9 @@ fn of_protocol(
             family(Family::Inet6),
         ]
     };
+    if is_drawn && tables.iter().all(|table| table.total_told() == Some(0)) {
+        return Vec::new();
+    }
     let mut lines = vec![line("all".to_owned(), &|table| table.total_told())];
     let states: BTreeSet<State> = tables
         .iter()
@@ -127,7 +163,7 @@ fn of_tcp(out: &mut Vec<u8>, counts: &Counts) {
     let [waiting, half_closed, orphans] = numbers.map(number);
     let line = format!("TIME_WAIT {waiting}{rest}; half-closed {half_closed}; orphans {orphans}");
     // Writing to a Vec cannot fail.
-    let _ = writeln!(out, "\n{line}");
+    let _ = writeln!(out, "{line}");
 }
 
 /// How many listeners are not shown.

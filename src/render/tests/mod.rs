@@ -55,6 +55,7 @@ fn layout(format: Format, extras: &[Extras]) -> Layout {
         one_line: false,
         color: Color::Never,
         width: None,
+        height: None,
         leaves_out_empty: false,
         signs: Signs::Unicode,
     }

@@ -292,8 +292,7 @@ fn listeners_that_are_left_out_are_counted() {
     };
     let end = |limit| {
         let text = summed(Format::Plain, layout.clone(), Some(limit), &rows());
-        let (counts, _findings) = text.split_once("\n\ncritical ").unwrap();
-        counts.lines().last().unwrap().to_owned()
+        text.lines().last().unwrap().to_owned()
     };
     assert_eq!(end(0), "5 listeners");
     assert_eq!(end(2), "and 3 more");
