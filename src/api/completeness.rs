@@ -71,7 +71,7 @@ impl Completeness {
         }
     }
 
-    /// Notes what must be known of the list; what is no gap of its rows is one of their fields.
+    /// Records a gap of the list. What is missing in a row is one of its fields.
     pub(super) fn note_of_rows(&mut self, is_gap: bool, warning: Warning) {
         let kind = match warning {
             Warning::Unlisted(..)

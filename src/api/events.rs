@@ -17,8 +17,8 @@ use crate::source::Namespaces;
 use crate::source::events::{EventSource, TakesEvents, Watched};
 
 impl Sockets {
-    /// Watches TCP sockets, or those of MPTCP, step through their states. A step is told if the filter holds for the
-    /// socket before it or after it; the states asked for are likewise those before it or after it.
+    /// Watches TCP sockets, or those of MPTCP, change their states. An event is reported if the filter, and the states
+    /// asked for, match the socket before it or after it.
     ///
     /// The kernel records the steps, which takes root or `CAP_BPF` and `CAP_PERFMON`. Without those they are found by
     /// polling: see [`Events::polls_because`].
@@ -115,8 +115,8 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    /// Waits for events and lends each to a closure, for so long, or until it gives `Break`. What happens between two
-    /// calls is told by the next.
+    /// Waits for events for this time, or until the closure returns `Break`, and lends each to the closure.
+    /// Events between two calls are part of the next.
     ///
     /// # Errors
     ///

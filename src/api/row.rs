@@ -12,7 +12,7 @@ use crate::model::{self, Endpoint, Family, Process, ProcessStatus, Protocol, Sta
 
 /// A socket of a listing, lent until the next one.
 ///
-/// What is not known, or what the socket does not have, is `None`, never zero.
+/// `None`, never zero, stands for values that are unknown or that the socket does not have.
 ///
 /// ```
 /// use std::net::TcpListener;

@@ -31,8 +31,7 @@ pub enum Owners {
     /// They are not: it takes longer than the list itself.
     #[default]
     Skip,
-    /// They are, in the quickest way that rights allow. What they do not allow is told of each row and in
-    /// [`Completeness`].
+    /// They are, in the fastest way that privileges allow. Each row and [`Completeness`] report what was not allowed.
     Auto,
 }
 
@@ -146,7 +145,7 @@ impl Sockets {
     /// # Errors
     ///
     /// When it cannot be understood; the message shows where. `any TEXT`, which searches what a table shows, is
-    /// refused: there is no table. Users, interfaces and the like that are not there are told when sockets are read.
+    /// refused: there is no table. Unknown users, interfaces and the like are reported when sockets are read.
     ///
     /// ```
     /// use lsock::Sockets;
@@ -265,7 +264,7 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// When nothing can be read at all: there is no such namespace or file. What is missing otherwise is told in the
+    /// When nothing can be read at all: there is no such namespace or file. Other gaps are in the
     /// [`Completeness`].
     ///
     /// ```

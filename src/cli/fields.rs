@@ -6,7 +6,7 @@ use super::habits;
 use crate::error::Error;
 use crate::fields::{Cost, Field};
 use crate::model::Table;
-use crate::render::SortKey;
+use crate::render::{Order, SortKey};
 use crate::text::{escape, nearest};
 
 pub(super) struct FieldNeeds {
@@ -92,7 +92,21 @@ pub(super) fn columns(list: &str, tables: &[Table]) -> Result<Vec<Field>, Error>
     Ok(columns)
 }
 
-pub(super) fn sort_keys(list: &str, tables: &[Table]) -> Result<Vec<SortKey>, Error> {
+/// The order that `--sort` asks for; without it, on a terminal, one for reading.
+pub(super) fn order(
+    sort: Option<&str>,
+    is_for_reading: bool,
+    tables: &[Table],
+) -> Result<Order, Error> {
+    match sort {
+        Some("none") => Ok(Order::Kernel),
+        Some(list) => sort_keys(list, tables).map(Order::Keys),
+        None if is_for_reading => Ok(Order::Usual),
+        None => Ok(Order::Kernel),
+    }
+}
+
+fn sort_keys(list: &str, tables: &[Table]) -> Result<Vec<SortKey>, Error> {
     list.split(',')
         .map(|word| {
             let (name, descending) = match word.strip_prefix('-') {

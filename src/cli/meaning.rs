@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::as_netstat::{as_netstat, check_listed};
 use super::expression::{filter_in, not_text};
-use super::fields::{FieldNeeds, columns, sort_keys};
+use super::fields::{FieldNeeds, columns, order};
 use super::words::wrong;
 use super::{FormatWord, Terminal, Typed, given};
 use crate::enrich::{
@@ -19,8 +19,8 @@ use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
-    Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Order, Repetition,
-    Signs, SortKey, Stamp,
+    Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Repetition, Signs,
+    SortKey, Stamp,
 };
 use crate::source::{Detail, Extensions};
 
@@ -38,7 +38,8 @@ impl Typed {
         let chosen = chosen.transpose()?;
         let groups = self.groups(&read)?;
         let chosen = groups.as_ref().map(Groups::fields).or(chosen);
-        let order = self.order(groups.is_some(), format, terminal, &read)?;
+        let sort = self.sort.as_deref().filter(|_| groups.is_none());
+        let order = order(sort, format == Format::Table && terminal.is_terminal, &read)?;
         self.check_result(chosen.iter().flatten(), order.keys())?;
         if is_netstat {
             check_listed(&tables)?;
@@ -125,22 +126,6 @@ impl Typed {
         };
         query.check_walk()?;
         Ok(query)
-    }
-
-    /// In which order rows are shown; `--by` sorts its groups itself.
-    fn order(
-        &self,
-        is_grouped: bool,
-        format: Format,
-        terminal: Terminal,
-        tables: &[Table],
-    ) -> Result<Order, Error> {
-        match self.sort.as_deref().filter(|_| !is_grouped) {
-            Some("none") => Ok(Order::Kernel),
-            Some(list) => sort_keys(list, tables).map(Order::Keys),
-            None if format == Format::Table && terminal.is_terminal => Ok(Order::Usual),
-            None => Ok(Order::Kernel),
-        }
     }
 
     /// What `--by` groups the rows of these tables by.
