@@ -174,8 +174,8 @@ fn unreadable_processes_are_counted_once_each() {
         as_another_user("unreadable_processes_are_counted_once_each");
         return;
     }
-    let root = tempfile::tempdir().unwrap();
-    refuse_three(root.path());
+    let refusing = Refusing::new();
+    let root = &refusing.0;
     let found = walk(root.path(), ALL).unwrap();
     assert_eq!((unreadable(&found), found.refused), (vec![1], true));
     assert!(found.unreadable[0].is_refused());
@@ -184,14 +184,34 @@ fn unreadable_processes_are_counted_once_each() {
 }
 
 /// One process that refuses, a kernel thread and a zombie that do too, and one that can be read.
-fn refuse_three(root: &Path) {
-    process(root, 1, &stat("a b) S", 'S', 0, 1), &[("3", "socket:[1]")]);
-    process(root, 2, &stat("kthreadd", 'S', 0x0020_8040, 1), &[]);
-    process(root, 3, &stat("sh", 'Z', 0, 1), &[]);
-    process(root, 4, &stat("d", 'S', 0, 1), &[("3", "socket:[2]")]);
-    for pid in 1..4 {
-        let directory = root.join(format!("{pid}/fd"));
-        fs::set_permissions(directory, fs::Permissions::from_mode(0o000)).unwrap();
+struct Refusing(tempfile::TempDir);
+
+impl Refusing {
+    const PIDS: [u32; 3] = [1, 2, 3];
+
+    fn new() -> Self {
+        let this = Self(tempfile::tempdir().unwrap());
+        let root = this.0.path();
+        process(root, 1, &stat("a b) S", 'S', 0, 1), &[("3", "socket:[1]")]);
+        process(root, 2, &stat("kthreadd", 'S', 0x0020_8040, 1), &[]);
+        process(root, 3, &stat("sh", 'Z', 0, 1), &[]);
+        process(root, 4, &stat("d", 'S', 0, 1), &[("3", "socket:[2]")]);
+        this.permit(0o000).unwrap();
+        this
+    }
+
+    fn permit(&self, mode: u32) -> io::Result<()> {
+        Self::PIDS.iter().try_for_each(|pid| {
+            let directory = self.0.path().join(format!("{pid}/fd"));
+            fs::set_permissions(directory, fs::Permissions::from_mode(mode))
+        })
+    }
+}
+
+impl Drop for Refusing {
+    /// What cannot be read cannot be removed.
+    fn drop(&mut self) {
+        let _ = self.permit(0o700);
     }
 }
 
@@ -290,8 +310,8 @@ fn only_the_named_processes_are_read() {
         as_another_user("only_the_named_processes_are_read");
         return;
     }
-    let root = tempfile::tempdir().unwrap();
-    refuse_three(root.path());
+    let refusing = Refusing::new();
+    let root = &refusing.0;
     process(
         root.path(),
         5,
