@@ -226,21 +226,17 @@ impl Search {
         if refused.is_empty() {
             return;
         }
-        let file_of = |task: &str| {
-            let file = statat(&proc, &*format!("{task}/net/tcp"), AtFlags::empty());
-            u32::try_from(file.ok()?.st_ino).ok()
-        };
         let leaders = self
             .found
             .iter()
             .filter_map(|(inode, seen)| Some((*inode, seen.leader?)));
         let mut known: BTreeMap<u32, u32> = leaders
-            .filter_map(|(inode, pid)| Some((file_of(&pid.to_string())?, inode)))
+            .filter_map(|(inode, pid)| Some((file_of(&proc, &pid.to_string())?, inode)))
             .collect();
         let own = inode_at(CWD, OWN, b"net").ok();
-        known.extend(file_of("thread-self").zip(own));
+        known.extend(file_of(&proc, "thread-self").zip(own));
         for pid in refused {
-            let Some(file) = file_of(&pid.to_string()) else {
+            let Some(file) = file_of(&proc, &pid.to_string()) else {
                 continue;
             };
             let inode = *known.entry(file).or_insert(file);
@@ -312,6 +308,12 @@ impl Search {
             }
         }
     }
+}
+
+/// The inode number of a file that all tasks of a network namespace share. Reading it needs no right.
+fn file_of(proc: impl AsFd, task: &str) -> Option<u32> {
+    let file = statat(proc, &*format!("{task}/net/tcp"), AtFlags::empty());
+    u32::try_from(file.ok()?.st_ino).ok()
 }
 
 /// The number of this process in `/proc`, which may be that of another PID namespace.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::{OWN, PROC, Search, Seen};
+use super::{OWN, PROC, Search, Seen, file_of};
 use crate::container::Containers;
 use crate::error::Error;
 use crate::netns::{Handle, Namespace, Wanted, inode, inode_at, nameless, open};
@@ -98,21 +98,20 @@ impl Search {
         }
         let number = str::from_utf8(word).ok().and_then(|word| word.parse().ok());
         if let Some(number) = number.filter(|number: &u32| number.to_string().as_bytes() == word) {
-            let link = format!("{PROC}/{number}/ns/net");
-            let place =
-                inode_at(CWD, &*link, b"net").or_else(|cause| of_threads(number).ok_or(cause));
-            let led = self
-                .found
-                .iter()
-                .find(|(_, seen)| seen.leader == Some(number));
-            match (place, led) {
-                (Ok(inode), _) | (Err(_), Some((&inode, _))) => return Ok(Some(inode)),
+            match self
+                .of_process(number)
+                .or_else(|cause| of_threads(number).ok_or(cause))
+            {
+                Ok(inode) => return Ok(Some(inode)),
                 // The id of a container may begin so.
-                (Err(Errno::NOENT | Errno::SRCH), None) => {}
-                (Err(cause), None) => return Err(Error::file("read", link, cause)),
+                Err(Errno::NOENT | Errno::SRCH) => {}
+                Err(cause) => {
+                    let link = format!("{PROC}/{number}/ns/net");
+                    return Err(Error::file("read", link, cause));
+                }
             }
         }
-        let mut found = of_container(word, containers)?;
+        let mut found = self.of_container(word, containers)?;
         if found.is_empty() {
             let mut is_called =
                 |inode: &u32, seen: &Seen| Self::name(*inode, Some(seen), containers) == word;
@@ -128,6 +127,32 @@ impl Search {
             return Err(Error::Usage(text));
         }
         Ok(found.first().copied())
+    }
+
+    /// The namespace of a process or thread. That of one whose namespace must not be known is found by a leader with
+    /// the same files.
+    fn of_process(&self, pid: u32) -> Result<u32, Errno> {
+        let of_files = || {
+            let file = file_of(CWD, &format!("{PROC}/{pid}"))?;
+            let shares = |leader: u32| file_of(CWD, &format!("{PROC}/{leader}")) == Some(file);
+            let mut found = self.found.iter();
+            let (inode, _) = found.find(|(_, seen)| seen.leader.is_some_and(shares))?;
+            Some(*inode)
+        };
+        let link = format!("{PROC}/{pid}/ns/net");
+        inode_at(CWD, &*link, b"net").or_else(|cause| of_files().ok_or(cause))
+    }
+
+    /// The namespaces of the containers or pods with this name, or of those whose id begins so.
+    fn of_container(
+        &self,
+        word: &[u8],
+        containers: &mut Containers,
+    ) -> Result<BTreeSet<u32>, Error> {
+        let mut processes = processes_in(Path::new(PROC))?;
+        processes.retain(|pid| !word.is_empty() && containers.runs_in(*pid, word));
+        let inodes = processes.into_iter();
+        Ok(inodes.filter_map(|pid| self.of_process(pid).ok()).collect())
     }
 
     /// What to call one.
@@ -218,15 +243,4 @@ fn at(path: &Path) -> Result<u32, Error> {
 
 fn containers() -> Containers {
     Containers::new(PROC.into(), Some("/".into()))
-}
-
-/// The namespaces of the containers or pods with this name, or of those whose id begins so.
-fn of_container(word: &[u8], containers: &mut Containers) -> Result<BTreeSet<u32>, Error> {
-    let mut processes = processes_in(Path::new(PROC))?;
-    processes.retain(|pid| !word.is_empty() && containers.runs_in(*pid, word));
-    let inodes = processes.into_iter().filter_map(|pid| {
-        let link = format!("{PROC}/{pid}/ns/net");
-        inode_at(CWD, &*link, b"net").ok()
-    });
-    Ok(inodes.collect())
 }
