@@ -6,7 +6,7 @@ use std::io::Write as _;
 use crate::model::{Counts, Family, Protocol, State, StateCounts, Summary};
 use crate::text;
 
-use super::super::grid::Grid;
+use super::super::grid::{Grid, width};
 use super::super::style::Style;
 use super::super::{Color, Field, HeaderLine};
 use super::Totals;
@@ -17,6 +17,9 @@ const ALL: &str = "all";
 
 /// Listeners that are shown on any screen.
 const LEAST: usize = 3;
+
+/// Explains the queues of a listener.
+const QUEUES: &str = " (RECV_Q of at most SEND_Q wait for accept)";
 
 const LISTENER: [Field; 5] = [
     Field::Netns,
@@ -53,7 +56,7 @@ pub(in crate::render) fn write(
         out.push(b'\n');
     }
     if !is_drawn || lines.len() > 1 {
-        align(out, lines, &[3, 4, 5], totals);
+        align(out, lines, &[3, 4, 5], "", totals);
     }
     if !is_drawn {
         if counts.of_protocol(Protocol::Tcp).next().is_some() {
@@ -66,9 +69,6 @@ pub(in crate::render) fn write(
     if listeners.count > 0 {
         out.push(b'\n');
         let mut lines = titles(["NETNS", "PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
-        if is_drawn && let Some(title) = lines.iter_mut().flatten().last() {
-            title.push_str(" (RECV_Q of at most SEND_Q wait for accept)");
-        }
         if listeners.fullest.is_empty() {
             lines.clear();
         }
@@ -77,7 +77,8 @@ pub(in crate::render) fn write(
             let cells = LISTENER.map(|column| Style::WORD.text(column, &kept.row()));
             cells.to_vec()
         }));
-        align(out, lines, &[2, 3], totals);
+        let note = if is_drawn { QUEUES } else { "" };
+        align(out, lines, &[2, 3], note, totals);
         let cut = u64::try_from(listeners.fullest.len() - shown).unwrap_or_default();
         more(out, listeners.left_out() + cut, shown == 0);
     }
@@ -176,8 +177,14 @@ fn more(out: &mut Vec<u8>, count: u64, none_shown: bool) {
 }
 
 /// Writes lines of cells, the titles first, as wide as the widest of their column; numbers to the right. Where
-/// there is one namespace alone, its column is left out.
-fn align(out: &mut Vec<u8>, mut lines: Vec<Vec<String>>, numbers: &[usize], totals: &Totals) {
+/// there is one namespace alone, its column is left out. A note follows the titles where there is room.
+fn align(
+    out: &mut Vec<u8>,
+    mut lines: Vec<Vec<String>>,
+    numbers: &[usize],
+    note: &str,
+    totals: &Totals,
+) {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
     let hidden = usize::from(totals.parts.is_empty());
     let mut grid = Grid::new((hidden..columns).map(|column| (0, numbers.contains(&column))));
@@ -186,8 +193,13 @@ fn align(out: &mut Vec<u8>, mut lines: Vec<Vec<String>>, numbers: &[usize], tota
         grid.widen(line);
     }
     let is_hidden = totals.layout.header == HeaderLine::Hidden;
-    for line in lines.iter().skip(usize::from(is_hidden)) {
-        out.extend_from_slice(grid.line(line).as_bytes());
+    for (place, line) in lines.iter().enumerate().skip(usize::from(is_hidden)) {
+        let line = grid.line(line);
+        out.extend_from_slice(line.as_bytes());
+        let most = totals.layout.width.map_or(usize::MAX, usize::from);
+        if place == 0 && width(&line) + width(note) <= most {
+            out.extend_from_slice(note.as_bytes());
+        }
         out.push(b'\n');
     }
 }

@@ -3,8 +3,8 @@
 use super::golden::compare_text;
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
-    FINDINGS, Family, Finding, Findings, Origin, OwnedRow, Protocol, Row, Severity, Socket, Source,
-    State, StateSet, Summary, Table, Timer, TimerKind,
+    FINDINGS, Family, Finding, Findings, Network, Origin, OwnedRow, Protocol, Row, Severity,
+    Socket, Source, State, StateSet, Summary, Table, Timer, TimerKind,
 };
 use crate::render::{Color, Format, HeaderLine, Layout, Signs, Summing};
 
@@ -177,6 +177,53 @@ fn diagram_fits_80_columns() {
     for line in lines {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn titles_of_listeners_fit_beside_the_names_of_namespaces() {
+    let titles = |name: &str| {
+        let network = |inode| Network {
+            name: name.as_bytes().into(),
+            inode,
+        };
+        let sources = [1, 2].map(|inode| Origin {
+            table: Table {
+                protocol: Protocol::Tcp,
+                family: Family::Inet,
+            },
+            source: Some(Source::Netlink),
+            reason: None,
+            is_scope_unknown: false,
+            unlisted: StateSet::EMPTY,
+            netns: Some(network(inode)),
+        });
+        let summary = Summary {
+            sources: sources.to_vec(),
+            ..Summary::default()
+        };
+        let mut socket = scene::inet(Protocol::Tcp, ("10.0.0.1", 80), ("0.0.0.0", None));
+        (socket.state, socket.netns) = (State::Listen, Some(1));
+        let layout = Layout {
+            width: Some(80),
+            ..layout(Format::Table, &[])
+        };
+        let page = Page::default();
+        let out = Box::new(page.clone());
+        let mut sink = Summing::new(Format::Table, layout, None, envelope(), out);
+        let mut row = Row::bare(&socket);
+        row.netns = Some(name.as_bytes());
+        feed(&mut sink, &[OwnedRow::keep(&row)], &summary).unwrap();
+        let text = page.text();
+        let mut titles = text.lines().filter(|line| line.contains(" LISTENER"));
+        titles.next().unwrap().to_owned()
+    };
+    let short = titles("12345678");
+    assert!(short.ends_with(" (RECV_Q of at most SEND_Q wait for accept)"));
+    assert_eq!(short.len(), 80);
+    assert_eq!(
+        titles("123456789"),
+        "NETNS     PROTO RECV_Q SEND_Q LISTENER"
+    );
 }
 
 #[test]
