@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_reuseport;
+use rustix::net::{bind, connect};
 use serde_json::Value;
 
 use crate::namespaces::in_new;
@@ -100,6 +101,30 @@ fn both_ends_at_once_are_destroyed_or_gone() {
     let row = &run.values()[0];
     assert_eq!(row["state"], "ESTABLISHED", "as it was listed");
     assert!(row["processes"].is_array(), "{row}");
+}
+
+#[test]
+fn end_that_the_other_one_takes_with_it_keeps_a_port_that_was_chosen() {
+    let Some(_namespace) = fresh() else { return };
+    if !lists_bound() {
+        return skip("this kernel does not list BOUND");
+    }
+    // The order of the list decides which end is ended first: of several, a server sometimes.
+    let listener = TcpListener::bind(LOCAL).unwrap();
+    let at = listener.local_addr().unwrap();
+    let ends: Vec<_> = (0..8)
+        .map(|_| {
+            let unused = TcpListener::bind(LOCAL).unwrap().local_addr().unwrap();
+            let client = tcp::socket(V4).unwrap();
+            bind(&client, &unused).unwrap();
+            connect(&client, &at).unwrap();
+            (client, listener.accept().unwrap())
+        })
+        .collect();
+    let (results, run) = end(&["-t", &format!(":{}", at.port())]);
+    let is_told = |result: &String| ["destroyed", "gone", "still_bound"].contains(&&**result);
+    assert!(results.keys().all(is_told), "{results:?}");
+    assert_eq!(results.values().sum::<usize>(), 2 * ends.len(), "{run:?}");
 }
 
 #[test]
@@ -240,7 +265,7 @@ fn sorted(mut numbers: Vec<u64>) -> Vec<u64> {
 fn listener_at(at: SocketAddr) -> OwnedFd {
     let socket = tcp::socket(at.ip()).unwrap();
     set_socket_reuseport(&socket, true).unwrap();
-    rustix::net::bind(&socket, &at).unwrap();
+    bind(&socket, &at).unwrap();
     rustix::net::listen(&socket, 8).unwrap();
     socket
 }
@@ -294,6 +319,10 @@ fn what_the_kernel_cannot_end_is_not_supported() {
         (only("not_supported", 2), Some(2)),
         "{run:?}"
     );
+    for row in run.values() {
+        let named = format!("unix inode {}: not_supported", row["inode"]);
+        assert!(run.stderr.contains(&named), "{named}: {run:?}");
+    }
     if lists_bound() {
         let _bound = states::bound(V4).unwrap();
         let (results, run) = end(&["-t", "state bound"]);
@@ -367,6 +396,15 @@ fn own_ssh_session_needs_a_yes_of_its_own() {
         .env("SSH_CONNECTION", &session));
     assert_eq!(below.status, Some(2), "{below:?}");
     assert!(below.stderr.contains("this ssh session"), "{below:?}");
+    assert!(connection.lives());
+    let other_end = run(program()
+        .args(["-Kt", "--yes", &format!("dport = {}", connection.port())])
+        .env("SSH_CONNECTION", &session));
+    assert_eq!(other_end.status, Some(2), "{other_end:?}");
+    assert!(
+        other_end.stderr.contains("this ssh session"),
+        "{other_end:?}"
+    );
     assert!(connection.lives());
     let ended = attempt(&["-Kt", "--yes", "--yes"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");

@@ -180,7 +180,10 @@ pub(super) fn questions(
 /// The connection of the `ssh` session, if it is among them.
 fn own_session(rows: &[OwnedRow], ssh: Option<[SocketAddr; 2]>) -> Option<String> {
     let mut sockets = rows.iter().map(OwnedRow::socket);
-    let own = ssh.filter(|ends| sockets.any(|socket| is_between(socket, *ends)));
+    // Its other end may be on this machine, too.
+    let own = ssh.filter(|&[own, peer]| {
+        sockets.any(|socket| is_between(socket, [own, peer]) || is_between(socket, [peer, own]))
+    });
     own.map(|[_, peer]| format!("the connection of this ssh session, from {peer}"))
 }
 
@@ -305,7 +308,9 @@ fn tell(rows: &[OwnedRow], fates: &[Fate], messages: &mut Messages<'_>) {
     let left = rows.iter().zip(fates).filter(|(_, fate)| !fate.is_gone());
     for (row, fate) in left.clone().take(MOST) {
         let row = row.row();
-        let end = end_of(&row.socket.local).unwrap_or_default();
+        let by_inode = || row.socket.inode.map(|inode| format!("inode {inode}"));
+        let end = end_of(&row.socket.local).or_else(by_inode);
+        let end = end.unwrap_or_default();
         let holder = holder(&row);
         let reason = match fate {
             Fate::NotSupported if row.socket.cookie.is_none() => {

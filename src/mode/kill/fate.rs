@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::exit::Verdict;
 use crate::model::State;
+use crate::text::chain;
 
 /// What the kernel answered, and what is there afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,8 @@ impl Fate {
         };
         match (errno, after) {
             (Errno::NOENT, None) => Self::Gone,
-            // There is nothing of it to find but its port.
+            // There is nothing of it to find but its port: ended by another end of it, or bound alone before.
+            (Errno::NOENT, Some(State::Bound)) if before != State::Bound => Self::StillBound,
             (Errno::NOENT, Some(_)) if before == State::Bound => Self::NotSupported,
             (Errno::OPNOTSUPP, _) => Self::NotSupported,
             (Errno::PERM | Errno::ACCESS, _) => Self::NotPermitted,
@@ -60,7 +62,7 @@ impl Fate {
             Self::NotSupported => "the kernel cannot end such a socket".to_owned(),
             Self::NotPermitted => "CAP_NET_ADMIN is needed; run as root".to_owned(),
             Self::Refused(Errno::NOENT) => "the kernel finds another socket at its port".to_owned(),
-            Self::Refused(errno) => io::Error::from(errno).to_string(),
+            Self::Refused(errno) => chain(&io::Error::from(errno)),
         }
     }
 }
@@ -110,6 +112,12 @@ mod tests {
             (None, Unconn, Some(Unconn), Fate::StillBound),
             (Some(Errno::NOENT), Established, None, Fate::Gone),
             (Some(Errno::NOENT), Bound, Some(Bound), Fate::NotSupported),
+            (
+                Some(Errno::NOENT),
+                Established,
+                Some(Bound),
+                Fate::StillBound,
+            ),
             (
                 Some(Errno::NOENT),
                 Listen,

@@ -123,7 +123,8 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
 /// An end as people write it; `None` = there is nothing to write.
 pub(in crate::mode) fn end(end: &Endpoint) -> Option<String> {
     if !end.name.is_empty() {
-        return Some(unix_name(&end.name));
+        let port = end.port.map_or_else(String::new, |port| format!(":{port}"));
+        return Some(unix_name(&end.name) + &port);
     }
     let port = u16::try_from(end.port?).ok()?;
     Some(SocketAddr::new(end.ip?, port).to_string())
