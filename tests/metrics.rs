@@ -59,10 +59,10 @@ fn metrics_are_the_counts_with_zeros() {
     // The same without the last line.
     let other = lsock(["-s", "--format", "prometheus"]).clean();
     assert!(!other.text().contains("# EOF"));
-    assert_eq!(
-        samples(other.text()).keys().collect::<Vec<_>>(),
-        told.keys().collect::<Vec<_>>()
-    );
+    // A child that another test starts holds the listener, too, until it is another program.
+    let series = |key: &String| key.split(",process=").next().map(str::to_owned);
+    let of = |samples: &BTreeMap<String, String>| samples.keys().map(series).collect::<Vec<_>>();
+    assert_eq!(of(&samples(other.text())), of(&told));
 }
 
 #[test]
