@@ -255,7 +255,7 @@ struct Typed {
     /// Fields to show; --stamp: time, host; --schema: SQL
     #[arg(long, value_name = "LIST")]
     columns: Option<String>,
-    /// Fields to sort by; -FIELD descends
+    /// Fields to sort by, or none; -FIELD descends
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Show at most N rows or events

@@ -11,7 +11,7 @@
 //! # Ok::<(), lsock::Error>(())
 //! ```
 //!
-//! [`Sockets`] says which are wanted: protocols, states, network namespaces, and a filter in the language of the
+//! [`Sockets`] selects them: protocols, states, network namespaces, and a filter in the language of the
 //! program. [`list`](Sockets::list) keeps them, [`visit`](Sockets::visit) lends one after another and keeps nothing.
 //!
 //! ```
@@ -28,9 +28,9 @@
 //!
 //! # What is missing
 //!
-//! Rights that are missing are no error. A listing has what could be read, and its [`Completeness`] says what it lacks.
-//! In a row, what is not known is `None` or [`Value::Unknown`], never zero, and an empty list of processes comes with
-//! the [`ProcessStatus`] that tells "nobody" from "not known". An [`Error`] means that nothing could be read; it names the
+//! Missing privileges are no error. A listing has what could be read, and its [`Completeness`] reports what it lacks.
+//! In a row, unknown values are `None` or [`Value::Unknown`], never zero. An empty list of processes comes with the
+//! [`ProcessStatus`], which distinguishes "none" from "unknown". An [`Error`] means that nothing could be read; it names the
 //! operation and the object.
 //!
 //! # Features

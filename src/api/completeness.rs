@@ -71,7 +71,7 @@ impl Completeness {
         }
     }
 
-    /// Records a gap of the list. What is missing in a row is one of its fields.
+    /// Records a gap of the list. Gaps of single rows are in their fields.
     pub(super) fn note_of_rows(&mut self, is_gap: bool, warning: Warning) {
         let kind = match warning {
             Warning::Unlisted(..)

@@ -1,6 +1,6 @@
 //! Names of users.
 
-/// What the system is told to ask; the library alone reads its file.
+/// User names by the name service of the system; without the program, from `/etc/passwd` alone.
 #[cfg(feature = "cli")]
 mod asked {
     pub(in crate::enrich) fn uid_of(name: &str) -> Option<u32> {

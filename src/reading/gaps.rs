@@ -52,7 +52,7 @@ pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning
             (Kind::Procfs, _) => "/proc/net does not tell".to_owned(),
             (Kind::Replay, _) => "the recording does not tell".to_owned(),
         };
-        // Nothing but the addresses of SMC is told of some sockets.
+        // The kernel reports some sockets of SMC without their addresses, and lacks nothing else.
         let fields = match &*fields {
             [] => "addresses".to_owned(),
             fields => fields.join(", "),
@@ -69,8 +69,8 @@ pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning
 const NO_RANGE: &str =
     "autobound cannot be told: the source has no sys/net/ipv4/ip_local_port_range";
 
-/// What is asked for and the source does not list, and whether that is all that is asked of a table. Nobody
-/// misses a protocol that was not named by itself and that some sources do not know.
+/// The requested states and fields that the source does not list, and whether nothing else is requested of a table.
+/// A protocol that was not named by itself and that some sources do not know is no gap.
 fn unlisted(alone: &BTreeSet<Protocol>, rules: &[Rule], outcome: &Outcome) -> Vec<(bool, Warning)> {
     let states = outcome.unlisted;
     let is_some = states != StateSet::EMPTY && !outcome.is_narrowed;

@@ -98,7 +98,7 @@ impl PeerReader {
             ControlFlow::Continue(())
         };
         if let Some(source) = &mut self.source {
-            // What is not told is joined to nothing.
+            // Sockets that are not listed join nothing.
             let _ = source.visit_all(&requests, &mut add);
         }
         layers

@@ -45,7 +45,8 @@ pub type NameHosts = Box<dyn Fn(&mut [OwnedRow])>;
 
 /// Passes rows on to a writer.
 ///
-/// Every row is kept until the end for a sort and for the names of hosts; of a sort with a limit at most
+/// Every row is kept until the end for the names of hosts and for a sort, unless it is the [usual](Order::Usual) one of
+/// more than [`Order::MOST`] rows, which are written as they came; of a sort with a limit at most
 /// four times as many as are written: half of them before the checkpoint, half since. The first
 /// [`WINDOW`](Self::WINDOW) are kept for a writer that wants to see them at once, and for a limit that is
 /// no higher, so that they can be rolled back. All others are written as they come.

@@ -49,6 +49,12 @@ impl Extras {
         Self(self.0 | others.0)
     }
 
+    /// The set with nothing that another one has.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// True if it has something that another one has.
     pub const fn has(self, others: Self) -> bool {
         self.0 & others.0 != 0

@@ -86,7 +86,7 @@ fn an_empty_table_is_its_header() {
 
 #[test]
 fn columns_that_no_row_fills_are_left_out_where_all_rows_are_known() {
-    let mut layout = layout(Format::Table, &[Extras::EXTENDED]);
+    let mut layout = layout(Format::Table, &[Extras::EXTENDED, Extras::TIMERS]);
     layout.leaves_out_empty = true;
     let mut socket = scene::inet(Protocol::Tcp, ("10.0.0.1", 1), ("10.0.0.2", Some(22)));
     socket.inode = Some(7);
@@ -101,10 +101,11 @@ fn columns_that_no_row_fills_are_left_out_where_all_rows_are_known() {
             .join(" ")
     };
     let usual = "PROTO STATE RECV_Q SEND_Q LOCAL PEER";
-    assert_eq!(titles(&rows), format!("{usual} INODE"));
+    // Nor is there a timer, but that was asked for by itself.
+    assert_eq!(titles(&rows), format!("{usual} INODE TIMER"));
     socket.mark = Some(5);
     rows.push(OwnedRow::keep(&Row::bare(&socket)));
-    assert_eq!(titles(&rows), format!("{usual} INODE MARK"));
+    assert_eq!(titles(&rows), format!("{usual} INODE MARK TIMER"));
     let many = vec![rows[0].clone(); RowBuffer::WINDOW + 1];
     assert!(titles(&many).contains("COOKIE"));
 }

@@ -61,9 +61,10 @@ impl<'w> Table<'w> {
         cells
     }
 
-    /// Leaves out what `-e` and the like add and no row has.
+    /// Leaves out the columns that `-e` adds and no row fills.
     fn leave_out_empty(&mut self, rows: &[OwnedRow]) {
-        let (style, usual) = (Style::TEXT.of(&self.layout), Extras::NONE.columns());
+        let style = Style::TEXT.of(&self.layout);
+        let others = self.layout.extras.without(Extras::EXTENDED).columns();
         let scratch = &mut self.scratch;
         self.layout.columns.retain(|column| {
             let mut is_empty = |row: &OwnedRow| {
@@ -76,7 +77,7 @@ impl<'w> Table<'w> {
                 };
                 *scratch == b"-" || *scratch == nothing
             };
-            usual.contains(column) || rows.is_empty() || !rows.iter().all(&mut is_empty)
+            others.contains(column) || rows.is_empty() || !rows.iter().all(&mut is_empty)
         });
     }
 
