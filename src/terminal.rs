@@ -117,7 +117,7 @@ static TAKEN: Mutex<bool> = Mutex::new(false);
 /// does not come.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often a stopped program that goes on in the background looks whether it has the terminal again.
+/// How often a program looks whether it has the terminal, or has it again after it was stopped.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Takes the terminal on standard output.
@@ -277,15 +277,22 @@ fn has_terminal() -> bool {
     tcgetpgrp(io::stdout()).map_or(true, |group| group == getpgrp())
 }
 
-/// Reads keys until that is not possible any more, or nobody wants them.
+/// Reads keys until that is not possible any more, or nobody wants them. In the background it reads none: that
+/// would stop the program while the shell is about to bring it back.
 fn read(events: &EventSender) {
-    while let Ok(event) = event::read() {
-        if let Event::Key(key) = event
-            && key.kind != KeyEventKind::Release
-            && let Some(input) = input(key)
-            && !events.input(input)
-        {
-            return;
+    loop {
+        if !has_terminal() {
+            thread::sleep(GLANCE);
+            continue;
+        }
+        match event::poll(GLANCE).and_then(|is_there| is_there.then(event::read).transpose()) {
+            Err(_) => return,
+            Ok(Some(Event::Key(key))) if key.kind != KeyEventKind::Release => {
+                if input(key).is_some_and(|input| !events.input(input)) {
+                    return;
+                }
+            }
+            Ok(_) => {}
         }
     }
 }

@@ -287,6 +287,11 @@ fn it_can_be_stopped_and_go_on() {
         std::thread::sleep(Duration::from_millis(500));
         let shown = terminal.screen();
         assert!(!shown.contains("every 100ms"), "{signal}: {shown}");
+        // What is typed at the shell is not for it: reading that would stop it.
+        terminal.write("clear; jobs");
+        terminal.press(&["Enter"]);
+        let jobs = terminal.wait_for("the jobs", |screen| screen.contains("[1]+"));
+        assert!(jobs.contains("Running"), "{signal}: {jobs}");
         terminal.write("clear; fg");
         terminal.press(&["Enter"]);
         terminal.wait_for("the view", |screen| rows(screen).len() == 5);
