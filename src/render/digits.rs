@@ -208,17 +208,15 @@ fn longest_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
 
 /// Writes the value of a part of a kernel structure.
 pub(super) fn number(out: &mut Vec<u8>, value: u64, part: Field, separator: u8) {
-    match part {
-        Field::InfoPart(info) if !info.flags.is_empty() && value != 0 => {
-            flags(out, value, &info.flags, separator);
+    if let Field::InfoPart(info) = part {
+        if !info.flags.is_empty() && value != 0 {
+            return flags(out, value, &info.flags, separator);
         }
-        Field::InfoPart(info)
-            if let Some((_, word)) = info.words.iter().find(|(code, _)| *code == value) =>
-        {
-            out.extend_from_slice(word.as_bytes());
+        if let Some((_, word)) = info.words.iter().find(|(code, _)| *code == value) {
+            return out.extend_from_slice(word.as_bytes());
         }
-        _ => write(out, value, part.unit()),
     }
+    write(out, value, part.unit());
 }
 
 /// Writes a number with its unit.

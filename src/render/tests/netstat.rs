@@ -189,8 +189,9 @@ fn program_is_the_first_process_as_it_was_called_cut_to_19_bytes() {
     let socket = tcp(("127.0.0.1", 22), ("127.0.0.2", Some(443)));
     let layout = with(&[Extras::PROCESSES]);
     let shown = |first: Process| {
+        let processes = [first, scene::process(813, b"second", &[3])];
         let row = Row {
-            processes: Some(&[first, scene::process(813, b"second", &[3])]),
+            processes: Some(&processes),
             ..Row::bare(&socket)
         };
         let line = line(layout, &row);

@@ -125,24 +125,22 @@ fn uncommon(
     value: Option<Datum<'_>>,
     row: &Row<'_>,
 ) {
-    match value {
+    let end = match value {
+        Some(Datum::End(side)) => endpoint::numeric(side, row),
+        _ => None,
+    };
+    match (value, end) {
         // The common case: no detour over a cell that is moved to the right afterwards.
-        Some(Datum::Number(number)) if column.has_digits => {
+        (Some(Datum::Number(number)), _) if column.has_digits => {
             digits::right_aligned(out, number, column.width);
             out.push(column.after);
         }
-        Some(Datum::End(side)) if let Some(end) = endpoint::numeric(side, row) => {
-            end.write(
-                out,
-                if column.after == b' ' {
-                    column.width
-                } else {
-                    0
-                },
-            );
+        (_, Some(end)) => {
+            let is_padded = column.after == b' ';
+            end.write(out, if is_padded { column.width } else { 0 });
             out.push(column.after);
         }
-        value => aligned(out, column, |out| {
+        _ => aligned(out, column, |out| {
             style.known(out, column.field, value, row);
         }),
     }
