@@ -228,7 +228,7 @@ struct Typed {
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
 
-    /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus
+    /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus, svg
     #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
     format: Option<FormatWord>,
     /// Same as --format json; --output FILE: into a file

@@ -17,6 +17,7 @@ mod groups;
 mod netstat;
 mod order;
 mod out;
+mod page;
 mod paint;
 mod schema;
 mod search;
@@ -26,6 +27,7 @@ mod style;
 mod summary;
 mod told;
 pub mod view;
+mod weight;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -107,6 +109,8 @@ pub enum Format {
     Ss(SsLayout),
     /// Gauges; of counts alone.
     Metrics(Metrics),
+    /// The TCP state machine with its counts; likewise.
+    Svg,
 }
 
 /// How gauges end: the formats are alike else.

@@ -24,6 +24,18 @@ fn what_loads_rows_is_of_rows_for_programs() {
             "",
         ),
         (
+            "a drawing of a listing",
+            &["-t", "--format", "svg"],
+            "--format svg needs -s: it draws the counts",
+            "",
+        ),
+        (
+            "drawings one after another",
+            &["-s", "-c", "--format", "svg"],
+            "-c cannot be combined with --format svg",
+            "",
+        ),
+        (
             "metrics again and again",
             &["-s", "-c", "--format", "prometheus"],
             "-c cannot be combined with --format prometheus",

@@ -12,6 +12,7 @@ use crate::model::Summary;
 
 use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
+use super::page;
 use super::summary::{Totals, text};
 use super::{Color, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
 pub(super) use csv::{Records, flat};
@@ -21,7 +22,7 @@ pub(super) use json::{Objects, grouped, key, member, members};
 
 impl Format {
     /// Those of `--format`, as the help lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Table,
         Self::Plain,
         Self::Json,
@@ -30,6 +31,7 @@ impl Format {
         Self::CsvSafe,
         Self::Metrics(Metrics::OpenMetrics),
         Self::Metrics(Metrics::Prometheus),
+        Self::Svg,
     ];
 
     /// What `--format` calls it.
@@ -43,6 +45,7 @@ impl Format {
             Self::CsvSafe => "csv-safe",
             Self::Metrics(Metrics::OpenMetrics) => "openmetrics",
             Self::Metrics(Metrics::Prometheus) => "prometheus",
+            Self::Svg => "svg",
         }
     }
 
@@ -56,14 +59,17 @@ impl Format {
 
     /// True if it can hold the steps of a connection in one line or object.
     pub const fn groups_events(self) -> bool {
-        !matches!(self, Self::Csv | Self::CsvSafe | Self::Metrics(_))
+        !matches!(
+            self,
+            Self::Csv | Self::CsvSafe | Self::Metrics(_) | Self::Svg
+        )
     }
 
     /// The columns of a listing for which none were chosen.
     pub fn columns(self, extras: Extras) -> Vec<Field> {
         match self {
             Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) => extras.columns(),
-            Self::Json | Self::Ndjson | Self::Metrics(_) => {
+            Self::Json | Self::Ndjson | Self::Metrics(_) | Self::Svg => {
                 let result = extras.has(Extras::RESULT).then_some(Field::Result);
                 Field::VOCABULARY.into_iter().chain(result).collect()
             }
@@ -99,6 +105,7 @@ impl Format {
             Self::Ndjson => json::count_lines(out, totals),
             Self::Csv | Self::CsvSafe => csv::counts(out, totals),
             Self::Metrics(_) => metrics::write(out, totals, summary),
+            Self::Svg => page::drawing(out, totals),
         }
     }
 }
@@ -124,8 +131,8 @@ pub fn sink<'w>(
             let leading = envelope.leading_members(false);
             Box::new(Json::new(&layout, leading, Objects::lines(out)))
         }
-        // Metrics are counts: no listing is in their formats.
-        Format::Csv | Format::CsvSafe | Format::Metrics(_) => {
+        // Metrics and drawings are counts: no listing is in their formats.
+        Format::Csv | Format::CsvSafe | Format::Metrics(_) | Format::Svg => {
             Box::new(csv::CsvRows::new(format, &layout, envelope, out))
         }
     }
@@ -164,7 +171,7 @@ pub fn event_sink<'w>(
             let leading = envelope.leading_members(true);
             Box::new(JsonEvents::new(&layout, leading, Objects::lines(out)))
         }
-        Format::Csv | Format::CsvSafe | Format::Metrics(_) => {
+        Format::Csv | Format::CsvSafe | Format::Metrics(_) | Format::Svg => {
             Box::new(csv::CsvEvents::new(format, &layout, envelope, out))
         }
     };

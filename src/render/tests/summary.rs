@@ -6,7 +6,7 @@ use crate::model::{
     FINDINGS, Family, Finding, Findings, Network, Origin, OwnedRow, Protocol, Row, Severity,
     Socket, Source, State, StateSet, Summary, Table, Timer, TimerKind,
 };
-use crate::render::{Color, Format, HeaderLine, Layout, Signs, Summing};
+use crate::render::{Color, Format, HeaderLine, Layout, Signs, Sink as _, Summing};
 
 const SOURCES: [(Protocol, Family); 6] = [
     (Protocol::Tcp, Family::Inet),
@@ -167,6 +167,18 @@ fn diagram_in_colour() {
     compare_text("summary-colour.txt", &drawn(Signs::Unicode, Color::Always));
     let ascii = drawn(Signs::Ascii, Color::Always);
     compare_text("summary-ascii-colour.txt", &ascii);
+}
+
+#[test]
+fn drawing() {
+    let text = summed(Format::Svg, layout(Format::Svg, &[]), None, &rows());
+    compare_text("summary.svg", &text);
+    // What is not read is no zero.
+    let page = Page::default();
+    let (layout, out) = (layout(Format::Svg, &[]), Box::new(page.clone()));
+    let mut sink = Summing::new(Format::Svg, layout, None, envelope(), out);
+    sink.finish(&Summary::default()).unwrap();
+    assert!(page.text().contains("LISTEN ?") && !page.text().contains(">0<"));
 }
 
 #[test]

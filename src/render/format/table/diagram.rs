@@ -3,12 +3,9 @@
 //! An arrow says what leads along it and, behind a slash, the segment that is sent then. Calls of the
 //! program are in small letters, segments in capitals.
 
-use std::fmt::Write as _;
-
-use anstyle::{AnsiColor, Style};
-
 use crate::model::{Counts, Protocol, State};
 
+use crate::render::weight::{Weight, number};
 use crate::render::{Layout, Signs};
 
 const WIDTH: u16 = 80;
@@ -50,9 +47,9 @@ pub(in crate::render::format) fn write(
     let total = counts.total(Protocol::Tcp);
     for state in STATES {
         let count = counts.told(Protocol::Tcp, state);
-        let style = weight(state, count.unwrap_or_default(), total);
-        let style = layout.color.style(style);
-        let number = count.map_or_else(|| "?".to_owned(), number);
+        let weight = Weight::of(state, count.unwrap_or_default(), total);
+        let style = layout.color.style(weight.style());
+        let number = number(count);
         let name = state.name();
         drawing = drawing.replacen(name, &format!("{style}{name}{style:#}"), 1);
         if let Some((before, after)) = drawing.split_once(CELL) {
@@ -82,40 +79,9 @@ const fn ascii(sign: char) -> char {
     }
 }
 
-/// A state in which nothing is stands back; one with a tenth of all sockets stands out, and so the more
-/// where a connection should not stay long or waits for its own program.
-const fn weight(state: State, count: u64, total: u64) -> Style {
-    let passing = !matches!(
-        state,
-        State::Bound | State::Listen | State::Established | State::TimeWait
-    );
-    match (count, passing) {
-        (0, _) => Style::new().dimmed(),
-        _ if count.saturating_mul(10) < total => Style::new(),
-        (_, false) => Style::new().bold(),
-        _ if count.saturating_mul(2) < total => AnsiColor::Yellow.on_default().bold(),
-        _ => AnsiColor::Red.on_default().bold(),
-    }
-}
-
-/// `9,999,999`, and from there on in millions: `12.3M`.
-fn number(count: u64) -> String {
-    // Room for any of them: as many allocations for many sockets as for few.
-    let mut text = String::with_capacity(32);
-    let (millions, thousands, ones) = (count / 1_000_000, count / 1_000 % 1_000, count % 1_000);
-    // Writing to a String cannot fail.
-    let _ = match (millions, thousands) {
-        (10.., _) => write!(text, "{millions}.{}M", thousands / 100),
-        (0, 0) => write!(text, "{ones}"),
-        (0, _) => write!(text, "{thousands},{ones:03}"),
-        _ => write!(text, "{millions},{thousands:03},{ones:03}"),
-    };
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{CELL, DIAGRAM, STATES, WIDTH, ascii, number};
+    use super::{CELL, DIAGRAM, STATES, WIDTH, ascii};
     use crate::model::State;
 
     #[test]
@@ -149,22 +115,5 @@ mod tests {
         let drawing: String = DIAGRAM.chars().map(ascii).collect();
         assert!(drawing.is_ascii());
         assert_eq!(drawing.chars().count(), DIAGRAM.chars().count());
-    }
-
-    #[test]
-    fn numbers_fit_their_boxes() {
-        for (count, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (45_006, "45,006"),
-            (9_999_999, "9,999,999"),
-            (10_000_000, "10.0M"),
-            (12_345_678, "12.3M"),
-            (4_294_967_295, "4294.9M"),
-        ] {
-            assert_eq!(number(count), text);
-            assert!(text.len() <= CELL.len());
-        }
     }
 }
