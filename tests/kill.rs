@@ -2,7 +2,7 @@
 
 mod user_namespace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -10,8 +10,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::sockopt::set_socket_reuseport;
-use rustix::net::{bind, connect};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use serde_json::Value;
 
 use crate::namespaces::in_new;
@@ -332,6 +333,27 @@ fn what_the_kernel_cannot_end_is_not_supported() {
             "{run:?}"
         );
     }
+}
+
+#[test]
+fn own_netlink_socket_is_not_among_them() {
+    let Some(_namespace) = fresh() else { return };
+    let flags = SocketFlags::CLOEXEC;
+    let other = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None).unwrap();
+    bind(&other, &SocketAddrNetlink::new(0, 0)).unwrap();
+    let own = |words: &[&str]| {
+        let run = lsock([words, &["-A", "netlink", "-n", "--format", "ndjson"]].concat());
+        let inodes = run
+            .values()
+            .into_iter()
+            .filter_map(|row| row["inode"].as_u64());
+        (inodes.collect::<BTreeSet<_>>(), run)
+    };
+    let (listed, _) = own(&["-a"]);
+    let (asked, run) = own(&["-K", "-a", "--dry-run"]);
+    assert!(asked.contains(&inode(&other)), "{run:?}");
+    // The list has one more, which is that of the program itself.
+    assert_eq!(listed.len(), asked.len() + 1, "{listed:?} {run:?}");
 }
 
 #[test]

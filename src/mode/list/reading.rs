@@ -5,6 +5,8 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::slice;
 
+use procfs::process::{FDTarget, Process};
+
 use super::{INCOMPLETE, Listing, Output};
 use crate::error::Error;
 use crate::filter::{Decision, Rule, Test};
@@ -100,6 +102,9 @@ impl Listing<'_> {
         rule: &Rule,
         undecided: &mut Option<Kind>,
     ) -> io::Result<ControlFlow<()>> {
+        if self.query.is_ended && is_own(socket) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let decision = self.matcher.decide(socket, rule);
         self.tally.add(decision);
         if let Decision::CannotTell { by_source, .. } = decision
@@ -157,6 +162,14 @@ impl Listing<'_> {
             _ => self.is_full && is_settled,
         }
     }
+}
+
+/// Is it one that this program asks the kernel with?
+fn is_own(socket: &Socket) -> bool {
+    let is_it = |target| matches!(target, FDTarget::Socket(inode) if socket.inode == Some(inode));
+    let held = || Process::myself().and_then(|process| process.fd());
+    socket.protocol == Protocol::Netlink
+        && held().is_ok_and(|held| held.flatten().any(|descriptor| is_it(descriptor.target)))
 }
 
 /// Tables that are read together: one, or TCP over both IP versions.
