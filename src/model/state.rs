@@ -73,7 +73,7 @@ pub enum State {
     Closing,
     /// Closed after the peer; its FIN is not acknowledged yet.
     LastAck,
-    /// Closed on both sides; waits 2·MSL for stray segments.
+    /// Closed on both sides; waits 2·MSL for delayed segments.
     TimeWait,
     /// Not connected, and of a protocol without a handshake.
     #[default]

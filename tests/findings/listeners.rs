@@ -76,7 +76,7 @@ fn an_accept_queue_that_overflowed_and_is_empty_again_is_told() {
     let text = found(&["-t"], "accept_overflow", "info", 1).unwrap();
     let drops = drops().unwrap();
     let told = format!(
-        "{place} ({}) has dropped {drops} handshakes since it listens: 0 wait in its accept queue now, \
+        "{place} ({}) has dropped {drops} handshakes since it began to listen: 0 wait in its accept queue now, \
          the backlog is 1.",
         me()
     );
@@ -142,8 +142,8 @@ fn a_process_without_a_descriptor_left_is_told_where_connections_wait() {
     assert_eq!(kinds(&["-t"]), [""; 0], "nobody waits");
     let _client = tcp::connect(&listener).unwrap();
     let told = format!(
-        "sleep[{}] cannot accept: all {open} descriptors that RLIMIT_NOFILE allows are open, and 1 \
-         connections wait at {place}.",
+        "sleep[{}] cannot accept: all {open} descriptors that RLIMIT_NOFILE allows are open, with 1 \
+         connection waiting at {place}.",
         child.pid()
     );
     let is_told = |severity: &str, begin: String| {
@@ -152,7 +152,7 @@ fn a_process_without_a_descriptor_left_is_told_where_connections_wait() {
     };
     is_told("warning", format!("{told} {} can still accept them.", me()));
     close(listener);
-    is_told("critical", format!("{told} Close what"));
+    is_told("critical", format!("{told} Close unused"));
     limit(open + 1);
     assert_eq!(kinds(&["-t"]), [""; 0]);
 }

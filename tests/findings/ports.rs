@@ -149,8 +149,8 @@ fn ports_of_several_addresses_together_are_those_of_every_address() {
     let told = format!(
         "40 of the 40 ports of ip_local_port_range (60000 to 60039) are taken over all IPv4 addresses together \
          by {}: 40 sockets, 0 in TIME_WAIT, 40 bound without a connection; 0 are left. bind to port 0 at \
-         0.0.0.0 or [::] fails with EADDRINUSE where none is left, as does listen without bind; connect without \
-         bind fails with EADDRNOTAVAIL where all were bound first.",
+         0.0.0.0 or [::] fails with EADDRINUSE when none is left, as does listen without bind; connect without \
+         bind fails with EADDRNOTAVAIL when all are bound.",
         me()
     );
     assert!(text.starts_with(&told), "{text}");

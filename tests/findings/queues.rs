@@ -45,7 +45,7 @@ fn data_that_is_not_acknowledged_is_told() {
     let _broken = tcp::broken(V4).unwrap();
     let text = comes(&["-t"], "send_queue", "warning", 1);
     let told = format!(
-        "9B on 1 connection of {} cannot be sent: sent 4 times",
+        "9B on 1 connection of {} cannot be delivered: sent at least 4 times",
         me()
     );
     assert!(text.starts_with(&told), "{text}");

@@ -322,8 +322,8 @@ fn handshakes_are_counted_by_port_and_its_listener_is_named() {
         findings[0].sockets,
         "protocol = tcp and state syn-rcvd and timer.retransmits >= 1 and sport = :80"
     );
-    let told = "64 handshakes to port 80 (api[812]) wait in SYN_RCVD for the clients, each SYN and ACK \
-                sent twice or more; the backlog is 200.";
+    let told = "64 handshakes to port 80 (api[812]) wait in SYN_RCVD for the clients, each SYN+ACK \
+                sent at least twice; the backlog is 200.";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 

@@ -175,11 +175,11 @@ fn cannot_accept(group: &Group<'_>, limits: &dyn Limits) -> String {
         others => format!(" {} {verb} accept them.", names_of(others)),
     };
     format!(
-        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, and {} connections wait at \
+        "{} cannot accept: all {} descriptors that RLIMIT_NOFILE allows are open, with {} waiting at \
          {}.{}{}",
         names_of(&full),
         most.join(" or "),
-        group.sum(unread),
+        counted(group.sum(unread), "connection"),
         places_of(&group.sockets),
         others(Some(false), "can still"),
         others(None, "perhaps can"),

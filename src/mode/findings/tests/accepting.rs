@@ -54,8 +54,8 @@ fn past_overflow_of_an_accept_queue_is_told_by_the_drops_of_the_listener() {
         findings[0].sockets,
         "protocol = tcp and memory.drops > 0 and inode = 7"
     );
-    let told = "10.0.0.1:80 (api[812]) has dropped 7 handshakes since it listens: 1 wait in its accept \
-                queue now, the backlog is 3. All listeners of this network namespace, closed ones too, \
+    let told = "10.0.0.1:80 (api[812]) has dropped 7 handshakes since it began to listen: 1 wait in its accept \
+                queue now, the backlog is 3. All listeners of this network namespace, closed ones included, \
                 count 12 overflows";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
@@ -100,8 +100,8 @@ fn process_without_a_descriptor_left_is_told_where_connections_wait() {
         findings[0].sockets,
         "protocol = tcp and state listen and recv_queue > 0 and inode = 7"
     );
-    let told = "api[812] cannot accept: all 1024 descriptors that RLIMIT_NOFILE allows are open, and 5 \
-                connections wait at 10.0.0.1:80.";
+    let told = "api[812] cannot accept: all 1024 descriptors that RLIMIT_NOFILE allows are open, with 5 \
+                connections waiting at 10.0.0.1:80.";
     assert!(findings[0].text.starts_with(told), "{findings:?}");
 }
 
@@ -147,7 +147,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
         (1, &*format!("{filter}inode = 7"))
     );
     let text = "api[812], worker[814] cannot accept: all 256 or 1024 descriptors that RLIMIT_NOFILE allows \
-                are open, and 5 connections wait at 10.0.0.1:7. Close what";
+                are open, with 5 connections waiting at 10.0.0.1:7. Close unused";
     assert!(found[0].3.starts_with(text), "{found:?}");
     // One of the two, whichever it is, is named, and the other as well.
     for (open, full, free) in [
@@ -158,7 +158,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
         assert_eq!((found.len(), found[0].0, untold), (1, WARNING, vec![]));
         assert_eq!(found[0].2, format!("{filter}inode = 7"));
         let begin = format!("{full} cannot accept: ");
-        let other = format!(" wait at 10.0.0.1:7. {free} can still accept them. Close what");
+        let other = format!(" waiting at 10.0.0.1:7. {free} can still accept them. Close unused");
         assert!(
             found[0].3.starts_with(&begin) && found[0].3.contains(&other),
             "{found:?}"
@@ -186,7 +186,7 @@ fn listener_of_several_processes_is_stuck_where_none_has_a_descriptor_left() {
     assert_eq!((all.0, all.1, &all.2), (CRITICAL, 2, &own));
     assert!(
         all.3
-            .contains("3 connections wait at 10.0.0.1:80, 10.0.0.1:81.")
+            .contains("3 connections waiting at 10.0.0.1:80, 10.0.0.1:81.")
     );
     assert_eq!(
         (one.0, one.1, &one.2),

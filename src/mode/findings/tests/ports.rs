@@ -283,12 +283,12 @@ fn calls_that_fail_are_those_of_what_asks_for_a_port() {
             ["127.0.0.2"; 2],
             "at 127.0.0.2",
             "there",
-            "where none is left. ",
+            "when none is left. ",
         ),
     ] {
         let text = text(protocol, ips);
         let told =
-            format!("{begin}{place}{numbers}{there} fails with EADDRINUSE where none is left");
+            format!("{begin}{place}{numbers}{there} fails with EADDRINUSE when none is left");
         assert!(text.starts_with(&told) && text.contains(and), "{text}");
     }
 }
