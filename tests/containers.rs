@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use crate::namespaces::{add, in_named, in_new, own_mounts};
 use crate::owners::alone::is_alone;
+use crate::scene::holder::Holder;
 use crate::scene::namespace::ip;
-use crate::support::{Run, lsock, skip, spawn};
+use crate::support::{Run, fresh, lsock, skip, spawn};
 
 const ID: &str = "3fa9c1d27b5e4806a1c3e5f70912b4d6e8fa0b1c2d3e4f5061728394a5b6c7d8";
 const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
@@ -306,6 +307,39 @@ fn a_network_namespace_is_called_by_the_container_that_leads_it() {
     }
     let wrong = scene.listed(&["-N", "3fa9c1d27b5f"]);
     assert_eq!(wrong.status, Some(2), "{wrong:?}");
+}
+
+#[test]
+fn metrics_have_the_container_of_listeners_and_of_namespaces() {
+    let Some(_namespace) = fresh() else { return };
+    let path = format!("lsock-test11.slice/docker-{ID}.scope");
+    let Some(scene) = in_new(move || scene(&path), None) else {
+        return;
+    };
+    let other = in_new(|| Holder::sleeping(&[]).unwrap(), None);
+    let [pid, other] = [scene.process.id(), other.pid()].map(|pid| pid.to_string());
+    let page = |netns: &str| lsock(["-st", "--format", "openmetrics", "-N", netns]).done();
+    let of_listener = format!(
+        "lsock_listen_queue_length{{protocol=\"tcp\",address=\"127.0.0.1\",port=\"{}\",process=\"sleep\"",
+        scene.port
+    );
+    let of_state = "lsock_sockets{protocol=\"tcp\",family=\"inet\",state=\"LISTEN\"";
+    let container = "container=\"3fa9c1d27b5e\"";
+    let one = page(&pid);
+    for line in [
+        format!("{of_listener},{container}}} 0"),
+        format!("{of_state}}} 1"),
+    ] {
+        assert!(one.lines().contains(&&*line), "{line} {one:?}");
+    }
+    let both = page(&format!("{pid},{other}"));
+    for line in [
+        format!("{of_listener},netns=\"3fa9c1d27b5e\",{container}}} 0"),
+        format!("{of_state},netns=\"3fa9c1d27b5e\",{container}}} 1"),
+        format!("{of_state},netns=\"sleep[{other}]\"}} 0"),
+    ] {
+        assert!(both.lines().contains(&&*line), "{line} {both:?}");
+    }
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 
+use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
+
+use crate::namespaces::{add, in_named, own_mounts};
+use crate::owners::alone::is_alone;
 use crate::scene::{V4, tcp::options};
 use crate::support::{fresh, lsock};
 
@@ -68,7 +72,7 @@ fn metrics_are_the_counts_with_zeros() {
 #[test]
 fn metrics_have_the_queues_of_listeners_and_no_peers() {
     let Some(_namespace) = fresh() else { return };
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let end = listener.local_addr().unwrap();
     let clients = [(); 3].map(|()| TcpStream::connect(end).unwrap());
     let page = lsock(["-st", "--format", "openmetrics"]).clean();
@@ -90,6 +94,85 @@ fn metrics_have_the_queues_of_listeners_and_no_peers() {
     let page = lsock(["-st", "--format", "openmetrics", "--limit", "0"]).clean();
     let page = page.text();
     assert!(!page.contains("lsock_listen_queue_length{") && page.contains("\nlsock_listeners 1\n"));
+}
+
+/// Sends more than a socket takes. Gives what the namespace of the thread has dropped, as the kernel tells it.
+fn drop_datagrams() -> u64 {
+    let [to, from] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    setsockopt(&to, RcvBuf, &0).unwrap();
+    for _ in 0..20 {
+        from.send_to(&[0; 1_000], to.local_addr().unwrap()).unwrap();
+    }
+    let snmp = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
+    let udp: Vec<Vec<&str>> = snmp
+        .lines()
+        .filter(|line| line.starts_with("Udp: "))
+        .map(|line| line.split(' ').collect())
+        .collect();
+    let place = udp[0].iter().position(|name| *name == "RcvbufErrors");
+    let dropped = udp[1][place.unwrap()].parse().unwrap();
+    assert!(dropped > 0);
+    dropped
+}
+
+#[test]
+fn of_many_namespaces_those_with_the_most_sockets_have_series_and_the_others_a_sum() {
+    let name =
+        "metrics::of_many_namespaces_those_with_the_most_sockets_have_series_and_the_others_a_sum";
+    if !is_alone(name, &["--mount", "--net"]) {
+        return;
+    }
+    own_mounts();
+    let names: Vec<String> = (0..52).map(|number| format!("n{number}")).collect();
+    let mut held = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        add(name);
+        let listeners = if number < 50 { 2 } else { 1 };
+        let listen = || (0..listeners).map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        held.push(in_named(name, || listen().collect::<Vec<_>>()));
+    }
+    let dropped = ["n7", "n50", "n51"].map(|name| in_named(name, drop_datagrams));
+    let words = ["-st", "-N", "all", "--format", "openmetrics"];
+    let page = lsock(words).done();
+    let told = samples(page.text());
+    let labelled = |family: &str| {
+        let of_family = told.keys().filter(|series| {
+            let rest = series.strip_prefix(family);
+            rest.is_some_and(|rest| rest.starts_with('{'))
+        });
+        let netns = of_family.map(|series| series.split("netns=\"").nth(1).unwrap());
+        let mut netns: Vec<&str> = netns.map(|rest| rest.split('"').next().unwrap()).collect();
+        netns.sort_unstable();
+        netns.dedup();
+        netns
+    };
+    let mut expected: Vec<&str> = names[..50].iter().map(String::as_str).collect();
+    expected.push("(others)");
+    expected.sort_unstable();
+    let dropping = "lsock_udp_receive_buffer_errors";
+    for family in ["lsock_sockets", dropping, "lsock_tcp_listen_overflows"] {
+        assert_eq!(labelled(family), expected, "{family}");
+    }
+    let is = |series: String, value: u64| assert_eq!(told[&series], value.to_string(), "{series}");
+    for (netns, listeners) in [("n7", 2), ("(others)", 2)] {
+        let of = "protocol=\"tcp\",family=\"inet\",state=\"LISTEN\"";
+        is(
+            format!("lsock_sockets{{{of},netns=\"{netns}\"}}"),
+            listeners,
+        );
+    }
+    is(format!("{dropping}{{netns=\"n7\"}}"), dropped[0]);
+    is(format!("{dropping}{{netns=\"n8\"}}"), 0);
+    is(
+        format!("{dropping}{{netns=\"(others)\"}}"),
+        dropped[1] + dropped[2],
+    );
+    // Every listener counts, 20 of them have series.
+    assert_eq!(told["lsock_listeners"], "102");
+    let queues = told
+        .keys()
+        .filter(|series| series.starts_with("lsock_listen_queue_length{"));
+    assert_eq!(queues.count(), 20);
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl Containers {
     }
 
     /// The same of those processes that are seen, and whether these are all.
-    fn in_network_as_seen(&mut self, inode: u64) -> (Option<Arc<Place>>, bool) {
+    pub fn in_network_as_seen(&mut self, inode: u64) -> (Option<Arc<Place>>, bool) {
         let mut networks = std::mem::take(&mut self.networks);
         let found = networks.common(inode, &self.proc.clone(), |pid| self.home(pid));
         let is_whole = networks.is_whole;

@@ -238,6 +238,14 @@ impl Enricher {
         known.find(|known| &*known.name == name).map(Arc::clone)
     }
 
+    /// The container that all processes seen in the namespace of this name run in.
+    pub fn container_of(&mut self, name: &[u8]) -> Option<Arc<[u8]>> {
+        let namespace = self.namespace(name).filter(|known| !known.is_hidden)?;
+        let containers = self.names.containers.as_mut()?;
+        let (place, _) = containers.in_network_as_seen(namespace.inode.into());
+        place?.get(Fact::Container).map(Into::into)
+    }
+
     /// The name of an interface is one of its namespace.
     fn prepare_interface(&mut self, index: u32, netns: Option<u32>) {
         let names = self.interfaces.entry(netns);

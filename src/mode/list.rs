@@ -295,6 +295,7 @@ impl<'l> Listing<'l> {
             let mut source = open(self.query, &Recorder::default())?.0;
             let mut matcher = telling_owners(self.query, ScanScope::All, source.as_mut())?;
             summing.name_holders(|socket| OwnedRow::keep(&matcher.row_of(socket)));
+            summing.name_containers(|netns| matcher.enricher.container_of(netns));
         }
         let is_grave = |severity: Severity| fail_on.is_some_and(|least| severity >= least);
         let grave = findings.found.iter().map(|finding| finding.severity);

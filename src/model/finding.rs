@@ -59,7 +59,7 @@ pub struct Findings {
     pub not_checked: Vec<NotChecked>,
     /// The names of the kinds that were looked for.
     pub checked: BTreeSet<&'static str>,
-    /// Counters of the kernel, where they were asked for: names of gauges, what they are, and their values.
+    /// Counters of the kernel, where they were asked for.
     pub counters: Vec<Counter>,
 }
 
@@ -75,8 +75,18 @@ pub struct NotChecked {
     pub sockets: u64,
 }
 
-/// A counter of the kernel: its name as a gauge, what it counts, and its value, if the kernel tells it.
-pub type Counter = (&'static str, &'static str, Option<u64>);
+/// A counter of a network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// Its name as a gauge.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// `None` = the kernel does not tell it.
+    pub value: Option<u64>,
+    /// The network namespace, where several were looked at.
+    pub netns: Option<Arc<[u8]>>,
+}
 
 impl Findings {
     /// The most severe first, then in the order of the kinds, then the largest.
@@ -88,17 +98,21 @@ impl Findings {
 
     /// Adds what was found in another network namespace.
     pub fn absorb(&mut self, netns: &Arc<[u8]>, other: Self) {
+        let netns = || Some(Arc::clone(netns));
         let found = other.found.into_iter().map(|finding| Finding {
-            netns: Some(Arc::clone(netns)),
+            netns: netns(),
             ..finding
         });
         self.found.extend(found);
+        let counters = other.counters.into_iter().map(|counter| Counter {
+            netns: netns(),
+            ..counter
+        });
+        self.counters.extend(counters);
         for one in other.not_checked {
             self.doubt(one.kind, Some(one.severity), one.sockets);
         }
         self.checked.extend(other.checked);
-        // Each is that of its namespace.
-        self.counters.clear();
     }
 
     /// Notes of how many sockets a finding cannot be told, with those of the same kind before. Without a

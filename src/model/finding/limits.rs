@@ -157,15 +157,21 @@ pub trait Limits {
 
     /// Counters that findings are about, or that tell what no table of sockets shows.
     fn counters(&self) -> Vec<Counter> {
+        let told = |name, help, value| Counter {
+            name,
+            help,
+            value,
+            netns: None,
+        };
         let counters = COUNTERS
             .iter()
             .map(|(name, help, file, protocol, counter)| {
-                (*name, *help, self.counter(file, protocol, counter))
+                told(name, help, self.counter(file, protocol, counter))
             });
         let help = "Datagrams dropped because a socket had no room, since boot.";
         let snmp = self.text("thread-self/net/snmp");
         let drops = snmp.map(|_| self.udp_without_room());
-        let drops = ("lsock_udp_receive_buffer_errors", help, drops);
+        let drops = told("lsock_udp_receive_buffer_errors", help, drops);
         counters.chain([drops]).collect()
     }
 

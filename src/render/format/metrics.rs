@@ -1,13 +1,18 @@
 //! `openmetrics` and `prometheus`: the counts as gauges, for what stores them over time.
 //!
-//! The number of series is bounded: every table and state of at most [`NAMESPACES`] network namespaces, the
+//! The number of series is bounded: every table, state and counter of at most [`NAMESPACES`] network namespaces, the
 //! listeners that `--limit` allows, and the kinds of findings. No peer is among the labels.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
+use std::iter;
+use std::sync::Arc;
 
 use crate::fields::{Datum, Field};
-use crate::model::{Counts, FINDINGS, OwnedRow, ProcessStatus, Severity, StateCounts, Summary};
+use crate::model::{
+    Counter, Counts, FINDINGS, OwnedRow, ProcessStatus, Severity, StateCounts, Summary,
+};
 use crate::render::cell;
 use crate::render::summary::Totals;
 use crate::render::{Format, Metrics, digits};
@@ -15,6 +20,9 @@ use crate::text::{self, escape};
 
 /// Namespaces that have series of their own: those with the most sockets.
 const NAMESPACES: usize = 50;
+
+/// Names of labels, and their values.
+type Labels = Vec<(&'static str, String)>;
 
 /// Samples of one family, one a line.
 struct Family<'o> {
@@ -30,11 +38,11 @@ impl<'o> Family<'o> {
         Self { out, name }
     }
 
-    fn sample(&mut self, labels: &[(&str, &str)], value: &dyn Display) {
+    fn sample(&mut self, labels: &[(&str, impl AsRef<str>)], value: &dyn Display) {
         self.out.extend_from_slice(self.name.as_bytes());
         for (place, (name, value)) in labels.iter().enumerate() {
             let before = if place == 0 { "{" } else { "," };
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            let value = value.as_ref().replace('\\', "\\\\").replace('"', "\\\"");
             let text = format!("{before}{name}=\"{value}\"");
             self.out.extend_from_slice(text.as_bytes());
         }
@@ -49,14 +57,15 @@ impl<'o> Family<'o> {
     fn one(self, value: Option<impl Display>) {
         let mut family = self;
         if let Some(value) = value {
-            family.sample(&[], &value);
+            family.sample(&[("", ""); 0], &value);
         }
     }
 }
 
 pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     let counts = &totals.counts;
-    sockets(out, totals);
+    let labels_of = namespaces(totals);
+    sockets(out, totals, &labels_of);
     let family = Family::begin(
         out,
         "lsock_half_closed_sockets",
@@ -86,6 +95,8 @@ pub(super) fn write(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
     family.one(Some(counts.listeners.count));
     listeners(out, totals);
     findings(out, totals);
+    let counted = totals.findings.as_ref().map(|all| &*all.counters);
+    counters(out, counted.unwrap_or_default(), labels_of);
     let help = "1 if all that was asked for was read, 0 if something is known to be missing.";
     let family = Family::begin(out, "lsock_complete", help);
     family.one(Some(u8::from(summary.is_complete())));
@@ -107,36 +118,37 @@ fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1_000, ms % 1_000)
 }
 
-/// The counts of each network namespace, where there are several; those beyond the bound are added up.
-fn parts(totals: &Totals) -> Vec<(Option<String>, Counts)> {
-    if totals.parts.is_empty() {
-        return vec![(None, totals.counts.clone())];
-    }
+/// The labels of a network namespace, where there are several: those beyond the bound have the same.
+fn namespaces(totals: &Totals) -> impl Fn(Option<&[u8]>) -> Labels {
     let mut parts: Vec<_> = totals.parts.iter().collect();
     let total = |counts: &Counts| counts.tables.iter().map(StateCounts::total).sum::<u64>();
-    parts.sort_by_key(|(_, counts)| std::cmp::Reverse(total(counts)));
-    let rest = parts.split_off(parts.len().min(NAMESPACES));
-    let named = parts.into_iter();
-    let mut parts: Vec<_> = named
-        .map(|(name, counts)| (Some(escape(name).into_owned()), counts.clone()))
-        .collect();
-    if !rest.is_empty() {
-        let mut others = Counts::new(0);
-        for (_, counts) in rest {
-            others.absorb(counts);
-        }
-        parts.push((Some("(others)".to_owned()), others));
+    parts.sort_by_key(|(_, counts)| Reverse(total(counts)));
+    parts.truncate(NAMESPACES);
+    let label = |(netns, _): &(Arc<[u8]>, _)| {
+        let container = totals.containers.get(netns);
+        let container = container.map(|name| ("container", escape(name).into_owned()));
+        let labels = iter::once(("netns", escape(netns).into_owned())).chain(container);
+        (Arc::clone(netns), labels.collect())
+    };
+    let known: HashMap<Arc<[u8]>, Labels> = parts.into_iter().map(label).collect();
+    move |netns| {
+        let labels = |netns| {
+            let known = known.get(netns).cloned();
+            known.unwrap_or_else(|| vec![("netns", "(others)".to_owned())])
+        };
+        netns.map(labels).unwrap_or_default()
     }
-    parts
 }
 
-fn sockets(out: &mut Vec<u8>, totals: &Totals) {
-    let mut family = Family::begin(
-        out,
-        "lsock_sockets",
-        "Sockets by protocol, family and state.",
-    );
-    for (netns, counts) in parts(totals) {
+fn sockets(out: &mut Vec<u8>, totals: &Totals, labels_of: impl Fn(Option<&[u8]>) -> Labels) {
+    let mut each: BTreeMap<Labels, Counts> = BTreeMap::new();
+    for (netns, counts) in totals.each() {
+        let known = each.entry(labels_of(netns));
+        known.or_insert_with(|| Counts::new(0)).absorb(counts);
+    }
+    let help = "Sockets by protocol, family and state, of the 50 network namespaces with the most.";
+    let mut family = Family::begin(out, "lsock_sockets", help);
+    for (place, counts) in &each {
         for table in &counts.tables {
             for (state, _) in table.states() {
                 // What the source does not list is no zero.
@@ -146,13 +158,13 @@ fn sockets(out: &mut Vec<u8>, totals: &Totals) {
                 if count == 0 && !table.table.protocol.states().contains(state) {
                     continue;
                 }
-                let state = state.to_string();
-                let mut labels = vec![
-                    ("protocol", table.table.protocol.name()),
-                    ("family", table.table.family.name()),
-                    ("state", &*state),
-                ];
-                labels.extend(netns.as_deref().map(|netns| ("netns", netns)));
+                let [protocol, of] = [table.table.protocol.name(), table.table.family.name()];
+                let labels = [("protocol", protocol), ("family", of)];
+                let mut labels = labels
+                    .map(|(name, value)| (name, value.to_owned()))
+                    .to_vec();
+                labels.push(("state", state.to_string()));
+                labels.extend_from_slice(place);
                 family.sample(&labels, &count);
             }
         }
@@ -160,7 +172,7 @@ fn sockets(out: &mut Vec<u8>, totals: &Totals) {
 }
 
 /// The labels of a listener. Several that share a port may have all of them alike: their queues are added up.
-fn labels(listener: &OwnedRow, has_netns: bool) -> Vec<(&'static str, String)> {
+fn labels(listener: &OwnedRow, has_netns: bool) -> Labels {
     let row = listener.row();
     let text = |field: Field| {
         let mut out = Vec::new();
@@ -196,11 +208,14 @@ fn labels(listener: &OwnedRow, has_netns: bool) -> Vec<(&'static str, String)> {
     if has_netns {
         labels.push(("netns", text(Field::Netns)));
     }
+    if Field::Container.get(&row).is_some() {
+        labels.push(("container", text(Field::Container)));
+    }
     labels
 }
 
 fn listeners(out: &mut Vec<u8>, totals: &Totals) {
-    let mut queues: BTreeMap<Vec<(&str, String)>, [Option<u64>; 2]> = BTreeMap::new();
+    let mut queues: BTreeMap<Labels, [Option<u64>; 2]> = BTreeMap::new();
     for listener in &totals.counts.listeners.fullest {
         let labels = labels(listener, !totals.parts.is_empty());
         let sums = queues.entry(labels).or_insert([Some(0); 2]);
@@ -212,12 +227,8 @@ fn listeners(out: &mut Vec<u8>, totals: &Totals) {
     let mut family = |name, help, place: usize| {
         let mut family = Family::begin(out, name, help);
         for (labels, sums) in &queues {
-            let labels: Vec<_> = labels
-                .iter()
-                .map(|(name, value)| (*name, &**value))
-                .collect();
             if let Some(Some(sum)) = sums.get(place) {
-                family.sample(&labels, sum);
+                family.sample(labels, sum);
             }
         }
     };
@@ -256,8 +267,22 @@ fn findings(out: &mut Vec<u8>, totals: &Totals) {
     for of in &findings.not_checked {
         family.sample(&[("kind", of.kind)], &of.sockets);
     }
-    for (name, help, number) in &findings.counters {
-        let family = Family::begin(out, name, help);
-        family.one(*number);
+}
+
+fn counters(out: &mut Vec<u8>, counters: &[Counter], labels_of: impl Fn(Option<&[u8]>) -> Labels) {
+    let mut sums: BTreeMap<&str, (&str, BTreeMap<Labels, u64>)> = BTreeMap::new();
+    for counter in counters {
+        let (_, sums) = sums
+            .entry(counter.name)
+            .or_insert((counter.help, BTreeMap::new()));
+        if let Some(value) = counter.value {
+            *sums.entry(labels_of(counter.netns.as_deref())).or_default() += value;
+        }
+    }
+    for (name, (help, sums)) in sums {
+        let mut family = Family::begin(out, name, help);
+        for (labels, sum) in sums {
+            family.sample(&labels, &sum);
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Totals {
     pub(super) counts: Counts,
     /// Of each network namespace, where several were looked at.
     pub(super) parts: Vec<(Arc<[u8]>, Counts)>,
+    /// The containers that these are.
+    pub(super) containers: BTreeMap<Arc<[u8]>, Arc<[u8]>>,
     /// `None` = nothing was looked for.
     pub(super) findings: Option<Findings>,
     pub(super) format: Format,
@@ -34,14 +36,20 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    /// The counts of each network namespace, with its name where there are several.
+    pub(super) fn each(&self) -> impl Iterator<Item = (Option<&[u8]>, &Counts)> {
+        let whole = self.parts.is_empty().then_some((None, &self.counts));
+        let parts = self.parts.iter();
+        whole
+            .into_iter()
+            .chain(parts.map(|(netns, counts)| (Some(&**netns), counts)))
+    }
+
     /// Each number that is not zero, or not known, with its namespace where there are several.
     pub(super) fn records(
         &self,
     ) -> impl Iterator<Item = (Option<&[u8]>, Table, State, Option<u64>)> {
-        let whole = self.parts.is_empty().then_some((None, &self.counts));
-        let parts = self.parts.iter();
-        let parts = parts.map(|(netns, counts)| (Some(&**netns), counts));
-        whole.into_iter().chain(parts).flat_map(|(netns, counts)| {
+        self.each().flat_map(|(netns, counts)| {
             counts.tables.iter().flat_map(move |counts| {
                 let some = counts.states_told();
                 some.map(move |(state, count)| (netns, counts.table, state, count))
@@ -80,6 +88,7 @@ impl<'w> Summing<'w> {
             totals: Totals {
                 counts: Counts::new(most),
                 parts: Vec::new(),
+                containers: BTreeMap::new(),
                 findings: None,
                 format,
                 layout,
@@ -145,6 +154,13 @@ impl<'w> Summing<'w> {
         for listener in &mut self.totals.counts.listeners.fullest {
             *listener = row_of(listener.socket());
         }
+    }
+
+    /// Looks up which container each network namespace is, where there are several.
+    pub fn name_containers(&mut self, mut of: impl FnMut(&[u8]) -> Option<Arc<[u8]>>) {
+        let netns = self.totals.parts.iter().map(|(netns, _)| netns);
+        let found = netns.filter_map(|netns| Some((Arc::clone(netns), of(netns)?)));
+        self.totals.containers = found.collect();
     }
 
     /// What was found; without this, nothing was looked for.
