@@ -13,8 +13,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind,
+};
 use crossterm::execute;
+use crossterm::style::Print;
 use crossterm::terminal::{
     DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
     enable_raw_mode,
@@ -109,6 +112,11 @@ pub(crate) fn output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
+/// Presses and the wheel of the mouse are told, its moves are not.
+const MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+/// Nothing of the mouse is told.
+const NO_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+
 /// Is the terminal taken? Whoever writes to it holds this: a thread that panics, and a signal, give the
 /// terminal back, and nobody draws on it afterwards.
 static TAKEN: Mutex<bool> = Mutex::new(false);
@@ -176,7 +184,14 @@ fn take() -> io::Result<bool> {
     let _ = disable_raw_mode();
     let is_raw = enable_raw_mode().is_ok();
     let mut out = Stdout::from(output()?);
-    execute!(out, EnterAlternateScreen, DisableLineWrap, Hide)?;
+    let mouse = if is_raw { MOUSE } else { NO_MOUSE };
+    execute!(
+        out,
+        EnterAlternateScreen,
+        DisableLineWrap,
+        Hide,
+        Print(mouse)
+    )?;
     Ok(is_raw)
 }
 
@@ -206,7 +221,13 @@ fn give_back() {
     );
     if lock.is_ok() && ready.is_ok_and(|ready| ready > 0) {
         let mut out = Stdout::from(descriptor);
-        let _ = execute!(out, EnableLineWrap, Show, LeaveAlternateScreen);
+        let _ = execute!(
+            out,
+            Print(NO_MOUSE),
+            EnableLineWrap,
+            Show,
+            LeaveAlternateScreen
+        );
     }
 }
 
@@ -287,17 +308,28 @@ fn read(events: &EventSender) {
         }
         match event::poll(GLANCE).and_then(|is_there| is_there.then(event::read).transpose()) {
             Err(_) => return,
-            Ok(Some(Event::Key(key))) if key.kind != KeyEventKind::Release => {
-                if input(key).is_some_and(|input| !events.input(input)) {
+            Ok(event) => {
+                if event
+                    .and_then(input)
+                    .is_some_and(|input| !events.input(input))
+                {
                     return;
                 }
             }
-            Ok(_) => {}
         }
     }
 }
 
-fn input(key: KeyEvent) -> Option<Input> {
+fn input(event: Event) -> Option<Input> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => key_input(key),
+        Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => Some(Input::WheelUp),
+        Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => Some(Input::WheelDown),
+        _ => None,
+    }
+}
+
+fn key_input(key: KeyEvent) -> Option<Input> {
     let with = |modifier| key.modifiers.contains(modifier);
     Some(match key.code {
         KeyCode::Char(letter) if with(KeyModifiers::CONTROL) => match letter {

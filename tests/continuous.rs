@@ -3,6 +3,7 @@
 mod changes;
 mod churn;
 mod ending;
+mod keys;
 mod memory;
 mod rounds;
 pub mod run;

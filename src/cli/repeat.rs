@@ -11,7 +11,7 @@ use super::words::wrong;
 use super::{Terminal, Typed};
 use crate::error::Error;
 use crate::filter;
-use crate::mode::{Ending, OpenConsole, Repeating, Viewing};
+use crate::mode::{Ending, OpenConsole, Purpose, Repeating, Viewing};
 use crate::query::{Query, Report};
 use crate::render::Format;
 
@@ -136,13 +136,49 @@ impl Typed {
                 is_all: self.all,
                 ssh: terminal.ssh.and_then(|find| find()),
             }),
-            refilter: Box::new(move |filter| {
+            refilter: Box::new(move |filter, purpose| {
                 let typed = Self {
                     filter: vec![filter.into()],
                     ..self.clone()
                 };
-                typed.round(terminal)
+                match purpose {
+                    Purpose::List => typed.round(terminal),
+                    Purpose::Groups(by) => typed.grouped(by).query(terminal),
+                    Purpose::Details => typed.detailed().query(terminal),
+                }
             }),
+        }
+    }
+}
+
+impl Typed {
+    /// The same sockets in groups.
+    fn grouped(self, by: &str) -> Self {
+        Self {
+            by: Some(by.to_owned()),
+            columns: None,
+            sort: None,
+            kill: false,
+            ..self
+        }
+    }
+
+    /// Sockets in any state with all that is known of them.
+    fn detailed(self) -> Self {
+        Self {
+            json: true,
+            format: None,
+            columns: None,
+            sort: None,
+            limit: None,
+            filter_file: None,
+            all: true,
+            kill: false,
+            processes: self.processes.max(2),
+            extended: true,
+            info: true,
+            memory: true,
+            ..self
         }
     }
 }

@@ -39,7 +39,9 @@ use replaced::Replaced;
 pub use signals::ignored_signals;
 pub use sockstat::sockstat;
 pub use stdout::{Stderr, Stdout};
-pub use watch::{Console, Ending, EventSender, OpenConsole, Refilter, Repeating, Viewing, watch};
+pub use watch::{
+    Console, Ending, EventSender, OpenConsole, Purpose, Refilter, Repeating, Viewing, watch,
+};
 
 /// Lists, or counts, what the query asks for, or checks it.
 ///

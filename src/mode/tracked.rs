@@ -210,6 +210,14 @@ const fn has_own_ends(socket: &Socket) -> bool {
     socket.is_connection() && socket.peer.port.is_some()
 }
 
+/// True if two sockets of different rounds are one, for all that is known.
+pub(super) fn is_same(before: &Socket, now: &Socket) -> bool {
+    let known = Key::without_cookie(now);
+    before.table() == now.table()
+        && (before.cookie.is_some() && before.cookie == now.cookie
+            || known.is_some() && known == Key::without_cookie(before))
+}
+
 /// Are two sockets with the same ends, or with the same inode, one connection?
 fn is_kin(before: &Socket, now: &Socket) -> bool {
     if has_own_ends(now) {

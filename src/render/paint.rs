@@ -127,12 +127,22 @@ pub(super) fn change(line: &str, change: Change, color: Color) -> String {
     whole(line, style, color)
 }
 
+/// The text of the row that is selected.
+pub(super) fn selected(text: &str, color: Color) -> String {
+    whole(text, Style::new().invert(), color)
+}
+
 /// A text in one style, whatever its parts are.
 fn whole(text: &str, style: Style, color: Color) -> String {
     let style = color.style(style);
+    format!("{style}{}{style:#}", bare(text))
+}
+
+/// A text of the layout without marks.
+pub(super) fn bare(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     plain(&mut bare, text);
-    format!("{style}{bare}{style:#}")
+    bare
 }
 
 fn plain(out: &mut String, text: &str) {

@@ -2,7 +2,11 @@
 //!
 //! What is drawn is clean text in the columns of `table`. Columns and counts become wider with what
 //! they show and never narrower, so that a page does not move while it is read.
+//!
+//! No TUI library draws it: columns, colours and escapes are those of `table`, and ratatui would add only a
+//! layout of boxes and its dependencies to them.
 
+mod aside;
 mod foot;
 mod head;
 mod line;
@@ -14,16 +18,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::{Change, ChangedRow, State};
+use crate::model::{ChangedRow, State};
 
 use super::{Layout, SortKey, grid, paint};
-pub use foot::Prompt;
+pub use aside::Aside;
+pub use foot::{Asked, Prompt};
 use head::Head;
 use line::ListColumns;
 use screen::Screen;
 
 /// What is told of the rows of a page.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something of its own that a key, or an option, turns on"
+)]
 pub struct Page {
     /// When the last round began.
     pub time: Timestamp,
@@ -33,6 +42,10 @@ pub struct Page {
     pub is_paused: bool,
     /// The order of the rows; empty = as the kernel lists them.
     pub sort: Vec<SortKey>,
+    /// True if rows that changed come before the others.
+    pub changed_first: bool,
+    /// True if the others are left out.
+    pub only_changes: bool,
     /// The filter; empty = there is none.
     pub filter: String,
     /// How many sockets there are in each state that was seen.
@@ -43,7 +56,9 @@ pub struct Page {
     pub notice: Option<String>,
     /// The rows.
     pub rows: Vec<ChangedRow>,
-    /// The filter that is being written, at the bottom.
+    /// What is shown in their place.
+    pub aside: Option<Aside>,
+    /// The line that is being written, at the bottom.
     pub prompt: Option<Prompt>,
     /// What a person is asked there, to be answered with `y`.
     pub question: Option<String>,
@@ -88,6 +103,10 @@ pub enum Input {
     PageUp,
     /// To the page below.
     PageDown,
+    /// The mouse wheel is turned up.
+    WheelUp,
+    /// It is turned down.
+    WheelDown,
     /// To the first page, or to the begin of the line.
     First,
     /// To the last page, or to the end of the line.
@@ -111,6 +130,29 @@ pub enum Input {
 /// Columns that one step sideways moves.
 const SIDEWAYS: usize = 8;
 
+/// Lines that one step of the mouse wheel moves.
+const WHEEL: isize = 3;
+
+/// Which row with a text is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Find {
+    /// The selected one, or the next.
+    Here,
+    /// The next one.
+    Next,
+    /// The one before.
+    Previous,
+}
+
+/// The part of a text that is seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    /// The first line.
+    first: usize,
+    /// The first column.
+    left: usize,
+}
+
 /// Draws pages.
 pub struct View {
     layout: Layout,
@@ -118,11 +160,12 @@ pub struct View {
     head: Head,
     columns: ListColumns,
     screen: Screen,
-    /// The first row that is seen.
-    first: usize,
-    /// The first column.
-    left: usize,
-    /// Rows that are seen at once.
+    list: Window,
+    /// Of what is shown in the place of the list; `None` = the list is shown.
+    aside: Option<Window>,
+    /// The row that a key marked.
+    selected: Option<usize>,
+    /// Lines that are seen at once.
     room: usize,
 }
 
@@ -135,8 +178,9 @@ impl View {
             layout,
             zone,
             screen: Screen::default(),
-            first: 0,
-            left: 0,
+            list: Window::default(),
+            aside: None,
+            selected: None,
             room: 1,
         }
     }
@@ -146,21 +190,79 @@ impl View {
         *self = Self::new(layout, self.zone.clone());
     }
 
+    /// The row that is selected.
+    pub const fn selected(&self) -> Option<usize> {
+        self.selected
+    }
+
+    /// The row that a key is about: the first one that is seen where none is selected.
+    pub fn current(&self) -> usize {
+        self.selected.unwrap_or(self.list.first)
+    }
+
+    /// Selects a row, or none.
+    pub const fn select(&mut self, row: Option<usize>) {
+        self.selected = row;
+    }
+
+    /// Selects a row with this text, in any case; false if there is none.
+    pub fn find(&mut self, page: &Page, text: &str, find: Find) -> bool {
+        let (count, from, text) = (page.rows.len(), self.current(), text.to_lowercase());
+        let mut places = (0..count).map(|step| match find {
+            Find::Here => (from + step) % count,
+            Find::Next => (from + 1 + step) % count,
+            Find::Previous => (from + count - 1 - step) % count,
+        });
+        let found = places.find(|place| {
+            let row = page.rows.get(*place).map(|row| &row.row);
+            let cells = row.map(|row| self.columns.cells(&row.row()).join(" "));
+            cells.is_some_and(|cells| paint::bare(&cells).to_lowercase().contains(&text))
+        });
+        self.selected = found.or(self.selected);
+        found.is_some()
+    }
+
     /// Does what a key asks for: another part is to be seen from the next page on.
     pub fn key(&mut self, input: Input) {
-        match input {
-            Input::Up | Input::Char('k') => self.first = self.first.saturating_sub(1),
-            Input::Down | Input::Char('j') => self.first += 1,
-            Input::PageUp => self.first = self.first.saturating_sub(self.room),
-            Input::PageDown => self.first += self.room,
-            Input::First | Input::Char('g') => self.first = 0,
-            Input::Last | Input::Char('G') => self.first = usize::MAX / 2,
-            Input::Left | Input::Char('h') => self.left = self.left.saturating_sub(SIDEWAYS),
-            Input::Right | Input::Char('l') => self.left += SIDEWAYS,
+        let page = isize::try_from(self.room).unwrap_or(isize::MAX);
+        let is_aside = self.aside.is_some();
+        let window = self.aside.as_mut().unwrap_or(&mut self.list);
+        let by = match input {
+            Input::Up | Input::Char('k') => -1,
+            Input::Down | Input::Char('j') => 1,
+            Input::PageUp => -page,
+            Input::PageDown => page,
+            Input::WheelUp => -WHEEL,
+            Input::WheelDown => WHEEL,
+            Input::First => isize::MIN,
+            Input::Last | Input::Char('G') => isize::MAX,
+            Input::Left | Input::Char('h') => {
+                window.left = window.left.saturating_sub(SIDEWAYS);
+                return;
+            }
+            Input::Right | Input::Char('l') => {
+                window.left += SIDEWAYS;
+                return;
+            }
             // The screen does not show what was drawn last: the next page is drawn whole.
-            Input::Redraw => self.screen.forget(),
-            _ => {}
+            Input::Redraw => return self.screen.forget(),
+            _ => return,
+        };
+        let is_line = by.unsigned_abs() == 1;
+        if is_aside || !is_line {
+            window.first = window.first.saturating_add_signed(by);
         }
+        if is_aside {
+            return;
+        }
+        let first = self.list.first;
+        let last = first.saturating_add(self.room - 1);
+        self.selected = match (self.selected, input) {
+            // The first key marks a row, and does not move yet.
+            (None, _) => is_line.then_some(first),
+            (Some(row), Input::WheelUp | Input::WheelDown) => Some(row.clamp(first, last)),
+            (Some(row), _) => Some(row.saturating_add_signed(by)),
+        };
     }
 
     /// What makes a screen of so many columns and lines show a page.
@@ -179,17 +281,34 @@ impl View {
             foot.insert(0, paint::alarm(&notice, self.layout.color));
         }
         let mut lines = self.head.lines(page, &self.zone, &self.layout, width);
-        let titles = usize::from(self.layout.header.is_shown());
+        let beside = page.aside.as_ref().map(|aside| aside.lines(width));
+        if beside.is_some() {
+            lines.truncate(1);
+        }
+        let titles = usize::from(beside.is_some() || self.layout.header.is_shown());
         // At least one row is seen, whatever has to give way.
         let most = height.saturating_sub(foot.len() + titles + 1);
         lines.truncate(most);
-        self.room = height.saturating_sub(lines.len() + titles + foot.len());
-        self.first = self.first.min(page.rows.len().saturating_sub(self.room));
-        lines.extend(self.list(page, width));
+        self.room = height
+            .saturating_sub(lines.len() + titles + foot.len())
+            .max(1);
+        let shown = if let Some(beside) = beside {
+            lines.extend(self.text(&beside, width));
+            (
+                self.aside.unwrap_or_default().first,
+                beside.len().saturating_sub(1),
+                "lines",
+            )
+        } else {
+            self.aside = None;
+            self.follow(page.rows.len());
+            lines.extend(self.list(page, width));
+            (self.list.first, page.rows.len(), "sockets")
+        };
         lines.resize_with(height.saturating_sub(foot.len()), String::new);
         // At the right edge of the last line, where there is room for it.
         if let Some(last) = foot.last_mut() {
-            let position = self.position(page);
+            let position = self.position(shown);
             let gap = width.saturating_sub(grid::width(last) + grid::width(&position));
             if gap > 0 {
                 last.extend(std::iter::repeat_n(' ', gap));
@@ -200,8 +319,38 @@ impl View {
         self.screen.show(lines, cursor)
     }
 
+    /// Moves the list, which has so many rows, so that the selected one is seen.
+    fn follow(&mut self, count: usize) {
+        let first = &mut self.list.first;
+        *first = (*first).min(count.saturating_sub(self.room));
+        self.selected = self.selected.map(|row| row.min(count.saturating_sub(1)));
+        if let Some(row) = self.selected {
+            *first = (*first).clamp((row + 1).saturating_sub(self.room), row);
+        }
+    }
+
+    /// What is seen of a text whose first line is a title.
+    fn text(&mut self, lines: &[String], width: usize) -> Vec<String> {
+        let window = self.aside.get_or_insert_default();
+        let widest = lines.iter().map(|line| grid::width(line)).max();
+        let hidden = widest.unwrap_or_default().saturating_sub(width);
+        window.left = window.left.min(hidden);
+        let count = lines.len().saturating_sub(1);
+        window.first = window.first.min(count.saturating_sub(self.room));
+        let (left, more) = (window.left, self.layout.signs.more());
+        let part = |line: &String| line::part(line, left, width, more);
+        let color = self.layout.color;
+        let title = lines.first().map(|line| paint::title(&part(line), color));
+        let rest = lines.iter().skip(1 + window.first).take(self.room);
+        title
+            .into_iter()
+            .chain(rest.map(|line| paint::text(&part(line), color)))
+            .collect()
+    }
+
     fn list(&mut self, page: &Page, width: usize) -> Vec<String> {
-        let seen = page.rows.iter().skip(self.first).take(self.room);
+        let first = self.list.first;
+        let seen = page.rows.iter().skip(first).take(self.room);
         let cells: Vec<_> = seen
             .clone()
             .map(|row| self.columns.cells(&row.row.row()))
@@ -214,32 +363,40 @@ impl View {
             .collect();
         let widest = rows.iter().map(|(text, _)| grid::width(text)).max();
         let hidden = (line::MARK + widest.unwrap_or_default()).saturating_sub(width);
-        self.left = self.left.min(hidden);
+        self.list.left = self.list.left.min(hidden);
         let mut lines = Vec::new();
         if self.layout.header.is_shown() {
-            let text = self.part(&self.columns.titles(&grid), Change::None, width);
+            let text = self.part(&self.columns.titles(&grid), "  ", width);
             lines.push(paint::title(&text, self.layout.color));
         }
-        lines.extend(rows.iter().map(|(text, change)| {
-            let text = self.part(text, *change, width);
-            paint::change(&text, *change, self.layout.color)
+        let color = self.layout.color;
+        lines.extend(rows.iter().enumerate().map(|(place, (text, change))| {
+            let is_selected = self.selected == Some(first + place);
+            let text = self.part(text, &line::mark(*change, is_selected), width);
+            if is_selected {
+                paint::selected(&text, color)
+            } else {
+                paint::change(&text, *change, color)
+            }
         }));
         lines
     }
 
-    /// What is seen of a line, behind the mark of what became of its socket.
-    fn part(&self, text: &str, change: Change, width: usize) -> String {
+    /// What is seen of a line, behind the mark of its row.
+    fn part(&self, text: &str, mark: &str, width: usize) -> String {
         let more = self.layout.signs.more();
-        let seen = line::part(text, self.left, width.saturating_sub(line::MARK), more);
-        line::part(&format!("{}{seen}", line::mark(change)), 0, width, more)
+        let left = self.list.left;
+        let seen = line::part(text, left, width.saturating_sub(line::MARK), more);
+        line::part(&format!("{mark}{seen}"), 0, width, more)
     }
 
-    fn position(&self, page: &Page) -> String {
-        match page.rows.len() {
-            0 => "no sockets".to_owned(),
+    /// Which of so many things are seen.
+    fn position(&self, (first, count, what): (usize, usize, &str)) -> String {
+        match count {
+            0 => format!("no {what}"),
             count => {
-                let last = (self.first + self.room).min(count);
-                format!("{}-{last} of {count}", self.first + 1)
+                let last = (first + self.room).min(count);
+                format!("{}-{last} of {count}", first + 1)
             }
         }
     }

@@ -66,7 +66,7 @@ fn key_ends_what_is_listed_after_a_yes() {
         return;
     };
     terminal.run(&format!("-Ktnc 0.1 dport = {}", scene.port()));
-    terminal.wait_for("the key", says("K end  arrows"));
+    terminal.wait_for("the key", says("K end  Enter"));
     for no in ["n", "Enter", "Escape", "C-c", "q"] {
         terminal.press(&["K"]);
         terminal.wait_for("a question", says("End 2 sockets? [y/N]"));

@@ -137,10 +137,11 @@ impl Terminal {
         self.folder.path().join(name)
     }
 
-    /// What the shell says about its terminal: modes, and whether the alternate screen and the cursor
+    /// What the shell says about its terminal: modes, and whether the alternate screen, the cursor and the mouse
     /// are on.
     pub fn modes(&self) -> String {
-        let flags = "#{alternate_on} #{cursor_flag} #{wrap_flag}";
+        let flags =
+            "#{alternate_on} #{cursor_flag} #{wrap_flag} #{mouse_any_flag} #{mouse_sgr_flag}";
         let flags = self.tmux(&["display-message", "-p", flags]).stdout;
         let modes = self.file("modes");
         self.write(&format!(
@@ -156,6 +157,12 @@ impl Terminal {
         self.press(&["C-l"]);
         self.wait_for("an empty screen", |screen| screen.trim() == PROMPT);
         format!("{}{stty}", String::from_utf8(flags).unwrap())
+    }
+
+    /// Whether the mouse is told to what runs there: `1` or `0`.
+    pub fn mouse(&self) -> String {
+        let flag = self.tmux(&["display-message", "-p", "#{mouse_any_flag}"]);
+        String::from_utf8(flag.stdout).unwrap().trim().to_owned()
     }
 
     /// Waits until the shell asks for the next command.

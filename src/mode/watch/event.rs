@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::model::{ChangedRow, Summary};
+use crate::query::Query;
 use crate::render::view::Input;
 
 /// A terminal that is taken for a view, and given back as it was when this is dropped.
@@ -32,7 +33,19 @@ pub trait Console {
 /// Takes the terminal, and tells what is done there from then on. True if keys can be read.
 pub type OpenConsole = fn(EventSender) -> io::Result<(Box<dyn Console>, bool)>;
 
+/// What a round is to be about.
+pub(super) enum Question {
+    /// The same query as before.
+    Again,
+    /// Another query, from now on.
+    Other(Box<Query>),
+    /// Another one, for this round.
+    Aside(Box<Query>),
+}
+
 pub(super) struct Round {
+    /// True if it is the answer to [`Question::Aside`].
+    pub(super) is_aside: bool,
     /// When it began, for people.
     pub(super) time: Timestamp,
     pub(super) begun: Instant,

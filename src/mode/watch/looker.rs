@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::event::{Event, EventSender, Round};
+use super::event::{Event, EventSender, Question, Round};
 use crate::enrich::Mapped;
 use crate::error::Error;
 use crate::mode::Messages;
@@ -76,24 +76,31 @@ impl Looker {
     }
 }
 
-/// Looks as often as it is asked to; every question is one for a round, and may change the query.
-/// Ends when nobody listens any more.
+/// Looks as often as it is asked to. Ends when nobody listens any more.
 pub(super) fn look(
     query: Query,
-    questions: &Receiver<Option<Box<Query>>>,
+    questions: &Receiver<Question>,
     events: &EventSender,
 ) -> Result<(), Error> {
     let mut out = events.clone();
     let mut messages = Messages::new("lsock", &mut out);
     messages.repeat();
     let mut looker = Looker::new(query, &sources::open)?;
-    for query in questions {
-        if let Some(query) = query {
-            looker = Looker::new(*query, &sources::open)?;
-        }
+    for question in questions {
+        let is_aside = matches!(question, Question::Aside(_));
+        let mut aside = None;
+        let looker = match question {
+            Question::Again => &mut looker,
+            Question::Other(query) => {
+                looker = Looker::new(*query, &sources::open)?;
+                &mut looker
+            }
+            Question::Aside(query) => aside.insert(Looker::new(*query, &sources::open)?),
+        };
         let (time, begun) = (Timestamp::now(), Instant::now());
         let summary = looker.look(&mut messages)?;
         let round = Round {
+            is_aside,
             time,
             begun,
             ended: Instant::now(),

@@ -57,8 +57,19 @@ pub struct Viewing {
     pub refilter: Box<Refilter>,
 }
 
+/// What a query with another filter is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose {
+    /// The list that was asked for.
+    List,
+    /// Groups of its sockets, by this field.
+    Groups(&'static str),
+    /// All about sockets, in any state.
+    Details,
+}
+
 /// Makes the query of the same command line with another filter.
-pub type Refilter = dyn Fn(&str) -> Result<Query, Error>;
+pub type Refilter = dyn Fn(&str, Purpose) -> Result<Query, Error>;
 
 impl fmt::Debug for Viewing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

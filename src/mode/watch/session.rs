@@ -1,6 +1,7 @@
 //! The view on a terminal: draws, answers keys, and asks for rounds when it is time to. These run on a thread
 //! of their own: keys are answered meanwhile.
 
+mod aside;
 mod ending;
 
 use std::collections::VecDeque;
@@ -11,18 +12,19 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::event::{self, Console, Event, EventSender, Events, OpenConsole, Round};
+use super::event::{self, Console, Event, EventSender, Events, OpenConsole, Question, Round};
 use super::looker::look;
 use super::rounds::Pace;
-use super::{Refilter, Viewing};
+use super::{Purpose, Refilter, Viewing};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::mode::Messages;
 use crate::mode::signals::{Second, Signals, caught};
+use crate::mode::tracked::is_same;
 use crate::model::{Change, ChangedRow, Summary};
 use crate::query::Query;
 use crate::render::SortKey;
-use crate::render::view::{Changed, Input, Page, Prompt, StateCount, View};
+use crate::render::view::{Asked, Changed, Find, Input, Page, Prompt, StateCount, View};
 use crate::track::wait;
 pub use ending::Ending;
 
@@ -84,8 +86,12 @@ struct Session {
     rows: Vec<ChangedRow>,
     /// True if there was no round of this query yet, with which the next one could be compared.
     is_first: bool,
-    /// Asks for a round, of another query if there is one.
-    asked: Sender<Option<Box<Query>>>,
+    /// Of what is shown in the place of the list, unless that is the keys.
+    aside: Option<Box<Query>>,
+    /// The text that was looked for last, and the row that was selected before.
+    found: (String, Option<usize>),
+    /// Asks for a round.
+    asked: Sender<Question>,
     /// Rounds that were asked for and are not over.
     pending: usize,
     pace: Pace,
@@ -103,7 +109,7 @@ impl Session {
         query: &Query,
         every: Duration,
         viewing: Viewing,
-        asked: Sender<Option<Box<Query>>>,
+        asked: Sender<Question>,
         sender: EventSender,
     ) -> Self {
         Self {
@@ -125,6 +131,8 @@ impl Session {
             order: 0,
             rows: Vec::new(),
             is_first: true,
+            aside: None,
+            found: (String::new(), None),
             asked,
             pending: 0,
             pace: Pace::new(every, Instant::now()),
@@ -143,7 +151,7 @@ impl Session {
             .due()
             .filter(|_| !self.page.is_paused && !self.is_held);
         if due.is_some_and(|due| due <= Instant::now()) && self.pending == 0 {
-            self.ask(None);
+            self.ask(self.aside.clone().map_or(Question::Again, Question::Aside));
         }
         if let Some(console) = &mut self.console {
             let frame = self.view.draw(&self.page, console.size());
@@ -167,17 +175,17 @@ impl Session {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Asks for a round, of another query if there is one: what is under way is of no use any more then.
-    fn ask(&mut self, query: Option<Box<Query>>) {
+    /// Asks for a round: what is under way is of no use any more then.
+    fn ask(&mut self, question: Question) {
         // Where nobody hears it, an error is on its way.
-        let _ = self.asked.send(query);
+        let _ = self.asked.send(question);
         self.pending += 1;
     }
 
     /// A round is over: it is shown, unless another one was asked for meanwhile.
     fn take(&mut self, round: Round) -> Result<(), Error> {
         self.pending -= 1;
-        if self.pending > 0 || self.is_held {
+        if self.pending > 0 || self.is_held || round.is_aside != self.aside.is_some() {
             return Ok(());
         }
         if !round.summary.diagnostics.is_complete() {
@@ -186,6 +194,10 @@ impl Session {
         self.pace.looked(round.begun, round.ended);
         self.page.time = round.time;
         self.page.notice = notice(&round.summary);
+        if round.is_aside {
+            self.take_aside(round.rows);
+            return Ok(());
+        }
         self.is_whole = round.summary.diagnostics.is_complete();
         self.rows = round.rows;
         self.count();
@@ -229,11 +241,34 @@ impl Session {
     }
 
     fn sort(&mut self) {
-        let (rows, keys) = (&mut self.page.rows, &mut self.page.sort);
-        *keys = self.orders.get(self.order).cloned().unwrap_or_default();
-        rows.clone_from(&self.rows);
-        rows.sort_by(|a, b| SortKey::compare_all(keys, &a.row.row(), &b.row.row()));
-        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        let page = &mut self.page;
+        let selected = self
+            .view
+            .selected()
+            .and_then(|row| page.rows.get(row).cloned());
+        page.sort = self.orders.get(self.order).cloned().unwrap_or_default();
+        let is_still = |row: &ChangedRow| matches!(row.change, Change::None | Change::Found);
+        let rows = self
+            .rows
+            .iter()
+            .filter(|row| !page.only_changes || !is_still(row));
+        page.rows = rows.cloned().collect();
+        let keys = &page.sort;
+        page.rows.sort_by(|a, b| {
+            let order = SortKey::compare_all(keys, &a.row.row(), &b.row.row());
+            (page.changed_first && is_still(a))
+                .cmp(&(page.changed_first && is_still(b)))
+                .then(order)
+        });
+        page.rows.truncate(self.limit.unwrap_or(usize::MAX));
+        // It goes with its socket.
+        let is_it = |row: &ChangedRow| {
+            selected
+                .as_ref()
+                .is_some_and(|it| is_same(it.row.socket(), row.row.socket()))
+        };
+        let place = page.rows.iter().position(is_it);
+        self.view.select(place.or(self.view.selected()));
     }
 
     /// Does what a key asks for. `Break` = it ends the view.
@@ -241,23 +276,88 @@ impl Session {
         match (input, &mut self.page.prompt) {
             (Input::Redraw, _) => self.view.key(input),
             _ if self.page.question.is_some() => self.answer(input),
-            (Input::Char('K'), None) if self.ending.is_some() => self.ask_to_end(),
+            (_, Some(prompt)) if prompt.asked == Asked::Text => self.write_text(input),
             (Input::Enter, Some(_)) => self.apply(),
             (Input::Escape | Input::Control('c'), prompt @ Some(_)) => *prompt = None,
             (_, Some(prompt)) => prompt.key(input),
-            (Input::Char('q') | Input::Control('c'), None) => return ControlFlow::Break(()),
+            (Input::Control('c'), None) => return ControlFlow::Break(()),
             (Input::Char(' '), None) => {
                 self.page.is_paused = !self.page.is_paused;
                 self.is_held = false;
             }
-            (Input::Char('s'), None) => {
+            (Input::Char('?'), None) => self.show_keys(),
+            (Input::Char('g'), None) => self.next_groups(),
+            (Input::Char('q') | Input::Escape | Input::Enter, None)
+                if self.page.aside.is_some() =>
+            {
+                self.close_aside();
+            }
+            (_, None) if self.page.aside.is_some() => self.view.key(input),
+            (_, None) => return self.list_key(input),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A key that is about the list.
+    fn list_key(&mut self, input: Input) -> ControlFlow<()> {
+        let page = &mut self.page;
+        match input {
+            Input::Char('q') => return ControlFlow::Break(()),
+            Input::Char('K') if self.ending.is_some() => self.ask_to_end(),
+            Input::Enter => self.show_socket(),
+            Input::Char('s') => {
                 self.order = (self.order + 1) % self.orders.len().max(1);
                 self.sort();
             }
-            (Input::Char('/'), prompt @ None) => *prompt = Some(Prompt::new(&self.page.filter)),
-            (_, None) => self.view.key(input),
+            Input::Char('m') => {
+                page.changed_first = !page.changed_first;
+                self.sort();
+            }
+            Input::Char('c') => {
+                page.only_changes = !page.only_changes;
+                self.sort();
+            }
+            Input::Char('/') => page.prompt = Some(Prompt::new(Asked::Filter, &page.filter)),
+            Input::Char('f') => {
+                page.prompt = Some(Prompt::new(Asked::Text, ""));
+                self.found.1 = self.view.selected();
+            }
+            Input::Char('n') => self.find(Find::Next),
+            Input::Char('N') => self.find(Find::Previous),
+            _ => self.view.key(input),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Writes the text that is looked for, and finds it meanwhile.
+    fn write_text(&mut self, input: Input) {
+        let Some(prompt) = &mut self.page.prompt else {
+            return;
+        };
+        match input {
+            Input::Enter => self.page.prompt = None,
+            Input::Escape | Input::Control('c') => {
+                self.page.prompt = None;
+                self.view.select(self.found.1);
+            }
+            _ => {
+                prompt.key(input);
+                self.found.0 = prompt.text();
+                self.view.select(self.found.1);
+                self.find(Find::Here);
+            }
+        }
+    }
+
+    /// Selects a row with the text that is looked for.
+    fn find(&mut self, find: Find) {
+        let text = &self.found.0;
+        let is_found = text.is_empty() || self.view.find(&self.page, text, find);
+        let missing = (!is_found).then(|| format!("no row with \"{text}\""));
+        match &mut self.page.prompt {
+            Some(prompt) => prompt.error = missing,
+            None => self.page.notice = missing.or(self.page.notice.take()),
+        }
     }
 
     /// Takes the filter that was written; one that is wrong goes on being written.
@@ -266,7 +366,7 @@ impl Session {
             return;
         };
         let filter = prompt.text().trim().to_owned();
-        match (self.refilter)(&filter) {
+        match (self.refilter)(&filter, Purpose::List) {
             Ok(query) => {
                 self.view.lay_out(query.layout.clone());
                 self.orders = orders(&query);
@@ -276,7 +376,7 @@ impl Session {
                 self.page.prompt = None;
                 (self.is_first, self.is_held) = (true, false);
                 self.query = query.clone();
-                self.ask(Some(Box::new(query)));
+                self.ask(Question::Other(Box::new(query)));
             }
             Err(error) => prompt.error = Some(error.chain()),
         }

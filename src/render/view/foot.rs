@@ -1,17 +1,17 @@
-//! The bottom of the screen: keys, or a filter that is being written.
+//! The bottom of the screen: keys, or a line that is being written.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::super::grid;
 use super::screen::Cursor;
-use super::{Input, Page, line};
+use super::{Aside, Input, Page, line};
 use crate::text::escape;
 
-const KEYS: &str = "q quit  space pause  s sort  / filter  arrows and pages scroll";
-const ENDING_KEYS: &str = "q quit  space pause  s sort  / filter  K end  arrows and pages scroll";
+const KEYS: &str = "q quit  ? help  space pause  s sort  / filter  Enter details";
+const ENDING_KEYS: &str = "q quit  ? help  space pause  s sort  / filter  K end  Enter details";
+const GROUPS_KEYS: &str = "q back  ? help  space pause  g next group";
+const ASIDE_KEYS: &str = "q back  space pause  arrows and pages scroll";
 const NO_KEYS: &str = "no keys here: a signal ends it";
-/// What a filter is written behind.
-const PROMPT: &str = "/";
 
 /// Its lines on a screen of so many columns and lines, and where the cursor is.
 pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, Option<Cursor>) {
@@ -22,20 +22,26 @@ pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, O
         return (vec![text], Some((column, height.saturating_sub(1))));
     }
     let Some(prompt) = &page.prompt else {
-        let keys = match (page.has_keys, page.can_end) {
-            (false, _) => NO_KEYS,
-            (true, false) => KEYS,
-            (true, true) => ENDING_KEYS,
+        let keys = match &page.aside {
+            _ if !page.has_keys => NO_KEYS,
+            Some(Aside::Groups { .. }) => GROUPS_KEYS,
+            Some(_) => ASIDE_KEYS,
+            None if page.can_end => ENDING_KEYS,
+            None => KEYS,
         };
         return (vec![plain(keys)], None);
     };
     let error = prompt.error.iter().flat_map(|text| text.lines());
     let room = height.saturating_sub(1);
     let mut lines: Vec<String> = error.take(room).map(plain).collect();
-    let room_across = width.saturating_sub(PROMPT.len());
-    let (text, column) = window(&prompt.text(), prompt.cursor, room_across);
-    lines.push(format!("{PROMPT}{text}"));
-    (lines, Some((PROMPT.len() + column, room)))
+    let lead = grid::cut(prompt.asked.lead(), width);
+    let (text, column) = window(
+        &prompt.text(),
+        prompt.cursor,
+        width.saturating_sub(lead.len()),
+    );
+    lines.push(format!("{lead}{text}"));
+    (lines, Some((lead.len() + column, room)))
 }
 
 /// The part of a text in which the cursor is, so many columns wide, and the column of the cursor.
@@ -53,9 +59,31 @@ fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
     (shown, before.width().saturating_sub(skipped))
 }
 
-/// A filter that is being written, and where the cursor is.
+/// What a person writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asked {
+    /// A filter.
+    #[default]
+    Filter,
+    /// A text that is looked for in the rows.
+    Text,
+}
+
+impl Asked {
+    /// What it is written behind.
+    const fn lead(self) -> &'static str {
+        match self {
+            Self::Filter => "/",
+            Self::Text => "find: ",
+        }
+    }
+}
+
+/// A line that is being written, and where the cursor is.
 #[derive(Debug, Clone, Default)]
 pub struct Prompt {
+    /// What it will be.
+    pub asked: Asked,
     text: Vec<char>,
     /// Characters before it.
     cursor: usize,
@@ -65,9 +93,10 @@ pub struct Prompt {
 
 impl Prompt {
     /// A line to be changed; the cursor is at its end.
-    pub fn new(text: &str) -> Self {
+    pub fn new(asked: Asked, text: &str) -> Self {
         let text: Vec<char> = text.chars().map(shown).collect();
         Self {
+            asked,
             cursor: text.len(),
             text,
             error: None,
@@ -123,13 +152,13 @@ fn shown(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::Prompt;
+    use super::{Asked, Prompt};
     use crate::render::view::Input::{
         self, Backspace, Char, Control, Delete, First, Last, Left, Right,
     };
 
     fn edited(text: &str, keys: &[Input]) -> (String, usize) {
-        let mut prompt = Prompt::new(text);
+        let mut prompt = Prompt::new(Asked::Filter, text);
         for key in keys {
             prompt.key(*key);
         }

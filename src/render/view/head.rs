@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use crate::model::State;
 use crate::text;
 
-use super::super::{Color, Layout, SortKey, grid, paint};
-use super::{Page, StateCount, line};
+use super::super::{Color, Layout, grid, paint};
+use super::{Aside, Page, StateCount, line};
 
 /// Blanks between two counts.
 const GAP: usize = 2;
@@ -87,9 +87,17 @@ fn first(page: &Page, zone: &TimeZone) -> String {
     let time = time.strftime("%H:%M:%S");
     let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
     let every = text::micros(every);
-    let sort = sort_text(&page.sort);
+    let order = match &page.aside {
+        Some(Aside::Groups { by, .. }) => format!("by: {by}"),
+        _ => format!("sort: {}", sort_text(page)),
+    };
+    let only = if page.only_changes {
+        "  only changes"
+    } else {
+        ""
+    };
     let pause = if page.is_paused { "  PAUSED" } else { "" };
-    format!("lsock  {time}  every {every}  sort: {sort}{pause}")
+    format!("lsock  {time}  every {every}  {order}{only}{pause}")
 }
 
 /// `+3`, `-2`, or nothing.
@@ -101,15 +109,18 @@ fn difference(count: &StateCount) -> String {
     }
 }
 
-fn sort_text(sort: &[SortKey]) -> String {
-    if sort.is_empty() {
-        return "none".to_owned();
-    }
-    let keys = sort.iter().map(|key| {
+fn sort_text(page: &Page) -> String {
+    let keys = page.sort.iter().map(|key| {
         let sign = if key.descending { "-" } else { "" };
         format!("{sign}{}", key.column.label())
     });
-    keys.collect::<Vec<_>>().join(",")
+    let changed = page.changed_first.then(|| "changed".to_owned());
+    let keys: Vec<String> = changed.into_iter().chain(keys).collect();
+    if keys.is_empty() {
+        "none".to_owned()
+    } else {
+        keys.join(",")
+    }
 }
 
 /// Cells side by side, on as many lines as it takes.

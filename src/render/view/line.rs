@@ -9,20 +9,21 @@ use super::super::grid::Grid;
 use super::super::style::Style;
 use super::super::{Field, Layout, paint};
 
-/// Columns before the first cell: the mark of what became of the socket, and a blank.
+/// Columns before the first cell: the marks of the row.
 pub(super) const MARK: usize = 2;
 
 /// The longest name of a state: the column would become as wide anyway.
 const STATE: usize = 11;
 
-/// The mark of what became of a socket: it is told without colours too.
-pub(super) const fn mark(change: Change) -> &'static str {
-    match change {
-        Change::None | Change::Found => "  ",
-        Change::New => "+ ",
-        Change::Changed(_) => "~ ",
-        Change::Gone => "- ",
-    }
+/// The mark of what became of a socket, and of a row that is selected: both are told without colours too.
+pub(super) fn mark(change: Change, is_selected: bool) -> String {
+    let sign = match change {
+        Change::None | Change::Found => ' ',
+        Change::New => '+',
+        Change::Changed(_) => '~',
+        Change::Gone => '-',
+    };
+    format!("{sign}{}", if is_selected { '>' } else { ' ' })
 }
 
 /// The columns of a list, as wide as what was seen needs.
