@@ -466,7 +466,7 @@ fn what_may_match_is_not_ended() {
             (Some(2), true),
             "{filter}: {refused:?}"
         );
-        let message = "cannot tell whether the filter matches 1 socket";
+        let message = "cannot decide whether the filter matches 1 socket";
         assert!(refused.stderr.contains(message), "{refused:?}");
         assert!(!refused.text().contains("destroyed"), "{refused:?}");
     }

@@ -185,8 +185,7 @@ fn without_the_right_to_bpf_maps_everything_else_is_told() {
     };
     let of_tcp = format!("sport = {tcp}");
     let listed = refused(&["-tuan", "--json", "--bpf-storage", &of_tcp]);
-    let why =
-        "the kernel tells what BPF maps store only to CAP_BPF: bpf_storage is unknown; run as root";
+    let why = "bpf_storage is unknown: it requires CAP_BPF; run as root";
     assert_eq!(listed.stderr, format!("lsock: warning: {why}\n"));
     assert_eq!(listed.status, Some(0), "{listed:?}");
     let document: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -198,7 +197,8 @@ fn without_the_right_to_bpf_maps_everything_else_is_told() {
     assert_eq!(document["summary"]["warnings"], json!([why]));
     for filter in ["bpf_storage = none", "bpf_storage ~ *:16*"] {
         let checked = refused(&["-tnq", &format!("{of_tcp} and {filter}")]);
-        let end = "IPv4 TCP sockets: the filter asks for bpf_storage, which the kernel tells only to CAP_BPF; run as root\n";
+        let end =
+            "IPv4 TCP sockets: the filter needs bpf_storage, which requires CAP_BPF; run as root\n";
         assert!(
             checked.status == Some(2) && checked.stderr.contains(end),
             "{checked:?}"

@@ -253,7 +253,7 @@ fn last_line_of_another_table_without_its_newline_is_cut_off() {
 #[test]
 fn autobound_is_unknown_without_the_range_below_the_root() {
     let root = Root::new().with_lines("tcp", &[TCP, &listener(5_000), &listener(80)]);
-    let told = "incomplete list: autobound cannot be told: the source has no \
+    let told = "incomplete list: autobound is unknown: the source has no \
         sys/net/ipv4/ip_local_port_range";
     assert_incomplete(&root.list(&["-t4", "autobound"]), 0, told);
     let check = |words: &[&str]| root.list(&[&["-t4q", "--expect"], words].concat()).status;

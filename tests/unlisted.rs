@@ -78,7 +78,7 @@ fn queue_over_proc_without_its_limit_is_not_checked() {
         TcpStream::connect(to).unwrap(),
     ];
     let run = over_proc();
-    let said = "lsock: cannot tell: not checked: accept_queue of 1 socket\n";
+    let said = "lsock: undecided: not checked: accept_queue of 1 socket\n";
     assert_eq!((run.status, run.stderr.as_str()), (Some(2), said));
     assert_eq!(run.document()["not_checked"][0]["kind"], "accept_queue");
     assert_eq!(

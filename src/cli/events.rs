@@ -42,7 +42,7 @@ impl Typed {
         let filter = query.filter.not_of_events();
         if let Some((place, field)) = filter.map(|field| ("filter: ", field)).or(untold) {
             return Err(Error::Usage(format!(
-                "{place}events do not tell {}; they tell states, ends, users, interfaces, marks, \
+                "{place}events do not include {}; they include states, ends, users, interfaces, marks, \
                  cgroups, processes and containers",
                 field.name()
             )));
@@ -51,7 +51,7 @@ impl Typed {
         tables.retain(|table| table.protocol.is_tcp_like() && !query.rule(*table).is_never());
         query.tables = tables;
         if query.tables.is_empty() {
-            let text = "-E shows steps of TCP and MPTCP, and neither is asked for";
+            let text = "-E shows TCP and MPTCP only: select at least one of them";
             return Err(Error::Usage(text.to_owned()));
         }
         let layout = EventLayout {

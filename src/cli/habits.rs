@@ -101,7 +101,7 @@ fn habit(letter: char, word: &str) -> Option<String> {
         }
         'u' => ("lists UDP", format!("a user: {}", list("user"))),
         'i' => (
-            "tells tcp_info",
+            "shows tcp_info",
             format!("lsof's -i {word}: {}", internet(word)?),
         ),
         's' => {
@@ -121,7 +121,10 @@ fn habit(letter: char, word: &str) -> Option<String> {
             "lists unix sockets",
             "files below a directory: lsof +D DIR".to_owned(),
         ),
-        'e' => ("tells more of each socket", "open files: lsof".to_owned()),
+        'e' => (
+            "shows details of each socket",
+            "open files: lsof".to_owned(),
+        ),
         _ => return None,
     };
     Some(format!("-{letter} {here} here; {what}"))

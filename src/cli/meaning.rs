@@ -315,7 +315,7 @@ impl Typed {
                 _ => "another /proc",
             };
             return Err(Error::Usage(format!(
-                "{what} is not looked through for what is wrong: no --fail-on"
+                "{what} has no findings: --fail-on cannot be used"
             )));
         }
         Ok(Report::Summary { fail_on })

@@ -66,7 +66,7 @@ pub(super) fn parse(
 }
 
 fn misused(mistake: &str) -> Command {
-    let text = format!("{NAME}: {mistake}\n{NAME}: the options are told by: {NAME} --help");
+    let text = format!("{NAME}: {mistake}\n{NAME}: see {NAME} --help");
     Command::Refuse(text, Verdict::Misused)
 }
 

@@ -56,7 +56,7 @@ fn refuse(text: &str, verdict: Verdict) -> Command {
 }
 
 fn misused(mistake: &str) -> Command {
-    let text = format!("{mistake}\n{NAME}: the options are told by: {NAME} --help");
+    let text = format!("{mistake}\n{NAME}: see {NAME} --help");
     refuse(&text, Verdict::Trouble)
 }
 

@@ -12,7 +12,7 @@ pub(super) struct TaskFiles(Infallible);
 
 impl TaskFiles {
     pub(super) fn load() -> Result<Self, Error> {
-        let text = "cannot tell descriptors by a program: built without the feature bpf";
+        let text = "cannot read descriptors with BPF: built without the feature bpf";
         Err(Error::Failed(text.into(), ErrorKind::Unsupported.into()))
     }
 

@@ -33,7 +33,7 @@ pub(super) fn tell(outcome: Outcome, sentence: &str, messages: &mut Messages<'_>
     match outcome {
         Outcome::Holds => {}
         Outcome::Fails => messages.error(sentence),
-        Outcome::Unknown => messages.error(&format!("cannot tell: {sentence}")),
+        Outcome::Unknown => messages.error(&format!("undecided: {sentence}")),
     }
 }
 

@@ -71,7 +71,8 @@ pub fn destroyed(
         });
         written.map_err(Error::Output)?;
         if heard.map_err(Error::Watch)? == Heard::Overrun {
-            messages.error("sockets are missing: the kernel had no room to tell of them");
+            messages
+                .error("sockets are missing: the buffer for the kernel's notifications was full");
         }
     }
 }

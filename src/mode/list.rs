@@ -204,7 +204,7 @@ impl<'l> Listing<'l> {
         let is_too_little = messages.note_owners(INCOMPLETE, of_owners, is_strict, noted);
         if self.query.is_ended && self.tally.doubtful > 0 {
             let count = counted(self.tally.doubtful, "socket");
-            let text = format!("cannot tell whether the filter matches {count}");
+            let text = format!("cannot decide whether the filter matches {count}");
             messages.note_gap(INCOMPLETE, Warning::failed(text), noted);
         }
         let is_of_ss = matches!(self.query.format, Format::Ss(_));
@@ -312,7 +312,7 @@ impl<'l> Listing<'l> {
                 Verdict::Failed
             }
             (Some(_), Some(text)) if may_be_grave => {
-                messages.error(&format!("cannot tell: {text}"));
+                messages.error(&format!("undecided: {text}"));
                 Verdict::Trouble
             }
             _ => Verdict::Done,

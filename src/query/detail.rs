@@ -66,7 +66,7 @@ impl Query {
             }
         };
         let text =
-            format!("--source bpf tells {what}: choose other --columns, or --source netlink");
+            format!("--source bpf reports {what}: choose other --columns, or --source netlink");
         Err(Error::Usage(text))
     }
 

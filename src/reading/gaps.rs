@@ -46,11 +46,13 @@ pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning
     let unreported = (!lacks_range || !fields.is_empty()).then(|| {
         let why = match (source, capability) {
             (Kind::Netlink, Some(capability)) => {
-                format!("the kernel tells only to {capability}; run as root")
+                format!("which requires {capability}; run as root")
             }
-            (Kind::Netlink | Kind::Bpf, _) => "the kernel does not tell of every socket".to_owned(),
-            (Kind::Procfs, _) => "/proc/net does not tell".to_owned(),
-            (Kind::Replay, _) => "the recording does not tell".to_owned(),
+            (Kind::Netlink | Kind::Bpf, _) => {
+                "which the kernel does not report for every socket".to_owned()
+            }
+            (Kind::Procfs, _) => "which /proc/net does not contain".to_owned(),
+            (Kind::Replay, _) => "which the recording does not contain".to_owned(),
         };
         // The kernel reports some sockets of SMC without their addresses, and lacks nothing else.
         let fields = match &*fields {
@@ -58,16 +60,13 @@ pub fn missing_fields(rule: &Rule, source: Kind) -> impl Iterator<Item = Warning
             fields => fields.join(", "),
         };
         let table = rule.table();
-        Warning::failed(format!(
-            "{table}: the filter asks for {fields}, which {why}"
-        ))
+        Warning::failed(format!("{table}: the filter needs {fields}, {why}"))
     });
     let range = lacks_range.then(|| Warning::failed(NO_RANGE));
     unreported.into_iter().chain(range)
 }
 
-const NO_RANGE: &str =
-    "autobound cannot be told: the source has no sys/net/ipv4/ip_local_port_range";
+const NO_RANGE: &str = "autobound is unknown: the source has no sys/net/ipv4/ip_local_port_range";
 
 /// The requested states and fields that the source does not list, and whether nothing else is requested of a table.
 /// A protocol that was not named by itself and that some sources do not know is no gap.

@@ -285,8 +285,7 @@ fn lacks_module(error: &Error, table: Table) -> bool {
 /// Why there are no such sockets. (Asking netlink would load the module.)
 const NO_MODULE: &str = "none here: no such module is loaded";
 
-const NO_STORAGE: &str =
-    "the kernel tells what BPF maps store only to CAP_BPF: bpf_storage is unknown; run as root";
+const NO_STORAGE: &str = "bpf_storage is unknown: it requires CAP_BPF; run as root";
 
 fn is_not_allowed(cause: &io::Error) -> bool {
     Errno::from_io_error(cause).is_some_and(|errno| NOT_ALLOWED.contains(&errno))

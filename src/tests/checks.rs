@@ -39,7 +39,7 @@ fn status_of_every_count_over_whole_and_incomplete_lists() {
             let prefix = match status {
                 0 => "",
                 1 => "lsock: expected ",
-                _ => "lsock: cannot tell: expected ",
+                _ => "lsock: undecided: expected ",
             };
             let quiet = list(&["-tlnq", "--expect", count], some(found, is_complete));
             let what = format!("{count}: {found}, complete: {is_complete}: {quiet:?}");
@@ -98,8 +98,8 @@ fn sockets_that_cannot_be_told_are_counted_by_themselves() {
     let run = list(&words, look([marked, listener(81), listener(82)]));
     assert_eq!(run.status(), 2);
     let last = run.messages.lines().last();
-    let message = "lsock: cannot tell: expected exactly 2 TCP listeners where mark = 0x7, \
-                   found 1 for certain, and 2 of which it cannot be told";
+    let message = "lsock: undecided: expected exactly 2 TCP listeners where mark = 0x7, \
+                   found 1; 2 sockets could not be checked";
     assert_eq!(last, Some(message));
 }
 
@@ -211,5 +211,5 @@ fn strict_leaves_a_check_that_fails_no_certain_answer() {
     assert_eq!((run.status(), run.out.as_str()), (2, ""));
     let run = with_owners(&["-tlnpq", "--expect", "0", "process = api"]);
     assert_eq!(run.status(), 2);
-    assert!(run.messages.contains("lsock: cannot tell: "), "{run:?}");
+    assert!(run.messages.contains("lsock: undecided: "), "{run:?}");
 }

@@ -100,7 +100,7 @@ fn one_port_at_every_address_and_at_loopback_is_not_checked_where_nobody_is_know
     // Who holds them is not known: it may be one.
     let run = search(&["-stj", "--fail-on", "info"], &[look(both.clone())]);
     assert_eq!(finding(&run, "wildcard_and_loopback"), None);
-    let untold = "lsock: cannot tell: not checked: wildcard_and_loopback of 2 sockets\n";
+    let untold = "lsock: undecided: not checked: wildcard_and_loopback of 2 sockets\n";
     assert_eq!(run.told(), (2, untold));
     let run = search(&["-stj", "--fail-on", "warning"], &[look(both.clone())]);
     assert_eq!(run.told(), (0, ""));

@@ -176,8 +176,8 @@ fn filter_for_what_the_source_does_not_tell_cannot_be_answered() {
     known.mark = Some(7);
     let run = list(&["-tlnH", "mark = 7"], look([known, listener(81)]));
     assert_eq!((run.status(), run.lines()), (2, 1));
-    let message = "lsock: incomplete list: IPv4 TCP sockets: the filter asks for mark, which the \
-                   kernel tells only to CAP_NET_ADMIN; run as root\n";
+    let message = "lsock: incomplete list: IPv4 TCP sockets: the filter needs mark, which requires \
+                   CAP_NET_ADMIN; run as root\n";
     assert_eq!(run.messages, message);
 }
 

@@ -90,7 +90,7 @@ fn check_that_hangs_on_bound_has_no_answer() {
     ] {
         let run = list(words, look_without_bound([listener(80)]));
         assert_eq!(run.status(), status, "{words:?}: {run:?}");
-        let is_explained = run.messages.contains(PROC) && run.messages.contains("cannot tell");
+        let is_explained = run.messages.contains(PROC) && run.messages.contains("undecided");
         assert_eq!(is_explained, status == 2, "{words:?}: {run:?}");
     }
 }
@@ -172,7 +172,7 @@ fn finding_that_the_source_does_not_report_enough_for_is_not_none() {
         over_proc(listener(80), 0),
         over_proc(tcp(State::Established, "10.0.0.1:22", "10.0.0.9:1"), 0),
     ];
-    let of = |kinds: &str| format!("lsock: cannot tell: not checked: {kinds}\n");
+    let of = |kinds: &str| format!("lsock: undecided: not checked: {kinds}\n");
     for (sockets, severity, status, said) in [
         (
             vec![waiting.clone()],

@@ -84,7 +84,7 @@ fn what_never_comes_is_missed_when_the_time_is_over_and_no_sooner() {
 #[test]
 fn what_the_source_does_not_list_is_said_to_be_not_looked_at() {
     let bound = StateSet::EMPTY.with(State::Bound);
-    let unseen = "; not looked at: TCP sockets in BOUND";
+    let unseen = "; not checked: TCP sockets in BOUND";
     let peer = "10.0.0.9:4000";
     let left = tcp(State::TimeWait, "127.0.0.1:80", peer);
     for (sockets, seen) in [
@@ -138,7 +138,7 @@ fn look_that_was_incomplete_is_made_again() {
     assert!((second..2 * second).contains(&took), "for good: {took:?}");
     assert!(
         run.messages
-            .contains("lsock: cannot tell: expected exactly 1 "),
+            .contains("lsock: undecided: expected exactly 1 "),
         "{run:?}"
     );
 }

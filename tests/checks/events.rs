@@ -145,7 +145,7 @@ fn a_step_that_may_match_is_counted_neither_as_a_match_nor_as_none() {
         child.signal(Signal::SIGINT);
         let run = child.end();
         assert_eq!(run.status, Some(2), "{count}: {run:?}");
-        assert!(run.stderr.contains("cannot tell: "), "{count}: {run:?}");
+        assert!(run.stderr.contains("undecided: "), "{count}: {run:?}");
     }
 }
 
@@ -178,7 +178,7 @@ fn that_no_step_was_made_is_certain_of_recorded_steps_only() {
     let sampled = lsock([&words[..], &["--source", "netlink"]].concat());
     assert_eq!(sampled.status, Some(2), "{sampled:?}");
     let line = sampled.stderr.lines().last().unwrap();
-    let message = "lsock: cannot tell: expected no TCP step where sport = 1, found none";
+    let message = "lsock: undecided: expected no TCP step where sport = 1, found none";
     assert_eq!(line, message, "{sampled:?}");
     let quiet = lsock([
         "-Eqn",

@@ -54,10 +54,10 @@ fn filter_that_asks_for_an_unreadable_owner_has_no_answer() {
             assert_eq!(said.len(), 2, "{words:?} {filter}: {}", run.stderr);
             assert!(said[0].contains("not readable; run as root"), "{said:?}");
             assert!(
-                said[1].starts_with("lsock: cannot tell: expected "),
+                said[1].starts_with("lsock: undecided: expected "),
                 "{said:?}"
             );
-            assert!(said[1].ends_with("none for certain, and 1 of which it cannot be told"));
+            assert!(said[1].ends_with("none; 1 socket could not be checked"));
         }
     }
 }

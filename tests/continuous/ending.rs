@@ -77,7 +77,7 @@ fn key_ends_what_is_listed_after_a_yes() {
     terminal.press(&["K"]);
     terminal.wait_for("a question", says("End 2 sockets? [y/N]"));
     terminal.press(&["y"]);
-    let screen = terminal.wait_for("results", says("! 2 destroyed; space goes on"));
+    let screen = terminal.wait_for("results", says("! 2 destroyed; space continues"));
     let rows = screen
         .lines()
         .filter(|line| line.starts_with("  destroyed "));
@@ -111,7 +111,7 @@ fn filter_is_needed_and_listeners_are_named_by_state() {
     terminal.run("-Ktnc 0.1");
     terminal.wait_for("rows", says("2 sockets"));
     terminal.press(&["K"]);
-    terminal.wait_for("a reason", says("there is no filter: / writes one"));
+    terminal.wait_for("a reason", says("no filter: type / to enter one"));
     assert_eq!(scene.living(), 1);
     terminal.press(&["/"]);
     terminal.write(&format!("state listen sport = {port}"));
@@ -121,11 +121,11 @@ fn filter_is_needed_and_listeners_are_named_by_state() {
     terminal.wait_for("a question", says("End 1 socket? [y/N]"));
     terminal.press(&["y"]);
     if lists_bound() {
-        terminal.wait_for("results", says("! 1 still_bound; space goes on"));
+        terminal.wait_for("results", says("! 1 still_bound; space continues"));
         let after = ended(&terminal, 1);
         assert!(after.contains("the port stays taken until"), "{after}");
     } else {
-        terminal.wait_for("results", says("! 1 destroyed; space goes on"));
+        terminal.wait_for("results", says("! 1 destroyed; space continues"));
     }
     assert_eq!(scene.living(), 1);
 }

@@ -482,13 +482,13 @@ fn events_refuse_what_is_not_theirs() {
         (
             "a filter of UDP",
             &["-E", "protocol = udp"],
-            "-E shows steps of TCP and MPTCP, and neither is asked for",
+            "-E shows TCP and MPTCP only: select at least one of them",
             "",
         ),
         (
             "a family of UDP",
             &["-E", "-A", "udp"],
-            "-E shows steps of TCP and MPTCP, and neither is asked for",
+            "-E shows TCP and MPTCP only: select at least one of them",
             "",
         ),
         (
@@ -500,7 +500,7 @@ fn events_refuse_what_is_not_theirs() {
         (
             "columns",
             &["-E", "--columns", "uid,recv_queue"],
-            "events do not tell recv_queue; they tell",
+            "events do not include recv_queue; they include",
             "containers",
         ),
         (
@@ -512,13 +512,13 @@ fn events_refuse_what_is_not_theirs() {
         (
             "queues",
             &["-E", "recv_queue > 0"],
-            "filter: events do not tell recv_queue; they tell",
+            "filter: events do not include recv_queue; they include",
             "processes",
         ),
         (
             "tcp_info",
             &["-E", "rtt > 1ms"],
-            "filter: events do not tell tcp_info",
+            "filter: events do not include tcp_info",
             "",
         ),
         (

@@ -71,11 +71,11 @@ fn fail_on_wants_a_summary_that_is_looked_through() {
         ),
         (
             &["-s", "--fail-on", "info", "--replay", "/dev/null"],
-            "a recording is not looked through",
+            "a recording has no findings",
         ),
         (
             &["-s", "--fail-on", "info", "--proc-root", "/nowhere"],
-            "another /proc is not looked through",
+            "another /proc has no findings",
         ),
     ] {
         let run = lsock(words);

@@ -104,7 +104,7 @@ fn words_of_this_program_are_nothing_else() {
     ] {
         assert_eq!(behind(&arguments(line)), None, "{line}");
     }
-    let hint = "-i tells tcp_info here; lsof's -i :80: lsock -ap :80";
+    let hint = "-i shows tcp_info here; lsof's -i :80: lsock -ap :80";
     for line in ["lsock -i :80", "lsock -ni :80", "lsock -n -i :80"] {
         assert_eq!(as_lsof(&arguments(line)).as_deref(), Some(hint), "{line}");
     }

@@ -23,8 +23,8 @@ const MOST_NAMED: usize = 5;
 pub(super) fn too_new(count: usize) -> Option<Warning> {
     let text = match count {
         0 => return None,
-        1 => "1 socket is too new to tell its processes".to_owned(),
-        _ => format!("{count} sockets are too new to tell their processes"),
+        1 => "the processes of 1 new socket are unknown".to_owned(),
+        _ => format!("the processes of {count} new sockets are unknown"),
     };
     Some(Warning::note(text).varying("too new"))
 }

@@ -375,7 +375,7 @@ fn sockets_newer_than_the_last_walk_are_not_denied() {
         ProcessStatus::Unreadable
     );
     assert_eq!(owners.walks, 3);
-    let text = "1 socket is too new to tell its processes";
+    let text = "the processes of 1 new socket are unknown";
     assert!(texts_of(&owners).iter().any(|warning| warning == text));
     owners = owners.forget();
     assert_eq!(of(&mut owners, inode_of(&late)).0, ProcessStatus::Found);

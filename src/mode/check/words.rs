@@ -6,6 +6,7 @@ use super::Tally;
 use crate::filter::Expr;
 use crate::model::{Family, Selection};
 use crate::query::{Count, Query};
+use crate::text::counted;
 use crate::text::enumeration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ fn expectation(query: &Query, expected: Count, counted: Counted) -> String {
     text
 }
 
-/// `none`, `3`, `1 for certain, and 2 of which it cannot be told`
+/// `none`, `3`, `1; 2 sockets could not be checked`
 fn found(tally: Tally) -> String {
     let number = match tally.certain {
         0 => "none".to_owned(),
@@ -62,7 +63,10 @@ fn found(tally: Tally) -> String {
     };
     match tally.doubtful {
         0 => number,
-        doubtful => format!("{number} for certain, and {doubtful} of which it cannot be told"),
+        doubtful => format!(
+            "{number}; {} could not be checked",
+            counted(doubtful, "socket")
+        ),
     }
 }
 
@@ -128,7 +132,7 @@ mod tests {
         };
         assert_eq!(told(0, 0), "none");
         assert_eq!(told(3, 0), "3");
-        let doubt = "none for certain, and 2 of which it cannot be told";
+        let doubt = "none; 2 sockets could not be checked";
         assert_eq!(told(0, 2), doubt);
     }
 }

@@ -137,7 +137,7 @@ fn seen_at(port: u16, usage: &PortUsage, query: &Query, unseen: &[String]) -> St
     };
     match unseen {
         [] => seen,
-        unseen => format!("{seen}; not looked at: {}", unseen.join(", ")),
+        unseen => format!("{seen}; not checked: {}", unseen.join(", ")),
     }
 }
 

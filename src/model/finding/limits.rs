@@ -41,7 +41,7 @@ const COUNTERS: &[(&str, &str, &str, &str, &str)] = &[
     ),
     (
         "lsock_tcp_retransmitted_segments",
-        "Segments sent again, since boot.",
+        "Segments retransmitted since boot.",
         "snmp",
         "Tcp:",
         "RetransSegs",
@@ -168,7 +168,7 @@ pub trait Limits {
             .map(|(name, help, file, protocol, counter)| {
                 told(name, help, self.counter(file, protocol, counter))
             });
-        let help = "Datagrams dropped because a socket had no room, since boot.";
+        let help = "Datagrams dropped since boot because a socket buffer was full.";
         let snmp = self.text("thread-self/net/snmp");
         let drops = snmp.map(|_| self.udp_without_room());
         let drops = told("lsock_udp_receive_buffer_errors", help, drops);

@@ -232,7 +232,7 @@ fn listeners(out: &mut Vec<u8>, totals: &Totals) {
             }
         }
     };
-    let help = "Connections that wait for accept, of the fullest listeners, 20 unless --limit says otherwise.";
+    let help = "Connections waiting for accept, for the listeners with the fullest queues (at most 20, or --limit).";
     family("lsock_listen_queue_length", help, 0);
     let help = "How many may wait there.";
     family("lsock_listen_queue_limit", help, 1);

@@ -251,9 +251,7 @@ impl EventSource for Sampled {
 
 fn no_notices(error: impl Into<Cause>) -> Warning {
     let cause = error.into();
-    Warning::failed(format!(
-        "the kernel does not tell of closed sockets: {cause}"
-    ))
+    Warning::failed(format!("no notifications of closed sockets: {cause}"))
 }
 
 #[cfg(test)]

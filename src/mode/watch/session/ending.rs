@@ -29,7 +29,7 @@ impl Session {
         };
         let listed = self.listed();
         let why_not = if self.query.filter == Expr::ALWAYS && !ending.is_all {
-            "there is no filter: / writes one"
+            "no filter: type / to enter one"
         } else if !self.is_whole {
             "the list is incomplete"
         } else if listed.is_empty() {
@@ -66,7 +66,7 @@ impl Session {
         self.page.notice = Some(match end(&self.query, &mut found, &mut messages) {
             Ok(verdict) => {
                 self.verdict = self.verdict.max(verdict);
-                format!("{}; space goes on", results(&found.rows))
+                format!("{}; space continues", results(&found.rows))
             }
             Err(error) => error.chain(),
         });
