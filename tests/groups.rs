@@ -2,11 +2,16 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::scene::{V4, tcp::listeners};
-use crate::support::{Run, fresh, lsock};
+use crate::scene::V4;
+use crate::scene::holder::{Holder, as_nobody, no_nobody};
+use crate::scene::tcp::{listeners, states};
+use crate::support::{LSOCK, Run, command, fresh, lsock, run, skip};
 
 /// Connections of clients to one listener, all of which it has accepted.
 struct Held {
@@ -144,4 +149,59 @@ fn a_socket_is_of_the_group_of_each_of_its_processes() {
     expected.sort_unstable();
     assert!(pids.eq(expected), "{told:#?}");
     assert!(told.iter().all(|group| group["count"] == 1), "{told:#?}");
+}
+
+#[test]
+fn none_and_unknown_are_two_groups_in_every_format() {
+    let Some(_namespace) = fresh() else { return };
+    if let Some(reason) = no_nobody() {
+        return skip(reason);
+    }
+    let _over = states::time_wait(V4).unwrap();
+    // A name that could be taken for one of them.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _holder = Holder::named(b"[]", &[listener.as_fd()]).unwrap();
+    let _clients = held(1);
+    drop(listener);
+    let list = |program: Command, words: &[&str]| {
+        let mut program = program;
+        run(program
+            .args(["-tan", "--by", "process,container", "--sort", "-count"])
+            .args(words))
+    };
+    let nobody = || as_nobody(Path::new(LSOCK));
+    let told = |run: &Run| -> Vec<Value> {
+        let groups = groups(run).into_iter();
+        groups
+            .map(|group| json!([group["process"], group["container"], group["count"]]))
+            .collect()
+    };
+    let asked = list(nobody(), &["--json"]);
+    assert_eq!(told(&asked), [json!([null, null, 5]), json!([[], null, 1])]);
+    let schema = lsock(["--schema", "json"]).document();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&asked.document()));
+    let first = |run: Run| -> Vec<String> {
+        let lines = run.lines().into_iter().skip(1);
+        lines
+            .map(|line| line.split(",0,").next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        first(list(nobody(), &["--format", "csv"])),
+        [",,5", "[],,1"]
+    );
+    let text = list(nobody(), &["--format", "plain"]);
+    let words = text.lines().into_iter().skip(1);
+    let words = words.map(|line| line.split_whitespace().take(3).collect::<Vec<_>>());
+    assert!(words.eq([["?", "?", "5"], ["-", "?", "1"]]), "{text:?}");
+    // In the name of a process it is escaped.
+    let as_root = first(list(
+        command(LSOCK),
+        &["--format", "csv", "--sort", "process"],
+    ));
+    let names = as_root.iter().map(|line| line.split(',').next().unwrap());
+    let names: Vec<&str> = names.collect();
+    assert!(names.contains(&r"\x5b]"), "{names:?}");
+    assert_eq!(names.last(), Some(&"[]"), "none comes last: {names:?}");
 }

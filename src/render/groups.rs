@@ -179,13 +179,13 @@ impl<'w> Grouped<'w> {
     fn compare(&self, a: &Group, b: &Group) -> Ordering {
         let common = |place: usize, descending: bool| {
             let [a, b] = [a, b].map(|group| group.common.get(place));
-            let known = |of: Option<&Common>| of.is_none_or(|of| of.plain.is_empty());
+            let lacks = |of: Option<&Common>| of.is_none_or(|of| !of.is_known);
             let order = match (a, b) {
                 (Some(a), Some(b)) => a.number.cmp(&b.number).then_with(|| a.plain.cmp(&b.plain)),
                 _ => Ordering::Equal,
             };
             let order = if descending { order.reverse() } else { order };
-            known(a).cmp(&known(b)).then(order)
+            lacks(a).cmp(&lacks(b)).then(order)
         };
         let numbers = |a: Option<u64>, b: Option<u64>, descending: bool| {
             let order = a.cmp(&b);

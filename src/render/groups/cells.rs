@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::fields::{Datum, Shape};
+use crate::fields::{Datum, Shape, Value};
 use crate::model::{Process, Row};
 use crate::render::style::Style;
 use crate::render::{Field, cell};
@@ -15,6 +15,8 @@ pub(super) struct Common {
     pub(super) shown: String,
     /// As CSV has it.
     pub(super) plain: String,
+    /// False if there is none, or it is unknown.
+    pub(super) is_known: bool,
     /// What it is ordered by: numbers by value.
     pub(super) number: Option<u128>,
 }
@@ -68,9 +70,22 @@ fn plain(datum: Option<Datum<'_>>, row: &Row<'_>, field: Field) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// `[]` = known to have none, as rows have it of processes.
+const NONE: &str = "[]";
+
+/// True if the text has `-` where it could have `?`.
+fn is_none(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> bool {
+    match datum {
+        Some(Datum::Processes([])) => true,
+        None => field.is_of_owners() && matches!(field.value(row), Value::Absent),
+        _ => false,
+    }
+}
+
 pub(super) fn value(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> serde_json::Value {
     match datum {
-        None | Some(Datum::Processes([])) => serde_json::Value::Null,
+        _ if is_none(field, datum, row) => Vec::<u8>::new().into(),
+        None => serde_json::Value::Null,
         Some(Datum::Number(number)) if field.shape() != Shape::Wide => number.into(),
         Some(Datum::Flag(is_set)) => is_set.into(),
         other => plain(other, row, field).into(),
@@ -79,7 +94,13 @@ pub(super) fn value(field: Field, datum: Option<Datum<'_>>, row: &Row<'_>) -> se
 
 pub(super) fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> Common {
     let datum = datum(field, row, process);
-    let plain = plain(datum, row, field);
+    let is_none = is_none(field, datum, row);
+    let plain = match plain(datum, row, field) {
+        _ if is_none => NONE.to_owned(),
+        // A program may call itself so.
+        text if text == NONE => r"\x5b]".to_owned(),
+        text => text,
+    };
     let number = match datum {
         Some(Datum::Number(number) | Datum::Id(number)) => Some(number.into()),
         Some(Datum::Ip(IpAddr::V4(ip))) => Some(u32::from(ip).into()),
@@ -89,6 +110,7 @@ pub(super) fn common(field: Field, row: &Row<'_>, process: Option<&Process>) -> 
     Common {
         shown: shown(field, row, process),
         plain,
+        is_known: datum.is_some() && !is_none,
         number,
     }
 }
