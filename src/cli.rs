@@ -204,9 +204,12 @@ struct Typed {
     /// BPF maps that store data for a socket: ID and size
     #[arg(long, hide_short_help = true)]
     bpf_storage: bool,
-    /// Count sockets by state and report problems
+    /// Count sockets by state and report problems; --brief
     #[arg(short, long)]
     summary: bool,
+    /// With -s: five lines
+    #[arg(long, hide_short_help = true)]
+    brief: bool,
     /// With -s: exit 1 at info, warning or critical
     #[arg(long, value_name = "SEVERITY", value_parser = words::severities())]
     fail_on: Option<Severity>,

@@ -58,6 +58,36 @@ fn drawn(words: &[&str], locale: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn brief_is_five_lines_of_text_and_no_other_format() {
+    let Some(_namespace) = fresh() else { return };
+    let _pair = tcp::pair(V4).unwrap();
+    for format in ["table", "plain"] {
+        let brief = drawn(&["--brief", "--format", format], &[]);
+        let mut lines = brief.lines();
+        assert_eq!(lines.next(), Some("tcp        3: ESTABLISHED 2, LISTEN 1"));
+        let titles: Vec<_> = lines.map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(titles, ["others", "closing", "listeners", "findings"]);
+        assert!(
+            brief.contains("\nlisteners  1; fullest queue 0 of "),
+            "{brief}"
+        );
+    }
+    for format in [
+        "json",
+        "ndjson",
+        "csv",
+        "csv-safe",
+        "openmetrics",
+        "prometheus",
+        "svg",
+    ] {
+        let refused = lsock(&["-s", "--brief", "--format", format]);
+        assert_eq!(refused.status, Some(2), "{format}");
+    }
+    assert_eq!(lsock(&["--brief"]).status, Some(2));
+}
+
+#[test]
 fn counts_are_those_of_the_scene() {
     let Some((scene, _namespace)) = stage() else {
         return;

@@ -472,6 +472,7 @@ impl Typed {
             color: self.color.unwrap_or(usual),
             width: terminal.width,
             height: terminal.height.filter(|_| self.limit.is_none()),
+            is_brief: self.brief,
             leaves_out_empty: terminal.is_terminal && self.columns.is_none(),
             signs: if terminal.utf8 {
                 Signs::Unicode

@@ -189,6 +189,8 @@ pub struct Layout {
     pub width: Option<u16>,
     /// In the `table` of `-s`: the height of the terminal, which listeners may fill; `None` = no limit.
     pub height: Option<u16>,
+    /// In the text of `-s`: five lines instead of all.
+    pub is_brief: bool,
     /// In `table`: columns of [`Extras::EXTENDED`] that are empty in every row are left out, where all rows are seen before the first
     /// one is written.
     pub leaves_out_empty: bool,

@@ -13,7 +13,7 @@ use crate::model::Summary;
 use super::events::{self, EventLayout, EventSink, Grouping, text_events};
 use super::out::Out;
 use super::page;
-use super::summary::{Totals, text};
+use super::summary::{Totals, brief, text};
 use super::{Color, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
 pub(super) use csv::{Records, flat};
 pub use json::Changes;
@@ -92,6 +92,15 @@ impl Format {
     /// Writes counts: `-s`.
     pub(super) fn write_counts(self, out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
         match self {
+            _ if self.is_text() && totals.layout.is_brief => {
+                totals.envelope.begin_text(out);
+                let color = if self == Self::Table {
+                    totals.layout.color
+                } else {
+                    Color::Never
+                };
+                brief::write(out, totals, color);
+            }
             Self::Table => {
                 totals.envelope.begin_text(out);
                 let is_drawn = table::diagram(out, &totals.counts, &totals.layout);

@@ -93,7 +93,7 @@ fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
     let _ = writeln!(out, "{text}\n{:INDENT$}lsock{options} -ap {sockets}", "");
 }
 
-const fn style_of(severity: Severity) -> Style {
+pub(super) const fn style_of(severity: Severity) -> Style {
     match severity {
         Severity::Info => Style::new().bold(),
         Severity::Warning => AnsiColor::Yellow.on_default().bold(),

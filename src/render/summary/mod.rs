@@ -1,5 +1,6 @@
 //! `-s`: a sink that counts rows. What it counted is written at the end.
 
+pub(super) mod brief;
 mod findings;
 pub(super) mod text;
 

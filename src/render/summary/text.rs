@@ -39,7 +39,7 @@ pub(in crate::render) fn write(
 ) {
     let counts = &totals.counts;
     if is_drawn {
-        of_tcp(out, counts);
+        push_of_tcp(out, counts);
         found(out, totals, summary, color);
     }
     let mut lines = titles(["NETNS", "PROTO", "STATE", "TOTAL", "INET", "INET6"]);
@@ -61,7 +61,7 @@ pub(in crate::render) fn write(
     if !is_drawn {
         if counts.of_protocol(Protocol::Tcp).next().is_some() {
             out.push(b'\n');
-            of_tcp(out, counts);
+            push_of_tcp(out, counts);
         }
         found(out, totals, summary, color);
     }
@@ -105,7 +105,7 @@ fn titles<const N: usize>(titles: [&str; N]) -> Vec<Vec<String>> {
 }
 
 /// `?` = unknown.
-fn number(count: Option<u64>) -> String {
+pub(super) fn number(count: Option<u64>) -> String {
     count.map_or_else(|| "?".to_owned(), |count| count.to_string())
 }
 
@@ -155,16 +155,19 @@ fn of_protocol(
 }
 
 /// `TIME_WAIT 3, the last for 57.2s; half-closed 5; orphans 1`
-fn of_tcp(out: &mut Vec<u8>, counts: &Counts) {
+pub(super) fn of_tcp(counts: &Counts) -> String {
     let rest = counts
         .longest_time_wait_ms
         .map(|rest| text::millis(rest.into()));
     let rest = rest.map_or_else(String::new, |rest| format!(", the last for {rest}"));
     let numbers = [counts.time_wait(), counts.half_closed(), counts.orphans()];
     let [waiting, half_closed, orphans] = numbers.map(number);
-    let line = format!("TIME_WAIT {waiting}{rest}; half-closed {half_closed}; orphans {orphans}");
+    format!("TIME_WAIT {waiting}{rest}; half-closed {half_closed}; orphans {orphans}")
+}
+
+fn push_of_tcp(out: &mut Vec<u8>, counts: &Counts) {
     // Writing to a Vec cannot fail.
-    let _ = writeln!(out, "{line}");
+    let _ = writeln!(out, "{}", of_tcp(counts));
 }
 
 /// How many listeners are not shown.

@@ -56,6 +56,7 @@ fn layout(format: Format, extras: &[Extras]) -> Layout {
         color: Color::Never,
         width: None,
         height: None,
+        is_brief: false,
         leaves_out_empty: false,
         signs: Signs::Unicode,
     }

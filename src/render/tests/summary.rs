@@ -140,6 +140,48 @@ fn findings() -> Vec<Finding> {
     ]
 }
 
+#[test]
+fn brief_is_five_lines() {
+    let mut layout = layout(Format::Plain, &[]);
+    layout.is_brief = true;
+    let text = summed(Format::Plain, layout.clone(), None, &rows());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 5, "{text}");
+    let tcp = "tcp        1955: ESTABLISHED 1234, CLOSE_WAIT 640, TIME_WAIT 57, SYN_RCVD 12, LISTEN 4, FIN_WAIT_2 3, ";
+    assert!(lines[0].starts_with(tcp), "{text}");
+    assert_eq!(lines[1], "others     udp 1, unix 1");
+    assert!(
+        lines[2].starts_with("closing    TIME_WAIT 57, the last for 56"),
+        "{text}"
+    );
+    assert_eq!(
+        lines[3],
+        "listeners  5; fullest queue 129 of 128 at [2001:db8::1]:9000"
+    );
+    let finding =
+        "findings   1 critical, 1 warning, 1 info: api[812] holds 1640 connections in CLOSE_WAIT";
+    assert!(lines[4].starts_with(finding), "{text}");
+    // A terminal breaks no line.
+    for width in 0..100 {
+        layout.width = Some(width);
+        let cut = summed(Format::Table, layout.clone(), None, &rows());
+        assert_eq!(cut.lines().count(), 5, "{cut}");
+        let widest = cut.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(usize::from(width).max(12)), "{cut}");
+    }
+    layout.color = Color::Always;
+    let painted = summed(Format::Table, layout.clone(), None, &rows());
+    assert!(
+        painted.contains("\u{1b}[1m\u{1b}[31mfindings\u{1b}[0m"),
+        "{painted}"
+    );
+    let plain = summed(Format::Plain, layout, None, &[]);
+    assert!(
+        !plain.contains('\u{1b}') && plain.starts_with("tcp        not listed\n"),
+        "{plain}"
+    );
+}
+
 fn drawn(signs: Signs, color: Color) -> String {
     let layout = Layout {
         color,

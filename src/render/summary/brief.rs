@@ -1,0 +1,139 @@
+//! `-s --brief`: the counts and the most severe finding in five lines.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use anstyle::Style;
+
+use crate::model::{Counts, Findings, Protocol, Severity, State};
+use crate::text::{counted, escape};
+
+use super::super::style;
+use super::super::{Color, Field, grid, paint};
+use super::text::{number, of_tcp};
+use super::{Totals, findings};
+
+/// Where the words begin.
+const INDENT: usize = 11;
+
+/// Writes five lines, cut at the edge of a terminal.
+pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color) {
+    let counts = &totals.counts;
+    let width = totals.layout.width.map_or(usize::MAX, usize::from);
+    let width = width.saturating_sub(INDENT);
+    let most_severe = totals.findings.as_ref().and_then(|all| all.found.first());
+    let bold = Style::new().bold();
+    let severe = most_severe.map_or(bold, |found| findings::style_of(found.severity));
+    for (title, mut text, style) in [
+        ("tcp", of_states(counts), bold),
+        ("others", of_others(counts), bold),
+        ("closing", of_tcp(counts), bold),
+        ("listeners", of_listeners(counts), bold),
+        ("findings", of_findings(totals.findings.as_ref()), severe),
+    ] {
+        if grid::width(&text) > width {
+            text = grid::cut(&text, width.saturating_sub(1));
+            text.push(totals.layout.signs.more());
+        }
+        let (style, text) = (color.style(style), paint::text(&text, color));
+        // Writing to a Vec cannot fail.
+        let _ = writeln!(
+            out,
+            "{style}{title}{style:#}{:1$}{text}",
+            "",
+            INDENT - title.len()
+        );
+    }
+}
+
+/// `312: ESTABLISHED 250, TIME_WAIT 40`, the most frequent state first.
+fn of_states(counts: &Counts) -> String {
+    let mut states: BTreeMap<State, Option<u64>> = BTreeMap::new();
+    let mut total = Some(0);
+    for table in counts.of_protocol(Protocol::Tcp) {
+        total = total.zip(table.total_told()).map(|(a, b)| a + b);
+        for (state, count) in table.states_told() {
+            let sum = states.entry(state).or_insert(Some(0));
+            *sum = sum.zip(count).map(|(a, b)| a + b);
+        }
+    }
+    if counts.of_protocol(Protocol::Tcp).next().is_none() {
+        return "not listed".to_owned();
+    }
+    let mut states: Vec<_> = states.into_iter().collect();
+    // What is unknown may be the most.
+    states.sort_by_key(|(_, count)| (count.is_some(), std::cmp::Reverse(*count)));
+    let states = states.into_iter().map(|(state, count)| {
+        let state = paint::mark_state(&state.to_string());
+        format!("{state} {}", number(count))
+    });
+    let states: Vec<String> = states.collect();
+    let colon = if states.is_empty() { "" } else { ": " };
+    format!("{}{colon}{}", number(total), states.join(", "))
+}
+
+/// `udp 45, raw 0`
+fn of_others(counts: &Counts) -> String {
+    let others = Protocol::ALL.into_iter().filter(|protocol| {
+        *protocol != Protocol::Tcp && counts.of_protocol(*protocol).next().is_some()
+    });
+    let others = others.map(|protocol| {
+        let tables = counts.of_protocol(protocol);
+        format!(
+            "{protocol} {}",
+            number(tables.map(|table| table.total_told()).sum())
+        )
+    });
+    let others: Vec<String> = others.collect();
+    if others.is_empty() {
+        "not listed".to_owned()
+    } else {
+        others.join(", ")
+    }
+}
+
+/// `12; fullest queue 129 of 128 at [2001:db8::1]:9000`
+fn of_listeners(counts: &Counts) -> String {
+    let listeners = &counts.listeners;
+    let fullest = listeners.fullest.first().map(|listener| {
+        let fields = [Field::RecvQueue, Field::SendQueue, Field::Local];
+        let [queue, limit, local] =
+            fields.map(|field| style::Style::WORD.text(field, &listener.row()));
+        format!("; fullest queue {queue} of {limit} at {local}")
+    });
+    format!("{}{}", listeners.count, fullest.unwrap_or_default())
+}
+
+/// `1 critical, 2 warning: api[812] holds …`
+fn of_findings(all: Option<&Findings>) -> String {
+    let Some(all) = all else {
+        return "not looked for".to_owned();
+    };
+    let Some(first) = all.found.first() else {
+        let none = format!("none in {}", counted(all.checked.len(), "check"));
+        return all.not_checked().unwrap_or(none);
+    };
+    let levels = [Severity::Critical, Severity::Warning, Severity::Info];
+    let levels = levels.map(|level| {
+        let count = all
+            .found
+            .iter()
+            .filter(|found| found.severity == level)
+            .count();
+        (count, level.name())
+    });
+    let levels = levels.iter().filter(|(count, _)| *count > 0);
+    let levels: Vec<String> = levels
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let netns = first
+        .netns
+        .as_ref()
+        .map(|netns| format!("{}: ", escape(netns)));
+    format!(
+        "{}: {}{}",
+        levels.join(", "),
+        netns.unwrap_or_default(),
+        first.text
+    )
+}
