@@ -1,11 +1,12 @@
 //! `-s --brief`: the counts and the most severe finding in five lines.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use anstyle::Style;
 
-use crate::model::{Counts, Findings, Protocol, Severity, State};
+use crate::model::{Counts, Findings, Protocol, Severity, State, StateCounts};
 use crate::text::{counted, escape};
 
 use super::super::style;
@@ -15,6 +16,8 @@ use super::{Totals, findings};
 
 /// Where the words begin.
 const INDENT: usize = 11;
+
+const NOT_LISTED: &str = "not listed";
 
 /// Writes five lines, cut at the edge of a terminal.
 pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color) {
@@ -46,47 +49,47 @@ pub(in crate::render) fn write(out: &mut Vec<u8>, totals: &Totals, color: Color)
     }
 }
 
+/// How many sockets of a protocol there are; nothing if it was not read.
+fn total(counts: &Counts, protocol: Protocol) -> Option<String> {
+    let mut tables = counts.of_protocol(protocol).peekable();
+    tables.peek()?;
+    Some(number(tables.map(StateCounts::total_told).sum()))
+}
+
 /// `312: ESTABLISHED 250, TIME_WAIT 40`, the most frequent state first.
 fn of_states(counts: &Counts) -> String {
-    let mut states: BTreeMap<State, Option<u64>> = BTreeMap::new();
-    let mut total = Some(0);
-    for table in counts.of_protocol(Protocol::Tcp) {
-        total = total.zip(table.total_told()).map(|(a, b)| a + b);
-        for (state, count) in table.states_told() {
-            let sum = states.entry(state).or_insert(Some(0));
-            *sum = sum.zip(count).map(|(a, b)| a + b);
-        }
-    }
-    if counts.of_protocol(Protocol::Tcp).next().is_none() {
-        return "not listed".to_owned();
-    }
-    let mut states: Vec<_> = states.into_iter().collect();
+    let Some(total) = total(counts, Protocol::Tcp) else {
+        return NOT_LISTED.to_owned();
+    };
+    let tables = counts.of_protocol(Protocol::Tcp);
+    let states: BTreeSet<State> = tables
+        .flat_map(StateCounts::states_told)
+        .map(|(state, _)| state)
+        .collect();
+    let states = states.into_iter();
+    let mut states: Vec<_> = states
+        .map(|state| (counts.told(Protocol::Tcp, state), state))
+        .collect();
     // What is unknown may be the most.
-    states.sort_by_key(|(_, count)| (count.is_some(), std::cmp::Reverse(*count)));
-    let states = states.into_iter().map(|(state, count)| {
+    states.sort_by_key(|(count, _)| (count.is_some(), Reverse(*count)));
+    let states = states.into_iter().map(|(count, state)| {
         let state = paint::mark_state(&state.to_string());
         format!("{state} {}", number(count))
     });
     let states: Vec<String> = states.collect();
     let colon = if states.is_empty() { "" } else { ": " };
-    format!("{}{colon}{}", number(total), states.join(", "))
+    format!("{total}{colon}{}", states.join(", "))
 }
 
 /// `udp 45, raw 0`
 fn of_others(counts: &Counts) -> String {
-    let others = Protocol::ALL.into_iter().filter(|protocol| {
-        *protocol != Protocol::Tcp && counts.of_protocol(*protocol).next().is_some()
-    });
-    let others = others.map(|protocol| {
-        let tables = counts.of_protocol(protocol);
-        format!(
-            "{protocol} {}",
-            number(tables.map(|table| table.total_told()).sum())
-        )
-    });
-    let others: Vec<String> = others.collect();
+    let others = Protocol::ALL.into_iter();
+    let others = others.filter(|protocol| *protocol != Protocol::Tcp);
+    let others: Vec<String> = others
+        .filter_map(|protocol| Some(format!("{protocol} {}", total(counts, protocol)?)))
+        .collect();
     if others.is_empty() {
-        "not listed".to_owned()
+        NOT_LISTED.to_owned()
     } else {
         others.join(", ")
     }
