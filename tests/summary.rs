@@ -81,10 +81,10 @@ fn brief_is_five_lines_of_text_and_no_other_format() {
         "prometheus",
         "svg",
     ] {
-        let refused = lsock(&["-s", "--brief", "--format", format]);
+        let refused = lsock(["-s", "--brief", "--format", format]);
         assert_eq!(refused.status, Some(2), "{format}");
     }
-    assert_eq!(lsock(&["--brief"]).status, Some(2));
+    assert_eq!(lsock(["--brief"]).status, Some(2));
 }
 
 #[test]
