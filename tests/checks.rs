@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::scene::expected::local_address;
 use crate::scene::{V4, V6, tcp};
-use crate::support::{Child, Run, calls, close, fresh, lsock, program, straced, with_faults};
+use crate::support::{
+    Child, Run, calls, close, fresh, lsock, program, straced, until_ok, with_faults,
+};
 
 mod events;
 mod expect;
@@ -28,11 +30,12 @@ pub fn free_port() -> u16 {
     port
 }
 
-/// A server that listens.
+/// A server that listens. One closed just before may live on in a child that another test starts, until its exec.
 fn listen_at(ip: IpAddr, port: u16) -> OwnedFd {
     let listener = tcp::socket(ip).unwrap();
     rustix::net::sockopt::set_socket_reuseaddr(&listener, true).unwrap();
-    rustix::net::bind(&listener, &SocketAddr::new(ip, port)).unwrap();
+    let address = SocketAddr::new(ip, port);
+    until_ok("a port", || rustix::net::bind(&listener, &address));
     rustix::net::listen(&listener, 5).unwrap();
     listener
 }
