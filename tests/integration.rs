@@ -52,6 +52,7 @@ mod other_reader;
 mod output_errors;
 mod owners;
 mod peers;
+mod privileges;
 mod proc_root;
 mod readme;
 mod recording;

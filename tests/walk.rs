@@ -23,7 +23,7 @@ const COLUMNS: &str = "family,state,recv_q,send_q,src,dst,uid,inode,shutdown,mar
     interface,timer.kind,timer.retransmits";
 
 /// False where the kernel does not let us walk, which is said.
-fn can_walk() -> bool {
+pub fn can_walk() -> bool {
     let run = lsock(["-tn", "--source", "bpf"]);
     if run.status == Some(0) {
         return true;
