@@ -231,7 +231,7 @@ struct Typed {
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
 
-    /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus, svg
+    /// table, plain (in a pipe), json, ndjson, csv, csv-safe, netstat; with -s: openmetrics, prometheus, svg, html
     #[arg(long, value_name = "FORMAT", value_parser = words::formats())]
     format: Option<FormatWord>,
     /// Same as --format json; --output FILE: into a file
@@ -394,6 +394,9 @@ impl Typed {
     fn meant(mut self, hint: Option<String>, terminal: Terminal) -> Result<Command, Error> {
         if self.threads || self.context {
             self.processes = self.processes.max(1);
+        }
+        if self.is_page() {
+            self.columns = Some(self.page_columns());
         }
         Ok(if let Some(engine) = self.schema {
             Command::Print(self.schema(engine, terminal)?)

@@ -51,6 +51,7 @@ mod order;
 mod other_reader;
 mod output_errors;
 mod owners;
+mod pages;
 mod peers;
 mod privileges;
 mod proc_root;

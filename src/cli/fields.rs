@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::habits;
+use super::{FormatWord, Typed, habits};
 use crate::error::Error;
 use crate::fields::{Cost, Field};
 use crate::model::Table;
-use crate::render::{Order, SortKey};
+use crate::render::{Format, Order, SortKey};
 use crate::text::{escape, nearest};
 
 pub(super) struct FieldNeeds {
@@ -50,6 +50,23 @@ impl FieldNeeds {
     /// The same for all that is shown.
     pub(super) fn shows(&self, cost: Cost) -> bool {
         self.shown.contains(&cost) || self.filter.contains(&cost)
+    }
+}
+
+impl Typed {
+    /// Are sockets shown in a page of counts?
+    pub(super) fn is_page(&self) -> bool {
+        self.summary && self.format == Some(FormatWord::Own(Format::Html))
+    }
+
+    /// Their columns. A recording has no processes.
+    pub(super) fn page_columns(&self) -> String {
+        let netns = if self.netns.is_empty() { "" } else { "netns," };
+        let owners = match self.replay {
+            None => ",user,container,pod,unit,processes",
+            Some(_) => "",
+        };
+        format!("{netns}protocol,state,recv_queue,send_queue,local,peer{owners}")
     }
 }
 

@@ -61,8 +61,8 @@ impl Typed {
             .first()
             .copied()
             .filter(|_| is_checked && is_one);
-        let shows =
-            !(self.summary || check.wants_answer_alone()) || filter.needs().contains(&Cost::Shown);
+        let shows = !(self.summary && !self.is_page() || check.wants_answer_alone())
+            || filter.needs().contains(&Cost::Shown);
         let listed = if shows { &*columns } else { &[] };
         let needs = FieldNeeds::new(listed, chosen.is_some(), order.keys(), filter.needs());
         let owners = shows && self.processes > 0 || needs.named.contains(&Cost::Owners);
@@ -90,7 +90,7 @@ impl Typed {
                 },
                 ..self.lookups(&needs, format, (&input, owners))
             },
-            layout: self.layout(columns.clone(), extras, terminal),
+            layout: self.layout(columns.clone(), extras, &filter, terminal),
             has_usual_columns: chosen.is_none(),
             named: tables.are_named(),
             tables: tables.list(&input, checked == Some(Family::Inet)),
@@ -452,7 +452,13 @@ impl Typed {
         self.proc_root.is_none() && self.replay.is_none()
     }
 
-    fn layout(&self, columns: Vec<Field>, extras: Extras, terminal: Terminal) -> Layout {
+    fn layout(
+        &self,
+        columns: Vec<Field>,
+        extras: Extras,
+        filter: &Expr,
+        terminal: Terminal,
+    ) -> Layout {
         let usual = if terminal.is_terminal && !terminal.no_color {
             Color::Always
         } else {
@@ -478,6 +484,11 @@ impl Typed {
                 Signs::Unicode
             } else {
                 Signs::Ascii
+            },
+            filter: if *filter == Expr::ALWAYS {
+                String::new()
+            } else {
+                filter.to_string()
             },
         }
     }

@@ -87,7 +87,8 @@ impl Query {
     }
 
     fn looked_at(&self) -> Vec<Field> {
-        let is_shown = self.report == Report::Rows && !self.check.wants_answer_alone();
+        let has_rows = self.report == Report::Rows || self.format == Format::Html;
+        let is_shown = has_rows && !self.check.wants_answer_alone();
         let sorted = self.order.keys().iter().map(|key| key.column);
         if is_shown || self.filter.needs().contains(&Cost::Shown) {
             self.layout.columns.iter().copied().chain(sorted).collect()

@@ -113,6 +113,8 @@ pub enum Format {
     Metrics(Metrics),
     /// The TCP state machine with its counts; likewise.
     Svg,
+    /// A page: of counts with the sockets, or of exchanges.
+    Html,
 }
 
 /// How gauges end: the formats are alike else.
@@ -196,6 +198,8 @@ pub struct Layout {
     pub leaves_out_empty: bool,
     /// In the `table` of `-s`: what the diagram is drawn with.
     pub signs: Signs,
+    /// In `html`: the filter, to be told.
+    pub filter: String,
 }
 
 /// Where and when a list is made.

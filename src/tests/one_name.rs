@@ -151,8 +151,9 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
 fn every_field_is_shown_under_its_name_in_every_format() {
     for field in every() {
         let label = field.label();
-        // Metrics and drawings are of counts.
-        let of_counts = |format: &Format| matches!(format, Format::Metrics(_) | Format::Svg);
+        // The others are of counts.
+        let of_counts =
+            |format: &Format| matches!(format, Format::Metrics(_) | Format::Svg | Format::Html);
         for format in Format::ALL.into_iter().filter(|one| !of_counts(one)) {
             let words = ["-an", "--columns", &label, "--format", format.name()];
             let run = list(&[&BOTH[..], &words].concat(), two());

@@ -30,6 +30,12 @@ fn what_loads_rows_is_of_rows_for_programs() {
             "",
         ),
         (
+            "a page of a listing",
+            &["-t", "--format", "html"],
+            "--format html needs -s",
+            "",
+        ),
+        (
             "drawings one after another",
             &["-s", "-c", "--format", "svg"],
             "-c cannot be combined with --format svg",

@@ -1,5 +1,6 @@
 //! What the tests have in common.
 
+mod browser;
 mod child;
 mod kernel;
 mod rows;
@@ -9,6 +10,7 @@ mod start;
 mod strace;
 mod wait;
 
+pub use browser::Browser;
 pub use child::{Child, Reading, send};
 pub use kernel::{can_list_bound, is_from, lists_bound};
 pub use rows::{bytes_of, differences, fields, is_of, shown};

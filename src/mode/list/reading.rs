@@ -135,7 +135,9 @@ impl Listing<'_> {
                 Ok(ControlFlow::Continue(()))
             }
             // Listeners are shown.
-            Output::Counts(summing, _) if socket.state != State::Listen => {
+            Output::Counts(summing, _)
+                if socket.state != State::Listen && !summing.has_room(socket) =>
+            {
                 summing.row(&Row::bare(socket))
             }
             output => match output.sink() {
@@ -288,7 +290,7 @@ impl Visitor for Reading<'_, '_> {
     fn counts(&self) -> bool {
         let is_of_state = |test: &&Test| matches!(test, Test::State(_));
         let by_state = |rule: &Rule| rule.expr().tests().iter().all(is_of_state);
-        matches!(self.listing.output, Output::Counts(..))
+        matches!(&self.listing.output, Output::Counts(summing, _) if !summing.lists())
             && self.listing.unlisted.is_none()
             && self.rules.iter().all(by_state)
     }

@@ -22,7 +22,7 @@ pub(super) use json::{Objects, grouped, key, member, members};
 
 impl Format {
     /// Those of `--format`, as the help lists them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Table,
         Self::Plain,
         Self::Json,
@@ -32,6 +32,7 @@ impl Format {
         Self::Metrics(Metrics::OpenMetrics),
         Self::Metrics(Metrics::Prometheus),
         Self::Svg,
+        Self::Html,
     ];
 
     /// What `--format` calls it.
@@ -46,6 +47,7 @@ impl Format {
             Self::Metrics(Metrics::OpenMetrics) => "openmetrics",
             Self::Metrics(Metrics::Prometheus) => "prometheus",
             Self::Svg => "svg",
+            Self::Html => "html",
         }
     }
 
@@ -53,7 +55,7 @@ impl Format {
     pub const fn is_text(self) -> bool {
         matches!(
             self,
-            Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_)
+            Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) | Self::Html
         )
     }
 
@@ -68,7 +70,9 @@ impl Format {
     /// The columns of a listing for which none were chosen.
     pub fn columns(self, extras: Extras) -> Vec<Field> {
         match self {
-            Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) => extras.columns(),
+            Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) | Self::Html => {
+                extras.columns()
+            }
             Self::Json | Self::Ndjson | Self::Metrics(_) | Self::Svg => {
                 let result = extras.has(Extras::RESULT).then_some(Field::Result);
                 Field::VOCABULARY.into_iter().chain(result).collect()
@@ -115,6 +119,7 @@ impl Format {
             Self::Csv | Self::CsvSafe => csv::counts(out, totals),
             Self::Metrics(_) => metrics::write(out, totals, summary),
             Self::Svg => page::drawing(out, totals),
+            Self::Html => page::report(out, totals, summary),
         }
     }
 }
@@ -140,8 +145,8 @@ pub fn sink<'w>(
             let leading = envelope.leading_members(false);
             Box::new(Json::new(&layout, leading, Objects::lines(out)))
         }
-        // Metrics and drawings are counts: no listing is in their formats.
-        Format::Csv | Format::CsvSafe | Format::Metrics(_) | Format::Svg => {
+        // Metrics, drawings and pages are of counts: no listing is in their formats.
+        Format::Csv | Format::CsvSafe | Format::Metrics(_) | Format::Svg | Format::Html => {
             Box::new(csv::CsvRows::new(format, &layout, envelope, out))
         }
     }
@@ -161,7 +166,7 @@ pub fn event_sink<'w>(
     }
     let (most, out) = (layout.most_pairs, Out::new(out));
     let writer = match format {
-        Format::Table | Format::Plain | Format::Netstat(_) | Format::Ss(_) => {
+        Format::Table | Format::Plain | Format::Netstat(_) | Format::Ss(_) | Format::Html => {
             text_events(format, layout, grouping, out)
         }
         Format::Json => {

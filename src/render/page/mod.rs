@@ -1,13 +1,24 @@
-//! Markup: `svg` is the diagram alone.
+//! Markup: the diagram alone, and pages that are one file, which loads nothing and can be read without scripts.
 
 mod diagram;
+mod report;
 
 use std::fmt::Write as _;
+
+use crate::model::Summary;
 
 use super::summary::Totals;
 
 /// The colors and looks of what is drawn, light and dark.
 const DRAWING: &str = include_str!("drawing.css");
+/// The style sheet of a page, and what it is [known](POLICY) by.
+const STYLE: &str = concat!(include_str!("drawing.css"), include_str!("page.css"));
+/// What sorts and filters its tables.
+const SCRIPT: &str = include_str!("page.js");
+
+/// The only style sheet and the only script that a page may have, whatever stands in a name: their hashes.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
+     style-src 'sha256-ISA3oznSQM9fYzNYDTOIitLhFNVtmjV+P7VuXS92G68='; script-src 'sha256-Vxhr5TsMZMsQxUvHfJ3+UigcdwvDERglV9cH4o3l+Fc='";
 
 /// A text as the content of an element, or as the value of an attribute in quotes. What a terminal must not get,
 /// and what XML cannot hold, is escaped as there.
@@ -28,10 +39,33 @@ fn markup(text: &str) -> String {
     out
 }
 
+/// A page up to its content: `title` of this host, at this time.
+fn begin(title: &str, host: &str, about: &str) -> String {
+    let [title, host, about] = [title, host, about].map(markup);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title} {host}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <header>\n<h1>{title} <b>{host}</b></h1>\n<p>{about}</p>\n</header>\n<main>\n"
+    )
+}
+
+/// The rest of it.
+fn end() -> String {
+    format!("</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n")
+}
+
 /// Writes a document with the diagram and nothing else.
 pub(super) fn drawing(out: &mut Vec<u8>, totals: &Totals) {
     let style = format!("<style>\n{DRAWING}</style>\n");
     out.extend_from_slice(diagram::of(totals, &style).as_bytes());
+}
+
+/// Writes a page of counts, with what was found wrong and the sockets.
+pub(super) fn report(out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
+    out.extend_from_slice(report::of(totals, summary).as_bytes());
 }
 
 #[cfg(test)]

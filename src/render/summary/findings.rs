@@ -33,16 +33,11 @@ pub(super) fn write(
     let width = totals.layout.width;
     let width = width.map_or(USUAL, usize::from);
     let width = width.clamp(NARROWEST, WIDEST);
-    let alike = findings.chunk_by(|a, b| (a.kind, a.severity) == (b.kind, b.severity));
-    for alike in alike {
-        let (each, others) = alike.split_at(alike.len().min(TOLD));
+    for (each, more) in by_kind(findings) {
         for finding in each {
             write_one(out, finding, color, width);
         }
-        if let [first, ..] = others {
-            let sockets: u64 = others.iter().map(|finding| finding.count).sum();
-            let (count, kind) = (others.len(), first.kind);
-            let text = format!("and {count} more of {kind}, of {sockets} sockets: see -j");
+        if let Some(text) = more {
             // Writing to a Vec cannot fail.
             let _ = writeln!(out, "\n{:INDENT$}{text}", "");
         }
@@ -50,35 +45,44 @@ pub(super) fn write(
     match all.not_checked() {
         Some(text) => _ = writeln!(out, "\n{text}"),
         None if findings.is_empty() && is_complete => {
-            write_none(out, all.checked.len(), &totals.counts, color);
+            if let Some(text) = none(all.checked.len(), &totals.counts) {
+                let style = color.style(AnsiColor::Green.on_default().bold());
+                let gap = INDENT - 2;
+                let _ = writeln!(out, "\n{style}ok{style:#}{:gap$}{text}", "");
+            }
         }
         None => {}
     }
 }
 
-/// `ok       17 checks of 312 tcp and 45 udp sockets found nothing wrong`
-fn write_none(out: &mut Vec<u8>, checks: usize, counts: &Counts, color: Color) {
+/// Those of each kind that are told in full, and what stands for the others.
+pub(in crate::render) fn by_kind(
+    findings: &[Finding],
+) -> impl Iterator<Item = (&[Finding], Option<String>)> {
+    let alike = findings.chunk_by(|a, b| (a.kind, a.severity) == (b.kind, b.severity));
+    alike.map(|alike| {
+        let (each, others) = alike.split_at(alike.len().min(TOLD));
+        let sockets: u64 = others.iter().map(|finding| finding.count).sum();
+        let (count, kind) = (others.len(), alike.first().map_or("", |first| first.kind));
+        let more = format!("and {count} more of {kind}, of {sockets} sockets: see -j");
+        (each, (count > 0).then_some(more))
+    })
+}
+
+/// `17 checks of 312 tcp and 45 udp sockets found nothing wrong`; `None` = nothing was there to be checked.
+pub(in crate::render) fn none(checks: usize, counts: &Counts) -> Option<String> {
     let is_read = |protocol: &Protocol| counts.of_protocol(*protocol).next().is_some();
     let checked = Protocol::ALL.into_iter().filter(|protocol| {
         is_read(protocol) && FINDINGS.iter().any(|f| f.protocols.contains(protocol))
     });
     let of = checked.map(|protocol| format!("{} {protocol}", counts.total(protocol)));
     let of: Vec<String> = of.collect();
-    if of.is_empty() {
-        return;
-    }
-    let of = enumeration(&of, "and");
-    let style = color.style(AnsiColor::Green.on_default().bold());
-    let (gap, checks) = (INDENT - 2, counted(checks, "check"));
-    let text = format!("{:gap$}{checks} of {of} sockets found nothing wrong", "");
-    let _ = writeln!(out, "\n{style}ok{style:#}{text}");
+    let (checks, sockets) = (counted(checks, "check"), enumeration(&of, "and"));
+    (!of.is_empty()).then(|| format!("{checks} of {sockets} sockets found nothing wrong"))
 }
 
-fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
-    let style = color.style(style_of(finding.severity));
-    let severity = finding.severity.name();
-    let gap = " ".repeat(INDENT.saturating_sub(severity.len()));
-    let mut text = format!("\n{style}{severity}{style:#}{gap}");
+/// Its words, with the namespace, and the command that lists the sockets.
+pub(in crate::render) fn told(finding: &Finding) -> (String, String) {
     let (mut words, mut options) = (finding.text.clone(), String::new());
     // In one piece, to be copied into a shell.
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
@@ -88,9 +92,18 @@ fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
         let name = escape(netns).replace(',', r"\x2c");
         options = format!(" -N {}", quoted(&name));
     }
-    push_wrapped(&mut text, &words, INDENT, width);
     let sockets = quoted(&finding.sockets);
-    let _ = writeln!(out, "{text}\n{:INDENT$}lsock{options} -ap {sockets}", "");
+    (words, format!("lsock{options} -ap {sockets}"))
+}
+
+fn write_one(out: &mut Vec<u8>, finding: &Finding, color: Color, width: usize) {
+    let style = color.style(style_of(finding.severity));
+    let severity = finding.severity.name();
+    let gap = " ".repeat(INDENT.saturating_sub(severity.len()));
+    let mut text = format!("\n{style}{severity}{style:#}{gap}");
+    let (words, command) = told(finding);
+    push_wrapped(&mut text, &words, INDENT, width);
+    let _ = writeln!(out, "{text}\n{:INDENT$}{command}", "");
 }
 
 pub(super) const fn style_of(severity: Severity) -> Style {

@@ -1,7 +1,7 @@
 //! `-s`: a sink that counts rows. What it counted is written at the end.
 
 pub(super) mod brief;
-mod findings;
+pub(super) mod findings;
 pub(super) mod text;
 
 use std::collections::BTreeMap;
@@ -14,10 +14,12 @@ use std::time::Instant;
 use crate::model::{Counts, Findings, Network, OwnedRow, Row, Socket, State, Summary, Table};
 
 use super::out::Out;
-use super::{Envelope, Format, Layout, Sink};
+use super::{Envelope, Format, Layout, Order, Sink};
 
 /// Listeners shown, unless `--limit` says otherwise.
 const LISTENERS: usize = 20;
+/// Sockets of each table and state, and of all, in a page likewise: it stays small enough to be sent.
+const ROOM: [usize; 2] = [500, 5_000];
 
 /// What there is to write at the end.
 pub(super) struct Totals {
@@ -32,6 +34,10 @@ pub(super) struct Totals {
     pub(super) format: Format,
     pub(super) layout: Layout,
     pub(super) envelope: Envelope,
+    /// In `html`: sockets that are listed.
+    pub(super) rows: Vec<OwnedRow>,
+    /// In `html`: as many sockets of each table and state are listed at most, and as many of all.
+    pub(super) room: [usize; 2],
     /// When counting began.
     pub(super) begun: Instant,
 }
@@ -67,6 +73,8 @@ pub struct Summing<'w> {
     checkpoint: Option<(Option<u32>, Counts)>,
     /// Listeners that are kept.
     most: usize,
+    /// Rows that were kept before the checkpoint.
+    settled: usize,
     totals: Totals,
     out: Out<'w>,
 }
@@ -86,6 +94,7 @@ impl<'w> Summing<'w> {
             counted: BTreeMap::new(),
             checkpoint: None,
             most,
+            settled: 0,
             totals: Totals {
                 counts: Counts::new(most),
                 parts: Vec::new(),
@@ -94,6 +103,8 @@ impl<'w> Summing<'w> {
                 format,
                 layout,
                 envelope,
+                rows: Vec::new(),
+                room: limit.map_or(ROOM, |limit| [limit, usize::MAX]),
                 begun: Instant::now(),
             },
             out: Out::new(out),
@@ -187,9 +198,28 @@ impl<'w> Summing<'w> {
         counts
     }
 
+    /// True if sockets are listed beside their counts.
+    pub fn lists(&self) -> bool {
+        self.totals.format == Format::Html
+    }
+
+    /// True if this one will be listed.
+    pub fn has_room(&self, socket: &Socket) -> bool {
+        let counts = self.counted.get(&socket.netns);
+        let table = counts.and_then(|counts| {
+            let mut tables = counts.tables.iter();
+            tables.find(|counts| counts.table == socket.table())
+        });
+        let alike = table.map_or(0, |table| table.of(socket.state));
+        let [of_each, of_all] = self.totals.room;
+        let is_one_of_few = usize::try_from(alike).is_ok_and(|alike| alike < of_each);
+        self.lists() && is_one_of_few && self.totals.rows.len() < of_all
+    }
+
     /// Begins rows that may have to be rolled back: all of one namespace.
     pub fn checkpoint(&mut self) {
         self.checkpoint = None;
+        self.settled = self.totals.rows.len();
     }
 
     /// Drops every row since the last checkpoint, which can always be done.
@@ -197,12 +227,16 @@ impl<'w> Summing<'w> {
         if let Some((netns, before)) = self.checkpoint.take() {
             self.counted.insert(netns, before);
         }
+        self.totals.rows.truncate(self.settled);
         true
     }
 }
 
 impl Sink for Summing<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<ControlFlow<()>> {
+        if self.has_room(row.socket) {
+            self.totals.rows.push(OwnedRow::keep(row));
+        }
         self.of(row.socket.netns).add(row);
         Ok(ControlFlow::Continue(()))
     }
@@ -211,7 +245,9 @@ impl Sink for Summing<'_> {
         if !self.counted.is_empty() {
             self.settle(summary);
         }
-        let totals = &self.totals;
+        let totals = &mut self.totals;
+        let order = |a: &OwnedRow, b: &OwnedRow| Order::Usual.compare(&a.row(), &b.row());
+        totals.rows.sort_by(order);
         totals
             .format
             .write_counts(&mut self.out.buffer, totals, summary);

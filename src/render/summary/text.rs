@@ -110,7 +110,7 @@ pub(super) fn number(count: Option<u64>) -> String {
 }
 
 /// A line for all states of a protocol, and one for each in which something is.
-fn of_protocol(
+pub(in crate::render) fn of_protocol(
     netns: &str,
     counts: &Counts,
     protocol: Protocol,
@@ -155,7 +155,7 @@ fn of_protocol(
 }
 
 /// `TIME_WAIT 3, the last for 57.2s; half-closed 5; orphans 1`
-pub(super) fn of_tcp(counts: &Counts) -> String {
+pub(in crate::render) fn of_tcp(counts: &Counts) -> String {
     let rest = counts
         .longest_time_wait_ms
         .map(|rest| text::millis(rest.into()));

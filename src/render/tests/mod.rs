@@ -16,6 +16,7 @@ mod json;
 mod kept;
 mod names;
 mod netstat;
+mod page;
 mod pairs;
 mod rounds;
 mod scene;
@@ -59,6 +60,7 @@ fn layout(format: Format, extras: &[Extras]) -> Layout {
         is_brief: false,
         leaves_out_empty: false,
         signs: Signs::Unicode,
+        filter: String::new(),
     }
 }
 

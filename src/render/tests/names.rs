@@ -12,7 +12,7 @@ use crate::render::{Extras, Field, Format, Grouping, HeaderLine, event_sink};
 use crate::text;
 
 /// Bytes that matter to some format, more often than others.
-fn name() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn name() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         any::<u8>(),
         proptest::sample::select(&b" ,;\"\\\n-*?@[]{}:%\0"[..])
@@ -20,7 +20,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(byte, 0..12)
 }
 
-fn row(name: &[u8], text: &str) -> OwnedRow {
+pub(super) fn row(name: &[u8], text: &str) -> OwnedRow {
     let mut socket = scene::unix(name, name);
     socket.details_mut().congestion = name.to_vec();
     let mut place = Place::default();
