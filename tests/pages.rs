@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -14,13 +15,14 @@ use tempfile::TempDir;
 use crate::scene::holder::Holder;
 use crate::scene::{V4, tcp};
 use crate::shell;
-use crate::support::{Browser, command, fresh, lsock, spawn, stage};
+use crate::support::{Browser, Reading, close, command, fresh, lsock, program, spawn, stage};
 
 /// A file that `lsock -n` writes with these words.
 fn page(folder: &TempDir, words: &[&str]) -> PathBuf {
     let path = folder.path().join("page.html");
     let to = path.to_str().unwrap();
-    lsock([&["-n", "--output", to], words].concat()).done();
+    let run = lsock([&["-n", "--output", to], words].concat());
+    assert!(run.status == Some(0) && run.stdout.is_empty(), "{run:?}");
     path
 }
 
@@ -184,6 +186,50 @@ fn names_are_text() {
     // A name that got in would be refused.
     let inject = "document.body.append(Object.assign(document.createElement('script'), { text: 'window.got = 1' })); window.got";
     assert_eq!(browser.value(inject), Value::Null);
+}
+
+#[test]
+fn a_connection_is_drawn_as_arrows() {
+    let Some(_namespace) = fresh() else { return };
+    let Some(mut browser) = Browser::start(&[]) else {
+        return;
+    };
+    let words = ["-En", "--by", "pair", "--format", "html", "--limit", "1"];
+    let watch = Reading::start(program().args(words), |line| line);
+    watch.wait_for("a page", |lines| lines.iter().any(|line| line == "<main>"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let end = listener.local_addr().unwrap();
+    let client = TcpStream::connect(end).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    close(client);
+    close(server);
+    let (lines, run) = watch.outcome();
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("exchange.html");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    browser.open(&path, "dark");
+    // Without the style sheet, which has other line ends then, there would be complaints.
+    browser.assert_quiet();
+    let ends = browser.value("document.querySelector('.ends').innerText");
+    assert!(ends.as_str().unwrap().contains(&end.to_string()), "{ends}");
+    let states =
+        browser.value("[...document.querySelectorAll('svg .state')].map(one => one.textContent)");
+    for state in ["SYN_SENT", "ESTABLISHED", "FIN_WAIT_1", "CLOSE_WAIT"] {
+        let is_polled = run.stderr.contains("polling");
+        let has_it = states.as_array().unwrap().contains(&json!(state));
+        assert!(is_polled || has_it, "{state}: {states}");
+    }
+}
+
+#[test]
+fn a_page_of_connections_is_written_to_a_file_as_a_whole() {
+    let Some(_namespace) = fresh() else { return };
+    let folder = TempDir::new().unwrap();
+    let words = ["-E", "--by", "pair", "--format", "html", "--wait", "10ms"];
+    let text = std::fs::read_to_string(page(&folder, &words)).unwrap();
+    assert!(text.starts_with("<!DOCTYPE html>") && text.ends_with("</html>\n"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 /// The hash of a text, as a policy has it.

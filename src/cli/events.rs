@@ -22,7 +22,9 @@ impl Typed {
         };
         // Whose the ends are is a part of the drawing.
         self.processes |= u8::from(grouping == Grouping::Pair);
-        let (height, output) = (terminal.height, terminal.output);
+        let height = terminal.height;
+        // A file has no reader that leaves.
+        let output = terminal.output.filter(|_| self.output.is_none());
         let mut query = self.query(terminal)?;
         // Found out where it is shown only: that reads many files.
         let zone = terminal.zone.filter(|_| query.format == Format::Table);
@@ -34,6 +36,10 @@ impl Typed {
             };
             let text = format!("{what} of many steps, which csv cannot hold: use ndjson");
             return Err(Error::Usage(text));
+        }
+        if query.format == Format::Html && grouping != Grouping::Pair {
+            let text = "--format html draws connections: add --by pair to -E";
+            return Err(Error::Usage(text.to_owned()));
         }
         let shown = query.layout.columns.iter().copied();
         let untold = shown

@@ -11,7 +11,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::check::{Outcome, Tally, checked};
 use super::signals::{Second, Signals, caught};
-use super::{Messages, Stdout, sources};
+use super::{Messages, Replaced, Stdout, sources};
 use crate::error::Error;
 use crate::exit::Verdict;
 use crate::model::{Event, EventSummary, State, StateSet, Warning};
@@ -33,9 +33,12 @@ pub fn events(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    checked(&watching.query.check, messages, |messages| {
+    let (replaced, out) = Replaced::of(watching.query.output.as_deref(), out)?;
+    let verdict = checked(&watching.query.check, messages, |messages| {
         run(watching, envelope, out, messages)
-    })
+    })?;
+    replaced.map_or(Ok(()), Replaced::finish)?;
+    Ok(verdict)
 }
 
 fn run(

@@ -55,13 +55,7 @@ pub fn list(
     out: Box<dyn Write>,
     messages: &mut Messages<'_>,
 ) -> Result<Verdict, Error> {
-    let (replaced, out) = match &query.output {
-        Some(path) => {
-            let (replaced, out) = Replaced::create(path)?;
-            (Some(replaced), out)
-        }
-        None => (None, out),
-    };
+    let (replaced, out) = Replaced::of(query.output.as_deref(), out)?;
     let verdict = checked(&query.check, messages, |messages| {
         if let Some(hint) = &query.hint {
             messages.error(hint);

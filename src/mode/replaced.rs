@@ -15,12 +15,28 @@ pub(super) struct Replaced {
 }
 
 impl Replaced {
+    /// What writes to the file of `--output`, which it gives too, or to `out`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be created.
+    pub(super) fn of(
+        path: Option<&Path>,
+        out: Box<dyn Write>,
+    ) -> Result<(Option<Self>, Box<dyn Write>), Error> {
+        let Some(path) = path else {
+            return Ok((None, out));
+        };
+        let (replaced, out) = Self::create(path)?;
+        Ok((Some(replaced), out))
+    }
+
     /// Creates the file beside `path`, and gives what writes to it.
     ///
     /// # Errors
     ///
     /// When it cannot be created.
-    pub(super) fn create(path: &Path) -> Result<(Self, Box<dyn Write>), Error> {
+    fn create(path: &Path) -> Result<(Self, Box<dyn Write>), Error> {
         // A link stays one; `/dev/stdout` and a pipe are written to.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let is_other = fs::metadata(&path).is_ok_and(|found| !found.is_file());

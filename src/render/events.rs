@@ -3,6 +3,7 @@
 mod cells;
 mod drawing;
 mod exchange;
+mod ladder;
 mod life;
 mod lines;
 
@@ -16,6 +17,7 @@ use crate::model::{Event, EventSummary, Row, Spent, State, Traffic};
 use super::out::Out;
 use super::{Color, Field, Format, HeaderLine, Signs};
 use drawing::Drawings;
+pub(super) use ladder::Ladders;
 pub(super) use life::{Life, Lives, Pair, Roles, Step};
 use lines::EventLines;
 

@@ -32,7 +32,7 @@ fn what_loads_rows_is_of_rows_for_programs() {
         (
             "a page of a listing",
             &["-t", "--format", "html"],
-            "--format html needs -s",
+            "--format html needs -s, or -E --by pair",
             "",
         ),
         (
@@ -538,6 +538,18 @@ fn events_refuse_what_is_not_theirs() {
             &["-E", "--by", "pair", "--format", "csv-safe"],
             "--by pair has exchanges of many steps, which csv cannot hold",
             "ndjson",
+        ),
+        (
+            "a page of single steps",
+            &["-E", "--format", "html"],
+            "--format html draws connections: add --by pair to -E",
+            "",
+        ),
+        (
+            "steps to a file",
+            &["-E", "--output", "x"],
+            "-E cannot be combined with --output, but for --format html",
+            "",
         ),
         (
             "order",

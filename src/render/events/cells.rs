@@ -7,7 +7,29 @@ use crate::model::Row;
 use super::super::style::Style;
 use super::super::{Color, Field, Format, Signs, paint};
 use super::life::mark;
-use super::{EventLayout, Step, rfc_3339};
+use super::{EventLayout, Pair, Roles, Step, rfc_3339};
+
+/// What has its place in the drawing of a pair.
+const DRAWN: [Field; 6] = [
+    Field::Protocol,
+    Field::State,
+    Field::Local,
+    Field::Peer,
+    Field::Netns,
+    Field::Processes,
+];
+
+/// An end of a connection, in words.
+pub(super) struct End {
+    /// The processes that hold it, or why they are not known.
+    pub(super) owner: String,
+    /// Where it is, after its namespace where there are several.
+    pub(super) address: String,
+    /// The other columns in which there is something: `container: web`.
+    pub(super) others: Vec<String>,
+    /// True if any of its steps was seen.
+    pub(super) is_seen: bool,
+}
 
 /// How the cells of a line are written.
 #[derive(Debug, Clone)]
@@ -83,5 +105,42 @@ impl Cells {
             return "?".to_owned();
         }
         self.style.text(column, row)
+    }
+
+    /// Whose the ends of a connection are, and where.
+    pub(super) fn ends(&self, pair: &Pair) -> [Option<End>; 2] {
+        let [left, right] = &pair.ends;
+        [(left, right), (right, left)].map(|both| match both {
+            (Some(end), _) => Some(self.end(&end.row())),
+            (None, Some(other)) => {
+                let is_both = pair.roles == Roles::Both;
+                Some(End {
+                    owner: if is_both { "itself" } else { "not seen" }.to_owned(),
+                    address: self.bare(Field::Peer, &other.row()),
+                    others: Vec::new(),
+                    is_seen: false,
+                })
+            }
+            (None, None) => None,
+        })
+    }
+
+    fn end(&self, row: &Row<'_>) -> End {
+        let [owner, mut address] =
+            [Field::Processes, Field::Local].map(|column| self.bare(column, row));
+        let columns = &self.layout.columns;
+        if columns.contains(&Field::Netns) {
+            address = format!("{} {address}", self.bare(Field::Netns, row));
+        }
+        let is_drawn = |column: &&Field| DRAWN.contains(column) || column.get(row).is_none();
+        let others = columns.iter().filter(|column| !is_drawn(column));
+        let others =
+            others.map(|column| format!("{}: {}", column.label(), self.bare(*column, row)));
+        End {
+            owner,
+            address,
+            others: others.collect(),
+            is_seen: true,
+        }
     }
 }

@@ -3,16 +3,15 @@
 
 use std::io;
 
-use crate::model::Row;
 use crate::text;
 
 use super::super::grid::{self, Grid};
 use super::super::out::Out;
 use super::super::{Field, Format, Signs, paint};
-use super::cells::Cells;
+use super::cells::{Cells, End};
 use super::exchange::{self, Between, Line, Side};
 use super::life::mark;
-use super::{EventLayout, EventWriter, Life, Lives, Pair, Roles, Step};
+use super::{EventLayout, EventWriter, Lives, Pair, Step};
 
 /// Columns of a drawing with its longest words: a usual terminal.
 const WIDTH: usize = 80;
@@ -25,16 +24,6 @@ const RIGHT: usize = 44;
 
 /// States, what is between, states, time.
 const COLUMNS: [(usize, bool); 4] = [(13, false), (29, false), (11, false), (12, true)];
-
-/// What has its place in the drawing.
-const DRAWN: [Field; 6] = [
-    Field::Protocol,
-    Field::State,
-    Field::Local,
-    Field::Peer,
-    Field::Netns,
-    Field::Processes,
-];
 
 /// Draws connections.
 pub(in crate::render) struct Drawings<'w> {
@@ -59,33 +48,20 @@ impl<'w> Drawings<'w> {
 
     /// Whose the ends are and where, side by side.
     fn write_ends(&mut self, pair: &Pair) {
-        let [left, right] = &pair.ends;
-        let lines = |end: &Option<Life>, other: &Option<Life>, room| match (end, other) {
-            (Some(end), _) => {
-                let columns = [Field::Processes, Field::Local];
-                let [owner, mut address] =
-                    columns.map(|column| self.cells.bare(column, &end.row()));
-                if self.cells.layout.columns.contains(&Field::Netns) {
-                    let netns = self.cells.bare(Field::Netns, &end.row());
-                    address = format!("{netns} {address}");
-                }
-                let mut lines = end_lines(&owner, &address, room, paint::mark_owner);
-                lines.extend(self.others(&end.row()));
-                lines
-            }
-            (None, Some(other)) => {
-                let words = if pair.roles == Roles::Both {
-                    "itself"
+        let lines = |end: Option<End>, room| {
+            end.map_or_else(Vec::new, |end| {
+                let paint = if end.is_seen {
+                    paint::mark_owner
                 } else {
-                    "not seen"
+                    str::to_owned
                 };
-                let address = self.cells.bare(Field::Peer, &other.row());
-                end_lines(words, &address, room, str::to_owned)
-            }
-            (None, None) => Vec::new(),
+                let mut lines = end_lines(&end.owner, &end.address, room, paint);
+                lines.extend(end.others);
+                lines
+            })
         };
-        let left = lines(left, right, RIGHT - 1);
-        let right = lines(right, &pair.ends[0], WIDTH - RIGHT);
+        let [left, right] = self.cells.ends(pair);
+        let (left, right) = (lines(left, RIGHT - 1), lines(right, WIDTH - RIGHT));
         for place in 0..left.len().max(right.len()) {
             let [left, right] = [&left, &right].map(|lines| lines.get(place));
             let [left, right] = [left, right].map(|line| line.map_or("", String::as_str));
@@ -98,16 +74,6 @@ impl<'w> Drawings<'w> {
             let columns = [(begin.saturating_sub(grid::GAP), false), (0, false)];
             self.write(&Grid::new(columns).line(&[left, right]));
         }
-    }
-
-    /// The other columns, each on its line where there is something in it: `container: web`.
-    fn others(&self, row: &Row<'_>) -> Vec<String> {
-        let is_drawn = |column: &Field| DRAWN.contains(column) || column.get(row).is_none();
-        let columns = self.cells.layout.columns.iter().copied();
-        let others = columns.filter(|column| !is_drawn(column));
-        others
-            .map(|column| format!("{}: {}", column.label(), self.cells.bare(column, row)))
-            .collect()
     }
 
     fn write_line(&mut self, line: &Line, since: &mut Option<Step>) {
@@ -170,7 +136,7 @@ fn end_lines(owner: &str, address: &str, room: usize, paint: fn(&str) -> String)
 }
 
 /// `+31 us` since the time before; `0 us` is the first.
-fn time(step: &Step, before: Option<&Step>) -> String {
+pub(super) fn time(step: &Step, before: Option<&Step>) -> String {
     let since = before.map_or(0, |before| step.since_us(before));
     let text = text::micros(since);
     let unit = text.find(char::is_alphabetic).unwrap_or(text.len());

@@ -10,7 +10,7 @@ use std::io;
 
 use crate::model::Summary;
 
-use super::events::{self, EventLayout, EventSink, Grouping, text_events};
+use super::events::{self, EventLayout, EventSink, Grouping, Ladders, text_events};
 use super::out::Out;
 use super::page;
 use super::summary::{Totals, brief, text};
@@ -166,9 +166,11 @@ pub fn event_sink<'w>(
     }
     let (most, out) = (layout.most_pairs, Out::new(out));
     let writer = match format {
-        Format::Table | Format::Plain | Format::Netstat(_) | Format::Ss(_) | Format::Html => {
+        Format::Table | Format::Plain | Format::Netstat(_) | Format::Ss(_) => {
             text_events(format, layout, grouping, out)
         }
+        // It has pairs alone.
+        Format::Html => Box::new(Ladders::new(layout, envelope, out)),
         Format::Json => {
             let name = match grouping {
                 Grouping::None => "events",

@@ -18,11 +18,14 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// The only style sheet and the only script that a page may have, whatever stands in a name: their hashes.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
-     style-src 'sha256-ISA3oznSQM9fYzNYDTOIitLhFNVtmjV+P7VuXS92G68='; script-src 'sha256-Vxhr5TsMZMsQxUvHfJ3+UigcdwvDERglV9cH4o3l+Fc='";
+     style-src 'sha256-Rn5m+SiR01jyqX6rQq1rNw4elt8zoq3dpm7nDjgoa0w='; script-src 'sha256-Vxhr5TsMZMsQxUvHfJ3+UigcdwvDERglV9cH4o3l+Fc='";
+
+/// Lines of a list of warnings or sources: there may be a thousand namespaces.
+const LINES: usize = 100;
 
 /// A text as the content of an element, or as the value of an attribute in quotes. What a terminal must not get,
 /// and what XML cannot hold, is escaped as there.
-fn markup(text: &str) -> String {
+pub(super) fn markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for c in crate::text::shown(text).chars() {
         // Writing to a String cannot fail.
@@ -40,7 +43,7 @@ fn markup(text: &str) -> String {
 }
 
 /// A page up to its content: `title` of this host, at this time.
-fn begin(title: &str, host: &str, about: &str) -> String {
+pub(super) fn begin(title: &str, host: &str, about: &str) -> String {
     let [title, host, about] = [title, host, about].map(markup);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -53,8 +56,38 @@ fn begin(title: &str, host: &str, about: &str) -> String {
 }
 
 /// The rest of it.
-fn end() -> String {
+pub(super) fn end() -> String {
     format!("</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n")
+}
+
+/// A paragraph with a mark of its class, and what follows it.
+fn article(page: &mut String, class: &str, strong: &str, words: &str, rest: &str) {
+    let words = markup(words);
+    let _ = writeln!(
+        page,
+        "<article class=\"{class}\"><p><b>{strong}</b> {words}</p>{rest}</article>"
+    );
+}
+
+/// Whether all of what a page has was read, and what is missing.
+pub(super) fn complete(page: &mut String, what: &str, is_complete: bool, mut missing: Vec<String>) {
+    let all = format!("All {what} were read.");
+    let warned = format!("{all} Warnings:");
+    let partly = format!("Not all {what} could be read:");
+    let (class, strong, words) = match (is_complete, missing.is_empty()) {
+        (true, true) => ("ok", "complete", all),
+        (true, false) => ("warning", "complete", warned),
+        (false, _) => ("critical", "incomplete", partly),
+    };
+    let more = missing.split_off(missing.len().min(LINES)).len();
+    missing.extend((more > 0).then(|| format!("and {more} more")));
+    let lines = missing.iter();
+    let lines = lines.map(|line| format!("<li>{}</li>\n", markup(line)));
+    let list = match lines.collect::<String>() {
+        none if none.is_empty() => none,
+        lines => format!("<ul>\n{lines}</ul>"),
+    };
+    article(page, class, strong, &words, &list);
 }
 
 /// Writes a document with the diagram and nothing else.

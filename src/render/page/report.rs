@@ -12,12 +12,10 @@ use super::super::style::Style;
 use super::super::summary::{Totals, findings, text};
 use super::super::weight::number;
 use super::super::{Field, grid};
-use super::{begin, diagram, end, markup};
+use super::{LINES, article, begin, complete, diagram, end, markup};
 
 /// Characters of a cell: a listener may have a thousand processes.
 const LONGEST: usize = 400;
-/// Lines of a list of warnings or sources: there may be a thousand namespaces.
-const LINES: usize = 100;
 
 /// The states of sockets that have no peer.
 const ALONE: StateSet = StateSet::EMPTY
@@ -54,14 +52,6 @@ pub(super) fn of(totals: &Totals, summary: &Summary) -> String {
     page + &end()
 }
 
-fn article(page: &mut String, class: &str, strong: &str, words: &str, rest: &str) {
-    let words = markup(words);
-    let _ = writeln!(
-        page,
-        "<article class=\"{class}\"><p><b>{strong}</b> {words}</p>{rest}</article>"
-    );
-}
-
 /// Whether all was read, and what was not.
 fn completeness(page: &mut String, summary: &Summary) {
     let warnings = summary.diagnostics.warnings.iter();
@@ -71,20 +61,7 @@ fn completeness(page: &mut String, summary: &Summary) {
             missing.push(format!("{sockets} are not listed"));
         }
     }
-    let (class, strong, words) = match (summary.is_complete(), missing.is_empty()) {
-        (true, true) => ("ok", "complete", "All that was asked for was read."),
-        (true, false) => ("warning", "complete", "Every socket was read. Warnings:"),
-        (false, _) => ("critical", "incomplete", "Not all sockets could be read:"),
-    };
-    let more = missing.split_off(missing.len().min(LINES)).len();
-    missing.extend((more > 0).then(|| format!("and {more} more")));
-    let lines = missing.iter();
-    let lines = lines.map(|line| format!("<li>{}</li>\n", markup(line)));
-    let list = match lines.collect::<String>() {
-        none if none.is_empty() => none,
-        lines => format!("<ul>\n{lines}</ul>"),
-    };
-    article(page, class, strong, words, &list);
+    complete(page, "sockets", summary.is_complete(), missing);
 }
 
 /// The findings, each with its command.

@@ -40,7 +40,7 @@ pub(super) fn row(name: &[u8], text: &str) -> OwnedRow {
 }
 
 /// Two steps of a connection of a container with such a name, as it is written with every extended column.
-fn written(format: Format, grouping: Grouping, name: &[u8]) -> String {
+pub(super) fn written(format: Format, grouping: Grouping, name: &[u8]) -> String {
     let (page, mut place) = (Page::default(), Place::default());
     for fact in [Fact::Container, Fact::Image, Fact::Pod, Fact::Unit] {
         place.add(fact, Some(name));

@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::names::{name, row};
+use super::names::{name, row, written};
 use super::{Page, envelope, feed, layout, scene};
 use crate::model::{
     Family, Finding, Findings, Origin, OwnedRow, Protocol, Row, Severity, Source, State, StateSet,
     Summary, Table, Warning,
 };
-use crate::render::{Extras, Format, Layout, Sink as _, Summing};
+use crate::render::{Extras, Format, Grouping, Layout, Sink as _, Summing};
 
 /// A page with every extended column, of these rows, after `before` gets the sink.
 fn page(
@@ -158,6 +158,19 @@ proptest! {
             page(None, &rows, &summary, |sink| sink.tell(tell(text)))
         });
         prop_assert_eq!(tags(&own), tags(&plain));
+        prop_assert!(own.chars().all(|c| c == '\n' || !c.is_control()));
+    }
+
+    #[test]
+    fn no_name_changes_the_drawing_of_a_connection(name in name()) {
+        let [own, plain] = [&*name, b"a"].map(|name| written(Format::Html, Grouping::Pair, name));
+        let [own_tags, plain] = [&own, &plain].map(|page| {
+            let mut tags = tags(page);
+            // What is empty has no line.
+            tags.retain(|tag| tag != "br");
+            tags
+        });
+        prop_assert_eq!(own_tags, plain);
         prop_assert!(own.chars().all(|c| c == '\n' || !c.is_control()));
     }
 }

@@ -276,6 +276,24 @@ fn every_life_is_drawn_in_ascii() {
 }
 
 #[test]
+fn every_arrow_is_in_the_page_too() {
+    for (_, is_opened, lines) in LIVES {
+        let told = life(is_opened, lines);
+        let [plain, page] = [Format::Plain, Format::Html]
+            .map(|format| written(format, layout(), &told, |_| true).0);
+        let is_arrow = |line: &&str| {
+            ["->", "<-", ".>", "<."]
+                .iter()
+                .any(|tip| line.contains(tip))
+        };
+        let arrows = plain.lines().filter(is_arrow).count();
+        assert_eq!(page.matches("class=\"tip\"").count(), arrows, "{plain}");
+        let resets = plain.matches("- RST -").count();
+        assert_eq!(page.matches("<text class=\"arrow rst\"").count(), resets);
+    }
+}
+
+#[test]
 fn owners_and_resets_have_their_colours() {
     let colour = EventLayout {
         color: Color::Always,
