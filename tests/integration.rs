@@ -53,6 +53,7 @@ mod output_errors;
 mod owners;
 mod pages;
 mod peers;
+mod pictures;
 mod privileges;
 mod proc_root;
 mod readme;
