@@ -13,6 +13,7 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+mod action;
 mod asked;
 mod bound_paths;
 mod checks;
