@@ -197,3 +197,25 @@ fn contributing_names_files_that_are_there() {
         assert!(shell::file(path).exists(), "{path}");
     }
 }
+
+#[test]
+fn version_is_the_same_everywhere() {
+    let version = env!("CARGO_PKG_VERSION");
+    let read = |file: &str| std::fs::read_to_string(file).unwrap();
+    let (minor, _) = version.rsplit_once('.').unwrap();
+    let library = format!("lsock = {{ version = \"{minor}\"");
+    assert!(read("README.md").contains(&library), "{library}");
+    for file in ["README.md", "man/lsock-checks.7"] {
+        let action = format!("uses: OWNER/lsock@v{version}");
+        assert!(read(file).contains(&action), "{file}: {action}");
+    }
+    let changes = read("CHANGELOG.md");
+    let last = changes
+        .lines()
+        .find_map(|line| line.strip_prefix("## ["))
+        .unwrap();
+    assert!(
+        last.starts_with(version) || last.starts_with("Unreleased"),
+        "{last}"
+    );
+}
