@@ -33,10 +33,8 @@ fn action_installs_the_program_of_its_release() {
     assert_eq!(packed.status, Some(0), "{packed:?}");
     let action = fs::read_to_string("action.yml").unwrap();
     let (_, script) = action.split_once("run: |\n").unwrap();
-    let script: String = script
-        .lines()
-        .map(|line| format!("{}\n", line.trim_start()))
-        .collect();
+    let lines: Vec<&str> = script.lines().map(str::trim_start).collect();
+    let script = lines.join("\n");
     let server = "import http.server as h, sys
 s = h.ThreadingHTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler)
 print(s.server_port, file=open('port', 'w'), flush=True)

@@ -201,7 +201,7 @@ fn contributing_names_files_that_are_there() {
 #[test]
 fn version_is_that_of_the_package() {
     let version = env!("CARGO_PKG_VERSION");
-    let read = |file: &str| std::fs::read_to_string(file).unwrap();
+    let read = |file: &str| fs::read_to_string(file).unwrap();
     let (minor, _) = version.rsplit_once('.').unwrap();
     let library = format!("lsock = {{ version = \"{minor}\"");
     assert!(read("README.md").contains(&library), "{library}");
