@@ -173,6 +173,13 @@ impl Query {
         Expr::all([Expr::Test(selected), speaks, self.filter.clone()]).for_table(table)
     }
 
+    /// True if rates are shown, or sorted by.
+    pub fn has_rates(&self) -> bool {
+        let sorted = self.order.keys().iter().map(|key| &key.column);
+        let mut used = self.layout.columns.iter().chain(sorted);
+        used.any(|field| Field::RATES.contains(field))
+    }
+
     /// The same with a column for namespaces, unless columns were chosen.
     #[must_use]
     pub fn showing_namespaces(&self) -> Self {

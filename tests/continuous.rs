@@ -5,6 +5,7 @@ mod churn;
 mod ending;
 mod keys;
 mod memory;
+mod rates;
 mod rounds;
 pub mod run;
 mod screen;

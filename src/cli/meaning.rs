@@ -143,6 +143,7 @@ impl Typed {
             sort: Vec::new(),
             states: states.fold(StateSet::EMPTY, StateSet::union),
             limit: self.limit,
+            rates: self.continuous.is_some(),
         };
         let words = self.sort.iter().flat_map(|list| list.split(','));
         for word in words {
@@ -214,7 +215,7 @@ impl Typed {
         columns
     }
 
-    /// Refuses the field of `-K` where that is not asked for.
+    /// Refuses the fields of `-K` and `-c` where these are not asked for.
     fn check_result<'f>(
         &self,
         chosen: impl Iterator<Item = &'f Field>,
@@ -222,11 +223,16 @@ impl Typed {
     ) -> Result<(), Error> {
         let sorted = sort.iter().map(|key| key.column);
         let mut named = chosen.copied().chain(sorted);
-        if !self.kill && named.any(|field| field == Field::Result) {
-            let text = "result is what became of a socket that -K was to end: add -K";
-            return Err(Error::Usage(text.to_owned()));
-        }
-        Ok(())
+        let missing = named.find_map(|field| match field {
+            Field::Result if !self.kill => {
+                Some("result is what became of a socket that -K was to end: add -K")
+            }
+            rate if Field::RATES.contains(&rate) && self.continuous.is_none() => {
+                Some("acked_rate and received_rate compare two listings: add -c")
+            }
+            _ => None,
+        });
+        missing.map_or(Ok(()), |text| Err(Error::Usage(text.to_owned())))
     }
 
     /// The host and its boot id; a recording has neither.
@@ -370,6 +376,7 @@ impl Typed {
             (self.processes > 0, Extras::PROCESSES),
             (self.processes > 1, Extras::PEERS),
             (self.kill, Extras::RESULT),
+            (self.info && self.continuous.is_some(), Extras::RATES),
             (self.threads, Extras::THREADS),
             (self.context, Extras::CONTEXTS),
             (self.bpf_storage, Extras::STORAGE),
@@ -379,7 +386,7 @@ impl Typed {
 
     fn extensions(&self, needs: &FieldNeeds, shows: bool) -> Extensions {
         Extensions {
-            info: shows && self.info || needs.has(Cost::Info),
+            info: shows && self.info || needs.has(Cost::Info) || needs.shows(Cost::Rates),
             options: shows && self.extended || needs.has(Cost::Options),
             memory: shows && self.memory || needs.has(Cost::Memory),
             storage: shows && self.bpf_storage || needs.has(Cost::Storage),

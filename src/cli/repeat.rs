@@ -99,7 +99,8 @@ impl Typed {
         let every = self.continuous.unwrap_or_default();
         let (query, is_ended) = (self.clone().round(terminal)?, self.kill);
         check_rounds(&query)?;
-        let is_seen = (query.report, query.format) == (Report::Rows, Format::Table);
+        let is_seen =
+            (query.report, query.format) == (Report::Rows, Format::Table) && query.groups.is_none();
         let viewing = terminal.console.filter(|_| is_seen);
         if is_ended && viewing.is_none() {
             let text = "-K with -c asks before it ends sockets: it needs the view, a terminal and the format table";
@@ -184,7 +185,8 @@ impl Typed {
 }
 
 fn check_rounds(query: &Query) -> Result<(), Error> {
-    let tells_changes = query.report == Report::Rows && query.format == Format::Ndjson;
+    let tells_changes =
+        query.report == Report::Rows && query.format == Format::Ndjson && query.groups.is_none();
     if tells_changes && query.limit.is_some() {
         let text = "--limit cannot be combined with -c in ndjson: changes would be lost";
         return Err(Error::Usage(text.to_owned()));

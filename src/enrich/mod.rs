@@ -234,7 +234,7 @@ impl Enricher {
 
     /// The namespace of this name, of those whose sockets come.
     pub fn namespace(&self, name: &[u8]) -> Option<Arc<Namespace>> {
-        let mut known = self.namespaces.values().map(|(known, _)| known);
+        let mut known = self.namespaces.values().map(|known| &known.0);
         known.find(|known| &*known.name == name).map(Arc::clone)
     }
 
@@ -242,8 +242,8 @@ impl Enricher {
     pub fn container_of(&mut self, name: &[u8]) -> Option<Arc<[u8]>> {
         let namespace = self.namespace(name).filter(|known| !known.is_hidden)?;
         let containers = self.names.containers.as_mut()?;
-        let (place, _) = containers.in_network_as_seen(namespace.inode.into());
-        place?.get(Fact::Container).map(Into::into)
+        let place = containers.in_network_as_seen(namespace.inode.into()).0?;
+        place.get(Fact::Container).map(Into::into)
     }
 
     /// The name of an interface is one of its namespace.
@@ -281,10 +281,8 @@ impl Enricher {
                 .zip(path)
                 .map(|(containers, path)| containers.at(path));
         }
-        self.at_path = None;
-        if self.paths {
-            self.at_path = bound_path::leads_here(socket);
-        }
+        let leads_here = || bound_path::leads_here(socket);
+        self.at_path = self.paths.then(leads_here).flatten();
         self.services.prepare(socket);
     }
 

@@ -139,6 +139,8 @@ pub enum Cost {
     Containers,
     /// The socket at the other end, and its processes.
     Peers,
+    /// The listing before this one.
+    Rates,
     /// All that is shown, as text.
     Shown,
 }
@@ -159,7 +161,8 @@ impl Cost {
             | Self::User
             | Self::Cgroup
             | Self::Maker
-            | Self::Netns => Stage::Names,
+            | Self::Netns
+            | Self::Rates => Stage::Names,
             Self::Owners
             | Self::Threads
             | Self::Contexts
@@ -179,7 +182,8 @@ impl Cost {
             | Self::Memory
             | Self::Storage
             | Self::File
-            | Self::UnixPeers => return false,
+            | Self::UnixPeers
+            | Self::Rates => return false,
             // Who holds it may see another file there.
             Self::Path if row.at_path.is_none() => {
                 return socket.file().is_some() && row.stage < Stage::Owners;

@@ -43,7 +43,7 @@ impl Field {
     /// Why there is none.
     pub fn column(word: &str, tables: &[Table]) -> Result<Self, Unknown> {
         let whole = Self::VOCABULARY.into_iter().chain(Self::COMBINED);
-        let whole = whole.chain([Self::Result]);
+        let whole = whole.chain([Self::Result]).chain(Self::RATES);
         let mut named = whole.filter(|field| field.is_called(word));
         named
             .next()

@@ -36,6 +36,9 @@ impl Field {
     /// The two that put address, interface and port into one cell.
     pub const COMBINED: [Self; 2] = [Self::Local, Self::Peer];
 
+    /// Those that only two listings tell.
+    pub const RATES: [Self; 2] = [Self::AckedRate, Self::ReceivedRate];
+
     /// The parts of a structure, in the order of every format; empty for a field that is none.
     pub fn parts(self) -> Vec<Self> {
         match self {
@@ -216,9 +219,12 @@ impl Field {
         self.definition().is_right || self.has_unit_in_text()
     }
 
-    /// True if text writes its number with a unit: the parts of the kernel's structures.
+    /// True if text writes its number with a unit: the parts of the kernel's structures, and rates.
     pub const fn has_unit_in_text(self) -> bool {
-        matches!(self, Self::InfoPart(_) | Self::MemoryPart(_))
+        matches!(
+            self,
+            Self::InfoPart(_) | Self::MemoryPart(_) | Self::AckedRate | Self::ReceivedRate
+        )
     }
 
     /// True if rows can be ordered by it: not by a structure that has no order.

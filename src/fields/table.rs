@@ -166,9 +166,7 @@ fields! {
         };
         Congestion = new("congestion", 10) {
             aliases: &["cong"],
-            applies: |table| {
-                matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp | Protocol::Sctp)
-            },
+            applies: |table| has_rate(table) || is_sctp(table),
             in_procfs: NEVER, cost: Cost::Info,
         };
         CongestionInfo = info("congestion_info", 15, is_tcp) { is_optional: true };
@@ -178,10 +176,8 @@ fields! {
         UlpInfo = info("ulp_info", 8, is_tcp) { is_optional: true };
         Md5 = info("md5", 18, is_tcp) { is_optional: true };
         BpfStorage = new("bpf_storage", 11) {
-            applies: |table| {
-                // Of others the kernel does not tell it (`inet_sk_diag_fill`).
-                matches!(table.protocol, Protocol::Tcp | Protocol::Mptcp)
-            },
+            // Of others the kernel does not tell it (`inet_sk_diag_fill`).
+            applies: has_rate,
             in_procfs: NEVER, cost: Cost::Storage, is_optional: true,
         };
         SctpInfo = info("sctp_info", 9, is_sctp);
@@ -198,6 +194,16 @@ fields! {
     beside {
         /// `result`: what came of ending it with `-K`.
         Result = new("result", 14);
+        /// `acked_rate`: bytes that the peer acknowledges in a second, with `-c`.
+        AckedRate = number("acked_rate", 13) {
+            unit: Some(Unit::Rate), applies: has_rate, in_procfs: NEVER, cost: Cost::Rates,
+            is_optional: true,
+        };
+        /// `received_rate`: bytes that are received in a second, with `-c`.
+        ReceivedRate = number("received_rate", 13) {
+            unit: Some(Unit::Rate), applies: has_rate, in_procfs: NEVER, cost: Cost::Rates,
+            is_optional: true,
+        };
         /// `local`: address, interface and port in one cell.
         Local = new("local", 24) { aliases: &["src"] };
         /// `peer`: likewise.
@@ -292,6 +298,10 @@ fn has_peer(table: Table) -> bool {
 
 fn is_tcp(table: Table) -> bool {
     table.protocol == Protocol::Tcp
+}
+
+fn has_rate(table: Table) -> bool {
+    table.protocol.is_tcp_like()
 }
 
 fn is_ip(table: Table) -> bool {

@@ -295,6 +295,8 @@ impl Field {
                 number(value(socket.memory()?))
             }
             Self::Result => row.result.map(|text| Datum::Name(text.as_bytes())),
+            Self::AckedRate => number(row.rates.map(|rates| rates.acked)),
+            Self::ReceivedRate => number(row.rates.map(|rates| rates.received)),
             Self::Local => Some(Datum::End(Side::Local)),
             Self::Peer => Some(Datum::End(Side::Peer)),
         }

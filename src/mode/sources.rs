@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::netns::{Anchor, Wanted};
 use crate::query::{Hidden, PROC, Query, Report};
 pub(super) use crate::reading::Opened;
-use crate::reading::{Asked, Matcher, PeerReader};
+use crate::reading::{Asked, Matcher, PeerReader, Transfers};
 use crate::render::Search;
 use crate::source::{Depth, Recorder, Source};
 
@@ -80,7 +80,9 @@ fn with(
 ) -> Result<Matcher, Error> {
     let peers = PeerReader::open(&asked(query), &lookups)?;
     let hidden = [query.hidden, hidden];
-    Matcher::new(lookups, peers, search(query), hidden, source)
+    let mut matcher = Matcher::new(lookups, peers, search(query), hidden, source)?;
+    matcher.rates = query.has_rates().then(Transfers::default);
+    Ok(matcher)
 }
 
 /// The thread in the namespace that is named; `None` = the own one.

@@ -165,10 +165,10 @@ impl TrackedTable {
     }
 
     /// Such sockets of the last round in the order it met them, those that are gone where they were.
-    pub(super) fn rows(&self, wanted: impl Fn(Change) -> bool) -> Vec<ChangedRow> {
+    pub(super) fn rows(&self, wanted: impl Fn(&ChangedRow) -> bool) -> Vec<ChangedRow> {
         let there = self.tracker.entries().map(|(_, entry)| &entry.kept);
         let rows = self.gone.iter().chain(there);
-        let mut rows: Vec<_> = rows.filter(|kept| wanted(kept.row.change)).collect();
+        let mut rows: Vec<_> = rows.filter(|kept| wanted(&kept.row)).collect();
         rows.sort_by_key(|kept| kept.place);
         rows.into_iter().map(|kept| kept.row.clone()).collect()
     }

@@ -43,7 +43,7 @@ pub use place::{Fact, Place};
 pub use process::{Peer, Process, ProcessStatus, Thread};
 pub use protocol::{Family, PortKind, Protocol, SocketType, Table};
 pub use recorded::{NameKind, RecordedName};
-pub use row::{Change, ChangedRow, OwnedRow, Row, Stage};
+pub use row::{Change, ChangedRow, OwnedRow, Rates, Row, Stage};
 pub use selection::Selection;
 pub use socket::{ProcNetExtras, RETRANSMITS, Shutdown, Socket, Source, UNREAD};
 pub use state::{OtherState, State, StateSet};

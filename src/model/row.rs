@@ -112,6 +112,8 @@ row! {
         peer: Peer,
         /// The TCP connections that an MPTCP connection uses; `None` = not looked up, or there are none.
         subflows: [Socket],
+        /// Since the listing before; `None` = that did not have it.
+        rates: Rates,
         /// What came of ending it; `None` = nobody tried.
         result: str,
         /// The service at its own port.
@@ -139,6 +141,21 @@ impl OwnedRow {
     /// Takes the host names of its own address and of the peer's.
     pub fn name_hosts(&mut self, names: [Option<Box<str>>; 2]) {
         [self.local_host, self.peer_host] = names;
+    }
+}
+
+/// Bytes that a connection transfers in a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Those that the peer acknowledges.
+    pub acked: u64,
+    /// Those that are received.
+    pub received: u64,
+}
+
+impl From<&Rates> for Box<Rates> {
+    fn from(rates: &Rates) -> Self {
+        Self::new(*rates)
     }
 }
 

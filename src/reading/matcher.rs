@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::peers::PeerReader;
+use super::rates::Transfers;
 use crate::enrich::{Enricher, Lookups};
 use crate::error::Error;
 use crate::filter::{Decision, Rule};
@@ -49,6 +50,8 @@ impl Hidden {
 pub struct Matcher {
     /// What looks it up.
     pub enricher: Enricher,
+    /// `None` = rows have no rates.
+    pub rates: Option<Transfers>,
     /// `None` = nobody asks who is at the other end, or above and below.
     peers: Option<PeerReader>,
     search: Search,
@@ -81,6 +84,7 @@ impl Matcher {
     ) -> Result<Self, Error> {
         let mut matcher = Self {
             enricher: Enricher::new(lookups)?,
+            rates: None,
             peers,
             search,
             unsearched,
@@ -167,7 +171,9 @@ impl Matcher {
 
     /// The socket that was asked about last, with what is shown of it.
     pub fn row<'a>(&'a mut self, socket: &'a Socket) -> Row<'a> {
-        if let Some(row) = self.enricher.known(socket) {
+        if let Some(rates) = &mut self.rates {
+            rates.read(socket);
+        } else if let Some(row) = self.enricher.known(socket) {
             return row;
         }
         if self.reached < Stage::Names {
@@ -177,7 +183,17 @@ impl Matcher {
             self.look_up(socket, Stage::Owners);
         }
         self.look_beside(socket);
-        self.hidden.from(self.enricher.row(socket))
+        let rates = self.rates.as_ref().and_then(Transfers::rates);
+        let row = self.enricher.row(socket);
+        self.hidden.from(Row { rates, ..row })
+    }
+
+    /// Begins another listing.
+    pub fn next_listing(&mut self) {
+        self.enricher.next_listing();
+        if let Some(rates) = &mut self.rates {
+            rates.next_listing();
+        }
     }
 
     /// Any other socket, with what is shown of it.

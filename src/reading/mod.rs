@@ -6,6 +6,7 @@ mod gaps;
 mod input;
 mod matcher;
 mod peers;
+mod rates;
 mod recording;
 #[cfg(feature = "bpf")]
 mod steps;
@@ -14,6 +15,7 @@ pub use gaps::{gaps, missing_fields};
 pub use input::{Asked, Input, Opened, PROC};
 pub use matcher::{Hidden, Matcher, Search, no_text};
 pub use peers::PeerReader;
+pub use rates::Transfers;
 pub use recording::RecordedNames;
 #[cfg(feature = "bpf")]
 pub use steps::{Steps, open_events};

@@ -40,6 +40,9 @@ impl Extras {
     /// `--bpf-storage`: what BPF maps store.
     pub const STORAGE: Self = Self(1 << 13);
 
+    /// `-c` with `-i`: bytes per second.
+    pub const RATES: Self = Self(1 << 14);
+
     /// `-K`: what came of ending it.
     pub const RESULT: Self = Self(1 << 9);
 
@@ -60,6 +63,13 @@ impl Extras {
         self.0 & others.0 != 0
     }
 
+    /// The fields that only some lists for programs have.
+    pub(super) fn beside(self) -> impl Iterator<Item = Field> {
+        let result = self.has(Self::RESULT).then_some(Field::Result);
+        let rates = self.has(Self::RATES).then_some(Field::RATES);
+        result.into_iter().chain(rates.into_iter().flatten())
+    }
+
     /// What `table` and `plain` show.
     pub(super) fn columns(self) -> Vec<Field> {
         let unix = self.has(Extras::UNIX);
@@ -76,6 +86,8 @@ impl Extras {
             (Field::State, true),
             (Field::RecvQueue, true),
             (Field::SendQueue, true),
+            (Field::AckedRate, self.has(Extras::RATES)),
+            (Field::ReceivedRate, self.has(Extras::RATES)),
             (Field::Local, true),
             (Field::Peer, true),
             (Field::Inode, unix),

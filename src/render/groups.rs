@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use super::format::{Objects, Records, key, member, members};
 use super::grid::{self, Grid};
 use super::out::Out;
-use super::{Envelope, Field, Format, Layout, Sink, digits};
+use super::{Envelope, Field, Format, Layout, Repetition, Sink, digits};
 use crate::fields::Datum;
 use crate::model::{Row, State, StateSet, Structure, Summary};
 use cells::{Common, common, datum, name, shown, title, value};
@@ -29,6 +29,8 @@ pub struct Groups {
     pub states: StateSet,
     /// Groups shown at the most.
     pub limit: Option<usize>,
+    /// True if they have bytes per second.
+    pub rates: bool,
 }
 
 /// A column of groups.
@@ -47,12 +49,13 @@ pub enum GroupKey {
 impl Groups {
     /// What is added up of each group: bytes in queues, of sockets that do not listen, and what TCP tells. Of the
     /// round-trip time it is the longest.
-    pub fn measures() -> Vec<Field> {
+    pub fn measures(&self) -> Vec<Field> {
         let of_tcp = ["bytes_acked", "bytes_received", "total_retrans", "rtt"];
         let parts = Structure::TcpInfo.fields().iter();
         let parts = parts.filter(|part| of_tcp.contains(&part.name));
         let queues = [Field::RecvQueue, Field::SendQueue].into_iter();
-        let parts = parts.map(Field::InfoPart);
+        let rates = Field::RATES.into_iter().filter(|_| self.rates);
+        let parts = parts.map(Field::InfoPart).chain(rates);
         let mut measures: Vec<Field> = queues.chain(parts).collect();
         // The only one that is no sum comes last.
         measures.sort_by_key(|field| field.own_name() == "rtt");
@@ -61,7 +64,7 @@ impl Groups {
 
     /// The fields that must be known of every row.
     pub fn fields(&self) -> Vec<Field> {
-        let measures = Self::measures();
+        let measures = self.measures();
         let others = measures
             .into_iter()
             .filter(|field| !self.by.contains(field));
@@ -81,7 +84,7 @@ impl Groups {
         if let Some(place) = self.by.iter().position(is_name) {
             return Some(GroupKey::Field(place));
         }
-        if let Some(place) = Self::measures().iter().position(is_name) {
+        if let Some(place) = self.measures().iter().position(is_name) {
             return Some(GroupKey::Measure(place));
         }
         let name = word.to_ascii_uppercase();
@@ -149,8 +152,8 @@ impl<'w> Grouped<'w> {
         out: Box<dyn io::Write + 'w>,
     ) -> Self {
         Self {
+            measures: groups.measures(),
             groups,
-            measures: Groups::measures(),
             format,
             layout,
             envelope,
@@ -238,6 +241,7 @@ impl<'w> Grouped<'w> {
             .chain(measures)
             .collect();
         let mut lines = Vec::new();
+        self.envelope.begin_text(&mut out.buffer);
         if self.layout.header.is_shown() {
             lines.push(
                 titles
@@ -294,7 +298,7 @@ impl<'w> Grouped<'w> {
     fn write_csv(&self, out: Out<'_>, groups: &[Group], states: &[State]) -> io::Result<()> {
         let mut records = Records::new(out, self.format);
         let leading = self.envelope.leading(false);
-        if self.layout.header.is_shown() {
+        if self.layout.header.is_shown() && self.envelope.repetition != Repetition::Later {
             records.texts(leading.iter().map(|(name, _)| name));
             records.texts(self.groups.by.iter().map(|field| name(*field)));
             records.text("count");

@@ -134,6 +134,7 @@ fn has_what_it_needs(query: &Query, field: Field) -> (bool, bool) {
         Cost::Peers => lookups.peers && (field != Field::PeerContainer || lookups.places.is_some()),
         Cost::Maker => lookups.cgroups && lookups.places.is_some(),
         Cost::Containers => lookups.owners.is_some() && lookups.places.is_some(),
+        Cost::Rates => extensions.info && query.has_rates(),
         // No field costs these alone.
         Cost::Threads | Cost::Contexts | Cost::Shown => false,
     };

@@ -50,7 +50,7 @@ fn every_round_of_text_is_the_listing_behind_its_time() {
         &["-tln", "--format", "table"],
         &["-tlnH"],
         &["-tln", "--sort", "-local_port", "--limit", "3"],
-        &["-tlnie", "--sort", "local_port"],
+        &["-tlnme", "--sort", "local_port"],
         &["-tln", "sport", ">", "0"],
     ] {
         let once = lsock(words).clean();

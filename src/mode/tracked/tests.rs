@@ -11,7 +11,7 @@ use super::TrackedTable;
 use crate::model::State::{
     Bound, CloseWait, Established, FinWait2, LastAck, Listen, SynRcvd, SynSent, TimeWait, Unconn,
 };
-use crate::model::{Change, Family, Protocol, Row, Socket, State};
+use crate::model::{Change, ChangedRow, Family, Protocol, Row, Socket, State};
 
 /// A connection of this port, or a listener.
 fn tcp(port: u32, state: State, cookie: Option<u64>, inode: Option<u64>) -> Socket {
@@ -39,8 +39,8 @@ fn unix(name: &[u8], inode: Option<u64>) -> Socket {
 type Told = Vec<(u32, State, Change)>;
 
 fn told(table: &TrackedTable) -> Told {
-    let is_gone = |change| change == Change::Gone;
-    let rows = [table.rows(|change| !is_gone(change)), table.rows(is_gone)];
+    let is_gone = |row: &ChangedRow| row.change == Change::Gone;
+    let rows = [table.rows(|row| !is_gone(row)), table.rows(is_gone)];
     let told = rows.iter().flatten().map(|kept| {
         let row = kept.row.row();
         let port = row.socket.local.port.unwrap_or_default();

@@ -39,8 +39,8 @@ pub(super) enum Question {
     Again,
     /// Another query, from now on.
     Other(Box<Query>),
-    /// Another one, for this round.
-    Aside(Box<Query>),
+    /// Another one, beside it.
+    Aside(Arc<Query>),
 }
 
 pub(super) struct Round {

@@ -1,5 +1,6 @@
 //! Looks at the sockets of a query again and again, and knows what became of each.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -46,7 +47,7 @@ impl Looker {
 
     /// One round. What is missing from it is in the summary.
     pub(super) fn look(&mut self, messages: &mut Messages<'_>) -> Result<Summary, Error> {
-        self.matcher.enricher.next_listing();
+        self.matcher.next_listing();
         let mut listing = Listing::new(&self.query, &mut self.matcher, Output::Nothing);
         let source = self.source.as_mut();
         listing.begin_round(source, messages);
@@ -68,7 +69,7 @@ impl Looker {
     }
 
     /// Such rows of the last round in the order of the kernel, those that are gone where they were.
-    pub(super) fn rows(&self, wanted: impl Fn(Change) -> bool) -> Vec<ChangedRow> {
+    pub(super) fn rows(&self, wanted: impl Fn(&ChangedRow) -> bool) -> Vec<ChangedRow> {
         let tracked = self.tables.iter();
         tracked
             .flat_map(|(_, tracked)| tracked.rows(&wanted))
@@ -86,16 +87,22 @@ pub(super) fn look(
     let mut messages = Messages::new("lsock", &mut out);
     messages.repeat();
     let mut looker = Looker::new(query, &sources::open)?;
+    let mut aside: Option<(Arc<Query>, Looker)> = None;
     for question in questions {
         let is_aside = matches!(question, Question::Aside(_));
-        let mut aside = None;
         let looker = match question {
             Question::Again => &mut looker,
             Question::Other(query) => {
                 looker = Looker::new(*query, &sources::open)?;
                 &mut looker
             }
-            Question::Aside(query) => aside.insert(Looker::new(*query, &sources::open)?),
+            Question::Aside(query) => match &mut aside {
+                Some((of, looker)) if Arc::ptr_eq(of, &query) => looker,
+                aside => {
+                    let looker = Looker::new(Query::clone(&query), &sources::open)?;
+                    &mut aside.insert((query, looker)).1
+                }
+            },
         };
         let (time, begun) = (Timestamp::now(), Instant::now());
         let summary = looker.look(&mut messages)?;
@@ -104,7 +111,7 @@ pub(super) fn look(
             time,
             begun,
             ended: Instant::now(),
-            rows: looker.rows(|_| true),
+            rows: looker.rows(|row| !is_aside || row.change != Change::Gone),
             summary,
         };
         if !events.send(Event::Round(Ok(round))) {

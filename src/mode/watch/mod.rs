@@ -107,7 +107,7 @@ pub fn watch(
         output: output.as_ref().map(AsFd::as_fd),
     };
     match (query.format, query.report) {
-        (Format::Ndjson, Report::Rows) => {
+        (Format::Ndjson, Report::Rows) if query.groups.is_none() => {
             rounds.changes(query, &sources::open, envelope, out, messages)
         }
         _ => rounds.listings(&query, &sources::open, envelope.clone(), out, messages),

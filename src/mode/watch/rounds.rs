@@ -57,7 +57,7 @@ impl Rounds<'_> {
         let mut matcher = matching(query, source.as_mut())?;
         envelope.repetition = Repetition::First;
         self.run(messages, |messages| {
-            matcher.enricher.next_listing();
+            matcher.next_listing();
             envelope.time = rfc_3339(Timestamp::now());
             let output = Output::of(query, open, &envelope, Box::new(&mut out));
             let mut listing = Listing::new(query, &mut matcher, output);
@@ -69,8 +69,8 @@ impl Rounds<'_> {
         })
     }
 
-    /// Writes every socket in the first round, and then what changed: first those that are gone, for
-    /// others may have taken their ends.
+    /// Writes every socket in the first round, and then what changed, or transferred bytes if there are rates: first
+    /// those that are gone, for others may have taken their ends.
     pub(in crate::mode) fn changes(
         self,
         query: Query,
@@ -85,8 +85,15 @@ impl Rounds<'_> {
         self.run(messages, |messages| {
             let time = Timestamp::now();
             let summary = looker.look(messages)?;
-            let gone = looker.rows(|change| change == Change::Gone);
-            let there = looker.rows(|change| !matches!(change, Change::None | Change::Gone));
+            let gone = looker.rows(|row| row.change == Change::Gone);
+            let there = looker.rows(|row| match row.change {
+                Change::None => row
+                    .row
+                    .row()
+                    .rates
+                    .is_some_and(|rates| rates.acked > 0 || rates.received > 0),
+                change => change != Change::Gone,
+            });
             for mut rows in [gone, there] {
                 rows.sort_by(|a, b| SortKey::compare_all(&sort, &a.row.row(), &b.row.row()));
                 for row in rows {

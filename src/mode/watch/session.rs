@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,7 +88,7 @@ struct Session {
     /// True if there was no round of this query yet, with which the next one could be compared.
     is_first: bool,
     /// Of what is shown in the place of the list, unless that is the keys.
-    aside: Option<Box<Query>>,
+    aside: Option<Arc<Query>>,
     /// The text that was looked for last, and the row that was selected before.
     found: (String, Option<usize>),
     /// Asks for a round.

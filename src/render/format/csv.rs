@@ -30,9 +30,8 @@ pub(super) fn columns(extras: Extras) -> Vec<Field> {
         structure if structure.as_structure().is_some() => extras.has(Extras::INFO),
         _ => true,
     };
-    let result = extras.has(Extras::RESULT).then_some(Field::Result);
     let fields = Field::VOCABULARY.into_iter().filter(is_shown);
-    fields.chain(result).collect()
+    fields.chain(extras.beside()).collect()
 }
 
 /// A record for each table and state in which something is, or may be.

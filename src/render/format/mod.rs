@@ -73,10 +73,10 @@ impl Format {
             Self::Table | Self::Plain | Self::Netstat(_) | Self::Ss(_) | Self::Html => {
                 extras.columns()
             }
-            Self::Json | Self::Ndjson | Self::Metrics(_) | Self::Svg => {
-                let result = extras.has(Extras::RESULT).then_some(Field::Result);
-                Field::VOCABULARY.into_iter().chain(result).collect()
-            }
+            Self::Json | Self::Ndjson | Self::Metrics(_) | Self::Svg => Field::VOCABULARY
+                .into_iter()
+                .chain(extras.beside())
+                .collect(),
             Self::Csv | Self::CsvSafe => csv::columns(extras),
         }
     }

@@ -62,9 +62,9 @@ impl Session {
         }
         match (self.refilter)(filter, purpose) {
             Ok(query) => {
-                let query = Box::new(query);
+                let query = Arc::new(query);
                 self.page.aside = Some(aside);
-                self.aside = Some(query.clone());
+                self.aside = Some(Arc::clone(&query));
                 self.ask(Question::Aside(query));
             }
             Err(error) => self.page.notice = Some(error.chain()),
