@@ -70,6 +70,28 @@ impl Typed {
     }
 }
 
+impl Typed {
+    /// Refuses the fields of `-K` and `-c` where these are not asked for.
+    pub(super) fn check_result<'f>(
+        &self,
+        chosen: impl Iterator<Item = &'f Field>,
+        sort: &[SortKey],
+    ) -> Result<(), Error> {
+        let sorted = sort.iter().map(|key| key.column);
+        let mut named = chosen.copied().chain(sorted);
+        let missing = named.find_map(|field| match field {
+            Field::Result if !self.kill => {
+                Some("result is what became of a socket that -K was to end: add -K")
+            }
+            rate if Field::RATES.contains(&rate) && self.continuous.is_none() => {
+                Some("acked_rate and received_rate compare two listings: add -c")
+            }
+            _ => None,
+        });
+        missing.map_or(Ok(()), |text| Err(Error::Usage(text.to_owned())))
+    }
+}
+
 /// The field of a word, among the sockets of these tables.
 fn column(name: &str, tables: &[Table]) -> Result<Field, Error> {
     // A title of a listing is a name too.

@@ -20,7 +20,7 @@ use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
     Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Repetition, Signs,
-    SortKey, Stamp,
+    Stamp,
 };
 use crate::source::{Detail, Extensions};
 
@@ -213,26 +213,6 @@ impl Typed {
         let is_queue = |field: &Field| [Field::RecvQueue, Field::SendQueue].contains(field);
         columns.retain(|field| !self.no_queues || !is_queue(field));
         columns
-    }
-
-    /// Refuses the fields of `-K` and `-c` where these are not asked for.
-    fn check_result<'f>(
-        &self,
-        chosen: impl Iterator<Item = &'f Field>,
-        sort: &[SortKey],
-    ) -> Result<(), Error> {
-        let sorted = sort.iter().map(|key| key.column);
-        let mut named = chosen.copied().chain(sorted);
-        let missing = named.find_map(|field| match field {
-            Field::Result if !self.kill => {
-                Some("result is what became of a socket that -K was to end: add -K")
-            }
-            rate if Field::RATES.contains(&rate) && self.continuous.is_none() => {
-                Some("acked_rate and received_rate compare two listings: add -c")
-            }
-            _ => None,
-        });
-        missing.map_or(Ok(()), |text| Err(Error::Usage(text.to_owned())))
     }
 
     /// The host and its boot id; a recording has neither.
