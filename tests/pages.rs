@@ -12,6 +12,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::events::watch::traced;
 use crate::scene::holder::Holder;
 use crate::scene::{V4, tcp};
 use crate::shell;
@@ -190,7 +191,7 @@ fn names_are_text() {
 
 #[test]
 fn a_connection_is_drawn_as_arrows() {
-    let Some(_namespace) = fresh() else { return };
+    let Some(_namespace) = traced() else { return };
     let Some(mut browser) = Browser::start(&[]) else {
         return;
     };
@@ -216,9 +217,10 @@ fn a_connection_is_drawn_as_arrows() {
     let states =
         browser.value("[...document.querySelectorAll('svg .state')].map(one => one.textContent)");
     for state in ["SYN_SENT", "ESTABLISHED", "FIN_WAIT_1", "CLOSE_WAIT"] {
-        let is_polled = run.stderr.contains("polling");
-        let has_it = states.as_array().unwrap().contains(&json!(state));
-        assert!(is_polled || has_it, "{state}: {states}");
+        assert!(
+            states.as_array().unwrap().contains(&json!(state)),
+            "{states}"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::iter::once;
 use crate::model::{
     Network, Origin, OwnedRow, Protocol, Socket, Source, State, StateCounts, StateSet, Summary,
 };
-use crate::text::{counted, escape};
+use crate::text::escape;
 
 use super::super::style::Style;
 use super::super::summary::{Totals, findings, text};
@@ -139,10 +139,10 @@ fn sockets(page: &mut String, totals: &Totals, title: &str, states: StateSet) {
         };
         let _ = writeln!(
             page,
-            "<p class=\"limit\">The first {} of {} are listed: at most {of_each} of each protocol, IP version and \
+            "<p class=\"limit\">The first {} of {} sockets are listed: at most {of_each} of each protocol, IP version and \
              state{of_all}, unless --limit says otherwise. All are counted.</p>",
             number(Some(shown)),
-            counted(all, "socket"),
+            number(Some(all)),
         );
     }
     let is_filled = |column: &Field| {

@@ -71,7 +71,7 @@ fn of_many_sockets_some_of_each_state_are_listed_and_all_are_counted() {
     let text = page(None, &rows, &Summary::default(), |_| ());
     assert_eq!(listed(&text), 500 + 500 + 3);
     assert!(text.contains("<h2>Connections <small>200,003</small></h2>"));
-    let said = "The first 1,003 of 200003 sockets are listed: at most 500 of each protocol, IP version and state and \
+    let said = "The first 1,003 of 200,003 sockets are listed: at most 500 of each protocol, IP version and state and \
                 5,000 in all, unless --limit says otherwise. All are counted.";
     assert!(text.contains(said));
     assert!(text.len() < 300_000, "{}", text.len());
