@@ -19,8 +19,8 @@ use crate::model::{Family, Protocol, Selection, Source, StateSet, Table};
 use crate::netns::Wanted;
 use crate::query::{Check, Count, Hidden, Input, PROC, Query, Report, Tables};
 use crate::render::{
-    Color, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout, Repetition, Signs,
-    Stamp,
+    Color, Counted, Engine, Envelope, Extras, Field, Format, Groups, HeaderLine, Layout,
+    Repetition, Signs, Stamp,
 };
 use crate::source::{Detail, Extensions};
 
@@ -465,7 +465,11 @@ impl Typed {
             color: self.color.unwrap_or(usual),
             width: terminal.width,
             height: terminal.height.filter(|_| self.limit.is_none()),
-            is_brief: self.brief,
+            counted: if self.brief {
+                Counted::Brief
+            } else {
+                Counted::Whole
+            },
             leaves_out_empty: terminal.is_terminal && self.columns.is_none(),
             signs: if terminal.utf8 {
                 Signs::Unicode

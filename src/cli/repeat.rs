@@ -99,8 +99,7 @@ impl Typed {
         let every = self.continuous.unwrap_or_default();
         let (query, is_ended) = (self.clone().round(terminal)?, self.kill);
         check_rounds(&query)?;
-        let is_seen =
-            (query.report, query.format) == (Report::Rows, Format::Table) && query.groups.is_none();
+        let is_seen = query.format == Format::Table && query.groups.is_none();
         let viewing = terminal.console.filter(|_| is_seen);
         if is_ended && viewing.is_none() {
             let text = "-K with -c asks before it ends sockets: it needs the view, a terminal and the format table";

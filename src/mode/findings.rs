@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::query::Query;
 use crate::reading::Matcher;
-use crate::render::Format;
+use crate::render::{Counted, Format};
 use crate::source::{Extensions, Recorder, Request, Source};
 use hunt::Hunt;
 
@@ -41,6 +41,8 @@ pub(super) fn find(
     let mut found = find_in(&mut looker, counts, limits.as_ref());
     if let Format::Metrics(_) = query.format {
         found.counters = limits.counters();
+    } else if query.layout.counted == Counted::Compared {
+        found.counters = limits.rates();
     }
     gaps.extend(looker.into_gaps());
     Ok(Some(found))

@@ -216,7 +216,12 @@ impl<'l> Listing<'l> {
     }
 
     /// Writes what is held back, and judges.
-    pub(super) fn finish(mut self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
+    pub(super) fn finish(self, messages: &mut Messages<'_>) -> Result<Verdict, Error> {
+        self.end(messages).map(|(verdict, _)| verdict)
+    }
+
+    /// The same, with what is to be known of it.
+    pub(super) fn end(mut self, messages: &mut Messages<'_>) -> Result<(Verdict, Summary), Error> {
         // Before what is wrong with owners counts: they are nothing to this check.
         let expected = self.query.check.expected;
         let outcome = expected.map(|expected| self.outcome(expected));
@@ -236,7 +241,7 @@ impl<'l> Listing<'l> {
         let came_to = (outcome, self.tally);
         let counted = Counted::Sockets;
         let verdict = conclude(self.query, counted, came_to, is_trouble, messages);
-        Ok(verdict.max(found))
+        Ok((verdict.max(found), self.summary))
     }
 
     /// Pending rows are looked up only when they are shown.

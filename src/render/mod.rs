@@ -48,7 +48,7 @@ pub use schema::Engine;
 pub use search::Search;
 pub use ss::{Letters, SsLayout};
 pub use stamp::Stamp;
-pub use summary::Summing;
+pub use summary::{Since, Summing};
 
 use netstat::Netstat;
 use ss::Ss;
@@ -172,6 +172,18 @@ impl Signs {
     }
 }
 
+/// How much text there is about counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// All.
+    #[default]
+    Whole,
+    /// Five lines.
+    Brief,
+    /// What fits a screen, [compared](Summing::compare) with the round before.
+    Compared,
+}
+
 /// What is shown, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
@@ -191,8 +203,8 @@ pub struct Layout {
     pub width: Option<u16>,
     /// In the `table` of `-s`: the height of the terminal, which listeners may fill; `None` = no limit.
     pub height: Option<u16>,
-    /// In the text of `-s`: five lines instead of all.
-    pub is_brief: bool,
+    /// In the text of `-s`: how much there is.
+    pub counted: Counted,
     /// In `table`: columns of [`Extras::EXTENDED`] that are empty in every row are left out, where all rows are seen before the first
     /// one is written.
     pub leaves_out_empty: bool,
@@ -203,7 +215,7 @@ pub struct Layout {
 }
 
 /// Where and when a list is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// The name of the machine.
     pub host: String,
@@ -218,9 +230,10 @@ pub struct Envelope {
 /// The place of a list among those that `-c` writes into one output. In text the time stands before each
 /// of them, a JSON document is one line, and CSV is one table, whose first columns are
 /// the time and the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Repetition {
     /// There is only this one.
+    #[default]
     Single,
     /// Others follow.
     First,

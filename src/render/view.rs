@@ -58,6 +58,8 @@ pub struct Page {
     pub rows: Vec<ChangedRow>,
     /// What is shown in their place.
     pub aside: Option<Aside>,
+    /// The counts, painted, where sockets are counted and not listed.
+    pub counted: Option<String>,
     /// The line that is being written, at the bottom.
     pub prompt: Option<Prompt>,
     /// What a person is asked there, to be answered with `y`.
@@ -282,23 +284,23 @@ impl View {
         }
         let mut lines = self.head.lines(page, &self.zone, &self.layout, width);
         let beside = page.aside.as_ref().map(|aside| aside.lines(width));
-        if beside.is_some() {
-            lines.truncate(1);
-        }
-        let titles = usize::from(beside.is_some() || self.layout.header.is_shown());
+        let counted = page
+            .counted
+            .as_deref()
+            .map(|text| text.lines().map(str::to_owned).collect());
+        let is_titled =
+            page.counted.is_none() && (beside.is_some() || self.layout.header.is_shown());
+        let titles = usize::from(is_titled);
         // At least one row is seen, whatever has to give way.
         let most = height.saturating_sub(foot.len() + titles + 1);
         lines.truncate(most);
         self.room = height
             .saturating_sub(lines.len() + titles + foot.len())
             .max(1);
-        let shown = if let Some(beside) = beside {
-            lines.extend(self.text(&beside, width));
-            (
-                self.aside.unwrap_or_default().first,
-                beside.len().saturating_sub(1),
-                "lines",
-            )
+        let shown = if let Some(beside) = beside.or(counted) {
+            let count = beside.len().saturating_sub(titles);
+            lines.extend(self.text(beside, titles, width));
+            (self.aside.unwrap_or_default().first, count, "lines")
         } else {
             self.aside = None;
             self.follow(page.rows.len());
@@ -329,22 +331,34 @@ impl View {
         }
     }
 
-    /// What is seen of a text whose first line is a title.
-    fn text(&mut self, lines: &[String], width: usize) -> Vec<String> {
+    /// What is seen of a text, whose titles stay. Without titles it is painted already.
+    fn text(&mut self, mut lines: Vec<String>, titles: usize, width: usize) -> Vec<String> {
         let window = self.aside.get_or_insert_default();
-        let widest = lines.iter().map(|line| grid::width(line)).max();
-        let hidden = widest.unwrap_or_default().saturating_sub(width);
-        window.left = window.left.min(hidden);
-        let count = lines.len().saturating_sub(1);
-        window.first = window.first.min(count.saturating_sub(self.room));
-        let (left, more) = (window.left, self.layout.signs.more());
+        let (more, color) = (self.layout.signs.more(), self.layout.color);
+        window.first = window
+            .first
+            .min((lines.len() - titles.min(lines.len())).saturating_sub(self.room));
+        let rest = lines.split_off(titles.min(lines.len()));
+        let rest = rest.into_iter().skip(window.first).take(self.room);
+        if titles == 0 {
+            return rest
+                .map(|line| line::painted_part(&line, width, more))
+                .collect();
+        }
+        let rest: Vec<String> = rest.collect();
+        let widest = lines
+            .iter()
+            .chain(&rest)
+            .map(|line| grid::width(line))
+            .max();
+        window.left = window
+            .left
+            .min(widest.unwrap_or_default().saturating_sub(width));
+        let left = window.left;
         let part = |line: &String| line::part(line, left, width, more);
-        let color = self.layout.color;
-        let title = lines.first().map(|line| paint::title(&part(line), color));
-        let rest = lines.iter().skip(1 + window.first).take(self.room);
+        let title = lines.iter().map(|line| paint::title(&part(line), color));
         title
-            .into_iter()
-            .chain(rest.map(|line| paint::text(&part(line), color)))
+            .chain(rest.iter().map(|line| paint::text(&part(line), color)))
             .collect()
     }
 

@@ -230,6 +230,103 @@ fn groups_by_process_peer_and_state() {
 }
 
 #[test]
+fn counts_are_a_dashboard_that_fits_the_smallest_usual_screen() {
+    let Some(_namespace) = fresh() else { return };
+    let _listeners = listeners(30);
+    let pair = tcp::pair(V4).unwrap();
+    let Some(terminal) = Terminal::open(80, 24, &[]) else {
+        return;
+    };
+    let modes = terminal.modes();
+    terminal.run("-sc 0.5");
+    let screen = terminal.wait_for("the diagram", |screen| {
+        screen.contains(" ESTABLISHED 2 ") && screen.contains("\nper second: ")
+    });
+    let lines: Vec<&str> = screen.lines().collect();
+    assert_eq!(lines.len(), 24, "{screen}");
+    assert!(
+        lines[0].ends_with("  every 500ms") && lines[1].starts_with("CLOSED ──"),
+        "{screen}"
+    );
+    assert!(lines[23].starts_with("q quit  "), "{screen}");
+    // All of it: as many listeners as fit.
+    assert!(
+        screen.contains(" LISTEN 31\n") && screen.contains("\nand "),
+        "{screen}"
+    );
+    let position = lines[23].rsplit("  ").next().unwrap();
+    let (seen, all) = position.split_once(" of ").unwrap();
+    assert_eq!(seen, format!("1-{all}"), "{screen}");
+
+    let _late = TcpListener::bind((Ipv4Addr::LOCALHOST, FIRST - 1)).unwrap();
+    terminal.wait_for("a difference", |screen| screen.contains(" LISTEN 32 +1\n"));
+    terminal.wait_for("none", |screen| screen.contains(" LISTEN 32\n"));
+    let other = tcp::pair(V4).unwrap();
+    terminal.wait_for("rates", |screen| {
+        let mut lines = screen.lines();
+        let rates = lines
+            .find(|line| line.starts_with("per second: "))
+            .unwrap_or_default();
+        [" opened, ", " accepted, ", " segments received, "]
+            .iter()
+            .all(|part| rates.contains(part))
+    });
+    let _socket = std::net::UdpSocket::bind((V4, 0)).unwrap();
+    terminal.wait_for("what changed", |screen| {
+        screen.contains("\nchanged: udp UNCONN +1\n")
+    });
+    drop(other);
+
+    terminal.press(&["Space"]);
+    terminal.wait_for("a pause", |screen| screen.contains("PAUSED"));
+    terminal.press(&["Space", "/"]);
+    terminal.write(&format!("sport = {FIRST}"));
+    terminal.press(&["Enter"]);
+    terminal.wait_for("the filtered", |screen| {
+        screen.contains(&format!("\nfilter: sport = {FIRST}\n")) && screen.contains(" LISTEN 1\n")
+    });
+    // What is about rows does nothing here.
+    terminal.press(&["g", "Enter", "m", "?"]);
+    terminal.resize(60, 10);
+    terminal.wait_for("text", |screen| {
+        screen.lines().count() == 10
+            && screen.contains("\nPROTO ")
+            && screen.contains("\ntcp     LISTEN ")
+    });
+    terminal.press(&["End"]);
+    terminal.wait_for("its end", |screen| {
+        screen.contains(&format!("127.0.0.1:{FIRST}\n")) && !screen.contains("INET6")
+    });
+    terminal.resize(80, 24);
+    terminal.wait_for("the diagram", |screen| screen.contains("\nCLOSED ──"));
+    drop(pair);
+    terminal.press(&["q"]);
+    terminal.wait_for_prompt();
+    assert_eq!(terminal.modes(), modes);
+}
+
+#[test]
+fn a_dashboard_shows_findings_as_they_come_and_ends_with_their_status() {
+    let Some(_namespace) = fresh() else { return };
+    let Some(terminal) = Terminal::open(80, 24, &[]) else {
+        return;
+    };
+    terminal.run("-tsc 0.2 --fail-on warning");
+    terminal.wait_for("two rounds", |screen| screen.contains("\nper second: "));
+    let full = tcp::listeners::full_queue(V4, 1).unwrap();
+    let screen = terminal.wait_for("a finding", |screen| {
+        screen.contains("\nwarning  ") || screen.contains("\ncritical ")
+    });
+    assert!(screen.contains("\n         lsock -ap '"), "{screen}");
+    drop(full);
+    terminal.press(&["q"]);
+    terminal.wait_for_prompt();
+    terminal.write("echo was $?");
+    terminal.press(&["Enter"]);
+    terminal.wait_for("its status", |screen| screen.contains("\nwas 1\n"));
+}
+
+#[test]
 fn the_mouse_wheel_scrolls_and_the_mouse_is_given_back() {
     let Some(_namespace) = fresh() else { return };
     let _listeners = listeners(60);

@@ -412,7 +412,7 @@ fn what_is_no_terminal_for_a_view_gets_rounds() {
     for (before, words, rounds) in [
         ("TERM=dumb", "-tlnc 0.1", 2),
         ("", "-tlnc 0.1 --format plain", 2),
-        ("", "-tlsc 0.1", 1),
+        ("", "-tlsc 0.1 --format plain", 1),
     ] {
         terminal.write(&format!("{before} {} {words}", crate::support::LSOCK));
         terminal.press(&["Enter"]);

@@ -10,6 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::error::Error;
+use crate::exit::Verdict;
 use crate::model::{ChangedRow, Summary};
 use crate::query::Query;
 use crate::render::view::Input;
@@ -52,6 +53,9 @@ pub(super) struct Round {
     pub(super) ended: Instant,
     /// The rows in the order of the kernel, those that are gone as well.
     pub(super) rows: Vec<ChangedRow>,
+    /// The counts as text, where sockets are counted.
+    pub(super) counts: Option<String>,
+    pub(super) verdict: Verdict,
     /// What is to be known of it.
     pub(super) summary: Summary,
 }

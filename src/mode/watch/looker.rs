@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use super::counting::Counting;
 use super::event::{Event, EventSender, Question, Round};
 use crate::enrich::Mapped;
 use crate::error::Error;
+use crate::exit::Verdict;
 use crate::mode::Messages;
 use crate::mode::host_names::HostNames;
 use crate::mode::list::{Listing, Output};
@@ -16,7 +18,7 @@ use crate::mode::sources::matching;
 use crate::mode::sources::{self, Open};
 use crate::mode::tracked::TrackedTable;
 use crate::model::{Change, ChangedRow, Summary, Table};
-use crate::query::Query;
+use crate::query::{Query, Report};
 use crate::reading::Matcher;
 use crate::source::{Recorder, Source};
 
@@ -68,6 +70,26 @@ impl Looker {
         Ok(summary)
     }
 
+    /// One round with its rows; aside, without those that are gone.
+    fn round(&mut self, is_aside: bool, messages: &mut Messages<'_>) -> Result<Round, Error> {
+        let (time, begun) = (Timestamp::now(), Instant::now());
+        let summary = self.look(messages)?;
+        Ok(Round {
+            is_aside,
+            time,
+            begun,
+            ended: Instant::now(),
+            rows: self.rows(|row| !is_aside || row.change != Change::Gone),
+            counts: None,
+            verdict: if summary.diagnostics.is_complete() {
+                Verdict::Done
+            } else {
+                Verdict::Trouble
+            },
+            summary,
+        })
+    }
+
     /// Such rows of the last round in the order of the kernel, those that are gone where they were.
     pub(super) fn rows(&self, wanted: impl Fn(&ChangedRow) -> bool) -> Vec<ChangedRow> {
         let tracked = self.tables.iter();
@@ -77,42 +99,52 @@ impl Looker {
     }
 }
 
-/// Looks as often as it is asked to. Ends when nobody listens any more.
+/// What looks at the sockets of a query.
+enum Looking {
+    Rows(Box<Looker>),
+    Counts(Box<Counting>),
+}
+
+impl Looking {
+    fn new(query: Query) -> Result<Self, Error> {
+        Ok(match query.report {
+            Report::Rows => Self::Rows(Box::new(Looker::new(query, &sources::open)?)),
+            Report::Summary { .. } => Self::Counts(Box::new(Counting::new(query)?)),
+        })
+    }
+}
+
+/// Looks as often as it is asked to, each time for a screen of so many columns and lines. Ends when nobody listens
+/// any more.
 pub(super) fn look(
     query: Query,
-    questions: &Receiver<Question>,
+    questions: &Receiver<(Question, Option<[u16; 2]>)>,
     events: &EventSender,
 ) -> Result<(), Error> {
     let mut out = events.clone();
     let mut messages = Messages::new("lsock", &mut out);
     messages.repeat();
-    let mut looker = Looker::new(query, &sources::open)?;
-    let mut aside: Option<(Arc<Query>, Looker)> = None;
-    for question in questions {
+    let mut looking = Looking::new(query)?;
+    let mut aside: Option<(Arc<Query>, Looking)> = None;
+    for (question, screen) in questions {
         let is_aside = matches!(question, Question::Aside(_));
-        let looker = match question {
-            Question::Again => &mut looker,
+        let looking = match question {
+            Question::Again => &mut looking,
             Question::Other(query) => {
-                looker = Looker::new(*query, &sources::open)?;
-                &mut looker
+                looking = Looking::new(*query)?;
+                &mut looking
             }
             Question::Aside(query) => match &mut aside {
-                Some((of, looker)) if Arc::ptr_eq(of, &query) => looker,
+                Some((of, looking)) if Arc::ptr_eq(of, &query) => looking,
                 aside => {
-                    let looker = Looker::new(Query::clone(&query), &sources::open)?;
-                    &mut aside.insert((query, looker)).1
+                    let looking = Looking::new(Query::clone(&query))?;
+                    &mut aside.insert((query, looking)).1
                 }
             },
         };
-        let (time, begun) = (Timestamp::now(), Instant::now());
-        let summary = looker.look(&mut messages)?;
-        let round = Round {
-            is_aside,
-            time,
-            begun,
-            ended: Instant::now(),
-            rows: looker.rows(|row| !is_aside || row.change != Change::Gone),
-            summary,
+        let round = match looking {
+            Looking::Rows(looker) => looker.round(is_aside, &mut messages)?,
+            Looking::Counts(counting) => counting.round(screen, &mut messages)?,
         };
         if !events.send(Event::Round(Ok(round))) {
             break;

@@ -7,6 +7,7 @@
 //!          a thread of its own -> Looker -> TrackedTable
 //! ```
 
+mod counting;
 mod event;
 mod looker;
 mod rounds;

@@ -92,7 +92,7 @@ struct Session {
     /// The text that was looked for last, and the row that was selected before.
     found: (String, Option<usize>),
     /// Asks for a round.
-    asked: Sender<Question>,
+    asked: Sender<(Question, Option<[u16; 2]>)>,
     /// Rounds that were asked for and are not over.
     pending: usize,
     pace: Pace,
@@ -110,7 +110,7 @@ impl Session {
         query: &Query,
         every: Duration,
         viewing: Viewing,
-        asked: Sender<Question>,
+        asked: Sender<(Question, Option<[u16; 2]>)>,
         sender: EventSender,
     ) -> Self {
         Self {
@@ -179,7 +179,10 @@ impl Session {
     /// Asks for a round: what is under way is of no use any more then.
     fn ask(&mut self, question: Question) {
         // Where nobody hears it, an error is on its way.
-        let _ = self.asked.send(question);
+        let screen = self.console.as_deref().map(Console::size);
+        let beside = 1 + u16::from(!self.page.filter.is_empty());
+        let screen = screen.map(|[width, height]| [width, height.saturating_sub(beside)]);
+        let _ = self.asked.send((question, screen));
         self.pending += 1;
     }
 
@@ -189,9 +192,7 @@ impl Session {
         if self.pending > 0 || self.is_held || round.is_aside != self.aside.is_some() {
             return Ok(());
         }
-        if !round.summary.diagnostics.is_complete() {
-            self.verdict = Verdict::Trouble;
-        }
+        self.verdict = self.verdict.max(round.verdict);
         self.pace.looked(round.begun, round.ended);
         self.page.time = round.time;
         self.page.notice = notice(&round.summary);
@@ -201,6 +202,7 @@ impl Session {
         }
         self.is_whole = round.summary.diagnostics.is_complete();
         self.rows = round.rows;
+        self.page.counted = round.counts;
         self.count();
         self.sort();
         if self.console.is_none() {
@@ -286,6 +288,11 @@ impl Session {
                 self.page.is_paused = !self.page.is_paused;
                 self.is_held = false;
             }
+            (_, None) if self.page.counted.is_some() => match input {
+                Input::Char('q') => return ControlFlow::Break(()),
+                Input::Char('/') => self.ask_filter(),
+                _ => self.view.key(input),
+            },
             (Input::Char('?'), None) => self.show_keys(),
             (Input::Char('g'), None) => self.next_groups(),
             (Input::Char('q') | Input::Escape | Input::Enter, None)
@@ -318,7 +325,7 @@ impl Session {
                 page.only_changes = !page.only_changes;
                 self.sort();
             }
-            Input::Char('/') => page.prompt = Some(Prompt::new(Asked::Filter, &page.filter)),
+            Input::Char('/') => self.ask_filter(),
             Input::Char('f') => {
                 page.prompt = Some(Prompt::new(Asked::Text, ""));
                 self.found.1 = self.view.selected();
@@ -328,6 +335,10 @@ impl Session {
             _ => self.view.key(input),
         }
         ControlFlow::Continue(())
+    }
+
+    fn ask_filter(&mut self) {
+        self.page.prompt = Some(Prompt::new(Asked::Filter, &self.page.filter));
     }
 
     /// Writes the text that is looked for, and finds it meanwhile.

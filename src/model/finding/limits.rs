@@ -48,6 +48,18 @@ const COUNTERS: &[(&str, &str, &str, &str, &str)] = &[
     ),
 ];
 
+/// What rates are shown of, and where the kernel counts it.
+const RATES: [(&str, &str, &str, &str); 8] = [
+    ("opened", "snmp", "Tcp:", "ActiveOpens"),
+    ("accepted", "snmp", "Tcp:", "PassiveOpens"),
+    ("failed to open", "snmp", "Tcp:", "AttemptFails"),
+    ("reset", "snmp", "Tcp:", "EstabResets"),
+    ("dropped by listeners", "netstat", "TcpExt:", "ListenDrops"),
+    ("segments received", "snmp", "Tcp:", "InSegs"),
+    ("sent", "snmp", "Tcp:", "OutSegs"),
+    ("retransmitted", "snmp", "Tcp:", "RetransSegs"),
+];
+
 /// Limits and counters of the kernel.
 pub trait Limits {
     /// The text of a file below `/proc`; `None` = this kernel, or this namespace, has none, or it cannot
@@ -173,6 +185,17 @@ pub trait Limits {
         let drops = snmp.map(|_| self.udp_without_room());
         let drops = told("lsock_udp_receive_buffer_errors", help, drops);
         counters.chain([drops]).collect()
+    }
+
+    /// Counters of TCP whose rates are shown.
+    fn rates(&self) -> Vec<Counter> {
+        let rates = RATES.iter().map(|(name, file, protocol, counter)| Counter {
+            name,
+            help: counter,
+            value: self.counter(file, protocol, counter),
+            netns: None,
+        });
+        rates.collect()
     }
 
     /// `RLIMIT_NOFILE` of a process, the soft limit; `None` = there is none, or it cannot be read.

@@ -14,7 +14,7 @@ use super::events::{self, EventLayout, EventSink, Grouping, Ladders, text_events
 use super::out::Out;
 use super::page;
 use super::summary::{Totals, brief, text};
-use super::{Color, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
+use super::{Color, Counted, Envelope, Extras, Field, Format, Layout, Metrics, Netstat, Sink, Ss};
 pub(super) use csv::{Records, flat};
 pub use json::Changes;
 use json::{Json, JsonEvents};
@@ -96,7 +96,7 @@ impl Format {
     /// Writes counts: `-s`.
     pub(super) fn write_counts(self, out: &mut Vec<u8>, totals: &Totals, summary: &Summary) {
         match self {
-            _ if self.is_text() && totals.layout.is_brief => {
+            _ if self.is_text() && totals.layout.counted == Counted::Brief => {
                 totals.envelope.begin_text(out);
                 let color = if self == Self::Table {
                     totals.layout.color
@@ -107,7 +107,8 @@ impl Format {
             }
             Self::Table => {
                 totals.envelope.begin_text(out);
-                let is_drawn = table::diagram(out, &totals.counts, &totals.layout);
+                let is_drawn =
+                    table::diagram(out, (&totals.counts, totals.before()), &totals.layout);
                 text::write(out, totals, summary, totals.layout.color, is_drawn);
             }
             Self::Plain | Self::Netstat(_) | Self::Ss(_) => {

@@ -2,6 +2,7 @@
 
 pub(super) mod brief;
 pub(super) mod findings;
+pub(super) mod since;
 pub(super) mod text;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use crate::model::{Counts, Findings, Network, OwnedRow, Row, Socket, State, Summ
 
 use super::out::Out;
 use super::{Envelope, Format, Layout, Order, Sink};
+use since::Round;
+pub use since::Since;
 
 /// Listeners shown, unless `--limit` says otherwise.
 const LISTENERS: usize = 20;
@@ -40,9 +43,16 @@ pub(super) struct Totals {
     pub(super) room: [usize; 2],
     /// When counting began.
     pub(super) begun: Instant,
+    /// The round before, if there was one.
+    before: Option<Round>,
 }
 
 impl Totals {
+    /// The counts of the round before.
+    pub(super) fn before(&self) -> Option<&Counts> {
+        self.before.as_ref().map(|round| &round.counts)
+    }
+
     /// The counts of each network namespace, with its name where there are several.
     pub(super) fn each(&self) -> impl Iterator<Item = (Option<&[u8]>, &Counts)> {
         let whole = self.parts.is_empty().then_some((None, &self.counts));
@@ -50,6 +60,16 @@ impl Totals {
         whole
             .into_iter()
             .chain(parts.map(|(netns, counts)| (Some(&**netns), counts)))
+    }
+
+    /// What the next round is compared with.
+    fn round(&self) -> Round {
+        let findings = self.findings.as_ref();
+        Round {
+            ended: Instant::now(),
+            counts: self.counts.clone(),
+            counters: findings.map_or_else(Vec::new, |all| all.counters.clone()),
+        }
     }
 
     /// Each number that is not zero, or not known, with its namespace where there are several.
@@ -76,6 +96,7 @@ pub struct Summing<'w> {
     /// Rows that were kept before the checkpoint.
     settled: usize,
     totals: Totals,
+    since: Option<&'w Since>,
     out: Out<'w>,
 }
 
@@ -106,9 +127,17 @@ impl<'w> Summing<'w> {
                 rows: Vec::new(),
                 room: limit.map_or(ROOM, |limit| [limit, usize::MAX]),
                 begun: Instant::now(),
+                before: None,
             },
+            since: None,
             out: Out::new(out),
         }
+    }
+
+    /// Compares with the round before, and will be what the next one is compared with.
+    pub fn compare(&mut self, since: &'w Since) {
+        self.totals.before = since.0.take();
+        self.since = Some(since);
     }
 
     /// All is counted. Gives the counts of each namespace, with its name where there are several.
@@ -248,6 +277,9 @@ impl Sink for Summing<'_> {
         let totals = &mut self.totals;
         let order = |a: &OwnedRow, b: &OwnedRow| Order::Usual.compare(&a.row(), &b.row());
         totals.rows.sort_by(order);
+        if let Some(since) = self.since {
+            since.0.replace(Some(totals.round()));
+        }
         totals
             .format
             .write_counts(&mut self.out.buffer, totals, summary);

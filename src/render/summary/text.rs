@@ -8,14 +8,14 @@ use crate::text;
 
 use super::super::grid::{Grid, width};
 use super::super::style::Style;
-use super::super::{Color, Field, HeaderLine};
+use super::super::{Color, Counted, Field, HeaderLine};
 use super::Totals;
-use super::findings;
+use super::{findings, since};
 
 /// Stands for every namespace, as in `-N all`.
 const ALL: &str = "all";
 
-/// Listeners that are shown on any screen.
+/// Listeners that are shown on any screen, which scrolls.
 const LEAST: usize = 3;
 
 /// Explains the queues of a listener.
@@ -40,6 +40,7 @@ pub(in crate::render) fn write(
     let counts = &totals.counts;
     if is_drawn {
         push_of_tcp(out, counts);
+        since(out, totals, is_drawn);
         found(out, totals, summary, color);
     }
     let mut lines = titles(["NETNS", "PROTO", "STATE", "TOTAL", "INET", "INET6"]);
@@ -63,16 +64,17 @@ pub(in crate::render) fn write(
             out.push(b'\n');
             push_of_tcp(out, counts);
         }
+        since(out, totals, is_drawn);
         found(out, totals, summary, color);
     }
     let listeners = &counts.listeners;
     if listeners.count > 0 {
         out.push(b'\n');
         let mut lines = titles(["NETNS", "PROTO", "RECV_Q", "SEND_Q", "LISTENER"]);
-        if listeners.fullest.is_empty() {
+        let shown = listeners.fullest.len().min(room(out, totals));
+        if shown == 0 {
             lines.clear();
         }
-        let shown = listeners.fullest.len().min(room(out, totals));
         lines.extend(listeners.fullest.iter().take(shown).map(|kept| {
             let cells = LISTENER.map(|column| Style::WORD.text(column, &kept.row()));
             cells.to_vec()
@@ -89,8 +91,14 @@ fn room(out: &[u8], totals: &Totals) -> usize {
     let Some(height) = totals.layout.height else {
         return usize::MAX;
     };
+    // A dashboard stays in its place.
+    let least = if totals.layout.counted == Counted::Compared {
+        0
+    } else {
+        LEAST
+    };
     let written = out.split(|byte| *byte == b'\n').count() - 1;
-    usize::from(height).saturating_sub(written + 3).max(LEAST)
+    usize::from(height).saturating_sub(written + 3).max(least)
 }
 
 fn found(out: &mut Vec<u8>, totals: &Totals, summary: &Summary, color: Color) {
@@ -163,6 +171,25 @@ pub(in crate::render) fn of_tcp(counts: &Counts) -> String {
     let numbers = [counts.time_wait(), counts.half_closed(), counts.orphans()];
     let [waiting, half_closed, orphans] = numbers.map(number);
     format!("TIME_WAIT {waiting}{rest}; half-closed {half_closed}; orphans {orphans}")
+}
+
+/// What changed since the round before, if there was one. The diagram has the changes of TCP.
+fn since(out: &mut Vec<u8>, totals: &Totals, is_drawn: bool) {
+    let Some(before) = &totals.before else { return };
+    let width = totals.layout.width.map_or(usize::MAX, usize::from);
+    let is_told = |protocol| !is_drawn || protocol != Protocol::Tcp;
+    if let Some(changes) = since::changes(&totals.counts, &before.counts, is_told) {
+        since::push(out, "changed", &changes, width);
+    }
+    if totals.findings.is_some() {
+        let rates = since::rates(&totals.round(), before);
+        since::push(
+            out,
+            "per second",
+            rates.as_deref().unwrap_or("nothing"),
+            width,
+        );
+    }
 }
 
 fn push_of_tcp(out: &mut Vec<u8>, counts: &Counts) {

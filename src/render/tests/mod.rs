@@ -31,8 +31,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::{
-    Arrangement, Color, Envelope, Extras, Format, HeaderLine, Layout, Repetition, RowBuffer, Signs,
-    Sink, sink,
+    Arrangement, Color, Counted, Envelope, Extras, Format, HeaderLine, Layout, Repetition,
+    RowBuffer, Signs, Sink, sink,
 };
 use crate::model::{OwnedRow, Summary};
 
@@ -57,7 +57,7 @@ fn layout(format: Format, extras: &[Extras]) -> Layout {
         color: Color::Never,
         width: None,
         height: None,
-        is_brief: false,
+        counted: Counted::Whole,
         leaves_out_empty: false,
         signs: Signs::Unicode,
         filter: String::new(),

@@ -6,7 +6,7 @@ use crate::model::{
     FINDINGS, Family, Finding, Findings, Network, Origin, OwnedRow, Protocol, Row, Severity,
     Socket, Source, State, StateSet, Summary, Table, Timer, TimerKind,
 };
-use crate::render::{Color, Format, HeaderLine, Layout, Signs, Sink as _, Summing};
+use crate::render::{Color, Counted, Format, HeaderLine, Layout, Signs, Since, Sink as _, Summing};
 
 const SOURCES: [(Protocol, Family); 6] = [
     (Protocol::Tcp, Family::Inet),
@@ -75,6 +75,14 @@ fn rows() -> Vec<OwnedRow> {
 
 fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow]) -> String {
     let page = Page::default();
+    let mut sink = Summing::new(format, layout, limit, envelope(), Box::new(page.clone()));
+    sink.tell(found(findings()));
+    feed(&mut sink, rows, &summary(rows)).unwrap();
+    page.text()
+}
+
+/// What is to be known of a list with these rows.
+fn summary(rows: &[OwnedRow]) -> Summary {
     let origin = |(protocol, family)| Origin {
         table: Table { protocol, family },
         // As where the kernel has no raw sockets.
@@ -84,15 +92,11 @@ fn summed(format: Format, layout: Layout, limit: Option<usize>, rows: &[OwnedRow
         unlisted: StateSet::EMPTY,
         netns: None,
     };
-    let summary = Summary {
+    Summary {
         matched: u64::try_from(rows.len()).unwrap(),
         sources: SOURCES.map(origin).to_vec(),
         ..Summary::default()
-    };
-    let mut sink = Summing::new(format, layout, limit, envelope(), Box::new(page.clone()));
-    sink.tell(found(findings()));
-    feed(&mut sink, rows, &summary).unwrap();
-    page.text()
+    }
 }
 
 fn found(found: Vec<Finding>) -> Findings {
@@ -143,7 +147,7 @@ fn findings() -> Vec<Finding> {
 #[test]
 fn brief_is_five_lines() {
     let mut layout = layout(Format::Plain, &[]);
-    layout.is_brief = true;
+    layout.counted = Counted::Brief;
     let text = summed(Format::Plain, layout.clone(), None, &rows());
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 5, "{text}");
@@ -180,6 +184,59 @@ fn brief_is_five_lines() {
         !plain.contains('\u{1b}') && plain.starts_with("tcp        not listed\n"),
         "{plain}"
     );
+}
+
+#[test]
+fn a_repeated_diagram_has_differences_and_keeps_its_lines() {
+    let layout = Layout {
+        width: Some(80),
+        counted: Counted::Compared,
+        ..layout(Format::Table, &[])
+    };
+    let since = Since::default();
+    let round = |rows: &[OwnedRow]| {
+        let page = Page::default();
+        let out = Box::new(page.clone());
+        let mut sink = Summing::new(Format::Table, layout.clone(), None, envelope(), out);
+        sink.compare(&since);
+        sink.tell(found(Vec::new()));
+        feed(&mut sink, rows, &summary(rows)).unwrap();
+        page.text()
+    };
+    let all = rows();
+    let (first, less) = (round(&all), round(&all[300..]));
+    assert!(
+        !first.contains("per second") && !first.contains("changed"),
+        "{first}"
+    );
+    // 3 in BOUND and SYN_SENT, 12 in SYN_RCVD, the rest of 300 in ESTABLISHED.
+    assert!(
+        less.contains("BOUND 0 -2 ") && less.contains(" SYN_RCVD 0 -12\n"),
+        "{less}"
+    );
+    assert!(less.contains("ESTABLISHED 949 -285  ◀"), "{less}");
+    assert!(less.contains("\nper second: nothing\n"), "{less}");
+    let widths = |text: &str| {
+        let lines = text.lines().take(10);
+        let shape = lines.map(|line| line.chars().filter(|c| "┌┐└┘▼▶◀".contains(*c)).count());
+        shape.collect::<Vec<_>>()
+    };
+    assert_eq!(widths(&first), widths(&less));
+    let columns = |text: &str, sign| {
+        let lines = text.lines().take(10);
+        lines
+            .map(|line| line.chars().position(|c| c == sign))
+            .collect::<Vec<_>>()
+    };
+    for sign in ['▼', '▶', '┌', '└'] {
+        assert_eq!(columns(&first, sign), columns(&less, sign), "{less}");
+    }
+    let udp = |count: usize| {
+        let more = std::iter::repeat_n(&all[all.len() - 1], count);
+        all.iter().chain(more).cloned().collect::<Vec<_>>()
+    };
+    let _ = round(&udp(0));
+    assert!(round(&udp(2)).contains("\nchanged: udp UNCONN +2\n"));
 }
 
 fn drawn(signs: Signs, color: Color) -> String {

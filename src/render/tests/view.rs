@@ -589,6 +589,47 @@ fn hostile_names_stay_in_their_line() {
 }
 
 #[test]
+fn counts_stand_in_the_place_of_the_list_and_keep_their_colours() {
+    let lines: Vec<String> = (0..50)
+        .map(|line| format!("\u{1b}[1mline {line}\u{1b}[0m {}漢", "x".repeat(40)))
+        .collect();
+    let page = Page {
+        counted: Some(lines.join("\n")),
+        filter: "sport = 22".to_owned(),
+        ..page(&[])
+    };
+    let mut view = view(table(&[]));
+    let mut glass = Glass::new(80, 15);
+    glass.show(&view.draw(&page, [80, 15]));
+    assert_eq!(glass.line(0), "lsock  03:04:05  every 1.5s");
+    assert_eq!(glass.line(1), "filter: sport = 22");
+    assert!(
+        glass.painted && glass.line(2).starts_with("line 0 xxx"),
+        "{}",
+        glass.text()
+    );
+    assert!(glass.line(14).ends_with("1-12 of 50"), "{}", glass.text());
+    view.key(Input::Last);
+    glass.show(&view.draw(&page, [80, 15]));
+    assert!(
+        glass.line(13).starts_with("line 49 xxx"),
+        "{}",
+        glass.text()
+    );
+    for width in 1..60 {
+        // The glass takes nothing beyond its edge; what ends a colour comes behind it.
+        let frame = view.draw(&page, [width, 15]);
+        Glass::new(width.into(), 15).show(&frame);
+        let frame = String::from_utf8(frame).unwrap();
+        assert_eq!(
+            frame.matches("\u{1b}[1m").count(),
+            frame.matches("\u{1b}[0m").count()
+        );
+        assert_eq!(frame.contains('…'), width < 50, "{width}");
+    }
+}
+
+#[test]
 fn every_size_of_a_screen_can_be_drawn() {
     let list = list();
     let written = prompt("sport = 22", 5, Some("one\ntwo\nthree"));

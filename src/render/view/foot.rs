@@ -9,6 +9,7 @@ use crate::text::escape;
 
 const KEYS: &str = "q quit  ? help  space pause  s sort  / filter  Enter details";
 const ENDING_KEYS: &str = "q quit  ? help  space pause  s sort  / filter  K end  Enter details";
+const COUNTS_KEYS: &str = "q quit  space pause  / filter  arrows and pages scroll";
 const GROUPS_KEYS: &str = "q back  ? help  space pause  g next group";
 const ASIDE_KEYS: &str = "q back  space pause  arrows and pages scroll";
 const NO_KEYS: &str = "no keys here: a signal ends it";
@@ -26,6 +27,7 @@ pub(super) fn lines(page: &Page, width: usize, height: usize) -> (Vec<String>, O
             _ if !page.has_keys => NO_KEYS,
             Some(Aside::Groups { .. }) => GROUPS_KEYS,
             Some(_) => ASIDE_KEYS,
+            None if page.counted.is_some() => COUNTS_KEYS,
             None if page.can_end => ENDING_KEYS,
             None => KEYS,
         };

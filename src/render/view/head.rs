@@ -37,10 +37,12 @@ impl Head {
             paint(&seen, layout.color)
         };
         let mut lines = vec![line(&first(page, zone), paint::title)];
-        let counts = wrapped(&self.counts(page), width);
-        lines.extend(counts.iter().map(|text| line(text, paint::text)));
-        self.lines = self.lines.max(counts.len());
-        lines.resize(self.lines + 1, String::new());
+        if page.aside.is_none() && page.counted.is_none() {
+            let counts = wrapped(&self.counts(page), width);
+            lines.extend(counts.iter().map(|text| line(text, paint::text)));
+            self.lines = self.lines.max(counts.len());
+            lines.resize(self.lines + 1, String::new());
+        }
         if !page.filter.is_empty() {
             let filter = text::escape(page.filter.as_bytes());
             lines.push(line(&format!("filter: {filter}"), paint::text));
@@ -88,8 +90,9 @@ fn first(page: &Page, zone: &TimeZone) -> String {
     let every = u64::try_from(page.every.as_micros()).unwrap_or(u64::MAX);
     let every = text::micros(every);
     let order = match &page.aside {
-        Some(Aside::Groups { by, .. }) => format!("by: {by}"),
-        _ => format!("sort: {}", sort_text(page)),
+        Some(Aside::Groups { by, .. }) => format!("  by: {by}"),
+        _ if page.counted.is_some() => String::new(),
+        _ => format!("  sort: {}", sort_text(page)),
     };
     let only = if page.only_changes {
         "  only changes"
@@ -97,7 +100,7 @@ fn first(page: &Page, zone: &TimeZone) -> String {
         ""
     };
     let pause = if page.is_paused { "  PAUSED" } else { "" };
-    format!("lsock  {time}  every {every}  {order}{only}{pause}")
+    format!("lsock  {time}  every {every}{order}{only}{pause}")
 }
 
 /// `+3`, `-2`, or nothing.

@@ -138,3 +138,33 @@ pub(super) fn part(line: &str, left: usize, width: usize, more: char) -> String 
     }
     part
 }
+
+/// The part of a painted line that a screen of so many columns has room for.
+pub(super) fn painted_part(line: &str, width: usize, more: char) -> String {
+    let mut is_escape = false;
+    let chars = line.chars().map(|c| {
+        let wide = if is_escape || c == '\u{1b}' {
+            is_escape = !c.is_ascii_alphabetic();
+            0
+        } else {
+            c.width().unwrap_or_default()
+        };
+        (c, wide)
+    });
+    let chars: Vec<(char, usize)> = chars.collect();
+    let is_cut = chars.iter().map(|(_, wide)| wide).sum::<usize>() > width;
+    let room = width.saturating_sub(usize::from(is_cut));
+    let (mut part, mut used) = (String::new(), 0);
+    for (c, wide) in chars {
+        let begin = used;
+        used += wide;
+        // What ends a colour is kept behind the end.
+        if used <= room || wide == 0 {
+            part.push(c);
+        } else if begin <= room && width > 0 {
+            part.push(more);
+            used = usize::MAX / 2;
+        }
+    }
+    part
+}

@@ -5,6 +5,7 @@
 
 use crate::model::{Counts, Protocol, State};
 
+use crate::render::summary::since::difference;
 use crate::render::weight::{Weight, number};
 use crate::render::{Layout, Signs};
 
@@ -30,10 +31,11 @@ const STATES: [State; 11] = [
     State::LastAck,
 ];
 
-/// Writes it, if there is TCP to draw, and room for it. True if it is drawn.
+/// Writes it, if there is TCP to draw, and room for it; with the difference from the counts before. True if it is
+/// drawn.
 pub(in crate::render::format) fn write(
     out: &mut Vec<u8>,
-    counts: &Counts,
+    (counts, before): (&Counts, Option<&Counts>),
     layout: &Layout,
 ) -> bool {
     let has_room = layout.width.is_none_or(|width| width >= WIDTH);
@@ -49,7 +51,10 @@ pub(in crate::render::format) fn write(
         let count = counts.told(Protocol::Tcp, state);
         let weight = Weight::of(state, count.unwrap_or_default(), total);
         let style = layout.color.style(weight.style());
-        let number = number(count);
+        let mut number = number(count);
+        let since = before.map(|before| difference((counts, before), Protocol::Tcp, state));
+        // It is left out where it would move the lines.
+        number.extend(since.filter(|since| number.len() + since.len() <= CELL.len()));
         let name = state.name();
         drawing = drawing.replacen(name, &format!("{style}{name}{style:#}"), 1);
         if let Some((before, after)) = drawing.split_once(CELL) {
