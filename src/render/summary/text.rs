@@ -91,14 +91,12 @@ fn room(out: &[u8], totals: &Totals) -> usize {
     let Some(height) = totals.layout.height else {
         return usize::MAX;
     };
-    // A dashboard stays in its place.
-    let least = if totals.layout.counted == Counted::Compared {
-        0
-    } else {
-        LEAST
-    };
     let written = out.split(|byte| *byte == b'\n').count() - 1;
-    usize::from(height).saturating_sub(written + 3).max(least)
+    let height = usize::from(height);
+    // A dashboard that fits the screen stays in its place.
+    let fits = totals.layout.counted == Counted::Compared && written + 2 <= height;
+    let least = if fits { 0 } else { LEAST };
+    height.saturating_sub(written + 3).max(least)
 }
 
 fn found(out: &mut Vec<u8>, totals: &Totals, summary: &Summary, color: Color) {
