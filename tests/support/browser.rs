@@ -41,7 +41,10 @@ impl Browser {
             .arg("--remote-debugging-pipe")
             .args(options);
         shell.arg(format!("--user-data-dir={}", folder.path().display()));
-        shell.stdin(its).stdout(theirs).env("HOME", folder.path());
+        shell
+            .stdin(its)
+            .stdout(theirs)
+            .envs(["HOME", "TMPDIR"].map(|name| (name, folder.path())));
         let child = Child::start(&mut shell);
         drop(shell);
         let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
