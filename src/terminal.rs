@@ -165,7 +165,8 @@ impl Console for Screen {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let is_taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if *is_taken {
+        // A round may be over before the signal that it runs in the background now is answered.
+        if *is_taken && has_terminal() {
             self.0.write_all(bytes)
         } else {
             Ok(())
