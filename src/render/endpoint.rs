@@ -94,6 +94,13 @@ fn address(style: Style, out: &mut Vec<u8>, side: Side, row: &Row<'_>) {
             // As ss writes it: every address of both versions.
             out.push(b'*');
         }
+        (_, Some(IpAddr::V6(address)))
+            if style.shortens_mapped
+                && let Some(mapped) = address.to_ipv4_mapped() =>
+        {
+            out.push(b'^');
+            digits::ipv4(out, mapped);
+        }
         (_, Some(IpAddr::V6(address))) => {
             out.push(b'[');
             digits::ipv6(out, address);

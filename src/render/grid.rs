@@ -85,9 +85,13 @@ impl Grid {
             let cell = cell.as_ref();
             let (column, is_number) = self.columns.get(place).copied().unwrap_or_default();
             let needed = width(cell);
-            // Lines are folded at the same column in every row; only the last cell may be short enough.
+            // Lines are folded at the same column in every row, unless most are not folded; only the last cell may be
+            // short enough.
             let is_last = place + 1 == cells.len();
-            let room = needed.max(if is_last { 0 } else { column });
+            let room = match self.recovers {
+                true => begin.max(free) - begin + needed,
+                false => needed.max(if is_last { 0 } else { column }),
+            };
             if begin > 0 && self.fold.is_some_and(|fold| begin + room > fold) {
                 line.truncate(line.trim_end_matches(' ').len());
                 line.push('\n');

@@ -13,6 +13,8 @@ pub(super) struct Style {
     pub(super) escapes_blanks: bool,
     /// True if descriptors follow the processes: `nginx[812]{3,4}`.
     pub(super) descriptors: bool,
+    /// True if an IPv4-mapped address is written as that of IPv4 with a sign: `^127.0.0.1:80`.
+    pub(super) shortens_mapped: bool,
 }
 
 impl Style {
@@ -20,18 +22,20 @@ impl Style {
     pub(super) const TEXT: Self = Self {
         escapes_blanks: false,
         descriptors: false,
+        shortens_mapped: false,
     };
 
     /// For a cell that stands among words.
     pub(super) const WORD: Self = Self {
         escapes_blanks: true,
-        descriptors: false,
+        ..Self::TEXT
     };
 
-    /// The same, with descriptors if the layout has them.
+    /// The same, with descriptors if the layout has them, and for a terminal if it has one.
     pub(super) const fn of(self, layout: &Layout) -> Self {
         Self {
             descriptors: layout.extras.has(Extras::EXTENDED),
+            shortens_mapped: layout.width.is_some() && !self.escapes_blanks,
             ..self
         }
     }

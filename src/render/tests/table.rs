@@ -11,6 +11,7 @@ fn no_address_is_ever_split() {
         .flat_map(|row| {
             let mut layout = layout(Format::Table, &[]);
             layout.columns = vec![Field::Local];
+            layout.width = Some(200);
             let text = render(Format::Table, layout, std::slice::from_ref(row));
             text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
         })
@@ -63,9 +64,65 @@ fn what_fits_is_not_wrapped() {
     let mut layout = layout(Format::Table, &[]);
     layout.width = Some(200);
     let narrow = render(Format::Table, layout.clone(), &scene::rows());
-    layout.width = None;
+    layout.width = Some(u16::MAX);
     assert_eq!(narrow, render(Format::Table, layout, &scene::rows()));
     assert_eq!(narrow.lines().count(), 1 + scene::rows().len());
+}
+
+#[test]
+fn mapped_addresses_are_short_on_a_terminal_alone() {
+    let mut layout = layout(Format::Table, &[]);
+    layout.columns = vec![Field::Local, Field::Peer];
+    let socket = scene::inet(
+        Protocol::Tcp,
+        ("::ffff:10.0.0.1", 22),
+        ("::ffff:10.0.0.2", Some(5)),
+    );
+    let rows = [OwnedRow::keep(&Row::bare(&socket))];
+    let line = |layout| {
+        render(Format::Table, layout, &rows)
+            .lines()
+            .last()
+            .map(str::to_owned)
+    };
+    let whole = "[::ffff:10.0.0.1]:22 [::ffff:10.0.0.2]:5";
+    assert_eq!(line(layout.clone()).as_deref(), Some(whole));
+    layout.width = Some(80);
+    assert_eq!(line(layout).as_deref(), Some("^10.0.0.1:22 ^10.0.0.2:5"));
+}
+
+/// Few long ends cost no other row its line.
+#[test]
+fn only_rows_that_do_not_fit_are_folded_where_most_do() {
+    let mut layout = layout(Format::Table, &[Extras::PROCESSES]);
+    layout.width = Some(80);
+    let owner = [scene::process(812, b"worker", &[])];
+    let row = |peer: &str| {
+        let socket = scene::inet(Protocol::Tcp, ("192.0.2.100", 54321), (peer, Some(443)));
+        OwnedRow::keep(&Row {
+            processes: Some(&owner),
+            ..Row::bare(&socket)
+        })
+    };
+    let long = "2001:db8:1234:5678:9abc:def0:1234:5678";
+    let mut rows = vec![row("203.0.113.100"); 3];
+    rows.insert(1, row(long));
+    let text = render(Format::Table, layout.clone(), &rows);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + 3 + 2, "{text}");
+    assert!(lines.iter().all(|line| line.len() <= 80), "{text}");
+    for line in [0, 1, 4, 5] {
+        let at = |title: &str| lines[0].find(title).unwrap();
+        let words = ["STATE", "LOCAL", "PEER", "PROCESSES"];
+        let begins = |title: &str| !lines[line][at(title)..].starts_with(' ');
+        assert!(words.into_iter().all(begins), "{text}");
+    }
+    assert_eq!(lines[2].split(' ').next_back(), Some("192.0.2.100:54321"));
+    assert_eq!(lines[3], format!("    [{long}]:443 worker[812]"));
+    // Where most are long, all are folded at one column.
+    let rows = vec![row(long); 3];
+    let text = render(Format::Table, layout, &rows);
+    assert_eq!(text.lines().count(), 2 * (1 + 3), "{text}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Comfy, Width};
 
 use crate::model::{OwnedRow, Row, Summary};
 use crate::render::detail::Details;
-use crate::render::grid::{GAP, Grid};
+use crate::render::grid::{GAP, Grid, width};
 use crate::render::out::Out;
 use crate::render::style::Style;
 use crate::render::{Envelope, Extras, Field, Layout, RowBuffer, Sink, detail, paint};
@@ -203,8 +203,8 @@ fn write(out: &mut Vec<u8>, layout: &Layout, mut line: String, details: &str) {
 }
 
 /// Columns as wide as their longest cells. When that is more than the terminal has, columns of free text
-/// are made narrower, the widest first; when even that does not help, nothing is, and lines are folded between
-/// cells.
+/// are made narrower, the widest first; when even that does not help, lines are folded between cells: those
+/// that are too long, where these are few, else all at the same column.
 fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
     let mut grid = Grid::of(&layout.columns);
     let columns = layout.columns.iter().zip(grid.widths());
@@ -230,9 +230,38 @@ fn fit(layout: &Layout, rows: &[Vec<String>]) -> Grid {
         let free = widths.filter(|(width, least)| **width > **least);
         let Some(widest) = free.map(|(width, _)| width).max() else {
             grid.fold = Some(terminal);
-            return grid;
+            return ragged(layout, &grid, rows).unwrap_or(grid);
         };
         *widest -= 1;
     }
     narrow
+}
+
+/// Narrower columns of addresses, from which some cells stick out, if most lines then need not be folded.
+fn ragged(layout: &Layout, folded: &Grid, rows: &[Vec<String>]) -> Option<Grid> {
+    let terminal = folded.fold?;
+    let mut grid = folded.clone();
+    grid.recovers = true;
+    // Behind the last column nothing is aligned: most of its cells have to fit.
+    let mut last: Vec<usize> = rows
+        .iter()
+        .filter_map(|row| Some(width(row.last()?)))
+        .collect();
+    last.sort_unstable();
+    let usual = last.get(last.len() / 2).copied().unwrap_or_default();
+    let title = |column: &Field| width(&column.title());
+    let least: Vec<usize> = layout.columns.iter().map(title).collect();
+    if let (Some(last), Some(least)) = (grid.widths().last(), least.last()) {
+        *last = usual.max(*least);
+    }
+    while grid.width() > terminal {
+        let columns = grid.widths().zip(&least).zip(&layout.columns);
+        let columns = columns.filter(|((width, least), column)| {
+            matches!(column, Field::Local | Field::Peer) && **width > **least
+        });
+        let widest = columns.map(|((width, _), _)| width).max()?;
+        *widest -= 1;
+    }
+    let is_whole = |row: &&Vec<String>| !grid.line(row).contains('\n');
+    (rows.iter().filter(is_whole).count() * 2 > rows.len()).then_some(grid)
 }
