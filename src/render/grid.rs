@@ -88,9 +88,10 @@ impl Grid {
             // Lines are folded at the same column in every row, unless most are not folded; only the last cell may be
             // short enough.
             let is_last = place + 1 == cells.len();
-            let room = match self.recovers {
-                true => begin.max(free) - begin + needed,
-                false => needed.max(if is_last { 0 } else { column }),
+            let room = if self.recovers {
+                begin.max(free) - begin + needed
+            } else {
+                needed.max(if is_last { 0 } else { column })
             };
             if begin > 0 && self.fold.is_some_and(|fold| begin + room > fold) {
                 line.truncate(line.trim_end_matches(' ').len());

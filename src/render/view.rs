@@ -163,7 +163,7 @@ pub struct View {
     columns: ListColumns,
     screen: Screen,
     list: Window,
-    /// Of what is shown in the place of the list; `None` = the list is shown.
+    /// The lines shown instead of the list; `None` = the list is shown.
     aside: Option<Window>,
     /// The row that a key marked.
     selected: Option<usize>,

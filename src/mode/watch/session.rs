@@ -87,7 +87,7 @@ struct Session {
     rows: Vec<ChangedRow>,
     /// True if there was no round of this query yet, with which the next one could be compared.
     is_first: bool,
-    /// Of what is shown in the place of the list, unless that is the keys.
+    /// The lines shown instead of the list, except the keys.
     aside: Option<Arc<Query>>,
     /// The text that was looked for last, and the row that was selected before.
     found: (String, Option<usize>),
@@ -176,7 +176,7 @@ impl Session {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Asks for a round: what is under way is of no use any more then.
+    /// Asks for a round; one that runs already is discarded.
     fn ask(&mut self, question: Question) {
         // Where nobody hears it, an error is on its way.
         let screen = self.console.as_deref().map(Console::size);

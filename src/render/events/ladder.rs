@@ -13,7 +13,7 @@ use super::drawing::time;
 use super::exchange::{self, Between, Line, Segment, Side};
 use super::{EventLayout, EventWriter, Lives, Pair, Step, rfc_3339};
 
-/// Where both ends are, and how far what is told of a line is from the one above.
+/// The positions of both ends, and the distance between a line's text and the line above.
 const LEFT: usize = 200;
 const RIGHT: usize = 560;
 const STEP: usize = 34;

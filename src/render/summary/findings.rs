@@ -55,7 +55,7 @@ pub(super) fn write(
     }
 }
 
-/// Those of each kind that are told in full, and what stands for the others.
+/// The findings of each kind that are written in full, and a line for the others.
 pub(in crate::render) fn by_kind(
     findings: &[Finding],
 ) -> impl Iterator<Item = (&[Finding], Option<String>)> {

@@ -272,7 +272,7 @@ fn diagram_in_colour() {
 fn drawing() {
     let text = summed(Format::Svg, layout(Format::Svg, &[]), None, &rows());
     compare_text("summary.svg", &text);
-    // What is not read is no zero.
+    // Tables that were not read are not zero.
     let page = Page::default();
     let (layout, out) = (layout(Format::Svg, &[]), Box::new(page.clone()));
     let mut sink = Summing::new(Format::Svg, layout, None, envelope(), out);

@@ -243,21 +243,21 @@ fn ragged(layout: &Layout, folded: &Grid, rows: &[Vec<String>]) -> Option<Grid> 
     let mut grid = folded.clone();
     grid.recovers = true;
     // Behind the last column nothing is aligned: most of its cells have to fit.
-    let mut last: Vec<usize> = rows
+    let mut ends: Vec<usize> = rows
         .iter()
         .filter_map(|row| Some(width(row.last()?)))
         .collect();
-    last.sort_unstable();
-    let usual = last.get(last.len() / 2).copied().unwrap_or_default();
-    let title = |column: &Field| width(&column.title());
-    let least: Vec<usize> = layout.columns.iter().map(title).collect();
-    if let (Some(last), Some(least)) = (grid.widths().last(), least.last()) {
-        *last = usual.max(*least);
+    ends.sort_unstable();
+    let usual = ends.get(ends.len() / 2).copied().unwrap_or_default();
+    let titles = layout.columns.iter().map(|column| width(&column.title()));
+    let titles: Vec<usize> = titles.collect();
+    if let (Some(last), Some(title)) = (grid.widths().last(), titles.last()) {
+        *last = usual.max(*title);
     }
     while grid.width() > terminal {
-        let columns = grid.widths().zip(&least).zip(&layout.columns);
-        let columns = columns.filter(|((width, least), column)| {
-            matches!(column, Field::Local | Field::Peer) && **width > **least
+        let columns = grid.widths().zip(&titles).zip(&layout.columns);
+        let columns = columns.filter(|((width, title), column)| {
+            matches!(column, Field::Local | Field::Peer) && **width > **title
         });
         let widest = columns.map(|((width, _), _)| width).max()?;
         *widest -= 1;
