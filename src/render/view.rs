@@ -163,7 +163,7 @@ pub struct View {
     columns: ListColumns,
     screen: Screen,
     list: Window,
-    /// The lines shown instead of the list; `None` = the list is shown.
+    /// The part on the screen of the lines shown instead of the list; `None` = the list is shown.
     aside: Option<Window>,
     /// The row that a key marked.
     selected: Option<usize>,

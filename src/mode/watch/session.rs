@@ -87,7 +87,7 @@ struct Session {
     rows: Vec<ChangedRow>,
     /// True if there was no round of this query yet, with which the next one could be compared.
     is_first: bool,
-    /// The lines shown instead of the list, except the keys.
+    /// The query of the lines shown instead of the list; the keys have none.
     aside: Option<Arc<Query>>,
     /// The text that was looked for last, and the row that was selected before.
     found: (String, Option<usize>),
