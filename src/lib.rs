@@ -1,7 +1,6 @@
-//! The sockets of a Linux machine, where each stands in the TCP state machine, and which processes hold it.
+//! Lists the sockets of a Linux machine, the TCP state of each, and the processes that hold it.
 //!
-//! This is the library of the program `lsock`. It asks the kernel over `sock_diag` netlink, and reads `/proc/net` where
-//! that is refused.
+//! This is the library of the program `lsock`. It reads `sock_diag` netlink, and falls back to `/proc/net`.
 //!
 //! ```
 //! for row in &lsock::listeners()? {
@@ -11,8 +10,8 @@
 //! # Ok::<(), lsock::Error>(())
 //! ```
 //!
-//! [`Sockets`] selects them: protocols, states, network namespaces, and a filter in the language of the
-//! program. [`list`](Sockets::list) keeps them, [`visit`](Sockets::visit) lends one after another and keeps nothing.
+//! [`Sockets`] selects protocols, states, network namespaces, and takes the filter language of the program.
+//! [`list`](Sockets::list) returns owned rows; [`visit`](Sockets::visit) lends one row after another without copies.
 //!
 //! ```
 //! use lsock::{Owners, Protocol, Sockets, State};
@@ -28,7 +27,7 @@
 //!
 //! # What is missing
 //!
-//! Missing privileges are no error. A listing has what could be read, and its [`Completeness`] reports what it lacks.
+//! Missing privileges are not an error. A listing has what could be read, and its [`Completeness`] reports the gaps.
 //! In a row, unknown values are `None` or [`Value::Unknown`], never zero. An empty list of processes comes with the
 //! [`ProcessStatus`], which distinguishes "none" from "unknown". An [`Error`] means that nothing could be read; it names the
 //! operation and the object.
@@ -38,17 +37,17 @@
 //! | feature | adds |
 //! |---|---|
 //! | `cli` (default) | the program, and all of the below |
-//! | `bpf` | events ([`Sockets::watch`]); the kernel's tables and descriptors are read by programs where that is quicker |
-//! | `containers` | names of containers from the files of their engines, for the field `container` |
+//! | `bpf` | events ([`Sockets::watch`]); BPF programs where they are faster |
+//! | `containers` | container names from the files of container engines, for the field `container` |
 //! | `serde` | rows can be serialized |
 //!
-//! Whoever needs the library alone writes `default-features = false`: it then builds on `rustix`, `zerocopy`, `procfs` and
-//! the `netlink-packet` crates.
+//! For the library alone, set `default-features = false`. It then depends on `rustix`, `zerocopy`, `procfs` and the
+//! `netlink-packet` crates.
 //!
-//! # What is promised
+//! # Stability
 //!
-//! What this page shows. Enumerations and structures may get further members. The modules of the program are public for
-//! its own tests alone.
+//! The items on this page are the public interface. Enums and structs can gain members. The modules of the program are
+//! public only for its own tests.
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::model::Warning;
 
-/// Whether a listing has all that was asked for, and what it lacks otherwise.
+/// Whether a listing is complete, and what is missing otherwise.
 ///
-/// Rights that are missing are no error: a listing has what could be read, and this.
+/// Missing privileges are not an error: the listing has everything that could be read, and this value.
 ///
 /// ```
 /// let listing = lsock::listeners()?;
@@ -21,7 +21,7 @@ pub enum Completeness {
     /// Nothing is known to be missing.
     #[default]
     Complete,
-    /// Something is, or may be; never empty.
+    /// Something is missing, or may be; never empty.
     Incomplete(Vec<Gap>),
 }
 
@@ -85,7 +85,7 @@ impl Completeness {
     }
 }
 
-/// One thing that is missing, displayed as a sentence that names it and why.
+/// One gap; its `Display` is a sentence that names what is missing, and why.
 ///
 /// ```
 /// fn report(gap: &lsock::Gap) -> String {
@@ -99,7 +99,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// What kind of thing is missing.
+    /// The kind of gap.
     ///
     /// ```
     /// # fn is_about_rights(gap: &lsock::Gap) -> bool {
@@ -117,7 +117,7 @@ impl fmt::Display for Gap {
     }
 }
 
-/// What can be missing.
+/// Kinds of gaps.
 ///
 /// ```
 /// # use lsock::GapKind;
@@ -128,8 +128,8 @@ impl fmt::Display for Gap {
 pub enum GapKind {
     /// Sockets, or events.
     Sockets,
-    /// Who holds some of them: processes that this user may not read.
+    /// Processes of some sockets, which this user may not read.
     Owners,
-    /// Values in some fields: the kernel, or `/proc/net` in its place, does not tell them.
+    /// Values of some fields, which the kernel or `/proc/net` does not report.
     Fields,
 }

@@ -1,4 +1,4 @@
-//! Steps of sockets through the TCP state machine, as they happen.
+//! State changes of TCP sockets, as they happen.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -17,11 +17,11 @@ use crate::source::Namespaces;
 use crate::source::events::{EventSource, TakesEvents, Watched};
 
 impl Sockets {
-    /// Watches TCP sockets, or those of MPTCP, change their states. An event is reported if the filter, and the states
-    /// asked for, match the socket before it or after it.
+    /// Watches state changes of TCP or MPTCP sockets. An event is reported if the socket matches the filter and the
+    /// selected states before or after it.
     ///
-    /// The kernel records the steps, which takes root or `CAP_BPF` and `CAP_PERFMON`. Without those they are found by
-    /// polling: see [`Events::polls_because`].
+    /// With `CAP_BPF` and `CAP_PERFMON` the kernel records the events. Otherwise they are found by polling: see
+    /// [`Events::polls_because`].
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Sockets {
     }
 }
 
-/// A watch over sockets, which ends when it is dropped.
+/// A watch over sockets. Dropping it ends the watch.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -115,12 +115,12 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    /// Waits for events for this time, or until the closure returns `Break`, and lends each to the closure.
-    /// Events between two calls are part of the next.
+    /// Waits for events for this duration, or until the closure returns `Break`, and lends each to the closure.
+    /// Events between two calls are delivered by the next call.
     ///
     /// # Errors
     ///
-    /// When nothing more can be seen.
+    /// When events can no longer be read.
     ///
     /// ```
     /// # use std::ops::ControlFlow;
@@ -155,7 +155,7 @@ impl Events {
         }
     }
 
-    /// Why steps are found by polling, late and without those of short-lived sockets; `None` = the kernel records them.
+    /// Why events come from polling: delayed, and without short-lived sockets. `None` = the kernel records them.
     ///
     /// ```
     /// let events = lsock::Sockets::new().watch()?;
@@ -168,7 +168,7 @@ impl Events {
         self.source.sampled()
     }
 
-    /// What is missing so far: steps that were lost, and what could not be looked up.
+    /// What is missing so far: dropped events, and values that could not be read.
     ///
     /// ```
     /// let events = lsock::Sockets::new().watch()?;
@@ -222,7 +222,7 @@ impl<F: FnMut(Event<'_>) -> ControlFlow<()>> TakesEvents for Taking<'_, F> {
     }
 }
 
-/// A step of a socket from one state to another, lent until the next one.
+/// A state change of a socket, lent until the next one.
 ///
 /// ```
 /// fn show(event: &lsock::Event<'_>) -> String {
@@ -258,43 +258,42 @@ macro_rules! event_example {
 }
 
 impl<'a> Event<'a> {
-    /// When it was made; of one that was found by polling, when it was found.
+    /// The time of the event; with polling, the time when it was found.
     ///
     #[doc = event_example!("assert!(event.time() <= std::time::SystemTime::now());")]
     pub fn time(&self) -> SystemTime {
         self.event.time.into()
     }
 
-    /// The state that the socket left; `None` = it is not known.
+    /// The state before the event. `None` = unknown.
     ///
     #[doc = event_example!("assert_ne!(event.old_state(), Some(event.row().state()));")]
     pub const fn old_state(&self) -> Option<State> {
         self.event.old_state
     }
 
-    /// The socket after the step.
+    /// The socket after the event.
     ///
     #[doc = event_example!("let peer = event.row().peer();")]
     pub const fn row(&self) -> Row<'a> {
         self.row
     }
 
-    /// How the connection ended, in words, if it was neither closed by both nor is in `TIME_WAIT`: refused, reset,
-    /// timed out.
+    /// How the connection ended, in words, if not by a close of both sides: refused, reset, timed out.
     ///
     #[doc = event_example!("let how = event.ending().unwrap_or(\"closed\");")]
     pub fn ending(&self) -> Option<&'static str> {
         self.event.ending.map(Ending::name)
     }
 
-    /// Which connection, or listener, of this watch it belongs to.
+    /// Number of the connection or listener within this watch.
     ///
     #[doc = event_example!("let number = event.connection();")]
     pub const fn connection(&self) -> u64 {
         self.event.connection
     }
 
-    /// Bytes of data sent and received until now, each counted once; `None` = it is not known.
+    /// Bytes sent and received so far, without retransmissions. `None` = unknown.
     ///
     #[doc = event_example!("let sent = event.bytes().map(|(sent, _)| sent);")]
     pub fn bytes(&self) -> Option<(u64, u64)> {

@@ -1,4 +1,4 @@
-//! What is asked for, as the house asks it.
+//! Translates a query of the library for the rooms of the program.
 
 use std::collections::BTreeSet;
 use std::fs;

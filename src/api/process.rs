@@ -1,4 +1,4 @@
-//! Names of processes, as the system has them.
+//! Names and command lines of processes.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use crate::model::Process;
 
 impl Process {
-    /// Its name, `comm`: the first 15 bytes of the program's name, any bytes but NUL; `None` = it could not be read.
+    /// The name (`comm`): the first 15 bytes of the program's name, any bytes but NUL. `None` = unreadable.
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -19,8 +19,7 @@ impl Process {
         self.name.as_deref().map(OsStr::from_bytes)
     }
 
-    /// Its command line, arguments separated by blanks; empty = it has none or hides it, `None` = it could not be
-    /// read.
+    /// The command line, arguments separated by blanks. Empty = none, or hidden by the process; `None` = unreadable.
     ///
     /// ```
     /// # fn show(process: &lsock::Process) {

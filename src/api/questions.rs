@@ -1,10 +1,10 @@
-//! What is asked most often.
+//! Common questions in one call.
 
 use super::{Completeness, Listing, Owners, Row, Sockets};
 use crate::error::Error;
 use crate::model::{Process, Protocol, Selection};
 
-/// Who listens, and which processes these are.
+/// Lists listeners with their processes.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub fn listeners() -> Result<Listing, Error> {
     Sockets::new().listening().owners(Owners::Auto).list()
 }
 
-/// Who holds a port.
+/// The processes that hold a port.
 ///
 /// ```
 /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -34,15 +34,15 @@ pub fn listeners() -> Result<Listing, Error> {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PortHolders {
-    /// The processes, by pid.
+    /// The processes, by PID.
     pub processes: Vec<Process>,
-    /// True if some socket has the port. If nobody holds it then, nobody could be found: see the completeness.
+    /// True if a socket has the port. If `processes` is empty then, they could not be read: see `completeness`.
     pub is_bound: bool,
-    /// Whether these are all.
+    /// Whether all of them are known.
     pub completeness: Completeness,
 }
 
-/// Finds who holds a local port: those who listen there, or else whoever is connected from there.
+/// Finds the processes that hold a local port: its listeners, or else its connections.
 ///
 /// # Errors
 ///

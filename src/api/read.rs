@@ -1,4 +1,4 @@
-//! One table after another, for whoever takes their rows.
+//! Reads one table after another and passes on the rows.
 
 use std::iter;
 use std::ops::ControlFlow;

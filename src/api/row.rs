@@ -1,4 +1,4 @@
-//! Rows: sockets with what was looked up for them.
+//! Rows: sockets with their processes and other values.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use crate::model::{self, Endpoint, Family, Process, ProcessStatus, Protocol, Sta
 
 /// A socket of a listing, lent until the next one.
 ///
-/// `None`, never zero, stands for values that are unknown or that the socket does not have.
+/// Unknown values, and values that the socket does not have, are `None`, never zero.
 ///
 /// ```
 /// use std::net::TcpListener;
@@ -75,36 +75,36 @@ macro_rules! row_example {
 }
 
 impl<'a> Row<'a> {
-    /// What it speaks.
+    /// The protocol.
     ///
     #[doc = row_example!("assert_eq!(row.protocol(), lsock::Protocol::Tcp);")]
     pub const fn protocol(&self) -> Protocol {
         self.row.socket.protocol
     }
 
-    /// Its address family.
+    /// The address family.
     ///
     #[doc = row_example!("assert_eq!(row.family(), lsock::Family::Inet);")]
     pub const fn family(&self) -> Family {
         self.row.socket.family
     }
 
-    /// Where it stands in the state machine of its protocol.
+    /// The state in the protocol's state machine.
     ///
     #[doc = row_example!("assert_eq!(row.state(), lsock::State::Listen);")]
     pub const fn state(&self) -> State {
         self.row.socket.state
     }
 
-    /// Its own address and port; `None` of other families than IPv4 and IPv6. The port of one that is not bound is 0,
-    /// that of a raw socket its IP protocol number.
+    /// The local address and port. `None` = neither IPv4 nor IPv6. The port is 0 if unbound; for a raw socket it is
+    /// the IP protocol number.
     ///
     #[doc = row_example!("assert_eq!(row.local(), Some(listener.local_addr()?));")]
     pub fn local(&self) -> Option<SocketAddr> {
         address(&self.row.socket.local, self.row.socket.interface)
     }
 
-    /// The address and port of the other end; `None` where there is none.
+    /// The address and port of the peer. `None` = no peer.
     ///
     #[doc = row_example!("assert_eq!(row.peer(), None);")]
     pub fn peer(&self) -> Option<SocketAddr> {
@@ -113,8 +113,8 @@ impl<'a> Row<'a> {
         address(peer, self.row.socket.interface)
     }
 
-    /// The name of a unix socket: a path, or with a NUL in front an abstract name, every byte as the kernel has it. Of
-    /// other families without an IP address their address in words.
+    /// The name of a unix socket, byte for byte: a path, or an abstract name with a leading NUL. For other families
+    /// without IP addresses, the address as text.
     ///
     /// ```
     /// use std::os::unix::net::UnixListener;
@@ -134,80 +134,80 @@ impl<'a> Row<'a> {
         name(&self.row.socket.local)
     }
 
-    /// The same of the other end.
+    /// The same for the peer.
     ///
     #[doc = row_example!("assert_eq!(row.peer_name(), None);")]
     pub fn peer_name(&self) -> Option<&'a OsStr> {
         name(&self.row.socket.peer)
     }
 
-    /// Bytes received but not yet read; of a listener, connections that wait for `accept`.
+    /// Bytes received but not yet read; for a listener, connections waiting for `accept`.
     ///
     #[doc = row_example!("assert_eq!(row.recv_queue(), Some(0));")]
     pub const fn recv_queue(&self) -> Option<u32> {
         self.row.socket.recv_queue
     }
 
-    /// Bytes sent but not acknowledged, or not yet sent; of a listener, the limit of its queue, where the kernel tells.
+    /// Bytes not yet sent or not yet acknowledged; for a listener, the limit of its accept queue, if reported.
     ///
     #[doc = row_example!("assert!(row.send_queue() > Some(0));")]
     pub const fn send_queue(&self) -> Option<u32> {
         self.row.socket.send_queue
     }
 
-    /// The user who made it; `None` of what belongs to nobody any more.
+    /// The user ID of the creator. `None` = the socket belongs to no user any more.
     ///
     #[doc = row_example!("assert!(row.uid().is_some());")]
     pub const fn uid(&self) -> Option<u32> {
         self.row.socket.uid
     }
 
-    /// Its inode: what `/proc/PID/fd` shows; `None` = no descriptor can exist, or it is not told.
+    /// The inode, as in `/proc/PID/fd`. `None` = no descriptor can exist, or not reported.
     ///
     #[doc = row_example!("assert!(row.inode().is_some());")]
     pub const fn inode(&self) -> Option<u64> {
         self.row.socket.inode
     }
 
-    /// The kernel's identifier of the socket, never used twice: `SO_COOKIE`. `/proc/net` does not tell it.
+    /// The kernel's unique identifier of the socket (`SO_COOKIE`); not in `/proc/net`.
     ///
     #[doc = row_example!("assert_ne!(row.cookie(), Some(0));")]
     pub const fn cookie(&self) -> Option<u64> {
         self.row.socket.cookie
     }
 
-    /// The name of the interface that it is bound to, or that a link-local address belongs to.
+    /// The interface that the socket is bound to, or that its link-local address belongs to.
     ///
     #[doc = row_example!("assert_eq!(row.interface(), None);")]
     pub fn interface(&self) -> Option<&'a str> {
         self.row.interface.filter(|name| !name.is_empty())
     }
 
-    /// The name of its network namespace, where those were [asked for](crate::Sockets::netns).
+    /// The name of the network namespace, if [requested](crate::Sockets::netns).
     ///
     #[doc = row_example!("assert_eq!(row.netns(), None);")]
     pub fn netns(&self) -> Option<&'a OsStr> {
         self.row.netns.map(OsStr::from_bytes)
     }
 
-    /// The processes that hold it, by pid, where [they were asked for](crate::Sockets::owners); empty = nobody, or it
-    /// is not known: [`process_status`](Self::process_status) tells them apart.
+    /// The processes that hold the socket, by PID, if [requested](crate::Sockets::owners). Empty = none or unknown, as
+    /// [`process_status`](Self::process_status) says.
     ///
     #[doc = row_example!("assert!(row.processes().is_empty()); // They were not asked for.")]
     pub fn processes(&self) -> &'a [Process] {
         self.row.processes.unwrap_or_default()
     }
 
-    /// What the search for its processes came to; `None` = nobody searched.
+    /// The result of the search for processes. `None` = not searched.
     ///
     #[doc = row_example!("assert_eq!(row.process_status(), None);")]
     pub const fn process_status(&self) -> Option<ProcessStatus> {
         self.row.process_status
     }
 
-    /// The value of a field, by its name as in filters; `None` = there is no such field.
+    /// The value of a field, by its name in filters. `None` = no such field.
     ///
-    /// Fields that cost something must be [asked for](crate::Sockets::fields) before; otherwise they are
+    /// Fields that need extra work must be [requested](crate::Sockets::fields) first; otherwise they are
     /// [`Value::Unknown`].
     ///
     #[doc = row_example!(
@@ -250,9 +250,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A row that is kept.
+/// An owned row.
 ///
-/// It can be sent to other threads and outlives its listing.
+/// It is `Send + Sync` and outlives its listing.
 ///
 /// ```
 /// let listing = lsock::listeners()?;
@@ -281,7 +281,7 @@ impl OwnedRow {
         }
     }
 
-    /// Lends it again.
+    /// Borrows it as a [`Row`].
     ///
     #[doc = row_example!("assert_eq!(row.state().name(), \"LISTEN\");")]
     pub fn row(&self) -> Row<'_> {
@@ -292,7 +292,7 @@ impl OwnedRow {
     }
 }
 
-/// What a row has in a field.
+/// The value of a field.
 ///
 /// ```
 /// use lsock::{Sockets, Value};
@@ -310,17 +310,17 @@ impl OwnedRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value<'a> {
-    /// It is known that there is none.
+    /// Known to be absent.
     Absent,
-    /// There may be one: this source does not tell it, it was not asked for, or rights are missing.
+    /// Unknown: not reported by this source, not requested, or not permitted.
     Unknown,
-    /// A number; of times and sizes in the unit of the field, as the manual has it.
+    /// A number, in the unit of the field (see lsock-output(5)).
     Number(u64),
     /// True or false.
     Flag(bool),
     /// A word, an address, or a name with any bytes.
     Text(Cow<'a, OsStr>),
-    /// Several of them: one for each process, say.
+    /// Several values, for instance one for each process.
     List(Vec<Self>),
 }
 

@@ -1,4 +1,4 @@
-//! Which sockets are asked for, and their list.
+//! The query: which sockets to list.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ use crate::netns::Wanted;
 use crate::reading::Input;
 use crate::text::escape;
 
-/// Whether the processes that hold sockets are looked for.
+/// Whether to find the processes that hold each socket.
 ///
 /// ```
 /// use lsock::{Owners, Sockets};
@@ -28,14 +28,14 @@ use crate::text::escape;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Owners {
-    /// They are not: it takes longer than the list itself.
+    /// No: this takes longer than the list itself.
     #[default]
     Skip,
-    /// They are, in the fastest way that privileges allow. Each row and [`Completeness`] report what was not allowed.
+    /// Yes, in the fastest way that privileges allow. Each row and [`Completeness`] report what was not permitted.
     Auto,
 }
 
-/// Which sockets are asked for. The default is every TCP, UDP and raw socket of this network namespace.
+/// A query for sockets. The default is every TCP, UDP and raw socket of this network namespace.
 ///
 /// ```
 /// use lsock::{Owners, Protocol, Sockets, State};
@@ -95,7 +95,7 @@ impl Sockets {
         }
     }
 
-    /// Of these protocols.
+    /// Only these protocols.
     ///
     /// ```
     /// use lsock::{Protocol, Sockets};
@@ -110,7 +110,7 @@ impl Sockets {
         self
     }
 
-    /// In these states.
+    /// Only these states.
     ///
     /// ```
     /// use lsock::{Sockets, State};
@@ -125,7 +125,7 @@ impl Sockets {
         self
     }
 
-    /// That wait for peers: those of TCP in LISTEN, those of UDP that are bound and not connected, and so on.
+    /// Only sockets that wait for peers: TCP in LISTEN, UDP bound and not connected, and so on.
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -140,12 +140,12 @@ impl Sockets {
         self
     }
 
-    /// That match an expression in the language of the program's filters; several of them, all.
+    /// Only sockets that match a filter expression (lsock-filter(7)); with several, all of them.
     ///
     /// # Errors
     ///
-    /// When it cannot be understood; the message shows where. `any TEXT`, which searches what a table shows, is
-    /// refused: there is no table. Unknown users, interfaces and the like are reported when sockets are read.
+    /// When the expression is invalid; the message shows where. `any TEXT`, which searches the columns of a table, is
+    /// not supported. Unknown users, interfaces and other names are reported when sockets are read.
     ///
     /// ```
     /// use lsock::Sockets;
@@ -168,11 +168,11 @@ impl Sockets {
         Ok(self)
     }
 
-    /// Asks for further fields, by their names as in filters, separated by commas: [`Row::get`] reads them.
+    /// Requests further fields, by their names in filters, separated by commas; [`Row::get`] returns them.
     ///
     /// # Errors
     ///
-    /// When there is no such field, or it has parts.
+    /// When a field does not exist, or is a structure.
     ///
     /// ```
     /// use lsock::Sockets;
@@ -196,7 +196,7 @@ impl Sockets {
         Ok(self)
     }
 
-    /// Looks for the processes that hold them, or not.
+    /// Whether to find the processes that hold each socket.
     ///
     /// ```
     /// use lsock::{Owners, Sockets};
@@ -214,8 +214,8 @@ impl Sockets {
         self
     }
 
-    /// Of a network namespace instead of the own one: its name below `/run/netns`, the number of a process that lives
-    /// there, the name of a container, a path, or `all`. May be said several times.
+    /// Another network namespace: its name below `/run/netns`, the PID of a process in it, the name of a container, a
+    /// path, or `all`. Can be called several times.
     ///
     /// ```
     /// let own = format!("/proc/{}/ns/net", std::process::id());
@@ -229,7 +229,7 @@ impl Sockets {
         self
     }
 
-    /// Reads a recording instead of the kernel: what `lsock -D` or `ss -D` has written. Its sockets have no processes.
+    /// Reads a recording of `lsock -D` or `ss -D` instead of the kernel. Its sockets have no processes.
     ///
     /// ```
     /// # let file = std::env::temp_dir().join(format!("lsock-replay-{}", std::process::id()));
@@ -245,7 +245,7 @@ impl Sockets {
         self
     }
 
-    /// Keeps what the kernel tells in a file, for [`replay`](Self::replay) and `lsock --replay`.
+    /// Writes the kernel's replies to a file, for [`replay`](Self::replay) and `lsock --replay`.
     ///
     /// ```
     /// # let file = std::env::temp_dir().join(format!("lsock-record-{}", std::process::id()));
@@ -260,11 +260,11 @@ impl Sockets {
         self
     }
 
-    /// Lends each of them to a closure; `Break` ends it. Nothing is kept, so memory does not grow with their number.
+    /// Lends each socket to a closure; `Break` ends the listing. Memory does not grow with the number of sockets.
     ///
     /// # Errors
     ///
-    /// When nothing can be read at all: there is no such namespace or file. Other gaps are in the
+    /// When nothing can be read at all, for instance if the namespace or file does not exist. Other gaps are in the
     /// [`Completeness`].
     ///
     /// ```
@@ -285,7 +285,7 @@ impl Sockets {
         self.settled()?.read(&mut visitor)
     }
 
-    /// Lists them.
+    /// Lists the sockets.
     ///
     /// # Errors
     ///
