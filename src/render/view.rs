@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{ChangedRow, State};
 
-use super::{Layout, SortKey, grid, paint};
+use super::{Layout, Order, grid, paint};
 pub use aside::Aside;
 pub use foot::{Asked, Prompt};
 use head::Head;
@@ -41,7 +41,7 @@ pub struct Page {
     /// True if there is no other round until a key says so.
     pub is_paused: bool,
     /// The order of the rows; empty = as the kernel lists them.
-    pub sort: Vec<SortKey>,
+    pub sort: Order,
     /// True if rows that changed come before the others.
     pub changed_first: bool,
     /// True if the others are left out.

@@ -48,7 +48,7 @@ fn help_names_every_key_and_a_key_goes_back() {
         terminal.press(&["s"]);
         terminal.press(&[back]);
         let screen = terminal.wait_for("the list", |screen| rows(screen).len() == 3);
-        assert!(screen.contains("sort: none"), "{screen}");
+        assert!(screen.contains("sort: usual"), "{screen}");
     }
     terminal.press(&["?"]);
     terminal.wait_for("help", |screen| screen.contains("\nKeys\n"));
@@ -219,12 +219,12 @@ fn groups_by_process_peer_and_state() {
     terminal.press(&["g"]);
     // What came meanwhile is no news of this round, or is.
     terminal.wait_for("the list", |screen| {
-        screen.contains("sort: none") && rows(screen).len() == 9
+        screen.contains("sort: usual") && rows(screen).len() == 9
     });
     terminal.press(&["g"]);
     terminal.wait_for("processes", |screen| has(screen, &[name.trim(), "9"]));
     terminal.press(&["Escape"]);
-    terminal.wait_for("the list", |screen| screen.contains("sort: none"));
+    terminal.wait_for("the list", |screen| screen.contains("sort: usual"));
     terminal.press(&["q"]);
     terminal.wait_for_prompt();
 }

@@ -24,8 +24,8 @@ use crate::mode::signals::{Second, Signals, caught};
 use crate::mode::tracked::is_same;
 use crate::model::{Change, ChangedRow, Summary};
 use crate::query::Query;
-use crate::render::SortKey;
 use crate::render::view::{Asked, Changed, Find, Input, Page, Prompt, StateCount, View};
+use crate::render::{Order, SortKey};
 use crate::track::wait;
 pub use ending::Ending;
 
@@ -81,7 +81,7 @@ struct Session {
     /// What is asked next.
     questions: VecDeque<String>,
     /// The orders that a key goes through, and which it is.
-    orders: Vec<Vec<SortKey>>,
+    orders: Vec<Order>,
     order: usize,
     /// All of the last round, in the order of the kernel.
     rows: Vec<ChangedRow>,
@@ -256,9 +256,10 @@ impl Session {
             .iter()
             .filter(|row| !page.only_changes || !is_still(row));
         page.rows = rows.cloned().collect();
-        let keys = &page.sort;
+        let is_many = page.rows.len() > Order::MOST && page.sort == Order::Usual;
+        let order = if is_many { &Order::Kernel } else { &page.sort };
         page.rows.sort_by(|a, b| {
-            let order = SortKey::compare_all(keys, &a.row.row(), &b.row.row());
+            let order = order.compare(&a.row.row(), &b.row.row());
             (page.changed_first && is_still(a))
                 .cmp(&(page.changed_first && is_still(b)))
                 .then(order)
@@ -397,13 +398,13 @@ impl Session {
 
 /// The orders that the rows of a query can have: the one that was asked for, that of the kernel, and by
 /// each column, queues from the largest on.
-fn orders(query: &Query) -> Vec<Vec<SortKey>> {
-    let mut orders = vec![query.order.keys().to_vec()];
+fn orders(query: &Query) -> Vec<Order> {
+    let mut orders = vec![query.order.clone()];
     let columns = query.layout.columns.iter();
     let by_column = columns
         .filter(|column| column.is_sortable())
-        .map(|column| vec![SortKey::usual(*column)]);
-    for order in std::iter::once(Vec::new()).chain(by_column) {
+        .map(|column| Order::Keys(vec![SortKey::usual(*column)]));
+    for order in std::iter::once(Order::Kernel).chain(by_column) {
         if !orders.contains(&order) {
             orders.push(order);
         }

@@ -15,7 +15,7 @@ use super::scene::{HOSTILE, inet, process, unix};
 use super::{layout, scene};
 use crate::model::{Change, ChangedRow, OwnedRow, ProcessStatus, Protocol, Row, State};
 use crate::render::view::{Aside, Asked, Changed, Find, Input, Page, Prompt, StateCount, View};
-use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Signs, SortKey};
+use crate::render::{Color, Extras, Field, Format, HeaderLine, Layout, Order, Signs, SortKey};
 
 /// A screen that understands what a view writes, and nothing else.
 struct Glass {
@@ -207,7 +207,7 @@ fn a_screen_of_160_columns_in_ascii_with_everything() {
     let list = list();
     let page = Page {
         is_paused: true,
-        sort: vec![SortKey::usual(Field::RecvQueue)],
+        sort: Order::Keys(vec![SortKey::usual(Field::RecvQueue)]),
         filter: "state established,time-wait and not dst 127/8".to_owned(),
         notice: Some(
             "incomplete: IPv4 TCP sockets: the receive buffer overran (ENOBUFS)".to_owned(),

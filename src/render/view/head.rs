@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::model::State;
 use crate::text;
 
-use super::super::{Color, Layout, grid, paint};
+use super::super::{Color, Layout, Order, grid, paint};
 use super::{Aside, Page, StateCount, line};
 
 /// Blanks between two counts.
@@ -113,12 +113,16 @@ fn difference(count: &StateCount) -> String {
 }
 
 fn sort_text(page: &Page) -> String {
-    let keys = page.sort.iter().map(|key| {
+    let keys = page.sort.keys().iter().map(|key| {
         let sign = if key.descending { "-" } else { "" };
         format!("{sign}{}", key.column.label())
     });
-    let changed = page.changed_first.then(|| "changed".to_owned());
-    let keys: Vec<String> = changed.into_iter().chain(keys).collect();
+    let named = [
+        page.changed_first.then_some("changed"),
+        (page.sort == Order::Usual).then_some("usual"),
+    ];
+    let named = named.into_iter().flatten().map(str::to_owned);
+    let keys: Vec<String> = named.chain(keys).collect();
     if keys.is_empty() {
         "none".to_owned()
     } else {
